@@ -1,0 +1,71 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// No `dependencies:`. Outside the toolchain the package stands on C libraries that every distribution keeps.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .treatAllWarnings(as: .error),
+]
+
+func cLibrary(_ name: String, pkgConfig: String, apt: String, brew: String) -> Target {
+  .systemLibrary(
+    name: name, path: "Sources/CLibraries/\(name)", pkgConfig: pkgConfig,
+    providers: [.apt([apt]), .brew([brew])])
+}
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, path: "Sources/\(name)", swiftSettings: strict)
+}
+
+func tests(_ name: String, of dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: "\(name)Tests", dependencies: dependencies, path: "Tests/\(name)", swiftSettings: strict)
+}
+
+let package = Package(
+  name: "tracseq-sagas",
+  platforms: [.macOS(.v15)],
+  products: [.executable(name: "saga", targets: ["saga"])],
+  targets: [
+    // C libraries, one folder each.
+    cLibrary("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev", brew: "openssl@3"),
+    cLibrary("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev", brew: "curl"),
+    cLibrary("CMicrohttpd", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev", brew: "libmicrohttpd"),
+    cLibrary("CPostgres", pkgConfig: "libpq", apt: "libpq-dev", brew: "libpq"),
+    cLibrary("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev", brew: "sqlite"),
+    .systemLibrary(name: "CSystem", path: "Sources/CLibraries/CSystem"),
+
+    // The two leaves: JSON values, and what a process takes from its surroundings (time, ids, randomness).
+    module("JSON"),
+    module("Runtime", ["JSON", "CCrypto"]),
+
+    module("Workflows", ["JSON"]),
+    module("Persistence", ["JSON", "Runtime", "CPostgres", "CSQLite", "CSystem"]),
+    module("HTTP", ["JSON", "Runtime", "CCurl", "CMicrohttpd", "CSystem"]),
+    module("WorkflowEngine", ["JSON", "Runtime", "Workflows", "Persistence", "HTTP"]),
+    module("Laboratory", ["JSON", "Runtime", "Persistence", "HTTP"]),
+    module("Server", ["JSON", "Runtime", "Workflows", "Persistence", "HTTP", "WorkflowEngine"]),
+    .executableTarget(
+      name: "saga",
+      dependencies: [
+        "JSON", "Runtime", "Workflows", "Persistence", "HTTP", "WorkflowEngine", "Laboratory", "Server", "CSystem",
+      ],
+      path: "Sources/saga", swiftSettings: strict),
+
+    // Tests, one folder a module.
+    .target(name: "TestSupport", dependencies: ["JSON", "Runtime"], path: "Tests/TestSupport", swiftSettings: strict),
+    tests("JSON", of: ["JSON"]),
+    tests("Runtime", of: ["Runtime", "JSON", "TestSupport"]),
+    tests("Workflows", of: ["Workflows", "JSON", "TestSupport"]),
+    tests("Persistence", of: ["Persistence", "JSON", "Runtime", "TestSupport"]),
+    tests("HTTP", of: ["HTTP", "JSON", "Runtime", "TestSupport"]),
+    tests(
+      "WorkflowEngine", of: ["WorkflowEngine", "Workflows", "Persistence", "HTTP", "JSON", "Runtime", "TestSupport"]),
+    tests("Laboratory", of: ["Laboratory", "Persistence", "HTTP", "JSON", "Runtime", "TestSupport"]),
+    tests(
+      "Server", of: ["Server", "WorkflowEngine", "Workflows", "Persistence", "HTTP", "JSON", "Runtime", "TestSupport"]),
+    tests("Rules", of: ["JSON", "TestSupport"]),
+    tests("System", of: ["JSON", "Runtime", "HTTP", "TestSupport"]),
+  ]
+)

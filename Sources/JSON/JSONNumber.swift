@@ -1,0 +1,47 @@
+/// A JSON number. Integers of up to 64 bits are exact; every other number keeps the text it was written with,
+/// so that what is read is what is written again, and compares as its value (`1`, `1.0` and `1e0` are equal).
+public struct JSONNumber: Sendable {
+  enum Storage: Sendable {
+    case integer(Int64)
+    /// A fraction, an exponent, or an integer past 64 bits: its text, and the nearest Double.
+    case decimal(text: String, value: Double)
+  }
+  let storage: Storage
+
+  public init(_ value: Int) { storage = .integer(Int64(value)) }
+  public init(_ value: Int64) { storage = .integer(value) }
+
+  /// - Parameter value: must be finite, as JSON has no other numbers.
+  public init(_ value: Double) {
+    precondition(value.isFinite, "JSON has no number for \(value)")
+    if let integer = Int64(exactly: value), value.sign == .plus || integer != 0 {
+      storage = .integer(integer)
+    } else {
+      storage = .decimal(text: "\(value)", value: value)
+    }
+  }
+
+  init(storage: Storage) { self.storage = storage }
+
+  public var intValue: Int? {
+    switch storage {
+    case .integer(let value): Int(value)
+    case .decimal(_, let value): Int(exactly: value).flatMap { abs($0) <= 1 << 53 ? $0 : nil }
+    }
+  }
+
+  public var doubleValue: Double {
+    switch storage {
+    case .integer(let value): Double(value)
+    case .decimal(_, let value): value
+    }
+  }
+
+  /// The number as JSON text.
+  public var text: String {
+    switch storage {
+    case .integer(let value): "\(value)"
+    case .decimal(let text, _): text
+    }
+  }
+}

@@ -1,0 +1,98 @@
+/// The members of a JSON object in the order they were written. Names are unique, compared by Unicode scalars.
+public struct JSONObject: Sendable {
+  public typealias Member = (name: String, value: JSON)
+
+  private var names: [String] = []
+  private var values: [JSON] = []
+  /// Kept only for objects large enough that a walk would cost more than a look-up.
+  private var index: [ScalarKey: Int] = [:]
+  private static let walked = 12
+
+  public init() {}
+
+  /// - Parameter members: where a name comes twice, the last value stands.
+  public init(_ members: [(String, JSON)]) {
+    names.reserveCapacity(members.count)
+    values.reserveCapacity(members.count)
+    for (name, value) in members { self[name] = value }
+  }
+
+  public var count: Int { names.count }
+  public var isEmpty: Bool { names.isEmpty }
+  public var keys: [String] { names }
+
+  /// Reads a member, or sets it in its old place (or at the end); setting nil removes it.
+  public subscript(name: String) -> JSON? {
+    get { position(of: name).map { values[$0] } }
+    set {
+      if let position = position(of: name) {
+        if let newValue { values[position] = newValue } else { remove(at: position) }
+      } else if let newValue {
+        names.append(name)
+        values.append(newValue)
+        if names.count == Self.walked + 1 {
+          rebuildIndex()
+        } else if names.count > Self.walked {
+          index[ScalarKey(name)] = names.count - 1
+        }
+      }
+    }
+  }
+
+  private func position(of name: String) -> Int? {
+    if names.count > Self.walked { return index[ScalarKey(name)] }
+    return names.firstIndex { $0.hasSameScalars(as: name) }
+  }
+
+  private mutating func remove(at position: Int) {
+    names.remove(at: position)
+    values.remove(at: position)
+    rebuildIndex()
+  }
+
+  private mutating func rebuildIndex() {
+    index.removeAll(keepingCapacity: true)
+    guard names.count > Self.walked else { return }
+    for (position, name) in names.enumerated() { index[ScalarKey(name)] = position }
+  }
+}
+
+extension JSONObject: RandomAccessCollection {
+  public var startIndex: Int { 0 }
+  public var endIndex: Int { names.count }
+  public subscript(position: Int) -> Member { (names[position], values[position]) }
+}
+
+extension JSONObject: ExpressibleByDictionaryLiteral {
+  public init(dictionaryLiteral elements: (String, JSON)...) { self.init(elements) }
+}
+
+extension JSONObject: Hashable {
+  /// Equal when they hold the same members, in whatever order.
+  public static func == (left: JSONObject, right: JSONObject) -> Bool {
+    left.count == right.count && left.allSatisfy { right[$0.name] == $0.value }
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    // Order must not count: the members' hashes are added up.
+    var sum = 0
+    for member in self {
+      var one = Hasher()
+      one.combine(ScalarKey(member.name))
+      one.combine(member.value)
+      sum &+= one.finalize()
+    }
+    hasher.combine(sum)
+  }
+}
+
+/// A string that is equal and hashed by its scalars.
+struct ScalarKey: Hashable {
+  let string: String
+  init(_ string: String) { self.string = string }
+  static func == (left: ScalarKey, right: ScalarKey) -> Bool { left.string.hasSameScalars(as: right.string) }
+  func hash(into hasher: inout Hasher) {
+    var string = string
+    string.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+  }
+}
