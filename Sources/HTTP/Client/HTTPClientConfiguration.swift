@@ -1,0 +1,31 @@
+/// How a client connects, and what it puts up with.
+public struct HTTPClientConfiguration: Sendable, Hashable {
+  /// How long a connection may take to come about, TLS included.
+  public var connectTimeout: Duration
+  /// Calls on the wire at once; further ones wait in line, each within its own deadline.
+  public var maxInFlight: Int
+  /// Calls on the wire at once to one host and port; further ones wait in line.
+  public var maxInFlightPerHost: Int
+  /// A response whose headers are longer is refused.
+  public var maxResponseHeaderBytes: Int
+  /// Sent as `User-Agent` unless the request has its own.
+  public var userAgent: String
+  /// A PEM file of certificate authorities to trust instead of the system's.
+  public var certificateAuthorities: String?
+  /// Whether the proxies that the environment names (`http_proxy`, …) are used.
+  public var usesProxyFromEnvironment: Bool
+
+  public init(
+    connectTimeout: Duration = .seconds(10), maxInFlight: Int = 256, maxInFlightPerHost: Int = 128,
+    maxResponseHeaderBytes: Int = 64 << 10, userAgent: String = "tracseq-sagas",
+    certificateAuthorities: String? = nil, usesProxyFromEnvironment: Bool = false
+  ) {
+    self.connectTimeout = connectTimeout
+    self.maxInFlight = maxInFlight
+    self.maxInFlightPerHost = maxInFlightPerHost
+    self.maxResponseHeaderBytes = maxResponseHeaderBytes
+    self.userAgent = userAgent
+    self.certificateAuthorities = certificateAuthorities
+    self.usesProxyFromEnvironment = usesProxyFromEnvironment
+  }
+}

@@ -1,0 +1,34 @@
+/// The codes of the HTTP module. Each has a page in `docs/errors/`.
+public enum HTTPErrorCode {
+  // The client's.
+  public static let connectionRefused = "http.connectionRefused"
+  public static let nameNotResolved = "http.nameNotResolved"
+  public static let connectTimeout = "http.connectTimeout"
+  public static let timeout = "http.timeout"
+  public static let connectionLost = "http.connectionLost"
+  public static let tls = "http.tls"
+  public static let protocolError = "http.protocolError"
+  public static let responseTooLarge = "http.responseTooLarge"
+  public static let invalidRequest = "http.invalidRequest"
+  public static let cancelled = "http.cancelled"
+  public static let shutdown = "http.shutdown"
+
+  // What the server and the router answer.
+  public static let badRequest = "http.badRequest"
+  public static let ambiguousLength = "http.ambiguousLength"
+  public static let unsupportedTransferEncoding = "http.unsupportedTransferEncoding"
+  public static let headersTooLarge = "http.headersTooLarge"
+  public static let bodyTooLarge = "http.bodyTooLarge"
+  public static let requestTimeout = "http.requestTimeout"
+  public static let notFound = "http.notFound"
+  public static let methodNotAllowed = "http.methodNotAllowed"
+  public static let unsupportedMediaType = "http.unsupportedMediaType"
+  public static let notAcceptable = "http.notAcceptable"
+  public static let emptyBody = "http.emptyBody"
+  public static let internalError = "http.internal"
+  public static let shuttingDown = "http.shuttingDown"
+
+  // Starting a server.
+  public static let addressInUse = "http.addressInUse"
+  public static let cannotListen = "http.cannotListen"
+}

@@ -1,0 +1,128 @@
+/// Finds the handler of a request by its method and path.
+///
+/// A pattern is a path of literal segments and parameters: `/v1/sagas/{id}`. Where several patterns fit, the one with
+/// a literal at the first segment in which they differ wins. `HEAD` is answered by the handler of `GET`, its body
+/// left out by the server.
+public struct Router: Sendable {
+  /// Answers a request; what it throws becomes a problem.
+  public typealias Handler = @Sendable (HTTPServerRequest, PathParameters) async throws -> HTTPServerResponse
+
+  private struct Node: Sendable {
+    var literals: [String: Node] = [:]
+    /// None or one: a struct can't hold itself, but an array of it can.
+    var parameter: [Node] = []
+    var handlers: [String: Route] = [:]
+  }
+
+  private struct Route: Sendable {
+    let parameterNames: [String]
+    let handler: Handler
+  }
+
+  private var root = Node()
+  private let failed: @Sendable (any Error, HTTPServerRequest) -> Void
+
+  /// Every route in the order it was added.
+  public private(set) var routes: [(method: String, pattern: String)] = []
+
+  /// - Parameter failed: is told of each error that wasn't a `Problem`, for the log: the client learns only that
+  ///   something went wrong.
+  public init(failed: @escaping @Sendable (any Error, HTTPServerRequest) -> Void = { _, _ in }) {
+    self.failed = failed
+  }
+
+  /// Adds a route. A route of the same method and pattern is replaced.
+  public mutating func on(_ method: String, _ pattern: String, _ handler: @escaping Handler) {
+    precondition(pattern.hasPrefix("/"), "A pattern begins with a slash: \(pattern)")
+    let parts = pattern == "/" ? [] : pattern.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+    let names = parts.filter { $0.hasPrefix("{") && $0.hasSuffix("}") }.map { String($0.dropFirst().dropLast()) }
+    precondition(Set(names).count == names.count, "A parameter's name comes twice: \(pattern)")
+    Self.insert(Route(parameterNames: names, handler: handler), for: method, at: parts[...], in: &root)
+    routes.removeAll { $0.method == method && $0.pattern == pattern }
+    routes.append((method, pattern))
+  }
+
+  /// Answers a request; never fails.
+  public func handle(_ request: HTTPServerRequest) async -> HTTPServerResponse {
+    do {
+      let (route, values) = try find(request)
+      let pairs = zip(route.parameterNames, values).map { ($0, $1) }
+      return try await route.handler(request, PathParameters(pairs))
+    } catch var problem as Problem {
+      if problem.instance == nil { problem.instance = request.path }
+      return .problem(problem)
+    } catch {
+      failed(error, request)
+      return .problem(
+        Problem(
+          500, HTTPErrorCode.internalError, detail: "Something went wrong inside the server; its log says what.",
+          instance: request.path))
+    }
+  }
+
+  private func find(_ request: HTTPServerRequest) throws(Problem) -> (Route, [String]) {
+    let nodes = Self.nodes(for: request.segments[...], in: root, values: [])
+    for (node, values) in nodes {
+      let route = node.handlers[request.method] ?? (request.method == "HEAD" ? node.handlers["GET"] : nil)
+      if let route { return (route, values) }
+    }
+    guard !nodes.isEmpty else {
+      throw Problem(404, HTTPErrorCode.notFound, detail: "There is nothing at \(request.path).")
+    }
+    var methods = Set(nodes.flatMap { $0.0.handlers.keys })
+    if methods.contains("GET") { methods.insert("HEAD") }
+    let allowed = methods.sorted().joined(separator: ", ")
+    throw Problem(
+      405, HTTPErrorCode.methodNotAllowed,
+      detail: "\(request.path) takes \(allowed), not \(request.method).", headers: ["Allow": allowed])
+  }
+
+  /// Every node with handlers that fits the path, the most literal first.
+  private static func nodes(
+    for segments: ArraySlice<String>, in node: Node, values: [String]
+  ) -> [(Node, [String])] {
+    guard let segment = segments.first else { return node.handlers.isEmpty ? [] : [(node, values)] }
+    let rest = segments.dropFirst()
+    var found: [(Node, [String])] = []
+    if let next = node.literals[segment] { found += nodes(for: rest, in: next, values: values) }
+    if !segment.isEmpty, let next = node.parameter.first {
+      found += nodes(for: rest, in: next, values: values + [segment])
+    }
+    return found
+  }
+
+  private static func insert(
+    _ route: Route, for method: String, at parts: ArraySlice<Substring>, in node: inout Node
+  ) {
+    guard let part = parts.first else {
+      node.handlers[method] = route
+      return
+    }
+    if part.hasPrefix("{"), part.hasSuffix("}") {
+      var next = node.parameter.first ?? Node()
+      insert(route, for: method, at: parts.dropFirst(), in: &next)
+      node.parameter = [next]
+    } else {
+      insert(route, for: method, at: parts.dropFirst(), in: &node.literals[String(part), default: Node()])
+    }
+  }
+}
+
+/// What the parameters of a pattern stood for in a path, decoded.
+public struct PathParameters: Sendable {
+  private let pairs: [(String, String)]
+
+  public init(_ pairs: [(String, String)]) { self.pairs = pairs }
+
+  /// The value of a parameter; nil when the pattern has none of this name.
+  public subscript(name: String) -> String? { pairs.first { $0.0 == name }?.1 }
+
+  /// The value of a parameter that the pattern has.
+  /// - Throws: a `Problem` with status 404 when the pattern has none of this name.
+  public func value(_ name: String) throws(Problem) -> String {
+    guard let value = self[name] else {
+      throw Problem(404, HTTPErrorCode.notFound, detail: "The path has no \(name).")
+    }
+    return value
+  }
+}
