@@ -1,0 +1,30 @@
+# Two commands are all a newcomer needs: `make demo` and `make test`.
+.PHONY: demo test lint bench docs build clean
+
+build: ## Builds everything (debug).
+	@scripts/install-needs build
+	swift build
+
+demo: ## Sends a manifest of 96 tubes through engine and laboratory on this machine.
+	@scripts/install-needs build
+	swift build --product saga
+	@.build/debug/saga demo
+
+test: ## Unit, conformance and system tests, with a throwaway Postgres; and the style of the source.
+	@scripts/install-needs test
+	@$(MAKE) --no-print-directory lint
+	swift build --build-tests
+	scripts/with-postgres swift test --skip-build
+
+lint: ## The source's style.
+	swift format lint --strict --recursive --parallel Package.swift Sources Tests Benchmarks
+
+bench: ## The figures of docs/performance.md.
+	@scripts/install-needs test
+	Benchmarks/run
+
+docs: ## The modules' documentation, warnings as errors, in .build/docs.
+	scripts/build-docs
+
+clean:
+	rm -rf .build

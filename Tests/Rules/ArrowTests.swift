@@ -1,0 +1,59 @@
+import Testing
+
+@Suite("Arrows between the modules point one way")
+struct ArrowTests {
+  static let allowed: [String: Set<String>] = [
+    "JSON": [],
+    "Runtime": ["JSON", "CCrypto"],
+    "Workflows": ["JSON"],
+    "Persistence": ["JSON", "Runtime", "CPostgres", "CSQLite", "CSystem"],
+    "HTTP": ["JSON", "Runtime", "CCurl", "CMicrohttpd", "CSystem"],
+    "WorkflowEngine": ["JSON", "Runtime", "Workflows", "Persistence", "HTTP"],
+    "Laboratory": ["JSON", "Runtime", "Persistence", "HTTP"],
+    "Server": ["JSON", "Runtime", "Workflows", "Persistence", "HTTP", "WorkflowEngine"],
+    "saga": [
+      "JSON", "Runtime", "Workflows", "Persistence", "HTTP", "WorkflowEngine", "Laboratory", "Server", "CSystem",
+    ],
+  ]
+  static let toolchain: Set<String> = ["Foundation", "Dispatch", "Synchronization"]
+  /// Values and rules that no clock, file or thread may reach.
+  static let pure = ["Sources/JSON/", "Sources/Workflows/", "Sources/WorkflowEngine/Core/"]
+
+  @Test("A module imports only what the house lets it", arguments: allowed.keys.sorted())
+  func imports(of module: String) throws {
+    let files = try Tree.files(under: "Sources/\(module)", extension: "swift")
+    #expect(!files.isEmpty, "Sources/\(module) has no source: the rule would check nothing")
+    for file in files {
+      for (number, line) in file.code {
+        guard let imported = Self.imported(by: line) else { continue }
+        let isAllowed = Self.allowed[module, default: []].contains(imported) || Self.toolchain.contains(imported)
+        #expect(isAllowed, "\(file.path):\(number) imports \(imported), which \(module) may not")
+      }
+    }
+  }
+
+  @Test("The pure rooms import nothing that can act")
+  func pureRooms() throws {
+    for file in try Tree.files(under: "Sources", extension: "swift") {
+      guard Self.pure.contains(where: { file.path.hasPrefix($0) }) else { continue }
+      for (number, line) in file.code {
+        guard let imported = Self.imported(by: line) else { continue }
+        let acts = Self.toolchain.union(["Persistence", "HTTP"]).contains(imported)
+        #expect(!acts, "\(file.path):\(number) imports \(imported) in a pure room")
+      }
+    }
+  }
+
+  @Test("The package depends on no package")
+  func noPackages() throws {
+    let manifest = try Tree.files(under: ".", extension: "swift").first { $0.path == "./Package.swift" }
+    let text = try #require(manifest?.text)
+    #expect(!text.contains(".package("))
+  }
+
+  private static func imported(by line: Substring) -> String? {
+    let words = line.split(separator: " ").drop { $0.hasPrefix("@") || ["public", "internal", "package"].contains($0) }
+    guard words.first == "import", let name = words.dropFirst().last else { return nil }
+    return String(name)
+  }
+}
