@@ -1,0 +1,64 @@
+/// What went wrong between us and the server, for the code of this folder: callers of the store see a `StoreError`.
+struct PostgresError: Error, CustomStringConvertible {
+  enum Kind: Sendable, Hashable {
+    /// The settings can't be read, or the server can't be used as a store.
+    case invalidSettings
+    /// No connection came about: nothing was sent.
+    case unreachable
+    /// The connection broke, or the server was silent for too long: what was sent may or may not have happened.
+    case lost
+    /// The server refused a statement; the transaction it was part of is void.
+    case refused(SQLState)
+    /// The answer doesn't have the form that was asked for.
+    case unexpectedAnswer
+  }
+
+  let kind: Kind
+  let message: String
+  /// The table whose constraint was broken, when the server says so.
+  var table: String?
+  /// Which statement of the pipeline was refused, counted from 0.
+  var statement: Int?
+
+  var description: String {
+    switch kind {
+    case .refused(let state): "\(message) [\(state.code)]"
+    case .invalidSettings, .unreachable, .lost, .unexpectedAnswer: message
+    }
+  }
+
+  var state: SQLState? {
+    if case .refused(let state) = kind { state } else { nil }
+  }
+
+  static func lost(_ message: String) -> PostgresError { PostgresError(kind: .lost, message: message) }
+  static func unexpected(_ message: String) -> PostgresError {
+    PostgresError(kind: .unexpectedAnswer, message: message)
+  }
+}
+
+/// The five characters that say what kind of refusal it was.
+struct SQLState: Sendable, Hashable {
+  let code: String
+
+  static let uniqueViolation = SQLState(code: "23505")
+  /// Also what "no partition of relation found for row" comes as.
+  static let checkViolation = SQLState(code: "23514")
+  static let deadlock = SQLState(code: "40P01")
+  static let serializationFailure = SQLState(code: "40001")
+  static let lockNotAvailable = SQLState(code: "55P03")
+  static let duplicateTable = SQLState(code: "42P07")
+  static let queryCanceled = SQLState(code: "57014")
+  static let undefinedTable = SQLState(code: "42P01")
+
+  /// Nothing is wrong with what was asked: it lost against something else that ran, and may be tried again.
+  var isTransient: Bool {
+    self == .deadlock || self == .serializationFailure || self == .lockNotAvailable
+  }
+
+  /// The values can't be stored: a character that text can't hold, a number out of range, too many bytes.
+  var isAboutTheValues: Bool { code.hasPrefix("22") || code.hasPrefix("54") }
+
+  /// The server has no room: disk, memory, connections.
+  var isAboutResources: Bool { code.hasPrefix("53") || code.hasPrefix("58") }
+}
