@@ -29,7 +29,7 @@ extension JSON: Hashable {
     case .null: hasher.combine(0)
     case .bool(let value): hasher.combine(value)
     case .number(let value): hasher.combine(value)
-    case .string(let value): value.utf8.forEach { hasher.combine($0) }
+    case .string(let value): hasher.combine(ScalarKey(value))
     case .array(let values): hasher.combine(values)
     case .object(let members): hasher.combine(members)
     }
@@ -92,5 +92,14 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Express
 
 extension String {
   /// Whether both hold the same Unicode scalars (Swift's `==` would take canonically equivalent ones for equal).
-  public func hasSameScalars(as other: String) -> Bool { utf8.elementsEqual(other.utf8) }
+  public func hasSameScalars(as other: String) -> Bool {
+    guard utf8.count == other.utf8.count else { return false }
+    let fast = utf8.withContiguousStorageIfAvailable { left in
+      other.utf8.withContiguousStorageIfAvailable { right in
+        for position in 0..<left.count where left[position] != right[position] { return false }
+        return true
+      }
+    }
+    return (fast ?? nil) ?? utf8.elementsEqual(other.utf8)
+  }
 }

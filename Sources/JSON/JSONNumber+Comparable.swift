@@ -1,5 +1,5 @@
 extension JSONNumber: Hashable, Comparable {
-  /// Equal by value, whatever the spelling: `1`, `1.0` and `10e-1` are one number.
+  /// Equal by exact value, whatever the spelling: `1`, `1.0` and `10e-1` are one number.
   public static func == (left: JSONNumber, right: JSONNumber) -> Bool { left.order(against: right) == 0 }
 
   public static func < (left: JSONNumber, right: JSONNumber) -> Bool { left.order(against: right) < 0 }
@@ -10,18 +10,20 @@ extension JSONNumber: Hashable, Comparable {
   }
 
   private func order(against other: JSONNumber) -> Int {
-    switch (storage, other.storage) {
-    case (.integer(let left), .integer(let right)): return left < right ? -1 : left > right ? 1 : 0
-    case (.integer(let left), .decimal(_, let right)): return Self.order(left, right)
-    case (.decimal(_, let left), .integer(let right)): return -Self.order(right, left)
-    case (.decimal(_, let left), .decimal(_, let right)): return left < right ? -1 : left > right ? 1 : 0
+    if case .integer(let left) = storage, case .integer(let right) = other.storage {
+      return left < right ? -1 : left > right ? 1 : 0
     }
+    // Rounding keeps order: where the nearest Doubles differ, so do the numbers. Where they don't, the digits decide.
+    let (left, right) = (doubleValue, other.doubleValue)
+    if left != right { return left < right ? -1 : 1 }
+    return DecimalDigits(text).order(against: DecimalDigits(other.text))
   }
 
-  /// An exact comparison: past 2^53 an integer and its nearest Double are not the same number.
-  private static func order(_ left: Int64, _ right: Double) -> Int {
-    if let right = Int64(exactly: right) { return left < right ? -1 : left > right ? 1 : 0 }
-    let nearest = Double(left)
-    return nearest < right ? -1 : nearest > right ? 1 : 0
+  /// Equal numbers have equal canonical texts.
+  var canonicalText: String {
+    switch storage {
+    case .integer: text.utf8.count <= 19 ? text : DecimalDigits(text).text
+    case .decimal(let text, _): DecimalDigits(text).text
+    }
   }
 }

@@ -23,10 +23,13 @@ public struct JSONNumber: Sendable {
 
   init(storage: Storage) { self.storage = storage }
 
+  /// The exact integer, however it is spelt (`2`, `2.0`, `20e-1`); nil when there is a fraction or it doesn't fit.
   public var intValue: Int? {
     switch storage {
-    case .integer(let value): Int(value)
-    case .decimal(_, let value): Int(exactly: value).flatMap { abs($0) <= 1 << 53 ? $0 : nil }
+    case .integer(let value): return Int(value)
+    case .decimal(_, let value):
+      guard let nearest = Int(exactly: value), JSONNumber(nearest) == self else { return nil }
+      return nearest
     }
   }
 

@@ -30,16 +30,30 @@ public struct JSONObject: Sendable {
       } else if let newValue {
         names.append(name)
         values.append(newValue)
-        if names.count == Self.walked + 1 {
-          rebuildIndex()
-        } else if names.count > Self.walked {
-          index[ScalarKey(name)] = names.count - 1
-        }
+        noteLast()
       }
     }
   }
 
-  private func position(of name: String) -> Int? {
+  /// Adds a member at the end; false when there is one of this name already.
+  mutating func append(_ name: String, _ value: JSON) -> Bool {
+    guard position(of: name) == nil else { return false }
+    names.append(name)
+    values.append(value)
+    noteLast()
+    return true
+  }
+
+  private mutating func noteLast() {
+    if names.count == Self.walked + 1 {
+      rebuildIndex()
+    } else if names.count > Self.walked, let name = names.last {
+      index[ScalarKey(name)] = names.count - 1
+    }
+  }
+
+  /// Where the member of this name stands.
+  func position(of name: String) -> Int? {
     if names.count > Self.walked { return index[ScalarKey(name)] }
     return names.firstIndex { $0.hasSameScalars(as: name) }
   }

@@ -1,0 +1,72 @@
+/// The way from the root of a document to a value in it (RFC 6901), as `/steps/0/id`; the root itself is the empty text.
+public struct JSONPointer: Sendable, Hashable, CustomStringConvertible {
+  /// One step of the way: into a member of an object, or an element of an array.
+  public enum Token: Sendable {
+    case name(String)
+    case index(Int)
+  }
+
+  public var tokens: [Token]
+
+  public init(_ tokens: [Token] = []) { self.tokens = tokens }
+
+  /// The document itself.
+  public static let root = JSONPointer()
+
+  public func appending(_ token: Token) -> JSONPointer { JSONPointer(tokens + [token]) }
+  public func appending(_ name: String) -> JSONPointer { appending(.name(name)) }
+  public func appending(_ index: Int) -> JSONPointer { appending(.index(index)) }
+  /// This way, and then the other from where it ends.
+  public func appending(_ rest: JSONPointer) -> JSONPointer { JSONPointer(tokens + rest.tokens) }
+
+  public var description: String { tokens.map { "/\($0)" }.joined() }
+
+  /// The value at the end of the way, or nil when it leads nowhere.
+  public func value(in root: JSON) -> JSON? {
+    var value = root
+    for token in tokens {
+      let next =
+        switch token {
+        case .name(let name): value[name]
+        case .index(let index): value[index]
+        }
+      guard let next else { return nil }
+      value = next
+    }
+    return value
+  }
+}
+
+extension JSONPointer.Token: Hashable, CustomStringConvertible {
+  public static func == (left: Self, right: Self) -> Bool {
+    switch (left, right) {
+    case (.name(let left), .name(let right)): left.hasSameScalars(as: right)
+    case (.index(let left), .index(let right)): left == right
+    case (.name, .index), (.index, .name): false
+    }
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    switch self {
+    case .name(let name): hasher.combine(ScalarKey(name))
+    case .index(let index): hasher.combine(index)
+    }
+  }
+
+  /// As it stands in a pointer's text: `~` and `/` in a name are written `~0` and `~1`.
+  public var description: String {
+    switch self {
+    case .index(let index): return "\(index)"
+    case .name(let name):
+      var text = String.UnicodeScalarView()
+      for scalar in name.unicodeScalars {
+        switch scalar {
+        case "~": text.append(contentsOf: "~0".unicodeScalars)
+        case "/": text.append(contentsOf: "~1".unicodeScalars)
+        default: text.append(scalar)
+        }
+      }
+      return String(text)
+    }
+  }
+}
