@@ -1,0 +1,48 @@
+import JSON
+
+/// Finds the name that a misspelt one probably means.
+enum NearNames {
+  /// The nearest of the candidates, or nil when none is near. Case and the signs `-` and `_` count little.
+  static func nearest(to name: String, among candidates: some Sequence<String>, within limit: Int? = nil) -> String? {
+    let wanted = key(name)
+    // A short name has few neighbours that mean it; a very long one isn't worth the table.
+    guard !wanted.isEmpty, wanted.count <= 64 else { return nil }
+    let allowed = limit ?? (wanted.count <= 2 ? 1 : wanted.count <= 5 ? 2 : 3)
+    var best: (name: String, distance: Int)?
+    for candidate in candidates where !candidate.hasSameScalars(as: name) {
+      let other = key(candidate)
+      guard other.count <= 64, abs(other.count - wanted.count) <= allowed else { continue }
+      let distance = editDistance(wanted, other)
+      // More than half of the word changed is another word.
+      guard distance <= allowed, distance * 2 <= max(wanted.count, other.count) else { continue }
+      if distance < best?.distance ?? .max { best = (candidate, distance) }
+    }
+    return best?.name
+  }
+
+  private static func key(_ name: String) -> [Unicode.Scalar] {
+    name.lowercased().unicodeScalars.filter { $0 != "-" && $0 != "_" && $0 != " " }
+  }
+
+  /// Insertions, deletions, replacements, and swaps of neighbours (optimal string alignment).
+  static func editDistance(_ left: [Unicode.Scalar], _ right: [Unicode.Scalar]) -> Int {
+    guard !left.isEmpty, !right.isEmpty else { return max(left.count, right.count) }
+    var beforeLast: [Int] = []
+    var last = Array(0...right.count)
+    for row in 1...left.count {
+      var current = [row]
+      current.reserveCapacity(right.count + 1)
+      for column in 1...right.count {
+        let same = left[row - 1] == right[column - 1]
+        var cost = min(last[column] + 1, current[column - 1] + 1, last[column - 1] + (same ? 0 : 1))
+        if row > 1, column > 1, left[row - 1] == right[column - 2], left[row - 2] == right[column - 1] {
+          cost = min(cost, beforeLast[column - 2] + 1)
+        }
+        current.append(cost)
+      }
+      beforeLast = last
+      last = current
+    }
+    return last[right.count]
+  }
+}

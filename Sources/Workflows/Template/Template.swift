@@ -1,0 +1,101 @@
+import JSON
+
+/// A JSON value whose strings may hold `${…}`.
+///
+/// A string that is one `${…}` alone becomes the value that the query finds, with its type. Inside longer text the
+/// value takes its string form. Member names are never templates.
+public struct Template: Sendable {
+  /// As the file writes it.
+  public let source: JSON
+  private let root: Node
+  let expressions: [(pointer: JSONPointer, expression: Expression)]
+
+  /// How deep a template may nest.
+  static let maxDepth = 64
+
+  private indirect enum Node: Sendable {
+    case constant(JSON)
+    case value(Expression)
+    case text([TextPart])
+    case array([Node])
+    case object([(name: String, node: Node)])
+  }
+
+  public init(_ json: JSON) throws(TemplateError) {
+    var expressions: [(pointer: JSONPointer, expression: Expression)] = []
+    root = try Self.node(json, at: .root, depth: 0, expressions: &expressions)
+    source = json
+    self.expressions = expressions
+  }
+
+  /// Every query in it, in the order of the file.
+  public var queries: [JSONPath] { expressions.map(\.expression.path) }
+
+  /// The value with every `${…}` replaced by what it finds in the document.
+  public func render(in document: JSON) throws(ExpressionError) -> JSON { try Self.render(root, in: document) }
+
+  private static func node(
+    _ json: JSON, at pointer: JSONPointer, depth: Int,
+    expressions: inout [(pointer: JSONPointer, expression: Expression)]
+  ) throws(TemplateError) -> Node {
+    guard depth <= maxDepth else {
+      throw TemplateError(
+        code: WorkflowErrorCode.templateTooDeep, message: "this nests deeper than \(maxDepth) levels", pointer: pointer,
+        offset: 0)
+    }
+    switch json {
+    case .null, .bool, .number: return .constant(json)
+    case .string(let text):
+      let parts: [TextPart]
+      do {
+        parts = try TextPart.parts(of: text)
+      } catch {
+        throw TemplateError(code: error.code, message: error.message, pointer: pointer, offset: error.offset)
+      }
+      for case .expression(let expression) in parts { expressions.append((pointer, expression)) }
+      if parts.count == 1 {
+        switch parts[0] {
+        case .literal(let text): return .constant(.string(text))
+        case .expression(let expression): return .value(expression)
+        }
+      }
+      return .text(parts)
+    case .array(let values):
+      var nodes: [Node] = []
+      for (index, value) in values.enumerated() {
+        nodes.append(
+          try node(value, at: pointer.appending(.index(index)), depth: depth + 1, expressions: &expressions))
+      }
+      return .array(nodes)
+    case .object(let members):
+      var nodes: [(name: String, node: Node)] = []
+      for (name, value) in members {
+        nodes.append(
+          (name, try node(value, at: pointer.appending(.name(name)), depth: depth + 1, expressions: &expressions)))
+      }
+      return .object(nodes)
+    }
+  }
+
+  private static func render(_ node: Node, in document: JSON) throws(ExpressionError) -> JSON {
+    switch node {
+    case .constant(let json): return json
+    case .value(let expression): return try expression.value(in: document)
+    case .text(let parts): return .string(try TextTemplate.join(parts, in: document, encoding: .none))
+    case .array(let nodes):
+      var values: [JSON] = []
+      values.reserveCapacity(nodes.count)
+      for node in nodes { values.append(try render(node, in: document)) }
+      return .array(values)
+    case .object(let nodes):
+      var members = JSONObject()
+      for (name, node) in nodes { members[name] = try render(node, in: document) }
+      return .object(members)
+    }
+  }
+}
+
+extension Template: Hashable {
+  public static func == (left: Template, right: Template) -> Bool { left.source == right.source }
+  public func hash(into hasher: inout Hasher) { hasher.combine(source) }
+}
