@@ -11,8 +11,11 @@ public enum Digest {
   }
 
   /// SHA-256 as 64 hexadecimal digits.
-  public static func hex(_ bytes: [UInt8]) -> String {
+  public static func hex(_ bytes: [UInt8]) -> String { hexadecimal(sha256(bytes)) }
+
+  /// Bytes as hexadecimal digits, in lower case.
+  public static func hexadecimal(_ bytes: [UInt8]) -> String {
     let digits = Array("0123456789abcdef")
-    return String(sha256(bytes).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 0xF)]] })
+    return String(bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 0xF)]] })
   }
 }

@@ -1,0 +1,142 @@
+import JSON
+import Runtime
+import Workflows
+
+// Going forward: starting what is ready, retrying what is due, and completing.
+extension Decider {
+  mutating func goForward() {
+    var changed = true
+    while changed, state.turnBack == nil {
+      changed = false
+      for step in state.steps {
+        let before = events.count
+        switch step.status {
+        case .pending where state.requestedTurnBack == nil && isReady(step): begin(step)
+        case .backingOff where isRetryDue(step): startAttempt(step.id)
+        case .pending, .running, .backingOff, .waiting, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed:
+          break
+        }
+        if events.count > before {
+          changed = true
+          decideTurningBack()
+          if state.turnBack != nil {
+            turnBack()
+            return
+          }
+        }
+      }
+    }
+    completeIfDone()
+  }
+
+  private func isReady(_ step: StepState) -> Bool {
+    guard let definition = definition(of: step) else { return false }
+    return definition.dependsOn.allSatisfy { state.step($0)?.isPassed ?? false }
+  }
+
+  /// While a turn-back waits for a pivot, only that pivot's own attempts go on.
+  private func isRetryDue(_ step: StepState) -> Bool {
+    guard let retryAt = step.forward.retryAt, retryAt <= now else { return false }
+    return mayRetry(step)
+  }
+
+  func mayRetry(_ step: StepState) -> Bool {
+    state.requestedTurnBack == nil || (definition(of: step)?.pivot ?? false)
+  }
+
+  private mutating func begin(_ step: StepState) {
+    guard let definition = definition(of: step) else { return }
+    if let condition = definition.when, !condition.holds(in: state.document) {
+      emit(.stepSkipped(step: step.id))
+      return
+    }
+    switch definition.action {
+    case .http:
+      startAttempt(step.id)
+    case .signal(let signal):
+      let until = definition.timeout.map { now + $0 }
+      emit(.waitStarted(step: step.id, until: until, signal: signal.name))
+      useKeptSignal(for: definition, signal)
+    case .delay(let delay):
+      beginDelay(step.id, delay)
+    }
+  }
+
+  private mutating func beginDelay(_ step: String, _ delay: DelayAction) {
+    let until: Timestamp
+    switch delay {
+    case .for(let duration):
+      until = now + duration
+    case .until(let template):
+      do {
+        let text = try template.render(in: state.document, encoding: .none)
+        guard let moment = Timestamp(text) else {
+          fail(
+            step,
+            StepFailure(
+              code: EngineErrorCode.delayNotATime,
+              message: "“\(text)” is no date-time; write it as 2026-03-01T08:15:30Z."))
+          return
+        }
+        until = moment
+      } catch {
+        fail(step, StepFailure(code: error.code, message: error.message))
+        return
+      }
+    }
+    emit(.waitStarted(step: step, until: until, signal: nil))
+    if until <= now { succeed(step, output: .null) }
+  }
+
+  mutating func startAttempt(_ id: String) {
+    guard let step = state.step(id), let definition = definition(of: step) else { return }
+    // What can't be rendered is never sent: the step fails cleanly, unless an earlier attempt left it unknown.
+    if let failure = CallRendering.problem(with: definition.action, in: state.document) {
+      fail(id, failure)
+      return
+    }
+    emit(
+      .attemptStarted(
+        step: id, phase: .forward, round: step.round, attempt: step.forward.count + 1,
+        deadline: now + (definition.timeout ?? CallRendering.defaultTimeout)))
+  }
+
+  mutating func succeed(_ step: String, output: JSON) {
+    emit(.stepSucceeded(step: step, output: output, isPivot: definition.step(step)?.pivot ?? false))
+  }
+
+  /// The step fails for good. What follows depends on where the saga stands and on what is known of the round.
+  mutating func fail(_ id: String, _ failure: StepFailure, isUnknown: Bool = false, outcome given: RoundOutcome? = nil)
+  {
+    guard let step = state.step(id), let definition = definition(of: step) else { return }
+    let attempted = step.forward.count > 0
+    let outcome = given ?? (attempted ? step.outcome.after(attemptUnknown: isUnknown) : .none)
+    let consequence: FailureConsequence =
+      if state.turnBack != nil {
+        .settles
+      } else if definition.pivot && outcome == .unknown {
+        .blocks
+      } else if definition.onFailure == .continue {
+        .goesOn
+      } else if state.pivotPassed {
+        .blocks
+      } else {
+        .turnsBack
+      }
+    emit(.stepFailed(step: id, outcome: outcome, failure: failure, consequence: consequence))
+  }
+
+  private mutating func completeIfDone() {
+    guard state.end == nil, state.steps.allSatisfy(\.isPassed) else { return }
+    var output = JSON.null
+    var problem: StepFailure?
+    if let template = definition.output {
+      do {
+        output = try template.render(in: state.document)
+      } catch {
+        problem = StepFailure(code: error.code, message: error.message)
+      }
+    }
+    emit(.sagaCompleted(output: output, problem: problem))
+  }
+}

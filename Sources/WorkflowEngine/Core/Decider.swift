@@ -1,0 +1,95 @@
+import JSON
+import Runtime
+import Workflows
+
+/// Decides what follows from a command: a value that collects events while it evolves the state by them.
+/// No clock, no I/O, no randomness but what is passed in.
+public struct Decider {
+  let definition: WorkflowDefinition
+  let now: Timestamp
+  public private(set) var state: SagaState
+  public private(set) var events: [SagaEvent] = []
+
+  init(_ state: SagaState, definition: WorkflowDefinition, now: Timestamp) {
+    self.definition = definition
+    self.now = now
+    self.state = state
+  }
+
+  /// The events that a command makes of a state. No events: the command changes nothing (a repeat, or news of an
+  /// attempt that has been settled).
+  /// - Parameters:
+  ///   - state: nil before the saga has started.
+  ///   - definition: the one that the saga started on.
+  ///   - isHolding: record what is reported, but start nothing: the engine is about to stop.
+  /// - Throws: `Refusal` when the saga, as it stands, can't take the command.
+  public static func decide(
+    _ command: SagaCommand, _ state: SagaState?, definition: WorkflowDefinition, now: Timestamp,
+    isHolding: Bool = false
+  ) throws(Refusal) -> [SagaEvent] {
+    guard let state else {
+      guard case .start(let start) = command else {
+        throw Refusal(EngineErrorCode.sagaNotFound, "There is no such saga.")
+      }
+      let started = SagaEvent(at: now, .sagaStarted(start))
+      var decider = Decider(SagaState(start: start, at: now), definition: definition, now: now)
+      if !isHolding { decider.advance() }
+      return [started] + decider.events
+    }
+    var decider = Decider(state, definition: definition, now: now)
+    try decider.take(command)
+    if !isHolding { decider.advance() }
+    return decider.events
+  }
+
+  mutating func emit(_ what: SagaEvent.Occurrence) {
+    let event = SagaEvent(at: now, what)
+    do {
+      state = try SagaState.evolve(state, event)
+      events.append(event)
+    } catch {
+      // The transition test proves that no decision reaches this; were one to, it must not be stored.
+      assertionFailure(error.message)
+    }
+  }
+
+  private mutating func take(_ command: SagaCommand) throws(Refusal) {
+    if state.end != nil {
+      switch command {
+      case .attemptSettled, .wake, .recover: return
+      case .start: throw Refusal(EngineErrorCode.sagaExists, "The saga has started before.")
+      case .signal, .cancel, .retry, .resolve, .abandon:
+        throw Refusal(EngineErrorCode.sagaEnded, "The saga is \(state.status.rawValue): it has ended and can't change.")
+      }
+    }
+    switch command {
+    case .start: throw Refusal(EngineErrorCode.sagaExists, "The saga has started before.")
+    case .attemptSettled(let step, let phase, let attempt, let outcome):
+      settle(step, phase: phase, attempt: attempt, outcome: outcome)
+    case .wake: break
+    case .recover: interruptAttempts()
+    case .signal(let name, let signalID, let body, let by):
+      try takeSignal(name, id: signalID, body: body, by: by)
+    case .cancel(let by, let reason): try cancel(by: by, reason: reason)
+    case .retry(let step, let by, let reason): try retry(step, by: by, reason: reason)
+    case .resolve(let step, let resolution, let by, let reason):
+      try resolve(step, resolution, by: by, reason: reason)
+    case .abandon(let by, let reason): try abandon(by: by, reason: reason)
+    }
+  }
+
+  /// Does everything that is due and possible as the saga stands now.
+  mutating func advance() {
+    guard state.end == nil else { return }
+    endDueWaits()
+    noticeTimeout()
+    decideTurningBack()
+    if state.turnBack != nil {
+      turnBack()
+    } else {
+      goForward()
+    }
+  }
+
+  func definition(of step: StepState) -> Step? { definition.step(step.id) }
+}

@@ -1,0 +1,43 @@
+import JSON
+import Runtime
+import Workflows
+
+extension SagaState {
+  /// The document that a workflow's queries read (`docs/workflow-language.md`).
+  public var document: JSON {
+    var steps = JSONObject()
+    for step in self.steps {
+      let key = IdempotencyKey.forward(saga: id, step: step.id, round: step.round)
+      var members: JSONObject = [
+        "status": .string(step.status.rawValue),
+        "key": .string(key),
+        "uuid": .string(UniqueID.derived(from: key).description),
+      ]
+      if let output = step.output { members["output"] = output }
+      if let failure = step.failure {
+        members["error"] = ["code": .string(failure.code), "message": .string(failure.message)]
+      }
+      steps[step.id] = .object(members)
+    }
+    return [
+      "input": start.input,
+      "steps": .object(steps),
+      "saga": [
+        "id": .string(id.description),
+        "workflow": .string(start.workflow),
+        "version": .int(start.version),
+        "startedAt": .string(startedAt.description),
+      ],
+    ]
+  }
+}
+
+/// The keys by which participants make repeats harmless.
+public enum IdempotencyKey {
+  /// `<saga>/<step>/<round>`, shared by all attempts of a round, before and after a crash.
+  public static func forward(saga: UniqueID, step: String, round: Int) -> String { "\(saga)/\(step)/\(round)" }
+  /// The forward key with `/undo`.
+  public static func undo(saga: UniqueID, step: String, round: Int) -> String {
+    forward(saga: saga, step: step, round: round) + "/undo"
+  }
+}

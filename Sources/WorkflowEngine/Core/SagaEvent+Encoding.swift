@@ -1,0 +1,151 @@
+import JSON
+import Runtime
+
+// How events are written. What is written stays readable for ever: a change of shape is a new schema version, and the
+// old one stays in `SagaEvent+Decoding.swift`.
+extension SagaEvent {
+  /// The version of the shapes below.
+  public static let schema = 1
+
+  /// The event's name in the store.
+  public var typeName: String {
+    switch what {
+    case .sagaStarted: "sagaStarted"
+    case .stepSkipped: "stepSkipped"
+    case .waitStarted: "waitStarted"
+    case .attemptStarted: "attemptStarted"
+    case .attemptFailed: "attemptFailed"
+    case .stepSucceeded: "stepSucceeded"
+    case .stepFailed: "stepFailed"
+    case .signalReceived: "signalReceived"
+    case .keptSignalRefused: "keptSignalRefused"
+    case .turnBackRequested: "turnBackRequested"
+    case .turnBackLapsed: "turnBackLapsed"
+    case .turnedBack: "turnedBack"
+    case .undoSucceeded: "undoSucceeded"
+    case .undoFailed: "undoFailed"
+    case .operatorRetried: "operatorRetried"
+    case .operatorResolved: "operatorResolved"
+    case .sagaOverdue: "sagaOverdue"
+    case .sagaCompleted: "sagaCompleted"
+    case .sagaCompensated: "sagaCompensated"
+    case .sagaAbandoned: "sagaAbandoned"
+    }
+  }
+
+  /// The event's data as it is stored. Absent is nil; moments are RFC 3339.
+  public var data: JSON {
+    var data: JSONObject = ["at": .moment(at)]
+    switch what {
+    case .sagaStarted(let start):
+      data["saga"] = start.json
+    case .stepSkipped(let step):
+      data["step"] = .string(step)
+    case .waitStarted(let step, let until, let signal):
+      data["step"] = .string(step)
+      data["until"] = until.map(JSON.moment)
+      data["signal"] = signal.map(JSON.string)
+    case .attemptStarted(let step, let phase, let round, let attempt, let deadline):
+      data["step"] = .string(step)
+      data["phase"] = .string(phase.rawValue)
+      data["round"] = .int(round)
+      data["attempt"] = .int(attempt)
+      data["deadline"] = .moment(deadline)
+    case .attemptFailed(let step, let phase, let attempt, let isUnknown, let failure, let retryAt):
+      data["step"] = .string(step)
+      data["phase"] = .string(phase.rawValue)
+      data["attempt"] = .int(attempt)
+      data["unknown"] = .bool(isUnknown)
+      data["failure"] = failure.json
+      data["retryAt"] = .moment(retryAt)
+    case .stepSucceeded(let step, let output, let isPivot):
+      data["step"] = .string(step)
+      data["output"] = output
+      data["pivot"] = isPivot ? true : nil
+    case .stepFailed(let step, let outcome, let failure, let consequence):
+      data["step"] = .string(step)
+      data["outcome"] = .string(outcome.rawValue)
+      data["failure"] = failure.json
+      data["consequence"] = .string(consequence.rawValue)
+    case .signalReceived(let name, let signalID, let body, let by):
+      data["signal"] = .string(name)
+      data["signalId"] = signalID.map(JSON.string)
+      data["body"] = body
+      data["by"] = .string(by)
+    case .keptSignalRefused(let name, let step):
+      data["signal"] = .string(name)
+      data["step"] = .string(step)
+    case .turnBackRequested(let reason), .turnedBack(let reason):
+      data["reason"] = reason.json
+    case .undoSucceeded(let step, let how):
+      data["step"] = .string(step)
+      data["how"] = .string(how.rawValue)
+    case .undoFailed(let step, let failure, let blocks):
+      data["step"] = .string(step)
+      data["failure"] = failure.json
+      data["blocks"] = .bool(blocks)
+    case .operatorRetried(let step, let phase, let by, let reason):
+      data["step"] = .string(step)
+      data["phase"] = .string(phase.rawValue)
+      data["by"] = .string(by)
+      data["reason"] = .string(reason)
+    case .operatorResolved(let step, let resolution, let isPivot, let by, let reason):
+      data["step"] = .string(step)
+      data["resolution"] = .string(resolution.word)
+      if case .happened(let output) = resolution { data["output"] = output }
+      data["pivot"] = isPivot ? true : nil
+      data["by"] = .string(by)
+      data["reason"] = .string(reason)
+    case .turnBackLapsed, .sagaOverdue, .sagaCompensated:
+      break
+    case .sagaCompleted(let output, let problem):
+      data["output"] = output
+      data["outputProblem"] = problem?.json
+    case .sagaAbandoned(let by, let reason):
+      data["by"] = .string(by)
+      data["reason"] = .string(reason)
+    }
+    return .object(data)
+  }
+}
+
+extension JSON {
+  static func moment(_ moment: Timestamp) -> JSON { .string(moment.description) }
+}
+
+extension SagaStart {
+  var json: JSON {
+    var members: JSONObject = [
+      "id": .string(id.description), "workflow": .string(workflow), "version": .int(version),
+      "definition": .string(definitionDigest), "steps": .array(steps.map(JSON.string)), "input": input,
+      "deadline": .moment(deadline), "by": .string(by),
+    ]
+    members["idempotencyKey"] = idempotencyKey.map(JSON.string)
+    if !tags.isEmpty { members["tags"] = .array(tags.map(JSON.string)) }
+    return .object(members)
+  }
+}
+
+extension StepFailure {
+  var json: JSON {
+    var members: JSONObject = ["code": .string(code), "message": .string(message)]
+    if !classes.isEmpty { members["classes"] = .array(classes.map(JSON.string)) }
+    if isRetryable { members["retryable"] = true }
+    members["retryAfterMs"] = retryAfter.map { .int(Int($0 / .milliseconds(1))) }
+    if isGone { members["gone"] = true }
+    if keepsTombstones { members["tombstones"] = true }
+    return .object(members)
+  }
+}
+
+extension TurnBack {
+  var json: JSON {
+    var members: JSONObject = [
+      "cause": .string(cause.rawValue), "code": .string(code), "message": .string(message),
+    ]
+    members["step"] = step.map(JSON.string)
+    members["by"] = by.map(JSON.string)
+    members["reason"] = reason.map(JSON.string)
+    return .object(members)
+  }
+}

@@ -1,0 +1,127 @@
+import JSON
+import Runtime
+
+/// Something that happened to a saga. Once appended it never changes; a saga's state is the fold of its events.
+public struct SagaEvent: Sendable, Hashable {
+  /// When it was decided.
+  public let at: Timestamp
+  public let what: Occurrence
+
+  public init(at: Timestamp, _ what: Occurrence) {
+    self.at = at
+    self.what = what
+  }
+
+  public enum Occurrence: Sendable, Hashable {
+    case sagaStarted(SagaStart)
+    case stepSkipped(step: String)
+    /// A signal step waits (until its timeout, if it has one), or a delay step until its moment.
+    case waitStarted(step: String, until: Timestamp?, signal: String?)
+    case attemptStarted(step: String, phase: StepPhase, round: Int, attempt: Int, deadline: Timestamp)
+    /// An attempt failed and another will follow at `retryAt`.
+    case attemptFailed(
+      step: String, phase: StepPhase, attempt: Int, isUnknown: Bool, failure: StepFailure, retryAt: Timestamp)
+    case stepSucceeded(step: String, output: JSON, isPivot: Bool)
+    /// The step failed for good; `outcome` is what is known of its round.
+    case stepFailed(step: String, outcome: RoundOutcome, failure: StepFailure, consequence: FailureConsequence)
+    case signalReceived(name: String, signalID: String?, body: JSON, by: String)
+    /// A signal that came before its step waited for it, and that the step's `accept` then refused.
+    case keptSignalRefused(name: String, step: String)
+    /// A reason to turn back came while a pivot was undecided. It is decided when the pivot settles.
+    case turnBackRequested(TurnBack)
+    /// The pivot succeeded: nothing is undone any more, and the request lapsed.
+    case turnBackLapsed
+    case turnedBack(TurnBack)
+    case undoSucceeded(step: String, how: UndoSuccess)
+    /// The compensation failed for good; `blocks` unless it is only a courtesy (`onFailure: continue`).
+    case undoFailed(step: String, failure: StepFailure, blocks: Bool)
+    case operatorRetried(step: String, phase: StepPhase, by: String, reason: String)
+    case operatorResolved(step: String, resolution: Resolution, isPivot: Bool, by: String, reason: String)
+    /// The saga's timeout passed after its pivot: it only goes forward, late.
+    case sagaOverdue
+    case sagaCompleted(output: JSON, problem: StepFailure?)
+    case sagaCompensated
+    case sagaAbandoned(by: String, reason: String)
+  }
+}
+
+/// How a saga began.
+public struct SagaStart: Sendable, Hashable {
+  public let id: UniqueID
+  public let workflow: String
+  public let version: Int
+  /// SHA-256 of the definition, in hexadecimal: the proof of what the saga runs on.
+  public let definitionDigest: String
+  /// Ids of the definition's steps, in its order.
+  public let steps: [String]
+  public let input: JSON
+  public let deadline: Timestamp
+  public let idempotencyKey: String?
+  public let tags: [String]
+  public let by: String
+
+  public init(
+    id: UniqueID, workflow: String, version: Int, definitionDigest: String, steps: [String], input: JSON,
+    deadline: Timestamp, idempotencyKey: String?, tags: [String], by: String
+  ) {
+    self.id = id
+    self.workflow = workflow
+    self.version = version
+    self.definitionDigest = definitionDigest
+    self.steps = steps
+    self.input = input
+    self.deadline = deadline
+    self.idempotencyKey = idempotencyKey
+    self.tags = tags
+    self.by = by
+  }
+}
+
+/// Why a saga turned back, or wanted to.
+public struct TurnBack: Sendable, Hashable {
+  public enum Cause: String, Sendable, Hashable, CaseIterable { case stepFailed, timeout, cancelled }
+  public let cause: Cause
+  /// The step that failed, for `stepFailed`.
+  public let step: String?
+  public let code: String
+  public let message: String
+  /// Who cancelled, and why, for `cancelled`.
+  public let by: String?
+  public let reason: String?
+
+  public init(
+    cause: Cause, step: String? = nil, code: String, message: String, by: String? = nil, reason: String? = nil
+  ) {
+    self.cause = cause
+    self.step = step
+    self.code = code
+    self.message = message
+    self.by = by
+    self.reason = reason
+  }
+}
+
+/// How a compensation came to its end.
+public enum UndoSuccess: String, Sendable, Hashable, CaseIterable {
+  case answered
+  /// The participant had nothing by that name any more (404, 410).
+  case alreadyGone
+}
+
+/// What an operator found out about a step by looking at the world.
+public enum Resolution: Sendable, Hashable {
+  /// The step did happen; its output, as far as later steps need it.
+  case happened(output: JSON)
+  /// The step did not happen.
+  case didNotHappen
+  /// What the step did has been undone by hand.
+  case undone
+
+  public var word: String {
+    switch self {
+    case .happened: "happened"
+    case .didNotHappen: "didNotHappen"
+    case .undone: "undone"
+    }
+  }
+}

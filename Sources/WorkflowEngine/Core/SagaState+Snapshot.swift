@@ -1,0 +1,156 @@
+import JSON
+import Runtime
+
+// A snapshot is a saga's state as JSON. It is only ever a shortcut: the events stay the truth, so a snapshot that this
+// version can't read is passed over and the events are read instead.
+extension SagaState {
+  /// The version of the shape below. Another version's snapshots are passed over.
+  static let snapshotSchema = 1
+
+  public var snapshot: JSON {
+    var members: JSONObject = [
+      "schema": .int(Self.snapshotSchema), "start": start.json, "startedAt": .moment(startedAt),
+      "version": .int(version), "steps": .array(steps.map(\.json)),
+    ]
+    if !signals.isEmpty { members["signals"] = .array(signals.map(\.json)) }
+    members["turnBack"] = turnBack?.json
+    members["requestedTurnBack"] = requestedTurnBack?.json
+    if pivotPassed { members["pivotPassed"] = true }
+    members["overdueSince"] = overdueSince.map(JSON.moment)
+    members["end"] = end?.json
+    return .object(members)
+  }
+
+  /// Reads a snapshot.
+  /// - Throws: `UnreadableEvent` when it is of another version, or damaged.
+  public init(snapshot: JSON) throws(UnreadableEvent) {
+    let data = EventReader(type: "snapshot", data: snapshot)
+    guard try data.int("schema") == Self.snapshotSchema else { throw data.unreadable("schema") }
+    self.init(start: try SagaStart(data.nested("start")), at: try data.moment("startedAt"))
+    version = try data.int("version")
+    steps = []
+    for step in try data.value("steps").arrayValue ?? [] {
+      steps.append(try StepState(EventReader(type: "snapshot.step", data: step)))
+    }
+    guard steps.map(\.id) == start.steps else { throw data.unreadable("steps") }
+    for signal in snapshot["signals"]?.arrayValue ?? [] {
+      signals.append(try ReceivedSignal(EventReader(type: "snapshot.signal", data: signal)))
+    }
+    if data.has("turnBack") { turnBack = try Dated(data.nested("turnBack")) }
+    if data.has("requestedTurnBack") { requestedTurnBack = try Dated(data.nested("requestedTurnBack")) }
+    pivotPassed = data.flag("pivotPassed")
+    overdueSince = try data.optionalMoment("overdueSince")
+    if data.has("end") { end = try SagaEnd(data.nested("end")) }
+  }
+}
+
+extension StepState {
+  fileprivate var json: JSON {
+    var members: JSONObject = [
+      "id": .string(id), "status": .string(status.rawValue), "round": .int(round), "outcome": .string(outcome.rawValue),
+      "forward": forward.json, "undo": undo.json,
+    ]
+    members["waitUntil"] = waitUntil.map(JSON.moment)
+    members["waitingFor"] = waitingFor.map(JSON.string)
+    members["output"] = output
+    members["failure"] = failure?.json
+    members["consequence"] = consequence.map { .string($0.rawValue) }
+    members["undoFailure"] = undoFailure?.json
+    if undoBlocks { members["undoBlocks"] = true }
+    members["startedAt"] = startedAt.map(JSON.moment)
+    members["endedAt"] = endedAt.map(JSON.moment)
+    members["undoEndedAt"] = undoEndedAt.map(JSON.moment)
+    members["undoHow"] = undoHow.map(JSON.string)
+    return .object(members)
+  }
+
+  fileprivate init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(id: try data.string("id"))
+    status = try data.word("status")
+    round = try data.int("round")
+    outcome = try data.word("outcome")
+    forward = try Attempts(data.nested("forward"))
+    undo = try Attempts(data.nested("undo"))
+    waitUntil = try data.optionalMoment("waitUntil")
+    waitingFor = data.optionalString("waitingFor")
+    output = data.data["output"]
+    if data.has("failure") { failure = try StepFailure(data.nested("failure")) }
+    if data.has("consequence") { consequence = try data.word("consequence") }
+    if data.has("undoFailure") { undoFailure = try StepFailure(data.nested("undoFailure")) }
+    undoBlocks = data.flag("undoBlocks")
+    startedAt = try data.optionalMoment("startedAt")
+    endedAt = try data.optionalMoment("endedAt")
+    undoEndedAt = try data.optionalMoment("undoEndedAt")
+    undoHow = data.optionalString("undoHow")
+  }
+}
+
+extension Attempts {
+  fileprivate var json: JSON {
+    var members: JSONObject = ["count": .int(count)]
+    if budgetStart > 0 { members["budgetStart"] = .int(budgetStart) }
+    if let inFlight {
+      members["inFlight"] = [
+        "number": .int(inFlight.number), "startedAt": .moment(inFlight.startedAt),
+        "deadline": .moment(inFlight.deadline),
+      ]
+    }
+    members["retryAt"] = retryAt.map(JSON.moment)
+    members["startedAt"] = startedAt.map(JSON.moment)
+    return .object(members)
+  }
+
+  fileprivate init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init()
+    count = try data.int("count")
+    budgetStart = data.has("budgetStart") ? try data.int("budgetStart") : 0
+    if data.has("inFlight") {
+      let attempt = try data.nested("inFlight")
+      inFlight = InFlight(
+        number: try attempt.int("number"), startedAt: try attempt.moment("startedAt"),
+        deadline: try attempt.moment("deadline"))
+    }
+    retryAt = try data.optionalMoment("retryAt")
+    startedAt = try data.optionalMoment("startedAt")
+  }
+}
+
+extension ReceivedSignal {
+  fileprivate var json: JSON {
+    var members: JSONObject = ["name": .string(name), "body": body, "by": .string(by), "at": .moment(at)]
+    members["id"] = id.map(JSON.string)
+    return .object(members)
+  }
+
+  fileprivate init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(
+      name: try data.string("name"), id: data.optionalString("id"), body: try data.value("body"),
+      by: try data.string("by"), at: try data.moment("at"))
+  }
+}
+
+extension Dated where Value == TurnBack {
+  fileprivate var json: JSON { ["at": .moment(at), "reason": value.json] }
+
+  fileprivate init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(at: try data.moment("at"), value: try TurnBack(data.nested("reason")))
+  }
+}
+
+extension SagaEnd {
+  fileprivate var json: JSON {
+    var members: JSONObject = ["status": .string(status.rawValue), "at": .moment(at)]
+    members["output"] = output
+    members["outputProblem"] = outputProblem?.json
+    members["by"] = by.map(JSON.string)
+    members["reason"] = reason.map(JSON.string)
+    return .object(members)
+  }
+
+  fileprivate init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(
+      status: try data.word("status"), at: try data.moment("at"), output: data.data["output"],
+      outputProblem: data.has("outputProblem") ? try StepFailure(data.nested("outputProblem")) : nil,
+      by: data.optionalString("by"), reason: data.optionalString("reason"))
+  }
+}

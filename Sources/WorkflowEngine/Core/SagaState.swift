@@ -1,0 +1,71 @@
+import JSON
+import Runtime
+
+/// A saga as its events have made it: a value, and nothing but the fold of the events.
+public struct SagaState: Sendable, Hashable {
+  public let start: SagaStart
+  public let startedAt: Timestamp
+  /// How many events it took: the stream's version.
+  public internal(set) var version = 1
+  public internal(set) var steps: [StepState]
+  public internal(set) var signals: [ReceivedSignal] = []
+  /// Set once the saga turned back.
+  public internal(set) var turnBack: Dated<TurnBack>?
+  /// A reason to turn back that waits for a pivot to settle.
+  public internal(set) var requestedTurnBack: Dated<TurnBack>?
+  /// Whether a pivot has succeeded: from then on nothing is undone.
+  public internal(set) var pivotPassed = false
+  public internal(set) var overdueSince: Timestamp?
+  public internal(set) var end: SagaEnd?
+
+  init(start: SagaStart, at: Timestamp) {
+    self.start = start
+    startedAt = at
+    steps = start.steps.map { StepState(id: $0) }
+  }
+
+  public var id: UniqueID { start.id }
+  public var deadline: Timestamp { start.deadline }
+
+  public func step(_ id: String) -> StepState? { steps.first { $0.id == id } }
+
+  public var status: SagaStatus {
+    if let end { return end.status }
+    if steps.contains(where: \.isBlocked) { return .stuck }
+    return turnBack == nil ? .running : .compensating
+  }
+
+  /// The steps that wait for an operator.
+  public var blockers: [Blocker] { steps.compactMap(Blocker.init) }
+
+  /// Whether an attempt, forward or undo, has been started and has not been settled.
+  public var hasAttemptInFlight: Bool { steps.contains { $0.inFlight != nil } }
+}
+
+/// A value and when it came.
+public struct Dated<Value: Sendable & Hashable>: Sendable, Hashable {
+  public let at: Timestamp
+  public let value: Value
+}
+
+/// A signal that was taken.
+public struct ReceivedSignal: Sendable, Hashable {
+  public let name: String
+  public let id: String?
+  public let body: JSON
+  public let by: String
+  public let at: Timestamp
+}
+
+/// How a saga ended.
+public struct SagaEnd: Sendable, Hashable {
+  public let status: SagaStatus
+  public let at: Timestamp
+  /// What the workflow's `output` gave, for a completed saga.
+  public let output: JSON?
+  /// Why `output` could not be rendered, when it couldn't.
+  public let outputProblem: StepFailure?
+  /// Who abandoned it, and why.
+  public let by: String?
+  public let reason: String?
+}

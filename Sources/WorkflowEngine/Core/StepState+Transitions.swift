@@ -1,0 +1,191 @@
+import JSON
+import Runtime
+
+// The transitions of a step. `docs/state-diagram.md` draws them; a test walks every state × event.
+//
+//   pending     → skipped · waiting · running · failed
+//   running     → succeeded · backingOff · failed
+//   backingOff  → running · failed
+//   waiting     → succeeded · failed
+//   failed      → backingOff (retry) · succeeded, failed (resolve) · undoing · undoFailed
+//   succeeded   → undoing · undoFailed
+//   undoing     → undoing · undone · undoFailed
+//   undoFailed  → undoing (retry) · undone (resolve)
+//   skipped, undone stay
+
+extension StepState {
+  /// Applies an event of this step.
+  /// - Returns: false when the event can't follow the step's status; the step is then as it was.
+  mutating func apply(_ event: SagaEvent) -> Bool {
+    switch event.what {
+    case .stepSkipped:
+      guard status == .pending else { return false }
+      status = .skipped
+      endedAt = event.at
+    case .waitStarted(_, let until, let signal):
+      guard status == .pending else { return false }
+      status = .waiting
+      startedAt = event.at
+      waitUntil = until
+      waitingFor = signal
+    case .attemptStarted(_, let phase, let round, let attempt, let deadline):
+      return startAttempt(phase, round: round, number: attempt, deadline: deadline, at: event.at)
+    case .attemptFailed(_, let phase, let attempt, let isUnknown, let failure, let retryAt):
+      return failAttempt(phase, number: attempt, isUnknown: isUnknown, failure: failure, retryAt: retryAt)
+    case .stepSucceeded(_, let output, _):
+      guard status == .running || status == .waiting else { return false }
+      succeed(output: output, at: event.at)
+    case .stepFailed(_, let outcome, let failure, let consequence):
+      guard [.pending, .running, .backingOff, .waiting].contains(status) else { return false }
+      status = .failed
+      self.outcome = outcome
+      self.failure = failure
+      self.consequence = consequence
+      forward.settle()
+      endedAt = event.at
+    case .undoSucceeded(_, let how):
+      guard status == .undoing else { return false }
+      finishUndo(how: how.rawValue, at: event.at)
+    case .undoFailed(_, let failure, let blocks):
+      guard [.undoing, .succeeded, .failed].contains(status) else { return false }
+      status = .undoFailed
+      undo.settle()
+      undoFailure = failure
+      undoBlocks = blocks
+      undoEndedAt = event.at
+    case .operatorRetried(_, let phase, _, _):
+      return grantRetry(phase, at: event.at)
+    case .operatorResolved(_, let resolution, _, _, _):
+      return resolve(resolution, at: event.at)
+    case .sagaStarted, .signalReceived, .keptSignalRefused, .turnBackRequested, .turnBackLapsed, .turnedBack,
+      .sagaOverdue, .sagaCompleted, .sagaCompensated, .sagaAbandoned:
+      return false
+    }
+    return true
+  }
+
+  private mutating func startAttempt(
+    _ phase: StepPhase, round: Int, number: Int, deadline: Timestamp, at moment: Timestamp
+  ) -> Bool {
+    let attempt = Attempts.InFlight(number: number, startedAt: moment, deadline: deadline)
+    switch phase {
+    case .forward:
+      guard status == .pending || status == .backingOff else { return false }
+      status = .running
+      self.round = round
+      startedAt = startedAt ?? moment
+      forward.begin(attempt)
+    case .undo:
+      guard [.succeeded, .failed].contains(status) || (status == .undoing && undo.inFlight == nil) else { return false }
+      status = .undoing
+      undo.begin(attempt)
+    }
+    return true
+  }
+
+  private mutating func failAttempt(
+    _ phase: StepPhase, number: Int, isUnknown: Bool, failure: StepFailure, retryAt: Timestamp
+  ) -> Bool {
+    switch phase {
+    case .forward:
+      guard status == .running, forward.inFlight?.number == number else { return false }
+      status = .backingOff
+      outcome = outcome.after(attemptUnknown: isUnknown)
+      self.failure = failure
+      forward.settle()
+      forward.retryAt = retryAt
+    case .undo:
+      guard status == .undoing, undo.inFlight?.number == number else { return false }
+      undoFailure = failure
+      undo.settle()
+      undo.retryAt = retryAt
+    }
+    return true
+  }
+
+  private mutating func succeed(output: JSON, at moment: Timestamp) {
+    status = .succeeded
+    outcome = .succeeded
+    self.output = output
+    failure = nil
+    consequence = nil
+    forward.settle()
+    endedAt = moment
+  }
+
+  private mutating func finishUndo(how: String, at moment: Timestamp) {
+    status = .undone
+    undo.settle()
+    undoFailure = nil
+    undoBlocks = false
+    undoHow = how
+    undoEndedAt = moment
+  }
+
+  private mutating func grantRetry(_ phase: StepPhase, at moment: Timestamp) -> Bool {
+    switch phase {
+    case .forward:
+      guard status == .failed, consequence == .blocks else { return false }
+      status = .backingOff
+      consequence = nil
+      endedAt = nil
+      forward.budgetStart = forward.count
+      forward.retryAt = moment
+    case .undo:
+      guard status == .undoFailed, undoBlocks else { return false }
+      status = .undoing
+      undoBlocks = false
+      undoEndedAt = nil
+      undo.budgetStart = undo.count
+      undo.retryAt = moment
+    }
+    return true
+  }
+
+  private mutating func resolve(_ resolution: Resolution, at moment: Timestamp) -> Bool {
+    switch resolution {
+    case .happened(let output):
+      guard status == .failed, consequence == .blocks else { return false }
+      succeed(output: output, at: moment)
+    case .didNotHappen:
+      guard status == .failed, consequence == .blocks, outcome == .unknown else { return false }
+      outcome = .failed
+      consequence = .turnsBack
+      endedAt = moment
+    case .undone:
+      guard status == .undoFailed, undoBlocks else { return false }
+      finishUndo(how: "resolved", at: moment)
+    }
+    return true
+  }
+}
+
+extension Attempts {
+  mutating func begin(_ attempt: InFlight) {
+    count = attempt.number
+    inFlight = attempt
+    retryAt = nil
+    startedAt = startedAt ?? attempt.startedAt
+  }
+
+  mutating func settle() {
+    inFlight = nil
+    retryAt = nil
+  }
+}
+
+extension SagaEvent {
+  /// The step that the event is about, if it is about one.
+  public var step: String? {
+    switch what {
+    case .stepSkipped(let step), .waitStarted(let step, _, _), .attemptStarted(let step, _, _, _, _),
+      .attemptFailed(let step, _, _, _, _, _), .stepSucceeded(let step, _, _), .stepFailed(let step, _, _, _),
+      .undoSucceeded(let step, _), .undoFailed(let step, _, _), .operatorRetried(let step, _, _, _),
+      .operatorResolved(let step, _, _, _, _), .keptSignalRefused(_, let step):
+      step
+    case .sagaStarted, .signalReceived, .turnBackRequested, .turnBackLapsed, .turnedBack, .sagaOverdue,
+      .sagaCompleted, .sagaCompensated, .sagaAbandoned:
+      nil
+    }
+  }
+}

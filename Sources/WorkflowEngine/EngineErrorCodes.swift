@@ -1,0 +1,37 @@
+/// The stable codes of the engine's errors and refusals. Each has a page in `docs/errors/`.
+public enum EngineErrorCode {
+  // Asking something of a saga.
+  public static let sagaNotFound = "saga.notFound"
+  public static let sagaEnded = "saga.ended"
+  public static let sagaNotStuck = "saga.notStuck"
+  public static let sagaPivotPassed = "saga.pivotPassed"
+  public static let sagaTurningBack = "saga.turningBack"
+  public static let sagaAttemptInFlight = "saga.attemptInFlight"
+  public static let sagaExists = "saga.exists"
+  public static let sagaStartKeyReused = "saga.startKeyReused"
+  public static let sagaReasonMissing = "saga.reasonMissing"
+  public static let stepUnknown = "step.unknown"
+  public static let stepNotRetryable = "step.notRetryable"
+  public static let stepNotResolvable = "step.notResolvable"
+  public static let signalUnknown = "signal.unknown"
+  public static let signalRefused = "signal.refused"
+  public static let signalTooLate = "signal.tooLate"
+  // Failures of a step that the engine itself finds.
+  public static let attemptInterrupted = "engine.attemptInterrupted"
+  public static let attemptTimeout = "timeout"
+  public static let signalTimeout = "signal.timeout"
+  public static let delayNotATime = "delay.notATime"
+  public static let sagaTimeout = "saga.timeout"
+  public static let sagaCancelled = "saga.cancelled"
+  public static let waitEnded = "saga.waitEnded"
+  public static let serviceUnknown = "service.unknown"
+  public static let answerNotJSON = "http.answerNotJSON"
+  // The engine.
+  public static let historyImpossible = "history.impossible"
+  public static let eventUnreadable = "history.unreadable"
+  public static let workflowNotFound = "workflow.notFound"
+  public static let workflowInvalid = "workflow.invalid"
+  public static let workflowConflict = "workflow.conflict"
+  public static let engineNotReady = "engine.notReady"
+  public static let engineDraining = "engine.draining"
+}
