@@ -23,7 +23,6 @@ public enum HTTPErrorCode {
   public static let notFound = "http.notFound"
   public static let methodNotAllowed = "http.methodNotAllowed"
   public static let unsupportedMediaType = "http.unsupportedMediaType"
-  public static let notAcceptable = "http.notAcceptable"
   public static let emptyBody = "http.emptyBody"
   public static let internalError = "http.internal"
   public static let shuttingDown = "http.shuttingDown"

@@ -58,8 +58,8 @@ extension HTTPHeaders: Hashable {
   public func hash(into hasher: inout Hasher) {
     hasher.combine(count)
     for field in fields {
-      field.name.utf8.forEach { hasher.combine($0.asciiLowercased) }
-      field.value.utf8.forEach { hasher.combine($0) }
+      for byte in field.name.utf8 { hasher.combine(byte.asciiLowercased) }
+      for byte in field.value.utf8 { hasher.combine(byte) }
     }
   }
 }

@@ -14,13 +14,13 @@ public struct HTTPServerResponse: Sendable {
 
   /// A JSON answer, compact.
   public static func json(_ value: JSON, status: Int = 200, headers: HTTPHeaders = [:]) -> HTTPServerResponse {
-    bytes(value.wireBytes, type: "application/json", status: status, headers: headers)
+    bytes(value.bytes(), type: "application/json", status: status, headers: headers)
   }
 
   /// A problem as RFC 9457 has it, with the problem's own headers.
   public static func problem(_ problem: Problem) -> HTTPServerResponse {
     bytes(
-      problem.json.wireBytes, type: "application/problem+json", status: problem.status, headers: problem.headers)
+      problem.json.bytes(), type: "application/problem+json", status: problem.status, headers: problem.headers)
   }
 
   /// Plain text in UTF-8.

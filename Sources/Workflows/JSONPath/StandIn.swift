@@ -18,3 +18,15 @@ public struct JSONPathError: Error {
   public let code: String, message: String, at: Int
 }
 
+public struct JSONPointer: Sendable, Hashable {
+  public enum Token: Sendable, Hashable {
+    case name(String)
+    case index(Int)
+  }
+  public let tokens: [Token]
+}
+
+extension JSONPointer {
+  static var root: JSONPointer { JSONPointer(tokens: []) }
+  func appending(_ token: Token) -> JSONPointer { JSONPointer(tokens: tokens + [token]) }
+}

@@ -1,0 +1,122 @@
+import CCurl
+
+/// What a transfer asks of libcurl, set on one of its easy handles.
+struct EasyHandle {
+  let pointer: UnsafeMutableRawPointer
+
+  /// - Throws: the first option that libcurl wouldn't take.
+  func prepare(_ transfer: Transfer, _ configuration: HTTPClientConfiguration) throws(HTTPClientError) {
+    let request = transfer.request
+    let left = max(1, (transfer.deadline - .now).wholeMilliseconds)
+    try set(CURLOPT_URL, request.url)
+    try set(CURLOPT_PROTOCOLS_STR, "http,https")
+    try set(CURLOPT_NOSIGNAL, 1)
+    try set(CURLOPT_FOLLOWLOCATION, 0)
+    // A path goes out as it was written: what looks like `..` is data of the caller's.
+    try set(CURLOPT_PATH_AS_IS, 1)
+    try set(CURLOPT_SSL_VERIFYPEER, 1)
+    try set(CURLOPT_SSL_VERIFYHOST, 2)
+    try set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS))
+    try set(CURLOPT_TIMEOUT_MS, left)
+    try set(CURLOPT_CONNECTTIMEOUT_MS, max(1, min(left, configuration.connectTimeout.wholeMilliseconds)))
+    // A cancelled call doesn't wait for a slow name server.
+    try set(CURLOPT_QUICK_EXIT, 1)
+    try set(CURLOPT_TCP_NODELAY, 1)
+    try set(CURLOPT_USERAGENT, configuration.userAgent)
+    if let authorities = configuration.certificateAuthorities { try set(CURLOPT_CAINFO, authorities) }
+    if !configuration.usesProxyFromEnvironment { try set(CURLOPT_PROXY, "") }
+    try setMethodAndBody(request)
+    try setHeaders(transfer)
+    try setCallbacks(transfer)
+  }
+
+  private func setMethodAndBody(_ request: HTTPClientRequest) throws(HTTPClientError) {
+    if request.method == "HEAD" {
+      try set(CURLOPT_NOBODY, 1)
+    } else if !request.body.isEmpty || ["POST", "PUT", "PATCH"].contains(request.method) {
+      try set(CURLOPT_POST, 1)
+      try check(tracseq_curl_set_offset(pointer, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(request.body.count)))
+      let code = request.body.withUnsafeBytes { body in
+        // An empty array may have no address; libcurl would then read the body from standard input.
+        body.baseAddress.map {
+          tracseq_curl_set_pointer(pointer, CURLOPT_COPYPOSTFIELDS, UnsafeMutableRawPointer(mutating: $0))
+        }
+          ?? tracseq_curl_set_text(pointer, CURLOPT_COPYPOSTFIELDS, "")
+      }
+      try check(code)
+      try set(CURLOPT_CUSTOMREQUEST, request.method)
+    } else {
+      try set(CURLOPT_HTTPGET, 1)
+      try set(CURLOPT_CUSTOMREQUEST, request.method)
+    }
+  }
+
+  private func setHeaders(_ transfer: Transfer) throws(HTTPClientError) {
+    let headers = transfer.request.headers
+    var lines = headers.map { $0.value.isEmpty ? "\($0.name);" : "\($0.name): \($0.value)" }
+    // libcurl would wait a second for a 100, and call a body a form.
+    for name in ["Expect", "Content-Type"] where !headers.contains(name) { lines.append("\(name):") }
+    for line in lines {
+      guard let list = curl_slist_append(transfer.headerList, line) else { throw Self.refused("out of memory") }
+      transfer.headerList = list
+    }
+    try check(tracseq_curl_set_list(pointer, transfer.headerList))
+  }
+
+  private func setCallbacks(_ transfer: Transfer) throws(HTTPClientError) {
+    // The loop holds the transfer for as long as the handle is at work.
+    let context = Unmanaged.passUnretained(transfer).toOpaque()
+    try check(
+      tracseq_curl_set_before_request(
+        pointer,
+        { context, _, _, _, _ in
+          Transfer.from(context)?.willWrite() == true ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
+        }, context))
+    try check(
+      tracseq_curl_set_data(pointer, CURLOPT_HEADERFUNCTION) { bytes, size, count, context in
+        guard let transfer = Transfer.from(context) else { return 0 }
+        let line = UnsafeRawBufferPointer(start: bytes, count: size * count)
+        return transfer.receiveHeader(line) ? size * count : 0
+      })
+    try check(tracseq_curl_set_pointer(pointer, CURLOPT_HEADERDATA, context))
+    try check(
+      tracseq_curl_set_data(pointer, CURLOPT_WRITEFUNCTION) { bytes, size, count, context in
+        let chunk = UnsafeRawBufferPointer(start: bytes, count: size * count)
+        return Transfer.from(context)?.receiveBody(chunk) == true ? size * count : 0
+      })
+    try check(tracseq_curl_set_pointer(pointer, CURLOPT_WRITEDATA, context))
+  }
+
+  private func set(_ option: CURLoption, _ value: Int) throws(HTTPClientError) {
+    try check(tracseq_curl_set_long(pointer, option, value))
+  }
+
+  private func set(_ option: CURLoption, _ value: String) throws(HTTPClientError) {
+    try check(tracseq_curl_set_text(pointer, option, value))
+  }
+
+  private func check(_ code: CURLcode) throws(HTTPClientError) {
+    if code != CURLE_OK { throw Self.refused(String(cString: curl_easy_strerror(code))) }
+  }
+
+  private static func refused(_ why: String) -> HTTPClientError {
+    HTTPClientError(code: HTTPErrorCode.invalidRequest, message: "The call can't be made: \(why).", sent: false)
+  }
+}
+
+extension Transfer {
+  fileprivate static func from(_ context: UnsafeMutableRawPointer?) -> Transfer? {
+    context.map { Unmanaged<Transfer>.fromOpaque($0).takeUnretainedValue() }
+  }
+}
+
+extension Duration {
+  /// Rounded up.
+  var wholeMilliseconds: Int {
+    let (seconds, attoseconds) = components
+    let part = (attoseconds + (attoseconds > 0 ? 999_999_999_999_999 : 0)) / 1_000_000_000_000_000
+    let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1_000)
+    // libcurl takes a C long of milliseconds and caps it; a fortnight stands for everything longer.
+    return overflow ? 1_209_600_000 : Int(min(whole + part, 1_209_600_000))
+  }
+}

@@ -1,0 +1,78 @@
+/// Calls HTTP servers through libcurl: one thread a client runs every transfer, and connections are kept and shared.
+///
+/// Redirects aren't followed: an answer is an answer. Certificates are verified.
+public final class HTTPClient: Sendable {
+  private let loop: TransferLoop
+
+  public init(_ configuration: HTTPClientConfiguration = .init()) {
+    loop = TransferLoop(configuration)
+    loop.start()
+  }
+
+  deinit { loop.stop() }
+
+  /// Makes one call. Cancelling the task ends the transfer at once.
+  ///
+  /// A connection that was kept and turns out dead before any of an answer came is replaced and the request written
+  /// once more, by libcurl. A `POST` or `PATCH` without an `Idempotency-Key` isn't: it fails as
+  /// `http.connectionLost`, `sent`.
+  public func send(_ request: HTTPClientRequest) async throws(HTTPClientError) -> HTTPClientResponse {
+    try request.check()
+    let transfer = Transfer(request)
+    let loop = loop
+    let result = await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        transfer.begin(continuation)
+        loop.submit(transfer)
+      }
+    } onCancel: {
+      loop.cancel(transfer)
+    }
+    return try result.get()
+  }
+
+  /// Ends what is in flight as `http.shutdown` and returns when the client's thread has ended.
+  public func shutdown() async {
+    loop.stop()
+    await loop.ended()
+  }
+}
+
+extension HTTPClientRequest {
+  /// Refuses what would let one request smuggle in another, or contradict what libcurl writes itself.
+  func check() throws(HTTPClientError) {
+    func refuse(_ message: String) -> HTTPClientError {
+      HTTPClientError(code: HTTPErrorCode.invalidRequest, message: message, sent: false)
+    }
+    guard method.isHTTPToken else { throw refuse("The method isn't a word that HTTP allows.") }
+    guard !url.isEmpty, url.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+      throw refuse("The URL is empty or has a character that must be percent-encoded.")
+    }
+    for (name, value) in headers {
+      guard name.isHTTPToken else { throw refuse("A header's name isn't a word that HTTP allows.") }
+      guard value.isHTTPFieldValue else { throw refuse("The header \(name) has a control character in its value.") }
+      guard !name.isSameHeaderName(as: "Content-Length"), !name.isSameHeaderName(as: "Transfer-Encoding") else {
+        throw refuse("The header \(name) is written by the client itself.")
+      }
+    }
+    guard timeout > .zero else {
+      throw HTTPClientError(
+        code: HTTPErrorCode.timeout, message: "The call's time was up before it began.", sent: false)
+    }
+  }
+
+  /// `scheme://authority` in lower case: calls to one of them share its bound.
+  var origin: String {
+    guard let separator = url.firstRange(of: "://") else { return "" }
+    let end = url[separator.upperBound...].firstIndex { "/?#".contains($0) } ?? url.endIndex
+    return url[..<end].lowercased()
+  }
+
+  /// Whether writing the request a second time can't do its work twice.
+  var mayBeRepeated: Bool {
+    switch method {
+    case "GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE": true
+    default: headers.contains("Idempotency-Key")
+    }
+  }
+}

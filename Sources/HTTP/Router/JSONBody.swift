@@ -1,0 +1,49 @@
+import JSON
+
+extension HTTPServerRequest {
+  /// The body as JSON.
+  /// - Throws: 415 when `Content-Type` isn't `application/json` (or another `+json`), 400 when the body is empty or
+  ///   isn't JSON; then with the place.
+  public func jsonBody(maxDepth: Int = 256) throws(Problem) -> JSON {
+    try requireJSON()
+    do {
+      return try JSON(parsing: body, limits: JSONLimits(maxDepth: maxDepth))
+    } catch {
+      throw Problem(
+        400, error.code, title: "The body isn't JSON", detail: error.message,
+        members: [
+          "line": .int(error.line), "column": .int(error.column), "pointer": .string("\(error.pointer)"),
+        ])
+    }
+  }
+
+  /// Refuses a body that isn't declared to be JSON, and an empty one.
+  public func requireJSON() throws(Problem) {
+    let type = (headers["Content-Type"] ?? "").prefix { $0 != ";" }.lowercased().trimmedOfBlanks
+    guard type == "application/json" || (type.hasPrefix("application/") && type.hasSuffix("+json")) else {
+      throw Problem(
+        415, HTTPErrorCode.unsupportedMediaType,
+        detail: type.isEmpty
+          ? "The body needs a Content-Type of application/json." : "The body is \(type); it must be application/json.",
+        headers: ["Accept": "application/json"])
+    }
+    guard !body.isEmpty else {
+      throw Problem(400, HTTPErrorCode.emptyBody, detail: "The body is empty; it must be JSON.")
+    }
+  }
+
+  /// Whether the sender takes JSON for an answer: it names it or a range that covers it, or names nothing at all.
+  public var acceptsJSON: Bool {
+    let ranges = headers.all("Accept").joined(separator: ",").split(separator: ",")
+    guard !ranges.isEmpty else { return true }
+    return ranges.contains { range in
+      let parts = range.lowercased().split(separator: ";").map { String(String($0).trimmedOfBlanks) }
+      guard let type = parts.first, !parts.dropFirst().contains(where: { Self.isZeroQuality($0) }) else { return false }
+      return ["*/*", "application/*", "application/json", "application/problem+json"].contains(type)
+    }
+  }
+
+  private static func isZeroQuality(_ parameter: String) -> Bool {
+    parameter.hasPrefix("q=0") && parameter.dropFirst(3).allSatisfy { $0 == "." || $0 == "0" }
+  }
+}
