@@ -8,3 +8,6 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #endif
+
+// open is variadic, which Swift can't call.
+static inline int saga_open(const char *path, int flags, mode_t mode) { return open(path, flags, mode); }

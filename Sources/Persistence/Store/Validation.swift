@@ -11,6 +11,7 @@ extension Append {
     for event in events {
       if event.type.isEmpty { throw .invalid("an event needs a type") }
       try checkText(event.type, "an event's type")
+      if event.data.count + event.meta.count > maxBytes { throw .invalid("an event can't be larger than 64 MiB") }
     }
     if let startKey {
       try checkText(startKey.scope, "a start key's scope")
@@ -48,6 +49,7 @@ extension ProjectionBatch {
       try checkText(document.collection, "a collection's name")
       try checkText(document.id, "a document's id")
       try checkText(document.sort, "a document's sort")
+      if document.data.count > maxBytes { throw .invalid("a document can't be larger than 64 MiB") }
       for (name, value) in document.fields {
         try checkText(name, "a field's name")
         try checkText(value, "a field's value")
@@ -73,6 +75,9 @@ extension StoredDefinition {
     try checkText(registeredBy, "who registers a definition")
   }
 }
+
+/// Far from what any store's values can hold, and far above what is reasonable.
+private let maxBytes = 64 << 20
 
 /// - Throws: `store.invalid` for a shard that the store doesn't have.
 func checkShard(_ shard: Int, count: Int) throws(StoreError) {

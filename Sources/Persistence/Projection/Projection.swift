@@ -1,0 +1,71 @@
+/// A read model: turns events into documents.
+///
+/// Events of one shard come in order and, as the checkpoint moves in the same transaction as the documents, each has its
+/// effect exactly once. `apply` may be called again with the same events when the transaction failed.
+public protocol Projection: Sendable {
+  /// Names its checkpoints. Change it, and the projection begins again.
+  var name: String { get }
+  /// The collections that it alone writes; they are emptied when it is rebuilt.
+  var collections: Set<String> { get }
+
+  /// Changes documents according to the events, which are of one shard.
+  func apply(_ events: [StoredEvent], to changes: inout ProjectionChanges) async throws
+}
+
+/// The documents as a projection sees and changes them within one batch.
+public struct ProjectionChanges: Sendable {
+  private enum Entry: Sendable {
+    case loaded(Document?)
+    case put(Document)
+    case deleted
+  }
+  private let store: any EventStore
+  private var entries: [TextKey: (name: DocumentName, entry: Entry)] = [:]
+
+  init(store: any EventStore) { self.store = store }
+
+  /// Fetches documents together that will be asked for one by one: one round trip instead of many.
+  public mutating func load(collection: String, ids: some Collection<String>) async throws(StoreError) {
+    let missing = ids.filter { entries[TextKey(collection, $0)] == nil }
+    if missing.isEmpty { return }
+    for id in missing { set(DocumentName(collection: collection, id: id), .loaded(nil)) }
+    for document in try await store.documents(collection: collection, ids: missing) {
+      set(DocumentName(collection: collection, id: document.id), .loaded(document))
+    }
+  }
+
+  /// A document as it is after the changes so far.
+  public mutating func document(collection: String, id: String) async throws(StoreError) -> Document? {
+    try await load(collection: collection, ids: [id])
+    switch entries[TextKey(collection, id)]?.entry {
+    case .loaded(let document): return document
+    case .put(let document): return document
+    case .deleted, nil: return nil
+    }
+  }
+
+  /// Writes a document in place of the one with its name.
+  public mutating func put(_ document: Document) {
+    set(DocumentName(collection: document.collection, id: document.id), .put(document))
+  }
+
+  public mutating func delete(collection: String, id: String) {
+    set(DocumentName(collection: collection, id: id), .deleted)
+  }
+
+  private mutating func set(_ name: DocumentName, _ entry: Entry) {
+    entries[TextKey(name.collection, name.id)] = (name, entry)
+  }
+
+  func batch(follower: String, shard: Int, from: Int64, to: Int64) -> ProjectionBatch {
+    var batch = ProjectionBatch(follower: follower, shard: shard, from: from, to: to)
+    for (_, (name, entry)) in entries.sorted(by: { $0.key < $1.key }) {
+      switch entry {
+      case .loaded: break
+      case .put(let document): batch.upserts.append(document)
+      case .deleted: batch.deletes.append(name)
+      }
+    }
+    return batch
+  }
+}

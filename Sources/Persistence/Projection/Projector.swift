@@ -1,0 +1,187 @@
+public import Runtime
+import Synchronization
+
+/// Keeps a projection up to date: follows every shard's tail, in batches, each written in one transaction with its
+/// checkpoint. What fails is reported and tried again, later and later; the other shards go on meanwhile.
+public final class Projector: Sendable {
+  /// How a projector works.
+  public struct Configuration: Sendable {
+    /// The most events in one transaction.
+    public var batchSize: Int
+    /// The wait after a shard's first failure; it doubles with each further one.
+    public var firstBackoff: Duration
+    public var longestBackoff: Duration
+    /// Look at every shard this often even without a hint; needed when another process appends to the store.
+    public var pollInterval: Duration?
+
+    public init(
+      batchSize: Int = 500, firstBackoff: Duration = .milliseconds(100), longestBackoff: Duration = .seconds(30),
+      pollInterval: Duration? = nil
+    ) {
+      self.batchSize = batchSize
+      self.firstBackoff = firstBackoff
+      self.longestBackoff = longestBackoff
+      self.pollInterval = pollInterval
+    }
+  }
+
+  /// A batch that failed and will be tried again.
+  public struct Failure: Sendable {
+    public let projection: String
+    public let shard: Int
+    /// How many times in a row.
+    public let count: Int
+    public let retryAt: Timestamp
+    public let error: any Error
+  }
+
+  private let store: any EventStore
+  private let projection: any Projection
+  private let environment: Environment
+  private let configuration: Configuration
+  private let report: @Sendable (Failure) -> Void
+  private let progress: ProjectorProgress
+  /// Shards to look at: from the store's hints, from shards with more to read, and from retries.
+  private let inbox = CommitHub()
+  private let started = Mutex(false)
+
+  /// - Parameter report: is told of every failed batch.
+  public init(
+    store: any EventStore, projection: any Projection, environment: Environment,
+    configuration: Configuration = Configuration(), report: @escaping @Sendable (Failure) -> Void = { _ in }
+  ) {
+    self.store = store
+    self.projection = projection
+    self.environment = environment
+    self.configuration = configuration
+    self.report = report
+    progress = ProjectorProgress(shardCount: store.shardCount)
+  }
+
+  /// Works until the task is cancelled or the store is closed; for one call only.
+  public func run() async throws {
+    let first = started.withLock { started in
+      defer { started = true }
+      return !started
+    }
+    guard first else { throw StoreError.invalid("a projector runs once") }
+    do {
+      try await follow()
+      progress.finish(CancellationError())
+    } catch {
+      progress.finish(error)
+      throw error
+    }
+  }
+
+  /// Returns once these positions, and what was before them in their shards, are in the documents.
+  /// - Throws: when the projector stops before, or the task is cancelled.
+  public func caughtUp(to positions: [Int: Int64]) async throws { try await progress.wait(for: positions) }
+
+  /// Returns once everything that is in the store now is in the documents.
+  public func waitUntilCaughtUp() async throws {
+    var heads: [Int: Int64] = [:]
+    for shard in 0..<store.shardCount { heads[shard] = try await store.head(shard: shard) }
+    try await caughtUp(to: heads)
+  }
+
+  /// Empties the projection's collections and fills them again from the first event. Queries are served meanwhile, of
+  /// what is there so far. Returns when everything has been emptied; `waitUntilCaughtUp` waits for the rest.
+  public func rebuild() async throws {
+    // Between two batches: a batch that read documents before they went must not write them back.
+    try await progress.requestRebuild { self.inbox.grew([0]) }
+  }
+
+  private func follow() async throws {
+    let shards = Set(0..<store.shardCount)
+    // The hints first, then the first look: what commits in between is seen by either.
+    let hints = store.committed()
+    let wakes = inbox.follow()
+    try await withThrowingDiscardingTaskGroup { group in
+      group.addTask { [inbox] in
+        for await shards in hints { inbox.grew(shards) }
+        inbox.close()
+      }
+      if let interval = configuration.pollInterval {
+        group.addTask { [inbox, environment] in
+          while (try? await environment.clock.sleep(until: environment.now() + interval)) != nil { inbox.grew(shards) }
+        }
+      }
+      inbox.grew(shards)
+      var failures: [Int: Int] = [:]
+      var retries: [Int: Timestamp] = [:]
+      for await shards in wakes {
+        if let rebuilds = progress.takeRebuilds() { try await reset(rebuilds) }
+        for shard in shards.sorted() {
+          if let retryAt = retries[shard], environment.now() < retryAt { continue }
+          retries[shard] = nil
+          do {
+            try await step(shard)
+            failures[shard] = nil
+          } catch {
+            if Task.isCancelled || (error as? StoreError)?.kind == .closed { throw error }
+            let count = failures[shard, default: 0] + 1
+            failures[shard] = count
+            let retryAt = environment.now() + backoff(afterFailure: count)
+            report(
+              Failure(projection: projection.name, shard: shard, count: count, retryAt: retryAt, error: error))
+            retries[shard] = retryAt
+            group.addTask { [inbox, environment] in
+              // Only a cancelled task wakes early, and then nobody listens any more.
+              try? await environment.clock.sleep(until: retryAt)
+              inbox.grew([shard])
+            }
+          }
+        }
+      }
+      group.cancelAll()
+    }
+  }
+
+  /// One batch of one shard; asks to be called again when there may be more.
+  private func step(_ shard: Int) async throws {
+    let from: Int64
+    if let known = progress.position(of: shard) {
+      from = known
+    } else {
+      from = try await store.checkpoint(projection.name, shard: shard)
+      progress.reached(shard, from)
+    }
+    let events = try await store.tail(shard: shard, after: from, limit: configuration.batchSize)
+    guard let last = events.last else { return }
+    do {
+      var changes = ProjectionChanges(store: store)
+      try await projection.apply(events, to: &changes)
+      try await store.apply(
+        changes.batch(follower: projection.name, shard: shard, from: from, to: last.position))
+      progress.reached(shard, last.position)
+    } catch {
+      // Whatever became of the batch, the checkpoint knows.
+      progress.forget(shard)
+      if case .checkpointConflict = (error as? StoreError)?.kind {
+        inbox.grew([shard])
+        return
+      }
+      throw error
+    }
+    if events.count == configuration.batchSize { inbox.grew([shard]) }
+  }
+
+  private func reset(_ rebuilds: ProjectorProgress.Rebuilds) async throws {
+    do {
+      try await store.reset(follower: projection.name, collections: projection.collections)
+    } catch {
+      rebuilds.finish(.failure(error))
+      return
+    }
+    progress.forgetAll()
+    inbox.grew(Set(0..<store.shardCount))
+    rebuilds.finish(.success(()))
+  }
+
+  private func backoff(afterFailure count: Int) -> Duration {
+    var wait = configuration.firstBackoff
+    for _ in 1..<max(1, count) where wait < configuration.longestBackoff { wait *= 2 }
+    return min(wait, configuration.longestBackoff)
+  }
+}

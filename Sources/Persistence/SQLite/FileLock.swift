@@ -1,0 +1,30 @@
+import CSystem
+import Foundation
+import Runtime
+
+/// A lock on a store's file, beside it (`<path>.lock`), for as long as the value lives. The system lets go of it when the
+/// process dies, however it dies. Not on the file itself: closing any descriptor of it would drop SQLite's own locks.
+final class FileLock: Sendable {
+  private let descriptor: Int32
+
+  /// - Throws: `store.locked` when another store has the file open.
+  init(path: String) throws(StoreError) {
+    // However the file is called, there is one lock.
+    let lockPath = URL(fileURLWithPath: path).resolvingSymlinksInPath().path + ".lock"
+    descriptor = saga_open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    if descriptor < 0 {
+      throw StoreError(.unavailable, "can't open the store \(path)", detail: "\(lockPath): \(Self.lastError)")
+    }
+    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+      if errno == EINTR { continue }
+      let (taken, reason) = (errno == EWOULDBLOCK, Self.lastError)
+      // `deinit` closes the descriptor.
+      if taken { throw StoreError(.locked, "the store \(path) is in use by another process") }
+      throw StoreError(.unavailable, "can't lock the store \(path)", detail: "\(lockPath): \(reason)")
+    }
+  }
+
+  deinit { if descriptor >= 0 { _ = close(descriptor) } }
+
+  private static var lastError: String { String(cString: strerror(errno)) }
+}

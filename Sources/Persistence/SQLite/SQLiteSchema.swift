@@ -1,0 +1,57 @@
+import Runtime
+
+/// Brings a file to the schema of this version, or refuses it.
+enum SQLiteSchema {
+  /// Marks the file as a store of ours: "TrSq".
+  static let applicationID: Int64 = 0x5472_5371
+
+  /// In order; what has been released never changes, and new ones are added at the end.
+  static let migrations: [SQLiteMigration] = [.first]
+
+  /// - Throws: `store.foreign` for a file of something else, `store.newerVersion` for one of a later version.
+  static func prepare(_ database: SQLiteDatabase, path: String) throws(StoreError) {
+    let application: Int64
+    let version: Int64
+    let objects: Int64
+    do {
+      application = try number(database, "PRAGMA application_id")
+      version = try number(database, "PRAGMA user_version")
+      objects = try number(database, "SELECT count(*) FROM sqlite_schema")
+    } catch {
+      guard error.kind == .foreign else { throw error }
+      throw StoreError(.foreign, "\(path) isn't a store", detail: error.detail)
+    }
+    let isNew = application == 0 && version == 0 && objects == 0
+    if !isNew && application != applicationID {
+      throw StoreError(.foreign, "\(path) is an SQLite file of something else", detail: "application_id \(application)")
+    }
+    if version > migrations.count {
+      throw StoreError(
+        .newerVersion,
+        "\(path) was written by a newer version: its schema is \(version), this program knows up to \(migrations.count)"
+      )
+    }
+    // Readers beside the writer, and every commit on the disk before it is told of.
+    try database.run("PRAGMA journal_mode = WAL")
+    try database.run("PRAGMA synchronous = FULL")
+    // Only macOS tells a flush to the drive from one to the disk itself.
+    try database.run("PRAGMA fullfsync = ON")
+    try database.run("PRAGMA checkpoint_fullfsync = ON")
+    for (index, migration) in migrations.enumerated() where index >= version {
+      try database.transaction { () throws(StoreError) in
+        try database.run(migration.sql)
+        try database.run("PRAGMA application_id = \(applicationID)")
+        try database.run("PRAGMA user_version = \(index + 1)")
+      }
+    }
+  }
+
+  private static func number(_ database: SQLiteDatabase, _ sql: String) throws(StoreError) -> Int64 {
+    try database.statement(sql).first { $0.integer(0) } ?? 0
+  }
+}
+
+/// One step from a schema to the next: statements that run in one transaction.
+struct SQLiteMigration: Sendable {
+  let sql: String
+}

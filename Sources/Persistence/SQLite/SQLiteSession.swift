@@ -1,0 +1,180 @@
+import Runtime
+
+/// What the writer does within its transactions, and what it knows between them. Used by one thread at a time.
+///
+/// Every function refuses, if it does, before it writes.
+final class SQLiteSession {
+  let database: SQLiteDatabase
+  let shardCount: Int
+  private let environment: Environment
+  private var owned: Set<Int> = []
+  /// The last position of each shard, with what the open transaction adds; nil where it has to be read first.
+  private var heads: [Int64?]
+  /// The shards that the open transaction appends to.
+  private var growing: Set<Int> = []
+
+  init(_ database: SQLiteDatabase, shardCount: Int, environment: Environment) {
+    self.database = database
+    self.shardCount = shardCount
+    self.environment = environment
+    heads = Array(repeating: nil, count: shardCount)
+  }
+
+  /// The transaction has been committed.
+  /// - Returns: the shards that have grown.
+  func committed() -> Set<Int> {
+    defer { growing = [] }
+    return growing
+  }
+
+  /// The transaction has been taken back, or nobody knows: what is in the file is read again.
+  func rolledBack() {
+    for shard in growing { heads[shard] = nil }
+    growing = []
+  }
+
+  func own(_ shards: Set<Int>) { owned = shards }
+
+  func append(_ append: Append, month: Int) throws(StoreError) -> Appended {
+    let shard = Shard.of(append.stream, count: shardCount)
+    if !owned.contains(shard) { throw .notOwner(shard: shard) }
+
+    // 1. What refuses.
+    let last = try lastEvent(of: append.stream)
+    if last.version != append.expectedVersion {
+      if let repeated = try repetition(of: append, actual: last.version) { return repeated }
+      throw .versionConflict(append, actual: last.version)
+    }
+    if let key = append.startKey,
+      let existing = try SQLiteQueries.startKey(database, scope: key.scope, key: key.key)
+    {
+      throw .startKeyTaken(existing)
+    }
+    try checkClaims(append)
+
+    // 2. The events.
+    var position = try head(of: shard)
+    growing.insert(shard)
+    var hash = last.hash
+    let now = environment.now()
+    let insert = try database.statement(
+      """
+      INSERT INTO events (month, stream, version, shard, position, type, data, meta, append_id, hash, recorded_at)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      """)
+    let stream = append.stream.bytes
+    let appendID = append.appendID.bytes
+    for (index, event) in append.events.enumerated() {
+      let version = append.expectedVersion + index + 1
+      position += 1
+      hash = EventHash.next(
+        after: hash, stream: append.stream, version: version, type: event.type, data: event.data, meta: event.meta,
+        recordedAt: now)
+      try insert.bind(month)
+      try insert.bind(stream)
+      try insert.bind(version)
+      try insert.bind(shard)
+      try insert.bind(position)
+      try insert.bind(event.type)
+      try insert.bind(event.data)
+      try insert.bind(event.meta)
+      try insert.bind(appendID)
+      try insert.bind(hash)
+      try insert.bind(now.milliseconds)
+      try insert.execute()
+    }
+    heads[shard] = position
+
+    // 3. What travels with them.
+    try writeKeysAndClaims(append)
+    if let change = append.open { try write(change, of: append.stream, shard: shard) }
+    return Appended(version: append.lastVersion, position: position, repeated: false)
+  }
+
+  private func head(of shard: Int) throws(StoreError) -> Int64 {
+    if let head = heads[shard] { return head }
+    let head = try SQLiteQueries.head(database, shard: shard)
+    heads[shard] = head
+    return head
+  }
+
+  private func lastEvent(of stream: UniqueID) throws(StoreError) -> (version: Int, hash: [UInt8]) {
+    let query = try database.statement(
+      "SELECT version, hash FROM events WHERE stream = ? ORDER BY version DESC LIMIT 1")
+    try query.bind(stream)
+    return try query.first { (version: Int($0.integer(0)), hash: $0.blob(1)) } ?? (0, EventHash.start)
+  }
+
+  private func repetition(of append: Append, actual: Int) throws(StoreError) -> Appended? {
+    func event(_ version: Int) throws(StoreError) -> (position: Int64, isOurs: Bool)? {
+      let query = try database.statement("SELECT position, append_id FROM events WHERE stream = ? AND version = ?")
+      try query.bind(append.stream)
+      try query.bind(version)
+      return try query.first { row throws(StoreError) in (row.integer(0), try row.id(1) == append.appendID) }
+    }
+    guard actual > append.expectedVersion, try event(append.expectedVersion + 1)?.isOurs == true else { return nil }
+    guard let last = try event(append.lastVersion), last.isOurs else {
+      throw .invalid("the append id \(append.appendID) has named another append before")
+    }
+    return Appended(version: append.lastVersion, position: last.position, repeated: true)
+  }
+
+  private func checkClaims(_ append: Append) throws(StoreError) {
+    var released: Set<TextKey> = []
+    for release in append.releases {
+      let existing = try SQLiteQueries.claim(database, scope: release.scope, value: release.value)
+      if let existing, existing.stream != append.stream { throw .claimTaken(existing) }
+      released.insert(TextKey(release.scope, release.value))
+    }
+    for claim in append.claims where !released.contains(TextKey(claim.scope, claim.value)) {
+      if let existing = try SQLiteQueries.claim(database, scope: claim.scope, value: claim.value) {
+        throw .claimTaken(existing)
+      }
+    }
+  }
+
+  private func writeKeysAndClaims(_ append: Append) throws(StoreError) {
+    if let key = append.startKey {
+      let insert = try database.statement("INSERT INTO start_keys (scope, key, stream, digest) VALUES (?, ?, ?, ?)")
+      try insert.bind(key.scope)
+      try insert.bind(key.key)
+      try insert.bind(append.stream)
+      try insert.bind(key.digest)
+      try insert.execute()
+    }
+    for release in append.releases {
+      let delete = try database.statement("DELETE FROM claims WHERE scope = ? AND value = ?")
+      try delete.bind(release.scope)
+      try delete.bind(release.value)
+      try delete.execute()
+    }
+    for claim in append.claims {
+      let insert = try database.statement("INSERT INTO claims (scope, value, stream, data) VALUES (?, ?, ?, ?)")
+      try insert.bind(claim.scope)
+      try insert.bind(claim.value)
+      try insert.bind(append.stream)
+      try insert.bind(claim.data)
+      try insert.execute()
+    }
+  }
+
+  private func write(_ change: OpenChange, of stream: UniqueID, shard: Int) throws(StoreError) {
+    let asleep: Bool
+    let wakeAt: Timestamp?
+    switch change {
+    case .opened, .awake: (asleep, wakeAt) = (false, nil)
+    case .sleeping(let until): (asleep, wakeAt) = (true, until)
+    case .closed:
+      let delete = try database.statement("DELETE FROM open_streams WHERE stream = ?")
+      try delete.bind(stream)
+      return try delete.execute()
+    }
+    let upsert = try database.statement(
+      "INSERT OR REPLACE INTO open_streams (stream, shard, asleep, wake_at) VALUES (?, ?, ?, ?)")
+    try upsert.bind(stream)
+    try upsert.bind(shard)
+    try upsert.bind(asleep ? 1 : 0)
+    try upsert.bind(wakeAt?.milliseconds)
+    try upsert.execute()
+  }
+}

@@ -1,0 +1,197 @@
+import Dispatch
+import Foundation
+public import Runtime
+import Synchronization
+
+/// The embedded store: one SQLite file, for one process at a time. What it has answered is on the disk.
+public final class SQLiteStore: EventStore {
+  public let shardCount: Int
+  private let writer: SQLiteWriter
+  private let readers: [SQLiteReader]
+  private let nextReader = Atomic<Int>(0)
+  private let hub: CommitHub
+  /// Let go when the store is closed.
+  private let lock: Mutex<FileLock?>
+
+  private init(shardCount: Int, writer: SQLiteWriter, readers: [SQLiteReader], hub: CommitHub, lock: FileLock) {
+    self.shardCount = shardCount
+    self.writer = writer
+    self.readers = readers
+    self.hub = hub
+    self.lock = Mutex(lock)
+  }
+
+  /// Opens the store at `path`, or creates it when there is no such file; its directory must exist.
+  /// - Parameter shardCount: for a new store, 1 to `Shard.maxCount`; an existing one keeps its own.
+  /// - Throws: `store.locked` when another process has it open; `store.foreign` or `store.newerVersion` for a file that
+  ///   it must not touch; `store.unavailable` when the file can't be opened or written.
+  public static func open(
+    path: String, environment: Environment, shardCount: Int = Shard.defaultCount
+  ) async throws(StoreError) -> SQLiteStore {
+    if path.isEmpty { throw .invalid("a store needs a path") }
+    if !(1...Shard.maxCount).contains(shardCount) { throw .invalid("a store has 1 to \(Shard.maxCount) shards") }
+    // It waits for the disk, so not in a task's thread.
+    let result = await withCheckedContinuation {
+      (continuation: CheckedContinuation<Result<SQLiteStore, StoreError>, Never>) in
+      DispatchQueue(label: "tracseq.sqlite.open").async {
+        do throws(StoreError) {
+          continuation.resume(
+            returning: .success(try openNow(path: path, environment: environment, shardCount: shardCount)))
+        } catch {
+          continuation.resume(returning: .failure(error))
+        }
+      }
+    }
+    return try result.get()
+  }
+
+  private static func openNow(
+    path: String, environment: Environment, shardCount: Int
+  ) throws(StoreError) -> SQLiteStore {
+    // 1. The lock, before the file is so much as looked at.
+    let lock = try FileLock(path: path)
+    // 2. The schema.
+    let database = try SQLiteDatabase(path: path, readOnly: false)
+    try SQLiteSchema.prepare(database, path: path)
+    let shardCount = try settleShardCount(shardCount, in: database)
+    // 3. The readers, once there is something to read.
+    let readers = [try SQLiteReader(path: path), try SQLiteReader(path: path)]
+    let hub = CommitHub()
+    let writer = SQLiteWriter(
+      SQLiteSession(database, shardCount: shardCount, environment: environment), hub: hub)
+    return SQLiteStore(shardCount: shardCount, writer: writer, readers: readers, hub: hub, lock: lock)
+  }
+
+  /// Stores the number of shards when the store is new, and reads it back.
+  private static func settleShardCount(_ count: Int, in database: SQLiteDatabase) throws(StoreError) -> Int {
+    let insert = try database.statement("INSERT OR IGNORE INTO settings (name, value) VALUES ('shard_count', ?)")
+    try insert.bind(String(count))
+    try insert.execute()
+    let text = try database.statement("SELECT value FROM settings WHERE name = 'shard_count'").first { $0.text(0) }
+    guard let text, let stored = Int(text), (1...Shard.maxCount).contains(stored) else {
+      throw .corrupt("the store's number of shards is \(text ?? "missing")")
+    }
+    return stored
+  }
+
+  private func read<Value: Sendable>(
+    _ body: @escaping @Sendable (SQLiteDatabase) throws(StoreError) -> Value
+  ) async throws(StoreError) -> Value {
+    let turn = nextReader.wrappingAdd(1, ordering: .relaxed).oldValue
+    return try await readers[Int(UInt(bitPattern: turn) % UInt(readers.count))].read(body)
+  }
+
+  public func own(shards: Set<Int>?) async throws(StoreError) {
+    let shards = shards ?? Set(0..<shardCount)
+    for shard in shards { try checkShard(shard, count: shardCount) }
+    try await writer.submit { session in session.own(shards) }
+  }
+
+  public func append(_ append: Append) async throws(StoreError) -> Appended {
+    let month = try append.validate(shardCount: shardCount)
+    return try await writer.submit { session throws(StoreError) in try session.append(append, month: month) }
+  }
+
+  public func read(_ stream: UniqueID, after version: Int, limit: Int) async throws(StoreError) -> [StoredEvent] {
+    _ = try StreamMonth.of(stream)
+    return try await read { database throws(StoreError) in
+      try SQLiteQueries.events(database, of: stream, after: version, limit: limit)
+    }
+  }
+
+  public func tail(shard: Int, after position: Int64, limit: Int) async throws(StoreError) -> [StoredEvent] {
+    try checkShard(shard, count: shardCount)
+    return try await read { database throws(StoreError) in
+      try SQLiteQueries.tail(database, shard: shard, after: position, limit: limit)
+    }
+  }
+
+  public func head(shard: Int) async throws(StoreError) -> Int64 {
+    try checkShard(shard, count: shardCount)
+    return try await read { database throws(StoreError) in try SQLiteQueries.head(database, shard: shard) }
+  }
+
+  public func committed() -> CommitHints { hub.follow() }
+
+  public func snapshot(of stream: UniqueID) async throws(StoreError) -> Snapshot? {
+    try await read { database throws(StoreError) in try SQLiteQueries.snapshot(database, of: stream) }
+  }
+
+  public func save(_ snapshot: Snapshot) async throws(StoreError) {
+    try await writer.submit { session throws(StoreError) in try session.save(snapshot) }
+  }
+
+  public func startKey(scope: String, key: String) async throws(StoreError) -> StartKey? {
+    try await read { database throws(StoreError) in try SQLiteQueries.startKey(database, scope: scope, key: key) }
+  }
+
+  public func claim(scope: String, value: String) async throws(StoreError) -> Claim? {
+    try await read { database throws(StoreError) in try SQLiteQueries.claim(database, scope: scope, value: value) }
+  }
+
+  public func openStreams(
+    shard: Int?, after stream: UniqueID?, limit: Int
+  ) async throws(StoreError) -> [OpenStream] {
+    if let shard { try checkShard(shard, count: shardCount) }
+    return try await read { database throws(StoreError) in
+      try SQLiteQueries.openStreams(database, shard: shard, after: stream, limit: limit)
+    }
+  }
+
+  public func put(_ definition: StoredDefinition) async throws(StoreError) -> DefinitionPut {
+    try definition.validate()
+    return try await writer.submit { session throws(StoreError) in try session.put(definition) }
+  }
+
+  public func definition(name: String, version: Int?) async throws(StoreError) -> StoredDefinition? {
+    try await read { database throws(StoreError) in
+      try SQLiteQueries.definition(database, name: name, version: version)
+    }
+  }
+
+  public func definitions(name: String?) async throws(StoreError) -> [StoredDefinition] {
+    try await read { database throws(StoreError) in try SQLiteQueries.definitions(database, name: name) }
+  }
+
+  public func checkpoint(_ follower: String, shard: Int) async throws(StoreError) -> Int64 {
+    try checkShard(shard, count: shardCount)
+    return try await read { database throws(StoreError) in
+      try SQLiteQueries.checkpoint(database, follower, shard: shard)
+    }
+  }
+
+  public func apply(_ batch: ProjectionBatch) async throws(StoreError) {
+    try batch.validate(shardCount: shardCount)
+    try await writer.submit { session throws(StoreError) in try session.apply(batch) }
+  }
+
+  public func reset(follower: String, collections: Set<String>) async throws(StoreError) {
+    try await writer.submit { session throws(StoreError) in
+      try session.reset(follower: follower, collections: collections)
+    }
+  }
+
+  public func documents(_ query: DocumentQuery) async throws(StoreError) -> [Document] {
+    try await read { database throws(StoreError) in try SQLiteQueries.documents(database, query) }
+  }
+
+  public func documents(collection: String, ids: [String]) async throws(StoreError) -> [Document] {
+    try await read { database throws(StoreError) in
+      var documents: [Document] = []
+      var seen: Set<TextKey> = []
+      for id in ids where seen.insert(TextKey(id)).inserted {
+        let name = DocumentName(collection: collection, id: id)
+        if let document = try SQLiteQueries.document(database, name) { documents.append(document) }
+      }
+      return documents
+    }
+  }
+
+  public func close() async {
+    await writer.close()
+    for reader in readers { await reader.close() }
+    hub.close()
+    // Last: the next one to open the file must find nobody at it.
+    lock.withLock { $0 = nil }
+  }
+}
