@@ -27,9 +27,7 @@ public struct JSONNumber: Sendable {
   public var intValue: Int? {
     switch storage {
     case .integer(let value): return Int(value)
-    case .decimal(_, let value):
-      guard let nearest = Int(exactly: value), JSONNumber(nearest) == self else { return nil }
-      return nearest
+    case .decimal(let text, _): return Int(DecimalDigits(text).text)
     }
   }
 

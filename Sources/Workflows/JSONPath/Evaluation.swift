@@ -1,0 +1,169 @@
+import JSON
+
+/// One run of a query or condition over a document.
+///
+/// Nodes are handed on as they are found, so that a test for existence stops at the first, and no list of a middle
+/// segment is ever held. A descendant segment walks with a stack of its own; what recursion is left goes one level
+/// down the document with each segment, or one filter deeper into the query, and both are bounded.
+final class Evaluation {
+  /// The way to a node, shared between the nodes below it.
+  final class Way {
+    private let parent: Way?
+    private let token: JSONPointer.Token
+
+    init(_ parent: Way?, _ token: JSONPointer.Token) {
+      self.parent = parent
+      self.token = token
+    }
+
+    var tokens: [JSONPointer.Token] {
+      var tokens: [JSONPointer.Token] = []
+      var way: Way? = self
+      while let here = way {
+        tokens.append(here.token)
+        way = here.parent
+      }
+      return tokens.reversed()
+    }
+  }
+
+  /// Takes a node; false: no more are wanted.
+  typealias Visitor = (JSON, Way?) -> Bool
+
+  let root: JSON
+  private let keepsPaths: Bool
+  /// The last computed pattern: a filter mostly asks for the same one again.
+  var lastPattern: (text: String, compiled: IRegexp?)?
+
+  init(root: JSON, keepsPaths: Bool) {
+    self.root = root
+    self.keepsPaths = keepsPaths
+  }
+
+  func visit(_ query: Query, from node: JSON, _ visitor: Visitor) {
+    _ = visit(query.segments[...], node, nil, keepsPaths, visitor)
+  }
+
+  /// Like `visit`, for a query inside a filter, whose paths nobody asks for.
+  func visitInner(_ query: Query, from node: JSON, _ visitor: Visitor) {
+    _ = visit(query.segments[...], query.isAbsolute ? root : node, nil, false, visitor)
+  }
+
+  private func visit(
+    _ segments: ArraySlice<Query.Segment>, _ node: JSON, _ way: Way?, _ keeps: Bool, _ visitor: Visitor
+  ) -> Bool {
+    guard let segment = segments.first else { return visitor(node, way) }
+    let rest = segments.dropFirst()
+    guard segment.isDescendant else { return select(segment, rest, node, way, keeps, visitor) }
+
+    // A node comes before its descendants, an element before the next: a stack that takes children last first.
+    var waiting = [(node, way)]
+    while let (node, way) = waiting.popLast() {
+      if !select(segment, rest, node, way, keeps, visitor) { return false }
+      switch node {
+      case .array(let values):
+        for index in values.indices.reversed() {
+          waiting.append((values[index], keeps ? Way(way, .index(index)) : nil))
+        }
+      case .object(let members):
+        for position in members.indices.reversed() {
+          let member = members[position]
+          waiting.append((member.value, keeps ? Way(way, .name(member.name)) : nil))
+        }
+      case .null, .bool, .number, .string: break
+      }
+    }
+    return true
+  }
+
+  private func select(
+    _ segment: Query.Segment, _ rest: ArraySlice<Query.Segment>, _ node: JSON, _ way: Way?, _ keeps: Bool,
+    _ visitor: Visitor
+  ) -> Bool {
+    for selector in segment.selectors {
+      let goesOn =
+        switch node {
+        case .array(let values): select(selector, rest, values, way, keeps, visitor)
+        case .object(let members): select(selector, rest, members, way, keeps, visitor)
+        case .null, .bool, .number, .string: true
+        }
+      if !goesOn { return false }
+    }
+    return true
+  }
+
+  private func select(
+    _ selector: Selector, _ rest: ArraySlice<Query.Segment>, _ values: [JSON], _ way: Way?, _ keeps: Bool,
+    _ visitor: Visitor
+  ) -> Bool {
+    func take(_ index: Int) -> Bool {
+      visit(rest, values[index], keeps ? Way(way, .index(index)) : nil, keeps, visitor)
+    }
+    switch selector {
+    case .name: return true
+    case .index(let index):
+      guard let index = Self.position(index, in: values) else { return true }
+      return take(index)
+    case .slice(let start, let end, let step):
+      return Self.slice(values.count, start, end, step).allSatisfy(take)
+    case .wildcard: return values.indices.allSatisfy(take)
+    case .filter(let condition):
+      return values.indices.allSatisfy { !holds(condition, for: values[$0]) || take($0) }
+    }
+  }
+
+  private func select(
+    _ selector: Selector, _ rest: ArraySlice<Query.Segment>, _ members: JSONObject, _ way: Way?, _ keeps: Bool,
+    _ visitor: Visitor
+  ) -> Bool {
+    func take(_ name: String, _ value: JSON) -> Bool {
+      visit(rest, value, keeps ? Way(way, .name(name)) : nil, keeps, visitor)
+    }
+    switch selector {
+    case .name(let name): return members[name].map { take(name, $0) } ?? true
+    case .index, .slice: return true
+    case .wildcard: return members.allSatisfy(take)
+    case .filter(let condition):
+      return members.allSatisfy { !holds(condition, for: $0.value) || take($0.name, $0.value) }
+    }
+  }
+
+  // MARK: Indexes
+
+  /// The value at the end of names and indexes, without a search.
+  static func follow(_ tokens: [JSONPointer.Token], from node: JSON) -> JSON? {
+    var value = node
+    for token in tokens {
+      switch (token, value) {
+      case (.name(let name), .object(let members)):
+        guard let next = members[name] else { return nil }
+        value = next
+      case (.index(let index), .array(let values)):
+        guard let index = position(index, in: values) else { return nil }
+        value = values[index]
+      case (.name, _), (.index, _): return nil
+      }
+    }
+    return value
+  }
+
+  /// A negative index counts from the end.
+  private static func position(_ index: Int, in values: [JSON]) -> Int? {
+    let position = index < 0 ? values.count + index : index
+    return values.indices.contains(position) ? position : nil
+  }
+
+  /// The positions that a slice selects (RFC 9535 §2.3.4.2.2).
+  private static func slice(_ count: Int, _ start: Int?, _ end: Int?, _ step: Int) -> StrideTo<Int> {
+    func normal(_ index: Int) -> Int { index >= 0 ? index : count + index }
+    if step > 0 {
+      let lower = min(max(normal(start ?? 0), 0), count)
+      let upper = min(max(normal(end ?? count), 0), count)
+      return stride(from: lower, to: upper, by: step)
+    }
+    let upper = min(max(start.map(normal) ?? count - 1, -1), count - 1)
+    let lower = min(max(end.map(normal) ?? -1, -1), count - 1)
+    // A step of zero selects nothing.
+    return step == 0 ? stride(from: 0, to: 0, by: 1) : stride(from: upper, to: lower, by: step)
+  }
+}

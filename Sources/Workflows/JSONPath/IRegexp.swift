@@ -1,0 +1,113 @@
+/// A regular expression as RFC 9485 defines it, matched in time linear in the text, whatever the pattern.
+///
+/// The pattern becomes a machine with many states at once (Thompson's construction); it never goes back in the text.
+/// Counted repetition is written out, so its size is bounded: a pattern that grows too large is refused.
+struct IRegexp: Sendable {
+  enum Instruction: Sendable {
+    case scalar(Unicode.Scalar)
+    case oneOf(ScalarClass)
+    /// Goes on at both.
+    case split(Int, Int)
+    case jump(Int)
+    case accept
+  }
+
+  private let program: [Instruction]
+
+  /// No program is longer.
+  static let largest = 4_096
+
+  init(_ pattern: String) throws(IRegexpError) {
+    var parser = IRegexpParser(pattern)
+    var compiler = IRegexpCompiler()
+    program = try compiler.program(of: try parser.whole())
+  }
+
+  /// Whether all of the text matches.
+  func matches(_ text: String) -> Bool {
+    var operations = 0
+    return run(text, isWhole: true, &operations)
+  }
+
+  /// Whether some part of the text matches.
+  func isFound(in text: String) -> Bool {
+    var operations = 0
+    return run(text, isWhole: false, &operations)
+  }
+
+  /// - Parameter operations: grows with each instruction looked at: at most program × (text + 1) × 2.
+  func run(_ text: String, isWhole: Bool, _ operations: inout Int) -> Bool {
+    var now = States(count: program.count)
+    var next = States(count: program.count)
+    var accepts = follow(0, into: &now, &operations)
+    if accepts && !isWhole { return true }
+    for scalar in text.unicodeScalars {
+      next.removeAll()
+      accepts = false
+      for state in now.members {
+        operations += 1
+        let goesOn =
+          switch program[state] {
+          case .scalar(let wanted): wanted == scalar
+          case .oneOf(let wanted): wanted.contains(scalar)
+          case .split, .jump, .accept: false
+          }
+        if goesOn, follow(state + 1, into: &next, &operations) { accepts = true }
+      }
+      if !isWhole {
+        if accepts { return true }
+        // A match may start here as well.
+        if follow(0, into: &next, &operations) { return true }
+      }
+      swap(&now, &next)
+      if now.members.isEmpty { return false }
+    }
+    return accepts
+  }
+
+  /// Adds a state and all that it reaches without reading; true when that is the end.
+  private func follow(_ start: Int, into states: inout States, _ operations: inout Int) -> Bool {
+    var accepts = false
+    var waiting = [start]
+    while let state = waiting.popLast() {
+      operations += 1
+      guard states.insert(state) else { continue }
+      switch program[state] {
+      case .scalar, .oneOf: break
+      case .jump(let target): waiting.append(target)
+      case .split(let first, let second):
+        waiting.append(second)
+        waiting.append(first)
+      case .accept: accepts = true
+      }
+    }
+    return accepts
+  }
+
+  /// A set of states that is emptied and walked in the time of what it holds.
+  private struct States {
+    private(set) var members: [Int] = []
+    /// The round in which a state was put in last.
+    private var rounds: [Int]
+    private var round = 1
+
+    init(count: Int) { rounds = Array(repeating: 0, count: count) }
+
+    mutating func removeAll() {
+      members.removeAll(keepingCapacity: true)
+      round += 1
+    }
+
+    mutating func insert(_ state: Int) -> Bool {
+      if rounds[state] == round { return false }
+      rounds[state] = round
+      members.append(state)
+      return true
+    }
+  }
+}
+
+/// Why a pattern is no I-Regexp.
+struct IRegexpError: Error {
+  let message: String
+}

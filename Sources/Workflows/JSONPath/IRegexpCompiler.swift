@@ -1,0 +1,78 @@
+/// A pattern as parsed.
+indirect enum PatternTree {
+  case scalar(Unicode.Scalar)
+  case oneOf(ScalarClass)
+  case sequence([PatternTree])
+  case alternatives([PatternTree])
+  /// - Parameter most: nil is no bound.
+  case repeated(PatternTree, least: Int, most: Int?)
+}
+
+/// Writes a pattern out as instructions.
+struct IRegexpCompiler {
+  private var program: [IRegexp.Instruction] = []
+
+  mutating func program(of tree: PatternTree) throws(IRegexpError) -> [IRegexp.Instruction] {
+    try emit(tree)
+    try append(.accept)
+    return program
+  }
+
+  private mutating func append(_ instruction: IRegexp.Instruction) throws(IRegexpError) {
+    guard program.count < IRegexp.largest else {
+      throw IRegexpError(message: "the pattern is too large; its counted repetitions multiply.")
+    }
+    program.append(instruction)
+  }
+
+  private mutating func emit(_ tree: PatternTree) throws(IRegexpError) {
+    switch tree {
+    case .scalar(let scalar): try append(.scalar(scalar))
+    case .oneOf(let scalars): try append(.oneOf(scalars))
+    case .sequence(let parts): for part in parts { try emit(part) }
+    case .alternatives(let branches): try emitAlternatives(branches)
+    case .repeated(let inner, let least, let most): try emitRepetition(inner, least, most)
+    }
+  }
+
+  private mutating func emitAlternatives(_ branches: [PatternTree]) throws(IRegexpError) {
+    var jumps: [Int] = []
+    for branch in branches.dropLast() {
+      let split = program.count
+      try append(.split(0, 0))
+      try emit(branch)
+      jumps.append(program.count)
+      try append(.jump(0))
+      program[split] = .split(split + 1, program.count)
+    }
+    if let last = branches.last { try emit(last) }
+    for jump in jumps { program[jump] = .jump(program.count) }
+  }
+
+  private mutating func emitRepetition(_ inner: PatternTree, _ least: Int, _ most: Int?) throws(IRegexpError) {
+    if case .sequence(let parts) = inner, parts.isEmpty { return }
+    for _ in 0..<least { try emitCopy(inner) }
+    guard let most else {
+      let split = program.count
+      try append(.split(0, 0))
+      try emit(inner)
+      try append(.jump(split))
+      program[split] = .split(split + 1, program.count)
+      return
+    }
+    var splits: [Int] = []
+    for _ in least..<most {
+      splits.append(program.count)
+      try append(.split(0, 0))
+      try emit(inner)
+    }
+    for split in splits { program[split] = .split(split + 1, program.count) }
+  }
+
+  /// A copy that writes nothing would let a large count run for ever.
+  private mutating func emitCopy(_ inner: PatternTree) throws(IRegexpError) {
+    let before = program.count
+    try emit(inner)
+    if program.count == before { try append(.jump(before + 1)) }
+  }
+}

@@ -1,0 +1,185 @@
+/// Reads a pattern by the grammar of RFC 9485 §3, which knows no anchors, no back-references and no `\d`.
+struct IRegexpParser {
+  private let scalars: [Unicode.Scalar]
+  private var at = 0
+  private var depth = 0
+  private static let deepest = 64
+
+  init(_ pattern: String) { scalars = Array(pattern.unicodeScalars) }
+
+  mutating func whole() throws(IRegexpError) -> PatternTree {
+    let tree = try alternatives()
+    if at < scalars.count { throw IRegexpError(message: "a ) closes nothing.") }
+    return tree
+  }
+
+  private mutating func alternatives() throws(IRegexpError) -> PatternTree {
+    var branches = [try branch()]
+    while skip("|") { branches.append(try branch()) }
+    return branches.count == 1 ? branches[0] : .alternatives(branches)
+  }
+
+  private mutating func branch() throws(IRegexpError) -> PatternTree {
+    var pieces: [PatternTree] = []
+    while let next = peek(), next != "|", next != ")" {
+      let atom = try atom(next)
+      pieces.append(try quantified(atom))
+    }
+    return pieces.count == 1 ? pieces[0] : .sequence(pieces)
+  }
+
+  private mutating func atom(_ first: Unicode.Scalar) throws(IRegexpError) -> PatternTree {
+    at += 1
+    switch first {
+    case "(":
+      depth += 1
+      if depth > Self.deepest { throw IRegexpError(message: "more than \(Self.deepest) parentheses are open at once.") }
+      let inner = try alternatives()
+      guard skip(")") else { throw IRegexpError(message: "a parenthesis is never closed.") }
+      depth -= 1
+      return inner
+    case ".": return .oneOf(.dot)
+    case "[": return .oneOf(try classExpression())
+    case "\\":
+      switch try escape() {
+      case .scalar(let scalar): return .scalar(scalar)
+      case .categories(let mask):
+        var scalars = ScalarClass()
+        scalars.insert(categories: mask)
+        return .oneOf(scalars)
+      }
+    case "*", "+", "?", "{":
+      throw IRegexpError(message: "\(first) has nothing to repeat; the sign itself is written \\\(first).")
+    case "]", "}": throw IRegexpError(message: "\(first) is written \\\(first).")
+    default: return .scalar(first)
+    }
+  }
+
+  // MARK: Repetition
+
+  private mutating func quantified(_ atom: PatternTree) throws(IRegexpError) -> PatternTree {
+    if skip("*") { return .repeated(atom, least: 0, most: nil) }
+    if skip("+") { return .repeated(atom, least: 1, most: nil) }
+    if skip("?") { return .repeated(atom, least: 0, most: 1) }
+    guard skip("{") else { return atom }
+    let least = try count()
+    var most: Int? = least
+    if skip(",") { most = peek() == "}" ? nil : try count() }
+    guard skip("}") else { throw IRegexpError(message: "a repetition is written {2}, {2,} or {2,5}.") }
+    if let most, most < least { throw IRegexpError(message: "{\(least),\(most)} counts down.") }
+    return .repeated(atom, least: least, most: most)
+  }
+
+  private mutating func count() throws(IRegexpError) -> Int {
+    let start = at
+    var value = 0
+    while let next = peek(), ("0"..."9").contains(next) {
+      value = min(value * 10 + Int(next.value - 48), IRegexp.largest + 1)
+      at += 1
+    }
+    if at == start { throw IRegexpError(message: "a repetition is written {2}, {2,} or {2,5}.") }
+    if value > IRegexp.largest { throw IRegexpError(message: "a repetition counts to \(IRegexp.largest) at most.") }
+    return value
+  }
+
+  // MARK: Classes
+
+  /// Behind the opening bracket.
+  private mutating func classExpression() throws(IRegexpError) -> ScalarClass {
+    var scalars = ScalarClass()
+    if skip("^") { scalars.negate() }
+    var isEmpty = true
+    while let next = peek() {
+      if next == "]" {
+        if isEmpty { throw IRegexpError(message: "brackets stand around at least one character.") }
+        at += 1
+        scalars.seal()
+        return scalars
+      }
+      if next == "-" {
+        // A hyphen for itself stands first or last.
+        guard isEmpty || peek(1) == "]" else { throw IRegexpError(message: "a hyphen in brackets is written \\-.") }
+        at += 1
+        scalars.insert(0x2D...0x2D)
+      } else {
+        try classPart(into: &scalars)
+      }
+      isEmpty = false
+    }
+    throw IRegexpError(message: "a bracket is never closed.")
+  }
+
+  private mutating func classPart(into scalars: inout ScalarClass) throws(IRegexpError) {
+    switch try classItem() {
+    case .categories(let mask): scalars.insert(categories: mask)
+    case .scalar(let first):
+      guard peek() == "-", let next = peek(1), next != "]" else {
+        scalars.insert(first.value...first.value)
+        return
+      }
+      at += 1
+      guard case .scalar(let last) = try classItem() else {
+        throw IRegexpError(message: "a range in brackets ends with one character.")
+      }
+      guard first <= last else { throw IRegexpError(message: "the range \(first)-\(last) runs backwards.") }
+      scalars.insert(first.value...last.value)
+    }
+  }
+
+  private enum Item {
+    case scalar(Unicode.Scalar)
+    case categories(UInt32)
+  }
+
+  private mutating func classItem() throws(IRegexpError) -> Item {
+    guard let next = peek() else { throw IRegexpError(message: "a bracket is never closed.") }
+    at += 1
+    switch next {
+    case "\\": return try escape()
+    case "[", "]", "-": throw IRegexpError(message: "\(next) in brackets is written \\\(next).")
+    default: return .scalar(next)
+    }
+  }
+
+  /// Behind the backslash.
+  private mutating func escape() throws(IRegexpError) -> Item {
+    guard let next = peek() else { throw IRegexpError(message: "the pattern ends with a backslash.") }
+    at += 1
+    switch next {
+    case "n": return .scalar("\n")
+    case "r": return .scalar("\r")
+    case "t": return .scalar("\t")
+    case "(", ")", "*", "+", "-", ".", "?", "[", "\\", "]", "^", "{", "|", "}": return .scalar(next)
+    case "p": return .categories(try category())
+    case "P": return .categories(ScalarClass.allCategories ^ (try category()))
+    case "d", "D": throw IRegexpError(message: "there is no \\\(next); a digit is written [0-9].")
+    case "w", "W": throw IRegexpError(message: "there is no \\\(next); write [A-Za-z0-9_].")
+    case "s", "S": throw IRegexpError(message: "there is no \\\(next); white space is written [ \\t\\n\\r].")
+    case "$", "/": throw IRegexpError(message: "\(next) is written without a backslash.")
+    default: throw IRegexpError(message: "there is no \\\(next).")
+    }
+  }
+
+  private mutating func category() throws(IRegexpError) -> UInt32 {
+    guard skip("{") else { throw IRegexpError(message: "a category is written \\p{Lu}.") }
+    var name = ""
+    while let next = peek(), next != "}", name.utf8.count < 3 {
+      name.unicodeScalars.append(next)
+      at += 1
+    }
+    guard skip("}"), let mask = ScalarClass.mask(named: name) else {
+      throw IRegexpError(message: "there is no category \(name); categories are as L, Lu, Nd, P.")
+    }
+    return mask
+  }
+
+  // MARK: Scalars
+
+  private func peek(_ ahead: Int = 0) -> Unicode.Scalar? { at + ahead < scalars.count ? scalars[at + ahead] : nil }
+
+  private mutating func skip(_ scalar: Unicode.Scalar) -> Bool {
+    guard peek() == scalar else { return false }
+    at += 1
+    return true
+  }
+}
