@@ -1,0 +1,37 @@
+import Runtime
+import Synchronization
+
+/// Who waits for which saga to end.
+final class EndWaiters: Sendable {
+  private struct State {
+    var nextID = 0
+    var waiting: [UniqueID: [Int: AsyncStream<SagaState>.Continuation]] = [:]
+  }
+  private let state = Mutex(State())
+
+  /// A stream that gives the saga's state once it has ended. The caller looks at the saga after subscribing, so that an
+  /// end in between is not missed.
+  func subscribe(to saga: UniqueID) -> AsyncStream<SagaState> {
+    AsyncStream { continuation in
+      let id = state.withLock { state in
+        state.nextID += 1
+        state.waiting[saga, default: [:]][state.nextID] = continuation
+        return state.nextID
+      }
+      continuation.onTermination = { [weak self] _ in
+        self?.state.withLock { state in
+          state.waiting[saga]?[id] = nil
+          if state.waiting[saga]?.isEmpty == true { state.waiting[saga] = nil }
+        }
+      }
+    }
+  }
+
+  func ended(_ saga: SagaState) {
+    let waiting = state.withLock { $0.waiting.removeValue(forKey: saga.id) }
+    waiting?.values.forEach {
+      $0.yield(saga)
+      $0.finish()
+    }
+  }
+}

@@ -1,0 +1,153 @@
+import JSON
+import Persistence
+import Runtime
+import Workflows
+
+// Starting sagas, looking at them, and acting on them.
+extension Engine {
+  /// Starts a saga; with an idempotency key that has started one, gives that one.
+  /// - Throws: `EngineError` `workflow.notFound`, `saga.startKeyReused` when the key came with other input, or
+  ///   `engine.notReady`.
+  public func start(_ request: StartRequest) async throws -> Started {
+    try requireReady()
+    let workflow = try workflow(request.workflow, version: request.version)
+    let definition = workflow.definition
+    let now = host.environment.now()
+    var key: NewStartKey?
+    if let text = request.idempotencyKey {
+      let new = NewStartKey(
+        scope: request.workflow, key: text, digest: Digest.sha256(request.input.bytes(.canonical)))
+      if let existing = try await host.events.startKey(scope: new.scope, key: new.key) {
+        return try Self.same(existing, as: new)
+      }
+      key = new
+    }
+    let start = SagaStart(
+      id: newID(for: key), workflow: definition.name, version: definition.version, definitionDigest: workflow.digest,
+      steps: definition.steps.map(\.id), input: request.input, deadline: now + definition.timeout,
+      idempotencyKey: request.idempotencyKey, tags: request.tags, by: request.by)
+    do {
+      _ = try await host.start(start, definition: definition, key: key)
+      return Started(id: start.id, isNew: true)
+    } catch let error as StoreError {
+      guard case .startKeyTaken(let existing) = error.kind, let key else { throw error }
+      return try Self.same(existing, as: key)
+    }
+  }
+
+  /// The key is claimed in the transaction of the saga's first event, so the saga lives in the key's shard: ids are
+  /// minted until one falls into it.
+  private func newID(for key: NewStartKey?) -> UniqueID {
+    guard let key else { return host.environment.newID() }
+    let shard = host.events.shard(ofKey: key.scope, key.key)
+    while true {
+      let id = host.environment.newID()
+      if host.events.shard(of: id) == shard { return id }
+    }
+  }
+
+  private static func same(_ existing: StartKey, as new: NewStartKey) throws(EngineError) -> Started {
+    guard existing.digest == new.digest else {
+      throw EngineError(
+        code: EngineErrorCode.sagaStartKeyReused,
+        message: "The Idempotency-Key “\(new.key)” has started saga \(existing.stream) with other input.")
+    }
+    return Started(id: existing.stream, isNew: false)
+  }
+
+  /// A saga as it is stored now.
+  /// - Throws: `Refusal` `saga.notFound`.
+  public func saga(_ id: UniqueID) async throws -> SagaNow {
+    let state = try await host.state(of: id)
+    return SagaNow(state: state, definition: try await host.definitions.definition(of: state.start))
+  }
+
+  /// Waits until a saga has ended.
+  /// - Returns: its state then, or as it stands when the time is over.
+  public func waitForEnd(of id: UniqueID, atMost time: Duration) async throws -> SagaNow {
+    let ended = host.waiters.subscribe(to: id)
+    let now = try await saga(id)
+    guard now.state.end == nil else { return now }
+    let clock = host.environment.clock
+    let deadline = clock.now() + time
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { for await _ in ended { return } }
+      group.addTask { do { try await clock.sleep(until: deadline) } catch {} }
+      await group.next()
+      group.cancelAll()
+    }
+    return try await saga(id)
+  }
+
+  /// A saga's stored events, oldest first.
+  public func history(of id: UniqueID, after version: Int, limit: Int) async throws -> [HistoryEntry] {
+    let page = try await host.events.read(id, after: version, limit: limit)
+    if page.isEmpty { _ = try await host.state(of: id) }
+    return try page.map { stored in
+      HistoryEntry(
+        version: stored.version, type: stored.type, recordedAt: stored.recordedAt, data: try JSON(parsing: stored.data),
+        meta: try JSON(parsing: stored.meta), hash: stored.hash)
+    }
+  }
+
+  /// Sagas, newest first. The list follows the store and may be a moment behind it; a saga itself never is.
+  /// - Parameter after: the last saga of the page before.
+  public func list(_ filter: SagaFilter, after: UniqueID?, limit: Int) async throws -> SagaPage {
+    var fields: [String: String] = [:]
+    fields["status"] = filter.status?.rawValue
+    fields["workflow"] = filter.workflow
+    let documents = try await host.events.documents(
+      DocumentQuery(
+        collection: SagaListProjection.collection, fields: fields,
+        after: after.map { DocumentCursor(sort: $0.description, id: $0.description) }, descending: true,
+        limit: limit + 1))
+    let sagas = documents.prefix(limit).compactMap(SagaSummary.init)
+    return SagaPage(sagas: sagas, next: documents.count > limit ? sagas.last?.id : nil)
+  }
+
+  /// Returns once the list shows everything that has been stored when it is called.
+  public func waitUntilListed() async throws { try await projector.waitUntilCaughtUp() }
+
+  /// Gives a saga a signal.
+  /// - Throws: `Refusal` when the saga knows no such signal, waits for it no more, or does not accept the body.
+  public func signal(
+    _ id: UniqueID, name: String, body: JSON, signalID: String?, by: String
+  ) async throws -> SignalAnswer {
+    let before = try await host.state(of: id)
+    if before.signals.contains(where: { $0.name.hasSameScalars(as: name) }) { return .repeated }
+    let after = try await host.ask(id, .signal(name: name, signalID: signalID, body: body, by: by))
+    let isTaken = after.steps.contains { $0.waitingFor?.hasSameScalars(as: name) ?? false && $0.status != .waiting }
+    return isTaken ? .taken : .kept
+  }
+
+  /// Turns a saga back.
+  public func cancel(_ id: UniqueID, by: String, reason: String) async throws -> SagaState {
+    try await host.ask(id, .cancel(by: by, reason: reason))
+  }
+
+  /// Gives a step that the saga is stuck on new attempts.
+  public func retry(_ id: UniqueID, step: String, by: String, reason: String) async throws -> SagaState {
+    try await host.ask(id, .retry(step: step, by: by, reason: reason))
+  }
+
+  /// Records what an operator found out about a step that the saga is stuck on.
+  public func resolve(
+    _ id: UniqueID, step: String, as resolution: Resolution, by: String, reason: String
+  ) async throws -> SagaState {
+    try await host.ask(id, .resolve(step: step, resolution, by: by, reason: reason))
+  }
+
+  /// Ends a stuck saga as it stands.
+  public func abandon(_ id: UniqueID, by: String, reason: String) async throws -> SagaState {
+    try await host.ask(id, .abandon(by: by, reason: reason))
+  }
+
+  private func requireReady() throws(EngineError) {
+    if host.isHolding {
+      throw EngineError(code: EngineErrorCode.engineDraining, message: "The engine is stopping and starts nothing new.")
+    }
+    if !isReady {
+      throw EngineError(code: EngineErrorCode.engineNotReady, message: "The engine is still taking up its open sagas.")
+    }
+  }
+}

@@ -1,0 +1,126 @@
+import JSON
+import Persistence
+import Runtime
+import Synchronization
+import Workflows
+
+/// The saga engine over one store. Create it, `run()` it, and ask it things meanwhile; cancelling `run()` stops it, with
+/// attempts under way given time to be recorded.
+public final class Engine: Sendable {
+  /// What an engine needs besides its store.
+  public struct Configuration: Sendable {
+    /// The services that workflows may name; nil lets the checker accept any name.
+    public var services: Set<String>?
+    /// How long attempts under way may go on when the engine is told to stop.
+    public var drainTime = Duration.seconds(20)
+    public init(services: Set<String>? = nil) { self.services = services }
+  }
+
+  let host: SagaHost
+  let configuration: Configuration
+  let projector: Projector
+  private let ready = Atomic<Bool>(false)
+
+  /// - Parameter executor: makes the attempts of `http` steps.
+  public init(
+    store: any EventStore, executor: any StepExecutor, configuration: Configuration = Configuration(),
+    environment: Environment, log: Log = .silent
+  ) {
+    self.configuration = configuration
+    host = SagaHost(events: store, executor: executor, environment: environment, log: log)
+    projector = Projector(store: store, projection: SagaListProjection(), environment: environment) { failure in
+      log.warning(
+        "The list of sagas is behind and will catch up", ("shard", "\(failure.shard)"), ("error", "\(failure.error)"))
+    }
+  }
+
+  /// Whether every saga that was open has been taken up again.
+  public var isReady: Bool { ready.load(ordering: .acquiring) && !host.isHolding }
+
+  /// Takes ownership of the store's shards, takes up what was open, and serves until it is cancelled; then drains.
+  public func run() async throws {
+    // 1. Nobody else writes from here on.
+    try await host.events.own(shards: nil)
+    // 2. Sagas are folded by their definitions.
+    try await host.definitions.load()
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      // 3. Timers run before sagas are taken up, as taking them up sets timers.
+      group.addTask { [host] in
+        await host.scheduler.run { [host] in await host.tell($0, .wake) }
+      }
+      group.addTask { [projector] in try await projector.run() }
+      // 4. What was open goes on where it stood.
+      try await recover()
+      ready.store(true, ordering: .releasing)
+      host.log.info("The engine is ready", ("sagas", "\(host.countInMemory)"))
+      do {
+        try await group.waitForAll()
+      } catch is CancellationError {}
+    }
+    // 5. In a task of its own, as this one has been cancelled.
+    let drainTime = configuration.drainTime
+    await Task { [host] in await host.drain(until: host.environment.now() + drainTime) }.value
+  }
+
+  private func recover() async throws {
+    for shard in 0..<host.events.shardCount {
+      var last: UniqueID?
+      while true {
+        let page = try await host.events.openStreams(shard: shard, after: last, limit: 1_000)
+        await concurrently(page) { await self.takeUp($0) }
+        guard page.count == 1_000, let end = page.last else { break }
+        last = end.stream
+      }
+    }
+  }
+
+  private func takeUp(_ open: OpenStream) async {
+    if open.asleep {
+      // Millions may sleep: they cost an entry in the timer, and come back when their moment or an input comes.
+      if let wakeAt = open.wakeAt { host.scheduler.set(open.stream, at: wakeAt) }
+    } else {
+      await host.tell(open.stream, .wake)
+    }
+  }
+}
+
+// MARK: Workflows
+
+extension Engine {
+  /// Checks a workflow and stores it for ever under its name and version.
+  /// - Throws: `EngineError` with the findings when it has errors, or when the version stands for other content.
+  public func register(_ content: [UInt8], by: String) async throws -> Registration {
+    let result = WorkflowChecker.check(content, services: configuration.services)
+    guard let definition = result.definition else {
+      let count = result.errors.count
+      throw EngineError(
+        code: EngineErrorCode.workflowInvalid,
+        message: "The workflow has \(count) error\(count == 1 ? "" : "s").", findings: result.findings)
+    }
+    let (entry, isNew) = try await host.definitions.register(definition, by: by, at: host.environment.now())
+    return Registration(
+      name: definition.name, version: definition.version, digest: entry.digest, isNew: isNew, warnings: result.warnings)
+  }
+
+  /// Every version of every registered workflow, by name and then version.
+  public func workflows() -> [RegisteredWorkflow] { host.definitions.all.map(RegisteredWorkflow.init) }
+
+  /// - Parameter version: the latest when nil.
+  /// - Throws: `EngineError` `workflow.notFound`.
+  public func workflow(_ name: String, version: Int?) throws(EngineError) -> RegisteredWorkflow {
+    guard let entry = host.definitions.entry(named: name, version: version) else {
+      let which = version.map { " version \($0)" } ?? ""
+      throw EngineError(
+        code: EngineErrorCode.workflowNotFound, message: "There is no workflow “\(name)”\(which). Register it first.")
+    }
+    return RegisteredWorkflow(entry)
+  }
+}
+
+extension RegisteredWorkflow {
+  init(_ entry: DefinitionCache.Entry) {
+    self.init(
+      definition: entry.definition, digest: entry.digest, registeredAt: entry.registeredAt,
+      registeredBy: entry.registeredBy)
+  }
+}

@@ -1,0 +1,124 @@
+import JSON
+import Runtime
+import Workflows
+
+/// Something that the engine can't do as it was asked.
+public struct EngineError: CodedError {
+  public let code: String
+  public let message: String
+  /// What the checker found, for a workflow that can't be registered.
+  public let findings: [Finding]
+
+  public init(code: String, message: String, findings: [Finding] = []) {
+    self.code = code
+    self.message = message
+    self.findings = findings
+  }
+}
+
+/// A workflow that was registered, now or before.
+public struct Registration: Sendable {
+  public let name: String
+  public let version: Int
+  public let digest: String
+  /// False when the same content had been registered before.
+  public let isNew: Bool
+  public let warnings: [Finding]
+}
+
+/// A registered workflow.
+public struct RegisteredWorkflow: Sendable {
+  public let definition: WorkflowDefinition
+  public let digest: String
+  public let registeredAt: Timestamp
+  public let registeredBy: String
+}
+
+/// What a saga is started with.
+public struct StartRequest: Sendable {
+  public let workflow: String
+  /// The latest when nil.
+  public let version: Int?
+  public let input: JSON
+  /// Starting twice with one key is starting once.
+  public let idempotencyKey: String?
+  public let tags: [String]
+  public let by: String
+
+  public init(
+    workflow: String, version: Int? = nil, input: JSON, idempotencyKey: String? = nil, tags: [String] = [], by: String
+  ) {
+    self.workflow = workflow
+    self.version = version
+    self.input = input
+    self.idempotencyKey = idempotencyKey
+    self.tags = tags
+    self.by = by
+  }
+}
+
+/// The saga that a start gave.
+public struct Started: Sendable {
+  public let id: UniqueID
+  /// False when the idempotency key had started it before.
+  public let isNew: Bool
+}
+
+/// A saga as it is stored now, and what it runs on.
+public struct SagaNow: Sendable {
+  public let state: SagaState
+  public let definition: WorkflowDefinition
+}
+
+/// One stored event of a saga.
+public struct HistoryEntry: Sendable {
+  public let version: Int
+  public let type: String
+  public let recordedAt: Timestamp
+  public let data: JSON
+  public let meta: JSON
+  /// The chained SHA-256 that proves the history's order and content.
+  public let hash: [UInt8]
+}
+
+/// What became of a signal.
+public enum SignalAnswer: String, Sendable {
+  /// A step was waiting for it.
+  case taken
+  /// It came early and is kept.
+  case kept
+  /// It had come before; nothing changed.
+  case repeated
+}
+
+/// Which sagas to list.
+public struct SagaFilter: Sendable, Hashable {
+  public var status: SagaStatus?
+  public var workflow: String?
+
+  public init(status: SagaStatus? = nil, workflow: String? = nil) {
+    self.status = status
+    self.workflow = workflow
+  }
+}
+
+/// A saga in a list.
+public struct SagaSummary: Sendable, Hashable {
+  public let id: UniqueID
+  public let workflow: String
+  public let version: Int
+  public let status: SagaStatus
+  public let startedAt: Timestamp
+  public let updatedAt: Timestamp
+  public let endedAt: Timestamp?
+  /// The step and code that made it turn back or stuck, if something did.
+  public let failedStep: String?
+  public let failureCode: String?
+}
+
+/// One page of a list, newest saga first.
+public struct SagaPage: Sendable {
+  public let sagas: [SagaSummary]
+  /// The last saga of this page when there are more: give it as `after`.
+  public let next: UniqueID?
+}

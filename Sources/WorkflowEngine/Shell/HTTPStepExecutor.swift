@@ -1,0 +1,98 @@
+import HTTP
+import JSON
+import Runtime
+
+/// Makes the attempts of `http` steps.
+public final class HTTPStepExecutor: StepExecutor {
+  private let client: HTTPClient
+  private let services: [String: Service]
+  private let gates: [String: ServiceGate]
+  private let clock: any WallClock
+  private let maxResponseBytes: Int
+
+  /// - Parameter maxResponseBytes: an answer is kept in the saga's history, so it may not be of any size.
+  public init(client: HTTPClient, services: [Service], clock: any WallClock, maxResponseBytes: Int = 1 << 20) {
+    self.client = client
+    self.services = Dictionary(services.map { ($0.name, $0) }, uniquingKeysWith: { _, last in last })
+    gates = self.services.mapValues { ServiceGate(limit: $0.maxInFlight) }
+    self.clock = clock
+    self.maxResponseBytes = maxResponseBytes
+  }
+
+  public func perform(_ call: StepCall) async -> StepOutcome {
+    guard case .http(let action) = call.action else { preconditionFailure("Routed here by its kind.") }
+    guard let service = services[action.service], let gate = gates[action.service] else {
+      return .failed(
+        StepFailure(
+          code: EngineErrorCode.serviceUnknown,
+          message: "The service “\(action.service)” is not configured on this engine.", isRetryable: true))
+    }
+    guard await gate.enter() else { return .failed(Self.notSent("The engine stopped before the call was sent.")) }
+    defer { gate.leave() }
+    let left = call.deadline - clock.now()
+    guard left > .zero else {
+      return .failed(Self.notSent("The attempt's time was over before \(service.name) could take the call."))
+    }
+    do {
+      let response = try await client.send(request(for: call, action, service, timeout: left))
+      return HTTPOutcome.read(response, success: action.success, service: service, now: clock.now())
+    } catch {
+      return HTTPOutcome.read(error)
+    }
+  }
+
+  private static func notSent(_ message: String) -> StepFailure {
+    StepFailure(code: EngineErrorCode.attemptTimeout, classes: ["http.notSent"], message: message, isRetryable: true)
+  }
+
+  private func request(
+    for call: StepCall, _ action: RenderedHTTP, _ service: Service, timeout: Duration
+  ) -> HTTPClientRequest {
+    var headers = HTTPHeaders()
+    for field in action.headers { headers.add(field.name, field.value) }
+    headers.add("Accept", "application/json")
+    headers.add("Idempotency-Key", call.idempotencyKey)
+    if let forwardKey = call.compensates { headers.add("Compensates", forwardKey) }
+    headers.add("Saga-Id", call.saga.description)
+    headers.add("traceparent", Self.traceparent(of: call))
+    var body: [UInt8] = []
+    if let value = action.body {
+      headers.add("Content-Type", "application/json")
+      body = value.bytes()
+    }
+    var url = service.baseURL + action.path
+    if !action.query.isEmpty {
+      let items = action.query.map { "\(PercentEncoding.query($0.name))=\(PercentEncoding.query($0.value))" }
+      url += "?" + items.joined(separator: "&")
+    }
+    return HTTPClientRequest(
+      method: action.method, url: url, headers: headers, body: body, timeout: timeout,
+      maxResponseBytes: maxResponseBytes)
+  }
+
+  /// W3C Trace Context: the trace is the saga, the span is the attempt.
+  private static func traceparent(of call: StepCall) -> String {
+    let trace = call.saga.description.filter { $0 != "-" }
+    let span = Digest.hex(Array("\(call.idempotencyKey)/\(call.attempt)".utf8)).prefix(16)
+    return "00-\(trace)-\(span)-01"
+  }
+}
+
+/// RFC 3986 percent-encoding.
+enum PercentEncoding {
+  static func query(_ text: String) -> String {
+    let digits = Array("0123456789ABCDEF")
+    return text.utf8.reduce(into: "") { encoded, byte in
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+        UInt8(ascii: "~"):
+        encoded.unicodeScalars.append(Unicode.Scalar(byte))
+      default:
+        encoded.append("%")
+        encoded.append(digits[Int(byte >> 4)])
+        encoded.append(digits[Int(byte & 0xF)])
+      }
+    }
+  }
+}

@@ -1,0 +1,244 @@
+import JSON
+import Persistence
+import Runtime
+import Workflows
+
+/// One saga: a thin shell around the core. Inputs queue in a mailbox while an append is in flight, and the next append
+/// takes them all: decide → append → evolve → effects. Only what has been appended changes the state, and nothing acts on
+/// a decision before it is appended.
+actor Saga {
+  /// A command and who waits to hear what became of it.
+  struct Letter {
+    let command: SagaCommand
+    let startKey: NewStartKey?
+    let reply: (@Sendable (Result<SagaState, any Error>) -> Void)?
+  }
+
+  nonisolated let id: UniqueID
+  nonisolated let definition: WorkflowDefinition
+  private let host: SagaHost
+  private var state: SagaState?
+  private var mailbox: [Letter] = []
+  private var isWorking = false
+  private var isRetired = false
+  /// Whether the saga's row among the open streams says that it sleeps.
+  private var isMarkedAsleep: Bool
+  /// The attempts that have been handed to an executor: an effect is performed once.
+  private var performed: Set<PerformedAttempt> = []
+  private var eventsSinceSnapshot = 0
+
+  private struct PerformedAttempt: Hashable {
+    let step: String
+    let phase: StepPhase
+    let attempt: Int
+  }
+
+  /// - Parameters:
+  ///   - state: nil for a saga that is about to start.
+  ///   - isMarkedAsleep: whether its row among the open streams says that it sleeps.
+  init(
+    id: UniqueID, definition: WorkflowDefinition, state: SagaState?, isMarkedAsleep: Bool, eventsSinceSnapshot: Int,
+    host: SagaHost
+  ) {
+    self.id = id
+    self.definition = definition
+    self.state = state
+    self.isMarkedAsleep = isMarkedAsleep
+    self.eventsSinceSnapshot = eventsSinceSnapshot
+    self.host = host
+  }
+
+  /// Gives the saga a command and waits until what follows from it is stored.
+  /// - Returns: the state then, or nil when the saga has left memory and must be brought back first.
+  /// - Throws: `Refusal`, or the store's error.
+  func ask(_ command: SagaCommand, startKey: NewStartKey? = nil) async throws -> SagaState? {
+    if isRetired { return nil }
+    return try await withCheckedThrowingContinuation { continuation in
+      put(Letter(command: command, startKey: startKey) { continuation.resume(with: $0.map { $0 }) })
+    }
+  }
+
+  /// Gives the saga news that nobody waits for.
+  /// - Returns: false when the saga has left memory and must be brought back first.
+  func tell(_ command: SagaCommand) -> Bool {
+    if isRetired { return false }
+    put(Letter(command: command, startKey: nil, reply: nil))
+    return true
+  }
+
+  /// Takes up what the stored state says ought to be in flight, after the saga was brought back into memory.
+  func resume() {
+    guard let state, state.end == nil else { return }
+    if state.hasAttemptInFlight {
+      put(Letter(command: .recover, startKey: nil, reply: nil))
+    } else {
+      perform()
+    }
+  }
+
+  /// The state as it is stored, or nil before the start.
+  var current: SagaState? { state }
+
+  private func put(_ letter: Letter) {
+    mailbox.append(letter)
+    guard !isWorking else { return }
+    isWorking = true
+    Task { await work() }
+  }
+
+  private func work() async {
+    while !mailbox.isEmpty {
+      let letters = mailbox
+      mailbox = []
+      await process(letters)
+    }
+    isWorking = false
+    retireIfIdle()
+  }
+
+  private func process(_ letters: [Letter]) async {
+    let decision = decide(letters)
+    let replies = ReplyOnce(decision.accepted)
+    if let append = decision.append {
+      do {
+        try await host.store(append) { error in replies.fail(error) }
+      } catch {
+        replies.fail(error)
+        await recover(from: error, letters: decision.accepted)
+        return
+      }
+      state = decision.state
+      eventsSinceSnapshot += append.events.count
+      isMarkedAsleep = decision.isAsleep
+      perform()
+    }
+    if let state {
+      replies.take().forEach { $0.reply?(.success(state)) }
+      if decision.append != nil { host.changed(state) }
+    }
+    await snapshotIfDue()
+  }
+
+  // MARK: Deciding
+
+  private struct Decision {
+    var accepted: [Letter] = []
+    var state: SagaState?
+    var append: Append?
+    var isAsleep = false
+  }
+
+  private func decide(_ letters: [Letter]) -> Decision {
+    var decision = Decision(state: state)
+    var events: [SagaEvent] = []
+    var startKey: NewStartKey?
+    let now = host.environment.now()
+    for letter in letters {
+      do {
+        let new = try Decider.decide(
+          letter.command, decision.state, definition: definition, now: now, isHolding: host.isHolding)
+        for event in new { decision.state = try SagaState.evolve(decision.state, event) }
+        events += new
+        startKey = startKey ?? letter.startKey
+        decision.accepted.append(letter)
+      } catch {
+        letter.reply?(.failure(error))
+      }
+    }
+    guard let after = decision.state, !events.isEmpty else { return decision }
+    let wakeAt = Decider.nextWake(of: after, definition: definition)
+    decision.isAsleep = host.isSleep(after, wakeAt: wakeAt, now: now)
+    decision.append = Append(
+      stream: id, expectedVersion: state?.version ?? 0,
+      events: SagaEventCoding.encode(events, finally: after), appendID: host.environment.newID(),
+      startKey: startKey, open: openChange(to: decision, wakeAt: wakeAt))
+    return decision
+  }
+
+  private func openChange(to decision: Decision, wakeAt: Timestamp?) -> OpenChange? {
+    if decision.state?.end != nil { return .closed }
+    if decision.isAsleep { return .sleeping(until: wakeAt) }
+    if state == nil { return .opened }
+    return isMarkedAsleep ? .awake : nil
+  }
+
+  // MARK: Effects
+
+  private func perform() {
+    guard let state else { return }
+    var moment: Timestamp?
+    var current: Set<PerformedAttempt> = []
+    for effect in Decider.effects(of: state, definition: definition) {
+      switch effect {
+      case .call(let call):
+        let attempt = PerformedAttempt(step: call.step, phase: call.phase, attempt: call.attempt)
+        current.insert(attempt)
+        if performed.insert(attempt).inserted { host.perform(call) }
+      case .unrenderable(let step, let phase, let number, let failure):
+        let attempt = PerformedAttempt(step: step, phase: phase, attempt: number)
+        current.insert(attempt)
+        if performed.insert(attempt).inserted {
+          put(
+            Letter(
+              command: .attemptSettled(step: step, phase: phase, attempt: number, outcome: .failed(failure)),
+              startKey: nil, reply: nil))
+        }
+      case .wake(let at):
+        moment = at
+      }
+    }
+    performed = current
+    host.scheduler.set(id, at: moment)
+  }
+
+  // MARK: When an append fails
+
+  /// The state in memory may be behind what is stored: read it again, and put back what nobody waits for.
+  private func recover(from error: any Error, letters: [Letter]) async {
+    guard let error = error as? StoreError, case .versionConflict = error.kind, state != nil else {
+      host.lost(self.id, to: error)
+      retire()
+      return
+    }
+    host.log.warning("A saga was written to by another; reading it again", ("saga", "\(id)"))
+    do {
+      let loaded = try await host.load(id)
+      state = loaded.state
+      eventsSinceSnapshot = loaded.eventsSinceSnapshot
+      perform()
+      mailbox = letters.filter { $0.reply == nil } + mailbox
+    } catch {
+      host.lost(id, to: error)
+      retire()
+    }
+  }
+
+  // MARK: Leaving memory
+
+  /// Ended and sleeping sagas cost rows, not actors.
+  private func retireIfIdle() {
+    guard mailbox.isEmpty, !isRetired else { return }
+    guard let state else {
+      // A start that was refused.
+      retire()
+      return
+    }
+    if state.end != nil || isMarkedAsleep { retire() }
+  }
+
+  private func retire() {
+    isRetired = true
+    host.forget(self)
+    for letter in mailbox { letter.reply?(.failure(Retired())) }
+    mailbox = []
+  }
+
+  private func snapshotIfDue() async {
+    guard let state, state.end == nil, eventsSinceSnapshot >= SagaHost.snapshotEvery else { return }
+    eventsSinceSnapshot = 0
+    await host.saveSnapshot(of: state)
+  }
+}
+
+/// The saga left memory while a command was on its way; it is to be asked again.
+struct Retired: Error {}

@@ -1,0 +1,238 @@
+import JSON
+import Persistence
+import Runtime
+import Synchronization
+import Workflows
+
+/// What the sagas of one engine share: the store, the clock, the executors, and who is in memory.
+final class SagaHost: Sendable {
+  static let snapshotEvery = 200
+  /// A saga that has nothing to do for so long leaves memory, and its row says when it wants to be woken.
+  static let sleepAfter = Duration.seconds(60)
+
+  let events: any EventStore
+  let environment: Environment
+  let log: Log
+  let scheduler: Scheduler
+  let definitions: DefinitionCache
+  let waiters = EndWaiters()
+  private let executor: any StepExecutor
+  private let registry = Mutex<[UniqueID: Entry]>([:])
+  private let attempts = Mutex(AttemptTasks())
+  private let holding = Atomic<Bool>(false)
+  private let stopped = Atomic<Bool>(false)
+
+  private enum Entry {
+    case live(Saga)
+    case loading(Task<Saga, any Error>)
+  }
+
+  private struct AttemptTasks {
+    var nextID = 0
+    var running: [Int: Task<Void, Never>] = [:]
+  }
+
+  init(events: any EventStore, executor: any StepExecutor, environment: Environment, log: Log) {
+    self.events = events
+    self.executor = executor
+    self.environment = environment
+    self.log = log
+    scheduler = Scheduler(clock: environment.clock)
+    definitions = DefinitionCache(store: events)
+  }
+
+  // MARK: Asking sagas
+
+  /// Gives a saga a command, bringing it back into memory when it has left it.
+  /// - Returns: the state once what follows from the command is stored.
+  func ask(_ id: UniqueID, _ command: SagaCommand) async throws -> SagaState {
+    while true {
+      let saga = try await saga(id)
+      do {
+        if let state = try await saga.ask(command) { return state }
+      } catch is Retired {}
+    }
+  }
+
+  /// Gives a saga news that nobody waits for.
+  func tell(_ id: UniqueID, _ command: SagaCommand) async {
+    do {
+      while try await !saga(id).tell(command) {}
+    } catch {
+      log.error("A saga can't be brought back", ("saga", "\(id)"), ("error", "\(error)"))
+    }
+  }
+
+  /// Starts a saga under a new id.
+  func start(_ start: SagaStart, definition: WorkflowDefinition, key: NewStartKey?) async throws -> SagaState {
+    let saga = Saga(
+      id: start.id, definition: definition, state: nil, isMarkedAsleep: false, eventsSinceSnapshot: 0, host: self)
+    registry.withLock { $0[start.id] = .live(saga) }
+    guard let state = try await saga.ask(.start(start), startKey: key) else { throw Retired() }
+    return state
+  }
+
+  /// The state as it is stored, without bringing the saga into memory.
+  func state(of id: UniqueID) async throws -> SagaState {
+    if case .live(let saga)? = registry.withLock({ $0[id] }), let state = await saga.current { return state }
+    return try await load(id).state
+  }
+
+  /// Brings a saga into memory, once however many ask for it.
+  func saga(_ id: UniqueID) async throws -> Saga {
+    let entry = registry.withLock { registry -> Entry in
+      if let entry = registry[id] { return entry }
+      let loading = Entry.loading(Task { try await self.bringBack(id) })
+      registry[id] = loading
+      return loading
+    }
+    switch entry {
+    case .live(let saga): return saga
+    case .loading(let task): return try await task.value
+    }
+  }
+
+  private func bringBack(_ id: UniqueID) async throws -> Saga {
+    do {
+      let loaded = try await load(id)
+      let definition = try await definitions.definition(of: loaded.state.start)
+      // Its row may say that it sleeps; taking it for asleep makes its next append say otherwise.
+      let saga = Saga(
+        id: id, definition: definition, state: loaded.state, isMarkedAsleep: true,
+        eventsSinceSnapshot: loaded.eventsSinceSnapshot, host: self)
+      registry.withLock { $0[id] = .live(saga) }
+      await saga.resume()
+      return saga
+    } catch {
+      registry.withLock { $0[id] = nil }
+      throw error
+    }
+  }
+
+  /// How many sagas are in memory.
+  var countInMemory: Int { registry.withLock { $0.count } }
+
+  func isInMemory(_ id: UniqueID) -> Bool { registry.withLock { $0[id] != nil } }
+
+  func forget(_ saga: Saga) {
+    registry.withLock { registry in
+      if case .live(let registered)? = registry[saga.id], registered === saga { registry[saga.id] = nil }
+    }
+  }
+
+  // MARK: What sagas ask of the host
+
+  /// Appends, again and again while the store is out of reach: an append carries an id, so it is never made twice.
+  /// - Parameter onTrouble: called when the store was out of reach, so that nobody waits in the dark.
+  func store(_ append: Append, onTrouble: (StoreError) -> Void) async throws {
+    var pause = Duration.milliseconds(50)
+    while true {
+      do {
+        _ = try await events.append(append)
+        return
+      } catch {
+        guard Self.isWorthRepeating(error), !stopped.load(ordering: .relaxed) else { throw error }
+        log.warning("The store is out of reach; trying again", ("saga", "\(append.stream)"), ("error", error.message))
+        onTrouble(error)
+        try await environment.clock.sleep(until: environment.now() + pause)
+        pause = min(pause * 2, .seconds(5))
+      }
+    }
+  }
+
+  private static func isWorthRepeating(_ error: StoreError) -> Bool {
+    switch error.kind {
+    case .unavailable, .notOwner: true
+    case .versionConflict, .startKeyTaken, .claimTaken, .definitionConflict, .checkpointConflict, .invalid, .closed,
+      .corrupt, .locked, .foreign, .newerVersion:
+      false
+    }
+  }
+
+  struct Loaded {
+    let state: SagaState
+    let eventsSinceSnapshot: Int
+  }
+
+  /// Folds a saga from its latest snapshot and the events after it.
+  func load(_ id: UniqueID) async throws -> Loaded {
+    var state: SagaState?
+    if let snapshot = try await events.snapshot(of: id) {
+      // A snapshot is only a shortcut: one that can't be read is passed over.
+      state = try? SagaState(snapshot: JSON(parsing: snapshot.data))
+    }
+    var read = 0
+    while true {
+      let page = try await events.read(id, after: state?.version ?? 0, limit: 500)
+      for stored in page { state = try SagaState.evolve(state, SagaEventCoding.decode(stored)) }
+      read += page.count
+      if page.count < 500 { break }
+    }
+    guard let state else {
+      throw Refusal(EngineErrorCode.sagaNotFound, "There is no saga \(id).")
+    }
+    return Loaded(state: state, eventsSinceSnapshot: read)
+  }
+
+  func saveSnapshot(of state: SagaState) async {
+    do {
+      try await events.save(Snapshot(stream: state.id, version: state.version, data: state.snapshot.bytes()))
+    } catch {
+      // The saga lives without it; the next one is tried after as many events again.
+      log.warning("A snapshot could not be saved", ("saga", "\(state.id)"), ("error", error.message))
+    }
+  }
+
+  /// Hands an attempt to its executor and brings the outcome back.
+  func perform(_ call: StepCall) {
+    attempts.withLock { attempts in
+      attempts.nextID += 1
+      let id = attempts.nextID
+      attempts.running[id] = Task {
+        let outcome = await executor.perform(call)
+        await tell(
+          call.saga,
+          .attemptSettled(step: call.step, phase: call.phase, attempt: call.attempt, outcome: outcome))
+        self.attempts.withLock { $0.running[id] = nil }
+      }
+    }
+  }
+
+  func isSleep(_ state: SagaState, wakeAt: Timestamp?, now: Timestamp) -> Bool {
+    guard state.end == nil, !state.hasAttemptInFlight else { return false }
+    return wakeAt.map { $0 - now > Self.sleepAfter } ?? true
+  }
+
+  func changed(_ state: SagaState) {
+    if state.end != nil { waiters.ended(state) }
+  }
+
+  func lost(_ id: UniqueID, to error: any Error) {
+    // A start that found its key taken is an answer, not a loss.
+    if let error = error as? StoreError, case .startKeyTaken = error.kind { return }
+    log.error("A saga stopped here and will be read again", ("saga", "\(id)"), ("error", "\(error)"))
+  }
+
+  // MARK: Stopping
+
+  /// While holding, what is reported is recorded and nothing new starts.
+  var isHolding: Bool { holding.load(ordering: .relaxed) }
+
+  /// Stops starting things, and gives attempts under way until `deadline` to be recorded. What is cut off then is
+  /// recorded as unknown after the next start.
+  func drain(until deadline: Timestamp) async {
+    holding.store(true, ordering: .relaxed)
+    let running = attempts.withLock { Array($0.running.values) }
+    let clock = environment.clock
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask {
+        for task in running { await task.value }
+      }
+      group.addTask { do { try await clock.sleep(until: deadline) } catch {} }
+      await group.next()
+      stopped.store(true, ordering: .relaxed)
+      running.forEach { $0.cancel() }
+      group.cancelAll()
+    }
+  }
+}

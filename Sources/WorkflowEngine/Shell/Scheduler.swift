@@ -1,0 +1,127 @@
+import Runtime
+import Synchronization
+
+/// One timer structure for all sagas: a heap of (moment, saga). It keeps nothing durable of its own, as every moment in
+/// it is derived from a saga's state or from its row among the open streams.
+final class Scheduler: Sendable {
+  private struct State {
+    var heap = MomentHeap()
+    /// The moment that stands for each saga; entries of the heap that differ from it are stale.
+    var moments: [UniqueID: Timestamp] = [:]
+    var sleeper: Task<Void, Never>?
+    var sleepingUntil: Timestamp?
+
+    /// A saga that ended long before its timeout leaves an entry behind; they may not pile up until then.
+    mutating func compactIfStale() {
+      guard heap.count > 2 * moments.count + 1_024 else { return }
+      heap = MomentHeap()
+      for (saga, moment) in moments { heap.insert(moment, saga) }
+    }
+  }
+  private let state = Mutex(State())
+  private let clock: any WallClock
+  /// Past every moment that a saga can name.
+  private static let never = Timestamp(milliseconds: 253_402_300_799_000)
+
+  init(clock: any WallClock) { self.clock = clock }
+
+  /// Sets, moves, or with nil removes the moment at which a saga wants to be woken.
+  func set(_ saga: UniqueID, at moment: Timestamp?) {
+    let outdated = state.withLock { state -> Task<Void, Never>? in
+      guard let moment else {
+        state.moments[saga] = nil
+        return nil
+      }
+      guard state.moments[saga] != moment else { return nil }
+      state.moments[saga] = moment
+      state.heap.insert(moment, saga)
+      state.compactIfStale()
+      if let sleepingUntil = state.sleepingUntil, moment < sleepingUntil { return state.sleeper }
+      return nil
+    }
+    outdated?.cancel()
+  }
+
+  /// How many sagas wait for a moment.
+  var count: Int { state.withLock { $0.moments.count } }
+
+  /// Wakes sagas when their moments come, never before, until the task is cancelled.
+  func run(wake: @Sendable @escaping (UniqueID) async -> Void) async {
+    while !Task.isCancelled {
+      await concurrently(takeDue(), wake)
+      await sleep()
+    }
+  }
+
+  private func takeDue() -> [UniqueID] {
+    let now = clock.now()
+    return state.withLock { state in
+      var due: [UniqueID] = []
+      while let (moment, saga) = state.heap.first, moment <= now {
+        state.heap.removeFirst()
+        guard state.moments[saga] == moment else { continue }
+        state.moments[saga] = nil
+        due.append(saga)
+      }
+      return due
+    }
+  }
+
+  private func sleep() async {
+    let sleeper = state.withLock { state -> Task<Void, Never>? in
+      let deadline = state.heap.first?.0 ?? Self.never
+      guard deadline > clock.now() else { return nil }
+      // Cancelled by `set` when something earlier comes.
+      let sleeper = Task { [clock] in
+        do { try await clock.sleep(until: deadline) } catch {}
+      }
+      state.sleeper = sleeper
+      state.sleepingUntil = deadline
+      return sleeper
+    }
+    guard let sleeper else { return }
+    await withTaskCancellationHandler {
+      await sleeper.value
+    } onCancel: {
+      sleeper.cancel()
+    }
+    state.withLock { state in
+      state.sleeper = nil
+      state.sleepingUntil = nil
+    }
+  }
+}
+
+/// A binary heap, earliest moment first.
+struct MomentHeap {
+  private var entries: [(Timestamp, UniqueID)] = []
+
+  var first: (Timestamp, UniqueID)? { entries.first }
+  var count: Int { entries.count }
+
+  mutating func insert(_ moment: Timestamp, _ saga: UniqueID) {
+    entries.append((moment, saga))
+    var child = entries.count - 1
+    while child > 0 {
+      let parent = (child - 1) / 2
+      guard entries[child] < entries[parent] else { return }
+      entries.swapAt(child, parent)
+      child = parent
+    }
+  }
+
+  mutating func removeFirst() {
+    guard let last = entries.popLast(), !entries.isEmpty else { return }
+    entries[0] = last
+    var parent = 0
+    while true {
+      let left = 2 * parent + 1
+      guard left < entries.count else { return }
+      let right = left + 1
+      let child = right < entries.count && entries[right] < entries[left] ? right : left
+      guard entries[child] < entries[parent] else { return }
+      entries.swapAt(child, parent)
+      parent = child
+    }
+  }
+}

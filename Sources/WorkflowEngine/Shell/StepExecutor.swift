@@ -1,0 +1,25 @@
+import Runtime
+
+/// Performs one kind of action. It reports what became of an attempt and never decides about retries: the core does.
+public protocol StepExecutor: Sendable {
+  /// Makes one attempt. It returns by the call's deadline; a cancelled task returns soon, with an honest outcome.
+  func perform(_ call: StepCall) async -> StepOutcome
+}
+
+/// A service that steps may call by its name. A workflow never holds a URL: the operator configures where a name leads.
+public struct Service: Sendable, Hashable {
+  public let name: String
+  /// `http://host:port/prefix`, without a trailing slash.
+  public let baseURL: String
+  /// Whether an undo that comes before its command makes the late command refuse.
+  public let keepsTombstones: Bool
+  /// How many calls may be under way at once.
+  public let maxInFlight: Int
+
+  public init(name: String, baseURL: String, keepsTombstones: Bool = false, maxInFlight: Int = 64) {
+    self.name = name
+    self.baseURL = baseURL.hasSuffix("/") ? String(baseURL.dropLast()) : baseURL
+    self.keepsTombstones = keepsTombstones
+    self.maxInFlight = max(1, maxInFlight)
+  }
+}
