@@ -87,10 +87,15 @@ public final class Engine: Sendable {
 // MARK: Workflows
 
 extension Engine {
+  /// What the checker finds in a workflow, with the services that this engine knows. Changes nothing.
+  public func check(_ content: [UInt8]) -> CheckResult {
+    WorkflowChecker.check(content, services: configuration.services)
+  }
+
   /// Checks a workflow and stores it for ever under its name and version.
   /// - Throws: `EngineError` with the findings when it has errors, or when the version stands for other content.
   public func register(_ content: [UInt8], by: String) async throws -> Registration {
-    let result = WorkflowChecker.check(content, services: configuration.services)
+    let result = check(content)
     guard let definition = result.definition else {
       let count = result.errors.count
       throw EngineError(

@@ -6,7 +6,7 @@ import Runtime
 struct SagaListProjection: Projection {
   static let collection = "sagas"
   let name = "sagas"
-  let collections: Set<String> = [Self.collection]
+  let collections: Set<String> = [Self.collection, SagaCounts.collection]
   /// The events that a row shows something of, besides the status that an append's last event carries.
   private static let shown: Set<String> = [
     "sagaStarted", "turnedBack", "undoFailed", "stepFailed", "sagaCompleted", "sagaCompensated", "sagaAbandoned",
@@ -42,11 +42,17 @@ struct SagaListProjection: Projection {
     // Most events change nothing that a list shows; those cost no write.
     if old?.objectValue == row { return }
     row["updatedAt"] = .string(event.at.description)
+    try await SagaCounts.move(
+      from: old.flatMap(Self.status), to: Self.status(.object(row)), shard: stored.shard, in: &changes)
     changes.put(
       Document(
         collection: Self.collection, id: id, sort: id,
         fields: ["status": row["status"]?.stringValue ?? "", "workflow": row["workflow"]?.stringValue ?? ""],
         data: JSON.object(row).bytes()))
+  }
+
+  private static func status(_ row: JSON) -> SagaStatus? {
+    row["status"]?.stringValue.flatMap(SagaStatus.init(rawValue:))
   }
 
   private static func note(_ event: SagaEvent, in row: inout JSONObject) {
