@@ -1,0 +1,53 @@
+import Foundation
+import Runtime
+import Synchronization
+
+/// Serves HTTP through libmicrohttpd: one thread of its own reads and writes, requests are handed to an async handler
+/// whole, and what it returns is sent.
+public final class HTTPServer: Sendable {
+  /// Answers a request. It can't throw: `Router` turns errors into problems.
+  public typealias Handler = @Sendable (HTTPServerRequest) async -> HTTPServerResponse
+
+  private let daemon: ServerDaemon
+  private let environment: Environment
+
+  /// - Parameter environment: its clock measures how long a request takes to arrive, and how long draining lasts.
+  public init(
+    _ configuration: HTTPServerConfiguration = .init(), environment: Environment, handler: @escaping Handler
+  ) {
+    self.environment = environment
+    daemon = ServerDaemon(configuration, environment: environment, handler: handler)
+  }
+
+  /// Listens and serves.
+  /// - Returns: the port.
+  public func start() throws(HTTPServerError) -> Int { try daemon.start() }
+
+  /// Stops accepting connections, answers new requests on old ones with 503, lets those in flight end for as long as
+  /// `drain`, then cancels their handlers and streams, and stops. Returns when nothing of the server runs any more.
+  public func shutdown(drain: Duration) async {
+    // 1. No new connections. 2. Wait for what is in flight, but not for ever.
+    daemon.stopAccepting()
+    let deadline = environment.now() + drain
+    let bound = Task { [environment, daemon] in
+      do {
+        try await environment.clock.sleep(until: deadline)
+        daemon.stopWaiting()
+      } catch {
+        // Everything had ended before the bound.
+      }
+    }
+    await daemon.untilIdle()
+    bound.cancel()
+    // 3. Whoever is still suspended is answered now: libmicrohttpd ends the process when it is stopped before.
+    daemon.abandonAll()
+    await daemon.untilNoneSuspended()
+    // 4. Joins the thread: not on a thread of the cooperative pool.
+    await withCheckedContinuation { continuation in
+      Thread { [daemon] in
+        daemon.stop()
+        continuation.resume()
+      }.start()
+    }
+  }
+}

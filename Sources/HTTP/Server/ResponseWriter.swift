@@ -1,0 +1,59 @@
+import CMicrohttpd
+import Synchronization
+
+/// Hands an answer to libmicrohttpd, on its thread.
+struct ResponseWriter {
+  let exchange: Exchange
+  let suspended: SuspendedCount
+  /// Whether the connection is closed after it.
+  let closes: Bool
+
+  func send(_ answer: HTTPServerResponse) -> MHD_Result {
+    let answer = answer.isSendable ? answer : .unsendable
+    guard let response = create(answer.body) else { return .NO }
+    defer { MHD_destroy_response(response) }
+    for (name, value) in answer.headers where !Self.ownHeaders.contains(where: { $0.isSameHeaderName(as: name) }) {
+      guard MHD_add_response_header(response, name, value) == .YES else { return .NO }
+    }
+    if closes { _ = MHD_add_response_header(response, "Connection", "close") }
+    return MHD_queue_response(exchange.connection.pointer, UInt32(answer.status), response)
+  }
+
+  /// What libmicrohttpd says of a body itself, and must say alone.
+  private static let ownHeaders = ["Content-Length", "Transfer-Encoding", "Connection", "Date"]
+
+  private func create(_ body: HTTPBody) -> OpaquePointer? {
+    switch body {
+    case .bytes(let bytes):
+      return bytes.withUnsafeBytes {
+        MHD_create_response_from_buffer(
+          $0.count, UnsafeMutableRawPointer(mutating: $0.baseAddress), .RESPMEM_MUST_COPY)
+      }
+    case .stream(let source):
+      let stream = StreamingBody(source, connection: exchange.connection, suspended: suspended)
+      exchange.state.withLock { $0.stream = stream }
+      return MHD_create_response_from_callback(
+        UInt64.max, 32 << 10,
+        { context, _, buffer, room in
+          guard let context, let buffer else { return -2 }
+          let stream = Unmanaged<StreamingBody>.fromOpaque(context).takeUnretainedValue()
+          return stream.read(into: UnsafeMutableRawBufferPointer(start: buffer, count: room))
+        },
+        Unmanaged.passRetained(stream).toOpaque(),
+        { context in
+          if let context { Unmanaged<StreamingBody>.fromOpaque(context).release() }
+        })
+    }
+  }
+}
+
+extension HTTPServerResponse {
+  /// libmicrohttpd drops the connection over a header or a status that it can't send.
+  fileprivate var isSendable: Bool {
+    (200...599).contains(status)
+      && headers.allSatisfy { $0.name.isHTTPToken && $0.value.isHTTPFieldValue && !$0.value.utf8.contains(0x09) }
+  }
+
+  fileprivate static let unsendable = HTTPServerResponse.problem(
+    Problem(500, HTTPErrorCode.internalError, detail: "The answer had a status or a header that HTTP can't carry."))
+}

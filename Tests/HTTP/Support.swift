@@ -1,0 +1,97 @@
+import Foundation
+import HTTP
+import JSON
+import Runtime
+import Synchronization
+import TestSupport
+
+/// A fact that happens once and can be waited for.
+final class Signal: Sendable {
+  private struct State {
+    var isSet = false
+    var waiting: [CheckedContinuation<Void, Never>] = []
+  }
+  private let state = Mutex(State())
+
+  func set() {
+    let waiting = state.withLock { state in
+      state.isSet = true
+      defer { state.waiting = [] }
+      return state.waiting
+    }
+    for continuation in waiting { continuation.resume() }
+  }
+
+  func wait() async {
+    await withCheckedContinuation { continuation in
+      let isSet = state.withLock { state in
+        if !state.isSet { state.waiting.append(continuation) }
+        return state.isSet
+      }
+      if isSet { continuation.resume() }
+    }
+  }
+}
+
+/// Waits until told, or until the task is cancelled.
+func waitUntilCancelled() async {
+  let signal = Signal()
+  await withTaskCancellationHandler {
+    await signal.wait()
+  } onCancel: {
+    signal.set()
+  }
+}
+
+/// Runs a server on a free port for as long as `body` takes.
+func withServer<Result>(
+  _ configuration: HTTPServerConfiguration = .init(), environment: Environment = .system, drain: Duration = .seconds(5),
+  handler: @escaping HTTPServer.Handler, body: (Int) async throws -> Result
+) async throws -> Result {
+  let server = HTTPServer(configuration, environment: environment, handler: handler)
+  let port = try server.start()
+  do {
+    let result = try await body(port)
+    await server.shutdown(drain: drain)
+    return result
+  } catch {
+    await server.shutdown(drain: .zero)
+    throw error
+  }
+}
+
+/// Runs a client for as long as `body` takes.
+func withClient<Result>(
+  _ configuration: HTTPClientConfiguration = .init(), body: (HTTPClient) async throws -> Result
+) async throws -> Result {
+  let client = HTTPClient(configuration)
+  do {
+    let result = try await body(client)
+    await client.shutdown()
+    return result
+  } catch {
+    await client.shutdown()
+    throw error
+  }
+}
+
+/// The error that `send` ends with, or nil.
+func failure(of client: HTTPClient, _ request: HTTPClientRequest) async -> HTTPClientError? {
+  do {
+    _ = try await client.send(request)
+    return nil
+  } catch {
+    return error
+  }
+}
+
+extension HTTPClientResponse {
+  var json: JSON? { try? JSON(parsing: body) }
+  var text: String { String(decoding: body, as: UTF8.self) }
+}
+
+/// The JSON body of an answer as it came over a socket.
+func problemCode(in answer: String) -> String? {
+  guard let end = answer.firstRange(of: "\r\n\r\n") else { return nil }
+  return (try? JSON(parsing: String(answer[end.upperBound...])))?["code"]?.stringValue
+}
