@@ -100,6 +100,22 @@ public struct RetryPolicy: Sendable, Hashable {
     return interval < longest ? .milliseconds(Int64(interval.rounded())) : maxInterval
   }
 
+  /// All the pauses of a step that uses up its attempts, each as long as it may be.
+  var longestPauses: Duration {
+    var total = Duration.zero
+    var attempt = 1
+    while attempt < maxAttempts {
+      let pause = interval(afterAttempt: attempt)
+      // From here on the pauses no longer grow.
+      if pause >= maxInterval || backoffCoefficient <= 1 || pause == .zero {
+        return total + pause * (maxAttempts - attempt)
+      }
+      total += pause
+      attempt += 1
+    }
+    return total
+  }
+
   private static func milliseconds(_ duration: Duration) -> Double {
     let (seconds, attoseconds) = duration.components
     return Double(seconds) * 1_000 + Double(attoseconds) / 1e15

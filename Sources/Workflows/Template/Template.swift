@@ -38,11 +38,7 @@ public struct Template: Sendable {
     _ json: JSON, at pointer: JSONPointer, depth: Int,
     expressions: inout [(pointer: JSONPointer, expression: Expression)]
   ) throws(TemplateError) -> Node {
-    guard depth <= maxDepth else {
-      throw TemplateError(
-        code: WorkflowErrorCode.templateTooDeep, message: "this nests deeper than \(maxDepth) levels", pointer: pointer,
-        offset: 0)
-    }
+    guard depth <= maxDepth else { throw .tooDeep(at: pointer) }
     switch json {
     case .null, .bool, .number: return .constant(json)
     case .string(let text):

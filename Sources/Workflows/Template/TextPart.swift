@@ -10,6 +10,8 @@ enum TextPart: Sendable {
 struct Expression: Sendable {
   /// As the file writes it, without `${` and `}`.
   let text: String
+  /// The whole query, with the `$.` that the file may leave out.
+  let query: String
   let path: JSONPath
   /// Where the query begins in its string, in scalars, less what was put before it: what a place inside the query has
   /// to be added to.
@@ -123,7 +125,7 @@ extension TextPart {
     let lead = first == "$" ? "" : first == "[" ? "$" : "$."
     let offset = start - lead.unicodeScalars.count
     do {
-      return Expression(text: text, path: try JSONPath(lead + text), offset: offset)
+      return Expression(text: text, query: lead + text, path: try JSONPath(lead + text), offset: offset)
     } catch {
       throw TemplateError(
         code: error.code, message: error.message, pointer: .root, offset: min(max(start, offset + error.at), end))

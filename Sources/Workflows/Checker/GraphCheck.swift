@@ -1,0 +1,90 @@
+import JSON
+
+/// The graph of the steps as far as it could be read.
+struct CheckedGraph {
+  let steps: StepGraph
+  /// By id; of a name that is there twice, the first.
+  let indexes: [String: Int]
+  /// Steps whose dependencies aren't all known, so that nothing can be said about what comes before them.
+  let isUncertain: [Bool]
+  /// Whether every dependency is known and there is no cycle.
+  let isSound: Bool
+}
+
+/// Checks ids and dependencies.
+struct GraphCheck {
+  let report: Report
+
+  func graph(of drafts: [StepDraft]) -> CheckedGraph {
+    let indexes = indexes(of: drafts)
+    var dependencies: [[Int]] = []
+    var isBroken = Array(repeating: false, count: drafts.count)
+    for draft in drafts {
+      guard let named = draft.dependsOn else {
+        dependencies.append(draft.index > 0 ? [draft.index - 1] : [])
+        continue
+      }
+      var found: [Int] = []
+      for (name, pointer) in named {
+        if let index = indexes[name], index == draft.index {
+          report.error(WorkflowErrorCode.selfDependency, "\(draft.label) waits for itself", at: pointer)
+          isBroken[draft.index] = true
+        } else if let index = indexes[name] {
+          found.append(index)
+        } else {
+          report.error(
+            WorkflowErrorCode.unknownStep, "there is no step \"\(name)\"", at: pointer,
+            near: NearNames.nearest(to: name, among: drafts.compactMap(\.id).filter { $0 != draft.id }))
+          isBroken[draft.index] = true
+        }
+      }
+      dependencies.append(found)
+    }
+    let graph = StepGraph(dependencies: dependencies)
+    for cycle in graph.cycles { reportCycle(cycle, drafts) }
+    return CheckedGraph(
+      steps: graph, indexes: indexes, isUncertain: uncertain(graph, isBroken),
+      isSound: graph.order.count == drafts.count && !isBroken.contains(true))
+  }
+
+  private func indexes(of drafts: [StepDraft]) -> [String: Int] {
+    var indexes: [String: Int] = [:]
+    for draft in drafts {
+      guard let id = draft.id else { continue }
+      if let first = indexes[id] {
+        report.error(
+          WorkflowErrorCode.duplicateStep, "\"\(id)\" is the id of step \(first + 1) already",
+          at: draft.pointer.appending("id"))
+      } else {
+        indexes[id] = draft.index
+      }
+    }
+    return indexes
+  }
+
+  private func uncertain(_ graph: StepGraph, _ isBroken: [Bool]) -> [Bool] {
+    var isUncertain = isBroken
+    for step in graph.order where graph.dependencies[step].contains(where: { isUncertain[$0] }) {
+      isUncertain[step] = true
+    }
+    // What isn't in the order is in a cycle or behind one.
+    var isOrdered = Array(repeating: false, count: isBroken.count)
+    for step in graph.order { isOrdered[step] = true }
+    return zip(isUncertain, isOrdered).map { $0 || !$1 }
+  }
+
+  /// Says it at a dependency that the file names, as the one that follows from the order can't be pointed at.
+  private func reportCycle(_ cycle: [Int], _ drafts: [StepDraft]) {
+    let path = (cycle + [cycle[0]]).map { drafts[$0].label }.joined(separator: " → ")
+    var pointer = drafts[cycle[0]].pointer
+    for (position, step) in cycle.enumerated() {
+      let next = drafts[cycle[(position + 1) % cycle.count]].id
+      if let named = drafts[step].dependsOn?.first(where: { $0.text == next }) {
+        pointer = named.pointer
+        break
+      }
+    }
+    report.error(
+      WorkflowErrorCode.cycle, "these steps wait for each other: \(path)", at: pointer)
+  }
+}

@@ -1,0 +1,191 @@
+import JSON
+
+extension ActionReader {
+  /// The methods that a step may use.
+  enum Method: String, CaseIterable {
+    case GET, HEAD, POST, PUT, PATCH, DELETE
+  }
+
+  /// Headers that the engine or the connection sets itself.
+  private static let ownHeaders: Set<String> = [
+    "idempotency-key", "compensates", "saga-id", "traceparent", "host", "content-length", "transfer-encoding",
+    "connection", "upgrade", "te", "trailer", "expect", "keep-alive", "proxy-connection",
+  ]
+
+  mutating func http(_ json: JSON, at pointer: JSONPointer) -> HTTPAction? {
+    let what = "an http action"
+    guard
+      let reader = ObjectReader(
+        json, at: pointer, what: what,
+        keys: ["service", "method", "path", "headers", "query", "body", "success"], later: ["poll"], report: report)
+    else { return nil }
+    let service = reader.name("service", of: what)
+    if let service, let services, !services.contains(service) {
+      let known = services.sorted()
+      report.error(
+        WorkflowErrorCode.unknownService,
+        "no service \"\(service)\" is configured"
+          + (known.isEmpty ? "" : ": there is \(known.joined(separator: ", "))"),
+        at: reader.pointer(to: "service"), near: NearNames.nearest(to: service, among: known))
+    }
+    if !reader.has("method") { reader.missing("method", of: what) }
+    let method = reader.word("method", of: Method.self)
+    if !reader.has("path") { reader.missing("path", of: what) }
+    let path = path(in: reader)
+    let headers = named("headers", in: reader, isHeader: true)
+    let query = named("query", in: reader, isHeader: false)
+    let body = reader.members["body"].flatMap { template($0, at: reader.pointer(to: "body")) }
+    if reader.has("body"), let method, method == .GET || method == .HEAD {
+      report.error(
+        WorkflowErrorCode.badValue, "a \(method.rawValue) carries no body", at: reader.pointer(to: "body"), .name)
+    }
+    let success = success(in: reader)
+    guard let service, let method, let path, let success else { return nil }
+    return HTTPAction(
+      service: service, method: method.rawValue, path: path, headers: headers, query: query, body: body,
+      success: success)
+  }
+
+  private mutating func path(in reader: ObjectReader) -> TextTemplate? {
+    guard let text = reader.text("path") else { return nil }
+    let pointer = reader.pointer(to: "path")
+    guard let template = self.text(text, at: pointer) else { return nil }
+    if let mistake = Self.pathMistake(template) {
+      report.error(WorkflowErrorCode.badPath, mistake, at: pointer)
+      return nil
+    }
+    return template
+  }
+
+  /// What is wrong with the fixed parts of a path.
+  static func pathMistake(_ template: TextTemplate) -> String? {
+    // Each expression stands for a name: what it comes out as is looked at when it is rendered.
+    var text = ""
+    for part in template.parts {
+      switch part {
+      case .literal(let literal): text += literal
+      case .expression: text += "x"
+      }
+    }
+    guard text.utf8.first == UInt8(ascii: "/") else {
+      return "a path begins with /, as /samples; the address before it is in the server's configuration"
+    }
+    if text.utf8.starts(with: "//".utf8) { return "a path begins with one /" }
+    if text.utf8.contains(UInt8(ascii: "?")) { return "a path holds no ?: write parameters into \"query\"" }
+    if text.utf8.contains(UInt8(ascii: "#")) { return "a path holds no #: write it as %23" }
+    if let segment = PercentEncoding.dotSegment(in: text) { return "the segment \(segment) would lead elsewhere" }
+    let bytes = Array(text.utf8)
+    for (index, byte) in bytes.enumerated() {
+      if byte == UInt8(ascii: "%") {
+        let digits = bytes[(index + 1)...].prefix(2)
+        let hex = digits.count == 2 && digits.allSatisfy { "0123456789abcdefABCDEF".utf8.contains($0) }
+        if !hex || digits.elementsEqual("00".utf8) {
+          return "in a path % is followed by two hexadecimal digits, and not by 00"
+        }
+      } else if !(PercentEncoding.isUnreserved(byte) || "/:@!$&'()*+,;=".utf8.contains(byte)) {
+        return "a path holds letters, digits and -._~/:@!$&'()*+,;= : write anything else percent-encoded"
+      }
+    }
+    return nil
+  }
+
+  private mutating func named(_ name: String, in reader: ObjectReader, isHeader: Bool) -> [NamedText] {
+    guard let json = reader.members[name] else { return [] }
+    guard case .object(let members) = json else {
+      reader.wrongType(name, "an object", json)
+      return []
+    }
+    var result: [NamedText] = []
+    var seen: Set<String> = []
+    for (member, value) in members {
+      let pointer = reader.pointer(to: name).appending(member)
+      if isHeader {
+        checkHeader(member, at: pointer)
+        if !seen.insert(member.lowercased()).inserted {
+          report.error(
+            WorkflowErrorCode.badHeader, "\"\(member)\" is there already: case doesn't count", at: pointer, .name)
+        }
+      }
+      guard case .string(let text) = value else {
+        report.error(
+          WorkflowErrorCode.wrongType, "\"\(member)\" is a string, not \(ObjectReader.withArticle(value))", at: pointer)
+        continue
+      }
+      guard let template = self.text(text, at: pointer) else { continue }
+      if isHeader, text.unicodeScalars.contains(where: { $0 == "\r" || $0 == "\n" || $0 == "\0" }) {
+        report.error(WorkflowErrorCode.badHeader, "a header's value holds no line break and no NUL", at: pointer)
+        continue
+      }
+      result.append(NamedText(name: member, value: template))
+    }
+    return result
+  }
+
+  private func checkHeader(_ name: String, at pointer: JSONPointer) {
+    let allowed = name.utf8.allSatisfy { byte in
+      "!#$%&'*+-.^_`|~".utf8.contains(byte) || (PercentEncoding.isUnreserved(byte) && byte != UInt8(ascii: "~"))
+    }
+    if name.isEmpty || !allowed {
+      report.error(
+        WorkflowErrorCode.badHeader, "\"\(name)\" is no header: names hold letters, digits and - _ and the like",
+        at: pointer, .name)
+    } else if Self.ownHeaders.contains(name.lowercased()) {
+      report.error(WorkflowErrorCode.badHeader, "the engine sets \"\(name)\" itself", at: pointer, .name)
+    }
+  }
+
+  // MARK: success
+
+  private func success(in reader: ObjectReader) -> [ClosedRange<Int>]? {
+    guard let json = reader.members["success"] else { return HTTPAction.defaultSuccess }
+    let pointer = reader.pointer(to: "success")
+    guard case .array(let values) = json else { return range(json, at: pointer).map { [$0] } }
+    if values.isEmpty {
+      report.error(WorkflowErrorCode.badValue, "\"success\" is empty: no answer would be one", at: pointer)
+      return nil
+    }
+    let ranges = values.enumerated().map { index, value in range(value, at: pointer.appending(index)) }
+    let read = ranges.compactMap { $0 }
+    return read.count == ranges.count ? read : nil
+  }
+
+  private func range(_ json: JSON, at pointer: JSONPointer) -> ClosedRange<Int>? {
+    switch json {
+    case .number(let number):
+      if let status = number.intValue, (100...599).contains(status) { return status...status }
+    case .string(let text):
+      if let range = Self.range(text) { return range }
+    case .null, .bool, .array, .object:
+      report.error(
+        WorkflowErrorCode.wrongType,
+        "\"success\" holds status codes, as 200, \"2xx\" or \"200-204\", not \(ObjectReader.withArticle(json))",
+        at: pointer)
+      return nil
+    }
+    report.error(
+      WorkflowErrorCode.badValue,
+      "\(json.text()) is no status: write a code from 100 to 599, a class as \"2xx\", or a range as \"200-204\"",
+      at: pointer)
+    return nil
+  }
+
+  private static func range(_ text: String) -> ClosedRange<Int>? {
+    let bytes = Array(text.utf8)
+    func code(_ digits: ArraySlice<UInt8>) -> Int? {
+      guard digits.count == 3, digits.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
+        let code = Int(String(decoding: digits, as: UTF8.self)), (100...599).contains(code)
+      else { return nil }
+      return code
+    }
+    if bytes.count == 3, bytes[1...].elementsEqual("xx".utf8) {
+      guard (UInt8(ascii: "1")...UInt8(ascii: "5")).contains(bytes[0]) else { return nil }
+      let hundred = Int(bytes[0] - UInt8(ascii: "0")) * 100
+      return hundred...(hundred + 99)
+    }
+    if let single = code(bytes[...]) { return single...single }
+    guard bytes.count == 7, bytes[3] == UInt8(ascii: "-"), let low = code(bytes[..<3]), let high = code(bytes[4...]),
+      low <= high
+    else { return nil }
+    return low...high
+  }
+}

@@ -1,0 +1,173 @@
+import JSON
+
+/// Checks what expressions read: that it is in the document, and that it is there when they are rendered.
+struct ReferenceCheck {
+  let drafts: [StepDraft]
+  let graph: CheckedGraph
+  let report: Report
+
+  private static let roots = ["input", "steps", "saga"]
+  private static let sagaMembers = ["id", "workflow", "version", "startedAt"]
+  private static let stepMembers = ["output", "error", "status", "key", "uuid"]
+
+  func check(outputUses: [Use]) {
+    for draft in drafts {
+      let guarded = guarded(by: draft)
+      for use in draft.uses { check(use, of: draft, guarded: guarded) }
+    }
+    for use in outputUses { check(use, of: nil, guarded: []) }
+  }
+
+  /// The steps whose state the step's own `when` asks for.
+  private func guarded(by draft: StepDraft) -> Set<String> {
+    var steps: Set<String> = []
+    for use in draft.uses where use.role == .when {
+      for read in QueryScan.reads(in: use.text, isCondition: true) {
+        guard read.name(0) == "steps", let id = read.name(1) else { continue }
+        if let member = read.name(2), member == "key" || member == "uuid" { continue }
+        steps.insert(id)
+      }
+    }
+    return steps
+  }
+
+  /// - Parameter draft: the step that reads; nil for the output of the workflow.
+  private func check(_ use: Use, of draft: StepDraft?, guarded: Set<String>) {
+    for read in QueryScan.reads(in: use.text, isCondition: use.isCondition) {
+      let one = One(use: use, read: read, reader: draft)
+      switch read.tokens.first {
+      case .name("steps"): checkStep(one, guarded: guarded)
+      case .name("saga"):
+        if let member = read.name(1), !Self.sagaMembers.contains(member) {
+          error(
+            one, WorkflowErrorCode.unknownMember, "saga has no \"\(member)\"", token: 1,
+            near: NearNames.nearest(to: member, among: Self.sagaMembers))
+        }
+      case .name("input"): break
+      case .name("signal") where use.role == .accept: break
+      case .name(let name):
+        checkRoot(name, one)
+      case .index:
+        error(one, WorkflowErrorCode.unknownRoot, "the document is an object: it has members, no elements", token: 0)
+      case nil:
+        if !read.isPlain { warnOfAll(one, "it reads everything") }
+      }
+    }
+  }
+
+  private struct One {
+    let use: Use
+    let read: QueryRead
+    let reader: StepDraft?
+  }
+
+  private func error(_ one: One, _ code: String, _ message: String, token: Int, near: String? = nil) {
+    let inside = one.read.offsets.indices.contains(token) ? one.read.offsets[token] : one.read.offset
+    report.error(code, message, at: one.use.pointer, .inside(max(0, one.use.offset + inside)), near: near)
+  }
+
+  private func warnOfAll(_ one: One, _ what: String) {
+    report.warning(
+      WorkflowErrorCode.readsEveryStep,
+      "\(what), also of steps that may not have run yet: name the steps that it needs", at: one.use.pointer,
+      .inside(max(0, one.use.offset + one.read.offset)))
+  }
+
+  private func checkRoot(_ name: String, _ one: One) {
+    if name == "item" || name == "index" {
+      if one.reader?.hasForEach != true {
+        error(
+          one, WorkflowErrorCode.itemOutsideForEach, "\"\(name)\" is there only in a step with \"forEach\"", token: 0)
+      }
+      return
+    }
+    let roots = one.use.role == .accept ? Self.roots + ["signal"] : Self.roots
+    var message = "the document has no \"\(name)\": it has \(roots.joined(separator: ", "))"
+    if name == "signal" { message = "\"signal\" is there only in \"accept\"; later its body is the step's output" }
+    if drafts.contains(where: { $0.id == name }) { message = "a step is read as steps.\(name)" }
+    error(one, WorkflowErrorCode.unknownRoot, message, token: 0, near: NearNames.nearest(to: name, among: roots))
+  }
+
+  // MARK: Steps
+
+  private func checkStep(_ one: One, guarded: Set<String>) {
+    let read = one.read
+    guard read.tokens.count > 1 else {
+      if one.use.role != .output || !read.isPlain { warnOfAll(one, "it reads every step") }
+      return
+    }
+    guard let id = read.name(1), let target = graph.indexes[id] else {
+      let name = read.name(1)
+      error(
+        one, WorkflowErrorCode.unknownStep,
+        name.map { "there is no step \"\($0)\"" } ?? "steps are read by their ids, not by numbers", token: 1,
+        near: name.flatMap { NearNames.nearest(to: $0, among: drafts.compactMap(\.id)) })
+      return
+    }
+    let member = read.name(2)
+    if read.tokens.count > 2, !Self.stepMembers.contains(member ?? "") {
+      error(
+        one, WorkflowErrorCode.unknownMember,
+        "a step has \(Self.stepMembers.joined(separator: ", ")), no \"\(member ?? read.tokens[2].description)\"",
+        token: 2, near: member.flatMap { NearNames.nearest(to: $0, among: Self.stepMembers) })
+      return
+    }
+    if let reader = one.reader {
+      if reader.index == target { return checkOwn(one, member) }
+      guard !graph.isUncertain[reader.index] else { return }
+      guard graph.steps.ancestors[reader.index].contains(target) else {
+        let both = "\(reader.label) doesn't come after \(id)"
+        error(
+          one, WorkflowErrorCode.stepNotBefore, "\(both), so what \(id) did isn't known: put it into \"dependsOn\"",
+          token: 1)
+        return
+      }
+    }
+    checkGuard(one, target: target, member: member, guarded: guarded)
+  }
+
+  private func checkOwn(_ one: One, _ member: String?) {
+    if member == "key" || member == "uuid" { return }
+    let id = one.reader?.label ?? ""
+    guard case .undo(let outcomes) = one.use.role else {
+      error(
+        one, WorkflowErrorCode.stepNotBefore,
+        "\(id) isn't over when this is read: of itself a step can read steps.\(id).key and steps.\(id).uuid", token: 1)
+      return
+    }
+    guard member == "output" else {
+      error(
+        one, WorkflowErrorCode.stepNotBefore, "an undo can read its step's output, key and uuid, nothing else of it",
+        token: member == nil ? 1 : 2)
+      return
+    }
+    if outcomes != [.succeeded] {
+      error(
+        one, WorkflowErrorCode.undoReadsOutput,
+        "this undo also runs when no answer came, and then there is no output: make the thing under a known id and use "
+          + "steps.\(id).uuid (or .key), or say \"appliesTo\": [\"succeeded\"]", token: 2)
+    }
+  }
+
+  /// A condition that finds nothing doesn't hold, and that is all; a template that finds nothing fails.
+  private func checkGuard(_ one: One, target: Int, member: String?, guarded: Set<String>) {
+    guard !one.use.isCondition, member == "output" || member == "error" else { return }
+    let step = drafts[target]
+    if guarded.contains(step.label) { return }
+    let reason: String
+    if member == "error" {
+      reason = "\(step.label) has an error only when it failed"
+    } else if step.mayBeSkipped {
+      reason = "\(step.label) may be skipped, and then it has no output"
+    } else if step.onFailure == .continue {
+      reason = "\(step.label) may fail and the saga goes on, and then it has no output"
+    } else {
+      return
+    }
+    let advice =
+      one.reader == nil
+      ? "the output of a workflow can read its status instead"
+      : "ask for it in this step's \"when\", as $.steps.\(step.label).\(member == "error" ? "error" : "output")"
+    error(one, WorkflowErrorCode.unguardedRead, "\(reason): \(advice)", token: 1)
+  }
+}

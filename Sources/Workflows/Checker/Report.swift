@@ -1,0 +1,98 @@
+import JSON
+
+/// Gathers what is found in one file, and knows where in the file everything stands.
+final class Report {
+  /// Which part of a value a finding is about.
+  enum Spot {
+    case value
+    /// The name of the member that holds the value.
+    case name
+    /// So many Unicode scalars into a string.
+    case inside(Int)
+  }
+
+  let file: String?
+  private let bytes: [UInt8]
+  private let document: JSONDocument
+  private var findings: [Finding] = []
+
+  init(document: JSONDocument, bytes: [UInt8], file: String?) {
+    self.document = document
+    self.bytes = bytes
+    self.file = file
+  }
+
+  var hasErrors: Bool { findings.contains { $0.severity == .error } }
+
+  func error(
+    _ code: String, _ message: String, at pointer: JSONPointer, _ spot: Spot = .value, near: String? = nil
+  ) {
+    add(.error, code, message, pointer, spot, near)
+  }
+
+  func warning(_ code: String, _ message: String, at pointer: JSONPointer, _ spot: Spot = .value) {
+    add(.warning, code, message, pointer, spot, nil)
+  }
+
+  /// Everything found, in the order of the file; at one place errors come first.
+  func inOrder() -> [Finding] {
+    let numbered = findings.enumerated().sorted { left, right in
+      let places = (left.element.place?.offset ?? 0, right.element.place?.offset ?? 0)
+      if places.0 != places.1 { return places.0 < places.1 }
+      if left.element.severity != right.element.severity { return left.element.severity == .error }
+      return left.offset < right.offset
+    }
+    return numbered.map(\.element)
+  }
+
+  private func add(
+    _ severity: Finding.Severity, _ code: String, _ message: String, _ pointer: JSONPointer, _ spot: Spot,
+    _ near: String?
+  ) {
+    let finding = Finding(
+      severity: severity, code: code, message: message, pointer: pointer, place: place(of: pointer, spot), file: file,
+      nearName: near)
+    if !findings.contains(finding) { findings.append(finding) }
+  }
+
+  private func place(of pointer: JSONPointer, _ spot: Spot) -> SourcePlace? {
+    guard let value = document.place(of: pointer) else { return nil }
+    switch spot {
+    case .value: return value
+    case .name: return document.placeOfName(pointer) ?? value
+    case .inside(let offset): return StringPlace.place(scalar: offset, ofStringAt: value, in: bytes)
+    }
+  }
+}
+
+/// Finds a scalar of a JSON string in the text of the file, where it may be written as an escape.
+enum StringPlace {
+  static func place(scalar target: Int, ofStringAt start: SourcePlace, in bytes: [UInt8]) -> SourcePlace {
+    guard bytes.indices.contains(start.offset), bytes[start.offset] == UInt8(ascii: "\"") else { return start }
+    var offset = start.offset + 1
+    var column = start.column + 1
+    var scalar = 0
+    while scalar < target, offset < bytes.count, bytes[offset] != UInt8(ascii: "\"") {
+      if bytes[offset] == UInt8(ascii: "\\") {
+        let length = escapeLength(at: offset, in: bytes)
+        offset += length
+        column += length
+      } else {
+        offset += 1
+        while offset < bytes.count, bytes[offset] & 0xC0 == 0x80 { offset += 1 }
+        column += 1
+      }
+      scalar += 1
+    }
+    return SourcePlace(line: start.line, column: column, offset: offset)
+  }
+
+  /// `\n` is two signs, `\u00e9` six, and two escapes that are one scalar together (a surrogate pair) twelve.
+  private static func escapeLength(at offset: Int, in bytes: [UInt8]) -> Int {
+    guard offset + 1 < bytes.count, bytes[offset + 1] == UInt8(ascii: "u") else { return 2 }
+    guard offset + 3 < bytes.count else { return 2 }
+    let isHigh =
+      (bytes[offset + 2] | 0x20) == UInt8(ascii: "d") && "89abAB".utf8.contains(bytes[offset + 3])
+    return isHigh ? 12 : 6
+  }
+}

@@ -1,0 +1,84 @@
+import JSON
+
+/// Reads `retry`: one policy, or a list of them.
+struct RetryReader {
+  let report: Report
+
+  /// What a policy says; what it leaves out comes from somewhere else.
+  struct Spoken {
+    var on: [String]?
+    var maxAttempts: Int?
+    var initialInterval: Duration?
+    var backoffCoefficient: Double?
+    var maxInterval: Duration?
+    var jitter: Double?
+    var nonRetryable: [String]?
+
+    func filled(from other: RetryPolicy) -> RetryPolicy {
+      let first = initialInterval ?? other.initialInterval
+      return RetryPolicy(
+        on: on, maxAttempts: maxAttempts ?? other.maxAttempts, initialInterval: first,
+        backoffCoefficient: backoffCoefficient ?? other.backoffCoefficient,
+        // A file that only says "begin with 5 minutes" means no cap below that.
+        maxInterval: maxInterval ?? max(other.maxInterval, first), jitter: jitter ?? other.jitter,
+        nonRetryable: nonRetryable ?? other.nonRetryable)
+    }
+  }
+
+  private static let keys = [
+    "maxAttempts", "initialInterval", "backoffCoefficient", "maxInterval", "jitter", "nonRetryable",
+  ]
+
+  /// - Parameters:
+  ///   - json: an object or a list.
+  ///   - base: gives what a policy leaves out, and is used when no policy of a list matches.
+  func rules(_ json: JSON, at pointer: JSONPointer, base: RetryPolicy) -> RetryRules {
+    guard case .array(let values) = json else {
+      return RetryRules(policies: [policy(json, at: pointer, inList: false, base: base)], fallback: base)
+    }
+    if values.isEmpty { report.error(WorkflowErrorCode.badValue, "\"retry\" is an empty list", at: pointer) }
+    let policies = values.enumerated().map { index, value in
+      policy(value, at: pointer.appending(index), inList: true, base: base)
+    }
+    return RetryRules(policies: policies, fallback: base)
+  }
+
+  private func policy(_ json: JSON, at pointer: JSONPointer, inList: Bool, base: RetryPolicy) -> RetryPolicy {
+    let keys = inList ? ["on"] + Self.keys : Self.keys
+    guard let reader = ObjectReader(json, at: pointer, what: "a retry policy", keys: keys, report: report) else {
+      return base
+    }
+    var spoken = Spoken()
+    if inList {
+      if !reader.has("on") { reader.missing("on", of: "a retry policy in a list") }
+      spoken.on = patterns(reader, "on", atLeast: 1)
+    }
+    spoken.maxAttempts = reader.integer(
+      "maxAttempts", in: 1...1_000, meaning: "a whole number from 1 to 1000; 1 means never again")
+    spoken.initialInterval = reader.duration("initialInterval", positive: false)
+    spoken.backoffCoefficient = reader.number(
+      "backoffCoefficient", in: 1...1_000, meaning: "a number from 1 to 1000; 1 means that pauses don't grow")
+    spoken.maxInterval = reader.duration("maxInterval", positive: false)
+    spoken.jitter = reader.number("jitter", in: 0...1, meaning: "a number from 0 to 1")
+    spoken.nonRetryable = patterns(reader, "nonRetryable", atLeast: 0)
+    let policy = spoken.filled(from: base)
+    if spoken.maxInterval != nil, policy.maxInterval < policy.initialInterval {
+      report.error(
+        WorkflowErrorCode.badValue,
+        "\"maxInterval\" (\(DurationText.format(policy.maxInterval))) is shorter than \"initialInterval\" "
+          + "(\(DurationText.format(policy.initialInterval)))", at: reader.pointer(to: "maxInterval"))
+    }
+    return policy
+  }
+
+  private func patterns(_ reader: ObjectReader, _ name: String, atLeast least: Int) -> [String]? {
+    guard let texts = reader.texts(name, atLeast: least) else { return nil }
+    for (text, pointer) in texts where text.isEmpty || text.utf8.dropLast().contains(UInt8(ascii: "*")) {
+      report.error(
+        WorkflowErrorCode.badValue,
+        "\"\(name)\" holds error codes, as QC_FAILED, http.409, http.4xx or http.*; a * stands only at the end",
+        at: pointer)
+    }
+    return texts.map(\.text)
+  }
+}

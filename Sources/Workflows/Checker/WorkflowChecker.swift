@@ -1,0 +1,131 @@
+import JSON
+
+/// Reads a workflow file and says everything that is wrong with it.
+public enum WorkflowChecker {
+  /// The largest file that is read.
+  public static let maxBytes = 1 << 20
+  /// The most steps that a workflow may have.
+  public static let maxSteps = 1_000
+
+  /// - Parameters:
+  ///   - bytes: the file.
+  ///   - file: its name, for the findings.
+  ///   - services: the services that are configured; nil when that isn't known, then any name is taken.
+  public static func check(_ bytes: [UInt8], file: String? = nil, services: Set<String>? = nil) -> CheckResult {
+    guard bytes.count <= maxBytes else {
+      let finding = Finding(
+        severity: .error, code: WorkflowErrorCode.tooLarge,
+        message: "the file has \(bytes.count) bytes, \(maxBytes) are the most that is read", pointer: .root,
+        place: SourcePlace(line: 1, column: 1, offset: 0), file: file)
+      return CheckResult(definition: nil, findings: [finding])
+    }
+    let document: JSONDocument
+    do {
+      document = try JSONDocument(parsing: bytes)
+    } catch {
+      let finding = Finding(
+        severity: .error, code: error.code, message: error.message, pointer: error.pointer, place: error.place,
+        file: file)
+      return CheckResult(definition: nil, findings: [finding])
+    }
+    let report = Report(document: document, bytes: bytes, file: file)
+    let definition = WorkflowReader(services: services, report: report).workflow(document.root)
+    return CheckResult(definition: report.hasErrors ? nil : definition, findings: report.inOrder())
+  }
+}
+
+/// Reads the whole file.
+struct WorkflowReader {
+  let services: Set<String>?
+  let report: Report
+
+  private static let keys = [
+    "$schema", "name", "version", "description", "owner", "timeout", "inputSchema", "defaults", "steps", "output",
+  ]
+
+  /// - Returns: nil when too much is wrong; the report says whether it may be used.
+  func workflow(_ json: JSON) -> WorkflowDefinition? {
+    let what = "a workflow"
+    guard
+      let reader = ObjectReader(
+        json, at: .root, what: what, keys: Self.keys, later: ["concurrency"], report: report)
+    else { return nil }
+    _ = reader.text("$schema")
+    let name = reader.name("name", of: what)
+    if !reader.has("version") { reader.missing("version", of: what) }
+    let version = reader.integer("version", in: 1...Int.max, meaning: "a whole number from 1")
+    let description = reader.text("description")
+    let owner = reader.text("owner")
+    let timeout = reader.duration("timeout") ?? WorkflowDefinition.defaultTimeout
+    let inputSchema = ActionReader.schema("inputSchema", in: reader)
+    let defaults = defaults(in: reader)
+
+    var ending = ActionReader(role: .output, services: services, report: report)
+    let output = reader.members["output"].flatMap { ending.template($0, at: reader.pointer(to: "output")) }
+
+    guard let drafts = steps(in: reader, defaults: defaults) else { return nil }
+    let graph = GraphCheck(report: report).graph(of: drafts)
+    ReferenceCheck(drafts: drafts, graph: graph, report: report).check(outputUses: ending.uses)
+    guard let steps = assemble(drafts, graph), let name, let version else { return nil }
+    let definition = WorkflowDefinition(
+      name: name, version: version, description: description, owner: owner, timeout: timeout, inputSchema: inputSchema,
+      steps: steps, output: output, source: json)
+    TimeCheck(definition: definition, report: report).check()
+    AdviceCheck(definition: definition, report: report).check()
+    return definition
+  }
+
+  private func defaults(in reader: ObjectReader) -> Defaults {
+    var defaults = Defaults()
+    guard let json = reader.members["defaults"],
+      let inner = ObjectReader(
+        json, at: reader.pointer(to: "defaults"), what: "\"defaults\"", keys: ["timeout", "retry"], report: report)
+    else { return defaults }
+    defaults.timeout = inner.duration("timeout")
+    if let retry = inner.members["retry"] {
+      defaults.retry = RetryReader(report: report).rules(
+        retry, at: inner.pointer(to: "retry"), base: RetryPolicy())
+    }
+    return defaults
+  }
+
+  private func steps(in reader: ObjectReader, defaults: Defaults) -> [StepDraft]? {
+    guard let json = reader.members["steps"] else {
+      reader.missing("steps", of: "a workflow")
+      return nil
+    }
+    guard case .array(let values) = json else {
+      reader.wrongType("steps", "a list", json)
+      return nil
+    }
+    let pointer = reader.pointer(to: "steps")
+    guard !values.isEmpty else {
+      report.error(WorkflowErrorCode.badValue, "\"steps\" is empty: a workflow has at least one", at: pointer)
+      return nil
+    }
+    guard values.count <= WorkflowChecker.maxSteps else {
+      report.error(
+        WorkflowErrorCode.tooManySteps,
+        "\(values.count) steps are more than the \(WorkflowChecker.maxSteps) that a workflow may have", at: pointer)
+      return nil
+    }
+    let stepReader = StepReader(defaults: defaults, services: services, report: report)
+    return values.enumerated().map { index, value in
+      stepReader.step(value, index: index, at: pointer.appending(index))
+    }
+  }
+
+  private func assemble(_ drafts: [StepDraft], _ graph: CheckedGraph) -> [Step]? {
+    var steps: [Step] = []
+    for draft in drafts {
+      guard let id = draft.id, let action = draft.action else { return nil }
+      let dependsOn = graph.steps.dependencies[draft.index].compactMap { drafts[$0].id }
+      steps.append(
+        Step(
+          id: id, description: draft.description, index: draft.index, dependsOn: dependsOn, action: action,
+          when: draft.when, timeout: draft.timeout, retry: draft.retry, compensation: draft.compensation,
+          pivot: draft.pivot, onFailure: draft.onFailure))
+    }
+    return graph.isSound ? steps : nil
+  }
+}
