@@ -94,7 +94,11 @@ struct ActionReader {
     let pointer = reader.pointer(to: name)
     do {
       let condition = try JSONPathCondition(text)
-      uses.append(Use(role: role, text: text, isCondition: true, pointer: pointer, offset: 0))
+      for fault in condition.patternFaults { report.error(fault.code, fault.message, at: pointer, .inside(fault.at)) }
+      uses.append(
+        Use(
+          role: role, isCondition: true, reads: condition.referencedQueries.map(QueryRead.init), pointer: pointer,
+          offset: 0))
       return condition
     } catch {
       report.error(error.code, error.message, at: pointer, .inside(error.at))
@@ -131,8 +135,13 @@ struct ActionReader {
   }
 
   private mutating func note(_ expression: Expression, at pointer: JSONPointer) {
+    for fault in expression.path.patternFaults {
+      report.error(fault.code, fault.message, at: pointer, .inside(max(0, expression.offset + fault.at)))
+    }
     uses.append(
-      Use(role: role, text: expression.query, isCondition: false, pointer: pointer, offset: expression.offset))
+      Use(
+        role: role, isCondition: false, reads: expression.path.referencedQueries.map(QueryRead.init), pointer: pointer,
+        offset: expression.offset))
   }
 
   /// A JSON Schema is kept as it is.

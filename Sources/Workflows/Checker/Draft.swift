@@ -40,8 +40,8 @@ struct Use {
   }
 
   let role: Role
-  let text: String
   let isCondition: Bool
+  let reads: [QueryRead]
   /// The string that holds it.
   let pointer: JSONPointer
   /// Where it begins in that string; -2 when `$.` was put before it.

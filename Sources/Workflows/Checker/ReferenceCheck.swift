@@ -22,7 +22,7 @@ struct ReferenceCheck {
   private func guarded(by draft: StepDraft) -> Set<String> {
     var steps: Set<String> = []
     for use in draft.uses where use.role == .when {
-      for read in QueryScan.reads(in: use.text, isCondition: true) {
+      for read in use.reads {
         guard read.name(0) == "steps", let id = read.name(1) else { continue }
         if let member = read.name(2), member == "key" || member == "uuid" { continue }
         steps.insert(id)
@@ -33,7 +33,7 @@ struct ReferenceCheck {
 
   /// - Parameter draft: the step that reads; nil for the output of the workflow.
   private func check(_ use: Use, of draft: StepDraft?, guarded: Set<String>) {
-    for read in QueryScan.reads(in: use.text, isCondition: use.isCondition) {
+    for read in use.reads {
       let one = One(use: use, read: read, reader: draft)
       switch read.tokens.first {
       case .name("steps"): checkStep(one, guarded: guarded)

@@ -10,8 +10,6 @@ enum TextPart: Sendable {
 struct Expression: Sendable {
   /// As the file writes it, without `${` and `}`.
   let text: String
-  /// The whole query, with the `$.` that the file may leave out.
-  let query: String
   let path: JSONPath
   /// Where the query begins in its string, in scalars, less what was put before it: what a place inside the query has
   /// to be added to.
@@ -19,7 +17,7 @@ struct Expression: Sendable {
 
   /// The one value that the query finds.
   func value(in document: JSON) throws(ExpressionError) -> JSON {
-    let values = path.values(in: document)
+    let values = path.values(in: document, atMost: 2)
     guard let value = values.first else {
       throw ExpressionError(
         code: WorkflowErrorCode.expressionEmpty, message: "${\(text)} finds nothing in the saga's document", query: text
@@ -28,7 +26,7 @@ struct Expression: Sendable {
     guard values.count == 1 else {
       throw ExpressionError(
         code: WorkflowErrorCode.expressionMany,
-        message: "${\(text)} finds \(values.count) values where one is needed", query: text)
+        message: "${\(text)} finds several values where one is needed", query: text)
     }
     return value
   }
@@ -125,7 +123,7 @@ extension TextPart {
     let lead = first == "$" ? "" : first == "[" ? "$" : "$."
     let offset = start - lead.unicodeScalars.count
     do {
-      return Expression(text: text, query: lead + text, path: try JSONPath(lead + text), offset: offset)
+      return Expression(text: text, path: try JSONPath(lead + text), offset: offset)
     } catch {
       throw TemplateError(
         code: error.code, message: error.message, pointer: .root, offset: min(max(start, offset + error.at), end))
