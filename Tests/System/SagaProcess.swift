@@ -1,0 +1,103 @@
+import Foundation
+import Synchronization
+
+/// The real program, as a process of its own.
+final class SagaProcess: Sendable {
+  /// Where it says it listens.
+  let url: String
+  private let process: Mutex<Process>
+  private let ended: AsyncStream<Int32>
+  private let heard: Mutex<[String]>
+
+  struct DidNotListen: Error, CustomStringConvertible {
+    let arguments: [String]
+    let said: [String]
+    var description: String { "saga \(arguments.joined(separator: " ")) did not say where it listens: \(said)" }
+  }
+
+  /// The program that the build put beside the tests.
+  static var program: URL {
+    let bundle = Bundle.allBundles.map(\.bundleURL) + [URL(fileURLWithPath: CommandLine.arguments[0])]
+    let folders = bundle.map { $0.deletingLastPathComponent() }
+    return folders.map { $0.appendingPathComponent("saga") }
+      .first { FileManager.default.isExecutableFile(atPath: $0.path) }
+      ?? URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().appendingPathComponent(".build/debug/saga")
+  }
+
+  /// Starts it and waits until it says where it listens.
+  static func listening(_ arguments: [String], in folder: URL) async throws -> SagaProcess {
+    let process = Process()
+    process.executableURL = program
+    process.arguments = arguments
+    process.currentDirectoryURL = folder
+    let output = Pipe()
+    process.standardOutput = output
+    process.standardError = output
+    process.standardInput = FileHandle.nullDevice
+    let (ended, ending) = AsyncStream.makeStream(of: Int32.self)
+    process.terminationHandler = { process in
+      ending.yield(process.terminationStatus)
+      ending.finish()
+    }
+    let lines = Self.lines(of: output.fileHandleForReading)
+    try process.run()
+    var said: [String] = []
+    for await line in lines {
+      said.append(line)
+      if let match = line.firstMatch(of: #/https?://[0-9A-Za-z.\[\]:]+:[0-9]+/#) {
+        let started = SagaProcess(url: String(match.output), process: process, ended: ended, said: said)
+        started.listen(to: lines)
+        return started
+      }
+    }
+    throw DidNotListen(arguments: arguments, said: said)
+  }
+
+  private init(url: String, process: Process, ended: AsyncStream<Int32>, said: [String]) {
+    self.url = url
+    self.process = Mutex(process)
+    self.ended = ended
+    heard = Mutex(said)
+  }
+
+  /// Everything it has printed so far.
+  var said: String { heard.withLock { $0.joined(separator: "\n") } }
+
+  /// `kill -9`: the process has no chance to do anything more.
+  func killNow() async {
+    process.withLock { process in
+      if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+    }
+    for await _ in ended {}
+  }
+
+  /// Asks it to stop with care.
+  /// - Returns: its exit status.
+  func stop() async -> Int32 {
+    process.withLock { if $0.isRunning { $0.terminate() } }
+    for await status in ended { return status }
+    return process.withLock { $0.terminationStatus }
+  }
+
+  private func listen(to lines: AsyncStream<String>) {
+    Task { for await line in lines { heard.withLock { $0.append(line) } } }
+  }
+
+  private static func lines(of handle: FileHandle) -> AsyncStream<String> {
+    let (lines, lining) = AsyncStream.makeStream(of: String.self)
+    // Reading blocks, so it has a thread of its own.
+    Thread {
+      var rest: [UInt8] = []
+      while case let bytes = handle.availableData, !bytes.isEmpty {
+        rest += bytes
+        while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+          lining.yield(String(decoding: rest[..<end], as: UTF8.self))
+          rest.removeFirst(end + 1)
+        }
+      }
+      lining.finish()
+    }.start()
+    return lines
+  }
+}

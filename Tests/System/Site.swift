@@ -1,0 +1,96 @@
+import Foundation
+import HTTP
+import JSON
+import Runtime
+import Testing
+
+/// A laboratory and an engine in a folder of their own, talked to over HTTP.
+final class Site: Sendable {
+  enum Store: String, CaseIterable { case sqlite, postgres }
+
+  let folder: URL
+  let engineStore: String
+  let client = HTTPClient()
+
+  init(_ store: Store) async throws {
+    folder = FileManager.default.temporaryDirectory.appendingPathComponent("saga-system-\(Environment.system.newID())")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    switch store {
+    case .sqlite: engineStore = "sqlite:\(folder.path)/engine.db"
+    case .postgres: engineStore = "postgres:" + (try Self.newDatabase())
+    }
+  }
+
+  static var hasPostgres: Bool { ProcessInfo.processInfo.environment["TRACSEQ_TEST_POSTGRES"] != nil }
+  static var isCI: Bool { ProcessInfo.processInfo.environment["CI"] != nil }
+
+  /// A database of its own in the throwaway cluster.
+  private static func newDatabase() throws -> String {
+    let cluster = try #require(
+      ProcessInfo.processInfo.environment["TRACSEQ_TEST_POSTGRES"],
+      "No Postgres: run the tests with scripts/with-postgres in front, as `make test` does")
+    let name = "system_" + Environment.system.newID().description.replacing("-", with: "_")
+    let psql = Process()
+    psql.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    psql.arguments = ["psql", "-q", "-d", cluster, "-c", "create database \(name)"]
+    try psql.run()
+    psql.waitUntilExit()
+    #expect(psql.terminationStatus == 0, "psql could not create a database")
+    var url = try #require(URLComponents(string: cluster))
+    url.path = "/" + name
+    return try #require(url.string)
+  }
+
+  func startLab(_ more: String...) async throws -> SagaProcess {
+    try await .listening(
+      ["lab", "--store", "sqlite:\(folder.path)/lab.db", "--port", "0"] + more, in: folder)
+  }
+
+  func startEngine(lab: SagaProcess) async throws -> SagaProcess {
+    let services = ["samples", "storage", "sequencing", "notification"].flatMap {
+      ["--service", "\($0)=\(lab.url)/\($0),tombstones"]
+    }
+    let workflows = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().appendingPathComponent("workflows")
+    return try await .listening(
+      ["serve", "--store", engineStore, "--port", "0", "--workflows", workflows.path] + services, in: folder)
+  }
+
+  func remove() async {
+    await client.shutdown()
+    try? FileManager.default.removeItem(at: folder)
+  }
+
+  // MARK: Talking
+
+  struct Answer {
+    let status: Int
+    let body: JSON
+  }
+
+  func call(_ method: String, _ url: String, body: JSON? = nil, headers: [String: String] = [:]) async throws -> Answer {
+    var all = HTTPHeaders()
+    if body != nil { all.add("Content-Type", "application/json") }
+    for (name, value) in headers { all.add(name, value) }
+    let response = try await client.send(
+      HTTPClientRequest(
+        method: method, url: url, headers: all, body: body?.bytes() ?? [], timeout: .seconds(90),
+        maxResponseBytes: 64 << 20))
+    return Answer(status: response.status, body: response.body.isEmpty ? .null : try JSON(parsing: response.body))
+  }
+
+  /// A tube that the laboratory takes.
+  static func tube(_ number: Int) -> JSON {
+    [
+      "barcode": .string("TS-\(100_000 + number)"), "type": "blood", "volumeMl": 4, "patient": .string("P-\(number)"),
+      "priority": "routine", "requestedBy": "ward-7",
+    ]
+  }
+
+  /// Starts a saga; the same number is the same start.
+  func start(_ number: Int, at engine: SagaProcess, wait: String? = nil) async throws -> Answer {
+    try await call(
+      "POST", "\(engine.url)/v1/workflows/sample-processing/sagas" + (wait.map { "?wait=\($0)" } ?? ""),
+      body: ["input": Self.tube(number)], headers: ["Idempotency-Key": "tube-\(number)"])
+  }
+}
