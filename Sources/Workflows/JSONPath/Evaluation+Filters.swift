@@ -46,7 +46,8 @@ extension Evaluation {
         found.append(value)
         return found.count < 2
       }
-      return found.count == 1 ? found[0] : nil
+      guard found.count == 1 else { return nil }
+      return found[0]
     }
   }
 

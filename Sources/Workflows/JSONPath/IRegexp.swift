@@ -1,6 +1,9 @@
 /// A regular expression as RFC 9485 defines it, matched in time linear in the text, whatever the pattern.
 ///
 /// The pattern becomes a machine with many states at once (Thompson's construction); it never goes back in the text.
+/// `^` at the start of an alternative and `$` at its end stand for the start and the end of the text, as the RFC's own
+/// compliance suite and every author expect; anywhere else they are themselves, as the grammar has it.
+///
 /// Counted repetition is written out, so its size is bounded: a pattern that grows too large is refused.
 struct IRegexp: Sendable {
   enum Instruction: Sendable {
@@ -9,6 +12,9 @@ struct IRegexp: Sendable {
     /// Goes on at both.
     case split(Int, Int)
     case jump(Int)
+    /// Goes on only where the text starts, or ends.
+    case start
+    case end
     case accept
   }
 
@@ -35,13 +41,20 @@ struct IRegexp: Sendable {
     return run(text, isWhole: false, &operations)
   }
 
-  /// - Parameter operations: grows with each instruction looked at: at most program × (text + 1) × 2.
+  /// - Parameter operations: grows with each instruction looked at: a few for each of the
+  ///   program's, for each scalar of the text.
   func run(_ text: String, isWhole: Bool, _ operations: inout Int) -> Bool {
     var now = States(count: program.count)
     var next = States(count: program.count)
-    var accepts = follow(0, into: &now, &operations)
-    if accepts && !isWhole { return true }
-    for scalar in text.unicodeScalars {
+    let scalars = text.unicodeScalars
+    var at = scalars.startIndex
+    var accepts = follow(0, into: &now, isStart: true, isEnd: scalars.isEmpty, &operations)
+    while at < scalars.endIndex {
+      if accepts && !isWhole { return true }
+      if now.members.isEmpty && isWhole { return false }
+      let scalar = scalars[at]
+      at = scalars.index(after: at)
+      let isEnd = at == scalars.endIndex
       next.removeAll()
       accepts = false
       for state in now.members {
@@ -50,23 +63,21 @@ struct IRegexp: Sendable {
           switch program[state] {
           case .scalar(let wanted): wanted == scalar
           case .oneOf(let wanted): wanted.contains(scalar)
-          case .split, .jump, .accept: false
+          case .split, .jump, .start, .end, .accept: false
           }
-        if goesOn, follow(state + 1, into: &next, &operations) { accepts = true }
+        if goesOn, follow(state + 1, into: &next, isStart: false, isEnd: isEnd, &operations) { accepts = true }
       }
-      if !isWhole {
-        if accepts { return true }
-        // A match may start here as well.
-        if follow(0, into: &next, &operations) { return true }
-      }
+      // In a search, a match may start here as well.
+      if !isWhole, follow(0, into: &next, isStart: false, isEnd: isEnd, &operations) { accepts = true }
       swap(&now, &next)
-      if now.members.isEmpty { return false }
     }
     return accepts
   }
 
   /// Adds a state and all that it reaches without reading; true when that is the end.
-  private func follow(_ start: Int, into states: inout States, _ operations: inout Int) -> Bool {
+  private func follow(
+    _ start: Int, into states: inout States, isStart: Bool, isEnd: Bool, _ operations: inout Int
+  ) -> Bool {
     var accepts = false
     var waiting = [start]
     while let state = waiting.popLast() {
@@ -75,6 +86,8 @@ struct IRegexp: Sendable {
       switch program[state] {
       case .scalar, .oneOf: break
       case .jump(let target): waiting.append(target)
+      case .start: if isStart { waiting.append(state + 1) }
+      case .end: if isEnd { waiting.append(state + 1) }
       case .split(let first, let second):
         waiting.append(second)
         waiting.append(first)

@@ -2,6 +2,8 @@
 indirect enum PatternTree {
   case scalar(Unicode.Scalar)
   case oneOf(ScalarClass)
+  case start
+  case end
   case sequence([PatternTree])
   case alternatives([PatternTree])
   /// - Parameter most: nil is no bound.
@@ -29,6 +31,8 @@ struct IRegexpCompiler {
     switch tree {
     case .scalar(let scalar): try append(.scalar(scalar))
     case .oneOf(let scalars): try append(.oneOf(scalars))
+    case .start: try append(.start)
+    case .end: try append(.end)
     case .sequence(let parts): for part in parts { try emit(part) }
     case .alternatives(let branches): try emitAlternatives(branches)
     case .repeated(let inner, let least, let most): try emitRepetition(inner, least, most)

@@ -1,4 +1,4 @@
-/// Reads a pattern by the grammar of RFC 9485 §3, which knows no anchors, no back-references and no `\d`.
+/// Reads a pattern by the grammar of RFC 9485 §3, which knows no back-references and no `\d`.
 struct IRegexpParser {
   private let scalars: [Unicode.Scalar]
   private var at = 0
@@ -22,10 +22,28 @@ struct IRegexpParser {
   private mutating func branch() throws(IRegexpError) -> PatternTree {
     var pieces: [PatternTree] = []
     while let next = peek(), next != "|", next != ")" {
+      if let anchor = anchor(next, isFirst: pieces.isEmpty) {
+        pieces.append(anchor)
+        continue
+      }
       let atom = try atom(next)
       pieces.append(try quantified(atom))
     }
     return pieces.count == 1 ? pieces[0] : .sequence(pieces)
+  }
+
+  /// A `^` that starts an alternative, or a `$` that ends one; with a sign of repetition behind they are themselves.
+  private mutating func anchor(_ next: Unicode.Scalar, isFirst: Bool) -> PatternTree? {
+    let following = peek(1)
+    switch next {
+    case "^" where isFirst && !(following.map { ["*", "+", "?", "{"].contains($0) } ?? false):
+      at += 1
+      return .start
+    case "$" where following == nil || following == "|" || following == ")":
+      at += 1
+      return .end
+    default: return nil
+    }
   }
 
   private mutating func atom(_ first: Unicode.Scalar) throws(IRegexpError) -> PatternTree {

@@ -111,7 +111,7 @@ extension QueryParser {
     case "@", "$": return .query(try query())
     case "'", "\"": return .literal(.string(try string()), at: start)
     case "-", "0"..."9": return .literal(try number(), at: start)
-    case "a"..."z": return try word()
+    case "a"..."z", "A"..."Z", "_": return try word()
     case "(": throw syntax("Parentheses stand around conditions, not around a value.")
     case "!": throw syntax("Only one ! may stand here, before a test or a parenthesis.")
     case "[", "{": throw syntax("Arrays and objects can't be written in a condition; compare one member or element.")
@@ -131,7 +131,9 @@ extension QueryParser {
     case "true": return .literal(true, at: start)
     case "false": return .literal(false, at: start)
     case "null": return .literal(nil, at: start)
-    case "not": throw syntax("Write ! for not.", start)
+    case "not", "NOT": throw syntax("Write ! for not.", start)
+    case "True", "TRUE", "False", "FALSE", "Null", "NULL": throw syntax("Write \(word.lowercased()).", start)
+    case "None", "nil", "undefined": throw syntax("Write null.", start)
     default:
       let isFunction = ["length", "count", "match", "search", "value"].contains(word)
       throw syntax(

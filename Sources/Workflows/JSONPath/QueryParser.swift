@@ -106,8 +106,11 @@ struct QueryParser {
       skipBlanks()
       if skip("]") { return selectors }
       guard skip(",") else {
+        if at == scalars.count { throw syntax("The text ends inside brackets; ] is missing.") }
         throw syntax("A comma or ] was expected in the brackets, not \(found()).")
       }
+      skipBlanks()
+      if peek() == "]" { throw syntax("No comma may stand before ].") }
     }
   }
 

@@ -1,0 +1,48 @@
+import Foundation
+import JSON
+import Testing
+import Workflows
+
+/// The official compliance suite of RFC 9535, which is no part of this tree: say where its `cts.json` lies with
+/// `JSONPATH_COMPLIANCE_SUITE=/path/to/cts.json`. Our own tables stand beside this file and always run.
+struct ComplianceSuiteTests {
+  static let path = ProcessInfo.processInfo.environment["JSONPATH_COMPLIANCE_SUITE"]
+
+  @Test func `the official compliance suite`() throws {
+    guard let path = Self.path else {
+      print("JSONPath compliance suite: NOT RUN. Set JSONPATH_COMPLIANCE_SUITE to the path of its cts.json.")
+      return
+    }
+    let suite = try JSON(parsing: Array(Data(contentsOf: URL(fileURLWithPath: path))))
+    let cases = try #require(suite["tests"]?.arrayValue)
+    try #require(!cases.isEmpty)
+    for one in cases { try check(one) }
+    print("JSONPath compliance suite: \(cases.count) cases were run.")
+  }
+
+  private func check(_ one: JSON) throws {
+    let name = try #require(one["name"]?.stringValue)
+    let selector = try #require(one["selector"]?.stringValue)
+    if one["invalid_selector"]?.boolValue == true {
+      #expect(throws: JSONPathError.self, "\(name): \(selector)") { try JSONPath(selector) }
+      return
+    }
+    let query: JSONPath
+    do {
+      query = try JSONPath(selector)
+    } catch {
+      Issue.record("\(name): \(selector) was refused: \(error)")
+      return
+    }
+    let document = try #require(one["document"])
+    let nodes = query.nodes(in: document)
+    let values = JSON.array(nodes.map(\.value))
+    let paths = JSON.array(nodes.map { .string($0.path.description) })
+    #expect(allowed(one["result"], one["results"]).contains(values), "\(name): \(selector) found \(values.text())")
+    #expect(
+      allowed(one["result_paths"], one["results_paths"]).contains(paths), "\(name): \(selector) found \(paths.text())")
+    #expect(.array(query.values(in: document)) == values, "\(name): values without their paths")
+  }
+
+  private func allowed(_ only: JSON?, _ several: JSON?) -> [JSON] { only.map { [$0] } ?? several?.arrayValue ?? [] }
+}
