@@ -1,0 +1,99 @@
+import HTTP
+import JSON
+import Workflows
+
+/// Reads a query strictly: what is unknown, repeated or ill-formed is an error, never ignored.
+struct QueryReader {
+  private let values: [String: String]
+
+  /// - Parameter known: the names that the route takes.
+  init(_ query: [(name: String, value: String)], known: [String]) throws(Problem) {
+    var values: [String: String] = [:]
+    var faults: [Fault] = []
+    for (name, value) in query {
+      guard known.contains(where: { $0.hasSameScalars(as: name) }) else {
+        faults.append(Self.unknown(name, known: known))
+        continue
+      }
+      if values.updateValue(value, forKey: name) != nil {
+        faults.append(
+          Fault(ServerErrorCode.parameterInvalid, "The parameter \(quoted(name)) comes twice.", parameter: name))
+      }
+    }
+    guard faults.isEmpty else { throw Problem(400, faults) }
+    self.values = values
+  }
+
+  private static func unknown(_ name: String, known: [String]) -> Fault {
+    let near = NearName.of(name, among: known)
+    let hint =
+      if let near { "Did you mean \(quoted(near))?" } else if known.isEmpty { "This request takes none." } else {
+        "This request takes \(known.joined(separator: ", "))."
+      }
+    return Fault(
+      ServerErrorCode.parameterUnknown, "There is no parameter \(quoted(name)). \(hint)", parameter: name,
+      nearName: near)
+  }
+
+  func text(_ name: String) throws(Problem) -> String? {
+    guard let value = values[name] else { return nil }
+    guard !value.isEmpty else { throw invalid(name, "is empty") }
+    return value
+  }
+
+  func integer(_ name: String, in range: ClosedRange<Int>, default fallback: Int) throws(Problem) -> Int {
+    guard let value = values[name] else { return fallback }
+    guard let number = Int(digits: value), range.contains(number) else {
+      let bounds =
+        range.upperBound == Int.max ? "from \(range.lowerBound)" : "from \(range.lowerBound) to \(range.upperBound)"
+      throw invalid(name, "must be an integer \(bounds), not \(quoted(value))")
+    }
+    return number
+  }
+
+  func choice<Choice: RawRepresentable & CaseIterable>(
+    _ name: String, _ type: Choice.Type
+  ) throws(Problem) -> Choice? where Choice.RawValue == String {
+    guard let value = values[name] else { return nil }
+    guard let choice = Choice(rawValue: value) else {
+      let known = Choice.allCases.map(\.rawValue)
+      throw invalid(
+        name, "must be one of \(known.joined(separator: ", ")), not \(quoted(value))",
+        nearName: NearName.of(value, among: known))
+    }
+    return choice
+  }
+
+  func duration(_ name: String, atMost limit: Duration) throws(Problem) -> Duration? {
+    guard let value = values[name] else { return nil }
+    guard let duration = DurationText.parse(value), duration >= .zero, duration <= limit else {
+      throw invalid(
+        name,
+        "must be a duration as 500ms or 10s, at most \(DurationText.format(limit)), not \(quoted(value))")
+    }
+    return duration
+  }
+
+  private func invalid(_ name: String, _ what: String, nearName: String? = nil) -> Problem {
+    Problem(
+      400,
+      Fault(
+        ServerErrorCode.parameterInvalid, "The parameter \(quoted(name)) \(what).", parameter: name, nearName: nearName)
+    )
+  }
+}
+
+extension Int {
+  /// Reads decimal digits alone: no sign, no spaces.
+  init?(digits text: String) {
+    guard !text.isEmpty, text.utf8.allSatisfy({ (48...57).contains($0) }) else { return nil }
+    self.init(text)
+  }
+}
+
+/// A client's text in a message: in quotes, cut when long, control characters made visible.
+func quoted(_ text: String) -> String {
+  let scalars = text.unicodeScalars
+  let shown = scalars.prefix(80).map { $0.value < 0x20 || $0.value == 0x7F ? "\u{FFFD}" : String($0) }.joined()
+  return "“\(shown)\(scalars.count > 80 ? "…" : "")”"
+}

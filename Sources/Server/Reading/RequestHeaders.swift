@@ -1,0 +1,36 @@
+import HTTP
+
+extension HTTPServerRequest {
+  /// Who asks. Until the server authenticates its users it believes what it is told.
+  func user() throws(Problem) -> String {
+    let name = "Saga-User"
+    guard let value = try single(name) else { return "anonymous" }
+    let scalars = value.unicodeScalars
+    guard (1...200).contains(scalars.count), scalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7F }),
+      scalars.contains(where: { !$0.properties.isWhitespace })
+    else {
+      throw Self.invalid(name, "must have 1 to 200 characters, none of them a control character")
+    }
+    return value
+  }
+
+  /// The caller's own name for what is asked, by which a repeat is recognised.
+  func idempotencyKey() throws(Problem) -> String? {
+    let name = "Idempotency-Key"
+    guard let value = try single(name) else { return nil }
+    guard (1...255).contains(value.utf8.count), value.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+      throw Self.invalid(name, "must have 1 to 255 visible ASCII characters, no spaces")
+    }
+    return value
+  }
+
+  private func single(_ name: String) throws(Problem) -> String? {
+    let values = headers.all(name)
+    guard values.count <= 1 else { throw Self.invalid(name, "comes \(values.count) times") }
+    return values.first
+  }
+
+  private static func invalid(_ name: String, _ what: String) -> Problem {
+    Problem(400, Fault(ServerErrorCode.headerInvalid, "The header \(name) \(what).", header: name))
+  }
+}

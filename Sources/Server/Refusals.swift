@@ -1,0 +1,70 @@
+import HTTP
+import JSON
+import Persistence
+import Runtime
+import WorkflowEngine
+import Workflows
+
+/// Which status a refusal of the engine is answered with, and under which title.
+enum Refusals {
+  static let reasonMissing = EngineErrorCode.sagaReasonMissing
+  /// Seconds after which a client may try again what can't be done just now.
+  static let retryAfter = "1"
+
+  private static let table: [String: (status: Int, title: String)] = [
+    EngineErrorCode.sagaNotFound: (404, "No such saga"),
+    EngineErrorCode.sagaEnded: (409, "The saga has ended"),
+    EngineErrorCode.sagaNotStuck: (409, "The saga is not stuck"),
+    EngineErrorCode.sagaPivotPassed: (409, "Past the point of no return"),
+    EngineErrorCode.sagaTurningBack: (409, "The saga is turning back"),
+    EngineErrorCode.sagaAttemptInFlight: (409, "An attempt is under way"),
+    EngineErrorCode.sagaStartKeyReused: (409, "The key was used with another input"),
+    EngineErrorCode.sagaReasonMissing: (400, "No reason given"),
+    EngineErrorCode.stepUnknown: (400, "No such step"),
+    EngineErrorCode.stepNotRetryable: (409, "The step can't be retried"),
+    EngineErrorCode.stepNotResolvable: (409, "The step can't be resolved so"),
+    EngineErrorCode.signalUnknown: (404, "No such signal"),
+    EngineErrorCode.signalRefused: (422, "The signal was refused"),
+    EngineErrorCode.signalTooLate: (409, "The signal came too late"),
+    EngineErrorCode.workflowNotFound: (404, "No such workflow"),
+    EngineErrorCode.workflowInvalid: (422, "The workflow has errors"),
+    EngineErrorCode.workflowConflict: (409, "The version is registered with other content"),
+    EngineErrorCode.engineNotReady: (503, "Not ready yet"),
+    EngineErrorCode.engineDraining: (503, "Shutting down"),
+    StoreErrorCode.unavailable: (503, "The store is not available"),
+    StoreErrorCode.notOwner: (503, "Not the owner of the saga"),
+    StoreErrorCode.closed: (503, "The store is closed"),
+    ServerErrorCode.cursorMalformed: (400, "The cursor is malformed"),
+    ServerErrorCode.bodyMalformed: (400, "The body is no JSON"),
+    ServerErrorCode.memberUnknown: (400, "Unknown member"),
+    ServerErrorCode.memberMissing: (400, "Missing member"),
+    ServerErrorCode.memberInvalid: (400, "Invalid member"),
+    ServerErrorCode.parameterUnknown: (400, "Unknown parameter"),
+    ServerErrorCode.parameterInvalid: (400, "Invalid parameter"),
+    ServerErrorCode.headerInvalid: (400, "Invalid header"),
+    ServerErrorCode.sagaIDMalformed: (400, "No saga id"),
+  ]
+
+  /// Every code that is answered with a status of its own.
+  static var codes: [String] { table.keys.sorted() }
+  static func status(of code: String) -> Int? { table[code]?.status }
+  static func title(of code: String) -> String { table[code]?.title ?? code }
+
+  /// What a client is told of an error, or nil for one that is no client's business.
+  static func problem(answering error: any Error) -> Problem? {
+    if let problem = error as? Problem { return problem }
+    if let error = error as? EngineError, !error.findings.isEmpty {
+      return problem(error.code, error.message, errors: error.findings.map(\.json))
+    }
+    guard let refusal = error as? any CodedError, table[refusal.code] != nil else { return nil }
+    return problem(refusal.code, refusal.message)
+  }
+
+  /// A problem of one of the codes above.
+  static func problem(_ code: String, _ detail: String, errors: [JSON] = []) -> Problem {
+    let (status, title) = table[code] ?? (500, code)
+    return Problem(
+      status, code, title: title, detail: detail, errors: errors,
+      headers: status == 503 ? ["Retry-After": retryAfter] : [:])
+  }
+}

@@ -1,0 +1,15 @@
+import HTTP
+import JSON
+
+// The process itself: what a load balancer and a client's generator ask.
+extension API {
+  var processRoutes: [Route] {
+    [
+      Route("GET", "/healthz", needsEngine: false) { _ in .json(["status": "alive"]) },
+      Route("GET", "/readyz") { _ in .json(["status": "ready"]) },
+      Route("GET", "/openapi.json", needsEngine: false) { _ in
+        .bytes(Array(OpenAPIText.json.utf8), type: "application/json")
+      },
+    ]
+  }
+}

@@ -1,0 +1,104 @@
+import HTTP
+import JSON
+import Runtime
+import WorkflowEngine
+
+extension API {
+  /// The longest that a request may wait for a saga's end.
+  static let longestWait = Duration.seconds(60)
+
+  var sagaRoutes: [Route] {
+    [
+      Route("POST", "/v1/workflows/{name}/sagas", query: ["wait"], startSaga),
+      Route("GET", "/v1/sagas", query: ["status", "workflow", "cursor", "limit"], listSagas),
+      Route("GET", "/v1/sagas/{id}", query: ["wait"], showSaga),
+      Route("GET", "/v1/sagas/{id}/events", query: ["after", "limit"], showHistory),
+      Route("POST", "/v1/sagas/{id}/signals/{name}", sendSignal),
+    ]
+  }
+
+  private func startSaga(_ call: Call) async throws -> HTTPServerResponse {
+    let wait = try call.query.duration("wait", atMost: Self.longestWait)
+    let user = try call.request.user()
+    let key = try call.request.idempotencyKey()
+    var body = try BodyReader(call.request)
+    let input = body.value("input", isRequired: true)
+    let version = body.positiveInteger("version")
+    let tags = body.texts("tags", count: 16, length: 100)
+    try body.finish()
+    let started = try await engine.start(
+      StartRequest(
+        workflow: try call.path.value("name"), version: version, input: input ?? .null, idempotencyKey: key,
+        tags: tags, by: user))
+    return try await show(
+      started.id, waiting: wait, status: started.isNew ? 201 : 200,
+      headers: ["Location": "/v1/sagas/\(started.id)"])
+  }
+
+  private func showSaga(_ call: Call) async throws -> HTTPServerResponse {
+    let wait = try call.query.duration("wait", atMost: Self.longestWait)
+    return try await show(call.path.sagaID(), waiting: wait)
+  }
+
+  /// - Parameter wait: how long to wait for the saga's end before answering.
+  func show(
+    _ id: UniqueID, waiting wait: Duration? = nil, status: Int = 200, headers: HTTPHeaders = [:]
+  ) async throws -> HTTPServerResponse {
+    let saga =
+      if let wait, wait > .zero { try await engine.waitForEnd(of: id, atMost: wait) } else {
+        try await engine.saga(id)
+      }
+    return .json(saga.json(at: environment.now()), status: status, headers: headers)
+  }
+
+  private func listSagas(_ call: Call) async throws -> HTTPServerResponse {
+    let status = try call.query.choice("status", SagaStatus.self)
+    let workflow = try call.query.text("workflow")
+    let limit = try call.query.integer("limit", in: 1...200, default: 50)
+    let cursor = SealedCursor(list: "sagas", filters: [status?.rawValue, workflow])
+    let after = try cursor.open(call.query.text("cursor")).flatMap(UniqueID.init)
+    let page = try await engine.list(SagaFilter(status: status, workflow: workflow), after: after, limit: limit)
+    let next = page.next.map { cursor.seal($0.description) }
+    return .json(.members(["sagas": .array(page.sagas.map(\.json)), "next": .text(next)]))
+  }
+
+  private func showHistory(_ call: Call) async throws -> HTTPServerResponse {
+    let after = try call.query.integer("after", in: 0...Int.max, default: 0)
+    let limit = try call.query.integer("limit", in: 1...1_000, default: 100)
+    let id = try call.path.sagaID()
+    // One more than asked for tells whether more follow.
+    let lines = try await engine.history(of: id, after: after, limit: limit + 1)
+    let page = lines.prefix(limit)
+    let next = page.count < lines.count ? page.last?.version : nil
+    return .json(.members(["events": .array(page.map(\.json)), "next": .integer(next)]))
+  }
+
+  private func sendSignal(_ call: Call) async throws -> HTTPServerResponse {
+    let id = try call.path.sagaID()
+    let user = try call.request.user()
+    let key = try call.request.idempotencyKey()
+    var body = JSON.null
+    if !call.request.body.isEmpty {
+      try call.request.requireJSON()
+      body = try JSONDocument(body: call.request).root
+    }
+    let name = try call.path.value("name")
+    let answer = try await engine.signal(id, name: name, body: body, signalID: key, by: user)
+    return .json(["signal": .string(name), "answer": .string(answer.rawValue)], status: answer == .kept ? 202 : 200)
+  }
+}
+
+extension PathParameters {
+  /// The saga that the path names.
+  func sagaID() throws(Problem) -> UniqueID {
+    let text = try value("id")
+    guard let id = UniqueID(text) else {
+      throw Problem(
+        400,
+        Fault(
+          ServerErrorCode.sagaIDMalformed,
+          "A saga's id is a UUID as 019c8a5e-7b1c-7d2e-8f3a-0123456789ab, not \(quoted(text)).", parameter: "id"))
+    }
+    return id
+  }
+}

@@ -1,0 +1,61 @@
+import HTTP
+import JSON
+import WorkflowEngine
+import Workflows
+
+extension API {
+  var workflowRoutes: [Route] {
+    [
+      Route("GET", "/v1/workflows", query: ["cursor", "limit"], listWorkflows),
+      Route("POST", "/v1/workflows", registerWorkflow),
+      Route("POST", "/v1/workflows/check", checkWorkflow),
+      Route("GET", "/v1/workflows/{name}") { call in
+        try showWorkflow(call.path.value("name"), version: nil)
+      },
+      Route("GET", "/v1/workflows/{name}/{version}") { call in
+        let text = try call.path.value("version")
+        guard let version = Int(digits: text), version >= 1 else {
+          throw Problem(
+            400,
+            Fault(
+              ServerErrorCode.parameterInvalid, "A workflow's version is an integer from 1, not \(quoted(text)).",
+              parameter: "version"))
+        }
+        return try showWorkflow(call.path.value("name"), version: version)
+      },
+    ]
+  }
+
+  private func listWorkflows(_ call: Call) async throws -> HTTPServerResponse {
+    let limit = try call.query.integer("limit", in: 1...200, default: 50)
+    let cursor = SealedCursor(list: "workflows")
+    let after = try cursor.open(call.query.text("cursor"))
+    let all = WorkflowVersions.grouping(engine.workflows())
+    let rest = if let after { all.filter { after < $0.latest.definition.name } } else { all }
+    let page = rest.prefix(limit)
+    let next = page.count < rest.count ? page.last.map { cursor.seal($0.latest.definition.name) } : nil
+    return .json(.members(["workflows": .array(page.map(\.json)), "next": .text(next)]))
+  }
+
+  private func showWorkflow(_ name: String, version: Int?) throws -> HTTPServerResponse {
+    let workflow = try engine.workflow(name, version: version)
+    let versions = engine.workflows().map(\.definition).filter { $0.name.hasSameScalars(as: name) }.map(\.version)
+    return .json(workflow.json(versions: versions))
+  }
+
+  private func registerWorkflow(_ call: Call) async throws -> HTTPServerResponse {
+    let user = try call.request.user()
+    try call.request.requireJSON()
+    // A body that is no JSON is the sender's mistake, not the author's: 400, as everywhere else.
+    _ = try JSONDocument(body: call.request)
+    let registered = try await engine.register(call.request.body, by: user)
+    guard registered.isNew else { return .json(registered.json) }
+    let location = "/v1/workflows/\(registered.name.percentEncoded)/\(registered.version)"
+    return .json(registered.json, status: 201, headers: ["Location": location])
+  }
+
+  private func checkWorkflow(_ call: Call) async throws -> HTTPServerResponse {
+    try call.request.requireJSON()
+    return .json(engine.check(call.request.body).json)
+  }
+}

@@ -1,0 +1,45 @@
+import HTTP
+import JSON
+import Runtime
+import WorkflowEngine
+
+/// The REST API over an engine, without a socket.
+struct API: Sendable {
+  let engine: any SagaEngine
+  let environment: Environment
+  let log: Log
+
+  var routes: [Route] { workflowRoutes + sagaRoutes + operatingRoutes + processRoutes }
+
+  func router() -> Router {
+    var router = Router { [log] error, request in
+      log.error("A request failed", ("method", request.method), ("path", request.path), ("error", "\(error)"))
+    }
+    for route in routes {
+      router.on(route.method, route.pattern) { request, path in
+        try await answer(route, request, path)
+      }
+    }
+    return router
+  }
+
+  /// What the client has to know of an error is answered here; the router logs the rest and answers 500.
+  private func answer(
+    _ route: Route, _ request: HTTPServerRequest, _ path: PathParameters
+  ) async throws -> HTTPServerResponse {
+    do {
+      let query = try QueryReader(request.query, known: route.query)
+      if route.needsEngine { try requireReady() }
+      return try await route.handle(Call(request: request, path: path, query: query))
+    } catch {
+      throw Refusals.problem(answering: error) ?? error
+    }
+  }
+
+  func requireReady() throws(Problem) {
+    guard engine.isReady else {
+      throw Refusals.problem(
+        EngineErrorCode.engineNotReady, "The engine is starting or stopping. Try again in a moment.")
+    }
+  }
+}

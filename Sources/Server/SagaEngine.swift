@@ -1,0 +1,40 @@
+import JSON
+import Runtime
+import WorkflowEngine
+import Workflows
+
+/// What the API needs of an engine. `Engine` is one; a test may bring its own.
+///
+/// What it refuses it throws as `CodedError`; `Refusals` says which status each code is answered with.
+public protocol SagaEngine: Sendable {
+  /// Whether every open saga has been taken up again.
+  var isReady: Bool { get }
+
+  /// What the checker finds, with the services that the engine knows.
+  func check(_ content: [UInt8]) -> CheckResult
+  func register(_ content: [UInt8], by: String) async throws -> Registration
+  /// Every version of every workflow, by name and then version.
+  func workflows() -> [RegisteredWorkflow]
+  /// - Parameter version: the latest when nil.
+  func workflow(_ name: String, version: Int?) throws(EngineError) -> RegisteredWorkflow
+
+  func start(_ request: StartRequest) async throws -> Started
+  func saga(_ id: UniqueID) async throws -> SagaNow
+  /// The saga when it has ended, or as it stands when the time is over.
+  func waitForEnd(of id: UniqueID, atMost time: Duration) async throws -> SagaNow
+  func history(of id: UniqueID, after version: Int, limit: Int) async throws -> [HistoryEntry]
+  /// Newest first.
+  func list(_ filter: SagaFilter, after: UniqueID?, limit: Int) async throws -> SagaPage
+  /// How many sagas are in each status.
+  func counts() async throws -> [SagaStatus: Int]
+
+  func signal(_ id: UniqueID, name: String, body: JSON, signalID: String?, by: String) async throws -> SignalAnswer
+  func cancel(_ id: UniqueID, by: String, reason: String) async throws -> SagaState
+  func retry(_ id: UniqueID, step: String, by: String, reason: String) async throws -> SagaState
+  func resolve(
+    _ id: UniqueID, step: String, as resolution: Resolution, by: String, reason: String
+  ) async throws -> SagaState
+  func abandon(_ id: UniqueID, by: String, reason: String) async throws -> SagaState
+}
+
+extension Engine: SagaEngine {}

@@ -1,0 +1,12 @@
+/// The stable codes of what is wrong with a request itself. Each has a page in `docs/errors/`.
+public enum ServerErrorCode {
+  public static let bodyMalformed = "request.bodyMalformed"
+  public static let memberUnknown = "request.memberUnknown"
+  public static let memberMissing = "request.memberMissing"
+  public static let memberInvalid = "request.memberInvalid"
+  public static let parameterUnknown = "request.parameterUnknown"
+  public static let parameterInvalid = "request.parameterInvalid"
+  public static let headerInvalid = "request.headerInvalid"
+  public static let cursorMalformed = "cursor.malformed"
+  public static let sagaIDMalformed = "saga.idMalformed"
+}

@@ -1,0 +1,89 @@
+import JSON
+import Runtime
+import WorkflowEngine
+import Workflows
+
+extension SagaSummary {
+  var json: JSON {
+    .members([
+      "id": .string(id.description), "workflow": .string(workflow), "version": .int(version),
+      "status": .string(status.rawValue), "startedAt": .time(startedAt), "updatedAt": .time(updatedAt),
+      "endedAt": .time(endedAt), "failedStep": .text(failedStep), "failureCode": .text(failureCode),
+    ])
+  }
+}
+
+extension HistoryEntry {
+  var json: JSON {
+    .members([
+      "version": .int(version), "type": .string(type), "recordedAt": .time(recordedAt), "data": data,
+      "meta": meta.isNull ? Optional.none : meta, "hash": .string(hash.hexadecimal),
+    ])
+  }
+}
+
+extension [UInt8] {
+  fileprivate var hexadecimal: String {
+    let digits = Array("0123456789abcdef".utf8)
+    return String(decoding: flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 0xF)]] }, as: UTF8.self)
+  }
+}
+
+extension Registration {
+  var json: JSON {
+    [
+      "name": .string(name), "version": .int(version), "digest": .string(digest), "created": .bool(isNew),
+      "warnings": .array(warnings.map(\.json)),
+    ]
+  }
+}
+
+extension CheckResult {
+  var json: JSON {
+    .members([
+      "valid": .bool(definition != nil), "name": .text(definition?.name), "version": .integer(definition?.version),
+      "findings": .array(findings.map(\.json)),
+    ])
+  }
+}
+
+/// All versions of one workflow.
+struct WorkflowVersions {
+  let latest: RegisteredWorkflow
+  let versions: [Int]
+
+  /// - Parameter all: by name and then version.
+  static func grouping(_ all: [RegisteredWorkflow]) -> [WorkflowVersions] {
+    var groups: [(latest: RegisteredWorkflow, versions: [Int])] = []
+    for workflow in all {
+      let definition = workflow.definition
+      if let last = groups.last, last.latest.definition.name.hasSameScalars(as: definition.name) {
+        groups[groups.count - 1] = (workflow, last.versions + [definition.version])
+      } else {
+        groups.append((workflow, [definition.version]))
+      }
+    }
+    return groups.map { WorkflowVersions(latest: $0.latest, versions: $0.versions) }
+  }
+
+  var json: JSON {
+    let definition = latest.definition
+    return .members([
+      "name": .string(definition.name), "version": .int(definition.version),
+      "versions": .array(versions.map(JSON.int)), "description": .text(definition.description),
+      "owner": .text(definition.owner),
+    ])
+  }
+}
+
+extension RegisteredWorkflow {
+  /// - Parameter versions: all of this name.
+  func json(versions: [Int]) -> JSON {
+    .members([
+      "name": .string(definition.name), "version": .int(definition.version),
+      "versions": .array(versions.map(JSON.int)), "description": .text(definition.description),
+      "owner": .text(definition.owner), "digest": .string(digest), "registeredAt": .time(registeredAt),
+      "registeredBy": .string(registeredBy), "definition": definition.source,
+    ])
+  }
+}

@@ -1,0 +1,96 @@
+import HTTP
+import JSON
+import Persistence
+import Runtime
+import Testing
+import WorkflowEngine
+
+@testable import Server
+
+/// The API over the engine itself.
+struct EngineTests {
+  /// Answers every call, and refuses those of one step.
+  private struct Participants: StepExecutor {
+    var refusing: String?
+
+    func perform(_ call: StepCall) async -> StepOutcome {
+      call.phase == .forward && call.step == refusing
+        ? .failed(Samples.refused) : .succeeded(["position": "F2-B17-A3"])
+    }
+  }
+
+  private func run(
+    refusing: String? = nil, _ body: @escaping @Sendable (TestAPI, Engine) async throws -> Void
+  ) async throws {
+    let engine = Engine(
+      store: MemoryStore(environment: .system), executor: Participants(refusing: refusing), environment: .system)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await engine.run() }
+      group.addTask {
+        try await TestAPI.run(.live, over: engine, environment: .system) { try await body($0, engine) }
+      }
+      // The engine runs until it is cancelled: the body is what ends, or fails, first.
+      try await group.next()
+      group.cancelAll()
+    }
+  }
+
+  /// A request that is sent again while the engine is starting.
+  private func register(_ text: String, _ api: TestAPI) async throws {
+    var answer = try await api.post("/v1/workflows", text: text)
+    while answer.status == 503 { answer = try await api.post("/v1/workflows", text: text) }
+    #expect(answer.status == 201)
+  }
+
+  @Test func aSagaToItsEnd() async throws {
+    try await run { api, engine in
+      try await register(Samples.storage, api)
+      let started = try await api.post(
+        "/v1/workflows/store-sample/sagas", ["input": Samples.input], headers: ["Idempotency-Key": "k"])
+      #expect(started.status == 201)
+      let target = try #require(started.headers["Location"])
+      _ = try await api.post(target + "/signals/approval", ["approved": true])
+      let ended = try await api.get(target + "?wait=30s")
+      #expect(ended.json["status"] == "completed")
+      #expect(ended.json["output"] == ["position": "F2-B17-A3"])
+
+      let again = try await api.post(
+        "/v1/workflows/store-sample/sagas?wait=30s", ["input": Samples.input], headers: ["Idempotency-Key": "k"])
+      #expect(again.status == 200)
+      #expect(again.json == ended.json)
+
+      let history = try await api.get(target + "/events?limit=1000")
+      #expect(history.json["events"]?.arrayValue?.count == ended.json["lastEvent"]?.intValue)
+      try await engine.waitUntilListed()
+      #expect(try await api.get("/v1/stats").json["sagas"]?["completed"] == 1)
+    }
+  }
+
+  @Test func listsAndCounts() async throws {
+    try await run(refusing: "store") { api, engine in
+      try await register(Samples.storage, api)
+      for index in 0..<5 {
+        let started = try await api.post("/v1/workflows/store-sample/sagas", ["input": .int(index)])
+        let target = try #require(started.headers["Location"])
+        guard index < 3 else { continue }
+        _ = try await api.post(target + "/signals/approval", ["approved": true])
+        #expect(try await api.get(target + "?wait=30s").json["status"] == "compensated")
+      }
+      try await engine.waitUntilListed()
+      let counts = try await api.get("/v1/stats").json["sagas"]
+      #expect(counts?["compensated"] == 3)
+      #expect(counts?["running"] == 2)
+      #expect(counts?["compensating"] == 0)
+
+      let first = try await api.get("/v1/sagas?status=compensated&limit=2").json
+      #expect(first["sagas"]?[0]?["failedStep"] == "store")
+      #expect(first["sagas"]?[0]?["failureCode"] == "QC_FAILED")
+      let cursor = try #require(first["next"]?.stringValue)
+      let second = try await api.get("/v1/sagas?status=compensated&limit=2&cursor=\(cursor)").json
+      #expect(second["sagas"]?.arrayValue?.count == 1)
+      #expect(second["next"] == nil)
+      let inputs = [first, second].flatMap { $0["sagas"]?.arrayValue ?? [] }.compactMap { $0["id"] }
+      #expect(Set(inputs).count == 3)
+    }
+  }
+}

@@ -1,0 +1,223 @@
+import HTTP
+import JSON
+import Runtime
+import TestSupport
+import Testing
+import WorkflowEngine
+
+@testable import Server
+
+struct SagaRouteTests {
+  private func engine(_ texts: String...) throws -> FakeEngine {
+    let engine = FakeEngine()
+    for text in texts { try engine.register(text) }
+    return engine
+  }
+
+  private let created = StepOutcome.succeeded(["id": "S-000017"])
+  private let stored = StepOutcome.succeeded(["position": "F2-B17-A3"])
+
+  @Test func aSagaToItsEnd() async throws {
+    let engine = try engine(Samples.storage)
+    let id = try engine.start("store-sample")
+    try await TestAPI.run(engine: engine) { api in
+      func step(_ index: Int) async throws -> JSON? { try await api.get("/v1/sagas/\(id)").json["steps"]?[index] }
+      let running = try #require(try await step(0))
+      #expect(running["action"] == ["kind": "http", "service": "samples", "method": "PUT"])
+      #expect(running["status"] == "running")
+      #expect(running["attempt"] == 1)
+      #expect(running["maxAttempts"] == 3)
+      #expect(try await step(2)?["description"] == "Put it in the freezer.")
+      #expect(try await step(2)?["dependsOn"] == ["approve"])
+
+      engine.clock.advance(by: .milliseconds(1_500))
+      try engine.settle(id, "create", created)
+      let waiting = try #require(try await step(1))
+      #expect(waiting["status"] == "waiting")
+      #expect(waiting["waitingFor"] == ["kind": "signal", "name": "approval"])
+      #expect(waiting["action"] == ["kind": "signal", "signal": "approval", "roles": ["qa"]])
+      #expect(waiting["until"] == .string((engine.environment.now() + .seconds(1_800)).description))
+      #expect(waiting["maxAttempts"] == nil)
+
+      #expect(try await api.post("/v1/sagas/\(id)/signals/approval", ["approved": true]).json["answer"] == "taken")
+      try engine.settle(id, "store", .unknown(Samples.lost))
+      let backingOff = try #require(try await step(2))
+      #expect(backingOff["status"] == "backingOff")
+      #expect(backingOff["retryAt"] == .string((engine.environment.now() + .seconds(1)).description))
+      #expect(backingOff["error"] == ["code": "http.503", "message": "No answer.", "outcome": "unknown"])
+      #expect(backingOff["maxAttempts"] == 2)
+
+      engine.clock.advance(by: .seconds(2))
+      try engine.tell(id, .wake)
+      try engine.settle(id, "store", stored)
+      let done = try await api.get("/v1/sagas/\(id)").json
+      #expect(done["status"] == "completed")
+      #expect(done["output"] == ["position": "F2-B17-A3"])
+      #expect(done["endedAt"] == .string(engine.environment.now().description))
+      #expect(done["stuck"] == [])
+      #expect(done["turnBack"] == nil)
+      #expect(done["overdue"] == false)
+    }
+  }
+
+  @Test func aSagaThatTurnsBack() async throws {
+    let engine = try engine(Samples.storage)
+    let id = try engine.start("store-sample")
+    try engine.settle(id, "create", created)
+    try engine.tell(id, .signal(name: "approval", signalID: nil, body: ["approved": true], by: "qa"))
+    try engine.settle(id, "store", .failed(Samples.refused))
+    try await TestAPI.run(engine: engine) { api in
+      let turning = try await api.get("/v1/sagas/\(id)").json
+      #expect(turning["status"] == "compensating")
+      #expect(turning["turnBack"]?["cause"] == "stepFailed")
+      #expect(turning["turnBack"]?["step"] == "store")
+      #expect(turning["turnBack"]?["code"] == "QC_FAILED")
+      #expect(turning["steps"]?[2]?["error"]?["outcome"] == "failed")
+      #expect(turning["steps"]?[2]?["undo"] == nil)
+      #expect(turning["steps"]?[0]?["undo"]?["status"] == "running")
+      #expect(turning["steps"]?[0]?["undo"]?["maxAttempts"] == 10)
+
+      try engine.settle(id, "create", .unknown(Samples.lost))
+      let backingOff = try await api.get("/v1/sagas/\(id)").json["steps"]?[0]?["undo"]
+      #expect(backingOff?["status"] == "backingOff")
+      #expect(backingOff?["retryAt"] != nil)
+      #expect(backingOff?["error"] == ["code": "http.503", "message": "No answer."])
+
+      engine.clock.advance(by: .seconds(60))
+      try engine.tell(id, .wake)
+      try engine.settle(id, "create", .succeeded(.null))
+      let done = try await api.get("/v1/sagas/\(id)").json
+      #expect(done["status"] == "compensated")
+      #expect(done["steps"]?[0]?["undo"]?["status"] == "undone")
+      #expect(done["steps"]?[0]?["undo"]?["how"] == "answered")
+    }
+  }
+
+  @Test func overdueIsPastTheDeadlineAndNotEnded() async throws {
+    let engine = try engine(Samples.pivot)
+    let id = try engine.start("sequence")
+    try await TestAPI.run(engine: engine) { api in
+      #expect(try await api.get("/v1/sagas/\(id)").json["overdue"] == false)
+      try engine.settle(id, "load", .succeeded(.null))
+      engine.clock.advance(by: .seconds(4_000))
+      let late = try await api.get("/v1/sagas/\(id)").json
+      #expect(late["overdue"] == true)
+      #expect(late["pivotPassed"] == true)
+    }
+  }
+
+  @Test(arguments: Depth.allCases) func aHistoryIsPaged(at depth: Depth) async throws {
+    let engine = try engine(Samples.storage)
+    let id = try engine.start("store-sample")
+    try engine.settle(id, "create", created)
+    try await TestAPI.run(depth, engine: engine) { api in
+      let all = try await api.get("/v1/sagas/\(id)/events")
+      let count = try #require(all.json["events"]?.arrayValue?.count)
+      #expect(all.json["events"]?[0]?["type"] == "sagaStarted")
+      #expect(all.json["next"] == nil)
+      #expect(try await api.get("/v1/sagas/\(id)").json["lastEvent"] == .int(count))
+
+      var versions: [JSON] = []
+      var after = 0
+      while true {
+        let page = try await api.get("/v1/sagas/\(id)/events?limit=2&after=\(after)").json
+        versions += page["events"]?.arrayValue?.compactMap { $0["version"] } ?? []
+        guard let next = page["next"]?.intValue else { break }
+        after = next
+      }
+      #expect(versions == (1...count).map(JSON.int))
+      #expect(try await api.get("/v1/sagas/\(id)/events?after=1000").json["events"] == [])
+    }
+  }
+
+  @Test(arguments: Depth.allCases) func listsArePagedAndFiltered(at depth: Depth) async throws {
+    let engine = try engine(Samples.pause("a"), Samples.pause("b"))
+    var started: [UniqueID] = []
+    for index in 0..<7 {
+      engine.clock.advance(by: .milliseconds(5))
+      started.append(try engine.start(index.isMultiple(of: 2) ? "a" : "b"))
+    }
+    try await TestAPI.run(depth, engine: engine) { api in
+      var found: [String] = []
+      var next: String?
+      repeat {
+        let page = try await api.get("/v1/sagas?limit=3" + (next.map { "&cursor=\($0)" } ?? "")).json
+        found += page["sagas"]?.arrayValue?.compactMap { $0["id"]?.stringValue } ?? []
+        next = page["next"]?.stringValue
+      } while next != nil
+      #expect(found == started.reversed().map(\.description))
+
+      let some = try await api.get("/v1/sagas?workflow=b&status=running&limit=2")
+      #expect(some.json["sagas"]?.arrayValue?.allSatisfy { $0["workflow"] == "b" } == true)
+      #expect(try await api.get("/v1/sagas?status=completed").json["sagas"] == [])
+
+      // The cursor belongs to its filters.
+      let cursor = try #require(some.json["next"]?.stringValue)
+      let carried = try await api.get("/v1/sagas?workflow=a&status=running&cursor=\(cursor)")
+      #expect(carried.status == 400)
+      #expect(carried.code == ServerErrorCode.cursorMalformed)
+    }
+  }
+
+  @Test func aCursorThatWasChangedIsRefused() async throws {
+    let engine = try engine(Samples.pause("a"))
+    for _ in 0..<3 { _ = try engine.start("a") }
+    try await TestAPI.run(engine: engine) { api in
+      let cursor = try #require(try await api.get("/v1/sagas?limit=1").json["next"]?.stringValue)
+      for index in cursor.indices {
+        var changed = cursor
+        changed.replaceSubrange(index...index, with: cursor[index] == "A" ? "B" : "A")
+        // The last character's low bits may be padding that means nothing.
+        if index == cursor.index(before: cursor.endIndex) { continue }
+        let answer = try await api.get("/v1/sagas?limit=1&cursor=\(changed)")
+        #expect(answer.code == ServerErrorCode.cursorMalformed, "\(changed)")
+      }
+      for cut in [String(cursor.dropLast()), String(cursor.dropFirst()), "x", "%2B%2B%2B", cursor + cursor] {
+        #expect(try await api.get("/v1/sagas?cursor=\(cut)").code == ServerErrorCode.cursorMalformed, "\(cut)")
+      }
+    }
+  }
+
+  @Test func signals() async throws {
+    let engine = try engine(Samples.storage)
+    let id = try engine.start("store-sample")
+    try await TestAPI.run(engine: engine) { api in
+      let target = "/v1/sagas/\(id)/signals/approval"
+      try engine.settle(id, "create", created)
+      let refused = try await api.post(target, ["approved": false])
+      #expect(refused.status == 422)
+      #expect(refused.code == EngineErrorCode.signalRefused)
+      let taken = try await api.post(target, ["approved": true], headers: ["Idempotency-Key": "click-1"])
+      #expect(taken.status == 200)
+      let again = try await api.post(target, ["approved": true], headers: ["Idempotency-Key": "click-1"])
+      #expect(again.status == 200)
+      #expect(again.json["answer"] == "repeated")
+      let unknown = try await api.post("/v1/sagas/\(id)/signals/aproval", [:])
+      #expect(unknown.status == 404)
+      #expect(unknown.code == EngineErrorCode.signalUnknown)
+    }
+  }
+
+  @Test func aSignalThatComesEarlyIsKept() async throws {
+    let engine = try engine(Samples.storage)
+    let id = try engine.start("store-sample")
+    try await TestAPI.run(engine: engine) { api in
+      let answer = try await api.post("/v1/sagas/\(id)/signals/approval", ["approved": true])
+      #expect(answer.status == 202)
+      #expect(answer.json["answer"] == "kept")
+    }
+  }
+
+  @Test func aSignalWithoutABodyIsNull() async throws {
+    let engine = FakeEngine()
+    try engine.register(
+      #"{"name": "w", "version": 1, "steps": [{"id": "a", "timeout": "1m", "signal": {"name": "go"}}]}"#)
+    let id = try engine.start("w")
+    try await TestAPI.run(engine: engine) { api in
+      let answer = try await api.send("POST", "/v1/sagas/\(id)/signals/go")
+      #expect(answer.json["answer"] == "taken")
+      let step = try await api.get("/v1/sagas/\(id)").json["steps"]?[0]
+      #expect(step?["output"] == .null)
+    }
+  }
+}

@@ -1,0 +1,79 @@
+import Foundation
+import HTTP
+import JSON
+
+/// `docs/schema/openapi.json`, as the tests hold the server to it.
+struct APIDescription {
+  let document: JSON
+  static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent()
+  static let file = root.appending(path: "docs/schema/openapi.json")
+
+  init() throws {
+    document = try JSON(parsing: [UInt8](Data(contentsOf: Self.file)))
+  }
+
+  struct Operation {
+    let method: String
+    let pattern: String
+    let json: JSON
+
+    var name: String { "\(method) \(pattern)" }
+    var responses: JSONObject { json["responses"]?.objectValue ?? [:] }
+    var problemCodes: [(status: Int, code: String)] {
+      responses.flatMap { status, response in
+        (response["x-problem-codes"]?.arrayValue ?? []).map { (Int(status) ?? 0, $0.stringValue ?? "") }
+      }
+    }
+  }
+
+  var operations: [Operation] {
+    (document["paths"]?.objectValue ?? [:]).flatMap { pattern, methods in
+      (methods.objectValue ?? [:]).map { method, json in
+        Operation(method: method.uppercased(), pattern: pattern, json: json)
+      }
+    }
+  }
+
+  var validator: SchemaValidator { SchemaValidator(document: document) }
+
+  /// The operation's parameters of one kind: `query`, `path`, `header`.
+  func parameters(of operation: Operation, in kind: String) -> [String] {
+    (operation.json["parameters"]?.arrayValue ?? [])
+      .map { parameter in parameter["$ref"]?.stringValue.map(validator.resolve) ?? parameter }
+      .filter { $0["in"]?.stringValue == kind }.compactMap { $0["name"]?.stringValue }
+  }
+
+  /// The operation that a request means, the more literal pattern first.
+  func operation(_ method: String, path: String) -> Operation? {
+    let segments = path.split(separator: "/", omittingEmptySubsequences: false)
+    return operations.filter { operation in
+      let pattern = operation.pattern.split(separator: "/", omittingEmptySubsequences: false)
+      return operation.method == method && pattern.count == segments.count
+        && zip(pattern, segments).allSatisfy { $0 == $1 || ($0.hasPrefix("{") && !$1.isEmpty) }
+    }.min { $0.pattern.count { $0 == "{" } < $1.pattern.count { $0 == "{" } }
+  }
+
+  /// What an answer has that the description doesn't allow.
+  func violations(_ method: String, path: String, _ answer: Answer) -> [String] {
+    let problem: JSON = ["$ref": "#/components/schemas/Problem"]
+    guard let operation = operation(method, path: path) else {
+      // No operation: what is left is 404, 405 or a request that could not be read.
+      return answer.status >= 400
+        ? validator.violations(of: answer.json, against: problem) : ["answered by no operation"]
+    }
+    guard let response = operation.responses["\(answer.status)"] else {
+      return ["\(operation.name): \(answer.status) \(answer.json["code"]?.stringValue ?? "") is not described"]
+    }
+    guard let (type, content) = response["content"]?.objectValue?.first else { return ["no content described"] }
+    var found = validator.violations(of: answer.json, against: content["schema"] ?? .null)
+    if answer.contentType != type { found.append("\(answer.contentType ?? "no type") instead of \(type)") }
+    if let codes = response["x-problem-codes"]?.arrayValue, let code = answer.json["code"], !codes.contains(code) {
+      found.append("\(code.text()) is not described for \(answer.status)")
+    }
+    for header in response["headers"]?.objectValue?.keys ?? [] where answer.headers[header] == nil {
+      found.append("lacks the header \(header)")
+    }
+    return found.map { "\(operation.name) \(answer.status): \($0)" }
+  }
+}

@@ -1,0 +1,240 @@
+import JSON
+import Runtime
+import Server
+import Synchronization
+import TestSupport
+import Workflows
+
+@testable import WorkflowEngine
+
+/// An engine in memory: the true core decides and folds, and the test settles the attempts.
+final class FakeEngine: SagaEngine {
+  private struct Saga {
+    var state: SagaState
+    let definition: WorkflowDefinition
+    var events: [SagaEvent]
+  }
+
+  private struct Contents {
+    var workflows: [RegisteredWorkflow] = []
+    var sagas: [UniqueID: Saga] = [:]
+    var keys: [String: UniqueID] = [:]
+    var isReady = true
+    var failure: (any Error)?
+    var waits: [Duration] = []
+    var whileWaiting: (@Sendable (FakeEngine, UniqueID) throws -> Void)?
+  }
+
+  let clock: FakeClock
+  let environment: Environment
+  private let contents = Mutex(Contents())
+
+  private let services: Set<String>?
+
+  /// - Parameter services: those that workflows may name; nil for any.
+  init(services: Set<String>? = nil) {
+    self.services = services
+    clock = FakeClock()
+    environment = .fake(clock: clock)
+  }
+
+  struct NoAttemptUnderWay: Error { let step: String }
+
+  // MARK: What a test does
+
+  var isReady: Bool {
+    get { contents.withLock { $0.isReady } }
+    set { contents.withLock { $0.isReady = newValue } }
+  }
+
+  /// Every question is answered with this from now on.
+  func fail(_ error: any Error) { contents.withLock { $0.failure = error } }
+
+  /// How long requests have asked to wait.
+  var waits: [Duration] { contents.withLock { $0.waits } }
+
+  /// What happens while a request waits for a saga's end.
+  func whileWaiting(_ act: @escaping @Sendable (FakeEngine, UniqueID) throws -> Void) {
+    contents.withLock { $0.whileWaiting = act }
+  }
+
+  func register(_ text: String) throws { _ = try register(Array(text.utf8), user: "test") }
+
+  func start(_ workflow: String, input: JSON = Samples.input) throws -> UniqueID {
+    try begin(StartRequest(workflow: workflow, input: input, by: "test")).id
+  }
+
+  /// Settles the attempt that a step has under way.
+  func settle(_ id: UniqueID, _ step: String, _ outcome: StepOutcome) throws {
+    let inFlight = try contents.withLock { try Self.saga(id, $0).state.step(step)?.inFlight }
+    guard let inFlight else { throw NoAttemptUnderWay(step: step) }
+    _ = try tell(
+      id, .attemptSettled(step: step, phase: inFlight.phase, attempt: inFlight.attempt.number, outcome: outcome))
+  }
+
+  @discardableResult
+  func tell(_ id: UniqueID, _ command: SagaCommand) throws -> SagaState {
+    let now = environment.now()
+    return try contents.withLock { contents in
+      if let failure = contents.failure { throw failure }
+      var saga = try Self.saga(id, contents)
+      let events = try Decider.decide(command, saga.state, definition: saga.definition, now: now)
+      for event in events { saga.state = try SagaState.evolve(saga.state, event) }
+      saga.events += events
+      contents.sagas[id] = saga
+      return saga.state
+    }
+  }
+
+  // MARK: SagaEngine
+
+  func check(_ content: [UInt8]) -> CheckResult { WorkflowChecker.check(content, services: services) }
+
+  func register(_ content: [UInt8], by: String) async throws -> Registration { try register(content, user: by) }
+
+  private func register(_ content: [UInt8], user: String) throws -> Registration {
+    let result = check(content)
+    guard let definition = result.definition else {
+      throw EngineError(
+        code: EngineErrorCode.workflowInvalid, message: "The workflow has errors.", findings: result.findings)
+    }
+    let digest = Digest.hex(definition.source.bytes(.canonical))
+    let now = environment.now()
+    return try contents.withLock { contents in
+      if let failure = contents.failure { throw failure }
+      let same = contents.workflows.first {
+        $0.definition.name == definition.name && $0.definition.version == definition.version
+      }
+      guard same == nil || same?.digest == digest else {
+        throw EngineError(code: EngineErrorCode.workflowConflict, message: "It has other content.")
+      }
+      if same == nil {
+        contents.workflows.append(
+          RegisteredWorkflow(definition: definition, digest: digest, registeredAt: now, registeredBy: user))
+        contents.workflows.sort {
+          ($0.definition.name, $0.definition.version) < ($1.definition.name, $1.definition.version)
+        }
+      }
+      return Registration(
+        name: definition.name, version: definition.version, digest: digest, isNew: same == nil,
+        warnings: result.warnings)
+    }
+  }
+
+  func workflows() -> [RegisteredWorkflow] { contents.withLock { $0.workflows } }
+
+  func workflow(_ name: String, version: Int?) throws(EngineError) -> RegisteredWorkflow {
+    let found = workflows().last { $0.definition.name == name && (version == nil || $0.definition.version == version) }
+    guard let found else {
+      throw EngineError(code: EngineErrorCode.workflowNotFound, message: "There is no workflow “\(name)”.")
+    }
+    return found
+  }
+
+  func start(_ request: StartRequest) async throws -> Started { try begin(request) }
+
+  private func begin(_ request: StartRequest) throws -> Started {
+    let workflow = try workflow(request.workflow, version: request.version)
+    let definition = workflow.definition
+    let now = environment.now()
+    let start = SagaStart(
+      id: environment.newID(), workflow: definition.name, version: definition.version,
+      definitionDigest: workflow.digest, steps: definition.steps.map(\.id), input: request.input,
+      deadline: now + definition.timeout, idempotencyKey: request.idempotencyKey, tags: request.tags, by: request.by)
+    return try contents.withLock { contents in
+      if let failure = contents.failure { throw failure }
+      if let key = request.idempotencyKey.map({ "\(request.workflow)\n\($0)" }) {
+        if let id = contents.keys[key] {
+          guard try Self.saga(id, contents).state.start.input == request.input else {
+            throw EngineError(code: EngineErrorCode.sagaStartKeyReused, message: "The key came with other input.")
+          }
+          return Started(id: id, isNew: false)
+        }
+        contents.keys[key] = start.id
+      }
+      let events = try Decider.decide(.start(start), nil, definition: definition, now: now)
+      contents.sagas[start.id] = Saga(
+        state: try SagaState(folding: events), definition: definition, events: events)
+      return Started(id: start.id, isNew: true)
+    }
+  }
+
+  func saga(_ id: UniqueID) async throws -> SagaNow {
+    try contents.withLock { contents in
+      if let failure = contents.failure { throw failure }
+      let saga = try Self.saga(id, contents)
+      return SagaNow(state: saga.state, definition: saga.definition)
+    }
+  }
+
+  func waitForEnd(of id: UniqueID, atMost time: Duration) async throws -> SagaNow {
+    let act = contents.withLock { contents in
+      contents.waits.append(time)
+      return contents.whileWaiting
+    }
+    try act?(self, id)
+    return try await saga(id)
+  }
+
+  func history(of id: UniqueID, after version: Int, limit: Int) async throws -> [HistoryEntry] {
+    let events = try contents.withLock { try Self.saga(id, $0).events }
+    return events.enumerated().dropFirst(version).prefix(limit).map { index, event in
+      HistoryEntry(
+        version: index + 1, type: event.typeName, recordedAt: event.at, data: event.data, meta: ["schema": 1],
+        hash: Digest.sha256(event.data.bytes()))
+    }
+  }
+
+  func list(_ filter: SagaFilter, after: UniqueID?, limit: Int) async throws -> SagaPage {
+    let all = try contents.withLock { contents in
+      if let failure = contents.failure { throw failure }
+      return contents.sagas.values.map(\.state).sorted { $1.id < $0.id }.filter { state in
+        (filter.status.map { $0 == state.status } ?? true)
+          && (filter.workflow.map { $0 == state.start.workflow } ?? true)
+          && (after.map { state.id < $0 } ?? true)
+      }
+    }
+    let page = all.prefix(limit).map { state in
+      SagaSummary(
+        id: state.id, workflow: state.start.workflow, version: state.start.version, status: state.status,
+        startedAt: state.startedAt, updatedAt: environment.now(), endedAt: state.end?.at,
+        failedStep: state.turnBack?.value.step, failureCode: state.turnBack?.value.code)
+    }
+    return SagaPage(sagas: page, next: all.count > limit ? page.last?.id : nil)
+  }
+
+  func counts() async throws -> [SagaStatus: Int] {
+    contents.withLock { Dictionary($0.sagas.values.map { ($0.state.status, 1) }, uniquingKeysWith: +) }
+  }
+
+  func signal(_ id: UniqueID, name: String, body: JSON, signalID: String?, by: String) async throws -> SignalAnswer {
+    let before = try await saga(id).state
+    if before.signals.contains(where: { $0.name == name }) { return .repeated }
+    let after = try tell(id, .signal(name: name, signalID: signalID, body: body, by: by))
+    return before.steps.filter { $0.status == .waiting } == after.steps.filter { $0.status == .waiting }
+      ? .kept : .taken
+  }
+
+  func cancel(_ id: UniqueID, by: String, reason: String) async throws -> SagaState {
+    try tell(id, .cancel(by: by, reason: reason))
+  }
+
+  func retry(_ id: UniqueID, step: String, by: String, reason: String) async throws -> SagaState {
+    try tell(id, .retry(step: step, by: by, reason: reason))
+  }
+
+  func resolve(
+    _ id: UniqueID, step: String, as resolution: Resolution, by: String, reason: String
+  ) async throws -> SagaState {
+    try tell(id, .resolve(step: step, resolution, by: by, reason: reason))
+  }
+
+  func abandon(_ id: UniqueID, by: String, reason: String) async throws -> SagaState {
+    try tell(id, .abandon(by: by, reason: reason))
+  }
+
+  private static func saga(_ id: UniqueID, _ contents: Contents) throws -> Saga {
+    guard let saga = contents.sagas[id] else { throw Refusal(EngineErrorCode.sagaNotFound, "There is no such saga.") }
+    return saga
+  }
+}

@@ -1,0 +1,48 @@
+import JSON
+import WorkflowEngine
+
+/// Workflows and failures that the tests use.
+enum Samples {
+  /// Two calls that can be undone, and a signal between them.
+  static let storage = """
+    {
+      "name": "store-sample", "version": 1, "description": "Create, approve, store.", "owner": "biobank",
+      "timeout": "1h",
+      "steps": [
+        { "id": "create",
+          "http": { "service": "samples", "method": "PUT", "path": "/samples/${steps.create.uuid}" },
+          "compensation": { "http": { "service": "samples", "method": "DELETE",
+                                      "path": "/samples/${steps.create.uuid}" } } },
+        { "id": "approve", "timeout": "30m",
+          "signal": { "name": "approval", "roles": ["qa"], "accept": "$.signal.approved == true" } },
+        { "id": "store", "description": "Put it in the freezer.", "retry": { "maxAttempts": 2, "jitter": 0 },
+          "http": { "service": "storage", "method": "POST", "path": "/positions" },
+          "compensation": { "http": { "service": "storage", "method": "DELETE",
+                                      "path": "/positions/${steps.store.uuid}" } } }
+      ],
+      "output": { "position": "${steps.store.output.position}" }
+    }
+    """
+
+  /// One wait, and nothing else.
+  static func pause(_ name: String = "pause", version: Int = 1, seconds: Int = 1) -> String {
+    #"{"name": "\#(name)", "version": \#(version), "steps": [{"id": "wait", "delay": {"for": "\#(seconds)s"}}]}"#
+  }
+
+  /// A call that can't be undone, behind it the point of no return.
+  static let pivot = """
+    {
+      "name": "sequence", "version": 1, "timeout": "1h",
+      "steps": [
+        { "id": "load", "pivot": true, "retry": { "maxAttempts": 1 },
+          "http": { "service": "sequencing", "method": "POST", "path": "/loads" }, "compensation": "none" },
+        { "id": "notify", "retry": { "maxAttempts": 1 },
+          "http": { "service": "notification", "method": "POST", "path": "/messages" }, "compensation": "none" }
+      ]
+    }
+    """
+
+  static let refused = StepFailure(code: "QC_FAILED", classes: ["http.422", "http.4xx"], message: "The tube is empty.")
+  static let lost = StepFailure(code: "http.503", classes: ["http.5xx"], message: "No answer.", isRetryable: true)
+  static let input: JSON = ["barcode": "TUBE-0001", "volumeMl": 4.5]
+}
