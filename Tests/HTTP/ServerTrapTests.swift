@@ -71,7 +71,9 @@ struct ServerTrapTests {
   func refuses(_ index: Int) async throws {
     let trap = Self.refused[index]
     let configuration = HTTPServerConfiguration(maxBodyBytes: 1_000, maxHeaderBytes: 1_500)
-    try await withServer(configuration, handler: { _ in .text("served") }) { port in
+    try await withServer(configuration) { _ in
+      .text("served")
+    } body: { port in
       let connection = try RawConnection(port: port)
       // What would be smuggled behind it must not be served.
       connection.send(trap.request)
@@ -83,7 +85,9 @@ struct ServerTrapTests {
   }
 
   @Test func nothingBehindARefusedRequestIsServed() async throws {
-    try await withServer(handler: { _ in .text("served") }) { port in
+    try await withServer { _ in
+      .text("served")
+    } body: { port in
       let connection = try RawConnection(port: port)
       connection.send(
         "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
@@ -101,7 +105,9 @@ struct ServerTrapTests {
     let clock = FakeClock()
     let configuration = HTTPServerConfiguration(requestTimeout: .seconds(8))
     let environment = Environment.fake(clock: clock)
-    try await withServer(configuration, environment: environment, handler: { _ in .text("served") }) { port in
+    try await withServer(configuration, environment: environment) { _ in
+      .text("served")
+    } body: { port in
       let connection = try RawConnection(port: port)
       connection.send(part)
       // The server has the connection once a later one was answered.
@@ -136,7 +142,9 @@ struct ServerTrapTests {
   }
 
   @Test func manyHeadersPassTheReadersCheck() async throws {
-    try await withServer(handler: { .text("\($0.headers.count)") }) { port in
+    try await withServer {
+      .text("\($0.headers.count)")
+    } body: { port in
       let connection = try RawConnection(port: port)
       let fields = (0..<200).map { "X-\($0): \(String(repeating: "v", count: 100))\r\n" }.joined()
       connection.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\(fields)X-Empty:\r\n\r\n")

@@ -1,0 +1,72 @@
+import HTTP
+import Runtime
+import TestSupport
+import Testing
+
+struct ServerTests {
+  @Test func shutdownCutsAStreamShort() async throws {
+    let (stream, source) = AsyncStream<[UInt8]>.makeStream()
+    let server = HTTPServer(environment: .system) { _ in HTTPServerResponse(body: .stream(stream)) }
+    let connection = try RawConnection(port: try server.start())
+    connection.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    source.yield(Array("first".utf8))
+    _ = await connection.read { $0.contains("first") }
+    await server.shutdown(drain: .zero)
+    #expect(await !connection.readAll().contains("0\r\n\r\n"))
+  }
+
+  @Test func drainingLetsARequestEnd() async throws {
+    let began = Signal()
+    let release = Signal()
+    let server = HTTPServer(environment: .system) { _ in
+      began.set()
+      await release.wait()
+      return .text("whole")
+    }
+    let port = try server.start()
+    let connection = try RawConnection(port: port)
+    connection.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    await began.wait()
+    let shutdown = Task { await server.shutdown(drain: .seconds(30)) }
+    release.set()
+    await shutdown.value
+    #expect(await connection.readAll().hasSuffix("whole"))
+  }
+
+  @Test func connectionsAreKept() async throws {
+    try await withServer { _ in
+      .text("served")
+    } body: { port in
+      let connection = try RawConnection(port: port)
+      for _ in 0..<3 {
+        connection.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        _ = await connection.read { $0.hasSuffix("served") }
+      }
+      connection.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+      #expect(await connection.readAll().hasSuffix("served"))
+    }
+  }
+
+  @Test func aBodyIsAskedForWith100() async throws {
+    try await withServer {
+      .bytes($0.body, type: "text/plain")
+    } body: { port in
+      let connection = try RawConnection(port: port)
+      connection.send(
+        "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\nConnection: close\r\n\r\n")
+      #expect(await connection.read { $0.hasSuffix("\r\n\r\n") }.hasPrefix("HTTP/1.1 100 "))
+      connection.send("hello")
+      #expect(await connection.readAll().hasSuffix("hello"))
+    }
+  }
+
+  @Test func aTakenPortIsSaidByName() async throws {
+    try await withServer { _ in
+      .text("")
+    } body: { port in
+      let second = HTTPServer(HTTPServerConfiguration(port: port), environment: .system) { _ in .text("") }
+      let error = #expect(throws: HTTPServerError.self) { try second.start() }
+      #expect(error?.code == HTTPErrorCode.addressInUse)
+    }
+  }
+}
