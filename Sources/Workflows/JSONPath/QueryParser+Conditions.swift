@@ -32,13 +32,13 @@ extension QueryParser {
   }
 
   private mutating func basic() throws(JSONPathError) -> Condition {
+    let start = at
     let isNegated = skip("!")
     if isNegated { skipBlanks() }
     if peek() == "(" {
       let inner = try parenthesized()
       return isNegated ? .not(inner) : inner
     }
-    let start = at
     let term = try term(isNegated ? "a query, a function or ( behind !" : "a condition")
     let end = at
     skipBlanks()
@@ -65,7 +65,7 @@ extension QueryParser {
     }
     skipBlanks()
     guard skip(")") else {
-      if at == scalars.count { throw syntax("The parenthesis is never closed; ) is missing.", start) }
+      if at == scalars.count || peek() == "]" { throw syntax("The parenthesis is never closed; ) is missing.", start) }
       throw unexpectedAfterTest()
     }
     return inner

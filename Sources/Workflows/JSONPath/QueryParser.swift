@@ -107,6 +107,7 @@ struct QueryParser {
       if skip("]") { return selectors }
       guard skip(",") else {
         if at == scalars.count { throw syntax("The text ends inside brackets; ] is missing.") }
+        if case .filter = selectors.last { throw unexpectedAfterTest() }
         throw syntax("A comma or ] was expected in the brackets, not \(found()).")
       }
       skipBlanks()
