@@ -1,7 +1,7 @@
 import CPostgres
 
 /// One call of a statement.
-struct PostgresCall {
+struct PostgresCall: Sendable {
   let statement: PostgresStatement
   let parameters: PostgresParameters
 
@@ -9,6 +9,11 @@ struct PostgresCall {
     self.statement = statement
     var parameters = PostgresParameters()
     write(&parameters)
+    self.parameters = parameters
+  }
+
+  init(_ statement: PostgresStatement, parameters: PostgresParameters) {
+    self.statement = statement
     self.parameters = parameters
   }
 }

@@ -1,8 +1,12 @@
 /// What went wrong between us and the server, for the code of this folder: callers of the store see a `StoreError`.
 struct PostgresError: Error, CustomStringConvertible {
   enum Kind: Sendable, Hashable {
-    /// The settings can't be read, or the server can't be used as a store.
+    /// The settings can't be read.
     case invalidSettings
+    /// What is in the schema isn't this program's store.
+    case foreignSchema
+    /// The schema is a newer program's.
+    case newerSchema
     /// No connection came about: nothing was sent.
     case unreachable
     /// The connection broke, or the server was silent for too long: what was sent may or may not have happened.
@@ -23,7 +27,7 @@ struct PostgresError: Error, CustomStringConvertible {
   var description: String {
     switch kind {
     case .refused(let state): "\(message) [\(state.code)]"
-    case .invalidSettings, .unreachable, .lost, .unexpectedAnswer: message
+    case .invalidSettings, .foreignSchema, .newerSchema, .unreachable, .lost, .unexpectedAnswer: message
     }
   }
 

@@ -72,4 +72,26 @@ struct PostgresRow {
       high: UInt64(bigEndian: value.loadUnaligned(as: UInt64.self)),
       low: UInt64(bigEndian: value.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
   }
+
+  /// A one-dimensional array of texts without NULLs.
+  func texts(_ column: Int) throws(PostgresError) -> [String] {
+    let value = try value(column)
+    func int4(at offset: Int) throws(PostgresError) -> Int {
+      guard offset + 4 <= value.count else { throw .unexpected("column \(column) of the server's answer is cut off") }
+      return Int(Int32(bigEndian: value.loadUnaligned(fromByteOffset: offset, as: Int32.self)))
+    }
+    if try int4(at: 0) == 0 { return [] }
+    let count = try int4(at: 12)
+    var offset = 20
+    var texts: [String] = []
+    for _ in 0..<count {
+      let length = try int4(at: offset)
+      guard length >= 0, offset + 4 + length <= value.count else {
+        throw .unexpected("column \(column) of the server's answer is no array of texts")
+      }
+      texts.append(String(decoding: value[offset + 4..<offset + 4 + length], as: UTF8.self))
+      offset += 4 + length
+    }
+    return texts
+  }
 }

@@ -1,0 +1,66 @@
+import Runtime
+
+/// One session of the pool, on a thread of its own.
+actor PostgresReader {
+  nonisolated private let executor: QueueExecutor
+  nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+  private let settings: PostgresSettings
+  private let environment: Environment
+  private let reconnectTimeout: Duration
+  private var connection: PostgresConnection?
+
+  init(number: Int, settings: PostgresSettings, environment: Environment, reconnectTimeout: Duration) {
+    self.settings = settings
+    self.environment = environment
+    self.reconnectTimeout = reconnectTimeout
+    executor = QueueExecutor(label: "tracseq.postgres.reader.\(number)")
+  }
+
+  /// Runs `body` with the connection.
+  /// - Parameter isRepeatable: it may run again when the connection is lost in the middle of it.
+  func run<Value: Sendable>(
+    isRepeatable: Bool, cancellers: PostgresCancellers,
+    _ body: @Sendable (PostgresConnection) throws(PostgresError) -> Value
+  ) async throws(PostgresError) -> Value {
+    var pause = Duration.milliseconds(20)
+    let deadline = environment.now() + reconnectTimeout
+    while true {
+      let failure: PostgresError
+      do {
+        let connection = try open()
+        let token = cancellers.add(connection.canceller)
+        defer { cancellers.remove(token) }
+        return try body(connection)
+      } catch {
+        failure = error
+      }
+      switch failure.kind {
+      // Nothing had been sent.
+      case .unreachable: break
+      case .lost:
+        connection = nil
+        if !isRepeatable { throw failure }
+      case .refused, .unexpectedAnswer, .invalidSettings, .foreignSchema, .newerSchema: throw failure
+      }
+      if cancellers.isClosed || environment.now() >= deadline { throw failure }
+      var jitter = SeededRandom(seed: environment.random())
+      let nap = pause * (0.5 + jitter.fraction())
+      pause = min(pause * 2, .seconds(1))
+      do {
+        try await environment.clock.sleep(until: min(environment.now() + nap, deadline))
+      } catch {
+        throw failure
+      }
+    }
+  }
+
+  func close() { connection = nil }
+
+  private func open() throws(PostgresError) -> PostgresConnection {
+    if let connection, connection.isOpen { return connection }
+    let fresh = try PostgresConnection(settings)
+    connection = fresh
+    return fresh
+  }
+}

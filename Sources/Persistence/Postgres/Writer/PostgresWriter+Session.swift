@@ -1,0 +1,122 @@
+import Runtime
+
+extension PostgresWriter {
+  /// The session, with the locks of all shards that nobody else has taken meanwhile. When it was lost it is made anew,
+  /// with growing pauses, until the time for it is over.
+  func session() async -> Result<PostgresConnection, StoreError> {
+    if let connection, connection.isOpen { return .success(connection) }
+    var pause = Duration.milliseconds(20)
+    let deadline = environment.now() + configuration.reconnectTimeout
+    while true {
+      connection = nil
+      positions = [:]
+      heads.forgetAll()
+      let reason: PostgresError
+      do {
+        let fresh = try PostgresConnection(configuration.writerSettings(names, applicationName: sessionName))
+        connection = fresh
+        // 1. Lock. 2. Read. Only then may anything be written. What another process has taken meanwhile is its own.
+        wanted.subtract(try await lock(wanted, on: fresh))
+        return .success(fresh)
+      } catch {
+        reason = error
+      }
+      connection = nil
+      if inbox.isClosed || environment.now() >= deadline { return .failure(.unavailable(reason.description)) }
+      var jitter = SeededRandom(seed: environment.random())
+      let nap = pause * (0.5 + jitter.fraction())
+      pause = min(pause * 2, .seconds(2))
+      do {
+        try await environment.clock.sleep(until: min(environment.now() + nap, deadline))
+      } catch {
+        return .failure(.unavailable(reason.description))
+      }
+    }
+  }
+
+  /// Takes the locks of shards and reads where the shards end.
+  /// - Returns: the shards that another process owns.
+  func lock(_ shards: Set<Int>, on connection: PostgresConnection) async throws(PostgresError) -> Set<Int> {
+    var missing = shards
+    let deadline = environment.now() + configuration.ownershipPatience
+    while !missing.isEmpty {
+      var locked: [Int] = []
+      let attempt = PostgresCall(Self.lock) {
+        $0.append(int4: key)
+        $0.append(PostgresArray(missing.sorted()))
+      }
+      for row in try connection.run(attempt).rows where try row.bool(1) { locked.append(try row.int4(0)) }
+      try readPositions(of: locked, on: connection)
+      missing.subtract(locked)
+      if missing.isEmpty { break }
+      // Our own session of before may still be there, when the network lost it: it is ended. Anyone else may keep what
+      // they have, but a process that was just killed is given the moment that its session needs to go.
+      try endFormerSessions(holding: missing, on: connection)
+      if environment.now() >= deadline { break }
+      do {
+        try await environment.clock.sleep(until: environment.now() + .milliseconds(50))
+      } catch {
+        break
+      }
+    }
+    return missing
+  }
+
+  /// Lets go of shards.
+  func release(_ shards: Set<Int>, on connection: PostgresConnection) throws(PostgresError) {
+    if shards.isEmpty { return }
+    for shard in shards { positions[shard] = nil }
+    _ = try connection.run(
+      PostgresCall(Self.unlock) {
+        $0.append(int4: key)
+        $0.append(PostgresArray(shards.sorted()))
+      })
+    heads.forgetAll()
+  }
+
+  private func readPositions(of shards: [Int], on connection: PostgresConnection) throws(PostgresError) {
+    if shards.isEmpty { return }
+    let call = PostgresCall(Self.positions) { $0.append(PostgresArray(shards)) }
+    for row in try connection.run(call).rows { positions[try row.int4(0)] = try row.int8(1) }
+  }
+
+  private func endFormerSessions(
+    holding shards: Set<Int>, on connection: PostgresConnection
+  ) throws(PostgresError) {
+    _ = try connection.run(
+      PostgresCall(Self.endFormer) {
+        $0.append(Int64(store.id))
+        $0.append(PostgresArray(shards.sorted()))
+        $0.append(sessionName)
+      })
+  }
+
+  /// The first half of the locks' keys: the store's id, as the server takes it.
+  private var key: Int { Int(Int32(bitPattern: store.id)) }
+
+  private static let lock = PostgresStatement(
+    "lock", "SELECT s.shard, pg_try_advisory_lock($1, s.shard) FROM unnest($2) AS s (shard)")
+
+  private static let unlock = PostgresStatement(
+    "unlock", "SELECT pg_advisory_unlock($1, s.shard) FROM unnest($2) AS s (shard)")
+
+  private static let positions = PostgresStatement(
+    "positions",
+    """
+    SELECT s.shard, greatest(
+      (SELECT e.position FROM events e WHERE e.shard = s.shard ORDER BY e.position DESC LIMIT 1),
+      (SELECT d.dropped_to FROM shards d WHERE d.shard = s.shard), 0)
+    FROM unnest($1) AS s (shard)
+    """)
+
+  private static let endFormer = PostgresStatement(
+    "end_former_sessions",
+    """
+    SELECT pg_terminate_backend(a.pid)
+    FROM pg_stat_activity a
+    WHERE a.application_name = $3 AND a.pid <> pg_backend_pid() AND EXISTS (
+      SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database AND d.datname = current_database()
+      WHERE l.pid = a.pid AND l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
+        AND l.classid::int8 = $1 AND l.objid::int8 = ANY ($2::int8[]))
+    """)
+}

@@ -1,0 +1,185 @@
+import Runtime
+
+extension PostgresWriter {
+  /// How carefully a batch is written.
+  private enum Care {
+    /// The owner's memory decides; the keys hold it in the end.
+    case trusting
+    /// A key was hit: everything is looked up, who is refused gets their verdict, the others are tried together.
+    case looking
+    /// That wasn't enough: one by one.
+    case singly
+  }
+
+  /// Writes appends and gives each its own answer.
+  func write(_ appends: [PendingAppend]) async {
+    var todo = appends
+    var care = Care.trusting
+    while !todo.isEmpty {
+      let connection: PostgresConnection
+      switch await session() {
+      case .success(let open): connection = open
+      case .failure(let error):
+        for pending in todo { pending.answer.resume(returning: .failure(error)) }
+        return
+      }
+      var batch = WriterBatch(recordedAt: environment.now(), shardCount: store.shardCount)
+      do {
+        // 1. What the last session may have committed is looked up before anything else.
+        todo = try settleUncertain(todo, on: connection)
+        todo = refuseUnowned(todo)
+        // 2. What fits together goes into one transaction; who can't be written gets the verdict.
+        let rest = Array(care == .singly ? todo.dropFirst() : [])
+        let group = care == .singly ? Array(todo.prefix(1)) : todo
+        let later = try gather(group, into: &batch, looking: care != .trusting, on: connection)
+        todo = batch.appends.map(\.pending) + later + rest
+        if !batch.appends.isEmpty {
+          _ = try connection.run(batch.calls())
+          committed(batch)
+        }
+        // 3. What touches the same streams or names comes next.
+        todo = later + rest
+        if care != .singly || todo.isEmpty { care = .trusting }
+      } catch {
+        (todo, care) = failed(error, batch, todo: todo, care: care)
+      }
+    }
+  }
+
+  private func committed(_ batch: WriterBatch) {
+    for (stream, head) in batch.heads { heads.remember(head, of: stream) }
+    for (shard, position) in batch.positions { positions[shard] = position }
+    hub.grew(Set(batch.positions.keys))
+    for (pending, appended) in batch.appends { pending.answer.resume(returning: .success(appended)) }
+  }
+
+  // MARK: Before writing
+
+  private func refuseUnowned(_ todo: [PendingAppend]) -> [PendingAppend] {
+    todo.filter { pending in
+      if positions[pending.shard] != nil { return true }
+      pending.answer.resume(returning: .failure(.notOwner(shard: pending.shard)))
+      return false
+    }
+  }
+
+  /// Those that were committed before the session got lost are answered; the others are certain again.
+  private func settleUncertain(
+    _ todo: [PendingAppend], on connection: PostgresConnection
+  ) throws(PostgresError) -> [PendingAppend] {
+    let uncertain = todo.filter(\.isUncertain)
+    if uncertain.isEmpty { return todo }
+    let found = try repetitions(of: uncertain, on: connection)
+    return todo.compactMap { pending in
+      if case .success(let appended) = found[pending.id] {
+        // It was this very call that wrote them.
+        let first = Appended(version: appended.version, position: appended.position, repeated: false)
+        hub.grew([pending.shard])
+        pending.answer.resume(returning: .success(first))
+        return nil
+      }
+      var pending = pending
+      pending.isUncertain = false
+      return pending
+    }
+  }
+
+  /// Fills the batch.
+  /// - Returns: those whose turn comes after it.
+  private func gather(
+    _ group: [PendingAppend], into batch: inout WriterBatch, looking: Bool, on connection: PostgresConnection
+  ) throws(PostgresError) -> [PendingAppend] {
+    try loadHeads(of: group, looking: looking, on: connection)
+    let takenKeys = looking ? try takenStartKeys(of: group, on: connection) : [:]
+    let takenClaims = try takenClaims(of: group, looking: looking, on: connection)
+    var later: [PendingAppend] = []
+    var conflicts: [(pending: PendingAppend, actual: StreamHead)] = []
+    var verdicts: [(PendingAppend, Result<Appended, StoreError>)] = []
+    for pending in group {
+      let head = heads[pending.append.stream] ?? .none
+      // Only when the stream is where it should be are the names looked at.
+      let isInPlace = head.version == pending.append.expectedVersion
+      if isInPlace, let taken = takenKeys[pending.id] {
+        verdicts.append((pending, .failure(.startKeyTaken(taken))))
+      } else if isInPlace, let taken = takenClaims[pending.id] {
+        verdicts.append((pending, .failure(.claimTaken(taken))))
+      } else {
+        switch batch.add(pending, head: head, position: positions[pending.shard] ?? 0) {
+        case .added: break
+        case .later: later.append(pending)
+        case .conflict(let actual): conflicts.append((pending, actual))
+        }
+      }
+    }
+    let repeated = try repetitions(of: conflicts.map(\.pending), on: connection)
+    for (pending, actual) in conflicts {
+      verdicts.append(
+        (pending, repeated[pending.id] ?? .failure(.versionConflict(pending.append, actual: actual.version))))
+    }
+    // Answered only now that nothing can fail any more: nobody is answered twice.
+    for (pending, verdict) in verdicts { pending.answer.resume(returning: verdict) }
+    return later
+  }
+
+  // MARK: After a failure
+
+  /// Nothing of the batch is in the store, unless the session got lost: then nobody knows.
+  private func failed(
+    _ error: PostgresError, _ batch: WriterBatch, todo: [PendingAppend], care: Care
+  ) -> ([PendingAppend], Care) {
+    let sent = Set(batch.appends.map(\.pending.id))
+    for stream in batch.heads.keys { heads.forget(stream) }
+    switch error.kind {
+    case .lost, .unreachable:
+      let marked = todo.map { pending in
+        var pending = pending
+        if sent.contains(pending.id) { pending.isUncertain = true }
+        return pending
+      }
+      return (marked, .looking)
+    case .refused(.checkViolation):
+      if let connection, connection.isOpen, madePartitions(for: batch, on: connection) { return (todo, care) }
+      return (giveUp(error, sent, todo), care)
+    case .refused(let state) where state == .uniqueViolation || state.isTransient || state == .queryCanceled:
+      if care != .singly { return (todo, care == .trusting ? .looking : .singly) }
+      // Alone, and nothing taken that could be named: it lost against another session, which may happen a few times.
+      let alone = sent.isEmpty ? Set(todo.prefix(1).map(\.id)) : sent
+      let again = todo.map { pending in
+        var pending = pending
+        if alone.contains(pending.id) { pending.tries += 1 }
+        return pending
+      }
+      let exhausted = Set(again.filter { $0.tries >= 10 }.map(\.id))
+      return (exhausted.isEmpty ? again : giveUp(error, exhausted, again), care)
+    case .refused(let state) where state.isAboutTheValues && sent.count > 1:
+      return (todo, .singly)
+    case .refused, .unexpectedAnswer, .invalidSettings, .foreignSchema, .newerSchema:
+      return (giveUp(error, sent, todo), care)
+    }
+  }
+
+  private func giveUp(_ error: PostgresError, _ ids: Set<UInt64>, _ todo: [PendingAppend]) -> [PendingAppend] {
+    // With nothing sent it was a look before that failed: it would fail for all of them, again and again.
+    let refused = ids.isEmpty && error.state != .uniqueViolation && error.state?.isTransient != true
+    let verdict =
+      error.state?.isAboutTheValues == true
+      ? StoreError(.invalid, "Postgres can't store these values", detail: error.description)
+      : StoreError.unavailable(error.description)
+    return todo.filter { pending in
+      guard refused || ids.contains(pending.id) else { return true }
+      pending.answer.resume(returning: .failure(verdict))
+      return false
+    }
+  }
+
+  /// - Returns: whether a partition was missing, so that trying again makes sense.
+  private func madePartitions(for batch: WriterBatch, on connection: PostgresConnection) -> Bool {
+    do {
+      let months = Set(batch.appends.map(\.pending.month))
+      return try !PostgresPartitions.make(months, on: connection, lockKey: names.lockKey).isEmpty
+    } catch {
+      // Another process may have been at it; trying again shows.
+      return error.state == .duplicateTable || error.state?.isTransient == true
+    }
+  }
+}

@@ -1,0 +1,146 @@
+import Runtime
+
+/// One session that writes. It holds the advisory locks of its shards, and every append of these shards goes through it:
+/// a session that was lost has lost its locks, so that nothing is written by who doesn't own.
+///
+/// It works on a thread of its own. What comes in while a transaction commits is the next transaction.
+actor PostgresWriter {
+  nonisolated let inbox: WriterInbox
+  nonisolated private let executor: QueueExecutor
+  nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+  let configuration: PostgresConfiguration
+  let names: PostgresNames
+  let store: PostgresStoreRow
+  let environment: Environment
+  let hub: CommitHub
+  /// Names this writer's sessions, and no other's, in `pg_stat_activity`.
+  let sessionName: String
+
+  var connection: PostgresConnection?
+  /// The shards that this writer is to own.
+  var wanted: Set<Int> = []
+  /// Those whose locks the session holds, each with the position of its last event.
+  var positions: [Int: Int64] = [:]
+  var heads: StreamHeads
+  /// The last month whose partitions were made ahead.
+  private var preparedMonth = 0
+
+  init(
+    number: Int, configuration: PostgresConfiguration, names: PostgresNames, store: PostgresStoreRow,
+    environment: Environment, hub: CommitHub
+  ) {
+    self.configuration = configuration
+    self.names = names
+    self.store = store
+    self.environment = environment
+    self.hub = hub
+    executor = QueueExecutor(label: "tracseq.postgres.writer.\(number)")
+    inbox = WriterInbox(batchEvents: configuration.batchEvents, batchBytes: configuration.batchBytes)
+    sessionName = "tracseq writer \(environment.newID())"
+    heads = StreamHeads(capacity: configuration.rememberedStreams)
+  }
+
+  // MARK: For callers
+
+  nonisolated func append(_ append: Append, month: Int, shard: Int) async throws(StoreError) -> Appended {
+    let result = await withCheckedContinuation { answer in
+      switch inbox.put(append, month: month, shard: shard, answer: answer) {
+      case true: Task { await self.work() }
+      case false: break
+      case nil: answer.resume(returning: .failure(.closed))
+      }
+    }
+    return try result.get()
+  }
+
+  /// Makes these shards, and no others, this writer's.
+  nonisolated func own(_ shards: Set<Int>) async throws(StoreError) {
+    let result = await withCheckedContinuation { answer in
+      if !tell(.own(shards, answer)) { answer.resume(returning: .failure(.closed)) }
+    }
+    try result.get()
+  }
+
+  /// Shows the server, when there is nothing else to do, that this session lives, and finds out whether it does.
+  nonisolated func beat() { _ = tell(.beat) }
+
+  /// Ends the session when all that waits has its answer.
+  nonisolated func close() async {
+    await withCheckedContinuation { done in
+      if !tell(.close(done)) { done.resume() }
+    }
+  }
+
+  /// - Returns: false when the writer is closed.
+  nonisolated private func tell(_ control: WriterControl) -> Bool {
+    switch inbox.put(control) {
+    case true: Task { await self.work() }
+    case false: break
+    case nil: return false
+    }
+    return true
+  }
+
+  // MARK: The one consumer
+
+  private func work() async {
+    while let work = inbox.take() {
+      switch work {
+      case .appends(let appends):
+        await write(appends)
+      case .control(.own(let shards, let answer)):
+        answer.resume(returning: await own(exactly: shards))
+      case .control(.beat):
+        await keepAlive()
+      case .control(.close(let done)):
+        connection = nil
+        positions = [:]
+        done.resume()
+      }
+    }
+  }
+
+  private func own(exactly shards: Set<Int>) async -> Result<Void, StoreError> {
+    switch await session() {
+    case .failure(let error):
+      return .failure(error)
+    case .success(let connection):
+      do {
+        let before = Set(positions.keys)
+        let taken = try await lock(shards.subtracting(before), on: connection)
+        if let shard = taken.min() {
+          // All or nothing: what was gained just now is given back.
+          try release(Set(positions.keys).subtracting(before), on: connection)
+          return .failure(
+            StoreError(.notOwner, "shard \(shard) of the store \(names.schema) is owned by another process"))
+        }
+        wanted = shards
+        try release(before.subtracting(shards), on: connection)
+        return .success(())
+      } catch {
+        return .failure(.unavailable(error.description))
+      }
+    }
+  }
+
+  private func keepAlive() async {
+    guard !wanted.isEmpty, case .success(let connection) = await session() else { return }
+    do {
+      let month = PostgresPartitions.month(at: environment.now())
+      if month != preparedMonth {
+        try PostgresPartitions.make(
+          Set(PostgresPartitions.ahead(of: environment.now())), on: connection, lockKey: names.lockKey)
+        preparedMonth = month
+      } else {
+        _ = try connection.run(PostgresCall(Self.ping))
+      }
+    } catch {
+      // A session that is gone is taken up again at once, as its shards are without an owner; other trouble shows again
+      // at the next beat, and to the appends that it concerns.
+      if !connection.isOpen { _ = await session() }
+    }
+  }
+
+  private static let ping = PostgresStatement("ping", "SELECT 1")
+}
