@@ -5,7 +5,7 @@ extension PostgresMigration {
     text: """
       -- What is fixed when the store is made. The id is the first half of its advisory lock keys, the shard the second.
       CREATE TABLE store (
-        only boolean PRIMARY KEY DEFAULT true CHECK (only),
+        singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
         id bigint NOT NULL CHECK (id BETWEEN 0 AND 4294967295),
         shard_count integer NOT NULL CHECK (shard_count > 0),
         created_at timestamptz NOT NULL

@@ -94,8 +94,7 @@ actor PostgresWriter {
       case .control(.beat):
         await keepAlive()
       case .control(.close(let done)):
-        connection = nil
-        positions = [:]
+        endSession()
         done.resume()
       }
     }
@@ -142,5 +141,18 @@ actor PostgresWriter {
     }
   }
 
+  private func endSession() {
+    // The server ends a session a moment after we do: whoever opens the store next shouldn't find its locks.
+    do {
+      if let connection, connection.isOpen { _ = try connection.run(PostgresCall(Self.unlockAll)) }
+    } catch {
+      // A session that is gone has no locks.
+    }
+    connection = nil
+    positions = [:]
+    wanted = []
+  }
+
+  private static let unlockAll = PostgresStatement("unlock_all", "SELECT pg_advisory_unlock_all()")
   private static let ping = PostgresStatement("ping", "SELECT 1")
 }
