@@ -1,0 +1,210 @@
+import JSON
+import Persistence
+import Runtime
+import Synchronization
+
+/// Where every command passes: memory of its key, the aggregate's state, its decision, one append.
+///
+/// The key is claimed in the transaction of the events that the command causes, with the first answer beside it. So a
+/// command takes effect once however often, and however concurrently, it comes, and its answer survives a restart.
+/// A refusal has no effect and isn't remembered: a repeat is judged anew.
+final class CommandDesk: Sendable {
+  let store: any EventStore
+  let environment: Environment
+  /// Of each shard, the last position written here: what a query must have seen to show every command answered.
+  private let written = Mutex<[Int: Int64]>([:])
+
+  /// One retry, when somebody else wrote to the stream between the read and the append.
+  private static let tries = 2
+  /// The longest history read in one go.
+  private static let page = 500
+
+  init(store: any EventStore, environment: Environment) {
+    self.store = store
+    self.environment = environment
+  }
+
+  /// Carries out a command on the aggregate with this id.
+  /// - Parameters:
+  ///   - decide: what happens; it is asked again, with the newer state, when somebody else was quicker.
+  ///   - answer: what to answer of the state afterwards.
+  /// - Returns: the answer, and whether it is that of an earlier call.
+  func perform<A: Aggregate>(
+    _ call: CommandCall, on id: UniqueID, as _: A.Type,
+    decide: @Sendable (A) throws(LabRefusal) -> [A.Event], answer: @Sendable (A) -> Answer
+  ) async throws -> (answer: Answer, repeated: Bool) {
+    if let first = try await firstAnswer(to: call) { return (first, true) }
+    for _ in 0..<Self.tries {
+      let (state, version) = try await load(A.self, id)
+      let events: [A.Event]
+      do throws(LabRefusal) {
+        events = try decide(state)
+      } catch {
+        // The refusal may come of the very effect of this command, if the same call was quicker a moment ago.
+        if let first = try await firstAnswer(to: call) { return (first, true) }
+        throw error
+      }
+      let given = answer(events.reduce(state, A.evolve))
+      let key = NewClaim(
+        scope: call.scope, value: call.key, data: Remembered.answered(given, digest: call.digest).bytes)
+      switch try await append(events, to: A.self, id, version, call, keys: [key]) {
+      case .committed: return (given, false)
+      case .conflict: continue
+      case .taken(let claim):
+        guard claim.scope == call.scope, claim.value == call.key else { throw refusal(of: claim) }
+        return (try judge(Remembered(claim.data), call), true)
+      }
+    }
+    throw LabRefusal.conflict("The \(A.name) \(id) is being changed by others; try again.")
+  }
+
+  /// Carries out a command that undoes another. When the other one hasn't come yet, it is refused from now on.
+  /// - Parameter creates: whether the other one would have been the aggregate's first.
+  func undo<A: Aggregate>(
+    _ call: CommandCall, on id: UniqueID, as _: A.Type, creates: Bool,
+    decide: @Sendable (A) throws(LabRefusal) -> [A.Event], answer: @Sendable (A) -> Answer
+  ) async throws -> Answer {
+    guard let forward = call.compensates else {
+      return try await perform(call, on: id, as: A.self, decide: decide, answer: answer).answer
+    }
+    for _ in 0..<Self.tries + 1 {
+      if let first = try await firstAnswer(to: call) { return first }
+      switch try await store.claim(scope: call.scope, value: forward).map({ Remembered($0.data) }) {
+      case .some(.some(.answered)):
+        return try await perform(call, on: id, as: A.self, decide: decide, answer: answer).answer
+      case .some(.some(.undoneBefore)):
+        throw LabRefusal.gone("The command \(forward) was undone before it came; there is nothing to undo.")
+      case .some(.none):
+        throw LabRefusal.conflict("What is kept under the key \(forward) can't be read.")
+      case .none:
+        break
+      }
+      let (state, version) = try await load(A.self, id)
+      let tombstone = NewClaim(scope: call.scope, value: forward, data: Remembered.undoneBefore.bytes)
+      let noted = A.undoneEarly(forward, creates: creates, state)
+      switch try await append([noted], to: A.self, id, version, call, keys: [tombstone]) {
+      case .committed:
+        throw LabRefusal(
+          LabErrorCode.unknown, status: 404,
+          "The command \(forward) never came; there is nothing to undo, and it will be refused if it comes.")
+      // The command itself, or another undo, came between: look again.
+      case .conflict, .taken: continue
+      }
+    }
+    throw LabRefusal.conflict("The \(A.name) \(id) is being changed by others; try again.")
+  }
+
+  /// What the command answered when its key first came.
+  /// - Throws: a refusal when the key was another command's, or is that of one undone before it came.
+  func firstAnswer(to call: CommandCall) async throws -> Answer? {
+    guard let claim = try await store.claim(scope: call.scope, value: call.key) else { return nil }
+    return try judge(Remembered(claim.data), call)
+  }
+
+  private func judge(_ remembered: Remembered?, _ call: CommandCall) throws(LabRefusal) -> Answer {
+    switch remembered {
+    case .answered(let answer, let digest):
+      guard digest == call.digest else {
+        throw LabRefusal(
+          LabErrorCode.keyReused, status: 422, "The Idempotency-Key \(call.key) was used for another command before.")
+      }
+      return answer
+    case .undoneBefore: throw .undoneBefore("The command \(call.key) was undone before it came.")
+    case nil: throw .conflict("What is kept under the key \(call.key) can't be read.")
+    }
+  }
+
+  /// The state of an aggregate, and the version of its stream.
+  func load<A: Aggregate>(_: A.Type, _ id: UniqueID) async throws -> (state: A, version: Int) {
+    var state = A.absent
+    var version = 0
+    while true {
+      let events = try await store.read(Self.stream(of: A.self, id), after: version, limit: Self.page)
+      for event in events {
+        state = A.evolve(state, try A.Event(type: event.type, data: try JSON(parsing: event.data)))
+        version = event.version
+      }
+      if events.count < Self.page { return (state, version) }
+    }
+  }
+
+  /// The events of an aggregate, as they are stored.
+  func history<A: Aggregate>(_: A.Type, _ id: UniqueID) async throws -> [StoredEvent] {
+    var history: [StoredEvent] = []
+    while true {
+      let events = try await store.read(
+        Self.stream(of: A.self, id), after: history.last?.version ?? 0, limit: Self.page)
+      history += events
+      if events.count < Self.page { return history }
+    }
+  }
+
+  /// How far the store was written here, by shard.
+  var positions: [Int: Int64] { written.withLock { $0 } }
+
+  private enum Result {
+    case committed
+    case conflict
+    case taken(Claim)
+  }
+
+  private func append<A: Aggregate>(
+    _ events: [A.Event], to _: A.Type, _ id: UniqueID, _ version: Int, _ call: CommandCall, keys: [NewClaim]
+  ) async throws -> Result {
+    let stream = Self.stream(of: A.self, id)
+    let meta = call.meta.bytes()
+    let append = Append(
+      stream: stream, expectedVersion: version,
+      events: events.map { NewEvent(type: $0.type, data: $0.data.bytes(), meta: meta) },
+      appendID: environment.newID(),
+      claims: events.flatMap(\.claims).map { NewClaim(scope: $0.scope.rawValue, value: $0.value) } + keys,
+      releases: events.flatMap(\.releases).map { ClaimName(scope: $0.scope.rawValue, value: $0.value) })
+    do throws(StoreError) {
+      let appended = try await write(append)
+      written.withLock { $0[store.shard(of: stream)] = max($0[store.shard(of: stream)] ?? 0, appended.position) }
+      return .committed
+    } catch {
+      switch error.kind {
+      case .versionConflict: return .conflict
+      case .claimTaken(let claim): return .taken(claim)
+      case .startKeyTaken, .definitionConflict, .checkpointConflict, .notOwner, .unavailable, .invalid, .closed,
+        .corrupt, .locked, .foreign, .newerVersion:
+        throw error
+      }
+    }
+  }
+
+  /// Writes, and when the outcome is unknown writes again: the same append id makes that harmless.
+  private func write(_ append: Append) async throws(StoreError) -> Appended {
+    do throws(StoreError) {
+      return try await store.append(append)
+    } catch {
+      guard error.kind == .unavailable else { throw error }
+      return try await store.append(append)
+    }
+  }
+
+  private func refusal(of claim: Claim) -> LabRefusal {
+    switch LabClaim.Scope(rawValue: claim.scope) {
+    case .barcode:
+      LabRefusal(
+        LabErrorCode.barcodeTaken, status: 409,
+        "The barcode \(claim.value) was handed out before; a barcode is never handed out twice.",
+        places: [LabRefusal.Place(pointer: "/barcode", message: "was handed out before")])
+    case .position:
+      LabRefusal(LabErrorCode.positionTaken, status: 409, "Position \(claim.value) is taken.")
+    case .heldSample:
+      LabRefusal(LabErrorCode.alreadyHeld, status: 409, "A position is already held for sample \(claim.value).")
+    case .lane: LabRefusal(LabErrorCode.laneTaken, status: 409, "Lane \(claim.value) is already booked.")
+    case nil: .conflict("\(claim.scope) \(claim.value) is taken.")
+    }
+  }
+
+  /// The stream of an aggregate, made of its id: any id that a client chose has one, without a look-up. The store
+  /// wants version 7 ids, whose moment says in which partition they live: the laboratory's streams, which are never
+  /// dropped, all carry the same one.
+  static func stream<A: Aggregate>(of _: A.Type, _ id: UniqueID) -> UniqueID {
+    let mixed = UniqueID.derived(from: "laboratory/\(A.name)/\(id)")
+    return .version7(at: Timestamp(milliseconds: 1_767_225_600_000), random: (mixed.high, mixed.low << 2))
+  }
+}

@@ -1,0 +1,126 @@
+import JSON
+import Runtime
+
+/// Reads a command's body, and gathers everything that is wrong with it, so that one answer names it all.
+struct Fields {
+  private let body: JSON
+  private(set) var places: [LabRefusal.Place] = []
+
+  /// - Parameter body: an object; nil and null count as an empty one.
+  init(_ body: JSON?) throws(LabRefusal) {
+    switch body {
+    case nil, .some(.null): self.body = .object([:])
+    case .some(let body):
+      guard body.objectValue != nil else {
+        throw .invalid([LabRefusal.Place(pointer: "", message: "must be an object, not \(body.kind)")])
+      }
+      self.body = body
+    }
+  }
+
+  /// Whether the member is there and not null.
+  func has(_ name: String) -> Bool { body[name].map { !$0.isNull } ?? false }
+
+  mutating func refuse(_ name: String, _ message: String) {
+    places.append(LabRefusal.Place(pointer: "/\(name)", message: message))
+  }
+
+  /// A text of 1 to `longest` characters. Wrong or missing ones are noted and read as "".
+  mutating func text(_ name: String, longest: Int = 200) -> String {
+    guard has(name) else {
+      refuse(name, "is required")
+      return ""
+    }
+    return optionalText(name, longest: longest) ?? ""
+  }
+
+  mutating func optionalText(_ name: String, longest: Int = 200) -> String? {
+    guard has(name), let value = body[name] else { return nil }
+    guard let text = value.stringValue else {
+      refuse(name, "must be a string, not \(value.kind)")
+      return nil
+    }
+    guard (1...longest).contains(text.unicodeScalars.count) else {
+      refuse(name, "must be 1 to \(longest) characters")
+      return nil
+    }
+    return text
+  }
+
+  mutating func barcode(_ name: String = "barcode") -> Barcode? {
+    guard has(name), let value = body[name] else {
+      refuse(name, "is required: \(Barcode.rule)")
+      return nil
+    }
+    guard let text = value.stringValue, let barcode = Barcode(text) else {
+      refuse(name, Barcode.rule)
+      return nil
+    }
+    return barcode
+  }
+
+  mutating func sampleType(_ name: String = "type") -> SampleType? {
+    named(name, SampleType.allCases.map(\.rawValue)) { SampleType(rawValue: $0) }
+  }
+
+  mutating func zone(_ name: String = "temperature") -> Zone? {
+    named(name, Zone.allCases.map(\.rawValue)) { Zone(text: $0) }
+  }
+
+  mutating func named<Value>(_ name: String, _ allowed: [String], _ read: (String) -> Value?) -> Value? {
+    guard has(name), let value = body[name] else {
+      refuse(name, "is required")
+      return nil
+    }
+    guard let text = value.stringValue, let read = read(text) else {
+      refuse(name, "must be one of \(allowed.joined(separator: ", "))")
+      return nil
+    }
+    return read
+  }
+
+  mutating func volume(_ name: String = "volumeMl") -> Volume? {
+    guard has(name), let value = body[name] else {
+      refuse(name, "is required")
+      return nil
+    }
+    guard let number = value.doubleValue, let volume = Volume(millilitres: number) else {
+      refuse(name, "must be a number above 0 and at most 1000 (millilitres)")
+      return nil
+    }
+    return volume
+  }
+
+  mutating func moment(_ name: String) -> Timestamp? {
+    guard has(name), let value = body[name] else { return nil }
+    guard let moment = value.stringValue.flatMap({ Timestamp($0) }) else {
+      refuse(name, "must be an RFC 3339 date-time, as 2026-03-01T08:15:00Z")
+      return nil
+    }
+    return moment
+  }
+
+  mutating func id(_ name: String) -> UniqueID? {
+    guard has(name), let value = body[name] else {
+      refuse(name, "is required")
+      return nil
+    }
+    guard let id = value.stringValue.flatMap({ UniqueID($0) }) else {
+      refuse(name, "must be a UUID")
+      return nil
+    }
+    return id
+  }
+
+  /// - Throws: everything that was wrong.
+  func check() throws(LabRefusal) {
+    if !places.isEmpty { throw .invalid(places) }
+  }
+
+  /// What `read` made of the fields, if all of them were right.
+  func checked<Value>(_ value: Value?) throws(LabRefusal) -> Value {
+    try check()
+    guard let value else { throw .invalid(places) }
+    return value
+  }
+}

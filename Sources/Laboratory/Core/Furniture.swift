@@ -1,0 +1,112 @@
+import JSON
+import Runtime
+
+/// Where boxes stand and what instruments there are, as the laboratory was furnished. It grows; nothing that may hold
+/// a tube is ever taken away.
+struct Furniture: Aggregate {
+  var locations: [LaboratoryLayout.Location] = []
+  var instruments: [LaboratoryLayout.Instrument] = []
+
+  static let absent = Furniture()
+  static let name = "furniture"
+  /// There is one laboratory in a store.
+  static let id = UniqueID.derived(from: "laboratory/furniture")
+
+  var layout: LaboratoryLayout { LaboratoryLayout(locations: locations, instruments: instruments) }
+
+  enum Command: Sendable { case furnish(LaboratoryLayout) }
+
+  static func decide(_ command: Command, _ furniture: Furniture) throws(LabRefusal) -> [FurnitureEvent] {
+    switch command {
+    case .furnish(let layout):
+      let locations = layout.locations.filter { wanted in
+        !furniture.locations.contains { $0.name == wanted.name && $0.boxes >= wanted.boxes }
+      }
+      let instruments = layout.instruments.filter { wanted in
+        !furniture.instruments.contains { $0.name == wanted.name }
+      }
+      return locations.map { .location($0) } + instruments.map { .instrument($0) }
+    }
+  }
+
+  static func evolve(_ furniture: Furniture, _ event: FurnitureEvent) -> Furniture {
+    var furniture = furniture
+    switch event {
+    case .location(let location):
+      if let index = furniture.locations.firstIndex(where: { $0.name == location.name }) {
+        // What stands there stays at its temperature: only the number of boxes grows.
+        let known = furniture.locations[index]
+        furniture.locations[index] = LaboratoryLayout.Location(
+          name: known.name, zone: known.zone, boxes: max(known.boxes, location.boxes), largestTube: known.largestTube)
+      } else {
+        furniture.locations.append(location)
+      }
+    case .instrument(let instrument): furniture.instruments.append(instrument)
+    case .undoNoted: break
+    }
+    return furniture
+  }
+
+  static func undoneEarly(_ key: String, creates: Bool, _ state: Furniture) -> FurnitureEvent {
+    .undoNoted(command: key)
+  }
+
+  var json: JSON {
+    ["locations": .int(locations.count), "instruments": .array(instruments.map { .string($0.name) })]
+  }
+}
+
+/// What was set up.
+enum FurnitureEvent: LabEvent {
+  case location(LaboratoryLayout.Location)
+  case instrument(LaboratoryLayout.Instrument)
+  case undoNoted(command: String)
+
+  var type: String {
+    switch self {
+    case .location: "furniture.locationSetUp"
+    case .instrument: "furniture.instrumentSetUp"
+    case .undoNoted: "furniture.undoNoted"
+    }
+  }
+
+  var data: JSON {
+    switch self {
+    case .location(let location):
+      [
+        "name": .string(location.name), "temperature": .string(location.zone.rawValue), "boxes": .int(location.boxes),
+        "largestTubeNl": .int(location.largestTube.nanolitres),
+      ]
+    case .instrument(let instrument):
+      [
+        "name": .string(instrument.name), "flowCells": .array(instrument.flowCells.map { .string($0) }),
+        "lanesPerFlowCell": .int(instrument.lanesPerFlowCell),
+      ]
+    case .undoNoted(let command): ["command": .string(command)]
+    }
+  }
+
+  init(type: String, data: JSON) throws(UnreadableEvent) {
+    let members = StoredMembers(type: type, data: data)
+    switch type {
+    case "furniture.locationSetUp":
+      guard let boxes = data["boxes"]?.intValue else { throw UnreadableEvent(type: type, missing: "boxes") }
+      self = .location(
+        LaboratoryLayout.Location(
+          name: try members.text("name"), zone: try members.named("temperature", Zone.self), boxes: boxes,
+          largestTube: try members.volume("largestTubeNl")))
+    case "furniture.instrumentSetUp":
+      guard let lanes = data["lanesPerFlowCell"]?.intValue, let cells = data["flowCells"]?.arrayValue else {
+        throw UnreadableEvent(type: type, missing: "flowCells or lanesPerFlowCell")
+      }
+      self = .instrument(
+        LaboratoryLayout.Instrument(
+          name: try members.text("name"), flowCells: cells.compactMap(\.stringValue), lanesPerFlowCell: lanes))
+    case "furniture.undoNoted": self = .undoNoted(command: try members.text("command"))
+    default: throw UnreadableEvent(type: type, missing: nil)
+    }
+  }
+
+  var claims: [LabClaim] { [] }
+  var releases: [LabClaim] { [] }
+}

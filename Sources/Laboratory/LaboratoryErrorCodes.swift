@@ -1,0 +1,37 @@
+/// The codes of every refusal and error of the laboratory. Each has a page in `docs/errors/`.
+public enum LabErrorCode {
+  // Of any service.
+  public static let conflict = "lab.conflict"
+  public static let exists = "lab.exists"
+  public static let faultInvalid = "lab.faultInvalid"
+  public static let gone = "lab.gone"
+  public static let injected = "lab.injected"
+  public static let invalid = "lab.invalid"
+  public static let keyInvalid = "lab.keyInvalid"
+  public static let keyMissing = "lab.keyMissing"
+  public static let keyReused = "lab.keyReused"
+  public static let notJSON = "lab.notJSON"
+  public static let stopping = "lab.stopping"
+  public static let undoneBefore = "lab.undoneBefore"
+  public static let unknown = "lab.unknown"
+  public static let unreadableEvent = "lab.unreadableEvent"
+
+  // Of one service.
+  public static let barcodeTaken = "samples.barcodeTaken"
+  public static let notAcceptable = "samples.notAcceptable"
+  public static let sampleState = "samples.wrongState"
+  public static let volumeShort = "samples.volumeShort"
+  public static let storageFull = "storage.full"
+  public static let positionTaken = "storage.positionTaken"
+  public static let alreadyHeld = "storage.alreadyHeld"
+  public static let temperature = "storage.temperature"
+  public static let allocationState = "storage.wrongState"
+  public static let laneTaken = "sequencing.laneTaken"
+  public static let lanesFull = "sequencing.lanesFull"
+  public static let runState = "sequencing.wrongState"
+  public static let messageState = "notification.wrongState"
+
+  // Of a manifest file.
+  public static let manifestColumns = "manifest.columns"
+  public static let manifestSyntax = "manifest.syntax"
+}

@@ -1,0 +1,134 @@
+import JSON
+import Runtime
+
+/// A message to a person. What is sent can't be unsent; it can be corrected.
+///
+/// ```
+/// absent ── send ──▶ sent ── correct ──▶ corrected ↺ correct
+///   └─ undone before ──▶ undoneBefore ✗ send
+/// ```
+struct Message: Aggregate {
+  enum Status: String, Sendable, CaseIterable { case absent, undoneBefore, sent, corrected }
+
+  struct Content: Sendable, Equatable {
+    var id: UniqueID
+    var recipient: String
+    var subject: String
+    var text: String?
+    /// What it is about, if it is about one sample.
+    var sampleID: String?
+  }
+
+  var status = Status.absent
+  var content: Content?
+  var corrections: [String] = []
+
+  static let absent = Message()
+  static let name = "message"
+}
+
+extension Message {
+  enum Command: Sendable {
+    case send(Content)
+    case correct(text: String)
+  }
+
+  static func decide(_ command: Command, _ message: Message) throws(LabRefusal) -> [MessageEvent] {
+    switch command {
+    case .send(let content):
+      switch message.status {
+      case .absent: return [.sent(content)]
+      case .undoneBefore: throw .undoneBefore("Message \(content.id) was undone before it was sent.")
+      case .sent, .corrected: throw .exists(name)
+      }
+    case .correct(let text):
+      switch message.status {
+      case .absent: throw LabRefusal(LabErrorCode.unknown, status: 404, "There is no such message.")
+      case .undoneBefore: throw .gone("The message was undone before it was sent.")
+      case .sent, .corrected: return [.corrected(text: text)]
+      }
+    }
+  }
+
+  static func undoneEarly(_ key: String, creates: Bool, _ state: Message) -> MessageEvent {
+    creates && state.status == .absent ? .undoneBefore : .undoNoted(command: key)
+  }
+
+  static func evolve(_ message: Message, _ event: MessageEvent) -> Message {
+    var message = message
+    switch event {
+    case .sent(let content):
+      message.status = .sent
+      message.content = content
+    case .corrected(let text):
+      message.status = .corrected
+      message.corrections.append(text)
+    case .undoneBefore: message.status = .undoneBefore
+    case .undoNoted: break
+    }
+    return message
+  }
+
+  /// How a message is shown.
+  var json: JSON {
+    guard let content else { return ["status": .string(status.rawValue)] }
+    var json = content.json
+    json["status"] = .string(status.rawValue)
+    if !corrections.isEmpty { json["corrections"] = .array(corrections.map { .string($0) }) }
+    return .object(json)
+  }
+}
+
+extension Message.Content {
+  var json: JSONObject {
+    JSON.members(
+      ("id", .text(id)), ("recipient", .string(recipient)), ("subject", .string(subject)), ("text", .text(text)),
+      ("sampleId", .text(sampleID))
+    ).objectValue ?? [:]
+  }
+}
+
+/// What happened to a message.
+enum MessageEvent: LabEvent {
+  case sent(Message.Content)
+  case corrected(text: String)
+  case undoneBefore
+  /// An undo came before the command that it undoes, which is refused from now on.
+  case undoNoted(command: String)
+
+  var type: String {
+    switch self {
+    case .sent: "message.sent"
+    case .corrected: "message.corrected"
+    case .undoneBefore: "message.undoneBefore"
+    case .undoNoted: "message.undoNoted"
+    }
+  }
+
+  var data: JSON {
+    switch self {
+    case .sent(let content): .object(content.json)
+    case .corrected(let text): ["text": .string(text)]
+    case .undoneBefore: [:]
+    case .undoNoted(let command): ["command": .string(command)]
+    }
+  }
+
+  init(type: String, data: JSON) throws(UnreadableEvent) {
+    let members = StoredMembers(type: type, data: data)
+    switch type {
+    case "message.sent":
+      self = .sent(
+        Message.Content(
+          id: try members.id("id"), recipient: try members.text("recipient"), subject: try members.text("subject"),
+          text: members.optionalText("text"), sampleID: members.optionalText("sampleId")))
+    case "message.corrected": self = .corrected(text: try members.text("text"))
+    case "message.undoneBefore": self = .undoneBefore
+    case "message.undoNoted": self = .undoNoted(command: try members.text("command"))
+    default: throw UnreadableEvent(type: type, missing: nil)
+    }
+  }
+
+  var claims: [LabClaim] { [] }
+  var releases: [LabClaim] { [] }
+}

@@ -1,0 +1,41 @@
+/// A pattern in which `*` stands for any characters, none included, and `?` for one.
+public struct Glob: Sendable, Hashable {
+  public let pattern: String
+  private let scalars: [Unicode.Scalar]
+
+  public init(_ pattern: String) {
+    self.pattern = pattern
+    scalars = Array(pattern.unicodeScalars)
+  }
+
+  /// What every match begins with.
+  public var prefix: String {
+    var prefix = String.UnicodeScalarView()
+    prefix.append(contentsOf: scalars.prefix { $0 != "*" && $0 != "?" })
+    return String(prefix)
+  }
+
+  public func matches(_ text: String) -> Bool {
+    let text = Array(text.unicodeScalars)
+    var at = 0
+    var pattern = 0
+    // Where to go on when what follows the last star doesn't fit: the star takes one character more.
+    var star: (pattern: Int, at: Int)?
+    while at < text.count {
+      if pattern < scalars.count, scalars[pattern] == "*" {
+        star = (pattern + 1, at)
+        pattern += 1
+      } else if pattern < scalars.count, scalars[pattern] == "?" || scalars[pattern] == text[at] {
+        pattern += 1
+        at += 1
+      } else if let last = star {
+        star = (last.pattern, last.at + 1)
+        pattern = last.pattern
+        at = last.at + 1
+      } else {
+        return false
+      }
+    }
+    return scalars[pattern...].allSatisfy { $0 == "*" }
+  }
+}

@@ -1,0 +1,182 @@
+import JSON
+import Persistence
+import Runtime
+
+/// The laboratory's read models: what can be searched, and what each idempotency key did.
+struct LabProjection: Projection {
+  /// Change it when a document's shape changes: the projection then begins again.
+  let name = "laboratory-1"
+  let collections = Set(Collection.allCases.map(\.rawValue))
+  let store: any EventStore
+
+  enum Collection: String, CaseIterable {
+    case samples = "lab.samples"
+    /// The same by barcode, for searches by pattern.
+    case barcodes = "lab.barcodes"
+    case allocations = "lab.allocations"
+    /// The positions that are held.
+    case positions = "lab.positions"
+    case runs = "lab.runs"
+    case messages = "lab.messages"
+    /// Idempotency keys that took effect.
+    case effects = "lab.effects"
+  }
+
+  func apply(_ events: [StoredEvent], to changes: inout ProjectionChanges) async throws {
+    for event in events { try await count(event, in: &changes) }
+    var seen: Set<UniqueID> = []
+    for event in events where seen.insert(event.stream).inserted {
+      switch event.type.split(separator: ".").first {
+      case "sample": try await show(Told<Sample>(event.stream, in: store), in: &changes)
+      case "allocation": try await show(Told<Allocation>(event.stream, in: store), in: &changes)
+      case "run": try await show(Told<Run>(event.stream, in: store), in: &changes)
+      case "message": try await show(Told<Message>(event.stream, in: store), in: &changes)
+      default: break
+      }
+    }
+    // A position may have changed hands within these events: the release in one stream, the claim in another, in
+    // either order. So what holds a position is asked of its claim, once everything else is told.
+    for position in Set(try events.flatMap(Self.positions(of:))) { try await tell(position, in: &changes) }
+  }
+
+  private func count(_ event: StoredEvent, in changes: inout ProjectionChanges) async throws {
+    let meta = try JSON(parsing: event.meta)
+    guard let key = meta["causationId"]?.stringValue else { return }
+    let known = try await changes.document(collection: Collection.effects.rawValue, id: key)
+    let data = try known.map { try JSON(parsing: $0.data) }
+    var appends = data?["appends"]?.arrayValue ?? []
+    var types = data?["events"]?.arrayValue ?? []
+    let append = JSON.string(event.appendID.description)
+    if !appends.contains(append) { appends.append(append) }
+    types.append(.string(event.type))
+    let saga = meta["correlationId"]?.stringValue
+    let document: JSON = .members(
+      ("key", .string(key)), ("sagaId", .text(saga)), ("effects", .int(appends.count)), ("events", .array(types)),
+      ("appends", .array(appends)))
+    changes.put(
+      Document(
+        collection: Collection.effects.rawValue, id: key, sort: key,
+        fields: ["sagaId": saga ?? "", "effects": String(appends.count)], data: document.bytes()))
+  }
+
+  private func show(_ told: Told<Sample>, in changes: inout ProjectionChanges) throws {
+    guard let declaration = told.state.declaration else { return }
+    let fields = [
+      "status": told.state.status.rawValue, "type": declaration.type.rawValue,
+      "patientId": declaration.patientID ?? "", "sagaId": told.sagaID ?? "",
+    ]
+    let data = told.json.bytes()
+    let id = declaration.id.description
+    changes.put(
+      Document(
+        collection: Collection.samples.rawValue, id: id, sort: told.createdAt.description, fields: fields, data: data))
+    changes.put(
+      Document(
+        collection: Collection.barcodes.rawValue, id: id, sort: declaration.barcode.text, fields: fields, data: data))
+  }
+
+  private func show(_ told: Told<Allocation>, in changes: inout ProjectionChanges) throws {
+    guard let request = told.state.request else { return }
+    changes.put(
+      Document(
+        collection: Collection.allocations.rawValue, id: request.id.description, sort: told.createdAt.description,
+        fields: [
+          "status": told.state.status.rawValue, "sampleId": request.sampleID, "sagaId": told.sagaID ?? "",
+          "temperature": request.zone.rawValue, "stream": told.stream.description,
+        ],
+        data: told.json.bytes()))
+  }
+
+  private func show(_ told: Told<Run>, in changes: inout ProjectionChanges) throws {
+    guard let request = told.state.request else { return }
+    changes.put(
+      Document(
+        collection: Collection.runs.rawValue, id: request.id.description, sort: request.scheduledAt.description,
+        fields: [
+          "status": told.state.status.rawValue, "instrument": request.instrument, "sampleId": request.sampleID,
+          "sagaId": told.sagaID ?? "",
+        ],
+        data: told.json.bytes()))
+  }
+
+  private func show(_ told: Told<Message>, in changes: inout ProjectionChanges) throws {
+    guard let content = told.state.content else { return }
+    changes.put(
+      Document(
+        collection: Collection.messages.rawValue, id: content.id.description, sort: told.createdAt.description,
+        fields: [
+          "recipient": content.recipient, "sampleId": content.sampleID ?? "", "sagaId": told.sagaID ?? "",
+          "status": told.state.status.rawValue,
+        ],
+        data: told.json.bytes()))
+  }
+
+  private static func positions(of event: StoredEvent) throws -> [PositionName] {
+    guard event.type.hasPrefix("allocation.") else { return [] }
+    switch try AllocationEvent(type: event.type, data: JSON(parsing: event.data)) {
+    case .allocated(_, let position), .stored(let position), .removed(let position), .released(let position, _):
+      return [position]
+    case .moved(let from, let to, _): return [from, to]
+    case .undoneBefore, .undoNoted: return []
+    }
+  }
+
+  private func tell(_ position: PositionName, in changes: inout ProjectionChanges) async throws {
+    let name = position.description
+    let claim = try await store.claim(scope: LabClaim.Scope.position.rawValue, value: name)
+    guard let claim else { return changes.delete(collection: Collection.positions.rawValue, id: name) }
+    let told = try await Told<Allocation>(claim.stream, in: store)
+    // Released between the claim's reading and this one: its own event comes, and tells the position again.
+    guard let request = told.state.request, told.state.holds, told.state.position == position else {
+      return changes.delete(collection: Collection.positions.rawValue, id: name)
+    }
+    changes.put(
+      Document(
+        collection: Collection.positions.rawValue, id: name, sort: name,
+        fields: [
+          "temperature": request.zone.rawValue, "sampleId": request.sampleID, "sagaId": told.sagaID ?? "",
+          "status": told.state.status.rawValue,
+        ],
+        data: JSON.members(
+          ("position", .string(name)), ("temperature", .string(request.zone.rawValue)),
+          ("status", .string(told.state.status.rawValue)), ("allocationId", .text(request.id)),
+          ("sampleId", .string(request.sampleID)), ("barcode", .text(request.barcode)), ("sagaId", .text(told.sagaID))
+        ).bytes()))
+  }
+}
+
+/// An aggregate with what its events say beside its state.
+private struct Told<A: Aggregate> {
+  let stream: UniqueID
+  var state = A.absent
+  var version = 0
+  var sagaID: String?
+  var createdAt = Timestamp(milliseconds: 0)
+  var changedAt = Timestamp(milliseconds: 0)
+
+  init(_ stream: UniqueID, in store: any EventStore) async throws {
+    self.stream = stream
+    while true {
+      let events = try await store.read(stream, after: version, limit: 500)
+      for event in events {
+        if version == 0 {
+          sagaID = try JSON(parsing: event.meta)["correlationId"]?.stringValue
+          createdAt = event.recordedAt
+        }
+        state = A.evolve(state, try A.Event(type: event.type, data: try JSON(parsing: event.data)))
+        version = event.version
+        changedAt = event.recordedAt
+      }
+      if events.count < 500 { return }
+    }
+  }
+
+  var json: JSON {
+    guard case .object(var members) = state.json else { return state.json }
+    if let sagaID { members["sagaId"] = .string(sagaID) }
+    members["version"] = .int(version)
+    members["createdAt"] = .string(createdAt.description)
+    members["changedAt"] = .string(changedAt.description)
+    return .object(members)
+  }
+}

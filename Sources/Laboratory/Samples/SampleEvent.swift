@@ -1,0 +1,87 @@
+import JSON
+import Runtime
+
+/// What happened to a sample.
+enum SampleEvent: LabEvent {
+  case created(Sample.Declaration)
+  case undoneBefore
+  case validated(at: Timestamp)
+  case validationReverted
+  case aliquoted(id: UniqueID, barcode: Barcode, volume: Volume)
+  case aliquotVoided(id: UniqueID)
+  case voided(reason: String?)
+  /// An undo came before the command that it undoes, which is refused from now on.
+  case undoNoted(command: String)
+
+  var type: String {
+    switch self {
+    case .created: "sample.created"
+    case .undoneBefore: "sample.undoneBefore"
+    case .validated: "sample.validated"
+    case .validationReverted: "sample.validationReverted"
+    case .aliquoted: "sample.aliquoted"
+    case .aliquotVoided: "sample.aliquotVoided"
+    case .voided: "sample.voided"
+    case .undoNoted: "sample.undoNoted"
+    }
+  }
+
+  var data: JSON {
+    switch self {
+    case .created(let declaration):
+      var json = declaration.json
+      json["volumeNl"] = .int(declaration.volume.nanolitres)
+      return .object(json)
+    case .undoneBefore, .validationReverted: return [:]
+    case .validated(let moment): return ["at": .string(moment.description)]
+    case .aliquoted(let id, let barcode, let volume):
+      return [
+        "id": .string(id.description), "barcode": .string(barcode.text), "volumeNl": .int(volume.nanolitres),
+      ]
+    case .aliquotVoided(let id): return ["id": .string(id.description)]
+    case .voided(let reason): return .members(("reason", .text(reason)))
+    case .undoNoted(let command): return ["command": .string(command)]
+    }
+  }
+
+  init(type: String, data: JSON) throws(UnreadableEvent) {
+    let members = StoredMembers(type: type, data: data)
+    func barcode() throws(UnreadableEvent) -> Barcode {
+      guard let barcode = Barcode(try members.text("barcode")) else {
+        throw UnreadableEvent(type: type, missing: "barcode")
+      }
+      return barcode
+    }
+    switch type {
+    case "sample.created":
+      self = .created(
+        Sample.Declaration(
+          id: try members.id("id"), barcode: try barcode(), type: try members.named("type", SampleType.self),
+          volume: try members.volume("volumeNl"), zone: members.optionalText("temperature").flatMap { Zone(rawValue: $0) },
+          patientID: members.optionalText("patientId"), collectedAt: members.optionalMoment("collectedAt"),
+          priority: members.optionalText("priority"), requestedBy: members.optionalText("requestedBy")))
+    case "sample.undoneBefore": self = .undoneBefore
+    case "sample.validated":
+      guard let moment = members.optionalMoment("at") else { throw UnreadableEvent(type: type, missing: "at") }
+      self = .validated(at: moment)
+    case "sample.validationReverted": self = .validationReverted
+    case "sample.aliquoted":
+      self = .aliquoted(id: try members.id("id"), barcode: try barcode(), volume: try members.volume("volumeNl"))
+    case "sample.aliquotVoided": self = .aliquotVoided(id: try members.id("id"))
+    case "sample.voided": self = .voided(reason: members.optionalText("reason"))
+    case "sample.undoNoted": self = .undoNoted(command: try members.text("command"))
+    default: throw UnreadableEvent(type: type, missing: nil)
+    }
+  }
+
+  /// A barcode's claim is never released: a label that was printed once must not be printed for another tube.
+  var claims: [LabClaim] {
+    switch self {
+    case .created(let declaration): [LabClaim(.barcode, declaration.barcode.text)]
+    case .aliquoted(_, let barcode, _): [LabClaim(.barcode, barcode.text)]
+    case .undoneBefore, .validated, .validationReverted, .aliquotVoided, .voided, .undoNoted: []
+    }
+  }
+
+  var releases: [LabClaim] { [] }
+}

@@ -1,0 +1,174 @@
+import JSON
+import Runtime
+
+/// A sequencing run of a sample.
+///
+/// ```
+/// absent ── schedule ──▶ scheduled ── load ──▶ loaded ── start ──▶ running ── complete ──▶ completed
+///   │                     │  ↺ book lane  ◀─ unload ─┘ │                ↺ record event
+///   │ undone before       └── cancel ──▶ cancelled ◀──┘
+///   ▼
+/// undoneBefore ✗ schedule
+/// ```
+/// Once it is running its reagents are spent: it is completed, never cancelled.
+struct Run: Aggregate {
+  enum Status: String, Sendable, CaseIterable {
+    case absent, undoneBefore, scheduled, loaded, running, completed, cancelled
+  }
+
+  /// What a run is asked for.
+  struct Request: Sendable, Equatable {
+    var id: UniqueID
+    var sampleID: String
+    var barcode: String?
+    var instrument: String
+    var priority: String?
+    /// What is to be read: `wgs`, `rna-seq`, … in the sender's own words.
+    var assay: String?
+    var scheduledAt: Timestamp
+  }
+
+  var status = Status.absent
+  var request: Request?
+  var lanes: [LaneName] = []
+  /// How many events of the instrument are recorded.
+  var recorded = 0
+
+  static let absent = Run()
+  static let name = "run"
+}
+
+extension Run {
+  enum Command: Sendable {
+    case schedule(Request)
+    /// - lane: a free one; whether it still is free is decided by its claim.
+    case bookLane(LaneName)
+    case releaseLane(LaneName)
+    case load
+    case unload
+    case start
+    case record(kind: String, text: String?)
+    case complete
+    case cancel(reason: String?)
+  }
+
+  static func decide(_ command: Command, _ run: Run) throws(LabRefusal) -> [RunEvent] {
+    switch command {
+    case .schedule(let request):
+      return try decideSchedule(request, run)
+    case .bookLane(let lane):
+      try run.mustBe(.scheduled, to: "book a lane")
+      guard !run.lanes.contains(lane) else { throw laneTaken(lane) }
+      return [.laneBooked(lane)]
+    case .releaseLane(let lane):
+      _ = try run.present()
+      guard run.lanes.contains(lane) else { throw .gone("Lane \(lane) isn't booked for this run.") }
+      try run.mustBe(.scheduled, to: "release a lane")
+      return [.laneReleased(lane)]
+    case .load:
+      try run.mustBe(.scheduled, to: "load")
+      guard !run.lanes.isEmpty else { throw wrongState("The run has no lane booked; book one before loading.") }
+      return [.loaded]
+    case .unload:
+      _ = try run.present()
+      guard run.status == .loaded else {
+        if run.status == .scheduled { throw .gone("Nothing is loaded.") }
+        throw wrongState("The run is \(run.status.rawValue); only a loaded one is unloaded.")
+      }
+      return [.unloaded]
+    case .start:
+      try run.mustBe(.loaded, to: "start")
+      return [.started]
+    case .record(let kind, let text):
+      try run.mustBe(.running, to: "record an event")
+      return [.recorded(kind: kind, text: text)]
+    case .complete:
+      try run.mustBe(.running, to: "complete")
+      return [.completed]
+    case .cancel(let reason):
+      _ = try run.present()
+      guard run.status == .scheduled || run.status == .loaded else {
+        throw wrongState("The run is \(run.status.rawValue); it can't be cancelled any more.")
+      }
+      return [.cancelled(reason: reason, lanes: run.lanes)]
+    }
+  }
+
+  private static func decideSchedule(_ request: Request, _ run: Run) throws(LabRefusal) -> [RunEvent] {
+    switch run.status {
+    case .absent: return [.scheduled(request)]
+    case .undoneBefore: throw .undoneBefore("Run \(request.id) was undone before it was scheduled.")
+    case .scheduled, .loaded, .running, .completed: throw .exists(name)
+    case .cancelled: throw .gone("Run \(request.id) was cancelled; a new one needs a new id.")
+    }
+  }
+
+  static func laneTaken(_ lane: LaneName) -> LabRefusal {
+    LabRefusal(LabErrorCode.laneTaken, status: 409, "Lane \(lane) is already booked.")
+  }
+
+  private static func wrongState(_ message: String) -> LabRefusal {
+    LabRefusal(LabErrorCode.runState, status: 409, message)
+  }
+
+  private func present() throws(LabRefusal) -> Request {
+    guard let request else {
+      if status == .undoneBefore { throw .gone("The run was undone before it was scheduled.") }
+      throw LabRefusal(LabErrorCode.unknown, status: 404, "There is no such run.")
+    }
+    guard status != .cancelled else { throw .gone("Run \(request.id) is cancelled.") }
+    return request
+  }
+
+  private func mustBe(_ wanted: Status, to act: String) throws(LabRefusal) {
+    _ = try present()
+    guard status == wanted else {
+      throw Self.wrongState("The run is \(status.rawValue); to \(act) it must be \(wanted.rawValue).")
+    }
+  }
+
+  static func undoneEarly(_ key: String, creates: Bool, _ state: Run) -> RunEvent {
+    creates && state.status == .absent ? .undoneBefore : .undoNoted(command: key)
+  }
+
+  static func evolve(_ run: Run, _ event: RunEvent) -> Run {
+    var run = run
+    switch event {
+    case .scheduled(let request):
+      run.status = .scheduled
+      run.request = request
+    case .undoneBefore: run.status = .undoneBefore
+    case .laneBooked(let lane): run.lanes.append(lane)
+    case .laneReleased(let lane): run.lanes.removeAll { $0 == lane }
+    case .loaded: run.status = .loaded
+    case .unloaded: run.status = .scheduled
+    case .started: run.status = .running
+    case .recorded: run.recorded += 1
+    case .completed: run.status = .completed
+    case .cancelled:
+      run.status = .cancelled
+      run.lanes = []
+    case .undoNoted: break
+    }
+    return run
+  }
+
+  /// How a run is shown.
+  var json: JSON {
+    guard let request else { return ["status": .string(status.rawValue)] }
+    var json = request.json
+    json["status"] = .string(status.rawValue)
+    json["lanes"] = .array(lanes.map { .string($0.description) })
+    json["recordedEvents"] = .int(recorded)
+    return .object(json)
+  }
+}
+
+extension Run.Request {
+  var json: JSONObject {
+    JSON.members(
+      ("id", .text(id)), ("sampleId", .text(sampleID)), ("barcode", .text(barcode)), ("instrument", .text(instrument)),
+      ("priority", .text(priority)), ("assay", .text(assay)), ("scheduledAt", .text(scheduledAt))
+    ).objectValue ?? [:]
+  }
+}

@@ -1,0 +1,160 @@
+import JSON
+import Runtime
+
+/// A position that is held for a sample.
+///
+/// ```
+/// absent ── allocate ──▶ allocated ── store ──▶ stored
+///   │                     │  ▲  ↺ move           │  ↺ move
+///   │ undone before       │  └───── remove ──────┘
+///   ▼                     └── release ──▶ released
+/// undoneBefore ✗ allocate
+/// ```
+struct Allocation: Aggregate {
+  enum Status: String, Sendable, CaseIterable { case absent, undoneBefore, allocated, stored, released }
+
+  /// What a position is asked for.
+  struct Request: Sendable, Equatable {
+    var id: UniqueID
+    var sampleID: String
+    var barcode: String?
+    var type: SampleType
+    var zone: Zone
+    var volume: Volume
+  }
+
+  var status = Status.absent
+  var request: Request?
+  var position: PositionName?
+
+  static let absent = Allocation()
+  static let name = "allocation"
+
+  /// Whether the position is taken by this.
+  var holds: Bool {
+    switch status {
+    case .allocated, .stored: true
+    case .absent, .undoneBefore, .released: false
+    }
+  }
+}
+
+extension Allocation {
+  enum Command: Sendable {
+    /// - position: a free one that fits; whether it still is free is decided by its claim.
+    case allocate(Request, position: PositionName)
+    /// - barcode: what the scanner read, if it did: it must be that of the sample.
+    case store(barcode: String?)
+    case move(to: PositionName, zone: Zone)
+    case remove
+    case release
+  }
+
+  static func decide(_ command: Command, _ allocation: Allocation) throws(LabRefusal) -> [AllocationEvent] {
+    switch command {
+    case .allocate(let request, let position):
+      try accept(request, allocation)
+      return [.allocated(request, position: position)]
+    case .store(let barcode):
+      let (request, position) = try allocation.present()
+      guard allocation.status == .allocated else { throw wrongState("A tube is already stored at \(position).") }
+      if let barcode, let expected = request.barcode, barcode != expected {
+        throw wrongState("The tube scanned is \(barcode); \(position) is held for \(expected).")
+      }
+      return [.stored(position: position)]
+    case .move(let target, let zone):
+      let (request, position) = try allocation.present()
+      try checkZone(zone, request.type)
+      guard target != position else { throw wrongState("The sample already has \(position).") }
+      return [.moved(from: position, to: target, zone: zone)]
+    case .remove:
+      let (_, position) = try allocation.present()
+      guard allocation.status == .stored else { throw .gone("No tube is stored at \(position).") }
+      return [.removed(position: position)]
+    case .release:
+      let (request, position) = try allocation.present()
+      // Handing the place on while the tube stands in it would put two tubes in one place.
+      guard allocation.status == .allocated else {
+        throw wrongState("The tube is still at \(position); remove it first.")
+      }
+      return [.released(position: position, sampleID: request.sampleID)]
+    }
+  }
+
+  /// Whether a request can be met by any position at all: what is refused here needs no look for one.
+  static func accept(_ request: Request, _ allocation: Allocation) throws(LabRefusal) {
+    switch allocation.status {
+    case .absent: break
+    case .undoneBefore: throw .undoneBefore("Allocation \(request.id) was undone before it was made.")
+    case .allocated, .stored: throw .exists(name)
+    case .released: throw .gone("Allocation \(request.id) was released; a new one needs a new id.")
+    }
+    try checkZone(request.zone, request.type)
+  }
+
+  private static func checkZone(_ zone: Zone, _ type: SampleType) throws(LabRefusal) {
+    guard type.zones.contains(zone) else {
+      let allowed = type.zones.sorted(by: >).map(\.rawValue).joined(separator: ", ")
+      let message = "\(type.rawValue) doesn't keep at \(zone.rawValue), only at \(allowed)."
+      throw LabRefusal(
+        LabErrorCode.temperature, status: 422, message,
+        places: [LabRefusal.Place(pointer: "/temperature", message: message)])
+    }
+  }
+
+  private static func wrongState(_ message: String) -> LabRefusal {
+    LabRefusal(LabErrorCode.allocationState, status: 409, message)
+  }
+
+  private func present() throws(LabRefusal) -> (Request, PositionName) {
+    guard let request, let position else {
+      if status == .undoneBefore { throw .gone("The allocation was undone before it was made.") }
+      throw LabRefusal(LabErrorCode.unknown, status: 404, "There is no such allocation.")
+    }
+    guard status != .released else { throw .gone("Allocation \(request.id) is released.") }
+    return (request, position)
+  }
+
+  static func undoneEarly(_ key: String, creates: Bool, _ state: Allocation) -> AllocationEvent {
+    creates && state.status == .absent ? .undoneBefore : .undoNoted(command: key)
+  }
+
+  static func evolve(_ allocation: Allocation, _ event: AllocationEvent) -> Allocation {
+    var allocation = allocation
+    switch event {
+    case .allocated(let request, let position):
+      allocation.status = .allocated
+      allocation.request = request
+      allocation.position = position
+    case .undoneBefore: allocation.status = .undoneBefore
+    case .stored: allocation.status = .stored
+    case .moved(_, let position, let zone):
+      allocation.position = position
+      allocation.request?.zone = zone
+    case .removed: allocation.status = .allocated
+    case .released: allocation.status = .released
+    case .undoNoted: break
+    }
+    return allocation
+  }
+
+  /// How an allocation is shown.
+  var json: JSON {
+    guard let request, let position else { return ["status": .string(status.rawValue)] }
+    var json = request.json
+    json["status"] = .string(status.rawValue)
+    json["position"] = .string(position.description)
+    json["box"] = .string(position.box)
+    json["well"] = .string(position.wellName)
+    return .object(json)
+  }
+}
+
+extension Allocation.Request {
+  var json: JSONObject {
+    JSON.members(
+      ("id", .text(id)), ("sampleId", .text(sampleID)), ("barcode", .text(barcode)), ("type", .string(type.rawValue)),
+      ("temperature", .string(zone.rawValue)), ("volumeMl", volume.json)
+    ).objectValue ?? [:]
+  }
+}
