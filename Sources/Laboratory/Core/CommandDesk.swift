@@ -19,7 +19,12 @@ final class CommandDesk: Sendable {
   /// The longest history read in one go.
   private static let page = 500
 
-  init(store: any EventStore, environment: Environment) {
+  /// What became taken, and what became free, with a command that was committed.
+  typealias Committed = @Sendable (_ claims: [LabClaim], _ releases: [LabClaim]) async -> Void
+  private let committed: Committed
+
+  init(store: any EventStore, environment: Environment, committed: @escaping Committed = { _, _ in }) {
+    self.committed = committed
     self.store = store
     self.environment = environment
   }
@@ -130,10 +135,14 @@ final class CommandDesk: Sendable {
 
   /// The events of an aggregate, as they are stored.
   func history<A: Aggregate>(_: A.Type, _ id: UniqueID) async throws -> [StoredEvent] {
+    try await history(Self.stream(of: A.self, id))
+  }
+
+  /// The events of a stream, as they are stored.
+  func history(_ stream: UniqueID) async throws -> [StoredEvent] {
     var history: [StoredEvent] = []
     while true {
-      let events = try await store.read(
-        Self.stream(of: A.self, id), after: history.last?.version ?? 0, limit: Self.page)
+      let events = try await store.read(stream, after: history.last?.version ?? 0, limit: Self.page)
       history += events
       if events.count < Self.page { return history }
     }
@@ -162,6 +171,7 @@ final class CommandDesk: Sendable {
     do throws(StoreError) {
       let appended = try await write(append)
       written.withLock { $0[store.shard(of: stream)] = max($0[store.shard(of: stream)] ?? 0, appended.position) }
+      await committed(events.flatMap(\.claims), events.flatMap(\.releases))
       return .committed
     } catch {
       switch error.kind {

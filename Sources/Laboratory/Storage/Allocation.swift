@@ -43,8 +43,8 @@ extension Allocation {
   enum Command: Sendable {
     /// - position: a free one that fits; whether it still is free is decided by its claim.
     case allocate(Request, position: PositionName)
-    /// - barcode: what the scanner read, if it did: it must be that of the sample.
-    case store(barcode: String?)
+    /// Whose tube it is, and what the scanner read, if they are told: both must be those of the allocation.
+    case store(sampleID: String?, barcode: String?)
     case move(to: PositionName, zone: Zone)
     case remove
     case release
@@ -55,9 +55,12 @@ extension Allocation {
     case .allocate(let request, let position):
       try accept(request, allocation)
       return [.allocated(request, position: position)]
-    case .store(let barcode):
+    case .store(let sampleID, let barcode):
       let (request, position) = try allocation.present()
       guard allocation.status == .allocated else { throw wrongState("A tube is already stored at \(position).") }
+      if let sampleID, sampleID != request.sampleID {
+        throw wrongState("\(position) is held for sample \(request.sampleID), not for \(sampleID).")
+      }
       if let barcode, let expected = request.barcode, barcode != expected {
         throw wrongState("The tube scanned is \(barcode); \(position) is held for \(expected).")
       }
@@ -92,7 +95,7 @@ extension Allocation {
     try checkZone(request.zone, request.type)
   }
 
-  private static func checkZone(_ zone: Zone, _ type: SampleType) throws(LabRefusal) {
+  static func checkZone(_ zone: Zone, _ type: SampleType) throws(LabRefusal) {
     guard type.zones.contains(zone) else {
       let allowed = type.zones.sorted(by: >).map(\.rawValue).joined(separator: ", ")
       let message = "\(type.rawValue) doesn't keep at \(zone.rawValue), only at \(allowed)."
@@ -107,12 +110,18 @@ extension Allocation {
   }
 
   private func present() throws(LabRefusal) -> (Request, PositionName) {
-    guard let request, let position else {
-      if status == .undoneBefore { throw .gone("The allocation was undone before it was made.") }
-      throw LabRefusal(LabErrorCode.unknown, status: 404, "There is no such allocation.")
-    }
-    guard status != .released else { throw .gone("Allocation \(request.id) is released.") }
+    guard let request, let position, holds else { throw nothingHeld(request?.id) }
     return (request, position)
+  }
+
+  /// Why there is nothing to act on.
+  func nothingHeld(_ id: UniqueID?) -> LabRefusal {
+    switch status {
+    case .undoneBefore: .gone("The allocation was undone before it was made.")
+    case .released: .gone("Allocation \(id?.description ?? "") is released.")
+    case .absent, .allocated, .stored:
+      LabRefusal(LabErrorCode.unknown, status: 404, "There is no such allocation.")
+    }
   }
 
   static func undoneEarly(_ key: String, creates: Bool, _ state: Allocation) -> AllocationEvent {

@@ -1,0 +1,192 @@
+import JSON
+import Runtime
+
+/// One way in which a participant is told to misbehave.
+///
+/// Written `SERVICE.COMMAND:KIND[=ARG][,WHEN…]`, as `storage.allocate:fail=STORAGE_FULL,times=2,match=TS-*`.
+public struct Fault: Sendable, Hashable {
+  public enum Kind: Sendable, Hashable {
+    /// Refuses with this code; nothing happens.
+    case fail(code: String)
+    /// Answers with this status; nothing happens.
+    case status(Int)
+    /// Never answers; nothing happens.
+    case timeout
+    /// Does it, and never answers.
+    case dropAnswer
+    /// Does it this much later.
+    case slow(Duration)
+  }
+
+  /// As it was written.
+  public let text: String
+  /// Nil: every service's.
+  public let service: LabService?
+  /// Nil: every command of the service.
+  public let command: String?
+  public let kind: Kind
+  /// How many calls it strikes at most.
+  public let times: Int?
+  /// It strikes every n-th call that fits.
+  public let every: Int
+  /// It strikes only calls in which a text of the body, or an id of the path, fits.
+  public let match: Glob?
+
+  /// What is wrong with a fault, and where.
+  public struct ParseError: CodedError, Hashable {
+    public let text: String
+    /// In Unicode scalars, from 1.
+    public let column: Int
+    public let reason: String
+
+    public var code: String { LabErrorCode.faultInvalid }
+    public var message: String { "The fault “\(text)” can't be read at column \(column): \(reason)." }
+  }
+
+  /// Reads a fault.
+  public init(_ text: String) throws(ParseError) {
+    var reader = FaultReader(text)
+    self.text = text
+    (service, command) = try reader.target()
+    var kind: Kind?
+    var times: Int?
+    var every = 1
+    var match: Glob?
+    for word in try reader.words() {
+      switch word.name {
+      case "once":
+        try word.takesNothing()
+        times = 1
+      case "times": times = try word.count()
+      case "every": every = try word.count()
+      case "match":
+        guard let pattern = word.argument, !pattern.isEmpty else { throw word.wrong("match needs a pattern, as match=TS-*") }
+        match = Glob(pattern)
+      default:
+        guard let read = try word.kind() else {
+          throw word.wrong(
+            "“\(word.name)” is none of fail, status, timeout, drop-answer, slow, once, times, every, match")
+        }
+        guard kind == nil else { throw word.wrong("a fault has one kind") }
+        kind = read
+      }
+    }
+    self.kind = kind ?? .fail(code: LabErrorCode.injected)
+    self.times = times
+    self.every = every
+    self.match = match
+  }
+}
+
+/// Reads a fault's text piece by piece, and knows where each stands.
+private struct FaultReader {
+  let text: String
+  private let scalars: [Unicode.Scalar]
+  private var at = 0
+
+  init(_ text: String) {
+    self.text = text
+    scalars = Array(text.unicodeScalars)
+  }
+
+  struct Word {
+    let name: String
+    let argument: String?
+    let text: String
+    let column: Int
+
+    func wrong(_ reason: String) -> Fault.ParseError { Fault.ParseError(text: text, column: column, reason: reason) }
+
+    func takesNothing() throws(Fault.ParseError) {
+      if argument != nil { throw wrong("\(name) takes no argument") }
+    }
+
+    func count() throws(Fault.ParseError) -> Int {
+      guard let count = argument.flatMap({ Int($0) }), count > 0 else {
+        throw wrong("\(name) needs a whole number above 0, as \(name)=3")
+      }
+      return count
+    }
+
+    /// - Returns: nil when the word names no kind.
+    func kind() throws(Fault.ParseError) -> Fault.Kind? {
+      switch name {
+      case "fail":
+        guard argument != "" else { throw wrong("fail= needs a code, as fail=STORAGE_FULL") }
+        return .fail(code: argument ?? LabErrorCode.injected)
+      case "status":
+        guard let status = argument.flatMap({ Int($0) }), (400...599).contains(status) else {
+          throw wrong("status needs a number from 400 to 599, as status=503")
+        }
+        return .status(status)
+      case "timeout":
+        try takesNothing()
+        return .timeout
+      case "drop-answer":
+        try takesNothing()
+        return .dropAnswer
+      case "slow": return .slow(try duration())
+      default: return nil
+      }
+    }
+
+    private func duration() throws(Fault.ParseError) -> Duration {
+      let units: [(String, Int)] = [("ms", 1), ("s", 1_000), ("m", 60_000)]
+      if let argument, let unit = units.first(where: { argument.hasSuffix($0.0) }),
+        let count = Int(argument.dropLast(unit.0.count)), count > 0, count <= 86_400_000 / unit.1
+      {
+        return .milliseconds(count * unit.1)
+      }
+      throw wrong("slow needs a duration of at most a day, as slow=2s or slow=250ms")
+    }
+  }
+
+  mutating func target() throws(Fault.ParseError) -> (LabService?, String?) {
+    guard let colon = scalars.firstIndex(of: ":") else {
+      throw wrong(at: scalars.count, "it is written SERVICE.COMMAND:KIND, as storage.allocate:fail")
+    }
+    let target = scalars[..<colon]
+    at = colon + 1
+    guard let dot = target.firstIndex(of: ".") else {
+      throw wrong(at: 0, "“\(Self.string(target))” is not written SERVICE.COMMAND")
+    }
+    let serviceName = Self.string(target[..<dot])
+    let commandName = Self.string(target[(dot + 1)...])
+    let service = LabService(rawValue: serviceName)
+    guard service != nil || serviceName == "*" else {
+      throw wrong(
+        at: 0, "“\(serviceName)” is none of \(LabService.allCases.map(\.rawValue).joined(separator: ", ")), *")
+    }
+    if commandName == "*" { return (service, nil) }
+    let known = service?.commands ?? LabService.allCases.flatMap(\.commands)
+    guard known.contains(commandName) else {
+      throw wrong(at: dot + 1, "“\(commandName)” is none of \(known.joined(separator: ", ")), *")
+    }
+    return (service, commandName)
+  }
+
+  func words() throws(Fault.ParseError) -> [Word] {
+    var words: [Word] = []
+    var start = at
+    for part in scalars[at...].split(separator: ",", omittingEmptySubsequences: false) {
+      guard !part.isEmpty else { throw wrong(at: start, "a word is missing") }
+      let equals = part.firstIndex(of: "=")
+      words.append(
+        Word(
+          name: Self.string(part[..<(equals ?? part.endIndex)]), argument: equals.map { Self.string(part[($0 + 1)...]) },
+          text: text, column: start + 1))
+      start = part.endIndex + 1
+    }
+    return words
+  }
+
+  private func wrong(at index: Int, _ reason: String) -> Fault.ParseError {
+    Fault.ParseError(text: text, column: index + 1, reason: reason)
+  }
+
+  private static func string(_ scalars: ArraySlice<Unicode.Scalar>) -> String {
+    var view = String.UnicodeScalarView()
+    view.append(contentsOf: scalars)
+    return String(view)
+  }
+}

@@ -1,0 +1,19 @@
+import JSON
+import Persistence
+import Runtime
+
+/// Events as they are shown to people.
+enum StoredHistory {
+  static func json(_ events: [StoredEvent]) throws -> JSON {
+    [
+      "items": .array(
+        try events.map { event in
+          [
+            "version": .int(event.version), "type": .string(event.type),
+            "recordedAt": .string(event.recordedAt.description), "data": try JSON(parsing: event.data),
+            "meta": try JSON(parsing: event.meta),
+          ]
+        })
+    ]
+  }
+}

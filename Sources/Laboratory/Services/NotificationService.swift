@@ -1,0 +1,84 @@
+import HTTP
+import JSON
+import Persistence
+import Runtime
+
+/// The notification service over HTTP, under `/notification`.
+struct NotificationService: Sendable {
+  let desk: CommandDesk
+  let gate: CommandGate
+  let queries: LabQueries
+
+  func routes(in router: inout Router) {
+    for (method, pattern) in [("PUT", "/notification/messages/{id}"), ("POST", "/notification/messages")] {
+      router.on(method, pattern) { request, path in
+        try await gate.command(.notification, "send", request) { try await send($0, path["id"]) }
+      }
+    }
+    router.on("POST", "/notification/messages/{id}/corrections") { request, path in
+      try await gate.command(.notification, "correct", request) {
+        var fields = try Fields($0.body)
+        let text = fields.text("text", longest: 10_000)
+        try fields.check()
+        return try await perform($0, $0.id(path.value("id")), .correct(text: text))
+      }
+    }
+    // The undo of a message that may or may not have gone out: there is nothing to take back, but one that comes
+    // before its message keeps the message from being sent.
+    router.on("DELETE", "/notification/messages/{id}") { request, path in
+      try await gate.command(.notification, "correct", request) {
+        let id = try $0.id(path.value("id"))
+        return try await desk.undo($0.call, on: id, as: Message.self, creates: true) {
+          (message) throws(LabRefusal) in try Message.decide(.correct(text: "Please disregard this message."), message)
+        } answer: {
+          Answer(status: 200, body: $0.json)
+        }
+      }
+    }
+    router.on("GET", "/notification/messages/{id}") { _, path in
+      try await gate.query {
+        let id = try CommandGate.id(path)
+        let message = try await desk.load(Message.self, id).state
+        guard message.content != nil else { throw LabRefusal.unknown("message", id.description) }
+        return message.json
+      }
+    }
+    router.on("GET", "/notification/messages/{id}/events") { _, path in
+      try await gate.query {
+        let id = try CommandGate.id(path)
+        let history = try await desk.history(Message.self, id)
+        guard !history.isEmpty else { throw LabRefusal.unknown("message", id.description) }
+        return try StoredHistory.json(history)
+      }
+    }
+    router.on("GET", "/notification/messages") { request, _ in
+      try await gate.query {
+        var wanted = LabQueries.Wanted(collection: .messages)
+        for name in ["recipient", "sagaId", "sampleId", "status"] { wanted.fields[name] = request.query(name) }
+        return try await queries.list(wanted, request).json
+      }
+    }
+  }
+
+  private func send(_ received: CommandGate.Received, _ id: String?) async throws -> Answer {
+    var fields = try Fields(received.body)
+    let recipient = fields.text("recipient", longest: 320)
+    let subject = fields.text("subject", longest: 500)
+    let text = fields.optionalText("text", longest: 10_000)
+    let sampleID = fields.optionalText("sampleId", longest: 100)
+    try fields.check()
+    let content = Message.Content(
+      id: try received.id(id), recipient: recipient, subject: subject, text: text, sampleID: sampleID)
+    return try await perform(received, content.id, .send(content))
+  }
+
+  private func perform(
+    _ received: CommandGate.Received, _ id: UniqueID, _ command: Message.Command
+  ) async throws -> Answer {
+    try await desk.perform(received.call, on: id, as: Message.self) { (message) throws(LabRefusal) in
+      try Message.decide(command, message)
+    } answer: {
+      Answer(status: 201, body: $0.json)
+    }.answer
+  }
+}

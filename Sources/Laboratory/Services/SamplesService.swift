@@ -1,0 +1,181 @@
+import HTTP
+import JSON
+import Persistence
+import Runtime
+
+/// The samples service over HTTP, under `/samples`.
+struct SamplesService: Sendable {
+  let desk: CommandDesk
+  let gate: CommandGate
+  let queries: LabQueries
+
+  func routes(in router: inout Router) {
+    for (method, pattern) in [("PUT", "/samples/samples/{id}"), ("POST", "/samples/samples")] {
+      router.on(method, pattern) { request, path in
+        try await gate.command(.samples, "create", request) { try await create($0, path["id"]) }
+      }
+    }
+    router.on("DELETE", "/samples/samples/{id}") { request, path in
+      try await gate.command(.samples, "void", request) { try await void($0, path.value("id"), request) }
+    }
+    for method in ["PUT", "POST"] {
+      router.on(method, "/samples/samples/{id}/validation") { request, path in
+        try await gate.command(.samples, "validate", request) { try await validate($0, path.value("id")) }
+      }
+    }
+    router.on("DELETE", "/samples/samples/{id}/validation") { request, path in
+      try await gate.command(.samples, "revertValidation", request) {
+        try await desk.undo($0.call, on: $0.id(path.value("id")), as: Sample.self, creates: false) {
+          (sample) throws(LabRefusal) in try Sample.decide(.revertValidation, sample)
+        } answer: { Answer(status: 200, body: $0.json) }
+      }
+    }
+    for (method, pattern) in [
+      ("PUT", "/samples/samples/{id}/aliquots/{aliquot}"), ("POST", "/samples/samples/{id}/aliquots"),
+    ] {
+      router.on(method, pattern) { request, path in
+        try await gate.command(.samples, "aliquot", request) {
+          try await aliquot($0, path.value("id"), path["aliquot"])
+        }
+      }
+    }
+    router.on("DELETE", "/samples/samples/{id}/aliquots/{aliquot}") { request, path in
+      let aliquot = try path.value("aliquot")
+      return try await gate.command(.samples, "voidAliquot", request) {
+        let id = try $0.id(aliquot)
+        return try await desk.undo($0.call, on: $0.id(path.value("id")), as: Sample.self, creates: false) {
+          (sample) throws(LabRefusal) in try Sample.decide(.voidAliquot(id: id), sample)
+        } answer: { Answer(status: 200, body: $0.json) }
+      }
+    }
+    queryRoutes(in: &router)
+  }
+
+  private func queryRoutes(in router: inout Router) {
+    router.on("GET", "/samples/samples/{id}") { _, path in
+      try await gate.query { try await sample(CommandGate.id(path)) }
+    }
+    router.on("GET", "/samples/samples/{id}/events") { _, path in
+      try await gate.query {
+        let id = try CommandGate.id(path)
+        let history = try await desk.history(Sample.self, id)
+        guard !history.isEmpty else { throw LabRefusal.unknown("sample", id.description) }
+        return try StoredHistory.json(history)
+      }
+    }
+    router.on("GET", "/samples/barcodes/{barcode}") { _, path in
+      try await gate.query { try await holder(of: path.value("barcode")) }
+    }
+    router.on("GET", "/samples/samples") { request, _ in
+      try await gate.query { try await search(request).json }
+    }
+  }
+
+  private func create(_ received: CommandGate.Received, _ id: String?) async throws -> Answer {
+    var fields = try Fields(received.body)
+    let barcode = fields.barcode()
+    let type = fields.sampleType()
+    let volume = fields.volume()
+    let zone = fields.has("temperature") ? fields.zone() : nil
+    let patientID = fields.optionalText("patientId", longest: 100)
+    let collectedAt = fields.moment("collectedAt")
+    let priority = fields.optionalText("priority", longest: 50)
+    let requestedBy = fields.optionalText("requestedBy")
+    let declaration = Sample.Declaration(
+      id: try received.id(id), barcode: try fields.checked(barcode), type: try fields.checked(type),
+      volume: try fields.checked(volume), zone: zone, patientID: patientID, collectedAt: collectedAt,
+      priority: priority, requestedBy: requestedBy)
+    return try await desk.perform(received.call, on: declaration.id, as: Sample.self) { (sample) throws(LabRefusal) in
+      try Sample.decide(.create(declaration), sample)
+    } answer: {
+      Answer(status: 201, body: $0.json)
+    }.answer
+  }
+
+  private func validate(_ received: CommandGate.Received, _ id: String) async throws -> Answer {
+    let now = desk.environment.now()
+    return try await desk.perform(received.call, on: received.id(id), as: Sample.self) {
+      (sample) throws(LabRefusal) in try Sample.decide(.validate(at: now), sample)
+    } answer: {
+      Answer(status: 200, body: $0.json)
+    }.answer
+  }
+
+  private func void(
+    _ received: CommandGate.Received, _ id: String, _ request: HTTPServerRequest
+  ) async throws -> Answer {
+    let reason = request.query("reason")
+    return try await desk.undo(received.call, on: received.id(id), as: Sample.self, creates: true) {
+      (sample) throws(LabRefusal) in try Sample.decide(.void(reason: reason), sample)
+    } answer: {
+      Answer(status: 200, body: $0.json)
+    }
+  }
+
+  private func aliquot(_ received: CommandGate.Received, _ id: String, _ aliquot: String?) async throws -> Answer {
+    var fields = try Fields(received.body)
+    let barcode = fields.barcode()
+    let volume = fields.volume()
+    let command = Sample.Command.aliquot(
+      id: try received.id(aliquot), barcode: try fields.checked(barcode), volume: try fields.checked(volume))
+    return try await desk.perform(received.call, on: received.id(id), as: Sample.self) {
+      (sample) throws(LabRefusal) in try Sample.decide(command, sample)
+    } answer: {
+      Answer(status: 201, body: $0.json)
+    }.answer
+  }
+
+  private func sample(_ id: UniqueID) async throws -> JSON {
+    let sample = try await desk.load(Sample.self, id).state
+    guard sample.declaration != nil else { throw LabRefusal.unknown("sample", id.description) }
+    return sample.json
+  }
+
+  /// The sample that a barcode was handed out to, be it void; by its claim, so that it is never out of date.
+  private func holder(of barcode: String) async throws -> JSON {
+    guard let claim = try await desk.store.claim(scope: LabClaim.Scope.barcode.rawValue, value: barcode) else {
+      throw LabRefusal.unknown("tube with the barcode", barcode)
+    }
+    var sample = Sample.absent
+    for event in try await desk.history(claim.stream) {
+      sample = Sample.evolve(sample, try SampleEvent(type: event.type, data: try JSON(parsing: event.data)))
+    }
+    return sample.json
+  }
+
+  private func search(_ request: HTTPServerRequest) async throws -> LabQueries.Page {
+    var wanted = LabQueries.Wanted(collection: .samples)
+    if let status = request.query("status") {
+      guard Sample.Status(rawValue: status) != nil else {
+        throw LabQueries.wrong("status", "must be one of registered, validated, voided")
+      }
+      wanted.fields["status"] = status
+    }
+    if let type = request.query("type") {
+      guard SampleType(rawValue: type) != nil else {
+        throw LabQueries.wrong("type", "must be one of \(SampleType.allCases.map(\.rawValue).joined(separator: ", "))")
+      }
+      wanted.fields["type"] = type
+    }
+    if let patient = request.query("patientId") { wanted.fields["patientId"] = patient }
+    if let saga = request.query("sagaId") { wanted.fields["sagaId"] = saga }
+    let from = try LabQueries.moment("createdFrom", request)?.description
+    let before = try LabQueries.moment("createdBefore", request)?.description
+    guard let barcode = request.query("barcode") else {
+      wanted.from = from
+      wanted.below = before
+      return try await queries.list(wanted, request)
+    }
+    let glob = Glob(barcode)
+    wanted.collection = .barcodes
+    wanted.from = glob.prefix
+    wanted.below = glob.prefix.isEmpty ? nil : glob.prefix + "\u{10FFFF}"
+    wanted.matches = { document in
+      guard glob.matches(document.sort) else { return false }
+      guard from != nil || before != nil else { return true }
+      guard let created = (try? JSON(parsing: document.data))?["createdAt"]?.stringValue else { return false }
+      return created >= from ?? "" && before.map { created < $0 } ?? true
+    }
+    return try await queries.list(wanted, request)
+  }
+}

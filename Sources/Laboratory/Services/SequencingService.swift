@@ -1,0 +1,185 @@
+import HTTP
+import JSON
+import Persistence
+import Runtime
+
+/// The sequencing service over HTTP, under `/sequencing`.
+struct SequencingService: Sendable {
+  let desk: CommandDesk
+  let gate: CommandGate
+  let queries: LabQueries
+  let layout: LaboratoryLayout
+  let places: FreePlaces<LaneName>
+
+  func routes(in router: inout Router) {
+    for (method, pattern) in [("PUT", "/sequencing/runs/{id}"), ("POST", "/sequencing/runs")] {
+      router.on(method, pattern) { request, path in
+        try await gate.command(.sequencing, "schedule", request) { try await schedule($0, path["id"]) }
+      }
+    }
+    router.on("DELETE", "/sequencing/runs/{id}") { request, path in
+      let reason = request.query("reason")
+      return try await gate.command(.sequencing, "cancel", request) {
+        try await undo($0, path.value("id"), creates: true, .cancel(reason: reason))
+      }
+    }
+    router.on("POST", "/sequencing/runs/{id}/lanes") { request, path in
+      try await gate.command(.sequencing, "bookLane", request) { try await bookLane($0, path.value("id")) }
+    }
+    router.on("DELETE", "/sequencing/runs/{id}/lanes/{flowCell}/{lane}") { request, path in
+      let text = "\(try path.value("flowCell"))/\(try path.value("lane"))"
+      return try await gate.command(.sequencing, "releaseLane", request) {
+        guard let lane = LaneName(text) else { throw LabRefusal.unknown("lane", text) }
+        return try await undo($0, path.value("id"), creates: false, .releaseLane(lane))
+      }
+    }
+    let steps: [(String, String, Run.Command)] = [
+      ("load", "load", .load), ("start", "start", .start), ("complete", "complete", .complete),
+    ]
+    for (segment, name, command) in steps {
+      for method in ["PUT", "POST"] {
+        router.on(method, "/sequencing/runs/{id}/\(segment)") { request, path in
+          try await gate.command(.sequencing, name, request) { try await perform($0, path.value("id"), 200, command) }
+        }
+      }
+    }
+    router.on("DELETE", "/sequencing/runs/{id}/load") { request, path in
+      try await gate.command(.sequencing, "unload", request) {
+        try await undo($0, path.value("id"), creates: false, .unload)
+      }
+    }
+    router.on("POST", "/sequencing/runs/{id}/events") { request, path in
+      try await gate.command(.sequencing, "recordEvent", request) {
+        var fields = try Fields($0.body)
+        let kind = fields.text("kind", longest: 100)
+        let text = fields.optionalText("text", longest: 2_000)
+        try fields.check()
+        return try await perform($0, path.value("id"), 201, .record(kind: kind, text: text))
+      }
+    }
+    queryRoutes(in: &router)
+  }
+
+  private func queryRoutes(in router: inout Router) {
+    router.on("GET", "/sequencing/runs/{id}") { _, path in
+      try await gate.query {
+        let id = try CommandGate.id(path)
+        let run = try await desk.load(Run.self, id).state
+        guard run.request != nil else { throw LabRefusal.unknown("run", id.description) }
+        return run.json
+      }
+    }
+    router.on("GET", "/sequencing/runs/{id}/events") { _, path in
+      try await gate.query {
+        let id = try CommandGate.id(path)
+        let history = try await desk.history(Run.self, id)
+        guard !history.isEmpty else { throw LabRefusal.unknown("run", id.description) }
+        return try StoredHistory.json(history)
+      }
+    }
+    router.on("GET", "/sequencing/runs") { request, _ in
+      try await gate.query {
+        var wanted = LabQueries.Wanted(collection: .runs)
+        for name in ["instrument", "status", "sampleId", "sagaId"] { wanted.fields[name] = request.query(name) }
+        wanted.from = try LabQueries.moment("scheduledFrom", request)?.description
+        wanted.below = try LabQueries.moment("scheduledBefore", request)?.description
+        return try await queries.list(wanted, request).json
+      }
+    }
+    router.on("GET", "/sequencing/lanes") { request, _ in
+      try await gate.query { try await freeLanes(request.query("instrument")) }
+    }
+  }
+
+  private func schedule(_ received: CommandGate.Received, _ id: String?) async throws -> Answer {
+    var fields = try Fields(received.body)
+    let sampleID = fields.text("sampleId", longest: 100)
+    let barcode = fields.optionalText("barcode", longest: 50)
+    let assay = fields.optionalText("assay", longest: 100)
+    let priority = fields.optionalText("priority", longest: 50)
+    let id = try received.id(id)
+    let instruments = layout.instruments.map(\.name)
+    // The sender needn't choose an instrument; the id does then, so that a repeat gets the same one.
+    var instrument = instruments.isEmpty ? "" : instruments[Int(id.low % UInt64(instruments.count))]
+    if fields.has("instrument") {
+      instrument = fields.named("instrument", instruments) { instruments.contains($0) ? $0 : nil } ?? ""
+    }
+    try fields.check()
+    guard !instrument.isEmpty else {
+      throw LabRefusal(LabErrorCode.runState, status: 409, "The laboratory has no sequencer.")
+    }
+    let request = Run.Request(
+      id: id, sampleID: sampleID, barcode: barcode, instrument: instrument, priority: priority, assay: assay,
+      scheduledAt: desk.environment.now())
+    return try await perform(received, id.description, 201, .schedule(request))
+  }
+
+  private func bookLane(_ received: CommandGate.Received, _ id: String) async throws -> Answer {
+    var fields = try Fields(received.body)
+    let flowCell = fields.optionalText("flowCell")
+    let number = fields.has("lane") ? received.body?["lane"]?.intValue : nil
+    if fields.has("lane"), number == nil { fields.refuse("lane", "must be a whole number") }
+    if fields.has("lane"), flowCell == nil { fields.refuse("flowCell", "is required where a lane is named") }
+    let lanes = layout.instruments.flatMap(\.lanes)
+    if let flowCell, !lanes.contains(where: { $0.flowCell == flowCell && number ?? $0.lane == $0.lane }) {
+      fields.refuse("flowCell", "has no such lane, or there is no such flow cell")
+    }
+    try fields.check()
+    if let first = try await desk.firstAnswer(to: received.call) { return first }
+    if let flowCell, let number {
+      return try await perform(received, id, 201, .bookLane(LaneName(flowCell: flowCell, lane: number)))
+    }
+    let run = try await desk.load(Run.self, try received.id(id)).state
+    let cells = flowCell.map { [$0] } ?? layout.instruments.first { $0.name == run.request?.instrument }?.flowCells ?? []
+    guard run.request != nil else { throw LabRefusal.unknown("run", id) }
+    while let lane = await places.take(from: cells) {
+      do {
+        let (answer, repeated) = try await carryOut(received, id, 201, .bookLane(lane))
+        await places.settle(lane, held: !repeated)
+        return answer
+      } catch let refusal as LabRefusal where refusal.code == LabErrorCode.laneTaken {
+        await places.settle(lane, held: true)
+      } catch {
+        await places.settle(lane, held: false)
+        throw error
+      }
+    }
+    throw LabRefusal(
+      LabErrorCode.lanesFull, status: 409, "No lane is free on \(cells.joined(separator: ", ")).")
+  }
+
+  private func perform(
+    _ received: CommandGate.Received, _ id: String, _ status: Int, _ command: Run.Command
+  ) async throws -> Answer { try await carryOut(received, id, status, command).answer }
+
+  private func carryOut(
+    _ received: CommandGate.Received, _ id: String, _ status: Int, _ command: Run.Command
+  ) async throws -> (answer: Answer, repeated: Bool) {
+    try await desk.perform(received.call, on: received.id(id), as: Run.self) { (run) throws(LabRefusal) in
+      try Run.decide(command, run)
+    } answer: {
+      Answer(status: status, body: $0.json)
+    }
+  }
+
+  private func undo(
+    _ received: CommandGate.Received, _ id: String, creates: Bool, _ command: Run.Command
+  ) async throws -> Answer {
+    try await desk.undo(received.call, on: received.id(id), as: Run.self, creates: creates) {
+      (run) throws(LabRefusal) in try Run.decide(command, run)
+    } answer: {
+      Answer(status: 200, body: $0.json)
+    }
+  }
+
+  private func freeLanes(_ instrument: String?) async throws -> JSON {
+    var instruments: [JSON] = []
+    for known in layout.instruments where instrument ?? known.name == known.name {
+      var lanes: [JSON] = []
+      for cell in known.flowCells { lanes += await places.free(in: cell).map { .string($0.description) } }
+      instruments.append(["instrument": .string(known.name), "free": .int(lanes.count), "lanes": .array(lanes)])
+    }
+    if let instrument, instruments.isEmpty { throw LabRefusal.unknown("instrument", instrument) }
+    return ["instruments": .array(instruments)]
+  }
+}

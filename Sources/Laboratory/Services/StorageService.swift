@@ -1,0 +1,250 @@
+import HTTP
+import JSON
+import Persistence
+import Runtime
+
+/// The storage service over HTTP, under `/storage`.
+struct StorageService: Sendable {
+  let desk: CommandDesk
+  let gate: CommandGate
+  let queries: LabQueries
+  let layout: LaboratoryLayout
+  let places: FreePlaces<PositionName>
+
+  func routes(in router: inout Router) {
+    for (method, pattern) in [("PUT", "/storage/allocations/{id}"), ("POST", "/storage/allocations")] {
+      router.on(method, pattern) { request, path in
+        try await gate.command(.storage, "allocate", request) { try await allocate($0, path["id"]) }
+      }
+    }
+    router.on("DELETE", "/storage/allocations/{id}") { request, path in
+      try await gate.command(.storage, "release", request) { try await release($0, path.value("id")) }
+    }
+    for method in ["PUT", "POST"] {
+      router.on(method, "/storage/allocations/{id}/content") { request, path in
+        try await gate.command(.storage, "store", request) { try await store($0, path.value("id")) }
+      }
+    }
+    router.on("DELETE", "/storage/allocations/{id}/content") { request, path in
+      try await gate.command(.storage, "remove", request) {
+        try await desk.undo($0.call, on: $0.id(path.value("id")), as: Allocation.self, creates: false) {
+          (allocation) throws(LabRefusal) in try Allocation.decide(.remove, allocation)
+        } answer: { Answer(status: 200, body: $0.json) }
+      }
+    }
+    for method in ["PUT", "POST"] {
+      router.on(method, "/storage/allocations/{id}/position") { request, path in
+        try await gate.command(.storage, "move", request) { try await move($0, path.value("id")) }
+      }
+    }
+    queryRoutes(in: &router)
+  }
+
+  private func queryRoutes(in router: inout Router) {
+    router.on("GET", "/storage/allocations/{id}") { _, path in
+      try await gate.query {
+        let id = try CommandGate.id(path)
+        let allocation = try await desk.load(Allocation.self, id).state
+        guard allocation.request != nil else { throw LabRefusal.unknown("allocation", id.description) }
+        return allocation.json
+      }
+    }
+    router.on("GET", "/storage/allocations/{id}/events") { _, path in
+      try await gate.query {
+        let id = try CommandGate.id(path)
+        let history = try await desk.history(Allocation.self, id)
+        guard !history.isEmpty else { throw LabRefusal.unknown("allocation", id.description) }
+        return try StoredHistory.json(history)
+      }
+    }
+    router.on("GET", "/storage/allocations") { request, _ in
+      try await gate.query {
+        var wanted = LabQueries.Wanted(collection: .allocations)
+        for name in ["sampleId", "sagaId", "status"] { wanted.fields[name] = request.query(name) }
+        return try await queries.list(wanted, request).json
+      }
+    }
+    router.on("GET", "/storage/positions") { request, _ in
+      try await gate.query {
+        var wanted = LabQueries.Wanted(collection: .positions)
+        for name in ["sampleId", "sagaId", "status"] { wanted.fields[name] = request.query(name) }
+        return try await queries.list(wanted, request).json
+      }
+    }
+    router.on("GET", "/storage/capacity") { _, _ in try await gate.query { await capacity() } }
+    router.on("GET", "/storage/free") { request, _ in try await gate.query { try await free(request) } }
+  }
+
+  // MARK: Commands
+
+  private func allocate(_ received: CommandGate.Received, _ id: String?) async throws -> Answer {
+    var fields = try Fields(received.body)
+    let sampleID = fields.text("sampleId", longest: 100)
+    let barcode = fields.optionalText("barcode", longest: 50)
+    let type = fields.sampleType()
+    let zone = fields.zone()
+    let volume = fields.volume()
+    let request = Allocation.Request(
+      id: try received.id(id), sampleID: sampleID, barcode: barcode, type: try fields.checked(type),
+      zone: try fields.checked(zone), volume: try fields.checked(volume))
+    // What needs no position is settled before one is looked for: a repeat, and a request that none can meet.
+    if let first = try await desk.firstAnswer(to: received.call) { return first }
+    let state = try await desk.load(Allocation.self, request.id).state
+    do throws(LabRefusal) {
+      try Allocation.accept(request, state)
+    } catch {
+      if let first = try await desk.firstAnswer(to: received.call) { return first }
+      throw error
+    }
+    let boxes = boxes(in: request.zone, for: request.volume)
+    return try await holding(in: boxes) { position in
+      try await desk.perform(received.call, on: request.id, as: Allocation.self) { (allocation) throws(LabRefusal) in
+        try Allocation.decide(.allocate(request, position: position), allocation)
+      } answer: {
+        Answer(status: 201, body: $0.json)
+      }
+    } orElse: {
+      LabRefusal(
+        LabErrorCode.storageFull, status: 409,
+        "No position at \(request.zone.rawValue) is free that takes \(request.volume).")
+    }
+  }
+
+  /// Takes positions until one could be claimed.
+  private func holding(
+    in boxes: [String], _ claim: (PositionName) async throws -> (answer: Answer, repeated: Bool),
+    orElse full: () -> LabRefusal
+  ) async throws -> Answer {
+    while let position = await places.take(from: boxes) {
+      do {
+        let (answer, repeated) = try await claim(position)
+        await places.settle(position, held: !repeated)
+        return answer
+      } catch let refusal as LabRefusal where refusal.code == LabErrorCode.positionTaken {
+        await places.settle(position, held: true)
+      } catch {
+        // Should it be held after all, its claim says so to the next who tries.
+        await places.settle(position, held: false)
+        throw error
+      }
+    }
+    throw full()
+  }
+
+  private func store(_ received: CommandGate.Received, _ id: String) async throws -> Answer {
+    var fields = try Fields(received.body)
+    let sampleID = fields.optionalText("sampleId", longest: 100)
+    let barcode = fields.optionalText("barcode", longest: 50)
+    try fields.check()
+    return try await desk.perform(received.call, on: received.id(id), as: Allocation.self) {
+      (allocation) throws(LabRefusal) in
+      try Allocation.decide(.store(sampleID: sampleID, barcode: barcode), allocation)
+    } answer: {
+      Answer(status: 200, body: $0.json)
+    }.answer
+  }
+
+  private func move(_ received: CommandGate.Received, _ id: String) async throws -> Answer {
+    var fields = try Fields(received.body)
+    let named = fields.has("position") ? fields.optionalText("position") : nil
+    let zone = fields.has("temperature") ? fields.zone() : nil
+    let target = named.flatMap { PositionName($0) }
+    let location = target.flatMap { layout.location(ofBox: $0.box) }
+    if named != nil, location == nil { fields.refuse("position", "must be a position of the storage, as F80-1/B01/A01") }
+    try fields.check()
+    if let first = try await desk.firstAnswer(to: received.call) { return first }
+    let id = try received.id(id)
+    let before = try await desk.load(Allocation.self, id).state
+    if let target, let location {
+      if let volume = before.request?.volume, volume > location.largestTube {
+        throw LabRefusal(
+          LabErrorCode.allocationState, status: 409, "\(location.name) takes tubes of up to \(location.largestTube).")
+      }
+      return try await desk.perform(received.call, on: id, as: Allocation.self) { (allocation) throws(LabRefusal) in
+        try Allocation.decide(.move(to: target, zone: location.zone), allocation)
+      } answer: {
+        Answer(status: 200, body: $0.json)
+      }.answer
+    } else {
+      guard let request = before.request, before.holds else { throw before.nothingHeld(id) }
+      let zone = zone ?? request.zone
+      try Allocation.checkZone(zone, request.type)
+      return try await holding(in: boxes(in: zone, for: request.volume)) { position in
+        try await desk.perform(received.call, on: id, as: Allocation.self) { (allocation) throws(LabRefusal) in
+          try Allocation.decide(.move(to: position, zone: zone), allocation)
+        } answer: {
+          Answer(status: 200, body: $0.json)
+        }
+      } orElse: {
+        LabRefusal(LabErrorCode.storageFull, status: 409, "No position at \(zone.rawValue) is free.")
+      }
+    }
+  }
+
+  private func release(_ received: CommandGate.Received, _ id: String) async throws -> Answer {
+    try await desk.undo(received.call, on: received.id(id), as: Allocation.self, creates: true) {
+      (allocation) throws(LabRefusal) in try Allocation.decide(.release, allocation)
+    } answer: {
+      Answer(status: 200, body: $0.json)
+    }
+  }
+
+  // MARK: Queries
+
+  /// The boxes of a zone that take a tube, those for smaller tubes first.
+  private func boxes(in zone: Zone, for volume: Volume) -> [String] {
+    layout.locations.filter { $0.zone == zone && $0.largestTube >= volume }
+      .sorted { $0.largestTube < $1.largestTube }
+      .flatMap(\.boxNames)
+  }
+
+  private func capacity() async -> JSON {
+    var locations: [JSON] = []
+    var zones: [Zone: (total: Int, free: Int)] = [:]
+    for location in layout.locations {
+      var free = 0
+      for box in location.boxNames { free += await places.freeCount(in: box) }
+      let total = location.boxes * PositionName.wellsPerBox
+      zones[location.zone, default: (0, 0)].total += total
+      zones[location.zone, default: (0, 0)].free += free
+      locations.append([
+        "location": .string(location.name), "temperature": .string(location.zone.rawValue),
+        "boxes": .int(location.boxes), "positions": .int(total), "free": .int(free), "held": .int(total - free),
+        "largestTubeMl": location.largestTube.json,
+      ])
+    }
+    return [
+      "zones": .array(
+        Zone.allCases.compactMap { zone in
+          zones[zone].map {
+            [
+              "temperature": .string(zone.rawValue), "positions": .int($0.total), "free": .int($0.free),
+              "held": .int($0.total - $0.free),
+            ]
+          }
+        }),
+      "locations": .array(locations),
+    ]
+  }
+
+  private func free(_ request: HTTPServerRequest) async throws -> JSON {
+    var fields = try Fields(
+      .members(
+        ("type", .text(request.query("type"))), ("temperature", .text(request.query("temperature"))),
+        ("volumeMl", request.query("volumeMl").flatMap { try? JSON(parsing: $0) })))
+    let type = fields.sampleType()
+    let zone = fields.zone()
+    let volume = fields.volume()
+    let limit = try LabQueries.limit(request)
+    let wantedZone = try fields.checked(zone)
+    try Allocation.checkZone(wantedZone, try fields.checked(type))
+    var found: [PositionName] = []
+    var count = 0
+    for box in boxes(in: wantedZone, for: try fields.checked(volume)) {
+      let places = await places.free(in: box)
+      count += places.count
+      found += places.prefix(limit - found.count)
+    }
+    return ["free": .int(count), "positions": .array(found.map { .string($0.description) })]
+  }
+}
