@@ -29,7 +29,6 @@ public enum LabErrorCode {
   public static let laneTaken = "sequencing.laneTaken"
   public static let lanesFull = "sequencing.lanesFull"
   public static let runState = "sequencing.wrongState"
-  public static let messageState = "notification.wrongState"
 
   // Of a manifest file.
   public static let manifestColumns = "manifest.columns"

@@ -59,7 +59,11 @@ struct UnreadableEvent: CodedError {
 
   var code: String { LabErrorCode.unreadableEvent }
   var message: String {
-    if let missing { "The stored event \(type) has no readable \(missing)." } else { "The stored event type \(type) is unknown." }
+    if let missing {
+      "The stored event \(type) has no readable \(missing)."
+    } else {
+      "The stored event type \(type) is unknown."
+    }
   }
 }
 

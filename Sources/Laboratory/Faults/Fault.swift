@@ -60,7 +60,9 @@ public struct Fault: Sendable, Hashable {
       case "times": times = try word.count()
       case "every": every = try word.count()
       case "match":
-        guard let pattern = word.argument, !pattern.isEmpty else { throw word.wrong("match needs a pattern, as match=TS-*") }
+        guard let pattern = word.argument, !pattern.isEmpty else {
+          throw word.wrong("match needs a pattern, as match=TS-*")
+        }
         match = Glob(pattern)
       default:
         guard let read = try word.kind() else {
@@ -173,7 +175,8 @@ private struct FaultReader {
       let equals = part.firstIndex(of: "=")
       words.append(
         Word(
-          name: Self.string(part[..<(equals ?? part.endIndex)]), argument: equals.map { Self.string(part[($0 + 1)...]) },
+          name: Self.string(part[..<(equals ?? part.endIndex)]),
+          argument: equals.map { Self.string(part[($0 + 1)...]) },
           text: text, column: start + 1))
       start = part.endIndex + 1
     }

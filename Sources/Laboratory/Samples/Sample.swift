@@ -133,7 +133,8 @@ extension Sample {
           message: "\(declaration.type.rawValue) doesn't keep at \(zone.rawValue), only at \(allowed)"))
     }
     if let collectedAt = declaration.collectedAt, collectedAt > moment {
-      places.append(LabRefusal.Place(pointer: "/collectedAt", message: "it was collected in the future (\(collectedAt))"))
+      places.append(
+        LabRefusal.Place(pointer: "/collectedAt", message: "it was collected in the future (\(collectedAt))"))
     }
     return places
   }

@@ -57,7 +57,8 @@ enum SampleEvent: LabEvent {
       self = .created(
         Sample.Declaration(
           id: try members.id("id"), barcode: try barcode(), type: try members.named("type", SampleType.self),
-          volume: try members.volume("volumeNl"), zone: members.optionalText("temperature").flatMap { Zone(rawValue: $0) },
+          volume: try members.volume("volumeNl"),
+          zone: members.optionalText("temperature").flatMap { Zone(rawValue: $0) },
           patientID: members.optionalText("patientId"), collectedAt: members.optionalMoment("collectedAt"),
           priority: members.optionalText("priority"), requestedBy: members.optionalText("requestedBy")))
     case "sample.undoneBefore": self = .undoneBefore

@@ -9,7 +9,8 @@ public struct LaneName: Sendable, Hashable, Comparable, CustomStringConvertible 
   }
 
   public init?(_ text: String) {
-    guard let slash = text.lastIndex(of: "/"), slash > text.startIndex, let lane = Int(text[text.index(after: slash)...]),
+    guard let slash = text.lastIndex(of: "/"), slash > text.startIndex,
+      let lane = Int(text[text.index(after: slash)...]),
       lane > 0
     else { return nil }
     self.init(flowCell: String(text[..<slash]), lane: lane)

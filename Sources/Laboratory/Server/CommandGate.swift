@@ -90,7 +90,8 @@ struct CommandGate: Sendable {
   private static func receive(_ service: LabService, _ request: HTTPServerRequest) throws -> Received {
     guard let key = request.headers["Idempotency-Key"], !key.isEmpty else {
       throw LabRefusal(
-        LabErrorCode.keyMissing, status: 400, "A command needs the header Idempotency-Key, so that a repeat is harmless.")
+        LabErrorCode.keyMissing, status: 400,
+        "A command needs the header Idempotency-Key, so that a repeat is harmless.")
     }
     let saga = try header("Saga-Id", request)
     let body = try body(of: request)

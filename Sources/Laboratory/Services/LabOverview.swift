@@ -50,22 +50,18 @@ struct LabOverview: Sendable {
     let positions = try await queries.all(.positions)
     let held = Dictionary(grouping: positions) { $0["sampleId"]?.stringValue ?? "" }
     return [
-      "samples": [
-        "total": .int(samples.count), "byStatus": Self.counts(samples, "status"),
-        "items": .array(
-          samples.map { sample in
-            .members(
-              ("id", sample["id"]), ("barcode", sample["barcode"]), ("status", sample["status"]),
-              ("sagaId", sample["sagaId"]),
-              ("position", held[sample["id"]?.stringValue ?? ""]?.first?["position"]))
-          }),
-      ],
-      "positions": [
-        "held": .int(positions.count), "byStatus": Self.counts(positions, "status"),
-        "byTemperature": Self.counts(positions, "temperature"), "items": .array(positions),
-      ],
-      "runs": ["byStatus": Self.counts(try await queries.all(.runs), "status")],
-      "messages": ["byStatus": Self.counts(try await queries.all(.messages), "status")],
+      "samples": .array(
+        samples.map { sample in
+          .members(
+            ("id", sample["id"]), ("barcode", sample["barcode"]), ("status", sample["status"]),
+            ("sagaId", sample["sagaId"]), ("position", held[sample["id"]?.stringValue ?? ""]?.first?["position"]))
+        }),
+      "samplesByStatus": Self.counts(samples, "status"),
+      "positions": .array(positions),
+      "positionsByStatus": Self.counts(positions, "status"),
+      "positionsByTemperature": Self.counts(positions, "temperature"),
+      "runsByStatus": Self.counts(try await queries.all(.runs), "status"),
+      "messagesByStatus": Self.counts(try await queries.all(.messages), "status"),
     ]
   }
 
@@ -74,20 +70,27 @@ struct LabOverview: Sendable {
     return .object(JSONObject(counts.sorted { $0.key < $1.key }.map { ($0.key, .int($0.value)) }))
   }
 
-  /// `?key=`: one key; `?sagaId=`: those of a saga; `?moreThan=1`: those that took effect more often.
+  /// How often each idempotency key took effect. `?key=`: of one key, also when it never did; `?sagaId=`: of a saga's;
+  /// `?moreThan=1`: of those that did so more often.
   private func effects(_ request: HTTPServerRequest) async throws -> JSON {
     if let key = request.query("key") {
       let effect = try await queries.document(.effects, key)
-      return effect ?? ["key": .string(key), "effects": 0, "events": []]
+      return ["effects": .object([key: effect?["effects"] ?? 0]), "events": effect?["events"] ?? []]
     }
-    var wanted = LabQueries.Wanted(collection: .effects)
-    wanted.fields["sagaId"] = request.query("sagaId")
+    var least = 0
     if let text = request.query("moreThan") {
-      guard let least = Int(text), least >= 0 else {
+      guard let number = Int(text), number >= 0 else {
         throw LabQueries.wrong("moreThan", "must be a whole number of 0 or more")
       }
-      wanted.matches = { $0.fields["effects"].flatMap { Int($0) } ?? 0 > least }
+      least = number
     }
-    return try await queries.list(wanted, request).json
+    let fields = request.query("sagaId").map { ["sagaId": $0] } ?? [:]
+    let effects = try await queries.all(.effects, fields: fields).compactMap { effect -> (String, JSON)? in
+      guard let key = effect["key"]?.stringValue, let count = effect["effects"]?.intValue, count > least else {
+        return nil
+      }
+      return (key, .int(count))
+    }
+    return ["effects": .object(JSONObject(effects))]
   }
 }

@@ -29,7 +29,8 @@ struct NotificationService: Sendable {
       try await gate.command(.notification, "correct", request) {
         let id = try $0.id(path.value("id"))
         return try await desk.undo($0.call, on: id, as: Message.self, creates: true) {
-          (message) throws(LabRefusal) in try Message.decide(.correct(text: "Please disregard this message."), message)
+          (message) throws(LabRefusal) in
+          try Message.decide(.correct(text: "Please disregard this message."), message)
         } answer: {
           Answer(status: 200, body: $0.json)
         }

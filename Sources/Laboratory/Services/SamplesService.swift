@@ -26,8 +26,11 @@ struct SamplesService: Sendable {
     router.on("DELETE", "/samples/samples/{id}/validation") { request, path in
       try await gate.command(.samples, "revertValidation", request) {
         try await desk.undo($0.call, on: $0.id(path.value("id")), as: Sample.self, creates: false) {
-          (sample) throws(LabRefusal) in try Sample.decide(.revertValidation, sample)
-        } answer: { Answer(status: 200, body: $0.json) }
+          (sample) throws(LabRefusal) in
+          try Sample.decide(.revertValidation, sample)
+        } answer: {
+          Answer(status: 200, body: $0.json)
+        }
       }
     }
     for (method, pattern) in [
@@ -44,8 +47,11 @@ struct SamplesService: Sendable {
       return try await gate.command(.samples, "voidAliquot", request) {
         let id = try $0.id(aliquot)
         return try await desk.undo($0.call, on: $0.id(path.value("id")), as: Sample.self, creates: false) {
-          (sample) throws(LabRefusal) in try Sample.decide(.voidAliquot(id: id), sample)
-        } answer: { Answer(status: 200, body: $0.json) }
+          (sample) throws(LabRefusal) in
+          try Sample.decide(.voidAliquot(id: id), sample)
+        } answer: {
+          Answer(status: 200, body: $0.json)
+        }
       }
     }
     queryRoutes(in: &router)
@@ -95,7 +101,8 @@ struct SamplesService: Sendable {
   private func validate(_ received: CommandGate.Received, _ id: String) async throws -> Answer {
     let now = desk.environment.now()
     return try await desk.perform(received.call, on: received.id(id), as: Sample.self) {
-      (sample) throws(LabRefusal) in try Sample.decide(.validate(at: now), sample)
+      (sample) throws(LabRefusal) in
+      try Sample.decide(.validate(at: now), sample)
     } answer: {
       Answer(status: 200, body: $0.json)
     }.answer
@@ -106,7 +113,8 @@ struct SamplesService: Sendable {
   ) async throws -> Answer {
     let reason = request.query("reason")
     return try await desk.undo(received.call, on: received.id(id), as: Sample.self, creates: true) {
-      (sample) throws(LabRefusal) in try Sample.decide(.void(reason: reason), sample)
+      (sample) throws(LabRefusal) in
+      try Sample.decide(.void(reason: reason), sample)
     } answer: {
       Answer(status: 200, body: $0.json)
     }
@@ -119,7 +127,8 @@ struct SamplesService: Sendable {
     let command = Sample.Command.aliquot(
       id: try received.id(aliquot), barcode: try fields.checked(barcode), volume: try fields.checked(volume))
     return try await desk.perform(received.call, on: received.id(id), as: Sample.self) {
-      (sample) throws(LabRefusal) in try Sample.decide(command, sample)
+      (sample) throws(LabRefusal) in
+      try Sample.decide(command, sample)
     } answer: {
       Answer(status: 201, body: $0.json)
     }.answer

@@ -130,7 +130,8 @@ struct SequencingService: Sendable {
       return try await perform(received, id, 201, .bookLane(LaneName(flowCell: flowCell, lane: number)))
     }
     let run = try await desk.load(Run.self, try received.id(id)).state
-    let cells = flowCell.map { [$0] } ?? layout.instruments.first { $0.name == run.request?.instrument }?.flowCells ?? []
+    let cells =
+      flowCell.map { [$0] } ?? layout.instruments.first { $0.name == run.request?.instrument }?.flowCells ?? []
     guard run.request != nil else { throw LabRefusal.unknown("run", id) }
     while let lane = await places.take(from: cells) {
       do {
@@ -166,7 +167,8 @@ struct SequencingService: Sendable {
     _ received: CommandGate.Received, _ id: String, creates: Bool, _ command: Run.Command
   ) async throws -> Answer {
     try await desk.undo(received.call, on: received.id(id), as: Run.self, creates: creates) {
-      (run) throws(LabRefusal) in try Run.decide(command, run)
+      (run) throws(LabRefusal) in
+      try Run.decide(command, run)
     } answer: {
       Answer(status: 200, body: $0.json)
     }

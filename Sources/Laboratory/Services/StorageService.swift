@@ -28,8 +28,11 @@ struct StorageService: Sendable {
     router.on("DELETE", "/storage/allocations/{id}/content") { request, path in
       try await gate.command(.storage, "remove", request) {
         try await desk.undo($0.call, on: $0.id(path.value("id")), as: Allocation.self, creates: false) {
-          (allocation) throws(LabRefusal) in try Allocation.decide(.remove, allocation)
-        } answer: { Answer(status: 200, body: $0.json) }
+          (allocation) throws(LabRefusal) in
+          try Allocation.decide(.remove, allocation)
+        } answer: {
+          Answer(status: 200, body: $0.json)
+        }
       }
     }
     for method in ["PUT", "POST"] {
@@ -150,7 +153,9 @@ struct StorageService: Sendable {
     let zone = fields.has("temperature") ? fields.zone() : nil
     let target = named.flatMap { PositionName($0) }
     let location = target.flatMap { layout.location(ofBox: $0.box) }
-    if named != nil, location == nil { fields.refuse("position", "must be a position of the storage, as F80-1/B01/A01") }
+    if named != nil, location == nil {
+      fields.refuse("position", "must be a position of the storage, as F80-1/B01/A01")
+    }
     try fields.check()
     if let first = try await desk.firstAnswer(to: received.call) { return first }
     let id = try received.id(id)
@@ -183,7 +188,8 @@ struct StorageService: Sendable {
 
   private func release(_ received: CommandGate.Received, _ id: String) async throws -> Answer {
     try await desk.undo(received.call, on: received.id(id), as: Allocation.self, creates: true) {
-      (allocation) throws(LabRefusal) in try Allocation.decide(.release, allocation)
+      (allocation) throws(LabRefusal) in
+      try Allocation.decide(.release, allocation)
     } answer: {
       Answer(status: 200, body: $0.json)
     }

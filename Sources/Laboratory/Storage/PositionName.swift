@@ -26,7 +26,8 @@ public struct PositionName: Sendable, Hashable, Comparable, CustomStringConverti
 
   /// `A01` and `A1` are the same well.
   static func well(named name: Substring) -> Int? {
-    guard let row = name.utf8.first, (0x41...0x48).contains(row), name.utf8.dropFirst().allSatisfy({ (0x30...0x39).contains($0) }),
+    guard let row = name.utf8.first, (0x41...0x48).contains(row),
+      name.utf8.dropFirst().allSatisfy({ (0x30...0x39).contains($0) }),
       let column = Int(name.dropFirst()), (1...12).contains(column)
     else { return nil }
     return Int(row - 0x41) * 12 + column - 1
