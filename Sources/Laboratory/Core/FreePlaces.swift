@@ -38,7 +38,7 @@ actor FreePlaces<Place: Hashable & Comparable & Sendable> {
     if held { remove(place) } else { add(place) }
     let woken = waiting
     waiting = []
-    woken.forEach { $0.resume() }
+    for waiter in woken { waiter.resume() }
   }
 
   /// A place is held that wasn't taken here.

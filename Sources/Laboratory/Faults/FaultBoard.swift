@@ -61,6 +61,6 @@ final class FaultBoard: Sendable {
       defer { state.holds = [:] }
       return Array(state.holds.values)
     }
-    holds.forEach { $0.finish() }
+    for hold in holds { hold.finish() }
   }
 }
