@@ -65,6 +65,9 @@ let package = Package(
     tests("Laboratory", of: ["Laboratory", "Persistence", "HTTP", "JSON", "Runtime", "TestSupport"]),
     tests(
       "Server", of: ["Server", "WorkflowEngine", "Workflows", "Persistence", "HTTP", "JSON", "Runtime", "TestSupport"]),
+    .testTarget(
+      name: "CLITests", dependencies: ["saga", "HTTP", "JSON", "Runtime", "Workflows", "TestSupport"],
+      path: "Tests/CLI", exclude: ["Goldens", "Sagas"], swiftSettings: strict),
     tests("Rules", of: ["JSON", "TestSupport"]),
     tests("System", of: ["JSON", "Runtime", "HTTP", "TestSupport"]),
   ]

@@ -1,0 +1,76 @@
+/// What a command is called, takes, and does. The parser and the help are both made from it.
+struct CommandSpec: Sendable {
+  /// As typed: `["list"]`, `["workflows", "register"]`.
+  let path: [String]
+  /// One line, for the list of commands.
+  let summary: String
+  /// What the command is for, in paragraphs; wrapped when shown.
+  let about: [String]
+  let operands: [OperandSpec]
+  let options: [OptionSpec]
+  /// What leads somewhere: shown as they are, so each fits in 80 columns.
+  let examples: [Example]
+  let run: @Sendable (Invocation) async throws -> ExitStatus
+
+  var name: String { path.joined(separator: " ") }
+
+  struct Example: Sendable {
+    let says: String
+    let line: String
+  }
+
+  init(
+    _ path: String..., summary: String, about: [String], operands: [OperandSpec] = [], options: [OptionSpec] = [],
+    examples: [Example], run: @escaping @Sendable (Invocation) async throws -> ExitStatus
+  ) {
+    self.path = path
+    self.summary = summary
+    self.about = about
+    self.operands = operands
+    self.options = options
+    self.examples = examples
+    self.run = run
+  }
+}
+
+/// A word that is no option.
+struct OperandSpec: Sendable {
+  enum Count: Sendable { case one, atMostOne, oneOrMore, anyNumber }
+  let name: String
+  let count: Count
+  let help: String
+
+  init(_ name: String, _ count: Count = .one, help: String) {
+    self.name = name
+    self.count = count
+    self.help = help
+  }
+}
+
+/// A `--name`, with a value or without.
+struct OptionSpec: Sendable {
+  let name: String
+  /// What its value is called in the help; nil for one that takes none.
+  let value: String?
+  let repeats: Bool
+  let help: String
+
+  init(_ name: String, value: String? = nil, repeats: Bool = false, help: String) {
+    self.name = name
+    self.value = value
+    self.repeats = repeats
+    self.help = help
+  }
+
+  /// `--key KEY`
+  var shown: String { "--" + name + (value.map { " " + $0 } ?? "") }
+}
+
+/// What a process tells whoever started it.
+enum ExitStatus: Int32, Sendable {
+  case success = 0
+  /// What was asked for failed, or found errors.
+  case failure = 1
+  /// The command line itself was wrong.
+  case usage = 2
+}

@@ -1,0 +1,11 @@
+/// The stable codes of what the command line itself has to say. Each has a page in `docs/errors/`.
+enum CLIErrorCode {
+  static let usage = "cli.usage"
+  static let fileUnreadable = "cli.fileUnreadable"
+  static let inputInvalid = "cli.inputInvalid"
+  static let lineInvalid = "cli.lineInvalid"
+  static let serverUnreachable = "cli.serverUnreachable"
+  static let answerUnexpected = "cli.answerUnexpected"
+  static let configurationInvalid = "cli.configurationInvalid"
+  static let childFailed = "cli.childFailed"
+}

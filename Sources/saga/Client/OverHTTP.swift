@@ -1,0 +1,20 @@
+import HTTP
+import Runtime
+
+extension APIClient {
+  /// One client for the process: its connections are kept open between calls.
+  private static let http = HTTPClient(HTTPClientConfiguration(userAgent: "saga/\(ProgramVersion.text)"))
+
+  /// Sends by libcurl.
+  static let overHTTP: Send = { (url, request) async throws(APIUnreachable) in
+    do throws(HTTPClientError) {
+      let response = try await http.send(
+        HTTPClientRequest(
+          method: request.method, url: url, headers: HTTPHeaders(request.headers.map { ($0.name, $0.value) }),
+          body: request.body ?? [], timeout: request.timeout, maxResponseBytes: 256 << 20))
+      return APIAnswer(status: response.status, body: response.body)
+    } catch {
+      throw APIUnreachable(mayHaveArrived: error.sent, why: error.message)
+    }
+  }
+}

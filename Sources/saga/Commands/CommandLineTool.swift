@@ -1,0 +1,123 @@
+import JSON
+import Runtime
+
+/// Finds the command that was meant, runs it, and tells what went wrong.
+struct CommandLineTool: Sendable {
+  let groups: [CommandGroup]
+  let terminal: Terminal
+  let environment: Runtime.Environment
+  let variables: [String: String]
+  let send: APIClient.Send
+
+  static let groups = [
+    CommandGroup(title: "Write workflows", commands: [checkCommand, queryCommand]),
+    CommandGroup(
+      title: "Start and watch sagas",
+      commands: [startCommand, listCommand, showCommand, eventsCommand, signalCommand]),
+    CommandGroup(
+      title: "Act on sagas (each wants a reason, kept for the auditor)",
+      commands: [cancelCommand, retryCommand, resolveCommand, abandonCommand]),
+    CommandGroup(
+      title: "The engine",
+      commands: [
+        statusCommand, workflowsListCommand, workflowsRegisterCommand, workflowsShowCommand,
+      ]),
+  ]
+
+  private var commands: [CommandSpec] { groups.flatMap(\.commands) }
+
+  /// - Parameter words: what was typed after `saga`.
+  func run(_ words: [String]) async -> ExitStatus {
+    do {
+      return try await dispatch(words)
+    } catch let error as UsageError {
+      terminal.complain("saga: \(error.message)\n")
+      terminal.complain("See `saga help\(error.command.map { " " + $0 } ?? "")`.\n")
+      return .usage
+    } catch {
+      terminal.complain(Complaint.text(of: error, style: terminal.errorStyle))
+      return .failure
+    }
+  }
+
+  private func dispatch(_ words: [String]) async throws -> ExitStatus {
+    guard let first = words.first, first != "--help", first != "-h" else {
+      terminal.write(Help.overview(of: groups, style: terminal.style))
+      return .success
+    }
+    if first == "help" { return try help(Array(words.dropFirst())) }
+    if first == "--version" || first == "version" {
+      terminal.line("saga \(ProgramVersion.text)")
+      return .success
+    }
+    guard let command = find(words) else { throw unknown(words) }
+    let rest = words.dropFirst(command.path.count)
+    let options = rest.prefix { $0 != "--" }
+    if options.contains("--help") || options.contains("-h") {
+      terminal.write(Help.text(of: command, style: terminal.style))
+      return .success
+    }
+    let invocation = Invocation(
+      command: command, arguments: try ParsedArguments(rest, for: command), terminal: terminal,
+      environment: environment, variables: variables, send: send)
+    return try await command.run(invocation)
+  }
+
+  private func help(_ words: [String]) throws -> ExitStatus {
+    guard !words.isEmpty else {
+      terminal.write(Help.overview(of: groups, style: terminal.style))
+      return .success
+    }
+    let meant = commands.filter { $0.path == words || $0.path.starts(with: words) }
+    guard !meant.isEmpty else { throw unknown(words) }
+    terminal.write(meant.map { Help.text(of: $0, style: terminal.style) }.joined(separator: "\n"))
+    return .success
+  }
+
+  /// The command whose name the words begin with.
+  private func find(_ words: [String]) -> CommandSpec? { commands.first { words.starts(with: $0.path) } }
+
+  private func unknown(_ words: [String]) -> UsageError {
+    let first = words.first ?? ""
+    let family = commands.filter { $0.path.first == first }
+    if !family.isEmpty {
+      let names = family.compactMap { $0.path.dropFirst().first }
+      guard words.count > 1 else {
+        return UsageError("\(first) wants one of: \(names.joined(separator: ", "))", of: nil)
+      }
+      let near = NearName.of(words[1], among: names).map { "; did you mean \($0)?" } ?? ""
+      return UsageError("\(first) has no \"\(words[1])\"\(near)", of: nil)
+    }
+    let near = NearName.of(first, among: commands.compactMap(\.path.first) + ["help"])
+    return UsageError("there is no command \"\(first)\"\(near.map { "; did you mean `saga \($0)`?" } ?? "")")
+  }
+}
+
+/// What `saga --version` says.
+enum ProgramVersion {
+  static let text = "0.1.0"
+}
+
+/// An error, told to a person: what happened, its code, what to do, where to read on.
+enum Complaint {
+  static func text(of error: any Error, style: Style) -> String {
+    let red = { (text: String) in style.colour(text, .red) }
+    switch error {
+    case let refusal as APIRefusal:
+      return lines(red("saga: ") + refusal.message, code: refusal.code, advice: refusal.advice)
+    case let error as CLIError:
+      return lines(red("saga: ") + error.message, code: error.code, advice: error.advice)
+    case let error as any CodedError:
+      return lines(red("saga: ") + error.message, code: error.code, advice: [])
+    default:
+      return red("saga: ") + "\(error)\n"
+    }
+  }
+
+  private static func lines(_ message: String, code: String, advice: [String]) -> String {
+    var lines = [message]
+    lines += advice.map { "  " + $0 }
+    lines.append("  code \(code), see docs/errors/\(code).md")
+    return lines.joined(separator: "\n") + "\n"
+  }
+}

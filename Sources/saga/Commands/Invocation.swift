@@ -1,0 +1,60 @@
+import Foundation
+import JSON
+import Runtime
+
+/// One call of a command: what was typed, and the surroundings.
+struct Invocation: Sendable {
+  let command: CommandSpec
+  let arguments: ParsedArguments
+  let terminal: Terminal
+  let environment: Runtime.Environment
+  /// The process's environment variables.
+  let variables: [String: String]
+  /// Talks to the engine.
+  let send: APIClient.Send
+
+  var style: Style { terminal.style }
+  var json: Bool { arguments.has("json") }
+
+  func usage(_ message: String) -> UsageError { UsageError(message, of: command) }
+
+  /// The operand that the spec says is there.
+  func required(_ index: Int) throws(UsageError) -> String {
+    guard let operand = arguments.operand(index) else { throw usage("\(command.name) wants another word") }
+    return operand
+  }
+
+  /// The bytes of a file, or of standard input for `-`.
+  func bytes(of file: String) throws -> [UInt8] {
+    if file == "-" { return terminal.readAll() }
+    do {
+      return [UInt8](try Data(contentsOf: URL(fileURLWithPath: file)))
+    } catch {
+      let cocoa = error as NSError
+      let why = (cocoa.userInfo[NSUnderlyingErrorKey] as? NSError)?.localizedDescription ?? cocoa.localizedDescription
+      throw CLIError(CLIErrorCode.fileUnreadable, "can't read \(file): \(why)")
+    }
+  }
+
+  /// The JSON in a file, or on standard input for `-`.
+  func json(of file: String) throws -> JSON { try JSON.located(bytes(of: file), in: file == "-" ? "<stdin>" : file) }
+
+  /// A whole number from 1 up.
+  func number(_ option: String) throws(UsageError) -> Int? {
+    guard let text = arguments.value(option) else { return nil }
+    guard let number = Int(text), number >= 0 else { throw usage("--\(option) wants a whole number, not \"\(text)\"") }
+    return number
+  }
+}
+
+extension JSON {
+  /// Parses, and says in which file a mistake is.
+  static func located(_ bytes: [UInt8], in name: String) throws(CLIError) -> JSON {
+    do {
+      return try JSON(parsing: bytes)
+    } catch {
+      throw CLIError(
+        CLIErrorCode.inputInvalid, "\(name):\(error.line):\(error.column): \(error.message) [\(error.code)]")
+    }
+  }
+}

@@ -1,0 +1,143 @@
+import JSON
+import Runtime
+import Workflows
+
+let queryCommand = CommandSpec(
+  "query", summary: "try a JSONPath expression on a JSON document",
+  about: [
+    "What a workflow writes in ${…} is a query (RFC 9535), what it writes in `when` a condition. Here both can be tried "
+      + "before they stand in a file. Prints what the query finds, one value a line.",
+    "With --batch it reads lines {\"selector\": …, \"document\": …} from standard input, and answers each, in order, "
+      + "with a line {\"nodes\": […], \"paths\": […]} or {\"error\": {\"code\", \"message\", \"at\"}}.",
+  ],
+  operands: [
+    OperandSpec("SELECTOR", .atMostOne, help: "the query; the leading $ must be written"),
+    OperandSpec("FILE", .atMostOne, help: "the document; - or none reads standard input"),
+  ],
+  options: [
+    OptionSpec("when", value: "EXPR", help: "a condition instead of a query: prints true or false"),
+    OptionSpec("paths", help: "print where each value stands, too"),
+    OptionSpec("json", help: "print {\"nodes\": […], \"paths\": […]}"),
+    OptionSpec("batch", help: "answer many, a line each"),
+  ],
+  examples: [
+    .init(says: "All barcodes of a manifest", line: "saga query '$.tubes[*].barcode' manifest.json"),
+    .init(says: "Where are the large volumes?", line: "saga query --paths '$..[?@.volumeUl > 800]' manifest.json"),
+    .init(
+      says: "Would this step be skipped?",
+      line: "saga query --when \"$.input.priority == 'urgent'\" document.json"),
+  ]
+) { invocation in
+  if invocation.arguments.has("batch") {
+    guard invocation.arguments.operands.isEmpty else {
+      throw invocation.usage("--batch takes selectors and documents from standard input, not from the command line")
+    }
+    var lines = ByteLines(invocation.terminal.read)
+    while let line = lines.next() { invocation.terminal.line(QueryBatch.oneLine(QueryBatch.answer(to: line))) }
+    return .success
+  }
+  if let expression = invocation.arguments.value("when") { return try condition(expression, invocation) }
+  return try query(invocation)
+}
+
+private func query(_ invocation: Invocation) throws -> ExitStatus {
+  guard let selector = invocation.arguments.operand(0) else {
+    throw invocation.usage("query wants SELECTOR, or --when EXPR, or --batch")
+  }
+  let path: JSONPath
+  do {
+    path = try JSONPath(selector)
+  } catch {
+    return complain(of: error, in: selector, invocation)
+  }
+  let nodes = path.nodes(in: try invocation.json(of: invocation.arguments.operand(1) ?? "-"))
+  if invocation.json {
+    invocation.terminal.line(QueryBatch.answer(nodes).text())
+  } else {
+    let paths = invocation.arguments.has("paths")
+    invocation.terminal.write(
+      nodes.map { (paths ? "\($0.path)\t" : "") + $0.value.text() + "\n" }.joined())
+  }
+  return .success
+}
+
+private func condition(_ expression: String, _ invocation: Invocation) throws -> ExitStatus {
+  guard invocation.arguments.operands.count < 2 else { throw invocation.usage("--when EXPR takes one FILE") }
+  let condition: JSONPathCondition
+  do {
+    condition = try JSONPathCondition(expression)
+  } catch {
+    return complain(of: error, in: expression, invocation)
+  }
+  let holds = condition.holds(in: try invocation.json(of: invocation.arguments.operand(0) ?? "-"))
+  invocation.terminal.line(invocation.json ? JSON.object(["holds": .bool(holds)]).text() : "\(holds)")
+  return .success
+}
+
+/// The expression, and a caret under the place where it goes wrong.
+private func complain(of error: JSONPathError, in expression: String, _ invocation: Invocation) -> ExitStatus {
+  if invocation.json {
+    invocation.terminal.line(QueryBatch.refusal(error.code, error.message, at: error.at).text())
+    return .failure
+  }
+  let style = invocation.terminal.errorStyle
+  var lines = [style.colour("saga: ", .red) + "\(error.message) [\(error.code)]"]
+  lines += Caret.lines(under: error.at, of: expression, number: nil, style: style)
+  lines.append("  see docs/errors/\(error.code).md")
+  invocation.terminal.complain(lines.joined(separator: "\n") + "\n")
+  return .failure
+}
+
+/// Queries by the line.
+enum QueryBatch {
+  /// Every line is answered, whatever is wrong with it.
+  static func answer(to line: [UInt8]) -> JSON {
+    let request: JSON
+    do {
+      request = try JSON(parsing: line)
+    } catch {
+      return refusal(error.code, error.message, at: error.offset)
+    }
+    guard let selector = request["selector"]?.stringValue else {
+      return refusal(CLIErrorCode.lineInvalid, "a line is {\"selector\": \"$…\", \"document\": …}", at: 0)
+    }
+    let path: JSONPath
+    do {
+      path = try JSONPath(selector)
+    } catch {
+      return refusal(error.code, error.message, at: error.at)
+    }
+    guard let document = request["document"] else {
+      return refusal(CLIErrorCode.lineInvalid, "the line has no member \"document\"", at: 0)
+    }
+    return answer(path.nodes(in: document))
+  }
+
+  static func answer(_ nodes: [JSONPath.Node]) -> JSON {
+    ["nodes": .array(nodes.map(\.value)), "paths": .array(nodes.map { .string("\($0.path)") })]
+  }
+
+  /// Text that is one line to every reader: some take more than a line feed for a line's end, and those can stand in a
+  /// JSON string as they are.
+  static func oneLine(_ json: JSON) -> String {
+    let text = json.text()
+    guard text.unicodeScalars.contains(where: { separators[$0] != nil }) else { return text }
+    var scalars = String.UnicodeScalarView()
+    for scalar in text.unicodeScalars {
+      if let escape = separators[scalar] {
+        scalars.append(contentsOf: escape.unicodeScalars)
+      } else {
+        scalars.append(scalar)
+      }
+    }
+    return String(scalars)
+  }
+
+  private static let separators: [Unicode.Scalar: String] = [
+    "\u{85}": "\\u0085", "\u{2028}": "\\u2028", "\u{2029}": "\\u2029",
+  ]
+
+  static func refusal(_ code: String, _ message: String, at: Int) -> JSON {
+    ["error": ["code": .string(code), "message": .string(message), "at": .int(at)]]
+  }
+}

@@ -1,0 +1,50 @@
+import JSON
+import Runtime
+
+extension Invocation {
+  /// The saga an operand names.
+  func sagaID(_ index: Int = 0) throws -> String {
+    let text = try required(index)
+    guard UniqueID(text) != nil else {
+      throw usage("\"\(text)\" is no saga's id; an id looks like 019c8a5e-7b1c-7d2e-8f3a-0123456789ab")
+    }
+    return text.lowercased()
+  }
+
+  /// Prints a saga as the API answered it, or drawn.
+  func show(_ saga: JSON) {
+    if json {
+      terminal.line(saga.text(.pretty))
+    } else {
+      let drawing = SagaDrawing(saga: saga, now: environment.now(), style: style)
+      terminal.write(drawing.lines().map { $0 + "\n" }.joined())
+    }
+  }
+
+  /// JSON given on the command line: itself, a file's name, or `-` for standard input.
+  func value(of text: String, option: String) throws -> JSON {
+    let first = text.first { $0 != " " && $0 != "\n" }
+    if text == "-" { return try json(of: "-") }
+    if let first, "{[\"".contains(first) || ["true", "false", "null"].contains(text) || Double(text) != nil {
+      return try JSON.located(Array(text.utf8), in: "--\(option)")
+    }
+    return try json(of: text)
+  }
+}
+
+extension JSON {
+  /// Sets a member by its dotted name (`patient.id`), making the objects on the way.
+  /// - Returns: false when something on the way is no object.
+  mutating func set(_ names: ArraySlice<Substring>, to value: JSON) -> Bool {
+    guard let name = names.first.map(String.init), case .object(var members) = self else { return false }
+    if names.count == 1 {
+      members[name] = value
+    } else {
+      var child = members[name] ?? .object([:])
+      guard child.set(names.dropFirst(), to: value) else { return false }
+      members[name] = child
+    }
+    self = .object(members)
+    return true
+  }
+}

@@ -1,0 +1,92 @@
+import JSON
+import Runtime
+import Workflows
+
+let startCommand = CommandSpec(
+  "start", summary: "start a saga of a workflow",
+  about: [
+    "Starts a saga and prints its id. With --wait it waits for the end and draws the saga; the exit status is then 0 "
+      + "only if it completed.",
+    "A key makes a repeat harmless: the same key starts the same saga once, however often it is sent. Use what the "
+      + "LIMS calls the order. Without --key one is made up, so that a lost answer is asked for again safely.",
+  ],
+  operands: [OperandSpec("WORKFLOW", help: "its name, as registered")],
+  options: [
+    OptionSpec("input", value: "JSON", help: "the input: JSON, a file, or - for standard input"),
+    OptionSpec(
+      "set", value: "NAME=VALUE", repeats: true,
+      help: "one member of the input (a.b for b inside a); a VALUE that isn't JSON is text"),
+    OptionSpec("key", value: "KEY", help: "the Idempotency-Key"),
+    OptionSpec("tag", value: "TAG", repeats: true, help: "a word to find it by"),
+    OptionSpec("version", value: "N", help: "the workflow's version; else the latest"),
+    OptionSpec("wait", value: "TIME", help: "wait for the end, at most this long: 10s, 1m"),
+    .user, .server, .json,
+  ],
+  examples: [
+    .init(
+      says: "One tube, and see what becomes of it",
+      line: "saga start sample-processing --set barcode=T-1 --set type=blood --wait 10s"),
+    .init(says: "The order from a file, once", line: "saga start incoming-qc --input order.json --key ORD-2026-0417"),
+  ]
+) { invocation in
+  var input: JSON = [:]
+  if let text = invocation.arguments.value("input") { input = try invocation.value(of: text, option: "input") }
+  for pair in invocation.arguments.values("set") {
+    guard let equals = pair.firstIndex(of: "=") else {
+      throw invocation.usage("--set wants NAME=VALUE, not \"\(pair)\"")
+    }
+    let text = String(pair[pair.index(after: equals)...])
+    let value = (try? JSON(parsing: text)) ?? .string(text)
+    guard input.set(pair[..<equals].split(separator: ".", omittingEmptySubsequences: false)[...], to: value) else {
+      throw invocation.usage("--set \(pair) can't be set: on its way stands something that is no object")
+    }
+  }
+  let request = SagaStart(
+    workflow: try invocation.required(0), version: try invocation.number("version"), input: input,
+    key: invocation.arguments.value("key") ?? invocation.environment.newID().description,
+    tags: invocation.arguments.values("tag"), wait: try invocation.wait())
+  let saga = try await request.send(with: invocation.client)
+  if invocation.json || request.wait != nil {
+    invocation.show(saga)
+  } else {
+    invocation.terminal.line(saga.text("id") ?? "")
+    if invocation.terminal.isTerminal {
+      invocation.terminal.complain(invocation.terminal.errorStyle.dim("saga show \(saga.text("id") ?? "")") + "\n")
+    }
+  }
+  guard request.wait != nil else { return .success }
+  return saga["status"]?.stringValue == "completed" ? .success : .failure
+}
+
+extension Invocation {
+  /// `--wait`, as the API takes it and as a duration.
+  fileprivate func wait() throws(UsageError) -> (text: String, duration: Duration)? {
+    guard let text = arguments.value("wait") else { return nil }
+    guard let duration = DurationText.parse(text) else { throw usage("--wait wants a time as 10s, not \"\(text)\"") }
+    return (text, duration)
+  }
+}
+
+/// A start that may be sent again: its key makes that harmless.
+struct SagaStart: Sendable {
+  let workflow: String
+  var version: Int?
+  let input: JSON
+  let key: String
+  var tags: [String] = []
+  var wait: (text: String, duration: Duration)?
+
+  func send(with client: APIClient) async throws -> JSON {
+    var body: JSONObject = ["input": input]
+    if let version { body["version"] = .int(version) }
+    if !tags.isEmpty { body["tags"] = .array(tags.map { .string($0) }) }
+    var request = APIRequest(
+      method: "POST", path: ["v1", "workflows", workflow, "sagas"], headers: [("Idempotency-Key", key)],
+      body: JSON.object(body).bytes())
+    if let wait {
+      request.query.append(("wait", wait.text))
+      request.timeout += wait.duration
+    }
+    return try await client.answer(to: request, again: 2)
+  }
+}

@@ -1,0 +1,156 @@
+import JSON
+import Runtime
+
+let listCommand = CommandSpec(
+  "list", summary: "list sagas, the newest first",
+  about: ["Shows a line for each saga, and beneath it why it turned back or what it is stuck on."],
+  options: [
+    OptionSpec(
+      "status", value: "STATUS", help: "running, compensating, stuck, completed, compensated, or abandoned"),
+    OptionSpec("workflow", value: "NAME", help: "only of this workflow"),
+    OptionSpec("limit", value: "N", help: "how many a page, at most 200"),
+    OptionSpec("cursor", value: "CURSOR", help: "the page that the page before named"),
+    OptionSpec("all", help: "all pages"),
+    .server, .json,
+  ],
+  examples: [
+    .init(says: "What waits for an operator?", line: "saga list --status stuck"),
+    .init(says: "All that were undone, for a program", line: "saga list --status compensated --all --json"),
+  ]
+) { invocation in
+  let statuses = ["running", "compensating", "stuck", "completed", "compensated", "abandoned"]
+  if let status = invocation.arguments.value("status"), !statuses.contains(status) {
+    let near = NearName.of(status, among: statuses).map { "; did you mean \($0)?" } ?? ""
+    throw invocation.usage("no saga is ever \"\(status)\"\(near)")
+  }
+  var cursor = invocation.arguments.value("cursor")
+  let all = invocation.arguments.has("all")
+  let drawing = SagaLines(now: invocation.environment.now(), style: invocation.style)
+  var first = true
+  var collected: [JSON] = []
+  repeat {
+    var query: [(name: String, value: String)] = []
+    for name in ["status", "workflow"] { invocation.arguments.value(name).map { query.append((name, $0)) } }
+    if let limit = try invocation.number("limit") {
+      query.append(("limit", "\(limit)"))
+    } else if all {
+      query.append(("limit", "200"))
+    }
+    if let cursor { query.append(("cursor", cursor)) }
+    let page = try await invocation.client.answer(to: APIRequest(path: ["v1", "sagas"], query: query))
+    let sagas = page["sagas"]?.arrayValue ?? []
+    cursor = page["next"]?.stringValue
+    if invocation.json {
+      guard all else {
+        invocation.terminal.line(page.text(.pretty))
+        return .success
+      }
+      collected += sagas
+    } else {
+      if first { invocation.terminal.line(sagas.isEmpty ? "No sagas." : drawing.heading) }
+      invocation.terminal.write(sagas.flatMap(drawing.lines).map { $0 + "\n" }.joined())
+    }
+    first = false
+  } while all && cursor != nil
+  if invocation.json {
+    invocation.terminal.line(JSON.object(["sagas": .array(collected)]).text(.pretty))
+  } else if let cursor {
+    invocation.terminal.line(invocation.style.dim("More: --all, or --cursor \(cursor)"))
+  }
+  return .success
+}
+
+let showCommand = CommandSpec(
+  "show", summary: "draw a saga: its steps, where each stands, and why",
+  about: [
+    "Draws the steps in their order with their states, times, attempts and errors, what was undone, and, when the saga "
+      + "waits for an operator, the commands that would help."
+  ],
+  operands: [OperandSpec("ID", help: "the saga's id")],
+  options: [.server, .json],
+  examples: [
+    .init(says: "What became of it?", line: "saga show 019c8a5e-7b1c-7d2e-8f3a-0123456789ab"),
+    .init(
+      says: "Only its output", line: "saga show ID --json | saga query '$.output'"),
+  ]
+) { invocation in
+  invocation.show(try await invocation.client.get("v1", "sagas", try invocation.sagaID()))
+  return .success
+}
+
+let eventsCommand = CommandSpec(
+  "events", summary: "print a saga's history, event by event",
+  about: [
+    "Every transition of a saga is an event, in order, with its moment. --follow goes on until the saga has ended."
+  ],
+  operands: [OperandSpec("ID", help: "the saga's id")],
+  options: [
+    OptionSpec("after", value: "N", help: "only what came after event N"),
+    OptionSpec("follow", help: "wait for more, until the saga has ended"),
+    .server, .json,
+  ],
+  examples: [
+    .init(says: "The whole history", line: "saga events 019c8a5e-7b1c-7d2e-8f3a-0123456789ab"),
+    .init(says: "Watch it happen, one JSON a line", line: "saga events ID --follow --json"),
+  ]
+) { invocation in
+  let id = try invocation.sagaID()
+  let follow = invocation.arguments.has("follow")
+  var after = try invocation.number("after") ?? 0
+  let line = EventLine(style: invocation.style)
+  while true {
+    // Asked before the events: what is read after an end is all there is.
+    let ended = follow ? try await invocation.client.get("v1", "sagas", id)["endedAt"] != nil : true
+    var more = true
+    while more {
+      let page = try await invocation.client.get(
+        "v1", "sagas", id, "events", query: [("after", "\(after)"), ("limit", "1000")])
+      let events = page["events"]?.arrayValue ?? []
+      for event in events { invocation.terminal.line(invocation.json ? event.text() : line.text(of: event)) }
+      after = max(after, events.last?["version"]?.intValue ?? after)
+      more = page["next"] != nil && !events.isEmpty
+    }
+    if ended { return .success }
+    try await invocation.environment.clock.sleep(until: invocation.environment.now() + .milliseconds(400))
+  }
+}
+
+let signalCommand = CommandSpec(
+  "signal", summary: "send a signal that a step waits for",
+  about: [
+    "A signal that comes before its step waits is kept for it. A key makes a repeat harmless; without --key one is "
+      + "made up."
+  ],
+  operands: [
+    OperandSpec("ID", help: "the saga's id"), OperandSpec("NAME", help: "the signal's name, as the workflow has it"),
+  ],
+  options: [
+    OptionSpec("body", value: "JSON", help: "what it says: JSON, a file, or - for standard input; else null"),
+    OptionSpec("key", value: "KEY", help: "the Idempotency-Key"),
+    .user, .server, .json,
+  ],
+  examples: [
+    .init(says: "QA approves", line: "saga signal ID approval --body '{\"approved\": true}'"),
+    .init(says: "What the instrument wrote", line: "saga signal ID results --body results.json --key RUN-17"),
+  ]
+) { invocation in
+  let id = try invocation.sagaID()
+  let name = try invocation.required(1)
+  let body = try invocation.arguments.value("body").map { try invocation.value(of: $0, option: "body") } ?? .null
+  let request = APIRequest(
+    method: "POST", path: ["v1", "sagas", id, "signals", name],
+    headers: [("Idempotency-Key", invocation.arguments.value("key") ?? invocation.environment.newID().description)],
+    body: body.bytes())
+  let answer = try await invocation.client.answer(to: request, again: 2)
+  if invocation.json {
+    invocation.terminal.line(answer.text(.pretty))
+    return .success
+  }
+  switch answer["answer"]?.stringValue {
+  case "taken": invocation.terminal.line("taken: the step that waited for \(name) has it")
+  case "kept": invocation.terminal.line("kept: no step waits for \(name) yet; the one that will gets it")
+  case "repeated": invocation.terminal.line("repeated: it had been sent before, nothing was done")
+  default: invocation.terminal.line(answer.text())
+  }
+  return .success
+}

@@ -1,0 +1,73 @@
+import JSON
+import Runtime
+
+/// `saga list`: a line a saga, and beneath it why, where it turned back or is stuck.
+struct SagaLines {
+  let now: Timestamp
+  let style: Style
+  static let width = 80
+  private static let workflowWidth = 18
+
+  var heading: String {
+    style.dim("\(Layout.pad("ID", to: 36))  \(Layout.pad("STATUS", to: 14)) \(Layout.pad("WORKFLOW", to: 18)) STARTED")
+  }
+
+  func lines(of saga: JSON) -> [String] {
+    let mark = Mark.ofSaga(saga["status"]?.stringValue ?? "")
+    let status = style.colour(Layout.pad("\(mark.symbol) \(mark.word)", to: 14), mark.colour)
+    let workflow = Layout.pad(Layout.clip(saga.text("workflow") ?? "", to: Self.workflowWidth), to: Self.workflowWidth)
+    let age = saga.moment("startedAt").map { Self.age(now - $0) } ?? ""
+    var lines = ["\(Layout.pad(saga.text("id") ?? "", to: 36))  \(status) \(workflow) \(age)"]
+    if saga["overdue"]?.boolValue == true { lines.append("  " + style.colour("overdue", .red)) }
+    let why = [saga.text("step"), saga.text("message"), saga.text("code").map { "[\($0)]" }].compactMap { $0 }
+    if !why.isEmpty {
+      let text =
+        why.count > 1 && saga["step"] != nil
+        ? why[0] + ": " + why.dropFirst().joined(separator: " ") : why.joined(separator: " ")
+      lines.append("  " + style.dim(Layout.clip(text, to: Self.width - 2)))
+    }
+    return lines
+  }
+
+  /// One unit is enough in a list: `2m ago`.
+  static func age(_ duration: Duration) -> String {
+    let seconds = max(0, duration.components.seconds)
+    if seconds < 60 { return "\(seconds)s ago" }
+    if seconds < 3_600 { return "\(seconds / 60)m ago" }
+    if seconds < 86_400 { return "\(seconds / 3_600)h ago" }
+    return "\(seconds / 86_400)d ago"
+  }
+}
+
+/// `saga events`: a line an event.
+struct EventLine {
+  let style: Style
+  static let width = 80
+
+  func text(of event: JSON) -> String {
+    let version = Layout.padLeft("\(event["version"]?.intValue ?? 0)", to: 4)
+    let clock = event.text("recordedAt").map { String($0.dropFirst(11).prefix(12)) } ?? ""
+    let type = event.text("type") ?? "?"
+    let room = Self.width - 4 - 2 - 12 - 2 - max(22, type.count) - 1
+    let facts = Layout.clip(facts(of: event), to: max(8, room))
+    let line = "\(version)  \(style.dim(clock))  \(style.bold(Layout.pad(type, to: 22))) \(facts)"
+    return Layout.trimmingEnd(line)
+  }
+
+  private func facts(of event: JSON) -> String {
+    var facts: [String] = []
+    let by = event["meta"]?.text("by")
+    if let reason = event["meta"]?.text("reason") ?? event["data"]?.text("reason") {
+      facts.append("\(by.map { "\($0): " } ?? "")“\(reason)”")
+    } else if let by {
+      facts.append("by \(by)")
+    }
+    for (name, value) in event["data"]?.objectValue ?? [:] where name != "reason" && name != "by" {
+      switch value {
+      case .string(let text): facts.append(name == "step" ? text : "\(name)=\(text)")
+      default: facts.append("\(name)=\(value.text())")
+      }
+    }
+    return Layout.printable(facts.joined(separator: " "))
+  }
+}

@@ -1,0 +1,150 @@
+import JSON
+import Runtime
+
+/// `saga show`: a saga as the REST API answers it, drawn for a person in 80 columns.
+struct SagaDrawing {
+  let saga: JSON
+  /// The moment the drawing is made: what is still going on lasts until now.
+  let now: Timestamp
+  let style: Style
+  static let width = 80
+
+  func lines() -> [String] {
+    header() + [""] + StepLines(saga: saga, now: now, style: style, width: Self.width).lines() + outcome()
+      + NextSteps(saga: saga, style: style, width: Self.width).lines()
+  }
+
+  private var status: String { saga["status"]?.stringValue ?? "" }
+  private var started: Timestamp { saga.moment("startedAt") ?? now }
+  private var id: String { saga.text("id") ?? "" }
+
+  private func header() -> [String] {
+    let mark = Mark.ofSaga(status)
+    let name = Layout.clip("\(saga.text("workflow") ?? "") v\(saga["version"]?.intValue ?? 0)", to: 62)
+    let overdue = saga["overdue"]?.boolValue == true ? "  " + style.colour("overdue", .red) : ""
+    var lines = [style.colour("\(mark.symbol) \(mark.word)", mark.colour) + "  " + style.bold(name) + overdue]
+    lines.append("  " + id)
+    var facts: [(String, String)] = []
+    let by = saga.text("startedBy").map { " by \($0)" } ?? ""
+    if let ended = saga.moment("endedAt") {
+      facts.append(("started", Moments.full(started) + by))
+      facts.append(("ended", "\(Moments.short(ended, besides: started)), took \(Moments.duration(ended - started))"))
+    } else {
+      facts.append(("started", "\(Moments.full(started))\(by), \(Moments.duration(now - started)) ago"))
+      if let deadline = saga.moment("deadline") {
+        let far =
+          deadline >= now ? "in \(Moments.duration(deadline - now))" : "\(Moments.duration(now - deadline)) ago"
+        facts.append(("deadline", "\(Moments.short(deadline, besides: started)), \(far)"))
+      }
+    }
+    let tags = (saga["tags"]?.arrayValue ?? []).compactMap(\.stringValue).map(Layout.printable)
+    if !tags.isEmpty { facts.append(("tags", tags.joined(separator: ", "))) }
+    if let turnBack = saga["turnBack"], !turnBack.isNull { facts += self.turnBack(turnBack) }
+    return lines + facts.flatMap { fact($0.0, $0.1) }
+  }
+
+  private func turnBack(_ turnBack: JSON) -> [(String, String)] {
+    let at = turnBack.moment("at").map { Moments.short($0, besides: started) + ", " } ?? ""
+    let why: String
+    switch turnBack["cause"]?.stringValue {
+    case "stepFailed": why = "as \(turnBack.text("step") ?? "a step") failed"
+    case "timeout": why = "as its time was over"
+    case "cancelled": why = "cancelled by \(turnBack.text("by") ?? "someone")"
+    default: why = "because of \(turnBack.text("cause") ?? "something unsaid")"
+    }
+    var facts = [("turned back", "\(at)\(why)")]
+    if let reason = turnBack.text("reason") {
+      facts.append(("", "“\(reason)”"))
+    } else if let message = turnBack.text("message") {
+      facts.append(("", message + (turnBack.text("code").map { " [\($0)]" } ?? "")))
+    }
+    return facts
+  }
+
+  private func fact(_ name: String, _ value: String) -> [String] {
+    Layout.wrap(value, width: Self.width - 15).enumerated().map { index, line in
+      "  " + style.dim(Layout.pad(index == 0 ? name : "", to: 13)) + line
+    }
+  }
+
+  private func outcome() -> [String] {
+    guard status == "completed", let output = saga["output"], !output.isNull else { return [] }
+    return ["", "  " + style.dim("output")]
+      + Layout.wrap(output.text(), width: Self.width - 4).prefix(6).map { "    " + $0 }
+  }
+}
+
+/// What an operator can do next: for a stuck saga, lines to be copied.
+struct NextSteps {
+  let saga: JSON
+  let style: Style
+  let width: Int
+
+  func lines() -> [String] {
+    let stuck = saga["stuck"]?.arrayValue ?? []
+    if !stuck.isEmpty { return self.stuck(stuck) }
+    return waiting()
+  }
+
+  private var id: String { saga.text("id") ?? "ID" }
+
+  private func stuck(_ stuck: [JSON]) -> [String] {
+    let started = saga.moment("startedAt") ?? Timestamp(milliseconds: 0)
+    var lines = ["", style.bold("It waits for you")]
+    for one in stuck {
+      let step = one.text("step") ?? "?"
+      let undo = one["phase"]?.stringValue == "undo"
+      let since = one.moment("since").map { ", stuck since \(Moments.short($0, besides: started))" } ?? ""
+      lines.append(style.colour("  ! ", .red) + (undo ? "the undo of \(step)" : step) + since)
+      let verbs = (one["verbs"]?.arrayValue ?? []).compactMap(\.stringValue)
+      for verb in verbs where verb != "abandon" { lines += offers(verb, step: step, undo: undo) }
+    }
+    if stuck.contains(where: { ($0["verbs"]?.arrayValue ?? []).contains("abandon") }) {
+      lines.append("  or, when nothing else is left:")
+      lines += offer("give the saga up as it stands", "abandon", "")
+    }
+    return lines
+  }
+
+  private func offers(_ verb: String, step: String, undo: Bool) -> [String] {
+    switch verb {
+    case "retry":
+      return offer(undo ? "try the undo again, once its cause is mended" : "try it again", "retry", "--step \(step)")
+    case "resolve":
+      if undo { return offer("it has been undone by hand", "resolve", "--step \(step) --undone") }
+      return offer("you have looked, and it happened", "resolve", "--step \(step) --happened")
+        + offer("you have looked, and it didn't", "resolve", "--step \(step) --did-not-happen")
+    default: return offer(verb, verb, "--step \(step)")
+    }
+  }
+
+  private func waiting() -> [String] {
+    let names = (saga["steps"]?.arrayValue ?? []).compactMap { step -> String? in
+      guard step["status"]?.stringValue == "waiting", step["waitingFor"]?["kind"]?.stringValue == "signal" else {
+        return nil
+      }
+      return step["waitingFor"]?.text("name")
+    }
+    guard !names.isEmpty else { return [] }
+    return ["", style.bold("It waits for a signal")]
+      + names.map { "  saga signal \(id) \(Shell.quoted($0)) --body '{}'" }
+  }
+
+  private func offer(_ says: String, _ verb: String, _ options: String) -> [String] {
+    let line = "saga \(verb) \(id)"
+    return [
+      "    " + style.dim("# \(says)"), "    \(line) \\", "      \(options.isEmpty ? "" : options + " ")--reason '…'",
+    ]
+  }
+}
+
+/// Words as a shell takes them.
+enum Shell {
+  static func quoted(_ word: String) -> String {
+    let plain = word.unicodeScalars.allSatisfy {
+      $0.isASCII && ($0.properties.isAlphabetic || ("0"..."9").contains($0) || "-._/:=@".unicodeScalars.contains($0))
+    }
+    if plain && !word.isEmpty { return word }
+    return "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+  }
+}

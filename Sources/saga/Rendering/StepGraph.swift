@@ -1,0 +1,112 @@
+/// The steps' order drawn as lanes beside them, one row a step:
+///
+/// ```
+/// ✓    createSample
+/// ✓─╮  validate             two steps follow this one
+/// ✓ │  allocateStorage
+/// │ ✓  bookLane
+/// ✓─╯  approve              follows both
+/// ```
+struct StepGraph: Sendable {
+  struct Row: Sendable, Equatable {
+    /// The step's index in the list that was drawn.
+    let step: Int
+    /// What stands left and right of the step's own mark.
+    let before: String
+    let after: String
+    /// The lanes that go on below: beside whatever is written under the step.
+    let below: String
+  }
+  let rows: [Row]
+  /// How wide the lanes are.
+  let width: Int
+
+  /// - Parameter dependencies: for each step, the indexes of those it follows.
+  init(dependencies: [[Int]]) {
+    let direct = Self.withoutShortcuts(dependencies)
+    var lanes = Lanes(dependencies: direct)
+    let drawn = Self.order(direct).map { lanes.draw($0) }
+    width = max(1, lanes.most * 2 - 1)
+    let width = width
+    rows = drawn.map { row in
+      let used = row.before.count + 1 + row.after.count
+      return Row(
+        step: row.step, before: row.before, after: row.after + String(repeating: " ", count: max(0, width - used)),
+        below: Layout.pad(row.below, to: width))
+    }
+  }
+
+  /// As written where that works, else so that each step comes after those it follows.
+  private static func order(_ dependencies: [[Int]]) -> [Int] {
+    var placed = Set<Int>()
+    var order: [Int] = []
+    while order.count < dependencies.count {
+      // In a circle (which the checker refuses) the first that is left goes first.
+      let left = dependencies.indices.filter { !placed.contains($0) }
+      guard let next = left.first(where: { placed.isSuperset(of: dependencies[$0]) }) ?? left.first else { break }
+      placed.insert(next)
+      order.append(next)
+    }
+    return order
+  }
+
+  /// Leaves out what follows from the rest: A → B → C needs no line from A to C.
+  private static func withoutShortcuts(_ dependencies: [[Int]]) -> [[Int]] {
+    var before: [Int: Set<Int>] = [:]
+    for step in order(dependencies) {
+      before[step] = dependencies[step].reduce(into: Set(dependencies[step])) { $0.formUnion(before[$1] ?? []) }
+    }
+    return dependencies.map { direct in
+      Set(direct).filter { one in !direct.contains { $0 != one && before[$0]?.contains(one) == true } }.sorted()
+    }
+  }
+
+  /// Each lane is a line on its way to a step.
+  private struct Lanes {
+    var target: [Int?] = []
+    var followers: [[Int]]
+    var most: Int { target.count }
+
+    init(dependencies: [[Int]]) {
+      followers = dependencies.indices.map { step in
+        dependencies.indices.filter { dependencies[$0].contains(step) }
+      }
+      // What follows nothing has its line from the top, so that it isn't taken for a follower of what is above it.
+      target = dependencies.indices.filter { dependencies[$0].isEmpty }
+    }
+
+    mutating func draw(_ step: Int) -> Row {
+      let ending = target.indices.filter { target[$0] == step }
+      let own = ending.first ?? free(after: -1)
+      for lane in ending { target[lane] = nil }
+      var opening: [Int] = []
+      for (place, follower) in followers[step].enumerated() {
+        let lane = place == 0 ? own : free(after: own)
+        target[lane] = follower
+        if place > 0 { opening.append(lane) }
+      }
+      let reach = ((ending + opening).max() ?? own)
+      func mark(_ lane: Int) -> String {
+        let ends = ending.contains(lane)
+        let opens = opening.contains(lane)
+        let goesOn = lane < target.count && target[lane] != nil
+        guard lane > own, lane <= reach else { return goesOn ? "│" : " " }
+        if lane == reach { return ends && opens ? "┤" : ends ? "╯" : "╮" }
+        if ends && opens { return "┼" }
+        if ends { return "┴" }
+        if opens { return "┬" }
+        return goesOn ? "┼" : "─"
+      }
+      let before = (0..<own).map { mark($0) + " " }.joined()
+      let after = (own + 1..<max(own + 1, target.count)).map { ($0 <= reach ? "─" : " ") + mark($0) }.joined()
+      let below = target.map { $0 == nil ? " " : "│" }.joined(separator: " ")
+      return Row(step: step, before: before, after: after, below: below)
+    }
+
+    private mutating func free(after lane: Int) -> Int {
+      for candidate in target.indices where candidate > lane && target[candidate] == nil { return candidate }
+      target.append(nil)
+      return target.count - 1
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import CSystem
+import Dispatch
+import Foundation
+import Synchronization
+
+/// Tells when the process is asked to stop.
+///
+/// The first SIGTERM or SIGINT asks; whatever is under way may then settle. A second one ends the process at once.
+/// A process that was started by another may also be asked by the end of its standard input, so that it never outlives
+/// the one that started it.
+final class Shutdown: Sendable {
+  private struct State {
+    var asked = false
+    var waiting: [CheckedContinuation<Void, Never>] = []
+  }
+  private let state = Mutex(State())
+  private let impatient: @Sendable () -> Void
+
+  /// - Parameter impatient: what a second request does.
+  init(impatient: @escaping @Sendable () -> Void) { self.impatient = impatient }
+
+  /// Listens for signals until the process ends.
+  func listen() {
+    for number in [SIGTERM, SIGINT] {
+      // The default action would end the process before the source hears of it.
+      _ = signal(number, SIG_IGN)
+      let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+      // The handler holds its own source: both live as long as the process.
+      source.setEventHandler { [self] in
+        _ = source
+        ask()
+      }
+      source.resume()
+    }
+  }
+
+  /// Takes the end of standard input as a request too. A thread of its own waits for it.
+  func listenToInput(_ read: @escaping @Sendable () -> [UInt8]?) {
+    let thread = Thread { [self] in
+      while read() != nil {}
+      if !isAsked { ask() }
+    }
+    thread.start()
+  }
+
+  var isAsked: Bool { state.withLock { $0.asked } }
+
+  /// Asks to stop; the second time, impatiently.
+  func ask() {
+    let waiting = state.withLock { state -> [CheckedContinuation<Void, Never>]? in
+      if state.asked { return nil }
+      state.asked = true
+      defer { state.waiting = [] }
+      return state.waiting
+    }
+    if let waiting { waiting.forEach { $0.resume() } } else { impatient() }
+  }
+
+  /// Returns once the process has been asked to stop.
+  func requested() async {
+    await withCheckedContinuation { continuation in
+      let asked = state.withLock { state in
+        if !state.asked { state.waiting.append(continuation) }
+        return state.asked
+      }
+      if asked { continuation.resume() }
+    }
+  }
+}

@@ -1,0 +1,119 @@
+import Testing
+
+@testable import saga
+
+@Suite("What is typed behind a command")
+struct ArgumentTests {
+  private let command = CommandSpec(
+    "draw", summary: "", about: [],
+    operands: [OperandSpec("FILE", help: "what to draw"), OperandSpec("MORE", .anyNumber, help: "")],
+    options: [
+      OptionSpec("colour", value: "NAME", help: ""), OptionSpec("tag", value: "TAG", repeats: true, help: ""),
+      OptionSpec("json", help: ""),
+    ],
+    examples: []
+  ) { _ in .success }
+
+  private func parse(_ words: String...) throws -> ParsedArguments { try ParsedArguments(words, for: command) }
+  private func refusal(_ words: String...) -> String {
+    do {
+      _ = try ParsedArguments(words, for: command)
+      return "taken"
+    } catch {
+      return error.message
+    }
+  }
+
+  @Test("a value follows behind a space or an equals sign")
+  func values() throws {
+    #expect(try parse("a", "--colour", "red").value("colour") == "red")
+    #expect(try parse("--colour=red", "a").value("colour") == "red")
+    #expect(try parse("--colour=", "a").value("colour") == "")
+    #expect(try parse("--colour==x=y", "a").value("colour") == "=x=y")
+    #expect(try parse("a", "--colour=--json").value("colour") == "--json")
+    #expect(try parse("a", "--colour", "-").value("colour") == "-")
+    #expect(try parse("a", "--colour", "-5").value("colour") == "-5")
+  }
+
+  @Test("options and operands come in any order, and repeat where they may")
+  func order() throws {
+    let parsed = try parse("--tag", "x", "a", "--json", "b", "--tag=y", "-")
+    #expect(parsed.operands == ["a", "b", "-"])
+    #expect(parsed.values("tag") == ["x", "y"])
+    #expect(parsed.has("json"))
+    #expect(!parsed.has("tag"))
+  }
+
+  @Test("behind -- nothing is an option")
+  func terminator() throws {
+    #expect(try parse("--", "--json", "-x").operands == ["--json", "-x"])
+    #expect(try parse("a", "--", "--").operands == ["a", "--"])
+  }
+
+  @Test("what can't be meant is refused, with what was probably meant")
+  func refusals() {
+    #expect(refusal("a", "--colr", "red") == "draw has no option --colr; did you mean --colour?")
+    #expect(refusal("a", "--zebra") == "draw has no option --zebra")
+    #expect(refusal("a", "--colour") == "--colour wants a value: --colour NAME")
+    #expect(refusal("a", "--colour", "--json") == "--colour wants a value: --colour NAME")
+    #expect(refusal("a", "--json=yes") == "--json takes no value")
+    #expect(refusal("a", "--colour=a", "--colour=b") == "--colour was given twice")
+    #expect(refusal("a", "-j") == "there is no option -j; options are written out, as --json")
+    #expect(refusal() == "draw wants FILE: what to draw")
+    #expect(refusal("a", "--") == "taken")
+  }
+
+  @Test(
+    "near names",
+    arguments: [
+      ("shwo", "show"), ("lst", "list"), ("evnets", "events"), ("STATUS", "status"), ("work", "workflows"),
+    ])
+  func near(_ typed: String, _ meant: String) {
+    #expect(NearName.of(typed, among: ["show", "list", "events", "status", "workflows", "start"]) == meant)
+  }
+
+  @Test("far names are nobody's")
+  func far() { #expect(NearName.of("zebra", among: ["show", "list", "events"]) == nil) }
+}
+
+@Suite("Text in columns")
+struct LayoutTests {
+  @Test("breaks at spaces, and inside a word only when it must")
+  func wrap() {
+    #expect(Layout.wrap("one two three", width: 8) == ["one two", "three"])
+    #expect(Layout.wrap("abcdefghijk", width: 8) == ["abcdefgh", "ijk"])
+    #expect(Layout.wrap("a abcdefghijk b", width: 8) == ["a", "abcdefgh", "ijk b"])
+    #expect(Layout.wrap("", width: 8) == [""])
+    #expect(Layout.wrap("a\nb", width: 8) == ["a", "b"])
+  }
+
+  @Test(
+    "lines are split however the bytes come", arguments: [["a\nb\n"], ["a", "\n", "b"], ["a\nb"], ["", "a\n", "b\n"]])
+  func lines(_ pieces: [String]) {
+    let tool = pieces.map { Array($0.utf8) }
+    nonisolated(unsafe) var rest = tool[...]
+    // Read by this test alone, one piece after the other.
+    var lines = ByteLines { rest.popFirst() }
+    var found: [String] = []
+    while let line = lines.next() { found.append(String(decoding: line, as: UTF8.self)) }
+    #expect(found == ["a", "b"])
+  }
+
+  @Test(
+    "durations",
+    arguments: [
+      (0, "0ms"), (999, "999ms"), (1_000, "1s"), (1_250, "1.2s"), (61_000, "1m 01s"), (3_600_000, "1h 00m"),
+      (90_000_000, "1d 01h"), (-5, "0ms"),
+    ])
+  func durations(_ milliseconds: Int, _ text: String) {
+    #expect(Moments.duration(.milliseconds(milliseconds)) == text)
+  }
+
+  @Test("words for a shell")
+  func shell() {
+    #expect(Shell.quoted("approval") == "approval")
+    #expect(Shell.quoted("two words") == "'two words'")
+    #expect(Shell.quoted("it's") == "'it'\\''s'")
+    #expect(Shell.quoted("") == "''")
+  }
+}

@@ -1,0 +1,84 @@
+import JSON
+import Testing
+import Workflows
+
+@testable import saga
+
+@Suite("saga check")
+struct CheckTests {
+  static let wrong = """
+    {
+      "name": "hello-lab",
+      "version": 1,
+      "timeout": "5m",
+      "steps": [
+        { "id": "pause", "delay": { "for": "1s" } },
+        { "id": "go", "dependsOn": ["puase"], "delay": { "for": "1s" } },
+        {\t"id": "call", "http": { "service": "sample", "method": "GET", "path": "/" } }
+      ]
+    }
+    """
+  static let right = """
+    { "name": "hello-lab", "version": 1, "steps": [
+      { "id": "a", "delay": { "for": "1s" } },
+      { "id": "b", "dependsOn": ["a"], "http": { "service": "samples", "method": "PUT", "path": "/${input.id}" },
+        "compensation": { "http": { "service": "samples", "method": "DELETE", "path": "/${input.id}" } } },
+      { "id": "c", "dependsOn": ["a"], "signal": { "name": "go" }, "timeout": "1m" },
+      { "id": "d", "dependsOn": ["b", "c"], "delay": { "for": "1s" }, "pivot": true }
+    ] }
+    """
+
+  @Test("shows each finding with its line and a caret, and counts them")
+  func findings() async throws {
+    let result = await TestTool(input: [Self.wrong]).run("check", "-", "--services", "samples, storage")
+    #expect(result.status == .failure)
+    try Golden.expect(result.output, is: "check")
+  }
+
+  @Test("is content with what is right, and draws it")
+  func graph() async throws {
+    let result = await TestTool(input: [Self.right]).run("check", "--graph", "-")
+    #expect(result.status == .success)
+    try Golden.expect(result.output, is: "check-graph")
+  }
+
+  @Test("--strict takes warnings for errors")
+  func strict() async {
+    let warned = Self.right.replacing("\"steps\"", with: "\"inputSchema\": {}, \"steps\"")
+    let lenient = await TestTool(input: [warned]).run("check", "-")
+    #expect(lenient.status == .success)
+    #expect(lenient.output.contains("warning"))
+    #expect(await TestTool(input: [warned]).run("check", "--strict", "-").status == .failure)
+  }
+
+  @Test("--json says the same to programs")
+  func json() async throws {
+    let result = await TestTool(input: [Self.wrong]).run("check", "--json", "-")
+    let report = try JSON(parsing: result.output)
+    #expect(report[0]?["valid"] == false)
+    #expect(report[0]?["findings"]?[0]?["code"]?.stringValue != nil)
+    #expect(result.status == .failure)
+  }
+
+  @Test("a file that isn't there", arguments: ["/nowhere/x.json", "/"])
+  func missing(_ file: String) async {
+    let result = await TestTool().run("check", file)
+    #expect(result.status == .failure)
+    #expect(result.complaint.hasPrefix("saga: can't read \(file): "))
+    #expect(result.complaint.contains(CLIErrorCode.fileUnreadable))
+  }
+}
+
+@Suite("A caret under a place")
+struct CaretTests {
+  @Test("stands where the place is seen, tabs and wide lines or not")
+  func place() {
+    #expect(Caret.lines(under: 2, of: "\tab", number: 7, style: .plain) == ["    7 |  ab", "      |   ^"])
+    let long = String(repeating: "x", count: 300) + "!" + String(repeating: "y", count: 300)
+    let lines = Caret.lines(under: 300, of: long, number: 1, style: .plain)
+    #expect(lines[0].count <= 80)
+    let caret = lines[1].count - 1
+    #expect(Array(lines[0])[caret] == "!")
+    #expect(Caret.lines(under: 9, of: "ab", number: nil, style: .plain).count == 2)
+  }
+}

@@ -1,0 +1,210 @@
+import JSON
+import Testing
+
+@testable import saga
+
+@Suite("Commands that ask the engine")
+struct ClientCommandTests {
+  static let id = "019c8a5e-7b1c-7d2e-8f3a-0123456789ab"
+  static let line: JSON = [
+    "id": "019c8a5e-7b1c-7d2e-8f3a-0123456789ab", "workflow": "sample-processing", "version": 1,
+    "status": "running", "startedAt": "2026-03-01T08:15:30.250Z", "overdue": false,
+  ]
+
+  @Test("start sends the input, made of a value and its members")
+  func start() async {
+    let tool = TestTool(answers: [.json(Self.line, status: 201)])
+    let result = await tool.run(
+      "start", "sample-processing", "--input", #"{"barcode":"A","n":{"x":1}}"#, "--set", "barcode=T-1", "--set",
+      "volumeUl=500", "--set", "n.y=true", "--set=note=a=b", "--key", "K", "--tag", "t1", "--version", "2",
+      variables: ["SAGA_SERVER": "engine:9/"])
+    #expect(result.status == .success, "\(result.complaint)")
+    #expect(result.output == Self.id + "\n")
+    let sent = tool.requests[0]
+    #expect(sent.url == "http://engine:9/v1/workflows/sample-processing/sagas")
+    #expect(sent.request.header("Idempotency-Key") == "K")
+    #expect(
+      sent.request.json == [
+        "input": ["barcode": "T-1", "n": ["x": 1, "y": true], "volumeUl": 500, "note": "a=b"], "version": 2,
+        "tags": ["t1"],
+      ])
+  }
+
+  @Test("start without a key makes one up, and sends the same again when no answer came")
+  func startAgain() async throws {
+    let calls = Calls()
+    let send: APIClient.Send = { (url, request) async throws(APIUnreachable) in
+      if calls.add(request.header("Idempotency-Key")) < 3 {
+        throw APIUnreachable(mayHaveArrived: true, why: "connection lost")
+      }
+      return .json(Self.line, status: 200)
+    }
+    let client = APIClient(server: "http://x", user: nil, send: send)
+    _ = try await SagaStart(workflow: "w", input: .null, key: "K1").send(with: client)
+    #expect(calls.all == ["K1", "K1", "K1"])
+  }
+
+  @Test("start --wait draws the saga, and fails unless it completed", arguments: ["completed", "compensated"])
+  func wait(_ name: String) async throws {
+    let tool = TestTool(answers: [.json(try Golden.saga(name))])
+    let result = await tool.run("start", "w", "--wait", "10s")
+    #expect(result.status == (name == "completed" ? .success : .failure))
+    #expect(result.output.contains("createSample"))
+    #expect(tool.requests[0].url.hasSuffix("/v1/workflows/w/sagas?wait=10s"))
+    #expect(tool.requests[0].request.timeout == .seconds(40))
+  }
+
+  @Test("nobody there: what to do")
+  func refused() async {
+    let result = await TestTool().run("show", Self.id)
+    #expect(result.status == .failure)
+    #expect(
+      result.complaint.hasPrefix(
+        "saga: No engine answers at http://127.0.0.1:8080; start one with `saga serve`\n"))
+    #expect(result.complaint.contains("docs/errors/cli.serverUnreachable.md"))
+  }
+
+  @Test("a refusal is told with its places, its code and its page")
+  func problem() async {
+    let problem: JSON = [
+      "type": "/errors/request.memberUnknown", "title": "Unknown member", "status": 400,
+      "detail": "the body has no member \"inptu\"", "code": "request.memberUnknown",
+      "errors": [["pointer": "/inptu", "message": "unknown member \"inptu\"", "nearName": "input"]],
+    ]
+    let result = await TestTool(answers: [.json(problem, status: 400)]).run("start", "w")
+    #expect(result.status == .failure)
+    #expect(
+      result.complaint == """
+        saga: the body has no member "inptu"
+          unknown member "inptu" (did you mean "input"?) at /inptu
+          code request.memberUnknown, see docs/errors/request.memberUnknown.md
+
+        """)
+  }
+
+  @Test("an answer that is no JSON is told as such", arguments: [200, 502])
+  func noJSON(_ status: Int) async {
+    let result = await TestTool(answers: [APIAnswer(status: status, body: Array("<html>".utf8))]).run("show", Self.id)
+    #expect(result.status == .failure)
+    #expect(result.complaint.contains("cli.answerUnexpected"))
+  }
+
+  @Test("list in 80 columns, with why")
+  func list() async throws {
+    let compensated: JSON = [
+      "id": "019c8a5e-7b1c-7d2e-8f3a-0123456789ac", "workflow": "a-workflow-with-a-long-name", "version": 3,
+      "status": "compensated", "startedAt": "2026-03-01T06:15:30.250Z", "endedAt": "2026-03-01T06:15:31.250Z",
+      "overdue": false, "step": "allocateStorage", "code": "storage.noPosition",
+      "message": "no position is free for blood at -80 °C in a box of the north wing, and none at +4 °C",
+    ]
+    var stuck = Self.line
+    if case .object(var members) = stuck {
+      members["status"] = "stuck"
+      members["overdue"] = true
+      stuck = .object(members)
+    }
+    let tool = TestTool(answers: [.json(["sagas": [Self.line, compensated, stuck], "next": "abc"])])
+    let result = await tool.run("list", "--limit=3")
+    try Golden.expect(result.output, is: "list")
+    #expect(tool.requests[0].url.hasSuffix("/v1/sagas?limit=3"))
+  }
+
+  @Test("list --all goes through the pages, --json prints them as one")
+  func pages() async {
+    let tool = TestTool(answers: [.json(["sagas": [Self.line], "next": "a b"]), .json(["sagas": [Self.line]])])
+    let result = await tool.run("list", "--all", "--json", "--status", "running")
+    #expect((try? JSON(parsing: result.output)) == ["sagas": [Self.line, Self.line]])
+    #expect(tool.requests[1].url.hasSuffix("/v1/sagas?status=running&limit=200&cursor=a%20b"))
+  }
+
+  @Test("list knows the statuses")
+  func status() async {
+    let result = await TestTool().run("list", "--status", "stcuk")
+    #expect(result.status == .usage)
+    #expect(result.complaint.contains("did you mean stuck?"))
+  }
+
+  @Test("events, a line each")
+  func events() async throws {
+    let page: JSON = [
+      "events": [
+        [
+          "version": 1, "type": "sagaStarted", "recordedAt": "2026-03-01T08:15:30.250Z",
+          "data": ["workflow": "sample-processing", "version": 1], "meta": ["by": "lims"],
+        ],
+        [
+          "version": 2, "type": "attemptStarted", "recordedAt": "2026-03-01T08:15:30.251Z",
+          "data": ["step": "createSample", "attempt": 1], "meta": [:],
+        ],
+        [
+          "version": 3, "type": "cancelRequested", "recordedAt": "2026-03-01T08:15:31.000Z",
+          "data": ["reason": "the patient withdrew consent, and the tube must not be touched again"],
+          "meta": ["by": "anna"],
+        ],
+      ]
+    ]
+    let result = await TestTool(answers: [.json(page)]).run("events", Self.id)
+    try Golden.expect(result.output, is: "events")
+  }
+
+  @Test("a verb wants a reason", arguments: ["cancel", "retry", "abandon"])
+  func reasons(_ verb: String) async {
+    for words in [[verb, Self.id], [verb, Self.id, "--reason", " "]] {
+      let tool = TestTool()
+      let result =
+        words.count == 2 ? await tool.run(words[0], words[1]) : await tool.run(words[0], words[1], words[2], words[3])
+      #expect(result.status == .usage)
+      #expect(result.complaint.contains("wants --reason TEXT"))
+      #expect(tool.requests.isEmpty)
+    }
+  }
+
+  @Test("a verb is sent with its reason and who asks")
+  func verb() async throws {
+    let tool = TestTool(answers: [.json(try Golden.saga("running"))])
+    let result = await tool.run("retry", Self.id, "--step", "a", "--reason", "it is back", "--user", "anna")
+    #expect(result.status == .success)
+    #expect(tool.requests[0].url.hasSuffix("/v1/sagas/\(Self.id)/retry"))
+    #expect(tool.requests[0].request.json == ["reason": "it is back", "step": "a"])
+    #expect(tool.requests[0].request.header("Saga-User") == "anna")
+  }
+
+  @Test(
+    "resolve says one thing",
+    arguments: [("--happened", "happened"), ("--did-not-happen", "didNotHappen"), ("--undone", "undone")])
+  func resolve(_ option: String, _ outcome: JSON) async throws {
+    let tool = TestTool(answers: [.json(try Golden.saga("running"))])
+    #expect(await tool.run("resolve", Self.id, "--step", "a", option, "--reason", "seen").status == .success)
+    #expect(tool.requests[0].request.json?["outcome"] == outcome)
+    let both = await TestTool().run("resolve", Self.id, "--step", "a", "--happened", "--undone", "--reason", "seen")
+    #expect(both.status == .usage)
+  }
+
+  @Test("what is no id is refused before anyone is asked")
+  func noID() async {
+    let tool = TestTool()
+    #expect(await tool.run("show", "17").status == .usage)
+    #expect(tool.requests.isEmpty)
+  }
+
+  @Test("signal says what became of it")
+  func signal() async {
+    let tool = TestTool(answers: [.json(["signal": "approval", "answer": "kept"], status: 202)])
+    let result = await tool.run("signal", Self.id, "an approval", "--body", #"{"ok":true}"#)
+    #expect(result.output.hasPrefix("kept: "))
+    #expect(tool.requests[0].url.hasSuffix("/signals/an%20approval"))
+    #expect(tool.requests[0].request.json == ["ok": true])
+    #expect(tool.requests[0].request.header("Idempotency-Key") != nil)
+  }
+
+  @Test("status counts")
+  func engineStatus() async throws {
+    let stats: JSON = [
+      "at": "2026-03-01T08:15:30.250Z", "sagas": ["running": 2, "stuck": 1, "completed": 96],
+    ]
+    let tool = TestTool(answers: [.json(["status": "ready"]), .json(stats)])
+    try Golden.expect(await tool.run("status").output, is: "status")
+    let starting = TestTool(answers: [.json(["code": "x", "detail": "recovering"], status: 503)])
+    #expect(await starting.run("status").status == .failure)
+  }
+}

@@ -1,0 +1,29 @@
+import Foundation
+import JSON
+import Runtime
+import Testing
+
+@testable import saga
+
+/// What a drawing looked like when someone last looked at it. `RECORD_GOLDENS=1 swift test` draws them anew.
+enum Golden {
+  private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+  /// The moment the drawings are made at.
+  static let now = Timestamp("2026-03-01T08:15:45.000Z") ?? Timestamp(milliseconds: 0)
+
+  static func saga(_ name: String) throws -> JSON {
+    try JSON(parsing: [UInt8](Data(contentsOf: folder.appending(path: "Sagas/\(name).json"))))
+  }
+
+  static func expect(_ text: String, is name: String, at location: SourceLocation = #_sourceLocation) throws {
+    let file = folder.appending(path: "Goldens/\(name).txt")
+    if ProcessInfo.processInfo.environment["RECORD_GOLDENS"] == "1" {
+      try Data(text.utf8).write(to: file)
+      return
+    }
+    let golden = String(decoding: try Data(contentsOf: file), as: UTF8.self)
+    #expect(text == golden, "\(name) is drawn as\n\(text)\nand was\n\(golden)", sourceLocation: location)
+    let widest = text.split(separator: "\n").map(\.count).max() ?? 0
+    #expect(widest <= 80, "\(name) is \(widest) columns wide", sourceLocation: location)
+  }
+}
