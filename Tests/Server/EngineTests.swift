@@ -66,6 +66,27 @@ struct EngineTests {
     }
   }
 
+  /// What is taken from outside at the greatest depth allowed is stored a few levels deeper, and must come back.
+  @Test func theDeepestBodiesComeBack() async throws {
+    @Sendable func nested(_ depth: Int) -> String {
+      String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
+    }
+    try await run { api, _ in
+      try await register(
+        #"{"name": "deep", "version": 1, "steps": [{"id": "a", "timeout": "1m", "signal": {"name": "go"}}]}"#, api)
+      let started = try await api.post("/v1/workflows/deep/sagas", text: #"{"input": \#(nested(255))}"#)
+      #expect(started.status == 201)
+      let target = try #require(started.headers["Location"])
+      #expect(try await api.post(target + "/signals/go", text: nested(257)).status == 400)
+      #expect(try await api.post(target + "/signals/go", text: nested(256)).json["answer"] == "taken")
+      let ended = try await api.get(target + "?wait=30s")
+      #expect(ended.json["status"] == "completed")
+      let output = try JSON(parsing: nested(256))
+      #expect(ended.json["steps"]?[0]?["output"] == output)
+      #expect(try await api.get(target + "/events").status == 200)
+    }
+  }
+
   @Test func listsAndCounts() async throws {
     try await run(refusing: "store") { api, engine in
       try await register(Samples.storage, api)

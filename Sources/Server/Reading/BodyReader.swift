@@ -1,5 +1,6 @@
 import HTTP
 import JSON
+import Workflows
 
 /// Reads a JSON object member by member, and reports everything that is wrong with it at once, each with its place.
 struct BodyReader {
@@ -59,7 +60,7 @@ struct BodyReader {
     guard let text = value.stringValue, choices.contains(text) else {
       invalid(
         .root.appending(.name(name)), "must be one of \(choices.joined(separator: ", "))",
-        nearName: value.stringValue.flatMap { NearName.of($0, among: choices) })
+        nearName: value.stringValue.flatMap { NearNames.nearest(to: $0, among: choices) })
       return nil
     }
     return text
@@ -111,7 +112,7 @@ struct BodyReader {
     var faults = faults
     for name in members.keys where !known.contains(where: { $0.hasSameScalars(as: name) }) {
       let pointer = JSONPointer.root.appending(.name(name))
-      let near = NearName.of(name, among: known)
+      let near = NearNames.nearest(to: name, among: known)
       let hint = near.map { "Did you mean \(quoted($0))?" } ?? "It may have \(known.joined(separator: ", "))."
       faults.append(
         Fault(

@@ -25,7 +25,7 @@ struct QueryReader {
   }
 
   private static func unknown(_ name: String, known: [String]) -> Fault {
-    let near = NearName.of(name, among: known)
+    let near = NearNames.nearest(to: name, among: known)
     let hint =
       if let near { "Did you mean \(quoted(near))?" } else if known.isEmpty { "This request takes none." } else {
         "This request takes \(known.joined(separator: ", "))."
@@ -59,7 +59,7 @@ struct QueryReader {
       let known = Choice.allCases.map(\.rawValue)
       throw invalid(
         name, "must be one of \(known.joined(separator: ", ")), not \(quoted(value))",
-        nearName: NearName.of(value, among: known))
+        nearName: NearNames.nearest(to: value, among: known))
     }
     return choice
   }

@@ -85,8 +85,9 @@ extension Engine {
     if page.isEmpty { _ = try await host.state(of: id) }
     return try page.map { stored in
       HistoryEntry(
-        version: stored.version, type: stored.type, recordedAt: stored.recordedAt, data: try JSON(parsing: stored.data),
-        meta: try JSON(parsing: stored.meta), hash: stored.hash)
+        version: stored.version, type: stored.type, recordedAt: stored.recordedAt,
+        data: try JSON(parsing: stored.data, limits: .stored),
+        meta: try JSON(parsing: stored.meta, limits: .stored), hash: stored.hash)
     }
   }
 

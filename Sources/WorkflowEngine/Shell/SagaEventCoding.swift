@@ -14,8 +14,8 @@ enum SagaEventCoding {
   }
 
   static func decode(_ stored: StoredEvent) throws -> SagaEvent {
-    let meta = try JSON(parsing: stored.meta)
+    let meta = try JSON(parsing: stored.meta, limits: .stored)
     return try SagaEvent(
-      type: stored.type, schema: meta["schema"]?.intValue ?? 1, data: JSON(parsing: stored.data))
+      type: stored.type, schema: meta["schema"]?.intValue ?? 1, data: JSON(parsing: stored.data, limits: .stored))
   }
 }

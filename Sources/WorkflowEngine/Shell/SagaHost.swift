@@ -159,7 +159,7 @@ final class SagaHost: Sendable {
     var state: SagaState?
     if let snapshot = try await events.snapshot(of: id) {
       // A snapshot is only a shortcut: one that can't be read is passed over.
-      state = try? SagaState(snapshot: JSON(parsing: snapshot.data))
+      state = try? SagaState(snapshot: JSON(parsing: snapshot.data, limits: .stored))
     }
     var read = 0
     while true {

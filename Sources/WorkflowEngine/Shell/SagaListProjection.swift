@@ -15,7 +15,7 @@ struct SagaListProjection: Projection {
   func apply(_ events: [StoredEvent], to changes: inout ProjectionChanges) async throws {
     try await changes.load(collection: Self.collection, ids: Set(events.map(\.stream.description)))
     for stored in events {
-      let status = try JSON(parsing: stored.meta)["status"]
+      let status = try JSON(parsing: stored.meta, limits: .stored)["status"]
       guard status != nil || Self.shown.contains(stored.type) else { continue }
       try await apply(stored, status: status, to: &changes)
     }
@@ -23,7 +23,9 @@ struct SagaListProjection: Projection {
 
   private func apply(_ stored: StoredEvent, status: JSON?, to changes: inout ProjectionChanges) async throws {
     let id = stored.stream.description
-    let old = try await changes.document(collection: Self.collection, id: id).map { try JSON(parsing: $0.data) }
+    let old = try await changes.document(collection: Self.collection, id: id).map {
+      try JSON(parsing: $0.data, limits: .stored)
+    }
     let event = try SagaEventCoding.decode(stored)
     var row: JSONObject
     if case .sagaStarted(let start) = event.what {
@@ -76,7 +78,7 @@ struct SagaListProjection: Projection {
 extension SagaSummary {
   /// - Returns: nil when the document can't be read.
   init?(_ document: Document) {
-    guard let id = UniqueID(document.id), let row = try? JSON(parsing: document.data),
+    guard let id = UniqueID(document.id), let row = try? JSON(parsing: document.data, limits: .stored),
       let workflow = row["workflow"]?.stringValue, let version = row["version"]?.intValue,
       let status = row["status"]?.stringValue.flatMap(SagaStatus.init(rawValue:)),
       let startedAt = row["startedAt"]?.stringValue.flatMap(Timestamp.init(_:)),

@@ -1,9 +1,11 @@
 import JSON
 
 /// Finds the name that a misspelt one probably means.
-enum NearNames {
+public enum NearNames {
   /// The nearest of the candidates, or nil when none is near. Case and the signs `-` and `_` count little.
-  static func nearest(to name: String, among candidates: some Sequence<String>, within limit: Int? = nil) -> String? {
+  public static func nearest(
+    to name: String, among candidates: some Sequence<String>, within limit: Int? = nil
+  ) -> String? {
     let wanted = key(name)
     // A short name has few neighbours that mean it; a very long one isn't worth the table.
     guard !wanted.isEmpty, wanted.count <= 64 else { return nil }

@@ -78,7 +78,8 @@ struct TestAPI: Sendable {
     let response = try await perform(method, target, headers, bytes)
     let bytes = response.body.bytes ?? []
     let answer = Answer(
-      status: response.status, headers: response.headers, bytes: bytes, json: (try? JSON(parsing: bytes)) ?? .null)
+      status: response.status, headers: response.headers, bytes: bytes,
+      json: (try? JSON(parsing: bytes, limits: .stored)) ?? .null)
     let path = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)[0]
     for violation in description.violations(method, path: String(path), answer) {
       Issue.record("\(method) \(target): \(violation)\n\(String(decoding: bytes.prefix(2_000), as: UTF8.self))")
