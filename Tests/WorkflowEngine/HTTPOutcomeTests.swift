@@ -58,10 +58,12 @@ struct HTTPOutcomeTests {
     #expect(!failure.isRetryable && !failure.isGone && failure.keepsTombstones)
   }
 
-  @Test("Retry-After is read as seconds and as a date", arguments: [
-    ("7", Duration.seconds(7)), ("Sun, 06 Nov 1994 08:50:37 GMT", .seconds(60)),
-    ("Sun, 06 Nov 1994 08:00:00 GMT", .zero),
-  ])
+  @Test(
+    "Retry-After is read as seconds and as a date",
+    arguments: [
+      ("7", Duration.seconds(7)), ("Sun, 06 Nov 1994 08:50:37 GMT", .seconds(60)),
+      ("Sun, 06 Nov 1994 08:00:00 GMT", .zero),
+    ])
   func retryAfter(value: String, wait: Duration) {
     guard case .unknown(let failure) = read(503, headers: ["Retry-After": value]) else { return }
     #expect(failure.retryAfter == wait)

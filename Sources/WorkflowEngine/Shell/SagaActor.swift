@@ -133,10 +133,11 @@ actor Saga {
     var events: [SagaEvent] = []
     var startKey: NewStartKey?
     let now = host.environment.now()
+    let isHolding = host.isHolding
     for letter in letters {
       do {
         let new = try Decider.decide(
-          letter.command, decision.state, definition: definition, now: now, isHolding: host.isHolding)
+          letter.command, decision.state, definition: definition, now: now, isHolding: isHolding)
         for event in new { decision.state = try SagaState.evolve(decision.state, event) }
         events += new
         startKey = startKey ?? letter.startKey
@@ -147,7 +148,8 @@ actor Saga {
     }
     guard let after = decision.state, !events.isEmpty else { return decision }
     let wakeAt = Decider.nextWake(of: after, definition: definition)
-    decision.isAsleep = host.isSleep(after, wakeAt: wakeAt, now: now)
+    // What is held back is not idle: it is to be taken up at the next start.
+    decision.isAsleep = !isHolding && host.isSleep(after, wakeAt: wakeAt, now: now)
     decision.append = Append(
       stream: id, expectedVersion: state?.version ?? 0,
       events: SagaEventCoding.encode(events, finally: after), appendID: host.environment.newID(),

@@ -1,0 +1,130 @@
+import JSON
+import Runtime
+import Testing
+import Workflows
+
+@testable import WorkflowEngine
+
+/// Given a history, when a command comes, then these events follow. Time is given in milliseconds after the start.
+struct SagaSpecification {
+  let definition: WorkflowDefinition
+  private(set) var state: SagaState?
+  private(set) var now: Timestamp
+  private(set) var log: [SagaEvent] = []
+
+  static let startedAt = Timestamp(milliseconds: 1_772_352_000_000)
+  static let id = UniqueID.version7(at: startedAt, random: (7, 11))
+
+  /// - Parameter steps: the workflow's `steps` as JSON text; every one gets a plain `http` action when it has none.
+  init(_ steps: String, members: String = "", sourceLocation: SourceLocation = #_sourceLocation) throws {
+    let text = #"{"name": "spec", "version": 1, \#(members) "steps": \#(steps)}"#
+    let result = WorkflowChecker.check(Array(text.utf8))
+    definition = try #require(
+      result.definition, "\(result.findings.map(\.description).joined(separator: "\n"))", sourceLocation: sourceLocation
+    )
+    now = Self.startedAt
+  }
+
+  static func http(_ id: String, _ more: String = "") -> String {
+    #"""
+    {"id": "\#(id)", "http": {"service": "lab", "method": "PUT", "path": "/\#(id)/${steps.\#(id).uuid}"},
+     "compensation": {"http": {"service": "lab", "method": "DELETE", "path": "/\#(id)/${steps.\#(id).uuid}"}}\#(more.isEmpty ? "" : ", " + more)}
+    """#
+  }
+
+  /// Gives a command and folds what follows.
+  /// - Returns: what follows, as short words.
+  @discardableResult
+  mutating func when(_ command: SagaCommand, after milliseconds: Int = 0) throws -> [String] {
+    now = Timestamp(milliseconds: now.milliseconds + Int64(milliseconds))
+    let events = try Decider.decide(command, state, definition: definition, now: now)
+    for event in events {
+      // What is stored is what counts: every event goes through its encoding.
+      let stored = try SagaEvent(type: event.typeName, schema: SagaEvent.schema, data: JSON(parsing: event.data.text()))
+      #expect(stored == event)
+      state = try SagaState.evolve(state, stored)
+    }
+    log += events
+    if let state {
+      #expect(try SagaState(snapshot: JSON(parsing: state.snapshot.text())) == state, "a snapshot gives the state back")
+    }
+    return events.map(\.words)
+  }
+
+  @discardableResult
+  mutating func start(input: JSON = .object([:])) throws -> [String] {
+    try when(
+      .start(
+        SagaStart(
+          id: Self.id, workflow: definition.name, version: definition.version, definitionDigest: "d",
+          steps: definition.steps.map(\.id), input: input, deadline: Self.startedAt + definition.timeout,
+          idempotencyKey: nil, tags: [], by: "test")))
+  }
+
+  @discardableResult
+  mutating func succeed(_ step: String, _ output: JSON = .null) throws -> [String] {
+    try settle(step, .succeeded(output))
+  }
+
+  @discardableResult
+  mutating func refuse(_ step: String, _ code: String = "http.422") throws -> [String] {
+    try settle(step, .failed(StepFailure(code: code, classes: ["http.4xx"], message: "no")))
+  }
+
+  @discardableResult
+  mutating func lose(_ step: String, _ code: String = "timeout") throws -> [String] {
+    try settle(step, .unknown(StepFailure(code: code, message: "lost", isRetryable: true)))
+  }
+
+  /// Settles the attempt that is under way for a step.
+  @discardableResult
+  mutating func settle(_ step: String, _ outcome: StepOutcome) throws -> [String] {
+    let (phase, attempt) = try #require(state?.step(step)?.inFlight, "\(step) has no attempt under way")
+    return try when(.attemptSettled(step: step, phase: phase, attempt: attempt.number, outcome: outcome))
+  }
+
+  /// Moves time to the next moment at which something is due, and wakes the saga.
+  @discardableResult
+  mutating func wakeWhenDue() throws -> [String] {
+    let current = try #require(state)
+    let moment = try #require(Decider.nextWake(of: current, definition: definition), "nothing is due")
+    now = max(now, moment)
+    return try when(.wake)
+  }
+
+  /// The calls that are under way, by idempotency key without the saga's id.
+  var calls: [String] {
+    guard let state else { return [] }
+    return Decider.effects(of: state, definition: definition).compactMap { effect in
+      guard case .call(let call) = effect else { return nil }
+      return String(call.idempotencyKey.dropFirst(37))
+    }
+  }
+
+  var status: SagaStatus? { state?.status }
+}
+
+extension SagaEvent {
+  /// The event in a few words, for readable expectations.
+  var words: String {
+    switch what {
+    case .attemptStarted(let step, let phase, _, let attempt, _): "\(phase == .undo ? "undo " : "")\(step) \(attempt)"
+    case .attemptFailed(let step, let phase, _, let isUnknown, let failure, _):
+      "\(phase == .undo ? "undo " : "")\(step) \(isUnknown ? "unknown" : "refused") \(failure.code)"
+    case .stepFailed(let step, let outcome, let failure, let consequence):
+      "\(step) failed \(outcome.rawValue) \(failure.code) \(consequence.rawValue)"
+    case .stepSucceeded(let step, _, _): "\(step) succeeded"
+    case .stepSkipped(let step): "\(step) skipped"
+    case .waitStarted(let step, _, _): "\(step) waits"
+    case .undoSucceeded(let step, let how): "\(step) undone \(how.rawValue)"
+    case .undoFailed(let step, let failure, let blocks): "\(step) undo failed \(failure.code)\(blocks ? " blocks" : "")"
+    case .turnedBack(let reason): "turnedBack \(reason.cause.rawValue)"
+    case .turnBackRequested(let reason): "turnBackRequested \(reason.cause.rawValue)"
+    case .operatorRetried(let step, _, _, _): "\(step) retried"
+    case .operatorResolved(let step, let resolution, _, _, _): "\(step) resolved \(resolution.word)"
+    case .signalReceived(let name, _, _, _): "signal \(name)"
+    case .keptSignalRefused(let name, _): "signal \(name) refused"
+    case .sagaStarted, .turnBackLapsed, .sagaOverdue, .sagaCompleted, .sagaCompensated, .sagaAbandoned: typeName
+    }
+  }
+}

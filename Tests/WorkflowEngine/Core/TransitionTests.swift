@@ -1,0 +1,115 @@
+import Foundation
+import JSON
+import Runtime
+import Testing
+
+@testable import WorkflowEngine
+
+@Suite("The whole table of a step's states and events")
+struct TransitionTests {
+  static let now = Timestamp(milliseconds: 1_772_352_000_000)
+  static let failure = StepFailure(code: "X", message: "x")
+
+  /// A step in every state that makes a difference, each reached by events alone.
+  static let states: [String: [SagaEvent.Occurrence]] = {
+    let attempt = SagaEvent.Occurrence.attemptStarted(step: "s", phase: .forward, round: 1, attempt: 1, deadline: now)
+    let undo = SagaEvent.Occurrence.attemptStarted(step: "s", phase: .undo, round: 1, attempt: 1, deadline: now)
+    let succeeded = [attempt, .stepSucceeded(step: "s", output: .null, isPivot: false)]
+    func failed(_ consequence: FailureConsequence) -> [SagaEvent.Occurrence] {
+      [attempt, .stepFailed(step: "s", outcome: .unknown, failure: failure, consequence: consequence)]
+    }
+    return [
+      "pending": [],
+      "skipped": [.stepSkipped(step: "s")],
+      "waiting": [.waitStarted(step: "s", until: nil, signal: "go")],
+      "running": [attempt],
+      "backingOff": [
+        attempt,
+        .attemptFailed(step: "s", phase: .forward, attempt: 1, isUnknown: true, failure: failure, retryAt: now),
+      ],
+      "succeeded": succeeded,
+      "failed": failed(.turnsBack),
+      "failed, blocking": failed(.blocks),
+      "undoing, attempt under way": succeeded + [undo],
+      "undoing, between attempts": succeeded + [
+        undo, .attemptFailed(step: "s", phase: .undo, attempt: 1, isUnknown: true, failure: failure, retryAt: now),
+      ],
+      "undone": succeeded + [undo, .undoSucceeded(step: "s", how: .answered)],
+      "undoFailed": succeeded + [.undoFailed(step: "s", failure: failure, blocks: false)],
+      "undoFailed, blocking": succeeded + [.undoFailed(step: "s", failure: failure, blocks: true)],
+    ]
+  }()
+
+  static let events: [String: SagaEvent.Occurrence] = [
+    "stepSkipped": .stepSkipped(step: "s"),
+    "waitStarted": .waitStarted(step: "s", until: nil, signal: nil),
+    "attemptStarted forward": .attemptStarted(step: "s", phase: .forward, round: 1, attempt: 2, deadline: now),
+    "attemptStarted undo": .attemptStarted(step: "s", phase: .undo, round: 1, attempt: 2, deadline: now),
+    "attemptFailed forward": .attemptFailed(
+      step: "s", phase: .forward, attempt: 1, isUnknown: false, failure: failure, retryAt: now),
+    "attemptFailed undo": .attemptFailed(
+      step: "s", phase: .undo, attempt: 1, isUnknown: false, failure: failure, retryAt: now),
+    "stepSucceeded": .stepSucceeded(step: "s", output: .null, isPivot: false),
+    "stepFailed": .stepFailed(step: "s", outcome: .failed, failure: failure, consequence: .turnsBack),
+    "undoSucceeded": .undoSucceeded(step: "s", how: .answered),
+    "undoFailed": .undoFailed(step: "s", failure: failure, blocks: true),
+    "operatorRetried forward": .operatorRetried(step: "s", phase: .forward, by: "m", reason: "r"),
+    "operatorRetried undo": .operatorRetried(step: "s", phase: .undo, by: "m", reason: "r"),
+    "operatorResolved happened": .operatorResolved(
+      step: "s", resolution: .happened(output: .null), isPivot: false, by: "m", reason: "r"),
+    "operatorResolved didNotHappen": .operatorResolved(
+      step: "s", resolution: .didNotHappen, isPivot: false, by: "m", reason: "r"),
+    "operatorResolved undone": .operatorResolved(step: "s", resolution: .undone, isPivot: false, by: "m", reason: "r"),
+  ]
+
+  /// The table in `docs/state-diagram.md`, as "from | event" → "to".
+  static let documented: [String: String] = {
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().deletingLastPathComponent()
+    let page = (try? String(contentsOf: root.appendingPathComponent("docs/state-diagram.md"), encoding: .utf8)) ?? ""
+    var table: [String: String] = [:]
+    for line in page.split(separator: "\n") where line.hasPrefix("| ") {
+      let cells = line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
+      if cells.count == 3, cells[0] != "from", cells[0] != "---" { table["\(cells[0]) | \(cells[1])"] = cells[2] }
+    }
+    return table
+  }()
+
+  static func step(after events: [SagaEvent.Occurrence]) -> StepState? {
+    var step = StepState(id: "s")
+    for event in events { guard step.apply(SagaEvent(at: now, event)) else { return nil } }
+    return step
+  }
+
+  /// The name of a state in the table.
+  static func name(of step: StepState) -> String {
+    switch step.status {
+    case .undoing: step.undo.inFlight == nil ? "undoing, between attempts" : "undoing, attempt under way"
+    case .failed, .undoFailed: step.status.rawValue + (step.isBlocked ? ", blocking" : "")
+    case .pending, .running, .backingOff, .waiting, .succeeded, .skipped, .undone: step.status.rawValue
+    }
+  }
+
+  @Test("Every state × event does what the table says", arguments: states.keys.sorted(), events.keys.sorted())
+  func transition(from: String, event: String) throws {
+    let before = try #require(Self.step(after: Self.states[from] ?? []), "\(from) can't be reached")
+    #expect(Self.name(of: before) == from)
+    var after = before
+    let isTaken = after.apply(SagaEvent(at: Self.now, try #require(Self.events[event])))
+    let documented = Self.documented["\(from) | \(event)"]
+    #expect((isTaken ? Self.name(of: after) : nil) == documented)
+    if !isTaken { #expect(after == before, "a refused event changes nothing") }
+  }
+
+  @Test("The table names only states and events that there are")
+  func tableIsKnown() {
+    #expect(Self.documented.count == 28)
+    for row in Self.documented.keys {
+      let parts = row.components(separatedBy: " | ")
+      #expect(Self.states[parts[0]] != nil && Self.events[parts[1]] != nil, "\(row)")
+    }
+    #expect(
+      Set(StepStatus.allCases.map(\.rawValue)).isSubset(
+        of: Set(Self.states.keys.map { $0.split(separator: ",").first.map(String.init) ?? "" })))
+  }
+}

@@ -1,0 +1,149 @@
+import JSON
+import Persistence
+import Runtime
+import Synchronization
+import TestSupport
+import Testing
+import Workflows
+
+@testable import WorkflowEngine
+
+@Suite("The engine")
+struct EngineTests {
+  @Test("A saga runs to its end, and its history is in the store, chained and in order")
+  func completes() async throws {
+    let store = MemoryStore(environment: .system)
+    let executor = ScriptedExecutor()
+    let running = try await RunningEngine(store, executor)
+    _ = try await running.engine.register(Workflow.of(Workflow.step("a"), Workflow.step("b")), by: "test")
+    let started = try await running.start()
+    let state = try await running.end(of: started.id)
+    #expect(state.status == .completed)
+    #expect(executor.keys == ["a/1", "b/1"])
+    let history = try await running.engine.history(of: started.id, after: 0, limit: 100)
+    #expect(
+      history.map(\.type) == [
+        "sagaStarted", "attemptStarted", "stepSucceeded", "attemptStarted", "stepSucceeded", "sagaCompleted",
+      ])
+    #expect(try await store.verify(started.id) == .intact(version: 6))
+    #expect(try await store.openStreams(shard: nil, after: nil, limit: 10).isEmpty)
+    await running.stop()
+    #expect(running.engine.host.countInMemory == 0)
+  }
+
+  @Test("Starting twice with one key is starting once; with other input it is refused")
+  func startKey() async throws {
+    let running = try await RunningEngine(MemoryStore(environment: .system), ScriptedExecutor())
+    _ = try await running.engine.register(Workflow.of(Workflow.step("a")), by: "test")
+    let ids = try await withThrowingTaskGroup(of: Started.self) { group in
+      for _ in 0..<20 { group.addTask { try await running.start(input: ["n": 1], key: "k") } }
+      return try await group.reduce(into: []) { $0.append($1) }
+    }
+    #expect(Set(ids.map(\.id)).count == 1)
+    #expect(ids.filter(\.isNew).count == 1)
+    let error = await #expect(throws: EngineError.self) { try await running.start(input: ["n": 2], key: "k") }
+    #expect(error?.code == EngineErrorCode.sagaStartKeyReused)
+    await running.stop()
+  }
+
+  @Test("A saga with nothing to do leaves memory, and comes back for a signal")
+  func sleepsAndWakes() async throws {
+    let store = MemoryStore(environment: .system)
+    let running = try await RunningEngine(store, ScriptedExecutor())
+    _ = try await running.engine.register(
+      Workflow.of(#"{"id": "w", "signal": {"name": "go"}}"#, Workflow.step("b")), by: "test")
+    let started = try await running.start()
+    let asleep = try await store.openStreams(shard: nil, after: nil, limit: 10)
+    #expect(asleep.map(\.asleep) == [true])
+    while running.engine.host.countInMemory > 0 { await Task.yield() }
+    #expect(try await running.engine.signal(started.id, name: "go", body: 1, signalID: nil, by: "qa") == .taken)
+    #expect(try await running.end(of: started.id).status == .completed)
+    #expect(try await running.engine.signal(started.id, name: "go", body: 1, signalID: nil, by: "qa") == .repeated)
+    await running.stop()
+  }
+
+  @Test("Time is durable: a delay fires after a restart, at its moment and not before")
+  func durableTime() async throws {
+    let clock = FakeClock()
+    let environment = Environment.fake(clock: clock)
+    let store = MemoryStore(environment: environment)
+    let first = try await RunningEngine(store, ScriptedExecutor(), environment: environment)
+    _ = try await first.engine.register(
+      Workflow.of(#"{"id": "d", "delay": {"for": "2h"}}"#, Workflow.step("b"), members: #""timeout": "1d","#),
+      by: "test")
+    let started = try await first.start()
+    await first.stop()
+
+    let second = try await RunningEngine(store, ScriptedExecutor(), environment: environment)
+    let due = clock.now() + .seconds(7_200)
+    await clock.waitForSleepers { $0.contains(due) }
+    clock.advance(by: .milliseconds(7_199_999))
+    #expect(try await second.engine.saga(started.id).state.step("d")?.status == .waiting)
+    clock.advance(by: .milliseconds(1))
+    #expect(try await second.end(of: started.id).status == .completed)
+    await second.stop()
+  }
+
+  @Test("The list follows: by status and workflow, newest first, in pages")
+  func list() async throws {
+    let running = try await RunningEngine(
+      MemoryStore(environment: .system),
+      ScriptedExecutor { call in
+        call.phase == .forward && call.step == "b"
+          ? .failed(StepFailure(code: "NO", message: "no")) : .succeeded(.null)
+      })
+    _ = try await running.engine.register(Workflow.of(Workflow.step("a"), Workflow.step("b")), by: "test")
+    var ids: [UniqueID] = []
+    for _ in 0..<5 {
+      let id = try await running.start().id
+      _ = try await running.end(of: id)
+      ids.append(id)
+    }
+    try await running.engine.waitUntilListed()
+    let page = try await running.engine.list(SagaFilter(status: .compensated), after: nil, limit: 3)
+    #expect(page.sagas.map(\.id) == ids.sorted().reversed().prefix(3).map { $0 })
+    #expect(page.sagas.first?.failedStep == "b" && page.sagas.first?.failureCode == "NO")
+    let rest = try await running.engine.list(SagaFilter(status: .compensated), after: page.next, limit: 3)
+    #expect(rest.sagas.count == 2 && rest.next == nil)
+    #expect(try await running.engine.list(SagaFilter(status: .running), after: nil, limit: 3).sagas.isEmpty)
+    await running.stop()
+  }
+
+  @Test(
+    "A workflow with errors is not registered; the same content is, silently; other content under its version is not")
+  func registering() async throws {
+    let running = try await RunningEngine(MemoryStore(environment: .system), ScriptedExecutor())
+    let broken = await #expect(throws: EngineError.self) {
+      try await running.engine.register(Array(#"{"name": "x", "version": 0, "stepps": []}"#.utf8), by: "test")
+    }
+    #expect(broken?.code == EngineErrorCode.workflowInvalid && (broken?.findings.count ?? 0) >= 2)
+    #expect(try await running.engine.register(Workflow.of(Workflow.step("a")), by: "test").isNew)
+    #expect(try await !running.engine.register(Workflow.of(Workflow.step("a")), by: "test").isNew)
+    let other = await #expect(throws: EngineError.self) {
+      try await running.engine.register(Workflow.of(Workflow.step("b")), by: "test")
+    }
+    #expect(other?.code == EngineErrorCode.workflowConflict)
+    await running.stop()
+  }
+
+  @Test("An operator gets a stuck saga out")
+  func stuck() async throws {
+    let refuses = Mutex(true)
+    let running = try await RunningEngine(
+      MemoryStore(environment: .system),
+      ScriptedExecutor { call in
+        switch (call.phase, call.step) {
+        case (.forward, "b"): .failed(StepFailure(code: "NO", message: "no"))
+        case (.undo, "a") where refuses.withLock { $0 }: .failed(StepFailure(code: "FREEZER", message: "locked"))
+        default: .succeeded(.null)
+        }
+      })
+    _ = try await running.engine.register(Workflow.of(Workflow.step("a"), Workflow.step("b")), by: "test")
+    let id = try await running.start().id
+    while try await running.engine.saga(id).state.status != .stuck { await Task.yield() }
+    refuses.withLock { $0 = false }
+    _ = try await running.engine.retry(id, step: "a", by: "mia", reason: "freezer was opened")
+    #expect(try await running.end(of: id).status == .compensated)
+    await running.stop()
+  }
+}
