@@ -25,7 +25,9 @@ final class ProjectorProgress: Sendable {
   struct Rebuilds: Sendable {
     fileprivate let continuations: [CheckedContinuation<Void, any Error>]
 
-    func finish(_ result: Result<Void, any Error>) { continuations.forEach { $0.resume(with: result) } }
+    func finish(_ result: Result<Void, any Error>) {
+      for continuation in continuations { continuation.resume(with: result) }
+    }
   }
 
   private let state: Mutex<State>
@@ -41,7 +43,7 @@ final class ProjectorProgress: Sendable {
       state.waiters.removeAll { waiter in satisfied.contains { $0.id == waiter.id } }
       return satisfied
     }
-    satisfied.forEach { $0.continuation.resume() }
+    for waiter in satisfied { waiter.continuation.resume() }
   }
 
   func forget(_ shard: Int) { state.withLock { $0.positions[shard] = nil } }
@@ -111,7 +113,7 @@ final class ProjectorProgress: Sendable {
       }
       return (state.waiters, state.rebuilds)
     }
-    waiters.forEach { $0.continuation.resume(throwing: error) }
-    rebuilds.forEach { $0.resume(throwing: error) }
+    for waiter in waiters { waiter.continuation.resume(throwing: error) }
+    for rebuild in rebuilds { rebuild.resume(throwing: error) }
   }
 }

@@ -93,7 +93,7 @@ final class SQLiteWriter: @unchecked Sendable {
 
   private func commit(_ batch: [Job]) {
     guard let session else {
-      batch.forEach { $0.fail(.closed) }
+      for job in batch { job.fail(.closed) }
       return
     }
     do throws(StoreError) {
@@ -116,10 +116,10 @@ final class SQLiteWriter: @unchecked Sendable {
       }
       // Readers first, answers after: whoever waits for an answer may look at the tail at once.
       hub.grew(session.committed())
-      answers.forEach { $0() }
+      for answer in answers { answer() }
     } catch {
       session.rolledBack()
-      batch.forEach { $0.fail(error) }
+      for job in batch { job.fail(error) }
     }
   }
 }

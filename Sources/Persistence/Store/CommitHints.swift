@@ -86,7 +86,7 @@ public final class CommitHub: Sendable {
       defer { state.followers = [:] }
       return Array(state.followers.values)
     }
-    followers.forEach { $0.wake.finish() }
+    for follower in followers { follower.wake.finish() }
   }
 
   private func leave(_ id: Int) { state.withLock { _ = $0.followers.removeValue(forKey: id) } }

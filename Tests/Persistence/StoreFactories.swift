@@ -1,0 +1,27 @@
+import Foundation
+import Persistence
+
+/// How each kind of store is opened and removed. A new kind adds itself here and nowhere else.
+enum StoreFactories {
+  /// What is missing to test on Postgres; nil when nothing is.
+  static let missingPostgres: String? =
+    ProcessInfo.processInfo.environment["TRACSEQ_TEST_POSTGRES"] == nil ? "TRACSEQ_TEST_POSTGRES isn't set" : nil
+
+  static func open(_ place: StorePlace) async throws -> any EventStore {
+    switch place.kind {
+    case .memory: return MemoryStore(environment: place.environment, shardCount: place.shardCount)
+    case .sqlite:
+      return try await SQLiteStore.open(
+        path: place.location, environment: place.environment, shardCount: place.shardCount)
+    case .postgres: throw StoreError.invalid("the Postgres store isn't there yet")
+    }
+  }
+
+  static func remove(_ place: StorePlace) async throws {
+    switch place.kind {
+    case .memory, .sqlite:
+      try FileManager.default.removeItem(at: URL(fileURLWithPath: place.location).deletingLastPathComponent())
+    case .postgres: break
+    }
+  }
+}

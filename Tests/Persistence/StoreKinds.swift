@@ -1,0 +1,83 @@
+import Foundation
+import Persistence
+import Runtime
+import TestSupport
+import Testing
+
+/// The stores that hold to one protocol: every conformance test runs on each.
+enum StoreKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
+  case memory, sqlite, postgres
+
+  /// Those that outlive their process.
+  static let durable: [StoreKind] = [.sqlite, .postgres]
+
+  var testDescription: String { rawValue }
+}
+
+/// Where one test's store lives: nobody else uses it, so that tests run side by side.
+struct StorePlace: Sendable {
+  let kind: StoreKind
+  let clock: FakeClock
+  let environment: Environment
+  let shardCount: Int
+  /// A file in a directory of its own, or a name within the database.
+  let location: String
+
+  /// Opens the store, which is new the first time, and takes all of its shards.
+  func open() async throws -> any EventStore {
+    let store = try await StoreFactories.open(self)
+    try await store.own(shards: nil)
+    return store
+  }
+}
+
+/// Runs a test on a new store and clears up after it.
+///
+/// Without a Postgres to use, the Postgres case is reported as cancelled; under CI it fails.
+func withStore(
+  _ kind: StoreKind, shardCount: Int = 4, owned: Bool = true,
+  _ body: @Sendable (_ store: any EventStore, _ place: StorePlace) async throws -> Void
+) async throws {
+  try await withPlace(kind, shardCount: shardCount) { place in
+    let store = owned ? try await place.open() : try await StoreFactories.open(place)
+    do {
+      try await body(store, place)
+      await store.close()
+    } catch {
+      await store.close()
+      throw error
+    }
+  }
+}
+
+/// As `withStore`, for tests that open and close the store themselves.
+func withPlace(
+  _ kind: StoreKind, shardCount: Int = 4, _ body: @Sendable (_ place: StorePlace) async throws -> Void
+) async throws {
+  if kind == .postgres, let missing = StoreFactories.missingPostgres {
+    if ProcessInfo.processInfo.environment["CI"] != nil {
+      Issue.record("\(missing), and under CI every store is tested")
+      return
+    }
+    try Test.cancel("\(missing): not run on Postgres")
+  }
+  let clock = FakeClock()
+  // Unique among processes as well; what the test sees of ids and time comes from the fake environment.
+  let name = Environment.system.newID().description
+  let location = kind == .postgres ? "test_" + name.filter { $0 != "-" } : try directory(name) + "/store.db"
+  let place = StorePlace(
+    kind: kind, clock: clock, environment: .fake(clock: clock), shardCount: shardCount, location: location)
+  do {
+    try await body(place)
+    try await StoreFactories.remove(place)
+  } catch {
+    try await StoreFactories.remove(place)
+    throw error
+  }
+}
+
+private func directory(_ name: String) throws -> String {
+  let directory = FileManager.default.temporaryDirectory.appendingPathComponent("tracseq-store-\(name)")
+  try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+  return directory.path
+}
