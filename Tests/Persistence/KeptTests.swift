@@ -1,5 +1,6 @@
 import Persistence
 import Runtime
+import TestSupport
 import Testing
 
 @Suite("A store keeps snapshots and definitions")
