@@ -54,10 +54,11 @@ public enum DurationText {
       return "a duration has no fraction: take a smaller unit, as 90m for one and a half hours"
     }
     if unit.utf8.contains(where: isDigit) { return "one number and one unit, or ISO 8601 for several, as PT1H30M" }
-    let near = NearNames.nearest(
-      to: unit.drop { $0 == " " }.lowercased(), among: ["ms", "s", "m", "h", "d"], within: 1)
-    if let meant = words[unit.drop { $0 == " " }.lowercased()] ?? near {
-      return "the units are ms, s, m, h and d: did you mean \(text.prefix { $0.isNumber })\(meant)?"
+    let plain = unit.drop { $0 == " " }.lowercased()
+    let meant = unitLengths[plain] != nil ? plain : words[plain]
+    if let meant = meant ?? NearNames.nearest(to: plain, among: unitLengths.keys.sorted(), within: 1) {
+      return
+        "the units are ms, s, m, h and d: did you mean \(String(decoding: text.utf8.prefix(while: isDigit), as: UTF8.self))\(meant)?"
     }
     return usage
   }

@@ -85,7 +85,8 @@ struct ReferenceCheck {
     var message = "the document has no \"\(name)\": it has \(roots.joined(separator: ", "))"
     if name == "signal" { message = "\"signal\" is there only in \"accept\"; later its body is the step's output" }
     if drafts.contains(where: { $0.id == name }) { message = "a step is read as steps.\(name)" }
-    error(one, WorkflowErrorCode.unknownRoot, message, token: 0, near: NearNames.nearest(to: name, among: roots))
+    let near = name == "signal" ? nil : NearNames.nearest(to: name, among: roots)
+    error(one, WorkflowErrorCode.unknownRoot, message, token: 0, near: near)
   }
 
   // MARK: Steps
