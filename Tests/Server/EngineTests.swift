@@ -1,7 +1,5 @@
 import HTTP
 import JSON
-import Persistence
-import Runtime
 import Testing
 import WorkflowEngine
 
@@ -9,42 +7,9 @@ import WorkflowEngine
 
 /// The API over the engine itself.
 struct EngineTests {
-  /// Answers every call, and refuses those of one step.
-  private struct Participants: StepExecutor {
-    var refusing: String?
-
-    func perform(_ call: StepCall) async -> StepOutcome {
-      call.phase == .forward && call.step == refusing
-        ? .failed(Samples.refused) : .succeeded(["position": "F2-B17-A3"])
-    }
-  }
-
-  private func run(
-    refusing: String? = nil, _ body: @escaping @Sendable (TestAPI, Engine) async throws -> Void
-  ) async throws {
-    let engine = Engine(
-      store: MemoryStore(environment: .system), executor: Participants(refusing: refusing), environment: .system)
-    try await withThrowingTaskGroup(of: Void.self) { group in
-      group.addTask { try await engine.run() }
-      group.addTask {
-        try await TestAPI.run(.live, over: engine, environment: .system) { try await body($0, engine) }
-      }
-      // The engine runs until it is cancelled: the body is what ends, or fails, first.
-      try await group.next()
-      group.cancelAll()
-    }
-  }
-
-  /// A request that is sent again while the engine is starting.
-  private func register(_ text: String, _ api: TestAPI) async throws {
-    var answer = try await api.post("/v1/workflows", text: text)
-    while answer.status == 503 { answer = try await api.post("/v1/workflows", text: text) }
-    #expect(answer.status == 201)
-  }
-
   @Test func aSagaToItsEnd() async throws {
-    try await run { api, engine in
-      try await register(Samples.storage, api)
+    try await LiveEngine.run { api, engine in
+      try await LiveEngine.register(Samples.storage, api)
       let started = try await api.post(
         "/v1/workflows/store-sample/sagas", ["input": Samples.input], headers: ["Idempotency-Key": "k"])
       #expect(started.status == 201)
@@ -71,8 +36,8 @@ struct EngineTests {
     @Sendable func nested(_ depth: Int) -> String {
       String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
     }
-    try await run { api, _ in
-      try await register(
+    try await LiveEngine.run { api, _ in
+      try await LiveEngine.register(
         #"{"name": "deep", "version": 1, "steps": [{"id": "a", "timeout": "1m", "signal": {"name": "go"}}]}"#, api)
       let started = try await api.post("/v1/workflows/deep/sagas", text: #"{"input": \#(nested(255))}"#)
       #expect(started.status == 201)
@@ -88,8 +53,8 @@ struct EngineTests {
   }
 
   @Test func listsAndCounts() async throws {
-    try await run(refusing: "store") { api, engine in
-      try await register(Samples.storage, api)
+    try await LiveEngine.run(refusing: "store") { api, engine in
+      try await LiveEngine.register(Samples.storage, api)
       for index in 0..<5 {
         let started = try await api.post("/v1/workflows/store-sample/sagas", ["input": .int(index)])
         let target = try #require(started.headers["Location"])

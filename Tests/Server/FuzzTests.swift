@@ -104,19 +104,21 @@ struct FuzzTests {
   private func run(_ depth: Depth, seed: UInt64, count: Int) async throws {
     let engine = FakeEngine()
     try engine.register(Samples.storage)
-    let saga = try engine.start("store-sample")
-    var mutator = Mutator(random: SeededRandom(seed: seed), saga: saga.description)
-    try await TestAPI.run(depth, engine: engine) { api in
-      for number in 0..<count {
-        let (method, target, headers, bytes) = mutator.request()
-        let answer = try await api.send(method, target, headers: headers, bytes: bytes)
-        let shown =
-          "seed \(seed), request \(number): \(method) \(target) \(String(decoding: bytes.prefix(500), as: UTF8.self))"
-        #expect(answer.status < 500, "\(shown)")
-        if answer.status >= 400 {
-          #expect(answer.contentType == "application/problem+json", "\(shown)")
-          #expect(answer.code?.isEmpty == false, "\(shown)")
-        }
+    let saga = try engine.start("store-sample").description
+    try await TestAPI.run(depth, engine: engine) { try await send(count, to: $0, saga: saga, seed: seed) }
+  }
+
+  private func send(_ count: Int, to api: TestAPI, saga: String, seed: UInt64) async throws {
+    var mutator = Mutator(random: SeededRandom(seed: seed), saga: saga)
+    for number in 0..<count {
+      let (method, target, headers, bytes) = mutator.request()
+      let answer = try await api.send(method, target, headers: headers, bytes: bytes)
+      let shown =
+        "seed \(seed), request \(number): \(method) \(target) \(String(decoding: bytes.prefix(500), as: UTF8.self))"
+      #expect(answer.status < 500, "\(shown)")
+      if answer.status >= 400 {
+        #expect(answer.contentType == "application/problem+json", "\(shown)")
+        #expect(answer.code?.isEmpty == false, "\(shown)")
       }
     }
   }
@@ -126,4 +128,13 @@ struct FuzzTests {
   }
 
   @Test func overASocket() async throws { try await run(.live, seed: 5, count: 500) }
+
+  @Test(arguments: [6, 7] as [UInt64]) func overTheEngine(seed: UInt64) async throws {
+    try await LiveEngine.run(depth: .router) { api, _ in
+      try await LiveEngine.register(Samples.storage, api)
+      let started = try await api.post("/v1/workflows/store-sample/sagas", ["input": Samples.input])
+      let saga = try #require(started.json["id"]?.stringValue)
+      try await send(500, to: api, saga: saga, seed: seed)
+    }
+  }
 }
