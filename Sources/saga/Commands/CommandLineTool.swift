@@ -20,8 +20,9 @@ struct CommandLineTool: Sendable {
     CommandGroup(
       title: "The engine",
       commands: [
-        statusCommand, workflowsListCommand, workflowsRegisterCommand, workflowsShowCommand,
+        serveCommand, statusCommand, workflowsListCommand, workflowsRegisterCommand, workflowsShowCommand,
       ]),
+    CommandGroup(title: "Try it out", commands: [labCommand]),
   ]
 
   private var commands: [CommandSpec] { groups.flatMap(\.commands) }

@@ -8,6 +8,7 @@ struct SagaDrawing {
   let now: Timestamp
   let style: Style
   static let width = 80
+  private static let mostOutputLines = 16
 
   func lines() -> [String] {
     header() + [""] + StepLines(saga: saga, now: now, style: style, width: Self.width).lines() + outcome()
@@ -69,8 +70,11 @@ struct SagaDrawing {
 
   private func outcome() -> [String] {
     guard status == "completed", let output = saga["output"], !output.isNull else { return [] }
-    return ["", "  " + style.dim("output")]
-      + Layout.wrap(output.text(), width: Self.width - 4).prefix(6).map { "    " + $0 }
+    let lines = output.text(.pretty).split(separator: "\n").map {
+      Layout.clip(Layout.printable(String($0)), to: Self.width - 4)
+    }
+    let more = lines.count > Self.mostOutputLines ? [style.dim("    … (all of it: --json)")] : []
+    return ["", "  " + style.dim("output")] + lines.prefix(Self.mostOutputLines).map { "    " + $0 } + more
   }
 }
 

@@ -11,6 +11,7 @@ import Synchronization
 final class Shutdown: Sendable {
   private struct State {
     var asked = false
+    var woken = false
     var waiting: [CheckedContinuation<Void, Never>] = []
   }
   private let state = Mutex(State())
@@ -18,6 +19,17 @@ final class Shutdown: Sendable {
 
   /// - Parameter impatient: what a second request does.
   init(impatient: @escaping @Sendable () -> Void) { self.impatient = impatient }
+
+  /// Listens for signals, and for the end of standard input where that is wanted. A second request ends the process.
+  static func listening(on terminal: Terminal, withInput: Bool) -> Shutdown {
+    let shutdown = Shutdown {
+      terminal.complain("Stopped at once.\n")
+      exit(ExitStatus.failure.rawValue)
+    }
+    shutdown.listen()
+    if withInput { shutdown.listenToInput(terminal.read) }
+    return shutdown
+  }
 
   /// Listens for signals until the process ends.
   func listen() {
@@ -44,6 +56,17 @@ final class Shutdown: Sendable {
   }
 
   var isAsked: Bool { state.withLock { $0.asked } }
+  var isWoken: Bool { state.withLock { $0.woken } }
+
+  /// Lets go of whoever waits, though nobody has asked: there is nothing left to wait with.
+  func wake() {
+    let waiting = state.withLock { state in
+      state.woken = true
+      defer { state.waiting = [] }
+      return state.waiting
+    }
+    waiting.forEach { $0.resume() }
+  }
 
   /// Asks to stop; the second time, impatiently.
   func ask() {
@@ -56,12 +79,12 @@ final class Shutdown: Sendable {
     if let waiting { waiting.forEach { $0.resume() } } else { impatient() }
   }
 
-  /// Returns once the process has been asked to stop.
+  /// Returns once the process has been asked to stop, or has nothing left to wait with.
   func requested() async {
     await withCheckedContinuation { continuation in
       let asked = state.withLock { state in
-        if !state.asked { state.waiting.append(continuation) }
-        return state.asked
+        if !state.asked, !state.woken { state.waiting.append(continuation) }
+        return state.asked || state.woken
       }
       if asked { continuation.resume() }
     }

@@ -38,7 +38,7 @@ enum StoreLocation: Sendable, Equatable {
   func open(_ environment: Runtime.Environment) async throws -> any EventStore {
     switch self {
     case .memory: return MemoryStore(environment: environment)
-    case .postgres: throw CLIError(CLIErrorCode.configurationInvalid, "not yet")
+    case .postgres(let url): return try await PostgresStore.open(url: url, environment: environment)
     case .sqlite(let path):
       let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
       do {

@@ -1,0 +1,67 @@
+import Laboratory
+import Persistence
+import Runtime
+
+let labCommand = CommandSpec(
+  "lab", summary: "run a laboratory to try workflows on",
+  about: [
+    "Samples, storage, sequencing and notification, in one process, on a store of their own (.saga/lab.db). GET "
+      + "/lab/summary is their account of what there is; POST /lab/faults makes them misbehave while they run.",
+    "A fault is SERVICE.COMMAND:KIND, where KIND is fail=CODE, status=503, timeout, drop-answer, or slow=2s; behind it, "
+      + "with commas, once, times=N, every=N, match=TS-*.",
+  ],
+  options: [
+    OptionSpec("store", value: "STORE", help: "sqlite:PATH, postgres:URL, or memory"),
+    OptionSpec("host", value: "ADDRESS", help: "where to listen; 127.0.0.1"),
+    OptionSpec("port", value: "PORT", help: "8090; 0 takes a free one"),
+    OptionSpec("fault", value: "FAULT", repeats: true, help: "how to misbehave from the start"),
+    OptionSpec("boxes", value: "N", help: "boxes of 96 in each freezer of a new laboratory; 40"),
+    OptionSpec("verbose", help: "log what happens, not only what goes wrong"),
+    .stopWithInput,
+  ],
+  examples: [
+    .init(says: "Everything works", line: "saga lab"),
+    .init(
+      says: "Every tenth storing is done, but no answer comes",
+      line: "saga lab --fault storage.store:drop-answer,every=10"),
+    .init(says: "A freezer that is full", line: "saga lab --fault storage.allocate:fail=STORAGE_FULL,match=TS-*"),
+  ]
+) { invocation in
+  let terminal = invocation.terminal
+  let location = try invocation.store(else: .sqlite(path: ".saga/lab.db"))
+  let faults = try FaultPlan(parsing: invocation.arguments.values("fault"))
+  let boxes = try invocation.number("boxes") ?? 40
+  guard (1...1_000).contains(boxes) else { throw invocation.usage("--boxes wants a number from 1 to 1000") }
+  let host = invocation.arguments.value("host") ?? "127.0.0.1"
+  let port = try invocation.port(else: LabAddress.usualPort)
+  let shutdown = Shutdown.listening(on: terminal, withInput: invocation.arguments.has("stop-with-input"))
+  let store = try await location.open(invocation.environment)
+  let lab = LabServer(
+    store: store, environment: invocation.environment, faults: faults,
+    layout: .standard(boxesPerZone: boxes), host: host, port: port,
+    log: .standardError(from: invocation.arguments.has("verbose") ? .info : .error))
+  do {
+    let listening = try await lab.start()
+    terminal.line("The laboratory listens on http://\(host):\(listening)")
+    terminal.line("  store      \(location.shown)")
+    for fault in invocation.arguments.values("fault") { terminal.line("  fault      \(fault)") }
+    await shutdown.requested()
+    await lab.shutdown()
+  } catch {
+    await store.close()
+    throw error
+  }
+  await store.close()
+  return .success
+}
+
+/// Where the laboratory is found.
+enum LabAddress {
+  static let usualPort = 8090
+  static let usual = "http://127.0.0.1:\(usualPort)"
+
+  /// Its services, which all keep tombstones.
+  static func services(at url: String) -> [ServiceEntry] {
+    LabService.allCases.map { ServiceEntry(name: $0.rawValue, url: "\(url)/\($0.rawValue)", tombstones: true) }
+  }
+}

@@ -1,0 +1,169 @@
+import CSystem
+import Foundation
+import HTTP
+import Persistence
+import Runtime
+import Server
+import WorkflowEngine
+
+let serveCommand = CommandSpec(
+  "serve", summary: "run the engine and its REST API",
+  about: [
+    "Opens the store, takes up every saga that was open, registers the workflows of the folder, and serves. Without "
+      + "settings it keeps everything in one SQLite file, .saga/engine.db, and knows the services of `saga lab` at "
+      + "its usual address.",
+    "SIGTERM and Ctrl-C stop it with care: what is in flight may settle first. A second one stops it at once; nothing "
+      + "that was recorded is lost either way.",
+  ],
+  options: [
+    OptionSpec("store", value: "STORE", help: "sqlite:PATH, postgres:URL, or memory"),
+    OptionSpec("host", value: "ADDRESS", help: "where to listen; 127.0.0.1"),
+    OptionSpec("port", value: "PORT", help: "8080; 0 takes a free one"),
+    OptionSpec(
+      "service", value: "NAME=URL", repeats: true,
+      help: "a service that workflows may call; with ,tombstones behind it when an undo that comes first makes the "
+        + "late command refuse"),
+    OptionSpec("services", value: "FILE", help: "the same as a JSON file"),
+    OptionSpec("workflows", value: "DIR", help: "workflows to register at the start; workflows/ if there is one"),
+    OptionSpec("verbose", help: "log what happens, not only what goes wrong"),
+    .stopWithInput,
+  ],
+  examples: [
+    .init(says: "For trying out, beside `saga lab`", line: "saga serve"),
+    .init(
+      says: "A service of one's own",
+      line: "saga serve --service freezer=http://freezer.lab:9000,tombstones"),
+    .init(
+      says: "In earnest",
+      line: "saga serve --store postgres://saga@db/saga --services services.json"),
+  ]
+) { try await EngineProcess($0).run() }
+
+/// An engine with its API, from its settings to its last answer.
+struct EngineProcess {
+  private let terminal: Terminal
+  private let environment: Runtime.Environment
+  private let location: StoreLocation
+  private let http: HTTPServerConfiguration
+  private let services: [ServiceEntry]
+  private let folder: WorkflowFolder
+  private let log: Log
+  private let stopsWithInput: Bool
+
+  /// How long requests under way may take to be answered once the process is asked to stop.
+  private static let drainTime = Duration.seconds(10)
+
+  init(_ invocation: Invocation) throws {
+    terminal = invocation.terminal
+    environment = invocation.environment
+    location = try invocation.store(else: .sqlite(path: ".saga/engine.db"))
+    http = HTTPServerConfiguration(
+      host: invocation.arguments.value("host") ?? "127.0.0.1", port: try invocation.port(else: 8080))
+    let named = try invocation.services()
+    let isConfigured = invocation.arguments.value("services") != nil || !named.isEmpty
+    services = isConfigured ? named : LabAddress.services(at: LabAddress.usual)
+    folder = try WorkflowFolder(invocation)
+    log = .standardError(from: invocation.arguments.has("verbose") ? .info : .warning)
+    stopsWithInput = invocation.arguments.has("stop-with-input")
+  }
+
+  func run() async throws -> ExitStatus {
+    // 1. From here on a signal is a request, not the end.
+    let shutdown = Shutdown.listening(on: terminal, withInput: stopsWithInput)
+    let store = try await location.open(environment)
+    let client = HTTPClient()
+    let engine = Engine(
+      store: store,
+      executor: HTTPStepExecutor(
+        client: client,
+        services: services.map { Service(name: $0.name, baseURL: $0.url, keepsTombstones: $0.tombstones) },
+        clock: environment.clock),
+      configuration: Engine.Configuration(services: Set(services.map(\.name))), environment: environment, log: log)
+    let server = APIServer(engine: engine, configuration: http, environment: environment, log: log)
+    let result: Result<Void, any Error>
+    do {
+      try await serve(engine, server, until: shutdown)
+      result = .success(())
+    } catch {
+      result = .failure(error)
+    }
+    // 5. Nothing uses them any more.
+    await client.shutdown()
+    await store.close()
+    try result.get()
+    return .success
+  }
+
+  private func serve(_ engine: Engine, _ server: APIServer, until shutdown: Shutdown) async throws {
+    // 2. The engine runs until it is cancelled; should it fail, the process ends with its error.
+    let running = Task {
+      defer { shutdown.wake() }
+      try await engine.run()
+    }
+    let port: Int
+    do {
+      port = try server.start()
+    } catch {
+      running.cancel()
+      _ = await running.result
+      throw error
+    }
+    // 3. Workflows can be registered once the store is owned, which readiness follows.
+    while !engine.isReady, !shutdown.isAsked, !shutdown.isWoken {
+      try await environment.clock.sleep(until: environment.now() + .milliseconds(10))
+    }
+    if engine.isReady {
+      terminal.line("The engine listens on http://\(http.host):\(port)")
+      terminal.line("  store      \(location.shown)")
+      terminal.line("  services   \(services.map(\.name).joined(separator: ", "))")
+      await folder.register(with: engine, terminal)
+      await shutdown.requested()
+    }
+    // 4. No new requests; then the engine lets its attempts settle.
+    if shutdown.isAsked { terminal.line("Stopping: what is in flight may settle. Ctrl-C again stops at once.") }
+    await server.shutdown(drain: Self.drainTime)
+    running.cancel()
+    do {
+      try await running.value
+    } catch is CancellationError {}
+  }
+}
+
+/// The workflows that an engine brings along.
+struct WorkflowFolder {
+  private let files: [URL]
+
+  init(_ invocation: Invocation) throws {
+    let named = invocation.arguments.value("workflows")
+    let folder = URL(fileURLWithPath: named ?? "workflows", isDirectory: true)
+    guard let found = try? FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil) else {
+      guard named == nil else {
+        throw CLIError(CLIErrorCode.configurationInvalid, "there is no folder \(folder.path) of workflows")
+      }
+      files = []
+      return
+    }
+    files = found.filter { $0.pathExtension == "json" }.sorted { $0.lastPathComponent < $1.lastPathComponent }
+  }
+
+  /// Registers what can be. A file that can't be keeps nobody from the sagas that run: it is complained of.
+  func register(with engine: Engine, _ terminal: Terminal) async {
+    var names: [String] = []
+    for file in files {
+      do {
+        let content = [UInt8](try Data(contentsOf: file))
+        let workflow = try await engine.register(content, by: "saga serve")
+        names.append("\(workflow.name) v\(workflow.version)")
+      } catch {
+        terminal.complain(Complaint.text(of: error, style: terminal.errorStyle))
+        terminal.complain("  \(file.relativePath) was not registered; `saga check` says what is wrong with it\n")
+      }
+    }
+    if !names.isEmpty { terminal.line("  workflows  \(names.joined(separator: ", "))") }
+  }
+}
+
+extension OptionSpec {
+  static let stopWithInput = OptionSpec(
+    "stop-with-input", help: "stop when standard input ends, so that it never outlives what started it")
+}
