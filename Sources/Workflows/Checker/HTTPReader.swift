@@ -3,7 +3,12 @@ import JSON
 extension ActionReader {
   /// The methods that a step may use.
   enum Method: String, CaseIterable {
-    case GET, HEAD, POST, PUT, PATCH, DELETE
+    case get = "GET"
+    case head = "HEAD"
+    case post = "POST"
+    case put = "PUT"
+    case patch = "PATCH"
+    case delete = "DELETE"
   }
 
   /// Headers that the engine or the connection sets itself.
@@ -35,7 +40,7 @@ extension ActionReader {
     let headers = named("headers", in: reader, isHeader: true)
     let query = named("query", in: reader, isHeader: false)
     let body = reader.members["body"].flatMap { template($0, at: reader.pointer(to: "body")) }
-    if reader.has("body"), let method, method == .GET || method == .HEAD {
+    if reader.has("body"), let method, method == .get || method == .head {
       report.error(
         WorkflowErrorCode.badValue, "a \(method.rawValue) carries no body", at: reader.pointer(to: "body"), .name)
     }
