@@ -78,5 +78,5 @@ extension TextTemplate: Hashable {
   public static func == (left: TextTemplate, right: TextTemplate) -> Bool {
     left.source.hasSameScalars(as: right.source)
   }
-  public func hash(into hasher: inout Hasher) { source.utf8.forEach { hasher.combine($0) } }
+  public func hash(into hasher: inout Hasher) { hasher.combine(JSON.string(source)) }
 }
