@@ -52,6 +52,27 @@ struct EngineTests {
     }
   }
 
+  @Test func aStuckUndoIsResolved() async throws {
+    try await LiveEngine.run(refusing: "store", refusingUndo: "create") { api, engine in
+      try await LiveEngine.register(Samples.storage, api)
+      let started = try await api.post("/v1/workflows/store-sample/sagas", ["input": 1])
+      let target = try #require(started.headers["Location"])
+      _ = try await api.post(target + "/signals/approval", ["approved": true])
+      // Until the undo has failed there is nothing to resolve.
+      let request: JSON = ["reason": "voided by hand", "step": "create", "outcome": "undone"]
+      var resolved = try await api.post(target + "/resolve", request)
+      while resolved.code == EngineErrorCode.stepNotResolvable {
+        resolved = try await api.post(target + "/resolve", request)
+      }
+      #expect(resolved.json["steps"]?[0]?["undo"]?["how"] == "resolved")
+      #expect(try await api.get(target + "?wait=30s").json["status"] == "compensated")
+      try await engine.waitUntilListed()
+      // The list says why it turned back, no longer what it was stuck on.
+      let line = try await api.get("/v1/sagas?status=compensated").json["sagas"]?[0]
+      #expect(line?["failedStep"] == "store")
+    }
+  }
+
   @Test func listsAndCounts() async throws {
     try await LiveEngine.run(refusing: "store") { api, engine in
       try await LiveEngine.register(Samples.storage, api)

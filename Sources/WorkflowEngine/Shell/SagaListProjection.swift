@@ -62,10 +62,17 @@ struct SagaListProjection: Projection {
     case .turnedBack(let reason):
       row["failedStep"] = reason.step.map(JSON.string)
       row["failureCode"] = .string(reason.code)
+      // Kept beside, as an undo that fails later takes the place of these for as long as the saga is stuck on it.
+      row["turnedBackBy"] = row["failedStep"]
+      row["turnBackCode"] = row["failureCode"]
     case .undoFailed(let step, let failure, blocks: true), .stepFailed(let step, _, let failure, consequence: .blocks):
       row["failedStep"] = .string(step)
       row["failureCode"] = .string(failure.code)
-    case .sagaCompleted, .sagaCompensated, .sagaAbandoned:
+    case .sagaCompensated:
+      row["failedStep"] = row["turnedBackBy"]
+      row["failureCode"] = row["turnBackCode"]
+      row["endedAt"] = .string(event.at.description)
+    case .sagaCompleted, .sagaAbandoned:
       row["endedAt"] = .string(event.at.description)
     case .sagaStarted, .stepSkipped, .waitStarted, .attemptStarted, .attemptFailed, .stepSucceeded, .stepFailed,
       .signalReceived, .keptSignalRefused, .turnBackRequested, .turnBackLapsed, .undoSucceeded, .undoFailed,

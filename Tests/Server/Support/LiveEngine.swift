@@ -11,18 +11,21 @@ enum LiveEngine {
   /// Answers every call, and refuses those of one step.
   private struct Participants: StepExecutor {
     var refusing: String?
+    var refusingUndo: String?
 
     func perform(_ call: StepCall) async -> StepOutcome {
-      call.phase == .forward && call.step == refusing
-        ? .failed(Samples.refused) : .succeeded(["position": "F2-B17-A3"])
+      let step = call.phase == .forward ? refusing : refusingUndo
+      return call.step == step ? .failed(Samples.refused) : .succeeded(["position": "F2-B17-A3"])
     }
   }
 
   static func run(
-    refusing: String? = nil, depth: Depth = .live, _ body: @escaping @Sendable (TestAPI, Engine) async throws -> Void
+    refusing: String? = nil, refusingUndo: String? = nil, depth: Depth = .live,
+    _ body: @escaping @Sendable (TestAPI, Engine) async throws -> Void
   ) async throws {
     let engine = Engine(
-      store: MemoryStore(environment: .system), executor: Participants(refusing: refusing), environment: .system)
+      store: MemoryStore(environment: .system), executor: Participants(refusing: refusing, refusingUndo: refusingUndo),
+      environment: .system)
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await engine.run() }
       group.addTask {
