@@ -114,7 +114,7 @@ actor Saga {
     }
     if let state {
       replies.take().forEach { $0.reply?(.success(state)) }
-      if decision.append != nil { host.changed(state) }
+      if decision.append != nil { host.changed(state) } else { rearm(state) }
     }
     await snapshotIfDue()
   }
@@ -191,6 +191,17 @@ actor Saga {
     }
     performed = current
     host.scheduler.set(id, at: moment)
+  }
+
+  /// A moment that came and changed nothing must not be the last one.
+  private func rearm(_ state: SagaState) {
+    guard let moment = Decider.nextWake(of: state, definition: definition) else { return }
+    if moment > host.environment.now() || host.isHolding {
+      host.scheduler.set(id, at: moment)
+    } else {
+      // Setting it again would only come back at once.
+      host.log.error("Something is due that the core does not do", ("saga", "\(id)"), ("due", "\(moment)"))
+    }
   }
 
   // MARK: When an append fails

@@ -210,7 +210,7 @@ final class SagaHost: Sendable {
   func lost(_ id: UniqueID, to error: any Error) {
     // A start that found its key taken is an answer, not a loss.
     if let error = error as? StoreError, case .startKeyTaken = error.kind { return }
-    log.error("A saga stopped here and will be read again", ("saga", "\(id)"), ("error", "\(error)"))
+    log.error("A saga could not be written, and left memory until something asks for it", ("saga", "\(id)"), ("error", "\(error)"))
   }
 
   // MARK: Stopping
