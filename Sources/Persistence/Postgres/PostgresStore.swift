@@ -156,8 +156,7 @@ private actor PostgresOpener {
     let connection = try PostgresConnection(settings)
     let row = try PostgresMigrator(names: names).migrate(
       connection,
-      creating: PostgresStoreRow(
-        id: UInt32(truncatingIfNeeded: environment.random()), shardCount: configuration.shardCount),
+      creating: configuration.shardCount,
       now: environment.now())
     try PostgresPartitions.make(
       Set(PostgresPartitions.ahead(of: environment.now())), on: connection, lockKey: names.lockKey)

@@ -7,10 +7,10 @@ struct PostgresMigrator {
 
   /// Applies what is missing. Any number of programs may do so at the same time: one does, the others wait and find it
   /// done.
-  /// - Parameter store: what a store that doesn't exist yet is made with.
+  /// - Parameter shardCount: of a store that doesn't exist yet.
   /// - Returns: what the store was made with.
   func migrate(
-    _ connection: PostgresConnection, creating store: PostgresStoreRow, now: Timestamp
+    _ connection: PostgresConnection, creating shardCount: Int, now: Timestamp
   ) throws(PostgresError) -> PostgresStoreRow {
     try connection.transaction { (connection) throws(PostgresError) in
       _ = try connection.run(PostgresCall(Self.lock) { $0.append(names.lockKey) })
@@ -37,8 +37,7 @@ struct PostgresMigrator {
           })
       }
       let created = PostgresCall(Self.create) {
-        $0.append(Int64(store.id))
-        $0.append(int4: store.shardCount)
+        $0.append(int4: shardCount)
         $0.append(now)
       }
       _ = try connection.run(created)
@@ -85,8 +84,14 @@ struct PostgresMigrator {
     "migrations", "SELECT version, checksum FROM migrations ORDER BY version")
   private static let record = PostgresStatement(
     "migration_add", "INSERT INTO migrations (version, name, checksum, applied_at) VALUES ($1, $2, $3, $4)")
+  // The server draws the id: it is to differ from those of the other stores in the database, and our own randomness may
+  // be a seed's.
   private static let create = PostgresStatement(
-    "store_add", "INSERT INTO store (id, shard_count, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+    "store_add",
+    """
+    INSERT INTO store (id, shard_count, created_at)
+    VALUES (('x' || left(md5(gen_random_uuid()::text), 8))::bit(32)::int8, $1, $2) ON CONFLICT DO NOTHING
+    """)
   private static let read = PostgresStatement("store", "SELECT id, shard_count FROM store")
 }
 
