@@ -13,7 +13,11 @@ enum StoreFactories {
     case .sqlite:
       return try await SQLiteStore.open(
         path: place.location, environment: place.environment, shardCount: place.shardCount)
-    case .postgres: throw StoreError.invalid("the Postgres store isn't there yet")
+    case .postgres:
+      return try await PostgresStore.open(
+        PostgresConfiguration(
+          url: PostgresPlace.url ?? "", name: place.location, shardCount: place.shardCount, ownershipPatience: .zero),
+        environment: place.environment)
     }
   }
 
@@ -21,7 +25,7 @@ enum StoreFactories {
     switch place.kind {
     case .memory, .sqlite:
       try FileManager.default.removeItem(at: URL(fileURLWithPath: place.location).deletingLastPathComponent())
-    case .postgres: break
+    case .postgres: try await dropPostgresStore(place.location, url: PostgresPlace.url ?? "")
     }
   }
 }
