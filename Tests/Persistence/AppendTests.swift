@@ -5,7 +5,7 @@ import Testing
 
 @Suite("A store appends")
 struct AppendTests {
-  @Test("Versions and positions count from 1 and come back as they were written", arguments: StoreKind.allCases)
+  @Test("Versions and positions count from 1 and come back as they were written", arguments: StoreKind.tested)
   func writesAndReads(kind: StoreKind) async throws {
     try await withStore(kind) { store, place in
       let stream = place.newID()
@@ -39,7 +39,7 @@ struct AppendTests {
     }
   }
 
-  @Test("Reading goes on behind a version or a position, up to a limit", arguments: StoreKind.allCases)
+  @Test("Reading goes on behind a version or a position, up to a limit", arguments: StoreKind.tested)
   func pages(kind: StoreKind) async throws {
     try await withStore(kind, shardCount: 1) { store, place in
       let stream = place.newID()
@@ -55,7 +55,7 @@ struct AppendTests {
     }
   }
 
-  @Test("An append that expects another version is refused whole", arguments: StoreKind.allCases)
+  @Test("An append that expects another version is refused whole", arguments: StoreKind.tested)
   func versionConflict(kind: StoreKind) async throws {
     try await withStore(kind, shardCount: 1) { store, place in
       let stream = place.newID()
@@ -75,7 +75,7 @@ struct AppendTests {
     }
   }
 
-  @Test("Appending again with the same id gives the first answer", arguments: StoreKind.allCases)
+  @Test("Appending again with the same id gives the first answer", arguments: StoreKind.tested)
   func repeated(kind: StoreKind) async throws {
     try await withStore(kind, shardCount: 1) { store, place in
       let stream = place.newID()
@@ -100,7 +100,7 @@ struct AppendTests {
     }
   }
 
-  @Test("What makes no sense is refused", arguments: StoreKind.allCases)
+  @Test("What makes no sense is refused", arguments: StoreKind.tested)
   func invalid(kind: StoreKind) async throws {
     try await withStore(kind) { store, place in
       let stream = place.newID()
@@ -120,11 +120,11 @@ struct AppendTests {
       #expect(await refusal { () throws(StoreError) in try await store.tail(shard: 4, after: 0, limit: 1) }.isInvalid)
       #expect(await refusal { () throws(StoreError) in try await store.head(shard: -1) }.isInvalid)
       let everything = try await store.everything()
-      #expect(everything == [[], [], [], []])
+      #expect(everything.allSatisfy { $0.isEmpty })
     }
   }
 
-  @Test("Only owned shards can be written", arguments: StoreKind.allCases)
+  @Test("Only owned shards can be written", arguments: StoreKind.tested)
   func ownership(kind: StoreKind) async throws {
     try await withStore(kind, owned: false) { store, place in
       let stream = place.newID()
@@ -141,7 +141,7 @@ struct AppendTests {
     }
   }
 
-  @Test("A stream's hashes chain its events", arguments: StoreKind.allCases)
+  @Test("A stream's hashes chain its events", arguments: StoreKind.tested)
   func hashes(kind: StoreKind) async throws {
     try await withStore(kind) { store, place in
       let stream = place.newID()
@@ -158,7 +158,7 @@ struct AppendTests {
     }
   }
 
-  @Test("A closed store says so", arguments: StoreKind.allCases)
+  @Test("A closed store says so", arguments: StoreKind.tested)
   func closed(kind: StoreKind) async throws {
     try await withStore(kind) { store, place in
       var hints = store.committed().makeAsyncIterator()

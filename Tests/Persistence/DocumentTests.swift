@@ -11,7 +11,7 @@ struct DocumentTests {
     try await store.documents(query).map(\.id)
   }
 
-  @Test("Documents and checkpoint move together", arguments: StoreKind.allCases)
+  @Test("Documents and checkpoint move together", arguments: StoreKind.tested)
   func batches(kind: StoreKind) async throws {
     try await withStore(kind) { store, _ in
       #expect(try await store.checkpoint("list", shard: 2) == 0)
@@ -52,7 +52,7 @@ struct DocumentTests {
     }
   }
 
-  @Test("Lists are filtered, ordered by bytes, and paged in both directions", arguments: StoreKind.allCases)
+  @Test("Lists are filtered, ordered by bytes, and paged in both directions", arguments: StoreKind.tested)
   func queries(kind: StoreKind) async throws {
     try await withStore(kind) { store, _ in
       let documents = [
@@ -106,7 +106,7 @@ struct DocumentTests {
     }
   }
 
-  @Test("A reset forgets one follower and its collections", arguments: StoreKind.allCases)
+  @Test("A reset forgets one follower and its collections", arguments: StoreKind.tested)
   func reset(kind: StoreKind) async throws {
     try await withStore(kind) { store, _ in
       var tube = document("1", sort: "a", ["x": "y"])

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("A store keeps snapshots and definitions")
 struct KeptTests {
-  @Test("The newest snapshot stays", arguments: StoreKind.allCases)
+  @Test("The newest snapshot stays", arguments: StoreKind.tested)
   func snapshots(kind: StoreKind) async throws {
     try await withStore(kind) { store, place in
       let stream = place.newID()
@@ -18,7 +18,7 @@ struct KeptTests {
     }
   }
 
-  @Test("A definition never changes", arguments: StoreKind.allCases)
+  @Test("A definition never changes", arguments: StoreKind.tested)
   func definitions(kind: StoreKind) async throws {
     try await withStore(kind) { store, place in
       func definition(_ name: String, _ version: Int, digest: UInt8 = 1) -> StoredDefinition {
