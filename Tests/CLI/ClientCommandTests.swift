@@ -94,8 +94,7 @@ struct ClientCommandTests {
     let compensated: JSON = [
       "id": "019c8a5e-7b1c-7d2e-8f3a-0123456789ac", "workflow": "a-workflow-with-a-long-name", "version": 3,
       "status": "compensated", "startedAt": "2026-03-01T06:15:30.250Z", "endedAt": "2026-03-01T06:15:31.250Z",
-      "overdue": false, "step": "allocateStorage", "code": "storage.noPosition",
-      "message": "no position is free for blood at -80 °C in a box of the north wing, and none at +4 °C",
+      "overdue": false, "failedStep": "allocateStorage", "failureCode": "storage.noPosition",
     ]
     var stuck = Self.line
     if case .object(var members) = stuck {

@@ -22,7 +22,7 @@ struct CommandLineTool: Sendable {
       commands: [
         serveCommand, statusCommand, workflowsListCommand, workflowsRegisterCommand, workflowsShowCommand,
       ]),
-    CommandGroup(title: "Try it out", commands: [labCommand]),
+    CommandGroup(title: "Try it out", commands: [demoCommand, labCommand]),
   ]
 
   private var commands: [CommandSpec] { groups.flatMap(\.commands) }

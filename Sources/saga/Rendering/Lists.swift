@@ -19,13 +19,8 @@ struct SagaLines {
     let age = saga.moment("startedAt").map { Self.age(now - $0) } ?? ""
     var lines = ["\(Layout.pad(saga.text("id") ?? "", to: 36))  \(status) \(workflow) \(age)"]
     if saga["overdue"]?.boolValue == true { lines.append("  " + style.colour("overdue", .red)) }
-    let why = [saga.text("step"), saga.text("message"), saga.text("code").map { "[\($0)]" }].compactMap { $0 }
-    if !why.isEmpty {
-      let text =
-        why.count > 1 && saga["step"] != nil
-        ? why[0] + ": " + why.dropFirst().joined(separator: " ") : why.joined(separator: " ")
-      lines.append("  " + style.dim(Layout.clip(text, to: Self.width - 2)))
-    }
+    let why = [saga.text("failedStep"), saga.text("failureCode")].compactMap { $0 }
+    if !why.isEmpty { lines.append("  " + style.dim(Layout.clip(why.joined(separator: ": "), to: Self.width - 2))) }
     return lines
   }
 
@@ -42,6 +37,8 @@ struct SagaLines {
 /// `saga events`: a line an event.
 struct EventLine {
   let style: Style
+  /// The moment stands at the line's start, the others before the rest.
+  private static let shownElsewhere: Set<String> = ["at", "step", "reason", "by"]
   static let width = 80
 
   func text(of event: JSON) -> String {
@@ -62,10 +59,13 @@ struct EventLine {
     } else if let by {
       facts.append("by \(by)")
     }
-    for (name, value) in event["data"]?.objectValue ?? [:] where name != "reason" && name != "by" {
+    if let step = event["data"]?.text("step") { facts.insert(step, at: 0) }
+    for (name, value) in event["data"]?.objectValue ?? [:] where !Self.shownElsewhere.contains(name) {
       switch value {
-      case .string(let text): facts.append(name == "step" ? text : "\(name)=\(text)")
-      default: facts.append("\(name)=\(value.text())")
+      case .string(let text): facts.append("\(name)=\(text)")
+      case .number, .bool: facts.append("\(name)=\(value.text())")
+      case .object: if let code = value.text("code") { facts.append("\(name)=\(code)") }
+      case .null, .array: break
       }
     }
     return Layout.printable(facts.joined(separator: " "))

@@ -65,7 +65,7 @@ final class Shutdown: Sendable {
       defer { state.waiting = [] }
       return state.waiting
     }
-    waiting.forEach { $0.resume() }
+    for one in waiting { one.resume() }
   }
 
   /// Asks to stop; the second time, impatiently.
@@ -76,7 +76,8 @@ final class Shutdown: Sendable {
       defer { state.waiting = [] }
       return state.waiting
     }
-    if let waiting { waiting.forEach { $0.resume() } } else { impatient() }
+    guard let waiting else { return impatient() }
+    for one in waiting { one.resume() }
   }
 
   /// Returns once the process has been asked to stop, or has nothing left to wait with.

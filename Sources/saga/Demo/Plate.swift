@@ -1,0 +1,94 @@
+import JSON
+import Laboratory
+import Runtime
+
+/// What became of one tube.
+struct Tube: Sendable {
+  let barcode: String
+  let saga: JSON
+
+  var id: String { saga.text("id") ?? "" }
+  var status: String { saga["status"]?.stringValue ?? "" }
+  /// Why it turned back, or what it is stuck on: the step and its code.
+  var cause: (step: String, code: String, message: String)? {
+    guard let why = saga["turnBack"] ?? saga["stuck"]?[0] else { return nil }
+    return (why.text("step") ?? why.text("cause") ?? "", why.text("code") ?? "", why.text("message") ?? "")
+  }
+  var steps: [JSON] { saga["steps"]?.arrayValue ?? [] }
+}
+
+/// Sends the tubes of a manifest, so many at a time, and waits for each one's end.
+struct Plate: Sendable {
+  let manifest: Manifest
+  let workflow: String
+  let client: APIClient
+  let environment: Environment
+
+  func send(atOnce: Int, progress: Progress, _ shutdown: Shutdown) async throws -> [Tube] {
+    try await withThrowingTaskGroup(of: Tube.self) { group in
+      var tubes: [Tube] = []
+      var rows = manifest.rows[...]
+      var underWay = 0
+      func sendNext() {
+        guard !shutdown.isAsked, let row = rows.popFirst() else { return }
+        underWay += 1
+        group.addTask { try await send(row) }
+      }
+      for _ in 0..<atOnce { sendNext() }
+      progress.show(tubes, underWay: underWay)
+      while let tube = try await group.next() {
+        tubes.append(tube)
+        underWay -= 1
+        sendNext()
+        progress.show(tubes, underWay: underWay)
+      }
+      progress.end()
+      return tubes
+    }
+  }
+
+  private func send(_ row: Manifest.Row) async throws -> Tube {
+    let barcode = row.input.text("barcode") ?? ""
+    // The line is the key: sent twice, a tube is still processed once.
+    let start = SagaStart(
+      workflow: workflow, input: row.input, key: "line-\(row.line)", wait: ("5s", .seconds(5)))
+    var saga = try await start.send(with: client)
+    while saga["endedAt"] == nil, saga["status"] != "stuck", let id = saga["id"]?.stringValue {
+      saga = try await client.get("v1", "sagas", id, query: [("wait", "5s")])
+    }
+    return Tube(barcode: barcode, saga: saga)
+  }
+}
+
+/// How far it is: one line drawn over and over on a terminal, a line now and then elsewhere.
+struct Progress: Sendable {
+  private let terminal: Terminal
+  private let total: Int
+  private static let barWidth = 24
+
+  init(_ terminal: Terminal, total: Int) {
+    self.terminal = terminal
+    self.total = total
+  }
+
+  func show(_ tubes: [Tube], underWay: Int) {
+    let line = text(tubes, underWay: underWay)
+    if terminal.isTerminal {
+      terminal.write("\r\u{1B}[K" + line)
+    } else if tubes.count.isMultiple(of: 16) || tubes.count == total {
+      terminal.line(line)
+    }
+  }
+
+  func end() { terminal.line("") }
+
+  private func text(_ tubes: [Tube], underWay: Int) -> String {
+    let done = total == 0 ? Self.barWidth : tubes.count * Self.barWidth / total
+    let bar = String(repeating: "█", count: done) + String(repeating: "░", count: Self.barWidth - done)
+    let completed = tubes.filter { $0.status == "completed" }.count
+    let compensated = tubes.filter { $0.status == "compensated" }.count
+    let style = terminal.style
+    return "\(bar) \(tubes.count)/\(total)  \(style.colour("✓ \(completed)", .green))"
+      + "  \(style.colour("↩ \(compensated)", .magenta))  ▸ \(underWay)"
+  }
+}

@@ -1,0 +1,101 @@
+import JSON
+import Testing
+
+@testable import saga
+
+@Suite("The demonstration's report")
+struct DemoTests {
+  static func tube(_ id: String, _ status: JSON, step: JSON = "storeSample", code: JSON = "http.timeout") -> Tube {
+    var saga: JSONObject = ["id": .string(id), "status": status, "steps": []]
+    if status != "completed" {
+      saga["turnBack"] = ["cause": "stepFailed", "step": step, "code": code, "message": "it didn't work"]
+    }
+    return Tube(barcode: "T-\(id)", saga: .object(saga))
+  }
+  static let tubes = [
+    tube("1", "completed"), tube("2", "completed"), tube("3", "compensated"), tube("4", "compensated"),
+    tube("5", "compensated", step: "createSample", code: "samples.barcodeTaken"),
+  ]
+
+  private func report(positions: [String], valid: Set<String> = ["1", "2"], repeated: [String] = []) -> DemoReport {
+    DemoReport(
+      tubes: Self.tubes, account: LabAccount(positions: positions, validSamples: valid, repeatedEffects: repeated),
+      style: .plain)
+  }
+
+  @Test("agrees when the laboratory's account does")
+  func agrees() throws {
+    let report = report(positions: ["1", "2"])
+    #expect(report.holds)
+    try Golden.expect(report.lines().map { $0 + "\n" }.joined(), is: "demo")
+  }
+
+  @Test(
+    "disagrees when a position is missing, held for an undone saga, held twice, or by nobody",
+    arguments: [["1"], ["1", "2", "3"], ["1", "2", "2"], ["1", "2", ""], []])
+  func positions(_ positions: [String]) { #expect(!report(positions: positions).holds) }
+
+  @Test("disagrees when a tube isn't valid, or an undone saga's is, or a command took effect twice")
+  func others() {
+    #expect(!report(positions: ["1", "2"], valid: ["1"]).holds)
+    #expect(!report(positions: ["1", "2"], valid: ["1", "2", "4"]).holds)
+    #expect(!report(positions: ["1", "2"], repeated: ["k"]).holds)
+  }
+
+  @Test("a laboratory that gives no account agrees with nothing")
+  func noAccount() async {
+    await #expect(throws: CLIError.self) {
+      _ = try await LabAccount.read(at: "http://lab") { (_, _) async throws(APIUnreachable) in .json([:]) }
+    }
+  }
+}
+
+@Suite("Where things are")
+struct SettingTests {
+  @Test("stores")
+  func stores() {
+    #expect(StoreLocation("memory") == .memory)
+    #expect(StoreLocation("sqlite:a/b.db") == .sqlite(path: "a/b.db"))
+    #expect(StoreLocation("postgres://h/db") == .postgres(url: "postgres://h/db"))
+    #expect(StoreLocation("postgres:postgresql://h/db") == .postgres(url: "postgresql://h/db"))
+    for wrong in ["", "sqlite:", "sqlite", "mysql:x", "a.db"] { #expect(StoreLocation(wrong) == nil, "\(wrong)") }
+  }
+
+  @Test("a store's password isn't shown")
+  func password() { #expect(!StoreLocation.postgres(url: "postgres://u:secret@h/db").shown.contains("secret")) }
+
+  @Test("services by option")
+  func services() {
+    #expect(ServiceList.entry("a=http://h:1/x/") == ServiceEntry(name: "a", url: "http://h:1/x", tombstones: false))
+    #expect(
+      ServiceList.entry("a=https://h,tombstones") == ServiceEntry(name: "a", url: "https://h", tombstones: true))
+    for wrong in ["", "a", "=http://h", "a=", "a=h:1", "a=http://"] { #expect(ServiceList.entry(wrong) == nil) }
+  }
+
+  @Test("services by file")
+  func file() throws {
+    let json: JSON = ["a": ["url": "http://h", "tombstones": true], "b": "http://i"]
+    #expect(
+      try ServiceList.entries(json, file: "s.json") == [
+        ServiceEntry(name: "a", url: "http://h", tombstones: true),
+        ServiceEntry(name: "b", url: "http://i", tombstones: false),
+      ])
+    let wrong: [JSON] = [[], ["a": 1], ["a": ["url": "h"]], ["a": ["url": "http://h", "x": 1]]]
+    for json in wrong { #expect(throws: CLIError.self) { try ServiceList.entries(json, file: "s.json") } }
+  }
+
+  @Test("a request to stop is heard once; the second is impatient")
+  func shutdown() async {
+    let calls = Calls()
+    let shutdown = Shutdown { _ = calls.add("now") }
+    #expect(!shutdown.isAsked)
+    async let heard: Void = shutdown.requested()
+    shutdown.ask()
+    await heard
+    await shutdown.requested()
+    #expect(shutdown.isAsked)
+    #expect(calls.all.isEmpty)
+    shutdown.ask()
+    #expect(calls.all == ["now"])
+  }
+}
