@@ -16,7 +16,7 @@ extension PostgresWriter {
         let fresh = try PostgresConnection(configuration.writerSettings(names, applicationName: sessionName))
         connection = fresh
         // 1. Lock. 2. Read. Only then may anything be written. What another process has taken meanwhile is its own.
-        wanted.subtract(try await lock(wanted, on: fresh))
+        wanted.subtract(try lock(wanted, on: fresh))
         return .success(fresh)
       } catch {
         reason = error
@@ -36,9 +36,10 @@ extension PostgresWriter {
 
   /// Takes the locks of shards and reads where the shards end.
   /// - Returns: the shards that another process owns.
-  func lock(_ shards: Set<Int>, on connection: PostgresConnection) async throws(PostgresError) -> Set<Int> {
+  func lock(_ shards: Set<Int>, on connection: PostgresConnection) throws(PostgresError) -> Set<Int> {
     var missing = shards
-    let deadline = environment.now() + configuration.ownershipPatience
+    var patience = naps(in: configuration.ownershipPatience)
+    var former = naps(in: configuration.reconnectTimeout)
     while !missing.isEmpty {
       var locked: [Int] = []
       let attempt = PostgresCall(Self.lock) {
@@ -49,18 +50,21 @@ extension PostgresWriter {
       try readPositions(of: locked, on: connection)
       missing.subtract(locked)
       if missing.isEmpty { break }
-      // Our own session of before may still be there, when the network lost it: it is ended. Anyone else may keep what
-      // they have, but a process that was just killed is given the moment that its session needs to go.
-      try endFormerSessions(holding: missing, on: connection)
-      if environment.now() >= deadline { break }
-      do {
-        try await environment.clock.sleep(until: environment.now() + .milliseconds(50))
-      } catch {
-        break
+      // Our own session of before may still be there, when the network lost it or its end takes a moment: it is ended,
+      // and what it held isn't taken by anyone. Others may keep what they have, but a process that was just killed is
+      // given the moment that its session needs to go.
+      if try heldByOthers(missing, on: connection) {
+        patience -= 1
+      } else {
+        former -= 1
       }
+      if patience < 0 || former < 0 { break }
+      _ = try connection.run(PostgresCall(Self.nap))
     }
     return missing
   }
+
+  private func naps(in duration: Duration) -> Int { Int(duration / .milliseconds(20)) }
 
   /// Lets go of shards.
   func release(_ shards: Set<Int>, on connection: PostgresConnection) throws(PostgresError) {
@@ -80,15 +84,17 @@ extension PostgresWriter {
     for row in try connection.run(call).rows { positions[try row.int4(0)] = try row.int8(1) }
   }
 
-  private func endFormerSessions(
-    holding shards: Set<Int>, on connection: PostgresConnection
-  ) throws(PostgresError) {
-    _ = try connection.run(
-      PostgresCall(Self.endFormer) {
-        $0.append(Int64(store.id))
-        $0.append(PostgresArray(shards.sorted()))
-        $0.append(sessionName)
-      })
+  /// Ends our own session of before if it holds any of the locks.
+  /// - Returns: whether anyone else does.
+  private func heldByOthers(_ shards: Set<Int>, on connection: PostgresConnection) throws(PostgresError) -> Bool {
+    let call = PostgresCall(Self.holders) {
+      $0.append(Int64(store.id))
+      $0.append(PostgresArray(shards.sorted()))
+      $0.append(sessionName)
+    }
+    var others = false
+    for row in try connection.run(call).rows where try !row.bool(0) { others = true }
+    return others
   }
 
   /// The first half of the locks' keys: the store's id, as the server takes it.
@@ -109,14 +115,17 @@ extension PostgresWriter {
     FROM unnest($1) AS s (shard)
     """)
 
-  private static let endFormer = PostgresStatement(
-    "end_former_sessions",
+  private static let holders = PostgresStatement(
+    "lock_holders",
     """
-    SELECT pg_terminate_backend(a.pid)
-    FROM pg_stat_activity a
-    WHERE a.application_name = $3 AND a.pid <> pg_backend_pid() AND EXISTS (
-      SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database AND d.datname = current_database()
-      WHERE l.pid = a.pid AND l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
-        AND l.classid::int8 = $1 AND l.objid::int8 = ANY ($2::int8[]))
+    SELECT CASE WHEN coalesce(a.application_name = $3, false) THEN pg_terminate_backend(h.pid) OR true ELSE false END
+    FROM (
+      SELECT DISTINCT l.pid FROM pg_locks l JOIN pg_database d ON d.oid = l.database AND d.datname = current_database()
+      WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.pid <> pg_backend_pid()
+        AND l.classid::int8 = $1 AND l.objid::int8 = ANY ($2::int8[])
+    ) h JOIN pg_stat_activity a ON a.pid = h.pid
     """)
+
+  /// The session's own thread waits, and nobody else: appends that come in meanwhile wait in line.
+  private static let nap = PostgresStatement("nap", "SELECT pg_sleep(0.02)")
 }

@@ -107,7 +107,7 @@ actor PostgresWriter {
     case .success(let connection):
       do {
         let before = Set(positions.keys)
-        let taken = try await lock(shards.subtracting(before), on: connection)
+        let taken = try lock(shards.subtracting(before), on: connection)
         if let shard = taken.min() {
           // All or nothing: what was gained just now is given back.
           try release(Set(positions.keys).subtracting(before), on: connection)
