@@ -90,5 +90,6 @@ struct Progress: Sendable {
     let style = terminal.style
     return "\(bar) \(tubes.count)/\(total)  \(style.colour("✓ \(completed)", .green))"
       + "  \(style.colour("↩ \(compensated)", .magenta))  ▸ \(underWay)"
+      + (underWay > 0 && tubes.count + underWay == total ? "  answers are overdue" : "")
   }
 }
