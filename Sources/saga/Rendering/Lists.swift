@@ -38,7 +38,7 @@ struct SagaLines {
 struct EventLine {
   let style: Style
   /// The moment stands at the line's start, the others before the rest.
-  private static let shownElsewhere: Set<String> = ["at", "step", "reason", "by"]
+  private static let shownElsewhere: Set<String> = ["at", "step", "phase", "round", "attempt", "reason", "by"]
   static let width = 80
 
   func text(of event: JSON) -> String {
@@ -53,13 +53,13 @@ struct EventLine {
 
   private func facts(of event: JSON) -> String {
     var facts: [String] = []
-    let by = event["meta"]?.text("by")
+    let by = event["meta"]?.text("by") ?? event["data"]?.text("by")
     if let reason = event["meta"]?.text("reason") ?? event["data"]?.text("reason") {
       facts.append("\(by.map { "\($0): " } ?? "")“\(reason)”")
     } else if let by {
       facts.append("by \(by)")
     }
-    if let step = event["data"]?.text("step") { facts.insert(step, at: 0) }
+    facts.insert(contentsOf: place(of: event["data"] ?? .null), at: 0)
     for (name, value) in event["data"]?.objectValue ?? [:] where !Self.shownElsewhere.contains(name) {
       switch value {
       case .string(let text): facts.append("\(name)=\(text)")
@@ -69,5 +69,14 @@ struct EventLine {
       }
     }
     return Layout.printable(facts.joined(separator: " "))
+  }
+
+  /// Which step, which of its ways, which try: what is as usual is left out.
+  private func place(of data: JSON) -> [String] {
+    var place = data.text("step").map { [$0] } ?? []
+    if data["phase"] == "undo" { place.append("undo") }
+    if let round = data["round"]?.intValue, round > 1 { place.append("round \(round)") }
+    if let attempt = data["attempt"]?.intValue { place.append("try \(attempt)") }
+    return place
   }
 }
