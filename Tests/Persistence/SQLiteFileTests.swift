@@ -108,6 +108,20 @@ struct SQLiteFileTests {
       #expect(kept.map(\.version) == Array(1..<appended + 1))
 
       let again = try #require(refused)
+
+      // What went well in a transaction goes with the rest of it, also from the writer's memory of positions.
+      let small = place.append(place.newID())
+      let huge = place.append(place.newID())
+      let failed = await refusal { () throws(StoreError) in
+        try await writer.submit { session throws(StoreError) in
+          try session.database.run("PRAGMA max_page_count = \(pages + 60)")
+          var huge = huge
+          huge.events = Array(repeating: NewEvent(type: "large", data: [UInt8](repeating: 32, count: 9_000)), count: 99)
+          _ = try session.append(small, month: 202_603)
+          _ = try session.append(huge, month: 202_603)
+        }
+      }
+      #expect(failed == .unavailable)
       try await writer.submit { session throws(StoreError) in
         // Pragmas of this kind may be set within a transaction.
         try session.database.run("PRAGMA max_page_count = 100000")
