@@ -53,6 +53,10 @@ let package = Package(
       ],
       path: "Sources/saga", swiftSettings: strict),
 
+    .executableTarget(
+      name: "saga-bench", dependencies: ["JSON", "Runtime", "Persistence", "WorkflowEngine"],
+      path: "Benchmarks/SagaBench", swiftSettings: strict),
+
     // Tests, one folder a module.
     .target(name: "TestSupport", dependencies: ["JSON", "Runtime"], path: "Tests/TestSupport", swiftSettings: strict),
     tests("JSON", of: ["JSON"]),

@@ -123,7 +123,7 @@ struct TestBed {
     case "postgres":
       guard let url = ProcessInfo.processInfo.environment["TRACSEQ_TEST_POSTGRES"] else { return nil }
       let name = "bench_" + Environment.system.newID().description.suffix(12)
-      let store = try await PostgresStore.open(url: url, environment: .system, schema: name)
+      let store = try await PostgresStore.open(url: url, environment: .system, name: name)
       return TestBed(store: store) { await store.close() }
     default:
       throw NotCompleted(status: "no store is called \(kind)")

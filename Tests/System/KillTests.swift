@@ -15,7 +15,7 @@ struct KillTests {
       "No Postgres: run the tests with scripts/with-postgres in front, as `make test` does")
     let site = try await Site(store)
     // Slow enough that there is a middle to be killed in, and with answers that get lost.
-    let lab = try await site.startLab("--fault", "sequencing.schedule:drop-answer,every=17")
+    let lab = try await site.startLab("--fault", "notification.send:drop-answer,every=17")
     var engine = try await site.startEngine(lab: lab)
 
     // 1. Start them all; kill the engine once some have ended and others are on their way.

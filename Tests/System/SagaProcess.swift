@@ -29,12 +29,13 @@ final class SagaProcess: Sendable {
   static func listening(_ arguments: [String], in folder: URL) async throws -> SagaProcess {
     let process = Process()
     process.executableURL = program
-    process.arguments = arguments
+    // Should the tests die, their end of the pipe closes, and the process stops.
+    process.arguments = arguments + ["--stop-with-input"]
     process.currentDirectoryURL = folder
     let output = Pipe()
     process.standardOutput = output
     process.standardError = output
-    process.standardInput = FileHandle.nullDevice
+    process.standardInput = Pipe()
     let (ended, ending) = AsyncStream.makeStream(of: Int32.self)
     process.terminationHandler = { process in
       ending.yield(process.terminationStatus)

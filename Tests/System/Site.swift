@@ -68,7 +68,8 @@ final class Site: Sendable {
     let body: JSON
   }
 
-  func call(_ method: String, _ url: String, body: JSON? = nil, headers: [String: String] = [:]) async throws -> Answer {
+  func call(_ method: String, _ url: String, body: JSON? = nil, headers: [String: String] = [:]) async throws -> Answer
+  {
     var all = HTTPHeaders()
     if body != nil { all.add("Content-Type", "application/json") }
     for (name, value) in headers { all.add(name, value) }
@@ -82,8 +83,9 @@ final class Site: Sendable {
   /// A tube that the laboratory takes.
   static func tube(_ number: Int) -> JSON {
     [
-      "barcode": .string("TS-\(100_000 + number)"), "type": "blood", "volumeMl": 4, "patient": .string("P-\(number)"),
-      "priority": "routine", "requestedBy": "ward-7",
+      "barcode": .string("TS-\(100_000 + number)"), "type": "blood", "volumeMl": 4, "temperature": "+4",
+      "patientId": .string("P-\(number)"), "priority": "routine", "assay": "WGS-30x",
+      "requestedBy": "ward-7@lab.example",
     ]
   }
 

@@ -38,7 +38,9 @@ public final class Engine: Sendable {
   public var isReady: Bool { ready.load(ordering: .acquiring) && !host.isHolding }
 
   /// Takes ownership of the store's shards, takes up what was open, and serves until it is cancelled; then drains.
-  public func run() async throws {
+  /// - Parameter prepare: done once everything open is in hand and before the engine says that it is ready, as
+  ///   registering the workflows that it brings along: whoever asks a ready engine finds them.
+  public func run(prepare: @Sendable @escaping () async -> Void = {}) async throws {
     // 1. Nobody else writes from here on.
     try await host.events.own(shards: nil)
     // 2. Sagas are folded by their definitions.
@@ -51,6 +53,7 @@ public final class Engine: Sendable {
       group.addTask { [projector] in try await projector.run() }
       // 4. What was open goes on where it stood.
       try await recover()
+      await prepare()
       ready.store(true, ordering: .releasing)
       host.log.info("The engine is ready", ("sagas", "\(host.countInMemory)"))
       do {

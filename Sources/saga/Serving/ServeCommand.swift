@@ -96,9 +96,10 @@ struct EngineProcess {
 
   private func serve(_ engine: Engine, _ server: APIServer, until shutdown: Shutdown) async throws {
     // 2. The engine runs until it is cancelled; should it fail, the process ends with its error.
-    let running = Task {
+    let running = Task { [folder, terminal] in
       defer { shutdown.wake() }
-      try await engine.run()
+      // Whoever asks a ready engine finds the workflows that it brings along.
+      try await engine.run { await folder.register(with: engine, terminal) }
     }
     let port: Int
     do {
@@ -108,7 +109,7 @@ struct EngineProcess {
       _ = await running.result
       throw error
     }
-    // 3. Workflows can be registered once the store is owned, which readiness follows.
+    // 3. Ready: what was open is in hand, and the workflows are registered.
     while !engine.isReady, !shutdown.isAsked, !shutdown.isWoken {
       try await environment.clock.sleep(until: environment.now() + .milliseconds(10))
     }
@@ -116,7 +117,6 @@ struct EngineProcess {
       terminal.line("The engine listens on http://\(http.host):\(port)")
       terminal.line("  store      \(location.shown)")
       terminal.line("  services   \(services.map(\.name).joined(separator: ", "))")
-      await folder.register(with: engine, terminal)
       await shutdown.requested()
     }
     // 4. No new requests; then the engine lets its attempts settle.
@@ -159,7 +159,7 @@ struct WorkflowFolder {
         terminal.complain("  \(file.relativePath) was not registered; `saga check` says what is wrong with it\n")
       }
     }
-    if !names.isEmpty { terminal.line("  workflows  \(names.joined(separator: ", "))") }
+    if !names.isEmpty { terminal.line("Registered \(names.joined(separator: ", "))") }
   }
 }
 
