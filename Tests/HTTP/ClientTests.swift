@@ -172,4 +172,29 @@ struct ClientTests {
       }
     }
   }
+
+  @Test func aRequestLostOnAKeptConnectionIsNotWrittenTwice() async throws {
+    let server = try FickleServer()
+    defer { server.stop() }
+    try await withClient { client in
+      _ = try await client.send(HTTPClientRequest(url: Self.url(server.port, "/warm")))
+      let error = await failure(of: client, HTTPClientRequest(method: "POST", url: Self.url(server.port, "/once")))
+      #expect(error?.code == HTTPErrorCode.connectionLost)
+      #expect(error?.sent == true)
+      #expect(server.requestLines == ["GET /warm HTTP/1.1", "POST /once HTTP/1.1"])
+    }
+  }
+
+  @Test func withAnIdempotencyKeyItIsWrittenAgain() async throws {
+    let server = try FickleServer()
+    defer { server.stop() }
+    try await withClient { client in
+      _ = try await client.send(HTTPClientRequest(url: Self.url(server.port, "/warm")))
+      let request = HTTPClientRequest(
+        method: "POST", url: Self.url(server.port, "/twice"), headers: ["Idempotency-Key": "a"])
+      #expect(await failure(of: client, request) == nil)
+      #expect(
+        server.requestLines == ["GET /warm HTTP/1.1", "POST /twice HTTP/1.1", "POST /twice HTTP/1.1"])
+    }
+  }
 }

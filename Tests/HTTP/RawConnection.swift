@@ -41,16 +41,18 @@ final class RawConnection {
   }
 
   /// Everything up to the server's end of the connection.
-  func readAll() async -> String { await read { _ in false } }
+  func readAll() async -> String { await read(to: nil) }
 
-  /// Reads until `isEnough` of what has come, or the end. On a thread of its own, as it blocks.
-  func read(until isEnough: @escaping @Sendable (String) -> Bool) async -> String {
+  /// Reads until `text` has come, or the end. On a thread of its own, as it blocks. Compares bytes: to Swift's
+  /// strings a CR LF is one character.
+  func read(to text: String?) async -> String {
     let descriptor = descriptor
-    let text = await withCheckedContinuation { continuation in
+    let wanted = text.map { Array($0.utf8) }
+    return await withCheckedContinuation { continuation in
       Thread {
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65_536)
-        while !isEnough(String(decoding: bytes, as: UTF8.self)) {
+        while wanted.map({ bytes.firstRange(of: $0) == nil }) ?? true {
           let count = recv(descriptor, &chunk, chunk.count, 0)
           guard count > 0 else { break }
           bytes += chunk[..<count]
@@ -58,6 +60,5 @@ final class RawConnection {
         continuation.resume(returning: String(decoding: bytes, as: UTF8.self))
       }.start()
     }
-    return text
   }
 }

@@ -4,13 +4,54 @@ import TestSupport
 import Testing
 
 struct ServerTests {
+  @Test func aStreamIsSentAsItComes() async throws {
+    let (stream, source) = AsyncStream<[UInt8]>.makeStream()
+    try await withServer { _ in
+      HTTPServerResponse(body: .stream(stream))
+    } body: { port in
+      let connection = try RawConnection(port: port)
+      connection.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+      source.yield(Array("first".utf8))
+      #expect(await connection.read(to: "first").contains("Transfer-Encoding: chunked"))
+      source.yield(Array("second".utf8))
+      _ = await connection.read(to: "second")
+      source.finish()
+      _ = await connection.read(to: "0\r\n\r\n")
+    }
+  }
+
+  @Test func aStreamEndsWhenItsClientHasGone() async throws {
+    let ended = Signal()
+    let (stream, source) = AsyncStream<[UInt8]>.makeStream()
+    source.onTermination = { _ in ended.set() }
+    try await withServer { _ in
+      HTTPServerResponse(body: .stream(stream))
+    } body: { port in
+      do {
+        let connection = try RawConnection(port: port)
+        connection.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        source.yield(Array("first".utf8))
+        _ = await connection.read(to: "first")
+      }
+      // The first write after the hang-up is answered with a reset; one after that finds it.
+      let writer = Task {
+        while !Task.isCancelled {
+          source.yield([UInt8](repeating: 0, count: 1_000))
+          await Task.yield()
+        }
+      }
+      await ended.wait()
+      writer.cancel()
+    }
+  }
+
   @Test func shutdownCutsAStreamShort() async throws {
     let (stream, source) = AsyncStream<[UInt8]>.makeStream()
     let server = HTTPServer(environment: .system) { _ in HTTPServerResponse(body: .stream(stream)) }
     let connection = try RawConnection(port: try server.start())
     connection.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     source.yield(Array("first".utf8))
-    _ = await connection.read { $0.contains("first") }
+    _ = await connection.read(to: "first")
     await server.shutdown(drain: .zero)
     #expect(await !connection.readAll().contains("0\r\n\r\n"))
   }
@@ -40,7 +81,7 @@ struct ServerTests {
       let connection = try RawConnection(port: port)
       for _ in 0..<3 {
         connection.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        _ = await connection.read { $0.hasSuffix("served") }
+        _ = await connection.read(to: "served")
       }
       connection.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
       #expect(await connection.readAll().hasSuffix("served"))
@@ -54,7 +95,7 @@ struct ServerTests {
       let connection = try RawConnection(port: port)
       connection.send(
         "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\nConnection: close\r\n\r\n")
-      #expect(await connection.read { $0.hasSuffix("\r\n\r\n") }.hasPrefix("HTTP/1.1 100 "))
+      #expect(await connection.read(to: "\r\n\r\n").hasPrefix("HTTP/1.1 100 "))
       connection.send("hello")
       #expect(await connection.readAll().hasSuffix("hello"))
     }
@@ -67,6 +108,20 @@ struct ServerTests {
       let second = HTTPServer(HTTPServerConfiguration(port: port), environment: .system) { _ in .text("") }
       let error = #expect(throws: HTTPServerError.self) { try second.start() }
       #expect(error?.code == HTTPErrorCode.addressInUse)
+    }
+  }
+
+  @Test func aStreamIsCancelledWhenOnlyTheHeadIsWanted() async throws {
+    let ended = Signal()
+    let (stream, source) = AsyncStream<[UInt8]>.makeStream()
+    source.onTermination = { _ in ended.set() }
+    try await withServer { _ in
+      HTTPServerResponse(body: .stream(stream))
+    } body: { port in
+      let connection = try RawConnection(port: port)
+      connection.send("HEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+      #expect(await connection.readAll().hasSuffix("\r\n\r\n"))
+      await ended.wait()
     }
   }
 }

@@ -128,7 +128,11 @@ extension ServerDaemon {
     suspended.suspend(exchange.connection)
     let task = Task { [handler, suspended] in
       let response = await handler(request)
-      if exchange.answer(response) { suspended.resume(exchange.connection) }
+      if exchange.answer(response) {
+        suspended.resume(exchange.connection)
+      } else if case .stream(let stream) = response.body {
+        stream.cancel()
+      }
     }
     exchange.handled(by: task)
     return .YES

@@ -48,7 +48,7 @@ final class StreamingBody: Sendable {
 
   /// Ends the stream and the task that reads it: the client has gone, or the server stops.
   func cancel() {
-    let (task, writer, wake) = state.withLock { state in
+    let (source, task, writer, wake) = state.withLock { state in
       defer {
         if !state.ended { state.cut = true }
         state.ended = true
@@ -56,8 +56,9 @@ final class StreamingBody: Sendable {
         state.writer = nil
         state.isSuspended = false
       }
-      return (state.task, state.writer, state.isSuspended)
+      return (state.source, state.task, state.writer, state.isSuspended)
     }
+    source?.cancel()
     task?.cancel()
     writer?.resume()
     if wake { suspended.resume(connection) }
@@ -70,9 +71,9 @@ final class StreamingBody: Sendable {
     }
     guard let source else { return }
     let task = Task { [self] in
+      // Not left when cancelled: the next turn is what tells the stream's source, and ends the loop.
       for await chunk in source where !chunk.isEmpty {
         await write(chunk)
-        if Task.isCancelled { break }
       }
       end()
     }
@@ -123,6 +124,13 @@ final class StreamingBody: Sendable {
       return state.isSuspended
     }
     if wake { suspended.resume(connection) }
+  }
+}
+
+extension AsyncStream<[UInt8]> {
+  /// Tells the source that nobody will read it, also when others hold the stream.
+  func cancel() {
+    Task { for await _ in self {} }.cancel()
   }
 }
 
