@@ -138,7 +138,7 @@ struct APIRefusal: CodedError {
     let detail = problem?["detail"]?.stringValue ?? problem?["title"]?.stringValue
     message = Layout.printable(detail ?? "\(server) answered \(status)")
     let places = (problem?["errors"]?.arrayValue ?? []).map(Self.place)
-    advice = places.map(Layout.printable) + Self.next(status)
+    advice = places.map(Layout.printable) + Self.next(status, code: code)
   }
 
   private init(status: Int, code: String, message: String, advice: [String]) {
@@ -154,8 +154,10 @@ struct APIRefusal: CodedError {
   }
 
   private static func place(_ error: JSON) -> String {
-    var start = ""
-    if let line = error["line"]?.intValue, let column = error["column"]?.intValue { start = "\(line):\(column): " }
+    var start = error["severity"] == "warning" ? "warning: " : ""
+    if let line = error["line"]?.intValue, let column = error["column"]?.intValue {
+      start = "\(line):\(column): " + start
+    }
     if let header = error["header"]?.stringValue { start += "header \(header): " }
     if let parameter = error["parameter"]?.stringValue { start += "parameter \(parameter): " }
     let pointer = error["pointer"]?.stringValue.map { $0.isEmpty ? "" : " at \($0)" } ?? ""
@@ -163,10 +165,10 @@ struct APIRefusal: CodedError {
     return start + (error["message"]?.stringValue ?? "wrong") + near + pointer
   }
 
-  private static func next(_ status: Int) -> [String] {
+  private static func next(_ status: Int, code: String) -> [String] {
     switch status {
     case 404: ["What there is: `saga list`, `saga workflows list`."]
-    case 409: ["Look at how it stands now: `saga show ID`."]
+    case 409 where code.hasPrefix("saga."): ["Look at how it stands now: `saga show ID`."]
     case 503: ["The engine is starting or its store is away: ask again in a moment (`saga status`)."]
     case 500...: ["This is the engine's fault, not yours; its log says more."]
     default: []
