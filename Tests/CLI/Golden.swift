@@ -15,7 +15,8 @@ enum Golden {
     try JSON(parsing: [UInt8](Data(contentsOf: folder.appending(path: "Sagas/\(name).json"))))
   }
 
-  static func expect(_ text: String, is name: String, at location: SourceLocation = #_sourceLocation) throws {
+  /// - Parameter width: how wide its widest line may be.
+  static func expect(_ text: String, is name: String, width: Int = 80, at location: SourceLocation = #_sourceLocation) throws {
     let file = folder.appending(path: "Goldens/\(name).txt")
     if ProcessInfo.processInfo.environment["RECORD_GOLDENS"] == "1" {
       try Data(text.utf8).write(to: file)
@@ -24,6 +25,6 @@ enum Golden {
     let golden = String(decoding: try Data(contentsOf: file), as: UTF8.self)
     #expect(text == golden, "\(name) is drawn as\n\(text)\nand was\n\(golden)", sourceLocation: location)
     let widest = text.split(separator: "\n").map(\.count).max() ?? 0
-    #expect(widest <= 80, "\(name) is \(widest) columns wide", sourceLocation: location)
+    #expect(widest <= width, "\(name) is \(widest) columns wide", sourceLocation: location)
   }
 }
