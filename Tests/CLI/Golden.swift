@@ -16,7 +16,9 @@ enum Golden {
   }
 
   /// - Parameter width: how wide its widest line may be.
-  static func expect(_ text: String, is name: String, width: Int = 80, at location: SourceLocation = #_sourceLocation) throws {
+  static func expect(_ text: String, is name: String, width: Int = 80, at location: SourceLocation = #_sourceLocation)
+    throws
+  {
     let file = folder.appending(path: "Goldens/\(name).txt")
     if ProcessInfo.processInfo.environment["RECORD_GOLDENS"] == "1" {
       try Data(text.utf8).write(to: file)
