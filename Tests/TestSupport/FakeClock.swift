@@ -59,7 +59,7 @@ public final class FakeClock: WallClock {
         switch next {
         case .wake: continuation.resume()
         case .cancel: continuation.resume(throwing: CancellationError())
-        case .tell(let watchers): watchers.forEach { $0.continuation.resume() }
+        case .tell(let watchers): for watcher in watchers { watcher.continuation.resume() }
         }
       }
     } onCancel: {
@@ -86,7 +86,7 @@ public final class FakeClock: WallClock {
       state.sleepers.removeAll { $0.deadline <= now }
       return due
     }
-    due.forEach { $0.continuation.resume() }
+    for sleeper in due { sleeper.continuation.resume() }
   }
 
   /// Returns as soon as the deadlines that something sleeps until satisfy `condition`.
@@ -97,7 +97,7 @@ public final class FakeClock: WallClock {
         state.watchers.append(Watcher(id: state.nextID, matches: condition, continuation: continuation))
         return state.satisfiedWatchers()
       }
-      satisfied.forEach { $0.continuation.resume() }
+      for watcher in satisfied { watcher.continuation.resume() }
     }
   }
 }

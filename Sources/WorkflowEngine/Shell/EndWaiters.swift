@@ -29,9 +29,9 @@ final class EndWaiters: Sendable {
 
   func ended(_ saga: SagaState) {
     let waiting = state.withLock { $0.waiting.removeValue(forKey: saga.id) }
-    waiting?.values.forEach {
-      $0.yield(saga)
-      $0.finish()
+    for waiter in (waiting ?? [:]).values {
+      waiter.yield(saga)
+      waiter.finish()
     }
   }
 }

@@ -6,7 +6,9 @@ final class ReplyOnce: Sendable {
 
   init(_ letters: [Saga.Letter]) { self.letters = Mutex(letters) }
 
-  func fail(_ error: any Error) { take().forEach { $0.reply?(.failure(error)) } }
+  func fail(_ error: any Error) {
+    for letter in take() { letter.reply?(.failure(error)) }
+  }
 
   /// The letters that have not been answered.
   func take() -> [Saga.Letter] {

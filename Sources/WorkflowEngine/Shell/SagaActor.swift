@@ -113,7 +113,7 @@ actor Saga {
       perform()
     }
     if let state {
-      replies.take().forEach { $0.reply?(.success(state)) }
+      for letter in replies.take() { letter.reply?(.success(state)) }
       if decision.append != nil { host.changed(state) } else { rearm(state) }
     }
     await snapshotIfDue()

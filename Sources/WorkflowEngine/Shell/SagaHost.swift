@@ -210,7 +210,9 @@ final class SagaHost: Sendable {
   func lost(_ id: UniqueID, to error: any Error) {
     // A start that found its key taken is an answer, not a loss.
     if let error = error as? StoreError, case .startKeyTaken = error.kind { return }
-    log.error("A saga could not be written, and left memory until something asks for it", ("saga", "\(id)"), ("error", "\(error)"))
+    log.error(
+      "A saga could not be written, and left memory until something asks for it", ("saga", "\(id)"),
+      ("error", "\(error)"))
   }
 
   // MARK: Stopping
@@ -231,7 +233,7 @@ final class SagaHost: Sendable {
       group.addTask { do { try await clock.sleep(until: deadline) } catch {} }
       await group.next()
       stopped.store(true, ordering: .relaxed)
-      running.forEach { $0.cancel() }
+      for task in running { task.cancel() }
       group.cancelAll()
     }
   }
