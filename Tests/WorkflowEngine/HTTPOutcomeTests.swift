@@ -41,7 +41,8 @@ struct HTTPOutcomeTests {
 
   @Test("A request that never left is a clean refusal; one that may have arrived is not", arguments: [true, false])
   func transport(sent: Bool) {
-    let outcome = HTTPOutcome.read(HTTPClientError(code: HTTPErrorCode.timeout, message: "late", sent: sent))
+    let outcome = HTTPOutcome.read(
+      HTTPClientError(code: HTTPErrorCode.timeout, message: "late", sent: sent), service: Self.service)
     #expect(kind(outcome) == (sent ? .unknown : .refused))
     guard case .unknown(let failure) = outcome else { return }
     #expect(failure.code == EngineErrorCode.attemptTimeout && failure.isRetryable)

@@ -8,11 +8,13 @@ import Runtime
 /// is no success leaves it unknown: no answer in time, a connection lost after the request was sent, a 5xx, a 408, 425 or
 /// 429, a redirect, or an answer that can't be read.
 enum HTTPOutcome {
-  static func read(_ error: HTTPClientError) -> StepOutcome {
+  static func read(_ error: HTTPClientError, service: Service) -> StepOutcome {
     let isTimeout = error.code == HTTPErrorCode.timeout
+    // A lab knows its services by their names, not by their addresses.
+    let message = isTimeout ? "\(service.name) did not answer in time." : "\(service.name): \(error.message)"
     let failure = StepFailure(
       code: isTimeout ? EngineErrorCode.attemptTimeout : error.code,
-      classes: [error.code, error.sent ? "http.sent" : "http.notSent"], message: error.message, isRetryable: true)
+      classes: [error.code, error.sent ? "http.sent" : "http.notSent"], message: message, isRetryable: true)
     return error.sent ? .unknown(failure) : .failed(failure)
   }
 

@@ -37,7 +37,7 @@ public final class HTTPStepExecutor: StepExecutor {
       let response = try await client.send(request(for: call, action, service, timeout: left))
       return HTTPOutcome.read(response, success: action.success, service: service, now: clock.now())
     } catch {
-      return HTTPOutcome.read(error)
+      return HTTPOutcome.read(error, service: service)
     }
   }
 
