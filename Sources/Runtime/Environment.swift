@@ -4,7 +4,9 @@ public struct Environment: Sendable {
   public let clock: any WallClock
   private let nextRandom: @Sendable () -> UInt64
 
-  /// - Parameter random: gives 64 random bits each time; called from any thread.
+  /// - Parameters:
+  ///   - clock: the wall clock.
+  ///   - random: gives 64 random bits each time; called from any thread.
   public init(clock: any WallClock, random: @escaping @Sendable () -> UInt64) {
     self.clock = clock
     self.nextRandom = random

@@ -15,7 +15,9 @@ public protocol SagaEngine: Sendable {
   func register(_ content: [UInt8], by: String) async throws -> Registration
   /// Every version of every workflow, by name and then version.
   func workflows() -> [RegisteredWorkflow]
-  /// - Parameter version: the latest when nil.
+  /// - Parameters:
+  ///   - name: the workflow's name.
+  ///   - version: the latest when nil.
   func workflow(_ name: String, version: Int?) throws(EngineError) -> RegisteredWorkflow
 
   func start(_ request: StartRequest) async throws -> Started

@@ -11,7 +11,10 @@ public final class HTTPServer: Sendable {
   private let daemon: ServerDaemon
   private let environment: Environment
 
-  /// - Parameter environment: its clock measures how long a request takes to arrive, and how long draining lasts.
+  /// - Parameters:
+  ///   - configuration: where to listen, and the limits.
+  ///   - environment: its clock measures how long a request takes to arrive, and how long draining lasts.
+  ///   - handler: answers each request; called from many tasks at once.
   public init(
     _ configuration: HTTPServerConfiguration = .init(), environment: Environment, handler: @escaping Handler
   ) {

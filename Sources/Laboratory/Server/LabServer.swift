@@ -28,9 +28,12 @@ public final class LabServer: Sendable {
 
   /// - Parameters:
   ///   - store: the laboratory's own; it stays open when the server stops.
+  ///   - environment: time and ids.
   ///   - faults: how participants misbehave from the start.
   ///   - layout: what the laboratory is furnished with where it isn't yet.
+  ///   - host: the address to listen on.
   ///   - port: 0 takes any free one.
+  ///   - log: where it says what goes wrong.
   public init(
     store: any EventStore, environment: Environment, faults: FaultPlan = FaultPlan(),
     layout: LaboratoryLayout = .standard(), host: String = "127.0.0.1", port: Int = 0, log: Log = .silent

@@ -9,7 +9,9 @@ public final class MemoryStore: EventStore {
   private let state: Mutex<MemoryState>
   private let hub = CommitHub()
 
-  /// - Parameter shardCount: 1 to `Shard.maxCount`.
+  /// - Parameters:
+  ///   - environment: the clock that `recordedAt` is taken from.
+  ///   - shardCount: 1 to `Shard.maxCount`.
   public init(environment: Environment, shardCount: Int = Shard.defaultCount) {
     precondition((1...Shard.maxCount).contains(shardCount), "a store has 1 to \(Shard.maxCount) shards")
     self.environment = environment

@@ -41,7 +41,10 @@ public final class PostgresStore: EventStore {
   }
 
   /// Opens the store at a connection URL, and makes it when there is none.
-  /// - Parameter name: the schema it lives in.
+  /// - Parameters:
+  ///   - url: a libpq connection URL.
+  ///   - environment: time, ids and the jitter of reconnects.
+  ///   - name: the schema it lives in.
   public static func open(
     url: String, environment: Environment, name: String = "tracseq"
   ) async throws(StoreError) -> PostgresStore {

@@ -45,7 +45,12 @@ public final class Projector: Sendable {
   private let inbox = CommitHub()
   private let started = Mutex(false)
 
-  /// - Parameter report: is told of every failed batch.
+  /// - Parameters:
+  ///   - store: where events are read and documents are written.
+  ///   - projection: what turns events into documents.
+  ///   - environment: the clock of the pauses.
+  ///   - configuration: batch size and pauses.
+  ///   - report: is told of every failed batch.
   public init(
     store: any EventStore, projection: any Projection, environment: Environment,
     configuration: Configuration = Configuration(), report: @escaping @Sendable (Failure) -> Void = { _ in }

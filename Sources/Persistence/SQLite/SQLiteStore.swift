@@ -22,7 +22,10 @@ public final class SQLiteStore: EventStore {
   }
 
   /// Opens the store at `path`, or creates it when there is no such file; its directory must exist.
-  /// - Parameter shardCount: for a new store, 1 to `Shard.maxCount`; an existing one keeps its own.
+  /// - Parameters:
+  ///   - path: the file; made when there is none.
+  ///   - environment: the clock that `recordedAt` is taken from.
+  ///   - shardCount: for a new store, 1 to `Shard.maxCount`; an existing one keeps its own.
   /// - Throws: `store.locked` when another process has it open; `store.foreign` or `store.newerVersion` for a file that
   ///   it must not touch; `store.unavailable` when the file can't be opened or written.
   public static func open(

@@ -19,8 +19,10 @@ public struct Decider {
   /// The events that a command makes of a state. No events: the command changes nothing (a repeat, or news of an
   /// attempt that has been settled).
   /// - Parameters:
+  ///   - command: what is asked or reported.
   ///   - state: nil before the saga has started.
   ///   - definition: the one that the saga started on.
+  ///   - now: the moment that the events are dated with, and that decides what is due.
   ///   - isHolding: record what is reported, but start nothing: the engine is about to stop.
   /// - Throws: `Refusal` when the saga, as it stands, can't take the command.
   public static func decide(

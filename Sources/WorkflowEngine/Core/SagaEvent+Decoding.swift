@@ -12,6 +12,7 @@ extension SagaEvent {
   /// - Parameters:
   ///   - type: its name in the store.
   ///   - schema: the version of the shape that it was written in.
+  ///   - data: the event as it was stored.
   public init(type: String, schema: Int, data: JSON) throws(UnreadableEvent) {
     guard (1...SagaEvent.schema).contains(schema) else {
       throw UnreadableEvent(

@@ -92,7 +92,10 @@ extension Engine {
   }
 
   /// Sagas, newest first. The list follows the store and may be a moment behind it; a saga itself never is.
-  /// - Parameter after: the last saga of the page before.
+  /// - Parameters:
+  ///   - filter: which sagas.
+  ///   - after: the last saga of the page before.
+  ///   - limit: how many at most.
   public func list(_ filter: SagaFilter, after: UniqueID?, limit: Int) async throws -> SagaPage {
     var fields: [String: String] = [:]
     fields["status"] = filter.status?.rawValue

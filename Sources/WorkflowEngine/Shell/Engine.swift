@@ -21,7 +21,12 @@ public final class Engine: Sendable {
   let projector: Projector
   private let ready = Atomic<Bool>(false)
 
-  /// - Parameter executor: makes the attempts of `http` steps.
+  /// - Parameters:
+  ///   - store: the events; this engine is its only writer.
+  ///   - executor: makes the attempts of `http` steps.
+  ///   - configuration: the services it knows, and how long it drains.
+  ///   - environment: time and ids.
+  ///   - log: where it says what goes wrong.
   public init(
     store: any EventStore, executor: any StepExecutor, configuration: Configuration = Configuration(),
     environment: Environment, log: Log = .silent
@@ -113,7 +118,9 @@ extension Engine {
   /// Every version of every registered workflow, by name and then version.
   public func workflows() -> [RegisteredWorkflow] { host.definitions.all.map(RegisteredWorkflow.init) }
 
-  /// - Parameter version: the latest when nil.
+  /// - Parameters:
+  ///   - name: the workflow's name.
+  ///   - version: the latest when nil.
   /// - Throws: `EngineError` `workflow.notFound`.
   public func workflow(_ name: String, version: Int?) throws(EngineError) -> RegisteredWorkflow {
     guard let entry = host.definitions.entry(named: name, version: version) else {

@@ -10,7 +10,11 @@ public final class HTTPStepExecutor: StepExecutor {
   private let clock: any WallClock
   private let maxResponseBytes: Int
 
-  /// - Parameter maxResponseBytes: an answer is kept in the saga's history, so it may not be of any size.
+  /// - Parameters:
+  ///   - client: makes the calls.
+  ///   - services: where the names in workflows lead.
+  ///   - clock: what is left of an attempt is measured by it.
+  ///   - maxResponseBytes: an answer is kept in the saga's history, so it may not be of any size.
   public init(client: HTTPClient, services: [Service], clock: any WallClock, maxResponseBytes: Int = 1 << 20) {
     self.client = client
     self.services = Dictionary(services.map { ($0.name, $0) }, uniquingKeysWith: { _, last in last })

@@ -77,7 +77,9 @@ public struct RetryPolicy: Sendable, Hashable {
 
   /// The pause after attempt `n` (1 is the first), in whole milliseconds: the interval grown by the coefficient after
   /// each attempt up to `maxInterval`, then shortened by up to `jitter` of itself.
-  /// - Parameter random: from 0 up to, not including, 1; the same number gives the same pause.
+  /// - Parameters:
+  ///   - n: attempts made so far, from 1.
+  ///   - random: from 0 up to, not including, 1; the same number gives the same pause.
   public func delay(afterAttempt n: Int, random: Double) -> Duration {
     let pause = interval(afterAttempt: n)
     let milliseconds = Self.milliseconds(pause)

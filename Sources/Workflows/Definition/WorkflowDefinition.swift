@@ -23,7 +23,16 @@ public struct WorkflowDefinition: Sendable {
   /// The timeout of a saga whose workflow names none.
   public static let defaultTimeout: Duration = .seconds(300)
 
-  /// - Parameter steps: with unique ids, without cycles, each at its own index, as the checker makes sure.
+  /// - Parameters:
+  ///   - name: its name.
+  ///   - version: from 1.
+  ///   - description: what it is for, in a sentence.
+  ///   - owner: who answers for it.
+  ///   - timeout: of the whole saga.
+  ///   - inputSchema: JSON Schema of the input, kept and shown.
+  ///   - steps: with unique ids, without cycles, each at its own index, as the checker makes sure.
+  ///   - output: what a completed saga gives.
+  ///   - source: the whole file as it was read.
   public init(
     name: String, version: Int, description: String? = nil, owner: String? = nil,
     timeout: Duration = WorkflowDefinition.defaultTimeout, inputSchema: JSON? = nil, steps: [Step],

@@ -49,7 +49,9 @@ public struct JSONPath: Sendable {
   }
 
   /// The values found, in order.
-  /// - Parameter most: where to stop; a caller that wants one value asks for two, and knows.
+  /// - Parameters:
+  ///   - root: the document; `$` is its root.
+  ///   - most: where to stop; a caller that wants one value asks for two, and knows.
   public func values(in root: JSON, atMost most: Int = .max) -> [JSON] {
     if let singularTokens {
       return most > 0 ? Evaluation.follow(singularTokens, from: root).map { [$0] } ?? [] : []
