@@ -1,0 +1,87 @@
+import Testing
+
+@testable import Workflows
+
+@Suite("What follows from a definition")
+struct DefinitionTests {
+  // 0 → 1 → 3, 0 → 2 → 3, 4 alone.
+  static let diamond = StepGraph(dependencies: [[], [0], [0], [1, 2], []])
+
+  @Test("Ancestors, descendants and order of a diamond")
+  func diamond() {
+    let graph = Self.diamond
+    #expect(graph.ancestors.map(\.indexes) == [[], [0], [0], [0, 1, 2], []])
+    #expect(graph.descendants.map(\.indexes) == [[1, 2, 3], [3], [3], [], []])
+    #expect(graph.dependents == [[1, 2], [3], [3], [], []])
+    #expect(graph.order == [0, 4, 1, 2, 3])
+    #expect(graph.cycles.isEmpty)
+  }
+
+  @Test(
+    "Cycles begin with the step that stands first; what waits for one is in none",
+    arguments: [
+      ([[2], [0], [1], [0]], [[0, 2, 1]]), ([[1], [0], [3], [2]], [[0, 1], [2, 3]]), ([[0]], [[0]]), ([], []),
+    ] as [([[Int]], [[Int]])])
+  func cycles(dependencies: [[Int]], cycles: [[Int]]) {
+    #expect(StepGraph(dependencies: dependencies).cycles == cycles)
+  }
+
+  @Test("A set of steps goes past one word")
+  func set() {
+    var set = StepSet(count: 130)
+    for step in [0, 63, 64, 129] { set.insert(step) }
+    #expect(set.indexes == [0, 63, 64, 129])
+    #expect(set.count == 4 && set.contains(129) && !set.contains(128) && !set.contains(1_000))
+  }
+
+  // MARK: Pauses
+
+  @Test("Pauses grow up to the longest", arguments: [(1, 1), (2, 2), (3, 4), (6, 32), (7, 60), (1_000_000, 60)])
+  func pauses(attempt: Int, seconds: Int) {
+    #expect(RetryPolicy(jitter: 0).delay(afterAttempt: attempt, random: 0.9) == .seconds(seconds))
+  }
+
+  @Test("Jitter only shortens, by no more than its share", arguments: [0, 0.2, 1], [0, 0.5, 0.999_999])
+  func jitter(jitter: Double, random: Double) {
+    let policy = RetryPolicy(initialInterval: .seconds(10), jitter: jitter)
+    for attempt in 1...5 {
+      let longest = policy.interval(afterAttempt: attempt)
+      let pause = policy.delay(afterAttempt: attempt, random: random)
+      #expect(pause <= longest && pause >= longest * (1 - jitter))
+      #expect(pause == policy.delay(afterAttempt: attempt, random: random))
+    }
+  }
+
+  @Test("The largest numbers of a file don't trap")
+  func largest() {
+    let policy = RetryPolicy(
+      maxAttempts: 1_000, initialInterval: .milliseconds(1), backoffCoefficient: 1_000,
+      maxInterval: DurationText.longest, jitter: 1)
+    #expect(policy.delay(afterAttempt: 1_000, random: 0) == DurationText.longest)
+    #expect(policy.longestPauses > DurationText.longest * 900)
+  }
+
+  // MARK: Defaults
+
+  @Test("What a step leaves out comes from the defaults, and an undo keeps its ten attempts")
+  func defaults() throws {
+    let call = #""http": { "service": "s", "method": "PUT", "path": "/x" }"#
+    let undo = #""compensation": { "http": { "service": "s", "method": "DELETE", "path": "/x" } }"#
+    let text = Sample.workflow(
+      #"[{ "id": "a", \#(call), \#(undo) }, { "id": "b", \#(call), "timeout": "2s", "retry": { "jitter": 0 } }]"#,
+      more: #""defaults": { "timeout": "7s", "retry": { "maxAttempts": 4, "initialInterval": "5m" } },"#
+        + #" "timeout": "1d","#)
+    let steps = try definition(text).steps
+    let first = steps[0].retry.policy(for: ["http.503"])
+    #expect(steps[0].timeout == .seconds(7) && first.maxAttempts == 4)
+    #expect(first.initialInterval == .seconds(300) && first.maxInterval == .seconds(300))
+    let second = steps[1].retry.policy(for: ["http.503"])
+    #expect(steps[1].timeout == .seconds(2) && second.maxAttempts == 4 && second.jitter == 0)
+    guard case .undo(let back) = steps[0].compensation else {
+      Issue.record("there is no undo")
+      return
+    }
+    let retry = back.retry.policy(for: ["http.503"])
+    #expect(back.timeout == .seconds(7) && retry.maxAttempts == 10 && retry.initialInterval == .seconds(300))
+  }
+}
