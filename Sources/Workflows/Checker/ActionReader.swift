@@ -122,16 +122,20 @@ struct ActionReader {
   }
 
   mutating func template(_ json: JSON, at pointer: JSONPointer) -> Template? {
-    let mistakes = Template.mistakes(in: json)
-    for mistake in mistakes {
-      report.error(
-        mistake.code, mistake.message, at: pointer.appending(mistake.pointer), .inside(mistake.offset))
+    do {
+      let template = try Template(json)
+      for (inner, expression) in template.expressions { note(expression, at: pointer.appending(inner)) }
+      return template
+    } catch {
+      // The first mistake ends the reading of a template; a file is told all of them, and what can be read is checked.
+      for mistake in Template.mistakes(in: json) {
+        report.error(mistake.code, mistake.message, at: pointer.appending(mistake.pointer), .inside(mistake.offset))
+      }
+      for (inner, expression) in Template.expressions(in: json) {
+        note(expression, at: pointer.appending(inner))
+      }
+      return nil
     }
-    // Also of a template with mistakes in other strings, what can be read is checked.
-    for (inner, expression) in Template.expressions(in: json) {
-      note(expression, at: pointer.appending(inner))
-    }
-    return mistakes.isEmpty ? try? Template(json) : nil
   }
 
   private mutating func note(_ expression: Expression, at pointer: JSONPointer) {
