@@ -63,6 +63,13 @@ struct SchemaTests {
   }
 
   @Test(
+    "Durations that may be nothing",
+    arguments: [("0s", true), ("PT0S", true), ("P", false), ("PT", false), ("P0DT", false), ("", false)])
+  func pauses(text: String, isRight: Bool) throws {
+    try agree(Sample.workflow(#"[{ "id": "a", "delay": { "for": "\#(text)" } }]"#), isRight: isRight)
+  }
+
+  @Test(
     "Paths",
     arguments: [
       ("/", true), ("/a/${input['}/../{'].b}/c", true), ("/a$b/$$", true), ("/%41", true), ("/a//b", true),
