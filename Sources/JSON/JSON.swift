@@ -75,7 +75,7 @@ extension JSON {
 // MARK: Literals
 
 extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral,
-  ExpressibleByFloatLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral, ExpressibleByNilLiteral,
+  ExpressibleByFloatLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral,
   ExpressibleByStringInterpolation
 {
   public init(stringLiteral value: String) { self = .string(value) }
@@ -84,7 +84,6 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Express
   public init(floatLiteral value: Double) { self = .number(JSONNumber(value)) }
   public init(arrayLiteral elements: JSON...) { self = .array(elements) }
   public init(dictionaryLiteral elements: (String, JSON)...) { self = .object(JSONObject(elements)) }
-  public init(nilLiteral: ()) { self = .null }
 
   /// An integer as a JSON number.
   public static func int(_ value: Int) -> JSON { .number(JSONNumber(value)) }

@@ -86,7 +86,10 @@ extension Timestamp: CustomStringConvertible {
     guard index == bytes.count else { return nil }
     let days = Self.days(fromCivil: year, month, day)
     let seconds = hour * 3_600 + minute * 60 + second
-    self.init(milliseconds: days * 86_400_000 + seconds * 1_000 + fraction - offset)
+    let milliseconds = days * 86_400_000 + seconds * 1_000 + fraction - offset
+    // An offset may lead out of the years that RFC 3339 can write; such a moment could not be read back.
+    guard (-62_167_219_200_000...253_402_300_799_999).contains(milliseconds) else { return nil }
+    self.init(milliseconds: milliseconds)
   }
 
   /// The UTC year and month (1–12): the partition a stream that began now lives in.

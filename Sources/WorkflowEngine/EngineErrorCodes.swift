@@ -25,6 +25,7 @@ public enum EngineErrorCode {
   public static let sagaCancelled = "saga.cancelled"
   public static let waitEnded = "saga.waitEnded"
   public static let serviceUnknown = "service.unknown"
+  public static let serviceBusy = "service.busy"
   public static let answerNotJSON = "http.answerNotJSON"
   // The engine.
   public static let historyImpossible = "history.impossible"

@@ -4,7 +4,7 @@ import Testing
 struct JSONParsingTests {
   @Test(
     arguments: [
-      ("null", nil), (" true\r\n", true), ("\tfalse", false), ("0", 0), ("-12", -12), ("\"\"", ""),
+      ("null", .null), (" true\r\n", true), ("\tfalse", false), ("0", 0), ("-12", -12), ("\"\"", ""),
       ("[]", []), ("{ }", [:]), ("[1 , [2], {\"a\":[ ]}]", [1, [2], ["a": []]]),
       ("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00b5\"", "\"\\/\u{08}\u{0C}\n\r\tµ"), ("\"\\ud83e\\uddec\"", "🧬"),
       ("\"\\u0000\u{7f}\"", "\0\u{7f}"), ("\"\u{FFFF}\"", "\u{FFFF}"),

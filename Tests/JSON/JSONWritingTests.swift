@@ -2,7 +2,7 @@ import JSON
 import Testing
 
 struct JSONWritingTests {
-  static let value: JSON = ["b": [1, [], [:]], "a": ["text": "µ\"\\/\n\u{01}\u{1F}\u{7F}", "none": nil], "é": 2.5]
+  static let value: JSON = ["b": [1, [], [:]], "a": ["text": "µ\"\\/\n\u{01}\u{1F}\u{7F}", "none": .null], "é": 2.5]
 
   @Test func `compact text has no white space, and escapes only what must be`() {
     let expected = #"{"b":[1,[],{}],"a":{"text":"µ\"\\/\n\u0001\u001f"# + "\u{7F}" + #"","none":null},"é":2.5}"#

@@ -21,7 +21,7 @@ struct FuzzTests {
       "a%20b", "'", "\\", String(repeating: "x", count: 3_000),
     ]
     private static let values: [JSON] = [
-      .null, true, 0, -1, 1.5, "", "\u{0}", "🧪", [], [:], [[[]]], ["": ["": nil]],
+      .null, true, 0, -1, 1.5, "", "\u{0}", "🧪", [], [:], [[[]]], ["": ["": .null]],
       "019c8a5e-7b1c-7d2e-8f3a-0123456789ab",
       .string(String(repeating: "long", count: 2_000)),
     ]

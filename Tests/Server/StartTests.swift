@@ -105,7 +105,7 @@ struct StartTests {
     }
   }
 
-  @Test(arguments: [JSON.null, 5, "text", [], [:], ["deep": [1, 2, ["x": nil]]]])
+  @Test(arguments: [JSON.null, 5, "text", [], [:], ["deep": [1, 2, ["x": .null]]]])
   func anInputIsAnyJSON(_ input: JSON) async throws {
     try await TestAPI.run(engine: engine()) { api in
       let answer = try await api.post(target, ["input": input])

@@ -21,12 +21,13 @@ struct HTTPOutcomeTests {
       service: Self.service, now: Self.now)
   }
 
-  enum Kind { case succeeded, refused, unknown }
+  enum Kind { case succeeded, refused, unknown, notMade }
   func kind(_ outcome: StepOutcome) -> Kind {
     switch outcome {
     case .succeeded: .succeeded
     case .failed: .refused
     case .unknown: .unknown
+    case .notMade: .notMade
     }
   }
 
@@ -46,6 +47,15 @@ struct HTTPOutcomeTests {
     #expect(kind(outcome) == (sent ? .unknown : .refused))
     guard case .unknown(let failure) = outcome else { return }
     #expect(failure.code == EngineErrorCode.attemptTimeout && failure.isRetryable)
+  }
+
+  @Test(
+    "What the engine itself cut off before it was sent was not made; after that it is unknown",
+    arguments: [true, false])
+  func cutOff(sent: Bool) {
+    let outcome = HTTPOutcome.read(
+      HTTPClientError(code: HTTPErrorCode.cancelled, message: "cut off", sent: sent), service: Self.service)
+    #expect(kind(outcome) == (sent ? .unknown : .notMade))
   }
 
   @Test("A participant's own code and words are kept, beside the classes of its status")

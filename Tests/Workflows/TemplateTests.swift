@@ -7,7 +7,7 @@ import Testing
 struct TemplateTests {
   static let document: JSON = [
     "input": [
-      "barcode": "GX-0815/7", "volume": 2.50, "big": 9_007_199_254_740_993, "urgent": true, "nothing": nil,
+      "barcode": "GX-0815/7", "volume": 2.50, "big": 9_007_199_254_740_993, "urgent": true, "nothing": .null,
       "tubes": [["id": "a}b"], ["id": "c"]], "odd name": "x", "é": "accent", "dots": "..", "empty": "",
       "lines": "a\r\nb", "brace}": 7,
     ],
@@ -18,7 +18,7 @@ struct TemplateTests {
     "What a template becomes",
     arguments: [
       ("plain", "plain"), ("", ""), ("${input.barcode}", "GX-0815/7"), ("${$.input.barcode}", "GX-0815/7"),
-      ("${ input.barcode }", "GX-0815/7"), ("${input.urgent}", true), ("${input.nothing}", nil),
+      ("${ input.barcode }", "GX-0815/7"), ("${input.urgent}", true), ("${input.nothing}", .null),
       ("${input.volume}", 2.5), ("${input.big}", 9_007_199_254_740_993), ("n=${input.big}", "n=9007199254740993"),
       ("${steps.create.output[0].id}", 5), ("${['input']['odd name']}", "x"), ("${input['odd name']}", "x"),
       ("${input.tubes[0]}", ["id": "a}b"]), ("${input.tubes[?@.id == 'a}b'].id}", "a}b"),

@@ -124,7 +124,8 @@ public final class Projector: Sendable {
             try await step(shard)
             failures[shard] = nil
           } catch {
-            if Task.isCancelled || (error as? StoreError)?.kind == .closed { throw error }
+            if Task.isCancelled { throw CancellationError() }
+            if (error as? StoreError)?.kind == .closed { throw error }
             let count = failures[shard, default: 0] + 1
             failures[shard] = count
             let retryAt = environment.now() + backoff(afterFailure: count)

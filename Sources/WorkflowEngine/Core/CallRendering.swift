@@ -37,7 +37,8 @@ public struct StepCall: Sendable, Hashable {
   public let idempotencyKey: String
   /// The forward key that an undo undoes.
   public let compensates: String?
-  public let deadline: Timestamp
+  /// How long the attempt may take, from the moment that it is sent.
+  public let timeout: Duration
 }
 
 /// Fills in actions. Rendering reads the state alone, so it gives the same call before and after a restart.

@@ -4,6 +4,9 @@ import Workflows
 
 // What an attempt's outcome leads to.
 extension Decider {
+  /// Long enough that an engine which can't send doesn't spin.
+  private static let pauseAfterNotMade = Duration.seconds(1)
+
   /// News of an attempt that has been settled already changes nothing.
   mutating func settle(_ id: String, phase: StepPhase, attempt: Int, outcome: StepOutcome) {
     guard let step = state.step(id) else { return }
@@ -38,6 +41,9 @@ extension Decider {
       return
     case .failed(let reported): (failure, isUnknown) = (reported, false)
     case .unknown(let reported): (failure, isUnknown) = (reported, true)
+    case .notMade(let reported):
+      notMade(step, phase: .forward, attempt: attempt, failure: reported)
+      return
     }
     guard let definition = definition(of: step) else { return }
     if state.turnBack == nil,
@@ -63,6 +69,9 @@ extension Decider {
       return
     case .failed(let reported): failure = reported
     case .unknown(let reported): (failure, isUnknown) = (reported, true)
+    case .notMade(let reported):
+      notMade(step, phase: .undo, attempt: attempt, failure: reported)
+      return
     }
     if failure.isGone {
       // Nothing by that name: undone, if it had been there, or if a late command will be refused. Otherwise the command
@@ -82,6 +91,16 @@ extension Decider {
           step: step.id, phase: .undo, attempt: attempt, isUnknown: isUnknown, failure: failure, retryAt: retryAt))
     } else {
       emit(.undoFailed(step: step.id, failure: failure, blocks: undo.onFailure == .stuck))
+    }
+  }
+
+  /// Nothing was sent: the attempt is made again, unless the saga turned back meanwhile.
+  private mutating func notMade(_ step: StepState, phase: StepPhase, attempt: Int, failure: StepFailure) {
+    if phase == .forward, state.turnBack != nil {
+      fail(step.id, failure, outcome: step.outcome)
+    } else {
+      let retryAt = now + Self.pauseAfterNotMade
+      emit(.attemptNotMade(step: step.id, phase: phase, attempt: attempt, failure: failure, retryAt: retryAt))
     }
   }
 

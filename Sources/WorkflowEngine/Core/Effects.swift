@@ -56,7 +56,7 @@ extension Decider {
         action: rendered,
         idempotencyKey: phase == .forward
           ? forwardKey : IdempotencyKey.undo(saga: state.id, step: step.id, round: step.round),
-        compensates: phase == .undo ? forwardKey : nil, deadline: attempt.deadline))
+        compensates: phase == .undo ? forwardKey : nil, timeout: attempt.deadline - attempt.startedAt))
   }
 
   /// The earliest moment at which time alone changes something.

@@ -40,6 +40,10 @@ extension SagaEvent {
         step: try data.string("step"), phase: try data.word("phase"), attempt: try data.int("attempt"),
         isUnknown: try data.bool("unknown"), failure: try StepFailure(data.nested("failure")),
         retryAt: try data.moment("retryAt"))
+    case "attemptNotMade":
+      .attemptNotMade(
+        step: try data.string("step"), phase: try data.word("phase"), attempt: try data.int("attempt"),
+        failure: try StepFailure(data.nested("failure")), retryAt: try data.moment("retryAt"))
     case "stepSucceeded":
       .stepSucceeded(step: try data.string("step"), output: try data.value("output"), isPivot: data.flag("pivot"))
     case "stepFailed":

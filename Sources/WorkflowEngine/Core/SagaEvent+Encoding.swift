@@ -15,6 +15,7 @@ extension SagaEvent {
     case .waitStarted: "waitStarted"
     case .attemptStarted: "attemptStarted"
     case .attemptFailed: "attemptFailed"
+    case .attemptNotMade: "attemptNotMade"
     case .stepSucceeded: "stepSucceeded"
     case .stepFailed: "stepFailed"
     case .signalReceived: "signalReceived"
@@ -56,6 +57,12 @@ extension SagaEvent {
       data["phase"] = .string(phase.rawValue)
       data["attempt"] = .int(attempt)
       data["unknown"] = .bool(isUnknown)
+      data["failure"] = failure.json
+      data["retryAt"] = .moment(retryAt)
+    case .attemptNotMade(let step, let phase, let attempt, let failure, let retryAt):
+      data["step"] = .string(step)
+      data["phase"] = .string(phase.rawValue)
+      data["attempt"] = .int(attempt)
       data["failure"] = failure.json
       data["retryAt"] = .moment(retryAt)
     case .stepSucceeded(let step, let output, let isPivot):

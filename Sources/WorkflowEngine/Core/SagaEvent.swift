@@ -21,6 +21,8 @@ public struct SagaEvent: Sendable, Hashable {
     /// An attempt failed and another will follow at `retryAt`.
     case attemptFailed(
       step: String, phase: StepPhase, attempt: Int, isUnknown: Bool, failure: StepFailure, retryAt: Timestamp)
+    /// An attempt never left the engine; it is not counted, and made again at `retryAt`.
+    case attemptNotMade(step: String, phase: StepPhase, attempt: Int, failure: StepFailure, retryAt: Timestamp)
     case stepSucceeded(step: String, output: JSON, isPivot: Bool)
     /// The step failed for good; `outcome` is what is known of its round.
     case stepFailed(step: String, outcome: RoundOutcome, failure: StepFailure, consequence: FailureConsequence)

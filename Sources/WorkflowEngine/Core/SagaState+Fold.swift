@@ -31,7 +31,8 @@ extension SagaState {
     case .sagaStarted:
       throw HistoryError("A saga starts once.")
 
-    case .stepSkipped, .waitStarted, .attemptStarted, .attemptFailed, .stepFailed, .undoSucceeded, .undoFailed,
+    case .stepSkipped, .waitStarted, .attemptStarted, .attemptFailed, .attemptNotMade, .stepFailed, .undoSucceeded,
+      .undoFailed,
       .operatorRetried:
       try applyToStep(event)
     case .operatorResolved(_, let resolution, let isPivot, _, _):

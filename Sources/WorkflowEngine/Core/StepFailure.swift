@@ -39,4 +39,6 @@ public enum StepOutcome: Sendable, Hashable {
   case failed(StepFailure)
   /// It may have happened.
   case unknown(StepFailure)
+  /// The attempt never left the engine, for a reason of the engine's own: it doesn't count, and is made again.
+  case notMade(StepFailure)
 }

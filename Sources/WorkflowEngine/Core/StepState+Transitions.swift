@@ -32,6 +32,8 @@ extension StepState {
       return startAttempt(phase, round: round, number: attempt, deadline: deadline, at: event.at)
     case .attemptFailed(_, let phase, let attempt, let isUnknown, let failure, let retryAt):
       return failAttempt(phase, number: attempt, isUnknown: isUnknown, failure: failure, retryAt: retryAt)
+    case .attemptNotMade(_, let phase, let attempt, let failure, let retryAt):
+      return giveAttemptBack(phase, number: attempt, failure: failure, retryAt: retryAt)
     case .stepSucceeded(_, let output, _):
       guard status == .running || status == .waiting else { return false }
       succeed(output: output, at: event.at)
@@ -103,6 +105,24 @@ extension StepState {
     return true
   }
 
+  /// What never left the engine says nothing of the round, and costs no attempt.
+  private mutating func giveAttemptBack(
+    _ phase: StepPhase, number: Int, failure: StepFailure, retryAt: Timestamp
+  ) -> Bool {
+    switch phase {
+    case .forward:
+      guard status == .running, forward.inFlight?.number == number else { return false }
+      status = .backingOff
+      self.failure = failure
+      forward.giveBack(until: retryAt)
+    case .undo:
+      guard status == .undoing, undo.inFlight?.number == number else { return false }
+      undoFailure = failure
+      undo.giveBack(until: retryAt)
+    }
+    return true
+  }
+
   private mutating func succeed(output: JSON, at moment: Timestamp) {
     status = .succeeded
     outcome = .succeeded
@@ -168,6 +188,12 @@ extension Attempts {
     startedAt = startedAt ?? attempt.startedAt
   }
 
+  mutating func giveBack(until retryAt: Timestamp) {
+    settle()
+    budgetStart += 1
+    self.retryAt = retryAt
+  }
+
   mutating func settle() {
     inFlight = nil
     retryAt = nil
@@ -179,7 +205,8 @@ extension SagaEvent {
   public var step: String? {
     switch what {
     case .stepSkipped(let step), .waitStarted(let step, _, _), .attemptStarted(let step, _, _, _, _),
-      .attemptFailed(let step, _, _, _, _, _), .stepSucceeded(let step, _, _), .stepFailed(let step, _, _, _),
+      .attemptFailed(let step, _, _, _, _, _), .attemptNotMade(let step, _, _, _, _), .stepSucceeded(let step, _, _),
+      .stepFailed(let step, _, _, _),
       .undoSucceeded(let step, _), .undoFailed(let step, _, _), .operatorRetried(let step, _, _, _),
       .operatorResolved(let step, _, _, _, _), .keptSignalRefused(_, let step):
       step

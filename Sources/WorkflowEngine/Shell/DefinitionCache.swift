@@ -16,7 +16,12 @@ final class DefinitionCache: Sendable {
   private let store: any EventStore
   private let entries = Mutex<[String: [Int: Entry]]>([:])
 
-  init(store: any EventStore) { self.store = store }
+  private let log: Log
+
+  init(store: any EventStore, log: Log) {
+    self.store = store
+    self.log = log
+  }
 
   /// Every version of every workflow, by name and then version.
   var all: [Entry] {
@@ -48,7 +53,14 @@ final class DefinitionCache: Sendable {
 
   /// Reads every definition from the store.
   func load() async throws {
-    for stored in try await store.definitions(name: nil) { try keep(stored) }
+    for stored in try await store.definitions(name: nil) {
+      do {
+        try keep(stored)
+      } catch {
+        // It keeps nobody from the others; a saga that runs on it says so when it is asked for.
+        log.error("A registered workflow can't be read", ("workflow", stored.name), ("error", error.message))
+      }
+    }
   }
 
   /// Stores a definition for ever.
@@ -82,7 +94,7 @@ final class DefinitionCache: Sendable {
     return (entry, isNew)
   }
 
-  private func keep(_ stored: StoredDefinition) throws {
+  private func keep(_ stored: StoredDefinition) throws(HistoryError) {
     guard let definition = WorkflowChecker.check(stored.data).definition else {
       throw HistoryError("\(stored.name) version \(stored.version) was registered, but this version can't read it.")
     }

@@ -50,24 +50,31 @@ public final class Engine: Sendable {
     try await host.events.own(shards: nil)
     // 2. Sagas are folded by their definitions.
     try await host.definitions.load()
-    try await withThrowingTaskGroup(of: Void.self) { group in
-      // 3. Timers run before sagas are taken up, as taking them up sets timers.
-      group.addTask { [host] in
-        await host.scheduler.run { [host] in await host.tell($0, .wake) }
+    let result: Result<Void, any Error>
+    do {
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        // 3. Timers run before sagas are taken up, as taking them up sets timers.
+        group.addTask { [host] in
+          await host.scheduler.run { [host] in await host.tell($0, .wake) }
+        }
+        group.addTask { [projector] in try await projector.run() }
+        // 4. What was open goes on where it stood.
+        try await recover()
+        await prepare()
+        ready.store(true, ordering: .releasing)
+        host.log.info("The engine is ready", ("sagas", "\(host.countInMemory)"))
+        do {
+          try await group.waitForAll()
+        } catch is CancellationError {}
       }
-      group.addTask { [projector] in try await projector.run() }
-      // 4. What was open goes on where it stood.
-      try await recover()
-      await prepare()
-      ready.store(true, ordering: .releasing)
-      host.log.info("The engine is ready", ("sagas", "\(host.countInMemory)"))
-      do {
-        try await group.waitForAll()
-      } catch is CancellationError {}
+      result = .success(())
+    } catch {
+      result = .failure(error)
     }
-    // 5. In a task of its own, as this one has been cancelled.
+    // 5. However it ended. In a task of its own, as this one has been cancelled.
     let drainTime = configuration.drainTime
     await Task { [host] in await host.drain(until: host.environment.now() + drainTime) }.value
+    try result.get()
   }
 
   private func recover() async throws {

@@ -15,7 +15,12 @@ enum HTTPOutcome {
     let failure = StepFailure(
       code: isTimeout ? EngineErrorCode.attemptTimeout : error.code,
       classes: [error.code, error.sent ? "http.sent" : "http.notSent"], message: message, isRetryable: true)
-    return error.sent ? .unknown(failure) : .failed(failure)
+    if error.sent { return .unknown(failure) }
+    switch error.code {
+    // Cut off by the engine itself, before anything was sent.
+    case HTTPErrorCode.cancelled, HTTPErrorCode.shutdown: return .notMade(failure)
+    default: return .failed(failure)
+    }
   }
 
   static func read(

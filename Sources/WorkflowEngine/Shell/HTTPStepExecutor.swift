@@ -13,7 +13,7 @@ public final class HTTPStepExecutor: StepExecutor {
   /// - Parameters:
   ///   - client: makes the calls.
   ///   - services: where the names in workflows lead.
-  ///   - clock: what is left of an attempt is measured by it.
+  ///   - clock: bounds the wait for a service that has enough to do.
   ///   - maxResponseBytes: an answer is kept in the saga's history, so it may not be of any size.
   public init(client: HTTPClient, services: [Service], clock: any WallClock, maxResponseBytes: Int = 1 << 20) {
     self.client = client
@@ -31,22 +31,21 @@ public final class HTTPStepExecutor: StepExecutor {
           code: EngineErrorCode.serviceUnknown,
           message: "The service “\(action.service)” is not configured on this engine.", isRetryable: true))
     }
-    guard await gate.enter() else { return .failed(Self.notSent("The engine stopped before the call was sent.")) }
-    defer { gate.leave() }
-    let left = call.deadline - clock.now()
-    guard left > .zero else {
-      return .failed(Self.notSent("The attempt's time was over before \(service.name) could take the call."))
+    guard await gate.enter(within: call.timeout, clock: clock) else {
+      return .notMade(
+        StepFailure(
+          code: EngineErrorCode.serviceBusy, classes: ["http.notSent"],
+          message: "\(service.name) has \(service.maxInFlight) calls under way; this one waits for its turn.",
+          isRetryable: true))
     }
+    defer { gate.leave() }
     do {
-      let response = try await client.send(request(for: call, action, service, timeout: left))
+      // Its time begins now: waiting for the store or for a turn is not the participant's fault.
+      let response = try await client.send(request(for: call, action, service, timeout: call.timeout))
       return HTTPOutcome.read(response, success: action.success, service: service, now: clock.now())
     } catch {
       return HTTPOutcome.read(error, service: service)
     }
-  }
-
-  private static func notSent(_ message: String) -> StepFailure {
-    StepFailure(code: EngineErrorCode.attemptTimeout, classes: ["http.notSent"], message: message, isRetryable: true)
   }
 
   private func request(

@@ -26,6 +26,10 @@ actor Saga {
   /// The attempts that have been handed to an executor: an effect is performed once.
   private var performed: Set<PerformedAttempt> = []
   private var eventsSinceSnapshot = 0
+  private var idlers: [CheckedContinuation<Void, Never>] = []
+  /// Set while an append meets a store that is out of reach: who asks then is told at once.
+  private var trouble: StoreError?
+  private var appends = 0
 
   private struct PerformedAttempt: Hashable {
     let step: String
@@ -46,6 +50,10 @@ actor Saga {
     self.isMarkedAsleep = isMarkedAsleep
     self.eventsSinceSnapshot = eventsSinceSnapshot
     self.host = host
+    // Before anything else is asked of it: nothing that was in flight before will report any more.
+    if let state, state.end == nil, state.hasAttemptInFlight {
+      mailbox = [Letter(command: .recover, startKey: nil, reply: nil)]
+    }
   }
 
   /// Gives the saga a command and waits until what follows from it is stored.
@@ -53,6 +61,7 @@ actor Saga {
   /// - Throws: `Refusal`, or the store's error.
   func ask(_ command: SagaCommand, startKey: NewStartKey? = nil) async throws -> SagaState? {
     if isRetired { return nil }
+    if let trouble { throw trouble }
     return try await withCheckedThrowingContinuation { continuation in
       put(Letter(command: command, startKey: startKey) { continuation.resume(with: $0.map { $0 }) })
     }
@@ -68,12 +77,14 @@ actor Saga {
 
   /// Takes up what the stored state says ought to be in flight, after the saga was brought back into memory.
   func resume() {
-    guard let state, state.end == nil else { return }
-    if state.hasAttemptInFlight {
-      put(Letter(command: .recover, startKey: nil, reply: nil))
-    } else {
-      perform()
-    }
+    guard let state, state.end == nil, !isWorking, !isRetired else { return }
+    if mailbox.isEmpty { perform() } else { beginWork() }
+  }
+
+  /// Returns once everything that it was given is stored.
+  func idle() async {
+    guard isWorking else { return }
+    await withCheckedContinuation { idlers.append($0) }
   }
 
   /// The state as it is stored, or nil before the start.
@@ -81,7 +92,10 @@ actor Saga {
 
   private func put(_ letter: Letter) {
     mailbox.append(letter)
-    guard !isWorking else { return }
+    if !isWorking { beginWork() }
+  }
+
+  private func beginWork() {
     isWorking = true
     Task { await work() }
   }
@@ -94,6 +108,9 @@ actor Saga {
     }
     isWorking = false
     retireIfIdle()
+    let waiting = idlers
+    idlers = []
+    for idler in waiting { idler.resume() }
   }
 
   private func process(_ letters: [Letter]) async {
@@ -101,8 +118,17 @@ actor Saga {
     let replies = ReplyOnce(decision.accepted)
     if let append = decision.append {
       do {
-        try await host.store(append) { error in replies.fail(error) }
+        appends += 1
+        let number = appends
+        try await host.store(append) { error in
+          replies.fail(error)
+          Task { await self.note(error, inAppend: number) }
+        }
+        appends += 1
+        trouble = nil
       } catch {
+        appends += 1
+        trouble = nil
         replies.fail(error)
         await recover(from: error, letters: decision.accepted)
         return
@@ -117,6 +143,14 @@ actor Saga {
       if decision.append != nil { host.changed(state) } else { rearm(state) }
     }
     await snapshotIfDue()
+  }
+
+  /// Nobody waits in the dark while the store is out of reach.
+  private func note(_ error: StoreError, inAppend number: Int) {
+    guard appends == number else { return }
+    trouble = error
+    for letter in mailbox { letter.reply?(.failure(error)) }
+    mailbox.removeAll { $0.reply != nil }
   }
 
   // MARK: Deciding
@@ -175,7 +209,7 @@ actor Saga {
       case .call(let call):
         let attempt = PerformedAttempt(step: call.step, phase: call.phase, attempt: call.attempt)
         current.insert(attempt)
-        if performed.insert(attempt).inserted { host.perform(call) }
+        if performed.insert(attempt).inserted { send(call) }
       case .unrenderable(let step, let phase, let number, let failure):
         let attempt = PerformedAttempt(step: step, phase: phase, attempt: number)
         current.insert(attempt)
@@ -191,6 +225,20 @@ actor Saga {
     }
     performed = current
     host.scheduler.set(id, at: moment)
+  }
+
+  private func send(_ call: StepCall) {
+    guard host.isHolding else {
+      host.perform(call)
+      return
+    }
+    // Decided just before the engine was told to stop: it goes back, and is made after the next start.
+    let failure = StepFailure(
+      code: EngineErrorCode.engineDraining, message: "The engine stopped before the call was sent.", isRetryable: true)
+    put(
+      Letter(
+        command: .attemptSettled(step: call.step, phase: call.phase, attempt: call.attempt, outcome: .notMade(failure)),
+        startKey: nil, reply: nil))
   }
 
   /// A moment that came and changed nothing must not be the last one.
@@ -218,6 +266,7 @@ actor Saga {
       let loaded = try await host.load(id)
       state = loaded.state
       eventsSinceSnapshot = loaded.eventsSinceSnapshot
+      isMarkedAsleep = true
       perform()
       mailbox = letters.filter { $0.reply == nil } + mailbox
     } catch {

@@ -9,6 +9,8 @@ final class SagaHost: Sendable {
   static let snapshotEvery = 200
   /// A saga that has nothing to do for so long leaves memory, and its row says when it wants to be woken.
   static let sleepAfter = Duration.seconds(60)
+  /// When a saga that could not be written is looked at again, unless something asks for it before.
+  private static let lookAgainAfter = Duration.seconds(30)
 
   let events: any EventStore
   let environment: Environment
@@ -38,7 +40,7 @@ final class SagaHost: Sendable {
     self.environment = environment
     self.log = log
     scheduler = Scheduler(clock: environment.clock)
-    definitions = DefinitionCache(store: events)
+    definitions = DefinitionCache(store: events, log: log)
   }
 
   // MARK: Asking sagas
@@ -55,11 +57,28 @@ final class SagaHost: Sendable {
   }
 
   /// Gives a saga news that nobody waits for.
+  ///
+  /// A store that is out of reach for a moment may not cost the saga its news or its timer.
   func tell(_ id: UniqueID, _ command: SagaCommand) async {
-    do {
-      while try await !saga(id).tell(command) {}
-    } catch {
-      log.error("A saga can't be brought back", ("saga", "\(id)"), ("error", "\(error)"))
+    var pause = Duration.milliseconds(100)
+    while true {
+      do {
+        while try await !saga(id).tell(command) {}
+        return
+      } catch {
+        guard let trouble = error as? StoreError, Self.isWorthRepeating(trouble), !stopped.load(ordering: .relaxed)
+        else {
+          log.error("A saga can't be brought back", ("saga", "\(id)"), ("error", "\(error)"))
+          return
+        }
+        if command == .wake {
+          // Not here: the scheduler waits for all that it wakes together.
+          scheduler.set(id, at: environment.now() + .seconds(1))
+          return
+        }
+        do { try await environment.clock.sleep(until: environment.now() + pause) } catch { return }
+        pause = min(pause * 2, .seconds(5))
+      }
     }
   }
 
@@ -124,7 +143,7 @@ final class SagaHost: Sendable {
 
   /// Appends, again and again while the store is out of reach: an append carries an id, so it is never made twice.
   /// - Parameter onTrouble: called when the store was out of reach, so that nobody waits in the dark.
-  func store(_ append: Append, onTrouble: (StoreError) -> Void) async throws {
+  func store(_ append: Append, onTrouble: @Sendable (StoreError) -> Void) async throws {
     var pause = Duration.milliseconds(50)
     while true {
       do {
@@ -211,8 +230,9 @@ final class SagaHost: Sendable {
     // A start that found its key taken is an answer, not a loss.
     if let error = error as? StoreError, case .startKeyTaken = error.kind { return }
     log.error(
-      "A saga could not be written, and left memory until something asks for it", ("saga", "\(id)"),
+      "A saga could not be written, left memory, and will be read again", ("saga", "\(id)"),
       ("error", "\(error)"))
+    if !stopped.load(ordering: .relaxed) { scheduler.set(id, at: environment.now() + Self.lookAgainAfter) }
   }
 
   // MARK: Stopping
@@ -224,17 +244,33 @@ final class SagaHost: Sendable {
   /// recorded as unknown after the next start.
   func drain(until deadline: Timestamp) async {
     holding.store(true, ordering: .relaxed)
-    let running = attempts.withLock { Array($0.running.values) }
     let clock = environment.clock
-    await withTaskGroup(of: Void.self) { group in
-      group.addTask {
-        for task in running { await task.value }
-      }
-      group.addTask { do { try await clock.sleep(until: deadline) } catch {} }
-      await group.next()
+    let timer = Task {
+      do { try await clock.sleep(until: deadline) } catch { return }
+      // Time is over: calls are cut off, and appends are not tried again.
       stopped.store(true, ordering: .relaxed)
-      for task in running { task.cancel() }
-      group.cancelAll()
+      while !Task.isCancelled {
+        for task in runningAttempts { task.cancel() }
+        await Task.yield()
+      }
+    }
+    // 1. Attempts, and those that were decided just before.
+    while case let running = runningAttempts, !running.isEmpty {
+      for task in running { await task.value }
+    }
+    // 2. What they brought is stored before the store is closed.
+    for saga in sagasInMemory { await saga.idle() }
+    stopped.store(true, ordering: .relaxed)
+    timer.cancel()
+  }
+
+  private var runningAttempts: [Task<Void, Never>] { attempts.withLock { Array($0.running.values) } }
+
+  private var sagasInMemory: [Saga] {
+    registry.withLock { registry in
+      registry.values.compactMap { entry in
+        if case .live(let saga) = entry { saga } else { nil }
+      }
     }
   }
 }

@@ -9,7 +9,8 @@ struct SagaListProjection: Projection {
   let collections: Set<String> = [Self.collection, SagaCounts.collection]
   /// The events that a row shows something of, besides the status that an append's last event carries.
   private static let shown: Set<String> = [
-    "sagaStarted", "turnedBack", "undoFailed", "stepFailed", "sagaCompleted", "sagaCompensated", "sagaAbandoned",
+    "sagaStarted", "turnedBack", "turnBackLapsed", "undoFailed", "stepFailed", "sagaCompleted", "sagaCompensated",
+    "sagaAbandoned",
   ]
 
   func apply(_ events: [StoredEvent], to changes: inout ProjectionChanges) async throws {
@@ -26,9 +27,10 @@ struct SagaListProjection: Projection {
     let old = try await changes.document(collection: Self.collection, id: id).map {
       try JSON(parsing: $0.data, limits: .stored)
     }
-    let event = try SagaEventCoding.decode(stored)
+    // One event that can't be read may not hold up a shard: its saga says so when it is asked for.
+    let event = try? SagaEventCoding.decode(stored)
     var row: JSONObject
-    if case .sagaStarted(let start) = event.what {
+    if let event, case .sagaStarted(let start) = event.what {
       row = [
         "workflow": .string(start.workflow), "version": .int(start.version), "status": "running",
         "startedAt": .string(event.at.description),
@@ -39,11 +41,11 @@ struct SagaListProjection: Projection {
       // Not the beginning of a saga, and of none that is listed: nothing to list.
       return
     }
-    Self.note(event, in: &row)
+    if let event { Self.note(event, in: &row) }
     if let status { row["status"] = status }
     // Most events change nothing that a list shows; those cost no write.
     if old?.objectValue == row { return }
-    row["updatedAt"] = .string(event.at.description)
+    row["updatedAt"] = .string((event?.at ?? stored.recordedAt).description)
     try await SagaCounts.move(
       from: old.flatMap(Self.status), to: Self.status(.object(row)), shard: stored.shard, in: &changes)
     changes.put(
@@ -68,14 +70,25 @@ struct SagaListProjection: Projection {
     case .undoFailed(let step, let failure, blocks: true), .stepFailed(let step, _, let failure, consequence: .blocks):
       row["failedStep"] = .string(step)
       row["failureCode"] = .string(failure.code)
+    case .stepFailed(let step, _, let failure, consequence: .turnsBack):
+      // Should a pivot beside it succeed, the saga is stuck on this step.
+      row["heldStep"] = .string(step)
+      row["heldCode"] = .string(failure.code)
+    case .turnBackLapsed:
+      row["failedStep"] = row["heldStep"]
+      row["failureCode"] = row["heldCode"]
     case .sagaCompensated:
       row["failedStep"] = row["turnedBackBy"]
       row["failureCode"] = row["turnBackCode"]
       row["endedAt"] = .string(event.at.description)
-    case .sagaCompleted, .sagaAbandoned:
+    case .sagaCompleted:
+      row["failedStep"] = nil
+      row["failureCode"] = nil
       row["endedAt"] = .string(event.at.description)
-    case .sagaStarted, .stepSkipped, .waitStarted, .attemptStarted, .attemptFailed, .stepSucceeded, .stepFailed,
-      .signalReceived, .keptSignalRefused, .turnBackRequested, .turnBackLapsed, .undoSucceeded, .undoFailed,
+    case .sagaAbandoned:
+      row["endedAt"] = .string(event.at.description)
+    case .sagaStarted, .stepSkipped, .waitStarted, .attemptStarted, .attemptFailed, .attemptNotMade, .stepSucceeded,
+      .stepFailed, .signalReceived, .keptSignalRefused, .turnBackRequested, .undoSucceeded, .undoFailed,
       .operatorRetried, .operatorResolved, .sagaOverdue:
       break
     }

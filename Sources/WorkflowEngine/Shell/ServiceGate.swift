@@ -12,6 +12,8 @@ final class ServiceGate: Sendable {
     var free: Int
     var nextID = 0
     var waiters: [Waiter] = []
+    /// Callers between their cancellation handler and their place in the line.
+    var arriving: Set<Int> = []
     var givenUp: Set<Int> = []
   }
   private let state: Mutex<State>
@@ -23,11 +25,13 @@ final class ServiceGate: Sendable {
   func enter() async -> Bool {
     let id = state.withLock { state in
       state.nextID += 1
+      state.arriving.insert(state.nextID)
       return state.nextID
     }
     return await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         let answer = state.withLock { state -> Bool? in
+          state.arriving.remove(id)
           if state.givenUp.remove(id) != nil { return false }
           if state.free > 0 {
             state.free -= 1
@@ -41,12 +45,37 @@ final class ServiceGate: Sendable {
     } onCancel: {
       let waiter = state.withLock { state -> Waiter? in
         guard let index = state.waiters.firstIndex(where: { $0.id == id }) else {
-          state.givenUp.insert(id)
+          // Either not in the line yet, or through the gate already.
+          if state.arriving.contains(id) { state.givenUp.insert(id) }
           return nil
         }
         return state.waiters.remove(at: index)
       }
       waiter?.continuation.resume(returning: false)
+    }
+  }
+
+  /// Waits for a place, but no longer than `time`.
+  /// - Returns: whether there is a place to give back.
+  func enter(within time: Duration, clock: any WallClock) async -> Bool {
+    let isFree = state.withLock { state in
+      guard state.free > 0 else { return false }
+      state.free -= 1
+      return true
+    }
+    if isFree { return true }
+    let deadline = clock.now() + time
+    return await withTaskGroup(of: Bool.self) { group in
+      group.addTask { await self.enter() }
+      group.addTask {
+        do { try await clock.sleep(until: deadline) } catch {}
+        return false
+      }
+      // The place may be granted in the moment in which the time is over: then it is taken.
+      var isGranted = await group.next() ?? false
+      group.cancelAll()
+      for await other in group { isGranted = isGranted || other }
+      return isGranted
     }
   }
 

@@ -130,7 +130,7 @@ extension QueryParser {
     switch word {
     case "true": return .literal(true, at: start)
     case "false": return .literal(false, at: start)
-    case "null": return .literal(nil, at: start)
+    case "null": return .literal(.null, at: start)
     case "not", "NOT": throw syntax("Write ! for not.", start)
     case "True", "TRUE", "False", "FALSE", "Null", "NULL": throw syntax("Write \(word.lowercased()).", start)
     case "None", "nil", "undefined": throw syntax("Write null.", start)

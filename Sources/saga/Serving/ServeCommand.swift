@@ -135,7 +135,8 @@ struct WorkflowFolder {
 
   init(_ invocation: Invocation) throws {
     let named = invocation.arguments.value("workflows")
-    let folder = URL(fileURLWithPath: named ?? "workflows", isDirectory: true)
+    // A mounted folder is often a symbolic link, whose content Foundation doesn't list.
+    let folder = URL(fileURLWithPath: named ?? "workflows", isDirectory: true).resolvingSymlinksInPath()
     guard let found = try? FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil) else {
       guard named == nil else {
         throw CLIError(CLIErrorCode.configurationInvalid, "there is no folder \(folder.path) of workflows")

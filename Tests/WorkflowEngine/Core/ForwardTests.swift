@@ -136,6 +136,31 @@ struct ForwardTests {
       ])
   }
 
+  @Test("An attempt that never left the engine is not counted, and says nothing of the round")
+  func notMade() throws {
+    var saga = try Saga(#"[\#(Saga.http("a", #""retry": {"maxAttempts": 1}"#))]"#)
+    try saga.start()
+    let failure = StepFailure(code: "service.busy", message: "later", isRetryable: true)
+    for attempt in 2...4 {
+      #expect(try saga.settle("a", .notMade(failure)) == ["a not made"])
+      #expect(try saga.wakeWhenDue() == ["a \(attempt)"])
+    }
+    #expect(saga.state?.step("a")?.outcome == RoundOutcome.none)
+    #expect(saga.calls == ["a/1"])
+    #expect(
+      try saga.lose("a") == ["a failed unknown timeout turnsBack", "turnedBack stepFailed", "undo a 1"],
+      "its one attempt is still its own")
+    #expect(try saga.settle("a", .notMade(failure)) == ["undo a not made"])
+    #expect(try saga.wakeWhenDue() == ["undo a 2"])
+  }
+
+  @Test("A moment that no RFC 3339 date can name is refused before anything is stored")
+  func unwritableMoment() throws {
+    var saga = try Saga(#"[{"id": "d", "delay": {"until": "${input.at}"}}]"#)
+    let events = try saga.start(input: ["at": "9999-12-31T23:59:59-01:00"])
+    #expect(events.contains("d failed none delay.notATime turnsBack"))
+  }
+
   @Test("While the engine stops, outcomes are recorded and nothing new starts")
   func holding() throws {
     var saga = try Saga("[\(Saga.http("a")), \(Saga.http("b"))]")

@@ -111,6 +111,7 @@ extension SagaEvent {
     case .attemptStarted(let step, let phase, _, let attempt, _): "\(phase == .undo ? "undo " : "")\(step) \(attempt)"
     case .attemptFailed(let step, let phase, _, let isUnknown, let failure, _):
       "\(phase == .undo ? "undo " : "")\(step) \(isUnknown ? "unknown" : "refused") \(failure.code)"
+    case .attemptNotMade(let step, let phase, _, _, _): "\(phase == .undo ? "undo " : "")\(step) not made"
     case .stepFailed(let step, let outcome, let failure, let consequence):
       "\(step) failed \(outcome.rawValue) \(failure.code) \(consequence.rawValue)"
     case .stepSucceeded(let step, _, _): "\(step) succeeded"

@@ -4,7 +4,7 @@ import Workflows
 
 struct FilterTests {
   static let samples: JSON = [
-    ["id": "S1", "type": "dna", "ngPerUl": 51.5, "rin": nil, "tags": ["a", "b"]],
+    ["id": "S1", "type": "dna", "ngPerUl": 51.5, "rin": .null, "tags": ["a", "b"]],
     ["id": "S2", "type": "rna", "ngPerUl": 20, "rin": 7.2, "tags": []],
     ["id": "S3", "type": "blood", "ngPerUl": "high", "flags": ["urgent": true]],
     ["id": "S4", "type": "dna", "ngPerUl": 750, "limit": 750.0, "flags": ["urgent": false]],
