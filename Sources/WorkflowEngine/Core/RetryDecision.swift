@@ -7,7 +7,7 @@ enum RetryDecision {
   static let longestRetryAfter = Duration.seconds(86_400)
 
   /// - Parameters:
-  ///   - spent: attempts made under this policy, the failed one included.
+  ///   - spent: attempts of the round that count, the failed one included, whichever policy they were made under.
   ///   - seed: names the attempt, so that a replay gives the same jitter.
   /// - Returns: when the next attempt is due, or nil when there is none.
   static func next(

@@ -55,6 +55,13 @@ struct DemoReport {
     }
   }
 
+  /// What is said of the first; the others may have other words under the same code.
+  private static func example(of tubes: [Tube]) -> String {
+    let messages = tubes.map { $0.cause?.message ?? "" }
+    let isOneOfMany = messages.contains { $0 != messages[0] }
+    return (isOneOfMany ? "for example: " : "") + messages[0]
+  }
+
   /// The step and code that turned sagas back, how often, and one's message.
   private func causes(of tubes: [Tube]) -> [String] {
     let grouped = Dictionary(grouping: tubes.filter { $0.cause != nil }) { tube in
@@ -64,7 +71,7 @@ struct DemoReport {
     return sorted.flatMap { key, tubes in
       [
         "\(Layout.padLeft("\(tubes.count)", to: 8))  \(Layout.pad(key[0], to: 19)) \(key[1])",
-        "          " + style.dim(Layout.clip(tubes[0].cause?.message ?? "", to: Self.width - 10)),
+        "          " + style.dim(Layout.clip(Self.example(of: tubes), to: Self.width - 10)),
       ]
     }
   }
