@@ -126,6 +126,34 @@ struct EngineTests {
     await running.stop()
   }
 
+  @Test("A long history is folded from a snapshot, and gives what all of its events give; a damaged one is passed over")
+  func snapshots() async throws {
+    let store = MemoryStore(environment: .system)
+    let executor = ScriptedExecutor { call in
+      call.attempt <= 150
+        ? .unknown(StepFailure(code: "LOST", message: "lost", isRetryable: true))
+        : .succeeded(["n": .int(call.attempt)])
+    }
+    let running = try await RunningEngine(store, executor)
+    let retry = #""retry": {"maxAttempts": 1000, "initialInterval": "1ms", "maxInterval": "1ms"}"#
+    _ = try await running.engine.register(Workflow.of(Workflow.step("a", retry)), by: "test")
+    let id = try await running.start().id
+    let end = try await running.end(of: id)
+    await running.stop()
+    #expect(end.status == .completed && end.version > 300)
+
+    let snapshot = try #require(try await store.snapshot(of: id))
+    #expect((200..<end.version).contains(snapshot.version))
+    var events: [SagaEvent] = []
+    for stored in try await store.read(id, after: 0, limit: 1_000) { events.append(try SagaEventCoding.decode(stored)) }
+    let folded = try SagaState(folding: events)
+    #expect(try await running.engine.host.load(id).state == folded)
+    #expect(try await running.engine.host.load(id).eventsSinceSnapshot == end.version - snapshot.version)
+
+    try await store.save(Snapshot(stream: id, version: end.version, data: Array(#"{"schema": 1}"#.utf8)))
+    #expect(try await running.engine.host.load(id).state == folded)
+  }
+
   @Test("An operator gets a stuck saga out")
   func stuck() async throws {
     let refuses = Mutex(true)
