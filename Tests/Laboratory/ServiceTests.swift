@@ -167,12 +167,25 @@ struct ServiceTests {
 
   @Test func `an answer that is dropped belongs to a command that took effect`() async throws {
     let lab = try await LabBench(faults: "samples.create:drop-answer,once")
+    let request = try HTTPServerRequest(
+      "PUT", LabBench.sample("s"), headers: ["Idempotency-Key": "k", "Content-Type": "application/json"],
+      body: LabBench.tube("TS-1").bytes())
+    guard case .hangUp = await lab.participants.handle(request).body else {
+      Issue.record("it was answered")
+      return
+    }
+    #expect(try await lab.send("PUT", LabBench.sample("s"), LabBench.tube("TS-1"), key: "k").status == 201)
+    #expect(try await lab.send("GET", "/lab/effects?key=k").body["effects"] == ["k": 1])
+    await lab.participants.close()
+  }
+
+  @Test func `a call that times out is held, and had no effect`() async throws {
+    let lab = try await LabBench(faults: "samples.create:timeout,once")
     let held = Task { try await lab.send("PUT", LabBench.sample("s"), LabBench.tube("TS-1"), key: "k") }
     await lab.clock.waitForSleepers { !$0.isEmpty }
-    #expect(try await lab.send("PUT", LabBench.sample("s"), LabBench.tube("TS-1"), key: "k").status == 201)
+    #expect(try await lab.send("GET", "/lab/effects?key=k").body["effects"] == ["k": 0])
     lab.participants.releaseHeldCalls()
     #expect(try await held.value.status == 504)
-    #expect(try await lab.send("GET", "/lab/effects?key=k").body["effects"] == ["k": 1])
     await lab.participants.close()
   }
 }

@@ -9,6 +9,7 @@ struct ConnectionDeadlines: Sendable {
     let socket: Int32
     /// nil while nothing is expected of the client.
     var due: Timestamp?
+    var requests = 0
   }
   private var entries: [Int: Entry] = [:]
 
@@ -16,10 +17,14 @@ struct ConnectionDeadlines: Sendable {
     entries[Self.key(connection)] = Entry(socket: socket, due: due)
   }
 
-  mutating func tighten(_ connection: Exchange.Connection, to due: Timestamp) {
+  /// - Returns: which request of its connection it is, from 1.
+  mutating func requestBegan(_ connection: Exchange.Connection, due: Timestamp) -> Int {
     let key = Self.key(connection)
-    guard let old = entries[key] else { return }
-    entries[key]?.due = old.due.map { min($0, due) } ?? due
+    guard var entry = entries[key] else { return 1 }
+    entry.due = entry.due.map { min($0, due) } ?? due
+    entry.requests += 1
+    entries[key] = entry
+    return entry.requests
   }
 
   mutating func set(_ connection: Exchange.Connection, due: Timestamp?) {

@@ -41,9 +41,12 @@ final class Exchange: Sendable {
   let socket: Int32
   let line: Line
   let target: String
+  /// Which of its connection it is, from 1.
+  let number: Int
   let state = Mutex(State())
 
-  init(connection: OpaquePointer, uri: UnsafePointer<CChar>) {
+  init(connection: OpaquePointer, uri: UnsafePointer<CChar>, number: Int) {
+    self.number = number
     self.connection = Connection(pointer: connection)
     socket = tracseq_mhd_socket(connection)
     target = String(decoding: UnsafeRawBufferPointer(start: uri, count: strlen(uri)), as: UTF8.self)

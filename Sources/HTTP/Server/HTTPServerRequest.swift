@@ -14,19 +14,24 @@ public struct HTTPServerRequest: Sendable {
   public let body: [UInt8]
   /// The peer's IP address, without its port.
   public let remoteAddress: String
+  /// Which request of its connection it is, from 1: on a later one the client has used a kept connection again.
+  public let numberOnConnection: Int
 
   /// For tests and for calls in process: `target` is a path with an optional query, as it stands in a request line.
   /// - Throws: a `Problem` with status 400 when the target's escapes can't be read.
   public init(
     _ method: String, _ target: String, headers: HTTPHeaders = [:], body: [UInt8] = [],
-    remoteAddress: String = "127.0.0.1"
+    remoteAddress: String = "127.0.0.1", numberOnConnection: Int = 1
   ) throws(Problem) {
     self.init(
       method: method, target: try RequestTarget(parsing: target), headers: headers, body: body,
-      remoteAddress: remoteAddress)
+      remoteAddress: remoteAddress, numberOnConnection: numberOnConnection)
   }
 
-  init(method: String, target: RequestTarget, headers: HTTPHeaders, body: [UInt8], remoteAddress: String) {
+  init(
+    method: String, target: RequestTarget, headers: HTTPHeaders, body: [UInt8], remoteAddress: String,
+    numberOnConnection: Int
+  ) {
     self.method = method
     self.path = target.path
     self.segments = target.segments
@@ -34,6 +39,7 @@ public struct HTTPServerRequest: Sendable {
     self.headers = headers
     self.body = body
     self.remoteAddress = remoteAddress
+    self.numberOnConnection = numberOnConnection
   }
 
   /// The first value of this name in the query.

@@ -12,6 +12,9 @@ public struct HTTPServerResponse: Sendable {
     self.body = body
   }
 
+  /// No answer: the connection is closed without a byte. For a server that is told to misbehave.
+  public static let hangUp = HTTPServerResponse(status: 500, body: .hangUp)
+
   /// A JSON answer, compact.
   public static func json(_ value: JSON, status: Int = 200, headers: HTTPHeaders = [:]) -> HTTPServerResponse {
     bytes(value.bytes(), type: "application/json", status: status, headers: headers)
@@ -44,6 +47,8 @@ public enum HTTPBody: Sendable {
   /// Chunks sent as they come. The stream is cancelled when the client is found to have gone, which shows only when
   /// something is written to it. An empty chunk writes nothing.
   case stream(AsyncStream<[UInt8]>)
+  /// No answer at all: see `HTTPServerResponse.hangUp`.
+  case hangUp
 
   /// The bytes, or nil when they are streamed.
   public var bytes: [UInt8]? { if case .bytes(let bytes) = self { bytes } else { nil } }

@@ -29,6 +29,9 @@ struct ResponseWriter {
         MHD_create_response_from_buffer(
           $0.count, UnsafeMutableRawPointer(mutating: $0.baseAddress), .RESPMEM_MUST_COPY)
       }
+    case .hangUp:
+      // Without a response, libmicrohttpd closes the connection.
+      return nil
     case .stream(let source):
       let stream = StreamingBody(source, connection: exchange.connection, suspended: suspended)
       exchange.state.withLock { $0.stream = stream }

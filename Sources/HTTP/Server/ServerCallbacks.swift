@@ -16,8 +16,8 @@ extension tracseq_mhd_callbacks {
       },
       uri: { context, uri, connection in
         guard let daemon = ServerDaemon.from(context), let uri, let connection else { return nil }
-        let exchange = Exchange(connection: connection, uri: uri)
-        daemon.requestBegan(exchange.connection)
+        let number = daemon.requestBegan(Exchange.Connection(pointer: connection))
+        let exchange = Exchange(connection: connection, uri: uri, number: number)
         // Released on completion.
         return Unmanaged.passRetained(exchange).toOpaque()
       },
@@ -121,7 +121,7 @@ extension ServerDaemon {
       state.phase = .handling(nil)
       return HTTPServerRequest(
         method: head.method, target: head.target, headers: head.headers, body: state.body,
-        remoteAddress: head.remoteAddress)
+        remoteAddress: head.remoteAddress, numberOnConnection: exchange.number)
     }
     guard let request else { return .NO }
     requestArrived(exchange.connection)

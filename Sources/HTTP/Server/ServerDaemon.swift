@@ -86,9 +86,10 @@ final class ServerDaemon: Sendable {
     state.withLock { $0.deadlines.open(connection, socket: socket, due: due) }
   }
 
-  func requestBegan(_ connection: Exchange.Connection) {
+  /// - Returns: which request of its connection it is, from 1.
+  func requestBegan(_ connection: Exchange.Connection) -> Int {
     let due = environment.now() + configuration.requestTimeout
-    state.withLock { $0.deadlines.tighten(connection, to: due) }
+    return state.withLock { $0.deadlines.requestBegan(connection, due: due) }
   }
 
   func requestArrived(_ connection: Exchange.Connection) {

@@ -12,7 +12,7 @@ public struct Fault: Sendable, Hashable {
     case status(Int)
     /// Never answers; nothing happens.
     case timeout
-    /// Does it, and never answers.
+    /// Does it, and hangs up without an answer.
     case dropAnswer
     /// Does it this much later.
     case slow(Duration)

@@ -9,6 +9,8 @@ final class FaultBoard: Sendable {
     var nextHold = 0
     var holds: [Int: AsyncStream<Never>.Continuation] = [:]
     var closed = false
+    /// The keys of calls whose answer was lost in a way that the client may not have been told of.
+    var lost: Set<String> = []
   }
   private let state: Mutex<State>
   private let environment: Environment
@@ -21,12 +23,38 @@ final class FaultBoard: Sendable {
   }
 
   var json: JSON { state.withLock { $0.plan.json } }
-  func replace(with plan: FaultPlan) { state.withLock { $0.plan = plan } }
+  func replace(with plan: FaultPlan) {
+    state.withLock { state in
+      state.plan = plan
+      state.lost = []
+    }
+  }
   func add(_ faults: [Fault]) { state.withLock { $0.plan.add(faults) } }
 
-  func strike(_ service: LabService, _ command: String, texts: [String]) -> Fault.Kind? {
-    state.withLock { $0.plan.strike(service, command, texts: texts) }
+  func strike(_ service: LabService, _ command: String, key: String, texts: [String]) -> Fault.Kind? {
+    state.withLock { state in
+      // The client's own repeat of a call whose answer was lost: the same hit, which isn't counted again.
+      if state.lost.contains(Self.name(service, key)) { return .dropAnswer }
+      return state.plan.strike(service, command, texts: texts)
+    }
   }
+
+  /// An answer is about to be lost.
+  ///
+  /// An HTTP client repeats a call by itself when a kept connection breaks, as that may have been closed before the call
+  /// arrived; whoever made the call would never hear of the loss. On a new connection the client gives up. So the answer
+  /// is lost again until it has been on a new connection.
+  func lose(_ service: LabService, key: String, onNewConnection: Bool) {
+    state.withLock { state in
+      if onNewConnection {
+        state.lost.remove(Self.name(service, key))
+      } else {
+        state.lost.insert(Self.name(service, key))
+      }
+    }
+  }
+
+  private static func name(_ service: LabService, _ key: String) -> String { "\(service.rawValue)/\(key)" }
 
   func wait(_ duration: Duration) async throws {
     try await environment.clock.sleep(until: environment.now() + duration)

@@ -38,7 +38,7 @@ struct CommandGate: Sendable {
     try await problems {
       let received = try Self.receive(service, request)
       let texts = request.segments + (received.body?.objectValue?.compactMap(\.value.stringValue) ?? [])
-      let strike = faults.strike(service, name, texts: texts)
+      let strike = faults.strike(service, name, key: received.call.key, texts: texts)
       if strike != nil {
         log.warning("a fault strikes", ("command", "\(service.rawValue).\(name)"), ("key", received.call.key))
       }
@@ -54,14 +54,14 @@ struct CommandGate: Sendable {
       }
       let answer = try await carryOut(received)
       if strike == .dropAnswer {
-        await faults.hold()
-        throw Self.noAnswer
+        faults.lose(service, key: received.call.key, onNewConnection: request.numberOnConnection == 1)
+        return .hangUp
       }
       return .json(answer.body, status: answer.status)
     }
   }
 
-  /// A held call that is let go may have been carried out: its answer must not say that it wasn't.
+  /// Nobody is to take a held call that is let go for one that was refused.
   private static let noAnswer = LabRefusal(
     LabErrorCode.injected, status: 504, "The answer was withheld by a fault that was asked for.")
 
