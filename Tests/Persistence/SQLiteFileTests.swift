@@ -39,6 +39,29 @@ struct SQLiteFileTests {
     }
   }
 
+  @Test("A file that says it is another application's is left alone, even an empty one")
+  func otherApplication() async throws {
+    try await withPlace(.sqlite) { place in
+      let file = URL(fileURLWithPath: place.location)
+      do {
+        let other = try SQLiteDatabase(path: place.location, readOnly: false)
+        try other.run("PRAGMA application_id = 1196444487")
+      }
+      let before = try Data(contentsOf: file)
+      #expect(await codeOfOpening(place) == StoreErrorCode.foreign)
+      #expect(try Data(contentsOf: file) == before)
+    }
+    // Nor is a store of ours that somebody has given another mark.
+    try await withPlace(.sqlite) { place in
+      await (try await place.open()).close()
+      do {
+        let database = try SQLiteDatabase(path: place.location, readOnly: false)
+        try database.run("PRAGMA application_id = 0")
+      }
+      #expect(await codeOfOpening(place) == StoreErrorCode.foreign)
+    }
+  }
+
   @Test("A file of a newer version is refused")
   func newer() async throws {
     try await withPlace(.sqlite) { place in

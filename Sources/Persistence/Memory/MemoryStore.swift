@@ -6,7 +6,8 @@ import Synchronization
 public final class MemoryStore: EventStore {
   public let shardCount: Int
   private let environment: Environment
-  private let state: Mutex<MemoryState>
+  /// Open to the module, so that tests can damage what is kept.
+  let state: Mutex<MemoryState>
   private let hub = CommitHub()
 
   /// - Parameters:
