@@ -51,7 +51,7 @@ enum CallRendering {
     case .http(let http):
       var headers: [RenderedHTTP.Field] = []
       for header in http.headers {
-        headers.append(.init(name: header.name, value: try header.value.render(in: document, encoding: .none)))
+        headers.append(.init(name: header.name, value: try header.value.render(in: document, encoding: .headerValue)))
       }
       var query: [RenderedHTTP.Field] = []
       for item in http.query {

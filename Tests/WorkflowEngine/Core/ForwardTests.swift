@@ -104,6 +104,15 @@ struct ForwardTests {
       ])
   }
 
+  @Test("A header's value may not hold a line break: nothing is sent")
+  func headerInjection() throws {
+    var saga = try Saga(
+      #"[{"id": "a", "http": {"service": "lab", "method": "GET", "path": "/x", "headers": {"X-Ward": "${input.ward}"}}}]"#
+    )
+    #expect(
+      try saga.start(input: ["ward": "7\r\nX-Evil: 1"]).contains("a failed none expression.notHeader turnsBack"))
+  }
+
   @Test("News of an attempt that has been settled changes nothing")
   func lateNews() throws {
     var saga = try Saga("[\(Saga.http("a"))]")
