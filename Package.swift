@@ -70,7 +70,7 @@ let package = Package(
     tests(
       "Server", of: ["Server", "WorkflowEngine", "Workflows", "Persistence", "HTTP", "JSON", "Runtime", "TestSupport"]),
     .testTarget(
-      name: "CLITests", dependencies: ["saga", "HTTP", "JSON", "Runtime", "Workflows", "TestSupport"],
+      name: "CLITests", dependencies: ["saga", "HTTP", "JSON", "Persistence", "Runtime", "Workflows", "TestSupport"],
       path: "Tests/CLI", exclude: ["Goldens", "Sagas"], swiftSettings: strict),
     tests("Rules", of: ["JSON", "TestSupport"]),
     tests("System", of: ["JSON", "Runtime", "HTTP", "TestSupport"]),

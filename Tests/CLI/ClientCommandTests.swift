@@ -1,4 +1,5 @@
 import JSON
+import Persistence
 import Testing
 
 @testable import saga
@@ -205,5 +206,29 @@ struct ClientCommandTests {
     try Golden.expect(await tool.run("status").output, is: "status")
     let starting = TestTool(answers: [.json(["code": "x", "detail": "recovering"], status: 503)])
     #expect(await starting.run("status").status == .failure)
+  }
+}
+
+@Suite("What went wrong, told once and in full")
+struct ComplaintTests {
+  @Test("what the library below the store said is told")
+  func storeDetail() {
+    let error = StoreError(
+      .unavailable, "the store can't be reached", detail: "port 5432: Connection refused\n\tIs it up?")
+    let text = Complaint.text(of: error, style: .plain)
+    #expect(text.contains("  port 5432: Connection refused Is it up?\n"))
+    #expect(text.contains("code store.unavailable"))
+  }
+
+  @Test("a single error that is the detail already isn't said twice; one with a near name is")
+  func places() {
+    let message: JSON = "/version must be an integer from 1."
+    let one: JSON = ["pointer": "/version", "line": 1, "column": 23, "message": message]
+    let problem: JSON = ["code": "request.memberInvalid", "detail": message, "errors": [one]]
+    #expect(APIRefusal(status: 400, problem: problem, server: "http://x").advice == [])
+    let near: JSON = [
+      "code": "request.memberUnknown", "detail": message, "errors": [["message": message, "nearName": "input"]],
+    ]
+    #expect(APIRefusal(status: 400, problem: near, server: "http://x").advice.count == 1)
   }
 }

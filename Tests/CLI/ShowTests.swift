@@ -7,7 +7,7 @@ import Testing
 struct ShowTests {
   @Test(
     "draws a saga in 80 columns",
-    arguments: ["running", "waiting", "completed", "compensated", "stuck", "stuck-forward"])
+    arguments: ["running", "waiting", "completed", "compensated", "stuck", "stuck-forward", "abandoned"])
   func drawing(_ name: String) throws {
     let drawing = SagaDrawing(saga: try Golden.saga(name), now: Golden.now, style: .plain)
     try Golden.expect(drawing.lines().map { $0 + "\n" }.joined(), is: "show-\(name)")

@@ -146,6 +146,7 @@ struct OperatingTests {
       #expect(answer.json["status"] == "abandoned")
       #expect(answer.json["abandoned"]?["by"] == "j.meier")
       #expect(answer.json["abandoned"]?["reason"] == "flow cell broken")
+      #expect(answer.json["stuck"] == [], "an abandoned saga waits for nobody")
     }
   }
 

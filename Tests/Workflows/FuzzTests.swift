@@ -21,7 +21,8 @@ struct FuzzTests {
     "${steps.notify.output}", "[?@.a", "é", "🧬",
   ]
   static let values: [JSON] = [
-    .null, true, 0, -1, 1.5, "", "none", "9d", "P", "${input.x}", "${", "${steps.notify.output}", "$..*", "$.a == 1", [],
+    .null, true, 0, -1, 1.5, "", "none", "9d", "P", "${input.x}", "${", "${steps.notify.output}", "$..*", "$.a == 1",
+    [],
     [[]], ["a", "a"], [:], ["http": [:]], ["delay": ["for": "1s"]], ["notify"], "2xx", "\u{0}", "createSample",
   ]
 

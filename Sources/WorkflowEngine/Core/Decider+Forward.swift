@@ -31,7 +31,16 @@ extension Decider {
 
   private func isReady(_ step: StepState) -> Bool {
     guard let definition = definition(of: step) else { return false }
-    return definition.dependsOn.allSatisfy { state.step($0)?.isPassed ?? false }
+    return definition.dependsOn.allSatisfy { place($0)?.isPassed ?? false }
+  }
+
+  /// A step's state by its place in the file. Every pass asks this of every dependency: looking through all steps each
+  /// time, a workflow of many hundred steps would keep the processor busy with nothing else.
+  private func place(_ id: String) -> StepState? {
+    guard let index = definition.index(of: id), state.steps.indices.contains(index), state.steps[index].id == id else {
+      return state.step(id)
+    }
+    return state.steps[index]
   }
 
   /// While a turn-back waits for a pivot, only that pivot's own attempts go on.

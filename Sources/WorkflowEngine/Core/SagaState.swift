@@ -35,8 +35,9 @@ public struct SagaState: Sendable, Hashable {
     return turnBack == nil ? .running : .compensating
   }
 
-  /// The steps that wait for an operator.
-  public var blockers: [Blocker] { steps.compactMap(Blocker.init) }
+  /// The steps that wait for an operator. Once the saga has ended, none does: what an abandoned saga was stuck on stays
+  /// as it is.
+  public var blockers: [Blocker] { end == nil ? steps.compactMap(Blocker.init) : [] }
 
   /// Whether an attempt, forward or undo, has been started and has not been settled.
   public var hasAttemptInFlight: Bool { steps.contains { $0.inFlight != nil } }

@@ -137,7 +137,10 @@ struct APIRefusal: CodedError {
     code = problem?["code"]?.stringValue ?? CLIErrorCode.answerUnexpected
     let detail = problem?["detail"]?.stringValue ?? problem?["title"]?.stringValue
     message = Layout.printable(detail ?? "\(server) answered \(status)")
-    let places = (problem?["errors"]?.arrayValue ?? []).map(Self.place)
+    let errors = problem?["errors"]?.arrayValue ?? []
+    // A single error is the detail already, and where it is in a request that the command made tells nobody anything.
+    let isSaid = errors.count == 1 && errors[0]["nearName"] == nil && errors[0]["message"]?.stringValue == detail
+    let places = isSaid ? [] : errors.map(Self.place)
     advice = places.map(Layout.printable) + Self.next(status, code: code)
   }
 

@@ -1,4 +1,5 @@
 import JSON
+import Persistence
 import Runtime
 
 /// Finds the command that was meant, runs it, and tells what went wrong.
@@ -108,6 +109,12 @@ enum Complaint {
       return lines(red("saga: ") + refusal.message, code: refusal.code, advice: refusal.advice)
     case let error as CLIError:
       return lines(red("saga: ") + error.message, code: error.code, advice: error.advice)
+    case let error as StoreError:
+      // Whoever starts a process may read what the library below said: "connection refused" is half the way out.
+      let words = error.detail?.split(whereSeparator: \.isWhitespace) ?? []
+      return lines(
+        red("saga: ") + error.message, code: error.code,
+        advice: words.isEmpty ? [] : [Layout.printable(words.joined(separator: " "))])
     case let error as any CodedError:
       return lines(red("saga: ") + error.message, code: error.code, advice: [])
     default:

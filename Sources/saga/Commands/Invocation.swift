@@ -27,6 +27,12 @@ struct Invocation: Sendable {
   /// The bytes of a file, or of standard input for `-`.
   func bytes(of file: String) throws -> [UInt8] {
     if file == "-" { return terminal.readAll() }
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: file, isDirectory: &isFolder), !isFolder.boolValue else {
+      throw CLIError(
+        CLIErrorCode.fileUnreadable,
+        "can't read \(file): \(isFolder.boolValue ? "it is a folder" : "there is no such file")")
+    }
     do {
       return [UInt8](try Data(contentsOf: URL(fileURLWithPath: file)))
     } catch {

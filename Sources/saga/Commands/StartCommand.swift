@@ -25,7 +25,7 @@ let startCommand = CommandSpec(
   examples: [
     .init(
       says: "One tube, and see what becomes of it",
-      line: "saga start sample-processing --set barcode=T-1 --set type=blood --wait 10s"),
+      line: "saga start sample-processing --input workflows/examples/tube.json --wait 10s"),
     .init(says: "The order from a file, once", line: "saga start incoming-qc --input order.json --key ORD-2026-0417"),
   ]
 ) { invocation in

@@ -41,6 +41,7 @@ struct SagaDrawing {
     let tags = (saga["tags"]?.arrayValue ?? []).compactMap(\.stringValue).map(Layout.printable)
     if !tags.isEmpty { facts.append(("tags", tags.joined(separator: ", "))) }
     if let turnBack = saga["turnBack"], !turnBack.isNull { facts += self.turnBack(turnBack) }
+    if let abandoned = saga["abandoned"], !abandoned.isNull { facts += self.abandoned(abandoned) }
     return lines + facts.flatMap { fact($0.0, $0.1) }
   }
 
@@ -60,6 +61,12 @@ struct SagaDrawing {
       facts.append(("", message + (turnBack.text("code").map { " [\($0)]" } ?? "")))
     }
     return facts
+  }
+
+  private func abandoned(_ abandoned: JSON) -> [(String, String)] {
+    let at = abandoned.moment("at").map { Moments.short($0, besides: started) + ", " } ?? ""
+    let facts = [("abandoned", "\(at)by \(abandoned.text("by") ?? "someone")")]
+    return facts + (abandoned.text("reason").map { [("", "“\($0)”")] } ?? [])
   }
 
   private func fact(_ name: String, _ value: String) -> [String] {

@@ -64,6 +64,7 @@ struct StuckTests {
     try saga.succeed("c")
     #expect(try saga.when(.abandon(by: "mia", reason: "tube is lost")) == ["sagaAbandoned"])
     #expect(saga.status == .abandoned)
+    #expect(saga.state?.blockers == [])
     #expect(throws: Refusal.self) { try saga.when(.cancel(by: "mia", reason: "late")) }
     #expect(try saga.when(.wake) == [])
   }
