@@ -174,6 +174,11 @@ extension Exchange {
     stream?.cancel()
     let problem = Problem(
       503, HTTPErrorCode.shuttingDown, detail: "The server shut down before the request had been handled.")
-    if answer(.problem(problem)) { suspended.resume(connection) }
+    // Written at once: libmicrohttpd's thread may be stopped before it comes to the answer. As long as the connection is
+    // suspended, its socket stays open and nothing else writes to it.
+    guard answer(.hangUp) else { return }
+    let isHead = state.withLock { $0.head?.method == "HEAD" }
+    RawAnswer.send(problem.rawAnswer(withBody: !isHead), to: socket)
+    suspended.resume(connection)
   }
 }
