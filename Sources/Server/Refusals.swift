@@ -25,6 +25,7 @@ enum Refusals {
     EngineErrorCode.stepNotResolvable: (409, "The step can't be resolved so"),
     EngineErrorCode.signalUnknown: (404, "No such signal"),
     EngineErrorCode.signalRefused: (422, "The signal was refused"),
+    EngineErrorCode.signalKeptOther: (409, "Another signal is kept"),
     EngineErrorCode.signalTooLate: (409, "The signal came too late"),
     EngineErrorCode.workflowNotFound: (404, "No such workflow"),
     EngineErrorCode.workflowInvalid: (422, "The workflow has errors"),

@@ -15,6 +15,7 @@ public enum EngineErrorCode {
   public static let stepNotResolvable = "step.notResolvable"
   public static let signalUnknown = "signal.unknown"
   public static let signalRefused = "signal.refused"
+  public static let signalKeptOther = "signal.keptOther"
   public static let signalTooLate = "signal.tooLate"
   // Failures of a step that the engine itself finds.
   public static let attemptInterrupted = "engine.attemptInterrupted"

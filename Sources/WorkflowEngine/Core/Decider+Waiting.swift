@@ -13,8 +13,16 @@ extension Decider {
       let known = names.isEmpty ? "It waits for no signal." : "It knows \(names.joined(separator: ", "))."
       throw Refusal(EngineErrorCode.signalUnknown, "The workflow has no signal “\(name)”. \(known)")
     }
-    // A second one is a repeat, and changes nothing.
-    if state.signals.contains(where: { $0.name.hasSameScalars(as: name) }) { return }
+    if let taken = state.signal(name) {
+      // A second one is a repeat, and changes nothing. But as long as no step has met the first, another body is no
+      // repeat: dropping it in silence could lose an approval.
+      guard state.isUsed(signal: name) || taken.body == body else {
+        throw Refusal(
+          EngineErrorCode.signalKeptOther,
+          "A signal “\(name)” with another body came before and is kept until its step waits for it.")
+      }
+      return
+    }
     if state.turnBack != nil {
       throw Refusal(EngineErrorCode.signalTooLate, "The saga has turned back and waits for no signal any more.")
     }

@@ -27,6 +27,14 @@ public struct SagaState: Sendable, Hashable {
   public var id: UniqueID { start.id }
   public var deadline: Timestamp { start.deadline }
 
+  /// The signal of this name that was taken, whether or not a step has met it.
+  public func signal(_ name: String) -> ReceivedSignal? { signals.first { $0.name.hasSameScalars(as: name) } }
+
+  /// Whether a step has waited for the signal of this name.
+  public func isUsed(signal name: String) -> Bool {
+    steps.contains { $0.waitingFor?.hasSameScalars(as: name) ?? false }
+  }
+
   public func step(_ id: String) -> StepState? { steps.first { $0.id == id } }
 
   public var status: SagaStatus {

@@ -118,11 +118,12 @@ extension Engine {
     _ id: UniqueID, name: String, body: JSON, signalID: String?, by: String
   ) async throws -> SignalAnswer {
     let before = try await host.state(of: id)
-    if before.signals.contains(where: { $0.name.hasSameScalars(as: name) }) { return .repeated }
+    if let taken = before.signal(name), before.isUsed(signal: name) || taken.body == body { return .repeated }
     let after = try await host.ask(id, .signal(name: name, signalID: signalID, body: body, by: by))
     // Two at once: the second finds what the first left.
-    let kept = after.signals.first { $0.name.hasSameScalars(as: name) }
-    guard kept.map({ $0.body == body && $0.id == signalID && $0.by == by }) ?? true else { return .repeated }
+    guard let taken = after.signal(name), taken.body == body, taken.id == signalID, taken.by == by else {
+      return .repeated
+    }
     let isTaken = after.steps.contains { $0.waitingFor?.hasSameScalars(as: name) ?? false && $0.status != .waiting }
     return isTaken ? .taken : .kept
   }

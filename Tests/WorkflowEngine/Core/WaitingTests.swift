@@ -47,6 +47,19 @@ struct WaitingTests {
     if !accepted { #expect(try saga.when(signal()).contains("w succeeded")) }
   }
 
+  @Test("While one is kept, the same again is a repeat, and another body is refused, not dropped")
+  func keptOther() throws {
+    var saga = try Saga("[\(Saga.http("a")), \(Self.approval.dropFirst().dropLast())]")
+    try saga.start()
+    try saga.when(signal(["ok": false]))
+    #expect(try saga.when(signal(["ok": false])) == [])
+    #expect(
+      #expect(throws: Refusal.self) { try saga.when(signal(["ok": true])) }?.code == EngineErrorCode.signalKeptOther)
+    #expect(try saga.succeed("a") == ["a succeeded", "w waits", "signal approval refused"])
+    #expect(try saga.when(signal(["ok": true])).contains("w succeeded"))
+    #expect(try saga.when(signal(["ok": false])) == [], "once a step has met it, a second is a repeat")
+  }
+
   @Test("An unknown name is refused, and one that nothing waits for any more")
   func unknownAndLate() throws {
     var saga = try Saga(Self.approval)
