@@ -5,21 +5,7 @@ import Testing
 
 @Suite("Checking what a workflow means")
 struct MeaningTests {
-  struct Case: CustomTestStringConvertible {
-    let testDescription: String
-    /// Begins in line 2, column 10.
-    let steps: String
-    /// Begins in line 1, column 30.
-    let more: String
-    let found: [Found]
-
-    init(_ name: String, _ steps: String, more: String = "", _ found: [Found]) {
-      testDescription = name
-      self.steps = steps
-      self.more = more
-      self.found = found
-    }
-  }
+  typealias Case = FindingCase
 
   @Test("Says what is wrong and where", arguments: cases)
   func finds(one: Case) {
