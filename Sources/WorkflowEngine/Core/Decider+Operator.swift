@@ -51,7 +51,11 @@ extension Decider {
       }
     }
     let isPivot = definition.step(id)?.pivot ?? false
-    emit(.operatorResolved(step: id, resolution: resolution, isPivot: isPivot, by: by, reason: reason))
+    // As if it had been cleanly refused in the first place.
+    let goesOn = resolution == .didNotHappen && definition.step(id)?.onFailure == .continue
+    emit(
+      .operatorResolved(
+        step: id, resolution: resolution, isPivot: isPivot, goesOn: goesOn, by: by, reason: reason))
   }
 
   mutating func abandon(by: String, reason: String) throws(Refusal) {

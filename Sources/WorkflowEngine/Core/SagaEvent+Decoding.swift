@@ -75,6 +75,7 @@ extension SagaEvent {
     case "operatorResolved":
       .operatorResolved(
         step: try data.string("step"), resolution: try Resolution(data), isPivot: data.flag("pivot"),
+        goesOn: data.flag("goesOn"),
         by: try data.string("by"), reason: try data.string("reason"))
     case "sagaOverdue":
       .sagaOverdue

@@ -96,11 +96,12 @@ extension SagaEvent {
       data["phase"] = .string(phase.rawValue)
       data["by"] = .string(by)
       data["reason"] = .string(reason)
-    case .operatorResolved(let step, let resolution, let isPivot, let by, let reason):
+    case .operatorResolved(let step, let resolution, let isPivot, let goesOn, let by, let reason):
       data["step"] = .string(step)
       data["resolution"] = .string(resolution.word)
       if case .happened(let output) = resolution { data["output"] = output }
       data["pivot"] = isPivot ? true : nil
+      data["goesOn"] = goesOn ? true : nil
       data["by"] = .string(by)
       data["reason"] = .string(reason)
     case .turnBackLapsed, .sagaOverdue, .sagaCompensated:

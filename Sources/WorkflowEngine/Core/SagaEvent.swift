@@ -38,7 +38,9 @@ public struct SagaEvent: Sendable, Hashable {
     /// The compensation failed for good; `blocks` unless it is only a courtesy (`onFailure: continue`).
     case undoFailed(step: String, failure: StepFailure, blocks: Bool)
     case operatorRetried(step: String, phase: StepPhase, by: String, reason: String)
-    case operatorResolved(step: String, resolution: Resolution, isPivot: Bool, by: String, reason: String)
+    /// `isPivot`: the step is a point of no return. `goesOn`: that it did not happen is no reason to turn back.
+    case operatorResolved(
+      step: String, resolution: Resolution, isPivot: Bool, goesOn: Bool, by: String, reason: String)
     /// The saga's timeout passed after its pivot: it only goes forward, late.
     case sagaOverdue
     case sagaCompleted(output: JSON, problem: StepFailure?)

@@ -35,7 +35,7 @@ extension SagaState {
       .undoFailed,
       .operatorRetried:
       try applyToStep(event)
-    case .operatorResolved(_, let resolution, let isPivot, _, _):
+    case .operatorResolved(_, let resolution, let isPivot, _, _, _):
       try applyToStep(event)
       if case .happened = resolution, isPivot { passPivot() } else if pivotPassed { passPivot() }
     case .stepSucceeded(_, _, let isPivot):
@@ -74,7 +74,7 @@ extension SagaState {
     guard let id = event.step, let index = steps.firstIndex(where: { $0.id == id }) else {
       throw HistoryError("\(event.typeName) names a step that the saga doesn't have.")
     }
-    if case .operatorResolved(_, .happened, _, _, _) = event.what, turnBack != nil {
+    if case .operatorResolved(_, .happened, _, _, _, _) = event.what, turnBack != nil {
       throw HistoryError("A step can't be found done once the saga has turned back.")
     }
     let before = steps[index].status

@@ -57,8 +57,8 @@ extension StepState {
       undoEndedAt = event.at
     case .operatorRetried(_, let phase, _, _):
       return grantRetry(phase, at: event.at)
-    case .operatorResolved(_, let resolution, _, _, _):
-      return resolve(resolution, at: event.at)
+    case .operatorResolved(_, let resolution, _, let goesOn, _, _):
+      return resolve(resolution, goesOn: goesOn, at: event.at)
     case .sagaStarted, .signalReceived, .keptSignalRefused, .turnBackRequested, .turnBackLapsed, .turnedBack,
       .sagaOverdue, .sagaCompleted, .sagaCompensated, .sagaAbandoned:
       return false
@@ -162,7 +162,7 @@ extension StepState {
     return true
   }
 
-  private mutating func resolve(_ resolution: Resolution, at moment: Timestamp) -> Bool {
+  private mutating func resolve(_ resolution: Resolution, goesOn: Bool, at moment: Timestamp) -> Bool {
     switch resolution {
     case .happened(let output):
       guard status == .failed, consequence == .blocks else { return false }
@@ -170,7 +170,7 @@ extension StepState {
     case .didNotHappen:
       guard status == .failed, consequence == .blocks, outcome == .unknown else { return false }
       outcome = .failed
-      consequence = .turnsBack
+      consequence = goesOn ? .goesOn : .turnsBack
       endedAt = moment
     case .undone:
       guard status == .undoFailed, undoBlocks else { return false }
@@ -208,7 +208,7 @@ extension SagaEvent {
       .attemptFailed(let step, _, _, _, _, _), .attemptNotMade(let step, _, _, _, _), .stepSucceeded(let step, _, _),
       .stepFailed(let step, _, _, _),
       .undoSucceeded(let step, _), .undoFailed(let step, _, _), .operatorRetried(let step, _, _, _),
-      .operatorResolved(let step, _, _, _, _), .keptSignalRefused(_, let step):
+      .operatorResolved(let step, _, _, _, _, _), .keptSignalRefused(_, let step):
       step
     case .sagaStarted, .signalReceived, .turnBackRequested, .turnBackLapsed, .turnedBack, .sagaOverdue,
       .sagaCompleted, .sagaCompensated, .sagaAbandoned:

@@ -122,7 +122,7 @@ extension SagaEvent {
     case .turnedBack(let reason): "turnedBack \(reason.cause.rawValue)"
     case .turnBackRequested(let reason): "turnBackRequested \(reason.cause.rawValue)"
     case .operatorRetried(let step, _, _, _): "\(step) retried"
-    case .operatorResolved(let step, let resolution, _, _, _): "\(step) resolved \(resolution.word)"
+    case .operatorResolved(let step, let resolution, _, _, _, _): "\(step) resolved \(resolution.word)"
     case .signalReceived(let name, _, _, _): "signal \(name)"
     case .keptSignalRefused(let name, _): "signal \(name) refused"
     case .sagaStarted, .turnBackLapsed, .sagaOverdue, .sagaCompleted, .sagaCompensated, .sagaAbandoned: typeName

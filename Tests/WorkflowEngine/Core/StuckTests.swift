@@ -146,6 +146,20 @@ struct PivotTests {
     }
   }
 
+  @Test("An unknown pivot that need not succeed, found not to have happened, undoes nothing: the saga goes on")
+  func unknownAndTolerated() throws {
+    var saga = try Saga(
+      #"[\#(Saga.http("a")), \#(Saga.http("p", #""pivot": true, "onFailure": "continue", "retry": {"maxAttempts": 1}"#)), \#(Saga.http("z"))]"#
+    )
+    try saga.start()
+    try saga.succeed("a")
+    #expect(try saga.lose("p") == ["p failed unknown timeout blocks"])
+    #expect(
+      try saga.when(.resolve(step: "p", .didNotHappen, by: "mia", reason: "never started"))
+        == ["p resolved didNotHappen", "z 1"])
+    #expect(saga.state?.pivotPassed == false)
+  }
+
   @Test("A retry of an unknown pivot asks again under the same key")
   func retryUnknown() throws {
     var saga = try atPivot()

@@ -58,10 +58,11 @@ struct TransitionTests {
     "operatorRetried forward": .operatorRetried(step: "s", phase: .forward, by: "m", reason: "r"),
     "operatorRetried undo": .operatorRetried(step: "s", phase: .undo, by: "m", reason: "r"),
     "operatorResolved happened": .operatorResolved(
-      step: "s", resolution: .happened(output: .null), isPivot: false, by: "m", reason: "r"),
+      step: "s", resolution: .happened(output: .null), isPivot: false, goesOn: false, by: "m", reason: "r"),
     "operatorResolved didNotHappen": .operatorResolved(
-      step: "s", resolution: .didNotHappen, isPivot: false, by: "m", reason: "r"),
-    "operatorResolved undone": .operatorResolved(step: "s", resolution: .undone, isPivot: false, by: "m", reason: "r"),
+      step: "s", resolution: .didNotHappen, isPivot: false, goesOn: false, by: "m", reason: "r"),
+    "operatorResolved undone": .operatorResolved(
+      step: "s", resolution: .undone, isPivot: false, goesOn: false, by: "m", reason: "r"),
   ]
 
   /// The table in `docs/state-diagram.md`, as "from | event" → "to".
