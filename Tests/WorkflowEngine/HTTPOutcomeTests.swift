@@ -45,8 +45,12 @@ struct HTTPOutcomeTests {
     let outcome = HTTPOutcome.read(
       HTTPClientError(code: HTTPErrorCode.timeout, message: "late", sent: sent), service: Self.service)
     #expect(kind(outcome) == (sent ? .unknown : .refused))
-    guard case .unknown(let failure) = outcome else { return }
-    #expect(failure.code == EngineErrorCode.attemptTimeout && failure.isRetryable)
+    switch outcome {
+    case .unknown(let failure), .failed(let failure):
+      #expect(failure.code == EngineErrorCode.attemptTimeout && failure.isRetryable)
+    case .succeeded, .notMade:
+      Issue.record("a lost call neither succeeded nor was cut off by us")
+    }
   }
 
   @Test(
@@ -76,7 +80,10 @@ struct HTTPOutcomeTests {
       ("Sun, 06 Nov 1994 08:00:00 GMT", .zero),
     ])
   func retryAfter(value: String, wait: Duration) {
-    guard case .unknown(let failure) = read(503, headers: ["Retry-After": value]) else { return }
+    guard case .unknown(let failure) = read(503, headers: ["Retry-After": value]) else {
+      Issue.record("a 503 leaves the outcome unknown")
+      return
+    }
     #expect(failure.retryAfter == wait)
     #expect(RetryAfter.parse("soon", now: Self.now) == nil && RetryAfter.parse("-1", now: Self.now) == nil)
   }
@@ -91,7 +98,10 @@ struct HTTPOutcomeTests {
 
   @Test("404 and 410 say that there is nothing by that name", arguments: [404, 410])
   func gone(status: Int) {
-    guard case .failed(let failure) = read(status) else { return }
+    guard case .failed(let failure) = read(status) else {
+      Issue.record("a \(status) is a clean refusal")
+      return
+    }
     #expect(failure.isGone)
   }
 }

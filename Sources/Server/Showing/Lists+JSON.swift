@@ -17,15 +17,8 @@ extension HistoryEntry {
   var json: JSON {
     .members([
       "version": .int(version), "type": .string(type), "recordedAt": .time(recordedAt), "data": data,
-      "meta": meta.isNull ? Optional.none : meta, "hash": .string(hash.hexadecimal),
+      "meta": meta.isNull ? Optional.none : meta, "hash": .string(Digest.hexadecimal(hash)),
     ])
-  }
-}
-
-extension [UInt8] {
-  fileprivate var hexadecimal: String {
-    let digits = Array("0123456789abcdef".utf8)
-    return String(decoding: flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 0xF)]] }, as: UTF8.self)
   }
 }
 

@@ -35,15 +35,10 @@ extension Engine {
     }
   }
 
-  /// The key is claimed in the transaction of the saga's first event, so the saga lives in the key's shard: ids are
-  /// minted until one falls into it.
+  /// The key is claimed in the transaction of the saga's first event, so the saga lives in the key's shard.
   private func newID(for key: NewStartKey?) -> UniqueID {
     guard let key else { return host.environment.newID() }
-    let shard = host.events.shard(ofKey: key.scope, key.key)
-    while true {
-      let id = host.environment.newID()
-      if host.events.shard(of: id) == shard { return id }
-    }
+    return host.events.newStream(scope: key.scope, key: key.key, in: host.environment)
   }
 
   private static func same(_ existing: StartKey, as new: NewStartKey) throws(EngineError) -> Started {

@@ -1,6 +1,7 @@
 import HTTP
 import JSON
 import Runtime
+import Workflows
 
 /// Makes the attempts of `http` steps.
 public final class HTTPStepExecutor: StepExecutor {
@@ -24,7 +25,12 @@ public final class HTTPStepExecutor: StepExecutor {
   }
 
   public func perform(_ call: StepCall) async -> StepOutcome {
-    guard case .http(let action) = call.action else { preconditionFailure("Routed here by its kind.") }
+    switch call.action {
+    case .http(let action): return await perform(call, action)
+    }
+  }
+
+  private func perform(_ call: StepCall, _ action: RenderedHTTP) async -> StepOutcome {
     guard let service = services[action.service], let gate = gates[action.service] else {
       return .failed(
         StepFailure(
@@ -65,7 +71,7 @@ public final class HTTPStepExecutor: StepExecutor {
     }
     var url = service.baseURL + action.path
     if !action.query.isEmpty {
-      let items = action.query.map { "\(PercentEncoding.query($0.name))=\(PercentEncoding.query($0.value))" }
+      let items = action.query.map { "\(PercentEncoding.segment($0.name))=\(PercentEncoding.segment($0.value))" }
       url += "?" + items.joined(separator: "&")
     }
     return HTTPClientRequest(
@@ -78,24 +84,5 @@ public final class HTTPStepExecutor: StepExecutor {
     let trace = call.saga.description.filter { $0 != "-" }
     let span = Digest.hex(Array("\(call.idempotencyKey)/\(call.attempt)".utf8)).prefix(16)
     return "00-\(trace)-\(span)-01"
-  }
-}
-
-/// RFC 3986 percent-encoding.
-enum PercentEncoding {
-  static func query(_ text: String) -> String {
-    let digits = Array("0123456789ABCDEF")
-    return text.utf8.reduce(into: "") { encoded, byte in
-      switch byte {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-        UInt8(ascii: "~"):
-        encoded.unicodeScalars.append(Unicode.Scalar(byte))
-      default:
-        encoded.append("%")
-        encoded.append(digits[Int(byte >> 4)])
-        encoded.append(digits[Int(byte & 0xF)])
-      }
-    }
   }
 }
