@@ -31,6 +31,7 @@ let package = Package(
     // C libraries, one folder each.
     cLibrary("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev", brew: "openssl@3"),
     cLibrary("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev", brew: "curl"),
+    cLibrary("CKafka", pkgConfig: "rdkafka", apt: "librdkafka-dev", brew: "librdkafka"),
     cLibrary("CMicrohttpd", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev", brew: "libmicrohttpd"),
     cLibrary("CPostgres", pkgConfig: "libpq", apt: "libpq-dev", brew: "libpq"),
     cLibrary("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev", brew: "sqlite"),
@@ -43,13 +44,19 @@ let package = Package(
     module("Workflows", ["JSON"]),
     module("Persistence", ["JSON", "Runtime", "CPostgres", "CSQLite", "CSystem"]),
     module("HTTP", ["JSON", "Runtime", "CCurl", "CMicrohttpd", "CSystem"]),
-    module("WorkflowEngine", ["JSON", "Runtime", "Workflows", "Persistence", "HTTP"]),
-    module("Laboratory", ["JSON", "Runtime", "Persistence", "HTTP"]),
-    module("Server", ["JSON", "Runtime", "Workflows", "Persistence", "HTTP", "WorkflowEngine"]),
+    module("Messaging", ["JSON", "Runtime", "HTTP", "CKafka"]),
+    // Where the event store and Kafka meet: the echo, and processors that keep their state in a store.
+    module("Streaming", ["JSON", "Runtime", "Persistence", "Messaging"]),
+    module(
+      "WorkflowEngine", ["JSON", "Runtime", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming"]),
+    module("Laboratory", ["JSON", "Runtime", "Persistence", "HTTP", "Messaging", "Streaming"]),
+    module(
+      "Server", ["JSON", "Runtime", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming", "WorkflowEngine"]),
     .executableTarget(
       name: "saga",
       dependencies: [
-        "JSON", "Runtime", "Workflows", "Persistence", "HTTP", "WorkflowEngine", "Laboratory", "Server", "CSystem",
+        "JSON", "Runtime", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming", "WorkflowEngine", "Laboratory",
+        "Server", "CSystem",
       ],
       path: "Sources/saga", swiftSettings: strict),
 
@@ -58,21 +65,41 @@ let package = Package(
       path: "Benchmarks/SagaBench", swiftSettings: strict),
 
     // Tests, one folder a module.
-    .target(name: "TestSupport", dependencies: ["JSON", "Runtime"], path: "Tests/TestSupport", swiftSettings: strict),
+    .target(
+      name: "TestSupport", dependencies: ["JSON", "Runtime"], path: "Tests/TestSupport", swiftSettings: strict),
     tests("JSON", of: ["JSON"]),
     tests("Runtime", of: ["Runtime", "JSON", "TestSupport"]),
     tests("Workflows", of: ["Workflows", "JSON", "TestSupport"]),
     tests("Persistence", of: ["Persistence", "JSON", "Runtime", "TestSupport"]),
     tests("HTTP", of: ["HTTP", "JSON", "Runtime", "TestSupport"]),
+    tests("Messaging", of: ["Messaging", "HTTP", "JSON", "Runtime", "TestSupport", "kafka-broker"]),
     tests(
-      "WorkflowEngine", of: ["WorkflowEngine", "Workflows", "Persistence", "HTTP", "JSON", "Runtime", "TestSupport"]),
-    tests("Laboratory", of: ["Laboratory", "Persistence", "HTTP", "JSON", "Runtime", "TestSupport"]),
+      "Streaming", of: ["Streaming", "Messaging", "Persistence", "JSON", "Runtime", "TestSupport", "kafka-broker"]),
     tests(
-      "Server", of: ["Server", "WorkflowEngine", "Workflows", "Persistence", "HTTP", "JSON", "Runtime", "TestSupport"]),
+      "WorkflowEngine",
+      of: [
+        "WorkflowEngine", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming", "JSON", "Runtime",
+        "TestSupport",
+        "kafka-broker",
+      ]),
+    tests(
+      "Laboratory",
+      of: [
+        "Laboratory", "Persistence", "HTTP", "Messaging", "Streaming", "JSON", "Runtime", "TestSupport", "kafka-broker",
+      ]),
+    tests(
+      "Server",
+      of: [
+        "Server", "WorkflowEngine", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming", "JSON", "Runtime",
+        "TestSupport",
+      ]),
     .testTarget(
       name: "CLITests", dependencies: ["saga", "HTTP", "JSON", "Persistence", "Runtime", "Workflows", "TestSupport"],
       path: "Tests/CLI", exclude: ["Goldens", "Sagas"], swiftSettings: strict),
     tests("Rules", of: ["JSON", "TestSupport"]),
-    tests("System", of: ["JSON", "Runtime", "HTTP", "TestSupport"]),
+    tests("System", of: ["JSON", "Runtime", "HTTP", "TestSupport", "kafka-broker"]),
+    // A Kafka on the wire for the tests: librdkafka's mock cluster as a process of its own.
+    .executableTarget(
+      name: "kafka-broker", dependencies: ["CKafka"], path: "Tests/KafkaBroker", swiftSettings: strict),
   ]
 )

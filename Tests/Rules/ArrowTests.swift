@@ -8,11 +8,14 @@ struct ArrowTests {
     "Workflows": ["JSON"],
     "Persistence": ["JSON", "Runtime", "CPostgres", "CSQLite", "CSystem"],
     "HTTP": ["JSON", "Runtime", "CCurl", "CMicrohttpd", "CSystem"],
-    "WorkflowEngine": ["JSON", "Runtime", "Workflows", "Persistence", "HTTP"],
-    "Laboratory": ["JSON", "Runtime", "Persistence", "HTTP"],
-    "Server": ["JSON", "Runtime", "Workflows", "Persistence", "HTTP", "WorkflowEngine"],
+    "Messaging": ["JSON", "Runtime", "HTTP", "CKafka"],
+    "Streaming": ["JSON", "Runtime", "Persistence", "Messaging"],
+    "WorkflowEngine": ["JSON", "Runtime", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming"],
+    "Laboratory": ["JSON", "Runtime", "Persistence", "HTTP", "Messaging", "Streaming"],
+    "Server": ["JSON", "Runtime", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming", "WorkflowEngine"],
     "saga": [
-      "JSON", "Runtime", "Workflows", "Persistence", "HTTP", "WorkflowEngine", "Laboratory", "Server", "CSystem",
+      "JSON", "Runtime", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming", "WorkflowEngine", "Laboratory",
+      "Server", "CSystem",
     ],
   ]
   static let toolchain: Set<String> = ["Foundation", "Dispatch", "Synchronization"]
@@ -38,7 +41,7 @@ struct ArrowTests {
       guard Self.pure.contains(where: { file.path.hasPrefix($0) }) else { continue }
       for (number, line) in file.code {
         guard let imported = Self.imported(by: line) else { continue }
-        let acts = Self.toolchain.union(["Persistence", "HTTP"]).contains(imported)
+        let acts = Self.toolchain.union(["Persistence", "HTTP", "Messaging", "Streaming"]).contains(imported)
         #expect(!acts, "\(file.path):\(number) imports \(imported) in a pure room")
       }
     }

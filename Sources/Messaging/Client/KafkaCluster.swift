@@ -1,0 +1,22 @@
+/// A Kafka cluster, and how to talk to it.
+public struct KafkaCluster: Sendable, Hashable {
+  /// `host:port`, several with commas.
+  public let brokers: String
+  /// librdkafka's properties, as they are: TLS, SASL, timeouts. They win over our own choices.
+  public let properties: [Property]
+
+  /// A property of librdkafka by its name.
+  public struct Property: Sendable, Hashable {
+    public let name: String
+    public let value: String
+    public init(_ name: String, _ value: String) {
+      self.name = name
+      self.value = value
+    }
+  }
+
+  public init(brokers: String, properties: [Property] = []) {
+    self.brokers = brokers
+    self.properties = properties
+  }
+}

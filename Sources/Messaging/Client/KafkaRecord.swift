@@ -1,0 +1,81 @@
+public import Runtime
+
+/// A message to send.
+public struct KafkaRecord: Sendable, Hashable {
+  public var topic: String
+  /// Nil lets the key decide.
+  public var partition: Int?
+  /// Messages of one key stay in order.
+  public var key: [UInt8]?
+  public var value: [UInt8]?
+  public var headers: [KafkaHeader]
+
+  public init(
+    topic: String, partition: Int? = nil, key: [UInt8]? = nil, value: [UInt8]?, headers: [KafkaHeader] = []
+  ) {
+    self.topic = topic
+    self.partition = partition
+    self.key = key
+    self.value = value
+    self.headers = headers
+  }
+}
+
+/// A header of a message. A name may come more than once.
+public struct KafkaHeader: Sendable, Hashable {
+  public let name: String
+  public let value: [UInt8]
+
+  public init(_ name: String, _ value: [UInt8]) {
+    self.name = name
+    self.value = value
+  }
+
+  public init(_ name: String, _ value: String) { self.init(name, Array(value.utf8)) }
+
+  public var text: String { String(decoding: value, as: UTF8.self) }
+}
+
+/// A message as it came.
+public struct KafkaMessage: Sendable, Hashable {
+  public let topic: String
+  public let partition: Int
+  public let offset: Int64
+  public let key: [UInt8]?
+  public let value: [UInt8]?
+  public let headers: [KafkaHeader]
+  /// As the producer or the broker set it.
+  public let timestamp: Timestamp?
+
+  public init(
+    topic: String, partition: Int, offset: Int64, key: [UInt8]? = nil, value: [UInt8]?, headers: [KafkaHeader] = [],
+    timestamp: Timestamp? = nil
+  ) {
+    self.topic = topic
+    self.partition = partition
+    self.offset = offset
+    self.key = key
+    self.value = value
+    self.headers = headers
+    self.timestamp = timestamp
+  }
+
+  /// The text of the last header of this name.
+  public func header(_ name: String) -> String? { headers.last { $0.name == name }?.text }
+
+  /// Where it stands: `topic/partition/offset`, the same however often it is delivered.
+  public var place: String { "\(topic)/\(partition)/\(offset)" }
+}
+
+/// Where a message that was sent now stands.
+public struct Delivery: Sendable, Hashable {
+  public let topic: String
+  public let partition: Int
+  public let offset: Int64
+
+  public init(topic: String, partition: Int, offset: Int64) {
+    self.topic = topic
+    self.partition = partition
+    self.offset = offset
+  }
+}

@@ -1,0 +1,43 @@
+public import Runtime
+
+/// An event in the common form of CloudEvents 1.0.
+public struct CloudEvent: Sendable, Hashable {
+  public var id: String
+  /// Who says it. With `id` it names the event: a repeat has both the same.
+  public var source: String
+  public var type: String
+  public var subject: String?
+  public var time: Timestamp?
+  public var dataContentType: String?
+  public var dataSchema: String?
+  /// Names of lower-case letters and digits.
+  public var extensions: [Extension]
+  public var data: [UInt8]
+
+  public struct Extension: Sendable, Hashable {
+    public let name: String
+    public let value: String
+    public init(_ name: String, _ value: String) {
+      self.name = name
+      self.value = value
+    }
+  }
+
+  public init(
+    id: String, source: String, type: String, subject: String? = nil, time: Timestamp? = nil,
+    dataContentType: String? = "application/json", dataSchema: String? = nil, extensions: [Extension] = [],
+    data: [UInt8]
+  ) {
+    self.id = id
+    self.source = source
+    self.type = type
+    self.subject = subject
+    self.time = time
+    self.dataContentType = dataContentType
+    self.dataSchema = dataSchema
+    self.extensions = extensions
+    self.data = data
+  }
+
+  public func value(ofExtension name: String) -> String? { extensions.last { $0.name == name }?.value }
+}
