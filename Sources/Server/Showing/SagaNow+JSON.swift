@@ -121,12 +121,12 @@ extension Attempts {
 }
 
 extension Action {
-  fileprivate var isAttempted: Bool { if case .http = self { true } else { false } }
-
   fileprivate var json: JSON {
     switch self {
     case .http(let http):
       ["kind": "http", "service": .string(http.service), "method": .string(http.method)]
+    case .kafka(let kafka):
+      ["kind": "kafka", "service": .string(kafka.service), "command": .string(kafka.command)]
     case .signal(let signal):
       .members(["kind": "signal", "signal": .string(signal.name), "roles": .textsIfAny(signal.roles)])
     case .delay: ["kind": "delay"]
@@ -136,7 +136,7 @@ extension Action {
   /// What a step with this action waits for.
   fileprivate var awaited: JSON? {
     switch self {
-    case .http: nil
+    case .http, .kafka: nil
     case .signal(let signal): ["kind": "signal", "name": .string(signal.name)]
     case .delay: ["kind": "delay"]
     }

@@ -74,11 +74,14 @@ struct EngineProcess {
     let client = HTTPClient()
     let engine = Engine(
       store: store,
-      executor: HTTPStepExecutor(
-        client: client,
-        services: services.map { Service(name: $0.name, baseURL: $0.url, keepsTombstones: $0.tombstones) },
-        clock: environment.clock),
-      configuration: Engine.Configuration(services: Set(services.map(\.name))), environment: environment, log: log)
+      executor: ActionExecutors(
+        http: HTTPStepExecutor(
+          client: client,
+          services: services.map { Service(name: $0.name, baseURL: $0.url, keepsTombstones: $0.tombstones) },
+          clock: environment.clock),
+        kafka: nil),
+      configuration: Engine.Configuration(services: Set(services.map(\.name)), kafkaServices: []),
+      environment: environment, log: log)
     let server = APIServer(engine: engine, configuration: http, environment: environment, log: log)
     let result: Result<Void, any Error>
     do {
