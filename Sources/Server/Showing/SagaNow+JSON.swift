@@ -47,6 +47,14 @@ extension Dated where Value == TurnBack {
   }
 }
 
+extension Dated where Value == StepProgress {
+  fileprivate var json: JSON {
+    .members([
+      "message": .string(value.message), "fraction": value.fraction.map { .number(JSONNumber($0)) }, "at": .time(at),
+    ])
+  }
+}
+
 extension Blocker {
   fileprivate var json: JSON {
     .members([
@@ -84,6 +92,7 @@ extension StepState {
       "retryAt": .time(status == .backingOff ? forward.retryAt : nil),
       "until": .time(status == .waiting ? waitUntil : nil),
       "waitingFor": status == .waiting ? step.action.awaited : nil,
+      "progress": forward.inFlight == nil ? nil : progress?.json,
       "output": output,
       "error": failure?.json(outcome),
       "undo": undoJSON(of: step),
@@ -103,7 +112,7 @@ extension StepState {
     return .members([
       "status": .string(word), "attempt": .int(undo.count), "maxAttempts": .integer(allowed),
       "startedAt": .time(undo.startedAt), "endedAt": .time(undoEndedAt), "retryAt": .time(undo.retryAt),
-      "how": .text(undoHow), "error": undoFailure?.json(),
+      "progress": undo.inFlight == nil ? nil : progress?.json, "how": .text(undoHow), "error": undoFailure?.json(),
     ])
   }
 }

@@ -79,10 +79,10 @@ extension SagaEvent {
       data["phase"] = .string(phase.rawValue)
       data["round"] = .int(answer.round)
       data["attempt"] = .int(attempt)
-      data["answer"] = .string(answer.id)
+      data["why"] = .string(answer.why.rawValue)
       data["outcome"] = .string(answer.outcome)
       data["code"] = answer.code.map(JSON.string)
-      data["why"] = .string(answer.why.rawValue)
+      data["answer"] = .string(answer.id)
     case .stepSucceeded(let step, let output, let isPivot):
       data["step"] = .string(step)
       data["output"] = output
@@ -166,8 +166,9 @@ extension StepFailure {
 
 extension StepProgress {
   var members: JSONObject {
-    var members: JSONObject = ["message": .string(message)]
+    var members = JSONObject()
     members["fraction"] = fraction.map { .number(JSONNumber($0)) }
+    members["message"] = .string(message)
     return members
   }
 }
