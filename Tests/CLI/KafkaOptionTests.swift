@@ -48,7 +48,7 @@ struct KafkaOptionTests {
   func usual() throws {
     let settings = try #require(try parse("--kafka", "a:9092,[::1]:9093"))
     #expect(settings.cluster == KafkaCluster(brokers: "a:9092,[::1]:9093"))
-    #expect(settings.topics == KafkaTopics())
+    #expect(settings.topics == KafkaTopicNames())
     #expect(settings.topics.events == "laboratory.saga.events")
     #expect(settings.topics.commands == "saga.commands")
     #expect(settings.topics.replies == "saga.replies")

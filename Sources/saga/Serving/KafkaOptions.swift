@@ -5,7 +5,7 @@ enum KafkaOptions {
   /// For `saga serve`.
   static let engine = [
     brokers("echo every event to Kafka, and take commands and answers from it: its brokers, with commas between them"),
-    properties, topics(KafkaTopics.Role.allCases), group(usual: "saga-engine"),
+    properties, topics(KafkaTopicNames.Role.allCases), group(usual: "saga-engine"),
     OptionSpec(
       "kafka-service", value: "NAME=TOPIC", repeats: true,
       help: "a service that takes its commands from a topic, with ,tombstones behind it as above; else those of "
@@ -21,8 +21,8 @@ enum KafkaOptions {
     help: "a property of librdkafka: TLS, SASL, timeouts; @FILE reads them from a file, a line each, so that no "
       + "password stands on a command line")
 
-  static func topics(_ roles: [KafkaTopics.Role]) -> OptionSpec {
-    let usual = KafkaTopics()
+  static func topics(_ roles: [KafkaTopicNames.Role]) -> OptionSpec {
+    let usual = KafkaTopicNames()
     let named = roles.map { "\($0.rawValue) (\(usual[$0]))" }.joined(separator: ", ")
     return OptionSpec(
       "kafka-topic", value: "ROLE=NAME", repeats: true, help: "another name for one of its topics: \(named)")
@@ -48,7 +48,7 @@ extension Invocation {
   /// - Parameters:
   ///   - roles: the topics that the command lets be named.
   ///   - group: the usual consumer group.
-  func kafka(roles: [KafkaTopics.Role] = KafkaTopics.Role.allCases, group: String = "saga-engine") throws
+  func kafka(roles: [KafkaTopicNames.Role] = KafkaTopicNames.Role.allCases, group: String = "saga-engine") throws
     -> KafkaSettings?
   {
     guard let brokers = arguments.value("kafka") else {
@@ -120,10 +120,10 @@ extension Invocation {
     return properties
   }
 
-  private func kafkaTopics(_ roles: [KafkaTopics.Role], besides services: [KafkaServiceEntry]) throws(UsageError)
-    -> KafkaTopics
+  private func kafkaTopics(_ roles: [KafkaTopicNames.Role], besides services: [KafkaServiceEntry]) throws(UsageError)
+    -> KafkaTopicNames
   {
-    var topics = KafkaTopics()
+    var topics = KafkaTopicNames()
     for text in arguments.values("kafka-topic") {
       guard let equals = text.firstIndex(of: "=") else {
         throw usage("--kafka-topic wants ROLE=NAME, not \"\(text)\"")
@@ -131,7 +131,7 @@ extension Invocation {
       let word = String(text[..<equals])
       let name = String(text[text.index(after: equals)...])
       let known = roles.map(\.rawValue)
-      guard let role = KafkaTopics.Role(rawValue: word), roles.contains(role) else {
+      guard let role = KafkaTopicNames.Role(rawValue: word), roles.contains(role) else {
         let near = NearName.of(word, among: known).map { "did you mean \($0)?" }
         throw usage(
           "--kafka-topic knows no \"\(word)\"; \(near ?? "there is \(known.joined(separator: ", "))")")
@@ -143,7 +143,7 @@ extension Invocation {
     }
     // Who reads what it writes would never come to an end.
     var taken = Dictionary(services.map { ($0.topic, "the service \($0.name)") }) { first, _ in first }
-    for role in KafkaTopics.Role.allCases {
+    for role in KafkaTopicNames.Role.allCases {
       if let other = taken.updateValue(role.rawValue, forKey: topics[role]) {
         throw usage("the topic \(topics[role]) can't be that of \(role.rawValue) and of \(other) at once")
       }

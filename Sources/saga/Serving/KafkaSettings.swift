@@ -4,7 +4,7 @@ import Messaging
 /// What the command line says of Kafka.
 struct KafkaSettings: Sendable, Equatable {
   let cluster: KafkaCluster
-  let topics: KafkaTopics
+  let topics: KafkaTopicNames
   /// The consumer group: processes of one group share the work.
   let group: String
   /// The participants that take their commands over Kafka.
@@ -29,7 +29,7 @@ struct KafkaSettings: Sendable, Equatable {
 }
 
 /// The topics that the engine itself reads and writes.
-struct KafkaTopics: Sendable, Equatable {
+struct KafkaTopicNames: Sendable, Equatable {
   /// What a topic is for, as `--kafka-topic` names it.
   enum Role: String, Sendable, CaseIterable {
     case events, commands, replies
