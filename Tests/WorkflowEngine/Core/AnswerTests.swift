@@ -164,9 +164,13 @@ struct AnswerTests {
     #expect(saga.state?.step("a")?.progress == nil)
   }
 
-  @Test("Progress of an undo is kept too")
+  @Test("Progress of an undo is kept too, and what was said of the step is gone")
   func undoProgress() throws {
-    var saga = try undoing()
+    var saga = try started()
+    try saga.when(Self.answer("a", .progress(StepProgress(message: "making it"))))
+    try saga.succeed("a")
+    #expect(try saga.refuse("b").last == "undo a 1")
+    #expect(saga.state?.step("a")?.progress == nil)
     #expect(try saga.when(Self.answer("a", Self.progress, phase: .undo)) == ["undo a 1 “thawing”"])
     #expect(saga.state?.step("a")?.progress?.value.fraction == 0.4)
     #expect(try saga.when(Self.answer("a", Self.progress)) == ["a 1 late progress"])
@@ -221,6 +225,16 @@ struct AnswerTests {
     try saga.when(Self.answer("b", Self.failed()))
     #expect(try saga.when(Self.answer("b", Self.failed())) == ["b 1 repeated failed QC_FAILED"])
     #expect(try saga.when(Self.answer("a", Self.succeeded)) == ["a 1 repeated succeeded"], "though it is being undone")
+  }
+
+  @Test("A failure like the one of a later attempt is none that has been recorded")
+  func earlierLikeLater() throws {
+    var saga = try started()
+    try saga.lose("a")
+    try saga.wakeWhenDue()
+    try saga.when(Self.answer("a", Self.unknown("BUSY"), attempt: 2))
+    #expect(try saga.when(Self.answer("a", Self.unknown("BUSY"), attempt: 1)) == ["a 1 late unknown BUSY"])
+    #expect(try saga.when(Self.answer("a", Self.unknown("BUSY"), attempt: 2)) == ["a 2 repeated unknown BUSY"])
   }
 
   @Test("The answer to an undo that is done is a repeat")
