@@ -141,6 +141,17 @@ struct ClientCommandTests {
           "data": ["reason": "the patient withdrew consent, and the tube must not be touched again"],
           "meta": ["by": "anna"],
         ],
+        [
+          "version": 4, "type": "stepProgressed", "recordedAt": "2026-03-01T08:15:32.000Z",
+          "data": ["step": "thaw", "phase": "forward", "attempt": 1, "fraction": 0.4, "message": "at -20, going on"],
+        ],
+        [
+          "version": 5, "type": "answerIgnored", "recordedAt": "2026-03-01T08:15:33.000Z",
+          "data": [
+            "step": "thaw", "phase": "undo", "round": 1, "attempt": 2, "why": "late", "outcome": "failed",
+            "code": "BUSY", "answer": "laboratory.replies/3/17",
+          ],
+        ],
       ]
     ]
     let result = await TestTool(answers: [.json(page)]).run("events", Self.id)

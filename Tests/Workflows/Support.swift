@@ -56,12 +56,12 @@ enum Sample {
   }
 }
 
-func check(_ text: String, services: Set<String>? = nil) -> CheckResult {
-  WorkflowChecker.check(Array(text.utf8), file: "w.json", services: services)
+func check(_ text: String, services: Set<String>? = nil, kafkaServices: Set<String>? = nil) -> CheckResult {
+  WorkflowChecker.check(Array(text.utf8), file: "w.json", services: services, kafkaServices: kafkaServices)
 }
 
-func errors(_ text: String, services: Set<String>? = nil) -> [Found] {
-  check(text, services: services).errors.map { Found($0) }
+func errors(_ text: String, services: Set<String>? = nil, kafkaServices: Set<String>? = nil) -> [Found] {
+  check(text, services: services, kafkaServices: kafkaServices).errors.map { Found($0) }
 }
 
 func warnings(_ text: String) -> [Found] { check(text).warnings.map { Found($0) } }
