@@ -13,10 +13,17 @@ public struct SchemaValidator: Sendable {
   public let document: JSON
   private static let notes: Set = ["$schema", "$defs", "title", "description", "default", "examples"]
 
+  /// One violation is enough: nobody reads them.
+  private var stopsAtFirst = false
+
   public init(document: JSON) { self.document = document }
 
   /// Whether the document, taken as a schema, accepts a value.
-  public func accepts(_ value: JSON) throws -> Bool { try check(value, document, "").isEmpty }
+  public func accepts(_ value: JSON) throws -> Bool {
+    var quick = self
+    quick.stopsAtFirst = true
+    return try quick.check(value, document, "").isEmpty
+  }
 
   /// What a value has that a schema doesn't allow, each with its place. A schema that can't be used is one of them.
   /// - Parameter schema: the document itself when nil.
@@ -52,7 +59,7 @@ public struct SchemaValidator: Sendable {
   private func check(_ value: JSON, _ schema: JSON, _ path: String) throws -> [String] {
     if let always = schema.boolValue { return always ? [] : ["\(Self.shown(path)): nothing is allowed here"] }
     guard let members = schema.objectValue else { throw Unusable(description: "\(path): the schema is no object") }
-    return try members.flatMap { keyword, argument in try check(value, keyword, argument, in: members, path) }
+    return try all(members) { keyword, argument in try check(value, keyword, argument, in: members, path) }
   }
 
   private func check(
@@ -124,7 +131,7 @@ public struct SchemaValidator: Sendable {
     case "minItems": unless(values.count >= argument.intValue ?? 0, path, "has too few elements")
     case "maxItems": unless(values.count <= argument.intValue ?? .max, path, "has too many elements")
     case "uniqueItems": unless(argument != true || Set(values).count == values.count, path, "has an element twice")
-    default: try values.enumerated().flatMap { try check($1, argument, "\(path)/\($0)") }
+    default: try all(values.enumerated()) { try check($1, argument, "\(path)/\($0)") }
     }
   }
 
@@ -135,19 +142,28 @@ public struct SchemaValidator: Sendable {
     case "required":
       let missing = (argument.arrayValue ?? []).compactMap(\.stringValue).filter { members[$0] == nil }
       return unless(missing.isEmpty, path, "lacks \(missing)")
-    case "propertyNames": return try members.flatMap { try check(.string($0.name), argument, "\(path)/\($0.name)") }
+    case "propertyNames": return try all(members) { try check(.string($0.name), argument, "\(path)/\($0.name)") }
     case "properties":
-      return try members.flatMap { name, value in
+      return try all(members) { name, value in
         try argument[name].map { try check(value, $0, "\(path)/\(name)") } ?? []
       }
     default:
       let others = members.filter { schema["properties"]?[$0.name] == nil }
       if argument == false { return unless(others.isEmpty, path, "has unknown \(others.map(\.name))") }
-      return try others.flatMap { try check($0.value, argument, "\(path)/\($0.name)") }
+      return try all(others) { try check($0.value, argument, "\(path)/\($0.name)") }
     }
   }
 
   // MARK: Help
+
+  private func all<Parts: Sequence>(_ parts: Parts, _ check: (Parts.Element) throws -> [String]) rethrows -> [String] {
+    var found: [String] = []
+    for part in parts {
+      found += try check(part)
+      if stopsAtFirst, !found.isEmpty { break }
+    }
+    return found
+  }
 
   private func target(of reference: JSON) throws -> JSON {
     let target = resolve(reference.stringValue ?? "")
@@ -155,8 +171,8 @@ public struct SchemaValidator: Sendable {
     return target
   }
 
-  private func unless(_ holds: Bool, _ path: String, _ what: String) -> [String] {
-    holds ? [] : ["\(Self.shown(path)): \(what)"]
+  private func unless(_ holds: Bool, _ path: String, _ what: @autoclosure () -> String) -> [String] {
+    holds ? [] : [stopsAtFirst ? "" : "\(Self.shown(path)): \(what())"]
   }
 
   private static func shown(_ path: String) -> String { path.isEmpty ? "/" : path }

@@ -92,6 +92,15 @@ struct EventSchemaTests {
     }
   }
 
+  @Test("The example in docs/schemas.md is one")
+  func example() throws {
+    let page = String(decoding: try Repository.bytes("docs/schemas.md"), as: UTF8.self)
+    let block = try #require(page.firstMatch(of: /```json\n(.*?)\n```/.dotMatchesNewlines()))
+    let data = try JSON(parsing: String(block.1))
+    #expect(EventSchemas.violations(of: data, key: "stepSucceeded.v1") == [])
+    #expect(try SagaEvent(type: "stepSucceeded", schema: 1, data: data).data == data)
+  }
+
   @Test("The union and the engine's copy are made of the single schemas")
   func copies() throws {
     #expect(EventSchemas.conflicts() == [])
