@@ -6,6 +6,7 @@ extension SagaEvent {
   public enum Kind: String, Sendable, Hashable, CaseIterable {
     case sagaStarted, stepSkipped, waitStarted
     case attemptStarted, attemptFailed, attemptNotMade
+    case stepProgressed, answerIgnored
     case stepSucceeded, stepFailed
     case signalReceived, keptSignalRefused
     case turnBackRequested, turnBackLapsed, turnedBack
@@ -22,6 +23,8 @@ extension SagaEvent {
     case .attemptStarted: .attemptStarted
     case .attemptFailed: .attemptFailed
     case .attemptNotMade: .attemptNotMade
+    case .stepProgressed: .stepProgressed
+    case .answerIgnored: .answerIgnored
     case .stepSucceeded: .stepSucceeded
     case .stepFailed: .stepFailed
     case .signalReceived: .signalReceived

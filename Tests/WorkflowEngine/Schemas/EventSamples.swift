@@ -45,6 +45,15 @@ enum EventSamples {
         .attemptNotMade(step: "createSample", phase: .forward, attempt: 1, failure: fullFailure, retryAt: later),
         .attemptNotMade(step: "createSample", phase: .undo, attempt: 1, failure: bareFailure, retryAt: later),
       ]
+    case .stepProgressed:
+      [
+        .stepProgressed(
+          step: "createSample", phase: .forward, attempt: 1,
+          progress: StepProgress(message: "12 of 30 plates", fraction: 0.4)),
+        .stepProgressed(
+          step: "createSample", phase: .undo, attempt: 2, progress: StepProgress(message: "Looking for the tube.")),
+      ]
+    case .answerIgnored: ignored
     case .stepSucceeded:
       [
         .stepSucceeded(step: "createSample", output: ["id": "S-000017", "volumeUl": 500], isPivot: true),
@@ -97,6 +106,17 @@ enum EventSamples {
     .sagaStarted(start(idempotencyKey: nil, tags: [])),
   ]
 
+  private static let ignored: [SagaEvent.Occurrence] =
+    IgnoredAnswer.Why.allCases.flatMap { why in
+      ["failed", "succeeded", "unknown", "progress"].map { outcome in
+        .answerIgnored(
+          step: "createSample", phase: outcome == "unknown" ? .undo : .forward, attempt: 1,
+          answer: IgnoredAnswer(
+            round: 1, id: "saga.replies/3/1042", outcome: outcome, code: outcome == "failed" ? "QC_FAILED" : nil,
+            why: why))
+      }
+    }
+
   private static let failures: [SagaEvent.Occurrence] =
     FailureConsequence.allCases.flatMap { consequence in
       RoundOutcome.allCases.flatMap { outcome -> [SagaEvent.Occurrence] in
@@ -109,7 +129,7 @@ enum EventSamples {
   private static let turnBacks: [TurnBack] = [
     TurnBack(
       cause: .cancelled, step: "createSample", code: "saga.cancelled", message: "The saga was cancelled.", by: "mara",
-      reason: "The order was withdrawn."),
+      reason: "The order was withdrawn.", commandID: "kafka:/lims#17"),
     TurnBack(cause: .timeout, code: "saga.timeout", message: "The saga's time is up."),
     TurnBack(cause: .stepFailed, step: "createSample", code: "http.422", message: "The concentration is too low."),
   ]

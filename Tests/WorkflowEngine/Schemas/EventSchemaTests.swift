@@ -70,11 +70,14 @@ struct EventSchemaTests {
       let found = SchemaValidator(document: schema).resolve(pointer)["enum"]?.arrayValue ?? []
       return Set(found.compactMap(\.stringValue))
     }
-    for type in ["attemptStarted", "attemptFailed", "attemptNotMade", "operatorRetried"] {
+    for type in [
+      "attemptStarted", "attemptFailed", "attemptNotMade", "stepProgressed", "answerIgnored", "operatorRetried",
+    ] {
       #expect(try words(type, "#/properties/phase") == Set(StepPhase.allCases.map(\.rawValue)))
     }
     #expect(try words("stepFailed", "#/properties/outcome") == Set(RoundOutcome.allCases.map(\.rawValue)))
     #expect(try words("stepFailed", "#/properties/consequence") == Set(FailureConsequence.allCases.map(\.rawValue)))
+    #expect(try words("answerIgnored", "#/properties/why") == Set(IgnoredAnswer.Why.allCases.map(\.rawValue)))
     #expect(try words("undoSucceeded", "#/properties/how") == Set(UndoSuccess.allCases.map(\.rawValue)))
     #expect(
       try words("turnedBack", "#/$defs/turnBack/properties/cause") == Set(TurnBack.Cause.allCases.map(\.rawValue)))

@@ -16,6 +16,7 @@ struct StoredEventTests {
     let data: JSON
 
     init(_ key: String) throws {
+      try written.get()
       let file = try JSON(parsing: Repository.bytes("\(folder)/\(key).json"))
       type = try #require(file["type"]?.stringValue)
       schema = try #require(file["schema"]?.intValue)
@@ -25,22 +26,23 @@ struct StoredEventTests {
 
   @Test("Every type in every version has a fixture, and every fixture its type")
   func files() throws {
-    if Repository.renewsCopies { try writeMissing() }
+    try Self.written.get()
     let names = try Repository.names(in: Self.folder, ending: ".json")
     #expect(
       Set(names) == Set(EventSchemas.keys.map { "\($0).json" }),
       "RENEW_COPIES=1 swift test --filter StoredEventTests writes the one of a new type")
   }
 
-  /// Writes the fixture of a type or version that has none. One that is there is never written again.
-  private func writeMissing() throws {
-    let names = Set(try Repository.names(in: Self.folder, ending: ".json"))
+  /// With RENEW_COPIES=1, writes the fixture of a type or version that has none. One that is there is never written again.
+  private static let written = Result {
+    guard Repository.renewsCopies else { return }
+    let names = Set(try Repository.names(in: folder, ending: ".json"))
     for kind in SagaEvent.Kind.allCases {
       let key = EventSchemas.key(kind.rawValue, SagaEvent.schema)
       guard !names.contains("\(key).json") else { continue }
       let event = EventSamples.of(kind)[0]
       let stored: JSON = ["type": .string(event.typeName), "schema": .int(SagaEvent.schema), "data": event.data]
-      try Repository.write(stored.text(.pretty) + "\n", to: "\(Self.folder)/\(key).json")
+      try Repository.write(stored.text(.pretty) + "\n", to: "\(folder)/\(key).json")
     }
   }
 
@@ -85,9 +87,9 @@ struct StoredEventTests {
     return switch kind {
     case .sagaStarted: []
     case .stepSkipped, .waitStarted, .attemptStarted, .signalReceived, .keptSignalRefused, .turnBackRequested,
-      .turnBackLapsed, .turnedBack, .sagaOverdue, .sagaCompleted, .sagaAbandoned:
+      .turnBackLapsed, .turnedBack, .sagaOverdue, .sagaCompleted, .sagaAbandoned, .answerIgnored:
       started
-    case .attemptFailed, .attemptNotMade, .stepSucceeded, .stepFailed: running
+    case .attemptFailed, .attemptNotMade, .stepProgressed, .stepSucceeded, .stepFailed: running
     case .undoSucceeded, .undoFailed: turnedBack + [attempt(.undo)]
     case .operatorRetried, .operatorResolved: blocked
     case .sagaCompensated: turnedBack
