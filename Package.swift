@@ -19,8 +19,9 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
   .target(name: name, dependencies: dependencies, path: "Sources/\(name)", swiftSettings: strict)
 }
 
-func tests(_ name: String, of dependencies: [Target.Dependency]) -> Target {
-  .testTarget(name: "\(name)Tests", dependencies: dependencies, path: "Tests/\(name)", swiftSettings: strict)
+func tests(_ name: String, of dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+  .testTarget(
+    name: "\(name)Tests", dependencies: dependencies, path: "Tests/\(name)", exclude: exclude, swiftSettings: strict)
 }
 
 let package = Package(
@@ -66,7 +67,7 @@ let package = Package(
 
     // Tests, one folder a module.
     .target(
-      name: "TestSupport", dependencies: ["JSON", "Runtime"], path: "Tests/TestSupport", swiftSettings: strict),
+      name: "TestSupport", dependencies: ["JSON", "Runtime", "HTTP"], path: "Tests/TestSupport", swiftSettings: strict),
     tests("JSON", of: ["JSON"]),
     tests("Runtime", of: ["Runtime", "JSON", "TestSupport"]),
     tests("Workflows", of: ["Workflows", "JSON", "TestSupport"]),
@@ -81,7 +82,7 @@ let package = Package(
         "WorkflowEngine", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming", "JSON", "Runtime",
         "TestSupport",
         "kafka-broker",
-      ]),
+      ], exclude: ["Fixtures"]),
     tests(
       "Laboratory",
       of: [

@@ -1,4 +1,5 @@
 import JSON
+import TestSupport
 import Testing
 
 @testable import Workflows
@@ -8,7 +9,7 @@ struct SchemaTests {
   let schema: SchemaValidator
 
   init() throws {
-    schema = SchemaValidator(root: try JSON(parsing: try Repository.bytes("docs/schema/workflow.schema.json")))
+    schema = SchemaValidator(document: try JSON(parsing: try Repository.bytes("docs/schema/workflow.schema.json")))
   }
 
   private func agree(_ text: String, isRight: Bool) throws {
@@ -146,7 +147,7 @@ struct SchemaTests {
       "signal": Self.step(1, "signal"), "for": Self.step(2, "delay"), "kafka": Self.step(4, "kafka"),
       "undo over Kafka": Self.step(4, "compensation"),
     ]
-    let names = schema.names.union(StepReader.keys).union(StepReader.later).union(["poll", "zzz"])
+    let names = schema.memberNames.union(StepReader.keys).union(StepReader.later).union(["poll", "zzz"])
     let root = try JSON(parsing: Self.everything)
     for (label, pointer) in objects {
       let members = try #require(pointer.value(in: root)?.objectValue)

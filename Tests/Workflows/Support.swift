@@ -1,18 +1,7 @@
-import Foundation
 import JSON
 import Testing
 
 @testable import Workflows
-
-/// Files of the repository, found from here.
-enum Repository {
-  static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent()
-
-  static func bytes(_ path: String) throws -> [UInt8] {
-    Array(try Data(contentsOf: root.appendingPathComponent(path)))
-  }
-}
 
 /// What a test says about a finding: code, pointer, line, column, and near name.
 struct Found: Equatable, CustomStringConvertible {
