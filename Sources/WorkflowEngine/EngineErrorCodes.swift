@@ -27,6 +27,7 @@ public enum EngineErrorCode {
   public static let waitEnded = "saga.waitEnded"
   public static let serviceUnknown = "service.unknown"
   public static let serviceBusy = "service.busy"
+  public static let kafkaNotConfigured = "kafka.notConfigured"
   public static let answerNotJSON = "http.answerNotJSON"
   // The engine.
   public static let historyImpossible = "history.impossible"

@@ -25,9 +25,8 @@ public final class HTTPStepExecutor: StepExecutor {
   }
 
   public func perform(_ call: StepCall) async -> StepOutcome {
-    switch call.action {
-    case .http(let action): return await perform(call, action)
-    }
+    guard case .http(let action) = call.action else { return .failed(.kafkaNotConfigured) }
+    return await perform(call, action)
   }
 
   private func perform(_ call: StepCall, _ action: RenderedHTTP) async -> StepOutcome {

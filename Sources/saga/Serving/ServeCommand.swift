@@ -5,6 +5,7 @@ import Persistence
 import Runtime
 import Server
 import WorkflowEngine
+import Workflows
 
 let serveCommand = CommandSpec(
   "serve", summary: "run the engine and its REST API",
@@ -74,11 +75,14 @@ struct EngineProcess {
     let client = HTTPClient()
     let engine = Engine(
       store: store,
-      executor: HTTPStepExecutor(
-        client: client,
-        services: services.map { Service(name: $0.name, baseURL: $0.url, keepsTombstones: $0.tombstones) },
-        clock: environment.clock),
-      configuration: Engine.Configuration(services: Set(services.map(\.name))), environment: environment, log: log)
+      executor: ActionExecutors(
+        http: HTTPStepExecutor(
+          client: client,
+          services: services.map { Service(name: $0.name, baseURL: $0.url, keepsTombstones: $0.tombstones) },
+          clock: environment.clock),
+        kafka: nil),
+      configuration: Engine.Configuration(services: Set(services.map(\.name)), kafkaServices: []),
+      environment: environment, log: log)
     let server = APIServer(engine: engine, configuration: http, environment: environment, log: log)
     let result: Result<Void, any Error>
     do {
@@ -147,7 +151,8 @@ struct WorkflowFolder {
     files = found.filter { $0.pathExtension == "json" }.sorted { $0.lastPathComponent < $1.lastPathComponent }
   }
 
-  /// Registers what can be. A file that can't be keeps nobody from the sagas that run: it is complained of.
+  /// Registers what can be. A file that can't be keeps nobody from the sagas that run: it is complained of, unless all
+  /// that it lacks is a Kafka that this engine was not given.
   func register(with engine: Engine, _ terminal: Terminal) async {
     var names: [String] = []
     for file in files {
@@ -155,12 +160,22 @@ struct WorkflowFolder {
         let content = [UInt8](try Data(contentsOf: file))
         let workflow = try await engine.register(content, by: "saga serve")
         names.append("\(workflow.name) v\(workflow.version)")
+      } catch let error as EngineError where error.needsOnlyKafka {
+        terminal.line("\(file.lastPathComponent) needs Kafka: not registered without --kafka")
       } catch {
         terminal.complain(Complaint.text(of: error, style: terminal.errorStyle))
         terminal.complain("  \(file.relativePath) was not registered; `saga check` says what is wrong with it\n")
       }
     }
     if !names.isEmpty { terminal.line("Registered \(names.joined(separator: ", "))") }
+  }
+}
+
+extension EngineError {
+  /// Whether nothing is wrong with a workflow but that it needs Kafka.
+  var needsOnlyKafka: Bool {
+    let errors = findings.filter { $0.severity == .error }
+    return !errors.isEmpty && errors.allSatisfy { $0.code == WorkflowErrorCode.needsKafka }
   }
 }
 
