@@ -1,5 +1,6 @@
 public import Messaging
 public import Runtime
+public import Streaming
 import Synchronization
 
 /// The laboratory's participants over Kafka: they take commands from their topics, answer them where each wants its
@@ -11,6 +12,8 @@ public final class LabKafka: Sendable {
     public var topics: Topics
     /// The consumer group: processes of one group share the commands. They need one store.
     public var group: String
+    /// How long commands that are under way may take to end and be answered when it stops.
+    public var drainTime = Duration.seconds(5)
 
     public init(cluster: KafkaCluster, topics: Topics = Topics(), group: String = "laboratory") {
       self.cluster = cluster
@@ -22,10 +25,9 @@ public final class LabKafka: Sendable {
   private let configuration: Configuration
   private let producer: KafkaProducer
   private let consumer: KafkaConsumer
+  private let publishing: Echo
   private let environment: Environment
   private let log: Log
-  /// How long commands that are under way may take to end and be answered when it stops.
-  private static let drainTime = Duration.seconds(5)
 
   /// - Parameters:
   ///   - configuration: where Kafka is.
@@ -46,11 +48,17 @@ public final class LabKafka: Sendable {
     }
     var reading = KafkaConsumer.Configuration(
       cluster: configuration.cluster, group: configuration.group, topics: topics.commands.values.sorted())
-    reading.drainTime = Self.drainTime
+    reading.drainTime = configuration.drainTime
     consumer = KafkaConsumer(
       reading, handlers: MessageHandlers(all: { try await handler.handle($0) }),
       deadLetters: DeadLetters(producer: producer, topic: topics.deadLetter, environment: environment),
       environment: environment, log: log)
+    let events = LabService.allCases.map { KafkaTopic(topics[.events($0)]) }
+    publishing = try Echo(
+      store: participants.store,
+      configuration: Echo.Configuration(
+        cluster: configuration.cluster, topics: events, deadLetters: KafkaTopic(topics.deadLetter)),
+      map: { try EchoedEvent($0, on: topics) }, environment: environment, log: log)
     self.configuration = configuration
     self.producer = producer
     self.environment = environment
@@ -60,21 +68,30 @@ public final class LabKafka: Sendable {
   /// How the taking of commands stands.
   public func status() -> ConsumerStatus { consumer.status() }
 
+  /// How the publishing of events stands, and a way to have it done again.
+  public var echo: any EchoControl { publishing }
+
   /// Works until the task is cancelled; then lets what is under way end, for a while. A broker that is out of reach is
-  /// waited for.
+  /// waited for. For one call only.
   public func run() async throws {
     do {
-      try await makeTopics()
-      try await readCommands()
+      try await withThrowingDiscardingTaskGroup { group in
+        group.addTask { try await self.publishing.run() }
+        group.addTask {
+          try await self.makeTopics()
+          try await self.readCommands()
+        }
+      }
     } catch {
       await producer.close(flushWithin: .seconds(1))
       throw error
     }
   }
 
-  /// Makes the topics that are missing, however long Kafka lets us wait for that.
+  /// Makes the topics of commands that are missing, however long Kafka lets us wait for that.
   private func makeTopics() async throws {
-    let wanted = configuration.topics.all.sorted().map { KafkaTopic($0) }
+    let topics = configuration.topics
+    let wanted = LabService.allCases.map { KafkaTopic(topics[.commands($0)]) } + [KafkaTopic(topics.deadLetter)]
     let maker = try KafkaTopics(configuration.cluster)
     var said: String?
     while true {
@@ -98,8 +115,8 @@ public final class LabKafka: Sendable {
       try await consumer.run()
     } onCancel: {
       closing.withLock {
-        $0 = Task { [environment, producer] in
-          do { try await environment.clock.sleep(until: environment.now() + Self.drainTime) } catch { return }
+        $0 = Task { [environment, producer, configuration] in
+          do { try await environment.clock.sleep(until: environment.now() + configuration.drainTime) } catch { return }
           await producer.close(flushWithin: .zero)
         }
       }

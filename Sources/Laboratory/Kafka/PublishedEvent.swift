@@ -2,35 +2,37 @@ import JSON
 import Messaging
 import Persistence
 import Runtime
+import Streaming
 
-/// What the world hears of a stored event of the laboratory: a CloudEvent on its service's topic.
-///
-/// Every stored event is published, furniture and noted undos among them: whoever reads all four topics finds every
-/// position of every shard. An event that came before its subject was kept with it goes under its stream's own id, unless
-/// its data says whose it is.
-struct PublishedEvent: Sendable, Equatable {
-  let topic: String
-  /// The subject, so that what happened to one thing stays in order.
-  let key: String
-  let event: CloudEvent
-
-  init(_ stored: StoredEvent, topics: LabKafka.Topics) throws {
+extension EchoedEvent {
+  /// What the world hears of a stored event of the laboratory: a CloudEvent on its service's topic.
+  ///
+  /// Everything that the laboratory stores is published, furniture and noted undos among it, under the id of the thing
+  /// that it happened to. An event that came before its subject was kept with it goes under its stream's own id, unless
+  /// its data says whose it is.
+  /// - Returns: nil for what the echo stored of itself.
+  /// - Throws: when the event is none of the laboratory's.
+  init?(_ stored: StoredEvent, on topics: LabKafka.Topics) throws {
+    if stored.type == "echoRewound" { return nil }
     guard let service = Self.service(of: stored.type) else { throw UnreadableEvent(type: stored.type, missing: nil) }
     let meta = try JSON(parsing: stored.meta)
-    key = try Self.subject(of: stored, meta)
-    topic = topics[.events(service)]
-    var extensions = [
-      ("correlationid", "correlationId"), ("causationid", "causationId"), ("userid", "userId"),
-      ("tenantid", "tenantId"),
-    ].compactMap { name, member in
-      meta[member]?.stringValue.map { CloudEvent.Extension(name, $0) }
+    let subject = try Self.subject(of: stored, meta)
+    var extensions: [CloudEvent.Extension] = []
+    for (name, member) in Self.extensions {
+      if let value = meta[member]?.stringValue { extensions.append(CloudEvent.Extension(name, value)) }
     }
     extensions.append(CloudEvent.Extension("shard", "\(stored.shard)"))
     extensions.append(CloudEvent.Extension("position", "\(stored.position)"))
-    event = CloudEvent(
+    let event = CloudEvent(
       id: "\(stored.stream)/\(stored.version)", source: "/laboratory/\(service.rawValue)", type: stored.type,
-      subject: key, time: stored.recordedAt, extensions: extensions, data: stored.data)
+      subject: subject, time: stored.recordedAt, extensions: extensions, data: stored.data)
+    self.init(topic: topics[.events(service)], key: subject, event: event)
   }
+
+  /// CloudEvents' names for members of the meta data.
+  private static let extensions = [
+    ("correlationid", "correlationId"), ("causationid", "causationId"), ("userid", "userId"), ("tenantid", "tenantId"),
+  ]
 
   /// Boxes and freezers are the storage's, sequencers the sequencing's.
   private static func service(of type: String) -> LabService? {

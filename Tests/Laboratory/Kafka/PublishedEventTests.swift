@@ -2,6 +2,7 @@ import JSON
 import Messaging
 import Persistence
 import Runtime
+import Streaming
 import Testing
 
 @testable import Laboratory
@@ -42,7 +43,7 @@ struct PublishedEventTests {
     var types: Set<String> = []
     for stored in everything {
       types.insert(stored.type)
-      let published = try PublishedEvent(stored, topics: Self.topics)
+      let published = try #require(try EchoedEvent(stored, on: Self.topics))
       let event = published.event
       #expect(event.type == stored.type && event.data == stored.data && event.time == stored.recordedAt)
       #expect(event.id == "\(stored.stream)/\(stored.version)" && event.subject == published.key)
@@ -79,7 +80,7 @@ struct PublishedEventTests {
       locations: [.init(name: "C4-1", zone: .plus4, boxes: 1, largestTube: Volume(nanolitres: 50_000_000))],
       instruments: [.init(name: "SEQ", flowCells: ["FC1"], lanesPerFlowCell: 2)])
     let lab = try await LabBench(layout: layout)
-    let published = try await lab.everything().map { try PublishedEvent($0, topics: Self.topics) }
+    let published = try await lab.everything().compactMap { try EchoedEvent($0, on: Self.topics) }
     #expect(published.map(\.topic) == ["laboratory.storage.events", "laboratory.sequencing.events"])
     #expect(published.map(\.key) == ["C4-1", "SEQ"])
     #expect(published.map(\.event.source) == ["/laboratory/storage", "/laboratory/sequencing"])
@@ -92,18 +93,19 @@ struct PublishedEventTests {
     let meta = #"{"userId":"saga","tenantId":"default","correlationId":"saga","causationId":"k"}"#
     let id = UniqueID.named("s")
     let tube = #"{"id":"\#(id)","barcode":"TS-1","type":"blood","volumeMl":4.5,"volumeNl":4500000}"#
-    let created = try PublishedEvent(stored("sample.created", tube, meta), topics: Self.topics)
+    let created = try #require(try EchoedEvent(stored("sample.created", tube, meta), on: Self.topics))
     #expect(created.key == id.description)
     // An aliquot's id isn't its sample's.
     let aliquot = #"{"id":"\#(UniqueID.named("a"))","barcode":"TS-1-A","volumeNl":1}"#
     for (type, data) in [("sample.voided", "{}"), ("sample.aliquoted", aliquot)] {
-      let published = try PublishedEvent(stored(type, data, meta), topics: Self.topics)
+      let published = try #require(try EchoedEvent(stored(type, data, meta), on: Self.topics))
       #expect(published.key == UniqueID.named("stream").description)
     }
     let unknown = #expect(throws: UnreadableEvent.self) {
-      try PublishedEvent(stored("freezer.melted", "{}", meta), topics: Self.topics)
+      try EchoedEvent(stored("freezer.melted", "{}", meta), on: Self.topics)
     }
     #expect(unknown?.code == LabErrorCode.unreadableEvent)
+    #expect(try EchoedEvent(stored("echoRewound", "{}", meta), on: Self.topics) == nil)
   }
 
   @Test("Topics go by their roles; a name that is none, or stands for two things, is refused")
