@@ -37,4 +37,7 @@ public enum EngineErrorCode {
   public static let workflowConflict = "workflow.conflict"
   public static let engineNotReady = "engine.notReady"
   public static let engineDraining = "engine.draining"
+  // Messages that come over Kafka.
+  public static let commandInvalid = "command.invalid"
+  public static let replyMalformed = "reply.malformed"
 }

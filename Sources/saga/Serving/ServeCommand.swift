@@ -28,12 +28,12 @@ let serveCommand = CommandSpec(
     OptionSpec("workflows", value: "DIR", help: "workflows to register at the start; workflows/ if there is one"),
     OptionSpec("verbose", help: "log what happens, not only what goes wrong"),
     .stopWithInput,
-  ],
+  ] + KafkaOptions.engine,
   examples: [
     .init(says: "For trying out, beside `saga lab`", line: "saga serve"),
     .init(
-      says: "A service of one's own",
-      line: "saga serve --service freezer=http://freezer.lab:9000,tombstones"),
+      says: "A service of one's own, and Kafka",
+      line: "saga serve --service freezer=http://freezer.lab:9000 --kafka broker:9092"),
     .init(
       says: "In earnest",
       line: "saga serve --store postgres://saga@db/saga --services services.json"),
@@ -47,6 +47,7 @@ struct EngineProcess {
   private let location: StoreLocation
   private let http: HTTPServerConfiguration
   private let services: [ServiceEntry]
+  private let kafka: KafkaSettings?
   private let folder: WorkflowFolder
   private let log: Log
   private let stopsWithInput: Bool
@@ -63,6 +64,7 @@ struct EngineProcess {
     let named = try invocation.services()
     let isConfigured = invocation.arguments.value("services") != nil || !named.isEmpty
     services = isConfigured ? named : LabAddress.services(at: LabAddress.usual)
+    kafka = try invocation.kafka()
     folder = try WorkflowFolder(invocation)
     log = .standardError(from: invocation.arguments.has("verbose") ? .info : .warning)
     stopsWithInput = invocation.arguments.has("stop-with-input")
@@ -121,6 +123,7 @@ struct EngineProcess {
       terminal.line("The engine listens on http://\(http.host):\(port)")
       terminal.line("  store      \(location.shown)")
       terminal.line("  services   \(services.map(\.name).joined(separator: ", "))")
+      for line in kafka?.shown ?? [] { terminal.line("  \(Layout.pad(line.name, to: 9))  \(line.value)") }
       await shutdown.requested()
     }
     // 4. No new requests; then the engine lets its attempts settle.
