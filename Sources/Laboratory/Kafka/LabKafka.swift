@@ -1,3 +1,4 @@
+import JSON
 public import Messaging
 public import Runtime
 public import Streaming
@@ -70,6 +71,22 @@ public final class LabKafka: Sendable {
 
   /// How the publishing of events stands, and a way to have it done again.
   public var echo: any EchoControl { publishing }
+
+  /// Both, as `/lab/kafka` shows them.
+  func json() async throws -> JSON {
+    let (commands, events) = (consumer.status(), try await publishing.status())
+    return [
+      "commands": .members(
+        ("group", .string(commands.group)), ("topics", .array(commands.topics.map { .string($0) })),
+        ("partitions", .int(commands.partitions)), ("waiting", .int(Int(commands.lag))),
+        ("handled", .int(Int(commands.handled))), ("deadLettered", .int(Int(commands.deadLettered))),
+        ("problem", .text(commands.problem))),
+      "events": .members(
+        ("state", .string(events.state.rawValue)), ("waiting", .int(Int(events.lagEvents))),
+        ("delivered", .int(Int(events.delivered))), ("deadLettered", .int(Int(events.deadLettered))),
+        ("problem", .text(events.problem?.message))),
+    ]
+  }
 
   /// Works until the task is cancelled; then lets what is under way end, for a while. A broker that is out of reach is
   /// waited for. For one call only.

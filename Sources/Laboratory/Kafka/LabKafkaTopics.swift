@@ -1,4 +1,4 @@
-import Messaging
+public import Messaging
 
 extension LabKafka {
   /// The laboratory's topics.
@@ -61,7 +61,7 @@ extension LabKafka {
     }
 
     /// - Throws: `kafka.configurationInvalid` when a name is none, or stands for two things.
-    func check() throws(KafkaError) {
+    public func check() throws(KafkaError) {
       var roles: [String: Role] = [:]
       for role in Role.allCases {
         guard KafkaCommandEnvelope.isTopic(self[role]) else {
