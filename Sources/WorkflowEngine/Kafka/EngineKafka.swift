@@ -46,7 +46,8 @@ public final class EngineKafka: Sendable {
     }
   }
 
-  public let echo: Echo
+  /// The echo of the engine's events.
+  public let events: Echo
   private let configuration: Configuration
   private let environment: Environment
   private let log: Log
@@ -72,7 +73,7 @@ public final class EngineKafka: Sendable {
     self.log = log
     let topic = configuration.events.name
     let prepare: Echo.Prepare = configuration.framing?.prepare ?? { @Sendable in nil }
-    echo = try Echo(
+    events = try Echo(
       store: store,
       configuration: Echo.Configuration(
         cluster: configuration.cluster, topics: [configuration.events], deadLetters: configuration.deadLetters),
@@ -108,7 +109,7 @@ public final class EngineKafka: Sendable {
   public func run() async throws {
     do {
       try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask { try await self.echo.run() }
+        group.addTask { try await self.events.run() }
         group.addTask { try await self.consume() }
         try await group.waitForAll()
       }

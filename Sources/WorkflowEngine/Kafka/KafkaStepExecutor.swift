@@ -28,22 +28,6 @@ public final class KafkaStepExecutor: StepExecutor {
   private let clock: any WallClock
   private let waiting = Mutex<[String: [Waiter]]>([:])
 
-  /// One attempt that waits; answered once.
-  private final class Waiter: Sendable {
-    let attempt: Int
-    private let continuation: Mutex<CheckedContinuation<StepOutcome, Never>?>
-    init(_ attempt: Int, _ continuation: CheckedContinuation<StepOutcome, Never>) {
-      self.attempt = attempt
-      self.continuation = Mutex(continuation)
-    }
-    func answer(_ outcome: StepOutcome) {
-      continuation.withLock { continuation in
-        defer { continuation = nil }
-        return continuation
-      }?.resume(returning: outcome)
-    }
-  }
-
   /// A command that can't be delivered for so long is known not to have been sent.
   private static let patience = Duration.seconds(30)
 
@@ -75,50 +59,41 @@ public final class KafkaStepExecutor: StepExecutor {
           message: "The service “\(action.service)” has no topic on this engine.", isRetryable: true))
     }
     let record = record(of: call, action, to: service)
-    let isSent = Atomic<Bool>(false)
-    let sending = Mutex<Task<Void, Never>?>(nil)
-    let held = Mutex<Waiter?>(nil)
+    // 1. Whoever answers finds somebody who waits.
+    let waiter = Waiter(call.attempt)
+    waiting.withLock { $0[call.idempotencyKey, default: []].append(waiter) }
+    defer { forget(waiter, call.idempotencyKey) }
+    // 2. The command, and beside it the time that it may take.
     let deadline = clock.now() + call.timeout
-    let outcome = await withTaskCancellationHandler {
-      await withCheckedContinuation { continuation in
-        // 1. Whoever answers finds somebody who waits.
-        let waiter = Waiter(call.attempt, continuation)
-        held.withLock { $0 = waiter }
-        waiting.withLock { $0[call.idempotencyKey, default: []].append(waiter) }
-        if Task.isCancelled {
-          waiter.answer(.notMade(Self.cutOff))
-          return
+    let timer = Task { [clock] in
+      do { try await clock.sleep(until: deadline) } catch { return }
+      waiter.answer(.unknown(Self.noAnswer(of: service)))
+    }
+    defer { timer.cancel() }
+    if !Task.isCancelled {
+      waiter.isSent = true
+      Task { [producer] in
+        do throws(KafkaError) {
+          _ = try await producer.send(record)
+        } catch {
+          waiter.answer(Self.outcome(of: error, service))
         }
-        // 2. The command, and beside it the time that it may take.
-        let timer = Task { [clock] in
-          do { try await clock.sleep(until: deadline) } catch { return }
-          waiter.answer(
-            .unknown(
-              StepFailure(
-                code: EngineErrorCode.attemptTimeout, classes: ["kafka.noAnswer"],
-                message: "\(service.name) did not answer in time.", isRetryable: true)))
-        }
-        let task = Task { [producer] in
-          do throws(KafkaError) {
-            isSent.store(true, ordering: .relaxed)
-            _ = try await producer.send(record)
-          } catch {
-            timer.cancel()
-            waiter.answer(Self.outcome(of: error, service))
-          }
-        }
-        sending.withLock { $0 = task }
       }
+    }
+    // 3. Its end, whichever comes first.
+    return await withTaskCancellationHandler {
+      await waiter.outcome()
     } onCancel: {
       // The engine stops: the command may have gone, its answer is not waited for.
-      let failure = Self.cutOff
-      held.withLock { $0 }?.answer(isSent.load(ordering: .relaxed) ? .unknown(failure) : .notMade(failure))
+      waiter.answer(waiter.isSent ? .unknown(Self.cutOff) : .notMade(Self.cutOff))
     }
+  }
+
+  private func forget(_ waiter: Waiter, _ key: String) {
     waiting.withLock { waiting in
-      waiting[call.idempotencyKey]?.removeAll { $0.attempt == call.attempt }
-      if waiting[call.idempotencyKey]?.isEmpty == true { waiting[call.idempotencyKey] = nil }
+      waiting[key]?.removeAll { $0 === waiter }
+      if waiting[key]?.isEmpty == true { waiting[key] = nil }
     }
-    return outcome
   }
 
   /// An answer under this key has been recorded.
@@ -129,6 +104,12 @@ public final class KafkaStepExecutor: StepExecutor {
   }
 
   public func close() async { await producer.close(flushWithin: .seconds(1)) }
+
+  private static func noAnswer(of service: KafkaService) -> StepFailure {
+    StepFailure(
+      code: EngineErrorCode.attemptTimeout, classes: ["kafka.noAnswer"],
+      message: "\(service.name) did not answer in time.", isRetryable: true)
+  }
 
   private static let cutOff = StepFailure(
     code: EngineErrorCode.engineDraining, message: "The engine stopped before the answer came.", isRetryable: true)
@@ -156,5 +137,43 @@ public final class KafkaStepExecutor: StepExecutor {
     if let forward = call.compensates { record.headers.append(KafkaHeader("compensates", forward)) }
     record.headers += action.headers.map { KafkaHeader($0.name, $0.value) }
     return record
+  }
+}
+
+/// An attempt that waits for its end, which comes once.
+private final class Waiter: Sendable {
+  private struct State {
+    var isSent = false
+    var outcome: StepOutcome?
+    var continuation: CheckedContinuation<StepOutcome, Never>?
+  }
+  let attempt: Int
+  private let state = Mutex(State())
+
+  init(_ attempt: Int) { self.attempt = attempt }
+
+  var isSent: Bool {
+    get { state.withLock { $0.isSent } }
+    set { state.withLock { $0.isSent = newValue } }
+  }
+
+  func answer(_ outcome: StepOutcome) {
+    let waiting = state.withLock { state -> CheckedContinuation<StepOutcome, Never>? in
+      guard state.outcome == nil else { return nil }
+      state.outcome = outcome
+      defer { state.continuation = nil }
+      return state.continuation
+    }
+    waiting?.resume(returning: outcome)
+  }
+
+  func outcome() async -> StepOutcome {
+    await withCheckedContinuation { continuation in
+      let outcome = state.withLock { state in
+        if state.outcome == nil { state.continuation = continuation }
+        return state.outcome
+      }
+      if let outcome { continuation.resume(returning: outcome) }
+    }
   }
 }

@@ -75,32 +75,40 @@ struct EngineProcess {
     let shutdown = Shutdown.listening(on: terminal, withInput: stopsWithInput)
     let store = try await location.open(environment)
     let client = HTTPClient()
-    let engine = Engine(
-      store: store,
-      executor: ActionExecutors(
-        http: HTTPStepExecutor(
-          client: client,
-          services: services.map { Service(name: $0.name, baseURL: $0.url, keepsTombstones: $0.tombstones) },
-          clock: environment.clock),
-        kafka: nil),
-      configuration: Engine.Configuration(services: Set(services.map(\.name)), kafkaServices: []),
-      environment: environment, log: log)
-    let server = APIServer(engine: engine, configuration: http, environment: environment, log: log)
     let result: Result<Void, any Error>
     do {
-      try await serve(engine, server, until: shutdown)
+      let executor = try kafka?.executor(clock: environment.clock, log: log)
+      let engine = engine(store, client, executor)
+      let wire = try executor.map { try kafka?.wire(engine, store, $0, client, environment, log) } ?? nil
+      let server = APIServer(engine: engine, kafka: wire, configuration: http, environment: environment, log: log)
+      try await serve(engine, server, wire, until: shutdown)
+      await executor?.close()
       result = .success(())
     } catch {
       result = .failure(error)
     }
-    // 5. Nothing uses them any more.
+    // 6. Nothing uses them any more.
     await client.shutdown()
     await store.close()
     try result.get()
     return .success
   }
 
-  private func serve(_ engine: Engine, _ server: APIServer, until shutdown: Shutdown) async throws {
+  private func engine(_ store: any EventStore, _ client: HTTPClient, _ kafka: KafkaStepExecutor?) -> Engine {
+    let http = HTTPStepExecutor(
+      client: client,
+      services: services.map { Service(name: $0.name, baseURL: $0.url, keepsTombstones: $0.tombstones) },
+      clock: environment.clock)
+    let configuration = Engine.Configuration(
+      services: Set(services.map(\.name)), kafkaServices: Set(self.kafka?.services.map(\.name) ?? []))
+    return Engine(
+      store: store, executor: ActionExecutors(http: http, kafka: kafka), configuration: configuration,
+      environment: environment, log: log)
+  }
+
+  private func serve(
+    _ engine: Engine, _ server: APIServer, _ wire: EngineKafka?, until shutdown: Shutdown
+  ) async throws {
     // 2. The engine runs until it is cancelled; should it fail, the process ends with its error.
     let running = Task { [folder, terminal] in
       defer { shutdown.wake() }
@@ -115,6 +123,7 @@ struct EngineProcess {
       _ = await running.result
       throw error
     }
+    let telling = wire.map { wire in Task { [log] in await Self.run(wire, log) } }
     // 3. Ready: what was open is in hand, and the workflows are registered.
     while !engine.isReady, !shutdown.isAsked, !shutdown.isWoken {
       try await environment.clock.sleep(until: environment.now() + .milliseconds(10))
@@ -130,9 +139,23 @@ struct EngineProcess {
     if shutdown.isAsked { terminal.line("Stopping: what is in flight may settle. Ctrl-C again stops at once.") }
     await server.shutdown(drain: Self.drainTime)
     running.cancel()
+    let ended = await running.result
+    // 5. What the engine stored last is still told, when Kafka takes it soon.
+    telling?.cancel()
+    await telling?.value
     do {
-      try await running.value
+      try ended.get()
     } catch is CancellationError {}
+  }
+
+  /// Kafka failing, however it does, is no reason to stop the sagas; it is said, and shows in the status.
+  private static func run(_ wire: EngineKafka, _ log: Log) async {
+    do {
+      try await wire.run()
+    } catch is CancellationError {
+    } catch {
+      log.error("The echo to Kafka has ended; sagas go on without it", ("error", "\(error)"))
+    }
   }
 }
 
