@@ -11,7 +11,7 @@ public final class LabKafka: Sendable {
   public struct Configuration: Sendable, Hashable {
     public var cluster: KafkaCluster
     public var topics: Topics
-    /// The consumer group: processes of one group share the commands. They need one store.
+    /// The consumer group, under which Kafka keeps how far commands were taken.
     public var group: String
     /// How long commands that are under way may take to end and be answered when it stops.
     public var drainTime = Duration.seconds(5)

@@ -24,7 +24,6 @@ let labCommand = CommandSpec(
     .init(
       says: "Every tenth storing is done, but no answer comes",
       line: "saga lab --fault storage.store:drop-answer,every=10"),
-    .init(says: "A freezer that is full", line: "saga lab --fault storage.allocate:fail=STORAGE_FULL,match=TS-*"),
     .init(says: "Commands over Kafka as well as over HTTP", line: "saga lab --kafka broker:9092"),
   ]
 ) { invocation in
