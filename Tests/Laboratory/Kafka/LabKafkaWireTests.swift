@@ -95,6 +95,32 @@ struct LabKafkaWireTests {
     await wire.close()
   }
 
+  @Test("A broker that is out of reach keeps nobody from the laboratory; a setting that is none keeps it from starting")
+  func unreachable() async throws {
+    let store = MemoryStore(environment: .system)
+    func server(_ properties: KafkaCluster.Property...) -> LabServer {
+      LabServer(
+        store: store, environment: .system, layout: .standard(boxesPerZone: 1),
+        kafka: LabKafka.Configuration(cluster: KafkaCluster(brokers: "127.0.0.1:1", properties: properties)))
+    }
+    let wrong = await #expect(throws: KafkaError.self) { try await server(.init("no.such", "1")).start() }
+    #expect(wrong?.code == MessagingErrorCode.configurationInvalid)
+    let lab = server()
+    let url = "http://127.0.0.1:\(try await lab.start())"
+    let client = HTTPClient()
+    let tube = LabBench.tube("TS-1").bytes()
+    let made = try await client.send(
+      HTTPClientRequest(
+        method: "PUT", url: url + LabBench.sample("s"),
+        headers: ["Idempotency-Key": "k", "Content-Type": "application/json"], body: tube))
+    #expect(made.status == 201)
+    let shown = try await client.send(HTTPClientRequest(method: "GET", url: url + "/lab/kafka"))
+    #expect(try JSON(parsing: shown.body)["commands"]?["handled"] == 0)
+    await client.shutdown()
+    await lab.shutdown()
+    await store.close()
+  }
+
   private static func place(_ message: KafkaMessage) -> String {
     "\(message.header("ce_shard") ?? "")/\(message.header("ce_position") ?? "")"
   }
