@@ -75,9 +75,17 @@ struct KafkaCommand: Sendable {
       throw Poison(
         LabErrorCode.commandUnknown, "The message is no CloudEvent, so its type doesn't say which command it is.")
     }
+    guard event.data.count <= Self.largestBody else {
+      throw Poison(
+        MessagingErrorCode.messageTooLarge,
+        "The body has \(event.data.count) bytes; a command has \(Self.largestBody) at most.")
+    }
     name = event.type.split(separator: ".", omittingEmptySubsequences: false).last.map(String.init) ?? ""
     body = try Self.object(event.data)
   }
+
+  /// As over HTTP: what is larger is no command.
+  private static let largestBody = 1 << 20
 
   private static func object(_ bytes: [UInt8]) throws(Poison) -> JSONObject {
     let json: JSON

@@ -15,6 +15,20 @@ struct KafkaCommandHandler: Sendable {
   let log: Log
   /// Sends a message, and returns when Kafka has it.
   let send: @Sendable (KafkaRecord) async throws -> Void
+  /// Nothing is answered there.
+  private let ownTopics: Set<String>
+
+  init(
+    participants: Participants, topics: LabKafka.Topics, environment: Environment, log: Log,
+    send: @escaping @Sendable (KafkaRecord) async throws -> Void
+  ) {
+    self.participants = participants
+    self.topics = topics
+    self.environment = environment
+    self.log = log
+    self.send = send
+    ownTopics = topics.all
+  }
 
   func handle(_ message: KafkaMessage) async throws {
     guard let service = topics.service(ofCommands: message.topic) else {
@@ -37,7 +51,7 @@ struct KafkaCommandHandler: Sendable {
     _ message: KafkaMessage, _ envelope: KafkaCommandEnvelope, for service: LabService
   ) throws(Poison) -> (KafkaCommand, ServiceCommand) {
     let read = try KafkaCommand(message, envelope, for: service)
-    guard !topics.all.contains(read.replyTopic) else {
+    guard !ownTopics.contains(read.replyTopic) else {
       throw Poison(LabErrorCode.replyTopicInvalid, "\(read.replyTopic) is a topic of the laboratory's own.")
     }
     guard let command = participants.command(service, read.name, isUndo: read.compensates != nil) else {
@@ -50,7 +64,7 @@ struct KafkaCommandHandler: Sendable {
 
   /// Poison has not happened, for certain: whoever waits for an answer needn't wait until the time is up.
   private func tell(_ poison: Poison, to envelope: KafkaCommandEnvelope, _ service: LabService) async throws {
-    guard let key = envelope.key, let topic = envelope.replyTopic, !topics.all.contains(topic) else { return }
+    guard let key = envelope.key, let topic = envelope.replyTopic, !ownTopics.contains(topic) else { return }
     let failure = KafkaReply.failed(code: poison.code, message: poison.message)
     do {
       try await answer(failure, to: envelope, on: topic, key: key, service)

@@ -112,6 +112,9 @@ struct KafkaFaultTests {
       bench.raw(.samples, value: nil, headers: create(bench, "TS-1").headers)
     },
     Bad("no object", LabErrorCode.notJSON) { $0.message(.samples, "create", ["TS-1"], key: "k") },
+    Bad("five megabytes", MessagingErrorCode.messageTooLarge) {
+      $0.message(.samples, "create", ["barcode": .string(String(repeating: "x", count: 5_000_000))], key: "k")
+    },
     Bad("an unknown command", LabErrorCode.commandUnknown) { $0.message(.samples, "crate", [:], key: "k") },
     Bad("another service's command", LabErrorCode.commandUnknown) {
       $0.message(.samples, "allocate", [:], key: "k")
