@@ -96,7 +96,9 @@ let package = Package(
       ]),
     .testTarget(
       name: "CLITests",
-      dependencies: ["saga", "HTTP", "JSON", "Messaging", "Persistence", "Runtime", "Workflows", "TestSupport"],
+      dependencies: [
+        "saga", "HTTP", "JSON", "Laboratory", "Messaging", "Persistence", "Runtime", "Workflows", "TestSupport",
+      ],
       path: "Tests/CLI", exclude: ["Goldens", "Sagas"], swiftSettings: strict),
     tests("Rules", of: ["JSON", "TestSupport"]),
     tests("System", of: ["JSON", "Runtime", "HTTP", "TestSupport", "kafka-broker"]),

@@ -51,20 +51,31 @@ extension Invocation {
   func kafka(roles: [KafkaTopicNames.Role] = KafkaTopicNames.Role.allCases, group: String = "saga-engine") throws
     -> KafkaSettings?
   {
+    guard let cluster = try kafkaCluster() else { return nil }
+    let services = try kafkaServices()
+    let topics = try kafkaTopics(roles, besides: services)
+    return KafkaSettings(
+      cluster: cluster, topics: topics, group: try kafkaGroup(usual: group), services: services,
+      registry: try schemaRegistry())
+  }
+
+  /// The cluster alone, for a command whose topics are others than the engine's.
+  func kafkaCluster() throws -> KafkaCluster? {
     guard let brokers = arguments.value("kafka") else {
       let others = ["kafka-config", "kafka-topic", "kafka-group", "kafka-service", "schema-registry"]
       guard let given = others.first(where: { !arguments.values($0).isEmpty }) else { return nil }
       throw usage("--\(given) says something of Kafka, but --kafka BROKERS doesn't say where it is")
     }
-    let cluster = KafkaCluster(brokers: try kafkaBrokers(brokers), properties: try kafkaProperties())
-    let services = try kafkaServices()
-    let topics = try kafkaTopics(roles, besides: services)
-    let name = arguments.value("kafka-group") ?? group
+    return KafkaCluster(brokers: try kafkaBrokers(brokers), properties: try kafkaProperties())
+  }
+
+  /// What `--kafka-group` says.
+  func kafkaGroup(usual: String) throws -> String {
+    let name = arguments.value("kafka-group") ?? usual
     guard name.unicodeScalars.contains(where: { !$0.properties.isWhitespace }) else {
       throw usage("--kafka-group wants a name")
     }
-    return KafkaSettings(
-      cluster: cluster, topics: topics, group: name, services: services, registry: try schemaRegistry())
+    return name
   }
 
   private func kafkaBrokers(_ text: String) throws(UsageError) -> String {
