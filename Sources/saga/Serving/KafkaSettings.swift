@@ -1,5 +1,9 @@
+import HTTP
 import Laboratory
 import Messaging
+import Persistence
+import Runtime
+import WorkflowEngine
 
 /// What the command line says of Kafka.
 struct KafkaSettings: Sendable, Equatable {
@@ -25,6 +29,29 @@ struct KafkaSettings: Sendable, Equatable {
       return url
     }
     return url[..<slashes.upperBound] + "…" + url[at...]
+  }
+}
+
+extension KafkaSettings {
+  /// What makes the attempts of `kafka` steps.
+  func executor(clock: any WallClock, log: Log) throws(KafkaError) -> KafkaStepExecutor {
+    try KafkaStepExecutor(
+      cluster: cluster,
+      services: services.map { KafkaService(name: $0.name, topic: $0.topic, keepsTombstones: $0.tombstones) },
+      replyTopic: topics.replies, clock: clock, log: log)
+  }
+
+  /// The engine's ties to Kafka.
+  func wire(
+    _ engine: Engine, _ store: any EventStore, _ executor: KafkaStepExecutor, _ client: HTTPClient,
+    _ environment: Runtime.Environment, _ log: Log
+  ) throws(KafkaError) -> EngineKafka {
+    try EngineKafka(
+      engine: engine, store: store, executor: executor,
+      configuration: EngineKafka.Configuration(
+        cluster: cluster, events: KafkaTopic(topics.events), commands: KafkaTopic(topics.commands),
+        replies: KafkaTopic(topics.replies), deadLetters: KafkaTopic(topics.deadLetters), group: group),
+      environment: environment, log: log)
   }
 }
 
