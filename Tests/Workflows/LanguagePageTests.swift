@@ -1,5 +1,6 @@
 import Foundation
 import JSON
+import TestSupport
 import Testing
 
 @testable import Workflows
@@ -19,7 +20,7 @@ struct LanguagePageTests {
     let isWorkflow = try JSON(parsing: text)["steps"] != nil
     let result = check(isWorkflow ? text : Sample.workflow("[\(text)]", more: "\"timeout\": \"3d\","))
     #expect(result.findings.isEmpty, "\(result.findings.map(\.description).joined(separator: "\n"))")
-    let schema = SchemaValidator(root: try JSON(parsing: try Repository.bytes("docs/schema/workflow.schema.json")))
+    let schema = SchemaValidator(document: try JSON(parsing: try Repository.bytes("docs/schema/workflow.schema.json")))
     #expect(try schema.accepts(try JSON(parsing: isWorkflow ? text : Sample.workflow("[\(text)]"))))
   }
 

@@ -1,4 +1,5 @@
 import JSON
+import TestSupport
 import Testing
 
 @testable import Workflows
@@ -12,7 +13,7 @@ struct RepositoryTests {
     let result = WorkflowChecker.check(bytes, services: [], kafkaServices: services)
     #expect(result.errors.isEmpty, "\(result.errors)")
     #expect(result.warnings.map(\.code) == [WorkflowErrorCode.mayBeTooSlow, WorkflowErrorCode.notEnforced])
-    let schema = SchemaValidator(root: try JSON(parsing: try Repository.bytes("docs/schema/workflow.schema.json")))
+    let schema = SchemaValidator(document: try JSON(parsing: try Repository.bytes("docs/schema/workflow.schema.json")))
     #expect(try schema.accepts(try JSON(parsing: bytes)))
 
     let overKafka = try JSON(parsing: bytes)

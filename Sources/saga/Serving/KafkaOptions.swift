@@ -33,7 +33,8 @@ enum KafkaOptions {
   }
 
   static let registry = OptionSpec(
-    "schema-registry", value: "URL", help: "where event schemas are registered; else messages are plain JSON")
+    "schema-registry", value: "URL",
+    help: "where event schemas are registered, @FILE when it holds a password; else messages are plain JSON")
 
   /// What the other options say belongs elsewhere.
   fileprivate static let saidElsewhere = [
@@ -176,9 +177,15 @@ extension Invocation {
     return services
   }
 
-  private func schemaRegistry() throws(UsageError) -> String? {
+  private func schemaRegistry() throws -> String? {
     guard var url = arguments.value("schema-registry") else { return nil }
-    guard ["http://", "https://"].contains(where: { url.hasPrefix($0) && url.count > $0.count }) else {
+    if url.hasPrefix("@") {
+      url = String(decoding: try bytes(of: String(url.dropFirst())), as: UTF8.self).trimmedOfWhitespace
+    }
+    // It may hold a password, so what is wrong with it isn't repeated.
+    guard !url.contains(where: \.isWhitespace),
+      ["http://", "https://"].contains(where: { url.hasPrefix($0) && url.count > $0.count })
+    else {
       throw usage("--schema-registry wants a URL that begins with http:// or https://")
     }
     while url.hasSuffix("/") { url.removeLast() }
