@@ -61,9 +61,19 @@ let package = Package(
       ],
       path: "Sources/saga", swiftSettings: strict),
 
+    // What docs/performance.md quotes.
+    .target(
+      name: "BenchSupport", dependencies: ["JSON", "Runtime", "Persistence", "WorkflowEngine"],
+      path: "Benchmarks/Support", swiftSettings: strict),
     .executableTarget(
-      name: "saga-bench", dependencies: ["JSON", "Runtime", "Persistence", "WorkflowEngine"],
-      path: "Benchmarks/SagaBench", swiftSettings: strict),
+      name: "saga-bench", dependencies: ["BenchSupport", "Runtime", "Persistence"], path: "Benchmarks/SagaBench",
+      swiftSettings: strict),
+    .executableTarget(
+      name: "kafka-bench",
+      dependencies: [
+        "BenchSupport", "CKafka", "Runtime", "Persistence", "Messaging", "Streaming", "WorkflowEngine",
+      ],
+      path: "Benchmarks/KafkaBench", swiftSettings: strict),
 
     // Tests, one folder a module.
     .target(
