@@ -25,6 +25,7 @@ enum KafkaBroker {
     var reason = [CChar](repeating: 0, count: 512)
     let configuration = rd_kafka_conf_new()
     rd_kafka_conf_set(configuration, "client.id", "kafka-broker", nil, 0)
+    rd_kafka_conf_set(configuration, "log_level", "0", nil, 0)
     guard let client = rd_kafka_new(RD_KAFKA_PRODUCER, configuration, &reason, reason.count),
       let cluster = rd_kafka_mock_cluster_new(client, brokers)
     else {

@@ -1,0 +1,117 @@
+import CKafka
+import Runtime
+
+/// A client of librdkafka: made of settings, destroyed with its owner. What it has to tell comes through `queue`.
+///
+/// Both pointers are safe to use from any thread, by librdkafka's own word; that makes the class sound across threads.
+final class KafkaHandle: @unchecked Sendable {
+  enum Kind { case producer, consumer }
+  typealias Settings = [(name: String, value: String)]
+
+  let client: OpaquePointer
+  let queue: OpaquePointer
+
+  /// - Parameters:
+  ///   - name: tells clients of one process apart in the broker's log.
+  ///   - settings: our own choices, over which the cluster's properties win.
+  init(_ kind: Kind, _ cluster: KafkaCluster, name: String, settings: Settings) throws(KafkaError) {
+    let configuration: OpaquePointer = rd_kafka_conf_new()
+    var isTaken = false
+    defer { if !isTaken { rd_kafka_conf_destroy(configuration) } }
+    let own: Settings = [
+      ("bootstrap.servers", cluster.brokers), ("client.id", "tracseq-\(name)"), ("log.queue", "true"),
+      ("statistics.interval.ms", "5000"), ("socket.keepalive.enable", "true"), ("reconnect.backoff.max.ms", "2000"),
+    ]
+    for (name, value) in own + settings { try Self.set(configuration, name, value) }
+    for property in cluster.properties where Self.concerns(property.name, kind) {
+      try Self.set(configuration, property.name, property.value)
+    }
+    tracseq_kafka_set_events(configuration, kind == .consumer ? 1 : 0)
+    var reason = [CChar](repeating: 0, count: 512)
+    let made = rd_kafka_new(
+      kind == .consumer ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER, configuration, &reason, reason.count)
+    guard let made else { throw .configuration(Self.text(reason)) }
+    isTaken = true
+    client = made
+    if kind == .consumer {
+      rd_kafka_poll_set_consumer(made)
+      queue = rd_kafka_queue_get_consumer(made)
+    } else {
+      queue = rd_kafka_queue_get_main(made)
+    }
+    rd_kafka_set_log_queue(made, queue)
+  }
+
+  deinit {
+    rd_kafka_queue_destroy(queue)
+    rd_kafka_destroy(client)
+  }
+
+  /// Refuses a property that librdkafka doesn't know, or a value that it doesn't take, before anything is connected.
+  static func check(_ cluster: KafkaCluster) throws(KafkaError) {
+    let configuration: OpaquePointer = rd_kafka_conf_new()
+    defer { rd_kafka_conf_destroy(configuration) }
+    try set(configuration, "bootstrap.servers", cluster.brokers)
+    for property in cluster.properties { try set(configuration, property.name, property.value) }
+  }
+
+  private static func set(_ configuration: OpaquePointer, _ name: String, _ value: String) throws(KafkaError) {
+    var reason = [CChar](repeating: 0, count: 512)
+    guard rd_kafka_conf_set(configuration, name, value, &reason, reason.count) != RD_KAFKA_CONF_OK else { return }
+    // The value may be a password: librdkafka's words repeat it, ours must not.
+    let said = value.isEmpty ? text(reason) : text(reason).replacing(value, with: "…")
+    throw .configuration("\(name): \(said)")
+  }
+
+  /// One list of properties serves producers and consumers; each takes what is meant for it.
+  private static func concerns(_ name: String, _ kind: Kind) -> Bool {
+    switch kind {
+    case .consumer: !producerOnly.contains(name)
+    case .producer: !consumerOnly.contains(name)
+    }
+  }
+
+  private static let producerOnly: Set<String> = [
+    "linger.ms", "queue.buffering.max.ms", "queue.buffering.max.messages", "queue.buffering.max.kbytes", "acks",
+    "request.required.acks", "batch.size", "batch.num.messages", "compression.type", "compression.codec",
+    "compression.level", "message.timeout.ms", "delivery.timeout.ms", "enable.idempotence", "enable.gapless.guarantee",
+    "partitioner", "message.send.max.retries", "retries", "request.timeout.ms", "sticky.partitioning.linger.ms",
+    "transactional.id", "transaction.timeout.ms",
+  ]
+  private static let consumerOnly: Set<String> = [
+    "group.id", "group.instance.id", "session.timeout.ms", "heartbeat.interval.ms", "max.poll.interval.ms",
+    "auto.offset.reset", "enable.auto.commit", "auto.commit.interval.ms", "enable.auto.offset.store",
+    "partition.assignment.strategy", "queued.min.messages", "queued.max.messages.kbytes", "fetch.wait.max.ms",
+    "fetch.message.max.bytes", "max.partition.fetch.bytes", "fetch.max.bytes", "fetch.min.bytes",
+    "fetch.error.backoff.ms", "isolation.level", "enable.partition.eof", "check.crcs",
+  ]
+
+  static func text(_ characters: [CChar]) -> String {
+    String(decoding: characters.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+}
+
+/// What a client tells besides its messages.
+enum KafkaNews {
+  /// Puts what the client says where the process says what it does.
+  static func log(_ event: OpaquePointer, to log: Log) {
+    var facility: UnsafePointer<CChar>?
+    var text: UnsafePointer<CChar>?
+    var level: Int32 = 7
+    guard rd_kafka_event_log(event, &facility, &text, &level) == 0, let text else { return }
+    let message = String(cString: text)
+    // Syslog's levels: 3 is an error, 4 a warning. Reconnecting is the client's daily bread.
+    if level <= 3 { log.warning("Kafka", ("said", message)) } else { log.debug("Kafka", ("said", message)) }
+  }
+
+  static func error(_ event: OpaquePointer, of client: OpaquePointer) -> KafkaError {
+    let said = rd_kafka_event_error_string(event).map { String(cString: $0) } ?? ""
+    let code = rd_kafka_event_error(event)
+    if code == RD_KAFKA_RESP_ERR__FATAL {
+      var reason = [CChar](repeating: 0, count: 512)
+      let cause = rd_kafka_fatal_error(client, &reason, reason.count)
+      return KafkaError(cause, said: KafkaHandle.text(reason), isFatal: true)
+    }
+    return KafkaError(code, said: said)
+  }
+}

@@ -1,0 +1,99 @@
+import CKafka
+import Dispatch
+import Foundation
+public import Runtime
+import Synchronization
+
+/// Sends messages: idempotent, acknowledged by all in-sync replicas, in the order in which they were given to it, partition
+/// by partition.
+///
+/// It holds so many messages and no more: who sends faster than the broker takes waits (`send`), or is told
+/// (`enqueue`). A thread of its own serves librdkafka. When the client behind it breaks for good it is made anew; what
+/// was on its way then fails, as possibly sent.
+public final class KafkaProducer: Sendable {
+  /// How long a message that can't be delivered is kept on trying.
+  public enum Patience: Sendable, Hashable {
+    case forever
+    case atMost(Duration)
+  }
+
+  /// What became of a message that was enqueued.
+  public struct Report: Sendable {
+    /// As it was given to `enqueue`.
+    public let token: UInt64
+    public let result: Result<Delivery, KafkaError>
+  }
+
+  let core: ProducerCore
+
+  /// - Parameters:
+  ///   - cluster: where to send.
+  ///   - name: tells clients of one process apart in the broker's log.
+  ///   - patience: how long a message is tried.
+  ///   - lingering: how long a message may wait for others to go with it.
+  ///   - stopsAtGaps: when the broker refuses a batch, everything behind it fails too instead of going past it.
+  ///   - log: where it says what goes wrong.
+  ///   - reports: told of what `enqueue` was given, on the producer's own thread.
+  /// - Throws: `kafka.configurationInvalid`. Whether a broker can be reached shows later.
+  public init(
+    _ cluster: KafkaCluster, name: String, patience: Patience = .forever, lingering: Duration = .milliseconds(1),
+    stopsAtGaps: Bool = false, log: Log = .silent, reports: @escaping @Sendable ([Report]) -> Void = { _ in }
+  ) throws(KafkaError) {
+    var settings: KafkaHandle.Settings = [
+      ("enable.idempotence", "true"), ("acks", "all"), ("compression.type", "lz4"),
+      ("queue.buffering.max.messages", "100000"), ("queue.buffering.max.kbytes", "65536"),
+      // Backpressure on a broker that is slow should be ours to see, not hidden in a long queue of requests.
+      ("linger.ms", "\(lingering / .milliseconds(1))"), ("message.max.bytes", "\(Self.largestMessage)"),
+    ]
+    switch patience {
+    case .forever: settings.append(("message.timeout.ms", "0"))
+    case .atMost(let time): settings.append(("message.timeout.ms", "\(max(1, Int(time / .milliseconds(1))))"))
+    }
+    if stopsAtGaps { settings.append(("enable.gapless.guarantee", "true")) }
+    core = try ProducerCore(cluster, name: name, settings: settings, log: log, reports: reports)
+    core.start()
+  }
+
+  /// What the broker's own limit is, is the broker's to say.
+  static let largestMessage = 100_000_000
+
+  deinit { core.close(flushWithin: .zero) }
+
+  /// Sends a message and waits until the broker has it. When too much is on its way already, waits for room first.
+  /// - Throws: the reason why it was not delivered; `mayHaveBeenSent` tells whether it may be in the topic all the same.
+  public func send(_ record: KafkaRecord) async throws(KafkaError) -> Delivery {
+    while true {
+      let result = await withCheckedContinuation { continuation in core.send(record, continuation) }
+      if case .failure(let error) = result, error.code == MessagingErrorCode.queueFull {
+        await core.room()
+        continue
+      }
+      return try result.get()
+    }
+  }
+
+  /// Gives the producer a message without waiting; `reports` hears of it under the token.
+  /// - Parameter token: below 2⁶³.
+  /// - Throws: `kafka.queueFull` when too much is on its way; nothing will be heard of the message then.
+  public func enqueue(_ record: KafkaRecord, token: UInt64) throws(KafkaError) {
+    try core.enqueue(record, token: token)
+  }
+
+  /// Returns when there is room for another message, or the producer was closed.
+  public func room() async { await core.room() }
+
+  /// How many messages are on their way.
+  public var countOnTheWay: Int { core.countOnTheWay }
+
+  /// What the client last measured of itself; nil before it first did.
+  public var statistics: KafkaStatistics? { core.statistics }
+
+  /// What went wrong last, until something is delivered again.
+  public var problem: KafkaError? { core.problem }
+
+  /// Waits so long for what is on its way to be delivered; what isn't by then fails. Later messages fail at once.
+  public func close(flushWithin time: Duration) async {
+    core.close(flushWithin: time)
+    await core.closed()
+  }
+}

@@ -1,0 +1,180 @@
+import Messaging
+import Runtime
+import Synchronization
+import TestSupport
+import Testing
+
+@Suite("Producer and consumer on the wire")
+struct WireTests {
+  struct Bench {
+    let broker: TestBroker
+    let cluster: KafkaCluster
+    let topic: String
+    let letters: String
+    let producer: KafkaProducer
+    let deadLetters: DeadLetters
+    let group = "group-\(Environment.system.newID())"
+
+    init(partitions: Int = 4, properties: [KafkaCluster.Property] = []) async throws {
+      broker = try await TestBroker.start(topics: ["work:\(partitions)", "letters:1"])
+      cluster = KafkaCluster(brokers: broker.brokers, properties: properties)
+      topic = try await newTopic("work", partitions: partitions, on: cluster, broker: broker)
+      letters = try await newTopic("letters", partitions: 1, on: cluster, broker: broker)
+      producer = try KafkaProducer(cluster, name: "test")
+      deadLetters = DeadLetters(producer: producer, topic: letters, environment: .system)
+    }
+
+    func consumer(
+      _ topic: String? = nil, group: String? = nil, maxInFlight: Int = 8, handlers: MessageHandlers
+    ) -> KafkaConsumer {
+      KafkaConsumer(
+        .init(cluster: cluster, group: group ?? self.group, topics: [topic ?? self.topic], maxInFlight: maxInFlight),
+        handlers: handlers, deadLetters: deadLetters, environment: .system)
+    }
+
+    func send(_ texts: [String], key: String? = nil) async throws {
+      for text in texts {
+        _ = try await producer.send(
+          KafkaRecord(
+            topic: topic, key: (key ?? text).map { Array(String($0).utf8) }.reduce([], +), value: Array(text.utf8)))
+      }
+    }
+  }
+
+  @Test("What is sent comes, with key and headers, in order for its key")
+  func roundTrip() async throws {
+    let bench = try await Bench()
+    let seen = Seen<KafkaMessage>()
+    let consumer = bench.consumer(handlers: MessageHandlers { await seen.add($0) })
+    let running = Task { try await consumer.run() }
+    let delivery = try await bench.producer.send(
+      KafkaRecord(
+        topic: bench.topic, key: Array("k".utf8), value: Array("one".utf8),
+        headers: [KafkaHeader("a", "1"), KafkaHeader("a", "2"), KafkaHeader("empty", "")]))
+    for number in 2...20 {
+      _ = try await bench.producer.send(
+        KafkaRecord(topic: bench.topic, key: Array("k".utf8), value: Array("\(number)".utf8)))
+    }
+    let all = await seen.wait(for: 20)
+    #expect(all.map(\.text) == ["one"] + (2...20).map(String.init))
+    #expect(all[0].headers == [KafkaHeader("a", "1"), KafkaHeader("a", "2"), KafkaHeader("empty", "")])
+    #expect(all[0].key == Array("k".utf8))
+    #expect(all[0].partition == delivery.partition && all[0].offset == delivery.offset)
+    #expect(all[0].timestamp != nil)
+    running.cancel()
+    _ = await running.result
+    await bench.producer.close(flushWithin: .seconds(1))
+  }
+
+  @Test("An offset moves only behind its handler: what was not handled comes again to the next of the group")
+  func offsetsBehindEffects() async throws {
+    let bench = try await Bench(partitions: 1)
+    try await bench.send(["a", "b", "c", "d"])
+    // 1. The third never ends: it is given up with the consumer.
+    let first = Seen<String>()
+    let stuck = bench.consumer(
+      handlers: MessageHandlers { message in
+        await first.add(message.text)
+        if message.text == "c" { try await SystemClock().sleep(until: .init(milliseconds: .max / 4)) }
+      })
+    let running = Task { try await stuck.run() }
+    _ = await first.wait(for: 4)
+    running.cancel()
+    _ = await running.result
+    // 2. The next one gets it, and what came behind it, again; what was before it not.
+    let second = Seen<String>()
+    let next = bench.consumer(handlers: MessageHandlers { await second.add($0.text) })
+    let again = Task { try await next.run() }
+    let got = await second.wait { $0.contains("c") && $0.contains("d") }
+    #expect(!got.contains("a") && !got.contains("b"), "\(got)")
+    again.cancel()
+    _ = await again.result
+  }
+
+  @Test(
+    "Poison goes to the dead letters as it was, with its reason; a passing failure is tried again; both hold up nobody")
+  func poison() async throws {
+    let bench = try await Bench(partitions: 1)
+    let seen = Seen<String>()
+    let tries = Mutex(0)
+    let consumer = bench.consumer(
+      handlers: MessageHandlers { message in
+        switch message.text {
+        case "bad": throw Poison("test.bad", "it is bad")
+        case "busy"
+        where tries.withLock({ tries in
+          tries += 1
+          return tries < 3
+        }):
+          throw KafkaError.closed
+        default: await seen.add(message.text)
+        }
+      })
+    let running = Task { try await consumer.run() }
+    _ = try await bench.producer.send(
+      KafkaRecord(topic: bench.topic, key: [1, 2], value: Array("bad".utf8), headers: [KafkaHeader("own", "x")]))
+    try await bench.send(["busy", "good"])
+    let all = await seen.wait(for: 2)
+    #expect(Set(all) == ["busy", "good"])
+    let letters = Seen<KafkaMessage>()
+    let reader = bench.consumer(bench.letters, group: "letters", handlers: MessageHandlers { await letters.add($0) })
+    let reading = Task { try await reader.run() }
+    let letter = try #require(await letters.wait(for: 1).first)
+    #expect(letter.text == "bad" && letter.key == [1, 2] && letter.header("own") == "x")
+    #expect(letter.header("dl_code") == "test.bad" && letter.header("dl_reason") == "it is bad")
+    #expect(letter.header("dl_topic") == bench.topic && letter.header("dl_offset") == "0")
+    #expect(letter.header("dl_partition") == "0" && letter.header("dl_attempts") == "1")
+    #expect(consumer.status().deadLettered == 1)
+    for task in [running, reading] {
+      task.cancel()
+      _ = await task.result
+    }
+  }
+
+  @Test("Two members share the partitions, and one's are taken over when it leaves")
+  func rebalance() async throws {
+    let bench = try await Bench(partitions: 4)
+    let seen = Seen<String>()
+    let one = bench.consumer(handlers: MessageHandlers { await seen.add("1 \($0.text)") })
+    let two = bench.consumer(handlers: MessageHandlers { await seen.add("2 \($0.text)") })
+    let first = Task { try await one.run() }
+    let second = Task { try await two.run() }
+    var round = 0
+    // Until both have had something to do.
+    while Set(await seen.all.map { $0.prefix(1) }).count < 2 {
+      round += 1
+      try await bench.send((0..<8).map { "\(round)-\($0)" })
+      _ = await seen.wait(for: round * 8)
+    }
+    first.cancel()
+    _ = await first.result
+    let before = await seen.all.count
+    try await bench.send((0..<8).map { "last-\($0)" })
+    let all = await seen.wait(for: before + 8)
+    #expect(Set(all.map { $0.dropFirst(2) }).count == round * 8 + 8, "everything came")
+    #expect(all.suffix(8).allSatisfy { $0.hasPrefix("2") })
+    second.cancel()
+    _ = await second.result
+  }
+
+  @Test("A partition with enough waiting is paused, and goes on when its handlers have caught up")
+  func backpressure() async throws {
+    let bench = try await Bench(partitions: 1)
+    let gate = Seen<Int>()
+    let seen = Seen<String>()
+    let consumer = bench.consumer(
+      maxInFlight: 2,
+      handlers: MessageHandlers { message in
+        _ = await gate.wait(for: 1)
+        await seen.add(message.text)
+      })
+    let running = Task { try await consumer.run() }
+    try await bench.send((0..<200).map { "\($0)" })
+    #expect(await seen.all.isEmpty)
+    await gate.add(1)
+    let all = await seen.wait(for: 200)
+    #expect(Set(all).count == 200)
+    running.cancel()
+    _ = await running.result
+  }
+}

@@ -1,0 +1,96 @@
+import Foundation
+import Synchronization
+
+/// A Kafka on the wire: the one that `KAFKA_BROKERS` names, or librdkafka's mock cluster in a process of its own.
+public final class TestBroker: Sendable {
+  /// `host:port,…`
+  public let brokers: String
+  /// Nil when the broker is somebody else's: it can't be frozen, nor told to fail.
+  private let process: Mutex<Process>?
+  private let input: FileHandle?
+  private let answers: AsyncStream<String>?
+
+  public struct DidNotStart: Error, CustomStringConvertible {
+    public let description: String
+  }
+
+  /// Whether tests run against a real Kafka.
+  public static var named: String? { ProcessInfo.processInfo.environment["KAFKA_BROKERS"] }
+
+  /// - Parameter topics: those that the mock cluster begins with, `NAME:PARTITIONS`. Against a real Kafka, tests make
+  ///   their own through the client, under names that nobody else has.
+  public static func start(topics: [String] = []) async throws -> TestBroker {
+    if let named { return TestBroker(brokers: named, process: nil, input: nil, answers: nil) }
+    return try await mock(topics: topics)
+  }
+
+  /// Always a mock cluster of our own, for what only that can be told to do.
+  public static func mock(topics: [String] = [], brokers: Int = 1) async throws -> TestBroker {
+    let process = Process()
+    process.executableURL = program("kafka-broker")
+    process.arguments = ["--brokers", "\(brokers)"] + topics
+    let (output, input) = (Pipe(), Pipe())
+    process.standardOutput = output
+    // Should the tests die, their end of the pipe closes, and the process stops.
+    process.standardInput = input
+    let lines = lines(of: output.fileHandleForReading)
+    try process.run()
+    for await line in lines {
+      guard line.hasPrefix("BOOTSTRAP ") else { continue }
+      return TestBroker(
+        brokers: String(line.dropFirst(10)), process: process, input: input.fileHandleForWriting, answers: lines)
+    }
+    throw DidNotStart(description: "kafka-broker did not say where it listens")
+  }
+
+  private init(brokers: String, process: Process?, input: FileHandle?, answers: AsyncStream<String>?) {
+    self.brokers = brokers
+    self.process = process.map { Mutex($0) }
+    self.input = input
+    self.answers = answers
+  }
+
+  deinit { process?.withLock { $0.terminate() } }
+
+  public var isMock: Bool { process != nil }
+
+  /// Tells the mock cluster to misbehave (see `Tests/KafkaBroker`), and returns when it does.
+  public func tell(_ line: String) async {
+    input?.write(Data((line + "\n").utf8))
+    guard let answers else { return }
+    for await answer in answers where answer == "OK" { return }
+  }
+
+  /// The next requests of an API (0 is Produce) are answered with an error code.
+  public func fail(api: Int, code: Int, count: Int) async { await tell("fail \(api) \(code) \(count)") }
+
+  /// Stops the process where it stands: connections stay, nothing is answered.
+  public func freeze() { process?.withLock { _ = kill($0.processIdentifier, SIGSTOP) } }
+  public func thaw() { process?.withLock { _ = kill($0.processIdentifier, SIGCONT) } }
+
+  /// A program that the build put beside the tests.
+  public static func program(_ name: String) -> URL {
+    let bundle = Bundle.allBundles.map(\.bundleURL) + [URL(fileURLWithPath: CommandLine.arguments[0])]
+    return bundle.map { $0.deletingLastPathComponent().appendingPathComponent(name) }
+      .first { FileManager.default.isExecutableFile(atPath: $0.path) }
+      ?? URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().appendingPathComponent(".build/debug/\(name)")
+  }
+
+  /// The lines that a process writes. Reading blocks, so it has a thread of its own.
+  public static func lines(of handle: FileHandle) -> AsyncStream<String> {
+    let (lines, lining) = AsyncStream.makeStream(of: String.self)
+    Thread {
+      var rest: [UInt8] = []
+      while case let bytes = handle.availableData, !bytes.isEmpty {
+        rest += bytes
+        while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+          lining.yield(String(decoding: rest[..<end], as: UTF8.self))
+          rest.removeFirst(end + 1)
+        }
+      }
+      lining.finish()
+    }.start()
+    return lines
+  }
+}
