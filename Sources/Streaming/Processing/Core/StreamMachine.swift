@@ -145,7 +145,8 @@ public struct StreamMachine: Sendable {
     guard plan.input.wants(event) else { return ignore(event, plan.input, at: now) }
     let key = try plan.input.key(of: event)
     let moment = try checked(plan.input.requiredMoment(of: event), at: now)
-    let missed = counts?.take(key: key, at: moment, watermark: watermark)
+    let before = watermark
+    let missed = counts?.take(key: key, at: moment, watermark: before)
     let outputs = note(moment, of: event, at: now)
     return Step(verdict: missed?.reason.map { .late($0) } ?? .taken, outputs: outputs)
   }
@@ -159,9 +160,10 @@ public struct StreamMachine: Sendable {
     for (side, input) in sides {
       read.append((side, try input.key(of: event), try checked(input.requiredMoment(of: event), at: now)))
     }
+    let before = watermark
     var step = Step(verdict: .taken)
     for (side, key, moment) in read {
-      guard let taken = pairs?.take(event, on: side, key: key, at: moment, watermark: watermark) else { continue }
+      guard let taken = pairs?.take(event, on: side, key: key, at: moment, watermark: before) else { continue }
       step.outputs += taken.outputs
       if taken.isRepeat { step.verdict = .repeated }
       if let reason = taken.lateness { step.verdict = .late(reason) }
