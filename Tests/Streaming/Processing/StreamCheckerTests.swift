@@ -153,7 +153,7 @@ struct StreamCheckerTests {
       """)
     #expect(
       check.findings.map { "\($0.place?.line ?? 0):\($0.place?.column ?? 0) \($0.code)" } == [
-        "1:32 \(StreamingErrorCode.streamInvalid)", "2:50 \(WorkflowErrorCode.templateUnclosed)",
+        "1:29 \(StreamingErrorCode.streamInvalid)", "2:50 \(WorkflowErrorCode.templateUnclosed)",
         "2:70 \(WorkflowErrorCode.templateEmpty)", "2:77 \(StreamingErrorCode.streamInvalid)",
       ])
     #expect(check.findings.last?.nearName == "type")
