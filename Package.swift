@@ -95,7 +95,8 @@ let package = Package(
         "TestSupport",
       ]),
     .testTarget(
-      name: "CLITests", dependencies: ["saga", "HTTP", "JSON", "Persistence", "Runtime", "Workflows", "TestSupport"],
+      name: "CLITests",
+      dependencies: ["saga", "HTTP", "JSON", "Messaging", "Persistence", "Runtime", "Workflows", "TestSupport"],
       path: "Tests/CLI", exclude: ["Goldens", "Sagas"], swiftSettings: strict),
     tests("Rules", of: ["JSON", "TestSupport"]),
     tests("System", of: ["JSON", "Runtime", "HTTP", "TestSupport", "kafka-broker"]),

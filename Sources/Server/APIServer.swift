@@ -5,11 +5,12 @@ import Runtime
 public final class APIServer: Sendable {
   private let server: HTTPServer
 
+  /// - Parameter kafka: what there is to show of Kafka; nil without.
   public init(
-    engine: any SagaEngine, configuration: HTTPServerConfiguration = .init(),
+    engine: any SagaEngine, kafka: (any KafkaView)? = nil, configuration: HTTPServerConfiguration = .init(),
     environment: Environment, log: Log = .silent
   ) {
-    let router = API(engine: engine, environment: environment, log: log).router()
+    let router = API(engine: engine, kafka: kafka, environment: environment, log: log).router()
     server = HTTPServer(configuration, environment: environment) { request in
       await router.handle(request)
     }

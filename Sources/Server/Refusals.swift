@@ -2,6 +2,7 @@ import HTTP
 import JSON
 import Persistence
 import Runtime
+import Streaming
 import WorkflowEngine
 import Workflows
 
@@ -44,6 +45,8 @@ enum Refusals {
     ServerErrorCode.parameterInvalid: (400, "Invalid parameter"),
     ServerErrorCode.headerInvalid: (400, "Invalid header"),
     ServerErrorCode.sagaIDMalformed: (400, "No saga id"),
+    ServerErrorCode.echoOff: (404, "No echo"),
+    StreamingErrorCode.echoRewindInvalid: (409, "The echo can't be rewound so"),
   ]
 
   /// Every code that is answered with a status of its own.

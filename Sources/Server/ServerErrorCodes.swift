@@ -1,4 +1,4 @@
-/// The stable codes of what is wrong with a request itself. Each has a page in `docs/errors/`.
+/// The stable codes of what is wrong with a request itself, and of what `/readyz` complains of. Each has a page in `docs/errors/`.
 public enum ServerErrorCode {
   public static let bodyMalformed = "request.bodyMalformed"
   public static let memberUnknown = "request.memberUnknown"
@@ -9,4 +9,9 @@ public enum ServerErrorCode {
   public static let headerInvalid = "request.headerInvalid"
   public static let cursorMalformed = "cursor.malformed"
   public static let sagaIDMalformed = "saga.idMalformed"
+  // Of an engine's ties to Kafka.
+  public static let echoOff = "echo.off"
+  public static let echoHeld = "echo.held"
+  public static let echoBehind = "echo.behind"
+  public static let consumerFailing = "consumer.failing"
 }

@@ -27,6 +27,7 @@ public enum EngineErrorCode {
   public static let waitEnded = "saga.waitEnded"
   public static let serviceUnknown = "service.unknown"
   public static let serviceBusy = "service.busy"
+  public static let kafkaNotConfigured = "kafka.notConfigured"
   public static let answerNotJSON = "http.answerNotJSON"
   // The engine.
   public static let historyImpossible = "history.impossible"
@@ -36,4 +37,7 @@ public enum EngineErrorCode {
   public static let workflowConflict = "workflow.conflict"
   public static let engineNotReady = "engine.notReady"
   public static let engineDraining = "engine.draining"
+  // Messages that come over Kafka.
+  public static let commandInvalid = "command.invalid"
+  public static let replyMalformed = "reply.malformed"
 }

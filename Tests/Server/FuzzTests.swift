@@ -42,6 +42,9 @@ struct FuzzTests {
         ("POST", "/v1/sagas/\(saga)/retry", [], ["reason": "x", "step": "create"]),
         ("POST", "/v1/sagas/\(saga)/resolve", [], ["reason": "x", "step": "create", "outcome": "undone"]),
         ("POST", "/v1/sagas/\(saga)/abandon", [], ["reason": "x"]),
+        ("GET", "/v1/echo", [], nil),
+        ("POST", "/v1/echo/rewind", [], ["shard": 1, "to": 2, "reason": "x"]),
+        ("GET", "/metrics", [], nil),
       ])
       var headers: HTTPHeaders = ["Content-Type": "application/json", "Idempotency-Key": "k\(below(5))"]
       for _ in 0...below(2) {
@@ -105,7 +108,9 @@ struct FuzzTests {
     let engine = FakeEngine()
     try engine.register(Samples.storage)
     let saga = try engine.start("store-sample").description
-    try await TestAPI.run(depth, engine: engine) { try await send(count, to: $0, saga: saga, seed: seed) }
+    try await TestAPI.run(depth, engine: engine, kafka: FakeKafka()) {
+      try await send(count, to: $0, saga: saga, seed: seed)
+    }
   }
 
   private func send(_ count: Int, to api: TestAPI, saga: String, seed: UInt64) async throws {

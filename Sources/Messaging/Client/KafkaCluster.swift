@@ -6,9 +6,12 @@ public struct KafkaCluster: Sendable, Hashable {
   public let properties: [Property]
 
   /// A property of librdkafka by its name.
-  public struct Property: Sendable, Hashable {
+  public struct Property: Sendable, Hashable, CustomStringConvertible {
     public let name: String
     public let value: String
+    /// Without the value, which may be a password.
+    public var description: String { "\(name)=…" }
+
     public init(_ name: String, _ value: String) {
       self.name = name
       self.value = value

@@ -21,7 +21,7 @@ extension KafkaError {
   }
 
   /// The broker, or the client, will never take this very message: sending it again helps nobody.
-  var refusesTheMessage: Bool { code == MessagingErrorCode.messageRefused }
+  public var refusesTheMessage: Bool { code == MessagingErrorCode.messageRefused }
 
   private struct Kind {
     let code: String

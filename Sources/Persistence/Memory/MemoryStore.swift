@@ -39,8 +39,13 @@ public final class MemoryStore: EventStore {
     try append.validate(shardCount: shardCount)
     let shard = shard(of: append.stream)
     let now = environment.now()
-    let appended = try with { state throws(StoreError) in try state.append(append, shard: shard, at: now) }
-    hub.grew([shard])
+    let wantsEvents = hub.hasFeeds
+    let (appended, events) = try with { state throws(StoreError) in
+      let before = state.shards[shard].count
+      let appended = try state.append(append, shard: shard, at: now)
+      return (appended, wantsEvents ? Array(state.shards[shard][before...]) : [])
+    }
+    hub.grew([shard], by: events)
     return appended
   }
 
@@ -60,6 +65,7 @@ public final class MemoryStore: EventStore {
   }
 
   public func committed() -> CommitHints { hub.follow() }
+  public func committedEvents(limit: Int) -> CommitFeed { hub.feed(limit: limit) }
 
   public func snapshot(of stream: UniqueID) async throws(StoreError) -> Snapshot? {
     try with { $0.snapshots[stream] }
@@ -126,6 +132,17 @@ public final class MemoryStore: EventStore {
   public func apply(_ batch: ProjectionBatch) async throws(StoreError) {
     try batch.validate(shardCount: shardCount)
     try with { state throws(StoreError) in try state.apply(batch) }
+  }
+
+  public func move(_ follower: String, _ moves: [CheckpointMove]) async throws(StoreError) {
+    try moves.validate(follower: follower, shardCount: shardCount)
+    try with { state throws(StoreError) in
+      for move in moves {
+        let actual = state.checkpoints[TextKey(follower)]?[move.shard] ?? 0
+        if actual != move.from { throw .checkpointConflict(follower, move, actual: actual) }
+      }
+      for move in moves { state.checkpoints[TextKey(follower), default: [:]][move.shard] = move.to }
+    }
   }
 
   public func reset(follower: String, collections: Set<String>) async throws(StoreError) {

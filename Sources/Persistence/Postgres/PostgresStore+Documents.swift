@@ -42,6 +42,39 @@ extension PostgresStore {
     if let actual { throw .checkpointConflict(batch, actual: actual) }
   }
 
+  public func move(_ follower: String, _ moves: [CheckpointMove]) async throws(StoreError) {
+    try moves.validate(follower: follower, shardCount: shardCount)
+    if moves.isEmpty { return }
+    let wrong = try await pool.run(isRepeatable: false) { (connection) throws(PostgresError) -> (Int, Int64)? in
+      try connection.runScript("BEGIN")
+      let moved = try connection.run(
+        PostgresCall(Self.moveCheckpoints) {
+          $0.append(follower)
+          $0.append(PostgresArray(moves.map(\.shard)))
+          $0.append(Self.positions(moves.map(\.from)))
+          $0.append(Self.positions(moves.map(\.to)))
+        })
+      if moved.count == moves.count {
+        try connection.runScript("COMMIT")
+        return nil
+      }
+      try connection.runScript("ROLLBACK")
+      for (index, move) in moves.enumerated() {
+        let actual = try Self.checkpoint(connection, follower, move.shard)
+        if actual != move.from { return (index, actual) }
+      }
+      // Somebody moved it there and back in between; the first one stands for it.
+      return (0, moves[0].from)
+    }
+    if let (index, actual) = wrong { throw .checkpointConflict(follower, moves[index], actual: actual) }
+  }
+
+  private static func positions(_ values: [Int64]) -> PostgresArray {
+    var array = PostgresArray(.int8)
+    for value in values { array.append(value) }
+    return array
+  }
+
   public func reset(follower: String, collections: Set<String>) async throws(StoreError) {
     try checkText(follower, "a follower's name")
     for collection in collections { try checkText(collection, "a collection's name") }
@@ -92,6 +125,22 @@ extension PostgresStore {
     ), made AS (
       INSERT INTO checkpoints (follower, shard, position)
       SELECT $1, $2, $4 WHERE $3 = 0
+      ON CONFLICT DO NOTHING RETURNING 1
+    )
+    SELECT 1 FROM moved UNION ALL SELECT 1 FROM made
+    """)
+
+  private static let moveCheckpoints = PostgresStatement(
+    "checkpoints_move",
+    """
+    WITH wanted AS (
+      SELECT w.shard, w.start, w.goal FROM unnest($2, $3, $4) AS w (shard, start, goal)
+    ), moved AS (
+      UPDATE checkpoints c SET position = w.goal FROM wanted w
+      WHERE c.follower = $1 AND c.shard = w.shard AND c.position = w.start RETURNING 1
+    ), made AS (
+      INSERT INTO checkpoints (follower, shard, position)
+      SELECT $1, w.shard, w.goal FROM wanted w WHERE w.start = 0
       ON CONFLICT DO NOTHING RETURNING 1
     )
     SELECT 1 FROM moved UNION ALL SELECT 1 FROM made

@@ -105,6 +105,7 @@ public final class PostgresStore: EventStore {
   private static let maxAppendBytes = 256 << 20
 
   public func committed() -> CommitHints { hub.follow() }
+  public func committedEvents(limit: Int) -> CommitFeed { hub.feed(limit: limit) }
 
   public func close() async {
     let beats = state.withLock { state -> [Task<Void, Never>]? in

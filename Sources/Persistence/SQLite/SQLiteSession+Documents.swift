@@ -38,12 +38,7 @@ extension SQLiteSession {
   func apply(_ batch: ProjectionBatch) throws(StoreError) {
     let checkpoint = try SQLiteQueries.checkpoint(database, batch.follower, shard: batch.shard)
     if checkpoint != batch.from { throw .checkpointConflict(batch, actual: checkpoint) }
-    let upsert = try database.statement(
-      "INSERT OR REPLACE INTO checkpoints (follower, shard, position) VALUES (?, ?, ?)")
-    try upsert.bind(batch.follower)
-    try upsert.bind(batch.shard)
-    try upsert.bind(batch.to)
-    try upsert.execute()
+    try writeCheckpoint(batch.follower, shard: batch.shard, batch.to)
     for document in batch.upserts { try write(document) }
     for name in batch.deletes {
       try deleteFields(of: name)
@@ -52,6 +47,23 @@ extension SQLiteSession {
       try delete.bind(name.id)
       try delete.execute()
     }
+  }
+
+  func move(_ follower: String, _ moves: [CheckpointMove]) throws(StoreError) {
+    for move in moves {
+      let actual = try SQLiteQueries.checkpoint(database, follower, shard: move.shard)
+      if actual != move.from { throw .checkpointConflict(follower, move, actual: actual) }
+    }
+    for move in moves { try writeCheckpoint(follower, shard: move.shard, move.to) }
+  }
+
+  private func writeCheckpoint(_ follower: String, shard: Int, _ position: Int64) throws(StoreError) {
+    let upsert = try database.statement(
+      "INSERT OR REPLACE INTO checkpoints (follower, shard, position) VALUES (?, ?, ?)")
+    try upsert.bind(follower)
+    try upsert.bind(shard)
+    try upsert.bind(position)
+    try upsert.execute()
   }
 
   func reset(follower: String, collections: Set<String>) throws(StoreError) {

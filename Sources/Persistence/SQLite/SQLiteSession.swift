@@ -12,6 +12,9 @@ final class SQLiteSession {
   private var heads: [Int64?]
   /// The shards that the open transaction appends to.
   private var growing: Set<Int> = []
+  /// The events that the open transaction adds, while somebody wants them.
+  private var added: [StoredEvent] = []
+  var keepsEvents = false
 
   init(_ database: SQLiteDatabase, shardCount: Int, environment: Environment) {
     self.database = database
@@ -21,16 +24,20 @@ final class SQLiteSession {
   }
 
   /// The transaction has been committed.
-  /// - Returns: the shards that have grown.
-  func committed() -> Set<Int> {
-    defer { growing = [] }
-    return growing
+  /// - Returns: the shards that have grown, and by what when `keepsEvents` was set.
+  func committed() -> (shards: Set<Int>, events: [StoredEvent]) {
+    defer {
+      growing = []
+      added = []
+    }
+    return (growing, added)
   }
 
   /// The transaction has been taken back, or nobody knows: what is in the file is read again.
   func rolledBack() {
     for shard in growing { heads[shard] = nil }
     growing = []
+    added = []
   }
 
   func own(_ shards: Set<Int>) { owned = shards }
@@ -82,6 +89,12 @@ final class SQLiteSession {
       try insert.bind(hash)
       try insert.bind(now.milliseconds)
       try insert.execute()
+      if keepsEvents {
+        added.append(
+          StoredEvent(
+            stream: append.stream, version: version, shard: shard, position: position, type: event.type,
+            data: event.data, meta: event.meta, appendID: append.appendID, hash: hash, recordedAt: now))
+      }
     }
     heads[shard] = position
 

@@ -115,6 +115,7 @@ public final class SQLiteStore: EventStore {
   }
 
   public func committed() -> CommitHints { hub.follow() }
+  public func committedEvents(limit: Int) -> CommitFeed { hub.feed(limit: limit) }
 
   public func snapshot(of stream: UniqueID) async throws(StoreError) -> Snapshot? {
     try await read { database throws(StoreError) in try SQLiteQueries.snapshot(database, of: stream) }
@@ -166,6 +167,11 @@ public final class SQLiteStore: EventStore {
   public func apply(_ batch: ProjectionBatch) async throws(StoreError) {
     try batch.validate(shardCount: shardCount)
     try await writer.submit { session throws(StoreError) in try session.apply(batch) }
+  }
+
+  public func move(_ follower: String, _ moves: [CheckpointMove]) async throws(StoreError) {
+    try moves.validate(follower: follower, shardCount: shardCount)
+    try await writer.submit { session throws(StoreError) in try session.move(follower, moves) }
   }
 
   public func reset(follower: String, collections: Set<String>) async throws(StoreError) {

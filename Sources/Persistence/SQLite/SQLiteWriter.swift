@@ -96,6 +96,7 @@ final class SQLiteWriter: @unchecked Sendable {
       for job in batch { job.fail(.closed) }
       return
     }
+    session.keepsEvents = hub.hasFeeds
     do throws(StoreError) {
       let answers = try session.database.transaction { () throws(StoreError) in
         var answers: [@Sendable () -> Void] = []
@@ -115,7 +116,8 @@ final class SQLiteWriter: @unchecked Sendable {
         return answers
       }
       // Readers first, answers after: whoever waits for an answer may look at the tail at once.
-      hub.grew(session.committed())
+      let grown = session.committed()
+      hub.grew(grown.shards, by: grown.events)
       for answer in answers { answer() }
     } catch {
       session.rolledBack()

@@ -40,12 +40,17 @@ public struct CommitHints: AsyncSequence, Sendable {
 /// The side of a store that gives hints.
 public final class CommitHub: Sendable {
   private struct Follower {
-    let pending: CommitHints.Pending
+    enum Kind {
+      case hints(CommitHints.Pending)
+      case feed(CommitFeed.Pending)
+    }
+    let kind: Kind
     let wake: AsyncStream<Void>.Continuation
   }
   private struct State {
     var nextID = 0
     var followers: [Int: Follower] = [:]
+    var feeds = 0
     var closed = false
   }
   private let state = Mutex(State())
@@ -54,11 +59,22 @@ public final class CommitHub: Sendable {
 
   public func follow() -> CommitHints {
     let pending = CommitHints.Pending()
+    return CommitHints(pending: pending, wakes: join(.hints(pending)))
+  }
+
+  /// - Parameter limit: how many events are held for a follower that doesn't fetch them.
+  public func feed(limit: Int) -> CommitFeed {
+    let pending = CommitFeed.Pending(limit: limit)
+    return CommitFeed(wakes: join(.feed(pending)), pending: pending)
+  }
+
+  private func join(_ kind: Follower.Kind) -> AsyncStream<Void> {
     let (stream, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     let id = state.withLock { state -> Int? in
       if state.closed { return nil }
       state.nextID += 1
-      state.followers[state.nextID] = Follower(pending: pending, wake: wake)
+      state.followers[state.nextID] = Follower(kind: kind, wake: wake)
+      if case .feed = kind { state.feeds += 1 }
       return state.nextID
     }
     if let id {
@@ -66,15 +82,22 @@ public final class CommitHub: Sendable {
     } else {
       wake.finish()
     }
-    return CommitHints(pending: pending, wakes: stream)
+    return stream
   }
 
+  /// Whether anyone wants the events themselves.
+  public var hasFeeds: Bool { state.withLock { $0.feeds > 0 } }
+
   /// Hints that these shards have grown. Call it when the events can be read.
-  public func grew(_ shards: Set<Int>) {
+  /// - Parameter events: the events that they have grown by, when somebody wants them; each shard's in order.
+  public func grew(_ shards: Set<Int>, by events: [StoredEvent] = []) {
     if shards.isEmpty { return }
     let followers = state.withLock { Array($0.followers.values) }
     for follower in followers {
-      follower.pending.shards.withLock { $0.formUnion(shards) }
+      switch follower.kind {
+      case .hints(let pending): pending.shards.withLock { $0.formUnion(shards) }
+      case .feed(let pending): if events.isEmpty { pending.add(shards: shards) } else { pending.add(events) }
+      }
       follower.wake.yield()
     }
   }
@@ -89,5 +112,9 @@ public final class CommitHub: Sendable {
     for follower in followers { follower.wake.finish() }
   }
 
-  private func leave(_ id: Int) { state.withLock { _ = $0.followers.removeValue(forKey: id) } }
+  private func leave(_ id: Int) {
+    state.withLock { state in
+      if case .feed? = state.followers.removeValue(forKey: id)?.kind { state.feeds -= 1 }
+    }
+  }
 }

@@ -94,3 +94,18 @@ public struct ProjectionBatch: Sendable, Hashable {
     self.deletes = deletes
   }
 }
+
+/// How far a follower has come in one shard since it last said so.
+public struct CheckpointMove: Sendable, Hashable {
+  public let shard: Int
+  /// Where the checkpoint must be now.
+  public let from: Int64
+  /// Where it goes; lower than `from` to go back.
+  public let to: Int64
+
+  public init(shard: Int, from: Int64, to: Int64) {
+    self.shard = shard
+    self.from = from
+    self.to = to
+  }
+}

@@ -40,6 +40,11 @@ public protocol EventStore: Sendable {
   /// Tells which shards may have grown. A hint that saves polling, never the truth: read `tail` before waiting for it.
   func committed() -> CommitHints
 
+  /// Gives what is committed from now on as it is committed. Begin to follow it, then read `tail` up to the first event
+  /// that it gives.
+  /// - Parameter limit: how many events are held for a follower that is slow.
+  func committedEvents(limit: Int) -> CommitFeed
+
   /// The newest snapshot saved of a stream.
   func snapshot(of stream: UniqueID) async throws(StoreError) -> Snapshot?
 
@@ -72,6 +77,10 @@ public protocol EventStore: Sendable {
   /// Writes documents and moves the follower's checkpoint from `batch.from` to `batch.to`, in one transaction.
   /// - Throws: `store.checkpointConflict` when the checkpoint isn't at `batch.from`; nothing was written.
   func apply(_ batch: ProjectionBatch) async throws(StoreError)
+
+  /// Moves checkpoints of a follower that keeps nothing else in the store, all or none.
+  /// - Throws: `store.checkpointConflict` when one isn't where its move begins; none was moved.
+  func move(_ follower: String, _ moves: [CheckpointMove]) async throws(StoreError)
 
   /// Forgets a follower's checkpoints and all documents of these collections, in one transaction.
   func reset(follower: String, collections: Set<String>) async throws(StoreError)

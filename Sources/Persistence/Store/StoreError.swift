@@ -95,6 +95,11 @@ extension StoreError {
       "\(batch.follower) is at \(actual) in shard \(batch.shard), not at \(batch.from)")
   }
 
+  public static func checkpointConflict(_ follower: String, _ move: CheckpointMove, actual: Int64) -> StoreError {
+    StoreError(
+      .checkpointConflict(actual: actual), "\(follower) is at \(actual) in shard \(move.shard), not at \(move.from)")
+  }
+
   public static func notOwner(shard: Int) -> StoreError {
     StoreError(.notOwner, "this process doesn't own shard \(shard)")
   }

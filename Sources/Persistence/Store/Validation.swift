@@ -68,6 +68,19 @@ extension ProjectionBatch {
   }
 }
 
+extension [CheckpointMove] {
+  /// - Throws: `store.invalid` when the moves make no sense whatever is stored.
+  public func validate(follower: String, shardCount: Int) throws(StoreError) {
+    try checkText(follower, "a follower's name")
+    var shards: Set<Int> = []
+    for move in self {
+      try checkShard(move.shard, count: shardCount)
+      if move.from < 0 || move.to < 0 { throw .invalid("a checkpoint can't go from \(move.from) to \(move.to)") }
+      if !shards.insert(move.shard).inserted { throw .invalid("shard \(move.shard) comes twice") }
+    }
+  }
+}
+
 extension StoredDefinition {
   /// - Throws: `store.invalid` when its texts can't be stored.
   public func validate() throws(StoreError) {

@@ -46,10 +46,10 @@ struct BodyReader {
     return text
   }
 
-  mutating func positiveInteger(_ name: String) -> Int? {
-    guard let value = value(name, isRequired: false) else { return nil }
-    guard let number = value.intValue, number >= 1 else {
-      invalid(.root.appending(.name(name)), "must be an integer from 1")
+  mutating func integer(_ name: String, from least: Int, isRequired: Bool = false) -> Int? {
+    guard let value = value(name, isRequired: isRequired) else { return nil }
+    guard let number = value.intValue, number >= least else {
+      invalid(.root.appending(.name(name)), "must be an integer from \(least)")
       return nil
     }
     return number

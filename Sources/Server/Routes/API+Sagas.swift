@@ -23,7 +23,7 @@ extension API {
     let key = try call.request.idempotencyKey()
     var body = try BodyReader(call.request)
     let input = body.value("input", isRequired: true)
-    let version = body.positiveInteger("version")
+    let version = body.integer("version", from: 1)
     let tags = body.texts("tags", count: 16, length: 100)
     try body.finish()
     let started = try await engine.start(

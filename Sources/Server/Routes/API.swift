@@ -6,10 +6,12 @@ import WorkflowEngine
 /// The REST API over an engine, without a socket.
 struct API: Sendable {
   let engine: any SagaEngine
+  /// Nil when the engine runs without Kafka.
+  var kafka: (any KafkaView)?
   let environment: Environment
   let log: Log
 
-  var routes: [Route] { workflowRoutes + sagaRoutes + operatingRoutes + processRoutes }
+  var routes: [Route] { workflowRoutes + sagaRoutes + operatingRoutes + kafkaRoutes + processRoutes }
 
   func router() -> Router {
     var router = Router { [log] error, request in

@@ -47,6 +47,14 @@ extension Dated where Value == TurnBack {
   }
 }
 
+extension Dated where Value == StepProgress {
+  fileprivate var json: JSON {
+    .members([
+      "message": .string(value.message), "fraction": value.fraction.map { .number(JSONNumber($0)) }, "at": .time(at),
+    ])
+  }
+}
+
 extension Blocker {
   fileprivate var json: JSON {
     .members([
@@ -84,6 +92,7 @@ extension StepState {
       "retryAt": .time(status == .backingOff ? forward.retryAt : nil),
       "until": .time(status == .waiting ? waitUntil : nil),
       "waitingFor": status == .waiting ? step.action.awaited : nil,
+      "progress": forward.inFlight == nil ? nil : progress?.json,
       "output": output,
       "error": failure?.json(outcome),
       "undo": undoJSON(of: step),
@@ -103,7 +112,7 @@ extension StepState {
     return .members([
       "status": .string(word), "attempt": .int(undo.count), "maxAttempts": .integer(allowed),
       "startedAt": .time(undo.startedAt), "endedAt": .time(undoEndedAt), "retryAt": .time(undo.retryAt),
-      "how": .text(undoHow), "error": undoFailure?.json(),
+      "progress": undo.inFlight == nil ? nil : progress?.json, "how": .text(undoHow), "error": undoFailure?.json(),
     ])
   }
 }
@@ -121,12 +130,12 @@ extension Attempts {
 }
 
 extension Action {
-  fileprivate var isAttempted: Bool { if case .http = self { true } else { false } }
-
   fileprivate var json: JSON {
     switch self {
     case .http(let http):
       ["kind": "http", "service": .string(http.service), "method": .string(http.method)]
+    case .kafka(let kafka):
+      ["kind": "kafka", "service": .string(kafka.service), "command": .string(kafka.command)]
     case .signal(let signal):
       .members(["kind": "signal", "signal": .string(signal.name), "roles": .textsIfAny(signal.roles)])
     case .delay: ["kind": "delay"]
@@ -136,7 +145,7 @@ extension Action {
   /// What a step with this action waits for.
   fileprivate var awaited: JSON? {
     switch self {
-    case .http: nil
+    case .http, .kafka: nil
     case .signal(let signal): ["kind": "signal", "name": .string(signal.name)]
     case .delay: ["kind": "delay"]
     }

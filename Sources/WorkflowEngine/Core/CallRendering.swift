@@ -5,6 +5,18 @@ import Workflows
 /// An action with its templates filled in: what an executor performs.
 public enum RenderedAction: Sendable, Hashable {
   case http(RenderedHTTP)
+  case kafka(RenderedKafka)
+}
+
+/// A header or a parameter with its value filled in.
+public struct RenderedField: Sendable, Hashable {
+  public let name: String
+  public let value: String
+
+  public init(name: String, value: String) {
+    self.name = name
+    self.value = value
+  }
 }
 
 /// An HTTP action with its templates filled in.
@@ -13,16 +25,28 @@ public struct RenderedHTTP: Sendable, Hashable {
   public let method: String
   /// Percent-encoded, with a leading slash.
   public let path: String
-  public let headers: [Field]
+  public let headers: [RenderedField]
   /// Not encoded.
-  public let query: [Field]
+  public let query: [RenderedField]
   public let body: JSON?
   /// The status codes that mean success.
   public let success: [ClosedRange<Int>]
+}
 
-  public struct Field: Sendable, Hashable {
-    public let name: String
-    public let value: String
+/// A Kafka action with its templates filled in.
+public struct RenderedKafka: Sendable, Hashable {
+  /// A name from the server's configuration, never a topic.
+  public let service: String
+  public let command: String
+  /// The workflow's own; what the engine sets comes besides.
+  public let headers: [RenderedField]
+  public let body: JSON?
+
+  public init(service: String, command: String, headers: [RenderedField] = [], body: JSON? = nil) {
+    self.service = service
+    self.command = command
+    self.headers = headers
+    self.body = body
   }
 }
 
@@ -32,6 +56,8 @@ public struct StepCall: Sendable, Hashable {
   public let workflow: String
   public let step: String
   public let phase: StepPhase
+  /// All attempts of a round share its idempotency key.
+  public let round: Int
   public let attempt: Int
   public let action: RenderedAction
   public let idempotencyKey: String
@@ -43,27 +69,36 @@ public struct StepCall: Sendable, Hashable {
 
 /// Fills in actions. Rendering reads the state alone, so it gives the same call before and after a restart.
 enum CallRendering {
-  /// For an action that bounds itself; the parser resolves an HTTP step's own.
+  /// For an action that bounds itself; the parser resolves a call's own.
   static let defaultTimeout = Duration.seconds(30)
 
   static func render(_ action: Action, in document: JSON) throws(ExpressionError) -> RenderedAction? {
     switch action {
     case .http(let http):
-      var headers: [RenderedHTTP.Field] = []
-      for header in http.headers {
-        headers.append(.init(name: header.name, value: try header.value.render(in: document, encoding: .headerValue)))
-      }
-      var query: [RenderedHTTP.Field] = []
-      for item in http.query {
-        query.append(.init(name: item.name, value: try item.value.render(in: document, encoding: .none)))
-      }
-      return .http(
+      .http(
         RenderedHTTP(
           service: http.service, method: http.method, path: try http.path.render(in: document, encoding: .pathSegment),
-          headers: headers, query: query, body: try http.body?.render(in: document), success: http.success))
+          headers: try fields(http.headers, .headerValue, in: document),
+          query: try fields(http.query, .none, in: document), body: try http.body?.render(in: document),
+          success: http.success))
+    case .kafka(let kafka):
+      .kafka(
+        RenderedKafka(
+          service: kafka.service, command: kafka.command,
+          headers: try fields(kafka.headers, .headerValue, in: document), body: try kafka.body?.render(in: document)))
     case .signal, .delay:
-      return nil
+      nil
     }
+  }
+
+  private static func fields(
+    _ texts: [NamedText], _ encoding: TextTemplate.Encoding, in document: JSON
+  ) throws(ExpressionError) -> [RenderedField] {
+    var fields: [RenderedField] = []
+    for text in texts {
+      fields.append(RenderedField(name: text.name, value: try text.value.render(in: document, encoding: encoding)))
+    }
+    return fields
   }
 
   /// Why an action can't be rendered, or nil when it can.

@@ -60,7 +60,7 @@ extension Decider {
       return
     }
     switch definition.action {
-    case .http:
+    case .http, .kafka:
       startAttempt(step.id)
     case .signal(let signal):
       let until = definition.timeout.map { now + $0 }

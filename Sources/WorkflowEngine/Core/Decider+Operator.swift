@@ -4,7 +4,7 @@ import Workflows
 
 // What people ask for. Each is an event with who, when and why.
 extension Decider {
-  mutating func cancel(by: String, reason: String) throws(Refusal) {
+  mutating func cancel(by: String, reason: String, commandID: String?) throws(Refusal) {
     try requireReason(reason)
     if state.pivotPassed {
       throw Refusal(
@@ -16,7 +16,7 @@ extension Decider {
     request(
       TurnBack(
         cause: .cancelled, code: EngineErrorCode.sagaCancelled, message: "The saga was cancelled by \(by).", by: by,
-        reason: reason))
+        reason: reason, commandID: commandID))
   }
 
   mutating func retry(_ id: String, by: String, reason: String) throws(Refusal) {
@@ -73,7 +73,7 @@ extension Decider {
     emit(.sagaAbandoned(by: by, reason: reason))
   }
 
-  private func knownStep(_ id: String) throws(Refusal) -> StepState {
+  func knownStep(_ id: String) throws(Refusal) -> StepState {
     guard let step = state.step(id) else {
       let ids = state.steps.map(\.id).joined(separator: ", ")
       throw Refusal(EngineErrorCode.stepUnknown, "The saga has no step “\(id)”. Its steps are \(ids).")

@@ -56,11 +56,13 @@ public struct Decider {
   }
 
   private mutating func take(_ command: SagaCommand) throws(Refusal) {
+    // A message is delivered again when its receipt was lost: also when the saga has ended meanwhile.
+    if isRepeat(command) { return }
     if state.end != nil {
       switch command {
       case .attemptSettled, .wake, .recover: return
       case .start: throw Refusal(EngineErrorCode.sagaExists, "The saga has started before.")
-      case .signal, .cancel, .retry, .resolve, .abandon:
+      case .answered, .signal, .cancel, .retry, .resolve, .abandon:
         throw Refusal(EngineErrorCode.sagaEnded, "The saga is \(state.status.rawValue): it has ended and can't change.")
       }
     }
@@ -68,16 +70,23 @@ public struct Decider {
     case .start: throw Refusal(EngineErrorCode.sagaExists, "The saga has started before.")
     case .attemptSettled(let step, let phase, let attempt, let outcome):
       settle(step, phase: phase, attempt: attempt, outcome: outcome)
+    case .answered(let answer): try take(answer)
     case .wake: break
     case .recover: interruptAttempts()
     case .signal(let name, let signalID, let body, let by):
       try takeSignal(name, id: signalID, body: body, by: by)
-    case .cancel(let by, let reason): try cancel(by: by, reason: reason)
+    case .cancel(let by, let reason, let commandID): try cancel(by: by, reason: reason, commandID: commandID)
     case .retry(let step, let by, let reason): try retry(step, by: by, reason: reason)
     case .resolve(let step, let resolution, let by, let reason):
       try resolve(step, resolution, by: by, reason: reason)
     case .abandon(let by, let reason): try abandon(by: by, reason: reason)
     }
+  }
+
+  /// Whether this very cancel has turned the saga back, or has asked to.
+  private func isRepeat(_ command: SagaCommand) -> Bool {
+    guard case .cancel(_, _, let commandID?) = command, let known = state.cancelID else { return false }
+    return known.hasSameScalars(as: commandID)
   }
 
   /// Does everything that is due and possible as the saga stands now.

@@ -52,8 +52,8 @@ extension Decider {
     }
     return .call(
       StepCall(
-        saga: state.id, workflow: state.start.workflow, step: step.id, phase: phase, attempt: attempt.number,
-        action: rendered,
+        saga: state.id, workflow: state.start.workflow, step: step.id, phase: phase, round: step.round,
+        attempt: attempt.number, action: rendered,
         idempotencyKey: phase == .forward
           ? forwardKey : IdempotencyKey.undo(saga: state.id, step: step.id, round: step.round),
         compensates: phase == .undo ? forwardKey : nil, timeout: attempt.deadline - attempt.startedAt))

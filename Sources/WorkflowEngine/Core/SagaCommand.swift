@@ -5,12 +5,15 @@ import Runtime
 public enum SagaCommand: Sendable, Hashable {
   case start(SagaStart)
   case attemptSettled(step: String, phase: StepPhase, attempt: Int, outcome: StepOutcome)
+  /// A participant answered by a message: news of an attempt that may have been settled long ago.
+  case answered(StepAnswer)
   /// Time has passed: do what is due.
   case wake
   /// The engine restarted: nothing that was in flight will report any more.
   case recover
   case signal(name: String, signalID: String?, body: JSON, by: String)
-  case cancel(by: String, reason: String)
+  /// `commandID` names the message that brought it: the same one again is a repeat.
+  case cancel(by: String, reason: String, commandID: String? = nil)
   case retry(step: String, by: String, reason: String)
   case resolve(step: String, Resolution, by: String, reason: String)
   case abandon(by: String, reason: String)

@@ -44,6 +44,16 @@ extension SagaEvent {
       .attemptNotMade(
         step: try data.string("step"), phase: try data.word("phase"), attempt: try data.int("attempt"),
         failure: try StepFailure(data.nested("failure")), retryAt: try data.moment("retryAt"))
+    case "stepProgressed":
+      .stepProgressed(
+        step: try data.string("step"), phase: try data.word("phase"), attempt: try data.int("attempt"),
+        progress: try StepProgress(data))
+    case "answerIgnored":
+      .answerIgnored(
+        step: try data.string("step"), phase: try data.word("phase"), attempt: try data.int("attempt"),
+        answer: IgnoredAnswer(
+          round: try data.int("round"), id: try data.string("answer"), outcome: try data.string("outcome"),
+          code: data.optionalString("code"), why: try data.word("why")))
     case "stepSucceeded":
       .stepSucceeded(step: try data.string("step"), output: try data.value("output"), isPivot: data.flag("pivot"))
     case "stepFailed":
@@ -115,11 +125,18 @@ extension StepFailure {
   }
 }
 
+extension StepProgress {
+  init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(message: try data.string("message"), fraction: data.data["fraction"]?.doubleValue)
+  }
+}
+
 extension TurnBack {
   init(_ data: EventReader) throws(UnreadableEvent) {
     self.init(
       cause: try data.word("cause"), step: data.optionalString("step"), code: try data.string("code"),
-      message: try data.string("message"), by: data.optionalString("by"), reason: data.optionalString("reason"))
+      message: try data.string("message"), by: data.optionalString("by"), reason: data.optionalString("reason"),
+      commandID: data.optionalString("commandId"))
   }
 }
 

@@ -4,7 +4,9 @@ import Runtime
 // How events are written. What is written stays readable for ever: a change of shape is a new schema version, and the
 // old one stays in `SagaEvent+Decoding.swift`.
 extension SagaEvent {
-  /// The version of the shapes below.
+  /// The version of the shapes below. A new type of event, or a new member that may be missing, leaves it as it is: what
+  /// was stored before reads as it did. (An older version says of such a type that it doesn't know it, and guesses at
+  /// nothing.)
   public static let schema = 1
 
   /// The event's name in the store.
@@ -16,6 +18,8 @@ extension SagaEvent {
     case .attemptStarted: "attemptStarted"
     case .attemptFailed: "attemptFailed"
     case .attemptNotMade: "attemptNotMade"
+    case .stepProgressed: "stepProgressed"
+    case .answerIgnored: "answerIgnored"
     case .stepSucceeded: "stepSucceeded"
     case .stepFailed: "stepFailed"
     case .signalReceived: "signalReceived"
@@ -65,6 +69,20 @@ extension SagaEvent {
       data["attempt"] = .int(attempt)
       data["failure"] = failure.json
       data["retryAt"] = .moment(retryAt)
+    case .stepProgressed(let step, let phase, let attempt, let progress):
+      data["step"] = .string(step)
+      data["phase"] = .string(phase.rawValue)
+      data["attempt"] = .int(attempt)
+      for (name, value) in progress.members { data[name] = value }
+    case .answerIgnored(let step, let phase, let attempt, let answer):
+      data["step"] = .string(step)
+      data["phase"] = .string(phase.rawValue)
+      data["round"] = .int(answer.round)
+      data["attempt"] = .int(attempt)
+      data["why"] = .string(answer.why.rawValue)
+      data["outcome"] = .string(answer.outcome)
+      data["code"] = answer.code.map(JSON.string)
+      data["answer"] = .string(answer.id)
     case .stepSucceeded(let step, let output, let isPivot):
       data["step"] = .string(step)
       data["output"] = output
@@ -146,6 +164,15 @@ extension StepFailure {
   }
 }
 
+extension StepProgress {
+  var members: JSONObject {
+    var members = JSONObject()
+    members["fraction"] = fraction.map { .number(JSONNumber($0)) }
+    members["message"] = .string(message)
+    return members
+  }
+}
+
 extension TurnBack {
   var json: JSON {
     var members: JSONObject = [
@@ -154,6 +181,7 @@ extension TurnBack {
     members["step"] = step.map(JSON.string)
     members["by"] = by.map(JSON.string)
     members["reason"] = reason.map(JSON.string)
+    members["commandId"] = commandID.map(JSON.string)
     return .object(members)
   }
 }

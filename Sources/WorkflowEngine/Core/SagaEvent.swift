@@ -23,6 +23,10 @@ public struct SagaEvent: Sendable, Hashable {
       step: String, phase: StepPhase, attempt: Int, isUnknown: Bool, failure: StepFailure, retryAt: Timestamp)
     /// An attempt never left the engine; it is not counted, and made again at `retryAt`.
     case attemptNotMade(step: String, phase: StepPhase, attempt: Int, failure: StepFailure, retryAt: Timestamp)
+    /// The participant says how far the attempt under way has come.
+    case stepProgressed(step: String, phase: StepPhase, attempt: Int, progress: StepProgress)
+    /// A participant's answer came when nothing was to be learnt from it. It changes no state.
+    case answerIgnored(step: String, phase: StepPhase, attempt: Int, answer: IgnoredAnswer)
     case stepSucceeded(step: String, output: JSON, isPivot: Bool)
     /// The step failed for good; `outcome` is what is known of its round.
     case stepFailed(step: String, outcome: RoundOutcome, failure: StepFailure, consequence: FailureConsequence)
@@ -92,9 +96,12 @@ public struct TurnBack: Sendable, Hashable {
   /// Who cancelled, and why, for `cancelled`.
   public let by: String?
   public let reason: String?
+  /// The message that cancelled, for `cancelled` by one: the same one again is a repeat.
+  public let commandID: String?
 
   public init(
-    cause: Cause, step: String? = nil, code: String, message: String, by: String? = nil, reason: String? = nil
+    cause: Cause, step: String? = nil, code: String, message: String, by: String? = nil, reason: String? = nil,
+    commandID: String? = nil
   ) {
     self.cause = cause
     self.step = step
@@ -102,6 +109,7 @@ public struct TurnBack: Sendable, Hashable {
     self.message = message
     self.by = by
     self.reason = reason
+    self.commandID = commandID
   }
 }
 

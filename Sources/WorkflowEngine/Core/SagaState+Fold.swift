@@ -31,9 +31,8 @@ extension SagaState {
     case .sagaStarted:
       throw HistoryError("A saga starts once.")
 
-    case .stepSkipped, .waitStarted, .attemptStarted, .attemptFailed, .attemptNotMade, .stepFailed, .undoSucceeded,
-      .undoFailed,
-      .operatorRetried:
+    case .stepSkipped, .waitStarted, .attemptStarted, .attemptFailed, .attemptNotMade, .stepProgressed, .stepFailed,
+      .undoSucceeded, .undoFailed, .operatorRetried:
       try applyToStep(event)
     case .operatorResolved(_, let resolution, let isPivot, _, _, _):
       try applyToStep(event)
@@ -42,6 +41,9 @@ extension SagaState {
       try applyToStep(event)
       if isPivot { passPivot() }
 
+    case .answerIgnored(let step, _, _, _):
+      guard self.step(step) != nil else { throw Self.unknownStep(event) }
+
     case .signalReceived(let name, let signalID, let body, let by):
       signals.append(ReceivedSignal(name: name, id: signalID, body: body, by: by, at: event.at))
     case .keptSignalRefused(let name, _):
@@ -49,12 +51,14 @@ extension SagaState {
 
     case .turnBackRequested(let reason):
       requestedTurnBack = Dated(at: event.at, value: reason)
+      cancelID = reason.commandID ?? cancelID
     case .turnBackLapsed:
       requestedTurnBack = nil
     case .turnedBack(let reason):
       guard turnBack == nil else { throw HistoryError("A saga turns back once.") }
       guard !pivotPassed else { throw HistoryError("A saga that passed its pivot can't turn back.") }
       turnBack = Dated(at: event.at, value: reason)
+      cancelID = reason.commandID ?? cancelID
       requestedTurnBack = nil
 
     case .sagaOverdue:
@@ -72,7 +76,7 @@ extension SagaState {
 
   private mutating func applyToStep(_ event: SagaEvent) throws(HistoryError) {
     guard let id = event.step, let index = steps.firstIndex(where: { $0.id == id }) else {
-      throw HistoryError("\(event.typeName) names a step that the saga doesn't have.")
+      throw Self.unknownStep(event)
     }
     if case .operatorResolved(_, .happened, _, _, _, _) = event.what, turnBack != nil {
       throw HistoryError("A step can't be found done once the saga has turned back.")
@@ -81,6 +85,10 @@ extension SagaState {
     guard steps[index].apply(event) else {
       throw HistoryError("\(event.typeName) can't follow \(before.rawValue) of step \(id).")
     }
+  }
+
+  private static func unknownStep(_ event: SagaEvent) -> HistoryError {
+    HistoryError("\(event.typeName) names a step that the saga doesn't have.")
   }
 
   /// From here nothing is undone: what failed beside the pivot waits for an operator instead.

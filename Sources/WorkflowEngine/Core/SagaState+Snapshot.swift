@@ -15,6 +15,7 @@ extension SagaState {
     if !signals.isEmpty { members["signals"] = .array(signals.map(\.json)) }
     members["turnBack"] = turnBack?.json
     members["requestedTurnBack"] = requestedTurnBack?.json
+    members["cancelId"] = cancelID.map(JSON.string)
     if pivotPassed { members["pivotPassed"] = true }
     members["overdueSince"] = overdueSince.map(JSON.moment)
     members["end"] = end?.json
@@ -38,6 +39,7 @@ extension SagaState {
     }
     if data.has("turnBack") { turnBack = try Dated(data.nested("turnBack")) }
     if data.has("requestedTurnBack") { requestedTurnBack = try Dated(data.nested("requestedTurnBack")) }
+    cancelID = data.optionalString("cancelId")
     pivotPassed = data.flag("pivotPassed")
     overdueSince = try data.optionalMoment("overdueSince")
     if data.has("end") { end = try SagaEnd(data.nested("end")) }
@@ -52,6 +54,7 @@ extension StepState {
     ]
     members["waitUntil"] = waitUntil.map(JSON.moment)
     members["waitingFor"] = waitingFor.map(JSON.string)
+    members["progress"] = progress?.json
     members["output"] = output
     members["failure"] = failure?.json
     members["consequence"] = consequence.map { .string($0.rawValue) }
@@ -73,6 +76,7 @@ extension StepState {
     undo = try Attempts(data.nested("undo"))
     waitUntil = try data.optionalMoment("waitUntil")
     waitingFor = data.optionalString("waitingFor")
+    if data.has("progress") { progress = try Dated(data.nested("progress")) }
     output = data.data["output"]
     if data.has("failure") { failure = try StepFailure(data.nested("failure")) }
     if data.has("consequence") { consequence = try data.word("consequence") }
@@ -134,6 +138,18 @@ extension Dated where Value == TurnBack {
 
   fileprivate init(_ data: EventReader) throws(UnreadableEvent) {
     self.init(at: try data.moment("at"), value: try TurnBack(data.nested("reason")))
+  }
+}
+
+extension Dated where Value == StepProgress {
+  fileprivate var json: JSON {
+    var members = value.members
+    members["at"] = .moment(at)
+    return .object(members)
+  }
+
+  fileprivate init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(at: try data.moment("at"), value: try StepProgress(data))
   }
 }
 

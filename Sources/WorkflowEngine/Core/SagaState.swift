@@ -13,6 +13,8 @@ public struct SagaState: Sendable, Hashable {
   public internal(set) var turnBack: Dated<TurnBack>?
   /// A reason to turn back that waits for a pivot to settle.
   public internal(set) var requestedTurnBack: Dated<TurnBack>?
+  /// The message that turned this saga back, or asked to. It stays when the request lapses: a repeat is still one.
+  public internal(set) var cancelID: String?
   /// Whether a pivot has succeeded: from then on nothing is undone.
   public internal(set) var pivotPassed = false
   public internal(set) var overdueSince: Timestamp?

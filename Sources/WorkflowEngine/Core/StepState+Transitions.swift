@@ -4,14 +4,15 @@ import Runtime
 // The transitions of a step. `docs/state-diagram.md` draws them; a test walks every state × event.
 //
 //   pending     → skipped · waiting · running · failed
-//   running     → succeeded · backingOff · failed
+//   running     → running (progress) · succeeded · backingOff · failed
 //   backingOff  → running · failed
 //   waiting     → succeeded · failed
 //   failed      → backingOff (retry) · succeeded, failed (resolve) · undoing · undoFailed
 //   succeeded   → undoing · undoFailed
-//   undoing     → undoing · undone · undoFailed
+//   undoing     → undoing (attempt, progress) · undone · undoFailed
 //   undoFailed  → undoing (retry) · undone (resolve)
 //   skipped, undone stay
+//   an answer that is ignored changes none of them
 
 extension StepState {
   /// Applies an event of this step.
@@ -34,6 +35,9 @@ extension StepState {
       return failAttempt(phase, number: attempt, isUnknown: isUnknown, failure: failure, retryAt: retryAt)
     case .attemptNotMade(_, let phase, let attempt, let failure, let retryAt):
       return giveAttemptBack(phase, number: attempt, failure: failure, retryAt: retryAt)
+    case .stepProgressed(_, let phase, let attempt, let progress):
+      guard let inFlight, inFlight.phase == phase, inFlight.attempt.number == attempt else { return false }
+      self.progress = Dated(at: event.at, value: progress)
     case .stepSucceeded(_, let output, _):
       guard status == .running || status == .waiting else { return false }
       succeed(output: output, at: event.at)
@@ -59,7 +63,8 @@ extension StepState {
       return grantRetry(phase, at: event.at)
     case .operatorResolved(_, let resolution, _, let goesOn, _, _):
       return resolve(resolution, goesOn: goesOn, at: event.at)
-    case .sagaStarted, .signalReceived, .keptSignalRefused, .turnBackRequested, .turnBackLapsed, .turnedBack,
+    case .sagaStarted, .answerIgnored, .signalReceived, .keptSignalRefused, .turnBackRequested, .turnBackLapsed,
+      .turnedBack,
       .sagaOverdue, .sagaCompleted, .sagaCompensated, .sagaAbandoned:
       return false
     }
@@ -76,10 +81,12 @@ extension StepState {
       status = .running
       self.round = round
       startedAt = startedAt ?? moment
+      progress = nil
       forward.begin(attempt)
     case .undo:
       guard [.succeeded, .failed].contains(status) || (status == .undoing && undo.inFlight == nil) else { return false }
       status = .undoing
+      progress = nil
       undo.begin(attempt)
     }
     return true
@@ -205,8 +212,9 @@ extension SagaEvent {
   public var step: String? {
     switch what {
     case .stepSkipped(let step), .waitStarted(let step, _, _), .attemptStarted(let step, _, _, _, _),
-      .attemptFailed(let step, _, _, _, _, _), .attemptNotMade(let step, _, _, _, _), .stepSucceeded(let step, _, _),
-      .stepFailed(let step, _, _, _),
+      .attemptFailed(let step, _, _, _, _, _), .attemptNotMade(let step, _, _, _, _),
+      .stepProgressed(let step, _, _, _),
+      .answerIgnored(let step, _, _, _), .stepSucceeded(let step, _, _), .stepFailed(let step, _, _, _),
       .undoSucceeded(let step, _), .undoFailed(let step, _, _), .operatorRetried(let step, _, _, _),
       .operatorResolved(let step, _, _, _, _, _), .keptSignalRefused(_, let step):
       step

@@ -15,6 +15,8 @@ public struct StepState: Sendable, Hashable {
   /// The moment a wait ends by itself; nil for a signal without a timeout.
   public internal(set) var waitUntil: Timestamp?
   public internal(set) var waitingFor: String?
+  /// What the participant last said of the attempt under way, or of the one before, until the next begins.
+  public internal(set) var progress: Dated<StepProgress>?
   public internal(set) var output: JSON?
   /// The last failure of an attempt to do the step.
   public internal(set) var failure: StepFailure?

@@ -125,7 +125,21 @@ extension Engine {
 
   /// Turns a saga back.
   public func cancel(_ id: UniqueID, by: String, reason: String) async throws -> SagaState {
-    try await host.ask(id, .cancel(by: by, reason: reason))
+    try await cancel(id, by: by, reason: reason, commandID: nil)
+  }
+
+  /// Turns a saga back.
+  /// - Parameter commandID: names the message that asks for it. Delivered again it changes nothing and is no error, also
+  ///   when the saga has ended meanwhile.
+  public func cancel(_ id: UniqueID, by: String, reason: String, commandID: String?) async throws -> SagaState {
+    try await host.ask(id, .cancel(by: by, reason: reason, commandID: commandID))
+  }
+
+  /// Gives a saga a participant's answer, and returns once what follows from it is stored. An answer that comes late or
+  /// again is recorded, and changes nothing.
+  /// - Throws: `Refusal` `saga.notFound`, `saga.ended` or `step.unknown`.
+  public func answer(_ id: UniqueID, _ answer: StepAnswer) async throws -> SagaState {
+    try await host.ask(id, .answered(answer))
   }
 
   /// Gives a step that the saga is stuck on new attempts.

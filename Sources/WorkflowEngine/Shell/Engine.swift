@@ -11,9 +11,14 @@ public final class Engine: Sendable {
   public struct Configuration: Sendable {
     /// The services that workflows may name; nil lets the checker accept any name.
     public var services: Set<String>?
+    /// The services that workflows may send commands over Kafka; none when there is no Kafka, nil for any name.
+    public var kafkaServices: Set<String>?
     /// How long attempts under way may go on when the engine is told to stop.
     public var drainTime = Duration.seconds(20)
-    public init(services: Set<String>? = nil) { self.services = services }
+    public init(services: Set<String>? = nil, kafkaServices: Set<String>? = nil) {
+      self.services = services
+      self.kafkaServices = kafkaServices
+    }
   }
 
   let host: SagaHost
@@ -23,7 +28,7 @@ public final class Engine: Sendable {
 
   /// - Parameters:
   ///   - store: the events; this engine is its only writer.
-  ///   - executor: makes the attempts of `http` steps.
+  ///   - executor: makes the attempts of `http` and `kafka` steps, as `ActionExecutors` does.
   ///   - configuration: the services it knows, and how long it drains.
   ///   - environment: time and ids.
   ///   - log: where it says what goes wrong.
@@ -104,7 +109,7 @@ public final class Engine: Sendable {
 extension Engine {
   /// What the checker finds in a workflow, with the services that this engine knows. Changes nothing.
   public func check(_ content: [UInt8]) -> CheckResult {
-    WorkflowChecker.check(content, services: configuration.services)
+    WorkflowChecker.check(content, services: configuration.services, kafkaServices: configuration.kafkaServices)
   }
 
   /// Checks a workflow and stores it for ever under its name and version.

@@ -25,9 +25,8 @@ public final class HTTPStepExecutor: StepExecutor {
   }
 
   public func perform(_ call: StepCall) async -> StepOutcome {
-    switch call.action {
-    case .http(let action): return await perform(call, action)
-    }
+    guard case .http(let action) = call.action else { return .failed(.kafkaNotConfigured) }
+    return await perform(call, action)
   }
 
   private func perform(_ call: StepCall, _ action: RenderedHTTP) async -> StepOutcome {
@@ -63,7 +62,7 @@ public final class HTTPStepExecutor: StepExecutor {
     headers.add("Idempotency-Key", call.idempotencyKey)
     if let forwardKey = call.compensates { headers.add("Compensates", forwardKey) }
     headers.add("Saga-Id", call.saga.description)
-    headers.add("traceparent", Self.traceparent(of: call))
+    headers.add("traceparent", call.traceparent)
     var body: [UInt8] = []
     if let value = action.body {
       headers.add("Content-Type", "application/json")
@@ -77,12 +76,5 @@ public final class HTTPStepExecutor: StepExecutor {
     return HTTPClientRequest(
       method: action.method, url: url, headers: headers, body: body, timeout: timeout,
       maxResponseBytes: maxResponseBytes)
-  }
-
-  /// W3C Trace Context: the trace is the saga, the span is the attempt.
-  private static func traceparent(of call: StepCall) -> String {
-    let trace = call.saga.description.filter { $0 != "-" }
-    let span = Digest.hex(Array("\(call.idempotencyKey)/\(call.attempt)".utf8)).prefix(16)
-    return "00-\(trace)-\(span)-01"
   }
 }

@@ -87,8 +87,9 @@ struct SagaListProjection: Projection {
       row["endedAt"] = .string(event.at.description)
     case .sagaAbandoned:
       row["endedAt"] = .string(event.at.description)
-    case .sagaStarted, .stepSkipped, .waitStarted, .attemptStarted, .attemptFailed, .attemptNotMade, .stepSucceeded,
-      .stepFailed, .signalReceived, .keptSignalRefused, .turnBackRequested, .undoSucceeded, .undoFailed,
+    case .sagaStarted, .stepSkipped, .waitStarted, .attemptStarted, .attemptFailed, .attemptNotMade, .stepProgressed,
+      .answerIgnored, .stepSucceeded, .stepFailed, .signalReceived, .keptSignalRefused, .turnBackRequested,
+      .undoSucceeded, .undoFailed,
       .operatorRetried, .operatorResolved, .sagaOverdue:
       break
     }

@@ -3,14 +3,16 @@ import JSON
 /// Reads the action of a step or of its compensation, and notes what its expressions read.
 struct ActionReader {
   let report: Report
-  let services: Set<String>?
+  let services: KnownServices
   let role: Use.Role
   private(set) var uses: [Use] = []
 
-  static let kinds = ["http", "signal", "delay"]
-  static let laterKinds = ["kafka", "task", "workflow"]
+  /// Those that are done by attempts, and that a compensation may be.
+  static let callKinds = ["http", "kafka"]
+  static let kinds = callKinds + ["signal", "delay"]
+  static let laterKinds = ["task", "workflow"]
 
-  init(role: Use.Role, services: Set<String>?, report: Report) {
+  init(role: Use.Role, services: KnownServices, report: Report) {
     self.role = role
     self.services = services
     self.report = report
@@ -43,6 +45,7 @@ struct ActionReader {
   private mutating func action(_ kind: String, _ json: JSON, at pointer: JSONPointer) -> Action? {
     switch kind {
     case "http": http(json, at: pointer).map { .http($0) }
+    case "kafka": kafka(json, at: pointer).map { .kafka($0) }
     case "signal": signal(json, at: pointer).map { .signal($0) }
     default: delay(json, at: pointer).map { .delay($0) }
     }

@@ -28,13 +28,22 @@ struct AdviceCheck {
   }
 
   private func adviseOnCompensation(_ step: Step, _ pivots: [Step]) {
-    guard case .http(let call) = step.action, call.hasSideEffect, step.compensation == .unspecified, !step.pivot
-    else { return }
+    guard let change = change(by: step.action), step.compensation == .unspecified, !step.pivot else { return }
     // Behind a pivot that always runs, nothing is undone.
     if pivots.contains(where: { $0.when == nil && definition.ancestors[step.index].contains($0.index) }) { return }
     report.warning(
       WorkflowErrorCode.noCompensation,
-      "\(step.id) changes something (\(call.method)) and nothing undoes it: add \"compensation\", or say \"none\"",
+      "\(step.id) changes something (\(change)) and nothing undoes it: add \"compensation\", or say \"none\"",
       at: pointer(to: step))
+  }
+
+  /// What the action may change something by; nil when it changes nothing.
+  private func change(by action: Action) -> String? {
+    switch action {
+    case .http(let call): call.hasSideEffect ? call.method : nil
+    // Nothing says of a command that it only asks.
+    case .kafka(let call): call.command
+    case .signal, .delay: nil
+    }
   }
 }

@@ -11,7 +11,7 @@ extension ActionReader {
     case delete = "DELETE"
   }
 
-  /// Headers that the engine or the connection sets itself.
+  /// Headers that the engine or the connection sets itself, in small letters.
   private static let ownHeaders: Set<String> = [
     "idempotency-key", "compensates", "saga-id", "traceparent", "host", "content-length", "transfer-encoding",
     "connection", "upgrade", "te", "trailer", "expect", "keep-alive", "proxy-connection",
@@ -25,20 +25,13 @@ extension ActionReader {
         keys: ["service", "method", "path", "headers", "query", "body", "success"], later: ["poll"], report: report)
     else { return nil }
     let service = reader.name("service", of: what)
-    if let service, let services, !services.contains(service) {
-      let known = services.sorted()
-      report.error(
-        WorkflowErrorCode.unknownService,
-        "no service \"\(service)\" is configured"
-          + (known.isEmpty ? "" : ": there is \(known.joined(separator: ", "))"),
-        at: reader.pointer(to: "service"), near: NearNames.nearest(to: service, among: known))
-    }
+    if let service { checkService(service, among: services.http, in: reader) }
     if !reader.has("method") { reader.missing("method", of: what) }
     let method = reader.word("method", of: Method.self)
     if !reader.has("path") { reader.missing("path", of: what) }
     let path = path(in: reader)
-    let headers = named("headers", in: reader, isHeader: true)
-    let query = named("query", in: reader, isHeader: false)
+    let headers = headers(in: reader) { Self.ownHeaders.contains($0) }
+    let query = texts("query", in: reader)
     let body = reader.members["body"].flatMap { template($0, at: reader.pointer(to: "body")) }
     if reader.has("body"), let method, method == .get || method == .head {
       report.error(
@@ -92,51 +85,6 @@ extension ActionReader {
       }
     }
     return nil
-  }
-
-  private mutating func named(_ name: String, in reader: ObjectReader, isHeader: Bool) -> [NamedText] {
-    guard let json = reader.members[name] else { return [] }
-    guard case .object(let members) = json else {
-      reader.wrongType(name, "an object", json)
-      return []
-    }
-    var result: [NamedText] = []
-    var seen: Set<String> = []
-    for (member, value) in members {
-      let pointer = reader.pointer(to: name).appending(member)
-      if isHeader {
-        checkHeader(member, at: pointer)
-        if !seen.insert(member.lowercased()).inserted {
-          report.error(
-            WorkflowErrorCode.badHeader, "\"\(member)\" is there already: case doesn't count", at: pointer, .name)
-        }
-      }
-      guard case .string(let text) = value else {
-        report.error(
-          WorkflowErrorCode.wrongType, "\"\(member)\" is a string, not \(ObjectReader.withArticle(value))", at: pointer)
-        continue
-      }
-      guard let template = self.text(text, at: pointer) else { continue }
-      if isHeader, text.unicodeScalars.contains(where: { $0 == "\r" || $0 == "\n" || $0 == "\0" }) {
-        report.error(WorkflowErrorCode.badHeader, "a header's value holds no line break and no NUL", at: pointer)
-        continue
-      }
-      result.append(NamedText(name: member, value: template))
-    }
-    return result
-  }
-
-  private func checkHeader(_ name: String, at pointer: JSONPointer) {
-    let allowed = name.utf8.allSatisfy { byte in
-      "!#$%&'*+-.^_`|~".utf8.contains(byte) || (PercentEncoding.isUnreserved(byte) && byte != UInt8(ascii: "~"))
-    }
-    if name.isEmpty || !allowed {
-      report.error(
-        WorkflowErrorCode.badHeader, "\"\(name)\" is no header: names hold letters, digits and - _ and the like",
-        at: pointer, .name)
-    } else if Self.ownHeaders.contains(name.lowercased()) {
-      report.error(WorkflowErrorCode.badHeader, "the engine sets \"\(name)\" itself", at: pointer, .name)
-    }
   }
 
   // MARK: success

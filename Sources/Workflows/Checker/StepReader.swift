@@ -22,7 +22,7 @@ struct Defaults {
 /// Reads one step.
 struct StepReader {
   let defaults: Defaults
-  let services: Set<String>?
+  let services: KnownServices
   let report: Report
 
   static let keys =
@@ -48,7 +48,7 @@ struct StepReader {
     draft.mayBeSkipped = reader.has("when")
     draft.uses = actions.uses
 
-    let isCall = reader.has("http")
+    let isCall = ActionReader.callKinds.contains(where: reader.has)
     draft.timeout = reader.duration("timeout") ?? (isCall ? defaults.timeout ?? Step.defaultAttemptTimeout : nil)
     draft.retry = defaults.retry
     if let retry = reader.members["retry"] {
@@ -91,14 +91,15 @@ struct StepReader {
     let what = "a compensation"
     guard
       let reader = ObjectReader(
-        json, at: pointer, what: what, keys: ["http", "timeout", "retry", "appliesTo", "onFailure"],
+        json, at: pointer, what: what, keys: ActionReader.callKinds + ["timeout", "retry", "appliesTo", "onFailure"],
         later: ["signal", "delay", "forEach", "concurrency"] + ActionReader.laterKinds, report: report)
     else { return .unspecified }
     let appliesTo = outcomes(reader)
     var actions = ActionReader(role: .undo(appliesTo), services: services, report: report)
+    let isCall = ActionReader.callKinds.contains(where: reader.has)
     let hasLater = ["signal", "delay"].contains(where: reader.has)
     let action =
-      hasLater && !reader.has("http") ? nil : actions.action(in: reader, of: what, kinds: ["http"])
+      hasLater && !isCall ? nil : actions.action(in: reader, of: what, kinds: ActionReader.callKinds)
     draft.uses += actions.uses
 
     let timeout = reader.duration("timeout") ?? defaults.timeout ?? Step.defaultAttemptTimeout

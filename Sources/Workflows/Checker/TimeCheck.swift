@@ -43,7 +43,7 @@ struct TimeCheck {
   /// How long a step waits by its own word.
   private func wait(of step: Step) -> Duration {
     switch step.action {
-    case .http: .zero
+    case .http, .kafka: .zero
     case .signal: step.timeout ?? .zero
     case .delay(.for(let duration)): duration
     case .delay(.until): .zero
@@ -58,11 +58,11 @@ struct TimeCheck {
   }
 
   private func onceThrough(_ step: Step) -> Duration {
-    if case .http = step.action { step.timeout ?? .zero } else { wait(of: step) }
+    step.action.isAttempted ? step.timeout ?? .zero : wait(of: step)
   }
 
   private func withAllRetries(_ step: Step) -> Duration {
-    guard case .http = step.action, let timeout = step.timeout else { return wait(of: step) }
+    guard step.action.isAttempted, let timeout = step.timeout else { return wait(of: step) }
     return step.retry.all.map { timeout * $0.maxAttempts + $0.longestPauses }.max() ?? timeout
   }
 

@@ -10,8 +10,11 @@ public enum WorkflowChecker {
   /// - Parameters:
   ///   - bytes: the file.
   ///   - file: its name, for the findings.
-  ///   - services: the services that are configured; nil when that isn't known, then any name is taken.
-  public static func check(_ bytes: [UInt8], file: String? = nil, services: Set<String>? = nil) -> CheckResult {
+  ///   - services: the services that `http` may name; nil when that isn't known, then any name is taken.
+  ///   - kafkaServices: the same for `kafka`; an empty set says that there is no Kafka.
+  public static func check(
+    _ bytes: [UInt8], file: String? = nil, services: Set<String>? = nil, kafkaServices: Set<String>? = nil
+  ) -> CheckResult {
     guard bytes.count <= maxBytes else {
       let finding = Finding(
         severity: .error, code: WorkflowErrorCode.tooLarge,
@@ -29,14 +32,21 @@ public enum WorkflowChecker {
       return CheckResult(definition: nil, findings: [finding])
     }
     let report = Report(document: document, bytes: bytes, file: file)
-    let definition = WorkflowReader(services: services, report: report).workflow(document.root)
+    let known = KnownServices(http: services, kafka: kafkaServices)
+    let definition = WorkflowReader(services: known, report: report).workflow(document.root)
     return CheckResult(definition: report.hasErrors ? nil : definition, findings: report.inOrder())
   }
 }
 
+/// The services that are configured, for each way to call one; nil where that isn't known.
+struct KnownServices {
+  let http: Set<String>?
+  let kafka: Set<String>?
+}
+
 /// Reads the whole file.
 struct WorkflowReader {
-  let services: Set<String>?
+  let services: KnownServices
   let report: Report
 
   private static let keys = [

@@ -19,6 +19,7 @@ public enum WorkflowErrorCode {
   public static let selfDependency = "workflow.selfDependency"
   public static let cycle = "workflow.cycle"
   public static let unknownService = "workflow.unknownService"
+  public static let needsKafka = "workflow.needsKafka"
   public static let badPath = "workflow.badPath"
   public static let badHeader = "workflow.badHeader"
   public static let tooSlow = "workflow.tooSlow"

@@ -3,6 +3,7 @@ import JSON
 /// What a step does.
 public enum Action: Sendable, Hashable {
   case http(HTTPAction)
+  case kafka(KafkaAction)
   case signal(SignalAction)
   case delay(DelayAction)
 
@@ -10,8 +11,17 @@ public enum Action: Sendable, Hashable {
   public var kind: String {
     switch self {
     case .http: "http"
+    case .kafka: "kafka"
     case .signal: "signal"
     case .delay: "delay"
+    }
+  }
+
+  /// Whether it is done by attempts, which may be repeated; else it waits, and has one end.
+  public var isAttempted: Bool {
+    switch self {
+    case .http, .kafka: true
+    case .signal, .delay: false
     }
   }
 }
@@ -48,6 +58,23 @@ public struct HTTPAction: Sendable, Hashable {
 
   /// Whether a call may change something at the service (RFC 9110 §9.2.1).
   public var hasSideEffect: Bool { method != "GET" && method != "HEAD" && method != "OPTIONS" }
+}
+
+/// Sends a service a command over Kafka and waits for its answer.
+public struct KafkaAction: Sendable, Hashable {
+  /// A name from the server's configuration, never a topic.
+  public let service: String
+  /// What the service is to do, as `create`.
+  public let command: String
+  public let headers: [NamedText]
+  public let body: Template?
+
+  public init(service: String, command: String, headers: [NamedText] = [], body: Template? = nil) {
+    self.service = service
+    self.command = command
+    self.headers = headers
+    self.body = body
+  }
 }
 
 /// A header or a query parameter.

@@ -9,7 +9,7 @@ public struct Step: Sendable, Hashable {
   public let action: Action
   /// When it doesn't hold, the step is skipped.
   public let when: JSONPathCondition?
-  /// `http`: of one attempt. `signal`: of the whole wait, nil when only the saga's timeout bounds it. `delay`: nil.
+  /// `http`, `kafka`: of one attempt. `signal`: of the whole wait, nil when only the saga's timeout bounds it. `delay`: nil.
   public let timeout: Duration?
   public let retry: RetryRules
   public let compensation: Compensation
@@ -17,7 +17,7 @@ public struct Step: Sendable, Hashable {
   public let pivot: Bool
   public let onFailure: OnFailure
 
-  /// The timeout of one HTTP attempt where the file names none.
+  /// The timeout of one attempt of a call where the file names none.
   public static let defaultAttemptTimeout: Duration = .seconds(30)
 
   public init(

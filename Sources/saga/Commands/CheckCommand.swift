@@ -118,6 +118,7 @@ struct DefinitionDrawing {
   private static func words(_ action: Action) -> String {
     switch action {
     case .http(let http): "\(http.method) \(http.service)"
+    case .kafka(let kafka): "\(kafka.service).\(kafka.command) over Kafka"
     case .signal(let signal): "waits for signal \(signal.name)"
     case .delay: "waits a while"
     }

@@ -1,7 +1,8 @@
 import JSON
 import Runtime
 
-/// The steps of a saga: a line each with its mark, state, time and attempts, and its error beneath.
+/// The steps of a saga: a line each with its mark, state, time and attempts, and beneath it its error, and what its
+/// participant says of it.
 struct StepLines {
   let saga: JSON
   let now: Timestamp
@@ -10,7 +11,7 @@ struct StepLines {
 
   private static let stateWidth = 11
   private static let timeWidth = 7
-  private static let mostErrorLines = 5
+  private static let mostNoteLines = 5
 
   func lines() -> [String] {
     let steps = saga["steps"]?.arrayValue ?? []
@@ -38,10 +39,10 @@ struct StepLines {
       Layout.trimmingEnd("\(left)\(Layout.pad(id, to: idWidth))  \(state) \(time)  \(facts.first ?? "")")
     ]
     lines += facts.dropFirst().map { below + padding + $0 }
-    for error in errors(of: step) {
-      let wrapped = Layout.wrap(error.text, width: width - below.count - 2)
-      lines += wrapped.prefix(Self.mostErrorLines).map { below + "  " + style.colour($0, error.colour) }
-      if wrapped.count > Self.mostErrorLines { lines.append(below + "  " + style.dim("… (all of it: --json)")) }
+    for note in notes(of: step) {
+      let wrapped = Layout.wrap(note.text, width: width - below.count - 2)
+      lines += wrapped.prefix(Self.mostNoteLines).map { below + "  " + style.colour($0, note.colour) }
+      if wrapped.count > Self.mostNoteLines { lines.append(below + "  " + style.dim("… (all of it: --json)")) }
     }
     return lines
   }
@@ -117,16 +118,27 @@ struct StepLines {
     moment > now ? "in \(Moments.duration(moment - now))" : "now"
   }
 
-  private func errors(of step: JSON) -> [(text: String, colour: Style.Colour?)] {
-    var errors: [(String, Style.Colour?)] = []
+  private func notes(of step: JSON) -> [(text: String, colour: Style.Colour?)] {
+    var notes: [(String, Style.Colour?)] = []
     if let error = step["error"], !error.isNull, step["status"]?.stringValue != "succeeded" {
       let unknown = error["outcome"]?.stringValue == "unknown" ? "; it may have happened" : ""
-      errors.append((line(error) + unknown, .red))
+      notes.append((line(error) + unknown, .red))
     }
     if let undo = step["undo"], let error = undo["error"], !error.isNull, undo["status"]?.stringValue != "undone" {
-      errors.append(("undo: " + line(error), .red))
+      notes.append(("undo: " + line(error), .red))
     }
-    return errors
+    for (what, progress) in [("", step["progress"]), ("undo: ", step["undo"]?["progress"])] {
+      if let said = progress.flatMap(self.progress) { notes.append((what + said, nil)) }
+    }
+    return notes
+  }
+
+  /// `40%, thawing the plate (12s ago)`
+  private func progress(_ progress: JSON) -> String? {
+    guard let message = progress.text("message") else { return nil }
+    let fraction = progress["fraction"]?.doubleValue.map { "\(Int((min(max($0, 0), 1) * 100).rounded()))%" }
+    let age = progress.moment("at").map { " (\(Moments.duration(now - $0)) ago)" } ?? ""
+    return [fraction, message.isEmpty ? nil : message].compactMap { $0 }.joined(separator: ", ") + age
   }
 
   private func line(_ error: JSON) -> String {

@@ -5,6 +5,7 @@ import Persistence
 import Runtime
 import Server
 import WorkflowEngine
+import Workflows
 
 let serveCommand = CommandSpec(
   "serve", summary: "run the engine and its REST API",
@@ -27,12 +28,12 @@ let serveCommand = CommandSpec(
     OptionSpec("workflows", value: "DIR", help: "workflows to register at the start; workflows/ if there is one"),
     OptionSpec("verbose", help: "log what happens, not only what goes wrong"),
     .stopWithInput,
-  ],
+  ] + KafkaOptions.engine,
   examples: [
     .init(says: "For trying out, beside `saga lab`", line: "saga serve"),
     .init(
-      says: "A service of one's own",
-      line: "saga serve --service freezer=http://freezer.lab:9000,tombstones"),
+      says: "A service of one's own, and Kafka",
+      line: "saga serve --service freezer=http://freezer.lab:9000 --kafka broker:9092"),
     .init(
       says: "In earnest",
       line: "saga serve --store postgres://saga@db/saga --services services.json"),
@@ -46,6 +47,7 @@ struct EngineProcess {
   private let location: StoreLocation
   private let http: HTTPServerConfiguration
   private let services: [ServiceEntry]
+  private let kafka: KafkaSettings?
   private let folder: WorkflowFolder
   private let log: Log
   private let stopsWithInput: Bool
@@ -62,6 +64,7 @@ struct EngineProcess {
     let named = try invocation.services()
     let isConfigured = invocation.arguments.value("services") != nil || !named.isEmpty
     services = isConfigured ? named : LabAddress.services(at: LabAddress.usual)
+    kafka = try invocation.kafka()
     folder = try WorkflowFolder(invocation)
     log = .standardError(from: invocation.arguments.has("verbose") ? .info : .warning)
     stopsWithInput = invocation.arguments.has("stop-with-input")
@@ -72,29 +75,40 @@ struct EngineProcess {
     let shutdown = Shutdown.listening(on: terminal, withInput: stopsWithInput)
     let store = try await location.open(environment)
     let client = HTTPClient()
-    let engine = Engine(
-      store: store,
-      executor: HTTPStepExecutor(
-        client: client,
-        services: services.map { Service(name: $0.name, baseURL: $0.url, keepsTombstones: $0.tombstones) },
-        clock: environment.clock),
-      configuration: Engine.Configuration(services: Set(services.map(\.name))), environment: environment, log: log)
-    let server = APIServer(engine: engine, configuration: http, environment: environment, log: log)
     let result: Result<Void, any Error>
     do {
-      try await serve(engine, server, until: shutdown)
+      let executor = try kafka?.executor(clock: environment.clock, log: log)
+      let engine = engine(store, client, executor)
+      let wire = try executor.map { try kafka?.wire(engine, store, $0, client, environment, log) } ?? nil
+      let server = APIServer(engine: engine, kafka: wire, configuration: http, environment: environment, log: log)
+      try await serve(engine, server, wire, until: shutdown)
+      await executor?.close()
       result = .success(())
     } catch {
       result = .failure(error)
     }
-    // 5. Nothing uses them any more.
+    // 6. Nothing uses them any more.
     await client.shutdown()
     await store.close()
     try result.get()
     return .success
   }
 
-  private func serve(_ engine: Engine, _ server: APIServer, until shutdown: Shutdown) async throws {
+  private func engine(_ store: any EventStore, _ client: HTTPClient, _ kafka: KafkaStepExecutor?) -> Engine {
+    let http = HTTPStepExecutor(
+      client: client,
+      services: services.map { Service(name: $0.name, baseURL: $0.url, keepsTombstones: $0.tombstones) },
+      clock: environment.clock)
+    let configuration = Engine.Configuration(
+      services: Set(services.map(\.name)), kafkaServices: Set(self.kafka?.services.map(\.name) ?? []))
+    return Engine(
+      store: store, executor: ActionExecutors(http: http, kafka: kafka), configuration: configuration,
+      environment: environment, log: log)
+  }
+
+  private func serve(
+    _ engine: Engine, _ server: APIServer, _ wire: EngineKafka?, until shutdown: Shutdown
+  ) async throws {
     // 2. The engine runs until it is cancelled; should it fail, the process ends with its error.
     let running = Task { [folder, terminal] in
       defer { shutdown.wake() }
@@ -109,6 +123,7 @@ struct EngineProcess {
       _ = await running.result
       throw error
     }
+    let telling = wire.map { wire in Task { [log] in await Self.run(wire, log) } }
     // 3. Ready: what was open is in hand, and the workflows are registered.
     while !engine.isReady, !shutdown.isAsked, !shutdown.isWoken {
       try await environment.clock.sleep(until: environment.now() + .milliseconds(10))
@@ -117,15 +132,30 @@ struct EngineProcess {
       terminal.line("The engine listens on http://\(http.host):\(port)")
       terminal.line("  store      \(location.shown)")
       terminal.line("  services   \(services.map(\.name).joined(separator: ", "))")
+      for line in kafka?.shown ?? [] { terminal.line("  \(Layout.pad(line.name, to: 9))  \(line.value)") }
       await shutdown.requested()
     }
     // 4. No new requests; then the engine lets its attempts settle.
     if shutdown.isAsked { terminal.line("Stopping: what is in flight may settle. Ctrl-C again stops at once.") }
     await server.shutdown(drain: Self.drainTime)
     running.cancel()
+    let ended = await running.result
+    // 5. What the engine stored last is still told, when Kafka takes it soon.
+    telling?.cancel()
+    await telling?.value
     do {
-      try await running.value
+      try ended.get()
     } catch is CancellationError {}
+  }
+
+  /// Kafka failing, however it does, is no reason to stop the sagas; it is said, and shows in the status.
+  private static func run(_ wire: EngineKafka, _ log: Log) async {
+    do {
+      try await wire.run()
+    } catch is CancellationError {
+    } catch {
+      log.error("The echo to Kafka has ended; sagas go on without it", ("error", "\(error)"))
+    }
   }
 }
 
@@ -147,7 +177,8 @@ struct WorkflowFolder {
     files = found.filter { $0.pathExtension == "json" }.sorted { $0.lastPathComponent < $1.lastPathComponent }
   }
 
-  /// Registers what can be. A file that can't be keeps nobody from the sagas that run: it is complained of.
+  /// Registers what can be. A file that can't be keeps nobody from the sagas that run: it is complained of, unless all
+  /// that it lacks is a Kafka that this engine was not given.
   func register(with engine: Engine, _ terminal: Terminal) async {
     var names: [String] = []
     for file in files {
@@ -155,12 +186,22 @@ struct WorkflowFolder {
         let content = [UInt8](try Data(contentsOf: file))
         let workflow = try await engine.register(content, by: "saga serve")
         names.append("\(workflow.name) v\(workflow.version)")
+      } catch let error as EngineError where error.needsOnlyKafka {
+        terminal.line("\(file.lastPathComponent) needs Kafka: not registered without --kafka")
       } catch {
         terminal.complain(Complaint.text(of: error, style: terminal.errorStyle))
         terminal.complain("  \(file.relativePath) was not registered; `saga check` says what is wrong with it\n")
       }
     }
     if !names.isEmpty { terminal.line("Registered \(names.joined(separator: ", "))") }
+  }
+}
+
+extension EngineError {
+  /// Whether nothing is wrong with a workflow but that it needs Kafka.
+  var needsOnlyKafka: Bool {
+    let errors = findings.filter { $0.severity == .error }
+    return !errors.isEmpty && errors.allSatisfy { $0.code == WorkflowErrorCode.needsKafka }
   }
 }
 

@@ -66,7 +66,8 @@ struct APIDescription {
       return ["\(operation.name): \(answer.status) \(answer.json["code"]?.stringValue ?? "") is not described"]
     }
     guard let (type, content) = response["content"]?.objectValue?.first else { return ["no content described"] }
-    var found = validator.violations(of: answer.json, against: content["schema"] ?? .null)
+    let body: JSON = type.hasPrefix("text/") ? .string(String(decoding: answer.bytes, as: UTF8.self)) : answer.json
+    var found = validator.violations(of: body, against: content["schema"] ?? .null)
     if answer.contentType != type { found.append("\(answer.contentType ?? "no type") instead of \(type)") }
     if let codes = response["x-problem-codes"]?.arrayValue, let code = answer.json["code"], !codes.contains(code) {
       found.append("\(code.text()) is not described for \(answer.status)")

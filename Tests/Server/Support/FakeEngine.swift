@@ -204,7 +204,10 @@ final class FakeEngine: SagaEngine {
   }
 
   func counts() async throws -> [SagaStatus: Int] {
-    contents.withLock { Dictionary($0.sagas.values.map { ($0.state.status, 1) }, uniquingKeysWith: +) }
+    try contents.withLock { contents in
+      if let failure = contents.failure { throw failure }
+      return Dictionary(contents.sagas.values.map { ($0.state.status, 1) }, uniquingKeysWith: +)
+    }
   }
 
   func signal(_ id: UniqueID, name: String, body: JSON, signalID: String?, by: String) async throws -> SignalAnswer {

@@ -33,19 +33,22 @@ struct TestAPI: Sendable {
   private let perform: Perform
 
   static func run(
-    _ depth: Depth = .router, engine: FakeEngine = FakeEngine(), _ body: (TestAPI) async throws -> Void
+    _ depth: Depth = .router, engine: FakeEngine = FakeEngine(), kafka: (any KafkaView)? = nil,
+    _ body: (TestAPI) async throws -> Void
   ) async throws {
     // The fake engine's clock is its own; a socket needs one that moves.
-    try await run(depth, over: engine, environment: depth == .live ? .system : engine.environment, body)
+    try await run(
+      depth, over: engine, kafka: kafka, environment: depth == .live ? .system : engine.environment, body)
   }
 
   static func run(
-    _ depth: Depth, over engine: any SagaEngine, environment: Environment, _ body: (TestAPI) async throws -> Void
+    _ depth: Depth, over engine: any SagaEngine, kafka: (any KafkaView)? = nil, environment: Environment,
+    _ body: (TestAPI) async throws -> Void
   ) async throws {
     let description = try APIDescription()
     switch depth {
     case .router:
-      let router = API(engine: engine, environment: environment, log: .silent).router()
+      let router = API(engine: engine, kafka: kafka, environment: environment, log: .silent).router()
       try await body(
         TestAPI(description: description) { method, target, headers, bytes in
           do throws(Problem) {
@@ -55,7 +58,7 @@ struct TestAPI: Sendable {
           }
         })
     case .live:
-      let server = APIServer(engine: engine, environment: environment)
+      let server = APIServer(engine: engine, kafka: kafka, environment: environment)
       let port = try server.start()
       let client = HTTPClient()
       let api = TestAPI(description: description) { method, target, headers, bytes in

@@ -112,6 +112,11 @@ extension SagaEvent {
     case .attemptFailed(let step, let phase, _, let isUnknown, let failure, _):
       "\(phase == .undo ? "undo " : "")\(step) \(isUnknown ? "unknown" : "refused") \(failure.code)"
     case .attemptNotMade(let step, let phase, _, _, _): "\(phase == .undo ? "undo " : "")\(step) not made"
+    case .stepProgressed(let step, let phase, let attempt, let progress):
+      "\(phase == .undo ? "undo " : "")\(step) \(attempt) “\(progress.message)”"
+    case .answerIgnored(let step, let phase, let attempt, let answer):
+      "\(phase == .undo ? "undo " : "")\(step) \(attempt) \(answer.why.rawValue) \(answer.outcome)"
+        + (answer.code.map { " \($0)" } ?? "")
     case .stepFailed(let step, let outcome, let failure, let consequence):
       "\(step) failed \(outcome.rawValue) \(failure.code) \(consequence.rawValue)"
     case .stepSucceeded(let step, _, _): "\(step) succeeded"

@@ -51,6 +51,10 @@ struct TransitionTests {
       step: "s", phase: .undo, attempt: 1, isUnknown: false, failure: failure, retryAt: now),
     "attemptNotMade forward": .attemptNotMade(step: "s", phase: .forward, attempt: 1, failure: failure, retryAt: now),
     "attemptNotMade undo": .attemptNotMade(step: "s", phase: .undo, attempt: 1, failure: failure, retryAt: now),
+    "stepProgressed forward": .stepProgressed(
+      step: "s", phase: .forward, attempt: 1, progress: StepProgress(message: "m", fraction: 0.5)),
+    "stepProgressed undo": .stepProgressed(
+      step: "s", phase: .undo, attempt: 1, progress: StepProgress(message: "m", fraction: 0.5)),
     "stepSucceeded": .stepSucceeded(step: "s", output: .null, isPivot: false),
     "stepFailed": .stepFailed(step: "s", outcome: .failed, failure: failure, consequence: .turnsBack),
     "undoSucceeded": .undoSucceeded(step: "s", how: .answered),
@@ -104,9 +108,25 @@ struct TransitionTests {
     if !isTaken { #expect(after == before, "a refused event changes nothing") }
   }
 
+  @Test("An ignored answer is recorded in every state, and changes none", arguments: states.keys.sorted())
+  func ignoredAnswer(state: String) throws {
+    let start = SagaStart(
+      id: SagaSpecification.id, workflow: "w", version: 1, definitionDigest: "d", steps: ["s"], input: .null,
+      deadline: Self.now, idempotencyKey: nil, tags: [], by: "m")
+    let events = try [.sagaStarted(start)] + #require(Self.states[state])
+    let before = try SagaState(folding: events.map { SagaEvent(at: Self.now, $0) })
+    let answer = IgnoredAnswer(round: 1, id: "m", outcome: "failed", code: "X", why: .late)
+    let event = SagaEvent(at: Self.now, .answerIgnored(step: "s", phase: .forward, attempt: 1, answer: answer))
+    var expected = before
+    expected.version += 1
+    #expect(try SagaState.evolve(before, event) == expected)
+    let astray = SagaEvent(at: Self.now, .answerIgnored(step: "t", phase: .forward, attempt: 1, answer: answer))
+    #expect(throws: HistoryError.self) { try SagaState.evolve(before, astray) }
+  }
+
   @Test("The table names only states and events that there are")
   func tableIsKnown() {
-    #expect(Self.documented.count == 30)
+    #expect(Self.documented.count == 32)
     for row in Self.documented.keys {
       let parts = row.components(separatedBy: " | ")
       #expect(Self.states[parts[0]] != nil && Self.events[parts[1]] != nil, "\(row)")

@@ -19,6 +19,10 @@ extension StoreInFront {
   }
   func head(shard: Int) async throws(StoreError) -> Int64 { try await store.head(shard: shard) }
   func committed() -> CommitHints { store.committed() }
+  func committedEvents(limit: Int) -> CommitFeed { store.committedEvents(limit: limit) }
+  func move(_ follower: String, _ moves: [CheckpointMove]) async throws(StoreError) {
+    try await store.move(follower, moves)
+  }
   func snapshot(of stream: UniqueID) async throws(StoreError) -> Snapshot? { try await store.snapshot(of: stream) }
   func save(_ snapshot: Snapshot) async throws(StoreError) { try await store.save(snapshot) }
   func startKey(scope: String, key: String) async throws(StoreError) -> StartKey? {

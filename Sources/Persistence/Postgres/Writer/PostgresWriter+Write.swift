@@ -23,7 +23,8 @@ extension PostgresWriter {
         for pending in todo { pending.answer.resume(returning: .failure(error)) }
         return
       }
-      var batch = WriterBatch(recordedAt: environment.now(), shardCount: store.shardCount)
+      var batch = WriterBatch(
+        recordedAt: environment.now(), shardCount: store.shardCount, keepsEvents: hub.hasFeeds)
       do {
         // 1. What the last session may have committed is looked up before anything else.
         todo = try settleUncertain(todo, on: connection)
@@ -49,7 +50,7 @@ extension PostgresWriter {
   private func committed(_ batch: WriterBatch) {
     for (stream, head) in batch.heads { heads.remember(head, of: stream) }
     for (shard, position) in batch.positions { positions[shard] = position }
-    hub.grew(Set(batch.positions.keys))
+    hub.grew(Set(batch.positions.keys), by: batch.events)
     for (pending, appended) in batch.appends { pending.answer.resume(returning: .success(appended)) }
   }
 

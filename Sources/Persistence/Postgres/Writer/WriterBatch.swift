@@ -21,7 +21,11 @@ struct WriterBatch {
   private var startKeys: Set<ExactName> = []
   private var openChanges: [UniqueID: (shard: Int, change: OpenChange)] = [:]
 
-  init(recordedAt: Timestamp, shardCount: Int) {
+  private let keepsEvents: Bool
+
+  /// - Parameter keepsEvents: whether somebody wants the events as they are stored.
+  init(recordedAt: Timestamp, shardCount: Int, keepsEvents: Bool = false) {
+    self.keepsEvents = keepsEvents
     self.recordedAt = recordedAt
     self.shardCount = shardCount
   }
@@ -52,6 +56,13 @@ struct WriterBatch {
         after: next.hash, stream: append.stream, version: next.version, type: event.type, data: event.data,
         meta: event.meta, recordedAt: recordedAt)
       columns.add(event, of: pending, at: next)
+      if keepsEvents {
+        events.append(
+          StoredEvent(
+            stream: append.stream, version: next.version, shard: pending.shard, position: next.position,
+            type: event.type, data: event.data, meta: event.meta, appendID: append.appendID, hash: next.hash,
+            recordedAt: recordedAt))
+      }
     }
     heads[append.stream] = next
     positions[pending.shard] = next.position
@@ -60,6 +71,9 @@ struct WriterBatch {
   }
 
   private var columns = EventColumns()
+
+  /// The events of the batch as they are stored, each shard's in order.
+  private(set) var events: [StoredEvent] = []
 
   /// One statement is a transaction of itself; several are bound together.
   func calls() -> [PostgresCall] {

@@ -1,0 +1,70 @@
+import HTTP
+import Messaging
+import Runtime
+import Streaming
+import WorkflowEngine
+
+extension API {
+  /// What the process measures. It answers while the engine is starting too, and when the store is away: what can't be
+  /// known is left out.
+  func showMetrics(_ call: Call) async throws -> HTTPServerResponse {
+    var text = PrometheusText()
+    text.add(
+      "tracseq_ready", .gauge, "1 when every open saga has been taken up and requests are answered.",
+      engine.isReady ? 1 : 0)
+    if let counts = await known("the sagas", { try await engine.counts() }) {
+      text.add(
+        "tracseq_sagas", .gauge, "Sagas by status.",
+        SagaStatus.allCases.map { .init(Int64(counts[$0] ?? 0), ["status": $0.rawValue]) })
+    }
+    if let kafka { await add(kafka, to: &text) }
+    return .bytes(Array(text.text.utf8), type: PrometheusText.contentType)
+  }
+
+  private func add(_ kafka: any KafkaView, to text: inout PrometheusText) async {
+    let consumers = kafka.consumers
+    var reasons = Readiness.reasons(of: consumers)
+    let status = await known("the echo", { try await kafka.echo.status() })
+    if let status {
+      reasons += Readiness.reasons(of: status)
+      add(status, to: &text)
+    }
+    text.add(
+      "tracseq_degraded", .gauge, "1 when /readyz says that the engine is degraded.",
+      status == nil || !reasons.isEmpty ? 1 : 0)
+    func samples(_ value: (ConsumerStatus) -> Int64) -> [PrometheusText.Sample] {
+      consumers.map { .init(value($0), ["group": $0.group, "topic": $0.topics.joined(separator: ",")]) }
+    }
+    text.add(
+      "tracseq_consumer_lag", .gauge, "Messages of the consumer's partitions that are not handled yet.",
+      samples(\.lag))
+    text.add(
+      "tracseq_consumer_handled_total", .counter, "Messages handled since the process began.", samples(\.handled))
+    text.add(
+      "tracseq_consumer_dead_lettered_total", .counter,
+      "Messages that went to the dead letters since the process began.", samples(\.deadLettered))
+  }
+
+  private func add(_ echo: EchoStatus, to text: inout PrometheusText) {
+    text.add(
+      "tracseq_echo_lag_events", .gauge, "Events that are stored and not delivered to Kafka yet.", echo.lagEvents)
+    text.add(
+      "tracseq_echo_lag_seconds", .gauge, "How long the oldest of them has waited.", [.init(seconds: echo.lag)])
+    text.add("tracseq_echo_held", .gauge, "1 when something stands in the echo's way.", echo.state == .held ? 1 : 0)
+    text.add(
+      "tracseq_echo_delivered_total", .counter, "Events delivered to Kafka since the process began.", echo.delivered)
+    text.add(
+      "tracseq_echo_dead_lettered_total", .counter,
+      "Events that the broker refused for good since the process began.", echo.deadLettered)
+  }
+
+  /// Nothing, and a line in the log, for what can't be found out just now.
+  private func known<Value>(_ what: String, _ ask: () async throws -> Value) async -> Value? {
+    do {
+      return try await ask()
+    } catch {
+      log.warning("A metric is left out: nobody says how it stands with \(what)", ("error", "\(error)"))
+      return nil
+    }
+  }
+}

@@ -1,0 +1,74 @@
+import HTTP
+import JSON
+import Messaging
+import Runtime
+import Streaming
+
+/// Whether a ready engine does all that it should. What stands between it and Kafka stops no saga, so the engine goes on
+/// taking requests, and says what is amiss.
+struct Readiness {
+  struct Reason: Hashable {
+    let code: String
+    let message: String
+  }
+
+  /// How far behind the echo may be before somebody should look.
+  static let mostBehind = Duration.seconds(60)
+
+  let reasons: [Reason]
+  var isDegraded: Bool { !reasons.isEmpty }
+
+  init(reasons: [Reason] = []) { self.reasons = reasons }
+
+  init(echo: EchoStatus, consumers: [ConsumerStatus]) {
+    reasons = Self.reasons(of: echo) + Self.reasons(of: consumers)
+  }
+
+  static func reasons(of echo: EchoStatus) -> [Reason] {
+    let events = "\(echo.lagEvents) event\(echo.lagEvents == 1 ? "" : "s")"
+    let behind = "the oldest of \(events) has waited for \(echo.lag.components.seconds) s"
+    switch echo.state {
+    case .held:
+      let why = echo.problem.map { "\($0.message) [\($0.code)]" } ?? "it doesn't say why"
+      return [Reason(code: ServerErrorCode.echoHeld, message: "The echo to \(echo.topic) is held up: \(why)")]
+    case .current, .catchingUp:
+      guard echo.lag > mostBehind else { return [] }
+      return [Reason(code: ServerErrorCode.echoBehind, message: "The echo to \(echo.topic) is behind: \(behind).")]
+    }
+  }
+
+  static func reasons(of consumers: [ConsumerStatus]) -> [Reason] {
+    consumers.compactMap { consumer in
+      consumer.problem.map { problem in
+        Reason(
+          code: ServerErrorCode.consumerFailing,
+          message: "The consumer of \(consumer.topics.joined(separator: ", ")) doesn't get on: \(problem)")
+      }
+    }
+  }
+
+  var json: JSON {
+    guard isDegraded else { return ["status": "ready"] }
+    return [
+      "status": "degraded",
+      "reasons": .array(reasons.map { ["code": .string($0.code), "message": .string($0.message)] }),
+    ]
+  }
+}
+
+extension API {
+  /// How the engine stands with Kafka. What can't be found out is a reason too: the answer is never an error.
+  func readiness() async -> Readiness {
+    guard let kafka else { return Readiness() }
+    do {
+      return Readiness(echo: try await kafka.echo.status(), consumers: kafka.consumers)
+    } catch {
+      log.error("The echo's status could not be read", ("error", "\(error)"))
+      let known = error as? any CodedError
+      let reason = Readiness.Reason(
+        code: known?.code ?? HTTPErrorCode.internalError,
+        message: "How the echo stands could not be read: \(known?.message ?? "the server's log says why.")")
+      return Readiness(reasons: [reason] + Readiness.reasons(of: kafka.consumers))
+    }
+  }
+}

@@ -1,0 +1,41 @@
+import HTTP
+import JSON
+import Runtime
+import Streaming
+
+// The echo to Kafka: how it stands, and sending again.
+extension API {
+  var kafkaRoutes: [Route] {
+    [
+      Route("GET", "/v1/echo", showEcho),
+      Route("POST", "/v1/echo/rewind", rewindEcho),
+    ]
+  }
+
+  private func showEcho(_ call: Call) async throws -> HTTPServerResponse {
+    let kafka = try requireKafka()
+    return .json(try await kafka.echo.status().json(consumers: kafka.consumers))
+  }
+
+  private func rewindEcho(_ call: Call) async throws -> HTTPServerResponse {
+    let kafka = try requireKafka()
+    let user = try call.request.user()
+    var body = try BodyReader(call.request)
+    let reason = body.reason()
+    let shard = body.integer("shard", from: 0)
+    let position = body.integer("to", from: 0, isRequired: true)
+    try body.finish()
+    let events = try await kafka.echo.rewind(
+      shard: shard, to: Int64(position ?? 0), by: user, reason: reason ?? "")
+    return .json(["events": .number(JSONNumber(events))], status: 202)
+  }
+
+  private func requireKafka() throws(Problem) -> any KafkaView {
+    guard let kafka else {
+      throw Refusals.problem(
+        ServerErrorCode.echoOff,
+        "This engine was started without Kafka and echoes nothing; `saga serve --kafka HOST:PORT` turns the echo on.")
+    }
+    return kafka
+  }
+}

@@ -1,0 +1,66 @@
+import Messaging
+import Synchronization
+
+/// What the echo is told from outside its task: reports of the broker, wishes of the operator, that it is to stop.
+final class EchoInbox: Sendable {
+  typealias Asked = (rewind: EchoRewind, answer: CheckedContinuation<Int64, any Error>)
+
+  private struct State {
+    var reports: [KafkaProducer.Report] = []
+    var asked: [Asked] = []
+    var isStopping = false
+    var hasEnded = false
+  }
+  private let state = Mutex(State())
+  private let waking: AsyncStream<Void>.Continuation
+  let wakes: AsyncStream<Void>
+
+  init() { (wakes, waking) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1)) }
+
+  func wake() { waking.yield() }
+
+  func add(_ reports: [KafkaProducer.Report]) {
+    state.withLock { $0.reports += reports }
+    wake()
+  }
+
+  func takeReports() -> [KafkaProducer.Report] {
+    state.withLock { state in
+      defer { state.reports = [] }
+      return state.reports
+    }
+  }
+
+  func ask(_ rewind: EchoRewind) async throws -> Int64 {
+    try await withCheckedThrowingContinuation { continuation in
+      let hasEnded = state.withLock { state in
+        if !state.hasEnded { state.asked.append((rewind, continuation)) }
+        return state.hasEnded
+      }
+      if hasEnded { continuation.resume(throwing: EchoRefusal("The echo has stopped.")) } else { wake() }
+    }
+  }
+
+  func takeAsked() -> [Asked] {
+    state.withLock { state in
+      defer { state.asked = [] }
+      return state.asked
+    }
+  }
+
+  func stop() {
+    state.withLock { $0.isStopping = true }
+    wake()
+  }
+
+  var isStopping: Bool { state.withLock { $0.isStopping } }
+
+  func end() {
+    let asked = state.withLock { state in
+      state.hasEnded = true
+      defer { state.asked = [] }
+      return state.asked
+    }
+    for one in asked { one.answer.resume(throwing: EchoRefusal("The echo has stopped.")) }
+  }
+}

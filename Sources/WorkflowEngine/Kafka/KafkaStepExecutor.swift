@@ -1,0 +1,179 @@
+import JSON
+public import Messaging
+public import Runtime
+import Synchronization
+
+/// A service that takes its commands from a topic.
+public struct KafkaService: Sendable, Hashable {
+  public let name: String
+  public let topic: String
+  /// Whether an undo that comes before its command makes the late command refuse.
+  public let keepsTombstones: Bool
+
+  public init(name: String, topic: String, keepsTombstones: Bool = false) {
+    self.name = name
+    self.topic = topic
+    self.keepsTombstones = keepsTombstones
+  }
+}
+
+/// Makes the attempts of `kafka` steps: sends the command, and waits until its answer has been recorded.
+///
+/// The answer comes to whoever reads the reply topic; that one records it in the saga, and then tells here that there is
+/// nothing to wait for any more.
+public final class KafkaStepExecutor: StepExecutor {
+  private let producer: KafkaProducer
+  let services: [String: KafkaService]
+  private let replyTopic: String
+  private let clock: any WallClock
+  private let waiting = Mutex<[String: [Waiter]]>([:])
+
+  /// A command that can't be delivered for so long is known not to have been sent.
+  private static let patience = Duration.seconds(30)
+
+  /// - Parameters:
+  ///   - cluster: where the commands go.
+  ///   - services: which topic each service takes its commands from.
+  ///   - replyTopic: where participants answer to.
+  ///   - clock: bounds the wait.
+  ///   - log: where the client says what goes wrong.
+  /// - Throws: `kafka.configurationInvalid`.
+  public init(
+    cluster: KafkaCluster, services: [KafkaService], replyTopic: String, clock: any WallClock, log: Log = .silent
+  ) throws(KafkaError) {
+    producer = try KafkaProducer(
+      cluster, name: "commands", patience: .atMost(Self.patience), lingering: .zero, log: log)
+    self.services = Dictionary(services.map { ($0.name, $0) }, uniquingKeysWith: { _, last in last })
+    self.replyTopic = replyTopic
+    self.clock = clock
+  }
+
+  public func perform(_ call: StepCall) async -> StepOutcome {
+    guard case .kafka(let action) = call.action else {
+      return .failed(StepFailure(code: MessagingErrorCode.failed, message: "Only kafka actions are made over Kafka."))
+    }
+    guard let service = services[action.service] else {
+      return .failed(
+        StepFailure(
+          code: EngineErrorCode.serviceUnknown,
+          message: "The service “\(action.service)” has no topic on this engine.", isRetryable: true))
+    }
+    let record = record(of: call, action, to: service)
+    // 1. Whoever answers finds somebody who waits.
+    let waiter = Waiter(call.attempt)
+    waiting.withLock { $0[call.idempotencyKey, default: []].append(waiter) }
+    defer { forget(waiter, call.idempotencyKey) }
+    // 2. The command, and beside it the time that it may take.
+    let deadline = clock.now() + call.timeout
+    let timer = Task { [clock] in
+      do { try await clock.sleep(until: deadline) } catch { return }
+      waiter.answer(.unknown(Self.noAnswer(of: service)))
+    }
+    defer { timer.cancel() }
+    if !Task.isCancelled {
+      waiter.isSent = true
+      Task { [producer] in
+        do throws(KafkaError) {
+          _ = try await producer.send(record)
+        } catch {
+          waiter.answer(Self.outcome(of: error, service))
+        }
+      }
+    }
+    // 3. Its end, whichever comes first.
+    return await withTaskCancellationHandler {
+      await waiter.outcome()
+    } onCancel: {
+      // The engine stops: the command may have gone, its answer is not waited for.
+      waiter.answer(waiter.isSent ? .unknown(Self.cutOff) : .notMade(Self.cutOff))
+    }
+  }
+
+  private func forget(_ waiter: Waiter, _ key: String) {
+    waiting.withLock { waiting in
+      waiting[key]?.removeAll { $0 === waiter }
+      if waiting[key]?.isEmpty == true { waiting[key] = nil }
+    }
+  }
+
+  /// An answer under this key has been recorded.
+  /// - Parameter inFlight: the attempt that still waits after it, if one does.
+  func recorded(_ key: String, _ outcome: StepOutcome, stillInFlight inFlight: Int?) {
+    let answered = waiting.withLock { $0[key]?.filter { $0.attempt != inFlight } ?? [] }
+    for waiter in answered { waiter.answer(outcome) }
+  }
+
+  public func close() async { await producer.close(flushWithin: .seconds(1)) }
+
+  private static func noAnswer(of service: KafkaService) -> StepFailure {
+    StepFailure(
+      code: EngineErrorCode.attemptTimeout, classes: ["kafka.noAnswer"],
+      message: "\(service.name) did not answer in time.", isRetryable: true)
+  }
+
+  private static let cutOff = StepFailure(
+    code: EngineErrorCode.engineDraining, message: "The engine stopped before the answer came.", isRetryable: true)
+
+  private static func outcome(of error: KafkaError, _ service: KafkaService) -> StepOutcome {
+    let failure = StepFailure(
+      code: error.code, classes: ["kafka.\(error.kafkaName)"], message: "\(service.name): \(error.message)",
+      isRetryable: error.isRetriable)
+    if error.mayHaveBeenSent { return .unknown(failure) }
+    return error.code == MessagingErrorCode.closed ? .notMade(failure) : .failed(failure)
+  }
+
+  private func record(of call: StepCall, _ action: RenderedKafka, to service: KafkaService) -> KafkaRecord {
+    let saga = call.saga.description
+    let event = CloudEvent(
+      id: "\(call.idempotencyKey)#\(call.attempt)", source: "/sagas/\(call.workflow)",
+      type: "\(action.service).\(action.command)", subject: saga, time: clock.now(),
+      data: (action.body ?? .null).bytes())
+    var record = event.record(topic: service.topic, key: saga)
+    record.headers += [
+      KafkaHeader("idempotency-key", call.idempotencyKey), KafkaHeader("saga-id", saga),
+      KafkaHeader("saga-step", call.step), KafkaHeader("saga-attempt", "\(call.attempt)"),
+      KafkaHeader("reply-topic", replyTopic), KafkaHeader("traceparent", call.traceparent),
+    ]
+    if let forward = call.compensates { record.headers.append(KafkaHeader("compensates", forward)) }
+    record.headers += action.headers.map { KafkaHeader($0.name, $0.value) }
+    return record
+  }
+}
+
+/// An attempt that waits for its end, which comes once.
+private final class Waiter: Sendable {
+  private struct State {
+    var isSent = false
+    var outcome: StepOutcome?
+    var continuation: CheckedContinuation<StepOutcome, Never>?
+  }
+  let attempt: Int
+  private let state = Mutex(State())
+
+  init(_ attempt: Int) { self.attempt = attempt }
+
+  var isSent: Bool {
+    get { state.withLock { $0.isSent } }
+    set { state.withLock { $0.isSent = newValue } }
+  }
+
+  func answer(_ outcome: StepOutcome) {
+    let waiting = state.withLock { state -> CheckedContinuation<StepOutcome, Never>? in
+      guard state.outcome == nil else { return nil }
+      state.outcome = outcome
+      defer { state.continuation = nil }
+      return state.continuation
+    }
+    waiting?.resume(returning: outcome)
+  }
+
+  func outcome() async -> StepOutcome {
+    await withCheckedContinuation { continuation in
+      let outcome = state.withLock { state in
+        if state.outcome == nil { state.continuation = continuation }
+        return state.outcome
+      }
+      if let outcome { continuation.resume(returning: outcome) }
+    }
+  }
+}

@@ -1,0 +1,132 @@
+import JSON
+import Messaging
+import Runtime
+
+/// What every message to the engine has in common: who sent it, under which identity, and its JSON.
+struct InboundMessage: Sendable {
+  let message: KafkaMessage
+  let event: CloudEvent?
+  let body: JSON
+
+  /// Larger ones are no commands.
+  static let maxBytes = 1 << 20
+
+  typealias Unframe = @Sendable ([UInt8]) async throws -> [UInt8]
+
+  /// - Parameter unframe: takes a schema registry's framing off; nil where there is no registry.
+  /// - Throws: `Poison`; or what keeps the registry from answering, which passes.
+  init(_ message: KafkaMessage, unframe: Unframe?) async throws {
+    self.message = message
+    let count = message.value?.count ?? 0
+    guard count <= Self.maxBytes else {
+      throw Poison(
+        MessagingErrorCode.messageTooLarge,
+        "The message has \(count) bytes; \(Self.maxBytes) are the most that is taken.")
+    }
+    event = try CloudEvent(message)
+    var bytes = event?.data ?? message.value ?? []
+    if bytes.first == 0 {
+      guard let unframe else {
+        throw Poison(
+          MessagingErrorCode.messageMalformed,
+          "The message is framed for a schema registry, and the engine knows none; start it with --schema-registry URL."
+        )
+      }
+      bytes = try await unframe(bytes)
+    }
+    do {
+      body = try JSON(parsing: bytes)
+    } catch {
+      throw Poison(
+        MessagingErrorCode.messageNotJSON,
+        "The message is no JSON: line \(error.line), column \(error.column): \(error.message)")
+    }
+  }
+
+  /// The same however often the message is delivered, and that of no other message.
+  var identity: String {
+    let full = event.map { "kafka:\($0.source)#\($0.id)" } ?? "kafka:\(message.place)"
+    let isPlain = full.utf8.count <= 255 && full.utf8.allSatisfy { (0x21...0x7E).contains($0) }
+    return isPlain ? full : "kafka:" + Digest.hex(Array(full.utf8))
+  }
+
+  /// Who sent it, as far as the message says.
+  var sender: String { event.map { "kafka \($0.source)" } ?? "kafka \(message.topic)" }
+}
+
+/// Takes a command's members apart, and gathers everything that is wrong with them.
+struct CommandReader {
+  private let members: JSONObject
+  private(set) var wrong: [String] = []
+
+  init(_ body: JSON, known: Set<String>) throws(Poison) {
+    guard let members = body.objectValue else {
+      throw Poison(EngineErrorCode.commandInvalid, "A command is an object, not \(body.kind).")
+    }
+    self.members = members
+    for name in members.keys where !known.contains(name) {
+      wrong.append("/\(name): unknown; there is \(known.sorted().joined(separator: ", "))")
+    }
+  }
+
+  mutating func text(_ name: String, isRequired: Bool, longest: Int = 255) -> String? {
+    guard let value = members[name], !value.isNull else {
+      if isRequired { wrong.append("/\(name): is required") }
+      return nil
+    }
+    guard let text = value.stringValue, (1...longest).contains(text.unicodeScalars.count) else {
+      wrong.append("/\(name): must be a string of 1 to \(longest) characters")
+      return nil
+    }
+    return text
+  }
+
+  mutating func saga() -> UniqueID? {
+    guard let text = text("saga", isRequired: true) else { return nil }
+    guard let id = UniqueID(text) else {
+      wrong.append("/saga: must be a saga's id, a UUID")
+      return nil
+    }
+    return id
+  }
+
+  mutating func version() -> Int? {
+    guard let value = members["version"], !value.isNull else { return nil }
+    guard let version = value.intValue, version >= 1 else {
+      wrong.append("/version: must be a whole number from 1")
+      return nil
+    }
+    return version
+  }
+
+  /// As REST takes it: 1 to 255 visible ASCII characters.
+  mutating func key() -> String? {
+    guard let text = text("key", isRequired: false) else { return nil }
+    guard text.utf8.count <= 255, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+      wrong.append("/key: must be 1 to 255 visible ASCII characters")
+      return nil
+    }
+    return text
+  }
+
+  mutating func tags() -> [String] {
+    guard let value = members["tags"], !value.isNull else { return [] }
+    let texts = value.arrayValue?.compactMap(\.stringValue) ?? []
+    let isRight = texts.count == value.arrayValue?.count && texts.count <= 16
+    guard isRight, texts.allSatisfy({ (1...100).contains($0.unicodeScalars.count) }) else {
+      wrong.append("/tags: must be up to 16 strings of 1 to 100 characters")
+      return []
+    }
+    return texts
+  }
+
+  mutating func value(_ name: String, isRequired: Bool) -> JSON? {
+    if members[name] == nil, isRequired { wrong.append("/\(name): is required") }
+    return members[name]
+  }
+
+  /// - Throws: everything that was wrong.
+  func finish() throws(Poison) {
+    if !wrong.isEmpty { throw Poison(EngineErrorCode.commandInvalid, wrong.joined(separator: "; ")) }
+  }
+}

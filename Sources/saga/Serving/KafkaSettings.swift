@@ -1,0 +1,147 @@
+import HTTP
+import Laboratory
+import Messaging
+import Persistence
+import Runtime
+import WorkflowEngine
+
+/// What the command line says of Kafka.
+struct KafkaSettings: Sendable, Equatable {
+  let cluster: KafkaCluster
+  let topics: KafkaTopicNames
+  /// The consumer group: processes of one group share the work.
+  let group: String
+  /// The participants that take their commands over Kafka.
+  let services: [KafkaServiceEntry]
+  /// The URL of a schema registry.
+  let registry: String?
+
+  /// What a process shows of it when it starts: never a user, never a password.
+  var shown: [(name: String, value: String)] {
+    var lines = [("kafka", "\(cluster.brokers), echo to \(topics.events)")]
+    if let registry { lines.append(("registry", Self.withoutUser(registry))) }
+    return lines
+  }
+
+  /// A URL without what it may hold of a user and a password.
+  static func withoutUser(_ url: String) -> String {
+    guard let slashes = url.firstRange(of: "://"), let at = url.lastIndex(of: "@"), at >= slashes.upperBound else {
+      return url
+    }
+    return url[..<slashes.upperBound] + "…" + url[at...]
+  }
+}
+
+extension KafkaSettings {
+  /// What makes the attempts of `kafka` steps.
+  func executor(clock: any WallClock, log: Log) throws(KafkaError) -> KafkaStepExecutor {
+    try KafkaStepExecutor(
+      cluster: cluster,
+      services: services.map { KafkaService(name: $0.name, topic: $0.topic, keepsTombstones: $0.tombstones) },
+      replyTopic: topics.replies, clock: clock, log: log)
+  }
+
+  /// The engine's ties to Kafka.
+  func wire(
+    _ engine: Engine, _ store: any EventStore, _ executor: KafkaStepExecutor, _ client: HTTPClient,
+    _ environment: Runtime.Environment, _ log: Log
+  ) throws(KafkaError) -> EngineKafka {
+    try EngineKafka(
+      engine: engine, store: store, executor: executor,
+      configuration: EngineKafka.Configuration(
+        cluster: cluster, events: KafkaTopic(topics.events), commands: KafkaTopic(topics.commands),
+        replies: KafkaTopic(topics.replies), deadLetters: KafkaTopic(topics.deadLetters), group: group),
+      environment: environment, log: log)
+  }
+}
+
+/// The topics that the engine itself reads and writes.
+struct KafkaTopicNames: Sendable, Equatable {
+  /// What a topic is for, as `--kafka-topic` names it.
+  enum Role: String, Sendable, CaseIterable {
+    case events, commands, replies
+    case deadLetters = "dead-letter"
+  }
+
+  var events = "laboratory.saga.events"
+  var commands = "saga.commands"
+  var replies = "saga.replies"
+  var deadLetters = "laboratory.dead-letter"
+
+  subscript(role: Role) -> String {
+    get {
+      switch role {
+      case .events: events
+      case .commands: commands
+      case .replies: replies
+      case .deadLetters: deadLetters
+      }
+    }
+    set {
+      switch role {
+      case .events: events = newValue
+      case .commands: commands = newValue
+      case .replies: replies = newValue
+      case .deadLetters: deadLetters = newValue
+      }
+    }
+  }
+}
+
+/// A participant that takes its commands from a topic.
+struct KafkaServiceEntry: Sendable, Equatable {
+  /// As workflows name it.
+  let name: String
+  let topic: String
+  /// Whether an undo that comes first makes the late command refuse.
+  let tombstones: Bool
+
+  /// `NAME=TOPIC`, and `,tombstones` behind it.
+  init?(_ text: String) {
+    guard let equals = text.firstIndex(of: "="), equals > text.startIndex else { return nil }
+    var topic = String(text[text.index(after: equals)...])
+    let mark = ",tombstones"
+    let tombstones = topic.hasSuffix(mark)
+    if tombstones { topic.removeLast(mark.count) }
+    guard KafkaName.isTopic(topic) else { return nil }
+    self.init(name: String(text[..<equals]), topic: topic, tombstones: tombstones)
+  }
+
+  init(name: String, topic: String, tombstones: Bool) {
+    self.name = name
+    self.topic = topic
+    self.tombstones = tombstones
+  }
+
+  /// The laboratory's services, which all keep tombstones.
+  static let laboratory = LabService.allCases.map {
+    KafkaServiceEntry(name: $0.rawValue, topic: "laboratory.\($0.rawValue).commands", tombstones: true)
+  }
+}
+
+/// Names as Kafka takes them.
+enum KafkaName {
+  /// Letters, digits, `.`, `_` and `-`, at most 249.
+  static func isTopic(_ name: String) -> Bool {
+    let allowed = { (byte: UInt8) in
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+        true
+      default: false
+      }
+    }
+    return (1...249).contains(name.utf8.count) && name.utf8.allSatisfy(allowed) && name != "." && name != ".."
+  }
+
+  /// `host:port`, `[::1]:port`.
+  static func isBroker(_ name: some StringProtocol) -> Bool {
+    guard let colon = name.lastIndex(of: ":"), colon > name.startIndex,
+      let port = Int(name[name.index(after: colon)...]), (1...65_535).contains(port)
+    else { return false }
+    let host = name[..<colon]
+    let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
+    return host.unicodeScalars.allSatisfy { !$0.properties.isWhitespace && $0 != "/" && $0 != "@" }
+      && (isBracketed || !host.contains(":"))
+  }
+}

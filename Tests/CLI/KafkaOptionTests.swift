@@ -1,0 +1,169 @@
+import Foundation
+import Messaging
+import Runtime
+import TestSupport
+import Testing
+
+@testable import saga
+
+@Suite("What the command line says of Kafka")
+struct KafkaOptionTests {
+  private func parse(_ words: String..., of command: CommandSpec = serveCommand) throws -> KafkaSettings? {
+    try Self.invocation(words, of: command).kafka()
+  }
+
+  private static func invocation(_ words: [String], of command: CommandSpec) throws -> Invocation {
+    let terminal = Terminal(
+      write: { _ in }, complain: { _ in }, read: { nil }, isTerminal: false, style: .plain, errorStyle: .plain)
+    return Invocation(
+      command: command, arguments: try ParsedArguments(words, for: command), terminal: terminal, environment: .fake(),
+      variables: [:],
+      send: { (_, _) async throws(APIUnreachable) in throw APIUnreachable(mayHaveArrived: false, why: "") })
+  }
+
+  /// What the words are refused with; "taken" when they aren't.
+  private func refusal(_ words: String...) -> String {
+    do {
+      _ = try Self.invocation(words, of: serveCommand).kafka()
+      return "taken"
+    } catch let error as any CodedError {
+      return error.message
+    } catch {
+      return "\(error)"
+    }
+  }
+
+  private func file(_ content: String, _ body: (String) throws -> Void) throws {
+    let file = FileManager.default.temporaryDirectory.appending(
+      path: "kafka-\(ProcessInfo.processInfo.globallyUniqueString).conf")
+    try Data(content.utf8).write(to: file)
+    defer { try? FileManager.default.removeItem(at: file) }
+    try body(file.path)
+  }
+
+  @Test("without a word of it there is no Kafka")
+  func none() throws { #expect(try parse() == nil) }
+
+  @Test("the brokers are enough: the rest has its usual names")
+  func usual() throws {
+    let settings = try #require(try parse("--kafka", "a:9092,[::1]:9093"))
+    #expect(settings.cluster == KafkaCluster(brokers: "a:9092,[::1]:9093"))
+    #expect(settings.topics == KafkaTopicNames())
+    #expect(settings.topics.events == "laboratory.saga.events")
+    #expect(settings.topics.commands == "saga.commands")
+    #expect(settings.topics.replies == "saga.replies")
+    #expect(settings.topics.deadLetters == "laboratory.dead-letter")
+    #expect(settings.group == "saga-engine")
+    #expect(settings.registry == nil)
+    #expect(settings.services.map { $0.name } == ["samples", "storage", "sequencing", "notification"])
+    #expect(settings.services.first?.topic == "laboratory.samples.commands")
+    #expect(settings.services.allSatisfy { $0.tombstones })
+  }
+
+  @Test("everything can be named")
+  func named() throws {
+    let settings = try #require(
+      try parse(
+        "--kafka", "a:1", "--kafka-config", "sasl.password=a=b", "--kafka-config", "acks=1", "--kafka-config=acks=all",
+        "--kafka-topic", "events=e", "--kafka-topic", "dead-letter=d", "--kafka-group", "g", "--kafka-service",
+        "freezer=lab.freezer,tombstones", "--kafka-service", "mail=x", "--kafka-service", "mail=lab.mail",
+        "--schema-registry", "https://registry:8081/"))
+    // The last of a name stands.
+    #expect(settings.cluster.properties == [.init("sasl.password", "a=b"), .init("acks", "all")])
+    #expect(settings.topics.events == "e")
+    #expect(settings.topics.deadLetters == "d")
+    #expect(settings.topics.commands == "saga.commands")
+    #expect(settings.group == "g")
+    #expect(
+      settings.services == [
+        KafkaServiceEntry(name: "freezer", topic: "lab.freezer", tombstones: true),
+        KafkaServiceEntry(name: "mail", topic: "lab.mail", tombstones: false),
+      ])
+    #expect(settings.registry == "https://registry:8081")
+  }
+
+  @Test("properties may stand in a file")
+  func properties() throws {
+    try file("# of the cluster\r\n\n security.protocol = SASL_SSL\r\nsasl.password= p#=ä \nacks=1") { path in
+      let settings = try #require(
+        try parse("--kafka", "a:1", "--kafka-config", "@\(path)", "--kafka-config", "acks=all"))
+      #expect(
+        settings.cluster.properties == [
+          .init("security.protocol", "SASL_SSL"), .init("sasl.password", "p#=ä"), .init("acks", "all"),
+        ])
+    }
+  }
+
+  @Test("a line of a file that is no property is told by its place alone")
+  func badLine() throws {
+    try file("acks=1\nsecret-word\n") { path in
+      let message = refusal("--kafka", "a:1", "--kafka-config", "@\(path)")
+      #expect(message == "\(path):2 is no NAME=VALUE")
+    }
+    #expect(refusal("--kafka", "a:1", "--kafka-config", "@/nowhere/x").hasPrefix("can't read /nowhere/x"))
+  }
+
+  @Test(
+    "an option of Kafka alone says nothing",
+    arguments: [
+      ["--kafka-config", "a=b"], ["--kafka-topic", "events=x"], ["--kafka-group", "g"], ["--kafka-service", "a=b"],
+      ["--schema-registry", "http://x"],
+    ])
+  func alone(_ words: [String]) {
+    #expect(
+      refusal(words[0], words[1]) == "\(words[0]) says something of Kafka, but --kafka BROKERS doesn't say where it is")
+  }
+
+  @Test(
+    "what can't be meant is refused, with what was probably meant",
+    arguments: [
+      (["--kafka", "a"], "--kafka wants HOST:PORT, several with commas, not \"a\""),
+      (["--kafka", "a:1,"], "--kafka wants HOST:PORT, several with commas, not \"\""),
+      (["--kafka", "a:0"], "--kafka wants HOST:PORT, several with commas, not \"a:0\""),
+      (["--kafka", "http://a:1"], "--kafka wants HOST:PORT, several with commas, not \"http://a:1\""),
+      (["--kafka-topic", "event=x"], "--kafka-topic knows no \"event\"; did you mean events?"),
+      (
+        ["--kafka-topic", "zebra=x"],
+        "--kafka-topic knows no \"zebra\"; there is events, commands, replies, dead-letter"
+      ),
+      (["--kafka-topic", "events"], "--kafka-topic wants ROLE=NAME, not \"events\""),
+      (
+        ["--kafka-topic", "events=a b"],
+        "\"a b\" is no topic's name: up to 249 letters, digits, dots, underscores and hyphens"
+      ),
+      (
+        ["--kafka-topic", "events=saga.commands"],
+        "the topic saga.commands can't be that of commands and of events at once"
+      ),
+      (
+        ["--kafka-service", "a=saga.replies"],
+        "the topic saga.replies can't be that of replies and of the service a at once"
+      ),
+      (["--kafka-service", "a"], "--kafka-service wants NAME=TOPIC or NAME=TOPIC,tombstones, not \"a\""),
+      (["--kafka-service", "a=b c"], "--kafka-service wants NAME=TOPIC or NAME=TOPIC,tombstones, not \"a=b c\""),
+      (["--kafka-group", " "], "--kafka-group wants a name"),
+      (["--schema-registry", "registry:8081"], "--schema-registry wants a URL that begins with http:// or https://"),
+      (["--kafka-config", "group.id=x"], "group.id is what --kafka-group says; it is no --kafka-config"),
+      (["--kafka-config", "bootstrap.servers=x"], "bootstrap.servers is what --kafka says; it is no --kafka-config"),
+    ])
+  func refusals(_ words: [String], _ message: String) {
+    let all = words[0] == "--kafka" ? words : ["--kafka", "a:1"] + words
+    #expect((all.count == 2 ? refusal(all[0], all[1]) : refusal(all[0], all[1], all[2], all[3])) == message)
+  }
+
+  @Test("a password is nowhere told")
+  func secrets() throws {
+    #expect(!refusal("--kafka", "user:hunter2@a:1").contains("hunter2"))
+    #expect(!refusal("--kafka", "a:1", "--kafka-config", "hunter2").contains("hunter2"))
+    #expect(!refusal("--kafka", "a:1", "--schema-registry", "hunter2@x").contains("hunter2"))
+    let settings = try #require(
+      try parse(
+        "--kafka", "a:1", "--kafka-config", "sasl.password=hunter2", "--schema-registry", "https://u:hunter2@r:8081"))
+    #expect(!"\(settings.cluster) \(String(reflecting: settings.cluster))".contains("hunter2"))
+    #expect(
+      settings.shown.map { "\($0.name) \($0.value)" } == [
+        "kafka a:1, echo to laboratory.saga.events", "registry https://…@r:8081",
+      ])
+    #expect(settings.registry == "https://u:hunter2@r:8081")
+  }
+}

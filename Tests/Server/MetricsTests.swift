@@ -1,0 +1,91 @@
+import HTTP
+import Messaging
+import Persistence
+import Runtime
+import Streaming
+import Testing
+import WorkflowEngine
+
+@testable import Server
+
+struct MetricsTests {
+  private func read(_ answer: Answer) throws -> Exposition {
+    #expect(answer.status == 200)
+    #expect(answer.contentType == "text/plain; version=0.0.4; charset=utf-8")
+    return try Exposition(String(decoding: answer.bytes, as: UTF8.self))
+  }
+
+  @Test(arguments: Depth.allCases) func ofAnEngineAlone(at depth: Depth) async throws {
+    let engine = FakeEngine()
+    try engine.register(Samples.storage)
+    _ = try engine.start("store-sample")
+    try await TestAPI.run(depth, engine: engine) { api in
+      let metrics = try read(try await api.get("/metrics"))
+      #expect(metrics["tracseq_ready"] == 1)
+      #expect(metrics.metrics["tracseq_sagas"]?.samples[["status": "running"]] == 1)
+      #expect(metrics.metrics["tracseq_sagas"]?.samples.count == SagaStatus.allCases.count)
+      #expect(Set(metrics.metrics.keys) == ["tracseq_ready", "tracseq_sagas"])
+    }
+  }
+
+  @Test(arguments: Depth.allCases) func withKafka(at depth: Depth) async throws {
+    let kafka = FakeKafka(
+      .sample(.held, lagEvents: 3, lag: .milliseconds(12_034), problem: .unreachable),
+      consumers: [.sample(lag: 4), .sample("saga.replies")])
+    try await TestAPI.run(depth, kafka: kafka) { api in
+      let metrics = try read(try await api.get("/metrics"))
+      #expect(metrics["tracseq_echo_lag_events"] == 3)
+      #expect(metrics["tracseq_echo_lag_seconds"] == 12.034)
+      #expect(metrics["tracseq_echo_held"] == 1)
+      #expect(metrics["tracseq_echo_delivered_total"] == 400)
+      #expect(metrics["tracseq_echo_dead_lettered_total"] == 1)
+      #expect(metrics["tracseq_degraded"] == 1)
+      let commands = ["group": "saga-engine", "topic": "saga.commands"]
+      #expect(metrics.metrics["tracseq_consumer_lag"]?.samples[commands] == 4)
+      #expect(metrics.metrics["tracseq_consumer_lag"]?.samples.count == 2)
+      #expect(metrics.metrics["tracseq_consumer_handled_total"]?.samples[commands] == 17)
+      #expect(metrics.metrics["tracseq_consumer_dead_lettered_total"]?.samples[commands] == 2)
+      kafka.show(.sample())
+      #expect(try read(try await api.get("/metrics"))["tracseq_degraded"] == 0)
+    }
+  }
+
+  /// A monitor that hears nothing while the engine recovers, or its store is away, can't tell that from its death.
+  @Test func theyAnswerWhateverHappens() async throws {
+    let engine = FakeEngine()
+    let kafka = FakeKafka()
+    engine.isReady = false
+    try await TestAPI.run(engine: engine, kafka: kafka) { api in
+      #expect(try read(try await api.get("/metrics"))["tracseq_ready"] == 0)
+      engine.fail(StoreError(.unavailable, "The store is away."))
+      kafka.fail(StoreError(.unavailable, "The store is away."))
+      let metrics = try read(try await api.get("/metrics"))
+      #expect(metrics["tracseq_ready"] == 0)
+      #expect(metrics["tracseq_degraded"] == 1)
+      #expect(metrics.metrics["tracseq_sagas"] == nil)
+      #expect(metrics.metrics["tracseq_echo_lag_events"] == nil)
+    }
+  }
+
+  @Test func whatStandsInALabelOrAHelpComesThrough() throws {
+    var text = PrometheusText()
+    let awkward = "a\\n\n\"b\", c=\"{}\" é\u{301}\r\n"
+    text.add(
+      "x", .gauge, "one\ntwo \\ \"three\"", [.init(1, ["l": awkward, "m": ""]), .init(-9_223_372_036_854_775_808)])
+    text.add("nothing", .gauge, "", [])
+    let read = try Exposition(text.text)
+    #expect(read.metrics["x"]?.help == "one\ntwo \\ \"three\"")
+    #expect(read.metrics["x"]?.samples[["l": awkward, "m": ""]] == 1)
+    #expect(read["x"] == -9_223_372_036_854_775_808)
+    #expect(read.metrics["nothing"] == nil)
+  }
+
+  @Test(
+    arguments: [
+      (Duration.zero, "0.000"), (.milliseconds(5), "0.005"), (.milliseconds(61_250), "61.250"),
+      (.milliseconds(-1_500), "-1.500"), (.microseconds(999), "0.000"),
+    ])
+  func seconds(_ duration: Duration, _ text: String) {
+    #expect(PrometheusText.Sample(seconds: duration).value == text)
+  }
+}
