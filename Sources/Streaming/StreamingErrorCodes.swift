@@ -5,7 +5,6 @@ public enum StreamingErrorCode {
   // Of a stream.
   public static let streamInvalid = "stream.invalid"
   public static let streamDefinitionChanged = "stream.definitionChanged"
-  public static let streamTooManyPartitions = "stream.tooManyPartitions"
   public static let streamOffsetGone = "stream.offsetGone"
   public static let streamStateUnreadable = "stream.stateUnreadable"
 

@@ -4,13 +4,10 @@ public import Runtime
 public struct StreamError: CodedError, Hashable {
   public let code: String
   public let message: String
-  /// Whether trying again later may help.
-  public let isPassing: Bool
 
-  public init(_ code: String, _ message: String, isPassing: Bool = false) {
+  public init(_ code: String, _ message: String) {
     self.code = code
     self.message = message
-    self.isPassing = isPassing
   }
 
   static func unreadable(_ document: String) -> StreamError {
@@ -23,12 +20,6 @@ public struct StreamError: CodedError, Hashable {
       StreamingErrorCode.streamDefinitionChanged,
       "The state of “\(name)” was made by another definition: give the stream a new name, or begin anew with "
         + "`saga streams reset`.")
-  }
-
-  static func tooManyPartitions(_ topic: String, _ count: Int, shards: Int) -> StreamError {
-    StreamError(
-      StreamingErrorCode.streamTooManyPartitions,
-      "The topic \(topic) has \(count) partitions, but the store has \(shards) shards, and each partition needs one.")
   }
 
   static func offsetGone(_ partition: StreamPartition, offset: Int64, end: Int64) -> StreamError {

@@ -3,7 +3,7 @@ import Runtime
 
 // The state of a stream as documents:
 //   summary               which definition it is of, the watermark, the totals
-//   partition/TOPIC/N     the time of its latest event, and which places have been seen
+//   partition/TOPIC/N     the offset that comes next, the time of its latest event, which places have been seen
 //   window/START/KEY      a count that is open
 //   event/SIDE/ID         an event that waits for a partner
 extension StreamMachine {
@@ -16,6 +16,7 @@ extension StreamMachine {
     changes.put(StoredState.summary, .object(summary))
     for partition in touched {
       var members: JSONObject = ["topic": .string(partition.topic), "number": .int(partition.number)]
+      if let next = offsets[partition] { members["next"] = .int(Int(next)) }
       if let latest = watermarks?.latest(in: partition) { members["latest"] = .string(latest.description) }
       if let places = seen[partition] { members["seen"] = places.json }
       changes.put("\(StoredState.partition)\(partition)", .object(members))
@@ -37,6 +38,7 @@ struct StoredState {
   private(set) var totals = StreamTotals()
   private(set) var watermark: Timestamp?
   private(set) var latest: [StreamPartition: Timestamp] = [:]
+  private(set) var offsets: [StreamPartition: Int64] = [:]
   private(set) var seen: [StreamPartition: SeenPlaces] = [:]
   /// Those of the stream's own work.
   private(set) var others: [StateDocument] = []
@@ -63,10 +65,11 @@ struct StoredState {
   }
 
   private mutating func readPartition(_ document: StateDocument) throws(StreamError) {
-    guard let topic = document.data["topic"]?.stringValue, let number = document.data["number"]?.intValue else {
-      throw .unreadable(document.id)
-    }
+    guard let topic = document.data["topic"]?.stringValue, let number = document.data["number"]?.intValue,
+      let next = document.data["next"]?.intValue
+    else { throw .unreadable(document.id) }
     let partition = StreamPartition(topic: topic, number: number)
+    offsets[partition] = Int64(next)
     latest[partition] = try Self.moment("latest", of: document)
     guard let json = document.data["seen"] else { return }
     guard let places = SeenPlaces(json) else { throw .unreadable(document.id) }

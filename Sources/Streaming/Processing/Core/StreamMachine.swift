@@ -29,6 +29,8 @@ public struct StreamMachine: Sendable {
   /// Nil when time is nothing to the stream.
   var watermarks: Watermarks?
   var seen: [StreamPartition: SeenPlaces]
+  /// The offset that comes next in each partition that has been read.
+  public internal(set) var offsets: [StreamPartition: Int64]
   /// The partitions whose own state has changed.
   var touched: Set<StreamPartition> = []
   var isChanged = false
@@ -48,6 +50,7 @@ public struct StreamMachine: Sendable {
     self.definition = definition
     totals = stored.totals
     seen = stored.seen
+    offsets = stored.offsets
     watermarks = definition.timing.map {
       Watermarks(timing: $0, partitions: partitions, latest: stored.latest, overall: stored.watermark)
     }
@@ -69,7 +72,7 @@ public struct StreamMachine: Sendable {
 
   /// Takes the next event of a partition.
   public mutating func take(_ event: StreamEvent, at now: Timestamp) -> Step {
-    heard(event.partition)
+    heard(event.partition, event.offset)
     guard !seen[event.partition, default: SeenPlaces()].isRepeat(event) else {
       totals.repeated += 1
       return Step(verdict: .repeated)
@@ -92,14 +95,18 @@ public struct StreamMachine: Sendable {
   }
 
   /// A message came that is no event at all.
-  public mutating func refuse(in partition: StreamPartition) {
-    heard(partition)
+  public mutating func refuse(in partition: StreamPartition, at offset: Int64) {
+    heard(partition, offset)
     totals.refused += 1
   }
 
-  /// Messages of a partition were deleted by the broker before they were read.
-  public mutating func lost(_ count: Int, in partition: StreamPartition) {
-    totals.lost += count
+  /// The first message that is kept in a partition stands here. What was not read before it is lost.
+  public mutating func begin(at first: Int64, in partition: StreamPartition) {
+    let next = offsets[partition]
+    guard first > next ?? -1 else { return }
+    // What was deleted before the stream began was never its own.
+    if let next { totals.lost += Int(first - next) }
+    offsets[partition] = first
     touched.insert(partition)
     isChanged = true
   }
@@ -123,8 +130,9 @@ public struct StreamMachine: Sendable {
     return outputs
   }
 
-  private mutating func heard(_ partition: StreamPartition) {
+  private mutating func heard(_ partition: StreamPartition, _ offset: Int64) {
     watermarks?.heard(partition)
+    offsets[partition] = offset + 1
     totals.read += 1
     touched.insert(partition)
     isChanged = true
