@@ -70,9 +70,12 @@ final class MemoryKafka: Sendable {
 
   /// Lets every reader look again.
   func changed() {
-    let (wakes, watchers) = state.withLock { ($0.wakes, $0.watchers) }
-    for wake in wakes { wake.yield() }
-    guard watchers.contains(where: { $0.isEnough(self) }) else { return }
+    for wake in state.withLock({ $0.wakes }) { wake.yield() }
+    look()
+  }
+
+  /// Lets those who wait for something see whether it is so.
+  func look() {
     let woken = state.withLock { state in
       defer { state.watchers = [] }
       return state.watchers
@@ -107,16 +110,16 @@ final class MemorySource: StreamSource {
     var positions: [StreamPartition: Int64] = [:]
     var random: SeededRandom
     var assigned = 0
+    /// Of the session: a stream ends with the task that it was cancelled in.
+    var wakes: AsyncStream<Void>?
   }
   private let kafka: MemoryKafka
   private let most: Int
-  private let wakes: AsyncStream<Void>
   private let state: Mutex<State>
 
   init(_ kafka: MemoryKafka, atMost most: Int = 4, seed: UInt64 = 1) {
     self.kafka = kafka
     self.most = most
-    wakes = kafka.follow()
     state = Mutex(State(random: SeededRandom(seed: seed)))
   }
 
@@ -137,12 +140,16 @@ final class MemorySource: StreamSource {
     state.withLock { state in
       state.positions = offsets
       state.assigned += 1
+      state.wakes = kafka.follow()
     }
     kafka.changed()
   }
 
   func nextBatch() async throws -> StreamBatch {
+    // What the last batch led to is done, and can be seen.
+    kafka.look()
     // Also when nothing is there: time may have passed.
+    guard let wakes = state.withLock({ $0.wakes }) else { throw MemoryKafka.Failed() }
     for await _ in wakes {
       let batch = read()
       if !batch.messages.isEmpty { kafka.changed() }
