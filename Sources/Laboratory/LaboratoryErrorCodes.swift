@@ -1,6 +1,8 @@
 /// The codes of every refusal and error of the laboratory. Each has a page in `docs/errors/`.
 public enum LabErrorCode {
   // Of any service.
+  public static let answerRefused = "lab.answerRefused"
+  public static let commandUnknown = "lab.commandUnknown"
   public static let conflict = "lab.conflict"
   public static let exists = "lab.exists"
   public static let faultInvalid = "lab.faultInvalid"
@@ -11,6 +13,7 @@ public enum LabErrorCode {
   public static let keyMissing = "lab.keyMissing"
   public static let keyReused = "lab.keyReused"
   public static let notJSON = "lab.notJSON"
+  public static let replyTopicInvalid = "lab.replyTopicInvalid"
   public static let stopping = "lab.stopping"
   public static let undoneBefore = "lab.undoneBefore"
   public static let unknown = "lab.unknown"

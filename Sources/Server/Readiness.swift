@@ -29,8 +29,8 @@ struct Readiness {
     let behind = "the oldest of \(events) has waited for \(echo.lag.components.seconds) s"
     switch echo.state {
     case .held:
-      let why = echo.problem.map { "\($0.message) [\($0.code)]" } ?? "it doesn't say why"
-      return [Reason(code: ServerErrorCode.echoHeld, message: "The echo to \(echo.topic) is held up: \(why)")]
+      let why = echo.problem.map { " (\($0.code)): \($0.message)" } ?? "."
+      return [Reason(code: ServerErrorCode.echoHeld, message: "The echo to \(echo.topic) is held up\(why)")]
     case .current, .catchingUp:
       guard echo.lag > mostBehind else { return [] }
       return [Reason(code: ServerErrorCode.echoBehind, message: "The echo to \(echo.topic) is behind: \(behind).")]

@@ -43,6 +43,18 @@ struct CheckTests {
     try Golden.expect(result.output, is: "check-graph")
   }
 
+  @Test("draws what goes over Kafka, and takes any service for it")
+  func kafka() async throws {
+    let text = """
+      { "name": "thaw", "version": 1, "steps": [
+        { "id": "a", "kafka": { "service": "samples", "command": "create" },
+          "compensation": { "kafka": { "service": "samples", "command": "delete" } } } ] }
+      """
+    let result = await TestTool(input: [text]).run("check", "--graph", "-", "--services", "storage")
+    #expect(result.status == .success)
+    #expect(result.output.contains("●  a  samples.create over Kafka; undone by samples.delete over Kafka\n"))
+  }
+
   @Test("--strict takes warnings for errors")
   func strict() async {
     let warned = Self.right.replacing("\"steps\"", with: "\"inputSchema\": {}, \"steps\"")

@@ -141,6 +141,17 @@ struct ClientCommandTests {
           "data": ["reason": "the patient withdrew consent, and the tube must not be touched again"],
           "meta": ["by": "anna"],
         ],
+        [
+          "version": 4, "type": "stepProgressed", "recordedAt": "2026-03-01T08:15:32.000Z",
+          "data": ["step": "thaw", "phase": "forward", "attempt": 1, "fraction": 0.4, "message": "at -20, going on"],
+        ],
+        [
+          "version": 5, "type": "answerIgnored", "recordedAt": "2026-03-01T08:15:33.000Z",
+          "data": [
+            "step": "thaw", "phase": "undo", "round": 1, "attempt": 2, "why": "late", "outcome": "failed",
+            "code": "BUSY", "answer": "laboratory.replies/3/17",
+          ],
+        ],
       ]
     ]
     let result = await TestTool(answers: [.json(page)]).run("events", Self.id)
@@ -197,15 +208,46 @@ struct ClientCommandTests {
     #expect(tool.requests[0].request.header("Idempotency-Key") != nil)
   }
 
+  static let stats: JSON = [
+    "at": "2026-03-01T08:15:30.250Z", "sagas": ["running": 2, "stuck": 1, "completed": 96],
+  ]
+
   @Test("status counts")
   func engineStatus() async throws {
-    let stats: JSON = [
-      "at": "2026-03-01T08:15:30.250Z", "sagas": ["running": 2, "stuck": 1, "completed": 96],
-    ]
-    let tool = TestTool(answers: [.json(["status": "ready"]), .json(stats)])
+    let tool = TestTool(
+      answers: [.json(["status": "ready"]), .json(Self.stats), .json(EchoTests.off, status: 404)])
     try Golden.expect(await tool.run("status").output, is: "status")
     let starting = TestTool(answers: [.json(["code": "x", "detail": "recovering"], status: 503)])
     #expect(await starting.run("status").status == .failure)
+  }
+
+  @Test("status says how the echo stands, and what the engine is degraded for")
+  func echoStatus() async throws {
+    let well = TestTool(answers: [.json(["status": "ready"]), .json(Self.stats), .json(EchoTests.echo())])
+    #expect(await well.run("status").output.contains("\n  echo       current, 0 events behind\n"))
+    let degraded: JSON = [
+      "status": "degraded",
+      "reasons": [
+        [
+          "code": "echo.held",
+          "message": .string(
+            "The echo to laboratory.saga.events is held up "
+              + "(kafka.unavailable): Kafka is out of reach: 1/1 brokers are down"),
+        ]
+      ],
+    ]
+    let tool = TestTool(answers: [.json(degraded), .json(Self.stats), .json(EchoTests.held)])
+    let result = await tool.run("status")
+    #expect(result.status == .success)
+    try Golden.expect(result.output, is: "status-degraded")
+    let away: JSON = ["code": "store.unavailable", "detail": "The store is away."]
+    let unknown = TestTool(answers: [.json(["status": "ready"]), .json(Self.stats), .json(away, status: 503)])
+    #expect(await unknown.run("status").output.contains("  echo       can't be told: The store is away."))
+    let json = TestTool(answers: [.json(degraded), .json(Self.stats)])
+    let read = try JSON(parsing: await json.run("status", "--json").output)
+    #expect(read["status"] == "degraded")
+    #expect(read["reasons"] == degraded["reasons"])
+    #expect(read["sagas"] == Self.stats["sagas"])
   }
 }
 

@@ -59,6 +59,7 @@ struct HelpTests {
       (["zebra"], "there is no command \"zebra\""),
       (["workflows"], "workflows wants one of: list, register, show"),
       (["workflows", "lst"], "workflows has no \"lst\"; did you mean list?"),
+      (["echo", "rewnd"], "echo has no \"rewnd\"; did you mean rewind?"),
       (["help", "shwo"], "there is no command \"shwo\"; did you mean `saga show`?"),
     ])
   func unknown(_ words: [String], _ complaint: String) async {

@@ -94,6 +94,18 @@ struct KafkaOptionTests {
     }
   }
 
+  @Test("a registry's URL with a password in it may stand in a file")
+  func registryFile() throws {
+    try file(" https://u:hunter2@registry:8081/\n") { path in
+      let settings = try #require(try parse("--kafka", "a:1", "--schema-registry", "@\(path)"))
+      #expect(settings.registry == "https://u:hunter2@registry:8081")
+    }
+    try file("hunter2\n") { path in
+      let message = refusal("--kafka", "a:1", "--schema-registry", "@\(path)")
+      #expect(message == "--schema-registry wants a URL that begins with http:// or https://")
+    }
+  }
+
   @Test("a line of a file that is no property is told by its place alone")
   func badLine() throws {
     try file("acks=1\nsecret-word\n") { path in

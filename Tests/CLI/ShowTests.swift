@@ -7,10 +7,21 @@ import Testing
 struct ShowTests {
   @Test(
     "draws a saga in 80 columns",
-    arguments: ["running", "waiting", "completed", "compensated", "stuck", "stuck-forward", "abandoned"])
+    arguments: ["running", "progress", "waiting", "completed", "compensated", "stuck", "stuck-forward", "abandoned"])
   func drawing(_ name: String) throws {
     let drawing = SagaDrawing(saga: try Golden.saga(name), now: Golden.now, style: .plain)
     try Golden.expect(drawing.lines().map { $0 + "\n" }.joined(), is: "show-\(name)")
+  }
+
+  @Test("what a participant says of an undo is told as such")
+  func undoProgress() {
+    let undo: JSON = [
+      "status": "running", "attempt": 1,
+      "progress": ["message": "taking it out", "fraction": 0.999, "at": "2026-03-01T08:15:44.500Z"],
+    ]
+    let saga: JSON = ["status": "compensating", "steps": [["id": "store", "status": "undoing", "undo": undo]]]
+    let lines = SagaDrawing(saga: saga, now: Golden.now, style: .plain).lines()
+    #expect(lines.contains { $0.hasSuffix("  undo: 100%, taking it out (500ms ago)") }, "\(lines)")
   }
 
   @Test("colours change nothing but the colours")

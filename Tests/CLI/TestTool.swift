@@ -31,6 +31,10 @@ final class TestTool: Sendable {
   var requests: [(url: String, request: APIRequest)] { state.withLock { $0.requests } }
 
   func run(_ words: String..., variables: [String: String] = [:]) async -> Result {
+    await run(words, variables: variables)
+  }
+
+  func run(_ words: [String], variables: [String: String] = [:]) async -> Result {
     let terminal = Terminal(
       write: { text in self.state.withLock { $0.output += text } },
       complain: { text in self.state.withLock { $0.complaint += text } },

@@ -2,6 +2,7 @@ import Foundation
 import HTTP
 import JSON
 import Runtime
+import TestSupport
 import Testing
 import WorkflowEngine
 
@@ -88,7 +89,7 @@ struct DescriptionTests {
   }
 
   @Test func theServersCopyIsTheFile() throws {
-    if ProcessInfo.processInfo.environment["RENEW_COPIES"] == "1" {
+    if Repository.renewsCopies {
       try APICopy.swift(description.document).write(
         to: APIDescription.root.appending(path: APICopy.path), atomically: true, encoding: .utf8)
     } else {

@@ -124,8 +124,8 @@ struct ReadinessTests {
         == [
           .init(
             code: ServerErrorCode.echoHeld,
-            message: "The echo to laboratory.saga.events is held up: "
-              + "Kafka is out of reach: 1/1 brokers are down [kafka.unavailable]"),
+            message: "The echo to laboratory.saga.events is held up "
+              + "(kafka.unavailable): Kafka is out of reach: 1/1 brokers are down"),
           .init(
             code: ServerErrorCode.consumerFailing, message: "The consumer of saga.commands doesn't get on: no"),
         ])

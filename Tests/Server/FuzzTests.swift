@@ -99,6 +99,11 @@ struct FuzzTests {
           "http": ["service": "s", "method": "POST", "path": "/x/${input.a}", "body": ["a": "${steps.wait.output}"]],
           "compensation": "none",
         ],
+        [
+          "id": "command",
+          "kafka": ["service": "s", "command": "c", "headers": ["h": "${input.a}"], "body": "${steps.call.output}"],
+          "when": "$.steps.call.output", "compensation": ["kafka": ["service": "s", "command": "undo"]],
+        ],
       ],
       "output": ["a": "${steps.call.output}"],
     ]

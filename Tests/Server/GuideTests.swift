@@ -84,11 +84,24 @@ struct GuideTests {
     }
   }
 
-  @Test func everyPageThatItLinksIsThere() throws {
-    let text = try String(contentsOf: APIDescription.root.appending(path: "docs/rest.md"), encoding: .utf8)
-    for link in text.matches(of: /\]\(([a-z][^)#:]*)\)/) {
-      let path = APIDescription.root.appending(path: "docs/\(link.1)").path
-      #expect(FileManager.default.fileExists(atPath: path), "\(link.1)")
+  /// A page as GitHub would name its headings.
+  private static func anchors(of page: String) throws -> Set<String> {
+    let text = try String(contentsOf: APIDescription.root.appending(path: "docs/\(page)"), encoding: .utf8)
+    return Set(
+      text.split(separator: "\n").filter { $0.hasPrefix("#") }.map { line in
+        let words = line.drop { $0 == "#" || $0 == " " }.lowercased()
+        return String(words.filter { $0.isLetter || $0.isNumber || $0 == " " || $0 == "-" }.replacing(" ", with: "-"))
+      })
+  }
+
+  @Test(arguments: ["rest.md", "cli.md", "operating.md", "kafka.md"])
+  func whatItLinksIsThere(page: String) throws {
+    let text = try String(contentsOf: APIDescription.root.appending(path: "docs/\(page)"), encoding: .utf8)
+    for link in text.matches(of: /\]\(([a-z][^)#:]*)?(?:#([^)]*))?\)/) {
+      let target = link.1.map(String.init) ?? page
+      let path = APIDescription.root.appending(path: "docs/\(target)").path
+      #expect(FileManager.default.fileExists(atPath: path), "\(link.0)")
+      if let heading = link.2 { #expect(try Self.anchors(of: target).contains(String(heading)), "\(link.0)") }
     }
   }
 }

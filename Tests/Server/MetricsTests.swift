@@ -1,3 +1,4 @@
+import Foundation
 import HTTP
 import Messaging
 import Persistence
@@ -25,6 +26,16 @@ struct MetricsTests {
       #expect(metrics.metrics["tracseq_sagas"]?.samples[["status": "running"]] == 1)
       #expect(metrics.metrics["tracseq_sagas"]?.samples.count == SagaStatus.allCases.count)
       #expect(Set(metrics.metrics.keys) == ["tracseq_ready", "tracseq_sagas"])
+    }
+  }
+
+  @Test func eachIsInTheGuide() async throws {
+    let guide = try String(contentsOf: APIDescription.root.appending(path: "docs/operating.md"), encoding: .utf8)
+    try await TestAPI.run(kafka: FakeKafka(consumers: [.sample()])) { api in
+      let metrics = try read(try await api.get("/metrics")).metrics
+      #expect(metrics.count == 11)
+      for name in metrics.keys { #expect(guide.contains("`\(name)"), "\(name)") }
+      for name in guide.matches(of: /tracseq_[a-z_]+/) { #expect(metrics[String(name.0)] != nil, "\(name.0)") }
     }
   }
 

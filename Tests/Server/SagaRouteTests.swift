@@ -60,6 +60,35 @@ struct SagaRouteTests {
     }
   }
 
+  @Test func whatAParticipantSaysOfItsProgress() async throws {
+    let engine = try engine(Samples.kafka)
+    let id = try engine.start("thaw")
+    func say(_ content: StepAnswer.Content, _ phase: StepPhase) throws {
+      try engine.tell(
+        id, .answered(StepAnswer(step: "thaw", phase: phase, round: 1, attempt: 1, id: "m", content: content)))
+    }
+    let now = JSON.string(engine.environment.now().description)
+    try await TestAPI.run(engine: engine) { api in
+      func step() async throws -> JSON? { try await api.get("/v1/sagas/\(id)").json["steps"]?[0] }
+      #expect(try await step()?["action"] == ["kind": "kafka", "service": "storage", "command": "thaw"])
+      #expect(try await step()?["maxAttempts"] == 3)
+      #expect(try await step()?["progress"] == nil)
+      try say(.progress(StepProgress(message: "at -20", fraction: 0.5)), .forward)
+      #expect(try await step()?["progress"] == ["message": "at -20", "fraction": 0.5, "at": now])
+      try say(.settled(.succeeded(["temperature": 4])), .forward)
+      #expect(try await step()?["progress"] == nil, "it is over")
+      #expect(try await step()?["output"] == ["temperature": 4])
+
+      try engine.tell(id, .cancel(by: "test", reason: "test"))
+      try say(.progress(StepProgress(message: "cooling")), .undo)
+      #expect(try await step()?["undo"]?["progress"] == ["message": "cooling", "at": now])
+      #expect(try await step()?["progress"] == nil)
+      let events = try await api.get("/v1/sagas/\(id)/events").json["events"]
+      #expect(events?.arrayValue?.last?["type"] == "stepProgressed")
+      #expect(events?.arrayValue?.last?["data"]?["message"] == "cooling")
+    }
+  }
+
   @Test func aSagaThatTurnsBack() async throws {
     let engine = try engine(Samples.storage)
     let id = try engine.start("store-sample")

@@ -1,4 +1,5 @@
 import JSON
+import TestSupport
 import Testing
 
 @testable import Workflows
@@ -116,6 +117,36 @@ struct CheckerTests {
     #expect(errors(text).isEmpty)
   }
 
+  @Test("A service of the other way is none of this one")
+  func kafkaService() {
+    let text = Sample.workflow(
+      #"[{ "id": "a", "kafka": { "service": "sample", "command": "c" }, "compensation": "none" }, \#(Sample.get("b"))]"#
+    )
+    #expect(errors(text).isEmpty)
+    #expect(errors(text, services: ["s"]).isEmpty)
+    #expect(errors(text, services: ["s"], kafkaServices: ["sample"]).isEmpty)
+    #expect(
+      errors(text, services: ["sample"], kafkaServices: ["samples", "s"]) == [
+        Found("workflow.unknownService", "/steps/0/kafka/service", 2, 46, near: "samples"),
+        Found("workflow.unknownService", "/steps/1/http/service", 2, 134),
+      ])
+  }
+
+  @Test("An engine without Kafka says so at every command, and of nothing else")
+  func needsKafka() {
+    let text = Sample.workflow(
+      #"""
+      [{ "id": "a", "kafka": { "service": "s", "command": "c" },
+      "compensation": { "kafka": { "service": "s", "command": "c" } } }]
+      """#)
+    #expect(
+      errors(text, kafkaServices: []) == [
+        Found("workflow.needsKafka", "/steps/0/kafka", 2, 24),
+        Found("workflow.needsKafka", "/steps/0/compensation/kafka", 3, 19),
+      ])
+    #expect(errors(Sample.workflow("[\(Sample.get("a"))]"), kafkaServices: []).isEmpty)
+  }
+
   @Test("A finding as JSON")
   func json() throws {
     let finding = try #require(check(Sample.workflow("[\(Sample.get("a", ", \"wehn\": \"1\""))]")).findings.first)
@@ -135,6 +166,15 @@ struct CheckerTests {
     arguments: [
       (#"[{ "id": "a", \#(call) }]"#, [Found("workflow.noCompensation", "/steps/0", 2, 11)]),
       (#"[{ "id": "a", \#(call), "compensation": "none" }]"#, []),
+      (
+        #"[{ "id": "a", "kafka": { "service": "s", "command": "c" } }]"#,
+        [Found("workflow.noCompensation", "/steps/0", 2, 11)]
+      ),
+      (#"[{ "id": "a", "kafka": { "service": "s", "command": "c" }, "compensation": "none" }]"#, []),
+      (
+        #"[{ "id": "a", "kafka": { "service": "s", "command": "c" }, "compensation": "none", "timeout": "2m" }]"#,
+        [Found("workflow.mayBeTooSlow", "/steps", 2, 10)]
+      ),
       (#"[{ "id": "a", \#(call), "pivot": true }, { "id": "b", \#(call) }]"#, []),
       (
         #"[{ "id": "a", "delay": { "for": "1s" }, "retry": { "maxAttempts": 2 }, "timeout": "1s" }]"#,

@@ -84,4 +84,29 @@ struct DefinitionTests {
     let retry = back.retry.policy(for: ["http.503"])
     #expect(back.timeout == .seconds(7) && retry.maxAttempts == 10 && retry.initialInterval == .seconds(300))
   }
+
+  @Test("A command over Kafka has the defaults of a call, and what it says is kept")
+  func kafka() throws {
+    let text = Sample.workflow(
+      #"""
+      [{ "id": "a", "kafka": { "service": "samples", "command": "create", "headers": { "ward": "${input.ward}" },
+         "body": { "id": "${steps.a.uuid}" } },
+         "compensation": { "kafka": { "service": "samples", "command": "delete" } } },
+       { "id": "b", "kafka": { "service": "samples", "command": "check" }, "compensation": "none", "timeout": "2s" }]
+      """#)
+    let steps = try definition(text).steps
+    guard case .kafka(let call) = steps[0].action, case .undo(let undo) = steps[0].compensation else {
+      Issue.record("it is read as something else")
+      return
+    }
+    #expect(call.service == "samples" && call.command == "create" && call.headers.map(\.name) == ["ward"])
+    #expect(call.body?.queries.count == 1)
+    #expect(steps[0].timeout == .seconds(30) && steps[0].retry.policy(for: ["timeout"]).maxAttempts == 3)
+    #expect(undo.action == .kafka(KafkaAction(service: "samples", command: "delete")))
+    #expect(undo.timeout == .seconds(30) && undo.retry.policy(for: ["timeout"]).maxAttempts == 10)
+    #expect(steps[1].timeout == .seconds(2))
+    #expect(steps.map(\.action.kind) == ["kafka", "kafka"] && steps.allSatisfy(\.action.isAttempted))
+    let defaults = try definition(text.replacing("\"steps\"", with: "\"defaults\": { \"timeout\": \"7s\" }, \"steps\""))
+    #expect(defaults.steps.map(\.timeout) == [.seconds(7), .seconds(2)])
+  }
 }

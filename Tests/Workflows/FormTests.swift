@@ -14,7 +14,9 @@ struct FormTests {
     #expect(result.definition == nil)
   }
 
-  static let cases: [Case] = [
+  static let cases = commonCases + kafkaCases
+
+  static let commonCases: [Case] = [
     Case(
       "unknown key of the workflow",
       #"[{ "id": "a", "http": { "service": "s", "method": "GET", "path": "/x" } }]"#, more: #""versoin": 2,"#,
@@ -103,10 +105,6 @@ struct FormTests {
       "a task",
       #"[{ "id": "a", "task": { "queue": "q" } }]"#,
       [Found("workflow.notYetSupported", "/steps/0/task", 2, 24)]),
-    Case(
-      "kafka",
-      #"[{ "id": "a", "kafka": {} }]"#,
-      [Found("workflow.notYetSupported", "/steps/0/kafka", 2, 24)]),
     Case(
       "a child workflow",
       #"[{ "id": "a", "workflow": { "name": "x" } }]"#,

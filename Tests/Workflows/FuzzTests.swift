@@ -1,4 +1,5 @@
 import JSON
+import TestSupport
 import Testing
 
 @testable import Workflows
@@ -23,7 +24,8 @@ struct FuzzTests {
   static let values: [JSON] = [
     .null, true, 0, -1, 1.5, "", "none", "9d", "P", "${input.x}", "${", "${steps.notify.output}", "$..*", "$.a == 1",
     [],
-    [[]], ["a", "a"], [:], ["http": [:]], ["delay": ["for": "1s"]], ["notify"], "2xx", "\u{0}", "createSample",
+    [[]], ["a", "a"], [:], ["http": [:]], ["kafka": ["service": "samples", "command": "create"]],
+    ["delay": ["for": "1s"]], ["notify"], "2xx", "\u{0}", "createSample",
   ]
 
   @Test("Broken bytes: a definition or an error, never both, never neither", arguments: 0..<4)
@@ -76,7 +78,7 @@ struct FuzzTests {
       switch dice.below(12) {
       case 0: members[name] = nil
       case 1: members[name + "s"] = value
-      case 2: members[dice.pick(["http", "delay", "when", "retry", "compensation", "pivot", "zzz"])] = value
+      case 2: members[dice.pick(["http", "kafka", "delay", "when", "retry", "compensation", "pivot", "zzz"])] = value
       default: members[name] = changed(value, &dice)
       }
       return .object(members)

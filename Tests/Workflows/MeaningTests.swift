@@ -14,7 +14,9 @@ struct MeaningTests {
     #expect(result.definition == nil)
   }
 
-  static let cases: [Case] = [
+  static let cases = commonCases + kafkaCases
+
+  static let commonCases: [Case] = [
     Case(
       "a dependency on itself",
       #"[{ "id": "a", "http": { "service": "s", "method": "GET", "path": "/x" }, "dependsOn": ["a"] }]"#,

@@ -1,4 +1,5 @@
 import JSON
+import TestSupport
 import Testing
 
 @testable import Workflows
@@ -8,7 +9,7 @@ struct SchemaTests {
   let schema: SchemaValidator
 
   init() throws {
-    schema = SchemaValidator(root: try JSON(parsing: try Repository.bytes("docs/schema/workflow.schema.json")))
+    schema = SchemaValidator(document: try JSON(parsing: try Repository.bytes("docs/schema/workflow.schema.json")))
   }
 
   private func agree(_ text: String, isRight: Bool) throws {
@@ -30,7 +31,7 @@ struct SchemaTests {
   }
 
   /// What no schema can say: that names differ by more than case, and that one value goes with another.
-  static let exceptions: Set = ["an id twice", "a header twice"]
+  static let exceptions: Set = ["an id twice", "a header twice", "a Kafka header twice"]
 
   @Test("What only the checker can see", arguments: FormTests.cases.filter { exceptions.contains($0.testDescription) })
   func onlyChecker(one: FormTests.Case) throws {
@@ -97,6 +98,21 @@ struct SchemaTests {
       isRight: isRight)
   }
 
+  @Test(
+    "Headers of a command",
+    arguments: [
+      ("ward", "${input.x}", true), ("Host", "b", true), ("ce", "b", true), ("cex", "b", true), ("x-ce_id", "b", true),
+      ("sagaid", "b", true), ("content-types", "b", true), ("ce_", "b", false), ("ce_id", "b", false),
+      ("CE_Anything", "b", false), ("Saga-ID", "b", false), ("saga-step", "b", false), ("SAGA-attempt", "b", false),
+      ("Reply-Topic", "b", false), ("idempotency-key", "b", false), ("compensates", "b", false),
+      ("traceparent", "b", false), ("Content-Type", "b", false), ("a:", "b", false), ("x", "\\r", false),
+    ])
+  func kafkaHeaders(name: String, value: String, isRight: Bool) throws {
+    let headers = "\"headers\": { \"\(name)\": \"\(value)\" }"
+    try agree(
+      Sample.workflow(#"[{ "id": "a", "kafka": { "service": "s", "command": "c", \#(headers) } }]"#), isRight: isRight)
+  }
+
   // MARK: Keys
 
   /// A workflow that uses every word.
@@ -113,7 +129,9 @@ struct SchemaTests {
           "compensation": { "http": { "service": "s", "method": "PUT", "path": "/" }, "timeout": "1s", "retry": {},
             "appliesTo": ["failed"], "onFailure": "stuck" }, "pivot": false, "onFailure": "continue" },
         { "id": "b", "signal": { "name": "x", "roles": ["r"], "schema": true, "accept": "$.signal" } },
-        { "id": "c", "delay": { "for": "1s" } }, { "id": "d", "delay": { "until": "${input.x}" } }
+        { "id": "c", "delay": { "for": "1s" } }, { "id": "d", "delay": { "until": "${input.x}" } },
+        { "id": "e", "kafka": { "service": "s", "command": "c", "headers": { "a": "b" }, "body": {} },
+          "compensation": { "kafka": { "service": "s", "command": "c" } } }
       ], "output": {} }
     """
 
@@ -126,9 +144,10 @@ struct SchemaTests {
       "workflow": JSONPointer.root, "defaults": JSONPointer([.name("defaults")]),
       "retry": JSONPointer([.name("defaults"), .name("retry")]), "step": Self.step(0), "http": Self.step(0, "http"),
       "listed": Self.step(0, "retry").appending(0), "undo": Self.step(0, "compensation"),
-      "signal": Self.step(1, "signal"), "for": Self.step(2, "delay"),
+      "signal": Self.step(1, "signal"), "for": Self.step(2, "delay"), "kafka": Self.step(4, "kafka"),
+      "undo over Kafka": Self.step(4, "compensation"),
     ]
-    let names = schema.names.union(StepReader.keys).union(StepReader.later).union(["poll", "zzz"])
+    let names = schema.memberNames.union(StepReader.keys).union(StepReader.later).union(["poll", "zzz"])
     let root = try JSON(parsing: Self.everything)
     for (label, pointer) in objects {
       let members = try #require(pointer.value(in: root)?.objectValue)

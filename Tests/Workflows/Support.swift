@@ -1,18 +1,7 @@
-import Foundation
 import JSON
 import Testing
 
 @testable import Workflows
-
-/// Files of the repository, found from here.
-enum Repository {
-  static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent()
-
-  static func bytes(_ path: String) throws -> [UInt8] {
-    Array(try Data(contentsOf: root.appendingPathComponent(path)))
-  }
-}
 
 /// What a test says about a finding: code, pointer, line, column, and near name.
 struct Found: Equatable, CustomStringConvertible {
@@ -56,12 +45,12 @@ enum Sample {
   }
 }
 
-func check(_ text: String, services: Set<String>? = nil) -> CheckResult {
-  WorkflowChecker.check(Array(text.utf8), file: "w.json", services: services)
+func check(_ text: String, services: Set<String>? = nil, kafkaServices: Set<String>? = nil) -> CheckResult {
+  WorkflowChecker.check(Array(text.utf8), file: "w.json", services: services, kafkaServices: kafkaServices)
 }
 
-func errors(_ text: String, services: Set<String>? = nil) -> [Found] {
-  check(text, services: services).errors.map { Found($0) }
+func errors(_ text: String, services: Set<String>? = nil, kafkaServices: Set<String>? = nil) -> [Found] {
+  check(text, services: services, kafkaServices: kafkaServices).errors.map { Found($0) }
 }
 
 func warnings(_ text: String) -> [Found] { check(text).warnings.map { Found($0) } }

@@ -26,21 +26,52 @@ struct CommandCall: Sendable {
   let key: String
   /// The key of the command that this one undoes.
   var compensates: String?
-  /// Of the method, the path and the body.
+  /// Of the method, the path and the body, as it is or would be sent over HTTP.
   let digest: String
   var userID: String
   var tenantID: String
   /// The saga.
   var correlationID: String?
 
+  /// - Parameters:
+  ///   - userID: nil: a saga's own command, or nobody's.
+  ///   - tenantID: nil: the only tenant.
+  init(
+    service: LabService, key: String, compensates: String? = nil, digest: String, userID: String?, tenantID: String?,
+    correlationID: String? = nil
+  ) {
+    self.service = service
+    self.key = key
+    self.compensates = compensates
+    self.digest = digest
+    self.userID = userID ?? (correlationID == nil ? "anonymous" : "saga")
+    self.tenantID = tenantID ?? "default"
+    self.correlationID = correlationID
+  }
+
+  static func digest(method: String, path: String, body: JSON?) -> String {
+    Digest.hex(Array(("\(method)\n\(path)\n" + (body?.text(.canonical) ?? "")).utf8))
+  }
+
+  /// What a header says, if it can be kept and sent on as it is.
+  static func checked(_ name: String, _ value: String) throws(LabRefusal) -> String {
+    guard (1...255).contains(value.utf8.count), value.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) else {
+      throw LabRefusal(
+        LabErrorCode.keyInvalid, status: 400, "The header \(name) must be 1 to 255 printable ASCII characters.")
+    }
+    return value
+  }
+
   /// In which scope the keys of the service are claimed.
   var scope: String { "command.\(service.rawValue)" }
 
   /// What every event of the command carries.
-  var meta: JSON {
+  /// - Parameter subject: the id of the aggregate, as clients know it: the stream's own id is made of it, and doesn't
+  ///   give it back.
+  func meta(subject: UniqueID) -> JSON {
     .members(
       ("userId", .string(userID)), ("tenantId", .string(tenantID)), ("correlationId", .text(correlationID)),
-      ("causationId", .string(key)), ("compensates", .text(compensates)))
+      ("causationId", .string(key)), ("compensates", .text(compensates)), ("subject", .text(subject)))
   }
 }
 

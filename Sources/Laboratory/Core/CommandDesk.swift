@@ -161,7 +161,7 @@ final class CommandDesk: Sendable {
     _ events: [A.Event], to _: A.Type, _ id: UniqueID, _ version: Int, _ call: CommandCall, keys: [NewClaim]
   ) async throws -> Result {
     let stream = Self.stream(of: A.self, id)
-    let meta = call.meta.bytes()
+    let meta = call.meta(subject: id).bytes()
     let append = Append(
       stream: stream, expectedVersion: version,
       events: events.map { NewEvent(type: $0.type, data: $0.data.bytes(), meta: meta) },

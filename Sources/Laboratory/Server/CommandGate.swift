@@ -3,26 +3,14 @@ import JSON
 import Persistence
 import Runtime
 
-/// What every command over HTTP passes: its key and body are read, faults strike, refusals become problems.
+/// What every command passes, whatever wire it comes over: faults strike here. For those over HTTP it also reads key and
+/// body, and turns refusals into problems.
 struct CommandGate: Sendable {
   let faults: FaultBoard
   let log: Log
 
-  /// A command as a service sees it.
-  struct Received {
-    let call: CommandCall
-    let body: JSON?
-
-    /// The id in the path, or, when the path has none, one that the key gives: the same for every repeat.
-    func id(_ text: String?) throws(LabRefusal) -> UniqueID {
-      guard let text else { return .derived(from: "\(call.service.rawValue)/\(call.key)") }
-      guard let id = UniqueID(text) else { throw CommandGate.notAnID(text) }
-      return id
-    }
-  }
-
   static func notAnID(_ text: String) -> LabRefusal {
-    LabRefusal(LabErrorCode.invalid, status: 400, "“\(text)” in the path must be a UUID.")
+    LabRefusal(LabErrorCode.invalid, status: 400, "“\(text)” must be a UUID.")
   }
 
   static func id(_ parameters: PathParameters, _ name: String = "id") throws -> UniqueID {
@@ -31,33 +19,51 @@ struct CommandGate: Sendable {
     return id
   }
 
-  func command(
-    _ service: LabService, _ name: String, _ request: HTTPServerRequest,
-    _ carryOut: (Received) async throws -> Answer
+  /// Carries out a command, unless a fault keeps it from that.
+  func carryOut(_ command: ServiceCommand, _ received: ReceivedCommand) async throws -> CommandOutcome {
+    let strike = faults.strike(command.service, command.name, key: received.call.key, texts: received.texts)
+    if strike != nil {
+      log.warning(
+        "a fault strikes", ("command", "\(command.service.rawValue).\(command.name)"), ("key", received.call.key))
+    }
+    switch strike {
+    case .fail(let code): throw LabRefusal(code, status: 409, "Refused by a fault that was asked for.")
+    case .status(let status):
+      throw LabRefusal(LabErrorCode.injected, status: status, "Failed by a fault that was asked for.")
+    case .timeout: return .withheld
+    case .slow(let duration): try await faults.wait(duration)
+    case .dropAnswer, nil: break
+    }
+    let answer = try await command.carryOut(received)
+    return strike == .dropAnswer ? .answerDropped : .answered(answer)
+  }
+
+  /// Makes commands reachable over HTTP.
+  func route(_ commands: [ServiceCommand], in router: inout Router) {
+    for command in commands {
+      for route in command.routes {
+        router.on(route.method, route.pattern) { request, path in
+          try await answer(request, command, route.parameters.map { ($0, try path.value($0)) })
+        }
+      }
+    }
+  }
+
+  private func answer(
+    _ request: HTTPServerRequest, _ command: ServiceCommand, _ parameters: [(String, String)]
   ) async throws -> HTTPServerResponse {
     try await problems {
-      let received = try Self.receive(service, request)
-      let texts = request.segments + (received.body?.objectValue?.compactMap(\.value.stringValue) ?? [])
-      let strike = faults.strike(service, name, key: received.call.key, texts: texts)
-      if strike != nil {
-        log.warning("a fault strikes", ("command", "\(service.rawValue).\(name)"), ("key", received.call.key))
-      }
-      switch strike {
-      case .fail(let code): throw LabRefusal(code, status: 409, "Refused by a fault that was asked for.")
-      case .status(let status):
-        throw LabRefusal(LabErrorCode.injected, status: status, "Failed by a fault that was asked for.")
-      case .timeout:
+      let queried = command.query.compactMap { name in request.query(name).map { (name, $0) } }
+      let received = try Self.receive(command.service, request, Dictionary(parameters + queried) { first, _ in first })
+      switch try await carryOut(command, received) {
+      case .answered(let answer): return .json(answer.body, status: answer.status)
+      case .answerDropped:
+        faults.lose(command.service, key: received.call.key, onNewConnection: request.numberOnConnection == 1)
+        return .hangUp
+      case .withheld:
         await faults.hold()
         throw Self.noAnswer
-      case .slow(let duration): try await faults.wait(duration)
-      case .dropAnswer, nil: break
       }
-      let answer = try await carryOut(received)
-      if strike == .dropAnswer {
-        faults.lose(service, key: received.call.key, onNewConnection: request.numberOnConnection == 1)
-        return .hangUp
-      }
-      return .json(answer.body, status: answer.status)
     }
   }
 
@@ -87,35 +93,25 @@ struct CommandGate: Sendable {
     }
   }
 
-  private static func receive(_ service: LabService, _ request: HTTPServerRequest) throws -> Received {
+  private static func receive(
+    _ service: LabService, _ request: HTTPServerRequest, _ parameters: [String: String]
+  ) throws -> ReceivedCommand {
     guard let key = request.headers["Idempotency-Key"], !key.isEmpty else {
       throw LabRefusal(
         LabErrorCode.keyMissing, status: 400,
         "A command needs the header Idempotency-Key, so that a repeat is harmless.")
     }
-    let saga = try header("Saga-Id", request)
-    let body = try body(of: request)
-    let identity = "\(request.method)\n\(request.path)\n" + (body?.text(.canonical) ?? "")
-    return Received(
-      call: CommandCall(
-        service: service, key: try checked("Idempotency-Key", key), compensates: try header("Compensates", request),
-        digest: Digest.hex(Array(identity.utf8)),
-        userID: try header("User-Id", request) ?? (saga == nil ? "anonymous" : "saga"),
-        tenantID: try header("Tenant-Id", request) ?? "default", correlationID: saga),
-      body: body)
-  }
-
-  private static func header(_ name: String, _ request: HTTPServerRequest) throws(LabRefusal) -> String? {
-    guard let value = request.headers[name], !value.isEmpty else { return nil }
-    return try checked(name, value)
-  }
-
-  private static func checked(_ name: String, _ value: String) throws(LabRefusal) -> String {
-    guard value.utf8.count <= 255, value.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) else {
-      throw LabRefusal(
-        LabErrorCode.keyInvalid, status: 400, "The header \(name) must be 1 to 255 printable ASCII characters.")
+    func header(_ name: String) throws(LabRefusal) -> String? {
+      guard let value = request.headers[name], !value.isEmpty else { return nil }
+      return try CommandCall.checked(name, value)
     }
-    return value
+    let body = try body(of: request)
+    return ReceivedCommand(
+      call: CommandCall(
+        service: service, key: try CommandCall.checked("Idempotency-Key", key), compensates: try header("Compensates"),
+        digest: CommandCall.digest(method: request.method, path: request.path, body: body),
+        userID: try header("User-Id"), tenantID: try header("Tenant-Id"), correlationID: try header("Saga-Id")),
+      body: body, parameters: parameters)
   }
 
   /// The body as JSON; nil when there is none.

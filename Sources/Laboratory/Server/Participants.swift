@@ -8,6 +8,10 @@ import Synchronization
 public final class Participants: Sendable {
   /// Every route of every service.
   public let router: Router
+  /// Every command of every service.
+  let commands: [ServiceCommand]
+  let gate: CommandGate
+  let store: any EventStore
   private let faults: FaultBoard
   private let projector: Projector
   private let following: Task<Void, Never>
@@ -77,12 +81,21 @@ public final class Participants: Sendable {
     var router = Router { error, request in
       log.error("a request failed", ("path", request.path), ("error", "\(error)"))
     }
-    SamplesService(desk: desk, gate: gate, queries: queries).routes(in: &router)
-    StorageService(desk: desk, gate: gate, queries: queries, layout: layout, places: positions).routes(in: &router)
-    SequencingService(desk: desk, gate: gate, queries: queries, layout: layout, places: lanes).routes(in: &router)
-    NotificationService(desk: desk, gate: gate, queries: queries).routes(in: &router)
+    let samples = SamplesService(desk: desk, gate: gate, queries: queries)
+    let storage = StorageService(desk: desk, gate: gate, queries: queries, layout: layout, places: positions)
+    let sequencing = SequencingService(desk: desk, gate: gate, queries: queries, layout: layout, places: lanes)
+    let notification = NotificationService(desk: desk, gate: gate, queries: queries)
+    let commands = samples.commands + storage.commands + sequencing.commands + notification.commands
+    gate.route(commands, in: &router)
+    samples.queryRoutes(in: &router)
+    storage.queryRoutes(in: &router)
+    sequencing.queryRoutes(in: &router)
+    notification.queryRoutes(in: &router)
     LabOverview(gate: gate, queries: queries).routes(in: &router)
     self.router = router
+    self.commands = commands
+    self.gate = gate
+    self.store = store
   }
 
   /// Answers a request.

@@ -3,39 +3,35 @@ import JSON
 import Persistence
 import Runtime
 
-/// The notification service over HTTP, under `/notification`.
+/// The notification service: its commands, and its queries over HTTP, under `/notification`.
 struct NotificationService: Sendable {
   let desk: CommandDesk
   let gate: CommandGate
   let queries: LabQueries
 
-  func routes(in router: inout Router) {
-    for (method, pattern) in [("PUT", "/notification/messages/{id}"), ("POST", "/notification/messages")] {
-      router.on(method, pattern) { request, path in
-        try await gate.command(.notification, "send", request) { try await send($0, path["id"]) }
-      }
-    }
-    router.on("POST", "/notification/messages/{id}/corrections") { request, path in
-      try await gate.command(.notification, "correct", request) {
-        var fields = try Fields($0.body)
+  var commands: [ServiceCommand] {
+    [
+      ServiceCommand(.notification, "send", "PUT /messages/{messageId}", "POST /messages") { try await send($0) },
+      ServiceCommand(.notification, "correct", "POST /messages/{messageId}/corrections") { received in
+        var fields = try Fields(received.body)
         let text = fields.text("text", longest: 10_000)
         try fields.check()
-        return try await perform($0, $0.id(path.value("id")), .correct(text: text))
-      }
-    }
-    // The undo of a message that may or may not have gone out: there is nothing to take back, but one that comes
-    // before its message keeps the message from being sent.
-    router.on("DELETE", "/notification/messages/{id}") { request, path in
-      try await gate.command(.notification, "correct", request) {
-        let id = try $0.id(path.value("id"))
-        return try await desk.undo($0.call, on: id, as: Message.self, creates: true) {
+        return try await perform(received, .correct(text: text))
+      },
+      // The undo of a message that may or may not have gone out: there is nothing to take back, but one that comes
+      // before its message keeps the message from being sent.
+      ServiceCommand(.notification, "correct", "DELETE /messages/{messageId}") { received in
+        try await desk.undo(received.call, on: received.id(Self.id), as: Message.self, creates: true) {
           (message) throws(LabRefusal) in
           try Message.decide(.correct(text: "Please disregard this message."), message)
         } answer: {
           Answer(status: 200, body: $0.json)
         }
-      }
-    }
+      },
+    ]
+  }
+
+  func queryRoutes(in router: inout Router) {
     router.on("GET", "/notification/messages/{id}") { _, path in
       try await gate.query {
         let id = try CommandGate.id(path)
@@ -61,7 +57,7 @@ struct NotificationService: Sendable {
     }
   }
 
-  private func send(_ received: CommandGate.Received, _ id: String?) async throws -> Answer {
+  private func send(_ received: ReceivedCommand) async throws -> Answer {
     var fields = try Fields(received.body)
     let recipient = fields.text("recipient", longest: 320)
     let subject = fields.text("subject", longest: 500)
@@ -69,17 +65,16 @@ struct NotificationService: Sendable {
     let sampleID = fields.optionalText("sampleId", longest: 100)
     try fields.check()
     let content = Message.Content(
-      id: try received.id(id), recipient: recipient, subject: subject, text: text, sampleID: sampleID)
-    return try await perform(received, content.id, .send(content))
+      id: try received.id(Self.id), recipient: recipient, subject: subject, text: text, sampleID: sampleID)
+    return try await perform(received, .send(content))
   }
 
-  private func perform(
-    _ received: CommandGate.Received, _ id: UniqueID, _ command: Message.Command
-  ) async throws -> Answer {
-    try await desk.perform(received.call, on: id, as: Message.self) { (message) throws(LabRefusal) in
+  private func perform(_ received: ReceivedCommand, _ command: Message.Command) async throws -> Answer {
+    try await desk.perform(received.call, on: received.id(Self.id), as: Message.self) { (message) throws(LabRefusal) in
       try Message.decide(command, message)
     } answer: {
       Answer(status: 201, body: $0.json)
     }.answer
   }
+  private static let id = "messageId"
 }

@@ -3,61 +3,38 @@ import JSON
 import Persistence
 import Runtime
 
-/// The samples service over HTTP, under `/samples`.
+/// The samples service: its commands, and its queries over HTTP, under `/samples`.
 struct SamplesService: Sendable {
   let desk: CommandDesk
   let gate: CommandGate
   let queries: LabQueries
 
-  func routes(in router: inout Router) {
-    for (method, pattern) in [("PUT", "/samples/samples/{id}"), ("POST", "/samples/samples")] {
-      router.on(method, pattern) { request, path in
-        try await gate.command(.samples, "create", request) { try await create($0, path["id"]) }
-      }
-    }
-    router.on("DELETE", "/samples/samples/{id}") { request, path in
-      try await gate.command(.samples, "void", request) { try await void($0, path.value("id"), request) }
-    }
-    for method in ["PUT", "POST"] {
-      router.on(method, "/samples/samples/{id}/validation") { request, path in
-        try await gate.command(.samples, "validate", request) { try await validate($0, path.value("id")) }
-      }
-    }
-    router.on("DELETE", "/samples/samples/{id}/validation") { request, path in
-      try await gate.command(.samples, "revertValidation", request) {
-        try await desk.undo($0.call, on: $0.id(path.value("id")), as: Sample.self, creates: false) {
-          (sample) throws(LabRefusal) in
-          try Sample.decide(.revertValidation, sample)
-        } answer: {
-          Answer(status: 200, body: $0.json)
-        }
-      }
-    }
-    for (method, pattern) in [
-      ("PUT", "/samples/samples/{id}/aliquots/{aliquot}"), ("POST", "/samples/samples/{id}/aliquots"),
-    ] {
-      router.on(method, pattern) { request, path in
-        try await gate.command(.samples, "aliquot", request) {
-          try await aliquot($0, path.value("id"), path["aliquot"])
-        }
-      }
-    }
-    router.on("DELETE", "/samples/samples/{id}/aliquots/{aliquot}") { request, path in
-      let aliquot = try path.value("aliquot")
-      return try await gate.command(.samples, "voidAliquot", request) {
-        let id = try $0.id(aliquot)
-        return try await desk.undo($0.call, on: $0.id(path.value("id")), as: Sample.self, creates: false) {
-          (sample) throws(LabRefusal) in
-          try Sample.decide(.voidAliquot(id: id), sample)
-        } answer: {
-          Answer(status: 200, body: $0.json)
-        }
-      }
-    }
-    queryRoutes(in: &router)
+  var commands: [ServiceCommand] {
+    [
+      ServiceCommand(.samples, "create", "PUT /samples/{sampleId}", "POST /samples") { try await create($0) },
+      ServiceCommand(.samples, "void", "DELETE /samples/{sampleId}", query: ["reason"]) {
+        try await undo($0, creates: true, .void(reason: $0.parameters["reason"]))
+      },
+      ServiceCommand(
+        .samples, "validate", "POST /samples/{sampleId}/validation", "PUT /samples/{sampleId}/validation"
+      ) {
+        try await perform($0, 200, .validate(at: desk.environment.now()))
+      },
+      ServiceCommand(.samples, "revertValidation", "DELETE /samples/{sampleId}/validation") {
+        try await undo($0, creates: false, .revertValidation)
+      },
+      ServiceCommand(
+        .samples, "aliquot", "PUT /samples/{sampleId}/aliquots/{aliquotId}", "POST /samples/{sampleId}/aliquots"
+      ) {
+        try await aliquot($0)
+      },
+      ServiceCommand(.samples, "voidAliquot", "DELETE /samples/{sampleId}/aliquots/{aliquotId}") {
+        try await undo($0, creates: false, .voidAliquot(id: $0.id("aliquotId")))
+      },
+    ]
   }
 
-  private func queryRoutes(in router: inout Router) {
+  func queryRoutes(in router: inout Router) {
     router.on("GET", "/samples/samples/{id}") { _, path in
       try await gate.query { try await sample(CommandGate.id(path)) }
     }
@@ -77,7 +54,7 @@ struct SamplesService: Sendable {
     }
   }
 
-  private func create(_ received: CommandGate.Received, _ id: String?) async throws -> Answer {
+  private func create(_ received: ReceivedCommand) async throws -> Answer {
     var fields = try Fields(received.body)
     let barcode = fields.barcode()
     let type = fields.sampleType()
@@ -88,50 +65,41 @@ struct SamplesService: Sendable {
     let priority = fields.optionalText("priority", longest: 50)
     let requestedBy = fields.optionalText("requestedBy")
     let declaration = Sample.Declaration(
-      id: try received.id(id), barcode: try fields.checked(barcode), type: try fields.checked(type),
+      id: try received.id("sampleId"), barcode: try fields.checked(barcode), type: try fields.checked(type),
       volume: try fields.checked(volume), zone: zone, patientID: patientID, collectedAt: collectedAt,
       priority: priority, requestedBy: requestedBy)
-    return try await desk.perform(received.call, on: declaration.id, as: Sample.self) { (sample) throws(LabRefusal) in
-      try Sample.decide(.create(declaration), sample)
-    } answer: {
-      Answer(status: 201, body: $0.json)
-    }.answer
+    return try await perform(received, 201, .create(declaration))
   }
 
-  private func validate(_ received: CommandGate.Received, _ id: String) async throws -> Answer {
-    let now = desk.environment.now()
-    return try await desk.perform(received.call, on: received.id(id), as: Sample.self) {
-      (sample) throws(LabRefusal) in
-      try Sample.decide(.validate(at: now), sample)
-    } answer: {
-      Answer(status: 200, body: $0.json)
-    }.answer
-  }
-
-  private func void(
-    _ received: CommandGate.Received, _ id: String, _ request: HTTPServerRequest
-  ) async throws -> Answer {
-    let reason = request.query("reason")
-    return try await desk.undo(received.call, on: received.id(id), as: Sample.self, creates: true) {
-      (sample) throws(LabRefusal) in
-      try Sample.decide(.void(reason: reason), sample)
-    } answer: {
-      Answer(status: 200, body: $0.json)
-    }
-  }
-
-  private func aliquot(_ received: CommandGate.Received, _ id: String, _ aliquot: String?) async throws -> Answer {
+  private func aliquot(_ received: ReceivedCommand) async throws -> Answer {
     var fields = try Fields(received.body)
     let barcode = fields.barcode()
     let volume = fields.volume()
     let command = Sample.Command.aliquot(
-      id: try received.id(aliquot), barcode: try fields.checked(barcode), volume: try fields.checked(volume))
-    return try await desk.perform(received.call, on: received.id(id), as: Sample.self) {
+      id: try received.id("aliquotId"), barcode: try fields.checked(barcode), volume: try fields.checked(volume))
+    return try await perform(received, 201, command)
+  }
+
+  private func perform(
+    _ received: ReceivedCommand, _ status: Int, _ command: Sample.Command
+  ) async throws -> Answer {
+    try await desk.perform(received.call, on: received.id("sampleId"), as: Sample.self) {
       (sample) throws(LabRefusal) in
       try Sample.decide(command, sample)
     } answer: {
-      Answer(status: 201, body: $0.json)
+      Answer(status: status, body: $0.json)
     }.answer
+  }
+
+  private func undo(
+    _ received: ReceivedCommand, creates: Bool, _ command: Sample.Command
+  ) async throws -> Answer {
+    try await desk.undo(received.call, on: received.id("sampleId"), as: Sample.self, creates: creates) {
+      (sample) throws(LabRefusal) in
+      try Sample.decide(command, sample)
+    } answer: {
+      Answer(status: 200, body: $0.json)
+    }
   }
 
   private func sample(_ id: UniqueID) async throws -> JSON {

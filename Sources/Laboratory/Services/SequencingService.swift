@@ -3,7 +3,7 @@ import JSON
 import Persistence
 import Runtime
 
-/// The sequencing service over HTTP, under `/sequencing`.
+/// The sequencing service: its commands, and its queries over HTTP, under `/sequencing`.
 struct SequencingService: Sendable {
   let desk: CommandDesk
   let gate: CommandGate
@@ -11,56 +11,40 @@ struct SequencingService: Sendable {
   let layout: LaboratoryLayout
   let places: FreePlaces<LaneName>
 
-  func routes(in router: inout Router) {
-    for (method, pattern) in [("PUT", "/sequencing/runs/{id}"), ("POST", "/sequencing/runs")] {
-      router.on(method, pattern) { request, path in
-        try await gate.command(.sequencing, "schedule", request) { try await schedule($0, path["id"]) }
-      }
-    }
-    router.on("DELETE", "/sequencing/runs/{id}") { request, path in
-      let reason = request.query("reason")
-      return try await gate.command(.sequencing, "cancel", request) {
-        try await undo($0, path.value("id"), creates: true, .cancel(reason: reason))
-      }
-    }
-    router.on("POST", "/sequencing/runs/{id}/lanes") { request, path in
-      try await gate.command(.sequencing, "bookLane", request) { try await bookLane($0, path.value("id")) }
-    }
-    router.on("DELETE", "/sequencing/runs/{id}/lanes/{flowCell}/{lane}") { request, path in
-      let text = "\(try path.value("flowCell"))/\(try path.value("lane"))"
-      return try await gate.command(.sequencing, "releaseLane", request) {
+  var commands: [ServiceCommand] {
+    let run = "/runs/{runId}"
+    return [
+      ServiceCommand(.sequencing, "schedule", "PUT \(run)", "POST /runs") { try await schedule($0) },
+      ServiceCommand(.sequencing, "cancel", "DELETE \(run)", query: ["reason"]) {
+        try await undo($0, creates: true, .cancel(reason: $0.parameters["reason"]))
+      },
+      ServiceCommand(.sequencing, "bookLane", "POST \(run)/lanes") { try await bookLane($0) },
+      ServiceCommand(.sequencing, "releaseLane", "DELETE \(run)/lanes/{flowCell}/{lane}") { received in
+        let text = "\(received.parameters["flowCell"] ?? "")/\(received.parameters["lane"] ?? "")"
         guard let lane = LaneName(text) else { throw LabRefusal.unknown("lane", text) }
-        return try await undo($0, path.value("id"), creates: false, .releaseLane(lane))
-      }
-    }
-    let steps: [(String, String, Run.Command)] = [
-      ("load", "load", .load), ("start", "start", .start), ("complete", "complete", .complete),
-    ]
-    for (segment, name, command) in steps {
-      for method in ["PUT", "POST"] {
-        router.on(method, "/sequencing/runs/{id}/\(segment)") { request, path in
-          try await gate.command(.sequencing, name, request) { try await perform($0, path.value("id"), 200, command) }
-        }
-      }
-    }
-    router.on("DELETE", "/sequencing/runs/{id}/load") { request, path in
-      try await gate.command(.sequencing, "unload", request) {
-        try await undo($0, path.value("id"), creates: false, .unload)
-      }
-    }
-    router.on("POST", "/sequencing/runs/{id}/events") { request, path in
-      try await gate.command(.sequencing, "recordEvent", request) {
-        var fields = try Fields($0.body)
+        return try await undo(received, creates: false, .releaseLane(lane))
+      },
+      ServiceCommand(.sequencing, "load", "POST \(run)/load", "PUT \(run)/load") {
+        try await perform($0, 200, .load)
+      },
+      ServiceCommand(.sequencing, "unload", "DELETE \(run)/load") { try await undo($0, creates: false, .unload) },
+      ServiceCommand(.sequencing, "start", "POST \(run)/start", "PUT \(run)/start") {
+        try await perform($0, 200, .start)
+      },
+      ServiceCommand(.sequencing, "complete", "POST \(run)/complete", "PUT \(run)/complete") {
+        try await perform($0, 200, .complete)
+      },
+      ServiceCommand(.sequencing, "recordEvent", "POST \(run)/events") { received in
+        var fields = try Fields(received.body)
         let kind = fields.text("kind", longest: 100)
         let text = fields.optionalText("text", longest: 2_000)
         try fields.check()
-        return try await perform($0, path.value("id"), 201, .record(kind: kind, text: text))
-      }
-    }
-    queryRoutes(in: &router)
+        return try await perform(received, 201, .record(kind: kind, text: text))
+      },
+    ]
   }
 
-  private func queryRoutes(in router: inout Router) {
+  func queryRoutes(in router: inout Router) {
     router.on("GET", "/sequencing/runs/{id}") { _, path in
       try await gate.query {
         let id = try CommandGate.id(path)
@@ -91,13 +75,13 @@ struct SequencingService: Sendable {
     }
   }
 
-  private func schedule(_ received: CommandGate.Received, _ id: String?) async throws -> Answer {
+  private func schedule(_ received: ReceivedCommand) async throws -> Answer {
     var fields = try Fields(received.body)
     let sampleID = fields.text("sampleId", longest: 100)
     let barcode = fields.optionalText("barcode", longest: 50)
     let assay = fields.optionalText("assay", longest: 100)
     let priority = fields.optionalText("priority", longest: 50)
-    let id = try received.id(id)
+    let id = try received.id(Self.id)
     let instruments = layout.instruments.map(\.name)
     // The sender needn't choose an instrument; the id does then, so that a repeat gets the same one.
     var instrument = instruments.isEmpty ? "" : instruments[Int(id.low % UInt64(instruments.count))]
@@ -111,10 +95,10 @@ struct SequencingService: Sendable {
     let request = Run.Request(
       id: id, sampleID: sampleID, barcode: barcode, instrument: instrument, priority: priority, assay: assay,
       scheduledAt: desk.environment.now())
-    return try await perform(received, id.description, 201, .schedule(request))
+    return try await perform(received, 201, .schedule(request))
   }
 
-  private func bookLane(_ received: CommandGate.Received, _ id: String) async throws -> Answer {
+  private func bookLane(_ received: ReceivedCommand) async throws -> Answer {
     var fields = try Fields(received.body)
     let flowCell = fields.optionalText("flowCell")
     let number = fields.has("lane") ? received.body?["lane"]?.intValue : nil
@@ -127,15 +111,16 @@ struct SequencingService: Sendable {
     try fields.check()
     if let first = try await desk.firstAnswer(to: received.call) { return first }
     if let flowCell, let number {
-      return try await perform(received, id, 201, .bookLane(LaneName(flowCell: flowCell, lane: number)))
+      return try await perform(received, 201, .bookLane(LaneName(flowCell: flowCell, lane: number)))
     }
-    let run = try await desk.load(Run.self, try received.id(id)).state
+    let id = try received.id(Self.id)
+    let run = try await desk.load(Run.self, id).state
     let cells =
       flowCell.map { [$0] } ?? layout.instruments.first { $0.name == run.request?.instrument }?.flowCells ?? []
-    guard run.request != nil else { throw LabRefusal.unknown("run", id) }
+    guard run.request != nil else { throw LabRefusal.unknown("run", id.description) }
     while let lane = await places.take(from: cells) {
       do {
-        let (answer, repeated) = try await carryOut(received, id, 201, .bookLane(lane))
+        let (answer, repeated) = try await carryOut(received, 201, .bookLane(lane))
         await places.settle(lane, held: !repeated)
         return answer
       } catch let refusal as LabRefusal where refusal.code == LabErrorCode.laneTaken {
@@ -150,13 +135,13 @@ struct SequencingService: Sendable {
   }
 
   private func perform(
-    _ received: CommandGate.Received, _ id: String, _ status: Int, _ command: Run.Command
-  ) async throws -> Answer { try await carryOut(received, id, status, command).answer }
+    _ received: ReceivedCommand, _ status: Int, _ command: Run.Command
+  ) async throws -> Answer { try await carryOut(received, status, command).answer }
 
   private func carryOut(
-    _ received: CommandGate.Received, _ id: String, _ status: Int, _ command: Run.Command
+    _ received: ReceivedCommand, _ status: Int, _ command: Run.Command
   ) async throws -> (answer: Answer, repeated: Bool) {
-    try await desk.perform(received.call, on: received.id(id), as: Run.self) { (run) throws(LabRefusal) in
+    try await desk.perform(received.call, on: received.id(Self.id), as: Run.self) { (run) throws(LabRefusal) in
       try Run.decide(command, run)
     } answer: {
       Answer(status: status, body: $0.json)
@@ -164,15 +149,17 @@ struct SequencingService: Sendable {
   }
 
   private func undo(
-    _ received: CommandGate.Received, _ id: String, creates: Bool, _ command: Run.Command
+    _ received: ReceivedCommand, creates: Bool, _ command: Run.Command
   ) async throws -> Answer {
-    try await desk.undo(received.call, on: received.id(id), as: Run.self, creates: creates) {
+    try await desk.undo(received.call, on: received.id(Self.id), as: Run.self, creates: creates) {
       (run) throws(LabRefusal) in
       try Run.decide(command, run)
     } answer: {
       Answer(status: 200, body: $0.json)
     }
   }
+
+  private static let id = "runId"
 
   private func freeLanes(_ instrument: String?) async throws -> JSON {
     var instruments: [JSON] = []

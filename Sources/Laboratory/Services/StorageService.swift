@@ -3,7 +3,7 @@ import JSON
 import Persistence
 import Runtime
 
-/// The storage service over HTTP, under `/storage`.
+/// The storage service: its commands, and its queries over HTTP, under `/storage`.
 struct StorageService: Sendable {
   let desk: CommandDesk
   let gate: CommandGate
@@ -11,39 +11,23 @@ struct StorageService: Sendable {
   let layout: LaboratoryLayout
   let places: FreePlaces<PositionName>
 
-  func routes(in router: inout Router) {
-    for (method, pattern) in [("PUT", "/storage/allocations/{id}"), ("POST", "/storage/allocations")] {
-      router.on(method, pattern) { request, path in
-        try await gate.command(.storage, "allocate", request) { try await allocate($0, path["id"]) }
-      }
-    }
-    router.on("DELETE", "/storage/allocations/{id}") { request, path in
-      try await gate.command(.storage, "release", request) { try await release($0, path.value("id")) }
-    }
-    for method in ["PUT", "POST"] {
-      router.on(method, "/storage/allocations/{id}/content") { request, path in
-        try await gate.command(.storage, "store", request) { try await store($0, path.value("id")) }
-      }
-    }
-    router.on("DELETE", "/storage/allocations/{id}/content") { request, path in
-      try await gate.command(.storage, "remove", request) {
-        try await desk.undo($0.call, on: $0.id(path.value("id")), as: Allocation.self, creates: false) {
-          (allocation) throws(LabRefusal) in
-          try Allocation.decide(.remove, allocation)
-        } answer: {
-          Answer(status: 200, body: $0.json)
-        }
-      }
-    }
-    for method in ["PUT", "POST"] {
-      router.on(method, "/storage/allocations/{id}/position") { request, path in
-        try await gate.command(.storage, "move", request) { try await move($0, path.value("id")) }
-      }
-    }
-    queryRoutes(in: &router)
+  var commands: [ServiceCommand] {
+    let content = "/allocations/{allocationId}/content"
+    let position = "/allocations/{allocationId}/position"
+    return [
+      ServiceCommand(.storage, "allocate", "PUT /allocations/{allocationId}", "POST /allocations") {
+        try await allocate($0)
+      },
+      ServiceCommand(.storage, "release", "DELETE /allocations/{allocationId}") {
+        try await undo($0, creates: true, .release)
+      },
+      ServiceCommand(.storage, "store", "PUT \(content)", "POST \(content)") { try await store($0) },
+      ServiceCommand(.storage, "remove", "DELETE \(content)") { try await undo($0, creates: false, .remove) },
+      ServiceCommand(.storage, "move", "POST \(position)", "PUT \(position)") { try await move($0) },
+    ]
   }
 
-  private func queryRoutes(in router: inout Router) {
+  func queryRoutes(in router: inout Router) {
     router.on("GET", "/storage/allocations/{id}") { _, path in
       try await gate.query {
         let id = try CommandGate.id(path)
@@ -80,7 +64,7 @@ struct StorageService: Sendable {
 
   // MARK: Commands
 
-  private func allocate(_ received: CommandGate.Received, _ id: String?) async throws -> Answer {
+  private func allocate(_ received: ReceivedCommand) async throws -> Answer {
     var fields = try Fields(received.body)
     let sampleID = fields.text("sampleId", longest: 100)
     let barcode = fields.optionalText("barcode", longest: 50)
@@ -88,7 +72,7 @@ struct StorageService: Sendable {
     let zone = fields.zone()
     let volume = fields.volume()
     let request = Allocation.Request(
-      id: try received.id(id), sampleID: sampleID, barcode: barcode, type: try fields.checked(type),
+      id: try received.id(Self.id), sampleID: sampleID, barcode: barcode, type: try fields.checked(type),
       zone: try fields.checked(zone), volume: try fields.checked(volume))
     // What needs no position is settled before one is looked for: a repeat, and a request that none can meet.
     if let first = try await desk.firstAnswer(to: received.call) { return first }
@@ -134,12 +118,12 @@ struct StorageService: Sendable {
     throw full()
   }
 
-  private func store(_ received: CommandGate.Received, _ id: String) async throws -> Answer {
+  private func store(_ received: ReceivedCommand) async throws -> Answer {
     var fields = try Fields(received.body)
     let sampleID = fields.optionalText("sampleId", longest: 100)
     let barcode = fields.optionalText("barcode", longest: 50)
     try fields.check()
-    return try await desk.perform(received.call, on: received.id(id), as: Allocation.self) {
+    return try await desk.perform(received.call, on: received.id(Self.id), as: Allocation.self) {
       (allocation) throws(LabRefusal) in
       try Allocation.decide(.store(sampleID: sampleID, barcode: barcode), allocation)
     } answer: {
@@ -147,7 +131,7 @@ struct StorageService: Sendable {
     }.answer
   }
 
-  private func move(_ received: CommandGate.Received, _ id: String) async throws -> Answer {
+  private func move(_ received: ReceivedCommand) async throws -> Answer {
     var fields = try Fields(received.body)
     let named = fields.has("position") ? fields.optionalText("position") : nil
     let zone = fields.has("temperature") ? fields.zone() : nil
@@ -158,7 +142,7 @@ struct StorageService: Sendable {
     }
     try fields.check()
     if let first = try await desk.firstAnswer(to: received.call) { return first }
-    let id = try received.id(id)
+    let id = try received.id(Self.id)
     let before = try await desk.load(Allocation.self, id).state
     if let target, let location {
       if let volume = before.request?.volume, volume > location.largestTube {
@@ -186,14 +170,18 @@ struct StorageService: Sendable {
     }
   }
 
-  private func release(_ received: CommandGate.Received, _ id: String) async throws -> Answer {
-    try await desk.undo(received.call, on: received.id(id), as: Allocation.self, creates: true) {
+  private func undo(
+    _ received: ReceivedCommand, creates: Bool, _ command: Allocation.Command
+  ) async throws -> Answer {
+    try await desk.undo(received.call, on: received.id(Self.id), as: Allocation.self, creates: creates) {
       (allocation) throws(LabRefusal) in
-      try Allocation.decide(.release, allocation)
+      try Allocation.decide(command, allocation)
     } answer: {
       Answer(status: 200, body: $0.json)
     }
   }
+
+  private static let id = "allocationId"
 
   // MARK: Queries
 

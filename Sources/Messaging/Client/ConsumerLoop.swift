@@ -96,6 +96,13 @@ final class ConsumerLoop: Sendable {
     case RD_KAFKA_EVENT_REBALANCE: rebalance(event)
     case RD_KAFKA_EVENT_LOG: KafkaNews.log(event, to: log)
     case RD_KAFKA_EVENT_ERROR: board.note(broker: KafkaNews.error(event, of: handle.client).message)
+    case RD_KAFKA_EVENT_STATS:
+      // A topic that nothing comes to would never tell that its brokers are back.
+      if let text = rd_kafka_event_stats(event), let read = KafkaStatistics(String(cString: text)), read.brokersUp > 0,
+        read.brokersLost == 0
+      {
+        board.note(broker: nil)
+      }
     case RD_KAFKA_EVENT_OFFSET_COMMIT:
       let code = rd_kafka_event_error(event)
       if code != RD_KAFKA_RESP_ERR_NO_ERROR, code != RD_KAFKA_RESP_ERR__NO_OFFSET {

@@ -12,6 +12,8 @@ public struct KafkaStatistics: Sendable, Hashable {
   public let bytesReceived: Int
   public let brokersUp: Int
   public let brokersKnown: Int
+  /// Those that the client wants a connection to and has none.
+  public let brokersLost: Int
   /// The slowest broker's 99th percentile of a request's round trip.
   public let roundTrip: Duration
 
@@ -27,6 +29,8 @@ public struct KafkaStatistics: Sendable, Hashable {
     let brokers = (json["brokers"]?.objectValue?.map(\.value) ?? []).filter { ($0["nodeid"]?.intValue ?? -1) >= 0 }
     brokersKnown = brokers.count
     brokersUp = brokers.filter { $0["state"]?.stringValue == "UP" }.count
+    // One that nothing is wanted of is in none of these states.
+    brokersLost = brokers.filter { ["DOWN", "TRY_CONNECT", "CONNECT"].contains($0["state"]?.stringValue) }.count
     roundTrip = .microseconds(brokers.compactMap { $0["rtt"]?["p99"]?.intValue }.max() ?? 0)
   }
 }

@@ -13,92 +13,92 @@ extension SagaEvent {
   ///   - type: its name in the store.
   ///   - schema: the version of the shape that it was written in.
   ///   - data: the event as it was stored.
-  public init(type: String, schema: Int, data: JSON) throws(UnreadableEvent) {
-    guard (1...SagaEvent.schema).contains(schema) else {
-      throw UnreadableEvent(
-        message: "\(type) was written in schema \(schema); this version reads up to \(SagaEvent.schema).")
+  ///   - upcasters: lift what was written in an older shape to the one that is read here.
+  public init(
+    type: String, schema: Int, data: JSON, upcasters: SagaEventUpcasters = .production
+  ) throws(UnreadableEvent) {
+    guard let kind = Kind(rawValue: type) else {
+      throw UnreadableEvent(message: "“\(type)” is no event that this version knows.")
     }
-    let reader = EventReader(type: type, data: data)
-    self.init(at: try reader.moment("at"), try Self.occurrence(type, reader))
+    let reader = EventReader(type: type, data: try upcasters.lift(data, of: kind, from: schema))
+    self.init(at: try reader.moment("at"), try Self.occurrence(kind, reader))
   }
 
-  private static func occurrence(_ type: String, _ data: EventReader) throws(UnreadableEvent) -> Occurrence {
-    switch type {
-    case "sagaStarted":
+  private static func occurrence(_ kind: Kind, _ data: EventReader) throws(UnreadableEvent) -> Occurrence {
+    switch kind {
+    case .sagaStarted:
       .sagaStarted(try SagaStart(data.nested("saga")))
-    case "stepSkipped":
+    case .stepSkipped:
       .stepSkipped(step: try data.string("step"))
-    case "waitStarted":
+    case .waitStarted:
       .waitStarted(
         step: try data.string("step"), until: try data.optionalMoment("until"), signal: data.optionalString("signal"))
-    case "attemptStarted":
+    case .attemptStarted:
       .attemptStarted(
         step: try data.string("step"), phase: try data.word("phase"), round: try data.int("round"),
         attempt: try data.int("attempt"), deadline: try data.moment("deadline"))
-    case "attemptFailed":
+    case .attemptFailed:
       .attemptFailed(
         step: try data.string("step"), phase: try data.word("phase"), attempt: try data.int("attempt"),
         isUnknown: try data.bool("unknown"), failure: try StepFailure(data.nested("failure")),
         retryAt: try data.moment("retryAt"))
-    case "attemptNotMade":
+    case .attemptNotMade:
       .attemptNotMade(
         step: try data.string("step"), phase: try data.word("phase"), attempt: try data.int("attempt"),
         failure: try StepFailure(data.nested("failure")), retryAt: try data.moment("retryAt"))
-    case "stepProgressed":
+    case .stepProgressed:
       .stepProgressed(
         step: try data.string("step"), phase: try data.word("phase"), attempt: try data.int("attempt"),
         progress: try StepProgress(data))
-    case "answerIgnored":
+    case .answerIgnored:
       .answerIgnored(
         step: try data.string("step"), phase: try data.word("phase"), attempt: try data.int("attempt"),
         answer: IgnoredAnswer(
           round: try data.int("round"), id: try data.string("answer"), outcome: try data.string("outcome"),
           code: data.optionalString("code"), why: try data.word("why")))
-    case "stepSucceeded":
+    case .stepSucceeded:
       .stepSucceeded(step: try data.string("step"), output: try data.value("output"), isPivot: data.flag("pivot"))
-    case "stepFailed":
+    case .stepFailed:
       .stepFailed(
         step: try data.string("step"), outcome: try data.word("outcome"),
         failure: try StepFailure(data.nested("failure")), consequence: try data.word("consequence"))
-    case "signalReceived":
+    case .signalReceived:
       .signalReceived(
         name: try data.string("signal"), signalID: data.optionalString("signalId"), body: try data.value("body"),
         by: try data.string("by"))
-    case "keptSignalRefused":
+    case .keptSignalRefused:
       .keptSignalRefused(name: try data.string("signal"), step: try data.string("step"))
-    case "turnBackRequested":
+    case .turnBackRequested:
       .turnBackRequested(try TurnBack(data.nested("reason")))
-    case "turnBackLapsed":
+    case .turnBackLapsed:
       .turnBackLapsed
-    case "turnedBack":
+    case .turnedBack:
       .turnedBack(try TurnBack(data.nested("reason")))
-    case "undoSucceeded":
+    case .undoSucceeded:
       .undoSucceeded(step: try data.string("step"), how: try data.word("how"))
-    case "undoFailed":
+    case .undoFailed:
       .undoFailed(
         step: try data.string("step"), failure: try StepFailure(data.nested("failure")), blocks: try data.bool("blocks")
       )
-    case "operatorRetried":
+    case .operatorRetried:
       .operatorRetried(
         step: try data.string("step"), phase: try data.word("phase"), by: try data.string("by"),
         reason: try data.string("reason"))
-    case "operatorResolved":
+    case .operatorResolved:
       .operatorResolved(
         step: try data.string("step"), resolution: try Resolution(data), isPivot: data.flag("pivot"),
         goesOn: data.flag("goesOn"),
         by: try data.string("by"), reason: try data.string("reason"))
-    case "sagaOverdue":
+    case .sagaOverdue:
       .sagaOverdue
-    case "sagaCompleted":
+    case .sagaCompleted:
       .sagaCompleted(
         output: try data.value("output"),
         problem: data.has("outputProblem") ? try StepFailure(data.nested("outputProblem")) : nil)
-    case "sagaCompensated":
+    case .sagaCompensated:
       .sagaCompensated
-    case "sagaAbandoned":
+    case .sagaAbandoned:
       .sagaAbandoned(by: try data.string("by"), reason: try data.string("reason"))
-    default:
-      throw UnreadableEvent(message: "“\(type)” is no event that this version knows.")
     }
   }
 }

@@ -1,8 +1,8 @@
 import JSON
 import Runtime
 
-// How events are written. What is written stays readable for ever: a change of shape is a new schema version, and the
-// old one stays in `SagaEvent+Decoding.swift`.
+// How events are written. What is written stays readable for ever: a change of shape is a new schema version, and an
+// upcaster in `SagaEvent+Upcasting.swift` lifts what was written in the old one.
 extension SagaEvent {
   /// The version of the shapes below. A new type of event, or a new member that may be missing, leaves it as it is: what
   /// was stored before reads as it did. (An older version says of such a type that it doesn't know it, and guesses at
@@ -10,33 +10,7 @@ extension SagaEvent {
   public static let schema = 1
 
   /// The event's name in the store.
-  public var typeName: String {
-    switch what {
-    case .sagaStarted: "sagaStarted"
-    case .stepSkipped: "stepSkipped"
-    case .waitStarted: "waitStarted"
-    case .attemptStarted: "attemptStarted"
-    case .attemptFailed: "attemptFailed"
-    case .attemptNotMade: "attemptNotMade"
-    case .stepProgressed: "stepProgressed"
-    case .answerIgnored: "answerIgnored"
-    case .stepSucceeded: "stepSucceeded"
-    case .stepFailed: "stepFailed"
-    case .signalReceived: "signalReceived"
-    case .keptSignalRefused: "keptSignalRefused"
-    case .turnBackRequested: "turnBackRequested"
-    case .turnBackLapsed: "turnBackLapsed"
-    case .turnedBack: "turnedBack"
-    case .undoSucceeded: "undoSucceeded"
-    case .undoFailed: "undoFailed"
-    case .operatorRetried: "operatorRetried"
-    case .operatorResolved: "operatorResolved"
-    case .sagaOverdue: "sagaOverdue"
-    case .sagaCompleted: "sagaCompleted"
-    case .sagaCompensated: "sagaCompensated"
-    case .sagaAbandoned: "sagaAbandoned"
-    }
-  }
+  public var typeName: String { kind.rawValue }
 
   /// The event's data as it is stored. Absent is nil; moments are RFC 3339.
   public var data: JSON {

@@ -21,7 +21,8 @@ struct CommandLineTool: Sendable {
     CommandGroup(
       title: "The engine",
       commands: [
-        serveCommand, statusCommand, workflowsListCommand, workflowsRegisterCommand, workflowsShowCommand,
+        serveCommand, statusCommand, echoCommand, echoRewindCommand, workflowsListCommand, workflowsRegisterCommand,
+        workflowsShowCommand,
       ]),
     CommandGroup(title: "Try it out", commands: [demoCommand, labCommand]),
   ]
@@ -76,8 +77,15 @@ struct CommandLineTool: Sendable {
     return .success
   }
 
-  /// The command whose name the words begin with.
-  private func find(_ words: [String]) -> CommandSpec? { commands.first { words.starts(with: $0.path) } }
+  /// The command whose name the words begin with: `echo rewind` rather than `echo`.
+  private func find(_ words: [String]) -> CommandSpec? {
+    let found = commands.filter { words.starts(with: $0.path) }.max { $0.path.count < $1.path.count }
+    guard let found, found.operands.isEmpty, let next = words.dropFirst(found.path.count).first, !next.hasPrefix("-")
+    else { return found }
+    // It takes no word; so the word was to be the rest of a longer name, if there is one.
+    let isFamily = commands.contains { $0.path.count > found.path.count && $0.path.starts(with: found.path) }
+    return isFamily ? nil : found
+  }
 
   private func unknown(_ words: [String]) -> UsageError {
     let first = words.first ?? ""

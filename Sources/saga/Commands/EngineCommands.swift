@@ -3,7 +3,10 @@ import Runtime
 
 let statusCommand = CommandSpec(
   "status", summary: "is the engine up, and how many sagas are where?",
-  about: ["Asks the engine whether it takes requests, and counts its sagas. Exit status 1 when it isn't ready."],
+  about: [
+    "Asks the engine whether it takes requests, counts its sagas, and says how the echo to Kafka stands, where there is "
+      + "one. Exit status 1 when it isn't ready. Degraded, it is ready, but something is amiss between it and Kafka."
+  ],
   options: [.server, .json],
   examples: [
     .init(says: "This machine's", line: "saga status"),
@@ -11,28 +14,49 @@ let statusCommand = CommandSpec(
   ]
 ) { invocation in
   let client = invocation.client
+  let ready: JSON
   let stats: JSON
   do {
-    _ = try await client.get("readyz")
+    ready = try await client.get("readyz")
     stats = try await client.get("v1", "stats")
   } catch let refusal as APIRefusal where refusal.status == 503 {
     invocation.terminal.complain("The engine at \(client.server) is up but not ready: \(refusal.message)\n")
     return .failure
   }
   if invocation.json {
-    invocation.terminal.line(stats.text(.pretty))
+    let all =
+      (ready.objectValue ?? [:]).map { ($0.name, $0.value) } + (stats.objectValue ?? [:]).map { ($0.name, $0.value) }
+    invocation.terminal.line(JSON.object(JSONObject(all)).text(.pretty))
     return .success
   }
   let style = invocation.style
-  invocation.terminal.line("The engine at \(client.server) is \(style.colour("ready", .green)).")
+  let isDegraded = ready["status"]?.stringValue == "degraded"
+  let word = isDegraded ? style.colour("degraded", .yellow) : style.colour("ready", .green)
+  invocation.terminal.line("The engine at \(client.server) is \(word)\(isDegraded ? ":" : ".")")
+  for reason in ready["reasons"]?.arrayValue ?? [] {
+    let text = "\(reason.text("message") ?? "")\(reason.text("code").map { " [\($0)]" } ?? "")"
+    for line in Layout.wrap(text, width: 78) { invocation.terminal.line("  " + style.colour(line, .yellow)) }
+  }
   let counts = stats["sagas"]?.objectValue ?? [:]
   for (status, count) in counts {
     let mark = Mark.ofSaga(status)
     let number = Layout.padLeft("\(count.intValue ?? 0)", to: 8)
     invocation.terminal.line("\(number)  \(style.colour("\(mark.symbol) \(mark.word)", mark.colour))")
   }
+  if let echo = try await echoLine(client, style) { invocation.terminal.line("  " + echo) }
   if counts["stuck"]?.intValue ?? 0 > 0 { invocation.terminal.line("See `saga list --status stuck`.") }
   return .success
+}
+
+/// How the echo stands, in a line; nil for an engine that has none.
+private func echoLine(_ client: APIClient, _ style: Style) async throws -> String? {
+  do {
+    let drawing = EchoDrawing(echo: try await client.get("v1", "echo"), style: style)
+    return "echo       \(style.colour(drawing.summary, drawing.mark.colour))"
+  } catch let refusal as APIRefusal {
+    if refusal.status == 404 { return nil }
+    return "echo       " + style.colour(Layout.clip("can't be told: \(refusal.message)", to: 65), .yellow)
+  }
 }
 
 let workflowsListCommand = CommandSpec(

@@ -60,15 +60,25 @@ struct EventLine {
       facts.append("by \(by)")
     }
     facts.insert(contentsOf: place(of: event["data"] ?? .null), at: 0)
-    for (name, value) in event["data"]?.objectValue ?? [:] where !Self.shownElsewhere.contains(name) {
-      switch value {
-      case .string(let text): facts.append("\(name)=\(text)")
-      case .number, .bool: facts.append("\(name)=\(value.text())")
-      case .object: if let code = value.text("code") { facts.append("\(name)=\(code)") }
-      case .null, .array: break
+    facts += Self.words(of: event.text("type"), event["data"] ?? .null)
+    return Layout.printable(facts.joined(separator: " "))
+  }
+
+  /// What the event says, in words where it has few, else member by member.
+  private static func words(of type: String?, _ data: JSON) -> [String] {
+    switch type {
+    case "stepProgressed": return ProgressText.of(data).map { [$0] } ?? []
+    case "answerIgnored": return ["why", "outcome", "code", "answer"].compactMap { data[$0]?.stringValue }
+    default:
+      return (data.objectValue ?? [:]).filter { !shownElsewhere.contains($0.name) }.compactMap { name, value in
+        switch value {
+        case .string(let text): "\(name)=\(text)"
+        case .number, .bool: "\(name)=\(value.text())"
+        case .object: value.text("code").map { "\(name)=\($0)" }
+        case .null, .array: nil
+        }
       }
     }
-    return Layout.printable(facts.joined(separator: " "))
   }
 
   /// Which step, which of its ways, which try: what is as usual is left out.

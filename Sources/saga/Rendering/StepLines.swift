@@ -135,13 +135,20 @@ struct StepLines {
 
   /// `40%, thawing the plate (12s ago)`
   private func progress(_ progress: JSON) -> String? {
-    guard let message = progress.text("message") else { return nil }
-    let fraction = progress["fraction"]?.doubleValue.map { "\(Int((min(max($0, 0), 1) * 100).rounded()))%" }
     let age = progress.moment("at").map { " (\(Moments.duration(now - $0)) ago)" } ?? ""
-    return [fraction, message.isEmpty ? nil : message].compactMap { $0 }.joined(separator: ", ") + age
+    return ProgressText.of(progress).map { $0 + age }
   }
 
   private func line(_ error: JSON) -> String {
     "\(error.text("message") ?? "")\(error.text("code").map { " [\($0)]" } ?? "")"
+  }
+}
+
+/// How far a step has come, in its participant's words: `40%, thawing the plate`.
+enum ProgressText {
+  static func of(_ progress: JSON) -> String? {
+    guard let message = progress.text("message") else { return nil }
+    let fraction = progress["fraction"]?.doubleValue.map { "\(Int((min(max($0, 0), 1) * 100).rounded()))%" }
+    return [fraction, message.isEmpty ? nil : message].compactMap { $0 }.joined(separator: ", ")
   }
 }

@@ -33,7 +33,8 @@ enum KafkaOptions {
   }
 
   static let registry = OptionSpec(
-    "schema-registry", value: "URL", help: "where event schemas are registered; else messages are plain JSON")
+    "schema-registry", value: "URL",
+    help: "where event schemas are registered, @FILE when it holds a password; else messages are plain JSON")
 
   /// What the other options say belongs elsewhere.
   fileprivate static let saidElsewhere = [
@@ -51,20 +52,31 @@ extension Invocation {
   func kafka(roles: [KafkaTopicNames.Role] = KafkaTopicNames.Role.allCases, group: String = "saga-engine") throws
     -> KafkaSettings?
   {
+    guard let cluster = try kafkaCluster() else { return nil }
+    let services = try kafkaServices()
+    let topics = try kafkaTopics(roles, besides: services)
+    return KafkaSettings(
+      cluster: cluster, topics: topics, group: try kafkaGroup(usual: group), services: services,
+      registry: try schemaRegistry())
+  }
+
+  /// The cluster alone, for a command whose topics are others than the engine's.
+  func kafkaCluster() throws -> KafkaCluster? {
     guard let brokers = arguments.value("kafka") else {
       let others = ["kafka-config", "kafka-topic", "kafka-group", "kafka-service", "schema-registry"]
       guard let given = others.first(where: { !arguments.values($0).isEmpty }) else { return nil }
       throw usage("--\(given) says something of Kafka, but --kafka BROKERS doesn't say where it is")
     }
-    let cluster = KafkaCluster(brokers: try kafkaBrokers(brokers), properties: try kafkaProperties())
-    let services = try kafkaServices()
-    let topics = try kafkaTopics(roles, besides: services)
-    let name = arguments.value("kafka-group") ?? group
+    return KafkaCluster(brokers: try kafkaBrokers(brokers), properties: try kafkaProperties())
+  }
+
+  /// What `--kafka-group` says.
+  func kafkaGroup(usual: String) throws -> String {
+    let name = arguments.value("kafka-group") ?? usual
     guard name.unicodeScalars.contains(where: { !$0.properties.isWhitespace }) else {
       throw usage("--kafka-group wants a name")
     }
-    return KafkaSettings(
-      cluster: cluster, topics: topics, group: name, services: services, registry: try schemaRegistry())
+    return name
   }
 
   private func kafkaBrokers(_ text: String) throws(UsageError) -> String {
@@ -165,9 +177,15 @@ extension Invocation {
     return services
   }
 
-  private func schemaRegistry() throws(UsageError) -> String? {
+  private func schemaRegistry() throws -> String? {
     guard var url = arguments.value("schema-registry") else { return nil }
-    guard ["http://", "https://"].contains(where: { url.hasPrefix($0) && url.count > $0.count }) else {
+    if url.hasPrefix("@") {
+      url = String(decoding: try bytes(of: String(url.dropFirst())), as: UTF8.self).trimmedOfWhitespace
+    }
+    // It may hold a password, so what is wrong with it isn't repeated.
+    guard !url.contains(where: \.isWhitespace),
+      ["http://", "https://"].contains(where: { url.hasPrefix($0) && url.count > $0.count })
+    else {
       throw usage("--schema-registry wants a URL that begins with http:// or https://")
     }
     while url.hasSuffix("/") { url.removeLast() }

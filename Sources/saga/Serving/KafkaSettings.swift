@@ -45,13 +45,17 @@ extension KafkaSettings {
   func wire(
     _ engine: Engine, _ store: any EventStore, _ executor: KafkaStepExecutor, _ client: HTTPClient,
     _ environment: Runtime.Environment, _ log: Log
-  ) throws(KafkaError) -> EngineKafka {
-    try EngineKafka(
-      engine: engine, store: store, executor: executor,
-      configuration: EngineKafka.Configuration(
-        cluster: cluster, events: KafkaTopic(topics.events), commands: KafkaTopic(topics.commands),
-        replies: KafkaTopic(topics.replies), deadLetters: KafkaTopic(topics.deadLetters), group: group),
-      environment: environment, log: log)
+  ) throws -> EngineKafka {
+    var configuration = EngineKafka.Configuration(
+      cluster: cluster, events: KafkaTopic(topics.events), commands: KafkaTopic(topics.commands),
+      replies: KafkaTopic(topics.replies), deadLetters: KafkaTopic(topics.deadLetters), group: group)
+    if let registry {
+      configuration.framing = EngineKafka.Framing(
+        try SchemaRegistry(url: registry, client: client, environment: environment, log: log), events: topics.events)
+    }
+    return try EngineKafka(
+      engine: engine, store: store, executor: executor, configuration: configuration, environment: environment, log: log
+    )
   }
 }
 

@@ -18,13 +18,13 @@ let labCommand = CommandSpec(
     OptionSpec("boxes", value: "N", help: "boxes of 96 in each freezer of a new laboratory; 40"),
     OptionSpec("verbose", help: "log what happens, not only what goes wrong"),
     .stopWithInput,
-  ],
+  ] + KafkaOptions.laboratory,
   examples: [
     .init(says: "Everything works", line: "saga lab"),
     .init(
       says: "Every tenth storing is done, but no answer comes",
       line: "saga lab --fault storage.store:drop-answer,every=10"),
-    .init(says: "A freezer that is full", line: "saga lab --fault storage.allocate:fail=STORAGE_FULL,match=TS-*"),
+    .init(says: "Commands over Kafka as well as over HTTP", line: "saga lab --kafka broker:9092"),
   ]
 ) { invocation in
   let terminal = invocation.terminal
@@ -34,16 +34,18 @@ let labCommand = CommandSpec(
   guard (1...1_000).contains(boxes) else { throw invocation.usage("--boxes wants a number from 1 to 1000") }
   let host = invocation.arguments.value("host") ?? "127.0.0.1"
   let port = try invocation.port(else: LabAddress.usualPort)
+  let kafka = try invocation.labKafka()
   let shutdown = Shutdown.listening(on: terminal, withInput: invocation.arguments.has("stop-with-input"))
   let store = try await location.open(invocation.environment)
   let lab = LabServer(
     store: store, environment: invocation.environment, faults: faults,
-    layout: .standard(boxesPerZone: boxes), host: host, port: port,
+    layout: .standard(boxesPerZone: boxes), kafka: kafka, host: host, port: port,
     log: .standardError(from: invocation.arguments.has("verbose") ? .info : .error))
   do {
     let listening = try await lab.start()
     terminal.line("The laboratory listens on http://\(host):\(listening)")
     terminal.line("  store      \(location.shown)")
+    if let kafka { terminal.line("  kafka      \(kafka.shown)") }
     for fault in invocation.arguments.values("fault") { terminal.line("  fault      \(fault)") }
     await shutdown.requested()
     await lab.shutdown()

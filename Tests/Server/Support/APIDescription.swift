@@ -1,6 +1,7 @@
 import Foundation
 import HTTP
 import JSON
+import TestSupport
 
 /// `docs/schema/openapi.json`, as the tests hold the server to it.
 struct APIDescription {

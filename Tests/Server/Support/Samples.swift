@@ -42,6 +42,19 @@ enum Samples {
     }
     """
 
+  /// A command over Kafka, which another undoes, and behind it a wait.
+  static let kafka = """
+    {
+      "name": "thaw", "version": 1,
+      "steps": [
+        { "id": "thaw",
+          "kafka": { "service": "storage", "command": "thaw", "body": { "id": "${steps.thaw.uuid}" } },
+          "compensation": { "kafka": { "service": "storage", "command": "freeze" } } },
+        { "id": "wait", "signal": { "name": "go" } }
+      ]
+    }
+    """
+
   static let refused = StepFailure(code: "QC_FAILED", classes: ["http.422", "http.4xx"], message: "The tube is empty.")
   static let lost = StepFailure(code: "http.503", classes: ["http.5xx"], message: "No answer.", isRetryable: true)
   static let input: JSON = ["barcode": "TUBE-0001", "volumeMl": 4.5]

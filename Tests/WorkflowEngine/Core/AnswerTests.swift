@@ -164,9 +164,13 @@ struct AnswerTests {
     #expect(saga.state?.step("a")?.progress == nil)
   }
 
-  @Test("Progress of an undo is kept too")
+  @Test("Progress of an undo is kept too, and what was said of the step is gone")
   func undoProgress() throws {
-    var saga = try undoing()
+    var saga = try started()
+    try saga.when(Self.answer("a", .progress(StepProgress(message: "making it"))))
+    try saga.succeed("a")
+    #expect(try saga.refuse("b").last == "undo a 1")
+    #expect(saga.state?.step("a")?.progress == nil)
     #expect(try saga.when(Self.answer("a", Self.progress, phase: .undo)) == ["undo a 1 “thawing”"])
     #expect(saga.state?.step("a")?.progress?.value.fraction == 0.4)
     #expect(try saga.when(Self.answer("a", Self.progress)) == ["a 1 late progress"])
@@ -223,6 +227,16 @@ struct AnswerTests {
     #expect(try saga.when(Self.answer("a", Self.succeeded)) == ["a 1 repeated succeeded"], "though it is being undone")
   }
 
+  @Test("A failure like the one of a later attempt is none that has been recorded")
+  func earlierLikeLater() throws {
+    var saga = try started()
+    try saga.lose("a")
+    try saga.wakeWhenDue()
+    try saga.when(Self.answer("a", Self.unknown("BUSY"), attempt: 2))
+    #expect(try saga.when(Self.answer("a", Self.unknown("BUSY"), attempt: 1)) == ["a 1 late unknown BUSY"])
+    #expect(try saga.when(Self.answer("a", Self.unknown("BUSY"), attempt: 2)) == ["a 2 repeated unknown BUSY"])
+  }
+
   @Test("The answer to an undo that is done is a repeat")
   func repeatedUndo() throws {
     // The undo of c is under way: the saga has not ended.
@@ -268,92 +282,5 @@ struct AnswerTests {
     #expect(
       #expect(throws: Refusal.self) { try saga.when(Self.answer("b", Self.succeeded)) }?.code
         == EngineErrorCode.sagaEnded)
-  }
-}
-
-@Suite("A cancel that comes as a message")
-struct CancelMessageTests {
-  typealias Saga = SagaSpecification
-  static let cancel = SagaCommand.cancel(by: "lims", reason: "wrong tube", commandID: "m-7")
-
-  @Test("Delivered again it changes nothing, also after the saga has ended")
-  func repeated() throws {
-    var saga = try Saga("[\(Saga.http("a")), \(Saga.http("b"))]")
-    try saga.start()
-    try saga.succeed("a")
-    #expect(try saga.when(Self.cancel) == ["turnedBack cancelled"])
-    #expect(saga.state?.turnBack?.value.commandID == "m-7")
-    #expect(try saga.when(Self.cancel) == [])
-    try saga.succeed("b")
-    #expect(try saga.when(Self.cancel) == [])
-    try saga.succeed("b")
-    try saga.succeed("a")
-    #expect(saga.status == .compensated)
-    #expect(try saga.when(Self.cancel) == [])
-  }
-
-  @Test("Another cancel is none of it", arguments: [nil, "m-8"])
-  func other(commandID: String?) throws {
-    var saga = try Saga("[\(Saga.http("a"))]")
-    try saga.start()
-    try saga.when(Self.cancel)
-    let other = SagaCommand.cancel(by: "lims", reason: "wrong tube", commandID: commandID)
-    #expect(#expect(throws: Refusal.self) { try saga.when(other) }?.code == EngineErrorCode.sagaTurningBack)
-    try saga.succeed("a")
-    try saga.succeed("a")
-    #expect(#expect(throws: Refusal.self) { try saga.when(other) }?.code == EngineErrorCode.sagaEnded)
-  }
-
-  @Test(
-    "While a pivot is undecided it is asked once; a repeat stays one when the request has lapsed",
-    arguments: [true, false])
-  func pivot(succeeds: Bool) throws {
-    var saga = try Saga(#"[\#(Saga.http("p", #""pivot": true"#)), \#(Saga.http("z"))]"#)
-    try saga.start()
-    #expect(try saga.when(Self.cancel) == ["turnBackRequested cancelled"])
-    #expect(try saga.when(Self.cancel) == [])
-    if succeeds {
-      #expect(try saga.succeed("p") == ["p succeeded", "turnBackLapsed", "z 1"])
-    } else {
-      try saga.refuse("p")
-      #expect(saga.status == .compensated)
-    }
-    #expect(try saga.when(Self.cancel) == [])
-  }
-
-  @Test("A cancel by a person leaves no message to be repeated; one whose saga turned back before is refused")
-  func withoutMessage() throws {
-    var saga = try Saga("[\(Saga.http("a")), \(Saga.http("b"))]")
-    try saga.start()
-    try saga.succeed("a")
-    try saga.refuse("b")
-    #expect(#expect(throws: Refusal.self) { try saga.when(Self.cancel) }?.code == EngineErrorCode.sagaTurningBack)
-    #expect(saga.state?.cancelID == nil)
-  }
-}
-
-@Suite("What was stored before answers came as messages")
-struct OlderHistoryTests {
-  @Test("A turn-back without a message reads as it did")
-  func turnBack() throws {
-    let data = try JSON(
-      parsing: #"""
-        {"at": "2026-03-01T08:00:00.000Z", "reason": {"cause": "cancelled", "code": "saga.cancelled",
-         "message": "m", "by": "mia", "reason": "r"}}
-        """#)
-    let event = try SagaEvent(type: "turnedBack", schema: 1, data: data)
-    let expected = TurnBack(cause: .cancelled, code: "saga.cancelled", message: "m", by: "mia", reason: "r")
-    #expect(event.what == .turnedBack(expected) && expected.commandID == nil)
-    #expect(event.data == data, "and is written as it was")
-  }
-
-  @Test("A snapshot without progress or a message reads as it did")
-  func snapshot() throws {
-    var saga = try SagaSpecification("[\(SagaSpecification.http("a"))]")
-    try saga.start()
-    let state = try #require(saga.state)
-    let snapshot = state.snapshot
-    #expect(snapshot["cancelId"] == nil && snapshot["steps"]?[0]?["progress"] == nil)
-    #expect(try SagaState(snapshot: snapshot) == state)
   }
 }

@@ -42,6 +42,7 @@ struct SagaSpecification {
       // What is stored is what counts: every event goes through its encoding.
       let stored = try SagaEvent(type: event.typeName, schema: SagaEvent.schema, data: JSON(parsing: event.data.text()))
       #expect(stored == event)
+      #expect(EventSchemas.violations(of: event) == [])
       state = try SagaState.evolve(state, stored)
     }
     log += events

@@ -1,6 +1,6 @@
 extension String {
   /// As one segment of a path: everything but RFC 3986's unreserved characters is encoded.
-  var percentEncoded: String {
+  public var percentEncoded: String {
     let digits = Array("0123456789ABCDEF".utf8)
     return String(
       decoding: utf8.flatMap { byte -> [UInt8] in

@@ -1,0 +1,105 @@
+import JSON
+import Messaging
+
+/// What stands around a command's body in its message, as far as it is there: enough to answer it, be it poison.
+struct KafkaCommandEnvelope: Sendable {
+  /// The command's own id, or the message's place: what a repeat of the answer is known by.
+  let id: String
+  /// The message's key, under which it is answered.
+  let messageKey: [UInt8]?
+  let key: String?
+  let replyTopic: String?
+  let sagaID: String?
+  let attempt: String?
+
+  init(_ message: KafkaMessage) {
+    func header(_ name: String) -> String? { message.header(name).flatMap { $0.isEmpty ? nil : $0 } }
+    id = header("ce_id") ?? message.place
+    messageKey = message.key
+    key = header("idempotency-key")
+    replyTopic = header("reply-topic").flatMap { Self.isTopic($0) ? $0 : nil }
+    sagaID = header("saga-id")
+    attempt = header("saga-attempt")
+  }
+
+  /// Kafka's own rule for names of topics.
+  static func isTopic(_ name: String) -> Bool {
+    (1...249).contains(name.utf8.count) && name != "." && name != ".."
+      && name.unicodeScalars.allSatisfy { scalar in
+        ("a"..."z").contains(scalar) || ("A"..."Z").contains(scalar) || ("0"..."9").contains(scalar)
+          || scalar == "." || scalar == "_" || scalar == "-"
+      }
+  }
+}
+
+/// A command that came over Kafka, read.
+struct KafkaCommand: Sendable {
+  let service: LabService
+  /// What stands behind the last dot of the type: the service before it is what the operator calls it.
+  let name: String
+  let key: String
+  let replyTopic: String
+  let compensates: String?
+  let sagaID: String?
+  let userID: String?
+  let tenantID: String?
+  let body: JSONObject
+
+  /// - Throws: what makes the message one that no repetition helps.
+  init(_ message: KafkaMessage, _ envelope: KafkaCommandEnvelope, for service: LabService) throws(Poison) {
+    func header(_ name: String) throws(Poison) -> String? {
+      guard let value = message.header(name), !value.isEmpty else { return nil }
+      do throws(LabRefusal) {
+        return try CommandCall.checked(name, value)
+      } catch {
+        throw Poison(error.code, error.message)
+      }
+    }
+    self.service = service
+    guard let key = try header("idempotency-key") else {
+      throw Poison(
+        LabErrorCode.keyMissing, "A command needs the header idempotency-key, so that a repeat is harmless.")
+    }
+    self.key = key
+    guard let replyTopic = envelope.replyTopic else {
+      throw Poison(
+        LabErrorCode.replyTopicInvalid,
+        "A command needs the header reply-topic with the name of a topic, so that it can be answered.")
+    }
+    self.replyTopic = replyTopic
+    compensates = try header("compensates")
+    sagaID = try header("saga-id")
+    userID = try header("user-id")
+    tenantID = try header("tenant-id")
+    guard let event = try CloudEvent(message) else {
+      throw Poison(
+        LabErrorCode.commandUnknown, "The message is no CloudEvent, so its type doesn't say which command it is.")
+    }
+    guard event.data.count <= Self.largestBody else {
+      throw Poison(
+        MessagingErrorCode.messageTooLarge,
+        "The body has \(event.data.count) bytes; a command has \(Self.largestBody) at most.")
+    }
+    name = event.type.split(separator: ".", omittingEmptySubsequences: false).last.map(String.init) ?? ""
+    body = try Self.object(event.data)
+  }
+
+  /// As over HTTP: what is larger is no command.
+  private static let largestBody = 1 << 20
+
+  private static func object(_ bytes: [UInt8]) throws(Poison) -> JSONObject {
+    let json: JSON
+    do {
+      json = try JSON(parsing: bytes)
+    } catch {
+      throw Poison(
+        LabErrorCode.notJSON,
+        "The body is not JSON: line \(error.line), column \(error.column): \(error.message)")
+    }
+    if json.isNull { return [:] }
+    guard let object = json.objectValue else {
+      throw Poison(LabErrorCode.notJSON, "The body must be a JSON object or null, not \(json.kind).")
+    }
+    return object
+  }
+}

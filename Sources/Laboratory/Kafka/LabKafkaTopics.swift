@@ -1,0 +1,85 @@
+public import Messaging
+
+extension LabKafka {
+  /// The laboratory's topics.
+  public struct Topics: Sendable, Hashable {
+    /// Where each service takes its commands from.
+    public var commands: [LabService: String]
+    /// Where each service's events go.
+    public var events: [LabService: String]
+    /// Where messages go that can't be handled.
+    public var deadLetter: String
+
+    public init() {
+      commands = Dictionary(
+        uniqueKeysWithValues: LabService.allCases.map { ($0, "laboratory.\($0.rawValue).commands") })
+      events = [
+        .samples: "laboratory.sample.events", .storage: "laboratory.storage.events",
+        .sequencing: "laboratory.sequencing.events", .notification: "laboratory.notification.events",
+      ]
+      deadLetter = "laboratory.dead-letter"
+    }
+
+    /// What a topic is for, as people name it: `samples.commands`, `storage.events`, `dead-letter`.
+    public enum Role: Sendable, Hashable, CaseIterable, CustomStringConvertible {
+      case commands(LabService)
+      case events(LabService)
+      case deadLetter
+
+      public static let allCases: [Role] =
+        LabService.allCases.map { .commands($0) } + LabService.allCases.map { .events($0) } + [.deadLetter]
+
+      public init?(_ text: String) {
+        guard let role = Self.allCases.first(where: { $0.description == text }) else { return nil }
+        self = role
+      }
+
+      public var description: String {
+        switch self {
+        case .commands(let service): "\(service.rawValue).commands"
+        case .events(let service): "\(service.rawValue).events"
+        case .deadLetter: "dead-letter"
+        }
+      }
+    }
+
+    public subscript(role: Role) -> String {
+      get {
+        switch role {
+        case .commands(let service): commands[service] ?? ""
+        case .events(let service): events[service] ?? ""
+        case .deadLetter: deadLetter
+        }
+      }
+      set {
+        switch role {
+        case .commands(let service): commands[service] = newValue
+        case .events(let service): events[service] = newValue
+        case .deadLetter: deadLetter = newValue
+        }
+      }
+    }
+
+    /// - Throws: `kafka.configurationInvalid` when a name is none, or stands for two things.
+    public func check() throws(KafkaError) {
+      var roles: [String: Role] = [:]
+      for role in Role.allCases {
+        guard KafkaCommandEnvelope.isTopic(self[role]) else {
+          throw KafkaError(
+            code: MessagingErrorCode.configurationInvalid,
+            message: "“\(self[role])” can't be the topic of \(role): it is no topic's name.")
+        }
+        if let other = roles.updateValue(role, forKey: self[role]) {
+          throw KafkaError(
+            code: MessagingErrorCode.configurationInvalid,
+            message: "The topic \(self[role]) can't be that of \(other) and of \(role) at once.")
+        }
+      }
+    }
+
+    /// Every name.
+    var all: Set<String> { Set(Role.allCases.map { self[$0] }) }
+
+    func service(ofCommands topic: String) -> LabService? { commands.first { $0.value == topic }?.key }
+  }
+}

@@ -1,0 +1,167 @@
+import JSON
+import Runtime
+
+@testable import Laboratory
+
+/// A command as it is sent over HTTP, and as it is sent over Kafka.
+struct CommandCase: Sendable, CustomStringConvertible {
+  let service: LabService
+  let name: String
+  let method: String
+  let path: String
+  /// Over HTTP.
+  var body: JSON?
+  /// Over Kafka.
+  let said: JSON
+  /// What has to happen first, by the names of cases.
+  var after: [String] = []
+  /// The case whose command it undoes.
+  var undoes: String?
+  var label: String?
+
+  /// How other cases name it.
+  var title: String { label ?? "\(service.rawValue).\(name)" }
+  var description: String { title }
+  var key: String { "key/\(title)" }
+  var compensates: String? { undoes.map { "key/\($0)" } }
+
+  static func named(_ title: String) -> CommandCase? { all.first { $0.title == title } }
+
+  /// It, and all that has to happen before it.
+  var before: [CommandCase] {
+    var steps: [CommandCase] = []
+    for title in after {
+      guard let step = Self.named(title) else { continue }
+      for one in step.before + [step] where !steps.contains(where: { $0.title == one.title }) { steps.append(one) }
+    }
+    return steps
+  }
+
+  private static let sample = UniqueID.named("s").description
+  private static let aliquot = UniqueID.named("a").description
+  private static let allocation = UniqueID.named("al").description
+  private static let run = UniqueID.named("r").description
+  private static let message = UniqueID.named("m").description
+
+  private static func with(_ more: KeyValuePairs<String, String>, _ body: JSON = [:]) -> JSON {
+    var object = body.objectValue ?? [:]
+    for (name, value) in more { object[name] = .string(value) }
+    return .object(object)
+  }
+
+  static let all: [CommandCase] = samples + storage + sequencing + notification
+
+  private static let samples: [CommandCase] = {
+    let path = "/samples/samples/\(sample)"
+    let aliquotBody: JSON = ["barcode": "TS-1-A", "volumeMl": 0.5]
+    return [
+      CommandCase(
+        service: .samples, name: "create", method: "PUT", path: path, body: LabBench.tube("TS-1"),
+        said: with(["sampleId": sample], LabBench.tube("TS-1"))),
+      CommandCase(
+        service: .samples, name: "create", method: "POST", path: "/samples/samples", body: LabBench.tube("TS-2"),
+        said: LabBench.tube("TS-2"), label: "samples.create without an id"),
+      CommandCase(
+        service: .samples, name: "create", method: "PUT", path: path, body: LabBench.tube("TS-1"),
+        said: with(["id": sample], LabBench.tube("TS-1")), label: "samples.create by id"),
+      CommandCase(
+        service: .samples, name: "validate", method: "POST", path: "\(path)/validation",
+        said: with(["sampleId": sample]), after: ["samples.create"]),
+      CommandCase(
+        service: .samples, name: "revertValidation", method: "DELETE", path: "\(path)/validation",
+        said: with(["sampleId": sample]), after: ["samples.validate"], undoes: "samples.validate"),
+      CommandCase(
+        service: .samples, name: "aliquot", method: "PUT", path: "\(path)/aliquots/\(aliquot)", body: aliquotBody,
+        said: with(["sampleId": sample, "aliquotId": aliquot], aliquotBody), after: ["samples.validate"]),
+      CommandCase(
+        service: .samples, name: "aliquot", method: "POST", path: "\(path)/aliquots", body: aliquotBody,
+        said: with(["sampleId": sample], aliquotBody), after: ["samples.validate"],
+        label: "samples.aliquot without an id"),
+      CommandCase(
+        service: .samples, name: "voidAliquot", method: "DELETE", path: "\(path)/aliquots/\(aliquot)",
+        said: with(["sampleId": sample, "aliquotId": aliquot]), after: ["samples.aliquot"],
+        undoes: "samples.aliquot"),
+      CommandCase(
+        service: .samples, name: "void", method: "DELETE", path: "\(path)?reason=spilt",
+        said: with(["sampleId": sample, "reason": "spilt"]), after: ["samples.create"], undoes: "samples.create"),
+    ]
+  }()
+
+  private static let storage: [CommandCase] = {
+    let path = "/storage/allocations/\(allocation)"
+    let content = with(["sampleId": sample])
+    return [
+      CommandCase(
+        service: .storage, name: "allocate", method: "PUT", path: path, body: LabBench.place(sample),
+        said: with(["allocationId": allocation], LabBench.place(sample))),
+      CommandCase(
+        service: .storage, name: "store", method: "PUT", path: "\(path)/content", body: content,
+        said: with(["allocationId": allocation], content), after: ["storage.allocate"]),
+      CommandCase(
+        service: .storage, name: "move", method: "POST", path: "\(path)/position", body: ["temperature": "-80"],
+        said: with(["allocationId": allocation, "temperature": "-80"]), after: ["storage.allocate"]),
+      CommandCase(
+        service: .storage, name: "remove", method: "DELETE", path: "\(path)/content",
+        said: with(["allocationId": allocation]), after: ["storage.store"], undoes: "storage.store"),
+      CommandCase(
+        service: .storage, name: "release", method: "DELETE", path: path, said: with(["allocationId": allocation]),
+        after: ["storage.allocate"], undoes: "storage.allocate"),
+    ]
+  }()
+
+  private static let sequencing: [CommandCase] = {
+    let path = "/sequencing/runs/\(run)"
+    let request: JSON = ["sampleId": "s", "assay": "wgs", "instrument": "NOVASEQ-1"]
+    let lane: JSON = ["flowCell": "NOVASEQ-1-FC1", "lane": 3]
+    var saidLane = with(["runId": run]).objectValue ?? [:]
+    saidLane["flowCell"] = "NOVASEQ-1-FC1"
+    saidLane["lane"] = 3
+    let own = with(["runId": run])
+    return [
+      CommandCase(
+        service: .sequencing, name: "schedule", method: "PUT", path: path, body: request,
+        said: with(["runId": run], request)),
+      CommandCase(
+        service: .sequencing, name: "bookLane", method: "POST", path: "\(path)/lanes", body: lane,
+        said: .object(saidLane), after: ["sequencing.schedule"]),
+      CommandCase(
+        service: .sequencing, name: "releaseLane", method: "DELETE", path: "\(path)/lanes/NOVASEQ-1-FC1/3",
+        said: .object(saidLane), after: ["sequencing.bookLane"], undoes: "sequencing.bookLane"),
+      CommandCase(
+        service: .sequencing, name: "load", method: "POST", path: "\(path)/load", said: own,
+        after: ["sequencing.bookLane"]),
+      CommandCase(
+        service: .sequencing, name: "unload", method: "DELETE", path: "\(path)/load", said: own,
+        after: ["sequencing.load"], undoes: "sequencing.load"),
+      CommandCase(
+        service: .sequencing, name: "start", method: "POST", path: "\(path)/start", said: own,
+        after: ["sequencing.load"]),
+      CommandCase(
+        service: .sequencing, name: "recordEvent", method: "POST", path: "\(path)/events", body: ["kind": "cycle"],
+        said: with(["runId": run, "kind": "cycle"]), after: ["sequencing.start"]),
+      CommandCase(
+        service: .sequencing, name: "complete", method: "POST", path: "\(path)/complete", said: own,
+        after: ["sequencing.start"]),
+      CommandCase(
+        service: .sequencing, name: "cancel", method: "DELETE", path: "\(path)?reason=late",
+        said: with(["runId": run, "reason": "late"]), after: ["sequencing.bookLane"], undoes: "sequencing.schedule"),
+    ]
+  }()
+
+  private static let notification: [CommandCase] = {
+    let path = "/notification/messages/\(message)"
+    let content: JSON = ["recipient": "a@b.example", "subject": "Stored"]
+    return [
+      CommandCase(
+        service: .notification, name: "send", method: "PUT", path: path, body: content,
+        said: with(["messageId": message], content)),
+      CommandCase(
+        service: .notification, name: "correct", method: "POST", path: "\(path)/corrections",
+        body: ["text": "It is in C4."], said: with(["messageId": message, "text": "It is in C4."]),
+        after: ["notification.send"]),
+      CommandCase(
+        service: .notification, name: "correct", method: "DELETE", path: path, said: with(["messageId": message]),
+        after: ["notification.send"], undoes: "notification.send", label: "notification.correct as an undo"),
+    ]
+  }()
+}

@@ -1,0 +1,144 @@
+import JSON
+import Messaging
+import Persistence
+import Runtime
+import Streaming
+import Testing
+
+@testable import Laboratory
+
+@Suite("The laboratory's events as the world hears of them")
+struct PublishedEventTests {
+  static let topics = LabKafka.Topics()
+
+  /// Each type of event, as far as the commands make it.
+  @Test("Every event that the commands store is published on its service's topic, under its thing's id")
+  func everyType() async throws {
+    var everything: [StoredEvent] = []
+    for command in CommandCase.all {
+      let lab = try await LabBench()
+      for one in command.before + [command] {
+        _ = try await lab.send(one.method, one.path, one.body, key: one.key, compensates: one.compensates, saga: "saga")
+      }
+      everything += try await lab.everything()
+      await lab.participants.close()
+    }
+    let lab = try await LabBench()
+    // Undos that come first: of what would be created, and of what would not.
+    _ = try await lab.send("DELETE", LabBench.sample("x"), key: "1", compensates: "x")
+    _ = try await lab.send("DELETE", LabBench.sample("x") + "/validation", key: "2", compensates: "y")
+    _ = try await lab.send("DELETE", LabBench.allocation("x"), key: "3", compensates: "x")
+    _ = try await lab.send("DELETE", LabBench.allocation("x") + "/content", key: "4", compensates: "y")
+    let (run, message) = (UniqueID.named("x"), UniqueID.named("x"))
+    _ = try await lab.send("DELETE", "/sequencing/runs/\(run)", key: "5", compensates: "x")
+    _ = try await lab.send("DELETE", "/sequencing/runs/\(run)/load", key: "6", compensates: "y")
+    _ = try await lab.send("DELETE", "/notification/messages/\(message)", key: "7", compensates: "x")
+    _ = try await lab.send("DELETE", "/notification/messages/\(message)", key: "8", compensates: "y")
+    everything += try await lab.everything()
+
+    let service: [String: LabService] = [
+      "sample": .samples, "allocation": .storage, "run": .sequencing, "message": .notification,
+    ]
+    let names = ["sample": ["s", "x"], "allocation": ["al", "x"], "run": ["r", "x"], "message": ["m", "x"]]
+    var types: Set<String> = []
+    for stored in everything {
+      types.insert(stored.type)
+      let published = try #require(try EchoedEvent(stored, on: Self.topics))
+      let event = published.event
+      #expect(event.type == stored.type && event.data == stored.data && event.time == stored.recordedAt)
+      #expect(event.id == "\(stored.stream)/\(stored.version)" && event.subject == published.key)
+      #expect(event.value(ofExtension: "shard") == "\(stored.shard)")
+      #expect(event.value(ofExtension: "position") == "\(stored.position)")
+      #expect(event.dataContentType == "application/json")
+      guard let of = stored.type.split(separator: ".").first.map(String.init), let its = service[of] else { continue }
+      #expect(published.topic == Self.topics[.events(its)] && event.source == "/laboratory/\(its.rawValue)")
+      let known = try #require(names[of]).map { UniqueID.named($0).description }
+      let made = UniqueID.derived(from: "samples/key/samples.create without an id").description
+      #expect((known + [made]).contains(published.key), "\(stored.type): \(published.key)")
+      let key = try #require(event.value(ofExtension: "causationid"))
+      #expect(event.value(ofExtension: "correlationid") == (key.hasPrefix("key/") ? "saga" : nil))
+      #expect(event.value(ofExtension: "userid") == (key.hasPrefix("key/") ? "saga" : "anonymous"))
+      #expect(event.value(ofExtension: "tenantid") == "default")
+    }
+    #expect(
+      types == [
+        "sample.created", "sample.validated", "sample.validationReverted", "sample.aliquoted", "sample.aliquotVoided",
+        "sample.voided", "sample.undoneBefore", "sample.undoNoted",
+        "allocation.allocated", "allocation.stored", "allocation.moved", "allocation.removed", "allocation.released",
+        "allocation.undoneBefore", "allocation.undoNoted",
+        "run.scheduled", "run.laneBooked", "run.laneReleased", "run.loaded", "run.unloaded", "run.started",
+        "run.eventRecorded", "run.completed", "run.cancelled", "run.undoneBefore", "run.undoNoted",
+        "message.sent", "message.corrected", "message.undoneBefore", "message.undoNoted",
+        "furniture.locationSetUp", "furniture.instrumentSetUp",
+      ])
+    await lab.participants.close()
+  }
+
+  @Test("Furniture is published where it stands, under its name")
+  func furniture() async throws {
+    let layout = LaboratoryLayout(
+      locations: [.init(name: "C4-1", zone: .plus4, boxes: 1, largestTube: Volume(nanolitres: 50_000_000))],
+      instruments: [.init(name: "SEQ", flowCells: ["FC1"], lanesPerFlowCell: 2)])
+    let lab = try await LabBench(layout: layout)
+    let published = try await lab.everything().compactMap { try EchoedEvent($0, on: Self.topics) }
+    #expect(published.map(\.topic) == ["laboratory.storage.events", "laboratory.sequencing.events"])
+    #expect(published.map(\.key) == ["C4-1", "SEQ"])
+    #expect(published.map(\.event.source) == ["/laboratory/storage", "/laboratory/sequencing"])
+    #expect(published.allSatisfy { $0.event.value(ofExtension: "userid") == "laboratory" })
+    await lab.participants.close()
+  }
+
+  @Test("Events that were stored before their subject was kept can still be read")
+  func old() throws {
+    let meta = #"{"userId":"saga","tenantId":"default","correlationId":"saga","causationId":"k"}"#
+    let id = UniqueID.named("s")
+    let tube = #"{"id":"\#(id)","barcode":"TS-1","type":"blood","volumeMl":4.5,"volumeNl":4500000}"#
+    let created = try #require(try EchoedEvent(stored("sample.created", tube, meta), on: Self.topics))
+    #expect(created.key == id.description)
+    // An aliquot's id isn't its sample's.
+    let aliquot = #"{"id":"\#(UniqueID.named("a"))","barcode":"TS-1-A","volumeNl":1}"#
+    for (type, data) in [("sample.voided", "{}"), ("sample.aliquoted", aliquot)] {
+      let published = try #require(try EchoedEvent(stored(type, data, meta), on: Self.topics))
+      #expect(published.key == UniqueID.named("stream").description)
+    }
+    let unknown = #expect(throws: UnreadableEvent.self) {
+      try EchoedEvent(stored("freezer.melted", "{}", meta), on: Self.topics)
+    }
+    #expect(unknown?.code == LabErrorCode.unreadableEvent)
+    #expect(try EchoedEvent(stored("echoRewound", "{}", meta), on: Self.topics) == nil)
+  }
+
+  @Test("Topics go by their roles; a name that is none, or stands for two things, is refused")
+  func names() throws {
+    var topics = LabKafka.Topics()
+    try topics.check()
+    #expect(LabKafka.Topics.Role.allCases.count == 9)
+    for role in LabKafka.Topics.Role.allCases { #expect(LabKafka.Topics.Role(role.description) == role) }
+    #expect(LabKafka.Topics.Role("samples.answers") == nil)
+    #expect(topics[.commands(.samples)] == "laboratory.samples.commands")
+    #expect(topics[.events(.samples)] == "laboratory.sample.events")
+    topics[.deadLetter] = "laboratory.sample.events"
+    #expect(throws: KafkaError.self) { try topics.check() }
+    for wrong in ["", "a b", "..", String(repeating: "a", count: 250)] {
+      topics[.deadLetter] = wrong
+      #expect(throws: KafkaError.self, "\(wrong)") { try topics.check() }
+    }
+    topics[.deadLetter] = String(repeating: "a", count: 249)
+    try topics.check()
+  }
+
+  private func stored(_ type: String, _ data: String, _ meta: String) -> StoredEvent {
+    StoredEvent(
+      stream: .named("stream"), version: 2, shard: 7, position: 12, type: type, data: Array(data.utf8),
+      meta: Array(meta.utf8), appendID: .named("append"), hash: [], recordedAt: Timestamp(milliseconds: 0))
+  }
+}
+
+extension LabBench {
+  /// Every event in the store.
+  func everything() async throws -> [StoredEvent] {
+    var events: [StoredEvent] = []
+    for shard in 0..<store.shardCount { events += try await store.tail(shard: shard, after: 0, limit: 1_000) }
+    return events
+  }
+}

@@ -1,0 +1,101 @@
+import Foundation
+import HTTP
+import JSON
+import Runtime
+import TestSupport
+import Testing
+
+/// An engine in a folder of its own, and a Kafka on the wire.
+final class KafkaSite: Sendable {
+  let site: Site
+  let broker: TestBroker
+  private let suffix: String
+  private let workflows: URL
+  private let clock = SystemClock()
+
+  /// - Parameters:
+  ///   - partitions: of the topic of events.
+  ///   - more: further topics of the mock cluster, `NAME:PARTITIONS`.
+  ///   - workflow: what the engine brings along.
+  init(
+    partitions: Int = 4, store: Site.Store = .sqlite, more: [String] = [], workflow: JSON = EchoStormTests.workflow
+  ) async throws {
+    site = try await Site(store)
+    // On somebody's own Kafka, names that nobody else has; the engine makes the topics.
+    suffix = TestBroker.named == nil ? "" : "-\(Environment.system.newID())"
+    broker = try await TestBroker.start(
+      topics: [
+        "laboratory.saga.events:\(partitions)", "saga.commands:8", "saga.replies:4", "laboratory.dead-letter:1",
+      ] + more)
+    workflows = site.folder.appendingPathComponent("workflows")
+    try FileManager.default.createDirectory(at: workflows, withIntermediateDirectories: true)
+    try Data(workflow.bytes()).write(to: workflows.appendingPathComponent("workflow.json"))
+  }
+
+  func topic(_ role: String) -> String {
+    let names = [
+      "events": "laboratory.saga.events", "commands": "saga.commands", "replies": "saga.replies",
+      "dead-letter": "laboratory.dead-letter",
+    ]
+    return (names[role] ?? role) + suffix
+  }
+
+  func startEngine(_ more: String...) async throws -> SagaProcess {
+    let topics = ["events", "commands", "replies", "dead-letter"].flatMap { ["--kafka-topic", "\($0)=\(topic($0))"] }
+    return try await .listening(
+      [
+        "serve", "--store", site.engineStore, "--port", "0", "--workflows", workflows.path, "--kafka", broker.brokers,
+        "--kafka-group", "group\(suffix)",
+      ] + topics + more, in: site.folder)
+  }
+
+  func call(
+    _ method: String, _ url: String, body: JSON? = nil, headers: [String: String] = [:]
+  ) async throws -> Site.Answer {
+    try await site.call(method, url, body: body, headers: headers)
+  }
+
+  func remove() async { await site.remove() }
+
+  // MARK: Waiting for facts
+
+  /// Asks again and again until so many sagas are there, or are in a status.
+  func until(
+    _ fact: String, _ engine: SagaProcess, of status: String? = nil, within time: Duration = .seconds(120),
+    _ isEnough: (Int) -> Bool
+  ) async throws {
+    let deadline = clock.now() + time
+    var last = 0
+    while clock.now() < deadline {
+      let sagas = try await call("GET", "\(engine.url)/v1/stats").body["sagas"]?.objectValue ?? [:]
+      last = 0
+      for (name, count) in sagas where status == nil || name == status { last += count.intValue ?? 0 }
+      if isEnough(last) { return }
+      try await clock.sleep(until: clock.now() + .milliseconds(50))
+    }
+    throw NotSo(fact: fact, count: last, said: engine.said)
+  }
+
+  /// Waits until the echo has delivered everything.
+  /// - Returns: how many events there are.
+  func caughtUp(_ engine: SagaProcess, within time: Duration = .seconds(120)) async throws -> Int {
+    let deadline = clock.now() + time
+    var echo = JSON.null
+    while clock.now() < deadline {
+      echo = try await call("GET", "\(engine.url)/v1/echo").body
+      let shards = echo["shards"]?.arrayValue ?? []
+      if echo["lagEvents"]?.intValue == 0, !shards.isEmpty {
+        return shards.reduce(0) { $0 + ($1["head"]?.intValue ?? 0) }
+      }
+      try await clock.sleep(until: clock.now() + .milliseconds(50))
+    }
+    throw NotSo(fact: "the echo caught up: \(echo.text().prefix(300))", count: 0, said: engine.said)
+  }
+
+  struct NotSo: Error, CustomStringConvertible {
+    let fact: String
+    let count: Int
+    let said: String
+    var description: String { "it did not come so far that \(fact) (\(count)); the engine said: \(said.suffix(2_000))" }
+  }
+}

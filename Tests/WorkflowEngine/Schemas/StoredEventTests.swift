@@ -1,0 +1,98 @@
+import JSON
+import Runtime
+import TestSupport
+import Testing
+
+@testable import WorkflowEngine
+
+/// `Fixtures/events` holds events as they were stored, one of each type in each version. A fixture never changes.
+@Suite("Old events stay readable")
+struct StoredEventTests {
+  static let folder = "Tests/WorkflowEngine/Fixtures/events"
+
+  struct Stored {
+    let type: String
+    let schema: Int
+    let data: JSON
+
+    init(_ key: String) throws {
+      try written.get()
+      let file = try JSON(parsing: Repository.bytes("\(folder)/\(key).json"))
+      type = try #require(file["type"]?.stringValue)
+      schema = try #require(file["schema"]?.intValue)
+      data = try #require(file["data"])
+    }
+  }
+
+  @Test("Every type in every version has a fixture, and every fixture its type")
+  func files() throws {
+    try Self.written.get()
+    let names = try Repository.names(in: Self.folder, ending: ".json")
+    #expect(
+      Set(names) == Set(EventSchemas.keys.map { "\($0).json" }),
+      "RENEW_COPIES=1 swift test --filter StoredEventTests writes the one of a new type")
+  }
+
+  /// With RENEW_COPIES=1, writes the fixture of a type or version that has none. One that is there is never written again.
+  private static let written = Result {
+    guard Repository.renewsCopies else { return }
+    let names = Set(try Repository.names(in: folder, ending: ".json"))
+    for kind in SagaEvent.Kind.allCases {
+      let key = EventSchemas.key(kind.rawValue, SagaEvent.schema)
+      guard !names.contains("\(key).json") else { continue }
+      let event = EventSamples.of(kind)[0]
+      let stored: JSON = ["type": .string(event.typeName), "schema": .int(SagaEvent.schema), "data": event.data]
+      try Repository.write(stored.text(.pretty) + "\n", to: "\(folder)/\(key).json")
+    }
+  }
+
+  @Test("A fixture is read, and written again as it was", arguments: EventSchemas.keys)
+  func read(key: String) throws {
+    let stored = try Stored(key)
+    #expect(EventSchemas.key(stored.type, stored.schema) == key)
+    #expect(EventSchemas.violations(of: stored.data, key: key) == [])
+    let event = try SagaEvent(type: stored.type, schema: stored.schema, data: stored.data)
+    #expect(event.typeName == stored.type)
+    #expect(EventSchemas.violations(of: event) == [])
+    // What was written in an older shape is written in today's.
+    if stored.schema == SagaEvent.schema { #expect(event.data == stored.data) }
+  }
+
+  @Test("A fixture takes its place in a history", arguments: EventSchemas.keys)
+  func fold(key: String) throws {
+    let stored = try Stored(key)
+    let event = try SagaEvent(type: stored.type, schema: stored.schema, data: stored.data)
+    let before = Self.before(event.kind).map { SagaEvent(at: EventSamples.at, $0) }
+    let state = try SagaState(folding: before + [event])
+    #expect(state.version == before.count + 1)
+    #expect(try SagaState(snapshot: JSON(parsing: state.snapshot.text())) == state)
+  }
+
+  /// What has to have happened before a fixture's event can.
+  private static func before(_ kind: SagaEvent.Kind) -> [SagaEvent.Occurrence] {
+    let step = "createSample"
+    let failure = EventSamples.bareFailure
+    let started = [SagaEvent.Occurrence.sagaStarted(EventSamples.start(idempotencyKey: nil, tags: []))]
+    func attempt(_ phase: StepPhase) -> SagaEvent.Occurrence {
+      .attemptStarted(step: step, phase: phase, round: 1, attempt: 1, deadline: EventSamples.later)
+    }
+    let running = started + [attempt(.forward)]
+    let blocked =
+      running + [.stepFailed(step: step, outcome: .unknown, failure: failure, consequence: .blocks)]
+    let turnedBack =
+      running + [
+        .stepSucceeded(step: step, output: .null, isPivot: false),
+        .turnedBack(TurnBack(cause: .timeout, code: "saga.timeout", message: "Late.")),
+      ]
+    return switch kind {
+    case .sagaStarted: []
+    case .stepSkipped, .waitStarted, .attemptStarted, .signalReceived, .keptSignalRefused, .turnBackRequested,
+      .turnBackLapsed, .turnedBack, .sagaOverdue, .sagaCompleted, .sagaAbandoned, .answerIgnored:
+      started
+    case .attemptFailed, .attemptNotMade, .stepProgressed, .stepSucceeded, .stepFailed: running
+    case .undoSucceeded, .undoFailed: turnedBack + [attempt(.undo)]
+    case .operatorRetried, .operatorResolved: blocked
+    case .sagaCompensated: turnedBack
+    }
+  }
+}

@@ -1,0 +1,81 @@
+import JSON
+import Runtime
+import Testing
+
+@testable import WorkflowEngine
+
+@Suite("An event that was written in an older shape is lifted to today's")
+struct UpcastingTests {
+  /// As if `stepSucceeded` had said `result` in schema 1 and `answer` in schema 2.
+  static let table = SagaEventUpcasters(
+    to: 3,
+    [
+      SagaEventUpcaster(.stepSucceeded, from: 1) { data throws(UnreadableEvent) in
+        try renamed(data, "result", "answer")
+      },
+      SagaEventUpcaster(.stepSucceeded, from: 2) { data throws(UnreadableEvent) in
+        try renamed(data, "answer", "output")
+      },
+    ])
+
+  private static func renamed(_ data: JSON, _ old: String, _ new: String) throws(UnreadableEvent) -> JSON {
+    guard var members = data.objectValue, let value = members[old] else {
+      throw UnreadableEvent(message: "The stored event has no “\(old)”.")
+    }
+    members[old] = nil
+    members[new] = value
+    return .object(members)
+  }
+
+  private func decode(_ type: String, _ schema: Int, _ data: JSON) throws -> SagaEvent {
+    try SagaEvent(type: type, schema: schema, data: data, upcasters: Self.table)
+  }
+
+  @Test("Through every version on the way", arguments: [(1, "result"), (2, "answer"), (3, "output")])
+  func lifted(schema: Int, name: String) throws {
+    let event = SagaEvent(at: EventSamples.at, .stepSucceeded(step: "a", output: ["id": "S-1"], isPivot: false))
+    let output: JSON = ["id": "S-1"]
+    let data = JSON.object(JSONObject([("at", .moment(event.at)), ("step", "a"), (name, output)]))
+    #expect(try decode("stepSucceeded", schema, data) == event)
+  }
+
+  @Test("A kind that never changed needs none", arguments: [1, 2, 3])
+  func unchanged(schema: Int) throws {
+    let event = SagaEvent(at: EventSamples.at, .stepSkipped(step: "a"))
+    #expect(try decode("stepSkipped", schema, event.data) == event)
+  }
+
+  @Test("What can't be lifted is not guessed at")
+  func damaged() {
+    let event = SagaEvent(at: EventSamples.at, .stepSucceeded(step: "a", output: .null, isPivot: false))
+    #expect(throws: UnreadableEvent(message: "The stored event has no “result”.")) {
+      try decode("stepSucceeded", 1, event.data)
+    }
+  }
+
+  @Test("A version that isn't known is refused", arguments: [-1, 0, 4])
+  func unknown(schema: Int) {
+    let event = SagaEvent(at: EventSamples.at, .stepSkipped(step: "a"))
+    #expect(
+      throws: UnreadableEvent(message: "stepSkipped was written in schema \(schema); this version reads up to 3.")
+    ) { try decode("stepSkipped", schema, event.data) }
+    #expect(throws: UnreadableEvent.self) { try decode("stepInvented", 1, event.data) }
+  }
+
+  @Test("The engine's own table is sound")
+  func production() {
+    #expect(SagaEventUpcasters.production.problems == [])
+    #expect(SagaEventUpcasters.production.current == SagaEvent.schema)
+  }
+
+  @Test("A table that isn't sound says why")
+  func unsound() {
+    let lift = SagaEventUpcaster(.sagaOverdue, from: 1) { data throws(UnreadableEvent) in data }
+    let beyond = SagaEventUpcaster(.sagaOverdue, from: 2) { data throws(UnreadableEvent) in data }
+    #expect(SagaEventUpcasters(to: 2, [lift]).problems == [])
+    #expect(
+      SagaEventUpcasters(to: 2, [lift, lift, beyond]).problems == [
+        "sagaOverdue from 1 comes twice", "sagaOverdue from 2 leads to no version up to 2",
+      ])
+  }
+}

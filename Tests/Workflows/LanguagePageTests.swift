@@ -1,0 +1,35 @@
+import Foundation
+import JSON
+import TestSupport
+import Testing
+
+@testable import Workflows
+
+@Suite("The page of the language")
+struct LanguagePageTests {
+  /// The blocks of `docs/workflow-language.md` that are JSON objects: workflows, and steps.
+  static let examples: [String] = {
+    let page = (try? Repository.bytes("docs/workflow-language.md")) ?? []
+    return String(decoding: page, as: UTF8.self).components(separatedBy: "```json\n").dropFirst()
+      .compactMap { $0.components(separatedBy: "\n```").first }
+      .filter { $0.hasPrefix("{") }
+  }()
+
+  @Test("Its examples are right, and nothing is advised against", arguments: examples)
+  func example(text: String) throws {
+    let isWorkflow = try JSON(parsing: text)["steps"] != nil
+    let result = check(isWorkflow ? text : Sample.workflow("[\(text)]", more: "\"timeout\": \"3d\","))
+    #expect(result.findings.isEmpty, "\(result.findings.map(\.description).joined(separator: "\n"))")
+    let schema = SchemaValidator(document: try JSON(parsing: try Repository.bytes("docs/schema/workflow.schema.json")))
+    #expect(try schema.accepts(try JSON(parsing: isWorkflow ? text : Sample.workflow("[\(text)]"))))
+  }
+
+  @Test("There are examples of a call, a command and a wait")
+  func kinds() {
+    let actions = Self.examples.flatMap { text in
+      let result = check(text.contains("\"steps\"") ? text : Sample.workflow("[\(text)]", more: "\"timeout\": \"3d\","))
+      return result.definition?.steps.map(\.action.kind) ?? []
+    }
+    #expect(Set(actions) == ["http", "kafka", "signal"])
+  }
+}
