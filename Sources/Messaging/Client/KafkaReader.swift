@@ -54,20 +54,18 @@ public final class KafkaReader: Sendable {
   /// - Throws: `kafka.topicUnknown`, `kafka.unavailable`.
   public func partitionCount(of topic: String, within time: Duration = .seconds(5)) async throws(KafkaError) -> Int {
     try await onQueue { () throws(KafkaError) in
-      guard let named = rd_kafka_topic_new(self.handle.client, topic, nil) else {
-        throw KafkaError(rd_kafka_last_error())
-      }
-      defer { rd_kafka_topic_destroy(named) }
       var metadata: UnsafePointer<rd_kafka_metadata>?
-      let code = rd_kafka_metadata(self.handle.client, 0, named, &metadata, Self.milliseconds(time))
+      // Asking for one topic may make it; asking for all of them makes none.
+      let code = rd_kafka_metadata(self.handle.client, 1, nil, &metadata, Self.milliseconds(time))
       guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let metadata else { throw KafkaError(code) }
       defer { rd_kafka_metadata_destroy(metadata) }
-      guard metadata.pointee.topic_cnt == 1 else {
-        throw KafkaError(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, said: topic)
+      for index in 0..<Int(metadata.pointee.topic_cnt) {
+        let found = metadata.pointee.topics[index]
+        guard String(cString: found.topic) == topic else { continue }
+        guard found.err == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaError(found.err, said: topic) }
+        return Int(found.partition_cnt)
       }
-      let found = metadata.pointee.topics[0]
-      guard found.err == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaError(found.err, said: topic) }
-      return Int(found.partition_cnt)
+      throw KafkaError(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, said: topic)
     }
   }
 
@@ -134,30 +132,35 @@ public final class KafkaReader: Sendable {
     defer { rd_kafka_event_destroy(event) }
     switch rd_kafka_event_type(event) {
     case RD_KAFKA_EVENT_FETCH:
-      while let message = rd_kafka_event_message_next(event) { try take(message, into: &batch) }
+      while let message = rd_kafka_event_message_next(event) {
+        let came = KafkaMessage(message)
+        batch.ended.remove(Partition(topic: came.topic, number: came.partition))
+        batch.messages.append(came)
+        batch.problem = nil
+      }
     case RD_KAFKA_EVENT_LOG: KafkaNews.log(event, to: log)
-    case RD_KAFKA_EVENT_ERROR:
-      let error = KafkaNews.error(event, of: handle.client)
-      if error.isFatal { throw error }
-      batch.problem = error
+    case RD_KAFKA_EVENT_ERROR: try note(event, in: &batch)
     default: break
     }
     return true
   }
 
-  private func take(_ message: UnsafePointer<rd_kafka_message_t>, into batch: inout Batch) throws(KafkaError) {
-    let one = message.pointee
-    let partition = Partition(
-      topic: one.rkt.map { String(cString: rd_kafka_topic_name($0)) } ?? "", number: Int(one.partition))
-    switch one.err {
-    case RD_KAFKA_RESP_ERR_NO_ERROR:
-      batch.messages.append(KafkaMessage(message))
-      batch.ended.remove(partition)
-      batch.problem = nil
-    case RD_KAFKA_RESP_ERR__PARTITION_EOF: batch.ended.insert(partition)
-    default:
-      let said = rd_kafka_message_errstr(message).map { String(cString: $0) } ?? ""
-      throw KafkaError(one.err, said: "\(partition.topic)/\(partition.number): \(said)")
+  /// The end of a partition is told as an error, and so is what stops one.
+  private func note(_ event: OpaquePointer, in batch: inout Batch) throws(KafkaError) {
+    guard let of = rd_kafka_event_topic_partition(event) else {
+      let error = KafkaNews.error(event, of: handle.client)
+      if error.isFatal { throw error }
+      batch.problem = error
+      return
+    }
+    defer { rd_kafka_topic_partition_destroy(of) }
+    let partition = Partition(topic: String(cString: of.pointee.topic), number: Int(of.pointee.partition))
+    let code = rd_kafka_event_error(event)
+    if code == RD_KAFKA_RESP_ERR__PARTITION_EOF {
+      batch.ended.insert(partition)
+    } else {
+      let said = rd_kafka_event_error_string(event).map { String(cString: $0) } ?? ""
+      throw KafkaError(code, said: "\(partition.topic)/\(partition.number): \(said)")
     }
   }
 
