@@ -82,6 +82,10 @@ public final class KafkaProducer: Sendable {
   /// Returns when there is room for another message, or the producer was closed.
   public func room() async { await core.room() }
 
+  /// Asks the broker where topics stand, so that the first message to each doesn't have to wait for the answer. Returns
+  /// at once; what can't be found out now is asked for again when it is needed.
+  public func prepare(topics: some Collection<String>) { core.prepare(Array(topics)) }
+
   /// How many messages are on their way.
   public var countOnTheWay: Int { core.countOnTheWay }
 

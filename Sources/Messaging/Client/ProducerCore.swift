@@ -87,6 +87,21 @@ final class ProducerCore: Sendable {
     }
   }
 
+  func prepare(_ topics: [String]) {
+    guard !topics.isEmpty, let handle = state.withLock({ $0.handle }) else { return }
+    // Asking blocks, so it has a thread of its own.
+    Thread {
+      for name in topics {
+        guard let topic = rd_kafka_topic_new(handle.client, name, nil) else { continue }
+        var metadata: UnsafePointer<rd_kafka_metadata>?
+        if rd_kafka_metadata(handle.client, 0, topic, &metadata, 5_000) == RD_KAFKA_RESP_ERR_NO_ERROR {
+          rd_kafka_metadata_destroy(metadata)
+        }
+        rd_kafka_topic_destroy(topic)
+      }
+    }.start()
+  }
+
   // MARK: The thread
 
   private func run() {

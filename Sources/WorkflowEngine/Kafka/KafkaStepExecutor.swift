@@ -46,6 +46,7 @@ public final class KafkaStepExecutor: StepExecutor {
     self.services = Dictionary(services.map { ($0.name, $0) }, uniquingKeysWith: { _, last in last })
     self.replyTopic = replyTopic
     self.clock = clock
+    producer.prepare(topics: Set(services.map(\.topic)))
   }
 
   public func perform(_ call: StepCall) async -> StepOutcome {
