@@ -30,7 +30,8 @@ struct KafkaBench {
       print("usage: kafka-bench BROKERS latency|backlog|cost [--rate N] …")
       exit(64)
     }
-    let cluster = KafkaCluster(brokers: arguments[0])
+    let lingering = arguments.firstIndex(of: "--linger").map { [KafkaCluster.Property("linger.ms", arguments[$0 + 1])] }
+    let cluster = KafkaCluster(brokers: arguments[0], properties: lingering ?? [])
     do {
       switch arguments[1] {
       case "latency":
@@ -41,7 +42,7 @@ struct KafkaBench {
         }
       case "backlog":
         for round in 1...option("rounds", 3) {
-          try await Backlog.measure(cluster, events: option("events", 300_000), stores: stores, round: round)
+          try await Backlog.measure(cluster, events: option("events", 500_000), stores: stores, round: round)
         }
       case "cost":
         for round in 1...option("rounds", 3) {

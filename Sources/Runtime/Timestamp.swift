@@ -29,12 +29,38 @@ extension Timestamp: CustomStringConvertible {
     let days = milliseconds.flooredQuotient(86_400_000)
     let ofDay = milliseconds - days * 86_400_000
     let (year, month, day) = Self.civil(fromDays: days)
-    func padded(_ value: Int64, _ width: Int) -> String {
-      let digits = String(value)
-      return String(repeating: "0", count: max(0, width - digits.count)) + digits
+    // Written for every event, so without detours. RFC 3339 has four digits for a year; others are shown all the same.
+    let isPlain = (0...9_999).contains(year)
+    let text = String(unsafeUninitializedCapacity: 24) { buffer in
+      var end = 0
+      func put(_ byte: UInt8) {
+        buffer[end] = byte
+        end += 1
+      }
+      func put(_ value: Int64, _ divisor: Int64) {
+        var divisor = divisor
+        while divisor > 0 {
+          put(UInt8(ascii: "0") + UInt8(value / divisor % 10))
+          divisor /= 10
+        }
+      }
+      if isPlain { put(year, 1_000) }
+      put(UInt8(ascii: "-"))
+      put(month, 10)
+      put(UInt8(ascii: "-"))
+      put(day, 10)
+      put(UInt8(ascii: "T"))
+      put(ofDay / 3_600_000, 10)
+      put(UInt8(ascii: ":"))
+      put(ofDay / 60_000 % 60, 10)
+      put(UInt8(ascii: ":"))
+      put(ofDay / 1_000 % 60, 10)
+      put(UInt8(ascii: "."))
+      put(ofDay % 1_000, 100)
+      put(UInt8(ascii: "Z"))
+      return end
     }
-    let time = [ofDay / 3_600_000, ofDay / 60_000 % 60, ofDay / 1_000 % 60].map { padded($0, 2) }.joined(separator: ":")
-    return "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))T\(time).\(padded(ofDay % 1_000, 3))Z"
+    return isPlain ? text : "\(year)\(text)"
   }
 
   /// Reads an RFC 3339 date-time. Digits past the millisecond are cut off; a leap second reads as the next second.

@@ -59,7 +59,13 @@ public struct UniqueID: Sendable, Hashable, Comparable {
   }
 
   public var bytes: [UInt8] {
-    [high, low].flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(56 - $0 * 8)) } }
+    [UInt8](unsafeUninitializedCapacity: 16) { buffer, count in
+      for index in 0..<8 {
+        buffer[index] = UInt8(truncatingIfNeeded: high >> UInt64(56 - index * 8))
+        buffer[index + 8] = UInt8(truncatingIfNeeded: low >> UInt64(56 - index * 8))
+      }
+      count = 16
+    }
   }
 
   public static func < (left: UniqueID, right: UniqueID) -> Bool {
@@ -70,17 +76,17 @@ public struct UniqueID: Sendable, Hashable, Comparable {
 extension UniqueID: CustomStringConvertible {
   /// Lower case, with hyphens.
   public var description: String {
-    let digits = Array("0123456789abcdef".utf8)
-    return String(unsafeUninitializedCapacity: 36) { buffer in
+    String(unsafeUninitializedCapacity: 36) { buffer in
       var position = 0
-      for (index, byte) in bytes.enumerated() {
-        if index == 4 || index == 6 || index == 8 || index == 10 {
+      for index in 0..<32 {
+        if index == 8 || index == 12 || index == 16 || index == 20 {
           buffer[position] = UInt8(ascii: "-")
           position += 1
         }
-        buffer[position] = digits[Int(byte >> 4)]
-        buffer[position + 1] = digits[Int(byte & 0xF)]
-        position += 2
+        let word = index < 16 ? high : low
+        let digit = UInt8(truncatingIfNeeded: word >> UInt64(60 - index % 16 * 4)) & 0xF
+        buffer[position] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+        position += 1
       }
       return position
     }

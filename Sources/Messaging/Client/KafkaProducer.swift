@@ -79,6 +79,15 @@ public final class KafkaProducer: Sendable {
     try core.enqueue(record, token: token)
   }
 
+  /// Gives the producer an event in binary mode without waiting. The same as its `record`, with fewer copies on the way.
+  /// - Parameter token: below 2⁶³.
+  /// - Throws: `kafka.queueFull` when too much is on its way; nothing will be heard of the event then.
+  public func enqueue(
+    _ event: CloudEvent, topic: String, key: String, partition: Int, token: UInt64
+  ) throws(KafkaError) {
+    try core.enqueue(event, topic: topic, key: key, partition: partition, token: token)
+  }
+
   /// Returns when there is room for another message, or the producer was closed.
   public func room() async { await core.room() }
 

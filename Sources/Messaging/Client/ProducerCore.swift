@@ -74,6 +74,28 @@ final class ProducerCore: Sendable {
     throw KafkaError(code)
   }
 
+  func enqueue(
+    _ event: CloudEvent, topic: String, key: String, partition: Int, token: UInt64
+  ) throws(KafkaError) {
+    guard let handle = state.withLock({ $0.flushUntil == nil ? $0.handle : nil }) else { throw .closed }
+    let headers: OpaquePointer = rd_kafka_headers_new(8 + event.extensions.count)
+    event.eachHeader { name, value in
+      var value = value
+      _ = value.withUTF8 { rd_kafka_header_add(headers, name, -1, $0.baseAddress, $0.count) }
+    }
+    var key = key
+    let code = key.withUTF8 { key in
+      event.data.withUnsafeBytes { data in
+        tracseq_kafka_produce(
+          handle.client, topic, Int32(partition), key.baseAddress, key.count, data.baseAddress, data.count, headers,
+          UnsafeMutableRawPointer(bitPattern: UInt(token)))
+      }
+    }
+    guard code != RD_KAFKA_RESP_ERR_NO_ERROR else { return }
+    rd_kafka_headers_destroy(headers)
+    throw KafkaError(code)
+  }
+
   func room() async {
     await withCheckedContinuation { continuation in
       let hasRoom = state.withLock { state in

@@ -6,18 +6,23 @@ import Runtime
 extension CloudEvent {
   /// The event as a message in binary mode.
   public func record(topic: String, key: String?, partition: Int? = nil) -> KafkaRecord {
-    var headers = [
-      KafkaHeader("ce_specversion", "1.0"), KafkaHeader("ce_id", id), KafkaHeader("ce_source", source),
-      KafkaHeader("ce_type", type),
-    ]
-    headers.reserveCapacity(9 + extensions.count)
-    if let subject { headers.append(KafkaHeader("ce_subject", subject)) }
-    if let time { headers.append(KafkaHeader("ce_time", time.description)) }
-    if let dataSchema { headers.append(KafkaHeader("ce_dataschema", dataSchema)) }
-    if let dataContentType { headers.append(KafkaHeader("content-type", dataContentType)) }
-    for one in extensions { headers.append(KafkaHeader("ce_" + one.name, one.value)) }
-    return KafkaRecord(
-      topic: topic, partition: partition, key: key.map { Array($0.utf8) }, value: data, headers: headers)
+    var headers: [KafkaHeader] = []
+    headers.reserveCapacity(8 + extensions.count)
+    eachHeader { headers.append(KafkaHeader($0, $1)) }
+    return KafkaRecord(topic: topic, partition: partition, key: key.map { Array($0.utf8) }, value: data, headers: headers)
+  }
+
+  /// The headers in their order.
+  func eachHeader(_ body: (String, String) -> Void) {
+    body("ce_specversion", "1.0")
+    body("ce_id", id)
+    body("ce_source", source)
+    body("ce_type", type)
+    if let subject { body("ce_subject", subject) }
+    if let time { body("ce_time", time.description) }
+    if let dataSchema { body("ce_dataschema", dataSchema) }
+    if let dataContentType { body("content-type", dataContentType) }
+    for one in extensions { body("ce_" + one.name, one.value) }
   }
 
   /// Reads a message in binary or in structured mode.

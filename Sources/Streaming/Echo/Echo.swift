@@ -18,7 +18,7 @@ public final class Echo: EchoControl {
     /// Names its checkpoints.
     public var follower = "echo"
     /// How often checkpoints are stored: what was delivered since then comes again after a crash.
-    public var checkpointEvery = Duration.seconds(1)
+    public var checkpointEvery = Duration.milliseconds(250)
     /// How many events are read from the tail at a time.
     public var pageSize = 1_000
     /// How many events the store may hold ready for it.

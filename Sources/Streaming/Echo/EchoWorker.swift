@@ -180,12 +180,13 @@ actor EchoWorker {
   private func send(_ index: Int) {
     while let event = shards[index].nextToSend() {
       do {
-        guard let record = try record(of: event) else {
+        guard let echoed = try echoed(event) else {
           shards[index].didSkip()
           continue
         }
         try producer.enqueue(
-          record, token: EchoToken.make(shard: index, epoch: shards[index].epoch, position: event.position))
+          echoed.event, topic: echoed.topic, key: echoed.key, partition: partition(of: event, in: echoed.topic),
+          token: EchoToken.make(shard: index, epoch: shards[index].epoch, position: event.position))
         shards[index].didSend()
       } catch let error as KafkaError {
         if error.code == MessagingErrorCode.queueFull {
@@ -206,11 +207,15 @@ actor EchoWorker {
     }
   }
 
-  private func record(of stored: StoredEvent) throws -> KafkaRecord? {
+  private func echoed(_ stored: StoredEvent) throws -> EchoedEvent? {
     guard var echoed = try map(stored) else { return nil }
     if let frame { echoed.event.data = frame(echoed.event.data) }
-    let count = partitions[echoed.topic] ?? 1
-    return echoed.event.record(topic: echoed.topic, key: echoed.key, partition: stored.shard % max(1, count))
+    return echoed
+  }
+
+  /// A shard's events stay in order because they stay in one partition.
+  private func partition(of stored: StoredEvent, in topic: String) -> Int {
+    stored.shard % max(1, partitions[topic] ?? 1)
   }
 
   private func waitForRoom() {
@@ -251,8 +256,10 @@ actor EchoWorker {
       burying.insert(index).inserted
     else { return }
     // As it would have been sent; where even that can't be said, as it is stored.
-    let told = (try? record(of: event)) ?? nil
-    let record = told ?? KafkaRecord(topic: "", key: Array(event.stream.description.utf8), value: event.data)
+    let told = (try? echoed(event)) ?? nil
+    let record =
+      told.map { $0.event.record(topic: $0.topic, key: $0.key, partition: partition(of: event, in: $0.topic)) }
+      ?? KafkaRecord(topic: "", key: Array(event.stream.description.utf8), value: event.data)
     let origin = [
       KafkaHeader("dl_stream", event.stream.description), KafkaHeader("dl_version", "\(event.version)"),
       KafkaHeader("dl_shard", "\(event.shard)"), KafkaHeader("dl_position", "\(event.position)"),
