@@ -7,7 +7,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite("What goes wrong around a processor", .timeLimit(.minutes(2)))
+@Suite("What goes wrong around a processor", .timeLimit(.minutes(5)))
 struct StreamTroubleTests {
   /// A processor on topics and a store in memory, and what it needs to be begun again.
   struct Bench: Sendable {

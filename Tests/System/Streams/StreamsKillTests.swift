@@ -6,7 +6,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite("saga streams is killed in the middle of its work", .serialized, .timeLimit(.minutes(4)))
+@Suite("saga streams is killed in the middle of its work", .serialized, .timeLimit(.minutes(10)))
 struct StreamsKillTests {
   /// `saga streams` as a process of its own.
   final class Streams: Sendable {
