@@ -108,11 +108,12 @@ let package = Package(
     .testTarget(
       name: "CLITests",
       dependencies: [
-        "saga", "HTTP", "JSON", "Laboratory", "Messaging", "Persistence", "Runtime", "Workflows", "TestSupport",
+        "saga", "HTTP", "JSON", "Laboratory", "Messaging", "Persistence", "Runtime", "Streaming", "Workflows",
+        "TestSupport",
       ],
       path: "Tests/CLI", exclude: ["Goldens", "Sagas"], swiftSettings: strict),
     tests("Rules", of: ["JSON", "TestSupport"]),
-    tests("System", of: ["JSON", "Runtime", "HTTP", "TestSupport", "kafka-broker"]),
+    tests("System", of: ["JSON", "Runtime", "HTTP", "Messaging", "TestSupport", "kafka-broker"]),
     // A Kafka on the wire for the tests: librdkafka's mock cluster as a process of its own.
     .executableTarget(
       name: "kafka-broker", dependencies: ["CKafka"], path: "Tests/KafkaBroker", swiftSettings: strict),

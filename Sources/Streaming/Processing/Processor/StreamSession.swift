@@ -145,7 +145,8 @@ struct StreamSession {
       log.warning(
         "A message is of no use to the stream and goes to the dead letters", ("stream", definition.name),
         ("place", message.place), ("code", refusal.code), ("reason", refusal.message))
-      try await sink.bury(message, code: refusal.code, reason: refusal.message)
+      try await sink.bury(
+        message, code: refusal.code, reason: "The stream “\(definition.name)” can't use it. \(refusal.message)")
     }
   }
 
