@@ -428,7 +428,7 @@ actor EchoWorker {
       problem: said, delivered: deliveredCount, deadLettered: deadLettered,
       shards: shards.map {
         EchoStatus.Shard(shard: $0.shard, head: $0.head, delivered: $0.delivered, checkpoint: $0.checkpoint)
-      })
+      }, client: producer.statistics)
   }
 }
 
