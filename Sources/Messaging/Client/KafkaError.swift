@@ -26,4 +26,10 @@ public struct KafkaError: CodedError, Hashable {
   }
 
   public static let closed = KafkaError(code: MessagingErrorCode.closed, message: "The Kafka client has been closed.")
+
+  static func notWaitedFor(mayHaveBeenSent: Bool) -> KafkaError {
+    KafkaError(
+      code: MessagingErrorCode.notDelivered, message: "Whoever sent the message was cancelled and did not wait for it.",
+      isRetriable: true, mayHaveBeenSent: mayHaveBeenSent)
+  }
 }

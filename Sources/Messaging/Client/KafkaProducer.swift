@@ -59,11 +59,17 @@ public final class KafkaProducer: Sendable {
 
   deinit { core.close(flushWithin: .zero) }
 
-  /// Sends a message and waits until the broker has it. When too much is on its way already, waits for room first.
+  /// Sends a message and waits until the broker has it. When too much is on its way already, waits for room first. A task
+  /// that is cancelled waits no longer; what the producer has been given by then goes on.
   /// - Throws: the reason why it was not delivered; `mayHaveBeenSent` tells whether it may be in the topic all the same.
   public func send(_ record: KafkaRecord) async throws(KafkaError) -> Delivery {
     while true {
-      let result = await withCheckedContinuation { continuation in core.send(record, continuation) }
+      let token = core.newToken()
+      let result = await withTaskCancellationHandler {
+        await withCheckedContinuation { continuation in core.send(record, token: token, continuation) }
+      } onCancel: {
+        core.forget(token, mayHaveBeenSent: true)
+      }
       if case .failure(let error) = result, error.code == MessagingErrorCode.queueFull {
         await core.room()
         continue

@@ -1,4 +1,5 @@
 import CKafka
+import Dispatch
 import Foundation
 import Runtime
 import Synchronization
@@ -17,6 +18,8 @@ final class ProducerCore: Sendable {
     var endWaiters: [CheckedContinuation<Void, Never>] = []
     var statistics: KafkaStatistics?
     var problem: KafkaError?
+    /// The client broke for good, and this is why.
+    var fatal: KafkaError?
   }
 
   /// Tokens of `send` have the highest bit.
@@ -53,18 +56,30 @@ final class ProducerCore: Sendable {
 
   // MARK: Sending
 
-  func send(_ record: KafkaRecord, _ answer: Answer) {
-    let token = state.withLock { state in
+  /// Names a call of `send`.
+  func newToken() -> UInt64 {
+    state.withLock { state in
       state.nextToken += 1
-      state.waiting[state.nextToken] = answer
       return state.nextToken
     }
+  }
+
+  func send(_ record: KafkaRecord, token: UInt64, _ answer: Answer) {
+    state.withLock { $0.waiting[token] = answer }
+    // Who was cancelled before this is seen here; who is cancelled from here on is found waiting.
+    if Task.isCancelled { return forget(token, mayHaveBeenSent: false) }
     do throws(KafkaError) {
       try enqueue(record, token: token)
     } catch {
       // It may have been answered by the thread that ended meanwhile.
       state.withLock { $0.waiting.removeValue(forKey: token) }?.resume(returning: .failure(error))
     }
+  }
+
+  /// Whoever waits under this token waits no more. What was sent goes on.
+  func forget(_ token: UInt64, mayHaveBeenSent: Bool) {
+    state.withLock { $0.waiting.removeValue(forKey: token) }?
+      .resume(returning: .failure(.notWaitedFor(mayHaveBeenSent: mayHaveBeenSent)))
   }
 
   func enqueue(_ record: KafkaRecord, token: UInt64) throws(KafkaError) {
@@ -128,7 +143,9 @@ final class ProducerCore: Sendable {
 
   private func run() {
     while let (handle, flushUntil) = state.withLock({ state in state.handle.map { ($0, state.flushUntil) } }) {
-      if let flushUntil {
+      if let fatal = state.withLock({ $0.fatal }), flushUntil == nil {
+        renew(handle, because: fatal)
+      } else if let flushUntil {
         let isOver = ContinuousClock.now >= flushUntil
         if isOver { rd_kafka_purge(handle.client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT) }
         serve(handle, for: isOver ? 0 : 20)
@@ -162,8 +179,10 @@ final class ProducerCore: Sendable {
       }
     case RD_KAFKA_EVENT_ERROR:
       let error = KafkaNews.error(event, of: handle.client)
-      state.withLock { $0.problem = error }
-      if error.isFatal { renew(handle, because: error) }
+      state.withLock { state in
+        state.problem = error
+        if error.isFatal { state.fatal = error }
+      }
     default: break
     }
     return true
@@ -220,16 +239,25 @@ final class ProducerCore: Sendable {
 
   /// A client that broke for good is of no use any more; what it was given fails first.
   private func renew(_ broken: KafkaHandle, because error: KafkaError) {
-    log.warning("The Kafka client broke and is made anew", ("client", name), ("error", error.message))
-    rd_kafka_purge(broken.client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
+    let fresh: KafkaHandle
     do {
-      let fresh = try KafkaHandle(.producer, cluster, name: name, settings: settings)
-      state.withLock { $0.handle = fresh }
+      fresh = try KafkaHandle(.producer, cluster, name: name, settings: settings)
     } catch {
-      log.error("The Kafka client can't be made anew", ("client", name), ("error", error.message))
+      // It takes threads and memory; they may be there in a moment.
+      log.error("The Kafka client can't be made anew; trying again", ("client", name), ("error", error.message))
+      serve(broken, for: 1_000)
       return
     }
-    while rd_kafka_outq_len(broken.client) > 0 { serve(broken, for: 20) }
+    log.warning("The Kafka client broke and was made anew", ("client", name), ("error", error.message))
+    state.withLock { state in
+      state.handle = fresh
+      state.fatal = nil
+    }
+    // Again and again: somebody may have been about to give it a message.
+    repeat {
+      rd_kafka_purge(broken.client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
+      serve(broken, for: 20)
+    } while rd_kafka_outq_len(broken.client) > 0
   }
 
   // MARK: Ending
@@ -250,10 +278,18 @@ final class ProducerCore: Sendable {
     }
   }
 
+  /// - Returns: what is signalled when the client is gone.
+  private func letGo() -> DispatchSemaphore? {
+    let handle = state.withLock { $0.handle.take() }
+    return handle?.destroyed
+  }
+
   private func end() {
+    // 1. The client goes first: who is told that this has ended may end the process.
+    _ = letGo()?.wait(timeout: .now() + .seconds(2))
+    // 2. Nobody waits any more.
     let (waiting, room, ended) = state.withLock { state in
       state.hasEnded = true
-      state.handle = nil
       defer { (state.waiting, state.roomWaiters, state.endWaiters) = ([:], [], []) }
       return (Array(state.waiting.values), state.roomWaiters, state.endWaiters)
     }

@@ -71,9 +71,12 @@ public final class KafkaStepExecutor: StepExecutor {
       waiter.answer(.unknown(Self.noAnswer(of: service)))
     }
     defer { timer.cancel() }
+    var sending: Task<Void, Never>?
+    // A command that still waits for room when its attempt has ended isn't sent any more: its undo might be before it.
+    defer { sending?.cancel() }
     if !Task.isCancelled {
       waiter.isSent = true
-      Task { [producer] in
+      sending = Task { [producer] in
         do throws(KafkaError) {
           _ = try await producer.send(record)
         } catch {
