@@ -27,9 +27,15 @@ public struct KafkaError: CodedError, Hashable {
 
   public static let closed = KafkaError(code: MessagingErrorCode.closed, message: "The Kafka client has been closed.")
 
-  static func notWaitedFor(mayHaveBeenSent: Bool) -> KafkaError {
+  /// The client broke and is made anew: the message was not given to it.
+  static let renewed = KafkaError(
+    code: MessagingErrorCode.notDelivered, message: "The message was not delivered: the Kafka client is made anew.",
+    kafkaName: "_FATAL", isRetriable: true)
+
+  static func cancelled(mayHaveBeenSent: Bool) -> KafkaError {
     KafkaError(
-      code: MessagingErrorCode.notDelivered, message: "Whoever sent the message was cancelled and did not wait for it.",
-      isRetriable: true, mayHaveBeenSent: mayHaveBeenSent)
+      code: MessagingErrorCode.notDelivered,
+      message: "The message was not delivered: nobody waits for it any more.", isRetriable: true,
+      mayHaveBeenSent: mayHaveBeenSent)
   }
 }

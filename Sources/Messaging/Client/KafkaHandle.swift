@@ -19,7 +19,10 @@ final class KafkaHandle: @unchecked Sendable {
   /// - Parameters:
   ///   - name: tells clients of one process apart in the broker's log.
   ///   - settings: our own choices, over which the cluster's properties win.
-  init(_ kind: Kind, _ cluster: KafkaCluster, name: String, settings: Settings) throws(KafkaError) {
+  ///   - essential: choices over which nothing wins.
+  init(
+    _ kind: Kind, _ cluster: KafkaCluster, name: String, settings: Settings, essential: Settings = []
+  ) throws(KafkaError) {
     let configuration: OpaquePointer = rd_kafka_conf_new()
     var isTaken = false
     defer { if !isTaken { rd_kafka_conf_destroy(configuration) } }
@@ -32,6 +35,7 @@ final class KafkaHandle: @unchecked Sendable {
     for property in cluster.properties where Self.concerns(property.name, kind) {
       try Self.set(configuration, property.name, property.value)
     }
+    for (name, value) in essential { try Self.set(configuration, name, value) }
     tracseq_kafka_set_events(configuration, kind == .consumer ? 1 : 0)
     var reason = [CChar](repeating: 0, count: 512)
     let made = rd_kafka_new(
@@ -136,7 +140,8 @@ enum KafkaNews {
   static func error(_ event: OpaquePointer, of client: OpaquePointer) -> KafkaError {
     let said = rd_kafka_event_error_string(event).map { String(cString: $0) } ?? ""
     let code = rd_kafka_event_error(event)
-    if code == RD_KAFKA_RESP_ERR__FATAL {
+    // The event has the cause for its code, as `_GAPLESS_GUARANTEE`; that it is fatal stands beside it.
+    if rd_kafka_event_error_is_fatal(event) != 0 || code == RD_KAFKA_RESP_ERR__FATAL {
       var reason = [CChar](repeating: 0, count: 512)
       let cause = rd_kafka_fatal_error(client, &reason, reason.count)
       return KafkaError(cause, said: KafkaHandle.text(reason), isFatal: true)
