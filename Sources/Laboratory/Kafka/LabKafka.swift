@@ -49,6 +49,7 @@ public final class LabKafka: Sendable {
     var reading = KafkaConsumer.Configuration(
       cluster: configuration.cluster, group: configuration.group, topics: topics.commands.values.sorted())
     reading.drainTime = configuration.drainTime
+    try reading.check()
     consumer = KafkaConsumer(
       reading, handlers: MessageHandlers(all: { try await handler.handle($0) }),
       deadLetters: DeadLetters(producer: producer, topic: topics.deadLetter, environment: environment),

@@ -27,7 +27,12 @@ final class ConsumerLoop: Sendable {
     self.board = board
     self.starting = starting
     self.log = log
-    let handle = try KafkaHandle(
+    state = Mutex(State(handle: try Self.client(configuration)))
+    board.begin(starting)
+  }
+
+  static func client(_ configuration: KafkaConsumer.Configuration) throws(KafkaError) -> KafkaHandle {
+    try KafkaHandle(
       .consumer, configuration.cluster, name: configuration.group,
       settings: [
         ("group.id", configuration.group), ("enable.auto.commit", "false"), ("enable.auto.offset.store", "false"),
@@ -36,8 +41,6 @@ final class ConsumerLoop: Sendable {
         ("heartbeat.interval.ms", "\(max(100, Int(configuration.sessionTimeout / .milliseconds(1)) / 6))"),
         ("queued.max.messages.kbytes", "16384"), ("fetch.wait.max.ms", "100"),
       ])
-    state = Mutex(State(handle: handle))
-    board.begin(starting)
   }
 
   /// Returns when the thread has ended. For one call only.

@@ -30,6 +30,10 @@ public final class KafkaConsumer: Sendable {
       self.topics = topics
       self.maxInFlight = maxInFlight
     }
+
+    /// Makes a client of it, and lets go of that again.
+    /// - Throws: `kafka.configurationInvalid`, which `run` would throw.
+    public func check() throws(KafkaError) { _ = try ConsumerLoop.client(self) }
   }
 
   private let configuration: Configuration
