@@ -77,7 +77,8 @@ let package = Package(
 
     // Tests, one folder a module.
     .target(
-      name: "TestSupport", dependencies: ["JSON", "Runtime", "HTTP"], path: "Tests/TestSupport", swiftSettings: strict),
+      name: "TestSupport", dependencies: ["JSON", "Runtime", "HTTP", "Persistence"], path: "Tests/TestSupport",
+      swiftSettings: strict),
     tests("JSON", of: ["JSON"]),
     tests("Runtime", of: ["Runtime", "JSON", "TestSupport"]),
     tests("Workflows", of: ["Workflows", "JSON", "TestSupport"]),
@@ -108,11 +109,12 @@ let package = Package(
     .testTarget(
       name: "CLITests",
       dependencies: [
-        "saga", "HTTP", "JSON", "Laboratory", "Messaging", "Persistence", "Runtime", "Workflows", "TestSupport",
+        "saga", "HTTP", "JSON", "Laboratory", "Messaging", "Persistence", "Runtime", "Streaming", "Workflows",
+        "TestSupport",
       ],
       path: "Tests/CLI", exclude: ["Goldens", "Sagas"], swiftSettings: strict),
     tests("Rules", of: ["JSON", "TestSupport"]),
-    tests("System", of: ["JSON", "Runtime", "HTTP", "TestSupport", "kafka-broker"]),
+    tests("System", of: ["JSON", "Runtime", "HTTP", "Messaging", "TestSupport", "kafka-broker"]),
     // A Kafka on the wire for the tests: librdkafka's mock cluster as a process of its own.
     .executableTarget(
       name: "kafka-broker", dependencies: ["CKafka"], path: "Tests/KafkaBroker", swiftSettings: strict),

@@ -20,7 +20,9 @@ struct ArrowTests {
   ]
   static let toolchain: Set<String> = ["Foundation", "Dispatch", "Synchronization"]
   /// Values and rules that no clock, file or thread may reach.
-  static let pure = ["Sources/JSON/", "Sources/Workflows/", "Sources/WorkflowEngine/Core/", "Sources/Streaming/Processing/Core/"]
+  static let pure = [
+    "Sources/JSON/", "Sources/Workflows/", "Sources/WorkflowEngine/Core/", "Sources/Streaming/Processing/Core/",
+  ]
 
   @Test("A module imports only what the house lets it", arguments: allowed.keys.sorted())
   func imports(of module: String) throws {

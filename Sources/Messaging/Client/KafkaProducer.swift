@@ -114,6 +114,10 @@ public final class KafkaProducer: Sendable {
   }
 
   /// Gives the producer an event in binary mode without waiting. The same as its `record`, with fewer copies on the way.
+  /// - Parameters:
+  ///   - token: below 2⁶³.
+  ///   - client: the event is refused when the client isn't this one any more, see `client`.
+  /// - Throws: `kafka.queueFull` when too much is on its way; nothing will be heard of the event then.
   public func enqueue(
     _ event: CloudEvent, topic: String, key: String, partition: Int, token: UInt64, client: Int? = nil
   ) throws(KafkaError) {

@@ -129,12 +129,14 @@ final class ProducerCore: Sendable {
     try hand(to: client) { record.produce(on: $0, token: token) }
   }
 
+  /// - Parameter client: refuses the event when the client isn't this one any more.
   func enqueue(
     _ event: CloudEvent, topic: String, key: String, partition: Int, token: UInt64, client: Int? = nil
   ) throws(KafkaError) {
     try hand(to: client) { event.produce(on: $0, topic: topic, key: key, partition: partition, token: token) }
   }
 
+  /// Gives the client something, and keeps it from being let go of meanwhile.
   private func hand(
     to client: Int?, _ produce: (OpaquePointer) -> rd_kafka_resp_err_t
   ) throws(KafkaError) {
@@ -174,6 +176,8 @@ final class ProducerCore: Sendable {
     }
   }
 
+  private func letIn(_ token: UInt64) { state.withLock { $0.roomWaiters.removeValue(forKey: token) }?.resume() }
+
   func prepare(_ topics: [String]) {
     guard !topics.isEmpty, let handle = state.withLock({ $0.handle }) else { return }
     // Asking blocks, so it has a thread of its own.
@@ -188,8 +192,6 @@ final class ProducerCore: Sendable {
       }
     }.start()
   }
-
-  private func letIn(_ token: UInt64) { state.withLock { $0.roomWaiters.removeValue(forKey: token) }?.resume() }
 
   // MARK: The thread
 

@@ -54,7 +54,7 @@ struct StreamsProcess {
     // 2. Each by itself: one that can't go on keeps no other from its work.
     let working = Task { () -> Int in
       try await ensureTopics(log)
-      terminal.line("\(FileReport.count(streams.count, "stream")) run on Kafka at \(cluster.brokers)")
+      terminal.line("\(FileReport.count(streams.count, "stream")) at work on Kafka at \(cluster.brokers)")
       terminal.line("  store      \(location.shown)")
       return await withTaskGroup(of: Bool.self) { group in
         for stream in streams { group.addTask { await work(stream.processor) } }

@@ -3,7 +3,7 @@ import Runtime
 import TestSupport
 import Testing
 
-@Suite("Reading by offsets, on the wire", .timeLimit(.minutes(2)))
+@Suite("Reading by offsets, on the wire", .timeLimit(.minutes(5)))
 struct ReaderTests {
   private struct Bench {
     let broker: TestBroker

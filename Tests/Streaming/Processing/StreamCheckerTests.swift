@@ -1,7 +1,7 @@
-import Foundation
 import JSON
 import Runtime
 import Streaming
+import TestSupport
 import Testing
 import Workflows
 
@@ -23,20 +23,15 @@ struct StreamCheckerTests {
 
   @Test("The streams of the repository are right", arguments: shipped)
   func repository(_ name: String) throws {
-    let file = try Data(contentsOf: Self.folder.appendingPathComponent("\(name).json"))
-    let check = StreamChecker.check([UInt8](file))
+    let check = StreamChecker.check(try Repository.bytes("streams/\(name).json"))
     #expect(check.findings.isEmpty, "\(check.findings)")
     #expect(check.definition?.name == name)
   }
 
   @Test("Every stream of the repository is tried")
   func allOfThem() throws {
-    let files = try FileManager.default.contentsOfDirectory(atPath: Self.folder.path)
-    #expect(Set(files.filter { $0.hasSuffix(".json") }) == Set(Self.shipped.map { "\($0).json" }))
+    #expect(try Repository.names(in: "streams", ending: ".json") == Self.shipped.map { "\($0).json" }.sorted())
   }
-
-  private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("streams")
 
   @Test("What a file says is what the stream does")
   func meaning() throws {
@@ -136,6 +131,47 @@ struct StreamCheckerTests {
       check.findings.contains { $0.pointer.description == pointer && (says.isEmpty || $0.message.contains(says)) },
       "\(found)")
     #expect(check.findings.allSatisfy { $0.place != nil })
+  }
+
+  // MARK: The schema for editors
+
+  private static func schema() throws -> SchemaValidator {
+    SchemaValidator(document: try JSON(parsing: try Repository.bytes("docs/schema/stream.schema.json")))
+  }
+
+  @Test("The schema for editors takes the repository's streams", arguments: shipped)
+  func schemaTakes(_ name: String) throws {
+    let stream = try JSON(parsing: try Repository.bytes("streams/\(name).json"))
+    #expect(try Self.schema().violations(of: stream) == [])
+  }
+
+  /// What no schema can say: that one value goes with another, and that a text is a query.
+  static let onlyChecker = [
+    "own output", "come back for ever", "taken for results", "longer than \"size\"", "1000 windows",
+    "shorter than", "no elements", "an event has no", "\"kafka\" has no",
+  ]
+
+  @Test("The schema for editors refuses the same forms", arguments: mistakes)
+  func schemaRefuses(_ old: String, _ new: String, _ pointer: String, _ says: String) throws {
+    // What begins with a query's own words is for the checker too.
+    let isForm = !says.isEmpty && !Self.onlyChecker.contains { says.contains($0) }
+    #expect(try Self.schema().accepts(try JSON(parsing: Self.file(old, new))) == !isForm, "\(pointer) \(says)")
+  }
+
+  @Test("The schema for editors knows the other kinds too")
+  func schemaKinds() throws {
+    let schema = try Self.schema()
+    func accepts(_ text: String) throws -> Bool { try schema.accepts(try JSON(parsing: text)) }
+    #expect(try accepts(#"{"name":"a","to":"b","transform":{"from":"c","output":1}}"#))
+    #expect(try !accepts(#"{"name":"a","to":"b","transform":{"from":"c","output":1},"late":"d"}"#))
+    #expect(try !accepts(#"{"name":"a","to":"b","transform":{"from":"c"}}"#))
+    #expect(try !accepts(#"{"name":"a","to":"b"}"#))
+    let join = #"{"name":"a","to":"b","join":{"left":{"from":"c","key":"$.x"},"right":{"from":"c","key":"$.x"},"#
+    #expect(try accepts(join + #""within":"0s","lateness":"0s"}}"#))
+    #expect(try !accepts(join + #""within":"0s"}}"#))
+    #expect(
+      try !accepts(join.replacing(#","key":"$.x""#, with: "", maxReplacements: 1) + #""within":"1s","lateness":"0s"}}"#)
+    )
   }
 
   @Test("An attribute that a CloudEvent brings along may be read")

@@ -8,7 +8,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite("A processor keeps state and offsets together", .timeLimit(.minutes(2)))
+@Suite("A processor keeps state and offsets together", .timeLimit(.minutes(5)))
 struct StreamProcessorTests {
   /// A store in memory or in a file.
   enum Kind: String, CaseIterable, CustomTestStringConvertible {

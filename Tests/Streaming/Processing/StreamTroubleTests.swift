@@ -7,7 +7,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite("What goes wrong around a processor", .timeLimit(.minutes(2)))
+@Suite("What goes wrong around a processor", .timeLimit(.minutes(5)))
 struct StreamTroubleTests {
   /// A processor on topics and a store in memory, and what it needs to be begun again.
   struct Bench: Sendable {
@@ -195,6 +195,31 @@ struct StreamTroubleTests {
     running.cancel()
     _ = await running.result
     #expect(processor.status().offsets.count == 2)
+  }
+
+  @Test("When nothing comes any more the clock closes the last windows, and that is stored too")
+  func silence() async throws {
+    let bench = Bench()
+    bench.send("a", "19:30")
+    let definition = try WindowCountTests.count(lateness: .zero, closeAfter: .seconds(1_800))
+    let processor = bench.processor(definition)
+    let running = Task { try await processor.run() }
+    await bench.kafka.wait { _ in processor.status().totals.read == 1 }
+    #expect(bench.kafka.messages("out").isEmpty)
+    bench.clock.advance(by: .seconds(1_799))
+    bench.kafka.changed()
+    bench.clock.advance(by: .seconds(1))
+    await bench.kafka.wait { kafka in
+      // Each look is one at the clock.
+      kafka.messages("out").count == 1 && processor.status().totals.sent == 1
+    }
+    running.cancel()
+    _ = await running.result
+    #expect(processor.status().watermark == at("20:00"))
+    // A second time nothing is sent: what was closed is stored as closed.
+    bench.send("b", "20:29")
+    let again = await bench.run(definition) { _, status in status.totals.read == 2 }
+    #expect(again.totals.sent == 1 && again.kept == 1)
   }
 
   @Test("Messages that were deleted before they were read are told of; those before its begin are not its own")

@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 import Workflows
 
-@Suite("Streams on the wire", .timeLimit(.minutes(3)))
+@Suite("Streams on the wire", .timeLimit(.minutes(5)))
 struct StreamWireTests {
   struct Bench: Sendable {
     let broker: TestBroker

@@ -110,6 +110,8 @@ struct StreamSession {
   private struct Deliveries {
     var records: [KafkaRecord] = []
     var letters: [(message: KafkaMessage, refusal: StreamRefusal)] = []
+    /// Events that came too late for a stream that has no topic for them.
+    var late: [(place: String, reason: String)] = []
   }
 
   private mutating func take(_ message: KafkaMessage, into step: inout Deliveries) {
@@ -133,19 +135,25 @@ struct StreamSession {
       if let late = definition.late {
         step.records.append(message.lateRecord(to: late, stream: definition.name, reason: reason))
       } else {
-        log.warning(
-          "An event came too late", ("stream", definition.name), ("place", message.place), ("reason", reason))
+        step.late.append((message.place, reason))
       }
     }
   }
 
   private func send(_ step: Deliveries) async throws {
+    // After an outage they may be many: a line each would hide the rest of the log.
+    if let first = step.late.first {
+      log.warning(
+        "Events came too late", ("stream", definition.name), ("events", "\(step.late.count)"), ("first", first.place),
+        ("reason", first.reason))
+    }
     if !step.records.isEmpty { try await sink.deliver(step.records) }
     for (message, refusal) in step.letters {
       log.warning(
         "A message is of no use to the stream and goes to the dead letters", ("stream", definition.name),
         ("place", message.place), ("code", refusal.code), ("reason", refusal.message))
-      try await sink.bury(message, code: refusal.code, reason: refusal.message)
+      try await sink.bury(
+        message, code: refusal.code, reason: "The stream “\(definition.name)” can't use it. \(refusal.message)")
     }
   }
 

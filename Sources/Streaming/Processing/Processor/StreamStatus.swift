@@ -13,5 +13,5 @@ public struct StreamStatus: Sendable, Hashable {
   /// What stands in its way; nil when all is well.
   public var problem: String?
 
-  init(name: String) { self.name = name }
+  public init(name: String) { self.name = name }
 }
