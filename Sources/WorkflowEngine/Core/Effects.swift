@@ -20,7 +20,9 @@ extension Decider {
       let document = state.document
       for step in state.steps {
         if let call = call(
-          of: step, in: state, definition: definition, document: step.input == nil ? document : state.document(for: step)) {
+          of: step, in: state, definition: definition,
+          document: step.input == nil ? document : state.document(for: step))
+        {
           effects.append(call)
         }
       }

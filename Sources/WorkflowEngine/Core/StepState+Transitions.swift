@@ -77,7 +77,8 @@ extension StepState {
       return prepareRewind()
     case .rewindFinished:
       return beginAgain()
-    case .sagaPaused, .sagaResumed, .sagaStarted, .answerIgnored, .signalReceived, .keptSignalRefused, .turnBackRequested, .turnBackLapsed,
+    case .sagaPaused, .sagaResumed, .sagaStarted, .answerIgnored, .signalReceived, .keptSignalRefused,
+      .turnBackRequested, .turnBackLapsed,
       .turnedBack,
       .sagaOverdue, .sagaCompleted, .sagaCompensated, .sagaAbandoned:
       return false

@@ -13,7 +13,8 @@ extension SagaSpecification {
     try when(
       .operate(
         OperatorRequest(
-          verb, by: OperatorAct(by: by, reason: "because", from: "rest 10.0.0.7", commandID: key), expectedVersion: seen)),
+          verb, by: OperatorAct(by: by, reason: "because", from: "rest 10.0.0.7", commandID: key), expectedVersion: seen
+        )),
       after: milliseconds)
   }
 

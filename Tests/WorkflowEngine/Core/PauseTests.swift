@@ -69,7 +69,8 @@ struct PauseTests {
   @Test("A delay, and the wait for a signal, stand still")
   func waits() throws {
     var saga = try Saga(
-      #"[\#(Saga.delay("d", "10s", #""dependsOn": []"#)), \#(Saga.signal("s", #""timeout": "20s", "dependsOn": []"#))]"#)
+      #"[\#(Saga.delay("d", "10s", #""dependsOn": []"#)), \#(Saga.signal("s", #""timeout": "20s", "dependsOn": []"#))]"#
+    )
     try saga.start()
     try saga.operate(.pause)
     #expect(try saga.operate(.resume, after: Self.hour) == ["sagaResumed"])

@@ -101,7 +101,8 @@ struct RandomVerbTests {
     }
   }
 
-  @Test("No history is impossible, nothing is done or undone twice in a round, and every saga comes to its end",
+  @Test(
+    "No history is impossible, nothing is done or undone twice in a round, and every saga comes to its end",
     arguments: 0..<150)
   func random(seed: Int) throws {
     var dice = Dice(state: UInt64(seed) &* 0x9E37_79B9_7F4A_7C15 &+ 7)

@@ -136,7 +136,9 @@ extension SagaEvent {
     case .operatorExtended(let step, _, _): "\(step ?? "saga") extended"
     case .rewindStarted(_, let steps, _): "rewind \(steps.joined(separator: " "))"
     case .rewindFinished(let step, _): "rewound to \(step)"
-    case .sagaPaused, .sagaResumed, .sagaStarted, .turnBackLapsed, .sagaOverdue, .sagaCompleted, .sagaCompensated, .sagaAbandoned: typeName
+    case .sagaPaused, .sagaResumed, .sagaStarted, .turnBackLapsed, .sagaOverdue, .sagaCompleted, .sagaCompensated,
+      .sagaAbandoned:
+      typeName
     }
   }
 }

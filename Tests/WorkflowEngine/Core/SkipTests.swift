@@ -96,7 +96,8 @@ struct SkipTests {
     try unknown.lose("p")
     #expect(unknown.status == .stuck)
     #expect(try unknown.refusal(of: .skip(step: "p", output: nil)) == EngineErrorCode.stepNotSkippable)
-    #expect(unknown.allowed == ["retry p", "resolve p", "extend", "pause", "compensate", "cancel", "abandon"])
+    #expect(
+      unknown.allowed == ["retry p", "resolve p", "skip z", "extend", "pause", "compensate", "cancel", "abandon"])
   }
 }
 
