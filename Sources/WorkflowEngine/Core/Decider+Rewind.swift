@@ -4,50 +4,49 @@ import Workflows
 
 // Rewinding: a step and all that comes after it is undone, in the order in which turning back would, and begins again.
 extension Decider {
-  /// The step and all that comes after it, in the order of the file.
-  private func rewoundSteps(_ id: String) -> [StepState] {
-    guard let index = definition.index(of: id) else { return [] }
-    let after = definition.transitiveDependents[index]
-    return state.steps.filter { step in
-      guard let other = definition.index(of: step.id) else { return false }
-      return other == index || after.contains(other)
-    }
-  }
-
   func checkRewind(_ id: String) throws(Refusal) {
     let step = try knownStep(id)
     try requireGoingForward()
     try requireNoRewind()
-    func refuse(_ message: String) -> Refusal { Refusal(EngineErrorCode.stepNotRewindable, message) }
     guard step.status != .pending else {
-      throw refuse("Step \(id) has not begun: there is nothing to rewind.")
+      throw Refusal(EngineErrorCode.stepNotRewindable, "Step \(id) has not begun: there is nothing to rewind.")
     }
-    for step in rewoundSteps(id) {
-      guard let definition = definition(of: step) else { continue }
-      if definition.pivot {
-        if step.outcome == .succeeded {
-          throw Refusal(
-            EngineErrorCode.sagaPivotPassed,
-            "Step \(step.id) is the point of no return, and has succeeded: nothing before it is undone any more.")
-        }
-        if step.status == .running || step.outcome == .unknown {
-          throw refuse("Step \(step.id) is a point of no return that may have happened: wait until it is decided.")
-        }
-      }
-      if mayHaveHappened(step), definition.compensation == .unspecified, definition.action.changesSomething {
-        throw refuse(
-          "Step \(step.id) has done something that its workflow doesn't say how to undo: it has no compensation, and "
-            + "doesn't declare \"compensation\": \"none\".")
-      }
-    }
+    for index in rewoundSteps(id) { try checkRewinding(index) }
   }
 
-  private func mayHaveHappened(_ step: StepState) -> Bool {
-    step.status == .running || step.outcome == .succeeded || step.outcome == .unknown
+  /// The step and all that comes after it, by their places in the file, which are those of the state.
+  private func rewoundSteps(_ id: String) -> [Int] {
+    guard let index = definition.index(of: id) else { return [] }
+    let after = definition.transitiveDependents[index]
+    return state.steps.indices.filter { $0 == index || after.contains($0) }
+  }
+
+  /// Whether a step may be undone and begin again. Asked of every step behind every step: it copies none.
+  private func checkRewinding(_ index: Int) throws(Refusal) {
+    guard definition.steps.indices.contains(index) else { return }
+    func refuse(_ message: String) -> Refusal { Refusal(EngineErrorCode.stepNotRewindable, message) }
+    let (status, outcome) = (state.steps[index].status, state.steps[index].outcome)
+    let mayHaveHappened = status == .running || outcome == .succeeded || outcome == .unknown
+    guard mayHaveHappened else { return }
+    if definition.steps[index].pivot {
+      guard outcome != .succeeded else {
+        throw Refusal(
+          EngineErrorCode.sagaPivotPassed,
+          "Step \(state.steps[index].id) is the point of no return, and has succeeded: nothing before it is undone any "
+            + "more.")
+      }
+      throw refuse(
+        "Step \(state.steps[index].id) is a point of no return that may have happened: wait until it is decided.")
+    }
+    if case .unspecified = definition.steps[index].compensation, definition.steps[index].action.changesSomething {
+      throw refuse(
+        "Step \(state.steps[index].id) has done something, or may have, that its workflow doesn't say how to undo: it has "
+          + "no compensation, and doesn't declare \"compensation\": \"none\".")
+    }
   }
 
   mutating func startRewind(_ id: String, _ act: OperatorAct) {
-    let steps = rewoundSteps(id).map(\.id)
+    let steps = rewoundSteps(id).map { state.steps[$0].id }
     emit(.rewindStarted(step: id, steps: steps, act))
     for id in steps {
       if let step = state.step(id) { endForward(step, because: "The saga was rewound while this step waited.") }

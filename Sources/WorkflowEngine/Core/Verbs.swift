@@ -58,9 +58,9 @@ public enum Verbs {
     allowed.filter { allowed in
       switch allowed.verb {
       case .retry, .resolve, .skip, .rewind: allowed.steps.contains { $0.hasSameScalars(as: blocker.step) }
-      case .compensate, .abandon: true
-      // They leave it stuck; and a cancel is the requester's word for what an operator calls compensate.
-      case .runNow, .extend, .pause, .resume, .cancel: false
+      case .abandon: true
+      // They leave it stuck: a saga is stuck where turning back is what failed, is over, or waits for a pivot.
+      case .runNow, .extend, .pause, .resume, .compensate, .cancel: false
       }
     }.map(\.verb)
   }

@@ -203,7 +203,7 @@ let extendCommand = CommandSpec(
 }
 
 let rewindCommand = CommandSpec(
-  "rewind", summary: "undo a step and all that comes after it, and go on from there",
+  "rewind", summary: "undo a step and all that follows, and begin again there",
   about: [
     "What the steps did is undone in reverse order; then they begin again, in a new round, with nothing left of the old "
       + "one. Beside them nothing new starts meanwhile. A pivot that has succeeded is never gone back across."

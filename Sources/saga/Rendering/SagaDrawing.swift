@@ -127,9 +127,7 @@ struct NextSteps {
       let since = one.moment("since").map { ", stuck since \(Moments.short($0, besides: started))" } ?? ""
       lines.append(style.colour("  ! ", .red) + (undo ? "the undo of \(step)" : step) + since)
       let verbs = (one["verbs"]?.arrayValue ?? []).compactMap(\.stringValue)
-      for verb in verbs where verb != "abandon" && verb != "compensate" {
-        lines += offers(verb, step: step, undo: undo)
-      }
+      for verb in verbs where verb != "abandon" { lines += offers(verb, step: step, undo: undo) }
     }
     if stuck.contains(where: { ($0["verbs"]?.arrayValue ?? []).contains("abandon") }) {
       lines.append("  or, when nothing else is left:")

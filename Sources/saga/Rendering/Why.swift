@@ -174,10 +174,7 @@ struct Why {
     }
     if let due = verbs["run-now"], !due.isEmpty { offer("don't wait for the next attempt, or the delay", "run-now") }
     if saga["overdue"]?.boolValue == true { offer("give it more time", "extend", "--by 2h") }
-    if !stuck.isEmpty {
-      offer("undo what was done", "compensate")
-      offer("give it up as it stands", "abandon")
-    }
+    if !stuck.isEmpty { offer("give it up as it stands", "abandon") }
     return commands
   }
 
