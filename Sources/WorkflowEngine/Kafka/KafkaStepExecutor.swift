@@ -66,16 +66,21 @@ public final class KafkaStepExecutor: StepExecutor {
     defer { forget(waiter, call.idempotencyKey) }
     // 2. The command, and beside it the time that it may take.
     let deadline = clock.now() + call.timeout
-    let timer = Task { [clock] in
+    let timer = Task { [clock, producer] in
       do { try await clock.sleep(until: deadline) } catch { return }
-      waiter.answer(.unknown(Self.noAnswer(of: service)))
+      waiter.answer(
+        .unknown(waiter.isDelivered ? Self.noAnswer(of: service) : Self.notTaken(service, producer.problem)))
     }
     defer { timer.cancel() }
+    var sending: Task<Void, Never>?
+    // A command that still waits for room when its attempt has ended isn't sent any more: its undo might be before it.
+    defer { sending?.cancel() }
     if !Task.isCancelled {
       waiter.isSent = true
-      Task { [producer] in
+      sending = Task { [producer] in
         do throws(KafkaError) {
           _ = try await producer.send(record)
+          waiter.isDelivered = true
         } catch {
           waiter.answer(Self.outcome(of: error, service))
         }
@@ -90,6 +95,11 @@ public final class KafkaStepExecutor: StepExecutor {
     }
   }
 
+  /// Whether Kafka has the command of an attempt that waits under this key.
+  func isDelivered(_ key: String) -> Bool {
+    waiting.withLock { $0[key]?.contains(where: \.isDelivered) ?? false }
+  }
+
   private func forget(_ waiter: Waiter, _ key: String) {
     waiting.withLock { waiting in
       waiting[key]?.removeAll { $0 === waiter }
@@ -98,9 +108,13 @@ public final class KafkaStepExecutor: StepExecutor {
   }
 
   /// An answer under this key has been recorded.
-  /// - Parameter inFlight: the attempt that still waits after it, if one does.
-  func recorded(_ key: String, _ outcome: StepOutcome, stillInFlight inFlight: Int?) {
-    let answered = waiting.withLock { $0[key]?.filter { $0.attempt != inFlight } ?? [] }
+  /// - Parameters:
+  ///   - last: the last attempt that had been begun then. A later one may wait already; the answer was not for it.
+  ///   - inFlight: the attempt that still waits after it, if one does.
+  func recorded(_ key: String, _ outcome: StepOutcome, upTo last: Int, stillInFlight inFlight: Int?) {
+    let answered = waiting.withLock { waiting in
+      waiting[key]?.filter { $0.attempt <= last && $0.attempt != inFlight } ?? []
+    }
     for waiter in answered { waiter.answer(outcome) }
   }
 
@@ -110,6 +124,14 @@ public final class KafkaStepExecutor: StepExecutor {
     StepFailure(
       code: EngineErrorCode.attemptTimeout, classes: ["kafka.noAnswer"],
       message: "\(service.name) did not answer in time.", isRetryable: true)
+  }
+
+  /// It waits in the client and may still be sent, so that this is no clean failure.
+  private static func notTaken(_ service: KafkaService, _ problem: KafkaError?) -> StepFailure {
+    StepFailure(
+      code: EngineErrorCode.attemptTimeout, classes: ["kafka.notTaken"],
+      message: "Kafka has not taken the command to \(service.name), on \(service.topic), in time"
+        + (problem.map { ": \($0.message)" } ?? "."), isRetryable: true)
   }
 
   private static let cutOff = StepFailure(
@@ -145,6 +167,7 @@ public final class KafkaStepExecutor: StepExecutor {
 private final class Waiter: Sendable {
   private struct State {
     var isSent = false
+    var isDelivered = false
     var outcome: StepOutcome?
     var continuation: CheckedContinuation<StepOutcome, Never>?
   }
@@ -156,6 +179,11 @@ private final class Waiter: Sendable {
   var isSent: Bool {
     get { state.withLock { $0.isSent } }
     set { state.withLock { $0.isSent = newValue } }
+  }
+
+  var isDelivered: Bool {
+    get { state.withLock { $0.isDelivered } }
+    set { state.withLock { $0.isDelivered = newValue } }
   }
 
   func answer(_ outcome: StepOutcome) {

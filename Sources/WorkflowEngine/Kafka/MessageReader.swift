@@ -23,19 +23,11 @@ struct InboundMessage: Sendable {
         MessagingErrorCode.messageTooLarge,
         "The message has \(count) bytes; \(Self.maxBytes) are the most that is taken.")
     }
-    event = try CloudEvent(message)
-    var bytes = event?.data ?? message.value ?? []
-    if bytes.first == 0 {
-      guard let unframe else {
-        throw Poison(
-          MessagingErrorCode.messageMalformed,
-          "The message is framed for a schema registry, and the engine knows none; start it with --schema-registry URL."
-        )
-      }
-      bytes = try await unframe(bytes)
-    }
+    // The frame stands in front of everything, of a whole CloudEvent too.
+    let plain = try await Self.unframed(message, unframe)
+    event = try CloudEvent(plain)
     do {
-      body = try JSON(parsing: bytes)
+      body = try JSON(parsing: event?.data ?? plain.value ?? [])
     } catch {
       throw Poison(
         MessagingErrorCode.messageNotJSON,
@@ -43,9 +35,21 @@ struct InboundMessage: Sendable {
     }
   }
 
+  private static func unframed(_ message: KafkaMessage, _ unframe: Unframe?) async throws -> KafkaMessage {
+    guard let value = message.value, value.first == 0 else { return message }
+    guard let unframe else {
+      throw Poison(
+        MessagingErrorCode.messageMalformed,
+        "The message is framed for a schema registry, and the engine knows none; start it with --schema-registry URL.")
+    }
+    return KafkaMessage(
+      topic: message.topic, partition: message.partition, offset: message.offset, key: message.key,
+      value: try await unframe(value), headers: message.headers, timestamp: message.timestamp)
+  }
+
   /// The same however often the message is delivered, and that of no other message.
   var identity: String {
-    let full = event.map { "kafka:\($0.source)#\($0.id)" } ?? "kafka:\(message.place)"
+    let full = event.map { "kafka:\($0.identity)" } ?? "kafka:\(message.place)"
     let isPlain = full.utf8.count <= 255 && full.utf8.allSatisfy { (0x21...0x7E).contains($0) }
     return isPlain ? full : "kafka:" + Digest.hex(Array(full.utf8))
   }

@@ -1,6 +1,7 @@
 import JSON
 import Persistence
 import Runtime
+import Streaming
 import Synchronization
 import Workflows
 
@@ -175,6 +176,7 @@ final class SagaHost: Sendable {
 
   /// Folds a saga from its latest snapshot and the events after it.
   func load(_ id: UniqueID) async throws -> Loaded {
+    try Self.requireSagaID(id)
     var state: SagaState?
     if let snapshot = try await events.snapshot(of: id) {
       // A snapshot is only a shortcut: one that can't be read is passed over.
@@ -183,14 +185,23 @@ final class SagaHost: Sendable {
     var read = 0
     while true {
       let page = try await events.read(id, after: state?.version ?? 0, limit: 500)
+      // The echo's own streams stand in the same store.
+      if page.first?.type == Echo.rewoundType { break }
       for stored in page { state = try SagaState.evolve(state, SagaEventCoding.decode(stored)) }
       read += page.count
       if page.count < 500 { break }
     }
-    guard let state else {
-      throw Refusal(EngineErrorCode.sagaNotFound, "There is no saga \(id).")
-    }
+    guard let state else { throw Self.notFound(id) }
     return Loaded(state: state, eventsSinceSnapshot: read)
+  }
+
+  /// No saga has an id of another version, and a store need not be asked for it.
+  static func requireSagaID(_ id: UniqueID) throws {
+    if id.moment == nil { throw notFound(id) }
+  }
+
+  static func notFound(_ id: UniqueID) -> Refusal {
+    Refusal(EngineErrorCode.sagaNotFound, "There is no saga \(id).")
   }
 
   func saveSnapshot(of state: SagaState) async {
