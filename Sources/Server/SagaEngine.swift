@@ -31,12 +31,8 @@ public protocol SagaEngine: Sendable {
   func counts() async throws -> [SagaStatus: Int]
 
   func signal(_ id: UniqueID, name: String, body: JSON, signalID: String?, by: String) async throws -> SignalAnswer
-  func cancel(_ id: UniqueID, by: String, reason: String) async throws -> SagaState
-  func retry(_ id: UniqueID, step: String, by: String, reason: String) async throws -> SagaState
-  func resolve(
-    _ id: UniqueID, step: String, as resolution: Resolution, by: String, reason: String
-  ) async throws -> SagaState
-  func abandon(_ id: UniqueID, by: String, reason: String) async throws -> SagaState
+  /// Does what an operator asks; what it refuses says which verbs the saga takes instead.
+  func operate(_ id: UniqueID, _ request: OperatorRequest) async throws -> SagaState
 }
 
 extension Engine: SagaEngine {}

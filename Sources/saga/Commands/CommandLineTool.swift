@@ -14,10 +14,13 @@ struct CommandLineTool: Sendable {
     CommandGroup(title: "Write workflows", commands: [checkCommand, queryCommand]),
     CommandGroup(
       title: "Start and watch sagas",
-      commands: [startCommand, listCommand, showCommand, eventsCommand, signalCommand]),
+      commands: [startCommand, listCommand, showCommand, whyCommand, eventsCommand, signalCommand]),
     CommandGroup(
       title: "Act on sagas (each wants a reason, kept for the auditor)",
-      commands: [cancelCommand, retryCommand, resolveCommand, abandonCommand]),
+      commands: [
+        retryCommand, resolveCommand, skipCommand, runNowCommand, extendCommand, rewindCommand, pauseCommand,
+        resumeCommand, compensateCommand, cancelCommand, abandonCommand,
+      ]),
     CommandGroup(
       title: "The engine",
       commands: [

@@ -218,22 +218,8 @@ final class FakeEngine: SagaEngine {
       ? .kept : .taken
   }
 
-  func cancel(_ id: UniqueID, by: String, reason: String) async throws -> SagaState {
-    try tell(id, .cancel(by: by, reason: reason))
-  }
-
-  func retry(_ id: UniqueID, step: String, by: String, reason: String) async throws -> SagaState {
-    try tell(id, .retry(step: step, by: by, reason: reason))
-  }
-
-  func resolve(
-    _ id: UniqueID, step: String, as resolution: Resolution, by: String, reason: String
-  ) async throws -> SagaState {
-    try tell(id, .resolve(step: step, resolution, by: by, reason: reason))
-  }
-
-  func abandon(_ id: UniqueID, by: String, reason: String) async throws -> SagaState {
-    try tell(id, .abandon(by: by, reason: reason))
+  func operate(_ id: UniqueID, _ request: OperatorRequest) async throws -> SagaState {
+    try tell(id, .operate(request))
   }
 
   private static func saga(_ id: UniqueID, _ contents: Contents) throws -> Saga {
