@@ -18,6 +18,7 @@ extension StoreInFront {
     try await store.tail(shard: shard, after: position, limit: limit)
   }
   func head(shard: Int) async throws(StoreError) -> Int64 { try await store.head(shard: shard) }
+  func origins() async throws(StoreError) -> ChainOrigins { try await store.origins() }
   func committed() -> CommitHints { store.committed() }
   func committedEvents(limit: Int) -> CommitFeed { store.committedEvents(limit: limit) }
   func move(_ follower: String, _ moves: [CheckpointMove]) async throws(StoreError) {
