@@ -1,4 +1,5 @@
 import JSON
+import Persistence
 import Runtime
 import WorkflowEngine
 import Workflows
@@ -37,6 +38,13 @@ public protocol SagaEngine: Sendable {
     _ id: UniqueID, step: String, as resolution: Resolution, by: String, reason: String
   ) async throws -> SagaState
   func abandon(_ id: UniqueID, by: String, reason: String) async throws -> SagaState
+
+  /// What people did, oldest first.
+  func audit(_ filter: AuditFilter, after: DocumentCursor?, limit: Int) async throws -> AuditPage
+  /// Where the chains of the store's shards end now.
+  func auditHead() async throws -> AuditHead
+  /// - Parameter head: an earlier head whose signature has been verified.
+  func auditVerify(against head: AuditHead?) async throws -> AuditReport
 }
 
 extension Engine: SagaEngine {}

@@ -72,8 +72,8 @@ struct AuditHeadTests {
   @Test("Keys come back from PEM, and what is none is refused")
   func keys() throws {
     let key = try #require(SigningKey.generate())
-    let again = try #require(SigningKey(pem: try #require(key.pem)))
-    let publicKey = try #require(VerifyingKey(pem: try #require(key.publicKey.pem)))
+    let again = try #require(SigningKey(pem: key.pem ?? []))
+    let publicKey = try #require(VerifyingKey(pem: key.publicKey.pem ?? []))
     let bytes = Array("what is signed".utf8)
     let signature = try #require(again.sign(bytes))
     #expect(publicKey.verifies(signature, of: bytes))
@@ -85,7 +85,7 @@ struct AuditHeadTests {
       #expect(VerifyingKey(pem: Array(text.utf8)) == nil)
     }
     // A public key is no private one.
-    #expect(SigningKey(pem: try #require(key.publicKey.pem)) == nil)
+    #expect(SigningKey(pem: key.publicKey.pem ?? []) == nil)
   }
 
   @Test("Of another store is refused")

@@ -21,7 +21,8 @@ struct ChainTests {
             group.addTask {
               _ = await refusal { () async throws(StoreError) in
                 try await current.append(
-                  place.append(stream, at: index % 7 == 0 ? 1 : 0, count: 2, id: id, claims: index % 5 == 0 ? [taken] : []))
+                  place.append(
+                    stream, at: index % 7 == 0 ? 1 : 0, count: 2, id: id, claims: index % 5 == 0 ? [taken] : []))
               }
               // The same append again changes nothing.
               _ = await refusal { () async throws(StoreError) in
@@ -139,7 +140,7 @@ struct ChainTests {
         try await PostgresStore.openToRead(other, environment: place.environment)
       }
       #expect(missing == .foreign)
-      await (beside as? PostgresStore)?.close()
+      await beside.close()
     }
   }
 }

@@ -1,4 +1,5 @@
 import Runtime
+import Synchronization
 import Testing
 
 @testable import Persistence
@@ -12,7 +13,6 @@ enum ShardTampering: String, CaseIterable, Sendable {
   case added, addedWithItsLink
   /// The payload, and the hashes of its stream from there on.
   case streamHashedAnew
-  /// A stream moved to the wrong shard can't be here, as the shard would be another.
   case lastRemoved, everythingHashedAnew
 
   /// Only a signed head tells.
@@ -92,7 +92,8 @@ struct ShardTamperingTests {
       let streams = try await fill(store, place)
       #expect(try await store.audit(pageSize: 3).isIntact)
       let key = try #require(SigningKey.generate())
-      let head = try #require(try await store.auditHead(at: place.environment.now()).signed(with: key))
+      let unsigned = try await store.auditHead(at: place.environment.now())
+      let head = try #require(unsigned.signed(with: key))
       try head.verify(with: key.publicKey)
       #expect(try await store.audit(against: head, pageSize: 4).isIntact)
 

@@ -105,7 +105,9 @@ extension AuditHead {
   /// - Throws: `audit.headUnreadable`.
   public init(_ json: JSON) throws(AuditError) {
     let members = try Self.members(json, of: "The head", ["store", "at", "shards", "signature"])
-    guard let store = members["store"]?.stringValue.flatMap({ UniqueID($0) }) else { throw Self.bad("“store”", "an id") }
+    guard let store = members["store"]?.stringValue.flatMap({ UniqueID($0) }) else {
+      throw Self.bad("“store”", "an id")
+    }
     guard let at = members["at"]?.stringValue.flatMap({ Timestamp($0) }) else { throw Self.bad("“at”", "a moment") }
     guard let list = members["shards"]?.arrayValue, (1...Persistence.Shard.maxCount).contains(list.count) else {
       throw Self.bad("“shards”", "a list of shards")

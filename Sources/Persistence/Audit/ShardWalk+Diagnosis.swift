@@ -23,7 +23,8 @@ extension ShardWalk {
       // 3. The next one was stored behind this one, as this one's own hash has it: only the link was changed.
       let vouched = ShardHead(position: event.position, chain: next(event.hash, after: end))
       if event.hash == content, follower.chain == next(follower.hash, after: vouched) {
-        return link(.chainChanged, event, "its content holds, and the event behind it was stored with another link here")
+        return link(
+          .chainChanged, event, "its content holds, and the event behind it was stored with another link here")
       }
       // 4. The two fit each other one place further on: what stood before them is gone, and they were moved up.
       let moved = ShardHead(position: event.position + 1, chain: event.chain)
@@ -41,7 +42,8 @@ extension ShardWalk {
     if event.chain == nil { return link(.chainChanged, event, "it carries no link of the chain") }
     if event.hash == content {
       return link(
-        .contentChanged, event, "its hash fits its content, but the shard's chain was made with another: it was changed "
+        .contentChanged, event,
+        "its hash fits its content, but the shard's chain was made with another: it was changed "
           + "and its stream hashed anew")
     }
     return link(.contentChanged, event, "neither its hash nor its link of the chain fits its content")
@@ -50,7 +52,8 @@ extension ShardWalk {
   private func swapped(_ event: StoredEvent, _ other: StoredEvent) -> BrokenLink {
     link(
       .reordered, event,
-      "the event that was stored here, version \(other.version) of \(other.stream), stands at position \(other.position)")
+      "the event that was stored here, version \(other.version) of \(other.stream), stands at position \(other.position)"
+    )
   }
 
   /// An event further on that was stored at this place, whether it brought its link along or left it here.

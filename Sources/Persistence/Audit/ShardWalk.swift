@@ -100,7 +100,8 @@ struct ShardWalk {
         .missing, at: position, stream: event.stream, version: event.version - 1,
         "version \(event.version - 1) of the stream isn't there, and version \(event.version) is")
     case .later:
-      return link(.reordered, event, "version \(event.version) of the stream stands before version \(event.version - 1)")
+      return link(
+        .reordered, event, "version \(event.version) of the stream stands before version \(event.version - 1)")
     case .start, .hash: break
     }
     guard content == event.hash else {

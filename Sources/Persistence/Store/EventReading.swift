@@ -19,4 +19,7 @@ public protocol EventReading: Sendable {
 
   /// All definitions, or all versions of one, by name and version.
   func definitions(name: String?) async throws(StoreError) -> [StoredDefinition]
+
+  /// Lets go of what it holds. Everything asked of it afterwards fails with `store.closed`.
+  func close() async
 }

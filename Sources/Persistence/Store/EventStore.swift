@@ -75,10 +75,6 @@ public protocol EventStore: EventReading {
 
   /// The documents with these ids, in no particular order; what isn't there is left out.
   func documents(collection: String, ids: [String]) async throws(StoreError) -> [Document]
-
-  /// Waits for what is being written, then lets go of files, locks and connections. Later calls fail with
-  /// `store.closed`; closing again does nothing.
-  func close() async
 }
 
 extension EventStore {

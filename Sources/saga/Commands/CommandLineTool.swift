@@ -24,6 +24,9 @@ struct CommandLineTool: Sendable {
         serveCommand, statusCommand, echoCommand, echoRewindCommand, workflowsListCommand, workflowsRegisterCommand,
         workflowsShowCommand,
       ]),
+    CommandGroup(
+      title: "For the auditor",
+      commands: [auditCommand, auditVerifyCommand, auditHeadCommand, auditKeygenCommand]),
     CommandGroup(title: "Try it out", commands: [demoCommand, labCommand]),
   ]
 

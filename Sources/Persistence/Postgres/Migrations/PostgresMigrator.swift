@@ -56,7 +56,8 @@ struct PostgresMigrator {
   /// - Throws: unless the schema is this program's.
   func look(_ connection: PostgresConnection) throws(PostgresError) -> PostgresStoreRow {
     let isThere = try connection.run(
-      PostgresCall(Self.exists) { $0.append("\(names.schema).migrations") }).first?.bool(0)
+      PostgresCall(Self.exists) { $0.append("\(names.schema).migrations") }
+    ).first?.bool(0)
     guard isThere == true else { throw refuse(.foreignSchema, "isn't that of a store") }
     let newest = try applied(connection).keys.max() ?? 0
     let known = migrations.map(\.version).max() ?? 0
