@@ -72,4 +72,7 @@ let sqliteSchemaSnapshot = """
     stream BLOB NOT NULL
     digest BLOB NOT NULL
     key (scope, key)
+  table unchained STRICT
+    shard INTEGER
+    position INTEGER NOT NULL
   """
