@@ -1,9 +1,9 @@
 import Foundation
 import JSON
-import Persistence
 import Runtime
 import Testing
 
+@testable import Persistence
 @testable import saga
 
 @Suite("saga audit")

@@ -34,8 +34,13 @@ struct AuditAct {
     case "echoRewound": (kind, verb) = (.engine, "echo-rewind")
     default: (kind, verb) = (.verb, Self.verb(of: stored.type, data))
     }
-    // Why a saga turned back is an object of its own, of which only some were somebody's doing.
-    let act = stored.type == "turnedBack" || stored.type == "turnBackRequested" ? data["reason"] ?? .null : data
+    let act: JSON
+    switch stored.type {
+    case "sagaStarted": act = data["saga"] ?? .null
+    // Why a saga turned back is an object of its own, and only some of these were somebody's doing.
+    case "turnedBack", "turnBackRequested": act = data["reason"] ?? .null
+    default: act = data
+    }
     guard let actor = act["by"]?.stringValue else { return nil }
     self.actor = actor
     reason = act["reason"]?.stringValue ?? (kind == .signal ? data["name"]?.stringValue.map { "signal \($0)" } : nil)

@@ -29,7 +29,7 @@ struct AuditProjection: Projection {
   ) async throws -> AuditEntry? {
     let rest = behind.prefix { $0.appendID == stored.appendID }
     let last = rest.last ?? stored
-    let workflow = (try? JSON(parsing: stored.data, limits: .stored))?["workflow"]?.stringValue
+    let workflow = (try? JSON(parsing: stored.data, limits: .stored))?["saga"]?["workflow"]?.stringValue
     if let status = (try? JSON(parsing: last.meta, limits: .stored))?["status"]?.stringValue {
       return Self.entry(act, stored, workflow: workflow, after: AuditEntry.Standing(saga: status, step: nil))
     }

@@ -57,6 +57,7 @@ struct AuditTests {
     #expect(resolve.before == AuditEntry.Standing(saga: "stuck", step: "undoFailed"))
     #expect(resolve.after == AuditEntry.Standing(saga: "compensated", step: "undone"))
     #expect(resolve.workflow == "spec")
+    #expect(entries[1].workflow == "spec")
     #expect(entries[1].before == nil)
     #expect(entries[1].after == AuditEntry.Standing(saga: "running", step: nil))
     #expect(entries[2].before?.saga == "running")
@@ -102,7 +103,7 @@ struct AuditTests {
     for shard in 0..<store.shardCount {
       for event in try await store.tail(shard: shard, after: 0, limit: 1_000) {
         let data = try JSON(parsing: event.data)
-        let by = data["by"]?.stringValue ?? data["reason"]?["by"]?.stringValue
+        let by = (data["by"] ?? data["reason"]?["by"] ?? data["saga"]?["by"])?.stringValue
         if let by { told.append("\(event.stream)/\(event.version) \(by)") }
       }
     }
