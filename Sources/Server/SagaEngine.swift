@@ -1,4 +1,5 @@
 import JSON
+import Persistence
 import Runtime
 import WorkflowEngine
 import Workflows
@@ -33,6 +34,13 @@ public protocol SagaEngine: Sendable {
   func signal(_ id: UniqueID, name: String, body: JSON, signalID: String?, by: String) async throws -> SignalAnswer
   /// Does what an operator asks; what it refuses says which verbs the saga takes instead.
   func operate(_ id: UniqueID, _ request: OperatorRequest) async throws -> SagaState
+
+  /// What people did, oldest first.
+  func audit(_ filter: AuditFilter, after: DocumentCursor?, limit: Int) async throws -> AuditPage
+  /// Where the chains of the store's shards end now.
+  func auditHead() async throws -> AuditHead
+  /// - Parameter head: an earlier head whose signature has been verified.
+  func auditVerify(against head: AuditHead?) async throws -> AuditReport
 }
 
 extension Engine: SagaEngine {}

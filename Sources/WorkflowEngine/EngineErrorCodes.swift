@@ -50,6 +50,8 @@ public enum EngineErrorCode {
   public static let workflowConflict = "workflow.conflict"
   public static let engineNotReady = "engine.notReady"
   public static let engineDraining = "engine.draining"
+  public static let auditRunning = "audit.running"
+  public static let auditTooLarge = "audit.tooLarge"
   // Messages that come over Kafka.
   public static let commandInvalid = "command.invalid"
   public static let replyMalformed = "reply.malformed"

@@ -11,7 +11,7 @@ struct API: Sendable {
   let environment: Environment
   let log: Log
 
-  var routes: [Route] { workflowRoutes + sagaRoutes + operatingRoutes + kafkaRoutes + processRoutes }
+  var routes: [Route] { workflowRoutes + sagaRoutes + operatingRoutes + auditRoutes + kafkaRoutes + processRoutes }
 
   func router() -> Router {
     var router = Router { [log] error, request in

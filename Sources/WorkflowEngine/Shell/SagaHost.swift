@@ -164,7 +164,7 @@ final class SagaHost: Sendable {
     switch error.kind {
     case .unavailable, .notOwner: true
     case .versionConflict, .startKeyTaken, .claimTaken, .definitionConflict, .checkpointConflict, .invalid, .closed,
-      .corrupt, .locked, .foreign, .newerVersion:
+      .corrupt, .locked, .foreign, .newerVersion, .olderVersion:
       false
     }
   }

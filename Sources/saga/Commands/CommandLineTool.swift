@@ -28,6 +28,9 @@ struct CommandLineTool: Sendable {
         workflowsShowCommand,
       ]),
     CommandGroup(title: "Streams", commands: [streamsCommand, streamsCheckCommand, streamsResetCommand]),
+    CommandGroup(
+      title: "For the auditor",
+      commands: [auditCommand, auditVerifyCommand, auditHeadCommand, auditKeygenCommand]),
     CommandGroup(title: "Try it out", commands: [demoCommand, labCommand]),
   ]
 
