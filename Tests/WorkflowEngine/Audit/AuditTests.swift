@@ -44,7 +44,8 @@ struct AuditTests {
   func acts() async throws {
     let store = MemoryStore(environment: .system)
     let (running, id) = try await stuck(store)
-    _ = try await running.engine.resolve(id, step: "a", as: .undone, by: "anna", reason: "done by hand")
+    _ = try await running.engine.operate(
+      id, OperatorRequest(.resolve(step: "a", .undone), by: OperatorAct(by: "anna", reason: "done by hand")))
     _ = try await running.end(of: id)
     let entries = try await all(running.engine)
     #expect(entries.map(\.verb) == ["register", "start", "signal", "resolve"])
@@ -80,7 +81,8 @@ struct AuditTests {
     _ = try await running.engine.register(
       Workflow.of(Workflow.step("a"), #"{"id": "w", "signal": {"name": "go"}}"#), by: "author")
     let id = try await running.start().id
-    _ = try await running.engine.cancel(id, by: "bert", reason: "wrong tube")
+    _ = try await running.engine.operate(
+      id, OperatorRequest(.cancel, by: OperatorAct(by: "bert", reason: "wrong tube")))
     _ = try await running.end(of: id)
     let acts = try await all(running.engine, AuditFilter(actor: "bert"))
     #expect(acts.map(\.verb) == ["cancel"])
@@ -94,10 +96,12 @@ struct AuditTests {
     let store = MemoryStore(environment: .system)
     let (running, id) = try await stuck(store)
     for person in ["anna", "bert", "cleo"] {
-      _ = try await running.engine.retry(id, step: "a", by: person, reason: "once more")
+      _ = try await running.engine.operate(
+        id, OperatorRequest(.retry(step: "a"), by: OperatorAct(by: person, reason: "once more")))
       while try await running.engine.saga(id).state.status != .stuck { await Task.yield() }
     }
-    _ = try await running.engine.abandon(id, by: "dora", reason: "thrown away")
+    _ = try await running.engine.operate(
+      id, OperatorRequest(.abandon, by: OperatorAct(by: "dora", reason: "thrown away")))
     let entries = try await all(running.engine)
     var told: [String] = []
     for shard in 0..<store.shardCount {
