@@ -171,7 +171,8 @@ struct StepExecutorTests {
     ])
   func refused(broker code: Int, as expected: String, class name: String, isRetryable: Bool) async throws {
     let wire = try await Wire()
-    await wire.broker.fail(api: 0, code: code, count: 1)
+    // Refused in company, and again alone.
+    await wire.broker.fail(api: 0, code: code, count: 2)
     let outcome = await wire.executor.perform(Self.call())
     guard case .failed(let failure) = outcome else {
       Issue.record("it is \(outcome)")
