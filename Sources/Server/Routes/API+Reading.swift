@@ -1,5 +1,4 @@
 import HTTP
-import JSON
 import Persistence
 import Runtime
 import WorkflowEngine
@@ -24,8 +23,18 @@ extension API {
   ) async throws -> HTTPServerResponse {
     guard route.method == "POST", route.pattern.hasPrefix("/v1/sagas/{id}/") else { return response }
     var response = response
-    response.headers[Self.seenHeader] = try await engine.seen(path.sagaID()).description
+    response.headers[Self.seenHeader] = await seen(try path.sagaID())
     return response
+  }
+
+  /// The header's value. What was done is done, also when this can't be found out: then the answer comes without.
+  func seen(_ id: UniqueID) async -> String? {
+    do {
+      return try await engine.seen(id).description
+    } catch {
+      log.warning("An answer doesn't say what lists must have seen", ("saga", "\(id)"), ("error", "\(error)"))
+      return nil
+    }
   }
 
   private func showTimeline(_ call: Call) async throws -> HTTPServerResponse {

@@ -30,9 +30,9 @@ extension API {
       StartRequest(
         workflow: try call.path.value("name"), version: version, input: input ?? .null, idempotencyKey: key,
         tags: tags, by: user))
-    return try await show(
-      started.id, waiting: wait, status: started.isNew ? 201 : 200,
-      headers: ["Location": "/v1/sagas/\(started.id)", Self.seenHeader: try await engine.seen(started.id).description])
+    var headers: HTTPHeaders = ["Location": "/v1/sagas/\(started.id)"]
+    headers[Self.seenHeader] = await seen(started.id)
+    return try await show(started.id, waiting: wait, status: started.isNew ? 201 : 200, headers: headers)
   }
 
   private func showSaga(_ call: Call) async throws -> HTTPServerResponse {

@@ -14,14 +14,15 @@ struct CommandLineTool: Sendable {
     CommandGroup(title: "Write workflows", commands: [checkCommand, queryCommand]),
     CommandGroup(
       title: "Start and watch sagas",
-      commands: [startCommand, listCommand, showCommand, eventsCommand, signalCommand]),
+      commands: [startCommand, listCommand, showCommand, timelineCommand, eventsCommand, signalCommand]),
     CommandGroup(
       title: "Act on sagas (each wants a reason, kept for the auditor)",
       commands: [cancelCommand, retryCommand, resolveCommand, abandonCommand]),
     CommandGroup(
       title: "The engine",
       commands: [
-        serveCommand, statusCommand, echoCommand, echoRewindCommand, workflowsListCommand, workflowsRegisterCommand,
+        serveCommand, statusCommand, echoCommand, echoRewindCommand, projectionsCommand, projectionsRebuildCommand,
+        workflowsListCommand, workflowsRegisterCommand,
         workflowsShowCommand,
       ]),
     CommandGroup(title: "Try it out", commands: [demoCommand, labCommand]),

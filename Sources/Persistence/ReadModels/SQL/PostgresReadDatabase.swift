@@ -9,8 +9,8 @@ final class PostgresReadDatabase: ReadDatabase {
   /// - Parameter schema: made when there is none.
   init(url: String, schema: String, environment: Environment) throws(StoreError) {
     do {
-      // A plain name: it becomes part of statements.
-      _ = try PostgresNames(schema: schema)
+      // A plain name, as it becomes part of statements: that of a store, with or without `_read` behind.
+      _ = try PostgresNames(schema: schema.hasSuffix("_read") ? String(schema.dropLast(5)) : schema)
     } catch {
       throw error.forCallers
     }

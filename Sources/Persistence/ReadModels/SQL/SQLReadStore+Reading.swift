@@ -2,21 +2,21 @@ import Runtime
 
 extension SQLReadStore {
   public func list(_ query: SagaQuery, after: SagaCursor?, limit: Int) async throws(StoreError) -> SagaRows {
-    try await database.read { session throws(StoreError) in
-      let list = SagaListing(session, try Self.current(session), query)
+    try await database.read { [limits] session throws(StoreError) in
+      let list = SagaListing(session, try Self.current(session), query, limits)
       return try list.page(after: after, limit: limit)
     }
   }
 
   public func facets(_ query: SagaQuery) async throws(StoreError) -> SagaFacets {
-    try await database.read { session throws(StoreError) in
+    try await database.read { [limits] session throws(StoreError) in
       let tables = try Self.current(session)
       var facets = SagaFacets()
       guard query.isCounted else {
         var unsorted = query
         // An order that shows only some would count only those.
         unsorted.sort = .newest
-        return try SagaListing(session, tables, unsorted).facets()
+        return try SagaListing(session, tables, unsorted, limits).facets()
       }
       let keys = try session.query(
         "SELECT workflow, version, status, errors, steps, sagas FROM \(tables.facets) WHERE sagas > 0", [],

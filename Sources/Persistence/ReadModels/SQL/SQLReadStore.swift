@@ -3,10 +3,12 @@ public import Runtime
 /// A read model in the tables of a database: the same statements on each of them.
 public final class SQLReadStore: SagaReadStore {
   let database: any ReadDatabase
+  let limits: SagaListingLimits
   public var kind: String { database.dialect.name }
 
-  init(_ database: any ReadDatabase) async throws(StoreError) {
+  init(_ database: any ReadDatabase, limits: SagaListingLimits = SagaListingLimits()) async throws(StoreError) {
     self.database = database
+    self.limits = limits
     do throws(StoreError) {
       try await database.write { session throws(StoreError) in try Self.prepare(session) }
     } catch {

@@ -1,5 +1,15 @@
 import Runtime
 
+/// What bounds the reading of a list.
+struct SagaListingLimits: Sendable {
+  /// So many rows are fetched and sorted rather than walked over.
+  var few = 2_000
+  /// So many rows at most are counted for facets that no counter has.
+  var counted = 2_000
+  /// So many index rows at most are walked over for one page.
+  var walked = 10_000
+}
+
 /// How a list is read, in bounded time whatever is asked for.
 ///
 /// 1. For each condition that has an index, how many rows it finds is counted, up to a limit.
@@ -7,21 +17,16 @@ import Runtime
 /// 3. Where all find many, an index that has the list's order is walked and each row checked: what is common is soon met.
 ///    Should it not be, the walk ends after so many rows, and the page with it: it says where to go on.
 struct SagaListing {
-  /// So many rows are fetched and sorted rather than walked over.
-  static let few = 2_000
-  /// So many rows at most are counted for facets that no counter has.
-  static let counted = 2_000
-  /// So many index rows at most are walked over for one page.
-  static let walked = 10_000
-
   let session: any ReadSession
   let tables: ReadTables
   let query: SagaQuery
   let conditions: [SagaCondition]
+  let limits: SagaListingLimits
   /// Is told of every statement, so that a test can ask the database how it would run it.
   var trace: ((String, [SQLValue]) -> Void)?
 
-  init(_ session: any ReadSession, _ tables: ReadTables, _ query: SagaQuery) {
+  init(_ session: any ReadSession, _ tables: ReadTables, _ query: SagaQuery, _ limits: SagaListingLimits) {
+    self.limits = limits
     self.session = session
     self.tables = tables
     self.query = query
@@ -45,10 +50,10 @@ struct SagaListing {
     case .nothing: return SagaFacets()
     case .fetch(let condition):
       guard let found = condition.find(tables, started: query.started, &sql) else { return SagaFacets() }
-      source = "SELECT DISTINCT id FROM (\(found) LIMIT \(Self.few + 1)) x"
+      source = "SELECT DISTINCT id FROM (\(found) LIMIT \(limits.few + 1)) x"
     case .walk(let term):
-      source = steps(term, after: nil, "LIMIT \(Self.counted)", &sql)
-      isExact = try end(of: term, after: nil, chunk: Self.counted) == nil
+      source = steps(term, after: nil, "LIMIT \(limits.counted)", &sql)
+      isExact = try end(of: term, after: nil, chunk: limits.counted) == nil
     }
     let checks = checks(&sql)
     let counts = try run(
@@ -79,11 +84,11 @@ struct SagaListing {
       var sql = SQLText()
       guard let found = condition.find(tables, started: query.started, &sql) else { continue }
       let count =
-        try run("SELECT count(*) FROM (\(found) LIMIT \(Self.few + 1)) d", sql) { row throws(StoreError) in
+        try run("SELECT count(*) FROM (\(found) LIMIT \(limits.few + 1)) d", sql) { row throws(StoreError) in
           Int(try row.int(0))
         }.first ?? 0
       if count == 0 { return .nothing }
-      if count <= Self.few, count < best?.count ?? Int.max { best = (condition, count) }
+      if count <= limits.few, count < best?.count ?? Int.max { best = (condition, count) }
       // Conditions come with the more selective kinds first.
       if let own = condition.term, term == nil { term = own }
       // Few enough to look at all: other conditions hardly find less.
@@ -107,7 +112,7 @@ struct SagaListing {
     return try run(
       """
       SELECT s.id, s.data
-      FROM (SELECT DISTINCT id FROM (\(found) LIMIT \(Self.few + 1)) x) d
+      FROM (SELECT DISTINCT id FROM (\(found) LIMIT \(limits.few + 1)) x) d
       \(session.dialect.join) \(tables.sagas) s ON s.id = d.id
       WHERE \(checks) ORDER BY s.\(sorted.column) \(sorted.direction), s.id \(sorted.direction) LIMIT \(limit)
       """, sql, SQLReadStore.row)
@@ -130,7 +135,7 @@ struct SagaListing {
   private func walk(_ term: String?, after: SagaCursor?, limit: Int) throws(StoreError) -> SagaRows {
     var rows: [SagaRow] = []
     var place = after
-    var left = Self.walked
+    var left = limits.walked
     var chunk = max(limit + 1, 100)
     while true {
       chunk = min(chunk, max(left, 1))
