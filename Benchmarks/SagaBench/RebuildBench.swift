@@ -26,14 +26,14 @@ enum RebuildBench {
     try await engine.waitUntilListed()
     print(#"{"sagas": \#(sagas), "listedAfterLastEventSeconds": \#(seconds(ContinuousClock.now - filled))}"#)
 
-    let isDone = Atomic<Bool>(false)
+    let isDone = Flag()
     let began = ContinuousClock.now
     let before = try await engine.projections().generation
     _ = try await engine.rebuildProjections()
     let (reads, longest, written) = try await withThrowingTaskGroup(of: (Int, Duration, Int).self) { group in
       group.addTask {
         var (reads, longest) = (0, Duration.zero)
-        while !isDone.load(ordering: .relaxed) {
+        while !isDone.isSet {
           let asked = ContinuousClock.now
           _ = try await engine.list(SagaListRequest(wantsFacets: true))
           longest = max(longest, ContinuousClock.now - asked)
@@ -43,7 +43,7 @@ enum RebuildBench {
       }
       group.addTask {
         var written = 0
-        while !isDone.load(ordering: .relaxed) {
+        while !isDone.isSet {
           try await start(64, with: engine, inFlight: 16)
           written += 64
         }
@@ -53,7 +53,7 @@ enum RebuildBench {
         while try await engine.projections().generation == before {
           try await Environment.system.clock.sleep(until: Environment.system.now() + .milliseconds(200))
         }
-        isDone.store(true, ordering: .relaxed)
+        isDone.set()
         return (0, .zero, 0)
       }
       return try await group.reduce(into: (0, Duration.zero, 0)) {
@@ -92,4 +92,10 @@ enum RebuildBench {
 /// A participant that answers at once.
 private struct Instant: StepExecutor {
   func perform(_ call: StepCall) async -> StepOutcome { .succeeded(["ok": true]) }
+}
+
+private final class Flag: Sendable {
+  private let value = Atomic<Bool>(false)
+  var isSet: Bool { value.load(ordering: .relaxed) }
+  func set() { value.store(true, ordering: .relaxed) }
 }

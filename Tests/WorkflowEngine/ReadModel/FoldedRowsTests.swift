@@ -194,11 +194,12 @@ struct FoldedRowsTests {
       _ = try await engine.rebuildProjections()
       // Asked twice, it is the same rebuild.
       _ = try await engine.rebuildProjections()
-      let isDone = Atomic<Bool>(false)
+      let isDone = Flag()
       let more = try await withThrowingTaskGroup(of: [UniqueID].self) { group in
         group.addTask {
-          while !isDone.load(ordering: .relaxed) {
-            #expect(try await read.facets(SagaQuery()).status.values.reduce(0, +) >= listed)
+          while !isDone.isSet {
+            let counts = try await read.facets(SagaQuery()).status
+            #expect(counts.values.reduce(0, +) >= listed)
             await Task.yield()
           }
           return []
@@ -206,7 +207,7 @@ struct FoldedRowsTests {
         group.addTask {
           let more = try await Self.live(engine, sagas: 100, seed: 30_000)
           while try await engine.projections().generation == before { await Task.yield() }
-          isDone.store(true, ordering: .relaxed)
+          isDone.set()
           return more
         }
         return try await group.reduce(into: []) { $0 += $1 }
@@ -327,4 +328,10 @@ private final class FailingReadStore: SagaReadStore {
     try await store.makeCurrent(generation, evenIfBehind: evenIfBehind)
   }
   func close() async { await store.close() }
+}
+
+private final class Flag: Sendable {
+  private let value = Atomic<Bool>(false)
+  var isSet: Bool { value.load(ordering: .relaxed) }
+  func set() { value.store(true, ordering: .relaxed) }
 }
