@@ -249,8 +249,8 @@ struct FoldedRowsTests {
     _ = try await engine.register(Workflow.of(Workflow.step("a")), by: "test")
     for _ in 0..<20 {
       let id = try await running.start().id
-      let page = try await engine.list(SagaListRequest(limit: 1, seen: try await engine.seen(id)))
-      #expect(page.sagas.map(\.id) == [id] && !page.isBehind)
+      let page = try await engine.list(SagaListRequest(seen: try await engine.seen(id)))
+      #expect(page.sagas.contains { $0.id == id } && !page.isBehind)
     }
     let shard = engine.host.events.shard(of: try await running.start().id)
     let far = SeenToken(positions: [shard: 1_000_000])
