@@ -7,7 +7,8 @@ let timelineCommand = CommandSpec(
   operands: [OperandSpec("ID", help: "the saga's id")],
   options: [.server, .json],
   examples: [
-    .init(says: "Where did the time go?", line: "saga timeline 019c8a5e-7b1c-7d2e-8f3a-0123456789ab")
+    .init(says: "Where did the time go?", line: "saga timeline 019c8a5e-7b1c-7d2e-8f3a-0123456789ab"),
+    .init(says: "The attempts alone, for a program", line: "saga timeline ID --json | saga query '$.spans'"),
   ]
 ) { invocation in
   let timeline = try await invocation.client.get("v1", "sagas", try invocation.sagaID(), "timeline")
@@ -26,7 +27,10 @@ let projectionsCommand = CommandSpec(
       + "behind, and how far a rebuild has come."
   ],
   options: [.server, .json],
-  examples: [.init(says: "Are the lists up to date?", line: "saga projections")]
+  examples: [
+    .init(says: "Are the lists up to date?", line: "saga projections"),
+    .init(says: "Every shard, for a program", line: "saga projections --json | saga query '$.shards[*]'"),
+  ]
 ) { try await show($0, try await $0.client.get("v1", "projections")) }
 
 let projectionsRebuildCommand = CommandSpec(
@@ -36,7 +40,10 @@ let projectionsRebuildCommand = CommandSpec(
       + "Asked again meanwhile, it changes nothing."
   ],
   options: [.user, .server, .json],
-  examples: [.init(says: "After a damaged disk, or doubts", line: "saga projections rebuild")]
+  examples: [
+    .init(says: "After a damaged disk, or doubts", line: "saga projections rebuild"),
+    .init(says: "Then: how far is it?", line: "saga projections"),
+  ]
 ) { try await show($0, try await $0.client.post(["v1", "projections", "rebuild"], body: .object([:]))) }
 
 private func show(_ invocation: Invocation, _ projections: JSON) async throws -> ExitStatus {
