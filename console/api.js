@@ -82,6 +82,9 @@ async function takes(path, parameter) {
   return list.some((one) => one.name === parameter || one.$ref?.toLowerCase().endsWith(`/${parameter.toLowerCase()}`));
 }
 
+/** Whether sagas can be listed by this. */
+export const canFilter = (name) => takes("/v1/sagas", name);
+
 /** Asks with the parameters that the engine knows; the others are named in `dropped`. */
 async function getKnowing(path, parameters) {
   const known = {};

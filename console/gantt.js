@@ -13,8 +13,11 @@ const kinds = {
 /** @param data {start, end?, spans, marks} as GET /v1/sagas/{id}/timeline gives it. */
 export function gantt(data, { width = 900, now = Date.now() } = {}) {
   const start = Date.parse(data.start);
-  const open = data.end ? Date.parse(data.end) : now;
-  const end = Math.max(start + 1, open, ...data.spans.map((span) => Date.parse(span.to ?? span.from)));
+  // What is under way lasts until now. A saga that only waits for a person would else shrink to a line.
+  const marks = data.marks ?? [];
+  const moments = [...data.spans.map((span) => span.to ?? span.from), ...marks.map((mark) => mark.at)].map(Date.parse);
+  const open = data.end ? Date.parse(data.end) : data.spans.some((span) => !span.to) ? now : start;
+  const end = Math.max(start + 1, open, ...moments);
   const room = Math.max(120, width - left - 12);
   const x = (moment) => left + ((Date.parse(moment) - start) / (end - start)) * room;
   const rows = [];
@@ -26,7 +29,6 @@ export function gantt(data, { width = 900, now = Date.now() } = {}) {
   const tall = head + rows.length * row + 8;
   const y = (span) => head + rows.findIndex((one) => one.step === span.step && one.phase === span.phase) * row;
   const ticks = tickStep(end - start, room);
-  const marks = data.marks ?? [];
   const drawing = s("svg.gantt", { viewBox: `0 0 ${width} ${tall}`, width, height: tall, role: "img",
     "aria-label": `Timeline over ${duration(end - start)}; the table below says the same` },
     Array.from({ length: Math.floor((end - start) / ticks) + 1 }, (_, index) => {

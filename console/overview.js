@@ -83,16 +83,15 @@ const echoWord = (echo) => ({ current: "current", catchingUp: "catching up", hel
 /** Stuck first, then overdue, then paused; each with its sagas in full, so that the reason stands beside them. */
 async function need() {
   const ask = async (title, parameters, tone) => {
+    // An engine without this filter would answer all sagas, which is not what is asked.
+    if (!(await api.canFilter(Object.keys(parameters)[0]))) return { title, tone, sagas: [], total: 0, more: false, parameters };
     const page = await api.listSagas({ ...parameters, limit: most + 1 });
-    // An engine without this filter answers all sagas, which is not what was asked.
-    if (page.dropped.length) return { title, tone, sagas: [], total: 0, more: false, parameters };
     const sagas = await Promise.all(page.sagas.slice(0, most).map((one) => api.saga(one.id).catch(() => one)));
     return { title, tone, sagas, total: page.sagas.length, more: page.sagas.length > most || page.next, parameters };
   };
   const stuck = await ask("Stuck", { status: "stuck" }, "bad");
   const [overdue, paused] = await Promise.all([
-    ask("Overdue", { overdue: "true", status: "running,compensating" }, "late").catch(() => ask("Overdue", { overdue: "true" }, "late")),
-    ask("Paused", { paused: "true" }, "quiet")]);
+    ask("Overdue", { overdue: "true" }, "late"), ask("Paused", { paused: "true" }, "quiet")]);
   const seen = new Set(stuck.sagas.map((one) => one.id));
   for (const group of [overdue, paused]) {
     group.sagas = group.sagas.filter((one) => !seen.has(one.id) && !one.endedAt);
@@ -116,7 +115,7 @@ function card(saga, again) {
     h("div.card-head", badge(saga.status), h("a.card-link", { href: `#/saga/${saga.id}`, "data-row-link": "" },
       saga.workflow, " ", h("code", shortID(saga.id))),
     saga.idempotencyKey && h("span.quiet.clip", saga.idempotencyKey), h("span.grow"), since_ && since(since_)),
-    h("p.why", saga.steps ? why(saga) : `${saga.failedStep ?? ""} ${saga.failureCode ?? ""}`),
+    h("p.why", saga.steps ? why(saga, { dated: false }) : `${saga.failedStep ?? ""} ${saga.failureCode ?? ""}`),
     h("div.actions.left", first.map(({ verb }) => h("button", {
       type: "button", "data-key": `${verb} ${saga.id}`, "aria-label": `${verbLabel(verb)} ${saga.workflow} ${shortID(saga.id)}`,
       onclick: async () => { if (await act(saga, verb)) again(); } }, `${verbLabel(verb)} …`))));

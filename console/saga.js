@@ -1,6 +1,6 @@
 // One saga: how it stands, what helps, and everything that has ever happened to it.
 import * as api from "./api.js";
-import { dialog, h, put, say } from "./dom.js";
+import { dialog, fact, h, put, say } from "./dom.js";
 import { duration, number, shortID, since, time } from "./format.js";
 import { gantt } from "./gantt.js";
 import { graph } from "./graph.js";
@@ -47,12 +47,9 @@ export function sagaPage(main, { id }) {
       h("code", { title: saga.id }, shortID(saga.id))), h("span", { id: "status" }, badge(saga.status), saga.paused && badge("paused"),
       saga.overdue && badge("overdue"))),
     h("dl.facts.inline",
-      h("dt", "Id"), h("dd", h("code.id", saga.id)),
-      h("dt", "Started"), h("dd", time(saga.startedAt), ` by ${saga.startedBy}`),
-      saga.endedAt ? [h("dt", "Ended"), h("dd", time(saga.endedAt))]
-        : [h("dt", "Deadline"), h("dd", time(saga.deadline), " (", since(saga.deadline), ")")],
-      saga.idempotencyKey && [h("dt", "Key"), h("dd", saga.idempotencyKey)],
-      saga.tags?.length > 0 && [h("dt", "Tags"), h("dd", saga.tags.join(", "))]));
+      fact("Id", h("code.id", saga.id)), fact("Started", time(saga.startedAt), ` by ${saga.startedBy}`),
+      saga.endedAt ? fact("Ended", time(saga.endedAt)) : fact("Deadline", time(saga.deadline), " (", since(saga.deadline), ")"),
+      saga.idempotencyKey && fact("Key", saga.idempotencyKey), saga.tags?.length > 0 && fact("Tags", saga.tags.join(", "))));
 
   const showVerbs = () => {
     const signals = saga.steps.filter((one) => one.status === "waiting" && one.waitingFor?.kind === "signal");
@@ -67,8 +64,7 @@ export function sagaPage(main, { id }) {
   };
 
   const showGraph = () => {
-    const room = drawing.clientWidth || 900;
-    put(drawing, graph(shown.steps, { vertical: room < 620, stuck: shown.stuck, onpick: (step) => showStep(step.id) }));
+    put(drawing, graph(shown.steps, { room: drawing.clientWidth || 900, stuck: shown.stuck, onpick: (step) => showStep(step.id) }));
   };
 
   const showStep = (stepID) => {
@@ -86,7 +82,7 @@ export function sagaPage(main, { id }) {
     h("td", badge(step.status), step.undo && h("div.quiet", `undo: ${stateWord(step.undo.status)}`)),
     h("td.num", step.undo ? `${step.attempt ?? 0} + ${step.undo.attempt} undo` : number(step.attempt ?? 0)),
     h("td.num", step.startedAt && step.endedAt ? duration(Date.parse(step.endedAt) - Date.parse(step.startedAt)) : "–"),
-    h("td", errorText(step.undo?.error ?? step.error), step.progress && h("div.quiet", step.progress.message)))))));
+    h("td.reason", errorText(step.undo?.error ?? step.error), step.progress && h("div.quiet", step.progress.message)))))));
 
   const showActs = () => {
     const all = events.map(actOf).filter(Boolean);

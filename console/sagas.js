@@ -109,7 +109,7 @@ export function sagas(main, { parameters, go }) {
         h("tbody", page.sagas.map(row)))));
     showBar();
     put(pager, cursors.length > 1 && h("button", { type: "button", "data-key": "prev", onclick: () => { cursors.pop(); chosen.clear(); load(); } }, "← Page before"),
-      h("span.quiet", `Page ${cursors.length}`),
+      (page.next || cursors.length > 1) && h("span.quiet", `Page ${cursors.length}`),
       page.next && h("button", { type: "button", "data-key": "next", onclick: () => { cursors.push(page.next); chosen.clear(); load(); } }, "Next page →"));
   };
 

@@ -3,7 +3,7 @@ import { ago, duration } from "./format.js";
 
 const name = (step) => `“${step}”`;
 const list = (items) => (items.length < 2 ? items.join("") : `${items.slice(0, -1).join(", ")} and ${items.at(-1)}`);
-const because = (error) => (error?.code ? ` (${error.code}: ${error.message})` : "");
+const because = (error) => (error?.code ? ` (${error.code}: ${(error.message ?? "").replace(/\.$/, "")})` : "");
 
 /** The steps that can only be undone after this one: what was done before it. */
 export function behind(saga, step) {
@@ -20,8 +20,9 @@ export function behind(saga, step) {
   return saga.steps.filter((one) => after.has(one.id) && ["succeeded", "undoing"].includes(one.status)).map((one) => one.id);
 }
 
-export function why(saga) {
-  if (saga.status === "stuck") return (saga.stuck ?? []).map((blocker) => stuck(saga, blocker)).join(" ");
+/** @param dated whether it says how long ago; false where that stands beside it. */
+export function why(saga, { dated = true } = {}) {
+  if (saga.status === "stuck") return (saga.stuck ?? []).map((blocker) => stuck(saga, blocker, dated)).join(" ");
   if (saga.paused) return paused(saga);
   switch (saga.status) {
     case "completed": return `Everything was done${took(saga)}.`;
@@ -45,13 +46,14 @@ function paused(saga) {
   return `Paused${by ? ` by ${by}` : ""}${saga.paused?.reason ? `: ${saga.paused.reason}` : ""}. Nothing new starts until it is resumed.`;
 }
 
-function stuck(saga, blocker) {
+function stuck(saga, blocker, dated) {
   const step = saga.steps.find((one) => one.id === blocker.step) ?? {};
-  const since = blocker.since ? `, ${ago(blocker.since)}` : "";
+  const since = dated && blocker.since ? `, ${ago(blocker.since)}` : "";
   if (blocker.phase === "undo") {
     const rest = behind(saga, blocker.step);
     const waits = rest.length ? ` ${list(rest.map(name))} can't be undone before it.` : "";
-    return `Undoing ${name(blocker.step)} has failed for good${because(blocker)}${since}.${waits}`;
+    const back = saga.turnBack ? ` It had turned back: ${turned(saga)}.` : "";
+    return `Undoing ${name(blocker.step)} has failed for good${because(blocker)}${since}.${waits}${back}`;
   }
   if (step.pivot && step.error?.outcome === "unknown") {
     return `Nobody knows whether ${name(blocker.step)}, the point of no return, has happened${because(blocker)}${since}. Look, and say so.`;

@@ -1,5 +1,6 @@
 import Foundation
 import HTTP
+import Runtime
 import TestSupport
 import Testing
 
@@ -22,9 +23,14 @@ struct ConsoleFileTests {
     }
     let hint: Comment = "Run RENEW_COPIES=1 swift test --filter ConsoleFileTests"
     #expect(ConsoleFiles.all.keys.sorted() == originals.map(\.name), hint)
-    for (name, text) in originals { #expect(ConsoleFiles.all[name]?.bytes == Array(text.utf8), hint) }
+    // Compared before they are expected: whole files in a report help nobody.
+    for (name, text) in originals {
+      let isServed = ConsoleFiles.all[name]?.bytes == Array(text.utf8)
+      #expect(isServed, "\(name): run RENEW_COPIES=1 swift test --filter ConsoleFileTests")
+    }
     for (name, text) in ConsoleCopy.swift(originals) {
-      #expect(String(decoding: try Repository.bytes("\(ConsoleCopy.folder)/\(name)"), as: UTF8.self) == text, hint)
+      let isCopy = try Repository.bytes("\(ConsoleCopy.folder)/\(name)") == Array(text.utf8)
+      #expect(isCopy, "\(name): run RENEW_COPIES=1 swift test --filter ConsoleFileTests")
     }
   }
 

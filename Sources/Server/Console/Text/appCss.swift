@@ -80,6 +80,7 @@ extension ConsoleText {
     button, .button, input, select, textarea { font: inherit; color: var(--text); background: var(--card); border: 1px solid var(--strong-line); border-radius: 6px; padding: .35rem .7rem; }
     input[type="checkbox"] { width: 1.1rem; height: 1.1rem; margin: 0; vertical-align: middle; accent-color: var(--accent); }
     input[type="range"] { padding: 0; accent-color: var(--accent); border: none; background: none; min-height: 1.6rem; }
+    input:not([type="checkbox"], [type="range"]), select { height: 2.25rem; }
     input::placeholder { color: var(--quiet); opacity: 1; }
     button, .button { cursor: pointer; text-decoration: none; display: inline-block; }
     button:hover:not(:disabled), .button:hover { background: var(--quiet-soft); }
@@ -122,8 +123,8 @@ extension ConsoleText {
     .facts { display: grid; grid-template-columns: auto 1fr; gap: .2rem 1rem; margin: 0; }
     .facts dt { color: var(--quiet); }
     .facts dd { margin: 0; overflow-wrap: anywhere; }
-    .facts.inline { display: flex; flex-wrap: wrap; gap: .1rem .5rem; }
-    .facts.inline dd { margin-right: 1rem; }
+    .facts.inline { display: flex; flex-wrap: wrap; gap: .1rem 1.4rem; margin-bottom: .8rem; }
+    .facts.inline > div { display: flex; gap: .5rem; }
     .id { user-select: all; }
 
     .chips { display: flex; flex-wrap: wrap; gap: .4rem; margin-bottom: .8rem; align-items: center; min-height: 2.3rem; }
@@ -181,7 +182,9 @@ extension ConsoleText {
     .edge { stroke: var(--strong-line); stroke-width: 1.5; }
     .edge-done { stroke: var(--good); stroke-width: 2; }
     .edge-back { stroke: var(--undo); stroke-width: 2; stroke-dasharray: 6 4; }
-    .arrow { fill: var(--strong-line); }
+    .arrow-plain { fill: var(--strong-line); }
+    .arrow-done { fill: var(--good); }
+    .arrow-back { fill: var(--undo); }
     .stripe { fill: var(--stripe); }
     .tick { stroke: var(--line); stroke-width: 1; }
     .tick-label, .row-name { font-size: 12px; fill: var(--quiet); }
@@ -230,8 +233,9 @@ extension ConsoleText {
       section, .filters { padding: .8rem; }
       .columns, section .columns { grid-template-columns: minmax(0, 1fr); }
       .event summary { grid-template-columns: 2rem 1fr auto; }
-      .event-step { grid-column: 2; }
-      .event-more { grid-column: 2 / 4; }
+      .event summary time { grid-area: 1 / 3; white-space: nowrap; }
+      .event-step, .event-more { grid-column: 2 / 4; }
+      .event-step:empty, .event-more:empty { display: none; }
       .slider output { min-width: 0; flex-basis: 100%; }
       .tiles { grid-template-columns: repeat(2, 1fr); }
       .views { margin-left: 0; }

@@ -59,6 +59,9 @@ extension ConsoleText {
       again?.focus({ preventScroll: true });
     }
 
+    /** A name and what it stands for, in a list of them. */
+    export const fact = (name, ...content) => h("div", h("dt", name), h("dd", content));
+
     /** Tells a screen reader of a change. */
     export function say(text) {
       const place = document.getElementById("said");

@@ -5,9 +5,9 @@ extension ConsoleText {
     import { s } from "./dom.js";
     import { glyph, stateTone, stateWord } from "./icons.js";
 
-    const width = 176;
+    const width = 188;
     const height = 46;
-    const gapAlong = 44;
+    const gapAlong = 36;
     const gapAcross = 18;
 
     /** Places: layer by longest path, then order by the middle of the neighbours, a few sweeps forth and back. */
@@ -71,26 +71,29 @@ extension ConsoleText {
     const clip = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 
     /** The graph as SVG. `onpick(step)` is called when one is chosen. Steps without a status are those of a workflow. */
-    export function graph(steps, { vertical = false, onpick, stuck = [] } = {}) {
+    export function graph(steps, { room = 900, onpick, stuck = [] } = {}) {
+      const vertical = room < 620;
       const { layers, edges } = layout(steps);
       const most = Math.max(1, ...layers.map((layer) => layer.length));
       const across = (vertical ? width : height) + gapAcross;
       const along = (vertical ? height : width) + gapAlong;
-      const room = most * across;
+      const breadth = most * across;
       const at = new Map();
       layers.forEach((layer, depth) => layer.forEach((node, index) => {
-        const side = (room - layer.length * across) / 2 + index * across + gapAcross / 2;
+        const side = (breadth - layer.length * across) / 2 + index * across + gapAcross / 2;
         const main = 8 + depth * along;
         at.set(node.id, vertical ? { x: side, y: main } : { x: main, y: side });
       }));
       const total = 16 + layers.length * along - gapAlong;
-      const [w, h] = vertical ? [room, total] : [total, room];
+      const [w, h] = vertical ? [breadth, total] : [total, breadth];
+      // A little too wide is drawn a little smaller; much too wide is scrolled.
+      const scale = w > room && w * 0.78 <= room ? room / w : 1;
       const blocked = new Set(stuck.map((one) => one.step));
       const state = (id) => steps.find((step) => step.id === id)?.status;
-      return s("svg.graph", { viewBox: `0 0 ${w} ${h}`, width: w, height: h, role: "group", "aria-label": "Steps and what they depend on" },
-        s("defs", null, s("marker", {
-          id: "arrow", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto-start-reverse" },
-          s("path.arrow", { d: "M0 0.5L8 4L0 7.5z" }))),
+      return s("svg.graph", { viewBox: `0 0 ${w} ${h}`, width: w * scale, height: h * scale, role: "group", "aria-label": "Steps and what they depend on" },
+        s("defs", null, ["plain", "done", "back"].map((kind) => s("marker", {
+          id: `arrow-${kind}`, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 6, markerHeight: 6, orient: "auto-start-reverse" },
+          s("path", { class: `arrow-${kind}`, d: "M0 0.5L8 4L0 7.5z" })))),
         edges.map((edge) => line(edge, at, vertical, state)),
         steps.map((step) => box(step, at.get(step.id), { onpick, blocked: blocked.has(step.id) })));
     }
@@ -111,9 +114,9 @@ extension ConsoleText {
       const back = ["undoing", "undone", "undoFailed"];
       const isBack = back.includes(state(edge.to));
       const isDone = ["succeeded", "skipped"].includes(state(edge.from)) && state(edge.to) && state(edge.to) !== "pending";
+      const kind = isBack ? "back" : isDone ? "done" : "plain";
       return s("path.edge", {
-        d: path, class: isBack ? "edge-back" : isDone ? "edge-done" : "", fill: "none",
-        [isBack ? "marker-start" : "marker-end"]: "url(#arrow)" });
+        d: path, class: `edge-${kind}`, fill: "none", [isBack ? "marker-start" : "marker-end"]: `url(#arrow-${kind})` });
     }
 
     function bend(id, at, vertical) {

@@ -3,7 +3,7 @@ extension ConsoleText {
   static let workflowsJs = #"""
     // Workflows: the list, and one with its graph, its figures and its text.
     import * as api from "./api.js";
-    import { h, put } from "./dom.js";
+    import { fact, h, put } from "./dom.js";
     import { duration, number, time } from "./format.js";
     import { graph } from "./graph.js";
     import { payload, problemBox, startSaga } from "./verbs.js";
@@ -50,7 +50,7 @@ extension ConsoleText {
         h("section", { "aria-label": "Definition" }, h("h2", "Definition"), text));
       put(head, h("h1", name));
       let workflow = null;
-      const draw = () => put(drawing, graph(stepsOf(workflow.definition), { vertical: (drawing.clientWidth || 900) < 620 }));
+      const draw = () => put(drawing, graph(stepsOf(workflow.definition), { room: drawing.clientWidth || 900 }));
       const load = async () => {
         try {
           workflow = await api.workflow(name, version);
@@ -60,11 +60,12 @@ extension ConsoleText {
               if (saga?.id) go(`#/saga/${saga.id}`);
             } }, "Start a saga …")),
           workflow.description && h("p", workflow.description),
-          h("dl.facts.inline", h("dt", "Versions"), h("dd", workflow.versions.map((one) => [one === workflow.version ? h("strong", { "aria-current": "true" }, `v${one}`)
+          h("dl.facts.inline", fact("Versions", workflow.versions.map((one) => [one === workflow.version
+            ? h("strong", { "aria-current": "true" }, `v${one}`)
             : h("a", { href: `#/workflow/${encodeURIComponent(name)}/${one}` }, `v${one}`), " "])),
-          workflow.owner && [h("dt", "Owner"), h("dd", workflow.owner)],
-          h("dt", "Registered"), h("dd", time(workflow.registeredAt), ` by ${workflow.registeredBy}`),
-          h("dt", "Sagas"), h("dd", h("a", { href: `#/sagas?workflow=${encodeURIComponent(name)}` }, "all"), ", ",
+          workflow.owner && fact("Owner", workflow.owner),
+          fact("Registered", time(workflow.registeredAt), ` by ${workflow.registeredBy}`),
+          fact("Sagas", h("a", { href: `#/sagas?workflow=${encodeURIComponent(name)}` }, "all"), ", ",
             h("a", { href: `#/sagas?${new URLSearchParams({ status: "stuck", workflow: name })}` }, "stuck"))));
           draw();
           put(text, h("details", { "data-key": "definition" }, h("summary", "The JSON as it was registered"), payload(workflow.definition)));
