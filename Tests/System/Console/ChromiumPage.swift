@@ -39,6 +39,12 @@ final class ChromiumPage: Sendable {
 
   func open(_ url: String) async throws { try await send("Page.navigate", ["url": .string(url)]) }
 
+  /// What the browser keeps for every page that is opened from now on.
+  func remember(_ name: String, _ value: String) async throws {
+    let script = "if (location.protocol === 'http:') localStorage.setItem(\(quote(name)), \(quote(value)))"
+    try await send("Page.addScriptToEvaluateOnNewDocument", ["source": .string(script)])
+  }
+
   func size(_ width: Int, _ height: Int) async throws {
     try await send(
       "Emulation.setDeviceMetricsOverride",

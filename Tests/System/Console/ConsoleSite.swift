@@ -29,8 +29,10 @@ final class ConsoleSite: Sendable {
     engine = try await site.startEngine(lab: lab)
   }
 
-  func page(_ hash: String = "#/") async throws -> ChromiumPage {
+  /// - Parameter user: who has said their name before; nil for a browser that knows nobody.
+  func page(_ hash: String = "#/", as user: String? = nil) async throws -> ChromiumPage {
     let page = try await browser.newPage()
+    if let user { try await page.remember("saga.user", user) }
     try await page.open("\(engine.url)/\(hash)")
     try await page.waitForText("Live", in: "#live")
     return page

@@ -97,10 +97,11 @@ struct ConsoleTests {
       for number in 901...904 { sagas.append(try await site.saga(number, until: "stuck")) }
       let done = try await site.saga(1, until: "completed")
       try await site.mend()
-      let page = try await site.page("#/sagas")
-      try await page.run("localStorage.setItem('saga.user', 'nora'); location.reload()")
+      let page = try await site.page("#/sagas", as: "nora")
       try await page.wait("document.querySelectorAll('tbody tr').length === 5")
+      try await page.wait("!document.querySelector('[data-key=all]').checked")
       try await page.click("[data-key=all]")
+      try await page.waitForText("5 sagas chosen", in: ".batch")
       try await page.click("[data-key=batch]")
       try await page.waitForText("4 sagas will get Retry; 1 is left out.", in: "dialog")
       try await page.click("#reason")
@@ -148,11 +149,10 @@ struct ConsoleTests {
         body: ["input": ["name": .string(bad)], "tags": [.string(String(bad.prefix(100)))]],
         headers: ["Idempotency-Key": key, "Saga-User": bad])
       let id = try #require(started.body["id"]?.stringValue)
-      let page = try await site.page("#/saga/\(id)")
+      let page = try await site.page("#/saga/\(id)", as: bad)
       try await page.waitForText(key)
       try await page.waitForText(bad, in: ".acts")
       // A signal's form comes from its schema, and its answer is taken live.
-      try await page.run("localStorage.setItem('saga.user', \(JSON.string(bad).text())); location.reload()")
       try await page.click("[data-key=\"signal approval\"]")
       try await page.waitForText(bad, in: "dialog")
       try await page.run("document.querySelector('dialog select').value = 'true'")
@@ -181,7 +181,7 @@ struct ConsoleTests {
         ("saga", "#/saga/\(stuck)", ".event"), ("workflows", "#/workflows", "tbody tr"),
         ("workflow", "#/workflow/sample-processing", ".node"),
       ]
-      let page = try await site.page()
+      let page = try await site.page(as: "nora")
       for scheme in ["light", "dark"] {
         try await page.prefer(scheme)
         for width in [1_280, 400] {
@@ -198,7 +198,6 @@ struct ConsoleTests {
             try await page.picture("\(name)-\(scheme)-\(width)")
           }
           try await page.open("\(site.engine.url)/#/saga/\(stuck)")
-          try await page.run("localStorage.setItem('saga.user', 'nora')")
           try await page.click("button[data-verb=resolve]")
           try await page.waitForText("What will happen", in: "dialog")
           #expect(try await page.run(PageChecks.contrast) == [], "the dialog, \(scheme), \(width) wide")

@@ -264,8 +264,11 @@ extension ConsoleText {
             for (const { verb } of verbsOf(saga)) if (offered.has(verb)) offered.set(verb, offered.get(verb) + 1);
           }
           const usable = [...offered].filter(([, times]) => times).sort((a, b) => b[1] - a[1]);
-          put(select, usable.map(([verb, times]) => h("option", { value: verb }, `${verbLabel(verb)} (${times})`)));
-          if (usable.length) show();
+          select.replaceChildren(...usable.map(([verb, times]) => h("option", { value: verb }, `${verbLabel(verb)} (${times})`)));
+          if (usable.length) {
+            select.value = usable[0][0];
+            show();
+          }
           else put(count, "Nothing can be done to any of them now.");
         })();
         const run = async (event) => {
