@@ -22,6 +22,7 @@ lint: ## The source's style.
 bench: ## The figures of docs/performance.md.
 	@scripts/install-needs test
 	Benchmarks/run
+	Benchmarks/kafka
 
 docs: ## The modules' documentation, warnings as errors, in .build/docs.
 	scripts/build-docs

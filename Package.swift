@@ -47,7 +47,7 @@ let package = Package(
     module("HTTP", ["JSON", "Runtime", "CCurl", "CMicrohttpd", "CSystem"]),
     module("Messaging", ["JSON", "Runtime", "HTTP", "CKafka"]),
     // Where the event store and Kafka meet: the echo, and processors that keep their state in a store.
-    module("Streaming", ["JSON", "Runtime", "Persistence", "Messaging"]),
+    module("Streaming", ["JSON", "Runtime", "Workflows", "Persistence", "Messaging"]),
     module(
       "WorkflowEngine", ["JSON", "Runtime", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming"]),
     module("Laboratory", ["JSON", "Runtime", "Persistence", "HTTP", "Messaging", "Streaming"]),
@@ -85,7 +85,8 @@ let package = Package(
     tests("HTTP", of: ["HTTP", "JSON", "Runtime", "TestSupport"]),
     tests("Messaging", of: ["Messaging", "HTTP", "JSON", "Runtime", "TestSupport", "kafka-broker"]),
     tests(
-      "Streaming", of: ["Streaming", "Messaging", "Persistence", "JSON", "Runtime", "TestSupport", "kafka-broker"]),
+      "Streaming",
+      of: ["Streaming", "Messaging", "Persistence", "Workflows", "JSON", "Runtime", "TestSupport", "kafka-broker"]),
     tests(
       "WorkflowEngine",
       of: [
@@ -107,11 +108,12 @@ let package = Package(
     .testTarget(
       name: "CLITests",
       dependencies: [
-        "saga", "HTTP", "JSON", "Laboratory", "Messaging", "Persistence", "Runtime", "Workflows", "TestSupport",
+        "saga", "HTTP", "JSON", "Laboratory", "Messaging", "Persistence", "Runtime", "Streaming", "Workflows",
+        "TestSupport",
       ],
       path: "Tests/CLI", exclude: ["Goldens", "Sagas"], swiftSettings: strict),
     tests("Rules", of: ["JSON", "TestSupport"]),
-    tests("System", of: ["JSON", "Runtime", "HTTP", "TestSupport", "kafka-broker"]),
+    tests("System", of: ["JSON", "Runtime", "HTTP", "Messaging", "TestSupport", "kafka-broker"]),
     // A Kafka on the wire for the tests: librdkafka's mock cluster as a process of its own.
     .executableTarget(
       name: "kafka-broker", dependencies: ["CKafka"], path: "Tests/KafkaBroker", swiftSettings: strict),

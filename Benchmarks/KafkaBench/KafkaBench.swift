@@ -42,7 +42,7 @@ struct KafkaBench {
         }
       case "backlog":
         for round in 1...option("rounds", 3) {
-          try await Backlog.measure(cluster, events: option("events", 300_000), stores: stores, round: round)
+          try await Backlog.measure(cluster, events: option("events", 500_000), stores: stores, round: round)
         }
       case "cost":
         for round in 1...option("rounds", 3) {

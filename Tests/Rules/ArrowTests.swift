@@ -9,7 +9,7 @@ struct ArrowTests {
     "Persistence": ["JSON", "Runtime", "CPostgres", "CSQLite", "CSystem"],
     "HTTP": ["JSON", "Runtime", "CCurl", "CMicrohttpd", "CSystem"],
     "Messaging": ["JSON", "Runtime", "HTTP", "CKafka"],
-    "Streaming": ["JSON", "Runtime", "Persistence", "Messaging"],
+    "Streaming": ["JSON", "Runtime", "Workflows", "Persistence", "Messaging"],
     "WorkflowEngine": ["JSON", "Runtime", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming"],
     "Laboratory": ["JSON", "Runtime", "Persistence", "HTTP", "Messaging", "Streaming"],
     "Server": ["JSON", "Runtime", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming", "WorkflowEngine"],
@@ -20,7 +20,9 @@ struct ArrowTests {
   ]
   static let toolchain: Set<String> = ["Foundation", "Dispatch", "Synchronization"]
   /// Values and rules that no clock, file or thread may reach.
-  static let pure = ["Sources/JSON/", "Sources/Workflows/", "Sources/WorkflowEngine/Core/"]
+  static let pure = [
+    "Sources/JSON/", "Sources/Workflows/", "Sources/WorkflowEngine/Core/", "Sources/Streaming/Processing/Core/",
+  ]
 
   @Test("A module imports only what the house lets it", arguments: allowed.keys.sorted())
   func imports(of module: String) throws {

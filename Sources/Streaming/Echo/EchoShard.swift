@@ -28,7 +28,6 @@ struct EchoShard: Sendable {
   private(set) var alone: Int64?
   /// Refused when sent alone: the broker will never take it.
   private(set) var refused: (position: Int64, error: KafkaError)?
-  private(set) var trouble: KafkaError?
   /// Nothing is sent before.
   var notBefore: Timestamp?
   private(set) var failures = 0
@@ -54,22 +53,28 @@ struct EchoShard: Sendable {
   // MARK: What there is to send
 
   /// Something was committed.
-  mutating func commit(_ run: CommittedRun) {
+  /// - Parameter limit: how many events are kept in hand; the store has the others, too.
+  mutating func commit(_ run: CommittedRun, keeping limit: Int = .max) {
     if let last = run.events.last { head = max(head, last.position) }
     if run.isCut { head = max(head, (run.events.last?.position ?? head) + 1) }
     let wanted = ready.last.map { $0.position + 1 } ?? next
     // Where it doesn't follow on what is in hand, the tail is read when its turn comes.
     guard let first = run.events.first, first.position <= wanted, let last = run.events.last, last.position >= wanted
     else { return }
-    ready += run.events[Int(wanted - first.position)...]
+    ready += run.events[Int(wanted - first.position)...].prefix(max(0, limit - ready.count))
   }
 
-  /// The tail was read from the position before `next`.
+  /// So much has been committed, whoever says it.
+  mutating func grew(to position: Int64) { head = max(head, position) }
+
+  /// The tail was read from a position before `next`.
   mutating func read(_ events: [StoredEvent], isEnd: Bool) {
-    ready = events[...]
+    // Something may have been buried while it was read.
+    let page = events.drop { $0.position < next }
+    ready = page.first?.position == next ? page : []
     if let last = events.last { head = max(head, last.position) }
-    // A hint that there is more may have been of what was sent already.
-    if isEnd { head = events.last?.position ?? next - 1 }
+    // A hint that there is more may have been of what was sent already; a full page is a hint that there is more.
+    if isEnd { head = max(events.last?.position ?? 0, next - 1) } else { head = max(head, next + Int64(ready.count)) }
   }
 
   /// Whether the tail has to be read before anything can be sent.
@@ -79,6 +84,8 @@ struct EchoShard: Sendable {
   mutating func nextToSend() -> StoredEvent? {
     if let from = failedFrom {
       guard onTheWay == 0 else { return nil }
+      // What couldn't be sent behind it comes again in its turn.
+      refused = nil
       restart(after: from - 1)
     }
     guard alone == nil, refused == nil, let event = ready.first else { return nil }
@@ -88,16 +95,21 @@ struct EchoShard: Sendable {
 
   /// The event that `nextToSend` gave is on its way.
   mutating func didSend() {
-    guard let event = ready.popFirst() else { return }
+    guard let event = takeFirst() else { return }
     sent.append(event.position, event.recordedAt)
     onTheWay += 1
     next = event.position + 1
     if suspects.contains(event.position) { alone = event.position }
   }
 
+  private mutating func takeFirst() -> StoredEvent? {
+    defer { if ready.isEmpty { ready = [] } }
+    return ready.popFirst()
+  }
+
   /// The event that `nextToSend` gave is nobody's business outside.
   mutating func didSkip() {
-    guard let event = ready.popFirst() else { return }
+    guard let event = takeFirst() else { return }
     next = event.position + 1
     settle(event.position)
   }
@@ -110,7 +122,8 @@ struct EchoShard: Sendable {
 
   /// What was refused and is to be buried, once it is in hand and nothing is on its way.
   var refusedEvent: StoredEvent? {
-    guard let refused, let event = ready.first, event.position == refused.position, onTheWay == 0 else { return nil }
+    guard let refused, let event = ready.first, event.position == refused.position, onTheWay == 0, failedFrom == nil
+    else { return nil }
     return event
   }
 
@@ -133,7 +146,6 @@ struct EchoShard: Sendable {
     if wasAlone { alone = nil }
     guard let error else {
       suspects.remove(position)
-      trouble = nil
       failures = 0
       settle(position)
       return
@@ -145,8 +157,6 @@ struct EchoShard: Sendable {
         return
       }
       suspects.insert(position)
-    } else {
-      trouble = error
     }
     if failedFrom == nil { failures += 1 }
     failedFrom = min(failedFrom ?? position, position)

@@ -162,7 +162,7 @@ actor EchoWorker {
     // One page of each shard that is behind at a time, so that none waits for another to catch up.
     var isHungry = true
     while isHungry, !isFull {
-      isHungry = false
+      var hungry: [Int] = []
       for index in shards.indices {
         if let notBefore = shards[index].notBefore {
           guard environment.now() >= notBefore else { continue }
@@ -170,9 +170,10 @@ actor EchoWorker {
         }
         send(index)
         if shards[index].refusedEvent != nil { bury(index) }
-        if !isFull, shards[index].needsTail { isHungry = try await read(index) || isHungry }
         if isFull { break }
+        if shards[index].needsTail { hungry.append(index) }
       }
+      isHungry = isFull ? false : try await read(hungry)
       take(inbox.takeReports())
     }
   }
@@ -231,23 +232,45 @@ actor EchoWorker {
     inbox.wake()
   }
 
-  /// - Returns: whether there is something to send now.
-  private func read(_ index: Int) async throws -> Bool {
-    let from = shards[index].next - 1
-    let events: [StoredEvent]
-    do {
-      events = try await store.tail(shard: index, after: from, limit: configuration.pageSize)
-      storeFailures = 0
-    } catch {
-      if error.kind == .closed { throw error }
-      storeFailures += 1
-      if storeFailures == 1 { log.warning("The echo can't read the store; trying again", ("error", error.message)) }
-      shards[index].notBefore = environment.now() + configuration.firstBackoff
-      return false
+  private typealias Page = Task<Result<[StoredEvent], StoreError>, Never>
+
+  /// Reads a page of each of these shards; while one is sent, the next is read.
+  /// - Returns: whether there may be more to read.
+  private func read(_ hungry: [Int]) async throws -> Bool {
+    var isHungry = false
+    var ahead = hungry.first.map { (from: shards[$0].next - 1, page: page(of: $0)) }
+    for (place, index) in hungry.enumerated() {
+      guard let current = ahead, !isFull else { break }
+      let result = await current.page.value
+      let following = place + 1 < hungry.count ? hungry[place + 1] : nil
+      ahead = following.map { (from: shards[$0].next - 1, page: page(of: $0)) }
+      switch result {
+      case .success(let events):
+        storeFailures = 0
+        // What happened meanwhile may have moved the place to read from.
+        guard shards[index].next - 1 == current.from, shards[index].needsTail else { continue }
+        shards[index].read(events, isEnd: events.count < configuration.pageSize)
+        send(index)
+        if !events.isEmpty { isHungry = true }
+      case .failure(let error):
+        if error.kind == .closed { throw error }
+        storeFailures += 1
+        if storeFailures == 1 { log.warning("The echo can't read the store; trying again", ("error", error.message)) }
+        shards[index].notBefore = environment.now() + configuration.firstBackoff
+      }
     }
-    shards[index].read(events, isEnd: events.count < configuration.pageSize)
-    send(index)
-    return !events.isEmpty
+    return isHungry
+  }
+
+  private func page(of index: Int) -> Page {
+    let from = shards[index].next - 1
+    return Task { [store, limit = configuration.pageSize] in
+      do throws(StoreError) {
+        return .success(try await store.tail(shard: index, after: from, limit: limit))
+      } catch {
+        return .failure(error)
+      }
+    }
   }
 
   /// Beside the task: a letter may take as long as Kafka is out of reach.

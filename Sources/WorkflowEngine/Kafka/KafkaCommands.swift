@@ -26,17 +26,10 @@ struct KafkaCommands: Sendable {
           throw Poison(
             MessagingErrorCode.messageUnknownType, "“\(word)” is no command; there is start, signal and cancel.")
         }
-      } catch let refusal as Refusal {
-        throw Poison(refusal.code, refusal.message)
-      } catch let error as EngineError where Self.isFinal(error.code) {
-        throw Poison(error.code, error.message)
+      } catch {
+        throw Poison(finally: error) ?? error
       }
     }
-  }
-
-  /// What no repetition helps. Everything else is a store or an engine that is not there just now.
-  private static func isFinal(_ code: String) -> Bool {
-    code == EngineErrorCode.workflowNotFound || code == EngineErrorCode.sagaStartKeyReused
   }
 
   private static func command(of inbound: InboundMessage) throws(Poison) -> (word: String, body: JSON) {

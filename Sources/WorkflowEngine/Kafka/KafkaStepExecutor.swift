@@ -98,9 +98,13 @@ public final class KafkaStepExecutor: StepExecutor {
   }
 
   /// An answer under this key has been recorded.
-  /// - Parameter inFlight: the attempt that still waits after it, if one does.
-  func recorded(_ key: String, _ outcome: StepOutcome, stillInFlight inFlight: Int?) {
-    let answered = waiting.withLock { $0[key]?.filter { $0.attempt != inFlight } ?? [] }
+  /// - Parameters:
+  ///   - last: the last attempt that had been begun then. A later one may wait already; the answer was not for it.
+  ///   - inFlight: the attempt that still waits after it, if one does.
+  func recorded(_ key: String, _ outcome: StepOutcome, upTo last: Int, stillInFlight inFlight: Int?) {
+    let answered = waiting.withLock { waiting in
+      waiting[key]?.filter { $0.attempt <= last && $0.attempt != inFlight } ?? []
+    }
     for waiter in answered { waiter.answer(outcome) }
   }
 

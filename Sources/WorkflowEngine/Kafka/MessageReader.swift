@@ -23,24 +23,28 @@ struct InboundMessage: Sendable {
         MessagingErrorCode.messageTooLarge,
         "The message has \(count) bytes; \(Self.maxBytes) are the most that is taken.")
     }
-    event = try CloudEvent(message)
-    var bytes = event?.data ?? message.value ?? []
-    if bytes.first == 0 {
-      guard let unframe else {
-        throw Poison(
-          MessagingErrorCode.messageMalformed,
-          "The message is framed for a schema registry, and the engine knows none; start it with --schema-registry URL."
-        )
-      }
-      bytes = try await unframe(bytes)
-    }
+    // The frame stands in front of everything, of a whole CloudEvent too.
+    let plain = try await Self.unframed(message, unframe)
+    event = try CloudEvent(plain)
     do {
-      body = try JSON(parsing: bytes)
+      body = try JSON(parsing: event?.data ?? plain.value ?? [])
     } catch {
       throw Poison(
         MessagingErrorCode.messageNotJSON,
         "The message is no JSON: line \(error.line), column \(error.column): \(error.message)")
     }
+  }
+
+  private static func unframed(_ message: KafkaMessage, _ unframe: Unframe?) async throws -> KafkaMessage {
+    guard let value = message.value, value.first == 0 else { return message }
+    guard let unframe else {
+      throw Poison(
+        MessagingErrorCode.messageMalformed,
+        "The message is framed for a schema registry, and the engine knows none; start it with --schema-registry URL.")
+    }
+    return KafkaMessage(
+      topic: message.topic, partition: message.partition, offset: message.offset, key: message.key,
+      value: try await unframe(value), headers: message.headers, timestamp: message.timestamp)
   }
 
   /// The same however often the message is delivered, and that of no other message.

@@ -76,6 +76,7 @@ extension Engine {
 
   /// A saga's stored events, oldest first.
   public func history(of id: UniqueID, after version: Int, limit: Int) async throws -> [HistoryEntry] {
+    try SagaHost.requireSagaID(id)
     let page = try await host.events.read(id, after: version, limit: limit)
     if page.isEmpty { _ = try await host.state(of: id) }
     return try page.map { stored in

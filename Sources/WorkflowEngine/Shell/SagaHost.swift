@@ -175,6 +175,7 @@ final class SagaHost: Sendable {
 
   /// Folds a saga from its latest snapshot and the events after it.
   func load(_ id: UniqueID) async throws -> Loaded {
+    try Self.requireSagaID(id)
     var state: SagaState?
     if let snapshot = try await events.snapshot(of: id) {
       // A snapshot is only a shortcut: one that can't be read is passed over.
@@ -187,10 +188,17 @@ final class SagaHost: Sendable {
       read += page.count
       if page.count < 500 { break }
     }
-    guard let state else {
-      throw Refusal(EngineErrorCode.sagaNotFound, "There is no saga \(id).")
-    }
+    guard let state else { throw Self.notFound(id) }
     return Loaded(state: state, eventsSinceSnapshot: read)
+  }
+
+  /// No saga has an id of another version, and a store need not be asked for it.
+  static func requireSagaID(_ id: UniqueID) throws {
+    if id.moment == nil { throw notFound(id) }
+  }
+
+  private static func notFound(_ id: UniqueID) -> Refusal {
+    Refusal(EngineErrorCode.sagaNotFound, "There is no saga \(id).")
   }
 
   func saveSnapshot(of state: SagaState) async {

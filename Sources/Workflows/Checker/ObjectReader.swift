@@ -1,21 +1,21 @@
 import JSON
 
 /// Reads the members of one object of the file and reports what isn't as it should be.
-struct ObjectReader {
-  let members: JSONObject
-  let pointer: JSONPointer
-  let report: Report
+package struct ObjectReader {
+  package let members: JSONObject
+  package let pointer: JSONPointer
+  package let report: Report
 
   /// - Parameters:
   ///   - what: what the object is, as `a step`.
   ///   - keys: the members that it may have.
   ///   - later: members of the language that this version doesn't run.
-  init?(
+  package init?(
     _ json: JSON, at pointer: JSONPointer, what: String, keys: [String], later: [String] = [], report: Report
   ) {
     guard case .object(let members) = json else {
       report.error(
-        WorkflowErrorCode.wrongType, "\(what) is an object, not \(Self.withArticle(json))", at: pointer)
+        report.codes.wrongType, "\(what) is an object, not \(Self.withArticle(json))", at: pointer)
       return nil
     }
     self.members = members
@@ -29,25 +29,25 @@ struct ObjectReader {
           "\"\(name)\" is part of the language but this version does not run it yet", at: place, .name)
       } else {
         report.error(
-          WorkflowErrorCode.unknownKey, "\(what) has no member \"\(name)\"", at: place, .name,
+          report.codes.unknownKey, "\(what) has no member \"\(name)\"", at: place, .name,
           near: NearNames.nearest(to: name, among: keys + later))
       }
     }
   }
 
-  func pointer(to name: String) -> JSONPointer { pointer.appending(name) }
-  func has(_ name: String) -> Bool { members[name] != nil }
+  package func pointer(to name: String) -> JSONPointer { pointer.appending(name) }
+  package func has(_ name: String) -> Bool { members[name] != nil }
 
-  func missing(_ name: String, of what: String) {
-    report.error(WorkflowErrorCode.missingKey, "\(what) needs \"\(name)\"", at: pointer)
+  package func missing(_ name: String, of what: String) {
+    report.error(report.codes.missingKey, "\(what) needs \"\(name)\"", at: pointer)
   }
 
-  func wrongType(_ name: String, _ wanted: String, _ json: JSON) {
+  package func wrongType(_ name: String, _ wanted: String, _ json: JSON) {
     report.error(
-      WorkflowErrorCode.wrongType, "\"\(name)\" is \(wanted), not \(Self.withArticle(json))", at: pointer(to: name))
+      report.codes.wrongType, "\"\(name)\" is \(wanted), not \(Self.withArticle(json))", at: pointer(to: name))
   }
 
-  func text(_ name: String) -> String? {
+  package func text(_ name: String) -> String? {
     guard let json = members[name] else { return nil }
     guard case .string(let text) = json else {
       wrongType(name, "a string", json)
@@ -56,7 +56,7 @@ struct ObjectReader {
     return text
   }
 
-  func bool(_ name: String) -> Bool? {
+  package func bool(_ name: String) -> Bool? {
     guard let json = members[name] else { return nil }
     guard case .bool(let value) = json else {
       wrongType(name, "true or false", json)
@@ -66,59 +66,59 @@ struct ObjectReader {
   }
 
   /// A whole number within a range.
-  func integer(_ name: String, in range: ClosedRange<Int>, meaning: String) -> Int? {
+  package func integer(_ name: String, in range: ClosedRange<Int>, meaning: String) -> Int? {
     guard let json = members[name] else { return nil }
     guard case .number(let number) = json else {
       wrongType(name, "a whole number", json)
       return nil
     }
     guard let value = number.intValue, range.contains(value) else {
-      report.error(WorkflowErrorCode.badValue, "\"\(name)\" is \(meaning)", at: pointer(to: name))
+      report.error(report.codes.badValue, "\"\(name)\" is \(meaning)", at: pointer(to: name))
       return nil
     }
     return value
   }
 
-  func number(_ name: String, in range: ClosedRange<Double>, meaning: String) -> Double? {
+  package func number(_ name: String, in range: ClosedRange<Double>, meaning: String) -> Double? {
     guard let json = members[name] else { return nil }
     guard case .number(let number) = json else {
       wrongType(name, "a number", json)
       return nil
     }
     guard range.contains(number.doubleValue) else {
-      report.error(WorkflowErrorCode.badValue, "\"\(name)\" is \(meaning)", at: pointer(to: name))
+      report.error(report.codes.badValue, "\"\(name)\" is \(meaning)", at: pointer(to: name))
       return nil
     }
     return number.doubleValue
   }
 
   /// One of the names of an enumeration.
-  func word<Word: RawRepresentable<String> & CaseIterable>(_ name: String, of type: Word.Type) -> Word? {
+  package func word<Word: RawRepresentable<String> & CaseIterable>(_ name: String, of type: Word.Type) -> Word? {
     guard let text = text(name) else { return nil }
     return Self.word(text, of: type, named: name, at: pointer(to: name), report: report)
   }
 
-  static func word<Word: RawRepresentable<String> & CaseIterable>(
+  package static func word<Word: RawRepresentable<String> & CaseIterable>(
     _ text: String, of type: Word.Type, named name: String, at pointer: JSONPointer, report: Report
   ) -> Word? {
     if let word = Word(rawValue: text) { return word }
     let words = Word.allCases.map(\.rawValue)
     let list = words.map { "\"\($0)\"" }.joined(separator: " or ")
     report.error(
-      WorkflowErrorCode.badValue, "\"\(name)\" is \(list), not \"\(text)\"", at: pointer,
+      report.codes.badValue, "\"\(name)\" is \(list), not \"\(text)\"", at: pointer,
       near: NearNames.nearest(to: text, among: words))
     return nil
   }
 
   /// A list of strings, each with its place.
-  func texts(_ name: String, atLeast least: Int = 0) -> [(text: String, pointer: JSONPointer)]? {
+  package func texts(_ name: String, atLeast least: Int = 0) -> [(text: String, pointer: JSONPointer)]? {
     guard let json = members[name] else { return nil }
     guard case .array(let values) = json else {
       wrongType(name, "a list of strings", json)
       return nil
     }
     if values.count < least {
-      report.error(WorkflowErrorCode.badValue, "\"\(name)\" is empty", at: pointer(to: name))
+      report.error(report.codes.badValue, "\"\(name)\" is empty", at: pointer(to: name))
       return nil
     }
     var texts: [(text: String, pointer: JSONPointer)] = []
@@ -126,11 +126,11 @@ struct ObjectReader {
       let place = pointer(to: name).appending(index)
       guard case .string(let text) = value else {
         report.error(
-          WorkflowErrorCode.wrongType, "\"\(name)\" holds strings, not \(Self.withArticle(value))", at: place)
+          report.codes.wrongType, "\"\(name)\" holds strings, not \(Self.withArticle(value))", at: place)
         continue
       }
       if texts.contains(where: { $0.text.hasSameScalars(as: text) }) {
-        report.error(WorkflowErrorCode.badValue, "\"\(name)\" names \"\(text)\" twice", at: place)
+        report.error(report.codes.badValue, "\"\(name)\" names \"\(text)\" twice", at: place)
         continue
       }
       texts.append((text, place))
@@ -138,37 +138,37 @@ struct ObjectReader {
     return texts
   }
 
-  func duration(_ name: String, positive: Bool = true) -> Duration? {
+  package func duration(_ name: String, positive: Bool = true) -> Duration? {
     guard let text = text(name) else { return nil }
     switch DurationText.read(text) {
     case .success(let duration):
       if positive, duration == .zero {
-        report.error(WorkflowErrorCode.badDuration, "\"\(name)\" is longer than nothing", at: pointer(to: name))
+        report.error(report.codes.badDuration, "\"\(name)\" is longer than nothing", at: pointer(to: name))
         return nil
       }
       return duration
     case .failure(let refusal):
       report.error(
-        WorkflowErrorCode.badDuration, "\"\(text)\" is no duration: \(refusal.reason)", at: pointer(to: name))
+        report.codes.badDuration, "\"\(text)\" is no duration: \(refusal.reason)", at: pointer(to: name))
       return nil
     }
   }
 
   /// A name that stands in addresses and messages.
-  func name(_ member: String, of what: String, rule: NameRule = .word) -> String? {
+  package func name(_ member: String, of what: String, rule: NameRule = .word) -> String? {
     guard has(member) else {
       missing(member, of: what)
       return nil
     }
     guard let text = text(member) else { return nil }
     guard rule.allows(text) else {
-      report.error(WorkflowErrorCode.badName, "\"\(text)\" is no \(rule.meaning)", at: pointer(to: member))
+      report.error(report.codes.badName, "\"\(text)\" is no \(rule.meaning)", at: pointer(to: member))
       return nil
     }
     return text
   }
 
-  static func withArticle(_ json: JSON) -> String {
+  package static func withArticle(_ json: JSON) -> String {
     switch json.kind {
     case "null": "null"
     case "array", "object": "an \(json.kind)"
@@ -178,7 +178,7 @@ struct ObjectReader {
 }
 
 /// What names may look like.
-enum NameRule {
+package enum NameRule {
   /// Of a workflow, a service or a signal: they stand in addresses.
   case word
   /// Of a step: it stands in queries without quotes.
@@ -195,7 +195,7 @@ enum NameRule {
     }
   }
 
-  func allows(_ text: String) -> Bool {
+  package func allows(_ text: String) -> Bool {
     guard let first = text.utf8.first, Self.isLetter(first), text.utf8.count <= Self.maxLength else { return false }
     return text.utf8.allSatisfy { byte in
       switch self {

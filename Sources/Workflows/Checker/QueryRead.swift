@@ -1,16 +1,16 @@
 import JSON
 
-/// One query of the file that reads the saga's document, and where its parts stand in the string.
-struct QueryRead {
+/// One query of the file that reads the document, and where its parts stand in the string.
+package struct QueryRead {
   /// Where the query begins in its text, in scalars.
-  let offset: Int
+  package let offset: Int
   /// The names and indexes that it certainly follows, and where each begins in the text.
-  let tokens: [JSONPointer.Token]
-  let offsets: [Int]
+  package let tokens: [JSONPointer.Token]
+  package let offsets: [Int]
   /// Whether the tokens are the whole query. If not, it goes on with something that may find several values.
-  let isPlain: Bool
+  package let isPlain: Bool
 
-  init(_ query: ReferencedQuery) {
+  package init(_ query: ReferencedQuery) {
     offset = query.at
     tokens = query.leadingTokens
     isPlain = query.isSingular
@@ -35,7 +35,7 @@ struct QueryRead {
   }
 
   /// The name at a depth, if there is one.
-  func name(_ depth: Int) -> String? {
+  package func name(_ depth: Int) -> String? {
     guard tokens.indices.contains(depth), case .name(let name) = tokens[depth] else { return nil }
     return name
   }

@@ -1,9 +1,9 @@
 import JSON
 
 /// Gathers what is found in one file, and knows where in the file everything stands.
-final class Report {
+package final class Report {
   /// Which part of a value a finding is about.
-  enum Spot {
+  package enum Spot {
     case value
     /// The name of the member that holds the value.
     case name
@@ -11,31 +11,33 @@ final class Report {
     case inside(Int)
   }
 
-  let file: String?
+  package let file: String?
+  let codes: FormCodes
   private let bytes: [UInt8]
   private let document: JSONDocument
   private var findings: [Finding] = []
 
-  init(document: JSONDocument, bytes: [UInt8], file: String?) {
+  package init(document: JSONDocument, bytes: [UInt8], file: String?, codes: FormCodes = .workflow) {
+    self.codes = codes
     self.document = document
     self.bytes = bytes
     self.file = file
   }
 
-  var hasErrors: Bool { findings.contains { $0.severity == .error } }
+  package var hasErrors: Bool { findings.contains { $0.severity == .error } }
 
-  func error(
+  package func error(
     _ code: String, _ message: String, at pointer: JSONPointer, _ spot: Spot = .value, near: String? = nil
   ) {
     add(.error, code, message, pointer, spot, near)
   }
 
-  func warning(_ code: String, _ message: String, at pointer: JSONPointer, _ spot: Spot = .value) {
+  package func warning(_ code: String, _ message: String, at pointer: JSONPointer, _ spot: Spot = .value) {
     add(.warning, code, message, pointer, spot, nil)
   }
 
   /// Everything found, in the order of the file; at one place errors come first.
-  func inOrder() -> [Finding] {
+  package func inOrder() -> [Finding] {
     let numbered = findings.enumerated().sorted { left, right in
       let places = (left.element.place?.offset ?? 0, right.element.place?.offset ?? 0)
       if places.0 != places.1 { return places.0 < places.1 }

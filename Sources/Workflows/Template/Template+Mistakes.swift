@@ -2,7 +2,7 @@ import JSON
 
 extension Template {
   /// Every mistake in the strings of a value, where `init` stops at the first.
-  static func mistakes(in json: JSON) -> [TemplateError] {
+  package static func mistakes(in json: JSON) -> [TemplateError] {
     var mistakes: [TemplateError] = []
     walk(json, at: .root, depth: 0) { pointer, result in
       if case .failure(let error) = result {
@@ -14,7 +14,7 @@ extension Template {
   }
 
   /// Every expression that can be read.
-  static func expressions(in json: JSON) -> [(pointer: JSONPointer, expression: Expression)] {
+  package static func expressions(in json: JSON) -> [(pointer: JSONPointer, expression: Expression)] {
     var expressions: [(pointer: JSONPointer, expression: Expression)] = []
     walk(json, at: .root, depth: 0) { pointer, result in
       guard case .success(let parts) = result else { return }

@@ -7,20 +7,20 @@ enum TextPart: Sendable {
 }
 
 /// One `${…}`.
-struct Expression: Sendable {
+package struct Expression: Sendable {
   /// As the file writes it, without `${` and `}`.
   let text: String
-  let path: JSONPath
+  package let path: JSONPath
   /// Where the query begins in its string, in scalars, less what was put before it: what a place inside the query has
   /// to be added to.
-  let offset: Int
+  package let offset: Int
 
   /// The one value that the query finds.
   func value(in document: JSON) throws(ExpressionError) -> JSON {
     let values = path.values(in: document, atMost: 2)
     guard let value = values.first else {
       throw ExpressionError(
-        code: WorkflowErrorCode.expressionEmpty, message: "${\(text)} finds nothing in the saga's document", query: text
+        code: WorkflowErrorCode.expressionEmpty, message: "${\(text)} finds nothing in the document", query: text
       )
     }
     guard values.count == 1 else {

@@ -24,6 +24,7 @@ struct CommandLineTool: Sendable {
         serveCommand, statusCommand, echoCommand, echoRewindCommand, workflowsListCommand, workflowsRegisterCommand,
         workflowsShowCommand,
       ]),
+    CommandGroup(title: "Streams", commands: [streamsCommand, streamsCheckCommand, streamsResetCommand]),
     CommandGroup(title: "Try it out", commands: [demoCommand, labCommand]),
   ]
 

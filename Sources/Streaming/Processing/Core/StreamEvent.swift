@@ -1,0 +1,148 @@
+public import JSON
+public import Runtime
+import Workflows
+
+/// One partition of a topic that a stream reads.
+public struct StreamPartition: Sendable, Hashable, Comparable, CustomStringConvertible {
+  public let topic: String
+  public let number: Int
+
+  public init(topic: String, number: Int) {
+    self.topic = topic
+    self.number = number
+  }
+
+  public static func < (left: StreamPartition, right: StreamPartition) -> Bool {
+    (left.topic, left.number) < (right.topic, right.number)
+  }
+
+  public var description: String { "\(topic)/\(number)" }
+}
+
+/// A message as a stream sees it: what expressions read, and where it came from.
+public struct StreamEvent: Sendable, Hashable {
+  public let partition: StreamPartition
+  public let offset: Int64
+  /// Names the event: a repeat has the same, wherever it stands.
+  public let identity: String
+  /// The key of the message, if it is text.
+  public let key: String?
+  /// The moment that the event itself names.
+  public let time: Timestamp?
+  /// Its place in the store that it comes from, when it says so.
+  public let place: StorePlace?
+  /// The attributes of the CloudEvent, its `data`, and `kafka`.
+  public let document: JSON
+
+  /// Where an event stands in an event store. A repeat has the same place.
+  public struct StorePlace: Sendable, Hashable {
+    public let source: String
+    public let shard: Int
+    public let position: Int64
+
+    public init(source: String, shard: Int, position: Int64) {
+      self.source = source
+      self.shard = shard
+      self.position = position
+    }
+  }
+
+  public init(
+    partition: StreamPartition, offset: Int64, identity: String, key: String?, time: Timestamp?, place: StorePlace?,
+    document: JSON
+  ) {
+    self.partition = partition
+    self.offset = offset
+    self.identity = identity
+    self.key = key
+    self.time = time
+    self.place = place
+    self.document = document
+  }
+}
+
+/// Why an event is of no use to a stream: it goes to the dead letters with this, and its partition goes on.
+public struct StreamRefusal: CodedError, Hashable {
+  public let code: String
+  public let message: String
+
+  public init(_ code: String, _ message: String) {
+    self.code = code
+    self.message = message
+  }
+}
+
+/// One input of a stream: a topic, which of its events count, and what is read of each.
+public struct StreamInput: Sendable, Hashable {
+  public let topic: String
+  /// Nil takes every event.
+  public let when: JSONPathCondition?
+  /// Nil puts all events under one key, the empty text.
+  public let key: JSONPath?
+  /// Nil takes the CloudEvent's own time.
+  public let time: JSONPath?
+
+  public init(topic: String, when: JSONPathCondition? = nil, key: JSONPath? = nil, time: JSONPath? = nil) {
+    self.topic = topic
+    self.when = when
+    self.key = key
+    self.time = time
+  }
+
+  func wants(_ event: StreamEvent) -> Bool {
+    topic == event.partition.topic && (when?.holds(in: event.document) ?? true)
+  }
+
+  /// - Returns: nil when the event has no readable time.
+  func moment(of event: StreamEvent) -> Timestamp? {
+    guard let time else { return event.time }
+    let found = time.values(in: event.document, atMost: 2)
+    guard found.count == 1 else { return nil }
+    if let text = found[0].stringValue { return Timestamp(text) }
+    // A number is milliseconds since 1970, as Kafka itself counts; only of years that can be written.
+    guard let milliseconds = found[0].intValue, Self.writable.contains(Int64(milliseconds)) else { return nil }
+    return Timestamp(milliseconds: Int64(milliseconds))
+  }
+
+  private static let writable: ClosedRange<Int64> = -62_167_219_200_000...253_402_300_799_999
+
+  /// - Throws: `stream.noTime`.
+  func requiredMoment(of event: StreamEvent) throws(StreamRefusal) -> Timestamp {
+    if let moment = moment(of: event) { return moment }
+    guard let time else {
+      throw StreamRefusal(StreamingErrorCode.streamNoTime, "The event has no time of its own: no CloudEvent's “time”.")
+    }
+    throw StreamRefusal(
+      StreamingErrorCode.streamNoTime,
+      "\(time.text) finds no moment in the event: one RFC 3339 date-time, or one number of milliseconds since 1970.")
+  }
+
+  /// - Throws: `stream.noKey`.
+  func key(of event: StreamEvent) throws(StreamRefusal) -> String {
+    guard let key else { return "" }
+    let found = key.values(in: event.document, atMost: 2)
+    guard found.count == 1 else {
+      throw StreamRefusal(
+        StreamingErrorCode.streamNoKey,
+        "\(key.text) finds \(found.isEmpty ? "nothing" : "several values"), not one key.")
+    }
+    let text: String
+    switch found[0] {
+    case .string(let value): text = value
+    case .number(let value): text = value.text
+    case .bool(let value): text = value ? "true" : "false"
+    case .null, .array, .object:
+      throw StreamRefusal(
+        StreamingErrorCode.streamNoKey, "\(key.text) finds a value of the kind \(found[0].kind), which is no key.")
+    }
+    // A store can't keep it, and a key that long is some text by mistake.
+    guard !text.utf8.contains(0), text.utf8.count <= Self.longestKey else {
+      throw StreamRefusal(
+        StreamingErrorCode.streamNoKey,
+        "\(key.text) finds a text that is no key: it holds U+0000 or more than \(Self.longestKey) bytes.")
+    }
+    return text
+  }
+
+  private static let longestKey = 1_024
+}
