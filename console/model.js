@@ -8,7 +8,7 @@ export function sagaAfter(saga, events, version) {
     id: step.id, description: step.description, dependsOn: step.dependsOn, action: step.action, pivot: step.pivot,
     maxAttempts: step.maxAttempts, status: "pending", attempt: 0 }));
   const find = (id) => steps.find((step) => step.id === id) ?? {};
-  const state = { ...saga, steps, status: "running", stuck: [], turnBack: undefined, endedAt: undefined, output: undefined,
+  const state = { ...saga, steps, status: "running", stuck: [], turnBack: undefined, paused: undefined, endedAt: undefined, output: undefined,
     abandoned: undefined, lastEvent: version };
   const unblock = (step) => { state.stuck = state.stuck.filter((one) => one.step !== step); };
   for (const event of events) {
@@ -55,6 +55,12 @@ export function sagaAfter(saga, events, version) {
         if (data.blocks) state.stuck.push({ step: data.step, phase: "undo", since: at, ...failure(data) });
         break;
       case "operatorRetried": unblock(data.step); break;
+      case "operatorSkipped": unblock(data.step); Object.assign(step, { status: "skipped", endedAt: at, output: data.output }); break;
+      case "rewindFinished":
+        for (const one of steps) if ((data.steps ?? []).includes(one.id)) Object.assign(one, { status: "pending", attempt: 0, undo: undefined });
+        break;
+      case "sagaPaused": state.paused = { since: at, by: data.by, reason: data.reason }; break;
+      case "sagaResumed": state.paused = undefined; break;
       case "operatorResolved":
         unblock(data.step);
         step.status = data.resolution === "happened" ? "succeeded" : data.resolution === "undone" ? "undone" : "failed";
@@ -128,6 +134,12 @@ export function actOf(event) {
     case "signalReceived": return { ...base, what: `sent the signal ${data.signal}`, reason: undefined };
     case "operatorRetried": return { ...base, what: `retried ${data.phase === "undo" ? "the undo of " : ""}${data.step}` };
     case "operatorResolved": return { ...base, what: `resolved ${data.step} as ${data.resolution}` };
+    case "operatorSkipped": return { ...base, what: `skipped ${data.step}` };
+    case "operatorRanNow": return { ...base, what: `ran ${(data.steps ?? []).join(", ")} now` };
+    case "operatorExtended": return { ...base, what: `put off ${data.step ?? "the deadline"} to ${data.until}` };
+    case "rewindStarted": return { ...base, what: `rewound the saga to ${data.step}` };
+    case "sagaPaused": return { ...base, what: "paused the saga" };
+    case "sagaResumed": return { ...base, what: "resumed the saga" };
     case "sagaAbandoned": return { ...base, what: "abandoned the saga" };
     case "turnBackRequested": case "turnedBack":
       return data.reason?.by ? { ...base, what: event.type === "turnedBack" ? "turned the saga back" : "asked to turn back" }

@@ -106,12 +106,12 @@ export async function act(saga, verb, fixed = {}) {
     const update = () => put(shown, preview(saga, verb, { step: choice.step?.value || fixed.step, outcome: choice.outcome?.value,
       to: choice.step?.value }).map((line) => h("li", line)));
     const needsStep = ["resolve", "skip", "rewind"].includes(verb);
-    if (steps.length > 1 || needsStep && steps.length || verb === "retry" && steps.length > 1) {
+    if (steps.length > 1 || verb === "extend" && steps.length) {
       choice.step = h("select", { id: "verb-step", onchange: () => changed() },
-        !needsStep && h("option", { value: "" }, `all ${steps.length}`),
+        !needsStep && h("option", { value: "" }, verb === "extend" ? "the saga's own deadline" : `all ${steps.length}`),
         steps.map((one) => h("option", { value: one, selected: one === fixed.step }, one)));
-      parts.push(field(verb === "rewind" ? "Go back to" : "Step", choice.step));
-    }
+      parts.push(field(verb === "rewind" ? "Go back to" : verb === "extend" ? "What" : "Step", choice.step));
+    } else if (steps.length) parts.push(h("p", "Step ", h("strong", steps[0])));
     const stepID = () => choice.step?.value || fixed.step || (steps.length === 1 ? steps[0] : undefined);
     const outcomes = h("div");
     let output = null;
@@ -120,9 +120,14 @@ export async function act(saga, verb, fixed = {}) {
         const blocker = (saga.stuck ?? []).find((one) => one.step === stepID());
         const options = blocker?.phase === "undo" ? [["undone", "It was undone by hand"]]
           : [["happened", "It happened"], ["didNotHappen", "It did not happen"]];
-        choice.outcome = h("select", { id: "verb-outcome", onchange: () => { showOutput(); update(); } },
-          options.map(([value, text]) => h("option", { value }, text)));
-        put(outcomes, field("What you found", choice.outcome));
+        if (options.length > 1) {
+          choice.outcome = h("select", { id: "verb-outcome", onchange: () => { showOutput(); update(); } },
+            options.map(([value, text]) => h("option", { value }, text)));
+          put(outcomes, field("What you found", choice.outcome));
+        } else {
+          choice.outcome = { value: options[0][0] };
+          put(outcomes, h("p", "What you found: ", h("strong", options[0][1])));
+        }
         showOutput();
       }
       update();
@@ -134,6 +139,11 @@ export async function act(saga, verb, fixed = {}) {
       put(outputs, output?.element);
     };
     if (verb === "skip") showOutput();
+    // An engine that says which verbs it takes can also retry a step with other input.
+    const other = verb === "retry" && saga.verbs && (saga.stuck ?? []).some((one) => one.phase === "forward")
+      ? h("textarea.code", { rows: 6, spellcheck: "false", value: pretty(saga.input) }) : null;
+    const others = other && h("details", { "data-key": "other-input" }, h("summary", "With other input"),
+      field("What the step reads instead of the saga's input", other, "It makes a new round, under a new key; name one step."));
     const moment = verb === "extend" ? h("input", { type: "text", id: "verb-by", placeholder: "30m", required: true }) : null;
     changed();
     let busy = false;
@@ -148,11 +158,10 @@ export async function act(saga, verb, fixed = {}) {
       try {
         const body = { reason: reason.value.trim() };
         const step = stepID();
-        if (step && (choice.step?.value || needsStep || steps.length === 1 && verb !== "abandon")) {
-          body[verb === "rewind" ? "to" : "step"] = step;
-        }
+        if (step) body.step = step;
         if (choice.outcome) body.outcome = choice.outcome.value;
         if (output) body.output = output.read();
+        if (others?.open) body.input = JSON.parse(other.value);
         if (moment) body.by = moment.value.trim();
         if (saga.verbs) body.expectedVersion = saga.lastEvent;
         busy = true;
@@ -171,7 +180,7 @@ export async function act(saga, verb, fixed = {}) {
       verbLabel(verb));
     return h("form", { onsubmit: submit },
       h("p", badge(saga.status), " ", h("code", shortID(saga.id)), `, last event ${saga.lastEvent}`),
-      parts, outcomes, outputs, moment && field("By how much", moment, "As 30m or 2h"),
+      parts, outcomes, outputs, others, moment && field("By how much", moment, "As 30m or 2h"),
       h("h3", "What will happen"), shown,
       field("Reason", reason, "Kept in the saga's history, with your name."),
       problem,

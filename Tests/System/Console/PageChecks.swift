@@ -71,6 +71,9 @@ enum PageChecks {
   static let width = """
     (() => {
       const room = document.documentElement.clientWidth;
+      const out = [...document.querySelectorAll('section *')].filter((node) => !node.closest('.scroll, svg, pre, .sr')
+        && node.checkVisibility() && node.getBoundingClientRect().right > node.closest('section').getBoundingClientRect().right + 1);
+      if (out.length) return out.slice(0, 5).map((node) => 'sticks out of its section: ' + node.outerHTML.slice(0, 120));
       if (document.documentElement.scrollWidth <= room) return [];
       return [...document.querySelectorAll('body *')].filter((node) => !node.closest('.scroll') && node.getBoundingClientRect().right > room + 1)
         .slice(0, 5).map((node) => 'sticks out: ' + node.outerHTML.slice(0, 120));

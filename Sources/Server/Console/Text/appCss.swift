@@ -157,7 +157,7 @@ extension ConsoleText {
     thead th { color: var(--quiet); font-size: .87rem; font-weight: 600; white-space: nowrap; }
     tbody th { font-weight: 600; }
     th.num, td.num { text-align: right; white-space: nowrap; }
-    td time { white-space: nowrap; }
+    td time, td a code { white-space: nowrap; }
     td .badge { margin-right: .3rem; }
     .reason { min-width: 12rem; overflow-wrap: anywhere; }
     tr[data-row]:focus-within, tr[data-row]:hover { background: var(--stripe); }
@@ -237,7 +237,9 @@ extension ConsoleText {
       .event-step, .event-more { grid-column: 2 / 4; }
       .event-step:empty, .event-more:empty { display: none; }
       .slider output { min-width: 0; flex-basis: 100%; }
-      .tiles { grid-template-columns: repeat(2, 1fr); }
+      .tiles { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+      .tile { padding: .5rem; }
+      .tile .badge { padding-right: .35rem; font-size: .8rem; }
       .views { margin-left: 0; }
     }
     @media (prefers-reduced-motion: no-preference) { .tile, button { transition: background-color .12s; } }

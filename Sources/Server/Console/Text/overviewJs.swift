@@ -112,7 +112,7 @@ extension ConsoleText {
     }
 
     function card(saga, again) {
-      const since_ = saga.stuck?.[0]?.since ?? saga.paused?.at ?? saga.deadline;
+      const since_ = saga.stuck?.[0]?.since ?? saga.paused?.since ?? saga.deadline;
       const first = verbsOf({ steps: [], ...saga }).filter((one) => ["retry", "resolve", "resume"].includes(one.verb));
       return h("li.card", { "data-row": saga.id },
         h("div.card-head", badge(saga.status), h("a.card-link", { href: `#/saga/${saga.id}`, "data-row-link": "" },

@@ -107,7 +107,7 @@ extension ConsoleText {
         put(list, page.sagas.length === 0 ? h("p.calm", "No saga fits these filters.")
           : h("div.scroll", { tabindex: 0, role: "region", "aria-label": "List of sagas, scrolls sideways" }, h("table.list",
             h("caption.sr", `${plural(page.sagas.length, "saga")} on this page`),
-            h("thead", h("tr", h("th", { scope: "col" }, all), ["Status", "Saga", "Workflow", "Why", "Started", "Changed"].map((name) =>
+            h("thead", h("tr", h("th", { scope: "col" }, all), ["Status", "Saga", "Why", "Workflow", "Started", "Changed"].map((name) =>
               h("th", { scope: "col" }, name)))),
             h("tbody", page.sagas.map(row)))));
         showBar();
@@ -126,9 +126,9 @@ extension ConsoleText {
         h("td", badge(saga.status), saga.paused && badge("paused"), saga.overdue && badge("overdue")),
         h("td", h("a", { href: `#/saga/${saga.id}`, "data-row-link": "", title: saga.id }, h("code", shortID(saga.id))),
           saga.key && h("div.quiet.clip", saga.key), saga.tags?.length > 0 && h("div.quiet.clip", saga.tags.join(", "))),
-        h("td", saga.workflow, " ", h("span.quiet", `v${saga.version}`)),
         h("td.reason", saga.failedStep && h("span", saga.failedStep, " "), saga.failureCode && h("code", saga.failureCode),
           saga.waitingFor && h("span.quiet", ` waits for ${saga.waitingFor.name ?? saga.waitingFor}`)),
+        h("td", saga.workflow, " ", h("span.quiet", `v${saga.version}`)),
         h("td", time(saga.startedAt)), h("td", since(saga.updatedAt)));
 
       const showBar = () => put(bar, chosen.size > 0 && h("div.bar", h("strong", plural(chosen.size, "saga"), " chosen"),
