@@ -64,8 +64,22 @@ public final class TestBroker: Sendable {
   /// The next requests of an API (0 is Produce) are answered with an error code.
   public func fail(api: Int, code: Int, count: Int) async { await tell("fail \(api) \(code) \(count)") }
 
-  /// Stops the process where it stands: connections stay, nothing is answered.
-  public func freeze() { process?.withLock { _ = kill($0.processIdentifier, SIGSTOP) } }
+  /// Stops the process where it stands: connections stay, nothing is answered. Returns when it has stopped.
+  public func freeze() {
+    guard let id = process?.withLock({ $0.processIdentifier }) else { return }
+    kill(id, SIGSTOP)
+    while Self.threads(of: id).contains(where: { $0 != "T" }) {}
+  }
+
+  /// What each thread of a process does, in the one letter that the kernel has for it; nothing where it doesn't tell.
+  private static func threads(of id: Int32) -> [Character] {
+    let tasks = "/proc/\(id)/task"
+    return (try? FileManager.default.contentsOfDirectory(atPath: tasks))?.compactMap { thread in
+      let stat = try? String(contentsOfFile: "\(tasks)/\(thread)/stat", encoding: .utf8)
+      return stat?.split(separator: ")").last?.first { $0 != " " }
+    } ?? []
+  }
+
   public func thaw() { process?.withLock { _ = kill($0.processIdentifier, SIGCONT) } }
 
   /// A program that the build put beside the tests.

@@ -2,7 +2,6 @@ import JSON
 public import Messaging
 public import Runtime
 public import Streaming
-import Synchronization
 
 /// The laboratory's participants over Kafka: they take commands from their topics, answer them where each wants its
 /// answer, and publish what they store.
@@ -50,6 +49,7 @@ public final class LabKafka: Sendable {
     var reading = KafkaConsumer.Configuration(
       cluster: configuration.cluster, group: configuration.group, topics: topics.commands.values.sorted())
     reading.drainTime = configuration.drainTime
+    try reading.check()
     consumer = KafkaConsumer(
       reading, handlers: MessageHandlers(all: { try await handler.handle($0) }),
       deadLetters: DeadLetters(producer: producer, topic: topics.deadLetter, environment: environment),
@@ -96,7 +96,8 @@ public final class LabKafka: Sendable {
         group.addTask { try await self.publishing.run() }
         group.addTask {
           try await self.makeTopics()
-          try await self.readCommands()
+          // A command that took effect and could not be answered comes again to whoever reads next, and is answered then.
+          try await self.consumer.run()
         }
       }
     } catch {
@@ -119,23 +120,6 @@ public final class LabKafka: Sendable {
         if said != error.message { log.error("the laboratory waits for Kafka", ("error", error.description)) }
         said = error.message
         try await environment.clock.sleep(until: environment.now() + .seconds(2))
-      }
-    }
-  }
-
-  private func readCommands() async throws {
-    // An answer waits for as long as Kafka is away, which must not keep us from stopping: a command that took effect and
-    // was not answered comes again to whoever reads next, and is answered then.
-    let closing = Mutex<Task<Void, Never>?>(nil)
-    defer { closing.withLock { $0?.cancel() } }
-    try await withTaskCancellationHandler {
-      try await consumer.run()
-    } onCancel: {
-      closing.withLock {
-        $0 = Task { [environment, producer, configuration] in
-          do { try await environment.clock.sleep(until: environment.now() + configuration.drainTime) } catch { return }
-          await producer.close(flushWithin: .zero)
-        }
       }
     }
   }

@@ -13,7 +13,7 @@ extension EchoedEvent {
   /// - Returns: nil for what the echo stored of itself.
   /// - Throws: when the event is none of the laboratory's.
   init?(_ stored: StoredEvent, on topics: LabKafka.Topics) throws {
-    if stored.type == "echoRewound" { return nil }
+    if stored.type == Echo.rewoundType { return nil }
     guard let service = Self.service(of: stored.type) else { throw UnreadableEvent(type: stored.type, missing: nil) }
     let meta = try JSON(parsing: stored.meta)
     let subject = try Self.subject(of: stored, meta)

@@ -35,6 +35,9 @@ final class ConsumerBoard: Sendable {
     var starting: AsyncStream<Started>.Continuation?
   }
 
+  /// How many messages may have come behind one that is not done: all of them would come again after a crash.
+  private static let mostAhead = 10_000
+
   private let configuration: KafkaConsumer.Configuration
   private let state = Mutex(State())
   /// Signalled whenever a handler has ended.
@@ -69,8 +72,11 @@ final class ConsumerBoard: Sendable {
     }
   }
 
-  func removed(_ partitions: [Partition]) {
-    state.withLock { state in for partition in partitions { state.lanes[partition] = nil } }
+  /// - Returns: those of them that are paused.
+  func removed(_ partitions: [Partition]) -> [Partition] {
+    state.withLock { state in
+      partitions.filter { state.lanes.removeValue(forKey: $0)?.isPaused ?? false }
+    }
   }
 
   func came(_ message: KafkaMessage) {
@@ -104,11 +110,11 @@ final class ConsumerBoard: Sendable {
     state.withLock { state in
       var (pause, resume): ([Partition], [Partition]) = ([], [])
       for (partition, lane) in state.lanes {
-        let load = lane.lane.load
-        if !lane.isPaused, load >= 4 * configuration.maxInFlight {
+        let isFarAhead = lane.lane.ahead >= Self.mostAhead
+        if !lane.isPaused, lane.lane.load >= 4 * configuration.maxInFlight || isFarAhead {
           state.lanes[partition]?.isPaused = true
           pause.append(partition)
-        } else if lane.isPaused, load <= configuration.maxInFlight {
+        } else if lane.isPaused, lane.lane.load <= configuration.maxInFlight, !isFarAhead {
           state.lanes[partition]?.isPaused = false
           resume.append(partition)
         }
@@ -123,11 +129,21 @@ final class ConsumerBoard: Sendable {
 
   // MARK: The handlers' side
 
-  /// Whether the partition was given up while the message was under way.
-  func isGivenUp(_ started: Started) -> Bool {
+  /// Its handler waits before it tries again: nothing is under way of it.
+  func rests(_ started: Started) {
     state.withLock { state in
-      guard let lane = state.lanes[started.partition], lane.id == started.lane else { return true }
-      return lane.lane.isClosed
+      guard state.lanes[started.partition]?.id == started.lane else { return }
+      state.lanes[started.partition]?.lane.rest(started.message.offset)
+    }
+    ended.signal()
+  }
+
+  /// Its handler would begin, for the first time or again.
+  /// - Returns: false when the partition was given up meanwhile.
+  func goesOn(_ started: Started) -> Bool {
+    state.withLock { state in
+      guard state.lanes[started.partition]?.id == started.lane else { return false }
+      return state.lanes[started.partition]?.lane.goOn(started.message.offset) ?? false
     }
   }
 
@@ -157,7 +173,7 @@ final class ConsumerBoard: Sendable {
     state.withLock { state in
       let lag = state.lanes.values.reduce(Int64(0)) { sum, lane in
         guard lane.end > 0 else { return sum }
-        return sum + max(0, lane.end - (lane.lane.committable ?? lane.committed ?? lane.end))
+        return sum + max(0, lane.end - (lane.lane.next ?? lane.end))
       }
       return ConsumerStatus(
         group: configuration.group, topics: configuration.topics, lag: lag, handled: state.handled,

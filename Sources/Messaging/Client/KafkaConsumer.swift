@@ -30,6 +30,10 @@ public final class KafkaConsumer: Sendable {
       self.topics = topics
       self.maxInFlight = maxInFlight
     }
+
+    /// Makes a client of it, and lets go of that again.
+    /// - Throws: `kafka.configurationInvalid`, which `run` would throw.
+    public func check() throws(KafkaError) { _ = try ConsumerLoop.client(self) }
   }
 
   private let configuration: Configuration
@@ -93,7 +97,7 @@ public final class KafkaConsumer: Sendable {
     let message = started.message
     var attempts = 0
     var isBuried = false
-    while !Task.isCancelled, !board.isGivenUp(started) {
+    while !Task.isCancelled, board.goesOn(started) {
       attempts += 1
       do {
         do {
@@ -116,6 +120,7 @@ public final class KafkaConsumer: Sendable {
             "A message could not be handled and is tried again", ("place", message.place), ("attempt", "\(attempts)"),
             ("error", "\(error)"))
         }
+        board.rests(started)
         do { try await environment.clock.sleep(until: environment.now() + pause(after: attempts)) } catch {
           return false
         }

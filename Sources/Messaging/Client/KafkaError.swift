@@ -26,4 +26,16 @@ public struct KafkaError: CodedError, Hashable {
   }
 
   public static let closed = KafkaError(code: MessagingErrorCode.closed, message: "The Kafka client has been closed.")
+
+  /// The client broke and is made anew: the message was not given to it.
+  static let renewed = KafkaError(
+    code: MessagingErrorCode.notDelivered, message: "The message was not delivered: the Kafka client is made anew.",
+    kafkaName: "_FATAL", isRetriable: true)
+
+  static func cancelled(mayHaveBeenSent: Bool) -> KafkaError {
+    KafkaError(
+      code: MessagingErrorCode.notDelivered,
+      message: "The message was not delivered: nobody waits for it any more.", isRetriable: true,
+      mayHaveBeenSent: mayHaveBeenSent)
+  }
 }

@@ -1,7 +1,10 @@
 import CKafka
+import Dispatch
+import Foundation
 import Runtime
 
-/// A client of librdkafka: made of settings, destroyed with its owner. What it has to tell comes through `queue`.
+/// A client of librdkafka: made of settings, destroyed when its last owner lets go. What it has to tell comes through
+/// `queue`.
 ///
 /// Both pointers are safe to use from any thread, by librdkafka's own word; that makes the class sound across threads.
 final class KafkaHandle: @unchecked Sendable {
@@ -10,11 +13,16 @@ final class KafkaHandle: @unchecked Sendable {
 
   let client: OpaquePointer
   let queue: OpaquePointer
+  /// Signalled once the client is gone.
+  let destroyed = DispatchSemaphore(value: 0)
 
   /// - Parameters:
   ///   - name: tells clients of one process apart in the broker's log.
   ///   - settings: our own choices, over which the cluster's properties win.
-  init(_ kind: Kind, _ cluster: KafkaCluster, name: String, settings: Settings) throws(KafkaError) {
+  ///   - essential: choices over which nothing wins.
+  init(
+    _ kind: Kind, _ cluster: KafkaCluster, name: String, settings: Settings, essential: Settings = []
+  ) throws(KafkaError) {
     let configuration: OpaquePointer = rd_kafka_conf_new()
     var isTaken = false
     defer { if !isTaken { rd_kafka_conf_destroy(configuration) } }
@@ -23,9 +31,11 @@ final class KafkaHandle: @unchecked Sendable {
       ("statistics.interval.ms", "5000"), ("socket.keepalive.enable", "true"), ("reconnect.backoff.max.ms", "2000"),
     ]
     for (name, value) in own + settings { try Self.set(configuration, name, value) }
+    try Self.refuse(cluster.properties)
     for property in cluster.properties where Self.concerns(property.name, kind) {
       try Self.set(configuration, property.name, property.value)
     }
+    for (name, value) in essential { try Self.set(configuration, name, value) }
     tracseq_kafka_set_events(configuration, kind == .consumer ? 1 : 0)
     var reason = [CChar](repeating: 0, count: 512)
     let made = rd_kafka_new(
@@ -42,17 +52,22 @@ final class KafkaHandle: @unchecked Sendable {
     rd_kafka_set_log_queue(made, queue)
   }
 
+  /// Destroying waits for the client's threads, which with a broker that doesn't answer takes a minute and longer, and
+  /// the last owner may be anyone: so it has a thread of its own. A consumer that didn't manage to leave its group in time
+  /// isn't made to wait for that again: it would wait for ever.
   deinit {
-    rd_kafka_queue_destroy(queue)
-    rd_kafka_destroy(client)
-  }
-
-  /// Refuses a property that librdkafka doesn't know, or a value that it doesn't take, before anything is connected.
-  static func check(_ cluster: KafkaCluster) throws(KafkaError) {
-    let configuration: OpaquePointer = rd_kafka_conf_new()
-    defer { rd_kafka_conf_destroy(configuration) }
-    try set(configuration, "bootstrap.servers", cluster.brokers)
-    for property in cluster.properties { try set(configuration, property.name, property.value) }
+    struct Pointers: @unchecked Sendable {
+      let client: OpaquePointer
+      let queue: OpaquePointer
+    }
+    let (pointers, destroyed) = (Pointers(client: client, queue: queue), destroyed)
+    let thread = Thread {
+      rd_kafka_queue_destroy(pointers.queue)
+      rd_kafka_destroy_flags(pointers.client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE)
+      destroyed.signal()
+    }
+    thread.name = "kafka end"
+    thread.start()
   }
 
   private static func set(_ configuration: OpaquePointer, _ name: String, _ value: String) throws(KafkaError) {
@@ -62,6 +77,24 @@ final class KafkaHandle: @unchecked Sendable {
     let said = value.isEmpty ? text(reason) : text(reason).replacing(value, with: "…")
     throw .configuration("\(name): \(said)")
   }
+
+  /// What the promises of this module stand on is nobody's to change: an offset that moves by itself, say, moves past what
+  /// was not handled.
+  private static func refuse(_ properties: [KafkaCluster.Property]) throws(KafkaError) {
+    for property in properties {
+      guard let allowed = settled[property.name], !allowed.contains(property.value) else { continue }
+      throw .configuration("\(property.name) is settled here, as what is promised of messages stands on it.")
+    }
+  }
+
+  /// By name, the values that change nothing.
+  private static let settled: [String: Set<String>] = [
+    "enable.idempotence": ["true"], "acks": ["all", "-1"], "request.required.acks": ["all", "-1"],
+    "enable.gapless.guarantee": [], "transactional.id": [], "message.timeout.ms": [], "delivery.timeout.ms": [],
+    "queuing.strategy": ["fifo"], "enable.auto.commit": ["false"], "auto.commit.enable": ["false"],
+    "enable.auto.offset.store": ["false"], "auto.offset.reset": [], "partition.assignment.strategy": [],
+    "enable.partition.eof": [], "log.queue": ["true"],
+  ]
 
   /// One list of properties serves producers and consumers; each takes what is meant for it.
   private static func concerns(_ name: String, _ kind: Kind) -> Bool {
@@ -107,7 +140,8 @@ enum KafkaNews {
   static func error(_ event: OpaquePointer, of client: OpaquePointer) -> KafkaError {
     let said = rd_kafka_event_error_string(event).map { String(cString: $0) } ?? ""
     let code = rd_kafka_event_error(event)
-    if code == RD_KAFKA_RESP_ERR__FATAL {
+    // The event has the cause for its code, as `_GAPLESS_GUARANTEE`; that it is fatal stands beside it.
+    if rd_kafka_event_error_is_fatal(event) != 0 || code == RD_KAFKA_RESP_ERR__FATAL {
       var reason = [CChar](repeating: 0, count: 512)
       let cause = rd_kafka_fatal_error(client, &reason, reason.count)
       return KafkaError(cause, said: KafkaHandle.text(reason), isFatal: true)

@@ -17,8 +17,9 @@ public struct KafkaStatistics: Sendable, Hashable {
   /// The slowest broker's 99th percentile of a request's round trip.
   public let roundTrip: Duration
 
-  /// - Returns: nil for what isn't such a report.
-  init?(_ text: String) {
+  /// - Parameter text: a report as librdkafka writes it.
+  /// - Returns: nil for what isn't one.
+  public init?(_ text: String) {
     guard let json = try? JSON(parsing: Array(text.utf8)), let queued = json["msg_cnt"]?.intValue else { return nil }
     queuedMessages = queued
     queuedBytes = json["msg_size"]?.intValue ?? 0

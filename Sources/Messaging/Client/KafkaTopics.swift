@@ -37,7 +37,7 @@ public struct KafkaTopics: Sendable {
   /// - Throws: `kafka.configurationInvalid`.
   public init(_ cluster: KafkaCluster) throws(KafkaError) {
     brokers = cluster.brokers
-    handle = try KafkaHandle(.producer, cluster, name: "topics", settings: [])
+    handle = try KafkaHandle(.producer, cluster, name: "topics", settings: [("statistics.interval.ms", "0")])
   }
 
   /// Makes sure that topics are there.
@@ -58,6 +58,8 @@ public struct KafkaTopics: Sendable {
   }
 
   private func ensureBlocking(_ topics: [KafkaTopic], _ time: Duration) throws(KafkaError) -> [String: Found] {
+    // What the client says meanwhile is said by the error as well; unread it would pile up.
+    defer { while let news = rd_kafka_queue_poll(handle.queue, 0) { rd_kafka_event_destroy(news) } }
     var found = try partitions(time)
     let missing = topics.filter { found[$0.name] == nil }
     if !missing.isEmpty {

@@ -1,4 +1,5 @@
 import CKafka
+import Dispatch
 import Foundation
 import Runtime
 import Synchronization
@@ -9,14 +10,26 @@ final class ProducerCore: Sendable {
 
   private struct State {
     var handle: KafkaHandle?
+    /// Counts the clients that there have been.
+    var client = 1
+    /// It met a fatal error and is to be made anew.
+    var isBroken = false
     var nextToken = ProducerCore.ownToken
     var waiting: [UInt64: Answer] = [:]
-    var roomWaiters: [CheckedContinuation<Void, Never>] = []
+    /// How much was on its way when there was no room for more.
+    var full: Int?
+    var roomWaiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
     var flushUntil: ContinuousClock.Instant?
     var hasEnded = false
     var endWaiters: [CheckedContinuation<Void, Never>] = []
     var statistics: KafkaStatistics?
     var problem: KafkaError?
+
+    /// A crowd that waits isn't let in one by one: half of what was too much has to leave.
+    func hasRoom() -> Bool {
+      guard let full, let handle else { return true }
+      return Int(rd_kafka_outq_len(handle.client)) <= full / 2
+    }
   }
 
   /// Tokens of `send` have the highest bit.
@@ -25,20 +38,42 @@ final class ProducerCore: Sendable {
   private let cluster: KafkaCluster
   private let name: String
   private let settings: KafkaHandle.Settings
+  private let isOneByOne: Bool
   private let log: Log
   private let reports: @Sendable ([KafkaProducer.Report]) -> Void
   private let state: Mutex<State>
+  /// How many are handing a message to the client in this moment: it is not let go of under their hands.
+  private let handing = Atomic(0)
 
   init(
-    _ cluster: KafkaCluster, name: String, settings: KafkaHandle.Settings, log: Log,
+    _ cluster: KafkaCluster, name: String, settings: KafkaHandle.Settings, isOneByOne: Bool, log: Log,
     reports: @escaping @Sendable ([KafkaProducer.Report]) -> Void
   ) throws(KafkaError) {
     self.cluster = cluster
     self.name = name
     self.settings = settings
+    self.isOneByOne = isOneByOne
     self.log = log
     self.reports = reports
-    state = Mutex(State(handle: try KafkaHandle(.producer, cluster, name: name, settings: settings)))
+    state = Mutex(State())
+    let handle = try newHandle()
+    state.withLock { $0.handle = handle }
+  }
+
+  private func newHandle() throws(KafkaError) -> KafkaHandle {
+    try KafkaHandle(
+      .producer, cluster, name: name, settings: settings,
+      essential: isOneByOne ? [("batch.num.messages", "1")] : [])
+  }
+
+  /// One like this, whose requests carry one message each.
+  func madeOneByOne() throws(KafkaError) -> ProducerCore {
+    let core = try ProducerCore(
+      cluster, name: "\(name)-lone", settings: settings.filter { $0.name != "enable.gapless.guarantee" },
+      isOneByOne: true, log: log
+    ) { _ in }
+    core.start()
+    return core
   }
 
   func start() {
@@ -53,61 +88,95 @@ final class ProducerCore: Sendable {
 
   // MARK: Sending
 
-  func send(_ record: KafkaRecord, _ answer: Answer) {
-    let token = state.withLock { state in
+  /// Sends a message and waits for what becomes of it, or until the task is cancelled: then that isn't known.
+  func send(_ record: KafkaRecord) async -> Result<Delivery, KafkaError> {
+    let token = newToken()
+    return await withTaskCancellationHandler {
+      await withCheckedContinuation { (answer: Answer) in
+        if Task.isCancelled { return answer.resume(returning: .failure(.cancelled(mayHaveBeenSent: false))) }
+        state.withLock { $0.waiting[token] = answer }
+        do throws(KafkaError) {
+          try enqueue(record, token: token)
+        } catch {
+          // It may have been answered by the thread that ended meanwhile.
+          self.answer(token, .failure(error))
+        }
+        // It may have been cancelled before anybody waited.
+        if Task.isCancelled { self.answer(token, .failure(.cancelled(mayHaveBeenSent: true))) }
+      }
+    } onCancel: {
+      answer(token, .failure(.cancelled(mayHaveBeenSent: true)))
+    }
+  }
+
+  private func newToken() -> UInt64 {
+    state.withLock { state in
       state.nextToken += 1
-      state.waiting[state.nextToken] = answer
       return state.nextToken
     }
-    do throws(KafkaError) {
-      try enqueue(record, token: token)
-    } catch {
-      // It may have been answered by the thread that ended meanwhile.
-      state.withLock { $0.waiting.removeValue(forKey: token) }?.resume(returning: .failure(error))
-    }
   }
 
-  func enqueue(_ record: KafkaRecord, token: UInt64) throws(KafkaError) {
-    guard let handle = state.withLock({ $0.flushUntil == nil ? $0.handle : nil }) else { throw .closed }
-    let code = record.produce(on: handle.client, token: token)
-    guard code != RD_KAFKA_RESP_ERR_NO_ERROR else { return }
-    throw KafkaError(code)
+  private func answer(_ token: UInt64, _ result: Result<Delivery, KafkaError>) {
+    state.withLock { $0.waiting.removeValue(forKey: token) }?.resume(returning: result)
   }
 
+  /// The number of the client that messages go to now. When it changes, `reports` has been told of everything that was
+  /// given to the ones before.
+  var client: Int { state.withLock { $0.client } }
+
+  /// - Parameter client: refuses the message when the client isn't this one any more.
+  func enqueue(_ record: KafkaRecord, token: UInt64, client: Int? = nil) throws(KafkaError) {
+    try hand(to: client) { record.produce(on: $0, token: token) }
+  }
+
+  /// - Parameter client: refuses the event when the client isn't this one any more.
   func enqueue(
-    _ event: CloudEvent, topic: String, key: String, partition: Int, token: UInt64
+    _ event: CloudEvent, topic: String, key: String, partition: Int, token: UInt64, client: Int? = nil
   ) throws(KafkaError) {
-    guard let handle = state.withLock({ $0.flushUntil == nil ? $0.handle : nil }) else { throw .closed }
-    let headers: OpaquePointer = rd_kafka_headers_new(8 + event.extensions.count)
-    event.eachHeader { name, value in
-      var value = value
-      _ = value.withUTF8 { rd_kafka_header_add(headers, name, -1, $0.baseAddress, $0.count) }
-    }
-    var key = key
-    let code = key.withUTF8 { key in
-      event.data.withUnsafeBytes { data in
-        tracseq_kafka_produce(
-          handle.client, topic, Int32(partition), key.baseAddress, key.count, data.baseAddress, data.count, headers,
-          UnsafeMutableRawPointer(bitPattern: UInt(token)))
-      }
-    }
-    guard code != RD_KAFKA_RESP_ERR_NO_ERROR else { return }
-    rd_kafka_headers_destroy(headers)
-    throw KafkaError(code)
+    try hand(to: client) { event.produce(on: $0, topic: topic, key: key, partition: partition, token: token) }
   }
 
+  /// Gives the client something, and keeps it from being let go of meanwhile.
+  private func hand(
+    to client: Int?, _ produce: (OpaquePointer) -> rd_kafka_resp_err_t
+  ) throws(KafkaError) {
+    let handle = try state.withLock { state throws(KafkaError) in
+      guard let handle = state.handle, state.flushUntil == nil else { throw .closed }
+      guard !state.isBroken, client == nil || client == state.client else { throw .renewed }
+      handing.add(1, ordering: .relaxed)
+      return handle
+    }
+    defer { handing.subtract(1, ordering: .releasing) }
+    let code = produce(handle.client)
+    if code == RD_KAFKA_RESP_ERR__QUEUE_FULL {
+      state.withLock { $0.full = Int(rd_kafka_outq_len(handle.client)) }
+    }
+    // What is given to a client that broke for good was not sent, and can be given to the next one.
+    guard code != RD_KAFKA_RESP_ERR__FATAL else { throw .renewed }
+    guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaError(code) }
+  }
+
+  /// Returns when there is room again, or the task is cancelled.
   func room() async {
-    await withCheckedContinuation { continuation in
-      let hasRoom = state.withLock { state in
-        guard let handle = state.handle, !state.hasEnded else { return true }
-        // Half empty: a crowd that waits isn't let in one by one.
-        if rd_kafka_outq_len(handle.client) < 50_000, state.roomWaiters.isEmpty, state.problem == nil { return true }
-        state.roomWaiters.append(continuation)
-        return false
+    let token = newToken()
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+        let mustWait =
+          !Task.isCancelled
+          && state.withLock { state in
+            guard !state.hasEnded, !state.hasRoom() else { return false }
+            state.roomWaiters[token] = continuation
+            return true
+          }
+        if !mustWait { return continuation.resume() }
+        if Task.isCancelled { letIn(token) }
       }
-      if hasRoom { continuation.resume() }
+    } onCancel: {
+      letIn(token)
     }
   }
+
+  private func letIn(_ token: UInt64) { state.withLock { $0.roomWaiters.removeValue(forKey: token) }?.resume() }
 
   func prepare(_ topics: [String]) {
     guard !topics.isEmpty, let handle = state.withLock({ $0.handle }) else { return }
@@ -127,12 +196,17 @@ final class ProducerCore: Sendable {
   // MARK: The thread
 
   private func run() {
-    while let (handle, flushUntil) = state.withLock({ state in state.handle.map { ($0, state.flushUntil) } }) {
-      if let flushUntil {
+    var nextRenewal = ContinuousClock.now
+    while let (handle, flushUntil, isBroken) = state.withLock({ state in
+      state.handle.map { ($0, state.flushUntil, state.isBroken) }
+    }) {
+      if isBroken, flushUntil == nil, ContinuousClock.now >= nextRenewal {
+        if !renew(handle) { nextRenewal = .now + .seconds(1) }
+      } else if let flushUntil {
         let isOver = ContinuousClock.now >= flushUntil
         if isOver { rd_kafka_purge(handle.client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT) }
         serve(handle, for: isOver ? 0 : 20)
-        if rd_kafka_outq_len(handle.client) == 0 {
+        if handing.load(ordering: .acquiring) == 0, rd_kafka_outq_len(handle.client) == 0 {
           while serve(handle, for: 0) {}
           break
         }
@@ -147,11 +221,9 @@ final class ProducerCore: Sendable {
   /// - Returns: whether there was one.
   @discardableResult
   private func serve(_ handle: KafkaHandle, for milliseconds: Int32) -> Bool {
-    guard let event = rd_kafka_queue_poll(handle.queue, milliseconds) else {
-      // Who waits for room is woken by what leaves; should nothing leave any more, by time.
-      letIn()
-      return false
-    }
+    // Messages have left only when their event is gone.
+    defer { letIn() }
+    guard let event = rd_kafka_queue_poll(handle.queue, milliseconds) else { return false }
     defer { rd_kafka_event_destroy(event) }
     switch rd_kafka_event_type(event) {
     case RD_KAFKA_EVENT_DR: deliver(event)
@@ -162,8 +234,10 @@ final class ProducerCore: Sendable {
       }
     case RD_KAFKA_EVENT_ERROR:
       let error = KafkaNews.error(event, of: handle.client)
-      state.withLock { $0.problem = error }
-      if error.isFatal { renew(handle, because: error) }
+      state.withLock { state in
+        state.problem = error
+        if error.isFatal { state.isBroken = true }
+      }
     default: break
     }
     return true
@@ -207,29 +281,37 @@ final class ProducerCore: Sendable {
     }
     for (answer, result) in answers { answer.resume(returning: result) }
     if !told.isEmpty { reports(told) }
-    letIn()
   }
 
   private func letIn() {
-    let woken = state.withLock { state in
-      defer { state.roomWaiters = [] }
-      return state.roomWaiters
+    let woken = state.withLock { state -> [CheckedContinuation<Void, Never>] in
+      guard !state.roomWaiters.isEmpty, state.hasRoom() else { return [] }
+      state.full = nil
+      defer { state.roomWaiters = [:] }
+      return Array(state.roomWaiters.values)
     }
     for waiter in woken { waiter.resume() }
   }
 
-  /// A client that broke for good is of no use any more; what it was given fails first.
-  private func renew(_ broken: KafkaHandle, because error: KafkaError) {
-    log.warning("The Kafka client broke and is made anew", ("client", name), ("error", error.message))
+  /// A client that broke for good is of no use any more. What it was given fails before there is a new one: nothing goes
+  /// past it.
+  /// - Returns: whether there is a new one.
+  private func renew(_ broken: KafkaHandle) -> Bool {
+    while handing.load(ordering: .acquiring) > 0 { serve(broken, for: 1) }
     rd_kafka_purge(broken.client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
+    while serve(broken, for: 0) || rd_kafka_outq_len(broken.client) > 0 { serve(broken, for: 20) }
+    let said = problem?.message ?? ""
     do {
-      let fresh = try KafkaHandle(.producer, cluster, name: name, settings: settings)
-      state.withLock { $0.handle = fresh }
+      let fresh = try newHandle()
+      state.withLock { ($0.handle, $0.client, $0.isBroken, $0.full) = (fresh, $0.client + 1, false, nil) }
+      log.warning("The Kafka client broke and was made anew", ("client", name), ("error", said))
+      letIn()
+      return true
     } catch {
-      log.error("The Kafka client can't be made anew", ("client", name), ("error", error.message))
-      return
+      state.withLock { $0.problem = error }
+      log.error("The Kafka client broke and can't be made anew", ("client", name), ("error", error.message))
+      return false
     }
-    while rd_kafka_outq_len(broken.client) > 0 { serve(broken, for: 20) }
   }
 
   // MARK: Ending
@@ -250,46 +332,22 @@ final class ProducerCore: Sendable {
     }
   }
 
+  /// - Returns: what is signalled when the client is gone.
+  private func letGo() -> DispatchSemaphore? {
+    let handle = state.withLock { $0.handle.take() }
+    return handle?.destroyed
+  }
+
   private func end() {
+    // 1. The client goes first: who is told that this has ended may end the process.
+    _ = letGo()?.wait(timeout: .now() + .seconds(2))
+    // 2. Nobody waits any more.
     let (waiting, room, ended) = state.withLock { state in
       state.hasEnded = true
-      state.handle = nil
-      defer { (state.waiting, state.roomWaiters, state.endWaiters) = ([:], [], []) }
-      return (Array(state.waiting.values), state.roomWaiters, state.endWaiters)
+      defer { (state.waiting, state.roomWaiters, state.endWaiters) = ([:], [:], []) }
+      return (Array(state.waiting.values), Array(state.roomWaiters.values), state.endWaiters)
     }
     for answer in waiting { answer.resume(returning: .failure(.closed)) }
     for waiter in room + ended { waiter.resume() }
-  }
-}
-
-extension KafkaRecord {
-  /// Hands the message to a client; the client copies it.
-  fileprivate func produce(on client: OpaquePointer, token: UInt64) -> rd_kafka_resp_err_t {
-    var made: OpaquePointer?
-    if !headers.isEmpty {
-      let list: OpaquePointer = rd_kafka_headers_new(headers.count)
-      for header in headers {
-        _ = header.value.withUnsafeBytes { value in
-          rd_kafka_header_add(list, header.name, -1, value.baseAddress, value.count)
-        }
-      }
-      made = list
-    }
-    let code = Self.bytes(key) { key, keyLength in
-      Self.bytes(value) { value, valueLength in
-        tracseq_kafka_produce(
-          client, topic, partition.map(Int32.init) ?? -1, key, keyLength, value, valueLength, made,
-          UnsafeMutableRawPointer(bitPattern: UInt(token)))
-      }
-    }
-    if code != RD_KAFKA_RESP_ERR_NO_ERROR, let made { rd_kafka_headers_destroy(made) }
-    return code
-  }
-
-  /// Nil is no pointer; nothing is a pointer to nothing.
-  private static func bytes<Value>(_ bytes: [UInt8]?, _ body: (UnsafeRawPointer?, Int) -> Value) -> Value {
-    guard let bytes else { return body(nil, 0) }
-    if bytes.isEmpty { return withUnsafeBytes(of: UInt8(0)) { body($0.baseAddress, 0) } }
-    return bytes.withUnsafeBytes { body($0.baseAddress, $0.count) }
   }
 }

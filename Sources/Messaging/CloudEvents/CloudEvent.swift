@@ -39,5 +39,13 @@ public struct CloudEvent: Sendable, Hashable {
     self.data = data
   }
 
+  /// Source and id in one text, that of no other event: a source may hold a `#` of its own.
+  public var identity: String {
+    let source =
+      source.contains(where: { $0 == "#" || $0 == "%" })
+      ? source.replacing("%", with: "%25").replacing("#", with: "%23") : source
+    return "\(source)#\(id)"
+  }
+
   public func value(ofExtension name: String) -> String? { extensions.last { $0.name == name }?.value }
 }

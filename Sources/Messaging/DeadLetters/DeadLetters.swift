@@ -1,6 +1,7 @@
 public import Runtime
 
-/// Where messages go that can't be handled: each with its bytes, key and headers as they were, and the reason.
+/// Where messages go that can't be handled: each with its bytes, key and headers as they were, and the reason. Of one that
+/// is too large for that, as much as the topic takes.
 public struct DeadLetters: Sendable {
   private let producer: KafkaProducer
   public let topic: String
@@ -53,20 +54,41 @@ public struct DeadLetters: Sendable {
   ) async throws(KafkaError) {
     let why =
       origin + [
-        KafkaHeader("dl_code", code), KafkaHeader("dl_reason", reason), KafkaHeader("dl_attempts", "\(attempts)"),
-        KafkaHeader("dl_time", environment.now().description),
+        KafkaHeader("dl_code", code), KafkaHeader("dl_reason", Self.cut(reason)),
+        KafkaHeader("dl_attempts", "\(attempts)"), KafkaHeader("dl_time", environment.now().description),
       ]
-    let letter = KafkaRecord(topic: topic, key: key, value: value, headers: headers + why)
+    var letter = KafkaRecord(topic: topic, key: key, value: value, headers: headers + why)
+    if try await isTaken(letter) { return }
+    // Too large for this topic as well: what it was is kept as a digest, where it came from stands in the headers.
+    letter.value = nil
+    letter.headers.append(KafkaHeader("dl_value_omitted", Self.digest(of: value ?? [])))
+    if try await isTaken(letter) { return }
+    // Then it is the headers, or the key.
+    letter.key = nil
+    letter.headers =
+      why + [
+        KafkaHeader("dl_value_omitted", Self.digest(of: value ?? [])),
+        KafkaHeader("dl_key_omitted", Self.digest(of: key ?? [])),
+        KafkaHeader("dl_headers_omitted", Self.digest(of: headers.flatMap { Array($0.name.utf8) + $0.value })),
+      ]
+    _ = try await producer.send(letter)
+  }
+
+  /// - Returns: false when the broker won't have a message of this size.
+  private func isTaken(_ letter: KafkaRecord) async throws(KafkaError) -> Bool {
     do {
       _ = try await producer.send(letter)
+      return true
     } catch {
       guard error.refusesTheMessage else { throw error }
-      // Too large for this topic as well: what it was is kept as a digest, where it came from stands in the headers.
-      var short = letter
-      short.value = nil
-      short.headers.append(
-        KafkaHeader("dl_value_omitted", "\(value?.count ?? 0) bytes, sha256 \(Digest.hex(value ?? []))"))
-      _ = try await producer.send(short)
+      return false
     }
+  }
+
+  private static func digest(of bytes: [UInt8]) -> String { "\(bytes.count) bytes, sha256 \(Digest.hex(bytes))" }
+
+  /// A reason may quote the message, and a message may be long.
+  private static func cut(_ reason: String) -> String {
+    String(String.UnicodeScalarView(reason.unicodeScalars.prefix(2_000)))
   }
 }

@@ -56,6 +56,22 @@ extension API {
     text.add(
       "tracseq_echo_dead_lettered_total", .counter,
       "Events that the broker refused for good since the process began.", echo.deadLettered)
+    if let client = echo.client { add(client, to: &text) }
+  }
+
+  /// What librdkafka measures of the echo's client.
+  private func add(_ client: KafkaStatistics, to text: inout PrometheusText) {
+    text.add(
+      "tracseq_kafka_queued_messages", .gauge, "Messages that the echo's client holds.", Int64(client.queuedMessages))
+    text.add("tracseq_kafka_queued_bytes", .gauge, "Their size.", Int64(client.queuedBytes))
+    text.add(
+      "tracseq_kafka_sent_messages_total", .counter, "Messages that the echo's client has sent.",
+      Int64(client.messagesSent))
+    text.add("tracseq_kafka_sent_bytes_total", .counter, "Their size.", Int64(client.bytesSent))
+    text.add("tracseq_kafka_brokers_up", .gauge, "Brokers that it is connected to.", Int64(client.brokersUp))
+    text.add(
+      "tracseq_kafka_round_trip_seconds", .gauge, "The slowest broker's 99th percentile of a request's round trip.",
+      [.init(seconds: client.roundTrip)])
   }
 
   /// Nothing, and a line in the log, for what can't be found out just now.

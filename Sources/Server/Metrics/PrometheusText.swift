@@ -23,11 +23,13 @@ struct PrometheusText {
 
     init(seconds: Duration, _ labels: KeyValuePairs<String, String> = [:]) {
       let (whole, attoseconds) = seconds.components
-      let fraction = String(attoseconds.magnitude / 1_000_000_000_000_000)
+      let microseconds = String(attoseconds.magnitude / 1_000_000_000_000)
+      let fraction = String(repeating: "0", count: 6 - microseconds.count) + microseconds
       self.labels = labels.map { ($0, $1) }
+      // Milliseconds, and what is finer where there is something finer.
       value =
         "\(whole < 0 || attoseconds < 0 ? "-" : "")\(whole.magnitude)."
-        + String(repeating: "0", count: 3 - fraction.count) + fraction
+        + (fraction.hasSuffix("000") ? String(fraction.dropLast(3)) : fraction)
     }
   }
 

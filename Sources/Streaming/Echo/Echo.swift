@@ -40,6 +40,10 @@ public final class Echo: EchoControl {
   /// Made once Kafka is there: what the data of every event is put into, as a schema registry's framing.
   public typealias Prepare = @Sendable () async throws -> (@Sendable ([UInt8]) -> [UInt8])?
 
+  /// The type of the events that the echo keeps of itself: who had something sent again, when and why. Each has a stream of
+  /// its own, which is nobody else's.
+  public static let rewoundType = "echoRewound"
+
   private let worker: EchoWorker
 
   /// - Parameters:
@@ -86,8 +90,6 @@ struct EchoRewind: Sendable {
   let position: Int64
   let by: String
   let reason: String
-
-  static let eventType = "echoRewound"
 }
 
 /// Something that the echo can't do as it was asked.

@@ -1,3 +1,4 @@
+public import Messaging
 public import Runtime
 
 /// How far the echo of a store has come.
@@ -53,11 +54,14 @@ public struct EchoStatus: Sendable, Hashable {
   /// Events that the broker refused for good, since the process began.
   public let deadLettered: Int64
   public let shards: [Shard]
+  /// What the client last measured of itself; nil before it first did.
+  public let client: KafkaStatistics?
 
   public init(
     topic: String, state: State, lagEvents: Int64, lag: Duration, problem: Problem?, delivered: Int64,
-    deadLettered: Int64, shards: [Shard]
+    deadLettered: Int64, shards: [Shard], client: KafkaStatistics? = nil
   ) {
+    self.client = client
     self.topic = topic
     self.state = state
     self.lagEvents = lagEvents

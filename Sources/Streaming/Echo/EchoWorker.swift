@@ -210,7 +210,7 @@ actor EchoWorker {
 
   private func echoed(_ stored: StoredEvent) throws -> EchoedEvent? {
     guard var echoed = try map(stored) else { return nil }
-    if let frame { echoed.event.data = frame(echoed.event.data) }
+    if let frame, echoed.isFramed { echoed.event.data = frame(echoed.event.data) }
     return echoed
   }
 
@@ -396,7 +396,7 @@ actor EchoWorker {
       "at": .string(environment.now().description), "shard": .int(shard), "to": .int(Int(wanted.position)),
       "from": .int(Int(shards[shard].delivered)), "by": .string(wanted.by), "reason": .string(wanted.reason),
     ]
-    let event = NewEvent(type: EchoRewind.eventType, data: data.bytes(), meta: Array(#"{"schema":1}"#.utf8))
+    let event = NewEvent(type: Echo.rewoundType, data: data.bytes(), meta: Array(#"{"schema":1}"#.utf8))
     _ = try await store.append(
       Append(stream: stream, expectedVersion: 0, events: [event], appendID: environment.newID()))
   }
@@ -428,7 +428,7 @@ actor EchoWorker {
       problem: said, delivered: deliveredCount, deadLettered: deadLettered,
       shards: shards.map {
         EchoStatus.Shard(shard: $0.shard, head: $0.head, delivered: $0.delivered, checkpoint: $0.checkpoint)
-      })
+      }, client: producer.statistics)
   }
 }
 

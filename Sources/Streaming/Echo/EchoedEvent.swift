@@ -5,10 +5,13 @@ public struct EchoedEvent: Sendable, Hashable {
   public var topic: String
   public var key: String
   public var event: CloudEvent
+  /// Whether its data meets the schema that the echo registers, and goes into that one's frame.
+  public var isFramed: Bool
 
-  public init(topic: String, key: String, event: CloudEvent) {
+  public init(topic: String, key: String, event: CloudEvent, isFramed: Bool = true) {
     self.topic = topic
     self.key = key
     self.event = event
+    self.isFramed = isFramed
   }
 }

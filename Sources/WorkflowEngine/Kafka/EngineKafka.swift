@@ -83,14 +83,15 @@ public final class EngineKafka: Sendable {
     let letters = DeadLetters(
       producer: letterProducer, topic: configuration.deadLetters.name, environment: environment)
     let unframe = configuration.framing?.unframe
-    func consumer(_ topic: KafkaTopic, _ handlers: MessageHandlers) -> KafkaConsumer {
-      KafkaConsumer(
-        .init(
-          cluster: configuration.cluster, group: "\(configuration.group)-\(topic.name)", topics: [topic.name]),
-        handlers: handlers, deadLetters: letters, environment: environment, log: log)
+    func consumer(_ topic: KafkaTopic, _ handlers: MessageHandlers) throws(KafkaError) -> KafkaConsumer {
+      let reading = KafkaConsumer.Configuration(
+        cluster: configuration.cluster, group: "\(configuration.group)-\(topic.name)", topics: [topic.name])
+      try reading.check()
+      return KafkaConsumer(
+        reading, handlers: handlers, deadLetters: letters, environment: environment, log: log)
     }
-    commands = consumer(configuration.commands, KafkaCommands(engine: engine, unframe: unframe).handlers)
-    replies = consumer(
+    commands = try consumer(configuration.commands, KafkaCommands(engine: engine, unframe: unframe).handlers)
+    replies = try consumer(
       configuration.replies,
       KafkaReplies(engine: engine, executor: executor, unframe: unframe, log: log).handlers)
   }
@@ -105,18 +106,32 @@ public final class EngineKafka: Sendable {
     }
   }
 
-  /// Works until the task is cancelled; then lets what is under way end. Kafka being out of reach ends nothing.
+  /// Works until the task is cancelled; then lets what is under way end. Kafka being out of reach ends nothing, and what
+  /// ends one part (a store that can't be read) doesn't end the others.
   public func run() async throws {
-    do {
-      try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask { try await self.events.run() }
-        group.addTask { try await self.consume() }
-        try await group.waitForAll()
+    await withDiscardingTaskGroup { group in
+      group.addTask {
+        do {
+          try await self.events.run()
+        } catch {
+          // How it stands says so, too.
+          if !Task.isCancelled {
+            self.log.error("The echo to Kafka has ended; sagas go on without it", ("error", "\(error)"))
+          }
+        }
       }
-    } catch {
-      await letterProducer.close(flushWithin: .seconds(1))
-      throw error
+      group.addTask {
+        do {
+          try await self.consume()
+        } catch {
+          if Task.isCancelled { return }
+          self.log.error("Commands and answers are read no more; sagas go on", ("error", "\(error)"))
+          self.problem.withLock { $0 = (error as? any CodedError)?.message ?? "\(error)" }
+        }
+      }
     }
+    await letterProducer.close(flushWithin: .seconds(1))
+    try Task.checkCancellation()
   }
 
   /// A consumer that subscribes to a topic that isn't there would not hear of it for minutes: the topics come first.

@@ -66,16 +66,21 @@ public final class KafkaStepExecutor: StepExecutor {
     defer { forget(waiter, call.idempotencyKey) }
     // 2. The command, and beside it the time that it may take.
     let deadline = clock.now() + call.timeout
-    let timer = Task { [clock] in
+    let timer = Task { [clock, producer] in
       do { try await clock.sleep(until: deadline) } catch { return }
-      waiter.answer(.unknown(Self.noAnswer(of: service)))
+      waiter.answer(
+        .unknown(waiter.isDelivered ? Self.noAnswer(of: service) : Self.notTaken(service, producer.problem)))
     }
     defer { timer.cancel() }
+    var sending: Task<Void, Never>?
+    // A command that still waits for room when its attempt has ended isn't sent any more: its undo might be before it.
+    defer { sending?.cancel() }
     if !Task.isCancelled {
       waiter.isSent = true
-      Task { [producer] in
+      sending = Task { [producer] in
         do throws(KafkaError) {
           _ = try await producer.send(record)
+          waiter.isDelivered = true
         } catch {
           waiter.answer(Self.outcome(of: error, service))
         }
@@ -88,6 +93,11 @@ public final class KafkaStepExecutor: StepExecutor {
       // The engine stops: the command may have gone, its answer is not waited for.
       waiter.answer(waiter.isSent ? .unknown(Self.cutOff) : .notMade(Self.cutOff))
     }
+  }
+
+  /// Whether Kafka has the command of an attempt that waits under this key.
+  func isDelivered(_ key: String) -> Bool {
+    waiting.withLock { $0[key]?.contains(where: \.isDelivered) ?? false }
   }
 
   private func forget(_ waiter: Waiter, _ key: String) {
@@ -114,6 +124,14 @@ public final class KafkaStepExecutor: StepExecutor {
     StepFailure(
       code: EngineErrorCode.attemptTimeout, classes: ["kafka.noAnswer"],
       message: "\(service.name) did not answer in time.", isRetryable: true)
+  }
+
+  /// It waits in the client and may still be sent, so that this is no clean failure.
+  private static func notTaken(_ service: KafkaService, _ problem: KafkaError?) -> StepFailure {
+    StepFailure(
+      code: EngineErrorCode.attemptTimeout, classes: ["kafka.notTaken"],
+      message: "Kafka has not taken the command to \(service.name), on \(service.topic), in time"
+        + (problem.map { ": \($0.message)" } ?? "."), isRetryable: true)
   }
 
   private static let cutOff = StepFailure(
@@ -149,6 +167,7 @@ public final class KafkaStepExecutor: StepExecutor {
 private final class Waiter: Sendable {
   private struct State {
     var isSent = false
+    var isDelivered = false
     var outcome: StepOutcome?
     var continuation: CheckedContinuation<StepOutcome, Never>?
   }
@@ -160,6 +179,11 @@ private final class Waiter: Sendable {
   var isSent: Bool {
     get { state.withLock { $0.isSent } }
     set { state.withLock { $0.isSent = newValue } }
+  }
+
+  var isDelivered: Bool {
+    get { state.withLock { $0.isDelivered } }
+    set { state.withLock { $0.isDelivered = newValue } }
   }
 
   func answer(_ outcome: StepOutcome) {

@@ -49,7 +49,7 @@ struct InboundMessage: Sendable {
 
   /// The same however often the message is delivered, and that of no other message.
   var identity: String {
-    let full = event.map { "kafka:\($0.source)#\($0.id)" } ?? "kafka:\(message.place)"
+    let full = event.map { "kafka:\($0.identity)" } ?? "kafka:\(message.place)"
     let isPlain = full.utf8.count <= 255 && full.utf8.allSatisfy { (0x21...0x7E).contains($0) }
     return isPlain ? full : "kafka:" + Digest.hex(Array(full.utf8))
   }

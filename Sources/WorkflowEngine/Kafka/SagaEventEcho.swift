@@ -14,7 +14,7 @@ public enum SagaEventEcho {
   ///   - topic: where it goes.
   public static func event(_ stored: StoredEvent, topic: String) -> EchoedEvent {
     let saga = stored.stream.description
-    let event = CloudEvent(
+    var event = CloudEvent(
       id: "\(saga)/\(stored.version)", source: source, type: typePrefix + stored.type, subject: saga,
       time: stored.recordedAt, dataSchema: "\(schemaPrefix)\(stored.type):\(schema(of: stored))",
       extensions: [
@@ -22,7 +22,10 @@ public enum SagaEventEcho {
         .init("streamversion", "\(stored.version)"),
       ],
       data: stored.data)
-    return EchoedEvent(topic: topic, key: saga, event: event)
+    guard stored.type == Echo.rewoundType else { return EchoedEvent(topic: topic, key: saga, event: event) }
+    // The echo's own, of no saga. It is told all the same: positions have no gaps.
+    (event.source, event.type, event.subject, event.dataSchema) = ("/echo", "dev.tracseq.echo.rewound", nil, nil)
+    return EchoedEvent(topic: topic, key: saga, event: event, isFramed: false)
   }
 
   private static let prefix = Array(#"{"schema":"#.utf8)

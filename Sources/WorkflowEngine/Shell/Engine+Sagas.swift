@@ -1,6 +1,7 @@
 import JSON
 import Persistence
 import Runtime
+import Streaming
 import Workflows
 
 // Starting sagas, looking at them, and acting on them.
@@ -79,6 +80,7 @@ extension Engine {
     try SagaHost.requireSagaID(id)
     let page = try await host.events.read(id, after: version, limit: limit)
     if page.isEmpty { _ = try await host.state(of: id) }
+    if page.first?.type == Echo.rewoundType { throw SagaHost.notFound(id) }
     return try page.map { stored in
       HistoryEntry(
         version: stored.version, type: stored.type, recordedAt: stored.recordedAt,

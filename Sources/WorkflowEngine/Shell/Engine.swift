@@ -48,13 +48,19 @@ public final class Engine: Sendable {
   public var isReady: Bool { ready.load(ordering: .acquiring) && !host.isHolding }
 
   /// Takes ownership of the store's shards, takes up what was open, and serves until it is cancelled; then drains.
-  /// - Parameter prepare: done once everything open is in hand and before the engine says that it is ready, as
-  ///   registering the workflows that it brings along: whoever asks a ready engine finds them.
-  public func run(prepare: @Sendable @escaping () async -> Void = {}) async throws {
+  /// - Parameters:
+  ///   - owned: told once the store is this engine's to write, and sagas can be asked for: what brings news of them may
+  ///     begin.
+  ///   - prepare: done once everything open is in hand and before the engine says that it is ready, as registering the
+  ///     workflows that it brings along: whoever asks a ready engine finds them.
+  public func run(
+    owned: @Sendable () -> Void = {}, prepare: @Sendable @escaping () async -> Void = {}
+  ) async throws {
     // 1. Nobody else writes from here on.
     try await host.events.own(shards: nil)
     // 2. Sagas are folded by their definitions.
     try await host.definitions.load()
+    owned()
     let result: Result<Void, any Error>
     do {
       try await withThrowingTaskGroup(of: Void.self) { group in

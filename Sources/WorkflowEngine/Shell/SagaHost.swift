@@ -1,6 +1,7 @@
 import JSON
 import Persistence
 import Runtime
+import Streaming
 import Synchronization
 import Workflows
 
@@ -184,6 +185,8 @@ final class SagaHost: Sendable {
     var read = 0
     while true {
       let page = try await events.read(id, after: state?.version ?? 0, limit: 500)
+      // The echo's own streams stand in the same store.
+      if page.first?.type == Echo.rewoundType { break }
       for stored in page { state = try SagaState.evolve(state, SagaEventCoding.decode(stored)) }
       read += page.count
       if page.count < 500 { break }
@@ -197,7 +200,7 @@ final class SagaHost: Sendable {
     if id.moment == nil { throw notFound(id) }
   }
 
-  private static func notFound(_ id: UniqueID) -> Refusal {
+  static func notFound(_ id: UniqueID) -> Refusal {
     Refusal(EngineErrorCode.sagaNotFound, "There is no saga \(id).")
   }
 

@@ -111,10 +111,11 @@ struct EngineProcess {
     _ engine: Engine, _ server: APIServer, _ wire: EngineKafka?, until shutdown: Shutdown
   ) async throws {
     // 2. The engine runs until it is cancelled; should it fail, the process ends with its error.
+    let (owned, owning) = AsyncStream.makeStream(of: Void.self)
     let running = Task { [folder, terminal] in
       defer { shutdown.wake() }
       // Whoever asks a ready engine finds the workflows that it brings along.
-      try await engine.run { await folder.register(with: engine, terminal) }
+      try await engine.run(owned: { owning.yield() }) { await folder.register(with: engine, terminal) }
     }
     let port: Int
     do {
@@ -124,7 +125,13 @@ struct EngineProcess {
       _ = await running.result
       throw error
     }
-    let telling = wire.map { wire in Task { [log] in await Self.run(wire, log) } }
+    // Not before the store is ours: beside another engine it would take half of that one's messages, and keep them.
+    let telling = wire.map { wire in
+      Task { [log] in
+        for await _ in owned { break }
+        if !Task.isCancelled { await Self.run(wire, log) }
+      }
+    }
     // 3. Ready: what was open is in hand, and the workflows are registered.
     while !engine.isReady, !shutdown.isAsked, !shutdown.isWoken {
       try await environment.clock.sleep(until: environment.now() + .milliseconds(10))

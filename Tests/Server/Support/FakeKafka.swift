@@ -59,7 +59,12 @@ extension EchoStatus {
       shards: (0..<4).map { shard in
         let missing = shard == 0 ? lagEvents : 0
         return Shard(shard: shard, head: 100, delivered: 100 - missing, checkpoint: 90 - missing)
-      })
+      },
+      client: KafkaStatistics(
+        """
+        {"msg_cnt": 3, "msg_size": 900, "txmsgs": 400, "txmsg_bytes": 120000,
+         "brokers": {"a": {"nodeid": 1, "state": "UP", "rtt": {"p99": 1250}}}}
+        """))
   }
 }
 

@@ -20,7 +20,8 @@ struct ShardSimulationTests {
     }
     for (shard, state) in world.shards.enumerated() {
       #expect(state.delivered == Int64(world.stores[shard].count), "seed \(seed)")
-      let refusable = Set(world.stores[shard].map(\.position).filter { World.isRefused(shard, $0) && !World.isPrivate(shard, $0) })
+      let refusable = Set(
+        world.stores[shard].map(\.position).filter { World.isRefused(shard, $0) && !World.isPrivate(shard, $0) })
       #expect(world.buried[shard] == refusable, "seed \(seed): only what is refused is buried, and all of that")
     }
   }

@@ -31,7 +31,7 @@ struct RunningEngine {
   private let task: Task<Void, any Error>
 
   init(
-    _ store: any EventStore, _ executor: ScriptedExecutor, environment: Environment = .system,
+    _ store: any EventStore, _ executor: any StepExecutor, environment: Environment = .system,
     drainTime: Duration = .seconds(5)
   ) async throws {
     var configuration = Engine.Configuration()

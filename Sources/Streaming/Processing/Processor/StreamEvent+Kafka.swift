@@ -23,7 +23,7 @@ extension StreamEvent {
     members["kafka"] = Self.place(of: message, key: key)
     self.init(
       partition: StreamPartition(topic: message.topic, number: message.partition), offset: message.offset,
-      identity: event.map { "\($0.source)#\($0.id)" } ?? message.place, key: key, time: event?.time,
+      identity: event?.identity ?? message.place, key: key, time: event?.time,
       place: event.flatMap(StorePlace.init), document: .object(members))
   }
 

@@ -1,0 +1,98 @@
+import Messaging
+import Runtime
+import TestSupport
+import Testing
+
+@Suite("A consumer gives up a partition, or stops")
+struct GivenUpTests {
+  private func consumer(
+    _ bench: WireTests.Bench, maxInFlight: Int = 1, drainTime: Duration = .milliseconds(200),
+    _ handlers: MessageHandlers
+  ) -> KafkaConsumer {
+    var configuration = KafkaConsumer.Configuration(
+      cluster: bench.cluster, group: bench.group, topics: [bench.topic], maxInFlight: maxInFlight)
+    configuration.drainTime = drainTime
+    return KafkaConsumer(configuration, handlers: handlers, deadLetters: bench.deadLetters, environment: .system)
+  }
+
+  private func wait(until fact: () async -> Bool) async throws {
+    while await !fact() { try await SystemClock().sleep(until: SystemClock().now() + .milliseconds(20)) }
+  }
+
+  @Test("A partition that was given away while it was paused goes on when it comes back")
+  func pausedAndBack() async throws {
+    let bench = try await WireTests.Bench(partitions: 2)
+    func send(_ text: String, to partition: Int) async throws {
+      _ = try await bench.producer.send(
+        KafkaRecord(topic: bench.topic, partition: partition, key: [UInt8(partition)], value: Array(text.utf8)))
+    }
+    // 1. The first member has both partitions, and more than enough waits in each.
+    let gate = Seen<Int>()
+    let seen = Seen<String>()
+    let first = consumer(
+      bench,
+      MessageHandlers { message in
+        _ = await gate.wait(for: 1)
+        await seen.add("\(message.partition) \(message.text)")
+      })
+    let running = Task { try await first.run() }
+    for number in 0..<20 {
+      for partition in 0..<2 { try await send("\(number)", to: partition) }
+    }
+    try await wait { first.status().lag == 40 }
+    // 2. Another one takes one of them, and leaves again.
+    let others = Seen<String>()
+    let second = consumer(bench, MessageHandlers { await others.add($0.text) })
+    let visiting = Task { try await second.run() }
+    _ = await others.wait { $0.contains("19") }
+    visiting.cancel()
+    _ = await visiting.result
+    try await wait { first.status().partitions == 2 }
+    // 3. Both are read.
+    await gate.add(1)
+    for partition in 0..<2 { try await send("last", to: partition) }
+    _ = await seen.wait { $0.contains("0 last") && $0.contains("1 last") }
+    running.cancel()
+    _ = await running.result
+  }
+
+  @Test("A handler that waits to try again doesn't keep its consumer from stopping", .timeLimit(.minutes(1)))
+  func stopsWhileResting() async throws {
+    let bench = try await WireTests.Bench(partitions: 1)
+    let tries = Seen<String>()
+    let consumer = consumer(
+      bench, drainTime: .seconds(600),
+      MessageHandlers { message in
+        await tries.add(message.text)
+        throw KafkaError.closed
+      })
+    let running = Task { try await consumer.run() }
+    try await bench.send(["a"])
+    _ = await tries.wait(for: 3)
+    running.cancel()
+    // Within the test's time, not after ten minutes.
+    _ = await running.result
+  }
+
+  @Test(
+    "A broker that falls silent keeps no consumer from stopping, though poison waits to be buried",
+    .enabled(if: TestBroker.named == nil), .timeLimit(.minutes(1)))
+  func stopsWhileBrokerIsSilent() async throws {
+    let bench = try await WireTests.Bench(partitions: 1)
+    let seen = Seen<String>()
+    let consumer = consumer(
+      bench, maxInFlight: 2,
+      MessageHandlers { message in
+        await seen.add(message.text)
+        guard message.text == "bad" else { return }
+        bench.broker.freeze()
+        throw Poison("test.bad", "it is bad")
+      })
+    let running = Task { try await consumer.run() }
+    try await bench.send(["good", "bad"], key: nil)
+    _ = await seen.wait { $0.contains("bad") }
+    running.cancel()
+    _ = await running.result
+    bench.broker.thaw()
+  }
+}

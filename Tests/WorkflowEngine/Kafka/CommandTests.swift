@@ -1,0 +1,195 @@
+import JSON
+import Messaging
+import Persistence
+import Runtime
+import Testing
+import Workflows
+
+@testable import WorkflowEngine
+
+@Suite("Commands over Kafka")
+struct CommandTests {
+  static let workflow = Workflow.of(
+    Workflow.step("a"), #"{"id": "w", "signal": {"name": "go"}}"#, Workflow.step("b"))
+
+  static func engine(on store: any EventStore) async throws -> RunningEngine {
+    let running = try await RunningEngine(store, ScriptedExecutor())
+    _ = try await running.engine.register(workflow, by: "test")
+    return running
+  }
+
+  static func handlers(_ running: RunningEngine) -> MessageHandlers {
+    KafkaCommands(engine: running.engine, unframe: nil).handlers
+  }
+
+  private func sagas(_ running: RunningEngine) async throws -> [UniqueID] {
+    try await running.engine.waitUntilListed()
+    return try await running.engine.list(SagaFilter(), after: nil, limit: 100).sagas.map(\.id)
+  }
+
+  /// Waits until the step is in a status.
+  private func wait(_ running: RunningEngine, _ id: UniqueID, _ step: String, _ status: StepStatus) async throws {
+    while try await running.engine.saga(id).state.step(step)?.status != status { await Task.yield() }
+  }
+
+  @Test(
+    "One start is one saga, delivered once more: at once, after its end, and to a new engine", arguments: Form.allCases)
+  func start(form: Form) async throws {
+    let store = MemoryStore(environment: .system)
+    let first = try await Self.engine(on: store)
+    let message = form.command(
+      "start", ["workflow": "spec", "version": 1, "input": ["n": 1], "tags": ["ward-3", "urgent"]], number: 7)
+    for _ in 0..<2 { try await Self.handlers(first).handle(message) }
+    let id = try #require(try await sagas(first).first)
+    #expect(try await sagas(first).count == 1)
+    let start = try await first.engine.saga(id).state.start
+    #expect(start.input == ["n": 1] && start.tags == ["ward-3", "urgent"] && start.version == 1)
+    #expect(start.by == form.sender)
+    #expect(start.idempotencyKey == (form == .plain ? "kafka:saga.commands/3/7" : "kafka:/lims#m-7"))
+
+    _ = try await first.engine.signal(id, name: "go", body: .null, signalID: nil, by: "qa")
+    let ended = try await first.end(of: id)
+    try await Self.handlers(first).handle(message)
+    await first.stop()
+    let second = try await Self.engine(on: store)
+    try await Self.handlers(second).handle(message)
+    #expect(try await sagas(second) == [id])
+    #expect(try await second.engine.saga(id).state == ended, "and it changed nothing")
+    await second.stop()
+  }
+
+  @Test("Many deliveries at once are one saga")
+  func atOnce() async throws {
+    let running = try await Self.engine(on: MemoryStore(environment: .system))
+    let handlers = Self.handlers(running)
+    let message = Form.binary.command("start", ["workflow": "spec", "input": .null])
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for _ in 0..<20 { group.addTask { try await handlers.handle(message) } }
+      try await group.waitForAll()
+    }
+    #expect(try await sagas(running).count == 1)
+    await running.stop()
+  }
+
+  @Test("A CloudEvent is itself wherever it stands, and plain JSON is what stands in its place")
+  func identity() async throws {
+    let running = try await Self.engine(on: MemoryStore(environment: .system))
+    let handlers = Self.handlers(running)
+    let members: JSONObject = ["workflow": "spec", "input": .null]
+    let event = Form.binary.command("start", members, number: 1)
+    let sentAgain = KafkaMessage(
+      topic: "saga.commands", partition: 5, offset: 99, value: event.value, headers: event.headers)
+    for message in [event, sentAgain] { try await handlers.handle(message) }
+    #expect(try await sagas(running).count == 1)
+    // The same event in the other mode is the same event.
+    try await handlers.handle(Form.structured.command("start", members, number: 1))
+    #expect(try await sagas(running).count == 1)
+    // Another source may use the same ids.
+    try await handlers.handle(Form.binary.command("start", members, number: 1, source: "/other"))
+    for place in 1...2 { try await handlers.handle(Form.plain.command("start", members, number: place)) }
+    #expect(try await sagas(running).count == 4)
+    await running.stop()
+  }
+
+  @Test("An identity that is no key as it stands becomes one, and stays of one message")
+  func longIdentity() async throws {
+    let running = try await Self.engine(on: MemoryStore(environment: .system))
+    let handlers = Self.handlers(running)
+    let members: JSONObject = ["workflow": "spec", "input": .null]
+    let long = String(repeating: "x", count: 300)
+    for source in ["/a source", "/größe", long, long + "y"] {
+      for _ in 0..<2 { try await handlers.handle(Form.binary.command("start", members, source: source)) }
+    }
+    #expect(try await sagas(running).count == 4)
+    for id in try await sagas(running) {
+      let key = try #require(try await running.engine.saga(id).state.start.idempotencyKey)
+      #expect(key.utf8.count <= 255 && key.utf8.allSatisfy { (0x21...0x7E).contains($0) }, "\(key)")
+    }
+    await running.stop()
+  }
+
+  @Test("A key is one saga's, whichever way it came; who is named wins over who sent")
+  func sharedKey() async throws {
+    let running = try await Self.engine(on: MemoryStore(environment: .system))
+    let handlers = Self.handlers(running)
+    let overREST = try await running.start(input: ["n": 1], key: "R-17")
+    try await handlers.handle(
+      Form.plain.command("start", ["workflow": "spec", "input": ["n": 1], "key": "R-17", "by": "mia"], number: 4))
+    #expect(try await sagas(running) == [overREST.id])
+    #expect(try await running.engine.saga(overREST.id).state.start.by == "test")
+
+    let message = Form.binary.command(
+      "start", ["workflow": "spec", "input": ["n": 2], "key": "R-18", "by": "mia"], number: 5)
+    try await handlers.handle(message)
+    let again = try await running.start(input: ["n": 2], key: "R-18")
+    #expect(!again.isNew)
+    #expect(try await running.engine.saga(again.id).state.start.by == "mia")
+    let refused = await poison(
+      handlers, Form.plain.command("start", ["workflow": "spec", "input": ["n": 3], "key": "R-18"], number: 6))
+    #expect(refused?.code == EngineErrorCode.sagaStartKeyReused && refused?.message.contains("R-18") ?? false)
+    await running.stop()
+  }
+
+  @Test("A signal is taken once: again at once, after the end, and by a new engine", arguments: Form.allCases)
+  func signal(form: Form) async throws {
+    let store = MemoryStore(environment: .system)
+    let first = try await Self.engine(on: store)
+    let id = try await first.start().id
+    try await wait(first, id, "w", .waiting)
+    let message = form.command(
+      "signal", ["saga": .string("\(id)"), "signal": "go", "body": ["approved": true]], number: 2)
+    for _ in 0..<2 { try await Self.handlers(first).handle(message) }
+    let ended = try await first.end(of: id)
+    #expect(ended.status == .completed && ended.step("w")?.output == ["approved": true])
+    #expect(ended.signals.count == 1 && ended.signals.first?.by == form.sender)
+    #expect(ended.signals.first?.id == (form == .plain ? "kafka:saga.commands/3/2" : "kafka:/lims#m-2"))
+    try await Self.handlers(first).handle(message)
+    await first.stop()
+    let second = try await Self.engine(on: store)
+    try await Self.handlers(second).handle(message)
+    #expect(try await second.engine.saga(id).state == ended)
+    await second.stop()
+  }
+
+  @Test("A signal that comes early is kept; one without a body is null; another body is refused while it is kept")
+  func earlySignal() async throws {
+    let running = try await RunningEngine(
+      MemoryStore(environment: .system),
+      ScriptedExecutor { _ in .failed(StepFailure(code: "LATER", message: "later", isRetryable: true)) })
+    let never = #""retry": {"maxAttempts": 2, "initialInterval": "1h"}"#
+    _ = try await running.engine.register(
+      Workflow.of(Workflow.step("a", never), #"{"id": "w", "signal": {"name": "go"}}"#), by: "test")
+    let id = try await running.start().id
+    let handlers = Self.handlers(running)
+    let message = Form.plain.command("signal", ["saga": .string("\(id)"), "signal": "go", "by": "mia"])
+    for _ in 0..<2 { try await handlers.handle(message) }
+    let kept = try #require(try await running.engine.saga(id).state.signal("go"))
+    #expect(kept.body == .null && kept.by == "mia")
+    let other = await poison(
+      handlers, Form.plain.command("signal", ["saga": .string("\(id)"), "signal": "go", "body": 1], number: 1))
+    #expect(other?.code == EngineErrorCode.signalKeptOther)
+    await running.stop()
+  }
+
+  @Test("A cancel turns a saga back once: again at once, after the end, and by a new engine", arguments: Form.allCases)
+  func cancel(form: Form) async throws {
+    let store = MemoryStore(environment: .system)
+    let first = try await Self.engine(on: store)
+    let id = try await first.start().id
+    try await wait(first, id, "w", .waiting)
+    let message = form.command("cancel", ["saga": .string("\(id)"), "reason": "wrong tube"], number: 3)
+    for _ in 0..<2 { try await Self.handlers(first).handle(message) }
+    let ended = try await first.end(of: id)
+    #expect(ended.status == .compensated && ended.step("a")?.status == .undone)
+    #expect(ended.turnBack?.value.by == form.sender && ended.turnBack?.value.reason == "wrong tube")
+    try await Self.handlers(first).handle(message)
+    await first.stop()
+    let second = try await Self.engine(on: store)
+    try await Self.handlers(second).handle(message)
+    #expect(try await second.engine.saga(id).state == ended)
+    let another = await poison(
+      Self.handlers(second), form.command("cancel", ["saga": .string("\(id)"), "reason": "no more"], number: 4))
+    #expect(another?.code == EngineErrorCode.sagaEnded)
+    await second.stop()
+  }
+}

@@ -1,0 +1,105 @@
+import JSON
+import Messaging
+import Persistence
+import Runtime
+import Testing
+import Workflows
+
+@testable import WorkflowEngine
+
+@Suite("Commands over Kafka that can't be carried out just now")
+struct CommandTroubleTests {
+  private static let start = Form.binary.command("start", ["workflow": "spec", "input": .null])
+
+  @Test("An engine that has not begun takes nothing; the message is no poison")
+  func notReady() async throws {
+    let engine = Engine(
+      store: MemoryStore(environment: .system), executor: ScriptedExecutor(), environment: .system)
+    let handlers = KafkaCommands(engine: engine, unframe: nil).handlers
+    let error = await #expect(throws: EngineError.self) { try await handlers.handle(Self.start) }
+    #expect(error?.code == EngineErrorCode.engineNotReady)
+  }
+
+  @Test("An engine that stops starts nothing; the message is no poison, and the next engine takes it")
+  func stopping() async throws {
+    let store = MemoryStore(environment: .system)
+    let (gate, open) = AsyncStream.makeStream(of: Void.self)
+    let executor = ScriptedExecutor { _ in
+      for await _ in gate { break }
+      return .succeeded(.null)
+    }
+    let first = try await RunningEngine(store, executor)
+    _ = try await first.engine.register(Workflow.of(Workflow.step("a")), by: "test")
+    _ = try await first.start()
+    while executor.calls.isEmpty { await Task.yield() }
+    async let stopped: Void = first.stop()
+    while !first.engine.host.isHolding { await Task.yield() }
+    let message = Form.plain.command("start", ["workflow": "spec", "input": .null, "key": "k"])
+    await #expect(throws: EngineError.self) {
+      try await KafkaCommands(engine: first.engine, unframe: nil).handlers.handle(message)
+    }
+    open.yield()
+    await stopped
+    #expect(try await store.startKey(scope: "spec", key: "k") == nil)
+    let second = try await RunningEngine(store, ScriptedExecutor())
+    try await KafkaCommands(engine: second.engine, unframe: nil).handlers.handle(message)
+    #expect(try await store.startKey(scope: "spec", key: "k") != nil)
+    await second.stop()
+  }
+
+  @Test("A store that is away is no poison: tried again, a command has taken effect once")
+  func storeAway() async throws {
+    let store = MoodyStore(MemoryStore(environment: .system))
+    let running = try await CommandTests.engine(on: store)
+    let handlers = CommandTests.handlers(running)
+    // The append is taken, and only its answer is lost.
+    store.refuseAppends(1)
+    let atStart = await #expect(throws: StoreError.self) { try await handlers.handle(Self.start) }
+    #expect(atStart?.kind == .unavailable)
+    try await handlers.handle(Self.start)
+    try await running.engine.waitUntilListed()
+    let sagas = try await running.engine.list(SagaFilter(), after: nil, limit: 10).sagas
+    #expect(sagas.count == 1)
+    let id = try #require(sagas.first?.id)
+    while try await running.engine.saga(id).state.step("w")?.status != .waiting { await Task.yield() }
+    while running.engine.host.isInMemory(id) { await Task.yield() }
+
+    store.refuseReads(1)
+    let signal = Form.plain.command("signal", ["saga": .string("\(id)"), "signal": "go"])
+    let atSignal = await #expect(throws: StoreError.self) { try await handlers.handle(signal) }
+    #expect(atSignal?.kind == .unavailable)
+    try await handlers.handle(signal)
+    let ended = try await running.end(of: id)
+    #expect(ended.status == .completed && ended.signals.count == 1)
+    await running.stop()
+  }
+
+  @Test("A registry that can't be asked is no poison; what it doesn't know is")
+  func registryAway() async throws {
+    let running = try await CommandTests.engine(on: MemoryStore(environment: .system))
+    let framed = Sent.bytes([0, 0, 0, 0, 9] + (Self.start.value ?? []))
+    let away = KafkaCommands(engine: running.engine) { _ in
+      throw RegistryError(code: RegistryErrorCode.registryUnavailable, message: "it is away")
+    }
+    await #expect(throws: RegistryError.self) { try await away.handlers.handle(framed) }
+    let unknown = KafkaCommands(engine: running.engine) { _ in
+      throw Poison(RegistryErrorCode.schemaUnknown, "there is no schema 9")
+    }
+    #expect(await poison(unknown.handlers, framed)?.code == RegistryErrorCode.schemaUnknown)
+    await running.stop()
+  }
+
+  @Test("What a registry framed is read, in every form", arguments: Form.allCases)
+  func framed(form: Form) async throws {
+    let store = MemoryStore(environment: .system)
+    let running = try await CommandTests.engine(on: store)
+    let handlers = KafkaCommands(engine: running.engine) { Array($0.dropFirst(5)) }.handlers
+    let plain = form.command("start", ["workflow": "spec", "input": .null, "key": "k"])
+    try await handlers.handle(
+      KafkaMessage(
+        topic: plain.topic, partition: 0, offset: 0, value: [0, 0, 0, 0, 9] + (plain.value ?? []),
+        headers: plain.headers))
+    #expect(try await store.startKey(scope: "spec", key: "k") != nil)
+    await running.stop()
+  }
+}
