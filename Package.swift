@@ -77,7 +77,8 @@ let package = Package(
 
     // Tests, one folder a module.
     .target(
-      name: "TestSupport", dependencies: ["JSON", "Runtime", "HTTP"], path: "Tests/TestSupport", swiftSettings: strict),
+      name: "TestSupport", dependencies: ["JSON", "Runtime", "HTTP", "Persistence"], path: "Tests/TestSupport",
+      swiftSettings: strict),
     tests("JSON", of: ["JSON"]),
     tests("Runtime", of: ["Runtime", "JSON", "TestSupport"]),
     tests("Workflows", of: ["Workflows", "JSON", "TestSupport"]),

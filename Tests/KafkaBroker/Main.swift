@@ -7,7 +7,8 @@ import Foundation
 ///
 /// It says `BOOTSTRAP host:port,…` and serves until its standard input ends. A line on standard input makes it
 /// misbehave: `fail API CODE COUNT` answers the next COUNT requests of an API key (0 Produce, 1 Fetch, …) with an error
-/// code, `latency MS` makes every broker slow, `down` and `up` close and open all brokers.
+/// code, `latency MS` makes every broker slow, `down` and `up` close and open all brokers. `topic NAME PARTITIONS` makes
+/// a topic.
 @main
 enum KafkaBroker {
   static func main() {
@@ -52,6 +53,9 @@ enum KafkaBroker {
       for broker in 1...brokers { rd_kafka_mock_broker_set_rtt(cluster, broker, words.last.flatMap { Int32($0) } ?? 0) }
     case "down": for broker in 1...brokers { rd_kafka_mock_broker_set_down(cluster, broker) }
     case "up": for broker in 1...brokers { rd_kafka_mock_broker_set_up(cluster, broker) }
+    case "topic":
+      guard words.count == 3, let partitions = Int32(words[2]) else { break }
+      rd_kafka_mock_topic_create(cluster, words[1], partitions, min(brokers, 3))
     default: break
     }
     print("OK")

@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestSupport
 
 /// The real program, as a process of its own.
 final class SagaProcess: Sendable {
@@ -15,20 +16,10 @@ final class SagaProcess: Sendable {
     var description: String { "saga \(arguments.joined(separator: " ")) did not say where it listens: \(said)" }
   }
 
-  /// The program that the build put beside the tests.
-  static var program: URL {
-    let bundle = Bundle.allBundles.map(\.bundleURL) + [URL(fileURLWithPath: CommandLine.arguments[0])]
-    let folders = bundle.map { $0.deletingLastPathComponent() }
-    return folders.map { $0.appendingPathComponent("saga") }
-      .first { FileManager.default.isExecutableFile(atPath: $0.path) }
-      ?? URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().appendingPathComponent(".build/debug/saga")
-  }
-
   /// Starts it and waits until it says where it listens.
   static func listening(_ arguments: [String], in folder: URL) async throws -> SagaProcess {
     let process = Process()
-    process.executableURL = program
+    process.executableURL = TestProgram.url("saga")
     // Should the tests die, their end of the pipe closes, and the process stops.
     process.arguments = arguments + ["--stop-with-input"]
     process.currentDirectoryURL = folder
@@ -41,7 +32,7 @@ final class SagaProcess: Sendable {
       ending.yield(process.terminationStatus)
       ending.finish()
     }
-    let lines = Self.lines(of: output.fileHandleForReading)
+    let lines = TestProgram.lines(of: output.fileHandleForReading)
     try process.run()
     var said: [String] = []
     for await line in lines {
@@ -83,22 +74,5 @@ final class SagaProcess: Sendable {
 
   private func listen(to lines: AsyncStream<String>) {
     Task { for await line in lines { heard.withLock { $0.append(line) } } }
-  }
-
-  private static func lines(of handle: FileHandle) -> AsyncStream<String> {
-    let (lines, lining) = AsyncStream.makeStream(of: String.self)
-    // Reading blocks, so it has a thread of its own.
-    Thread {
-      var rest: [UInt8] = []
-      while case let bytes = handle.availableData, !bytes.isEmpty {
-        rest += bytes
-        while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
-          lining.yield(String(decoding: rest[..<end], as: UTF8.self))
-          rest.removeFirst(end + 1)
-        }
-      }
-      lining.finish()
-    }.start()
-    return lines
   }
 }

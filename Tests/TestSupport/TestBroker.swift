@@ -27,13 +27,13 @@ public final class TestBroker: Sendable {
   /// Always a mock cluster of our own, for what only that can be told to do.
   public static func mock(topics: [String] = [], brokers: Int = 1) async throws -> TestBroker {
     let process = Process()
-    process.executableURL = program("kafka-broker")
+    process.executableURL = TestProgram.url("kafka-broker")
     process.arguments = ["--brokers", "\(brokers)"] + topics
     let (output, input) = (Pipe(), Pipe())
     process.standardOutput = output
     // Should the tests die, their end of the pipe closes, and the process stops.
     process.standardInput = input
-    let lines = lines(of: output.fileHandleForReading)
+    let lines = TestProgram.lines(of: output.fileHandleForReading)
     try process.run()
     for await line in lines {
       guard line.hasPrefix("BOOTSTRAP ") else { continue }
@@ -81,30 +81,4 @@ public final class TestBroker: Sendable {
   }
 
   public func thaw() { process?.withLock { _ = kill($0.processIdentifier, SIGCONT) } }
-
-  /// A program that the build put beside the tests.
-  public static func program(_ name: String) -> URL {
-    let bundle = Bundle.allBundles.map(\.bundleURL) + [URL(fileURLWithPath: CommandLine.arguments[0])]
-    return bundle.map { $0.deletingLastPathComponent().appendingPathComponent(name) }
-      .first { FileManager.default.isExecutableFile(atPath: $0.path) }
-      ?? URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().appendingPathComponent(".build/debug/\(name)")
-  }
-
-  /// The lines that a process writes. Reading blocks, so it has a thread of its own.
-  public static func lines(of handle: FileHandle) -> AsyncStream<String> {
-    let (lines, lining) = AsyncStream.makeStream(of: String.self)
-    Thread {
-      var rest: [UInt8] = []
-      while case let bytes = handle.availableData, !bytes.isEmpty {
-        rest += bytes
-        while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
-          lining.yield(String(decoding: rest[..<end], as: UTF8.self))
-          rest.removeFirst(end + 1)
-        }
-      }
-      lining.finish()
-    }.start()
-    return lines
-  }
 }

@@ -10,7 +10,8 @@ final class ConsumerLoop: Sendable {
     var isStopping = false
     /// Until the thread takes it.
     var handle: KafkaHandle?
-    var waiting: CheckedContinuation<Void, Never>?
+    var waiting: CheckedContinuation<KafkaError?, Never>?
+    var fatal: KafkaError?
   }
 
   private let configuration: KafkaConsumer.Configuration
@@ -44,7 +45,8 @@ final class ConsumerLoop: Sendable {
   }
 
   /// Returns when the thread has ended. For one call only.
-  func run() async {
+  /// - Returns: what broke the client for good, when that ended it.
+  func run() async -> KafkaError? {
     await withCheckedContinuation { continuation in
       state.withLock { $0.waiting = continuation }
       let thread = Thread { self.work() }
@@ -59,13 +61,15 @@ final class ConsumerLoop: Sendable {
     // The client goes first: who is told that this has ended may end the process.
     _ = read()?.wait(timeout: .now() + .seconds(2))
     starting.finish()
-    state.withLock { $0.waiting.take() }?.resume()
+    let (waiting, fatal) = state.withLock { ($0.waiting.take(), $0.fatal) }
+    waiting?.resume(returning: fatal)
   }
 
   /// - Returns: what is signalled when the client is gone.
   private func read() -> DispatchSemaphore? {
     guard let handle = state.withLock({ $0.handle.take() }) else { return nil }
-    ConsumerThread(handle, configuration, board, log).work { self.state.withLock { !$0.isStopping } }
+    let fatal = ConsumerThread(handle, configuration, board, log).work { self.state.withLock { !$0.isStopping } }
+    state.withLock { $0.fatal = fatal }
     return handle.destroyed
   }
 }

@@ -16,6 +16,8 @@ final class ConsumerThread {
   private let board: ConsumerBoard
   private let log: Log
   private var isLeaving = false
+  /// The client broke for good.
+  private var fatal: KafkaError?
 
   init(_ handle: KafkaHandle, _ configuration: KafkaConsumer.Configuration, _ board: ConsumerBoard, _ log: Log) {
     self.handle = handle
@@ -25,10 +27,11 @@ final class ConsumerThread {
   }
 
   /// Works as long as it is told to go on; then lets what is under way end, commits, and leaves the group.
-  func work(while goesOn: () -> Bool) {
+  /// - Returns: what broke the client for good, when that ended it.
+  func work(while goesOn: () -> Bool) -> KafkaError? {
     subscribe()
     var nextCommit = ContinuousClock.now + Self.commitEvery
-    while goesOn() {
+    while fatal == nil, goesOn() {
       serve(for: 50)
       pauseAndResume()
       if ContinuousClock.now >= nextCommit {
@@ -42,6 +45,7 @@ final class ConsumerThread {
     drain(nil)
     commitAndWait()
     leave()
+    return fatal
   }
 
   private func subscribe() {
@@ -62,7 +66,10 @@ final class ConsumerThread {
       while let message = rd_kafka_event_message_next(event) { take(message) }
     case RD_KAFKA_EVENT_REBALANCE: rebalance(event)
     case RD_KAFKA_EVENT_LOG: KafkaNews.log(event, to: log)
-    case RD_KAFKA_EVENT_ERROR: board.note(broker: KafkaNews.error(event, of: handle.client).message)
+    case RD_KAFKA_EVENT_ERROR:
+      let error = KafkaNews.error(event, of: handle.client)
+      board.note(broker: error.message)
+      if error.isFatal { fatal = error }
     case RD_KAFKA_EVENT_STATS:
       // A topic that nothing comes to would never tell that its brokers are back.
       if let text = rd_kafka_event_stats(event), let read = KafkaStatistics(String(cString: text)), read.brokersUp > 0,

@@ -2,7 +2,8 @@
 public struct KafkaCluster: Sendable, Hashable {
   /// `host:port`, several with commas.
   public let brokers: String
-  /// librdkafka's properties, as they are: TLS, SASL, timeouts. They win over our own choices.
+  /// librdkafka's properties, as they are: TLS, SASL, timeouts. They win over our own choices, except
+  /// over those that what is promised of messages stands on.
   public let properties: [Property]
 
   /// A property of librdkafka by its name.

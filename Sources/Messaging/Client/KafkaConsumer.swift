@@ -62,12 +62,13 @@ public final class KafkaConsumer: Sendable {
   }
 
   /// Works until the task is cancelled; then lets what is under way end, commits, and leaves the group.
-  /// - Throws: `kafka.configurationInvalid`. A broker that is out of reach is waited for.
+  /// - Throws: `kafka.configurationInvalid`, or what broke the client for good (another took its `group.instance.id`). A
+  ///   broker that is out of reach is waited for.
   public func run() async throws {
     let (started, starting) = AsyncStream.makeStream(of: ConsumerBoard.Started.self)
     let loop = try ConsumerLoop(configuration, board: board, starting: starting, log: log)
     let working = Task { await work(started, board: board) }
-    await withTaskCancellationHandler {
+    let fatal = await withTaskCancellationHandler {
       await loop.run()
     } onCancel: {
       loop.stop()
@@ -76,6 +77,7 @@ public final class KafkaConsumer: Sendable {
     working.cancel()
     await working.value
     try Task.checkCancellation()
+    if let fatal { throw fatal }
   }
 
   /// How it stands.

@@ -56,6 +56,7 @@ final class KafkaHandle: @unchecked Sendable {
   /// the last owner may be anyone: so it has a thread of its own. A consumer that didn't manage to leave its group in time
   /// isn't made to wait for that again: it would wait for ever.
   deinit {
+    // Sound: nobody else has them any more.
     struct Pointers: @unchecked Sendable {
       let client: OpaquePointer
       let queue: OpaquePointer

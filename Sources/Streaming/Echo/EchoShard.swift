@@ -10,8 +10,9 @@ import Runtime
 /// are sent one by one, to find the one that it means.
 struct EchoShard: Sendable {
   let shard: Int
-  /// The last position known to be committed.
+  /// The last position known to be committed; one more where it is only known that there is more.
   private(set) var head: Int64
+  private(set) var isHeadGuessed = false
   /// All up to here have been delivered or buried.
   private(set) var delivered: Int64
   var checkpoint: Int64
@@ -47,6 +48,7 @@ struct EchoShard: Sendable {
   /// Committed and not delivered.
   var lag: Int64 { max(0, head - delivered) }
   var isDone: Bool { delivered >= head }
+  var countInHand: Int { ready.count }
   /// When the oldest event that was not delivered was recorded, as far as is known.
   var oldest: Timestamp? { sent.first ?? ready.first?.recordedAt }
 
@@ -55,8 +57,8 @@ struct EchoShard: Sendable {
   /// Something was committed.
   /// - Parameter limit: how many events are kept in hand; the store has the others, too.
   mutating func commit(_ run: CommittedRun, keeping limit: Int = .max) {
-    if let last = run.events.last { head = max(head, last.position) }
-    if run.isCut { head = max(head, (run.events.last?.position ?? head) + 1) }
+    if let last = run.events.last { grew(to: last.position) }
+    if run.isCut { guess(beyond: run.events.last?.position ?? head) }
     let wanted = ready.last.map { $0.position + 1 } ?? next
     // Where it doesn't follow on what is in hand, the tail is read when its turn comes.
     guard let first = run.events.first, first.position <= wanted, let last = run.events.last, last.position >= wanted
@@ -65,16 +67,31 @@ struct EchoShard: Sendable {
   }
 
   /// So much has been committed, whoever says it.
-  mutating func grew(to position: Int64) { head = max(head, position) }
+  mutating func grew(to position: Int64) {
+    guard position > head else { return }
+    head = position
+    isHeadGuessed = false
+  }
+
+  private mutating func guess(beyond position: Int64) {
+    guard position >= head else { return }
+    head = position + 1
+    isHeadGuessed = true
+  }
 
   /// The tail was read from a position before `next`.
   mutating func read(_ events: [StoredEvent], isEnd: Bool) {
     // Something may have been buried while it was read.
     let page = events.drop { $0.position < next }
     ready = page.first?.position == next ? page : []
-    if let last = events.last { head = max(head, last.position) }
-    // A hint that there is more may have been of what was sent already; a full page is a hint that there is more.
-    if isEnd { head = max(events.last?.position ?? 0, next - 1) } else { head = max(head, next + Int64(ready.count)) }
+    if isEnd {
+      // A hint that there is more may have been of what was sent already.
+      head = max(events.last?.position ?? 0, next - 1)
+      isHeadGuessed = false
+    } else {
+      // A full page is such a hint, too.
+      guess(beyond: events.last?.position ?? next)
+    }
   }
 
   /// Whether the tail has to be read before anything can be sent.

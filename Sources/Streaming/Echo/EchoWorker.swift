@@ -13,20 +13,24 @@ actor EchoWorker {
   private let log: Log
   nonisolated let inbox = EchoInbox()
   private let producer: KafkaProducer
-  private let letterProducer: KafkaProducer
+  /// Sends what goes out alone: letters, and events that may be the one that the broker refused.
+  private let loneProducer: KafkaProducer
   private let letters: DeadLetters
 
   private var shards: [EchoShard] = []
   private var partitions: [String: Int] = [:]
   private var frame: (@Sendable ([UInt8]) -> [UInt8])?
   private var isFull = false
+  /// The producer's client of which all reports have been taken.
+  private var client = 0
+  /// The shard that comes first when there is room again.
+  private var turn = 0
   private var deliveredCount: Int64 = 0
   private var deadLettered: Int64 = 0
-  private var problem: EchoStatus.Problem?
+  private var problems = EchoProblems()
   private var isPrepared = false
   /// Shards whose refused event is on its way to the dead letters.
   private var burying: Set<Int> = []
-  private var storeFailures = 0
 
   init(
     store: any EventStore, configuration: Echo.Configuration, map: @escaping Echo.Map, prepare: @escaping Echo.Prepare,
@@ -38,9 +42,7 @@ actor EchoWorker {
     self.prepare = prepare
     self.environment = environment
     self.log = log
-    let inbox = inbox
-    producer = try KafkaProducer(configuration.cluster, name: configuration.follower, stopsAtGaps: true, log: log) {
-      reports in
+    let reports: @Sendable ([KafkaProducer.Report]) -> Void = { [inbox] reports in
       if let delivered {
         for report in reports {
           if case .success = report.result {
@@ -50,8 +52,12 @@ actor EchoWorker {
       }
       inbox.add(reports)
     }
-    letterProducer = try KafkaProducer(configuration.cluster, name: "\(configuration.follower)-letters", log: log)
-    letters = DeadLetters(producer: letterProducer, topic: configuration.deadLetters.name, environment: environment)
+    producer = try KafkaProducer(
+      configuration.cluster, name: configuration.follower, stopsAtGaps: true, log: log, reports: reports)
+    loneProducer = try KafkaProducer(
+      configuration.cluster, name: "\(configuration.follower)-lone", lingering: .zero, oneByOne: true, log: log,
+      reports: reports)
+    letters = DeadLetters(producer: loneProducer, topic: configuration.deadLetters.name, environment: environment)
   }
 
   func run() async throws {
@@ -80,7 +86,7 @@ actor EchoWorker {
     // 2. Whatever happened, how far it came is kept.
     inbox.end()
     await producer.close(flushWithin: .zero)
-    await letterProducer.close(flushWithin: .zero)
+    await loneProducer.close(flushWithin: .zero)
     take(inbox.takeReports())
     await keepCheckpoints()
     try result.get()
@@ -96,8 +102,10 @@ actor EchoWorker {
           begun.append(EchoShard(shard: shard, checkpoint: checkpoint, head: try await store.head(shard: shard)))
         }
         shards = begun
+        problems.clear(.store)
         return
       } catch {
+        problems.note(error, of: .store, at: environment.now())
         guard error.kind == .unavailable, !inbox.isStopping else { throw error }
         log.warning("The echo can't read the store; trying again", ("error", error.message))
         try await environment.clock.sleep(until: environment.now() + configuration.longestBackoff / 10)
@@ -111,8 +119,14 @@ actor EchoWorker {
     var nextCheckpoint = environment.now() + configuration.checkpointEvery
     var finishBy: Timestamp?
     for await _ in inbox.wakes {
+      // Which client comes before its reports: what failed with an older one is known before anything goes past it.
+      client = producer.client
       take(inbox.takeReports())
-      for run in feed.take() where shards.indices.contains(run.shard) { shards[run.shard].commit(run) }
+      // What can't go out now waits in the store, not here.
+      let limit = isPrepared && !isFull ? configuration.pageSize : 0
+      for run in feed.take() where shards.indices.contains(run.shard) {
+        shards[run.shard].commit(run, keeping: limit)
+      }
       for asked in inbox.takeAsked() { await rewind(asked) }
       if isPrepared { try await pump() }
       if environment.now() >= nextCheckpoint {
@@ -123,9 +137,7 @@ actor EchoWorker {
         if finishBy == nil {
           // What was committed up to here is still told, if Kafka takes it soon.
           for index in shards.indices {
-            if let head = try? await store.head(shard: index), head > shards[index].head {
-              shards[index].commit(CommittedRun(shard: index, events: [], isCut: true))
-            }
+            if let head = try? await store.head(shard: index) { shards[index].grew(to: head) }
           }
         }
         let until = finishBy ?? environment.now() + configuration.finishTime
@@ -137,18 +149,20 @@ actor EchoWorker {
 
   private func prepareUntilDone() async {
     var pause = configuration.firstBackoff
+    var maker: KafkaTopics?
     while !Task.isCancelled {
       do {
-        let topics = try KafkaTopics(configuration.cluster)
+        let topics = try maker ?? KafkaTopics(configuration.cluster)
+        maker = topics
         let found = try await topics.ensure(configuration.topics + [configuration.deadLetters])
         frame = try await prepare()
         partitions = found.mapValues(\.partitions)
         isPrepared = true
-        problem = nil
+        problems.clear(.preparing)
         inbox.wake()
         return
       } catch {
-        note(error)
+        problems.note(error, of: .preparing, at: environment.now())
         log.warning("The echo can't begin yet", ("error", "\(error)"))
         do { try await environment.clock.sleep(until: environment.now() + pause) } catch { return }
         pause = min(pause * 2, configuration.longestBackoff)
@@ -158,24 +172,25 @@ actor EchoWorker {
 
   // MARK: Sending
 
+  /// One page of each shard that is behind, so that none waits for another to catch up, and nothing else for all of them.
   private func pump() async throws {
-    // One page of each shard that is behind at a time, so that none waits for another to catch up.
-    var isHungry = true
-    while isHungry, !isFull {
-      var hungry: [Int] = []
-      for index in shards.indices {
-        if let notBefore = shards[index].notBefore {
-          guard environment.now() >= notBefore else { continue }
-          shards[index].notBefore = nil
-        }
-        send(index)
-        if shards[index].refusedEvent != nil { bury(index) }
-        if isFull { break }
-        if shards[index].needsTail { hungry.append(index) }
+    if isFull { return }
+    var isHungry = false
+    let first = turn
+    for index in shards.indices.map({ (first + $0) % shards.count }) {
+      if let notBefore = shards[index].notBefore {
+        guard environment.now() >= notBefore else { continue }
+        shards[index].notBefore = nil
       }
-      isHungry = isFull ? false : try await read(hungry)
-      take(inbox.takeReports())
+      send(index)
+      if shards[index].refusedEvent != nil { bury(index) }
+      if !isFull, shards[index].needsTail { isHungry = try await read(index) || isHungry }
+      if isFull {
+        turn = index
+        return
+      }
     }
+    if isHungry { inbox.wake() }
   }
 
   private func send(_ index: Int) {
@@ -185,17 +200,23 @@ actor EchoWorker {
           shards[index].didSkip()
           continue
         }
-        try producer.enqueue(
-          echoed.event, topic: echoed.topic, key: echoed.key, partition: partition(of: event, in: echoed.topic),
-          token: EchoToken.make(shard: index, epoch: shards[index].epoch, position: event.position))
+        let token = EchoToken.make(shard: index, epoch: shards[index].epoch, position: event.position)
+        let partition = partition(of: event, in: echoed.topic)
+        if shards[index].suspects.contains(event.position) {
+          try loneProducer.enqueue(
+            echoed.event, topic: echoed.topic, key: echoed.key, partition: partition, token: token)
+        } else {
+          try producer.enqueue(
+            echoed.event, topic: echoed.topic, key: echoed.key, partition: partition, token: token, client: client)
+        }
         shards[index].didSend()
       } catch let error as KafkaError {
-        if error.code == MessagingErrorCode.queueFull {
+        if error.code == MessagingErrorCode.queueFull, !shards[index].suspects.contains(event.position) {
           waitForRoom()
         } else if error.refusesTheMessage {
           shards[index].didRefuse(error)
         } else {
-          note(error)
+          note(error, at: index)
           shards[index].notBefore = environment.now() + configuration.firstBackoff
         }
         return
@@ -210,7 +231,7 @@ actor EchoWorker {
 
   private func echoed(_ stored: StoredEvent) throws -> EchoedEvent? {
     guard var echoed = try map(stored) else { return nil }
-    if let frame, echoed.isFramed { echoed.event.data = frame(echoed.event.data) }
+    if let frame { echoed.event.data = frame(echoed.event.data) }
     return echoed
   }
 
@@ -232,45 +253,24 @@ actor EchoWorker {
     inbox.wake()
   }
 
-  private typealias Page = Task<Result<[StoredEvent], StoreError>, Never>
-
-  /// Reads a page of each of these shards; while one is sent, the next is read.
-  /// - Returns: whether there may be more to read.
-  private func read(_ hungry: [Int]) async throws -> Bool {
-    var isHungry = false
-    var ahead = hungry.first.map { (from: shards[$0].next - 1, page: page(of: $0)) }
-    for (place, index) in hungry.enumerated() {
-      guard let current = ahead, !isFull else { break }
-      let result = await current.page.value
-      let following = place + 1 < hungry.count ? hungry[place + 1] : nil
-      ahead = following.map { (from: shards[$0].next - 1, page: page(of: $0)) }
-      switch result {
-      case .success(let events):
-        storeFailures = 0
-        // What happened meanwhile may have moved the place to read from.
-        guard shards[index].next - 1 == current.from, shards[index].needsTail else { continue }
-        shards[index].read(events, isEnd: events.count < configuration.pageSize)
-        send(index)
-        if !events.isEmpty { isHungry = true }
-      case .failure(let error):
-        if error.kind == .closed { throw error }
-        storeFailures += 1
-        if storeFailures == 1 { log.warning("The echo can't read the store; trying again", ("error", error.message)) }
-        shards[index].notBefore = environment.now() + configuration.firstBackoff
-      }
-    }
-    return isHungry
-  }
-
-  private func page(of index: Int) -> Page {
+  /// - Returns: whether there is something to send now.
+  private func read(_ index: Int) async throws -> Bool {
     let from = shards[index].next - 1
-    return Task { [store, limit = configuration.pageSize] in
-      do throws(StoreError) {
-        return .success(try await store.tail(shard: index, after: from, limit: limit))
-      } catch {
-        return .failure(error)
+    let events: [StoredEvent]
+    do {
+      events = try await store.tail(shard: index, after: from, limit: configuration.pageSize)
+      problems.clear(.store)
+    } catch {
+      if error.kind == .closed { throw error }
+      if problems.note(error, of: .store, at: environment.now()) {
+        log.warning("The echo can't read the store; trying again", ("error", error.message))
       }
+      shards[index].notBefore = environment.now() + configuration.firstBackoff
+      return false
     }
+    shards[index].read(events, isEnd: events.count < configuration.pageSize)
+    send(index)
+    return !events.isEmpty
   }
 
   /// Beside the task: a letter may take as long as Kafka is out of reach.
@@ -303,13 +303,14 @@ actor EchoWorker {
       "Kafka refuses an event for good; it lies with the dead letters", ("stream", "\(event.stream)"),
       ("version", "\(event.version)"), ("error", error.message))
     deadLettered += 1
+    problems.clear(.shard(event.shard))
     shards[event.shard].didBury(event.position)
     inbox.wake()
   }
 
   private func notBuried(_ event: StoredEvent, _ error: any Error) {
     burying.remove(event.shard)
-    note(error)
+    note(error, at: event.shard)
     shards[event.shard].notBefore = environment.now() + configuration.firstBackoff
   }
 
@@ -325,10 +326,10 @@ actor EchoWorker {
       case .success:
         shards[index].report(position, epoch: epoch, nil)
         deliveredCount += 1
-        if problem != nil { problem = nil }
+        problems.clear(.shard(index))
       case .failure(let error):
         shards[index].report(position, epoch: epoch, error)
-        if !error.refusesTheMessage { note(error) }
+        if !error.refusesTheMessage { note(error, at: index) }
         shards[index].notBefore = environment.now() + backoff(after: shards[index].failures)
       }
     }
@@ -403,49 +404,46 @@ actor EchoWorker {
 
   // MARK: What it says of itself
 
-  private func note(_ error: any Error) {
-    let code = (error as? any CodedError)?.code ?? MessagingErrorCode.failed
-    let message = (error as? any CodedError)?.message ?? "\(error)"
-    if problem?.code == code, problem?.message == message { return }
-    problem = EchoStatus.Problem(code: code, message: message, since: environment.now())
+  private func note(_ error: any Error, at shard: Int) {
+    problems.note(error, of: .shard(shard), at: environment.now())
   }
 
-  func status() -> EchoStatus {
+  /// How many events it holds that it hasn't given to the producer.
+  var countInHand: Int { shards.reduce(0) { $0 + $1.countInHand } }
+
+  func status() async -> EchoStatus {
     let now = environment.now()
-    let lagEvents = shards.reduce(0) { $0 + $1.lag }
-    let oldest = shards.filter { $0.lag > 0 }.compactMap(\.oldest).min()
+    var oldest: Timestamp?
+    var shown: [EchoStatus.Shard] = []
+    for index in shards.indices {
+      // What isn't in hand is asked of the store.
+      var head = shards[index].head
+      if shards[index].isHeadGuessed, let known = try? await store.head(shard: index) { head = max(known, head - 1) }
+      let delivered = shards[index].delivered
+      shown.append(
+        EchoStatus.Shard(shard: index, head: head, delivered: delivered, checkpoint: shards[index].checkpoint))
+      guard head > delivered else { continue }
+      var moment = shards[index].oldest
+      if moment == nil {
+        moment = try? await store.tail(shard: index, after: delivered, limit: 1).first?.recordedAt
+      }
+      if let moment { oldest = min(oldest ?? moment, moment) }
+    }
+    let lagEvents = shown.reduce(0) { $0 + max(0, $1.head - $1.delivered) }
     let lag = lagEvents == 0 ? .zero : max(.zero, oldest.map { now - $0 } ?? .zero)
+    // A client's complaint of a while ago holds up nothing as long as there is nothing to send.
     let said =
-      lagEvents == 0
-      ? nil
-      : problem
-        ?? producer.problem.map {
-          EchoStatus.Problem(code: $0.code, message: $0.message, since: oldest ?? now)
-        }
+      problems.of(.preparing)
+      ?? (lagEvents == 0 && !shown.isEmpty
+        ? nil
+        : problems.first
+          ?? producer.problem.map {
+            EchoStatus.Problem(code: $0.code, message: $0.message, since: oldest ?? now)
+          })
     let state: EchoStatus.State = said != nil ? .held : lag > .seconds(2) ? .catchingUp : .current
     return EchoStatus(
       topic: configuration.topics.map(\.name).joined(separator: ", "), state: state, lagEvents: lagEvents, lag: lag,
-      problem: said, delivered: deliveredCount, deadLettered: deadLettered,
-      shards: shards.map {
-        EchoStatus.Shard(shard: $0.shard, head: $0.head, delivered: $0.delivered, checkpoint: $0.checkpoint)
-      }, client: producer.statistics)
-  }
-}
-
-/// A shard, an epoch and a position in the 63 bits that a producer's token has.
-enum EchoToken {
-  private static let epochMask: UInt64 = 0xFFF
-
-  static func make(shard: Int, epoch: UInt64, position: Int64) -> UInt64 {
-    UInt64(shard) << 52 | (epoch & epochMask) << 40 | UInt64(position) & 0xFF_FFFF_FFFF
-  }
-
-  static func shard(_ token: UInt64) -> Int { Int(token >> 52) }
-  static func position(_ token: UInt64) -> Int64 { Int64(token & 0xFF_FFFF_FFFF) }
-
-  /// The epoch in full: only its last bits are in the token.
-  static func epoch(_ token: UInt64, near current: UInt64) -> UInt64 {
-    let bits = token >> 40 & epochMask
-    return current & epochMask == bits ? current : bits
+      problem: said, delivered: deliveredCount, deadLettered: deadLettered, shards: shown,
+      client: producer.statistics)
   }
 }

@@ -95,4 +95,17 @@ struct GivenUpTests {
     _ = await running.result
     bench.broker.thaw()
   }
+
+  @Test(
+    "A client that is shut out of its group for good ends its consumer, with the reason",
+    .enabled(if: TestBroker.named == nil), .timeLimit(.minutes(1)))
+  func fenced() async throws {
+    let bench = try await WireTests.Bench(properties: [.init("group.instance.id", "one")])
+    // The broker answers a JoinGroup with FENCED_INSTANCE_ID.
+    await bench.broker.fail(api: 11, code: 82, count: 1)
+    let consumer = consumer(bench, MessageHandlers { _ in })
+    let error = await #expect(throws: KafkaError.self) { try await consumer.run() }
+    #expect(error?.isFatal == true && error?.kafkaName == "FENCED_INSTANCE_ID")
+    #expect(consumer.status().problem == error?.message)
+  }
 }

@@ -66,7 +66,7 @@ final class KcatReader: Sendable {
     let output = Pipe()
     process.standardOutput = output
     process.standardError = FileHandle.nullDevice
-    let text = TestBroker.lines(of: output.fileHandleForReading)
+    let text = TestProgram.lines(of: output.fileHandleForReading)
     try process.run()
     self.process = Mutex(process)
     let (lines, lining) = AsyncStream.makeStream(of: Line.self)

@@ -64,7 +64,7 @@ struct ReadmeTests {
     process.currentDirectoryURL = site.site.folder
     let output = Pipe()
     process.standardOutput = output
-    let lines = TestBroker.lines(of: output.fileHandleForReading)
+    let lines = TestProgram.lines(of: output.fileHandleForReading)
     try process.run()
     var said: [String] = []
     for await line in lines { said.append(line) }
