@@ -33,10 +33,23 @@ public final class StandInRegistry: Sendable {
 
   // MARK: Coming and going
 
-  /// Listens: on the port that it had before, or on a free one.
+  /// Listens: on the port that it had before, or on a free one. That is one which the system gives to nobody by itself,
+  /// so that it is still free when the stand-in comes back.
   @discardableResult
   public func start() throws -> Int {
-    let port = state.withLock { $0.server?.port ?? 0 }
+    if let port = state.withLock({ $0.server?.port }) { return try start(on: port) }
+    var tries = 0
+    while true {
+      tries += 1
+      do {
+        return try start(on: 20_000 + Int(Environment.system.random() % 12_000))
+      } catch {
+        guard tries < 50 else { throw error }
+      }
+    }
+  }
+
+  private func start(on port: Int) throws -> Int {
     let server = HTTPServer(HTTPServerConfiguration(port: port), environment: .system) { [self] in await answer($0) }
     let started = try server.start()
     state.withLock { $0.server = (server, started) }

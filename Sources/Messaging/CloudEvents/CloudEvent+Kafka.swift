@@ -9,7 +9,8 @@ extension CloudEvent {
     var headers: [KafkaHeader] = []
     headers.reserveCapacity(8 + extensions.count)
     eachHeader { headers.append(KafkaHeader($0, $1)) }
-    return KafkaRecord(topic: topic, partition: partition, key: key.map { Array($0.utf8) }, value: data, headers: headers)
+    return KafkaRecord(
+      topic: topic, partition: partition, key: key.map { Array($0.utf8) }, value: data, headers: headers)
   }
 
   /// The headers in their order.

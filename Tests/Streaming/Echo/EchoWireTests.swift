@@ -91,7 +91,7 @@ struct EchoWireTests {
   @Test("However far behind, it keeps how far it came, answers, and stops in time")
   func farBehind() async throws {
     let bench = try await EchoBench(shards: 2)
-    try await bench.append(6_000)
+    try await bench.append(40_000)
     let echo = try bench.echo {
       $0.pageSize = 3
       $0.checkpointEvery = .milliseconds(1)

@@ -17,7 +17,7 @@ struct StreamsKillTests {
 
     init(_ arguments: [String], in folder: URL) throws {
       let process = Process()
-      process.executableURL = TestBroker.program("saga")
+      process.executableURL = TestProgram.url("saga")
       process.arguments = ["streams"] + arguments + ["--stop-with-input"]
       process.currentDirectoryURL = folder
       let output = Pipe()
@@ -30,7 +30,7 @@ struct StreamsKillTests {
         ending.finish()
       }
       self.ended = ended
-      let lines = TestBroker.lines(of: output.fileHandleForReading)
+      let lines = TestProgram.lines(of: output.fileHandleForReading)
       try process.run()
       self.process = Mutex(process)
       let task = Task { for await line in lines { heard.withLock { $0.append(line) } } }
