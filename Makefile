@@ -14,7 +14,9 @@ test: ## Unit, conformance and system tests, with a throwaway Postgres; and the 
 	@scripts/install-needs test
 	@$(MAKE) --no-print-directory lint
 	swift build --build-tests
-	scripts/with-postgres swift test --skip-build
+	scripts/with-postgres swift test --skip-build --skip pausedAndBack
+	@# A consumer group's members come and go by the clock: beside hundreds of other tests they would be late.
+	swift test --skip-build --filter pausedAndBack
 
 lint: ## The source's style.
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests Benchmarks

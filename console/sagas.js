@@ -68,7 +68,7 @@ export function sagas(main, { parameters, go }) {
       const next = wanted();
       if (!next.delete(status)) next.add(status);
       open({ status: [...next].join(",") });
-    } }, badge(status), count !== undefined && h("span.num.facet", number(count)));
+    } }, badge(status), count !== undefined && h("span.num.facet", facets?.atLeast ? "≥ " : "", number(count)));
   }), ["workflow", "error", "step"].map((name) => facetList(name, facets?.[name])));
   const facetList = (name, values) => values && Object.keys(values).length > 0 && h("details.facet-list", { "data-key": `facet ${name}` },
     h("summary", name), h("ul", Object.entries(values).sort((a, b) => b[1] - a[1]).slice(0, 12).map(([value, count]) =>
@@ -124,7 +124,7 @@ export function sagas(main, { parameters, go }) {
     h("td", h("a", { href: `#/saga/${saga.id}`, "data-row-link": "", title: saga.id }, h("code", shortID(saga.id))),
       saga.key && h("div.quiet.clip", saga.key), saga.tags?.length > 0 && h("div.quiet.clip", saga.tags.join(", "))),
     h("td.reason", saga.failedStep && h("span", saga.failedStep, " "), saga.failureCode && h("code", saga.failureCode),
-      saga.waitingFor && h("span.quiet", ` waits for ${saga.waitingFor.name ?? saga.waitingFor}`)),
+      saga.waitingFor?.length > 0 && h("span.quiet", ` waits for ${[saga.waitingFor].flat().join(", ")}`)),
     h("td", saga.workflow, " ", h("span.quiet", `v${saga.version}`)),
     h("td", time(saga.startedAt)), h("td", since(saga.updatedAt)));
 

@@ -19,11 +19,23 @@ enum Refusals {
     EngineErrorCode.sagaPivotPassed: (409, "Past the point of no return"),
     EngineErrorCode.sagaTurningBack: (409, "The saga is turning back"),
     EngineErrorCode.sagaAttemptInFlight: (409, "An attempt is under way"),
+    EngineErrorCode.sagaPaused: (409, "The saga is paused"),
+    EngineErrorCode.sagaNotPaused: (409, "The saga is not paused"),
+    EngineErrorCode.sagaRewinding: (409, "The saga is being rewound"),
+    EngineErrorCode.sagaChanged: (409, "Somebody acted meanwhile"),
+    EngineErrorCode.commandReused: (409, "The key was used for another request"),
     EngineErrorCode.sagaStartKeyReused: (409, "The key was used with another input"),
     EngineErrorCode.sagaReasonMissing: (400, "No reason given"),
     EngineErrorCode.stepUnknown: (400, "No such step"),
     EngineErrorCode.stepNotRetryable: (409, "The step can't be retried"),
     EngineErrorCode.stepNotResolvable: (409, "The step can't be resolved so"),
+    EngineErrorCode.stepInputNotTaken: (409, "The step takes no other input"),
+    EngineErrorCode.stepOutcomeUnknown: (409, "The step may have happened"),
+    EngineErrorCode.stepNotSkippable: (409, "The step can't be skipped"),
+    EngineErrorCode.stepNothingDue: (409, "Nothing waits for a moment"),
+    EngineErrorCode.stepNotWaiting: (409, "The step does not wait for a moment"),
+    EngineErrorCode.stepNotRewindable: (409, "The saga can't be rewound so far"),
+    EngineErrorCode.deadlineNotLater: (409, "The deadline would not be later"),
     EngineErrorCode.signalUnknown: (404, "No such signal"),
     EngineErrorCode.signalRefused: (422, "The signal was refused"),
     EngineErrorCode.signalKeptOther: (409, "Another signal is kept"),
@@ -33,6 +45,13 @@ enum Refusals {
     EngineErrorCode.workflowConflict: (409, "The version is registered with other content"),
     EngineErrorCode.engineNotReady: (503, "Not ready yet"),
     EngineErrorCode.engineDraining: (503, "Shutting down"),
+    EngineErrorCode.auditRunning: (409, "The chains are being walked already"),
+    EngineErrorCode.auditTooLarge: (422, "Too much to walk in a request"),
+    AuditErrorCode.headUnreadable: (422, "The head can't be read"),
+    AuditErrorCode.headUnsigned: (422, "The head is not signed"),
+    AuditErrorCode.otherKey: (422, "The head was signed with another key"),
+    AuditErrorCode.signatureWrong: (422, "The signature is wrong"),
+    AuditErrorCode.otherStore: (422, "The head is of another store"),
     StoreErrorCode.unavailable: (503, "The store is not available"),
     StoreErrorCode.notOwner: (503, "Not the owner of the saga"),
     StoreErrorCode.closed: (503, "The store is closed"),
@@ -63,7 +82,11 @@ enum Refusals {
       return problem(error.code, error.message, errors: error.findings.map(\.json))
     }
     guard let refusal = error as? any CodedError, table[refusal.code] != nil else { return nil }
-    return problem(refusal.code, refusal.message)
+    var answer = problem(refusal.code, refusal.message)
+    if let refusal = error as? Refusal, !refusal.allowed.isEmpty {
+      answer.members["allowed"] = .array(refusal.allowed.map(\.json))
+    }
+    return answer
   }
 
   /// A problem of one of the codes above.

@@ -1,4 +1,5 @@
 import JSON
+import Persistence
 import Runtime
 import WorkflowEngine
 import Workflows
@@ -31,12 +32,15 @@ public protocol SagaEngine: Sendable {
   func counts() async throws -> [SagaStatus: Int]
 
   func signal(_ id: UniqueID, name: String, body: JSON, signalID: String?, by: String) async throws -> SignalAnswer
-  func cancel(_ id: UniqueID, by: String, reason: String) async throws -> SagaState
-  func retry(_ id: UniqueID, step: String, by: String, reason: String) async throws -> SagaState
-  func resolve(
-    _ id: UniqueID, step: String, as resolution: Resolution, by: String, reason: String
-  ) async throws -> SagaState
-  func abandon(_ id: UniqueID, by: String, reason: String) async throws -> SagaState
+  /// Does what an operator asks; what it refuses says which verbs the saga takes instead.
+  func operate(_ id: UniqueID, _ request: OperatorRequest) async throws -> SagaState
+
+  /// What people did, oldest first.
+  func audit(_ filter: AuditFilter, after: DocumentCursor?, limit: Int) async throws -> AuditPage
+  /// Where the chains of the store's shards end now.
+  func auditHead() async throws -> AuditHead
+  /// - Parameter head: an earlier head whose signature has been verified.
+  func auditVerify(against head: AuditHead?) async throws -> AuditReport
 }
 
 extension Engine: SagaEngine {}

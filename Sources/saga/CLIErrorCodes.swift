@@ -2,6 +2,8 @@
 enum CLIErrorCode {
   static let usage = "cli.usage"
   static let fileUnreadable = "cli.fileUnreadable"
+  static let fileUnwritable = "cli.fileUnwritable"
+  static let keyInvalid = "cli.keyInvalid"
   static let inputInvalid = "cli.inputInvalid"
   static let lineInvalid = "cli.lineInvalid"
   static let serverUnreachable = "cli.serverUnreachable"

@@ -158,7 +158,7 @@ struct ClientCommandTests {
     try Golden.expect(result.output, is: "events")
   }
 
-  @Test("a verb wants a reason", arguments: ["cancel", "retry", "abandon"])
+  @Test("a verb wants a reason", arguments: ["cancel", "retry", "abandon", "pause", "resume", "compensate", "run-now"])
   func reasons(_ verb: String) async {
     for words in [[verb, Self.id], [verb, Self.id, "--reason", " "]] {
       let tool = TestTool()

@@ -7,7 +7,9 @@ import Testing
 struct ShowTests {
   @Test(
     "draws a saga in 80 columns",
-    arguments: ["running", "progress", "waiting", "completed", "compensated", "stuck", "stuck-forward", "abandoned"])
+    arguments: [
+      "running", "progress", "waiting", "paused", "completed", "compensated", "stuck", "stuck-forward", "abandoned",
+    ])
   func drawing(_ name: String) throws {
     let drawing = SagaDrawing(saga: try Golden.saga(name), now: Golden.now, style: .plain)
     try Golden.expect(drawing.lines().map { $0 + "\n" }.joined(), is: "show-\(name)")

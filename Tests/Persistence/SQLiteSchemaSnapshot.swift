@@ -1,6 +1,6 @@
 /// The schema that all migrations make together.
 let sqliteSchemaSnapshot = """
-  version 1
+  version 2
   table checkpoints STRICT WITHOUT ROWID
     follower TEXT NOT NULL
     shard INTEGER NOT NULL
@@ -47,6 +47,7 @@ let sqliteSchemaSnapshot = """
     append_id BLOB NOT NULL
     hash BLOB NOT NULL
     recorded_at INTEGER NOT NULL
+    chain BLOB
     index events_by_position (shard, position) UNIQUE
     index events_by_stream (stream, version) UNIQUE
   table open_streams STRICT WITHOUT ROWID
@@ -71,4 +72,7 @@ let sqliteSchemaSnapshot = """
     stream BLOB NOT NULL
     digest BLOB NOT NULL
     key (scope, key)
+  table unchained STRICT
+    shard INTEGER
+    position INTEGER NOT NULL
   """

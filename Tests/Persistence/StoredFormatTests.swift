@@ -41,6 +41,15 @@ struct StoredFormatTests {
     #expect(digits == expected)
   }
 
+  @Test("A link of a shard's chain")
+  func chain() {
+    let hash = Digest.bytes(hexadecimal: "83a877cc81a8c49fa4f6e2ce7c107c475b6baf4dcffbc452e4280e48112b439d") ?? []
+    let first = EventChain.next(after: EventChain.start, shard: 25, position: 1, hash: hash)
+    let second = EventChain.next(after: first, shard: 25, position: 2, hash: hash)
+    #expect(Digest.hexadecimal(first) == "b8d74053047322c24075d7d539ad72fa5e09ed131ddc39d895d5f99d07f7123b")
+    #expect(Digest.hexadecimal(second) == "54bc27a9353096588ef8cc17c9fd0b855add985ca06fb1e37e1742c99412c138")
+  }
+
   @Test("A stream's month")
   func month() throws {
     let last = UniqueID.version7(at: Timestamp(milliseconds: 1_772_323_199_999), random: (0, 0))

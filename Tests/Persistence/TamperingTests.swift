@@ -37,7 +37,7 @@ enum Tampering: String, CaseIterable, Sendable {
     }
     return StoredEvent(
       stream: event.stream, version: event.version, shard: event.shard, position: event.position, type: type,
-      data: data, meta: meta, appendID: event.appendID, hash: hash, recordedAt: recordedAt)
+      data: data, meta: meta, appendID: event.appendID, hash: hash, chain: event.chain, recordedAt: recordedAt)
   }
 }
 

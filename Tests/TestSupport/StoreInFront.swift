@@ -17,6 +17,7 @@ extension StoreInFront {
     try await store.tail(shard: shard, after: position, limit: limit)
   }
   public func head(shard: Int) async throws(StoreError) -> Int64 { try await store.head(shard: shard) }
+  public func origins() async throws(StoreError) -> ChainOrigins { try await store.origins() }
   public func committed() -> CommitHints { store.committed() }
   public func committedEvents(limit: Int) -> CommitFeed { store.committedEvents(limit: limit) }
   public func move(_ follower: String, _ moves: [CheckpointMove]) async throws(StoreError) {

@@ -178,7 +178,7 @@ final class CommandDesk: Sendable {
       case .versionConflict: return .conflict
       case .claimTaken(let claim): return .taken(claim)
       case .startKeyTaken, .definitionConflict, .checkpointConflict, .notOwner, .unavailable, .invalid, .closed,
-        .corrupt, .locked, .foreign, .newerVersion:
+        .corrupt, .locked, .foreign, .newerVersion, .olderVersion:
         throw error
       }
     }

@@ -121,7 +121,9 @@ extension StoreError {
   fileprivate var mayPass: Bool {
     switch kind {
     case .unavailable, .closed, .notOwner, .versionConflict, .checkpointConflict: true
-    case .startKeyTaken, .claimTaken, .definitionConflict, .invalid, .corrupt, .locked, .foreign, .newerVersion: false
+    case .startKeyTaken, .claimTaken, .definitionConflict, .invalid, .corrupt, .locked, .foreign, .newerVersion,
+      .olderVersion:
+      false
     }
   }
 }

@@ -30,14 +30,16 @@ struct MemoryState {
 
     // 1. Nothing can be refused from here on.
     var hash = history.last?.hash ?? EventHash.start
+    var head = ShardHead(position: Int64(shards[shard].count), chain: shards[shard].last?.chain)
     for (index, event) in append.events.enumerated() {
       let version = append.expectedVersion + index + 1
       hash = EventHash.next(
         after: hash, stream: append.stream, version: version, type: event.type, data: event.data, meta: event.meta,
         recordedAt: now)
+      head.add(hash: hash, shard: shard)
       let stored = StoredEvent(
-        stream: append.stream, version: version, shard: shard, position: Int64(shards[shard].count + 1),
-        type: event.type, data: event.data, meta: event.meta, appendID: append.appendID, hash: hash, recordedAt: now)
+        stream: append.stream, version: version, shard: shard, position: head.position, type: event.type,
+        data: event.data, meta: event.meta, appendID: append.appendID, hash: hash, chain: head.chain, recordedAt: now)
       streams[append.stream, default: []].append(stored)
       shards[shard].append(stored)
     }

@@ -64,6 +64,11 @@ public final class MemoryStore: EventStore {
     return try with { Int64($0.shards[shard].count) }
   }
 
+  /// It never outlives its process, so that there is none to take it for.
+  public func origins() async throws(StoreError) -> ChainOrigins {
+    ChainOrigins(store: .derived(from: "a store in memory"))
+  }
+
   public func committed() -> CommitHints { hub.follow() }
   public func committedEvents(limit: Int) -> CommitFeed { hub.feed(limit: limit) }
 

@@ -11,10 +11,11 @@ enum PostgresStatements {
     "events_add",
     """
     INSERT INTO events
-      (recorded_at, position, month, version, shard, stream, append_id, type, hash, data, meta)
-    SELECT $1, e.position, e.month, e.version, e.shard, e.stream, e.append_id, e.type, e.hash, e.data, e.meta
-    FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-      AS e (position, month, version, shard, stream, append_id, type, hash, data, meta)
+      (recorded_at, position, month, version, shard, stream, append_id, type, hash, chain, data, meta)
+    SELECT $1, e.position, e.month, e.version, e.shard, e.stream, e.append_id, e.type, e.hash, e.chain, e.data,
+      e.meta
+    FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+      AS e (position, month, version, shard, stream, append_id, type, hash, chain, data, meta)
     """)
 
   static let insertStartKeys = PostgresStatement(
@@ -105,7 +106,7 @@ enum PostgresStatements {
   // MARK: Reading
 
   private static let eventColumns =
-    "stream, version, shard, position, type, data, meta, append_id, hash, recorded_at"
+    "stream, version, shard, position, type, data, meta, append_id, hash, chain, recorded_at"
 
   static let readStream = PostgresStatement(
     "stream_read",

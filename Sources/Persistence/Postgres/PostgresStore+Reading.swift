@@ -37,7 +37,7 @@ extension PostgresStore {
         StoredEvent(
           stream: try row.uuid(0), version: try row.int4(1), shard: try row.int4(2), position: try row.int8(3),
           type: try row.text(4), data: try row.bytes(5), meta: try row.bytes(6), appendID: try row.uuid(7),
-          hash: try row.bytes(8), recordedAt: try row.timestamp(9)))
+          hash: try row.bytes(8), chain: try row.isNull(9) ? nil : try row.bytes(9), recordedAt: try row.timestamp(10)))
     }
     return events
   }
@@ -48,6 +48,20 @@ extension PostgresStore {
       try connection.run(PostgresCall(PostgresStatements.head) { $0.append(int4: shard) }).first?.int8(0) ?? 0
     }
   }
+
+  public func origins() async throws(StoreError) -> ChainOrigins {
+    try await pool.run { (connection) throws(PostgresError) in
+      guard let row = try connection.run(PostgresCall(Self.storeID)).first else {
+        throw .unexpected("the table store is empty")
+      }
+      var unchained: [Int: Int64] = [:]
+      for row in try connection.run(PostgresCall(Self.unchained)).rows { unchained[try row.int4(0)] = try row.int8(1) }
+      return ChainOrigins(store: try row.uuid(0), unchained: unchained)
+    }
+  }
+
+  private static let storeID = PostgresStatement("store_id", "SELECT store_id FROM store")
+  private static let unchained = PostgresStatement("unchained", "SELECT shard, position FROM unchained")
 
   public func snapshot(of stream: UniqueID) async throws(StoreError) -> Snapshot? {
     let shard = shard(of: stream)

@@ -57,11 +57,26 @@ public final class PostgresStore: EventStore {
   public static func open(
     _ configuration: PostgresConfiguration, environment: Environment
   ) async throws(StoreError) -> PostgresStore {
+    try await open(configuration, environment: environment) { opener throws(PostgresError) in try await opener.open() }
+  }
+
+  /// Opens a store only to be read, beside whatever process writes it: it makes nothing and changes nothing.
+  /// - Throws: as `open`, and `store.olderVersion` for a schema that an engine of this version has to open first.
+  public static func openToRead(
+    _ configuration: PostgresConfiguration, environment: Environment
+  ) async throws(StoreError) -> any EventReading {
+    try await open(configuration, environment: environment) { opener throws(PostgresError) in try await opener.look() }
+  }
+
+  private static func open(
+    _ configuration: PostgresConfiguration, environment: Environment,
+    _ prepare: (PostgresOpener) async throws(PostgresError) -> PostgresStoreRow
+  ) async throws(StoreError) -> PostgresStore {
     try configuration.validate()
     do {
       let names = try PostgresNames(schema: configuration.name)
       let opener = PostgresOpener(configuration: configuration, names: names, environment: environment)
-      let row = try await opener.open()
+      let row = try await prepare(opener)
       return PostgresStore(configuration: configuration, names: names, row: row, environment: environment)
     } catch {
       if error.kind == .unreachable {
@@ -165,5 +180,10 @@ private actor PostgresOpener {
     try PostgresPartitions.make(
       Set(PostgresPartitions.ahead(of: environment.now())), on: connection, lockKey: names.lockKey)
     return row
+  }
+
+  func look() throws(PostgresError) -> PostgresStoreRow {
+    let settings = configuration.settings(names, applicationName: "tracseq look \(names.schema)", [])
+    return try PostgresMigrator(names: names).look(try PostgresConnection(settings))
   }
 }

@@ -3,13 +3,13 @@ import Runtime
 /// What is read, by the readers and by the writer within its transaction.
 enum SQLiteQueries {
   private static let eventColumns =
-    "stream, version, shard, position, type, data, meta, append_id, hash, recorded_at"
+    "stream, version, shard, position, type, data, meta, append_id, hash, chain, recorded_at"
 
   private static func event(_ row: SQLiteStatement) throws(StoreError) -> StoredEvent {
     StoredEvent(
       stream: try row.id(0), version: Int(row.integer(1)), shard: Int(row.integer(2)), position: row.integer(3),
       type: row.text(4), data: row.blob(5), meta: row.blob(6), appendID: try row.id(7), hash: row.blob(8),
-      recordedAt: Timestamp(milliseconds: row.integer(9)))
+      chain: row.isNull(9) ? nil : row.blob(9), recordedAt: Timestamp(milliseconds: row.integer(10)))
   }
 
   static func events(
@@ -39,6 +39,30 @@ enum SQLiteQueries {
       "SELECT position FROM events WHERE shard = ? ORDER BY position DESC LIMIT 1")
     try query.bind(shard)
     return try query.first { $0.integer(0) } ?? 0
+  }
+
+  static func shardHead(_ database: SQLiteDatabase, shard: Int) throws(StoreError) -> ShardHead {
+    let query = try database.statement(
+      "SELECT position, chain FROM events WHERE shard = ? ORDER BY position DESC LIMIT 1")
+    try query.bind(shard)
+    return try query.first { ShardHead(position: $0.integer(0), chain: $0.isNull(1) ? nil : $0.blob(1)) } ?? .none
+  }
+
+  static func shardCount(_ database: SQLiteDatabase) throws(StoreError) -> Int {
+    let text = try database.statement("SELECT value FROM settings WHERE name = 'shard_count'").first { $0.text(0) }
+    guard let text, let stored = Int(text), (1...Shard.maxCount).contains(stored) else {
+      throw .corrupt("the store's number of shards is \(text ?? "missing")")
+    }
+    return stored
+  }
+
+  static func origins(_ database: SQLiteDatabase) throws(StoreError) -> ChainOrigins {
+    let store = try database.statement("SELECT value FROM settings WHERE name = 'store_id'").first { $0.text(0) }
+    guard let store, let id = UniqueID(store) else { throw .corrupt("the store's id is \(store ?? "missing")") }
+    let unchained = try database.statement("SELECT shard, position FROM unchained").rows {
+      (Int($0.integer(0)), $0.integer(1))
+    }
+    return ChainOrigins(store: id, unchained: Dictionary(unchained) { first, _ in first })
   }
 
   static func snapshot(_ database: SQLiteDatabase, of stream: UniqueID) throws(StoreError) -> Snapshot? {

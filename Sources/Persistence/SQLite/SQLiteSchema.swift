@@ -6,10 +6,28 @@ enum SQLiteSchema {
   static let applicationID: Int64 = 0x5472_5371
 
   /// In order; what has been released never changes, and new ones are added at the end.
-  static let migrations: [SQLiteMigration] = [.first]
+  static let migrations: [SQLiteMigration] = [.first, .chains]
 
   /// - Throws: `store.foreign` for a file of something else, `store.newerVersion` for one of a later version.
   static func prepare(_ database: SQLiteDatabase, path: String) throws(StoreError) {
+    let version = try look(database, path: path)
+    // Readers beside the writer, and every commit on the disk before it is told of.
+    try database.run("PRAGMA journal_mode = WAL")
+    try database.run("PRAGMA synchronous = FULL")
+    // Only macOS tells a flush to the drive from one to the disk itself.
+    try database.run("PRAGMA fullfsync = ON")
+    try database.run("PRAGMA checkpoint_fullfsync = ON")
+    for (index, migration) in migrations.enumerated() where index >= version {
+      try database.transaction { () throws(StoreError) in
+        try database.run(migration.sql)
+        try database.run("PRAGMA application_id = \(applicationID)")
+        try database.run("PRAGMA user_version = \(index + 1)")
+      }
+    }
+  }
+
+  /// The file's schema; 0 when there is nothing in it.
+  private static func look(_ database: SQLiteDatabase, path: String) throws(StoreError) -> Int64 {
     let application: Int64
     let version: Int64
     let objects: Int64
@@ -31,18 +49,18 @@ enum SQLiteSchema {
         "\(path) was written by a newer version: its schema is \(version), this program knows up to \(migrations.count)"
       )
     }
-    // Readers beside the writer, and every commit on the disk before it is told of.
-    try database.run("PRAGMA journal_mode = WAL")
-    try database.run("PRAGMA synchronous = FULL")
-    // Only macOS tells a flush to the drive from one to the disk itself.
-    try database.run("PRAGMA fullfsync = ON")
-    try database.run("PRAGMA checkpoint_fullfsync = ON")
-    for (index, migration) in migrations.enumerated() where index >= version {
-      try database.transaction { () throws(StoreError) in
-        try database.run(migration.sql)
-        try database.run("PRAGMA application_id = \(applicationID)")
-        try database.run("PRAGMA user_version = \(index + 1)")
-      }
+    return version
+  }
+
+  /// Refuses a file that isn't at the schema of this version, and changes nothing.
+  static func check(_ database: SQLiteDatabase, path: String) throws(StoreError) {
+    let version = try look(database, path: path)
+    if version == 0 { throw StoreError(.foreign, "\(path) isn't a store") }
+    if version < migrations.count {
+      throw StoreError(
+        .olderVersion,
+        "\(path) was written by an older version: its schema is \(version), and this program reads \(migrations.count)"
+      )
     }
   }
 

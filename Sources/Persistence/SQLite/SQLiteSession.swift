@@ -8,8 +8,8 @@ final class SQLiteSession {
   let shardCount: Int
   private let environment: Environment
   private var owned: Set<Int> = []
-  /// The last position of each shard, with what the open transaction adds; nil where it has to be read first.
-  private var heads: [Int64?]
+  /// Where each shard ends, with what the open transaction adds; nil where it has to be read first.
+  private var heads: [ShardHead?]
   /// The shards that the open transaction appends to.
   private var growing: Set<Int> = []
   /// The events that the open transaction adds, while somebody wants them.
@@ -60,53 +60,56 @@ final class SQLiteSession {
     try checkClaims(append)
 
     // 2. The events.
-    var position = try head(of: shard)
+    var head = try head(of: shard)
     growing.insert(shard)
     var hash = last.hash
     let now = environment.now()
     let insert = try database.statement(
       """
-      INSERT INTO events (month, stream, version, shard, position, type, data, meta, append_id, hash, recorded_at)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      INSERT INTO events (month, stream, version, shard, position, type, data, meta, append_id, hash, chain,
+        recorded_at)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       """)
     let stream = append.stream.bytes
     let appendID = append.appendID.bytes
     for (index, event) in append.events.enumerated() {
       let version = append.expectedVersion + index + 1
-      position += 1
       hash = EventHash.next(
         after: hash, stream: append.stream, version: version, type: event.type, data: event.data, meta: event.meta,
         recordedAt: now)
+      head.add(hash: hash, shard: shard)
       try insert.bind(month)
       try insert.bind(stream)
       try insert.bind(version)
       try insert.bind(shard)
-      try insert.bind(position)
+      try insert.bind(head.position)
       try insert.bind(event.type)
       try insert.bind(event.data)
       try insert.bind(event.meta)
       try insert.bind(appendID)
       try insert.bind(hash)
+      try insert.bind(head.chain)
       try insert.bind(now.milliseconds)
       try insert.execute()
       if keepsEvents {
         added.append(
           StoredEvent(
-            stream: append.stream, version: version, shard: shard, position: position, type: event.type,
-            data: event.data, meta: event.meta, appendID: append.appendID, hash: hash, recordedAt: now))
+            stream: append.stream, version: version, shard: shard, position: head.position, type: event.type,
+            data: event.data, meta: event.meta, appendID: append.appendID, hash: hash, chain: head.chain,
+            recordedAt: now))
       }
     }
-    heads[shard] = position
+    heads[shard] = head
 
     // 3. What travels with them.
     try writeKeysAndClaims(append)
     if let change = append.open { try write(change, of: append.stream, shard: shard) }
-    return Appended(version: append.lastVersion, position: position, repeated: false)
+    return Appended(version: append.lastVersion, position: head.position, repeated: false)
   }
 
-  private func head(of shard: Int) throws(StoreError) -> Int64 {
+  private func head(of shard: Int) throws(StoreError) -> ShardHead {
     if let head = heads[shard] { return head }
-    let head = try SQLiteQueries.head(database, shard: shard)
+    let head = try SQLiteQueries.shardHead(database, shard: shard)
     heads[shard] = head
     return head
   }

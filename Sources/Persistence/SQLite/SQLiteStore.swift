@@ -70,11 +70,7 @@ public final class SQLiteStore: EventStore {
     let insert = try database.statement("INSERT OR IGNORE INTO settings (name, value) VALUES ('shard_count', ?)")
     try insert.bind(String(count))
     try insert.execute()
-    let text = try database.statement("SELECT value FROM settings WHERE name = 'shard_count'").first { $0.text(0) }
-    guard let text, let stored = Int(text), (1...Shard.maxCount).contains(stored) else {
-      throw .corrupt("the store's number of shards is \(text ?? "missing")")
-    }
-    return stored
+    return try SQLiteQueries.shardCount(database)
   }
 
   private func read<Value: Sendable>(
@@ -112,6 +108,10 @@ public final class SQLiteStore: EventStore {
   public func head(shard: Int) async throws(StoreError) -> Int64 {
     try checkShard(shard, count: shardCount)
     return try await read { database throws(StoreError) in try SQLiteQueries.head(database, shard: shard) }
+  }
+
+  public func origins() async throws(StoreError) -> ChainOrigins {
+    try await read { database throws(StoreError) in try SQLiteQueries.origins(database) }
   }
 
   public func committed() -> CommitHints { hub.follow() }

@@ -11,10 +11,7 @@ public import Runtime
 /// - What a function has returned is durable (but in memory).
 ///
 /// Texts are compared byte by byte in UTF-8, never by canonical equivalence, and must not hold U+0000.
-public protocol EventStore: Sendable {
-  /// How many shards the streams are spread over; fixed when the store is created.
-  var shardCount: Int { get }
-
+public protocol EventStore: EventReading {
   /// Makes this process the writer of exactly these shards (all of them when nil), giving up any others it owned.
   /// An append to a shard that isn't owned fails with `store.notOwner`.
   /// - Throws: `store.notOwner` when another process owns one of them.
@@ -27,15 +24,6 @@ public protocol EventStore: Sendable {
   /// - Throws: `store.versionConflict`, `store.startKeyTaken`, `store.claimTaken`, `store.notOwner`, `store.invalid`:
   ///   nothing was written. `store.unavailable`: it may have been, or not; append again with the same `appendID`.
   func append(_ append: Append) async throws(StoreError) -> Appended
-
-  /// Events of one stream in order, from the one after `version`; empty at the end or when there is no such stream.
-  func read(_ stream: UniqueID, after version: Int, limit: Int) async throws(StoreError) -> [StoredEvent]
-
-  /// Events of one shard in order of their positions, from the one after `position`; empty at the end.
-  func tail(shard: Int, after position: Int64, limit: Int) async throws(StoreError) -> [StoredEvent]
-
-  /// The position of the last event committed to a shard; 0 when there is none.
-  func head(shard: Int) async throws(StoreError) -> Int64
 
   /// Tells which shards may have grown. A hint that saves polling, never the truth: read `tail` before waiting for it.
   func committed() -> CommitHints
@@ -68,9 +56,6 @@ public protocol EventStore: Sendable {
   /// One definition; the highest version when `version` is nil.
   func definition(name: String, version: Int?) async throws(StoreError) -> StoredDefinition?
 
-  /// All definitions, or all versions of one, by name and version.
-  func definitions(name: String?) async throws(StoreError) -> [StoredDefinition]
-
   /// How far a follower has come in a shard; 0 when it hasn't begun.
   func checkpoint(_ follower: String, shard: Int) async throws(StoreError) -> Int64
 
@@ -90,10 +75,6 @@ public protocol EventStore: Sendable {
 
   /// The documents with these ids, in no particular order; what isn't there is left out.
   func documents(collection: String, ids: [String]) async throws(StoreError) -> [Document]
-
-  /// Waits for what is being written, then lets go of files, locks and connections. Later calls fail with
-  /// `store.closed`; closing again does nothing.
-  func close() async
 }
 
 extension EventStore {

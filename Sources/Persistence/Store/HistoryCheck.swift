@@ -8,7 +8,7 @@ public enum HistoryCheck: Sendable, Hashable {
   case broken(version: Int, why: String)
 }
 
-extension EventStore {
+extension EventReading {
   /// Recomputes the chain of hashes of a stream.
   public func verify(_ stream: UniqueID) async throws(StoreError) -> HistoryCheck {
     var version = 0

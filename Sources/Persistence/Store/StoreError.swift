@@ -30,6 +30,8 @@ public struct StoreError: CodedError, Hashable {
     case foreign
     /// The store was written by a newer version of this program.
     case newerVersion
+    /// The store was written by an older version of this program, and was opened only to be read.
+    case olderVersion
   }
 
   public let kind: Kind
@@ -58,6 +60,7 @@ public struct StoreError: CodedError, Hashable {
     case .locked: StoreErrorCode.locked
     case .foreign: StoreErrorCode.foreign
     case .newerVersion: StoreErrorCode.newerVersion
+    case .olderVersion: StoreErrorCode.olderVersion
     }
   }
 

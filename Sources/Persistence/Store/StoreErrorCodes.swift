@@ -13,4 +13,5 @@ public enum StoreErrorCode {
   public static let locked = "store.locked"
   public static let foreign = "store.foreign"
   public static let newerVersion = "store.newerVersion"
+  public static let olderVersion = "store.olderVersion"
 }

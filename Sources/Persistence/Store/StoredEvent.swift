@@ -17,12 +17,15 @@ public struct StoredEvent: Sendable, Hashable {
   public let appendID: UniqueID
   /// 32 bytes that depend on this event and on every earlier one of the stream: see `EventHash`.
   public let hash: [UInt8]
+  /// 32 bytes that depend on this event and on every earlier one of the shard: see `EventChain`. Nil for an event that
+  /// was stored before there were chains.
+  public let chain: [UInt8]?
   /// When the writer took it in.
   public let recordedAt: Timestamp
 
   public init(
     stream: UniqueID, version: Int, shard: Int, position: Int64, type: String, data: [UInt8], meta: [UInt8],
-    appendID: UniqueID, hash: [UInt8], recordedAt: Timestamp
+    appendID: UniqueID, hash: [UInt8], chain: [UInt8]?, recordedAt: Timestamp
   ) {
     self.stream = stream
     self.version = version
@@ -33,6 +36,7 @@ public struct StoredEvent: Sendable, Hashable {
     self.meta = meta
     self.appendID = appendID
     self.hash = hash
+    self.chain = chain
     self.recordedAt = recordedAt
   }
 }

@@ -37,6 +37,15 @@ struct BodyReader {
     return value
   }
 
+  mutating func object(_ name: String) -> JSON? {
+    guard let value = value(name, isRequired: false) else { return nil }
+    guard value.objectValue != nil else {
+      invalid(.root.appending(.name(name)), "must be an object")
+      return nil
+    }
+    return value
+  }
+
   mutating func text(_ name: String, isRequired: Bool, atMost limit: Int = 200) -> String? {
     guard let value = value(name, isRequired: isRequired) else { return nil }
     guard let text = value.stringValue, (1...limit).contains(text.unicodeScalars.count) else {

@@ -14,6 +14,20 @@ extension HTTPServerRequest {
     return value
   }
 
+  /// Which way a request came, as an auditor wants to know it: the program that sent it, and its address.
+  func origin() throws(Problem) -> String {
+    let name = "Saga-Client"
+    guard let client = try single(name) else { return "rest \(remoteAddress)" }
+    let isPlain = client.utf8.allSatisfy { byte in
+      (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+        || byte == UInt8(ascii: "-")
+    }
+    guard (1...40).contains(client.utf8.count), isPlain else {
+      throw Self.invalid(name, "must have 1 to 40 characters: small letters, digits and hyphens")
+    }
+    return "\(client) \(remoteAddress)"
+  }
+
   /// The caller's own name for what is asked, by which a repeat is recognised.
   func idempotencyKey() throws(Problem) -> String? {
     let name = "Idempotency-Key"

@@ -2,87 +2,77 @@ import HTTP
 import JSON
 import Runtime
 import WorkflowEngine
+import Workflows
 
-// What an operator does. Each is kept in the saga's history with who, when and why.
+// What an operator does. Each is kept in the saga's history with who, when, why and from where.
 extension API {
   var operatingRoutes: [Route] {
     [
-      Route("POST", "/v1/sagas/{id}/cancel", cancel),
-      Route("POST", "/v1/sagas/{id}/retry", retry),
-      Route("POST", "/v1/sagas/{id}/resolve", resolve),
-      Route("POST", "/v1/sagas/{id}/abandon", abandon),
+      verb("cancel") { _ in .cancel },
+      verb("compensate") { _ in .compensate },
+      verb("abandon") { _ in .abandon },
+      verb("pause") { _ in .pause },
+      verb("resume") { _ in .resume },
+      verb("retry") { body in .retry(step: body.text("step", isRequired: false), input: body.object("input")) },
+      verb("resolve", readResolve),
+      verb("skip") { body in
+        .skip(step: body.text("step", isRequired: true) ?? "", output: body.value("output", isRequired: false))
+      },
+      verb("run-now") { body in .runNow(step: body.text("step", isRequired: false)) },
+      verb("extend", readExtend),
+      verb("rewind") { body in .rewind(step: body.text("step", isRequired: true) ?? "") },
       Route("GET", "/v1/stats", showStats),
     ]
   }
 
-  private func cancel(_ call: Call) async throws -> HTTPServerResponse {
-    let (id, user, reason) = try readVerb(call)
-    _ = try await engine.cancel(id, by: user, reason: reason)
-    return try await show(id)
-  }
-
-  private func abandon(_ call: Call) async throws -> HTTPServerResponse {
-    let (id, user, reason) = try readVerb(call)
-    _ = try await engine.abandon(id, by: user, reason: reason)
-    return try await show(id)
-  }
-
-  /// A verb that needs a reason and nothing else.
-  private func readVerb(_ call: Call) throws(Problem) -> (id: UniqueID, user: String, reason: String) {
-    let id = try call.path.sagaID()
-    let user = try call.request.user()
-    var body = try BodyReader(call.request)
-    let reason = body.reason()
-    try body.finish()
-    return (id, user, reason ?? "")
-  }
-
-  private func retry(_ call: Call) async throws -> HTTPServerResponse {
-    let id = try call.path.sagaID()
-    let user = try call.request.user()
-    var body = try BodyReader(call.request)
-    let reason = body.reason() ?? ""
-    let step = body.text("step", isRequired: false)
-    try body.finish()
-    if let step {
-      _ = try await engine.retry(id, step: step, by: user, reason: reason)
-    } else {
-      try await retryAll(id, by: user, reason: reason)
-    }
-    return try await show(id)
-  }
-
-  private func retryAll(_ id: UniqueID, by user: String, reason: String) async throws {
-    let state = try await engine.saga(id).state
-    guard !state.blockers.isEmpty else {
-      let code = state.end == nil ? EngineErrorCode.sagaNotStuck : EngineErrorCode.sagaEnded
-      throw Refusals.problem(code, "The saga is \(state.status.rawValue): no step of it waits to be retried.")
-    }
-    for blocker in state.blockers {
-      _ = try await engine.retry(id, step: blocker.step, by: user, reason: reason)
+  /// A verb: its own members are read by `read`, and who, why and from where for every one alike.
+  private func verb(_ name: String, _ read: @escaping @Sendable (inout BodyReader) -> OperatorVerb) -> Route {
+    Route("POST", "/v1/sagas/{id}/\(name)") { call in
+      let id = try call.path.sagaID()
+      let user = try call.request.user()
+      let from = try call.request.origin()
+      let key = try call.request.idempotencyKey()
+      var body = try BodyReader(call.request)
+      let reason = body.reason() ?? ""
+      let expected = body.integer("expectedVersion", from: 1)
+      let verb = read(&body)
+      try body.finish()
+      let act = OperatorAct(by: user, reason: reason, from: from, commandID: key)
+      _ = try await engine.operate(id, OperatorRequest(verb, by: act, expectedVersion: expected))
+      return try await show(id)
     }
   }
 
-  private func resolve(_ call: Call) async throws -> HTTPServerResponse {
-    let id = try call.path.sagaID()
-    let user = try call.request.user()
-    var body = try BodyReader(call.request)
-    let reason = body.reason()
-    let step = body.text("step", isRequired: true)
+  @Sendable private func readResolve(_ body: inout BodyReader) -> OperatorVerb {
+    let step = body.text("step", isRequired: true) ?? ""
     let outcome = body.choice("outcome", of: ["happened", "didNotHappen", "undone"])
     let output = body.value("output", isRequired: false)
-    let resolution: Resolution
-    switch outcome {
-    case "happened": resolution = .happened(output: output ?? .null)
-    case "didNotHappen": resolution = .didNotHappen
-    default: resolution = .undone
-    }
     if output != nil, let outcome, outcome != "happened" {
       body.refuse("output", "goes with the outcome happened only")
     }
-    try body.finish()
-    _ = try await engine.resolve(id, step: step ?? "", as: resolution, by: user, reason: reason ?? "")
-    return try await show(id)
+    switch outcome {
+    case "happened": return .resolve(step: step, .happened(output: output ?? .null))
+    case "didNotHappen": return .resolve(step: step, .didNotHappen)
+    default: return .resolve(step: step, .undone)
+    }
+  }
+
+  @Sendable private func readExtend(_ body: inout BodyReader) -> OperatorVerb {
+    let step = body.text("step", isRequired: false)
+    let by = body.text("by", isRequired: false)
+    let until = body.text("until", isRequired: false)
+    switch (by, until) {
+    case (let text?, nil):
+      if let length = DurationText.parse(text) { return .extend(step: step, .by(length)) }
+      body.refuse("by", "must be a duration, as 90s, 30m, 2h or PT2H")
+    case (nil, let text?):
+      if let moment = Timestamp(text) { return .extend(step: step, .until(moment)) }
+      body.refuse("until", "must be a date-time, as 2026-03-01T08:15:30Z")
+    case (nil, nil): body.refuse("by", "is missing: say by how long, or until when with /until")
+    case (_?, _?): body.refuse("until", "can't go with /by: say one of them")
+    }
+    // Never carried out: what was refused above is thrown first.
+    return .extend(step: step, .by(.zero))
   }
 
   private func showStats(_ call: Call) async throws -> HTTPServerResponse {

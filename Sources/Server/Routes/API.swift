@@ -12,7 +12,9 @@ struct API: Sendable {
   let environment: Environment
   let log: Log
 
-  var routes: [Route] { workflowRoutes + sagaRoutes + operatingRoutes + kafkaRoutes + liveRoutes + processRoutes }
+  var routes: [Route] {
+    workflowRoutes + sagaRoutes + operatingRoutes + auditRoutes + kafkaRoutes + liveRoutes + processRoutes
+  }
 
   func router() -> Router {
     var router = Router { [log] error, request in

@@ -7,23 +7,29 @@ extension SagaNow {
   /// The saga as `GET /v1/sagas/{id}` shows it.
   /// - Parameter now: tells whether it is overdue.
   func json(at now: Timestamp) -> JSON {
-    .members([
+    let allowed = Verbs.allowed(state, definition)
+    return .members([
       "id": .string(state.id.description),
       "workflow": .string(state.start.workflow),
       "version": .int(state.start.version),
       "status": .string(state.status.rawValue),
+      "paused": state.pause.map { pause in
+        .members(["since": .time(pause.at), "by": .string(pause.value.by), "reason": .string(pause.value.reason)])
+      },
       "startedAt": .time(state.startedAt),
       "startedBy": .string(state.start.by),
       "endedAt": .time(state.end?.at),
       "deadline": .time(state.deadline),
-      "overdue": .bool(state.end == nil && (state.overdueSince != nil || state.deadline < now)),
+      "overdue": .bool(state.end == nil && (state.overdueSince != nil || state.deadline < state.pausedAt ?? now)),
       "idempotencyKey": .text(state.start.idempotencyKey),
       "tags": .textsIfAny(state.start.tags),
       "turnBack": state.turnBack?.json,
       "turnBackRequested": state.requestedTurnBack?.json,
       "pivotPassed": .bool(state.pivotPassed),
+      "rewind": state.rewind?.json,
       "abandoned": abandoned,
-      "stuck": .array(state.blockers.map(\.json)),
+      "stuck": .array(state.blockers.map { $0.json(Verbs.helping($0, among: allowed)) }),
+      "verbs": .array(allowed.map(\.json)),
       "steps": .array(definition.steps.compactMap { step in state.step(step.id).map { $0.json(of: step) } }),
       "input": state.start.input,
       "output": state.end?.output,
@@ -55,11 +61,23 @@ extension Dated where Value == StepProgress {
   }
 }
 
-extension Blocker {
+extension AllowedVerb {
+  var json: JSON { ["verb": .string(verb.rawValue), "steps": .texts(steps)] }
+}
+
+extension Rewind {
   fileprivate var json: JSON {
     .members([
+      "step": .string(step), "steps": .texts(steps), "since": .time(at), "by": .string(by), "reason": .string(reason),
+    ])
+  }
+}
+
+extension Blocker {
+  fileprivate func json(_ verbs: [OperatorVerb.Name]) -> JSON {
+    .members([
       "step": .string(step), "phase": .string(phase.rawValue), "since": .time(since), "code": .string(failure.code),
-      "message": .string(failure.message), "verbs": .texts(verbs),
+      "message": .string(failure.message), "verbs": .texts(verbs.map(\.rawValue)),
     ])
   }
 }
@@ -93,6 +111,7 @@ extension StepState {
       "until": .time(status == .waiting ? waitUntil : nil),
       "waitingFor": status == .waiting ? step.action.awaited : nil,
       "progress": forward.inFlight == nil ? nil : progress?.json,
+      "input": input,
       "output": output,
       "error": failure?.json(outcome),
       "undo": undoJSON(of: step),

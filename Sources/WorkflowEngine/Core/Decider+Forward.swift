@@ -12,7 +12,7 @@ extension Decider {
         let before = events.count
         switch step.status {
         case .pending where state.requestedTurnBack == nil && isReady(step): begin(step)
-        case .backingOff where isRetryDue(step): startAttempt(step.id)
+        case .backingOff where isRetryDue(step): act(step)
         case .pending, .running, .backingOff, .waiting, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed:
           break
         }
@@ -31,7 +31,15 @@ extension Decider {
 
   private func isReady(_ step: StepState) -> Bool {
     guard let definition = definition(of: step) else { return false }
-    return definition.dependsOn.allSatisfy { place($0)?.isPassed ?? false }
+    return definition.dependsOn.allSatisfy(isReached)
+  }
+
+  /// Whether what depends on the step may start. An operator may have had it skipped before its turn had come: then what
+  /// stands before it has to be passed as well.
+  private func isReached(_ id: String) -> Bool {
+    guard let step = place(id), step.isPassed else { return false }
+    guard step.skippedByOperator, let definition = definition(of: step) else { return true }
+    return definition.dependsOn.allSatisfy(isReached)
   }
 
   /// A step's state by its place in the file. Every pass asks this of every dependency: looking through all steps each
@@ -50,7 +58,8 @@ extension Decider {
   }
 
   func mayRetry(_ step: StepState) -> Bool {
-    state.requestedTurnBack == nil || (definition(of: step)?.pivot ?? false)
+    guard state.rewind == nil else { return false }
+    return state.requestedTurnBack == nil || (definition(of: step)?.pivot ?? false)
   }
 
   private mutating func begin(_ step: StepState) {
@@ -59,6 +68,12 @@ extension Decider {
       emit(.stepSkipped(step: step.id))
       return
     }
+    act(step)
+  }
+
+  /// Makes an attempt, or waits: for the first time, or again.
+  private mutating func act(_ step: StepState) {
+    guard let definition = definition(of: step) else { return }
     switch definition.action {
     case .http, .kafka:
       startAttempt(step.id)
@@ -67,18 +82,19 @@ extension Decider {
       emit(.waitStarted(step: step.id, until: until, signal: signal.name))
       useKeptSignal(for: definition, signal)
     case .delay(let delay):
-      beginDelay(step.id, delay)
+      beginDelay(step, delay)
     }
   }
 
-  private mutating func beginDelay(_ step: String, _ delay: DelayAction) {
+  private mutating func beginDelay(_ state: StepState, _ delay: DelayAction) {
+    let step = state.id
     let until: Timestamp
     switch delay {
     case .for(let duration):
       until = now + duration
     case .until(let template):
       do {
-        let text = try template.render(in: state.document, encoding: .none)
+        let text = try template.render(in: self.state.document(for: state), encoding: .none)
         guard let moment = Timestamp(text) else {
           fail(
             step,
@@ -100,7 +116,7 @@ extension Decider {
   mutating func startAttempt(_ id: String) {
     guard let step = state.step(id), let definition = definition(of: step) else { return }
     // What can't be rendered is never sent: the step fails cleanly, unless an earlier attempt left it unknown.
-    if let failure = CallRendering.problem(with: definition.action, in: state.document) {
+    if let failure = CallRendering.problem(with: definition.action, in: state.document(for: step)) {
       fail(id, failure)
       return
     }
@@ -121,7 +137,7 @@ extension Decider {
     let attempted = step.forward.count > 0
     let outcome = given ?? (attempted ? step.outcome.after(attemptUnknown: isUnknown) : .none)
     let consequence: FailureConsequence =
-      if state.turnBack != nil {
+      if state.turnBack != nil || state.isRewinding(id) {
         .settles
       } else if definition.pivot && outcome == .unknown {
         .blocks

@@ -2,75 +2,94 @@ import JSON
 import Runtime
 import Workflows
 
-// What people ask for. Each is an event with who, when and why.
+// What people ask for. Each is an event with who, when, why and from where. `Decider+VerbChecks.swift` says what a saga
+// takes as it stands, and here is what follows.
 extension Decider {
-  mutating func cancel(by: String, reason: String, commandID: String?) throws(Refusal) {
-    try requireReason(reason)
-    if state.pivotPassed {
-      throw Refusal(
-        EngineErrorCode.sagaPivotPassed, "The saga has passed its point of no return: it only goes forward now.")
-    }
-    if state.turnBack != nil || state.requestedTurnBack != nil {
-      throw Refusal(EngineErrorCode.sagaTurningBack, "The saga is turning back already.")
-    }
-    request(
-      TurnBack(
-        cause: .cancelled, code: EngineErrorCode.sagaCancelled, message: "The saga was cancelled by \(by).", by: by,
-        reason: reason, commandID: commandID))
-  }
-
-  mutating func retry(_ id: String, by: String, reason: String) throws(Refusal) {
-    try requireReason(reason)
-    let step = try knownStep(id)
-    guard step.isBlocked else {
-      throw Refusal(
-        EngineErrorCode.stepNotRetryable,
-        "Step \(id) is \(step.status.rawValue) and does not wait for an operator; only a step that the saga is stuck on "
-          + "can be retried.")
-    }
-    let phase: StepPhase = step.status == .undoFailed ? .undo : .forward
-    emit(.operatorRetried(step: id, phase: phase, by: by, reason: reason))
-  }
-
-  mutating func resolve(_ id: String, _ resolution: Resolution, by: String, reason: String) throws(Refusal) {
-    try requireReason(reason)
-    let step = try knownStep(id)
-    func refuse(_ message: String) -> Refusal { Refusal(EngineErrorCode.stepNotResolvable, message) }
-    guard step.isBlocked else {
-      throw refuse("Step \(id) is \(step.status.rawValue) and does not wait for an operator.")
-    }
-    switch (resolution, step.status) {
-    case (.undone, .undoFailed): break
-    case (_, .undoFailed):
-      throw refuse("The undo of step \(id) has failed: undo it by hand and resolve it as undone, or retry it.")
-    case (.undone, _): throw refuse("Step \(id) is not being undone; say whether it happened or did not happen.")
-    case (.happened, _): break
-    case (.didNotHappen, _):
-      guard step.outcome == .unknown else {
-        throw refuse("Step \(id) was cleanly refused: it is known not to have happened. Retry it.")
+  mutating func take(_ request: OperatorRequest) throws(Refusal) {
+    do throws(Refusal) {
+      // 1. A request is delivered again when its answer was lost: also when the saga has ended meanwhile.
+      if try isRepeat(request) { return }
+      // 2. Of two who act at once the second is told what the first did.
+      try requireNobodyActed(since: request.expectedVersion)
+      if state.end != nil {
+        throw Refusal(EngineErrorCode.sagaEnded, "The saga is \(state.status.rawValue): it has ended and can't change.")
       }
+      try requireReason(request.act.reason)
+      try check(request.verb)
+    } catch {
+      throw Refusal(error.code, error.message, allowed: Verbs.allowed(state, definition))
     }
-    let isPivot = definition.step(id)?.pivot ?? false
-    // As if it had been cleanly refused in the first place.
-    let goesOn = resolution == .didNotHappen && definition.step(id)?.onFailure == .continue
-    emit(
-      .operatorResolved(
-        step: id, resolution: resolution, isPivot: isPivot, goesOn: goesOn, by: by, reason: reason))
+    carryOut(request.verb, request.act)
   }
 
-  mutating func abandon(by: String, reason: String) throws(Refusal) {
-    try requireReason(reason)
-    guard state.status == .stuck else {
+  private func isRepeat(_ request: OperatorRequest) throws(Refusal) -> Bool {
+    guard let id = request.act.commandID,
+      let known = state.commands.first(where: { $0.id.hasSameScalars(as: id) })
+    else { return false }
+    let name = request.verb.name.rawValue
+    guard known.verb == name, known.digest == nil || known.digest == request.verb.digest else {
       throw Refusal(
-        EngineErrorCode.sagaNotStuck,
-        "The saga is \(state.status.rawValue), not stuck: only a saga that can't go on by itself can be abandoned.")
+        EngineErrorCode.commandReused,
+        "“\(id)” has named another request to this saga before (\(known.verb)); a new request needs a new name.")
     }
-    guard !state.hasAttemptInFlight else {
+    return true
+  }
+
+  private func requireNobodyActed(since version: Int?) throws(Refusal) {
+    guard let version else { return }
+    guard version <= state.version else {
       throw Refusal(
-        EngineErrorCode.sagaAttemptInFlight,
-        "An attempt is still under way; wait until it has settled, so that what it did is known.")
+        EngineErrorCode.sagaChanged, "The saga has \(state.version) events, and none with the number \(version).")
     }
-    emit(.sagaAbandoned(by: by, reason: reason))
+    guard let last = state.lastAct, last.version > version else { return }
+    let what = last.step.map { " of step \($0)" } ?? ""
+    throw Refusal(
+      EngineErrorCode.sagaChanged,
+      "\(last.by) acted on the saga since you looked: \(last.verb)\(what) at \(last.at) (event \(last.version)), "
+        + "because “\(last.reason)”. Look again, then decide.")
+  }
+
+  private func requireReason(_ reason: String) throws(Refusal) {
+    guard reason.unicodeScalars.contains(where: { !$0.properties.isWhitespace }) else {
+      throw Refusal(EngineErrorCode.sagaReasonMissing, "Say why: the reason is kept for the auditor.")
+    }
+  }
+
+  private mutating func carryOut(_ verb: OperatorVerb, _ act: OperatorAct) {
+    switch verb {
+    case .cancel:
+      request(
+        TurnBack(
+          cause: .cancelled, code: EngineErrorCode.sagaCancelled, message: "The saga was cancelled by \(act.by).",
+          by: act.by, reason: act.reason, from: act.from, commandID: act.commandID))
+    case .compensate:
+      request(
+        TurnBack(
+          cause: .compensate, code: EngineErrorCode.sagaCompensate,
+          message: "The operator \(act.by) had the saga turn back.", by: act.by, reason: act.reason, from: act.from,
+          commandID: act.commandID))
+    case .retry(let step, let input):
+      for step in step.map({ [$0] }) ?? state.blockers.map(\.step) {
+        let phase: StepPhase = state.step(step)?.status == .undoFailed ? .undo : .forward
+        emit(.operatorRetried(step: step, phase: phase, input: input, act))
+      }
+    case .resolve(let step, let resolution):
+      let definition = definition.step(step)
+      // As if it had been cleanly refused in the first place.
+      let goesOn = resolution == .didNotHappen && definition?.onFailure == .continue
+      emit(
+        .operatorResolved(
+          step: step, resolution: resolution, isPivot: definition?.pivot ?? false, goesOn: goesOn, act))
+    case .abandon: emit(.sagaAbandoned(act))
+    case .pause: emit(.sagaPaused(act))
+    case .resume: emit(.sagaResumed(act))
+    case .skip(let step, let output): emit(.operatorSkipped(step: step, output: output, act))
+    case .runNow(let step): emit(.operatorRanNow(steps: step.map { [$0] } ?? stepsToRunNow, act))
+    case .extend(let step, let length):
+      let moment = step.flatMap { state.step($0)?.waitUntil } ?? state.deadline
+      emit(.operatorExtended(step: step, until: length.moment(after: moment), act))
+    case .rewind(let step): startRewind(step, act)
+    }
   }
 
   func knownStep(_ id: String) throws(Refusal) -> StepState {
@@ -80,10 +99,13 @@ extension Decider {
     }
     return step
   }
+}
 
-  private func requireReason(_ reason: String) throws(Refusal) {
-    guard reason.unicodeScalars.contains(where: { !$0.properties.isWhitespace }) else {
-      throw Refusal(EngineErrorCode.sagaReasonMissing, "Say why: the reason is kept for the auditor.")
+extension OperatorVerb.Extension {
+  func moment(after moment: Timestamp) -> Timestamp {
+    switch self {
+    case .by(let duration): moment + duration
+    case .until(let moment): moment
     }
   }
 }

@@ -46,7 +46,7 @@ extension Decider {
       return
     }
     guard let definition = definition(of: step) else { return }
-    if state.turnBack == nil,
+    if isGoingForward(step),
       let retryAt = RetryDecision.next(
         after: failure, rules: definition.retry, spent: step.forward.spent,
         seed: seed(step, phase: .forward, attempt: attempt), now: now)
@@ -96,13 +96,16 @@ extension Decider {
 
   /// Nothing was sent: the attempt is made again, unless the saga turned back meanwhile.
   private mutating func notMade(_ step: StepState, phase: StepPhase, attempt: Int, failure: StepFailure) {
-    if phase == .forward, state.turnBack != nil {
+    if phase == .forward, !isGoingForward(step) {
       fail(step.id, failure, outcome: step.outcome)
     } else {
       let retryAt = now + Self.pauseAfterNotMade
       emit(.attemptNotMade(step: step.id, phase: phase, attempt: attempt, failure: failure, retryAt: retryAt))
     }
   }
+
+  /// Whether another attempt may follow one that failed: not when what it has done is about to be undone.
+  private func isGoingForward(_ step: StepState) -> Bool { state.turnBack == nil && !state.isRewinding(step.id) }
 
   private func seed(_ step: StepState, phase: StepPhase, attempt: Int) -> String {
     "\(state.id)/\(step.id)/\(step.round)/\(phase.rawValue)/\(attempt)"

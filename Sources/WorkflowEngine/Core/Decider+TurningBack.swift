@@ -55,18 +55,20 @@ extension Decider {
 
   private mutating func startTurningBack(_ reason: TurnBack) {
     emit(.turnedBack(reason))
-    for step in state.steps {
-      switch step.status {
-      case .waiting:
-        let failure = StepFailure(
-          code: EngineErrorCode.waitEnded, message: "The saga turned back while this step waited.")
-        emit(.stepFailed(step: step.id, outcome: .none, failure: failure, consequence: .settles))
-      case .backingOff:
-        guard let failure = step.failure else { continue }
-        emit(.stepFailed(step: step.id, outcome: step.outcome, failure: failure, consequence: .settles))
-      case .pending, .running, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed:
-        break
-      }
+    for step in state.steps { endForward(step, because: "The saga turned back while this step waited.") }
+  }
+
+  /// Ends a wait, and attempts that would follow: what the step has done is to be undone.
+  mutating func endForward(_ step: StepState, because message: String) {
+    switch step.status {
+    case .waiting:
+      let failure = StepFailure(code: EngineErrorCode.waitEnded, message: message)
+      emit(.stepFailed(step: step.id, outcome: .none, failure: failure, consequence: .settles))
+    case .backingOff:
+      guard let failure = step.failure else { return }
+      emit(.stepFailed(step: step.id, outcome: step.outcome, failure: failure, consequence: .settles))
+    case .pending, .running, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed:
+      break
     }
   }
 
@@ -74,22 +76,27 @@ extension Decider {
   mutating func turnBack() {
     // Attempts in flight settle first: until then nobody knows what there is to undo.
     guard !state.steps.contains(where: { $0.forward.inFlight != nil }) else { return }
+    startDueUndos { _ in true }
+    if state.steps.allSatisfy(isUndoSettled) { emit(.sagaCompensated) }
+  }
+
+  /// Starts the undos among these steps that are due and that nothing stands before.
+  mutating func startDueUndos(among isMeant: (StepState) -> Bool) {
     var changed = true
     while changed {
       changed = false
-      for step in state.steps {
+      for step in state.steps where isMeant(step) {
         guard let undo = pendingUndo(of: step), isUnobstructed(step) else { continue }
         if let retryAt = step.undo.retryAt, retryAt > now { continue }
         startUndo(step, undo)
         changed = true
       }
     }
-    if state.steps.allSatisfy(isUndoSettled) { emit(.sagaCompensated) }
   }
 
   private mutating func startUndo(_ step: StepState, _ undo: Undo) {
     // An undo that can't be rendered is a failed undo: never skipped.
-    if let failure = CallRendering.problem(with: undo.action, in: state.document) {
+    if let failure = CallRendering.problem(with: undo.action, in: state.document(for: step)) {
       emit(.undoFailed(step: step.id, failure: failure, blocks: undo.onFailure == .stuck))
       return
     }
@@ -131,7 +138,7 @@ extension Decider {
   }
 
   /// Whether nothing is left to do about a step that the saga turned back over.
-  private func isUndoSettled(_ step: StepState) -> Bool {
+  func isUndoSettled(_ step: StepState) -> Bool {
     switch step.status {
     case .pending, .skipped, .undone: true
     case .undoFailed: !step.undoBlocks

@@ -27,7 +27,9 @@ extension Decider {
       throw Refusal(EngineErrorCode.signalTooLate, "The saga has turned back and waits for no signal any more.")
     }
     let steps = waiting.compactMap { step, signal in state.step(step.id).map { ($0, signal) } }
-    guard steps.contains(where: { $0.0.status == .pending || $0.0.status == .waiting }) else {
+    // A step that is being rewound will wait again.
+    guard steps.contains(where: { $0.0.status == .pending || $0.0.status == .waiting || state.isRewinding($0.0.id) })
+    else {
       throw Refusal(EngineErrorCode.signalTooLate, "No step waits for the signal “\(name)” any more.")
     }
     let waitingNow = steps.filter { $0.0.status == .waiting }

@@ -56,50 +56,45 @@ public struct Decider {
   }
 
   private mutating func take(_ command: SagaCommand) throws(Refusal) {
-    // A message is delivered again when its receipt was lost: also when the saga has ended meanwhile.
-    if isRepeat(command) { return }
     if state.end != nil {
       switch command {
+      case .operate(let request): try take(request)
       case .attemptSettled, .wake, .recover: return
       case .start: throw Refusal(EngineErrorCode.sagaExists, "The saga has started before.")
-      case .answered, .signal, .cancel, .retry, .resolve, .abandon:
+      case .answered, .signal:
         throw Refusal(EngineErrorCode.sagaEnded, "The saga is \(state.status.rawValue): it has ended and can't change.")
       }
+      return
     }
     switch command {
     case .start: throw Refusal(EngineErrorCode.sagaExists, "The saga has started before.")
-    case .attemptSettled(let step, let phase, let attempt, let outcome):
+    case .attemptSettled(let step, let phase, let round, let attempt, let outcome):
+      // News of an earlier round says nothing of the one under way.
+      if let round, state.step(step)?.round != round { return }
       settle(step, phase: phase, attempt: attempt, outcome: outcome)
     case .answered(let answer): try take(answer)
     case .wake: break
     case .recover: interruptAttempts()
     case .signal(let name, let signalID, let body, let by):
       try takeSignal(name, id: signalID, body: body, by: by)
-    case .cancel(let by, let reason, let commandID): try cancel(by: by, reason: reason, commandID: commandID)
-    case .retry(let step, let by, let reason): try retry(step, by: by, reason: reason)
-    case .resolve(let step, let resolution, let by, let reason):
-      try resolve(step, resolution, by: by, reason: reason)
-    case .abandon(let by, let reason): try abandon(by: by, reason: reason)
+    case .operate(let request): try take(request)
     }
-  }
-
-  /// Whether this very cancel has turned the saga back, or has asked to.
-  private func isRepeat(_ command: SagaCommand) -> Bool {
-    guard case .cancel(_, _, let commandID?) = command, let known = state.cancelID else { return false }
-    return known.hasSameScalars(as: commandID)
   }
 
   /// Does everything that is due and possible as the saga stands now.
   mutating func advance() {
-    guard state.end == nil else { return }
+    // Nothing new starts while the saga is paused, and no moment comes: its clock stands.
+    guard state.end == nil, !state.isPaused else { return }
     endDueWaits()
     noticeTimeout()
     decideTurningBack()
     if state.turnBack != nil {
       turnBack()
-    } else {
-      goForward()
+      return
     }
+    // What stands beside a rewind goes on only when that is done.
+    rewindOn()
+    if state.rewind == nil { goForward() }
   }
 
   func definition(of step: StepState) -> Step? { definition.step(step.id) }

@@ -19,7 +19,10 @@ extension Decider {
     if state.hasAttemptInFlight {
       let document = state.document
       for step in state.steps {
-        if let call = call(of: step, in: state, definition: definition, document: document) {
+        if let call = call(
+          of: step, in: state, definition: definition,
+          document: step.input == nil ? document : state.document(for: step))
+        {
           effects.append(call)
         }
       }
@@ -59,9 +62,9 @@ extension Decider {
         compensates: phase == .undo ? forwardKey : nil, timeout: attempt.deadline - attempt.startedAt))
   }
 
-  /// The earliest moment at which time alone changes something.
+  /// The earliest moment at which time alone changes something; none while the saga is paused.
   public static func nextWake(of state: SagaState, definition: WorkflowDefinition) -> Timestamp? {
-    guard state.end == nil else { return nil }
+    guard state.end == nil, !state.isPaused else { return nil }
     let decider = Decider(state, definition: definition, now: state.startedAt)
     var moments: [Timestamp] = []
     if state.turnBack != nil {
@@ -74,7 +77,10 @@ extension Decider {
           if decider.mayRetry(step), let retryAt = step.forward.retryAt { moments.append(retryAt) }
         case .waiting:
           if let until = step.waitUntil, until <= state.deadline || state.pivotPassed { moments.append(until) }
-        case .pending, .running, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed:
+        case .undoing:
+          // A rewind.
+          if let retryAt = step.undo.retryAt { moments.append(retryAt) }
+        case .pending, .running, .succeeded, .failed, .skipped, .undone, .undoFailed:
           break
         }
       }

@@ -3,6 +3,13 @@ import Runtime
 import Workflows
 
 extension SagaState {
+  /// The document as one step's templates read it: with the input that an operator gave it, if one did.
+  func document(for step: StepState) -> JSON {
+    guard let input = step.input, case .object(var members) = document else { return document }
+    members["input"] = input
+    return .object(members)
+  }
+
   /// The document that a workflow's queries read (`docs/workflow-language.md`).
   public var document: JSON {
     var steps = JSONObject()

@@ -82,13 +82,27 @@ extension SagaEvent {
       )
     case .operatorRetried:
       .operatorRetried(
-        step: try data.string("step"), phase: try data.word("phase"), by: try data.string("by"),
-        reason: try data.string("reason"))
+        step: try data.string("step"), phase: try data.word("phase"), input: data.data["input"],
+        try OperatorAct(data))
     case .operatorResolved:
       .operatorResolved(
         step: try data.string("step"), resolution: try Resolution(data), isPivot: data.flag("pivot"),
-        goesOn: data.flag("goesOn"),
-        by: try data.string("by"), reason: try data.string("reason"))
+        goesOn: data.flag("goesOn"), try OperatorAct(data))
+    case .operatorSkipped:
+      .operatorSkipped(step: try data.string("step"), output: data.data["output"], try OperatorAct(data))
+    case .operatorRanNow:
+      .operatorRanNow(steps: try data.strings("steps"), try OperatorAct(data))
+    case .operatorExtended:
+      .operatorExtended(
+        step: data.optionalString("step"), until: try data.moment("until"), try OperatorAct(data))
+    case .rewindStarted:
+      .rewindStarted(step: try data.string("step"), steps: try data.strings("steps"), try OperatorAct(data))
+    case .rewindFinished:
+      .rewindFinished(step: try data.string("step"), steps: try data.strings("steps"))
+    case .sagaPaused:
+      .sagaPaused(try OperatorAct(data))
+    case .sagaResumed:
+      .sagaResumed(try OperatorAct(data))
     case .sagaOverdue:
       .sagaOverdue
     case .sagaCompleted:
@@ -98,8 +112,16 @@ extension SagaEvent {
     case .sagaCompensated:
       .sagaCompensated
     case .sagaAbandoned:
-      .sagaAbandoned(by: try data.string("by"), reason: try data.string("reason"))
+      .sagaAbandoned(try OperatorAct(data))
     }
+  }
+}
+
+extension OperatorAct {
+  init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(
+      by: try data.string("by"), reason: try data.string("reason"), from: data.optionalString("from"),
+      commandID: data.optionalString("commandId"), commandDigest: data.optionalString("commandDigest"))
   }
 }
 
@@ -136,7 +158,7 @@ extension TurnBack {
     self.init(
       cause: try data.word("cause"), step: data.optionalString("step"), code: try data.string("code"),
       message: try data.string("message"), by: data.optionalString("by"), reason: data.optionalString("reason"),
-      commandID: data.optionalString("commandId"))
+      from: data.optionalString("from"), commandID: data.optionalString("commandId"))
   }
 }
 

@@ -83,27 +83,43 @@ extension SagaEvent {
       data["step"] = .string(step)
       data["failure"] = failure.json
       data["blocks"] = .bool(blocks)
-    case .operatorRetried(let step, let phase, let by, let reason):
+    case .operatorRetried(let step, let phase, let input, let act):
       data["step"] = .string(step)
       data["phase"] = .string(phase.rawValue)
-      data["by"] = .string(by)
-      data["reason"] = .string(reason)
-    case .operatorResolved(let step, let resolution, let isPivot, let goesOn, let by, let reason):
+      data["input"] = input
+      data.add(act)
+    case .operatorResolved(let step, let resolution, let isPivot, let goesOn, let act):
       data["step"] = .string(step)
       data["resolution"] = .string(resolution.word)
       if case .happened(let output) = resolution { data["output"] = output }
       data["pivot"] = isPivot ? true : nil
       data["goesOn"] = goesOn ? true : nil
-      data["by"] = .string(by)
-      data["reason"] = .string(reason)
+      data.add(act)
+    case .operatorSkipped(let step, let output, let act):
+      data["step"] = .string(step)
+      data["output"] = output
+      data.add(act)
+    case .operatorRanNow(let steps, let act):
+      data["steps"] = .array(steps.map(JSON.string))
+      data.add(act)
+    case .operatorExtended(let step, let until, let act):
+      data["step"] = step.map(JSON.string)
+      data["until"] = .moment(until)
+      data.add(act)
+    case .rewindStarted(let step, let steps, let act):
+      data["step"] = .string(step)
+      data["steps"] = .array(steps.map(JSON.string))
+      data.add(act)
+    case .rewindFinished(let step, let steps):
+      data["step"] = .string(step)
+      data["steps"] = .array(steps.map(JSON.string))
     case .turnBackLapsed, .sagaOverdue, .sagaCompensated:
       break
     case .sagaCompleted(let output, let problem):
       data["output"] = output
       data["outputProblem"] = problem?.json
-    case .sagaAbandoned(let by, let reason):
-      data["by"] = .string(by)
-      data["reason"] = .string(reason)
+    case .sagaPaused(let act), .sagaResumed(let act), .sagaAbandoned(let act):
+      data.add(act)
     }
     return .object(data)
   }
@@ -111,6 +127,16 @@ extension SagaEvent {
 
 extension JSON {
   static func moment(_ moment: Timestamp) -> JSON { .string(moment.description) }
+}
+
+extension JSONObject {
+  mutating func add(_ act: OperatorAct) {
+    self["by"] = .string(act.by)
+    self["reason"] = .string(act.reason)
+    self["from"] = act.from.map(JSON.string)
+    self["commandId"] = act.commandID.map(JSON.string)
+    self["commandDigest"] = act.commandDigest.map(JSON.string)
+  }
 }
 
 extension SagaStart {
@@ -155,6 +181,7 @@ extension TurnBack {
     members["step"] = step.map(JSON.string)
     members["by"] = by.map(JSON.string)
     members["reason"] = reason.map(JSON.string)
+    members["from"] = from.map(JSON.string)
     members["commandId"] = commandID.map(JSON.string)
     return .object(members)
   }

@@ -11,7 +11,8 @@ extension SagaEvent {
     case signalReceived, keptSignalRefused
     case turnBackRequested, turnBackLapsed, turnedBack
     case undoSucceeded, undoFailed
-    case operatorRetried, operatorResolved
+    case operatorRetried, operatorResolved, operatorSkipped, operatorRanNow, operatorExtended
+    case rewindStarted, rewindFinished, sagaPaused, sagaResumed
     case sagaOverdue, sagaCompleted, sagaCompensated, sagaAbandoned
   }
 
@@ -36,6 +37,13 @@ extension SagaEvent {
     case .undoFailed: .undoFailed
     case .operatorRetried: .operatorRetried
     case .operatorResolved: .operatorResolved
+    case .operatorSkipped: .operatorSkipped
+    case .operatorRanNow: .operatorRanNow
+    case .operatorExtended: .operatorExtended
+    case .rewindStarted: .rewindStarted
+    case .rewindFinished: .rewindFinished
+    case .sagaPaused: .sagaPaused
+    case .sagaResumed: .sagaResumed
     case .sagaOverdue: .sagaOverdue
     case .sagaCompleted: .sagaCompleted
     case .sagaCompensated: .sagaCompensated

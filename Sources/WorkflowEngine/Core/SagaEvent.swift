@@ -41,15 +41,29 @@ public struct SagaEvent: Sendable, Hashable {
     case undoSucceeded(step: String, how: UndoSuccess)
     /// The compensation failed for good; `blocks` unless it is only a courtesy (`onFailure: continue`).
     case undoFailed(step: String, failure: StepFailure, blocks: Bool)
-    case operatorRetried(step: String, phase: StepPhase, by: String, reason: String)
+    /// With `input` it is a new round, rendered with that input instead of the saga's.
+    case operatorRetried(step: String, phase: StepPhase, input: JSON?, OperatorAct)
     /// `isPivot`: the step is a point of no return. `goesOn`: that it did not happen is no reason to turn back.
-    case operatorResolved(
-      step: String, resolution: Resolution, isPivot: Bool, goesOn: Bool, by: String, reason: String)
+    case operatorResolved(step: String, resolution: Resolution, isPivot: Bool, goesOn: Bool, OperatorAct)
+    /// The saga goes on without the step, whose output, if there is one, is the operator's.
+    case operatorSkipped(step: String, output: JSON?, OperatorAct)
+    /// What these steps wait for is due now: the next attempt, or the end of a delay.
+    case operatorRanNow(steps: [String], OperatorAct)
+    /// The saga's deadline, or the moment up to which a step waits, is later.
+    case operatorExtended(step: String?, until: Timestamp, OperatorAct)
+    /// `steps`, the step and all that comes after it, are undone and then begin again.
+    case rewindStarted(step: String, steps: [String], OperatorAct)
+    /// All of them are undone: they are pending again, in a new round.
+    case rewindFinished(step: String, steps: [String])
+    /// Nothing new starts, and the saga's clock stands.
+    case sagaPaused(OperatorAct)
+    /// The saga goes on. What was to come at a moment comes later by the length of the pause.
+    case sagaResumed(OperatorAct)
     /// The saga's timeout passed after its pivot: it only goes forward, late.
     case sagaOverdue
     case sagaCompleted(output: JSON, problem: StepFailure?)
     case sagaCompensated
-    case sagaAbandoned(by: String, reason: String)
+    case sagaAbandoned(OperatorAct)
   }
 }
 
@@ -87,21 +101,23 @@ public struct SagaStart: Sendable, Hashable {
 
 /// Why a saga turned back, or wanted to.
 public struct TurnBack: Sendable, Hashable {
-  public enum Cause: String, Sendable, Hashable, CaseIterable { case stepFailed, timeout, cancelled }
+  public enum Cause: String, Sendable, Hashable, CaseIterable { case stepFailed, timeout, cancelled, compensate }
   public let cause: Cause
   /// The step that failed, for `stepFailed`.
   public let step: String?
   public let code: String
   public let message: String
-  /// Who cancelled, and why, for `cancelled`.
+  /// Who turned it back, and why, for `cancelled` and `compensate`.
   public let by: String?
   public let reason: String?
-  /// The message that cancelled, for `cancelled` by one: the same one again is a repeat.
+  /// The way that it came, as an `OperatorAct` has it.
+  public let from: String?
+  /// The message that turned it back, if one did: the same one again is a repeat.
   public let commandID: String?
 
   public init(
     cause: Cause, step: String? = nil, code: String, message: String, by: String? = nil, reason: String? = nil,
-    commandID: String? = nil
+    from: String? = nil, commandID: String? = nil
   ) {
     self.cause = cause
     self.step = step
@@ -109,6 +125,7 @@ public struct TurnBack: Sendable, Hashable {
     self.message = message
     self.by = by
     self.reason = reason
+    self.from = from
     self.commandID = commandID
   }
 }

@@ -22,6 +22,7 @@ extension SagaState {
     }
     try state.apply(event)
     state.version += 1
+    state.note(event)
     return state
   }
 
@@ -32,9 +33,34 @@ extension SagaState {
       throw HistoryError("A saga starts once.")
 
     case .stepSkipped, .waitStarted, .attemptStarted, .attemptFailed, .attemptNotMade, .stepProgressed, .stepFailed,
-      .undoSucceeded, .undoFailed, .operatorRetried:
+      .undoSucceeded, .undoFailed, .operatorRetried, .operatorSkipped:
       try applyToStep(event)
-    case .operatorResolved(_, let resolution, let isPivot, _, _, _):
+    case .operatorRanNow(let steps, _):
+      for step in steps { try apply(event, to: step) }
+    case .operatorExtended(let step?, _, _):
+      try apply(event, to: step)
+    case .operatorExtended(nil, let until, _):
+      deadline = until
+      if until > pausedAt ?? event.at { overdueSince = nil }
+    case .rewindStarted(let step, let steps, let act):
+      guard turnBack == nil, rewind == nil else { throw HistoryError("A rewind can't begin while another goes on.") }
+      // What they had waited for has to come again.
+      let names = self.steps.compactMap { steps.contains($0.id) ? $0.waitingFor : nil }
+      signals.removeAll { signal in names.contains { $0.hasSameScalars(as: signal.name) } }
+      for step in steps { try apply(event, to: step) }
+      rewind = Rewind(step: step, steps: steps, at: event.at, by: act.by, reason: act.reason)
+    case .rewindFinished(_, let steps):
+      guard rewind?.steps == steps else { throw HistoryError("Only a rewind that goes on can be finished.") }
+      for step in steps { try apply(event, to: step) }
+      rewind = nil
+    case .sagaPaused(let act):
+      guard pausedAt == nil else { throw HistoryError("A saga that is paused can't be paused again.") }
+      pause = Dated(at: event.at, value: act)
+    case .sagaResumed:
+      guard let pausedAt else { throw HistoryError("Only a paused saga is resumed.") }
+      letTimePass(max(.zero, event.at - pausedAt))
+      pause = nil
+    case .operatorResolved(_, let resolution, let isPivot, _, _):
       try applyToStep(event)
       if case .happened = resolution, isPivot { passPivot() } else if pivotPassed { passPivot() }
     case .stepSucceeded(_, _, let isPivot):
@@ -51,15 +77,14 @@ extension SagaState {
 
     case .turnBackRequested(let reason):
       requestedTurnBack = Dated(at: event.at, value: reason)
-      cancelID = reason.commandID ?? cancelID
     case .turnBackLapsed:
       requestedTurnBack = nil
     case .turnedBack(let reason):
       guard turnBack == nil else { throw HistoryError("A saga turns back once.") }
       guard !pivotPassed else { throw HistoryError("A saga that passed its pivot can't turn back.") }
       turnBack = Dated(at: event.at, value: reason)
-      cancelID = reason.commandID ?? cancelID
       requestedTurnBack = nil
+      rewind = nil
 
     case .sagaOverdue:
       overdueSince = event.at
@@ -69,22 +94,42 @@ extension SagaState {
     case .sagaCompensated:
       guard turnBack != nil else { throw HistoryError("A saga is compensated only after it turned back.") }
       end = SagaEnd(status: .compensated, at: event.at, output: nil, outputProblem: nil, by: nil, reason: nil)
-    case .sagaAbandoned(let by, let reason):
-      end = SagaEnd(status: .abandoned, at: event.at, output: nil, outputProblem: nil, by: by, reason: reason)
+    case .sagaAbandoned(let act):
+      end = SagaEnd(status: .abandoned, at: event.at, output: nil, outputProblem: nil, by: act.by, reason: act.reason)
     }
   }
 
   private mutating func applyToStep(_ event: SagaEvent) throws(HistoryError) {
-    guard let id = event.step, let index = steps.firstIndex(where: { $0.id == id }) else {
-      throw Self.unknownStep(event)
-    }
-    if case .operatorResolved(_, .happened, _, _, _, _) = event.what, turnBack != nil {
+    guard let id = event.step else { throw Self.unknownStep(event) }
+    if case .operatorResolved(_, .happened, _, _, _) = event.what, turnBack != nil {
       throw HistoryError("A step can't be found done once the saga has turned back.")
     }
-    let before = steps[index].status
+    try apply(event, to: id)
+  }
+
+  private mutating func apply(_ event: SagaEvent, to id: String) throws(HistoryError) {
+    guard let index = steps.firstIndex(where: { $0.id == id }) else { throw Self.unknownStep(event) }
+    let before = steps[index]
     guard steps[index].apply(event) else {
-      throw HistoryError("\(event.typeName) can't follow \(before.rawValue) of step \(id).")
+      throw HistoryError("\(event.typeName) can't follow \(before.status.rawValue) of step \(id).")
     }
+    if let pausedAt { steps[index].holdMoments(since: before, of: event, standing: event.at - pausedAt) }
+  }
+
+  /// What was to come at a moment comes so much later.
+  private mutating func letTimePass(_ length: Duration) {
+    deadline = deadline + length
+    overdueSince = overdueSince.map { $0 + length }
+    for index in steps.indices { steps[index].letTimePass(length) }
+  }
+
+  /// Keeps who acted last, and by which name a repeat is known.
+  private mutating func note(_ event: SagaEvent) {
+    guard let (verb, act) = event.operated else { return }
+    lastAct = LastAct(
+      verb: verb.rawValue, step: event.step, by: act.by, reason: act.reason, at: event.at, version: version)
+    guard let id = act.commandID, !commands.contains(where: { $0.id.hasSameScalars(as: id) }) else { return }
+    commands.append(KnownCommand(id: id, verb: verb.rawValue, digest: act.commandDigest))
   }
 
   private static func unknownStep(_ event: SagaEvent) -> HistoryError {

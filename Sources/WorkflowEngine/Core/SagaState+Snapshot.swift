@@ -4,8 +4,9 @@ import Runtime
 // A snapshot is a saga's state as JSON. It is only ever a shortcut: the events stay the truth, so a snapshot that this
 // version can't read is passed over and the events are read instead.
 extension SagaState {
-  /// The version of the shape below. Another version's snapshots are passed over.
-  static let snapshotSchema = 1
+  /// The version of the shape below. Version 1 had less to tell, and reads as it did; other versions' snapshots are
+  /// passed over, so that an older engine can't take a saga that is paused for one that runs.
+  static let snapshotSchema = 2
 
   public var snapshot: JSON {
     var members: JSONObject = [
@@ -15,7 +16,11 @@ extension SagaState {
     if !signals.isEmpty { members["signals"] = .array(signals.map(\.json)) }
     members["turnBack"] = turnBack?.json
     members["requestedTurnBack"] = requestedTurnBack?.json
-    members["cancelId"] = cancelID.map(JSON.string)
+    if !commands.isEmpty { members["commands"] = .array(commands.map(\.json)) }
+    members["lastAct"] = lastAct?.json
+    members["pause"] = pause?.json
+    if deadline != start.deadline { members["deadline"] = .moment(deadline) }
+    members["rewind"] = rewind?.json
     if pivotPassed { members["pivotPassed"] = true }
     members["overdueSince"] = overdueSince.map(JSON.moment)
     members["end"] = end?.json
@@ -26,7 +31,7 @@ extension SagaState {
   /// - Throws: `UnreadableEvent` when it is of another version, or damaged.
   public init(snapshot: JSON) throws(UnreadableEvent) {
     let data = EventReader(type: "snapshot", data: snapshot)
-    guard try data.int("schema") == Self.snapshotSchema else { throw data.unreadable("schema") }
+    guard (1...Self.snapshotSchema).contains(try data.int("schema")) else { throw data.unreadable("schema") }
     self.init(start: try SagaStart(data.nested("start")), at: try data.moment("startedAt"))
     version = try data.int("version")
     steps = []
@@ -39,7 +44,16 @@ extension SagaState {
     }
     if data.has("turnBack") { turnBack = try Dated(data.nested("turnBack")) }
     if data.has("requestedTurnBack") { requestedTurnBack = try Dated(data.nested("requestedTurnBack")) }
-    cancelID = data.optionalString("cancelId")
+    if let id = data.optionalString("cancelId") {
+      commands = [KnownCommand(id: id, verb: OperatorVerb.Name.cancel.rawValue, digest: nil)]
+    }
+    for command in snapshot["commands"]?.arrayValue ?? [] {
+      commands.append(try KnownCommand(EventReader(type: "snapshot.command", data: command)))
+    }
+    if data.has("lastAct") { lastAct = try LastAct(data.nested("lastAct")) }
+    if data.has("pause") { pause = try Dated(data.nested("pause")) }
+    deadline = try data.optionalMoment("deadline") ?? start.deadline
+    if data.has("rewind") { rewind = try Rewind(data.nested("rewind")) }
     pivotPassed = data.flag("pivotPassed")
     overdueSince = try data.optionalMoment("overdueSince")
     if data.has("end") { end = try SagaEnd(data.nested("end")) }
@@ -56,6 +70,8 @@ extension StepState {
     members["waitingFor"] = waitingFor.map(JSON.string)
     members["progress"] = progress?.json
     members["output"] = output
+    members["input"] = input
+    if skippedByOperator { members["skippedByOperator"] = true }
     members["failure"] = failure?.json
     members["consequence"] = consequence.map { .string($0.rawValue) }
     members["undoFailure"] = undoFailure?.json
@@ -78,6 +94,8 @@ extension StepState {
     waitingFor = data.optionalString("waitingFor")
     if data.has("progress") { progress = try Dated(data.nested("progress")) }
     output = data.data["output"]
+    input = data.data["input"]
+    skippedByOperator = data.flag("skippedByOperator")
     if data.has("failure") { failure = try StepFailure(data.nested("failure")) }
     if data.has("consequence") { consequence = try data.word("consequence") }
     if data.has("undoFailure") { undoFailure = try StepFailure(data.nested("undoFailure")) }
@@ -130,6 +148,61 @@ extension ReceivedSignal {
     self.init(
       name: try data.string("name"), id: data.optionalString("id"), body: try data.value("body"),
       by: try data.string("by"), at: try data.moment("at"))
+  }
+}
+
+extension Dated where Value == OperatorAct {
+  fileprivate var json: JSON {
+    var members: JSONObject = ["at": .moment(at)]
+    members.add(value)
+    return .object(members)
+  }
+
+  fileprivate init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(at: try data.moment("at"), value: try OperatorAct(data))
+  }
+}
+
+extension KnownCommand {
+  fileprivate var json: JSON {
+    var members: JSONObject = ["id": .string(id), "verb": .string(verb)]
+    members["digest"] = digest.map(JSON.string)
+    return .object(members)
+  }
+
+  fileprivate init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(id: try data.string("id"), verb: try data.string("verb"), digest: data.optionalString("digest"))
+  }
+}
+
+extension LastAct {
+  fileprivate var json: JSON {
+    var members: JSONObject = [
+      "verb": .string(verb), "by": .string(by), "reason": .string(reason), "at": .moment(at), "version": .int(version),
+    ]
+    members["step"] = step.map(JSON.string)
+    return .object(members)
+  }
+
+  fileprivate init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(
+      verb: try data.string("verb"), step: data.optionalString("step"), by: try data.string("by"),
+      reason: try data.string("reason"), at: try data.moment("at"), version: try data.int("version"))
+  }
+}
+
+extension Rewind {
+  fileprivate var json: JSON {
+    [
+      "step": .string(step), "steps": .array(steps.map(JSON.string)), "at": .moment(at), "by": .string(by),
+      "reason": .string(reason),
+    ]
+  }
+
+  fileprivate init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(
+      step: try data.string("step"), steps: try data.strings("steps"), at: try data.moment("at"),
+      by: try data.string("by"), reason: try data.string("reason"))
   }
 }
 

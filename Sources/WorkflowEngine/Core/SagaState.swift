@@ -13,8 +13,15 @@ public struct SagaState: Sendable, Hashable {
   public internal(set) var turnBack: Dated<TurnBack>?
   /// A reason to turn back that waits for a pivot to settle.
   public internal(set) var requestedTurnBack: Dated<TurnBack>?
-  /// The message that turned this saga back, or asked to. It stays when the request lapses: a repeat is still one.
-  public internal(set) var cancelID: String?
+  /// The requests that named themselves. They stay, also when what they asked for has lapsed: a repeat is still one.
+  public internal(set) var commands: [KnownCommand] = []
+  public internal(set) var lastAct: LastAct?
+  /// Set while the saga is paused: its clock stands, and nothing new starts.
+  public internal(set) var pause: Dated<OperatorAct>?
+  /// The moment by which the saga is to be done. An operator may have put it off, and a pause does.
+  public internal(set) var deadline: Timestamp
+  /// Set while steps are being undone to begin again.
+  public internal(set) var rewind: Rewind?
   /// Whether a pivot has succeeded: from then on nothing is undone.
   public internal(set) var pivotPassed = false
   public internal(set) var overdueSince: Timestamp?
@@ -23,11 +30,19 @@ public struct SagaState: Sendable, Hashable {
   init(start: SagaStart, at: Timestamp) {
     self.start = start
     startedAt = at
+    deadline = start.deadline
     steps = start.steps.map { StepState(id: $0) }
   }
 
   public var id: UniqueID { start.id }
-  public var deadline: Timestamp { start.deadline }
+
+  public var isPaused: Bool { pause != nil }
+
+  /// Since when the saga's clock stands; nil when it goes.
+  public var pausedAt: Timestamp? { pause?.at }
+
+  /// Whether a rewind is undoing the step, or will.
+  public func isRewinding(_ step: String) -> Bool { rewind?.steps.contains { $0.hasSameScalars(as: step) } ?? false }
 
   /// The signal of this name that was taken, whether or not a step has met it.
   public func signal(_ name: String) -> ReceivedSignal? { signals.first { $0.name.hasSameScalars(as: name) } }
@@ -57,6 +72,17 @@ public struct SagaState: Sendable, Hashable {
 public struct Dated<Value: Sendable & Hashable>: Sendable, Hashable {
   public let at: Timestamp
   public let value: Value
+}
+
+/// Steps that are undone to begin again.
+public struct Rewind: Sendable, Hashable {
+  /// The one that the operator named.
+  public let step: String
+  /// It and all that comes after it, in the order of the file.
+  public let steps: [String]
+  public let at: Timestamp
+  public let by: String
+  public let reason: String
 }
 
 /// A signal that was taken.

@@ -4,14 +4,15 @@ import Runtime
 // The transitions of a step. `docs/state-diagram.md` draws them; a test walks every state × event.
 //
 //   pending     → skipped · waiting · running · failed
+//   backingOff, waiting, failed (blocking) → skipped (operator)
 //   running     → running (progress) · succeeded · backingOff · failed
-//   backingOff  → running · failed
+//   backingOff  → running · waiting · failed
 //   waiting     → succeeded · failed
 //   failed      → backingOff (retry) · succeeded, failed (resolve) · undoing · undoFailed
 //   succeeded   → undoing · undoFailed
 //   undoing     → undoing (attempt, progress) · undone · undoFailed
 //   undoFailed  → undoing (retry) · undone (resolve)
-//   skipped, undone stay
+//   skipped, undone stay, unless a rewind is finished: it makes whatever is settled pending again
 //   an answer that is ignored changes none of them
 
 extension StepState {
@@ -24,8 +25,10 @@ extension StepState {
       status = .skipped
       endedAt = event.at
     case .waitStarted(_, let until, let signal):
-      guard status == .pending else { return false }
+      // A wait that an operator had begin again was backing off for a moment.
+      guard status == .pending || status == .backingOff else { return false }
       status = .waiting
+      forward.settle()
       startedAt = event.at
       waitUntil = until
       waitingFor = signal
@@ -59,11 +62,23 @@ extension StepState {
       undoFailure = failure
       undoBlocks = blocks
       undoEndedAt = event.at
-    case .operatorRetried(_, let phase, _, _):
-      return grantRetry(phase, at: event.at)
-    case .operatorResolved(_, let resolution, _, let goesOn, _, _):
+    case .operatorRetried(_, let phase, let input, _):
+      return grantRetry(phase, input: input, at: event.at)
+    case .operatorResolved(_, let resolution, _, let goesOn, _):
       return resolve(resolution, goesOn: goesOn, at: event.at)
-    case .sagaStarted, .answerIgnored, .signalReceived, .keptSignalRefused, .turnBackRequested, .turnBackLapsed,
+    case .operatorSkipped(_, let output, _):
+      return skip(output: output, at: event.at)
+    case .operatorRanNow:
+      return makeDue(at: event.at)
+    case .operatorExtended(_, let until, _):
+      guard status == .waiting, waitUntil != nil else { return false }
+      waitUntil = until
+    case .rewindStarted:
+      return prepareRewind()
+    case .rewindFinished:
+      return beginAgain()
+    case .sagaPaused, .sagaResumed, .sagaStarted, .answerIgnored, .signalReceived, .keptSignalRefused,
+      .turnBackRequested, .turnBackLapsed,
       .turnedBack,
       .sagaOverdue, .sagaCompleted, .sagaCompensated, .sagaAbandoned:
       return false
@@ -149,17 +164,24 @@ extension StepState {
     undoEndedAt = moment
   }
 
-  private mutating func grantRetry(_ phase: StepPhase, at moment: Timestamp) -> Bool {
+  private mutating func grantRetry(_ phase: StepPhase, input: JSON?, at moment: Timestamp) -> Bool {
     switch phase {
     case .forward:
-      guard status == .failed, consequence == .blocks else { return false }
+      guard status == .failed, consequence == .blocks, input == nil || outcome != .unknown else { return false }
       status = .backingOff
       consequence = nil
       endedAt = nil
+      if let input {
+        // Under the old key the participant would answer from memory.
+        self.input = input
+        round += 1
+        outcome = .none
+        forward = Attempts()
+      }
       forward.budgetStart = forward.count
       forward.retryAt = moment
     case .undo:
-      guard status == .undoFailed, undoBlocks else { return false }
+      guard status == .undoFailed, undoBlocks, input == nil else { return false }
       status = .undoing
       undoBlocks = false
       undoEndedAt = nil
@@ -216,10 +238,13 @@ extension SagaEvent {
       .stepProgressed(let step, _, _, _),
       .answerIgnored(let step, _, _, _), .stepSucceeded(let step, _, _), .stepFailed(let step, _, _, _),
       .undoSucceeded(let step, _), .undoFailed(let step, _, _), .operatorRetried(let step, _, _, _),
-      .operatorResolved(let step, _, _, _, _, _), .keptSignalRefused(_, let step):
+      .operatorResolved(let step, _, _, _, _), .operatorSkipped(let step, _, _), .rewindStarted(let step, _, _),
+      .rewindFinished(let step, _), .keptSignalRefused(_, let step):
       step
-    case .sagaStarted, .signalReceived, .turnBackRequested, .turnBackLapsed, .turnedBack, .sagaOverdue,
-      .sagaCompleted, .sagaCompensated, .sagaAbandoned:
+    case .operatorExtended(let step, _, _): step
+    case .operatorRanNow(let steps, _): steps.count == 1 ? steps[0] : nil
+    case .sagaStarted, .signalReceived, .turnBackRequested, .turnBackLapsed, .turnedBack, .sagaPaused, .sagaResumed,
+      .sagaOverdue, .sagaCompleted, .sagaCompensated, .sagaAbandoned:
       nil
     }
   }

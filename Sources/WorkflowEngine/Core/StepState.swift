@@ -18,6 +18,10 @@ public struct StepState: Sendable, Hashable {
   /// What the participant last said of the attempt under way, or of the one before, until the next begins.
   public internal(set) var progress: Dated<StepProgress>?
   public internal(set) var output: JSON?
+  /// What an operator gave this step to read instead of the saga's input.
+  public internal(set) var input: JSON?
+  /// Whether it was an operator who had it skipped, maybe before its turn had come.
+  public internal(set) var skippedByOperator = false
   /// The last failure of an attempt to do the step.
   public internal(set) var failure: StepFailure?
   public internal(set) var consequence: FailureConsequence?
@@ -76,14 +80,12 @@ public struct Attempts: Sendable, Hashable {
   public var spent: Int { count - budgetStart }
 }
 
-/// A step that waits for an operator, and what the operator can do.
+/// A step that waits for an operator. `Verbs` says what the operator can do.
 public struct Blocker: Sendable, Hashable {
   public let step: String
   public let phase: StepPhase
   public let since: Timestamp
   public let failure: StepFailure
-  /// `retry`, `resolve`, `abandon`.
-  public let verbs: [String]
 
   init?(_ step: StepState) {
     guard step.isBlocked else { return nil }
@@ -95,6 +97,5 @@ public struct Blocker: Sendable, Hashable {
     else { return nil }
     self.since = since
     self.failure = failure
-    verbs = ["retry", "resolve", "abandon"]
   }
 }

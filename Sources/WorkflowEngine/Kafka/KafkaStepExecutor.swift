@@ -28,21 +28,20 @@ public final class KafkaStepExecutor: StepExecutor {
   private let clock: any WallClock
   private let waiting = Mutex<[String: [Waiter]]>([:])
 
-  /// A command that can't be delivered for so long is known not to have been sent.
-  private static let patience = Duration.seconds(30)
-
   /// - Parameters:
   ///   - cluster: where the commands go.
   ///   - services: which topic each service takes its commands from.
   ///   - replyTopic: where participants answer to.
   ///   - clock: bounds the wait.
+  ///   - patience: a command that can't be delivered for so long is known not to have been sent.
   ///   - log: where the client says what goes wrong.
   /// - Throws: `kafka.configurationInvalid`.
   public init(
-    cluster: KafkaCluster, services: [KafkaService], replyTopic: String, clock: any WallClock, log: Log = .silent
+    cluster: KafkaCluster, services: [KafkaService], replyTopic: String, clock: any WallClock,
+    patience: Duration = .seconds(30), log: Log = .silent
   ) throws(KafkaError) {
     producer = try KafkaProducer(
-      cluster, name: "commands", patience: .atMost(Self.patience), lingering: .zero, log: log)
+      cluster, name: "commands", patience: .atMost(patience), lingering: .zero, log: log)
     self.services = Dictionary(services.map { ($0.name, $0) }, uniquingKeysWith: { _, last in last })
     self.replyTopic = replyTopic
     self.clock = clock

@@ -126,16 +126,24 @@ extension Engine {
     return isTaken ? .taken : .kept
   }
 
-  /// Turns a saga back.
-  public func cancel(_ id: UniqueID, by: String, reason: String) async throws -> SagaState {
-    try await cancel(id, by: by, reason: reason, commandID: nil)
+  /// Does what an operator asks, and returns once it and what follows from it is stored.
+  /// - Throws: `Refusal` with the reason, and with the verbs that the saga takes as it stands.
+  public func operate(_ id: UniqueID, _ request: OperatorRequest) async throws -> SagaState {
+    try await host.ask(id, .operate(request))
   }
 
   /// Turns a saga back.
-  /// - Parameter commandID: names the message that asks for it. Delivered again it changes nothing and is no error, also
-  ///   when the saga has ended meanwhile.
-  public func cancel(_ id: UniqueID, by: String, reason: String, commandID: String?) async throws -> SagaState {
-    try await host.ask(id, .cancel(by: by, reason: reason, commandID: commandID))
+  /// - Parameters:
+  ///   - from: the way that it came.
+  ///   - commandID: names the message that asks for it. Delivered again it changes nothing and is no error, also when
+  ///     the saga has ended meanwhile.
+  public func cancel(
+    _ id: UniqueID, by: String, reason: String, from: String? = nil, commandID: String? = nil
+  ) async throws -> SagaState {
+    // Messages alone have such an id.
+    let from = from ?? (commandID == nil ? nil : "kafka")
+    return try await operate(
+      id, OperatorRequest(.cancel, by: OperatorAct(by: by, reason: reason, from: from, commandID: commandID)))
   }
 
   /// Gives a saga a participant's answer, and returns once what follows from it is stored. An answer that comes late or
@@ -143,23 +151,6 @@ extension Engine {
   /// - Throws: `Refusal` `saga.notFound`, `saga.ended` or `step.unknown`.
   public func answer(_ id: UniqueID, _ answer: StepAnswer) async throws -> SagaState {
     try await host.ask(id, .answered(answer))
-  }
-
-  /// Gives a step that the saga is stuck on new attempts.
-  public func retry(_ id: UniqueID, step: String, by: String, reason: String) async throws -> SagaState {
-    try await host.ask(id, .retry(step: step, by: by, reason: reason))
-  }
-
-  /// Records what an operator found out about a step that the saga is stuck on.
-  public func resolve(
-    _ id: UniqueID, step: String, as resolution: Resolution, by: String, reason: String
-  ) async throws -> SagaState {
-    try await host.ask(id, .resolve(step: step, resolution, by: by, reason: reason))
-  }
-
-  /// Ends a stuck saga as it stands.
-  public func abandon(_ id: UniqueID, by: String, reason: String) async throws -> SagaState {
-    try await host.ask(id, .abandon(by: by, reason: reason))
   }
 
   private func requireReady() throws(EngineError) {

@@ -24,6 +24,10 @@ public final class Engine: Sendable {
   let host: SagaHost
   let configuration: Configuration
   let projector: Projector
+  /// Keeps the list of what people did.
+  let auditor: Projector
+  /// Whether the chains are being walked.
+  let auditing = Atomic<Bool>(false)
   private let ready = Atomic<Bool>(false)
 
   /// - Parameters:
@@ -41,6 +45,11 @@ public final class Engine: Sendable {
     projector = Projector(store: store, projection: SagaListProjection(), environment: environment) { failure in
       log.warning(
         "The list of sagas is behind and will catch up", ("shard", "\(failure.shard)"), ("error", "\(failure.error)"))
+    }
+    auditor = Projector(store: store, projection: AuditProjection(store: store), environment: environment) { failure in
+      log.warning(
+        "The list of what people did is behind and will catch up", ("shard", "\(failure.shard)"),
+        ("error", "\(failure.error)"))
     }
   }
 
@@ -69,6 +78,7 @@ public final class Engine: Sendable {
           await host.scheduler.run { [host] in await host.tell($0, .wake) }
         }
         group.addTask { [projector] in try await projector.run() }
+        group.addTask { [auditor] in try await auditor.run() }
         // 4. What was open goes on where it stood.
         try await recover()
         await prepare()

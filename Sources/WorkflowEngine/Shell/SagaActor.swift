@@ -34,6 +34,7 @@ actor Saga {
   private struct PerformedAttempt: Hashable {
     let step: String
     let phase: StepPhase
+    let round: Int
     let attempt: Int
   }
 
@@ -207,16 +208,19 @@ actor Saga {
     for effect in Decider.effects(of: state, definition: definition) {
       switch effect {
       case .call(let call):
-        let attempt = PerformedAttempt(step: call.step, phase: call.phase, attempt: call.attempt)
+        let attempt = PerformedAttempt(
+          step: call.step, phase: call.phase, round: call.round, attempt: call.attempt)
         current.insert(attempt)
         if performed.insert(attempt).inserted { send(call) }
       case .unrenderable(let step, let phase, let number, let failure):
-        let attempt = PerformedAttempt(step: step, phase: phase, attempt: number)
+        let round = state.step(step)?.round ?? 1
+        let attempt = PerformedAttempt(step: step, phase: phase, round: round, attempt: number)
         current.insert(attempt)
         if performed.insert(attempt).inserted {
           put(
             Letter(
-              command: .attemptSettled(step: step, phase: phase, attempt: number, outcome: .failed(failure)),
+              command: .attemptSettled(
+                step: step, phase: phase, round: round, attempt: number, outcome: .failed(failure)),
               startKey: nil, reply: nil))
         }
       case .wake(let at):
@@ -237,7 +241,8 @@ actor Saga {
       code: EngineErrorCode.engineDraining, message: "The engine stopped before the call was sent.", isRetryable: true)
     put(
       Letter(
-        command: .attemptSettled(step: call.step, phase: call.phase, attempt: call.attempt, outcome: .notMade(failure)),
+        command: .attemptSettled(
+          step: call.step, phase: call.phase, round: call.round, attempt: call.attempt, outcome: .notMade(failure)),
         startKey: nil, reply: nil))
   }
 

@@ -164,7 +164,7 @@ final class SagaHost: Sendable {
     switch error.kind {
     case .unavailable, .notOwner: true
     case .versionConflict, .startKeyTaken, .claimTaken, .definitionConflict, .checkpointConflict, .invalid, .closed,
-      .corrupt, .locked, .foreign, .newerVersion:
+      .corrupt, .locked, .foreign, .newerVersion, .olderVersion:
       false
     }
   }
@@ -222,7 +222,8 @@ final class SagaHost: Sendable {
         let outcome = await executor.perform(call)
         await tell(
           call.saga,
-          .attemptSettled(step: call.step, phase: call.phase, attempt: call.attempt, outcome: outcome))
+          .attemptSettled(
+            step: call.step, phase: call.phase, round: call.round, attempt: call.attempt, outcome: outcome))
         self.attempts.withLock { $0.running[id] = nil }
       }
     }

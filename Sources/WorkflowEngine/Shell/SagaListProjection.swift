@@ -90,7 +90,8 @@ struct SagaListProjection: Projection {
     case .sagaStarted, .stepSkipped, .waitStarted, .attemptStarted, .attemptFailed, .attemptNotMade, .stepProgressed,
       .answerIgnored, .stepSucceeded, .stepFailed, .signalReceived, .keptSignalRefused, .turnBackRequested,
       .undoSucceeded, .undoFailed,
-      .operatorRetried, .operatorResolved, .sagaOverdue:
+      .operatorRetried, .operatorResolved, .operatorSkipped, .operatorRanNow, .operatorExtended, .rewindStarted,
+      .rewindFinished, .sagaPaused, .sagaResumed, .sagaOverdue:
       break
     }
   }

@@ -141,7 +141,7 @@ struct APIRefusal: CodedError {
     // A single error is the detail already, and where it is in a request that the command made tells nobody anything.
     let isSaid = errors.count == 1 && errors[0]["nearName"] == nil && errors[0]["message"]?.stringValue == detail
     let places = isSaid ? [] : errors.map(Self.place)
-    advice = places.map(Layout.printable) + Self.next(status, code: code)
+    advice = (places + Self.allowed(problem)).map(Layout.printable) + Self.next(status, code: code)
   }
 
   private init(status: Int, code: String, message: String, advice: [String]) {
@@ -166,6 +166,17 @@ struct APIRefusal: CodedError {
     let pointer = error["pointer"]?.stringValue.map { $0.isEmpty ? "" : " at \($0)" } ?? ""
     let near = error["nearName"]?.stringValue.map { " (did you mean \"\($0)\"?)" } ?? ""
     return start + (error["message"]?.stringValue ?? "wrong") + near + pointer
+  }
+
+  /// What a saga takes instead of the verb that it refused.
+  private static func allowed(_ problem: JSON?) -> [String] {
+    let verbs = (problem?["allowed"]?.arrayValue ?? []).compactMap { allowed -> String? in
+      guard let verb = allowed["verb"]?.stringValue else { return nil }
+      let steps = (allowed["steps"]?.arrayValue ?? []).compactMap(\.stringValue)
+      let named = steps.prefix(3).joined(separator: ", ") + (steps.count > 3 ? ", …" : "")
+      return named.isEmpty ? verb : "\(verb) (\(named))"
+    }
+    return verbs.isEmpty ? [] : ["It takes now: \(verbs.joined(separator: ", "))."]
   }
 
   private static func next(_ status: Int, code: String) -> [String] {

@@ -14,10 +14,13 @@ struct CommandLineTool: Sendable {
     CommandGroup(title: "Write workflows", commands: [checkCommand, queryCommand]),
     CommandGroup(
       title: "Start and watch sagas",
-      commands: [startCommand, listCommand, showCommand, eventsCommand, signalCommand]),
+      commands: [startCommand, listCommand, showCommand, whyCommand, eventsCommand, signalCommand]),
     CommandGroup(
       title: "Act on sagas (each wants a reason, kept for the auditor)",
-      commands: [cancelCommand, retryCommand, resolveCommand, abandonCommand]),
+      commands: [
+        retryCommand, resolveCommand, skipCommand, runNowCommand, extendCommand, rewindCommand, pauseCommand,
+        resumeCommand, compensateCommand, cancelCommand, abandonCommand,
+      ]),
     CommandGroup(
       title: "The engine",
       commands: [
@@ -25,6 +28,9 @@ struct CommandLineTool: Sendable {
         workflowsShowCommand,
       ]),
     CommandGroup(title: "Streams", commands: [streamsCommand, streamsCheckCommand, streamsResetCommand]),
+    CommandGroup(
+      title: "For the auditor",
+      commands: [auditCommand, auditVerifyCommand, auditHeadCommand, auditKeygenCommand]),
     CommandGroup(title: "Try it out", commands: [demoCommand, labCommand]),
   ]
 

@@ -38,7 +38,9 @@ struct SagaLines {
 struct EventLine {
   let style: Style
   /// The moment stands at the line's start, the others before the rest.
-  private static let shownElsewhere: Set<String> = ["at", "step", "phase", "round", "attempt", "reason", "by"]
+  private static let shownElsewhere: Set<String> = [
+    "at", "step", "phase", "round", "attempt", "reason", "by", "commandId", "commandDigest",
+  ]
   static let width = 80
 
   func text(of event: JSON) -> String {
@@ -75,6 +77,8 @@ struct EventLine {
         case .string(let text): "\(name)=\(text)"
         case .number, .bool: "\(name)=\(value.text())"
         case .object: value.text("code").map { "\(name)=\($0)" }
+        case .array(let elements) where name == "steps":
+          "steps=" + elements.compactMap(\.stringValue).joined(separator: ",")
         case .null, .array: nil
         }
       }

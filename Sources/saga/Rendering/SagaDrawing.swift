@@ -23,7 +23,10 @@ struct SagaDrawing {
     let mark = Mark.ofSaga(status)
     let name = Layout.clip("\(saga.text("workflow") ?? "") v\(saga["version"]?.intValue ?? 0)", to: 62)
     let overdue = saga["overdue"]?.boolValue == true ? "  " + style.colour("overdue", .red) : ""
-    var lines = [style.colour("\(mark.symbol) \(mark.word)", mark.colour) + "  " + style.bold(name) + overdue]
+    var lines = [
+      style.colour("\(mark.symbol) \(mark.word)", mark.colour) + "  " + style.bold(name) + overdue
+        + (isPaused ? "  " + style.colour("‖ paused", .yellow) : "")
+    ]
     lines.append("  " + id)
     var facts: [(String, String)] = []
     let by = saga.text("startedBy").map { " by \($0)" } ?? ""
@@ -35,14 +38,29 @@ struct SagaDrawing {
       if let deadline = saga.moment("deadline") {
         let far =
           deadline >= now ? "in \(Moments.duration(deadline - now))" : "\(Moments.duration(now - deadline)) ago"
-        facts.append(("deadline", "\(Moments.short(deadline, besides: started)), \(far)"))
+        // While the saga is paused its clock stands, and nobody knows when the moment comes.
+        let when = isPaused ? "moves with the pause" : far
+        facts.append(("deadline", "\(Moments.short(deadline, besides: started)), \(when)"))
       }
     }
     let tags = (saga["tags"]?.arrayValue ?? []).compactMap(\.stringValue).map(Layout.printable)
     if !tags.isEmpty { facts.append(("tags", tags.joined(separator: ", "))) }
+    if let paused = saga["paused"], !paused.isNull { facts += said("paused", paused, "by") }
+    if let rewind = saga["rewind"], !rewind.isNull {
+      facts += said("rewinding", rewind, "to \(rewind.text("step") ?? "a step"), by")
+    }
     if let turnBack = saga["turnBack"], !turnBack.isNull { facts += self.turnBack(turnBack) }
     if let abandoned = saga["abandoned"], !abandoned.isNull { facts += self.abandoned(abandoned) }
     return lines + facts.flatMap { fact($0.0, $0.1) }
+  }
+
+  private var isPaused: Bool { saga["paused"].map { !$0.isNull } ?? false }
+
+  /// Since when, by whom and why.
+  private func said(_ name: String, _ act: JSON, _ by: String) -> [(String, String)] {
+    let since = act.moment("since").map { "since \(Moments.short($0, besides: started)), " } ?? ""
+    let facts = [(name, "\(since)\(by) \(act.text("by") ?? "someone")")]
+    return facts + (act.text("reason").map { [("", "“\($0)”")] } ?? [])
   }
 
   private func turnBack(_ turnBack: JSON) -> [(String, String)] {
@@ -52,6 +70,7 @@ struct SagaDrawing {
     case "stepFailed": why = "as \(turnBack.text("step") ?? "a step") failed"
     case "timeout": why = "as its time was over"
     case "cancelled": why = "cancelled by \(turnBack.text("by") ?? "someone")"
+    case "compensate": why = "as \(turnBack.text("by") ?? "an operator") decided"
     default: why = "because of \(turnBack.text("cause") ?? "something unsaid")"
     }
     var facts = [("turned back", "\(at)\(why)")]
@@ -125,6 +144,8 @@ struct NextSteps {
       if undo { return offer("it has been undone by hand", "resolve", "--step \(step) --undone") }
       return offer("you have looked, and it happened", "resolve", "--step \(step) --happened")
         + offer("you have looked, and it didn't", "resolve", "--step \(step) --did-not-happen")
+    case "skip": return offer("go on without it", "skip", "--step \(step)")
+    case "rewind": return offer("undo it and what follows, and begin there again", "rewind", "--to \(step)")
     default: return offer(verb, verb, "--step \(step)")
     }
   }

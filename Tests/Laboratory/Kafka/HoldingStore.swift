@@ -62,6 +62,7 @@ final class HoldingStore: EventStore {
     try await store.tail(shard: shard, after: position, limit: limit)
   }
   func head(shard: Int) async throws(StoreError) -> Int64 { try await store.head(shard: shard) }
+  func origins() async throws(StoreError) -> ChainOrigins { try await store.origins() }
   func committed() -> CommitHints { store.committed() }
   func committedEvents(limit: Int) -> CommitFeed { store.committedEvents(limit: limit) }
   func snapshot(of stream: UniqueID) async throws(StoreError) -> Snapshot? { try await store.snapshot(of: stream) }

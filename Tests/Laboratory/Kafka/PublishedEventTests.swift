@@ -130,7 +130,7 @@ struct PublishedEventTests {
   private func stored(_ type: String, _ data: String, _ meta: String) -> StoredEvent {
     StoredEvent(
       stream: .named("stream"), version: 2, shard: 7, position: 12, type: type, data: Array(data.utf8),
-      meta: Array(meta.utf8), appendID: .named("append"), hash: [], recordedAt: Timestamp(milliseconds: 0))
+      meta: Array(meta.utf8), appendID: .named("append"), hash: [], chain: nil, recordedAt: Timestamp(milliseconds: 0))
   }
 }
 

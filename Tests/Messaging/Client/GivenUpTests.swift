@@ -3,7 +3,7 @@ import Runtime
 import TestSupport
 import Testing
 
-@Suite("A consumer gives up a partition, or stops")
+@Suite("A consumer gives up a partition, or stops", .timeLimit(.minutes(3)))
 struct GivenUpTests {
   private func consumer(
     _ bench: WireTests.Bench, maxInFlight: Int = 1, drainTime: Duration = .milliseconds(200),

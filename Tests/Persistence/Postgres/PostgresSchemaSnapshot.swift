@@ -35,6 +35,8 @@ let postgresSchemaSnapshot = """
     column hash bytea NOT NULL
     column data bytea NOT NULL
     column meta bytea NOT NULL
+    column chain bytea
+    constraint events_chain_check CHECK ((chain IS NOT NULL)) NOT VALID
     constraint events_pkey PRIMARY KEY (month, stream, version)
     constraint events_version_check CHECK ((version > 0))
     index CREATE UNIQUE INDEX events_pkey ON ONLY S.events USING btree (month, stream, version)
@@ -80,11 +82,17 @@ let postgresSchemaSnapshot = """
     column id bigint NOT NULL
     column shard_count integer NOT NULL
     column created_at timestamp with time zone NOT NULL
+    column store_id uuid NOT NULL DEFAULT gen_random_uuid()
     constraint store_id_check CHECK (((id >= 0) AND (id <= '4294967295'::bigint)))
     constraint store_pkey PRIMARY KEY (singleton)
     constraint store_shard_count_check CHECK ((shard_count > 0))
     constraint store_singleton_check CHECK (singleton)
     index CREATE UNIQUE INDEX store_pkey ON S.store USING btree (singleton)
+  table S.unchained
+    column shard integer NOT NULL
+    column position bigint NOT NULL
+    constraint unchained_pkey PRIMARY KEY (shard)
+    index CREATE UNIQUE INDEX unchained_pkey ON S.unchained USING btree (shard)
   table S_read.document_fields
     column collection text COLLATE "C" NOT NULL
     column name text COLLATE "C" NOT NULL

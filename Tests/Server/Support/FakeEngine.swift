@@ -1,4 +1,5 @@
 import JSON
+import Persistence
 import Runtime
 import Server
 import Synchronization
@@ -22,6 +23,7 @@ final class FakeEngine: SagaEngine {
     var isReady = true
     var failure: (any Error)?
     var waits: [Duration] = []
+    var acts: [AuditEntry] = []
     var whileWaiting: (@Sendable (FakeEngine, UniqueID) throws -> Void)?
   }
 
@@ -87,6 +89,21 @@ final class FakeEngine: SagaEngine {
   }
 
   // MARK: SagaEngine
+
+  /// Somebody did this.
+  func note(_ act: AuditEntry) { contents.withLock { $0.acts.append(act) } }
+
+  func audit(_ filter: AuditFilter, after: DocumentCursor?, limit: Int) async throws -> AuditPage {
+    let all = contents.withLock { $0.acts }.filter { act in
+      filter.matches(act) && (after.map { (act.cursor.sort, act.id) > ($0.sort, $0.id) } ?? true)
+    }
+    return AuditPage(entries: Array(all.prefix(limit)), next: all.count > limit ? all[limit - 1].cursor : nil)
+  }
+
+  /// An empty store's, whose chains a true store walks.
+  private func store() -> MemoryStore { MemoryStore(environment: environment, shardCount: 2) }
+  func auditHead() async throws -> AuditHead { try await store().auditHead(at: environment.now()) }
+  func auditVerify(against head: AuditHead?) async throws -> AuditReport { try await store().audit(against: head) }
 
   func check(_ content: [UInt8]) -> CheckResult { WorkflowChecker.check(content, services: services) }
 
@@ -218,22 +235,8 @@ final class FakeEngine: SagaEngine {
       ? .kept : .taken
   }
 
-  func cancel(_ id: UniqueID, by: String, reason: String) async throws -> SagaState {
-    try tell(id, .cancel(by: by, reason: reason))
-  }
-
-  func retry(_ id: UniqueID, step: String, by: String, reason: String) async throws -> SagaState {
-    try tell(id, .retry(step: step, by: by, reason: reason))
-  }
-
-  func resolve(
-    _ id: UniqueID, step: String, as resolution: Resolution, by: String, reason: String
-  ) async throws -> SagaState {
-    try tell(id, .resolve(step: step, resolution, by: by, reason: reason))
-  }
-
-  func abandon(_ id: UniqueID, by: String, reason: String) async throws -> SagaState {
-    try tell(id, .abandon(by: by, reason: reason))
+  func operate(_ id: UniqueID, _ request: OperatorRequest) async throws -> SagaState {
+    try tell(id, .operate(request))
   }
 
   private static func saga(_ id: UniqueID, _ contents: Contents) throws -> Saga {

@@ -11,6 +11,7 @@ extension StoredEvent {
       stream: .version7(at: Timestamp(milliseconds: 1_772_352_000_000), random: (UInt64(shard), UInt64(position))),
       version: 1, shard: shard, position: position, type: "sample.moved", data: Array("{\"n\":\(position)}".utf8),
       meta: [], appendID: .version7(at: Timestamp(milliseconds: 1), random: (1, UInt64(position))), hash: [],
+      chain: nil,
       recordedAt: Timestamp(milliseconds: 1_772_352_000_000 + position))
   }
 

@@ -7,7 +7,7 @@ import Testing
 
 /// 10,000 sagas' events through a broker on the wire, read along by a consumer that isn't ours, while the engine is killed
 /// five times and the broker stands still twice for 20 seconds. `TRACSEQ_STORM_SAGAS` makes it another number.
-@Suite("The echo in a storm", .serialized)
+@Suite("The echo in a storm", .serialized, .timeLimit(.minutes(10)))
 struct EchoStormTests {
   static let sagas = ProcessInfo.processInfo.environment["TRACSEQ_STORM_SAGAS"].flatMap { Int($0) } ?? 10_000
   static let kills = 5

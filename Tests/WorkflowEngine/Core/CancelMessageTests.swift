@@ -59,6 +59,6 @@ struct CancelMessageTests {
     try saga.succeed("a")
     try saga.refuse("b")
     #expect(#expect(throws: Refusal.self) { try saga.when(Self.cancel) }?.code == EngineErrorCode.sagaTurningBack)
-    #expect(saga.state?.cancelID == nil)
+    #expect(saga.state?.commands == [])
   }
 }

@@ -127,11 +127,18 @@ extension SagaEvent {
     case .undoFailed(let step, let failure, let blocks): "\(step) undo failed \(failure.code)\(blocks ? " blocks" : "")"
     case .turnedBack(let reason): "turnedBack \(reason.cause.rawValue)"
     case .turnBackRequested(let reason): "turnBackRequested \(reason.cause.rawValue)"
-    case .operatorRetried(let step, _, _, _): "\(step) retried"
-    case .operatorResolved(let step, let resolution, _, _, _, _): "\(step) resolved \(resolution.word)"
+    case .operatorRetried(let step, _, let input, _): "\(step) retried\(input == nil ? "" : " with input")"
+    case .operatorResolved(let step, let resolution, _, _, _): "\(step) resolved \(resolution.word)"
     case .signalReceived(let name, _, _, _): "signal \(name)"
     case .keptSignalRefused(let name, _): "signal \(name) refused"
-    case .sagaStarted, .turnBackLapsed, .sagaOverdue, .sagaCompleted, .sagaCompensated, .sagaAbandoned: typeName
+    case .operatorSkipped(let step, _, _): "\(step) skipped by operator"
+    case .operatorRanNow(let steps, _): "\(steps.joined(separator: " ")) run now"
+    case .operatorExtended(let step, _, _): "\(step ?? "saga") extended"
+    case .rewindStarted(_, let steps, _): "rewind \(steps.joined(separator: " "))"
+    case .rewindFinished(let step, _): "rewound to \(step)"
+    case .sagaPaused, .sagaResumed, .sagaStarted, .turnBackLapsed, .sagaOverdue, .sagaCompleted, .sagaCompensated,
+      .sagaAbandoned:
+      typeName
     }
   }
 }

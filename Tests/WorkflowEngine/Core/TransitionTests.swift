@@ -9,27 +9,34 @@ import Testing
 struct TransitionTests {
   static let now = Timestamp(milliseconds: 1_772_352_000_000)
   static let failure = StepFailure(code: "X", message: "x")
+  static let act = OperatorAct(by: "m", reason: "r")
 
   /// A step in every state that makes a difference, each reached by events alone.
   static let states: [String: [SagaEvent.Occurrence]] = {
     let attempt = SagaEvent.Occurrence.attemptStarted(step: "s", phase: .forward, round: 1, attempt: 1, deadline: now)
     let undo = SagaEvent.Occurrence.attemptStarted(step: "s", phase: .undo, round: 1, attempt: 1, deadline: now)
     let succeeded = [attempt, .stepSucceeded(step: "s", output: .null, isPivot: false)]
-    func failed(_ consequence: FailureConsequence) -> [SagaEvent.Occurrence] {
-      [attempt, .stepFailed(step: "s", outcome: .unknown, failure: failure, consequence: consequence)]
+    func failed(_ consequence: FailureConsequence, _ outcome: RoundOutcome = .unknown) -> [SagaEvent.Occurrence] {
+      [attempt, .stepFailed(step: "s", outcome: outcome, failure: failure, consequence: consequence)]
+    }
+    func backingOff(_ isUnknown: Bool) -> [SagaEvent.Occurrence] {
+      [
+        attempt,
+        .attemptFailed(step: "s", phase: .forward, attempt: 1, isUnknown: isUnknown, failure: failure, retryAt: now),
+      ]
     }
     return [
       "pending": [],
       "skipped": [.stepSkipped(step: "s")],
       "waiting": [.waitStarted(step: "s", until: nil, signal: "go")],
+      "waiting for a moment": [.waitStarted(step: "s", until: now, signal: nil)],
       "running": [attempt],
-      "backingOff": [
-        attempt,
-        .attemptFailed(step: "s", phase: .forward, attempt: 1, isUnknown: true, failure: failure, retryAt: now),
-      ],
+      "backingOff": backingOff(false),
+      "backingOff, unknown": backingOff(true),
       "succeeded": succeeded,
       "failed": failed(.turnsBack),
-      "failed, blocking": failed(.blocks),
+      "failed, blocking": failed(.blocks, .failed),
+      "failed, unknown, blocking": failed(.blocks),
       "undoing, attempt under way": succeeded + [undo],
       "undoing, between attempts": succeeded + [
         undo, .attemptFailed(step: "s", phase: .undo, attempt: 1, isUnknown: true, failure: failure, retryAt: now),
@@ -59,14 +66,20 @@ struct TransitionTests {
     "stepFailed": .stepFailed(step: "s", outcome: .failed, failure: failure, consequence: .turnsBack),
     "undoSucceeded": .undoSucceeded(step: "s", how: .answered),
     "undoFailed": .undoFailed(step: "s", failure: failure, blocks: true),
-    "operatorRetried forward": .operatorRetried(step: "s", phase: .forward, by: "m", reason: "r"),
-    "operatorRetried undo": .operatorRetried(step: "s", phase: .undo, by: "m", reason: "r"),
+    "operatorRetried forward": .operatorRetried(step: "s", phase: .forward, input: nil, act),
+    "operatorRetried with input": .operatorRetried(step: "s", phase: .forward, input: [:], act),
+    "operatorRetried undo": .operatorRetried(step: "s", phase: .undo, input: nil, act),
     "operatorResolved happened": .operatorResolved(
-      step: "s", resolution: .happened(output: .null), isPivot: false, goesOn: false, by: "m", reason: "r"),
+      step: "s", resolution: .happened(output: .null), isPivot: false, goesOn: false, act),
     "operatorResolved didNotHappen": .operatorResolved(
-      step: "s", resolution: .didNotHappen, isPivot: false, goesOn: false, by: "m", reason: "r"),
+      step: "s", resolution: .didNotHappen, isPivot: false, goesOn: false, act),
     "operatorResolved undone": .operatorResolved(
-      step: "s", resolution: .undone, isPivot: false, goesOn: false, by: "m", reason: "r"),
+      step: "s", resolution: .undone, isPivot: false, goesOn: false, act),
+    "operatorSkipped": .operatorSkipped(step: "s", output: nil, act),
+    "operatorRanNow": .operatorRanNow(steps: ["s"], act),
+    "operatorExtended": .operatorExtended(step: "s", until: now, act),
+    "rewindStarted": .rewindStarted(step: "s", steps: ["s"], act),
+    "rewindFinished": .rewindFinished(step: "s", steps: ["s"]),
   ]
 
   /// The table in `docs/state-diagram.md`, as "from | event" → "to".
@@ -92,8 +105,11 @@ struct TransitionTests {
   static func name(of step: StepState) -> String {
     switch step.status {
     case .undoing: step.undo.inFlight == nil ? "undoing, between attempts" : "undoing, attempt under way"
-    case .failed, .undoFailed: step.status.rawValue + (step.isBlocked ? ", blocking" : "")
-    case .pending, .running, .backingOff, .waiting, .succeeded, .skipped, .undone: step.status.rawValue
+    case .waiting: step.waitingFor == nil && step.waitUntil != nil ? "waiting for a moment" : "waiting"
+    case .backingOff: step.outcome == .unknown ? "backingOff, unknown" : "backingOff"
+    case .failed where step.isBlocked: step.outcome == .unknown ? "failed, unknown, blocking" : "failed, blocking"
+    case .undoFailed where step.isBlocked: "undoFailed, blocking"
+    case .pending, .running, .succeeded, .failed, .skipped, .undone, .undoFailed: step.status.rawValue
     }
   }
 
@@ -126,7 +142,7 @@ struct TransitionTests {
 
   @Test("The table names only states and events that there are")
   func tableIsKnown() {
-    #expect(Self.documented.count == 32)
+    #expect(Self.documented.count == 72)
     for row in Self.documented.keys {
       let parts = row.components(separatedBy: " | ")
       #expect(Self.states[parts[0]] != nil && Self.events[parts[1]] != nil, "\(row)")

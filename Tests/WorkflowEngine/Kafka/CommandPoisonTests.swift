@@ -221,7 +221,7 @@ struct CommandPoisonTests {
     _ = try await store.append(
       Append(
         stream: stream, expectedVersion: 0,
-        events: [NewEvent(type: "echoRewound", data: Array("{}".utf8), meta: Array(#"{"schema":1}"#.utf8))],
+        events: [NewEvent(type: "fromElsewhere", data: Array("{}".utf8), meta: Array(#"{"schema":1}"#.utf8))],
         appendID: Environment.system.newID()))
     let found = await poison(
       CommandTests.handlers(running), Form.plain.command("signal", ["saga": .string("\(stream)"), "signal": "go"]))

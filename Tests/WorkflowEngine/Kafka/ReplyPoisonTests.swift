@@ -231,7 +231,7 @@ struct ReplyPoisonTests {
     _ = try await desk.store.append(
       Append(
         stream: stream, expectedVersion: 0,
-        events: [NewEvent(type: "echoRewound", data: Array("{}".utf8), meta: Array(#"{"schema":1}"#.utf8))],
+        events: [NewEvent(type: "fromElsewhere", data: Array("{}".utf8), meta: Array(#"{"schema":1}"#.utf8))],
         appendID: Environment.system.newID()))
     #expect(await desk.poison(Answer.to(stream, Answer.succeeded))?.code == EngineErrorCode.eventUnreadable)
     await desk.close()

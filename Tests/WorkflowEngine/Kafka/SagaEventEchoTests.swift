@@ -12,7 +12,7 @@ struct SagaEventEchoTests {
   {
     StoredEvent(
       stream: SagaSpecification.id, version: 3, shard: 28, position: 9, type: type, data: Array(data.utf8),
-      meta: Array(meta.utf8), appendID: SagaSpecification.id, hash: [],
+      meta: Array(meta.utf8), appendID: SagaSpecification.id, hash: [], chain: nil,
       recordedAt: Timestamp(milliseconds: 1_772_352_000_250))
   }
 

@@ -5,7 +5,7 @@ import Testing
 
 @testable import WorkflowEngine
 
-@Suite("Whole sagas over Kafka")
+@Suite("Whole sagas over Kafka", .timeLimit(.minutes(3)))
 struct SagaOverKafkaTests {
   /// Two commands, the first with retries; `late` gives the first little time and one attempt.
   private static func workflow(_ name: String, first: String) -> [UInt8] {

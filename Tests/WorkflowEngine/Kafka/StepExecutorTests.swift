@@ -7,7 +7,7 @@ import Workflows
 
 @testable import WorkflowEngine
 
-@Suite("Commands to participants on the wire")
+@Suite("Commands to participants on the wire", .timeLimit(.minutes(3)))
 struct StepExecutorTests {
   /// An executor, a broker, and the topic of one service.
   final class Wire: Sendable {
@@ -19,16 +19,17 @@ struct StepExecutorTests {
 
     /// - Parameter isMock: what is to misbehave must be a broker of our own.
     init(
-      _ properties: [KafkaCluster.Property] = [], isMock: Bool = true, clock: any WallClock = SystemClock()
+      patience: Duration = .seconds(30), isMock: Bool = true, clock: any WallClock = SystemClock()
     ) async throws {
       broker =
         try await isMock ? TestBroker.mock(topics: ["lab.commands:4"]) : TestBroker.start(topics: ["lab.commands:4"])
-      cluster = KafkaCluster(brokers: broker.brokers, properties: properties)
+      cluster = KafkaCluster(brokers: broker.brokers)
       topic = broker.isMock ? "lab.commands" : "lab.commands-\(Environment.system.newID())"
       if !broker.isMock { _ = try await KafkaTopics(cluster).ensure([KafkaTopic(topic, partitions: 4)]) }
       self.clock = clock
       executor = try KafkaStepExecutor(
-        cluster: cluster, services: [KafkaService(name: "lab", topic: topic)], replyTopic: "saga.replies", clock: clock)
+        cluster: cluster, services: [KafkaService(name: "lab", topic: topic)], replyTopic: "saga.replies", clock: clock,
+        patience: patience)
     }
 
     /// The messages of the service's topic, until so many have come.
@@ -170,7 +171,8 @@ struct StepExecutorTests {
     ])
   func refused(broker code: Int, as expected: String, class name: String, isRetryable: Bool) async throws {
     let wire = try await Wire()
-    await wire.broker.fail(api: 0, code: code, count: 1)
+    // Refused in company, and again alone.
+    await wire.broker.fail(api: 0, code: code, count: 2)
     let outcome = await wire.executor.perform(Self.call())
     guard case .failed(let failure) = outcome else {
       Issue.record("it is \(outcome)")
@@ -183,7 +185,7 @@ struct StepExecutorTests {
 
   @Test("A broker that is away for longer than a command is tried: it was not sent, for certain")
   func brokerAway() async throws {
-    let wire = try await Wire([.init("message.timeout.ms", "500")])
+    let wire = try await Wire(patience: .milliseconds(500))
     await wire.broker.tell("down")
     let outcome = await wire.executor.perform(Self.call())
     guard case .failed(let failure) = outcome else {

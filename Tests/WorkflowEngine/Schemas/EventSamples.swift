@@ -14,6 +14,12 @@ enum EventSamples {
     retryAfter: .milliseconds(2_500), isGone: true, keepsTombstones: true)
   static let bareFailure = StepFailure(code: "timeout", message: "No answer came in time.")
 
+  static let fullAct = OperatorAct(
+    by: "mara", reason: "The freezer is back.", from: "cli 10.0.0.7", commandID: "ticket-4711",
+    commandDigest: "9f86d081884c7d65")
+  static let bareAct = OperatorAct(by: "mara", reason: "Done by hand.")
+  private static let acts = [fullAct, bareAct]
+
   static func of(_ kind: SagaEvent.Kind) -> [SagaEvent] {
     occurrences(kind).map { SagaEvent(at: at, $0) }
   }
@@ -77,9 +83,10 @@ enum EventSamples {
         .undoFailed(step: "createSample", failure: bareFailure, blocks: false),
       ]
     case .operatorRetried:
-      StepPhase.allCases.map {
-        .operatorRetried(step: "createSample", phase: $0, by: "mara", reason: "The freezer is back.")
-      }
+      [
+        .operatorRetried(step: "createSample", phase: .forward, input: ["barcode": "TUBE-0002"], fullAct),
+        .operatorRetried(step: "createSample", phase: .undo, input: nil, bareAct),
+      ]
     case .operatorResolved: resolutions
     case .sagaOverdue: [.sagaOverdue, .sagaOverdue]
     case .sagaCompleted:
@@ -89,7 +96,34 @@ enum EventSamples {
       ]
     case .sagaCompensated: [.sagaCompensated, .sagaCompensated]
     case .sagaAbandoned:
-      ["The tube broke.", "Done by hand."].map { .sagaAbandoned(by: "mara", reason: $0) }
+      acts.map { .sagaAbandoned($0) }
+    case .sagaPaused: acts.map { .sagaPaused($0) }
+    case .sagaResumed: acts.map { .sagaResumed($0) }
+    case .operatorSkipped:
+      [
+        .operatorSkipped(step: "createSample", output: ["id": "S-000017"], fullAct),
+        .operatorSkipped(step: "createSample", output: nil, bareAct),
+      ]
+    case .operatorRanNow:
+      [
+        .operatorRanNow(steps: ["createSample", "storeSample"], fullAct),
+        .operatorRanNow(steps: ["createSample"], bareAct),
+      ]
+    case .operatorExtended:
+      [
+        .operatorExtended(step: "createSample", until: later, fullAct),
+        .operatorExtended(step: nil, until: later, bareAct),
+      ]
+    case .rewindStarted:
+      [
+        .rewindStarted(step: "createSample", steps: ["createSample", "storeSample"], fullAct),
+        .rewindStarted(step: "storeSample", steps: ["storeSample"], bareAct),
+      ]
+    case .rewindFinished:
+      [
+        .rewindFinished(step: "createSample", steps: ["createSample", "storeSample"]),
+        .rewindFinished(step: "storeSample", steps: ["storeSample"]),
+      ]
     }
   }
 
@@ -129,19 +163,17 @@ enum EventSamples {
   private static let turnBacks: [TurnBack] = [
     TurnBack(
       cause: .cancelled, step: "createSample", code: "saga.cancelled", message: "The saga was cancelled.", by: "mara",
-      reason: "The order was withdrawn.", commandID: "kafka:/lims#17"),
+      reason: "The order was withdrawn.", from: "kafka saga.commands", commandID: "kafka:/lims#17"),
     TurnBack(cause: .timeout, code: "saga.timeout", message: "The saga's time is up."),
     TurnBack(cause: .stepFailed, step: "createSample", code: "http.422", message: "The concentration is too low."),
   ]
 
   private static let resolutions: [SagaEvent.Occurrence] = [
     .operatorResolved(
-      step: "createSample", resolution: .happened(output: ["id": "S-000017"]), isPivot: true, goesOn: true, by: "mara",
-      reason: "The tube is in the freezer."),
+      step: "createSample", resolution: .happened(output: ["id": "S-000017"]), isPivot: true, goesOn: true, fullAct),
     .operatorResolved(
-      step: "createSample", resolution: .didNotHappen, isPivot: false, goesOn: false, by: "mara",
-      reason: "The freezer is empty."),
+      step: "createSample", resolution: .didNotHappen, isPivot: false, goesOn: false, bareAct),
     .operatorResolved(
-      step: "createSample", resolution: .undone, isPivot: false, goesOn: false, by: "mara", reason: "I voided it."),
+      step: "createSample", resolution: .undone, isPivot: false, goesOn: false, bareAct),
   ]
 }

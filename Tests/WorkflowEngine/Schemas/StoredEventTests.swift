@@ -87,8 +87,15 @@ struct StoredEventTests {
     return switch kind {
     case .sagaStarted: []
     case .stepSkipped, .waitStarted, .attemptStarted, .signalReceived, .keptSignalRefused, .turnBackRequested,
-      .turnBackLapsed, .turnedBack, .sagaOverdue, .sagaCompleted, .sagaAbandoned, .answerIgnored:
+      .turnBackLapsed, .turnedBack, .sagaOverdue, .sagaCompleted, .sagaAbandoned, .answerIgnored, .operatorSkipped,
+      .rewindStarted, .sagaPaused:
       started
+    case .operatorExtended: started + [.waitStarted(step: step, until: EventSamples.later, signal: nil)]
+    case .operatorRanNow:
+      started + [step, "storeSample"].map { .waitStarted(step: $0, until: EventSamples.later, signal: nil) }
+    case .rewindFinished:
+      started + [.rewindStarted(step: step, steps: [step, "storeSample"], EventSamples.bareAct)]
+    case .sagaResumed: started + [.sagaPaused(EventSamples.bareAct)]
     case .attemptFailed, .attemptNotMade, .stepProgressed, .stepSucceeded, .stepFailed: running
     case .undoSucceeded, .undoFailed: turnedBack + [attempt(.undo)]
     case .operatorRetried, .operatorResolved: blocked

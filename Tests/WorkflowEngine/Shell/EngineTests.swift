@@ -170,7 +170,8 @@ struct EngineTests {
     let id = try await running.start().id
     while try await running.engine.saga(id).state.status != .stuck { await Task.yield() }
     refuses.withLock { $0 = false }
-    _ = try await running.engine.retry(id, step: "a", by: "mia", reason: "freezer was opened")
+    _ = try await running.engine.operate(
+      id, OperatorRequest(.retry(step: "a"), by: OperatorAct(by: "mia", reason: "freezer was opened")))
     #expect(try await running.end(of: id).status == .compensated)
     await running.stop()
   }

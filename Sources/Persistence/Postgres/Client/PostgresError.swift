@@ -7,6 +7,8 @@ struct PostgresError: Error, CustomStringConvertible {
     case foreignSchema
     /// The schema is a newer program's.
     case newerSchema
+    /// The schema was made by an older version of this program, and nothing is to be changed.
+    case olderSchema
     /// No connection came about: nothing was sent.
     case unreachable
     /// The connection broke, or the server was silent for too long: what was sent may or may not have happened.
@@ -27,7 +29,7 @@ struct PostgresError: Error, CustomStringConvertible {
   var description: String {
     switch kind {
     case .refused(let state): "\(message) [\(state.code)]"
-    case .invalidSettings, .foreignSchema, .newerSchema, .unreachable, .lost, .unexpectedAnswer: message
+    case .invalidSettings, .foreignSchema, .newerSchema, .olderSchema, .unreachable, .lost, .unexpectedAnswer: message
     }
   }
 

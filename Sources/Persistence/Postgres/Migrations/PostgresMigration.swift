@@ -11,5 +11,5 @@ struct PostgresMigration: Sendable {
 
   var checksum: String { Digest.hex(Array(text.utf8)) }
 
-  static let all: [PostgresMigration] = [.m0001]
+  static let all: [PostgresMigration] = [.m0001, .m0002]
 }

@@ -41,11 +41,31 @@ struct PostgresMigrator {
         $0.append(now)
       }
       _ = try connection.run(created)
-      guard let row = try connection.run(PostgresCall(Self.read)).first else {
-        throw .unexpected("the table \(names.schema).store is empty")
-      }
-      return PostgresStoreRow(id: UInt32(truncatingIfNeeded: try row.int8(0)), shardCount: try row.int4(1))
+      return try row(connection)
     }
+  }
+
+  private func row(_ connection: PostgresConnection) throws(PostgresError) -> PostgresStoreRow {
+    guard let row = try connection.run(PostgresCall(Self.read)).first else {
+      throw .unexpected("the table \(names.schema).store is empty")
+    }
+    return PostgresStoreRow(id: UInt32(truncatingIfNeeded: try row.int8(0)), shardCount: try row.int4(1))
+  }
+
+  /// Changes nothing.
+  /// - Throws: unless the schema is this program's.
+  func look(_ connection: PostgresConnection) throws(PostgresError) -> PostgresStoreRow {
+    let isThere = try connection.run(
+      PostgresCall(Self.exists) { $0.append("\(names.schema).migrations") }
+    ).first?.bool(0)
+    guard isThere == true else { throw refuse(.foreignSchema, "isn't that of a store") }
+    let newest = try applied(connection).keys.max() ?? 0
+    let known = migrations.map(\.version).max() ?? 0
+    if newest < known {
+      throw refuse(
+        .olderSchema, "has version \(newest), and this program reads \(known): open it with an engine of this version")
+    }
+    return try row(connection)
   }
 
   /// What was applied, by version.
@@ -82,6 +102,7 @@ struct PostgresMigrator {
   private static let lock = PostgresStatement("migrate_lock", "SELECT pg_advisory_xact_lock($1)")
   private static let list = PostgresStatement(
     "migrations", "SELECT version, checksum FROM migrations ORDER BY version")
+  private static let exists = PostgresStatement("migrations_exist", "SELECT to_regclass($1) IS NOT NULL")
   private static let record = PostgresStatement(
     "migration_add", "INSERT INTO migrations (version, name, checksum, applied_at) VALUES ($1, $2, $3, $4)")
   // The server draws the id: it is to differ from those of the other stores in the database, and our own randomness may

@@ -117,6 +117,7 @@ extension PostgresError {
     case .invalidSettings: StoreError(.invalid, message)
     case .foreignSchema: StoreError(.foreign, message)
     case .newerSchema: StoreError(.newerVersion, message)
+    case .olderSchema: StoreError(.olderVersion, message)
     case .unexpectedAnswer: .corrupt("Postgres gave an answer that a store doesn't give", detail: message)
     case .refused(let state) where state.isAboutTheValues:
       StoreError(.invalid, "Postgres can't store or look for these values", detail: description)

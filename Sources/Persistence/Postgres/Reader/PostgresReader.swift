@@ -41,7 +41,7 @@ actor PostgresReader {
       case .lost:
         connection = nil
         if !isRepeatable { throw failure }
-      case .refused, .unexpectedAnswer, .invalidSettings, .foreignSchema, .newerSchema: throw failure
+      case .refused, .unexpectedAnswer, .invalidSettings, .foreignSchema, .newerSchema, .olderSchema: throw failure
       }
       if cancellers.isClosed || environment.now() >= deadline { throw failure }
       var jitter = SeededRandom(seed: environment.random())

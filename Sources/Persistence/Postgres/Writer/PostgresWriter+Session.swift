@@ -9,7 +9,7 @@ extension PostgresWriter {
     let deadline = environment.now() + configuration.reconnectTimeout
     while true {
       connection = nil
-      positions = [:]
+      ends = [:]
       heads.forgetAll()
       let reason: PostgresError
       do {
@@ -47,7 +47,7 @@ extension PostgresWriter {
         $0.append(PostgresArray(missing.sorted()))
       }
       for row in try connection.run(attempt).rows where try row.bool(1) { locked.append(try row.int4(0)) }
-      try readPositions(of: locked, on: connection)
+      try readEnds(of: locked, on: connection)
       missing.subtract(locked)
       if missing.isEmpty { break }
       // Our own session of before may still be there, when the network lost it or its end takes a moment: it is ended,
@@ -69,7 +69,7 @@ extension PostgresWriter {
   /// Lets go of shards.
   func release(_ shards: Set<Int>, on connection: PostgresConnection) throws(PostgresError) {
     if shards.isEmpty { return }
-    for shard in shards { positions[shard] = nil }
+    for shard in shards { ends[shard] = nil }
     _ = try connection.run(
       PostgresCall(Self.unlock) {
         $0.append(int4: key)
@@ -78,10 +78,13 @@ extension PostgresWriter {
     heads.forgetAll()
   }
 
-  private func readPositions(of shards: [Int], on connection: PostgresConnection) throws(PostgresError) {
+  private func readEnds(of shards: [Int], on connection: PostgresConnection) throws(PostgresError) {
     if shards.isEmpty { return }
-    let call = PostgresCall(Self.positions) { $0.append(PostgresArray(shards)) }
-    for row in try connection.run(call).rows { positions[try row.int4(0)] = try row.int8(1) }
+    let call = PostgresCall(Self.ends) { $0.append(PostgresArray(shards)) }
+    for row in try connection.run(call).rows {
+      ends[try row.int4(0)] = ShardHead(
+        position: try row.int8(1), chain: try row.isNull(2) ? nil : try row.bytes(2))
+    }
   }
 
   /// Ends our own session of before if it holds any of the locks.
@@ -106,13 +109,14 @@ extension PostgresWriter {
   private static let unlock = PostgresStatement(
     "unlock", "SELECT pg_advisory_unlock($1, s.shard) FROM unnest($2) AS s (shard)")
 
-  private static let positions = PostgresStatement(
-    "positions",
+  private static let ends = PostgresStatement(
+    "ends",
     """
-    SELECT s.shard, greatest(
-      (SELECT e.position FROM events e WHERE e.shard = s.shard ORDER BY e.position DESC LIMIT 1),
-      (SELECT d.dropped_to FROM shards d WHERE d.shard = s.shard), 0)
+    SELECT s.shard, greatest(e.position, (SELECT d.dropped_to FROM shards d WHERE d.shard = s.shard), 0), e.chain
     FROM unnest($1) AS s (shard)
+    LEFT JOIN LATERAL (
+      SELECT position, chain FROM events WHERE shard = s.shard ORDER BY position DESC LIMIT 1
+    ) e ON true
     """)
 
   private static let holders = PostgresStatement(

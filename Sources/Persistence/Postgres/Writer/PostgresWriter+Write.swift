@@ -49,8 +49,8 @@ extension PostgresWriter {
 
   private func committed(_ batch: WriterBatch) {
     for (stream, head) in batch.heads { heads.remember(head, of: stream) }
-    for (shard, position) in batch.positions { positions[shard] = position }
-    hub.grew(Set(batch.positions.keys), by: batch.events)
+    for (shard, end) in batch.ends { ends[shard] = end }
+    hub.grew(Set(batch.ends.keys), by: batch.events)
     for (pending, appended) in batch.appends { pending.answer.resume(returning: .success(appended)) }
   }
 
@@ -58,7 +58,7 @@ extension PostgresWriter {
 
   private func refuseUnowned(_ todo: [PendingAppend]) -> [PendingAppend] {
     todo.filter { pending in
-      if positions[pending.shard] != nil { return true }
+      if ends[pending.shard] != nil { return true }
       pending.answer.resume(returning: .failure(.notOwner(shard: pending.shard)))
       return false
     }
@@ -105,7 +105,7 @@ extension PostgresWriter {
       } else if isInPlace, let taken = takenClaims[pending.id] {
         verdicts.append((pending, .failure(.claimTaken(taken))))
       } else {
-        switch batch.add(pending, head: head, position: positions[pending.shard] ?? 0) {
+        switch batch.add(pending, head: head, end: ends[pending.shard] ?? .none) {
         case .added: break
         case .later: later.append(pending)
         case .conflict(let actual): conflicts.append((pending, actual))
@@ -154,7 +154,7 @@ extension PostgresWriter {
       return (exhausted.isEmpty ? again : giveUp(error, exhausted, again), care)
     case .refused(let state) where state.isAboutTheValues && sent.count > 1:
       return (todo, .singly)
-    case .refused, .unexpectedAnswer, .invalidSettings, .foreignSchema, .newerSchema:
+    case .refused, .unexpectedAnswer, .invalidSettings, .foreignSchema, .newerSchema, .olderSchema:
       return (giveUp(error, sent, todo), care)
     }
   }

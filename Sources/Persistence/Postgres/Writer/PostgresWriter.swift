@@ -20,8 +20,8 @@ actor PostgresWriter {
   var connection: PostgresConnection?
   /// The shards that this writer is to own.
   var wanted: Set<Int> = []
-  /// Those whose locks the session holds, each with the position of its last event.
-  var positions: [Int: Int64] = [:]
+  /// Those whose locks the session holds, each with where it ends.
+  var ends: [Int: ShardHead] = [:]
   var heads: StreamHeads
   /// The last month whose partitions were made ahead.
   private var preparedMonth = 0
@@ -106,11 +106,11 @@ actor PostgresWriter {
       return .failure(error)
     case .success(let connection):
       do {
-        let before = Set(positions.keys)
+        let before = Set(ends.keys)
         let taken = try lock(shards.subtracting(before), on: connection)
         if let shard = taken.min() {
           // All or nothing: what was gained just now is given back.
-          try release(Set(positions.keys).subtracting(before), on: connection)
+          try release(Set(ends.keys).subtracting(before), on: connection)
           return .failure(
             StoreError(.notOwner, "shard \(shard) of the store \(names.schema) is owned by another process"))
         }
@@ -149,7 +149,7 @@ actor PostgresWriter {
       // A session that is gone has no locks.
     }
     connection = nil
-    positions = [:]
+    ends = [:]
     wanted = []
   }
 

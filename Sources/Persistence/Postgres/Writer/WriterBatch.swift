@@ -1,7 +1,7 @@
 import Runtime
 
 /// The appends that go into one transaction, and the statements that write them. A value: nothing has happened until
-/// the transaction is committed, and then `heads` and `positions` say where everything stands.
+/// the transaction is committed, and then `heads` and `ends` say where everything stands.
 struct WriterBatch {
   /// What became of adding an append.
   enum Fit {
@@ -14,7 +14,8 @@ struct WriterBatch {
 
   private(set) var appends: [(pending: PendingAppend, appended: Appended)] = []
   private(set) var heads: [UniqueID: StreamHead] = [:]
-  private(set) var positions: [Int: Int64] = [:]
+  /// Where each shard ends that the batch appends to.
+  private(set) var ends: [Int: ShardHead] = [:]
   private let recordedAt: Timestamp
   private let shardCount: Int
   private var touched: Set<ExactName> = []
@@ -32,8 +33,8 @@ struct WriterBatch {
 
   /// - Parameters:
   ///   - head: where the stream stands in the store, as far as its owner knows.
-  ///   - position: the last position of the shard in the store.
-  mutating func add(_ pending: PendingAppend, head: StreamHead, position: Int64) -> Fit {
+  ///   - end: where the shard ends in the store.
+  mutating func add(_ pending: PendingAppend, head: StreamHead, end: ShardHead) -> Fit {
     let append = pending.append
     let current = heads[append.stream] ?? head
     guard current.version == append.expectedVersion else {
@@ -48,24 +49,25 @@ struct WriterBatch {
     if let change = append.open { openChanges[append.stream] = (pending.shard, change) }
 
     var next = current
-    next.position = positions[pending.shard] ?? position
+    var end = ends[pending.shard] ?? end
     for event in append.events {
       next.version += 1
-      next.position += 1
       next.hash = EventHash.next(
         after: next.hash, stream: append.stream, version: next.version, type: event.type, data: event.data,
         meta: event.meta, recordedAt: recordedAt)
-      columns.add(event, of: pending, at: next)
+      end.add(hash: next.hash, shard: pending.shard)
+      next.position = end.position
+      columns.add(event, of: pending, at: next, chain: end.chain)
       if keepsEvents {
         events.append(
           StoredEvent(
             stream: append.stream, version: next.version, shard: pending.shard, position: next.position,
             type: event.type, data: event.data, meta: event.meta, appendID: append.appendID, hash: next.hash,
-            recordedAt: recordedAt))
+            chain: end.chain, recordedAt: recordedAt))
       }
     }
     heads[append.stream] = next
-    positions[pending.shard] = next.position
+    ends[pending.shard] = end
     appends.append((pending, Appended(version: next.version, position: next.position, repeated: false)))
     return .added
   }
@@ -203,10 +205,11 @@ private struct EventColumns {
   private var appendID = PostgresArray(.uuid)
   private var type = PostgresArray(.text)
   private var hash = PostgresArray(.bytes)
+  private var chain = PostgresArray(.bytes)
   private var data = PostgresArray(.bytes)
   private var meta = PostgresArray(.bytes)
 
-  mutating func add(_ event: NewEvent, of pending: PendingAppend, at head: StreamHead) {
+  mutating func add(_ event: NewEvent, of pending: PendingAppend, at head: StreamHead, chain link: [UInt8]) {
     position.append(head.position)
     month.append(int4: pending.month)
     version.append(int4: head.version)
@@ -215,6 +218,7 @@ private struct EventColumns {
     appendID.append(pending.append.appendID)
     type.append(event.type)
     hash.append(head.hash)
+    chain.append(link)
     data.append(event.data)
     meta.append(event.meta)
   }
@@ -222,7 +226,9 @@ private struct EventColumns {
   func call(recordedAt: Timestamp) -> PostgresCall {
     PostgresCall(PostgresStatements.insertEvents) {
       $0.append(recordedAt)
-      for array in [position, month, version, shard, stream, appendID, type, hash, data, meta] { $0.append(array) }
+      for array in [position, month, version, shard, stream, appendID, type, hash, chain, data, meta] {
+        $0.append(array)
+      }
     }
   }
 }

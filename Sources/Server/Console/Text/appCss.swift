@@ -189,6 +189,7 @@ extension ConsoleText {
     .tick { stroke: var(--line); stroke-width: 1; }
     .tick-label, .row-name { font-size: 12px; fill: var(--quiet); }
     .row-name { fill: var(--text); }
+    .span { --tone: var(--quiet); --soft: var(--quiet-soft); }
     .span rect { fill: var(--soft); stroke: var(--tone); stroke-width: 1.5; }
     .span text { font-size: 12px; font-weight: 700; fill: var(--tone); }
     .span.attempt.succeeded { --tone: var(--good); --soft: var(--good-soft); }

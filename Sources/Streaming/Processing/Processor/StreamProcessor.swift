@@ -130,7 +130,7 @@ public final class StreamProcessor: Sendable {
       // Another process that runs the stream has written, or the store is out of reach for a while.
       case .checkpointConflict, .unavailable, .notOwner: return true
       case .versionConflict, .startKeyTaken, .claimTaken, .definitionConflict, .invalid, .closed, .corrupt, .locked,
-        .foreign, .newerVersion:
+        .foreign, .newerVersion, .olderVersion:
         return false
       }
     default: return true

@@ -1,0 +1,12 @@
+public import Runtime
+
+/// Why a head can't be used.
+public struct AuditError: CodedError, Hashable {
+  public let code: String
+  public let message: String
+
+  public init(_ code: String, _ message: String) {
+    self.code = code
+    self.message = message
+  }
+}

@@ -1,0 +1,8 @@
+/// The codes of what an audit refuses; each has a page in `docs/errors/`.
+public enum AuditErrorCode {
+  public static let headUnreadable = "audit.headUnreadable"
+  public static let headUnsigned = "audit.headUnsigned"
+  public static let otherKey = "audit.otherKey"
+  public static let signatureWrong = "audit.signatureWrong"
+  public static let otherStore = "audit.otherStore"
+}

@@ -1,0 +1,177 @@
+public import JSON
+public import Runtime
+
+/// Where the chains of a store ended at a moment. Signed and kept elsewhere, it proves later that nothing before it was
+/// changed or taken away.
+public struct AuditHead: Sendable, Hashable {
+  /// Where one shard's chain ended.
+  public struct Shard: Sendable, Hashable {
+    public let shard: Int
+    /// Of its last event; 0 when it had none.
+    public let position: Int64
+    /// The last event's chain; 32 zero bytes when none carried one.
+    public let chain: [UInt8]
+    /// The last position that was stored before there were chains.
+    public let unchained: Int64
+  }
+
+  public struct Signature: Sendable, Hashable {
+    /// Names the public key: see `VerifyingKey.id`.
+    public let key: String
+    public let bytes: [UInt8]
+  }
+
+  public let store: UniqueID
+  public let at: Timestamp
+  /// In order, each shard once.
+  public let shards: [Shard]
+  public var signature: Signature?
+
+  public init(store: UniqueID, at: Timestamp, shards: [Shard], signature: Signature? = nil) {
+    self.store = store
+    self.at = at
+    self.shards = shards
+    self.signature = signature
+  }
+
+  /// What is signed: a line for each thing that the head says. It doesn't depend on how the head is written as JSON, and
+  /// never changes.
+  public var signedBytes: [UInt8] {
+    var text = "tracseq audit head 1\nstore \(store)\nat \(at.milliseconds)\nshards \(shards.count)\n"
+    for shard in shards {
+      text += "\(shard.shard) \(shard.position) \(shard.unchained) \(Digest.hexadecimal(shard.chain))\n"
+    }
+    return Array(text.utf8)
+  }
+
+  /// The head with a signature in place of any that it had.
+  public func signed(with key: SigningKey) -> AuditHead? {
+    guard let bytes = key.sign(signedBytes) else { return nil }
+    var head = self
+    head.signature = Signature(key: key.publicKey.id, bytes: bytes)
+    return head
+  }
+
+  /// - Throws: `audit.headUnsigned`, `audit.otherKey` or `audit.signatureWrong`.
+  public func verify(with key: VerifyingKey) throws(AuditError) {
+    guard let signature else {
+      throw AuditError(AuditErrorCode.headUnsigned, "The head carries no signature: anybody can have written it.")
+    }
+    guard signature.key == key.id else {
+      throw AuditError(
+        AuditErrorCode.otherKey, "The head was signed with the key \(signature.key), and this is \(key.id).")
+    }
+    guard key.verifies(signature.bytes, of: signedBytes) else {
+      throw AuditError(
+        AuditErrorCode.signatureWrong, "The signature isn't that of this head: one of the two was changed.")
+    }
+  }
+}
+
+// MARK: As JSON
+
+extension AuditHead {
+  public var json: JSON {
+    var members: JSONObject = [
+      "store": .string(store.description), "at": .string(at.description),
+      "shards": .array(
+        shards.map { shard in
+          [
+            "shard": .int(shard.shard), "position": .number(JSONNumber(shard.position)),
+            "chain": .string(Digest.hexadecimal(shard.chain)), "unchained": .number(JSONNumber(shard.unchained)),
+          ]
+        }),
+    ]
+    if let signature {
+      members["signature"] = [
+        "algorithm": "ed25519", "key": .string(signature.key), "value": .string(Digest.hexadecimal(signature.bytes)),
+      ]
+    }
+    return .object(members)
+  }
+
+  /// Reads a head strictly: what isn't known, missing or ill-formed is an error.
+  /// - Throws: `audit.headUnreadable`.
+  public init(parsing bytes: [UInt8]) throws(AuditError) {
+    let json: JSON
+    do {
+      json = try JSON(parsing: bytes)
+    } catch {
+      throw AuditError(AuditErrorCode.headUnreadable, "The head is no JSON: \(error.message)")
+    }
+    try self.init(json)
+  }
+
+  /// - Throws: `audit.headUnreadable`.
+  public init(_ json: JSON) throws(AuditError) {
+    let members = try Self.members(json, of: "The head", ["store", "at", "shards", "signature"])
+    guard let store = members["store"]?.stringValue.flatMap({ UniqueID($0) }) else {
+      throw Self.bad("“store”", "an id")
+    }
+    guard let at = members["at"]?.stringValue.flatMap({ Timestamp($0) }) else { throw Self.bad("“at”", "a moment") }
+    guard let list = members["shards"]?.arrayValue, (1...Persistence.Shard.maxCount).contains(list.count) else {
+      throw Self.bad("“shards”", "a list of shards")
+    }
+    var shards: [Shard] = []
+    for (index, element) in list.enumerated() {
+      let member = try Self.members(element, of: "A shard", ["shard", "position", "chain", "unchained"])
+      guard member["shard"]?.intValue == index, let position = member["position"]?.intValue, position >= 0,
+        let unchained = member["unchained"]?.intValue, unchained >= 0,
+        let chain = member["chain"]?.stringValue.flatMap({ Digest.bytes(hexadecimal: $0) }), chain.count == 32
+      else { throw Self.bad("“shards[\(index)]”", "a shard in its turn, with position, chain and unchained") }
+      shards.append(Shard(shard: index, position: Int64(position), chain: chain, unchained: Int64(unchained)))
+    }
+    var signature: Signature?
+    if let value = members["signature"] {
+      let member = try Self.members(value, of: "The signature", ["algorithm", "key", "value"])
+      guard member["algorithm"]?.stringValue == "ed25519", let key = member["key"]?.stringValue,
+        let bytes = member["value"]?.stringValue.flatMap({ Digest.bytes(hexadecimal: $0) })
+      else { throw Self.bad("“signature”", "an ed25519 signature with key and value") }
+      signature = Signature(key: key, bytes: bytes)
+    }
+    self.init(store: store, at: at, shards: shards, signature: signature)
+  }
+
+  private static func members(_ json: JSON, of what: String, _ known: [String]) throws(AuditError) -> JSONObject {
+    guard let members = json.objectValue else {
+      throw AuditError(AuditErrorCode.headUnreadable, "\(what) must be an object.")
+    }
+    if let name = members.keys.first(where: { name in !known.contains { $0.hasSameScalars(as: name) } }) {
+      throw AuditError(AuditErrorCode.headUnreadable, "\(what) has no member “\(name)”.")
+    }
+    return members
+  }
+
+  private static func bad(_ what: String, _ wanted: String) -> AuditError {
+    AuditError(AuditErrorCode.headUnreadable, "\(what) of the head must be \(wanted).")
+  }
+}
+
+extension AuditReport {
+  public var json: JSON {
+    var members: JSONObject = [
+      "store": .string(store.description), "intact": .bool(isIntact), "events": .number(JSONNumber(events)),
+      "unchained": .number(JSONNumber(unchained)),
+    ]
+    if let comparedWith { members["comparedWith"] = .string(comparedWith.description) }
+    members["broken"] = .array(
+      broken.map { link in
+        var members: JSONObject = [
+          "kind": .string(link.kind.rawValue), "shard": .int(link.shard),
+          "position": .number(JSONNumber(link.position)),
+        ]
+        if let stream = link.stream { members["stream"] = .string(stream.description) }
+        if let version = link.version { members["version"] = .int(version) }
+        members["why"] = .string(link.why)
+        return .object(members)
+      })
+    members["shards"] = .array(
+      shards.map { shard in
+        [
+          "shard": .int(shard.shard), "events": .number(JSONNumber(shard.events)),
+          "chain": .string(Digest.hexadecimal(shard.chain)), "unchained": .number(JSONNumber(shard.unchained)),
+        ]
+      })
+    return .object(members)
+  }
+}

@@ -1,0 +1,25 @@
+import Runtime
+
+/// The ends of the streams that a walk met last. What wasn't met for a while is forgotten, and read again when it is
+/// needed: however many streams a shard has, so much memory and no more.
+struct StreamMemory {
+  struct End {
+    let version: Int
+    let hash: [UInt8]
+  }
+  private let capacity: Int
+  private var young: [UniqueID: End] = [:]
+  private var old: [UniqueID: End] = [:]
+
+  init(capacity: Int) { self.capacity = capacity }
+
+  subscript(stream: UniqueID) -> End? { young[stream] ?? old[stream] }
+
+  mutating func remember(_ event: StoredEvent) {
+    if young.count >= max(1, capacity / 2), young[event.stream] == nil {
+      old = young
+      young = [:]
+    }
+    young[event.stream] = End(version: event.version, hash: event.hash)
+  }
+}

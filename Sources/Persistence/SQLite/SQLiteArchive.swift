@@ -1,0 +1,58 @@
+public import Runtime
+
+/// An SQLite store opened only to be read, beside the process that writes it, if there is one: it takes no lock, changes
+/// nothing, and sees what has been committed.
+public final class SQLiteArchive: EventReading {
+  public let shardCount: Int
+  private let reader: SQLiteReader
+
+  private init(shardCount: Int, reader: SQLiteReader) {
+    self.shardCount = shardCount
+    self.reader = reader
+  }
+
+  /// - Throws: `store.unavailable` when there is no such file; `store.foreign`, `store.newerVersion`, or
+  ///   `store.olderVersion` for one that an engine of this version has to open first.
+  public static func open(path: String) async throws(StoreError) -> SQLiteArchive {
+    let reader = try SQLiteReader(path: path)
+    let shardCount: Int
+    do {
+      shardCount = try await reader.read { database throws(StoreError) in
+        try SQLiteSchema.check(database, path: path)
+        return try SQLiteQueries.shardCount(database)
+      }
+    } catch {
+      await reader.close()
+      throw error
+    }
+    return SQLiteArchive(shardCount: shardCount, reader: reader)
+  }
+
+  public func read(_ stream: UniqueID, after version: Int, limit: Int) async throws(StoreError) -> [StoredEvent] {
+    try await reader.read { database throws(StoreError) in
+      try SQLiteQueries.events(database, of: stream, after: version, limit: limit)
+    }
+  }
+
+  public func tail(shard: Int, after position: Int64, limit: Int) async throws(StoreError) -> [StoredEvent] {
+    try checkShard(shard, count: shardCount)
+    return try await reader.read { database throws(StoreError) in
+      try SQLiteQueries.tail(database, shard: shard, after: position, limit: limit)
+    }
+  }
+
+  public func head(shard: Int) async throws(StoreError) -> Int64 {
+    try checkShard(shard, count: shardCount)
+    return try await reader.read { database throws(StoreError) in try SQLiteQueries.head(database, shard: shard) }
+  }
+
+  public func origins() async throws(StoreError) -> ChainOrigins {
+    try await reader.read { database throws(StoreError) in try SQLiteQueries.origins(database) }
+  }
+
+  public func definitions(name: String?) async throws(StoreError) -> [StoredDefinition] {
+    try await reader.read { database throws(StoreError) in try SQLiteQueries.definitions(database, name: name) }
+  }
+
+  public func close() async { await reader.close() }
+}

@@ -1,0 +1,86 @@
+import HTTP
+import JSON
+import Persistence
+import Runtime
+import WorkflowEngine
+
+// What an auditor asks: what people did, and whether what is stored is what was stored.
+extension API {
+  var auditRoutes: [Route] {
+    [
+      Route("GET", "/v1/audit", query: ["saga", "actor", "verb", "from", "to", "cursor", "limit"], listActs),
+      Route("GET", "/v1/audit/head", showHead),
+      Route("POST", "/v1/audit/verify", verify),
+    ]
+  }
+
+  private func listActs(_ call: Call) async throws -> HTTPServerResponse {
+    var filter = AuditFilter()
+    let saga = try call.query.text("saga")
+    if let saga {
+      guard let id = UniqueID(saga) else { throw Self.invalid("saga", "a saga's id", saga) }
+      filter.saga = id
+    }
+    filter.actor = try call.query.text("actor")
+    filter.verb = try call.query.text("verb")
+    filter.from = try moment("from", call)
+    filter.to = try moment("to", call)
+    let limit = try call.query.integer("limit", in: 1...200, default: 50)
+    let cursor = SealedCursor(
+      list: "audit",
+      filters: [
+        filter.saga?.description, filter.actor, filter.verb, filter.from?.description, filter.to?.description,
+      ])
+    // A moment has no bar in it, an id may.
+    let after = try cursor.open(call.query.text("cursor")).map { text in
+      let parts = text.split(separator: "|", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+      return DocumentCursor(sort: parts.first ?? "", id: parts.count > 1 ? parts[1] : "")
+    }
+    let page = try await engine.audit(filter, after: after, limit: limit)
+    let next = page.next.map { cursor.seal("\($0.sort)|\($0.id)") }
+    return .json(.members(["acts": .array(page.entries.map(\.json)), "next": .text(next)]))
+  }
+
+  private func moment(_ name: String, _ call: Call) throws(Problem) -> Timestamp? {
+    guard let text = try call.query.text(name) else { return nil }
+    guard let moment = Timestamp(text) else { throw Self.invalid(name, "a moment as 2026-03-01T08:15:45Z", text) }
+    return moment
+  }
+
+  private static func invalid(_ name: String, _ wanted: String, _ value: String) -> Problem {
+    Problem(
+      400,
+      Fault(
+        ServerErrorCode.parameterInvalid, "The parameter \(quoted(name)) must be \(wanted), not \(quoted(value)).",
+        parameter: name))
+  }
+
+  private func showHead(_ call: Call) async throws -> HTTPServerResponse { .json(try await engine.auditHead().json) }
+
+  private func verify(_ call: Call) async throws -> HTTPServerResponse {
+    var body = try BodyReader(call.request)
+    let value = body.value("head", isRequired: false)
+    let pem = body.text("publicKey", isRequired: value != nil, atMost: 2_000)
+    if value == nil, pem != nil { body.refuse("publicKey", "goes with a head only") }
+    let key = pem.flatMap { VerifyingKey(pem: Array($0.utf8)) }
+    if pem != nil, key == nil { body.refuse("publicKey", "must be an Ed25519 public key in PEM") }
+    try body.finish()
+    var head: AuditHead?
+    if let value, let key {
+      let read = try AuditHead(value)
+      try read.verify(with: key)
+      head = read
+    }
+    return .json(try await engine.auditVerify(against: head).json)
+  }
+}
+
+extension AuditEntry {
+  var json: JSON {
+    .members([
+      "at": .time(at), "actor": .string(actor), "kind": .string(kind.rawValue), "verb": .string(verb),
+      "saga": .text(saga?.description), "version": .integer(version), "workflow": .text(workflow), "step": .text(step),
+      "reason": .text(reason), "from": .text(from), "before": before.map(\.json), "after": after.map(\.json),
+    ])
+  }
+}

@@ -1,0 +1,114 @@
+public import Persistence
+public import Runtime
+
+/// Something that somebody did: who, when, why, from where, and what came of it.
+public struct AuditEntry: Sendable, Hashable {
+  public enum Kind: String, Sendable, Hashable, CaseIterable {
+    /// A workflow was registered.
+    case registration
+    /// A saga was started.
+    case start
+    /// A saga was given a signal.
+    case signal
+    /// An operator's verb on a saga.
+    case verb
+    /// Something was asked of the engine itself.
+    case engine
+  }
+
+  /// How things stood: of the saga, and of the step that it was about.
+  public struct Standing: Sendable, Hashable {
+    public let saga: String
+    public let step: String?
+
+    public init(saga: String, step: String?) {
+      self.saga = saga
+      self.step = step
+    }
+  }
+
+  /// Names the entry: the saga and the version of its event, or the workflow and its version.
+  public let id: String
+  public let at: Timestamp
+  /// As it was told: see docs/operating.md.
+  public let actor: String
+  public let kind: Kind
+  /// `start`, `signal`, `retry`, …: the word of the API.
+  public let verb: String
+  public let saga: UniqueID?
+  /// The version of the event in the saga's history.
+  public let version: Int?
+  public let workflow: String?
+  public let step: String?
+  public let reason: String?
+  /// The way that it came, where that was kept.
+  public let from: String?
+  /// Nil where there was nothing before, as of a start, or when the history can't be read.
+  public let before: Standing?
+  public let after: Standing?
+
+  public init(
+    id: String, at: Timestamp, actor: String, kind: Kind, verb: String, saga: UniqueID? = nil, version: Int? = nil,
+    workflow: String? = nil, step: String? = nil, reason: String? = nil, from: String? = nil, before: Standing? = nil,
+    after: Standing? = nil
+  ) {
+    self.id = id
+    self.at = at
+    self.actor = actor
+    self.kind = kind
+    self.verb = verb
+    self.saga = saga
+    self.version = version
+    self.workflow = workflow
+    self.step = step
+    self.reason = reason
+    self.from = from
+    self.before = before
+    self.after = after
+  }
+
+  /// Where it stands in the list: by time, then by id.
+  public var cursor: DocumentCursor { DocumentCursor(sort: at.description, id: id) }
+}
+
+/// Which entries to list.
+public struct AuditFilter: Sendable, Hashable {
+  public var saga: UniqueID?
+  public var actor: String?
+  public var verb: String?
+  /// From this moment on.
+  public var from: Timestamp?
+  /// Before this moment.
+  public var to: Timestamp?
+
+  public init(
+    saga: UniqueID? = nil, actor: String? = nil, verb: String? = nil, from: Timestamp? = nil, to: Timestamp? = nil
+  ) {
+    self.saga = saga
+    self.actor = actor
+    self.verb = verb
+    self.from = from
+    self.to = to
+  }
+
+  func matches(_ entry: AuditEntry) -> Bool {
+    if let saga, entry.saga != saga { return false }
+    if let actor, !entry.actor.utf8.elementsEqual(actor.utf8) { return false }
+    if let verb, !entry.verb.utf8.elementsEqual(verb.utf8) { return false }
+    if let from, entry.at < from { return false }
+    if let to, entry.at >= to { return false }
+    return true
+  }
+}
+
+/// One page of the list, oldest first.
+public struct AuditPage: Sendable {
+  public let entries: [AuditEntry]
+  /// The last entry of this page when there are more: give it as `after`.
+  public let next: DocumentCursor?
+
+  public init(entries: [AuditEntry], next: DocumentCursor?) {
+    self.entries = entries
+    self.next = next
+  }
+}

@@ -1,0 +1,241 @@
+import CSystem
+import Foundation
+import JSON
+import Persistence
+import Runtime
+
+let auditCommand = CommandSpec(
+  "audit", summary: "who did what, when, why, and what came of it",
+  about: [
+    "Every start, signal and verb, every registration of a workflow and every rewinding of the echo, oldest first, with "
+      + "how the saga and the step stood before and after."
+  ],
+  options: [
+    OptionSpec("saga", value: "ID", help: "only of this saga"),
+    OptionSpec("actor", value: "NAME", help: "only what this person did"),
+    OptionSpec("verb", value: "VERB", help: "only this: retry, cancel, start, signal, register, …"),
+    OptionSpec("between", value: "FROM..TO", help: "from a moment, and before another; either may be left out"),
+    OptionSpec("csv", help: "as CSV (RFC 4180), for a spreadsheet"), .server, .json,
+  ],
+  examples: [
+    .init(says: "What was done to a saga?", line: "saga audit --saga ID"),
+    .init(says: "March, for the auditor", line: "saga audit --between 2026-03-01..2026-04-01 --csv > march.csv"),
+    .init(says: "Who retried at night?", line: "saga audit --verb retry --actor night-shift"),
+  ]
+) { invocation in
+  var query: [(name: String, value: String)] = [("limit", "200")]
+  if let saga = invocation.arguments.value("saga") { query.append(("saga", saga)) }
+  if let actor = invocation.arguments.value("actor") { query.append(("actor", actor)) }
+  if let verb = invocation.arguments.value("verb") { query.append(("verb", verb)) }
+  query += try invocation.between()
+  let asCSV = invocation.arguments.has("csv")
+  if asCSV, invocation.json { throw invocation.usage("audit wants --csv or --json, not both") }
+  let drawing = AuditLines(style: invocation.style)
+  var acts: [JSON] = []
+  var cursor: String?
+  var count = 0
+  if asCSV { invocation.terminal.write(AuditCSV.heading) }
+  repeat {
+    let page = try await invocation.client.get("v1", "audit", query: query + (cursor.map { [("cursor", $0)] } ?? []))
+    for act in page["acts"]?.arrayValue ?? [] {
+      if invocation.json {
+        acts.append(act)
+      } else if asCSV {
+        invocation.terminal.write(AuditCSV.line(of: act))
+      } else {
+        if count == 0 { invocation.terminal.line(drawing.heading) }
+        for line in drawing.lines(of: act) { invocation.terminal.line(line) }
+      }
+      count += 1
+    }
+    cursor = page["next"]?.stringValue
+  } while cursor != nil
+  if invocation.json {
+    invocation.terminal.line(JSON.object(["acts": .array(acts)]).text(.pretty))
+  } else if count == 0, !asCSV {
+    invocation.terminal.line("Nobody did anything that fits.")
+  }
+  return .success
+}
+
+let auditKeygenCommand = CommandSpec(
+  "audit", "keygen", summary: "make a pair of keys that signs heads",
+  about: [
+    "Writes an Ed25519 private key to FILE, readable by you alone, and the public key to FILE.pub. Keep the private key "
+      + "away from the store: whoever has both can sign what never was. Never overwrites."
+  ],
+  operands: [OperandSpec("FILE", help: "where the private key goes")], options: [],
+  examples: [
+    .init(says: "Once", line: "saga audit keygen /media/stick/audit.key"),
+    .init(says: "Then, every day", line: "saga audit head --sign-key /media/stick/audit.key --out head.json"),
+  ]
+) { invocation in
+  let file = try invocation.required(0)
+  guard let key = SigningKey.generate(), let pem = key.pem, let publicPEM = key.publicKey.pem else {
+    throw CLIError(CLIErrorCode.keyInvalid, "libcrypto made no key")
+  }
+  try NewFile.write(pem, to: file, mode: 0o600)
+  try NewFile.write(publicPEM, to: file + ".pub", mode: 0o644)
+  invocation.terminal.line("private key  \(file)")
+  invocation.terminal.line("public key   \(file).pub")
+  invocation.terminal.line("key id       \(key.publicKey.id)")
+  return .success
+}
+
+let auditHeadCommand = CommandSpec(
+  "audit", "head", summary: "where the chains end now, signed",
+  about: [
+    "Prints where every shard's chain of hashes ends, as JSON. Signed and kept where the store's keepers can't reach it, "
+      + "it proves later that nothing before it was changed, moved or taken away. The key is used here, and never sent."
+  ],
+  options: [
+    OptionSpec("sign-key", value: "FILE", help: "the private key of `saga audit keygen`"),
+    OptionSpec("out", value: "FILE", help: "where it goes; else it is printed"),
+    OptionSpec("store", value: "STORE", help: "read sqlite:PATH or postgres:URL itself, beside the engine or without"),
+    .server,
+  ],
+  examples: [
+    .init(says: "Every night", line: "saga audit head --sign-key audit.key --out head-$(date +%F).json"),
+    .init(says: "Without an engine", line: "saga audit head --store sqlite:.saga/engine.db --sign-key audit.key"),
+  ]
+) { invocation in
+  let key = try invocation.arguments.value("sign-key").map { file in
+    guard let key = SigningKey(pem: try invocation.bytes(of: file)) else {
+      throw CLIError(CLIErrorCode.keyInvalid, "\(file) is no Ed25519 private key in PEM")
+    }
+    return key
+  }
+  var head: AuditHead
+  if let archive = try await invocation.archive() {
+    head = try await archive.auditHead(at: invocation.environment.now())
+    await archive.close()
+  } else {
+    head = try AuditHead(try await invocation.client.get("v1", "audit", "head"))
+  }
+  if let key {
+    guard let signed = head.signed(with: key) else {
+      throw CLIError(CLIErrorCode.keyInvalid, "libcrypto signed nothing")
+    }
+    head = signed
+  }
+  let text = head.json.text(.pretty) + "\n"
+  if let file = invocation.arguments.value("out") {
+    try NewFile.write(Array(text.utf8), to: file, mode: 0o644)
+    let events = head.shards.reduce(0) { $0 + $1.position }
+    invocation.terminal.line(
+      "\(file): \(FileReport.count(Int(events), "event")) in \(FileReport.count(head.shards.count, "shard")), "
+        + (head.signature.map { "signed with \($0.key)" } ?? "not signed"))
+  } else {
+    invocation.terminal.write(text)
+  }
+  return .success
+}
+
+let auditVerifyCommand = CommandSpec(
+  "audit", "verify", summary: "is what is stored what was stored?",
+  about: [
+    "Walks every shard's chain of hashes from the first event and names the first link that doesn't hold. With an "
+      + "earlier signed head it also finds what was cut off at the end, or hashed anew from the beginning. Exit status 1 "
+      + "when something is broken.",
+    "With --store it reads the store itself and changes nothing; an engine may run beside it.",
+  ],
+  options: [
+    OptionSpec("head", value: "FILE", help: "an earlier head, signed"),
+    OptionSpec("public-key", value: "FILE", help: "the public key of `saga audit keygen` that it was signed with"),
+    OptionSpec("store", value: "STORE", help: "read sqlite:PATH or postgres:URL itself, beside the engine or without"),
+    .server, .json,
+  ],
+  examples: [
+    .init(says: "The store of a running engine", line: "saga audit verify --store sqlite:.saga/engine.db"),
+    .init(says: "Against an earlier head", line: "saga audit verify --head head.json --public-key audit.key.pub"),
+  ]
+) { invocation in
+  let headFile = invocation.arguments.value("head")
+  let keyFile = invocation.arguments.value("public-key")
+  guard (headFile == nil) == (keyFile == nil) else {
+    throw invocation.usage("audit verify wants --head and --public-key together")
+  }
+  var head: AuditHead?
+  var pem: [UInt8] = []
+  if let headFile, let keyFile {
+    pem = try invocation.bytes(of: keyFile)
+    guard let key = VerifyingKey(pem: pem) else {
+      throw CLIError(CLIErrorCode.keyInvalid, "\(keyFile) is no Ed25519 public key in PEM")
+    }
+    let read = try AuditHead(parsing: try invocation.bytes(of: headFile))
+    try read.verify(with: key)
+    head = read
+  }
+  let report: JSON
+  if let archive = try await invocation.archive() {
+    report = try await archive.audit(against: head).json
+    await archive.close()
+  } else {
+    var body: JSONObject = [:]
+    if let head {
+      body["head"] = head.json
+      body["publicKey"] = .string(String(decoding: pem, as: UTF8.self))
+    }
+    report = try await invocation.client.answer(
+      to: APIRequest(
+        method: "POST", path: ["v1", "audit", "verify"], body: JSON.object(body).bytes(), timeout: .seconds(600)))
+  }
+  if invocation.json {
+    invocation.terminal.line(report.text(.pretty))
+  } else {
+    for line in AuditReportLines(report: report, style: invocation.style).lines() { invocation.terminal.line(line) }
+  }
+  return report["intact"]?.boolValue == true ? .success : .failure
+}
+
+extension Invocation {
+  /// The store that `--store` names; nil when the engine is to be asked.
+  fileprivate func archive() async throws -> (any EventReading)? {
+    guard arguments.value("store") != nil else { return nil }
+    switch try store(else: .memory) {
+    case .memory: throw usage("--store wants sqlite:PATH or postgres:URL: memory keeps nothing to be audited")
+    case .sqlite(let path):
+      guard FileManager.default.fileExists(atPath: path) else {
+        throw CLIError(CLIErrorCode.fileUnreadable, "can't read \(path): there is no such file")
+      }
+      return try await SQLiteArchive.open(path: path)
+    case .postgres(let url):
+      return try await PostgresStore.openToRead(PostgresConfiguration(url: url), environment: environment)
+    }
+  }
+
+  /// `FROM..TO`, as the API takes them. A day is the beginning of it, in UTC.
+  fileprivate func between() throws(UsageError) -> [(name: String, value: String)] {
+    guard let text = arguments.value("between") else { return [] }
+    let parts = text.components(separatedBy: "..")
+    guard parts.count == 2, parts.contains(where: { !$0.isEmpty }) else {
+      throw usage("--between wants FROM..TO, as 2026-03-01..2026-04-01, not \"\(text)\"")
+    }
+    var query: [(name: String, value: String)] = []
+    for (name, part) in zip(["from", "to"], parts) where !part.isEmpty {
+      guard let moment = Timestamp(part.count == 10 ? part + "T00:00:00Z" : part) else {
+        throw usage("--between wants days or moments, as 2026-03-01 or 2026-03-01T08:00:00Z, not \"\(part)\"")
+      }
+      query.append((name, moment.description))
+    }
+    return query
+  }
+}
+
+/// A file that wasn't there before, with its rights from the first byte on.
+enum NewFile {
+  static func write(_ bytes: [UInt8], to path: String, mode: UInt32) throws(CLIError) {
+    let descriptor = saga_open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode_t(mode))
+    guard descriptor >= 0 else {
+      let why = errno == EEXIST ? "it is there already, and is not overwritten" : String(cString: strerror(errno))
+      throw CLIError(CLIErrorCode.fileUnwritable, "can't write \(path): \(why)")
+    }
+    let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    do {
+      try handle.write(contentsOf: Data(bytes))
+      try handle.close()
+    } catch {
+      throw CLIError(CLIErrorCode.fileUnwritable, "can't write \(path): \(error.localizedDescription)")
+    }
+  }
+}

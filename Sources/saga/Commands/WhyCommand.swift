@@ -1,0 +1,27 @@
+import JSON
+import Runtime
+
+let whyCommand = CommandSpec(
+  "why", summary: "why is a saga stuck, waiting, or late?",
+  about: ["One sentence that says what a saga waits for, and the commands that would help, ready to be copied."],
+  operands: [OperandSpec("ID", help: "the saga's id")], options: [.server, .json],
+  examples: [
+    .init(says: "What is it about this one?", line: "saga why ID"),
+    .init(says: "Every stuck saga", line: "saga list --status stuck"),
+  ]
+) { invocation in
+  let saga = try await invocation.client.get("v1", "sagas", try invocation.sagaID())
+  let why = Why(saga: saga, now: invocation.environment.now())
+  if invocation.json {
+    let commands = why.commands.map { JSON.string($0.line) }
+    invocation.terminal.line(JSON.object(["why": .string(why.sentence), "commands": .array(commands)]).text(.pretty))
+    return .success
+  }
+  for line in Layout.wrap(why.sentence, width: 80) { invocation.terminal.line(line) }
+  for command in why.commands {
+    invocation.terminal.line("")
+    invocation.terminal.line("  " + invocation.style.dim("# \(command.says)"))
+    invocation.terminal.line("  " + command.line)
+  }
+  return .success
+}
