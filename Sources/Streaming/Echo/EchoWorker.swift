@@ -70,7 +70,7 @@ actor EchoWorker {
         group.addTask { [inbox] in for await _ in feed.wakes { inbox.wake() } }
         group.addTask { [inbox, environment, configuration] in
           // Checkpoints and pauses are looked at by time.
-          let tick = min(configuration.checkpointEvery, .milliseconds(200))
+          let tick = max(.milliseconds(1), min(configuration.checkpointEvery, .milliseconds(200)))
           while true {
             do { try await environment.clock.sleep(until: environment.now() + tick) } catch { return }
             inbox.wake()

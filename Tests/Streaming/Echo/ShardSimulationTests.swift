@@ -7,7 +7,7 @@ import Testing
 
 @Suite("The echo's shards against a broker that accepts, fails, refuses, delays and forgets")
 struct ShardSimulationTests {
-  @Test("Nothing is skipped, nothing is lost, no checkpoint is ahead", arguments: 1...200 as ClosedRange<UInt64>)
+  @Test("Nothing is skipped, nothing is lost, no checkpoint is ahead", arguments: 1...120 as ClosedRange<UInt64>)
   func simulate(seed: UInt64) throws {
     var world = World(seed: seed)
     for step in 0..<600 { try world.step(step, calm: false) }
@@ -54,6 +54,7 @@ private struct World {
   var appeared: [Set<Int64>] = Array(repeating: [], count: 4)
   var buried: [Set<Int64>] = Array(repeating: [], count: 4)
   var checkpoints: [Int64] = [0, 0, 0, 0]
+  var reached: [Int64] = [0, 0, 0, 0]
 
   init(seed: UInt64) {
     random = SeededRandom(seed: seed)
@@ -82,19 +83,19 @@ private struct World {
     case 10: if roll(12) == 0 { rewind() }
     default: if roll(40) == 0 { try crash() }
     }
-    for shard in shards {
-      try #require(
-        shard.delivered <= reached(shard.shard), "step \(number): shard \(shard.shard) says \(shard.delivered)")
-      try #require(shard.onTheWay >= 0)
-      try #require(checkpoints[shard.shard] <= reached(shard.shard))
+    for index in shards.indices {
+      let (delivered, onTheWay, reached) = (shards[index].delivered, shards[index].onTheWay, advance(index))
+      if delivered > reached || checkpoints[index] > reached || onTheWay < 0 {
+        Issue.record("step \(number): \(reached) is reached, shard \(index) says \(delivered), \(onTheWay) on the way")
+        throw Skipped()
+      }
     }
   }
 
   /// Up to here everything has appeared, is buried, or is nobody's business.
-  private func reached(_ shard: Int) -> Int64 {
-    var position: Int64 = 0
-    while position < stores[shard].count, isDone(shard, position + 1) { position += 1 }
-    return position
+  private mutating func advance(_ shard: Int) -> Int64 {
+    while reached[shard] < stores[shard].count, isDone(shard, reached[shard] + 1) { reached[shard] += 1 }
+    return reached[shard]
   }
 
   private func isDone(_ shard: Int, _ position: Int64) -> Bool {
@@ -191,8 +192,9 @@ private struct World {
   // MARK: The broker
 
   private mutating func accept(_ message: Message) throws {
-    for position in 1..<message.position where !isDone(message.shard, position) {
-      Issue.record("shard \(message.shard): \(message.position) appears before \(position)")
+    let reached = advance(message.shard)
+    if message.position > reached + 1 {
+      Issue.record("shard \(message.shard): \(message.position) appears before \(reached + 1)")
       throw Skipped()
     }
     appeared[message.shard].insert(message.position)
