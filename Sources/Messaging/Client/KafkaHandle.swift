@@ -57,6 +57,7 @@ final class KafkaHandle: @unchecked Sendable {
   /// isn't made to wait for that again: it would wait for ever.
   deinit {
     // Sound: nobody else has them any more.
+    // As above: nobody else has them any more.
     struct Pointers: @unchecked Sendable {
       let client: OpaquePointer
       let queue: OpaquePointer

@@ -29,6 +29,9 @@ actor EchoWorker {
   private var deadLettered: Int64 = 0
   private var problems = EchoProblems()
   private var isPrepared = false
+  private var preparing: Task<Void, Never>?
+  /// What ended it, when that was not because it was told to.
+  private var ending: EchoStatus.Problem?
   /// Shards whose refused event is on its way to the dead letters.
   private var burying: Set<Int> = []
 
@@ -114,8 +117,7 @@ actor EchoWorker {
   }
 
   private func work(_ feed: CommitFeed) async throws {
-    let preparing = Task { await self.prepareUntilDone() }
-    defer { preparing.cancel() }
+    beginPreparing()
     var nextCheckpoint = environment.now() + configuration.checkpointEvery
     var finishBy: Timestamp?
     for await _ in inbox.wakes {
@@ -144,6 +146,16 @@ actor EchoWorker {
         finishBy = until
         if shards.allSatisfy(\.isDone) || environment.now() >= until { return }
       }
+    }
+  }
+
+  /// Looks topics up and makes them, until that is done; nothing is sent before.
+  private func beginPreparing() {
+    guard preparing == nil else { return }
+    isPrepared = false
+    preparing = Task {
+      await self.prepareUntilDone()
+      self.preparing = nil
     }
   }
 
@@ -231,7 +243,7 @@ actor EchoWorker {
 
   private func echoed(_ stored: StoredEvent) throws -> EchoedEvent? {
     guard var echoed = try map(stored) else { return nil }
-    if let frame { echoed.event.data = frame(echoed.event.data) }
+    if let frame, echoed.isFramed { echoed.event.data = frame(echoed.event.data) }
     return echoed
   }
 
@@ -330,6 +342,8 @@ actor EchoWorker {
       case .failure(let error):
         shards[index].report(position, epoch: epoch, error)
         if !error.refusesTheMessage { note(error, at: index) }
+        // Somebody has made it anew, with fewer partitions perhaps, or it has to be.
+        if error.code == MessagingErrorCode.topicUnknown { beginPreparing() }
         shards[index].notBefore = environment.now() + backoff(after: shards[index].failures)
       }
     }
