@@ -4,6 +4,8 @@ import Runtime
 /// What stands in the echo's way, each thing until it is out of it: a shard that goes on says nothing of another.
 struct EchoProblems: Sendable {
   enum Source: Sendable, Hashable {
+    /// It has ended, and not because it was told to.
+    case ending
     case preparing
     case store
     case shard(Int)

@@ -10,9 +10,11 @@ import Runtime
 /// are sent one by one, to find the one that it means.
 struct EchoShard: Sendable {
   let shard: Int
-  /// The last position known to be committed; one more where it is only known that there is more.
+  /// The last position known to be committed.
   private(set) var head: Int64
-  private(set) var isHeadGuessed = false
+  /// More may have been committed behind `head`: only the end of the tail can tell. Nothing else takes this back, for what
+  /// the feed gives later may be of earlier.
+  private(set) var hasMore = false
   /// All up to here have been delivered or buried.
   private(set) var delivered: Int64
   var checkpoint: Int64
@@ -47,7 +49,7 @@ struct EchoShard: Sendable {
 
   /// Committed and not delivered.
   var lag: Int64 { max(0, head - delivered) }
-  var isDone: Bool { delivered >= head }
+  var isDone: Bool { delivered >= head && !hasMore }
   var countInHand: Int { ready.count }
   /// When the oldest event that was not delivered was recorded, as far as is known.
   var oldest: Timestamp? { sent.first ?? ready.first?.recordedAt }
@@ -58,7 +60,7 @@ struct EchoShard: Sendable {
   /// - Parameter limit: how many events are kept in hand; the store has the others, too.
   mutating func commit(_ run: CommittedRun, keeping limit: Int = .max) {
     if let last = run.events.last { grew(to: last.position) }
-    if run.isCut { guess(beyond: run.events.last?.position ?? head) }
+    if run.isCut { hasMore = true }
     let wanted = ready.last.map { $0.position + 1 } ?? next
     // Where it doesn't follow on what is in hand, the tail is read when its turn comes.
     guard let first = run.events.first, first.position <= wanted, let last = run.events.last, last.position >= wanted
@@ -67,35 +69,20 @@ struct EchoShard: Sendable {
   }
 
   /// So much has been committed, whoever says it.
-  mutating func grew(to position: Int64) {
-    guard position > head else { return }
-    head = position
-    isHeadGuessed = false
-  }
-
-  private mutating func guess(beyond position: Int64) {
-    guard position >= head else { return }
-    head = position + 1
-    isHeadGuessed = true
-  }
+  mutating func grew(to position: Int64) { head = max(head, position) }
 
   /// The tail was read from a position before `next`.
   mutating func read(_ events: [StoredEvent], isEnd: Bool) {
     // Something may have been buried while it was read.
     let page = events.drop { $0.position < next }
     ready = page.first?.position == next ? page : []
-    if isEnd {
-      // A hint that there is more may have been of what was sent already.
-      head = max(events.last?.position ?? 0, next - 1)
-      isHeadGuessed = false
-    } else {
-      // A full page is such a hint, too.
-      guess(beyond: events.last?.position ?? next)
-    }
+    if let last = events.last { grew(to: last.position) }
+    // A full page says that there may be more, too.
+    hasMore = !isEnd
   }
 
   /// Whether the tail has to be read before anything can be sent.
-  var needsTail: Bool { failedFrom == nil && alone == nil && ready.isEmpty && next <= head }
+  var needsTail: Bool { failedFrom == nil && alone == nil && ready.isEmpty && (next <= head || hasMore) }
 
   /// The event to send now, if there is one and nothing stands in its way.
   mutating func nextToSend() -> StoredEvent? {

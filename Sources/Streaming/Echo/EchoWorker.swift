@@ -29,6 +29,7 @@ actor EchoWorker {
   private var deadLettered: Int64 = 0
   private var problems = EchoProblems()
   private var isPrepared = false
+  private var preparing: Task<Void, Never>?
   /// Shards whose refused event is on its way to the dead letters.
   private var burying: Set<Int> = []
 
@@ -70,7 +71,7 @@ actor EchoWorker {
         group.addTask { [inbox] in for await _ in feed.wakes { inbox.wake() } }
         group.addTask { [inbox, environment, configuration] in
           // Checkpoints and pauses are looked at by time.
-          let tick = min(configuration.checkpointEvery, .milliseconds(200))
+          let tick = max(.milliseconds(1), min(configuration.checkpointEvery, .milliseconds(200)))
           while true {
             do { try await environment.clock.sleep(until: environment.now() + tick) } catch { return }
             inbox.wake()
@@ -81,6 +82,7 @@ actor EchoWorker {
       }
       result = .success(())
     } catch {
+      if !(error is CancellationError) { problems.note(error, of: .ending, at: environment.now()) }
       result = .failure(error)
     }
     // 2. Whatever happened, how far it came is kept.
@@ -88,6 +90,7 @@ actor EchoWorker {
     await producer.close(flushWithin: .zero)
     await loneProducer.close(flushWithin: .zero)
     take(inbox.takeReports())
+    preparing?.cancel()
     await keepCheckpoints()
     try result.get()
   }
@@ -114,8 +117,7 @@ actor EchoWorker {
   }
 
   private func work(_ feed: CommitFeed) async throws {
-    let preparing = Task { await self.prepareUntilDone() }
-    defer { preparing.cancel() }
+    beginPreparing()
     var nextCheckpoint = environment.now() + configuration.checkpointEvery
     var finishBy: Timestamp?
     for await _ in inbox.wakes {
@@ -144,6 +146,16 @@ actor EchoWorker {
         finishBy = until
         if shards.allSatisfy(\.isDone) || environment.now() >= until { return }
       }
+    }
+  }
+
+  /// Looks topics up and makes them, until that is done; nothing is sent before.
+  private func beginPreparing() {
+    guard preparing == nil else { return }
+    isPrepared = false
+    preparing = Task {
+      await self.prepareUntilDone()
+      self.preparing = nil
     }
   }
 
@@ -231,7 +243,7 @@ actor EchoWorker {
 
   private func echoed(_ stored: StoredEvent) throws -> EchoedEvent? {
     guard var echoed = try map(stored) else { return nil }
-    if let frame { echoed.event.data = frame(echoed.event.data) }
+    if let frame, echoed.isFramed { echoed.event.data = frame(echoed.event.data) }
     return echoed
   }
 
@@ -330,6 +342,8 @@ actor EchoWorker {
       case .failure(let error):
         shards[index].report(position, epoch: epoch, error)
         if !error.refusesTheMessage { note(error, at: index) }
+        // Somebody has made it anew, with fewer partitions perhaps, or it has to be.
+        if error.code == MessagingErrorCode.topicUnknown { beginPreparing() }
         shards[index].notBefore = environment.now() + backoff(after: shards[index].failures)
       }
     }
@@ -418,7 +432,7 @@ actor EchoWorker {
     for index in shards.indices {
       // What isn't in hand is asked of the store.
       var head = shards[index].head
-      if shards[index].isHeadGuessed, let known = try? await store.head(shard: index) { head = max(known, head - 1) }
+      if shards[index].hasMore, let known = try? await store.head(shard: index) { head = max(known, head) }
       let delivered = shards[index].delivered
       shown.append(
         EchoStatus.Shard(shard: index, head: head, delivered: delivered, checkpoint: shards[index].checkpoint))
@@ -433,7 +447,7 @@ actor EchoWorker {
     let lag = lagEvents == 0 ? .zero : max(.zero, oldest.map { now - $0 } ?? .zero)
     // A client's complaint of a while ago holds up nothing as long as there is nothing to send.
     let said =
-      problems.of(.preparing)
+      problems.of(.ending) ?? problems.of(.preparing)
       ?? (lagEvents == 0 && !shown.isEmpty
         ? nil
         : problems.first

@@ -1,0 +1,47 @@
+import Messaging
+import Persistence
+import Runtime
+import TestSupport
+import Testing
+
+@testable import Streaming
+
+@Suite("What an echo puts into a frame, and how it says that it has ended", .timeLimit(.minutes(1)))
+struct EchoEndTests {
+  /// A store whose files are damaged.
+  private final class DamagedStore: StoreInFront {
+    let store: any EventStore
+    init(_ store: any EventStore) { self.store = store }
+    func head(shard: Int) async throws(StoreError) -> Int64 { throw StoreError(.corrupt, "a page is damaged") }
+  }
+
+  @Test("An echo that ends by itself is held, though nothing seems to be behind")
+  func ended() async throws {
+    let bench = try await EchoBench(inFrontOf: { DamagedStore($0) })
+    let echo = try bench.echo()
+    await #expect(throws: StoreError.self) { try await echo.run() }
+    let status = try await echo.status()
+    #expect(status.state == .held && status.problem?.message.contains("a page is damaged") == true)
+  }
+
+  @Test("Data goes into the frame, but that of events to which its schema doesn't apply")
+  func framed() async throws {
+    let bench = try await EchoBench(shards: 1, partitions: 1)
+    try await bench.append(1)
+    let echo = try Echo(
+      store: bench.store, configuration: bench.configuration(),
+      map: { stored in
+        var echoed = try bench.told(stored)
+        echoed?.isFramed = stored.type != Echo.rewoundType
+        return echoed
+      }, prepare: { { [0] + $0 } }, environment: .system)
+    try await running(echo) {
+      try await bench.waitUntilDone(echo)
+      _ = try await echo.rewind(shard: nil, to: 0, by: "a test", reason: "to see it again")
+      let messages = try await bench.read(nil, 3)
+      let stored = try #require(try await bench.stored().first)
+      #expect(stored.map(\.type) == ["sample.moved", Echo.rewoundType])
+      #expect(Set(messages.map(\.value)) == [[0] + stored[0].data, stored[1].data])
+    }
+  }
+}
