@@ -432,7 +432,11 @@ actor EchoWorker {
     for index in shards.indices {
       // What isn't in hand is asked of the store.
       var head = shards[index].head
-      if shards[index].hasMore, let known = try? await store.head(shard: index) { head = max(known, head) }
+      if shards[index].hasMore {
+        // Out of reach, it may hold one more at least: that is not to look like none.
+        let known = (try? await store.head(shard: index)) ?? head + 1
+        head = max(known, head)
+      }
       let delivered = shards[index].delivered
       shown.append(
         EchoStatus.Shard(shard: index, head: head, delivered: delivered, checkpoint: shards[index].checkpoint))
