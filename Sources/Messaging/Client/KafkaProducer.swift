@@ -139,6 +139,9 @@ public final class KafkaProducer: Sendable {
   /// How many messages are on their way.
   public var countOnTheWay: Int { core.countOnTheWay }
 
+  /// How many wait for room, `send` included.
+  var countWaitingForRoom: Int { core.countWaitingForRoom }
+
   /// What the client last measured of itself; nil before it first did.
   public var statistics: KafkaStatistics? { core.statistics }
 

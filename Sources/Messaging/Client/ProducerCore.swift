@@ -176,6 +176,8 @@ final class ProducerCore: Sendable {
     }
   }
 
+  var countWaitingForRoom: Int { state.withLock { $0.roomWaiters.count } }
+
   private func letIn(_ token: UInt64) { state.withLock { $0.roomWaiters.removeValue(forKey: token) }?.resume() }
 
   func prepare(_ topics: [String]) {

@@ -47,8 +47,6 @@ struct EchoShard: Sendable {
     next = checkpoint + 1
   }
 
-  /// Committed and not delivered.
-  var lag: Int64 { max(0, head - delivered) }
   var isDone: Bool { delivered >= head && !hasMore }
   var countInHand: Int { ready.count }
   /// When the oldest event that was not delivered was recorded, as far as is known.

@@ -429,13 +429,13 @@ actor EchoWorker {
     let now = environment.now()
     var oldest: Timestamp?
     var shown: [EchoStatus.Shard] = []
+    // There may be more, and nobody can say how much: that is not to look like nothing.
+    var isUncertain = false
     for index in shards.indices {
       // What isn't in hand is asked of the store.
       var head = shards[index].head
       if shards[index].hasMore {
-        // Out of reach, it may hold one more at least: that is not to look like none.
-        let known = (try? await store.head(shard: index)) ?? head + 1
-        head = max(known, head)
+        if let known = try? await store.head(shard: index) { head = max(known, head) } else { isUncertain = true }
       }
       let delivered = shards[index].delivered
       shown.append(
@@ -452,7 +452,7 @@ actor EchoWorker {
     // A client's complaint of a while ago holds up nothing as long as there is nothing to send.
     let said =
       problems.of(.ending) ?? problems.of(.preparing)
-      ?? (lagEvents == 0 && !shown.isEmpty
+      ?? (lagEvents == 0 && !isUncertain && !shown.isEmpty
         ? nil
         : problems.first
           ?? producer.problem.map {

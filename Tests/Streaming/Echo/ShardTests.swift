@@ -13,13 +13,13 @@ struct ShardTests {
   func inOrder() {
     var shard = EchoShard.given(5)
     #expect(shard.send() == [1, 2, 3, 4, 5] && shard.send().isEmpty)
-    #expect(shard.onTheWay == 5 && shard.delivered == 0 && shard.lag == 5)
+    #expect(shard.onTheWay == 5 && shard.delivered == 0 && shard.head == 5)
     shard.report([3, 1])
     #expect(shard.delivered == 1, "2 has not been reported")
     shard.report([2])
     #expect(shard.delivered == 3)
     shard.report([5, 4])
-    #expect(shard.delivered == 5 && shard.isDone && shard.onTheWay == 0 && shard.lag == 0)
+    #expect(shard.delivered == 5 && shard.isDone && shard.onTheWay == 0 && shard.head == 5)
   }
 
   @Test("An event that is nobody's business is passed over, and counts as delivered in its turn")
@@ -38,7 +38,7 @@ struct ShardTests {
   @Test("A checkpoint is where it begins")
   func fromCheckpoint() {
     var shard = EchoShard(shard: 0, checkpoint: 40, head: 42)
-    #expect(shard.needsTail && shard.next == 41 && shard.lag == 2)
+    #expect(shard.needsTail && shard.next == 41 && shard.head == 42)
     shard.read(StoredEvent.samples(41...42), isEnd: true)
     #expect(!shard.needsTail && shard.send() == [41, 42])
     #expect(EchoShard(shard: 0, checkpoint: 42, head: 42).isDone)
@@ -108,6 +108,22 @@ struct ShardTests {
     #expect(shard.needsTail && !shard.isDone)
     shard.read([], isEnd: true)
     #expect(!shard.needsTail && shard.isDone && shard.head == 2)
+  }
+
+  @Test("A hint of more comes with an event that was overtaken, and outlives what comes behind it")
+  func overtakenHint() {
+    var shard = EchoShard.given(3)
+    shard.send()
+    shard.report(1...3)
+    // Position 2 was told late, and the feed had no room for what is behind 3.
+    shard.commit(CommittedRun(shard: 0, events: StoredEvent.samples(2...2), isCut: true))
+    #expect(shard.needsTail && !shard.isDone && shard.head == 3)
+    // Neither does 4 mean that there was nothing but 4.
+    shard.commit(CommittedRun(shard: 0, events: StoredEvent.samples(4...4)))
+    #expect(shard.send() == [4])
+    #expect(shard.needsTail && shard.head == 4)
+    shard.read(StoredEvent.samples(5...6), isEnd: true)
+    #expect(shard.send() == [5, 6] && !shard.needsTail)
   }
 
   // MARK: Failures
@@ -277,7 +293,7 @@ struct ShardTests {
     shard.report(1...4)
     let before = shard.epoch
     shard.rewind(to: 2)
-    #expect(shard.delivered == 2 && shard.next == 3 && shard.needsTail && shard.lag == 4)
+    #expect(shard.delivered == 2 && shard.next == 3 && shard.needsTail && shard.head == 6)
     shard.report(5, epoch: before, nil)
     shard.report(6, epoch: before, .passing)
     #expect(shard.delivered == 2 && shard.onTheWay == 0 && shard.failedFrom == nil)

@@ -13,36 +13,36 @@ extension PostgresWriter {
 
   /// Writes appends and gives each its own answer.
   func write(_ appends: [PendingAppend]) async {
-    var todo = appends
+    var unwritten = appends
     var care = Care.trusting
-    while !todo.isEmpty {
+    while !unwritten.isEmpty {
       let connection: PostgresConnection
       switch await session() {
       case .success(let open): connection = open
       case .failure(let error):
-        for pending in todo { pending.answer.resume(returning: .failure(error)) }
+        for pending in unwritten { pending.answer.resume(returning: .failure(error)) }
         return
       }
       var batch = WriterBatch(
         recordedAt: environment.now(), shardCount: store.shardCount, keepsEvents: hub.hasFeeds)
       do {
         // 1. What the last session may have committed is looked up before anything else.
-        todo = try settleUncertain(todo, on: connection)
-        todo = refuseUnowned(todo)
+        unwritten = try settleUncertain(unwritten, on: connection)
+        unwritten = refuseUnowned(unwritten)
         // 2. What fits together goes into one transaction; who can't be written gets the verdict.
-        let rest = Array(care == .singly ? todo.dropFirst() : [])
-        let group = care == .singly ? Array(todo.prefix(1)) : todo
+        let rest = Array(care == .singly ? unwritten.dropFirst() : [])
+        let group = care == .singly ? Array(unwritten.prefix(1)) : unwritten
         let later = try gather(group, into: &batch, looking: care != .trusting, on: connection)
-        todo = batch.appends.map(\.pending) + later + rest
+        unwritten = batch.appends.map(\.pending) + later + rest
         if !batch.appends.isEmpty {
           _ = try connection.run(batch.calls())
           committed(batch)
         }
         // 3. What touches the same streams or names comes next.
-        todo = later + rest
-        if care != .singly || todo.isEmpty { care = .trusting }
+        unwritten = later + rest
+        if care != .singly || unwritten.isEmpty { care = .trusting }
       } catch {
-        (todo, care) = failed(error, batch, todo: todo, care: care)
+        (unwritten, care) = failed(error, batch, unwritten: unwritten, care: care)
       }
     }
   }
@@ -56,8 +56,8 @@ extension PostgresWriter {
 
   // MARK: Before writing
 
-  private func refuseUnowned(_ todo: [PendingAppend]) -> [PendingAppend] {
-    todo.filter { pending in
+  private func refuseUnowned(_ unwritten: [PendingAppend]) -> [PendingAppend] {
+    unwritten.filter { pending in
       if ends[pending.shard] != nil { return true }
       pending.answer.resume(returning: .failure(.notOwner(shard: pending.shard)))
       return false
@@ -66,12 +66,12 @@ extension PostgresWriter {
 
   /// Those that were committed before the session got lost are answered; the others are certain again.
   private func settleUncertain(
-    _ todo: [PendingAppend], on connection: PostgresConnection
+    _ unwritten: [PendingAppend], on connection: PostgresConnection
   ) throws(PostgresError) -> [PendingAppend] {
-    let uncertain = todo.filter(\.isUncertain)
-    if uncertain.isEmpty { return todo }
+    let uncertain = unwritten.filter(\.isUncertain)
+    if uncertain.isEmpty { return unwritten }
     let found = try repetitions(of: uncertain, on: connection)
-    return todo.compactMap { pending in
+    return unwritten.compactMap { pending in
       if case .success(let appended) = found[pending.id] {
         // It was this very call that wrote them.
         let first = Appended(version: appended.version, position: appended.position, repeated: false)
@@ -126,26 +126,26 @@ extension PostgresWriter {
 
   /// Nothing of the batch is in the store, unless the session got lost: then nobody knows.
   private func failed(
-    _ error: PostgresError, _ batch: WriterBatch, todo: [PendingAppend], care: Care
+    _ error: PostgresError, _ batch: WriterBatch, unwritten: [PendingAppend], care: Care
   ) -> ([PendingAppend], Care) {
     let sent = Set(batch.appends.map(\.pending.id))
     for stream in batch.heads.keys { heads.forget(stream) }
     switch error.kind {
     case .lost, .unreachable:
-      let marked = todo.map { pending in
+      let marked = unwritten.map { pending in
         var pending = pending
         if sent.contains(pending.id) { pending.isUncertain = true }
         return pending
       }
       return (marked, .looking)
     case .refused(.checkViolation):
-      if let connection, connection.isOpen, madePartitions(for: batch, on: connection) { return (todo, care) }
-      return (giveUp(error, sent, todo), care)
+      if let connection, connection.isOpen, madePartitions(for: batch, on: connection) { return (unwritten, care) }
+      return (giveUp(error, sent, unwritten), care)
     case .refused(let state) where state == .uniqueViolation || state.isTransient || state == .queryCanceled:
-      if care != .singly { return (todo, care == .trusting ? .looking : .singly) }
+      if care != .singly { return (unwritten, care == .trusting ? .looking : .singly) }
       // Alone, and nothing taken that could be named: it lost against another session, which may happen a few times.
-      let alone = sent.isEmpty ? Set(todo.prefix(1).map(\.id)) : sent
-      let again = todo.map { pending in
+      let alone = sent.isEmpty ? Set(unwritten.prefix(1).map(\.id)) : sent
+      let again = unwritten.map { pending in
         var pending = pending
         if alone.contains(pending.id) { pending.tries += 1 }
         return pending
@@ -153,20 +153,20 @@ extension PostgresWriter {
       let exhausted = Set(again.filter { $0.tries >= 10 }.map(\.id))
       return (exhausted.isEmpty ? again : giveUp(error, exhausted, again), care)
     case .refused(let state) where state.isAboutTheValues && sent.count > 1:
-      return (todo, .singly)
+      return (unwritten, .singly)
     case .refused, .unexpectedAnswer, .invalidSettings, .foreignSchema, .newerSchema, .olderSchema:
-      return (giveUp(error, sent, todo), care)
+      return (giveUp(error, sent, unwritten), care)
     }
   }
 
-  private func giveUp(_ error: PostgresError, _ ids: Set<UInt64>, _ todo: [PendingAppend]) -> [PendingAppend] {
+  private func giveUp(_ error: PostgresError, _ ids: Set<UInt64>, _ unwritten: [PendingAppend]) -> [PendingAppend] {
     // With nothing sent it was a look before that failed: it would fail for all of them, again and again.
     let refused = ids.isEmpty && error.state != .uniqueViolation && error.state?.isTransient != true
     let verdict =
       error.state?.isAboutTheValues == true
       ? StoreError(.invalid, "Postgres can't store these values", detail: error.description)
       : StoreError.unavailable(error.description)
-    return todo.filter { pending in
+    return unwritten.filter { pending in
       guard refused || ids.contains(pending.id) else { return true }
       pending.answer.resume(returning: .failure(verdict))
       return false
