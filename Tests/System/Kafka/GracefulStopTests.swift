@@ -1,0 +1,88 @@
+import Foundation
+import JSON
+import Runtime
+import TestSupport
+import Testing
+
+@Suite("An engine on Kafka is stopped with care, under load", .serialized, .timeLimit(.minutes(5)))
+struct GracefulStopTests {
+  /// Ends in the append that it begins with, so that what is stored says what was handled.
+  static let workflow: JSON = [
+    "name": "instant", "version": 1, "timeout": "10m",
+    "steps": [
+      ["id": "one", "delay": ["for": "0s"]], ["id": "two", "delay": ["for": "0s"]],
+      ["id": "three", "delay": ["for": "0s"]],
+    ],
+    "output": ["number": "${input.number}"],
+  ]
+  static let commands = 1_500
+
+  @Test(
+    "What it stored is in Kafka when it has ended, and what it handled is not handled again",
+    arguments: Site.Store.allCases)
+  func stops(store: Site.Store) async throws {
+    try #require(
+      store != .postgres || Site.hasPostgres, "No Postgres: run the tests with scripts/with-postgres in front")
+    let site = try await KafkaSite(partitions: 16, store: store, workflow: Self.workflow)
+    var engine = try await site.startEngine()
+
+    // 1. SIGTERM while commands come faster than they are handled.
+    let lines = (0..<Self.commands).map { number in
+      let command: JSON = ["command": "start", "workflow": "instant", "input": ["number": .int(number)]]
+      return "k\(number)|\(command.text())"
+    }
+    let sending = Task { try await Kcat.send(lines, to: site.topic("commands"), at: site.broker.brokers) }
+    try await site.until("some have been handled", engine) { $0 >= 100 }
+    let asked = SystemClock().now()
+    #expect(await engine.stop() == 0)
+    let took = SystemClock().now() - asked
+    try await sending.value
+
+    // 2. What the store holds, by the word of an engine that knows of no Kafka.
+    let told = try await read(site)
+    engine = try await .listening(
+      ["serve", "--store", site.site.engineStore, "--port", "0", "--workflows", site.site.folder.path],
+      in: site.site.folder)
+    let handled = try await count(site, engine)
+    let each = try await eventsOfOne(site, engine)
+    #expect(await engine.stop() == 0)
+    print("stop: \(handled) of \(Self.commands) handled, \(told.count) events told, ended within \(took)")
+    #expect(handled >= 100)
+    #expect(told.count == handled * each, "every event that was committed is in Kafka")
+
+    // 3. The next one goes on where it ended.
+    engine = try await site.startEngine()
+    try await site.until("the rest is handled", engine) { $0 >= Self.commands }
+    let events = try await site.caughtUp(engine)
+    #expect(try await count(site, engine) == Self.commands, "a command is a saga")
+    #expect(events == Self.commands * each)
+    let echo = try await site.call("GET", "\(engine.url)/v1/echo").body
+    let consumer = echo["consumers"]?.arrayValue?.first { $0["topics"]?[0] == .string(site.topic("commands")) }
+    #expect(consumer?["handled"] == .int(Self.commands - handled), "none was handled twice")
+    let all = try await read(site)
+    #expect(all.count == events && Set(all).count == events, "and none was told twice")
+    #expect(await engine.stop() == 0)
+    await site.remove()
+  }
+
+  /// Shard and position of every event in Kafka.
+  private func read(_ site: KafkaSite) async throws -> [String] {
+    try await Kcat.dump(site.topic("events"), "%h\n", at: site.broker.brokers).map { headers in
+      headers.split(separator: ",").filter { $0.hasPrefix("ce_shard=") || $0.hasPrefix("ce_position=") }
+        .joined(separator: " ")
+    }
+  }
+
+  private func count(_ site: KafkaSite, _ engine: SagaProcess) async throws -> Int {
+    let sagas = try await site.call("GET", "\(engine.url)/v1/stats").body["sagas"]?.objectValue ?? [:]
+    return sagas.reduce(0) { $0 + ($1.value.intValue ?? 0) }
+  }
+
+  private func eventsOfOne(_ site: KafkaSite, _ engine: SagaProcess) async throws -> Int {
+    let sagas = try await site.call("GET", "\(engine.url)/v1/sagas?limit=1").body["sagas"]?.arrayValue ?? []
+    let id = try #require(sagas.first?["id"]?.stringValue)
+    let events = try await site.call("GET", "\(engine.url)/v1/sagas/\(id)/events").body["events"]?.arrayValue ?? []
+    #expect(events.last?["type"] == "sagaCompleted")
+    return events.count
+  }
+}
