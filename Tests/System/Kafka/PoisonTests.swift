@@ -34,16 +34,15 @@ struct PoisonTests {
     }
   }
 
-  private static let start = #"{"command": "start", "workflow": "asking", "input": {}, "key": "#
+  private static let start = #"{"command": "start", "workflow": "instant", "input": {}, "key": "#
   private static let event = ["ce_specversion": "1.0", "ce_source": "/lims", "content-type": "application/json"]
 
   @Test("Each lies with the dead letters as it came, with its reason, and the next message is handled")
   func commands() async throws {
     let registry = StandInRegistry()
     try registry.start()
-    let site = try await KafkaSite(more: ["lab.commands:1"], workflow: Self.workflow)
-    let engine = try await site.startEngine(
-      "--kafka-service", "lab=\(site.topic("lab.commands"))", "--schema-registry", registry.url)
+    let site = try await KafkaSite(workflow: GracefulStopTests.workflow)
+    let engine = try await site.startEngine("--schema-registry", registry.url)
     let reader = try LetterReader(topic: site.topic("dead-letter"), brokers: site.broker.brokers)
     var letters = reader.letters.makeAsyncIterator()
 
@@ -77,12 +76,9 @@ struct PoisonTests {
         one.value, to: site.topic("commands"), key: "k-\(number)", headers: one.headers, at: site)
       try await Kcat.send(
         Array((Self.start + #""good-\#(number)"}"#).utf8), to: site.topic("commands"), key: "k-\(number)", at: site)
-      print(SystemClock().now(), number, "sent")
       let letter = try #require(try await letters.next())
-      print(SystemClock().now(), number, "letter")
       expect(letter, one, from: site.topic("commands"), offset: 2 * number, key: "k-\(number)")
       try await site.until("the command behind it was handled: \(one.what)", engine) { $0 == number + 1 }
-      print(SystemClock().now(), number, "handled")
     }
     // What is framed with a schema that the registry knows is read.
     let id = registry.put(#"{"type":"object"}"#)
@@ -136,9 +132,7 @@ struct PoisonTests {
       try await Kcat.send(one.value, to: replies, key: "r-\(number)", headers: one.headers, at: site)
       let saga = try await start(site, engine)
       try await Kcat.send(Array(answer.utf8), to: replies, key: "r-\(number)", headers: Self.key(saga), at: site)
-      print(SystemClock().now(), number, "sent")
       let letter = try #require(try await letters.next())
-      print(SystemClock().now(), number, "letter")
       expect(letter, one, from: replies, offset: 2 + 2 * number, key: "r-\(number)")
       try await site.until("the answer behind it was taken: \(one.what)", engine, of: "completed") { $0 == number + 2 }
     }
