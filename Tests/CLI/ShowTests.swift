@@ -26,6 +26,17 @@ struct ShowTests {
     #expect(lines.contains { $0.hasSuffix("  undo: 100%, taking it out (500ms ago)") }, "\(lines)")
   }
 
+  @Test("that it did not happen is offered only where nobody knows", arguments: [("unknown", true), ("failed", false)])
+  func refused(_ outcome: String, _ isOffered: Bool) {
+    let saga: JSON = [
+      "status": "stuck", "stuck": [["step": "a", "phase": "forward", "verbs": ["resolve"]]],
+      "steps": [["id": "a", "status": "failed", "error": ["code": "x", "outcome": .string(outcome)]]],
+    ]
+    let text = SagaDrawing(saga: saga, now: Golden.now, style: .plain).lines().joined(separator: "\n")
+    #expect(text.contains("--happened"))
+    #expect(text.contains("--did-not-happen") == isOffered, "\(text)")
+  }
+
   @Test("colours change nothing but the colours")
   func colours() throws {
     let saga = try Golden.saga("stuck")

@@ -37,8 +37,9 @@ final class SagaProcess: Sendable {
     var said: [String] = []
     for await line in lines {
       said.append(line)
-      if let match = line.firstMatch(of: #/https?://[0-9A-Za-z.\[\]:]+:[0-9]+/#) {
-        let started = SagaProcess(url: String(match.output), process: process, ended: ended, said: said)
+      // Others may be spoken of before: a registry that is away.
+      if let match = line.firstMatch(of: #/listens on (https?://[0-9A-Za-z.\[\]:]+:[0-9]+)/#) {
+        let started = SagaProcess(url: String(match.output.1), process: process, ended: ended, said: said)
         started.listen(to: lines)
         return started
       }

@@ -84,6 +84,8 @@ struct KafkaCommands: Sendable {
     let by = reader.text("by", isRequired: false)
     try reader.finish()
     guard let saga, let reason else { return }
-    _ = try await engine.cancel(saga, by: by ?? inbound.sender, reason: reason, commandID: inbound.identity)
+    _ = try await engine.cancel(
+      saga, by: by ?? inbound.sender, reason: reason, from: "kafka \(inbound.message.topic)",
+      commandID: inbound.identity)
   }
 }

@@ -140,9 +140,7 @@ extension Engine {
   public func cancel(
     _ id: UniqueID, by: String, reason: String, from: String? = nil, commandID: String? = nil
   ) async throws -> SagaState {
-    // Messages alone have such an id.
-    let from = from ?? (commandID == nil ? nil : "kafka")
-    return try await operate(
+    try await operate(
       id, OperatorRequest(.cancel, by: OperatorAct(by: by, reason: reason, from: from, commandID: commandID)))
   }
 

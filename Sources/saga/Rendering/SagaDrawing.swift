@@ -142,12 +142,19 @@ struct NextSteps {
       return offer(undo ? "try the undo again, once its cause is mended" : "try it again", "retry", "--step \(step)")
     case "resolve":
       if undo { return offer("it has been undone by hand", "resolve", "--step \(step) --undone") }
-      return offer("you have looked, and it happened", "resolve", "--step \(step) --happened")
-        + offer("you have looked, and it didn't", "resolve", "--step \(step) --did-not-happen")
+      // Of a step that was cleanly refused it is known that it didn't happen.
+      let happened = offer("you have looked, and it happened", "resolve", "--step \(step) --happened")
+      guard isUnknown(step) else { return happened }
+      return happened + offer("you have looked, and it didn't", "resolve", "--step \(step) --did-not-happen")
     case "skip": return offer("go on without it", "skip", "--step \(step)")
     case "rewind": return offer("undo it and what follows, and begin there again", "rewind", "--to \(step)")
     default: return offer(verb, verb, "--step \(step)")
     }
+  }
+
+  private func isUnknown(_ step: String) -> Bool {
+    let found = saga["steps"]?.arrayValue?.first { $0.text("id") == step }
+    return found?["error"]?["outcome"]?.stringValue == "unknown"
   }
 
   private func waiting() -> [String] {

@@ -40,7 +40,9 @@ final class KafkaSite: Sendable {
     return (names[role] ?? role) + suffix
   }
 
-  func startEngine(_ more: String...) async throws -> SagaProcess {
+  func startEngine(_ more: String...) async throws -> SagaProcess { try await startEngine(with: more) }
+
+  func startEngine(with more: [String]) async throws -> SagaProcess {
     let topics = ["events", "commands", "replies", "dead-letter"].flatMap { ["--kafka-topic", "\($0)=\(topic($0))"] }
     return try await .listening(
       [

@@ -182,6 +182,7 @@ struct CommandTests {
     let ended = try await first.end(of: id)
     #expect(ended.status == .compensated && ended.step("a")?.status == .undone)
     #expect(ended.turnBack?.value.by == form.sender && ended.turnBack?.value.reason == "wrong tube")
+    #expect(ended.turnBack?.value.from == "kafka saga.commands")
     try await Self.handlers(first).handle(message)
     await first.stop()
     let second = try await Self.engine(on: store)

@@ -1,0 +1,56 @@
+import Foundation
+import JSON
+import Runtime
+import TestSupport
+import Testing
+
+// A laboratory that takes its commands over the same Kafka.
+extension KafkaSite {
+  private static let services = ["samples", "storage", "sequencing", "notification"]
+  private static let events = [
+    "samples": "sample", "storage": "storage", "sequencing": "sequencing", "notification": "notification",
+  ]
+
+  /// The laboratory's topics for the mock cluster, `NAME:PARTITIONS`.
+  static let labTopics =
+    services.map { "laboratory.\($0).commands:4" } + events.values.sorted().map { "laboratory.\($0).events:4" }
+
+  /// The names of the topics of the laboratory's events.
+  var labEventTopics: [String] { Self.events.values.sorted().map { topic("laboratory.\($0).events") } }
+
+  func startLab(_ faults: String...) async throws -> SagaProcess {
+    let topics = Self.services.flatMap { service in
+      [
+        "--kafka-topic", "\(service).commands=\(topic("laboratory.\(service).commands"))",
+        "--kafka-topic", "\(service).events=\(topic("laboratory.\(Self.events[service] ?? "").events"))",
+      ]
+    }
+    return try await .listening(
+      [
+        "lab", "--store", "sqlite:\(site.folder.path)/lab.db", "--port", "0", "--kafka", broker.brokers,
+        "--kafka-group", topic("lab"), "--kafka-topic", "dead-letter=\(topic("dead-letter"))",
+      ] + topics + faults.flatMap { ["--fault", $0] }, in: site.folder)
+  }
+
+  func startEngineOfLab() async throws -> SagaProcess {
+    try await startEngine(
+      with: Self.services.flatMap { ["--kafka-service", "\($0)=\(topic("laboratory.\($0).commands")),tombstones"] })
+  }
+
+  /// Asks a process again and again until what it says satisfies.
+  func until(
+    _ fact: String, _ process: SagaProcess, _ path: String, within time: Duration = .seconds(120),
+    _ holds: (Site.Answer) -> Bool
+  ) async throws {
+    let clock = SystemClock()
+    let deadline = clock.now() + time
+    var last: Site.Answer?
+    while clock.now() < deadline {
+      let answer = try await call("GET", process.url + path)
+      if holds(answer) { return }
+      last = answer
+      try await clock.sleep(until: clock.now() + .milliseconds(50))
+    }
+    throw NotSo(fact: "\(fact): \(last?.body.text().prefix(500) ?? "")", count: 0, said: process.said)
+  }
+}
