@@ -18,29 +18,31 @@ public struct Poison: CodedError, Hashable {
 /// later and later. A message may come more than once, so a handler makes repeats harmless.
 public struct MessageHandlers: Sendable {
   public typealias Handler = @Sendable (KafkaMessage) async throws -> Void
-  private let typeOf: @Sendable (KafkaMessage) throws(Poison) -> String
-  private var handlers: [String: Handler] = [:]
-
-  /// - Parameter typeOf: what type a message is of; poison when that can't be told.
-  public init(typeOf: @escaping @Sendable (KafkaMessage) throws(Poison) -> String) { self.typeOf = typeOf }
+  private let handler: Handler
 
   /// One handler for messages of any type.
-  public init(all handler: @escaping Handler) {
-    typeOf = { _ in "" }
-    handlers[""] = handler
-  }
+  public init(all handler: @escaping Handler) { self.handler = handler }
 
-  public mutating func on(_ type: String, _ handler: @escaping Handler) { handlers[type] = handler }
+  /// One handler for each type of message; a message of another type is poison, and its reason names those that there are.
+  /// - Parameters:
+  ///   - read: what type a message is of, and what its handler needs of it. Throws poison when that can't be told.
+  ///   - handlers: by type.
+  public init<Content: Sendable>(
+    reading read: @escaping @Sendable (KafkaMessage) async throws -> (type: String, content: Content),
+    _ handlers: [String: @Sendable (Content) async throws -> Void]
+  ) {
+    handler = { message in
+      let (type, content) = try await read(message)
+      guard let handler = handlers[type] else {
+        let known = handlers.keys.sorted().joined(separator: ", ")
+        throw Poison(
+          MessagingErrorCode.messageUnknownType,
+          "Nobody handles messages of the type “\(type)” here; there are \(known).")
+      }
+      try await handler(content)
+    }
+  }
 
   /// - Throws: `Poison`, or whatever the handler throws.
-  public func handle(_ message: KafkaMessage) async throws {
-    let type = try typeOf(message)
-    guard let handler = handlers[type] else {
-      let known = handlers.keys.sorted().joined(separator: ", ")
-      throw Poison(
-        MessagingErrorCode.messageUnknownType, "Nobody handles messages of the type “\(type)” here; known are \(known)."
-      )
-    }
-    try await handler(message)
-  }
+  public func handle(_ message: KafkaMessage) async throws { try await handler(message) }
 }

@@ -106,6 +106,7 @@ final class ConsumerThread {
     let partitions = Self.partitions(list)
     let error: OpaquePointer?
     if rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+      handle.wasAssigned()
       board.assigned(partitions)
       error = rd_kafka_incremental_assign(handle.client, list)
     } else {

@@ -2,6 +2,7 @@ import CKafka
 import Dispatch
 import Foundation
 import Runtime
+import Synchronization
 
 /// A client of librdkafka: made of settings, destroyed when its last owner lets go. What it has to tell comes through
 /// `queue`.
@@ -15,6 +16,7 @@ final class KafkaHandle: @unchecked Sendable {
   let queue: OpaquePointer
   /// Signalled once the client is gone.
   let destroyed = DispatchSemaphore(value: 0)
+  private let isInGroup: Atomic<Bool>
 
   /// - Parameters:
   ///   - name: tells clients of one process apart in the broker's log.
@@ -23,6 +25,7 @@ final class KafkaHandle: @unchecked Sendable {
   init(
     _ kind: Kind, _ cluster: KafkaCluster, name: String, settings: Settings, essential: Settings = []
   ) throws(KafkaError) {
+    isInGroup = Atomic(kind == .producer)
     let configuration: OpaquePointer = rd_kafka_conf_new()
     var isTaken = false
     defer { if !isTaken { rd_kafka_conf_destroy(configuration) } }
@@ -56,6 +59,10 @@ final class KafkaHandle: @unchecked Sendable {
   /// the last owner may be anyone: so it has a thread of its own. A consumer that didn't manage to leave its group in time
   /// isn't made to wait for that again: it would wait for ever.
   deinit {
+    guard canBeDestroyed else {
+      destroyed.signal()
+      return
+    }
     // Sound: nobody else has them any more.
     struct Pointers: @unchecked Sendable {
       let client: OpaquePointer
@@ -69,6 +76,15 @@ final class KafkaHandle: @unchecked Sendable {
     }
     thread.name = "kafka end"
     thread.start()
+  }
+
+  /// To be called when the consumer is given partitions, be they none.
+  func wasAssigned() { isInGroup.store(true, ordering: .relaxed) }
+
+  /// librdkafka before 2.3 aborts the process when a consumer is destroyed between its joining a group and its first
+  /// assignment (its issue 4381). Such a client has left the group, or tried; its idle threads stay until the process ends.
+  private var canBeDestroyed: Bool {
+    isInGroup.load(ordering: .relaxed) || rd_kafka_version() >= 0x0203_0000
   }
 
   private static func set(_ configuration: OpaquePointer, _ name: String, _ value: String) throws(KafkaError) {

@@ -55,6 +55,8 @@ public final class EngineKafka: Sendable {
   private let commands: KafkaConsumer
   private let replies: KafkaConsumer
   private let problem = Mutex<String?>(nil)
+  /// Who takes commands, and whether no more are wanted.
+  private let taken = Mutex<(by: Task<Void, any Error>?, isOver: Bool)>((nil, false))
 
   /// - Parameters:
   ///   - engine: whose events go out, and that does what comes in.
@@ -150,9 +152,38 @@ public final class EngineKafka: Sendable {
     }
     problem.withLock { $0 = nil }
     try await withThrowingTaskGroup(of: Void.self) { group in
-      group.addTask { try await self.commands.run() }
+      group.addTask { try await self.takeCommands() }
       group.addTask { try await self.replies.run() }
       try await group.waitForAll()
     }
+  }
+
+  /// Ends by itself when no more are wanted, and the answers are read on.
+  private func takeCommands() async throws {
+    let taking = Task { try await commands.run() }
+    let isWanted = taken.withLock { taken in
+      taken.by = taking
+      return !taken.isOver
+    }
+    if !isWanted { taking.cancel() }
+    do {
+      try await withTaskCancellationHandler {
+        try await taking.value
+      } onCancel: {
+        taking.cancel()
+      }
+    } catch is CancellationError {
+      try Task.checkCancellation()
+    }
+  }
+
+  /// Takes no more commands, as the engine is about to end; what is under way is done, and the rest is left to the next
+  /// one. Answers are read and events told until `run` is cancelled.
+  public func takeNoMoreCommands() {
+    let taking = taken.withLock { taken in
+      taken.isOver = true
+      return taken.by
+    }
+    taking?.cancel()
   }
 }

@@ -10,44 +10,42 @@ struct KafkaCommands: Sendable {
 
   static let typePrefix = "dev.tracseq.saga."
 
+  /// A command's members, and the message that they came in.
+  private typealias Command = (inbound: InboundMessage, body: JSON)
+
   var handlers: MessageHandlers {
-    MessageHandlers { message in
-      let inbound = try await InboundMessage(message, unframe: unframe)
-      let (word, body) = try Self.command(of: inbound)
-      guard engine.isReady else {
-        throw EngineError(code: EngineErrorCode.engineNotReady, message: "The engine is starting or stopping.")
-      }
-      do {
-        switch word {
-        case "start": try await start(inbound, body)
-        case "signal": try await signal(inbound, body)
-        case "cancel": try await cancel(inbound, body)
-        default:
-          throw Poison(
-            MessagingErrorCode.messageUnknownType, "“\(word)” is no command; there is start, signal and cancel.")
-        }
-      } catch {
-        throw Poison(finally: error) ?? error
-      }
-    }
+    MessageHandlers(
+      reading: { message in try Self.command(of: try await InboundMessage(message, unframe: unframe)) },
+      [
+        Self.typePrefix + "start": { command in try await take(command, start) },
+        Self.typePrefix + "signal": { command in try await take(command, signal) },
+        Self.typePrefix + "cancel": { command in try await take(command, cancel) },
+      ])
   }
 
-  private static func command(of inbound: InboundMessage) throws(Poison) -> (word: String, body: JSON) {
-    if let event = inbound.event {
-      guard event.type.hasPrefix(typePrefix) else {
-        throw Poison(
-          MessagingErrorCode.messageUnknownType,
-          "“\(event.type)” is no command; there is \(typePrefix)start, \(typePrefix)signal and \(typePrefix)cancel.")
-      }
-      return (String(event.type.dropFirst(typePrefix.count)), inbound.body)
-    }
+  /// A CloudEvent says by its type what it is, plain JSON by its member `command`.
+  private static func command(of inbound: InboundMessage) throws(Poison) -> (type: String, content: Command) {
+    if let event = inbound.event { return (event.type, (inbound, inbound.body)) }
     guard var members = inbound.body.objectValue, let word = members["command"]?.stringValue else {
       throw Poison(
         EngineErrorCode.commandInvalid,
         "The message is no CloudEvent, and says no “command”: {\"command\": \"start\", \"workflow\": …, \"input\": …}.")
     }
     members["command"] = nil
-    return (word, .object(members))
+    return (typePrefix + word, (inbound, .object(members)))
+  }
+
+  private func take(
+    _ command: Command, _ effect: (InboundMessage, JSON) async throws -> Void
+  ) async throws {
+    guard engine.isReady else {
+      throw EngineError(code: EngineErrorCode.engineNotReady, message: "The engine is starting or stopping.")
+    }
+    do {
+      try await effect(command.inbound, command.body)
+    } catch {
+      throw Poison(finally: error) ?? error
+    }
   }
 
   private func start(_ inbound: InboundMessage, _ body: JSON) async throws {

@@ -142,8 +142,9 @@ struct EngineProcess {
       for line in kafka?.shown ?? [] { terminal.line("  \(Layout.pad(line.name, to: 9))  \(line.value)") }
       await shutdown.requested()
     }
-    // 4. No new requests; then the engine lets its attempts settle.
+    // 4. No new requests and commands; then the engine lets its attempts settle, for which answers are read on.
     if shutdown.isAsked { terminal.line("Stopping: what is in flight may settle. Ctrl-C again stops at once.") }
+    wire?.takeNoMoreCommands()
     await server.shutdown(drain: Self.drainTime)
     running.cancel()
     let ended = await running.result

@@ -47,7 +47,7 @@ struct CommandPoisonTests {
     Case("a number as command", Sent.text(#"{"command": 1}"#), EngineErrorCode.commandInvalid, says: "“command”"),
     Case(
       "an unknown command", Sent.text(#"{"command": "stop"}"#), MessagingErrorCode.messageUnknownType,
-      says: "“stop”", "start, signal and cancel"),
+      says: "saga.stop”", "saga.cancel, dev.tracseq.saga.signal, dev.tracseq.saga.start"),
     Case(
       "an event of somebody else's",
       Sent.message(
@@ -56,7 +56,7 @@ struct CommandPoisonTests {
     Case(
       "an event that is no command",
       Sent.message(.object([:]), headers: event.merging(["ce_type": "dev.tracseq.saga.reply"]) { $1 }),
-      MessagingErrorCode.messageUnknownType, says: "“reply”"),
+      MessagingErrorCode.messageUnknownType, says: "saga.reply”"),
     Case(
       "an event whose data is no object",
       Sent.message([1], headers: event.merging(["ce_type": "dev.tracseq.saga.start"]) { $1 }),
