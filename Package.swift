@@ -66,8 +66,8 @@ let package = Package(
       name: "BenchSupport", dependencies: ["JSON", "Runtime", "Persistence", "WorkflowEngine"],
       path: "Benchmarks/Support", swiftSettings: strict),
     .executableTarget(
-      name: "saga-bench", dependencies: ["BenchSupport", "Runtime", "Persistence"], path: "Benchmarks/SagaBench",
-      swiftSettings: strict),
+      name: "saga-bench", dependencies: ["BenchSupport", "JSON", "Runtime", "Persistence", "WorkflowEngine"],
+      path: "Benchmarks/SagaBench", swiftSettings: strict),
     .executableTarget(
       name: "kafka-bench",
       dependencies: [

@@ -22,6 +22,14 @@ struct SagaBench {
     let inFlight = option("in-flight", 512)
     let stores = arguments.firstIndex(of: "--stores").map { arguments[$0 + 1].split(separator: ",").map(String.init) }
     do {
+      switch arguments.dropFirst().first {
+      case "read-model":
+        return try await ReadModelBench.run(
+          sagas: option("sagas", 1_000_000), rounds: option("rounds", 40), stores: stores ?? ["sqlite", "postgres"])
+      case "rebuild":
+        return try await RebuildBench.run(sagas: option("sagas", 200_000), inFlight: inFlight)
+      default: break
+      }
       // Round by round over all stores, so that a machine whose speed drifts is unfair to none.
       for round in 1...rounds {
         for kind in stores ?? ["memory", "sqlite", "postgres"] {

@@ -6,7 +6,7 @@ import WorkflowEngine
 
 /// Sagas of six `http` steps whose calls are answered in the process.
 public enum SixSteps {
-  static let workflow = """
+  public static let workflow = """
     {"name": "six-steps", "version": 1, "timeout": "10m", "steps": [
       \((1...6).map(step).joined(separator: ",\n  "))
     ]}

@@ -14,6 +14,7 @@ enum Refusals {
 
   private static let table: [String: (status: Int, title: String)] = [
     EngineErrorCode.sagaNotFound: (404, "No such saga"),
+    EngineErrorCode.sagaVersionUnknown: (404, "No such version"),
     EngineErrorCode.sagaEnded: (409, "The saga has ended"),
     EngineErrorCode.sagaNotStuck: (409, "The saga is not stuck"),
     EngineErrorCode.sagaPivotPassed: (409, "Past the point of no return"),

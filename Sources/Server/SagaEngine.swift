@@ -26,8 +26,15 @@ public protocol SagaEngine: Sendable {
   /// The saga when it has ended, or as it stands when the time is over.
   func waitForEnd(of id: UniqueID, atMost time: Duration) async throws -> SagaNow
   func history(of id: UniqueID, after version: Int, limit: Int) async throws -> [HistoryEntry]
-  /// Newest first.
-  func list(_ filter: SagaFilter, after: UniqueID?, limit: Int) async throws -> SagaPage
+  func list(_ request: SagaListRequest) async throws -> SagaPage
+  /// What a list must have seen to show all that has happened to a saga until now.
+  func seen(_ id: UniqueID) async throws -> SeenToken
+  func timeline(of id: UniqueID) async throws -> Timeline
+  /// The saga as it was after one of its events.
+  func saga(_ id: UniqueID, version: Int) async throws -> SagaNow
+  func statistics(of workflow: String, _ range: MomentRange) async throws -> [StepMinute]
+  func projections() async throws -> ProjectionStatus
+  func rebuildProjections() async throws -> ProjectionStatus
   /// How many sagas are in each status.
   func counts() async throws -> [SagaStatus: Int]
 

@@ -2,6 +2,7 @@
 public enum EngineErrorCode {
   // Asking something of a saga.
   public static let sagaNotFound = "saga.notFound"
+  public static let sagaVersionUnknown = "saga.versionUnknown"
   public static let sagaEnded = "saga.ended"
   public static let sagaNotStuck = "saga.notStuck"
   public static let sagaPivotPassed = "saga.pivotPassed"

@@ -109,6 +109,70 @@ struct ClientCommandTests {
     #expect(tool.requests[0].url.hasSuffix("/v1/sagas?limit=3"))
   }
 
+  @Test("list passes every filter on, in the API's words")
+  func filters() async {
+    let tool = TestTool(answers: [.json(["sagas": []])])
+    let result = await tool.run(
+      "list", "--stuck", "--overdue", "--step", "a", "--step-status", "waiting", "--error", "http.*", "--tag", "t",
+      "--tag", "u", "--text", "lab 1", "--since", "2026-03-01T00:00:00Z", "--min-attempts", "2", "--sort", "-endedAt",
+      "--facets")
+    #expect(result.output == "No sagas.\n")
+    let url = tool.requests[0].url
+    for part in [
+      "stuck=true", "overdue=true", "step=a", "stepStatus=waiting", "error=http.", "tag=t", "tag=u", "q=lab%201",
+      "startedAfter=2026-03-01T00", "minAttempts=2", "sort=-endedAt", "facets=true",
+    ] { #expect(url.contains(part), "\(part) in \(url)") }
+  }
+
+  @Test("list --facets says how many of what, the most first")
+  func facets() async throws {
+    let facets: JSON = [
+      "status": ["stuck": 2, "running": 40], "workflow": ["sample-processing": 42],
+      "error": ["a": 1, "b": 2, "c": 3, "d": 4, "e": 5, "f": 6, "g": 7], "step": [:], "atLeast": true,
+    ]
+    let tool = TestTool(answers: [.json(["sagas": [Self.line], "facets": facets])])
+    try Golden.expect(await tool.run("list", "--facets").output, is: "list-facets")
+  }
+
+  @Test("timeline is in order of time")
+  func timeline() async throws {
+    let timeline: JSON = [
+      "start": "2026-03-01T08:15:30.250Z", "end": "2026-03-01T08:16:30.250Z",
+      "spans": [
+        [
+          "step": "createSample", "phase": "forward", "kind": "attempt", "attempt": 1,
+          "from": "2026-03-01T08:15:30.250Z", "to": "2026-03-01T08:15:31.900Z", "outcome": "failed", "code": "http.503",
+        ],
+        [
+          "step": "createSample", "phase": "forward", "kind": "backoff", "from": "2026-03-01T08:15:31.900Z",
+          "to": "2026-03-01T08:15:33.000Z", "outcome": "over",
+        ],
+        ["step": "createSample", "phase": "undo", "kind": "attempt", "attempt": 2, "from": "2026-03-01T08:15:40.000Z"],
+      ],
+      "marks": [
+        ["at": "2026-03-01T08:15:30.250Z", "what": "started", "by": "lims"],
+        ["at": "2026-03-01T08:15:35.000Z", "what": "turned back", "by": "j.meier", "reason": "the tube broke"],
+      ],
+    ]
+    try Golden.expect(
+      await TestTool(answers: [.json(timeline)]).run("timeline", Self.id).output, is: "timeline")
+  }
+
+  @Test("projections says what is behind, and how far a rebuild is")
+  func projections() async throws {
+    let behind: JSON = [
+      "store": "sqlite", "generation": 3, "lag": 1200,
+      "shards": [
+        ["shard": 0, "position": 10, "head": 10, "lag": 0], ["shard": 17, "position": 800, "head": 2000, "lag": 1200],
+      ],
+      "rebuild": ["generation": 4, "events": 500, "of": 2010],
+    ]
+    let tool = TestTool(answers: [.json(behind), .json(behind)])
+    try Golden.expect(await tool.run("projections").output, is: "projections")
+    #expect(await tool.run("projections", "rebuild").status == .success)
+    #expect(tool.requests[1].url.hasSuffix("/v1/projections/rebuild"))
+  }
+
   @Test("list --all goes through the pages, --json prints them as one")
   func pages() async {
     let tool = TestTool(answers: [.json(["sagas": [Self.line], "next": "a b"]), .json(["sagas": [Self.line]])])

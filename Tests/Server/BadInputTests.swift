@@ -44,7 +44,7 @@ struct BadInput: Sendable, CustomTestStringConvertible {
     .get("/v1/sagas?stauts=stuck", 400, ServerErrorCode.parameterUnknown, place: "stauts", near: "status"),
     .get("/v1/sagas?status=stuk", 400, ServerErrorCode.parameterInvalid, place: "status", near: "stuck"),
     .get("/v1/sagas?status=", 400, ServerErrorCode.parameterInvalid, place: "status"),
-    .get("/v1/sagas?status=running&status=stuck", 400, ServerErrorCode.parameterInvalid, place: "status"),
+    .get("/v1/sagas?workflow=a&workflow=b", 400, ServerErrorCode.parameterInvalid, place: "workflow"),
     .get("/v1/sagas?workflow=", 400, ServerErrorCode.parameterInvalid, place: "workflow"),
     .get("/v1/sagas?limit=0", 400, ServerErrorCode.parameterInvalid, place: "limit"),
     .get("/v1/sagas?limit=201", 400, ServerErrorCode.parameterInvalid, place: "limit"),

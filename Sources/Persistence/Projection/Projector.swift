@@ -1,6 +1,41 @@
 public import Runtime
 import Synchronization
 
+/// What a projector keeps up to date: some tables, with a checkpoint of their own in each shard.
+public protocol ShardFollower: Sendable {
+  /// Names it to those who are told of a failure.
+  var name: String { get }
+
+  /// How far it has come in a shard; 0 when it hasn't begun.
+  func checkpoint(shard: Int) async throws -> Int64
+
+  /// Takes events of one shard in, which follow its checkpoint `from`, and moves the checkpoint behind the last of them:
+  /// both or neither.
+  /// - Throws: `store.checkpointConflict` when the checkpoint isn't at `from`.
+  func apply(_ events: [StoredEvent], shard: Int, from: Int64) async throws
+
+  /// Throws away what it has made, to begin again at the first event.
+  func reset() async throws
+}
+
+/// A projection whose documents are kept in the store of its events.
+private struct DocumentFollower: ShardFollower {
+  let store: any EventStore
+  let projection: any Projection
+  var name: String { projection.name }
+
+  func checkpoint(shard: Int) async throws -> Int64 { try await store.checkpoint(projection.name, shard: shard) }
+
+  func apply(_ events: [StoredEvent], shard: Int, from: Int64) async throws {
+    guard let last = events.last else { return }
+    var changes = ProjectionChanges(store: store)
+    try await projection.apply(events, to: &changes)
+    try await store.apply(changes.batch(follower: projection.name, shard: shard, from: from, to: last.position))
+  }
+
+  func reset() async throws { try await store.reset(follower: projection.name, collections: projection.collections) }
+}
+
 /// Keeps a projection up to date: follows every shard's tail, in batches, each written in one transaction with its
 /// checkpoint. What fails is reported and tried again, later and later; the other shards go on meanwhile.
 public final class Projector: Sendable {
@@ -36,7 +71,7 @@ public final class Projector: Sendable {
   }
 
   private let store: any EventStore
-  private let projection: any Projection
+  private let follower: any ShardFollower
   private let environment: Environment
   private let configuration: Configuration
   private let report: @Sendable (Failure) -> Void
@@ -51,12 +86,27 @@ public final class Projector: Sendable {
   ///   - environment: the clock of the pauses.
   ///   - configuration: batch size and pauses.
   ///   - report: is told of every failed batch.
-  public init(
+  public convenience init(
     store: any EventStore, projection: any Projection, environment: Environment,
     configuration: Configuration = Configuration(), report: @escaping @Sendable (Failure) -> Void = { _ in }
   ) {
+    self.init(
+      store: store, follower: DocumentFollower(store: store, projection: projection), environment: environment,
+      configuration: configuration, report: report)
+  }
+
+  /// - Parameters:
+  ///   - store: where events are read.
+  ///   - follower: what takes them in.
+  ///   - environment: the clock of the pauses.
+  ///   - configuration: batch size and pauses.
+  ///   - report: is told of every failed batch.
+  public init(
+    store: any EventStore, follower: any ShardFollower, environment: Environment,
+    configuration: Configuration = Configuration(), report: @escaping @Sendable (Failure) -> Void = { _ in }
+  ) {
     self.store = store
-    self.projection = projection
+    self.follower = follower
     self.environment = environment
     self.configuration = configuration
     self.report = report
@@ -89,6 +139,9 @@ public final class Projector: Sendable {
     for shard in 0..<store.shardCount { heads[shard] = try await store.head(shard: shard) }
     try await caughtUp(to: heads)
   }
+
+  /// How far it has come in each shard, as far as that is known.
+  public func positions() -> [Int: Int64] { progress.positions() }
 
   /// Empties the projection's collections and fills them again from the first event. Queries are served meanwhile, of
   /// what is there so far. Returns when everything has been emptied; `waitUntilCaughtUp` waits for the rest.
@@ -130,7 +183,7 @@ public final class Projector: Sendable {
             failures[shard] = count
             let retryAt = environment.now() + backoff(afterFailure: count)
             report(
-              Failure(projection: projection.name, shard: shard, count: count, retryAt: retryAt, error: error))
+              Failure(projection: follower.name, shard: shard, count: count, retryAt: retryAt, error: error))
             retries[shard] = retryAt
             group.addTask { [inbox, environment] in
               // Only a cancelled task wakes early, and then nobody listens any more.
@@ -150,16 +203,13 @@ public final class Projector: Sendable {
     if let known = progress.position(of: shard) {
       from = known
     } else {
-      from = try await store.checkpoint(projection.name, shard: shard)
+      from = try await follower.checkpoint(shard: shard)
       progress.reached(shard, from)
     }
     let events = try await store.tail(shard: shard, after: from, limit: configuration.batchSize)
     guard let last = events.last else { return }
     do {
-      var changes = ProjectionChanges(store: store)
-      try await projection.apply(events, to: &changes)
-      try await store.apply(
-        changes.batch(follower: projection.name, shard: shard, from: from, to: last.position))
+      try await follower.apply(events, shard: shard, from: from)
       progress.reached(shard, last.position)
     } catch {
       // Whatever became of the batch, the checkpoint knows.
@@ -175,7 +225,7 @@ public final class Projector: Sendable {
 
   private func reset(_ rebuilds: ProjectorProgress.Rebuilds) async throws {
     do {
-      try await store.reset(follower: projection.name, collections: projection.collections)
+      try await follower.reset()
     } catch {
       rebuilds.finish(.failure(error))
       return

@@ -36,6 +36,15 @@ final class ProjectorProgress: Sendable {
 
   func position(of shard: Int) -> Int64? { state.withLock { $0.positions[shard] } }
 
+  func positions() -> [Int: Int64] {
+    state.withLock { state in
+      Dictionary(
+        uniqueKeysWithValues: state.positions.enumerated().compactMap { shard, position in
+          position.map { (shard, $0) }
+        })
+    }
+  }
+
   func reached(_ shard: Int, _ position: Int64) {
     let satisfied = state.withLock { state in
       state.positions[shard] = position

@@ -48,8 +48,11 @@ final class SQLiteDatabase {
   }
 
   /// Runs everything in one transaction; takes all of it back when `body` throws or the commit fails.
-  func transaction<Value>(_ body: () throws(StoreError) -> Value) throws(StoreError) -> Value {
-    try statement("BEGIN IMMEDIATE").execute()
+  /// - Parameter begin: another beginning than that of a writer.
+  func transaction<Value>(
+    begin: String = "BEGIN IMMEDIATE", _ body: () throws(StoreError) -> Value
+  ) throws(StoreError) -> Value {
+    try statement(begin).execute()
     do {
       let value = try body()
       try statement("COMMIT").execute()

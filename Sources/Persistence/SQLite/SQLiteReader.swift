@@ -10,6 +10,9 @@ final class SQLiteReader: @unchecked Sendable {
 
   init(path: String) throws(StoreError) { database = try SQLiteDatabase(path: path, readOnly: true) }
 
+  /// A connection that may do more than read.
+  init(_ database: sending SQLiteDatabase) { self.database = database }
+
   func read<Value: Sendable>(
     _ body: @escaping @Sendable (SQLiteDatabase) throws(StoreError) -> Value
   ) async throws(StoreError) -> Value {

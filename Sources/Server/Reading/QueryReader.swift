@@ -1,18 +1,28 @@
 import HTTP
 import JSON
+import Runtime
 import Workflows
 
 /// Reads a query strictly: what is unknown, repeated or ill-formed is an error, never ignored.
 struct QueryReader {
   private let values: [String: String]
 
+  /// Parameters that may come several times.
+  private static let repeated: Set<String> = ["status", "tag"]
+  private let lists: [String: [String]]
+
   /// - Parameter known: the names that the route takes.
   init(_ query: [(name: String, value: String)], known: [String]) throws(Problem) {
     var values: [String: String] = [:]
+    var lists: [String: [String]] = [:]
     var faults: [Fault] = []
     for (name, value) in query {
       guard known.contains(where: { $0.hasSameScalars(as: name) }) else {
         faults.append(Self.unknown(name, known: known))
+        continue
+      }
+      if Self.repeated.contains(name) {
+        lists[name, default: []].append(value)
         continue
       }
       if values.updateValue(value, forKey: name) != nil {
@@ -22,6 +32,7 @@ struct QueryReader {
     }
     guard faults.isEmpty else { throw Problem(400, faults) }
     self.values = values
+    self.lists = lists
   }
 
   private static func unknown(_ name: String, known: [String]) -> Fault {
@@ -41,8 +52,54 @@ struct QueryReader {
     return value
   }
 
+  /// All that was given under a name, as it came, for what must tell one request from another.
+  func raw(_ name: String) -> String? {
+    lists[name].map { $0.map { "\($0.utf8.count):\($0)" }.joined(separator: ",") } ?? values[name]
+  }
+
+  /// The values of a parameter that may come several times.
+  func texts(_ name: String) throws(Problem) -> [String] {
+    let texts = lists[name] ?? []
+    if texts.contains("") { throw invalid(name, "is empty") }
+    return texts
+  }
+
+  func flag(_ name: String) throws(Problem) -> Bool? {
+    switch values[name] {
+    case nil: return nil
+    case "true": return true
+    case "false": return false
+    case let value?: throw invalid(name, "must be true or false, not \(quoted(value))")
+    }
+  }
+
+  func moment(_ name: String) throws(Problem) -> Timestamp? {
+    guard let value = values[name] else { return nil }
+    guard let moment = Timestamp(value) else {
+      throw invalid(name, "must be a moment as 2026-03-01T08:15:30Z, not \(quoted(value))")
+    }
+    return moment
+  }
+
+  /// Any of some words, in a list with commas, or several times.
+  func choices<Choice: RawRepresentable & CaseIterable>(
+    _ name: String, _ type: Choice.Type
+  ) throws(Problem) -> [Choice] where Choice.RawValue == String {
+    var choices: [Choice] = []
+    for value in lists[name] ?? [] {
+      for word in value.split(separator: ",", omittingEmptySubsequences: false) {
+        choices.append(try choice(name, String(word), type))
+      }
+    }
+    return choices
+  }
+
   func integer(_ name: String, in range: ClosedRange<Int>, default fallback: Int) throws(Problem) -> Int {
-    guard let value = values[name] else { return fallback }
+    try integer(name, in: range) ?? fallback
+  }
+
+  func integer(_ name: String, in range: ClosedRange<Int>) throws(Problem) -> Int? {
+    guard let value = values[name] else { return nil }
     guard let number = Int(digits: value), range.contains(number) else {
       let bounds =
         range.upperBound == Int.max ? "from \(range.lowerBound)" : "from \(range.lowerBound) to \(range.upperBound)"
@@ -55,6 +112,12 @@ struct QueryReader {
     _ name: String, _ type: Choice.Type
   ) throws(Problem) -> Choice? where Choice.RawValue == String {
     guard let value = values[name] else { return nil }
+    return try choice(name, value, type)
+  }
+
+  private func choice<Choice: RawRepresentable & CaseIterable>(
+    _ name: String, _ value: String, _ type: Choice.Type
+  ) throws(Problem) -> Choice where Choice.RawValue == String {
     guard let choice = Choice(rawValue: value) else {
       let known = Choice.allCases.map(\.rawValue)
       throw invalid(
@@ -74,7 +137,7 @@ struct QueryReader {
     return duration
   }
 
-  private func invalid(_ name: String, _ what: String, nearName: String? = nil) -> Problem {
+  func invalid(_ name: String, _ what: String, nearName: String? = nil) -> Problem {
     Problem(
       400,
       Fault(

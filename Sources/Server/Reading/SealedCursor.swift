@@ -29,14 +29,18 @@ struct SealedCursor {
       Array(data.prefix(Self.sealLength)) == seal(of: position),
       let text = String(validating: position, as: UTF8.self)
     else {
-      throw Problem(
-        400,
-        Fault(
-          ServerErrorCode.cursorMalformed,
-          "The cursor is none of this list. Pass `next` of the page before as it came, with the same filters.",
-          parameter: "cursor"))
+      throw Self.malformed
     }
     return text
+  }
+
+  static var malformed: Problem {
+    Problem(
+      400,
+      Fault(
+        ServerErrorCode.cursorMalformed,
+        "The cursor is none of this list. Pass `next` of the page before as it came, with the same filters.",
+        parameter: "cursor"))
   }
 
   private func seal(of position: [UInt8]) -> [UInt8] {

@@ -10,8 +10,8 @@ extension API {
   var sagaRoutes: [Route] {
     [
       Route("POST", "/v1/workflows/{name}/sagas", query: ["wait"], startSaga),
-      Route("GET", "/v1/sagas", query: ["status", "workflow", "cursor", "limit"], listSagas),
-      Route("GET", "/v1/sagas/{id}", query: ["wait"], showSaga),
+      Route("GET", "/v1/sagas", query: SagaListReader.parameters, listSagas),
+      Route("GET", "/v1/sagas/{id}", query: ["wait", "version"], showSaga),
       Route("GET", "/v1/sagas/{id}/events", query: ["after", "limit"], showHistory),
       Route("POST", "/v1/sagas/{id}/signals/{name}", sendSignal),
     ]
@@ -30,14 +30,19 @@ extension API {
       StartRequest(
         workflow: try call.path.value("name"), version: version, input: input ?? .null, idempotencyKey: key,
         tags: tags, by: user))
-    return try await show(
-      started.id, waiting: wait, status: started.isNew ? 201 : 200,
-      headers: ["Location": "/v1/sagas/\(started.id)"])
+    var headers: HTTPHeaders = ["Location": "/v1/sagas/\(started.id)"]
+    headers[Self.seenHeader] = await seen(started.id)
+    return try await show(started.id, waiting: wait, status: started.isNew ? 201 : 200, headers: headers)
   }
 
   private func showSaga(_ call: Call) async throws -> HTTPServerResponse {
     let wait = try call.query.duration("wait", atMost: Self.longestWait)
-    return try await show(call.path.sagaID(), waiting: wait)
+    let id = try call.path.sagaID()
+    if let version = try call.query.integer("version", in: 1...Int.max) {
+      if wait != nil { throw call.query.invalid("wait", "goes without version: what was does not change") }
+      return .json(try await engine.saga(id, version: version).json(at: environment.now()))
+    }
+    return try await show(id, waiting: wait)
   }
 
   /// - Parameter wait: how long to wait for the saga's end before answering.
@@ -52,14 +57,14 @@ extension API {
   }
 
   private func listSagas(_ call: Call) async throws -> HTTPServerResponse {
-    let status = try call.query.choice("status", SagaStatus.self)
-    let workflow = try call.query.text("workflow")
-    let limit = try call.query.integer("limit", in: 1...200, default: 50)
-    let cursor = SealedCursor(list: "sagas", filters: [status?.rawValue, workflow])
-    let after = try cursor.open(call.query.text("cursor")).flatMap(UniqueID.init)
-    let page = try await engine.list(SagaFilter(status: status, workflow: workflow), after: after, limit: limit)
-    let next = page.next.map { cursor.seal($0.description) }
-    return .json(.members(["sagas": .array(page.sagas.map(\.json)), "next": .text(next)]))
+    let (request, cursor) = try SagaListReader(call.query).request(at: environment.now())
+    let page = try await engine.list(request)
+    let now = environment.now()
+    return .json(
+      .members([
+        "sagas": .array(page.sagas.map { $0.json(at: now) }), "next": .text(SagaListReader.seal(page.next, cursor)),
+        "facets": page.facets?.json, "behind": page.isBehind ? true : nil as JSON?,
+      ]))
   }
 
   private func showHistory(_ call: Call) async throws -> HTTPServerResponse {

@@ -11,7 +11,9 @@ struct API: Sendable {
   let environment: Environment
   let log: Log
 
-  var routes: [Route] { workflowRoutes + sagaRoutes + operatingRoutes + auditRoutes + kafkaRoutes + processRoutes }
+  var routes: [Route] {
+    workflowRoutes + sagaRoutes + readingRoutes + operatingRoutes + auditRoutes + kafkaRoutes + processRoutes
+  }
 
   func router() -> Router {
     var router = Router { [log] error, request in
@@ -32,7 +34,8 @@ struct API: Sendable {
     do {
       let query = try QueryReader(request.query, known: route.query)
       if route.needsEngine { try requireReady() }
-      return try await route.handle(Call(request: request, path: path, query: query))
+      let response = try await route.handle(Call(request: request, path: path, query: query))
+      return try await tellSeen(response, route, path)
     } catch {
       throw Refusals.problem(answering: error) ?? error
     }

@@ -1,14 +1,31 @@
 import JSON
+import Persistence
 import Runtime
 import WorkflowEngine
 import Workflows
 
-extension SagaSummary {
-  var json: JSON {
+extension SagaRow {
+  /// - Parameter now: tells whether it is overdue.
+  func json(at now: Timestamp) -> JSON {
     .members([
       "id": .string(id.description), "workflow": .string(workflow), "version": .int(version),
-      "status": .string(status.rawValue), "startedAt": .time(startedAt), "updatedAt": .time(updatedAt),
-      "endedAt": .time(endedAt), "failedStep": .text(failedStep), "failureCode": .text(failureCode),
+      "status": .string(status), "paused": isPaused ? true : nil as JSON?,
+      "overdue": .bool(overdueAt.map { $0 <= now } ?? false), "startedAt": .time(startedAt),
+      "updatedAt": .time(updatedAt), "endedAt": .time(endedAt), "deadline": .time(deadline), "tags": .texts(tags),
+      "key": .text(key), "failedStep": .text(failedStep), "failureCode": .text(failureCode),
+      "failureMessage": .text(failureMessage), "waitingFor": .textsIfAny(waitingFor), "attempts": .int(attempts),
+    ])
+  }
+}
+
+extension SagaFacets {
+  var json: JSON {
+    func counts(_ counts: [String: Int]) -> JSON {
+      .object(JSONObject(counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { ($0.key, .int($0.value)) }))
+    }
+    return .members([
+      "status": counts(status), "workflow": counts(workflow), "error": counts(error), "step": counts(step),
+      "atLeast": isExact ? nil as JSON? : true,
     ])
   }
 }

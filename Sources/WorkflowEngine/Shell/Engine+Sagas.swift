@@ -89,27 +89,6 @@ extension Engine {
     }
   }
 
-  /// Sagas, newest first. The list follows the store and may be a moment behind it; a saga itself never is.
-  /// - Parameters:
-  ///   - filter: which sagas.
-  ///   - after: the last saga of the page before.
-  ///   - limit: how many at most.
-  public func list(_ filter: SagaFilter, after: UniqueID?, limit: Int) async throws -> SagaPage {
-    var fields: [String: String] = [:]
-    fields["status"] = filter.status?.rawValue
-    fields["workflow"] = filter.workflow
-    let documents = try await host.events.documents(
-      DocumentQuery(
-        collection: SagaListProjection.collection, fields: fields,
-        after: after.map { DocumentCursor(sort: $0.description, id: $0.description) }, descending: true,
-        limit: limit + 1))
-    let sagas = documents.prefix(limit).compactMap(SagaSummary.init)
-    return SagaPage(sagas: sagas, next: documents.count > limit ? sagas.last?.id : nil)
-  }
-
-  /// Returns once the list shows everything that has been stored when it is called.
-  public func waitUntilListed() async throws { try await projector.waitUntilCaughtUp() }
-
   /// Gives a saga a signal.
   /// - Throws: `Refusal` when the saga knows no such signal, waits for it no more, or does not accept the body.
   public func signal(

@@ -23,7 +23,7 @@ public final class Engine: Sendable {
 
   let host: SagaHost
   let configuration: Configuration
-  let projector: Projector
+  let readModel: SagaReadModel
   /// Keeps the list of what people did.
   let auditor: Projector
   /// Whether the chains are being walked.
@@ -35,17 +35,16 @@ public final class Engine: Sendable {
   ///   - executor: makes the attempts of `http` and `kafka` steps, as `ActionExecutors` does.
   ///   - configuration: the services it knows, and how long it drains.
   ///   - environment: time and ids.
+  ///   - readStore: where lists are read; in memory when nil, and then made anew at every start.
   ///   - log: where it says what goes wrong.
   public init(
     store: any EventStore, executor: any StepExecutor, configuration: Configuration = Configuration(),
-    environment: Environment, log: Log = .silent
+    environment: Environment, readStore: (any SagaReadStore)? = nil, log: Log = .silent
   ) {
     self.configuration = configuration
     host = SagaHost(events: store, executor: executor, environment: environment, log: log)
-    projector = Projector(store: store, projection: SagaListProjection(), environment: environment) { failure in
-      log.warning(
-        "The list of sagas is behind and will catch up", ("shard", "\(failure.shard)"), ("error", "\(failure.error)"))
-    }
+    readModel = SagaReadModel(
+      store: readStore ?? MemoryReadStore(), events: store, environment: environment, log: log)
     auditor = Projector(store: store, projection: AuditProjection(store: store), environment: environment) { failure in
       log.warning(
         "The list of what people did is behind and will catch up", ("shard", "\(failure.shard)"),
@@ -77,7 +76,7 @@ public final class Engine: Sendable {
         group.addTask { [host] in
           await host.scheduler.run { [host] in await host.tell($0, .wake) }
         }
-        group.addTask { [projector] in try await projector.run() }
+        group.addTask { [readModel] in try await readModel.run() }
         group.addTask { [auditor] in try await auditor.run() }
         // 4. What was open goes on where it stood.
         try await recover()

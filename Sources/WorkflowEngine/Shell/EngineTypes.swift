@@ -90,35 +90,3 @@ public enum SignalAnswer: String, Sendable {
   /// It had come before; nothing changed.
   case repeated
 }
-
-/// Which sagas to list.
-public struct SagaFilter: Sendable, Hashable {
-  public var status: SagaStatus?
-  public var workflow: String?
-
-  public init(status: SagaStatus? = nil, workflow: String? = nil) {
-    self.status = status
-    self.workflow = workflow
-  }
-}
-
-/// A saga in a list.
-public struct SagaSummary: Sendable, Hashable {
-  public let id: UniqueID
-  public let workflow: String
-  public let version: Int
-  public let status: SagaStatus
-  public let startedAt: Timestamp
-  public let updatedAt: Timestamp
-  public let endedAt: Timestamp?
-  /// The step and code that made it turn back or stuck, if something did.
-  public let failedStep: String?
-  public let failureCode: String?
-}
-
-/// One page of a list, newest saga first.
-public struct SagaPage: Sendable {
-  public let sagas: [SagaSummary]
-  /// The last saga of this page when there are more: give it as `after`.
-  public let next: UniqueID?
-}

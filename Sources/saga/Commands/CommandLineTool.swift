@@ -14,7 +14,9 @@ struct CommandLineTool: Sendable {
     CommandGroup(title: "Write workflows", commands: [checkCommand, queryCommand]),
     CommandGroup(
       title: "Start and watch sagas",
-      commands: [startCommand, listCommand, showCommand, whyCommand, eventsCommand, signalCommand]),
+      commands: [
+        startCommand, listCommand, showCommand, whyCommand, timelineCommand, eventsCommand, signalCommand,
+      ]),
     CommandGroup(
       title: "Act on sagas (each wants a reason, kept for the auditor)",
       commands: [
@@ -24,7 +26,8 @@ struct CommandLineTool: Sendable {
     CommandGroup(
       title: "The engine",
       commands: [
-        serveCommand, statusCommand, echoCommand, echoRewindCommand, workflowsListCommand, workflowsRegisterCommand,
+        serveCommand, statusCommand, echoCommand, echoRewindCommand, projectionsCommand, projectionsRebuildCommand,
+        workflowsListCommand, workflowsRegisterCommand,
         workflowsShowCommand,
       ]),
     CommandGroup(title: "Streams", commands: [streamsCommand, streamsCheckCommand, streamsResetCommand]),

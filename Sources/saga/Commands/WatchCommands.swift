@@ -1,65 +1,6 @@
 import JSON
 import Runtime
 
-let listCommand = CommandSpec(
-  "list", summary: "list sagas, the newest first",
-  about: ["Shows a line for each saga, and beneath it why it turned back or what it is stuck on."],
-  options: [
-    OptionSpec(
-      "status", value: "STATUS", help: "running, compensating, stuck, completed, compensated, or abandoned"),
-    OptionSpec("workflow", value: "NAME", help: "only of this workflow"),
-    OptionSpec("limit", value: "N", help: "how many a page, at most 200"),
-    OptionSpec("cursor", value: "CURSOR", help: "the page that the page before named"),
-    OptionSpec("all", help: "all pages"),
-    .server, .json,
-  ],
-  examples: [
-    .init(says: "What waits for an operator?", line: "saga list --status stuck"),
-    .init(says: "All that were undone, for a program", line: "saga list --status compensated --all --json"),
-  ]
-) { invocation in
-  let statuses = ["running", "compensating", "stuck", "completed", "compensated", "abandoned"]
-  if let status = invocation.arguments.value("status"), !statuses.contains(status) {
-    let near = NearName.of(status, among: statuses).map { "; did you mean \($0)?" } ?? ""
-    throw invocation.usage("no saga is ever \"\(status)\"\(near)")
-  }
-  var cursor = invocation.arguments.value("cursor")
-  let all = invocation.arguments.has("all")
-  let drawing = SagaLines(now: invocation.environment.now(), style: invocation.style)
-  var first = true
-  var collected: [JSON] = []
-  repeat {
-    var query: [(name: String, value: String)] = []
-    for name in ["status", "workflow"] { invocation.arguments.value(name).map { query.append((name, $0)) } }
-    if let limit = try invocation.number("limit") {
-      query.append(("limit", "\(limit)"))
-    } else if all {
-      query.append(("limit", "200"))
-    }
-    if let cursor { query.append(("cursor", cursor)) }
-    let page = try await invocation.client.answer(to: APIRequest(path: ["v1", "sagas"], query: query))
-    let sagas = page["sagas"]?.arrayValue ?? []
-    cursor = page["next"]?.stringValue
-    if invocation.json {
-      guard all else {
-        invocation.terminal.line(page.text(.pretty))
-        return .success
-      }
-      collected += sagas
-    } else {
-      if first { invocation.terminal.line(sagas.isEmpty ? "No sagas." : drawing.heading) }
-      invocation.terminal.write(sagas.flatMap(drawing.lines).map { $0 + "\n" }.joined())
-    }
-    first = false
-  } while all && cursor != nil
-  if invocation.json {
-    invocation.terminal.line(JSON.object(["sagas": .array(collected)]).text(.pretty))
-  } else if let cursor {
-    invocation.terminal.line(invocation.style.dim("More: --all, or --cursor \(cursor)"))
-  }
-  return .success
-}
-
 let showCommand = CommandSpec(
   "show", summary: "draw a saga: its steps, where each stands, and why",
   about: [

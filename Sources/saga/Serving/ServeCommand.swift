@@ -18,6 +18,9 @@ let serveCommand = CommandSpec(
   ],
   options: [
     OptionSpec("store", value: "STORE", help: "sqlite:PATH, postgres:URL, or memory"),
+    OptionSpec(
+      "read-store", value: "STORE",
+      help: "where lists are read from: sqlite:PATH, postgres:URL, or memory; beside the store"),
     OptionSpec("host", value: "ADDRESS", help: "where to listen; 127.0.0.1"),
     OptionSpec("port", value: "PORT", help: "8080; 0 takes a free one"),
     OptionSpec(
@@ -45,6 +48,7 @@ struct EngineProcess {
   private let terminal: Terminal
   private let environment: Runtime.Environment
   private let location: StoreLocation
+  private let readLocation: StoreLocation
   private let http: HTTPServerConfiguration
   private let services: [ServiceEntry]
   private let kafka: KafkaSettings?
@@ -59,6 +63,7 @@ struct EngineProcess {
     terminal = invocation.terminal
     environment = invocation.environment
     location = try invocation.store(else: .sqlite(path: ".saga/engine.db"))
+    readLocation = try invocation.readStore() ?? location.besideIt
     http = HTTPServerConfiguration(
       host: invocation.arguments.value("host") ?? "127.0.0.1", port: try invocation.port(else: 8080))
     let named = try invocation.services()
@@ -74,11 +79,18 @@ struct EngineProcess {
     // 1. From here on a signal is a request, not the end.
     let shutdown = Shutdown.listening(on: terminal, withInput: stopsWithInput)
     let store = try await location.open(environment)
+    let readStore: any SagaReadStore
+    do {
+      readStore = try await readLocation.openForReading(environment)
+    } catch {
+      await store.close()
+      throw error
+    }
     let client = HTTPClient()
     let result: Result<Void, any Error>
     do {
       let executor = try kafka?.executor(clock: environment.clock, log: log)
-      let engine = engine(store, client, executor)
+      let engine = engine(store, readStore, client, executor)
       let wire = try executor.map { try kafka?.wire(engine, store, $0, client, environment, log) } ?? nil
       let server = APIServer(engine: engine, kafka: wire, configuration: http, environment: environment, log: log)
       try await serve(engine, server, wire, until: shutdown)
@@ -89,12 +101,15 @@ struct EngineProcess {
     }
     // 6. Nothing uses them any more.
     await client.shutdown()
+    await readStore.close()
     await store.close()
     try result.get()
     return .success
   }
 
-  private func engine(_ store: any EventStore, _ client: HTTPClient, _ kafka: KafkaStepExecutor?) -> Engine {
+  private func engine(
+    _ store: any EventStore, _ readStore: any SagaReadStore, _ client: HTTPClient, _ kafka: KafkaStepExecutor?
+  ) -> Engine {
     let http = HTTPStepExecutor(
       client: client,
       services: services.map { Service(name: $0.name, baseURL: $0.url, keepsTombstones: $0.tombstones) },
@@ -103,7 +118,7 @@ struct EngineProcess {
       services: Set(services.map(\.name)), kafkaServices: Set(self.kafka?.services.map(\.name) ?? []))
     return Engine(
       store: store, executor: ActionExecutors(http: http, kafka: kafka), configuration: configuration,
-      environment: environment, log: log)
+      environment: environment, readStore: readStore, log: log)
   }
 
   private func serve(

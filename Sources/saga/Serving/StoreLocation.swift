@@ -40,20 +40,63 @@ enum StoreLocation: Sendable, Equatable {
     case .memory: return MemoryStore(environment: environment)
     case .postgres(let url): return try await PostgresStore.open(url: url, environment: environment)
     case .sqlite(let path):
-      let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
-      do {
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-      } catch {
-        throw CLIError(
-          CLIErrorCode.configurationInvalid, "can't make the folder \(folder.path) for the store",
-          advice: ["Another place: --store sqlite:PATH"])
-      }
+      try Self.makeFolder(of: path, option: "store")
       return try await SQLiteStore.open(path: path, environment: environment)
     }
   }
 }
 
+extension StoreLocation {
+  /// Where the read model is kept when nothing else was said: with what it is made from.
+  var besideIt: StoreLocation {
+    switch self {
+    case .memory: .memory
+    case .postgres: self
+    case .sqlite(let path): .sqlite(path: Self.readFile(beside: path))
+    }
+  }
+
+  /// `read.db` for `engine.db`; for another name, that name with `-read`, as stores may share a folder.
+  private static func readFile(beside path: String) -> String {
+    let end = path.lastIndex(of: "/").map(path.index(after:)) ?? path.startIndex
+    let name = path[end...]
+    if name == "engine.db" { return path[..<end] + "read.db" }
+    let stem = name.hasSuffix(".db") ? name.dropLast(3) : name
+    return path[..<end] + "\(stem)-read.db"
+  }
+
+  func openForReading(_ environment: Runtime.Environment) async throws -> any SagaReadStore {
+    switch self {
+    case .memory: return MemoryReadStore()
+    case .postgres(let url): return try await SQLReadStore.postgres(url: url, environment: environment)
+    case .sqlite(let path):
+      try Self.makeFolder(of: path, option: "read-store")
+      return try await SQLReadStore.sqlite(path: path)
+    }
+  }
+
+  private static func makeFolder(of path: String, option: String) throws(CLIError) {
+    let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
+    do {
+      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    } catch {
+      throw CLIError(
+        CLIErrorCode.configurationInvalid, "can't make the folder \(folder.path) for the store",
+        advice: ["Another place: --\(option) sqlite:PATH"])
+    }
+  }
+}
+
 extension Invocation {
+  /// Where lists are read from, when it was said.
+  func readStore() throws(UsageError) -> StoreLocation? {
+    guard let text = arguments.value("read-store") else { return nil }
+    guard let store = StoreLocation(text) else {
+      throw usage("--read-store wants sqlite:PATH, postgres:URL, or memory, not \"\(text)\"")
+    }
+    return store
+  }
+
   func store(else usual: StoreLocation) throws(UsageError) -> StoreLocation {
     guard let text = arguments.value("store") else { return usual }
     guard let store = StoreLocation(text) else {

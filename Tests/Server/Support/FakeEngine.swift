@@ -21,6 +21,7 @@ final class FakeEngine: SagaEngine {
     var sagas: [UniqueID: Saga] = [:]
     var keys: [String: UniqueID] = [:]
     var isReady = true
+    var lists: [SagaListRequest] = []
     var failure: (any Error)?
     var waits: [Duration] = []
     var acts: [AuditEntry] = []
@@ -202,23 +203,59 @@ final class FakeEngine: SagaEngine {
     }
   }
 
-  func list(_ filter: SagaFilter, after: UniqueID?, limit: Int) async throws -> SagaPage {
-    let all = try contents.withLock { contents in
+  func list(_ request: SagaListRequest) async throws -> SagaPage {
+    let states = try contents.withLock { contents in
       if let failure = contents.failure { throw failure }
-      return contents.sagas.values.map(\.state).sorted { $1.id < $0.id }.filter { state in
-        (filter.status.map { $0 == state.status } ?? true)
-          && (filter.workflow.map { $0 == state.start.workflow } ?? true)
-          && (after.map { state.id < $0 } ?? true)
-      }
+      contents.lists.append(request)
+      return contents.sagas.values.map(\.state)
     }
-    let page = all.prefix(limit).map { state in
-      SagaSummary(
-        id: state.id, workflow: state.start.workflow, version: state.start.version, status: state.status,
-        startedAt: state.startedAt, updatedAt: environment.now(), endedAt: state.end?.at,
-        failedStep: state.turnBack?.value.step, failureCode: state.turnBack?.value.code)
-    }
-    return SagaPage(sagas: page, next: all.count > limit ? page.last?.id : nil)
+    // The true read model in memory, filled with what is there now.
+    let store = MemoryReadStore()
+    let rows = states.map { SagaRow($0, shard: 0, at: environment.now(), startWords: SagaRow.startWords($0.start)) }
+    try await store.apply(
+      ReadBatch(
+        generation: 1, shard: 0, from: 0, to: ReadCheckpoint(position: 1, hash: []),
+        changes: rows.map { SagaChange(old: nil, new: $0) }))
+    let page = try await store.list(request.query, after: request.after, limit: request.limit)
+    let facets = request.wantsFacets ? try await store.facets(request.query) : nil
+    return SagaPage(sagas: page.rows, next: page.next, facets: facets, isBehind: request.seen?.positions[0] == 99)
   }
+
+  /// What lists were asked for.
+  var lists: [SagaListRequest] { contents.withLock { $0.lists } }
+
+  func seen(_ id: UniqueID) async throws -> SeenToken { SeenToken(positions: [0: 7]) }
+
+  func timeline(of id: UniqueID) async throws -> Timeline {
+    let events = try contents.withLock { try Self.saga(id, $0).events }
+    return events.reduce(into: Timeline()) { $0.note($1) }
+  }
+
+  func saga(_ id: UniqueID, version: Int) async throws -> SagaNow {
+    let saga = try contents.withLock { try Self.saga(id, $0) }
+    guard version <= saga.events.count else {
+      throw EngineError(code: EngineErrorCode.sagaVersionUnknown, message: "There is no version \(version) of it.")
+    }
+    return SagaNow(
+      state: try SagaState(folding: saga.events.prefix(version)), definition: saga.definition)
+  }
+
+  func statistics(of workflow: String, _ range: MomentRange) async throws -> [StepMinute] {
+    _ = try self.workflow(workflow, version: nil)
+    var minute = StepMinute(workflow: workflow, step: "a", at: StepMinute.of(environment.now()))
+    minute.started = 2
+    minute.succeeded = 1
+    minute.durations.add(milliseconds: 100)
+    return range.contains(minute.at) ? [minute] : []
+  }
+
+  func projections() async throws -> ProjectionStatus {
+    ProjectionStatus(
+      store: "memory", generation: 1, shards: [.init(shard: 0, position: 5, head: 7, rebuilt: 3)],
+      rebuilding: .init(generation: 2, since: environment.now()))
+  }
+
+  func rebuildProjections() async throws -> ProjectionStatus { try await projections() }
 
   func counts() async throws -> [SagaStatus: Int] {
     try contents.withLock { contents in

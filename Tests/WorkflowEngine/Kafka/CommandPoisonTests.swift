@@ -198,7 +198,7 @@ struct CommandPoisonTests {
     #expect(found?.code == one.code)
     for part in one.says { #expect(found?.message.contains(part) ?? false, "\(found?.message ?? "") lacks \(part)") }
     try await running.engine.waitUntilListed()
-    #expect(try await running.engine.list(SagaFilter(), after: nil, limit: 9).sagas.map(\.id) == [known])
+    #expect(try await running.engine.list(SagaListRequest(limit: 9)).sagas.map(\.id) == [known])
     await running.stop()
   }
 

@@ -24,7 +24,7 @@ struct CommandTests {
 
   private func sagas(_ running: RunningEngine) async throws -> [UniqueID] {
     try await running.engine.waitUntilListed()
-    return try await running.engine.list(SagaFilter(), after: nil, limit: 100).sagas.map(\.id)
+    return try await running.engine.list(SagaListRequest(limit: 100)).sagas.map(\.id)
   }
 
   /// Waits until the step is in a status.

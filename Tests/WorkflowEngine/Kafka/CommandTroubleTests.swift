@@ -58,7 +58,7 @@ struct CommandTroubleTests {
     #expect(atStart?.kind == .unavailable)
     try await handlers.handle(Self.start)
     try await running.engine.waitUntilListed()
-    let sagas = try await running.engine.list(SagaFilter(), after: nil, limit: 10).sagas
+    let sagas = try await running.engine.list(SagaListRequest(limit: 10)).sagas
     #expect(sagas.count == 1)
     let id = try #require(sagas.first?.id)
     while try await running.engine.saga(id).state.step("w")?.status != .waiting { await Task.yield() }

@@ -99,13 +99,18 @@ struct EngineTests {
       _ = try await running.end(of: id)
       ids.append(id)
     }
+    func request(_ status: SagaStatus, after: SagaCursor? = nil) -> SagaListRequest {
+      var query = SagaQuery()
+      query.statuses = [status.rawValue]
+      return SagaListRequest(query, after: after, limit: 3)
+    }
     try await running.engine.waitUntilListed()
-    let page = try await running.engine.list(SagaFilter(status: .compensated), after: nil, limit: 3)
+    let page = try await running.engine.list(request(.compensated))
     #expect(page.sagas.map(\.id) == ids.sorted().reversed().prefix(3).map { $0 })
     #expect(page.sagas.first?.failedStep == "b" && page.sagas.first?.failureCode == "NO")
-    let rest = try await running.engine.list(SagaFilter(status: .compensated), after: page.next, limit: 3)
+    let rest = try await running.engine.list(request(.compensated, after: page.next))
     #expect(rest.sagas.count == 2 && rest.next == nil)
-    #expect(try await running.engine.list(SagaFilter(status: .running), after: nil, limit: 3).sagas.isEmpty)
+    #expect(try await running.engine.list(request(.running)).sagas.isEmpty)
     await running.stop()
   }
 

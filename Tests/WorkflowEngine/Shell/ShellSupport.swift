@@ -32,11 +32,13 @@ struct RunningEngine {
 
   init(
     _ store: any EventStore, _ executor: any StepExecutor, environment: Environment = .system,
-    drainTime: Duration = .seconds(5)
+    drainTime: Duration = .seconds(5), readStore: (any SagaReadStore)? = nil
   ) async throws {
     var configuration = Engine.Configuration()
     configuration.drainTime = drainTime
-    let engine = Engine(store: store, executor: executor, configuration: configuration, environment: environment)
+    let engine = Engine(
+      store: store, executor: executor, configuration: configuration, environment: environment,
+      readStore: readStore)
     self.engine = engine
     let task = Task { try await engine.run() }
     self.task = task

@@ -73,7 +73,8 @@ final class PostgresConnection {
     var sent: Set<String> = []
     for (index, call) in calls.enumerated() {
       let name = call.statement.name
-      if !prepared.contains(name), sent.insert(name).inserted {
+      // A statement without a name is planned anew each time, for its values.
+      if name.isEmpty || (!prepared.contains(name) && sent.insert(name).inserted) {
         try sendPrepare(call)
         steps.append(Step(call: index, prepares: name))
       }

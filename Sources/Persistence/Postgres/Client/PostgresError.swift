@@ -25,6 +25,20 @@ struct PostgresError: Error, CustomStringConvertible {
   var table: String?
   /// Which statement of the pipeline was refused, counted from 0.
   var statement: Int?
+  /// Set when nothing is wrong with the server: our own code gave a transaction up for this.
+  private(set) var refusal: StoreError?
+
+  init(kind: Kind, message: String, table: String? = nil, statement: Int? = nil) {
+    self.kind = kind
+    self.message = message
+    self.table = table
+    self.statement = statement
+  }
+
+  init(refusing refusal: StoreError) {
+    self.init(kind: .unexpectedAnswer, message: refusal.message)
+    self.refusal = refusal
+  }
 
   var description: String {
     switch kind {

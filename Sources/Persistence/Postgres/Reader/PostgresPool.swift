@@ -13,11 +13,16 @@ final class PostgresPool: Sendable {
   private let readers: [PostgresReader]
   private let cancellers = PostgresCancellers()
 
-  init(configuration: PostgresConfiguration, names: PostgresNames, environment: Environment) {
-    readers = (0..<configuration.readers).map { number in
+  convenience init(configuration: PostgresConfiguration, names: PostgresNames, environment: Environment) {
+    self.init(
+      settings: configuration.readerSettings(names), count: configuration.readers, environment: environment,
+      reconnectTimeout: configuration.readReconnectTimeout)
+  }
+
+  init(settings: PostgresSettings, count: Int, environment: Environment, reconnectTimeout: Duration) {
+    readers = (0..<count).map { number in
       PostgresReader(
-        number: number, settings: configuration.readerSettings(names), environment: environment,
-        reconnectTimeout: configuration.readReconnectTimeout)
+        number: number, settings: settings, environment: environment, reconnectTimeout: reconnectTimeout)
     }
     state = Mutex(State(free: readers))
   }

@@ -1,0 +1,101 @@
+import BenchSupport
+import Foundation
+import JSON
+import Persistence
+import Runtime
+import Synchronization
+import WorkflowEngine
+
+/// How long the longest pause of a reader is while the read model of many sagas is rebuilt and sagas go on.
+///
+///     saga-bench rebuild [--sagas 200000]
+enum RebuildBench {
+  static func run(sagas: Int, inFlight: Int) async throws {
+    guard let bed = try await TestBed.make("sqlite") else { return }
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+      "tracseq-rebuild-\(Environment.system.newID())")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let read = try await SQLReadStore.sqlite(path: folder.path + "/read.db")
+    let engine = Engine(store: bed.store, executor: Instant(), environment: .system, readStore: read)
+    let running = Task { try await engine.run() }
+    while !engine.isReady { await Task.yield() }
+    _ = try await engine.register(Array(SixSteps.workflow.utf8), by: "bench")
+    try await start(sagas, with: engine, inFlight: inFlight)
+    let filled = ContinuousClock.now
+    try await engine.waitUntilListed()
+    print(#"{"sagas": \#(sagas), "listedAfterLastEventSeconds": \#(seconds(ContinuousClock.now - filled))}"#)
+
+    let isDone = Flag()
+    let began = ContinuousClock.now
+    let before = try await engine.projections().generation
+    _ = try await engine.rebuildProjections()
+    let (reads, longest, written) = try await withThrowingTaskGroup(of: (Int, Duration, Int).self) { group in
+      group.addTask {
+        var (reads, longest) = (0, Duration.zero)
+        while !isDone.isSet {
+          let asked = ContinuousClock.now
+          _ = try await engine.list(SagaListRequest(wantsFacets: true))
+          longest = max(longest, ContinuousClock.now - asked)
+          reads += 1
+        }
+        return (reads, longest, 0)
+      }
+      group.addTask {
+        var written = 0
+        while !isDone.isSet {
+          try await start(64, with: engine, inFlight: 16)
+          written += 64
+        }
+        return (0, .zero, written)
+      }
+      group.addTask {
+        while try await engine.projections().generation == before {
+          try await Environment.system.clock.sleep(until: Environment.system.now() + .milliseconds(200))
+        }
+        isDone.set()
+        return (0, .zero, 0)
+      }
+      return try await group.reduce(into: (0, Duration.zero, 0)) {
+        $0 = ($0.0 + $1.0, max($0.1, $1.1), $0.2 + $1.2)
+      }
+    }
+    print(
+      #"{"sagas": \#(sagas), "rebuiltInSeconds": \#(seconds(ContinuousClock.now - began)), "lists": \#(reads), "#
+        + #""longestListMs": \#(seconds(longest) * 1_000), "sagasMeanwhile": \#(written)}"#)
+    running.cancel()
+    _ = await running.result
+    await read.close()
+    await bed.remove()
+  }
+
+  private static func start(_ count: Int, with engine: Engine, inFlight: Int) async throws {
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for index in 0..<count {
+        if index >= inFlight { try await group.next() }
+        group.addTask {
+          let id = try await engine.start(
+            StartRequest(workflow: "six-steps", input: ["barcode": .string("TS-\(index)")], by: "bench")
+          ).id
+          _ = try await engine.waitForEnd(of: id, atMost: .seconds(60))
+        }
+      }
+      try await group.waitForAll()
+    }
+  }
+
+  private static func seconds(_ duration: Duration) -> Double {
+    SagaBench.rounded(Double(duration.components.seconds) + Double(duration.components.attoseconds) / 1e18)
+  }
+}
+
+/// A participant that answers at once.
+private struct Instant: StepExecutor {
+  func perform(_ call: StepCall) async -> StepOutcome { .succeeded(["ok": true]) }
+}
+
+private final class Flag: Sendable {
+  private let value = Atomic<Bool>(false)
+  var isSet: Bool { value.load(ordering: .relaxed) }
+  func set() { value.store(true, ordering: .relaxed) }
+}

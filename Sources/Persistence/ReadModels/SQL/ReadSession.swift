@@ -1,0 +1,75 @@
+import Runtime
+
+/// A value that goes into a statement of the read model.
+enum SQLValue: Sendable, Hashable {
+  case int(Int64)
+  case text(String)
+  case id(UniqueID)
+  case bytes([UInt8])
+  /// A moment or count that may be missing.
+  case noInt
+
+  static func moment(_ moment: Timestamp?) -> SQLValue { moment.map { .int($0.milliseconds) } ?? .noInt }
+}
+
+/// One row of an answer. Columns are numbered from 0.
+protocol ReadRow {
+  func int(_ column: Int) throws(StoreError) -> Int64
+  func text(_ column: Int) throws(StoreError) -> String
+  func id(_ column: Int) throws(StoreError) -> UniqueID
+  func bytes(_ column: Int) throws(StoreError) -> [UInt8]
+}
+
+/// A connection on which the read model's statements run; the same statements on every database, with values as `$1`,
+/// `$2`, ….
+protocol ReadSession {
+  var dialect: ReadDialect { get }
+  func query<Row>(
+    _ sql: String, _ values: [SQLValue], _ read: (any ReadRow) throws(StoreError) -> Row
+  ) throws(StoreError) -> [Row]
+  /// - Returns: how many rows it touched.
+  @discardableResult
+  func execute(_ sql: String, _ values: [SQLValue]) throws(StoreError) -> Int
+  /// Runs statements without values.
+  func script(_ sql: String) throws(StoreError)
+  /// Writes many rows of one table.
+  /// - Parameter conflict: what is to be done with a row that is there, as SQL.
+  func insert(
+    _ table: String, _ columns: [String], _ rows: [[SQLValue]], conflict: String
+  ) throws(StoreError)
+}
+
+/// Where the databases that keep a read model run its statements.
+protocol ReadDatabase: Sendable {
+  var dialect: ReadDialect { get }
+  /// Everything in `body` sees the tables at one moment.
+  func read<Value: Sendable>(
+    _ body: @escaping @Sendable (any ReadSession) throws(StoreError) -> Value
+  ) async throws(StoreError) -> Value
+  /// In a transaction: all of it or nothing.
+  func write<Value: Sendable>(
+    _ body: @escaping @Sendable (any ReadSession) throws(StoreError) -> Value
+  ) async throws(StoreError) -> Value
+  func close() async
+}
+
+/// The words in which the databases differ.
+struct ReadDialect: Sendable {
+  let name: String
+  let id: String
+  let bytes: String
+  let text: String
+  /// Gives where a text lies in another, or 0.
+  let position: String
+  /// Keeps the planner from taking the two sides of a join in the other order.
+  let join: String
+  /// Behind a table whose rows lie in the order of its key.
+  let clustered: String
+  /// Behind the columns of a primary key that is the table.
+  static let sqlite = ReadDialect(
+    name: "sqlite", id: "BLOB", bytes: "BLOB", text: "TEXT", position: "instr", join: "CROSS JOIN",
+    clustered: " WITHOUT ROWID")
+  static let postgres = ReadDialect(
+    name: "postgres", id: "uuid", bytes: "bytea", text: "text COLLATE \"C\"", position: "strpos", join: "JOIN",
+    clustered: "")
+}

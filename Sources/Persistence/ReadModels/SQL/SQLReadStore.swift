@@ -1,0 +1,158 @@
+public import Runtime
+
+/// A read model in the tables of a database: the same statements on each of them.
+public final class SQLReadStore: SagaReadStore {
+  let database: any ReadDatabase
+  let limits: SagaListingLimits
+  public var kind: String { database.dialect.name }
+
+  init(_ database: any ReadDatabase, limits: SagaListingLimits = SagaListingLimits()) async throws(StoreError) {
+    self.database = database
+    self.limits = limits
+    do throws(StoreError) {
+      try await database.write { session throws(StoreError) in try Self.prepare(session) }
+    } catch {
+      await database.close()
+      throw error
+    }
+  }
+
+  /// Opens the read model in an SQLite file, or makes one; the folder must exist.
+  /// - Throws: `store.locked` when another process has it open, `store.foreign` when the file is something else.
+  public static func sqlite(path: String) async throws(StoreError) -> SQLReadStore {
+    try await SQLReadStore(SQLiteReadDatabase.open(path: path))
+  }
+
+  /// Opens the read model in a schema of a Postgres database, or makes one.
+  /// - Parameter schema: lower-case letters, digits and `_`.
+  public static func postgres(
+    url: String, schema: String = "tracseq_read", environment: Environment
+  ) async throws(StoreError) -> SQLReadStore {
+    let database = try PostgresReadDatabase(url: url, schema: schema, environment: environment)
+    do throws(StoreError) {
+      try await database.write { session throws(StoreError) in
+        try session.script("SELECT pg_advisory_xact_lock(5927113); CREATE SCHEMA IF NOT EXISTS \(schema)")
+      }
+    } catch {
+      await database.close()
+      throw error
+    }
+    return try await SQLReadStore(database)
+  }
+
+  /// Makes what is missing. Tables of another version's shape are thrown away: the events fill the new ones.
+  private static func prepare(_ session: any ReadSession) throws(StoreError) {
+    try session.script(ReadTables.shared(session.dialect))
+    let known = try session.query("SELECT shape, last, current, building FROM read_model", []) {
+      row throws(StoreError) in
+      (shape: try row.int(0), last: Int(try row.int(1)), current: Int(try row.int(2)), building: Int(try row.int(3)))
+    }.first
+    if let known {
+      if known.shape == ReadTables.schema { return }
+      for generation in [known.current, known.building] { try session.script(ReadTables(generation: generation).drop) }
+      try session.execute("DELETE FROM read_checkpoints", [])
+      try session.execute("DELETE FROM read_model", [])
+    }
+    let first = (known?.last ?? 0) + 1
+    try session.script(ReadTables(generation: first).create(session.dialect))
+    try session.execute(
+      "INSERT INTO read_model (one, shape, last, current, building) VALUES (1, $1, $2, $2, 0)",
+      [.int(ReadTables.schema), .int(Int64(first))])
+  }
+
+  public func close() async { await database.close() }
+
+  // MARK: Generations
+
+  public func generations() async throws(StoreError) -> ReadGenerations {
+    try await database.read { session throws(StoreError) in try Self.generations(session) }
+  }
+
+  static func generations(_ session: any ReadSession) throws(StoreError) -> ReadGenerations {
+    let found = try session.query("SELECT current, building FROM read_model", []) { row throws(StoreError) in
+      let building = Int(try row.int(1))
+      return ReadGenerations(current: Int(try row.int(0)), building: building == 0 ? nil : building)
+    }
+    guard let found = found.first else { throw .corrupt("the read model doesn't say which of its tables are current") }
+    return found
+  }
+
+  static func current(_ session: any ReadSession) throws(StoreError) -> ReadTables {
+    ReadTables(generation: try generations(session).current)
+  }
+
+  public func beginGeneration() async throws(StoreError) -> Int {
+    try await database.write { session throws(StoreError) in
+      if let building = try Self.generations(session).building { try Self.forget(building, session) }
+      let last = try session.query("SELECT last FROM read_model", []) { row throws(StoreError) in try row.int(0) }.first
+      let next = Int(last ?? 0) + 1
+      try session.script(ReadTables(generation: next).create(session.dialect))
+      try session.execute("UPDATE read_model SET last = $1, building = $1", [.int(Int64(next))])
+      return next
+    }
+  }
+
+  public func makeCurrent(_ generation: Int, evenIfBehind: Bool) async throws(StoreError) -> Bool {
+    let old = try await database.write { session throws(StoreError) -> Int? in
+      let generations = try Self.generations(session)
+      guard generations.building == generation else {
+        throw .invalid("generation \(generation) of the read model isn't being filled")
+      }
+      let new = try Self.checkpoints(generation, session)
+      for (shard, checkpoint) in try Self.checkpoints(generations.current, session) {
+        if !evenIfBehind, (new[shard]?.position ?? 0) < checkpoint.position { return nil }
+      }
+      try session.execute("UPDATE read_model SET current = $1, building = 0", [.int(Int64(generation))])
+      return generations.current
+    }
+    guard let old else { return false }
+    // In a transaction of its own: readers that began before the swap are let finish, and new ones wait for nobody.
+    try await database.write { session throws(StoreError) in try Self.forget(old, session) }
+    return true
+  }
+
+  private static func forget(_ generation: Int, _ session: any ReadSession) throws(StoreError) {
+    try session.script(ReadTables(generation: generation).drop)
+    try session.execute("DELETE FROM read_checkpoints WHERE generation = $1", [.int(Int64(generation))])
+  }
+
+  // MARK: Checkpoints and rows
+
+  public func checkpoints(_ generation: Int) async throws(StoreError) -> [Int: ReadCheckpoint] {
+    try await database.read { session throws(StoreError) in try Self.checkpoints(generation, session) }
+  }
+
+  static func checkpoints(_ generation: Int, _ session: any ReadSession) throws(StoreError) -> [Int: ReadCheckpoint] {
+    let rows = try session.query(
+      "SELECT shard, position, hash FROM read_checkpoints WHERE generation = $1", [.int(Int64(generation))]
+    ) { row throws(StoreError) in
+      (Int(try row.int(0)), ReadCheckpoint(position: try row.int(1), hash: try row.bytes(2)))
+    }
+    return Dictionary(rows) { first, _ in first }
+  }
+
+  public func rows(_ ids: [UniqueID], generation: Int) async throws(StoreError) -> [SagaRow] {
+    if ids.isEmpty { return [] }
+    let tables = ReadTables(generation: generation)
+    return try await database.read { session throws(StoreError) in
+      var rows: [SagaRow] = []
+      var rest = ids[...]
+      while !rest.isEmpty {
+        let part = Array(rest.prefix(200))
+        rest = rest.dropFirst(200)
+        let places = (1...part.count).map { "$\($0)" }.joined(separator: ", ")
+        rows += try session.query(
+          "SELECT id, data FROM \(tables.sagas) WHERE id IN (\(places))", part.map(SQLValue.id), Self.row)
+      }
+      return rows
+    }
+  }
+
+  static func row(_ row: any ReadRow) throws(StoreError) -> SagaRow {
+    try SagaRow(id: try row.id(0), data: try row.text(1))
+  }
+
+  public func apply(_ batch: ReadBatch) async throws(StoreError) {
+    try await database.write { session throws(StoreError) in try ReadBatchWriter(session, batch).write() }
+  }
+}

@@ -1,0 +1,243 @@
+import Runtime
+
+/// What bounds the reading of a list.
+struct SagaListingLimits: Sendable {
+  /// So many rows are fetched and sorted rather than walked over.
+  var few = 2_000
+  /// So many rows at most are counted for facets that no counter has.
+  var counted = 2_000
+  /// So many index rows at most are walked over for one page.
+  var walked = 10_000
+}
+
+/// How a list is read, in bounded time whatever is asked for.
+///
+/// 1. For each condition that has an index, how many rows it finds is counted, up to a limit.
+/// 2. Where one finds few, those are fetched, checked for the rest, and sorted.
+/// 3. Where all find many, an index that has the list's order is walked and each row checked: what is common is soon met.
+///    Should it not be, the walk ends after so many rows, and the page with it: it says where to go on.
+struct SagaListing {
+  let session: any ReadSession
+  let tables: ReadTables
+  let query: SagaQuery
+  let conditions: [SagaCondition]
+  let limits: SagaListingLimits
+  /// Is told of every statement, so that a test can ask the database how it would run it.
+  var trace: ((String, [SQLValue]) -> Void)?
+
+  init(_ session: any ReadSession, _ tables: ReadTables, _ query: SagaQuery, _ limits: SagaListingLimits) {
+    self.limits = limits
+    self.session = session
+    self.tables = tables
+    self.query = query
+    conditions = SagaCondition.all(of: query)
+  }
+
+  func page(after: SagaCursor?, limit: Int) throws(StoreError) -> SagaRows {
+    switch try plan() {
+    case .nothing: return SagaRows(rows: [])
+    case .fetch(let condition): return page(try fetch(condition, after: after, limit: limit + 1), limit)
+    case .walk(let term): return try walk(term, after: after, limit: limit)
+    }
+  }
+
+  /// Counts what the query finds, by what facets are of.
+  func facets() throws(StoreError) -> SagaFacets {
+    var sql = SQLText()
+    let source: String
+    var isExact = true
+    switch try plan() {
+    case .nothing: return SagaFacets()
+    case .fetch(let condition):
+      guard let found = condition.find(tables, started: query.started, &sql) else { return SagaFacets() }
+      source = "SELECT DISTINCT id FROM (\(found) LIMIT \(limits.few + 1)) x"
+    case .walk(let term):
+      source = steps(term, after: nil, "LIMIT \(limits.counted)", &sql)
+      isExact = try end(of: term, after: nil, chunk: limits.counted) == nil
+    }
+    let checks = checks(&sql)
+    let counts = try run(
+      """
+      SELECT s.workflow, s.version, s.status, s.errors, s.steps, count(*)
+      FROM (\(source)) d \(session.dialect.join) \(tables.sagas) s ON s.id = d.id
+      WHERE \(checks) GROUP BY s.workflow, s.version, s.status, s.errors, s.steps
+      """, sql, FacetKey.counted)
+    var facets = SagaFacets()
+    for (key, count) in counts { facets.add(key, count) }
+    facets.isExact = isExact
+    return facets
+  }
+
+  // MARK: The plan
+
+  private enum Plan {
+    case nothing
+    case fetch(SagaCondition)
+    /// - Parameter term: of which the index is walked; nil for that of all sagas.
+    case walk(term: String?)
+  }
+
+  private func plan() throws(StoreError) -> Plan {
+    var best: (condition: SagaCondition, count: Int)?
+    var term: String?
+    for condition in conditions {
+      var sql = SQLText()
+      guard let found = condition.find(tables, started: query.started, &sql) else { continue }
+      let count =
+        try run("SELECT count(*) FROM (\(found) LIMIT \(limits.few + 1)) d", sql) { row throws(StoreError) in
+          Int(try row.int(0))
+        }.first ?? 0
+      if count == 0 { return .nothing }
+      if count <= limits.few, count < best?.count ?? Int.max { best = (condition, count) }
+      // Conditions come with the more selective kinds first.
+      if let own = condition.term, term == nil { term = own }
+      // Few enough to look at all: other conditions hardly find less.
+      if count < 100 { break }
+    }
+    if let best { return .fetch(best.condition) }
+    switch query.sort {
+    case .newest, .oldest: return .walk(term: term)
+    case .lastChanged, .lastEnded: return .walk(term: nil)
+    }
+  }
+
+  // MARK: Fetching
+
+  private func fetch(
+    _ condition: SagaCondition, after: SagaCursor?, limit: Int
+  ) throws(StoreError) -> [SagaRow] {
+    var sql = SQLText()
+    guard let found = condition.find(tables, started: query.started, &sql) else { return [] }
+    let checks = checks(&sql) + sorted.beyond(after, "s.\(sorted.column)", "s.id", &sql)
+    return try run(
+      """
+      SELECT s.id, s.data
+      FROM (SELECT DISTINCT id FROM (\(found) LIMIT \(limits.few + 1)) x) d
+      \(session.dialect.join) \(tables.sagas) s ON s.id = d.id
+      WHERE \(checks) ORDER BY s.\(sorted.column) \(sorted.direction), s.id \(sorted.direction) LIMIT \(limit)
+      """, sql, SQLReadStore.row)
+  }
+
+  /// All that must hold of a row `s` that some index has found.
+  private func checks(_ sql: inout SQLText) -> String {
+    var checks = conditions.map { $0.check(session.dialect, &sql) }
+    if !query.started.isOpen { checks.append(SagaCondition.range("s.started_at", query.started, &sql)) }
+    if query.isPaused == false {
+      let mark = SagaMark.separator + SagaMark.paused + SagaMark.separator
+      checks.append("\(session.dialect.position)(s.marks, \(sql.bind(.text(mark)))) = 0")
+    }
+    if sorted.column == "ended_at" { checks.append("s.ended_at IS NOT NULL") }
+    return checks.isEmpty ? "1 = 1" : checks.joined(separator: " AND ")
+  }
+
+  // MARK: Walking
+
+  private func walk(_ term: String?, after: SagaCursor?, limit: Int) throws(StoreError) -> SagaRows {
+    var rows: [SagaRow] = []
+    var place = after
+    var left = limits.walked
+    var chunk = max(limit + 1, 100)
+    while true {
+      chunk = min(chunk, max(left, 1))
+      var sql = SQLText()
+      let source = steps(term, after: place, "LIMIT \(chunk)", &sql)
+      let checks = checks(&sql)
+      rows += try run(
+        """
+        SELECT s.id, s.data FROM (\(source)) w \(session.dialect.join) \(tables.sagas) s ON s.id = w.id
+        WHERE \(checks) ORDER BY w.at \(sorted.direction), w.id \(sorted.direction) LIMIT \(limit + 1 - rows.count)
+        """, sql, SQLReadStore.row)
+      if rows.count > limit { return page(rows, limit) }
+      guard let end = try end(of: term, after: place, chunk: chunk) else { return SagaRows(rows: rows) }
+      place = end
+      left -= chunk
+      if left <= 0 { return SagaRows(rows: rows, next: place) }
+      chunk *= 4
+    }
+  }
+
+  /// The index rows of the walk, in the list's order.
+  private func steps(_ term: String?, after: SagaCursor?, _ limit: String, _ sql: inout SQLText) -> String {
+    let order = "ORDER BY \(sorted.column) \(sorted.direction), id \(sorted.direction) \(limit)"
+    var tests: [String]
+    let table: String
+    if let term {
+      table = tables.terms
+      tests = ["term = \(sql.bind(.text(term)))"]
+    } else {
+      table = tables.sagas
+      tests = sorted.column == "ended_at" ? ["ended_at IS NOT NULL"] : []
+      if sorted.column == "ended_at", !query.ended.isOpen {
+        tests.append(SagaCondition.range("ended_at", query.ended, &sql))
+      }
+    }
+    if sorted.column == "started_at", !query.started.isOpen {
+      tests.append(SagaCondition.range("started_at", query.started, &sql))
+    }
+    tests.append("1 = 1" + sorted.beyond(after, sorted.column, "id", &sql))
+    return "SELECT \(sorted.column) AS at, id FROM \(table) WHERE \(tests.joined(separator: " AND ")) \(order)"
+  }
+
+  /// The last index row of a part of the walk; nil when the index ends before.
+  private func end(of term: String?, after: SagaCursor?, chunk: Int) throws(StoreError) -> SagaCursor? {
+    var sql = SQLText()
+    let source = steps(term, after: after, "LIMIT 1 OFFSET \(chunk - 1)", &sql)
+    return try run(source, sql) { row throws(StoreError) in
+      SagaCursor(moment: Timestamp(milliseconds: try row.int(0)), id: try row.id(1))
+    }.first
+  }
+
+  // MARK: Order
+
+  private var sorted: SortedBy { SortedBy(query.sort) }
+
+  private func page(_ rows: [SagaRow], _ limit: Int) -> SagaRows {
+    let page = Array(rows.prefix(limit))
+    guard rows.count > limit, let last = page.last, let moment = query.sort.moment(of: last) else {
+      return SagaRows(rows: page)
+    }
+    return SagaRows(rows: page, next: SagaCursor(moment: moment, id: last.id))
+  }
+
+  private func run<Row>(
+    _ text: String, _ sql: SQLText, _ read: (any ReadRow) throws(StoreError) -> Row
+  ) throws(StoreError) -> [Row] {
+    trace?(text, sql.values)
+    return try session.query(text, sql.values, read)
+  }
+}
+
+/// The order of a list in SQL.
+struct SortedBy {
+  let column: String
+  let direction: String
+
+  init(_ sort: SagaSort) {
+    switch sort {
+    case .newest, .oldest: column = "started_at"
+    case .lastChanged: column = "updated_at"
+    case .lastEnded: column = "ended_at"
+    }
+    direction = sort.isDescending ? "DESC" : "ASC"
+  }
+
+  /// What holds behind a place in the list.
+  func beyond(_ cursor: SagaCursor?, _ column: String, _ id: String, _ sql: inout SQLText) -> String {
+    guard let cursor else { return "" }
+    let moment = sql.bind(.moment(cursor.moment))
+    let last = sql.bind(.id(cursor.id))
+    return " AND (\(column), \(id)) \(direction == "DESC" ? "<" : ">") (\(moment), \(last))"
+  }
+}
+
+extension FacetKey {
+  /// Reads workflow, version, status, errors, steps, and how many.
+  static func counted(_ row: any ReadRow) throws(StoreError) -> (FacetKey, Int) {
+    (
+      FacetKey(
+        workflow: try row.text(0), version: Int(try row.int(1)), status: try row.text(2),
+        errors: ReadBatchWriter.split(try row.text(3)), at: ReadBatchWriter.split(try row.text(4))),
+      Int(try row.int(5))
+    )
+  }
+}

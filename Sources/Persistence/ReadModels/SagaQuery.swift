@@ -1,0 +1,172 @@
+public import Runtime
+
+/// Which sagas a list shows. All that is given must hold.
+public struct SagaQuery: Sendable, Hashable {
+  /// One of these; any when empty.
+  public var statuses: Set<String> = []
+  public var workflow: String?
+  public var version: Int?
+  /// Alone: it stands at this step. With `stepStatus`: this step has that status.
+  public var step: String?
+  /// Alone: some step has it.
+  public var stepStatus: String?
+  /// A code, or with `*` behind it the beginning of one.
+  public var error: String?
+  public var minAttempts: Int?
+  public var waitingFor: String?
+  /// The moment at which it must be overdue.
+  public var overdueAt: Timestamp?
+  public var isPaused: Bool?
+  /// All of these.
+  public var tags: [String] = []
+  public var key: String?
+  /// For each of these, one of the saga's words begins with it.
+  public var words: [String] = []
+  public var started = MomentRange()
+  public var ended = MomentRange()
+  public var sort = SagaSort.newest
+
+  public init() {}
+}
+
+/// Moments from one on, up to before another.
+public struct MomentRange: Sendable, Hashable {
+  public var from: Timestamp?
+  public var before: Timestamp?
+
+  public init(from: Timestamp? = nil, before: Timestamp? = nil) {
+    self.from = from
+    self.before = before
+  }
+
+  public var isOpen: Bool { from == nil && before == nil }
+
+  public func contains(_ moment: Timestamp) -> Bool {
+    (from.map { $0 <= moment } ?? true) && (before.map { moment < $0 } ?? true)
+  }
+}
+
+/// The order of a list. The id decides between equals.
+public enum SagaSort: String, Sendable, Hashable, CaseIterable {
+  case newest = "-startedAt"
+  case oldest = "startedAt"
+  case lastChanged = "-updatedAt"
+  /// Only sagas that have ended.
+  case lastEnded = "-endedAt"
+
+  public var isDescending: Bool { self != .oldest }
+
+  /// What a row is sorted by; nil for one that this order doesn't show.
+  public func moment(of row: SagaRow) -> Timestamp? {
+    switch self {
+    case .newest, .oldest: row.startedAt
+    case .lastChanged: row.updatedAt
+    case .lastEnded: row.endedAt
+    }
+  }
+}
+
+/// A place in a list: behind this moment and id.
+public struct SagaCursor: Sendable, Hashable {
+  public var moment: Timestamp
+  public var id: UniqueID
+
+  public init(moment: Timestamp, id: UniqueID) {
+    self.moment = moment
+    self.id = id
+  }
+}
+
+/// A page of a list.
+public struct SagaRows: Sendable, Hashable {
+  public var rows: [SagaRow]
+  /// Where the list goes on. A page that had to look through very many sagas to find few ends early: then it has fewer
+  /// rows than asked for, and a place to go on from.
+  public var next: SagaCursor?
+
+  public init(rows: [SagaRow], next: SagaCursor? = nil) {
+    self.rows = rows
+    self.next = next
+  }
+}
+
+/// How many of the sagas that a query finds have what.
+public struct SagaFacets: Sendable, Hashable {
+  public var status: [String: Int] = [:]
+  public var workflow: [String: Int] = [:]
+  public var error: [String: Int] = [:]
+  /// By the steps at which they stand.
+  public var step: [String: Int] = [:]
+  /// False when there were too many to look at all: then each count is the least that it can be.
+  public var isExact = true
+
+  public init() {}
+
+  mutating func add(_ row: SagaRow) { add(FacetKey(row), 1) }
+
+  mutating func add(_ key: FacetKey, _ count: Int) {
+    status[key.status, default: 0] += count
+    workflow[key.workflow, default: 0] += count
+    for error in key.errors { self.error[error, default: 0] += count }
+    for step in key.at { self.step[step, default: 0] += count }
+  }
+}
+
+/// What sagas are counted by. Few combinations occur, so a counter for each answers most counts at once.
+struct FacetKey: Sendable, Hashable {
+  var workflow: String
+  var version: Int
+  var status: String
+  var errors: [String]
+  var at: [String]
+
+  init(_ row: SagaRow) {
+    workflow = row.workflow
+    version = row.version
+    status = row.status
+    errors = row.errors.sorted()
+    at = row.at
+  }
+
+  init(workflow: String, version: Int, status: String, errors: [String], at: [String]) {
+    self.workflow = workflow
+    self.version = version
+    self.status = status
+    self.errors = errors
+    self.at = at
+  }
+
+  func matches(_ query: SagaQuery) -> Bool {
+    if !query.statuses.isEmpty, !query.statuses.contains(status) { return false }
+    if let wanted = query.workflow, !TextKey(wanted).isSame(workflow) { return false }
+    if let wanted = query.version, wanted != version { return false }
+    if let wanted = query.step, !at.contains(where: { TextKey(wanted).isSame($0) }) { return false }
+    if let wanted = query.error, !errors.contains(where: { ErrorPattern(wanted).matches($0) }) { return false }
+    return true
+  }
+}
+
+extension SagaQuery {
+  /// Whether the counters alone can answer how many there are.
+  var isCounted: Bool {
+    stepStatus == nil && minAttempts == nil && waitingFor == nil && overdueAt == nil && isPaused == nil && tags.isEmpty
+      && key == nil && words.isEmpty && started.isOpen && ended.isOpen
+  }
+}
+
+/// A code, or the beginning of codes.
+struct ErrorPattern {
+  let text: String
+  let isPrefix: Bool
+
+  init(_ pattern: String) {
+    isPrefix = pattern.utf8.last == UInt8(ascii: "*")
+    text = isPrefix ? String(pattern.dropLast()) : pattern
+  }
+
+  func matches(_ code: String) -> Bool { isPrefix ? code.utf8.starts(with: text.utf8) : TextKey(text).isSame(code) }
+}
+
+extension TextKey {
+  func isSame(_ other: String) -> Bool { self == TextKey(other) }
+}

@@ -1,0 +1,61 @@
+import HTTP
+import Persistence
+import Runtime
+import WorkflowEngine
+
+// What the read model knows beside the list, and the read model itself.
+extension API {
+  /// Tells a client what a list must have seen to show what it has just done.
+  static let seenHeader = "Saga-Seen"
+
+  var readingRoutes: [Route] {
+    [
+      Route("GET", "/v1/sagas/{id}/timeline", showTimeline),
+      Route("GET", "/v1/workflows/{name}/statistics", query: ["from", "to"], showStatistics),
+      Route("GET", "/v1/projections", showProjections),
+      Route("POST", "/v1/projections/rebuild", rebuildProjections),
+    ]
+  }
+
+  /// Adds the header to the answer of a command on a saga.
+  func tellSeen(
+    _ response: HTTPServerResponse, _ route: Route, _ path: PathParameters
+  ) async throws -> HTTPServerResponse {
+    guard route.method == "POST", route.pattern.hasPrefix("/v1/sagas/{id}/") else { return response }
+    var response = response
+    response.headers[Self.seenHeader] = await seen(try path.sagaID())
+    return response
+  }
+
+  /// The header's value. What was done is done, also when this can't be found out: then the answer comes without.
+  func seen(_ id: UniqueID) async -> String? {
+    do {
+      return try await engine.seen(id).description
+    } catch {
+      log.warning("An answer doesn't say what lists must have seen", ("saga", "\(id)"), ("error", "\(error)"))
+      return nil
+    }
+  }
+
+  private func showTimeline(_ call: Call) async throws -> HTTPServerResponse {
+    .json(try await engine.timeline(of: call.path.sagaID()).json)
+  }
+
+  private func showStatistics(_ call: Call) async throws -> HTTPServerResponse {
+    let range = MomentRange(from: try call.query.moment("from"), before: try call.query.moment("to"))
+    if let from = range.from, let before = range.before, before <= from {
+      throw call.query.invalid("to", "must be later than from")
+    }
+    let minutes = try await engine.statistics(of: call.path.value("name"), range)
+    return .json(StepStatistics(minutes).json)
+  }
+
+  private func showProjections(_ call: Call) async throws -> HTTPServerResponse {
+    .json(try await engine.projections().json)
+  }
+
+  private func rebuildProjections(_ call: Call) async throws -> HTTPServerResponse {
+    _ = try call.request.user()
+    return .json(try await engine.rebuildProjections().json, status: 202)
+  }
+}

@@ -1,0 +1,156 @@
+import JSON
+public import Persistence
+public import Runtime
+
+// Looking at many sagas, and at what one did when. All of it follows the store, and may be a moment behind it.
+extension Engine {
+  /// How long a list waits for what has just been stored.
+  public static let longestLag = Duration.seconds(2)
+
+  /// A page of sagas.
+  /// - Parameters:
+  ///   - request: which, in which order, from where on.
+  ///   - seen: what must be in it; when that takes too long, the page says that it is behind.
+  public func list(_ request: SagaListRequest) async throws -> SagaPage {
+    let isBehind =
+      if let seen = request.seen { try await !readModel.caughtUp(to: seen.positions, within: Self.longestLag) } else {
+        false
+      }
+    let rows = try await readModel.store.list(request.query, after: request.after, limit: request.limit)
+    let facets = request.wantsFacets ? try await readModel.store.facets(request.query) : nil
+    return SagaPage(sagas: rows.rows, next: rows.next, facets: facets, isBehind: isBehind)
+  }
+
+  /// How many sagas are in each status.
+  public func counts() async throws -> [SagaStatus: Int] {
+    let counts = try await readModel.store.facets(SagaQuery()).status
+    return Dictionary(uniqueKeysWithValues: SagaStatus.allCases.map { ($0, counts[$0.rawValue] ?? 0) })
+  }
+
+  /// Returns once lists show everything that has been stored when it is called.
+  public func waitUntilListed() async throws { try await readModel.waitUntilCaughtUp() }
+
+  /// What a list must have seen to show all that has happened to a saga until now.
+  public func seen(_ id: UniqueID) async throws -> SeenToken {
+    let shard = host.events.shard(of: id)
+    return SeenToken(positions: [shard: try await host.events.head(shard: shard)])
+  }
+
+  /// What the steps of a workflow did, minute by minute.
+  /// - Throws: `EngineError` `workflow.notFound`.
+  public func statistics(of workflow: String, _ range: MomentRange) async throws -> [StepMinute] {
+    let minutes = try await readModel.store.minutes(workflow: workflow, range)
+    if minutes.isEmpty { _ = try self.workflow(workflow, version: nil) }
+    return minutes
+  }
+
+  /// When a saga did what.
+  public func timeline(of id: UniqueID) async throws -> Timeline {
+    var timeline = Timeline()
+    try await fold(id, to: nil) { timeline.note($0) }
+    return timeline
+  }
+
+  /// A saga as it was after one of its events.
+  /// - Throws: `EngineError` `saga.versionUnknown` when it has no such event.
+  public func saga(_ id: UniqueID, version: Int) async throws -> SagaNow {
+    var state: SagaState?
+    try await fold(id, to: version) { event in state = try SagaState.evolve(state, event) }
+    guard let state, state.version == version else {
+      throw EngineError(
+        code: EngineErrorCode.sagaVersionUnknown,
+        message: "The saga has \(state?.version ?? 0) events: there is no version \(version) of it.")
+    }
+    return SagaNow(state: state, definition: try await host.definitions.definition(of: state.start))
+  }
+
+  private func fold(
+    _ id: UniqueID, to version: Int?, _ body: (SagaEvent) throws -> Void
+  ) async throws {
+    var last = 0
+    while true {
+      let limit = min(500, (version ?? Int.max) - last)
+      if limit <= 0 { return }
+      let page = try await host.events.read(id, after: last, limit: limit)
+      // Says that there is no such saga.
+      if page.isEmpty, last == 0 { _ = try await host.state(of: id) }
+      for stored in page { try body(SagaEventCoding.decode(stored)) }
+      guard page.count == limit, let end = page.last else { return }
+      last = end.version
+    }
+  }
+
+  /// How far lists are behind, and a rebuild.
+  public func projections() async throws -> ProjectionStatus { try await readModel.status() }
+
+  /// Begins to fill new tables for lists, while the old ones serve. Asked again meanwhile, it changes nothing.
+  public func rebuildProjections() async throws -> ProjectionStatus {
+    try await readModel.rebuild()
+    return try await readModel.status()
+  }
+}
+
+/// What is asked of a list.
+public struct SagaListRequest: Sendable {
+  public var query: SagaQuery
+  public var after: SagaCursor?
+  public var limit: Int
+  public var wantsFacets: Bool
+  public var seen: SeenToken?
+
+  public init(
+    _ query: SagaQuery = SagaQuery(), after: SagaCursor? = nil, limit: Int = 50, wantsFacets: Bool = false,
+    seen: SeenToken? = nil
+  ) {
+    self.query = query
+    self.after = after
+    self.limit = limit
+    self.wantsFacets = wantsFacets
+    self.seen = seen
+  }
+}
+
+/// One page of a list.
+public struct SagaPage: Sendable {
+  public let sagas: [SagaRow]
+  /// Where the list goes on.
+  public let next: SagaCursor?
+  public let facets: SagaFacets?
+  /// What it was to have seen isn't in it yet.
+  public let isBehind: Bool
+
+  public init(sagas: [SagaRow], next: SagaCursor? = nil, facets: SagaFacets? = nil, isBehind: Bool = false) {
+    self.sagas = sagas
+    self.next = next
+    self.facets = facets
+    self.isBehind = isBehind
+  }
+}
+
+/// What a list must have seen: a position for each of some shards. As text, `3.1042` or several with `-` between.
+public struct SeenToken: Sendable, Hashable, CustomStringConvertible {
+  public let positions: [Int: Int64]
+
+  public init(positions: [Int: Int64]) { self.positions = positions }
+
+  /// - Returns: nil for what is no such text.
+  public init?(_ text: String) {
+    var positions: [Int: Int64] = [:]
+    for part in text.split(separator: "-", omittingEmptySubsequences: false) {
+      let numbers = part.split(separator: ".", omittingEmptySubsequences: false)
+      guard numbers.count == 2, let shard = Self.number(numbers[0]), shard < Shard.maxCount,
+        let position = Self.number(numbers[1])
+      else { return nil }
+      positions[Int(shard)] = max(position, positions[Int(shard)] ?? 0)
+    }
+    self.init(positions: positions)
+  }
+
+  private static func number(_ text: Substring) -> Int64? {
+    text.isEmpty || !text.utf8.allSatisfy { (48...57).contains($0) } ? nil : Int64(text)
+  }
+
+  public var description: String {
+    positions.sorted { $0.key < $1.key }.map { "\($0.key).\($0.value)" }.joined(separator: "-")
+  }
+}

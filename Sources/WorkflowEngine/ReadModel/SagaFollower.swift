@@ -1,0 +1,192 @@
+import JSON
+import Persistence
+import Runtime
+import Synchronization
+
+/// Keeps one generation of the read model up to date with the events.
+///
+/// Open sagas are kept folded in memory, so that an event costs no more than itself. One that isn't there, after a start or
+/// when very many are open, is read from its events once more.
+final class SagaFollower: ShardFollower {
+  let name = "the read model of sagas"
+  let generation: Int
+  private let events: any EventStore
+  private let store: any SagaReadStore
+  private let log: Log
+  private let folds: Mutex<SagaFolds>
+
+  init(generation: Int, events: any EventStore, store: any SagaReadStore, log: Log, keeping limit: Int = 20_000) {
+    self.generation = generation
+    self.events = events
+    self.store = store
+    self.log = log
+    folds = Mutex(SagaFolds(limit: limit))
+  }
+
+  func checkpoint(shard: Int) async throws -> Int64 {
+    try await store.checkpoints(generation)[shard]?.position ?? 0
+  }
+
+  func reset() async throws {
+    throw StoreError.invalid("a generation isn't emptied: a new one is begun")
+  }
+
+  func apply(_ events: [StoredEvent], shard: Int, from: Int64) async throws {
+    guard let last = events.last else { return }
+    // 1. Every saga as it was before these events.
+    var sagas = try await sagas(before: events)
+    let before = sagas.mapValues(\.row)
+    // 2. As it is after them.
+    var counting = StepCounting()
+    for event in events { take(event, into: &sagas, &counting) }
+    // 3. What is different, and how far that is, together.
+    let changes = sagas.values.compactMap { saga -> SagaChange? in
+      guard let row = saga.row else { return nil }
+      let old = before[row.id] ?? nil
+      return old == row ? nil : SagaChange(old: old, new: row)
+    }.sorted { $0.new.id < $1.new.id }
+    try await store.apply(
+      ReadBatch(
+        generation: generation, shard: shard, from: from,
+        to: ReadCheckpoint(position: last.position, hash: last.hash), changes: changes, minutes: counting.all))
+    // 4. Only now: had that failed, the next try begins from what is stored.
+    folds.withLock { folds in for (id, saga) in sagas { folds.keep(saga, id) } }
+  }
+
+  // MARK: Before
+
+  private func sagas(before events: [StoredEvent]) async throws -> [UniqueID: SagaFold] {
+    var first: [UniqueID: Int] = [:]
+    for event in events where first[event.stream] == nil { first[event.stream] = event.version }
+    var sagas: [UniqueID: SagaFold] = [:]
+    var missing: [UniqueID: Int] = [:]
+    folds.withLock { folds in
+      for (id, version) in first {
+        if version == 1 {
+          sagas[id] = SagaFold()
+        } else if let kept = folds.take(id), kept.version == version - 1 {
+          sagas[id] = kept
+        } else {
+          missing[id] = version - 1
+        }
+      }
+    }
+    let rows = try await store.rows(missing.keys.sorted(), generation: generation)
+    for row in rows { sagas[row.id, default: SagaFold()].row = row }
+    for (id, version) in missing { try await fold(id, to: version, into: &sagas[id, default: SagaFold()]) }
+    return sagas
+  }
+
+  /// Folds a saga to one of its versions.
+  private func fold(_ id: UniqueID, to version: Int, into saga: inout SagaFold) async throws {
+    if let snapshot = try await events.snapshot(of: id), snapshot.version <= version,
+      // A snapshot is only a shortcut: one that can't be read is passed over.
+      let state = try? SagaState(snapshot: JSON(parsing: snapshot.data, limits: .stored))
+    {
+      saga.state = state
+      saga.version = snapshot.version
+    }
+    while saga.version < version {
+      let page = try await events.read(id, after: saga.version, limit: min(500, version - saga.version))
+      if page.isEmpty { throw StoreError.corrupt("stream \(id) ends before its version \(version)") }
+      for event in page {
+        if !saga.evolve(event) { log.warning("A saga in the read model can't be read further", ("saga", "\(id)")) }
+      }
+    }
+  }
+
+  // MARK: After
+
+  private func take(_ stored: StoredEvent, into sagas: inout [UniqueID: SagaFold], _ counting: inout StepCounting) {
+    // Out of the table while it changes, as it would be copied otherwise.
+    guard var saga = sagas.removeValue(forKey: stored.stream) else { return }
+    let before = saga.state
+    let wasBroken = saga.isBroken
+    if saga.evolve(stored) {
+      if let before, let event = saga.lastEvent { counting.note(event, before: before) }
+      saga.makeRow(shard: stored.shard)
+    } else {
+      // One event that can't be read holds up no shard: its saga says so when it is asked for, and the list shows what the
+      // event's writer said of it.
+      if !wasBroken {
+        log.warning("An event can't be shown in lists", ("saga", "\(stored.stream)"), ("type", stored.type))
+      }
+      saga.noteStatus(of: stored)
+    }
+    sagas[stored.stream] = saga
+  }
+}
+
+/// A saga as far as its events have been folded.
+struct SagaFold {
+  var version = 0
+  /// Nil before the first event, and for a stream that is no saga's.
+  var state: SagaState?
+  /// The row as it is to be stored.
+  var row: SagaRow?
+  private(set) var lastEvent: SagaEvent?
+  private var startWords: [String]?
+  /// An event could not be read: what follows it can't be folded.
+  private(set) var isBroken = false
+  private var isForeign = false
+
+  /// Folds one more event.
+  /// - Returns: false when it, or one before it, can't be.
+  mutating func evolve(_ stored: StoredEvent) -> Bool {
+    version = stored.version
+    if stored.version == 1, stored.type != SagaEvent.Kind.sagaStarted.rawValue { isForeign = true }
+    if isForeign || isBroken { return isForeign }
+    do {
+      let event = try SagaEventCoding.decode(stored)
+      let before = state
+      // One owner, so that folding changes it in place.
+      state = nil
+      state = try SagaState.evolve(before, event)
+      lastEvent = event
+      return true
+    } catch {
+      isBroken = true
+      return false
+    }
+  }
+
+  /// Brings the row to the state.
+  mutating func makeRow(shard: Int) {
+    guard let state, let lastEvent else { return }
+    let words = startWords ?? SagaRow.startWords(state.start)
+    startWords = words
+    row = SagaRow(state, shard: shard, at: lastEvent.at, startWords: words)
+  }
+
+  mutating func noteStatus(of stored: StoredEvent) {
+    guard row != nil, let status = (try? JSON(parsing: stored.meta, limits: .stored))?["status"]?.stringValue else {
+      return
+    }
+    row?.status = status
+    row?.updatedAt = stored.recordedAt
+  }
+}
+
+/// Folded sagas, those that were used last.
+struct SagaFolds {
+  let limit: Int
+  private var folds: [UniqueID: (fold: SagaFold, used: Int)] = [:]
+  private var clock = 0
+
+  init(limit: Int) { self.limit = limit }
+
+  /// It is kept again once its events are stored.
+  mutating func take(_ id: UniqueID) -> SagaFold? { folds.removeValue(forKey: id)?.fold }
+
+  mutating func keep(_ fold: SagaFold, _ id: UniqueID) {
+    // After its end nothing comes.
+    if fold.state?.end != nil { return }
+    clock += 1
+    folds[id] = (fold, clock)
+    guard folds.count > limit else { return }
+    // Half at once: to look for the oldest each time would cost more than what it saves.
+    let uses = folds.values.map(\.used).sorted()
+    let oldest = uses[uses.count / 2]
+    folds = folds.filter { $0.value.used > oldest }
+  }
+}

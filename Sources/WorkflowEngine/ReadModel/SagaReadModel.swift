@@ -1,0 +1,330 @@
+import JSON
+import Persistence
+import Runtime
+import Synchronization
+
+/// The read model of an engine's sagas: follows the events into the tables that serve, and fills new ones beside them when
+/// it is asked to.
+final class SagaReadModel: Sendable {
+  /// One generation and what keeps it up to date.
+  struct Line: Sendable {
+    let generation: Int
+    let projector: Projector
+    let task: Task<Void, Never>
+  }
+  private enum Happening: Sendable {
+    case begun(Int)
+    case filled(Int)
+    case ended(Int, any Error)
+  }
+  private struct State {
+    var current: Line?
+    var building: Line?
+    var rebuildBegan: Timestamp?
+    var waiters: [CheckedContinuation<Void, Never>] = []
+    var ended: (any Error)?
+  }
+
+  let store: any SagaReadStore
+  private let events: any EventStore
+  private let environment: Environment
+  private let log: Log
+  private let state = Mutex(State())
+  private let happenings: AsyncStream<Happening>
+  private let tell: AsyncStream<Happening>.Continuation
+
+  init(store: any SagaReadStore, events: any EventStore, environment: Environment, log: Log) {
+    self.store = store
+    self.events = events
+    self.environment = environment
+    self.log = log
+    (happenings, tell) = AsyncStream.makeStream()
+  }
+
+  /// Works until the task is cancelled or the events' store is closed.
+  func run() async throws {
+    do {
+      let generations = try await begin()
+      start(generations.current, isCurrent: true)
+      if let building = generations.building {
+        state.withLock { $0.rebuildBegan = environment.now() }
+        tell.yield(.begun(building))
+      }
+      for await happening in happenings {
+        switch happening {
+        case .begun(let generation): fill(generation)
+        case .filled(let generation): try await swap(to: generation)
+        case .ended(let generation, let error): if currentLine?.generation == generation { throw error }
+        }
+      }
+      throw CancellationError()
+    } catch {
+      await finish(error)
+      throw error
+    }
+  }
+
+  /// The tables to go on with. A read model that is out of reach stops no saga: it is tried again.
+  private func begin() async throws -> ReadGenerations {
+    var pause = Duration.milliseconds(200)
+    while true {
+      do {
+        var generations = try await store.generations()
+        if try await !isOfTheseEvents(generations.current) {
+          log.warning("The read model was made from other events: it is made anew")
+          let fresh = try await store.beginGeneration()
+          // The old one has come further than there are events: it gives way at once.
+          _ = try await store.makeCurrent(fresh, evenIfBehind: true)
+          generations = try await store.generations()
+        }
+        return generations
+      } catch {
+        try Task.checkCancellation()
+        if let error = error as? StoreError, error.kind == .closed { throw error }
+        log.error("The read model is out of reach; lists wait for it", ("error", "\(error)"))
+        try await environment.clock.sleep(until: environment.now() + pause)
+        pause = min(pause * 2, .seconds(10))
+      }
+    }
+  }
+
+  /// Whether what the rows were made from is what the store of events holds.
+  private func isOfTheseEvents(_ generation: Int) async throws -> Bool {
+    for (shard, checkpoint) in try await store.checkpoints(generation) {
+      guard shard < events.shardCount else { return false }
+      if checkpoint.position == 0 { continue }
+      let there = try await events.tail(shard: shard, after: checkpoint.position - 1, limit: 1).first
+      guard there?.position == checkpoint.position, there?.hash == checkpoint.hash else { return false }
+    }
+    return true
+  }
+
+  private func start(_ generation: Int, isCurrent: Bool) {
+    let follower = SagaFollower(generation: generation, events: events, store: store, log: log)
+    let projector = Projector(store: events, follower: follower, environment: environment) { [log] failure in
+      log.warning(
+        "The list of sagas is behind and will catch up", ("shard", "\(failure.shard)"), ("error", "\(failure.error)"))
+    }
+    let task = Task { [tell] in
+      do {
+        try await projector.run()
+      } catch {
+        tell.yield(.ended(generation, error))
+      }
+    }
+    let line = Line(generation: generation, projector: projector, task: task)
+    let waiters = state.withLock { state -> [CheckedContinuation<Void, Never>] in
+      guard isCurrent else {
+        state.building = line
+        return []
+      }
+      state.current = line
+      defer { state.waiters = [] }
+      return state.waiters
+    }
+    for waiter in waiters { waiter.resume() }
+  }
+
+  private func finish(_ error: any Error) async {
+    let (lines, waiters) = state.withLock { state in
+      defer { (state.current, state.building, state.waiters) = (nil, nil, []) }
+      state.ended = error
+      return ([state.current, state.building].compactMap { $0 }, state.waiters)
+    }
+    for line in lines { line.task.cancel() }
+    for line in lines { await line.task.value }
+    for waiter in waiters { waiter.resume() }
+    tell.finish()
+  }
+
+  // MARK: Rebuilding
+
+  /// Begins to fill new tables, unless that is under way.
+  func rebuild() async throws {
+    _ = try await line()
+    let isFirst = state.withLock { state in
+      if state.rebuildBegan != nil { return false }
+      state.rebuildBegan = environment.now()
+      return true
+    }
+    guard isFirst else { return }
+    do {
+      tell.yield(.begun(try await store.beginGeneration()))
+    } catch {
+      state.withLock { $0.rebuildBegan = nil }
+      throw error
+    }
+  }
+
+  private func fill(_ generation: Int) {
+    start(generation, isCurrent: false)
+    guard let building = state.withLock({ $0.building }) else { return }
+    Task { [tell] in
+      // It ends before only when the engine does.
+      guard (try? await building.projector.waitUntilCaughtUp()) != nil else { return }
+      tell.yield(.filled(generation))
+    }
+  }
+
+  /// Gives the new tables the place of the old, when they have all that those have.
+  private func swap(to generation: Int) async throws {
+    guard let new = state.withLock({ $0.building }), new.generation == generation, let old = currentLine else { return }
+    // 1. The old tables stand still, and serve. Whoever waits for them to come further will wait for the new ones.
+    state.withLock { state in
+      state.current = new
+      state.building = nil
+    }
+    old.task.cancel()
+    await old.task.value
+    // 2. The new ones come to where the old ones are, which takes a moment, and take over.
+    while true {
+      do {
+        let reached = try await store.checkpoints(old.generation).mapValues(\.position)
+        try await new.projector.caughtUp(to: reached)
+        if try await store.makeCurrent(generation, evenIfBehind: false) { break }
+      } catch {
+        try Task.checkCancellation()
+        if let error = error as? StoreError, error.kind == .closed { throw error }
+        // It may have been done all the same.
+        if (try? await store.generations())?.current == generation { break }
+        log.error("The rebuilt read model can't take over yet", ("error", "\(error)"))
+        try await environment.clock.sleep(until: environment.now() + .seconds(1))
+      }
+    }
+    state.withLock { $0.rebuildBegan = nil }
+    log.info("The read model was rebuilt", ("generation", "\(generation)"))
+  }
+
+  // MARK: Waiting
+
+  private var currentLine: Line? { state.withLock { $0.current } }
+
+  /// What serves now, once the engine runs.
+  private func line() async throws -> Line {
+    while true {
+      let (line, ended) = state.withLock { ($0.current, $0.ended) }
+      if let line { return line }
+      if let ended { throw ended }
+      await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+        let isThere = state.withLock { state in
+          if state.current != nil || state.ended != nil { return true }
+          state.waiters.append(continuation)
+          return false
+        }
+        if isThere { continuation.resume() }
+      }
+    }
+  }
+
+  /// Returns once lists show these positions and what was before them in their shards.
+  func caughtUp(to positions: [Int: Int64]) async throws {
+    while true {
+      let line = try await line()
+      do {
+        try await line.projector.caughtUp(to: positions)
+        // While tables are swapped, the new ones are ahead of what lists still show.
+        guard state.withLock({ $0.rebuildBegan != nil && $0.building == nil && $0.current != nil }) else { return }
+        let shown = try await store.checkpoints(store.generations().current)
+        if positions.allSatisfy({ (shown[$0.key]?.position ?? 0) >= $0.value }) { return }
+        try await environment.clock.sleep(until: environment.now() + .milliseconds(20))
+      } catch {
+        try Task.checkCancellation()
+        // It gave way to another.
+        if currentLine?.generation == line.generation { throw error }
+      }
+    }
+  }
+
+  /// Returns once lists show everything that is stored now.
+  func waitUntilCaughtUp() async throws {
+    var heads: [Int: Int64] = [:]
+    for shard in 0..<events.shardCount { heads[shard] = try await events.head(shard: shard) }
+    try await caughtUp(to: heads)
+  }
+
+  /// - Returns: false when the time was over before lists had come so far.
+  func caughtUp(to positions: [Int: Int64], within time: Duration) async throws -> Bool {
+    let clock = environment.clock
+    let deadline = environment.now() + time
+    return try await withThrowingTaskGroup(of: Bool.self) { group in
+      defer { group.cancelAll() }
+      group.addTask {
+        try await self.caughtUp(to: positions)
+        return true
+      }
+      group.addTask {
+        try await clock.sleep(until: deadline)
+        return false
+      }
+      return try await group.next() ?? false
+    }
+  }
+
+  // MARK: Status
+
+  func status() async throws -> ProjectionStatus {
+    let generations = try await store.generations()
+    let rebuildBegan = state.withLock { $0.rebuildBegan }
+    let current = try await store.checkpoints(generations.current)
+    let building = try await generations.building.asyncMap { try await store.checkpoints($0) }
+    var shards: [ProjectionStatus.Shard] = []
+    for shard in 0..<events.shardCount {
+      shards.append(
+        ProjectionStatus.Shard(
+          shard: shard, position: current[shard]?.position ?? 0, head: try await events.head(shard: shard),
+          rebuilt: building.map { $0[shard]?.position ?? 0 }))
+    }
+    return ProjectionStatus(
+      store: store.kind, generation: generations.current, shards: shards,
+      rebuilding: generations.building.map { .init(generation: $0, since: rebuildBegan) })
+  }
+}
+
+extension Optional {
+  fileprivate func asyncMap<Value>(_ body: (Wrapped) async throws -> Value) async throws -> Value? {
+    if let self { try await body(self) } else { nil }
+  }
+}
+
+/// How far the read model is behind the events, and a rebuild.
+public struct ProjectionStatus: Sendable, Hashable {
+  public struct Shard: Sendable, Hashable {
+    public let shard: Int
+    public let position: Int64
+    public let head: Int64
+    /// How far the tables that are being filled have come.
+    public let rebuilt: Int64?
+
+    public init(shard: Int, position: Int64, head: Int64, rebuilt: Int64? = nil) {
+      self.shard = shard
+      self.position = position
+      self.head = head
+      self.rebuilt = rebuilt
+    }
+
+    public var lag: Int64 { max(0, head - position) }
+  }
+  public struct Rebuild: Sendable, Hashable {
+    public let generation: Int
+    public let since: Timestamp?
+
+    public init(generation: Int, since: Timestamp?) {
+      self.generation = generation
+      self.since = since
+    }
+  }
+  /// `sqlite`, `postgres`, `memory`.
+  public let store: String
+  public let generation: Int
+  public let shards: [Shard]
+  public let rebuilding: Rebuild?
+
+  public init(store: String, generation: Int, shards: [Shard], rebuilding: Rebuild? = nil) {
+    self.store = store
+    self.generation = generation
+    self.shards = shards
+    self.rebuilding = rebuilding
+  }
+
+  public var lag: Int64 { shards.reduce(0) { $0 + $1.lag } }
+}

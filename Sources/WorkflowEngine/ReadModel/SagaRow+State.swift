@@ -1,0 +1,122 @@
+import JSON
+import Persistence
+import Runtime
+
+// A row is made from the saga's state, so that what an event does to a saga is written down once, in the core's fold: a
+// new kind of event needs nothing here unless lists are to show something new.
+extension SagaRow {
+  /// - Parameters:
+  ///   - state: what the events so far have made.
+  ///   - shard: of its stream.
+  ///   - moment: of the last event.
+  ///   - words: what its start is found by.
+  init(_ state: SagaState, shard: Int, at moment: Timestamp, startWords words: [String]) {
+    let steps = state.steps.map { StepRow($0, isEnded: state.end != nil) }
+    let trouble = Trouble(state)
+    self.init(
+      id: state.id, shard: shard, lastEvent: state.version, workflow: state.start.workflow,
+      version: state.start.version, status: state.status.rawValue, isPaused: state.isPaused, startedAt: state.startedAt,
+      updatedAt: moment, endedAt: state.end?.at, deadline: state.deadline, overdueAt: state.overdueAt,
+      key: state.start.idempotencyKey,
+      tags: state.start.tags, failedStep: trouble?.step, failureCode: trouble?.code,
+      failureMessage: trouble?.message, waitingFor: state.waitingFor,
+      attempts: state.steps.map { max($0.forward.count, $0.undo.count) }.max() ?? 0, steps: steps,
+      words: Self.words(words, trouble))
+  }
+
+  /// What a saga is found by from its start on.
+  static func startWords(_ start: SagaStart) -> [String] {
+    var words = [start.id.description]
+    for text in start.tags + [start.idempotencyKey].compactMap({ $0 }) { words += SagaWords.of(text) }
+    collect(start.input, into: &words)
+    return words
+  }
+
+  private static func collect(_ value: JSON, into words: inout [String]) {
+    if words.count >= SagaWords.limit { return }
+    switch value {
+    case .string(let text): words += SagaWords.of(text)
+    case .array(let values): for value in values { collect(value, into: &words) }
+    case .object(let members): for (_, value) in members { collect(value, into: &words) }
+    case .number(let number): words.append(JSON.number(number).text())
+    case .null, .bool: break
+    }
+  }
+
+  private static func words(_ start: [String], _ trouble: Trouble?) -> [String] {
+    var seen: Set<String> = []
+    // What went wrong has its place, however much stood in the input.
+    let recent = trouble.map { SagaWords.of($0.code) + SagaWords.of($0.message) } ?? []
+    return (recent.prefix(SagaWords.limit / 4) + start).filter { seen.insert($0).inserted }.prefix(SagaWords.limit)
+      .sorted()
+  }
+}
+
+/// What a saga is stuck on, or turned back for.
+private struct Trouble {
+  let step: String?
+  let code: String
+  let message: String
+
+  init?(_ state: SagaState) {
+    if let step = state.steps.first(where: \.isBlocked),
+      let failure = step.status == .undoFailed ? step.undoFailure : step.failure
+    {
+      (self.step, code, message) = (step.id, failure.code, failure.message)
+    } else if let turnBack = state.turnBack?.value {
+      (step, code, message) = (turnBack.step, turnBack.code, turnBack.message)
+    } else {
+      return nil
+    }
+  }
+}
+
+extension SagaState {
+  /// From when on it is overdue, unless something happens before. While it is paused its clock stands.
+  fileprivate var overdueAt: Timestamp? {
+    if end != nil { return nil }
+    if isPaused { return overdueSince }
+    return overdueSince.map { min($0, deadline) } ?? deadline
+  }
+
+  /// Names of signals, `delay`, or `answer` for a participant's.
+  fileprivate var waitingFor: [String] {
+    if end != nil { return [] }
+    var what = steps.filter { $0.status == .waiting }.map { $0.waitingFor ?? "delay" }
+    if hasAttemptInFlight { what.append("answer") }
+    var seen: Set<String> = []
+    return what.filter { seen.insert($0).inserted }
+  }
+}
+
+extension StepRow {
+  /// - Parameter isEnded: the saga has ended, and stands nowhere any more.
+  fileprivate init(_ step: StepState, isEnded: Bool) {
+    let isAt: Bool
+    var attempts = step.forward.count
+    var error: String?
+    switch step.status {
+    case .pending, .succeeded, .skipped: isAt = false
+    case .running, .waiting: isAt = true
+    case .backingOff:
+      isAt = true
+      error = step.failure?.code
+    case .failed:
+      isAt = step.isBlocked
+      error = step.failure?.code
+    case .undoing:
+      isAt = true
+      attempts = step.undo.count
+      error = step.undoFailure?.code
+    case .undone:
+      isAt = false
+      attempts = step.undo.count
+    case .undoFailed:
+      isAt = true
+      attempts = step.undo.count
+      error = step.undoFailure?.code
+    }
+    self.init(
+      id: step.id, status: step.status.rawValue, attempts: attempts, error: error, isAt: isAt && !isEnded)
+  }
+}

@@ -1,0 +1,166 @@
+import JSON
+import Runtime
+
+/// What `saga list` can be narrowed by: each option, and the parameter of the API that it is.
+private let listFilters: [(option: OptionSpec, parameter: String)] = [
+  (
+    OptionSpec(
+      "status", value: "STATUS", repeats: true,
+      help: "running, compensating, stuck, completed, compensated, or abandoned; several with commas"), "status"
+  ),
+  (OptionSpec("workflow", value: "NAME", help: "only of this workflow"), "workflow"),
+  (OptionSpec("workflow-version", value: "N", help: "only of this version of it"), "version"),
+  (OptionSpec("step", value: "STEP", help: "that stand at this step; with --step-status, where it has that"), "step"),
+  (
+    OptionSpec("step-status", value: "STATUS", help: "with a step, or this one, as undoFailed or waiting"), "stepStatus"
+  ),
+  (OptionSpec("error", value: "CODE", help: "in trouble with this code, or with codes that begin so: http.*"), "error"),
+  (OptionSpec("min-attempts", value: "N", help: "with a step that has had so many attempts"), "minAttempts"),
+  (OptionSpec("waiting-for", value: "WHAT", help: "a signal's name, delay, or answer"), "waitingFor"),
+  (OptionSpec("tag", value: "TAG", repeats: true, help: "with this tag, and every other that is given"), "tag"),
+  (OptionSpec("key", value: "KEY", help: "started with this idempotency key"), "key"),
+  (OptionSpec("text", value: "TEXT", help: "words of input, tags, ids and errors, or how they begin"), "q"),
+  (
+    OptionSpec("since", value: "MOMENT", help: "started at this moment or later, as 2026-03-01T08:00:00Z"),
+    "startedAfter"
+  ),
+  (OptionSpec("until", value: "MOMENT", help: "started before this moment"), "startedBefore"),
+  (OptionSpec("ended-since", value: "MOMENT", help: "ended at this moment or later"), "endedAfter"),
+  (OptionSpec("ended-until", value: "MOMENT", help: "ended before this moment"), "endedBefore"),
+  (OptionSpec("sort", value: "ORDER", help: "-startedAt (else), startedAt, -updatedAt, -endedAt"), "sort"),
+  (OptionSpec("seen", value: "TOKEN", help: "wait for what this Saga-Seen header told of"), "seen"),
+]
+
+private let listFlags: [(option: OptionSpec, parameter: String)] = [
+  (OptionSpec("stuck", help: "only what waits for an operator"), "stuck"),
+  (OptionSpec("overdue", help: "only what is open past its deadline"), "overdue"),
+  (OptionSpec("paused", help: "only what is paused"), "paused"),
+]
+
+let listCommand = CommandSpec(
+  "list", summary: "list sagas, the newest first",
+  about: [
+    "Shows a line for each saga, and beneath it why it turned back or what it is stuck on. All that is asked for must "
+      + "hold. --facets counts first what is found, by status, workflow, error and step."
+  ],
+  options: listFilters.map(\.option) + listFlags.map(\.option) + [
+    OptionSpec("facets", help: "count what is found, too"),
+    OptionSpec("limit", value: "N", help: "how many a page, at most 200"),
+    OptionSpec("cursor", value: "CURSOR", help: "the page that the page before named"),
+    OptionSpec("all", help: "all pages"),
+    .server, .json,
+  ],
+  examples: [
+    .init(says: "What waits for an operator, and why?", line: "saga list --stuck --facets"),
+    .init(
+      says: "What the storage service broke today", line: "saga list --error 'storage.*' --since 2026-03-01T00:00:00Z"),
+    .init(says: "All that were undone, for a program", line: "saga list --status compensated --all --json"),
+  ]
+) { try await ListPages($0).run() }
+
+/// The pages of a list, printed as they come.
+private struct ListPages {
+  private let invocation: Invocation
+  private let query: [(name: String, value: String)]
+  private let all: Bool
+
+  init(_ invocation: Invocation) throws {
+    self.invocation = invocation
+    all = invocation.arguments.has("all")
+    var query: [(name: String, value: String)] = []
+    for (option, parameter) in listFilters {
+      for value in invocation.arguments.values(option.name) {
+        if option.name == "status" { try Self.check(value, invocation) }
+        query.append((parameter, value))
+      }
+    }
+    for (option, parameter) in listFlags where invocation.arguments.has(option.name) {
+      query.append((parameter, "true"))
+    }
+    if let limit = try invocation.number("limit") {
+      query.append(("limit", "\(limit)"))
+    } else if all {
+      query.append(("limit", "200"))
+    }
+    self.query = query
+  }
+
+  private static func check(_ value: String, _ invocation: Invocation) throws(UsageError) {
+    let statuses = ["running", "compensating", "stuck", "completed", "compensated", "abandoned"]
+    for status in value.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    where !statuses.contains(status) {
+      let near = NearName.of(status, among: statuses).map { "; did you mean \($0)?" } ?? ""
+      throw invocation.usage("no saga is ever \"\(status)\"\(near)")
+    }
+  }
+
+  func run() async throws -> ExitStatus {
+    let drawing = SagaLines(now: invocation.environment.now(), style: invocation.style)
+    var cursor = invocation.arguments.value("cursor")
+    var isFirst = true
+    var collected: [JSON] = []
+    var counted: JSON?
+    repeat {
+      let page = try await self.page(cursor, counts: isFirst && invocation.arguments.has("facets"))
+      let sagas = page["sagas"]?.arrayValue ?? []
+      cursor = page["next"]?.stringValue
+      if isFirst { counted = page["facets"] }
+      if invocation.json {
+        guard all else {
+          invocation.terminal.line(page.text(.pretty))
+          return .success
+        }
+        collected += sagas
+      } else {
+        if isFirst { begin(page, drawing) }
+        invocation.terminal.write(sagas.flatMap(drawing.lines).map { $0 + "\n" }.joined())
+      }
+      isFirst = false
+    } while all && cursor != nil
+    if invocation.json {
+      var members: JSONObject = ["sagas": .array(collected)]
+      members["facets"] = counted
+      invocation.terminal.line(JSON.object(members).text(.pretty))
+    } else if let cursor {
+      invocation.terminal.line(invocation.style.dim("More: --all, or --cursor \(cursor)"))
+    }
+    return .success
+  }
+
+  private func page(_ cursor: String?, counts: Bool) async throws -> JSON {
+    var query = query
+    if counts { query.append(("facets", "true")) }
+    if let cursor { query.append(("cursor", cursor)) }
+    return try await invocation.client.answer(to: APIRequest(path: ["v1", "sagas"], query: query))
+  }
+
+  private func begin(_ page: JSON, _ drawing: SagaLines) {
+    if let facets = page["facets"] {
+      for line in FacetLines(style: invocation.style).lines(of: facets) { invocation.terminal.line(line) }
+      invocation.terminal.line("")
+    }
+    if page["behind"]?.boolValue == true {
+      invocation.terminal.line("The list is behind: `saga projections` says how far.")
+    }
+    let isEmpty = page["sagas"]?.arrayValue?.isEmpty ?? true
+    invocation.terminal.line(isEmpty && page["next"] == nil ? "No sagas." : drawing.heading)
+  }
+}
+
+/// What `--facets` counts: a line a facet, the most first.
+struct FacetLines {
+  let style: Style
+  private static let shown = 6
+
+  func lines(of facets: JSON) -> [String] {
+    let least = facets["atLeast"]?.boolValue == true
+    return ["status", "workflow", "error", "step"].compactMap { name in
+      let counts = (facets[name]?.objectValue ?? [:]).map { ($0.name, $0.value.intValue ?? 0) }
+        .sorted { ($1.1, $0.0) < ($0.1, $1.0) }
+      guard !counts.isEmpty else { return nil }
+      var words = counts.prefix(Self.shown).map { "\(Layout.printable($0.0)) \($0.1)\(least ? "+" : "")" }
+      if counts.count > Self.shown { words.append("and \(counts.count - Self.shown) more") }
+      return Layout.clip("\(Layout.pad(name, to: 9)) \(words.joined(separator: ", "))", to: SagaLines.width)
+    }
+  }
+}

@@ -1,0 +1,177 @@
+import Foundation
+import Runtime
+import TestSupport
+import Testing
+
+@testable import Persistence
+
+/// Runs a test on a new read model of its own and clears up after it.
+/// - Parameter limits: small ones let few rows go the ways that many go.
+func withReadStore(
+  _ kind: StoreKind, limits: SagaListingLimits = SagaListingLimits(),
+  _ body: @Sendable (any SagaReadStore) async throws -> Void
+) async throws {
+  try await withPlace(kind) { place in
+    let store: any SagaReadStore =
+      switch kind {
+      case .memory: MemoryReadStore()
+      case .sqlite:
+        try await SQLReadStore(
+          SQLiteReadDatabase.open(path: place.location + ".read"), limits: limits)
+      case .postgres: try await openPostgres(place, limits)
+      }
+    do {
+      try await body(store)
+    } catch {
+      await store.close()
+      throw error
+    }
+    await store.close()
+  }
+}
+
+private func openPostgres(_ place: StorePlace, _ limits: SagaListingLimits) async throws -> SQLReadStore {
+  let url = PostgresPlace.url ?? ""
+  // The public way makes the schema; the second gives the limits.
+  let made = try await SQLReadStore.postgres(
+    url: url, schema: place.location + "_read", environment: .system)
+  await made.close()
+  return try await SQLReadStore(
+    PostgresReadDatabase(url: url, schema: place.location + "_read", environment: .system), limits: limits)
+}
+
+/// Rows and queries of a seed.
+struct RandomSagas {
+  var random: SeededRandom
+  static let epoch: Int64 = 1_772_352_000_000
+  private static let statuses = ["running", "compensating", "stuck", "completed", "compensated", "abandoned"]
+  private static let stepStatuses = ["pending", "running", "waiting", "succeeded", "failed", "undone", "undoFailed"]
+  private static let codes = ["http.503", "http.404", "QC_FAILED", "timeout", "http.5"]
+  private static let words = ["lab-001", "lab-002", "labour", "plate", "é", "übung", "00123"]
+
+  init(seed: UInt64) { random = SeededRandom(seed: seed) }
+
+  private mutating func pick<Value>(_ values: [Value]) -> Value {
+    values[Int.random(in: 0..<values.count, using: &random)]
+  }
+  mutating func chance(_ one: Int) -> Bool { Int.random(in: 0..<one, using: &random) == 0 }
+
+  mutating func start() -> SagaRow {
+    let moment = Timestamp(milliseconds: Self.epoch + Int64.random(in: 0..<100_000, using: &random) / 10)
+    let id = UniqueID.version7(at: moment, random: (random.next(), random.next()))
+    var row = SagaRow(
+      id: id, shard: Int.random(in: 0..<4, using: &random), lastEvent: 1, workflow: pick(["a", "b", "b/c"]),
+      version: pick([1, 1, 2]), status: "running", startedAt: moment, updatedAt: moment, deadline: moment + .seconds(9),
+      key: chance(3) ? "key \(Int.random(in: 0..<40, using: &random))" : nil)
+    if chance(3) { row.tags = chance(2) ? ["urgent"] : ["urgent", "night shift"] }
+    row.steps = ["x", "y"].map { StepRow(id: $0, status: "pending") }
+    row.words = [id.description] + [pick(Self.words), pick(Self.words)]
+    row.words = Array(Set(row.words)).sorted()
+    change(&row)
+    return row
+  }
+
+  mutating func change(_ row: inout SagaRow) {
+    row.lastEvent += 1
+    row.updatedAt = row.updatedAt + .milliseconds(Int.random(in: 0..<5_000, using: &random))
+    row.status = pick(Self.statuses)
+    let ended = ["completed", "compensated", "abandoned"].contains(row.status)
+    row.endedAt = ended ? row.updatedAt : nil
+    row.overdueAt = ended ? nil : row.deadline
+    row.isPaused = !ended && chance(5)
+    row.attempts = Int.random(in: 0..<5, using: &random)
+    row.failureCode = row.status == "completed" || chance(2) ? nil : pick(Self.codes)
+    row.failedStep = row.failureCode == nil ? nil : "x"
+    row.failureMessage = row.failureCode.map { "It said \($0)." }
+    row.waitingFor = ended || chance(2) ? [] : [pick(["go", "delay", "answer"])]
+    for index in row.steps.indices {
+      let status = pick(Self.stepStatuses)
+      row.steps[index].status = status
+      row.steps[index].isAt = !ended && ["running", "waiting", "undoFailed"].contains(status)
+      row.steps[index].error = ["failed", "undoFailed"].contains(status) ? pick(Self.codes) : nil
+      row.steps[index].attempts = Int.random(in: 0..<3, using: &random)
+    }
+  }
+
+  mutating func query() -> SagaQuery {
+    var query = SagaQuery()
+    func moment(_ random: inout SeededRandom) -> Timestamp {
+      Timestamp(milliseconds: Self.epoch + Int64.random(in: 0..<15_000, using: &random))
+    }
+    if chance(3) { query.statuses = [pick(Self.statuses)] }
+    if chance(8) { query.statuses.insert(pick(Self.statuses)) }
+    if chance(3) { query.workflow = pick(["a", "b", "b/c", "none"]) }
+    if chance(6) { query.version = pick([1, 2, 3]) }
+    if chance(5) { query.step = pick(["x", "y", "z"]) }
+    if chance(5) { query.stepStatus = pick(Self.stepStatuses) }
+    if chance(5) { query.error = pick(["http.503", "http.5", "http.*", "QC_*", "http.5*", "no"]) }
+    if chance(8) { query.minAttempts = pick([1, 2, 4]) }
+    if chance(8) { query.waitingFor = pick(["go", "delay", "answer", "none"]) }
+    if chance(8) { query.overdueAt = moment(&random) }
+    if chance(8) { query.isPaused = chance(2) }
+    if chance(6) { query.tags = chance(2) ? ["urgent"] : ["urgent", "night shift"] }
+    if chance(10) { query.key = "key \(Int.random(in: 0..<40, using: &random))" }
+    if chance(6) { query.words = chance(2) ? ["lab"] : ["lab-00", pick(["p", "übung", "é", "001"])] }
+    if chance(6) { query.started.from = moment(&random) }
+    if chance(6) { query.started.before = moment(&random) }
+    if chance(8) { query.ended.from = moment(&random) }
+    if chance(8) { query.ended.before = moment(&random) }
+    query.sort = pick(SagaSort.allCases)
+    return query
+  }
+}
+
+/// What a read model and the measure of it were given alike.
+struct FilledModel {
+  var rows: [UniqueID: SagaRow] = [:]
+  var positions: [Int: Int64] = [:]
+
+  /// Starts and changes sagas in batches, on each of the stores.
+  mutating func fill(
+    _ stores: [any SagaReadStore], from sagas: inout RandomSagas, count: Int, changes: Int, generation: Int = 1
+  ) async throws {
+    var work: [[SagaChange]] = [[]]
+    func add(_ change: SagaChange) {
+      if work[work.count - 1].count >= 50 { work.append([]) }
+      work[work.count - 1].append(change)
+    }
+    for _ in 0..<count {
+      let row = sagas.start()
+      rows[row.id] = row
+      add(SagaChange(old: nil, new: row))
+    }
+    for id in rows.keys.sorted().prefix(changes) {
+      guard let old = rows[id] else { continue }
+      var new = old
+      sagas.change(&new)
+      rows[id] = new
+      work.append([SagaChange(old: old, new: new)])
+    }
+    for batch in work where !batch.isEmpty {
+      let from = positions[0] ?? 0
+      positions[0] = from + 1
+      for store in stores {
+        try await store.apply(
+          ReadBatch(
+            generation: generation, shard: 0, from: from, to: ReadCheckpoint(position: from + 1, hash: [1]),
+            changes: batch))
+      }
+    }
+  }
+}
+
+extension SagaReadStore {
+  /// All pages of a list.
+  func all(_ query: SagaQuery, limit: Int) async throws -> (rows: [SagaRow], pages: Int) {
+    var rows: [SagaRow] = []
+    var place: SagaCursor?
+    var pages = 0
+    repeat {
+      let page = try await list(query, after: place, limit: limit)
+      rows += page.rows
+      place = page.next
+      pages += 1
+    } while place != nil
+    return (rows, pages)
+  }
+}

@@ -1,0 +1,106 @@
+import HTTP
+import JSON
+import Persistence
+import Runtime
+import TestSupport
+import Testing
+import WorkflowEngine
+
+@testable import Server
+
+/// Filters, facets, timelines, and the read model's own state.
+struct ReadingRouteTests {
+  private func engine(_ workflows: String...) throws -> FakeEngine {
+    let engine = FakeEngine()
+    for workflow in workflows { try engine.register(workflow) }
+    return engine
+  }
+
+  @Test func everyFilterReachesTheList() async throws {
+    let engine = FakeEngine()
+    try await TestAPI.run(engine: engine) { api in
+      let answer = try await api.get(
+        "/v1/sagas?status=stuck,running&status=compensating&workflow=w&version=2&step=a&stepStatus=undoFailed&error=http.*"
+          + "&minAttempts=3&waitingFor=go&overdue=true&paused=false&tag=t&tag=u&key=k&q=Lab-1%20x&sort=-updatedAt"
+          + "&startedAfter=2026-03-01T00:00:00Z&startedBefore=2026-03-02T00:00:00Z"
+          + "&endedAfter=2026-03-03T00:00:00Z&endedBefore=2026-03-04T00:00:00Z&limit=7&facets=true&seen=0.99")
+      #expect(answer.status == 200)
+      let request = try #require(engine.lists.last)
+      var query = SagaQuery()
+      query.statuses = ["stuck", "running", "compensating"]
+      (query.workflow, query.version, query.step, query.stepStatus) = ("w", 2, "a", "undoFailed")
+      (query.error, query.minAttempts, query.waitingFor) = ("http.*", 3, "go")
+      (query.overdueAt, query.isPaused) = (engine.clock.now(), false)
+      (query.tags, query.key, query.words, query.sort) = (["t", "u"], "k", ["lab-1", "x"], .lastChanged)
+      func moment(_ day: Int) -> Timestamp? { Timestamp("2026-03-0\(day)T00:00:00Z") }
+      query.started = MomentRange(from: moment(1), before: moment(2))
+      query.ended = MomentRange(from: moment(3), before: moment(4))
+      #expect(request.query == query)
+      #expect(request.limit == 7 && request.wantsFacets && request.seen == SeenToken(positions: [0: 99]))
+      #expect(answer.json["behind"] == true && answer.json["facets"]?["status"] == [:])
+    }
+  }
+
+  @Test(
+    arguments: [
+      "status=stcuk", "status=stuck,", "stuck=yes", "stuck=true&status=running", "version=0", "stepStatus=lost",
+      "error=*", "error=a*b", "minAttempts=0", "overdue=false", "paused=1", "tag=", "q=%20-%20", "sort=id",
+      "startedAfter=yesterday", "startedAfter=2026-03-02T00:00:00Z&startedBefore=2026-03-01T00:00:00Z", "limit=201",
+      "facets=all", "seen=x", "seen=1.2.3", "workflow=a&workflow=b",
+    ]) func whatCannotBeIsAnError(query: String) async throws
+  {
+    try await TestAPI.run(engine: FakeEngine()) { api in
+      let answer = try await api.get("/v1/sagas?\(query)")
+      #expect(answer.status == 400)
+      #expect(answer.code == ServerErrorCode.parameterInvalid)
+    }
+  }
+
+  @Test func facetsCountAndCommandsSayWhatListsMustHaveSeen() async throws {
+    let engine = try engine(Samples.pause("a"))
+    for _ in 0..<3 { _ = try engine.start("a") }
+    try await TestAPI.run(engine: engine) { api in
+      let started = try await api.post("/v1/workflows/a/sagas", ["input": 1])
+      #expect(started.headers["Saga-Seen"] == "0.7")
+      let target = try #require(started.headers["Location"])
+      #expect(try await api.post(target + "/cancel", ["reason": "why not"]).headers["Saga-Seen"] == "0.7")
+      #expect(try await api.get(target).headers["Saga-Seen"] == nil)
+      let list = try await api.get("/v1/sagas?facets=true&seen=0.7").json
+      #expect(list["facets"]?["workflow"] == ["a": 4])
+      #expect(list["behind"] == nil)
+      let line = try #require(list["sagas"]?[0])
+      for name in ["deadline", "tags", "attempts", "overdue"] { #expect(line[name] != nil, "\(name)") }
+    }
+  }
+
+  @Test func aTimelineAndASagaAsItWas() async throws {
+    let engine = try engine(Samples.pause("a"))
+    let id = try engine.start("a")
+    try await TestAPI.run(engine: engine) { api in
+      let timeline = try await api.get("/v1/sagas/\(id)/timeline").json
+      #expect(timeline["marks"]?[0]?["what"] == "started")
+      #expect(timeline["spans"]?.arrayValue?.isEmpty == false)
+      #expect(timeline["spans"]?[0]?["to"] == nil)
+      let first = try await api.get("/v1/sagas/\(id)?version=1").json
+      #expect(first["lastEvent"] == 1)
+      #expect(first["steps"]?[0]?["status"] == "pending")
+      let beyond = try await api.get("/v1/sagas/\(id)?version=99")
+      #expect(beyond.status == 404 && beyond.code == EngineErrorCode.sagaVersionUnknown)
+      #expect(try await api.get("/v1/sagas/\(id)?version=1&wait=1s").status == 400)
+    }
+  }
+
+  @Test func statisticsAndProjections() async throws {
+    let engine = try engine(Samples.pause("a"))
+    try await TestAPI.run(engine: engine) { api in
+      let statistics = try await api.get("/v1/workflows/a/statistics").json
+      #expect(statistics["steps"]?[0]?["total"]?["started"] == 2)
+      #expect((100...112).contains(statistics["steps"]?[0]?["minutes"]?[0]?["p50Ms"]?.intValue ?? 0))
+      #expect(try await api.get("/v1/workflows/a/statistics?from=2027-01-01T00:00:00Z").json["steps"] == [])
+      #expect(try await api.get("/v1/workflows/none/statistics").status == 404)
+      let projections = try await api.get("/v1/projections").json
+      #expect(projections["lag"] == 2 && projections["rebuild"]?["events"] == 3)
+      #expect(try await api.post("/v1/projections/rebuild", [:]).status == 202)
+    }
+  }
+}

@@ -1,0 +1,346 @@
+import Foundation
+import JSON
+import Runtime
+import Synchronization
+import TestSupport
+import Testing
+import Workflows
+
+@testable import Persistence
+@testable import WorkflowEngine
+
+/// The read model says of every saga what its events say, however they came and whatever went wrong meanwhile.
+@Suite("The read model and the events agree, saga by saga")
+struct FoldedRowsTests {
+  /// Fails by the saga, step and attempt, so that every kind of history comes about.
+  static func participant(_ call: StepCall) -> StepOutcome {
+    var random = SeededRandom(name: "\(call.saga)/\(call.step)/\(call.phase)/\(call.attempt)")
+    let failure = StepFailure(code: ["QC_FAILED", "http.503", "lost"][Int(random.next() % 3)], message: "It failed.")
+    switch random.next() % (call.phase == .forward ? 12 : 8) {
+    case 0: return .failed(failure)
+    case 1: return .unknown(failure)
+    case 2: return .failed(StepFailure(code: "busy", message: "Not now.", isRetryable: true))
+    default: return .succeeded(["n": .int(Int(random.next() % 100))])
+    }
+  }
+
+  static let workflow = Workflow.of(
+    Workflow.step("a"), Workflow.step("b"), #"{"id": "go", "signal": {"name": "go"}, "dependsOn": ["b"]}"#,
+    Workflow.step("c", #""pivot": true, "dependsOn": ["go"], "# + Workflow.quick),
+    Workflow.step("d", #""dependsOn": ["go"], "# + Workflow.quick))
+
+  /// Starts sagas and does to each what chance says, verbs included, until each has ended or waits for somebody.
+  static func live(_ engine: Engine, sagas: Int, seed: UInt64) async throws -> [UniqueID] {
+    try await withThrowingTaskGroup(of: UniqueID.self) { group in
+      var ids: [UniqueID] = []
+      for index in 0..<sagas {
+        if index >= 32, let id = try await group.next() { ids.append(id) }
+        group.addTask { try await one(engine, seed: seed &+ UInt64(index)) }
+      }
+      for try await id in group { ids.append(id) }
+      return ids
+    }
+  }
+
+  private static func one(_ engine: Engine, seed: UInt64) async throws -> UniqueID {
+    var random = SeededRandom(seed: seed)
+    let id = try await engine.start(
+      StartRequest(
+        workflow: "spec", input: ["barcode": .string("LAB-\(seed % 50)")], idempotencyKey: "k\(seed)",
+        tags: seed % 3 == 0 ? ["urgent"] : [], by: "test")
+    ).id
+    for _ in 0..<Int(random.next() % 5) {
+      // Refusals are as good as anything: what counts is what is stored.
+      do {
+        let act = OperatorAct(by: "op", reason: "looked")
+        func operate(_ verb: OperatorVerb) async throws {
+          _ = try await engine.operate(id, OperatorRequest(verb, by: act))
+        }
+        switch random.next() % 10 {
+        case 0: try await operate(.cancel)
+        case 1:
+          let state = try await engine.saga(id).state
+          if let blocker = state.blockers.first {
+            try await operate(.retry(step: blocker.step))
+          }
+        case 2:
+          let state = try await engine.saga(id).state
+          if let blocker = state.blockers.first {
+            try await operate(.resolve(step: blocker.step, blocker.phase == .undo ? .undone : .didNotHappen))
+          }
+        case 3: try await operate(.abandon)
+        case 4:
+          try await operate(.pause)
+          try await operate(.resume)
+        case 5: try await operate(.skip(step: try await engine.saga(id).state.steps[0].id, output: nil))
+        case 6: try await operate(.rewind(step: try await engine.saga(id).state.steps[0].id))
+        case 7: try await operate(.extend(step: nil, .by(.seconds(60))))
+        default: _ = try await engine.signal(id, name: "go", body: 1, signalID: nil, by: "qa")
+        }
+      } catch is Refusal {}
+    }
+    return id
+  }
+
+  /// Compares every row with the fold of the saga's events, and the counters with the rows.
+  static func compare(_ engine: Engine, _ ids: [UniqueID]) async throws -> [String: Int] {
+    let store = engine.readModel.store
+    let generation = try await store.generations().current
+    let rows = Dictionary(
+      uniqueKeysWithValues: try await store.rows(ids, generation: generation).map { ($0.id, $0) })
+    var statuses: [String: Int] = [:]
+    for id in ids {
+      let row = try #require(rows[id], "saga \(id) is not listed")
+      var events: [SagaEvent] = []
+      for stored in try await engine.host.events.read(id, after: 0, limit: 10_000) {
+        events.append(try SagaEventCoding.decode(stored))
+      }
+      let state = try SagaState(folding: events)
+      #expect(row.lastEvent == events.count && row.status == state.status.rawValue)
+      #expect(row.startedAt == state.startedAt && row.endedAt == state.end?.at && row.updatedAt == events.last?.at)
+      #expect(row.steps.map(\.id) == state.steps.map(\.id))
+      #expect(row.steps.map(\.status) == state.steps.map(\.status.rawValue))
+      #expect(row.at.isEmpty || state.end == nil)
+      #expect(row.key == state.start.idempotencyKey && row.tags == state.start.tags)
+      #expect(
+        row.words.contains(id.description)
+          && row.words.contains(state.start.input["barcode"]?.stringValue?.lowercased() ?? "?"))
+      if state.status == .stuck {
+        #expect(row.failedStep == state.blockers.first?.step && row.failureCode == state.blockers.first?.failure.code)
+      } else if let turnBack = state.turnBack, state.status != .abandoned {
+        #expect(row.failedStep == turnBack.value.step && row.failureCode == turnBack.value.code)
+      }
+      // However it was folded, in one piece or with rests, it is the same row.
+      let last = try #require(events.last)
+      #expect(row == SagaRow(state, shard: row.shard, at: last.at, startWords: SagaRow.startWords(state.start)))
+      statuses[row.status, default: 0] += 1
+    }
+    #expect(try await store.facets(SagaQuery()).status == statuses)
+    return statuses
+  }
+
+  /// What the steps did, counted from the events.
+  static func compareMinutes(_ engine: Engine, _ ids: [UniqueID]) async throws {
+    var started = 0
+    var succeeded = 0
+    for id in ids {
+      for stored in try await engine.host.events.read(id, after: 0, limit: 10_000) {
+        let event = try SagaEventCoding.decode(stored)
+        switch event.what {
+        case .stepSucceeded: succeeded += 1
+        case .operatorResolved(_, .happened, _, _, _): succeeded += 1
+        case .waitStarted, .attemptStarted(_, .forward, _, 1, _): started += 1
+        default: break
+        }
+      }
+    }
+    let minutes = try await engine.readModel.store.minutes(workflow: "spec", MomentRange())
+    #expect(minutes.reduce(0) { $0 + $1.started } == started)
+    #expect(minutes.reduce(0) { $0 + $1.succeeded } == succeeded)
+    #expect(minutes.reduce(0) { $0 + $1.durations.count } <= succeeded)
+  }
+
+  @Test("Over two thousand histories with faults and verbs, on each read store", arguments: [false, true])
+  func histories(sqlite: Bool) async throws {
+    try await withFolder { folder in
+      let events = MemoryStore(environment: .system)
+      let read: any SagaReadStore =
+        sqlite ? try await SQLReadStore.sqlite(path: folder + "/read.db") : MemoryReadStore()
+      let running = try await RunningEngine(events, ScriptedExecutor(Self.participant), readStore: read)
+      _ = try await running.engine.register(Self.workflow, by: "test")
+      let ids = try await Self.live(running.engine, sagas: sqlite ? 500 : 2_000, seed: 1)
+      await running.stop()
+      // What was under way has settled; a second engine lists what the first left.
+      let second = try await RunningEngine(events, ScriptedExecutor(Self.participant), readStore: read)
+      try await second.engine.waitUntilQuiet(ids)
+      let statuses = try await Self.compare(second.engine, ids)
+      #expect(statuses.count >= 4, "\(statuses)")
+      try await Self.compareMinutes(second.engine, ids)
+      await second.stop()
+      await read.close()
+    }
+  }
+
+  @Test("Through a read store that fails before and after it has written, and a memory for three sagas")
+  func failures() async throws {
+    let store = MemoryStore(environment: .system)
+    let read = FailingReadStore(every: 3)
+    let running = try await RunningEngine(store, ScriptedExecutor(Self.participant), readStore: read)
+    _ = try await running.engine.register(Self.workflow, by: "test")
+    let ids = try await Self.live(running.engine, sagas: 60, seed: 9_000)
+    await running.stop()
+    let follower = SagaFollower(generation: 1, events: store, store: read, log: .silent, keeping: 3)
+    for shard in 0..<store.shardCount {
+      while true {
+        let from = try await follower.checkpoint(shard: shard)
+        let events = try await store.tail(shard: shard, after: from, limit: 3)
+        if events.isEmpty { break }
+        // Where it failed it is tried again from wherever the checkpoint is.
+        try? await follower.apply(events, shard: shard, from: from)
+      }
+    }
+    #expect(read.failures > 20)
+    let second = try await RunningEngine(store, ScriptedExecutor(Self.participant), readStore: read.store)
+    try await second.engine.waitUntilQuiet(ids)
+    _ = try await Self.compare(second.engine, ids)
+    try await Self.compareMinutes(second.engine, ids)
+    await second.stop()
+  }
+
+  @Test("Rebuilt while sagas run, it has the same rows, and readers always find all that ended before")
+  func rebuild() async throws {
+    try await withFolder { folder in
+      let read = try await SQLReadStore.sqlite(path: folder + "/read.db")
+      let running = try await RunningEngine(
+        MemoryStore(environment: .system), ScriptedExecutor(Self.participant), readStore: read)
+      let engine = running.engine
+      _ = try await engine.register(Self.workflow, by: "test")
+      var ids = try await Self.live(engine, sagas: 150, seed: 20_000)
+      try await engine.waitUntilListed()
+      let before = try await engine.projections().generation
+      let listed = try await read.facets(SagaQuery()).status.values.reduce(0, +)
+      #expect(listed == 150)
+      _ = try await engine.rebuildProjections()
+      // Asked twice, it is the same rebuild.
+      _ = try await engine.rebuildProjections()
+      let isDone = Flag()
+      let more = try await withThrowingTaskGroup(of: [UniqueID].self) { group in
+        group.addTask {
+          while !isDone.isSet {
+            let counts = try await read.facets(SagaQuery()).status
+            #expect(counts.values.reduce(0, +) >= listed)
+            await Task.yield()
+          }
+          return []
+        }
+        group.addTask {
+          let more = try await Self.live(engine, sagas: 100, seed: 30_000)
+          while try await engine.projections().generation == before { await Task.yield() }
+          isDone.set()
+          return more
+        }
+        return try await group.reduce(into: []) { $0 += $1 }
+      }
+      ids += more
+      try await engine.waitUntilQuiet(ids)
+      #expect(try await engine.projections().generation == before + 1)
+      #expect(try await engine.projections().rebuilding == nil)
+      _ = try await Self.compare(engine, ids)
+      try await Self.compareMinutes(engine, ids)
+      await running.stop()
+      await read.close()
+    }
+  }
+
+  @Test("A read model made from other events is made anew")
+  func otherEvents() async throws {
+    let read = MemoryReadStore()
+    let first = try await RunningEngine(MemoryStore(environment: .system), ScriptedExecutor(), readStore: read)
+    _ = try await first.engine.register(Workflow.of(Workflow.step("a")), by: "test")
+    for _ in 0..<5 { _ = try await first.end(of: first.start().id) }
+    try await first.engine.waitUntilListed()
+    await first.stop()
+    let second = try await RunningEngine(MemoryStore(environment: .system), ScriptedExecutor(), readStore: read)
+    _ = try await second.engine.register(Workflow.of(Workflow.step("a")), by: "test")
+    let id = try await second.start().id
+    _ = try await second.end(of: id)
+    try await second.engine.waitUntilListed()
+    #expect(try await second.engine.list(SagaListRequest()).sagas.map(\.id) == [id])
+    await second.stop()
+  }
+
+  @Test("A list asked with what a command has seen has it; one that can't wait so long says that it is behind")
+  func seen() async throws {
+    let clock = FakeClock()
+    let running = try await RunningEngine(
+      MemoryStore(environment: .fake(clock: clock)), ScriptedExecutor(), environment: .fake(clock: clock))
+    let engine = running.engine
+    _ = try await engine.register(Workflow.of(Workflow.step("a")), by: "test")
+    for _ in 0..<20 {
+      let id = try await running.start().id
+      let page = try await engine.list(SagaListRequest(seen: try await engine.seen(id)))
+      #expect(page.sagas.contains { $0.id == id } && !page.isBehind)
+    }
+    let shard = engine.host.events.shard(of: try await running.start().id)
+    let far = SeenToken(positions: [shard: 1_000_000])
+    async let page = engine.list(SagaListRequest(seen: far))
+    let deadline = clock.now() + Engine.longestLag
+    while !clock.deadlines.contains(deadline) { await Task.yield() }
+    clock.advance(by: Engine.longestLag)
+    #expect(try await page.isBehind)
+    #expect(SeenToken("3.17-4.2") == SeenToken(positions: [3: 17, 4: 2]))
+    #expect(SeenToken(far.description) == far)
+    for text in ["", "3", "3.", ".4", "3.4-", "a.b", "3.-4", "99999.1", "3.4.5"] { #expect(SeenToken(text) == nil) }
+    await running.stop()
+  }
+}
+
+/// Runs a test with a folder of its own.
+private func withFolder(_ body: @Sendable (String) async throws -> Void) async throws {
+  let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+    "tracseq-rows-\(Environment.system.newID())")
+  try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+  defer { try? FileManager.default.removeItem(at: folder) }
+  try await body(folder.path)
+}
+
+extension Engine {
+  /// Returns once no saga has anything left to do by itself, and all of it is listed.
+  fileprivate func waitUntilQuiet(_ ids: [UniqueID]) async throws {
+    for id in ids {
+      while true {
+        let state = try await saga(id).state
+        let isBusy = state.steps.contains { [.running, .backingOff].contains($0.status) || $0.undo.inFlight != nil }
+        if state.end != nil || state.status == .stuck || !isBusy { break }
+        await Task.yield()
+      }
+    }
+    try await waitUntilListed()
+    // What came in between is listed too.
+    try await waitUntilListed()
+  }
+}
+
+/// A read store in memory of which every third write fails, by turns before and after it has written.
+private final class FailingReadStore: SagaReadStore {
+  let store = MemoryReadStore()
+  let kind = "memory"
+  private let every: Int
+  private let count = Atomic<Int>(0)
+  var failures: Int { count.load(ordering: .relaxed) / every }
+
+  init(every: Int) { self.every = every }
+
+  func apply(_ batch: ReadBatch) async throws(StoreError) {
+    let number = count.wrappingAdd(1, ordering: .relaxed).newValue
+    let fails = number % every == 0
+    if fails, number % 2 == 0 { throw .unavailable("before") }
+    try await store.apply(batch)
+    if fails { throw .unavailable("after") }
+  }
+  func generations() async throws(StoreError) -> ReadGenerations { try await store.generations() }
+  func checkpoints(_ generation: Int) async throws(StoreError) -> [Int: ReadCheckpoint] {
+    try await store.checkpoints(generation)
+  }
+  func rows(_ ids: [UniqueID], generation: Int) async throws(StoreError) -> [SagaRow] {
+    try await store.rows(ids, generation: generation)
+  }
+  func list(_ query: SagaQuery, after: SagaCursor?, limit: Int) async throws(StoreError) -> SagaRows {
+    try await store.list(query, after: after, limit: limit)
+  }
+  func facets(_ query: SagaQuery) async throws(StoreError) -> SagaFacets { try await store.facets(query) }
+  func minutes(workflow: String, _ range: MomentRange) async throws(StoreError) -> [StepMinute] {
+    try await store.minutes(workflow: workflow, range)
+  }
+  func beginGeneration() async throws(StoreError) -> Int { try await store.beginGeneration() }
+  func makeCurrent(_ generation: Int, evenIfBehind: Bool) async throws(StoreError) -> Bool {
+    try await store.makeCurrent(generation, evenIfBehind: evenIfBehind)
+  }
+  func close() async { await store.close() }
+}
+
+private final class Flag: Sendable {
+  private let value = Atomic<Bool>(false)
+  var isSet: Bool { value.load(ordering: .relaxed) }
+  func set() { value.store(true, ordering: .relaxed) }
+}
