@@ -1,16 +1,25 @@
 import HTTP
+import Persistence
 import Runtime
 
-/// The REST API on a socket.
+/// The REST API, the live stream and the console on a socket.
 public final class APIServer: Sendable {
   private let server: HTTPServer
+  private let live: LiveHub
 
-  /// - Parameter kafka: what there is to show of Kafka; nil without.
+  /// - Parameters:
+  ///   - engine: what the requests are about.
+  ///   - events: the engine's store, which the live stream follows.
+  ///   - kafka: what there is to show of Kafka; nil without.
+  ///   - configuration: where to listen, and the limits.
+  ///   - environment: time and ids.
+  ///   - log: where it says what goes wrong.
   public init(
-    engine: any SagaEngine, kafka: (any KafkaView)? = nil, configuration: HTTPServerConfiguration = .init(),
-    environment: Environment, log: Log = .silent
+    engine: any SagaEngine, events: any EventStore, kafka: (any KafkaView)? = nil,
+    configuration: HTTPServerConfiguration = .init(), environment: Environment, log: Log = .silent
   ) {
-    let router = API(engine: engine, kafka: kafka, environment: environment, log: log).router()
+    live = LiveHub(store: events, environment: environment, log: log)
+    let router = API(engine: engine, kafka: kafka, live: live, environment: environment, log: log).router()
     server = HTTPServer(configuration, environment: environment) { request in
       await router.handle(request)
     }
@@ -20,6 +29,10 @@ public final class APIServer: Sendable {
   /// - Returns: the port.
   public func start() throws -> Int { try server.start() }
 
-  /// Takes no more requests, and gives those under way up to `drain` to be answered.
-  public func shutdown(drain: Duration) async { await server.shutdown(drain: drain) }
+  /// Ends the live streams, takes no more requests, and gives those under way up to `drain` to be answered.
+  public func shutdown(drain: Duration) async {
+    // A live stream never ends by itself and would use up the time that others have.
+    await live.close()
+    await server.shutdown(drain: drain)
+  }
 }

@@ -65,6 +65,8 @@ enum Refusals {
     ServerErrorCode.parameterInvalid: (400, "Invalid parameter"),
     ServerErrorCode.headerInvalid: (400, "Invalid header"),
     ServerErrorCode.sagaIDMalformed: (400, "No saga id"),
+    ServerErrorCode.liveFull: (503, "No room for another client"),
+    HTTPErrorCode.shuttingDown: (503, "Shutting down"),
     ServerErrorCode.echoOff: (404, "No echo"),
     StreamingErrorCode.echoRewindInvalid: (409, "The echo can't be rewound so"),
   ]

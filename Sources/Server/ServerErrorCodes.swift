@@ -9,6 +9,10 @@ public enum ServerErrorCode {
   public static let headerInvalid = "request.headerInvalid"
   public static let cursorMalformed = "cursor.malformed"
   public static let sagaIDMalformed = "saga.idMalformed"
+  // Of the live stream.
+  public static let liveFull = "live.full"
+  public static let liveSlow = "live.slow"
+  public static let liveTooFarBehind = "live.tooFarBehind"
   // Of an engine's ties to Kafka.
   public static let echoOff = "echo.off"
   public static let echoHeld = "echo.held"

@@ -1,6 +1,7 @@
 import Foundation
 import HTTP
 import JSON
+import Persistence
 import Runtime
 import TestSupport
 import Testing
@@ -16,7 +17,11 @@ struct DescriptionTests {
   init() throws {
     description = try APIDescription()
     let engine = FakeEngine()
-    routes = API(engine: engine, environment: engine.environment, log: .silent).routes
+    routes =
+      API(
+        engine: engine, live: LiveHub(store: MemoryStore(environment: .system), environment: .system),
+        environment: engine.environment, log: .silent
+      ).routes
   }
 
   @Test func everyRouteIsDescribedAndEveryDescriptionHasItsRoute() {

@@ -8,18 +8,19 @@ struct API: Sendable {
   let engine: any SagaEngine
   /// Nil when the engine runs without Kafka.
   var kafka: (any KafkaView)?
+  let live: LiveHub
   let environment: Environment
   let log: Log
 
   var routes: [Route] {
-    workflowRoutes + sagaRoutes + readingRoutes + operatingRoutes + auditRoutes + kafkaRoutes + processRoutes
+    workflowRoutes + sagaRoutes + readingRoutes + operatingRoutes + auditRoutes + kafkaRoutes + liveRoutes + processRoutes
   }
 
   func router() -> Router {
     var router = Router { [log] error, request in
       log.error("A request failed", ("method", request.method), ("path", request.path), ("error", "\(error)"))
     }
-    for route in routes {
+    for route in routes + consoleRoutes {
       router.on(route.method, route.pattern) { request, path in
         try await answer(route, request, path)
       }

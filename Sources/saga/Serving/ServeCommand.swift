@@ -92,7 +92,8 @@ struct EngineProcess {
       let executor = try kafka?.executor(clock: environment.clock, log: log)
       let engine = engine(store, readStore, client, executor)
       let wire = try executor.map { try kafka?.wire(engine, store, $0, client, environment, log) } ?? nil
-      let server = APIServer(engine: engine, kafka: wire, configuration: http, environment: environment, log: log)
+      let server = APIServer(
+        engine: engine, events: store, kafka: wire, configuration: http, environment: environment, log: log)
       try await serve(engine, server, wire, until: shutdown)
       await executor?.close()
       result = .success(())
@@ -152,6 +153,7 @@ struct EngineProcess {
     }
     if engine.isReady {
       terminal.line("The engine listens on http://\(http.host):\(port)")
+      terminal.line("  console    http://\(http.host):\(port)/")
       terminal.line("  store      \(location.shown)")
       terminal.line("  services   \(services.map(\.name).joined(separator: ", "))")
       for line in kafka?.shown ?? [] { terminal.line("  \(Layout.pad(line.name, to: 9))  \(line.value)") }

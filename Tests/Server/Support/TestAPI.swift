@@ -1,5 +1,6 @@
 import HTTP
 import JSON
+import Persistence
 import Runtime
 import TestSupport
 import Testing
@@ -42,13 +43,17 @@ struct TestAPI: Sendable {
   }
 
   static func run(
-    _ depth: Depth, over engine: any SagaEngine, kafka: (any KafkaView)? = nil, environment: Environment,
+    _ depth: Depth, over engine: any SagaEngine, kafka: (any KafkaView)? = nil,
+    store: any EventStore = MemoryStore(environment: .system), environment: Environment,
     _ body: (TestAPI) async throws -> Void
   ) async throws {
     let description = try APIDescription()
     switch depth {
     case .router:
-      let router = API(engine: engine, kafka: kafka, environment: environment, log: .silent).router()
+      let router = API(
+        engine: engine, kafka: kafka, live: LiveHub(store: store, environment: environment), environment: environment,
+        log: .silent
+      ).router()
       try await body(
         TestAPI(description: description) { method, target, headers, bytes in
           do throws(Problem) {
@@ -58,7 +63,7 @@ struct TestAPI: Sendable {
           }
         })
     case .live:
-      let server = APIServer(engine: engine, kafka: kafka, environment: environment)
+      let server = APIServer(engine: engine, events: store, kafka: kafka, environment: environment)
       let port = try server.start()
       let client = HTTPClient()
       let api = TestAPI(description: description) { method, target, headers, bytes in

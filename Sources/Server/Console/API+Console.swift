@@ -1,0 +1,34 @@
+import HTTP
+
+// The console: a page and its parts, without a build step. It asks the API for everything else.
+extension API {
+  /// Not part of the API, so `docs/schema/openapi.json` doesn't describe them.
+  var consoleRoutes: [Route] {
+    [
+      Route("GET", "/", needsEngine: false) { call in try showConsole(ConsoleFiles.page, call) },
+      Route("GET", "/console/{file}", needsEngine: false) { call in
+        try showConsole(call.path.value("file"), call)
+      },
+    ]
+  }
+
+  private func showConsole(_ name: String, _ call: Call) throws(Problem) -> HTTPServerResponse {
+    guard let file = ConsoleFiles.all[name] else {
+      throw Problem(404, HTTPErrorCode.notFound, detail: "There is nothing at \(call.request.path).")
+    }
+    let headers: HTTPHeaders = [
+      "ETag": file.tag, "Cache-Control": "no-cache", "Content-Security-Policy": Self.consolePolicy,
+      "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer",
+    ]
+    let known = (call.request.headers["If-None-Match"] ?? "").split(separator: ",").map { $0.drop { $0 == " " } }
+    if known.contains(where: { $0 == file.tag || $0 == "W/\(file.tag)" }) {
+      return HTTPServerResponse(status: 304, headers: headers)
+    }
+    return .bytes(file.bytes, type: file.type, headers: headers)
+  }
+
+  /// What the page may do: run its own scripts, be styled by its own sheet, and talk to the server that it came from.
+  static let consolePolicy =
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+}

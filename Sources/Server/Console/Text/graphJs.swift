@@ -1,0 +1,153 @@
+// `console/graph.js`. A test holds the two together and, with RENEW_COPIES=1 in its environment, writes this file again.
+extension ConsoleText {
+  static let graphJs = #"""
+    // A workflow's steps as a layered graph: what depends on what, left to right, or top to bottom where there is no room.
+    import { s } from "./dom.js";
+    import { glyph, stateTone, stateWord } from "./icons.js";
+
+    const width = 188;
+    const height = 46;
+    const gapAlong = 36;
+    const gapAcross = 18;
+
+    /** Places: layer by longest path, then order by the middle of the neighbours, a few sweeps forth and back. */
+    export function layout(steps) {
+      const byID = new Map(steps.map((step) => [step.id, step]));
+      const before = new Map(steps.map((step) => [step.id, (step.dependsOn ?? []).filter((id) => byID.has(id))]));
+      const after = new Map(steps.map((step) => [step.id, []]));
+      for (const [id, list] of before) for (const one of list) after.get(one).push(id);
+      const layerOf = new Map();
+      const depth = (id, seen = new Set()) => {
+        if (layerOf.has(id)) return layerOf.get(id);
+        if (seen.has(id)) return 0;
+        seen.add(id);
+        const layer = before.get(id).reduce((most, one) => Math.max(most, depth(one, seen) + 1), 0);
+        layerOf.set(id, layer);
+        return layer;
+      };
+      for (const step of steps) depth(step.id);
+      const layers = [];
+      for (const step of steps) (layers[layerOf.get(step.id)] ??= []).push({ id: step.id, step });
+      // An edge over several layers passes each of them at a place of its own, so that no step lies on it.
+      const edges = [];
+      for (const [id, list] of before) {
+        for (const from of list) {
+          const path = [from];
+          for (let layer = layerOf.get(from) + 1; layer < layerOf.get(id); layer++) {
+            const bend = `${from} → ${id} @${layer}`;
+            layers[layer].push({ id: bend, from: path.at(-1), to: null });
+            path.push(bend);
+          }
+          edges.push({ from, to: id, path: [...path, id] });
+        }
+      }
+      const near = { back: new Map(), forth: new Map() };
+      for (const { path } of edges) {
+        for (let index = 1; index < path.length; index++) {
+          (near.back.get(path[index]) ?? near.back.set(path[index], []).get(path[index])).push(path[index - 1]);
+          (near.forth.get(path[index - 1]) ?? near.forth.set(path[index - 1], []).get(path[index - 1])).push(path[index]);
+        }
+      }
+      const place = new Map();
+      const note = () => layers.forEach((layer) => layer.forEach((node, index) =>
+        place.set(node.id, index - (layer.length - 1) / 2)));
+      note();
+      for (let sweep = 0; sweep < 6; sweep++) {
+        const links = sweep % 2 ? near.forth : near.back;
+        const order = sweep % 2 ? [...layers].reverse() : layers;
+        for (const layer of order) {
+          const middle = (node) => {
+            const list = links.get(node.id) ?? [];
+            return list.length ? list.reduce((sum, id) => sum + place.get(id), 0) / list.length : place.get(node.id);
+          };
+          const keys = new Map(layer.map((node) => [node.id, middle(node)]));
+          layer.sort((a, b) => keys.get(a.id) - keys.get(b.id));
+          layer.forEach((node, index) => place.set(node.id, index - (layer.length - 1) / 2));
+        }
+      }
+      return { layers, edges };
+    }
+
+    const clip = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+
+    /** The graph as SVG. `onpick(step)` is called when one is chosen. Steps without a status are those of a workflow. */
+    export function graph(steps, { room = 900, onpick, stuck = [] } = {}) {
+      const vertical = room < 620;
+      const { layers, edges } = layout(steps);
+      const most = Math.max(1, ...layers.map((layer) => layer.length));
+      const across = (vertical ? width : height) + gapAcross;
+      const along = (vertical ? height : width) + gapAlong;
+      const breadth = most * across;
+      const at = new Map();
+      layers.forEach((layer, depth) => layer.forEach((node, index) => {
+        const side = (breadth - layer.length * across) / 2 + index * across + gapAcross / 2;
+        const main = 8 + depth * along;
+        at.set(node.id, vertical ? { x: side, y: main } : { x: main, y: side });
+      }));
+      const total = 16 + layers.length * along - gapAlong;
+      const [w, h] = vertical ? [breadth, total] : [total, breadth];
+      // A little too wide is drawn a little smaller; much too wide is scrolled.
+      const scale = w > room && w * 0.78 <= room ? room / w : 1;
+      const blocked = new Set(stuck.map((one) => one.step));
+      const state = (id) => steps.find((step) => step.id === id)?.status;
+      return s("svg.graph", { viewBox: `0 0 ${w} ${h}`, width: w * scale, height: h * scale, role: "group", "aria-label": "Steps and what they depend on" },
+        s("defs", null, ["plain", "done", "back"].map((kind) => s("marker", {
+          id: `arrow-${kind}`, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 6, markerHeight: 6, orient: "auto-start-reverse" },
+          s("path", { class: `arrow-${kind}`, d: "M0 0.5L8 4L0 7.5z" })))),
+        edges.map((edge) => line(edge, at, vertical, state)),
+        steps.map((step) => box(step, at.get(step.id), { onpick, blocked: blocked.has(step.id) })));
+    }
+
+    function line(edge, at, vertical, state) {
+      const point = (id, isEnd) => {
+        const { x, y } = at.get(id);
+        return vertical ? [x + width / 2, isEnd ? y : y + height] : [isEnd ? x : x + width, y + height / 2];
+      };
+      let path = "";
+      for (let index = 1; index < edge.path.length; index++) {
+        const [x1, y1] = index === 1 ? point(edge.path[0], false) : bend(edge.path[index - 1], at, vertical);
+        const [x2, y2] = index === edge.path.length - 1 ? point(edge.path[index], true) : bend(edge.path[index], at, vertical);
+        const middle = vertical ? `C${x1} ${(y1 + y2) / 2} ${x2} ${(y1 + y2) / 2}` : `C${(x1 + x2) / 2} ${y1} ${(x1 + x2) / 2} ${y2}`;
+        path += `${path ? "L" : "M"}${x1} ${y1}${middle} ${x2} ${y2}`;
+      }
+      // An edge along which the saga has gone back is drawn the other way round.
+      const back = ["undoing", "undone", "undoFailed"];
+      const isBack = back.includes(state(edge.to));
+      const isDone = ["succeeded", "skipped"].includes(state(edge.from)) && state(edge.to) && state(edge.to) !== "pending";
+      const kind = isBack ? "back" : isDone ? "done" : "plain";
+      return s("path.edge", {
+        d: path, class: `edge-${kind}`, fill: "none", [isBack ? "marker-start" : "marker-end"]: `url(#arrow-${kind})` });
+    }
+
+    function bend(id, at, vertical) {
+      const { x, y } = at.get(id);
+      return vertical ? [x + width / 2, y + height / 2] : [x + width / 2, y + height / 2];
+    }
+
+    function box(step, { x, y }, { onpick, blocked }) {
+      const hasState = step.status !== undefined;
+      const undo = step.undo ? `, undo ${step.undo.status}, attempt ${step.undo.attempt}` : "";
+      const words = hasState ? stateWord(step.status) : step.kind ?? "";
+      const attempts = step.undo ? `undo ×${step.undo.attempt}` : step.attempt > 1 ? `×${step.attempt}` : "";
+      const pick = onpick && (() => onpick(step));
+      return s("g.node", {
+        class: `tone-${hasState ? stateTone(step.status) : "quiet"}${blocked ? " blocked" : ""}`,
+        transform: `translate(${x} ${y})`, tabindex: pick ? 0 : null, role: pick ? "button" : "img",
+        "data-key": `node ${step.id}`,
+        "aria-label": `${step.id}: ${words}${undo}${step.pivot ? ", point of no return" : ""}`,
+        onclick: pick, onkeydown: pick && ((event) => {
+          if (event.key === "Enter" || event.key === " ") {
+            event.preventDefault();
+            pick();
+          }
+        }) },
+        s("title", null, `${step.id}${step.description ? `: ${step.description}` : ""}`),
+        s("rect.box", { width, height, rx: 8 }),
+        step.pivot && s("path.pivot", { d: `M3 4v${height - 8}M${width - 3} 4v${height - 8}` }),
+        hasState && s("g.glyph", null, glyph(step.status, 10, height / 2 - 8)),
+        s("text.node-name", { x: hasState ? 34 : 12, y: 20 }, clip(step.id, hasState ? 18 : 21)),
+        s("text.node-state", { x: hasState ? 34 : 12, y: 36 }, clip([words, attempts].filter(Boolean).join(" · "), 24)));
+    }
+
+    """#
+}

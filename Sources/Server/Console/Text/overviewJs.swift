@@ -1,0 +1,128 @@
+// `console/overview.js`. A test holds the two together and, with RENEW_COPIES=1 in its environment, writes this file again.
+extension ConsoleText {
+  static let overviewJs = #"""
+    // The first page: what needs a person comes first.
+    import * as api from "./api.js";
+    import { h, put, say } from "./dom.js";
+    import { duration, number, plural, shortID, since } from "./format.js";
+    import { badge, icon } from "./icons.js";
+    import { gently, listen } from "./live.js";
+    import { act, problemBox, verbLabel, verbsOf } from "./verbs.js";
+    import { why } from "./why.js";
+
+    const most = 20;
+    const statuses = ["running", "compensating", "stuck", "completed", "compensated", "abandoned"];
+
+    export function overview(main) {
+      const needs = h("div", { "data-acts": "1" });
+      const counts = h("div");
+      const state = h("div");
+      main.append(h("h1", "Overview"),
+        h("section.needs", { "aria-labelledby": "needs-title" }, h("h2", { id: "needs-title" }, "Needs a person"), needs),
+        h("section", { "aria-labelledby": "counts-title" }, h("h2", { id: "counts-title" }, "All sagas"), counts),
+        h("section", { "aria-labelledby": "state-title" }, h("h2", { id: "state-title" }, "The engine"), state));
+      put(needs, h("p.quiet.placeholder", "Looking …"));
+      const ended = [];
+      let lastStuck = null;
+
+      const showNeeds = async () => {
+        try {
+          const groups = await need();
+          put(needs, groups.every((group) => !group.sagas.length)
+            ? h("p.calm", icon("check"), "Nothing is stuck, overdue or paused. Nobody is needed.")
+            : groups.filter((group) => group.sagas.length).map((group) => groupList(group, showNeeds)));
+          const stuck = groups[0].total;
+          if (lastStuck !== null && stuck !== lastStuck) say(`${plural(stuck, "saga")} stuck`);
+          lastStuck = stuck;
+          document.title = stuck ? `(${stuck}) Sagas` : "Sagas";
+        } catch (problem) {
+          put(needs, problemBox(problem));
+        }
+      };
+
+      const showCounts = async () => {
+        try {
+          const { sagas } = await api.stats();
+          put(counts, h("ul.tiles", statuses.map((status) => h("li", h("a.tile", { href: `#/sagas?status=${status}` },
+            h("span.tile-number", number(sagas[status] ?? 0)), badge(status))))),
+          h("p.quiet", ended.length ? `${plural(perMinute(ended), "saga")} ended in the last minute, as seen from here.`
+            : "Ended in the last minute: none, as seen from here."));
+        } catch (problem) {
+          put(counts, problemBox(problem));
+        }
+      };
+
+      const showState = async () => {
+        const [ready, echo] = await Promise.all([api.readiness().catch((e) => e), api.echo().catch((e) => e)]);
+        put(state, h("dl.facts",
+          h("dt", "Engine"), h("dd", ready instanceof Error ? ["not ready: ", ready.message]
+            : ready.status === "degraded" ? ["ready, but ", (ready.reasons ?? []).map((one) => `${one.message} (${one.code})`).join(" ")]
+              : "ready"),
+          h("dt", "Echo to Kafka"), h("dd", echo instanceof Error ? echo.message : !echo ? "off: this engine runs without Kafka"
+            : [echoWord(echo), `, ${plural(echo.lagEvents, "event")} behind`,
+              echo.lagSeconds ? ` (${duration(echo.lagSeconds * 1000)})` : "",
+              echo.problem ? `: ${echo.problem.message} (${echo.problem.code})` : ""])));
+      };
+
+      const soon = gently(async () => { await Promise.all([showNeeds(), showCounts()]); }, 400);
+      const ends = listen((event) => {
+        if (event && ["sagaCompleted", "sagaCompensated", "sagaAbandoned"].includes(event.type)) ended.push(Date.now());
+        soon();
+      });
+      const timer = setInterval(() => { showState(); soon(); }, 15000);
+      showNeeds();
+      showCounts();
+      showState();
+      return { refresh: soon, leave: () => { ends(); clearInterval(timer); document.title = "Sagas"; } };
+    }
+
+    function perMinute(ended) {
+      while (ended.length && ended[0] < Date.now() - 60000) ended.shift();
+      return ended.length;
+    }
+
+    const echoWord = (echo) => ({ current: "current", catchingUp: "catching up", held: "held up" })[echo.state] ?? echo.state;
+
+    /** Stuck first, then overdue, then paused; each with its sagas in full, so that the reason stands beside them. */
+    async function need() {
+      const ask = async (title, parameters, tone) => {
+        // An engine without this filter would answer all sagas, which is not what is asked.
+        if (!(await api.canFilter(Object.keys(parameters)[0]))) return { title, tone, sagas: [], total: 0, more: false, parameters };
+        const page = await api.listSagas({ ...parameters, limit: most + 1 });
+        const sagas = await Promise.all(page.sagas.slice(0, most).map((one) => api.saga(one.id).catch(() => one)));
+        return { title, tone, sagas, total: page.sagas.length, more: page.sagas.length > most || page.next, parameters };
+      };
+      const stuck = await ask("Stuck", { status: "stuck" }, "bad");
+      const [overdue, paused] = await Promise.all([
+        ask("Overdue", { overdue: "true" }, "late"), ask("Paused", { paused: "true" }, "quiet")]);
+      const seen = new Set(stuck.sagas.map((one) => one.id));
+      for (const group of [overdue, paused]) {
+        group.sagas = group.sagas.filter((one) => !seen.has(one.id) && !one.endedAt);
+        group.sagas.forEach((one) => seen.add(one.id));
+      }
+      return [stuck, overdue, paused];
+    }
+
+    function groupList(group, again) {
+      const search = new URLSearchParams(group.parameters).toString();
+      return h("div.group", { class: `tone-${group.tone}` },
+        h("h3", `${group.title} `, h("span.count", group.more ? `${most}+` : number(group.sagas.length)),
+          h("a.more", { href: `#/sagas?${search}` }, `See all ${group.title.toLowerCase()}`)),
+        h("ul.cards", group.sagas.map((saga) => card(saga, again))));
+    }
+
+    function card(saga, again) {
+      const since_ = saga.stuck?.[0]?.since ?? saga.paused?.since ?? saga.deadline;
+      const first = verbsOf({ steps: [], ...saga }).filter((one) => ["retry", "resolve", "resume"].includes(one.verb));
+      return h("li.card", { "data-row": saga.id },
+        h("div.card-head", badge(saga.status), h("a.card-link", { href: `#/saga/${saga.id}`, "data-row-link": "" },
+          saga.workflow, " ", h("code", shortID(saga.id))),
+        saga.idempotencyKey && h("span.quiet.clip", saga.idempotencyKey), h("span.grow"), since_ && since(since_)),
+        h("p.why", saga.steps ? why(saga, { dated: false }) : `${saga.failedStep ?? ""} ${saga.failureCode ?? ""}`),
+        h("div.actions.left", first.map(({ verb }) => h("button", {
+          type: "button", "data-key": `${verb} ${saga.id}`, "aria-label": `${verbLabel(verb)} ${saga.workflow} ${shortID(saga.id)}`,
+          onclick: async () => { if (await act(saga, verb)) again(); } }, `${verbLabel(verb)} …`))));
+    }
+
+    """#
+}

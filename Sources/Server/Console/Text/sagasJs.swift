@@ -1,0 +1,193 @@
+// `console/sagas.js`. A test holds the two together and, with RENEW_COPIES=1 in its environment, writes this file again.
+extension ConsoleText {
+  static let sagasJs = #"""
+    // All sagas: filters that live in the address, facets, saved views, pages, and acts on many.
+    import * as api from "./api.js";
+    import { dialog, field, h, put, say } from "./dom.js";
+    import { number, plural, shortID, since, time } from "./format.js";
+    import { badge, icon } from "./icons.js";
+    import { gently, listen } from "./live.js";
+    import { actOnMany, problemBox } from "./verbs.js";
+
+    const statuses = ["stuck", "running", "compensating", "completed", "compensated", "abandoned"];
+    const flags = [["overdue", "Overdue"], ["paused", "Paused"]];
+    const texts = [
+      ["workflow", "Workflow"], ["q", "Text"], ["step", "Step"], ["stepStatus", "Step's state"], ["error", "Error code"],
+      ["key", "Key"], ["tag", "Tag"], ["waitingFor", "Waits for"], ["minAttempts", "Attempts, at least"], ["version", "Version"],
+    ];
+    const moments = [
+      ["startedAfter", "Started after"], ["startedBefore", "Started before"], ["endedAfter", "Ended after"], ["endedBefore", "Ended before"],
+    ];
+    const sorts = [["", "newest first"], ["startedAt", "oldest first"], ["-updatedAt", "changed last first"], ["-endedAt", "ended last first"]];
+    const names = new Set(["status", "sort", "stuck", ...flags.map((f) => f[0]), ...texts.map((f) => f[0]), ...moments.map((f) => f[0])]);
+
+    export function sagas(main, { parameters, go }) {
+      const filters = Object.fromEntries([...parameters].filter(([name, value]) => names.has(name) && value));
+      const cursors = [parameters.get("cursor") ?? ""];
+      const chosen = new Set();
+      let page = { sagas: [] };
+      const chips = h("div.chips", { role: "group", "aria-label": "Status" });
+      const views = h("div.views");
+      const notice = h("div");
+      const list = h("div", { "data-acts": "1" });
+      const bar = h("div.batch", { "aria-live": "polite" });
+      const pager = h("nav.pager", { "aria-label": "Pages of the list" });
+
+      const open = (changes) => {
+        const next = { ...filters, ...changes };
+        const search = new URLSearchParams(Object.entries(next).filter(([, value]) => value));
+        go(`#/sagas${search.size ? `?${search}` : ""}`);
+      };
+      const control = (name, label, type = "text") => h("div.field", h("label", { for: `filter-${name}` }, label),
+        h("input", { id: `filter-${name}`, name, type, value: type === "datetime-local" ? toLocal(filters[name]) : filters[name] ?? "",
+          autocomplete: "off", spellcheck: "false" }));
+      const more = texts.slice(2);
+      const form = h("form.filters", { onsubmit: (event) => {
+        event.preventDefault();
+        const changes = {};
+        for (const input of form.elements) {
+          if (!input.name) continue;
+          changes[input.name] = input.type === "datetime-local" ? fromLocal(input.value)
+            : input.type === "checkbox" ? (input.checked ? "true" : "") : input.value.trim();
+        }
+        open(changes);
+      } },
+      h("div.row", texts.slice(0, 2).map(([name, label]) => control(name, label)),
+        h("div.field", h("label", { for: "filter-sort" }, "Order"), h("select", { id: "filter-sort", name: "sort" },
+          sorts.map(([value, label]) => h("option", { value, selected: (filters.sort ?? "") === value }, label)))),
+        h("div.field.checks", flags.map(([name, label]) => h("label.check", h("input", { type: "checkbox", name, checked: filters[name] === "true" }), label))),
+        h("div.field.buttons", h("button.primary", { type: "submit" }, "Filter"), h("a.button", { href: "#/sagas" }, "Clear"))),
+      h("details", { open: [...more, ...moments].some(([name]) => filters[name]) }, h("summary", "More filters"),
+        h("div.row", more.map(([name, label]) => control(name, label)), moments.map(([name, label]) => control(name, label, "datetime-local")))));
+
+      main.append(h("div.title-row", h("h1", "Sagas"), views), chips, form, notice, bar,
+        h("section", { "aria-label": "List of sagas" }, list), pager);
+
+      const wanted = () => new Set((filters.status ?? "").split(",").filter(Boolean));
+      const showChips = (facets, counts) => put(chips, statuses.map((status) => {
+        const on = wanted().has(status);
+        const count = facets?.status?.[status] ?? counts?.[status];
+        return h("button.chip", { type: "button", "aria-pressed": String(on), "data-key": `chip ${status}`, onclick: () => {
+          const next = wanted();
+          if (!next.delete(status)) next.add(status);
+          open({ status: [...next].join(",") });
+        } }, badge(status), count !== undefined && h("span.num.facet", facets?.atLeast ? "≥ " : "", number(count)));
+      }), ["workflow", "error", "step"].map((name) => facetList(name, facets?.[name])));
+      const facetList = (name, values) => values && Object.keys(values).length > 0 && h("details.facet-list", { "data-key": `facet ${name}` },
+        h("summary", name), h("ul", Object.entries(values).sort((a, b) => b[1] - a[1]).slice(0, 12).map(([value, count]) =>
+          h("li", h("button.plain", { type: "button", onclick: () => open({ [name]: value }) }, value, " ", h("span.num", number(count)))))));
+
+      const load = async () => {
+        try {
+          const cursor = cursors.at(-1);
+          const [answer, stats] = await Promise.all([
+            api.listSagas({ ...filters, cursor, limit: 50 }, { facets: true }), api.stats().catch(() => null)]);
+          page = answer;
+          showChips(page.facets, page.facets ? null : stats?.sagas);
+          put(notice, page.dropped.length > 0 && h("p.notice", icon("diamond"),
+            `This engine can't filter by ${page.dropped.join(", ")} yet: the list shows more than you asked for.`),
+          page.behind && h("p.notice", icon("clock"), "The list is a moment behind what has happened."));
+          showList();
+        } catch (problem) {
+          put(list, problemBox(problem));
+          put(pager);
+          showChips(null, null);
+        }
+      };
+
+      const showList = () => {
+        for (const id of [...chosen]) if (!page.sagas.some((one) => one.id === id)) chosen.delete(id);
+        const all = h("input", { type: "checkbox", "aria-label": "Choose all on this page", "data-key": "all",
+          checked: page.sagas.length > 0 && chosen.size === page.sagas.length, indeterminate: chosen.size > 0 && chosen.size < page.sagas.length,
+          onchange: () => {
+            if (chosen.size === page.sagas.length) chosen.clear();
+            else page.sagas.forEach((one) => chosen.add(one.id));
+            showList();
+          } });
+        put(list, page.sagas.length === 0 ? h("p.calm", "No saga fits these filters.")
+          : h("div.scroll", { tabindex: 0, role: "region", "aria-label": "List of sagas, scrolls sideways" }, h("table.list",
+            h("caption.sr", `${plural(page.sagas.length, "saga")} on this page`),
+            h("thead", h("tr", h("th", { scope: "col" }, all), ["Status", "Saga", "Why", "Workflow", "Started", "Changed"].map((name) =>
+              h("th", { scope: "col" }, name)))),
+            h("tbody", page.sagas.map(row)))));
+        showBar();
+        put(pager, cursors.length > 1 && h("button", { type: "button", "data-key": "prev", onclick: () => { cursors.pop(); chosen.clear(); load(); } }, "← Page before"),
+          (page.next || cursors.length > 1) && h("span.quiet", `Page ${cursors.length}`),
+          page.next && h("button", { type: "button", "data-key": "next", onclick: () => { cursors.push(page.next); chosen.clear(); load(); } }, "Next page →"));
+      };
+
+      const row = (saga) => h("tr", { "data-row": saga.id },
+        h("td", h("input", { type: "checkbox", "aria-label": `Choose ${saga.workflow} ${shortID(saga.id)}`, "data-key": `choose ${saga.id}`, "data-choose": "",
+          checked: chosen.has(saga.id), onchange: (event) => {
+            if (event.target.checked) chosen.add(saga.id);
+            else chosen.delete(saga.id);
+            showList();
+          } })),
+        h("td", badge(saga.status), saga.paused && badge("paused"), saga.overdue && badge("overdue")),
+        h("td", h("a", { href: `#/saga/${saga.id}`, "data-row-link": "", title: saga.id }, h("code", shortID(saga.id))),
+          saga.key && h("div.quiet.clip", saga.key), saga.tags?.length > 0 && h("div.quiet.clip", saga.tags.join(", "))),
+        h("td.reason", saga.failedStep && h("span", saga.failedStep, " "), saga.failureCode && h("code", saga.failureCode),
+          saga.waitingFor?.length > 0 && h("span.quiet", ` waits for ${[saga.waitingFor].flat().join(", ")}`)),
+        h("td", saga.workflow, " ", h("span.quiet", `v${saga.version}`)),
+        h("td", time(saga.startedAt)), h("td", since(saga.updatedAt)));
+
+      const showBar = () => put(bar, chosen.size > 0 && h("div.bar", h("strong", plural(chosen.size, "saga"), " chosen"),
+        h("button.primary", { type: "button", "data-key": "batch", onclick: async () => {
+          await actOnMany([...chosen]);
+          chosen.clear();
+          load();
+        } }, "Act on them …"),
+        h("button", { type: "button", "data-key": "none", onclick: () => { chosen.clear(); showList(); } }, "Choose none")));
+
+      showViews(views, filters);
+      showChips(null, null);
+      put(list, h("p.quiet.placeholder", "Looking …"));
+      load().then(() => say(`${plural(page.sagas.length, "saga")} on this page`));
+      const soon = gently(load, 700);
+      const ends = listen(soon);
+      return { refresh: soon, leave: ends };
+    }
+
+    const toLocal = (moment) => {
+      const date = new Date(moment ?? "");
+      if (Number.isNaN(date.getTime())) return "";
+      return new Date(date.getTime() - date.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
+    };
+    const fromLocal = (text) => (text && !Number.isNaN(Date.parse(text)) ? new Date(text).toISOString() : "");
+
+    // Views that a person has named, kept in this browser.
+    function readViews() {
+      try {
+        const views = JSON.parse(localStorage.getItem("saga.views") ?? "[]");
+        return Array.isArray(views) ? views.filter((view) => typeof view?.name === "string" && typeof view?.search === "string") : [];
+      } catch {
+        return [];
+      }
+    }
+    const writeViews = (views) => localStorage.setItem("saga.views", JSON.stringify(views));
+
+    function showViews(place, filters) {
+      const views = readViews();
+      put(place,
+        views.map((view) => h("span.view", h("a", { href: `#/sagas?${view.search}` }, view.name),
+          h("button.plain", { type: "button", "aria-label": `Forget the view ${view.name}`, onclick: () => {
+            writeViews(readViews().filter((one) => one.name !== view.name));
+            showViews(place, filters);
+          } }, "✕"))),
+        h("button", { type: "button", onclick: async () => {
+          const name = await dialog("Keep this view", (close) => {
+            const input = h("input", { type: "text", required: true, maxlength: 60, autofocus: true });
+            return h("form", { onsubmit: (event) => {
+              event.preventDefault();
+              if (input.value.trim()) close(input.value.trim());
+            } }, field("Name", input, "The filters are kept in this browser under this name."),
+            h("div.actions", h("button.primary", { type: "submit" }, "Keep")));
+          });
+          if (!name) return;
+          writeViews([...readViews().filter((one) => one.name !== name), { name, search: new URLSearchParams(filters).toString() }]);
+          showViews(place, filters);
+        } }, "Keep view"));
+    }
+
+    """#
+}

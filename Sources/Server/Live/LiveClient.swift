@@ -1,0 +1,175 @@
+import Persistence
+import Synchronization
+
+/// One client of the live stream: what it has missed, and then what waits to be sent to it. Bounded: a client that doesn't
+/// fetch what is meant for it is told so and sent away, and comes back by itself with its cursor.
+final class LiveClient: Sendable {
+  /// Bytes that may wait for a client.
+  static let mostWaiting = 1 << 20
+  /// About this much is handed on at once.
+  private static let chunk = 64 << 10
+
+  fileprivate struct State {
+    var waiting: [[UInt8]] = []
+    var bytes = 0
+    var isOver = false
+    var reader: CheckedContinuation<Void, Never>?
+    var backlog: LiveBacklog?
+  }
+
+  let filter: LiveFilter
+  private let state: Mutex<State>
+
+  init(filter: LiveFilter, first: [UInt8], backlog: LiveBacklog?) {
+    self.filter = filter
+    state = Mutex(State(waiting: [first], bytes: first.count, backlog: backlog))
+  }
+
+  /// - Returns: whether the client keeps up; false once, when it has just been given up.
+  func push(_ message: [UInt8]) -> Bool {
+    let (reader, keepsUp) = state.withLock { state -> (CheckedContinuation<Void, Never>?, Bool) in
+      guard !state.isOver else { return (nil, true) }
+      let fits = state.bytes + message.count <= Self.mostWaiting
+      if fits {
+        state.waiting.append(message)
+        state.bytes += message.count
+      } else {
+        let why = "The client did not fetch what was sent; it may come back with Last-Event-ID."
+        state.waiting = [LiveMessage.dropped(ServerErrorCode.liveSlow, why)]
+        state.backlog = nil
+        state.isOver = true
+      }
+      defer { state.reader = nil }
+      return (state.reader, fits)
+    }
+    reader?.resume()
+    return keepsUp
+  }
+
+  /// Nothing more comes. What waits is still sent, but what would leave a gap behind what was missed.
+  func end(_ last: [UInt8]) {
+    let reader = state.withLock { state -> CheckedContinuation<Void, Never>? in
+      if state.backlog != nil { state.waiting = [] }
+      state.backlog = nil
+      if !state.isOver { state.waiting.append(last) }
+      state.isOver = true
+      defer { state.reader = nil }
+      return state.reader
+    }
+    reader?.resume()
+  }
+
+  /// The client has gone: nobody fetches what waits.
+  func leave() {
+    let reader = state.withLock { state -> CheckedContinuation<Void, Never>? in
+      state.isOver = true
+      state.waiting = []
+      state.backlog = nil
+      defer { state.reader = nil }
+      return state.reader
+    }
+    reader?.resume()
+  }
+
+  /// The next bytes to send, as the connection has room for them; nil at the end. For one task.
+  func next() async -> [UInt8]? {
+    while true {
+      // 1. The greeting and what was missed come before what happens meanwhile, which waits.
+      let (greeting, backlog, isOver) = state.withLock { state -> ([UInt8]?, LiveBacklog?, Bool) in
+        guard state.backlog?.isGreeted == false else { return (nil, state.backlog, state.isOver) }
+        state.backlog?.isGreeted = true
+        return (state.take(atMost: 1), nil, state.isOver)
+      }
+      if let greeting { return greeting }
+      if var backlog, !isOver {
+        let page = await backlog.page(for: filter)
+        let rest = backlog
+        if let problem = rest.problem {
+          end(problem)
+        } else {
+          state.withLock { if $0.backlog != nil { $0.backlog = rest.isOver ? nil : rest } }
+        }
+        if !page.isEmpty { return page }
+        continue
+      }
+      // 2. From here on as it happens.
+      if let bytes = state.withLock({ $0.take(atMost: Self.chunk) }) { return bytes }
+      if state.withLock({ $0.isOver }) { return nil }
+      await withCheckedContinuation { continuation in
+        let isReady = state.withLock { state in
+          let isReady = !state.waiting.isEmpty || state.isOver
+          if !isReady { state.reader = continuation }
+          return isReady
+        }
+        if isReady { continuation.resume() }
+      }
+    }
+  }
+}
+
+extension LiveClient.State {
+  /// Whole messages, one at least, up to about so many bytes.
+  fileprivate mutating func take(atMost limit: Int) -> [UInt8]? {
+    var bytes: [UInt8] = []
+    var count = 0
+    for message in waiting where bytes.isEmpty || bytes.count + message.count <= limit {
+      bytes += message
+      count += 1
+      if bytes.count >= limit { break }
+    }
+    guard count > 0 else { return nil }
+    waiting.removeFirst(count)
+    self.bytes = max(0, self.bytes - bytes.count)
+    return bytes
+  }
+}
+
+/// What a client that came back has missed, read page by page as it is sent.
+struct LiveBacklog: Sendable {
+  private static let pageSize = 200
+
+  let reader: LiveReader
+  /// How far the client has come.
+  var cursor: LiveCursor
+  /// Where the live messages begin.
+  let until: LiveCursor
+  var isGreeted = false
+  /// What to tell the client when the rest can't be read.
+  var problem: [UInt8]?
+
+  init(reader: LiveReader, cursor: LiveCursor, until: LiveCursor) {
+    self.reader = reader
+    self.cursor = cursor
+    self.until = until
+  }
+
+  var isOver: Bool { problem != nil || cursor == until }
+
+  /// - Returns: the next messages; nothing when the filter lets none through.
+  mutating func page(for filter: LiveFilter) async -> [UInt8] {
+    guard let shard = cursor.positions.indices.first(where: { cursor.positions[$0] < until.positions[$0] }) else {
+      return []
+    }
+    let (from, end) = (cursor.positions[shard], until.positions[shard])
+    do {
+      let stored = try await reader.store.tail(
+        shard: shard, after: from, limit: Int(min(Int64(Self.pageSize), end - from)))
+      guard !stored.isEmpty else {
+        // Positions are contiguous and what was committed stays: only a store that was replaced has none.
+        cursor.positions[shard] = end
+        return []
+      }
+      var bytes: [UInt8] = []
+      for (event, live) in zip(stored, try await reader.events(stored)) {
+        cursor.positions[shard] = event.position
+        guard let live, filter.lets(live) else { continue }
+        bytes += LiveMessage.bytes(event: "saga", data: live.json, id: cursor.text)
+      }
+      return bytes
+    } catch {
+      problem = LiveMessage.dropped(
+        StoreErrorCode.unavailable, "What was missed could not be read; the client may come back with Last-Event-ID.")
+      return []
+    }
+  }
+}

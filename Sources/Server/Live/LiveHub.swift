@@ -1,0 +1,197 @@
+import HTTP
+import JSON
+import Persistence
+import Runtime
+
+/// Follows the store once and tells all clients of the live stream.
+///
+/// It begins with the first client. What is committed comes straight from the writer; where a position is missing, the tail
+/// is read. Each message's id says how far its client has then come, over all shards.
+actor LiveHub {
+  struct Configuration: Sendable {
+    var mostClients = 1_000
+    /// A client that has missed more is told to begin anew.
+    var furthestBehind: Int64 = 10_000
+    var beatEvery = Duration.seconds(15)
+    /// Events held between two looks at the feed.
+    var feedLimit = 4_096
+  }
+
+  private let reader: LiveReader
+  private let configuration: Configuration
+  private let environment: Environment
+  private let log: Log
+  private var cursor = LiveCursor(positions: [])
+  private var clients: [Int: LiveClient] = [:]
+  private var nextID = 0
+  private var beginning: Task<Void, any Error>?
+  private var following: [Task<Void, Never>] = []
+  private var isClosed = false
+
+  init(
+    store: any EventStore, configuration: Configuration = .init(), environment: Environment, log: Log = .silent
+  ) {
+    reader = LiveReader(store: store)
+    self.configuration = configuration
+    self.environment = environment
+    self.log = log
+  }
+
+  /// How many clients there are.
+  var count: Int { clients.count }
+
+  /// A new client's stream.
+  /// - Parameter last: the `Last-Event-ID` that it came with.
+  func join(_ filter: LiveFilter, after last: String?) async throws -> AsyncStream<[UInt8]> {
+    try requireRoom()
+    try await begin()
+    // Actors are reentrant: it may have been closed, or filled, while it began.
+    try requireRoom()
+    let client = try newClient(filter, after: last)
+    nextID += 1
+    let id = nextID
+    clients[id] = client
+    return AsyncStream {
+      let bytes = await client.next()
+      if bytes == nil { await self.leave(id) }
+      return bytes
+    } onCancel: {
+      client.leave()
+      Task { await self.leave(id) }
+    }
+  }
+
+  private func requireRoom() throws(Problem) {
+    guard !isClosed else {
+      throw Refusals.problem(HTTPErrorCode.shuttingDown, "The server is shutting down; come back in a moment.")
+    }
+    guard clients.count < configuration.mostClients else {
+      throw Refusals.problem(
+        ServerErrorCode.liveFull, "There are \(clients.count) clients of the live stream, and no room for more.")
+    }
+  }
+
+  private func newClient(_ filter: LiveFilter, after last: String?) throws(Problem) -> LiveClient {
+    func hello(_ id: String?) -> [UInt8] {
+      // Browsers wait so long before they come back.
+      Array("retry: 1000\n".utf8)
+        + LiveMessage.bytes(event: "hello", data: ["at": .string(environment.now().description)], id: id)
+    }
+    guard let last else { return LiveClient(filter: filter, first: hello(cursor.text), backlog: nil) }
+    guard let place = LiveCursor(last, shards: cursor.positions.count) else {
+      throw Problem(
+        400,
+        Fault(
+          ServerErrorCode.headerInvalid,
+          "The header Last-Event-ID is no id of this stream. Send it as it came, or leave it out.",
+          header: "Last-Event-ID"))
+    }
+    guard let missed = place.distance(to: cursor), missed <= configuration.furthestBehind else {
+      let why = "More was missed than is sent again. Fetch what you show anew."
+      let reset = LiveMessage.bytes(
+        event: "reset", data: ["code": .string(ServerErrorCode.liveTooFarBehind), "message": .string(why)],
+        id: cursor.text)
+      return LiveClient(filter: filter, first: hello(nil) + reset, backlog: nil)
+    }
+    let backlog = LiveBacklog(reader: reader, cursor: place, until: cursor)
+    return LiveClient(filter: filter, first: hello(nil), backlog: backlog)
+  }
+
+  private func leave(_ id: Int) { clients[id] = nil }
+
+  /// Ends all streams; nobody can join any more.
+  func close() {
+    isClosed = true
+    beginning?.cancel()
+    for task in following { task.cancel() }
+    for client in clients.values {
+      client.end(LiveMessage.dropped(HTTPErrorCode.shuttingDown, "The server is shutting down."))
+    }
+    clients = [:]
+  }
+
+  // MARK: Following
+
+  private func begin() async throws {
+    if let beginning { return try await beginning.value }
+    let task = Task { try await self.follow() }
+    beginning = task
+    do {
+      try await task.value
+    } catch {
+      // The next client tries again.
+      beginning = nil
+      throw error
+    }
+  }
+
+  private func follow() async throws {
+    // 1. The feed first, then where every shard stands: what is committed in between is seen by either.
+    let feed = reader.store.committedEvents(limit: configuration.feedLimit)
+    var heads: [Int64] = []
+    for shard in 0..<reader.store.shardCount { heads.append(try await reader.store.head(shard: shard)) }
+    guard !isClosed else { return }
+    cursor = LiveCursor(positions: heads)
+    // 2. One task tells what comes, another keeps the streams alive.
+    following = [
+      Task { for await _ in feed.wakes { await self.tell(feed.take()) } },
+      Task { [environment, configuration] in
+        while true {
+          do {
+            try await environment.clock.sleep(until: environment.now() + configuration.beatEvery)
+          } catch {
+            return
+          }
+          self.beat()
+        }
+      },
+    ]
+  }
+
+  private func tell(_ runs: [CommittedRun]) async {
+    for run in runs where cursor.positions.indices.contains(run.shard) {
+      do {
+        try await tell(run)
+      } catch {
+        // Nothing is lost: the next run of the shard finds the gap and reads the tail.
+        log.warning("The live stream is behind and will catch up", ("shard", "\(run.shard)"), ("error", "\(error)"))
+      }
+    }
+  }
+
+  private func tell(_ run: CommittedRun) async throws {
+    let fresh = run.events.filter { $0.position > cursor.positions[run.shard] }
+    var isWhole = !run.isCut
+    if let first = fresh.first, first.position == cursor.positions[run.shard] + 1 {
+      try await send(fresh, of: run.shard)
+    } else if !fresh.isEmpty {
+      isWhole = false
+    }
+    while !isWhole {
+      let rest = try await reader.store.tail(shard: run.shard, after: cursor.positions[run.shard], limit: 500)
+      if rest.isEmpty { break }
+      try await send(rest, of: run.shard)
+    }
+  }
+
+  private func send(_ stored: [StoredEvent], of shard: Int) async throws {
+    let events = try await reader.events(stored)
+    for (stored, event) in zip(stored, events) {
+      cursor.positions[shard] = stored.position
+      guard let event, !clients.isEmpty else { continue }
+      let message = LiveMessage.bytes(event: "saga", data: event.json, id: cursor.text)
+      push(message) { $0.lets(event) }
+    }
+  }
+
+  private func beat() {
+    if clients.isEmpty { return }
+    push(LiveMessage.beat(id: cursor.text)) { _ in true }
+  }
+
+  private func push(_ message: [UInt8], to wanted: (LiveFilter) -> Bool) {
+    for (id, client) in clients where wanted(client.filter) {
+      if !client.push(message) { clients[id] = nil }
+    }
+  }
+}

@@ -1,0 +1,56 @@
+import JSON
+import Runtime
+
+/// One message of the live stream, as server-sent events have it.
+enum LiveMessage {
+  /// - Parameters:
+  ///   - event: the kind that a client listens to.
+  ///   - data: one line, as JSON is when written compactly.
+  ///   - id: what the client sends back as `Last-Event-ID`.
+  static func bytes(event: String, data: JSON, id: String?) -> [UInt8] {
+    let idLine = id.map { "id: \($0)\n" } ?? ""
+    return Array("\(idLine)event: \(event)\ndata: \(data.text())\n\n".utf8)
+  }
+
+  /// Keeps proxies from closing an idle stream, shows a client that has gone, and carries the cursor on for clients whose
+  /// filter lets nothing through. No event comes of it at the client.
+  static func beat(id: String) -> [UInt8] { Array(": beat\nid: \(id)\n\n".utf8) }
+
+  /// The last message to a client that is sent away; it says why.
+  static func dropped(_ code: String, _ message: String) -> [UInt8] {
+    bytes(event: "dropped", data: ["code": .string(code), "message": .string(message)], id: nil)
+  }
+}
+
+/// Which events a client wants; all that are given must fit.
+struct LiveFilter: Sendable {
+  var saga: UniqueID?
+  var workflow: String?
+  var status: String?
+
+  func lets(_ event: LiveEvent) -> Bool {
+    (saga.map { $0 == event.saga } ?? true) && (workflow.map { $0 == event.workflow } ?? true)
+      && (status.map { $0 == event.status } ?? true)
+  }
+}
+
+/// What the live stream tells of an event: enough to know which line of a list or which page to fetch again.
+struct LiveEvent: Sendable {
+  let saga: UniqueID
+  let workflow: String
+  /// Where the saga stands after the append that the event came with; nil when that isn't known.
+  let status: String?
+  let paused: Bool?
+  let version: Int
+  let at: Timestamp
+  let type: String
+  let step: String?
+
+  var json: JSON {
+    .members([
+      "id": .string(saga.description), "workflow": .string(workflow), "status": .text(status),
+      "paused": paused.map(JSON.bool), "version": .int(version), "at": .string(at.description), "type": .string(type),
+      "step": .text(step),
+    ])
+  }
+}

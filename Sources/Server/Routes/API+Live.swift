@@ -1,0 +1,31 @@
+import HTTP
+import Runtime
+import WorkflowEngine
+
+// What happens, as it happens: server-sent events.
+extension API {
+  var liveRoutes: [Route] {
+    [Route("GET", "/v1/events", query: ["saga", "workflow", "status"], streamEvents)]
+  }
+
+  private func streamEvents(_ call: Call) async throws -> HTTPServerResponse {
+    let saga = try call.query.text("saga").map { text throws(Problem) in
+      guard let id = UniqueID(text) else {
+        throw Problem(
+          400, Fault(ServerErrorCode.parameterInvalid, "\(quoted(text)) is no saga's id.", parameter: "saga"))
+      }
+      return id
+    }
+    let filter = LiveFilter(
+      saga: saga, workflow: try call.query.text("workflow"),
+      status: try call.query.choice("status", SagaStatus.self)?.rawValue)
+    let last = call.request.headers["Last-Event-ID"].flatMap { $0.isEmpty ? nil : $0 }
+    let stream = try await live.join(filter, after: last)
+    return HTTPServerResponse(
+      headers: [
+        "Content-Type": "text/event-stream", "Cache-Control": "no-store",
+        // Reverse proxies hold answers back unless they are told not to.
+        "X-Accel-Buffering": "no",
+      ], body: .stream(stream))
+  }
+}

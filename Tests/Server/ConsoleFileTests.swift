@@ -1,0 +1,114 @@
+import Foundation
+import HTTP
+import Runtime
+import TestSupport
+import Testing
+
+@testable import Server
+
+@Suite("The console's files")
+struct ConsoleFileTests {
+  @Test("What the server holds is what lies in console/")
+  func copies() throws {
+    let originals = try ConsoleCopy.originals()
+    #expect(originals.count > 10)
+    if Repository.renewsCopies {
+      for name in try Repository.names(in: ConsoleCopy.folder, ending: ".swift") {
+        try FileManager.default.removeItem(at: Repository.root.appendingPathComponent("\(ConsoleCopy.folder)/\(name)"))
+      }
+      for (name, text) in ConsoleCopy.swift(originals) {
+        try Repository.write(text, to: "\(ConsoleCopy.folder)/\(name)")
+      }
+      return
+    }
+    let hint: Comment = "Run RENEW_COPIES=1 swift test --filter ConsoleFileTests"
+    #expect(ConsoleFiles.all.keys.sorted() == originals.map(\.name), hint)
+    // Compared before they are expected: whole files in a report help nobody.
+    for (name, text) in originals {
+      let isServed = ConsoleFiles.all[name]?.bytes == Array(text.utf8)
+      #expect(isServed, "\(name): run RENEW_COPIES=1 swift test --filter ConsoleFileTests")
+    }
+    for (name, text) in ConsoleCopy.swift(originals) {
+      let isCopy = try Repository.bytes("\(ConsoleCopy.folder)/\(name)") == Array(text.utf8)
+      #expect(isCopy, "\(name): run RENEW_COPIES=1 swift test --filter ConsoleFileTests")
+    }
+  }
+
+  @Test("Every file is served with its type, a tag and a policy; who has it is told so", arguments: Depth.allCases)
+  func served(at depth: Depth) async throws {
+    try await withRouter(depth) { get in
+      for (name, type) in [
+        ("/", "text/html; charset=utf-8"), ("/console/app.js", "text/javascript; charset=utf-8"),
+        ("/console/app.css", "text/css; charset=utf-8"), ("/console/icon.svg", "image/svg+xml"),
+      ] {
+        let answer = try await get(name, [:])
+        #expect(answer.status == 200)
+        #expect(answer.headers["Content-Type"] == type)
+        let policy = try #require(answer.headers["Content-Security-Policy"])
+        #expect(policy.contains("default-src 'none'") && !policy.contains("unsafe"))
+        let tag = try #require(answer.headers["ETag"])
+        let again = try await get(name, ["If-None-Match": "\"other\", \(tag)"])
+        #expect(again.status == 304)
+        #expect(again.body.bytes == [])
+        #expect(again.headers["ETag"] == tag)
+        #expect(try await get(name, ["If-None-Match": "\"other\""]).status == 200)
+      }
+      for name in ["/console/", "/console/none.js", "/console/..%2Fapp.js", "/console/app.js/x"] {
+        #expect(try await get(name, [:]).status == 404, "\(name)")
+      }
+    }
+  }
+
+  @Test("The page runs nothing but its own files, and names none that is not there")
+  func references() throws {
+    let page = try #require(try ConsoleCopy.originals().first { $0.name == ConsoleFiles.page }).text
+    #expect(!page.contains("<script>") && !page.contains("<style") && !page.contains("style=") && !page.contains(" on"))
+    for match in page.matches(of: /\/console\/([a-z.\-]+)/) {
+      #expect(ConsoleFiles.all[String(match.1)] != nil, "\(match.1)")
+    }
+    for (name, text) in try ConsoleCopy.originals() where name.hasSuffix(".js") {
+      for match in text.matches(of: /from "\.\/([a-z.\-]+)"/) {
+        #expect(ConsoleFiles.all[String(match.1)] != nil, "\(match.1)")
+      }
+      // Nothing is fetched from elsewhere, and nothing turns text into HTML or into code.
+      for banned in [
+        "innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "https://",
+      ] {
+        #expect(!text.contains(banned), "\(name) uses \(banned)")
+      }
+    }
+  }
+
+  private typealias Get = (String, HTTPHeaders) async throws -> HTTPServerResponse
+
+  private func withRouter(_ depth: Depth, _ body: (Get) async throws -> Void) async throws {
+    let engine = FakeEngine()
+    // The console comes while the engine starts, too.
+    engine.isReady = false
+    let api = API(
+      engine: engine, live: LiveHub(store: LiveSite.newStore(), environment: engine.environment),
+      environment: engine.environment, log: .silent)
+    let router = api.router()
+    switch depth {
+    case .router: try await body { await router.handle(try HTTPServerRequest("GET", $0, headers: $1)) }
+    case .live:
+      let server = HTTPServer(environment: .system) { await router.handle($0) }
+      let port = try server.start()
+      let client = HTTPClient()
+      let result: Result<Void, any Error>
+      do {
+        try await body { target, headers in
+          let answer = try await client.send(
+            HTTPClientRequest(url: "http://127.0.0.1:\(port)\(target)", headers: headers))
+          return HTTPServerResponse(status: answer.status, headers: answer.headers, body: .bytes(answer.body))
+        }
+        result = .success(())
+      } catch {
+        result = .failure(error)
+      }
+      await client.shutdown()
+      await server.shutdown(drain: .seconds(5))
+      try result.get()
+    }
+  }
+}

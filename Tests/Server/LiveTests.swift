@@ -1,0 +1,201 @@
+import HTTP
+import JSON
+import Persistence
+import Runtime
+import TestSupport
+import Testing
+
+@testable import Server
+
+@Suite("The live stream")
+struct LiveTests {
+  @Test("A client is greeted, and told of every event as it is committed")
+  func tells() async throws {
+    try await LiveSite.run { site in
+      let stream = try site.stream()
+      let head = await stream.head()
+      #expect(head[0].contains(" 200 "))
+      #expect(head.contains("Content-Type: text/event-stream"))
+      #expect(head.contains("Cache-Control: no-store"))
+      #expect(await stream.next()?.event == "hello")
+      let id = try await site.saga("sample-processing", events: 3, status: "stuck")
+      let told = await stream.sagas(3).map(\.json)
+      #expect(told.map { $0["version"] } == [1, 2, 3])
+      #expect(told.allSatisfy { $0["id"] == .string(id.description) && $0["workflow"] == "sample-processing" })
+      #expect(told.allSatisfy { $0["status"] == "stuck" && $0["at"] != nil })
+      #expect(told.map { $0["type"] } == ["sagaStarted", "attemptStarted", "attemptStarted"])
+      #expect(told.map { $0["step"] } == [nil, "s1", "s2"])
+    }
+  }
+
+  @Test("Who comes back with an id gets exactly what was missed, then what happens", arguments: [1, 7, 60])
+  func resumes(after count: Int) async throws {
+    try await LiveSite.run { site in
+      let (first, _) = try await site.joined()
+      for _ in 0..<20 { try await site.saga(events: 3) }
+      let seen = await first.sagas(count)
+      let last = try #require(seen.last?.id)
+      first.hangUp()
+      for _ in 0..<10 { try await site.saga(events: 2) }
+      // Everything once, by a client that has missed nothing.
+      func name(_ message: EventStream.Message) -> String {
+        "\(message.json["id"]?.stringValue ?? "")/\(message.json["version"]?.intValue ?? 0)"
+      }
+      let (second, hello) = try await site.joined(last: last)
+      #expect(hello?.event == "hello")
+      let missed = await second.sagas(60 - count + 20)
+      let live = try await site.saga(events: 2)
+      let after = await second.sagas(2)
+      let all = (seen + missed + after).map(name)
+      #expect(all.count == 82)
+      #expect(Set(all).count == 82)
+      #expect(after.map(name) == ["\(live)/1", "\(live)/2"])
+      // And in order, saga by saga.
+      let versions = Dictionary(grouping: seen + missed) { $0.json["id"]?.stringValue ?? "" }
+        .mapValues { $0.compactMap { $0.json["version"]?.intValue } }
+      #expect(versions.values.allSatisfy { $0 == Array(1...$0.count) })
+    }
+  }
+
+  @Test("What happens while the missed is sent comes behind it, without a gap")
+  func resumesWhileBusy() async throws {
+    try await LiveSite.run { site in
+      let (_, hello) = try await site.joined()
+      let start = try #require(hello?.id)
+      for _ in 0..<100 { try await site.saga(events: 5) }
+      async let more: Void = {
+        for _ in 0..<100 { try await site.saga(events: 5) }
+      }()
+      let (stream, _) = try await site.joined(last: start)
+      try await more
+      let all = await stream.sagas(1_000)
+      #expect(
+        Set(all.map { "\($0.json["id"]?.stringValue ?? "")/\($0.json["version"]?.intValue ?? 0)" }).count == 1_000)
+    }
+  }
+
+  @Test("Filters let through what fits; the cursor goes on all the same")
+  func filters() async throws {
+    try await LiveSite.run { site in
+      let (stream, hello) = try await site.joined("?workflow=a&status=stuck")
+      try await site.saga("b", status: "stuck")
+      try await site.saga("a", status: "running")
+      let wanted = try await site.saga("a", status: "stuck")
+      let told = await stream.sagas(1)
+      #expect(told.first?.json["id"] == .string(wanted.description))
+      try await site.saga("b")
+      await site.clock.waitForSleepers { !$0.isEmpty }
+      site.clock.advance(by: .seconds(15))
+      let beat = await stream.next()
+      #expect(beat?.event == "")
+      #expect(beat?.id != nil && beat?.id != told.first?.id && beat?.id != hello?.id)
+      let (one, _) = try await site.joined("?saga=\(wanted)")
+      try await site.saga("a", status: "stuck")
+      _ = try await site.store.append(
+        Append(
+          stream: wanted, expectedVersion: 1, events: [NewEvent(type: "sagaAbandoned", data: Array("{}".utf8))],
+          appendID: Environment.system.newID()))
+      #expect(await one.sagas(1).first?.json["type"] == "sagaAbandoned")
+    }
+  }
+
+  @Test("Who has missed too much, or comes from another store, is told to begin anew")
+  func resets() async throws {
+    var configuration = LiveHub.Configuration()
+    configuration.furthestBehind = 5
+    try await LiveSite.run(configuration) { site in
+      let (_, hello) = try await site.joined()
+      let start = try #require(hello?.id)
+      for _ in 0..<6 { try await site.saga() }
+      let ahead = LiveCursor(positions: Array(repeating: 1_000, count: 8)).text
+      for id in [start, ahead] {
+        let (stream, _) = try await site.joined(last: id)
+        let reset = await stream.next()
+        #expect(reset?.event == "reset")
+        #expect(reset?.json["code"] == "live.tooFarBehind")
+        #expect(reset?.id != nil)
+      }
+    }
+  }
+
+  @Test("An id that is none is refused", arguments: ["x", "AAAA", "!!!!", "gICAgICAgICAgIA"])
+  func badID(_ id: String) async throws {
+    try await LiveSite.run { site in
+      let stream = try site.stream(last: id)
+      #expect(await stream.head()[0].contains(" 400 "))
+    }
+  }
+
+  @Test("200 clients are told the same")
+  func manyClients() async throws {
+    try await LiveSite.run { site in
+      var streams: [EventStream] = []
+      for _ in 0..<200 { streams.append(try await site.joined().0) }
+      #expect(await site.hub.count == 200)
+      for _ in 0..<10 { try await site.saga(events: 2) }
+      let first = await streams[0].sagas(20)
+      for stream in streams.dropFirst() { #expect(await stream.sagas(20) == first) }
+    }
+  }
+
+  @Test("A client that has hung up is noticed by the beats")
+  func hangUps() async throws {
+    try await LiveSite.run { site in
+      let (kept, _) = try await site.joined()
+      for _ in 0..<20 { try await site.joined().0.hangUp() }
+      while await site.hub.count > 1 {
+        await site.clock.waitForSleepers { !$0.isEmpty }
+        site.clock.advance(by: .seconds(15))
+      }
+      try await site.saga()
+      #expect(await kept.sagas(1).count == 1)
+    }
+  }
+
+  @Test("There is room for so many clients, and the next is told so")
+  func full() async throws {
+    var configuration = LiveHub.Configuration()
+    configuration.mostClients = 2
+    try await LiveSite.run(configuration) { site in
+      let kept = [try await site.joined(), try await site.joined()]
+      let third = try site.stream()
+      #expect(await third.head()[0].contains(" 503 "))
+      #expect(kept.count == 2)
+    }
+  }
+
+  @Test("A client that fetches nothing is sent away with a reason, and holds no more than a mebibyte")
+  func slow() async throws {
+    let client = LiveClient(filter: LiveFilter(), first: Array("hello".utf8), backlog: nil)
+    let message = [UInt8](repeating: 65, count: 1_000)
+    var taken = 0
+    while client.push(message) {
+      taken += 1
+      try #require(taken < 2_000)
+    }
+    #expect(taken == (LiveClient.mostWaiting - 5) / 1_000)
+    let last = try #require(await client.next())
+    #expect(String(decoding: last, as: UTF8.self).contains("live.slow"))
+    #expect(await client.next() == nil)
+  }
+
+  @Test("Stopping ends every stream at once, and says why")
+  func stops() async throws {
+    try await LiveSite.run { site in
+      let (stream, _) = try await site.joined()
+      await site.stop()
+      let last = await stream.next()
+      #expect(last?.event == "dropped")
+      #expect(last?.json["code"] == "http.shuttingDown")
+      #expect(await stream.next() == nil)
+    }
+  }
+
+  @Test("A cursor reads as it was written", arguments: [0, 1, 127, 128, 16_384, Int64.max])
+  func cursors(_ position: Int64) {
+    let cursor = LiveCursor(positions: [position, 0, position])
+    #expect(LiveCursor(cursor.text, shards: 3) == cursor)
+    #expect(LiveCursor(cursor.text, shards: 2) == nil)
+    #expect(LiveCursor(cursor.text + "A", shards: 3) == nil)
+  }
+}

@@ -1,0 +1,69 @@
+import Foundation
+import JSON
+import Testing
+
+/// A laboratory in which some undos fail, an engine, and a browser that looks at its console.
+final class ConsoleSite: Sendable {
+  let site: Site
+  let lab: SagaProcess
+  let engine: SagaProcess
+  let browser: Chromium
+
+  static func run(_ body: (ConsoleSite) async throws -> Void) async throws {
+    let site = try await ConsoleSite()
+    let result: Result<Void, any Error>
+    do { result = .success(try await body(site)) } catch { result = .failure(error) }
+    await site.browser.quit()
+    _ = await site.engine.stop()
+    _ = await site.lab.stop()
+    await site.site.remove()
+    try result.get()
+  }
+
+  private init() async throws {
+    browser = try Chromium()
+    site = try await Site(.sqlite)
+    // Tubes from 900 on can't be sequenced, so their sagas turn back; and no tube comes out of its place.
+    lab = try await site.startLab(
+      "--fault", "sequencing.schedule:fail,match=TS-1009*", "--fault", "storage.remove:fail")
+    engine = try await site.startEngine(lab: lab)
+  }
+
+  /// - Parameter user: who has said their name before; nil for a browser that knows nobody.
+  func page(_ hash: String = "#/", as user: String? = nil) async throws -> ChromiumPage {
+    let page = try await browser.newPage()
+    if let user { try await page.remember("saga.user", user) }
+    try await page.open("\(engine.url)/\(hash)")
+    try await page.waitForText("Live", in: "#live")
+    return page
+  }
+
+  /// Starts a saga and waits until it has come to this status.
+  @discardableResult
+  func saga(_ number: Int, until status: String) async throws -> String {
+    let started = try await site.start(number, at: engine)
+    let id = try #require(started.body["id"]?.stringValue)
+    try await wait(for: id, status)
+    return id
+  }
+
+  func wait(for id: String, _ status: String) async throws {
+    var now = try await site.call("GET", "\(engine.url)/v1/sagas/\(id)").body
+    while now["status"]?.stringValue != status {
+      let ended = now["endedAt"] != nil
+      try #require(!ended, "\(id) is \(now["status"]?.text() ?? "?") instead of \(status)")
+      // The next look is answered when the saga has ended, or after a moment.
+      now = try await site.call("GET", "\(engine.url)/v1/sagas/\(id)?wait=100ms").body
+    }
+  }
+
+  /// Whatever was broken in the laboratory works again.
+  func mend() async throws {
+    let answer = try await site.call("PUT", "\(lab.url)/lab/faults", body: ["faults": []])
+    #expect(answer.status < 300)
+  }
+
+  func history(of id: String) async throws -> [JSON] {
+    try await site.call("GET", "\(engine.url)/v1/sagas/\(id)/events?limit=1000").body["events"]?.arrayValue ?? []
+  }
+}

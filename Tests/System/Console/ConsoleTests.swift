@@ -1,0 +1,227 @@
+import Foundation
+import JSON
+import Testing
+
+@Suite("The console, in a real browser", .serialized)
+struct ConsoleTests {
+  @Test("An operator finds what is stuck, reads why, acts with a reason, and sees it end without a reload")
+  func story() async throws {
+    try await ConsoleSite.run { site in
+      let first = try await site.saga(901, until: "stuck")
+      let second = try await site.saga(902, until: "stuck")
+      try await site.saga(1, until: "completed")
+      let page = try await site.page()
+
+      // 1. The first thing seen is what needs a person.
+      try await page.wait("document.querySelectorAll('.needs .card').length === 2")
+      try await page.waitForText("Undoing “storeSample” has failed for good", in: ".needs")
+      #expect(try await page.run("document.title") == "(2) Sagas")
+      #expect(try await page.run("document.querySelector('main section').className") == "needs")
+
+      // 2. One is opened, and says why in a sentence.
+      try await page.run("window.stays = true")
+      try await page.click("a[href=\"#/saga/\(first)\"]")
+      try await page.waitForText("Undoing “storeSample” has failed for good", in: "#why")
+      try await page.waitForText("can't be undone before it", in: "#why")
+
+      // 3. It is retried; without a reason nothing happens.
+      try await site.mend()
+      try await page.click("button[data-verb=retry]")
+      try await page.waitForText("Who are you?", in: "dialog")
+      try await page.type("Nora Nachtschicht")
+      try await page.press("Enter")
+      try await page.waitForText("The undo of “storeSample” is tried again", in: "dialog .preview")
+      try await page.click("dialog button[type=submit]")
+      try await page.wait("document.querySelector('dialog #reason').validity.valueMissing")
+      #expect(try await site.history(of: first).allSatisfy { $0["type"] != "operatorRetried" })
+      try await page.click("#reason")
+      try await page.type("the robot <b>arm</b> is back")
+      try await page.click("dialog button[type=submit]")
+
+      // 4. It ends, live.
+      try await page.waitForText("compensated", in: "#status")
+      try await page.waitForText("the robot <b>arm</b> is back", in: ".acts")
+      #expect(try await page.run("window.stays") == true)
+      let retried = try await site.history(of: first).first { $0["type"] == "operatorRetried" }
+      #expect(retried?["data"]?["reason"] == "the robot <b>arm</b> is back")
+      #expect(retried?["data"]?["by"] == "Nora Nachtschicht")
+
+      // 5. As it was: the slider goes back to the first event.
+      try await page.run("document.getElementById('when').focus()")
+      try await page.press("Home")
+      try await page.waitForText("As it was after event 1:", in: "#why")
+      try await page.waitForText("pending", in: ".drawing")
+      try await page.press("End")
+      try await page.wait("!document.querySelector('#why').innerText.includes('As it was')")
+
+      try await keyboard(page, site, second)
+      #expect(page.complaints == [])
+    }
+  }
+
+  /// The same without a mouse.
+  private func keyboard(_ page: ChromiumPage, _ site: ConsoleSite, _ saga: String) async throws {
+    try await page.run("document.activeElement.blur()")
+    try await page.press("g")
+    try await page.press("o")
+    try await page.wait("document.querySelectorAll('.needs .card').length === 1")
+    try await page.press("j")
+    try await page.wait("document.activeElement.matches('[data-row-link]')")
+    try await page.press("Enter")
+    try await page.waitForText("Undoing “storeSample”", in: "#why")
+    try await page.press("r")
+    try await page.wait("document.activeElement.id === 'reason'")
+    try await page.type("by keyboard alone")
+    try await page.press("Tab")
+    try await page.press("Tab")
+    try await page.wait("document.activeElement.matches('dialog button[type=submit]')")
+    try await page.press("Enter")
+    try await page.waitForText("compensated", in: "#status")
+    #expect(try await site.history(of: saga).contains { $0["data"]?["reason"] == "by keyboard alone" })
+    // The list of keys, and out again; then a search from anywhere.
+    try await page.press("?", shift: true)
+    try await page.waitForText("next, previous saga", in: "dialog")
+    try await page.press("Escape")
+    try await page.wait("!document.querySelector('dialog')")
+    try await page.press("/")
+    try await page.wait("document.activeElement.id === 'search-text'")
+    try await page.type(saga)
+    try await page.press("Enter")
+    try await page.wait("location.hash === '#/saga/\(saga)'")
+  }
+
+  @Test("Many are chosen and acted on, with one reason and a true count")
+  func batch() async throws {
+    try await ConsoleSite.run { site in
+      var sagas: [String] = []
+      for number in 901...904 { sagas.append(try await site.saga(number, until: "stuck")) }
+      let done = try await site.saga(1, until: "completed")
+      try await site.mend()
+      let page = try await site.page("#/sagas", as: "nora")
+      try await page.wait("document.querySelectorAll('tbody tr').length === 5")
+      try await page.wait("!document.querySelector('[data-key=all]').checked")
+      try await page.click("[data-key=all]")
+      try await page.waitForText("5 sagas chosen", in: ".batch")
+      try await page.click("[data-key=batch]")
+      try await page.waitForText("4 sagas will get Retry; 1 is left out.", in: "dialog")
+      try await page.click("#reason")
+      try await page.type("all four are back")
+      try await page.click("dialog button[type=submit]")
+      try await page.waitForText("4 done, 0 refused of 5 sagas.", in: "dialog")
+      for saga in sagas {
+        try await site.wait(for: saga, "compensated")
+        #expect(try await site.history(of: saga).contains { $0["data"]?["reason"] == "all four are back" })
+      }
+      #expect(try await site.history(of: done).allSatisfy { $0["type"] != "operatorRetried" })
+      // The list follows by itself, and a filter lives in the address.
+      try await page.click("dialog .actions ~ button, dialog div > button.primary[type=button]")
+      try await page.click("[data-key=\"chip compensated\"]")
+      try await page.wait("location.hash === '#/sagas?status=compensated'")
+      try await page.wait("document.querySelectorAll('tbody tr').length === 4")
+      #expect(page.complaints == [])
+    }
+  }
+
+  @Test("What others have written is shown as text, and never runs")
+  func hostile() async throws {
+    try await ConsoleSite.run { site in
+      let bad = "<img src=x onerror=\"window.owned=1\"><script>window.owned=1</script>"
+      let key = "<img/src=x/onerror=window.owned=1>"
+      let workflow: JSON = [
+        "name": "hostile", "version": 1, "timeout": "1h", "description": .string(bad), "owner": .string(bad),
+        "steps": [
+          [
+            "id": "approve", "description": .string(bad),
+            "signal": [
+              "name": "approval",
+              "schema": [
+                "type": "object", "required": ["approved"],
+                "properties": ["approved": ["type": "boolean", "description": .string(bad), "title": .string(bad)]],
+              ],
+            ],
+          ]
+        ],
+      ]
+      let url = site.engine.url
+      #expect(try await site.site.call("POST", "\(url)/v1/workflows", body: workflow).status == 201)
+      let started = try await site.site.call(
+        "POST", "\(url)/v1/workflows/hostile/sagas",
+        body: ["input": ["name": .string(bad)], "tags": [.string(String(bad.prefix(100)))]],
+        headers: ["Idempotency-Key": key, "Saga-User": bad])
+      let id = try #require(started.body["id"]?.stringValue)
+      let page = try await site.page("#/saga/\(id)", as: bad)
+      try await page.waitForText(key)
+      try await page.waitForText(bad, in: ".acts")
+      // A signal's form comes from its schema, and its answer is taken live.
+      try await page.click("[data-key=\"signal approval\"]")
+      try await page.waitForText(bad, in: "dialog")
+      try await page.run("document.querySelector('dialog select').value = 'true'")
+      try await page.click("dialog button[type=submit]")
+      try await page.waitForText("completed", in: "#status")
+      #expect(try await site.history(of: id).contains { $0["data"]?["body"] == ["approved": true] })
+      for hash in [
+        "#/", "#/sagas", "#/workflows", "#/workflow/hostile", "#/sagas?q=\(key)&workflow=\(key)", "#/saga/\(key)",
+      ] {
+        try await page.open("\(url)/\(hash)")
+        try await page.wait("document.querySelector('main h1') && !document.querySelector('main .placeholder')")
+      }
+      #expect(try await page.run("window.owned ?? null") == .null)
+      #expect(try await page.run("document.querySelectorAll('img, main script').length") == 0)
+    }
+  }
+
+  @Test("Light and dark, wide and narrow: read, named, in its place, and without a complaint")
+  func looks() async throws {
+    try await ConsoleSite.run { site in
+      let stuck = try await site.saga(901, until: "stuck")
+      try await site.saga(902, until: "stuck")
+      for number in 1...6 { try await site.saga(number, until: "completed") }
+      let pages = [
+        ("overview", "#/", ".needs .card"), ("sagas", "#/sagas", "tbody tr"),
+        ("saga", "#/saga/\(stuck)", ".event"), ("workflows", "#/workflows", "tbody tr"),
+        ("workflow", "#/workflow/sample-processing", ".node"),
+      ]
+      let page = try await site.page(as: "nora")
+      for scheme in ["light", "dark"] {
+        try await page.prefer(scheme)
+        for width in [1_280, 400] {
+          try await page.size(width, 900)
+          for (name, hash, fact) in pages {
+            try await page.open("about:blank")
+            try await page.open("\(site.engine.url)/\(hash)")
+            try await page.wait("document.querySelector(\(JSON.string(fact).text()))")
+            try await page.waitForText("Live", in: "#live")
+            for check in [PageChecks.contrast, PageChecks.names, PageChecks.width] {
+              let wrong = try await page.run(check).arrayValue?.compactMap(\.stringValue)
+              #expect(wrong == [], "\(name), \(scheme), \(width) wide")
+            }
+            try await page.picture("\(name)-\(scheme)-\(width)")
+          }
+          try await page.open("\(site.engine.url)/#/saga/\(stuck)")
+          try await page.click("button[data-verb=resolve]")
+          try await page.waitForText("What will happen", in: "dialog")
+          #expect(try await page.run(PageChecks.contrast) == [], "the dialog, \(scheme), \(width) wide")
+          #expect(try await page.run(PageChecks.names) == [], "the dialog, \(scheme), \(width) wide")
+          try await page.picture("dialog-\(scheme)-\(width)")
+        }
+      }
+      #expect(page.complaints == [])
+    }
+  }
+
+  @Test("When the engine goes the console says so, and when it is back it goes on")
+  func reconnects() async throws {
+    try await ConsoleSite.run { site in
+      let page = try await site.page()
+      let port = try #require(URLComponents(string: site.engine.url)?.port)
+      _ = await site.engine.stop()
+      try await page.waitForText("Reconnecting", in: "#live")
+      let again = try await site.site.startEngine(lab: site.lab, port: port)
+      try await page.waitForText("Live", in: "#live")
+      let started = try await site.site.start(903, at: again)
+      #expect(started.status == 201)
+      try await page.wait("document.querySelectorAll('.needs .card').length === 1")
+      _ = await again.stop()
+    }
+  }
+}

@@ -1,0 +1,64 @@
+// Moments, durations and numbers as people read them.
+import { h } from "./dom.js";
+
+const local = new Intl.DateTimeFormat(undefined, {
+  year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const localTime = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const numbers = new Intl.NumberFormat();
+
+export const number = (value) => (typeof value === "number" ? numbers.format(value) : "–");
+
+export function duration(ms) {
+  if (!Number.isFinite(ms)) return "–";
+  const sign = ms < 0 ? "−" : "";
+  ms = Math.abs(ms);
+  if (ms < 1000) return `${sign}${Math.round(ms)} ms`;
+  const seconds = ms / 1000;
+  if (seconds < 60) return `${sign}${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${sign}${minutes} min ${String(Math.floor(seconds % 60)).padStart(2, "0")} s`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return `${sign}${hours} h ${String(minutes % 60).padStart(2, "0")} min`;
+  return `${sign}${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+export function ago(moment) {
+  const ms = Date.now() - Date.parse(moment);
+  if (!Number.isFinite(ms)) return "";
+  if (Math.abs(ms) < 1000) return "now";
+  const coarse = (value) => {
+    const seconds = Math.floor(value / 1000);
+    if (seconds < 60) return `${seconds} s`;
+    if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+    if (seconds < 172800) return `${Math.floor(seconds / 3600)} h`;
+    return `${Math.floor(seconds / 86400)} d`;
+  };
+  return ms >= 0 ? `${coarse(ms)} ago` : `in ${coarse(-ms)}`;
+}
+
+const utc = (moment) => `${new Date(moment).toISOString().replace("T", " ").replace("Z", "")} UTC`;
+
+/** A moment in the local zone; UTC when pointed at. */
+export function time(moment, { short = false } = {}) {
+  if (!moment || Number.isNaN(Date.parse(moment))) return "–";
+  const date = new Date(moment);
+  return h("time.num", { datetime: moment, title: utc(moment) }, (short ? localTime : local).format(date));
+}
+
+/** How long ago, kept up to date. */
+export function since(moment) {
+  if (!moment || Number.isNaN(Date.parse(moment))) return "–";
+  return h("time.num", { datetime: moment, title: `${local.format(new Date(moment))} · ${utc(moment)}`, "data-since": "" },
+    ago(moment));
+}
+
+setInterval(() => {
+  for (const node of document.querySelectorAll("time[data-since]")) {
+    const text = ago(node.dateTime);
+    if (node.textContent !== text) node.textContent = text;
+  }
+}, 1000);
+
+export const shortID = (id) => `${id.slice(0, 8)}…${id.slice(-6)}`;
+export const plural = (count, one, many = `${one}s`) => `${number(count)} ${count === 1 ? one : many}`;
+export const pretty = (value) => JSON.stringify(value, null, 2);

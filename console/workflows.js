@@ -1,0 +1,88 @@
+// Workflows: the list, and one with its graph, its figures and its text.
+import * as api from "./api.js";
+import { fact, h, put } from "./dom.js";
+import { duration, number, time } from "./format.js";
+import { graph } from "./graph.js";
+import { payload, problemBox, startSaga } from "./verbs.js";
+
+export function workflowsPage(main) {
+  const list = h("div");
+  main.append(h("h1", "Workflows"), list);
+  put(list, h("p.quiet.placeholder", "Looking …"));
+  const load = async () => {
+    try {
+      const all = await api.workflows();
+      put(list, all.length === 0 ? h("p.calm", "No workflow is registered.") : h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Workflows" },
+        h("table.list", h("thead", h("tr", ["Workflow", "Latest", "Versions", "Owner", "What it does"].map((name) => h("th", { scope: "col" }, name)))),
+          h("tbody", all.map((one) => h("tr", { "data-row": one.name }, h("th", { scope: "row" },
+            h("a", { href: `#/workflow/${encodeURIComponent(one.name)}`, "data-row-link": "" }, one.name)),
+          h("td.num", one.version), h("td", one.versions.map((version) => [h("a", {
+            href: `#/workflow/${encodeURIComponent(one.name)}/${version}`, "aria-label": `${one.name}, version ${version}` }, `v${version}`), " "])),
+          h("td", one.owner ?? ""), h("td.reason", one.description ?? "")))))));
+    } catch (problem) {
+      put(list, problemBox(problem));
+    }
+  };
+  load();
+  return { refresh: load, leave() {} };
+}
+
+/** The steps of a definition with what they depend on: the step before, unless they say it. */
+export function stepsOf(definition) {
+  return (definition.steps ?? []).map((step, index, all) => ({
+    id: step.id, description: step.description, pivot: step.pivot,
+    kind: step.http ? `${step.http.service} · http` : step.kafka ? `${step.kafka.service} · kafka` : step.signal ? `signal ${step.signal.name}`
+      : step.delay ? "delay" : "",
+    dependsOn: step.dependsOn ?? (index ? [all[index - 1].id] : []),
+  }));
+}
+
+export function workflowPage(main, { name, version, go }) {
+  const head = h("div");
+  const drawing = h("div.scroll.drawing", { tabindex: 0, role: "region", "aria-label": "Graph of the steps" });
+  const figures = h("div");
+  const text = h("div");
+  main.append(head, h("section", { "aria-label": "Graph" }, h("h2", "Graph"), drawing),
+    h("section", { "aria-label": "Statistics" }, h("h2", "Statistics"), figures),
+    h("section", { "aria-label": "Definition" }, h("h2", "Definition"), text));
+  put(head, h("h1", name));
+  let workflow = null;
+  const draw = () => put(drawing, graph(stepsOf(workflow.definition), { room: drawing.clientWidth || 900 }));
+  const load = async () => {
+    try {
+      workflow = await api.workflow(name, version);
+      put(head, h("div.title-row", h("h1", workflow.name, " ", h("span.quiet", `v${workflow.version}`)),
+        h("button.primary", { type: "button", "data-key": "start", onclick: async () => {
+          const saga = await startSaga(workflow);
+          if (saga?.id) go(`#/saga/${saga.id}`);
+        } }, "Start a saga …")),
+      workflow.description && h("p", workflow.description),
+      h("dl.facts.inline", fact("Versions", workflow.versions.map((one) => [one === workflow.version
+        ? h("strong", { "aria-current": "true" }, `v${one}`)
+        : h("a", { href: `#/workflow/${encodeURIComponent(name)}/${one}` }, `v${one}`), " "])),
+      workflow.owner && fact("Owner", workflow.owner),
+      fact("Registered", time(workflow.registeredAt), ` by ${workflow.registeredBy}`),
+      fact("Sagas", h("a", { href: `#/sagas?workflow=${encodeURIComponent(name)}` }, "all"), ", ",
+        h("a", { href: `#/sagas?${new URLSearchParams({ status: "stuck", workflow: name })}` }, "stuck"))));
+      draw();
+      put(text, h("details", { "data-key": "definition" }, h("summary", "The JSON as it was registered"), payload(workflow.definition)));
+      showFigures(await api.statistics(name).catch((error) => error));
+    } catch (problem) {
+      put(head, h("h1", name), problemBox(problem));
+    }
+  };
+  const showFigures = (answer) => {
+    if (answer instanceof Error) return put(figures, problemBox(answer));
+    if (!answer?.steps?.length) return put(figures, h("p.quiet", answer ? "No step has run yet." : "This engine keeps no statistics yet."));
+    const columns = [["started", number], ["succeeded", number], ["failed", number], ["retried", number], ["undone", number],
+      ["p50Ms", duration], ["p95Ms", duration], ["p99Ms", duration]];
+    return put(figures, h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Statistics" }, h("table.list", h("thead", h("tr", h("th", { scope: "col" }, "Step"),
+      ["Started", "Succeeded", "Failed", "Retried", "Undone", "Half within", "95 % within", "99 % within"].map((one) => h("th.num", { scope: "col" }, one)))),
+    h("tbody", answer.steps.map((one) => h("tr", h("th", { scope: "row" }, one.step), columns.map(([key, show]) =>
+      h("td.num", one.total?.[key] === undefined ? "–" : show(one.total[key])))))))));
+  };
+  const size = new ResizeObserver(() => { if (workflow) requestAnimationFrame(draw); });
+  size.observe(main);
+  load();
+  return { refresh: load, leave: () => size.disconnect() };
+}
