@@ -5,11 +5,13 @@ import Runtime
 /// How long each list takes on a million sagas: every filter alone and the usual combinations, the first page, a page far
 /// behind it, and facets.
 ///
-///     saga-bench read-model [--sagas 1000000] [--rounds 40] [--stores sqlite,postgres]
+///     saga-bench read-model [--sagas 1000000] [--rounds 40] [--stores sqlite,postgres] [--file PATH]
+///
+/// With a file, SQLite's tables stay there, and what a run has filled another measures again.
 enum ReadModelBench {
   static let epoch: Int64 = 1_772_352_000_000
 
-  static func run(sagas: Int, rounds: Int, stores: [String]) async throws {
+  static func run(sagas: Int, rounds: Int, stores: [String], file: String? = nil) async throws {
     for kind in stores {
       let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
         "tracseq-read-\(Environment.system.newID())")
@@ -23,10 +25,10 @@ enum ReadModelBench {
         }
         store = try await SQLReadStore.postgres(url: url, schema: "bench_read", environment: .system)
       } else {
-        store = try await SQLReadStore.sqlite(path: folder.path + "/read.db")
+        store = try await SQLReadStore.sqlite(path: file ?? folder.path + "/read.db")
       }
       let began = ContinuousClock.now
-      try await fill(store, sagas: sagas)
+      if try await store.list(SagaQuery(), after: nil, limit: 1).rows.isEmpty { try await fill(store, sagas: sagas) }
       print(
         #"{"store": "\#(kind)", "sagas": \#(sagas), "filledInSeconds": \#(seconds(ContinuousClock.now - began))}"#)
       try await measure(store, kind, rounds: rounds)

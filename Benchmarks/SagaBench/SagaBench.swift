@@ -25,7 +25,10 @@ struct SagaBench {
       switch arguments.dropFirst().first {
       case "read-model":
         return try await ReadModelBench.run(
-          sagas: option("sagas", 1_000_000), rounds: option("rounds", 40), stores: stores ?? ["sqlite", "postgres"])
+          sagas: option("sagas", 1_000_000), rounds: option("rounds", 40), stores: stores ?? ["sqlite", "postgres"],
+          file: arguments.firstIndex(of: "--file").flatMap {
+            arguments.indices.contains($0 + 1) ? arguments[$0 + 1] : nil
+          })
       case "rebuild":
         return try await RebuildBench.run(sagas: option("sagas", 200_000), inFlight: inFlight)
       default: break

@@ -161,7 +161,7 @@ struct ClientCommandTests {
   @Test("projections says what is behind, and how far a rebuild is")
   func projections() async throws {
     let behind: JSON = [
-      "store": "sqlite", "generation": 3, "lag": 1200,
+      "store": "sqlite", "generation": 3, "lag": 1200, "lagSeconds": 12.5,
       "shards": [
         ["shard": 0, "position": 10, "head": 10, "lag": 0], ["shard": 17, "position": 800, "head": 2000, "lag": 1200],
       ],
@@ -274,6 +274,7 @@ struct ClientCommandTests {
 
   static let stats: JSON = [
     "at": "2026-03-01T08:15:30.250Z", "sagas": ["running": 2, "stuck": 1, "completed": 96],
+    "lists": ["lagEvents": 3, "lagSeconds": 2.0],
   ]
 
   @Test("status counts")

@@ -73,6 +73,23 @@ struct ReadingRouteTests {
     }
   }
 
+  @Test(arguments: Depth.allCases) func aListAskedWithWhatACommandSawHasIt(at depth: Depth) async throws {
+    try await LiveEngine.run(depth: depth) { api, _ in
+      try await LiveEngine.register(Samples.pause("a"), api)
+      for number in 0..<20 {
+        let started = try await api.post("/v1/workflows/a/sagas", ["input": .int(number), "tags": ["n\(number)"]])
+        let seen = try #require(started.headers["Saga-Seen"])
+        let target = try #require(started.headers["Location"])
+        let list = try await api.get("/v1/sagas?tag=n\(number)&seen=\(seen)").json
+        #expect(list["behind"] == nil && list["sagas"]?[0]?["id"] == started.json["id"])
+        let cancelled = try await api.post(target + "/cancel", ["reason": "why not"])
+        let then = try #require(cancelled.headers["Saga-Seen"])
+        let ended = try await api.get("/v1/sagas?tag=n\(number)&status=compensated&seen=\(then)").json
+        #expect(ended["behind"] == nil && ended["sagas"]?.arrayValue?.count == 1, "\(number)")
+      }
+    }
+  }
+
   @Test func aTimelineAndASagaAsItWas() async throws {
     let engine = try engine(Samples.pause("a"))
     let id = try engine.start("a")
@@ -99,7 +116,9 @@ struct ReadingRouteTests {
       #expect(try await api.get("/v1/workflows/a/statistics?from=2027-01-01T00:00:00Z").json["steps"] == [])
       #expect(try await api.get("/v1/workflows/none/statistics").status == 404)
       let projections = try await api.get("/v1/projections").json
-      #expect(projections["lag"] == 2 && projections["rebuild"]?["events"] == 3)
+      #expect(projections["lag"] == 2 && projections["lagSeconds"]?.doubleValue == 1.5)
+      #expect(projections["rebuild"]?["events"] == 3)
+      #expect(try await api.get("/v1/stats").json["lists"]?["lagEvents"] == 2)
       #expect(try await api.post("/v1/projections/rebuild", [:]).status == 202)
     }
   }

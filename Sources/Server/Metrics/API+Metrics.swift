@@ -17,6 +17,12 @@ extension API {
         "tracseq_sagas", .gauge, "Sagas by status.",
         SagaStatus.allCases.map { .init(Int64(counts[$0] ?? 0), ["status": $0.rawValue]) })
     }
+    if let lists = await known("the read model", { try await engine.projections() }) {
+      text.add("tracseq_read_model_lag_events", .gauge, "Events that are stored and not in lists yet.", lists.lag)
+      text.add(
+        "tracseq_read_model_lag_seconds", .gauge, "How long the oldest of them has been stored.",
+        [.init(seconds: lists.waited)])
+    }
     if let kafka { await add(kafka, to: &text) }
     return .bytes(Array(text.text.utf8), type: PrometheusText.contentType)
   }

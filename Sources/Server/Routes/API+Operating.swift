@@ -78,6 +78,10 @@ extension API {
   private func showStats(_ call: Call) async throws -> HTTPServerResponse {
     let counts = try await engine.counts()
     let sagas = SagaStatus.allCases.map { ($0.rawValue, JSON.int(counts[$0] ?? 0)) }
-    return .json(["at": .string(environment.now().description), "sagas": .object(JSONObject(sagas))])
+    let lists = try await engine.projections()
+    return .json([
+      "at": .string(environment.now().description), "sagas": .object(JSONObject(sagas)),
+      "lists": ["lagEvents": .number(JSONNumber(lists.lag)), "lagSeconds": .seconds(lists.waited)],
+    ])
   }
 }

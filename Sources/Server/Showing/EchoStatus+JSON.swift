@@ -42,7 +42,7 @@ extension JSON {
   fileprivate static func long(_ value: Int64) -> JSON { .number(JSONNumber(value)) }
 
   /// Seconds, to the millisecond.
-  fileprivate static func seconds(_ duration: Duration) -> JSON {
+  static func seconds(_ duration: Duration) -> JSON {
     let (seconds, attoseconds) = duration.components
     return .number(JSONNumber(Double(seconds * 1_000 + attoseconds / 1_000_000_000_000_000) / 1_000))
   }

@@ -66,6 +66,7 @@ extension ProjectionStatus {
   var json: JSON {
     .members([
       "store": .string(store), "generation": .int(generation), "lag": .number(JSONNumber(lag)),
+      "lagSeconds": .seconds(waited),
       "shards": .array(
         shards.map { shard in
           .members([

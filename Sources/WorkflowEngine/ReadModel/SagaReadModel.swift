@@ -268,14 +268,19 @@ final class SagaReadModel: Sendable {
     let current = try await store.checkpoints(generations.current)
     let building = try await generations.building.asyncMap { try await store.checkpoints($0) }
     var shards: [ProjectionStatus.Shard] = []
+    var oldest: Timestamp?
     for shard in 0..<events.shardCount {
-      shards.append(
-        ProjectionStatus.Shard(
-          shard: shard, position: current[shard]?.position ?? 0, head: try await events.head(shard: shard),
-          rebuilt: building.map { $0[shard]?.position ?? 0 }))
+      let one = ProjectionStatus.Shard(
+        shard: shard, position: current[shard]?.position ?? 0, head: try await events.head(shard: shard),
+        rebuilt: building.map { $0[shard]?.position ?? 0 })
+      shards.append(one)
+      if one.lag > 0, let next = try await events.tail(shard: shard, after: one.position, limit: 1).first {
+        oldest = min(next.recordedAt, oldest ?? next.recordedAt)
+      }
     }
     return ProjectionStatus(
       store: store.kind, generation: generations.current, shards: shards,
+      waited: oldest.map { max(.zero, environment.now() - $0) } ?? .zero,
       rebuilding: generations.building.map { .init(generation: $0, since: rebuildBegan) })
   }
 }
@@ -317,12 +322,17 @@ public struct ProjectionStatus: Sendable, Hashable {
   public let store: String
   public let generation: Int
   public let shards: [Shard]
+  /// How long the oldest event that lists don't show has been stored.
+  public let waited: Duration
   public let rebuilding: Rebuild?
 
-  public init(store: String, generation: Int, shards: [Shard], rebuilding: Rebuild? = nil) {
+  public init(
+    store: String, generation: Int, shards: [Shard], waited: Duration = .zero, rebuilding: Rebuild? = nil
+  ) {
     self.store = store
     self.generation = generation
     self.shards = shards
+    self.waited = waited
     self.rebuilding = rebuilding
   }
 

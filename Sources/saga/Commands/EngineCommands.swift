@@ -43,6 +43,7 @@ let statusCommand = CommandSpec(
     let number = Layout.padLeft("\(count.intValue ?? 0)", to: 8)
     invocation.terminal.line("\(number)  \(style.colour("\(mark.symbol) \(mark.word)", mark.colour))")
   }
+  if let lists = stats["lists"] { invocation.terminal.line("  lists      \(ListLag(lists).text)") }
   if let echo = try await echoLine(client, style) { invocation.terminal.line("  " + echo) }
   if counts["stuck"]?.intValue ?? 0 > 0 { invocation.terminal.line("See `saga list --status stuck`.") }
   return .success

@@ -90,13 +90,26 @@ struct TimelineLines {
   }
 }
 
+/// How far lists are behind, in words: in events, and in time where that is noticeable.
+struct ListLag {
+  let text: String
+
+  init(_ lists: JSON) { self.init(lists, lists["lagEvents"]?.intValue ?? 0) }
+
+  init(_ lists: JSON, _ events: Int) {
+    let seconds = lists["lagSeconds"]?.doubleValue ?? 0
+    let time = events > 0 && seconds >= 1 ? " and \(Moments.duration(.seconds(seconds)))" : ""
+    text = "\(FileReport.count(events, "event"))\(time) behind"
+  }
+}
+
 /// `saga projections`.
 struct ProjectionLines {
   func lines(of projections: JSON) -> [String] {
     let lag = projections["lag"]?.intValue ?? 0
     let behind = (projections["shards"]?.arrayValue ?? []).filter { ($0["lag"]?.intValue ?? 0) > 0 }
     var lines = [
-      lag == 0 ? "Lists show all that is stored." : "Lists are \(FileReport.count(lag, "event")) behind.",
+      lag == 0 ? "Lists show all that is stored." : "Lists are \(ListLag(projections, lag).text).",
       "  store       \(projections.text("store") ?? "?"), generation \(projections["generation"]?.intValue ?? 0)",
     ]
     for shard in behind.sorted(by: { ($0["lag"]?.intValue ?? 0) > ($1["lag"]?.intValue ?? 0) }).prefix(8) {

@@ -252,6 +252,7 @@ final class FakeEngine: SagaEngine {
   func projections() async throws -> ProjectionStatus {
     ProjectionStatus(
       store: "memory", generation: 1, shards: [.init(shard: 0, position: 5, head: 7, rebuilt: 3)],
+      waited: .milliseconds(1_500),
       rebuilding: .init(generation: 2, since: environment.now()))
   }
 

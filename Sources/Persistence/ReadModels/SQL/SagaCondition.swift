@@ -120,9 +120,9 @@ enum SagaCondition {
     }
   }
 
-  /// The one term whose index rows, in the order of their start, are all of which it holds.
-  var term: String? {
-    if case .marks(let marks, isIndexed: true) = self, marks.count == 1 { marks.first } else { nil }
+  /// The terms whose index rows, in the order of their start, are all of which it holds, each in one of them.
+  var terms: [String]? {
+    if case .marks(let marks, isIndexed: true) = self { marks } else { nil }
   }
 
   private static func prefix(

@@ -7,7 +7,7 @@ struct SagaListingLimits: Sendable {
   /// So many rows at most are counted for facets that no counter has.
   var counted = 2_000
   /// So many index rows at most are walked over for one page.
-  var walked = 10_000
+  var walked = 4_000
 }
 
 /// How a list is read, in bounded time whatever is asked for.
@@ -34,10 +34,11 @@ struct SagaListing {
   }
 
   func page(after: SagaCursor?, limit: Int) throws(StoreError) -> SagaRows {
+    if let terms = soleTerms { return try walk(terms, after: after, limit: limit) }
     switch try plan() {
     case .nothing: return SagaRows(rows: [])
     case .fetch(let condition): return page(try fetch(condition, after: after, limit: limit + 1), limit)
-    case .walk(let term): return try walk(term, after: after, limit: limit)
+    case .walk(let terms): return try walk(terms, after: after, limit: limit)
     }
   }
 
@@ -51,9 +52,9 @@ struct SagaListing {
     case .fetch(let condition):
       guard let found = condition.find(tables, started: query.started, &sql) else { return SagaFacets() }
       source = "SELECT DISTINCT id FROM (\(found) LIMIT \(limits.few + 1)) x"
-    case .walk(let term):
-      source = steps(term, after: nil, "LIMIT \(limits.counted)", &sql)
-      isExact = try end(of: term, after: nil, chunk: limits.counted) == nil
+    case .walk(let terms):
+      source = steps(terms, after: nil, chunk: limits.counted, &sql)
+      isExact = try end(of: terms, after: nil, chunk: limits.counted) == nil
     }
     let checks = checks(&sql)
     let counts = try run(
@@ -73,13 +74,18 @@ struct SagaListing {
   private enum Plan {
     case nothing
     case fetch(SagaCondition)
-    /// - Parameter term: of which the index is walked; nil for that of all sagas.
-    case walk(term: String?)
+    /// - Parameter terms: of which the index is walked; none for that of all sagas.
+    case walk([String])
+  }
+
+  /// Where an index has the list's order, and all that is asked for, nothing needs to be counted.
+  private var soleTerms: [String]? {
+    sorted.column == "started_at" && conditions.count == 1 ? conditions.first?.terms : nil
   }
 
   private func plan() throws(StoreError) -> Plan {
     var best: (condition: SagaCondition, count: Int)?
-    var term: String?
+    var terms: [String] = []
     for condition in conditions {
       var sql = SQLText()
       guard let found = condition.find(tables, started: query.started, &sql) else { continue }
@@ -90,14 +96,14 @@ struct SagaListing {
       if count == 0 { return .nothing }
       if count <= limits.few, count < best?.count ?? Int.max { best = (condition, count) }
       // Conditions come with the more selective kinds first.
-      if let own = condition.term, term == nil { term = own }
+      if let own = condition.terms, terms.isEmpty { terms = own }
       // Few enough to look at all: other conditions hardly find less.
       if count < 100 { break }
     }
     if let best { return .fetch(best.condition) }
     switch query.sort {
-    case .newest, .oldest: return .walk(term: term)
-    case .lastChanged, .lastEnded: return .walk(term: nil)
+    case .newest, .oldest: return .walk(terms)
+    case .lastChanged, .lastEnded: return .walk([])
     }
   }
 
@@ -132,7 +138,7 @@ struct SagaListing {
 
   // MARK: Walking
 
-  private func walk(_ term: String?, after: SagaCursor?, limit: Int) throws(StoreError) -> SagaRows {
+  private func walk(_ terms: [String], after: SagaCursor?, limit: Int) throws(StoreError) -> SagaRows {
     var rows: [SagaRow] = []
     var place = after
     var left = limits.walked
@@ -140,7 +146,7 @@ struct SagaListing {
     while true {
       chunk = min(chunk, max(left, 1))
       var sql = SQLText()
-      let source = steps(term, after: place, "LIMIT \(chunk)", &sql)
+      let source = steps(terms, after: place, chunk: chunk, &sql)
       let checks = checks(&sql)
       rows += try run(
         """
@@ -148,7 +154,7 @@ struct SagaListing {
         WHERE \(checks) ORDER BY w.at \(sorted.direction), w.id \(sorted.direction) LIMIT \(limit + 1 - rows.count)
         """, sql, SQLReadStore.row)
       if rows.count > limit { return page(rows, limit) }
-      guard let end = try end(of: term, after: place, chunk: chunk) else { return SagaRows(rows: rows) }
+      guard let end = try end(of: terms, after: place, chunk: chunk) else { return SagaRows(rows: rows) }
       place = end
       left -= chunk
       if left <= 0 { return SagaRows(rows: rows, next: place) }
@@ -157,11 +163,17 @@ struct SagaListing {
   }
 
   /// The index rows of the walk, in the list's order.
-  private func steps(_ term: String?, after: SagaCursor?, _ limit: String, _ sql: inout SQLText) -> String {
-    let order = "ORDER BY \(sorted.column) \(sorted.direction), id \(sorted.direction) \(limit)"
+  private func steps(_ terms: [String], after: SagaCursor?, chunk: Int, _ sql: inout SQLText) -> String {
+    // Several terms are merged; of each, no more than a part as long as the whole can be in it. No saga has two of them.
+    if terms.count > 1 {
+      let parts = terms.map { term in "SELECT at, id FROM (\(steps([term], after: after, chunk: chunk, &sql))) t" }
+      let order = "ORDER BY at \(sorted.direction), id \(sorted.direction)"
+      return "SELECT at, id FROM (\(parts.joined(separator: " UNION ALL "))) u \(order) LIMIT \(chunk)"
+    }
+    let order = "ORDER BY \(sorted.column) \(sorted.direction), id \(sorted.direction) LIMIT \(chunk)"
     var tests: [String]
     let table: String
-    if let term {
+    if let term = terms.first {
       table = tables.terms
       tests = ["term = \(sql.bind(.text(term)))"]
     } else {
@@ -179,10 +191,12 @@ struct SagaListing {
   }
 
   /// The last index row of a part of the walk; nil when the index ends before.
-  private func end(of term: String?, after: SagaCursor?, chunk: Int) throws(StoreError) -> SagaCursor? {
+  private func end(of terms: [String], after: SagaCursor?, chunk: Int) throws(StoreError) -> SagaCursor? {
     var sql = SQLText()
-    let source = steps(term, after: after, "LIMIT 1 OFFSET \(chunk - 1)", &sql)
-    return try run(source, sql) { row throws(StoreError) in
+    let last = "ORDER BY at \(sorted.direction), id \(sorted.direction)"
+    let source = steps(terms, after: after, chunk: chunk, &sql)
+    let text = "SELECT at, id FROM (\(source)) e \(last) LIMIT 1 OFFSET \(chunk - 1)"
+    return try run(text, sql) { row throws(StoreError) in
       SagaCursor(moment: Timestamp(milliseconds: try row.int(0)), id: try row.id(1))
     }.first
   }
