@@ -92,11 +92,18 @@ struct EchoWireTests {
   func farBehind() async throws {
     let bench = try await EchoBench(shards: 2)
     try await bench.append(40_000)
-    let echo = try bench.echo {
-      $0.pageSize = 3
-      $0.checkpointEvery = .milliseconds(1)
-      $0.finishTime = .zero
+    // Every event takes so long that nobody who asks comes too late.
+    let slow: Echo.Map = { event in
+      let until = ContinuousClock.now + .microseconds(100)
+      while ContinuousClock.now < until {}
+      return try bench.told(event)
     }
+    let echo = try bench.echo(
+      {
+        $0.pageSize = 3
+        $0.checkpointEvery = .milliseconds(1)
+        $0.finishTime = .zero
+      }, map: slow)
     let task = Task { try await echo.run() }
     let underWay = try await bench.wait(for: echo) { $0.shards.contains { $0.checkpoint > 100 } }
     #expect(underWay.lagEvents > 0, "a checkpoint was kept before the end")
