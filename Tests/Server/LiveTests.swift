@@ -82,7 +82,7 @@ struct LiveTests {
       try await site.saga("a", status: "running")
       let wanted = try await site.saga("a", status: "stuck")
       let told = await stream.sagas(1)
-      #expect(told.first?.json["id"] == .string(wanted.description))
+      #expect(told.first?.json["id"] == .string(wanted.description), "\(told)")
       try await site.saga("b")
       await site.clock.waitForSleepers { !$0.isEmpty }
       site.clock.advance(by: .seconds(15))
@@ -104,9 +104,11 @@ struct LiveTests {
     var configuration = LiveHub.Configuration()
     configuration.furthestBehind = 5
     try await LiveSite.run(configuration) { site in
-      let (_, hello) = try await site.joined()
+      let (first, hello) = try await site.joined()
       let start = try #require(hello?.id)
       for _ in 0..<6 { try await site.saga() }
+      // The hub has come so far, too.
+      #expect(await first.sagas(6).count == 6)
       let ahead = LiveCursor(positions: Array(repeating: 1_000, count: 8)).text
       for id in [start, ahead] {
         let (stream, _) = try await site.joined(last: id)

@@ -191,6 +191,8 @@ struct ConsoleTests {
             try await page.open("\(site.engine.url)/\(hash)")
             try await page.wait("document.querySelector(\(JSON.string(fact).text()))")
             try await page.waitForText("Live", in: "#live")
+            // Colours that are changing have no contrast yet.
+            try await page.wait("document.getAnimations().length === 0")
             for check in [PageChecks.contrast, PageChecks.names, PageChecks.width] {
               let wrong = try await page.run(check).arrayValue?.compactMap(\.stringValue)
               #expect(wrong == [], "\(name), \(scheme), \(width) wide")
@@ -200,6 +202,7 @@ struct ConsoleTests {
           try await page.open("\(site.engine.url)/#/saga/\(stuck)")
           try await page.click("button[data-verb=resolve]")
           try await page.waitForText("What will happen", in: "dialog")
+          try await page.wait("document.getAnimations().length === 0")
           #expect(try await page.run(PageChecks.contrast) == [], "the dialog, \(scheme), \(width) wide")
           #expect(try await page.run(PageChecks.names) == [], "the dialog, \(scheme), \(width) wide")
           try await page.picture("dialog-\(scheme)-\(width)")
