@@ -26,11 +26,12 @@ enum LiveMessage {
 struct LiveFilter: Sendable {
   var saga: UniqueID?
   var workflow: String?
-  var status: String?
+  /// Any of them; empty for all.
+  var statuses: Set<String> = []
 
   func lets(_ event: LiveEvent) -> Bool {
     (saga.map { $0 == event.saga } ?? true) && (workflow.map { $0 == event.workflow } ?? true)
-      && (status.map { $0 == event.status } ?? true)
+      && (statuses.isEmpty || event.status.map(statuses.contains) ?? false)
   }
 }
 

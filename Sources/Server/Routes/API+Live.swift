@@ -18,7 +18,7 @@ extension API {
     }
     let filter = LiveFilter(
       saga: saga, workflow: try call.query.text("workflow"),
-      status: try call.query.choice("status", SagaStatus.self)?.rawValue)
+      statuses: Set(try call.query.choices("status", SagaStatus.self).map(\.rawValue)))
     let last = call.request.headers["Last-Event-ID"].flatMap { $0.isEmpty ? nil : $0 }
     let stream = try await live.join(filter, after: last)
     return HTTPServerResponse(
