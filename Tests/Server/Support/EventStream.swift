@@ -48,10 +48,12 @@ final class EventStream: Sendable {
         }
       }
       lining.finish()
+      // Only who reads may close it: its number would be the next stream's, and that one's bytes be read here.
+      close(descriptor)
     }.start()
   }
 
-  deinit { close(descriptor) }
+  deinit { hangUp() }
 
   /// The status line and what follows it up to the first message.
   func head() async -> [String] {
