@@ -1,5 +1,6 @@
 import Foundation
 import JSON
+import Synchronization
 
 /// A client of the live stream on a plain socket: it can read as slowly as it likes, and hang up without a word.
 final class EventStream: Sendable {
@@ -11,6 +12,7 @@ final class EventStream: Sendable {
   }
 
   private let descriptor: Int32
+  private let open = Open()
   /// The answer's head, then messages as they come.
   private let lines: AsyncStream<String>
 
@@ -37,7 +39,7 @@ final class EventStream: Sendable {
     _ = request.withUnsafeBytes { Foundation.send(descriptor, $0.baseAddress, $0.count, 0) }
     let (lines, lining) = AsyncStream.makeStream(of: String.self)
     self.lines = lines
-    Thread {
+    Thread { [open] in
       var rest: [UInt8] = []
       var chunk = [UInt8](repeating: 0, count: 65_536)
       while case let count = recv(descriptor, &chunk, chunk.count, 0), count > 0 {
@@ -49,7 +51,10 @@ final class EventStream: Sendable {
       }
       lining.finish()
       // Only who reads may close it: its number would be the next stream's, and that one's bytes be read here.
-      close(descriptor)
+      open.withLock { isOpen in
+        isOpen = false
+        close(descriptor)
+      }
     }.start()
   }
 
@@ -90,5 +95,15 @@ final class EventStream: Sendable {
     return found
   }
 
-  func hangUp() { shutdown(descriptor, Int32(SHUT_RDWR)) }
+  func hangUp() {
+    open.withLock { isOpen in
+      if isOpen { shutdown(descriptor, Int32(SHUT_RDWR)) }
+    }
+  }
+
+  /// Whether the descriptor is still this stream's.
+  private final class Open: Sendable {
+    private let isOpen = Mutex(true)
+    func withLock(_ body: (inout Bool) -> Void) { isOpen.withLock { body(&$0) } }
+  }
 }
