@@ -21,7 +21,9 @@ final class SagaReadModel: Sendable {
     var current: Line?
     var building: Line?
     var rebuildBegan: Timestamp?
-    var waiters: [CheckedContinuation<Void, Never>] = []
+    /// Who waits for there to be tables; finished when there are, or never will be.
+    var nextWaiter = 0
+    var waiters: [Int: AsyncStream<Never>.Continuation] = [:]
     var ended: (any Error)?
   }
 
@@ -113,27 +115,27 @@ final class SagaReadModel: Sendable {
       }
     }
     let line = Line(generation: generation, projector: projector, task: task)
-    let waiters = state.withLock { state -> [CheckedContinuation<Void, Never>] in
+    let waiters = state.withLock { state -> [AsyncStream<Never>.Continuation] in
       guard isCurrent else {
         state.building = line
         return []
       }
       state.current = line
-      defer { state.waiters = [] }
-      return state.waiters
+      defer { state.waiters = [:] }
+      return Array(state.waiters.values)
     }
-    for waiter in waiters { waiter.resume() }
+    for waiter in waiters { waiter.finish() }
   }
 
   private func finish(_ error: any Error) async {
     let (lines, waiters) = state.withLock { state in
-      defer { (state.current, state.building, state.waiters) = (nil, nil, []) }
+      defer { (state.current, state.building, state.waiters) = (nil, nil, [:]) }
       state.ended = error
-      return ([state.current, state.building].compactMap { $0 }, state.waiters)
+      return ([state.current, state.building].compactMap { $0 }, Array(state.waiters.values))
     }
     for line in lines { line.task.cancel() }
     for line in lines { await line.task.value }
-    for waiter in waiters { waiter.resume() }
+    for waiter in waiters { waiter.finish() }
     tell.finish()
   }
 
@@ -199,20 +201,28 @@ final class SagaReadModel: Sendable {
 
   private var currentLine: Line? { state.withLock { $0.current } }
 
-  /// What serves now, once the engine runs.
+  /// What serves now, once the engine runs and the tables can be reached.
   private func line() async throws -> Line {
     while true {
       let (line, ended) = state.withLock { ($0.current, $0.ended) }
       if let line { return line }
       if let ended { throw ended }
-      await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
-        let isThere = state.withLock { state in
-          if state.current != nil || state.ended != nil { return true }
-          state.waiters.append(continuation)
-          return false
-        }
-        if isThere { continuation.resume() }
+      // Ends when the task is cancelled, too: who waits only so long is not kept.
+      for await _ in waiter() {}
+      try Task.checkCancellation()
+    }
+  }
+
+  private func waiter() -> AsyncStream<Never> {
+    AsyncStream { waiter in
+      let id = state.withLock { state -> Int? in
+        if state.current != nil || state.ended != nil { return nil }
+        state.nextWaiter += 1
+        state.waiters[state.nextWaiter] = waiter
+        return state.nextWaiter
       }
+      guard let id else { return waiter.finish() }
+      waiter.onTermination = { [weak self] _ in self?.state.withLock { $0.waiters[id] = nil } }
     }
   }
 

@@ -287,13 +287,13 @@ extension ConsoleText {
             return reason.focus();
           }
           await look;
-          const todo = ids.filter((id) => !fits(id));
+          const chosen = ids.filter((id) => !fits(id));
           const failed = [];
           let done = 0;
           button.disabled = select.disabled = reason.disabled = true;
           const stop = h("button", { type: "button", onclick: () => { stopped = true; } }, "Stop");
           put(outcome, stop);
-          for (const id of todo) {
+          for (const id of chosen) {
             if (stopped) break;
             const saga = sagas.get(id);
             try {
@@ -302,9 +302,9 @@ extension ConsoleText {
             } catch (error) {
               failed.push([id, error]);
             }
-            put(count, `${done} done, ${failed.length} refused, ${todo.length - done - failed.length} to go.`);
+            put(count, `${done} done, ${failed.length} refused, ${chosen.length - done - failed.length} to go.`);
           }
-          const rest = todo.length - done - failed.length;
+          const rest = chosen.length - done - failed.length;
           put(count, h("strong", `${done} done, ${failed.length} refused${rest ? `, ${rest} not begun` : ""}`),
             ` of ${plural(ids.length, "saga")}.`);
           put(outcome, failed.length > 0 && h("ul", failed.map(([id, error]) =>

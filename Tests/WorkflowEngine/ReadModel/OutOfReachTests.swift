@@ -1,0 +1,22 @@
+import Persistence
+import Runtime
+import TestSupport
+import Testing
+
+@testable import WorkflowEngine
+
+@Suite("Lists whose tables are not there yet", .timeLimit(.minutes(1)))
+struct OutOfReachTests {
+  @Test("Who waits for what has just been stored waits so long, and no longer")
+  func waits() async throws {
+    let clock = FakeClock()
+    let store = MemoryStore(environment: .system)
+    // It is never run, as if its tables were out of reach.
+    let model = SagaReadModel(
+      store: MemoryReadStore(), events: store, environment: .fake(clock: clock), log: .silent)
+    let waiting = Task { try await model.caughtUp(to: [0: 1], within: .seconds(2)) }
+    await clock.waitForSleepers { !$0.isEmpty }
+    clock.advance(by: .seconds(2))
+    #expect(try await !waiting.value)
+  }
+}
