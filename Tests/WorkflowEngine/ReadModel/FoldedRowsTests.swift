@@ -308,8 +308,11 @@ extension Engine {
     for id in ids {
       while true {
         let state = try await saga(id).state
-        let isBusy = state.steps.contains { [.running, .backingOff].contains($0.status) || $0.undo.inFlight != nil }
-        if state.end != nil || state.status == .stuck || !isBusy { break }
+        // Who turns back goes on by itself until the end, or until it is stuck: also between two attempts of an undo.
+        let isBusy =
+          state.status == .compensating
+          || state.steps.contains { [.running, .backingOff].contains($0.status) || $0.undo.inFlight != nil }
+        if state.end != nil || state.status == .stuck || state.isPaused || !isBusy { break }
         await Task.yield()
       }
     }

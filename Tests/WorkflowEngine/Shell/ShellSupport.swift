@@ -58,7 +58,7 @@ struct RunningEngine {
   }
 
   func end(of id: UniqueID) async throws -> SagaState {
-    try await engine.waitForEnd(of: id, atMost: .seconds(30)).state
+    try await engine.waitForEnd(of: id, atMost: .seconds(120)).state
   }
 }
 
