@@ -13,6 +13,15 @@ public enum Digest {
   /// SHA-256 as 64 hexadecimal digits.
   public static func hex(_ bytes: [UInt8]) -> String { hexadecimal(sha256(bytes)) }
 
+  /// HMAC-SHA256 (RFC 2104): what only who has the key could have written.
+  /// - Returns: 32 bytes.
+  public static func hmacSHA256(_ bytes: [UInt8], key: [UInt8]) -> [UInt8] {
+    [UInt8](unsafeUninitializedCapacity: Int(SHA256_DIGEST_LENGTH)) { buffer, count in
+      _ = HMAC(EVP_sha256(), key, Int32(clamping: key.count), bytes, bytes.count, buffer.baseAddress, nil)
+      count = Int(SHA256_DIGEST_LENGTH)
+    }
+  }
+
   /// Bytes as hexadecimal digits, in lower case.
   public static func hexadecimal(_ bytes: [UInt8]) -> String {
     let digits = Array("0123456789abcdef")

@@ -11,15 +11,19 @@ public final class APIServer: Sendable {
   ///   - engine: what the requests are about.
   ///   - events: the engine's store, which the live stream follows.
   ///   - kafka: what there is to show of Kafka; nil without.
+  ///   - notices: who is told what needs a person; nil when nobody is.
   ///   - configuration: where to listen, and the limits.
   ///   - environment: time and ids.
   ///   - log: where it says what goes wrong.
   public init(
     engine: any SagaEngine, events: any EventStore, kafka: (any KafkaView)? = nil,
-    configuration: HTTPServerConfiguration = .init(), environment: Environment, log: Log = .silent
+    notices: (any NoticesView)? = nil, configuration: HTTPServerConfiguration = .init(),
+    environment: Environment, log: Log = .silent
   ) {
     live = LiveHub(store: events, environment: environment, log: log)
-    let router = API(engine: engine, kafka: kafka, live: live, environment: environment, log: log).router()
+    let router = API(
+      engine: engine, kafka: kafka, notices: notices, live: live, environment: environment, log: log
+    ).router()
     server = HTTPServer(configuration, environment: environment) { request in
       await router.handle(request)
     }

@@ -3,6 +3,7 @@ import JSON
 import Messaging
 import Runtime
 import Streaming
+import WorkflowEngine
 
 /// Whether a ready engine does all that it should. What stands between it and Kafka stops no saga, so the engine goes on
 /// taking requests, and says what is amiss.
@@ -37,6 +38,27 @@ struct Readiness {
     }
   }
 
+  /// How long somebody may not be told before that is a reason.
+  static let longestUntold = Duration.seconds(300)
+
+  static func reasons(of notices: [NoticeStatus], at now: Timestamp) -> [Reason] {
+    notices.compactMap { notice in
+      let why = notice.problem.map { " (\($0.code)): \($0.message)" } ?? "."
+      switch notice.state {
+      case .gone:
+        return Reason(
+          code: EngineErrorCode.noticeGone,
+          message: "\(notice.name) wants no more notices, and is told nothing\(why)")
+      case .failing:
+        guard let since = notice.failingSince, now - since > longestUntold else { return nil }
+        return Reason(
+          code: ServerErrorCode.noticeFailing,
+          message: "Notices to \(notice.name) are not delivered since \(since)\(why)")
+      case .current, .delivering: return nil
+      }
+    }
+  }
+
   static func reasons(of consumers: [ConsumerStatus]) -> [Reason] {
     consumers.compactMap { consumer in
       consumer.problem.map { problem in
@@ -57,17 +79,37 @@ struct Readiness {
 }
 
 extension API {
-  /// How the engine stands with Kafka. What can't be found out is a reason too: the answer is never an error.
+  /// How the engine stands with Kafka, and with those who are told. What can't be found out is a reason too: the answer is
+  /// never an error.
   func readiness() async -> Readiness {
+    Readiness(reasons: await kafkaReadiness().reasons + noticeReasons())
+  }
+
+  /// What keeps notices from those who are to be told.
+  func noticeReasons() async -> [Readiness.Reason] {
+    guard let notices else { return [] }
+    do {
+      return Readiness.reasons(of: try await notices.status(), at: environment.now())
+    } catch {
+      log.error("The status of notices could not be read", ("error", "\(error)"))
+      return [Self.unreadable("How notices stand could not be read", error)]
+    }
+  }
+
+  private static func unreadable(_ what: String, _ error: any Error) -> Readiness.Reason {
+    let known = error as? any CodedError
+    return Readiness.Reason(
+      code: known?.code ?? HTTPErrorCode.internalError,
+      message: "\(what): \(known?.message ?? "the server's log says why.")")
+  }
+
+  private func kafkaReadiness() async -> Readiness {
     guard let kafka else { return Readiness() }
     do {
       return Readiness(echo: try await kafka.echo.status(), consumers: kafka.consumers)
     } catch {
       log.error("The echo's status could not be read", ("error", "\(error)"))
-      let known = error as? any CodedError
-      let reason = Readiness.Reason(
-        code: known?.code ?? HTTPErrorCode.internalError,
-        message: "How the echo stands could not be read: \(known?.message ?? "the server's log says why.")")
+      let reason = Self.unreadable("How the echo stands could not be read", error)
       return Readiness(reasons: [reason] + Readiness.reasons(of: kafka.consumers))
     }
   }

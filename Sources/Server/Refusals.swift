@@ -67,6 +67,7 @@ enum Refusals {
     ServerErrorCode.sagaIDMalformed: (400, "No saga id"),
     ServerErrorCode.liveFull: (503, "No room for another client"),
     HTTPErrorCode.shuttingDown: (503, "Shutting down"),
+    EngineErrorCode.noticeDestinationUnknown: (404, "No such destination"),
     ServerErrorCode.echoOff: (404, "No echo"),
     StreamingErrorCode.echoRewindInvalid: (409, "The echo can't be rewound so"),
   ]

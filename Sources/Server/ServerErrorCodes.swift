@@ -18,4 +18,6 @@ public enum ServerErrorCode {
   public static let echoHeld = "echo.held"
   public static let echoBehind = "echo.behind"
   public static let consumerFailing = "consumer.failing"
+  // Of those who are told what needs a person.
+  public static let noticeFailing = "notice.failing"
 }

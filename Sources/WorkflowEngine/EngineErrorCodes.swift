@@ -53,6 +53,11 @@ public enum EngineErrorCode {
   public static let engineDraining = "engine.draining"
   public static let auditRunning = "audit.running"
   public static let auditTooLarge = "audit.tooLarge"
+  // Telling people.
+  public static let noticeRefused = "notice.refused"
+  public static let noticeGone = "notice.gone"
+  public static let noticeDestinationUnknown = "notice.destinationUnknown"
+  public static let webhookSecretInvalid = "webhook.secretInvalid"
   // Messages that come over Kafka.
   public static let commandInvalid = "command.invalid"
   public static let replyMalformed = "reply.malformed"

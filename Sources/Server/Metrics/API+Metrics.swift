@@ -23,11 +23,20 @@ extension API {
         "tracseq_read_model_lag_seconds", .gauge, "How long the oldest of them has been stored.",
         [.init(seconds: lists.waited)])
     }
-    if let kafka { await add(kafka, to: &text) }
+    if let notices, let status = await known("notices", { try await notices.status() }), !status.isEmpty {
+      add(status, to: &text)
+    }
+    var isDegraded = await !noticeReasons().isEmpty
+    if let kafka, await add(kafka, to: &text) { isDegraded = true }
+    if kafka != nil || notices != nil {
+      text.add(
+        "tracseq_degraded", .gauge, "1 when /readyz says that the engine is degraded.", isDegraded ? 1 : 0)
+    }
     return .bytes(Array(text.text.utf8), type: PrometheusText.contentType)
   }
 
-  private func add(_ kafka: any KafkaView, to text: inout PrometheusText) async {
+  /// - Returns: whether something is amiss.
+  private func add(_ kafka: any KafkaView, to text: inout PrometheusText) async -> Bool {
     let consumers = kafka.consumers
     var reasons = Readiness.reasons(of: consumers)
     let status = await known("the echo", { try await kafka.echo.status() })
@@ -35,9 +44,6 @@ extension API {
       reasons += Readiness.reasons(of: status)
       add(status, to: &text)
     }
-    text.add(
-      "tracseq_degraded", .gauge, "1 when /readyz says that the engine is degraded.",
-      status == nil || !reasons.isEmpty ? 1 : 0)
     func samples(_ value: (ConsumerStatus) -> Int64) -> [PrometheusText.Sample] {
       consumers.map { .init(value($0), ["group": $0.group, "topic": $0.topics.joined(separator: ",")]) }
     }
@@ -49,6 +55,27 @@ extension API {
     text.add(
       "tracseq_consumer_dead_lettered_total", .counter,
       "Messages that went to the dead letters since the process began.", samples(\.deadLettered))
+    return status == nil || !reasons.isEmpty
+  }
+
+  private func add(_ notices: [NoticeStatus], to text: inout PrometheusText) {
+    let now = environment.now()
+    func samples(_ value: (NoticeStatus) -> Int64) -> [PrometheusText.Sample] {
+      notices.map { .init(value($0), ["destination": $0.name]) }
+    }
+    text.add(
+      "tracseq_notices_pending", .gauge, "Notices that were found and not delivered yet.", samples { Int64($0.pending) })
+    text.add(
+      "tracseq_notices_failing_seconds", .gauge, "For how long a destination, or a notice to it, has failed.",
+      notices.map {
+        .init(seconds: $0.failingSince.map { max(.zero, now - $0) } ?? .zero, ["destination": $0.name])
+      })
+    text.add(
+      "tracseq_notices_gone", .gauge, "1 when the destination said that it wants no more.",
+      samples { $0.state == .gone ? 1 : 0 })
+    text.add("tracseq_notices_delivered_total", .counter, "Notices delivered.", samples(\.delivered))
+    text.add(
+      "tracseq_notices_given_up_total", .counter, "Notices that were given up after a long time.", samples(\.givenUp))
   }
 
   private func add(_ echo: EchoStatus, to text: inout PrometheusText) {

@@ -8,13 +8,15 @@ struct API: Sendable {
   let engine: any SagaEngine
   /// Nil when the engine runs without Kafka.
   var kafka: (any KafkaView)?
+  /// Nil when nobody is told of anything.
+  var notices: (any NoticesView)?
   let live: LiveHub
   let environment: Environment
   let log: Log
 
   var routes: [Route] {
     workflowRoutes + sagaRoutes + readingRoutes + operatingRoutes + auditRoutes + kafkaRoutes + liveRoutes
-      + processRoutes
+      + processRoutes + noticeRoutes
   }
 
   func router() -> Router {

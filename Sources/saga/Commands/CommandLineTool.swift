@@ -26,7 +26,8 @@ struct CommandLineTool: Sendable {
     CommandGroup(
       title: "The engine",
       commands: [
-        serveCommand, statusCommand, echoCommand, echoRewindCommand, projectionsCommand, projectionsRebuildCommand,
+        serveCommand, statusCommand, noticesCommand, noticesTestCommand, echoCommand, echoRewindCommand,
+        projectionsCommand, projectionsRebuildCommand,
         workflowsListCommand, workflowsRegisterCommand,
         workflowsShowCommand,
       ]),

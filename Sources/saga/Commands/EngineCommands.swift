@@ -45,8 +45,21 @@ let statusCommand = CommandSpec(
   }
   if let lists = stats["lists"] { invocation.terminal.line("  lists      \(ListLag(lists).text)") }
   if let echo = try await echoLine(client, style) { invocation.terminal.line("  " + echo) }
+  if let told = try await noticeLine(client, style) { invocation.terminal.line("  " + told) }
   if counts["stuck"]?.intValue ?? 0 > 0 { invocation.terminal.line("See `saga list --status stuck`.") }
   return .success
+}
+
+/// Whether everybody is told, in a line; nil where nobody is to be.
+private func noticeLine(_ client: APIClient, _ style: Style) async throws -> String? {
+  do {
+    let drawing = NoticeDrawing(notices: try await client.get("v1", "notices"), style: style)
+    return drawing.summary.map { "notices    \(style.colour($0.text, $0.mark.colour))" }
+  } catch let refusal as APIRefusal {
+    // An older engine.
+    if refusal.status == 404 { return nil }
+    return "notices    " + style.colour(Layout.clip("can't be told: \(refusal.message)", to: 65), .yellow)
+  }
 }
 
 /// How the echo stands, in a line; nil for an engine that has none.

@@ -63,13 +63,14 @@ extension KafkaSettings {
 struct KafkaTopicNames: Sendable, Equatable {
   /// What a topic is for, as `--kafka-topic` names it.
   enum Role: String, Sendable, CaseIterable {
-    case events, commands, replies
+    case events, commands, replies, notices
     case deadLetters = "dead-letter"
   }
 
   var events = "laboratory.saga.events"
   var commands = "saga.commands"
   var replies = "saga.replies"
+  var notices = "saga.notices"
   var deadLetters = "laboratory.dead-letter"
 
   subscript(role: Role) -> String {
@@ -78,6 +79,7 @@ struct KafkaTopicNames: Sendable, Equatable {
       case .events: events
       case .commands: commands
       case .replies: replies
+      case .notices: notices
       case .deadLetters: deadLetters
       }
     }
@@ -86,6 +88,7 @@ struct KafkaTopicNames: Sendable, Equatable {
       case .events: events = newValue
       case .commands: commands = newValue
       case .replies: replies = newValue
+      case .notices: notices = newValue
       case .deadLetters: deadLetters = newValue
       }
     }

@@ -31,7 +31,7 @@ let serveCommand = CommandSpec(
     OptionSpec("workflows", value: "DIR", help: "workflows to register at the start; workflows/ if there is one"),
     OptionSpec("verbose", help: "log what happens, not only what goes wrong"),
     .stopWithInput,
-  ] + KafkaOptions.engine,
+  ] + NoticeOptions.all + KafkaOptions.engine,
   examples: [
     .init(says: "For trying out, beside `saga lab`", line: "saga serve"),
     .init(
@@ -52,6 +52,7 @@ struct EngineProcess {
   private let http: HTTPServerConfiguration
   private let services: [ServiceEntry]
   private let kafka: KafkaSettings?
+  private let notices: NoticeSettings
   private let folder: WorkflowFolder
   private let log: Log
   private let stopsWithInput: Bool
@@ -70,6 +71,7 @@ struct EngineProcess {
     let isConfigured = invocation.arguments.value("services") != nil || !named.isEmpty
     services = isConfigured ? named : LabAddress.services(at: LabAddress.usual)
     kafka = try invocation.kafka()
+    notices = try invocation.notices()
     folder = try WorkflowFolder(invocation)
     log = .standardError(from: invocation.arguments.has("verbose") ? .info : .warning)
     stopsWithInput = invocation.arguments.has("stop-with-input")
@@ -92,9 +94,14 @@ struct EngineProcess {
       let executor = try kafka?.executor(clock: environment.clock, log: log)
       let engine = engine(store, readStore, client, executor)
       let wire = try executor.map { try kafka?.wire(engine, store, $0, client, environment, log) } ?? nil
+      let told = Notices(
+        engine: engine, store: store,
+        destinations: try notices.destinations(kafka: kafka, client: client, environment: environment, log: log),
+        environment: environment, log: log)
       let server = APIServer(
-        engine: engine, events: store, kafka: wire, configuration: http, environment: environment, log: log)
-      try await serve(engine, server, wire, until: shutdown)
+        engine: engine, events: store, kafka: wire, notices: told, configuration: http, environment: environment,
+        log: log)
+      try await serve(engine, server, wire, told, until: shutdown)
       await executor?.close()
       result = .success(())
     } catch {
@@ -123,7 +130,7 @@ struct EngineProcess {
   }
 
   private func serve(
-    _ engine: Engine, _ server: APIServer, _ wire: EngineKafka?, until shutdown: Shutdown
+    _ engine: Engine, _ server: APIServer, _ wire: EngineKafka?, _ told: Notices, until shutdown: Shutdown
   ) async throws {
     // 2. The engine runs until it is cancelled; should it fail, the process ends with its error.
     let (owned, owning) = AsyncStream.makeStream(of: Void.self)
@@ -141,10 +148,12 @@ struct EngineProcess {
       throw error
     }
     // Not before the store is ours: beside another engine it would take half of that one's messages, and keep them.
-    let telling = wire.map { wire in
-      Task { [log] in
-        for await _ in owned { break }
-        if !Task.isCancelled { await Self.run(wire, log) }
+    let telling = Task { [log] in
+      for await _ in owned { break }
+      if Task.isCancelled { return }
+      await withDiscardingTaskGroup { group in
+        if let wire { group.addTask { await Self.run(wire, log) } }
+        group.addTask { await told.run() }
       }
     }
     // 3. Ready: what was open is in hand, and the workflows are registered.
@@ -156,7 +165,7 @@ struct EngineProcess {
       terminal.line("  console    http://\(http.host):\(port)/")
       terminal.line("  store      \(location.shown)")
       terminal.line("  services   \(services.map(\.name).joined(separator: ", "))")
-      for line in kafka?.shown ?? [] { terminal.line("  \(Layout.pad(line.name, to: 9))  \(line.value)") }
+      for line in (kafka?.shown ?? []) + notices.shown { terminal.line("  \(Layout.pad(line.name, to: 9))  \(line.value)") }
       await shutdown.requested()
     }
     // 4. No new requests and commands; then the engine lets its attempts settle, for which answers are read on.
@@ -166,8 +175,8 @@ struct EngineProcess {
     running.cancel()
     let ended = await running.result
     // 5. What the engine stored last is still told, when Kafka takes it soon.
-    telling?.cancel()
-    await telling?.value
+    telling.cancel()
+    await telling.value
     do {
       try ended.get()
     } catch is CancellationError {}

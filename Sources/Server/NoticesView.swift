@@ -1,0 +1,11 @@
+import WorkflowEngine
+
+/// What the API shows of those who are told, and asks of them.
+public protocol NoticesView: Sendable {
+  /// How each destination stands.
+  func status() async throws -> [NoticeStatus]
+  /// Sends a destination a notice that nothing has happened for.
+  func test(_ name: String, by: String) async throws(EngineError) -> NoticeTest
+}
+
+extension Notices: NoticesView {}

@@ -1,0 +1,57 @@
+import JSON
+import Persistence
+public import Runtime
+
+/// A notice that was given up: it had been tried for so long that it would only have held up those behind it.
+public struct NoticeLetter: Sendable, Hashable {
+  static let collection = "notice.letters"
+
+  public let destination: String
+  public let id: String
+  public let type: String
+  public let at: Timestamp
+  public let summary: String
+  public let attempts: Int
+  public let givenUpAt: Timestamp
+  public let code: String
+  public let message: String
+
+  public init(
+    destination: String, id: String, type: String, at: Timestamp, summary: String, attempts: Int, givenUpAt: Timestamp,
+    code: String, message: String
+  ) {
+    self.destination = destination
+    self.id = id
+    self.type = type
+    self.at = at
+    self.summary = summary
+    self.attempts = attempts
+    self.givenUpAt = givenUpAt
+    self.code = code
+    self.message = message
+  }
+
+  /// - Parameter notice: kept whole beside what is listed.
+  func document(of notice: Notice) -> Document {
+    let data: JSON = [
+      "destination": .string(destination), "notice": notice.data, "attempts": .int(attempts),
+      "givenUpAt": .moment(givenUpAt), "code": .string(code), "message": .string(message),
+    ]
+    return Document(
+      collection: Self.collection, id: "\(destination)/\(id)", sort: givenUpAt.description,
+      fields: ["destination": destination], data: data.bytes())
+  }
+
+  /// - Returns: nil when the document can't be read.
+  init?(_ document: Document) {
+    guard let row = try? JSON(parsing: document.data, limits: .stored), let notice = row["notice"],
+      let destination = row["destination"]?.stringValue, let id = notice["id"]?.stringValue,
+      let type = notice["type"]?.stringValue, let at = notice["at"]?.stringValue.flatMap({ Timestamp($0) }),
+      let givenUpAt = row["givenUpAt"]?.stringValue.flatMap({ Timestamp($0) })
+    else { return nil }
+    self.init(
+      destination: destination, id: id, type: type, at: at, summary: notice["summary"]?.stringValue ?? "",
+      attempts: row["attempts"]?.intValue ?? 0, givenUpAt: givenUpAt, code: row["code"]?.stringValue ?? "",
+      message: row["message"]?.stringValue ?? "")
+  }
+}

@@ -1,0 +1,118 @@
+public import Persistence
+public import Runtime
+import Workflows
+
+/// Tells people, where they are, what needs one of them: each destination follows the store by itself, at least once, in
+/// the order of each saga, with checkpoints of its own.
+public final class Notices: Sendable {
+  /// How notices are delivered.
+  public struct Configuration: Sendable {
+    /// The pause after a first failure; it trebles with each further one.
+    public var firstBackoff = Duration.seconds(5)
+    /// The longest pause before a notice is tried again.
+    public var longestBackoff = Duration.seconds(3_600)
+    /// The longest pause before a destination that fails is asked again, whatever it is by.
+    public var longestPause = Duration.seconds(300)
+    /// For how long a notice is tried.
+    public var giveUpAfter = Duration.seconds(86_400)
+    /// How many notices, of as many shards, are on their way to a destination that is well.
+    public var width = 4
+    /// How many notices of a shard are held ready.
+    public var queueLimit = 16
+    public var pageSize = 500
+    /// How often a shard is looked at, at most.
+    public var lookEvery = Duration.milliseconds(200)
+    /// How often it is kept how far events were looked at that are no news.
+    public var saveEvery = Duration.seconds(5)
+    public var readAgainAfter = Duration.seconds(1)
+    public var shownLetters = 10
+
+    public init() {}
+  }
+
+  private let couriers: [NoticeCourier]
+  private let store: any EventStore
+  private let environment: Environment
+  private let log: Log
+
+  /// - Parameters:
+  ///   - engine: whose sagas they are of; it knows what they run on.
+  ///   - store: the engine's.
+  ///   - destinations: each with a name of its own.
+  ///   - configuration: pauses and bounds.
+  ///   - environment: the clock.
+  ///   - log: where it says what goes wrong.
+  public init(
+    engine: Engine, store: any EventStore, destinations: [any NoticeDestination],
+    configuration: Configuration = Configuration(), environment: Environment, log: Log = .silent
+  ) {
+    self.store = store
+    self.environment = environment
+    self.log = log
+    let maker = NoticeMaker(store: store) { [definitions = engine.host.definitions] start in
+      try? await definitions.definition(of: start)
+    }
+    couriers = destinations.map {
+      NoticeCourier(
+        $0, store: store, maker: maker, configuration: configuration, environment: environment, log: log)
+    }
+  }
+
+  /// Works until the task is cancelled. The store must be the engine's by then. What ends one destination doesn't end
+  /// another.
+  public func run() async {
+    await tellOfForgotten()
+    await withDiscardingTaskGroup { group in
+      for courier in couriers {
+        group.addTask { [log] in
+          do {
+            try await courier.run()
+          } catch is CancellationError {
+          } catch {
+            if Task.isCancelled { return }
+            log.error(
+              "A destination is TOLD NOTHING any more", ("destination", courier.destination.name),
+              ("error", "\(error)"))
+            if let error = error as? StoreError { await courier.noteEnd(error) }
+          }
+        }
+      }
+    }
+  }
+
+  /// Who takes a destination out of the configuration, or gives it another name, should know what that means.
+  private func tellOfForgotten() async {
+    let query = DocumentQuery(collection: CourierMemory.collection)
+    guard let kept = try? await store.documents(query) else { return }
+    for document in kept where !couriers.contains(where: { $0.destination.name == document.id }) {
+      log.warning("A destination of notices is not configured any more", ("destination", document.id))
+    }
+  }
+
+  /// How each destination stands.
+  public func status() async throws -> [NoticeStatus] {
+    var all: [NoticeStatus] = []
+    for courier in couriers { all.append(try await courier.status()) }
+    return all
+  }
+
+  /// Sends a destination a notice that nothing has happened for. When it arrives, what waits is told at once.
+  /// - Parameter by: who asked for it.
+  /// - Throws: `notice.destinationUnknown`.
+  public func test(_ name: String, by: String) async throws(EngineError) -> NoticeTest {
+    guard let courier = couriers.first(where: { $0.destination.name == name }) else {
+      let names = couriers.map(\.destination.name).joined(separator: ", ")
+      throw EngineError(
+        code: EngineErrorCode.noticeDestinationUnknown,
+        message: couriers.isEmpty
+          ? "Nobody is told of anything: the engine was started with no --webhook and no --kafka."
+          : "There is no destination “\(name)”; there is \(names).")
+    }
+    let notice = Notice.test(environment, by: by)
+    let began = environment.now()
+    let outcome = await courier.destination.deliver(notice)
+    if case .delivered = outcome { courier.inbox.hasAnswered() }
+    log.info("A test notice was sent", ("destination", name), ("by", by))
+    return NoticeTest(destination: name, id: notice.id, outcome: outcome, took: environment.now() - began)
+  }
+}
