@@ -280,7 +280,7 @@ struct ClientCommandTests {
   @Test("status counts")
   func engineStatus() async throws {
     let tool = TestTool(
-      answers: [.json(["status": "ready"]), .json(Self.stats), .json(EchoTests.off, status: 404)])
+      answers: [.json(["status": "ready"]), .json(Self.stats), .json(EchoTests.off, status: 404), .json(NoticeTests.none)])
     try Golden.expect(await tool.run("status").output, is: "status")
     let starting = TestTool(answers: [.json(["code": "x", "detail": "recovering"], status: 503)])
     #expect(await starting.run("status").status == .failure)
@@ -288,7 +288,7 @@ struct ClientCommandTests {
 
   @Test("status says how the echo stands, and what the engine is degraded for")
   func echoStatus() async throws {
-    let well = TestTool(answers: [.json(["status": "ready"]), .json(Self.stats), .json(EchoTests.echo())])
+    let well = TestTool(answers: [.json(["status": "ready"]), .json(Self.stats), .json(EchoTests.echo()), .json(NoticeTests.none)])
     #expect(await well.run("status").output.contains("\n  echo       current, 0 events behind\n"))
     let degraded: JSON = [
       "status": "degraded",
@@ -301,13 +301,16 @@ struct ClientCommandTests {
         ]
       ],
     ]
-    let tool = TestTool(answers: [.json(degraded), .json(Self.stats), .json(EchoTests.held)])
+    let tool = TestTool(answers: [.json(degraded), .json(Self.stats), .json(EchoTests.held), .json(NoticeTests.failing)])
     let result = await tool.run("status")
     #expect(result.status == .success)
     try Golden.expect(result.output, is: "status-degraded")
     let away: JSON = ["code": "store.unavailable", "detail": "The store is away."]
-    let unknown = TestTool(answers: [.json(["status": "ready"]), .json(Self.stats), .json(away, status: 503)])
-    #expect(await unknown.run("status").output.contains("  echo       can't be told: The store is away."))
+    let unknown = TestTool(
+      answers: [.json(["status": "ready"]), .json(Self.stats), .json(away, status: 503), .json(away, status: 503)])
+    let told = await unknown.run("status").output
+    #expect(told.contains("  echo       can't be told: The store is away."))
+    #expect(told.contains("  notices    can't be told: The store is away."))
     let json = TestTool(answers: [.json(degraded), .json(Self.stats)])
     let read = try JSON(parsing: await json.run("status", "--json").output)
     #expect(read["status"] == "degraded")

@@ -35,15 +35,16 @@ struct TestAPI: Sendable {
 
   static func run(
     _ depth: Depth = .router, engine: FakeEngine = FakeEngine(), kafka: (any KafkaView)? = nil,
-    _ body: (TestAPI) async throws -> Void
+    notices: (any NoticesView)? = nil, _ body: (TestAPI) async throws -> Void
   ) async throws {
     // The fake engine's clock is its own; a socket needs one that moves.
     try await run(
-      depth, over: engine, kafka: kafka, environment: depth == .live ? .system : engine.environment, body)
+      depth, over: engine, kafka: kafka, notices: notices,
+      environment: depth == .live ? .system : engine.environment, body)
   }
 
   static func run(
-    _ depth: Depth, over engine: any SagaEngine, kafka: (any KafkaView)? = nil,
+    _ depth: Depth, over engine: any SagaEngine, kafka: (any KafkaView)? = nil, notices: (any NoticesView)? = nil,
     store: any EventStore = MemoryStore(environment: .system), environment: Environment,
     _ body: (TestAPI) async throws -> Void
   ) async throws {
@@ -51,8 +52,8 @@ struct TestAPI: Sendable {
     switch depth {
     case .router:
       let router = API(
-        engine: engine, kafka: kafka, live: LiveHub(store: store, environment: environment), environment: environment,
-        log: .silent
+        engine: engine, kafka: kafka, notices: notices, live: LiveHub(store: store, environment: environment),
+        environment: environment, log: .silent
       ).router()
       try await body(
         TestAPI(description: description) { method, target, headers, bytes in
@@ -63,7 +64,7 @@ struct TestAPI: Sendable {
           }
         })
     case .live:
-      let server = APIServer(engine: engine, events: store, kafka: kafka, environment: environment)
+      let server = APIServer(engine: engine, events: store, kafka: kafka, notices: notices, environment: environment)
       let port = try server.start()
       let client = HTTPClient()
       let api = TestAPI(description: description) { method, target, headers, bytes in

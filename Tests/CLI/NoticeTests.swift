@@ -1,0 +1,94 @@
+import JSON
+import Testing
+
+@testable import saga
+
+@Suite("saga notices")
+struct NoticeTests {
+  static let none: JSON = ["destinations": []]
+  static let well: JSON = [
+    "name": "chat", "kind": "webhook", "target": "https://bot.lab",
+    "types": ["approval.needed", "operation.finished", "saga.overdue", "saga.stuck"], "state": "current", "pending": 0,
+    "pendingIsMore": false, "delivered": 3, "lastDeliveredAt": "2026-03-01T08:15:30.250Z", "failures": 0, "givenUp": 0,
+    "letters": [],
+  ]
+  static let failing: JSON = [
+    "destinations": [
+      [
+        "name": "night-shift", "kind": "webhook", "target": "https://pager.lab", "types": ["saga.overdue", "saga.stuck"],
+        "state": "failing", "pending": 3, "pendingIsMore": true, "oldestPending": "2026-03-01T07:55:10.000Z",
+        "delivered": 41, "lastDeliveredAt": "2026-02-28T22:10:00.000Z", "failingSince": "2026-03-01T07:55:12.000Z",
+        "failures": 6,
+        "problem": [
+          "code": "notice.refused", "message": "The receiver answered 503: maintenance", "at": "2026-03-01T08:15:00.000Z",
+        ], "nextTryAt": "2026-03-01T08:20:00.000Z", "givenUp": 1, "lastGivenUpAt": "2026-02-27T09:00:00.000Z",
+        "letters": [
+          [
+            "id": "019c8a5e-7b1c-7d2e-8f3a-0123456789ab/17", "type": "saga.stuck", "at": "2026-02-26T09:00:00.000Z",
+            "summary": "Saga 019c8a5e-7b1c-7d2e-8f3a-0123456789ab of sample-processing is stuck, as step b failed for good.",
+            "attempts": 30, "givenUpAt": "2026-02-27T09:00:00.000Z", "code": "notice.refused",
+            "message": "The receiver answered 400",
+          ]
+        ],
+      ],
+      well,
+    ]
+  ]
+
+  @Test("draws each destination, with what waits, why, and what was given up")
+  func drawing() async throws {
+    let tool = TestTool(answers: [.json(Self.failing)])
+    let result = await tool.run("notices")
+    try Golden.expect(result.output, is: "notices")
+    #expect(result.status == .failure, "somebody isn't told")
+    #expect(tool.requests[0].url.hasSuffix("/v1/notices"))
+    let well = await TestTool(answers: [.json(["destinations": [Self.well]])]).run("notices")
+    #expect(well.status == .success && well.output.hasPrefix("✓ all told, chat\n"))
+  }
+
+  @Test("says so when nobody is told, and what to do")
+  func nobody() async throws {
+    let result = await TestTool(answers: [.json(Self.none)]).run("notices")
+    #expect(result.status == .success && result.output.contains("--webhook"))
+    #expect(NoticeDrawing(notices: Self.none, style: .plain).summary == nil)
+  }
+
+  @Test("in a line for saga status")
+  func line() {
+    let failing = NoticeDrawing(notices: Self.failing, style: .plain).summary
+    #expect(failing?.text == "night-shift is not told, 3 notices wait")
+    let well = NoticeDrawing(notices: ["destinations": [Self.well]], style: .plain).summary
+    #expect(well?.text == "1 destination, all told")
+  }
+
+  @Test("--json prints it as it is")
+  func json() async throws {
+    let result = await TestTool(answers: [.json(Self.failing)]).run("notices", "--json")
+    #expect(try JSON(parsing: result.output) == Self.failing)
+  }
+
+  @Test("test names the destination, and shows what came back")
+  func test() async throws {
+    let tool = TestTool(answers: [
+      .json(["destination": "chat", "id": "test/1", "delivered": true, "answer": "204", "tookSeconds": 0.031])
+    ])
+    let result = await tool.run("notices", "test", "chat")
+    #expect(result.status == .success && result.output == "✓ delivered in 0.031 s; it answered 204\n")
+    #expect(tool.requests[0].url.hasSuffix("/v1/notices/test"))
+    #expect(tool.requests[0].request.json == ["destination": "chat"])
+    let failed = await TestTool(answers: [
+      .json([
+        "destination": "chat", "id": "test/1", "delivered": false, "tookSeconds": 15.0,
+        "problem": ["code": "http.timeout", "message": "The call to https://bot.lab failed: Timeout was reached."],
+      ])
+    ]).run("notices", "test", "chat")
+    #expect(failed.status == .failure)
+    #expect(
+      failed.output.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        == "! not delivered: The call to https://bot.lab failed: Timeout was reached. [http.timeout]")
+    let unknown = await TestTool(answers: [
+      .json(["code": "notice.destinationUnknown", "detail": "There is no destination “x”; there is chat."], status: 404)
+    ]).run("notices", "test", "x")
+    #expect(unknown.status == .failure && unknown.complaint.contains("there is chat"))
+  }
+}

@@ -1,0 +1,51 @@
+import JSON
+import Messaging
+import Runtime
+import TestSupport
+import Testing
+
+@testable import WorkflowEngine
+
+@Suite("Notices on Kafka", .timeLimit(.minutes(2)))
+struct KafkaNoticesTests {
+  @Test("Each is a CloudEvent with the saga as key, in a topic that is made when it is missing")
+  func delivered() async throws {
+    let broker = try await TestBroker.mock()
+    let cluster = KafkaCluster(brokers: broker.brokers)
+    let topic = KafkaTopic("saga.notices", partitions: 3)
+    let kafka = try KafkaNotices(cluster: cluster, topic: topic)
+    #expect(kafka.target == "saga.notices at \(broker.brokers)")
+    guard case .delivered(let place) = await kafka.deliver(WebhookTests.notice) else {
+      Issue.record("It was not delivered")
+      return
+    }
+    #expect(place.hasPrefix("saga.notices/"))
+    let reader = try KafkaReader(cluster, name: "test")
+    let count = try await reader.partitionCount(of: "saga.notices")
+    try await reader.assign(
+      Dictionary(uniqueKeysWithValues: (0..<count).map { (.init(topic: "saga.notices", number: $0), 0) }))
+    var messages: [KafkaMessage] = []
+    while messages.isEmpty { messages += try await reader.next(atMost: 10, waiting: .seconds(1)).messages }
+    await reader.close()
+    let message = messages[0]
+    #expect(message.key == Array(WebhookTests.notice.subject.utf8))
+    #expect(message.value == WebhookTests.notice.data.bytes())
+    #expect(message.header("ce_type") == "dev.tracseq.notice.saga.stuck")
+    #expect(message.header("ce_id") == WebhookTests.notice.id && message.header("ce_source") == "/notices")
+    #expect(message.header("ce_subject") == WebhookTests.notice.subject)
+    #expect(message.header("ce_time") == "2026-03-01T08:15:30.250Z")
+    #expect(message.header("content-type") == "application/json")
+    await kafka.close()
+  }
+
+  @Test("A broker that isn't there is a failure like any other")
+  func nobody() async throws {
+    let kafka = try KafkaNotices(cluster: KafkaCluster(brokers: "127.0.0.1:1"))
+    guard case .failed(let failure) = await kafka.deliver(WebhookTests.notice) else {
+      Issue.record("Nobody took it")
+      return
+    }
+    #expect(failure.code == MessagingErrorCode.unavailable)
+    await kafka.close()
+  }
+}

@@ -1,0 +1,195 @@
+import JSON
+import Persistence
+import Runtime
+import Synchronization
+import TestSupport
+import Testing
+import Workflows
+
+@testable import WorkflowEngine
+
+@Suite("Which events are news, and what is said of them", .timeLimit(.minutes(2)))
+struct NoticeMakerTests {
+  private static let refused = StepFailure(code: "FREEZER_OFF", message: "The freezer is off.")
+
+  private func maker(_ running: RunningEngine, _ store: any EventStore) -> NoticeMaker {
+    NoticeMaker(store: store) { try? await running.engine.host.definitions.definition(of: $0) }
+  }
+
+  /// What everybody would be told of a stream.
+  private func notices(
+    _ store: any EventStore, _ stream: UniqueID, _ maker: NoticeMaker, _ types: Set<NoticeType> = NoticeType.all
+  ) async throws -> [Notice] {
+    var notices: [Notice] = []
+    for event in try await store.read(stream, after: 0, limit: 1_000) {
+      if let notice = try await maker.notice(of: event, wanted: types) { notices.append(notice) }
+    }
+    return notices
+  }
+
+  @Test("A saga that gets stuck is told once, with what failed and which verbs help; at one more step, once more")
+  func stuck() async throws {
+    let store = MemoryStore(environment: .system)
+    let held = Mutex(true)
+    let running = try await RunningEngine(
+      store,
+      ScriptedExecutor { call in
+        switch (call.phase, call.step) {
+        case (.forward, "c"): return .failed(StepFailure(code: "NO", message: "no"))
+        case (.undo, "b"):
+          // Only once the saga is stuck at the other.
+          while held.withLock({ $0 }) { await Task.yield() }
+          return .failed(StepFailure(code: "http.404", message: "The lane is locked."))
+        case (.undo, _): return .failed(Self.refused)
+        default: return .succeeded(.null)
+        }
+      })
+    _ = try await running.engine.register(
+      Workflow.of(
+        Workflow.step("a"), Workflow.step("b", #""dependsOn": []"#), Workflow.step("c", #""dependsOn": ["a", "b"]"#)),
+      by: "test")
+    let id = try await running.start().id
+    while try await running.engine.saga(id).state.status != .stuck { await Task.yield() }
+    held.withLock { $0 = false }
+    while try await running.engine.saga(id).state.blockers.count < 2 { await Task.yield() }
+
+    let told = try await notices(store, id, maker(running, store))
+    #expect(told.map(\.type) == [.sagaStuck, .sagaStuck])
+    let first = try #require(told.first)
+    #expect(
+      first.summary
+        == "Saga \(id) of spec is stuck, as the undo of step a failed for good: The freezer is off [FREEZER_OFF].")
+    #expect(first.id.hasPrefix("\(id)/") && first.subject == id.description)
+    #expect(first.details["saga"] == .string(id.description) && first.details["workflow"] == "spec")
+    #expect(first.details["workflowVersion"] == 1 && first.details["event"] == "undoFailed")
+    #expect(first.id == "\(id)/\(first.details["version"]?.intValue ?? 0)")
+    #expect(first.details["step"] == "a" && first.details["code"] == "FREEZER_OFF" && first.details["status"] == "stuck")
+    #expect(first.details["path"] == .string("/#/saga/\(id)"))
+    #expect(first.details["stuck"]?.arrayValue?.count == 1)
+    #expect(first.details["stuck"]?[0]?["phase"] == "undo")
+    #expect(first.details["stuck"]?[0]?["verbs"] == ["retry", "resolve", "abandon"])
+    #expect(first.details["verbs"]?.arrayValue?.contains("retry") == true)
+    let second = try #require(told.last)
+    #expect(second.details["step"] == "b")
+    #expect(
+      second.summary.hasSuffix(
+        "the undo of step b failed for good: The lane is locked [http.404]; it is stuck at a too."))
+    #expect(second.details["stuck"]?.arrayValue?.count == 2)
+
+    // The body of a webhook.
+    #expect(first.body["type"] == "saga.stuck" && first.body["timestamp"] == .moment(first.at))
+    #expect(first.body["data"]?["id"] == .string(first.id))
+    #expect(first.body["data"]?["summary"] == .string(first.summary))
+
+    // A retry that fails again is news again.
+    _ = try await running.engine.operate(
+      id, OperatorRequest(.retry(step: "a"), by: OperatorAct(by: "mia", reason: "try")))
+    while try await running.engine.saga(id).state.step("a")?.status != .undoFailed { await Task.yield() }
+    let again = try await notices(store, id, maker(running, store))
+    #expect(again.count == 3 && again.last?.details["step"] == "a" && again.last?.id != first.id)
+    await running.stop()
+  }
+
+  @Test("A failure that doesn't stop the saga is no news; its turning back is, to who wants that")
+  func compensated() async throws {
+    let store = MemoryStore(environment: .system)
+    let running = try await RunningEngine(
+      store, ScriptedExecutor { $0.step == "b" && $0.phase == .forward ? .failed(Self.refused) : .succeeded(.null) })
+    _ = try await running.engine.register(Workflow.of(Workflow.step("a"), Workflow.step("b")), by: "test")
+    let id = try await running.start().id
+    _ = try await running.end(of: id)
+    let told = try await notices(store, id, maker(running, store))
+    #expect(told.map(\.type) == [.sagaCompensated])
+    #expect(
+      told.first?.summary == "Saga \(id) of spec is compensated: what was done has been undone, as step b failed: "
+        + "The freezer is off [FREEZER_OFF].")
+    #expect(try await notices(store, id, maker(running, store), NoticeType.usual).isEmpty)
+    await running.stop()
+  }
+
+  @Test("What may have happened is said to; an abandoned saga is news to who wants it")
+  func unknownAndAbandoned() async throws {
+    let store = MemoryStore(environment: .system)
+    let running = try await RunningEngine(
+      store, ScriptedExecutor { _ in .unknown(StepFailure(code: "http.503", message: "Not now.")) })
+    _ = try await running.engine.register(
+      Workflow.of(Workflow.step("a", #""pivot": true, "retry": {"maxAttempts": 1}"#)), by: "test")
+    let id = try await running.start().id
+    while try await running.engine.saga(id).state.status != .stuck { await Task.yield() }
+    _ = try await running.engine.operate(
+      id, OperatorRequest(.abandon, by: OperatorAct(by: "mia", reason: "ticket 4711")))
+    let told = try await notices(store, id, maker(running, store))
+    #expect(
+      told.map(\.summary) == [
+        "Saga \(id) of spec is stuck, as step a failed for good: Not now [http.503], and it may have happened.",
+        "Saga \(id) of spec was abandoned by mia: “ticket 4711”.",
+      ])
+    #expect(told.last?.type == .sagaAbandoned && told.last?.details["status"] == "abandoned")
+    await running.stop()
+  }
+
+  @Test("A saga is overdue, or a step of it is")
+  func overdue() async throws {
+    let store = MemoryStore(environment: .system)
+    let running = try await RunningEngine(store, ScriptedExecutor())
+    _ = try await running.engine.register(Workflow.of(#"{"id": "w", "signal": {"name": "go"}}"#), by: "test")
+    let id = try await running.start().id
+    while try await running.engine.saga(id).state.step("w")?.status != .waiting { await Task.yield() }
+    let state = try await running.engine.saga(id).state
+    await running.stop()
+    let bench = try await NoticeBench(store)
+    let late: JSON = ["at": "2026-03-01T08:15:30.250Z"]
+    try await bench.append("sagaOverdue", late, to: id, after: state.version)
+    var step = late.objectValue ?? [:]
+    (step["step"], step["since"], step["expectedMs"]) = ("w", "2026-03-01T07:00:00.000Z", 90_000)
+    step["basis"] = "p95 of 30 days"
+    try await bench.append("stepOverdue", .object(step), to: id, after: state.version + 1)
+    let told = try await notices(store, id, maker(running, store))
+    #expect(told.map(\.type) == [.sagaOverdue, .sagaOverdue])
+    #expect(
+      told[0].summary
+        == "Saga \(id) of spec is overdue: it was to be done by \(state.deadline), and can only go forward.")
+    #expect(told[0].at == Timestamp("2026-03-01T08:15:30.250Z"))
+    #expect(
+      told[1].summary == "Saga \(id) of spec is overdue: step w has been at work since 2026-03-01T07:00:00.000Z, "
+        + "longer than the 90 s that were expected (p95 of 30 days).")
+    #expect(told[1].details["step"] == "w" && told[1].details["workflow"] == "spec")
+  }
+
+  @Test("An event that this version can't read keeps nobody from hearing that the saga is stuck")
+  func unreadable() async throws {
+    let bench = try await NoticeBench()
+    let maker = NoticeMaker(store: bench.store) { _ in nil }
+    let start: JSON = ["at": "2026-03-01T08:15:30.250Z", "saga": ["workflow": "later"]]
+    let id = try await bench.append("sagaStarted", start)
+    let stuck = #"{"schema":9,"status":"stuck"}"#
+    try await bench.append("stepExploded", [:], meta: stuck, to: id, after: 1)
+    try await bench.append("stepExploded", [:], meta: stuck, to: id, after: 2)
+    try await bench.append("stepExploded", [:], meta: #"{"schema":9,"status":"running"}"#, to: id, after: 3)
+    try await bench.append("undoFailed", NoticeBench.undoFailed("s"), to: id, after: 4)
+    try await bench.append("stepFailed", ["step": "t", "consequence": "goesOn"], to: id, after: 5)
+    let told = try await notices(bench.store, id, maker)
+    #expect(told.map(\.details["version"]) == [2, 5])
+    #expect(told[0].summary.hasPrefix("Saga \(id) of later is stuck; this version can't read why"))
+    #expect(told[1].summary == "Saga \(id) of later is stuck, as the undo of step s failed for good: no [E].")
+  }
+
+  @Test("An operation is news when it waits for somebody, and when it is finished")
+  func operations() async throws {
+    let bench = try await NoticeBench()
+    let maker = NoticeMaker(store: bench.store) { _ in nil }
+    let id = try await bench.append("operationStarted", ["needsApproval": false, "verb": "retry", "by": "bob"])
+    try await bench.append("operationFinished", ["verb": "retry", "done": 118, "refused": 2], to: id, after: 1)
+    let told = try await notices(bench.store, id, maker)
+    #expect(told.map(\.type) == [.operationFinished])
+    #expect(told[0].summary == "Operation \(id) (retry) is finished: 118 done, 2 refused.")
+    #expect(told[0].details["operation"] == .string(id.description) && told[0].details["done"] == 118)
+    #expect(told[0].details["path"] == .string("/v1/operations/\(id)"))
+  }
+
+  @Test("Long words of participants are clipped, and stay on one line")
+  func clipped() {
+    #expect(NoticeWords.clipped("a\n b\t c") == "a b c")
+    #expect(NoticeWords.clipped(String(repeating: "x", count: 1_000)).count == 160)
+  }
+}
