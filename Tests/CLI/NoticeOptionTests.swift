@@ -16,7 +16,7 @@ struct NoticeOptionTests {
     let terminal = Terminal(
       write: { _ in }, complain: { _ in }, read: { nil }, isTerminal: false, style: .plain, errorStyle: .plain)
     return Invocation(
-      command: serveCommand, arguments: try ParsedArguments(words[...], for: serveCommand), terminal: terminal,
+      command: serveCommand, arguments: try ParsedArguments(words, for: serveCommand), terminal: terminal,
       environment: .fake(), variables: variables,
       send: { (_, _) async throws(APIUnreachable) in throw APIUnreachable(mayHaveArrived: false, why: "") })
   }
@@ -92,7 +92,10 @@ struct NoticeOptionTests {
       (["--webhook", "https:///x"], "without a host"),
       (["--webhook", "a b=https://pager.lab/x"], "\"a b\" is no name for a webhook"),
       (["--webhook", "https://pager.lab/a b"], "percent-encoded"),
-      (["--webhook", "https://pager.lab/a", "--webhook", "https://pager.lab/b"], "two webhooks are called \"pager.lab\""),
+      (
+        ["--webhook", "https://pager.lab/a", "--webhook", "https://pager.lab/b"],
+        "two webhooks are called \"pager.lab\""
+      ),
       (["--webhook", "kafka=https://pager.lab/a"], "\"kafka\" is the name of the topic"),
       (["--kafka-notices", "all"], "--kafka BROKERS doesn't say where it is"),
       (["--kafka", "a:1", "--kafka-notices", "saga.stuck,"], "knows no notice \"\""),

@@ -15,17 +15,20 @@ struct NoticeTests {
   static let failing: JSON = [
     "destinations": [
       [
-        "name": "night-shift", "kind": "webhook", "target": "https://pager.lab", "types": ["saga.overdue", "saga.stuck"],
+        "name": "night-shift", "kind": "webhook", "target": "https://pager.lab",
+        "types": ["saga.overdue", "saga.stuck"],
         "state": "failing", "pending": 3, "pendingIsMore": true, "oldestPending": "2026-03-01T07:55:10.000Z",
         "delivered": 41, "lastDeliveredAt": "2026-02-28T22:10:00.000Z", "failingSince": "2026-03-01T07:55:12.000Z",
         "failures": 6,
         "problem": [
-          "code": "notice.refused", "message": "The receiver answered 503: maintenance", "at": "2026-03-01T08:15:00.000Z",
+          "code": "notice.refused", "message": "The receiver answered 503: maintenance",
+          "at": "2026-03-01T08:15:00.000Z",
         ], "nextTryAt": "2026-03-01T08:20:00.000Z", "givenUp": 1, "lastGivenUpAt": "2026-02-27T09:00:00.000Z",
         "letters": [
           [
             "id": "019c8a5e-7b1c-7d2e-8f3a-0123456789ab/17", "type": "saga.stuck", "at": "2026-02-26T09:00:00.000Z",
-            "summary": "Saga 019c8a5e-7b1c-7d2e-8f3a-0123456789ab of sample-processing is stuck, as step b failed for good.",
+            "summary":
+              "Saga 019c8a5e-7b1c-7d2e-8f3a-0123456789ab of sample-processing is stuck, as step b failed for good.",
             "attempts": 30, "givenUpAt": "2026-02-27T09:00:00.000Z", "code": "notice.refused",
             "message": "The receiver answered 400",
           ]
@@ -87,7 +90,8 @@ struct NoticeTests {
       failed.output.split(whereSeparator: \.isWhitespace).joined(separator: " ")
         == "! not delivered: The call to https://bot.lab failed: Timeout was reached. [http.timeout]")
     let unknown = await TestTool(answers: [
-      .json(["code": "notice.destinationUnknown", "detail": "There is no destination “x”; there is chat."], status: 404)
+      .json(
+        ["code": "notice.destinationUnknown", "detail": "There is no destination “x”; there is chat."], status: 404)
     ]).run("notices", "test", "x")
     #expect(unknown.status == .failure && unknown.complaint.contains("there is chat"))
   }

@@ -61,11 +61,13 @@ extension HTTPClientRequest {
     }
   }
 
-  /// `scheme://authority` in lower case: calls to one of them share its bound.
+  /// `scheme://host:port` in lower case: calls to one of them share its bound. Without a user: it stands in messages.
   var origin: String {
     guard let separator = url.firstRange(of: "://") else { return "" }
     let end = url[separator.upperBound...].firstIndex { "/?#".contains($0) } ?? url.endIndex
-    return url[..<end].lowercased()
+    let authority = url[separator.upperBound..<end]
+    let host = authority.lastIndex(of: "@").map { authority[authority.index(after: $0)...] } ?? authority
+    return (url[..<separator.upperBound] + host).lowercased()
   }
 
   /// Whether writing the request a second time can't do its work twice.

@@ -64,7 +64,8 @@ extension API {
       notices.map { .init(value($0), ["destination": $0.name]) }
     }
     text.add(
-      "tracseq_notices_pending", .gauge, "Notices that were found and not delivered yet.", samples { Int64($0.pending) })
+      "tracseq_notices_pending", .gauge, "Notices that were found and not delivered yet.", samples { Int64($0.pending) }
+    )
     text.add(
       "tracseq_notices_failing_seconds", .gauge, "For how long a destination, or a notice to it, has failed.",
       notices.map {

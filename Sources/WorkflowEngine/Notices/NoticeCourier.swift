@@ -60,7 +60,9 @@ actor NoticeCourier {
           for await shards in hints {
             inbox.grew(shards)
             // A busy store isn't read at every commit.
-            do { try await environment.clock.sleep(until: environment.now() + configuration.lookEvery) } catch { return }
+            do { try await environment.clock.sleep(until: environment.now() + configuration.lookEvery) } catch {
+              return
+            }
           }
         }
         try await self.work()
@@ -355,7 +357,9 @@ actor NoticeCourier {
 
   // MARK: What it says of itself
 
-  func noteEnd(_ error: StoreError) { storeProblem = .init(code: error.code, message: error.message, at: environment.now()) }
+  func noteEnd(_ error: StoreError) {
+    storeProblem = .init(code: error.code, message: error.message, at: environment.now())
+  }
 
   func status() async throws(StoreError) -> NoticeStatus {
     let waiting = lanes.flatMap(\.queue)

@@ -115,7 +115,9 @@ struct NoticeMaker: Sendable {
 
   private func operation(_ stored: StoredEvent, _ data: JSON, _ type: NoticeType) -> Notice {
     let id = stored.stream.description
-    var details: JSONObject = ["operation": .string(id), "event": .string(stored.type), "version": .int(stored.version)]
+    var details: JSONObject = [
+      "operation": .string(id), "event": .string(stored.type), "version": .int(stored.version),
+    ]
     for name in ["verb", "by", "reason", "sagas", "done", "refused", "failed", "status"] {
       if let value = data[name], value.stringValue != nil || value.numberValue != nil { details[name] = value }
     }

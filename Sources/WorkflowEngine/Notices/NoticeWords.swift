@@ -65,7 +65,8 @@ struct NoticeWords {
     }
     self.step = step
     let since = data["since"]?.stringValue.map { " since \($0)" } ?? ""
-    let expected = data["expectedMs"]?.intValue.map { ", longer than the \(Self.seconds($0)) s that were expected" } ?? ""
+    let expected =
+      data["expectedMs"]?.intValue.map { ", longer than the \(Self.seconds($0)) s that were expected" } ?? ""
     let basis = data["basis"]?.stringValue.map { " (\(Self.clipped($0)))" } ?? ""
     said = "is overdue: step \(step) has been at work\(since)\(expected)\(basis)"
   }
@@ -84,7 +85,8 @@ struct NoticeWords {
     let verb = data["verb"]?.stringValue ?? "something"
     let sagas = data["sagas"]?.intValue.map { "\($0) saga\($0 == 1 ? "" : "s")" } ?? "many sagas"
     if type == .approvalNeeded {
-      return "\(who(data)) wants to \(verb) \(sagas), which somebody else has to approve\(reason(data)); operation \(id)."
+      return
+        "\(who(data)) wants to \(verb) \(sagas), which somebody else has to approve\(reason(data)); operation \(id)."
     }
     let counts = ["done", "refused", "failed"].compactMap { name in data[name]?.intValue.map { "\($0) \(name)" } }
     let shown = counts.isEmpty ? "" : ": \(counts.joined(separator: ", "))"

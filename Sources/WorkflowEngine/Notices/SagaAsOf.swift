@@ -38,7 +38,9 @@ struct SagaAsOf {
     }
     while version < stored.version {
       let page = try await store.read(stored.stream, after: version, limit: min(500, stored.version - version))
-      guard let last = page.last else { throw .corrupt("stream \(stored.stream) ends before its version \(version + 1)") }
+      guard let last = page.last else {
+        throw .corrupt("stream \(stored.stream) ends before its version \(version + 1)")
+      }
       for event in page { take(event, isLast: event.version == stored.version, appendID: stored.appendID) }
       version = last.version
     }

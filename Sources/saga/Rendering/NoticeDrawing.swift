@@ -49,7 +49,8 @@ struct NoticeDrawing {
   private func lines(of one: JSON) -> [String] {
     let mark = Self.mark(of: one.text("state"))
     let head = "\(mark.symbol) \(mark.word)"
-    let problem = one["problem"].map { ": \($0.text("message") ?? "")\($0.text("code").map { " [\($0)]" } ?? "")" } ?? ""
+    let problem =
+      one["problem"].map { ": \($0.text("message") ?? "")\($0.text("code").map { " [\($0)]" } ?? "")" } ?? ""
     let wrapped = Layout.wrap("\(head), \(one.text("name") ?? "")\(problem)", width: Self.width - 2)
     var lines = wrapped.enumerated().map { index, line in
       index == 0 ? style.colour(head, mark.colour) + line.dropFirst(head.count) : "  " + line

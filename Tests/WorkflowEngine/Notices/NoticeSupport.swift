@@ -120,7 +120,8 @@ struct NoticeBench: Sendable {
   }
 
   @discardableResult
-  func append(_ type: String, _ data: JSON, meta: String = #"{"schema":1}"#, shard: Int? = nil) async throws -> UniqueID {
+  func append(_ type: String, _ data: JSON, meta: String = #"{"schema":1}"#, shard: Int? = nil) async throws -> UniqueID
+  {
     var stream = environment.newID()
     while let shard, store.shard(of: stream) != shard { stream = environment.newID() }
     try await append(type, data, meta: meta, to: stream, after: 0)

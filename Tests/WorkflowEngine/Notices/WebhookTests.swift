@@ -41,7 +41,8 @@ struct WebhookTests {
       .contains { FileManager.default.isExecutableFile(atPath: "\($0)/\(program)") }
   }
 
-  @Test("What is posted is the notice, with the headers of Standard Webhooks; openssl computes the same signature",
+  @Test(
+    "What is posted is the notice, with the headers of Standard Webhooks; openssl computes the same signature",
     .enabled(if: has("openssl")))
   func signature() async throws {
     let client = HTTPClient()
@@ -95,7 +96,9 @@ struct WebhookTests {
     #expect(await heard.next() == Self.notice.summary)
     // While the secret is being changed both sign.
     let other = "whsec_" + Data(repeating: 9, count: 24).base64EncodedString()
-    #expect(try await webhook(url, client, secret: "\(other) \(Self.secret)").deliver(Self.notice) == .delivered(answer: "204"))
+    #expect(
+      try await webhook(url, client, secret: "\(other) \(Self.secret)").deliver(Self.notice)
+        == .delivered(answer: "204"))
     #expect(await heard.next() == Self.notice.summary)
     guard case .failed(let failure) = try await webhook(url, client, secret: other).deliver(Self.notice) else {
       Issue.record("A wrong signature was taken")
