@@ -280,7 +280,9 @@ struct ClientCommandTests {
   @Test("status counts")
   func engineStatus() async throws {
     let tool = TestTool(
-      answers: [.json(["status": "ready"]), .json(Self.stats), .json(EchoTests.off, status: 404), .json(NoticeTests.none)])
+      answers: [
+        .json(["status": "ready"]), .json(Self.stats), .json(EchoTests.off, status: 404), .json(NoticeTests.none),
+      ])
     try Golden.expect(await tool.run("status").output, is: "status")
     let starting = TestTool(answers: [.json(["code": "x", "detail": "recovering"], status: 503)])
     #expect(await starting.run("status").status == .failure)
@@ -288,7 +290,9 @@ struct ClientCommandTests {
 
   @Test("status says how the echo stands, and what the engine is degraded for")
   func echoStatus() async throws {
-    let well = TestTool(answers: [.json(["status": "ready"]), .json(Self.stats), .json(EchoTests.echo()), .json(NoticeTests.none)])
+    let well = TestTool(answers: [
+      .json(["status": "ready"]), .json(Self.stats), .json(EchoTests.echo()), .json(NoticeTests.none),
+    ])
     #expect(await well.run("status").output.contains("\n  echo       current, 0 events behind\n"))
     let degraded: JSON = [
       "status": "degraded",
@@ -301,7 +305,9 @@ struct ClientCommandTests {
         ]
       ],
     ]
-    let tool = TestTool(answers: [.json(degraded), .json(Self.stats), .json(EchoTests.held), .json(NoticeTests.failing)])
+    let tool = TestTool(answers: [
+      .json(degraded), .json(Self.stats), .json(EchoTests.held), .json(NoticeTests.failing),
+    ])
     let result = await tool.run("status")
     #expect(result.status == .success)
     try Golden.expect(result.output, is: "status-degraded")

@@ -136,7 +136,7 @@ struct KafkaOptionTests {
       (["--kafka-topic", "event=x"], "--kafka-topic knows no \"event\"; did you mean events?"),
       (
         ["--kafka-topic", "zebra=x"],
-        "--kafka-topic knows no \"zebra\"; there is events, commands, replies, dead-letter"
+        "--kafka-topic knows no \"zebra\"; there is events, commands, replies, notices, dead-letter"
       ),
       (["--kafka-topic", "events"], "--kafka-topic wants ROLE=NAME, not \"events\""),
       (

@@ -72,7 +72,7 @@ struct GuideTests {
   @Test func itsCommandsAreUnderstood() async throws {
     let commands = try Self.commands()
     #expect(commands.count >= 17)
-    try await TestAPI.run(kafka: FakeKafka()) { api in
+    try await TestAPI.run(kafka: FakeKafka(), notices: FakeNotices()) { api in
       var id = ""
       for command in commands {
         let target = command.target.replacing("$id", with: id)

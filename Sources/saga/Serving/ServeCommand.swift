@@ -165,7 +165,9 @@ struct EngineProcess {
       terminal.line("  console    http://\(http.host):\(port)/")
       terminal.line("  store      \(location.shown)")
       terminal.line("  services   \(services.map(\.name).joined(separator: ", "))")
-      for line in (kafka?.shown ?? []) + notices.shown { terminal.line("  \(Layout.pad(line.name, to: 9))  \(line.value)") }
+      for line in (kafka?.shown ?? []) + notices.shown {
+        terminal.line("  \(Layout.pad(line.name, to: 9))  \(line.value)")
+      }
       await shutdown.requested()
     }
     // 4. No new requests and commands; then the engine lets its attempts settle, for which answers are read on.
