@@ -86,7 +86,7 @@ extension API {
   }
 
   /// What keeps notices from those who are to be told.
-  func noticeReasons() async -> [Readiness.Reason] {
+  private func noticeReasons() async -> [Readiness.Reason] {
     guard let notices else { return [] }
     do {
       return Readiness.reasons(of: try await notices.status(), at: environment.now())

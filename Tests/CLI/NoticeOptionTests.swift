@@ -62,6 +62,8 @@ struct NoticeOptionTests {
     #expect(settings.webhooks.map(\.types) == [NoticeType.usual, [.sagaStuck, .sagaAbandoned]])
     #expect(try settings.webhooks[0].secrets == WebhookSecret.read(Self.secret))
     #expect(settings.shown.map(\.value) == ["pager.lab-8443, https://pager.lab:8443", "night, http://[::1]:9"])
+    #expect(settings.configuration.giveUpAfter == .seconds(86_400))
+    #expect(try parse("--notice-patience", "36h").configuration.giveUpAfter == .seconds(36 * 3_600))
     #expect(!"\(settings)".contains(Self.secret.dropFirst(6)))
   }
 
@@ -97,6 +99,8 @@ struct NoticeOptionTests {
         "two webhooks are called \"pager.lab\""
       ),
       (["--webhook", "kafka=https://pager.lab/a"], "\"kafka\" is the name of the topic"),
+      (["--notice-patience", "long"], "--notice-patience wants a time as 24h, not \"long\""),
+      (["--notice-patience", "0s"], "--notice-patience wants a time"),
       (["--kafka-notices", "all"], "--kafka BROKERS doesn't say where it is"),
       (["--kafka", "a:1", "--kafka-notices", "saga.stuck,"], "knows no notice \"\""),
     ])

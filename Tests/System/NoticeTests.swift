@@ -10,7 +10,7 @@ import Testing
 struct NoticeTests {
   private static let secret = "whsec_" + Data(repeating: 7, count: 32).base64EncodedString()
 
-  @Test("A stuck saga is posted to a webhook that was configured, also when it got stuck while nobody was there")
+  @Test("A stuck saga is posted, though the receiver was away at first and the engine was killed meanwhile")
   func toldOverARestart() async throws {
     let site = try await Site(.sqlite)
     let posts = Told<HTTPServerRequest>()

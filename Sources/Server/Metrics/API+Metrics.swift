@@ -23,10 +23,12 @@ extension API {
         "tracseq_read_model_lag_seconds", .gauge, "How long the oldest of them has been stored.",
         [.init(seconds: lists.waited)])
     }
-    if let notices, let status = await known("notices", { try await notices.status() }), !status.isEmpty {
-      add(status, to: &text)
+    var isDegraded = false
+    if let notices {
+      let status = await known("notices", { try await notices.status() })
+      isDegraded = status.map { !Readiness.reasons(of: $0, at: environment.now()).isEmpty } ?? true
+      if let status, !status.isEmpty { add(status, to: &text) }
     }
-    var isDegraded = await !noticeReasons().isEmpty
     if let kafka, await add(kafka, to: &text) { isDegraded = true }
     if kafka != nil || notices != nil {
       text.add(

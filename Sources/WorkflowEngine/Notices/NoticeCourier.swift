@@ -296,7 +296,10 @@ actor NoticeCourier {
   /// Somebody's test has arrived: what waits is told at once.
   private func takeAsWell() {
     (goneSince, pauseUntil) = (nil, nil)
-    memory.failures = 0
+    (memory.failures, memory.failingSince) = (0, nil)
+    if memory.tries.isEmpty { memory.problem = nil }
+    isMemoryChanged = true
+    nextSave = environment.now()
     for index in lanes.indices where !lanes[index].queue.isEmpty { lanes[index].queue[0].notBefore = nil }
   }
 

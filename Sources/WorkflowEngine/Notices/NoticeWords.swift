@@ -9,7 +9,7 @@ struct NoticeWords {
   private(set) var step: String?
   private(set) var code: String?
 
-  private static let mostOfMessage = 160
+  static let mostOfMessage = 160
 
   init(_ saga: SagaAsOf, _ stored: StoredEvent) {
     subject = "Saga \(stored.stream)" + (saga.workflow.map { " of \($0)" } ?? "")
@@ -115,9 +115,10 @@ struct NoticeWords {
       ? "\(milliseconds / 1_000)" : "\((Double(milliseconds) / 1_000 * 10).rounded() / 10)"
   }
 
-  /// On one line, and not longer than helps.
-  static func clipped(_ text: String) -> String {
-    let line = text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
-    return line.count > mostOfMessage ? line.prefix(mostOfMessage - 1) + "…" : line
+  /// On one line, not longer than helps, and without what a terminal would obey: it also goes to the log.
+  static func clipped(_ text: String, to most: Int = mostOfMessage) -> String {
+    let shown = text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : Character($0) }
+    let line = String(shown).split(whereSeparator: \.isWhitespace).joined(separator: " ")
+    return line.count > most ? line.prefix(most - 1) + "…" : line
   }
 }

@@ -20,8 +20,8 @@ public final class Notices: Sendable {
     /// How many notices of a shard are held ready.
     public var queueLimit = 16
     public var pageSize = 500
-    /// How often a shard is looked at, at most.
-    public var lookEvery = Duration.milliseconds(200)
+    /// How often a shard is looked at, at most: nobody acts within a second, and a busy store has better things to do.
+    public var lookEvery = Duration.seconds(1)
     /// How often it is kept how far events were looked at that are no news.
     public var saveEvery = Duration.seconds(5)
     public var readAgainAfter = Duration.seconds(1)

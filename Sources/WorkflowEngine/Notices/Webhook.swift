@@ -98,11 +98,8 @@ public struct Webhook: NoticeDestination {
     }
   }
 
-  /// The first words of an answer, as far as they can be shown.
+  /// The first words of an answer.
   private static func said(_ body: [UInt8]) -> String {
-    let text = String(decoding: body.prefix(mostOfAnswer * 4), as: UTF8.self)
-    let shown = text.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? " " : Character($0) }
-    let line = String(shown).split(separator: " ").joined(separator: " ")
-    return line.count > mostOfAnswer ? line.prefix(mostOfAnswer - 1) + "…" : line
+    NoticeWords.clipped(String(decoding: body.prefix(mostOfAnswer * 4), as: UTF8.self), to: mostOfAnswer)
   }
 }

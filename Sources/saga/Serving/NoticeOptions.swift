@@ -4,6 +4,7 @@ import JSON
 import Messaging
 import Runtime
 import WorkflowEngine
+import Workflows
 
 /// The options of `saga serve` that say who is told what needs a person.
 enum NoticeOptions {
@@ -15,6 +16,7 @@ enum NoticeOptions {
     OptionSpec(
       "kafka-notices", value: "TYPES",
       help: "which notices go to Kafka, with commas; those that need a person, when --kafka is given; none, or all"),
+    OptionSpec("notice-patience", value: "TIME", help: "for how long a notice is tried before it is given up; 24h"),
   ]
 
   /// Where the secret of `--webhook` stands: on the command line everybody on the machine could read it.
@@ -34,6 +36,14 @@ struct NoticeSettings: Sendable, Equatable {
   let webhooks: [WebhookEntry]
   /// What goes to Kafka, where there is one; nothing when it is empty.
   let kafkaTypes: Set<NoticeType>
+  /// For how long a notice is tried; nil for the usual time.
+  var patience: Duration?
+
+  var configuration: Notices.Configuration {
+    var configuration = Notices.Configuration()
+    if let patience { configuration.giveUpAfter = patience }
+    return configuration
+  }
 
   /// What a process shows of it when it starts: never more of a URL than its host, never a secret.
   var shown: [(name: String, value: String)] {
@@ -75,7 +85,15 @@ extension Invocation {
           : "two webhooks are called \"\(webhook.name)\": a name tells what each has been told",
         advice: ["Give one of them a name of its own: --webhook night-shift=https://…"])
     }
-    return NoticeSettings(webhooks: webhooks, kafkaTypes: try kafkaNotices())
+    return NoticeSettings(webhooks: webhooks, kafkaTypes: try kafkaNotices(), patience: try patience())
+  }
+
+  private func patience() throws -> Duration? {
+    guard let text = arguments.value("notice-patience") else { return nil }
+    guard let time = DurationText.parse(text), time > .zero else {
+      throw usage("--notice-patience wants a time as 24h, not \"\(text)\"")
+    }
+    return time
   }
 
   private func kafkaNotices() throws -> Set<NoticeType> {

@@ -97,7 +97,7 @@ struct EngineProcess {
       let told = Notices(
         engine: engine, store: store,
         destinations: try notices.destinations(kafka: kafka, client: client, environment: environment, log: log),
-        environment: environment, log: log)
+        configuration: notices.configuration, environment: environment, log: log)
       let server = APIServer(
         engine: engine, events: store, kafka: wire, notices: told, configuration: http, environment: environment,
         log: log)

@@ -232,6 +232,22 @@ struct CourierTests {
     }
   }
 
+  @Test("What was given up is seen as failing until something arrives: a test will do")
+  func givenUpAlone() async throws {
+    var bench = try await NoticeBench()
+    bench.configuration.giveUpAfter = .zero
+    let pager = ScriptedDestination("pager") { _ in ScriptedDestination.failed }
+    try await bench.run(pager) { notices in
+      try await bench.append("one")
+      let given = try await bench.status(notices) { $0.givenUp == 1 }
+      #expect(given.state == .failing && given.pending == 0 && given.letters.count == 1)
+      pager.answer(.delivered(answer: "204"))
+      _ = try await notices.test("pager", by: "mia")
+      let well = try await bench.status(notices) { $0.state == .current }
+      #expect(well.problem == nil && well.givenUp == 1)
+    }
+  }
+
   @Test("A store that is away for a moment is waited for, and said to be")
   func storeAway() async throws {
     let clock = FakeClock()

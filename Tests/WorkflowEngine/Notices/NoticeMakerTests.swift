@@ -190,7 +190,7 @@ struct NoticeMakerTests {
 
   @Test("Long words of participants are clipped, and stay on one line")
   func clipped() {
-    #expect(NoticeWords.clipped("a\n b\t c") == "a b c")
+    #expect(NoticeWords.clipped("a\n b\t c\u{1B}[31m\u{9B}") == "a b c [31m")
     #expect(NoticeWords.clipped(String(repeating: "x", count: 1_000)).count == 160)
   }
 }
