@@ -232,6 +232,21 @@ struct CourierTests {
     }
   }
 
+  @Test("The day that a notice is tried for goes on over a restart")
+  func dayOverARestart() async throws {
+    let bench = try await NoticeBench()
+    let pager = ScriptedDestination("pager") { _ in ScriptedDestination.failed }
+    try await bench.run(pager) { notices in
+      try await bench.append("one")
+      try await bench.status(notices) { $0.failures == 1 }
+    }
+    bench.clock.advance(by: .seconds(25 * 3_600))
+    try await bench.run(pager) { notices in
+      let given = try await bench.status(notices) { $0.failures == 2 }
+      #expect(given.givenUp == 1 && given.letters.first?.attempts == 2)
+    }
+  }
+
   @Test("What was given up is seen as failing until something arrives: a test will do")
   func givenUpAlone() async throws {
     var bench = try await NoticeBench()

@@ -16,13 +16,16 @@ struct NoticeMakerTests {
     NoticeMaker(store: store) { try? await running.engine.host.definitions.definition(of: $0) }
   }
 
-  /// What everybody would be told of a stream.
+  /// What everybody would be told of a stream. Each is as the API's description has it.
   private func notices(
     _ store: any EventStore, _ stream: UniqueID, _ maker: NoticeMaker, _ types: Set<NoticeType> = NoticeType.all
   ) async throws -> [Notice] {
     var notices: [Notice] = []
+    let description = SchemaValidator(document: try JSON(parsing: Repository.bytes("docs/schema/openapi.json")))
     for event in try await store.read(stream, after: 0, limit: 1_000) {
-      if let notice = try await maker.notice(of: event, wanted: types) { notices.append(notice) }
+      guard let notice = try await maker.notice(of: event, wanted: types) else { continue }
+      notices.append(notice)
+      #expect(description.violations(of: notice.body, against: ["$ref": "#/components/schemas/Notice"]) == [])
     }
     return notices
   }
