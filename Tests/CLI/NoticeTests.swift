@@ -93,6 +93,6 @@ struct NoticeTests {
       .json(
         ["code": "notice.destinationUnknown", "detail": "There is no destination “x”; there is chat."], status: 404)
     ]).run("notices", "test", "x")
-    #expect(unknown.status == .failure && unknown.complaint.contains("there is chat"))
+    #expect(unknown.status == .failure && unknown.complaint.contains("Who is told: `saga notices`."))
   }
 }

@@ -182,6 +182,7 @@ struct APIRefusal: CodedError {
   private static func next(_ status: Int, code: String) -> [String] {
     switch status {
     case 404 where code.hasPrefix("echo."): []
+    case 404 where code.hasPrefix("notice."): ["Who is told: `saga notices`."]
     case 404: ["What there is: `saga list`, `saga workflows list`."]
     case 409 where code.hasPrefix("saga."): ["Look at how it stands now: `saga show ID`."]
     case 503: ["The engine is starting or its store is away: ask again in a moment (`saga status`)."]
