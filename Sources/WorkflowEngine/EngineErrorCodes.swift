@@ -53,6 +53,16 @@ public enum EngineErrorCode {
   public static let engineDraining = "engine.draining"
   public static let auditRunning = "audit.running"
   public static let auditTooLarge = "audit.tooLarge"
+  // Operations on many sagas.
+  public static let operationNotFound = "operation.notFound"
+  public static let operationEmpty = "operation.empty"
+  public static let operationTooMany = "operation.tooMany"
+  public static let operationChanged = "operation.changed"
+  public static let operationBehind = "operation.behind"
+  public static let operationEnded = "operation.ended"
+  public static let operationNotWaiting = "operation.notWaiting"
+  public static let operationSamePerson = "operation.samePerson"
+  public static let operationNameless = "operation.nameless"
   // Messages that come over Kafka.
   public static let commandInvalid = "command.invalid"
   public static let replyMalformed = "reply.malformed"

@@ -13,7 +13,7 @@ struct API: Sendable {
   let log: Log
 
   var routes: [Route] {
-    workflowRoutes + sagaRoutes + readingRoutes + operatingRoutes + auditRoutes + kafkaRoutes + liveRoutes
+    workflowRoutes + sagaRoutes + readingRoutes + operatingRoutes + operationRoutes + auditRoutes + kafkaRoutes + liveRoutes
       + processRoutes
   }
 

@@ -160,7 +160,7 @@ final class SagaHost: Sendable {
     }
   }
 
-  private static func isWorthRepeating(_ error: StoreError) -> Bool {
+  static func isWorthRepeating(_ error: StoreError) -> Bool {
     switch error.kind {
     case .unavailable, .notOwner: true
     case .versionConflict, .startKeyTaken, .claimTaken, .definitionConflict, .checkpointConflict, .invalid, .closed,
@@ -185,14 +185,18 @@ final class SagaHost: Sendable {
     var read = 0
     while true {
       let page = try await events.read(id, after: state?.version ?? 0, limit: 500)
-      // The echo's own streams stand in the same store.
-      if page.first?.type == Echo.rewoundType { break }
+      if let first = page.first, Self.isOther(first) { break }
       for stored in page { state = try SagaState.evolve(state, SagaEventCoding.decode(stored)) }
       read += page.count
       if page.count < 500 { break }
     }
     guard let state else { throw Self.notFound(id) }
     return Loaded(state: state, eventsSinceSnapshot: read)
+  }
+
+  /// Whether an event is of a stream that is no saga's: the echo's and operations' stand in the same store.
+  static func isOther(_ event: StoredEvent) -> Bool {
+    event.type == Echo.rewoundType || OperationEvent.isOne(event.type)
   }
 
   /// No saga has an id of another version, and a store need not be asked for it.

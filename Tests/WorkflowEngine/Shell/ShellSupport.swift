@@ -32,10 +32,12 @@ struct RunningEngine {
 
   init(
     _ store: any EventStore, _ executor: any StepExecutor, environment: Environment = .system,
-    drainTime: Duration = .seconds(5), readStore: (any SagaReadStore)? = nil
+    drainTime: Duration = .seconds(5), readStore: (any SagaReadStore)? = nil,
+    approvals: Set<OperatorVerb.Name> = []
   ) async throws {
     var configuration = Engine.Configuration()
     configuration.drainTime = drainTime
+    configuration.approvals = approvals
     let engine = Engine(
       store: store, executor: executor, configuration: configuration, environment: environment,
       readStore: readStore)
