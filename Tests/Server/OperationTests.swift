@@ -1,3 +1,4 @@
+import HTTP
 import JSON
 import Runtime
 import TestSupport
@@ -102,7 +103,8 @@ struct OperationTests {
 
   @Test func whatIsNotThereIsSaid() async throws {
     try await TestAPI.run { api in
-      #expect(try await api.get("/v1/operations/nonsense").code == "operation.idMalformed")
+      let malformed = try await api.get("/v1/operations/nonsense")
+      #expect(malformed.code == "operation.idMalformed")
       let gone = "019c8a5e-7b1c-7d2e-8f3a-0123456789ab"
       #expect(try await api.get("/v1/operations/\(gone)").code == "operation.notFound")
       #expect(try await api.post("/v1/operations/\(gone)/stop", ["reason": "x"]).code == "operation.notFound")

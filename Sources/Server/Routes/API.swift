@@ -13,8 +13,8 @@ struct API: Sendable {
   let log: Log
 
   var routes: [Route] {
-    workflowRoutes + sagaRoutes + readingRoutes + operatingRoutes + operationRoutes + auditRoutes + kafkaRoutes + liveRoutes
-      + processRoutes
+    workflowRoutes + sagaRoutes + readingRoutes + operatingRoutes + operationRoutes + auditRoutes + kafkaRoutes
+      + liveRoutes + processRoutes
   }
 
   func router() -> Router {

@@ -90,7 +90,8 @@ extension AuditEntry {
       id: document.id, at: at, actor: actor, kind: kind, verb: verb,
       saga: row["saga"]?.stringValue.flatMap { UniqueID($0) }, version: row["version"]?.intValue,
       workflow: row["workflow"]?.stringValue, step: row["step"]?.stringValue, reason: row["reason"]?.stringValue,
-      from: row["from"]?.stringValue, operation: row["operation"]?.stringValue.flatMap { UniqueID($0) }, before: row["before"].flatMap(Standing.init),
+      from: row["from"]?.stringValue, operation: row["operation"]?.stringValue.flatMap { UniqueID($0) },
+      before: row["before"].flatMap(Standing.init),
       after: row["after"].flatMap(Standing.init))
   }
 }

@@ -53,7 +53,8 @@ public struct AuditEntry: Sendable, Hashable {
 
   public init(
     id: String, at: Timestamp, actor: String, kind: Kind, verb: String, saga: UniqueID? = nil, version: Int? = nil,
-    workflow: String? = nil, step: String? = nil, reason: String? = nil, from: String? = nil, operation: UniqueID? = nil,
+    workflow: String? = nil, step: String? = nil, reason: String? = nil, from: String? = nil,
+    operation: UniqueID? = nil,
     before: Standing? = nil, after: Standing? = nil
   ) {
     self.id = id

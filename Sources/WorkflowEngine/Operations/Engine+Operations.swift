@@ -72,7 +72,8 @@ extension Engine {
       guard OperationPreview.selection(of: plan.sagas) == selection else {
         throw EngineError(
           code: EngineErrorCode.operationChanged,
-          message: "The filter finds \(plan.sagas.count) sagas now, and not those of the preview \(selection). Look again.")
+          message:
+            "The filter finds \(plan.sagas.count) sagas now, and not those of the preview \(selection). Look again.")
       }
     }
     return try await operations.begin(plan, key: key)
@@ -213,7 +214,8 @@ enum OperationRules {
     guard count <= OperationDesk.mostSagas else {
       throw EngineError(
         code: EngineErrorCode.operationTooMany,
-        message: "An operation is for \(OperationDesk.mostSagas) sagas at most; narrow the filter, as by startedBefore.")
+        message: "An operation is for \(OperationDesk.mostSagas) sagas at most; narrow the filter, as by startedBefore."
+      )
     }
   }
 

@@ -175,7 +175,11 @@ actor OperationDesk {
     let clock = environment.clock
     let sleeper = Task { do { try await clock.sleep(until: moment) } catch {} }
     sleepers[id] = sleeper
-    await withTaskCancellationHandler { await sleeper.value } onCancel: { sleeper.cancel() }
+    await withTaskCancellationHandler {
+      await sleeper.value
+    } onCancel: {
+      sleeper.cancel()
+    }
     sleepers[id] = nil
   }
 

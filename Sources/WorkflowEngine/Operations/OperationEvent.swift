@@ -64,7 +64,8 @@ extension OperationEvent {
     func missing(_ what: String) -> EngineError {
       EngineError(
         code: EngineErrorCode.eventUnreadable,
-        message: "Event \(stored.version) (\(stored.type)) of operation \(stored.stream) has no \(what) that can be read.")
+        message:
+          "Event \(stored.version) (\(stored.type)) of operation \(stored.stream) has no \(what) that can be read.")
     }
     func moment() throws -> Timestamp {
       guard let at = data["at"]?.stringValue.flatMap({ Timestamp($0) }) else { throw missing("at") }

@@ -38,6 +38,7 @@ final class FakeEngine: SagaEngine {
   private let services: Set<String>?
   /// True operations, that act on the sagas here.
   private let desk: OperationDesk
+  private let deskStore: MemoryStore
 
   /// - Parameter services: those that workflows may name; nil for any.
   init(services: Set<String>? = nil) {
@@ -45,9 +46,10 @@ final class FakeEngine: SagaEngine {
     clock = FakeClock()
     environment = .fake(clock: clock)
     let sagas = Sagas()
-    desk = OperationDesk(
-      events: MemoryStore(environment: environment, shardCount: 2), environment: environment, log: .silent
-    ) { try sagas.engine().tell($0, .operate($1)) }
+    deskStore = MemoryStore(environment: environment, shardCount: 2)
+    desk = OperationDesk(events: deskStore, environment: environment, log: .silent) {
+      try sagas.engine().tell($0, .operate($1))
+    }
     sagas.know(self)
   }
 
@@ -331,6 +333,7 @@ final class FakeEngine: SagaEngine {
   ) async throws -> (operation: WorkflowEngine.Operation, isNew: Bool) {
     var plan = OperationPlan(request, needsApproval: needsApproval(request.verb.name))
     plan.sagas = try await sagas(of: request.target)
+    try await deskStore.own(shards: nil)
     let begun = try await desk.begin(plan, key: key)
     let starts = contents.withLock { contents in
       if begun.isNew { contents.begun.append(begun.operation.id) }
