@@ -28,6 +28,9 @@ let serveCommand = CommandSpec(
       help: "a service that workflows may call; with ,tombstones behind it when an undo that comes first makes the "
         + "late command refuse"),
     OptionSpec("services", value: "FILE", help: "the same as a JSON file"),
+    OptionSpec(
+      "requires-approval", value: "VERBS",
+      help: "verbs that wait until a second person agrees, as abandon,resolve; see `saga ops approve`"),
     OptionSpec("workflows", value: "DIR", help: "workflows to register at the start; workflows/ if there is one"),
     OptionSpec("verbose", help: "log what happens, not only what goes wrong"),
     .stopWithInput,
@@ -52,6 +55,7 @@ struct EngineProcess {
   private let http: HTTPServerConfiguration
   private let services: [ServiceEntry]
   private let kafka: KafkaSettings?
+  private let approvals: Set<OperatorVerb.Name>
   private let folder: WorkflowFolder
   private let log: Log
   private let stopsWithInput: Bool
@@ -70,6 +74,7 @@ struct EngineProcess {
     let isConfigured = invocation.arguments.value("services") != nil || !named.isEmpty
     services = isConfigured ? named : LabAddress.services(at: LabAddress.usual)
     kafka = try invocation.kafka()
+    approvals = try invocation.approvals()
     folder = try WorkflowFolder(invocation)
     log = .standardError(from: invocation.arguments.has("verbose") ? .info : .warning)
     stopsWithInput = invocation.arguments.has("stop-with-input")
@@ -115,8 +120,9 @@ struct EngineProcess {
       client: client,
       services: services.map { Service(name: $0.name, baseURL: $0.url, keepsTombstones: $0.tombstones) },
       clock: environment.clock)
-    let configuration = Engine.Configuration(
+    var configuration = Engine.Configuration(
       services: Set(services.map(\.name)), kafkaServices: Set(self.kafka?.services.map(\.name) ?? []))
+    configuration.approvals = approvals
     return Engine(
       store: store, executor: ActionExecutors(http: http, kafka: kafka), configuration: configuration,
       environment: environment, readStore: readStore, log: log)
@@ -156,6 +162,10 @@ struct EngineProcess {
       terminal.line("  console    http://\(http.host):\(port)/")
       terminal.line("  store      \(location.shown)")
       terminal.line("  services   \(services.map(\.name).joined(separator: ", "))")
+      if !approvals.isEmpty {
+        let verbs = OperatorVerb.Name.allCases.filter(approvals.contains).map(\.rawValue)
+        terminal.line("  approval   \(verbs.joined(separator: ", ")) by a second person")
+      }
       for line in kafka?.shown ?? [] { terminal.line("  \(Layout.pad(line.name, to: 9))  \(line.value)") }
       await shutdown.requested()
     }
@@ -227,6 +237,23 @@ extension EngineError {
   var needsOnlyKafka: Bool {
     let errors = findings.filter { $0.severity == .error }
     return !errors.isEmpty && errors.allSatisfy { $0.code == WorkflowErrorCode.needsKafka }
+  }
+}
+
+extension Invocation {
+  /// `--requires-approval`: the verbs that take two people.
+  fileprivate func approvals() throws(UsageError) -> Set<OperatorVerb.Name> {
+    guard let text = arguments.value("requires-approval") else { return [] }
+    let names = OperatorVerb.Name.allCases.map(\.rawValue)
+    var verbs: Set<OperatorVerb.Name> = []
+    for word in text.split(separator: ",", omittingEmptySubsequences: false).map(String.init) {
+      guard let verb = OperatorVerb.Name(rawValue: word) else {
+        let near = NearName.of(word, among: names).map { "; did you mean \($0)?" } ?? ""
+        throw usage("--requires-approval knows no verb \"\(word)\"\(near)")
+      }
+      verbs.insert(verb)
+    }
+    return verbs
   }
 }
 
