@@ -78,6 +78,50 @@ struct ApprovalTests {
     await bench.stop()
   }
 
+  @Test("What was done to a saga just before a crash, and not yet recorded, is known again and not done twice")
+  func crashBetween() async throws {
+    let bench = try await OperationBench(stuck: 1, approvals: [.pause])
+    let saga = try #require(bench.stuck.first)
+    let asked = try await bench.ask(.pause, saga)
+    // As if the engine had died between the saga's event and the operation's.
+    _ = try await bench.engine.operate(
+      saga,
+      OperatorRequest(
+        .pause, by: OperatorAct(by: "anna", reason: "it is gone", commandID: "operation/\(asked.id)")))
+    _ = try await bench.engine.approve(asked.id, OperatorAct(by: "ben", reason: "yes"))
+    let ended = try await bench.end(of: asked.id)
+    #expect((ended.done, ended.refused) == (1, 0))
+    let history = try await bench.engine.history(of: saga, after: 0, limit: 100)
+    #expect(history.filter { $0.type == "sagaPaused" }.count == 1)
+    await bench.stop()
+  }
+
+  @Test("Of two who decide at once one wins, and the other is told")
+  func twoAtOnce() async throws {
+    let bench = try await OperationBench(stuck: 1, approvals: [.abandon])
+    let saga = try #require(bench.stuck.first)
+    for _ in 0..<10 {
+      let asked = try await bench.ask(.abandon, saga)
+      let refusals = await withTaskGroup(of: String?.self) { group in
+        for name in ["ben", "cleo", "dora", "emil"] {
+          group.addTask {
+            do {
+              _ = try await bench.engine.decline(asked.id, OperatorAct(by: name, reason: "no"))
+              return nil
+            } catch {
+              return (error as? EngineError)?.code ?? "\(error)"
+            }
+          }
+        }
+        return await group.reduce(into: [String]()) { if let code = $1 { $0.append(code) } }
+      }
+      #expect(refusals == Array(repeating: EngineErrorCode.operationNotWaiting, count: 3))
+      let operation = try await bench.engine.operation(asked.id)
+      #expect(operation.version == 3)
+    }
+    await bench.stop()
+  }
+
   @Test("A cancel that comes by Kafka waits as well")
   func cancel() async throws {
     let bench = try await OperationBench(stuck: 0, waiting: 1, approvals: [.cancel])

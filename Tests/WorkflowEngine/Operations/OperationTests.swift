@@ -135,6 +135,10 @@ struct OperationTests {
       let history = try await after.engine.history(of: id, after: 0, limit: 100)
       #expect(history.filter { $0.type == "sagaPaused" }.count == 1)
     }
+    // Nobody was asked again of whom it was known already.
+    try await after.engine.waitUntilAudited()
+    let listed = try await after.engine.operations(status: .finished, after: nil, limit: 9).operations
+    #expect(listed == [ended.json])
     await after.stop()
   }
 
