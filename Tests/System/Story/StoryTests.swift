@@ -10,6 +10,19 @@ struct StoryTests {
 
   @Test("On the command line")
   func commandLine() async throws { try await Story.run { CommandLineOperator($0) } }
+
+  @Test("In the console")
+  func console() async throws {
+    let browser = try Chromium()
+    let result: Result<Void, any Error>
+    do {
+      result = .success(try await Story.run { try await ConsoleOperator($0, browser) })
+    } catch {
+      result = .failure(error)
+    }
+    await browser.quit()
+    try result.get()
+  }
 }
 
 /// What the operator does, by whichever way.
@@ -38,27 +51,29 @@ struct Story {
   let lab: SagaProcess
   let engine: SagaProcess
 
-  static func run(_ makeOperator: (Story) async throws -> any StoryOperator) async throws {
+  /// - Parameter comes: the operator, once something is stuck.
+  static func run(_ comes: (Story) async throws -> any StoryOperator) async throws {
     let site = try await Site(.sqlite)
     let lab = try await site.startLab(
       "--fault", "sequencing.schedule:fail,match=TURN-*", "--fault", "storage.remove:fail=ROBOT_DOWN")
     let engine = try await site.startEngine(lab: lab)
     let story = Story(site: site, lab: lab, engine: engine)
     let result: Result<Void, any Error>
-    do { result = .success(try await story.tell(try await makeOperator(story))) } catch { result = .failure(error) }
+    do { result = .success(try await story.tell(comes)) } catch { result = .failure(error) }
     _ = await engine.stop()
     _ = await lab.stop()
     await site.remove()
     try result.get()
   }
 
-  private func tell(_ person: any StoryOperator) async throws {
+  private func tell(_ comes: (Story) async throws -> any StoryOperator) async throws {
     // 1. 500 sagas; 37 turn back, and hang on an undo that fails for good.
     let all = try await startAll()
     let hanging = all.filter { $0.value }.map(\.key)
     try await settled(["completed": Self.sagas - Self.turning, "stuck": Self.turning])
 
     // 2. The operator filters, and each says why.
+    let person = try await comes(self)
     let stuck = try await person.findStuck()
     #expect(Set(stuck.keys) == Set(hanging))
     #expect(stuck.values.allSatisfy { $0.contains("ROBOT_DOWN") }, "\(stuck.first?.value ?? "none")")
