@@ -78,6 +78,10 @@ struct TransitionTests {
     "operatorSkipped": .operatorSkipped(step: "s", output: nil, act),
     "operatorRanNow": .operatorRanNow(steps: ["s"], act),
     "operatorExtended": .operatorExtended(step: "s", until: now, act),
+    "stepOverdue forward": .stepOverdue(
+      step: "s", phase: .forward, StepOverdue(since: now, expected: .declared(.seconds(1)))),
+    "stepOverdue undo": .stepOverdue(
+      step: "s", phase: .undo, StepOverdue(since: now, expected: .declared(.seconds(1)))),
     "rewindStarted": .rewindStarted(step: "s", steps: ["s"], act),
     "rewindFinished": .rewindFinished(step: "s", steps: ["s"]),
   ]
