@@ -222,19 +222,19 @@ struct FormTests {
     Case(
       "an expected time of nothing",
       #"[{ "id": "a", "signal": { "name": "x" }, "expected": "0s" }]"#,
-      [Found("workflow.badDuration", "/steps/0/expected", 2, 54)]),
+      [Found("workflow.badDuration", "/steps/0/expected", 2, 63)]),
     Case(
       "an expected time that is no duration",
       #"[{ "id": "a", "delay": { "for": "1h" }, "expected": "10 min" }]"#, more: #""timeout": "1d","#,
-      [Found("workflow.badDuration", "/steps/0/expected", 2, 53)]),
+      [Found("workflow.badDuration", "/steps/0/expected", 2, 62)]),
     Case(
       "an expected time that is a number",
       #"[{ "id": "a", "compensation": { "expected": 30, "http": { "service": "s", "method": "DELETE", "path": "/x" } }, "http": { "service": "s", "method": "GET", "path": "/x" } }]"#,
-      [Found("workflow.wrongType", "/steps/0/compensation/expected", 2, 45)]),
+      [Found("workflow.wrongType", "/steps/0/compensation/expected", 2, 54)]),
     Case(
       "an expected time in another spelling",
       #"[{ "id": "a", "signal": { "name": "x" }, "expcted": "1m" }]"#,
-      [Found("workflow.unknownKey", "/steps/0/expcted", 2, 42, near: "expected")]),
+      [Found("workflow.unknownKey", "/steps/0/expcted", 2, 51, near: "expected")]),
     Case(
       "an expected time for every step",
       #"[{ "id": "a", "signal": { "name": "x" } }]"#, more: #""defaults": { "expected": "1m" },"#,

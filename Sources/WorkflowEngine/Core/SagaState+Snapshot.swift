@@ -4,9 +4,9 @@ import Runtime
 // A snapshot is a saga's state as JSON. It is only ever a shortcut: the events stay the truth, so a snapshot that this
 // version can't read is passed over and the events are read instead.
 extension SagaState {
-  /// The version of the shape below. Versions 1 and 2 had less to tell, and read as they did; other versions' snapshots
-  /// are passed over, so that an older engine can't take a saga that is paused for one that runs.
-  static let snapshotSchema = 3
+  /// The version of the shape below. Version 1 had less to tell, and reads as it did; other versions' snapshots are
+  /// passed over, so that an older engine can't take a saga that is paused for one that runs.
+  static let snapshotSchema = 2
 
   public var snapshot: JSON {
     var members: JSONObject = [
@@ -31,8 +31,7 @@ extension SagaState {
   /// - Throws: `UnreadableEvent` when it is of another version, or damaged.
   public init(snapshot: JSON) throws(UnreadableEvent) {
     let data = EventReader(type: "snapshot", data: snapshot)
-    let schema = try data.int("schema")
-    guard (1...Self.snapshotSchema).contains(schema) else { throw data.unreadable("schema") }
+    guard (1...Self.snapshotSchema).contains(try data.int("schema")) else { throw data.unreadable("schema") }
     self.init(start: try SagaStart(data.nested("start")), at: try data.moment("startedAt"))
     version = try data.int("version")
     steps = []
@@ -40,8 +39,10 @@ extension SagaState {
       steps.append(try StepState(EventReader(type: "snapshot.step", data: step)))
     }
     guard steps.map(\.id) == start.steps else { throw data.unreadable("steps") }
-    // Before version 3 it was not kept since when a step has been under way; the events tell.
-    if schema < 3, steps.contains(where: { $0.status.phaseUnderWay != nil }) { throw data.unreadable("underWaySince") }
+    // Once it was not kept since when a step has been under way. The events tell.
+    if steps.contains(where: { $0.status.phaseUnderWay != nil && $0.underWaySince == nil }) {
+      throw data.unreadable("steps")
+    }
     for signal in snapshot["signals"]?.arrayValue ?? [] {
       signals.append(try ReceivedSignal(EventReader(type: "snapshot.signal", data: signal)))
     }

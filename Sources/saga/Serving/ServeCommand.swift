@@ -29,6 +29,8 @@ let serveCommand = CommandSpec(
         + "late command refuse"),
     OptionSpec("services", value: "FILE", help: "the same as a JSON file"),
     OptionSpec("workflows", value: "DIR", help: "workflows to register at the start; workflows/ if there is one"),
+    OptionSpec(
+      "no-learned-overdue", help: "call a step overdue only by what its workflow expects, not by what it took before"),
     OptionSpec("verbose", help: "log what happens, not only what goes wrong"),
     .stopWithInput,
   ] + KafkaOptions.engine,
@@ -55,6 +57,7 @@ struct EngineProcess {
   private let folder: WorkflowFolder
   private let log: Log
   private let stopsWithInput: Bool
+  private let learnsExpectations: Bool
 
   /// How long requests under way may take to be answered once the process is asked to stop.
   private static let drainTime = Duration.seconds(10)
@@ -73,6 +76,7 @@ struct EngineProcess {
     folder = try WorkflowFolder(invocation)
     log = .standardError(from: invocation.arguments.has("verbose") ? .info : .warning)
     stopsWithInput = invocation.arguments.has("stop-with-input")
+    learnsExpectations = !invocation.arguments.has("no-learned-overdue")
   }
 
   func run() async throws -> ExitStatus {
@@ -115,8 +119,9 @@ struct EngineProcess {
       client: client,
       services: services.map { Service(name: $0.name, baseURL: $0.url, keepsTombstones: $0.tombstones) },
       clock: environment.clock)
-    let configuration = Engine.Configuration(
+    var configuration = Engine.Configuration(
       services: Set(services.map(\.name)), kafkaServices: Set(self.kafka?.services.map(\.name) ?? []))
+    configuration.learnsExpectations = learnsExpectations
     return Engine(
       store: store, executor: ActionExecutors(http: http, kafka: kafka), configuration: configuration,
       environment: environment, readStore: readStore, log: log)

@@ -232,7 +232,14 @@ struct OverdueTests {
     try saga.start()
     func old() throws -> JSON {
       guard case .object(var members) = try #require(saga.state).snapshot else { return .null }
-      members["schema"] = 2
+      members["steps"] = members["steps"]?.arrayValue.map { steps in
+        .array(
+          steps.map { step in
+            guard case .object(var members) = step else { return step }
+            members["underWaySince"] = nil
+            return .object(members)
+          })
+      }
       return .object(members)
     }
     let underWay = try old()
