@@ -39,10 +39,6 @@ extension SagaState {
       steps.append(try StepState(EventReader(type: "snapshot.step", data: step)))
     }
     guard steps.map(\.id) == start.steps else { throw data.unreadable("steps") }
-    // Once it was not kept since when a step has been under way. The events tell.
-    if steps.contains(where: { $0.status.phaseUnderWay != nil && $0.underWaySince == nil }) {
-      throw data.unreadable("steps")
-    }
     for signal in snapshot["signals"]?.arrayValue ?? [] {
       signals.append(try ReceivedSignal(EventReader(type: "snapshot.signal", data: signal)))
     }
@@ -61,6 +57,10 @@ extension SagaState {
     pivotPassed = data.flag("pivotPassed")
     overdueSince = try data.optionalMoment("overdueSince")
     if data.has("end") { end = try SagaEnd(data.nested("end")) }
+    // Once it was not kept since when a step has been under way. The events tell.
+    if end == nil, steps.contains(where: { $0.status.phaseUnderWay != nil && $0.underWaySince == nil }) {
+      throw data.unreadable("steps")
+    }
   }
 }
 
