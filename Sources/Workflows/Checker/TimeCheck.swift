@@ -43,8 +43,8 @@ struct TimeCheck {
     let end = if case .delay = step.action { "its delay" } else { "its \"timeout\"" }
     report.error(
       WorkflowErrorCode.badValue,
-      "\"expected\" (\(DurationText.format(expected))) is shorter than the longest that \(step.id) can wait "
-        + "(\(DurationText.format(whole)), \(end)): else it would never be overdue",
+      "\"expected\" is \(DurationText.format(expected)), but \(step.id) waits \(DurationText.format(whole)) at most "
+        + "(\(end)) and could never be overdue: write less than that",
       at: JSONPointer.root.appending("steps").appending(step.index).appending("expected"))
   }
 

@@ -7,7 +7,7 @@ import Workflows
 @testable import Persistence
 @testable import WorkflowEngine
 
-@Suite("Overdue steps are noticed by the engine, whatever happens to it meanwhile")
+@Suite("Overdue steps are noticed by the engine, whatever happens to it meanwhile", .timeLimit(.minutes(5)))
 struct OverdueShellTests {
   static let approval = #"{"id": "w", "signal": {"name": "go"}, "expected": "10m"}"#
   static let day = #""timeout": "1d","#
