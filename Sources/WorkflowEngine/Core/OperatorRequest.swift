@@ -150,7 +150,7 @@ extension SagaEvent {
     case .sagaAbandoned(let act): (.abandon, act)
     case .sagaStarted, .stepSkipped, .waitStarted, .attemptStarted, .attemptFailed, .attemptNotMade, .stepProgressed,
       .answerIgnored, .stepSucceeded, .stepFailed, .signalReceived, .keptSignalRefused, .turnBackLapsed,
-      .undoSucceeded, .undoFailed, .rewindFinished, .sagaOverdue, .sagaCompleted, .sagaCompensated:
+      .undoSucceeded, .undoFailed, .rewindFinished, .stepOverdue, .sagaOverdue, .sagaCompleted, .sagaCompensated:
       nil
     }
   }

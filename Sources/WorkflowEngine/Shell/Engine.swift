@@ -17,6 +17,8 @@ public final class Engine: Sendable {
     public var approvals: Set<OperatorVerb.Name> = []
     /// How long attempts under way may go on when the engine is told to stop.
     public var drainTime = Duration.seconds(20)
+    /// Whether steps whose workflow doesn't say how long they are expected to take are held against what they took before.
+    public var learnsExpectations = true
     public init(services: Set<String>? = nil, kafkaServices: Set<String>? = nil) {
       self.services = services
       self.kafkaServices = kafkaServices
@@ -73,8 +75,10 @@ public final class Engine: Sendable {
   ) async throws {
     // 1. Nobody else writes from here on.
     try await host.events.own(shards: nil)
-    // 2. Sagas are folded by their definitions.
+    // 2. Sagas are folded by their definitions, and held against what their steps took before.
     try await host.definitions.load()
+    let learner = configuration.learnsExpectations ? ExpectationLearner(host: host, store: readModel.store) : nil
+    await learner?.refresh()
     owned()
     let result: Result<Void, any Error>
     do {
@@ -86,6 +90,7 @@ public final class Engine: Sendable {
         group.addTask { [readModel] in try await readModel.run() }
         group.addTask { [auditor] in try await auditor.run() }
         group.addTask { await self.operations.run { try await self.unfinishedOperations() } }
+        if let learner { group.addTask { try await learner.run() } }
         // 4. What was open goes on where it stood.
         try await recover()
         await prepare()

@@ -19,6 +19,7 @@ final class SagaHost: Sendable {
   let scheduler: Scheduler
   let definitions: DefinitionCache
   let waiters = EndWaiters()
+  let expectations = Expectations()
   private let executor: any StepExecutor
   private let registry = Mutex<[UniqueID: Entry]>([:])
   private let attempts = Mutex(AttemptTasks())
@@ -249,6 +250,13 @@ final class SagaHost: Sendable {
       "A saga could not be written, left memory, and will be read again", ("saga", "\(id)"),
       ("error", "\(error)"))
     if !stopped.load(ordering: .relaxed) { scheduler.set(id, at: environment.now() + Self.lookAgainAfter) }
+  }
+
+  /// Has the sagas of these workflows look at what is expected of their steps: something may be due earlier.
+  ///
+  /// Those in memory only. One that sleeps is woken at the moment that was known when it went to sleep, and looks then.
+  func expectAnew(_ workflows: Set<String>) async {
+    for saga in sagasInMemory where workflows.contains(saga.definition.name) { await saga.expectAnew() }
   }
 
   // MARK: Stopping

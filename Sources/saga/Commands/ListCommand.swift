@@ -33,7 +33,7 @@ let listFilters: [(option: OptionSpec, parameter: String)] = [
 
 let listFlags: [(option: OptionSpec, parameter: String)] = [
   (OptionSpec("stuck", help: "only what waits for an operator"), "stuck"),
-  (OptionSpec("overdue", help: "only what is open past its deadline"), "overdue"),
+  (OptionSpec("overdue", help: "only what takes longer than it should: past its deadline, or at a step"), "overdue"),
   (OptionSpec("paused", help: "only what is paused"), "paused"),
 ]
 

@@ -32,6 +32,8 @@ let serveCommand = CommandSpec(
       "requires-approval", value: "VERBS",
       help: "verbs that wait until a second person agrees, as abandon,resolve; see `saga ops approve`"),
     OptionSpec("workflows", value: "DIR", help: "workflows to register at the start; workflows/ if there is one"),
+    OptionSpec(
+      "no-learned-overdue", help: "call a step overdue only by what its workflow expects, not by what it took before"),
     OptionSpec("verbose", help: "log what happens, not only what goes wrong"),
     .stopWithInput,
   ] + KafkaOptions.engine,
@@ -59,6 +61,7 @@ struct EngineProcess {
   private let folder: WorkflowFolder
   private let log: Log
   private let stopsWithInput: Bool
+  private let learnsExpectations: Bool
 
   /// How long requests under way may take to be answered once the process is asked to stop.
   private static let drainTime = Duration.seconds(10)
@@ -78,6 +81,7 @@ struct EngineProcess {
     folder = try WorkflowFolder(invocation)
     log = .standardError(from: invocation.arguments.has("verbose") ? .info : .warning)
     stopsWithInput = invocation.arguments.has("stop-with-input")
+    learnsExpectations = !invocation.arguments.has("no-learned-overdue")
   }
 
   func run() async throws -> ExitStatus {
@@ -123,6 +127,7 @@ struct EngineProcess {
     var configuration = Engine.Configuration(
       services: Set(services.map(\.name)), kafkaServices: Set(self.kafka?.services.map(\.name) ?? []))
     configuration.approvals = approvals
+    configuration.learnsExpectations = learnsExpectations
     return Engine(
       store: store, executor: ActionExecutors(http: http, kafka: kafka), configuration: configuration,
       environment: environment, readStore: readStore, log: log)
