@@ -43,6 +43,9 @@ struct OperationTests {
       let rest = try await api.get("\(place)/sagas?outcome=done&limit=2&cursor=\(next)")
       #expect(rest.json["sagas"]?.arrayValue?.count == 1 && rest.json["next"] == nil)
       #expect(try await api.get("/v1/operations?status=finished").json["operations"]?.arrayValue?.count == 1)
+      #expect(try await api.get("/v1/operations?status=stopped").json["operations"]?.arrayValue?.count == 0)
+      let twice = try await api.get("/v1/operations?status=stopped&status=finished")
+      #expect(twice.status == 400 && twice.code == "request.parameterInvalid")
       #expect(try await api.post("\(place)/stop", ["reason": "late"]).code == "operation.ended")
     }
   }
