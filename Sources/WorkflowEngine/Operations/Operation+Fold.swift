@@ -2,14 +2,6 @@ import Persistence
 import Runtime
 
 extension Operation {
-  /// The fold of an operation's events; nil of none.
-  init?(folding events: [StoredEvent]) throws {
-    var operation: Operation?
-    for event in events { try Operation.evolve(&operation, event) }
-    guard let operation else { return nil }
-    self = operation
-  }
-
   /// Takes one more event in.
   static func evolve(_ operation: inout Operation?, _ stored: StoredEvent) throws {
     evolve(&operation, try OperationEvent(stored), id: stored.stream, version: stored.version)
