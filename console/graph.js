@@ -67,6 +67,19 @@ export function layout(steps) {
 
 const clip = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 
+const pen = document.createElement("canvas").getContext("2d");
+
+/** A name in the room that there is: a little smaller where it is a little too long, else cut off at its end. */
+function name(text, x) {
+  const room = width - x - 8;
+  pen.font = `600 13px ${getComputedStyle(document.body).fontFamily}`;
+  const wide = (one) => pen.measureText(one).width;
+  const size = Math.max(11, Math.min(13, 13 * (room / wide(text))));
+  let shown = text;
+  while (shown.length > 1 && wide(shown) * size > 13.1 * room) shown = `${shown.replace(/…$/, "").slice(0, -1)}…`;
+  return s("text.node-name", { x, y: 20, "font-size": `${size.toFixed(1)}px` }, shown);
+}
+
 /** The graph as SVG. `onpick(step)` is called when one is chosen. Steps without a status are those of a workflow. */
 export function graph(steps, { room = 900, onpick, stuck = [] } = {}) {
   const vertical = room < 620;
@@ -142,6 +155,6 @@ function box(step, { x, y }, { onpick, blocked }) {
     s("rect.box", { width, height, rx: 8 }),
     step.pivot && s("path.pivot", { d: `M3 4v${height - 8}M${width - 3} 4v${height - 8}` }),
     hasState && s("g.glyph", null, glyph(step.status, 10, height / 2 - 8)),
-    s("text.node-name", { x: hasState ? 34 : 12, y: 20 }, clip(step.id, hasState ? 18 : 21)),
+    name(step.id, hasState ? 34 : 12),
     s("text.node-state", { x: hasState ? 34 : 12, y: 36 }, clip([words, attempts].filter(Boolean).join(" · "), 24)));
 }

@@ -4,6 +4,7 @@ import { h, put, say } from "./dom.js";
 import { duration, number, plural, shortID, since } from "./format.js";
 import { badge, icon } from "./icons.js";
 import { gently, listen } from "./live.js";
+import { operationBar, operationCounts, operationName } from "./operations.js";
 import { act, problemBox, verbLabel, verbsOf } from "./verbs.js";
 import { why } from "./why.js";
 
@@ -21,13 +22,17 @@ export function overview(main) {
   put(needs, h("p.quiet.placeholder", "Looking …"));
   const ended = [];
   let lastStuck = null;
+  let seenOperations = null;
 
   const showNeeds = async () => {
     try {
-      const groups = await need();
-      put(needs, groups.every((group) => !group.sagas.length)
-        ? h("p.calm", icon("check"), "Nothing is stuck, overdue or paused. Nobody is needed.")
-        : groups.filter((group) => group.sagas.length).map((group) => groupList(group, showNeeds)));
+      const [groups, { waiting, running }] = await Promise.all([need(), openOperations()]);
+      const lists = groups.map((group) => group.sagas.length > 0 && groupList(group, showNeeds));
+      lists.splice(1, 0, waiting.length > 0 && waitingList(waiting));
+      put(needs, lists.some(Boolean) ? lists
+        : h("p.calm", icon("check"), "Nothing is stuck, overdue or paused, and nothing waits for a second person. Nobody is needed."),
+      running.map(runningLine));
+      seenOperations = operationsKey({ waiting, running });
       const stuck = groups[0].total;
       if (lastStuck !== null && stuck !== lastStuck) say(`${plural(stuck, "saga")} stuck`);
       lastStuck = stuck;
@@ -67,10 +72,15 @@ export function overview(main) {
     soon();
   });
   const timer = setInterval(() => { showState(); soon(); }, 15000);
+  // What waits for a second person, and how far an operation is, is no saga's event.
+  const often = setInterval(async () => {
+    const now = await openOperations().catch(() => null);
+    if (now && seenOperations !== null && operationsKey(now) !== seenOperations) soon();
+  }, 3000);
   showNeeds();
   showCounts();
   showState();
-  return { refresh: soon, leave: () => { ends(); clearInterval(timer); document.title = "Sagas"; } };
+  return { refresh: soon, leave: () => { ends(); clearInterval(timer); clearInterval(often); document.title = "Sagas"; } };
 }
 
 function perMinute(ended) {
@@ -99,6 +109,26 @@ async function need() {
   }
   return [stuck, overdue, paused];
 }
+
+/** Operations that wait for a second person, and those that run. */
+async function openOperations() {
+  const [waiting, running] = await Promise.all(["waiting", "running"].map((status) => api.operations({ status, limit: most })));
+  return { waiting: waiting.operations, running: running.operations };
+}
+const operationsKey = ({ waiting, running }) => [...waiting, ...running].map((one) => `${one.id} ${one.status} ${one.left}`).join();
+
+function waitingList(waiting) {
+  return h("div.group.tone-wait",
+    h("h3", "Waits for a second person ", h("span.count", waiting.length === most ? `${most}+` : number(waiting.length)),
+      h("a.more", { href: "#/operations?status=waiting" }, "See all that wait")),
+    h("ul.cards", waiting.map((one) => h("li.card", { "data-row": one.id },
+      h("div.card-head", badge(one.status), h("a.card-link", { href: `#/operation/${one.id}`, "data-row-link": "" }, operationName(one)),
+        h("span.grow"), since(one.startedAt)),
+      h("p.why", one.by === api.userName() ? "You asked for it, so somebody else has to agree: " : `${one.by} asks for it: `, h("q", one.reason))))));
+}
+
+const runningLine = (one) => h("p.quiet.running-line", h("a", { href: `#/operation/${one.id}` }, operationName(one)), ` by ${one.by} is running: `,
+  operationBar(one), " ", h("span.num", operationCounts(one)));
 
 function groupList(group, again) {
   const search = new URLSearchParams(group.parameters).toString();

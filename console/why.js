@@ -31,9 +31,21 @@ export function why(saga, { dated = true } = {}) {
       const end = saga.abandoned ?? {};
       return `${end.by ?? "Someone"} gave it up: ${end.reason ?? "no reason is kept"}. Something may be left over in the lab.`;
     }
-    case "compensating": return `It turned back: ${turned(saga)}. ${moving(saga)}`;
-    default: return `${saga.overdue ? "It has taken longer than it should. " : ""}${moving(saga)}`;
+    case "compensating": return `It turned back: ${turned(saga)}. ${late(saga)}${moving(saga)}`;
+    default: return `${late(saga)}${moving(saga)}`;
   }
+}
+
+/** The steps that take longer than was expected of them, and whether its own time is up. */
+function late(saga) {
+  if (!saga.overdue) return "";
+  const steps = (saga.steps ?? []).filter((step) => step.overdue).map((step) => {
+    const { phase, since, expectedMs, samples } = step.overdue;
+    const did = phase === "undo" ? `Undoing ${name(step.id)} has taken` : `${name(step.id)} has ${step.status === "waiting" ? "waited" : "taken"}`;
+    const taken = (saga.paused?.since ? Date.parse(saga.paused.since) : Date.now()) - Date.parse(since) + expectedMs;
+    return `${did} ${duration(taken)}; ${duration(expectedMs)} were expected (${samples ? `learned from ${samples} runs` : "declared"}). `;
+  });
+  return steps.join("") || "It has taken longer than it should. ";
 }
 
 function took(saga) {
@@ -43,7 +55,7 @@ function took(saga) {
 
 function paused(saga) {
   const by = saga.paused?.by;
-  return `Paused${by ? ` by ${by}` : ""}${saga.paused?.reason ? `: ${saga.paused.reason}` : ""}. Nothing new starts until it is resumed.`;
+  return `Paused${by ? ` by ${by}` : ""}${saga.paused?.reason ? `: ${saga.paused.reason}` : ""}. Nothing new starts until it is resumed. ${late(saga)}`.trim();
 }
 
 function stuck(saga, blocker, dated) {

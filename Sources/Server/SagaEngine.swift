@@ -42,6 +42,27 @@ public protocol SagaEngine: Sendable {
   /// Does what an operator asks; what it refuses says which verbs the saga takes instead.
   func operate(_ id: UniqueID, _ request: OperatorRequest) async throws -> SagaState
 
+  /// Whether a verb waits for a second person.
+  func needsApproval(_ verb: OperatorVerb.Name) -> Bool
+  /// Asks for a verb on one saga that a second person has to agree to.
+  func ask(_ id: UniqueID, _ request: OperatorRequest) async throws -> Operation
+  /// What a verb on many sagas would do now.
+  func preview(_ verb: OperatorVerb, _ target: OperationTarget) async throws -> OperationPreview
+  /// - Parameter key: names the request; again, it gives the same operation.
+  func begin(
+    _ request: OperationRequest, key: String?
+  ) async throws -> (operation: Operation, isNew: Bool)
+  func operation(_ id: UniqueID) async throws -> Operation
+  /// Where the sagas of an operation stand now.
+  func standing(of operation: Operation) async throws -> [SagaStatus: Int]
+  /// The newest first.
+  func operations(
+    status: Operation.Status?, after: DocumentCursor?, limit: Int
+  ) async throws -> OperationPage
+  func approve(_ id: UniqueID, _ act: OperatorAct) async throws -> Operation
+  func decline(_ id: UniqueID, _ act: OperatorAct) async throws -> Operation
+  func stop(_ id: UniqueID, _ act: OperatorAct) async throws -> Operation
+
   /// What people did, oldest first.
   func audit(_ filter: AuditFilter, after: DocumentCursor?, limit: Int) async throws -> AuditPage
   /// Where the chains of the store's shards end now.

@@ -9,6 +9,7 @@ public enum ServerErrorCode {
   public static let headerInvalid = "request.headerInvalid"
   public static let cursorMalformed = "cursor.malformed"
   public static let sagaIDMalformed = "saga.idMalformed"
+  public static let operationIDMalformed = "operation.idMalformed"
   // Of the live stream.
   public static let liveFull = "live.full"
   public static let liveSlow = "live.slow"

@@ -58,6 +58,16 @@ public enum EngineErrorCode {
   public static let noticeGone = "notice.gone"
   public static let noticeDestinationUnknown = "notice.destinationUnknown"
   public static let webhookSecretInvalid = "webhook.secretInvalid"
+  // Operations on many sagas.
+  public static let operationNotFound = "operation.notFound"
+  public static let operationEmpty = "operation.empty"
+  public static let operationTooMany = "operation.tooMany"
+  public static let operationChanged = "operation.changed"
+  public static let operationBehind = "operation.behind"
+  public static let operationEnded = "operation.ended"
+  public static let operationNotWaiting = "operation.notWaiting"
+  public static let operationSamePerson = "operation.samePerson"
+  public static let operationNameless = "operation.nameless"
   // Messages that come over Kafka.
   public static let commandInvalid = "command.invalid"
   public static let replyMalformed = "reply.malformed"

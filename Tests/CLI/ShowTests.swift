@@ -9,6 +9,7 @@ struct ShowTests {
     "draws a saga in 80 columns",
     arguments: [
       "running", "progress", "waiting", "paused", "completed", "compensated", "stuck", "stuck-forward", "abandoned",
+      "overdue",
     ])
   func drawing(_ name: String) throws {
     let drawing = SagaDrawing(saga: try Golden.saga(name), now: Golden.now, style: .plain)

@@ -65,7 +65,7 @@ struct VerbCommandTests {
 
   @Test(
     "why says in a sentence what it is, and what helps",
-    arguments: ["stuck", "stuck-forward", "waiting", "paused", "running"])
+    arguments: ["stuck", "stuck-forward", "waiting", "paused", "running", "overdue"])
   func why(_ name: String) async throws {
     let saga = try Golden.saga(name)
     let result = await TestTool(answers: [.json(saga)]).run("why", Self.id)
@@ -74,6 +74,25 @@ struct VerbCommandTests {
     try Golden.expect(result.output, is: "why-\(name)", width: 140)
     let json = await TestTool(answers: [.json(saga)]).run("why", Self.id, "--json")
     #expect(try JSON(parsing: json.output)["why"] == .string(Why(saga: saga, now: Golden.now).sentence))
+  }
+
+  @Test("what is overdue stands still while its saga is paused, and an undo is called one")
+  func whyOverdue() {
+    let saga: JSON = [
+      "id": "019c", "workflow": "w", "status": "compensating", "overdue": true, "deadline": "2026-03-01T08:15:40Z",
+      "paused": ["since": "2026-03-01T08:15:30Z", "by": "mia", "reason": "defrosting"],
+      "steps": [
+        [
+          "id": "a", "status": "undoing",
+          "overdue": [
+            "phase": "undo", "since": "2026-03-01T08:15:20Z", "expectedMs": 2000, "basis": "declared",
+          ],
+        ]
+      ],
+    ]
+    let sentence = Why(saga: saga, now: Golden.now).sentence
+    #expect(sentence.hasSuffix("; undoing a has taken 12s; 2s were expected (declared)."), "\(sentence)")
+    #expect(!Why(saga: saga, now: Golden.now).commands.contains { $0.line.contains("extend") })
   }
 
   @Test("why of an end, and of an answer with next to nothing in it, is a sentence too")

@@ -75,7 +75,7 @@ struct ReadingRouteTests {
 
   @Test(arguments: Depth.allCases) func aListAskedWithWhatACommandSawHasIt(at depth: Depth) async throws {
     try await LiveEngine.run(depth: depth) { api, _ in
-      try await LiveEngine.register(Samples.pause("a"), api)
+      try await LiveEngine.register(Samples.pause("a", seconds: 60), api)
       for number in 0..<20 {
         let started = try await api.post("/v1/workflows/a/sagas", ["input": .int(number), "tags": ["n\(number)"]])
         let seen = try #require(started.headers["Saga-Seen"])

@@ -89,6 +89,34 @@ struct SagaRouteTests {
     }
   }
 
+  @Test func aStepThatTakesLongerThanIsExpected() async throws {
+    let engine = try engine(
+      #"""
+      {"name": "wait", "version": 1, "timeout": "1d",
+       "steps": [{"id": "approve", "signal": {"name": "go"}, "expected": "10m"}]}
+      """#)
+    let id = try engine.start("wait")
+    let due = engine.environment.now() + .seconds(600)
+    try await TestAPI.run(engine: engine) { api in
+      func saga() async throws -> JSON { try await api.get("/v1/sagas/\(id)").json }
+      #expect(try await saga()["overdue"] == false)
+      #expect(try await saga()["steps"]?[0]?["overdue"] == nil)
+      engine.clock.advance(to: due)
+      try engine.tell(id, .wake)
+      #expect(try await saga()["overdue"] == true)
+      #expect(
+        try await saga()["steps"]?[0]?["overdue"]
+          == [
+            "phase": "forward", "since": .string(due.description), "expectedMs": 600_000, "basis": "declared",
+          ])
+      let events = try await api.get("/v1/sagas/\(id)/events").json["events"]
+      #expect(events?.arrayValue?.last?["type"] == "stepOverdue")
+      try engine.tell(id, .signal(name: "go", signalID: nil, body: 1, by: "qa"))
+      #expect(try await saga()["overdue"] == false)
+      #expect(try await saga()["steps"]?[0]?["overdue"] == nil)
+    }
+  }
+
   @Test func aSagaThatTurnsBack() async throws {
     let engine = try engine(Samples.storage)
     let id = try engine.start("store-sample")

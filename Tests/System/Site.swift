@@ -46,14 +46,15 @@ final class Site: Sendable {
       ["lab", "--store", "sqlite:\(folder.path)/lab.db", "--port", "0"] + more, in: folder)
   }
 
-  func startEngine(lab: SagaProcess, port: Int = 0) async throws -> SagaProcess {
+  func startEngine(lab: SagaProcess, port: Int = 0, _ more: [String] = []) async throws -> SagaProcess {
     let services = ["samples", "storage", "sequencing", "notification"].flatMap {
       ["--service", "\($0)=\(lab.url)/\($0),tombstones"]
     }
     let workflows = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent().appendingPathComponent("workflows")
     return try await .listening(
-      ["serve", "--store", engineStore, "--port", "\(port)", "--workflows", workflows.path] + services, in: folder)
+      ["serve", "--store", engineStore, "--port", "\(port)", "--workflows", workflows.path] + services + more,
+      in: folder)
   }
 
   func remove() async {

@@ -85,6 +85,32 @@ struct DefinitionTests {
     #expect(back.timeout == .seconds(7) && retry.maxAttempts == 10 && retry.initialInterval == .seconds(300))
   }
 
+  @Test("Any step, and any undo, may say how long it is expected to take; nothing is said for those that don't")
+  func expected() throws {
+    let call = #""http": { "service": "s", "method": "PUT", "path": "/x" }"#
+    let undo = #""compensation": { "http": { "service": "s", "method": "DELETE", "path": "/x" }, "expected": "PT1M" }"#
+    let steps = try definition(
+      Sample.workflow(
+        #"""
+        [{ "id": "a", \#(call), \#(undo), "expected": "90s" }, { "id": "b", \#(call) },
+         { "id": "c", "kafka": { "service": "s", "command": "c" }, "expected": "1m" },
+         { "id": "d", "signal": { "name": "x" }, "timeout": "2d", "expected": "10m" },
+         { "id": "e", "signal": { "name": "y" }, "expected": "1h" },
+         { "id": "f", "delay": { "for": "1m" }, "expected": "59s" },
+         { "id": "g", "delay": { "until": "${input.at}" }, "expected": "1d" }]
+        """#, more: #""timeout": "9d","#)
+    ).steps
+    let expected: [Duration?] = [
+      .seconds(90), nil, .seconds(60), .seconds(600), .seconds(3_600), .seconds(59), .seconds(86_400),
+    ]
+    #expect(steps.map(\.expected) == expected)
+    guard case .undo(let back) = steps[0].compensation else {
+      Issue.record("there is no undo")
+      return
+    }
+    #expect(back.expected == .seconds(60))
+  }
+
   @Test("A command over Kafka has the defaults of a call, and what it says is kept")
   func kafka() throws {
     let text = Sample.workflow(

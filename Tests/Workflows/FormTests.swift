@@ -220,6 +220,26 @@ struct FormTests {
       more: #""timeout": "soon","#,
       [Found("workflow.badDuration", "/timeout", 1, 41), Found("workflow.badDuration", "/steps/0/timeout", 2, 94)]),
     Case(
+      "an expected time of nothing",
+      #"[{ "id": "a", "signal": { "name": "x" }, "expected": "0s" }]"#,
+      [Found("workflow.badDuration", "/steps/0/expected", 2, 63)]),
+    Case(
+      "an expected time that is no duration",
+      #"[{ "id": "a", "delay": { "for": "1h" }, "expected": "10 min" }]"#, more: #""timeout": "1d","#,
+      [Found("workflow.badDuration", "/steps/0/expected", 2, 62)]),
+    Case(
+      "an expected time that is a number",
+      #"[{ "id": "a", "compensation": { "expected": 30, "http": { "service": "s", "method": "DELETE", "path": "/x" } }, "http": { "service": "s", "method": "GET", "path": "/x" } }]"#,
+      [Found("workflow.wrongType", "/steps/0/compensation/expected", 2, 54)]),
+    Case(
+      "an expected time in another spelling",
+      #"[{ "id": "a", "signal": { "name": "x" }, "expcted": "1m" }]"#,
+      [Found("workflow.unknownKey", "/steps/0/expcted", 2, 51, near: "expected")]),
+    Case(
+      "an expected time for every step",
+      #"[{ "id": "a", "signal": { "name": "x" } }]"#, more: #""defaults": { "expected": "1m" },"#,
+      [Found("workflow.unknownKey", "/defaults/expected", 1, 44)]),
+    Case(
       "a timeout of nothing",
       #"[{ "id": "a", "http": { "service": "s", "method": "GET", "path": "/x" }, "timeout": "0s" }]"#,
       [Found("workflow.badDuration", "/steps/0/timeout", 2, 94)]),

@@ -145,6 +145,18 @@ struct MeaningTests {
       #"[{ "id": "a", "signal": { "name": "x" }, "timeout": "6m" }]"#,
       [Found("workflow.tooSlow", "/steps/0/timeout", 2, 62)]),
     Case(
+      "a wait that is over before it could be overdue",
+      #"[{ "id": "a", "signal": { "name": "x" }, "timeout": "2m", "expected": "3m" }]"#,
+      [Found("workflow.badValue", "/steps/0/expected", 2, 80)]),
+    Case(
+      "a wait that is over at the moment at which it would be overdue",
+      #"[{ "id": "a", "signal": { "name": "x" }, "timeout": "2m", "expected": "120s" }]"#,
+      [Found("workflow.badValue", "/steps/0/expected", 2, 80)]),
+    Case(
+      "a delay that is over before it could be overdue",
+      #"[{ "id": "a", "delay": { "for": "1m" }, "expected": "2m" }]"#,
+      [Found("workflow.badValue", "/steps/0/expected", 2, 62)]),
+    Case(
       "a delay longer than the saga",
       #"[{ "id": "a", "delay": { "for": "2d" } }]"#, more: #""timeout": "1d","#,
       [Found("workflow.tooSlow", "/steps/0/delay/for", 2, 42)]),

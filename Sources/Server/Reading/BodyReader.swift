@@ -64,6 +64,33 @@ struct BodyReader {
     return number
   }
 
+  mutating func number(_ name: String, in range: ClosedRange<Double>) -> Double? {
+    guard let value = value(name, isRequired: false) else { return nil }
+    guard let number = value.doubleValue, range.contains(number) else {
+      invalid(.root.appending(.name(name)), "must be a number from \(range.lowerBound) to \(range.upperBound)")
+      return nil
+    }
+    return number
+  }
+
+  mutating func flag(_ name: String) -> Bool? {
+    guard let value = value(name, isRequired: false) else { return nil }
+    guard let flag = value.boolValue else {
+      invalid(.root.appending(.name(name)), "must be true or false")
+      return nil
+    }
+    return flag
+  }
+
+  mutating func duration(_ name: String, atMost longest: Duration) -> Duration? {
+    guard let text = text(name, isRequired: false) else { return nil }
+    guard let length = DurationText.parse(text), length <= longest else {
+      invalid(.root.appending(.name(name)), "must be a duration of at most \(longest), as 30s or 5m")
+      return nil
+    }
+    return length
+  }
+
   mutating func choice(_ name: String, of choices: [String]) -> String? {
     guard let value = value(name, isRequired: true) else { return nil }
     guard let text = value.stringValue, choices.contains(text) else {

@@ -111,8 +111,10 @@ struct QueryReader {
   func choice<Choice: RawRepresentable & CaseIterable>(
     _ name: String, _ type: Choice.Type
   ) throws(Problem) -> Choice? where Choice.RawValue == String {
-    guard let value = values[name] else { return nil }
-    return try choice(name, value, type)
+    // Another list may take several of what is one here.
+    let given = lists[name] ?? values[name].map { [$0] } ?? []
+    guard given.count <= 1 else { throw invalid(name, "comes twice, and can only be one here") }
+    return try given.first.map { value throws(Problem) in try choice(name, value, type) }
   }
 
   private func choice<Choice: RawRepresentable & CaseIterable>(

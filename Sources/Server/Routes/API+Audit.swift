@@ -80,7 +80,8 @@ extension AuditEntry {
     .members([
       "at": .time(at), "actor": .string(actor), "kind": .string(kind.rawValue), "verb": .string(verb),
       "saga": .text(saga?.description), "version": .integer(version), "workflow": .text(workflow), "step": .text(step),
-      "reason": .text(reason), "from": .text(from), "before": before.map(\.json), "after": after.map(\.json),
+      "reason": .text(reason), "from": .text(from), "operation": .text(operation?.description),
+      "before": before.map(\.json), "after": after.map(\.json),
     ])
   }
 }

@@ -7,27 +7,30 @@ import Workflows
 // What an operator does. Each is kept in the saga's history with who, when, why and from where.
 extension API {
   var operatingRoutes: [Route] {
-    [
-      verb("cancel") { _ in .cancel },
-      verb("compensate") { _ in .compensate },
-      verb("abandon") { _ in .abandon },
-      verb("pause") { _ in .pause },
-      verb("resume") { _ in .resume },
-      verb("retry") { body in .retry(step: body.text("step", isRequired: false), input: body.object("input")) },
-      verb("resolve", readResolve),
-      verb("skip") { body in
-        .skip(step: body.text("step", isRequired: true) ?? "", output: body.value("output", isRequired: false))
-      },
-      verb("run-now") { body in .runNow(step: body.text("step", isRequired: false)) },
-      verb("extend", readExtend),
-      verb("rewind") { body in .rewind(step: body.text("step", isRequired: true) ?? "") },
-      Route("GET", "/v1/stats", showStats),
-    ]
+    OperatorVerb.Name.allCases.map(verb) + [Route("GET", "/v1/stats", showStats)]
   }
 
-  /// A verb: its own members are read by `read`, and who, why and from where for every one alike.
-  private func verb(_ name: String, _ read: @escaping @Sendable (inout BodyReader) -> OperatorVerb) -> Route {
-    Route("POST", "/v1/sagas/{id}/\(name)") { call in
+  /// What a verb's body has besides the reason.
+  static func read(_ verb: OperatorVerb.Name, _ body: inout BodyReader) -> OperatorVerb {
+    switch verb {
+    case .cancel: .cancel
+    case .compensate: .compensate
+    case .abandon: .abandon
+    case .pause: .pause
+    case .resume: .resume
+    case .retry: .retry(step: body.text("step", isRequired: false), input: body.object("input"))
+    case .resolve: readResolve(&body)
+    case .skip:
+      .skip(step: body.text("step", isRequired: true) ?? "", output: body.value("output", isRequired: false))
+    case .runNow: .runNow(step: body.text("step", isRequired: false))
+    case .extend: readExtend(&body)
+    case .rewind: .rewind(step: body.text("step", isRequired: true) ?? "")
+    }
+  }
+
+  /// A verb on one saga: its own members, and who, why and from where for every one alike.
+  private func verb(_ name: OperatorVerb.Name) -> Route {
+    Route("POST", "/v1/sagas/{id}/\(name.rawValue)") { call in
       let id = try call.path.sagaID()
       let user = try call.request.user()
       let from = try call.request.origin()
@@ -35,15 +38,20 @@ extension API {
       var body = try BodyReader(call.request)
       let reason = body.reason() ?? ""
       let expected = body.integer("expectedVersion", from: 1)
-      let verb = read(&body)
+      let verb = Self.read(name, &body)
       try body.finish()
       let act = OperatorAct(by: user, reason: reason, from: from, commandID: key)
-      _ = try await engine.operate(id, OperatorRequest(verb, by: act, expectedVersion: expected))
+      let request = OperatorRequest(verb, by: act, expectedVersion: expected)
+      if engine.needsApproval(name) {
+        let operation = try await engine.ask(id, request)
+        return .json(operation.json, status: 202, headers: ["Location": "/v1/operations/\(operation.id)"])
+      }
+      _ = try await engine.operate(id, request)
       return try await show(id)
     }
   }
 
-  @Sendable private func readResolve(_ body: inout BodyReader) -> OperatorVerb {
+  private static func readResolve(_ body: inout BodyReader) -> OperatorVerb {
     let step = body.text("step", isRequired: true) ?? ""
     let outcome = body.choice("outcome", of: ["happened", "didNotHappen", "undone"])
     let output = body.value("output", isRequired: false)
@@ -57,7 +65,7 @@ extension API {
     }
   }
 
-  @Sendable private func readExtend(_ body: inout BodyReader) -> OperatorVerb {
+  private static func readExtend(_ body: inout BodyReader) -> OperatorVerb {
     let step = body.text("step", isRequired: false)
     let by = body.text("by", isRequired: false)
     let until = body.text("until", isRequired: false)

@@ -15,8 +15,8 @@ struct API: Sendable {
   let log: Log
 
   var routes: [Route] {
-    workflowRoutes + sagaRoutes + readingRoutes + operatingRoutes + auditRoutes + kafkaRoutes + liveRoutes
-      + processRoutes + noticeRoutes
+    workflowRoutes + sagaRoutes + readingRoutes + operatingRoutes + operationRoutes + auditRoutes + kafkaRoutes
+      + liveRoutes + processRoutes + noticeRoutes
   }
 
   func router() -> Router {

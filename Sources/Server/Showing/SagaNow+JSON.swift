@@ -20,7 +20,7 @@ extension SagaNow {
       "startedBy": .string(state.start.by),
       "endedAt": .time(state.end?.at),
       "deadline": .time(state.deadline),
-      "overdue": .bool(state.end == nil && (state.overdueSince != nil || state.deadline < state.pausedAt ?? now)),
+      "overdue": .bool(state.isOverdue(at: now)),
       "idempotencyKey": .text(state.start.idempotencyKey),
       "tags": .textsIfAny(state.start.tags),
       "turnBack": state.turnBack?.json,
@@ -111,6 +111,7 @@ extension StepState {
       "until": .time(status == .waiting ? waitUntil : nil),
       "waitingFor": status == .waiting ? step.action.awaited : nil,
       "progress": forward.inFlight == nil ? nil : progress?.json,
+      "overdue": overdue?.json(phase: status == .undoing ? .undo : .forward),
       "input": input,
       "output": output,
       "error": failure?.json(outcome),
@@ -132,6 +133,16 @@ extension StepState {
       "status": .string(word), "attempt": .int(undo.count), "maxAttempts": .integer(allowed),
       "startedAt": .time(undo.startedAt), "endedAt": .time(undoEndedAt), "retryAt": .time(undo.retryAt),
       "progress": undo.inFlight == nil ? nil : progress?.json, "how": .text(undoHow), "error": undoFailure?.json(),
+    ])
+  }
+}
+
+extension StepOverdue {
+  fileprivate func json(phase: StepPhase) -> JSON {
+    .members([
+      "phase": .string(phase.rawValue), "since": .time(since),
+      "expectedMs": .int(Int(expected.duration / .milliseconds(1))), "basis": .string(expected.basis.rawValue),
+      "samples": .integer(expected.samples),
     ])
   }
 }

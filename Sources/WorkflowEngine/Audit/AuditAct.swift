@@ -17,6 +17,8 @@ struct AuditAct {
     "operatorRetried": "retry", "operatorResolved": "resolve", "operatorSkipped": "skip", "operatorRanNow": "run-now",
     "operatorExtended": "extend", "rewindStarted": "rewind", "sagaPaused": "pause", "sagaResumed": "resume",
     "sagaAbandoned": "abandon", "turnBackRequested": "cancel", "turnedBack": "cancel",
+    "operationStarted": "operation", "operationApproved": "approve", "operationDeclined": "decline",
+    "operationStopped": "stop",
   ]
 
   /// Whether an event of this type may be somebody's act.
@@ -32,6 +34,8 @@ struct AuditAct {
     case "sagaStarted": (kind, verb) = (.start, "start")
     case "signalReceived": (kind, verb) = (.signal, "signal")
     case "echoRewound": (kind, verb) = (.engine, "echo-rewind")
+    case "operationStarted", "operationApproved", "operationDeclined", "operationStopped":
+      (kind, verb) = (.operation, Self.verbs[stored.type] ?? stored.type)
     default: (kind, verb) = (.verb, Self.verb(of: stored.type, data))
     }
     let act: JSON
@@ -67,6 +71,7 @@ extension AuditEntry {
     row["step"] = step.map(JSON.string)
     row["reason"] = reason.map(JSON.string)
     row["from"] = from.map(JSON.string)
+    row["operation"] = operation.map { .string($0.description) }
     row["before"] = before.map(\.json)
     row["after"] = after.map(\.json)
     var fields = ["actor": actor, "verb": verb, "kind": kind.rawValue]
@@ -85,7 +90,8 @@ extension AuditEntry {
       id: document.id, at: at, actor: actor, kind: kind, verb: verb,
       saga: row["saga"]?.stringValue.flatMap { UniqueID($0) }, version: row["version"]?.intValue,
       workflow: row["workflow"]?.stringValue, step: row["step"]?.stringValue, reason: row["reason"]?.stringValue,
-      from: row["from"]?.stringValue, before: row["before"].flatMap(Standing.init),
+      from: row["from"]?.stringValue, operation: row["operation"]?.stringValue.flatMap { UniqueID($0) },
+      before: row["before"].flatMap(Standing.init),
       after: row["after"].flatMap(Standing.init))
   }
 }

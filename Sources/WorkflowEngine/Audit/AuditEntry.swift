@@ -12,6 +12,8 @@ public struct AuditEntry: Sendable, Hashable {
     case signal
     /// An operator's verb on a saga.
     case verb
+    /// An operation on sagas: begun, agreed to, declined, stopped. What it does to each saga is a `verb` of its own.
+    case operation
     /// Something was asked of the engine itself.
     case engine
   }
@@ -43,14 +45,17 @@ public struct AuditEntry: Sendable, Hashable {
   public let reason: String?
   /// The way that it came, where that was kept.
   public let from: String?
+  /// The operation that it was about.
+  public let operation: UniqueID?
   /// Nil where there was nothing before, as of a start, or when the history can't be read.
   public let before: Standing?
   public let after: Standing?
 
   public init(
     id: String, at: Timestamp, actor: String, kind: Kind, verb: String, saga: UniqueID? = nil, version: Int? = nil,
-    workflow: String? = nil, step: String? = nil, reason: String? = nil, from: String? = nil, before: Standing? = nil,
-    after: Standing? = nil
+    workflow: String? = nil, step: String? = nil, reason: String? = nil, from: String? = nil,
+    operation: UniqueID? = nil,
+    before: Standing? = nil, after: Standing? = nil
   ) {
     self.id = id
     self.at = at
@@ -63,6 +68,7 @@ public struct AuditEntry: Sendable, Hashable {
     self.step = step
     self.reason = reason
     self.from = from
+    self.operation = operation
     self.before = before
     self.after = after
   }

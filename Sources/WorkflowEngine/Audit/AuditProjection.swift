@@ -7,17 +7,18 @@ import Runtime
 struct AuditProjection: Projection {
   static let collection = "audit"
   let name = "audit"
-  let collections: Set<String> = [Self.collection]
+  let collections: Set<String> = [Self.collection, OperationDocuments.collection]
   let store: any EventReading
 
   func apply(_ events: [StoredEvent], to changes: inout ProjectionChanges) async throws {
     for (index, stored) in events.enumerated() {
+      try await OperationDocuments.take(stored, into: &changes)
       guard let act = AuditAct(stored) else { continue }
       let entry: AuditEntry?
       switch act.kind {
       case .start: entry = try await start(act, stored, behind: events[(index + 1)...])
       case .signal, .verb: entry = try await onSaga(act, stored)
-      case .engine, .registration: entry = Self.entry(act, stored)
+      case .engine, .operation, .registration: entry = Self.entry(act, stored)
       }
       if let entry { changes.put(entry.document(in: Self.collection)) }
     }
@@ -75,10 +76,11 @@ struct AuditProjection: Projection {
     _ act: AuditAct, _ stored: StoredEvent, workflow: String? = nil, before: AuditEntry.Standing? = nil,
     after: AuditEntry.Standing? = nil
   ) -> AuditEntry {
-    let isSaga = act.kind != .engine
+    let isSaga = act.kind != .engine && act.kind != .operation
     return AuditEntry(
       id: "\(stored.stream)/\(stored.version)", at: act.at ?? stored.recordedAt, actor: act.actor, kind: act.kind,
       verb: act.verb, saga: isSaga ? stored.stream : nil, version: isSaga ? stored.version : nil, workflow: workflow,
-      step: act.step, reason: act.reason, from: act.from, before: before, after: after)
+      step: act.step, reason: act.reason, from: act.from,
+      operation: act.kind == .operation ? stored.stream : nil, before: before, after: after)
   }
 }

@@ -11,15 +11,33 @@ extension Decider {
       if try isRepeat(request) { return }
       // 2. Of two who act at once the second is told what the first did.
       try requireNobodyActed(since: request.expectedVersion)
-      if state.end != nil {
-        throw Refusal(EngineErrorCode.sagaEnded, "The saga is \(state.status.rawValue): it has ended and can't change.")
-      }
+      try requireOpen()
       try requireReason(request.act.reason)
       try check(request.verb)
     } catch {
       throw Refusal(error.code, error.message, allowed: Verbs.allowed(state, definition))
     }
     carryOut(request.verb, request.act)
+  }
+
+  /// Whether a saga takes a verb as it stands; changes nothing.
+  /// - Throws: `Refusal` with the verbs that it takes instead.
+  static func requireTaken(
+    _ verb: OperatorVerb, by state: SagaState, _ definition: WorkflowDefinition, now: Timestamp
+  ) throws(Refusal) {
+    let decider = Decider(state, definition: definition, now: now)
+    do throws(Refusal) {
+      try decider.requireOpen()
+      try decider.check(verb)
+    } catch {
+      throw Refusal(error.code, error.message, allowed: Verbs.allowed(state, definition))
+    }
+  }
+
+  private func requireOpen() throws(Refusal) {
+    if state.end != nil {
+      throw Refusal(EngineErrorCode.sagaEnded, "The saga is \(state.status.rawValue): it has ended and can't change.")
+    }
   }
 
   private func isRepeat(_ request: OperatorRequest) throws(Refusal) -> Bool {

@@ -7,12 +7,15 @@ import Workflows
 public struct Decider {
   let definition: WorkflowDefinition
   let now: Timestamp
+  /// How long steps took until now; what the definition expects goes first.
+  let learned: LearnedTimes
   public private(set) var state: SagaState
   public private(set) var events: [SagaEvent] = []
 
-  init(_ state: SagaState, definition: WorkflowDefinition, now: Timestamp) {
+  init(_ state: SagaState, definition: WorkflowDefinition, now: Timestamp, learned: LearnedTimes = [:]) {
     self.definition = definition
     self.now = now
+    self.learned = learned
     self.state = state
   }
 
@@ -23,22 +26,24 @@ public struct Decider {
   ///   - state: nil before the saga has started.
   ///   - definition: the one that the saga started on.
   ///   - now: the moment that the events are dated with, and that decides what is due.
+  ///   - learned: how long steps are expected to take of which the definition doesn't say it.
   ///   - isHolding: record what is reported, but start nothing: the engine is about to stop.
   /// - Throws: `Refusal` when the saga, as it stands, can't take the command.
   public static func decide(
     _ command: SagaCommand, _ state: SagaState?, definition: WorkflowDefinition, now: Timestamp,
-    isHolding: Bool = false
+    learned: LearnedTimes = [:], isHolding: Bool = false
   ) throws(Refusal) -> [SagaEvent] {
     guard let state else {
       guard case .start(let start) = command else {
         throw Refusal(EngineErrorCode.sagaNotFound, "There is no such saga.")
       }
       let started = SagaEvent(at: now, .sagaStarted(start))
-      var decider = Decider(SagaState(start: start, at: now), definition: definition, now: now)
+      var decider = Decider(
+        SagaState(start: start, at: now), definition: definition, now: now, learned: learned)
       if !isHolding { decider.advance() }
       return [started] + decider.events
     }
-    var decider = Decider(state, definition: definition, now: now)
+    var decider = Decider(state, definition: definition, now: now, learned: learned)
     try decider.take(command)
     if !isHolding { decider.advance() }
     return decider.events
@@ -85,6 +90,12 @@ public struct Decider {
   mutating func advance() {
     // Nothing new starts while the saga is paused, and no moment comes: its clock stands.
     guard state.end == nil, !state.isPaused else { return }
+    goOn()
+    // Last: what has settled at this very moment is not late.
+    noticeOverdueSteps()
+  }
+
+  private mutating func goOn() {
     endDueWaits()
     noticeTimeout()
     decideTurningBack()

@@ -13,7 +13,9 @@ public enum Effect: Sendable, Hashable {
 
 extension Decider {
   /// The effects of a state: a call for each attempt in flight, and the next moment at which something is due.
-  public static func effects(of state: SagaState, definition: WorkflowDefinition) -> [Effect] {
+  public static func effects(
+    of state: SagaState, definition: WorkflowDefinition, learned: LearnedTimes = [:]
+  ) -> [Effect] {
     guard state.end == nil else { return [] }
     var effects: [Effect] = []
     if state.hasAttemptInFlight {
@@ -27,7 +29,7 @@ extension Decider {
         }
       }
     }
-    if let moment = nextWake(of: state, definition: definition) { effects.append(.wake(at: moment)) }
+    if let moment = nextWake(of: state, definition: definition, learned: learned) { effects.append(.wake(at: moment)) }
     return effects
   }
 
@@ -63,13 +65,15 @@ extension Decider {
   }
 
   /// The earliest moment at which time alone changes something; none while the saga is paused.
-  public static func nextWake(of state: SagaState, definition: WorkflowDefinition) -> Timestamp? {
+  public static func nextWake(
+    of state: SagaState, definition: WorkflowDefinition, learned: LearnedTimes = [:]
+  ) -> Timestamp? {
     guard state.end == nil, !state.isPaused else { return nil }
-    let decider = Decider(state, definition: definition, now: state.startedAt)
-    var moments: [Timestamp] = []
+    let decider = Decider(state, definition: definition, now: state.startedAt, learned: learned)
+    var moments = state.steps.compactMap { decider.overdueNext($0)?.since }
     if state.turnBack != nil {
       // Retries of an undo; a blocked one waits for its operator, and the saga's timeout does not count here.
-      moments = state.steps.compactMap { $0.status == .undoing ? $0.undo.retryAt : nil }
+      moments += state.steps.compactMap { $0.status == .undoing ? $0.undo.retryAt : nil }
     } else {
       for step in state.steps {
         switch step.status {

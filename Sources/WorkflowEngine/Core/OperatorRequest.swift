@@ -92,29 +92,7 @@ public enum OperatorVerb: Sendable, Hashable {
 
   /// Of all that the verb says.
   var digest: String {
-    var members: JSONObject = ["verb": .string(name.rawValue)]
-    switch self {
-    case .cancel, .compensate, .abandon, .pause, .resume: break
-    case .retry(let step, let input):
-      members["step"] = step.map(JSON.string)
-      members["input"] = input
-    case .resolve(let step, let resolution):
-      members["step"] = .string(step)
-      members["resolution"] = .string(resolution.word)
-      if case .happened(let output) = resolution { members["output"] = output }
-    case .skip(let step, let output):
-      members["step"] = .string(step)
-      members["output"] = output
-    case .runNow(let step): members["step"] = step.map(JSON.string)
-    case .extend(let step, let length):
-      members["step"] = step.map(JSON.string)
-      switch length {
-      case .by(let duration): members["byMs"] = .int(Int(duration / .milliseconds(1)))
-      case .until(let moment): members["until"] = .moment(moment)
-      }
-    case .rewind(let step): members["step"] = .string(step)
-    }
-    return String(Digest.hex(JSON.object(members).bytes(.canonical)).prefix(16))
+    String(Digest.hex(json.bytes(.canonical)).prefix(16))
   }
 }
 
@@ -172,7 +150,7 @@ extension SagaEvent {
     case .sagaAbandoned(let act): (.abandon, act)
     case .sagaStarted, .stepSkipped, .waitStarted, .attemptStarted, .attemptFailed, .attemptNotMade, .stepProgressed,
       .answerIgnored, .stepSucceeded, .stepFailed, .signalReceived, .keptSignalRefused, .turnBackLapsed,
-      .undoSucceeded, .undoFailed, .rewindFinished, .sagaOverdue, .sagaCompleted, .sagaCompensated:
+      .undoSucceeded, .undoFailed, .rewindFinished, .stepOverdue, .sagaOverdue, .sagaCompleted, .sagaCompensated:
       nil
     }
   }

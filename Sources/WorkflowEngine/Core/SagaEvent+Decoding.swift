@@ -103,6 +103,8 @@ extension SagaEvent {
       .sagaPaused(try OperatorAct(data))
     case .sagaResumed:
       .sagaResumed(try OperatorAct(data))
+    case .stepOverdue:
+      .stepOverdue(step: try data.string("step"), phase: try data.word("phase"), try StepOverdue(data))
     case .sagaOverdue:
       .sagaOverdue
     case .sagaCompleted:
@@ -122,6 +124,16 @@ extension OperatorAct {
     self.init(
       by: try data.string("by"), reason: try data.string("reason"), from: data.optionalString("from"),
       commandID: data.optionalString("commandId"), commandDigest: data.optionalString("commandDigest"))
+  }
+}
+
+extension StepOverdue {
+  init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(
+      since: try data.moment("since"),
+      expected: ExpectedTime(
+        .milliseconds(try data.int("expectedMs")), try data.word("basis"),
+        samples: data.has("samples") ? try data.int("samples") : nil))
   }
 }
 

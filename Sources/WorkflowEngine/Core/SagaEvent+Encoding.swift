@@ -113,6 +113,10 @@ extension SagaEvent {
     case .rewindFinished(let step, let steps):
       data["step"] = .string(step)
       data["steps"] = .array(steps.map(JSON.string))
+    case .stepOverdue(let step, let phase, let overdue):
+      data["step"] = .string(step)
+      data["phase"] = .string(phase.rawValue)
+      data.add(overdue)
     case .turnBackLapsed, .sagaOverdue, .sagaCompensated:
       break
     case .sagaCompleted(let output, let problem):
@@ -136,6 +140,15 @@ extension JSONObject {
     self["from"] = act.from.map(JSON.string)
     self["commandId"] = act.commandID.map(JSON.string)
     self["commandDigest"] = act.commandDigest.map(JSON.string)
+  }
+}
+
+extension JSONObject {
+  mutating func add(_ overdue: StepOverdue) {
+    self["since"] = .moment(overdue.since)
+    self["expectedMs"] = .int(Int(overdue.expected.duration / .milliseconds(1)))
+    self["basis"] = .string(overdue.expected.basis.rawValue)
+    self["samples"] = overdue.expected.samples.map(JSON.int)
   }
 }
 

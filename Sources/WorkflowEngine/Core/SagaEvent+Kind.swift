@@ -13,7 +13,7 @@ extension SagaEvent {
     case undoSucceeded, undoFailed
     case operatorRetried, operatorResolved, operatorSkipped, operatorRanNow, operatorExtended
     case rewindStarted, rewindFinished, sagaPaused, sagaResumed
-    case sagaOverdue, sagaCompleted, sagaCompensated, sagaAbandoned
+    case stepOverdue, sagaOverdue, sagaCompleted, sagaCompensated, sagaAbandoned
   }
 
   public var kind: Kind {
@@ -44,6 +44,7 @@ extension SagaEvent {
     case .rewindFinished: .rewindFinished
     case .sagaPaused: .sagaPaused
     case .sagaResumed: .sagaResumed
+    case .stepOverdue: .stepOverdue
     case .sagaOverdue: .sagaOverdue
     case .sagaCompleted: .sagaCompleted
     case .sagaCompensated: .sagaCompensated

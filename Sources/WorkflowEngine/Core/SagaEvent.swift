@@ -59,6 +59,8 @@ public struct SagaEvent: Sendable, Hashable {
     case sagaPaused(OperatorAct)
     /// The saga goes on. What was to come at a moment comes later by the length of the pause.
     case sagaResumed(OperatorAct)
+    /// The step takes longer than was expected of it. It goes on; once for each time that it, or its undo, begins.
+    case stepOverdue(step: String, phase: StepPhase, StepOverdue)
     /// The saga's timeout passed after its pivot: it only goes forward, late.
     case sagaOverdue
     case sagaCompleted(output: JSON, problem: StepFailure?)

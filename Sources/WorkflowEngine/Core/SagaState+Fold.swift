@@ -33,7 +33,7 @@ extension SagaState {
       throw HistoryError("A saga starts once.")
 
     case .stepSkipped, .waitStarted, .attemptStarted, .attemptFailed, .attemptNotMade, .stepProgressed, .stepFailed,
-      .undoSucceeded, .undoFailed, .operatorRetried, .operatorSkipped:
+      .undoSucceeded, .undoFailed, .operatorRetried, .operatorSkipped, .stepOverdue:
       try applyToStep(event)
     case .operatorRanNow(let steps, _):
       for step in steps { try apply(event, to: step) }
@@ -96,6 +96,7 @@ extension SagaState {
       end = SagaEnd(status: .compensated, at: event.at, output: nil, outputProblem: nil, by: nil, reason: nil)
     case .sagaAbandoned(let act):
       end = SagaEnd(status: .abandoned, at: event.at, output: nil, outputProblem: nil, by: act.by, reason: act.reason)
+      for index in steps.indices { steps[index].stopClock() }
     }
   }
 

@@ -57,6 +57,10 @@ extension SagaState {
     pivotPassed = data.flag("pivotPassed")
     overdueSince = try data.optionalMoment("overdueSince")
     if data.has("end") { end = try SagaEnd(data.nested("end")) }
+    // Once it was not kept since when a step has been under way. The events tell.
+    if end == nil, steps.contains(where: { $0.status.phaseUnderWay != nil && $0.underWaySince == nil }) {
+      throw data.unreadable("steps")
+    }
   }
 }
 
@@ -80,6 +84,12 @@ extension StepState {
     members["endedAt"] = endedAt.map(JSON.moment)
     members["undoEndedAt"] = undoEndedAt.map(JSON.moment)
     members["undoHow"] = undoHow.map(JSON.string)
+    members["underWaySince"] = underWaySince.map(JSON.moment)
+    if let overdue {
+      var inner = JSONObject()
+      inner.add(overdue)
+      members["overdue"] = .object(inner)
+    }
     return .object(members)
   }
 
@@ -104,6 +114,8 @@ extension StepState {
     endedAt = try data.optionalMoment("endedAt")
     undoEndedAt = try data.optionalMoment("undoEndedAt")
     undoHow = data.optionalString("undoHow")
+    underWaySince = try data.optionalMoment("underWaySince")
+    if data.has("overdue") { overdue = try StepOverdue(data.nested("overdue")) }
   }
 }
 

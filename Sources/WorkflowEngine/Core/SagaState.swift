@@ -64,6 +64,12 @@ public struct SagaState: Sendable, Hashable {
   /// as it is.
   public var blockers: [Blocker] { end == nil ? steps.compactMap(Blocker.init) : [] }
 
+  /// Whether its time is up, or one of its steps takes longer than was expected of it.
+  public func isOverdue(at now: Timestamp) -> Bool {
+    guard end == nil else { return false }
+    return overdueSince != nil || deadline < pausedAt ?? now || steps.contains { $0.overdue != nil }
+  }
+
   /// Whether an attempt, forward or undo, has been started and has not been settled.
   public var hasAttemptInFlight: Bool { steps.contains { $0.inFlight != nil } }
 }

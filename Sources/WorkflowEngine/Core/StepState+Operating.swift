@@ -64,6 +64,8 @@ extension StepState {
     forward.retryAt = forward.retryAt.map { $0 + length }
     undo.retryAt = undo.retryAt.map { $0 + length }
     if status == .waiting { waitUntil = waitUntil.map { $0 + length } }
+    underWaySince = underWaySince.map { $0 + length }
+    if let since = overdue?.since { overdue?.since = since + length }
   }
 
   /// While the saga's clock stands, what is set to so long from now counts from the moment at which it stands.
@@ -78,6 +80,7 @@ extension StepState {
     forward.retryAt = held(forward.retryAt, before.forward.retryAt)
     undo.retryAt = held(undo.retryAt, before.undo.retryAt)
     if status == .waiting { waitUntil = held(waitUntil, before.waitUntil) }
+    underWaySince = held(underWaySince, before.underWaySince)
   }
 }
 

@@ -13,12 +13,29 @@ import Runtime
 //   undoing     → undoing (attempt, progress) · undone · undoFailed
 //   undoFailed  → undoing (retry) · undone (resolve)
 //   skipped, undone stay, unless a rewind is finished: it makes whatever is settled pending again
-//   an answer that is ignored changes none of them
+//   an answer that is ignored changes none of them, nor does it that a step under way is overdue
 
 extension StepState {
   /// Applies an event of this step.
   /// - Returns: false when the event can't follow the step's status; the step is then as it was.
   mutating func apply(_ event: SagaEvent) -> Bool {
+    let before = status.phaseUnderWay
+    guard take(event) else { return false }
+    // The clock of what is expected runs from one beginning to its end, whatever lies between.
+    let after = status.phaseUnderWay
+    if after != before {
+      stopClock()
+      if after != nil { underWaySince = event.at }
+    }
+    return true
+  }
+
+  mutating func stopClock() {
+    underWaySince = nil
+    overdue = nil
+  }
+
+  private mutating func take(_ event: SagaEvent) -> Bool {
     switch event.what {
     case .stepSkipped:
       guard status == .pending else { return false }
@@ -73,6 +90,9 @@ extension StepState {
     case .operatorExtended(_, let until, _):
       guard status == .waiting, waitUntil != nil else { return false }
       waitUntil = until
+    case .stepOverdue(_, let phase, let overdue):
+      guard phase == status.phaseUnderWay, self.overdue == nil else { return false }
+      self.overdue = overdue
     case .rewindStarted:
       return prepareRewind()
     case .rewindFinished:
@@ -239,7 +259,7 @@ extension SagaEvent {
       .answerIgnored(let step, _, _, _), .stepSucceeded(let step, _, _), .stepFailed(let step, _, _, _),
       .undoSucceeded(let step, _), .undoFailed(let step, _, _), .operatorRetried(let step, _, _, _),
       .operatorResolved(let step, _, _, _, _), .operatorSkipped(let step, _, _), .rewindStarted(let step, _, _),
-      .rewindFinished(let step, _), .keptSignalRefused(_, let step):
+      .rewindFinished(let step, _), .keptSignalRefused(_, let step), .stepOverdue(let step, _, _):
       step
     case .operatorExtended(let step, _, _): step
     case .operatorRanNow(let steps, _): steps.count == 1 ? steps[0] : nil

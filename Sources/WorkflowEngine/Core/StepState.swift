@@ -33,6 +33,11 @@ public struct StepState: Sendable, Hashable {
   public internal(set) var endedAt: Timestamp?
   public internal(set) var undoEndedAt: Timestamp?
   public internal(set) var undoHow: String?
+  /// Since when the step, or its undo, has been under way: the clock of what is expected of it. A pause moves it, and an
+  /// operator who has it tried again begins it anew.
+  public internal(set) var underWaySince: Timestamp?
+  /// Set while the step, or its undo, takes longer than was expected.
+  public internal(set) var overdue: StepOverdue?
 
   /// The attempt under way: doing the step, or undoing it.
   public var inFlight: (phase: StepPhase, attempt: Attempts.InFlight)? {

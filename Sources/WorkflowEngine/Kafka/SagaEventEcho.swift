@@ -22,9 +22,14 @@ public enum SagaEventEcho {
         .init("streamversion", "\(stored.version)"),
       ],
       data: stored.data)
-    guard stored.type == Echo.rewoundType else { return EchoedEvent(topic: topic, key: saga, event: event) }
-    // The echo's own, of no saga. It is told all the same: positions have no gaps.
-    (event.source, event.type, event.subject, event.dataSchema) = ("/echo", "dev.tracseq.echo.rewound", nil, nil)
+    // What is of no saga is told all the same: positions have no gaps.
+    if stored.type == Echo.rewoundType {
+      (event.source, event.type, event.subject, event.dataSchema) = ("/echo", "dev.tracseq.echo.rewound", nil, nil)
+    } else if OperationEvent.isOne(stored.type) {
+      (event.source, event.type, event.dataSchema) = ("/operations", "dev.tracseq.\(stored.type)", nil)
+    } else {
+      return EchoedEvent(topic: topic, key: saga, event: event)
+    }
     return EchoedEvent(topic: topic, key: saga, event: event, isFramed: false)
   }
 

@@ -75,8 +75,7 @@ extension SagaState {
   /// From when on it is overdue, unless something happens before. While it is paused its clock stands.
   fileprivate var overdueAt: Timestamp? {
     if end != nil { return nil }
-    if isPaused { return overdueSince }
-    return overdueSince.map { min($0, deadline) } ?? deadline
+    return ([overdueSince, isPaused ? nil : deadline] + steps.map(\.overdue?.since)).compactMap { $0 }.min()
   }
 
   /// Names of signals, `delay`, or `answer` for a participant's.

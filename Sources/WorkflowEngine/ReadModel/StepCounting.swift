@@ -43,7 +43,8 @@ struct StepCounting {
     case .sagaStarted, .stepSkipped, .attemptStarted, .attemptFailed, .attemptNotMade, .stepProgressed,
       .answerIgnored, .signalReceived, .keptSignalRefused, .turnBackRequested, .turnBackLapsed, .turnedBack,
       .undoFailed, .operatorRetried, .operatorSkipped, .operatorRanNow, .operatorExtended, .rewindStarted,
-      .rewindFinished, .sagaPaused, .sagaResumed, .sagaOverdue, .sagaCompleted, .sagaCompensated, .sagaAbandoned:
+      .rewindFinished, .sagaPaused, .sagaResumed, .stepOverdue, .sagaOverdue, .sagaCompleted, .sagaCompensated,
+      .sagaAbandoned:
       break
     }
   }

@@ -77,6 +77,7 @@ public struct Timeline: Sendable, Hashable {
     case .rewindFinished(let step, _): mark(at, "rewound to \(step)")
     case .sagaPaused(let act): mark(at, "paused", act)
     case .sagaResumed(let act): mark(at, "resumed", act)
+    case .stepOverdue(let step, let phase, _): mark(at, "overdue \(phase == .undo ? "undo of " : "")\(step)")
     case .sagaOverdue: mark(at, "overdue")
     case .sagaCompleted: finish(at, "completed")
     case .sagaCompensated: finish(at, "compensated")

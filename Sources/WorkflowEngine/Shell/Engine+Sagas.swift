@@ -80,7 +80,7 @@ extension Engine {
     try SagaHost.requireSagaID(id)
     let page = try await host.events.read(id, after: version, limit: limit)
     if page.isEmpty { _ = try await host.state(of: id) }
-    if page.first?.type == Echo.rewoundType { throw SagaHost.notFound(id) }
+    if let first = page.first, SagaHost.isOther(first) { throw SagaHost.notFound(id) }
     return try page.map { stored in
       HistoryEntry(
         version: stored.version, type: stored.type, recordedAt: stored.recordedAt,
@@ -111,7 +111,7 @@ extension Engine {
     try await host.ask(id, .operate(request))
   }
 
-  /// Turns a saga back.
+  /// Turns a saga back, or, where a second person has to agree, asks for it.
   /// - Parameters:
   ///   - from: the way that it came.
   ///   - commandID: names the message that asks for it. Delivered again it changes nothing and is no error, also when
@@ -119,8 +119,11 @@ extension Engine {
   public func cancel(
     _ id: UniqueID, by: String, reason: String, from: String? = nil, commandID: String? = nil
   ) async throws -> SagaState {
-    try await operate(
-      id, OperatorRequest(.cancel, by: OperatorAct(by: by, reason: reason, from: from, commandID: commandID)))
+    let request = OperatorRequest(
+      .cancel, by: OperatorAct(by: by, reason: reason, from: from, commandID: commandID))
+    guard needsApproval(.cancel) else { return try await operate(id, request) }
+    _ = try await ask(id, request)
+    return try await host.state(of: id)
   }
 
   /// Gives a saga a participant's answer, and returns once what follows from it is stored. An answer that comes late or
@@ -130,7 +133,7 @@ extension Engine {
     try await host.ask(id, .answered(answer))
   }
 
-  private func requireReady() throws(EngineError) {
+  func requireReady() throws(EngineError) {
     if host.isHolding {
       throw EngineError(code: EngineErrorCode.engineDraining, message: "The engine is stopping and starts nothing new.")
     }

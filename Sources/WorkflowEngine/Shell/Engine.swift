@@ -13,8 +13,12 @@ public final class Engine: Sendable {
     public var services: Set<String>?
     /// The services that workflows may send commands over Kafka; none when there is no Kafka, nil for any name.
     public var kafkaServices: Set<String>?
+    /// Verbs that another person has to agree to before they are carried out.
+    public var approvals: Set<OperatorVerb.Name> = []
     /// How long attempts under way may go on when the engine is told to stop.
     public var drainTime = Duration.seconds(20)
+    /// Whether steps whose workflow doesn't say how long they are expected to take are held against what they took before.
+    public var learnsExpectations = true
     public init(services: Set<String>? = nil, kafkaServices: Set<String>? = nil) {
       self.services = services
       self.kafkaServices = kafkaServices
@@ -26,6 +30,8 @@ public final class Engine: Sendable {
   let readModel: SagaReadModel
   /// Keeps the list of what people did.
   let auditor: Projector
+  /// Carries out what is asked of many sagas.
+  let operations: OperationDesk
   /// Whether the chains are being walked.
   let auditing = Atomic<Bool>(false)
   private let ready = Atomic<Bool>(false)
@@ -43,6 +49,9 @@ public final class Engine: Sendable {
   ) {
     self.configuration = configuration
     host = SagaHost(events: store, executor: executor, environment: environment, log: log)
+    operations = OperationDesk(events: store, environment: environment, log: log) { [host] in
+      try await host.ask($0, .operate($1))
+    }
     readModel = SagaReadModel(
       store: readStore ?? MemoryReadStore(), events: store, environment: environment, log: log)
     auditor = Projector(store: store, projection: AuditProjection(store: store), environment: environment) { failure in
@@ -66,8 +75,10 @@ public final class Engine: Sendable {
   ) async throws {
     // 1. Nobody else writes from here on.
     try await host.events.own(shards: nil)
-    // 2. Sagas are folded by their definitions.
+    // 2. Sagas are folded by their definitions, and held against what their steps took before.
     try await host.definitions.load()
+    let learner = configuration.learnsExpectations ? ExpectationLearner(host: host, store: readModel.store) : nil
+    await learner?.refresh()
     owned()
     let result: Result<Void, any Error>
     do {
@@ -78,6 +89,8 @@ public final class Engine: Sendable {
         }
         group.addTask { [readModel] in try await readModel.run() }
         group.addTask { [auditor] in try await auditor.run() }
+        group.addTask { await self.operations.run { try await self.unfinishedOperations() } }
+        if let learner { group.addTask { try await learner.run() } }
         // 4. What was open goes on where it stood.
         try await recover()
         await prepare()

@@ -82,6 +82,23 @@ actor Saga {
     if mailbox.isEmpty { perform() } else { beginWork() }
   }
 
+  /// What is expected of its steps has changed: something may be due earlier than it was.
+  func expectAnew() {
+    guard let state, state.end == nil, !isRetired, let moment = nextWake(of: state, learned) else { return }
+    if isWorking || moment <= host.environment.now() {
+      put(Letter(command: .wake, startKey: nil, reply: nil))
+    } else {
+      host.scheduler.set(id, at: moment)
+    }
+  }
+
+  /// What has been learned of its steps until now.
+  private var learned: LearnedTimes { host.expectations.of(definition.name) }
+
+  private func nextWake(of state: SagaState, _ learned: LearnedTimes) -> Timestamp? {
+    Decider.nextWake(of: state, definition: definition, learned: learned)
+  }
+
   /// Returns once everything that it was given is stored.
   func idle() async {
     guard isWorking else { return }
@@ -141,7 +158,7 @@ actor Saga {
     }
     if let state {
       for letter in replies.take() { letter.reply?(.success(state)) }
-      if decision.append != nil { host.changed(state) } else { rearm(state) }
+      if decision.append != nil { host.changed(state) } else { rearm(state, decision.learned) }
     }
     await snapshotIfDue()
   }
@@ -161,10 +178,12 @@ actor Saga {
     var state: SagaState?
     var append: Append?
     var isAsleep = false
+    /// What was expected of steps when it was decided.
+    var learned: LearnedTimes = [:]
   }
 
   private func decide(_ letters: [Letter]) -> Decision {
-    var decision = Decision(state: state)
+    var decision = Decision(state: state, learned: learned)
     var events: [SagaEvent] = []
     var startKey: NewStartKey?
     let now = host.environment.now()
@@ -172,7 +191,8 @@ actor Saga {
     for letter in letters {
       do {
         let new = try Decider.decide(
-          letter.command, decision.state, definition: definition, now: now, isHolding: isHolding)
+          letter.command, decision.state, definition: definition, now: now, learned: decision.learned,
+          isHolding: isHolding)
         for event in new { decision.state = try SagaState.evolve(decision.state, event) }
         events += new
         startKey = startKey ?? letter.startKey
@@ -182,7 +202,7 @@ actor Saga {
       }
     }
     guard let after = decision.state, !events.isEmpty else { return decision }
-    let wakeAt = Decider.nextWake(of: after, definition: definition)
+    let wakeAt = nextWake(of: after, decision.learned)
     // What is held back is not idle: it is to be taken up at the next start.
     decision.isAsleep = !isHolding && host.isSleep(after, wakeAt: wakeAt, now: now)
     decision.append = Append(
@@ -205,7 +225,7 @@ actor Saga {
     guard let state else { return }
     var moment: Timestamp?
     var current: Set<PerformedAttempt> = []
-    for effect in Decider.effects(of: state, definition: definition) {
+    for effect in Decider.effects(of: state, definition: definition, learned: learned) {
       switch effect {
       case .call(let call):
         let attempt = PerformedAttempt(
@@ -247,8 +267,8 @@ actor Saga {
   }
 
   /// A moment that came and changed nothing must not be the last one.
-  private func rearm(_ state: SagaState) {
-    guard let moment = Decider.nextWake(of: state, definition: definition) else { return }
+  private func rearm(_ state: SagaState, _ learned: LearnedTimes) {
+    guard let moment = nextWake(of: state, learned) else { return }
     if moment > host.environment.now() || host.isHolding {
       host.scheduler.set(id, at: moment)
     } else {

@@ -19,6 +19,7 @@ final class SagaHost: Sendable {
   let scheduler: Scheduler
   let definitions: DefinitionCache
   let waiters = EndWaiters()
+  let expectations = Expectations()
   private let executor: any StepExecutor
   private let registry = Mutex<[UniqueID: Entry]>([:])
   private let attempts = Mutex(AttemptTasks())
@@ -160,7 +161,7 @@ final class SagaHost: Sendable {
     }
   }
 
-  private static func isWorthRepeating(_ error: StoreError) -> Bool {
+  static func isWorthRepeating(_ error: StoreError) -> Bool {
     switch error.kind {
     case .unavailable, .notOwner: true
     case .versionConflict, .startKeyTaken, .claimTaken, .definitionConflict, .checkpointConflict, .invalid, .closed,
@@ -185,14 +186,18 @@ final class SagaHost: Sendable {
     var read = 0
     while true {
       let page = try await events.read(id, after: state?.version ?? 0, limit: 500)
-      // The echo's own streams stand in the same store.
-      if page.first?.type == Echo.rewoundType { break }
+      if let first = page.first, Self.isOther(first) { break }
       for stored in page { state = try SagaState.evolve(state, SagaEventCoding.decode(stored)) }
       read += page.count
       if page.count < 500 { break }
     }
     guard let state else { throw Self.notFound(id) }
     return Loaded(state: state, eventsSinceSnapshot: read)
+  }
+
+  /// Whether an event is of a stream that is no saga's: the echo's and operations' stand in the same store.
+  static func isOther(_ event: StoredEvent) -> Bool {
+    event.type == Echo.rewoundType || OperationEvent.isOne(event.type)
   }
 
   /// No saga has an id of another version, and a store need not be asked for it.
@@ -245,6 +250,13 @@ final class SagaHost: Sendable {
       "A saga could not be written, left memory, and will be read again", ("saga", "\(id)"),
       ("error", "\(error)"))
     if !stopped.load(ordering: .relaxed) { scheduler.set(id, at: environment.now() + Self.lookAgainAfter) }
+  }
+
+  /// Has the sagas of these workflows look at what is expected of their steps: something may be due earlier.
+  ///
+  /// Those in memory only. One that sleeps is woken at the moment that was known when it went to sleep, and looks then.
+  func expectAnew(_ workflows: Set<String>) async {
+    for saga in sagasInMemory where workflows.contains(saga.definition.name) { await saga.expectAnew() }
   }
 
   // MARK: Stopping

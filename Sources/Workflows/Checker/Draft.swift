@@ -11,6 +11,7 @@ struct StepDraft {
   var action: Action?
   var when: JSONPathCondition?
   var timeout: Duration?
+  var expected: Duration?
   var retry: RetryRules = .builtIn
   var compensation: Compensation = .unspecified
   var pivot = false

@@ -27,7 +27,7 @@ struct StepReader {
 
   static let keys =
     [
-      "id", "description", "dependsOn", "when", "timeout", "retry", "compensation", "pivot", "onFailure",
+      "id", "description", "dependsOn", "when", "timeout", "expected", "retry", "compensation", "pivot", "onFailure",
     ] + ActionReader.kinds
   static let later = ["forEach", "concurrency"] + ActionReader.laterKinds
 
@@ -50,6 +50,7 @@ struct StepReader {
 
     let isCall = ActionReader.callKinds.contains(where: reader.has)
     draft.timeout = reader.duration("timeout") ?? (isCall ? defaults.timeout ?? Step.defaultAttemptTimeout : nil)
+    draft.expected = reader.duration("expected")
     draft.retry = defaults.retry
     if let retry = reader.members["retry"] {
       draft.retry = RetryReader(report: report).rules(retry, at: reader.pointer(to: "retry"), base: defaults.policy)
@@ -91,7 +92,8 @@ struct StepReader {
     let what = "a compensation"
     guard
       let reader = ObjectReader(
-        json, at: pointer, what: what, keys: ActionReader.callKinds + ["timeout", "retry", "appliesTo", "onFailure"],
+        json, at: pointer, what: what,
+        keys: ActionReader.callKinds + ["timeout", "expected", "retry", "appliesTo", "onFailure"],
         later: ["signal", "delay", "forEach", "concurrency"] + ActionReader.laterKinds, report: report)
     else { return .unspecified }
     let appliesTo = outcomes(reader)
@@ -103,6 +105,7 @@ struct StepReader {
     draft.uses += actions.uses
 
     let timeout = reader.duration("timeout") ?? defaults.timeout ?? Step.defaultAttemptTimeout
+    let expected = reader.duration("expected")
     var retry = RetryRules(policies: [], fallback: defaults.undoPolicy)
     if let json = reader.members["retry"] {
       retry = RetryReader(report: report).rules(json, at: reader.pointer(to: "retry"), base: defaults.undoPolicy)
@@ -110,7 +113,8 @@ struct StepReader {
     let onFailure = reader.word("onFailure", of: OnUndoFailure.self) ?? .stuck
     guard let action else { return .unspecified }
     return .undo(
-      Undo(action: action, timeout: timeout, retry: retry, appliesTo: appliesTo, onFailure: onFailure))
+      Undo(
+        action: action, timeout: timeout, expected: expected, retry: retry, appliesTo: appliesTo, onFailure: onFailure))
   }
 
   private func outcomes(_ reader: ObjectReader) -> Set<Outcome> {

@@ -6,6 +6,7 @@ struct TimeCheck {
   let report: Report
 
   func check() {
+    for step in definition.steps { checkExpected(of: step) }
     var tooLong = false
     for step in definition.steps {
       let time = wait(of: step)
@@ -33,6 +34,18 @@ struct TimeCheck {
         "with every attempt used up the steps take \(DurationText.format(retried.time)), longer than the saga may take "
           + "(\(DurationText.format(definition.timeout))): a saga that long turns back", at: place)
     }
+  }
+
+  /// A wait that is over before it could be overdue never is: that can't be meant.
+  private func checkExpected(of step: Step) {
+    let whole = wait(of: step)
+    guard let expected = step.expected, whole > .zero, expected >= whole else { return }
+    let end = if case .delay = step.action { "its delay" } else { "its \"timeout\"" }
+    report.error(
+      WorkflowErrorCode.badValue,
+      "\"expected\" is \(DurationText.format(expected)), but \(step.id) waits \(DurationText.format(whole)) at most "
+        + "(\(end)) and could never be overdue: write less than that",
+      at: JSONPointer.root.appending("steps").appending(step.index).appending("expected"))
   }
 
   private var place: JSONPointer {

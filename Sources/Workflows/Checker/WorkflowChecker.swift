@@ -133,8 +133,8 @@ struct WorkflowReader {
       steps.append(
         Step(
           id: id, description: draft.description, index: draft.index, dependsOn: dependsOn, action: action,
-          when: draft.when, timeout: draft.timeout, retry: draft.retry, compensation: draft.compensation,
-          pivot: draft.pivot, onFailure: draft.onFailure))
+          when: draft.when, timeout: draft.timeout, expected: draft.expected, retry: draft.retry,
+          compensation: draft.compensation, pivot: draft.pivot, onFailure: draft.onFailure))
     }
     return graph.isSound ? steps : nil
   }

@@ -11,6 +11,8 @@ public struct Step: Sendable, Hashable {
   public let when: JSONPathCondition?
   /// `http`, `kafka`: of one attempt. `signal`: of the whole wait, nil when only the saga's timeout bounds it. `delay`: nil.
   public let timeout: Duration?
+  /// How long it is expected to take, retries and backoff included: what takes longer is overdue. nil: it is learned.
+  public let expected: Duration?
   public let retry: RetryRules
   public let compensation: Compensation
   /// Once this step has succeeded, the saga only goes forward.
@@ -22,8 +24,9 @@ public struct Step: Sendable, Hashable {
 
   public init(
     id: String, description: String? = nil, index: Int, dependsOn: [String], action: Action,
-    when: JSONPathCondition? = nil, timeout: Duration? = nil, retry: RetryRules = .builtIn,
-    compensation: Compensation = .unspecified, pivot: Bool = false, onFailure: OnFailure = .compensate
+    when: JSONPathCondition? = nil, timeout: Duration? = nil, expected: Duration? = nil,
+    retry: RetryRules = .builtIn, compensation: Compensation = .unspecified, pivot: Bool = false,
+    onFailure: OnFailure = .compensate
   ) {
     self.id = id
     self.description = description
@@ -32,6 +35,7 @@ public struct Step: Sendable, Hashable {
     self.action = action
     self.when = when
     self.timeout = timeout
+    self.expected = expected
     self.retry = retry
     self.compensation = compensation
     self.pivot = pivot
@@ -61,6 +65,8 @@ public struct Undo: Sendable, Hashable {
   public let action: Action
   /// Of one attempt.
   public let timeout: Duration
+  /// How long undoing is expected to take, retries and backoff included; nil when the file doesn't say.
+  public let expected: Duration?
   public let retry: RetryRules
   /// The outcomes of the step after which it is undone.
   public let appliesTo: Set<Outcome>
@@ -71,11 +77,13 @@ public struct Undo: Sendable, Hashable {
   public static let defaultMaxAttempts = 10
 
   public init(
-    action: Action, timeout: Duration = Step.defaultAttemptTimeout, retry: RetryRules = .builtInUndo,
-    appliesTo: Set<Outcome> = Undo.defaultAppliesTo, onFailure: OnUndoFailure = .stuck
+    action: Action, timeout: Duration = Step.defaultAttemptTimeout, expected: Duration? = nil,
+    retry: RetryRules = .builtInUndo, appliesTo: Set<Outcome> = Undo.defaultAppliesTo,
+    onFailure: OnUndoFailure = .stuck
   ) {
     self.action = action
     self.timeout = timeout
+    self.expected = expected
     self.retry = retry
     self.appliesTo = appliesTo
     self.onFailure = onFailure

@@ -15,13 +15,20 @@ struct CommandLineTool: Sendable {
     CommandGroup(
       title: "Start and watch sagas",
       commands: [
-        startCommand, listCommand, showCommand, whyCommand, timelineCommand, eventsCommand, signalCommand,
+        startCommand, listCommand, showCommand, whyCommand, timelineCommand, eventsCommand, watchCommand,
+        signalCommand,
       ]),
     CommandGroup(
       title: "Act on sagas (each wants a reason, kept for the auditor)",
       commands: [
         retryCommand, resolveCommand, skipCommand, runNowCommand, extendCommand, rewindCommand, pauseCommand,
         resumeCommand, compensateCommand, cancelCommand, abandonCommand,
+      ]),
+    CommandGroup(
+      title: "Act on many sagas, and for a second person",
+      commands: [
+        opsPreviewCommand, opsRunCommand, opsListCommand, opsShowCommand, opsStopCommand, opsApproveCommand,
+        opsDeclineCommand,
       ]),
     CommandGroup(
       title: "The engine",

@@ -2,7 +2,7 @@ import JSON
 import Runtime
 
 /// What `saga list` can be narrowed by: each option, and the parameter of the API that it is.
-private let listFilters: [(option: OptionSpec, parameter: String)] = [
+let listFilters: [(option: OptionSpec, parameter: String)] = [
   (
     OptionSpec(
       "status", value: "STATUS", repeats: true,
@@ -31,9 +31,9 @@ private let listFilters: [(option: OptionSpec, parameter: String)] = [
   (OptionSpec("seen", value: "TOKEN", help: "wait for what this Saga-Seen header told of"), "seen"),
 ]
 
-private let listFlags: [(option: OptionSpec, parameter: String)] = [
+let listFlags: [(option: OptionSpec, parameter: String)] = [
   (OptionSpec("stuck", help: "only what waits for an operator"), "stuck"),
-  (OptionSpec("overdue", help: "only what is open past its deadline"), "overdue"),
+  (OptionSpec("overdue", help: "only what takes longer than it should: past its deadline, or at a step"), "overdue"),
   (OptionSpec("paused", help: "only what is paused"), "paused"),
 ]
 
@@ -59,7 +59,7 @@ let listCommand = CommandSpec(
 ) { try await ListPages($0).run() }
 
 /// The pages of a list, printed as they come.
-private struct ListPages {
+struct ListPages {
   private let invocation: Invocation
   private let query: [(name: String, value: String)]
   private let all: Bool
@@ -85,7 +85,7 @@ private struct ListPages {
     self.query = query
   }
 
-  private static func check(_ value: String, _ invocation: Invocation) throws(UsageError) {
+  static func check(_ value: String, _ invocation: Invocation) throws(UsageError) {
     let statuses = ["running", "compensating", "stuck", "completed", "compensated", "abandoned"]
     for status in value.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     where !statuses.contains(status) {

@@ -13,7 +13,9 @@ extension Invocation {
 
   /// Prints a saga as the API answered it, or drawn.
   func show(_ saga: JSON) {
-    if json {
+    if saga.isOperation {
+      showOperation(saga)
+    } else if json {
       terminal.line(saga.text(.pretty))
     } else {
       let drawing = SagaDrawing(saga: saga, now: environment.now(), style: style)

@@ -34,9 +34,11 @@ let eventsCommand = CommandSpec(
     .init(says: "The whole history", line: "saga events 019c8a5e-7b1c-7d2e-8f3a-0123456789ab"),
     .init(says: "Watch it happen, one JSON a line", line: "saga events ID --follow --json"),
   ]
-) { invocation in
+) { try await followEvents($0, follow: $0.arguments.has("follow")) }
+
+/// Prints a saga's events; with `follow`, until it has ended.
+func followEvents(_ invocation: Invocation, follow: Bool) async throws -> ExitStatus {
   let id = try invocation.sagaID()
-  let follow = invocation.arguments.has("follow")
   var after = try invocation.number("after") ?? 0
   let line = EventLine(style: invocation.style)
   while true {

@@ -43,6 +43,9 @@ struct SagaDrawing {
         facts.append(("deadline", "\(Moments.short(deadline, besides: started)), \(when)"))
       }
     }
+    if saga["endedAt"] == nil || saga["endedAt"]?.isNull == true {
+      for sentence in OverdueSteps(saga: saga, now: now).sentences { facts.append(("overdue", sentence)) }
+    }
     let tags = (saga["tags"]?.arrayValue ?? []).compactMap(\.stringValue).map(Layout.printable)
     if !tags.isEmpty { facts.append(("tags", tags.joined(separator: ", "))) }
     if let paused = saga["paused"], !paused.isNull { facts += said("paused", paused, "by") }

@@ -126,6 +126,8 @@ struct Why {
     return "is running"
   }
 
+  private var overdue: OverdueSteps { OverdueSteps(saga: saga, now: now) }
+
   /// What else is worth knowing.
   private var asides: [String] {
     guard saga["endedAt"] == nil || saga["endedAt"]?.isNull == true else { return [] }
@@ -137,7 +139,8 @@ struct Why {
     if let requested = present("turnBackRequested") {
       asides.append("it is to turn back once its pivot is decided\(words(requested))")
     }
-    if saga["overdue"]?.boolValue == true, let deadline = saga.moment("deadline") {
+    asides += overdue.sentences
+    if overdue.isPastDeadline, let deadline = saga.moment("deadline") {
       asides.append("it is overdue since \(Moments.full(deadline))")
     }
     return asides
@@ -173,7 +176,7 @@ struct Why {
       }
     }
     if let due = verbs["run-now"], !due.isEmpty { offer("don't wait for the next attempt, or the delay", "run-now") }
-    if saga["overdue"]?.boolValue == true { offer("give it more time", "extend", "--by 2h") }
+    if overdue.isPastDeadline { offer("give it more time", "extend", "--by 2h") }
     if !stuck.isEmpty { offer("give it up as it stands", "abandon") }
     return commands
   }

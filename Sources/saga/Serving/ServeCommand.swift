@@ -28,7 +28,12 @@ let serveCommand = CommandSpec(
       help: "a service that workflows may call; with ,tombstones behind it when an undo that comes first makes the "
         + "late command refuse"),
     OptionSpec("services", value: "FILE", help: "the same as a JSON file"),
+    OptionSpec(
+      "requires-approval", value: "VERBS",
+      help: "verbs that wait until a second person agrees, as abandon,resolve; see `saga ops approve`"),
     OptionSpec("workflows", value: "DIR", help: "workflows to register at the start; workflows/ if there is one"),
+    OptionSpec(
+      "no-learned-overdue", help: "call a step overdue only by what its workflow expects, not by what it took before"),
     OptionSpec("verbose", help: "log what happens, not only what goes wrong"),
     .stopWithInput,
   ] + NoticeOptions.all + KafkaOptions.engine,
@@ -53,9 +58,11 @@ struct EngineProcess {
   private let services: [ServiceEntry]
   private let kafka: KafkaSettings?
   private let notices: NoticeSettings
+  private let approvals: Set<OperatorVerb.Name>
   private let folder: WorkflowFolder
   private let log: Log
   private let stopsWithInput: Bool
+  private let learnsExpectations: Bool
 
   /// How long requests under way may take to be answered once the process is asked to stop.
   private static let drainTime = Duration.seconds(10)
@@ -72,9 +79,11 @@ struct EngineProcess {
     services = isConfigured ? named : LabAddress.services(at: LabAddress.usual)
     kafka = try invocation.kafka()
     notices = try invocation.notices()
+    approvals = try invocation.approvals()
     folder = try WorkflowFolder(invocation)
     log = .standardError(from: invocation.arguments.has("verbose") ? .info : .warning)
     stopsWithInput = invocation.arguments.has("stop-with-input")
+    learnsExpectations = !invocation.arguments.has("no-learned-overdue")
   }
 
   func run() async throws -> ExitStatus {
@@ -122,8 +131,10 @@ struct EngineProcess {
       client: client,
       services: services.map { Service(name: $0.name, baseURL: $0.url, keepsTombstones: $0.tombstones) },
       clock: environment.clock)
-    let configuration = Engine.Configuration(
+    var configuration = Engine.Configuration(
       services: Set(services.map(\.name)), kafkaServices: Set(self.kafka?.services.map(\.name) ?? []))
+    configuration.approvals = approvals
+    configuration.learnsExpectations = learnsExpectations
     return Engine(
       store: store, executor: ActionExecutors(http: http, kafka: kafka), configuration: configuration,
       environment: environment, readStore: readStore, log: log)
@@ -165,6 +176,10 @@ struct EngineProcess {
       terminal.line("  console    http://\(http.host):\(port)/")
       terminal.line("  store      \(location.shown)")
       terminal.line("  services   \(services.map(\.name).joined(separator: ", "))")
+      if !approvals.isEmpty {
+        let verbs = OperatorVerb.Name.allCases.filter(approvals.contains).map(\.rawValue)
+        terminal.line("  approval   \(verbs.joined(separator: ", ")) by a second person")
+      }
       for line in (kafka?.shown ?? []) + notices.shown {
         terminal.line("  \(Layout.pad(line.name, to: 9))  \(line.value)")
       }
@@ -238,6 +253,23 @@ extension EngineError {
   var needsOnlyKafka: Bool {
     let errors = findings.filter { $0.severity == .error }
     return !errors.isEmpty && errors.allSatisfy { $0.code == WorkflowErrorCode.needsKafka }
+  }
+}
+
+extension Invocation {
+  /// `--requires-approval`: the verbs that take two people.
+  fileprivate func approvals() throws(UsageError) -> Set<OperatorVerb.Name> {
+    guard let text = arguments.value("requires-approval") else { return [] }
+    let names = OperatorVerb.Name.allCases.map(\.rawValue)
+    var verbs: Set<OperatorVerb.Name> = []
+    for word in text.split(separator: ",", omittingEmptySubsequences: false).map(String.init) {
+      guard let verb = OperatorVerb.Name(rawValue: word) else {
+        let near = NearName.of(word, among: names).map { "; did you mean \($0)?" } ?? ""
+        throw usage("--requires-approval knows no verb \"\(word)\"\(near)")
+      }
+      verbs.insert(verb)
+    }
+    return verbs
   }
 }
 

@@ -54,8 +54,9 @@ struct ReadPlanTests {
   /// Walking along an index is fine: every statement that does has a limit.
   static func isScan(_ line: String) -> Bool {
     let isTable =
-      line.contains("sagas_1") || line.contains("saga_terms_1") || line.contains("SCAN s ")
-      || line.hasSuffix("SCAN s")
+      line.contains("sagas_1") || line.contains("saga_rows_1") || line.contains("saga_terms_1")
+      || line.contains("SCAN s ")
+      || line.hasSuffix("SCAN s") || line.contains("SCAN r ") || line.hasSuffix("SCAN r")
     if line.contains("Seq Scan") { return isTable }
     return line.contains("SCAN") && isTable && !line.contains("INDEX")
   }

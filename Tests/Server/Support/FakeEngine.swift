@@ -25,6 +25,9 @@ final class FakeEngine: SagaEngine {
     var failure: (any Error)?
     var waits: [Duration] = []
     var acts: [AuditEntry] = []
+    var approvals: Set<OperatorVerb.Name> = []
+    var begun: [UniqueID] = []
+    var carriesOut = false
     var whileWaiting: (@Sendable (FakeEngine, UniqueID) throws -> Void)?
   }
 
@@ -33,12 +36,31 @@ final class FakeEngine: SagaEngine {
   private let contents = Mutex(Contents())
 
   private let services: Set<String>?
+  /// True operations, that act on the sagas here.
+  private let desk: OperationDesk
+  private let deskStore: MemoryStore
 
   /// - Parameter services: those that workflows may name; nil for any.
   init(services: Set<String>? = nil) {
     self.services = services
     clock = FakeClock()
     environment = .fake(clock: clock)
+    let sagas = Sagas()
+    deskStore = MemoryStore(environment: environment, shardCount: 2)
+    desk = OperationDesk(events: deskStore, environment: environment, log: .silent) {
+      try sagas.engine().tell($0, .operate($1))
+    }
+    sagas.know(self)
+  }
+
+  /// The engine, for what is made before it.
+  private final class Sagas: Sendable {
+    private let known = Mutex<FakeEngine?>(nil)
+    func know(_ engine: FakeEngine) { known.withLock { $0 = engine } }
+    func engine() throws -> FakeEngine {
+      guard let engine = known.withLock({ $0 }) else { throw CancellationError() }
+      return engine
+    }
   }
 
   struct NoAttemptUnderWay: Error { let step: String }
@@ -275,6 +297,97 @@ final class FakeEngine: SagaEngine {
 
   func operate(_ id: UniqueID, _ request: OperatorRequest) async throws -> SagaState {
     try tell(id, .operate(request))
+  }
+
+  // MARK: Operations
+
+  /// These verbs wait for a second person from now on.
+  func requireApproval(of verbs: OperatorVerb.Name...) { contents.withLock { $0.approvals = Set(verbs) } }
+
+  func needsApproval(_ verb: OperatorVerb.Name) -> Bool { contents.withLock { $0.approvals.contains(verb) } }
+
+  func ask(_ id: UniqueID, _ request: OperatorRequest) async throws -> WorkflowEngine.Operation {
+    let now = try await saga(id)
+    try Decider.requireTaken(request.verb, by: now.state, now.definition, now: environment.now())
+    return try await begin(OperationRequest(request.verb, .sagas([id]), by: request.act), key: nil).operation
+  }
+
+  func preview(_ verb: OperatorVerb, _ target: OperationTarget) async throws -> OperationPreview {
+    var items: [OperationPreview.Item] = []
+    for id in try await sagas(of: target) {
+      var refusal: OperationResult.Reason?
+      let now = try? await saga(id)
+      do {
+        let now = try await saga(id)
+        try Decider.requireTaken(verb, by: now.state, now.definition, now: environment.now())
+      } catch let error as Refusal {
+        refusal = .init(code: error.code, message: error.message)
+      }
+      items.append(.init(saga: id, workflow: now?.state.start.workflow, status: now?.state.status, refusal: refusal))
+    }
+    return OperationPreview(items: items, needsApproval: needsApproval(verb.name))
+  }
+
+  func begin(
+    _ request: OperationRequest, key: String?
+  ) async throws -> (operation: WorkflowEngine.Operation, isNew: Bool) {
+    var plan = OperationPlan(request, needsApproval: needsApproval(request.verb.name))
+    plan.sagas = try await sagas(of: request.target)
+    try await deskStore.own(shards: nil)
+    let begun = try await desk.begin(plan, key: key)
+    let starts = contents.withLock { contents in
+      if begun.isNew { contents.begun.append(begun.operation.id) }
+      defer { contents.carriesOut = true }
+      return !contents.carriesOut
+    }
+    if starts { Task { [desk] in await desk.run { [] } } }
+    return begun
+  }
+
+  private func sagas(of target: OperationTarget) async throws -> [UniqueID] {
+    switch target {
+    case .sagas(let ids): return ids
+    case .filter(let query, _): return try await list(SagaListRequest(query, limit: 10_000)).sagas.map(\.id)
+    }
+  }
+
+  func operation(_ id: UniqueID) async throws -> WorkflowEngine.Operation { try await desk.operation(id) }
+
+  func standing(of operation: WorkflowEngine.Operation) async throws -> [SagaStatus: Int] { try await counts() }
+
+  func operations(
+    status: WorkflowEngine.Operation.Status?, after: DocumentCursor?, limit: Int
+  ) async throws -> OperationPage {
+    var all: [JSON] = []
+    for id in contents.withLock({ $0.begun }).reversed() {
+      let operation = try await operation(id)
+      if status == nil || status == operation.status { all.append(operation.json) }
+    }
+    return OperationPage(operations: Array(all.prefix(limit)), next: nil)
+  }
+
+  func approve(_ id: UniqueID, _ act: OperatorAct) async throws -> WorkflowEngine.Operation {
+    let decision = OperationDecision(by: act.by, reason: act.reason, from: act.from, at: environment.now())
+    return try await desk.decide(id) { operation in
+      try OperationRules.checkApproval(operation, by: act.by)
+      return .approved(decision)
+    }
+  }
+
+  func decline(_ id: UniqueID, _ act: OperatorAct) async throws -> WorkflowEngine.Operation {
+    let decision = OperationDecision(by: act.by, reason: act.reason, from: act.from, at: environment.now())
+    return try await desk.decide(id) { operation in
+      try OperationRules.requireWaiting(operation)
+      return .declined(decision)
+    }
+  }
+
+  func stop(_ id: UniqueID, _ act: OperatorAct) async throws -> WorkflowEngine.Operation {
+    let decision = OperationDecision(by: act.by, reason: act.reason, from: act.from, at: environment.now())
+    return try await desk.decide(id) { operation in
+      try OperationRules.requireOpen(operation)
+      return .stopped(decision)
+    }
   }
 
   private static func saga(_ id: UniqueID, _ contents: Contents) throws -> Saga {

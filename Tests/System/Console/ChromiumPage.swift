@@ -113,6 +113,18 @@ final class ChromiumPage: Sendable {
     }
   }
 
+  /// Chooses from a list, by value.
+  func choose(_ value: String, in selector: String) async throws {
+    try await run(
+      """
+      (() => {
+        const list = document.querySelector(\(quote(selector)));
+        list.value = \(quote(value));
+        list.dispatchEvent(new Event('change', { bubbles: true }));
+      })()
+      """)
+  }
+
   func type(_ text: String) async throws { try await send("Input.insertText", ["text": .string(text)]) }
 
   /// Presses a key: `Enter`, `Tab`, `Escape`, or a letter.

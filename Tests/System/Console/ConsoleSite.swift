@@ -9,8 +9,9 @@ final class ConsoleSite: Sendable {
   let engine: SagaProcess
   let browser: Chromium
 
-  static func run(_ body: (ConsoleSite) async throws -> Void) async throws {
-    let site = try await ConsoleSite()
+  /// - Parameter approvals: verbs that wait for a second person.
+  static func run(approvals: [String] = [], _ body: (ConsoleSite) async throws -> Void) async throws {
+    let site = try await ConsoleSite(approvals: approvals)
     let result: Result<Void, any Error>
     do { result = .success(try await body(site)) } catch { result = .failure(error) }
     await site.browser.quit()
@@ -20,13 +21,14 @@ final class ConsoleSite: Sendable {
     try result.get()
   }
 
-  private init() async throws {
+  private init(approvals: [String]) async throws {
     browser = try Chromium()
     site = try await Site(.sqlite)
     // Tubes from 900 on can't be sequenced, so their sagas turn back; and no tube comes out of its place.
     lab = try await site.startLab(
       "--fault", "sequencing.schedule:fail,match=TS-1009*", "--fault", "storage.remove:fail")
-    engine = try await site.startEngine(lab: lab)
+    engine = try await site.startEngine(
+      lab: lab, approvals.isEmpty ? [] : ["--requires-approval", approvals.joined(separator: ",")])
   }
 
   /// - Parameter user: who has said their name before; nil for a browser that knows nobody.

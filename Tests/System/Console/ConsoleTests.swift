@@ -90,38 +90,6 @@ struct ConsoleTests {
     try await page.wait("location.hash === '#/saga/\(saga)'")
   }
 
-  @Test("Many are chosen and acted on, with one reason and a true count")
-  func batch() async throws {
-    try await ConsoleSite.run { site in
-      var sagas: [String] = []
-      for number in 901...904 { sagas.append(try await site.saga(number, until: "stuck")) }
-      let done = try await site.saga(1, until: "completed")
-      try await site.mend()
-      let page = try await site.page("#/sagas", as: "nora")
-      try await page.wait("document.querySelectorAll('tbody tr').length === 5")
-      try await page.wait("!document.querySelector('[data-key=all]').checked")
-      try await page.click("[data-key=all]")
-      try await page.waitForText("5 sagas chosen", in: ".batch")
-      try await page.click("[data-key=batch]")
-      try await page.waitForText("4 sagas will get Retry; 1 is left out.", in: "dialog")
-      try await page.click("#reason")
-      try await page.type("all four are back")
-      try await page.click("dialog button[type=submit]")
-      try await page.waitForText("4 done, 0 refused of 5 sagas.", in: "dialog")
-      for saga in sagas {
-        try await site.wait(for: saga, "compensated")
-        #expect(try await site.history(of: saga).contains { $0["data"]?["reason"] == "all four are back" })
-      }
-      #expect(try await site.history(of: done).allSatisfy { $0["type"] != "operatorRetried" })
-      // The list follows by itself, and a filter lives in the address.
-      try await page.click("dialog .actions ~ button, dialog div > button.primary[type=button]")
-      try await page.click("[data-key=\"chip compensated\"]")
-      try await page.wait("location.hash === '#/sagas?status=compensated'")
-      try await page.wait("document.querySelectorAll('tbody tr').length === 4")
-      #expect(page.complaints == [])
-    }
-  }
-
   @Test("What others have written is shown as text, and never runs")
   func hostile() async throws {
     try await ConsoleSite.run { site in
@@ -201,7 +169,7 @@ struct ConsoleTests {
           }
           try await page.open("\(site.engine.url)/#/saga/\(stuck)")
           try await page.click("button[data-verb=resolve]")
-          try await page.waitForText("What will happen", in: "dialog")
+          try await page.waitForText("your word that “storeSample” is undone", in: "dialog .preview")
           try await page.wait("document.getAnimations().length === 0")
           #expect(try await page.run(PageChecks.contrast) == [], "the dialog, \(scheme), \(width) wide")
           #expect(try await page.run(PageChecks.names) == [], "the dialog, \(scheme), \(width) wide")

@@ -11,6 +11,8 @@ struct SagaSpecification {
   private(set) var state: SagaState?
   private(set) var now: Timestamp
   private(set) var log: [SagaEvent] = []
+  /// What has been learned of how long steps take.
+  var learned: LearnedTimes = [:]
 
   static let startedAt = Timestamp(milliseconds: 1_772_352_000_000)
   static let id = UniqueID.version7(at: startedAt, random: (7, 11))
@@ -37,7 +39,7 @@ struct SagaSpecification {
   @discardableResult
   mutating func when(_ command: SagaCommand, after milliseconds: Int = 0) throws -> [String] {
     now = Timestamp(milliseconds: now.milliseconds + Int64(milliseconds))
-    let events = try Decider.decide(command, state, definition: definition, now: now)
+    let events = try Decider.decide(command, state, definition: definition, now: now, learned: learned)
     for event in events {
       // What is stored is what counts: every event goes through its encoding.
       let stored = try SagaEvent(type: event.typeName, schema: SagaEvent.schema, data: JSON(parsing: event.data.text()))
@@ -51,6 +53,9 @@ struct SagaSpecification {
     }
     return events.map(\.words)
   }
+
+  /// Lets time pass in which nobody wakes the saga.
+  mutating func pass(_ milliseconds: Int) { now = Timestamp(milliseconds: now.milliseconds + Int64(milliseconds)) }
 
   @discardableResult
   mutating func start(input: JSON = .object([:])) throws -> [String] {
@@ -88,7 +93,7 @@ struct SagaSpecification {
   @discardableResult
   mutating func wakeWhenDue() throws -> [String] {
     let current = try #require(state)
-    let moment = try #require(Decider.nextWake(of: current, definition: definition), "nothing is due")
+    let moment = try #require(Decider.nextWake(of: current, definition: definition, learned: learned), "nothing is due")
     now = max(now, moment)
     return try when(.wake)
   }
@@ -136,6 +141,8 @@ extension SagaEvent {
     case .operatorExtended(let step, _, _): "\(step ?? "saga") extended"
     case .rewindStarted(_, let steps, _): "rewind \(steps.joined(separator: " "))"
     case .rewindFinished(let step, _): "rewound to \(step)"
+    case .stepOverdue(let step, let phase, let overdue):
+      "\(phase == .undo ? "undo " : "")\(step) overdue \(overdue.expected.basis.rawValue)"
     case .sagaPaused, .sagaResumed, .sagaStarted, .turnBackLapsed, .sagaOverdue, .sagaCompleted, .sagaCompensated,
       .sagaAbandoned:
       typeName

@@ -88,6 +88,14 @@ enum EventSamples {
         .operatorRetried(step: "createSample", phase: .undo, input: nil, bareAct),
       ]
     case .operatorResolved: resolutions
+    case .stepOverdue:
+      [
+        .stepOverdue(
+          step: "createSample", phase: .forward,
+          StepOverdue(since: at, expected: .learned(.milliseconds(20_480), samples: 412))),
+        .stepOverdue(
+          step: "createSample", phase: .undo, StepOverdue(since: at, expected: .declared(.seconds(600)))),
+      ]
     case .sagaOverdue: [.sagaOverdue, .sagaOverdue]
     case .sagaCompleted:
       [

@@ -72,12 +72,14 @@ struct EventSchemaTests {
     }
     for type in [
       "attemptStarted", "attemptFailed", "attemptNotMade", "stepProgressed", "answerIgnored", "operatorRetried",
+      "stepOverdue",
     ] {
       #expect(try words(type, "#/properties/phase") == Set(StepPhase.allCases.map(\.rawValue)))
     }
     #expect(try words("stepFailed", "#/properties/outcome") == Set(RoundOutcome.allCases.map(\.rawValue)))
     #expect(try words("stepFailed", "#/properties/consequence") == Set(FailureConsequence.allCases.map(\.rawValue)))
     #expect(try words("answerIgnored", "#/properties/why") == Set(IgnoredAnswer.Why.allCases.map(\.rawValue)))
+    #expect(try words("stepOverdue", "#/properties/basis") == Set(ExpectedTime.Basis.allCases.map(\.rawValue)))
     #expect(try words("undoSucceeded", "#/properties/how") == Set(UndoSuccess.allCases.map(\.rawValue)))
     #expect(
       try words("turnedBack", "#/$defs/turnBack/properties/cause") == Set(TurnBack.Cause.allCases.map(\.rawValue)))

@@ -96,7 +96,7 @@ struct StoredEventTests {
     case .rewindFinished:
       started + [.rewindStarted(step: step, steps: [step, "storeSample"], EventSamples.bareAct)]
     case .sagaResumed: started + [.sagaPaused(EventSamples.bareAct)]
-    case .attemptFailed, .attemptNotMade, .stepProgressed, .stepSucceeded, .stepFailed: running
+    case .attemptFailed, .attemptNotMade, .stepProgressed, .stepSucceeded, .stepFailed, .stepOverdue: running
     case .undoSucceeded, .undoFailed: turnedBack + [attempt(.undo)]
     case .operatorRetried, .operatorResolved: blocked
     case .sagaCompensated: turnedBack

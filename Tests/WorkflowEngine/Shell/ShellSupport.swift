@@ -32,10 +32,13 @@ struct RunningEngine {
 
   init(
     _ store: any EventStore, _ executor: any StepExecutor, environment: Environment = .system,
-    drainTime: Duration = .seconds(5), readStore: (any SagaReadStore)? = nil
+    drainTime: Duration = .seconds(5), readStore: (any SagaReadStore)? = nil,
+    approvals: Set<OperatorVerb.Name> = [], learnsExpectations: Bool = true
   ) async throws {
     var configuration = Engine.Configuration()
     configuration.drainTime = drainTime
+    configuration.approvals = approvals
+    configuration.learnsExpectations = learnsExpectations
     let engine = Engine(
       store: store, executor: executor, configuration: configuration, environment: environment,
       readStore: readStore)

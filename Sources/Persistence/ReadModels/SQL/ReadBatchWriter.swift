@@ -43,23 +43,26 @@ struct ReadBatchWriter {
   private static let columns = [
     "id", "workflow", "version", "status", "failure_code", "errors", "steps", "started_at", "updated_at", "ended_at",
     "overdue_at",
-    "attempts", "marks", "words", "data",
+    "attempts", "marks", "words",
   ]
   private static let replace =
     "ON CONFLICT (id) DO UPDATE SET " + columns.dropFirst().map { "\($0) = excluded.\($0)" }.joined(separator: ", ")
 
   private func writeRows() throws(StoreError) {
-    let rows = batch.changes.filter { $0.old != $0.new }.map { change -> [SQLValue] in
-      let row = change.new
-      return [
+    let changed = batch.changes.filter { $0.old != $0.new }.map(\.new)
+    let rows = changed.map { row -> [SQLValue] in
+      [
         .id(row.id), .text(row.workflow), .int(Int64(row.version)), .text(row.status), .text(row.failureCode ?? ""),
         .text(Self.joined(row.errors.sorted())), .text(Self.joined(row.at)),
         .moment(row.startedAt), .moment(row.updatedAt), .moment(row.endedAt), .moment(row.overdueAt),
-        .int(Int64(row.attempts)), .text(row.marksText), .text(row.wordsText), .text(row.json.text()),
+        .int(Int64(row.attempts)), .text(row.marksText), .text(row.wordsText),
       ]
     }
     if rows.isEmpty { return }
     try session.insert(tables.sagas, Self.columns, rows, conflict: Self.replace)
+    try session.insert(
+      tables.rows, ["id", "data"], changed.map { [.id($0.id), .text($0.json.text())] },
+      conflict: "ON CONFLICT (id) DO UPDATE SET data = excluded.data")
   }
 
   private func writeTerms() throws(StoreError) {

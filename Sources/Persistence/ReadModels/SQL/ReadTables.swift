@@ -2,15 +2,18 @@
 struct ReadTables: Sendable {
   let generation: Int
 
+  /// What lists are chosen and sorted by. Narrow, as very many of its rows are looked at.
   var sagas: String { "sagas_\(generation)" }
+  /// What a list shows of a saga; read for the rows of a page alone.
+  var rows: String { "saga_rows_\(generation)" }
   var terms: String { "saga_terms_\(generation)" }
   var facets: String { "saga_facets_\(generation)" }
   var minutes: String { "step_minutes_\(generation)" }
   var durations: String { "step_durations_\(generation)" }
-  var all: [String] { [sagas, terms, facets, minutes, durations] }
+  var all: [String] { [sagas, rows, terms, facets, minutes, durations] }
 
   /// Of this shape; a file or schema of another is thrown away and filled again from the events.
-  static let schema: Int64 = 1
+  static let schema: Int64 = 2
 
   /// What there is once, whatever the generation.
   static func shared(_ dialect: ReadDialect) -> String {
@@ -50,7 +53,6 @@ struct ReadTables: Sendable {
         attempts bigint NOT NULL,
         marks \(dialect.text) NOT NULL,
         words \(dialect.text) NOT NULL,
-        data \(dialect.text) NOT NULL,
         PRIMARY KEY (id)
       )\(dialect.clustered);
       CREATE INDEX sagas_\(g)_started ON \(sagas) (started_at, id);
@@ -58,6 +60,12 @@ struct ReadTables: Sendable {
       CREATE INDEX sagas_\(g)_ended ON \(sagas) (ended_at, id) WHERE ended_at IS NOT NULL;
       CREATE INDEX sagas_\(g)_overdue ON \(sagas) (overdue_at, id) WHERE overdue_at IS NOT NULL;
       CREATE INDEX sagas_\(g)_attempts ON \(sagas) (attempts, id) WHERE attempts > 1;
+
+      CREATE TABLE \(rows) (
+        id \(dialect.id) NOT NULL,
+        data \(dialect.text) NOT NULL,
+        PRIMARY KEY (id)
+      )\(dialect.clustered);
 
       CREATE TABLE \(terms) (
         term \(dialect.text) NOT NULL,

@@ -142,7 +142,7 @@ public final class SQLReadStore: SagaReadStore {
         rest = rest.dropFirst(200)
         let places = (1...part.count).map { "$\($0)" }.joined(separator: ", ")
         rows += try session.query(
-          "SELECT id, data FROM \(tables.sagas) WHERE id IN (\(places))", part.map(SQLValue.id), Self.row)
+          "SELECT id, data FROM \(tables.rows) WHERE id IN (\(places))", part.map(SQLValue.id), Self.row)
       }
       return rows
     }

@@ -7,7 +7,7 @@ struct SagaListingLimits: Sendable {
   /// So many rows at most are counted for facets that no counter has.
   var counted = 2_000
   /// So many index rows at most are walked over for one page.
-  var walked = 4_000
+  var walked = 2_000
 }
 
 /// How a list is read, in bounded time whatever is asked for.
@@ -116,12 +116,21 @@ struct SagaListing {
     guard let found = condition.find(tables, started: query.started, &sql) else { return [] }
     let checks = checks(&sql) + sorted.beyond(after, "s.\(sorted.column)", "s.id", &sql)
     return try run(
-      """
-      SELECT s.id, s.data
-      FROM (SELECT DISTINCT id FROM (\(found) LIMIT \(limits.few + 1)) x) d
-      \(session.dialect.join) \(tables.sagas) s ON s.id = d.id
-      WHERE \(checks) ORDER BY s.\(sorted.column) \(sorted.direction), s.id \(sorted.direction) LIMIT \(limit)
-      """, sql, SQLReadStore.row)
+      shown(
+        """
+        SELECT s.id, s.\(sorted.column) AS at
+        FROM (SELECT DISTINCT id FROM (\(found) LIMIT \(limits.few + 1)) x) d
+        \(session.dialect.join) \(tables.sagas) s ON s.id = d.id
+        WHERE \(checks) ORDER BY s.\(sorted.column) \(sorted.direction), s.id \(sorted.direction) LIMIT \(limit)
+        """), sql, SQLReadStore.row)
+  }
+
+  /// What a list shows of the sagas that were chosen for it, in its order.
+  private func shown(_ chosen: String) -> String {
+    """
+    SELECT r.id, r.data FROM (\(chosen)) c \(session.dialect.join) \(tables.rows) r ON r.id = c.id
+    ORDER BY c.at \(sorted.direction), c.id \(sorted.direction)
+    """
   }
 
   /// All that must hold of a row `s` that some index has found.
@@ -149,10 +158,11 @@ struct SagaListing {
       let source = steps(terms, after: place, chunk: chunk, &sql)
       let checks = checks(&sql)
       rows += try run(
-        """
-        SELECT s.id, s.data FROM (\(source)) w \(session.dialect.join) \(tables.sagas) s ON s.id = w.id
-        WHERE \(checks) ORDER BY w.at \(sorted.direction), w.id \(sorted.direction) LIMIT \(limit + 1 - rows.count)
-        """, sql, SQLReadStore.row)
+        shown(
+          """
+          SELECT w.id, w.at FROM (\(source)) w \(session.dialect.join) \(tables.sagas) s ON s.id = w.id
+          WHERE \(checks) ORDER BY w.at \(sorted.direction), w.id \(sorted.direction) LIMIT \(limit + 1 - rows.count)
+          """), sql, SQLReadStore.row)
       if rows.count > limit { return page(rows, limit) }
       guard let end = try end(of: terms, after: place, chunk: chunk) else { return SagaRows(rows: rows) }
       place = end

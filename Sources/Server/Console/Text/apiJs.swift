@@ -27,14 +27,14 @@ extension ConsoleText {
     /** The newest `Saga-Seen`: a list that is asked with it shows what was done before. */
     let seen = null;
 
-    async function send(method, path, { body, headers = {}, raw = false } = {}) {
+    async function send(method, path, { body, headers = {}, raw = false, withStatus = false } = {}) {
       let response;
       try {
         response = await fetch(path, {
           method,
           headers: {
             ...(body === undefined ? {} : { "Content-Type": "application/json" }),
-            ...(user && method !== "GET" ? { "Saga-User": headerText(user) } : {}), ...headers,
+            ...(method === "GET" ? {} : { "Saga-Client": "console", ...(user ? { "Saga-User": headerText(user) } : {}) }), ...headers,
           },
           body: body === undefined ? undefined : raw ? body : JSON.stringify(body),
         });
@@ -50,7 +50,7 @@ extension ConsoleText {
       }
       if (!response.ok) throw new Problem(response.status, value ?? { detail: text.slice(0, 300) });
       if (method !== "GET" && response.headers.get("Saga-Seen")) seen = response.headers.get("Saga-Seen");
-      return value;
+      return withStatus ? { status: response.status, value } : value;
     }
 
     export const get = (path) => send("GET", path);
@@ -154,7 +154,47 @@ extension ConsoleText {
       return metrics.includes("\ntracseq_echo_") ? get("/v1/echo") : null;
     }
 
-    export const act = (id, verb, body) => post(`/v1/sagas/${part(id)}/${part(verb)}`, body);
+    /** Names a request: sent again with the same body, as after a lost answer, it is the same request. */
+    export function keyed() {
+      let last = null;
+      let key = null;
+      return (body) => {
+        const text = JSON.stringify(body);
+        if (text !== last) key = [...crypto.getRandomValues(new Uint8Array(16))].map((one) => one.toString(16).padStart(2, "0")).join("");
+        last = text;
+        return { "Idempotency-Key": key };
+      };
+    }
+
+    /** The saga after a verb: { saga }, or { operation } where the verb waits for another person. */
+    export async function act(id, verb, body, key) {
+      const { status, value } = await send("POST", `/v1/sagas/${part(id)}/${part(verb)}`, { body, headers: key, withStatus: true });
+      return status === 202 ? { operation: value } : { saga: value };
+    }
+
+    /** What an operation would do; changes nothing. */
+    export const previewOperation = (body) => post("/v1/operations", { ...body, dryRun: true });
+    export const beginOperation = (body, key) => post("/v1/operations", body, key);
+    export const operations = (parameters) => get(`/v1/operations${query(parameters)}`);
+    export const operation = (id) => get(`/v1/operations/${part(id)}`);
+    export const operationSagas = (id, parameters) => get(`/v1/operations/${part(id)}/sagas${query(parameters)}`);
+    /** The verbs for this saga alone that wait for another person; of the newest that wait. */
+    export async function waitingFor(saga) {
+      const { operations: waiting } = await operations({ status: "waiting", limit: 50 });
+      const isFor = await Promise.all(waiting.map(async (one) => one.sagas === 1 && (await onlySaga(one.id)) === saga));
+      return waiting.filter((one, index) => isFor[index]);
+    }
+
+    // An operation's sagas never change.
+    const known = new Map();
+    async function onlySaga(id) {
+      if (!known.has(id)) known.set(id, (await operationSagas(id, { limit: 1 })).sagas[0]?.saga);
+      return known.get(id);
+    }
+
+    /** @param word approve, decline or stop */
+    export const decideOperation = (id, word, reason) => post(`/v1/operations/${part(id)}/${word}`, { reason });
+
     export const signal = (id, name, body) => post(`/v1/sagas/${part(id)}/signals/${part(name)}`, body);
     export const start = (name, body, key) =>
       post(`/v1/workflows/${part(name)}/sagas`, body, key ? { "Idempotency-Key": key } : {});

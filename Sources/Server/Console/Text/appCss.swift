@@ -117,6 +117,7 @@ extension ConsoleText {
     .why { margin: .4rem 0 0; overflow-wrap: anywhere; }
     .why.large { font-size: 1.1rem; margin: .4rem 0; max-width: 70rem; min-height: 1.6em; }
     .tiles { list-style: none; margin: 0; padding: 0; display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .6rem; }
+    .tiles.few { grid-template-columns: repeat(auto-fill, minmax(9rem, 1fr)); }
     .tile { display: flex; flex-direction: column; align-items: flex-start; gap: .2rem; padding: .6rem .8rem; border: 1px solid var(--line); border-radius: 8px; text-decoration: none; color: var(--text); }
     .tile:hover { background: var(--stripe); }
     .tile-number { font-size: 1.6rem; font-weight: 700; font-variant-numeric: tabular-nums; line-height: 1.2; }
@@ -151,6 +152,20 @@ extension ConsoleText {
     .problem { background: var(--bad-soft); color: var(--bad); border-radius: 8px; padding: .5rem .8rem; overflow-wrap: anywhere; }
     .problem .hint { color: var(--bad); }
 
+    .bar-of { appearance: none; display: block; width: 100%; min-width: 6rem; height: .8rem; border: 1px solid var(--strong-line); border-radius: 99px; overflow: hidden; background: var(--quiet-soft); color: var(--good); }
+    .bar-of::-webkit-progress-bar { background: var(--quiet-soft); }
+    .bar-of::-webkit-progress-value { background: var(--good); }
+    .bar-of::-moz-progress-bar { background: var(--good); }
+    td .bar-of { width: 8rem; margin: .35rem 0 .2rem; }
+    .counts { font-size: 1.1rem; font-variant-numeric: tabular-nums; }
+    .running-line { display: flex; flex-wrap: wrap; gap: .2rem .5rem; align-items: center; }
+    .running-line .bar-of { width: 10rem; }
+    .wide-notice { flex-basis: 100%; margin: 0; }
+    .row.narrow { max-width: 16rem; margin-bottom: .6rem; }
+    .refusals, .plain-list { list-style: none; margin: .2rem 0; padding: 0; }
+    .which { max-height: 14rem; overflow: auto; padding-left: 1.2rem; }
+    .which li { padding: .12rem 0; overflow-wrap: anywhere; }
+    dialog .row { align-items: start; }
     .scroll { overflow-x: auto; }
     table { border-collapse: collapse; width: 100%; }
     th, td { text-align: left; padding: .4rem .7rem .4rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
@@ -159,6 +174,8 @@ extension ConsoleText {
     th.num, td.num { text-align: right; white-space: nowrap; }
     td time, td a code { white-space: nowrap; }
     td .badge { margin-right: .3rem; }
+    td .clip { display: block; }
+    .code-cell { white-space: nowrap; }
     .reason { min-width: 12rem; overflow-wrap: anywhere; }
     tr[data-row]:focus-within, tr[data-row]:hover { background: var(--stripe); }
 
@@ -177,7 +194,7 @@ extension ConsoleText {
     .node:focus-visible .box { stroke: var(--focus); stroke-width: 3.5; }
     .glyph { color: var(--tone); }
     .pivot { stroke: var(--tone); stroke-width: 2; }
-    .node-name { font-size: 13px; font-weight: 600; fill: var(--text); }
+    .node-name { font-weight: 600; fill: var(--text); }
     .node-state { font-size: 12px; fill: var(--tone); }
     .edge { stroke: var(--strong-line); stroke-width: 1.5; }
     .edge-done { stroke: var(--good); stroke-width: 2; }

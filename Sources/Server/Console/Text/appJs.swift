@@ -6,6 +6,7 @@ extension ConsoleText {
     import { dialog, h, put, say } from "./dom.js";
     import { icon } from "./icons.js";
     import { connect, onState } from "./live.js";
+    import { operationPage, operationsPage } from "./operations.js";
     import { overview } from "./overview.js";
     import { sagaPage } from "./saga.js";
     import { sagas } from "./sagas.js";
@@ -13,7 +14,7 @@ extension ConsoleText {
     import { workflowPage, workflowsPage } from "./workflows.js";
 
     const main = document.getElementById("main");
-    const pages = [["#/", "Overview"], ["#/sagas", "Sagas"], ["#/workflows", "Workflows"]];
+    const pages = [["#/", "Overview"], ["#/sagas", "Sagas"], ["#/operations", "Operations"], ["#/workflows", "Workflows"]];
     let page = null;
 
     const go = (hash) => { if (location.hash === hash) show(); else location.hash = hash; };
@@ -33,13 +34,15 @@ extension ConsoleText {
       if (!parts.length) page = overview(main);
       else if (parts[0] === "sagas") page = sagas(main, { parameters, go });
       else if (parts[0] === "saga" && parts[1]) page = sagaPage(main, { id: parts[1] });
+      else if (parts[0] === "operations") page = operationsPage(main, { parameters, go });
+      else if (parts[0] === "operation" && parts[1]) page = operationPage(main, { id: parts[1] });
       else if (parts[0] === "workflows") page = workflowsPage(main);
       else if (parts[0] === "workflow" && parts[1]) page = workflowPage(main, { name: parts[1], version: parts[2], go });
       else {
         main.append(h("h1", "Nothing here"), h("p", h("a", { href: "#/" }, "To the overview")));
         page = {};
       }
-      const here = !parts.length ? "#/" : parts[0].startsWith("saga") ? "#/sagas" : "#/workflows";
+      const here = !parts.length ? "#/" : ["sagas", "operations"].map((one) => `#/${one}`).find((one) => one.startsWith(`#/${parts[0]}`)) ?? "#/workflows";
       put(document.getElementById("nav"), pages.map(([href, name]) => h("a", { href, "aria-current": href === here ? "page" : null }, name)));
       say(main.querySelector("h1")?.textContent ?? "");
     }
@@ -92,7 +95,7 @@ extension ConsoleText {
     showUser();
 
     const keys = [["/", "find"], ["j / k", "next, previous saga in a list"], ["Enter", "open it"], ["x", "choose it, for an act on many"],
-      ["g then o, s, w", "overview, sagas, workflows"], ["r", "the first thing that helps: retry, resolve, resume"], ["Esc", "close, or out of a field"], ["?", "this list"]];
+      ["g then o, s, p, w", "overview, sagas, operations, workflows"], ["r", "the first thing that helps: retry, resolve, resume"], ["Esc", "close, or out of a field"], ["?", "this list"]];
     const help = () => dialog("Keys", () => h("dl.keys", keys.map(([key, what]) => [h("dt", h("kbd", key)), h("dd", what)])));
     document.getElementById("help").addEventListener("click", help);
 
@@ -105,7 +108,7 @@ extension ConsoleText {
         return;
       }
       if (active.matches("input:not([type=checkbox]):not([type=range]), textarea, select")) return;
-      const act = chord ? { o: () => go("#/"), s: () => go("#/sagas"), w: () => go("#/workflows") }[event.key] : {
+      const act = chord ? { o: () => go("#/"), s: () => go("#/sagas"), p: () => go("#/operations"), w: () => go("#/workflows") }[event.key] : {
         "/": () => document.getElementById("search-text").focus(),
         "?": help,
         j: () => move(1), k: () => move(-1), g: () => {},

@@ -36,8 +36,11 @@ extension ConsoleText {
         "aria-label": `Timeline over ${duration(end - start)}; the table below says the same` },
         Array.from({ length: Math.floor((end - start) / ticks) + 1 }, (_, index) => {
           const at = left + ((index * ticks) / (end - start)) * room;
+          const label = duration(index * ticks);
+          // The last one would stick out at the right; a digit takes 8 at most.
+          const isLast = at + label.length * 4 > width;
           return s("g", null, s("path.tick", { d: `M${at} ${head - 6}V${tall}` }),
-            s("text.tick-label", { x: at, y: 13, "text-anchor": index ? "middle" : "start" }, duration(index * ticks)));
+            s("text.tick-label", { x: isLast ? width - 2 : at, y: 13, "text-anchor": !index ? "start" : isLast ? "end" : "middle" }, label));
         }),
         rows.map((one, index) => s("g", null,
           index % 2 === 0 && s("rect.stripe", { x: 0, y: head + index * row, width, height: row }),

@@ -50,6 +50,8 @@ extension ConsoleText {
       pending: ["ring", "quiet"], backingOff: ["glass", "late"], waiting: ["clock", "wait"], succeeded: ["check", "good"],
       failed: ["cross", "bad"], skipped: ["dash", "quiet"], undoing: ["back", "undo"], undone: ["undone", "undo"],
       undoFailed: ["stop", "bad"],
+      // Of operations.
+      finished: ["check", "good"], stopped: ["cross", "quiet"], declined: ["dash", "quiet"],
     };
 
     const words = {

@@ -7,7 +7,7 @@ extension ConsoleText {
     import { duration, number, shortID, since, time } from "./format.js";
     import { gantt } from "./gantt.js";
     import { graph } from "./graph.js";
-    import { badge, stateWord } from "./icons.js";
+    import { badge, icon, stateWord } from "./icons.js";
     import { gently, listen } from "./live.js";
     import { actOf, sagaAfter, spansOf } from "./model.js";
     import { act, payload, problemBox, sendSignal, verbLabel, verbsOf } from "./verbs.js";
@@ -26,6 +26,7 @@ extension ConsoleText {
       const place = (tag = "div", attributes = {}) => h(tag, { ...attributes });
       const head = place("div");
       const sentence = h("p.why.large", { "aria-live": "polite", id: "why" });
+      const waiting = h("div");
       const verbs = h("div.actions.left", { role: "group", "aria-label": "What can be done", "data-acts": "1" });
       const drawing = h("div.scroll.drawing", { "data-acts": "1", tabindex: 0, role: "region", "aria-label": "Graph of the steps" });
       const slider = h("input", { type: "range", min: 1, max: 1, value: 1, id: "when" });
@@ -39,7 +40,7 @@ extension ConsoleText {
       const values = h("div");
       const section = (title, ...content) => h("section", { "aria-label": title }, h("h2", title), content);
       put(head, h("h1", "Saga ", h("code", shortID(id))), h("p.quiet.placeholder", "Looking …"));
-      main.append(head, sentence, verbs,
+      main.append(head, sentence, waiting, verbs,
         section("Graph", h("div.slider", h("label", { for: "when" }, "As it was after event"), slider, sliderText, toNow), drawing),
         section("Timeline", chart, chartTable),
         h("div.columns", section("Steps", steps), section("Who did what, and why", acts)),
@@ -54,6 +55,10 @@ extension ConsoleText {
           saga.endedAt ? fact("Ended", time(saga.endedAt)) : fact("Deadline", time(saga.deadline), " (", since(saga.deadline), ")"),
           saga.idempotencyKey && fact("Key", saga.idempotencyKey), saga.tags?.length > 0 && fact("Tags", saga.tags.join(", "))));
 
+      const showWaiting = async () => put(waiting, (await api.waitingFor(id).catch(() => [])).map((operation) => h("p.notice", icon("clock"),
+        ` ${verbLabel(operation.verb)}, asked for by ${operation.by}, waits for another person: `,
+        h("a", { href: `#/operation/${operation.id}` }, "agree or decline"), ".")));
+
       const showVerbs = () => {
         const signals = saga.steps.filter((one) => one.status === "waiting" && one.waitingFor?.kind === "signal");
         put(verbs,
@@ -63,7 +68,9 @@ extension ConsoleText {
           } }, `Send ${step.waitingFor.name} …`)),
           verbsOf(saga).map(({ verb }, index) => h("button", { type: "button", "data-key": `verb ${verb}`, "data-verb": verb,
             class: dangerous.includes(verb) ? "danger" : index === 0 && !signals.length && saga.status === "stuck" ? "primary" : "",
-            onclick: async () => { if (await act(saga, verb)) await load(); } }, `${verbLabel(verb)} …`)));
+            onclick: async () => {
+              if (await act(saga, verb)) await load();
+            } }, `${verbLabel(verb)} …`)));
       };
 
       const showGraph = () => {
@@ -108,7 +115,7 @@ extension ConsoleText {
 
       const showChart = () => {
         const data = line ?? spansOf(saga, events);
-        const { drawing: picture, table } = gantt(data, { width: Math.max(360, chart.clientWidth || 900) });
+        const { drawing: picture, table } = gantt(data, { width: Math.max(300, chart.clientWidth || 900) });
         put(chart, data.spans?.length ? picture : h("p.quiet", "Nothing has been tried yet."));
         put(chartTable, data.spans?.length > 0 && table);
       };
@@ -151,6 +158,7 @@ extension ConsoleText {
           if (before && before !== saga.status) say(`The saga is ${stateWord(saga.status)} now.`);
           showHead();
           showVerbs();
+          showWaiting();
           await showMoment();
           showChart();
           showActs();

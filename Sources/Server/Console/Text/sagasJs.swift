@@ -3,11 +3,12 @@ extension ConsoleText {
   static let sagasJs = #"""
     // All sagas: filters that live in the address, facets, saved views, pages, and acts on many.
     import * as api from "./api.js";
+    import { actOnMany } from "./batch.js";
     import { dialog, field, h, put, say } from "./dom.js";
     import { number, plural, shortID, since, time } from "./format.js";
     import { badge, icon } from "./icons.js";
     import { gently, listen } from "./live.js";
-    import { actOnMany, problemBox } from "./verbs.js";
+    import { problemBox } from "./verbs.js";
 
     const statuses = ["stuck", "running", "compensating", "completed", "compensated", "abandoned"];
     const flags = [["overdue", "Overdue"], ["paused", "Paused"]];
@@ -30,7 +31,7 @@ extension ConsoleText {
       const views = h("div.views");
       const notice = h("div");
       const list = h("div", { "data-acts": "1" });
-      const bar = h("div.batch", { "aria-live": "polite" });
+      const bar = h("div.batch");
       const pager = h("nav.pager", { "aria-label": "Pages of the list" });
 
       const open = (changes) => {
@@ -131,13 +132,32 @@ extension ConsoleText {
         h("td", saga.workflow, " ", h("span.quiet", `v${saga.version}`)),
         h("td", time(saga.startedAt)), h("td", since(saga.updatedAt)));
 
-      const showBar = () => put(bar, chosen.size > 0 && h("div.bar", h("strong", plural(chosen.size, "saga"), " chosen"),
-        h("button.primary", { type: "button", "data-key": "batch", onclick: async () => {
-          await actOnMany([...chosen]);
-          chosen.clear();
-          load();
-        } }, "Act on them …"),
-        h("button", { type: "button", "data-key": "none", onclick: () => { chosen.clear(); showList(); } }, "Choose none")));
+      const { sort: _, ...finding } = filters;
+      const actOn = async (target, count, rows) => {
+        const operation = await actOnMany(target, {
+          title: `Act on ${count}`, verb: usualVerb(rows, filters),
+          steps: [...new Set([...Object.keys(page.facets?.step ?? {}), ...rows.map((one) => one.failedStep)])].filter(Boolean).sort() });
+        if (operation) go(`#/operation/${operation.id}`);
+      };
+
+      let said = 0;
+      const showBar = () => {
+        if (chosen.size !== said) say(`${plural(chosen.size, "saga")} chosen`);
+        said = chosen.size;
+        // What was found and what was chosen are two things to act on.
+        const total = Object.values(page.facets?.status ?? {}).reduce((sum, one) => sum + one, 0);
+        const all = `${page.facets?.atLeast ? "≥ " : ""}${number(total)}`;
+        const canAll = total > 0 && Object.keys(finding).length > 0;
+        put(bar, chosen.size > 0 || canAll ? h("div.bar",
+          chosen.size > 0 && [h("strong", plural(chosen.size, "saga"), " chosen"),
+            h("button.primary", { type: "button", "data-key": "batch", onclick: () =>
+              actOn({ sagas: [...chosen] }, plural(chosen.size, "saga"), page.sagas.filter((one) => chosen.has(one.id))) },
+            chosen.size === 1 ? "Act on this one …" : `Act on these ${number(chosen.size)} …`),
+            h("button", { type: "button", "data-key": "none", onclick: () => { chosen.clear(); showList(); } }, "Choose none")],
+          canAll && h("button", { type: "button", "data-key": "batch-all", onclick: () => actOn({ filter: finding }, `all ${all} found`, page.sagas) },
+            `Act on all ${all} found …`))
+          : total > 0 && h("p.quiet", `${all} found. Filter them, or choose some, to act on many at once.`));
+      };
 
       showViews(views, filters);
       showChips(null, null);
@@ -146,6 +166,12 @@ extension ConsoleText {
       const soon = gently(load, 700);
       const ends = listen(soon);
       return { refresh: soon, leave: ends };
+    }
+
+    /** What is mostly wanted for what is found. */
+    function usualVerb(rows, filters) {
+      if (filters.paused === "true" || rows.length > 0 && rows.every((one) => one.paused)) return "resume";
+      return rows.length > 0 && rows.every((one) => one.status === "running") ? "pause" : "retry";
     }
 
     const toLocal = (moment) => {

@@ -3,10 +3,10 @@ extension ConsoleText {
   static let verbsJs = #"""
     // What a person can do to a saga: each with what will come of it, and a reason that is kept.
     import * as api from "./api.js";
-    import { dialog, field, h, newID, put, say } from "./dom.js";
+    import { dialog, field, h, put, say } from "./dom.js";
     import { formFor, jsonForm } from "./forms.js";
-    import { badge } from "./icons.js";
-    import { plural, pretty, shortID } from "./format.js";
+    import { badge, icon } from "./icons.js";
+    import { pretty, shortID } from "./format.js";
     import { behind } from "./why.js";
 
     const ends = ["completed", "compensated", "abandoned"];
@@ -95,7 +95,7 @@ extension ConsoleText {
         problem.code && h("p.hint", "Code ", h("code", problem.code), ", explained in docs/errors/", problem.code, ".md"));
     }
 
-    /** The dialog of a verb. Resolves to the saga after it, or to nothing. */
+    /** The dialog of a verb. Resolves to the saga after it, to `{ operation }` when it waits for another person, or to nothing. */
     export async function act(saga, verb, fixed = {}) {
       if (!(await askUser())) return undefined;
       const offer = verbsOf(saga).find((one) => one.verb === verb) ?? {};
@@ -106,7 +106,8 @@ extension ConsoleText {
         const reason = h("textarea", { id: "reason", rows: 2, required: true, maxlength: 1000, "aria-required": "true" });
         const parts = [];
         const choice = {};
-        const update = () => put(shown, preview(saga, verb, { step: choice.step?.value || fixed.step, outcome: choice.outcome?.value,
+        const key = api.keyed();
+        const update = () => put(shown, preview(saga, verb, { step: stepID(), outcome: choice.outcome?.value,
           to: choice.step?.value }).map((line) => h("li", line)));
         const needsStep = ["resolve", "skip", "rewind"].includes(verb);
         if (steps.length > 1 || verb === "extend" && steps.length) {
@@ -169,7 +170,8 @@ extension ConsoleText {
             if (saga.verbs) body.expectedVersion = saga.lastEvent;
             busy = true;
             button.disabled = true;
-            const after = await api.act(saga.id, verb, body);
+            const { saga: after, operation } = await api.act(saga.id, verb, body, key(body));
+            if (operation) return waits(operation);
             say(`${verbLabel(verb)} is done. The saga is ${after?.status ?? "changed"}.`);
             close(after ?? true);
           } catch (error) {
@@ -181,7 +183,14 @@ extension ConsoleText {
         };
         const button = h("button", { type: "submit", class: ["abandon", "cancel", "compensate"].includes(verb) ? "danger" : "primary" },
           verbLabel(verb));
-        return h("form", { onsubmit: submit },
+        const waits = (operation) => {
+          const link = h("a.button.primary", { href: `#/operation/${operation.id}`, onclick: () => close({ operation }) }, "See it");
+          form.replaceChildren(...operationWaits(operation), h("div.actions",
+            h("button", { type: "button", onclick: () => close({ operation }) }, "Close"), link));
+          say(`${verbLabel(verb)} waits for another person.`);
+          link.focus();
+        };
+        const form = h("form", { onsubmit: submit },
           h("p", badge(saga.status), " ", h("code", shortID(saga.id)), `, last event ${saga.lastEvent}`),
           parts, outcomes, outputs, others, moment && field("By how much", moment, "As 30m or 2h"),
           h("h3", "What will happen"), shown,
@@ -189,9 +198,17 @@ extension ConsoleText {
           problem,
           h("div.actions", h("span.hint", `As ${api.userName()}`),
             h("button", { type: "button", onclick: () => close() }, "Not now"), button));
+        return form;
       });
       return result;
     }
+
+    /** What is said of a verb that another person has to agree to. */
+    const operationWaits = (operation) => [
+      h("p.notice", icon("clock"), h("strong", " It waits for another person.")),
+      h("p", `Nothing is done to the saga before somebody other than ${operation.by} agrees. `,
+        "It stands in the overview, and among the operations, until then."),
+    ];
 
     /** Sends a signal, by a form made from its schema. */
     export async function sendSignal(saga, name, schema) {
@@ -230,91 +247,6 @@ extension ConsoleText {
         } }, form.element, field("Key (optional)", key, "Starting twice with one key is starting once."), problem,
         h("div.actions", h("span.hint", `As ${api.userName()}`), h("button.primary", { type: "submit" }, `Start version ${workflow.version}`)));
       }, { wide: true });
-    }
-
-    /** Verbs that may be given to many sagas at once: those that need nothing but a reason. */
-    const batchVerbs = ["retry", "cancel", "compensate", "pause", "resume", "run-now", "abandon"];
-
-    /** A verb on each of many sagas, one by one: a preview first, then a true count. */
-    export async function actOnMany(ids) {
-      if (!(await askUser())) return undefined;
-      return dialog(`Act on ${plural(ids.length, "saga")}`, (close) => {
-        const outcome = h("div");
-        const count = h("p", { "aria-live": "polite" }, "Looking at each of them …");
-        const reason = h("textarea", { id: "reason", rows: 2, required: true, maxlength: 1000 });
-        const select = h("select", { id: "batch-verb", onchange: () => show() });
-        const button = h("button.primary", { type: "submit", disabled: true }, "Act");
-        const sagas = new Map();
-        let stopped = false;
-        const fits = (id) => {
-          const saga = sagas.get(id);
-          if (saga instanceof Error) return saga.message;
-          return verbsOf(saga).some((one) => one.verb === select.value) ? null : `it is ${saga.status}`;
-        };
-        const show = () => {
-          const refused = ids.map((id) => [id, fits(id)]).filter(([, no]) => no);
-          const fitting = ids.length - refused.length;
-          put(count, h("strong", plural(fitting, "saga")), ` will get ${verbLabel(select.value)}`,
-            refused.length ? `; ${plural(refused.length, "is", "are")} left out.` : ".");
-          put(outcome, refused.length > 0 && h("details", { "data-key": "refused" }, h("summary", "Which are left out, and why"),
-            h("ul", refused.map(([id, no]) => h("li", h("code", shortID(id)), ": ", no)))));
-          button.disabled = fitting === 0;
-          button.textContent = `${verbLabel(select.value)} ${plural(fitting, "saga")}`;
-        };
-        const look = (async () => {
-          const rest = [...ids];
-          const worker = async () => {
-            for (let id = rest.shift(); id; id = rest.shift()) sagas.set(id, await api.saga(id).catch((error) => error));
-          };
-          await Promise.all([worker(), worker(), worker(), worker()]);
-          const offered = new Map(batchVerbs.map((verb) => [verb, 0]));
-          for (const saga of sagas.values()) {
-            if (saga instanceof Error) continue;
-            for (const { verb } of verbsOf(saga)) if (offered.has(verb)) offered.set(verb, offered.get(verb) + 1);
-          }
-          const usable = [...offered].filter(([, times]) => times).sort((a, b) => b[1] - a[1]);
-          select.replaceChildren(...usable.map(([verb, times]) => h("option", { value: verb }, `${verbLabel(verb)} (${times})`)));
-          if (usable.length) {
-            select.value = usable[0][0];
-            show();
-          }
-          else put(count, "Nothing can be done to any of them now.");
-        })();
-        const run = async (event) => {
-          event.preventDefault();
-          if (!reason.value.trim()) {
-            reason.setAttribute("aria-invalid", "true");
-            return reason.focus();
-          }
-          await look;
-          const chosen = ids.filter((id) => !fits(id));
-          const failed = [];
-          let done = 0;
-          button.disabled = select.disabled = reason.disabled = true;
-          const stop = h("button", { type: "button", onclick: () => { stopped = true; } }, "Stop");
-          put(outcome, stop);
-          for (const id of chosen) {
-            if (stopped) break;
-            const saga = sagas.get(id);
-            try {
-              await api.act(id, select.value, { reason: reason.value.trim(), ...(saga.verbs ? { expectedVersion: saga.lastEvent } : {}) });
-              done += 1;
-            } catch (error) {
-              failed.push([id, error]);
-            }
-            put(count, `${done} done, ${failed.length} refused, ${chosen.length - done - failed.length} to go.`);
-          }
-          const rest = chosen.length - done - failed.length;
-          put(count, h("strong", `${done} done, ${failed.length} refused${rest ? `, ${rest} not begun` : ""}`),
-            ` of ${plural(ids.length, "saga")}.`);
-          put(outcome, failed.length > 0 && h("ul", failed.map(([id, error]) =>
-            h("li", h("code", shortID(id)), ": ", error.message, " ", h("code", error.code)))),
-            h("button.primary", { type: "button", onclick: () => close({ done, failed }) }, "Close"));
-          outcome.querySelector("button").focus();
-        };
-        return h("form", { onsubmit: run }, field("What to do", select), count, field("Reason", reason, "One reason, kept with each saga."),
-          outcome, h("div.actions", h("span.hint", `As ${api.userName()}`), button));
-      });
     }
 
     export const payload = (value) => h("pre", { tabindex: 0 }, pretty(value));

@@ -1,0 +1,294 @@
+// `console/operations.js`. A test holds the two together and, with RENEW_COPIES=1 in its environment, writes this file again.
+extension ConsoleText {
+  static let operationsJs = #"""
+    // A verb on many sagas, as the engine does it: all of them, and one with what came of it.
+    import * as api from "./api.js";
+    import { dialog, fact, field, h, put, say } from "./dom.js";
+    import { duration, number, plural, pretty, shortID, since, time } from "./format.js";
+    import { badge, icon } from "./icons.js";
+    import { gently, listen } from "./live.js";
+    import { askUser, problemBox, verbLabel } from "./verbs.js";
+
+    const statuses = ["waiting", "running", "finished", "stopped", "declined"];
+    const sagaStatuses = ["running", "compensating", "stuck", "completed", "compensated", "abandoned"];
+    const ended = ["completed", "compensated", "abandoned"];
+    const isOpen = (one) => one.status === "waiting" || one.status === "running";
+
+    /** What it does, as "Retry 37 sagas". */
+    export const operationName = (one) => `${verbLabel(one.verb)}: ${plural(one.sagas, "saga")}`;
+    const address = (one) => `#/operation/${one.id}`;
+
+    /** How far it is, with its numbers in words. */
+    export function operationBar(one, id) {
+      return h("progress.bar-of", { id, max: one.sagas, value: one.done + one.refused,
+        "aria-label": `${one.done + one.refused} of ${plural(one.sagas, "saga")} acted on` });
+    }
+    export const operationCounts = (one) => `${number(one.done)} done, ${number(one.refused)} refused, ${number(one.left)} left`;
+
+    /** Where a list of sagas shows what an operation's filter finds. */
+    function sagasAddress(filter, more = {}) {
+      const search = new URLSearchParams();
+      for (const [name, value] of Object.entries({ ...filter, ...more })) search.set(name, [value].flat().join(","));
+      return `#/sagas${search.size ? `?${search}` : ""}`;
+    }
+
+    export function operationsPage(main, { parameters, go }) {
+      const status = statuses.includes(parameters.get("status")) ? parameters.get("status") : "";
+      const list = h("div");
+      const pager = h("nav.pager", { "aria-label": "Pages of the list" });
+      const cursors = [""];
+      main.append(h("h1", "Operations"),
+        h("div.chips", { role: "group", "aria-label": "Status" }, ["", ...statuses].map((one) =>
+          h("button.chip", { type: "button", "aria-pressed": String(one === status), "data-key": `chip ${one || "all"}`,
+            onclick: () => go(one && one !== status ? `#/operations?status=${one}` : "#/operations") }, one ? badge(one) : h("span.badge.tone-quiet", "all")))),
+        h("section", { "aria-label": "List of operations" }, list), pager);
+      put(list, h("p.quiet.placeholder", "Looking …"));
+      let timer = null;
+      let isLeft = false;
+
+      const load = async () => {
+        clearTimeout(timer);
+        try {
+          const page = await api.operations({ status, cursor: cursors.at(-1), limit: 50 });
+          if (isLeft) return;
+          put(list, page.operations.length === 0
+            ? h("p.quiet", status ? `No operation is ${status}.` : "Nobody has acted on many sagas yet. ", !status && [h("a", { href: "#/sagas?status=stuck" }, "Sagas"), " is where that begins."])
+            : h("div.scroll", { tabindex: 0, role: "region", "aria-label": "List of operations, scrolls sideways" }, h("table.list",
+              h("thead", h("tr", ["Status", "Operation", "Reason", "By", "Begun", "How far"].map((name) => h("th", { scope: "col" }, name)))),
+              h("tbody", page.operations.map(row)))));
+          const turn = (by) => () => { by(); load(); };
+          put(pager, cursors.length > 1 && h("button", { type: "button", "data-key": "prev", onclick: turn(() => cursors.pop()) }, "← Page before"),
+            (page.next || cursors.length > 1) && h("span.quiet", `Page ${cursors.length}`),
+            page.next && h("button", { type: "button", "data-key": "next", onclick: turn(() => cursors.push(page.next)) }, "Next page →"));
+          // What runs shows how far it is; what others begin shows soon.
+          timer = setTimeout(load, page.operations.some((one) => one.status === "running") ? 1000 : 4000);
+        } catch (problem) {
+          if (isLeft) return;
+          put(list, problemBox(problem));
+          timer = setTimeout(load, 4000);
+        }
+      };
+      const row = (one) => h("tr", { "data-row": one.id },
+        h("td", badge(one.status)),
+        h("td", h("a", { href: address(one), "data-row-link": "", title: one.id }, operationName(one)), one.request?.step && h("div.quiet", one.request.step)),
+        h("td.reason", one.reason), h("td", one.by), h("td", time(one.startedAt)),
+        h("td", operationBar(one), h("div.quiet.num", operationCounts(one))));
+
+      load();
+      return { refresh: load, leave() { isLeft = true; clearTimeout(timer); } };
+    }
+
+    export function operationPage(main, { id }) {
+      let one = null;
+      let timer = null;
+      let isLeft = false;
+      const head = h("div");
+      const acts = h("div.actions.left", { role: "group", "aria-label": "What can be done" });
+      const problem = h("div");
+      const progress = h("progress.bar-of", { id: "progress", max: 1, value: 0, "aria-label": "Acted on" });
+      const counts = h("p.counts", { id: "counts", "aria-live": "polite" });
+      const pace = h("p.quiet");
+      const standing = h("div");
+      const refusals = h("section", { "aria-label": "Refused", hidden: true });
+      const refusedList = h("div");
+      const refusedTitle = h("p");
+      const list = h("div");
+      const section = (title, ...content) => h("section", { "aria-label": title }, h("h2", title), content);
+      put(head, h("h1", "Operation ", h("code", shortID(id))), h("p.quiet.placeholder", "Looking …"));
+      refusals.append(h("h2", "Refused"), refusedTitle, refusedList);
+      const outcome = h("select", { id: "outcome", onchange: () => sagas.reset(outcome.value) },
+        [["", "all"], ["done", "done"], ["refused", "refused"], ["left", "left"]].map(([value, text]) => h("option", { value }, text)));
+      const rest = h("div", { hidden: true }, section("How far it is", progress, counts, pace),
+        section("Where its sagas stand now", standing), refusals,
+        section("Its sagas", h("div.row.narrow", field("Outcome", outcome)), list));
+      main.append(head, acts, problem, rest);
+      const refused = rowsOf(refusedList, id, "refused");
+      const sagas = rowsOf(list, id, "");
+
+      const showHead = () => {
+        const request = Object.entries(one.request ?? {}).filter(([name]) => name !== "verb");
+        const word = (name, verb) => one[name] && fact(verb, one[name].by, one[name].reason && [": ", h("q", one[name].reason)], " ", time(one[name].at));
+        put(head,
+          h("div.title-row", h("h1", operationName(one)), h("span", { id: "status" }, badge(one.status))),
+          h("p.why.large", { id: "why" }, one.by, ": ", h("q", one.reason)),
+          h("dl.facts.inline",
+            fact("Id", h("code.id", one.id)), fact("Begun", time(one.startedAt)), one.endedAt && fact("Ended", time(one.endedAt)),
+            one.from && fact("From", one.from),
+            fact("Sagas", one.filter ? h("a", { href: sagasAddress(one.filter) }, Object.entries(one.filter).map(([name, value]) => `${name} = ${[value].flat().join(", ")}`).join("; "))
+              : one.sagas === 1 ? "one, named" : `${number(one.sagas)}, chosen one by one`),
+            request.map(([name, value]) => fact(requestName(name), requestValue(name, value))),
+            word("approved", "Agreed"), word("declined", "Declined"), word("stopped", "Stopped")));
+      };
+
+      const showActs = () => {
+        const isMine = one.by === api.userName();
+        const button = (word, label, more = {}) => h("button", { type: "button", "data-key": word, "data-word": word, onclick: () => decide(word), ...more }, `${label} …`);
+        put(acts,
+          one.status === "waiting" && [
+            h("p.notice.wide-notice", { id: "waits" }, icon("clock"), " ", h("strong", "It waits for another person to agree."),
+              isMine ? ` You asked for it, ${one.by}: somebody else has to agree. You can take it back.` : ` ${one.by} asks for it. Nothing is done until somebody else agrees.`),
+            button("approve", "Approve", { class: "primary", disabled: isMine, "aria-describedby": "waits" }),
+            button("decline", isMine ? "Take back" : "Decline", { class: "danger" })],
+          one.status === "running" && button("stop", "Stop", { class: "danger" }));
+      };
+
+      const decide = async (word) => {
+        if (!(await askUser())) return;
+        const label = { approve: "Approve", decline: one.by === api.userName() ? "Take back" : "Decline", stop: "Stop" }[word];
+        const answer = await dialog(`${label}: ${operationName(one)}`, (close) => {
+          const reason = h("textarea", { id: "reason", rows: 2, required: true, maxlength: 1000, "aria-required": "true" });
+          const wrong = h("div");
+          let busy = false;
+          return h("form", { novalidate: true, onsubmit: async (event) => {
+            event.preventDefault();
+            if (busy) return;
+            if (!reason.value.trim()) {
+              reason.setAttribute("aria-invalid", "true");
+              put(wrong, h("p.problem", { role: "alert" }, "Say why: the reason is kept with the operation."));
+              return reason.focus();
+            }
+            busy = true;
+            try {
+              close(await api.decideOperation(id, word, reason.value.trim()));
+            } catch (error) {
+              put(wrong, problemBox(error));
+            } finally {
+              busy = false;
+            }
+          } },
+          h("p", { approve: `It begins at once, on ${plural(one.sagas, "saga")}.`, decline: "Nothing is done to any of its sagas.",
+            stop: "What it has done stays done; the rest is left as it stands." }[word]),
+          field("Reason", reason, "Kept with the operation, with your name."), wrong,
+          h("div.actions", h("span.hint", `As ${api.userName()}`), h("button", { type: "button", onclick: () => close() }, "Not now"),
+            h("button", { type: "submit", class: word === "approve" ? "primary" : "danger" }, label)));
+        });
+        if (answer) load();
+      };
+
+      const showProgress = () => {
+        const acted = one.done + one.refused;
+        progress.max = one.sagas;
+        progress.value = acted;
+        progress.setAttribute("aria-label", `Acted on ${number(acted)} of ${plural(one.sagas, "saga")}`);
+        put(counts, h("strong", operationCounts(one)), ` of ${plural(one.sagas, "saga")}.`);
+        put(pace, `${number(one.rate)} a second`, one.rampSeconds > 0 && `, reached within ${duration(one.rampSeconds * 1000)}`,
+          one.endedAt && one.status !== "declined" && `; it took ${duration(Date.parse(one.endedAt) - Date.parse(one.approved?.at ?? one.startedAt))}`, ".");
+      };
+
+      const showStanding = () => put(standing, h("ul.tiles.few", sagaStatuses.filter((status) => one.standing?.[status]).map((status) =>
+        h("li", h("a.tile", { href: sagasAddress(withoutStatus(one.filter), { status }), "aria-label": `${one.standing[status]} ${status}` },
+          h("span.tile-number", number(one.standing[status])), badge(status))))),
+      h("p.hint", one.filter ? "A number's link lists what else the filter finds with that status, too." : "A number's link lists all sagas with that status, not only these."));
+
+      const showRefused = () => {
+        refusals.hidden = one.refused === 0;
+        put(refusedTitle, Object.entries(one.refusals).sort((a, b) => b[1] - a[1]).map(([code, count], index) =>
+          [index ? ", " : "", `${number(count)} × `, h("code", code)]));
+        if (one.refused) refused.load(`${one.refused}`);
+      };
+
+      const load = async () => {
+        clearTimeout(timer);
+        try {
+          const before = one?.status;
+          one = await api.operation(id);
+          if (isLeft) return;
+          put(problem);
+          showHead();
+          showActs();
+          showProgress();
+          showStanding();
+          showRefused();
+          sagas.load(`${one.done} ${one.refused}`);
+          rest.hidden = false;
+          if (before && before !== one.status) say(`The operation is ${one.status}: ${operationCounts(one)}.`);
+        } catch (error) {
+          if (isLeft) return;
+          if (one) put(problem, problemBox(error));
+          else put(head, h("h1", "Operation ", h("code", shortID(id))), problemBox(error));
+          if (error.status >= 400 && error.status < 500) return;
+        }
+        if (!one || isOpen(one)) timer = setTimeout(load, 1000);
+      };
+
+      // Once it has ended its sagas still move.
+      const soon = gently(() => load(), 1000);
+      const ends = listen(() => {
+        if (one && !isOpen(one) && Object.keys(one.standing ?? {}).some((status) => !ended.includes(status))) soon();
+      });
+      const again = () => { if (one) showActs(); };
+      addEventListener("saga-user", again);
+      load();
+      return { refresh: load, leave() {
+        isLeft = true;
+        clearTimeout(timer);
+        ends();
+        removeEventListener("saga-user", again);
+      } };
+    }
+
+    const withoutStatus = (filter) => Object.fromEntries(Object.entries(filter ?? {}).filter(([name]) => name !== "status" && name !== "stuck"));
+
+    const requestName = (name) => ({ step: "Step", resolution: "Found", output: "Output", input: "Input", byMs: "By", until: "Until" })[name] ?? name;
+    const requestValue = (name, value) => (name === "byMs" ? duration(value) : typeof value === "string" ? value : h("code", pretty(value)));
+
+    /** The sagas of an operation with what came of them, as many as are wanted; asked for anew when `state` has changed. */
+    function rowsOf(place, id, first) {
+      const size = 100;
+      let outcome = first;
+      let wanted = size;
+      let state = "";
+      let known = null;
+      let running = false;
+      const key = () => `${state} ${outcome} ${wanted}`;
+
+      const load = async (next) => {
+        state = next;
+        if (running || key() === known) return;
+        running = true;
+        try {
+          // What changed meanwhile is asked for again.
+          while (key() !== known) {
+            const asked = key();
+            const rows = [];
+            let cursor;
+            do {
+              const page = await api.operationSagas(id, { outcome, cursor, limit: Math.min(1000, wanted - rows.length) });
+              rows.push(...page.sagas);
+              cursor = page.next;
+            } while (cursor && rows.length < wanted && asked === key());
+            if (asked !== key()) continue;
+            known = asked;
+            show(rows, cursor);
+          }
+        } catch (error) {
+          put(place, problemBox(error));
+        } finally {
+          running = false;
+        }
+      };
+
+      const show = (rows, more) => {
+        if (!rows.length) return put(place, h("p.quiet", outcome ? `None is ${outcome}.` : "None."));
+        // What nobody has refused has nothing to say.
+        const speaks = rows.some((row) => row.code);
+        return put(place,
+          h("div.scroll", { tabindex: 0, role: "region", "aria-label": first ? "Refused sagas" : "Sagas of the operation" }, h("table.list",
+            h("thead", h("tr", ["Saga", "Outcome", ...(speaks ? ["Code", "Message"] : [])].map((name) => h("th", { scope: "col" }, name)))),
+            h("tbody", rows.map((row) => h("tr", first ? null : { "data-row": row.saga },
+              h("td", h("a", { href: `#/saga/${row.saga}`, "data-row-link": first ? null : "", title: row.saga }, h("code", shortID(row.saga)))),
+              h("td", outcomeWord(row)), speaks && [h("td.code-cell", row.code && h("code", row.code)), h("td.reason", row.message ?? "")]))))),
+          more && h("button", { type: "button", "data-key": "more", onclick: () => { wanted += 500; load(state); } }, "Show more"));
+      };
+      return { load, reset(next) {
+        outcome = next;
+        wanted = size;
+        load(state);
+      } };
+    }
+
+    const outcomeWord = (row) => ({ done: h("span.badge.tone-good", icon("check"), "done"), refused: h("span.badge.tone-late", icon("cross"), "refused"),
+      left: h("span.badge.tone-quiet", icon("ring"), "left") })[row.outcome];
+
+    """#
+}

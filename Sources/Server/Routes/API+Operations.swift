@@ -1,0 +1,161 @@
+import HTTP
+import JSON
+import Persistence
+import Runtime
+import WorkflowEngine
+
+// A verb on many sagas: first a preview, then exactly what it has shown, at a rate. And the word of a second person.
+extension API {
+  var operationRoutes: [Route] {
+    [
+      Route("POST", "/v1/operations", beginOperation),
+      Route("GET", "/v1/operations", query: ["status", "cursor", "limit"], listOperations),
+      Route("GET", "/v1/operations/{id}", showOperation),
+      Route("GET", "/v1/operations/{id}/sagas", query: ["outcome", "cursor", "limit"], listResults),
+      decision("approve") { try await $0.approve($1, $2) },
+      decision("decline") { try await $0.decline($1, $2) },
+      decision("stop") { try await $0.stop($1, $2) },
+    ]
+  }
+
+  private func beginOperation(_ call: Call) async throws -> HTTPServerResponse {
+    let user = try call.request.user()
+    let from = try call.request.origin()
+    let key = try call.request.idempotencyKey()
+    var body = try BodyReader(call.request)
+    let name = body.choice("verb", of: OperatorVerb.Name.allCases.map(\.rawValue))
+      .flatMap(OperatorVerb.Name.init(rawValue:))
+    let isPreview = body.flag("dryRun") ?? false
+    let target = try OperationReader.target(&body, at: environment.now())
+    let verb = name.map { Self.read($0, &body) }
+    // A preview takes what the operation takes, so that one body serves both.
+    let reason = isPreview ? body.text("reason", isRequired: false, atMost: 1_000) : body.reason()
+    let rate = body.number("rate", in: OperationPace.rates)
+    let ramp = body.duration("ramp", atMost: OperationPace.longestRamp)
+    let selection = body.text("selection", isRequired: false)
+    if !isPreview, selection == nil, case .filter? = target {
+      body.refuse(
+        "selection", "is missing: ask with \"dryRun\": true first, look at it, and pass the selection that it names")
+    }
+    try body.finish()
+    // What is missing was refused just now.
+    guard let verb, let target else { throw Problem(400, []) }
+    if isPreview { return .json(try await engine.preview(verb, target).json(verb)) }
+    let begun = try await engine.begin(
+      OperationRequest(
+        verb, target, selection: selection,
+        pace: OperationPace(rate: rate ?? OperationPace.usualRate, ramp: ramp ?? .zero),
+        by: OperatorAct(by: user, reason: reason ?? "", from: from)),
+      key: key)
+    return .json(
+      begun.operation.json, status: begun.isNew ? 202 : 200,
+      headers: ["Location": "/v1/operations/\(begun.operation.id)"])
+  }
+
+  private func listOperations(_ call: Call) async throws -> HTTPServerResponse {
+    let status = try call.query.choice("status", Operation.Status.self)
+    let limit = try call.query.integer("limit", in: 1...200, default: 50)
+    let cursor = SealedCursor(list: "operations", filters: [status?.rawValue])
+    let after = try cursor.open(call.query.text("cursor")).map { text in
+      let parts = text.split(separator: "|", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+      return DocumentCursor(sort: parts.first ?? "", id: parts.count > 1 ? parts[1] : "")
+    }
+    let page = try await engine.operations(status: status, after: after, limit: limit)
+    let next = page.next.map { cursor.seal("\($0.sort)|\($0.id)") }
+    return .json(.members(["operations": .array(page.operations), "next": .text(next)]))
+  }
+
+  private func showOperation(_ call: Call) async throws -> HTTPServerResponse {
+    let operation = try await engine.operation(call.path.operationID())
+    let standing = try await engine.standing(of: operation)
+    var json = operation.json.objectValue ?? [:]
+    json["standing"] = .object(
+      JSONObject(SagaStatus.allCases.compactMap { status in standing[status].map { (status.rawValue, JSON.int($0)) } }))
+    return .json(.object(json))
+  }
+
+  private func listResults(_ call: Call) async throws -> HTTPServerResponse {
+    let outcome = try call.query.choice("outcome", OperationOutcome.self)
+    let limit = try call.query.integer("limit", in: 1...1_000, default: 100)
+    let operation = try await engine.operation(call.path.operationID())
+    let cursor = SealedCursor(list: "operation", filters: [operation.id.description, outcome?.rawValue])
+    let start = try cursor.open(call.query.text("cursor")).flatMap { Int($0) } ?? 0
+    var rows: [JSON] = []
+    var next: Int?
+    // By place in the operation, which never changes.
+    for (index, saga) in operation.plan.sagas.enumerated().dropFirst(start) {
+      let result = operation.results[saga]
+      if let outcome, outcome != OperationOutcome(result) { continue }
+      if rows.count == limit {
+        next = index
+        break
+      }
+      rows.append(
+        .members([
+          "saga": .string(saga.description), "outcome": .string(OperationOutcome(result).rawValue),
+          "version": .integer(result?.version), "code": .text(result?.refusal?.code),
+          "message": .text(result?.refusal?.message),
+        ]))
+    }
+    return .json(.members(["sagas": .array(rows), "next": .text(next.map { cursor.seal("\($0)") })]))
+  }
+
+  private func decision(
+    _ name: String, _ decide: @escaping @Sendable (any SagaEngine, UniqueID, OperatorAct) async throws -> Operation
+  ) -> Route {
+    Route("POST", "/v1/operations/{id}/\(name)") { call in
+      let id = try call.path.operationID()
+      let act = (user: try call.request.user(), from: try call.request.origin())
+      var body = try BodyReader(call.request)
+      let reason = body.reason() ?? ""
+      try body.finish()
+      return .json(try await decide(engine, id, OperatorAct(by: act.user, reason: reason, from: act.from)).json)
+    }
+  }
+}
+
+/// What came of a saga of an operation.
+enum OperationOutcome: String, CaseIterable {
+  case done, refused, left
+
+  init(_ result: OperationResult?) {
+    switch result {
+    case nil: self = .left
+    case let result?: self = result.refusal == nil ? .done : .refused
+    }
+  }
+}
+
+extension OperationPreview {
+  func json(_ verb: OperatorVerb) -> JSON {
+    let refused = items.filter { $0.refusal != nil }
+    return .members([
+      "dryRun": true, "verb": .string(verb.name.rawValue), "request": verb.json, "sagas": .int(items.count),
+      "takes": .int(items.count - refused.count), "refuses": .int(refused.count), "selection": .string(selection),
+      "needsApproval": .bool(needsApproval),
+      "items": .array(
+        items.map { item in
+          .members([
+            "saga": .string(item.saga.description), "workflow": .text(item.workflow),
+            "status": .text(item.status?.rawValue), "takes": .bool(item.refusal == nil),
+            "code": .text(item.refusal?.code), "message": .text(item.refusal?.message),
+          ])
+        }),
+    ])
+  }
+}
+
+extension PathParameters {
+  /// The operation that the path names.
+  func operationID() throws(Problem) -> UniqueID {
+    let text = try value("id")
+    guard let id = UniqueID(text) else {
+      throw Problem(
+        400,
+        Fault(
+          ServerErrorCode.operationIDMalformed,
+          "An operation's id is a UUID as 019c8a5e-7b1c-7d2e-8f3a-0123456789ab, not \(quoted(text)).", parameter: "id"))
+    }
+    return id
+  }
+}

@@ -1,0 +1,255 @@
+import JSON
+public import Persistence
+public import Runtime
+
+// A verb on many sagas, and verbs that another person has to agree to.
+extension Engine {
+  /// Whether a verb waits for a second person.
+  public func needsApproval(_ verb: OperatorVerb.Name) -> Bool { configuration.approvals.contains(verb) }
+
+  /// What a verb would do now: exactly which sagas it is for, and which of them would refuse it and why. Changes nothing.
+  /// - Throws: `EngineError` `operation.tooMany`, or `operation.behind` when lists are too far behind to choose by.
+  public func preview(_ verb: OperatorVerb, _ target: OperationTarget) async throws -> OperationPreview {
+    let ids = try await sagas(of: target)
+    let items = try await withThrowingTaskGroup(of: (Int, OperationPreview.Item).self) { group in
+      var items: [OperationPreview.Item?] = Array(repeating: nil, count: ids.count)
+      for (index, id) in ids.enumerated() {
+        if index >= 32, let (place, item) = try await group.next() { items[place] = item }
+        group.addTask { (index, try await self.item(id, verb)) }
+      }
+      for try await (place, item) in group { items[place] = item }
+      return items.compactMap { $0 }
+    }
+    return OperationPreview(items: items, needsApproval: needsApproval(verb.name))
+  }
+
+  private func item(_ id: UniqueID, _ verb: OperatorVerb) async throws -> OperationPreview.Item {
+    do {
+      let now = try await saga(id)
+      var refusal: OperationResult.Reason?
+      do {
+        try Decider.requireTaken(verb, by: now.state, now.definition, now: host.environment.now())
+      } catch {
+        refusal = .init(code: error.code, message: error.message)
+      }
+      return .init(saga: id, workflow: now.state.start.workflow, status: now.state.status, refusal: refusal)
+    } catch let error as any CodedError where !(error is StoreError) {
+      return .init(saga: id, workflow: nil, status: nil, refusal: .init(code: error.code, message: error.message))
+    }
+  }
+
+  /// Asks for a verb on one saga that another person has to agree to.
+  /// - Throws: `Refusal` when the saga doesn't take the verb as it stands.
+  public func ask(_ id: UniqueID, _ request: OperatorRequest) async throws -> Operation {
+    let now = try await saga(id)
+    let key = request.act.commandID.map { "\(id)/\($0)" }
+    let asked = OperationRequest(
+      request.verb, .sagas([id]), expectedVersion: request.expectedVersion,
+      by: OperatorAct(by: request.act.by, reason: request.act.reason, from: request.act.from))
+    // A repeat is answered as it was, whatever has become of the saga.
+    if let known = try await operations.known(OperationPlan(asked, needsApproval: true), key: key) { return known }
+    try Decider.requireTaken(request.verb, by: now.state, now.definition, now: host.environment.now())
+    return try await begin(asked, key: key).operation
+  }
+
+  /// Begins an operation; it goes on by itself, also after a restart.
+  /// - Parameter key: names the request: again, it gives the same operation.
+  /// - Throws: `EngineError` `operation.changed` when the filter finds other sagas than were looked at, `.empty`,
+  ///   `.tooMany`, `.behind`, `.nameless`, or `command.reused`.
+  public func begin(
+    _ request: OperationRequest, key: String?
+  ) async throws -> (operation: Operation, isNew: Bool) {
+    try requireReady()
+    let needsApproval = needsApproval(request.verb.name)
+    if needsApproval { try OperationRules.requireName(request.act.by) }
+    var plan = OperationPlan(request, needsApproval: needsApproval)
+    if let known = try await operations.known(plan, key: key) { return (known, false) }
+    plan.sagas = try await sagas(of: request.target)
+    guard !plan.sagas.isEmpty else {
+      throw EngineError(code: EngineErrorCode.operationEmpty, message: "The filter finds no saga.")
+    }
+    if let selection = request.selection {
+      guard OperationPreview.selection(of: plan.sagas) == selection else {
+        throw EngineError(
+          code: EngineErrorCode.operationChanged,
+          message:
+            "The filter finds \(plan.sagas.count) sagas now, and not those of the preview \(selection). Look again.")
+      }
+    }
+    return try await operations.begin(plan, key: key)
+  }
+
+  /// - Throws: `EngineError` `operation.notFound`.
+  public func operation(_ id: UniqueID) async throws -> Operation { try await operations.operation(id) }
+
+  /// Where the sagas of an operation stand now, by status.
+  public func standing(of operation: Operation) async throws -> [SagaStatus: Int] {
+    let sagas = operation.plan.sagas
+    let generation = try await readModel.store.generations().current
+    var standing: [SagaStatus: Int] = [:]
+    for start in stride(from: 0, to: sagas.count, by: 500) {
+      let ids = Array(sagas[start..<min(start + 500, sagas.count)])
+      for row in try await readModel.store.rows(ids, generation: generation) {
+        if let status = SagaStatus(rawValue: row.status) { standing[status, default: 0] += 1 }
+      }
+    }
+    return standing
+  }
+
+  /// Operations, the newest first.
+  public func operations(
+    status: Operation.Status?, after: DocumentCursor?, limit: Int
+  ) async throws -> OperationPage {
+    // It shows what this engine has begun.
+    let written = await operations.written
+    let clock = host.environment.clock
+    let deadline = host.environment.now() + Self.longestLag
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { [auditor] in try? await auditor.caughtUp(to: written) }
+      group.addTask { try? await clock.sleep(until: deadline) }
+      await group.next()
+      group.cancelAll()
+    }
+    var query = DocumentQuery(
+      collection: OperationDocuments.collection, after: after, descending: true, limit: limit + 1)
+    query.fields["status"] = status?.rawValue
+    let documents = try await host.events.documents(query)
+    let rows = try documents.prefix(limit).map { try JSON(parsing: $0.data, limits: .stored) }
+    return OperationPage(operations: rows, next: documents.count > limit ? documents[limit - 1].cursor : nil)
+  }
+
+  /// Agrees to an operation that waits for another person.
+  /// - Throws: `EngineError` `operation.samePerson`, `.nameless`, or `.notWaiting`.
+  public func approve(_ id: UniqueID, _ act: OperatorAct) async throws -> Operation {
+    let decision = decision(act)
+    return try await operations.decide(id) { operation in
+      try OperationRules.checkApproval(operation, by: act.by)
+      return .approved(decision)
+    }
+  }
+
+  /// Does not agree; whoever asked for it may take it back so, too.
+  public func decline(_ id: UniqueID, _ act: OperatorAct) async throws -> Operation {
+    let decision = decision(act)
+    return try await operations.decide(id) { operation in
+      try OperationRules.requireWaiting(operation)
+      return .declined(decision)
+    }
+  }
+
+  /// Ends an operation before it is through; what it has done stays done.
+  /// - Throws: `EngineError` `operation.ended`.
+  public func stop(_ id: UniqueID, _ act: OperatorAct) async throws -> Operation {
+    let decision = decision(act)
+    return try await operations.decide(id) { operation in
+      try OperationRules.requireOpen(operation)
+      return .stopped(decision)
+    }
+  }
+
+  private func decision(_ act: OperatorAct) -> OperationDecision {
+    OperationDecision(by: act.by, reason: act.reason, from: act.from, at: host.environment.now())
+  }
+
+  // MARK: Which sagas
+
+  private func sagas(of target: OperationTarget) async throws -> [UniqueID] {
+    switch target {
+    case .sagas(let ids):
+      try OperationRules.requireFew(ids.count)
+      return ids
+    case .filter(var query, _):
+      var heads: [Int: Int64] = [:]
+      for shard in 0..<host.events.shardCount { heads[shard] = try await host.events.head(shard: shard) }
+      guard try await readModel.caughtUp(to: heads, within: Self.longestLag) else {
+        throw EngineError(
+          code: EngineErrorCode.operationBehind,
+          message: "Lists are too far behind to choose sagas by; ask again when they have caught up.")
+      }
+      query.sort = .oldest
+      var ids: [UniqueID] = []
+      var after: SagaCursor?
+      repeat {
+        let page = try await readModel.store.list(query, after: after, limit: 500)
+        ids += page.rows.map(\.id)
+        after = page.next
+        try OperationRules.requireFew(ids.count)
+      } while after != nil
+      return ids
+    }
+  }
+
+  /// Operations that were under way when the engine stopped, or wait.
+  func unfinishedOperations() async throws -> [UniqueID] {
+    try await auditor.waitUntilCaughtUp()
+    var query = DocumentQuery(collection: OperationDocuments.collection, limit: 500)
+    query.fields["status"] = Operation.Status.running.rawValue
+    var ids: [UniqueID] = []
+    while true {
+      let page = try await host.events.documents(query)
+      ids += page.compactMap { UniqueID($0.id) }
+      guard page.count == query.limit else { return ids }
+      query.after = page.last?.cursor
+    }
+  }
+}
+
+extension OperationPlan {
+  /// With its sagas, when they were named.
+  init(_ request: OperationRequest, needsApproval: Bool) {
+    var (filter, sagas): (JSON?, [UniqueID]) = (nil, [])
+    switch request.target {
+    case .filter(_, let asked): filter = asked
+    case .sagas(let ids): sagas = ids
+    }
+    self.init(
+      verb: request.verb, filter: filter, sagas: sagas, pace: request.pace, expectedVersion: request.expectedVersion,
+      act: request.act, needsApproval: needsApproval)
+  }
+}
+
+/// What holds for every operation.
+enum OperationRules {
+  static func requireFew(_ count: Int) throws(EngineError) {
+    guard count <= OperationDesk.mostSagas else {
+      throw EngineError(
+        code: EngineErrorCode.operationTooMany,
+        message: "An operation is for \(OperationDesk.mostSagas) sagas at most; narrow the filter, as by startedBefore."
+      )
+    }
+  }
+
+  /// Of two people without a name nobody can say that they are two.
+  static func requireName(_ user: String) throws(EngineError) {
+    guard !user.hasSameScalars(as: "anonymous") else {
+      throw EngineError(
+        code: EngineErrorCode.operationNameless,
+        message: "This waits for a second person, so both must say who they are (Saga-User, --user).")
+    }
+  }
+
+  static func requireWaiting(_ operation: Operation) throws(EngineError) {
+    guard operation.status == .waiting else {
+      throw EngineError(
+        code: EngineErrorCode.operationNotWaiting,
+        message: "The operation is \(operation.status.rawValue) and does not wait for anybody to agree.")
+    }
+  }
+
+  static func checkApproval(_ operation: Operation, by user: String) throws(EngineError) {
+    try requireWaiting(operation)
+    try requireName(user)
+    guard !operation.plan.act.by.hasSameScalars(as: user) else {
+      throw EngineError(
+        code: EngineErrorCode.operationSamePerson,
+        message: "\(user) asked for this; another person has to agree to it.")
+    }
+  }
+
+  static func requireOpen(_ operation: Operation) throws(EngineError) {
+    guard !operation.status.isEnd else {
+      throw EngineError(
+        code: EngineErrorCode.operationEnded, message: "The operation is \(operation.status.rawValue) already.")
+    }
+  }
+}

@@ -1,0 +1,123 @@
+public import JSON
+public import Runtime
+
+/// A verb on many sagas: which, how fast, who wants it and why. Its sagas are fixed when it begins, so that nothing is
+/// acted on that nobody has seen.
+public struct OperationPlan: Sendable, Hashable {
+  public var verb: OperatorVerb
+  /// What its sagas were found by, as it was asked; nil when they were named one by one.
+  public var filter: JSON?
+  /// In the order in which they are acted on.
+  public var sagas: [UniqueID]
+  public var pace: OperationPace
+  /// Refused for a saga on which somebody has acted since this event of it.
+  public var expectedVersion: Int?
+  /// Who, why, and from where.
+  public var act: OperatorAct
+  /// Nothing is done before another person has agreed.
+  public var needsApproval: Bool
+
+  public init(
+    verb: OperatorVerb, filter: JSON? = nil, sagas: [UniqueID], pace: OperationPace = OperationPace(),
+    expectedVersion: Int? = nil, act: OperatorAct, needsApproval: Bool = false
+  ) {
+    self.verb = verb
+    self.filter = filter
+    self.sagas = sagas
+    self.pace = pace
+    self.expectedVersion = expectedVersion
+    self.act = act
+    self.needsApproval = needsApproval
+  }
+}
+
+/// Somebody's word on an operation.
+public struct OperationDecision: Sendable, Hashable {
+  public let by: String
+  public let reason: String?
+  public let from: String?
+  public let at: Timestamp
+
+  public init(by: String, reason: String?, from: String?, at: Timestamp) {
+    self.by = by
+    self.reason = reason
+    self.from = from
+    self.at = at
+  }
+}
+
+/// What came of one saga of an operation.
+public struct OperationResult: Sendable, Hashable {
+  public let saga: UniqueID
+  /// The saga's last event once the verb was taken.
+  public let version: Int?
+  /// Why it was refused; nil when it was taken.
+  public let refusal: Reason?
+
+  public struct Reason: Sendable, Hashable {
+    public let code: String
+    public let message: String
+
+    public init(code: String, message: String) {
+      self.code = code
+      self.message = message
+    }
+  }
+
+  public init(saga: UniqueID, version: Int? = nil, refusal: Reason? = nil) {
+    self.saga = saga
+    self.version = version
+    self.refusal = refusal
+  }
+}
+
+/// An operation as its events make it.
+public struct Operation: Sendable, Hashable {
+  public enum Status: String, Sendable, Hashable, CaseIterable {
+    /// For another person to agree.
+    case waiting
+    case running
+    /// Every saga was acted on, or has refused.
+    case finished
+    /// By somebody, before it was through.
+    case stopped
+    /// Another person did not agree; nothing was done.
+    case declined
+
+    public var isEnd: Bool { self != .waiting && self != .running }
+  }
+
+  public let id: UniqueID
+  public internal(set) var version: Int
+  public internal(set) var plan: OperationPlan
+  /// How many sagas it was begun with: more than `plan.sagas` has while its first events are read.
+  public let count: Int
+  public let startedAt: Timestamp
+  public internal(set) var status: Status
+  public internal(set) var approved: OperationDecision?
+  public internal(set) var declined: OperationDecision?
+  public internal(set) var stopped: OperationDecision?
+  public internal(set) var endedAt: Timestamp?
+  public internal(set) var results: [UniqueID: OperationResult] = [:]
+  /// How many took the verb.
+  public internal(set) var done = 0
+  public internal(set) var refused = 0
+
+  /// How many it has not come to; `done`, `refused` and `left` make up `count`.
+  public var left: Int { count - done - refused }
+
+  /// How many were refused with which code, the most first.
+  public var refusals: [(code: String, count: Int)] {
+    Dictionary(grouping: results.values.compactMap(\.refusal), by: \.code).map { ($0.key, $0.value.count) }
+      .sorted { ($1.1, $0.0) < ($0.1, $1.0) }.map { (code: $0.0, count: $0.1) }
+  }
+
+  init(id: UniqueID, version: Int, plan: OperationPlan, count: Int, startedAt: Timestamp) {
+    self.id = id
+    self.version = version
+    self.plan = plan
+    self.count = count
+    self.startedAt = startedAt
+    status = plan.needsApproval ? .waiting : .running
+  }
+}

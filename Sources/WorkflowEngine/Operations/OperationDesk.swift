@@ -1,0 +1,274 @@
+import JSON
+import Persistence
+import Runtime
+
+/// Keeps operations: begins them, carries them on after a restart, and takes what people say of them. Each is a stream of
+/// events, and everything it does to a saga is that saga's own event too.
+actor OperationDesk {
+  /// Does to a saga what is asked; throws a `Refusal` where the saga doesn't take it.
+  typealias Act = @Sendable (UniqueID, OperatorRequest) async throws -> SagaState
+
+  /// The most sagas of one operation: so many a person can still look over.
+  static let mostSagas = 10_000
+  private static let sagasAnEvent = 500
+  static let keyScope = "/operations"
+
+  let events: any EventStore
+  let environment: Environment
+  let log: Log
+  private let perform: Act
+  /// Those under way or waiting, as they were stored last.
+  private var open: [UniqueID: Operation] = [:]
+  /// How far each shard's stream of events goes that it has written itself: what a list must have seen.
+  private(set) var written: [Int: Int64] = [:]
+  private var sleepers: [UniqueID: Task<Void, Never>] = [:]
+  private let (due, dueNow) = AsyncStream.makeStream(of: UniqueID.self)
+
+  init(events: any EventStore, environment: Environment, log: Log, act: @escaping Act) {
+    self.events = events
+    self.environment = environment
+    self.log = log
+    perform = act
+  }
+
+  /// Carries operations out until it is cancelled.
+  /// - Parameter unfinished: those that were under way before, once that is known.
+  func run(unfinished: @Sendable @escaping () async throws -> [UniqueID]) async {
+    await withDiscardingTaskGroup { group in
+      group.addTask {
+        do {
+          for id in try await unfinished() { self.dueNow.yield(id) }
+        } catch {
+          if !Task.isCancelled {
+            self.log.error("Operations that were under way are not taken up", ("error", "\(error)"))
+          }
+        }
+      }
+      var running: Set<UniqueID> = []
+      for await id in due where running.insert(id).inserted { group.addTask { await self.carryOut(id) } }
+      group.cancelAll()
+    }
+  }
+
+  // MARK: Beginning
+
+  /// Stores an operation and begins with it, unless another person has to agree first.
+  /// - Parameter key: the same one again gives the same operation.
+  /// - Throws: `EngineError` `command.reused` when the key named another request.
+  func begin(_ plan: OperationPlan, key: String?) async throws -> (operation: Operation, isNew: Bool) {
+    if let known = try await known(plan, key: key) { return (known, false) }
+    let startKey = key.map { NewStartKey(scope: Self.keyScope, key: $0, digest: plan.digest) }
+    let id = startKey.map { events.newStream(scope: $0.scope, key: $0.key, in: environment) } ?? environment.newID()
+    let chunks = stride(from: 0, to: plan.sagas.count, by: Self.sagasAnEvent).map { start in
+      OperationEvent.selected(Array(plan.sagas[start..<min(start + Self.sagasAnEvent, plan.sagas.count)]))
+    }
+    let first = [.started(plan, count: plan.sagas.count, at: environment.now())] + chunks
+    do {
+      try await append(first, to: id, after: 0, startKey: startKey)
+    } catch let error as StoreError {
+      guard case .startKeyTaken(let known) = error.kind, let startKey else { throw error }
+      return (try await same(known, as: startKey), false)
+    }
+    let operation = try await self.operation(id)
+    if operation.status == .running { dueNow.yield(id) }
+    return (operation, true)
+  }
+
+  /// The operation that a key has begun; nil when it is new.
+  func known(_ plan: OperationPlan, key: String?) async throws -> Operation? {
+    guard let key, let known = try await events.startKey(scope: Self.keyScope, key: key) else { return nil }
+    return try await same(known, as: NewStartKey(scope: Self.keyScope, key: key, digest: plan.digest))
+  }
+
+  private func same(_ known: StartKey, as new: NewStartKey) async throws -> Operation {
+    guard known.digest == new.digest else {
+      throw EngineError(
+        code: EngineErrorCode.commandReused,
+        message: "The Idempotency-Key “\(new.key)” has begun operation \(known.stream), which was another request.")
+    }
+    return try await operation(known.stream)
+  }
+
+  // MARK: What people say
+
+  func decide(
+    _ id: UniqueID, _ event: @Sendable (Operation) throws -> OperationEvent
+  ) async throws -> Operation {
+    let operation = try await change(id) { [try event($0)] }
+    switch operation.status {
+    case .running: dueNow.yield(id)
+    case .stopped: sleepers[id]?.cancel()
+    case .waiting, .finished, .declined: break
+    }
+    return operation
+  }
+
+  // MARK: Carrying out
+
+  private func carryOut(_ id: UniqueID) async {
+    do {
+      let operation = try await operation(id)
+      guard operation.status == .running else { return }
+      let remaining = operation.remaining
+      let beginning = environment.now()
+      var index = 0
+      while index < remaining.count {
+        let turn = beginning + operation.plan.pace.turn(index)
+        if turn > environment.now() { await sleep(id, until: turn) }
+        guard !Task.isCancelled, try await self.operation(id).status == .running else { return }
+        guard case let elapsed = environment.now() - beginning, operation.plan.pace.turn(index) <= elapsed else {
+          continue
+        }
+        let batch = remaining[index...].prefix(50).enumerated()
+          .prefix { operation.plan.pace.turn(index + $0.offset) <= elapsed }.map(\.element)
+        let results = await act(on: batch, operation)
+        // What was done is written down, whatever has become of the operation meanwhile.
+        if !results.isEmpty {
+          let now = environment.now()
+          try await change(id, patiently: true) { _ in [.acted(results, at: now)] }
+        }
+        // The engine is stopping: what is left is taken up at the next start.
+        if results.count < batch.count { return }
+        index += batch.count
+      }
+      let now = environment.now()
+      try await change(id, patiently: true) { $0.status == .running ? [.finished(at: now)] : [] }
+    } catch {
+      if !Task.isCancelled {
+        log.error(
+          "An operation is held up until the next start", ("operation", "\(id)"), ("error", "\(error)"))
+      }
+    }
+  }
+
+  private func act(on batch: [UniqueID], _ operation: Operation) async -> [OperationResult] {
+    await withTaskGroup(of: OperationResult?.self) { group in
+      for saga in batch { group.addTask { await self.act(on: saga, operation) } }
+      var results: [OperationResult] = []
+      for await result in group { if let result { results.append(result) } }
+      return results
+    }
+  }
+
+  /// - Returns: nil when the task was cancelled before an answer came.
+  private nonisolated func act(on saga: UniqueID, _ operation: Operation) async -> OperationResult? {
+    let act = OperatorAct(
+      by: operation.plan.act.by, reason: operation.plan.act.reason, from: "operation \(operation.id)",
+      commandID: "operation/\(operation.id)")
+    let request = OperatorRequest(operation.plan.verb, by: act, expectedVersion: operation.plan.expectedVersion)
+    while !Task.isCancelled {
+      do {
+        return OperationResult(saga: saga, version: try await perform(saga, request).version)
+      } catch let error as StoreError where SagaHost.isWorthRepeating(error) {
+        // The verb has a name: should it have been taken, the saga knows it again.
+        do { try await environment.clock.sleep(until: environment.now() + .seconds(1)) } catch { return nil }
+      } catch let error as any CodedError {
+        return OperationResult(saga: saga, refusal: .init(code: error.code, message: error.message))
+      } catch {
+        return nil
+      }
+    }
+    return nil
+  }
+
+  private func sleep(_ id: UniqueID, until moment: Timestamp) async {
+    let clock = environment.clock
+    let sleeper = Task { do { try await clock.sleep(until: moment) } catch {} }
+    sleepers[id] = sleeper
+    await withTaskCancellationHandler {
+      await sleeper.value
+    } onCancel: {
+      sleeper.cancel()
+    }
+    sleepers[id] = nil
+  }
+
+  // MARK: Storing
+
+  /// An operation as it is stored.
+  /// - Throws: `EngineError` `operation.notFound`.
+  func operation(_ id: UniqueID) async throws -> Operation {
+    if let operation = open[id] { return operation }
+    let operation = try await load(id)
+    if !operation.status.isEnd, (open[id]?.version ?? 0) < operation.version { open[id] = operation }
+    return operation
+  }
+
+  private func load(_ id: UniqueID) async throws -> Operation {
+    var operation: Operation?
+    if id.moment != nil {
+      while true {
+        let page = try await events.read(id, after: operation?.version ?? 0, limit: 500)
+        if operation == nil, let first = page.first, first.type != "operationStarted" { break }
+        for event in page { try Operation.evolve(&operation, event) }
+        if page.count < 500 { break }
+      }
+    }
+    guard let operation else {
+      throw EngineError(code: EngineErrorCode.operationNotFound, message: "There is no operation \(id).")
+    }
+    return operation
+  }
+
+  /// Adds what is decided of an operation as it stands; when another was quicker, it is decided anew.
+  /// - Parameter patiently: a store that is out of reach is waited for.
+  @discardableResult
+  private func change(
+    _ id: UniqueID, patiently: Bool = false, _ decide: @Sendable (Operation) throws -> [OperationEvent]
+  ) async throws -> Operation {
+    while true {
+      let before = try await operation(id)
+      let events = try decide(before)
+      if events.isEmpty { return before }
+      do {
+        try await append(events, to: id, after: before.version, patiently: patiently)
+      } catch let error as StoreError {
+        guard case .versionConflict = error.kind else { throw error }
+        open[id] = nil
+        continue
+      }
+      var after: Operation? = before
+      for (index, event) in events.enumerated() {
+        Operation.evolve(&after, event, id: id, version: before.version + index + 1)
+      }
+      guard let after else { return before }
+      if after.status.isEnd {
+        open[id] = nil
+      } else if (open[id]?.version ?? 0) < after.version {
+        open[id] = after
+      }
+      return after
+    }
+  }
+
+  private func append(
+    _ new: [OperationEvent], to id: UniqueID, after version: Int, startKey: NewStartKey? = nil, patiently: Bool = false
+  ) async throws {
+    let append = Append(
+      stream: id, expectedVersion: version, events: new.map(\.stored), appendID: environment.newID(),
+      startKey: startKey)
+    let appended = try await self.append(append, patiently: patiently)
+    let shard = events.shard(of: id)
+    written[shard] = max(written[shard] ?? 0, appended.position)
+  }
+
+  private func append(_ append: Append, patiently: Bool) async throws -> Appended {
+    while true {
+      do {
+        return try await events.append(append)
+      } catch {
+        guard patiently, SagaHost.isWorthRepeating(error) else { throw error }
+        try await environment.clock.sleep(until: environment.now() + .seconds(1))
+      }
+    }
+  }
+}
+
+extension OperationPlan {
+  /// Of what was asked, by which a repeat is known. Not of the sagas: a filter may find others the second time.
+  fileprivate var digest: [UInt8] {
+    var asked: JSONObject = ["request": verb.json, "by": .string(act.by), "reason": .string(act.reason)]
+    asked["filter"] = filter ?? .array(sagas.map { .string($0.description) })
+    return Digest.sha256(JSON.object(asked).bytes(.canonical))
+  }
+}

@@ -1,0 +1,67 @@
+public import JSON
+public import Persistence
+public import Runtime
+
+/// Which sagas an operation is for.
+public enum OperationTarget: Sendable {
+  /// - Parameter asked: the filter as it was asked, for the history.
+  case filter(SagaQuery, asked: JSON)
+  case sagas([UniqueID])
+}
+
+/// What is asked for: a verb on many sagas.
+public struct OperationRequest: Sendable {
+  public var verb: OperatorVerb
+  public var target: OperationTarget
+  /// Of the preview that was looked at; needed with a filter.
+  public var selection: String?
+  public var pace: OperationPace
+  public var expectedVersion: Int?
+  public var act: OperatorAct
+
+  public init(
+    _ verb: OperatorVerb, _ target: OperationTarget, selection: String? = nil, pace: OperationPace = OperationPace(),
+    expectedVersion: Int? = nil, by act: OperatorAct
+  ) {
+    self.verb = verb
+    self.target = target
+    self.selection = selection
+    self.pace = pace
+    self.expectedVersion = expectedVersion
+    self.act = act
+  }
+}
+
+/// What an operation would do now. Nothing is stored of it.
+public struct OperationPreview: Sendable {
+  public struct Item: Sendable {
+    public let saga: UniqueID
+    /// Nil when the saga can't be read.
+    public let workflow: String?
+    public let status: SagaStatus?
+    /// Why the saga doesn't take the verb as it stands; nil when it does.
+    public let refusal: OperationResult.Reason?
+  }
+  public let items: [Item]
+  public let needsApproval: Bool
+
+  /// Names exactly these sagas: an operation that is begun with it is for them or not at all.
+  public var selection: String { Self.selection(of: items.map(\.saga)) }
+
+  static func selection(of sagas: [UniqueID]) -> String {
+    let text = sagas.sorted().map(\.description).joined(separator: "\n")
+    return String(Digest.hex(Array(text.utf8)).prefix(16))
+  }
+}
+
+/// One page of operations, the newest first.
+public struct OperationPage: Sendable {
+  /// Each as `Operation.json` shows it.
+  public let operations: [JSON]
+  public let next: DocumentCursor?
+
+  public init(operations: [JSON], next: DocumentCursor?) {
+    self.operations = operations
+    self.next = next
+  }
+}

@@ -1,0 +1,87 @@
+import Persistence
+import Runtime
+import Workflows
+
+/// Learns from the read model's statistics how long each step is to be expected to take, for those workflows that don't
+/// say it themselves (`docs/operating.md`).
+actor ExpectationLearner {
+  /// Long enough for a quiet week-end to weigh little, short enough to follow a service that has become slower.
+  static let window = Duration.seconds(7 * 86_400)
+  /// With fewer the slowest one in a hundred is a guess.
+  static let leastSamples = 100
+  /// A run slower than 99 of 100 is nothing strange; one that takes twice as long is.
+  static let share = 0.99
+  static let factor = 2
+  /// Steps of a few milliseconds are late by a hiccup all the time; nobody has to know.
+  static let least = Duration.seconds(10)
+  static let refreshEvery = Duration.seconds(60)
+  /// Only the last hours change as sagas run. What a rebuild of the read model brings is found when all is read again.
+  static let readAllEvery = Duration.seconds(3_600)
+
+  private typealias Hours = [Timestamp: [String: DurationHistogram]]
+
+  private let host: SagaHost
+  private let store: any SagaReadStore
+  private var hours: [String: Hours] = [:]
+  private var allReadAt: Timestamp?
+
+  init(host: SagaHost, store: any SagaReadStore) {
+    self.host = host
+    self.store = store
+  }
+
+  /// Keeps what is expected up to date until the task is cancelled.
+  func run() async throws {
+    while true {
+      try await host.environment.clock.sleep(until: host.environment.now() + Self.refreshEvery)
+      await refresh()
+    }
+  }
+
+  /// Learns what there is to learn now. A read model that is out of reach leaves it as it was.
+  func refresh() async {
+    let now = host.environment.now()
+    let readsAll = allReadAt.map { now - $0 >= Self.readAllEvery } ?? true
+    var earlier: Set<String> = []
+    do {
+      for workflow in Set(host.definitions.all.map(\.definition.name)) {
+        let times = try await times(of: workflow, now: now, readsAll: readsAll)
+        if host.expectations.learn(times, of: workflow) { earlier.insert(workflow) }
+      }
+      if readsAll { allReadAt = now }
+    } catch {
+      host.log.warning("What steps usually take can't be learned now", ("error", error.message))
+    }
+    if !earlier.isEmpty { await host.expectAnew(earlier) }
+  }
+
+  private func times(of workflow: String, now: Timestamp, readsAll: Bool) async throws(StoreError) -> LearnedTimes {
+    let beginning = Self.hour(now + (.zero - Self.window))
+    // This hour and the one before: the read model may be behind.
+    let from = readsAll || hours[workflow] == nil ? beginning : Self.hour(now + .seconds(-3_600))
+    let minutes = try await store.minutes(workflow: workflow, MomentRange(from: from))
+    var kept = (hours[workflow] ?? [:]).filter { $0.key >= beginning && $0.key < from }
+    for minute in minutes {
+      kept[Self.hour(minute.at), default: [:]][minute.step, default: DurationHistogram()].merge(minute.durations)
+    }
+    hours[workflow] = kept
+    var steps: [String: DurationHistogram] = [:]
+    for hour in kept.values {
+      for (step, durations) in hour { steps[step, default: DurationHistogram()].merge(durations) }
+    }
+    return steps.compactMapValues(Self.expected)
+  }
+
+  /// What is to be expected of a step that took so long before; nil when that was too seldom to tell.
+  static func expected(_ durations: DurationHistogram) -> ExpectedTime? {
+    let count = durations.count
+    guard count >= leastSamples, let slow = durations.quantile(share) else { return nil }
+    return .learned(max(least, .milliseconds(slow) * factor), samples: count)
+  }
+
+  private static func hour(_ moment: Timestamp) -> Timestamp {
+    let minute = StepMinute.of(moment).milliseconds
+    let hour = minute - minute % 3_600_000
+    return Timestamp(milliseconds: hour)
+  }
+}

@@ -1,0 +1,68 @@
+import JSON
+import Workflows
+
+/// What `saga ops preview` and `saga ops run` both are told: a verb, and on which sagas.
+struct OperationWords {
+  static let operands = [
+    OperandSpec(
+      "VERB", help: "retry, resolve, skip, run-now, extend, rewind, pause, resume, compensate, cancel, abandon")
+  ]
+  private static let notFilters: Set<String> = ["sort", "seen"]
+  private static var filters: [(option: OptionSpec, parameter: String)] {
+    listFilters.filter { !notFilters.contains($0.option.name) }
+  }
+
+  static let options: [OptionSpec] =
+    filters.map(\.option) + listFlags.map(\.option) + [
+      OptionSpec("saga", value: "ID", repeats: true, help: "exactly this saga, and every other that is named"),
+      OptionSpec("on", value: "STEP", help: "the step that the verb is for"),
+      OptionSpec("to", value: "STEP", help: "rewind: the step to go back to"),
+      OptionSpec("outcome", value: "WHAT", help: "resolve: happened, didNotHappen, or undone"),
+      OptionSpec("input", value: "JSON", help: "retry: what the step reads instead"),
+      OptionSpec("output", value: "JSON", help: "skip, resolve: what later steps read"),
+      OptionSpec("by", value: "TIME", help: "extend: how much later, as 2h"),
+    ]
+
+  /// What the API is asked.
+  let body: JSONObject
+  /// The same as words of the command line.
+  let shown: [String]
+
+  init(_ invocation: Invocation) throws {
+    var body: JSONObject = ["verb": .string(try invocation.required(0))]
+    var shown = [try invocation.required(0)]
+    var filter: JSONObject = [:]
+    for (option, parameter) in Self.filters {
+      let values = invocation.arguments.values(option.name)
+      if values.isEmpty { continue }
+      if option.name == "status" { for value in values { try ListPages.check(value, invocation) } }
+      filter[parameter] = values.count == 1 ? .string(values[0]) : .array(values.map(JSON.string))
+      for value in values { shown += ["--\(option.name)", Shell.quoted(value)] }
+    }
+    for (option, parameter) in listFlags where invocation.arguments.has(option.name) {
+      filter[parameter] = true
+      shown.append("--\(option.name)")
+    }
+    let sagas = invocation.arguments.values("saga")
+    switch (filter.isEmpty, sagas.isEmpty) {
+    case (true, true):
+      throw invocation.usage("\(invocation.command.name) wants to know which sagas: a filter, as --stuck, or --saga ID")
+    case (false, false): throw invocation.usage("--saga names sagas, and a filter finds them: give one of the two")
+    case (false, true): body["filter"] = .object(filter)
+    case (true, false): body["sagas"] = .array(sagas.map(JSON.string))
+    }
+    for saga in sagas { shown += ["--saga", saga] }
+    for (option, member) in [("on", "step"), ("to", "step"), ("outcome", "outcome"), ("by", "by")] {
+      guard let value = invocation.arguments.value(option) else { continue }
+      body[member] = .string(value)
+      shown += ["--\(option)", Shell.quoted(value)]
+    }
+    for option in ["input", "output"] {
+      guard let text = invocation.arguments.value(option) else { continue }
+      body[option] = try invocation.value(of: text, option: option)
+      shown += ["--\(option)", Shell.quoted(text)]
+    }
+    self.body = body
+    self.shown = shown
+  }
+}

@@ -1,0 +1,53 @@
+import JSON
+import Runtime
+
+let watchCommand = CommandSpec(
+  "watch", summary: "print what changes, as it changes",
+  about: [
+    "With an ID, a saga's events until it has ended. Without, a line for each saga that changed: where it stands now, and "
+      + "why. Filters are those of `saga list`; --stuck shows what comes to need a person. Ends with Ctrl-C."
+  ],
+  operands: [OperandSpec("ID", .atMostOne, help: "the saga's id")],
+  options: listFilters.map(\.option).filter { !["sort", "seen"].contains($0.name) } + listFlags.map(\.option) + [
+    OptionSpec("rounds", value: "N", help: "look so many times, then end"), .server, .json,
+  ],
+  examples: [
+    .init(says: "Who needs me?", line: "saga watch --stuck"),
+    .init(says: "One saga, to its end", line: "saga watch 019c8a5e-7b1c-7d2e-8f3a-0123456789ab"),
+  ]
+) { invocation in
+  if invocation.arguments.operand(0) != nil { return try await followEvents(invocation, follow: true) }
+  var query: [(name: String, value: String)] = [("sort", "-updatedAt"), ("limit", "200")]
+  for (option, parameter) in listFilters {
+    for value in invocation.arguments.values(option.name) { query.append((parameter, value)) }
+  }
+  for (option, parameter) in listFlags where invocation.arguments.has(option.name) { query.append((parameter, "true")) }
+  let rounds = try invocation.number("rounds")
+  let drawing = SagaLines(now: invocation.environment.now(), style: invocation.style)
+  if !invocation.json { invocation.terminal.line(drawing.heading) }
+  /// What was shown of each.
+  var shown: [String: String] = [:]
+  var round = 0
+  while true {
+    round += 1
+    let sagas = try await invocation.client.get("v1", "sagas", query: query)["sagas"]?.arrayValue ?? []
+    // The oldest change first, as things happened.
+    for saga in sagas.reversed() {
+      let id = saga.text("id") ?? ""
+      let state = "\(saga.text("status") ?? "") \(saga["paused"] ?? false) \(saga["overdue"] ?? false)"
+      if shown.updateValue(state, forKey: id) == state { continue }
+      if invocation.json {
+        invocation.terminal.line(saga.text())
+      } else {
+        for line in SagaLines(now: invocation.environment.now(), style: invocation.style).lines(of: saga) {
+          invocation.terminal.line(line)
+        }
+      }
+    }
+    // What no longer fits is news when it comes back.
+    let present = Set(sagas.compactMap { $0.text("id") })
+    if sagas.count < 200 { shown = shown.filter { present.contains($0.key) } }
+    if let rounds, round >= rounds { return .success }
+    try await invocation.environment.clock.sleep(until: invocation.environment.now() + .seconds(1))
+  }
+}

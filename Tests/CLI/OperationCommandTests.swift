@@ -1,0 +1,140 @@
+import JSON
+import Runtime
+import Testing
+
+@testable import saga
+
+@Suite("Verbs on many sagas")
+struct OperationCommandTests {
+  static let id = "019c8a5e-7b1c-7d2e-8f3a-0123456789ff"
+  static let saga = ClientCommandTests.id
+
+  private static let preview: JSON = [
+    "dryRun": true, "verb": "retry", "request": ["verb": "retry"], "sagas": 2, "takes": 1, "refuses": 1,
+    "selection": "0123456789abcdef", "needsApproval": false,
+    "items": [
+      ["saga": .string(saga), "workflow": "sample-processing", "status": "stuck", "takes": true],
+      [
+        "saga": .string(id), "workflow": "sample-processing", "status": "completed", "takes": false,
+        "code": "saga.ended", "message": "The saga is completed: it has ended and can't change.",
+      ],
+    ],
+  ]
+
+  private static func operation(_ status: String, done: Int, more: [(String, JSON)] = []) -> JSON {
+    .object(
+      JSONObject(
+        [
+          ("id", .string(id)), ("status", .string(status)), ("verb", "retry"), ("request", ["verb": "retry"]),
+          ("sagas", 37), ("done", .int(done)), ("refused", 0), ("left", .int(37 - done)), ("refusals", [:]),
+          ("rate", 10), ("rampSeconds", 0), ("needsApproval", false), ("by", "anna"),
+          ("reason", "the freezer is back"), ("startedAt", .string(Golden.now.description)),
+        ] + more))
+  }
+
+  @Test("a preview shows what is refused first, and the command that does just that")
+  func preview() async throws {
+    let tool = TestTool(answers: [.json(Self.preview)])
+    let result = await tool.run("ops", "preview", "retry", "--stuck", "--error", "storage.*")
+    #expect(result.status == .success, "\(result.complaint)")
+    #expect(
+      result.output == """
+        2 found: 1 take retry, 1 refuse it. Nothing has been done.
+        ID                                    STATUS         WORKFLOW           REFUSES
+        019c8a5e-7b1c-7d2e-8f3a-0123456789ff  ✓ completed    sample-processing  saga.ended
+          The saga is completed: it has ended and can't change.
+        \(Self.saga)  ! stuck        sample-processing
+        To do exactly this:
+          saga ops run retry --error 'storage.*' --stuck \\
+            --selection 0123456789abcdef --reason WHY
+
+        """)
+    let request = try #require(tool.requests.first)
+    #expect(
+      request.request.json == ["verb": "retry", "filter": ["error": "storage.*", "stuck": true], "dryRun": true])
+  }
+
+  @Test("run sends the selection, and watches until it is through")
+  func run() async throws {
+    let ended = Self.operation(
+      "finished", done: 37,
+      more: [("standing", ["compensated": 35, "stuck": 2]), ("endedAt", .string(Golden.now.description))])
+    let tool = TestTool(answers: [.json(Self.operation("running", done: 0), status: 202), .json(ended)])
+    let result = await tool.run(
+      "ops", "run", "retry", "--stuck", "--selection", "0123456789abcdef", "--reason", "the freezer is back", "--rate",
+      "10", "--user", "anna")
+    #expect(result.status == .success, "\(result.complaint)")
+    #expect(result.output.contains("retry on 37 sagas, 10 a second"))
+    #expect(result.output.contains("0 done, 0 refused, 37 left"))
+    let request = try #require(tool.requests.first?.request)
+    #expect(
+      request.json == [
+        "verb": "retry", "filter": ["stuck": true], "reason": "the freezer is back", "selection": "0123456789abcdef",
+        "rate": 10,
+      ])
+    #expect(request.header("Saga-User") == "anna" && request.header("Idempotency-Key")?.isEmpty == false)
+    let shown = await tool.run("ops", "show", Self.id)
+    #expect(shown.output.contains("they are  compensated 35, stuck 2"))
+    #expect(shown.output.split(separator: "\n").allSatisfy { $0.count <= 80 })
+  }
+
+  @Test("what waits for a second person says how it is agreed to, also when one saga's verb does")
+  func waiting() async throws {
+    let waiting = Self.operation("waiting", done: 0)
+    for words in [["ops", "show", Self.id], ["abandon", Self.saga, "--reason", "gone"]] {
+      let result = await TestTool(answers: [.json(waiting)]).run(words)
+      #expect(result.output.contains("waits for a second person"), "\(result.output)\(result.complaint)")
+      #expect(result.output.contains("  saga ops approve \(Self.id) --reason WHY"))
+    }
+  }
+
+  @Test(
+    "a second person's word is sent with its reason",
+    arguments: ["approve", "decline", "stop"])
+  func words(_ word: String) async throws {
+    let tool = TestTool(answers: [.json(Self.operation("running", done: 3))])
+    let result = await tool.run("ops", word, Self.id, "--reason", "seen", "--user", "ben")
+    #expect(result.status == .success, "\(result.complaint)")
+    let request = try #require(tool.requests.first)
+    #expect(request.url.hasSuffix("/v1/operations/\(Self.id)/\(word)"))
+    #expect(request.request.json == ["reason": "seen"] && request.request.header("Saga-User") == "ben")
+  }
+
+  @Test(
+    "what can't be meant is refused before anyone is asked",
+    arguments: [
+      ["ops", "preview", "retry"], ["ops", "run", "retry", "--stuck", "--reason", "r"],
+      ["ops", "run", "retry", "--stuck", "--selection", "x"],
+      ["ops", "run", "retry", "--stuck", "--selection", "x", "--reason", "r", "--rate", "fast"],
+      ["ops", "preview", "retry", "--stuck", "--saga", "a"], ["ops", "preview", "retry", "--status", "stuk"],
+      ["ops", "stop", "x"], ["serve", "--requires-approval", "abandn"],
+    ])
+  func usage(_ words: [String]) async {
+    let tool = TestTool()
+    let result = await tool.run(words)
+    #expect(result.status == .usage, "\(result.output)\(result.complaint)")
+    #expect(tool.requests.isEmpty)
+  }
+
+  @Test("watch prints what changed, once, the oldest first")
+  func watch() async throws {
+    func page(_ status: String) -> APIAnswer {
+      .json([
+        "sagas": [
+          [
+            "id": .string(Self.id), "workflow": "a", "status": .string(status), "overdue": false,
+            "startedAt": .string(Golden.now.description),
+          ],
+          [
+            "id": .string(Self.saga), "workflow": "b", "status": "stuck", "overdue": false,
+            "startedAt": .string(Golden.now.description),
+          ],
+        ]
+      ])
+    }
+    let result = await TestTool(answers: [page("running")]).run("watch", "--stuck", "--rounds", "1")
+    #expect(result.status == .success, "\(result.complaint)")
+    let lines = result.output.split(separator: "\n")
+    #expect(lines.count == 3 && lines[1].hasPrefix(Self.saga) && lines[2].hasPrefix(Self.id))
+  }
+}
