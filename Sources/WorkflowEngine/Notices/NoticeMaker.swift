@@ -22,7 +22,7 @@ struct NoticeMaker: Sendable {
     case .approvalNeeded:
       guard data["needsApproval"]?.boolValue == true else { return nil }
       return operation(stored, data, type)
-    case .operationFinished: return operation(stored, data, type)
+    case .operationFinished: return operation(stored, try await operation(upTo: stored) ?? data, type)
     case .sagaStuck: return try await stuck(stored, data)
     case .sagaOverdue, .sagaAbandoned, .sagaCompensated:
       let saga = try await SagaAsOf.read(stored, in: store)
@@ -113,15 +113,37 @@ struct NoticeMaker: Sendable {
     ]
   }
 
+  /// What was asked for and what came of it; its last event says neither. Nil when that can't be read.
+  private func operation(upTo stored: StoredEvent) async throws(StoreError) -> JSON? {
+    var operation: Operation?
+    var version = 0
+    while version < stored.version {
+      let page = try await store.read(stored.stream, after: version, limit: min(500, stored.version - version))
+      guard let last = page.last else { return nil }
+      for event in page {
+        do { try Operation.evolve(&operation, event) } catch { return nil }
+      }
+      version = last.version
+    }
+    guard let operation else { return nil }
+    var data: JSONObject = [
+      "verb": .string(operation.plan.verb.name.rawValue), "by": .string(operation.plan.act.by),
+      "reason": .string(operation.plan.act.reason), "sagas": .int(operation.count), "done": .int(operation.done),
+      "refused": .int(operation.refused),
+    ]
+    data["at"] = operation.endedAt.map(JSON.moment)
+    return .object(data)
+  }
+
   private func operation(_ stored: StoredEvent, _ data: JSON, _ type: NoticeType) -> Notice {
     let id = stored.stream.description
     var details: JSONObject = [
       "operation": .string(id), "event": .string(stored.type), "version": .int(stored.version),
     ]
-    for name in ["verb", "by", "reason", "sagas", "done", "refused", "failed", "status"] {
+    for name in ["verb", "by", "reason", "sagas", "done", "refused"] {
       if let value = data[name], value.stringValue != nil || value.numberValue != nil { details[name] = value }
     }
-    details["path"] = .string("/v1/operations/\(id)")
+    details["path"] = .string("/#/operation/\(id)")
     return Notice(
       id: "\(id)/\(stored.version)", type: type, at: Self.moment(stored, data), subject: id,
       summary: NoticeWords.operation(type, data, id: id), details: details)

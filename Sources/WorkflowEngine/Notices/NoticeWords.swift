@@ -64,11 +64,16 @@ struct NoticeWords {
       return
     }
     self.step = step
-    let since = data["since"]?.stringValue.map { " since \($0)" } ?? ""
-    let expected =
-      data["expectedMs"]?.intValue.map { ", longer than the \(Self.seconds($0)) s that were expected" } ?? ""
-    let basis = data["basis"]?.stringValue.map { " (\(Self.clipped($0)))" } ?? ""
-    said = "is overdue: step \(step) has been at work\(since)\(expected)\(basis)"
+    let what = data["phase"]?.stringValue == StepPhase.undo.rawValue ? "the undo of step \(step)" : "step \(step)"
+    let since = data["since"]?.stringValue.map { ", and was to be over by \($0)" } ?? ""
+    let time = data["expectedMs"]?.intValue.map { "the \(Self.seconds($0)) s" } ?? "what"
+    let basis =
+      switch data["basis"]?.stringValue {
+      case "declared": "that its workflow expects"
+      case "learned": "that are usual" + (data["samples"]?.intValue.map { " by \($0) runs" } ?? "")
+      default: "that was expected"
+      }
+    said = "is overdue: \(what) takes longer than \(time) \(basis)\(since)"
   }
 
   private var turnBack: String {
@@ -88,7 +93,7 @@ struct NoticeWords {
       return
         "\(who(data)) wants to \(verb) \(sagas), which somebody else has to approve\(reason(data)); operation \(id)."
     }
-    let counts = ["done", "refused", "failed"].compactMap { name in data[name]?.intValue.map { "\($0) \(name)" } }
+    let counts = ["done", "refused"].compactMap { name in data[name]?.intValue.map { "\($0) \(name)" } }
     let shown = counts.isEmpty ? "" : ": \(counts.joined(separator: ", "))"
     return "Operation \(id)\(data["verb"] == nil ? "" : " (\(verb))") is finished\(shown)."
   }

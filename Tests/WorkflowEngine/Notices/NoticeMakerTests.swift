@@ -145,8 +145,8 @@ struct NoticeMakerTests {
     let late: JSON = ["at": "2026-03-01T08:15:30.250Z"]
     try await bench.append("sagaOverdue", late, to: id, after: state.version)
     var step = late.objectValue ?? [:]
-    (step["step"], step["since"], step["expectedMs"]) = ("w", "2026-03-01T07:00:00.000Z", 90_000)
-    step["basis"] = "p95 of 30 days"
+    (step["step"], step["phase"], step["since"]) = ("w", "forward", "2026-03-01T07:00:00.000Z")
+    (step["expectedMs"], step["basis"], step["samples"]) = (90_000, "learned", 300)
     try await bench.append("stepOverdue", .object(step), to: id, after: state.version + 1)
     let told = try await notices(store, id, maker(running, store))
     #expect(told.map(\.type) == [.sagaOverdue, .sagaOverdue])
@@ -155,8 +155,9 @@ struct NoticeMakerTests {
         == "Saga \(id) of spec is overdue: it was to be done by \(state.deadline), and can only go forward.")
     #expect(told[0].at == Timestamp("2026-03-01T08:15:30.250Z"))
     #expect(
-      told[1].summary == "Saga \(id) of spec is overdue: step w has been at work since 2026-03-01T07:00:00.000Z, "
-        + "longer than the 90 s that were expected (p95 of 30 days).")
+      told[1].summary == "Saga \(id) of spec is overdue: step w takes longer than the 90 s that are usual by 300 runs, "
+        + "and was to be over by 2026-03-01T07:00:00.000Z.")
+    #expect(told[1].details["verbs"]?.arrayValue?.isEmpty == false, "its events are read")
     #expect(told[1].details["step"] == "w" && told[1].details["workflow"] == "spec")
   }
 
@@ -178,7 +179,30 @@ struct NoticeMakerTests {
     #expect(told[1].summary == "Saga \(id) of later is stuck, as the undo of step s failed for good: no [E].")
   }
 
-  @Test("An operation is news when it waits for somebody, and when it is finished")
+  @Test("An operation is told when it waits for another person, and then with what came of it")
+  func engineOperations() async throws {
+    let store = MemoryStore(environment: .system)
+    let running = try await RunningEngine(store, ScriptedExecutor(), approvals: [.cancel])
+    _ = try await running.engine.register(Workflow.of(#"{"id": "w", "signal": {"name": "go"}}"#), by: "test")
+    let id = try await running.start().id
+    let asked = try await running.engine.ask(
+      id, OperatorRequest(.cancel, by: OperatorAct(by: "bob", reason: "bad lot"))
+    ).id
+    _ = try await running.engine.approve(asked, OperatorAct(by: "eve", reason: "seen"))
+    while try await running.engine.operation(asked).status != .finished { await Task.yield() }
+    let told = try await notices(store, asked, maker(running, store))
+    #expect(
+      told.map(\.summary) == [
+        "bob wants to cancel 1 saga, which somebody else has to approve: “bad lot”; operation \(asked).",
+        "Operation \(asked) (cancel) is finished: 1 done, 0 refused.",
+      ])
+    #expect(told.map(\.type) == [.approvalNeeded, .operationFinished])
+    #expect(told.last?.details["done"] == 1 && told.last?.details["by"] == "bob")
+    #expect(told.last?.details["path"] == .string("/#/operation/\(asked)"))
+    await running.stop()
+  }
+
+  @Test("An operation that can't be read is told by its own words")
   func operations() async throws {
     let bench = try await NoticeBench()
     let maker = NoticeMaker(store: bench.store) { _ in nil }
@@ -188,7 +212,7 @@ struct NoticeMakerTests {
     #expect(told.map(\.type) == [.operationFinished])
     #expect(told[0].summary == "Operation \(id) (retry) is finished: 118 done, 2 refused.")
     #expect(told[0].details["operation"] == .string(id.description) && told[0].details["done"] == 118)
-    #expect(told[0].details["path"] == .string("/v1/operations/\(id)"))
+    #expect(told[0].details["path"] == .string("/#/operation/\(id)"))
   }
 
   @Test("Long words of participants are clipped, and stay on one line")
