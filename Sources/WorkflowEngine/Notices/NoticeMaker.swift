@@ -143,6 +143,7 @@ struct NoticeMaker: Sendable {
     for name in ["verb", "by", "reason", "sagas", "done", "refused"] {
       if let value = data[name], value.stringValue != nil || value.numberValue != nil { details[name] = value }
     }
+    if type == .approvalNeeded { details["verbs"] = ["approve", "decline"] }
     details["path"] = .string("/#/operation/\(id)")
     return Notice(
       id: "\(id)/\(stored.version)", type: type, at: Self.moment(stored, data), subject: id,

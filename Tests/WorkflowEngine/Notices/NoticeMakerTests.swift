@@ -197,6 +197,7 @@ struct NoticeMakerTests {
         "Operation \(asked) (cancel) is finished: 1 done, 0 refused.",
       ])
     #expect(told.map(\.type) == [.approvalNeeded, .operationFinished])
+    #expect(told.first?.details["verbs"] == ["approve", "decline"] && told.last?.details["verbs"] == nil)
     #expect(told.last?.details["done"] == 1 && told.last?.details["by"] == "bob")
     #expect(told.last?.details["path"] == .string("/#/operation/\(asked)"))
     await running.stop()
