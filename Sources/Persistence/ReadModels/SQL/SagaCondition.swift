@@ -107,8 +107,8 @@ enum SagaCondition {
     case .marks(let marks, isIndexed: true):
       let places = marks.map { sql.bind(.text($0)) }.joined(separator: ", ")
       return "SELECT id FROM \(tables.terms) WHERE term IN (\(places))" + Self.and("started_at", started, &sql)
-    case .markPrefix(let prefix): return Self.prefix(prefix, tables, started, &sql)
-    case .word(let word): return Self.prefix(SagaMark.word + word, tables, started, &sql)
+    case .markPrefix(let prefix): return Self.prefix(prefix, tables, &sql)
+    case .word(let word): return Self.prefix(SagaMark.word + word, tables, &sql)
     case .moments(let column, let range):
       return "SELECT id FROM \(tables.sagas) WHERE \(column) IS NOT NULL" + Self.and(column, range, &sql)
     case .overdue(let moment):
@@ -125,13 +125,12 @@ enum SagaCondition {
     if case .marks(let marks, isIndexed: true) = self { marks } else { nil }
   }
 
-  private static func prefix(
-    _ prefix: String, _ tables: ReadTables, _ started: MomentRange, _ sql: inout SQLText
-  ) -> String {
+  /// When sagas started is not asked here: the index tells it only behind each whole term, so that all terms which begin so
+  /// would be read for the few of a day.
+  private static func prefix(_ prefix: String, _ tables: ReadTables, _ sql: inout SQLText) -> String {
     let from = sql.bind(.text(prefix))
     let below = sql.bind(.text(prefix + "\u{10FFFF}"))
     return "SELECT id FROM \(tables.terms) WHERE term >= \(from) AND term < \(below)"
-      + and("started_at", started, &sql)
   }
 
   static func range(_ column: String, _ range: MomentRange, _ sql: inout SQLText) -> String {
