@@ -8,9 +8,11 @@ import WorkflowEngine
 
 /// How long the longest pause of a reader is while the read model of many sagas is rebuilt and sagas go on.
 ///
-///     saga-bench rebuild [--sagas 200000]
+/// Writers that take all that the machine has would measure them, and not the rebuild: `meanwhile` sagas start each second.
+///
+///     saga-bench rebuild [--sagas 200000] [--meanwhile 100]
 enum RebuildBench {
-  static func run(sagas: Int, inFlight: Int) async throws {
+  static func run(sagas: Int, meanwhile: Int, inFlight: Int) async throws {
     guard let bed = try await TestBed.make("sqlite") else { return }
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
       "tracseq-rebuild-\(Environment.system.newID())")
@@ -25,6 +27,8 @@ enum RebuildBench {
     let filled = ContinuousClock.now
     try await engine.waitUntilListed()
     print(#"{"sagas": \#(sagas), "listedAfterLastEventSeconds": \#(seconds(ContinuousClock.now - filled))}"#)
+
+    fflush(nil)
 
     let isDone = Flag()
     let began = ContinuousClock.now
@@ -43,9 +47,13 @@ enum RebuildBench {
       }
       group.addTask {
         var written = 0
+        // Ten times a second.
+        var next = Environment.system.now()
         while !isDone.isSet {
-          try await start(64, with: engine, inFlight: 16)
-          written += 64
+          next = next + .milliseconds(100)
+          try await start(meanwhile / 10, with: engine, inFlight: 16)
+          written += meanwhile / 10
+          try await Environment.system.clock.sleep(until: next)
         }
         return (0, .zero, written)
       }

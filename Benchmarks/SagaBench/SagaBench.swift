@@ -30,7 +30,8 @@ struct SagaBench {
             arguments.indices.contains($0 + 1) ? arguments[$0 + 1] : nil
           })
       case "rebuild":
-        return try await RebuildBench.run(sagas: option("sagas", 200_000), inFlight: inFlight)
+        return try await RebuildBench.run(
+          sagas: option("sagas", 200_000), meanwhile: option("meanwhile", 100), inFlight: inFlight)
       default: break
       }
       // Round by round over all stores, so that a machine whose speed drifts is unfair to none.

@@ -21,6 +21,9 @@ actor OperationDesk {
   private var open: [UniqueID: Operation] = [:]
   /// How far each shard's stream of events goes that it has written itself: what a list must have seen.
   private(set) var written: [Int: Int64] = [:]
+  /// Those that are being carried out, and of those the ones to look at once more then.
+  private var carried: Set<UniqueID> = []
+  private var again: Set<UniqueID> = []
   private var sleepers: [UniqueID: Task<Void, Never>] = [:]
   private let (due, dueNow) = AsyncStream.makeStream(of: UniqueID.self)
 
@@ -44,8 +47,7 @@ actor OperationDesk {
           }
         }
       }
-      var running: Set<UniqueID> = []
-      for await id in due where running.insert(id).inserted { group.addTask { await self.carryOut(id) } }
+      for await id in due { group.addTask { await self.carryOut(id) } }
       group.cancelAll()
     }
   }
@@ -106,39 +108,57 @@ actor OperationDesk {
   // MARK: Carrying out
 
   private func carryOut(_ id: UniqueID) async {
-    do {
-      let operation = try await operation(id)
-      guard operation.status == .running else { return }
-      let remaining = operation.remaining
-      let beginning = environment.now()
-      var index = 0
-      while index < remaining.count {
-        let turn = beginning + operation.plan.pace.turn(index)
-        if turn > environment.now() { await sleep(id, until: turn) }
-        guard !Task.isCancelled, try await self.operation(id).status == .running else { return }
-        guard case let elapsed = environment.now() - beginning, operation.plan.pace.turn(index) <= elapsed else {
-          continue
-        }
-        let batch = remaining[index...].prefix(50).enumerated()
-          .prefix { operation.plan.pace.turn(index + $0.offset) <= elapsed }.map(\.element)
-        let results = await act(on: batch, operation)
-        // What was done is written down, whatever has become of the operation meanwhile.
-        if !results.isEmpty {
-          let now = environment.now()
-          try await change(id, patiently: true) { _ in [.acted(results, at: now)] }
-        }
-        // The engine is stopping: what is left is taken up at the next start.
-        if results.count < batch.count { return }
-        index += batch.count
-      }
-      let now = environment.now()
-      try await change(id, patiently: true) { $0.status == .running ? [.finished(at: now)] : [] }
-    } catch {
-      if !Task.isCancelled {
-        log.error(
-          "An operation is held up until the next start", ("operation", "\(id)"), ("error", "\(error)"))
+    guard carried.insert(id).inserted else {
+      again.insert(id)
+      return
+    }
+    defer {
+      carried.remove(id)
+      if again.remove(id) != nil { dueNow.yield(id) }
+    }
+    while !Task.isCancelled {
+      do {
+        return try await carryOn(id)
+      } catch let error as StoreError where SagaHost.isWorthRepeating(error) {
+        // What was done so far is known; it goes on from there.
+        do { try await environment.clock.sleep(until: environment.now() + .seconds(1)) } catch { return }
+      } catch {
+        if Task.isCancelled { return }
+        // Its beginning was not taken.
+        if (error as? EngineError)?.code == EngineErrorCode.operationNotFound { return }
+        log.error("An operation is held up until the next start", ("operation", "\(id)"), ("error", "\(error)"))
+        return
       }
     }
+  }
+
+  private func carryOn(_ id: UniqueID) async throws {
+    let operation = try await operation(id)
+    guard operation.status == .running else { return }
+    let remaining = operation.remaining
+    let beginning = environment.now()
+    var index = 0
+    while index < remaining.count {
+      let turn = beginning + operation.plan.pace.turn(index)
+      if turn > environment.now() { await sleep(id, until: turn) }
+      guard !Task.isCancelled, try await self.operation(id).status == .running else { return }
+      guard case let elapsed = environment.now() - beginning, operation.plan.pace.turn(index) <= elapsed else {
+        continue
+      }
+      let batch = remaining[index...].prefix(50).enumerated()
+        .prefix { operation.plan.pace.turn(index + $0.offset) <= elapsed }.map(\.element)
+      let results = await act(on: batch, operation)
+      // What was done is written down, whatever has become of the operation meanwhile.
+      if !results.isEmpty {
+        let now = environment.now()
+        try await change(id, patiently: true) { _ in [.acted(results, at: now)] }
+      }
+      // The engine is stopping: what is left is taken up at the next start.
+      if results.count < batch.count { return }
+      index += batch.count
+    }
+    let now = environment.now()
+    try await change(id, patiently: true) { $0.status == .running ? [.finished(at: now)] : [] }
   }
 
   private func act(on batch: [UniqueID], _ operation: Operation) async -> [OperationResult] {
@@ -247,9 +267,16 @@ actor OperationDesk {
     let append = Append(
       stream: id, expectedVersion: version, events: new.map(\.stored), appendID: environment.newID(),
       startKey: startKey)
-    let appended = try await self.append(append, patiently: patiently)
-    let shard = events.shard(of: id)
-    written[shard] = max(written[shard] ?? 0, appended.position)
+    do {
+      let appended = try await self.append(append, patiently: patiently)
+      let shard = events.shard(of: id)
+      written[shard] = max(written[shard] ?? 0, appended.position)
+    } catch {
+      open[id] = nil
+      // It may have been taken, and only the answer lost: then it is carried out, though nobody was told.
+      if let error = error as? StoreError, SagaHost.isWorthRepeating(error) { dueNow.yield(id) }
+      throw error
+    }
   }
 
   private func append(_ append: Append, patiently: Bool) async throws -> Appended {

@@ -96,6 +96,20 @@ struct ApprovalTests {
     await bench.stop()
   }
 
+  @Test("Agreed, with the answer lost: it is carried out")
+  func lostAnswer() async throws {
+    let bench = try await OperationBench(stuck: 1, approvals: [.abandon])
+    let saga = try #require(bench.stuck.first)
+    let asked = try await bench.ask(.abandon, saga)
+    bench.store.refuseAppends(1)
+    await #expect(throws: StoreError.self) {
+      try await bench.engine.approve(asked.id, OperatorAct(by: "ben", reason: "yes"))
+    }
+    #expect(try await bench.running.end(of: saga).status == .abandoned)
+    #expect(try await bench.end(of: asked.id).approved?.by == "ben")
+    await bench.stop()
+  }
+
   @Test("Of two who decide at once one wins, and the other is told")
   func twoAtOnce() async throws {
     let bench = try await OperationBench(stuck: 1, approvals: [.abandon])

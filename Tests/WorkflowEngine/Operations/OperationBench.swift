@@ -18,7 +18,7 @@ struct OperationBench {
   let stuck: [UniqueID]
   let fine: [UniqueID]
   let waiting: [UniqueID]
-  private let store: any EventStore
+  let store: MoodyStore
   private let environment: Environment
   private let approvals: Set<OperatorVerb.Name>
   /// Whether undos are refused.
@@ -35,7 +35,7 @@ struct OperationBench {
     environment: Environment = .system
   ) async throws {
     let box = Box()
-    let store = MemoryStore(environment: environment)
+    let store = MoodyStore(MemoryStore(environment: environment))
     running = try await RunningEngine(
       store, Self.participants(box), environment: environment, approvals: approvals)
     (isBroken, self.store, self.environment, self.approvals) = (box, store, environment, approvals)

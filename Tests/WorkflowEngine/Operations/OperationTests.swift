@@ -152,6 +152,34 @@ struct OperationTests {
     await after.stop()
   }
 
+  @Test("Begun, with the answer lost: it is carried out, and the same key finds it")
+  func lostAnswer() async throws {
+    let bench = try await OperationBench(stuck: 3)
+    bench.store.refuseAppends(1)
+    await #expect(throws: StoreError.self) { try await bench.begin(.pause, key: "k-1") }
+    for id in bench.stuck { while try await !bench.engine.saga(id).state.isPaused { await Task.yield() } }
+    let again = try await bench.engine.begin(bench.request(.pause), key: "k-1")
+    #expect(!again.isNew)
+    let ended = try await bench.end(of: again.operation.id)
+    #expect((ended.status, ended.done) == (.finished, 3))
+    await bench.stop()
+  }
+
+  @Test("A store that is out of reach for a while costs it nothing")
+  func troubledStore() async throws {
+    let bench = try await OperationBench(stuck: 3)
+    let begun = try await bench.begin(.pause, pace: OperationPace(rate: 20))
+    bench.store.refuseAppends(2)
+    bench.store.refuseReads(2)
+    let ended = try await bench.end(of: begun.id)
+    #expect((ended.status, ended.done, ended.refused) == (.finished, 3, 0))
+    for id in bench.stuck {
+      let history = try await bench.engine.history(of: id, after: 0, limit: 100)
+      #expect(history.filter { $0.type == "sagaPaused" }.count == 1)
+    }
+    await bench.stop()
+  }
+
   @Test("A saga's id is no operation, and an operation no saga")
   func strangers() async throws {
     let bench = try await OperationBench(stuck: 1)
