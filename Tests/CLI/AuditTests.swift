@@ -41,14 +41,27 @@ struct AuditTests {
     #expect(tool.requests.last?.url.hasSuffix("&cursor=C2") == true)
   }
 
+  @Test("of an operation its id is told, in the table and in CSV")
+  func operation() async throws {
+    let act: JSON = [
+      "at": "2026-03-01T08:12:00.000Z", "actor": "ben", "kind": "operation", "verb": "approve", "reason": "seen it",
+      "operation": .string(OperationCommandTests.id),
+    ]
+    let table = await TestTool(answers: [.json(["acts": [act]])]).run("audit").output
+    #expect(table.contains("\n  operation \(OperationCommandTests.id)\n  “seen it”\n"), "\(table)")
+    let csv = await TestTool(answers: [.json(["acts": [act]])]).run("audit", "--csv").output
+    #expect(csv.hasSuffix("ben,operation,approve,,,,,seen it,,,,,,\(OperationCommandTests.id)\r\n"), "\(csv)")
+  }
+
   @Test("--csv is RFC 4180")
   func csv() async throws {
     let tool = TestTool(answers: [.json(["acts": .array(Self.acts)])])
     let output = await tool.run("audit", "--csv", "--actor", "anna", "--verb", "retry").output
-    let head = "at,actor,kind,verb,saga,version,workflow,step,reason,from,sagaBefore,stepBefore,sagaAfter,stepAfter\r\n"
+    let head =
+      "at,actor,kind,verb,saga,version,workflow,step,reason,from,sagaBefore,stepBefore,sagaAfter,stepAfter,operation\r\n"
     #expect(output.hasPrefix(head))
     #expect(output.contains(#","the freezer is back, ""Tina"" from the storage"#))
-    #expect(output.hasSuffix("anna,engine,echo-rewind,,,,,\"line one\r\nline two\",,,,,\r\n"))
+    #expect(output.hasSuffix("anna,engine,echo-rewind,,,,,\"line one\r\nline two\",,,,,,\r\n"))
     #expect(tool.requests[0].url.hasSuffix("&actor=anna&verb=retry"))
   }
 

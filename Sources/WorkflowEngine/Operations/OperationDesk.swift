@@ -172,8 +172,10 @@ actor OperationDesk {
 
   /// - Returns: nil when the task was cancelled before an answer came.
   private nonisolated func act(on saga: UniqueID, _ operation: Operation) async -> OperationResult? {
+    // The saga's own history says who agreed.
+    let second = operation.approved.map { ", agreed to by \($0.by)" } ?? ""
     let act = OperatorAct(
-      by: operation.plan.act.by, reason: operation.plan.act.reason, from: "operation \(operation.id)",
+      by: operation.plan.act.by, reason: operation.plan.act.reason, from: "operation \(operation.id)\(second)",
       commandID: "operation/\(operation.id)")
     let request = OperatorRequest(operation.plan.verb, by: act, expectedVersion: operation.plan.expectedVersion)
     while !Task.isCancelled {

@@ -26,6 +26,7 @@ struct AuditLines {
         lines += ["  " + saga, "  " + Layout.clip(change, to: Self.width - 2)]
       }
     }
+    if let operation = act.text("operation") { lines.append("  operation \(operation)") }
     var why: [String] = []
     if let reason = act.text("reason") { why.append("“\(reason)”") }
     if let from = act.text("from") { why.append("from \(from)") }
@@ -60,7 +61,7 @@ struct AuditLines {
 enum AuditCSV {
   static let columns = [
     "at", "actor", "kind", "verb", "saga", "version", "workflow", "step", "reason", "from", "sagaBefore", "stepBefore",
-    "sagaAfter", "stepAfter",
+    "sagaAfter", "stepAfter", "operation",
   ]
 
   static var heading: String { line(columns) }

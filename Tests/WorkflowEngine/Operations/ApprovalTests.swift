@@ -36,6 +36,8 @@ struct ApprovalTests {
     try await bench.engine.waitUntilAudited()
     let acts = try await bench.engine.audit(AuditFilter(), after: nil, limit: 100).entries
     #expect(acts.contains { $0.verb == "approve" && $0.actor == "ben" && $0.operation == asked.id })
+    let abandoned = acts.first { $0.verb == "abandon" }
+    #expect(abandoned?.actor == "anna" && abandoned?.from == "operation \(asked.id), agreed to by ben")
     await bench.stop()
   }
 
