@@ -186,6 +186,25 @@ struct LiveTests {
     #expect(await client.next() == nil)
   }
 
+  /// Between a long message that no longer fits what is handed on at once and a short one behind it that would.
+  @Test("However long the messages that wait are, they are handed on in order, and each once", arguments: [1, 2, 3])
+  func order(seed: UInt64) async throws {
+    let client = LiveClient(filter: LiveFilter(), first: [], backlog: nil)
+    var random = SeededRandom(seed: seed)
+    var sent: [UInt8] = []
+    while sent.count < 900_000 {
+      let message = Array("\(sent.count) ".utf8) + [UInt8](repeating: 46, count: Int.random(in: 0...3_000, using: &random))
+      try #require(client.push(message))
+      sent += message
+    }
+    client.end(Array("end".utf8))
+    var got: [UInt8] = []
+    while let bytes = await client.next() { got += bytes }
+    // Compared outside: a megabyte of difference takes a minute to print.
+    let isWhole = got == sent + Array("end".utf8)
+    #expect(isWhole)
+  }
+
   @Test("Stopping ends every stream at once, and says why")
   func stops() async throws {
     try await LiveSite.run { site in

@@ -112,10 +112,10 @@ extension LiveClient.State {
   fileprivate mutating func take(atMost limit: Int) -> [UInt8]? {
     var bytes: [UInt8] = []
     var count = 0
-    for message in waiting where bytes.isEmpty || bytes.count + message.count <= limit {
-      bytes += message
+    // In order: a message that no longer fits ends it, though a shorter one behind it would fit.
+    while count < waiting.count, count == 0 || bytes.count + waiting[count].count <= limit {
+      bytes += waiting[count]
       count += 1
-      if bytes.count >= limit { break }
     }
     guard count > 0 else { return nil }
     waiting.removeFirst(count)
