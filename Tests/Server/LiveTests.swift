@@ -193,7 +193,8 @@ struct LiveTests {
     var random = SeededRandom(seed: seed)
     var sent: [UInt8] = []
     while sent.count < 900_000 {
-      let message = Array("\(sent.count) ".utf8) + [UInt8](repeating: 46, count: Int.random(in: 0...3_000, using: &random))
+      let dots = Int.random(in: 0...3_000, using: &random)
+      let message = Array("\(sent.count) ".utf8) + [UInt8](repeating: 46, count: dots)
       try #require(client.push(message))
       sent += message
     }
