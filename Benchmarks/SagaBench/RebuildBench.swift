@@ -6,7 +6,8 @@ import Runtime
 import Synchronization
 import WorkflowEngine
 
-/// How long the longest pause of a reader is while the read model of many sagas is rebuilt and sagas go on.
+/// How long the longest pause of a reader is while the read model of many sagas is rebuilt and sagas go on; and whether the
+/// new tables hold the same rows as the old ones.
 ///
 /// Writers that take all that the machine has would measure them, and not the rebuild: `meanwhile` sagas start each second.
 ///
@@ -23,11 +24,12 @@ enum RebuildBench {
     let running = Task { try await engine.run() }
     while !engine.isReady { await Task.yield() }
     _ = try await engine.register(Array(SixSteps.workflow.utf8), by: "bench")
-    try await start(sagas, with: engine, inFlight: inFlight)
+    let ids = try await start(sagas, with: engine, inFlight: inFlight)
     let filled = ContinuousClock.now
     try await engine.waitUntilListed()
     print(#"{"sagas": \#(sagas), "listedAfterLastEventSeconds": \#(seconds(ContinuousClock.now - filled))}"#)
 
+    let old = try await Tables(read, ids)
     fflush(nil)
 
     let isDone = Flag()
@@ -51,7 +53,7 @@ enum RebuildBench {
         var next = Environment.system.now()
         while !isDone.isSet {
           next = next + .milliseconds(100)
-          try await start(meanwhile / 10, with: engine, inFlight: 16)
+          _ = try await start(meanwhile / 10, with: engine, inFlight: 16)
           written += meanwhile / 10
           try await Environment.system.clock.sleep(until: next)
         }
@@ -71,24 +73,62 @@ enum RebuildBench {
     print(
       #"{"sagas": \#(sagas), "rebuiltInSeconds": \#(seconds(ContinuousClock.now - began)), "lists": \#(reads), "#
         + #""longestListMs": \#(seconds(longest) * 1_000), "sagasMeanwhile": \#(written)}"#)
+    let new = try await Tables(read, ids)
+    let (rows, minutes) = old.differing(from: new)
+    print(
+      #"{"generations": [\#(old.generation), \#(new.generation)], "rowsCompared": \#(old.rows.count), "#
+        + #""rowsThatDiffer": \#(rows), "minutesCompared": \#(old.minutes.count), "minutesThatDiffer": \#(minutes)}"#)
     running.cancel()
     _ = await running.result
     await read.close()
     await bed.remove()
+    if rows + minutes > 0 { throw RowsDiffer() }
   }
 
-  private static func start(_ count: Int, with engine: Engine, inFlight: Int) async throws {
-    try await withThrowingTaskGroup(of: Void.self) { group in
+  private struct RowsDiffer: Error {}
+
+  /// What the tables that serve hold of some sagas.
+  private struct Tables {
+    let generation: Int
+    /// A row's hash, in this process.
+    var rows: [UniqueID: Int] = [:]
+    let minutes: [StepMinute]
+
+    /// The minute that has begun isn't among them: sagas still come to it.
+    init(_ read: SQLReadStore, _ ids: [UniqueID]) async throws {
+      generation = try await read.generations().current
+      for from in stride(from: 0, to: ids.count, by: 1_000) {
+        let some = Array(ids[from..<min(ids.count, from + 1_000)])
+        for row in try await read.rows(some, generation: generation) { rows[row.id] = row.hashValue }
+      }
+      let now = StepMinute.of(Environment.system.now())
+      minutes = try await read.minutes(workflow: "six-steps", MomentRange()).filter { $0.at < now }
+    }
+
+    /// How many of these rows, and minutes, the other tables have otherwise or not at all.
+    func differing(from other: Tables) -> (rows: Int, minutes: Int) {
+      let known = Set(other.minutes)
+      return (
+        rows.count { other.rows[$0.key] != $0.value }, minutes.count { !known.contains($0) }
+      )
+    }
+  }
+
+  private static func start(_ count: Int, with engine: Engine, inFlight: Int) async throws -> [UniqueID] {
+    try await withThrowingTaskGroup(of: UniqueID.self) { group in
+      var ids: [UniqueID] = []
       for index in 0..<count {
-        if index >= inFlight { try await group.next() }
+        if index >= inFlight, let id = try await group.next() { ids.append(id) }
         group.addTask {
           let id = try await engine.start(
             StartRequest(workflow: "six-steps", input: ["barcode": .string("TS-\(index)")], by: "bench")
           ).id
           _ = try await engine.waitForEnd(of: id, atMost: .seconds(60))
+          return id
         }
       }
-      try await group.waitForAll()
+      for try await id in group { ids.append(id) }
+      return ids
     }
   }
 
