@@ -6,6 +6,8 @@ public protocol NoticesView: Sendable {
   func status() async throws -> [NoticeStatus]
   /// Sends a destination a notice that nothing has happened for.
   func test(_ name: String, by: String) async throws(EngineError) -> NoticeTest
+  /// Sends a destination what had been given up, or one notice of it.
+  func resend(_ name: String, only: String?, by: String) async throws -> NoticeResend
 }
 
 extension Notices: NoticesView {}

@@ -78,6 +78,7 @@ enum Refusals {
     ServerErrorCode.liveFull: (503, "No room for another client"),
     HTTPErrorCode.shuttingDown: (503, "Shutting down"),
     EngineErrorCode.noticeDestinationUnknown: (404, "No such destination"),
+    EngineErrorCode.noticeUnknown: (404, "No such notice"),
     ServerErrorCode.echoOff: (404, "No echo"),
     StreamingErrorCode.echoRewindInvalid: (409, "The echo can't be rewound so"),
   ]

@@ -95,4 +95,34 @@ struct NoticeTests {
     ]).run("notices", "test", "x")
     #expect(unknown.status == .failure && unknown.complaint.contains("Who is told: `saga notices`."))
   }
+
+  @Test("resend says what arrived, what failed again and why, and what is left")
+  func resend() async throws {
+    let tool = TestTool(answers: [
+      .json(["destination": "chat", "delivered": ["a/1", "b/2"], "failed": [], "left": 0, "tookSeconds": 0.062])
+    ])
+    let all = await tool.run("notices", "resend", "chat")
+    #expect(all.status == .success && all.output == "✓ delivered 2 notices in 0.062 s\n")
+    #expect(tool.requests[0].url.hasSuffix("/v1/notices/resend"))
+    #expect(tool.requests[0].request.json == ["destination": "chat"])
+    let failing = TestTool(answers: [
+      .json([
+        "destination": "chat", "delivered": [], "left": 2, "tookSeconds": 0.1,
+        "failed": [["id": "a/1", "problem": ["code": "notice.refused", "message": "The receiver answered 400"]]],
+      ])
+    ])
+    let failed = await failing.run("notices", "resend", "chat", "--id", "a/1")
+    #expect(failed.status == .failure)
+    #expect(failing.requests[0].request.json == ["destination": "chat", "id": "a/1"])
+    #expect(
+      failed.output == """
+        ! a/1: The receiver answered 400 [notice.refused]
+        2 notices are still given up.
+
+        """)
+    let none = await TestTool(answers: [
+      .json(["destination": "chat", "delivered": [], "failed": [], "left": 0, "tookSeconds": 0])
+    ]).run("notices", "resend", "chat")
+    #expect(none.status == .success && none.output == "Nothing was given up.\n")
+  }
 }

@@ -62,6 +62,30 @@ struct NoticeTests {
     }
   }
 
+  @Test(arguments: Depth.allCases) func whatWasGivenUp(at depth: Depth) async throws {
+    let notices = FakeNotices(.sample())
+    try await TestAPI.run(depth, notices: notices) { api in
+      let target = "/v1/notices/resend"
+      let arrived = try await api.post(target, ["destination": "pager"], headers: ["Saga-User": "j.meier"])
+      #expect(arrived.status == 200)
+      #expect(
+        arrived.json == [
+          "destination": "pager", "delivered": ["x/1"], "failed": [], "left": 0, "tookSeconds": 0.062,
+        ])
+      notices.answer(Self.unreachable)
+      let failed = try await api.post(target, ["destination": "pager", "id": "y/2"])
+      #expect(failed.json["left"] == 1 && failed.json["delivered"] == [])
+      #expect(
+        failed.json["failed"] == [
+          ["id": "y/2", "problem": ["code": "http.connectionRefused", "message": "Nobody is there."]]
+        ])
+      #expect(notices.tests == ["resend all to pager by j.meier", "resend y/2 to pager by anonymous"])
+      let unknown = try await api.post(target, ["destination": "pager", "id": "none/1"])
+      #expect(unknown.status == 404 && unknown.code == EngineErrorCode.noticeUnknown)
+      #expect(try await api.post(target, ["id": "y/2"]).code == ServerErrorCode.memberMissing)
+    }
+  }
+
   @Test func whoIsNotToldIsAReason() async throws {
     let engine = FakeEngine()
     let now = engine.environment.now()

@@ -8,6 +8,7 @@ extension API {
     [
       Route("GET", "/v1/notices", showNotices),
       Route("POST", "/v1/notices/test", testNotices),
+      Route("POST", "/v1/notices/resend", resendNotices),
     ]
   }
 
@@ -22,11 +23,24 @@ extension API {
     var body = try BodyReader(call.request)
     let name = body.text("destination", isRequired: true)
     try body.finish()
+    return .json(try await destinations().test(name ?? "", by: user).json)
+  }
+
+  private func resendNotices(_ call: Call) async throws -> HTTPServerResponse {
+    let user = try call.request.user()
+    var body = try BodyReader(call.request)
+    let name = body.text("destination", isRequired: true)
+    let only = body.text("id", isRequired: false)
+    try body.finish()
+    return .json(try await destinations().resend(name ?? "", only: only, by: user).json)
+  }
+
+  private func destinations() throws(Problem) -> any NoticesView {
     guard let notices else {
       throw Refusals.problem(
         EngineErrorCode.noticeDestinationUnknown,
         "Nobody is told of anything: the engine was started with no --webhook and no --kafka.")
     }
-    return .json(try await notices.test(name ?? "", by: user).json)
+    return notices
   }
 }

@@ -46,3 +46,18 @@ extension NoticeTest {
     ])
   }
 }
+
+extension NoticeResend {
+  var json: JSON {
+    [
+      "destination": .string(destination), "delivered": .texts(delivered),
+      "failed": .array(
+        failed.map {
+          [
+            "id": .string($0.id),
+            "problem": ["code": .string($0.failure.code), "message": .string($0.failure.message)],
+          ]
+        }), "left": .int(left), "tookSeconds": .seconds(took),
+    ]
+  }
+}

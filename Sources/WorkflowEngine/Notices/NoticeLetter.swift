@@ -31,6 +31,11 @@ public struct NoticeLetter: Sendable, Hashable {
     self.message = message
   }
 
+  /// What it is kept under.
+  static func name(_ destination: String, _ notice: String) -> DocumentName {
+    DocumentName(collection: collection, id: "\(destination)/\(notice)")
+  }
+
   /// - Parameter notice: kept whole beside what is listed.
   func document(of notice: Notice) -> Document {
     let data: JSON = [
@@ -38,7 +43,7 @@ public struct NoticeLetter: Sendable, Hashable {
       "givenUpAt": .moment(givenUpAt), "code": .string(code), "message": .string(message),
     ]
     return Document(
-      collection: Self.collection, id: "\(destination)/\(id)", sort: givenUpAt.description,
+      collection: Self.collection, id: Self.name(destination, id).id, sort: givenUpAt.description,
       fields: ["destination": destination], data: data.bytes())
   }
 

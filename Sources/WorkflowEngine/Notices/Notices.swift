@@ -100,6 +100,33 @@ public final class Notices: Sendable {
   /// - Parameter by: who asked for it.
   /// - Throws: `notice.destinationUnknown`.
   public func test(_ name: String, by: String) async throws(EngineError) -> NoticeTest {
+    let courier = try courier(name)
+    let notice = Notice.test(environment, by: by)
+    let began = environment.now()
+    let outcome = await courier.destination.deliver(notice)
+    if case .delivered = outcome { courier.inbox.hasAnswered() }
+    log.info("A test notice was sent", ("destination", name), ("by", by))
+    return NoticeTest(destination: name, id: notice.id, outcome: outcome, took: environment.now() - began)
+  }
+
+  /// Sends a destination what had been given up, the oldest first, until all has been tried, three in a row have failed, or
+  /// a while has passed. What arrives lies there no more.
+  /// - Parameters:
+  ///   - only: the notice to send; nil for all.
+  ///   - by: who asked for it.
+  /// - Throws: `notice.destinationUnknown`, `notice.unknown`.
+  public func resend(_ name: String, only: String?, by: String) async throws -> NoticeResend {
+    let courier = try courier(name)
+    let done = try await NoticeResender(destination: courier.destination, store: store, environment: environment)
+      .run(only: only)
+    if !done.delivered.isEmpty { courier.inbox.hasAnswered() }
+    log.info(
+      "Notices that had been given up were sent again", ("destination", name),
+      ("delivered", "\(done.delivered.count)"), ("failed", "\(done.failed.count)"), ("by", by))
+    return done
+  }
+
+  private func courier(_ name: String) throws(EngineError) -> NoticeCourier {
     guard let courier = couriers.first(where: { $0.destination.name == name }) else {
       let names = couriers.map(\.destination.name).joined(separator: ", ")
       throw EngineError(
@@ -108,11 +135,6 @@ public final class Notices: Sendable {
           ? "Nobody is told of anything: the engine was started with no --webhook and no --kafka."
           : "There is no destination “\(name)”; there is \(names).")
     }
-    let notice = Notice.test(environment, by: by)
-    let began = environment.now()
-    let outcome = await courier.destination.deliver(notice)
-    if case .delivered = outcome { courier.inbox.hasAnswered() }
-    log.info("A test notice was sent", ("destination", name), ("by", by))
-    return NoticeTest(destination: name, id: notice.id, outcome: outcome, took: environment.now() - began)
+    return courier
   }
 }

@@ -33,7 +33,8 @@ struct CommandLineTool: Sendable {
     CommandGroup(
       title: "The engine",
       commands: [
-        serveCommand, statusCommand, noticesCommand, noticesTestCommand, echoCommand, echoRewindCommand,
+        serveCommand, statusCommand, noticesCommand, noticesTestCommand, noticesResendCommand, echoCommand,
+        echoRewindCommand,
         projectionsCommand, projectionsRebuildCommand,
         workflowsListCommand, workflowsRegisterCommand,
         workflowsShowCommand,

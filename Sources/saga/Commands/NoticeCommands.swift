@@ -23,6 +23,33 @@ let noticesCommand = CommandSpec(
   return drawing.isAnyoneUntold ? .failure : .success
 }
 
+let noticesResendCommand = CommandSpec(
+  "notices", "resend", summary: "send once more what was given up",
+  about: [
+    "Sends a destination the notices that were given up, the oldest first, until all have been tried, three in a row have "
+      + "failed, or 10 seconds have passed. What arrives is given up no more. Exit status 1 when some are left."
+  ],
+  operands: [OperandSpec("NAME", help: "the destination, as `saga notices` shows it")],
+  options: [OptionSpec("id", value: "ID", help: "this notice alone"), .user, .server, .json],
+  examples: [
+    .init(says: "The pager has been mended", line: "saga notices resend night-shift"),
+    .init(
+      says: "One of them", line: "saga notices resend night-shift --id 019c8a5e-7b1c-7d2e-8f3a-0123456789ab/17"),
+  ]
+) { invocation in
+  let name = try invocation.required(0)
+  var body: JSONObject = ["destination": .string(name)]
+  body["id"] = invocation.arguments.value("id").map(JSON.string)
+  let answer = try await invocation.client.post(["v1", "notices", "resend"], body: .object(body))
+  let left = answer["left"]?.intValue ?? 0
+  if invocation.json {
+    invocation.terminal.line(answer.text(.pretty))
+  } else {
+    invocation.terminal.write(NoticeDrawing.lines(ofResend: answer, invocation.style).map { $0 + "\n" }.joined())
+  }
+  return left == 0 ? .success : .failure
+}
+
 let noticesTestCommand = CommandSpec(
   "notices", "test", summary: "send a test notice, and see what comes back",
   about: [

@@ -69,8 +69,11 @@ struct NoticeDrawing {
     }
     let last = one.moment("lastDeliveredAt").map { ", the last \(Moments.full($0))" } ?? ""
     lines += fact("delivered", "\(one["delivered"]?.intValue ?? 0)\(last)")
-    if let count = one["givenUp"]?.intValue, count > 0 { lines += fact("given up", "\(count)") }
-    for letter in one["letters"]?.arrayValue ?? [] {
+    let letters = one["letters"]?.arrayValue ?? []
+    if let count = one["givenUp"]?.intValue, count > 0 {
+      lines += fact("given up", "\(count)\(letters.isEmpty ? ", and all of them sent again since" : "")")
+    }
+    for letter in letters {
       let why = letter.text("code").map { " [\($0)]" } ?? ""
       let when = letter.moment("givenUpAt").map { Moments.full($0) } ?? ""
       lines += fact("", "\(when): \(letter.text("summary") ?? "")\(why)")
@@ -82,5 +85,27 @@ struct NoticeDrawing {
     Layout.wrap(value, width: Self.width - 15).enumerated().map { index, line in
       "  " + style.dim(Layout.pad(index == 0 ? name : "", to: 13)) + line
     }
+  }
+
+  /// What `saga notices resend` says.
+  static func lines(ofResend answer: JSON, _ style: Style) -> [String] {
+    let delivered = answer["delivered"]?.arrayValue?.count ?? 0
+    let failed = answer["failed"]?.arrayValue ?? []
+    let left = answer["left"]?.intValue ?? 0
+    if delivered == 0, failed.isEmpty, left == 0 { return ["Nothing was given up."] }
+    var lines: [String] = []
+    if delivered > 0 {
+      let mark = style.colour("✓ delivered", .green)
+      lines.append("\(mark) \(FileReport.count(delivered, "notice")) in \(answer["tookSeconds"]?.doubleValue ?? 0) s")
+    }
+    for one in failed {
+      let code = one["problem"]?.text("code").map { " [\($0)]" } ?? ""
+      let text = "! \(one.text("id") ?? ""): \(one["problem"]?.text("message") ?? "")\(code)"
+      lines += Layout.wrap(text, width: Self.width - 2).enumerated().map { index, line in
+        style.colour((index == 0 ? "" : "  ") + line, .red)
+      }
+    }
+    if left > 0 { lines.append("\(FileReport.count(left, "notice")) \(left == 1 ? "is" : "are") still given up.") }
+    return lines
   }
 }

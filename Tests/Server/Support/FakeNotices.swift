@@ -22,6 +22,22 @@ final class FakeNotices: NoticesView {
 
   func status() async throws -> [NoticeStatus] { try contents.withLock { try $0.status.get() } }
 
+  func resend(_ name: String, only: String?, by: String) async throws -> NoticeResend {
+    guard only != "none/1" else {
+      throw EngineError(code: EngineErrorCode.noticeUnknown, message: "No notice “none/1” to \(name) was given up.")
+    }
+    var done = NoticeResend(destination: name)
+    return contents.withLock { contents in
+      contents.tests.append("resend \(only ?? "all") to \(name) by \(by)")
+      switch contents.outcome {
+      case .delivered: done.delivered = [only ?? "x/1"]
+      case .failed(let failure): (done.failed, done.left) = ([.init(id: only ?? "x/1", failure: failure)], 1)
+      }
+      done.took = .milliseconds(62)
+      return done
+    }
+  }
+
   func test(_ name: String, by: String) async throws(EngineError) -> NoticeTest {
     // The guide has a name of its own.
     guard ["pager", "night-shift"].contains(name) else {

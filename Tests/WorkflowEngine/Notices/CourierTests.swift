@@ -189,6 +189,52 @@ struct CourierTests {
     }
   }
 
+  @Test("What was given up is sent again when somebody says so, as it was, and then lies there no more")
+  func resend() async throws {
+    var bench = try await NoticeBench()
+    bench.configuration.giveUpAfter = .seconds(60)
+    let refused = NoticeFailure(code: EngineErrorCode.noticeRefused, message: "The receiver answered 400: no")
+    let pager = ScriptedDestination { _ in .failed(refused) }
+    try await bench.run(pager, ScriptedDestination("other")) { notices in
+      var ids: [String] = []
+      for number in 0..<5 {
+        ids.append("\(try await bench.append("s\(number)", shard: number))/1")
+        while case let status = try await notices.status()[0], status.givenUp <= number {
+          if let next = status.nextTryAt, status.pending > 0 { bench.clock.advance(to: next) }
+          await Task.yield()
+        }
+      }
+      let firsts = Dictionary(pager.tried.all.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+
+      // 1. Three failures in a row: it is the destination. Nothing is lost.
+      let count = pager.tried.all.count
+      let failed = try await notices.resend("pager", only: nil, by: "mia")
+      #expect(failed.delivered.isEmpty && failed.left == 5 && failed.failed.map(\.id) == Array(ids.prefix(3)))
+      #expect(failed.failed.allSatisfy { $0.failure == refused })
+      #expect(pager.tried.all.count == count + 3)
+
+      // 2. One that isn't there, a destination that isn't there; one alone.
+      for id in ["x/1", "other/\(ids[0])", ""] {
+        await #expect(throws: EngineError.self) { try await notices.resend("pager", only: id, by: "mia") }
+      }
+      await #expect(throws: EngineError.self) { try await notices.resend("nobody", only: nil, by: "mia") }
+      pager.answer(.delivered(answer: "204"))
+      let one = try await notices.resend("pager", only: ids[3], by: "mia")
+      #expect(one.delivered == [ids[3]] && one.failed.isEmpty && one.left == 4)
+      #expect(pager.tried.all.last == firsts[ids[3]], "it is the notice that it was")
+      await #expect(throws: EngineError.self) { try await notices.resend("pager", only: ids[3], by: "mia") }
+
+      // 3. All; one that is refused for itself stays.
+      pager.answer { [bad = ids[1]] in $0.id == bad ? .failed(refused) : .delivered(answer: "204") }
+      let rest = try await notices.resend("pager", only: nil, by: "mia")
+      #expect(rest.delivered == [ids[0], ids[2], ids[4]] && rest.failed.map(\.id) == [ids[1]] && rest.left == 1)
+      let status = try await notices.status()[0]
+      #expect(status.letters.map(\.id) == [ids[1]] && status.givenUp == 5)
+      let nothing = try await notices.resend("other", only: nil, by: "mia")
+      #expect(nothing.delivered.isEmpty && nothing.failed.isEmpty && nothing.left == 0)
+    }
+  }
+
   @Test("A destination that is down holds up no other, and each has its own types")
   func independent() async throws {
     let bench = try await NoticeBench()
