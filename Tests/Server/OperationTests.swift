@@ -66,6 +66,7 @@ struct OperationTests {
     (#"{"verb": "retry", "dryRun": true}"#, "/filter"),
     (#"{"verb": "retry", "dryRun": true, "filter": {}}"#, "/filter"),
     (#"{"verb": "retry", "dryRun": true, "filter": {"tag": null}}"#, "/filter"),
+    (#"{"verb": "retry", "dryRun": true, "filter": {"workflow": "approval", "tag": []}}"#, "/filter"),
     (#"{"verb": "retry", "dryRun": true, "filter": {"status": "stuk"}}"#, "status"),
     (#"{"verb": "retry", "dryRun": true, "filter": {"colour": "red"}}"#, "colour"),
     (#"{"verb": "retry", "dryRun": true, "filter": {"status": "stuck"}, "sagas": ["a"]}"#, "/sagas"),

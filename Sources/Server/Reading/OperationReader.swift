@@ -43,6 +43,11 @@ struct OperationReader {
   private static func pairs(_ filter: JSON, _ body: inout BodyReader) -> [(name: String, value: String)]? {
     var pairs: [(name: String, value: String)] = []
     for (name, value) in filter.objectValue ?? [:] {
+      // Of none of them: passed over, it would take every saga.
+      if value.arrayValue?.isEmpty == true {
+        body.refuse("filter", "has an empty list as \(quoted(name)): say which, or leave it out")
+        return nil
+      }
       for value in value.arrayValue ?? [value] {
         switch value {
         case .string(let text): pairs.append((name, text))

@@ -82,6 +82,10 @@ struct CommandReader {
       wrong.append("/\(name): must be a string of 1 to \(longest) characters")
       return nil
     }
+    guard !text.utf8.contains(0) else {
+      wrong.append("/\(name): has a U+0000, which no name and no text for people has")
+      return nil
+    }
     return text
   }
 

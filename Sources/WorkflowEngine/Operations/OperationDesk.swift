@@ -39,16 +39,25 @@ actor OperationDesk {
   func run(unfinished: @Sendable @escaping () async throws -> [UniqueID]) async {
     await withDiscardingTaskGroup { group in
       group.addTask {
-        do {
-          for id in try await unfinished() { self.dueNow.yield(id) }
-        } catch {
-          if !Task.isCancelled {
-            self.log.error("Operations that were under way are not taken up", ("error", "\(error)"))
-          }
-        }
+        await self.takeUp(unfinished)
       }
       for await id in due { group.addTask { await self.carryOut(id) } }
       group.cancelAll()
+    }
+  }
+
+  private func takeUp(_ unfinished: () async throws -> [UniqueID]) async {
+    while true {
+      do {
+        for id in try await unfinished() { dueNow.yield(id) }
+        return
+      } catch let error as StoreError where SagaHost.isWorthRepeating(error) {
+        log.warning("Operations that were under way can't be read yet", ("error", error.message))
+      } catch {
+        if !Task.isCancelled { log.error("Operations that were under way are not taken up", ("error", "\(error)")) }
+        return
+      }
+      do { try await environment.clock.sleep(until: environment.now() + .seconds(1)) } catch { return }
     }
   }
 
@@ -71,9 +80,9 @@ actor OperationDesk {
       guard case .startKeyTaken(let known) = error.kind, let startKey else { throw error }
       return (try await same(known, as: startKey), false)
     }
-    let operation = try await self.operation(id)
-    if operation.status == .running { dueNow.yield(id) }
-    return (operation, true)
+    // Before it is read: should that fail, it is carried out all the same.
+    if !plan.needsApproval { dueNow.yield(id) }
+    return (try await self.operation(id), true)
   }
 
   /// The operation that a key has begun; nil when it is new.

@@ -23,6 +23,14 @@ enum HTTPOutcome {
     }
   }
 
+  /// A participant's code, if it is one: lists are found by it, so it is short, and can be shown.
+  private static func code(_ value: JSON?) -> String? {
+    guard let code = value?.stringValue, (1...200).contains(code.unicodeScalars.count),
+      code.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
+    else { return nil }
+    return code
+  }
+
   static func read(
     _ response: HTTPClientResponse, success: [ClosedRange<Int>], service: Service, now: Timestamp
   ) -> StepOutcome {
@@ -30,7 +38,7 @@ enum HTTPOutcome {
     let body = try? JSON(parsing: response.body)
     let status = "http.\(response.status)"
     var failure = StepFailure(
-      code: body?["code"]?.stringValue ?? status, classes: [status, "http.\(response.status / 100)xx"],
+      code: code(body?["code"]) ?? status, classes: [status, "http.\(response.status / 100)xx"],
       message: message(of: response, body: body, service: service))
     failure.retryAfter = response.headers["Retry-After"].flatMap { RetryAfter.parse($0, now: now) }
     failure.isGone = response.status == 404 || response.status == 410

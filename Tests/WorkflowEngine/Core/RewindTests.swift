@@ -56,6 +56,23 @@ struct RewindTests {
     #expect(saga.calls == ["a/2"])
   }
 
+  @Test("What may have happened, and would not be undone, does not begin again: it could happen twice")
+  func unknownThatIsNotUndone() throws {
+    let b = Saga.http("b", #""dependsOn": ["a"]"#)
+      .replacing(#""compensation": {"#, with: #""compensation": {"appliesTo": ["succeeded"], "#)
+    var saga = try Saga("[\(Saga.http("a")), \(b)]")
+    try saga.start()
+    try saga.succeed("a")
+    for step in ["a", "b"] {
+      let refusal = #expect(throws: Refusal.self, "b is under way") { try saga.operate(.rewind(step: step)) }
+      #expect(refusal?.code == EngineErrorCode.stepNotRewindable)
+    }
+    try saga.lose("b")
+    #expect(try saga.step("b").outcome == .unknown)
+    let refusal = #expect(throws: Refusal.self) { try saga.operate(.rewind(step: "b")) }
+    #expect(refusal?.message.contains("could happen twice") == true)
+  }
+
   @Test("A step that was cleanly refused is not undone")
   func cleanly() throws {
     var saga = try Saga("[\(Saga.http("p", #""pivot": true"#)), \(Saga.http("y")), \(Saga.http("z"))]")

@@ -128,9 +128,9 @@ final class PostgresConnection {
 
   /// Runs `body` in a transaction, which is rolled back when it throws.
   func transaction<Value>(
-    _ body: (PostgresConnection) throws(PostgresError) -> Value
+    _ mode: String = "", _ body: (PostgresConnection) throws(PostgresError) -> Value
   ) throws(PostgresError) -> Value {
-    try runScript("BEGIN")
+    try runScript("BEGIN \(mode)")
     let value: Value
     do {
       value = try body(self)

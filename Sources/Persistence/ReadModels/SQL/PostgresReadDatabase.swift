@@ -2,6 +2,9 @@ import Runtime
 
 /// A read model in a Postgres schema of its own.
 final class PostgresReadDatabase: ReadDatabase {
+  /// Of a read whose tables went.
+  private static let mostTries = 5
+
   let dialect = ReadDialect.postgres
   private let readers: PostgresPool
   private let writer: PostgresPool
@@ -37,7 +40,19 @@ final class PostgresReadDatabase: ReadDatabase {
     _ body: @escaping @Sendable (any ReadSession) throws(StoreError) -> Value
   ) async throws(StoreError) -> Value {
     try await readers.run { connection throws(PostgresError) in
-      try PostgresReadSession.run(on: connection, body)
+      var tries = 1
+      while true {
+        do throws(PostgresError) {
+          // A list asks more than once, and what it is told must be of one moment.
+          return try connection.transaction("ISOLATION LEVEL REPEATABLE READ READ ONLY") {
+            connection throws(PostgresError) in try PostgresReadSession.run(on: connection, body)
+          }
+        } catch {
+          // Tables were swapped, and the old ones dropped, between the look at which serve and the look into them.
+          guard error.state == .undefinedTable, tries < Self.mostTries else { throw error }
+          tries += 1
+        }
+      }
     }.get()
   }
 
@@ -99,13 +114,19 @@ final class PostgresReadSession: ReadSession {
     }
   }
 
+  /// Postgres keeps no U+0000 in a text. A text that has one must not stop its shard: it is written, and asked for, with the
+  /// sign for what can't be shown.
+  private static func storable(_ text: String) -> String {
+    text.utf8.contains(0) ? text.replacing("\0", with: "\u{FFFD}") : text
+  }
+
   private func call(_ sql: String, _ values: [SQLValue], isKept: Bool) -> PostgresCall {
     let name = isKept ? "read \(Digest.hex(Array(sql.utf8)).prefix(40))" : ""
     return PostgresCall(PostgresStatement(name, sql)) { parameters in
       for value in values {
         switch value {
         case .int(let value): parameters.append(value)
-        case .text(let value): parameters.append(value)
+        case .text(let value): parameters.append(Self.storable(value))
         case .id(let value): parameters.append(value)
         case .bytes(let value): parameters.append(value)
         case .noInt: parameters.append(null: .int8)
