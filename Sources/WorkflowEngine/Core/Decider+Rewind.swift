@@ -48,7 +48,8 @@ extension Decider {
 
   /// A new round begins under a new key: what the old one may have left has to be undone first.
   private func requireUndoOfUnknown(_ index: Int) throws(Refusal) {
-    guard case .undo(let undo) = definition.steps[index].compensation, !undo.appliesTo.contains(.unknown) else { return }
+    guard case .undo(let undo) = definition.steps[index].compensation else { return }
+    if undo.appliesTo.contains(.unknown) { return }
     let step = state.steps[index]
     if step.outcome == .unknown {
       throw Refusal(

@@ -91,6 +91,22 @@ struct AuditTests {
     await running.stop()
   }
 
+  @Test("A name with a U+0000, which no document's field takes, holds up nobody")
+  func noName() async throws {
+    let running = try await RunningEngine(MemoryStore(environment: .system, shardCount: 1), ScriptedExecutor())
+    _ = try await running.engine.register(
+      Workflow.of(Workflow.step("a"), #"{"id": "w", "signal": {"name": "go"}}"#), by: "author")
+    let id = try await running.start().id
+    for by in ["be\0rt", "anna"] {
+      let act = OperatorAct(by: by, reason: "a\0b")
+      _ = try await running.engine.operate(id, OperatorRequest(by == "anna" ? .resume : .pause, by: act))
+    }
+    try await running.engine.waitUntilAudited()
+    #expect(try await all(running.engine, AuditFilter(actor: "be\0rt")).map(\.actor) == ["be\0rt"])
+    #expect(try await all(running.engine, AuditFilter(actor: "anna")).count == 1)
+    await running.stop()
+  }
+
   @Test("Agrees with the events, act by act, and is the same when it is made anew")
   func agrees() async throws {
     let store = MemoryStore(environment: .system)
