@@ -82,7 +82,8 @@ enum RebuildBench {
     _ = await running.result
     await read.close()
     await bed.remove()
-    if rows + minutes > 0 { throw RowsDiffer() }
+    // Nor may it have compared less than there is.
+    if rows + minutes > 0 || old.rows.count != sagas { throw RowsDiffer() }
   }
 
   private struct RowsDiffer: Error {}
@@ -108,9 +109,7 @@ enum RebuildBench {
     /// How many of these rows, and minutes, the other tables have otherwise or not at all.
     func differing(from other: Tables) -> (rows: Int, minutes: Int) {
       let known = Set(other.minutes)
-      return (
-        rows.count { other.rows[$0.key] != $0.value }, minutes.count { !known.contains($0) }
-      )
+      return (rows.count { other.rows[$0.key] != $0.value }, minutes.count { !known.contains($0) })
     }
   }
 

@@ -68,8 +68,13 @@ public final class TestBroker: Sendable {
   public func freeze() {
     guard let id = process?.withLock({ $0.processIdentifier }) else { return }
     kill(id, SIGSTOP)
-    while Self.threads(of: id).contains(where: { $0 != "T" }) {}
+    while !Self.stands(id) {}
   }
+
+  /// Whether every thread of the process stands still.
+  public var isFrozen: Bool { process?.withLock { Self.stands($0.processIdentifier) } ?? false }
+
+  private static func stands(_ id: Int32) -> Bool { threads(of: id).allSatisfy { $0 == "T" } }
 
   /// What each thread of a process does, in the one letter that the kernel has for it; nothing where it doesn't tell.
   private static func threads(of id: Int32) -> [Character] {

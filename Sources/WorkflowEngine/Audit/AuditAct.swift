@@ -60,11 +60,6 @@ struct AuditAct {
 }
 
 extension AuditEntry {
-  /// The actor as a document is found by it: no field may have a U+0000, and one that has must not stop its shard.
-  static func findable(_ actor: String) -> String {
-    actor.utf8.contains(0) ? actor.replacing("\0", with: "\u{FFFD}") : actor
-  }
-
   /// As the read model keeps it.
   func document(in collection: String) -> Document {
     var row: JSONObject = [
@@ -79,7 +74,7 @@ extension AuditEntry {
     row["operation"] = operation.map { .string($0.description) }
     row["before"] = before.map(\.json)
     row["after"] = after.map(\.json)
-    var fields = ["actor": Self.findable(actor), "verb": verb, "kind": kind.rawValue]
+    var fields = ["actor": actor.withoutNUL, "verb": verb, "kind": kind.rawValue]
     fields["saga"] = saga?.description
     return Document(
       collection: collection, id: id, sort: at.description, fields: fields, data: JSON.object(row).bytes())

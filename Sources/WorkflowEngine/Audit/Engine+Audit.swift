@@ -16,7 +16,7 @@ extension Engine {
   public func audit(_ filter: AuditFilter, after: DocumentCursor?, limit: Int) async throws -> AuditPage {
     var query = DocumentQuery(collection: AuditProjection.collection, after: after, limit: limit + 1)
     query.fields["saga"] = filter.saga?.description
-    query.fields["actor"] = filter.actor.map(AuditEntry.findable)
+    query.fields["actor"] = filter.actor?.withoutNUL
     query.fields["verb"] = filter.verb
     query.sortFrom = filter.from?.description
     query.sortBelow = filter.to?.description

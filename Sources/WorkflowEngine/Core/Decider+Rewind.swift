@@ -43,26 +43,22 @@ extension Decider {
         "Step \(state.steps[index].id) has done something, or may have, that its workflow doesn't say how to undo: it has "
           + "no compensation, and doesn't declare \"compensation\": \"none\".")
     }
-    try requireUndoOfUnknown(index)
+    try requireUndoOfAll(index)
   }
 
-  /// A new round begins under a new key: what the old one may have left has to be undone first.
-  private func requireUndoOfUnknown(_ index: Int) throws(Refusal) {
+  /// A new round begins under a new key: what the old one did, or may have done, has to be undone first.
+  private func requireUndoOfAll(_ index: Int) throws(Refusal) {
     guard case .undo(let undo) = definition.steps[index].compensation else { return }
-    if undo.appliesTo.contains(.unknown) { return }
     let step = state.steps[index]
-    if step.outcome == .unknown {
-      throw Refusal(
-        EngineErrorCode.stepNotRewindable,
-        "Whether step \(step.id) has happened is unknown, and its compensation undoes only what has succeeded: it could "
-          + "happen twice. Find out what happened, and `resolve` it or let it end first.")
-    }
-    if step.status == .running {
-      throw Refusal(
-        EngineErrorCode.stepNotRewindable,
-        "An attempt of step \(step.id) is under way, and its compensation would not undo an unknown outcome: wait until "
-          + "it has been answered.")
-    }
+    let isRunning = step.status == .running
+    let possible: Set<Outcome> =
+      isRunning ? [.succeeded, .unknown] : step.outcome == .succeeded ? [.succeeded] : [.unknown]
+    guard let left = possible.subtracting(undo.appliesTo).map(\.rawValue).min() else { return }
+    throw Refusal(
+      EngineErrorCode.stepNotRewindable,
+      "The outcome of step \(step.id) is\(isRunning ? ", or may become," : "") “\(left)”, which its compensation doesn't "
+        + "undo (\"appliesTo\"): beginning again, it could happen twice."
+        + (isRunning ? " Wait until its attempt has been answered." : ""))
   }
 
   mutating func startRewind(_ id: String, _ act: OperatorAct) {

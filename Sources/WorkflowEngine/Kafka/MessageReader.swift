@@ -1,5 +1,6 @@
 import JSON
 import Messaging
+import Persistence
 import Runtime
 
 /// What every message to the engine has in common: who sent it, under which identity, and its JSON.
@@ -55,7 +56,7 @@ struct InboundMessage: Sendable {
   }
 
   /// Who sent it, as far as the message says.
-  var sender: String { event.map { "kafka \($0.source)" } ?? "kafka \(message.topic)" }
+  var sender: String { event.map { "kafka \($0.source.withoutNUL)" } ?? "kafka \(message.topic)" }
 }
 
 /// Takes a command's members apart, and gathers everything that is wrong with them.

@@ -31,7 +31,9 @@ actor NoticeCourier {
   private var nextSave: Timestamp?
   private var alarm: Task<Void, Never>?
 
-  private var follower: String { "notices \(destination.name)" }
+  /// Under which name checkpoints of a destination are kept.
+  static func follower(_ name: String) -> String { "notices \(name)" }
+  private var follower: String { Self.follower(destination.name) }
   private var backoff: NoticeBackoff {
     NoticeBackoff(first: configuration.firstBackoff, longest: configuration.longestBackoff)
   }

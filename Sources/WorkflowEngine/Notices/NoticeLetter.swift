@@ -60,3 +60,17 @@ public struct NoticeLetter: Sendable, Hashable {
       message: row["message"]?.stringValue ?? "")
   }
 }
+
+extension Notice {
+  /// One that was given up, as it was.
+  init?(letter: Document) {
+    guard let row = try? JSON(parsing: letter.data, limits: .stored), let told = row["notice"]?.objectValue,
+      let id = told["id"]?.stringValue, let type = told["type"]?.stringValue.flatMap(NoticeType.init),
+      let at = told["at"]?.stringValue.flatMap({ Timestamp($0) }), let summary = told["summary"]?.stringValue,
+      let subject = id.split(separator: "/").first
+    else { return nil }
+    var details = told
+    for name in ["id", "type", "at", "summary"] { details[name] = nil }
+    self.init(id: id, type: type, at: at, subject: String(subject), summary: summary, details: details)
+  }
+}

@@ -45,25 +45,17 @@ struct NoticeResender: Sendable {
     let began = environment.now()
     var done = NoticeResend(destination: destination.name)
     var place: DocumentCursor?
-    var inARow = 0
-    var isOver = false
-    while true {
+    var failuresInARow = 0
+    pages: while true {
       let page = try await page(after: place, only)
       for document in page {
-        if isOver || inARow >= Self.mostFailures || environment.now() - began >= Self.longest {
-          isOver = true
-          done.left += 1
-        } else if try await send(document, &done) {
-          inARow = 0
-        } else {
-          inARow += 1
-          done.left += 1
-        }
+        guard failuresInARow < Self.mostFailures, environment.now() - began < Self.longest else { break pages }
+        failuresInARow = try await send(document, &done) ? 0 : failuresInARow + 1
       }
-      guard only == nil, page.count == Self.pageSize, let last = page.last else { break }
-      place = DocumentCursor(sort: last.sort, id: last.id)
+      guard only == nil, page.count == Self.pageSize else { break }
+      place = page.last?.cursor
     }
-    if only != nil { done.left = try await count() }
+    done.left = try await count()
     done.took = environment.now() - began
     return done
   }
@@ -90,8 +82,8 @@ struct NoticeResender: Sendable {
     while true {
       let page = try await store.documents(query(after: place))
       count += page.count
-      guard page.count == Self.pageSize, let last = page.last else { return count }
-      place = DocumentCursor(sort: last.sort, id: last.id)
+      guard page.count == Self.pageSize else { return count }
+      place = page.last?.cursor
     }
   }
 
@@ -110,25 +102,23 @@ struct NoticeResender: Sendable {
       return false
     case .delivered:
       // Behind the delivery: at worst it can be sent a second time, under the same id.
-      let name = NoticeLetter.name(destination.name, notice.id)
-      try await store.apply(
-        ProjectionBatch(follower: "notices resent", shard: 0, from: 0, to: 0, deletes: [name]))
+      try await forget(NoticeLetter.name(destination.name, notice.id))
       done.delivered.append(notice.id)
       return true
     }
   }
-}
 
-extension Notice {
-  /// One that was given up, as it was.
-  fileprivate init?(letter: Document) {
-    guard let row = try? JSON(parsing: letter.data, limits: .stored), let told = row["notice"]?.objectValue,
-      let id = told["id"]?.stringValue, let type = told["type"]?.stringValue.flatMap(NoticeType.init),
-      let at = told["at"]?.stringValue.flatMap({ Timestamp($0) }), let summary = told["summary"]?.stringValue,
-      let subject = id.split(separator: "/").first
-    else { return nil }
-    var details = told
-    for name in ["id", "type", "at", "summary"] { details[name] = nil }
-    self.init(id: id, type: type, at: at, subject: String(subject), summary: summary, details: details)
+  /// The courier's checkpoint stays where it is. Should it be moved meanwhile, it is looked at again.
+  private func forget(_ name: DocumentName) async throws {
+    let follower = NoticeCourier.follower(destination.name)
+    while true {
+      let position = try await store.checkpoint(follower, shard: 0)
+      do throws(StoreError) {
+        return try await store.apply(
+          ProjectionBatch(follower: follower, shard: 0, from: position, to: position, deletes: [name]))
+      } catch {
+        guard case .checkpointConflict = error.kind else { throw error }
+      }
+    }
   }
 }

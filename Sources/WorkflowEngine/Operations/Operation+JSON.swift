@@ -58,7 +58,7 @@ enum OperationDocuments {
     changes.put(
       Document(
         collection: collection, id: id, sort: row["startedAt"]?.stringValue ?? "",
-        fields: ["status": status, "by": row["by"]?.stringValue ?? ""], data: JSON.object(row).bytes()))
+        fields: ["status": status, "by": row["by"]?.stringValue?.withoutNUL ?? ""], data: JSON.object(row).bytes()))
   }
 
   private static func take(_ event: OperationEvent, into row: inout JSONObject) {

@@ -69,11 +69,8 @@ struct NoticeDrawing {
     }
     let last = one.moment("lastDeliveredAt").map { ", the last \(Moments.full($0))" } ?? ""
     lines += fact("delivered", "\(one["delivered"]?.intValue ?? 0)\(last)")
-    let letters = one["letters"]?.arrayValue ?? []
-    if let count = one["givenUp"]?.intValue, count > 0 {
-      lines += fact("given up", "\(count)\(letters.isEmpty ? ", and all of them sent again since" : "")")
-    }
-    for letter in letters {
+    if let count = one["givenUp"]?.intValue, count > 0 { lines += fact("given up", "\(count) in all") }
+    for letter in one["letters"]?.arrayValue ?? [] {
       let why = letter.text("code").map { " [\($0)]" } ?? ""
       let when = letter.moment("givenUpAt").map { Moments.full($0) } ?? ""
       lines += fact("", "\(when): \(letter.text("summary") ?? "")\(why)")

@@ -73,6 +73,17 @@ struct RewindTests {
     #expect(refusal?.message.contains("could happen twice") == true)
   }
 
+  @Test("Nor does what succeeded, where only what is unknown would be undone")
+  func successThatIsNotUndone() throws {
+    let a = Saga.http("a").replacing(#""compensation": {"#, with: #""compensation": {"appliesTo": ["unknown"], "#)
+    var saga = try Saga("[\(a), \(Saga.signal("s", #""dependsOn": ["a"]"#))]")
+    try saga.start()
+    try saga.succeed("a")
+    let refusal = #expect(throws: Refusal.self) { try saga.operate(.rewind(step: "a")) }
+    #expect(refusal?.message.contains("“succeeded”") == true)
+    #expect(try saga.operate(.rewind(step: "s")).isEmpty == false, "what is behind it does")
+  }
+
   @Test("A step that was cleanly refused is not undone")
   func cleanly() throws {
     var saga = try Saga("[\(Saga.http("p", #""pivot": true"#)), \(Saga.http("y")), \(Saga.http("z"))]")

@@ -165,6 +165,35 @@ struct OperationTests {
     await bench.stop()
   }
 
+  @Test("Begun, and then it can't be read back: it is carried out, though whoever asked was told of trouble")
+  func lostLook() async throws {
+    let bench = try await OperationBench(stuck: 3)
+    bench.store.refuseReads(1)
+    await #expect(throws: StoreError.self) { try await bench.begin(.pause, .sagas(bench.stuck)) }
+    #expect(bench.store.refusedReads == 1)
+    for id in bench.stuck { while try await !bench.engine.saga(id).state.isPaused { await Task.yield() } }
+    await bench.stop()
+  }
+
+  @Test("A store that can't say at the start what was under way is asked until it can")
+  func startInTrouble() async throws {
+    let clock = FakeClock()
+    let bench = try await OperationBench(stuck: 2, environment: .fake(clock: clock))
+    let begun = try await bench.begin(.pause, pace: OperationPace(rate: 1))
+    await clock.waitForSleepers { $0.contains(begun.startedAt + .seconds(1)) }
+    await bench.stop()
+    bench.store.refuseLists(of: OperationDocuments.collection, 3)
+    let after = try await OperationBench(over: bench)
+    var ended = try await after.engine.operation(begun.id)
+    while !ended.status.isEnd {
+      clock.advance(by: .seconds(1))
+      await Task.yield()
+      ended = try await after.engine.operation(begun.id)
+    }
+    #expect((ended.status, ended.done) == (.finished, 2))
+    await after.stop()
+  }
+
   @Test("A store that is out of reach for a while costs it nothing")
   func troubledStore() async throws {
     let bench = try await OperationBench(stuck: 3)

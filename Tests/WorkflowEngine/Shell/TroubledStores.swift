@@ -33,13 +33,24 @@ final class MortalStore: StoreInFront {
 /// A store that is out of reach for so many calls, when it is told to be.
 final class MoodyStore: StoreInFront {
   let store: any EventStore
-  private let moods = Mutex((reads: 0, appends: 0, refusedReads: 0))
+  private let moods = Mutex((reads: 0, appends: 0, refusedReads: 0, lists: [String: Int]()))
 
   init(_ store: any EventStore) { self.store = store }
 
   func refuseReads(_ count: Int) { moods.withLock { $0.reads = count } }
   func refuseAppends(_ count: Int) { moods.withLock { $0.appends = count } }
+  func refuseLists(of collection: String, _ count: Int) { moods.withLock { $0.lists[collection] = count } }
   var refusedReads: Int { moods.withLock { $0.refusedReads } }
+
+  func documents(_ query: DocumentQuery) async throws(StoreError) -> [Document] {
+    let left = moods.withLock { moods in
+      let left = moods.lists[query.collection, default: 0]
+      if left > 0 { moods.lists[query.collection] = left - 1 }
+      return left
+    }
+    if left > 0 { throw StoreError.unavailable("a test said so") }
+    return try await store.documents(query)
+  }
 
   func read(_ stream: UniqueID, after version: Int, limit: Int) async throws(StoreError) -> [StoredEvent] {
     let isRefused = moods.withLock { moods in

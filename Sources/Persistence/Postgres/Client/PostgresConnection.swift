@@ -127,6 +127,7 @@ final class PostgresConnection {
   }
 
   /// Runs `body` in a transaction, which is rolled back when it throws.
+  /// - Parameter mode: what `BEGIN` says of isolation and access; nothing for the server's defaults.
   func transaction<Value>(
     _ mode: String = "", _ body: (PostgresConnection) throws(PostgresError) -> Value
   ) throws(PostgresError) -> Value {

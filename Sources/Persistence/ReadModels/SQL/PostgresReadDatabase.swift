@@ -114,19 +114,13 @@ final class PostgresReadSession: ReadSession {
     }
   }
 
-  /// Postgres keeps no U+0000 in a text. A text that has one must not stop its shard: it is written, and asked for, with the
-  /// sign for what can't be shown.
-  private static func storable(_ text: String) -> String {
-    text.utf8.contains(0) ? text.replacing("\0", with: "\u{FFFD}") : text
-  }
-
   private func call(_ sql: String, _ values: [SQLValue], isKept: Bool) -> PostgresCall {
     let name = isKept ? "read \(Digest.hex(Array(sql.utf8)).prefix(40))" : ""
     return PostgresCall(PostgresStatement(name, sql)) { parameters in
       for value in values {
         switch value {
         case .int(let value): parameters.append(value)
-        case .text(let value): parameters.append(Self.storable(value))
+        case .text(let value): parameters.append(value.withoutNUL)
         case .id(let value): parameters.append(value)
         case .bytes(let value): parameters.append(value)
         case .noInt: parameters.append(null: .int8)
