@@ -59,14 +59,7 @@ struct CourierTests {
       #expect(failing.failingSince != nil && failing.failures >= 7)
 
       pager.answer(.delivered(answer: "204"))
-      while try await notices.status()[0].delivered < 12 {
-        if let next = try await notices.status()[0].nextTryAt {
-          bench.clock.advance(to: next)
-        } else {
-          await Task.yield()
-        }
-        bench.clock.advance(by: .seconds(1))
-      }
+      try await bench.advance(notices) { $0.delivered == 12 }
       let told = pager.tried.all.filter { $0.subject == stream.description }.map { $0.details["step"]?.stringValue }
       #expect(told.last == "two" && told.dropLast().allSatisfy { $0 == "one" })
       let well = try await bench.status(notices) { $0.state == .current }
@@ -99,7 +92,7 @@ struct CourierTests {
       let status = try await bench.status(notices) { $0.pending == 1 }
       #expect(status.failingSince == since && status.problem != nil)
       pager.answer(.delivered(answer: "204"))
-      while try await notices.status()[0].delivered == 0 { clock.advance(by: .seconds(1)) }
+      try await bench.advance(notices) { $0.delivered == 1 }
       #expect(pager.tried.all.steps.allSatisfy { $0 == "one" })
     }
     // And delivered is delivered.
@@ -199,10 +192,7 @@ struct CourierTests {
       var ids: [String] = []
       for number in 0..<5 {
         ids.append("\(try await bench.append("s\(number)", shard: number))/1")
-        while case let status = try await notices.status()[0], status.givenUp <= number {
-          if let next = status.nextTryAt, status.pending > 0 { bench.clock.advance(to: next) }
-          await Task.yield()
-        }
+        try await bench.advance(notices) { $0.givenUp > number }
       }
       let firsts = Dictionary(pager.tried.all.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
 

@@ -146,6 +146,15 @@ struct NoticeBench: Sendable {
     }
   }
 
+  /// Moves the clock from try to try until the status of the first destination is as wanted. Never further: while an answer is
+  /// on its way, a clock that ran on would have days pass, and the notice given up.
+  func advance(_ notices: Notices, until isSo: (NoticeStatus) -> Bool) async throws {
+    while case let status = try await notices.status()[0], !isSo(status) {
+      if let next = status.nextTryAt { clock.advance(to: next) }
+      await Task.yield()
+    }
+  }
+
   /// Moves the clock to the next try, once it is known when that is.
   func advanceToNextTry(_ notices: Notices) async throws {
     let next = try #require(try await status(notices) { $0.nextTryAt ?? clock.now() > clock.now() }.nextTryAt)
