@@ -9,6 +9,7 @@ struct TransferQueue {
   private var waiting: [Transfer] = []
   private var active: [UnsafeMutableRawPointer: Transfer] = [:]
   private var activeOfOrigin: [String: Int] = [:]
+  private var keptConnections = KeptConnections()
   /// Handles to be used again.
   private var idle: [UnsafeMutableRawPointer] = []
 
@@ -71,7 +72,8 @@ struct TransferQueue {
       return
     }
     do {
-      try EasyHandle(pointer: easy).prepare(transfer, configuration)
+      try EasyHandle(pointer: easy).prepare(
+        transfer, configuration, usesNewConnection: keptConnections.areDistrusted(transfer.origin))
     } catch {
       curl_easy_reset(easy)
       idle.append(easy)
@@ -98,7 +100,12 @@ struct TransferQueue {
       let result = message.pointee.data.result
       let status = tracseq_curl_get_long(easy, CURLINFO_RESPONSE_CODE)
       guard let transfer = remove(easy) else { continue }
-      if result == CURLE_OK { transfer.succeed(status: status) } else { transfer.fail(result) }
+      if transfer.lostKeptConnection(result) {
+        keptConnections.lost(transfer.origin)
+      } else if transfer.usedKeptConnection, transfer.status != nil {
+        keptConnections.answered(transfer.origin)
+      }
+      if result == CURLE_OK { transfer.succeed(status: status) } else { transfer.end(result) }
     }
   }
 
