@@ -9,9 +9,11 @@ struct EasyHandle {
   let pointer: UnsafeMutableRawPointer
 
   /// - Throws: the first option that libcurl wouldn't take.
-  /// - Parameter usesNewConnection: whether the call gets a connection that no other call uses.
+  /// - Parameters:
+  ///   - usesNewConnection: whether the call gets a connection that no other call uses.
+  ///   - usesHTTP2: whether HTTP/2 is spoken to a server that offers it over TLS.
   func prepare(
-    _ transfer: Transfer, _ configuration: HTTPClientConfiguration, usesNewConnection: Bool
+    _ transfer: Transfer, _ configuration: HTTPClientConfiguration, usesNewConnection: Bool, usesHTTP2: Bool
   ) throws(HTTPClientError) {
     let request = transfer.request
     let left = max(1, (transfer.deadline - .now).wholeMilliseconds)
@@ -23,7 +25,7 @@ struct EasyHandle {
     try set(CURLOPT_PATH_AS_IS, 1)
     try set(CURLOPT_SSL_VERIFYPEER, 1)
     try set(CURLOPT_SSL_VERIFYHOST, 2)
-    try set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS))
+    try set(CURLOPT_HTTP_VERSION, Int(usesHTTP2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1))
     try set(CURLOPT_TIMEOUT_MS, left)
     try set(CURLOPT_CONNECTTIMEOUT_MS, max(1, min(left, configuration.connectTimeout.wholeMilliseconds)))
     // A cancelled call doesn't wait for a slow name server.

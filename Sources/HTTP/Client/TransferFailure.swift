@@ -14,7 +14,9 @@ extension Transfer {
 
   /// Whether the connection was kept from an earlier call, and broke before anything of an answer came.
   func lostKeptConnection(_ result: CURLcode) -> Bool {
-    usedKeptConnection && status == nil && error(of: result).code == HTTPErrorCode.connectionLost
+    let code = error(of: result).code
+    return usedKeptConnection && status == nil
+      && (code == HTTPErrorCode.connectionLost || code == HTTPErrorCode.protocolError)
   }
 
   /// Why libcurl gave up. `sent` says whether the request may have reached the server: libcurl calls `mayWrite` right

@@ -10,6 +10,9 @@ struct TransferQueue {
   private var active: [UnsafeMutableRawPointer: Transfer] = [:]
   private var activeOfOrigin: [String: Int] = [:]
   private var keptConnections = KeptConnections()
+  /// Servers that refused a request over a new HTTP/2 connection, and had libcurl want to send it again: they may ask for
+  /// HTTP/1.1 (RFC 9113 §8.6). They are spoken to in HTTP/1.1 from then on.
+  private var refusingHTTP2: Set<String> = []
   /// Handles to be used again.
   private var idle: [UnsafeMutableRawPointer] = []
 
@@ -73,7 +76,8 @@ struct TransferQueue {
     }
     do {
       try EasyHandle(pointer: easy).prepare(
-        transfer, configuration, usesNewConnection: keptConnections.areDistrusted(transfer.origin))
+        transfer, configuration, usesNewConnection: keptConnections.areDistrusted(transfer.origin),
+        usesHTTP2: !refusingHTTP2.contains(transfer.origin))
     } catch {
       curl_easy_reset(easy)
       idle.append(easy)
@@ -100,6 +104,7 @@ struct TransferQueue {
       let result = message.pointee.data.result
       let status = tracseq_curl_get_long(easy, CURLINFO_RESPONSE_CODE)
       guard let transfer = remove(easy) else { continue }
+      if transfer.refusedRepeat, !transfer.usedKeptConnection { refusingHTTP2.insert(transfer.origin) }
       if transfer.lostKeptConnection(result) {
         keptConnections.lost(transfer.origin)
       } else if transfer.usedKeptConnection, transfer.status != nil {

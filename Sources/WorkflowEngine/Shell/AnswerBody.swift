@@ -58,7 +58,9 @@ enum AnswerBody {
       }
       return StepFailure(
         code: EngineErrorCode.answerCut,
-        message: "\(said), and then its body broke off after \(response.body.count) bytes. \(error.message)")
+        message:
+          "\(said), and the rest of the answer could not be read after \(response.body.count) bytes of its body. "
+          + error.message)
     }
 
     private func notText(_ type: MediaType) -> StepFailure {

@@ -8,11 +8,14 @@ import JSON
 enum ParticipantWords {
   /// The most Unicode scalars that are kept: they are stored and shown for years.
   static let longest = 500
+  /// The most bytes of a body that are looked through.
+  private static let mostBytes = 256 << 10
 
   /// Returns the words of an answer, in one line and cut to `longest`; nil when it has none.
   static func of(_ response: HTTPClientResponse) -> String? {
     let type = MediaType(response.headers["Content-Type"])
-    guard let text = AnswerText.forPeople(response.body, charset: type.charset) else {
+    let read = response.body.count > mostBytes ? Array(response.body.prefix(mostBytes)) : response.body
+    guard let text = AnswerText.forPeople(read, charset: type.charset) else {
       return "\(response.body.count) bytes" + (type.name.isEmpty ? "" : " of \(type.name)") + " that are not text"
     }
     let body = text.trimmed
@@ -54,52 +57,66 @@ enum ParticipantWords {
   ]
 
   /// Returns the words of a body, or nil when none of its members is known to hold any.
-  static func of(_ json: JSON) -> String? { words(json, depth: 0).flatMap { filled(clean($0)) } }
-
-  private static func words(_ json: JSON, depth: Int) -> String? {
-    guard depth < 8 else { return nil }
-    switch json {
-    case .string(let text): return filled(text.trimmed)
-    case .array(let values):
-      let all = values.prefix(5).compactMap { words($0, depth: depth + 1) }
-      return all.isEmpty ? nil : all.joined(separator: "; ")
-    case .object(let members): return words(members, depth: depth)
-    case .null, .bool, .number: return nil
-    }
+  static func of(_ json: JSON) -> String? {
+    var search = Search()
+    return search.words(json, depth: 0).flatMap { filled(clean($0)) }
   }
 
-  private static func words(_ members: JSONObject, depth: Int) -> String? {
-    var known: [String: JSON] = [:]
-    for (name, value) in members {
-      let key = name.lowercased().filter { $0 != "_" && $0 != "-" }
-      if known[key] == nil { known[key] = value }
-    }
-    for name in names {
-      guard let value = known[name] else { continue }
-      let found = words(value, depth: depth + 1) ?? (name == "errors" ? wordsOfFields(value, depth: depth + 1) : nil)
-      guard var said = found else { continue }
-      // ASP.NET says in its title that something is wrong, and in `errors` what; FHIR has words for people, and words
-      // for those who mend it.
-      if name == "diagnostics", let details = known["details"].flatMap({ words($0, depth: depth + 1) }) {
-        said = "\(details): \(said)"
-      } else if name == "errors", let title = known["title"].flatMap({ words($0, depth: depth + 1) }) {
-        said = "\(title) \(said)"
+  /// A search of a body, which stops after so many values: a body may be large, and is looked at from several sides.
+  private struct Search {
+    private var left = 2_000
+    private static let deepest = 8
+    private static let mostMembers = 200
+
+    mutating func words(_ json: JSON, depth: Int) -> String? {
+      guard depth < Self.deepest, left > 0 else { return nil }
+      left -= 1
+      switch json {
+      case .string(let text): return filled(text.trimmed)
+      case .array(let values):
+        var all: [String] = []
+        for value in values.prefix(5) {
+          if let said = words(value, depth: depth + 1) { all.append(said) }
+        }
+        return all.isEmpty ? nil : all.joined(separator: "; ")
+      case .object(let members): return words(members, depth: depth)
+      case .null, .bool, .number: return nil
       }
-      return place(known).map { "\($0): \(said)" } ?? said
     }
-    for name in namesOfFields {
-      if let said = known[name].flatMap({ wordsOfFields($0, depth: depth + 1) }) { return said }
-    }
-    return nil
-  }
 
-  private static func wordsOfFields(_ value: JSON, depth: Int) -> String? {
-    guard case .object(let members) = value else { return nil }
-    var all: [String] = []
-    for (name, value) in members where all.count < 5 {
-      if let said = words(value, depth: depth + 1) { all.append("\(name): \(said)") }
+    private mutating func words(_ members: JSONObject, depth: Int) -> String? {
+      var known: [String: JSON] = [:]
+      for (name, value) in members.prefix(Self.mostMembers) {
+        let key = name.lowercased().filter { $0 != "_" && $0 != "-" }
+        if known[key] == nil { known[key] = value }
+      }
+      for name in names {
+        guard let value = known[name] else { continue }
+        let found = words(value, depth: depth + 1) ?? (name == "errors" ? wordsOfFields(value, depth: depth + 1) : nil)
+        guard var said = found else { continue }
+        // ASP.NET says in its title that something is wrong, and in `errors` what; FHIR has words for people, and words
+        // for those who mend it.
+        if name == "diagnostics", let details = known["details"], let first = words(details, depth: depth + 1) {
+          said = "\(first): \(said)"
+        } else if name == "errors", let title = known["title"], let first = words(title, depth: depth + 1) {
+          said = "\(first) \(said)"
+        }
+        return place(known).map { "\($0): \(said)" } ?? said
+      }
+      for name in namesOfFields {
+        if let value = known[name], let said = wordsOfFields(value, depth: depth + 1) { return said }
+      }
+      return nil
     }
-    return all.isEmpty ? nil : all.joined(separator: "; ")
+
+    private mutating func wordsOfFields(_ value: JSON, depth: Int) -> String? {
+      guard case .object(let members) = value else { return nil }
+      var all: [String] = []
+      for (name, value) in members.prefix(Self.mostMembers) where all.count < 5 {
+        if let said = words(value, depth: depth + 1) { all.append("\(name): \(said)") }
+      }
+      return all.isEmpty ? nil : all.joined(separator: "; ")
+    }
   }
 
   /// Which part of the request a validation error is about, where it says so.
