@@ -8,6 +8,7 @@ public enum HTTPErrorCode {
   public static let connectionLost = "http.connectionLost"
   public static let tls = "http.tls"
   public static let protocolError = "http.protocolError"
+  public static let answerNotHTTP = "http.answerNotHTTP"
   public static let responseTooLarge = "http.responseTooLarge"
   public static let invalidRequest = "http.invalidRequest"
   public static let cancelled = "http.cancelled"

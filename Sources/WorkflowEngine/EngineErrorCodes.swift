@@ -42,7 +42,10 @@ public enum EngineErrorCode {
   public static let serviceUnknown = "service.unknown"
   public static let serviceBusy = "service.busy"
   public static let kafkaNotConfigured = "kafka.notConfigured"
+  // Of an answer whose status says that the step happened: why it gives no value.
   public static let answerNotJSON = "http.answerNotJSON"
+  public static let answerNotText = "http.answerNotText"
+  public static let answerCut = "http.answerCut"
   // The engine.
   public static let historyImpossible = "history.impossible"
   public static let eventUnreadable = "history.unreadable"

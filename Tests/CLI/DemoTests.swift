@@ -70,6 +70,36 @@ struct SettingTests {
     #expect(
       ServiceList.entry("a=https://h,tombstones") == ServiceEntry(name: "a", url: "https://h", tombstones: true))
     for wrong in ["", "a", "=http://h", "a=", "a=h:1", "a=http://"] { #expect(ServiceList.entry(wrong) == nil) }
+    let taken = [
+      "http://127.0.0.1:8090/samples", "http://[::1]:8090", "https://lims.example.", "http://samples_v2:80/a%20b/x,y.z",
+      "http://h:65535", "HTTP://h", "http://[fe80::1%25eth0]:1", "http://xn--mnchen-3ya.example/",
+    ]
+    for url in taken { #expect(ServiceList.entry("a=\(url)") != nil, "\(url)") }
+    #expect(ServiceList.entry("a b=http://h") == nil && ServiceList.entry("1=http://h") == nil)
+    #expect(ServiceList.entry("a=http://h,tombstone") == nil && ServiceList.entry("a=http://h/x,thumbstones") == nil)
+  }
+
+  @Test(
+    "An address that no call could use is refused, with the reason",
+    arguments: [
+      ("http://h/#x", "a #"), ("http://h#", "a #"), ("http://h/x?y=1", "a ?"), ("http://h?", "a ?"),
+      ("http://h /x", "blank"), (" http://h", "begin with"), ("http://h/a b", "blank"), ("http://h\n", "blank"),
+      ("http://h:99999", "port"), ("http://h:0", "port"), ("http://h:", "port"), ("http://h:+80", "port"),
+      ("http://h:8o", "port"), ("http://u@h", "user"), ("http://u:p@h/x", "user"), ("http://:80", "no host"),
+      ("http:///x", "no host"), ("http://a..b", "host"), ("http://-a", "host"), ("http://300.1.1.1", "host"),
+      ("http://1.2.3", "host"), ("http://127.0.0.01", "host"), ("http://[::1", "]"), ("http://[::g]", "host"),
+      ("http://::1", "host"), ("http://[::1]x", "]"), ("http://h/%", "%"), ("http://h/%zz", "%"), ("http://h/%00", "%"),
+      ("http://h/ä", "ASCII"), ("http://münchen.example", "ASCII"), ("http://h/a/../b", "elsewhere"),
+      ("http://h/%2E%2e/", "elsewhere"), ("http://h//x", "//"), ("http://h/a|b", "percent-encoded"),
+      ("http://h\\x", "percent-encoded"), ("http://h,x/", "host"), ("ftp://h", "begin with"), ("h:80", "begin with"),
+      ("http:/h", "begin with"), ("http://a%62c", "host"),
+    ])
+  func wrongAddress(url: String, reason: String) throws {
+    let mistake = try #require(WebAddress.mistake(in: url), "\(url) is taken")
+    #expect(mistake.contains(reason), "\(url): \(mistake)")
+    #expect(ServiceList.entry("a=\(url)") == nil)
+    let json: JSON = ["a": ["url": .string(url)]]
+    #expect(throws: CLIError.self) { try ServiceList.entries(json, file: "s.json") }
   }
 
   @Test("services by file")

@@ -63,7 +63,7 @@ struct LabServerTests {
         }
         #expect(error?.code == HTTPErrorCode.connectionLost)
         #expect(error?.sent == true)
-        // One hit, whatever the client did by itself to hide it; and the caller's own repeat gets its answer.
+        // One hit, as the client sends a call once; and the caller's own repeat gets its answer.
         #expect(try await lab.send("GET", "/lab/faults").json?["faults"]?[0]?["struck"] == 1)
         #expect(try await lab.send("PUT", LabBench.sample("s"), tube, key: "k").status == 201)
         #expect(try await lab.send("GET", "/lab/effects?key=k").json?["effects"] == ["k": 1])

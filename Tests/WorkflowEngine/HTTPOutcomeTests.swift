@@ -8,23 +8,29 @@ import Testing
 @Suite("What a service's answer says about a step")
 struct HTTPOutcomeTests {
   static let service = Service(name: "lab", baseURL: "http://127.0.0.1:1/", keepsTombstones: true)
-  static let now = Timestamp(milliseconds: 784_111_777_000)  // 1994-11-06T08:49:37Z
+  nonisolated static let now = Timestamp(milliseconds: 784_111_777_000)  // 1994-11-06T08:49:37Z
 
   func read(_ status: Int, _ body: String = "", type: String? = "application/json", headers: [String: String] = [:])
     -> StepOutcome
   {
+    read(status, bytes: Array(body.utf8), type: type, headers: headers)
+  }
+
+  func read(
+    _ status: Int, bytes: [UInt8], type: String?, headers: [String: String] = [:], bodyError: HTTPClientError? = nil
+  ) -> StepOutcome {
     var all = HTTPHeaders()
     if let type { all.add("Content-Type", type) }
     for (name, value) in headers { all.add(name, value) }
     return HTTPOutcome.read(
-      HTTPClientResponse(status: status, headers: all, body: Array(body.utf8)), success: [200...299],
+      HTTPClientResponse(status: status, headers: all, body: bytes, bodyError: bodyError), success: [200...299],
       service: Self.service, now: Self.now)
   }
 
   enum Kind { case succeeded, refused, unknown, notMade }
   func kind(_ outcome: StepOutcome) -> Kind {
     switch outcome {
-    case .succeeded: .succeeded
+    case .succeeded, .succeededUnread: .succeeded
     case .failed: .refused
     case .unknown: .unknown
     case .notMade: .notMade
@@ -34,7 +40,8 @@ struct HTTPOutcomeTests {
   @Test(
     "A status says whether the step happened",
     arguments: [
-      (200, Kind.succeeded), (201, .succeeded), (204, .succeeded), (302, .unknown), (303, .unknown), (400, .refused),
+      (200, Kind.succeeded), (201, .succeeded), (204, .succeeded), (301, .unknown), (302, .unknown), (303, .unknown),
+      (304, .unknown), (307, .refused), (308, .refused), (400, .refused),
       (404, .refused), (409, .refused), (410, .refused), (422, .refused), (408, .unknown), (425, .unknown),
       (429, .unknown), (500, .unknown), (503, .unknown), (504, .unknown),
     ])
@@ -48,7 +55,7 @@ struct HTTPOutcomeTests {
     switch outcome {
     case .unknown(let failure), .failed(let failure):
       #expect(failure.code == EngineErrorCode.attemptTimeout && failure.isRetryable)
-    case .succeeded, .notMade:
+    case .succeeded, .succeededUnread, .notMade:
       Issue.record("a lost call neither succeeded nor was cut off by us")
     }
   }
@@ -82,10 +89,15 @@ struct HTTPOutcomeTests {
   }
 
   @Test(
-    "Retry-After is read as seconds and as a date",
+    "Retry-After is read as seconds and as a date in each form of RFC 9110",
     arguments: [
-      ("7", Duration.seconds(7)), ("Sun, 06 Nov 1994 08:50:37 GMT", .seconds(60)),
-      ("Sun, 06 Nov 1994 08:00:00 GMT", .zero),
+      ("7", Duration.seconds(7)), (" 7 ", .seconds(7)), ("99999999999999999999", .seconds(1_000_000_000)),
+      ("Sun, 06 Nov 1994 08:50:37 GMT", .seconds(60)), ("Sun, 06 Nov 1994 08:00:00 GMT", .zero),
+      ("Sunday, 06-Nov-94 08:50:37 GMT", .seconds(60)), ("Sun Nov  6 08:50:37 1994", .seconds(60)),
+      ("Wed Nov 16 08:49:37 1994", .seconds(864_000)), ("Monday, 07-Nov-94 08:49:37 GMT", .seconds(86_400)),
+      ("Monday, 01-Jan-01 00:00:00 GMT", Timestamp("2001-01-01T00:00:00Z")! - now),
+      // A year that would be more than 50 years ahead has passed.
+      ("Tuesday, 07-Nov-45 08:49:37 GMT", .zero),
     ])
   func retryAfter(value: String, wait: Duration) {
     guard case .unknown(let failure) = read(503, headers: ["Retry-After": value]) else {
@@ -93,15 +105,100 @@ struct HTTPOutcomeTests {
       return
     }
     #expect(failure.retryAfter == wait)
-    #expect(RetryAfter.parse("soon", now: Self.now) == nil && RetryAfter.parse("-1", now: Self.now) == nil)
   }
 
-  @Test("An answer: JSON as it is, nothing as null, text as text, and what claims to be JSON and is none as unknown")
+  @Test(
+    "A Retry-After in no such form says nothing",
+    arguments: [
+      "soon", "-1", "+1", "1.5", "", "Sun, 31 Feb 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 CET",
+      "Sun, 06 Now 1994 08:49:37 GMT", "Sunday, 06-Nov-194 08:49:37 GMT", "Sun Nov 6 25:00:00 1994",
+      "1994-11-06T08:49:37Z",
+    ])
+  func noRetryAfter(value: String) { #expect(RetryAfter.parse(value, now: Self.now) == nil) }
+
+  @Test("A redirect says where it leads, without what may be secret, and is not followed")
+  func redirect() {
+    for (location, shown) in [
+      ("https://lims.example/new/1", "https://lims.example/new/1"), ("/elsewhere", "/elsewhere"),
+      ("https://u:p@lims.example/x?token=secret#f", "https://lims.example/x"),
+    ] {
+      guard case .failed(let failure) = read(308, headers: ["Location": location]) else {
+        Issue.record("a 308 did nothing here")
+        continue
+      }
+      #expect(failure.code == "http.308")
+      #expect(failure.message.contains(" leads to \(shown)."), "\(failure.message)")
+    }
+    guard case .unknown(let failure) = read(303, headers: ["Location": "/result"]) else {
+      Issue.record("a 303 may come after the work")
+      return
+    }
+    #expect(failure.message.contains("/result"))
+  }
+
+  @Test("An answer: JSON as it is, nothing as null, text as text")
   func answers() {
     #expect(read(200, #"{"id": 9007199254740993}"#) == .succeeded(["id": 9_007_199_254_740_993]))
     #expect(read(204) == .succeeded(.null))
+    #expect(read(200, " \r\n", type: nil) == .succeeded(.null))
     #expect(read(200, "stored", type: "text/plain") == .succeeded("stored"))
-    #expect(kind(read(200, "{")) == .unknown)
+    #expect(read(200, "OK", type: nil) == .succeeded("OK"))
+    #expect(read(200, #"{"id":1}"#, type: nil) == .succeeded(["id": 1]))
+    #expect(read(200, #"{"id":1}"#, type: "json") == .succeeded(["id": 1]))
+    #expect(read(200, "\u{FEFF}{\"id\":1}") == .succeeded(["id": 1]))
+    #expect(read(200, "\u{FEFF}") == .succeeded(.null))
+    #expect(read(200, #"{"id":1}"#, type: "application/vnd.lab+json; charset=utf-8") == .succeeded(["id": 1]))
+    let lines = "{\"a\":1}\n{\"a\":2}\n"
+    #expect(read(200, lines, type: "application/x-ndjson") == .succeeded(.string(lines)))
+    let latin1: [UInt8] = Array(#"{"name":"M"#.utf8) + [0xFC] + Array(#"ller"}"#.utf8)
+    #expect(
+      read(200, bytes: latin1, type: "application/json; charset=\"ISO-8859-1\"") == .succeeded(["name": "Müller"]))
+    let utf16: [UInt8] = [0xFF, 0xFE] + "{\"a\":\"ü\"}".utf16.flatMap { [UInt8($0 & 0xFF), UInt8($0 >> 8)] }
+    #expect(read(200, bytes: utf16, type: "application/json") == .succeeded(["a": "ü"]))
+  }
+
+  @Test(
+    "A success whose body can't be read is a success all the same, and says why",
+    arguments: [
+      (Array("{".utf8), "application/json", "http.answerNotJSON"),
+      (Array("OK".utf8), "application/json", "http.answerNotJSON"),
+      (Array(#"{"a":1,"a":2}"#.utf8), "application/json", "http.answerNotJSON"),
+      (Array("<html>".utf8), "application/problem+json", "http.answerNotJSON"),
+      ([0x89, 0x50, 0x4E, 0x47, 0, 1, 2], "image/png", "http.answerNotText"),
+      ([0x1F, 0x8B, 8, 0], nil, "http.answerNotText"),
+      ([0x4D, 0xFC], "text/plain", "http.answerNotText"), ([0x41, 0], "text/plain", "http.answerNotText"),
+    ] as [([UInt8], String?, String)])
+  func unread(body: [UInt8], type: String?, code: String) {
+    guard case .succeededUnread(let problem) = read(200, bytes: body, type: type) else {
+      Issue.record("\(read(200, bytes: body, type: type))")
+      return
+    }
+    #expect(problem.code == code)
+    #expect(problem.message.hasPrefix("lab answered 200"), "\(problem.message)")
+  }
+
+  @Test("A body that is cut or too long gives no value, unless it is a whole object or array")
+  func cut() {
+    let lost = HTTPClientError(code: HTTPErrorCode.connectionLost, message: "It broke.", sent: true)
+    let long = HTTPClientError(code: HTTPErrorCode.responseTooLarge, message: "It is long.", sent: true)
+    for (body, error, code) in [
+      (#"{"id":"#, lost, EngineErrorCode.answerCut), ("12", lost, EngineErrorCode.answerCut),
+      ("", lost, EngineErrorCode.answerCut),
+      ("[1]", long, HTTPErrorCode.responseTooLarge),
+    ] {
+      guard case .succeededUnread(let problem) = read(200, bytes: Array(body.utf8), type: nil, bodyError: error) else {
+        Issue.record("\(body) is not whole")
+        continue
+      }
+      #expect(problem.code == code)
+    }
+    #expect(read(200, bytes: Array(#"{"id":1}"#.utf8), type: nil, bodyError: lost) == .succeeded(["id": 1]))
+    guard case .failed(let failure) = read(409, bytes: Array("Freezer F2 is fu".utf8), type: nil, bodyError: lost)
+    else {
+      Issue.record("the status decides")
+      return
+    }
+    #expect(failure.message == "Freezer F2 is fu")
   }
 
   @Test("404 and 410 say that there is nothing by that name", arguments: [404, 410])

@@ -2,10 +2,19 @@ import CCurl
 
 /// What a transfer asks of libcurl, set on one of its easy handles.
 struct EasyHandle {
+  /// The most whole seconds for which a kept connection may be idle and still be used. libcurl cuts fractions off, so a
+  /// connection is used for less than two seconds: servers keep them for five, some for two.
+  static let longestIdle = 1
+
   let pointer: UnsafeMutableRawPointer
 
   /// - Throws: the first option that libcurl wouldn't take.
-  func prepare(_ transfer: Transfer, _ configuration: HTTPClientConfiguration) throws(HTTPClientError) {
+  /// - Parameters:
+  ///   - usesNewConnection: whether the call gets a connection that no other call uses.
+  ///   - usesHTTP2: whether HTTP/2 is spoken to a server that offers it over TLS.
+  func prepare(
+    _ transfer: Transfer, _ configuration: HTTPClientConfiguration, usesNewConnection: Bool, usesHTTP2: Bool
+  ) throws(HTTPClientError) {
     let request = transfer.request
     let left = max(1, (transfer.deadline - .now).wholeMilliseconds)
     try set(CURLOPT_URL, request.url)
@@ -16,17 +25,25 @@ struct EasyHandle {
     try set(CURLOPT_PATH_AS_IS, 1)
     try set(CURLOPT_SSL_VERIFYPEER, 1)
     try set(CURLOPT_SSL_VERIFYHOST, 2)
-    try set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS))
+    try set(CURLOPT_HTTP_VERSION, Int(usesHTTP2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1))
     try set(CURLOPT_TIMEOUT_MS, left)
     try set(CURLOPT_CONNECTTIMEOUT_MS, max(1, min(left, configuration.connectTimeout.wholeMilliseconds)))
     // A cancelled call doesn't wait for a slow name server.
     try set(CURLOPT_QUICK_EXIT, 1)
     try set(CURLOPT_TCP_NODELAY, 1)
+    try set(CURLOPT_MAXAGE_CONN, Self.longestIdle)
+    if usesNewConnection {
+      try set(CURLOPT_FRESH_CONNECT, 1)
+      try set(CURLOPT_FORBID_REUSE, 1)
+    }
+    // What a proxy answers to CONNECT is not the server's answer.
+    try set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
     try set(CURLOPT_USERAGENT, configuration.userAgent)
     if let authorities = configuration.certificateAuthorities { try set(CURLOPT_CAINFO, authorities) }
     if !configuration.usesProxyFromEnvironment { try set(CURLOPT_PROXY, "") }
     try setMethodAndBody(request)
     try setHeaders(transfer)
+    transfer.easy = pointer
     try setCallbacks(transfer)
   }
 
@@ -56,6 +73,8 @@ struct EasyHandle {
     var lines = headers.map { $0.value.isEmpty ? "\($0.name);" : "\($0.name): \($0.value)" }
     // libcurl would wait a second for a 100, and call a body a form.
     for name in ["Expect", "Content-Type"] where !headers.contains(name) { lines.append("\(name):") }
+    // Without this a server may compress its answer as it likes (RFC 9110 §12.5.3).
+    if !headers.contains("Accept-Encoding") { lines.append("Accept-Encoding: identity") }
     for line in lines {
       guard let list = curl_slist_append(transfer.headerList, line) else { throw Self.refused("out of memory") }
       transfer.headerList = list
@@ -66,11 +85,13 @@ struct EasyHandle {
   private func setCallbacks(_ transfer: Transfer) throws(HTTPClientError) {
     // The loop holds the transfer for as long as the handle is at work.
     let context = Unmanaged.passUnretained(transfer).toOpaque()
+    // libcurl calls this once a connection is up, each time that it is about to write the request, for whatever reason:
+    // the first time, after a lost connection, a refused HTTP/2 stream, a 417. It writes nothing when told to abort.
     try check(
       tracseq_curl_set_before_request(
         pointer,
         { context, _, _, _, _ in
-          Transfer.from(context)?.willWrite() == true ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
+          Transfer.from(context)?.mayWrite() == true ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
         }, context))
     try check(
       tracseq_curl_set_data(pointer, CURLOPT_HEADERFUNCTION) { bytes, size, count, context in

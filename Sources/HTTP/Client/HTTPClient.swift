@@ -13,9 +13,8 @@ public final class HTTPClient: Sendable {
 
   /// Makes one call. Cancelling the task ends the transfer at once.
   ///
-  /// A connection that was kept and turns out dead before any of an answer came is replaced and the request written
-  /// once more, by libcurl. A `POST` or `PATCH` without an `Idempotency-Key` isn't: it fails as
-  /// `http.connectionLost`, `sent`.
+  /// The request is written once at most, whatever its method. A connection that breaks before an answer came, kept or
+  /// new, fails the call as `http.connectionLost`, `sent`: the caller decides whether to make it again.
   public func send(_ request: HTTPClientRequest) async throws(HTTPClientError) -> HTTPClientResponse {
     try request.check()
     let transfer = Transfer(request)
@@ -54,6 +53,8 @@ extension HTTPClientRequest {
       guard !name.isSameHeaderName(as: "Content-Length"), !name.isSameHeaderName(as: "Transfer-Encoding") else {
         throw refuse("The header \(name) is written by the client itself.")
       }
+      // A 417 to it would have libcurl send the request again.
+      guard !name.isSameHeaderName(as: "Expect") else { throw refuse("The client doesn't send the header Expect.") }
     }
     guard timeout > .zero else {
       throw HTTPClientError(
@@ -68,13 +69,5 @@ extension HTTPClientRequest {
     let authority = url[separator.upperBound..<end]
     let host = authority.lastIndex(of: "@").map { authority[authority.index(after: $0)...] } ?? authority
     return (url[..<separator.upperBound] + host).lowercased()
-  }
-
-  /// Whether writing the request a second time can't do its work twice.
-  var mayBeRepeated: Bool {
-    switch method {
-    case "GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE": true
-    default: headers.contains("Idempotency-Key")
-    }
   }
 }

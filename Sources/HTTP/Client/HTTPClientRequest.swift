@@ -7,12 +7,15 @@ public struct HTTPClientRequest: Sendable, Hashable {
   public var body: [UInt8]
   /// From the call of `send` to the response's last byte, waiting in line included. In milliseconds, rounded up.
   public var timeout: Duration
-  /// A longer response is refused as `http.responseTooLarge`.
+  /// The most bytes that the body of the response may have. A longer one is refused as `http.responseTooLarge`.
   public var maxResponseBytes: Int
+  /// Whether a response whose status is known counts although its body isn't whole: `HTTPClientResponse.bodyError` then
+  /// says why. If not, the call fails with that error.
+  public var takesPartialBody: Bool
 
   public init(
     method: String = "GET", url: String, headers: HTTPHeaders = [:], body: [UInt8] = [],
-    timeout: Duration = .seconds(30), maxResponseBytes: Int = 8 << 20
+    timeout: Duration = .seconds(30), maxResponseBytes: Int = 8 << 20, takesPartialBody: Bool = false
   ) {
     self.method = method
     self.url = url
@@ -20,6 +23,7 @@ public struct HTTPClientRequest: Sendable, Hashable {
     self.body = body
     self.timeout = timeout
     self.maxResponseBytes = maxResponseBytes
+    self.takesPartialBody = takesPartialBody
   }
 }
 
@@ -27,10 +31,20 @@ public struct HTTPClientRequest: Sendable, Hashable {
 public struct HTTPClientResponse: Sendable, Hashable {
   public let status: Int
   public let headers: HTTPHeaders
+  /// As it came. Nothing is decompressed.
   public let body: [UInt8]
+  /// What stands behind the status in HTTP/1; empty in HTTP/2.
+  public let reason: String
+  /// Why the body isn't whole; nil when it is.
+  public let bodyError: HTTPClientError?
 
-  public init(status: Int, headers: HTTPHeaders = [:], body: [UInt8] = []) {
+  public init(
+    status: Int, headers: HTTPHeaders = [:], body: [UInt8] = [], reason: String = "",
+    bodyError: HTTPClientError? = nil
+  ) {
     self.status = status
+    self.reason = reason
+    self.bodyError = bodyError
     self.headers = headers
     self.body = body
   }

@@ -16,10 +16,19 @@ final class Transfer: @unchecked Sendable {
   var headerList: UnsafeMutablePointer<curl_slist>?
   /// The limit on the headers of the answer.
   var maxHeaderBytes = 0
-  /// Set before libcurl writes the first byte of the request, on whichever connection.
+  /// The handle that carries it.
+  var easy: UnsafeMutableRawPointer?
+  /// Set before libcurl writes the first byte of the request.
   private(set) var sent = false
+  /// Whether the request was written to a connection that had carried another before.
+  private(set) var usedKeptConnection = false
+  /// Whether libcurl wanted to write the request a second time.
   private(set) var refusedRepeat = false
   private(set) var tooLarge = false
+  /// The status of the answer, once its status line has come. 1xx are not the answer.
+  private(set) var status: Int?
+  private var reason = ""
+  private var headIsRead = false
   private var headers = HTTPHeaders()
   private var headerBytes = 0
   private var body: [UInt8] = []
@@ -43,18 +52,22 @@ final class Transfer: @unchecked Sendable {
     finish(.failure(HTTPClientError(code: code, message: message, sent: sent)))
   }
 
-  func succeed(status: Int) {
-    finish(.success(HTTPClientResponse(status: status, headers: headers, body: body)))
+  /// - Parameter bodyError: why the body isn't whole; nil when it is.
+  func succeed(status: Int, bodyError: HTTPClientError? = nil) {
+    finish(
+      .success(
+        HTTPClientResponse(status: status, headers: headers, body: body, reason: reason, bodyError: bodyError)))
   }
 
   /// A connection is up and the request is about to be written to it.
-  /// - Returns: false to write nothing.
-  func willWrite() -> Bool {
-    if sent, !request.mayBeRepeated {
+  /// - Returns: false the second time: what libcurl would repeat by itself, no caller would know of.
+  func mayWrite() -> Bool {
+    guard !sent else {
       refusedRepeat = true
       return false
     }
     sent = true
+    usedKeptConnection = easy.map { tracseq_curl_get_long($0, CURLINFO_NUM_CONNECTS) == 0 } ?? false
     return true
   }
 
@@ -66,14 +79,27 @@ final class Transfer: @unchecked Sendable {
       return false
     }
     let text = String(decoding: line, as: UTF8.self)
-    if text.hasPrefix("HTTP/") {
+    if text.hasPrefix("HTTP/"), !headIsRead {
       // Each interim answer (100, 103) has headers of its own; the last answer's count.
       headers = HTTPHeaders()
-    } else if let colon = text.firstIndex(of: ":") {
+      readStatusLine(text)
+    } else if text == "\r\n" || text == "\n" {
+      headIsRead = status != nil
+    } else if !headIsRead, let colon = text.firstIndex(of: ":") {
+      // What comes behind the body is no header: it could contradict what was read already.
       let value = text[text.index(after: colon)...].filter { $0 != "\r\n" && $0 != "\r" && $0 != "\n" }
       headers.add(String(text[..<colon]), String(String(value).trimmedOfBlanks))
     }
     return true
+  }
+
+  /// `HTTP/1.1 409 Conflict`, `HTTP/2 409`
+  private func readStatusLine(_ line: String) {
+    let words = line.trimmingPrefix("HTTP/").split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
+    guard words.count > 1, let code = Int(words[1].prefix { $0.isASCII && $0.isNumber }), code >= 200 || code == 101
+    else { return }
+    status = code
+    reason = words.count > 2 ? String(String(words[2].filter { !$0.isNewline }).trimmedOfBlanks) : ""
   }
 
   /// - Returns: false to end the transfer.

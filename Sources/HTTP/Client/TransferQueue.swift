@@ -9,6 +9,10 @@ struct TransferQueue {
   private var waiting: [Transfer] = []
   private var active: [UnsafeMutableRawPointer: Transfer] = [:]
   private var activeOfOrigin: [String: Int] = [:]
+  private var keptConnections = KeptConnections()
+  /// Servers that refused a request over a new HTTP/2 connection, and had libcurl want to send it again: they may ask for
+  /// HTTP/1.1 (RFC 9113 §8.6). They are spoken to in HTTP/1.1 from then on.
+  private var refusingHTTP2: Set<String> = []
   /// Handles to be used again.
   private var idle: [UnsafeMutableRawPointer] = []
 
@@ -71,7 +75,9 @@ struct TransferQueue {
       return
     }
     do {
-      try EasyHandle(pointer: easy).prepare(transfer, configuration)
+      try EasyHandle(pointer: easy).prepare(
+        transfer, configuration, usesNewConnection: keptConnections.areDistrusted(transfer.origin),
+        usesHTTP2: !refusingHTTP2.contains(transfer.origin))
     } catch {
       curl_easy_reset(easy)
       idle.append(easy)
@@ -98,7 +104,13 @@ struct TransferQueue {
       let result = message.pointee.data.result
       let status = tracseq_curl_get_long(easy, CURLINFO_RESPONSE_CODE)
       guard let transfer = remove(easy) else { continue }
-      if result == CURLE_OK { transfer.succeed(status: status) } else { transfer.fail(result) }
+      if transfer.refusedRepeat, !transfer.usedKeptConnection { refusingHTTP2.insert(transfer.origin) }
+      if transfer.lostKeptConnection(result) {
+        keptConnections.lost(transfer.origin)
+      } else if transfer.usedKeptConnection, transfer.status != nil {
+        keptConnections.answered(transfer.origin)
+      }
+      if result == CURLE_OK { transfer.succeed(status: status) } else { transfer.end(result) }
     }
   }
 

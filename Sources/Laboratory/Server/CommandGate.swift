@@ -21,7 +21,7 @@ struct CommandGate: Sendable {
 
   /// Carries out a command, unless a fault keeps it from that.
   func carryOut(_ command: ServiceCommand, _ received: ReceivedCommand) async throws -> CommandOutcome {
-    let strike = faults.strike(command.service, command.name, key: received.call.key, texts: received.texts)
+    let strike = faults.strike(command.service, command.name, texts: received.texts)
     if strike != nil {
       log.warning(
         "a fault strikes", ("command", "\(command.service.rawValue).\(command.name)"), ("key", received.call.key))
@@ -57,9 +57,7 @@ struct CommandGate: Sendable {
       let received = try Self.receive(command.service, request, Dictionary(parameters + queried) { first, _ in first })
       switch try await carryOut(command, received) {
       case .answered(let answer): return .json(answer.body, status: answer.status)
-      case .answerDropped:
-        faults.lose(command.service, key: received.call.key, onNewConnection: request.numberOnConnection == 1)
-        return .hangUp
+      case .answerDropped: return .hangUp
       case .withheld:
         await faults.hold()
         throw Self.noAnswer

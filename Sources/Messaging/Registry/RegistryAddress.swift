@@ -17,6 +17,9 @@ struct RegistryAddress: Sendable {
       throw Self.invalid("It must begin with http:// or https://.")
     }
     guard parts.query == nil, parts.fragment == nil else { throw Self.invalid("It has a query or a fragment.") }
+    guard parts.port.map({ (1...65_535).contains($0) }) ?? true else {
+      throw Self.invalid("Its port is not a number from 1 to 65535.")
+    }
     authorization = try Self.authorization(parts)
     parts.user = nil
     parts.password = nil

@@ -113,7 +113,8 @@ extension StepState {
       "progress": forward.inFlight == nil ? nil : progress?.json,
       "overdue": overdue?.json(phase: status == .undoing ? .undo : .forward),
       "input": input,
-      "output": output,
+      "output": outputProblem == nil ? output : nil,
+      "outputError": outputProblem?.json(),
       "error": failure?.json(outcome),
       "undo": undoJSON(of: step),
     ])

@@ -34,8 +34,8 @@ extension Decider {
   private func isRepeat(_ answer: StepAnswer, of step: StepState) -> Bool {
     guard answer.round == step.round, case .settled(let outcome) = answer.content else { return false }
     switch (answer.phase, outcome) {
-    case (.forward, .succeeded): return step.outcome == .succeeded
-    case (.undo, .succeeded): return step.status == .undone
+    case (.forward, .succeeded), (.forward, .succeededUnread): return step.outcome == .succeeded
+    case (.undo, .succeeded), (.undo, .succeededUnread): return step.status == .undone
     case (.undo, .failed(let failure)) where step.status == .undone:
       return failure.isGone && step.undoHow == UndoSuccess.alreadyGone.rawValue
     case (.forward, .failed(let failure)), (.forward, .unknown(let failure)):

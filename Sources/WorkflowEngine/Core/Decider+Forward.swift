@@ -64,9 +64,16 @@ extension Decider {
 
   private mutating func begin(_ step: StepState) {
     guard let definition = definition(of: step) else { return }
-    if let condition = definition.when, !condition.holds(in: state.document) {
-      emit(.stepSkipped(step: step.id))
-      return
+    if let condition = definition.when {
+      let document = state.document
+      if let error = condition.obstacle(in: document) {
+        fail(step.id, StepFailure(code: error.code, message: error.message))
+        return
+      }
+      if !condition.holds(in: document) {
+        emit(.stepSkipped(step: step.id))
+        return
+      }
     }
     act(step)
   }
@@ -126,7 +133,7 @@ extension Decider {
         deadline: now + (definition.timeout ?? CallRendering.defaultTimeout)))
   }
 
-  mutating func succeed(_ step: String, output: JSON) {
+  mutating func succeed(_ step: String, output: StepOutput) {
     emit(.stepSucceeded(step: step, output: output, isPivot: definition.step(step)?.pivot ?? false))
   }
 

@@ -37,7 +37,10 @@ extension Decider {
     let isUnknown: Bool
     switch outcome {
     case .succeeded(let output):
-      succeed(step.id, output: output)
+      succeed(step.id, output: StepOutput(output))
+      return
+    case .succeededUnread(let problem):
+      succeed(step.id, output: StepOutput(problem: problem))
       return
     case .failed(let reported): (failure, isUnknown) = (reported, false)
     case .unknown(let reported): (failure, isUnknown) = (reported, true)
@@ -64,7 +67,7 @@ extension Decider {
     var failure: StepFailure
     var isUnknown = false
     switch outcome {
-    case .succeeded:
+    case .succeeded, .succeededUnread:
       emit(.undoSucceeded(step: step.id, how: .answered))
       return
     case .failed(let reported): failure = reported

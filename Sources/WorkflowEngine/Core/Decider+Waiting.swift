@@ -38,14 +38,14 @@ extension Decider {
         EngineErrorCode.signalRefused, "The step \(step.id) doesn't accept this body; it goes on waiting.")
     }
     emit(.signalReceived(name: name, signalID: id, body: body, by: by))
-    for (step, _) in waitingNow { succeed(step.id, output: body) }
+    for (step, _) in waitingNow { succeed(step.id, output: StepOutput(body)) }
   }
 
   /// A signal that came early meets the step that wants it.
   mutating func useKeptSignal(for step: Step, _ signal: SignalAction) {
     guard let kept = state.signals.first(where: { $0.name.hasSameScalars(as: signal.name) }) else { return }
     if accepts(signal, kept.body) {
-      succeed(step.id, output: kept.body)
+      succeed(step.id, output: StepOutput(kept.body))
     } else {
       emit(.keptSignalRefused(name: signal.name, step: step.id))
     }

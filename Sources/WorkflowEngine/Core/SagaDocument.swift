@@ -20,7 +20,12 @@ extension SagaState {
         "key": .string(key),
         "uuid": .string(UniqueID.derived(from: key).description),
       ]
-      if let output = step.output { members["output"] = output }
+      if let problem = step.outputProblem {
+        // Without `output`: an expression that reads it fails with this (`Expression.value`).
+        members["outputError"] = ["code": .string(problem.code), "message": .string(problem.message)]
+      } else if let output = step.output {
+        members["output"] = output
+      }
       if let failure = step.failure {
         members["error"] = ["code": .string(failure.code), "message": .string(failure.message)]
       }

@@ -57,7 +57,7 @@ extension SagaEvent {
           round: try data.int("round"), id: try data.string("answer"), outcome: try data.string("outcome"),
           code: data.optionalString("code"), why: try data.word("why")))
     case .stepSucceeded:
-      .stepSucceeded(step: try data.string("step"), output: try data.value("output"), isPivot: data.flag("pivot"))
+      .stepSucceeded(step: try data.string("step"), output: try StepOutput(data), isPivot: data.flag("pivot"))
     case .stepFailed:
       .stepFailed(
         step: try data.string("step"), outcome: try data.word("outcome"),
@@ -171,6 +171,17 @@ extension TurnBack {
       cause: try data.word("cause"), step: data.optionalString("step"), code: try data.string("code"),
       message: try data.string("message"), by: data.optionalString("by"), reason: data.optionalString("reason"),
       from: data.optionalString("from"), commandID: data.optionalString("commandId"))
+  }
+}
+
+extension StepOutput {
+  init(_ data: EventReader) throws(UnreadableEvent) {
+    let value = try data.value("output")
+    if data.has("outputProblem") {
+      self.init(problem: try StepFailure(data.nested("outputProblem")))
+    } else {
+      self.init(value)
+    }
   }
 }
 

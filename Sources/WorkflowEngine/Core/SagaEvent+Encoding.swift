@@ -59,7 +59,8 @@ extension SagaEvent {
       data["answer"] = .string(answer.id)
     case .stepSucceeded(let step, let output, let isPivot):
       data["step"] = .string(step)
-      data["output"] = output
+      data["output"] = output.value
+      data["outputProblem"] = output.problem?.json
       data["pivot"] = isPivot ? true : nil
     case .stepFailed(let step, let outcome, let failure, let consequence):
       data["step"] = .string(step)

@@ -27,7 +27,7 @@ public struct SagaEvent: Sendable, Hashable {
     case stepProgressed(step: String, phase: StepPhase, attempt: Int, progress: StepProgress)
     /// A participant's answer came when nothing was to be learnt from it. It changes no state.
     case answerIgnored(step: String, phase: StepPhase, attempt: Int, answer: IgnoredAnswer)
-    case stepSucceeded(step: String, output: JSON, isPivot: Bool)
+    case stepSucceeded(step: String, output: StepOutput, isPivot: Bool)
     /// The step failed for good; `outcome` is what is known of its round.
     case stepFailed(step: String, outcome: RoundOutcome, failure: StepFailure, consequence: FailureConsequence)
     case signalReceived(name: String, signalID: String?, body: JSON, by: String)

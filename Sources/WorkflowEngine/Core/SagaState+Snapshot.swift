@@ -74,6 +74,7 @@ extension StepState {
     members["waitingFor"] = waitingFor.map(JSON.string)
     members["progress"] = progress?.json
     members["output"] = output
+    members["outputProblem"] = outputProblem?.json
     members["input"] = input
     if skippedByOperator { members["skippedByOperator"] = true }
     members["failure"] = failure?.json
@@ -104,6 +105,7 @@ extension StepState {
     waitingFor = data.optionalString("waitingFor")
     if data.has("progress") { progress = try Dated(data.nested("progress")) }
     output = data.data["output"]
+    if data.has("outputProblem") { outputProblem = try StepFailure(data.nested("outputProblem")) }
     input = data.data["input"]
     skippedByOperator = data.flag("skippedByOperator")
     if data.has("failure") { failure = try StepFailure(data.nested("failure")) }

@@ -29,7 +29,7 @@ public struct StepAnswer: Sendable, Hashable {
   /// In one word, as a history shows it.
   var word: String {
     switch content {
-    case .settled(.succeeded): "succeeded"
+    case .settled(.succeeded), .settled(.succeededUnread): "succeeded"
     case .settled(.failed): "failed"
     case .settled(.unknown): "unknown"
     case .settled(.notMade): "notMade"
@@ -41,7 +41,7 @@ public struct StepAnswer: Sendable, Hashable {
   var code: String? {
     switch content {
     case .settled(.failed(let failure)), .settled(.unknown(let failure)), .settled(.notMade(let failure)): failure.code
-    case .settled(.succeeded), .progress: nil
+    case .settled(.succeeded), .settled(.succeededUnread), .progress: nil
     }
   }
 }

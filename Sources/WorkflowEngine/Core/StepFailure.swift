@@ -1,7 +1,7 @@
 import JSON
 
 /// Why an attempt, or a step, failed.
-public struct StepFailure: Sendable, Hashable {
+public struct StepFailure: Error, Sendable, Hashable {
   /// The participant's own code (`QC_FAILED`), or one of ours (`http.503`, `timeout`).
   public var code: String
   /// Further codes that a retry policy may name, from the exact to the general: `http.422`, `http.4xx`.
@@ -35,6 +35,8 @@ public struct StepFailure: Sendable, Hashable {
 /// How an attempt ended, as its executor reports it. What follows from it is the core's business.
 public enum StepOutcome: Sendable, Hashable {
   case succeeded(JSON)
+  /// It happened, but its answer can't be read, for this reason. A step that reads the answer fails with it.
+  case succeededUnread(StepFailure)
   /// A clean refusal: it has not happened.
   case failed(StepFailure)
   /// It may have happened.

@@ -165,10 +165,11 @@ extension StepState {
     return true
   }
 
-  private mutating func succeed(output: JSON, at moment: Timestamp) {
+  private mutating func succeed(output: StepOutput, at moment: Timestamp) {
     status = .succeeded
     outcome = .succeeded
-    self.output = output
+    self.output = output.value
+    outputProblem = output.problem
     failure = nil
     consequence = nil
     forward.settle()
@@ -215,7 +216,7 @@ extension StepState {
     switch resolution {
     case .happened(let output):
       guard status == .failed, consequence == .blocks else { return false }
-      succeed(output: output, at: moment)
+      succeed(output: StepOutput(output), at: moment)
     case .didNotHappen:
       guard status == .failed, consequence == .blocks, outcome == .unknown else { return false }
       outcome = .failed

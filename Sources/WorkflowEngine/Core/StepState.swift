@@ -17,7 +17,10 @@ public struct StepState: Sendable, Hashable {
   public internal(set) var waitingFor: String?
   /// What the participant last said of the attempt under way, or of the one before, until the next begins.
   public internal(set) var progress: Dated<StepProgress>?
+  /// What it answered, for later steps to read; null when its answer can't be read.
   public internal(set) var output: JSON?
+  /// Why its answer can't be read; nil when it can, and when there is none.
+  public internal(set) var outputProblem: StepFailure?
   /// What an operator gave this step to read instead of the saga's input.
   public internal(set) var input: JSON?
   /// Whether it was an operator who had it skipped, maybe before its turn had come.

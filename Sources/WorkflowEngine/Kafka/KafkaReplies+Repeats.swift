@@ -40,7 +40,7 @@ private struct RecordedAnswers {
       (.attemptFailed(_, reply.phase, _, true, let failure, _), .unknown(let said)?):
       return isOfBegun && failure.code == said.code
     case (.stepSucceeded(_, let output, _), .succeeded(let said)?):
-      return reply.phase == .forward && isOfRound && output == said
+      return reply.phase == .forward && isOfRound && output.value == said
     case (.stepFailed(_, _, let failure, _), .failed(let said)?),
       (.stepFailed(_, _, let failure, _), .unknown(let said)?):
       return reply.phase == .forward && isOfBegun && failure.code == said.code

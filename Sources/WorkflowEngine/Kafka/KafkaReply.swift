@@ -69,9 +69,9 @@ struct KafkaReply: Sendable {
       value.intValue.flatMap { $0 >= 0 ? Duration.milliseconds(min($0, longestRetryAfter)) : nil }
     }
     // A participant's words are shown to operators for years: long enough to help, bounded all the same.
-    let message = ((try text("message", in: body)) ?? code).unicodeScalars.prefix(1_000)
+    let message = ParticipantWords.clean((try text("message", in: body)) ?? "", most: 1_000)
     return StepFailure(
-      code: code, classes: ["kafka.answer"], message: String(String.UnicodeScalarView(message)),
+      code: code, classes: ["kafka.answer"], message: message.isEmpty ? code : message,
       isRetryable: (try flag("retryable", in: body)) ?? isRetryable, retryAfter: retryAfter,
       isGone: (try flag("gone", in: body)) ?? false)
   }

@@ -70,9 +70,11 @@ public struct Webhook: NoticeDestination {
       headers: HTTPHeaders([
         ("Content-Type", "application/json"), ("webhook-id", notice.id), ("webhook-timestamp", "\(seconds)"),
         ("webhook-signature", signatures.joined(separator: " ")),
-        // Lets the client write it again on a new connection when a kept one turns out dead.
+        // Lets the receiver see that a later try is the same notice.
         ("Idempotency-Key", notice.id),
-      ]), body: body, timeout: Self.timeout, maxResponseBytes: 1 << 20)
+      ]), body: body, timeout: Self.timeout, maxResponseBytes: 1 << 20,
+      // The status says whether it was delivered.
+      takesPartialBody: true)
   }
 
   private static func outcome(of response: HTTPClientResponse, now: Timestamp) -> NoticeOutcome {

@@ -4,9 +4,10 @@ import Runtime
 
 /// What a service's answer, or the lack of one, says about whether the step happened.
 ///
-/// A clean refusal says that it has not: a 4xx that is not retryable, or a request that never left. Everything else that
-/// is no success leaves it unknown: no answer in time, a connection lost after the request was sent, a 5xx, a 408, 425 or
-/// 429, a redirect, or an answer that can't be read.
+/// The status decides. A clean refusal says that it has not: a 4xx that is not retryable, a 307 or 308, or a request
+/// that never left. Everything else that is no success leaves it unknown: no answer in time, a connection lost after the
+/// request was sent, an answer that is not HTTP, a 5xx, a 408, 425 or 429, any other redirect. The body only gives a
+/// value (`AnswerBody`) or words (`ParticipantWords`).
 enum HTTPOutcome {
   static func read(_ error: HTTPClientError, service: Service) -> StepOutcome {
     let isTimeout = error.code == HTTPErrorCode.timeout
@@ -31,15 +32,18 @@ enum HTTPOutcome {
     return code
   }
 
+  /// - Parameter limit: the most bytes of a body that were read, for messages.
   static func read(
-    _ response: HTTPClientResponse, success: [ClosedRange<Int>], service: Service, now: Timestamp
+    _ response: HTTPClientResponse, success: [ClosedRange<Int>], service: Service, now: Timestamp,
+    limit: Int = HTTPStepExecutor.maxResponseBytes
   ) -> StepOutcome {
-    if success.contains(where: { $0.contains(response.status) }) { return readSuccess(response, service: service) }
-    let body = try? JSON(parsing: response.body)
+    if success.contains(where: { $0.contains(response.status) }) {
+      return AnswerBody.outcome(of: response, limit: limit, service: service)
+    }
     let status = "http.\(response.status)"
     var failure = StepFailure(
-      code: code(body?["code"]) ?? status, classes: [status, "http.\(response.status / 100)xx"],
-      message: message(of: response, body: body, service: service))
+      code: code(of: response) ?? status, classes: [status, "http.\(response.status / 100)xx"],
+      message: message(of: response, service: service))
     failure.retryAfter = response.headers["Retry-After"].flatMap { RetryAfter.parse($0, now: now) }
     failure.isGone = response.status == 404 || response.status == 410
     failure.keepsTombstones = service.keepsTombstones
@@ -47,35 +51,39 @@ enum HTTPOutcome {
     case 408, 425, 429, 500...599:
       failure.isRetryable = true
       return .unknown(failure)
-    case 400...499:
+    // These two ask for the same request elsewhere (RFC 9110 §15.4.8), so nothing was done here. The others may come
+    // after the work: a 303 leads to its result.
+    case 307, 308, 400...499:
       return .failed(failure)
     default:
       return .unknown(failure)
     }
   }
 
-  private static func readSuccess(_ response: HTTPClientResponse, service: Service) -> StepOutcome {
-    if response.body.allSatisfy({ $0 == 0x20 || (0x09...0x0D).contains($0) }) { return .succeeded(.null) }
-    let type = response.headers["Content-Type"]?.lowercased() ?? ""
-    guard type.isEmpty || type.contains("json") else {
-      // Text is kept as text; a step that needs no answer need not care what kind it was.
-      return .succeeded(.string(String(decoding: response.body, as: UTF8.self)))
-    }
-    do {
-      return .succeeded(try JSON(parsing: response.body))
-    } catch {
-      // It happened, but what it gave can't be read: ask again, under the same key.
-      return .unknown(
-        StepFailure(
-          code: EngineErrorCode.answerNotJSON,
-          message: "\(service.name) answered \(response.status) with a body that is no JSON: \(error.message)",
-          isRetryable: true))
-    }
+  /// The participant's own code, when its body is JSON and has one.
+  private static func code(of response: HTTPClientResponse) -> String? {
+    let charset = MediaType(response.headers["Content-Type"]).charset
+    let body = AnswerText.exact(response.body, charset: charset).flatMap { try? JSON(parsing: $0) }
+    return code(body?["code"])
   }
 
-  private static func message(of response: HTTPClientResponse, body: JSON?, service: Service) -> String {
-    let said = body?["detail"]?.stringValue ?? body?["message"]?.stringValue ?? body?["title"]?.stringValue
-    // A participant's words are shown to operators for years: long enough to help, bounded all the same.
-    return said.map { String($0.prefix(1_000)) } ?? "\(service.name) answered \(response.status)."
+  private static func message(of response: HTTPClientResponse, service: Service) -> String {
+    let answered = "\(service.name) answered \(response.status) \(HTTPStatus.phrase(response.status))"
+    if (300...399).contains(response.status), let location = response.headers["Location"] {
+      return "\(answered), which leads to \(shown(location)). The engine follows no redirect."
+    }
+    return ParticipantWords.of(response) ?? "\(answered)."
+  }
+
+  /// An address without what may be secret in it: user and password, query and fragment.
+  private static func shown(_ location: String) -> String {
+    var address = location.prefix { $0 != "?" && $0 != "#" }
+    if let slashes = address.firstRange(of: "//") {
+      let authority = address[slashes.upperBound...].prefix { $0 != "/" }
+      if let at = authority.lastIndex(of: "@") {
+        address = address[..<slashes.upperBound] + address[address.index(after: at)...]
+      }
+    }
+    return ParticipantWords.clean(String(address), most: 300)
   }
 }

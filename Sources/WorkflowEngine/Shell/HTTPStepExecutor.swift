@@ -5,6 +5,9 @@ import Workflows
 
 /// Makes the attempts of `http` steps.
 public final class HTTPStepExecutor: StepExecutor {
+  /// 1 MiB.
+  public static let maxResponseBytes = 1 << 20
+
   private let client: HTTPClient
   private let services: [String: Service]
   private let gates: [String: ServiceGate]
@@ -15,8 +18,11 @@ public final class HTTPStepExecutor: StepExecutor {
   ///   - client: makes the calls.
   ///   - services: where the names in workflows lead.
   ///   - clock: bounds the wait for a service that has enough to do.
-  ///   - maxResponseBytes: an answer is kept in the saga's history, so it may not be of any size.
-  public init(client: HTTPClient, services: [Service], clock: any WallClock, maxResponseBytes: Int = 1 << 20) {
+  ///   - maxResponseBytes: the most bytes of an answer that are read, as it is kept in the saga's history.
+  public init(
+    client: HTTPClient, services: [Service], clock: any WallClock,
+    maxResponseBytes: Int = HTTPStepExecutor.maxResponseBytes
+  ) {
     self.client = client
     self.services = Dictionary(services.map { ($0.name, $0) }, uniquingKeysWith: { _, last in last })
     gates = self.services.mapValues { ServiceGate(limit: $0.maxInFlight) }
@@ -47,7 +53,8 @@ public final class HTTPStepExecutor: StepExecutor {
     do {
       // Its time begins now: waiting for the store or for a turn is not the participant's fault.
       let response = try await client.send(request(for: call, action, service, timeout: call.timeout))
-      return HTTPOutcome.read(response, success: action.success, service: service, now: clock.now())
+      return HTTPOutcome.read(
+        response, success: action.success, service: service, now: clock.now(), limit: maxResponseBytes)
     } catch {
       return HTTPOutcome.read(error, service: service)
     }
@@ -75,6 +82,6 @@ public final class HTTPStepExecutor: StepExecutor {
     }
     return HTTPClientRequest(
       method: action.method, url: url, headers: headers, body: body, timeout: timeout,
-      maxResponseBytes: maxResponseBytes)
+      maxResponseBytes: maxResponseBytes, takesPartialBody: true)
   }
 }

@@ -186,7 +186,7 @@ package enum NameRule {
 
   static let maxLength = 100
 
-  var meaning: String {
+  package var meaning: String {
     switch self {
     case .word:
       "name: it begins with a letter or _ and goes on with letters, digits, _, . and -, \(Self.maxLength) at most"

@@ -8,7 +8,7 @@ struct ReferenceCheck {
 
   private static let roots = ["input", "steps", "saga"]
   private static let sagaMembers = ["id", "workflow", "version", "startedAt"]
-  private static let stepMembers = ["output", "error", "status", "key", "uuid"]
+  private static let stepMembers = ["output", "outputError", "error", "status", "key", "uuid"]
 
   func check(outputUses: [Use]) {
     for draft in drafts {

@@ -19,6 +19,9 @@ package struct Expression: Sendable {
   func value(in document: JSON) throws(ExpressionError) -> JSON {
     let values = path.values(in: document, atMost: 2)
     guard let value = values.first else {
+      if let output = UnreadOutput(readBy: path.referencedQueries.first?.leadingTokens ?? [], in: document) {
+        throw output.error(of: "${\(text)}")
+      }
       throw ExpressionError(
         code: WorkflowErrorCode.expressionEmpty, message: "${\(text)} finds nothing in the document", query: text
       )

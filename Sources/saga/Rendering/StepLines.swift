@@ -124,6 +124,7 @@ struct StepLines {
       let unknown = error["outcome"]?.stringValue == "unknown" ? "; it may have happened" : ""
       notes.append((line(error) + unknown, .red))
     }
+    if let error = step["outputError"], !error.isNull { notes.append(("no output: " + line(error), .yellow)) }
     if let undo = step["undo"], let error = undo["error"], !error.isNull, undo["status"]?.stringValue != "undone" {
       notes.append(("undo: " + line(error), .red))
     }

@@ -232,9 +232,10 @@ extension Invocation {
           : "\(source): \"\(name)\" is no name for a webhook: up to 60 letters, digits, dots, underscores and hyphens",
         advice: ["Give it one: --webhook night-shift=https://…"])
     }
-    guard url.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
-      throw CLIError(
-        CLIErrorCode.configurationInvalid, "\(source): the URL of \"\(name)\" has a character to be percent-encoded")
+    // In a file, a URL may hold a user and a password.
+    let address = origin + url.dropFirst(Self.authorityEnd(of: url))
+    if let mistake = WebAddress.mistake(in: address, mayHaveQuery: true) {
+      throw CLIError(CLIErrorCode.configurationInvalid, "\(source): the URL of \"\(name)\" \(mistake)")
     }
     do throws(EngineError) {
       return WebhookEntry(name: name, url: url, secrets: try WebhookSecret.read(secret), types: types)

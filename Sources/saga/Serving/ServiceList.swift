@@ -1,5 +1,6 @@
 import Foundation
 import JSON
+import Workflows
 
 /// A service that workflows may call.
 struct ServiceEntry: Sendable, Equatable {
@@ -13,14 +14,45 @@ struct ServiceEntry: Sendable, Equatable {
 /// The services that workflows may call, by `--service` and `--services`.
 enum ServiceList {
   /// `NAME=URL`, and `,tombstones` behind it.
-  static func entry(_ text: String) -> ServiceEntry? {
-    guard let equals = text.firstIndex(of: "="), equals > text.startIndex else { return nil }
-    var url = String(text[text.index(after: equals)...])
-    let mark = ",tombstones"
-    let tombstones = url.hasSuffix(mark)
-    if tombstones { url.removeLast(mark.count) }
-    guard isURL(url) else { return nil }
-    return ServiceEntry(name: String(text[..<equals]), url: trimmed(url), tombstones: tombstones)
+  static func entry(_ text: String) -> ServiceEntry? { try? read(text).get() }
+
+  /// Reads what `entry` reads, and says what is wrong.
+  static func read(_ text: String) -> Result<ServiceEntry, Mistake> {
+    guard let equals = text.firstIndex(of: "=") else {
+      return .failure(Mistake("--service wants NAME=URL or NAME=URL,tombstones, not \"\(text)\""))
+    }
+    let name = String(text[..<equals])
+    var url = text[text.index(after: equals)...]
+    var tombstones = false
+    if let comma = url.lastIndex(of: ",") {
+      let mark = url[url.index(after: comma)...]
+      if mark == "tombstones" {
+        tombstones = true
+        url = url[..<comma]
+      } else if mark.allSatisfy(\.isLetter) {
+        return .failure(
+          Mistake("--service \(name): \"\(mark)\" is not known; only \"tombstones\" may follow a comma"))
+      }
+    }
+    return entry(name: name, url: String(url), tombstones: tombstones).mapError { Mistake("--service \($0.text)") }
+  }
+
+  /// What is wrong, for the person who wrote it.
+  struct Mistake: Error {
+    let text: String
+    init(_ text: String) { self.text = text }
+  }
+
+  private static func entry(name: String, url: String, tombstones: Bool) -> Result<ServiceEntry, Mistake> {
+    if let mistake = mistake(inName: name) { return .failure(Mistake(mistake)) }
+    if let mistake = WebAddress.mistake(in: url) { return .failure(Mistake("\(name): the URL \(mistake)")) }
+    return .success(ServiceEntry(name: name, url: trimmed(url), tombstones: tombstones))
+  }
+
+  /// No workflow can name a service whose name the language doesn't allow.
+  private static func mistake(inName name: String) -> String? {
+    if name.isEmpty { return "wants a name before the URL: NAME=URL" }
+    return NameRule.word.allows(name) ? nil : "\"\(name)\" is not a \(NameRule.word.meaning)"
   }
 
   /// `{"samples": {"url": "http://…", "tombstones": true}, "mail": "http://…"}`
@@ -31,14 +63,16 @@ enum ServiceList {
       if let unknown = value.objectValue?.keys.first(where: { !["url", "tombstones"].contains($0) }) {
         throw wrong(file, "says \"\(unknown)\" of \"\(name)\"; a service has \"url\" and \"tombstones\"")
       }
-      guard let url = value.stringValue ?? value["url"]?.stringValue, isURL(url) else {
+      guard let url = value.stringValue ?? value["url"]?.stringValue else {
         throw wrong(file, "gives \"\(name)\" no \"url\" that begins with http:// or https://")
       }
       guard value["tombstones"] == nil || value["tombstones"]?.boolValue != nil else {
         throw wrong(file, "says of \"\(name)\" something else than true or false for \"tombstones\"")
       }
-      entries.append(
-        ServiceEntry(name: name, url: trimmed(url), tombstones: value["tombstones"]?.boolValue ?? false))
+      switch entry(name: name, url: url, tombstones: value["tombstones"]?.boolValue ?? false) {
+      case .success(let entry): entries.append(entry)
+      case .failure(let mistake): throw wrong(file, "can't be used: \(mistake.text)")
+      }
     }
     return entries
   }
@@ -47,10 +81,6 @@ enum ServiceList {
     CLIError(
       CLIErrorCode.configurationInvalid, "\(file) \(what)",
       advice: ["It looks like {\"samples\": {\"url\": \"http://127.0.0.1:8090/samples\", \"tombstones\": true}}"])
-  }
-
-  private static func isURL(_ url: String) -> Bool {
-    ["http://", "https://"].contains { url.hasPrefix($0) && url.count > $0.count }
   }
 
   private static func trimmed(_ url: String) -> String {
@@ -68,8 +98,10 @@ extension Invocation {
       entries += try ServiceList.entries(try json(of: file), file: file)
     }
     for text in arguments.values("service") {
-      guard let entry = ServiceList.entry(text) else {
-        throw usage("--service wants NAME=URL or NAME=URL,tombstones, not \"\(text)\"")
+      let entry: ServiceEntry
+      switch ServiceList.read(text) {
+      case .success(let read): entry = read
+      case .failure(let mistake): throw usage(mistake.text)
       }
       entries.removeAll { $0.name == entry.name }
       entries.append(entry)

@@ -69,7 +69,7 @@ struct StepExecutorTests {
   private static func failure(of outcome: StepOutcome) -> StepFailure? {
     switch outcome {
     case .failed(let failure), .unknown(let failure), .notMade(let failure): failure
-    case .succeeded: nil
+    case .succeeded, .succeededUnread: nil
     }
   }
 

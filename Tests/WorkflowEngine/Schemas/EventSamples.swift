@@ -64,6 +64,7 @@ enum EventSamples {
       [
         .stepSucceeded(step: "createSample", output: ["id": "S-000017", "volumeUl": 500], isPivot: true),
         .stepSucceeded(step: "createSample", output: .null, isPivot: false),
+        .stepSucceeded(step: "createSample", output: StepOutput(problem: bareFailure), isPivot: false),
       ]
     case .stepFailed: failures
     case .signalReceived:
