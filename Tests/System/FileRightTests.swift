@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Testing
 
 @Suite("Who may read what the engine stores")
