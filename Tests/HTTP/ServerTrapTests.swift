@@ -209,6 +209,7 @@ struct ServerTrapTests {
     "A request that trickles is ended by its deadline",
     arguments: [
       "GET / HT", "GET / HTTP/1.1\r\nHost: localhost\r\nX-",
+      "POST / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n",
       "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhe",
     ])
   func trickles(_ part: String) async throws {
@@ -229,8 +230,8 @@ struct ServerTrapTests {
         clock.advance(by: .seconds(8))
       }
       let answer = await connection.readAll()
-      #expect(answer.hasPrefix("HTTP/1.1 408 "))
-      #expect(problemCode(in: answer) == "http.requestTimeout")
+      #expect(answer.contains("HTTP/1.1 408 "))
+      #expect(answer.contains(HTTPErrorCode.requestTimeout))
     }
   }
 

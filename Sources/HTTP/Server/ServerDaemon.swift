@@ -65,8 +65,19 @@ final class ServerDaemon: Sendable {
       state.handle = handle
       state.sweeper = sweeper
     }
-    gate.run(listener: listener.descriptor) { end in tracseq_mhd_add_connection(handle.pointer, end) == .YES }
+    gate.run(listener: listener.descriptor) { [self] end in connect(end) }
     return listener.port
+  }
+
+  /// Gives libmicrohttpd an end of a pair. Under the lock, so that it is not being stopped meanwhile.
+  private func connect(_ end: Int32) -> Bool {
+    state.withLock { state in
+      guard let handle = state.handle else {
+        close(end)
+        return false
+      }
+      return tracseq_mhd_add_connection(handle.pointer, end) == .YES
+    }
   }
 
   private static let connectionMemory = 64 << 10

@@ -174,6 +174,9 @@ struct EngineProcess {
       terminal.line("  console    http://\(http.host):\(port)/")
       terminal.line("  store      \(location.shown)")
       terminal.line("  services   \(services.map(\.name).joined(separator: ", "))")
+      if !http.isLoopback {
+        terminal.line("  insecure   other machines can connect, and nobody is asked who is calling")
+      }
       if !approvals.isEmpty {
         let verbs = OperatorVerb.Name.allCases.filter(approvals.contains).map(\.rawValue)
         terminal.line("  approval   \(verbs.joined(separator: ", ")) by a second person")

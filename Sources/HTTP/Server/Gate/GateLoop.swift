@@ -319,16 +319,18 @@ final class GateLoop {
   private func sendToClient(_ link: GateLink) {
     let wasEmpty = link.toClient.isEmpty
     guard let moved = link.toClient.flush(to: link.client) else { return close(link) }
-    if case .ending = link.phase {
-      if link.toClient.isEmpty, !wasEmpty { finish(link) }
-      return
-    }
-    if link.toClient.isEmpty {
-      link.due = nil
-      if !wasEmpty, case .answered = link.phase { readInner(link) }
-    } else if moved || link.due == nil {
-      // A client that takes nothing of its answer for so long is gone.
-      link.due = now + configuration.idleTimeout
+    switch link.phase {
+    // `100 Continue`: the client must still bring its request in time.
+    case .head, .body: break
+    case .ending: if link.toClient.isEmpty, !wasEmpty { finish(link) }
+    case .answering, .answered:
+      if link.toClient.isEmpty {
+        link.due = nil
+        if !wasEmpty, case .answered = link.phase { readInner(link) }
+      } else if moved || link.due == nil {
+        // A client that takes nothing of its answer for so long is gone.
+        link.due = now + configuration.idleTimeout
+      }
     }
   }
 
