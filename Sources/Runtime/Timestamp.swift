@@ -114,9 +114,13 @@ extension Timestamp: CustomStringConvertible {
     let seconds = hour * 3_600 + minute * 60 + second
     let milliseconds = days * 86_400_000 + seconds * 1_000 + fraction - offset
     // An offset may lead out of the years that RFC 3339 can write; such a moment could not be read back.
-    guard (-62_167_219_200_000...253_402_300_799_999).contains(milliseconds) else { return nil }
     self.init(milliseconds: milliseconds)
+    guard Self.written.contains(self) else { return nil }
   }
+
+  /// The moments that RFC 3339 can write: those of the years 0 to 9999.
+  public static let written =
+    Timestamp(milliseconds: -62_167_219_200_000)...Timestamp(milliseconds: 253_402_300_799_999)
 
   /// The UTC year and month (1–12): the partition a stream that began now lives in.
   public var yearAndMonth: (year: Int, month: Int) {

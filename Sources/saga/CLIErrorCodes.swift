@@ -9,5 +9,6 @@ enum CLIErrorCode {
   static let serverUnreachable = "cli.serverUnreachable"
   static let answerUnexpected = "cli.answerUnexpected"
   static let configurationInvalid = "cli.configurationInvalid"
+  static let insecure = "cli.insecure"
   static let childFailed = "cli.childFailed"
 }

@@ -33,7 +33,7 @@ struct ConnectionTests {
       return .hangUp
     } body: { port in
       let connection = try RawConnection(port: port)
-      connection.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+      connection.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
       #expect(await connection.readAll() == "")
       try await withClient { client in
         let error = await failure(
@@ -61,16 +61,16 @@ struct ConnectionTests {
     }
     let port = try server.start()
     let kept = try RawConnection(port: port)
-    kept.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    kept.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
     _ = await kept.read(to: "quick")
     let slow = try RawConnection(port: port)
-    slow.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+    slow.send("GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n")
     await began.wait()
 
     let bound = clock.now() + .seconds(600)
     let shutdown = Task { await server.shutdown(drain: .seconds(600)) }
     await clock.waitForSleepers { $0.contains(bound) }
-    kept.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    kept.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
     let refusal = await kept.readAll()
     #expect(refusal.hasPrefix("HTTP/1.1 503 "))
     #expect(problemCode(in: refusal) == HTTPErrorCode.shuttingDown)
@@ -92,7 +92,7 @@ struct ConnectionTests {
       return .text("too late")
     }
     let connection = try RawConnection(port: try server.start())
-    connection.send("GET /v1/sagas/1?wait=60s HTTP/1.1\r\nHost: a\r\n\r\n")
+    connection.send("GET /v1/sagas/1?wait=60s HTTP/1.1\r\nHost: localhost\r\n\r\n")
     await began.wait()
     let bound = clock.now() + .seconds(600)
     let shutdown = Task { await server.shutdown(drain: .seconds(600)) }
@@ -110,7 +110,7 @@ struct ConnectionTests {
       .text("served")
     } body: { port in
       let connection = try RawConnection(port: port)
-      connection.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+      connection.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
       _ = await connection.read(to: "served")
       // Were it kept, this would never return.
       #expect(await connection.readAll() == "")
@@ -125,12 +125,12 @@ struct ConnectionTests {
       return .text("served")
     } body: { port in
       var first: RawConnection? = try RawConnection(port: port)
-      first?.send("GET /first HTTP/1.1\r\nHost: a\r\n\r\n")
+      first?.send("GET /first HTTP/1.1\r\nHost: localhost\r\n\r\n")
       _ = await first?.read(to: "served")
       let second = try RawConnection(port: port)
-      second.send("GET /second HTTP/1.1\r\nHost: a\r\n\r\n")
+      second.send("GET /second HTTP/1.1\r\nHost: localhost\r\n\r\n")
       for _ in 0..<20 {
-        first?.send("GET /first HTTP/1.1\r\nHost: a\r\n\r\n")
+        first?.send("GET /first HTTP/1.1\r\nHost: localhost\r\n\r\n")
         _ = await first?.read(to: "served")
       }
       first = nil

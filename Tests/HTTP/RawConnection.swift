@@ -40,6 +40,16 @@ final class RawConnection {
     }
   }
 
+  /// What has arrived by now; nil when nothing has.
+  func readNow() -> String? {
+    var chunk = [UInt8](repeating: 0, count: 65_536)
+    let count = recv(descriptor, &chunk, chunk.count, Int32(MSG_DONTWAIT))
+    return count > 0 ? String(decoding: chunk[..<count], as: UTF8.self) : nil
+  }
+
+  /// Says that nothing more will be sent.
+  func sendEnd() { shutdown(descriptor, Int32(SHUT_WR)) }
+
   /// Everything up to the server's end of the connection.
   func readAll() async -> String { await read(to: nil) }
 

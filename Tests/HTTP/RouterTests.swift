@@ -103,6 +103,24 @@ struct RouterTests {
     #expect(response.json == ["name": "scan", "body": [1]])
   }
 
+  @Test(
+    "A path that a literal pattern fits takes that pattern's methods only",
+    arguments: [
+      ("GET", "/v1/workflows/check", "POST"), ("PUT", "/v1/workflows/check", "POST"),
+      ("GET", "/v1/workflows/a/sagas", "POST"), ("DELETE", "/v1/workflows/a/1", "GET, HEAD"),
+      ("POST", "/v1/workflows/a", "GET, HEAD"), ("OPTIONS", "/v1/workflows/check", "POST"),
+    ])
+  func allow(_ method: String, _ target: String, _ allowed: String) async throws {
+    var router = Router()
+    router.on("POST", "/v1/workflows/check") { _, _ in .text("") }
+    router.on("GET", "/v1/workflows/{name}") { _, _ in .text("") }
+    router.on("GET", "/v1/workflows/{name}/{version}") { _, _ in .text("") }
+    router.on("POST", "/v1/workflows/{name}/sagas") { _, _ in .text("") }
+    let response = await router.handle(try HTTPServerRequest(method, target))
+    #expect(response.status == 405)
+    #expect(response.headers["Allow"] == allowed)
+  }
+
   @Test func headIsAnsweredByGet() async throws {
     let response = try await answer(at: .overASocket, "HEAD", "/v1/sagas/open")
     #expect(response.status == 200)

@@ -10,7 +10,7 @@ struct ServerTests {
       HTTPServerResponse(body: .stream(stream))
     } body: { port in
       let connection = try RawConnection(port: port)
-      connection.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+      connection.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
       source.yield(Array("first".utf8))
       #expect(await connection.read(to: "first").contains("Transfer-Encoding: chunked"))
       source.yield(Array("second".utf8))
@@ -29,7 +29,7 @@ struct ServerTests {
     } body: { port in
       do {
         let connection = try RawConnection(port: port)
-        connection.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        connection.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         source.yield(Array("first".utf8))
         _ = await connection.read(to: "first")
       }
@@ -49,7 +49,7 @@ struct ServerTests {
     let (stream, source) = AsyncStream<[UInt8]>.makeStream()
     let server = HTTPServer(environment: .system) { _ in HTTPServerResponse(body: .stream(stream)) }
     let connection = try RawConnection(port: try server.start())
-    connection.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    connection.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
     source.yield(Array("first".utf8))
     _ = await connection.read(to: "first")
     await server.shutdown(drain: .zero)
@@ -66,7 +66,7 @@ struct ServerTests {
     }
     let port = try server.start()
     let connection = try RawConnection(port: port)
-    connection.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    connection.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
     await began.wait()
     let shutdown = Task { await server.shutdown(drain: .seconds(30)) }
     release.set()
@@ -80,10 +80,10 @@ struct ServerTests {
     } body: { port in
       let connection = try RawConnection(port: port)
       for _ in 0..<3 {
-        connection.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        connection.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         _ = await connection.read(to: "served")
       }
-      connection.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+      connection.send("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
       #expect(await connection.readAll().hasSuffix("served"))
     }
   }
@@ -94,7 +94,7 @@ struct ServerTests {
     } body: { port in
       let connection = try RawConnection(port: port)
       connection.send(
-        "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\nConnection: close\r\n\r\n")
+        "POST / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 5\r\nConnection: close\r\n\r\n")
       #expect(await connection.read(to: "\r\n\r\n").hasPrefix("HTTP/1.1 100 "))
       connection.send("hello")
       #expect(await connection.readAll().hasSuffix("hello"))
@@ -119,7 +119,7 @@ struct ServerTests {
       HTTPServerResponse(body: .stream(stream))
     } body: { port in
       let connection = try RawConnection(port: port)
-      connection.send("HEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+      connection.send("HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
       #expect(await connection.readAll().hasSuffix("\r\n\r\n"))
       await ended.wait()
     }

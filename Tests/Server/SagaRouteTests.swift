@@ -271,7 +271,12 @@ struct SagaRouteTests {
       #"{"name": "w", "version": 1, "steps": [{"id": "a", "timeout": "1m", "signal": {"name": "go"}}]}"#)
     let id = try engine.start("w")
     try await TestAPI.run(engine: engine) { api in
-      let answer = try await api.send("POST", "/v1/sagas/\(id)/signals/go")
+      // A form on a web page sends such a request to any address.
+      let untyped = try await api.send("POST", "/v1/sagas/\(id)/signals/go")
+      #expect(untyped.status == 415)
+      #expect(untyped.code == HTTPErrorCode.unsupportedMediaType)
+      let answer = try await api.send(
+        "POST", "/v1/sagas/\(id)/signals/go", headers: ["Content-Type": "application/json"])
       #expect(answer.json["answer"] == "taken")
       let step = try await api.get("/v1/sagas/\(id)").json["steps"]?[0]
       #expect(step?["output"] == .null)

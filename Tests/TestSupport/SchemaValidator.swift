@@ -75,9 +75,13 @@ public struct SchemaValidator: Sendable {
     case "type":
       let names = (argument.arrayValue ?? [argument]).compactMap(\.stringValue)
       return unless(names.contains { Self.isOf($0, value) }, path, "\(value.kind) is no \(argument.text())")
+    case "allOf": return try all(argument.arrayValue ?? []) { try check(value, $0, path) }
     case "anyOf", "oneOf", "not", "if", "then": return try checkInPlace(value, keyword, argument, in: schema, path)
     case "minimum", "maximum", "minLength", "maxLength", "format", "pattern":
       return try checkScalar(value, keyword, argument, path)
+    case "minProperties":
+      return unless(
+        value.objectValue.map { $0.count >= argument.intValue ?? 0 } ?? true, path, "has too few members")
     case "minItems", "maxItems", "uniqueItems", "items":
       guard let values = value.arrayValue else { return [] }
       return try checkElements(values, keyword, argument, path)
@@ -183,6 +187,8 @@ public struct SchemaValidator: Sendable {
 
   private static func hasFormat(_ format: String, _ text: String) throws -> Bool {
     switch format {
+    // Says how large a number may become.
+    case "int64": true
     case "date-time": Timestamp(text) != nil
     case "uuid": UniqueID(text) != nil
     case "uri-reference": !text.isEmpty && !text.contains(" ")

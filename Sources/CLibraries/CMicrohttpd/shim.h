@@ -1,5 +1,6 @@
 #pragma once
 #include <microhttpd.h>
+#include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -9,7 +10,6 @@ struct tracseq_mhd_callbacks {
   MHD_AccessHandlerCallback access;
   void *(*uri)(void *context, const char *uri, struct MHD_Connection *connection);
   MHD_RequestCompletedCallback completed;
-  MHD_NotifyConnectionCallback connection;
   void *context;
 };
 
@@ -18,9 +18,9 @@ static inline void tracseq_mhd_log_nothing(void *context, const char *format, va
 }
 
 static inline struct MHD_Daemon *tracseq_mhd_start(
-    int listen_socket, size_t memory_limit, unsigned int connection_limit, unsigned int idle_seconds,
-    struct tracseq_mhd_callbacks callbacks) {
-  unsigned int flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ERROR_LOG | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME;
+    size_t memory_limit, unsigned int connection_limit, struct tracseq_mhd_callbacks callbacks) {
+  unsigned int flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ERROR_LOG | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME |
+                       MHD_USE_NO_LISTEN_SOCKET;
 #ifdef __linux__
   flags |= MHD_USE_EPOLL;
 #else
@@ -30,13 +30,10 @@ static inline struct MHD_Daemon *tracseq_mhd_start(
       flags, 0, NULL, NULL, callbacks.access, callbacks.context,
       // First, so that nothing is said on standard error.
       MHD_OPTION_EXTERNAL_LOGGER, tracseq_mhd_log_nothing, NULL,
-      MHD_OPTION_LISTEN_SOCKET, listen_socket,
       MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory_limit,
       MHD_OPTION_CONNECTION_LIMIT, connection_limit,
-      MHD_OPTION_CONNECTION_TIMEOUT, idle_seconds,
       MHD_OPTION_URI_LOG_CALLBACK, callbacks.uri, callbacks.context,
       MHD_OPTION_NOTIFY_COMPLETED, callbacks.completed, callbacks.context,
-      MHD_OPTION_NOTIFY_CONNECTION, callbacks.connection, callbacks.context,
       MHD_OPTION_END);
 }
 
@@ -45,13 +42,9 @@ static inline int tracseq_mhd_socket(struct MHD_Connection *connection) {
   return info ? (int)info->connect_fd : -1;
 }
 
-static inline const struct sockaddr *tracseq_mhd_peer(struct MHD_Connection *connection) {
-  const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-  return info ? info->client_addr : NULL;
-}
-
-// A connection's own place for a pointer, set when it is accepted.
-static inline void *tracseq_mhd_socket_context(struct MHD_Connection *connection) {
-  const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-  return info ? info->socket_context : NULL;
+// Gives libmicrohttpd a connected socket, which it closes in every case.
+static inline enum MHD_Result tracseq_mhd_add_connection(struct MHD_Daemon *daemon, int connected) {
+  // The address is only stored: the client's own is known to whoever accepted it.
+  struct sockaddr_in nowhere = {.sin_family = AF_INET};
+  return MHD_add_connection(daemon, connected, (const struct sockaddr *)&nowhere, sizeof nowhere);
 }

@@ -19,16 +19,25 @@ extension HTTPServerRequest {
 
   /// Refuses a body that isn't declared to be JSON, and an empty one.
   public func requireJSON() throws(Problem) {
+    try requireJSONType()
+    guard !body.isEmpty else {
+      throw Problem(400, HTTPErrorCode.emptyBody, detail: "The body is empty; it must be JSON.")
+    }
+  }
+
+  /// Refuses a request that doesn't declare its body to be JSON, also when the body is empty.
+  ///
+  /// A form on a web page can send any request without a body, or with one of three types, to any address. It can't
+  /// declare JSON, so no page of another origin can have something done.
+  public func requireJSONType() throws(Problem) {
     let type = (headers["Content-Type"] ?? "").prefix { $0 != ";" }.lowercased().trimmedOfBlanks
     guard type == "application/json" || (type.hasPrefix("application/") && type.hasSuffix("+json")) else {
       throw Problem(
         415, HTTPErrorCode.unsupportedMediaType,
         detail: type.isEmpty
-          ? "The body needs a Content-Type of application/json." : "The body is \(type); it must be application/json.",
+          ? "The request needs a Content-Type of application/json, also without a body."
+          : "The body is \(type); it must be application/json.",
         headers: ["Accept": "application/json"])
-    }
-    guard !body.isEmpty else {
-      throw Problem(400, HTTPErrorCode.emptyBody, detail: "The body is empty; it must be JSON.")
     }
   }
 

@@ -1,8 +1,8 @@
 /// Finds the handler of a request by its method and path.
 ///
 /// A pattern is a path of literal segments and parameters: `/v1/sagas/{id}`. Where several patterns fit, the one with
-/// a literal at the first segment in which they differ wins. `HEAD` is answered by the handler of `GET`, its body
-/// left out by the server.
+/// a literal at the first segment in which they differ wins, for every method: the path is that pattern's, and takes
+/// its methods only. `HEAD` is answered by the handler of `GET`, its body left out by the server.
 public struct Router: Sendable {
   /// Answers a request; what it throws becomes a problem.
   public typealias Handler = @Sendable (HTTPServerRequest, PathParameters) async throws -> HTTPServerResponse
@@ -44,6 +44,8 @@ public struct Router: Sendable {
 
   /// Answers a request; never fails.
   public func handle(_ request: HTTPServerRequest) async -> HTTPServerResponse {
+    // About the server as a whole.
+    if request.path == "*" { return HTTPServerResponse(status: 204, headers: ["Allow": allowed(routes.map(\.method))]) }
     do {
       let (route, values) = try find(request)
       let pairs = zip(route.parameterNames, values).map { ($0, $1) }
@@ -61,34 +63,32 @@ public struct Router: Sendable {
   }
 
   private func find(_ request: HTTPServerRequest) throws(Problem) -> (Route, [String]) {
-    let nodes = Self.nodes(for: request.segments[...], in: root, values: [])
-    for (node, values) in nodes {
-      let route = node.handlers[request.method] ?? (request.method == "HEAD" ? node.handlers["GET"] : nil)
-      if let route { return (route, values) }
-    }
-    guard !nodes.isEmpty else {
+    guard let (node, values) = Self.node(for: request.segments[...], in: root, values: []) else {
       throw Problem(404, HTTPErrorCode.notFound, detail: "There is nothing at \(request.path).")
     }
-    var methods = Set(nodes.flatMap { $0.0.handlers.keys })
-    if methods.contains("GET") { methods.insert("HEAD") }
-    let allowed = methods.sorted().joined(separator: ", ")
+    let route = node.handlers[request.method] ?? (request.method == "HEAD" ? node.handlers["GET"] : nil)
+    if let route { return (route, values) }
+    let allowed = allowed(Array(node.handlers.keys))
     throw Problem(
       405, HTTPErrorCode.methodNotAllowed,
       detail: "\(request.path) takes \(allowed), not \(request.method).", headers: ["Allow": allowed])
   }
 
-  /// Every node with handlers that fits the path, the most literal first.
-  private static func nodes(
+  private func allowed(_ methods: [String]) -> String {
+    var methods = Set(methods)
+    if methods.contains("GET") { methods.insert("HEAD") }
+    return methods.sorted().joined(separator: ", ")
+  }
+
+  /// The most literal node with handlers that fits the path.
+  private static func node(
     for segments: ArraySlice<String>, in node: Node, values: [String]
-  ) -> [(Node, [String])] {
-    guard let segment = segments.first else { return node.handlers.isEmpty ? [] : [(node, values)] }
+  ) -> (Node, [String])? {
+    guard let segment = segments.first else { return node.handlers.isEmpty ? nil : (node, values) }
     let rest = segments.dropFirst()
-    var found: [(Node, [String])] = []
-    if let next = node.literals[segment] { found += nodes(for: rest, in: next, values: values) }
-    if !segment.isEmpty, let next = node.parameter.first {
-      found += nodes(for: rest, in: next, values: values + [segment])
-    }
-    return found
+    if let next = node.literals[segment], let found = Self.node(for: rest, in: next, values: values) { return found }
+    guard !segment.isEmpty, let next = node.parameter.first else { return nil }
+    return Self.node(for: rest, in: next, values: values + [segment])
   }
 
   private static func insert(

@@ -1,21 +1,11 @@
 import CMicrohttpd
-import Foundation
 import Synchronization
 
 /// One request and its answer. libmicrohttpd holds it from the request line to the completion.
 final class Exchange: Sendable {
-  /// Where the request line lies in libmicrohttpd's buffer; good until the head has been read.
-  // Sound: read only by libmicrohttpd's thread, during the first call of the access handler.
-  struct Line: @unchecked Sendable {
-    let start: UnsafePointer<CChar>
-    let length: Int
-  }
-
   enum Phase: Sendable {
-    /// The head is on its way, or the body.
+    /// The body is on its way.
     case reading
-    /// Refused; what still comes of it is thrown away.
-    case refused
     /// The connection is suspended; a task works on the answer.
     case handling(Task<Void, Never>?)
     /// The answer is there; libmicrohttpd is to fetch it.
@@ -27,8 +17,9 @@ final class Exchange: Sendable {
 
   struct State: Sendable {
     var phase = Phase.reading
+    /// Whether libmicrohttpd has called for the head.
+    var hasBegun = false
     var body: [UInt8] = []
-    var head: RequestHead?
     var stream: StreamingBody?
   }
 
@@ -39,18 +30,14 @@ final class Exchange: Sendable {
 
   let connection: Connection
   let socket: Int32
-  let line: Line
-  let target: String
-  /// Which of its connection it is, from 1.
-  let number: Int
+  /// The request as the gate let it through, without its body.
+  let admitted: Gate.Admitted
   let state = Mutex(State())
 
-  init(connection: OpaquePointer, uri: UnsafePointer<CChar>, number: Int) {
-    self.number = number
+  init(connection: OpaquePointer, socket: Int32, admitted: Gate.Admitted) {
     self.connection = Connection(pointer: connection)
-    socket = tracseq_mhd_socket(connection)
-    target = String(decoding: UnsafeRawBufferPointer(start: uri, count: strlen(uri)), as: UTF8.self)
-    line = Line(start: uri, length: strlen(uri))
+    self.socket = socket
+    self.admitted = admitted
   }
 
   /// Takes the answer, unless there is one already.

@@ -8,8 +8,10 @@ public final class HTTPServer: Sendable {
   /// Answers a request. It can't throw: `Router` turns errors into problems.
   public typealias Handler = @Sendable (HTTPServerRequest) async -> HTTPServerResponse
 
-  private let daemon: ServerDaemon
+  private let configuration: HTTPServerConfiguration
   private let environment: Environment
+  private let handler: Handler
+  private let running = Mutex<ServerDaemon?>(nil)
 
   /// - Parameters:
   ///   - configuration: where to listen, and the limits.
@@ -18,17 +20,24 @@ public final class HTTPServer: Sendable {
   public init(
     _ configuration: HTTPServerConfiguration = .init(), environment: Environment, handler: @escaping Handler
   ) {
+    self.configuration = configuration
     self.environment = environment
-    daemon = ServerDaemon(configuration, environment: environment, handler: handler)
+    self.handler = handler
   }
 
   /// Listens and serves.
   /// - Returns: the port.
-  public func start() throws(HTTPServerError) -> Int { try daemon.start() }
+  public func start() throws(HTTPServerError) -> Int {
+    let daemon = try ServerDaemon(configuration, environment: environment, handler: handler)
+    let port = try daemon.start()
+    running.withLock { $0 = daemon }
+    return port
+  }
 
   /// Stops accepting connections, answers new requests on old ones with 503, lets those in flight end for as long as
   /// `drain`, then cancels their handlers and streams, and stops. Returns when nothing of the server runs any more.
   public func shutdown(drain: Duration) async {
+    guard let daemon = running.withLock({ $0 }) else { return }
     // 1. No new connections. 2. Wait for what is in flight, but not for ever.
     daemon.stopAccepting()
     let deadline = environment.now() + drain
@@ -52,5 +61,8 @@ public final class HTTPServer: Sendable {
         continuation.resume()
       }.start()
     }
+    // 5. The last answers are still on their way through the gate.
+    await daemon.gate.stop()
+    running.withLock { $0 = nil }
   }
 }

@@ -49,6 +49,49 @@ enum ListeningSocket {
     }
   }
 
+  /// This machine's address on a connection, in figures. An IPv4 address is one also when it was connected to through
+  /// a socket of IPv6.
+  static func localHost(of descriptor: Int32) -> String {
+    var storage = sockaddr_storage()
+    var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    let host = withUnsafeMutablePointer(to: &storage) { storage in
+      storage.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+        getsockname(descriptor, address, &length) == 0 ? Self.host(of: address) : ""
+      }
+    }
+    return host.hasPrefix("::ffff:") ? String(host.dropFirst(7)) : host
+  }
+
+  /// Allows the process more descriptors, when it may: a connection takes up to three.
+  static func raiseFileLimit(to wanted: Int) {
+    #if os(Linux)
+      let files = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    #else
+      let files = RLIMIT_NOFILE
+    #endif
+    var limit = rlimit()
+    guard getrlimit(files, &limit) == 0, limit.rlim_cur < rlim_t(wanted) else { return }
+    limit.rlim_cur = min(limit.rlim_max, rlim_t(wanted))
+    // Refused: then as many connections wait as have no descriptors.
+    _ = setrlimit(files, &limit)
+  }
+
+  /// Whether every address of the host is this machine's own loopback.
+  static func isLoopback(_ host: String) -> Bool {
+    var hints = addrinfo()
+    hints.ai_flags = AI_PASSIVE
+    hints.ai_family = AF_UNSPEC
+    var found: UnsafeMutablePointer<addrinfo>?
+    guard getaddrinfo(host, nil, &hints, &found) == 0 else { return false }
+    defer { freeaddrinfo(found) }
+    var next = found
+    while let one = next {
+      guard HostPolicy.isLoopback(Authority.canonical(Self.host(of: one.pointee.ai_addr)) ?? "") else { return false }
+      next = one.pointee.ai_next
+    }
+    return found != nil
+  }
+
   /// The address in figures, without its port.
   static func host(of peer: UnsafePointer<sockaddr>?) -> String {
     guard let peer else { return "" }

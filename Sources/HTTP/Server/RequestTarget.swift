@@ -1,16 +1,56 @@
-/// The path and query of a request line, decoded by ourselves: libmicrohttpd's own decoding cuts a path at `%00` and
-/// lets broken escapes through.
+/// The path and query of a request line, decoded. libmicrohttpd's own decoding cuts a path at `%00` and lets broken
+/// escapes through.
 struct RequestTarget: Sendable {
+  /// The host of an absolute target, or nil.
+  let authority: Authority?
   let path: String
   let segments: [String]
   let query: [HTTPServerRequest.Field]
 
-  /// - Throws: 400 for what is no origin-form target (RFC 9112 §3.2.1): an escape that isn't two hexadecimal digits,
-  ///   one that decodes to NUL or to bytes that aren't UTF-8, or a raw byte that must be escaped.
+  /// The target of a request line (RFC 9112 §3.2): a path, an absolute URL of the scheme `http`, or `*` for `OPTIONS`.
+  /// - Throws: 400, 421 or 501 for every other target.
+  init(line target: String, method: String) throws(Problem) {
+    guard method != "CONNECT" else {
+      throw Problem(501, HTTPErrorCode.methodUnknown, detail: "The server is not a proxy and makes no tunnels.")
+    }
+    if target == "*" {
+      // `OPTIONS *` asks about the server as a whole.
+      guard method == "OPTIONS" else { throw Self.problem("The target * goes with OPTIONS only.") }
+      self.init(authority: nil, path: "*", segments: [], query: [])
+      return
+    }
+    guard !target.hasPrefix("/"), let colon = target.firstRange(of: "://") else {
+      try self.init(parsing: target)
+      return
+    }
+    let scheme = target[..<colon.lowerBound].lowercased()
+    guard scheme == "http" else {
+      throw Problem(
+        421, HTTPErrorCode.hostNotAllowed, detail: "The server answers for targets of the scheme http only.")
+    }
+    let rest = target[colon.upperBound...]
+    let end = rest.firstIndex { $0 == "/" || $0 == "?" || $0 == "#" } ?? rest.endIndex
+    guard let authority = Authority(String(rest[..<end])), !authority.host.isEmpty else {
+      throw Self.problem("The request's target has no valid host.")
+    }
+    let tail = rest[end...]
+    let target = try RequestTarget(parsing: tail.hasPrefix("/") ? String(tail) : "/" + tail)
+    self.init(authority: authority, path: target.path, segments: target.segments, query: target.query)
+  }
+
+  private init(authority: Authority?, path: String, segments: [String], query: [HTTPServerRequest.Field]) {
+    self.authority = authority
+    self.path = path
+    self.segments = segments
+    self.query = query
+  }
+
+  /// - Throws: 400 for what is not a path with an optional query: an escape that isn't two hexadecimal digits, one that
+  ///   decodes to NUL or to bytes that aren't UTF-8, or a raw byte that must be escaped.
   init(parsing target: String) throws(Problem) {
+    authority = nil
     let bytes = Array(target.utf8)
-    // `OPTIONS *` asks about the server as a whole.
-    guard bytes.first == UInt8(ascii: "/") || bytes == [UInt8(ascii: "*")] else {
+    guard bytes.first == UInt8(ascii: "/") else {
       throw Self.problem("The request's target must be a path that begins with a slash.")
     }
     for byte in bytes where byte <= 0x20 || byte >= 0x7F || byte == UInt8(ascii: "#") {
@@ -47,7 +87,7 @@ struct RequestTarget: Sendable {
     while index < raw.endIndex {
       switch raw[index] {
       case UInt8(ascii: "%"):
-        guard index + 2 < raw.endIndex, let high = raw[index + 1].hexDigitValue, let low = raw[index + 2].hexDigitValue
+        guard index + 2 < raw.endIndex, let high = raw[index + 1].hexDigit, let low = raw[index + 2].hexDigit
         else { throw problem("The \(what) has a % that isn't followed by two hexadecimal digits.") }
         guard high | low != 0 else { throw problem("The \(what) has an encoded NUL.") }
         bytes.append(high << 4 | low)
@@ -68,16 +108,5 @@ struct RequestTarget: Sendable {
 
   private static func problem(_ detail: String) -> Problem {
     Problem(400, HTTPErrorCode.badRequest, detail: detail)
-  }
-}
-
-extension UInt8 {
-  fileprivate var hexDigitValue: UInt8? {
-    switch self {
-    case 0x30...0x39: self - 0x30
-    case 0x41...0x46: self - 0x37
-    case 0x61...0x66: self - 0x57
-    default: nil
-    }
   }
 }

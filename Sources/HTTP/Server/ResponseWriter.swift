@@ -9,7 +9,7 @@ struct ResponseWriter {
   let closes: Bool
 
   func send(_ answer: HTTPServerResponse) -> MHD_Result {
-    let answer = answer.isSendable ? answer : .unsendable
+    let answer = (answer.isSendable ? answer : .unsendable).withStandardHeaders
     guard let response = create(answer.body) else { return .NO }
     defer { MHD_destroy_response(response) }
     for (name, value) in answer.headers where !Self.ownHeaders.contains(where: { $0.isSameHeaderName(as: name) }) {
@@ -59,4 +59,22 @@ extension HTTPServerResponse {
 
   fileprivate static let unsendable = HTTPServerResponse.problem(
     Problem(500, HTTPErrorCode.internalError, detail: "The answer had a status or a header that HTTP can't carry."))
+}
+
+extension HTTPServerResponse {
+  /// The answer with what every answer says, unless it says otherwise itself.
+  ///
+  /// No answer may be read by a page of another origin, shown in its frame, taken for a script, or kept by a cache.
+  /// There is no header that lets another origin in.
+  var withStandardHeaders: HTTPServerResponse {
+    var answer = self
+    for (name, value) in Self.standardHeaders where !answer.headers.contains(name) { answer.headers.add(name, value) }
+    return answer
+  }
+
+  private static let standardHeaders = [
+    ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"),
+    ("Cross-Origin-Resource-Policy", "same-origin"), ("X-Frame-Options", "DENY"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+  ]
 }

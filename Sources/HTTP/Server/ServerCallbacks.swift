@@ -6,18 +6,21 @@ extension tracseq_mhd_callbacks {
   /// What libmicrohttpd calls, always on its one thread. `context` is the `ServerDaemon`.
   static func calling(_ context: UnsafeMutableRawPointer) -> tracseq_mhd_callbacks {
     tracseq_mhd_callbacks(
-      access: { context, connection, _, method, version, bytes, size, exchange in
+      access: { context, connection, _, _, _, bytes, size, exchange in
         guard let daemon = ServerDaemon.from(context), let exchange = Exchange.from(exchange?.pointee),
-          let connection, let method, let version, let size
+          let size
         else { return .NO }
         let chunk = UnsafeRawBufferPointer(start: bytes, count: size.pointee)
         size.pointee = 0
-        return daemon.proceed(exchange, connection, method: method, version: version, chunk: chunk)
+        return daemon.proceed(exchange, chunk: chunk)
       },
-      uri: { context, uri, connection in
-        guard let daemon = ServerDaemon.from(context), let uri, let connection else { return nil }
-        let number = daemon.requestBegan(Exchange.Connection(pointer: connection))
-        let exchange = Exchange(connection: connection, uri: uri, number: number)
+      uri: { context, _, connection in
+        guard let daemon = ServerDaemon.from(context), let connection else { return nil }
+        let socket = tracseq_mhd_socket(connection)
+        // Without one the access handler closes the connection: nothing comes here but through the gate.
+        guard let admitted = daemon.gate.takeAdmitted(at: socket) else { return nil }
+        let exchange = Exchange(connection: connection, socket: socket, admitted: admitted)
+        daemon.began(exchange)
         // Released on completion.
         return Unmanaged.passRetained(exchange).toOpaque()
       },
@@ -26,17 +29,8 @@ extension tracseq_mhd_callbacks {
         exchange?.pointee = nil
         let exchange = Unmanaged<Exchange>.fromOpaque(pointer).takeRetainedValue()
         exchange.complete()
-        daemon.requestEnded(exchange.connection)
         daemon.over(exchange)
-      },
-      connection: { context, connection, _, what in
-        guard let daemon = ServerDaemon.from(context), let connection else { return }
-        let handle = Exchange.Connection(pointer: connection)
-        if what == .CONNECTION_NOTIFY_STARTED {
-          daemon.connected(handle, socket: tracseq_mhd_socket(connection))
-        } else {
-          daemon.disconnected(handle)
-        }
+        daemon.gate.completed(exchange.admitted.link)
       },
       context: context)
   }
@@ -48,83 +42,37 @@ extension ServerDaemon {
   }
 
   /// One step of a request: its head has come, or a piece of its body, or its end, or its answer is there.
-  fileprivate func proceed(
-    _ exchange: Exchange, _ connection: OpaquePointer, method: UnsafePointer<CChar>,
-    version: UnsafePointer<CChar>, chunk: UnsafeRawBufferPointer
-  ) -> MHD_Result {
-    let (phase, hasHead) = exchange.state.withLock { ($0.phase, $0.head != nil) }
+  fileprivate func proceed(_ exchange: Exchange, chunk: UnsafeRawBufferPointer) -> MHD_Result {
+    let (phase, isFirst) = exchange.state.withLock { state in
+      defer { state.hasBegun = true }
+      return (state.phase, !state.hasBegun)
+    }
     switch phase {
     case .reading:
-      if !hasHead {
-        began(exchange)
-        return readHead(exchange, connection, method: method, version: version)
-      }
-      if !chunk.isEmpty { return append(chunk, to: exchange) }
-      return handle(exchange)
-    case .refused:
-      // The answer has been written: take what is still on its way, then close.
-      return chunk.isEmpty ? .NO : .YES
+      // libmicrohttpd calls once for the head, then for the body, then for the end.
+      if isFirst { return .YES }
+      if chunk.isEmpty { return handle(exchange) }
+      exchange.state.withLock { $0.body.append(contentsOf: chunk) }
+      return .YES
     case .answered(let response):
       exchange.state.withLock { $0.phase = .sending }
-      return ResponseWriter(exchange: exchange, suspended: suspended, closes: isDraining).send(response)
+      return ResponseWriter(exchange: exchange, suspended: suspended, closes: gate.isDraining).send(response)
     case .handling, .sending, .over:
       return .YES
     }
   }
 
-  private func readHead(
-    _ exchange: Exchange, _ connection: OpaquePointer, method: UnsafePointer<CChar>, version: UnsafePointer<CChar>
-  ) -> MHD_Result {
-    let reader = RequestHeadReader(
-      connection: connection, line: exchange.line, target: exchange.target, configuration: configuration)
-    do {
-      let head = try reader.read(method: method, version: version)
-      exchange.state.withLock { $0.head = head }
-      if isDraining {
-        return refuse(
-          exchange, Problem(503, HTTPErrorCode.shuttingDown, detail: "The server is shutting down; ask again later."))
-      }
-      return .YES
-    } catch {
-      return refuse(exchange, error)
-    }
-  }
-
-  private func append(_ chunk: UnsafeRawBufferPointer, to exchange: Exchange) -> MHD_Result {
-    let limit = configuration.maxBodyBytes
-    let fits = exchange.state.withLock { state in
-      guard state.body.count + chunk.count <= limit else { return false }
-      state.body.append(contentsOf: chunk)
-      return true
-    }
-    return fits ? .YES : refuse(exchange, configuration.bodyTooLarge)
-  }
-
-  /// Answers at once and half-closes. What the client is still sending is read and thrown away until it ends or its
-  /// time is up: closing on it would reset the connection, and the client might never see the answer.
-  private func refuse(_ exchange: Exchange, _ problem: Problem) -> MHD_Result {
-    let method = exchange.state.withLock { state in
-      state.phase = .refused
-      state.body = []
-      return state.head?.method
-    }
-    RawAnswer.send(problem.rawAnswer(withBody: method != "HEAD"), to: exchange.socket)
-    shutdown(exchange.socket, Int32(SHUT_WR))
-    return .YES
-  }
-
   /// The request is whole: suspends its connection and gives it to the handler.
   private func handle(_ exchange: Exchange) -> MHD_Result {
-    let request = exchange.state.withLock { state -> HTTPServerRequest? in
-      guard let head = state.head else { return nil }
+    let head = exchange.admitted.head
+    let body = exchange.state.withLock { state in
       defer { state.body = [] }
       state.phase = .handling(nil)
-      return HTTPServerRequest(
-        method: head.method, target: head.target, headers: head.headers, body: state.body,
-        remoteAddress: head.remoteAddress, numberOnConnection: exchange.number)
+      return state.body
     }
-    guard let request else { return .NO }
-    requestArrived(exchange.connection)
+    let request = HTTPServerRequest(
+      method: head.method, target: head.target, headers: head.headers, body: body,
+      remoteAddress: head.remoteAddress, numberOnConnection: exchange.admitted.number)
     suspended.suspend(exchange.connection)
     let task = Task { [handler, suspended] in
       let response = await handler(request)
@@ -177,8 +125,7 @@ extension Exchange {
     // Written at once: libmicrohttpd's thread may be stopped before it comes to the answer. As long as the connection is
     // suspended, its socket stays open and nothing else writes to it.
     guard answer(.hangUp) else { return }
-    let isHead = state.withLock { $0.head?.method == "HEAD" }
-    RawAnswer.send(problem.rawAnswer(withBody: !isHead), to: socket)
+    RawAnswer.send(problem.rawAnswer(withBody: admitted.head.method != "HEAD"), to: socket)
     suspended.resume(connection)
   }
 }

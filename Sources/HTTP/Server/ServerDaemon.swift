@@ -3,7 +3,7 @@ import Foundation
 import Runtime
 import Synchronization
 
-/// Owns the libmicrohttpd daemon and knows every connection and every request in flight.
+/// Owns the libmicrohttpd daemon and its gate, and knows every request in flight.
 final class ServerDaemon: Sendable {
   // Sound: libmicrohttpd's calls on a daemon may come from any thread.
   private struct Handle: @unchecked Sendable {
@@ -13,9 +13,7 @@ final class ServerDaemon: Sendable {
   private struct State: Sendable {
     var handle: Handle?
     var sweeper: Task<Void, Never>?
-    var deadlines = ConnectionDeadlines()
     var exchanges: [ObjectIdentifier: Exchange] = [:]
-    var isDraining = false
     var hasWaitedEnough = false
     var waitingForIdle: [CheckedContinuation<Void, Never>] = []
 
@@ -29,11 +27,19 @@ final class ServerDaemon: Sendable {
 
   let configuration: HTTPServerConfiguration
   let handler: HTTPServer.Handler
+  let gate: Gate
   let suspended = SuspendedCount()
   private let environment: Environment
   private let state = Mutex(State())
 
-  init(_ configuration: HTTPServerConfiguration, environment: Environment, handler: @escaping HTTPServer.Handler) {
+  /// - Throws: when the system has no descriptors left.
+  init(
+    _ configuration: HTTPServerConfiguration, environment: Environment, handler: @escaping HTTPServer.Handler
+  ) throws(HTTPServerError) {
+    guard let gate = Gate(configuration, environment: environment) else {
+      throw HTTPServerError(HTTPErrorCode.cannotListen, "The server couldn't be started.")
+    }
+    self.gate = gate
     self.configuration = configuration
     self.environment = environment
     self.handler = handler
@@ -41,14 +47,13 @@ final class ServerDaemon: Sendable {
 
   func start() throws(HTTPServerError) -> Int {
     let listener = try ListeningSocket.open(host: configuration.host, port: configuration.port)
+    ListeningSocket.raiseFileLimit(to: configuration.maxConnections * 3 + 256)
     // libmicrohttpd calls back with this until `stop`, which releases it.
     let context = Unmanaged.passRetained(self)
-    // Room for the head as read, its fields as a list, and the head of the answer.
-    let memory = configuration.maxHeaderBytes * 2 + (16 << 10)
-    let idle = max(1, (configuration.idleTimeout.wholeMilliseconds + 999) / 1_000)
+    // Room for a piece of the body as read, and for the head of the answer. Deadlines and limits are the gate's, so
+    // libmicrohttpd has room for every connection that the gate lets through.
     let daemon = tracseq_mhd_start(
-      listener.descriptor, memory, UInt32(clamping: configuration.maxConnections), UInt32(clamping: idle),
-      .calling(context.toOpaque()))
+      Self.connectionMemory, UInt32(clamping: configuration.maxConnections + 1), .calling(context.toOpaque()))
     guard let daemon else {
       context.release()
       close(listener.descriptor)
@@ -60,12 +65,24 @@ final class ServerDaemon: Sendable {
       state.handle = handle
       state.sweeper = sweeper
     }
+    gate.run(listener: listener.descriptor) { [self] end in connect(end) }
     return listener.port
   }
 
-  // MARK: Requests
+  /// Gives libmicrohttpd an end of a pair. Under the lock, so that it is not being stopped meanwhile.
+  private func connect(_ end: Int32) -> Bool {
+    state.withLock { state in
+      guard let handle = state.handle else {
+        close(end)
+        return false
+      }
+      return tracseq_mhd_add_connection(handle.pointer, end) == .YES
+    }
+  }
 
-  var isDraining: Bool { state.withLock { $0.isDraining } }
+  private static let connectionMemory = 64 << 10
+
+  // MARK: Requests
 
   func began(_ exchange: Exchange) {
     state.withLock { $0.exchanges[ObjectIdentifier(exchange)] = exchange }
@@ -81,43 +98,12 @@ final class ServerDaemon: Sendable {
 
   // MARK: Deadlines
 
-  func connected(_ connection: Exchange.Connection, socket: Int32) {
-    let due = environment.now() + configuration.requestTimeout
-    state.withLock { $0.deadlines.open(connection, socket: socket, due: due) }
-  }
-
-  /// - Returns: which request of its connection it is, from 1.
-  func requestBegan(_ connection: Exchange.Connection) -> Int {
-    let due = environment.now() + configuration.requestTimeout
-    return state.withLock { $0.deadlines.requestBegan(connection, due: due) }
-  }
-
-  func requestArrived(_ connection: Exchange.Connection) {
-    state.withLock { $0.deadlines.set(connection, due: nil) }
-  }
-
-  /// The connection waits for its next request. Silence is bounded by the idle timeout, so whatever is still
-  /// unfinished after both has trickled for longer than a request may take.
-  func requestEnded(_ connection: Exchange.Connection) {
-    let due = environment.now() + configuration.idleTimeout + configuration.requestTimeout
-    state.withLock { $0.deadlines.set(connection, due: due) }
-  }
-
-  func disconnected(_ connection: Exchange.Connection) {
-    state.withLock { $0.deadlines.close(connection) }
-  }
-
   private func sweep() async {
     let interval = max(.milliseconds(10), min(.seconds(1), configuration.requestTimeout / 4))
-    let answer = Problem(
-      408, HTTPErrorCode.requestTimeout,
-      detail: "The request hadn't arrived within \(configuration.requestTimeout)."
-    ).rawAnswer(withBody: true)
     do {
       while true {
         try await environment.clock.sleep(until: environment.now() + interval)
-        let now = environment.now()
-        state.withLock { $0.deadlines.endOverdue(at: now, saying: answer) }
+        gate.sweep(at: environment.now())
       }
     } catch {
       // Cancelled: the server stops.
@@ -126,15 +112,7 @@ final class ServerDaemon: Sendable {
 
   // MARK: Ending
 
-  func stopAccepting() {
-    let handle = state.withLock { state -> Handle? in
-      defer { state.isDraining = true }
-      return state.isDraining ? nil : state.handle
-    }
-    guard let handle else { return }
-    let listener = MHD_quiesce_daemon(handle.pointer)
-    if listener >= 0 { close(listener) }
-  }
+  func stopAccepting() { gate.drain() }
 
   func untilIdle() async {
     await withCheckedContinuation { continuation in

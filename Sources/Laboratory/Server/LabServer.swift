@@ -41,13 +41,12 @@ public final class LabServer: Sendable {
   ///   - faults: how participants misbehave from the start.
   ///   - layout: what the laboratory is furnished with where it isn't yet.
   ///   - kafka: where Kafka is, if it is to take commands from there and to publish its events.
-  ///   - host: the address to listen on.
-  ///   - port: 0 takes any free one.
+  ///   - configuration: where to listen, and under which names.
   ///   - log: where it says what goes wrong.
   public init(
     store: any EventStore, environment: Environment, faults: FaultPlan = FaultPlan(),
-    layout: LaboratoryLayout = .standard(), kafka: LabKafka.Configuration? = nil, host: String = "127.0.0.1",
-    port: Int = 0, log: Log = .silent
+    layout: LaboratoryLayout = .standard(), kafka: LabKafka.Configuration? = nil,
+    configuration: HTTPServerConfiguration = HTTPServerConfiguration(), log: Log = .silent
   ) {
     self.store = store
     self.environment = environment
@@ -55,8 +54,10 @@ public final class LabServer: Sendable {
     self.layout = layout
     self.kafka = kafka
     self.log = log
+    var configuration = configuration
     // A command is small; what is larger is none.
-    configuration = HTTPServerConfiguration(host: host, port: port, maxBodyBytes: 1 << 20)
+    configuration.maxBodyBytes = 1 << 20
+    self.configuration = configuration
   }
 
   /// Opens the laboratory and listens.

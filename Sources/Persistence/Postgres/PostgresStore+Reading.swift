@@ -2,6 +2,8 @@ public import Runtime
 
 extension PostgresStore {
   public func read(_ stream: UniqueID, after version: Int, limit: Int) async throws(StoreError) -> [StoredEvent] {
+    // No stream has an id of another version.
+    guard stream.moment != nil else { return [] }
     let month = try StreamMonth.of(stream)
     return try await pool.run { (connection) throws(PostgresError) in
       try Self.events(

@@ -9,6 +9,7 @@ final class SQLiteDatabase {
   /// - Parameter readOnly: refuses to write; the file must exist.
   init(path: String, readOnly: Bool) throws(StoreError) {
     var opened: OpaquePointer?
+    if !readOnly { PrivateFile.create(path) }
     let flags =
       SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | (readOnly ? 0 : SQLITE_OPEN_CREATE)
     let status = sqlite3_open_v2(path, &opened, flags, nil)

@@ -92,7 +92,8 @@ public final class SQLiteStore: EventStore {
   }
 
   public func read(_ stream: UniqueID, after version: Int, limit: Int) async throws(StoreError) -> [StoredEvent] {
-    _ = try StreamMonth.of(stream)
+    // No stream has an id of another version.
+    guard stream.moment != nil else { return [] }
     return try await read { database throws(StoreError) in
       try SQLiteQueries.events(database, of: stream, after: version, limit: limit)
     }

@@ -75,7 +75,9 @@ struct SagaListReader {
     guard let text = try cursor.open(query.text("cursor")) else { return nil }
     let parts = text.split(separator: " ")
     // What was sealed here reads so.
-    guard parts.count == 2, let moment = Int64(parts[0]), let id = UniqueID(String(parts[1])) else {
+    guard parts.count == 2, let moment = Int64(parts[0]),
+      Timestamp.written.contains(Timestamp(milliseconds: moment)), let id = UniqueID(String(parts[1]))
+    else {
       throw SealedCursor.malformed
     }
     return SagaCursor(moment: Timestamp(milliseconds: moment), id: id)

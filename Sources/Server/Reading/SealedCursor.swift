@@ -27,7 +27,9 @@ struct SealedCursor {
     guard let data = Data(base64Encoded: standard + padding), data.count > Self.sealLength,
       case let position = Array(data.dropFirst(Self.sealLength)),
       Array(data.prefix(Self.sealLength)) == seal(of: position),
-      let text = String(validating: position, as: UTF8.self)
+      let text = String(validating: position, as: UTF8.self),
+      // No position has one, and no store takes a U+0000.
+      !text.utf8.contains(where: { $0 < 0x20 })
     else {
       throw Self.malformed
     }

@@ -79,11 +79,14 @@ extension API {
     let limit = try call.query.integer("limit", in: 1...1_000, default: 100)
     let operation = try await engine.operation(call.path.operationID())
     let cursor = SealedCursor(list: "operation", filters: [operation.id.description, outcome?.rawValue])
-    let start = try cursor.open(call.query.text("cursor")).flatMap { Int($0) } ?? 0
+    let start = try cursor.open(call.query.text("cursor")).map { text throws(Problem) in
+      guard let place = Int(digits: text) else { throw SealedCursor.malformed }
+      return place
+    }
     var rows: [JSON] = []
     var next: Int?
     // By place in the operation, which never changes.
-    for (index, saga) in operation.plan.sagas.enumerated().dropFirst(start) {
+    for (index, saga) in operation.plan.sagas.enumerated().dropFirst(start ?? 0) {
       let result = operation.results[saga]
       if let outcome, outcome != OperationOutcome(result) { continue }
       if rows.count == limit {

@@ -56,6 +56,7 @@ extension API {
 
   private func rebuildProjections(_ call: Call) async throws -> HTTPServerResponse {
     _ = try call.request.user()
+    if !call.request.body.isEmpty { try BodyReader(call.request).finish() }
     return .json(try await engine.rebuildProjections().json, status: 202)
   }
 }

@@ -84,7 +84,6 @@ extension API {
     let key = try call.request.idempotencyKey()
     var body = JSON.null
     if !call.request.body.isEmpty {
-      try call.request.requireJSON()
       body = try JSONDocument(body: call.request).root
     }
     let name = try call.path.value("name")

@@ -37,6 +37,7 @@ struct API: Sendable {
   ) async throws -> HTTPServerResponse {
     do {
       let query = try QueryReader(request.query, known: route.query)
+      if route.method != "GET" { try request.requireJSONType() }
       if route.needsEngine { try requireReady() }
       let response = try await route.handle(Call(request: request, path: path, query: query))
       return try await tellSeen(response, route, path)

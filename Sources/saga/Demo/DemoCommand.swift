@@ -64,7 +64,8 @@ struct Demo {
   }
 
   func run() async throws -> ExitStatus {
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    try FileManager.default.createDirectory(
+      at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
     defer { if !isKept { try? FileManager.default.removeItem(at: folder) } }
     let shutdown = Shutdown.listening(on: invocation.terminal, withInput: false)
     var children: [ChildProcess] = []

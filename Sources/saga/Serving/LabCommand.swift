@@ -1,3 +1,4 @@
+import HTTP
 import Laboratory
 import Persistence
 import Runtime
@@ -11,9 +12,8 @@ let labCommand = CommandSpec(
       + "with commas, once, times=N, every=N, match=TS-*.",
   ],
   options: [
-    OptionSpec("store", value: "STORE", help: "sqlite:PATH, postgres:URL, or memory"),
-    OptionSpec("host", value: "ADDRESS", help: "where to listen; 127.0.0.1"),
-    OptionSpec("port", value: "PORT", help: "8090; 0 takes a free one"),
+    OptionSpec("store", value: "STORE", help: "sqlite:PATH, postgres:URL, or memory")
+  ] + ListenOptions.all(port: LabAddress.usualPort) + [
     OptionSpec("fault", value: "FAULT", repeats: true, help: "how to misbehave from the start"),
     OptionSpec("boxes", value: "N", help: "boxes of 96 in each freezer of a new laboratory; 40"),
     OptionSpec("verbose", help: "log what happens, not only what goes wrong"),
@@ -32,18 +32,17 @@ let labCommand = CommandSpec(
   let faults = try FaultPlan(parsing: invocation.arguments.values("fault"))
   let boxes = try invocation.number("boxes") ?? 40
   guard (1...1_000).contains(boxes) else { throw invocation.usage("--boxes wants a number from 1 to 1000") }
-  let host = invocation.arguments.value("host") ?? "127.0.0.1"
-  let port = try invocation.port(else: LabAddress.usualPort)
+  let configuration = try invocation.listening(port: LabAddress.usualPort)
   let kafka = try invocation.labKafka()
   let shutdown = Shutdown.listening(on: terminal, withInput: invocation.arguments.has("stop-with-input"))
-  let store = try await location.open(invocation.environment)
+  let store = try await location.open(invocation.environment, log: .standardError(from: .warning))
   let lab = LabServer(
     store: store, environment: invocation.environment, faults: faults,
-    layout: .standard(boxesPerZone: boxes), kafka: kafka, host: host, port: port,
+    layout: .standard(boxesPerZone: boxes), kafka: kafka, configuration: configuration,
     log: .standardError(from: invocation.arguments.has("verbose") ? .info : .error))
   do {
     let listening = try await lab.start()
-    terminal.line("The laboratory listens on http://\(host):\(listening)")
+    terminal.line("The laboratory listens on http://\(configuration.host):\(listening)")
     terminal.line("  store      \(location.shown)")
     if let kafka { terminal.line("  kafka      \(kafka.shown)") }
     for fault in invocation.arguments.values("fault") { terminal.line("  fault      \(fault)") }

@@ -21,8 +21,7 @@ let serveCommand = CommandSpec(
     OptionSpec(
       "read-store", value: "STORE",
       help: "where lists are read from: sqlite:PATH, postgres:URL, or memory; beside the store"),
-    OptionSpec("host", value: "ADDRESS", help: "where to listen; 127.0.0.1"),
-    OptionSpec("port", value: "PORT", help: "8080; 0 takes a free one"),
+  ] + ListenOptions.all(port: 8080) + [
     OptionSpec(
       "service", value: "NAME=URL", repeats: true,
       help: "a service that workflows may call; with ,tombstones behind it when an undo that comes first makes the "
@@ -72,8 +71,7 @@ struct EngineProcess {
     environment = invocation.environment
     location = try invocation.store(else: .sqlite(path: ".saga/engine.db"))
     readLocation = try invocation.readStore() ?? location.besideIt
-    http = HTTPServerConfiguration(
-      host: invocation.arguments.value("host") ?? "127.0.0.1", port: try invocation.port(else: 8080))
+    http = try invocation.listening(port: 8080)
     let named = try invocation.services()
     let isConfigured = invocation.arguments.value("services") != nil || !named.isEmpty
     services = isConfigured ? named : LabAddress.services(at: LabAddress.usual)
@@ -89,10 +87,10 @@ struct EngineProcess {
   func run() async throws -> ExitStatus {
     // 1. From here on a signal is a request, not the end.
     let shutdown = Shutdown.listening(on: terminal, withInput: stopsWithInput)
-    let store = try await location.open(environment)
+    let store = try await location.open(environment, log: log)
     let readStore: any SagaReadStore
     do {
-      readStore = try await readLocation.openForReading(environment)
+      readStore = try await readLocation.openForReading(environment, log: log)
     } catch {
       await store.close()
       throw error
@@ -176,6 +174,9 @@ struct EngineProcess {
       terminal.line("  console    http://\(http.host):\(port)/")
       terminal.line("  store      \(location.shown)")
       terminal.line("  services   \(services.map(\.name).joined(separator: ", "))")
+      if !http.isLoopback {
+        terminal.line("  insecure   other machines can connect, and nobody is asked who is calling")
+      }
       if !approvals.isEmpty {
         let verbs = OperatorVerb.Name.allCases.filter(approvals.contains).map(\.rawValue)
         terminal.line("  approval   \(verbs.joined(separator: ", ")) by a second person")

@@ -35,12 +35,14 @@ enum StoreLocation: Sendable, Equatable {
     }
   }
 
-  func open(_ environment: Runtime.Environment) async throws -> any EventStore {
+  /// - Parameter log: is told which files others could read until now.
+  func open(_ environment: Runtime.Environment, log: Log) async throws -> any EventStore {
     switch self {
     case .memory: return MemoryStore(environment: environment)
     case .postgres(let url): return try await PostgresStore.open(url: url, environment: environment)
     case .sqlite(let path):
-      try Self.makeFolder(of: path, option: "store")
+      try Self.makeFolder(of: path, option: "store", log)
+      Self.tighten(path, log)
       return try await SQLiteStore.open(path: path, environment: environment)
     }
   }
@@ -65,25 +67,40 @@ extension StoreLocation {
     return path[..<end] + "\(stem)-read.db"
   }
 
-  func openForReading(_ environment: Runtime.Environment) async throws -> any SagaReadStore {
+  func openForReading(_ environment: Runtime.Environment, log: Log) async throws -> any SagaReadStore {
     switch self {
     case .memory: return MemoryReadStore()
     case .postgres(let url): return try await SQLReadStore.postgres(url: url, environment: environment)
     case .sqlite(let path):
-      try Self.makeFolder(of: path, option: "read-store")
+      try Self.makeFolder(of: path, option: "read-store", log)
+      Self.tighten(path, log)
       return try await SQLReadStore.sqlite(path: path)
     }
   }
 
-  private static func makeFolder(of path: String, option: String) throws(CLIError) {
+  /// Makes the folder when it is missing, for this user alone. A folder `.saga` that is there is the program's own and
+  /// closed to others; another one may be shared on purpose, and keeps its rights.
+  private static func makeFolder(of path: String, option: String, _ log: Log) throws(CLIError) {
     let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
+    if folder.lastPathComponent == ".saga", PrivateFile.tighten(folder.path) { sayTightened(folder.path, log) }
     do {
-      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+      try FileManager.default.createDirectory(
+        at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
     } catch {
       throw CLIError(
         CLIErrorCode.configurationInvalid, "can't make the folder \(folder.path) for the store",
         advice: ["Another place: --\(option) sqlite:PATH"])
     }
+  }
+}
+
+extension StoreLocation {
+  private static func tighten(_ path: String, _ log: Log) {
+    for file in PrivateFile.tighten(database: path) { sayTightened(file, log) }
+  }
+
+  private static func sayTightened(_ path: String, _ log: Log) {
+    log.warning("Other users could read a file of the store; from now on they can't", ("path", path))
   }
 }
 

@@ -94,7 +94,7 @@ let streamsResetCommand = CommandSpec(
     invocation.terminal.complain(files.text(invocation.terminal.errorStyle))
     return .failure
   }
-  let store = try await invocation.streamStore().open(invocation.environment)
+  let store = try await invocation.streamStore().open(invocation.environment, log: .silent)
   do {
     for definition in files.definitions {
       try await StreamProcessor.reset(definition.name, in: store)

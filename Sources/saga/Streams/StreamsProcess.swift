@@ -30,7 +30,7 @@ struct StreamsProcess {
     // 1. From here on a signal is a request, not the end.
     let shutdown = Shutdown.listening(on: terminal, withInput: invocation.arguments.has("stop-with-input"))
     let sink = try KafkaStreamSink(cluster, deadLetters: deadLetters, environment: environment, log: log)
-    let store = try await location.open(environment)
+    let store = try await location.open(environment, log: log)
     let result: Result<ExitStatus, any Error>
     do {
       result = .success(try await serve(store, sink, log, until: shutdown))

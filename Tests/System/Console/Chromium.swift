@@ -29,8 +29,9 @@ final class Chromium: Sendable {
   }
 
   /// Starts a browser with a profile of its own.
+  /// - Parameter switches: further words for its command line.
   /// - Throws: when there is none: a console that nobody has looked at is not tested.
-  init() throws {
+  init(switches: [String] = []) throws {
     guard let program = Self.program else {
       throw Failure(description: "Chromium is missing: run scripts/install-needs test")
     }
@@ -47,11 +48,13 @@ final class Chromium: Sendable {
     posix_spawn_file_actions_adddup2(&actions, answers.write, 4)
     posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
     posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
-    let arguments = [
-      program, "--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-      "--no-first-run", "--disable-extensions", "--disable-background-networking", "--hide-scrollbars",
-      "--force-device-scale-factor=1", "--lang=en-US", "--user-data-dir=\(profile.path)", "about:blank",
-    ]
+    let arguments =
+      [
+        program, "--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--no-first-run", "--disable-extensions", "--disable-background-networking", "--hide-scrollbars",
+        "--force-device-scale-factor=1", "--lang=en-US", "--user-data-dir=\(profile.path)",
+      ] + switches + ["about:blank"]
     var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
     defer { for pointer in pointers { free(pointer) } }
     var id: pid_t = 0

@@ -1,0 +1,45 @@
+/// Refuses a request that changes something and that a browser sends for a page of another origin.
+///
+/// Browsers say where a request comes from, in headers that a page cannot set. Programs that are not browsers send
+/// neither header, and pass.
+enum CrossSiteCheck {
+  static func check(_ method: String, _ headers: HTTPHeaders, target: RequestTarget) throws(Problem) {
+    guard !HTTPMethod.safe.contains(method) else { return }
+    let sites = headers.all("Sec-Fetch-Site")
+    if !sites.isEmpty {
+      // “none”: a person typed the address, or the like.
+      guard sites.allSatisfy({ $0 == "same-origin" || $0 == "none" }) else { throw refusal }
+      return
+    }
+    let origins = headers.all("Origin")
+    guard !origins.isEmpty else { return }
+    let host = target.authority ?? headers["Host"].flatMap { Authority($0) }
+    for text in origins {
+      guard let origin = Origin(text), let host, origin.authority.host == host.host,
+        origin.port == host.port ?? origin.usualPort
+      else { throw refusal }
+    }
+  }
+
+  private static var refusal: Problem {
+    Problem(
+      403, HTTPErrorCode.crossSite,
+      detail: "A web page of another origin sent this request. Only this server's own pages may change something.")
+  }
+
+  /// An origin as browsers write it: scheme, host and port.
+  private struct Origin {
+    let authority: Authority
+    let usualPort: Int
+    var port: Int { authority.port ?? usualPort }
+
+    init?(_ text: String) {
+      let schemes = [("http://", 80), ("https://", 443)]
+      guard let (scheme, port) = schemes.first(where: { text.hasPrefix($0.0) }),
+        let authority = Authority(String(text.dropFirst(scheme.count))), !authority.host.isEmpty
+      else { return nil }
+      self.authority = authority
+      usualPort = port
+    }
+  }
+}

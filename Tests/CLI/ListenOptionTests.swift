@@ -1,0 +1,58 @@
+import HTTP
+import Runtime
+import TestSupport
+import Testing
+
+@testable import saga
+
+@Suite("Where a server listens, and under which names")
+struct ListenOptionTests {
+  private func listening(_ words: [String], of command: CommandSpec = serveCommand) throws -> HTTPServerConfiguration {
+    let terminal = Terminal(
+      write: { _ in }, complain: { _ in }, read: { nil }, isTerminal: false, style: .plain, errorStyle: .plain)
+    let invocation = Invocation(
+      command: command, arguments: try ParsedArguments(words, for: command), terminal: terminal, environment: .fake(),
+      variables: [:],
+      send: { (_, _) async throws(APIUnreachable) in throw APIUnreachable(mayHaveArrived: false, why: "") })
+    return try invocation.listening(port: 8080)
+  }
+
+  @Test("Without a word it is this machine's own loopback")
+  func usual() throws {
+    let configuration = try listening([])
+    #expect(configuration.host == "127.0.0.1")
+    #expect(configuration.port == 8080)
+    #expect(configuration.hosts == HostPolicy(bound: "127.0.0.1"))
+  }
+
+  @Test(
+    "A loopback address starts without a word more", arguments: ["localhost", "127.0.0.1", "127.1.2.3", "::1"])
+  func loopback(host: String) throws {
+    #expect(try listening(["--host", host]).host == host)
+  }
+
+  @Test(
+    "An address that other machines reach is refused, unless it is said",
+    arguments: ["0.0.0.0", "::", "192.0.2.7", "no-such-host.invalid"])
+  func insecure(host: String) throws {
+    for command in [serveCommand, labCommand] {
+      let error = #expect(throws: CLIError.self) { try listening(["--host", host], of: command) }
+      #expect(error?.code == CLIErrorCode.insecure)
+      #expect(try listening(["--host", host, "--insecure"], of: command).host == host)
+    }
+  }
+
+  @Test("Further names are kept in canonical form")
+  func names() throws {
+    let configuration = try listening(["--allowed-hosts", "Saga.Lab.Example.,10.0.0.7,[::2]"])
+    #expect(
+      configuration.hosts == HostPolicy(bound: "127.0.0.1", allowed: ["saga.lab.example", "10.0.0.7", "[::2]"]))
+  }
+
+  @Test(
+    "A name that is none is refused",
+    arguments: ["", "a,,b", "http://a", "a:80", "*", "a b", "müller.example", "me@a", "a/"])
+  func noNames(text: String) {
+    #expect(throws: UsageError.self) { try listening(["--allowed-hosts", text]) }
+  }
+}
