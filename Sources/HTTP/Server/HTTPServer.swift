@@ -8,18 +8,24 @@ public final class HTTPServer: Sendable {
   /// Answers a request. It can't throw: `Router` turns errors into problems.
   public typealias Handler = @Sendable (HTTPServerRequest) async -> HTTPServerResponse
 
+  /// Says which threads handle a request, and how urgently.
+  public typealias Place = @Sendable (HTTPServerRequest) -> (pool: WorkPool, priority: TaskPriority)
+
   private let daemon: ServerDaemon
   private let environment: Environment
 
   /// - Parameters:
   ///   - configuration: where to listen, and the limits.
   ///   - environment: its clock measures how long a request takes to arrive, and how long draining lasts.
+  ///   - place: where the handler of a request runs; nil: where all tasks do. Requests that may take long must not hold
+  ///     the threads of those that may not.
   ///   - handler: answers each request; called from many tasks at once.
   public init(
-    _ configuration: HTTPServerConfiguration = .init(), environment: Environment, handler: @escaping Handler
+    _ configuration: HTTPServerConfiguration = .init(), environment: Environment, place: Place? = nil,
+    handler: @escaping Handler
   ) {
     self.environment = environment
-    daemon = ServerDaemon(configuration, environment: environment, handler: handler)
+    daemon = ServerDaemon(configuration, environment: environment, place: place, handler: handler)
   }
 
   /// Listens and serves.

@@ -126,7 +126,8 @@ extension ServerDaemon {
     guard let request else { return .NO }
     requestArrived(exchange.connection)
     suspended.suspend(exchange.connection)
-    let task = Task { [handler, suspended] in
+    let chosen = place?(request)
+    let task = Task(executorPreference: chosen?.pool, priority: chosen?.priority) { [handler, suspended] in
       let response = await handler(request)
       if exchange.answer(response) {
         suspended.resume(exchange.connection)

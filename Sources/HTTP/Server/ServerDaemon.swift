@@ -29,11 +29,16 @@ final class ServerDaemon: Sendable {
 
   let configuration: HTTPServerConfiguration
   let handler: HTTPServer.Handler
+  let place: HTTPServer.Place?
   let suspended = SuspendedCount()
   private let environment: Environment
   private let state = Mutex(State())
 
-  init(_ configuration: HTTPServerConfiguration, environment: Environment, handler: @escaping HTTPServer.Handler) {
+  init(
+    _ configuration: HTTPServerConfiguration, environment: Environment, place: HTTPServer.Place?,
+    handler: @escaping HTTPServer.Handler
+  ) {
+    self.place = place
     self.configuration = configuration
     self.environment = environment
     self.handler = handler

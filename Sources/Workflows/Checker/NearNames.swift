@@ -6,12 +6,14 @@ public enum NearNames {
   public static func nearest(
     to name: String, among candidates: some Sequence<String>, within limit: Int? = nil
   ) -> String? {
+    // A very long name isn't worth the table.
+    guard name.utf8.count <= 1_000 else { return nil }
     let wanted = key(name)
-    // A short name has few neighbours that mean it; a very long one isn't worth the table.
+    // A short name has few neighbours that mean it.
     guard !wanted.isEmpty, wanted.count <= 64 else { return nil }
     let allowed = limit ?? (wanted.count <= 2 ? 1 : wanted.count <= 5 ? 2 : 3)
     var best: (name: String, distance: Int)?
-    for candidate in candidates where !candidate.hasSameScalars(as: name) {
+    for candidate in candidates where candidate.utf8.count <= 1_000 && !candidate.hasSameScalars(as: name) {
       let other = key(candidate)
       guard other.count <= 64, abs(other.count - wanted.count) <= allowed else { continue }
       let distance = editDistance(wanted, other)
