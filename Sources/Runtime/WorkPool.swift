@@ -26,7 +26,7 @@ public final class WorkPool: TaskExecutor {
   private let threads: Int
   private let urgentThreads: Int
 
-  /// The stack of each thread. What is evaluated nests a thousand levels deep at most (`Budget.depth`); memory is used
+  /// The stack of each thread. What is evaluated nests 640 levels deep at most (`Budget.depth`); memory is used
   /// only as far as a stack grows.
   private static let stackSize = 16 << 20
 

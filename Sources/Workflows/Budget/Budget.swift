@@ -9,7 +9,8 @@ public struct Budget: Sendable, Hashable {
   /// The number of those bytes that may be put together from text and values: a whole value is taken as it is and
   /// costs no memory, a text is a copy.
   public var text: Int
-  /// The number of levels that an evaluation may go down: one for each segment of each query that is under way.
+  /// The number of levels that an evaluation may go down: one for each query that is under way, and
+  /// for each of its segments that may find several values.
   public var depth: Int
 
   public init(
@@ -29,8 +30,8 @@ public struct Budget: Sendable, Hashable {
     self.depth = depth
   }
 
-  /// What holds everywhere: 20 million steps, 16 MiB produced, 2 MiB of text put together, 1,024 levels.
-  public static let standard = Budget(20_000_000, 16 << 20, 2 << 20, 1_024)
+  /// What holds everywhere: 20 million steps, 16 MiB produced, 2 MiB of text put together, 640 levels.
+  public static let standard = Budget(20_000_000, 16 << 20, 2 << 20, 640)
 }
 
 /// Why an evaluation or a rendering was ended: it asked for more than its budget.

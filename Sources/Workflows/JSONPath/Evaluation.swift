@@ -62,6 +62,14 @@ final class Evaluation {
       return false
     }
     defer { meter.leave() }
+    // Names and indexes lead to one node at most: that way down needs no recursion.
+    var (segments, node, way) = (segments, node, way)
+    while let token = segments.first?.singularToken {
+      guard let (next, found) = follow(token, from: node) else { return meter.exceeded == nil }
+      if keeps { way = Way(way, found) }
+      node = next
+      segments = segments.dropFirst()
+    }
     guard let segment = segments.first else { return visitor(node, way) }
     let rest = segments.dropFirst()
     guard segment.isDescendant else { return select(segment, rest, node, way, keeps, visitor) }
@@ -144,6 +152,19 @@ final class Evaluation {
       return members.allSatisfy { member in
         meter.charge() && (!holds(condition, for: member.value) || take(member.name, member.value))
       }
+    }
+  }
+
+  /// The node that a name or an index leads to, and the token of its path: there an index is counted from the start.
+  private func follow(_ token: JSONPointer.Token, from node: JSON) -> (JSON, JSONPointer.Token)? {
+    switch (token, node) {
+    case (.name(let name), .object(let members)):
+      guard meter.charge(text: name.utf8.count), let value = members[name] else { return nil }
+      return (value, token)
+    case (.index(let index), .array(let values)):
+      guard meter.charge(), let position = Self.position(index, in: values) else { return nil }
+      return (values[position], .index(position))
+    case (.name, _), (.index, _): return nil
     }
   }
 
