@@ -133,7 +133,7 @@ struct BudgetTests {
   func depth(_ filters: Int) throws {
     var document: JSON = 1
     for _ in 0..<240 { document = ["a": document] }
-    let way = String(repeating: ".a", count: 200) + "[*]"
+    let way = String(repeating: "[*]", count: 200)
     // Each filter begins at the root again and goes all the way down.
     var query = "$\(way)"
     for _ in 0..<filters { query = "$\(way)[?\(query)]" }
@@ -181,7 +181,8 @@ struct BudgetTests {
       ])
   }
 
-  /// Runs something on a thread with 512 KiB of stack, as some systems give to threads.
+  /// Runs something on a thread with 2 MiB of stack, a quarter of what threads have on Linux. (The frames of a build
+  /// without optimisation are several times as large as those of one with it.)
   static func onSmallStack<Value: Sendable>(_ body: @escaping @Sendable () -> Value) -> Value? {
     let done = DispatchSemaphore(value: 0)
     let value = Mutex<Value?>(nil)
@@ -191,7 +192,7 @@ struct BudgetTests {
       box.value.withLock { $0 = result }
       done.signal()
     }
-    thread.stackSize = (ProcessInfo.processInfo.environment["STACK_KIB"].flatMap { Int($0) } ?? 1_024) << 10
+    thread.stackSize = 2 << 20
     thread.start()
     done.wait()
     return box.value.withLock { $0 }
