@@ -38,6 +38,14 @@ public struct JSONNumber: Sendable {
     }
   }
 
+  /// The number of bytes of `text`, at most: 20 for an integer, and known without writing it.
+  public var textLength: Int {
+    switch storage {
+    case .integer: 20
+    case .decimal(let text, _): text.utf8.count
+    }
+  }
+
   /// The number as JSON text.
   public var text: String {
     switch storage {

@@ -21,6 +21,24 @@ public struct JSONPointer: Sendable, Hashable, CustomStringConvertible {
 
   public var description: String { tokens.map { "/\($0)" }.joined() }
 
+  /// The most characters of a name, and the most names, that `shown` holds.
+  private static let mostShown = (characters: 100, names: 64)
+
+  /// Returns the text for a message: the same as `description`, unless names are long or many. What is left out is
+  /// marked with `…`.
+  public var shown: String {
+    var text = ""
+    for token in tokens.prefix(Self.mostShown.names) {
+      switch token {
+      case .name(let name) where name.utf8.count > Self.mostShown.characters:
+        let start = String(String.UnicodeScalarView(name.unicodeScalars.prefix(Self.mostShown.characters)))
+        text += "/\(Token.name(start))…"
+      case .name, .index: text += "/\(token)"
+      }
+    }
+    return tokens.count > Self.mostShown.names ? text + "/…" : text
+  }
+
   /// The value at the end of the way, or nil when it leads nowhere.
   public func value(in root: JSON) -> JSON? {
     var value = root

@@ -23,6 +23,14 @@ struct PlaceCounter {
 
   init(_ bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
 
+  /// Walks on from a place that another walk over the same bytes found.
+  init(_ bytes: UnsafeBufferPointer<UInt8>, from start: SourcePlace) {
+    self.bytes = bytes
+    offset = start.offset
+    line = start.line
+    column = start.column
+  }
+
   /// - Parameter target: at or behind the last one asked for.
   mutating func place(at target: Int) -> SourcePlace {
     while offset < min(target, bytes.count) {

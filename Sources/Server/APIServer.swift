@@ -24,7 +24,7 @@ public final class APIServer: Sendable {
     let router = API(
       engine: engine, kafka: kafka, notices: notices, live: live, environment: environment, log: log
     ).router()
-    server = HTTPServer(configuration, environment: environment) { request in
+    server = HTTPServer(configuration, environment: environment, place: RequestPlace.of) { request in
       await router.handle(request)
     }
   }

@@ -82,7 +82,19 @@ extension API {
   /// How the engine stands with Kafka, and with those who are told. What can't be found out is a reason too: the answer is
   /// never an error.
   func readiness() async -> Readiness {
-    Readiness(reasons: await kafkaReadiness().reasons + noticeReasons())
+    Readiness(reasons: heldReasons + (await kafkaReadiness().reasons) + (await noticeReasons()))
+  }
+
+  /// Sagas that wait for an operator because processes died of them.
+  private var heldReasons: [Readiness.Reason] {
+    let held = engine.held
+    guard let first = held.first else { return [] }
+    let others = held.count > 1 ? " and \(held.count - 1) more" : ""
+    return [
+      Readiness.Reason(
+        code: EngineErrorCode.sagaHeld,
+        message: "Held back, because processes died while they computed them: saga \(first.id)\(others).")
+    ]
   }
 
   /// What keeps notices from those who are to be told.

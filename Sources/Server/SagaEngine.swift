@@ -11,6 +11,9 @@ public protocol SagaEngine: Sendable {
   /// Whether every open saga has been taken up again.
   var isReady: Bool { get }
 
+  /// The sagas that are held back because processes died while they computed them.
+  var held: [HeldSaga] { get }
+
   /// What the checker finds, with the services that the engine knows.
   func check(_ content: [UInt8]) -> CheckResult
   func register(_ content: [UInt8], by: String) async throws -> Registration
@@ -69,6 +72,10 @@ public protocol SagaEngine: Sendable {
   func auditHead() async throws -> AuditHead
   /// - Parameter head: an earlier head whose signature has been verified.
   func auditVerify(against head: AuditHead?) async throws -> AuditReport
+}
+
+extension SagaEngine {
+  public var held: [HeldSaga] { [] }
 }
 
 extension Engine: SagaEngine {}

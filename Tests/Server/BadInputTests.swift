@@ -255,6 +255,30 @@ struct BadInputTests {
     }
   }
 
+  @Test func manyFaultsAreAHundredAndACount() async throws {
+    let (engine, _) = try engine()
+    try await TestAPI.run(engine: engine) { api in
+      let members = (0..<5_000).map { "\"k\($0)\": \($0)" }.joined(separator: ", ")
+      let answer = try await api.post("/v1/workflows/store-sample/sagas", text: "{\(members)}")
+      #expect(answer.status == 400)
+      #expect(answer.json["errors"]?.arrayValue?.count == BodyReader.mostFaults)
+      // Besides the unknown members, the input is missing.
+      #expect(answer.json["more"] == 4_901)
+      #expect(answer.json["errors"]?[99]?["column"]?.intValue ?? 0 > 1)
+      #expect(answer.json.bytes().count < 64 << 10)
+
+      let long = String(repeating: "n", count: 100_000)
+      let named = try await api.post("/v1/workflows/store-sample/sagas", text: "{\"input\": 1, \"\(long)\": 2}")
+      #expect(named.code == ServerErrorCode.memberUnknown)
+      #expect(named.json.bytes().count < 4_000)
+
+      let tags = Array(repeating: "7", count: 16).joined(separator: ",")
+      let typed = try await api.post("/v1/workflows/store-sample/sagas", text: "{\"input\": 1, \"tags\": [\(tags)]}")
+      #expect(typed.json["errors"]?.arrayValue?.count == 16)
+      #expect(typed.json["more"] == nil)
+    }
+  }
+
   @Test func anOversizeBodyIsRefused() async throws {
     let (engine, _) = try engine()
     try await TestAPI.run(.live, engine: engine) { api in

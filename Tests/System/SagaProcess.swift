@@ -17,12 +17,16 @@ final class SagaProcess: Sendable {
   }
 
   /// Starts it and waits until it says where it listens.
-  static func listening(_ arguments: [String], in folder: URL) async throws -> SagaProcess {
+  /// - Parameter variables: set beside those of the tests.
+  static func listening(
+    _ arguments: [String], in folder: URL, variables: [String: String] = [:]
+  ) async throws -> SagaProcess {
     let process = Process()
     process.executableURL = TestProgram.url("saga")
     // Should the tests die, their end of the pipe closes, and the process stops.
     process.arguments = arguments + ["--stop-with-input"]
     process.currentDirectoryURL = folder
+    process.environment = ProcessInfo.processInfo.environment.merging(variables) { $1 }
     let output = Pipe()
     process.standardOutput = output
     process.standardError = output

@@ -8,7 +8,11 @@ public final class HTTPServer: Sendable {
   /// Answers a request. It can't throw: `Router` turns errors into problems.
   public typealias Handler = @Sendable (HTTPServerRequest) async -> HTTPServerResponse
 
+  /// Says which threads handle a request, and how urgently.
+  public typealias Place = @Sendable (HTTPServerRequest) -> (pool: WorkPool, priority: TaskPriority)
+
   private let configuration: HTTPServerConfiguration
+  private let place: Place?
   private let environment: Environment
   private let handler: Handler
   private let running = Mutex<ServerDaemon?>(nil)
@@ -16,19 +20,23 @@ public final class HTTPServer: Sendable {
   /// - Parameters:
   ///   - configuration: where to listen, and the limits.
   ///   - environment: its clock measures how long a request takes to arrive, and how long draining lasts.
+  ///   - place: where the handler of a request runs; nil: where all tasks do. Requests that may take long must not hold
+  ///     the threads of those that may not.
   ///   - handler: answers each request; called from many tasks at once.
   public init(
-    _ configuration: HTTPServerConfiguration = .init(), environment: Environment, handler: @escaping Handler
+    _ configuration: HTTPServerConfiguration = .init(), environment: Environment, place: Place? = nil,
+    handler: @escaping Handler
   ) {
     self.configuration = configuration
     self.environment = environment
+    self.place = place
     self.handler = handler
   }
 
   /// Listens and serves.
   /// - Returns: the port.
   public func start() throws(HTTPServerError) -> Int {
-    let daemon = try ServerDaemon(configuration, environment: environment, handler: handler)
+    let daemon = try ServerDaemon(configuration, environment: environment, place: place, handler: handler)
     let port = try daemon.start()
     running.withLock { $0 = daemon }
     return port

@@ -74,7 +74,8 @@ extension ServerDaemon {
       method: head.method, target: head.target, headers: head.headers, body: body,
       remoteAddress: head.remoteAddress, numberOnConnection: exchange.admitted.number)
     suspended.suspend(exchange.connection)
-    let task = Task { [handler, suspended] in
+    let chosen = place?(request)
+    let task = Task(executorPreference: chosen?.pool, priority: chosen?.priority) { [handler, suspended] in
       let response = await handler(request)
       if exchange.answer(response) {
         suspended.resume(exchange.connection)

@@ -28,18 +28,21 @@ final class ServerDaemon: Sendable {
   let configuration: HTTPServerConfiguration
   let handler: HTTPServer.Handler
   let gate: Gate
+  let place: HTTPServer.Place?
   let suspended = SuspendedCount()
   private let environment: Environment
   private let state = Mutex(State())
 
   /// - Throws: when the system has no descriptors left.
   init(
-    _ configuration: HTTPServerConfiguration, environment: Environment, handler: @escaping HTTPServer.Handler
+    _ configuration: HTTPServerConfiguration, environment: Environment, place: HTTPServer.Place?,
+    handler: @escaping HTTPServer.Handler
   ) throws(HTTPServerError) {
     guard let gate = Gate(configuration, environment: environment) else {
       throw HTTPServerError(HTTPErrorCode.cannotListen, "The server couldn't be started.")
     }
     self.gate = gate
+    self.place = place
     self.configuration = configuration
     self.environment = environment
     self.handler = handler

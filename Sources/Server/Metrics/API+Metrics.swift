@@ -17,6 +17,9 @@ extension API {
         "tracseq_sagas", .gauge, "Sagas by status.",
         SagaStatus.allCases.map { .init(Int64(counts[$0] ?? 0), ["status": $0.rawValue]) })
     }
+    text.add(
+      "tracseq_sagas_held", .gauge, "Sagas that are held back because processes died while they computed them.",
+      [.init(Int64(engine.held.count))])
     if let lists = await known("the read model", { try await engine.projections() }) {
       text.add("tracseq_read_model_lag_events", .gauge, "Events that are stored and not in lists yet.", lists.lag)
       text.add(

@@ -8,6 +8,11 @@ struct BodyReader {
   private let members: JSONObject
   private var known: [String] = []
   private var faults: [Fault] = []
+  /// The number of faults that are counted but not listed.
+  private var more = 0
+
+  /// The most faults that one answer lists.
+  static let mostFaults = 100
 
   /// - Throws: 415 for another media type, 400 for what is no JSON object.
   init(_ request: HTTPServerRequest) throws(Problem) {
@@ -146,7 +151,14 @@ struct BodyReader {
   /// - Throws: everything that is wrong, members that no one has asked for with it.
   func finish() throws(Problem) {
     var faults = faults
+    var more = more
+    var unknown = 0
     for name in members.keys where !known.contains(where: { $0.hasSameScalars(as: name) }) {
+      unknown += 1
+      guard unknown <= Self.mostFaults else {
+        more += 1
+        continue
+      }
       let pointer = JSONPointer.root.appending(.name(name))
       let near = NearNames.nearest(to: name, among: known)
       let hint = near.map { "Did you mean \(quoted($0))?" } ?? "It may have \(known.joined(separator: ", "))."
@@ -159,13 +171,21 @@ struct BodyReader {
     let ordered =
       faults.filter { $0.code == ServerErrorCode.memberUnknown }
       + faults.filter { $0.code != ServerErrorCode.memberUnknown }
-    guard ordered.isEmpty else { throw Problem(400, ordered) }
+    guard ordered.isEmpty else {
+      let listed = Array(ordered.prefix(Self.mostFaults))
+      throw Problem(400, listed, more: more + ordered.count - listed.count)
+    }
   }
 
   private mutating func invalid(_ pointer: JSONPointer, _ what: String, nearName: String? = nil) {
+    guard faults.count < Self.mostFaults else {
+      more += 1
+      return
+    }
     faults.append(
       Fault(
-        ServerErrorCode.memberInvalid, "\(pointer) \(what).", pointer: pointer, place: document.place(of: pointer),
+        ServerErrorCode.memberInvalid, "\(pointer.shown) \(what).", pointer: pointer,
+        place: document.place(of: pointer),
         nearName: nearName))
   }
 

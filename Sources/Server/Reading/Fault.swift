@@ -29,7 +29,7 @@ struct Fault {
 
   var json: JSON {
     .members([
-      "pointer": .text(pointer?.description), "line": .integer(place?.line), "column": .integer(place?.column),
+      "pointer": .text(pointer?.shown), "line": .integer(place?.line), "column": .integer(place?.column),
       "offset": .integer(place?.offset), "parameter": .text(parameter), "header": .text(header),
       "code": .string(code), "message": .string(message), "nearName": .text(nearName),
     ])
@@ -38,12 +38,19 @@ struct Fault {
 
 extension Problem {
   /// Several faults are one problem, named for the first.
-  init(_ status: Int, _ faults: [Fault]) {
+  /// - Parameter more: the number of further faults that are not listed.
+  init(_ status: Int, _ faults: [Fault], more: Int = 0) {
     let first = faults.first?.code ?? ServerErrorCode.bodyMalformed
+    var sentences = faults.prefix(Self.mostSentences).map(\.message)
+    let others = max(0, faults.count - Self.mostSentences) + more
+    if others > 0 { sentences.append("And \(others) more.") }
     self.init(
-      status, first, title: Refusals.title(of: first),
-      detail: faults.map(\.message).joined(separator: " "), errors: faults.map(\.json))
+      status, first, title: Refusals.title(of: first), detail: sentences.joined(separator: " "),
+      errors: faults.map(\.json), members: more > 0 ? ["more": .int(more)] : [:])
   }
+
+  /// The most faults whose words stand in `detail`; all that are listed stand in `errors`.
+  private static let mostSentences = 10
 
   init(_ status: Int, _ fault: Fault) { self.init(status, [fault]) }
 }

@@ -83,12 +83,16 @@ extension API {
     return .extend(step: step, .by(.zero))
   }
 
+  /// The most held sagas that the counts name.
+  private static let mostHeld = 100
+
   private func showStats(_ call: Call) async throws -> HTTPServerResponse {
     let counts = try await engine.counts()
     let sagas = SagaStatus.allCases.map { ($0.rawValue, JSON.int(counts[$0] ?? 0)) }
     let lists = try await engine.projections()
     return .json([
       "at": .string(environment.now().description), "sagas": .object(JSONObject(sagas)),
+      "held": .array(engine.held.prefix(Self.mostHeld).map(\.json)),
       "lists": ["lagEvents": .number(JSONNumber(lists.lag)), "lagSeconds": .seconds(lists.waited)],
     ])
   }

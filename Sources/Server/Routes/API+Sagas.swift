@@ -2,10 +2,14 @@ import HTTP
 import JSON
 import Runtime
 import WorkflowEngine
+import Workflows
 
 extension API {
   /// The longest that a request may wait for a saga's end.
   static let longestWait = Duration.seconds(60)
+  /// The most bytes of events in one answer, unless one event alone has more. Less than what the engine reads, so that
+  /// an answer that is cut short knows that more follow.
+  private static let mostHistoryBytes = 8 << 20
 
   var sagaRoutes: [Route] {
     [
@@ -73,7 +77,10 @@ extension API {
     let id = try call.path.sagaID()
     // One more than asked for tells whether more follow.
     let lines = try await engine.history(of: id, after: after, limit: limit + 1)
-    let page = lines.prefix(limit)
+    var page = lines.prefix(limit)
+    // A page ends where an answer would become too large.
+    let meter = Meter(Budget(steps: .max, bytes: Self.mostHistoryBytes))
+    if let large = page.firstIndex(where: { !meter.produce($0.data) }), large > 0 { page = page[..<large] }
     let next = page.count < lines.count ? page.last?.version : nil
     return .json(.members(["events": .array(page.map(\.json)), "next": .integer(next)]))
   }

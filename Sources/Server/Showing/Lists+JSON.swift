@@ -52,7 +52,7 @@ extension CheckResult {
   var json: JSON {
     .members([
       "valid": .bool(definition != nil), "name": .text(definition?.name), "version": .integer(definition?.version),
-      "findings": .array(findings.map(\.json)),
+      "findings": .array(findings.map(\.json)), "more": omitted > 0 ? .int(omitted) : nil,
     ])
   }
 }

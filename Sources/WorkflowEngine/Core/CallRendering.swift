@@ -72,39 +72,64 @@ enum CallRendering {
   /// For an action that bounds itself; the parser resolves a call's own.
   static let defaultTimeout = Duration.seconds(30)
 
-  static func render(_ action: Action, in document: JSON) throws(ExpressionError) -> RenderedAction? {
+  /// All templates of an action share one budget.
+  static func render(
+    _ action: Action, in document: JSON, meter: Meter = Meter()
+  ) throws(ExpressionError) -> RenderedAction? {
     switch action {
     case .http(let http):
       .http(
         RenderedHTTP(
-          service: http.service, method: http.method, path: try http.path.render(in: document, encoding: .pathSegment),
-          headers: try fields(http.headers, .headerValue, in: document),
-          query: try fields(http.query, .none, in: document), body: try http.body?.render(in: document),
+          service: http.service, method: http.method, path: try path(http.path, in: document, meter),
+          headers: try fields(http.headers, .headerValue, in: document, meter),
+          query: try fields(http.query, .none, in: document, meter),
+          body: try http.body?.render(in: document, meter: meter),
           success: http.success))
     case .kafka(let kafka):
       .kafka(
         RenderedKafka(
           service: kafka.service, command: kafka.command,
-          headers: try fields(kafka.headers, .headerValue, in: document), body: try kafka.body?.render(in: document)))
+          headers: try fields(kafka.headers, .headerValue, in: document, meter),
+          body: try kafka.body?.render(in: document, meter: meter)))
     case .signal, .delay:
       nil
     }
   }
 
+  /// The most bytes of a path, and of one header or parameter: no server takes longer ones.
+  static let longestText = 64 << 10
+
+  private static func path(
+    _ path: TextTemplate, in document: JSON, _ meter: Meter
+  ) throws(ExpressionError) -> String {
+    try bounded(try path.render(in: document, encoding: .pathSegment, meter: meter), "the path", path)
+  }
+
   private static func fields(
-    _ texts: [NamedText], _ encoding: TextTemplate.Encoding, in document: JSON
+    _ texts: [NamedText], _ encoding: TextTemplate.Encoding, in document: JSON, _ meter: Meter
   ) throws(ExpressionError) -> [RenderedField] {
     var fields: [RenderedField] = []
     for text in texts {
-      fields.append(RenderedField(name: text.name, value: try text.value.render(in: document, encoding: encoding)))
+      let value = try text.value.render(in: document, encoding: encoding, meter: meter)
+      fields.append(RenderedField(name: text.name, value: try bounded(value, "“\(text.name)”", text.value)))
     }
     return fields
   }
 
+  private static func bounded(
+    _ text: String, _ what: String, _ template: TextTemplate
+  ) throws(ExpressionError) -> String {
+    guard text.utf8.count > longestText else { return text }
+    throw ExpressionError(
+      code: WorkflowErrorCode.renderingTooLarge,
+      message: "\(what) comes out with \(text.utf8.count) bytes; at most \(longestText) are allowed",
+      query: template.source)
+  }
+
   /// Why an action can't be rendered, or nil when it can.
-  static func problem(with action: Action, in document: JSON) -> StepFailure? {
+  static func problem(with action: Action, in document: JSON, meter: Meter = Meter()) -> StepFailure? {
     do {
-      _ = try render(action, in: document)
+      _ = try render(action, in: document, meter: meter)
       return nil
     } catch {
       return StepFailure(code: error.code, message: error.message)

@@ -10,6 +10,7 @@ extension Decider {
       changed = false
       for step in state.steps {
         let before = events.count
+        if isSpent { return }
         switch step.status {
         case .pending where state.requestedTurnBack == nil && isReady(step): begin(step)
         case .backingOff where isRetryDue(step): act(step)
@@ -65,13 +66,19 @@ extension Decider {
   private mutating func begin(_ step: StepState) {
     guard let definition = definition(of: step) else { return }
     if let condition = definition.when {
-      let document = state.document
+      let document = state.document(reading: condition.reads)
       if let error = condition.obstacle(in: document) {
         fail(step.id, StepFailure(code: error.code, message: error.message))
         return
       }
-      if !condition.holds(in: document) {
-        emit(.stepSkipped(step: step.id))
+      do {
+        guard try measured({ meter throws(BudgetExceeded) in try condition.holds(in: document, meter: meter) }) else {
+          emit(.stepSkipped(step: step.id))
+          return
+        }
+      } catch {
+        // Whether the step is to run is not known, so it neither runs nor is skipped.
+        fail(step.id, StepFailure(code: error.code, message: "The step's condition: \(error.message)."))
         return
       }
     }
@@ -101,13 +108,13 @@ extension Decider {
       until = now + duration
     case .until(let template):
       do {
-        let text = try template.render(in: self.state.document(for: state), encoding: .none)
+        let text = try template.render(in: self.state.document(for: state, reading: template.reads), encoding: .none)
         guard let moment = Timestamp(text) else {
           fail(
             step,
             StepFailure(
               code: EngineErrorCode.delayNotATime,
-              message: "“\(text)” is no date-time; write it as 2026-03-01T08:15:30Z."))
+              message: "“\(text.prefix(100))” is no date-time; write it as 2026-03-01T08:15:30Z."))
           return
         }
         until = moment
@@ -123,7 +130,7 @@ extension Decider {
   mutating func startAttempt(_ id: String) {
     guard let step = state.step(id), let definition = definition(of: step) else { return }
     // What can't be rendered is never sent: the step fails cleanly, unless an earlier attempt left it unknown.
-    if let failure = CallRendering.problem(with: definition.action, in: state.document(for: step)) {
+    if let failure = problem(with: definition.action, of: step) {
       fail(id, failure)
       return
     }

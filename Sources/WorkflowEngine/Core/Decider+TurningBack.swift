@@ -86,6 +86,7 @@ extension Decider {
     while changed {
       changed = false
       for step in state.steps where isMeant(step) {
+        if isSpent { return }
         guard let undo = pendingUndo(of: step), isUnobstructed(step) else { continue }
         if let retryAt = step.undo.retryAt, retryAt > now { continue }
         startUndo(step, undo)
@@ -96,7 +97,7 @@ extension Decider {
 
   private mutating func startUndo(_ step: StepState, _ undo: Undo) {
     // An undo that can't be rendered is a failed undo: never skipped.
-    if let failure = CallRendering.problem(with: undo.action, in: state.document(for: step)) {
+    if let failure = problem(with: undo.action, of: step) {
       emit(.undoFailed(step: step.id, failure: failure, blocks: undo.onFailure == .stuck))
       return
     }

@@ -33,7 +33,7 @@ extension Decider {
       throw Refusal(EngineErrorCode.signalTooLate, "No step waits for the signal “\(name)” any more.")
     }
     let waitingNow = steps.filter { $0.0.status == .waiting }
-    for (step, signal) in waitingNow where !accepts(signal, body) {
+    for (step, signal) in waitingNow where try !accepts(signal, body) {
       throw Refusal(
         EngineErrorCode.signalRefused, "The step \(step.id) doesn't accept this body; it goes on waiting.")
     }
@@ -44,7 +44,8 @@ extension Decider {
   /// A signal that came early meets the step that wants it.
   mutating func useKeptSignal(for step: Step, _ signal: SignalAction) {
     guard let kept = state.signals.first(where: { $0.name.hasSameScalars(as: signal.name) }) else { return }
-    if accepts(signal, kept.body) {
+    // A condition that takes more work than its budget allows accepts nothing.
+    if (try? accepts(signal, kept.body)) ?? false {
       succeed(step.id, output: StepOutput(kept.body))
     } else {
       emit(.keptSignalRefused(name: signal.name, step: step.id))
@@ -73,10 +74,15 @@ extension Decider {
     }
   }
 
-  private func accepts(_ signal: SignalAction, _ body: JSON) -> Bool {
+  /// - Throws: `expression.budget` when the condition takes more work than is allowed: then the signal is not taken.
+  private func accepts(_ signal: SignalAction, _ body: JSON) throws(Refusal) -> Bool {
     guard let condition = signal.accept else { return true }
-    guard case .object(var members) = state.document else { return false }
+    guard case .object(var members) = state.document(reading: condition.reads) else { return false }
     members["signal"] = body
-    return condition.holds(in: .object(members))
+    do {
+      return try condition.holds(in: .object(members))
+    } catch {
+      throw Refusal(error.code, "The condition of the signal “\(signal.name)” can't be decided: \(error.message).")
+    }
   }
 }

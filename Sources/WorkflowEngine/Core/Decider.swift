@@ -11,6 +11,10 @@ public struct Decider {
   let learned: LearnedTimes
   public private(set) var state: SagaState
   public private(set) var events: [SagaEvent] = []
+  /// The number of steps of evaluation that the decision has taken.
+  var computed = 0
+  /// Whether there is more to begin than the decision may compute: give the saga another command soon.
+  var isUnfinished = false
 
   init(_ state: SagaState, definition: WorkflowDefinition, now: Timestamp, learned: LearnedTimes = [:]) {
     self.definition = definition
@@ -33,6 +37,14 @@ public struct Decider {
     _ command: SagaCommand, _ state: SagaState?, definition: WorkflowDefinition, now: Timestamp,
     learned: LearnedTimes = [:], isHolding: Bool = false
   ) throws(Refusal) -> [SagaEvent] {
+    try decision(command, state, definition: definition, now: now, learned: learned, isHolding: isHolding).events
+  }
+
+  /// The same, with whether the decision is unfinished: then the saga is to be woken again.
+  static func decision(
+    _ command: SagaCommand, _ state: SagaState?, definition: WorkflowDefinition, now: Timestamp,
+    learned: LearnedTimes = [:], isHolding: Bool = false
+  ) throws(Refusal) -> (events: [SagaEvent], isUnfinished: Bool) {
     guard let state else {
       guard case .start(let start) = command else {
         throw Refusal(EngineErrorCode.sagaNotFound, "There is no such saga.")
@@ -41,12 +53,12 @@ public struct Decider {
       var decider = Decider(
         SagaState(start: start, at: now), definition: definition, now: now, learned: learned)
       if !isHolding { decider.advance() }
-      return [started] + decider.events
+      return ([started] + decider.events, decider.isUnfinished)
     }
     var decider = Decider(state, definition: definition, now: now, learned: learned)
     try decider.take(command)
     if !isHolding { decider.advance() }
-    return decider.events
+    return (decider.events, decider.isUnfinished)
   }
 
   mutating func emit(_ what: SagaEvent.Occurrence) {

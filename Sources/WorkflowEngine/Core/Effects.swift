@@ -13,20 +13,16 @@ public enum Effect: Sendable, Hashable {
 
 extension Decider {
   /// The effects of a state: a call for each attempt in flight, and the next moment at which something is due.
+  /// - Parameter isWanted: whether the call of a step's attempt in flight is to be rendered; all are when nil.
   public static func effects(
-    of state: SagaState, definition: WorkflowDefinition, learned: LearnedTimes = [:]
+    of state: SagaState, definition: WorkflowDefinition, learned: LearnedTimes = [:],
+    where isWanted: ((StepState) -> Bool)? = nil
   ) -> [Effect] {
     guard state.end == nil else { return [] }
     var effects: [Effect] = []
     if state.hasAttemptInFlight {
-      let document = state.document
-      for step in state.steps {
-        if let call = call(
-          of: step, in: state, definition: definition,
-          document: step.input == nil ? document : state.document(for: step))
-        {
-          effects.append(call)
-        }
+      for step in state.steps where step.inFlight != nil && isWanted?(step) ?? true {
+        if let call = call(of: step, in: state, definition: definition) { effects.append(call) }
       }
     }
     if let moment = nextWake(of: state, definition: definition, learned: learned) { effects.append(.wake(at: moment)) }
@@ -34,7 +30,7 @@ extension Decider {
   }
 
   private static func call(
-    of step: StepState, in state: SagaState, definition: WorkflowDefinition, document: JSON
+    of step: StepState, in state: SagaState, definition: WorkflowDefinition
   ) -> Effect? {
     guard let (phase, attempt) = step.inFlight, let definition = definition.step(step.id) else { return nil }
     let forwardKey = IdempotencyKey.forward(saga: state.id, step: step.id, round: step.round)
@@ -48,7 +44,9 @@ extension Decider {
     }
     let rendered: RenderedAction
     do {
-      guard let action = try CallRendering.render(action, in: document) else { return nil }
+      guard let action = try CallRendering.render(action, in: state.document(for: step, reading: action.reads)) else {
+        return nil
+      }
       rendered = action
     } catch {
       // It could be rendered when the attempt was decided; what was decided with it took a value away.

@@ -4,16 +4,21 @@ import Workflows
 
 extension SagaState {
   /// The document as one step's templates read it: with the input that an operator gave it, if one did.
-  func document(for step: StepState) -> JSON {
+  /// - Parameter reads: the steps that the templates read; no others are in the document.
+  func document(for step: StepState, reading reads: StepReads = .all) -> JSON {
+    let document = document(reading: reads)
     guard let input = step.input, case .object(var members) = document else { return document }
     members["input"] = input
     return .object(members)
   }
 
   /// The document that a workflow's queries read (`docs/workflow-language.md`).
-  public var document: JSON {
+  public var document: JSON { document(reading: .all) }
+
+  /// The document with these steps alone.
+  func document(reading reads: StepReads) -> JSON {
     var steps = JSONObject()
-    for step in self.steps {
+    for step in self.steps where reads.contains(step.id) {
       let key = IdempotencyKey.forward(saga: id, step: step.id, round: step.round)
       var members: JSONObject = [
         "status": .string(step.status.rawValue),

@@ -68,10 +68,12 @@ extension Engine {
     _ id: UniqueID, to version: Int?, _ body: (SagaEvent) throws -> Void
   ) async throws {
     var last = 0
+    var size = PageSize()
     while true {
-      let limit = min(500, (version ?? Int.max) - last)
+      let limit = min(size.count, (version ?? Int.max) - last)
       if limit <= 0 { return }
       let page = try await host.events.read(id, after: last, limit: limit)
+      size.note(page)
       // Says that there is no such saga.
       if page.isEmpty, last == 0 { _ = try await host.state(of: id) }
       for stored in page { try body(SagaEventCoding.decode(stored)) }

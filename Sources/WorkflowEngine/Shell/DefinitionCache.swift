@@ -95,7 +95,7 @@ final class DefinitionCache: Sendable {
   }
 
   private func keep(_ stored: StoredDefinition) throws(HistoryError) {
-    guard let definition = WorkflowChecker.check(stored.data).definition else {
+    guard let definition = WorkflowChecker.check(stored.data, isStored: true).definition else {
       throw HistoryError("\(stored.name) version \(stored.version) was registered, but this version can't read it.")
     }
     let entry = Entry(

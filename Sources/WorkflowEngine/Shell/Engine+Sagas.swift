@@ -75,10 +75,23 @@ extension Engine {
     return try await saga(id)
   }
 
-  /// A saga's stored events, oldest first.
+  /// The most bytes of events that `history` reads, and then one page of it.
+  public static let mostHistory = 16 << 20
+
+  /// A saga's stored events, oldest first; fewer than `limit`, though more follow, when they are large.
   public func history(of id: UniqueID, after version: Int, limit: Int) async throws -> [HistoryEntry] {
     try SagaHost.requireSagaID(id)
-    let page = try await host.events.read(id, after: version, limit: limit)
+    var page: [StoredEvent] = []
+    var size = PageSize()
+    var bytes = 0
+    while page.count < limit, bytes <= Self.mostHistory {
+      let wanted = min(size.count, limit - page.count)
+      let part = try await host.events.read(id, after: page.last?.version ?? version, limit: wanted)
+      size.note(part)
+      bytes += part.reduce(0) { $0 + $1.data.count }
+      page += part
+      if part.count < wanted { break }
+    }
     if page.isEmpty { _ = try await host.state(of: id) }
     if let first = page.first, SagaHost.isOther(first) { throw SagaHost.notFound(id) }
     return try page.map { stored in
@@ -108,7 +121,10 @@ extension Engine {
   /// Does what an operator asks, and returns once it and what follows from it is stored.
   /// - Throws: `Refusal` with the reason, and with the verbs that the saga takes as it stands.
   public func operate(_ id: UniqueID, _ request: OperatorRequest) async throws -> SagaState {
-    try await host.ask(id, .operate(request))
+    let state = try await host.ask(id, .operate(request))
+    // What an operator has resumed or ended is held back no more.
+    if !state.isPaused || state.end != nil { await host.held.release(id) }
+    return state
   }
 
   /// Turns a saga back, or, where a second person has to agree, asks for it.

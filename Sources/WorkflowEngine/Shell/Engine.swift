@@ -19,6 +19,12 @@ public final class Engine: Sendable {
     public var drainTime = Duration.seconds(20)
     /// Whether steps whose workflow doesn't say how long they are expected to take are held against what they took before.
     public var learnsExpectations = true
+    /// Where the engine notes what it computes, so that the next process knows what this one died of; nil: nowhere.
+    public var interruptions: InterruptionFile?
+    /// Whether sagas that were held back without being paused are taken up again.
+    public var takesUpHeld = false
+    /// Called before anything of a saga is computed: a drill or a test lets the process die there.
+    public var beforeComputing: (@Sendable (UniqueID) -> Void)?
     public init(services: Set<String>? = nil, kafkaServices: Set<String>? = nil) {
       self.services = services
       self.kafkaServices = kafkaServices
@@ -48,7 +54,10 @@ public final class Engine: Sendable {
     environment: Environment, readStore: (any SagaReadStore)? = nil, log: Log = .silent
   ) {
     self.configuration = configuration
-    host = SagaHost(events: store, executor: executor, environment: environment, log: log)
+    host = SagaHost(
+      events: store, executor: executor, environment: environment, log: log,
+      held: HeldSagas(
+        store: store, file: configuration.interruptions, beforeComputing: configuration.beforeComputing, log: log))
     operations = OperationDesk(events: store, environment: environment, log: log) { [host] in
       try await host.ask($0, .operate($1))
     }
@@ -91,7 +100,7 @@ public final class Engine: Sendable {
         group.addTask { [auditor] in try await auditor.run() }
         group.addTask { await self.operations.run { try await self.unfinishedOperations() } }
         if let learner { group.addTask { try await learner.run() } }
-        // 4. What was open goes on where it stood.
+        // 4. What was open goes on where it stood, but what the last processes died of.
         try await recover()
         await prepare()
         ready.store(true, ordering: .releasing)
@@ -111,18 +120,30 @@ public final class Engine: Sendable {
   }
 
   private func recover() async throws {
+    let suspects = try await holdBack()
     for shard in 0..<host.events.shardCount {
       var last: UniqueID?
       while true {
         let page = try await host.events.openStreams(shard: shard, after: last, limit: 1_000)
-        await concurrently(page) { await self.takeUp($0) }
+        await concurrently(page.filter { !suspects.contains($0.stream) }) { await self.takeUp($0) }
         guard page.count == 1_000, let end = page.last else { break }
         last = end.stream
       }
     }
+    for id in suspects.sorted() { await takeUpAlone(id) }
+  }
+
+  /// Takes up a saga that the last process may have died of, with no other such saga beside it.
+  private func takeUpAlone(_ id: UniqueID) async {
+    host.log.warning("A saga that the last process may have died of is taken up", ("saga", "\(id)"))
+    await host.held.doing(.alone, with: id) {
+      await host.tell(id, .wake)
+      await host.idle(id)
+    }
   }
 
   private func takeUp(_ open: OpenStream) async {
+    if host.held.isUntouchable(open.stream) { return }
     if open.asleep {
       // Millions may sleep: they cost an entry in the timer, and come back when their moment or an input comes.
       if let wakeAt = open.wakeAt { host.scheduler.set(open.stream, at: wakeAt) }
@@ -146,9 +167,10 @@ extension Engine {
     let result = check(content)
     guard let definition = result.definition else {
       let count = result.errors.count
+      let more = result.omitted > 0 ? " \(result.omitted) more findings are not listed." : ""
       throw EngineError(
         code: EngineErrorCode.workflowInvalid,
-        message: "The workflow has \(count) error\(count == 1 ? "" : "s").", findings: result.findings)
+        message: "The workflow has \(count) error\(count == 1 ? "" : "s").\(more)", findings: result.findings)
     }
     let (entry, isNew) = try await host.definitions.register(definition, by: by, at: host.environment.now())
     return Registration(

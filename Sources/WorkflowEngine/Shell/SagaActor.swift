@@ -14,6 +14,9 @@ actor Saga {
     let reply: (@Sendable (Result<SagaState, any Error>) -> Void)?
   }
 
+  /// What a saga computes runs on the threads for sagas, whoever asks it.
+  nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
+  private nonisolated let queue = WorkQueue(on: .sagas)
   nonisolated let id: UniqueID
   nonisolated let definition: WorkflowDefinition
   private let host: SagaHost
@@ -36,14 +39,21 @@ actor Saga {
     let phase: StepPhase
     let round: Int
     let attempt: Int
+
+    /// The step's attempt in flight, if there is one.
+    init?(_ state: StepState) {
+      guard let (phase, attempt) = state.inFlight else { return nil }
+      (self.step, self.phase, self.round, self.attempt) = (state.id, phase, state.round, attempt.number)
+    }
   }
 
   /// - Parameters:
   ///   - state: nil for a saga that is about to start.
   ///   - isMarkedAsleep: whether its row among the open streams says that it sleeps.
+  ///   - first: is done before anything else.
   init(
     id: UniqueID, definition: WorkflowDefinition, state: SagaState?, isMarkedAsleep: Bool, eventsSinceSnapshot: Int,
-    host: SagaHost
+    first: SagaCommand? = nil, host: SagaHost
   ) {
     self.id = id
     self.definition = definition
@@ -52,8 +62,9 @@ actor Saga {
     self.eventsSinceSnapshot = eventsSinceSnapshot
     self.host = host
     // Before anything else is asked of it: nothing that was in flight before will report any more.
+    if let first { mailbox = [Letter(command: first, startKey: nil, reply: nil)] }
     if let state, state.end == nil, state.hasAttemptInFlight {
-      mailbox = [Letter(command: .recover, startKey: nil, reply: nil)]
+      mailbox.append(Letter(command: .recover, startKey: nil, reply: nil))
     }
   }
 
@@ -132,7 +143,8 @@ actor Saga {
   }
 
   private func process(_ letters: [Letter]) async {
-    let decision = decide(letters)
+    let decision = host.held.computing(id) { decide(letters) }
+    mailbox = decision.left + mailbox
     let replies = ReplyOnce(decision.accepted)
     if let append = decision.append {
       do {
@@ -161,6 +173,9 @@ actor Saga {
       if decision.append != nil { host.changed(state) } else { rearm(state, decision.learned) }
     }
     await snapshotIfDue()
+    if decision.isUnfinished, !isRetired, state?.end == nil {
+      mailbox.append(Letter(command: .wake, startKey: nil, reply: nil))
+    }
   }
 
   /// Nobody waits in the dark while the store is out of reach.
@@ -178,38 +193,76 @@ actor Saga {
     var state: SagaState?
     var append: Append?
     var isAsleep = false
+    /// There is more to decide than one decision may compute.
+    var isUnfinished = false
+    /// What one append has no room for.
+    var left: [Letter] = []
     /// What was expected of steps when it was decided.
     var learned: LearnedTimes = [:]
   }
 
   private func decide(_ letters: [Letter]) -> Decision {
     var decision = Decision(state: state, learned: learned)
-    var events: [SagaEvent] = []
+    var events: [NewEvent] = []
+    var size = 0
     var startKey: NewStartKey?
     let now = host.environment.now()
     let isHolding = host.isHolding
-    for letter in letters {
+    for (index, letter) in letters.enumerated() {
+      if size > SagaSizes.mostAppend || decision.isUnfinished {
+        decision.left = Array(letters[index...])
+        break
+      }
       do {
-        let new = try Decider.decide(
-          letter.command, decision.state, definition: definition, now: now, learned: decision.learned,
-          isHolding: isHolding)
-        for event in new { decision.state = try SagaState.evolve(decision.state, event) }
-        events += new
+        let one = try decide(letter.command, decision, now, isHolding)
+        decision.state = one.state
+        decision.isUnfinished = one.isUnfinished
+        events += one.events
+        size += one.events.reduce(0) { $0 + $1.data.count }
         startKey = startKey ?? letter.startKey
         decision.accepted.append(letter)
       } catch {
+        if letter.reply == nil {
+          host.log.error("News of a saga could not be recorded", ("saga", "\(id)"), ("error", "\(error)"))
+        }
         letter.reply?(.failure(error))
       }
     }
     guard let after = decision.state, !events.isEmpty else { return decision }
+    SagaEventCoding.finish(&events, after)
     let wakeAt = nextWake(of: after, decision.learned)
     // What is held back is not idle: it is to be taken up at the next start.
-    decision.isAsleep = !isHolding && host.isSleep(after, wakeAt: wakeAt, now: now)
+    decision.isAsleep = !isHolding && !decision.isUnfinished && host.isSleep(after, wakeAt: wakeAt, now: now)
     decision.append = Append(
       stream: id, expectedVersion: state?.version ?? 0,
-      events: SagaEventCoding.encode(events, finally: after), appendID: host.environment.newID(),
+      events: events, appendID: host.environment.newID(),
       startKey: startKey, open: openChange(to: decision, wakeAt: wakeAt))
     return decision
+  }
+
+  /// What one command makes of a state, as it would be stored.
+  private struct One {
+    var state: SagaState?
+    var events: [NewEvent]
+    var isUnfinished: Bool
+  }
+
+  /// - Throws: `Refusal` when the saga can't take the command, or could not be stored after it.
+  private func decide(
+    _ command: SagaCommand, _ decision: Decision, _ now: Timestamp, _ isHolding: Bool
+  ) throws -> One {
+    let new = try Decider.decision(
+      command, decision.state, definition: definition, now: now, learned: decision.learned, isHolding: isHolding)
+    var state = decision.state
+    for event in new.events { state = try SagaState.evolve(state, event) }
+    let events = SagaEventCoding.encode(new.events)
+    do {
+      if let state { try SagaSizes.check(events, before: decision.state, after: state) }
+    } catch {
+      guard let smaller = command.withoutOutput(because: error) else { throw error }
+      return try decide(smaller, decision, now, isHolding)
+    }
+    return One(state: state, events: events, isUnfinished: new.isUnfinished)
   }
 
   private func openChange(to decision: Decision, wakeAt: Timestamp?) -> OpenChange? {
@@ -224,25 +277,24 @@ actor Saga {
   private func perform() {
     guard let state else { return }
     var moment: Timestamp?
-    var current: Set<PerformedAttempt> = []
-    for effect in Decider.effects(of: state, definition: definition, learned: learned) {
+    let current = Set(state.steps.compactMap(PerformedAttempt.init))
+    // What is under way already is not rendered again.
+    let known = performed
+    let effects = host.held.computing(id) {
+      Decider.effects(of: state, definition: definition, learned: learned) { step in
+        PerformedAttempt(step).map { !known.contains($0) } ?? false
+      }
+    }
+    for effect in effects {
       switch effect {
-      case .call(let call):
-        let attempt = PerformedAttempt(
-          step: call.step, phase: call.phase, round: call.round, attempt: call.attempt)
-        current.insert(attempt)
-        if performed.insert(attempt).inserted { send(call) }
+      case .call(let call): send(call)
       case .unrenderable(let step, let phase, let number, let failure):
         let round = state.step(step)?.round ?? 1
-        let attempt = PerformedAttempt(step: step, phase: phase, round: round, attempt: number)
-        current.insert(attempt)
-        if performed.insert(attempt).inserted {
-          put(
-            Letter(
-              command: .attemptSettled(
-                step: step, phase: phase, round: round, attempt: number, outcome: .failed(failure)),
-              startKey: nil, reply: nil))
-        }
+        put(
+          Letter(
+            command: .attemptSettled(
+              step: step, phase: phase, round: round, attempt: number, outcome: .failed(failure)),
+            startKey: nil, reply: nil))
       case .wake(let at):
         moment = at
       }

@@ -36,7 +36,13 @@ final class SagaHost: Sendable {
     var running: [Int: Task<Void, Never>] = [:]
   }
 
-  init(events: any EventStore, executor: any StepExecutor, environment: Environment, log: Log) {
+  /// What is held back, and the note of what is being computed.
+  let held: HeldSagas
+  /// What sagas do first when they are brought back: a pause, for one that is to be held back.
+  private let firsts = Mutex<[UniqueID: SagaCommand]>([:])
+
+  init(events: any EventStore, executor: any StepExecutor, environment: Environment, log: Log, held: HeldSagas) {
+    self.held = held
     self.events = events
     self.executor = executor
     self.environment = environment
@@ -103,7 +109,7 @@ final class SagaHost: Sendable {
   func saga(_ id: UniqueID) async throws -> Saga {
     let entry = registry.withLock { registry -> Entry in
       if let entry = registry[id] { return entry }
-      let loading = Entry.loading(Task { try await self.bringBack(id) })
+      let loading = Entry.loading(Task(executorPreference: WorkPool.sagas) { try await self.bringBack(id) })
       registry[id] = loading
       return loading
     }
@@ -120,7 +126,8 @@ final class SagaHost: Sendable {
       // Its row may say that it sleeps; taking it for asleep makes its next append say otherwise.
       let saga = Saga(
         id: id, definition: definition, state: loaded.state, isMarkedAsleep: true,
-        eventsSinceSnapshot: loaded.eventsSinceSnapshot, host: self)
+        eventsSinceSnapshot: loaded.eventsSinceSnapshot, first: firsts.withLock { $0.removeValue(forKey: id) },
+        host: self)
       registry.withLock { $0[id] = .live(saga) }
       await saga.resume()
       return saga
@@ -128,6 +135,28 @@ final class SagaHost: Sendable {
       registry.withLock { $0[id] = nil }
       throw error
     }
+  }
+
+  /// Pauses a saga before anything of it is evaluated. It must not be in memory.
+  /// - Returns: false when it has ended.
+  func pause(_ id: UniqueID, because reason: String) async throws -> Bool {
+    let act = OperatorAct(by: HeldBy.actor, reason: reason, from: HeldBy.way)
+    firsts.withLock { $0[id] = .operate(OperatorRequest(.pause, by: act)) }
+    let saga: Saga
+    do {
+      saga = try await self.saga(id)
+    } catch {
+      firsts.withLock { $0[id] = nil }
+      throw error
+    }
+    await saga.idle()
+    guard let state = await saga.current, state.end == nil else { return false }
+    return state.isPaused
+  }
+
+  /// Returns once a saga that is in memory has stored everything that it was given.
+  func idle(_ id: UniqueID) async {
+    if case .live(let saga)? = registry.withLock({ $0[id] }) { await saga.idle() }
   }
 
   /// How many sagas are in memory.
@@ -176,20 +205,32 @@ final class SagaHost: Sendable {
   }
 
   /// Folds a saga from its latest snapshot and the events after it.
+  /// - Throws: `saga.held` for a saga that the engine does not read.
   func load(_ id: UniqueID) async throws -> Loaded {
     try Self.requireSagaID(id)
+    if held.isUntouchable(id) {
+      throw Refusal(
+        EngineErrorCode.sagaHeld,
+        "The saga is held back: processes died while they read it. Start the engine with --take-up-held to read it again."
+      )
+    }
     var state: SagaState?
     if let snapshot = try await events.snapshot(of: id) {
       // A snapshot is only a shortcut: one that can't be read is passed over.
-      state = try? SagaState(snapshot: JSON(parsing: snapshot.data, limits: .stored))
+      state = held.computing(id) { try? SagaState(snapshot: JSON(parsing: snapshot.data, limits: .stored)) }
     }
     var read = 0
+    var size = PageSize()
     while true {
-      let page = try await events.read(id, after: state?.version ?? 0, limit: 500)
+      let limit = size.count
+      let page = try await events.read(id, after: state?.version ?? 0, limit: limit)
+      size.note(page)
       if let first = page.first, Self.isOther(first) { break }
-      for stored in page { state = try SagaState.evolve(state, SagaEventCoding.decode(stored)) }
+      state = try held.computing(id) {
+        try page.reduce(state) { try SagaState.evolve($0, SagaEventCoding.decode($1)) }
+      }
       read += page.count
-      if page.count < 500 { break }
+      if page.count < limit { break }
     }
     guard let state else { throw Self.notFound(id) }
     return Loaded(state: state, eventsSinceSnapshot: read)
@@ -223,9 +264,10 @@ final class SagaHost: Sendable {
     attempts.withLock { attempts in
       attempts.nextID += 1
       let id = attempts.nextID
-      attempts.running[id] = Task {
-        let outcome = await executor.perform(call)
-        await tell(
+      // A call's body is written, and its answer read, where sagas are computed.
+      attempts.running[id] = Task(executorPreference: WorkPool.sagas) {
+        let outcome = await self.executor.perform(call)
+        await self.tell(
           call.saga,
           .attemptSettled(
             step: call.step, phase: call.phase, round: call.round, attempt: call.attempt, outcome: outcome))
@@ -240,7 +282,9 @@ final class SagaHost: Sendable {
   }
 
   func changed(_ state: SagaState) {
-    if state.end != nil { waiters.ended(state) }
+    guard state.end != nil else { return }
+    waiters.ended(state)
+    held.clear(state.id)
   }
 
   func lost(_ id: UniqueID, to error: any Error) {
@@ -286,6 +330,7 @@ final class SagaHost: Sendable {
     for saga in sagasInMemory { await saga.idle() }
     stopped.store(true, ordering: .relaxed)
     timer.cancel()
+    held.clearAll()
   }
 
   private var runningAttempts: [Task<Void, Never>] { attempts.withLock { Array($0.running.values) } }

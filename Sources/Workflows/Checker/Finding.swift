@@ -37,7 +37,7 @@ public struct Finding: Sendable, Hashable {
   public var json: JSON {
     var members: JSONObject = [
       "severity": .string(severity.rawValue), "code": .string(code), "message": .string(message),
-      "pointer": .string(pointer.description),
+      "pointer": .string(pointer.shown),
     ]
     if let place {
       members["line"] = .int(place.line)
@@ -59,7 +59,7 @@ extension Finding: CustomStringConvertible {
     text += "\(severity.rawValue): \(message)"
     if let nearName { text += " (did you mean \"\(nearName)\"?)" }
     text += " [\(code)]"
-    return pointer.tokens.isEmpty ? text : "\(text) at \(pointer)"
+    return pointer.tokens.isEmpty ? text : "\(text) at \(pointer.shown)"
   }
 }
 
@@ -67,12 +67,15 @@ extension Finding: CustomStringConvertible {
 public struct CheckResult: Sendable, Hashable {
   /// Nil when there is an error.
   public let definition: WorkflowDefinition?
-  /// In the order of the file.
+  /// In the order of the file; the first hundred errors and the first hundred warnings that were found.
   public let findings: [Finding]
+  /// The number of further findings.
+  public let omitted: Int
 
-  public init(definition: WorkflowDefinition?, findings: [Finding]) {
+  public init(definition: WorkflowDefinition?, findings: [Finding], omitted: Int = 0) {
     self.definition = definition
     self.findings = findings
+    self.omitted = omitted
   }
 
   public var errors: [Finding] { findings.filter { $0.severity == .error } }

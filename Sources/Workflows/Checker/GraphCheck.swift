@@ -75,7 +75,8 @@ struct GraphCheck {
 
   /// Says it at a dependency that the file names, as the one that follows from the order can't be pointed at.
   private func reportCycle(_ cycle: [Int], _ drafts: [StepDraft]) {
-    let path = (cycle + [cycle[0]]).map { drafts[$0].label }.joined(separator: " → ")
+    let shown = cycle.prefix(8).map { drafts[$0].label } + (cycle.count > 8 ? ["… (\(cycle.count) steps)"] : [])
+    let path = (shown + [drafts[cycle[0]].label]).joined(separator: " → ")
     var pointer = drafts[cycle[0]].pointer
     for (position, step) in cycle.enumerated() {
       let next = drafts[cycle[(position + 1) % cycle.count]].id

@@ -6,15 +6,17 @@ public enum NearNames {
   public static func nearest(
     to name: String, among candidates: some Sequence<String>, within limit: Int? = nil
   ) -> String? {
+    // A very long name isn't worth the table.
+    guard name.utf8.count <= 1_000 else { return nil }
     let wanted = key(name)
-    // A short name has few neighbours that mean it; a very long one isn't worth the table.
+    // A short name has few neighbours that mean it.
     guard !wanted.isEmpty, wanted.count <= 64 else { return nil }
     let allowed = limit ?? (wanted.count <= 2 ? 1 : wanted.count <= 5 ? 2 : 3)
     var best: (name: String, distance: Int)?
-    for candidate in candidates where !candidate.hasSameScalars(as: name) {
+    for candidate in candidates where candidate.utf8.count <= 1_000 && !candidate.hasSameScalars(as: name) {
       let other = key(candidate)
       guard other.count <= 64, abs(other.count - wanted.count) <= allowed else { continue }
-      let distance = editDistance(wanted, other)
+      let distance = editDistance(wanted, other, within: allowed)
       // More than half of the word changed is another word.
       guard distance <= allowed, distance * 2 <= max(wanted.count, other.count) else { continue }
       if distance < best?.distance ?? .max { best = (candidate, distance) }
@@ -27,14 +29,21 @@ public enum NearNames {
   }
 
   /// Insertions, deletions, replacements, and swaps of neighbours (optimal string alignment).
-  static func editDistance(_ left: [Unicode.Scalar], _ right: [Unicode.Scalar]) -> Int {
+  /// - Parameter limit: more than this is not told apart: only that many columns on each side of the diagonal are
+  ///   filled in.
+  static func editDistance(_ left: [Unicode.Scalar], _ right: [Unicode.Scalar], within limit: Int = 64) -> Int {
     guard !left.isEmpty, !right.isEmpty else { return max(left.count, right.count) }
+    let far = limit + 1
     var beforeLast: [Int] = []
     var last = Array(0...right.count)
     for row in 1...left.count {
       var current = [row]
       current.reserveCapacity(right.count + 1)
       for column in 1...right.count {
+        guard abs(column - row) <= limit else {
+          current.append(far)
+          continue
+        }
         let same = left[row - 1] == right[column - 1]
         var cost = min(last[column] + 1, current[column - 1] + 1, last[column - 1] + (same ? 0 : 1))
         if row > 1, column > 1, left[row - 1] == right[column - 2], left[row - 2] == right[column - 1] {

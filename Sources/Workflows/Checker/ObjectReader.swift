@@ -22,14 +22,14 @@ package struct ObjectReader {
     self.pointer = pointer
     self.report = report
     for (name, _) in members where !keys.contains(where: { $0.hasSameScalars(as: name) }) {
-      let place = pointer.appending(name)
       if later.contains(name) {
         report.error(
           WorkflowErrorCode.notYetSupported,
-          "\"\(name)\" is part of the language but this version does not run it yet", at: place, .name)
+          "\"\(name)\" is part of the language but this version does not run it yet", at: pointer.appending(name), .name
+        )
       } else {
         report.error(
-          report.codes.unknownKey, "\(what) has no member \"\(name)\"", at: place, .name,
+          report.codes.unknownKey, "\(what) has no member \"\(name)\"", at: pointer.appending(name), .name,
           near: NearNames.nearest(to: name, among: keys + later))
       }
     }
@@ -122,6 +122,7 @@ package struct ObjectReader {
       return nil
     }
     var texts: [(text: String, pointer: JSONPointer)] = []
+    var known: Set<JSON> = []
     for (index, value) in values.enumerated() {
       let place = pointer(to: name).appending(index)
       guard case .string(let text) = value else {
@@ -129,7 +130,7 @@ package struct ObjectReader {
           report.codes.wrongType, "\"\(name)\" holds strings, not \(Self.withArticle(value))", at: place)
         continue
       }
-      if texts.contains(where: { $0.text.hasSameScalars(as: text) }) {
+      guard known.insert(value).inserted else {
         report.error(report.codes.badValue, "\"\(name)\" names \"\(text)\" twice", at: place)
         continue
       }

@@ -4,8 +4,9 @@ import JSON
 package struct QueryRead {
   /// Where the query begins in its text, in scalars.
   package let offset: Int
-  /// The names and indexes that it certainly follows, and where each begins in the text.
+  /// The names and indexes that it certainly follows.
   package let tokens: [JSONPointer.Token]
+  /// Where the first of them begin in the text: those that a finding can be about.
   package let offsets: [Int]
   /// Whether the tokens are the whole query. If not, it goes on with something that may find several values.
   package let isPlain: Bool
@@ -18,7 +19,7 @@ package struct QueryRead {
     let scalars = Array(query.text.unicodeScalars)
     var position = 0
     var offsets: [Int] = []
-    for token in tokens {
+    for token in tokens.prefix(Self.located) {
       let wanted: [Unicode.Scalar] =
         switch token {
         case .name(let name): Array(name.unicodeScalars)
@@ -33,6 +34,10 @@ package struct QueryRead {
     }
     self.offsets = offsets
   }
+
+  /// The number of tokens whose places are looked for. Looking for all of them would take a search through the rest
+  /// of the query for each.
+  private static let located = 4
 
   /// The name at a depth, if there is one.
   package func name(_ depth: Int) -> String? {

@@ -61,9 +61,11 @@ struct ReferenceCheck {
     let reader: StepDraft?
   }
 
-  private func error(_ one: One, _ code: String, _ message: String, token: Int, near: String? = nil) {
+  private func error(
+    _ one: One, _ code: String, _ message: String, token: Int, near: @autoclosure () -> String? = nil
+  ) {
     let inside = one.read.offsets.indices.contains(token) ? one.read.offsets[token] : one.read.offset
-    report.error(code, message, at: one.use.pointer, .inside(max(0, one.use.offset + inside)), near: near)
+    report.error(code, message, at: one.use.pointer, .inside(max(0, one.use.offset + inside)), near: near())
   }
 
   private func warnOfAll(_ one: One, _ what: String) {
@@ -84,9 +86,10 @@ struct ReferenceCheck {
     let roots = one.use.role == .accept ? Self.roots + ["signal"] : Self.roots
     var message = "the document has no \"\(name)\": it has \(roots.joined(separator: ", "))"
     if name == "signal" { message = "\"signal\" is there only in \"accept\"; later its body is the step's output" }
-    if drafts.contains(where: { $0.id == name }) { message = "a step is read as steps.\(name)" }
-    let near = name == "signal" ? nil : NearNames.nearest(to: name, among: roots)
-    error(one, WorkflowErrorCode.unknownRoot, message, token: 0, near: near)
+    if graph.indexes[name] != nil { message = "a step is read as steps.\(name)" }
+    error(
+      one, WorkflowErrorCode.unknownRoot, message, token: 0,
+      near: name == "signal" ? nil : NearNames.nearest(to: name, among: roots))
   }
 
   // MARK: Steps

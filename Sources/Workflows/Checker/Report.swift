@@ -16,6 +16,17 @@ package final class Report {
   private let bytes: [UInt8]
   private let document: JSONDocument
   private var findings: [Finding] = []
+  private var known: Set<Finding> = []
+  private var errors = 0
+  private var warnings = 0
+  /// The number of findings that are counted but not kept.
+  package private(set) var omitted = 0
+
+  /// The most errors, and the most warnings, that are kept of one file. A file with more is hardly read finding by
+  /// finding, and each costs its place, its words and its share of the answer.
+  package static let most = 100
+  /// The most characters of a finding's words: names from the file stand in them.
+  private static let longestMessage = 600
 
   package init(document: JSONDocument, bytes: [UInt8], file: String?, codes: FormCodes = .workflow) {
     self.codes = codes
@@ -24,16 +35,36 @@ package final class Report {
     self.file = file
   }
 
-  package var hasErrors: Bool { findings.contains { $0.severity == .error } }
+  package var hasErrors: Bool { errors > 0 }
 
+  /// - Parameters:
+  ///   - code: the stable code.
+  ///   - message: one sentence; not made when there are too many errors already.
+  ///   - pointer: the value that it is about.
+  ///   - spot: which part of the value.
+  ///   - near: the name that was probably meant; not looked for when there are too many errors already.
   package func error(
-    _ code: String, _ message: String, at pointer: JSONPointer, _ spot: Spot = .value, near: String? = nil
+    _ code: String, _ message: @autoclosure () -> String, at pointer: @autoclosure () -> JSONPointer,
+    _ spot: Spot = .value, near: @autoclosure () -> String? = nil
   ) {
-    add(.error, code, message, pointer, spot, near)
+    errors += 1
+    guard errors <= Self.most else {
+      omitted += 1
+      return
+    }
+    add(.error, code, message(), pointer(), spot, near())
   }
 
-  package func warning(_ code: String, _ message: String, at pointer: JSONPointer, _ spot: Spot = .value) {
-    add(.warning, code, message, pointer, spot, nil)
+  package func warning(
+    _ code: String, _ message: @autoclosure () -> String, at pointer: @autoclosure () -> JSONPointer,
+    _ spot: Spot = .value
+  ) {
+    warnings += 1
+    guard warnings <= Self.most else {
+      omitted += 1
+      return
+    }
+    add(.warning, code, message(), pointer(), spot, nil)
   }
 
   /// Everything found, in the order of the file; at one place errors come first.
@@ -52,9 +83,15 @@ package final class Report {
     _ near: String?
   ) {
     let finding = Finding(
-      severity: severity, code: code, message: message, pointer: pointer, place: place(of: pointer, spot), file: file,
+      severity: severity, code: code, message: Self.shortened(message), pointer: pointer,
+      place: place(of: pointer, spot), file: file,
       nearName: near)
-    if !findings.contains(finding) { findings.append(finding) }
+    if known.insert(finding).inserted { findings.append(finding) }
+  }
+
+  private static func shortened(_ message: String) -> String {
+    guard message.utf8.count > longestMessage else { return message }
+    return String(String.UnicodeScalarView(message.unicodeScalars.prefix(longestMessage))) + "…"
   }
 
   private func place(of pointer: JSONPointer, _ spot: Spot) -> SourcePlace? {

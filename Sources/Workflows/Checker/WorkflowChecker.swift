@@ -6,14 +6,18 @@ public enum WorkflowChecker {
   public static let maxBytes = 1 << 20
   /// The most steps that a workflow may have.
   public static let maxSteps = 1_000
+  /// The most `${…}` that a workflow may have: each takes a thousand times its length of memory.
+  public static let maxExpressions = 10_000
 
   /// - Parameters:
   ///   - bytes: the file.
   ///   - file: its name, for the findings.
   ///   - services: the services that `http` may name; nil when that isn't known, then any name is taken.
   ///   - kafkaServices: the same for `kafka`; an empty set says that there is no Kafka.
+  ///   - isStored: whether the file was registered before. Limits that came later do not hold for it.
   public static func check(
-    _ bytes: [UInt8], file: String? = nil, services: Set<String>? = nil, kafkaServices: Set<String>? = nil
+    _ bytes: [UInt8], file: String? = nil, services: Set<String>? = nil, kafkaServices: Set<String>? = nil,
+    isStored: Bool = false
   ) -> CheckResult {
     guard bytes.count <= maxBytes else {
       let finding = Finding(
@@ -32,9 +36,34 @@ public enum WorkflowChecker {
       return CheckResult(definition: nil, findings: [finding])
     }
     let report = Report(document: document, bytes: bytes, file: file)
+    let expressions = isStored ? 0 : countExpressions(in: document.root)
+    guard expressions <= maxExpressions else {
+      report.error(
+        WorkflowErrorCode.tooLarge,
+        "the file has \(expressions) expressions, \(maxExpressions) are the most that a workflow may have", at: .root)
+      return CheckResult(definition: nil, findings: report.inOrder())
+    }
     let known = KnownServices(http: services, kafka: kafkaServices)
     let definition = WorkflowReader(services: known, report: report).workflow(document.root)
-    return CheckResult(definition: report.hasErrors ? nil : definition, findings: report.inOrder())
+    return CheckResult(
+      definition: report.hasErrors ? nil : definition, findings: report.inOrder(), omitted: report.omitted)
+  }
+
+  /// The number of `${` in the strings of a file.
+  private static func countExpressions(in json: JSON) -> Int {
+    switch json {
+    case .null, .bool, .number: return 0
+    case .string(let text):
+      var count = 0
+      var last: UInt8 = 0
+      for byte in text.utf8 {
+        if byte == UInt8(ascii: "{"), last == UInt8(ascii: "$") { count += 1 }
+        last = byte
+      }
+      return count
+    case .array(let values): return values.reduce(0) { $0 + countExpressions(in: $1) }
+    case .object(let members): return members.reduce(0) { $0 + countExpressions(in: $1.value) }
+    }
   }
 }
 

@@ -51,4 +51,6 @@ public enum WorkflowErrorCode {
   public static let expressionNotText = "expression.notText"
   public static let expressionNotSegment = "expression.notSegment"
   public static let expressionNotHeader = "expression.notHeader"
+  public static let expressionBudget = "expression.budget"
+  public static let renderingTooLarge = "rendering.tooLarge"
 }

@@ -104,18 +104,21 @@ public struct RetryPolicy: Sendable, Hashable {
 
   /// All the pauses of a step that uses up its attempts, each as long as it may be.
   var longestPauses: Duration {
+    guard initialInterval > .zero, initialInterval < maxInterval, backoffCoefficient > 1 else {
+      return min(initialInterval, maxInterval) * (maxAttempts - 1)
+    }
     var total = Duration.zero
+    let longest = Self.milliseconds(maxInterval)
+    var interval = Self.milliseconds(initialInterval)
     var attempt = 1
-    while attempt < maxAttempts {
-      let pause = interval(afterAttempt: attempt)
-      // From here on the pauses no longer grow.
-      if pause >= maxInterval || backoffCoefficient <= 1 || pause == .zero {
-        return total + pause * (maxAttempts - attempt)
-      }
-      total += pause
+    // One multiplication for each attempt: asking `interval(afterAttempt:)` would multiply from the start each time.
+    while attempt < maxAttempts, interval < longest {
+      total += .milliseconds(Int64(interval.rounded()))
+      interval *= backoffCoefficient
       attempt += 1
     }
-    return total
+    // From here on the pauses no longer grow.
+    return total + maxInterval * (maxAttempts - attempt)
   }
 
   private static func milliseconds(_ duration: Duration) -> Double {

@@ -2,7 +2,8 @@ import JSON
 
 extension Evaluation {
   func holds(_ condition: Condition, for node: JSON) -> Bool {
-    switch condition {
+    guard meter.charge() else { return false }
+    return switch condition {
     case .any(let parts): parts.contains { holds($0, for: node) }
     case .all(let parts): parts.allSatisfy { holds($0, for: node) }
     case .not(let inner): !holds(inner, for: node)
@@ -14,7 +15,7 @@ extension Evaluation {
   }
 
   private func exists(_ sub: SubQuery, for node: JSON) -> Bool {
-    if let tokens = sub.tokens { return Self.follow(tokens, from: start(of: sub, node)) != nil }
+    if let tokens = sub.tokens { return Self.follow(tokens, from: start(of: sub, node), meter) != nil }
     var isFound = false
     visitInner(sub.query, from: node) { _, _ in
       isFound = true
@@ -31,7 +32,7 @@ extension Evaluation {
   private func value(of operand: Operand, for node: JSON) -> JSON? {
     switch operand {
     case .literal(let value): return value
-    case .node(let sub): return sub.tokens.flatMap { Self.follow($0, from: start(of: sub, node)) }
+    case .node(let sub): return sub.tokens.flatMap { Self.follow($0, from: start(of: sub, node), meter) }
     case .length(let inner): return length(value(of: inner, for: node)).map { .int($0) }
     case .count(let sub):
       var count = 0
@@ -53,7 +54,7 @@ extension Evaluation {
 
   private func length(_ value: JSON?) -> Int? {
     switch value {
-    case .string(let text): text.unicodeScalars.count
+    case .string(let text): meter.charge(text: text.utf8.count) ? text.unicodeScalars.count : nil
     case .array(let values): values.count
     case .object(let members): members.count
     case .null, .bool, .number, nil: nil
@@ -64,20 +65,29 @@ extension Evaluation {
 
   private func compare(_ left: JSON?, _ comparison: Comparison, _ right: JSON?) -> Bool {
     switch comparison {
-    case .equal: left == right
-    case .notEqual: left != right
+    case .equal: isEqual(left, right)
+    case .notEqual: !isEqual(left, right)
     case .less: isLess(left, right)
-    case .lessOrEqual: isLess(left, right) || left == right
+    case .lessOrEqual: isLess(left, right) || isEqual(left, right)
     case .greater: isLess(right, left)
-    case .greaterOrEqual: isLess(right, left) || left == right
+    case .greaterOrEqual: isLess(right, left) || isEqual(left, right)
+    }
+  }
+
+  private func isEqual(_ left: JSON?, _ right: JSON?) -> Bool {
+    switch (left, right) {
+    case (nil, nil): true
+    case (let left?, let right?): meter.areEqual(left, right)
+    case (nil, _?), (_?, nil): false
     }
   }
 
   /// Only two numbers or two strings have an order; that of UTF-8 bytes is that of scalars.
   private func isLess(_ left: JSON?, _ right: JSON?) -> Bool {
     switch (left, right) {
-    case (.number(let left), .number(let right)): left < right
-    case (.string(let left), .string(let right)): left.utf8.lexicographicallyPrecedes(right.utf8)
+    case (.number(let left), .number(let right)): meter.charge(left, right) && left < right
+    case (.string(let left), .string(let right)):
+      meter.charge(text: min(left.utf8.count, right.utf8.count)) && left.utf8.lexicographicallyPrecedes(right.utf8)
     default: false
     }
   }
@@ -86,20 +96,23 @@ extension Evaluation {
 
   private func matches(_ test: PatternTest, for node: JSON) -> Bool {
     guard case .string(let text) = value(of: test.text, for: node) else { return false }
-    let pattern: IRegexp?
+    let source: String
     switch test.pattern {
-    case .literal(let compiled): pattern = compiled
+    case .literal(let written):
+      guard let written else { return false }
+      source = written
     case .computed(let operand):
-      guard case .string(let source) = value(of: operand, for: node) else { return false }
-      pattern = compiled(source)
+      guard case .string(let computed) = value(of: operand, for: node) else { return false }
+      source = computed
     }
-    guard let pattern else { return false }
-    return test.isWhole ? pattern.matches(text) : pattern.isFound(in: text)
+    guard let pattern = compiled(source) else { return false }
+    return pattern.run(text, isWhole: test.isWhole, meter)
   }
 
   /// Nil: no I-Regexp, or too large a one; it matches nothing.
   private func compiled(_ source: String) -> IRegexp? {
-    if let last = lastPattern, last.text.hasSameScalars(as: source) { return last.compiled }
+    if let known = patterns.first(where: { $0.text.hasSameScalars(as: source) }) { return known.compiled }
+    guard meter.charge(1 + source.utf8.count) else { return nil }
     let compiled: IRegexp?
     do throws(IRegexpError) {
       compiled = try IRegexp(source)
@@ -107,7 +120,12 @@ extension Evaluation {
       // RFC 9535 §2.4.6: a pattern that is none makes the test false.
       compiled = nil
     }
-    lastPattern = (source, compiled)
+    guard meter.charge(compiled?.size ?? 0) else { return nil }
+    if patterns.count == Self.mostPatterns { patterns.removeFirst() }
+    patterns.append((source, compiled))
     return compiled
   }
+
+  /// The number of compiled patterns that are kept.
+  private static let mostPatterns = 8
 }

@@ -4,7 +4,10 @@ import JSON
 ///
 /// Nodes are handed on as they are found, so that a test for existence stops at the first, and no list of a middle
 /// segment is ever held. A descendant segment walks with a stack of its own; what recursion is left goes one level
-/// down the document with each segment, or one filter deeper into the query, and both are bounded.
+/// down the document with each segment, or one filter deeper into the query.
+///
+/// Every visit is charged to the meter. When the budget is used up, every visit answers that no more nodes are wanted,
+/// so the evaluation ends at once; its result then means nothing, and its caller asks `meter.check()`.
 final class Evaluation {
   /// The way to a node, shared between the nodes below it.
   final class Way {
@@ -31,13 +34,15 @@ final class Evaluation {
   typealias Visitor = (JSON, Way?) -> Bool
 
   let root: JSON
+  let meter: Meter
   private let keepsPaths: Bool
-  /// The last computed pattern: a filter mostly asks for the same one again.
-  var lastPattern: (text: String, compiled: IRegexp?)?
+  /// The patterns compiled last: a filter mostly asks for the same ones again.
+  var patterns: [(text: String, compiled: IRegexp?)] = []
 
-  init(root: JSON, keepsPaths: Bool) {
+  init(root: JSON, keepsPaths: Bool, meter: Meter) {
     self.root = root
     self.keepsPaths = keepsPaths
+    self.meter = meter
   }
 
   func visit(_ query: Query, from node: JSON, _ visitor: Visitor) {
@@ -52,6 +57,19 @@ final class Evaluation {
   private func visit(
     _ segments: ArraySlice<Query.Segment>, _ node: JSON, _ way: Way?, _ keeps: Bool, _ visitor: Visitor
   ) -> Bool {
+    guard meter.enter() else {
+      meter.leave()
+      return false
+    }
+    defer { meter.leave() }
+    // Names and indexes lead to one node at most: that way down needs no recursion.
+    var (segments, node, way) = (segments, node, way)
+    while let token = segments.first?.singularToken {
+      guard let (next, found) = follow(token, from: node) else { return meter.exceeded == nil }
+      if keeps { way = Way(way, found) }
+      node = next
+      segments = segments.dropFirst()
+    }
     guard let segment = segments.first else { return visitor(node, way) }
     let rest = segments.dropFirst()
     guard segment.isDescendant else { return select(segment, rest, node, way, keeps, visitor) }
@@ -62,10 +80,12 @@ final class Evaluation {
       if !select(segment, rest, node, way, keeps, visitor) { return false }
       switch node {
       case .array(let values):
+        guard meter.charge(1 + values.count) else { return false }
         for index in values.indices.reversed() {
           waiting.append((values[index], keeps ? Way(way, .index(index)) : nil))
         }
       case .object(let members):
+        guard meter.charge(1 + members.count) else { return false }
         for position in members.indices.reversed() {
           let member = members[position]
           waiting.append((member.value, keeps ? Way(way, .name(member.name)) : nil))
@@ -81,6 +101,7 @@ final class Evaluation {
     _ visitor: Visitor
   ) -> Bool {
     for selector in segment.selectors {
+      guard meter.charge() else { return false }
       let goesOn =
         switch node {
         case .array(let values): select(selector, rest, values, way, keeps, visitor)
@@ -108,7 +129,9 @@ final class Evaluation {
       return Self.slice(values.count, start, end, step).allSatisfy(take)
     case .wildcard: return values.indices.allSatisfy(take)
     case .filter(let condition):
-      return values.indices.allSatisfy { !holds(condition, for: values[$0]) || take($0) }
+      return values.indices.allSatisfy { index in
+        meter.charge() && (!holds(condition, for: values[index]) || take(index))
+      }
     }
   }
 
@@ -120,26 +143,43 @@ final class Evaluation {
       visit(rest, value, keeps ? Way(way, .name(name)) : nil, keeps, visitor)
     }
     switch selector {
-    case .name(let name): return members[name].map { take(name, $0) } ?? true
+    case .name(let name):
+      guard meter.charge(text: name.utf8.count) else { return false }
+      return members[name].map { take(name, $0) } ?? true
     case .index, .slice: return true
     case .wildcard: return members.allSatisfy(take)
     case .filter(let condition):
-      return members.allSatisfy { !holds(condition, for: $0.value) || take($0.name, $0.value) }
+      return members.allSatisfy { member in
+        meter.charge() && (!holds(condition, for: member.value) || take(member.name, member.value))
+      }
+    }
+  }
+
+  /// The node that a name or an index leads to, and the token of its path: there an index is counted from the start.
+  private func follow(_ token: JSONPointer.Token, from node: JSON) -> (JSON, JSONPointer.Token)? {
+    switch (token, node) {
+    case (.name(let name), .object(let members)):
+      guard meter.charge(text: name.utf8.count), let value = members[name] else { return nil }
+      return (value, token)
+    case (.index(let index), .array(let values)):
+      guard meter.charge(), let position = Self.position(index, in: values) else { return nil }
+      return (values[position], .index(position))
+    case (.name, _), (.index, _): return nil
     }
   }
 
   // MARK: Indexes
 
   /// The value at the end of names and indexes, without a search.
-  static func follow(_ tokens: [JSONPointer.Token], from node: JSON) -> JSON? {
+  static func follow(_ tokens: [JSONPointer.Token], from node: JSON, _ meter: Meter) -> JSON? {
     var value = node
     for token in tokens {
       switch (token, value) {
       case (.name(let name), .object(let members)):
-        guard let next = members[name] else { return nil }
+        guard meter.charge(text: name.utf8.count), let next = members[name] else { return nil }
         value = next
       case (.index(let index), .array(let values)):
-        guard let index = position(index, in: values) else { return nil }
+        guard meter.charge(), let index = position(index, in: values) else { return nil }
         value = values[index]
       case (.name, _), (.index, _): return nil
       }

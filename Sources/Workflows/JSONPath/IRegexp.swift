@@ -29,21 +29,27 @@ struct IRegexp: Sendable {
     program = try compiler.program(of: try parser.whole())
   }
 
-  /// Whether all of the text matches.
-  func matches(_ text: String) -> Bool {
-    var operations = 0
-    return run(text, isWhole: true, &operations)
+  /// Reads a pattern without writing out its machine: a query keeps the text alone, and compiles it when it is run.
+  static func check(_ pattern: String) throws(IRegexpError) {
+    var parser = IRegexpParser(pattern)
+    try IRegexpCompiler.check(try parser.whole())
   }
+
+  /// The number of instructions.
+  var size: Int { program.count }
+
+  /// Whether all of the text matches.
+  func matches(_ text: String) -> Bool { run(text, isWhole: true, Meter()) }
 
   /// Whether some part of the text matches.
-  func isFound(in text: String) -> Bool {
-    var operations = 0
-    return run(text, isWhole: false, &operations)
-  }
+  func isFound(in text: String) -> Bool { run(text, isWhole: false, Meter()) }
 
-  /// - Parameter operations: grows with each instruction looked at: a few for each of the
-  ///   program's, for each scalar of the text.
-  func run(_ text: String, isWhole: Bool, _ operations: inout Int) -> Bool {
+  /// - Parameter meter: is charged for each instruction looked at: a few for each of the program's, for each scalar of
+  ///   the text. When its budget is used up nothing matches.
+  func run(_ text: String, isWhole: Bool, _ meter: Meter) -> Bool {
+    // The sets of states are as large as the program.
+    guard meter.charge(2 + program.count >> 3) else { return false }
+    var operations = 0
     var now = States(count: program.count)
     var next = States(count: program.count)
     let scalars = text.unicodeScalars
@@ -52,6 +58,8 @@ struct IRegexp: Sendable {
     while at < scalars.endIndex {
       if accepts && !isWhole { return true }
       if now.members.isEmpty && isWhole { return false }
+      guard meter.charge(1 + operations) else { return false }
+      operations = 0
       let scalar = scalars[at]
       at = scalars.index(after: at)
       let isEnd = at == scalars.endIndex

@@ -20,9 +20,34 @@ struct IRegexpCompiler {
     return program
   }
 
+  /// - Throws: what `program(of:)` throws, found out without writing the program.
+  static func check(_ tree: PatternTree) throws(IRegexpError) {
+    if size(of: tree) >= IRegexp.largest { throw tooLarge }
+  }
+
+  /// The number of instructions that a pattern takes, without the one that accepts; `IRegexp.largest` stands for that
+  /// many or more.
+  private static func size(of tree: PatternTree) -> Int {
+    let size: Int
+    switch tree {
+    case .scalar, .oneOf, .start, .end: size = 1
+    case .sequence(let parts): size = parts.reduce(0) { min($0 + Self.size(of: $1), IRegexp.largest) }
+    case .alternatives(let branches):
+      size = branches.reduce(2 * (branches.count - 1)) { min($0 + Self.size(of: $1), IRegexp.largest) }
+    case .repeated(let inner, let least, let most):
+      if case .sequence(let parts) = inner, parts.isEmpty { return 0 }
+      let one = Self.size(of: inner)
+      // Both counts are at most `largest`.
+      size = least * max(1, one) + (most.map { ($0 - least) * (1 + one) } ?? one + 2)
+    }
+    return min(size, IRegexp.largest)
+  }
+
+  private static let tooLarge = IRegexpError(message: "the pattern is too large; its counted repetitions multiply.")
+
   private mutating func append(_ instruction: IRegexp.Instruction) throws(IRegexpError) {
     guard program.count < IRegexp.largest else {
-      throw IRegexpError(message: "the pattern is too large; its counted repetitions multiply.")
+      throw Self.tooLarge
     }
     program.append(instruction)
   }

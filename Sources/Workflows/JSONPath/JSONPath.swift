@@ -38,30 +38,49 @@ public struct JSONPath: Sendable {
   }
 
   /// The nodes found, in order; a node that is found twice comes twice.
-  public func nodes(in root: JSON) -> [Node] {
+  public func nodes(in root: JSON, budget: Budget = .standard) throws(BudgetExceeded) -> [Node] {
     var nodes: [Node] = []
-    let evaluation = Evaluation(root: root, keepsPaths: true)
+    let meter = Meter(budget)
+    let evaluation = Evaluation(root: root, keepsPaths: true, meter: meter)
     evaluation.visit(query, from: root) { value, path in
-      nodes.append(Node(path: NormalizedPath(path?.tokens ?? []), value: value))
+      let tokens = path?.tokens ?? []
+      guard meter.charge(Self.stepsOfResult + tokens.count) else { return false }
+      nodes.append(Node(path: NormalizedPath(tokens), value: value))
       return true
     }
+    try meter.check()
     return nodes
   }
+
+  /// What a value that is kept costs: about what it takes of memory.
+  private static let stepsOfResult = 8
 
   /// The values found, in order.
   /// - Parameters:
   ///   - root: the document; `$` is its root.
   ///   - most: where to stop; a caller that wants one value asks for two, and knows.
-  public func values(in root: JSON, atMost most: Int = .max) -> [JSON] {
-    if let singularTokens {
-      return most > 0 ? Evaluation.follow(singularTokens, from: root).map { [$0] } ?? [] : []
-    }
+  ///   - budget: what the search may use.
+  public func values(
+    in root: JSON, atMost most: Int = .max, budget: Budget = .standard
+  ) throws(BudgetExceeded) -> [JSON] {
+    try values(in: root, atMost: most, Meter(budget))
+  }
+
+  /// - Parameter meter: counts the work, with that of other queries that belong to it.
+  func values(in root: JSON, atMost most: Int, _ meter: Meter) throws(BudgetExceeded) -> [JSON] {
     var values: [JSON] = []
     guard most > 0 else { return values }
-    Evaluation(root: root, keepsPaths: false).visit(query, from: root) { value, _ in
+    if let singularTokens {
+      if let value = Evaluation.follow(singularTokens, from: root, meter) { values = [value] }
+      try meter.check()
+      return values
+    }
+    Evaluation(root: root, keepsPaths: false, meter: meter).visit(query, from: root) { value, _ in
+      guard meter.charge(Self.stepsOfResult) else { return false }
       values.append(value)
       return values.count < most
     }
+    try meter.check()
     return values
   }
 }

@@ -26,8 +26,17 @@ public struct JSONPathCondition: Sendable {
     patternFaults = parser.patternFaults
   }
 
-  public func holds(in root: JSON) -> Bool {
-    Evaluation(root: root, keepsPaths: false).holds(condition, for: root)
+  /// - Throws: `BudgetExceeded` when the condition takes more work than the budget allows: then it is not known
+  ///   whether it holds.
+  public func holds(in root: JSON, budget: Budget = .standard) throws(BudgetExceeded) -> Bool {
+    try holds(in: root, meter: Meter(budget))
+  }
+
+  /// - Parameter meter: counts the work.
+  public func holds(in root: JSON, meter: Meter) throws(BudgetExceeded) -> Bool {
+    let holds = Evaluation(root: root, keepsPaths: false, meter: meter).holds(condition, for: root)
+    try meter.check()
+    return holds
   }
 }
 

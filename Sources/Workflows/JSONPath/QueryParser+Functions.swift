@@ -77,15 +77,22 @@ extension QueryParser {
       return .literal(nil)
     }
     do throws(IRegexpError) {
-      return .literal(try IRegexp(source))
+      try IRegexp.check(source)
+      return .literal(source)
     } catch {
       patternFaults.append(
-        fault("The pattern '\(source)' is no I-Regexp, so \(name)() never holds: \(error.message)", start))
+        fault("The pattern '\(shown(source))' is no I-Regexp, so \(name)() never holds: \(error.message)", start))
       return .literal(nil)
     }
   }
 
   private func fault(_ message: String, _ start: Int) -> JSONPathError {
     JSONPathError(code: JSONPathErrorCode.pattern, message: message, at: start)
+  }
+
+  /// A pattern short enough for a message.
+  private func shown(_ pattern: String) -> String {
+    let scalars = pattern.unicodeScalars
+    return scalars.count <= 100 ? pattern : String(String.UnicodeScalarView(scalars.prefix(100))) + "…"
   }
 }

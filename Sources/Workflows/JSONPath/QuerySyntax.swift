@@ -97,8 +97,8 @@ struct PatternTest: Sendable {
   let pattern: Pattern
 
   enum Pattern: Sendable {
-    /// Written in the query, compiled once. Nil: it is no I-Regexp, and so matches nothing.
-    case literal(IRegexp?)
+    /// Written in the query. Nil: it is no I-Regexp, and so matches nothing.
+    case literal(String?)
     case computed(Operand)
   }
 }

@@ -32,7 +32,10 @@ public struct Template: Sendable {
   public var queries: [JSONPath] { expressions.map(\.expression.path) }
 
   /// The value with every `${…}` replaced by what it finds in the document.
-  public func render(in document: JSON) throws(ExpressionError) -> JSON { try Self.render(root, in: document) }
+  /// - Parameter meter: counts the work and what is produced, with those of other templates that belong to it.
+  public func render(in document: JSON, meter: Meter = Meter()) throws(ExpressionError) -> JSON {
+    try Self.render(root, in: document, meter)
+  }
 
   private static func node(
     _ json: JSON, at pointer: JSONPointer, depth: Int,
@@ -73,19 +76,23 @@ public struct Template: Sendable {
     }
   }
 
-  private static func render(_ node: Node, in document: JSON) throws(ExpressionError) -> JSON {
+  private static func render(_ node: Node, in document: JSON, _ meter: Meter) throws(ExpressionError) -> JSON {
     switch node {
     case .constant(let json): return json
-    case .value(let expression): return try expression.value(in: document)
-    case .text(let parts): return .string(try TextTemplate.join(parts, in: document, encoding: .none))
+    case .value(let expression):
+      let value = try expression.value(in: document, meter)
+      // The value itself is shared, but where it is written it takes its whole length again.
+      if !meter.produce(value), let exceeded = meter.exceeded { throw expression.exceeded(exceeded) }
+      return value
+    case .text(let parts): return .string(try TextTemplate.join(parts, in: document, encoding: .none, meter))
     case .array(let nodes):
       var values: [JSON] = []
       values.reserveCapacity(nodes.count)
-      for node in nodes { values.append(try render(node, in: document)) }
+      for node in nodes { values.append(try render(node, in: document, meter)) }
       return .array(values)
     case .object(let nodes):
       var members = JSONObject()
-      for (name, node) in nodes { members[name] = try render(node, in: document) }
+      for (name, node) in nodes { members[name] = try render(node, in: document, meter) }
       return .object(members)
     }
   }

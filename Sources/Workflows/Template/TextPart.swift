@@ -16,8 +16,13 @@ package struct Expression: Sendable {
   package let offset: Int
 
   /// The one value that the query finds.
-  func value(in document: JSON) throws(ExpressionError) -> JSON {
-    let values = path.values(in: document, atMost: 2)
+  func value(in document: JSON, _ meter: Meter) throws(ExpressionError) -> JSON {
+    let values: [JSON]
+    do {
+      values = try path.values(in: document, atMost: 2, meter)
+    } catch {
+      throw exceeded(error)
+    }
     guard let value = values.first else {
       if let output = UnreadOutput(readBy: path.referencedQueries.first?.leadingTokens ?? [], in: document) {
         throw output.error(of: "${\(text)}")
@@ -34,9 +39,14 @@ package struct Expression: Sendable {
     return value
   }
 
+  /// The query asked for more than the rendering may use.
+  func exceeded(_ exceeded: BudgetExceeded) -> ExpressionError {
+    ExpressionError(code: exceeded.code, message: "${\(text)}: \(exceeded.message)", query: text)
+  }
+
   /// The string form of that value.
-  func renderedText(in document: JSON) throws(ExpressionError) -> String {
-    let value = try value(in: document)
+  func renderedText(in document: JSON, _ meter: Meter) throws(ExpressionError) -> String {
+    let value = try value(in: document, meter)
     switch value {
     case .string(let text): return text
     case .bool(let isTrue): return isTrue ? "true" : "false"

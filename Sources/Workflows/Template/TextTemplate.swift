@@ -28,15 +28,19 @@ public struct TextTemplate: Sendable {
   }
 
   /// The text with every `${…}` replaced by what it finds in the document.
-  public func render(in document: JSON, encoding: Encoding = .none) throws(ExpressionError) -> String {
-    let text = try Self.join(parts, in: document, encoding: encoding)
+  /// - Parameter meter: counts the work, with that of other templates that belong to it.
+  public func render(
+    in document: JSON, encoding: Encoding = .none, meter: Meter = Meter()
+  ) throws(ExpressionError) -> String {
+    let text = try Self.join(parts, in: document, encoding: encoding, meter)
     switch encoding {
     case .none: break
     case .pathSegment:
       if let segment = PercentEncoding.dotSegment(in: text) {
         throw ExpressionError(
           code: WorkflowErrorCode.expressionNotSegment,
-          message: "the path comes out as \(text), and its segment \(segment) would lead elsewhere", query: source)
+          message: "the path comes out as \(text.prefix(200)), and its segment \(segment) would lead elsewhere",
+          query: source)
       }
     case .headerValue:
       if text.unicodeScalars.contains(where: { $0 == "\r" || $0 == "\n" || $0 == "\0" }) {
@@ -49,14 +53,16 @@ public struct TextTemplate: Sendable {
   }
 
   static func join(
-    _ parts: [TextPart], in document: JSON, encoding: Encoding
+    _ parts: [TextPart], in document: JSON, encoding: Encoding, _ meter: Meter
   ) throws(ExpressionError) -> String {
     var result = ""
     for part in parts {
       switch part {
       case .literal(let text): result += text
       case .expression(let expression):
-        let text = try expression.renderedText(in: document)
+        let text = try expression.renderedText(in: document, meter)
+        // Charged before it is copied.
+        if !meter.put(text.utf8.count), let exceeded = meter.exceeded { throw expression.exceeded(exceeded) }
         guard encoding == .pathSegment else {
           result += text
           continue

@@ -65,12 +65,14 @@ struct FileReport {
       members["version"] = .int(definition.version)
     }
     members["findings"] = .array(result.findings.map(\.json))
+    if result.omitted > 0 { members["more"] = .int(result.omitted) }
     return .object(members)
   }
 
   func text(_ style: Style, graph: Bool) -> String {
     let source = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
     var lines = result.findings.flatMap { FindingText(style: style).lines(of: $0, in: source) }
+    if result.omitted > 0 { lines.append("\(file): and \(result.omitted) more") }
     if graph, let definition = result.definition {
       lines += DefinitionDrawing(definition: definition, style: style).lines()
     }

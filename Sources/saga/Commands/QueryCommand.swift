@@ -50,7 +50,13 @@ private func query(_ invocation: Invocation) throws -> ExitStatus {
   } catch {
     return complain(of: error, in: selector, invocation)
   }
-  let nodes = path.nodes(in: try invocation.json(of: invocation.arguments.operand(1) ?? "-"))
+  let document = try invocation.json(of: invocation.arguments.operand(1) ?? "-")
+  let nodes: [JSONPath.Node]
+  do {
+    nodes = try QueryBatch.nodes(of: path, in: document)
+  } catch {
+    return complain(of: error, in: selector, invocation)
+  }
   if invocation.json {
     invocation.terminal.line(QueryBatch.answer(nodes).text())
   } else {
@@ -69,7 +75,13 @@ private func condition(_ expression: String, _ invocation: Invocation) throws ->
   } catch {
     return complain(of: error, in: expression, invocation)
   }
-  let holds = condition.holds(in: try invocation.json(of: invocation.arguments.operand(0) ?? "-"))
+  let document = try invocation.json(of: invocation.arguments.operand(0) ?? "-")
+  let holds: Bool
+  do {
+    holds = try condition.holds(in: document)
+  } catch {
+    return complain(of: QueryBatch.refusal(error), in: expression, invocation)
+  }
   invocation.terminal.line(invocation.json ? JSON.object(["holds": .bool(holds)]).text() : "\(holds)")
   return .success
 }
@@ -110,7 +122,32 @@ enum QueryBatch {
     guard let document = request["document"] else {
       return refusal(CLIErrorCode.lineInvalid, "the line has no member \"document\"", at: 0)
     }
-    return answer(path.nodes(in: document))
+    do {
+      return answer(try nodes(of: path, in: document))
+    } catch {
+      return refusal(error.code, error.message, at: error.at)
+    }
+  }
+
+  /// The most bytes that one query prints.
+  private static let mostBytes = 64 << 20
+
+  /// The nodes that a query finds, as long as they can be searched for and printed within the budget.
+  static func nodes(of path: JSONPath, in document: JSON) throws(JSONPathError) -> [JSONPath.Node] {
+    do {
+      let nodes = try path.nodes(in: document)
+      let meter = Meter(Budget(steps: .max, bytes: mostBytes))
+      for node in nodes where !meter.produce(node.value) { break }
+      try meter.check()
+      return nodes
+    } catch {
+      throw refusal(error)
+    }
+  }
+
+  /// What was exceeded, as an error of the whole expression.
+  static func refusal(_ exceeded: BudgetExceeded) -> JSONPathError {
+    JSONPathError(code: exceeded.code, message: exceeded.message, at: 0)
   }
 
   static func answer(_ nodes: [JSONPath.Node]) -> JSON {

@@ -4,12 +4,12 @@ enum Caret {
   static func lines(under offset: Int, of line: String, number: Int?, style: Style, width: Int = 80) -> [String] {
     let margin = number.map { Layout.padLeft("\($0)", to: 5) + " | " } ?? "  "
     let blank = number == nil ? margin : "      | "
-    let scalars = Array(line.unicodeScalars)
     let room = width - margin.count
     // A long line is shown around the place.
     let from = offset + 8 < room ? 0 : offset - room / 2
-    let shown = visible(scalars[min(from, scalars.count)..<min(scalars.count, from + room)])
-    let before = visible(scalars[min(from, scalars.count)..<min(scalars.count, max(from, offset))])
+    let scalars = Array(line.unicodeScalars.dropFirst(max(0, from)).prefix(room))
+    let shown = visible(scalars[...])
+    let before = visible(scalars.prefix(max(0, offset - max(0, from))))
     return [
       style.dim(margin) + shown,
       style.dim(blank) + String(repeating: " ", count: before.count) + style.colour("^", .green),

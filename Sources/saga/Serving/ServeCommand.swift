@@ -33,6 +33,8 @@ let serveCommand = CommandSpec(
     OptionSpec("workflows", value: "DIR", help: "workflows to register at the start; workflows/ if there is one"),
     OptionSpec(
       "no-learned-overdue", help: "call a step overdue only by what its workflow expects, not by what it took before"),
+    OptionSpec(
+      "take-up-held", help: "take up sagas again that were held back because the engine died of them; see saga.held"),
     OptionSpec("verbose", help: "log what happens, not only what goes wrong"),
     .stopWithInput,
   ] + NoticeOptions.all + KafkaOptions.engine,
@@ -62,6 +64,9 @@ struct EngineProcess {
   private let log: Log
   private let stopsWithInput: Bool
   private let learnsExpectations: Bool
+  private let takesUpHeld: Bool
+  /// For drills and tests: lets the process die when a certain saga is computed.
+  private let drill: (@Sendable (UniqueID) -> Void)?
 
   /// How long requests under way may take to be answered once the process is asked to stop.
   private static let drainTime = Duration.seconds(10)
@@ -82,6 +87,8 @@ struct EngineProcess {
     log = .standardError(from: invocation.arguments.has("verbose") ? .info : .warning)
     stopsWithInput = invocation.arguments.has("stop-with-input")
     learnsExpectations = !invocation.arguments.has("no-learned-overdue")
+    takesUpHeld = invocation.arguments.has("take-up-held")
+    drill = invocation.variables[Drill.variable].flatMap { UniqueID($0) }.map { Drill.dying(of: $0) }
   }
 
   func run() async throws -> ExitStatus {
@@ -122,6 +129,24 @@ struct EngineProcess {
     return .success
   }
 
+  /// Where the engine notes what it computes. Without a file nothing is held back at the next start.
+  private func interruptions() -> InterruptionFile? {
+    for path in location.interruptionFiles {
+      do {
+        return try InterruptionFile(path: path)
+      } catch  where error.kind == .locked {
+        // Another engine on another store, in the same folder.
+        continue
+      } catch {
+        log.warning(
+          "What the engine computes can't be noted; a saga that it dies of is not held back at the next start",
+          ("error", "\(error)"))
+        return nil
+      }
+    }
+    return nil
+  }
+
   private func engine(
     _ store: any EventStore, _ readStore: any SagaReadStore, _ client: HTTPClient, _ kafka: KafkaStepExecutor?
   ) -> Engine {
@@ -133,6 +158,9 @@ struct EngineProcess {
       services: Set(services.map(\.name)), kafkaServices: Set(self.kafka?.services.map(\.name) ?? []))
     configuration.approvals = approvals
     configuration.learnsExpectations = learnsExpectations
+    configuration.interruptions = interruptions()
+    configuration.takesUpHeld = takesUpHeld
+    configuration.beforeComputing = drill
     return Engine(
       store: store, executor: ActionExecutors(http: http, kafka: kafka), configuration: configuration,
       environment: environment, readStore: readStore, log: log)
@@ -187,6 +215,7 @@ struct EngineProcess {
       await shutdown.requested()
     }
     // 4. No new requests and commands; then the engine lets its attempts settle, for which answers are read on.
+    LastDeadline.arm(terminal)
     if shutdown.isAsked { terminal.line("Stopping: what is in flight may settle. Ctrl-C again stops at once.") }
     wire?.takeNoMoreCommands()
     await server.shutdown(drain: Self.drainTime)

@@ -33,10 +33,12 @@ final class Shutdown: Sendable {
 
   /// Listens for signals until the process ends.
   func listen() {
+    // Not a global queue: its threads may all be at work, and a signal must not wait for them.
+    let queue = DispatchQueue(label: "signals", qos: .userInteractive)
     for number in [SIGTERM, SIGINT] {
       // The default action would end the process before the source hears of it.
       _ = signal(number, SIG_IGN)
-      let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+      let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
       // The handler holds its own source: both live as long as the process.
       source.setEventHandler { [self] in
         _ = source

@@ -49,6 +49,21 @@ enum StoreLocation: Sendable, Equatable {
 }
 
 extension StoreLocation {
+  /// The files in which an engine may note what it computes: the first that no other engine has.
+  var interruptionFiles: [String] {
+    switch self {
+    case .memory: []
+    case .sqlite(let path): [path + "-computing"]
+    case .postgres: Self.folderFiles
+    }
+  }
+
+  /// Beside no store: in the folder of the process, which has to outlive it for this to be of use.
+  private static var folderFiles: [String] {
+    try? FileManager.default.createDirectory(atPath: ".saga", withIntermediateDirectories: true)
+    return (1...16).map { ".saga/computing-\($0)" }
+  }
+
   /// Where the read model is kept when nothing else was said: with what it is made from.
   var besideIt: StoreLocation {
     switch self {

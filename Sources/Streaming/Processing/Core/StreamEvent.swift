@@ -89,14 +89,31 @@ public struct StreamInput: Sendable, Hashable {
     self.time = time
   }
 
-  func wants(_ event: StreamEvent) -> Bool {
-    topic == event.partition.topic && (when?.holds(in: event.document) ?? true)
+  /// - Throws: `expression.budget` when the condition takes more work than is allowed.
+  func wants(_ event: StreamEvent) throws(StreamRefusal) -> Bool {
+    guard topic == event.partition.topic else { return false }
+    guard let when else { return true }
+    do {
+      return try when.holds(in: event.document)
+    } catch {
+      throw StreamRefusal(error.code, "“when” can't be decided of the event: \(error.message).")
+    }
+  }
+
+  /// The values that a query finds, at most two.
+  private func found(by query: JSONPath, in event: StreamEvent) throws(StreamRefusal) -> [JSON] {
+    do {
+      return try query.values(in: event.document, atMost: 2)
+    } catch {
+      throw StreamRefusal(error.code, "\(query.text) can't be looked up in the event: \(error.message).")
+    }
   }
 
   /// - Returns: nil when the event has no readable time.
-  func moment(of event: StreamEvent) -> Timestamp? {
+  /// - Throws: `expression.budget` when the query takes more work than is allowed.
+  func moment(of event: StreamEvent) throws(StreamRefusal) -> Timestamp? {
     guard let time else { return event.time }
-    let found = time.values(in: event.document, atMost: 2)
+    let found = try found(by: time, in: event)
     guard found.count == 1 else { return nil }
     if let text = found[0].stringValue { return Timestamp(text) }
     // A number is milliseconds since 1970, as Kafka itself counts; only of years that can be written.
@@ -108,7 +125,7 @@ public struct StreamInput: Sendable, Hashable {
 
   /// - Throws: `stream.noTime`.
   func requiredMoment(of event: StreamEvent) throws(StreamRefusal) -> Timestamp {
-    if let moment = moment(of: event) { return moment }
+    if let moment = try moment(of: event) { return moment }
     guard let time else {
       throw StreamRefusal(StreamingErrorCode.streamNoTime, "The event has no time of its own: no CloudEvent's “time”.")
     }
@@ -120,7 +137,7 @@ public struct StreamInput: Sendable, Hashable {
   /// - Throws: `stream.noKey`.
   func key(of event: StreamEvent) throws(StreamRefusal) -> String {
     guard let key else { return "" }
-    let found = key.values(in: event.document, atMost: 2)
+    let found = try found(by: key, in: event)
     guard found.count == 1 else {
       throw StreamRefusal(
         StreamingErrorCode.streamNoKey,

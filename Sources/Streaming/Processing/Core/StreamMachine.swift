@@ -141,7 +141,7 @@ public struct StreamMachine: Sendable {
   private mutating func decide(_ event: StreamEvent, at now: Timestamp) throws(StreamRefusal) -> Step {
     switch definition.work {
     case .transform(let plan):
-      guard plan.input.wants(event) else { return Step(verdict: .ignored) }
+      guard try plan.input.wants(event) else { return Step(verdict: .ignored) }
       return Step(verdict: .taken, outputs: try transform?.take(event) ?? [])
     case .count(let plan): return try count(event, plan, at: now)
     case .join(let plan): return try pair(event, plan, at: now)
@@ -150,9 +150,9 @@ public struct StreamMachine: Sendable {
 
   private mutating func count(_ event: StreamEvent, _ plan: CountPlan, at now: Timestamp) throws(StreamRefusal) -> Step
   {
-    guard plan.input.wants(event) else { return ignore(event, plan.input, at: now) }
+    guard try plan.input.wants(event) else { return ignore(event, plan.input, at: now) }
     let key = try plan.input.key(of: event)
-    let moment = try checked(plan.input.requiredMoment(of: event), at: now)
+    let moment = try checked(try plan.input.requiredMoment(of: event), at: now)
     let before = watermark
     let missed = counts?.take(key: key, at: moment, watermark: before)
     let outputs = note(moment, of: event, at: now)
@@ -160,13 +160,16 @@ public struct StreamMachine: Sendable {
   }
 
   private mutating func pair(_ event: StreamEvent, _ plan: JoinPlan, at now: Timestamp) throws(StreamRefusal) -> Step {
-    let sides = [(WindowJoin.Side.left, plan.left), (.right, plan.right)].filter { $0.1.wants(event) }
+    var sides: [(WindowJoin.Side, StreamInput)] = []
+    for (side, input) in [(WindowJoin.Side.left, plan.left), (.right, plan.right)] where try input.wants(event) {
+      sides.append((side, input))
+    }
     guard !sides.isEmpty else {
       return ignore(event, plan.left.topic == event.partition.topic ? plan.left : plan.right, at: now)
     }
     var read: [(side: WindowJoin.Side, key: String, moment: Timestamp)] = []
     for (side, input) in sides {
-      read.append((side, try input.key(of: event), try checked(input.requiredMoment(of: event), at: now)))
+      read.append((side, try input.key(of: event), try checked(try input.requiredMoment(of: event), at: now)))
     }
     let before = watermark
     var step = Step(verdict: .taken)
@@ -184,7 +187,7 @@ public struct StreamMachine: Sendable {
 
   /// An event that the stream is not about tells how far time has come all the same, when it has a time that can be.
   private mutating func ignore(_ event: StreamEvent, _ input: StreamInput, at now: Timestamp) -> Step {
-    guard let moment = input.moment(of: event), let timing = definition.timing, moment <= now + timing.ahead else {
+    guard let moment = try? input.moment(of: event), let timing = definition.timing, moment <= now + timing.ahead else {
       return Step(verdict: .ignored)
     }
     return Step(verdict: .ignored, outputs: note(moment, of: event, at: now))

@@ -7,6 +7,8 @@ public struct StreamCheck: Sendable {
   public let definition: StreamDefinition?
   /// In the order of the file.
   public let findings: [Finding]
+  /// The number of further findings.
+  public var omitted = 0
 
   public var errors: [Finding] { findings.filter { $0.severity == .error } }
 }
@@ -39,7 +41,8 @@ public enum StreamChecker {
     let report = Report(
       document: document, bytes: bytes, file: file, codes: FormCodes(all: StreamingErrorCode.streamInvalid))
     let definition = StreamReader(report: report).stream(document.root)
-    return StreamCheck(definition: report.hasErrors ? nil : definition, findings: report.inOrder())
+    return StreamCheck(
+      definition: report.hasErrors ? nil : definition, findings: report.inOrder(), omitted: report.omitted)
   }
 }
 

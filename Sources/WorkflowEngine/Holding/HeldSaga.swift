@@ -1,0 +1,36 @@
+public import JSON
+public import Runtime
+
+/// A saga that the engine holds back: processes died while they computed it, so it waits for an operator.
+public struct HeldSaga: Sendable, Hashable {
+  public let id: UniqueID
+  public let since: Timestamp
+  /// Whether the engine could pause it. One that could not be paused, because the process died of that too, is not read
+  /// at all; only a start with `--take-up-held` brings it back.
+  public let isPaused: Bool
+
+  public init(id: UniqueID, since: Timestamp, isPaused: Bool) {
+    self.id = id
+    self.since = since
+    self.isPaused = isPaused
+  }
+
+  public var json: JSON {
+    [
+      "id": .string(id.description), "since": .string(since.description), "paused": .bool(isPaused),
+    ]
+  }
+
+  init?(_ json: JSON) {
+    guard let id = json["id"]?.stringValue.flatMap({ UniqueID($0) }),
+      let since = json["since"]?.stringValue.flatMap({ Timestamp($0) }), let isPaused = json["paused"]?.boolValue
+    else { return nil }
+    self.init(id: id, since: since, isPaused: isPaused)
+  }
+}
+
+/// Who acts when the engine itself pauses a saga.
+enum HeldBy {
+  static let actor = "engine"
+  static let way = "recovery"
+}

@@ -1,0 +1,100 @@
+import JSON
+import Persistence
+import Runtime
+import Synchronization
+
+/// The sagas that are held back, in memory and in the store.
+///
+/// A process notes each saga while it computes it (`InterruptionFile`). When it dies, the next process finds the notes.
+/// A saga that was being computed when a process died is taken up alone, after all others: a process may have been killed
+/// at that moment by chance. A saga that a process died of when it took it up alone, or that was being computed when
+/// three processes died, is paused by the engine, in its own history, before anything of it is evaluated; an operator
+/// resumes or ends it. A saga that cannot be paused without the process dying is not read any more.
+final class HeldSagas: Sendable {
+  private static let collection = "held-sagas"
+
+  private let store: any EventStore
+  private let log: Log
+  private let file: InterruptionFile?
+  private let sagas = Mutex<[UniqueID: HeldSaga]>([:])
+  /// Called before a saga is computed: a test lets the process die there.
+  private let beforeComputing: (@Sendable (UniqueID) -> Void)?
+
+  init(
+    store: any EventStore, file: InterruptionFile?, beforeComputing: (@Sendable (UniqueID) -> Void)?, log: Log
+  ) {
+    self.store = store
+    self.file = file
+    self.beforeComputing = beforeComputing
+    self.log = log
+  }
+
+  /// Computes something of a saga, with a note of it for the next process.
+  func computing<Result>(_ id: UniqueID, _ body: () throws -> Result) rethrows -> Result {
+    let note = file?.begin(id)
+    defer { file?.end(note) }
+    beforeComputing?(id)
+    return try body()
+  }
+
+  /// The sagas that were being computed when processes died, with the number of deaths.
+  var suspects: [UniqueID: Int] { file?.interrupted ?? [:] }
+
+  /// Does something with a suspect, and notes that it is done in this way.
+  func doing<Result>(_ mode: InterruptionFile.Mode, with id: UniqueID, _ body: () async throws -> Result) async rethrows
+    -> Result
+  {
+    file?.work(on: id, mode)
+    defer { file?.work(on: id, .beside) }
+    return try await body()
+  }
+
+  /// A saga has ended, or waits for its operator: it is suspect no more.
+  func clear(_ id: UniqueID) { file?.forget(id) }
+
+  /// The process ends in order: nothing is suspect.
+  func clearAll() { file?.forgetAll() }
+
+  /// The sagas that are held back, the oldest first.
+  var all: [HeldSaga] { sagas.withLock { $0.values.sorted { ($0.since, $0.id) < ($1.since, $1.id) } } }
+
+  /// Whether the saga must not be read at all.
+  func isUntouchable(_ id: UniqueID) -> Bool { sagas.withLock { $0[id].map { !$0.isPaused } ?? false } }
+
+  /// Reads what earlier processes held back.
+  func load() async throws {
+    var after: DocumentCursor?
+    while true {
+      let page = try await store.documents(DocumentQuery(collection: Self.collection, after: after, limit: 500))
+      for document in page {
+        guard let json = try? JSON(parsing: document.data, limits: .stored), let held = HeldSaga(json) else { continue }
+        sagas.withLock { $0[held.id] = held }
+      }
+      guard page.count == 500, let last = page.last else { return }
+      after = last.cursor
+    }
+  }
+
+  func hold(_ held: HeldSaga) async {
+    sagas.withLock { $0[held.id] = held }
+    let document = Document(
+      collection: Self.collection, id: held.id.description, sort: held.since.description, data: held.json.bytes())
+    await write([document], [], shard: store.shard(of: held.id))
+  }
+
+  /// Forgets that a saga was held back.
+  func release(_ id: UniqueID) async {
+    guard sagas.withLock({ $0.removeValue(forKey: id) }) != nil else { return }
+    let name = DocumentName(collection: Self.collection, id: id.description)
+    await write([], [name], shard: store.shard(of: id))
+  }
+
+  private func write(_ documents: [Document], _ names: [DocumentName], shard: Int) async {
+    do {
+      try await store.apply(
+        ProjectionBatch(follower: Self.collection, shard: shard, from: 0, to: 0, upserts: documents, deletes: names))
+    } catch {
+      log.error("The list of held sagas could not be written", ("error", error.message))
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import JSON
+import Persistence
+import Workflows
+
+/// How large what a saga stores may become.
+enum SagaSizes {
+  /// The most bytes of one event. A request's body has at most 8 MiB, what is rendered 16 MiB.
+  static let mostEvent = 24 << 20
+  /// The most bytes that one append takes up before what else waits is left to the next.
+  static let mostAppend = 16 << 20
+  /// The most bytes of what a saga keeps: its input, its signals, and the outputs of its steps.
+  static let mostKept = 64 << 20
+  /// Events smaller than this are not weighed: a saga whose events are all small stays small for long.
+  private static let small = 16 << 10
+
+  /// Whether events may be stored, and leave the saga small enough.
+  /// - Throws: `event.tooLarge` or `saga.tooLarge`.
+  static func check(_ events: [NewEvent], before: SagaState?, after: SagaState) throws(Refusal) {
+    var isLarge = false
+    for event in events {
+      guard event.data.count <= mostEvent else {
+        throw Refusal(
+          EngineErrorCode.eventTooLarge,
+          "The event “\(event.type)” has \(event.data.count) bytes; at most \(mostEvent) are stored.")
+      }
+      isLarge = isLarge || event.data.count > small
+    }
+    guard isLarge else { return }
+    let size = kept(after)
+    // What is too large already may become smaller.
+    guard size > mostKept, size > before.map(kept) ?? 0 else { return }
+    throw Refusal(
+      EngineErrorCode.sagaTooLarge,
+      "The saga would keep \(size) bytes of input, signals and outputs; at most \(mostKept) are kept.")
+  }
+
+  private static func kept(_ state: SagaState) -> Int {
+    let meter = Meter(Budget(steps: .max, bytes: .max, text: .max))
+    _ = meter.produce(state.start.input)
+    for signal in state.signals { _ = meter.produce(signal.body) }
+    for step in state.steps {
+      if let output = step.output { _ = meter.produce(output) }
+      if let input = step.input { _ = meter.produce(input) }
+    }
+    return meter.bytesProduced
+  }
+}
+
+extension SagaCommand {
+  /// What is recorded in place of an answer that is too large to keep: the work was done, but what came of it is not
+  /// known to the saga.
+  func withoutOutput(because refusal: Refusal) -> SagaCommand? {
+    guard case .attemptSettled(let step, let phase, let round, let attempt, .succeeded) = self else { return nil }
+    let failure = StepFailure(code: refusal.code, message: refusal.message, isRetryable: false)
+    return .attemptSettled(step: step, phase: phase, round: round, attempt: attempt, outcome: .unknown(failure))
+  }
+}

@@ -1,0 +1,60 @@
+import Dispatch
+import Runtime
+import Synchronization
+import Testing
+
+@Suite("Pools of threads")
+struct WorkPoolTests {
+  private actor Counter {
+    nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
+    private nonisolated let queue: WorkQueue
+    private var count = 0
+
+    init(on pool: WorkPool) { queue = WorkQueue(on: pool) }
+
+    func add() -> Int {
+      let before = count
+      count = before + 1
+      return count
+    }
+
+    func hold(_ semaphore: DispatchSemaphore, _ began: @Sendable () -> Void) {
+      began()
+      semaphore.wait()
+    }
+  }
+
+  @Test("an actor on a pool does one thing at a time, whoever asks it")
+  func serial() async {
+    let counter = Counter(on: WorkPool(name: "test", threads: 4, urgentThreads: 1))
+    await withTaskGroup(of: Void.self) { group in
+      for number in 0..<2_000 {
+        group.addTask(priority: number % 3 == 0 ? .high : .medium) { _ = await counter.add() }
+      }
+    }
+    #expect(await counter.add() == 2_001)
+  }
+
+  @Test("an urgent job is done while others hold every common thread")
+  func urgent() async {
+    let pool = WorkPool(name: "test", threads: 2, urgentThreads: 1)
+    let hold = DispatchSemaphore(value: 0)
+    let held = Count()
+    let holders = [Counter(on: pool), Counter(on: pool), Counter(on: pool)]
+    let tasks = holders.map { holder in
+      Task(priority: .medium) { await holder.hold(hold) { held.add() } }
+    }
+    while held.value < 2 { await Task.yield() }
+    let other = Counter(on: pool)
+    #expect(await Task(priority: .high) { await other.add() }.value == 1)
+    for _ in holders { hold.signal() }
+    for task in tasks { await task.value }
+    #expect(held.value == 3)
+  }
+}
+
+private final class Count: Sendable {
+  private let count = Mutex(0)
+  var value: Int { count.withLock { $0 } }
+  func add() { count.withLock { $0 += 1 } }
+}

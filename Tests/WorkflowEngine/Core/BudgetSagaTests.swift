@@ -1,0 +1,131 @@
+import JSON
+import Persistence
+import Runtime
+import Testing
+import Workflows
+
+@testable import WorkflowEngine
+
+@Suite("Sagas whose expressions ask for too much")
+struct BudgetSagaTests {
+  typealias Saga = SagaSpecification
+
+  static let numbers: JSON = [
+    "a": .array(Array(repeating: 0, count: 6_000)), "x": .string(String(repeating: "x", count: 1 << 20)),
+  ]
+  static let expensive = "count($.input.a[?count($.input.a[*])>@])>1"
+  static let budget = WorkflowErrorCode.expressionBudget
+
+  @Test("a step whose condition exceeds its budget fails before anything is sent, and the saga turns back")
+  func when() throws {
+    var saga = try Saga(#"[\#(Saga.http("a")), \#(Saga.http("b", "\"when\": \"\(Self.expensive)\""))]"#)
+    try saga.start(input: Self.numbers)
+    #expect(
+      try saga.succeed("a") == [
+        "a succeeded", "b failed none \(Self.budget) turnsBack", "turnedBack stepFailed",
+      ])
+    #expect(saga.state?.step("b")?.failure?.message.hasPrefix("The step's condition") == true)
+    // The decision has computed its share: the next one goes on.
+    #expect(try saga.when(.wake) == ["undo a 1"])
+  }
+
+  @Test("a call that would be too large fails its step before anything is sent")
+  func body() throws {
+    let values = Array(repeating: "\"${input.x}\"", count: 4_000).joined(separator: ",")
+    var saga = try Saga(
+      #"[{"id": "a", "http": {"service": "lab", "method": "PUT", "path": "/a", "body": [\#(values)]}, "compensation": "none"}]"#
+    )
+    #expect(
+      try saga.start(input: Self.numbers) == [
+        "sagaStarted", "a failed none rendering.tooLarge turnsBack", "turnedBack stepFailed", "sagaCompensated",
+      ])
+    #expect(saga.calls.isEmpty)
+  }
+
+  @Test("a path, a header or a parameter of more than 64 KiB fails its step", arguments: ["path", "header", "query"])
+  func longText(_ place: String) throws {
+    let more =
+      switch place {
+      case "path": #""path": "/${input.x}""#
+      case "header": #""path": "/a", "headers": {"X-A": "${input.x}"}"#
+      default: #""path": "/a", "query": {"a": "${input.x}"}"#
+      }
+    var saga = try Saga(
+      #"[{"id": "a", "http": {"service": "lab", "method": "PUT", \#(more)}, "compensation": "none"}]"#)
+    #expect(try saga.start(input: Self.numbers).contains("a failed none rendering.tooLarge turnsBack"))
+  }
+
+  @Test("an undo that exceeds its budget is a failed undo")
+  func undo() throws {
+    let undo = #"{"http": {"service": "lab", "method": "DELETE", "path": "/${input.a[?count($.input.a[*])<@]}"}}"#
+    var saga = try Saga(
+      #"[{"id": "a", "http": {"service": "lab", "method": "PUT", "path": "/a"}, "compensation": \#(undo)}, \#(Saga.http("b"))]"#
+    )
+    try saga.start(input: Self.numbers)
+    try saga.succeed("a")
+    #expect(try saga.refuse("b").contains("a undo failed \(Self.budget) blocks"))
+    #expect(saga.status == .stuck)
+  }
+
+  @Test("an output that exceeds its budget is null, with its error beside it")
+  func output() throws {
+    var saga = try Saga("[\(Saga.http("a"))]", members: #""output": "${input.a[?count($.input.a[*])<@]}","#)
+    try saga.start(input: Self.numbers)
+    #expect(try saga.succeed("a") == ["a succeeded", "sagaCompleted"])
+    #expect(saga.state?.end?.output == .null)
+    guard case .sagaCompleted(_, let problem)? = saga.log.last?.what else { return }
+    #expect(problem?.code == Self.budget)
+  }
+
+  @Test("a signal whose condition exceeds its budget is refused, and the step goes on waiting")
+  func accept() throws {
+    var saga = try Saga(#"[{"id": "w", "signal": {"name": "go", "accept": "\#(Self.expensive)"}}]"#)
+    try saga.start(input: Self.numbers)
+    let refusal = #expect(throws: Refusal.self) {
+      try saga.when(.signal(name: "go", signalID: nil, body: 1, by: "qa"))
+    }
+    #expect(refusal?.code == Self.budget)
+    #expect(saga.state?.step("w")?.status == .waiting)
+  }
+
+  @Test("one decision begins no more once it has computed its share, and the next goes on")
+  func share() throws {
+    // Each condition takes about a third of a decision's share.
+    let some = "count($.input.b[?count($.input.b[*])>=@])>1"
+    let steps = (0..<12).map { #"{"id": "s\#($0)", "dependsOn": [], "when": "\#(some)", "delay": {"for": "0s"}}"# }
+    let definition = try #require(
+      WorkflowChecker.check(Array(#"{"name": "w", "version": 1, "steps": [\#(steps.joined(separator: ","))]}"#.utf8))
+        .definition)
+    let start = SagaStart(
+      id: Saga.id, workflow: "w", version: 1, definitionDigest: "d", steps: definition.steps.map(\.id),
+      input: ["b": .array(Array(repeating: 0, count: 2_200))], deadline: Saga.startedAt + .seconds(300),
+      idempotencyKey: nil, tags: [], by: "test")
+    var state: SagaState?
+    var command = SagaCommand.start(start)
+    var decisions = 0
+    while true {
+      let decision = try Decider.decision(command, state, definition: definition, now: Saga.startedAt)
+      decisions += 1
+      for event in decision.events { state = try SagaState.evolve(state, event) }
+      guard decision.isUnfinished, decisions < 20 else { break }
+      #expect(!decision.events.isEmpty)
+      command = .wake
+    }
+    #expect(state?.status == .completed)
+    #expect((3...10).contains(decisions), "\(decisions)")
+  }
+
+  @Test("a document has the steps that are read, and no others")
+  func reads() throws {
+    var saga = try Saga("[\(Saga.http("a")), \(Saga.http("b"))]")
+    try saga.start()
+    let state = try #require(saga.state)
+    #expect(state.document(reading: .only(["b"]))["steps"]?.objectValue?.keys == ["b"])
+    #expect(state.document["steps"]?.objectValue?.keys == ["a", "b"])
+    #expect(saga.definition.steps[0].action.reads == .only(["a"]))
+    #expect(try JSONPathCondition("$.steps.a.output == 1 || $.input.x").reads == .only(["a"]))
+    #expect(try JSONPathCondition("$.steps[?@.status == 'failed']").reads == .all)
+    #expect(try JSONPathCondition("$..status").reads == .all)
+    #expect(try JSONPathCondition("@.steps.b.output").reads == .only(["b"]))
+  }
+}

@@ -1,0 +1,169 @@
+import Foundation
+import JSON
+import Persistence
+import Runtime
+import TestSupport
+import Testing
+import Workflows
+
+@testable import WorkflowEngine
+
+@Suite("Sagas that the engine died of")
+struct HoldingTests {
+  static let id = UniqueID.version7(at: Timestamp(milliseconds: 1_772_352_000_000), random: (1, 2))
+
+  static func path() -> String {
+    FileManager.default.temporaryDirectory.appendingPathComponent("computing-\(Environment.system.newID())").path
+  }
+
+  /// What a process leaves that dies in the middle of computing a saga.
+  static func die(of id: UniqueID, _ path: String, mode: InterruptionFile.Mode = .beside) throws {
+    let file = try InterruptionFile(path: path)
+    file.work(on: id, mode)
+    _ = file.begin(id)
+  }
+
+  @Test("a note that has begun and not ended is counted by the next process")
+  func counts() throws {
+    let path = Self.path()
+    try Self.die(of: Self.id, path)
+    #expect(try InterruptionFile(path: path).interrupted == [Self.id: 1])
+    // Nothing was under way when this one ended.
+    #expect(try InterruptionFile(path: path).interrupted == [Self.id: 1])
+    try Self.die(of: Self.id, path)
+    try Self.die(of: Self.id, path)
+    #expect(try InterruptionFile(path: path).interrupted == [Self.id: 3])
+    try InterruptionFile(path: path).forget(Self.id)
+    #expect(try InterruptionFile(path: path).interrupted == [:])
+  }
+
+  @Test("a death while a suspect was taken up alone is certain, and one while it was put away is final")
+  func modes() throws {
+    let path = Self.path()
+    try Self.die(of: Self.id, path)
+    try Self.die(of: Self.id, path, mode: .alone)
+    #expect(try InterruptionFile(path: path).interrupted == [Self.id: InterruptionFile.certain])
+    try Self.die(of: Self.id, path, mode: .putAway)
+    #expect(try InterruptionFile(path: path).interrupted == [Self.id: InterruptionFile.untouchable])
+  }
+
+  @Test("work that ends leaves no note, and more work than there are notes goes on without")
+  func ends() throws {
+    let path = Self.path()
+    do {
+      let file = try InterruptionFile(path: path)
+      let entries = (0..<1_200).map { file.begin(UniqueID(high: 7, low: UInt64($0))) }
+      #expect(entries.filter { $0 == nil }.count == 1_200 - 1_024)
+      for entry in entries { file.end(entry) }
+      #expect(file.begin(Self.id) != nil)
+    }
+    #expect(try InterruptionFile(path: path).interrupted == [Self.id: 1])
+  }
+
+  @Test("a second process can't have the same file")
+  func locked() throws {
+    let path = Self.path()
+    let first = try InterruptionFile(path: path)
+    let error = #expect(throws: StoreError.self) { try InterruptionFile(path: path) }
+    #expect(error?.kind == .locked)
+    #expect(first.interrupted.isEmpty)
+  }
+
+  private struct Run {
+    let engine: Engine
+    let task: Task<Void, any Error>
+
+    init(_ store: any EventStore, _ path: String, takesUpHeld: Bool = false) async throws {
+      var configuration = Engine.Configuration()
+      configuration.interruptions = try InterruptionFile(path: path)
+      configuration.takesUpHeld = takesUpHeld
+      let engine = Engine(
+        store: store, executor: ScriptedExecutor(), configuration: configuration, environment: .system)
+      self.engine = engine
+      task = Task { try await engine.run() }
+      while !engine.isReady { await Task.yield() }
+    }
+
+    func stop() async {
+      task.cancel()
+      _ = await task.result
+    }
+  }
+
+  static let waiting = Workflow.of(#"{"id": "w", "signal": {"name": "go"}}"#, Workflow.step("b"))
+
+  @Test("the next start pauses it before it evaluates anything, others go on, and resume lets it go on")
+  func heldAndResumed() async throws {
+    let store = MemoryStore(environment: .system)
+    let path = Self.path()
+    var run = try await Run(store, path)
+    _ = try await run.engine.register(Self.waiting, by: "test")
+    let held = try await run.engine.start(StartRequest(workflow: "spec", input: 1, by: "test")).id
+    let other = try await run.engine.start(StartRequest(workflow: "spec", input: 1, by: "test")).id
+    await run.stop()
+    try Self.die(of: held, path)
+    try Self.die(of: held, path, mode: .alone)
+
+    run = try await Run(store, path)
+    #expect(run.engine.held.map(\.id) == [held])
+    #expect(run.engine.held.first?.isPaused == true)
+    let state = try await run.engine.saga(held).state
+    #expect(state.isPaused)
+    #expect(state.lastAct?.by == "engine")
+    _ = try await run.engine.signal(other, name: "go", body: 1, signalID: nil, by: "qa")
+    #expect(try await run.engine.waitForEnd(of: other, atMost: .seconds(60)).state.status == .completed)
+    await run.stop()
+
+    // It is still held after another start, until somebody acts.
+    run = try await Run(store, path)
+    #expect(run.engine.held.map(\.id) == [held])
+    _ = try await run.engine.operate(
+      held, OperatorRequest(.resume, by: OperatorAct(by: "qa", reason: "the cause is gone")))
+    #expect(run.engine.held.isEmpty)
+    _ = try await run.engine.signal(held, name: "go", body: 1, signalID: nil, by: "qa")
+    #expect(try await run.engine.waitForEnd(of: held, atMost: .seconds(60)).state.status == .completed)
+    await run.stop()
+    run = try await Run(store, path)
+    #expect(run.engine.held.isEmpty)
+    await run.stop()
+  }
+
+  @Test("one that can't be paused is not read, until a start is told to")
+  func untouched() async throws {
+    let store = MemoryStore(environment: .system)
+    let path = Self.path()
+    var run = try await Run(store, path)
+    _ = try await run.engine.register(Self.waiting, by: "test")
+    let held = try await run.engine.start(StartRequest(workflow: "spec", input: 1, by: "test")).id
+    await run.stop()
+    try Self.die(of: held, path)
+    try Self.die(of: held, path, mode: .putAway)
+    run = try await Run(store, path)
+    #expect(run.engine.held.map(\.isPaused) == [false])
+    let engine = run.engine
+    let refusal = await #expect(throws: Refusal.self) { try await engine.saga(held) }
+    #expect(refusal?.code == EngineErrorCode.sagaHeld)
+    await run.stop()
+    run = try await Run(store, path, takesUpHeld: true)
+    #expect(run.engine.held.isEmpty)
+    #expect(try await run.engine.saga(held).state.isPaused == false)
+    await run.stop()
+  }
+
+  @Test("a saga that one process was killed in goes on as if nothing had been")
+  func once() async throws {
+    let store = MemoryStore(environment: .system)
+    let path = Self.path()
+    var run = try await Run(store, path)
+    _ = try await run.engine.register(Self.waiting, by: "test")
+    let saga = try await run.engine.start(StartRequest(workflow: "spec", input: 1, by: "test")).id
+    await run.stop()
+    try Self.die(of: saga, path)
+    run = try await Run(store, path)
+    #expect(run.engine.held.isEmpty)
+    _ = try await run.engine.signal(saga, name: "go", body: 1, signalID: nil, by: "qa")
+    #expect(try await run.engine.waitForEnd(of: saga, atMost: .seconds(60)).state.status == .completed)
+    await run.stop()
+    #expect(try InterruptionFile(path: path).interrupted == [:])
+  }
+}

@@ -1,0 +1,56 @@
+import JSON
+import Persistence
+import Runtime
+import Testing
+import Workflows
+
+@testable import WorkflowEngine
+
+@Suite("How large what a saga stores may become")
+struct SizeTests {
+  static func text(_ mebibytes: Int) -> JSON { .string(String(repeating: "x", count: mebibytes << 20)) }
+
+  @Test("a signal that is too large for an event is refused, and nothing of it is stored")
+  func event() async throws {
+    let running = try await RunningEngine(MemoryStore(environment: .system), ScriptedExecutor())
+    _ = try await running.engine.register(Workflow.of(#"{"id": "w", "signal": {"name": "go"}}"#), by: "test")
+    let id = try await running.start().id
+    let refusal = await #expect(throws: Refusal.self) {
+      try await running.engine.signal(id, name: "go", body: Self.text(25), signalID: nil, by: "qa")
+    }
+    #expect(refusal?.code == EngineErrorCode.eventTooLarge)
+    #expect(try await running.engine.history(of: id, after: 0, limit: 10).count == 2)
+    await running.stop()
+  }
+
+  @Test("a saga keeps 64 MiB at most: an answer beyond that is an unknown outcome, a signal is refused")
+  func kept() async throws {
+    let steps = (0..<4).map { Workflow.step("s\($0)", "\"retry\": {\"maxAttempts\": 1}") }
+    let executor = ScriptedExecutor { call in call.phase == .forward ? .succeeded(Self.text(20)) : .succeeded(.null) }
+    let running = try await RunningEngine(MemoryStore(environment: .system), executor)
+    _ = try await running.engine.register(Workflow.of(steps[0], steps[1], steps[2], steps[3]), by: "test")
+    let state = try await running.end(of: try await running.start().id)
+    #expect(state.status == .compensated)
+    #expect(state.step("s3")?.failure?.code == EngineErrorCode.sagaTooLarge)
+    #expect(state.step("s3")?.status == .undone, "what happened and can't be kept is undone")
+    await running.stop()
+  }
+
+  @Test("large events are read a few at a time, and a page of them is cut")
+  func pages() async throws {
+    let running = try await RunningEngine(MemoryStore(environment: .system), ScriptedExecutor())
+    let steps = (0..<3).map { #"{"id": "w\#($0)", "signal": {"name": "g\#($0)"}}"# }
+    _ = try await running.engine.register(Workflow.of(steps[0], steps[1], steps[2]), by: "test")
+    let id = try await running.start().id
+    for number in 0..<3 {
+      _ = try await running.engine.signal(id, name: "g\(number)", body: Self.text(6), signalID: nil, by: "qa")
+    }
+    _ = try await running.end(of: id)
+    var size = PageSize()
+    let events = try await running.engine.host.events.read(id, after: 0, limit: 100)
+    size.note(events)
+    #expect(size.count < 5)
+    #expect(try await running.engine.history(of: id, after: 0, limit: 1_000).count <= events.count)
+    await running.stop()
+  }
+}
