@@ -8,8 +8,12 @@ import Workflows
 ///
 /// What it refuses it throws as `CodedError`; `Refusals` says which status each code is answered with.
 public protocol SagaEngine: Sendable {
-  /// Whether every open saga has been taken up again.
+  /// Whether every open saga has been taken up again, and the store is known to be this engine's.
   var isReady: Bool { get }
+  /// Why it takes no requests; nil when it does.
+  var notReady: NotReady? { get }
+  /// Whether the store takes writes.
+  var storeHealth: StoreHealth { get }
 
   /// What the checker finds, with the services that the engine knows.
   func check(_ content: [UInt8]) -> CheckResult
@@ -69,6 +73,16 @@ public protocol SagaEngine: Sendable {
   func auditHead() async throws -> AuditHead
   /// - Parameter head: an earlier head whose signature has been verified.
   func auditVerify(against head: AuditHead?) async throws -> AuditReport
+}
+
+extension SagaEngine {
+  public var notReady: NotReady? {
+    isReady
+      ? nil
+      : NotReady(
+        code: EngineErrorCode.engineNotReady, message: "The engine is starting or stopping. Try again in a moment.")
+  }
+  public var storeHealth: StoreHealth { StoreHealth() }
 }
 
 extension Engine: SagaEngine {}
