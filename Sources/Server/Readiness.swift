@@ -1,12 +1,13 @@
 import HTTP
 import JSON
 import Messaging
+import Persistence
 import Runtime
 import Streaming
 import WorkflowEngine
 
-/// Whether a ready engine does all that it should. What stands between it and Kafka stops no saga, so the engine goes on
-/// taking requests, and says what is amiss.
+/// Whether a ready engine does all that it should. A store that takes no writes makes it not ready. A fault between the
+/// engine and Kafka stops no saga, so the engine goes on taking requests, and says what is amiss.
 struct Readiness {
   struct Reason: Hashable {
     let code: String
@@ -17,12 +18,34 @@ struct Readiness {
   static let mostBehind = Duration.seconds(60)
 
   let reasons: [Reason]
+  /// Why commands can't be carried out; the first of `reasons`. Nil when they can.
+  let unwritable: Reason?
   var isDegraded: Bool { !reasons.isEmpty }
 
-  init(reasons: [Reason] = []) { self.reasons = reasons }
+  /// - Parameter unwritable: why the store takes no writes; nil when it does.
+  init(reasons: [Reason] = [], unwritable: Reason? = nil) {
+    self.reasons = (unwritable.map { [$0] } ?? []) + reasons
+    self.unwritable = unwritable
+  }
+
+  static func unwritable(_ health: StoreHealth) -> Reason? {
+    health.problem.map { problem in
+      Reason(
+        code: problem.code, message: "The store has taken no writes since \(problem.since): \(problem.message)")
+    }
+  }
+
+  /// What `/readyz` answers when commands can't be carried out.
+  var problem: Problem? {
+    unwritable.map { why in
+      var problem = Refusals.problem(why.code, why.message)
+      problem.members["reasons"] = json["reasons"]
+      return problem
+    }
+  }
 
   init(echo: EchoStatus, consumers: [ConsumerStatus]) {
-    reasons = Self.reasons(of: echo) + Self.reasons(of: consumers)
+    self.init(reasons: Self.reasons(of: echo) + Self.reasons(of: consumers))
   }
 
   static func reasons(of echo: EchoStatus) -> [Reason] {
@@ -79,10 +102,13 @@ struct Readiness {
 }
 
 extension API {
-  /// How the engine stands with Kafka, and with those who are told. What can't be found out is a reason too: the answer is
-  /// never an error.
+  /// How the engine stands with its store, with Kafka, and with those who are told. What can't be found out is a reason
+  /// too.
   func readiness() async -> Readiness {
-    Readiness(reasons: heldReasons + (await kafkaReadiness().reasons) + (await noticeReasons()))
+    let unwritable = Readiness.unwritable(engine.storeHealth)
+    // The others are read from the store that does not answer: they would only keep this answer waiting.
+    if unwritable != nil { return Readiness(unwritable: unwritable) }
+    return Readiness(reasons: heldReasons + (await kafkaReadiness().reasons) + (await noticeReasons()))
   }
 
   /// Sagas that wait for an operator because processes died of them.

@@ -68,6 +68,8 @@ enum Refusals {
     EngineErrorCode.operationNameless: (403, "Both persons must have names"),
     ServerErrorCode.operationIDMalformed: (400, "No operation id"),
     StoreErrorCode.unavailable: (503, "The store is not available"),
+    StoreErrorCode.outcomeUnknown: (503, "It may have happened"),
+    StoreErrorCode.corrupt: (500, "The store contradicts itself"),
     StoreErrorCode.notOwner: (503, "Not the owner of the saga"),
     StoreErrorCode.closed: (503, "The store is closed"),
     ServerErrorCode.cursorMalformed: (400, "The cursor is malformed"),
@@ -102,6 +104,17 @@ enum Refusals {
     var answer = problem(refusal.code, refusal.message)
     if let refusal = error as? Refusal, !refusal.allowed.isEmpty {
       answer.members["allowed"] = .array(refusal.allowed.map(\.json))
+    }
+    if refusal.code == StoreErrorCode.outcomeUnknown { answer.members["mayHaveHappened"] = true }
+    if let unknown = error as? OutcomeUnknown {
+      if let saga = unknown.saga {
+        answer.members["saga"] = .string(saga.description)
+        answer.headers["Location"] = "/v1/sagas/\(saga)"
+      }
+      if let operation = unknown.operation {
+        answer.members["operation"] = .string(operation.description)
+        answer.headers["Location"] = "/v1/operations/\(operation)"
+      }
     }
     return answer
   }

@@ -8,8 +8,12 @@ import Workflows
 ///
 /// What it refuses it throws as `CodedError`; `Refusals` says which status each code is answered with.
 public protocol SagaEngine: Sendable {
-  /// Whether every open saga has been taken up again.
+  /// Whether every open saga has been taken up again, and the store is known to be this engine's.
   var isReady: Bool { get }
+  /// Why it takes no requests; nil when it does.
+  var notReady: NotReady? { get }
+  /// Whether the store takes writes.
+  var storeHealth: StoreHealth { get }
 
   /// The sagas that are held back because processes died while they computed them.
   var held: [HeldSaga] { get }
@@ -76,6 +80,13 @@ public protocol SagaEngine: Sendable {
 
 extension SagaEngine {
   public var held: [HeldSaga] { [] }
+  public var notReady: NotReady? {
+    isReady
+      ? nil
+      : NotReady(
+        code: EngineErrorCode.engineNotReady, message: "The engine is starting or stopping. Try again in a moment.")
+  }
+  public var storeHealth: StoreHealth { StoreHealth() }
 }
 
 extension Engine: SagaEngine {}

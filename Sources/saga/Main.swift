@@ -5,8 +5,7 @@ import Runtime
 @main
 struct Main {
   static func main() async {
-    let status = await run()
-    exit(status.rawValue)
+    await run().leave()
   }
 
   /// An async `main` runs on the main actor, and every hop from it costs: the work is done elsewhere.
@@ -14,6 +13,8 @@ struct Main {
   private static func run() async -> ExitStatus {
     // A reader that went away (`saga list | head`) is an error of the write, not the death of the process.
     _ = signal(SIGPIPE, SIG_IGN)
+    // So is a file that may not grow any more.
+    _ = signal(SIGXFSZ, SIG_IGN)
     let variables = ProcessInfo.processInfo.environment
     let tool = CommandLineTool(
       groups: CommandLineTool.groups, terminal: .standard(variables), environment: .system, variables: variables,

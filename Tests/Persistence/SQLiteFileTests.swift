@@ -104,7 +104,8 @@ struct SQLiteFileTests {
       let pages = try database.statement("PRAGMA page_count").first { $0.integer(0) } ?? 0
       try database.run("PRAGMA max_page_count = \(pages + 40)")
       let writer = SQLiteWriter(
-        SQLiteSession(database, shardCount: 1, environment: place.environment), hub: CommitHub())
+        SQLiteSession(database, shardCount: 1, environment: place.environment), hub: CommitHub(),
+        board: StoreHealthBoard(environment: place.environment))
       let reader = try SQLiteReader(path: place.location)
       try await writer.submit { $0.own([0]) }
 

@@ -69,6 +69,24 @@ final class SagaProcess: Sendable {
     for await _ in ended {}
   }
 
+  /// Stops it where it stands. Returns when every thread of it has stopped.
+  func freeze() {
+    let id = process.withLock { $0.processIdentifier }
+    kill(id, SIGSTOP)
+    while !TestBroker.stands(id) {}
+  }
+
+  func thaw() { send(SIGCONT) }
+
+  func send(_ signal: Int32) { process.withLock { if $0.isRunning { kill($0.processIdentifier, signal) } } }
+
+  /// Waits for its end.
+  /// - Returns: its exit status; negative when a signal ended it.
+  func status() async -> Int32 {
+    for await _ in ended {}
+    return process.withLock { $0.terminationReason == .exit ? $0.terminationStatus : -$0.terminationStatus }
+  }
+
   /// Asks it to stop with care.
   /// - Returns: its exit status.
   func stop() async -> Int32 {

@@ -41,6 +41,22 @@ final class Site: Sendable {
     return try #require(url.string)
   }
 
+  /// Ends every session of the engine's database, as the server does with silent ones.
+  func endSessions() async throws {
+    let url = try #require(engineStore.split(separator: ":", maxSplits: 1).last.map(String.init))
+    let psql = Process()
+    psql.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    psql.arguments = [
+      "psql", "-q", "-A", "-t", "-d", url, "-c",
+      "select count(pg_terminate_backend(pid, 10000)) from pg_stat_activity "
+        + "where datname = current_database() and pid <> pg_backend_pid()",
+    ]
+    psql.standardOutput = FileHandle.nullDevice
+    try psql.run()
+    psql.waitUntilExit()
+    #expect(psql.terminationStatus == 0, "psql could not end the sessions")
+  }
+
   func startLab(_ more: String...) async throws -> SagaProcess {
     try await .listening(
       ["lab", "--store", "sqlite:\(folder.path)/lab.db", "--port", "0"] + more, in: folder)

@@ -58,5 +58,7 @@ extension StoreInFront {
   public func documents(collection: String, ids: [String]) async throws(StoreError) -> [Document] {
     try await store.documents(collection: collection, ids: ids)
   }
+  public func health() -> StoreHealth { store.health() }
+  public func healthChanges() -> AsyncStream<StoreHealth> { store.healthChanges() }
   public func close() async {}
 }

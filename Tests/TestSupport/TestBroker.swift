@@ -74,7 +74,8 @@ public final class TestBroker: Sendable {
   /// Whether every thread of the process stands still.
   public var isFrozen: Bool { process?.withLock { Self.stands($0.processIdentifier) } ?? false }
 
-  private static func stands(_ id: Int32) -> Bool { threads(of: id).allSatisfy { $0 == "T" } }
+  /// Whether every thread of a process stands still.
+  public static func stands(_ id: Int32) -> Bool { threads(of: id).allSatisfy { $0 == "T" } }
 
   /// What each thread of a process does, in the one letter that the kernel has for it; nothing where it doesn't tell.
   private static func threads(of id: Int32) -> [Character] {

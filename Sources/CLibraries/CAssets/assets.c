@@ -490,6 +490,8 @@ static const tracseq_asset assets[] = {
 #include "entry.h"
 #define ASSET "../../../docs/errors/store.olderVersion.md"
 #include "entry.h"
+#define ASSET "../../../docs/errors/store.outcomeUnknown.md"
+#include "entry.h"
 #define ASSET "../../../docs/errors/store.startKeyTaken.md"
 #include "entry.h"
 #define ASSET "../../../docs/errors/store.unavailable.md"

@@ -26,12 +26,12 @@ static inline void postgres_silence_notices(PGconn *connection) {
   PQsetNoticeReceiver(connection, postgres_drop_notice, 0);
 }
 
-/// Begins a connection: the URL first, which libpq expands, then what wins over anything that stands in it. A dead
-/// peer is noticed within some seconds.
-static inline PGconn *postgres_start(const char *url, const char *application_name) {
-  const char *const keywords[] = {"dbname",          "application_name",    "client_encoding",
-                                  "keepalives",      "keepalives_idle",     "keepalives_interval",
-                                  "keepalives_count", "tcp_user_timeout",   0};
-  const char *const values[] = {url, application_name, "UTF8", "1", "5", "2", "3", "15000", 0};
+/// Begins a connection: first which kind of server is wanted among several, which the URL may say otherwise; then the
+/// URL, which libpq expands; then what wins over anything that stands in it. A dead peer is noticed within some seconds.
+static inline PGconn *postgres_start(const char *url, const char *application_name, const char *target) {
+  const char *const keywords[] = {"target_session_attrs", "dbname",          "application_name",    "client_encoding",
+                                  "keepalives",           "keepalives_idle", "keepalives_interval", "keepalives_count",
+                                  "tcp_user_timeout",     0};
+  const char *const values[] = {target, url, application_name, "UTF8", "1", "5", "2", "3", "8000", 0};
   return PQconnectStartParams(keywords, values, 1);
 }

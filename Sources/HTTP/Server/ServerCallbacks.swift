@@ -1,5 +1,6 @@
 import CMicrohttpd
 import Foundation
+import JSON
 import Synchronization
 
 extension tracseq_mhd_callbacks {
@@ -122,7 +123,9 @@ extension Exchange {
     task?.cancel()
     stream?.cancel()
     let problem = Problem(
-      503, HTTPErrorCode.shuttingDown, detail: "The server shut down before the request had been handled.")
+      503, HTTPErrorCode.shuttingDown,
+      detail: "The server shut down while the request was handled. What it asked for may have been done.",
+      members: ["mayHaveHappened": true])
     // Written at once: libmicrohttpd's thread may be stopped before it comes to the answer. As long as the connection is
     // suspended, its socket stays open and nothing else writes to it.
     guard answer(.hangUp) else { return }

@@ -177,8 +177,8 @@ final class CommandDesk: Sendable {
       switch error.kind {
       case .versionConflict: return .conflict
       case .claimTaken(let claim): return .taken(claim)
-      case .startKeyTaken, .definitionConflict, .checkpointConflict, .notOwner, .unavailable, .invalid, .closed,
-        .corrupt, .locked, .foreign, .newerVersion, .olderVersion:
+      case .startKeyTaken, .definitionConflict, .checkpointConflict, .notOwner, .unavailable, .outcomeUnknown, .invalid,
+        .closed, .corrupt, .locked, .foreign, .newerVersion, .olderVersion:
         throw error
       }
     }
@@ -189,7 +189,7 @@ final class CommandDesk: Sendable {
     do throws(StoreError) {
       return try await store.append(append)
     } catch {
-      guard error.kind == .unavailable else { throw error }
+      guard error.kind == .unavailable || error.kind == .outcomeUnknown else { throw error }
       return try await store.append(append)
     }
   }

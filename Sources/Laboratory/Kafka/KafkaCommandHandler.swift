@@ -120,7 +120,7 @@ extension StoreError {
   /// Whether the same may go well later.
   fileprivate var mayPass: Bool {
     switch kind {
-    case .unavailable, .closed, .notOwner, .versionConflict, .checkpointConflict: true
+    case .unavailable, .outcomeUnknown, .closed, .notOwner, .versionConflict, .checkpointConflict: true
     case .startKeyTaken, .claimTaken, .definitionConflict, .invalid, .corrupt, .locked, .foreign, .newerVersion,
       .olderVersion:
       false

@@ -83,7 +83,9 @@ struct CommandGate: Sendable {
         errors: refusal.places.map { ["pointer": .string($0.pointer), "message": .string($0.message)] })
     } catch let error as Fault.ParseError {
       throw Problem(422, error.code, detail: error.message, members: ["column": .int(error.column)])
-    } catch let error as StoreError where error.kind == .unavailable || error.kind == .closed {
+    } catch let error as StoreError
+      where [.unavailable, .outcomeUnknown, .notOwner, .closed].contains(error.kind)
+    {
       log.error("the store doesn't answer", ("error", error.description))
       throw Problem(
         503, error.kind == .closed ? LabErrorCode.stopping : error.code, detail: error.message,

@@ -33,13 +33,18 @@ final class ConsumerLoop: Sendable {
   }
 
   static func client(_ configuration: KafkaConsumer.Configuration) throws(KafkaError) -> KafkaHandle {
-    try KafkaHandle(
+    let sessionTimeout = Int(configuration.sessionTimeout / .milliseconds(1))
+    // librdkafka waits as long as this for the answer to a request to join, when that was lost. The thread looks for news
+    // all the time, and when it gives partitions up within drain time and patience.
+    let given = configuration.cluster.properties.last { $0.name == "session.timeout.ms" }.flatMap { Int($0.value) }
+    let longestPause = max(30_000, sessionTimeout, given ?? 0)
+    return try KafkaHandle(
       .consumer, configuration.cluster, name: configuration.group,
       settings: [
         ("group.id", configuration.group), ("enable.auto.commit", "false"), ("enable.auto.offset.store", "false"),
         ("auto.offset.reset", "earliest"), ("partition.assignment.strategy", "cooperative-sticky"),
-        ("session.timeout.ms", "\(Int(configuration.sessionTimeout / .milliseconds(1)))"),
-        ("heartbeat.interval.ms", "\(max(100, Int(configuration.sessionTimeout / .milliseconds(1)) / 6))"),
+        ("session.timeout.ms", "\(sessionTimeout)"), ("heartbeat.interval.ms", "\(max(100, sessionTimeout / 6))"),
+        ("max.poll.interval.ms", "\(longestPause)"),
         ("queued.max.messages.kbytes", "16384"), ("fetch.wait.max.ms", "100"),
       ])
   }

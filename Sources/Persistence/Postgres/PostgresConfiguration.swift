@@ -12,13 +12,18 @@ public struct PostgresConfiguration: Sendable {
   /// Sessions that read, and write what isn't an append.
   public var readers: Int
   public var connectTimeout: Duration
-  /// How long a writer tries to get a lost session back before those who wait are told `store.unavailable`.
+  /// How long the caller of a write or read waits while the server answers nothing; then it is told so. With a server that
+  /// is slow but answers others, four times as long.
+  public var patience: Duration
+  /// After so much silence in the middle of an answer a writer gives its session up and makes another.
+  public var writerSilence: Duration
+  /// How long a writer tries to get a lost session back at a time, before it looks at what else there is to do.
   public var reconnectTimeout: Duration
   /// How long a read tries to get a lost session back.
   public var readReconnectTimeout: Duration
   /// How long `own` waits for locks that another session holds, as that of a process that was just killed.
   public var ownershipPatience: Duration
-  /// How often an idle writer shows that it lives.
+  /// How often an idle writer writes something, by which it shows that it lives and finds out whether writes work.
   public var beat: Duration
   /// After so much silence the server ends a writer's session, and others can take its shards: a stopped process must
   /// not hold them for ever. Several beats.
@@ -34,9 +39,10 @@ public struct PostgresConfiguration: Sendable {
 
   public init(
     url: String, name: String = "tracseq", shardCount: Int = Shard.defaultCount, writers: Int = 2, readers: Int = 4,
-    connectTimeout: Duration = .seconds(5), reconnectTimeout: Duration = .seconds(30),
+    connectTimeout: Duration = .seconds(5), patience: Duration = .seconds(5),
+    writerSilence: Duration = .seconds(8), reconnectTimeout: Duration = .seconds(30),
     readReconnectTimeout: Duration = .seconds(5), ownershipPatience: Duration = .seconds(2),
-    beat: Duration = .seconds(5), idleSessionTimeout: Duration = .seconds(30),
+    beat: Duration = .seconds(2), idleSessionTimeout: Duration = .seconds(30),
     statementTimeout: Duration = .seconds(30), batchEvents: Int = 500, batchBytes: Int = 4 << 20,
     rememberedStreams: Int = 100_000
   ) {
@@ -46,6 +52,8 @@ public struct PostgresConfiguration: Sendable {
     self.writers = writers
     self.readers = readers
     self.connectTimeout = connectTimeout
+    self.patience = patience
+    self.writerSilence = writerSilence
     self.reconnectTimeout = reconnectTimeout
     self.readReconnectTimeout = readReconnectTimeout
     self.ownershipPatience = ownershipPatience
@@ -68,10 +76,12 @@ public struct PostgresConfiguration: Sendable {
 
   /// What every session sets: where names are looked up, and the durability that the store promises.
   func settings(
-    _ names: PostgresNames, applicationName: String, _ more: [(name: String, value: String)]
+    _ names: PostgresNames, applicationName: String, access: PostgresSettings.Access, answerTimeout: Duration,
+    _ more: [(name: String, value: String)] = []
   ) -> PostgresSettings {
     PostgresSettings(
-      url: url, applicationName: applicationName, connectTimeout: connectTimeout,
+      url: url, applicationName: applicationName, connectTimeout: connectTimeout, answerTimeout: answerTimeout,
+      access: access,
       session: [
         ("search_path", names.schema), ("synchronous_commit", "on"), ("jit", "off"), ("TimeZone", "UTC"),
         ("idle_in_transaction_session_timeout", Self.text(idleSessionTimeout)),
@@ -80,7 +90,7 @@ public struct PostgresConfiguration: Sendable {
 
   func writerSettings(_ names: PostgresNames, applicationName: String) -> PostgresSettings {
     settings(
-      names, applicationName: applicationName,
+      names, applicationName: applicationName, access: .readWrite, answerTimeout: writerSilence,
       [
         ("idle_session_timeout", Self.text(idleSessionTimeout)), ("lock_timeout", "10s"), ("statement_timeout", "60s"),
       ])
@@ -88,7 +98,8 @@ public struct PostgresConfiguration: Sendable {
 
   func readerSettings(_ names: PostgresNames) -> PostgresSettings {
     settings(
-      names, applicationName: "tracseq reader \(names.schema)",
+      names, applicationName: "tracseq reader \(names.schema)", access: .preferReadWrite,
+      answerTimeout: statementTimeout + .seconds(2),
       [("statement_timeout", Self.text(statementTimeout)), ("lock_timeout", "10s")])
   }
 

@@ -3,7 +3,7 @@ import Runtime
 extension PostgresStore {
   public func put(_ definition: StoredDefinition) async throws(StoreError) -> DefinitionPut {
     try definition.validate()
-    let kept = try await pool.run { (connection) throws(PostgresError) -> [UInt8]? in
+    let kept = try await pool.run(.repeatableWrite) { (connection) throws(PostgresError) -> [UInt8]? in
       let insert = PostgresCall(Self.insertDefinition) {
         $0.append(definition.name)
         $0.append(int4: definition.version)

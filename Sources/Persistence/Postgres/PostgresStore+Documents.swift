@@ -23,7 +23,7 @@ extension PostgresStore {
     try batch.validate(shardCount: shardCount)
     let statements = PostgresDocuments(names)
     // A run that got lost may have been committed: it isn't repeated, and the follower reads its checkpoint again.
-    let actual = try await pool.run(isRepeatable: false) { (connection) throws(PostgresError) -> Int64? in
+    let actual = try await pool.run(.singleWrite) { (connection) throws(PostgresError) -> Int64? in
       try connection.runScript("BEGIN")
       let moved = try connection.run(
         PostgresCall(Self.moveCheckpoint) {
@@ -45,7 +45,7 @@ extension PostgresStore {
   public func move(_ follower: String, _ moves: [CheckpointMove]) async throws(StoreError) {
     try moves.validate(follower: follower, shardCount: shardCount)
     if moves.isEmpty { return }
-    let wrong = try await pool.run(isRepeatable: false) { (connection) throws(PostgresError) -> (Int, Int64)? in
+    let wrong = try await pool.run(.singleWrite) { (connection) throws(PostgresError) -> (Int, Int64)? in
       try connection.runScript("BEGIN")
       let moved = try connection.run(
         PostgresCall(Self.moveCheckpoints) {
@@ -79,7 +79,7 @@ extension PostgresStore {
     try checkText(follower, "a follower's name")
     for collection in collections { try checkText(collection, "a collection's name") }
     let statements = PostgresDocuments(names)
-    try await pool.run { (connection) throws(PostgresError) in
+    try await pool.run(.long(isRepeatable: true)) { (connection) throws(PostgresError) in
       _ = try connection.run(statements.reset(follower: follower, collections: collections))
     }
   }

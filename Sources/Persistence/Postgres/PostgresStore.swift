@@ -1,3 +1,4 @@
+import Dispatch
 public import Runtime
 import Synchronization
 
@@ -13,8 +14,9 @@ public final class PostgresStore: EventStore {
   private let configuration: PostgresConfiguration
   private let writers: [PostgresWriter]
   private let hub: CommitHub
+  private let board: StoreHealthBoard
   private struct State {
-    var beats: [Task<Void, Never>] = []
+    var beats: StoreWatch?
     var isClosed = false
   }
   private let state = Mutex(State())
@@ -24,6 +26,9 @@ public final class PostgresStore: EventStore {
   ) {
     let hub = CommitHub()
     self.hub = hub
+    // Another process can take a shard when the server has ended our session, after its silence.
+    let board = StoreHealthBoard(environment: environment, validity: configuration.idleSessionTimeout / 3)
+    self.board = board
     self.configuration = configuration
     self.names = names
     self.environment = environment
@@ -31,13 +36,9 @@ public final class PostgresStore: EventStore {
     pool = PostgresPool(configuration: configuration, names: names, environment: environment)
     writers = (0..<configuration.writers).map { number in
       PostgresWriter(
-        number: number, configuration: configuration, names: names, store: row, environment: environment, hub: hub)
+        number: number, configuration: configuration, names: names, store: row, environment: environment, hub: hub,
+        board: board)
     }
-  }
-
-  deinit {
-    // The sessions end with their writers; only the beats would go on.
-    for beat in state.withLock({ $0.beats }) { beat.cancel() }
   }
 
   /// Opens the store at a connection URL, and makes it when there is none.
@@ -119,22 +120,27 @@ public final class PostgresStore: EventStore {
   /// Far below what the server takes in one message.
   private static let maxAppendBytes = 256 << 20
 
+  public func health() -> StoreHealth { board.health }
+  public func healthChanges() -> AsyncStream<StoreHealth> { board.changes() }
+
   public func committed() -> CommitHints { hub.follow() }
   public func committedEvents(limit: Int) -> CommitFeed { hub.feed(limit: limit) }
 
   public func close() async {
-    let beats = state.withLock { state -> [Task<Void, Never>]? in
-      if state.isClosed { return nil }
-      state.isClosed = true
-      return state.beats
+    let isFirst = state.withLock { state in
+      defer {
+        state.isClosed = true
+        state.beats = nil
+      }
+      return !state.isClosed
     }
-    guard let beats else { return }
-    for beat in beats { beat.cancel() }
+    guard isFirst else { return }
     await withTaskGroup { group in
       for writer in writers { group.addTask { await writer.close() } }
     }
     await pool.close()
     hub.close()
+    board.close()
   }
 
   func checkOpen() throws(StoreError) {
@@ -143,14 +149,10 @@ public final class PostgresStore: EventStore {
 
   private func startBeats() {
     state.withLock { state in
-      guard state.beats.isEmpty, !state.isClosed else { return }
-      state.beats = writers.map { writer in
-        Task { [environment, beat = configuration.beat] in
-          while !Task.isCancelled {
-            writer.beat()
-            do { try await environment.clock.sleep(until: environment.now() + beat) } catch { return }
-          }
-        }
+      guard state.beats == nil, !state.isClosed else { return }
+      let interval = DispatchTimeInterval.milliseconds(Int(configuration.beat / .milliseconds(1)))
+      state.beats = StoreWatch(every: interval) { [writers] in
+        for writer in writers { writer.beat() }
       }
     }
   }
@@ -171,7 +173,9 @@ private actor PostgresOpener {
   }
 
   func open() throws(PostgresError) -> PostgresStoreRow {
-    let settings = configuration.settings(names, applicationName: "tracseq open \(names.schema)", [])
+    let settings = configuration.settings(
+      names, applicationName: "tracseq open \(names.schema)", access: .readWrite,
+      answerTimeout: .seconds(60))
     let connection = try PostgresConnection(settings)
     let row = try PostgresMigrator(names: names).migrate(
       connection,
@@ -183,7 +187,9 @@ private actor PostgresOpener {
   }
 
   func look() throws(PostgresError) -> PostgresStoreRow {
-    let settings = configuration.settings(names, applicationName: "tracseq look \(names.schema)", [])
+    let settings = configuration.settings(
+      names, applicationName: "tracseq look \(names.schema)", access: .any,
+      answerTimeout: .seconds(60))
     return try PostgresMigrator(names: names).look(try PostgresConnection(settings))
   }
 }

@@ -56,7 +56,7 @@ final class SQLiteDatabase {
     try statement(begin).execute()
     do {
       let value = try body()
-      try statement("COMMIT").execute()
+      try commit()
       return value
     } catch {
       // SQLite has taken some failed transactions back by itself; where it hasn't, a rollback can't fail in a way that
@@ -64,6 +64,16 @@ final class SQLiteDatabase {
       if sqlite3_get_autocommit(handle) == 0 { sqlite3_exec(handle, "ROLLBACK", nil, nil, nil) }
       throw error
     }
+  }
+
+  private func commit() throws(StoreError) {
+    let status = sqlite3_exec(handle, "COMMIT", nil, nil, nil)
+    if status == SQLITE_OK { return }
+    let error = SQLiteStatus.error(status, handle)
+    // The last piece of a commit is what makes it one. Where it could not be written (a full disk), there is no commit. Where
+    // it was written and not flushed, a crash of the machine might still bring it back.
+    let isCertain = status & 0xFF != SQLITE_IOERR || status == SQLiteStatus.failedWrite
+    throw isCertain ? error : .outcomeUnknown(error.description)
   }
 
   /// False also when SQLite has taken the transaction back by itself.
@@ -75,12 +85,17 @@ final class SQLiteDatabase {
 
 /// What SQLite's result codes mean to a store.
 enum SQLiteStatus {
+  /// `SQLITE_IOERR_WRITE`, which is a macro that Swift doesn't see.
+  static let failedWrite = SQLITE_IOERR | (3 << 8)
+
   static func error(_ status: Int32, _ handle: OpaquePointer?) -> StoreError {
     let detail = "SQLite: \(String(cString: sqlite3_errmsg(handle))) (\(status))"
     // The low byte is the kind, the rest tells it in detail.
     switch status & 0xFF {
     case SQLITE_CORRUPT:
       return .corrupt("the store's file is damaged; restore it from a backup", detail: detail)
+    case SQLITE_CONSTRAINT:
+      return .refusedByRule(detail)
     case SQLITE_NOTADB:
       return StoreError(.foreign, "the file isn't a store", detail: detail)
     default:

@@ -10,6 +10,8 @@ final class SQLiteSession {
   private var owned: Set<Int> = []
   /// Where each shard ends, with what the open transaction adds; nil where it has to be read first.
   private var heads: [ShardHead?]
+  /// Where each shard ended after the last transaction that was committed; nil where that was never looked at.
+  private var known: [Int64?]
   /// The shards that the open transaction appends to.
   private var growing: Set<Int> = []
   /// The events that the open transaction adds, while somebody wants them.
@@ -21,6 +23,7 @@ final class SQLiteSession {
     self.shardCount = shardCount
     self.environment = environment
     heads = Array(repeating: nil, count: shardCount)
+    known = Array(repeating: nil, count: shardCount)
   }
 
   /// The transaction has been committed.
@@ -30,6 +33,7 @@ final class SQLiteSession {
       growing = []
       added = []
     }
+    for shard in growing { known[shard] = heads[shard]?.position }
     return (growing, added)
   }
 
@@ -41,6 +45,27 @@ final class SQLiteSession {
   }
 
   func own(_ shards: Set<Int>) { owned = shards }
+
+  /// Writes something that only matters for having been written.
+  func beat() throws(StoreError) {
+    let put = try database.statement("INSERT OR REPLACE INTO settings (name, value) VALUES ('heartbeat', ?)")
+    try put.bind("\(environment.now().milliseconds)")
+    try put.execute()
+  }
+
+  /// Where shards end in the file, for those of which more is known than that.
+  /// - Returns: those that are further than this session has written.
+  func passIntruders() throws(StoreError) -> [(shard: Int, count: Int64, position: Int64)] {
+    var found: [(Int, Int64, Int64)] = []
+    for shard in 0..<shardCount {
+      guard let known = known[shard] else { continue }
+      let end = try SQLiteQueries.shardHead(database, shard: shard)
+      if end.position > known { found.append((shard, end.position - known, end.position)) }
+      self.known[shard] = end.position
+      heads[shard] = nil
+    }
+    return found
+  }
 
   func append(_ append: Append, month: Int) throws(StoreError) -> Appended {
     let shard = Shard.of(append.stream, count: shardCount)
@@ -111,6 +136,7 @@ final class SQLiteSession {
     if let head = heads[shard] { return head }
     let head = try SQLiteQueries.shardHead(database, shard: shard)
     heads[shard] = head
+    if known[shard] == nil { known[shard] = head.position }
     return head
   }
 

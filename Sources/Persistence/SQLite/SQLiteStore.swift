@@ -10,10 +10,15 @@ public final class SQLiteStore: EventStore {
   private let readers: [SQLiteReader]
   private let nextReader = Atomic<Int>(0)
   private let hub: CommitHub
+  private let board: StoreHealthBoard
   /// Let go when the store is closed.
   private let lock: Mutex<FileLock?>
 
-  private init(shardCount: Int, writer: SQLiteWriter, readers: [SQLiteReader], hub: CommitHub, lock: FileLock) {
+  private init(
+    shardCount: Int, writer: SQLiteWriter, readers: [SQLiteReader], hub: CommitHub, board: StoreHealthBoard,
+    lock: FileLock
+  ) {
+    self.board = board
     self.shardCount = shardCount
     self.writer = writer
     self.readers = readers
@@ -60,9 +65,11 @@ public final class SQLiteStore: EventStore {
     // 3. The readers, once there is something to read.
     let readers = [try SQLiteReader(path: path), try SQLiteReader(path: path)]
     let hub = CommitHub()
+    let board = StoreHealthBoard(environment: environment)
     let writer = SQLiteWriter(
-      SQLiteSession(database, shardCount: shardCount, environment: environment), hub: hub)
-    return SQLiteStore(shardCount: shardCount, writer: writer, readers: readers, hub: hub, lock: lock)
+      SQLiteSession(database, shardCount: shardCount, environment: environment), hub: hub, board: board)
+    return SQLiteStore(
+      shardCount: shardCount, writer: writer, readers: readers, hub: hub, board: board, lock: lock)
   }
 
   /// Stores the number of shards when the store is new, and reads it back.
@@ -83,7 +90,8 @@ public final class SQLiteStore: EventStore {
   public func own(shards: Set<Int>?) async throws(StoreError) {
     let shards = shards ?? Set(0..<shardCount)
     for shard in shards { try checkShard(shard, count: shardCount) }
-    try await writer.submit { session in session.own(shards) }
+    try await writer.submit(isPatient: true) { session in session.own(shards) }
+    if !shards.isEmpty { writer.startBeats() }
   }
 
   public func append(_ append: Append) async throws(StoreError) -> Appended {
@@ -114,6 +122,9 @@ public final class SQLiteStore: EventStore {
   public func origins() async throws(StoreError) -> ChainOrigins {
     try await read { database throws(StoreError) in try SQLiteQueries.origins(database) }
   }
+
+  public func health() -> StoreHealth { board.health }
+  public func healthChanges() -> AsyncStream<StoreHealth> { board.changes() }
 
   public func committed() -> CommitHints { hub.follow() }
   public func committedEvents(limit: Int) -> CommitFeed { hub.feed(limit: limit) }
@@ -176,7 +187,7 @@ public final class SQLiteStore: EventStore {
   }
 
   public func reset(follower: String, collections: Set<String>) async throws(StoreError) {
-    try await writer.submit { session throws(StoreError) in
+    try await writer.submit(isPatient: true) { session throws(StoreError) in
       try session.reset(follower: follower, collections: collections)
     }
   }
@@ -201,6 +212,7 @@ public final class SQLiteStore: EventStore {
     await writer.close()
     for reader in readers { await reader.close() }
     hub.close()
+    board.close()
     // Last: the next one to open the file must find nobody at it.
     lock.withLock { $0 = nil }
   }

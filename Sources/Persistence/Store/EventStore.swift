@@ -21,9 +21,16 @@ public protocol EventStore: EventReading {
   ///
   /// What many tasks append at once is committed together; one refused append spoils no other. Cancelling the task
   /// doesn't take an append back: it returns once the outcome is known.
-  /// - Throws: `store.versionConflict`, `store.startKeyTaken`, `store.claimTaken`, `store.notOwner`, `store.invalid`:
-  ///   nothing was written. `store.unavailable`: it may have been, or not; append again with the same `appendID`.
+  /// - Throws: `store.outcomeUnknown`: it may have been written, or not; append again with the same `appendID`. Any other
+  ///   error: nothing was written, and nothing will be.
   func append(_ append: Append) async throws(StoreError) -> Appended
+
+  /// Whether writes work, as far as is known now. It asks nobody.
+  func health() -> StoreHealth
+
+  /// Gives the health now, and then whenever it changes, until the store is closed. Only the newest is kept for a
+  /// follower that is slow.
+  func healthChanges() -> AsyncStream<StoreHealth>
 
   /// Tells which shards may have grown. A hint that saves polling, never the truth: read `tail` before waiting for it.
   func committed() -> CommitHints
@@ -78,6 +85,10 @@ public protocol EventStore: EventReading {
 }
 
 extension EventStore {
+  /// A store that can't lose its writes has nothing to say.
+  public func health() -> StoreHealth { StoreHealth() }
+  public func healthChanges() -> AsyncStream<StoreHealth> { AsyncStream { $0.finish() } }
+
   /// The shard that a stream lives in.
   public func shard(of stream: UniqueID) -> Int { Shard.of(stream, count: shardCount) }
 

@@ -15,9 +15,10 @@ public struct StoreError: CodedError, Hashable {
     case checkpointConflict(actual: Int64)
     /// This process doesn't own the shard. Nothing was written.
     case notOwner
-    /// The store can't be reached or can't write. An append may or may not have been committed: append again with the
-    /// same `appendID`.
+    /// The store can't be reached or can't write. Nothing was written, and nothing will be.
     case unavailable
+    /// The write was sent, and no answer came. It may have been committed: append again with the same `appendID`.
+    case outcomeUnknown
     /// The request makes no sense, whatever the store holds. Nothing was written.
     case invalid
     /// The store has been closed.
@@ -54,6 +55,7 @@ public struct StoreError: CodedError, Hashable {
     case .checkpointConflict: StoreErrorCode.checkpointConflict
     case .notOwner: StoreErrorCode.notOwner
     case .unavailable: StoreErrorCode.unavailable
+    case .outcomeUnknown: StoreErrorCode.outcomeUnknown
     case .invalid: StoreErrorCode.invalid
     case .closed: StoreErrorCode.closed
     case .corrupt: StoreErrorCode.corrupt
@@ -107,6 +109,16 @@ extension StoreError {
     StoreError(.notOwner, "this process doesn't own shard \(shard)")
   }
 
+  /// Another process has taken a store over that this one owned.
+  static func takenOver(_ name: String) -> StoreError {
+    StoreError(.notOwner, "another process has taken over the store \(name)")
+  }
+
+  /// The database refused a row by a rule of its schema, and not because of what the store knows.
+  static func refusedByRule(_ detail: String) -> StoreError {
+    .corrupt("the database refused an event by a rule that should hold", detail: detail)
+  }
+
   public static func invalid(_ message: String) -> StoreError { StoreError(.invalid, message) }
 
   public static func corrupt(_ message: String, detail: String? = nil) -> StoreError {
@@ -115,6 +127,11 @@ extension StoreError {
 
   public static func unavailable(_ detail: String) -> StoreError {
     StoreError(.unavailable, "the store can't be reached or can't write", detail: detail)
+  }
+
+  public static func outcomeUnknown(_ detail: String) -> StoreError {
+    StoreError(
+      .outcomeUnknown, "the store was asked to write and didn't answer; it may have been written", detail: detail)
   }
 
   public static let closed = StoreError(.closed, "the store has been closed")

@@ -7,6 +7,7 @@ public enum StoreErrorCode {
   public static let checkpointConflict = "store.checkpointConflict"
   public static let notOwner = "store.notOwner"
   public static let unavailable = "store.unavailable"
+  public static let outcomeUnknown = "store.outcomeUnknown"
   public static let invalid = "store.invalid"
   public static let closed = "store.closed"
   public static let corrupt = "store.corrupt"

@@ -1,5 +1,6 @@
 import HTTP
 import Messaging
+import Persistence
 import Runtime
 import Streaming
 import WorkflowEngine
@@ -10,8 +11,19 @@ extension API {
   func showMetrics(_ call: Call) async throws -> HTTPServerResponse {
     var text = PrometheusText()
     text.add(
-      "tracseq_ready", .gauge, "1 when every open saga has been taken up and requests are answered.",
-      engine.isReady ? 1 : 0)
+      "tracseq_ready", .gauge, "1 when /readyz says that commands are carried out.",
+      engine.isReady && engine.storeHealth.problem == nil ? 1 : 0)
+    let health = engine.storeHealth
+    text.add(
+      "tracseq_store_writable", .gauge, "0 while the store takes no writes, or is another process's.",
+      health.problem == nil && !health.isTakenOver && health.isConfirmed ? 1 : 0)
+    text.add(
+      "tracseq_store_failing_seconds", .gauge, "For how long the store has taken no writes.",
+      [.init(seconds: health.problem.map { max(.zero, environment.now() - $0.since) } ?? .zero)])
+    text.add(
+      "tracseq_store_foreign_events_total", .counter,
+      "Places of events that another program had taken in this engine's shards, since the process began.",
+      health.intruders?.count ?? 0)
     if let counts = await known("the sagas", { try await engine.counts() }) {
       text.add(
         "tracseq_sagas", .gauge, "Sagas by status.",
@@ -26,17 +38,16 @@ extension API {
         "tracseq_read_model_lag_seconds", .gauge, "How long the oldest of them has been stored.",
         [.init(seconds: lists.waited)])
     }
-    var isDegraded = false
+    var isDegraded = !engine.isReady || health.problem != nil
     if let notices {
       let status = await known("notices", { try await notices.status() })
-      isDegraded = status.map { !Readiness.reasons(of: $0, at: environment.now()).isEmpty } ?? true
+      isDegraded =
+        isDegraded || status.map { !Readiness.reasons(of: $0, at: environment.now()).isEmpty } ?? true
       if let status, !status.isEmpty { add(status, to: &text) }
     }
     if let kafka, await add(kafka, to: &text) { isDegraded = true }
-    if kafka != nil || notices != nil {
-      text.add(
-        "tracseq_degraded", .gauge, "1 when /readyz says that the engine is degraded.", isDegraded ? 1 : 0)
-    }
+    text.add(
+      "tracseq_degraded", .gauge, "1 when /readyz says that the engine is degraded or not ready.", isDegraded ? 1 : 0)
     return .bytes(Array(text.text.utf8), type: PrometheusText.contentType)
   }
 

@@ -1,5 +1,6 @@
 import HTTP
 import JSON
+import Persistence
 import Runtime
 import WorkflowEngine
 import Workflows
@@ -47,7 +48,12 @@ extension API {
         return .json(operation.json, status: 202, headers: ["Location": "/v1/operations/\(operation.id)"])
       }
       _ = try await engine.operate(id, request)
-      return try await show(id)
+      do {
+        return try await show(id)
+      } catch let error as StoreError {
+        log.warning("A saga took a verb and can't be shown", ("saga", "\(id)"), ("error", "\(error)"))
+        throw OutcomeUnknown("The saga has taken “\(name.rawValue)”.")
+      }
     }
   }
 

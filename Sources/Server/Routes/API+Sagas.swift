@@ -1,5 +1,6 @@
 import HTTP
 import JSON
+import Persistence
 import Runtime
 import WorkflowEngine
 import Workflows
@@ -36,7 +37,12 @@ extension API {
         tags: tags, by: user))
     var headers: HTTPHeaders = ["Location": "/v1/sagas/\(started.id)"]
     headers[Self.seenHeader] = await seen(started.id)
-    return try await show(started.id, waiting: wait, status: started.isNew ? 201 : 200, headers: headers)
+    do {
+      return try await show(started.id, waiting: wait, status: started.isNew ? 201 : 200, headers: headers)
+    } catch let error as StoreError {
+      log.warning("A saga was started and can't be shown", ("saga", "\(started.id)"), ("error", "\(error)"))
+      throw OutcomeUnknown("Saga \(started.id) has been started.", saga: started.id)
+    }
   }
 
   private func showSaga(_ call: Call) async throws -> HTTPServerResponse {

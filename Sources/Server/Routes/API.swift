@@ -47,9 +47,6 @@ struct API: Sendable {
   }
 
   func requireReady() throws(Problem) {
-    guard engine.isReady else {
-      throw Refusals.problem(
-        EngineErrorCode.engineNotReady, "The engine is starting or stopping. Try again in a moment.")
-    }
+    if let why = engine.notReady { throw Refusals.problem(why.code, why.message) }
   }
 }

@@ -377,6 +377,7 @@ actor EchoWorker {
   // MARK: Going back
 
   private func rewind(_ asked: EchoInbox.Asked) async {
+    var hasWritten = false
     do {
       let wanted = asked.rewind
       if let shard = wanted.shard, !shards.indices.contains(shard) {
@@ -390,6 +391,7 @@ actor EchoWorker {
       var count: Int64 = 0
       for index in chosen where wanted.position < shards[index].delivered {
         try await record(wanted, at: index)
+        hasWritten = true
         let move = CheckpointMove(shard: index, from: shards[index].checkpoint, to: wanted.position)
         try await store.move(configuration.follower, [move])
         count += shards[index].delivered - wanted.position
@@ -398,6 +400,9 @@ actor EchoWorker {
       }
       asked.answer.resume(returning: count)
       inbox.wake()
+    } catch let error as StoreError where hasWritten {
+      // Some shards are sent again, or it is recorded that they are: that is not nothing.
+      asked.answer.resume(throwing: StoreError.outcomeUnknown(error.description))
     } catch {
       asked.answer.resume(throwing: error)
     }

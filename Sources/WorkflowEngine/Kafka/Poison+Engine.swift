@@ -28,7 +28,7 @@ extension Poison {
     switch kind {
     case .invalid, .corrupt: true
     case .versionConflict, .startKeyTaken, .claimTaken, .definitionConflict, .checkpointConflict, .notOwner,
-      .unavailable, .closed, .locked, .foreign, .newerVersion, .olderVersion:
+      .unavailable, .outcomeUnknown, .closed, .locked, .foreign, .newerVersion, .olderVersion:
       false
     }
   }

@@ -20,7 +20,7 @@ struct SagaAsOf {
       try await found.fold(to: stored, in: store)
     } catch {
       switch error.kind {
-      case .unavailable, .closed, .notOwner: throw error
+      case .unavailable, .outcomeUnknown, .closed, .notOwner: throw error
       default: found.isBroken = true
       }
     }

@@ -77,12 +77,19 @@ actor OperationDesk {
     do {
       try await append(first, to: id, after: 0, startKey: startKey)
     } catch let error as StoreError {
+      if case .outcomeUnknown = error.kind {
+        throw OutcomeUnknown("Operation \(id) may have begun.", operation: id)
+      }
       guard case .startKeyTaken(let known) = error.kind, let startKey else { throw error }
       return (try await same(known, as: startKey), false)
     }
     // Before it is read: should that fail, it is carried out all the same.
     if !plan.needsApproval { dueNow.yield(id) }
-    return (try await self.operation(id), true)
+    do {
+      return (try await self.operation(id), true)
+    } catch is StoreError {
+      throw OutcomeUnknown("Operation \(id) has begun.", operation: id)
+    }
   }
 
   /// The operation that a key has begun; nil when it is new.
@@ -285,7 +292,7 @@ actor OperationDesk {
     } catch {
       open[id] = nil
       // It may have been taken, and only the answer lost: then it is carried out, though nobody was told.
-      if let error = error as? StoreError, SagaHost.isWorthRepeating(error) { dueNow.yield(id) }
+      if let error = error as? StoreError, error.kind == .outcomeUnknown { dueNow.yield(id) }
       throw error
     }
   }

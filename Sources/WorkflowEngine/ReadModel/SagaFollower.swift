@@ -88,7 +88,14 @@ final class SagaFollower: ShardFollower {
     }
     while saga.version < version {
       let page = try await events.read(id, after: saga.version, limit: min(500, version - saga.version))
-      if page.isEmpty { throw StoreError.corrupt("stream \(id) ends before its version \(version)") }
+      if page.isEmpty {
+        // A row that another program wrote, in front of which there is nothing. It holds up no shard.
+        log.warning(
+          "A stream in the read model has a gap", ("stream", "\(id)"), ("after", "\(saga.version)"),
+          ("before", "\(version + 1)"))
+        saga.breakOff(at: version)
+        return
+      }
       for event in page {
         if !saga.evolve(event) { log.warning("A saga in the read model can't be read further", ("saga", "\(id)")) }
       }
@@ -148,6 +155,12 @@ struct SagaFold {
       isBroken = true
       return false
     }
+  }
+
+  /// What comes before this version is not there: what follows can't be folded.
+  mutating func breakOff(at version: Int) {
+    self.version = version
+    isBroken = true
   }
 
   /// Brings the row to the state.

@@ -31,6 +31,9 @@ extension Engine {
       _ = try await host.start(start, definition: definition, key: key)
       return Started(id: start.id, isNew: true)
     } catch let error as StoreError {
+      if case .outcomeUnknown = error.kind {
+        throw OutcomeUnknown("Saga \(start.id) may have been started.", saga: start.id)
+      }
       guard case .startKeyTaken(let existing) = error.kind, let key else { throw error }
       return try Self.same(existing, as: key)
     }
@@ -150,11 +153,6 @@ extension Engine {
   }
 
   func requireReady() throws(EngineError) {
-    if host.isHolding {
-      throw EngineError(code: EngineErrorCode.engineDraining, message: "The engine is stopping and starts nothing new.")
-    }
-    if !isReady {
-      throw EngineError(code: EngineErrorCode.engineNotReady, message: "The engine is still taking up its open sagas.")
-    }
+    if let notReady { throw EngineError(code: notReady.code, message: notReady.message) }
   }
 }

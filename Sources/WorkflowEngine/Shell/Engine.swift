@@ -41,6 +41,8 @@ public final class Engine: Sendable {
   /// Whether the chains are being walked.
   let auditing = Atomic<Bool>(false)
   private let ready = Atomic<Bool>(false)
+  /// Another process owns the store, and this engine asks for it again and again.
+  private let isWaiting = Atomic<Bool>(false)
 
   /// - Parameters:
   ///   - store: the events; this engine is its only writer.
@@ -70,32 +72,66 @@ public final class Engine: Sendable {
     }
   }
 
-  /// Whether every saga that was open has been taken up again.
-  public var isReady: Bool { ready.load(ordering: .acquiring) && !host.isHolding }
+  /// Whether every saga that was open has been taken up again, and the store is known to be this engine's.
+  public var isReady: Bool { notReady == nil }
+
+  /// Why it takes no requests; nil when it does.
+  public var notReady: NotReady? {
+    if host.isHolding {
+      return NotReady(
+        code: EngineErrorCode.engineDraining, message: "The engine is stopping and starts nothing new.")
+    }
+    let health = host.events.health()
+    if health.isTakenOver || isWaiting.load(ordering: .acquiring) {
+      return NotReady(
+        code: StoreErrorCode.notOwner,
+        message: "Another process owns the store. This one waits until the store is free.")
+    }
+    if !ready.load(ordering: .acquiring) {
+      return NotReady(
+        code: EngineErrorCode.engineNotReady, message: "The engine is still taking up its open sagas.")
+    }
+    if !health.isConfirmed {
+      let why = health.problem.map { " (\($0.message))" } ?? ""
+      return NotReady(
+        code: StoreErrorCode.unavailable,
+        message: "The store has not confirmed lately that this process owns it\(why). Another process may own it.")
+    }
+    return nil
+  }
+
+  /// Whether the store takes writes.
+  public var storeHealth: StoreHealth { host.events.health() }
 
   /// Takes ownership of the store's shards, takes up what was open, and serves until it is cancelled; then drains.
   /// - Parameters:
+  ///   - waiting: how often to ask for the shards again while another process owns them; nil throws `store.notOwner` at
+  ///     once.
   ///   - owned: told once the store is this engine's to write, and sagas can be asked for: what brings news of them may
   ///     begin.
   ///   - prepare: done once everything open is in hand and before the engine says that it is ready, as registering the
   ///     workflows that it brings along: whoever asks a ready engine finds them.
   public func run(
-    owned: @Sendable () -> Void = {}, prepare: @Sendable @escaping () async -> Void = {}
+    waiting: Duration? = nil, owned: @Sendable () -> Void = {},
+    prepare: @Sendable @escaping () async -> Void = {}
   ) async throws {
     // 1. Nobody else writes from here on.
-    try await host.events.own(shards: nil)
+    try await own(waiting: waiting)
     // 2. Sagas are folded by their definitions, and held against what their steps took before.
     try await host.definitions.load()
     let learner = configuration.learnsExpectations ? ExpectationLearner(host: host, store: readModel.store) : nil
     await learner?.refresh()
     owned()
     let result: Result<Void, any Error>
+    // What a store says of itself from now on: it is looked at before anything is in memory that could grow old.
+    let health = host.events.healthChanges()
     do {
       try await withThrowingTaskGroup(of: Void.self) { group in
         // 3. Timers run before sagas are taken up, as taking them up sets timers.
         group.addTask { [host] in
           await host.scheduler.run { [host] in await host.tell($0, .wake) }
         }
+        group.addTask { [self] in try await watch(health) }
         group.addTask { [readModel] in try await readModel.run() }
         group.addTask { [auditor] in try await auditor.run() }
         group.addTask { await self.operations.run { try await self.unfinishedOperations() } }
@@ -113,10 +149,53 @@ public final class Engine: Sendable {
     } catch {
       result = .failure(error)
     }
-    // 5. However it ended. In a task of its own, as this one has been cancelled.
-    let drainTime = configuration.drainTime
+    // 5. However it ended. In a task of its own, as this one has been cancelled. A store that is another's takes nothing
+    // that could be waited for.
+    let drainTime = host.events.health().isTakenOver ? .zero : configuration.drainTime
     await Task { [host] in await host.drain(until: host.environment.now() + drainTime) }.value
     try result.get()
+  }
+
+  private func own(waiting: Duration?) async throws {
+    while true {
+      do {
+        try await host.events.own(shards: nil)
+        isWaiting.store(false, ordering: .releasing)
+        return
+      } catch {
+        guard let waiting, SagaHost.isWorthRepeating(error) else { throw error }
+        if !isWaiting.exchange(true, ordering: .acquiringAndReleasing) {
+          host.log.warning(
+            "The store can't be owned yet; the engine asks again until it can", ("error", error.description))
+        }
+        try await host.environment.clock.sleep(until: host.environment.now() + waiting)
+      }
+    }
+  }
+
+  /// Says when writes fail and when they work again, and ends the engine when another process has taken the store over:
+  /// what it has in memory may be out of date.
+  private func watch(_ changes: AsyncStream<StoreHealth>) async throws {
+    var before = StoreHealth()
+    for await health in changes {
+      if let problem = health.problem, problem.message != before.problem?.message {
+        host.log.error(
+          "The store can't be written; the engine is not ready until it can", ("code", problem.code),
+          ("since", "\(problem.since)"), ("error", problem.message))
+      } else if health.problem == nil, before.problem != nil {
+        host.log.warning("The store can be written again")
+      }
+      if let intruders = health.intruders, intruders != before.intruders {
+        host.log.error(
+          "Another program has written events into a shard; the engine goes on behind them",
+          ("shard", "\(intruders.shard)"), ("position", "\(intruders.position)"), ("count", "\(intruders.count)"))
+      }
+      if health.isTakenOver {
+        ready.store(false, ordering: .releasing)
+        throw StoreError(.notOwner, "another process has taken over the store")
+      }
+      before = health
+    }
   }
 
   private func recover() async throws {

@@ -1,4 +1,5 @@
 import JSON
+import Persistence
 import Runtime
 import Workflows
 
@@ -13,6 +14,35 @@ public struct EngineError: CodedError {
     self.code = code
     self.message = message
     self.findings = findings
+  }
+}
+
+/// The store was asked to write and didn't answer: what was asked for may happen yet, or may have happened.
+///
+/// Every other error of a command means that nothing was done, and that nothing will be.
+public struct OutcomeUnknown: CodedError {
+  public let code = StoreErrorCode.outcomeUnknown
+  public let message: String
+  /// The saga that may have been started; nil when it isn't new.
+  public var saga: UniqueID?
+  /// The operation that may have begun; nil when it isn't new.
+  public var operation: UniqueID?
+
+  public init(_ what: String, saga: UniqueID? = nil, operation: UniqueID? = nil) {
+    message = "The store was asked to write and didn't answer. \(what)"
+    self.saga = saga
+    self.operation = operation
+  }
+}
+
+/// Why an engine takes no requests, or what they would meet.
+public struct NotReady: Sendable, Hashable {
+  public let code: String
+  public let message: String
+
+  public init(code: String, message: String) {
+    self.code = code
+    self.message = message
   }
 }
 

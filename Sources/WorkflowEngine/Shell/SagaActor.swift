@@ -30,7 +30,7 @@ actor Saga {
   private var performed: Set<PerformedAttempt> = []
   private var eventsSinceSnapshot = 0
   private var idlers: [CheckedContinuation<Void, Never>] = []
-  /// Set while an append meets a store that is out of reach: who asks then is told at once.
+  /// Set while the store can't write: who asks then is told at once.
   private var trouble: StoreError?
   private var appends = 0
 
@@ -142,15 +142,29 @@ actor Saga {
     for idler in waiting { idler.resume() }
   }
 
+  /// Decides, appends, and acts. While the store can't write, commands that callers wait for are withdrawn and their callers
+  /// told so; the engine's own news is kept and decided again.
   private func process(_ letters: [Letter]) async {
-    let decision = host.held.computing(id) { decide(letters) }
-    mailbox = decision.left + mailbox
-    let replies = ReplyOnce(decision.accepted)
-    if let append = decision.append {
+    var letters = letters
+    var pause = SagaHost.firstPause
+    var isUnfinished = false
+    while true {
+      let decision = host.held.computing(id) { decide(letters) }
+      mailbox = decision.left + mailbox
+      isUnfinished = decision.isUnfinished
+      guard let append = decision.append else {
+        if let state {
+          for letter in decision.accepted { letter.reply?(.success(state)) }
+          rearm(state, decision.learned)
+        }
+        break
+      }
+      let replies = ReplyOnce(decision.accepted)
       do {
         appends += 1
         let number = appends
         try await host.store(append) { error in
+          // It may have been written: the callers are told so, and the append goes on until it is known.
           replies.fail(error)
           Task { await self.note(error, inAppend: number) }
         }
@@ -158,31 +172,52 @@ actor Saga {
         trouble = nil
       } catch {
         appends += 1
-        trouble = nil
+        guard let error = error as? StoreError, SagaHost.isWorthRepeating(error), !host.isStopped else {
+          trouble = nil
+          replies.fail(error)
+          await recover(from: error, letters: decision.accepted)
+          return
+        }
+        // Nothing was written.
         replies.fail(error)
-        await recover(from: error, letters: decision.accepted)
-        return
+        note(error)
+        letters = decision.accepted.filter { $0.reply == nil } + mailbox
+        mailbox = []
+        if !letters.isEmpty {
+          await host.rest(pause)
+          pause = min(pause * 2, SagaHost.longestPause)
+          letters += mailbox
+          mailbox = []
+        }
+        trouble = nil
+        if letters.isEmpty { return }
+        continue
       }
       state = decision.state
       eventsSinceSnapshot += append.events.count
       isMarkedAsleep = decision.isAsleep
       perform()
-    }
-    if let state {
-      for letter in replies.take() { letter.reply?(.success(state)) }
-      if decision.append != nil { host.changed(state) } else { rearm(state, decision.learned) }
+      if let state {
+        for letter in replies.take() { letter.reply?(.success(state)) }
+        host.changed(state)
+      }
+      break
     }
     await snapshotIfDue()
-    if decision.isUnfinished, !isRetired, state?.end == nil {
+    if isUnfinished, !isRetired, state?.end == nil {
       mailbox.append(Letter(command: .wake, startKey: nil, reply: nil))
     }
   }
 
-  /// Nobody waits in the dark while the store is out of reach.
   private func note(_ error: StoreError, inAppend number: Int) {
-    guard appends == number else { return }
-    trouble = error
-    for letter in mailbox { letter.reply?(.failure(error)) }
+    if appends == number { note(error) }
+  }
+
+  /// While the store can't write, whoever asks is told at once, and what was asked is never done.
+  private func note(_ error: StoreError) {
+    let told = StoreError.unavailable(error.detail ?? error.message)
+    trouble = told
+    for letter in mailbox { letter.reply?(.failure(told)) }
     mailbox.removeAll { $0.reply != nil }
   }
 

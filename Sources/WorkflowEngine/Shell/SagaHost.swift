@@ -74,8 +74,7 @@ final class SagaHost: Sendable {
         while try await !saga(id).tell(command) {}
         return
       } catch {
-        guard let trouble = error as? StoreError, Self.isWorthRepeating(trouble), !stopped.load(ordering: .relaxed)
-        else {
+        guard let trouble = error as? StoreError, Self.isWorthRepeating(trouble), !isStopped else {
           log.error("A saga can't be brought back", ("saga", "\(id)"), ("error", "\(error)"))
           return
         }
@@ -172,27 +171,45 @@ final class SagaHost: Sendable {
 
   // MARK: What sagas ask of the host
 
-  /// Appends, again and again while the store is out of reach: an append carries an id, so it is never made twice.
-  /// - Parameter onTrouble: called when the store was out of reach, so that nobody waits in the dark.
-  func store(_ append: Append, onTrouble: @Sendable (StoreError) -> Void) async throws {
-    var pause = Duration.milliseconds(50)
+  /// The pauses between tries while the store can't write.
+  static let firstPause = Duration.milliseconds(50)
+  static let longestPause = Duration.seconds(2)
+
+  /// Appends. Once it isn't known whether an append was written, it is repeated until it is: it carries an id, so it is
+  /// never made twice.
+  /// - Parameter onUnknown: called when the append may have been written, so that callers needn't wait until it is known.
+  /// - Throws: what kept it from being written. Nothing was written then, unless the engine is being stopped.
+  func store(_ append: Append, onUnknown: @Sendable (StoreError) -> Void) async throws {
+    var pause = Self.firstPause
+    var isUnknown = false
     while true {
       do {
         _ = try await events.append(append)
         return
       } catch {
-        guard Self.isWorthRepeating(error), !stopped.load(ordering: .relaxed) else { throw error }
-        log.warning("The store is out of reach; trying again", ("saga", "\(append.stream)"), ("error", error.message))
-        onTrouble(error)
+        if error.kind == .outcomeUnknown { isUnknown = true }
+        guard isUnknown, Self.isWorthRepeating(error), !isStopped else { throw error }
+        log.warning(
+          "The store does not say whether it has written; asking again", ("saga", "\(append.stream)"),
+          ("error", error.description))
+        onUnknown(.outcomeUnknown(error.detail ?? error.message))
         try await environment.clock.sleep(until: environment.now() + pause)
-        pause = min(pause * 2, .seconds(5))
+        pause = min(pause * 2, Self.longestPause)
       }
     }
   }
 
+  /// Waits before something is tried again; no longer once the engine is being stopped.
+  func rest(_ pause: Duration) async {
+    do { try await environment.clock.sleep(until: environment.now() + pause) } catch {}
+  }
+
+  /// Whether time is over: appends are not tried again.
+  var isStopped: Bool { stopped.load(ordering: .relaxed) }
+
   static func isWorthRepeating(_ error: StoreError) -> Bool {
     switch error.kind {
-    case .unavailable, .notOwner: true
+    case .unavailable, .outcomeUnknown, .notOwner: true
     case .versionConflict, .startKeyTaken, .claimTaken, .definitionConflict, .checkpointConflict, .invalid, .closed,
       .corrupt, .locked, .foreign, .newerVersion, .olderVersion:
       false
@@ -293,7 +310,7 @@ final class SagaHost: Sendable {
     log.error(
       "A saga could not be written, left memory, and will be read again", ("saga", "\(id)"),
       ("error", "\(error)"))
-    if !stopped.load(ordering: .relaxed) { scheduler.set(id, at: environment.now() + Self.lookAgainAfter) }
+    if !isStopped { scheduler.set(id, at: environment.now() + Self.lookAgainAfter) }
   }
 
   /// Has the sagas of these workflows look at what is expected of their steps: something may be due earlier.

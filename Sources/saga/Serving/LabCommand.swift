@@ -46,8 +46,16 @@ let labCommand = CommandSpec(
     terminal.line("  store      \(location.shown)")
     if let kafka { terminal.line("  kafka      \(kafka.shown)") }
     for fault in invocation.arguments.values("fault") { terminal.line("  fault      \(fault)") }
+    // What a laboratory knows of a store that another process writes is out of date: it ends, and says why.
+    let watching = Task {
+      for await health in store.healthChanges() where health.isTakenOver { return shutdown.wake() }
+    }
     await shutdown.requested()
+    watching.cancel()
     await lab.shutdown()
+    if store.health().isTakenOver {
+      throw StoreError(.notOwner, "another process has taken over the laboratory's store")
+    }
   } catch {
     await store.close()
     throw error

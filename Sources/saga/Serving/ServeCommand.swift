@@ -94,7 +94,54 @@ struct EngineProcess {
   func run() async throws -> ExitStatus {
     // 1. From here on a signal is a request, not the end.
     let shutdown = Shutdown.listening(on: terminal, withInput: stopsWithInput)
-    let store = try await location.open(environment, log: log)
+    var store = try await location.open(environment, log: log)
+    var port = http.port
+    var isFirst = true
+    while true {
+      do {
+        let end = try await serveOnce(store, port: &port, isFirst: isFirst, until: shutdown)
+        guard end == .takenOver, !shutdown.isAsked else { return .success }
+        // Nothing of what this process knew is kept: it begins as at its start, and waits until the store is free.
+        log.error("Another process has taken over the store; this one has let go of it and waits until it is free")
+      } catch let error as StoreError where !isFirst && error.kind == .unavailable {
+        log.error("The store can't be read; it is tried again", ("error", error.description))
+      }
+      shutdown.waitAgain()
+      guard let again = await reopened(until: shutdown) else { return .success }
+      store = again
+      isFirst = false
+    }
+  }
+
+  private enum End { case asked, takenOver }
+
+  /// How often a process that lost its store asks for it.
+  private static let askAgain = Duration.seconds(3)
+
+  /// The store, opened again as soon as that can be done; nil when the process is asked to stop before.
+  private func reopened(until shutdown: Shutdown) async -> (any EventStore)? {
+    var nextWord = environment.now()
+    while !shutdown.isAsked {
+      do {
+        return try await location.open(environment, log: log)
+      } catch {
+        if environment.now() >= nextWord {
+          log.error("The store can't be opened; it is tried again", ("error", "\(error)"))
+          nextWord = environment.now() + .seconds(60)
+        }
+      }
+      do { try await environment.clock.sleep(until: environment.now() + .seconds(1)) } catch { return nil }
+    }
+    return nil
+  }
+
+  /// An engine from the opening of its store to its close.
+  /// - Parameters:
+  ///   - port: where to listen; then where it listened.
+  ///   - isFirst: it is refused when another process owns the store. Later it waits.
+  private func serveOnce(
+    _ store: any EventStore, port: inout Int, isFirst: Bool, until shutdown: Shutdown
+  ) async throws -> End {
     let readStore: any SagaReadStore
     do {
       readStore = try await readLocation.openForReading(environment, log: log)
@@ -103,7 +150,9 @@ struct EngineProcess {
       throw error
     }
     let client = HTTPClient()
-    let result: Result<Void, any Error>
+    var configuration = http
+    configuration.port = port
+    let result: Result<End, any Error>
     do {
       let executor = try kafka?.executor(clock: environment.clock, log: log)
       let engine = engine(store, readStore, client, executor)
@@ -113,11 +162,12 @@ struct EngineProcess {
         destinations: try notices.destinations(kafka: kafka, client: client, environment: environment, log: log),
         configuration: notices.configuration, environment: environment, log: log)
       let server = APIServer(
-        engine: engine, events: store, kafka: wire, notices: told, configuration: http, environment: environment,
+        engine: engine, events: store, kafka: wire, notices: told, configuration: configuration,
+        environment: environment,
         log: log)
-      try await serve(engine, server, wire, told, until: shutdown)
+      let end = try await serve(engine, server, wire, told, port: &port, isFirst: isFirst, until: shutdown)
       await executor?.close()
-      result = .success(())
+      result = .success(end)
     } catch {
       result = .failure(error)
     }
@@ -125,8 +175,7 @@ struct EngineProcess {
     await client.shutdown()
     await readStore.close()
     await store.close()
-    try result.get()
-    return .success
+    return try result.get()
   }
 
   /// Where the engine notes what it computes. Without a file nothing is held back at the next start.
@@ -167,16 +216,18 @@ struct EngineProcess {
   }
 
   private func serve(
-    _ engine: Engine, _ server: APIServer, _ wire: EngineKafka?, _ told: Notices, until shutdown: Shutdown
-  ) async throws {
+    _ engine: Engine, _ server: APIServer, _ wire: EngineKafka?, _ told: Notices, port: inout Int, isFirst: Bool,
+    until shutdown: Shutdown
+  ) async throws -> End {
     // 2. The engine runs until it is cancelled; should it fail, the process ends with its error.
     let (owned, owning) = AsyncStream.makeStream(of: Void.self)
     let running = Task { [folder, terminal] in
       defer { shutdown.wake() }
       // Whoever asks a ready engine finds the workflows that it brings along.
-      try await engine.run(owned: { owning.yield() }) { await folder.register(with: engine, terminal) }
+      try await engine.run(waiting: isFirst ? nil : Self.askAgain, owned: { owning.yield() }) {
+        await folder.register(with: engine, terminal)
+      }
     }
-    let port: Int
     do {
       port = try server.start()
     } catch {
@@ -216,9 +267,13 @@ struct EngineProcess {
     }
     // 4. No new requests and commands; then the engine lets its attempts settle, for which answers are read on.
     LastDeadline.arm(terminal)
+    // 4. No new requests and commands; then the engine lets its attempts settle, for which answers are read on. A store that
+    // is another's is let go of at once, with all that was read of it.
     if shutdown.isAsked { terminal.line("Stopping: what is in flight may settle. Ctrl-C again stops at once.") }
     wire?.takeNoMoreCommands()
-    await server.shutdown(drain: Self.drainTime)
+    let isTakenOver = engine.storeHealth.isTakenOver
+    if isTakenOver { telling.cancel() }
+    await server.shutdown(drain: isTakenOver ? .seconds(1) : Self.drainTime)
     running.cancel()
     let ended = await running.result
     // 5. What the engine stored last is still told, when Kafka takes it soon.
@@ -226,7 +281,12 @@ struct EngineProcess {
     await telling.value
     do {
       try ended.get()
-    } catch is CancellationError {}
+    } catch is CancellationError {
+    } catch {
+      guard isTakenOver else { throw error }
+      return .takenOver
+    }
+    return .asked
   }
 
   /// Kafka failing, however it does, is no reason to stop the sagas; it is said, and shows in the status.

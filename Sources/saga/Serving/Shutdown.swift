@@ -5,7 +5,8 @@ import Synchronization
 
 /// Tells when the process is asked to stop.
 ///
-/// The first SIGTERM or SIGINT asks; whatever is under way may then settle. A second one ends the process at once.
+/// The first SIGTERM or SIGINT asks; whatever is under way may then settle. A second one ends the process at once, with
+/// status 1: nothing more is sent or stored, and the next start finds what a `kill -9` would have left.
 /// A process that was started by another may also be asked by the end of its standard input, so that it never outlives
 /// the one that started it.
 final class Shutdown: Sendable {
@@ -24,7 +25,7 @@ final class Shutdown: Sendable {
   static func listening(on terminal: Terminal, withInput: Bool) -> Shutdown {
     let shutdown = Shutdown {
       terminal.complain("Stopped at once.\n")
-      exit(ExitStatus.failure.rawValue)
+      ExitStatus.failure.leave()
     }
     shutdown.listen()
     if withInput { shutdown.listenToInput(terminal.read) }
@@ -69,6 +70,9 @@ final class Shutdown: Sendable {
     }
     for one in waiting { one.resume() }
   }
+
+  /// There is something to wait with again.
+  func waitAgain() { state.withLock { $0.woken = false } }
 
   /// Asks to stop; the second time, impatiently.
   func ask() {

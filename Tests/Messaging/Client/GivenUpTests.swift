@@ -56,6 +56,29 @@ struct GivenUpTests {
     _ = await running.result
   }
 
+  @Test(
+    "A consumer whose request to join the group is never answered asks again within a minute",
+    .enabled(if: TestBroker.named == nil))
+  func joinsAgain() async throws {
+    let bench = try await WireTests.Bench(partitions: 1)
+    let seen = Seen<String>()
+    let consumer = consumer(bench, MessageHandlers { await seen.add($0.text) })
+    let began = ContinuousClock.now
+    let running = Task { try await consumer.run() }
+    try await bench.send(["a"])
+    // The broker gathers members for three seconds. Standing still for longer than a session, it forgets who asked.
+    try await wait { ContinuousClock.now - began > .seconds(1) }
+    bench.broker.freeze()
+    let frozen = ContinuousClock.now
+    try await wait { ContinuousClock.now - frozen > .seconds(9) }
+    bench.broker.thaw()
+    let thawed = ContinuousClock.now
+    _ = await seen.wait { $0.contains("a") }
+    #expect(ContinuousClock.now - thawed < .seconds(60))
+    running.cancel()
+    _ = await running.result
+  }
+
   @Test("A handler that waits to try again doesn't keep its consumer from stopping", .timeLimit(.minutes(1)))
   func stopsWhileResting() async throws {
     let bench = try await WireTests.Bench(partitions: 1)

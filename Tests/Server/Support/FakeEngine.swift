@@ -21,6 +21,7 @@ final class FakeEngine: SagaEngine {
     var sagas: [UniqueID: Saga] = [:]
     var keys: [String: UniqueID] = [:]
     var isReady = true
+    var storeHealth = StoreHealth()
     var lists: [SagaListRequest] = []
     var failure: (any Error)?
     var waits: [Duration] = []
@@ -70,6 +71,11 @@ final class FakeEngine: SagaEngine {
   var isReady: Bool {
     get { contents.withLock { $0.isReady } }
     set { contents.withLock { $0.isReady = newValue } }
+  }
+
+  var storeHealth: StoreHealth {
+    get { contents.withLock { $0.storeHealth } }
+    set { contents.withLock { $0.storeHealth = newValue } }
   }
 
   /// Every question is answered with this from now on.

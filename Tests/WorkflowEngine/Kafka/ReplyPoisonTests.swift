@@ -159,7 +159,7 @@ struct ReplyPoisonTests {
     store.refuseAppends(1)
     let message = Answer.to(id, Answer.succeeded)
     let error = await #expect(throws: StoreError.self) { try await desk.answer(message) }
-    #expect(error?.kind == .unavailable)
+    #expect(error?.kind == .outcomeUnknown)
     // It is appended again a moment later; until then whoever asks is told the same.
     let again = clock.now() + .milliseconds(50)
     await clock.waitForSleepers { $0.contains(again) }

@@ -156,7 +156,8 @@ struct OperationTests {
   func lostAnswer() async throws {
     let bench = try await OperationBench(stuck: 3)
     bench.store.refuseAppends(1)
-    await #expect(throws: StoreError.self) { try await bench.begin(.pause, key: "k-1") }
+    let error = await #expect(throws: OutcomeUnknown.self) { try await bench.begin(.pause, key: "k-1") }
+    #expect(error?.operation != nil)
     for id in bench.stuck { while try await !bench.engine.saga(id).state.isPaused { await Task.yield() } }
     let again = try await bench.engine.begin(bench.request(.pause), key: "k-1")
     #expect(!again.isNew)
@@ -169,7 +170,7 @@ struct OperationTests {
   func lostLook() async throws {
     let bench = try await OperationBench(stuck: 3)
     bench.store.refuseReads(1)
-    await #expect(throws: StoreError.self) { try await bench.begin(.pause, .sagas(bench.stuck)) }
+    await #expect(throws: OutcomeUnknown.self) { try await bench.begin(.pause, .sagas(bench.stuck)) }
     #expect(bench.store.refusedReads == 1)
     for id in bench.stuck { while try await !bench.engine.saga(id).state.isPaused { await Task.yield() } }
     await bench.stop()

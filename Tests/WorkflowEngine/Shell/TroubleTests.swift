@@ -33,19 +33,98 @@ struct TroubleTests {
     await running.stop()
   }
 
-  @Test("An append is repeated under its id until it is taken; who waits is told, and who asks meanwhile too")
+  @Test("A signal that the store did not take is withdrawn: its caller is told so, and it is never done later")
+  func withdrawn() async throws {
+    let store = MoodyStore(MemoryStore(environment: .system))
+    let running = try await RunningEngine(store, ScriptedExecutor())
+    _ = try await running.engine.register(
+      Workflow.of(#"{"id": "w", "signal": {"name": "go"}}"#, Workflow.step("b")), by: "test")
+    let id = try await running.start().id
+    let before = try await running.engine.saga(id).state.version
+    store.withdrawAppends(1)
+    let error = await #expect(throws: StoreError.self) {
+      try await running.engine.signal(id, name: "go", body: 1, signalID: nil, by: "qa")
+    }
+    #expect(error?.kind == .unavailable)
+    let reason = OperatorAct(by: "qa", reason: "a look at what was stored", from: nil, commandID: nil)
+    let after = try await running.engine.operate(id, OperatorRequest(.pause, by: reason))
+    #expect(after.signals.isEmpty && after.version == before + 1, "nothing but the pause was stored")
+    await running.stop()
+  }
+
+  @Test("A start that the store did not take is never made later, with a key and without", arguments: [nil, "k"])
+  func withdrawnStart(key: String?) async throws {
+    let memory = MemoryStore(environment: .system)
+    let store = MoodyStore(memory)
+    let running = try await RunningEngine(store, ScriptedExecutor())
+    _ = try await running.engine.register(Workflow.of(#"{"id": "w", "signal": {"name": "go"}}"#), by: "test")
+    store.withdrawAppends(1)
+    let request = StartRequest(workflow: "spec", input: .null, idempotencyKey: key, by: "qa")
+    let error = await #expect(throws: StoreError.self) { try await running.engine.start(request) }
+    #expect(error?.kind == .unavailable)
+    while running.engine.host.countInMemory > 0 { await Task.yield() }
+    let started = try await running.engine.start(request)
+    #expect(started.isNew)
+    #expect(try await memory.openStreams(shard: nil, after: nil, limit: 10).map(\.stream) == [started.id])
+    await running.stop()
+  }
+
+  @Test("A start whose answer was lost says that it may have happened, and which saga it would be")
+  func unknownStart() async throws {
+    let store = MoodyStore(MemoryStore(environment: .system))
+    let running = try await RunningEngine(store, ScriptedExecutor())
+    _ = try await running.engine.register(Workflow.of(#"{"id": "w", "signal": {"name": "go"}}"#), by: "test")
+    store.refuseAppends(1)
+    let error = await #expect(throws: OutcomeUnknown.self) {
+      try await running.engine.start(StartRequest(workflow: "spec", input: .null, by: "qa"))
+    }
+    let id = try #require(error?.saga)
+    while try await running.engine.saga(id).state.step("w")?.status != .waiting { await Task.yield() }
+    await running.stop()
+  }
+
+  @Test("The engine's own news is kept while the store can't write, and a caller who comes with it is withdrawn")
+  func mixed() async throws {
+    let store = MoodyStore(MemoryStore(environment: .system))
+    let (gate, open) = AsyncStream.makeStream(of: Void.self)
+    let executor = ScriptedExecutor { _ in
+      for await _ in gate { break }
+      return .succeeded(.null)
+    }
+    let running = try await RunningEngine(store, executor)
+    _ = try await running.engine.register(
+      Workflow.of(Workflow.step("a"), #"{"id": "w", "signal": {"name": "go"}}"#), by: "test")
+    let id = try await running.start().id
+    while executor.calls.isEmpty { await Task.yield() }
+    store.withdrawAppends(.max)
+    open.yield()
+    for _ in 0..<20 {
+      let error = await #expect(throws: StoreError.self) {
+        try await running.engine.operate(
+          id, OperatorRequest(.pause, by: OperatorAct(by: "qa", reason: "now", from: nil, commandID: nil)))
+      }
+      #expect(error?.kind == .unavailable)
+    }
+    store.withdrawAppends(0)
+    while try await running.engine.saga(id).state.step("w")?.status != .waiting { await Task.yield() }
+    #expect(executor.calls.count == 1, "the outcome was not lost, and the call was not made again")
+    #expect(try await !running.engine.saga(id).state.isPaused)
+    await running.stop()
+  }
+
+  @Test("An append whose answer was lost is repeated under its id; the caller is told that it may have happened")
   func append() async throws {
     let store = MoodyStore(MemoryStore(environment: .system))
     let running = try await RunningEngine(store, ScriptedExecutor())
     _ = try await running.engine.register(
       Workflow.of(#"{"id": "w", "signal": {"name": "go"}}"#, Workflow.step("b")), by: "test")
     let id = try await running.start().id
-    store.refuseAppends(3)
+    store.refuseAppends(1)
     let error = await #expect(throws: StoreError.self) {
       try await running.engine.signal(id, name: "go", body: 1, signalID: nil, by: "qa")
     }
-    #expect(error?.kind == .unavailable)
-    // The signal was not lost with the answer: it is stored once the store is back, and once only.
+    #expect(error?.kind == .outcomeUnknown)
+    // The signal was not lost with the answer: it is stored, and once only.
     let state = try await running.end(of: id)
     #expect(state.status == .completed && state.signals.count == 1)
     #expect(try await store.verify(id) == .intact(version: state.version))

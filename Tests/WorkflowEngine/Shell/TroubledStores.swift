@@ -34,11 +34,14 @@ final class MortalStore: StoreInFront {
 final class MoodyStore: StoreInFront {
   let store: any EventStore
   private let moods = Mutex((reads: 0, appends: 0, refusedReads: 0, lists: [String: Int]()))
+  /// Appends that are refused without having been taken, be it the last.
+  private let withdrawn = Mutex(0)
 
   init(_ store: any EventStore) { self.store = store }
 
   func refuseReads(_ count: Int) { moods.withLock { $0.reads = count } }
   func refuseAppends(_ count: Int) { moods.withLock { $0.appends = count } }
+  func withdrawAppends(_ count: Int) { withdrawn.withLock { $0 = count } }
   func refuseLists(of collection: String, _ count: Int) { moods.withLock { $0.lists[collection] = count } }
   var refusedReads: Int { moods.withLock { $0.refusedReads } }
 
@@ -64,13 +67,21 @@ final class MoodyStore: StoreInFront {
   }
 
   func append(_ append: Append) async throws(StoreError) -> Appended {
+    let isWithdrawn = withdrawn.withLock { count in
+      defer { count = max(0, count - 1) }
+      return count > 0
+    }
+    if isWithdrawn { throw StoreError.unavailable("a test said so") }
     let left = moods.withLock { moods in
       defer { moods.appends = max(0, moods.appends - 1) }
       return moods.appends
     }
     if left > 0 {
       // Now and then it was taken, and only the answer was lost.
-      if left == 1 { _ = try await store.append(append) }
+      if left == 1 {
+        _ = try await store.append(append)
+        throw StoreError.outcomeUnknown("a test said so")
+      }
       throw StoreError.unavailable("a test said so")
     }
     return try await store.append(append)

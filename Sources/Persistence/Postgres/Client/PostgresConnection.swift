@@ -27,12 +27,15 @@ final class PostgresConnection {
   private let answerTimeout: Duration
   private var prepared: Set<String> = []
   private(set) var isOpen = true
+  /// Whether the server took no writes when the session began. Such a session stays so, whatever becomes of the server.
+  private(set) var isReadOnly = false
+  let openedAt = ContinuousClock.now
 
   /// Connects.
-  /// - Throws: `unreachable` when no connection came about in time.
+  /// - Throws: `unreachable` when no connection came about in time, or the server doesn't take the writes that are wanted.
   init(_ settings: PostgresSettings) throws(PostgresError) {
-    try settings.validate()
-    let handle = try Self.connect(settings)
+    let isOneOfSeveral = try settings.validate()
+    let handle = try Self.connect(settings, target: isOneOfSeveral && settings.access != .any ? "read-write" : "any")
     guard PQsetnonblocking(handle, 1) == 0, let cancel = PQgetCancel(handle) else {
       PQfinish(handle)
       throw PostgresError(kind: .unreachable, message: "out of memory for a connection to Postgres")
@@ -43,14 +46,29 @@ final class PostgresConnection {
     answerTimeout = settings.answerTimeout
     // A value with a comma or a dash is no matter here: it goes as a parameter.
     let set = PostgresStatement("set_config", "SELECT set_config($1, $2, false)")
-    _ = try run(
+    let answers = try run(
       settings.session.map { setting in
         PostgresCall(set) {
           $0.append(setting.name)
           $0.append(setting.value)
         }
-      })
+      } + [PostgresCall(Self.standing)])
+    if let row = answers.last?.first {
+      let isStandby = try row.bool(0)
+      let isSet = try row.bool(1)
+      isReadOnly = isStandby || isSet
+      if isReadOnly, settings.access == .readWrite {
+        throw PostgresError(
+          kind: .unreachable,
+          message: isStandby
+            ? "the server is a standby and takes no writes"
+            : "the server gives sessions that are read-only (default_transaction_read_only)")
+      }
+    }
   }
+
+  private static let standing = PostgresStatement(
+    "standing", "SELECT pg_is_in_recovery(), current_setting('transaction_read_only')::bool")
 
   deinit { PQfinish(handle) }
 
@@ -82,7 +100,8 @@ final class PostgresConnection {
       steps.append(Step(call: index, prepares: nil))
     }
     guard PQpipelineSync(handle) == 1 else { throw broken() }
-    let deadline = ContinuousClock.now + answerTimeout
+    let size = calls.reduce(0) { $0 + $1.parameters.bytes.count }
+    let deadline = ContinuousClock.now + answerTimeout + .milliseconds(size / Self.slowestBytesPerMillisecond)
     try flush(until: deadline)
     // 2. One answer for each of them, in order, then the end of the pipeline.
     var results: [PostgresResult] = []
@@ -104,7 +123,7 @@ final class PostgresConnection {
     }
     guard PQexitPipelineMode(handle) == 1 else { throw broken() }
     if let failure {
-      if PQtransactionStatus(handle) == PQTRANS_INERROR { try runScript("ROLLBACK") }
+      if isOpen, PQtransactionStatus(handle) == PQTRANS_INERROR { try runScript("ROLLBACK") }
       throw failure
     }
     return results
@@ -159,8 +178,13 @@ extension PostgresConnection {
     return milliseconds <= 0 ? 0 : Int32(min(milliseconds + 1, 600_000))
   }
 
-  private static func connect(_ settings: PostgresSettings) throws(PostgresError) -> OpaquePointer {
-    guard let handle = postgres_start(settings.url, settings.applicationName) else {
+  /// A server that takes what is sent at less than 4 MiB/s counts as silent.
+  private static let slowestBytesPerMillisecond = 4 << 10
+
+  private static func connect(
+    _ settings: PostgresSettings, target: String
+  ) throws(PostgresError) -> OpaquePointer {
+    guard let handle = postgres_start(settings.url, settings.applicationName, target) else {
       throw PostgresError(kind: .unreachable, message: "out of memory for a connection to Postgres")
     }
     postgres_silence_notices(handle)
@@ -270,8 +294,11 @@ extension PostgresConnection {
       isOpen = false
       throw .lost(message)
     }
+    let state = SQLState(code: code)
+    // Nothing of the transaction was written, and another session may be led to a server that does it.
+    if state.endsSession { isOpen = false }
     return PostgresError(
-      kind: .refused(SQLState(code: code)), message: message, table: field("t"), statement: statement)
+      kind: .refused(state), message: message, table: field("t"), constraint: field("n"), statement: statement)
   }
 
   private static func oneLine(_ message: UnsafePointer<CChar>?) -> String {

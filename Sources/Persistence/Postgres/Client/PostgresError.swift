@@ -23,15 +23,18 @@ struct PostgresError: Error, CustomStringConvertible {
   let message: String
   /// The table whose constraint was broken, when the server says so.
   var table: String?
+  /// That constraint's name, when the server says so.
+  var constraint: String?
   /// Which statement of the pipeline was refused, counted from 0.
   var statement: Int?
   /// Set when nothing is wrong with the server: our own code gave a transaction up for this.
   private(set) var refusal: StoreError?
 
-  init(kind: Kind, message: String, table: String? = nil, statement: Int? = nil) {
+  init(kind: Kind, message: String, table: String? = nil, constraint: String? = nil, statement: Int? = nil) {
     self.kind = kind
     self.message = message
     self.table = table
+    self.constraint = constraint
     self.statement = statement
   }
 
@@ -46,6 +49,9 @@ struct PostgresError: Error, CustomStringConvertible {
     case .invalidSettings, .foreignSchema, .newerSchema, .olderSchema, .unreachable, .lost, .unexpectedAnswer: message
     }
   }
+
+  /// Whether the broken constraint is one of the table of events, or of a partition of it.
+  var isOfEvents: Bool { table == "events" || table?.hasPrefix("events_") == true }
 
   var state: SQLState? {
     if case .refused(let state) = kind { state } else { nil }
@@ -79,6 +85,19 @@ struct SQLState: Sendable, Hashable {
   /// The values can't be stored: a character that text can't hold, a number out of range, too many bytes.
   var isAboutTheValues: Bool { code.hasPrefix("22") || code.hasPrefix("54") }
 
-  /// The server has no room: disk, memory, connections.
-  var isAboutResources: Bool { code.hasPrefix("53") || code.hasPrefix("58") }
+  /// The rows contradict what is stored, by a rule of the schema.
+  var isAboutConstraints: Bool { code.hasPrefix("23") }
+
+  /// The refusal speaks of the session or of the server, so that the next statement would be refused as well: the server
+  /// became a standby or read-only (25006), shuts down (57P), fails itself (58, XX), lost a prepared statement (26), and
+  /// whatever else isn't known to speak of the statement alone. The session is ended, and the next one may be led to
+  /// another server.
+  ///
+  /// What leaves the session as it is: the values (22, 54), a constraint (23), what ran at the same time (40, 55P03), a
+  /// statement that was cancelled (57014), its text or rights (42, but 42P05), a server that has no room (53).
+  var endsSession: Bool {
+    if self == .lockNotAvailable || self == .queryCanceled { return false }
+    if code == "42P05" { return true }
+    return !["22", "23", "40", "42", "53", "54"].contains(String(code.prefix(2)))
+  }
 }

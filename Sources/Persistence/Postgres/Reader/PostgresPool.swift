@@ -12,14 +12,25 @@ final class PostgresPool: Sendable {
   private let state: Mutex<State>
   private let readers: [PostgresReader]
   private let cancellers = PostgresCancellers()
+  private let patience: Duration
+  private let waiting: Waiting
+  private let watch: StoreWatch
 
   convenience init(configuration: PostgresConfiguration, names: PostgresNames, environment: Environment) {
     self.init(
       settings: configuration.readerSettings(names), count: configuration.readers, environment: environment,
-      reconnectTimeout: configuration.readReconnectTimeout)
+      reconnectTimeout: configuration.readReconnectTimeout, patience: configuration.patience)
   }
 
-  init(settings: PostgresSettings, count: Int, environment: Environment, reconnectTimeout: Duration) {
+  /// - Parameter patience: how long a caller waits while the server answers nothing.
+  init(
+    settings: PostgresSettings, count: Int, environment: Environment, reconnectTimeout: Duration,
+    patience: Duration = .seconds(5)
+  ) {
+    self.patience = patience
+    let waiting = Waiting()
+    self.waiting = waiting
+    watch = StoreWatch { waiting.sweep(patience) }
     readers = (0..<count).map { number in
       PostgresReader(
         number: number, settings: settings, environment: environment, reconnectTimeout: reconnectTimeout)
@@ -27,22 +38,110 @@ final class PostgresPool: Sendable {
     state = Mutex(State(free: readers))
   }
 
-  /// - Parameter isRepeatable: it may run again when the connection is lost in the middle of it.
+  /// What the caller of a call waits for.
+  enum Kind {
+    /// It reads; running it again is harmless, and nobody who has waited for long has to wait longer.
+    case read
+    /// As a read, and writes what is the same however often it is written. When it was sent and no answer came, the caller
+    /// is told that it may have been written.
+    case repeatableWrite
+    /// As a repeatable write, but it runs once.
+    case singleWrite
+    /// It reads or writes much, and the caller waits as long as it takes.
+    case long(isRepeatable: Bool)
+
+    var isRepeatable: Bool {
+      switch self {
+      case .read, .repeatableWrite: true
+      case .singleWrite: false
+      case .long(let isRepeatable): isRepeatable
+      }
+    }
+
+    var isRead: Bool {
+      switch self {
+      case .read: true
+      case .repeatableWrite, .singleWrite, .long: false
+      }
+    }
+  }
+
   func run<Value: Sendable>(
-    isRepeatable: Bool = true, _ body: @Sendable (PostgresConnection) throws(PostgresError) -> Value
+    _ kind: Kind = .read, _ body: @escaping @Sendable (PostgresConnection) throws(PostgresError) -> Value
+  ) async throws(StoreError) -> Value {
+    if case .long = kind { return try await runNow(kind, nil, body) }
+    let result = await withCheckedContinuation { answer in
+      let ticket = WriteTicket<Value>(answer)
+      waiting.add(ticket)
+      Task {
+        do throws(StoreError) {
+          ticket.give(.success(try await runNow(kind, ticket, body)))
+        } catch {
+          ticket.give(.failure(error))
+        }
+      }
+    }
+    return try result.get()
+  }
+
+  private func runNow<Value: Sendable>(
+    _ kind: Kind, _ ticket: WriteTicket<Value>?,
+    _ body: @escaping @Sendable (PostgresConnection) throws(PostgresError) -> Value
   ) async throws(StoreError) -> Value {
     guard let reader = await take() else { throw .closed }
     defer { give(reader) }
+    // Whoever has gone doesn't keep others waiting.
+    if let ticket, ticket.isOver { throw .unavailable("the caller has its answer") }
     do {
-      return try await reader.run(isRepeatable: isRepeatable, cancellers: cancellers, body)
+      let value = try await reader.run(isRepeatable: kind.isRepeatable, cancellers: cancellers) {
+        (connection) throws(PostgresError) in
+        if !kind.isRead, let ticket, !ticket.send() {
+          throw PostgresError(refusing: .unavailable("the caller has its answer"))
+        }
+        return try body(connection)
+      }
+      waiting.progress()
+      return value
     } catch {
-      throw cancellers.isClosed ? .closed : error.forCallers
+      if cancellers.isClosed { throw .closed }
+      if error.state != nil { waiting.progress() }
+      let mayHaveHappened = error.kind == .lost && !kind.isRead
+      throw mayHaveHappened ? .outcomeUnknown(error.description) : error.forCallers
+    }
+  }
+
+  /// The callers that wait for an answer.
+  private final class Waiting: Sendable {
+    private struct State {
+      var calls: [any OverdueCall] = []
+      var lastProgress = ContinuousClock.now
+    }
+    private let state = Mutex(State())
+
+    func add(_ call: any OverdueCall) { state.withLock { $0.calls.append(call) } }
+    func progress() { state.withLock { $0.lastProgress = ContinuousClock.now } }
+
+    func sweep(_ patience: Duration) {
+      let overdue = state.withLock { state -> [any OverdueCall] in
+        if state.calls.isEmpty { return [] }
+        let now = ContinuousClock.now
+        let silence = now - state.lastProgress
+        state.calls.removeAll { $0.isOver }
+        let overdue = state.calls.filter { call in
+          let age = now - call.since
+          return age > patience && (silence > patience || age > patience * 8)
+        }
+        state.calls.removeAll { call in overdue.contains { $0 === call } }
+        return overdue
+      }
+      for call in overdue { call.giveUp("the database has answered nothing for \(patience.components.seconds) s") }
     }
   }
 
   /// Stops what runs and ends all sessions.
   func close() async {
     cancellers.close()
+    watch.cancel()
     let line = state.withLock { state in
       defer { (state.line, state.next) = ([], 0) }
       return state.line[state.next...]
@@ -82,6 +181,15 @@ final class PostgresPool: Sendable {
     waiter?.resume(returning: reader)
   }
 }
+
+/// A call whose caller can be answered before it ends.
+private protocol OverdueCall: AnyObject, Sendable {
+  var since: ContinuousClock.Instant { get }
+  var isOver: Bool { get }
+  func giveUp(_ reason: String)
+}
+
+extension WriteTicket: OverdueCall {}
 
 /// What must be stopped when the pool closes.
 final class PostgresCancellers: Sendable {
@@ -126,6 +234,7 @@ extension PostgresError {
     case .unexpectedAnswer: .corrupt("Postgres gave an answer that a store doesn't give", detail: message)
     case .refused(let state) where state.isAboutTheValues:
       StoreError(.invalid, "Postgres can't store or look for these values", detail: description)
+    case .refused(let state) where state.isAboutConstraints: .refusedByRule(description)
     case .unreachable, .lost, .refused: .unavailable(description)
     }
   }

@@ -41,6 +41,8 @@ actor PostgresReader {
       case .lost:
         connection = nil
         if !isRepeatable { throw failure }
+      // Nothing of it was done.
+      case .refused(let state) where state.endsSession: connection = nil
       case .refused, .unexpectedAnswer, .invalidSettings, .foreignSchema, .newerSchema, .olderSchema: throw failure
       }
       if cancellers.isClosed || environment.now() >= deadline { throw failure }
@@ -57,8 +59,14 @@ actor PostgresReader {
 
   func close() { connection = nil }
 
+  /// A session with a server that takes no writes stays so: the primary may have come back meanwhile.
+  private func isWorthReplacing(_ connection: PostgresConnection) -> Bool {
+    settings.access == .preferReadWrite && connection.isReadOnly
+      && ContinuousClock.now - connection.openedAt > .seconds(1)
+  }
+
   private func open() throws(PostgresError) -> PostgresConnection {
-    if let connection, connection.isOpen { return connection }
+    if let connection, connection.isOpen, !isWorthReplacing(connection) { return connection }
     let fresh = try PostgresConnection(settings)
     connection = fresh
     return fresh

@@ -2,17 +2,15 @@ import Runtime
 
 /// An append that waits for its verdict.
 struct PendingAppend: Sendable {
-  typealias Answer = CheckedContinuation<Result<Appended, StoreError>, Never>
-
   let id: UInt64
   let append: Append
   let month: Int
   let shard: Int
   let bytes: Int
-  let answer: Answer
+  let ticket: WriteTicket<Appended>
   /// It was sent and the answer got lost: whether it was committed must be read before anything else.
   var isUncertain = false
-  /// How often it lost alone against something that ran at the same time.
+  /// How often it lost alone against something that ran at the same time, or the session was ended by a refusal of it.
   var tries = 0
 }
 

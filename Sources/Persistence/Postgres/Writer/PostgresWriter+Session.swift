@@ -4,7 +4,9 @@ extension PostgresWriter {
   /// The session, with the locks of all shards that nobody else has taken meanwhile. When it was lost it is made anew,
   /// with growing pauses, until the time for it is over.
   func session() async -> Result<PostgresConnection, StoreError> {
+    if isTakenOver { return .failure(.takenOver(names.schema)) }
     if let connection, connection.isOpen { return .success(connection) }
+    if formerEnds.isEmpty { formerEnds = ends }
     var pause = Duration.milliseconds(20)
     let deadline = environment.now() + configuration.reconnectTimeout
     while true {
@@ -15,23 +17,76 @@ extension PostgresWriter {
       do {
         let fresh = try PostgresConnection(configuration.writerSettings(names, applicationName: sessionName))
         connection = fresh
-        // 1. Lock. 2. Read. Only then may anything be written. What another process has taken meanwhile is its own.
-        wanted.subtract(try lock(wanted, on: fresh))
+        // 1. Lock. 2. Read. Only then may anything be written. What another process has taken meanwhile is its own, and
+        // what it has written and given back is not what is in memory here.
+        let taken = try lock(wanted, on: fresh)
+        let isWritten = taken.isEmpty ? try isWrittenByOthers(on: fresh) : true
+        if isWritten {
+          connection = nil
+          ends = [:]
+          isTakenOver = true
+          board.isTakenOver()
+          return .failure(.takenOver(names.schema))
+        }
+        try beat(on: fresh)
+        formerEnds = [:]
+        uncertain = []
         return .success(fresh)
       } catch {
         reason = error
       }
       connection = nil
+      if !wanted.isEmpty { board.fails(number, .unavailable(reason.description)) }
       if inbox.isClosed || environment.now() >= deadline { return .failure(.unavailable(reason.description)) }
       var jitter = SeededRandom(seed: environment.random())
       let nap = pause * (0.5 + jitter.fraction())
-      pause = min(pause * 2, .seconds(2))
+      pause = min(pause * 2, .seconds(1))
       do {
         try await environment.clock.sleep(until: min(environment.now() + nap, deadline))
       } catch {
         return .failure(.unavailable(reason.description))
       }
     }
+  }
+
+  /// Whether the shards have grown since the last session was lost by more than the appends that were on their way then.
+  private func isWrittenByOthers(on connection: PostgresConnection) throws(PostgresError) -> Bool {
+    for (shard, former) in formerEnds {
+      guard wanted.contains(shard), let end = ends[shard], end.position != former.position else { continue }
+      if end.position < former.position { return true }
+      for id in try appends(to: shard, after: former.position, on: connection) where !uncertain.contains(id) {
+        return true
+      }
+    }
+    return false
+  }
+
+  private func appends(
+    to shard: Int, after position: Int64, on connection: PostgresConnection
+  ) throws(PostgresError) -> Set<UniqueID> {
+    var ids: Set<UniqueID> = []
+    let call = PostgresCall(Self.appendsBehind) {
+      $0.append(int4: shard)
+      $0.append(position)
+    }
+    for row in try connection.run(call).rows { ids.insert(try row.uuid(0)) }
+    return ids
+  }
+
+  /// Reads again where shards end, as somebody beside their owner has written to them. The owner goes on behind that.
+  /// - Returns: whether one has grown.
+  func passIntruders(in shards: Set<Int>, on connection: PostgresConnection) throws(PostgresError) -> Bool {
+    let before = ends
+    try readEnds(of: shards.sorted(), on: connection)
+    var hasGrown = false
+    for shard in shards.sorted() {
+      guard let former = before[shard]?.position, let end = ends[shard]?.position, end > former else { continue }
+      hasGrown = true
+      board.found(end - former, shard: shard, position: end)
+    }
+    // Streams may have grown with them.
+    if hasGrown { heads.forgetAll() }
+    return hasGrown
   }
 
   /// Takes the locks of shards and reads where the shards end.
@@ -119,10 +174,15 @@ extension PostgresWriter {
     ) e ON true
     """)
 
+  private static let appendsBehind = PostgresStatement(
+    "appends_behind", "SELECT DISTINCT append_id FROM events WHERE shard = $1 AND position > $2")
+
+  // Not `… OR true`: the planner makes that true, and calls nothing.
   private static let holders = PostgresStatement(
     "lock_holders",
     """
-    SELECT CASE WHEN coalesce(a.application_name = $3, false) THEN pg_terminate_backend(h.pid) OR true ELSE false END
+    SELECT CASE WHEN coalesce(a.application_name = $3, false) THEN pg_terminate_backend(h.pid) IS NOT NULL
+      ELSE false END
     FROM (
       SELECT DISTINCT l.pid FROM pg_locks l JOIN pg_database d ON d.oid = l.database AND d.datname = current_database()
       WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.pid <> pg_backend_pid()

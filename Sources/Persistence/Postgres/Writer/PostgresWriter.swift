@@ -14,6 +14,9 @@ actor PostgresWriter {
   let store: PostgresStoreRow
   let environment: Environment
   let hub: CommitHub
+  let board: StoreHealthBoard
+  let number: Int
+  private let watch: StoreWatch
   /// Names this writer's sessions, and no other's, in `pg_stat_activity`.
   let sessionName: String
 
@@ -22,21 +25,39 @@ actor PostgresWriter {
   var wanted: Set<Int> = []
   /// Those whose locks the session holds, each with where it ends.
   var ends: [Int: ShardHead] = [:]
+  /// Where the shards ended when the last session was lost. What is behind that now was written by the appends below, or
+  /// by another process.
+  var formerEnds: [Int: ShardHead] = [:]
+  /// The appends that were on their way when a session was lost.
+  var uncertain: Set<UniqueID> = []
+  /// Another process owns a shard of this writer, or wrote to it. It writes no more.
+  var isTakenOver = false
   var heads: StreamHeads
   /// The last month whose partitions were made ahead.
   private var preparedMonth = 0
 
   init(
     number: Int, configuration: PostgresConfiguration, names: PostgresNames, store: PostgresStoreRow,
-    environment: Environment, hub: CommitHub
+    environment: Environment, hub: CommitHub, board: StoreHealthBoard
   ) {
+    self.board = board
+    self.number = number
     self.configuration = configuration
     self.names = names
     self.store = store
     self.environment = environment
     self.hub = hub
     executor = QueueExecutor(label: "tracseq.postgres.writer.\(number)")
-    inbox = WriterInbox(batchEvents: configuration.batchEvents, batchBytes: configuration.batchBytes)
+    let inbox = WriterInbox(batchEvents: configuration.batchEvents, batchBytes: configuration.batchBytes)
+    self.inbox = inbox
+    // The writer's own thread may wait for the server: callers are answered by another.
+    watch = StoreWatch { [board, patience = configuration.patience] in
+      let (overdue, stalled) = inbox.sweep(patience: patience)
+      if stalled > Self.longestSilence { board.stalls(number, for: Self.longestSilence) }
+      let reason = board.health.problem?.message ?? "too much waits to be written"
+      for ticket in overdue { ticket.giveUp(reason) }
+      board.look()
+    }
     sessionName = "tracseq writer \(environment.newID())"
     heads = StreamHeads(capacity: configuration.rememberedStreams)
   }
@@ -45,10 +66,11 @@ actor PostgresWriter {
 
   nonisolated func append(_ append: Append, month: Int, shard: Int) async throws(StoreError) -> Appended {
     let result = await withCheckedContinuation { answer in
-      switch inbox.put(append, month: month, shard: shard, answer: answer) {
+      let ticket = WriteTicket<Appended>(answer)
+      switch inbox.put(append, month: month, shard: shard, ticket: ticket) {
       case true: Task { await self.work() }
       case false: break
-      case nil: answer.resume(returning: .failure(.closed))
+      case nil: ticket.give(.failure(.closed))
       }
     }
     return try result.get()
@@ -62,7 +84,10 @@ actor PostgresWriter {
     try result.get()
   }
 
-  /// Shows the server, when there is nothing else to do, that this session lives, and finds out whether it does.
+  /// How long appends may wait with nothing answered before writes count as failing.
+  private static let longestSilence = Duration.seconds(2)
+
+  /// Shows the server, when there is nothing else to do, that this session lives, and finds out whether it can write.
   nonisolated func beat() { _ = tell(.beat) }
 
   /// Ends the session when all that waits has its answer.
@@ -116,6 +141,7 @@ actor PostgresWriter {
         }
         wanted = shards
         try release(before.subtracting(shards), on: connection)
+        if shards.isEmpty { board.ownsNothing(number) } else { board.owns(number) }
         return .success(())
       } catch {
         return .failure(.unavailable(error.description))
@@ -124,21 +150,39 @@ actor PostgresWriter {
   }
 
   private func keepAlive() async {
-    guard !wanted.isEmpty, case .success(let connection) = await session() else { return }
+    // A session that is gone is taken up again at once, as its shards are without an owner; other trouble shows again at
+    // the next beat, and to the appends that it concerns.
+    if await !beats() { _ = await session() }
+  }
+
+  /// - Returns: false when the session was lost.
+  private func beats() async -> Bool {
+    guard !wanted.isEmpty, case .success(let connection) = await session() else { return true }
     do {
       let month = PostgresPartitions.month(at: environment.now())
       if month != preparedMonth {
         try PostgresPartitions.make(
           Set(PostgresPartitions.ahead(of: environment.now())), on: connection, lockKey: names.lockKey)
         preparedMonth = month
-      } else {
-        _ = try connection.run(PostgresCall(Self.ping))
       }
+      try beat(on: connection)
     } catch {
-      // A session that is gone is taken up again at once, as its shards are without an owner; other trouble shows again
-      // at the next beat, and to the appends that it concerns.
-      if !connection.isOpen { _ = await session() }
+      board.fails(number, .unavailable(error.description))
+      return connection.isOpen
     }
+    return true
+  }
+
+  /// Writes something: a server that takes statements may yet take no writes, or never end a commit.
+  func beat(on connection: PostgresConnection) throws(PostgresError) {
+    guard let shard = wanted.min() else { return }
+    _ = try connection.run(
+      PostgresCall(Self.heartbeat) {
+        $0.append(int4: shard)
+        $0.append(environment.now().milliseconds)
+      })
+    inbox.progress()
+    board.beats(number)
   }
 
   private func endSession() {
@@ -151,8 +195,17 @@ actor PostgresWriter {
     connection = nil
     ends = [:]
     wanted = []
+    watch.cancel()
+    board.ownsNothing(number)
   }
 
   private static let unlockAll = PostgresStatement("unlock_all", "SELECT pg_advisory_unlock_all()")
-  private static let ping = PostgresStatement("ping", "SELECT 1")
+
+  /// It lies with the checkpoints, under a name that no follower has; only that it was written matters.
+  private static let heartbeat = PostgresStatement(
+    "heartbeat",
+    """
+    INSERT INTO checkpoints (follower, shard, position) VALUES ('/heartbeat', $1, $2)
+    ON CONFLICT (follower, shard) DO UPDATE SET position = excluded.position
+    """)
 }

@@ -14,8 +14,12 @@ final class WriterInbox: Sendable {
     /// The first of `appends` that hasn't been taken.
     var first = 0
     var controls: [WriterControl] = []
+    /// Those of `appends` too that the writer has taken.
+    var waiting = WaitingTickets<Appended>()
     var nextID: UInt64 = 0
     var isRunning = false
+    /// When the consumer was started last.
+    var runsSince = ContinuousClock.now
     var isClosed = false
   }
   private let state = Mutex(State())
@@ -30,13 +34,14 @@ final class WriterInbox: Sendable {
   var isClosed: Bool { state.withLock { $0.isClosed } }
 
   /// - Returns: whether the consumer must be started; nil when nothing is taken in any more.
-  func put(_ append: Append, month: Int, shard: Int, answer: PendingAppend.Answer) -> Bool? {
+  func put(_ append: Append, month: Int, shard: Int, ticket: WriteTicket<Appended>) -> Bool? {
     let bytes = append.events.reduce(0) { $0 + $1.data.count + $1.meta.count + $1.type.utf8.count + 128 }
     return state.withLock { state -> Bool? in
       if state.isClosed { return nil }
       state.nextID += 1
       state.appends.append(
-        PendingAppend(id: state.nextID, append: append, month: month, shard: shard, bytes: bytes, answer: answer))
+        PendingAppend(id: state.nextID, append: append, month: month, shard: shard, bytes: bytes, ticket: ticket))
+      state.waiting.add(ticket)
       return state.start()
     }
   }
@@ -50,6 +55,18 @@ final class WriterInbox: Sendable {
       if case .beat = control, state.isRunning { return false }
       state.controls.append(control)
       return state.start()
+    }
+  }
+
+  /// The database has answered the writer.
+  func progress() { state.withLock { $0.waiting.progress() } }
+
+  /// Takes the tickets whose time is over.
+  /// - Returns: them, and for how long the writer has been at something while nothing was answered.
+  func sweep(patience: Duration) -> (overdue: [WriteTicket<Appended>], stalled: Duration) {
+    state.withLock { state in
+      let stalled = state.isRunning ? ContinuousClock.now - max(state.runsSince, state.waiting.lastProgress) : .zero
+      return (state.waiting.sweep(patience: patience), stalled)
     }
   }
 
@@ -85,6 +102,7 @@ extension WriterInbox.State {
   fileprivate mutating func start() -> Bool {
     if isRunning { return false }
     isRunning = true
+    runsSince = ContinuousClock.now
     return true
   }
 

@@ -20,6 +20,8 @@ final class PostgresReadDatabase: ReadDatabase {
     func pool(_ what: String, _ count: Int) -> PostgresPool {
       let settings = PostgresSettings(
         url: url, applicationName: "tracseq read model \(what) \(schema)",
+        answerTimeout: .seconds(what == "reader" ? 32 : 60),
+        access: .preferReadWrite,
         session: [
           ("search_path", schema), ("jit", "off"), ("TimeZone", "UTC"), ("lock_timeout", "10s"),
           // What a crash takes is taken together with its checkpoint, and is read from the events again.
@@ -30,7 +32,8 @@ final class PostgresReadDatabase: ReadDatabase {
           ("statement_timeout", what == "reader" ? "30s" : "0"),
         ])
       return PostgresPool(
-        settings: settings, count: count, environment: environment, reconnectTimeout: .seconds(5))
+        settings: settings, count: count, environment: environment, reconnectTimeout: .seconds(5),
+        patience: .seconds(5))
     }
     readers = pool("reader", 4)
     writer = pool("writer", 1)
@@ -59,7 +62,7 @@ final class PostgresReadDatabase: ReadDatabase {
   func write<Value: Sendable>(
     _ body: @escaping @Sendable (any ReadSession) throws(StoreError) -> Value
   ) async throws(StoreError) -> Value {
-    try await writer.run(isRepeatable: false) {
+    try await writer.run(.long(isRepeatable: false)) {
       connection throws(PostgresError) -> Result<Value, StoreError> in
       do throws(PostgresError) {
         return .success(

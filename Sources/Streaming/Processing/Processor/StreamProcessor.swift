@@ -128,7 +128,7 @@ public final class StreamProcessor: Sendable {
     case let error as StoreError:
       switch error.kind {
       // Another process that runs the stream has written, or the store is out of reach for a while.
-      case .checkpointConflict, .unavailable, .notOwner: return true
+      case .checkpointConflict, .unavailable, .outcomeUnknown, .notOwner: return true
       case .versionConflict, .startKeyTaken, .claimTaken, .definitionConflict, .invalid, .closed, .corrupt, .locked,
         .foreign, .newerVersion, .olderVersion:
         return false

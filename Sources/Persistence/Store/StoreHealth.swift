@@ -1,0 +1,197 @@
+public import Runtime
+import Synchronization
+
+/// Whether a store takes writes, and whether its shards are still this process's to write.
+public struct StoreHealth: Sendable, Hashable {
+  /// Why writes don't work.
+  public struct Problem: Sendable, Hashable {
+    /// `store.unavailable`.
+    public let code: String
+    /// For a person, with the words of the library or server below.
+    public let message: String
+    /// Since when writes have failed.
+    public let since: Timestamp
+
+    public init(code: String, message: String, since: Timestamp) {
+      self.code = code
+      self.message = message
+      self.since = since
+    }
+  }
+
+  /// Events that another program wrote into shards that this process owns.
+  public struct Intruders: Sendable, Hashable {
+    /// How many places were found taken since the store was opened.
+    public var count: Int64
+    /// Where the last one was found.
+    public var shard: Int
+    public var position: Int64
+
+    public init(count: Int64, shard: Int, position: Int64) {
+      self.count = count
+      self.shard = shard
+      self.position = position
+    }
+  }
+
+  /// Why writes don't work now; nil while they do, as far as is known.
+  public var problem: Problem?
+  /// Another process owns a shard that this one owned, or has written to it meanwhile. What this process knows of its
+  /// streams may be out of date, and it writes no more. Never taken back: the store is to be opened again.
+  public var isTakenOver: Bool
+  /// Whether the database has confirmed lately that this process owns its shards. When it hasn't, as after the process was
+  /// stopped for a while, another process may own them by now, and what this one has in memory may be out of date.
+  public var isConfirmed: Bool
+  /// Nil while none was found.
+  public var intruders: Intruders?
+
+  public init(
+    problem: Problem? = nil, isTakenOver: Bool = false, isConfirmed: Bool = true, intruders: Intruders? = nil
+  ) {
+    self.problem = problem
+    self.isTakenOver = isTakenOver
+    self.isConfirmed = isConfirmed
+    self.intruders = intruders
+  }
+}
+
+/// What the writers of a store know of its health, and who is told of a change.
+final class StoreHealthBoard: Sendable {
+  private struct State {
+    var problems: [Int: StoreHealth.Problem] = [:]
+    /// The problems that a heartbeat doesn't disprove, as it needs less room than an append: when each was met last.
+    var refusals: [Int: ContinuousClock.Instant] = [:]
+    /// When each writer that owns shards last heard from the database that it does.
+    var confirmations: [Int: ContinuousClock.Instant] = [:]
+    var isTakenOver = false
+    var intruders: StoreHealth.Intruders?
+    var followers: [Int: AsyncStream<StoreHealth>.Continuation] = [:]
+    var nextFollower = 0
+    var isClosed = false
+
+    func health(_ validity: Duration) -> StoreHealth {
+      let now = ContinuousClock.now
+      return StoreHealth(
+        problem: problems.values.min { $0.since < $1.since }, isTakenOver: isTakenOver,
+        isConfirmed: confirmations.values.allSatisfy { now - $0 <= validity }, intruders: intruders)
+    }
+  }
+  private let state = Mutex(State())
+  private let told = Mutex<StoreHealth?>(nil)
+  private let environment: Environment
+  private let validity: Duration
+
+  /// - Parameter validity: how long a confirmation holds.
+  init(environment: Environment, validity: Duration = .seconds(1_000_000_000)) {
+    self.environment = environment
+    self.validity = validity
+  }
+
+  var health: StoreHealth { state.withLock { $0.health(validity) } }
+
+  /// The health now, and then whenever it changes, until the store is closed.
+  func changes() -> AsyncStream<StoreHealth> {
+    let (stream, continuation) = AsyncStream.makeStream(of: StoreHealth.self, bufferingPolicy: .bufferingNewest(1))
+    state.withLock { state in
+      guard !state.isClosed else { return continuation.finish() }
+      let id = state.nextFollower
+      state.nextFollower += 1
+      state.followers[id] = continuation
+      continuation.onTermination = { [weak self] _ in
+        _ = self?.state.withLock { $0.followers.removeValue(forKey: id) }
+      }
+      continuation.yield(state.health(validity))
+    }
+    return stream
+  }
+
+  /// A writer owns its shards, and an append of it was committed.
+  func works(_ writer: Int) {
+    let now = ContinuousClock.now
+    change { state in
+      state.problems[writer] = nil
+      state.refusals[writer] = nil
+      state.confirmations[writer] = now
+    }
+  }
+
+  /// A writer owns its shards, and its heartbeat was committed.
+  func beats(_ writer: Int) {
+    let now = ContinuousClock.now
+    change { state in
+      state.confirmations[writer] = now
+      if let refusal = state.refusals[writer], now - refusal < .seconds(10) { return }
+      state.problems[writer] = nil
+      state.refusals[writer] = nil
+    }
+  }
+
+  /// A writer owns its shards; whether it can write is not known.
+  func owns(_ writer: Int) {
+    let now = ContinuousClock.now
+    change { $0.confirmations[writer] = now }
+  }
+
+  /// A writer owns no shards.
+  func ownsNothing(_ writer: Int) {
+    change { state in
+      state.problems[writer] = nil
+      state.refusals[writer] = nil
+      state.confirmations[writer] = nil
+    }
+  }
+
+  /// An append waits and nothing is answered. A reason that is known already says more.
+  func stalls(_ writer: Int, for time: Duration) {
+    if state.withLock({ $0.problems[writer] != nil }) { return }
+    fails(writer, .unavailable("the database has answered nothing for \(time.components.seconds) s"))
+  }
+
+  /// Tells followers what has changed by the mere passing of time.
+  func look() { change { _ in } }
+
+  /// Writes of a writer fail. The first moment stays.
+  /// - Parameter isRefused: the server is there, and refused an append.
+  func fails(_ writer: Int, _ error: StoreError, isRefused: Bool = false) {
+    let now = environment.now()
+    let instant = ContinuousClock.now
+    change { state in
+      if isRefused { state.refusals[writer] = instant }
+      state.problems[writer] = StoreHealth.Problem(
+        code: StoreErrorCode.unavailable, message: error.detail ?? error.message,
+        since: state.problems[writer]?.since ?? now)
+    }
+  }
+
+  func isTakenOver() { change { $0.isTakenOver = true } }
+
+  func found(_ count: Int64, shard: Int, position: Int64) {
+    change { state in
+      let before = state.intruders?.count ?? 0
+      state.intruders = StoreHealth.Intruders(count: before + count, shard: shard, position: position)
+    }
+  }
+
+  func close() {
+    let followers = state.withLock { state in
+      state.isClosed = true
+      defer { state.followers = [:] }
+      return Array(state.followers.values)
+    }
+    for follower in followers { follower.finish() }
+  }
+
+  private func change(_ body: (inout State) -> Void) {
+    // Yielding under the lock keeps the changes in order; the stream holds the newest one and runs no code of a follower.
+    state.withLock { state in
+      body(&state)
+      let health = state.health(validity)
+      let isNews = told.withLock { told in
+        defer { told = health }
+        return told != health
+      }
+      guard isNews else { return }
+      for follower in state.followers.values { follower.yield(health) }
+    }
+  }
+}

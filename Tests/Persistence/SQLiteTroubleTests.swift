@@ -1,0 +1,56 @@
+import Runtime
+import TestSupport
+import Testing
+
+@testable import Persistence
+
+@Suite("An SQLite store that something is wrong with")
+struct SQLiteTroubleTests {
+  @Test("A row that a hand put where the owner would write next is passed, counted, and stops nothing")
+  func intruder() async throws {
+    try await withPlace(.sqlite) { place in
+      let store = try await SQLiteStore.open(path: place.location, environment: place.environment, shardCount: 1)
+      try await store.own(shards: nil)
+      let stream = place.newID()
+      let first = try await store.append(place.append(stream))
+      let hand = try SQLiteDatabase(path: place.location, readOnly: false)
+      let foreign = place.newID()
+      let insert = try hand.statement(
+        """
+        INSERT INTO events (month, stream, version, shard, position, type, data, meta, append_id, hash, recorded_at)
+        VALUES (202603, ?, 1, 0, ?, 'by.hand', x'7b7d', x'7b7d', ?, x'00', 0)
+        """)
+      try insert.bind(foreign)
+      try insert.bind(first.position + 1)
+      try insert.bind(place.newID())
+      try insert.execute()
+      #expect(try await store.append(place.append(stream, at: 1)).position == first.position + 2)
+      #expect(store.health() == StoreHealth(intruders: .init(count: 1, shard: 0, position: first.position + 1)))
+      await store.close()
+    }
+  }
+
+  @Test("While another program holds the file, a caller is answered within seconds, and what was refused is never done")
+  func held() async throws {
+    try await withPlace(.sqlite) { place in
+      let store = try await SQLiteStore.open(path: place.location, environment: place.environment, shardCount: 1)
+      try await store.own(shards: nil)
+      let hand = try SQLiteDatabase(path: place.location, readOnly: false)
+      try hand.run("BEGIN IMMEDIATE")
+      let append = place.append(place.newID())
+      let began = ContinuousClock.now
+      do throws(StoreError) {
+        _ = try await store.append(append)
+        Issue.record("written")
+      } catch {
+        #expect(error.kind == .unavailable)
+      }
+      #expect(ContinuousClock.now - began < .seconds(8))
+      #expect(store.health().problem != nil)
+      try hand.run("COMMIT")
+      try await eventually("writes work again") { store.health().problem == nil }
+      #expect(try await store.read(append.stream, after: 0, limit: 1).isEmpty)
+      await store.close()
+    }
+  }
+}

@@ -1,0 +1,49 @@
+import Foundation
+import JSON
+import Runtime
+import TestSupport
+import Testing
+
+@Suite("A second SIGTERM under load", .serialized, .timeLimit(.minutes(5)))
+struct SecondSignalTests {
+  /// A crash came in about 1 of 15 rounds, before.
+  static let rounds = 12
+
+  @Test("It ends the process at once, with status 1 and without a crash")
+  func atOnce() async throws {
+    let site = try await Site(.sqlite)
+    let lab = try await site.startLab()
+    for round in 0..<Self.rounds {
+      let engine = try await site.startEngine(lab: lab)
+      let starting = Task {
+        await withTaskGroup(of: Void.self) { group in
+          for worker in 0..<32 {
+            group.addTask {
+              var number = 0
+              while !Task.isCancelled {
+                number += 1
+                let tube = round * 100_000 + worker * 1_000 + number
+                if (try? await site.start(tube, at: engine)) == nil { return }
+              }
+            }
+          }
+        }
+      }
+      try await eventually("there is load", within: .seconds(60)) {
+        let stats = try await site.call("GET", "\(engine.url)/v1/stats")
+        return (stats.body["sagas"]?["completed"]?.intValue ?? 0) > 10 * (round + 1)
+      }
+      engine.send(SIGTERM)
+      // So that the second isn't merged with the first, and meets another moment in each round.
+      try await eventually("it has heard the first", within: .seconds(20), every: .milliseconds(1 + round * 3)) {
+        engine.said.contains("Stopping")
+      }
+      engine.send(SIGTERM)
+      #expect(await engine.status() == 1, "round \(round): \(engine.said.suffix(3_000))")
+      starting.cancel()
+      await starting.value
+    }
+    #expect(await lab.stop() == 0)
+    await site.remove()
+  }
+}
