@@ -12,6 +12,10 @@ extension API {
     text.add(
       "tracseq_ready", .gauge, "1 when every open saga has been taken up and requests are answered.",
       engine.isReady ? 1 : 0)
+    text.add(
+      "tracseq_clock_offset_seconds", .gauge,
+      "How far the wall clock is ahead of the engine's time. Not 0: somebody set the clock.",
+      [.init(seconds: environment.wallNow() - environment.now())])
     if let counts = await known("the sagas", { try await engine.counts() }) {
       text.add(
         "tracseq_sagas", .gauge, "Sagas by status.",

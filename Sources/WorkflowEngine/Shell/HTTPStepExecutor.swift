@@ -47,7 +47,7 @@ public final class HTTPStepExecutor: StepExecutor {
     do {
       // Its time begins now: waiting for the store or for a turn is not the participant's fault.
       let response = try await client.send(request(for: call, action, service, timeout: call.timeout))
-      return HTTPOutcome.read(response, success: action.success, service: service, now: clock.now())
+      return HTTPOutcome.read(response, success: action.success, service: service, now: clock.wallNow())
     } catch {
       return HTTPOutcome.read(error, service: service)
     }
