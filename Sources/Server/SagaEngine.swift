@@ -10,6 +10,8 @@ import Workflows
 public protocol SagaEngine: Sendable {
   /// Whether every open saga has been taken up again.
   var isReady: Bool { get }
+  /// How many shards its store has.
+  var shardCount: Int { get }
 
   /// What the checker finds, with the services that the engine knows.
   func check(_ content: [UInt8]) -> CheckResult
@@ -42,8 +44,8 @@ public protocol SagaEngine: Sendable {
   /// Does what an operator asks; what it refuses says which verbs the saga takes instead.
   func operate(_ id: UniqueID, _ request: OperatorRequest) async throws -> SagaState
 
-  /// Whether a verb waits for a second person.
-  func needsApproval(_ verb: OperatorVerb.Name) -> Bool
+  /// Whether a verb on a saga waits for a second person.
+  func needsApproval(_ verb: OperatorVerb, of id: UniqueID) async throws -> Bool
   /// Asks for a verb on one saga that a second person has to agree to.
   func ask(_ id: UniqueID, _ request: OperatorRequest) async throws -> Operation
   /// What a verb on many sagas would do now.

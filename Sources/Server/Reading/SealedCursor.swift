@@ -1,5 +1,6 @@
 import Foundation
 import HTTP
+import Persistence
 import Runtime
 
 /// A cursor as clients see it: opaque, bound to the list and the filters that it was made for, and sealed, so that one
@@ -27,11 +28,20 @@ struct SealedCursor {
     guard let data = Data(base64Encoded: standard + padding), data.count > Self.sealLength,
       case let position = Array(data.dropFirst(Self.sealLength)),
       Array(data.prefix(Self.sealLength)) == seal(of: position),
-      let text = String(validating: position, as: UTF8.self)
+      let text = String(validating: position, as: UTF8.self), !text.utf8.contains(0)
     else {
       throw Self.malformed
     }
     return text
+  }
+
+  /// Reads a cursor of a list of documents.
+  func document(_ cursor: String?) throws(Problem) -> DocumentCursor? {
+    guard let text = try open(cursor) else { return nil }
+    // The sort text has no bar in it, an id may.
+    let parts = text.split(separator: "|", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+    guard parts.count == 2 else { throw Self.malformed }
+    return DocumentCursor(sort: parts[0], id: parts[1])
   }
 
   static var malformed: Problem {

@@ -56,10 +56,7 @@ extension API {
     let status = try call.query.choice("status", Operation.Status.self)
     let limit = try call.query.integer("limit", in: 1...200, default: 50)
     let cursor = SealedCursor(list: "operations", filters: [status?.rawValue])
-    let after = try cursor.open(call.query.text("cursor")).map { text in
-      let parts = text.split(separator: "|", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-      return DocumentCursor(sort: parts.first ?? "", id: parts.count > 1 ? parts[1] : "")
-    }
+    let after = try cursor.document(call.query.text("cursor"))
     let page = try await engine.operations(status: status, after: after, limit: limit)
     let next = page.next.map { cursor.seal("\($0.sort)|\($0.id)") }
     return .json(.members(["operations": .array(page.operations), "next": .text(next)]))
@@ -79,7 +76,11 @@ extension API {
     let limit = try call.query.integer("limit", in: 1...1_000, default: 100)
     let operation = try await engine.operation(call.path.operationID())
     let cursor = SealedCursor(list: "operation", filters: [operation.id.description, outcome?.rawValue])
-    let start = try cursor.open(call.query.text("cursor")).flatMap { Int($0) } ?? 0
+    var start = 0
+    if let text = try cursor.open(call.query.text("cursor")) {
+      guard let place = Int(text), place >= 0 else { throw SealedCursor.malformed }
+      start = place
+    }
     var rows: [JSON] = []
     var next: Int?
     // By place in the operation, which never changes.
