@@ -9,7 +9,7 @@ export function sagaAfter(saga, events, version) {
     maxAttempts: step.maxAttempts, status: "pending", attempt: 0 }));
   const find = (id) => steps.find((step) => step.id === id) ?? {};
   const state = { ...saga, steps, status: "running", stuck: [], turnBack: undefined, paused: undefined, endedAt: undefined, output: undefined,
-    abandoned: undefined, lastEvent: version };
+    outputErrors: undefined, pivotPassed: false, abandoned: undefined, lastEvent: version };
   const unblock = (step) => { state.stuck = state.stuck.filter((one) => one.step !== step); };
   for (const event of events) {
     if (event.version > version) break;
@@ -35,6 +35,7 @@ export function sagaAfter(saga, events, version) {
         break;
       case "stepSucceeded":
         Object.assign(step, { status: "succeeded", endedAt: at, output: data.output, error: undefined });
+        if (data.pivot) state.pivotPassed = true;
         break;
       case "stepFailed":
         Object.assign(step, { status: "failed", endedAt: at, error: { ...failure(data), outcome: data.outcome } });
@@ -42,6 +43,7 @@ export function sagaAfter(saga, events, version) {
         break;
       case "turnedBack":
         state.turnBack = { ...data.reason, at };
+        state.stuck = state.stuck.filter((one) => one.phase === "undo");
         for (const one of steps) if (one.status === "waiting") one.status = "pending";
         break;
       case "undoSucceeded":
@@ -55,7 +57,11 @@ export function sagaAfter(saga, events, version) {
         if (data.blocks) state.stuck.push({ step: data.step, phase: "undo", since: at, ...failure(data) });
         break;
       case "operatorRetried": unblock(data.step); break;
-      case "operatorSkipped": unblock(data.step); Object.assign(step, { status: "skipped", endedAt: at, output: data.output }); break;
+      case "operatorSkipped":
+        unblock(data.step);
+        Object.assign(step, { status: "skipped", endedAt: at, output: data.output });
+        if (data.pivot) state.pivotPassed = true;
+        break;
       case "rewindFinished":
         for (const one of steps) if ((data.steps ?? []).includes(one.id)) Object.assign(one, { status: "pending", attempt: 0, undo: undefined });
         break;
@@ -63,9 +69,14 @@ export function sagaAfter(saga, events, version) {
       case "sagaResumed": state.paused = undefined; break;
       case "operatorResolved":
         unblock(data.step);
+        if (data.pivot && data.resolution === "happened") state.pivotPassed = true;
         step.status = data.resolution === "happened" ? "succeeded" : data.resolution === "undone" ? "undone" : "failed";
         break;
-      case "sagaCompleted": state.status = "completed"; state.endedAt = at; state.output = data.output; break;
+      case "sagaCompleted":
+        state.status = "completed"; state.endedAt = at; state.output = data.output;
+        // Histories of older versions have one failure for the whole output.
+        state.outputErrors = data.outputErrors ?? (data.outputProblem && [{ path: "", ...data.outputProblem }]);
+        break;
       case "sagaCompensated": state.status = "compensated"; state.endedAt = at; break;
       case "sagaAbandoned":
         state.status = "abandoned"; state.endedAt = at; state.abandoned = { by: data.by, reason: data.reason, at };

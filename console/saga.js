@@ -108,7 +108,10 @@ export function sagaPage(main, { id }) {
       + `saga events ${saga.id} shows all.`));
 
   const showValues = () => put(values, h("div.columns", h("div", h("h3", "Input"), payload(saga.input)),
-    h("div", h("h3", "Output"), saga.output !== undefined ? payload(saga.output) : h("p.quiet", saga.outputError ? errorText(saga.outputError) : "None yet."))));
+    h("div", h("h3", "Output"), saga.output !== undefined ? payload(saga.output) : h("p.quiet", "None yet."),
+      saga.outputErrors?.length > 0 && h("p.notice", "These members could not be made, and are null:"),
+      saga.outputErrors?.length > 0 && h("ul", saga.outputErrors.map((error) => h("li", h("code", error.path || "the whole output"),
+        error.expression !== undefined && [" from ", h("code", "${" + error.expression + "}")], " ", errorText(error)))))));
 
   const showChart = () => {
     const data = line ?? spansOf(saga, events);

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 extension Environment {
   /// The machine's own clock and randomness.
@@ -8,20 +9,42 @@ extension Environment {
   }
 }
 
-/// The machine's wall clock.
+/// The machine's time as this process keeps it: the wall clock's at the start, and from there steady (`SteadyTime`).
+/// Every instance shows the same time.
+///
+/// The pace is that of `ContinuousClock`, which goes on while the machine is suspended: four hours of thawing are four
+/// hours for the sample, too.
 public struct SystemClock: WallClock {
+  private static let origin = ContinuousClock.now
+  private static let steady = Mutex(SteadyTime(wall: wallTime(), monotonic: monotonicTime()))
+  /// A timer of the system may stand still while the machine is suspended. So a sleeper looks again after this at most.
+  private static let longestNap = Duration.seconds(10)
+
   public init() {}
 
   public func now() -> Timestamp {
-    Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1_000))
+    Timestamp(
+      milliseconds: Self.steady.withLock { $0.now(wall: Self.wallTime(), monotonic: Self.monotonicTime()) } / 1_000)
+  }
+
+  public func wallNow() -> Timestamp { Timestamp(milliseconds: Self.wallTime() / 1_000) }
+
+  public func begin(at moment: Timestamp) {
+    Self.steady.withLock { $0.begin(at: moment.milliseconds * 1_000) }
   }
 
   public func sleep(until deadline: Timestamp) async throws {
-    // The wall clock may be set while we sleep: look again after each nap, and never nap longer than a minute.
     while true {
       let left = deadline - now()
       if left <= .zero { return }
-      try await Task.sleep(for: min(left, .seconds(60)))
+      try await Task.sleep(for: min(left, Self.longestNap))
     }
+  }
+
+  private static func wallTime() -> Int64 { Int64(Date().timeIntervalSince1970 * 1_000_000) }
+
+  private static func monotonicTime() -> Int64 {
+    let (seconds, attoseconds) = (ContinuousClock.now - origin).components
+    return seconds * 1_000_000 + attoseconds / 1_000_000_000_000
   }
 }

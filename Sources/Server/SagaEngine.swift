@@ -17,6 +17,8 @@ public protocol SagaEngine: Sendable {
 
   /// The sagas that are held back because processes died while they computed them.
   var held: [HeldSaga] { get }
+  /// How many shards its store has.
+  var shardCount: Int { get }
 
   /// What the checker finds, with the services that the engine knows.
   func check(_ content: [UInt8]) -> CheckResult
@@ -49,8 +51,8 @@ public protocol SagaEngine: Sendable {
   /// Does what an operator asks; what it refuses says which verbs the saga takes instead.
   func operate(_ id: UniqueID, _ request: OperatorRequest) async throws -> SagaState
 
-  /// Whether a verb waits for a second person.
-  func needsApproval(_ verb: OperatorVerb.Name) -> Bool
+  /// Whether a verb on a saga waits for a second person.
+  func needsApproval(_ verb: OperatorVerb, of id: UniqueID) async throws -> Bool
   /// Asks for a verb on one saga that a second person has to agree to.
   func ask(_ id: UniqueID, _ request: OperatorRequest) async throws -> Operation
   /// What a verb on many sagas would do now.

@@ -24,6 +24,10 @@ extension API {
       "tracseq_store_foreign_events_total", .counter,
       "Places of events that another program had taken in this engine's shards, since the process began.",
       health.intruders?.count ?? 0)
+    text.add(
+      "tracseq_clock_offset_seconds", .gauge,
+      "How far the wall clock is ahead of the engine's time. Not 0: somebody set the clock.",
+      [.init(seconds: environment.wallNow() - environment.now())])
     if let counts = await known("the sagas", { try await engine.counts() }) {
       text.add(
         "tracseq_sagas", .gauge, "Sagas by status.",

@@ -1,5 +1,6 @@
 import HTTP
 import JSON
+import Persistence
 import Runtime
 import WorkflowEngine
 import Workflows
@@ -34,7 +35,8 @@ struct OperationReader {
         return nil
       }
       let query = try QueryReader(pairs, known: SagaListReader.filters)
-      return .filter(try SagaListReader(query).request(at: now).request.query, asked: filter)
+      return .filter(
+        try SagaListReader(query, shardCount: Shard.maxCount).request(at: now).request.query, asked: filter)
     }
     return nil
   }

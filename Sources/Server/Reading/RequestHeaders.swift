@@ -1,4 +1,5 @@
 import HTTP
+import Runtime
 
 extension HTTPServerRequest {
   /// Who asks. Until the server authenticates its users it believes what it is told.
@@ -6,10 +7,11 @@ extension HTTPServerRequest {
     let name = "Saga-User"
     guard let value = try single(name) else { return "anonymous" }
     let scalars = value.unicodeScalars
-    guard (1...200).contains(scalars.count), scalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7F }),
-      scalars.contains(where: { !$0.properties.isWhitespace })
-    else {
-      throw Self.invalid(name, "must have 1 to 200 characters, none of them a control character")
+    guard (1...200).contains(scalars.count), scalars.contains(where: { !$0.properties.isWhitespace }) else {
+      throw Self.invalid(name, "must have 1 to 200 characters, and not only blanks")
+    }
+    if let scalar = PersonName.invisible(in: value) {
+      throw Self.invalid(name, "has a character that can't be seen: \(PersonName.codePoint(scalar))")
     }
     return value
   }

@@ -16,7 +16,7 @@ struct SagaListReader {
   private let query: QueryReader
   private let shardCount: Int
 
-  init(_ query: QueryReader, shardCount: Int = Shard.maxCount) {
+  init(_ query: QueryReader, shardCount: Int) {
     self.query = query
     self.shardCount = shardCount
   }

@@ -1,5 +1,6 @@
 import Foundation
 import HTTP
+import Persistence
 import Runtime
 
 /// A cursor as clients see it: opaque, bound to the list and the filters that it was made for, and sealed, so that one
@@ -34,6 +35,15 @@ struct SealedCursor {
       throw Self.malformed
     }
     return text
+  }
+
+  /// Reads a cursor of a list of documents.
+  func document(_ cursor: String?) throws(Problem) -> DocumentCursor? {
+    guard let text = try open(cursor) else { return nil }
+    // The sort text has no bar in it, an id may.
+    let parts = text.split(separator: "|", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+    guard parts.count == 2 else { throw Self.malformed }
+    return DocumentCursor(sort: parts[0], id: parts[1])
   }
 
   static var malformed: Problem {

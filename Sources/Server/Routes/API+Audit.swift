@@ -31,11 +31,7 @@ extension API {
       filters: [
         filter.saga?.description, filter.actor, filter.verb, filter.from?.description, filter.to?.description,
       ])
-    // A moment has no bar in it, an id may.
-    let after = try cursor.open(call.query.text("cursor")).map { text in
-      let parts = text.split(separator: "|", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-      return DocumentCursor(sort: parts.first ?? "", id: parts.count > 1 ? parts[1] : "")
-    }
+    let after = try cursor.document(call.query.text("cursor"))
     let page = try await engine.audit(filter, after: after, limit: limit)
     let next = page.next.map { cursor.seal("\($0.sort)|\($0.id)") }
     return .json(.members(["acts": .array(page.entries.map(\.json)), "next": .text(next)]))

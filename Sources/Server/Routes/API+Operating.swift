@@ -43,7 +43,7 @@ extension API {
       try body.finish()
       let act = OperatorAct(by: user, reason: reason, from: from, commandID: key)
       let request = OperatorRequest(verb, by: act, expectedVersion: expected)
-      if engine.needsApproval(name) {
+      if try await engine.needsApproval(verb, of: id) {
         let operation = try await engine.ask(id, request)
         return .json(operation.json, status: 202, headers: ["Location": "/v1/operations/\(operation.id)"])
       }

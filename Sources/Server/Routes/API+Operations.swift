@@ -56,10 +56,7 @@ extension API {
     let status = try call.query.choice("status", Operation.Status.self)
     let limit = try call.query.integer("limit", in: 1...200, default: 50)
     let cursor = SealedCursor(list: "operations", filters: [status?.rawValue])
-    let after = try cursor.open(call.query.text("cursor")).map { text in
-      let parts = text.split(separator: "|", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-      return DocumentCursor(sort: parts.first ?? "", id: parts.count > 1 ? parts[1] : "")
-    }
+    let after = try cursor.document(call.query.text("cursor"))
     let page = try await engine.operations(status: status, after: after, limit: limit)
     let next = page.next.map { cursor.seal("\($0.sort)|\($0.id)") }
     return .json(.members(["operations": .array(page.operations), "next": .text(next)]))

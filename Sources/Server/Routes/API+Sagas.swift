@@ -67,7 +67,7 @@ extension API {
   }
 
   private func listSagas(_ call: Call) async throws -> HTTPServerResponse {
-    let (request, cursor) = try SagaListReader(call.query).request(at: environment.now())
+    let (request, cursor) = try SagaListReader(call.query, shardCount: engine.shardCount).request(at: environment.now())
     let page = try await engine.list(request)
     let now = environment.now()
     return .json(

@@ -25,7 +25,7 @@ extension SagaNow {
       "tags": .textsIfAny(state.start.tags),
       "turnBack": state.turnBack?.json,
       "turnBackRequested": state.requestedTurnBack?.json,
-      "pivotPassed": .bool(state.pivotPassed),
+      "pivotPassed": .bool(state.isPivotPassed(by: definition)),
       "rewind": state.rewind?.json,
       "abandoned": abandoned,
       "stuck": .array(state.blockers.map { $0.json(Verbs.helping($0, among: allowed)) }),
@@ -33,9 +33,20 @@ extension SagaNow {
       "steps": .array(definition.steps.compactMap { step in state.step(step.id).map { $0.json(of: step) } }),
       "input": state.start.input,
       "output": state.end?.output,
-      "outputError": state.end?.outputProblem?.json(),
+      "outputErrors": outputErrors,
       "lastEvent": .int(state.version),
     ])
+  }
+
+  private var outputErrors: JSON? {
+    guard let errors = state.end?.outputErrors, !errors.isEmpty else { return nil }
+    return .array(
+      errors.map {
+        .members([
+          "path": .string($0.path), "expression": .text($0.expression), "code": .string($0.code),
+          "message": .string($0.message),
+        ])
+      })
   }
 
   private var abandoned: JSON? {

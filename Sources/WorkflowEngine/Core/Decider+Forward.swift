@@ -157,7 +157,7 @@ extension Decider {
         .blocks
       } else if definition.onFailure == .continue {
         .goesOn
-      } else if state.pivotPassed {
+      } else if isPivotPassed {
         .blocks
       } else {
         .turnsBack
@@ -167,15 +167,16 @@ extension Decider {
 
   private mutating func completeIfDone() {
     guard state.end == nil, state.steps.allSatisfy(\.isPassed) else { return }
-    var output = JSON.null
-    var problem: StepFailure?
-    if let template = definition.output {
-      do {
-        output = try template.render(in: state.document)
-      } catch {
-        problem = StepFailure(code: error.code, message: error.message)
-      }
+    guard let template = definition.output else {
+      emit(.sagaCompleted(output: .null, errors: []))
+      return
     }
-    emit(.sagaCompleted(output: output, problem: problem))
+    let (output, failures) = template.renderMembers(in: state.document)
+    let errors = failures.map { failure in
+      OutputError(
+        path: failure.pointer.description, expression: failure.error.query,
+        StepFailure(code: failure.error.code, message: failure.error.message))
+    }
+    emit(.sagaCompleted(output: output, errors: errors))
   }
 }

@@ -101,7 +101,9 @@ extension Decider {
     case .abandon: emit(.sagaAbandoned(act))
     case .pause: emit(.sagaPaused(act))
     case .resume: emit(.sagaResumed(act))
-    case .skip(let step, let output): emit(.operatorSkipped(step: step, output: output, act))
+    case .skip(let step, let output):
+      emit(
+        .operatorSkipped(step: step, output: output, isPivot: definition.step(step)?.pivot ?? false, act))
     case .runNow(let step): emit(.operatorRanNow(steps: step.map { [$0] } ?? stepsToRunNow, act))
     case .extend(let step, let length):
       let moment = step.flatMap { state.step($0)?.waitUntil } ?? state.deadline

@@ -26,15 +26,16 @@ extension Decider {
     guard definition.steps.indices.contains(index) else { return }
     func refuse(_ message: String) -> Refusal { Refusal(EngineErrorCode.stepNotRewindable, message) }
     let (status, outcome) = (state.steps[index].status, state.steps[index].outcome)
+    let isPivot = definition.steps[index].pivot
+    if isPivot, outcome == .succeeded || state.steps[index].skippedByOperator {
+      let how = outcome == .succeeded ? "has succeeded" : "was skipped as done"
+      throw Refusal(
+        EngineErrorCode.sagaPivotPassed,
+        "Step \(state.steps[index].id) is the point of no return and \(how): nothing before it is undone any more.")
+    }
     let mayHaveHappened = status == .running || outcome == .succeeded || outcome == .unknown
     guard mayHaveHappened else { return }
-    if definition.steps[index].pivot {
-      guard outcome != .succeeded else {
-        throw Refusal(
-          EngineErrorCode.sagaPivotPassed,
-          "Step \(state.steps[index].id) is the point of no return, and has succeeded: nothing before it is undone any "
-            + "more.")
-      }
+    if isPivot {
       throw refuse(
         "Step \(state.steps[index].id) is a point of no return that may have happened: wait until it is decided.")
     }

@@ -9,7 +9,7 @@ extension Decider {
     guard state.turnBack == nil, now >= state.deadline else { return }
     // A saga whose last step has just succeeded is done, not late.
     guard !state.steps.allSatisfy(\.isPassed) else { return }
-    if state.pivotPassed {
+    if isPivotPassed {
       if state.overdueSince == nil { emit(.sagaOverdue) }
     } else if state.requestedTurnBack == nil {
       request(
@@ -19,9 +19,9 @@ extension Decider {
     }
   }
 
-  /// Turns back at once, or, while a pivot is undecided, records that the saga is to.
+  /// Turns back at once. While a pivot is undecided, records that the saga is to; behind a pivot that request lapses.
   mutating func request(_ reason: TurnBack) {
-    if isPivotUndecided { emit(.turnBackRequested(reason)) } else { startTurningBack(reason) }
+    if isPivotUndecided || isPivotPassed { emit(.turnBackRequested(reason)) } else { startTurningBack(reason) }
   }
 
   /// Whether a pivot may have happened: an attempt is in flight, or its round is unknown.
@@ -40,7 +40,7 @@ extension Decider {
   mutating func decideTurningBack() {
     guard state.turnBack == nil else { return }
     if let requested = state.requestedTurnBack {
-      if state.pivotPassed {
+      if isPivotPassed {
         emit(.turnBackLapsed)
       } else if !isPivotUndecided {
         startTurningBack(requested.value)
@@ -50,6 +50,7 @@ extension Decider {
         TurnBack(
           cause: .stepFailed, step: failed.id, code: failed.failure?.code ?? "",
           message: failed.failure?.message ?? ""))
+      if state.requestedTurnBack != nil, isPivotPassed { emit(.turnBackLapsed) }
     }
   }
 

@@ -23,7 +23,7 @@ extension Decider {
   }
 
   private func checkTurningBack() throws(Refusal) {
-    if state.pivotPassed {
+    if isPivotPassed {
       throw Refusal(
         EngineErrorCode.sagaPivotPassed, "The saga has passed its point of no return: it only goes forward now.")
     }
@@ -48,7 +48,7 @@ extension Decider {
 
   private func checkRetry(_ id: String, input: JSON?) throws(Refusal) {
     let step = try knownStep(id)
-    guard step.isBlocked else {
+    guard state.isBlocked(step) else {
       throw Refusal(
         EngineErrorCode.stepNotRetryable,
         "Step \(id) is \(step.status.rawValue) and does not wait for an operator; only a step that the saga is stuck on "
@@ -81,7 +81,7 @@ extension Decider {
   private func checkResolve(_ id: String, _ resolution: Resolution) throws(Refusal) {
     let step = try knownStep(id)
     func refuse(_ message: String) -> Refusal { Refusal(EngineErrorCode.stepNotResolvable, message) }
-    guard step.isBlocked else {
+    guard state.isBlocked(step) else {
       throw refuse("Step \(id) is \(step.status.rawValue) and does not wait for an operator.")
     }
     switch (resolution, step.status) {
@@ -128,7 +128,9 @@ extension Decider {
         "An attempt of step \(id) is under way: wait until it has settled. Pause the saga, and none follows meanwhile.")
     }
     if definition(of: step)?.pivot ?? false, step.forward.count > 0 {
-      throw refuse("Step \(id) is a point of no return and has been attempted: it can't be passed by any more.")
+      throw refuse(
+        "Step \(id) is a point of no return and has been attempted: it can't be skipped. Once the saga is stuck on it, "
+          + "retry it, or resolve it as happened if it was done by hand.")
     }
     guard step.outcome != .unknown else {
       throw Refusal(
@@ -136,7 +138,7 @@ extension Decider {
         "Step \(id) may have happened. Whoever skips it leaves it standing: resolve it first, once the saga is stuck on it, "
           + "or let its attempts find out.")
     }
-    if case .failed = step.status, !step.isBlocked {
+    if case .failed = step.status, !state.isBlocked(step) {
       throw refuse("Step \(id) has failed, and the saga is not stuck on it.")
     }
   }

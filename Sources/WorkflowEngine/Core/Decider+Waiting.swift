@@ -56,7 +56,7 @@ extension Decider {
   mutating func endDueWaits() {
     guard state.turnBack == nil else { return }
     for step in state.steps where step.status == .waiting {
-      guard let until = step.waitUntil, until <= now, until <= state.deadline || state.pivotPassed else { continue }
+      guard let until = step.waitUntil, until <= now, until <= state.deadline || isPivotPassed else { continue }
       if let signal = step.waitingFor {
         fail(
           step.id,

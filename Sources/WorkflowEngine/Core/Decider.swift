@@ -120,5 +120,8 @@ public struct Decider {
     if state.rewind == nil { goForward() }
   }
 
+  /// Whether a pivot has been passed: from then on nothing is undone.
+  var isPivotPassed: Bool { state.isPivotPassed(by: definition) }
+
   func definition(of step: StepState) -> Step? { definition.step(step.id) }
 }

@@ -78,7 +78,7 @@ extension Decider {
         case .backingOff:
           if decider.mayRetry(step), let retryAt = step.forward.retryAt { moments.append(retryAt) }
         case .waiting:
-          if let until = step.waitUntil, until <= state.deadline || state.pivotPassed { moments.append(until) }
+          if let until = step.waitUntil, until <= state.deadline || decider.isPivotPassed { moments.append(until) }
         case .undoing:
           // A rewind.
           if let retryAt = step.undo.retryAt { moments.append(retryAt) }
@@ -86,7 +86,7 @@ extension Decider {
           break
         }
       }
-      let isTimeoutAhead = state.pivotPassed ? state.overdueSince == nil : state.requestedTurnBack == nil
+      let isTimeoutAhead = decider.isPivotPassed ? state.overdueSince == nil : state.requestedTurnBack == nil
       if isTimeoutAhead { moments.append(state.deadline) }
     }
     return moments.min()

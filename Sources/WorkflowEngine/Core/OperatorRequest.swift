@@ -141,7 +141,7 @@ extension SagaEvent {
     case .turnBackRequested(let reason), .turnedBack(let reason): reason.operated
     case .operatorRetried(_, _, _, let act): (.retry, act)
     case .operatorResolved(_, _, _, _, let act): (.resolve, act)
-    case .operatorSkipped(_, _, let act): (.skip, act)
+    case .operatorSkipped(_, _, _, let act): (.skip, act)
     case .operatorRanNow(_, let act): (.runNow, act)
     case .operatorExtended(_, _, let act): (.extend, act)
     case .rewindStarted(_, _, let act): (.rewind, act)

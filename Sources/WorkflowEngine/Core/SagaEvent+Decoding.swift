@@ -89,7 +89,8 @@ extension SagaEvent {
         step: try data.string("step"), resolution: try Resolution(data), isPivot: data.flag("pivot"),
         goesOn: data.flag("goesOn"), try OperatorAct(data))
     case .operatorSkipped:
-      .operatorSkipped(step: try data.string("step"), output: data.data["output"], try OperatorAct(data))
+      .operatorSkipped(
+        step: try data.string("step"), output: data.data["output"], isPivot: data.flag("pivot"), try OperatorAct(data))
     case .operatorRanNow:
       .operatorRanNow(steps: try data.strings("steps"), try OperatorAct(data))
     case .operatorExtended:
@@ -109,8 +110,7 @@ extension SagaEvent {
       .sagaOverdue
     case .sagaCompleted:
       .sagaCompleted(
-        output: try data.value("output"),
-        problem: data.has("outputProblem") ? try StepFailure(data.nested("outputProblem")) : nil)
+        output: try data.value("output"), errors: try OutputError.all(in: data))
     case .sagaCompensated:
       .sagaCompensated
     case .sagaAbandoned:

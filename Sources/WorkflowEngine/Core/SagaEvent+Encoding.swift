@@ -96,9 +96,10 @@ extension SagaEvent {
       data["pivot"] = isPivot ? true : nil
       data["goesOn"] = goesOn ? true : nil
       data.add(act)
-    case .operatorSkipped(let step, let output, let act):
+    case .operatorSkipped(let step, let output, let isPivot, let act):
       data["step"] = .string(step)
       data["output"] = output
+      data["pivot"] = isPivot ? true : nil
       data.add(act)
     case .operatorRanNow(let steps, let act):
       data["steps"] = .array(steps.map(JSON.string))
@@ -120,9 +121,9 @@ extension SagaEvent {
       data.add(overdue)
     case .turnBackLapsed, .sagaOverdue, .sagaCompensated:
       break
-    case .sagaCompleted(let output, let problem):
+    case .sagaCompleted(let output, let errors):
       data["output"] = output
-      data["outputProblem"] = problem?.json
+      data.add(errors)
     case .sagaPaused(let act), .sagaResumed(let act), .sagaAbandoned(let act):
       data.add(act)
     }
@@ -175,6 +176,41 @@ extension StepFailure {
     if isGone { members["gone"] = true }
     if keepsTombstones { members["tombstones"] = true }
     return .object(members)
+  }
+}
+
+extension JSONObject {
+  /// Adds the errors of an output, in the shape that they were read in.
+  mutating func add(_ errors: [OutputError]) {
+    self["outputProblem"] = errors.first { $0.expression == nil }?.failure.json
+    let members = errors.filter { $0.expression != nil }
+    if !members.isEmpty { self["outputErrors"] = .array(members.map(\.json)) }
+  }
+}
+
+extension OutputError {
+  var json: JSON {
+    var members: JSONObject = ["path": .string(path), "code": .string(code), "message": .string(message)]
+    members["expression"] = expression.map(JSON.string)
+    return .object(members)
+  }
+
+  private init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(
+      path: try data.string("path"), expression: try data.string("expression"),
+      StepFailure(code: try data.string("code"), message: try data.string("message")))
+  }
+
+  /// Reads the errors of an output. Older versions stored one failure for the whole output, which was null then.
+  static func all(in data: EventReader) throws(UnreadableEvent) -> [OutputError] {
+    var errors: [OutputError] = []
+    if data.has("outputProblem") {
+      errors.append(OutputError(path: "", expression: nil, try StepFailure(data.nested("outputProblem"))))
+    }
+    for error in data.data["outputErrors"]?.arrayValue ?? [] {
+      errors.append(try OutputError(EventReader(type: data.type, data: error)))
+    }
+    return errors
   }
 }
 

@@ -35,7 +35,7 @@ public struct SagaEvent: Sendable, Hashable {
     case keptSignalRefused(name: String, step: String)
     /// A reason to turn back came while a pivot was undecided. It is decided when the pivot settles.
     case turnBackRequested(TurnBack)
-    /// The pivot succeeded: nothing is undone any more, and the request lapsed.
+    /// A pivot was passed: nothing is undone any more, and the request lapsed.
     case turnBackLapsed
     case turnedBack(TurnBack)
     case undoSucceeded(step: String, how: UndoSuccess)
@@ -45,8 +45,9 @@ public struct SagaEvent: Sendable, Hashable {
     case operatorRetried(step: String, phase: StepPhase, input: JSON?, OperatorAct)
     /// `isPivot`: the step is a point of no return. `goesOn`: that it did not happen is no reason to turn back.
     case operatorResolved(step: String, resolution: Resolution, isPivot: Bool, goesOn: Bool, OperatorAct)
-    /// The saga goes on without the step, whose output, if there is one, is the operator's.
-    case operatorSkipped(step: String, output: JSON?, OperatorAct)
+    /// The saga goes on without the step, whose output, if there is one, is the operator's. `isPivot`: the step is a
+    /// point of no return, and it is passed.
+    case operatorSkipped(step: String, output: JSON?, isPivot: Bool, OperatorAct)
     /// What these steps wait for is due now: the next attempt, or the end of a delay.
     case operatorRanNow(steps: [String], OperatorAct)
     /// The saga's deadline, or the moment up to which a step waits, is later.
@@ -63,7 +64,8 @@ public struct SagaEvent: Sendable, Hashable {
     case stepOverdue(step: String, phase: StepPhase, StepOverdue)
     /// The saga's timeout passed after its pivot: it only goes forward, late.
     case sagaOverdue
-    case sagaCompleted(output: JSON, problem: StepFailure?)
+    /// `errors`: the members of the output that could not be made, and are null.
+    case sagaCompleted(output: JSON, errors: [OutputError])
     case sagaCompensated
     case sagaAbandoned(OperatorAct)
   }
@@ -129,6 +131,25 @@ public struct TurnBack: Sendable, Hashable {
     self.reason = reason
     self.from = from
     self.commandID = commandID
+  }
+}
+
+/// A member of the workflow's `output` that could not be made. The output has null in its place.
+public struct OutputError: Sendable, Hashable {
+  /// The member: an RFC 6901 JSON pointer into the output. Empty for the whole output.
+  public let path: String
+  /// The `${…}` that failed, without `${` and `}`. Nil in histories of older versions, which have one failure for the
+  /// whole output.
+  public let expression: String?
+  let failure: StepFailure
+
+  public var code: String { failure.code }
+  public var message: String { failure.message }
+
+  init(path: String, expression: String?, _ failure: StepFailure) {
+    self.path = path
+    self.expression = expression
+    self.failure = failure
   }
 }
 

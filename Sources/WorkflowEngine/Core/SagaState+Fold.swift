@@ -33,8 +33,11 @@ extension SagaState {
       throw HistoryError("A saga starts once.")
 
     case .stepSkipped, .waitStarted, .attemptStarted, .attemptFailed, .attemptNotMade, .stepProgressed, .stepFailed,
-      .undoSucceeded, .undoFailed, .operatorRetried, .operatorSkipped, .stepOverdue:
+      .undoSucceeded, .undoFailed, .operatorRetried, .stepOverdue:
       try applyToStep(event)
+    case .operatorSkipped(_, _, let isPivot, _):
+      try applyToStep(event)
+      if isPivot { passPivot() }
     case .operatorRanNow(let steps, _):
       for step in steps { try apply(event, to: step) }
     case .operatorExtended(let step?, _, _):
@@ -79,6 +82,8 @@ extension SagaState {
       requestedTurnBack = Dated(at: event.at, value: reason)
     case .turnBackLapsed:
       requestedTurnBack = nil
+      // It lapses only because a pivot was passed. A history of an older version may not have said so before.
+      passPivot()
     case .turnedBack(let reason):
       guard turnBack == nil else { throw HistoryError("A saga turns back once.") }
       guard !pivotPassed else { throw HistoryError("A saga that passed its pivot can't turn back.") }
@@ -88,14 +93,14 @@ extension SagaState {
 
     case .sagaOverdue:
       overdueSince = event.at
-    case .sagaCompleted(let output, let problem):
+    case .sagaCompleted(let output, let errors):
       guard turnBack == nil else { throw HistoryError("A saga that turned back can't complete.") }
-      end = SagaEnd(status: .completed, at: event.at, output: output, outputProblem: problem, by: nil, reason: nil)
+      end = SagaEnd(status: .completed, at: event.at, output: output, outputErrors: errors, by: nil, reason: nil)
     case .sagaCompensated:
       guard turnBack != nil else { throw HistoryError("A saga is compensated only after it turned back.") }
-      end = SagaEnd(status: .compensated, at: event.at, output: nil, outputProblem: nil, by: nil, reason: nil)
+      end = SagaEnd(status: .compensated, at: event.at, output: nil, outputErrors: [], by: nil, reason: nil)
     case .sagaAbandoned(let act):
-      end = SagaEnd(status: .abandoned, at: event.at, output: nil, outputProblem: nil, by: act.by, reason: act.reason)
+      end = SagaEnd(status: .abandoned, at: event.at, output: nil, outputErrors: [], by: act.by, reason: act.reason)
       for index in steps.indices { steps[index].stopClock() }
     }
   }

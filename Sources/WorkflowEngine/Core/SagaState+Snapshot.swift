@@ -244,7 +244,7 @@ extension SagaEnd {
   fileprivate var json: JSON {
     var members: JSONObject = ["status": .string(status.rawValue), "at": .moment(at)]
     members["output"] = output
-    members["outputProblem"] = outputProblem?.json
+    members.add(outputErrors)
     members["by"] = by.map(JSON.string)
     members["reason"] = reason.map(JSON.string)
     return .object(members)
@@ -253,7 +253,7 @@ extension SagaEnd {
   fileprivate init(_ data: EventReader) throws(UnreadableEvent) {
     self.init(
       status: try data.word("status"), at: try data.moment("at"), output: data.data["output"],
-      outputProblem: data.has("outputProblem") ? try StepFailure(data.nested("outputProblem")) : nil,
+      outputErrors: try OutputError.all(in: data),
       by: data.optionalString("by"), reason: data.optionalString("reason"))
   }
 }

@@ -1,5 +1,6 @@
 import JSON
 import Runtime
+public import Workflows
 
 /// A saga as its events have made it: a value, and nothing but the fold of the events.
 public struct SagaState: Sendable, Hashable {
@@ -22,7 +23,8 @@ public struct SagaState: Sendable, Hashable {
   public internal(set) var deadline: Timestamp
   /// Set while steps are being undone to begin again.
   public internal(set) var rewind: Rewind?
-  /// Whether a pivot has succeeded: from then on nothing is undone.
+  /// Whether a pivot has been passed: it succeeded, was resolved as happened, or was skipped by an operator. From then
+  /// on nothing is undone. Deciders ask `isPivotPassed(by:)`.
   public internal(set) var pivotPassed = false
   public internal(set) var overdueSince: Timestamp?
   public internal(set) var end: SagaEnd?
@@ -56,13 +58,26 @@ public struct SagaState: Sendable, Hashable {
 
   public var status: SagaStatus {
     if let end { return end.status }
-    if steps.contains(where: \.isBlocked) { return .stuck }
+    if steps.contains(where: isBlocked) { return .stuck }
     return turnBack == nil ? .running : .compensating
   }
 
   /// The steps that wait for an operator. Once the saga has ended, none does: what an abandoned saga was stuck on stays
   /// as it is.
-  public var blockers: [Blocker] { end == nil ? steps.compactMap(Blocker.init) : [] }
+  public var blockers: [Blocker] { end == nil ? steps.filter(isBlocked).compactMap(Blocker.init) : [] }
+
+  /// Whether the saga can't go on past this step without an operator. Once the saga has turned back it goes past every
+  /// step that failed going forward.
+  func isBlocked(_ step: StepState) -> Bool {
+    step.isBlocked && (turnBack == nil || step.status == .undoFailed)
+  }
+
+  /// Whether a pivot has been passed, also in a history of an older version. Its events don't say that a step which an
+  /// operator skipped was a pivot; the definition does.
+  public func isPivotPassed(by definition: WorkflowDefinition) -> Bool {
+    pivotPassed
+      || turnBack == nil && steps.contains { $0.skippedByOperator && definition.step($0.id)?.pivot ?? false }
+  }
 
   /// Whether its time is up, or one of its steps takes longer than was expected of it.
   public func isOverdue(at now: Timestamp) -> Bool {
@@ -106,8 +121,8 @@ public struct SagaEnd: Sendable, Hashable {
   public let at: Timestamp
   /// What the workflow's `output` gave, for a completed saga.
   public let output: JSON?
-  /// Why `output` could not be rendered, when it couldn't.
-  public let outputProblem: StepFailure?
+  /// The members of `output` that could not be made, and are null.
+  public let outputErrors: [OutputError]
   /// Who abandoned it, and why.
   public let by: String?
   public let reason: String?

@@ -83,7 +83,7 @@ extension StepState {
       return grantRetry(phase, input: input, at: event.at)
     case .operatorResolved(_, let resolution, _, let goesOn, _):
       return resolve(resolution, goesOn: goesOn, at: event.at)
-    case .operatorSkipped(_, let output, _):
+    case .operatorSkipped(_, let output, _, _):
       return skip(output: output, at: event.at)
     case .operatorRanNow:
       return makeDue(at: event.at)
@@ -259,7 +259,7 @@ extension SagaEvent {
       .stepProgressed(let step, _, _, _),
       .answerIgnored(let step, _, _, _), .stepSucceeded(let step, _, _), .stepFailed(let step, _, _, _),
       .undoSucceeded(let step, _), .undoFailed(let step, _, _), .operatorRetried(let step, _, _, _),
-      .operatorResolved(let step, _, _, _, _), .operatorSkipped(let step, _, _), .rewindStarted(let step, _, _),
+      .operatorResolved(let step, _, _, _, _), .operatorSkipped(let step, _, _, _), .rewindStarted(let step, _, _),
       .rewindFinished(let step, _), .keptSignalRefused(_, let step), .stepOverdue(let step, _, _):
       step
     case .operatorExtended(let step, _, _): step

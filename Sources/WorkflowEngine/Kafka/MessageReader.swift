@@ -87,6 +87,10 @@ struct CommandReader {
       wrong.append("/\(name): has a U+0000, which no name and no text for people has")
       return nil
     }
+    if name == "by", let scalar = PersonName.invisible(in: text) {
+      wrong.append("/by: has a character that can't be seen: \(PersonName.codePoint(scalar))")
+      return nil
+    }
     return text
   }
 

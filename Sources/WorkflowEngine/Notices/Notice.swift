@@ -13,6 +13,8 @@ public enum NoticeType: String, Sendable, Hashable, CaseIterable {
   case operationFinished = "operation.finished"
   case sagaAbandoned = "saga.abandoned"
   case sagaCompensated = "saga.compensated"
+  /// A saga is completed, and members of its output could not be made.
+  case sagaOutputIncomplete = "saga.outputIncomplete"
   /// Sent when somebody asks for it, to see whether it arrives; nobody subscribes to it.
   case test = "notice.test"
 

@@ -24,7 +24,9 @@ struct NoticeMaker: Sendable {
       return operation(stored, data, type)
     case .operationFinished: return operation(stored, try await operation(upTo: stored) ?? data, type)
     case .sagaStuck: return try await stuck(stored, data)
-    case .sagaOverdue, .sagaAbandoned, .sagaCompensated:
+    case .sagaOverdue, .sagaAbandoned, .sagaCompensated, .sagaOutputIncomplete:
+      // Found by its text, which a completed saga's output may have in it.
+      if type == .sagaOutputIncomplete, data["outputErrors"] == nil, data["outputProblem"] == nil { return nil }
       let saga = try await SagaAsOf.read(stored, in: store)
       var words = NoticeWords(saga, stored)
       words.note(type, data)
@@ -37,9 +39,13 @@ struct NoticeMaker: Sendable {
   private static func type(of stored: StoredEvent) -> NoticeType? {
     switch stored.type {
     // What failed before turns into an obstacle when a pivot is passed.
-    case "stepFailed", "undoFailed", "operatorResolved": return .sagaStuck
-    case "stepSucceeded": return stored.data.contains(#""pivot":true"#) ? .sagaStuck : nil
+    case "stepFailed", "undoFailed", "operatorResolved", "turnBackLapsed": return .sagaStuck
+    case "stepSucceeded", "operatorSkipped": return stored.data.contains(#""pivot":true"#) ? .sagaStuck : nil
     case "sagaOverdue", "stepOverdue": return .sagaOverdue
+    case "sagaCompleted":
+      // `outputProblem` in events of older versions.
+      return stored.data.contains(#""outputErrors":"#) || stored.data.contains(#""outputProblem":"#)
+        ? .sagaOutputIncomplete : nil
     case "sagaAbandoned": return .sagaAbandoned
     case "sagaCompensated": return .sagaCompensated
     case "operationStarted": return .approvalNeeded
@@ -89,6 +95,7 @@ struct NoticeMaker: Sendable {
     details["version"] = .int(stored.version)
     details["step"] = words.step.map(JSON.string)
     details["code"] = words.code.map(JSON.string)
+    details["outputErrors"] = words.outputErrors
     if !saga.isBroken, let state = saga.after {
       details["status"] = .string(state.status.rawValue)
       let allowed = await definition(state.start).map { Verbs.allowed(state, $0) } ?? []

@@ -9,7 +9,11 @@ struct NoticeWords {
   private(set) var step: String?
   private(set) var code: String?
 
+  /// The members of an output that could not be made, for a notice that tells of them.
+  private(set) var outputErrors: JSON?
+
   static let mostOfMessage = 160
+  private static let mostOutputErrors = 20
 
   init(_ saga: SagaAsOf, _ stored: StoredEvent) {
     subject = "Saga \(stored.stream)" + (saga.workflow.map { " of \($0)" } ?? "")
@@ -53,8 +57,24 @@ struct NoticeWords {
     case .sagaOverdue: noteOverdue(data)
     case .sagaAbandoned: said = "was abandoned by \(Self.who(data))" + Self.reason(data)
     case .sagaCompensated: said = "is compensated: what was done has been undone" + turnBack
+    case .sagaOutputIncomplete: noteOutput(data)
     case .sagaStuck, .approvalNeeded, .operationFinished, .test: break
     }
+  }
+
+  private mutating func noteOutput(_ data: JSON) {
+    let errors = (try? OutputError.all(in: EventReader(type: "sagaCompleted", data: data))) ?? []
+    guard let first = errors.first else {
+      said = "is completed, and its output lacks something"
+      return
+    }
+    code = first.code
+    outputErrors = .array(errors.prefix(Self.mostOutputErrors).map(\.json))
+    let what = first.path.isEmpty ? "its output" : "\(first.path) of its output"
+    let others = errors.count - 1
+    said =
+      "is completed, but \(what) is null" + Self.words(first.message, first.code)
+      + (others == 0 ? "" : ", and so \(others == 1 ? "is 1 other member" : "are \(others) other members")")
   }
 
   private mutating func noteOverdue(_ data: JSON) {

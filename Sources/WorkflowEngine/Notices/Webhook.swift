@@ -52,7 +52,8 @@ public struct Webhook: NoticeDestination {
   }
 
   public func deliver(_ notice: Notice) async -> NoticeOutcome {
-    let now = environment.now()
+    // Another machine compares it with its own clock.
+    let now = environment.wallNow()
     do throws(HTTPClientError) {
       return Self.outcome(of: try await client.send(request(notice, at: now)), now: now)
     } catch {

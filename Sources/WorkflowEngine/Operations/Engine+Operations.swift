@@ -4,8 +4,17 @@ public import Runtime
 
 // A verb on many sagas, and verbs that another person has to agree to.
 extension Engine {
-  /// Whether a verb waits for a second person.
-  public func needsApproval(_ verb: OperatorVerb.Name) -> Bool { configuration.approvals.contains(verb) }
+  /// Whether a verb on a saga waits for a second person (`Approvals`).
+  /// - Throws: `Refusal` `saga.notFound`.
+  public func needsApproval(_ verb: OperatorVerb, of id: UniqueID) async throws -> Bool {
+    if configuration.approvals.isEmpty { return false }
+    return approvals.cover(verb, of: try await saga(id).definition)
+  }
+
+  private var approvals: Approvals { Approvals(guarded: configuration.approvals) }
+
+  /// Whether a verb waits for a second person, for some saga of those that it is for.
+  private func needsApproval(_ verb: OperatorVerb) -> Bool { approvals.cover(verb, of: nil) }
 
   /// What a verb would do now: exactly which sagas it is for, and which of them would refuse it and why. Changes nothing.
   /// - Throws: `EngineError` `operation.tooMany`, or `operation.behind` when lists are too far behind to choose by.
@@ -20,7 +29,7 @@ extension Engine {
       for try await (place, item) in group { items[place] = item }
       return items.compactMap { $0 }
     }
-    return OperationPreview(items: items, needsApproval: needsApproval(verb.name))
+    return OperationPreview(items: items, needsApproval: needsApproval(verb))
   }
 
   private func item(_ id: UniqueID, _ verb: OperatorVerb) async throws -> OperationPreview.Item {
@@ -33,8 +42,10 @@ extension Engine {
         refusal = .init(code: error.code, message: error.message)
       }
       return .init(saga: id, workflow: now.state.start.workflow, status: now.state.status, refusal: refusal)
-    } catch let error as any CodedError where !(error is StoreError) {
-      return .init(saga: id, workflow: nil, status: nil, refusal: .init(code: error.code, message: error.message))
+    } catch {
+      // One saga that can't be read hides no other.
+      guard let reason = OperationResult.Reason(whyNotRead: error) else { throw error }
+      return .init(saga: id, workflow: nil, status: nil, refusal: reason)
     }
   }
 
@@ -49,7 +60,7 @@ extension Engine {
     // A repeat is answered as it was, whatever has become of the saga.
     if let known = try await operations.known(OperationPlan(asked, needsApproval: true), key: key) { return known }
     try Decider.requireTaken(request.verb, by: now.state, now.definition, now: host.environment.now())
-    return try await begin(asked, key: key).operation
+    return try await begin(asked, key: key, isGuarded: true).operation
   }
 
   /// Begins an operation; it goes on by itself, also after a restart.
@@ -59,8 +70,15 @@ extension Engine {
   public func begin(
     _ request: OperationRequest, key: String?
   ) async throws -> (operation: Operation, isNew: Bool) {
+    try await begin(request, key: key, isGuarded: false)
+  }
+
+  /// - Parameter isGuarded: it waits for a second person, whatever the verb.
+  private func begin(
+    _ request: OperationRequest, key: String?, isGuarded: Bool
+  ) async throws -> (operation: Operation, isNew: Bool) {
     try requireReady()
-    let needsApproval = needsApproval(request.verb.name)
+    let needsApproval = isGuarded || needsApproval(request.verb)
     if needsApproval { try OperationRules.requireName(request.act.by) }
     var plan = OperationPlan(request, needsApproval: needsApproval)
     if let known = try await operations.known(plan, key: key) { return (known, false) }
@@ -208,6 +226,19 @@ extension OperationPlan {
   }
 }
 
+extension OperationResult.Reason {
+  /// Why a saga can't be acted on, when trying again doesn't help.
+  /// - Returns: nil for a store that is out of reach for now, and for a task that was cancelled.
+  init?(whyNotRead error: any Error) {
+    switch error {
+    case let error as StoreError where SagaHost.isWorthRepeating(error): return nil
+    case is CancellationError: return nil
+    case let error as any CodedError: self.init(code: error.code, message: error.message)
+    default: self.init(code: EngineErrorCode.eventUnreadable, message: "The saga can't be read: \(error)")
+    }
+  }
+}
+
 /// What holds for every operation.
 enum OperationRules {
   static func requireFew(_ count: Int) throws(EngineError) {
@@ -221,7 +252,7 @@ enum OperationRules {
 
   /// Of two people without a name nobody can say that they are two.
   static func requireName(_ user: String) throws(EngineError) {
-    guard !user.hasSameScalars(as: "anonymous") else {
+    guard !PersonName(user).looksLike(PersonName("anonymous")) else {
       throw EngineError(
         code: EngineErrorCode.operationNameless,
         message: "This waits for a second person, so both must say who they are (Saga-User, --user).")
@@ -239,10 +270,12 @@ enum OperationRules {
   static func checkApproval(_ operation: Operation, by user: String) throws(EngineError) {
     try requireWaiting(operation)
     try requireName(user)
-    guard !operation.plan.act.by.hasSameScalars(as: user) else {
+    let asker = operation.plan.act.by
+    guard !PersonName(asker).looksLike(PersonName(user)) else {
+      let alike = asker.hasSameScalars(as: user) ? "" : " “\(user)” looks the same, and counts as the same person."
       throw EngineError(
         code: EngineErrorCode.operationSamePerson,
-        message: "\(user) asked for this; another person has to agree to it.")
+        message: "\(asker) asked for this; another person has to agree to it.\(alike)")
     }
   }
 

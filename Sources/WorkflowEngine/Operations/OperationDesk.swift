@@ -25,6 +25,8 @@ actor OperationDesk {
   private var carried: Set<UniqueID> = []
   private var again: Set<UniqueID> = []
   private var sleepers: [UniqueID: Task<Void, Never>] = [:]
+  /// Those that are known to have ended. What was read of one before its end must not be kept after it.
+  private var ended: Set<UniqueID> = []
   private let (due, dueNow) = AsyncStream.makeStream(of: UniqueID.self)
 
   init(events: any EventStore, environment: Environment, log: Log, act: @escaping Act) {
@@ -200,10 +202,10 @@ actor OperationDesk {
       } catch let error as StoreError where SagaHost.isWorthRepeating(error) {
         // The verb has a name: should it have been taken, the saga knows it again.
         do { try await environment.clock.sleep(until: environment.now() + .seconds(1)) } catch { return nil }
-      } catch let error as any CodedError {
-        return OperationResult(saga: saga, refusal: .init(code: error.code, message: error.message))
       } catch {
-        return nil
+        // Whatever it is, it is the trouble of this saga: the operation goes on to the next.
+        if Task.isCancelled { return nil }
+        return OperationResult.Reason(whyNotRead: error).map { OperationResult(saga: saga, refusal: $0) }
       }
     }
     return nil
@@ -228,8 +230,18 @@ actor OperationDesk {
   func operation(_ id: UniqueID) async throws -> Operation {
     if let operation = open[id] { return operation }
     let operation = try await load(id)
-    if !operation.status.isEnd, (open[id]?.version ?? 0) < operation.version { open[id] = operation }
-    return operation
+    keep(operation)
+    return open[id] ?? operation
+  }
+
+  /// Keeps an operation that is under way or waits, unless something newer of it is known.
+  private func keep(_ operation: Operation) {
+    if operation.status.isEnd {
+      ended.insert(operation.id)
+      open[operation.id] = nil
+    } else if !ended.contains(operation.id), (open[operation.id]?.version ?? 0) < operation.version {
+      open[operation.id] = operation
+    }
   }
 
   private func load(_ id: UniqueID) async throws -> Operation {
@@ -270,11 +282,7 @@ actor OperationDesk {
         Operation.evolve(&after, event, id: id, version: before.version + index + 1)
       }
       guard let after else { return before }
-      if after.status.isEnd {
-        open[id] = nil
-      } else if (open[id]?.version ?? 0) < after.version {
-        open[id] = after
-      }
+      keep(after)
       return after
     }
   }

@@ -60,7 +60,7 @@ enum OperationEvent: Sendable, Hashable {
 extension OperationEvent {
   /// - Throws: `EngineError` `history.unreadable` for what this version can't read.
   init(_ stored: StoredEvent) throws {
-    let data = try JSON(parsing: stored.data, limits: .stored)
+    let data = try SagaEventCoding.json(stored.data, of: stored)
     func missing(_ what: String) -> EngineError {
       EngineError(
         code: EngineErrorCode.eventUnreadable,

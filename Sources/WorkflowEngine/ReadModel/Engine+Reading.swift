@@ -13,12 +13,16 @@ extension Engine {
   ///   - seen: what must be in it; when that takes too long, the page says that it is behind.
   public func list(_ request: SagaListRequest) async throws -> SagaPage {
     let isBehind =
-      if let seen = request.seen { try await !readModel.caughtUp(to: seen.positions, within: Self.longestLag) } else {
-        false
-      }
+      if let seen = request.seen { try await !hasSeen(seen) } else { false }
     let rows = try await readModel.store.list(request.query, after: request.after, limit: request.limit)
     let facets = request.wantsFacets ? try await readModel.store.facets(request.query) : nil
     return SagaPage(sagas: rows.rows, next: rows.next, facets: facets, isBehind: isBehind)
+  }
+
+  /// Waits until lists show what a token names. A shard that the store doesn't have never comes.
+  private func hasSeen(_ seen: SeenToken) async throws -> Bool {
+    guard seen.positions.keys.allSatisfy({ $0 < shardCount }) else { return false }
+    return try await readModel.caughtUp(to: seen.positions, within: Self.longestLag)
   }
 
   /// How many sagas are in each status.

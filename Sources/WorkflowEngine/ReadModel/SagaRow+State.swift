@@ -59,7 +59,7 @@ private struct Trouble {
   let message: String
 
   init?(_ state: SagaState) {
-    if let step = state.steps.first(where: \.isBlocked),
+    if let step = state.steps.first(where: state.isBlocked),
       let failure = step.status == .undoFailed ? step.undoFailure : step.failure
     {
       (self.step, code, message) = (step.id, failure.code, failure.message)

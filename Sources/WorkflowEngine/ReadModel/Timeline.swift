@@ -68,7 +68,7 @@ public struct Timeline: Sendable, Hashable {
     case .operatorResolved(let step, let resolution, _, _, let act):
       close(step, at, "over")
       mark(at, "resolve \(step) \(resolution.word)", act)
-    case .operatorSkipped(let step, _, let act):
+    case .operatorSkipped(let step, _, _, let act):
       close(step, at, "over")
       mark(at, "skip \(step)", act)
     case .operatorRanNow(let steps, let act): mark(at, "run now \(steps.joined(separator: ", "))", act)

@@ -100,8 +100,8 @@ extension Engine {
     return try page.map { stored in
       HistoryEntry(
         version: stored.version, type: stored.type, recordedAt: stored.recordedAt,
-        data: try JSON(parsing: stored.data, limits: .stored),
-        meta: try JSON(parsing: stored.meta, limits: .stored), hash: stored.hash)
+        data: try SagaEventCoding.json(stored.data, of: stored),
+        meta: try SagaEventCoding.json(stored.meta, of: stored), hash: stored.hash)
     }
   }
 
@@ -140,7 +140,7 @@ extension Engine {
   ) async throws -> SagaState {
     let request = OperatorRequest(
       .cancel, by: OperatorAct(by: by, reason: reason, from: from, commandID: commandID))
-    guard needsApproval(.cancel) else { return try await operate(id, request) }
+    guard try await needsApproval(.cancel, of: id) else { return try await operate(id, request) }
     _ = try await ask(id, request)
     return try await host.state(of: id)
   }

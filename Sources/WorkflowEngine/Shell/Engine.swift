@@ -103,6 +103,9 @@ public final class Engine: Sendable {
   /// Whether the store takes writes.
   public var storeHealth: StoreHealth { host.events.health() }
 
+  /// How many shards the store has.
+  public var shardCount: Int { host.events.shardCount }
+
   /// Takes ownership of the store's shards, takes up what was open, and serves until it is cancelled; then drains.
   /// - Parameters:
   ///   - waiting: how often to ask for the shards again while another process owns them; nil throws `store.notOwner` at
@@ -117,6 +120,7 @@ public final class Engine: Sendable {
   ) async throws {
     // 1. Nobody else writes from here on.
     try await own(waiting: waiting)
+    try await beginWhereTimeEnded()
     // 2. Sagas are folded by their definitions, and held against what their steps took before.
     try await host.definitions.load()
     let learner = configuration.learnsExpectations ? ExpectationLearner(host: host, store: readModel.store) : nil
@@ -173,6 +177,24 @@ public final class Engine: Sendable {
     }
   }
 
+  /// Events never go back in time. When the wall clock is behind what an earlier process stored, this process goes on
+  /// from there.
+  private func beginWhereTimeEnded() async throws {
+    var last: Timestamp?
+    for shard in 0..<host.events.shardCount {
+      let head = try await host.events.head(shard: shard)
+      guard head > 0, let event = try await host.events.tail(shard: shard, after: head - 1, limit: 1).first else {
+        continue
+      }
+      last = max(event.recordedAt, last ?? event.recordedAt)
+    }
+    // What is further ahead is a damaged record rather than a clock that was wrong.
+    guard let last, last <= host.environment.now() + Self.furthestBehind else { return }
+    host.environment.clock.begin(at: last)
+  }
+
+  private static let furthestBehind = Duration.seconds(100 * 366 * 86_400)
+
   /// Says when writes fail and when they work again, and ends the engine when another process has taken the store over:
   /// what it has in memory may be out of date.
   private func watch(_ changes: AsyncStream<StoreHealth>) async throws {
@@ -225,7 +247,8 @@ public final class Engine: Sendable {
     if host.held.isUntouchable(open.stream) { return }
     if open.asleep {
       // Millions may sleep: they cost an entry in the timer, and come back when their moment or an input comes.
-      if let wakeAt = open.wakeAt { host.scheduler.set(open.stream, at: wakeAt) }
+      // Its row was read a moment ago: where a command came meanwhile, the saga has set its own timer.
+      if let wakeAt = open.wakeAt { host.scheduler.setIfNone(open.stream, at: wakeAt) }
     } else {
       await host.tell(open.stream, .wake)
     }

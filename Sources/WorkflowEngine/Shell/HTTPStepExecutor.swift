@@ -54,7 +54,7 @@ public final class HTTPStepExecutor: StepExecutor {
       // Its time begins now: waiting for the store or for a turn is not the participant's fault.
       let response = try await client.send(request(for: call, action, service, timeout: call.timeout))
       return HTTPOutcome.read(
-        response, success: action.success, service: service, now: clock.now(), limit: maxResponseBytes)
+        response, success: action.success, service: service, now: clock.wallNow(), limit: maxResponseBytes)
     } catch {
       return HTTPOutcome.read(error, service: service)
     }

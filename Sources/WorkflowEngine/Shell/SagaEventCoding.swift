@@ -28,9 +28,20 @@ enum SagaEventCoding {
     return JSON.object(meta).bytes()
   }
 
-  static func decode(_ stored: StoredEvent) throws -> SagaEvent {
-    let meta = try JSON(parsing: stored.meta, limits: .stored)
-    return try SagaEvent(
-      type: stored.type, schema: meta["schema"]?.intValue ?? 1, data: JSON(parsing: stored.data, limits: .stored))
+  /// - Throws: what this version can't read, with a code and the event's place.
+  static func decode(_ stored: StoredEvent) throws(UnreadableEvent) -> SagaEvent {
+    try SagaEvent(
+      type: stored.type, schema: try json(stored.meta, of: stored)["schema"]?.intValue ?? 1,
+      data: try json(stored.data, of: stored))
+  }
+
+  /// Reads the data or meta of an event.
+  static func json(_ bytes: [UInt8], of stored: StoredEvent) throws(UnreadableEvent) -> JSON {
+    do {
+      return try JSON(parsing: bytes, limits: .stored)
+    } catch {
+      throw UnreadableEvent(
+        message: "Event \(stored.version) (\(stored.type)) of \(stored.stream) is not JSON: \(error.message)")
+    }
   }
 }

@@ -80,7 +80,7 @@ final class SagaHost: Sendable {
         }
         if command == .wake {
           // Not here: the scheduler waits for all that it wakes together.
-          scheduler.set(id, at: environment.now() + .seconds(1))
+          scheduler.set(id, atLatest: environment.now() + .seconds(1))
           return
         }
         do { try await environment.clock.sleep(until: environment.now() + pause) } catch { return }
@@ -310,7 +310,7 @@ final class SagaHost: Sendable {
     log.error(
       "A saga could not be written, left memory, and will be read again", ("saga", "\(id)"),
       ("error", "\(error)"))
-    if !isStopped { scheduler.set(id, at: environment.now() + Self.lookAgainAfter) }
+    if !isStopped { scheduler.set(id, atLatest: environment.now() + Self.lookAgainAfter) }
   }
 
   /// Has the sagas of these workflows look at what is expected of their steps: something may be due earlier.

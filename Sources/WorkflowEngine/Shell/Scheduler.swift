@@ -11,8 +11,18 @@ final class Scheduler: Sendable {
     var sleeper: Task<Void, Never>?
     var sleepingUntil: Timestamp?
 
+    /// - Returns: the sleeper, when it sleeps too long: for this moment, or past its own, as the clock was set.
+    mutating func put(_ moment: Timestamp, for saga: UniqueID, now: Timestamp) -> Task<Void, Never>? {
+      guard moments[saga] != moment else { return nil }
+      moments[saga] = moment
+      heap.insert(moment, saga)
+      compactIfStale()
+      guard let sleepingUntil, moment < sleepingUntil || sleepingUntil <= now else { return nil }
+      return sleeper
+    }
+
     /// A saga that ended long before its timeout leaves an entry behind; they may not pile up until then.
-    mutating func compactIfStale() {
+    private mutating func compactIfStale() {
       guard heap.count > 2 * moments.count + 1_024 else { return }
       heap = MomentHeap()
       for (saga, moment) in moments { heap.insert(moment, saga) }
@@ -27,23 +37,42 @@ final class Scheduler: Sendable {
 
   /// Sets, moves, or with nil removes the moment at which a saga wants to be woken.
   func set(_ saga: UniqueID, at moment: Timestamp?) {
+    let now = clock.now()
     let outdated = state.withLock { state -> Task<Void, Never>? in
       guard let moment else {
         state.moments[saga] = nil
         return nil
       }
-      guard state.moments[saga] != moment else { return nil }
-      state.moments[saga] = moment
-      state.heap.insert(moment, saga)
-      state.compactIfStale()
-      if let sleepingUntil = state.sleepingUntil, moment < sleepingUntil { return state.sleeper }
-      return nil
+      return state.put(moment, for: saga, now: now)
+    }
+    outdated?.cancel()
+  }
+
+  /// Has a saga woken at `moment` at the latest. A timer that is set for it already is newer knowledge: an earlier one
+  /// stays.
+  func set(_ saga: UniqueID, atLatest moment: Timestamp) {
+    let now = clock.now()
+    let outdated = state.withLock { state -> Task<Void, Never>? in
+      if let known = state.moments[saga], known <= moment { return nil }
+      return state.put(moment, for: saga, now: now)
+    }
+    outdated?.cancel()
+  }
+
+  /// Sets a timer for a saga that has none.
+  func setIfNone(_ saga: UniqueID, at moment: Timestamp) {
+    let now = clock.now()
+    let outdated = state.withLock { state in
+      state.moments[saga] == nil ? state.put(moment, for: saga, now: now) : nil
     }
     outdated?.cancel()
   }
 
   /// How many sagas wait for a moment.
   var count: Int { state.withLock { $0.moments.count } }
+
+  /// The moment that it sleeps until; nil while it is awake.
+  var sleepingUntil: Timestamp? { state.withLock { $0.sleepingUntil } }
 
   /// Wakes sagas when their moments come, never before, until the task is cancelled.
   func run(wake: @Sendable @escaping (UniqueID) async -> Void) async {

@@ -7,11 +7,41 @@ struct AdviceCheck {
 
   func check() {
     let pivots = definition.steps.filter(\.pivot)
+    for pivot in pivots { adviseOnPivot(pivot) }
     adviseOnPivots(pivots)
-    for step in definition.steps { adviseOnCompensation(step, pivots) }
+    let certain = pivots.filter(\.isPassedForCertain)
+    for step in definition.steps {
+      let pivot = certain.first { definition.ancestors[step.index].contains($0.index) }
+      if let pivot { adviseOnUndo(of: step, behind: pivot) } else { adviseOnCompensation(step) }
+    }
   }
 
   private func pointer(to step: Step) -> JSONPointer { JSONPointer.root.appending("steps").appending(step.index) }
+
+  /// A pivot that may be gone past without having been passed: nothing is final because of it.
+  private func adviseOnPivot(_ step: Step) {
+    if step.when != nil {
+      report.warning(
+        WorkflowErrorCode.pivotWithWhen,
+        "\(step.id) is a pivot with \"when\": where its condition doesn't hold, the pivot was never reached, and a later "
+          + "failure undoes what was done before it and behind it", at: pointer(to: step).appending("when"), .name)
+    }
+    if step.onFailure == .continue {
+      report.warning(
+        WorkflowErrorCode.pivotContinues,
+        "\(step.id) is a pivot with \"onFailure\": \"continue\": where it is refused, the saga goes on without having "
+          + "passed it, and a later failure undoes what was done before it and behind it",
+        at: pointer(to: step).appending("onFailure"), .name)
+    }
+  }
+
+  private func adviseOnUndo(of step: Step, behind pivot: Step) {
+    guard case .undo = step.compensation, !step.pivot else { return }
+    report.warning(
+      WorkflowErrorCode.undoBehindPivot,
+      "\(step.id) runs only behind the pivot \(pivot.id), where no saga turns back: its compensation runs only when an "
+        + "operator rewinds the step", at: pointer(to: step).appending("compensation"), .name)
+  }
 
   private func adviseOnPivots(_ pivots: [Step]) {
     for (position, step) in pivots.enumerated() {
@@ -27,10 +57,8 @@ struct AdviceCheck {
     }
   }
 
-  private func adviseOnCompensation(_ step: Step, _ pivots: [Step]) {
+  private func adviseOnCompensation(_ step: Step) {
     guard let change = change(by: step.action), step.compensation == .unspecified, !step.pivot else { return }
-    // Behind a pivot that always runs, nothing is undone.
-    if pivots.contains(where: { $0.when == nil && definition.ancestors[step.index].contains($0.index) }) { return }
     report.warning(
       WorkflowErrorCode.noCompensation,
       "\(step.id) changes something (\(change)) and nothing undoes it: add \"compensation\", or say \"none\"",
@@ -46,4 +74,9 @@ struct AdviceCheck {
     case .signal, .delay: nil
     }
   }
+}
+
+extension Step {
+  /// Whether a step behind this pivot runs only once the pivot has been passed.
+  fileprivate var isPassedForCertain: Bool { pivot && when == nil && onFailure != .continue }
 }

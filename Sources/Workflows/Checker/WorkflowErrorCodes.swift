@@ -37,6 +37,9 @@ public enum WorkflowErrorCode {
   public static let notEnforced = "workflow.notEnforced"
   public static let noCompensation = "workflow.noCompensation"
   public static let parallelPivots = "workflow.parallelPivots"
+  public static let pivotWithWhen = "workflow.pivotWithWhen"
+  public static let pivotContinues = "workflow.pivotContinues"
+  public static let undoBehindPivot = "workflow.undoBehindPivot"
   public static let noEffect = "workflow.noEffect"
   public static let readsEveryStep = "workflow.readsEveryStep"
 

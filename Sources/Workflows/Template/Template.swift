@@ -37,6 +37,49 @@ public struct Template: Sendable {
     try Self.render(root, in: document, meter)
   }
 
+  /// The value as `render` gives it, except that a string whose `${…}` can't be rendered becomes null.
+  /// - Returns: the value, and what failed: at most `maxFailures`, in the order of the file.
+  public func renderMembers(in document: JSON) -> (value: JSON, failures: [MemberFailure]) {
+    var failures: [MemberFailure] = []
+    let value = Self.renderMembers(root, at: .root, in: document, &failures)
+    return (value, failures)
+  }
+
+  /// A string of a template that can't be rendered.
+  public struct MemberFailure: Sendable, Hashable {
+    /// Where the string is, from the template's own root.
+    public let pointer: JSONPointer
+    public let error: ExpressionError
+  }
+
+  /// The most failures that `renderMembers` lists.
+  public static let maxFailures = 1_000
+
+  private static func renderMembers(
+    _ node: Node, at pointer: JSONPointer, in document: JSON, _ failures: inout [MemberFailure]
+  ) -> JSON {
+    switch node {
+    case .constant, .value, .text:
+      do {
+        return try render(node, in: document)
+      } catch {
+        if failures.count < maxFailures { failures.append(MemberFailure(pointer: pointer, error: error)) }
+        return .null
+      }
+    case .array(let nodes):
+      return .array(
+        nodes.enumerated().map { index, node in
+          renderMembers(node, at: pointer.appending(.index(index)), in: document, &failures)
+        })
+    case .object(let nodes):
+      var members = JSONObject()
+      for (name, node) in nodes {
+        members[name] = renderMembers(node, at: pointer.appending(.name(name)), in: document, &failures)
+      }
+      return .object(members)
+    }
+  }
+
   private static func node(
     _ json: JSON, at pointer: JSONPointer, depth: Int,
     expressions: inout [(pointer: JSONPointer, expression: Expression)]

@@ -206,7 +206,7 @@ let rewindCommand = CommandSpec(
   "rewind", summary: "undo a step and all that follows, and begin again there",
   about: [
     "What the steps did is undone in reverse order; then they begin again, in a new round, with nothing left of the old "
-      + "one. Beside them nothing new starts meanwhile. A pivot that has succeeded is never gone back across."
+      + "one. Beside them nothing new starts meanwhile. A pivot that has been passed is never gone back across."
   ],
   operands: [idOperand], options: [OptionSpec("to", value: "STEP", help: "the step to go back to"), .reason] + acting,
   examples: [

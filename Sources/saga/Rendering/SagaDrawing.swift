@@ -97,7 +97,24 @@ struct SagaDrawing {
     }
   }
 
-  private func outcome() -> [String] {
+  private func outcome() -> [String] { output() + outputErrors() }
+
+  /// The members of the output that could not be made.
+  private func outputErrors() -> [String] {
+    guard let errors = saga["outputErrors"]?.arrayValue, !errors.isEmpty else { return [] }
+    let lines = errors.prefix(Self.mostOutputLines).flatMap { error in
+      let path = error.text("path") ?? ""
+      let expression = error.text("expression").map { " from ${\($0)}" } ?? ""
+      let what =
+        "\(path.isEmpty ? "the whole output" : path)\(expression): \(error.text("message") ?? "") [\(error.text("code") ?? "")]"
+      return Layout.wrap(what, width: Self.width - 6)
+    }
+    let left = errors.count - Self.mostOutputLines
+    let more = left > 0 ? [style.dim("    … and \(left) more (all of them: --json)")] : []
+    return ["", "  " + style.dim("not in the output, and null there")] + lines.map { "    " + $0 } + more
+  }
+
+  private func output() -> [String] {
     guard status == "completed", let output = saga["output"], !output.isNull else { return [] }
     let lines = output.text(.pretty).split(separator: "\n").map {
       Layout.clip(Layout.printable(String($0)), to: Self.width - 4)

@@ -236,6 +236,10 @@ struct EngineProcess {
       throw error
     }
     // Not before the store is ours: beside another engine it would take half of that one's messages, and keep them.
+    let watching = Task { [environment, log] in
+      do { try await ClockWatch(clock: environment.clock, log: log).run() } catch {}
+    }
+    defer { watching.cancel() }
     let telling = Task { [log] in
       for await _ in owned { break }
       if Task.isCancelled { return }

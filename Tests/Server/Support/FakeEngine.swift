@@ -68,6 +68,7 @@ final class FakeEngine: SagaEngine {
 
   // MARK: What a test does
 
+  let shardCount = 64
   var isReady: Bool {
     get { contents.withLock { $0.isReady } }
     set { contents.withLock { $0.isReady = newValue } }
@@ -310,7 +311,8 @@ final class FakeEngine: SagaEngine {
   /// These verbs wait for a second person from now on.
   func requireApproval(of verbs: OperatorVerb.Name...) { contents.withLock { $0.approvals = Set(verbs) } }
 
-  func needsApproval(_ verb: OperatorVerb.Name) -> Bool { contents.withLock { $0.approvals.contains(verb) } }
+  func needsApproval(_ verb: OperatorVerb, of id: UniqueID) async throws -> Bool { isGuarded(verb.name) }
+  private func isGuarded(_ verb: OperatorVerb.Name) -> Bool { contents.withLock { $0.approvals.contains(verb) } }
 
   func ask(_ id: UniqueID, _ request: OperatorRequest) async throws -> WorkflowEngine.Operation {
     let now = try await saga(id)
@@ -331,13 +333,13 @@ final class FakeEngine: SagaEngine {
       }
       items.append(.init(saga: id, workflow: now?.state.start.workflow, status: now?.state.status, refusal: refusal))
     }
-    return OperationPreview(items: items, needsApproval: needsApproval(verb.name))
+    return OperationPreview(items: items, needsApproval: isGuarded(verb.name))
   }
 
   func begin(
     _ request: OperationRequest, key: String?
   ) async throws -> (operation: WorkflowEngine.Operation, isNew: Bool) {
-    var plan = OperationPlan(request, needsApproval: needsApproval(request.verb.name))
+    var plan = OperationPlan(request, needsApproval: isGuarded(request.verb.name))
     plan.sagas = try await sagas(of: request.target)
     try await deskStore.own(shards: nil)
     let begun = try await desk.begin(plan, key: key)

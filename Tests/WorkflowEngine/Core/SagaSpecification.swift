@@ -54,6 +54,11 @@ struct SagaSpecification {
     return events.map(\.words)
   }
 
+  /// Folds an event that this version would not decide: a history of an older one has it.
+  mutating func fold(_ what: SagaEvent.Occurrence) throws {
+    state = try SagaState.evolve(state, SagaEvent(at: now, what))
+  }
+
   /// Lets time pass in which nobody wakes the saga.
   mutating func pass(_ milliseconds: Int) { now = Timestamp(milliseconds: now.milliseconds + Int64(milliseconds)) }
 
@@ -136,7 +141,7 @@ extension SagaEvent {
     case .operatorResolved(let step, let resolution, _, _, _): "\(step) resolved \(resolution.word)"
     case .signalReceived(let name, _, _, _): "signal \(name)"
     case .keptSignalRefused(let name, _): "signal \(name) refused"
-    case .operatorSkipped(let step, _, _): "\(step) skipped by operator"
+    case .operatorSkipped(let step, _, _, _): "\(step) skipped by operator"
     case .operatorRanNow(let steps, _): "\(steps.joined(separator: " ")) run now"
     case .operatorExtended(let step, _, _): "\(step ?? "saga") extended"
     case .rewindStarted(_, let steps, _): "rewind \(steps.joined(separator: " "))"

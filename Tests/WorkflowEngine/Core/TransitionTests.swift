@@ -75,7 +75,7 @@ struct TransitionTests {
       step: "s", resolution: .didNotHappen, isPivot: false, goesOn: false, act),
     "operatorResolved undone": .operatorResolved(
       step: "s", resolution: .undone, isPivot: false, goesOn: false, act),
-    "operatorSkipped": .operatorSkipped(step: "s", output: nil, act),
+    "operatorSkipped": .operatorSkipped(step: "s", output: nil, isPivot: false, act),
     "operatorRanNow": .operatorRanNow(steps: ["s"], act),
     "operatorExtended": .operatorExtended(step: "s", until: now, act),
     "stepOverdue forward": .stepOverdue(

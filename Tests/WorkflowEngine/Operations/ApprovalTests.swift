@@ -151,4 +151,92 @@ struct ApprovalTests {
     #expect(waiting.count == 1)
     await bench.stop()
   }
+
+  // MARK: Ways round a guard
+
+  @Test(
+    "A guard on a verb holds for every verb that has its effect",
+    arguments: [
+      (.cancel, [.cancel, .compensate, .rewind(step: "s"), .abandon, .resolve(step: "s", .didNotHappen)]),
+      (.compensate, [.cancel, .compensate, .rewind(step: "s"), .abandon, .resolve(step: "s", .didNotHappen)]),
+      (.rewind, [.rewind(step: "s")]),
+      (.abandon, [.abandon, .resolve(step: "s", .undone)]),
+      (
+        .skip,
+        [
+          .skip(step: "s", output: nil), .resolve(step: "s", .happened(output: .null)), .runNow(step: "d"),
+          .runNow(step: nil),
+        ]
+      ),
+      (
+        .resolve,
+        [
+          .resolve(step: "s", .happened(output: .null)), .resolve(step: "s", .didNotHappen),
+          .resolve(step: "s", .undone),
+          .skip(step: "s", output: nil), .skip(step: "d", output: nil), .resolve(step: "c", .didNotHappen),
+        ]
+      ),
+      (.runNow, [.runNow(step: "s"), .runNow(step: "d"), .runNow(step: nil), .skip(step: "d", output: nil)]),
+      (.pause, [.pause]), (.resume, [.resume]), (.retry, [.retry(step: "s")]),
+      (.extend, [.extend(step: nil, .by(.seconds(1)))]),
+    ] as [(OperatorVerb.Name, [OperatorVerb])])
+  func ways(guarded: OperatorVerb.Name, covered: [OperatorVerb]) throws {
+    let definition = try SagaSpecification(
+      "[\(SagaSpecification.http("s")), \(SagaSpecification.http("c", #""onFailure": "continue""#)), \(SagaSpecification.delay("d", "1m"))]"
+    ).definition
+    let every: [OperatorVerb] = [
+      .cancel, .compensate, .abandon, .pause, .resume, .retry(step: "s"), .rewind(step: "s"), .runNow(step: "s"),
+      .runNow(step: "d"), .runNow(step: nil), .extend(step: nil, .by(.seconds(1))), .skip(step: "s", output: nil),
+      .skip(step: "d", output: nil), .resolve(step: "s", .happened(output: .null)), .resolve(step: "s", .didNotHappen),
+      .resolve(step: "s", .undone), .resolve(step: "c", .didNotHappen),
+    ]
+    let approvals = Approvals(guarded: [guarded])
+    for verb in every {
+      let isCovered =
+        covered.contains(verb) || guarded == .skip && verb == .skip(step: "d", output: nil)
+      #expect(approvals.cover(verb, of: definition) == isCovered, "\(verb)")
+      // Where the workflow isn't known a verb is covered rather too often.
+      if isCovered { #expect(approvals.cover(verb, of: nil), "\(verb)") }
+    }
+  }
+
+  @Test("A guarded cancel is not to be had as a compensate, by a rewind, or by an operation on many")
+  func compensateIsCancel() async throws {
+    let bench = try await OperationBench(stuck: 0, waiting: 1, approvals: [.cancel])
+    let saga = try #require(bench.waiting.first)
+    #expect(try await bench.engine.needsApproval(.compensate, of: saga))
+    #expect(try await bench.engine.needsApproval(.rewind(step: "wait"), of: saga))
+    #expect(try await !bench.engine.needsApproval(.pause, of: saga))
+    #expect(try await bench.engine.preview(.compensate, .sagas([saga])).needsApproval)
+    let asked = try await bench.begin(.compensate, .sagas([saga]))
+    #expect(asked.status == .waiting)
+    #expect(try await bench.engine.saga(saga).state.status == .running)
+    _ = try await bench.engine.approve(asked.id, OperatorAct(by: "ben", reason: "yes"))
+    #expect(try await bench.running.end(of: saga).status == .compensated)
+    await bench.stop()
+  }
+
+  @Test("A cancel that comes over Kafka waits where only compensate is guarded")
+  func kafkaCancel() async throws {
+    let bench = try await OperationBench(stuck: 0, waiting: 1, approvals: [.compensate])
+    let saga = try #require(bench.waiting.first)
+    let state = try await bench.engine.cancel(saga, by: "lims", reason: "withdrawn", commandID: "k-1")
+    #expect(state.status == .running)
+    #expect(try await bench.engine.operations(status: .waiting, after: nil, limit: 9).operations.count == 1)
+    await bench.stop()
+  }
+
+  @Test(
+    "Who asked can't agree under a spelling that looks the same", arguments: ["Anna", "annа", "an\u{200B}na", " ANNA "])
+  func lookalikes(name: String) async throws {
+    let bench = try await OperationBench(stuck: 1, approvals: [.abandon])
+    let saga = try #require(bench.stuck.first)
+    let asked = try await bench.ask(.abandon, saga)
+    let same = await #expect(throws: EngineError.self) {
+      try await bench.engine.approve(asked.id, OperatorAct(by: name, reason: "me"))
+    }
+    #expect(same?.code == EngineErrorCode.operationSamePerson)
+    #expect(try await bench.engine.operation(asked.id).status == .waiting)
+    await bench.stop()
+  }
 }

@@ -221,4 +221,35 @@ struct OperationTests {
     await #expect(throws: Refusal.self) { try await bench.engine.history(of: begun.id, after: 0, limit: 10) }
     await bench.stop()
   }
+
+  @Test("A saga whose history is no JSON is counted as refused, in the preview too, and the operation goes on")
+  func unreadable() async throws {
+    let bench = try await OperationBench(stuck: 3)
+    let garbled = try #require(bench.stuck.first)
+    while bench.engine.host.isInMemory(garbled) { await Task.yield() }
+    bench.store.garble(garbled)
+    let preview = try await bench.engine.preview(.pause, .sagas(bench.stuck))
+    #expect(preview.items.map(\.refusal?.code) == [EngineErrorCode.eventUnreadable, nil, nil])
+    let ended = try await bench.end(of: try await bench.begin(.pause, .sagas(bench.stuck)).id)
+    #expect((ended.status, ended.done, ended.refused, ended.left) == (.finished, 2, 1, 0))
+    #expect(ended.results[garbled]?.refusal?.code == EngineErrorCode.eventUnreadable)
+    await bench.stop()
+  }
+
+  @Test("An operation that ended while it was read is not kept as it was before")
+  func readAcrossItsEnd() async throws {
+    let bench = try await OperationBench(stuck: 1, approvals: [.pause])
+    let asked = try await bench.ask(.pause, try #require(bench.stuck.first))
+    await bench.stop()
+    let after = try await OperationBench(over: bench)
+    let (gate, open) = AsyncStream.makeStream(of: Void.self)
+    after.store.hold(asked.id, until: gate)
+    async let early = after.engine.operation(asked.id)
+    while after.store.isHeld(asked.id) { await Task.yield() }
+    _ = try await after.engine.decline(asked.id, OperatorAct(by: "ben", reason: "no"))
+    open.yield()
+    _ = try await early
+    #expect(try await after.engine.operation(asked.id).status == .declined)
+    await after.stop()
+  }
 }

@@ -100,8 +100,15 @@ enum EventSamples {
     case .sagaOverdue: [.sagaOverdue, .sagaOverdue]
     case .sagaCompleted:
       [
-        .sagaCompleted(output: ["sample": "S-000017"], problem: fullFailure),
-        .sagaCompleted(output: .null, problem: nil),
+        .sagaCompleted(
+          output: ["sample": "S-000017", "lane": .null],
+          errors: [
+            OutputError(path: "", expression: nil, fullFailure),
+            OutputError(
+              path: "/lane", expression: "steps.book.output.lane",
+              StepFailure(code: "expression.empty", message: "Nothing is found.")),
+          ]),
+        .sagaCompleted(output: .null, errors: []),
       ]
     case .sagaCompensated: [.sagaCompensated, .sagaCompensated]
     case .sagaAbandoned:
@@ -110,8 +117,8 @@ enum EventSamples {
     case .sagaResumed: acts.map { .sagaResumed($0) }
     case .operatorSkipped:
       [
-        .operatorSkipped(step: "createSample", output: ["id": "S-000017"], fullAct),
-        .operatorSkipped(step: "createSample", output: nil, bareAct),
+        .operatorSkipped(step: "createSample", output: ["id": "S-000017"], isPivot: true, fullAct),
+        .operatorSkipped(step: "createSample", output: nil, isPivot: false, bareAct),
       ]
     case .operatorRanNow:
       [

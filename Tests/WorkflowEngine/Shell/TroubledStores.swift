@@ -36,8 +36,17 @@ final class MoodyStore: StoreInFront {
   private let moods = Mutex((reads: 0, appends: 0, refusedReads: 0, lists: [String: Int]()))
   /// Appends that are refused without having been taken, be it the last.
   private let withdrawn = Mutex(0)
+  private let garbled = Mutex<Set<UniqueID>>([])
+  private let held = Mutex<[UniqueID: AsyncStream<Void>]>([:])
 
   init(_ store: any EventStore) { self.store = store }
+
+  /// From now on the events of a stream are no JSON.
+  func garble(_ stream: UniqueID) { _ = garbled.withLock { $0.insert(stream) } }
+
+  /// Holds the answer of the next read of a stream, with what was stored then, until the gate gives something.
+  func hold(_ stream: UniqueID, until gate: AsyncStream<Void>) { held.withLock { $0[stream] = gate } }
+  func isHeld(_ stream: UniqueID) -> Bool { held.withLock { $0[stream] != nil } }
 
   func refuseReads(_ count: Int) { moods.withLock { $0.reads = count } }
   func refuseAppends(_ count: Int) { moods.withLock { $0.appends = count } }
@@ -63,7 +72,15 @@ final class MoodyStore: StoreInFront {
       return true
     }
     if isRefused { throw StoreError.unavailable("a test said so") }
-    return try await store.read(stream, after: version, limit: limit)
+    let page = try await store.read(stream, after: version, limit: limit)
+    if let gate = held.withLock({ $0.removeValue(forKey: stream) }) { for await _ in gate { break } }
+    guard garbled.withLock({ $0.contains(stream) }) else { return page }
+    return page.map { event in
+      StoredEvent(
+        stream: event.stream, version: event.version, shard: event.shard, position: event.position, type: event.type,
+        data: Array("{\"at\": ".utf8), meta: event.meta, appendID: event.appendID, hash: event.hash, chain: event.chain,
+        recordedAt: event.recordedAt)
+    }
   }
 
   func append(_ append: Append) async throws(StoreError) -> Appended {

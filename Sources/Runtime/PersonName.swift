@@ -1,0 +1,116 @@
+import Foundation
+
+/// What a person is called, compared as a reader of a list would: spellings that look the same are one person.
+///
+/// Two names look alike when they are equal after these steps, which follow Unicode TR 39:
+/// 1. What can't be seen is removed; blanks are trimmed, and a run of them is one.
+/// 2. Compatibility forms become the plain ones (NFKD): `Ａnna`, `𝐀nna`.
+/// 3. Letters that look like Latin ones become those: Cyrillic `а`, Greek `Α`. `0` becomes `o`, `1` becomes `l`, `rn`
+///    becomes `m`.
+/// 4. Upper and lower case are one.
+public struct PersonName: Sendable {
+  /// Spelled plainly; with a capital `I` read as `i`; with a capital `I` read as `l`.
+  private let readings: Set<String>
+
+  public init(_ text: String) {
+    let seen = Self.visible(text.decomposedStringWithCompatibilityMapping)
+    readings = [
+      Self.folded(seen), Self.folded(Self.skeleton(seen, capitalI: "i")),
+      Self.folded(Self.skeleton(seen, capitalI: "l")),
+    ]
+  }
+
+  /// Whether a reader could take one for the other.
+  public func looksLike(_ other: PersonName) -> Bool { !readings.isDisjoint(with: other.readings) }
+
+  /// The first character of a text that can't be seen: a control character, one that only steers how others are shown,
+  /// or one without a shape of its own. Nil when all can be seen.
+  public static func invisible(in text: String) -> Unicode.Scalar? { text.unicodeScalars.first(where: isInvisible) }
+
+  /// A character as standards name it: `U+200B`.
+  public static func codePoint(_ scalar: Unicode.Scalar) -> String {
+    let digits = String(scalar.value, radix: 16, uppercase: true)
+    return "U+" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+  }
+
+  private static func isInvisible(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .surrogate: true
+    default: scalar.properties.isDefaultIgnorableCodePoint || scalar == "\u{2800}"
+    }
+  }
+
+  // MARK: How names are made alike
+
+  private static func visible(_ text: String) -> String {
+    var words: [String.UnicodeScalarView] = [.init()]
+    for scalar in text.unicodeScalars {
+      let isBlank = scalar.properties.isWhitespace || scalar == "\u{2800}"
+      if isBlank {
+        if words.last?.isEmpty == false { words.append(.init()) }
+      } else if !isInvisible(scalar) {
+        words[words.count - 1].append(scalar)
+      }
+    }
+    return words.filter { !$0.isEmpty }.map { String($0) }.joined(separator: " ")
+  }
+
+  /// Through upper case, so that `ß` is `ss` and a final sigma is a sigma.
+  private static func folded(_ text: String) -> String {
+    text.uppercased().lowercased().decomposedStringWithCanonicalMapping
+  }
+
+  private static func skeleton(_ text: String, capitalI: Unicode.Scalar) -> String {
+    var result = String.UnicodeScalarView()
+    for scalar in text.unicodeScalars {
+      // A dot above an i is the i's own.
+      if scalar == "\u{307}", result.last == "i" || result.last == "j" || result.last == "I" { continue }
+      if capitalIs.contains(scalar) {
+        result.append(capitalI)
+      } else if let value = digit(scalar) {
+        result.append(contentsOf: (value == 0 ? "o" : value == 1 ? "l" : "\(value)").unicodeScalars)
+      } else {
+        result.append(lookalikes[scalar] ?? scalar)
+      }
+    }
+    return String(result).lowercased().replacing("rn", with: "m").replacing("vv", with: "w")
+  }
+
+  private static func digit(_ scalar: Unicode.Scalar) -> Int? {
+    guard scalar.properties.numericType == .decimal, let value = scalar.properties.numericValue else { return nil }
+    return Int(value)
+  }
+
+  private static let capitalIs = Set("IІΙӀꓲⲒ".unicodeScalars)
+
+  private static let lookalikes: [Unicode.Scalar: Unicode.Scalar] = {
+    var table: [Unicode.Scalar: Unicode.Scalar] = [:]
+    for (plain, alike) in likeLatin + likeOther {
+      for scalar in alike.unicodeScalars { table[scalar] = plain }
+    }
+    // Letters in circles and squares that have no compatibility form.
+    for (first, count) in [(0x1F150, 26), (0x1F170, 26), (0x1F1E6, 26)] as [(UInt32, UInt32)] {
+      for index in 0..<count {
+        if let from = Unicode.Scalar(first + index), let to = Unicode.Scalar(0x61 + index) { table[from] = to }
+      }
+    }
+    return table
+  }()
+
+  /// Letters of other scripts, and rare Latin ones, by the Latin letter that they look like.
+  private static let likeLatin: [(Unicode.Scalar, String)] = [
+    ("a", "АаΑαɑᴀᎪꭺꓮⲀⲁ⍺Ꭺ"), ("b", "ВвΒβʙЬьᏴꓐⲂⲃƄƅꮟᏏ"), ("c", "СсϹϲᴄᏟꓚⲤⲥꮯ"), ("d", "ԀԁᎠꓓᴅꭰԂԃժ"),
+    ("e", "ЕеΕεᴇᎬꓰⲈⲉҽ℮ꬲ"), ("f", "ϜϝꓝꜰꞘꞙẝք"), ("g", "ԌԍɡɢᏀꓖցᶃᏳ"), ("h", "НнΗһҺʜᎻꓧⲎⲏհᏂ"), ("i", "іιɩɪıⲓᎥꙇꭵ˛"),
+    ("j", "ЈјϳᎫᴊꓙյȷϳͿ"), ("k", "КкΚκᴋᏦꓗⲔⲕ"), ("l", "ʟᏞꓡӏ|ǀ∣ƖاןⳐⳑ"), ("m", "МмΜᴍᎷꓟⲘⲙϺϻ"), ("n", "ΝηɴꓠⲚⲛпոռ"),
+    ("o", "ОоΟοσᴏՕօꓳⲞⲟ○◯〇סهە"), ("p", "РрΡρᴘᏢꓑⲢⲣ"), ("q", "ԚԛզգႭ"), ("r", "гᴦʀᎡᏒꓣⲅꭇꭈᲇ"), ("s", "ЅѕꜱᏚꓢՏƽᏕ"),
+    ("t", "ТтΤτᴛᎢꓔⲦⲧ"), ("u", "υսᴜꓴՍʋꭎᴗ"), ("v", "ѴѵνᴠᏙꓦᏤ"), ("w", "ԜԝѡωᴡᎳꓪɯաᏔ"), ("x", "ХхΧχꓫⲬⲭ×᙮"),
+    ("y", "УуΥγʏүҮᎩꓬⲨⲩყỿ"),
+    ("z", "ΖζᴢᏃꓜⲌⲍ"), ("2", "Ƨƨ"), ("3", "ЗзƷʒӠӡȜȝ"), ("4", "Ꮞ"), ("5", "Ƽ"), ("6", "бᏮ"), ("8", "Ȣȣ"),
+  ]
+
+  private static let likeOther: [(Unicode.Scalar, String)] = [
+    ("-", "‐‑‒–—―−⁃﹘ー一˗"), ("'", "’‘ʼʹʻ′`´ʽ՚׳ꞌ＇"), (".", "·•․‧∙⋅。・"), ("_", "ˍ﹍﹎﹏"), ("/", "∕⁄╱⟋"), (":", "∶ː꞉׃"),
+    (",", "‚٫、"), ("ي", "یى"), ("ك", "ک"), ("力", "カ"), ("口", "ロ"), ("二", "ニ"), ("夕", "タ"), ("卜", "ト"), ("八", "ハ"),
+    ("工", "エ"),
+  ]
+}
