@@ -55,7 +55,7 @@ extension API {
   }
 
   private func rebuildProjections(_ call: Call) async throws -> HTTPServerResponse {
-    _ = try call.request.user()
-    return .json(try await engine.rebuildProjections().json, status: 202)
+    let (user, from) = (try call.request.user(), try call.request.origin())
+    return .json(try await engine.rebuildProjections(by: user, from: from).json, status: 202)
   }
 }

@@ -1,3 +1,4 @@
+import JSON
 public import Persistence
 import Runtime
 import Synchronization
@@ -21,7 +22,7 @@ extension Engine {
     query.sortFrom = filter.from?.description
     query.sortBelow = filter.to?.description
     let acts = try await host.events.documents(query)
-    let entries = acts.compactMap(AuditEntry.init) + registrations(filter, after: after)
+    let entries = acts.compactMap(AuditEntry.init) + (try await registrations(filter, after: after))
     let sorted = entries.sorted { ($0.cursor.sort, $0.id) < ($1.cursor.sort, $1.id) }
     return AuditPage(
       entries: Array(sorted.prefix(limit)), next: sorted.count > limit ? sorted[limit - 1].cursor : nil)
@@ -30,16 +31,21 @@ extension Engine {
   /// Returns once the list of what people did has everything that has been stored when it is called.
   public func waitUntilAudited() async throws { try await auditor.waitUntilCaughtUp() }
 
-  /// Definitions are no events, but who registered one and when is kept with it.
-  private func registrations(_ filter: AuditFilter, after: DocumentCursor?) -> [AuditEntry] {
-    host.definitions.all.map { entry in
+  /// Registrations that are no events: older versions stored none. Who registered a definition is kept with it.
+  private func registrations(_ filter: AuditFilter, after: DocumentCursor?) async throws -> [AuditEntry] {
+    let all = host.definitions.all.map { entry in
       AuditEntry(
         id: "\(entry.definition.name)/\(entry.definition.version)", at: entry.registeredAt, actor: entry.registeredBy,
-        kind: .registration, verb: "register", workflow: "\(entry.definition.name) v\(entry.definition.version)")
+        kind: .registration, verb: "register", workflow: "\(entry.definition.name) v\(entry.definition.version)",
+        content: entry.registration)
     }.filter { entry in
       guard filter.matches(entry) else { return false }
       return after.map { (entry.cursor.sort, entry.id) > ($0.sort, $0.id) } ?? true
     }
+    if all.isEmpty { return [] }
+    let events = try await host.events.documents(collection: AuditProjection.collection, ids: all.map(\.id))
+    let listed = Set(events.map { JSON.string($0.id) })
+    return all.filter { !listed.contains(.string($0.id)) }
   }
 
   /// Where the chains of the store's shards end now, for somebody to sign.
@@ -63,5 +69,14 @@ extension Engine {
           + "the engine, with `saga audit verify --store`.")
     }
     return try await host.events.audit(against: head)
+  }
+}
+
+extension DefinitionCache.Entry {
+  /// What an auditor asks of a registration.
+  var registration: JSONObject {
+    [
+      "workflow": .string(definition.name), "version": .int(definition.version), "definition": .string(digest),
+    ]
   }
 }

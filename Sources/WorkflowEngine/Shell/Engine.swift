@@ -142,7 +142,7 @@ extension Engine {
 
   /// Checks a workflow and stores it for ever under its name and version.
   /// - Throws: `EngineError` with the findings when it has errors, or when the version stands for other content.
-  public func register(_ content: [UInt8], by: String) async throws -> Registration {
+  public func register(_ content: [UInt8], by: String, from: String? = nil) async throws -> Registration {
     let result = check(content)
     guard let definition = result.definition else {
       let count = result.errors.count
@@ -151,8 +151,22 @@ extension Engine {
         message: "The workflow has \(count) error\(count == 1 ? "" : "s").", findings: result.findings)
     }
     let (entry, isNew) = try await host.definitions.register(definition, by: by, at: host.environment.now())
+    if isNew { await record(entry, from: from) }
     return Registration(
       name: definition.name, version: definition.version, digest: entry.digest, isNew: isNew, warnings: result.warnings)
+  }
+
+  private func record(_ entry: DefinitionCache.Entry, from: String?) async {
+    do {
+      let act = EngineAct(
+        kind: .workflowRegistered, by: entry.registeredBy, from: from, content: entry.registration)
+      try await act.store(in: host.events, at: entry.registeredAt, host.environment)
+    } catch {
+      // It is registered, and listed without the way that it came.
+      host.log.warning(
+        "Could not record from where a workflow was registered; the audit lists it without",
+        ("workflow", entry.definition.name), ("error", "\(error)"))
+    }
   }
 
   /// Every version of every registered workflow, by name and then version.

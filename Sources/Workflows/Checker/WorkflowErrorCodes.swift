@@ -37,6 +37,7 @@ public enum WorkflowErrorCode {
   public static let notEnforced = "workflow.notEnforced"
   public static let noCompensation = "workflow.noCompensation"
   public static let parallelPivots = "workflow.parallelPivots"
+  public static let signalsAlike = "workflow.signalsAlike"
   public static let noEffect = "workflow.noEffect"
   public static let readsEveryStep = "workflow.readsEveryStep"
 

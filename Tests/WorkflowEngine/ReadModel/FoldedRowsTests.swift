@@ -200,9 +200,9 @@ struct FoldedRowsTests {
       let before = try await engine.projections().generation
       let listed = try await read.facets(SagaQuery()).status.values.reduce(0, +)
       #expect(listed == 2_000)
-      _ = try await engine.rebuildProjections()
+      _ = try await engine.rebuildProjections(by: "test")
       // Asked twice, it is the same rebuild.
-      _ = try await engine.rebuildProjections()
+      _ = try await engine.rebuildProjections(by: "test")
       let isDone = Flag()
       let more = try await withThrowingTaskGroup(of: [UniqueID].self) { group in
         group.addTask {
