@@ -278,7 +278,7 @@ struct ClientCommandTests {
       (["signal": "go", "answer": "taken", "step": "first"], "taken: step first, which waited for go, has it"),
       (
         ["signal": "go", "answer": "kept", "candidates": ["a", "b"]],
-        "kept: no step waits for go yet; the first of these that accepts it has it: a, b"
+        "kept: no step takes go yet; the first of these that accepts it has it: a, b"
       ),
       (
         [

@@ -186,7 +186,7 @@ struct CheckerTests {
       ),
       (
         #"[{ "id": "a", "signal": { "name": "x" } }, { "id": "b", "signal": { "name": "x" } }]"#,
-        [Found("workflow.signalsAlike", "/steps/1/signal", 2, 67)]
+        [Found("workflow.signalsAlike", "/steps/1/signal", 2, 76)]
       ),
       (
         #"[{ "id": "a", "signal": { "name": "x", "schema": {}, "roles": ["qa"] } }]"#,

@@ -180,12 +180,12 @@ extension SagaState {
         EngineErrorCode.signalDropped,
         first + "It was kept, and a rewind of the saga let it go: send it under a new key, if it still holds.")
     case .kept:
-      let waits = Decider(self, definition: definition, now: signal.at).stepsToCome(for: given.name)
-      guard end == nil, turnBack == nil, !waits.isEmpty else {
+      let steps = Decider(self, definition: definition, now: signal.at).candidates(for: signal)
+      guard end == nil, turnBack == nil, !steps.isEmpty else {
         throw Refusal(
           EngineErrorCode.signalDropped, first + "It was kept, and no step took it: none can take it any more.")
       }
-      return answer(.kept, candidates: waits.map(\.state.id))
+      return answer(.kept, candidates: steps)
     }
   }
 }
@@ -219,6 +219,12 @@ extension Decider {
       case .running, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: state.isRewinding(wait.state.id)
       }
     }
+  }
+
+  /// The steps that may still take a kept signal, in the file's order. A step that waits has not accepted it.
+  func candidates(for kept: ReceivedSignal) -> [String] {
+    stepsToCome(for: kept.name).filter { $0.state.status != .waiting && mayAccept($0.signal, kept.body ?? .null) }
+      .map(\.step.id)
   }
 
   mutating func takeSignal(_ given: SignalGiven, formerIDs: [String]) throws(Refusal) {

@@ -103,7 +103,7 @@ enum SignalLine {
       switch word {
       case "taken": answer.text("step").map { "step \($0), which waited for \(name), has it" }
       case "kept":
-        "no step waits for \(name) yet"
+        "no step takes \(name) yet"
           + (candidates.isEmpty ? "" : "; the first of these that accepts it has it: \(candidates)")
       default: nil
       }
