@@ -221,10 +221,9 @@ extension Decider {
     }
   }
 
-  /// The steps that may still take a kept signal, in the file's order. A step that waits has not accepted it.
+  /// The steps that have still to judge a kept signal, in the file's order. A step that waits has not accepted it.
   func candidates(for kept: ReceivedSignal) -> [String] {
-    stepsToCome(for: kept.name).filter { $0.state.status != .waiting && mayAccept($0.signal, kept.body ?? .null) }
-      .map(\.step.id)
+    stepsToCome(for: kept.name).filter { $0.state.status != .waiting }.map(\.step.id)
   }
 
   mutating func takeSignal(_ given: SignalGiven, formerIDs: [String]) throws(Refusal) {
