@@ -11,7 +11,7 @@ struct AuditAct {
     case operatorRetried, operatorResolved, operatorSkipped, operatorRanNow, operatorExtended
     case rewindStarted, sagaPaused, sagaResumed, sagaAbandoned, turnBackRequested, turnedBack
     case operationStarted, operationApproved, operationDeclined, operationStopped
-    case workflowRegistered, echoRewound, noticesResent, noticeTested, projectionsRebuilt
+    case echoRewound, noticesResent, noticeTested, projectionsRebuilt
 
     var kind: AuditEntry.Kind {
       switch self {
@@ -21,7 +21,6 @@ struct AuditAct {
         .sagaPaused, .sagaResumed, .sagaAbandoned, .turnBackRequested, .turnedBack:
         .verb
       case .operationStarted, .operationApproved, .operationDeclined, .operationStopped: .operation
-      case .workflowRegistered: .registration
       case .echoRewound, .noticesResent, .noticeTested, .projectionsRebuilt: .engine
       }
     }
@@ -46,7 +45,6 @@ struct AuditAct {
       case .operationApproved: "approve"
       case .operationDeclined: "decline"
       case .operationStopped: "stop"
-      case .workflowRegistered: "register"
       case .echoRewound: "echo-rewind"
       case .noticesResent: "notices-resend"
       case .noticeTested: "notices-test"
@@ -129,7 +127,6 @@ enum AuditContent {
       take(
         "request", "filter", "selection", "sagas", "rate", "rampMs", "needsApproval", "expectedVersion", from: data)
     case .operationApproved, .operationDeclined, .operationStopped: break
-    case .workflowRegistered: take("workflow", "version", "definition", from: data)
     case .echoRewound:
       take("shard", "to", from: data)
       add(data["from"], as: "fromPosition", to: &content)

@@ -22,8 +22,7 @@ struct AuditProjection: Projection {
       case .start: entry = try await start(act, stored, behind: events[(index + 1)...])
       case .signal, .verb: entry = try await onSaga(act, stored)
       case .operation: entry = try await onOperation(act, stored, &changes)
-      case .engine: entry = Self.entry(act, stored)
-      case .registration: entry = Self.registration(act, stored)
+      case .engine, .registration: entry = Self.entry(act, stored)
       }
       if let entry { changes.put(entry.document(in: Self.collection)) }
     }
@@ -178,15 +177,6 @@ struct AuditProjection: Projection {
   }
 
   // MARK: Rows
-
-  /// Under the id that a registration without an event has.
-  private static func registration(_ act: AuditAct, _ stored: StoredEvent) -> AuditEntry {
-    let name = act.data["workflow"]?.stringValue ?? "?"
-    let version = act.data["version"]?.intValue ?? 0
-    return AuditEntry(
-      id: "\(name)/\(version)", at: act.at ?? stored.recordedAt, actor: act.actor, kind: .registration, verb: act.verb,
-      workflow: "\(name) v\(version)", from: act.from, content: act.content)
-  }
 
   private static func entry(
     _ act: AuditAct, _ stored: StoredEvent, workflow: String? = nil, step: String? = nil, content: JSONObject? = nil,

@@ -6,7 +6,7 @@ import Runtime
 /// hashes as the sagas' events.
 struct EngineAct {
   enum Kind: String, CaseIterable {
-    case workflowRegistered, noticesResent, noticeTested, projectionsRebuilt
+    case noticesResent, noticeTested, projectionsRebuilt
 
     /// What came of an act, as the second event of its stream.
     static let ended = "engineActEnded"

@@ -151,22 +151,9 @@ extension Engine {
         message: "The workflow has \(count) error\(count == 1 ? "" : "s").", findings: result.findings)
     }
     let (entry, isNew) = try await host.definitions.register(definition, by: by, at: host.environment.now())
-    if isNew { await record(entry, from: from) }
+    if isNew, let from { await keepWay(from, of: entry) }
     return Registration(
       name: definition.name, version: definition.version, digest: entry.digest, isNew: isNew, warnings: result.warnings)
-  }
-
-  private func record(_ entry: DefinitionCache.Entry, from: String?) async {
-    do {
-      let act = EngineAct(
-        kind: .workflowRegistered, by: entry.registeredBy, from: from, content: entry.registration)
-      try await act.store(in: host.events, at: entry.registeredAt, host.environment)
-    } catch {
-      // It is registered, and listed without the way that it came.
-      host.log.warning(
-        "Could not record from where a workflow was registered; the audit lists it without",
-        ("workflow", entry.definition.name), ("error", "\(error)"))
-    }
   }
 
   /// Every version of every registered workflow, by name and then version.

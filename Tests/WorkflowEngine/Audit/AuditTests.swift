@@ -122,7 +122,6 @@ struct AuditTests {
     var told: [String] = []
     for shard in 0..<store.shardCount {
       for event in try await store.tail(shard: shard, after: 0, limit: 1_000) {
-        if event.type == EngineAct.Kind.workflowRegistered.rawValue { continue }
         let data = try JSON(parsing: event.data)
         let by = (data["by"] ?? data["reason"]?["by"] ?? data["saga"]?["by"])?.stringValue
         if let by { told.append("\(event.stream)/\(event.version) \(by)") }
