@@ -142,7 +142,9 @@ export function actOf(event) {
   const base = { at, by, reason, version: event.version };
   switch (event.type) {
     case "sagaStarted": return { ...base, what: "started the saga", reason: undefined };
-    case "signalReceived": return { ...base, what: `sent the signal ${data.signal}`, reason: undefined };
+    case "signalReceived":
+      return { ...base, what: `sent the signal ${data.signal}${data.step ? `, which ${data.step} took` : ""}`, reason: undefined };
+    case "signalRefused": return { ...base, what: `sent the signal ${data.signal}, which was refused (${data.code})`, reason: undefined };
     case "operatorRetried": return { ...base, what: `retried ${data.phase === "undo" ? "the undo of " : ""}${data.step}` };
     case "operatorResolved": return { ...base, what: `resolved ${data.step} as ${data.resolution}` };
     case "operatorSkipped": return { ...base, what: `skipped ${data.step}` };

@@ -35,7 +35,7 @@ enum RebuildBench {
     let isDone = Flag()
     let began = ContinuousClock.now
     let before = try await engine.projections().generation
-    _ = try await engine.rebuildProjections()
+    _ = try await engine.rebuildProjections(by: "bench")
     let (reads, longest, written) = try await withThrowingTaskGroup(of: (Int, Duration, Int).self) { group in
       group.addTask {
         var (reads, longest) = (0, Duration.zero)

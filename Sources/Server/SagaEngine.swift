@@ -22,7 +22,7 @@ public protocol SagaEngine: Sendable {
 
   /// What the checker finds, with the services that the engine knows.
   func check(_ content: [UInt8]) -> CheckResult
-  func register(_ content: [UInt8], by: String) async throws -> Registration
+  func register(_ content: [UInt8], by: String, from: String?) async throws -> Registration
   /// Every version of every workflow, by name and then version.
   func workflows() -> [RegisteredWorkflow]
   /// - Parameters:
@@ -43,11 +43,13 @@ public protocol SagaEngine: Sendable {
   func saga(_ id: UniqueID, version: Int) async throws -> SagaNow
   func statistics(of workflow: String, _ range: MomentRange) async throws -> [StepMinute]
   func projections() async throws -> ProjectionStatus
-  func rebuildProjections() async throws -> ProjectionStatus
+  func rebuildProjections(by: String, from: String?) async throws -> ProjectionStatus
   /// How many sagas are in each status.
   func counts() async throws -> [SagaStatus: Int]
 
-  func signal(_ id: UniqueID, name: String, body: JSON, signalID: String?, by: String) async throws -> SignalAnswer
+  /// What a signal leads to, or has led to when it came before.
+  /// - Parameter formerIDs: the names that an older version would have given the signal.
+  func signal(_ id: UniqueID, _ signal: SignalGiven, formerIDs: [String]) async throws -> SignalAnswer
   /// Does what an operator asks; what it refuses says which verbs the saga takes instead.
   func operate(_ id: UniqueID, _ request: OperatorRequest) async throws -> SagaState
 

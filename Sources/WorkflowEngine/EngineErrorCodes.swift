@@ -31,7 +31,8 @@ public enum EngineErrorCode {
   public static let deadlineNotLater = "deadline.notLater"
   public static let signalUnknown = "signal.unknown"
   public static let signalRefused = "signal.refused"
-  public static let signalKeptOther = "signal.keptOther"
+  public static let signalLimit = "signal.limit"
+  public static let signalDropped = "signal.dropped"
   public static let signalTooLate = "signal.tooLate"
   // Failures of a step that the engine itself finds.
   public static let attemptInterrupted = "engine.attemptInterrupted"

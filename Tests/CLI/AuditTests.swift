@@ -50,7 +50,27 @@ struct AuditTests {
     let table = await TestTool(answers: [.json(["acts": [act]])]).run("audit").output
     #expect(table.contains("\n  operation \(OperationCommandTests.id)\n  “seen it”\n"), "\(table)")
     let csv = await TestTool(answers: [.json(["acts": [act]])]).run("audit", "--csv").output
-    #expect(csv.hasSuffix("ben,operation,approve,,,,,seen it,,,,,,\(OperationCommandTests.id)\r\n"), "\(csv)")
+    #expect(csv.hasSuffix("ben,operation,approve,,,,,seen it,,,,,,\(OperationCommandTests.id),\r\n"), "\(csv)")
+  }
+
+  @Test("says what was asked for, in the table and in CSV, and cuts what is long")
+  func content() async throws {
+    let act: JSON = [
+      "at": "2026-03-01T08:12:00.000Z", "actor": "anna", "kind": "signal", "verb": "signal", "saga": .string(Self.saga),
+      "version": 4, "workflow": "release", "step": "approve", "reason": "signal approval", "from": "cli 10.0.0.7",
+      "content": [
+        "key": "click-1", "signal": "approval",
+        "body": ["approved": true, "note": .string(String(repeating: "x", count: 300))],
+        "outcome": "taken",
+      ],
+      "after": ["saga": "running", "step": "succeeded"],
+    ]
+    let table = await TestTool(answers: [.json(["acts": [act]])]).run("audit").output
+    let flat = table.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+    #expect(flat.contains(#"key click-1, signal approval, body {"approved":true"#), "\(table)")
+    #expect(flat.contains("…, outcome taken “signal approval”, from cli 10.0.0.7"), "\(table)")
+    let csv = await TestTool(answers: [.json(["acts": [act]])]).run("audit", "--csv").output
+    #expect(csv.contains(#""{""key"":""click-1"",""signal"":""approval"",""body"":{""approved"":true"#), "\(csv)")
   }
 
   @Test("--csv is RFC 4180")
@@ -58,10 +78,10 @@ struct AuditTests {
     let tool = TestTool(answers: [.json(["acts": .array(Self.acts)])])
     let output = await tool.run("audit", "--csv", "--actor", "anna", "--verb", "retry").output
     let head =
-      "at,actor,kind,verb,saga,version,workflow,step,reason,from,sagaBefore,stepBefore,sagaAfter,stepAfter,operation\r\n"
+      "at,actor,kind,verb,saga,version,workflow,step,reason,from,sagaBefore,stepBefore,sagaAfter,stepAfter,operation,content\r\n"
     #expect(output.hasPrefix(head))
     #expect(output.contains(#","the freezer is back, ""Tina"" from the storage"#))
-    #expect(output.hasSuffix("anna,engine,echo-rewind,,,,,\"line one\r\nline two\",,,,,,\r\n"))
+    #expect(output.hasSuffix("anna,engine,echo-rewind,,,,,\"line one\r\nline two\",,,,,,,\r\n"))
     #expect(tool.requests[0].url.hasSuffix("&actor=anna&verb=retry"))
   }
 

@@ -272,6 +272,24 @@ struct ClientCommandTests {
     #expect(tool.requests[0].request.header("Idempotency-Key") != nil)
   }
 
+  @Test(
+    "signal says which step it went to, and of a repeat who sent it first",
+    arguments: [
+      (["signal": "go", "answer": "taken", "step": "first"], "taken: step first, which waited for go, has it"),
+      (
+        ["signal": "go", "answer": "kept", "candidates": ["a", "b"]],
+        "kept: no step takes go yet; the first of these that accepts it has it: a, b"
+      ),
+      (
+        [
+          "signal": "go", "answer": "repeated", "became": "taken", "step": "first", "by": "anna",
+          "at": "2026-03-01T08:12:00.000Z",
+        ],
+        "repeated: anna sent it at 2026-03-01T08:12:00.000Z, nothing was done; step first, which waited for go, has it"
+      ),
+    ] as [(JSON, String)])
+  func signalLine(answer: JSON, line: String) { #expect(SignalLine.text(of: answer) == line) }
+
   static let stats: JSON = [
     "at": "2026-03-01T08:15:30.250Z", "sagas": ["running": 2, "stuck": 1, "completed": 96],
     "lists": ["lagEvents": 3, "lagSeconds": 2.0],

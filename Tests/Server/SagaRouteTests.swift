@@ -249,6 +249,20 @@ struct SagaRouteTests {
       let again = try await api.post(target, ["approved": true], headers: ["Idempotency-Key": "click-1"])
       #expect(again.status == 200)
       #expect(again.json["answer"] == "repeated")
+      #expect(again.json["became"] == "taken" && again.json["step"] == "approve" && again.json["by"] == "anonymous")
+      #expect(taken.json["answer"] == "taken" && taken.json["step"] == "approve")
+      let other = try await api.post(target, ["approved": 1], headers: ["Idempotency-Key": "click-1"])
+      #expect(other.status == 409)
+      #expect(other.code == EngineErrorCode.commandReused)
+      let late = try await api.post(
+        target, ["approved": false], headers: ["Idempotency-Key": "click-2", "Saga-User": "bert"])
+      #expect(late.status == 409)
+      #expect(late.code == EngineErrorCode.signalTooLate)
+      let repeated = try await api.post(target, ["approved": false], headers: ["Idempotency-Key": "click-2"])
+      #expect(repeated.status == 409 && repeated.code == EngineErrorCode.signalTooLate)
+      #expect(repeated.json["detail"]?.stringValue?.contains("bert sent it at") == true)
+      let events = try await api.get("/v1/sagas/\(id)/events").json["events"]?.arrayValue ?? []
+      #expect(events.filter { $0["type"] == "signalRefused" }.count == 3)
       let unknown = try await api.post("/v1/sagas/\(id)/signals/aproval", [:])
       #expect(unknown.status == 404)
       #expect(unknown.code == EngineErrorCode.signalUnknown)
@@ -262,6 +276,7 @@ struct SagaRouteTests {
       let answer = try await api.post("/v1/sagas/\(id)/signals/approval", ["approved": true])
       #expect(answer.status == 202)
       #expect(answer.json["answer"] == "kept")
+      #expect(answer.json["candidates"] == ["approve"])
     }
   }
 

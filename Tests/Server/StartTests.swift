@@ -49,6 +49,43 @@ struct StartTests {
     }
   }
 
+  @Test func aKeyIsOfAllThatAStartAsksFor() async throws {
+    let engine = try engine()
+    try engine.register(Samples.storage.replacing(#""version": 1"#, with: #""version": 2"#))
+    try await TestAPI.run(engine: engine) { api in
+      let headers: HTTPHeaders = ["Idempotency-Key": "ORD-1"]
+      let input: JSON = ["n": 1, "list": [["a": 1.5, "b": "x"]]]
+      let first = try await api.post(target, ["input": input, "version": 1, "tags": ["a", "b"]], headers: headers)
+      #expect(first.status == 201 && first.json["version"] == 1)
+      let same: [String] = [
+        #"{"input": {"n": 1, "list": [{"a": 1.5, "b": "x"}]}, "version": 1, "tags": ["a", "b"]}"#,
+        #"{"input": {"list": [{"b": "x", "a": 15e-1}], "n": 1.0}, "version": 1, "tags": ["b", "a"]}"#,
+        #"{"input": {"n": 1, "list": [{"a": 1.5, "b": "x"}]}}"#,
+      ]
+      for text in same {
+        let answer = try await api.post(target, JSON(parsing: text), headers: headers)
+        #expect(answer.status == 200, "\(text)")
+        #expect(answer.json["id"] == first.json["id"] && answer.json["version"] == 1)
+      }
+      let others: [(String, String)] = [
+        (#"{"input": {"n": 1, "list": [{"a": 1.5, "b": "x"}]}, "version": 2}"#, "version 1, not 2"),
+        (#"{"input": {"n": 1, "list": [{"a": 1.5, "b": "x"}]}, "version": 3}"#, "version 1, not 3"),
+        (#"{"input": {"n": 1, "list": [{"a": 1.5, "b": "x"}]}, "tags": ["c"]}"#, "the tags a, b, not the tags c"),
+        (#"{"input": {"n": 1, "list": [{"a": 1.5, "b": "x"}]}, "tags": []}"#, "the tags a, b, not no tags"),
+        (#"{"input": {"n": 1, "list": [{"a": 1.5, "b": "y"}, 2]}, "tags": ["a", "b"]}"#, "/list/0/b, /list/1"),
+        (#"{"input": {"n": "1", "list": [{"a": 1.5, "b": "x"}]}}"#, "/n"),
+        (#"{"input": null}"#, "the whole"),
+      ]
+      for (text, difference) in others {
+        let answer = try await api.post(target, JSON(parsing: text), headers: headers)
+        #expect(answer.status == 409 && answer.code == EngineErrorCode.sagaStartKeyReused, "\(text)")
+        let detail = answer.json["detail"]?.stringValue ?? ""
+        #expect(detail.contains(difference), "\(text): \(detail)")
+      }
+      #expect(try await api.get("/v1/sagas").json["sagas"]?.arrayValue?.count == 1)
+    }
+  }
+
   @Test func withoutAKeyEachStartIsItsOwn() async throws {
     try await TestAPI.run(engine: engine()) { api in
       let first = try await api.post(target, body)

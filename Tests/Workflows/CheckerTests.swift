@@ -185,6 +185,10 @@ struct CheckerTests {
         [Found("workflow.parallelPivots", "/steps/1/pivot", 2, 191)]
       ),
       (
+        #"[{ "id": "a", "signal": { "name": "x" } }, { "id": "b", "signal": { "name": "x" } }]"#,
+        [Found("workflow.signalsAlike", "/steps/1/signal", 2, 76)]
+      ),
+      (
         #"[{ "id": "a", "signal": { "name": "x", "schema": {}, "roles": ["qa"] } }]"#,
         [
           Found("workflow.notEnforced", "/steps/0/signal/schema", 2, 49),

@@ -41,10 +41,16 @@ public struct CloudEvent: Sendable, Hashable {
 
   /// Source and id in one text, that of no other event: a source may hold a `#` of its own.
   public var identity: String {
-    let source =
-      source.contains(where: { $0 == "#" || $0 == "%" })
-      ? source.replacing("%", with: "%25").replacing("#", with: "%23") : source
-    return "\(source)#\(id)"
+    // By scalars: a combining mark behind a `#` makes another character of it.
+    var source = String.UnicodeScalarView()
+    for scalar in self.source.unicodeScalars {
+      switch scalar {
+      case "%": source.append(contentsOf: "%25".unicodeScalars)
+      case "#": source.append(contentsOf: "%23".unicodeScalars)
+      default: source.append(scalar)
+      }
+    }
+    return "\(String(source))#\(id)"
   }
 
   public func value(ofExtension name: String) -> String? { extensions.last { $0.name == name }?.value }

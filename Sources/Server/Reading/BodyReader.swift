@@ -28,6 +28,9 @@ struct BodyReader {
     self.members = members
   }
 
+  /// Whether there is such a member, whatever it is.
+  func has(_ name: String) -> Bool { members[name] != nil }
+
   /// Any JSON at all.
   mutating func value(_ name: String, isRequired: Bool) -> JSON? {
     known.append(name)

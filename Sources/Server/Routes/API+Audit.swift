@@ -77,6 +77,7 @@ extension AuditEntry {
       "at": .time(at), "actor": .string(actor), "kind": .string(kind.rawValue), "verb": .string(verb),
       "saga": .text(saga?.description), "version": .integer(version), "workflow": .text(workflow), "step": .text(step),
       "reason": .text(reason), "from": .text(from), "operation": .text(operation?.description),
+      "content": content.isEmpty ? Optional.none : .object(content),
       "before": before.map(\.json), "after": after.map(\.json),
     ])
   }

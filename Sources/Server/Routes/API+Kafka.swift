@@ -19,14 +19,14 @@ extension API {
 
   private func rewindEcho(_ call: Call) async throws -> HTTPServerResponse {
     let kafka = try requireKafka()
-    let user = try call.request.user()
+    let (user, from) = (try call.request.user(), try call.request.origin())
     var body = try BodyReader(call.request)
     let reason = body.reason()
     let shard = body.integer("shard", from: 0)
     let position = body.integer("to", from: 0, isRequired: true)
     try body.finish()
     let events = try await kafka.echo.rewind(
-      shard: shard, to: Int64(position ?? 0), by: user, reason: reason ?? "")
+      shard: shard, to: Int64(position ?? 0), by: user, reason: reason ?? "", from: from)
     return .json(["events": .number(JSONNumber(events))], status: 202)
   }
 

@@ -19,20 +19,20 @@ extension API {
 
   /// Where to is named, never given: whoever can ask must not be able to have requests sent where he likes.
   private func testNotices(_ call: Call) async throws -> HTTPServerResponse {
-    let user = try call.request.user()
+    let (user, from) = (try call.request.user(), try call.request.origin())
     var body = try BodyReader(call.request)
     let name = body.text("destination", isRequired: true)
     try body.finish()
-    return .json(try await destinations().test(name ?? "", by: user).json)
+    return .json(try await destinations().test(name ?? "", by: user, from: from).json)
   }
 
   private func resendNotices(_ call: Call) async throws -> HTTPServerResponse {
-    let user = try call.request.user()
+    let (user, from) = (try call.request.user(), try call.request.origin())
     var body = try BodyReader(call.request)
     let name = body.text("destination", isRequired: true)
     let only = body.text("id", isRequired: false)
     try body.finish()
-    return .json(try await destinations().resend(name ?? "", only: only, by: user).json)
+    return .json(try await destinations().resend(name ?? "", only: only, by: user, from: from).json)
   }
 
   private func destinations() throws(Problem) -> any NoticesView {

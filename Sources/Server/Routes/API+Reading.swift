@@ -55,8 +55,8 @@ extension API {
   }
 
   private func rebuildProjections(_ call: Call) async throws -> HTTPServerResponse {
-    _ = try call.request.user()
+    let (user, from) = (try call.request.user(), try call.request.origin())
     if !call.request.body.isEmpty { try BodyReader(call.request).finish() }
-    return .json(try await engine.rebuildProjections().json, status: 202)
+    return .json(try await engine.rebuildProjections(by: user, from: from).json, status: 202)
   }
 }

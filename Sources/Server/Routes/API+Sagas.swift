@@ -25,16 +25,18 @@ extension API {
   private func startSaga(_ call: Call) async throws -> HTTPServerResponse {
     let wait = try call.query.duration("wait", atMost: Self.longestWait)
     let user = try call.request.user()
+    let from = try call.request.origin()
     let key = try call.request.idempotencyKey()
     var body = try BodyReader(call.request)
     let input = body.value("input", isRequired: true)
     let version = body.integer("version", from: 1)
+    let hasTags = body.has("tags")
     let tags = body.texts("tags", count: 16, length: 100)
     try body.finish()
     let started = try await engine.start(
       StartRequest(
         workflow: try call.path.value("name"), version: version, input: input ?? .null, idempotencyKey: key,
-        tags: tags, by: user))
+        tags: hasTags ? tags : nil, by: user, from: from))
     var headers: HTTPHeaders = ["Location": "/v1/sagas/\(started.id)"]
     headers[Self.seenHeader] = await seen(started.id)
     do {
@@ -94,14 +96,27 @@ extension API {
   private func sendSignal(_ call: Call) async throws -> HTTPServerResponse {
     let id = try call.path.sagaID()
     let user = try call.request.user()
+    let from = try call.request.origin()
     let key = try call.request.idempotencyKey()
     var body = JSON.null
     if !call.request.body.isEmpty {
       body = try JSONDocument(body: call.request).root
     }
     let name = try call.path.value("name")
-    let answer = try await engine.signal(id, name: name, body: body, signalID: key, by: user)
-    return .json(["signal": .string(name), "answer": .string(answer.rawValue)], status: answer == .kept ? 202 : 200)
+    let signal = SignalGiven(name: name, id: key, body: body, by: user, from: from)
+    let answer = try await engine.signal(id, signal, formerIDs: [])
+    return .json(answer.json(of: name), status: answer.word == .kept && !answer.isRepeat ? 202 : 200)
+  }
+}
+
+extension SignalAnswer {
+  /// Of a repeat `became` says what became of the signal when it came first, and `by` and `at` who sent it and when.
+  func json(of name: String) -> JSON {
+    .members([
+      "signal": .string(name), "answer": .string(isRepeat ? "repeated" : word.rawValue),
+      "became": .text(isRepeat ? word.rawValue : nil), "step": .text(step), "candidates": .textsIfAny(candidates),
+      "by": .string(by), "at": .time(at), "event": .int(version),
+    ])
   }
 }
 

@@ -44,11 +44,11 @@ extension API {
   }
 
   private func registerWorkflow(_ call: Call) async throws -> HTTPServerResponse {
-    let user = try call.request.user()
+    let (user, from) = (try call.request.user(), try call.request.origin())
     try call.request.requireJSON()
     // A body that is no JSON is the sender's mistake, not the author's: 400, as everywhere else.
     _ = try JSONDocument(body: call.request)
-    let registered = try await engine.register(call.request.body, by: user)
+    let registered = try await engine.register(call.request.body, by: user, from: from)
     guard registered.isNew else { return .json(registered.json) }
     let location = "/v1/workflows/\(registered.name.percentEncoded)/\(registered.version)"
     return .json(registered.json, status: 201, headers: ["Location": location])

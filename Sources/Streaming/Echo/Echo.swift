@@ -79,8 +79,10 @@ public final class Echo: EchoControl {
 
   public func status() async throws -> EchoStatus { await worker.status() }
 
-  public func rewind(shard: Int?, to position: Int64, by: String, reason: String) async throws -> Int64 {
-    try await worker.inbox.ask(EchoRewind(shard: shard, position: position, by: by, reason: reason))
+  public func rewind(
+    shard: Int?, to position: Int64, by: String, reason: String, from: String? = nil
+  ) async throws -> Int64 {
+    try await worker.inbox.ask(EchoRewind(shard: shard, position: position, by: by, reason: reason, from: from))
   }
 }
 
@@ -90,6 +92,7 @@ struct EchoRewind: Sendable {
   let position: Int64
   let by: String
   let reason: String
+  let from: String?
 }
 
 /// Something that the echo can't do as it was asked.

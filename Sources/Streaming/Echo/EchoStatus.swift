@@ -83,7 +83,8 @@ public protocol EchoControl: Sendable {
   ///   - position: the last position that is not sent again; 0 sends everything that is kept.
   ///   - by: who wants it.
   ///   - reason: why, for the auditor.
+  ///   - from: the way that it came, as `rest 10.0.0.7`.
   /// - Returns: how many events will be sent again.
   /// - Throws: `CodedError` `echo.rewindInvalid`: there is no such shard, or it has not come so far.
-  func rewind(shard: Int?, to position: Int64, by: String, reason: String) async throws -> Int64
+  func rewind(shard: Int?, to position: Int64, by: String, reason: String, from: String?) async throws -> Int64
 }

@@ -412,11 +412,12 @@ actor EchoWorker {
   private func record(_ wanted: EchoRewind, at shard: Int) async throws {
     var stream = environment.newID()
     while store.shard(of: stream) != shard { stream = environment.newID() }
-    let data: JSON = [
+    var data: JSONObject = [
       "at": .string(environment.now().description), "shard": .int(shard), "to": .int(Int(wanted.position)),
       "from": .int(Int(shards[shard].delivered)), "by": .string(wanted.by), "reason": .string(wanted.reason),
     ]
-    let event = NewEvent(type: Echo.rewoundType, data: data.bytes(), meta: Array(#"{"schema":1}"#.utf8))
+    data["way"] = wanted.from.map(JSON.string)
+    let event = NewEvent(type: Echo.rewoundType, data: JSON.object(data).bytes(), meta: Array(#"{"schema":1}"#.utf8))
     _ = try await store.append(
       Append(stream: stream, expectedVersion: 0, events: [event], appendID: environment.newID()))
   }

@@ -1,3 +1,4 @@
+public import JSON
 public import Persistence
 public import Runtime
 
@@ -47,6 +48,8 @@ public struct AuditEntry: Sendable, Hashable {
   public let from: String?
   /// The operation that it was about.
   public let operation: UniqueID?
+  /// What was asked for, with all that it says: parameters, bodies, filters. What is long is shown as its digest.
+  public let content: JSONObject
   /// Nil where there was nothing before, as of a start, or when the history can't be read.
   public let before: Standing?
   public let after: Standing?
@@ -54,7 +57,7 @@ public struct AuditEntry: Sendable, Hashable {
   public init(
     id: String, at: Timestamp, actor: String, kind: Kind, verb: String, saga: UniqueID? = nil, version: Int? = nil,
     workflow: String? = nil, step: String? = nil, reason: String? = nil, from: String? = nil,
-    operation: UniqueID? = nil,
+    operation: UniqueID? = nil, content: JSONObject = [:],
     before: Standing? = nil, after: Standing? = nil
   ) {
     self.id = id
@@ -69,6 +72,7 @@ public struct AuditEntry: Sendable, Hashable {
     self.reason = reason
     self.from = from
     self.operation = operation
+    self.content = content
     self.before = before
     self.after = after
   }

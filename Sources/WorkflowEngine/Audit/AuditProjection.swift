@@ -3,26 +3,32 @@ import Persistence
 import Runtime
 
 /// The read model of what people did: a row for each start, signal and verb, found by saga, actor and verb, in the order
-/// of time. What was before and after is the fold of the saga's history, up to the act and with its append.
+/// of time. What was before and after is the fold of the saga's history, up to the act and with its append. What comes of
+/// an act later (a kept signal is taken, an operation ends) is added to its row.
 struct AuditProjection: Projection {
   static let collection = "audit"
-  let name = "audit"
+  /// The number changes with what rows show: then the list is made again from the events.
+  let name = "audit.2"
   let collections: Set<String> = [Self.collection, OperationDocuments.collection]
   let store: any EventReading
 
   func apply(_ events: [StoredEvent], to changes: inout ProjectionChanges) async throws {
     for (index, stored) in events.enumerated() {
       try await OperationDocuments.take(stored, into: &changes)
+      try await amend(stored, &changes)
       guard let act = AuditAct(stored) else { continue }
       let entry: AuditEntry?
       switch act.kind {
       case .start: entry = try await start(act, stored, behind: events[(index + 1)...])
       case .signal, .verb: entry = try await onSaga(act, stored)
-      case .engine, .operation, .registration: entry = Self.entry(act, stored)
+      case .operation: entry = try await onOperation(act, stored, &changes)
+      case .engine, .registration: entry = Self.entry(act, stored)
       }
       if let entry { changes.put(entry.document(in: Self.collection)) }
     }
   }
+
+  // MARK: Sagas
 
   /// Most acts are starts: what follows from one comes with it, and nothing has to be read.
   private func start(
@@ -30,9 +36,10 @@ struct AuditProjection: Projection {
   ) async throws -> AuditEntry? {
     let rest = behind.prefix { $0.appendID == stored.appendID }
     let last = rest.last ?? stored
-    let workflow = (try? JSON(parsing: stored.data, limits: .stored))?["saga"]?["workflow"]?.stringValue
     if let status = (try? JSON(parsing: last.meta, limits: .stored))?["status"]?.stringValue {
-      return Self.entry(act, stored, workflow: workflow, after: AuditEntry.Standing(saga: status, step: nil))
+      return Self.entry(
+        act, stored, workflow: act.data["saga"]?["workflow"]?.stringValue,
+        after: AuditEntry.Standing(saga: status, step: nil))
     }
     // The batch ends within the append.
     return try await onSaga(act, stored)
@@ -62,9 +69,42 @@ struct AuditProjection: Projection {
     }
     // It had been asked for before, and this is what came of it.
     if stored.type == "turnedBack", before?.requestedTurnBack != nil { return nil }
+    var content = act.content
+    var step = act.step
+    Self.addExtension(act, before, to: &content)
+    if act.source == .signalReceived, let signal = after?.signals.first(where: { $0.version == stored.version }) {
+      content["outcome"] = .string(Self.word(for: signal.fate))
+      if case .taken(let waits) = signal.fate { step = waits.first?.step ?? step }
+    }
+    if act.source == .rewindStarted, let before, let after {
+      let kept = Set(before.signals.filter(\.isKept).map(\.version))
+      let dropped = after.signals.filter { $0.fate == .dropped && kept.contains($0.version) }.map {
+        JSON.int($0.version)
+      }
+      if !dropped.isEmpty { content["droppedSignals"] = .array(dropped) }
+    }
     return Self.entry(
-      act, stored, workflow: after?.start.workflow, before: before.map { Self.standing($0, step: act.step) },
-      after: after.map { Self.standing($0, step: act.step) })
+      act, stored, workflow: after?.start.workflow, step: step, content: content,
+      before: before.map { Self.standing($0, step: step) }, after: after.map { Self.standing($0, step: step) })
+  }
+
+  /// By how much a moment was put off, which the event doesn't say.
+  private static func addExtension(_ act: AuditAct, _ before: SagaState?, to content: inout JSONObject) {
+    guard act.source == .operatorExtended, let before,
+      let until = act.data["until"]?.stringValue.flatMap({ Timestamp($0) }),
+      let was = act.step == nil ? before.deadline : act.step.flatMap({ before.step($0)?.waitUntil })
+    else { return }
+    content["was"] = .string(was.description)
+    content["byMs"] = .int(Int((until - was) / .milliseconds(1)))
+  }
+
+  private static func word(for fate: ReceivedSignal.Fate) -> String {
+    switch fate {
+    case .taken: "taken"
+    case .kept: "kept"
+    case .refused: "refused"
+    case .dropped: "dropped"
+    }
   }
 
   private static func standing(_ state: SagaState, step: String?) -> AuditEntry.Standing {
@@ -72,15 +112,82 @@ struct AuditProjection: Projection {
       saga: state.status.rawValue, step: step.flatMap { state.step($0)?.status.rawValue })
   }
 
+  // MARK: Operations
+
+  /// What somebody agreed to, or stopped, stands in the list of operations.
+  private func onOperation(
+    _ act: AuditAct, _ stored: StoredEvent, _ changes: inout ProjectionChanges
+  ) async throws -> AuditEntry {
+    var content = act.content
+    if act.source != .operationStarted, let row = try await operation(stored.stream, &changes) {
+      for name in ["request", "filter", "sagas", "done", "refused", "left"] {
+        AuditContent.add(row[name], as: name, to: &content)
+      }
+      AuditContent.add(row["by"], as: "askedBy", to: &content)
+    }
+    return Self.entry(act, stored, content: content)
+  }
+
+  private func operation(_ id: UniqueID, _ changes: inout ProjectionChanges) async throws -> JSONObject? {
+    let document = try await changes.document(collection: OperationDocuments.collection, id: id.description)
+    return document.flatMap { try? JSON(parsing: $0.data, limits: .stored) }?.objectValue
+  }
+
+  // MARK: What comes of an act later
+
+  private func amend(_ stored: StoredEvent, _ changes: inout ProjectionChanges) async throws {
+    switch stored.type {
+    case "keptSignalTaken", "keptSignalRefused":
+      guard let data = try? JSON(parsing: stored.data, limits: .stored), let received = data["received"]?.intValue
+      else { return }
+      try await amend("\(stored.stream)/\(received)", &changes) { row, content in
+        content["outcome"] = stored.type == "keptSignalTaken" ? "taken" : "refused"
+        row["step"] = data["step"]
+      }
+    case "operationApproved", "operationDeclined", "operationStopped", "operationFinished":
+      guard let operation = try await operation(stored.stream, &changes) else { return }
+      try await amend("\(stored.stream)/1", &changes) { _, content in
+        for name in ["status", "done", "refused", "left", "refusals"] {
+          AuditContent.add(operation[name], as: name, to: &content)
+        }
+        for name in ["approved", "declined", "stopped"] {
+          AuditContent.add(operation[name]?["by"], as: name + "By", to: &content)
+        }
+      }
+    case EngineAct.Kind.ended:
+      guard let outcome = (try? JSON(parsing: stored.data, limits: .stored))?["outcome"] else { return }
+      try await amend("\(stored.stream)/1", &changes) { _, content in content["outcome"] = outcome }
+    default: break
+    }
+  }
+
+  private func amend(
+    _ id: String, _ changes: inout ProjectionChanges, _ change: (inout JSONObject, inout JSONObject) -> Void
+  ) async throws {
+    guard let document = try await changes.document(collection: Self.collection, id: id),
+      var row = (try? JSON(parsing: document.data, limits: .stored))?.objectValue
+    else { return }
+    var content = row["content"]?.objectValue ?? [:]
+    change(&row, &content)
+    row["content"] = .object(content)
+    changes.put(
+      Document(
+        collection: document.collection, id: document.id, sort: document.sort, fields: document.fields,
+        data: JSON.object(row).bytes()))
+  }
+
+  // MARK: Rows
+
   private static func entry(
-    _ act: AuditAct, _ stored: StoredEvent, workflow: String? = nil, before: AuditEntry.Standing? = nil,
-    after: AuditEntry.Standing? = nil
+    _ act: AuditAct, _ stored: StoredEvent, workflow: String? = nil, step: String? = nil, content: JSONObject? = nil,
+    before: AuditEntry.Standing? = nil, after: AuditEntry.Standing? = nil
   ) -> AuditEntry {
     let isSaga = act.kind != .engine && act.kind != .operation
     return AuditEntry(
       id: "\(stored.stream)/\(stored.version)", at: act.at ?? stored.recordedAt, actor: act.actor, kind: act.kind,
       verb: act.verb, saga: isSaga ? stored.stream : nil, version: isSaga ? stored.version : nil, workflow: workflow,
-      step: act.step, reason: act.reason, from: act.from,
-      operation: act.kind == .operation ? stored.stream : nil, before: before, after: after)
+      step: step ?? act.step, reason: act.reason, from: act.from,
+      operation: act.kind == .operation ? stored.stream : nil, content: content ?? act.content, before: before,
+      after: after)
   }
 }

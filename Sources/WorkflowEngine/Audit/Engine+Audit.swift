@@ -1,3 +1,4 @@
+import JSON
 public import Persistence
 import Runtime
 import Synchronization
@@ -21,7 +22,7 @@ extension Engine {
     query.sortFrom = filter.from?.description
     query.sortBelow = filter.to?.description
     let acts = try await host.events.documents(query)
-    let entries = acts.compactMap(AuditEntry.init) + registrations(filter, after: after)
+    let entries = acts.compactMap(AuditEntry.init) + (try await registrations(filter, after: after))
     let sorted = entries.sorted { ($0.cursor.sort, $0.id) < ($1.cursor.sort, $1.id) }
     return AuditPage(
       entries: Array(sorted.prefix(limit)), next: sorted.count > limit ? sorted[limit - 1].cursor : nil)
@@ -30,15 +31,35 @@ extension Engine {
   /// Returns once the list of what people did has everything that has been stored when it is called.
   public func waitUntilAudited() async throws { try await auditor.waitUntilCaughtUp() }
 
-  /// Definitions are no events, but who registered one and when is kept with it.
-  private func registrations(_ filter: AuditFilter, after: DocumentCursor?) -> [AuditEntry] {
-    host.definitions.all.map { entry in
-      AuditEntry(
-        id: "\(entry.definition.name)/\(entry.definition.version)", at: entry.registeredAt, actor: entry.registeredBy,
-        kind: .registration, verb: "register", workflow: "\(entry.definition.name) v\(entry.definition.version)")
-    }.filter { entry in
+  /// Definitions are no events, but who registered one, when and from where is kept with it.
+  private func registrations(_ filter: AuditFilter, after: DocumentCursor?) async throws -> [AuditEntry] {
+    let all = host.definitions.all.map(\.act).filter { entry in
       guard filter.matches(entry) else { return false }
       return after.map { (entry.cursor.sort, entry.id) > ($0.sort, $0.id) } ?? true
+    }
+    if all.isEmpty { return [] }
+    var ways: [JSON: String] = [:]
+    for document in try await host.events.documents(collection: Self.registrations, ids: all.map(\.id)) {
+      ways[.string(document.id)] = (try? JSON(parsing: document.data, limits: .stored))?["from"]?.stringValue
+    }
+    return all.map { $0.from(ways[.string($0.id)]) }
+  }
+
+  /// Where the way that a registration came is kept.
+  private static let registrations = "registrations"
+
+  /// Keeps from where a workflow was registered.
+  func keepWay(_ way: String, of entry: DefinitionCache.Entry) async {
+    let document = Document(
+      collection: Self.registrations, id: entry.act.id, sort: entry.registeredAt.description,
+      data: JSON.object(["from": .string(way)]).bytes())
+    do {
+      try await host.events.apply(
+        ProjectionBatch(follower: Self.registrations, shard: 0, from: 0, to: 0, upserts: [document]))
+    } catch {
+      host.log.warning(
+        "Could not keep from where a workflow was registered; the audit lists it without",
+        ("workflow", entry.act.id), ("error", error.message))
     }
   }
 
@@ -63,5 +84,26 @@ extension Engine {
           + "the engine, with `saga audit verify --store`.")
     }
     return try await host.events.audit(against: head)
+  }
+}
+
+extension DefinitionCache.Entry {
+  /// The registration as an auditor reads it.
+  var act: AuditEntry {
+    AuditEntry(
+      id: "\(definition.name)/\(definition.version)", at: registeredAt, actor: registeredBy, kind: .registration,
+      verb: "register", workflow: "\(definition.name) v\(definition.version)",
+      content: [
+        "workflow": .string(definition.name), "version": .int(definition.version), "definition": .string(digest),
+      ])
+  }
+}
+
+extension AuditEntry {
+  fileprivate func from(_ way: String?) -> AuditEntry {
+    AuditEntry(
+      id: id, at: at, actor: actor, kind: kind, verb: verb, saga: saga, version: version, workflow: workflow,
+      step: step,
+      reason: reason, from: way, operation: operation, content: content, before: before, after: after)
   }
 }

@@ -76,9 +76,10 @@ public struct Decider {
     if state.end != nil {
       switch command {
       case .operate(let request): try take(request)
+      case .give(let signal, let formerIDs): try takeSignal(signal, formerIDs: formerIDs)
       case .attemptSettled, .wake, .recover: return
       case .start: throw Refusal(EngineErrorCode.sagaExists, "The saga has started before.")
-      case .answered, .signal:
+      case .answered:
         throw Refusal(EngineErrorCode.sagaEnded, "The saga is \(state.status.rawValue): it has ended and can't change.")
       }
       return
@@ -92,8 +93,7 @@ public struct Decider {
     case .answered(let answer): try take(answer)
     case .wake: break
     case .recover: interruptAttempts()
-    case .signal(let name, let signalID, let body, let by):
-      try takeSignal(name, id: signalID, body: body, by: by)
+    case .give(let signal, let formerIDs): try takeSignal(signal, formerIDs: formerIDs)
     case .operate(let request): try take(request)
     }
   }

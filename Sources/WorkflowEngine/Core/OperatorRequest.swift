@@ -149,7 +149,8 @@ extension SagaEvent {
     case .sagaResumed(let act): (.resume, act)
     case .sagaAbandoned(let act): (.abandon, act)
     case .sagaStarted, .stepSkipped, .waitStarted, .attemptStarted, .attemptFailed, .attemptNotMade, .stepProgressed,
-      .answerIgnored, .stepSucceeded, .stepFailed, .signalReceived, .keptSignalRefused, .turnBackLapsed,
+      .answerIgnored, .stepSucceeded, .stepFailed, .signalReceived, .signalRefused, .keptSignalTaken,
+      .keptSignalRefused, .turnBackLapsed,
       .undoSucceeded, .undoFailed, .rewindFinished, .stepOverdue, .sagaOverdue, .sagaCompleted, .sagaCompensated:
       nil
     }

@@ -12,9 +12,16 @@ public enum SagaCommand: Sendable, Hashable {
   case wake
   /// The engine restarted: nothing that was in flight will report any more.
   case recover
-  case signal(name: String, signalID: String?, body: JSON, by: String)
+  /// `formerIDs`: the names that an older version would have given the signal.
+  case give(SignalGiven, formerIDs: [String] = [])
   /// Somebody acts on it.
   case operate(OperatorRequest)
+}
+
+extension SagaCommand {
+  public static func signal(name: String, signalID: String?, body: JSON, by: String) -> SagaCommand {
+    .give(SignalGiven(name: name, id: signalID, body: body, by: by))
+  }
 }
 
 /// A command that can't be done as the saga stands. Nothing has changed.

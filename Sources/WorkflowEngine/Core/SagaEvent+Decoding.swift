@@ -63,11 +63,16 @@ extension SagaEvent {
         step: try data.string("step"), outcome: try data.word("outcome"),
         failure: try StepFailure(data.nested("failure")), consequence: try data.word("consequence"))
     case .signalReceived:
-      .signalReceived(
-        name: try data.string("signal"), signalID: data.optionalString("signalId"), body: try data.value("body"),
-        by: try data.string("by"))
+      .signalReceived(try SignalGiven(data), step: data.optionalString("step"))
+    case .signalRefused:
+      .signalRefused(try SignalRefusal(data))
+    case .keptSignalTaken:
+      .keptSignalTaken(
+        name: try data.string("signal"), step: try data.string("step"), received: try data.int("received"))
     case .keptSignalRefused:
-      .keptSignalRefused(name: try data.string("signal"), step: try data.string("step"))
+      .keptSignalRefused(
+        name: try data.string("signal"), step: try data.string("step"),
+        received: data.has("received") ? try data.int("received") : nil)
     case .turnBackRequested:
       .turnBackRequested(try TurnBack(data.nested("reason")))
     case .turnBackLapsed:
@@ -145,7 +150,8 @@ extension SagaStart {
       id: id, workflow: try data.string("workflow"), version: try data.int("version"),
       definitionDigest: try data.string("definition"), steps: try data.strings("steps"), input: try data.value("input"),
       deadline: try data.moment("deadline"), idempotencyKey: data.optionalString("idempotencyKey"),
-      tags: data.has("tags") ? try data.strings("tags") : [], by: try data.string("by"))
+      tags: data.has("tags") ? try data.strings("tags") : [], by: try data.string("by"),
+      from: data.optionalString("from"))
   }
 }
 

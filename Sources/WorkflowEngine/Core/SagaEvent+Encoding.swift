@@ -67,14 +67,18 @@ extension SagaEvent {
       data["outcome"] = .string(outcome.rawValue)
       data["failure"] = failure.json
       data["consequence"] = .string(consequence.rawValue)
-    case .signalReceived(let name, let signalID, let body, let by):
-      data["signal"] = .string(name)
-      data["signalId"] = signalID.map(JSON.string)
-      data["body"] = body
-      data["by"] = .string(by)
-    case .keptSignalRefused(let name, let step):
+    case .signalReceived(let signal, let step):
+      signal.add(to: &data)
+      data["step"] = step.map(JSON.string)
+    case .signalRefused(let refused): refused.add(to: &data)
+    case .keptSignalTaken(let name, let step, let received):
       data["signal"] = .string(name)
       data["step"] = .string(step)
+      data["received"] = .int(received)
+    case .keptSignalRefused(let name, let step, let received):
+      data["signal"] = .string(name)
+      data["step"] = .string(step)
+      data["received"] = received.map(JSON.int)
     case .turnBackRequested(let reason), .turnedBack(let reason):
       data["reason"] = reason.json
     case .undoSucceeded(let step, let how):
@@ -162,6 +166,7 @@ extension SagaStart {
       "deadline": .moment(deadline), "by": .string(by),
     ]
     members["idempotencyKey"] = idempotencyKey.map(JSON.string)
+    members["from"] = from.map(JSON.string)
     if !tags.isEmpty { members["tags"] = .array(tags.map(JSON.string)) }
     return .object(members)
   }

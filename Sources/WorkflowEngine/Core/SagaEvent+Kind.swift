@@ -8,7 +8,7 @@ extension SagaEvent {
     case attemptStarted, attemptFailed, attemptNotMade
     case stepProgressed, answerIgnored
     case stepSucceeded, stepFailed
-    case signalReceived, keptSignalRefused
+    case signalReceived, signalRefused, keptSignalTaken, keptSignalRefused
     case turnBackRequested, turnBackLapsed, turnedBack
     case undoSucceeded, undoFailed
     case operatorRetried, operatorResolved, operatorSkipped, operatorRanNow, operatorExtended
@@ -29,6 +29,8 @@ extension SagaEvent {
     case .stepSucceeded: .stepSucceeded
     case .stepFailed: .stepFailed
     case .signalReceived: .signalReceived
+    case .signalRefused: .signalRefused
+    case .keptSignalTaken: .keptSignalTaken
     case .keptSignalRefused: .keptSignalRefused
     case .turnBackRequested: .turnBackRequested
     case .turnBackLapsed: .turnBackLapsed

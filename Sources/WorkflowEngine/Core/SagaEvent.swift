@@ -30,9 +30,15 @@ public struct SagaEvent: Sendable, Hashable {
     case stepSucceeded(step: String, output: StepOutput, isPivot: Bool)
     /// The step failed for good; `outcome` is what is known of its round.
     case stepFailed(step: String, outcome: RoundOutcome, failure: StepFailure, consequence: FailureConsequence)
-    case signalReceived(name: String, signalID: String?, body: JSON, by: String)
-    /// A signal that came before its step waited for it, and that the step's `accept` then refused.
-    case keptSignalRefused(name: String, step: String)
+    /// A step that waited takes the signal; without a step it is kept. Older versions never said which step.
+    case signalReceived(SignalGiven, step: String?)
+    /// A signal was refused, and will not be taken later.
+    case signalRefused(SignalRefusal)
+    /// A step that has begun to wait takes a signal that was kept: that of event `received`.
+    case keptSignalTaken(name: String, step: String, received: Int)
+    /// A signal that was kept is refused by the `accept` of the last step that could have taken it. Older versions kept
+    /// one signal of a name, and did not say which.
+    case keptSignalRefused(name: String, step: String, received: Int?)
     /// A reason to turn back came while a pivot was undecided. It is decided when the pivot settles.
     case turnBackRequested(TurnBack)
     /// A pivot was passed: nothing is undone any more, and the request lapsed.
@@ -85,10 +91,12 @@ public struct SagaStart: Sendable, Hashable {
   public let idempotencyKey: String?
   public let tags: [String]
   public let by: String
+  /// The way it came: `rest 10.0.0.7`, `kafka saga.commands`. Older events don't say.
+  public let from: String?
 
   public init(
     id: UniqueID, workflow: String, version: Int, definitionDigest: String, steps: [String], input: JSON,
-    deadline: Timestamp, idempotencyKey: String?, tags: [String], by: String
+    deadline: Timestamp, idempotencyKey: String?, tags: [String], by: String, from: String? = nil
   ) {
     self.id = id
     self.workflow = workflow
@@ -100,6 +108,7 @@ public struct SagaStart: Sendable, Hashable {
     self.idempotencyKey = idempotencyKey
     self.tags = tags
     self.by = by
+    self.from = from
   }
 }
 

@@ -48,8 +48,7 @@ extension SagaState {
     case .rewindStarted(let step, let steps, let act):
       guard turnBack == nil, rewind == nil else { throw HistoryError("A rewind can't begin while another goes on.") }
       // What they had waited for has to come again.
-      let names = self.steps.compactMap { steps.contains($0.id) ? $0.waitingFor : nil }
-      signals.removeAll { signal in names.contains { $0.hasSameScalars(as: signal.name) } }
+      dropKeptSignals(waitedForBy: steps)
       for step in steps { try apply(event, to: step) }
       rewind = Rewind(step: step, steps: steps, at: event.at, by: act.by, reason: act.reason)
     case .rewindFinished(_, let steps):
@@ -66,17 +65,19 @@ extension SagaState {
     case .operatorResolved(_, let resolution, let isPivot, _, _):
       try applyToStep(event)
       if case .happened = resolution, isPivot { passPivot() } else if pivotPassed { passPivot() }
-    case .stepSucceeded(_, _, let isPivot):
+    case .stepSucceeded(let step, _, let isPivot):
+      noteWaitEnded(step)
       try applyToStep(event)
       if isPivot { passPivot() }
 
     case .answerIgnored(let step, _, _, _):
       guard self.step(step) != nil else { throw Self.unknownStep(event) }
 
-    case .signalReceived(let name, let signalID, let body, let by):
-      signals.append(ReceivedSignal(name: name, id: signalID, body: body, by: by, at: event.at))
-    case .keptSignalRefused(let name, _):
-      signals.removeAll { $0.name == name }
+    case .signalReceived(let signal, let step): try apply(signal, step: step, at: event.at)
+    case .signalRefused(let refused): apply(refused, at: event.at)
+    case .keptSignalTaken(_, let step, let received): try takeKeptSignal(received, for: step)
+    case .keptSignalRefused(let name, let step, let received):
+      refuseKeptSignal(named: name, for: step, received: received)
 
     case .turnBackRequested(let reason):
       requestedTurnBack = Dated(at: event.at, value: reason)

@@ -4,9 +4,10 @@ import Runtime
 // A snapshot is a saga's state as JSON. It is only ever a shortcut: the events stay the truth, so a snapshot that this
 // version can't read is passed over and the events are read instead.
 extension SagaState {
-  /// The version of the shape below. Version 1 had less to tell, and reads as it did; other versions' snapshots are
-  /// passed over, so that an older engine can't take a saga that is paused for one that runs.
-  static let snapshotSchema = 2
+  /// The version of the shape below. Versions 1 and 2 had less to tell, and read as they did, except where they left out
+  /// what became of signals; other versions' snapshots are passed over, so that an older engine can't take a saga that is
+  /// paused for one that runs.
+  static let snapshotSchema = 3
 
   public var snapshot: JSON {
     var members: JSONObject = [
@@ -31,7 +32,8 @@ extension SagaState {
   /// - Throws: `UnreadableEvent` when it is of another version, or damaged.
   public init(snapshot: JSON) throws(UnreadableEvent) {
     let data = EventReader(type: "snapshot", data: snapshot)
-    guard (1...Self.snapshotSchema).contains(try data.int("schema")) else { throw data.unreadable("schema") }
+    let schema = try data.int("schema")
+    guard (1...Self.snapshotSchema).contains(schema) else { throw data.unreadable("schema") }
     self.init(start: try SagaStart(data.nested("start")), at: try data.moment("startedAt"))
     version = try data.int("version")
     steps = []
@@ -39,6 +41,10 @@ extension SagaState {
       steps.append(try StepState(EventReader(type: "snapshot.step", data: step)))
     }
     guard steps.map(\.id) == start.steps else { throw data.unreadable("steps") }
+    // Earlier ones don't say which step took which signal, and forgot signals at a rewind. The events tell.
+    if schema < 3, data.has("signals") || steps.contains(where: { $0.waitingFor != nil || $0.round > 1 }) {
+      throw data.unreadable("signals")
+    }
     for signal in snapshot["signals"]?.arrayValue ?? [] {
       signals.append(try ReceivedSignal(EventReader(type: "snapshot.signal", data: signal)))
     }
@@ -148,20 +154,6 @@ extension Attempts {
     }
     retryAt = try data.optionalMoment("retryAt")
     startedAt = try data.optionalMoment("startedAt")
-  }
-}
-
-extension ReceivedSignal {
-  fileprivate var json: JSON {
-    var members: JSONObject = ["name": .string(name), "body": body, "by": .string(by), "at": .moment(at)]
-    members["id"] = id.map(JSON.string)
-    return .object(members)
-  }
-
-  fileprivate init(_ data: EventReader) throws(UnreadableEvent) {
-    self.init(
-      name: try data.string("name"), id: data.optionalString("id"), body: try data.value("body"),
-      by: try data.string("by"), at: try data.moment("at"))
   }
 }
 

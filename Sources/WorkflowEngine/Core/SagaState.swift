@@ -9,6 +9,7 @@ public struct SagaState: Sendable, Hashable {
   /// How many events it took: the stream's version.
   public internal(set) var version = 1
   public internal(set) var steps: [StepState]
+  /// Every signal that came, and what became of it. They stay: the same one again is a repeat, also after a rewind.
   public internal(set) var signals: [ReceivedSignal] = []
   /// Set once the saga turned back.
   public internal(set) var turnBack: Dated<TurnBack>?
@@ -45,14 +46,6 @@ public struct SagaState: Sendable, Hashable {
 
   /// Whether a rewind is undoing the step, or will.
   public func isRewinding(_ step: String) -> Bool { rewind?.steps.contains { $0.hasSameScalars(as: step) } ?? false }
-
-  /// The signal of this name that was taken, whether or not a step has met it.
-  public func signal(_ name: String) -> ReceivedSignal? { signals.first { $0.name.hasSameScalars(as: name) } }
-
-  /// Whether a step has waited for the signal of this name.
-  public func isUsed(signal name: String) -> Bool {
-    steps.contains { $0.waitingFor?.hasSameScalars(as: name) ?? false }
-  }
 
   public func step(_ id: String) -> StepState? { steps.first { $0.id == id } }
 
@@ -104,15 +97,6 @@ public struct Rewind: Sendable, Hashable {
   public let at: Timestamp
   public let by: String
   public let reason: String
-}
-
-/// A signal that was taken.
-public struct ReceivedSignal: Sendable, Hashable {
-  public let name: String
-  public let id: String?
-  public let body: JSON
-  public let by: String
-  public let at: Timestamp
 }
 
 /// How a saga ended.

@@ -97,7 +97,8 @@ extension StepState {
       return prepareRewind()
     case .rewindFinished:
       return beginAgain()
-    case .sagaPaused, .sagaResumed, .sagaStarted, .answerIgnored, .signalReceived, .keptSignalRefused,
+    case .sagaPaused, .sagaResumed, .sagaStarted, .answerIgnored, .signalReceived, .signalRefused, .keptSignalTaken,
+      .keptSignalRefused,
       .turnBackRequested, .turnBackLapsed,
       .turnedBack,
       .sagaOverdue, .sagaCompleted, .sagaCompensated, .sagaAbandoned:
@@ -260,11 +261,14 @@ extension SagaEvent {
       .answerIgnored(let step, _, _, _), .stepSucceeded(let step, _, _), .stepFailed(let step, _, _, _),
       .undoSucceeded(let step, _), .undoFailed(let step, _, _), .operatorRetried(let step, _, _, _),
       .operatorResolved(let step, _, _, _, _), .operatorSkipped(let step, _, _, _), .rewindStarted(let step, _, _),
-      .rewindFinished(let step, _), .keptSignalRefused(_, let step), .stepOverdue(let step, _, _):
+      .rewindFinished(let step, _), .keptSignalTaken(_, let step, _), .keptSignalRefused(_, let step, _),
+      .stepOverdue(let step, _, _):
       step
     case .operatorExtended(let step, _, _): step
     case .operatorRanNow(let steps, _): steps.count == 1 ? steps[0] : nil
-    case .sagaStarted, .signalReceived, .turnBackRequested, .turnBackLapsed, .turnedBack, .sagaPaused, .sagaResumed,
+    case .signalReceived(_, let step): step
+    case .signalRefused(let refused): refused.step
+    case .sagaStarted, .turnBackRequested, .turnBackLapsed, .turnedBack, .sagaPaused, .sagaResumed,
       .sagaOverdue, .sagaCompleted, .sagaCompensated, .sagaAbandoned:
       nil
     }

@@ -60,7 +60,8 @@ struct KafkaCommands: Sendable {
     _ = try await engine.start(
       StartRequest(
         workflow: workflow ?? "", version: version, input: input ?? .null, idempotencyKey: key ?? inbound.identity,
-        tags: tags, by: by ?? inbound.sender))
+        formerKeys: key == nil ? [inbound.formerIdentity] : [], tags: tags, by: by ?? inbound.sender, from: inbound.way)
+    )
   }
 
   private func signal(_ inbound: InboundMessage, _ body: JSON) async throws {
@@ -72,7 +73,8 @@ struct KafkaCommands: Sendable {
     try reader.finish()
     guard let saga, let name else { return }
     _ = try await engine.signal(
-      saga, name: name, body: content, signalID: inbound.identity, by: by ?? inbound.sender)
+      saga, SignalGiven(name: name, id: inbound.identity, body: content, by: by ?? inbound.sender, from: inbound.way),
+      formerIDs: [inbound.formerIdentity])
   }
 
   private func cancel(_ inbound: InboundMessage, _ body: JSON) async throws {
@@ -82,8 +84,15 @@ struct KafkaCommands: Sendable {
     let by = reader.text("by", isRequired: false)
     try reader.finish()
     guard let saga, let reason else { return }
+    // An older version carried it out, and its offset was not stored.
+    if try await engine.saga(saga).state.hasCancelled(by: inbound.formerIdentity) { return }
     _ = try await engine.cancel(
-      saga, by: by ?? inbound.sender, reason: reason, from: "kafka \(inbound.message.topic)",
-      commandID: inbound.identity)
+      saga, by: by ?? inbound.sender, reason: reason, from: inbound.way, commandID: inbound.identity)
+  }
+}
+
+extension SagaState {
+  fileprivate func hasCancelled(by command: String) -> Bool {
+    commands.contains { $0.verb == OperatorVerb.Name.cancel.rawValue && $0.id.hasSameScalars(as: command) }
   }
 }

@@ -34,7 +34,7 @@ private struct RecordedAnswers {
     case (.attemptStarted(_, reply.phase, let round, let attempt, _), _):
       begun = (round, attempt)
       return false
-    case (.answerIgnored(_, reply.phase, _, let answer), _): return answer.id == reply.id
+    case (.answerIgnored(_, reply.phase, _, let answer), _): return answer.id == reply.id || answer.id == reply.formerID
     case (.stepProgressed(_, reply.phase, _, let progress), nil): return isOfBegun && progress == reply.progress
     case (.attemptFailed(_, reply.phase, _, false, let failure, _), .failed(let said)?),
       (.attemptFailed(_, reply.phase, _, true, let failure, _), .unknown(let said)?):

@@ -12,6 +12,8 @@ struct KafkaReply: Sendable {
   let phase: StepPhase
   let attempt: Int
   let id: String
+  /// The id that an older version would have given it.
+  let formerID: String
   /// Nil for news of progress.
   let outcome: StepOutcome?
   let progress: StepProgress?
@@ -45,6 +47,7 @@ struct KafkaReply: Sendable {
       ? IdempotencyKey.undo(saga: saga, step: step, round: round)
       : IdempotencyKey.forward(saga: saga, step: step, round: round)
     id = inbound.identity
+    formerID = inbound.formerIdentity
     switch body["outcome"]?.stringValue {
     case "succeeded": (outcome, progress) = (.succeeded(body["output"] ?? .null), nil)
     case "failed": (outcome, progress) = (.failed(try Self.failure(body, isRetryable: false)), nil)

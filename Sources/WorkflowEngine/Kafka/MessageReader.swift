@@ -48,12 +48,49 @@ struct InboundMessage: Sendable {
       value: try await unframe(value), headers: message.headers, timestamp: message.timestamp)
   }
 
-  /// The same however often the message is delivered, and that of no other message.
+  /// The same however often the message is delivered, and that of no other message. It has blanks, so it is none of the
+  /// keys that callers choose: those have none.
   var identity: String {
-    let full = event.map { "kafka:\($0.identity)" } ?? "kafka:\(message.place)"
+    let full: String
+    if let event {
+      full = "kafka event \(Self.word(event.source)) \(Self.word(event.id))"
+    } else {
+      // A topic that was made again counts its messages from 0 again, but dates them otherwise.
+      full = "kafka message \(message.place)" + (message.timestamp.map { " \($0.milliseconds)" } ?? "")
+    }
+    return full.utf8.count <= 255 ? full : "kafka digest " + Digest.hex(Array(full.utf8))
+  }
+
+  /// The identity that versions before this one gave the message. What they have stored is known by it.
+  var formerIdentity: String {
+    let full: String
+    if let event {
+      let source =
+        event.source.contains(where: { $0 == "#" || $0 == "%" })
+        ? event.source.replacing("%", with: "%25").replacing("#", with: "%23") : event.source
+      full = "kafka:\(source)#\(event.id)"
+    } else {
+      full = "kafka:\(message.place)"
+    }
     let isPlain = full.utf8.count <= 255 && full.utf8.allSatisfy { (0x21...0x7E).contains($0) }
     return isPlain ? full : "kafka:" + Digest.hex(Array(full.utf8))
   }
+
+  /// The text without blanks, that of no other text: what isn't visible ASCII is percent-encoded, and so is `%`.
+  private static func word(_ text: String) -> String {
+    var word = ""
+    for byte in text.utf8 {
+      if (0x21...0x7E).contains(byte), byte != UInt8(ascii: "%") {
+        word.unicodeScalars.append(Unicode.Scalar(byte))
+      } else {
+        word += "%" + Digest.hexadecimal([byte]).uppercased()
+      }
+    }
+    return word
+  }
+
+  /// The way it came, as the history keeps it.
+  var way: String { "kafka \(message.topic)" }
 
   /// Who sent it, as far as the message says.
   var sender: String { event.map { "kafka \($0.source.withoutNUL)" } ?? "kafka \(message.topic)" }
@@ -122,8 +159,9 @@ struct CommandReader {
     return text
   }
 
-  mutating func tags() -> [String] {
-    guard let value = members["tags"], !value.isNull else { return [] }
+  /// Nil when there are none: a repeat that leaves them out has the saga's.
+  mutating func tags() -> [String]? {
+    guard let value = members["tags"], !value.isNull else { return nil }
     let texts = value.arrayValue?.compactMap(\.stringValue) ?? []
     let isRight = texts.count == value.arrayValue?.count && texts.count <= 16
     guard isRight, texts.allSatisfy({ (1...100).contains($0.unicodeScalars.count) }) else {

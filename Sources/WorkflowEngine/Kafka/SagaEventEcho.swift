@@ -27,6 +27,9 @@ public enum SagaEventEcho {
       (event.source, event.type, event.subject, event.dataSchema) = ("/echo", "dev.tracseq.echo.rewound", nil, nil)
     } else if OperationEvent.isOne(stored.type) {
       (event.source, event.type, event.dataSchema) = ("/operations", "dev.tracseq.\(stored.type)", nil)
+    } else if EngineAct.isOne(stored.type) {
+      (event.source, event.type, event.subject) = ("/engine", "dev.tracseq.engine.\(stored.type)", nil)
+      event.dataSchema = nil
     } else {
       return EchoedEvent(topic: topic, key: saga, event: event)
     }

@@ -1,3 +1,4 @@
+import JSON
 public import Persistence
 public import Runtime
 import Workflows
@@ -99,13 +100,18 @@ public final class Notices: Sendable {
   /// Sends a destination a notice that nothing has happened for. When it arrives, what waits is told at once.
   /// - Parameter by: who asked for it.
   /// - Throws: `notice.destinationUnknown`.
-  public func test(_ name: String, by: String) async throws(EngineError) -> NoticeTest {
+  public func test(_ name: String, by: String, from: String? = nil) async throws -> NoticeTest {
     let courier = try courier(name)
+    let act = try await record(.noticeTested, ["destination": .string(name)], by, from)
     let notice = Notice.test(environment, by: by)
     let began = environment.now()
     let outcome = await courier.destination.deliver(notice)
     if case .delivered = outcome { courier.inbox.hasAnswered() }
     log.info("A test notice was sent", ("destination", name), ("by", by))
+    switch outcome {
+    case .delivered: await end(act, ["delivered": true])
+    case .failed(let failure): await end(act, ["delivered": false, "code": .string(failure.code)])
+    }
     return NoticeTest(destination: name, id: notice.id, outcome: outcome, took: environment.now() - began)
   }
 
@@ -115,15 +121,37 @@ public final class Notices: Sendable {
   ///   - only: the notice to send; nil for all.
   ///   - by: who asked for it.
   /// - Throws: `notice.destinationUnknown`, `notice.unknown`.
-  public func resend(_ name: String, only: String?, by: String) async throws -> NoticeResend {
+  public func resend(_ name: String, only: String?, by: String, from: String? = nil) async throws -> NoticeResend {
     let courier = try courier(name)
+    var asked: JSONObject = ["destination": .string(name)]
+    asked["id"] = only.map(JSON.string)
+    let act = try await record(.noticesResent, asked, by, from)
     let done = try await NoticeResender(destination: courier.destination, store: store, environment: environment)
       .run(only: only)
     if !done.delivered.isEmpty { courier.inbox.hasAnswered() }
     log.info(
       "Notices that had been given up were sent again", ("destination", name),
       ("delivered", "\(done.delivered.count)"), ("failed", "\(done.failed.count)"), ("by", by))
+    await end(
+      act, ["delivered": .int(done.delivered.count), "failed": .int(done.failed.count), "left": .int(done.left)])
     return done
+  }
+
+  /// Who asked for what is stored before it is done.
+  private func record(
+    _ kind: EngineAct.Kind, _ content: JSONObject, _ by: String, _ from: String?
+  ) async throws -> UniqueID {
+    let act = EngineAct(kind: kind, by: by, from: from, content: content)
+    return try await act.store(in: store, at: environment.now(), environment)
+  }
+
+  private func end(_ act: UniqueID, _ outcome: JSONObject) async {
+    do {
+      try await EngineAct.end(act, outcome, in: store, environment)
+    } catch {
+      log.warning(
+        "Could not record what came of sending notices; the audit lists that it was asked for", ("error", "\(error)"))
+    }
   }
 
   private func courier(_ name: String) throws(EngineError) -> NoticeCourier {

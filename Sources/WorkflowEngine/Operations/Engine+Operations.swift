@@ -53,12 +53,16 @@ extension Engine {
   /// - Throws: `Refusal` when the saga doesn't take the verb as it stands.
   public func ask(_ id: UniqueID, _ request: OperatorRequest) async throws -> Operation {
     let now = try await saga(id)
-    let key = request.act.commandID.map { "\(id)/\($0)" }
+    // It has blanks, so no key of an operation is the same. Earlier versions wrote it otherwise.
+    let key = request.act.commandID.map { "saga \(id) \($0)" }
+    let formerKey = request.act.commandID.map { "\(id)/\($0)" }
     let asked = OperationRequest(
       request.verb, .sagas([id]), expectedVersion: request.expectedVersion,
       by: OperatorAct(by: request.act.by, reason: request.act.reason, from: request.act.from))
     // A repeat is answered as it was, whatever has become of the saga.
-    if let known = try await operations.known(OperationPlan(asked, needsApproval: true), key: key) { return known }
+    let plan = OperationPlan(asked, needsApproval: true)
+    if let known = try await operations.known(plan, key: key) { return known }
+    if let known = try await operations.knownBefore(plan, key: formerKey) { return known }
     try Decider.requireTaken(request.verb, by: now.state, now.definition, now: host.environment.now())
     return try await begin(asked, key: key, isGuarded: true).operation
   }

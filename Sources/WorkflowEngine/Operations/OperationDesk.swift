@@ -100,6 +100,13 @@ actor OperationDesk {
     return try await same(known, as: NewStartKey(scope: Self.keyScope, key: key, digest: plan.digest))
   }
 
+  /// The operation that an earlier version began for the same request; nil also when the key named another one.
+  func knownBefore(_ plan: OperationPlan, key: String?) async throws -> Operation? {
+    guard let key, let known = try await events.startKey(scope: Self.keyScope, key: key), known.digest == plan.digest
+    else { return nil }
+    return try await operation(known.stream)
+  }
+
   private func same(_ known: StartKey, as new: NewStartKey) async throws -> Operation {
     guard known.digest == new.digest else {
       throw EngineError(

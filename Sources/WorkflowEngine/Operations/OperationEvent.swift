@@ -45,6 +45,7 @@ enum OperationEvent: Sendable, Hashable {
         "needsApproval": .bool(plan.needsApproval), "by": .string(plan.act.by), "reason": .string(plan.act.reason),
       ]
       data["filter"] = plan.filter
+      if !plan.sagas.isEmpty { data["selection"] = .string(OperationPreview.selection(of: plan.sagas)) }
       data["expectedVersion"] = plan.expectedVersion.map(JSON.int)
       data["from"] = plan.act.from.map(JSON.string)
       data["commandID"] = plan.act.commandID.map(JSON.string)

@@ -90,7 +90,11 @@ extension Engine {
   public func projections() async throws -> ProjectionStatus { try await readModel.status() }
 
   /// Begins to fill new tables for lists, while the old ones serve. Asked again meanwhile, it changes nothing.
-  public func rebuildProjections() async throws -> ProjectionStatus {
+  /// Who asked for it is recorded before it begins.
+  public func rebuildProjections(by: String, from: String? = nil) async throws -> ProjectionStatus {
+    let generation = try await readModel.status().generation
+    let act = EngineAct(kind: .projectionsRebuilt, by: by, from: from, content: ["generation": .int(generation)])
+    try await act.store(in: host.events, at: host.environment.now(), host.environment)
     try await readModel.rebuild()
     return try await readModel.status()
   }

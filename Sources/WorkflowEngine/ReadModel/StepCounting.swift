@@ -41,7 +41,8 @@ struct StepCounting {
         }
       }
     case .sagaStarted, .stepSkipped, .attemptStarted, .attemptFailed, .attemptNotMade, .stepProgressed,
-      .answerIgnored, .signalReceived, .keptSignalRefused, .turnBackRequested, .turnBackLapsed, .turnedBack,
+      .answerIgnored, .signalReceived, .signalRefused, .keptSignalTaken, .keptSignalRefused, .turnBackRequested,
+      .turnBackLapsed, .turnedBack,
       .undoFailed, .operatorRetried, .operatorSkipped, .operatorRanNow, .operatorExtended, .rewindStarted,
       .rewindFinished, .sagaPaused, .sagaResumed, .stepOverdue, .sagaOverdue, .sagaCompleted, .sagaCompensated,
       .sagaAbandoned:

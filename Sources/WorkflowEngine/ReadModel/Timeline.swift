@@ -56,8 +56,11 @@ public struct Timeline: Sendable, Hashable {
     case .undoFailed(let step, let failure, let blocks):
       close(step, at, "failed", failure.code)
       if blocks { mark(at, "stuck on \(step)") }
-    case .signalReceived(let name, _, _, let by): mark(at, "signal \(name)", by: by)
-    case .keptSignalRefused(let name, _): mark(at, "signal \(name) refused")
+    case .signalReceived(let signal, let step):
+      mark(at, "signal \(signal.name)\(step.map { " taken by \($0)" } ?? "")", by: signal.by)
+    case .signalRefused(let refused): mark(at, "signal \(refused.name) refused", by: refused.by)
+    case .keptSignalTaken(let name, let step, _): mark(at, "signal \(name) taken by \(step)")
+    case .keptSignalRefused(let name, _, _): mark(at, "signal \(name) refused")
     case .turnBackRequested(let reason): mark(at, "turn back requested", by: reason.by, reason: reason.told)
     case .turnBackLapsed: mark(at, "turn back lapsed")
     case .turnedBack(let reason): mark(at, "turned back", by: reason.by, reason: reason.told)

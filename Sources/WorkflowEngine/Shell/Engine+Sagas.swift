@@ -11,22 +11,18 @@ extension Engine {
   ///   `engine.notReady`.
   public func start(_ request: StartRequest) async throws -> Started {
     try requireReady()
+    // Also when the version that it asks for, or the latest, is another one now.
+    if let known = try await known(request) { return known }
     let workflow = try workflow(request.workflow, version: request.version)
     let definition = workflow.definition
     let now = host.environment.now()
-    var key: NewStartKey?
-    if let text = request.idempotencyKey {
-      let new = NewStartKey(
-        scope: request.workflow, key: text, digest: Digest.sha256(request.input.bytes(.canonical)))
-      if let existing = try await host.events.startKey(scope: new.scope, key: new.key) {
-        return try Self.same(existing, as: new)
-      }
-      key = new
+    let key = request.idempotencyKey.map { key in
+      NewStartKey(scope: request.workflow, key: key, digest: Digest.sha256(request.input.bytes(.canonical)))
     }
     let start = SagaStart(
       id: newID(for: key), workflow: definition.name, version: definition.version, definitionDigest: workflow.digest,
       steps: definition.steps.map(\.id), input: request.input, deadline: now + definition.timeout,
-      idempotencyKey: request.idempotencyKey, tags: request.tags, by: request.by)
+      idempotencyKey: request.idempotencyKey, tags: request.tags ?? [], by: request.by, from: request.from)
     do {
       _ = try await host.start(start, definition: definition, key: key)
       return Started(id: start.id, isNew: true)
@@ -34,8 +30,8 @@ extension Engine {
       if case .outcomeUnknown = error.kind {
         throw OutcomeUnknown("Saga \(start.id) may have been started.", saga: start.id)
       }
-      guard case .startKeyTaken(let existing) = error.kind, let key else { throw error }
-      return try Self.same(existing, as: key)
+      guard case .startKeyTaken(let existing) = error.kind else { throw error }
+      return try await same(existing, as: request)
     }
   }
 
@@ -43,15 +39,6 @@ extension Engine {
   private func newID(for key: NewStartKey?) -> UniqueID {
     guard let key else { return host.environment.newID() }
     return host.events.newStream(scope: key.scope, key: key.key, in: host.environment)
-  }
-
-  private static func same(_ existing: StartKey, as new: NewStartKey) throws(EngineError) -> Started {
-    guard existing.digest == new.digest else {
-      throw EngineError(
-        code: EngineErrorCode.sagaStartKeyReused,
-        message: "The Idempotency-Key “\(new.key)” has started saga \(existing.stream) with other input.")
-    }
-    return Started(id: existing.stream, isNew: false)
   }
 
   /// A saga as it is stored now.
@@ -105,20 +92,25 @@ extension Engine {
     }
   }
 
-  /// Gives a saga a signal.
-  /// - Throws: `Refusal` when the saga knows no such signal, waits for it no more, or does not accept the body.
+  /// Gives a saga a signal. The same signal again changes nothing, and is answered with what became of it.
+  /// - Parameter formerIDs: the names that an older version would have given the signal.
+  /// - Throws: `Refusal` when the saga knows no such signal, waits for it no more, does not accept the body, or keeps too
+  ///   many; the code with which the signal was refused before, for a repeat.
+  public func signal(
+    _ id: UniqueID, _ signal: SignalGiven, formerIDs: [String] = []
+  ) async throws -> SignalAnswer {
+    let signal = signal.named(by: host.environment.newID())
+    let before = try await host.state(of: id)
+    let isRepeat = before.known(signal, formerIDs: formerIDs) != nil
+    let after = isRepeat ? before : try await host.ask(id, .give(signal, formerIDs: formerIDs))
+    return try after.answer(
+      to: signal, formerIDs: formerIDs, isRepeat: isRepeat, try await host.definitions.definition(of: after.start))
+  }
+
   public func signal(
     _ id: UniqueID, name: String, body: JSON, signalID: String?, by: String
   ) async throws -> SignalAnswer {
-    let before = try await host.state(of: id)
-    if let taken = before.signal(name), before.isUsed(signal: name) || taken.body == body { return .repeated }
-    let after = try await host.ask(id, .signal(name: name, signalID: signalID, body: body, by: by))
-    // Two at once: the second finds what the first left.
-    guard let taken = after.signal(name), taken.body == body, taken.id == signalID, taken.by == by else {
-      return .repeated
-    }
-    let isTaken = after.steps.contains { $0.waitingFor?.hasSameScalars(as: name) ?? false && $0.status != .waiting }
-    return isTaken ? .taken : .kept
+    try await signal(id, SignalGiven(name: name, id: signalID, body: body, by: by))
   }
 
   /// Does what an operator asks, and returns once it and what follows from it is stored.

@@ -265,7 +265,7 @@ extension Engine {
 
   /// Checks a workflow and stores it for ever under its name and version.
   /// - Throws: `EngineError` with the findings when it has errors, or when the version stands for other content.
-  public func register(_ content: [UInt8], by: String) async throws -> Registration {
+  public func register(_ content: [UInt8], by: String, from: String? = nil) async throws -> Registration {
     let result = check(content)
     guard let definition = result.definition else {
       let count = result.errors.count
@@ -275,6 +275,7 @@ extension Engine {
         message: "The workflow has \(count) error\(count == 1 ? "" : "s").\(more)", findings: result.findings)
     }
     let (entry, isNew) = try await host.definitions.register(definition, by: by, at: host.environment.now())
+    if isNew, let from { await keepWay(from, of: entry) }
     return Registration(
       name: definition.name, version: definition.version, digest: entry.digest, isNew: isNew, warnings: result.warnings)
   }

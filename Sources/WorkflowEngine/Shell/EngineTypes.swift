@@ -72,18 +72,26 @@ public struct StartRequest: Sendable {
   public let input: JSON
   /// Starting twice with one key is starting once.
   public let idempotencyKey: String?
-  public let tags: [String]
+  /// The names by which an older version would have known the start; only a saga that it started is looked for by them.
+  public let formerKeys: [String]
+  /// None when nil: the difference shows when a key comes again.
+  public let tags: [String]?
   public let by: String
+  /// The way it came: `rest 10.0.0.7`, `kafka saga.commands`.
+  public let from: String?
 
   public init(
-    workflow: String, version: Int? = nil, input: JSON, idempotencyKey: String? = nil, tags: [String] = [], by: String
+    workflow: String, version: Int? = nil, input: JSON, idempotencyKey: String? = nil, formerKeys: [String] = [],
+    tags: [String]? = nil, by: String, from: String? = nil
   ) {
     self.workflow = workflow
     self.version = version
     self.input = input
     self.idempotencyKey = idempotencyKey
+    self.formerKeys = formerKeys
     self.tags = tags
     self.by = by
+    self.from = from
   }
 }
 
@@ -109,14 +117,4 @@ public struct HistoryEntry: Sendable {
   public let meta: JSON
   /// The chained SHA-256 that proves the history's order and content.
   public let hash: [UInt8]
-}
-
-/// What became of a signal.
-public enum SignalAnswer: String, Sendable {
-  /// A step was waiting for it.
-  case taken
-  /// It came early and is kept.
-  case kept
-  /// It had come before; nothing changed.
-  case repeated
 }

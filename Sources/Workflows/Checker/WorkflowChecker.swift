@@ -111,6 +111,7 @@ struct WorkflowReader {
       steps: steps, output: output, source: json)
     TimeCheck(definition: definition, report: report).check()
     AdviceCheck(definition: definition, report: report).check()
+    SignalCheck(definition: definition, report: report).check()
     return definition
   }
 

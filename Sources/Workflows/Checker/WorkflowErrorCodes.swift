@@ -40,6 +40,7 @@ public enum WorkflowErrorCode {
   public static let pivotWithWhen = "workflow.pivotWithWhen"
   public static let pivotContinues = "workflow.pivotContinues"
   public static let undoBehindPivot = "workflow.undoBehindPivot"
+  public static let signalsAlike = "workflow.signalsAlike"
   public static let noEffect = "workflow.noEffect"
   public static let readsEveryStep = "workflow.readsEveryStep"
 

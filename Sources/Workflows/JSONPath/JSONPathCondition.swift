@@ -16,7 +16,7 @@ public struct JSONPathCondition: Sendable {
   /// Patterns that are no I-Regexp: such a `match` or `search` never holds, which nobody means.
   public let patternFaults: [JSONPathError]
 
-  private let condition: Condition
+  let condition: Condition
 
   public init(_ text: String) throws(JSONPathError) {
     var parser = QueryParser(text)

@@ -53,6 +53,10 @@ struct APIClient: Sendable {
     var request = request
     request.headers.append(("Accept", "application/json"))
     if let user { request.headers.append(("Saga-User", user)) }
+    // The history says from where each act came.
+    if request.method != "GET", !request.headers.contains(where: { $0.name == "Saga-Client" }) {
+      request.headers.append(("Saga-Client", "cli"))
+    }
     if request.body != nil { request.headers.append(("Content-Type", "application/json")) }
     let answer: APIAnswer
     do {

@@ -61,8 +61,9 @@ func followEvents(_ invocation: Invocation, follow: Bool) async throws -> ExitSt
 let signalCommand = CommandSpec(
   "signal", summary: "send a signal that a step waits for",
   about: [
-    "A signal that comes before its step waits is kept for it. A key makes a repeat harmless; without --key one is "
-      + "made up."
+    "A signal goes to one step: to the first that waits for its name and accepts it. One that comes before its step "
+      + "waits is kept. The same key and body again change nothing, and say what became of the signal. Without --key one "
+      + "is made up, and the signal is a new one."
   ],
   operands: [
     OperandSpec("ID", help: "the saga's id"), OperandSpec("NAME", help: "the signal's name, as the workflow has it"),
@@ -89,11 +90,30 @@ let signalCommand = CommandSpec(
     invocation.terminal.line(answer.text(.pretty))
     return .success
   }
-  switch answer["answer"]?.stringValue {
-  case "taken": invocation.terminal.line("taken: the step that waited for \(name) has it")
-  case "kept": invocation.terminal.line("kept: no step waits for \(name) yet; the one that will gets it")
-  case "repeated": invocation.terminal.line("repeated: it had been sent before, nothing was done")
-  default: invocation.terminal.line(answer.text())
-  }
+  invocation.terminal.line(SignalLine.text(of: answer))
   return .success
+}
+
+/// What became of a signal, in a line.
+enum SignalLine {
+  static func text(of answer: JSON) -> String {
+    let name = answer.text("signal") ?? "the signal"
+    let candidates = (answer["candidates"]?.arrayValue ?? []).compactMap(\.stringValue).joined(separator: ", ")
+    func word(_ word: String?) -> String? {
+      switch word {
+      case "taken": answer.text("step").map { "step \($0), which waited for \(name), has it" }
+      case "kept":
+        "no step takes \(name) yet"
+          + (candidates.isEmpty ? "" : "; the first of these that accepts it has it: \(candidates)")
+      default: nil
+      }
+    }
+    switch answer.text("answer") {
+    case "repeated":
+      let sent = "\(answer.text("by") ?? "somebody") sent it at \(answer.text("at") ?? "an earlier moment")"
+      return Layout.printable("repeated: \(sent), nothing was done; " + (word(answer.text("became")) ?? "it is known"))
+    case let answered?: return Layout.printable("\(answered): \(word(answered) ?? answer.text())")
+    case nil: return Layout.printable(answer.text())
+    }
+  }
 }

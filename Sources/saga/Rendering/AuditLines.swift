@@ -27,6 +27,7 @@ struct AuditLines {
       }
     }
     if let operation = act.text("operation") { lines.append("  operation \(operation)") }
+    lines += content(of: act)
     var why: [String] = []
     if let reason = act.text("reason") { why.append("“\(reason)”") }
     if let from = act.text("from") { why.append("from \(from)") }
@@ -35,6 +36,20 @@ struct AuditLines {
     }
     return lines
   }
+
+  /// What was asked for: a value a word, and long ones cut. `--json` has them whole.
+  private func content(of act: JSON) -> [String] {
+    guard let content = act["content"]?.objectValue else { return [] }
+    let words = content.filter { !Self.isShownElsewhere($0.name) }.map { name, value in
+      let text = Layout.printable(value.stringValue ?? value.text())
+      return "\(name) \(text.count > Self.longestValue ? text.prefix(Self.longestValue) + "…" : text)"
+    }
+    return Layout.wrap(words.joined(separator: ", "), width: Self.width - 2).map { "  " + $0 }
+  }
+
+  private static let longestValue = 200
+
+  private static func isShownElsewhere(_ name: String) -> Bool { name == "workflow" }
 
   private func change(of act: JSON) -> String {
     let step = act.text("step")
@@ -61,7 +76,7 @@ struct AuditLines {
 enum AuditCSV {
   static let columns = [
     "at", "actor", "kind", "verb", "saga", "version", "workflow", "step", "reason", "from", "sagaBefore", "stepBefore",
-    "sagaAfter", "stepAfter", "operation",
+    "sagaAfter", "stepAfter", "operation", "content",
   ]
 
   static var heading: String { line(columns) }
@@ -71,6 +86,7 @@ enum AuditCSV {
       columns.map { column in
         switch column {
         case "version": act["version"]?.intValue.map(String.init) ?? ""
+        case "content": act["content"].map { $0.text() } ?? ""
         case "sagaBefore": act["before"]?["saga"]?.stringValue ?? ""
         case "stepBefore": act["before"]?["step"]?.stringValue ?? ""
         case "sagaAfter": act["after"]?["saga"]?.stringValue ?? ""

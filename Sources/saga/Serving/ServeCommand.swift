@@ -329,7 +329,7 @@ struct WorkflowFolder {
     for file in files {
       do {
         let content = [UInt8](try Data(contentsOf: file))
-        let workflow = try await engine.register(content, by: "saga serve")
+        let workflow = try await engine.register(content, by: "saga serve", from: "file \(file.lastPathComponent)")
         names.append("\(workflow.name) v\(workflow.version)")
       } catch let error as EngineError where error.needsOnlyKafka {
         terminal.line("\(file.lastPathComponent) needs Kafka: not registered without --kafka")

@@ -137,7 +137,9 @@ final class FakeEngine: SagaEngine {
 
   func check(_ content: [UInt8]) -> CheckResult { WorkflowChecker.check(content, services: services) }
 
-  func register(_ content: [UInt8], by: String) async throws -> Registration { try register(content, user: by) }
+  func register(_ content: [UInt8], by: String, from: String?) async throws -> Registration {
+    try register(content, user: by)
+  }
 
   private func register(_ content: [UInt8], user: String) throws -> Registration {
     let result = check(content)
@@ -181,24 +183,27 @@ final class FakeEngine: SagaEngine {
   func start(_ request: StartRequest) async throws -> Started { try begin(request) }
 
   private func begin(_ request: StartRequest) throws -> Started {
+    let key = request.idempotencyKey.map { "\(request.workflow)\n\($0)" }
+    let known = try contents.withLock { contents -> UniqueID? in
+      guard let id = key.flatMap({ contents.keys[$0] }) else { return nil }
+      let differences = StartDifferences.between(request, try Self.saga(id, contents).state.start)
+      guard differences.isEmpty else {
+        throw EngineError(code: EngineErrorCode.sagaStartKeyReused, message: differences.joined(separator: "; "))
+      }
+      return id
+    }
+    if let known { return Started(id: known, isNew: false) }
     let workflow = try workflow(request.workflow, version: request.version)
     let definition = workflow.definition
     let now = environment.now()
     let start = SagaStart(
       id: environment.newID(), workflow: definition.name, version: definition.version,
       definitionDigest: workflow.digest, steps: definition.steps.map(\.id), input: request.input,
-      deadline: now + definition.timeout, idempotencyKey: request.idempotencyKey, tags: request.tags, by: request.by)
+      deadline: now + definition.timeout, idempotencyKey: request.idempotencyKey, tags: request.tags ?? [],
+      by: request.by, from: request.from)
     return try contents.withLock { contents in
       if let failure = contents.failure { throw failure }
-      if let key = request.idempotencyKey.map({ "\(request.workflow)\n\($0)" }) {
-        if let id = contents.keys[key] {
-          guard try Self.saga(id, contents).state.start.input == request.input else {
-            throw EngineError(code: EngineErrorCode.sagaStartKeyReused, message: "The key came with other input.")
-          }
-          return Started(id: id, isNew: false)
-        }
-        contents.keys[key] = start.id
-      }
+      if let key { contents.keys[key] = start.id }
       let events = try Decider.decide(.start(start), nil, definition: definition, now: now)
       contents.sagas[start.id] = Saga(
         state: try SagaState(folding: events), definition: definition, events: events)
@@ -285,7 +290,7 @@ final class FakeEngine: SagaEngine {
       rebuilding: .init(generation: 2, since: environment.now()))
   }
 
-  func rebuildProjections() async throws -> ProjectionStatus { try await projections() }
+  func rebuildProjections(by: String, from: String?) async throws -> ProjectionStatus { try await projections() }
 
   func counts() async throws -> [SagaStatus: Int] {
     try contents.withLock { contents in
@@ -294,12 +299,12 @@ final class FakeEngine: SagaEngine {
     }
   }
 
-  func signal(_ id: UniqueID, name: String, body: JSON, signalID: String?, by: String) async throws -> SignalAnswer {
-    let before = try await saga(id).state
-    if before.signals.contains(where: { $0.name == name }) { return .repeated }
-    let after = try tell(id, .signal(name: name, signalID: signalID, body: body, by: by))
-    return before.steps.filter { $0.status == .waiting } == after.steps.filter { $0.status == .waiting }
-      ? .kept : .taken
+  func signal(_ id: UniqueID, _ signal: SignalGiven, formerIDs: [String]) async throws -> SignalAnswer {
+    let signal = signal.named(by: environment.newID())
+    let before = try await saga(id)
+    let isRepeat = before.state.known(signal, formerIDs: formerIDs) != nil
+    let after = isRepeat ? before.state : try tell(id, .give(signal, formerIDs: formerIDs))
+    return try after.answer(to: signal, formerIDs: formerIDs, isRepeat: isRepeat, before.definition)
   }
 
   func operate(_ id: UniqueID, _ request: OperatorRequest) async throws -> SagaState {

@@ -42,7 +42,7 @@ final class FakeKafka: KafkaView, EchoControl {
   func status() async throws -> EchoStatus { try contents.withLock { try $0.status.get() } }
 
   /// Four shards, each with 100 events.
-  func rewind(shard: Int?, to position: Int64, by: String, reason: String) async throws -> Int64 {
+  func rewind(shard: Int?, to position: Int64, by: String, reason: String, from: String?) async throws -> Int64 {
     guard shard ?? 0 < 4, position <= 100 else { throw Refused() }
     contents.withLock { $0.rewinds.append(Rewind(shard: shard, position: position, by: by, reason: reason)) }
     return (100 - position) * (shard == nil ? 4 : 1)

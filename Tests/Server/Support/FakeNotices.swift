@@ -22,7 +22,7 @@ final class FakeNotices: NoticesView {
 
   func status() async throws -> [NoticeStatus] { try contents.withLock { try $0.status.get() } }
 
-  func resend(_ name: String, only: String?, by: String) async throws -> NoticeResend {
+  func resend(_ name: String, only: String?, by: String, from: String?) async throws -> NoticeResend {
     guard only != "none/1" else {
       throw EngineError(code: EngineErrorCode.noticeUnknown, message: "No notice “none/1” to \(name) was given up.")
     }
@@ -38,7 +38,7 @@ final class FakeNotices: NoticesView {
     }
   }
 
-  func test(_ name: String, by: String) async throws(EngineError) -> NoticeTest {
+  func test(_ name: String, by: String, from: String?) async throws -> NoticeTest {
     // The guide has a name of its own.
     guard ["pager", "night-shift"].contains(name) else {
       throw EngineError(

@@ -170,7 +170,7 @@ struct ReplyTests {
     desk.clock.advance(to: due)
     try await desk.underWay(id, "a", attempt: 2)
     try await desk.answer(Answer.to(id, Answer.failed, number: 2))
-    #expect(try await desk.ignored(id)?.id == "kafka:/lab#r-2")
+    #expect(try await desk.ignored(id)?.id == "kafka event /lab r-2")
     #expect(try await desk.state(id).step("a")?.inFlight?.attempt.number == 2)
     #expect(desk.watched.outcome(of: "a", attempt: 2) == nil)
     try await desk.answer(Answer.to(id, Answer.succeeded, number: 3))

@@ -69,11 +69,30 @@ enum EventSamples {
     case .stepFailed: failures
     case .signalReceived:
       [
-        .signalReceived(name: "approval", signalID: "scan-17", body: ["approved": true], by: "mara"),
-        .signalReceived(name: "approval", signalID: nil, body: .null, by: "lims"),
+        .signalReceived(
+          SignalGiven(name: "approval", id: "scan-17", body: ["approved": true], by: "mara", from: "rest 10.0.0.7"),
+          step: "approve"),
+        .signalReceived(SignalGiven(name: "approval", body: .null, by: "lims"), step: nil),
       ]
+    case .signalRefused:
+      [
+        .signalRefused(
+          SignalRefusal(
+            name: "approval", id: "scan-18", digest: "9f86d081884c7d659a2feaa0c55ad015", bytes: 18,
+            body: ["approved": false], by: "mara", from: "rest 10.0.0.7", code: "signal.refused",
+            message: "The step approve doesn't accept this body; it goes on waiting.", step: "approve")),
+        .signalRefused(
+          SignalRefusal(
+            name: "approval", id: nil, digest: "9f86d081884c7d659a2feaa0c55ad015", bytes: 5_000, body: nil, by: "lims",
+            from: nil, code: "signal.tooLate", message: "No step waits for the signal any more.", step: nil)),
+      ]
+    case .keptSignalTaken:
+      ["approve", "storeSample"].map { .keptSignalTaken(name: "approval", step: $0, received: 2) }
     case .keptSignalRefused:
-      ["approve", "approveAgain"].map { .keptSignalRefused(name: "approval", step: $0) }
+      [
+        .keptSignalRefused(name: "approval", step: "approve", received: 2),
+        .keptSignalRefused(name: "approval", step: "approveAgain", received: nil),
+      ]
     case .turnBackRequested: turnBacks.map { .turnBackRequested($0) }
     case .turnBackLapsed: [.turnBackLapsed, .turnBackLapsed]
     case .turnedBack: turnBacks.map { .turnedBack($0) }
@@ -143,16 +162,17 @@ enum EventSamples {
     }
   }
 
-  static func start(idempotencyKey: String?, tags: [String]) -> SagaStart {
+  static func start(idempotencyKey: String?, tags: [String], from: String? = nil) -> SagaStart {
     SagaStart(
       id: id, workflow: "sample-processing", version: 1,
       definitionDigest: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
       steps: ["createSample", "approve", "storeSample"], input: ["barcode": "TUBE-0001", "volumeUl": 500],
-      deadline: later, idempotencyKey: idempotencyKey, tags: tags, by: "lims")
+      deadline: later, idempotencyKey: idempotencyKey, tags: tags, by: "lims", from: from)
   }
 
   private static let starts: [SagaEvent.Occurrence] = [
-    .sagaStarted(start(idempotencyKey: "ORD-2026-0417/TUBE-0001", tags: ["ORD-2026-0417"])),
+    .sagaStarted(
+      start(idempotencyKey: "ORD-2026-0417/TUBE-0001", tags: ["ORD-2026-0417"], from: "rest 10.0.0.7")),
     .sagaStarted(start(idempotencyKey: nil, tags: [])),
   ]
 

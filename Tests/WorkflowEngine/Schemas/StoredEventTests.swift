@@ -86,10 +86,13 @@ struct StoredEventTests {
       ]
     return switch kind {
     case .sagaStarted: []
-    case .stepSkipped, .waitStarted, .attemptStarted, .signalReceived, .keptSignalRefused, .turnBackRequested,
+    case .stepSkipped, .waitStarted, .attemptStarted, .signalReceived, .signalRefused, .keptSignalRefused,
+      .turnBackRequested,
       .turnBackLapsed, .turnedBack, .sagaOverdue, .sagaCompleted, .sagaAbandoned, .answerIgnored, .operatorSkipped,
       .rewindStarted, .sagaPaused:
       started
+    case .keptSignalTaken:
+      started + [.signalReceived(SignalGiven(name: "approval", id: "scan-17", body: .null, by: "mara"), step: nil)]
     case .operatorExtended: started + [.waitStarted(step: step, until: EventSamples.later, signal: nil)]
     case .operatorRanNow:
       started + [step, "storeSample"].map { .waitStarted(step: $0, until: EventSamples.later, signal: nil) }

@@ -1,0 +1,101 @@
+import JSON
+import Persistence
+import Runtime
+
+// What one start key means: one saga, for one request. Only what a start asks for counts: a version or tags that it
+// leaves out are those that the saga has.
+extension Engine {
+  /// The saga that the request's key has started; nil for a new key, or without one.
+  /// - Throws: `EngineError` `saga.startKeyReused` when it was started with something else.
+  func known(_ request: StartRequest) async throws -> Started? {
+    guard let key = request.idempotencyKey else { return nil }
+    if let existing = try await host.events.startKey(scope: request.workflow, key: key) {
+      return try await same(existing, as: request)
+    }
+    for former in request.formerKeys {
+      guard let existing = try await host.events.startKey(scope: request.workflow, key: former) else { continue }
+      // A start that says where it came from was made under today's keys: then the text is another caller's key.
+      if try await start(of: existing).from == nil { return try await same(existing, as: request) }
+    }
+    return nil
+  }
+
+  /// - Throws: `EngineError` `saga.startKeyReused`, with what differs.
+  func same(_ existing: StartKey, as request: StartRequest) async throws -> Started {
+    let differences = StartDifferences.between(request, try await start(of: existing))
+    guard differences.isEmpty else {
+      throw EngineError(
+        code: EngineErrorCode.sagaStartKeyReused,
+        message: "The Idempotency-Key “\(existing.key)” has started saga \(existing.stream) with something else: "
+          + "\(differences.joined(separator: "; ")). A new start needs a new key.")
+    }
+    return Started(id: existing.stream, isNew: false)
+  }
+
+  private func start(of key: StartKey) async throws -> SagaStart {
+    guard let first = try await host.events.read(key.stream, after: 0, limit: 1).first,
+      case .sagaStarted(let start) = try SagaEventCoding.decode(first).what
+    else { throw HistoryError("The start key “\(key.key)” names \(key.stream), which is not a saga.") }
+    return start
+  }
+}
+
+/// What a start asks for that a saga was not started with.
+enum StartDifferences {
+  static func between(_ request: StartRequest, _ start: SagaStart) -> [String] {
+    var differences: [String] = []
+    if let version = request.version, version != start.version {
+      differences.append("version \(start.version), not \(version)")
+    }
+    if request.input.bytes(.canonical) != start.input.bytes(.canonical) {
+      var places = Places()
+      places.compare(start.input, request.input, at: .root)
+      let shown = places.found.map { $0.description.isEmpty ? "the whole" : $0.description }.joined(separator: ", ")
+      differences.append("other input (at \(shown)\(places.isCut ? ", …" : ""))")
+    }
+    if let tags = request.tags, Set(tags) != Set(start.tags) {
+      func shown(_ tags: [String]) -> String { tags.isEmpty ? "no tags" : "the tags " + tags.joined(separator: ", ") }
+      differences.append("\(shown(start.tags)), not \(shown(tags))")
+    }
+    return differences
+  }
+
+  /// The first places at which two values differ.
+  private struct Places {
+    static let most = 3
+    var found: [JSONPointer] = []
+    var isCut = false
+
+    mutating func compare(_ left: JSON, _ right: JSON, at place: JSONPointer) {
+      guard found.count < Self.most else {
+        isCut = isCut || left.bytes(.canonical) != right.bytes(.canonical)
+        return
+      }
+      switch (left, right) {
+      case (.object(let left), .object(let right)):
+        for name in left.keys + right.keys.filter({ left[$0] == nil }) {
+          if isCut { return }
+          compare(left[name], right[name], at: place.appending(.name(name)))
+        }
+      case (.array(let left), .array(let right)):
+        for index in 0..<max(left.count, right.count) {
+          if isCut { return }
+          compare(
+            left.indices.contains(index) ? left[index] : nil, right.indices.contains(index) ? right[index] : nil,
+            at: place.appending(.index(index)))
+        }
+      default:
+        if left.bytes(.canonical) != right.bytes(.canonical) { found.append(place) }
+      }
+    }
+
+    private mutating func compare(_ left: JSON?, _ right: JSON?, at place: JSONPointer) {
+      switch (left, right) {
+      case (let left?, let right?): compare(left, right, at: place)
+      case (nil, nil): break
+      default:
+        if found.count < Self.most { found.append(place) } else { isCut = true }
+      }
+    }
+  }
+}

@@ -1,0 +1,121 @@
+import JSON
+
+/// Warns of two steps that wait for signals of one name, where nothing tells whose a signal is.
+struct SignalCheck {
+  let definition: WorkflowDefinition
+  let report: Report
+
+  func check() {
+    let waits = definition.steps.compactMap { step in
+      if case .signal(let signal) = step.action { (step: step, signal: signal) } else { nil }
+    }
+    for (position, wait) in waits.enumerated() {
+      let other = waits[..<position].first {
+        $0.signal.name.hasSameScalars(as: wait.signal.name) && !isToldApart($0.signal, wait.signal)
+      }
+      guard let other else { continue }
+      report.warning(
+        WorkflowErrorCode.signalsAlike,
+        "\(other.step.id) and \(wait.step.id) both wait for the signal \"\(wait.signal.name)\", and their \"accept\"s don't "
+          + "tell whose a signal is: each takes the next that comes, also two of one person. Write conditions of which "
+          + "only one holds for a signal, or use two names",
+        at: JSONPointer.root.appending("steps").appending(wait.step.index).appending("signal"))
+    }
+  }
+
+  /// Whether the conditions can be meant to take different signals: each reads the signal, and neither is plainly a case
+  /// of the other.
+  private func isToldApart(_ left: SignalAction, _ right: SignalAction) -> Bool {
+    guard let left = left.accept, let right = right.accept, readsSignal(left), readsSignal(right) else { return false }
+    return !left.plainlyOverlaps(right)
+  }
+
+  private func readsSignal(_ condition: JSONPathCondition) -> Bool {
+    condition.referencedQueries.contains { query in
+      switch query.leadingTokens.first {
+      case .name(let name): name.hasSameScalars(as: "signal")
+      // It may.
+      case .index, nil: true
+      }
+    }
+  }
+}
+
+extension JSONPathCondition {
+  /// Whether, by their form alone, something meets both: one asks for all that the other asks for, or they have an
+  /// alternative in common. False says nothing.
+  func plainlyOverlaps(_ other: JSONPathCondition) -> Bool {
+    let (all, otherAll) = (Set(condition.conjuncts.map(\.form)), Set(other.condition.conjuncts.map(\.form)))
+    if all.isSubset(of: otherAll) || otherAll.isSubset(of: all) { return true }
+    return !Set(condition.disjuncts.map(\.form)).isDisjoint(with: other.condition.disjuncts.map(\.form))
+  }
+}
+
+extension Condition {
+  fileprivate var conjuncts: [Condition] {
+    if case .all(let parts) = self { parts.flatMap(\.conjuncts) } else { [self] }
+  }
+  fileprivate var disjuncts: [Condition] {
+    if case .any(let parts) = self { parts.flatMap(\.disjuncts) } else { [self] }
+  }
+
+  /// A text that conditions of one meaning share where they differ only in blanks, quotes and order.
+  fileprivate var form: String {
+    switch self {
+    case .any: return "(\(disjuncts.map(\.form).sorted().joined(separator: " || ")))"
+    case .all: return "(\(conjuncts.map(\.form).sorted().joined(separator: " && ")))"
+    case .not(let inner): return "!\(inner.form)"
+    case .exists(let sub): return sub.query.form
+    case .comparison(let left, let comparison, let right):
+      let (left, right) = (left.form, right.form)
+      switch comparison {
+      case .equal, .notEqual: return [left, right].sorted().joined(separator: " \(comparison.rawValue) ")
+      case .less, .lessOrEqual: return "\(left) \(comparison.rawValue) \(right)"
+      case .greater: return "\(right) < \(left)"
+      case .greaterOrEqual: return "\(right) <= \(left)"
+      }
+    case .matches(let test):
+      let pattern =
+        switch test.pattern {
+        case .literal(let regexp): "\(String(describing: regexp))"
+        case .computed(let operand): operand.form
+        }
+      return "\(test.isWhole ? "match" : "search")(\(test.text.form), \(pattern))"
+    }
+  }
+}
+
+extension Operand {
+  fileprivate var form: String {
+    switch self {
+    case .literal(let value): value.text(.canonical)
+    case .node(let sub): sub.query.form
+    case .length(let inner): "length(\(inner.form))"
+    case .count(let sub): "count(\(sub.query.form))"
+    case .value(let sub): "value(\(sub.query.form))"
+    }
+  }
+}
+
+extension Query {
+  /// In a condition on a whole document `@` is the root, as `$` is.
+  fileprivate var form: String {
+    "$"
+      + segments.map { segment in
+        (segment.isDescendant ? ".." : "") + "[\(segment.selectors.map(\.form).joined(separator: ","))]"
+      }.joined()
+  }
+}
+
+extension Selector {
+  fileprivate var form: String {
+    switch self {
+    case .name(let name): JSON.string(name).text()
+    case .index(let index): "\(index)"
+    case .slice(let start, let end, let step):
+      "\(start.map(String.init) ?? ""):\(end.map(String.init) ?? ""):\(step)"
+    case .wildcard: "*"
+    case .filter(let condition): "?\(condition.form)"
+    }
+  }
+}
