@@ -14,6 +14,7 @@ enum ConsoleText {
     ("icon.svg", iconSvg),
     ("icons.js", iconsJs),
     ("index.html", indexHtml),
+    ("json.js", jsonJs),
     ("live.js", liveJs),
     ("model.js", modelJs),
     ("operations.js", operationsJs),

@@ -7,6 +7,7 @@ extension ConsoleText {
     import { jsonForm } from "./forms.js";
     import { duration, number, plural, shortID } from "./format.js";
     import { badge, icon } from "./icons.js";
+    import { nearest } from "./json.js";
     import { askUser, problemBox, verbLabel } from "./verbs.js";
 
     const verbs = ["retry", "run-now", "pause", "resume", "extend", "skip", "resolve", "rewind", "compensate", "cancel", "abandon"];
@@ -128,7 +129,7 @@ extension ConsoleText {
       };
 
       const showTime = () => {
-        const seconds = preview && length(preview.sagas, Number(rate.value), rampSeconds(ramp.value));
+        const seconds = preview && length(preview.sagas, nearest(rate.value), rampSeconds(ramp.value));
         put(time, Number.isFinite(seconds) && seconds !== null ? `It takes about ${duration(seconds * 1000)}, and can be stopped.` : "");
       };
 
@@ -143,12 +144,12 @@ extension ConsoleText {
         if (busy || !preview) return;
         for (const input of [rate, ramp, reason]) input.removeAttribute("aria-invalid");
         if (!reason.value.trim()) return fail(reason, "Say why: the reason is kept with each saga.");
-        if (!(Number(rate.value) >= 0.01 && Number(rate.value) <= 1000)) return fail(rate, "The rate is a number from 0.01 to 1000 sagas a second.");
+        if (!(nearest(rate.value) >= 0.01 && nearest(rate.value) <= 1000)) return fail(rate, "The rate is a number from 0.01 to 1000 sagas a second.");
         busy = true;
         button.disabled = true;
         put(problem);
         try {
-          const body = { ...preview.body, selection: preview.selection, rate: Number(rate.value), ramp: ramp.value.trim() || "0s", reason: reason.value.trim() };
+          const body = { ...preview.body, selection: preview.selection, rate: nearest(rate.value), ramp: ramp.value.trim() || "0s", reason: reason.value.trim() };
           close(await api.beginOperation(body, key(body)));
         } catch (error) {
           put(problem, problemBox(error));
@@ -193,7 +194,7 @@ extension ConsoleText {
     /** Seconds of `30s`, `2m`, `1h` or `500ms`; null for what the engine may know better. */
     function rampSeconds(text) {
       const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text.trim() || "0s");
-      return match ? Number(match[1]) * { ms: 0.001, s: 1, m: 60, h: 3600 }[match[2]] : null;
+      return match ? nearest(match[1]) * { ms: 0.001, s: 1, m: 60, h: 3600 }[match[2]] : null;
     }
 
     /** How long so many sagas take: while the rate rises, `rate · t² / 2·ramp` have had their turn. */

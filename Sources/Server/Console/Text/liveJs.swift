@@ -3,6 +3,7 @@ extension ConsoleText {
   static let liveJs = #"""
     // The live stream: what happens, as it happens. The browser comes back with Last-Event-ID by itself, so nothing is missed.
     import { say } from "./dom.js";
+    import { read } from "./json.js";
 
     const listeners = new Set();
     let source = null;
@@ -52,7 +53,7 @@ extension ConsoleText {
       });
       source.addEventListener("saga", (message) => {
         try {
-          tell(JSON.parse(message.data));
+          tell(read(message.data));
         } catch {
           tell(null);
         }
