@@ -82,6 +82,8 @@ enum SQLiteStatus {
       return .corrupt("the store's file is damaged; restore it from a backup", detail: detail)
     case SQLITE_NOTADB:
       return StoreError(.foreign, "the file isn't a store", detail: detail)
+    case SQLITE_TOOBIG:
+      return StoreError(.invalid, "a value is larger than SQLite keeps", detail: detail)
     default:
       return .unavailable(detail)
     }
