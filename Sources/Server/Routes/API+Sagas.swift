@@ -24,7 +24,7 @@ extension API {
     var body = try BodyReader(call.request)
     let input = body.value("input", isRequired: true)
     let version = body.integer("version", from: 1)
-    let tags = body.texts("tags", count: 16, length: 100)
+    let tags = body.identifiers("tags", count: 16, length: 100)
     try body.finish()
     let started = try await engine.start(
       StartRequest(
