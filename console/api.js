@@ -1,4 +1,5 @@
 // The REST API. Its errors are problems with a code; what this engine can't do yet is found out once and remembered.
+import { read, write } from "./json.js";
 
 export class Problem extends Error {
   constructor(status, body) {
@@ -24,7 +25,7 @@ const headerText = (text) => String.fromCharCode(...new TextEncoder().encode(tex
 /** The newest `Saga-Seen`: a list that is asked with it shows what was done before. */
 let seen = null;
 
-async function send(method, path, { body, headers = {}, raw = false, withStatus = false } = {}) {
+async function send(method, path, { body, headers = {}, withStatus = false } = {}) {
   let response;
   try {
     response = await fetch(path, {
@@ -33,18 +34,21 @@ async function send(method, path, { body, headers = {}, raw = false, withStatus 
         ...(body === undefined ? {} : { "Content-Type": "application/json" }),
         ...(method === "GET" ? {} : { "Saga-Client": "console", ...(user ? { "Saga-User": headerText(user) } : {}) }), ...headers,
       },
-      body: body === undefined ? undefined : raw ? body : JSON.stringify(body),
+      body: body === undefined ? undefined : write(body),
     });
   } catch (error) {
     throw new Problem(0, { code: "network", detail: `The engine can't be reached (${error.message}).` });
   }
   const text = await response.text();
   let value = null;
+  let unread = null;
   try {
-    value = text ? JSON.parse(text) : null;
-  } catch {
-    // What is no JSON is an error page of something in between.
+    value = text ? read(text) : null;
+  } catch (error) {
+    // An error page of something in between is no JSON.
+    unread = error;
   }
+  if (response.ok && unread) throw new Problem(0, { code: "network", detail: `The answer can't be read. ${unread.message}` });
   if (!response.ok) throw new Problem(response.status, value ?? { detail: text.slice(0, 300) });
   if (method !== "GET" && response.headers.get("Saga-Seen")) seen = response.headers.get("Saga-Seen");
   return withStatus ? { status: response.status, value } : value;
@@ -156,7 +160,7 @@ export function keyed() {
   let last = null;
   let key = null;
   return (body) => {
-    const text = JSON.stringify(body);
+    const text = write(body);
     if (text !== last) key = [...crypto.getRandomValues(new Uint8Array(16))].map((one) => one.toString(16).padStart(2, "0")).join("");
     last = text;
     return { "Idempotency-Key": key };
@@ -194,4 +198,4 @@ export const decideOperation = (id, word, reason) => post(`/v1/operations/${part
 
 export const signal = (id, name, body) => post(`/v1/sagas/${part(id)}/signals/${part(name)}`, body);
 export const start = (name, body, key) =>
-  post(`/v1/workflows/${part(name)}/sagas`, body, key ? { "Idempotency-Key": key } : {});
+  post(`/v1/workflows/${part(name)}/sagas`, body, key ? { "Idempotency-Key": headerText(key) } : {});

@@ -4,6 +4,7 @@ import { dialog, field, h, put } from "./dom.js";
 import { jsonForm } from "./forms.js";
 import { duration, number, plural, shortID } from "./format.js";
 import { badge, icon } from "./icons.js";
+import { nearest } from "./json.js";
 import { askUser, problemBox, verbLabel } from "./verbs.js";
 
 const verbs = ["retry", "run-now", "pause", "resume", "extend", "skip", "resolve", "rewind", "compensate", "cancel", "abandon"];
@@ -125,7 +126,7 @@ function build(target, steps, first, close) {
   };
 
   const showTime = () => {
-    const seconds = preview && length(preview.sagas, Number(rate.value), rampSeconds(ramp.value));
+    const seconds = preview && length(preview.sagas, nearest(rate.value), rampSeconds(ramp.value));
     put(time, Number.isFinite(seconds) && seconds !== null ? `It takes about ${duration(seconds * 1000)}, and can be stopped.` : "");
   };
 
@@ -140,12 +141,12 @@ function build(target, steps, first, close) {
     if (busy || !preview) return;
     for (const input of [rate, ramp, reason]) input.removeAttribute("aria-invalid");
     if (!reason.value.trim()) return fail(reason, "Say why: the reason is kept with each saga.");
-    if (!(Number(rate.value) >= 0.01 && Number(rate.value) <= 1000)) return fail(rate, "The rate is a number from 0.01 to 1000 sagas a second.");
+    if (!(nearest(rate.value) >= 0.01 && nearest(rate.value) <= 1000)) return fail(rate, "The rate is a number from 0.01 to 1000 sagas a second.");
     busy = true;
     button.disabled = true;
     put(problem);
     try {
-      const body = { ...preview.body, selection: preview.selection, rate: Number(rate.value), ramp: ramp.value.trim() || "0s", reason: reason.value.trim() };
+      const body = { ...preview.body, selection: preview.selection, rate: nearest(rate.value), ramp: ramp.value.trim() || "0s", reason: reason.value.trim() };
       close(await api.beginOperation(body, key(body)));
     } catch (error) {
       put(problem, problemBox(error));
@@ -190,7 +191,7 @@ function listing(summary, items, key) {
 /** Seconds of `30s`, `2m`, `1h` or `500ms`; null for what the engine may know better. */
 function rampSeconds(text) {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text.trim() || "0s");
-  return match ? Number(match[1]) * { ms: 0.001, s: 1, m: 60, h: 3600 }[match[2]] : null;
+  return match ? nearest(match[1]) * { ms: 0.001, s: 1, m: 60, h: 3600 }[match[2]] : null;
 }
 
 /** How long so many sagas take: while the rate rises, `rate · t² / 2·ramp` have had their turn. */

@@ -1,4 +1,5 @@
 // Elements from values. Whatever comes from outside goes in as text: nothing here reads HTML.
+import { ExactNumber } from "./json.js";
 
 /** An element: h("a.button", { href, onclick }, "text", child, [more]). Null and false are left out. */
 export function h(tag, attributes, ...children) {
@@ -13,7 +14,8 @@ export function s(tag, attributes, ...children) {
 }
 
 function fill(element, classes, attributes, children) {
-  if (attributes && (attributes instanceof Node || typeof attributes !== "object" || Array.isArray(attributes))) {
+  const isChild = attributes instanceof Node || attributes instanceof ExactNumber || Array.isArray(attributes);
+  if (isChild || attributes !== null && attributes !== undefined && typeof attributes !== "object") {
     children = [attributes, ...children];
     attributes = null;
   }

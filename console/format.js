@@ -1,14 +1,16 @@
 // Moments, durations and numbers as people read them.
 import { h } from "./dom.js";
+import { isNumber, nearest } from "./json.js";
 
 const local = new Intl.DateTimeFormat(undefined, {
   year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const localTime = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const numbers = new Intl.NumberFormat();
 
-export const number = (value) => (typeof value === "number" ? numbers.format(value) : "–");
+export const number = (value) => (typeof value === "number" ? numbers.format(value) : isNumber(value) ? String(value) : "–");
 
 export function duration(ms) {
+  if (isNumber(ms)) ms = nearest(ms);
   if (!Number.isFinite(ms)) return "–";
   const sign = ms < 0 ? "−" : "";
   ms = Math.abs(ms);
@@ -61,4 +63,3 @@ setInterval(() => {
 
 export const shortID = (id) => `${id.slice(0, 8)}…${id.slice(-6)}`;
 export const plural = (count, one, many = `${one}s`) => `${number(count)} ${count === 1 ? one : many}`;
-export const pretty = (value) => JSON.stringify(value, null, 2);

@@ -1,6 +1,7 @@
 // Forms made from a JSON Schema. What a schema says beyond what a form can show is left to the engine, which checks it.
+// What is typed is sent as it was typed: controls that round numbers or rewrite text are not used.
 import { field, h, newID } from "./dom.js";
-import { pretty } from "./format.js";
+import { exactNumber, isWhole, members, namesOf, pretty, read, write } from "./json.js";
 
 /** A form's control for a schema: { element, read() }. `read` throws an Error that says what is wrong. */
 export function formFor(schema, value) {
@@ -17,7 +18,9 @@ export function jsonForm(value, label) {
     element: field(label, area),
     read() {
       try {
-        return JSON.parse(area.value);
+        const value = read(area.value);
+        area.removeAttribute("aria-invalid");
+        return value;
       } catch (error) {
         area.setAttribute("aria-invalid", "true");
         area.focus();
@@ -29,18 +32,13 @@ export function jsonForm(value, label) {
 
 function objectForm(schema, value = {}) {
   const required = new Set(schema.required ?? []);
-  const parts = Object.entries(schema.properties).map(([name, one]) =>
+  const parts = namesOf(schema.properties).map((name) => [name, schema.properties[name]]).map(([name, one]) =>
     ({ name, ...control(name, one, value?.[name] ?? one.default, required.has(name)) }));
   const element = h("div.form", parts.map((part) => part.element));
   return {
     element,
     read() {
-      const result = {};
-      for (const part of parts) {
-        const one = part.read();
-        if (one !== undefined) result[part.name] = one;
-      }
-      return result;
+      return members(parts.map((part) => [part.name, part.read()]).filter(([, one]) => one !== undefined));
     },
   };
 }
@@ -57,7 +55,7 @@ function control(name, schema, value, isRequired) {
     const select = h("select", { id: newID("field") },
       !isRequired && h("option", { value: "" }, "–"),
       choices.map((choice, index) =>
-        h("option", { value: String(index), selected: choice === value }, typeof choice === "string" ? choice : pretty(choice))));
+        h("option", { value: String(index), selected: value !== undefined && write(choice) === write(value) }, typeof choice === "string" ? choice : pretty(choice))));
     return { element: field(label, select, schema.description), read: () => (select.value === "" ? undefined : choices[select.value]) };
   }
   if (schema.type === "boolean") {
@@ -66,22 +64,28 @@ function control(name, schema, value, isRequired) {
     return { element: field(label, select, schema.description), read: () => (select.value === "" ? undefined : select.value === "true") };
   }
   if (schema.type === "number" || schema.type === "integer") {
-    const input = h("input", { type: "number", step: schema.type === "integer" ? 1 : "any", min: schema.minimum, max: schema.maximum,
-      value: value ?? "", required: isRequired });
+    // A control of type number rounds what its arrows and the wheel touch.
+    const input = h("input", { type: "text", inputmode: schema.type === "integer" ? "numeric" : "decimal",
+      value: value === undefined || value === null ? "" : String(value), required: isRequired, autocomplete: "off", spellcheck: "false" });
     return { element: field(label, input, schema.description), read() {
-      if (input.value === "" && !input.validity.badInput) return isRequired ? fail(input, "is missing") : undefined;
-      const number = Number(input.value);
-      if (input.validity.badInput || !Number.isFinite(number)) fail(input, "is no number");
-      if (schema.type === "integer" && !Number.isInteger(number)) fail(input, "is no whole number");
+      const text = input.value.trim();
+      if (text === "") return isRequired ? fail(input, "is missing") : undefined;
+      const number = exactNumber(text);
+      if (number === null) fail(input, "must be a number as 4.5, with a point and without blanks");
+      if (schema.type === "integer" && !isWhole(number)) fail(input, "must be a whole number");
       return number;
     } };
   }
   if (schema.type === "string" || schema.type === undefined && schema.format) {
-    const input = h("input", { type: schema.format === "email" ? "email" : "text", value: value ?? "", required: isRequired,
-      maxlength: schema.maxLength, pattern: null, autocomplete: "off" });
+    const given = typeof value === "string" ? value : "";
+    // A control of type email rewrites addresses, and one of one line drops line breaks. The engine counts characters, not halves
+    // of them, so that it is the one that says what is too long.
+    const input = /[\r\n]/.test(given) ? h("textarea", { rows: 3, value: given, required: isRequired })
+      : h("input", { type: "text", inputmode: schema.format === "email" ? "email" : null, value: given, required: isRequired, autocomplete: "off" });
+    const shown = input.value;
     return { element: field(label, input, schema.description), read() {
       if (input.value === "") return isRequired && (schema.minLength ?? 1) > 0 ? fail(input, "is missing") : isRequired ? "" : undefined;
-      return input.value;
+      return input.value === shown ? given : input.value;
     } };
   }
   if (schema.type === "object" && schema.properties) {
@@ -94,7 +98,7 @@ function control(name, schema, value, isRequired) {
   return { element: field(label, area, schema.description ?? "JSON"), read() {
     if (area.value.trim() === "") return isRequired ? fail(area, "is missing") : undefined;
     try {
-      return JSON.parse(area.value);
+      return read(area.value);
     } catch (error) {
       return fail(area, `can't be read as JSON (${error.message})`);
     }

@@ -1,5 +1,6 @@
 // The live stream: what happens, as it happens. The browser comes back with Last-Event-ID by itself, so nothing is missed.
 import { say } from "./dom.js";
+import { read } from "./json.js";
 
 const listeners = new Set();
 let source = null;
@@ -49,7 +50,7 @@ export function connect() {
   });
   source.addEventListener("saga", (message) => {
     try {
-      tell(JSON.parse(message.data));
+      tell(read(message.data));
     } catch {
       tell(null);
     }

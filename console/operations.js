@@ -1,8 +1,9 @@
 // A verb on many sagas, as the engine does it: all of them, and one with what came of it.
 import * as api from "./api.js";
 import { dialog, fact, field, h, put, say } from "./dom.js";
-import { duration, number, plural, pretty, shortID, since, time } from "./format.js";
+import { duration, number, plural, shortID, since, time } from "./format.js";
 import { badge, icon } from "./icons.js";
+import { pretty } from "./json.js";
 import { gently, listen } from "./live.js";
 import { askUser, problemBox, verbLabel } from "./verbs.js";
 

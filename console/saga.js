@@ -5,6 +5,7 @@ import { duration, number, shortID, since, time } from "./format.js";
 import { gantt } from "./gantt.js";
 import { graph } from "./graph.js";
 import { badge, icon, stateWord } from "./icons.js";
+import { nearest } from "./json.js";
 import { gently, listen } from "./live.js";
 import { actOf, sagaAfter, spansOf } from "./model.js";
 import { act, payload, problemBox, sendSignal, verbLabel, verbsOf } from "./verbs.js";
@@ -142,7 +143,8 @@ export function sagaPage(main, { id }) {
   };
 
   slider.addEventListener("input", () => {
-    at = Number(slider.value) >= saga.lastEvent ? null : Number(slider.value);
+    const event = nearest(slider.value);
+    at = event >= saga.lastEvent ? null : event;
     showMoment();
   });
 

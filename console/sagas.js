@@ -4,6 +4,7 @@ import { actOnMany } from "./batch.js";
 import { dialog, field, h, put, say } from "./dom.js";
 import { number, plural, shortID, since, time } from "./format.js";
 import { badge, icon } from "./icons.js";
+import { read, write } from "./json.js";
 import { gently, listen } from "./live.js";
 import { problemBox } from "./verbs.js";
 
@@ -45,7 +46,9 @@ export function sagas(main, { parameters, go }) {
     const changes = {};
     for (const input of form.elements) {
       if (!input.name) continue;
-      changes[input.name] = input.type === "datetime-local" ? fromLocal(input.value)
+      // The control shows minutes; a moment that nobody changed stays as exact as it is in the address.
+      changes[input.name] = input.type === "datetime-local"
+        ? (input.value === toLocal(filters[input.name]) ? filters[input.name] ?? "" : fromLocal(input.value))
         : input.type === "checkbox" ? (input.checked ? "true" : "") : input.value.trim();
     }
     open(changes);
@@ -181,13 +184,13 @@ const fromLocal = (text) => (text && !Number.isNaN(Date.parse(text)) ? new Date(
 // Views that a person has named, kept in this browser.
 function readViews() {
   try {
-    const views = JSON.parse(localStorage.getItem("saga.views") ?? "[]");
+    const views = read(localStorage.getItem("saga.views") ?? "[]");
     return Array.isArray(views) ? views.filter((view) => typeof view?.name === "string" && typeof view?.search === "string") : [];
   } catch {
     return [];
   }
 }
-const writeViews = (views) => localStorage.setItem("saga.views", JSON.stringify(views));
+const writeViews = (views) => localStorage.setItem("saga.views", write(views));
 
 function showViews(place, filters) {
   const views = readViews();

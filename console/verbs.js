@@ -3,7 +3,8 @@ import * as api from "./api.js";
 import { dialog, field, h, put, say } from "./dom.js";
 import { formFor, jsonForm } from "./forms.js";
 import { badge, icon } from "./icons.js";
-import { pretty, shortID } from "./format.js";
+import { shortID } from "./format.js";
+import { pretty } from "./json.js";
 import { behind } from "./why.js";
 
 const ends = ["completed", "compensated", "abandoned"];
@@ -142,9 +143,9 @@ export async function act(saga, verb, fixed = {}) {
     if (verb === "skip") showOutput();
     // An engine that says which verbs it takes can also retry a step with other input.
     const other = verb === "retry" && saga.verbs && (saga.stuck ?? []).some((one) => one.phase === "forward")
-      ? h("textarea.code", { rows: 6, spellcheck: "false", value: pretty(saga.input) }) : null;
-    const others = other && h("details", { "data-key": "other-input" }, h("summary", "With other input"),
-      field("What the step reads instead of the saga's input", other, "It makes a new round, under a new key; name one step."));
+      ? jsonForm(saga.input, "What the step reads instead of the saga's input") : null;
+    const others = other && h("details", { "data-key": "other-input" }, h("summary", "With other input"), other.element,
+      h("p.hint", "It makes a new round, under a new key; name one step."));
     const moment = verb === "extend" ? h("input", { type: "text", id: "verb-by", placeholder: "30m", required: true }) : null;
     changed();
     let busy = false;
@@ -162,7 +163,7 @@ export async function act(saga, verb, fixed = {}) {
         if (step) body.step = step;
         if (choice.outcome) body.outcome = choice.outcome.value;
         if (output) body.output = output.read();
-        if (others?.open) body.input = JSON.parse(other.value);
+        if (others?.open) body.input = other.read();
         if (moment) body.by = moment.value.trim();
         if (saga.verbs) body.expectedVersion = saga.lastEvent;
         busy = true;

@@ -57,7 +57,7 @@ export function workflowPage(main, { name, version, go }) {
           if (saga?.id) go(`#/saga/${saga.id}`);
         } }, "Start a saga …")),
       workflow.description && h("p", workflow.description),
-      h("dl.facts.inline", fact("Versions", workflow.versions.map((one) => [one === workflow.version
+      h("dl.facts.inline", fact("Versions", workflow.versions.map((one) => [String(one) === String(workflow.version)
         ? h("strong", { "aria-current": "true" }, `v${one}`)
         : h("a", { href: `#/workflow/${encodeURIComponent(name)}/${one}` }, `v${one}`), " "])),
       workflow.owner && fact("Owner", workflow.owner),

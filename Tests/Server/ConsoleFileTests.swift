@@ -56,6 +56,25 @@ struct ConsoleFileTests {
     }
   }
 
+  @Test("JSON is read and written by json.js alone: the browser's own functions round numbers")
+  func exactJSON() throws {
+    let originals = try ConsoleCopy.originals()
+    #expect(originals.contains { $0.name == "json.js" })
+    for (name, text) in originals where name.hasSuffix(".js") && name != "json.js" {
+      var banned = [
+        "JSON.parse", "JSON.stringify", "JSON.rawJSON", ".json()", "Number.parse", "parseFloat", "parseInt", "BigInt",
+        "valueAsNumber", #"type: "number""#, #"type: "email""#,
+      ]
+      // A rate is the browser's own, and small.
+      if name == "batch.js" { banned.removeAll { $0 == #"type: "number""# } }
+      for banned in banned { #expect(!text.contains(banned), "\(name) uses \(banned)") }
+      #expect(text.firstMatch(of: /[^A-Za-z]Number\(/) == nil, "\(name) uses Number(")
+    }
+    // Answers come in by `send`, messages by the live stream; the metrics are text.
+    let fetching = originals.filter { $0.text.contains("fetch(") || $0.text.contains("EventSource(") }.map(\.name)
+    #expect(fetching == ["api.js", "live.js"])
+  }
+
   private typealias Get = (String, HTTPHeaders) async throws -> HTTPServerResponse
 
   private func withRouter(_ depth: Depth, _ body: (Get) async throws -> Void) async throws {

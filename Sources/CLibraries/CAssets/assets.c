@@ -28,6 +28,8 @@ static const tracseq_asset assets[] = {
 #include "entry.h"
 #define ASSET "../../../console/index.html"
 #include "entry.h"
+#define ASSET "../../../console/json.js"
+#include "entry.h"
 #define ASSET "../../../console/live.js"
 #include "entry.h"
 #define ASSET "../../../console/model.js"

@@ -55,9 +55,12 @@ struct CommandCall: Sendable {
 
   /// What a header says, if it can be kept and sent on as it is.
   static func checked(_ name: String, _ value: String) throws(LabRefusal) -> String {
-    guard (1...255).contains(value.utf8.count), value.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) else {
+    guard (1...255).contains(value.utf8.count), value.utf8.allSatisfy({ (0x20...0x7E).contains($0) }),
+      value.utf8.first != 0x20, value.utf8.last != 0x20
+    else {
       throw LabRefusal(
-        LabErrorCode.keyInvalid, status: 400, "The header \(name) must be 1 to 255 printable ASCII characters.")
+        LabErrorCode.keyInvalid, status: 400,
+        "The header \(name) must be 1 to 255 printable ASCII characters, with no blank at either end.")
     }
     return value
   }

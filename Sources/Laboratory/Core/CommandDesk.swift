@@ -49,6 +49,9 @@ final class CommandDesk: Sendable {
         if let first = try await firstAnswer(to: call) { return (first, true) }
         throw error
       }
+      for claim in events.flatMap(\.claims) {
+        if let older = try await olderClaim(claim) { throw refusal(of: older) }
+      }
       let given = answer(events.reduce(state, A.evolve))
       let key = NewClaim(
         scope: call.scope, value: call.key, data: Remembered.answered(given, digest: call.digest).bytes)
@@ -117,6 +120,16 @@ final class CommandDesk: Sendable {
     case .undoneBefore: throw .undoneBefore("The command \(call.key) was undone before it came.")
     case nil: throw .conflict("What is kept under the key \(call.key) can't be read.")
     }
+  }
+
+  /// Returns the claim that another spelling of this value has held since before values were claimed in normalization form C.
+  func olderClaim(_ claim: LabClaim) async throws -> Claim? {
+    let name = LabProjection.nameOfSpelling(claim)
+    let collection = LabProjection.Collection.spellings.rawValue
+    guard let document = try await store.document(collection: collection, id: name),
+      let spelling = try JSON(parsing: document.data)["spelling"]?.stringValue
+    else { return nil }
+    return try await store.claim(scope: claim.scope.rawValue, value: spelling)
   }
 
   /// The state of an aggregate, and the version of its stream.

@@ -47,13 +47,32 @@ struct Fields {
     return text
   }
 
+  /// A text by which people tell things apart, of 1 to `longest` characters that can be seen; in normalization form C.
+  mutating func identifier(_ name: String, longest: Int) -> String {
+    guard has(name) else {
+      refuse(name, "is required")
+      return ""
+    }
+    return optionalIdentifier(name, longest: longest) ?? ""
+  }
+
+  mutating func optionalIdentifier(_ name: String, longest: Int) -> String? {
+    guard let text = optionalText(name, longest: longest) else { return nil }
+    if let fault = VisibleText.fault(in: text) {
+      refuse(name, fault)
+      return nil
+    }
+    return VisibleText.normal(text)
+  }
+
   mutating func barcode(_ name: String = "barcode") -> Barcode? {
     guard has(name), let value = body[name] else {
       refuse(name, "is required: \(Barcode.rule)")
       return nil
     }
     guard let text = value.stringValue, let barcode = Barcode(text) else {
-      refuse(name, Barcode.rule)
+      let fault = value.stringValue.flatMap { VisibleText.fault(in: $0) }
+      refuse(name, fault.map { "\($0); a barcode \(Barcode.rule)" } ?? Barcode.rule)
       return nil
     }
     return barcode
@@ -91,10 +110,17 @@ struct Fields {
     return volume
   }
 
-  mutating func moment(_ name: String) -> Timestamp? {
-    guard has(name), let value = body[name] else { return nil }
+  /// - Parameter outer: a member that is an object, and may have it instead.
+  mutating func moment(_ name: String, orIn outer: String? = nil) -> Timestamp? {
+    var place = name
+    var value = has(name) ? body[name] : nil
+    if value == nil, let outer, let inner = body[outer]?[name], !inner.isNull {
+      place = "\(outer)/\(name)"
+      value = inner
+    }
+    guard let value else { return nil }
     guard let moment = value.stringValue.flatMap({ Timestamp($0) }) else {
-      refuse(name, "must be an RFC 3339 date-time, as 2026-03-01T08:15:00Z")
+      refuse(place, "must be an RFC 3339 date-time, as 2026-03-01T08:15:00Z")
       return nil
     }
     return moment

@@ -78,18 +78,20 @@ public struct Volume: Sendable, Hashable, Comparable, CustomStringConvertible {
   public var description: String { "\(json.numberValue?.text ?? "") ml" }
 }
 
-/// A barcode: 1 to 50 characters, none of them a control character, no blank at either end.
+/// A barcode: 1 to 50 characters that can be seen, with single blanks inside at most, in Unicode's normalization form C.
 struct Barcode: Sendable, Hashable, CustomStringConvertible {
   let text: String
   var description: String { text }
 
-  static let rule = "must be 1 to 50 characters, with no control characters and no blank at either end"
+  static let rule = "must be 1 to 50 characters that can be seen, with no blank at either end"
+  static let longest = 50
 
   init?(_ text: String) {
-    guard (1...50).contains(text.unicodeScalars.count),
-      !text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }),
-      text.first?.isWhitespace == false, text.last?.isWhitespace == false
-    else { return nil }
-    self.text = text
+    let normal = VisibleText.normal(text)
+    guard normal.unicodeScalars.count <= Self.longest, VisibleText.fault(in: normal) == nil else { return nil }
+    self.text = normal
   }
+
+  /// One that was stored, by whichever rule held then.
+  init(stored text: String) { self.text = text }
 }

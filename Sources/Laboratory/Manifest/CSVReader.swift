@@ -1,5 +1,5 @@
-/// Reads comma-separated values as RFC 4180 has them: quoted fields may hold commas, line breaks and doubled quotes;
-/// lines end with CRLF or LF; the last needn't.
+/// Reads separated values as RFC 4180 has them, whatever separates them: quoted fields may hold separators, line breaks and
+/// doubled quotes; lines end with CRLF or LF, or all of them with CR; the last needn't end.
 struct CSVReader {
   struct Field: Equatable {
     var text: String
@@ -9,38 +9,69 @@ struct CSVReader {
   }
 
   private let scalars: [Unicode.Scalar]
+  private let separator: Unicode.Scalar
+  private let endsWithCR: Bool
   private var at = 0
   private var line = 1
   private var column = 1
+  private(set) var faults: [ManifestError.Fault] = []
+  /// Whether the first record was one of those that are left out.
+  private(set) var isHeaderFaulty = false
 
-  init(_ text: String) { scalars = Array(text.unicodeScalars) }
+  /// - Parameter firstLine: the number of the text's first line in its file.
+  init(_ text: String, separator: Unicode.Scalar = ",", firstLine: Int = 1) {
+    scalars = Array(text.unicodeScalars)
+    self.separator = separator
+    endsWithCR = !scalars.contains("\n")
+    line = firstLine
+  }
 
-  /// Every record; a line with nothing on it is none.
-  mutating func records() throws(ManifestError) -> [[Field]] {
+  /// Returns every record; a line with nothing on it is none. A record with something wrong in it is noted in `faults` and
+  /// left out.
+  mutating func records() -> [[Field]] {
     var records: [[Field]] = []
     while at < scalars.count {
       if takeLineEnd() { continue }
-      records.append(try record())
+      let before = faults.count
+      let record = record()
+      if faults.count == before {
+        records.append(record)
+      } else if records.isEmpty, before == 0 {
+        isHeaderFaulty = true
+      }
     }
     return records
   }
 
-  private mutating func record() throws(ManifestError) -> [Field] {
+  private mutating func record() -> [Field] {
     var fields: [Field] = []
     while true {
-      fields.append(try field())
+      fields.append(field())
       if at == scalars.count || takeLineEnd() { return fields }
-      guard scalars[at] == "," else { throw wrong("a quoted field ends with its quote; here follows something else") }
+      if scalars[at] != separator {
+        note("a quoted field ends with its quote; here follows something else")
+        while at < scalars.count, scalars[at] != separator, !isLineEnd { advance() }
+        if at == scalars.count || takeLineEnd() { return fields }
+      }
       advance()
     }
   }
 
-  private mutating func field() throws(ManifestError) -> Field {
+  private mutating func field() -> Field {
     var field = Field(text: "", line: line, column: column)
     guard at < scalars.count, scalars[at] == "\"" else {
-      while at < scalars.count, scalars[at] != ",", !isLineEnd {
-        guard scalars[at] != "\"" else { throw wrong("a quote stands in a field that doesn't begin with one") }
-        guard scalars[at] != "\r" else { throw wrong("a carriage return without a line feed") }
+      var isNoted = false
+      while at < scalars.count, scalars[at] != separator, !isLineEnd {
+        if !isNoted, scalars[at] == "\"" || scalars[at] == "\r" {
+          isNoted = true
+          note(
+            scalars[at] == "\r"
+              ? "a carriage return without a line feed"
+              : field.text.hasPrefix("=")
+                ? "the field is a formula; export values, not formulas"
+                : "a quote stands in a field that doesn't begin with one"
+          )
+        }
         field.text.unicodeScalars.append(scalars[at])
         advance()
       }
@@ -49,9 +80,8 @@ struct CSVReader {
     advance()
     while true {
       guard at < scalars.count else {
-        throw ManifestError(
-          LabErrorCode.manifestSyntax, line: field.line, column: field.column, "the quote that begins here isn't closed"
-        )
+        faults.append(.init(field, "the quote that begins here isn't closed"))
+        return field
       }
       if scalars[at] == "\"" {
         advance()
@@ -63,18 +93,19 @@ struct CSVReader {
   }
 
   private var isLineEnd: Bool {
-    scalars[at] == "\n" || scalars[at] == "\r" && at + 1 < scalars.count && scalars[at + 1] == "\n"
+    if scalars[at] == "\r" { return endsWithCR || at + 1 < scalars.count && scalars[at + 1] == "\n" }
+    return scalars[at] == "\n"
   }
 
   private mutating func takeLineEnd() -> Bool {
     guard isLineEnd else { return false }
-    if scalars[at] == "\r" { advance() }
+    if scalars[at] == "\r", !endsWithCR { advance() }
     advance()
     return true
   }
 
   private mutating func advance() {
-    if scalars[at] == "\n" {
+    if scalars[at] == "\n" || scalars[at] == "\r" && endsWithCR {
       line += 1
       column = 1
     } else {
@@ -83,7 +114,7 @@ struct CSVReader {
     at += 1
   }
 
-  private func wrong(_ reason: String) -> ManifestError {
-    ManifestError(LabErrorCode.manifestSyntax, line: line, column: column, reason)
+  private mutating func note(_ reason: String) {
+    faults.append(.init(LabErrorCode.manifestSyntax, line: line, column: column, reason))
   }
 }

@@ -5,7 +5,7 @@ import Runtime
 /// The laboratory's read models: what can be searched, and what each idempotency key did.
 struct LabProjection: Projection {
   /// Change it when a document's shape changes: the projection then begins again.
-  let name = "laboratory-1"
+  let name = "laboratory-2"
   let collections = Set(Collection.allCases.map(\.rawValue))
   let store: any EventStore
 
@@ -20,10 +20,15 @@ struct LabProjection: Projection {
     case messages = "lab.messages"
     /// Idempotency keys that took effect.
     case effects = "lab.effects"
+    /// Claims of values that aren't in normalization form C, as older versions made them, by the value's normal form.
+    case spellings = "lab.spellings"
   }
 
   func apply(_ events: [StoredEvent], to changes: inout ProjectionChanges) async throws {
-    for event in events { try await count(event, in: &changes) }
+    for event in events {
+      try await count(event, in: &changes)
+      try note(spellingsOf: event, in: &changes)
+    }
     var seen: Set<UniqueID> = []
     for event in events where seen.insert(event.stream).inserted {
       switch event.type.split(separator: ".").first {
@@ -59,11 +64,39 @@ struct LabProjection: Projection {
         fields: ["sagaId": saga ?? "", "effects": String(appends.count)], data: document.bytes()))
   }
 
+  static func nameOfSpelling(_ claim: LabClaim) -> String {
+    "\(claim.scope.rawValue)/\(VisibleText.normal(claim.value))"
+  }
+
+  private func note(spellingsOf event: StoredEvent, in changes: inout ProjectionChanges) throws {
+    let (claims, releases) = try Self.claims(of: event)
+    for claim in claims where Array(VisibleText.normal(claim.value).utf8) != Array(claim.value.utf8) {
+      let name = Self.nameOfSpelling(claim)
+      changes.put(
+        Document(
+          collection: Collection.spellings.rawValue, id: name, sort: name, fields: [:],
+          data: JSON.members(("spelling", .string(claim.value))).bytes()))
+    }
+    for claim in releases where Array(VisibleText.normal(claim.value).utf8) != Array(claim.value.utf8) {
+      changes.delete(collection: Collection.spellings.rawValue, id: Self.nameOfSpelling(claim))
+    }
+  }
+
+  private static func claims(of event: StoredEvent) throws -> (claims: [LabClaim], releases: [LabClaim]) {
+    func both(_ event: some LabEvent) -> ([LabClaim], [LabClaim]) { (event.claims, event.releases) }
+    let data = try JSON(parsing: event.data)
+    return switch event.type.split(separator: ".").first {
+    case "sample": both(try SampleEvent(type: event.type, data: data))
+    case "allocation": both(try AllocationEvent(type: event.type, data: data))
+    default: ([], [])
+    }
+  }
+
   private func show(_ told: Told<Sample>, in changes: inout ProjectionChanges) throws {
     guard let declaration = told.state.declaration else { return }
     let fields = [
       "status": told.state.status.rawValue, "type": declaration.type.rawValue,
-      "patientId": declaration.patientID ?? "", "sagaId": told.sagaID ?? "",
+      "patientId": VisibleText.normal(declaration.patientID ?? ""), "sagaId": told.sagaID ?? "",
     ]
     let data = told.json.bytes()
     let id = declaration.id.description
@@ -72,7 +105,9 @@ struct LabProjection: Projection {
         collection: Collection.samples.rawValue, id: id, sort: told.createdAt.description, fields: fields, data: data))
     changes.put(
       Document(
-        collection: Collection.barcodes.rawValue, id: id, sort: declaration.barcode.text, fields: fields, data: data))
+        collection: Collection.barcodes.rawValue, id: id, sort: VisibleText.normal(declaration.barcode.text),
+        fields: fields,
+        data: data))
   }
 
   private func show(_ told: Told<Allocation>, in changes: inout ProjectionChanges) throws {
@@ -81,7 +116,8 @@ struct LabProjection: Projection {
       Document(
         collection: Collection.allocations.rawValue, id: request.id.description, sort: told.createdAt.description,
         fields: [
-          "status": told.state.status.rawValue, "sampleId": request.sampleID, "sagaId": told.sagaID ?? "",
+          "status": told.state.status.rawValue, "sampleId": VisibleText.normal(request.sampleID),
+          "sagaId": told.sagaID ?? "",
           "temperature": request.zone.rawValue, "stream": told.stream.description,
         ],
         data: told.json.bytes()))
@@ -93,7 +129,8 @@ struct LabProjection: Projection {
       Document(
         collection: Collection.runs.rawValue, id: request.id.description, sort: request.scheduledAt.description,
         fields: [
-          "status": told.state.status.rawValue, "instrument": request.instrument, "sampleId": request.sampleID,
+          "status": told.state.status.rawValue, "instrument": request.instrument,
+          "sampleId": VisibleText.normal(request.sampleID),
           "sagaId": told.sagaID ?? "",
         ],
         data: told.json.bytes()))
@@ -105,7 +142,8 @@ struct LabProjection: Projection {
       Document(
         collection: Collection.messages.rawValue, id: content.id.description, sort: told.createdAt.description,
         fields: [
-          "recipient": content.recipient, "sampleId": content.sampleID ?? "", "sagaId": told.sagaID ?? "",
+          "recipient": content.recipient, "sampleId": VisibleText.normal(content.sampleID ?? ""),
+          "sagaId": told.sagaID ?? "",
           "status": told.state.status.rawValue,
         ],
         data: told.json.bytes()))
@@ -134,7 +172,8 @@ struct LabProjection: Projection {
       Document(
         collection: Collection.positions.rawValue, id: name, sort: name,
         fields: [
-          "temperature": request.zone.rawValue, "sampleId": request.sampleID, "sagaId": told.sagaID ?? "",
+          "temperature": request.zone.rawValue, "sampleId": VisibleText.normal(request.sampleID),
+          "sagaId": told.sagaID ?? "",
           "status": told.state.status.rawValue,
         ],
         data: JSON.members(

@@ -46,12 +46,7 @@ enum SampleEvent: LabEvent {
 
   init(type: String, data: JSON) throws(UnreadableEvent) {
     let members = StoredMembers(type: type, data: data)
-    func barcode() throws(UnreadableEvent) -> Barcode {
-      guard let barcode = Barcode(try members.text("barcode")) else {
-        throw UnreadableEvent(type: type, missing: "barcode")
-      }
-      return barcode
-    }
+    func barcode() throws(UnreadableEvent) -> Barcode { Barcode(stored: try members.text("barcode")) }
     switch type {
     case "sample.created":
       self = .created(

@@ -23,8 +23,10 @@ public final class Participants: Sendable {
   ) async throws -> Participants {
     try await store.own(shards: nil)
     let layout = try await furnish(store, environment, layout)
+    let projection = LabProjection(store: store)
+    try await clear(projection, in: store)
     let projector = Projector(
-      store: store, projection: LabProjection(store: store), environment: environment,
+      store: store, projection: projection, environment: environment,
       report: { failure in
         log.error(
           "a read model failed and will be tried again", ("shard", "\(failure.shard)"), ("error", "\(failure.error)"))
@@ -109,6 +111,14 @@ public final class Participants: Sendable {
     faults.close()
     following.cancel()
     await following.value
+  }
+
+  /// Empties what a projection of another shape left, before this one has written anything.
+  private static func clear(_ projection: LabProjection, in store: any EventStore) async throws {
+    for shard in 0..<store.shardCount {
+      if try await store.checkpoint(projection.name, shard: shard) > 0 { return }
+    }
+    try await store.reset(follower: projection.name, collections: projection.collections)
   }
 
   private static func furnish(

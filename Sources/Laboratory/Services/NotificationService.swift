@@ -51,7 +51,9 @@ struct NotificationService: Sendable {
     router.on("GET", "/notification/messages") { request, _ in
       try await gate.query {
         var wanted = LabQueries.Wanted(collection: .messages)
-        for name in ["recipient", "sagaId", "sampleId", "status"] { wanted.fields[name] = request.query(name) }
+        for name in ["recipient", "sagaId", "sampleId", "status"] {
+          wanted.fields[name] = request.query(name).map(VisibleText.normal)
+        }
         return try await queries.list(wanted, request).json
       }
     }
@@ -59,10 +61,10 @@ struct NotificationService: Sendable {
 
   private func send(_ received: ReceivedCommand) async throws -> Answer {
     var fields = try Fields(received.body)
-    let recipient = fields.text("recipient", longest: 320)
+    let recipient = fields.identifier("recipient", longest: 320)
     let subject = fields.text("subject", longest: 500)
     let text = fields.optionalText("text", longest: 10_000)
-    let sampleID = fields.optionalText("sampleId", longest: 100)
+    let sampleID = fields.optionalIdentifier("sampleId", longest: 100)
     try fields.check()
     let content = Message.Content(
       id: try received.id(Self.id), recipient: recipient, subject: subject, text: text, sampleID: sampleID)

@@ -60,8 +60,8 @@ struct SamplesService: Sendable {
     let type = fields.sampleType()
     let volume = fields.volume()
     let zone = fields.has("temperature") ? fields.zone() : nil
-    let patientID = fields.optionalText("patientId", longest: 100)
-    let collectedAt = fields.moment("collectedAt")
+    let patientID = fields.optionalIdentifier("patientId", longest: 100)
+    let collectedAt = fields.moment("collectedAt", orIn: "declaration")
     let priority = fields.optionalText("priority", longest: 50)
     let requestedBy = fields.optionalText("requestedBy")
     let declaration = Sample.Declaration(
@@ -110,7 +110,13 @@ struct SamplesService: Sendable {
 
   /// The sample that a barcode was handed out to, be it void; by its claim, so that it is never out of date.
   private func holder(of barcode: String) async throws -> JSON {
-    guard let claim = try await desk.store.claim(scope: LabClaim.Scope.barcode.rawValue, value: barcode) else {
+    let normal = VisibleText.normal(barcode)
+    let scope = LabClaim.Scope.barcode.rawValue
+    var found = try await desk.store.claim(scope: scope, value: normal)
+    if found == nil { found = try await desk.olderClaim(LabClaim(.barcode, normal)) }
+    // One that only an earlier rule took, and that is asked for as it was written.
+    if found == nil { found = try await desk.store.claim(scope: scope, value: barcode) }
+    guard let claim = found else {
       throw LabRefusal.unknown("tube with the barcode", barcode)
     }
     var sample = Sample.absent
@@ -134,7 +140,7 @@ struct SamplesService: Sendable {
       }
       wanted.fields["type"] = type
     }
-    if let patient = request.query("patientId") { wanted.fields["patientId"] = patient }
+    if let patient = request.query("patientId") { wanted.fields["patientId"] = VisibleText.normal(patient) }
     if let saga = request.query("sagaId") { wanted.fields["sagaId"] = saga }
     let from = try LabQueries.moment("createdFrom", request)?.description
     let before = try LabQueries.moment("createdBefore", request)?.description
@@ -143,7 +149,7 @@ struct SamplesService: Sendable {
       wanted.below = before
       return try await queries.list(wanted, request)
     }
-    let glob = Glob(barcode)
+    let glob = Glob(VisibleText.normal(barcode))
     wanted.collection = .barcodes
     wanted.from = glob.prefix
     wanted.below = glob.prefix.isEmpty ? nil : glob.prefix + "\u{10FFFF}"

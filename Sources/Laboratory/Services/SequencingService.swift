@@ -64,7 +64,9 @@ struct SequencingService: Sendable {
     router.on("GET", "/sequencing/runs") { request, _ in
       try await gate.query {
         var wanted = LabQueries.Wanted(collection: .runs)
-        for name in ["instrument", "status", "sampleId", "sagaId"] { wanted.fields[name] = request.query(name) }
+        for name in ["instrument", "status", "sampleId", "sagaId"] {
+          wanted.fields[name] = request.query(name).map(VisibleText.normal)
+        }
         wanted.from = try LabQueries.moment("scheduledFrom", request)?.description
         wanted.below = try LabQueries.moment("scheduledBefore", request)?.description
         return try await queries.list(wanted, request).json
@@ -77,8 +79,8 @@ struct SequencingService: Sendable {
 
   private func schedule(_ received: ReceivedCommand) async throws -> Answer {
     var fields = try Fields(received.body)
-    let sampleID = fields.text("sampleId", longest: 100)
-    let barcode = fields.optionalText("barcode", longest: 50)
+    let sampleID = fields.identifier("sampleId", longest: 100)
+    let barcode = fields.optionalIdentifier("barcode", longest: Barcode.longest)
     let assay = fields.optionalText("assay", longest: 100)
     let priority = fields.optionalText("priority", longest: 50)
     let id = try received.id(Self.id)

@@ -47,14 +47,18 @@ struct StorageService: Sendable {
     router.on("GET", "/storage/allocations") { request, _ in
       try await gate.query {
         var wanted = LabQueries.Wanted(collection: .allocations)
-        for name in ["sampleId", "sagaId", "status"] { wanted.fields[name] = request.query(name) }
+        for name in ["sampleId", "sagaId", "status"] {
+          wanted.fields[name] = request.query(name).map(VisibleText.normal)
+        }
         return try await queries.list(wanted, request).json
       }
     }
     router.on("GET", "/storage/positions") { request, _ in
       try await gate.query {
         var wanted = LabQueries.Wanted(collection: .positions)
-        for name in ["sampleId", "sagaId", "status"] { wanted.fields[name] = request.query(name) }
+        for name in ["sampleId", "sagaId", "status"] {
+          wanted.fields[name] = request.query(name).map(VisibleText.normal)
+        }
         return try await queries.list(wanted, request).json
       }
     }
@@ -66,8 +70,8 @@ struct StorageService: Sendable {
 
   private func allocate(_ received: ReceivedCommand) async throws -> Answer {
     var fields = try Fields(received.body)
-    let sampleID = fields.text("sampleId", longest: 100)
-    let barcode = fields.optionalText("barcode", longest: 50)
+    let sampleID = fields.identifier("sampleId", longest: 100)
+    let barcode = fields.optionalIdentifier("barcode", longest: Barcode.longest)
     let type = fields.sampleType()
     let zone = fields.zone()
     let volume = fields.volume()

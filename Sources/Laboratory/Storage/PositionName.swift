@@ -21,7 +21,7 @@ public struct PositionName: Sendable, Hashable, Comparable, CustomStringConverti
     guard let slash = text.lastIndex(of: "/"), let well = Self.well(named: text[text.index(after: slash)...]) else {
       return nil
     }
-    self.init(box: String(text[..<slash]), well: well)
+    self.init(box: VisibleText.normal(String(text[..<slash])), well: well)
   }
 
   /// `A01` and `A1` are the same well.

@@ -49,6 +49,12 @@ public final class MemoryReadStore: SagaReadStore {
     try use { state in ids.compactMap { state.tables[generation]?.rows[$0] } }
   }
 
+  public func currentRows(_ ids: [UniqueID]) async throws(StoreError) -> [SagaRow] {
+    try use { state in ids.compactMap { state.tables[state.generations.current]?.rows[$0] } }
+  }
+
+  public func refused(_ changes: [SagaChange], generation: Int) async throws(StoreError) -> [UniqueID: String] { [:] }
+
   public func apply(_ batch: ReadBatch) async throws(StoreError) {
     try use { state throws(StoreError) in
       guard var tables = state.tables[batch.generation] else {
@@ -123,8 +129,14 @@ public final class MemoryReadStore: SagaReadStore {
       for (shard, checkpoint) in state.tables[old]?.checkpoints ?? [:]
       where !evenIfBehind && (new.checkpoints[shard]?.position ?? 0) < checkpoint.position { return false }
       state.generations = ReadGenerations(current: generation)
-      state.tables[old] = nil
       return true
+    }
+  }
+
+  public func dropOldGenerations() async throws(StoreError) {
+    try use { state in
+      let generations = state.generations
+      state.tables = state.tables.filter { $0.key == generations.current || $0.key == generations.building }
     }
   }
 
@@ -148,8 +160,9 @@ extension SagaQuery {
     if let waitingFor, !row.waitingFor.contains(where: { TextKey(waitingFor).isSame($0) }) { return false }
     if let overdueAt, !(row.overdueAt.map { $0 <= overdueAt } ?? false) { return false }
     if let isPaused, isPaused != row.isPaused { return false }
-    if !tags.allSatisfy({ tag in row.tags.contains { TextKey(tag).isSame($0) } }) { return false }
-    if let key, !(row.key.map { TextKey(key).isSame($0) } ?? false) { return false }
+    let tagged = Set(row.tags.map { TextKey(SagaMark.tag($0)) })
+    if !tags.allSatisfy({ tagged.contains(TextKey(SagaMark.tag($0))) }) { return false }
+    if let key, !(row.key.map { TextKey(SagaMark.key(key)).isSame(SagaMark.key($0)) } ?? false) { return false }
     if !words.allSatisfy({ word in row.words.contains { $0.utf8.starts(with: word.utf8) } }) { return false }
     if !started.contains(row.startedAt) { return false }
     if !ended.isOpen, !(row.endedAt.map(ended.contains) ?? false) { return false }

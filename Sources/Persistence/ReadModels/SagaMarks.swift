@@ -1,3 +1,5 @@
+import Runtime
+
 // What a row is found by, as short texts. A list checks a row's marks; an index row for each of them that is selective
 // drives it.
 enum SagaMark {
@@ -12,15 +14,49 @@ enum SagaMark {
   static func stepStatus(_ status: String) -> String { "p=\(status)" }
   static func error(_ code: String) -> String { "e=\(code)" }
   static func waiting(_ what: String) -> String { "d=\(what)" }
-  static func tag(_ tag: String) -> String { "t=\(tag)" }
-  static func key(_ key: String) -> String { "k=\(key)" }
+  // Texts by which people tell sagas apart are the same however their letters are composed.
+  static func tag(_ tag: String) -> String { "t=\(VisibleText.normal(tag))" }
+  static func key(_ key: String) -> String { "k=\(VisibleText.normal(key))" }
   static let paused = "z=paused"
   static let word = "q="
 
   /// Between the marks of a row, and around them. It is in no text that is stored: `clean` takes it out.
   static let separator = "\u{1F}"
 
-  static func clean(_ text: String) -> String { text.contains(separator) ? text.replacing(separator, with: " ") : text }
+  /// The most bytes of a mark. An index row of Postgres holds 2,704 in all, so that a longer one would stop its shard.
+  static let longest = 500
+  /// How much of a longer mark is kept, in bytes. The digest of the whole stands behind it.
+  static let kept = 400
+
+  /// Returns a mark, or one text among several, as it is stored and looked for: without the separator, and no longer than an
+  /// index row may be. Two different marks stay different.
+  static func clean(_ text: String) -> String {
+    let text = plain(text)
+    guard text.utf8.count > longest else { return text }
+    return beginning(of: text) + "\u{2026}" + Digest.hex(Array(text.utf8))
+  }
+
+  /// Returns the beginning of marks as it is looked for. Of a very long one, no more than marks keep: it then also finds marks
+  /// that only begin the same.
+  static func cleanPrefix(_ text: String) -> String {
+    let text = plain(text)
+    return text.utf8.count > kept ? beginning(of: text) : text
+  }
+
+  private static func plain(_ text: String) -> String {
+    let text = text.withoutNUL
+    return text.contains(separator) ? text.replacing(separator, with: " ") : text
+  }
+
+  private static func beginning(of text: String) -> String {
+    var count = 0
+    return String(
+      String.UnicodeScalarView(
+        text.unicodeScalars.prefix { scalar in
+          count += UTF8.width(scalar)
+          return count <= kept
+        }))
+  }
 
   /// What nearly every saga has: as an index they would find everything.
   static let commonStepStatuses: Set<String> = ["pending", "succeeded"]

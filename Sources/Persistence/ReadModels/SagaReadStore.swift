@@ -21,6 +21,13 @@ public protocol SagaReadStore: Sendable {
   /// The rows with these ids as a generation has them, in no particular order.
   func rows(_ ids: [UniqueID], generation: Int) async throws(StoreError) -> [SagaRow]
 
+  /// The rows with these ids as the current generation has them, whichever that is by then; in no particular order.
+  func currentRows(_ ids: [UniqueID]) async throws(StoreError) -> [SagaRow]
+
+  /// Which of these changes the store can't take, and why, each tried alone; nothing is written. For a batch that was refused as
+  /// `store.invalid`.
+  func refused(_ changes: [SagaChange], generation: Int) async throws(StoreError) -> [UniqueID: String]
+
   /// A page of the current generation.
   func list(_ query: SagaQuery, after: SagaCursor?, limit: Int) async throws(StoreError) -> SagaRows
   func facets(_ query: SagaQuery) async throws(StoreError) -> SagaFacets
@@ -33,10 +40,13 @@ public protocol SagaReadStore: Sendable {
   func beginGeneration() async throws(StoreError) -> Int
 
   /// Makes a generation that was begun the current one, if it has come at least as far as the current one in every
-  /// shard, and throws the old one away.
+  /// shard. The old one is thrown away by `dropOldGenerations`.
   /// - Parameter evenIfBehind: whatever it has; for when the old one was made from other events.
   /// - Returns: false when it hasn't; nothing changed.
   func makeCurrent(_ generation: Int, evenIfBehind: Bool) async throws(StoreError) -> Bool
+
+  /// Throws away all tables that neither serve nor are being filled. The next opening, and the next new generation, do so too.
+  func dropOldGenerations() async throws(StoreError)
 
   func close() async
 }

@@ -20,6 +20,7 @@ extension SagaRow {
     members["failureMessage"] = failureMessage.map(JSON.string)
     if !waitingFor.isEmpty { members["waitingFor"] = .array(waitingFor.map(JSON.string)) }
     if !words.isEmpty { members["words"] = .array(words.map(JSON.string)) }
+    members["note"] = note.map(JSON.string)
     return .object(members)
   }
 
@@ -39,7 +40,8 @@ extension SagaRow {
       endedAt: moment("endedAt"), deadline: deadline, overdueAt: moment("overdueAt"), key: json["key"]?.stringValue,
       tags: texts("tags"), failedStep: json["failedStep"]?.stringValue, failureCode: json["failureCode"]?.stringValue,
       failureMessage: json["failureMessage"]?.stringValue, waitingFor: texts("waitingFor"), attempts: attempts,
-      steps: json["steps"]?.arrayValue?.compactMap(StepRow.init) ?? [], words: texts("words"))
+      steps: json["steps"]?.arrayValue?.compactMap(StepRow.init) ?? [], words: texts("words"),
+      note: json["note"]?.stringValue)
   }
 
   private static func unreadable(_ id: UniqueID) -> StoreError {

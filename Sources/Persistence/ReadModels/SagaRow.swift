@@ -30,14 +30,17 @@ public struct SagaRow: Sendable, Hashable {
   public var steps: [StepRow]
   /// What text finds it by: lower case, each once.
   public var words: [String]
+  /// Why the row shows less than the saga has; nil for one that shows it all.
+  public var note: String?
 
   public init(
     id: UniqueID, shard: Int, lastEvent: Int, workflow: String, version: Int, status: String, isPaused: Bool = false,
     startedAt: Timestamp, updatedAt: Timestamp, endedAt: Timestamp? = nil, deadline: Timestamp,
     overdueAt: Timestamp? = nil, key: String? = nil, tags: [String] = [], failedStep: String? = nil,
     failureCode: String? = nil, failureMessage: String? = nil, waitingFor: [String] = [], attempts: Int = 0,
-    steps: [StepRow] = [], words: [String] = []
+    steps: [StepRow] = [], words: [String] = [], note: String? = nil
   ) {
+    self.note = note
     self.id = id
     self.shard = shard
     self.lastEvent = lastEvent
@@ -60,6 +63,19 @@ public struct SagaRow: Sendable, Hashable {
     self.steps = steps
     self.words = words
   }
+
+  /// Returns a row that any store takes: where the saga is and how it stands, without what people wrote.
+  public func reduced(because reason: String) -> SagaRow {
+    SagaRow(
+      id: id, shard: shard, lastEvent: lastEvent, workflow: String(workflow.prefix(Self.longestName)), version: version,
+      status: status, isPaused: isPaused, startedAt: startedAt, updatedAt: updatedAt, endedAt: endedAt,
+      deadline: deadline, overdueAt: overdueAt, attempts: attempts, words: [id.description],
+      note: "The read model can't store all of this row. The saga itself is whole. \(reason.prefix(Self.longestReason))"
+    )
+  }
+
+  private static let longestName = 200
+  private static let longestReason = 300
 
   /// The codes that it is found by: of what it turned back for or is stuck on, and of each step that is in trouble.
   public var errors: Set<String> { Set(steps.compactMap(\.error) + [failureCode].compactMap { $0 }) }

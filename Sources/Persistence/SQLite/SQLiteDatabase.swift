@@ -98,6 +98,8 @@ enum SQLiteStatus {
       return .refusedByRule(detail)
     case SQLITE_NOTADB:
       return StoreError(.foreign, "the file isn't a store", detail: detail)
+    case SQLITE_TOOBIG:
+      return StoreError(.invalid, "a value is larger than SQLite keeps", detail: detail)
     default:
       return .unavailable(detail)
     }

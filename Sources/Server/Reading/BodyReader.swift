@@ -1,5 +1,6 @@
 import HTTP
 import JSON
+import Runtime
 import Workflows
 
 /// Reads a JSON object member by member, and reports everything that is wrong with it at once, each with its place.
@@ -126,6 +127,16 @@ struct BodyReader {
       }
     }
     return texts
+  }
+
+  /// Texts by which people find a saga again: of characters that can be seen, in normalization form C.
+  mutating func identifiers(_ name: String, count: Int, length: Int) -> [String] {
+    texts(name, count: count, length: length).enumerated().map { index, text in
+      if let fault = VisibleText.fault(in: text) {
+        invalid(JSONPointer.root.appending(.name(name)).appending(.index(index)), fault)
+      }
+      return VisibleText.normal(text)
+    }
   }
 
   /// Why somebody acts. Its absence has a code of its own, as it is the one thing that an operator may not leave out.

@@ -31,7 +31,7 @@ extension API {
     let input = body.value("input", isRequired: true)
     let version = body.integer("version", from: 1)
     let hasTags = body.has("tags")
-    let tags = body.texts("tags", count: 16, length: 100)
+    let tags = body.identifiers("tags", count: 16, length: 100)
     try body.finish()
     let started = try await engine.start(
       StartRequest(

@@ -14,6 +14,7 @@ extension SagaRow {
       "updatedAt": .time(updatedAt), "endedAt": .time(endedAt), "deadline": .time(deadline), "tags": .texts(tags),
       "key": .text(key), "failedStep": .text(failedStep), "failureCode": .text(failureCode),
       "failureMessage": .text(failureMessage), "waitingFor": .textsIfAny(waitingFor), "attempts": .int(attempts),
+      "note": .text(note),
     ])
   }
 }

@@ -168,7 +168,10 @@ struct CommandReader {
       wrong.append("/tags: must be up to 16 strings of 1 to 100 characters")
       return []
     }
-    return texts
+    for (index, text) in texts.enumerated() {
+      if let fault = VisibleText.fault(in: text) { wrong.append("/tags/\(index): \(fault)") }
+    }
+    return texts.map(VisibleText.normal)
   }
 
   mutating func value(_ name: String, isRequired: Bool) -> JSON? {

@@ -107,11 +107,10 @@ extension Engine {
   /// Where the sagas of an operation stand now, by status.
   public func standing(of operation: Operation) async throws -> [SagaStatus: Int] {
     let sagas = operation.plan.sagas
-    let generation = try await readModel.store.generations().current
     var standing: [SagaStatus: Int] = [:]
     for start in stride(from: 0, to: sagas.count, by: 500) {
       let ids = Array(sagas[start..<min(start + 500, sagas.count)])
-      for row in try await readModel.store.rows(ids, generation: generation) {
+      for row in try await readModel.store.currentRows(ids) {
         if let status = SagaStatus(rawValue: row.status) { standing[status, default: 0] += 1 }
       }
     }

@@ -45,12 +45,54 @@ final class SagaFollower: ShardFollower {
       let old = before[row.id] ?? nil
       return old == row ? nil : SagaChange(old: old, new: row)
     }.sorted { $0.new.id < $1.new.id }
-    try await store.apply(
-      ReadBatch(
-        generation: generation, shard: shard, from: from,
-        to: ReadCheckpoint(position: last.position, hash: last.hash), changes: changes, minutes: counting.all))
+    let batch = ReadBatch(
+      generation: generation, shard: shard, from: from,
+      to: ReadCheckpoint(position: last.position, hash: last.hash), changes: changes, minutes: counting.all)
+    do throws(StoreError) {
+      try await store.apply(batch)
+    } catch {
+      guard error.kind == .invalid else { throw error }
+      try await applyReduced(batch, refusedWith: error, &sagas)
+    }
     // 4. Only now: had that failed, the next try begins from what is stored.
     folds.withLock { folds in for (id, saga) in sagas { folds.keep(saga, id) } }
+  }
+
+  // MARK: What the store refuses
+
+  /// Writes what a store takes of a batch that it refused for its values. One saga must not hold up its shard: its row is
+  /// written reduced, with a note, and without a row at all when even that is refused.
+  private func applyReduced(
+    _ refused: ReadBatch, refusedWith error: StoreError, _ sagas: inout [UniqueID: SagaFold]
+  ) async throws {
+    var batch = refused
+    let reasons = try await store.refused(batch.changes, generation: generation)
+    for index in batch.changes.indices {
+      let saga = batch.changes[index].new.id
+      guard let reason = reasons[saga] else { continue }
+      log.warning(
+        "The list of sagas can't store a row; it is stored reduced", ("saga", "\(saga)"), ("error", reason))
+      batch.changes[index].new = batch.changes[index].new.reduced(because: reason)
+      sagas[saga]?.row = batch.changes[index].new
+    }
+    let rest = try await store.refused(batch.changes.filter { reasons[$0.new.id] != nil }, generation: generation)
+    for change in batch.changes where rest[change.new.id] != nil {
+      log.warning("The list of sagas can't store a row even reduced; it stays as it was", ("saga", "\(change.new.id)"))
+      sagas[change.new.id]?.row = change.old
+    }
+    batch.changes.removeAll { rest[$0.new.id] != nil }
+    if !reasons.isEmpty {
+      do throws(StoreError) {
+        return try await store.apply(batch)
+      } catch {
+        guard error.kind == .invalid else { throw error }
+      }
+    }
+    // No row alone is refused: the counters are.
+    if batch.minutes.isEmpty { throw error }
+    log.warning("The statistics of steps can't be stored; they lack a moment", ("error", "\(error)"))
+    batch.minutes = []
+    try await store.apply(batch)
   }
 
   // MARK: Before

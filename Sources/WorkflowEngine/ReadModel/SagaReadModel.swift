@@ -77,6 +77,7 @@ final class SagaReadModel: Sendable {
           let fresh = try await store.beginGeneration()
           // The old one has come further than there are events: it gives way at once.
           _ = try await store.makeCurrent(fresh, evenIfBehind: true)
+          try await store.dropOldGenerations()
           generations = try await store.generations()
         }
         return generations
@@ -195,6 +196,14 @@ final class SagaReadModel: Sendable {
     }
     state.withLock { $0.rebuildBegan = nil }
     log.info("The read model was rebuilt", ("generation", "\(generation)"))
+    // 3. The old ones go. They are in nobody's way: what fails here is done by the next start or rebuild.
+    do {
+      try await store.dropOldGenerations()
+    } catch {
+      log.warning(
+        "The old tables of the read model could not be dropped; the next start or rebuild drops them",
+        ("generation", "\(old.generation)"), ("error", "\(error)"))
+    }
   }
 
   // MARK: Waiting

@@ -24,21 +24,30 @@ extension SagaRow {
       words: Self.words(words, trouble))
   }
 
-  /// What a saga is found by from its start on.
+  /// Returns what a saga is found by from its start on, `SagaWords.limit` words at most: its id, tags and key, then the input's.
+  ///
+  /// The values of an input take turns, a word each, so that a long remark leaves room for the barcode behind it.
   static func startWords(_ start: SagaStart) -> [String] {
     var words = [start.id.description]
     for text in start.tags + [start.idempotencyKey].compactMap({ $0 }) { words += SagaWords.of(text) }
-    collect(start.input, into: &words)
+    var values: [[String]] = []
+    collect(start.input, into: &values)
+    var turn = 0
+    while words.count < SagaWords.limit, values.contains(where: { turn < $0.count }) {
+      for value in values where turn < value.count && words.count < SagaWords.limit { words.append(value[turn]) }
+      turn += 1
+    }
     return words
   }
 
-  private static func collect(_ value: JSON, into words: inout [String]) {
-    if words.count >= SagaWords.limit { return }
+  /// Collects the words of each text and number, of as many values as there can be words.
+  private static func collect(_ value: JSON, into values: inout [[String]]) {
+    if values.count >= SagaWords.limit { return }
     switch value {
-    case .string(let text): words += SagaWords.of(text)
-    case .array(let values): for value in values { collect(value, into: &words) }
-    case .object(let members): for (_, value) in members { collect(value, into: &words) }
-    case .number(let number): words.append(JSON.number(number).text())
+    case .string(let text): values.append(SagaWords.of(text))
+    case .array(let elements): for element in elements { collect(element, into: &values) }
+    case .object(let members): for (_, member) in members { collect(member, into: &values) }
+    case .number(let number): values.append(SagaWords.of(number.text))
     case .null, .bool: break
     }
   }

@@ -47,12 +47,16 @@ struct Demo {
     self.invocation = invocation
     let arguments = invocation.arguments
     manifestFile = arguments.value("manifest") ?? "workflows/examples/plate-96.csv"
+    workflow = URL(fileURLWithPath: arguments.value("workflow") ?? "workflows/sample-processing.json")
+    // The columns are the members of the workflow's input: one that it doesn't name would be used by nobody.
+    let schema = (try? JSON(parsing: try invocation.bytes(of: workflow.path)))?["inputSchema"]
     do {
-      manifest = try Manifest(parsing: try invocation.bytes(of: manifestFile))
+      manifest = try Manifest(
+        parsing: try invocation.bytes(of: manifestFile),
+        columns: Manifest.Column.all(of: schema) ?? Manifest.sampleProcessing)
     } catch let error as ManifestError {
       throw CLIError(error.code, "\(manifestFile): \(error.message)")
     }
-    workflow = URL(fileURLWithPath: arguments.value("workflow") ?? "workflows/sample-processing.json")
     faults = arguments.values("fault").isEmpty ? Self.usualFaults : arguments.values("fault")
     for fault in faults { _ = try Fault(fault) }
     atOnce = max(1, try invocation.number("at-once") ?? 24)

@@ -121,6 +121,7 @@ struct ReadStoreTests {
       #expect(try await store.makeCurrent(next, evenIfBehind: false))
       #expect(try await store.generations() == ReadGenerations(current: next))
       #expect(try await store.all(SagaQuery(), limit: 10).rows == [second])
+      try await store.dropOldGenerations()
       #expect(try await store.checkpoints(1).isEmpty)
       // One that was begun and never finished is thrown away by the next.
       let abandoned = try await store.beginGeneration()

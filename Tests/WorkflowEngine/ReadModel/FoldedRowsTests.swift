@@ -327,6 +327,73 @@ extension Engine {
   }
 }
 
+extension FoldedRowsTests {
+  @Test("A row that the store refuses is stored reduced, and its shard goes on")
+  func refusedRows() async throws {
+    let events = MemoryStore(environment: .system)
+    let read = RefusingReadStore { $0.tags.contains("bad") || $0.tags.contains("worse") }
+    let running = try await RunningEngine(events, ScriptedExecutor(Self.participant), readStore: read)
+    let engine = running.engine
+    _ = try await engine.register(Self.workflow, by: "test")
+    var ids: [String: UniqueID] = [:]
+    for tag in ["good", "bad", "fine"] {
+      ids[tag] = try await engine.start(StartRequest(workflow: "spec", input: ["n": 1], tags: [tag], by: "test")).id
+    }
+    try await engine.waitUntilListed()
+    let rows = try await read.currentRows(Array(ids.values))
+    #expect(rows.count == 3)
+    for row in rows {
+      #expect((row.note != nil) == (row.id == ids["bad"]), "\(row)")
+      #expect(row.tags == (row.id == ids["bad"] ? [] : row.tags))
+    }
+    // Its next events are listed, too, and another rebuild ends.
+    try await engine.waitUntilListed()
+    let generation = try await engine.projections().generation
+    _ = try await engine.rebuildProjections()
+    while try await engine.projections().generation == generation { await Task.yield() }
+    #expect(try await read.currentRows(Array(ids.values)).count == 3)
+    await running.stop()
+  }
+}
+
+/// A read store in memory that refuses some rows for their values, as a database does.
+private final class RefusingReadStore: SagaReadStore {
+  let store = MemoryReadStore()
+  let kind = "memory"
+  private let refuses: @Sendable (SagaRow) -> Bool
+
+  init(_ refuses: @escaping @Sendable (SagaRow) -> Bool) { self.refuses = refuses }
+
+  func apply(_ batch: ReadBatch) async throws(StoreError) {
+    if batch.changes.contains(where: { refuses($0.new) }) { throw .invalid("a value is too long") }
+    try await store.apply(batch)
+  }
+  func refused(_ changes: [SagaChange], generation: Int) async throws(StoreError) -> [UniqueID: String] {
+    Dictionary(uniqueKeysWithValues: changes.map(\.new).filter(refuses).map { ($0.id, "a value is too long") })
+  }
+  func generations() async throws(StoreError) -> ReadGenerations { try await store.generations() }
+  func checkpoints(_ generation: Int) async throws(StoreError) -> [Int: ReadCheckpoint] {
+    try await store.checkpoints(generation)
+  }
+  func rows(_ ids: [UniqueID], generation: Int) async throws(StoreError) -> [SagaRow] {
+    try await store.rows(ids, generation: generation)
+  }
+  func currentRows(_ ids: [UniqueID]) async throws(StoreError) -> [SagaRow] { try await store.currentRows(ids) }
+  func list(_ query: SagaQuery, after: SagaCursor?, limit: Int) async throws(StoreError) -> SagaRows {
+    try await store.list(query, after: after, limit: limit)
+  }
+  func facets(_ query: SagaQuery) async throws(StoreError) -> SagaFacets { try await store.facets(query) }
+  func minutes(workflow: String, _ range: MomentRange) async throws(StoreError) -> [StepMinute] {
+    try await store.minutes(workflow: workflow, range)
+  }
+  func beginGeneration() async throws(StoreError) -> Int { try await store.beginGeneration() }
+  func makeCurrent(_ generation: Int, evenIfBehind: Bool) async throws(StoreError) -> Bool {
+    try await store.makeCurrent(generation, evenIfBehind: evenIfBehind)
+  }
+  func dropOldGenerations() async throws(StoreError) { try await store.dropOldGenerations() }
+  func close() async { await store.close() }
+}
+
 /// A read store in memory of which every third write fails, by turns before and after it has written.
 private final class FailingReadStore: SagaReadStore {
   let store = MemoryReadStore()
@@ -351,6 +418,9 @@ private final class FailingReadStore: SagaReadStore {
   func rows(_ ids: [UniqueID], generation: Int) async throws(StoreError) -> [SagaRow] {
     try await store.rows(ids, generation: generation)
   }
+  func currentRows(_ ids: [UniqueID]) async throws(StoreError) -> [SagaRow] { try await store.currentRows(ids) }
+  func refused(_ changes: [SagaChange], generation: Int) async throws(StoreError) -> [UniqueID: String] { [:] }
+  func dropOldGenerations() async throws(StoreError) { try await store.dropOldGenerations() }
   func list(_ query: SagaQuery, after: SagaCursor?, limit: Int) async throws(StoreError) -> SagaRows {
     try await store.list(query, after: after, limit: limit)
   }

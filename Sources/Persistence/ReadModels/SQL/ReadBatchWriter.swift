@@ -22,6 +22,13 @@ struct ReadBatchWriter {
     try writeMinutes()
   }
 
+  /// Writes the changes alone, to see whether the database takes them.
+  func tryChanges() throws(StoreError) {
+    try writeRows()
+    try writeTerms()
+    try writeFacets()
+  }
+
   private func moveCheckpoint() throws(StoreError) {
     let shard = [SQLValue.int(Int64(batch.generation)), .int(Int64(batch.shard))]
     if batch.from == 0 {
@@ -97,17 +104,21 @@ struct ReadBatchWriter {
         sort: [key.workflow, "\(key.version)", key.status, Self.joined(key.errors), Self.joined(key.at)],
         values: [
           SQLValue.text(key.workflow), .int(Int64(key.version)), .text(key.status), .text(Self.joined(key.errors)),
-          .text(Self.joined(key.at)), .int(Int64(count)),
+          .text(Self.joined(key.at)), .text(key.digest), .int(Int64(count)),
         ]
       )
     }.sorted { $0.sort.lexicographicallyPrecedes($1.sort) }
     if rows.isEmpty { return }
     try session.insert(
-      tables.facets, ["workflow", "version", "status", "errors", "steps", "sagas"], rows.map(\.values),
-      conflict:
-        "ON CONFLICT (workflow, version, status, errors, steps) DO UPDATE SET sagas = \(tables.facets).sagas + excluded.sagas"
-    )
+      tables.facets, ["workflow", "version", "status", "errors", "steps", "digest", "sagas"], rows.map(\.values),
+      conflict: "ON CONFLICT (digest) DO UPDATE SET sagas = \(tables.facets).sagas + excluded.sagas")
+    // Combinations come again and keep their counters. A saga with a thousand steps makes thousands of long ones, each once.
+    for (key, count) in counts where count < 0 && key.at.count + key.errors.count > Self.manyInCombination {
+      try session.execute("DELETE FROM \(tables.facets) WHERE digest = $1 AND sagas <= 0", [.text(key.digest)])
+    }
   }
+
+  private static let manyInCombination = 8
 
   static func joined(_ texts: [String]) -> String { texts.map(SagaMark.clean).joined(separator: SagaMark.separator) }
   static func split(_ text: String) -> [String] {
@@ -136,5 +147,15 @@ struct ReadBatchWriter {
       tables.durations, ["workflow", "minute", "step", "bucket", "steps"], durations,
       conflict:
         "ON CONFLICT (workflow, minute, step, bucket) DO UPDATE SET steps = \(tables.durations).steps + excluded.steps")
+  }
+}
+
+extension FacetKey {
+  /// What the counter is found by: an index row holds no thousand steps.
+  fileprivate var digest: String {
+    let parts = [
+      SagaMark.clean(workflow), "\(version)", status, ReadBatchWriter.joined(errors), ReadBatchWriter.joined(at),
+    ]
+    return Digest.hex(Array(parts.joined(separator: "\u{1D}").utf8))
   }
 }

@@ -63,13 +63,15 @@ struct ReadDialect: Sendable {
   let position: String
   /// Keeps the planner from taking the two sides of a join in the other order.
   let join: String
+  /// A query for the names of the tables that are there.
+  let tables: String
   /// Behind a table whose rows lie in the order of its key.
   let clustered: String
   /// Behind the columns of a primary key that is the table.
   static let sqlite = ReadDialect(
     name: "sqlite", id: "BLOB", bytes: "BLOB", text: "TEXT", position: "instr", join: "CROSS JOIN",
-    clustered: " WITHOUT ROWID")
+    tables: "SELECT name FROM sqlite_schema WHERE type = 'table'", clustered: " WITHOUT ROWID")
   static let postgres = ReadDialect(
     name: "postgres", id: "uuid", bytes: "bytea", text: "text COLLATE \"C\"", position: "strpos", join: "JOIN",
-    clustered: "")
+    tables: "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()", clustered: "")
 }

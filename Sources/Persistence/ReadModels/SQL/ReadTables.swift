@@ -13,7 +13,7 @@ struct ReadTables: Sendable {
   var all: [String] { [sagas, rows, terms, facets, minutes, durations] }
 
   /// Of this shape; a file or schema of another is thrown away and filled again from the events.
-  static let schema: Int64 = 2
+  static let schema: Int64 = 3
 
   /// What there is once, whatever the generation.
   static func shared(_ dialect: ReadDialect) -> String {
@@ -80,8 +80,9 @@ struct ReadTables: Sendable {
         status \(dialect.text) NOT NULL,
         errors \(dialect.text) NOT NULL,
         steps \(dialect.text) NOT NULL,
+        digest \(dialect.text) NOT NULL,
         sagas bigint NOT NULL,
-        PRIMARY KEY (workflow, version, status, errors, steps)
+        PRIMARY KEY (digest)
       )\(dialect.clustered);
 
       CREATE TABLE \(minutes) (
@@ -105,6 +106,12 @@ struct ReadTables: Sendable {
         PRIMARY KEY (workflow, minute, step, bucket)
       )\(dialect.clustered);
       """
+  }
+
+  /// The generation of a table with this name; nil for a table that is no generation's.
+  static func generation(ofTable name: String) -> Int? {
+    guard let number = name.split(separator: "_").last.flatMap({ Int($0) }) else { return nil }
+    return ReadTables(generation: number).all.contains(name) ? number : nil
   }
 
   var drop: String { all.map { "DROP TABLE IF EXISTS \($0);" }.joined(separator: "\n") }

@@ -48,12 +48,14 @@ public final class SQLReadStore: SagaReadStore {
       (shape: try row.int(0), last: Int(try row.int(1)), current: Int(try row.int(2)), building: Int(try row.int(3)))
     }.first
     if let known {
-      if known.shape == ReadTables.schema { return }
+      // What a process that ended within a swap left behind.
+      if known.shape == ReadTables.schema { return try dropStrays(session) }
       for generation in [known.current, known.building] { try session.script(ReadTables(generation: generation).drop) }
       try session.execute("DELETE FROM read_checkpoints", [])
       try session.execute("DELETE FROM read_model", [])
     }
     let first = (known?.last ?? 0) + 1
+    try dropTables(besides: [], session)
     try session.script(ReadTables(generation: first).create(session.dialect))
     try session.execute(
       "INSERT INTO read_model (one, shape, last, current, building) VALUES (1, $1, $2, $2, 0)",
@@ -84,6 +86,7 @@ public final class SQLReadStore: SagaReadStore {
   public func beginGeneration() async throws(StoreError) -> Int {
     try await database.write { session throws(StoreError) in
       if let building = try Self.generations(session).building { try Self.forget(building, session) }
+      try Self.dropStrays(session)
       let last = try session.query("SELECT last FROM read_model", []) { row throws(StoreError) in try row.int(0) }.first
       let next = Int(last ?? 0) + 1
       try session.script(ReadTables(generation: next).create(session.dialect))
@@ -93,22 +96,41 @@ public final class SQLReadStore: SagaReadStore {
   }
 
   public func makeCurrent(_ generation: Int, evenIfBehind: Bool) async throws(StoreError) -> Bool {
-    let old = try await database.write { session throws(StoreError) -> Int? in
+    try await database.write { session throws(StoreError) in
       let generations = try Self.generations(session)
       guard generations.building == generation else {
         throw .invalid("generation \(generation) of the read model isn't being filled")
       }
       let new = try Self.checkpoints(generation, session)
       for (shard, checkpoint) in try Self.checkpoints(generations.current, session) {
-        if !evenIfBehind, (new[shard]?.position ?? 0) < checkpoint.position { return nil }
+        if !evenIfBehind, (new[shard]?.position ?? 0) < checkpoint.position { return false }
       }
       try session.execute("UPDATE read_model SET current = $1, building = 0", [.int(Int64(generation))])
-      return generations.current
+      return true
     }
-    guard let old else { return false }
-    // In a transaction of its own: readers that began before the swap are let finish, and new ones wait for nobody.
-    try await database.write { session throws(StoreError) in try Self.forget(old, session) }
-    return true
+  }
+
+  /// In a transaction of its own: readers that began before the swap are let finish, and new ones wait for nobody.
+  public func dropOldGenerations() async throws(StoreError) {
+    try await database.write { session throws(StoreError) in try Self.dropStrays(session) }
+  }
+
+  /// Drops the tables that neither serve nor are being filled, and their checkpoints.
+  private static func dropStrays(_ session: any ReadSession) throws(StoreError) {
+    // Another process that begins a generation waits here, or has said so.
+    try session.execute("UPDATE read_model SET one = one", [])
+    let generations = try generations(session)
+    try dropTables(besides: [generations.current] + [generations.building].compactMap { $0 }, session)
+    try session.execute(
+      "DELETE FROM read_checkpoints WHERE generation <> $1 AND generation <> $2",
+      [.int(Int64(generations.current)), .int(Int64(generations.building ?? generations.current))])
+  }
+
+  private static func dropTables(besides kept: [Int], _ session: any ReadSession) throws(StoreError) {
+    let names = try session.query(session.dialect.tables, []) { row throws(StoreError) in try row.text(0) }
+    for generation in Set(names.compactMap(ReadTables.generation(ofTable:))).subtracting(kept).sorted() {
+      try session.script(ReadTables(generation: generation).drop)
+    }
   }
 
   private static func forget(_ generation: Int, _ session: any ReadSession) throws(StoreError) {
@@ -133,19 +155,32 @@ public final class SQLReadStore: SagaReadStore {
 
   public func rows(_ ids: [UniqueID], generation: Int) async throws(StoreError) -> [SagaRow] {
     if ids.isEmpty { return [] }
-    let tables = ReadTables(generation: generation)
     return try await database.read { session throws(StoreError) in
-      var rows: [SagaRow] = []
-      var rest = ids[...]
-      while !rest.isEmpty {
-        let part = Array(rest.prefix(200))
-        rest = rest.dropFirst(200)
-        let places = (1...part.count).map { "$\($0)" }.joined(separator: ", ")
-        rows += try session.query(
-          "SELECT id, data FROM \(tables.rows) WHERE id IN (\(places))", part.map(SQLValue.id), Self.row)
-      }
-      return rows
+      try Self.rows(ids, ReadTables(generation: generation), session)
     }
+  }
+
+  public func currentRows(_ ids: [UniqueID]) async throws(StoreError) -> [SagaRow] {
+    if ids.isEmpty { return [] }
+    // Which tables are current, and what stands in them, is of one moment.
+    return try await database.read { session throws(StoreError) in
+      try Self.rows(ids, try Self.current(session), session)
+    }
+  }
+
+  private static func rows(
+    _ ids: [UniqueID], _ tables: ReadTables, _ session: any ReadSession
+  ) throws(StoreError) -> [SagaRow] {
+    var rows: [SagaRow] = []
+    var rest = ids[...]
+    while !rest.isEmpty {
+      let part = Array(rest.prefix(200))
+      rest = rest.dropFirst(200)
+      let places = (1...part.count).map { "$\($0)" }.joined(separator: ", ")
+      rows += try session.query(
+        "SELECT id, data FROM \(tables.rows) WHERE id IN (\(places))", part.map(SQLValue.id), Self.row)
+    }
+    return rows
   }
 
   static func row(_ row: any ReadRow) throws(StoreError) -> SagaRow {
@@ -155,4 +190,26 @@ public final class SQLReadStore: SagaReadStore {
   public func apply(_ batch: ReadBatch) async throws(StoreError) {
     try await database.write { session throws(StoreError) in try ReadBatchWriter(session, batch).write() }
   }
+
+  public func refused(_ changes: [SagaChange], generation: Int) async throws(StoreError) -> [UniqueID: String] {
+    var refused: [UniqueID: String] = [:]
+    for change in changes {
+      let batch = ReadBatch(
+        generation: generation, shard: 0, from: 0, to: ReadCheckpoint(position: 0, hash: []), changes: [change])
+      do throws(StoreError) {
+        try await database.write { session throws(StoreError) in
+          try ReadBatchWriter(session, batch).tryChanges()
+          // Takes the transaction back.
+          throw Self.taken
+        }
+      } catch {
+        if error == Self.taken { continue }
+        guard error.kind == .invalid else { throw error }
+        refused[change.new.id] = error.detail ?? error.message
+      }
+    }
+    return refused
+  }
+
+  private static let taken = StoreError(.invalid, "the row can be written")
 }

@@ -57,7 +57,7 @@ enum SagaCondition {
   private static func addError(of query: SagaQuery, to conditions: inout [SagaCondition]) {
     guard let error = query.error.map(ErrorPattern.init) else { return }
     if error.isPrefix {
-      conditions.append(.markPrefix(SagaMark.clean(SagaMark.error(error.text))))
+      conditions.append(.markPrefix(SagaMark.cleanPrefix(SagaMark.error(error.text))))
     } else if let workflow = query.workflow {
       conditions.append(
         .marks([SagaMark.clean(SagaMark.both(workflow, error: error.text))], isIndexed: true))
