@@ -48,11 +48,14 @@ struct APIDescription {
   /// The operation that a request means, the more literal pattern first.
   func operation(_ method: String, path: String) -> Operation? {
     let segments = path.split(separator: "/", omittingEmptySubsequences: false)
-    return operations.filter { operation in
+    let fitting = operations.filter { operation in
       let pattern = operation.pattern.split(separator: "/", omittingEmptySubsequences: false)
-      return operation.method == method && pattern.count == segments.count
+      return pattern.count == segments.count
         && zip(pattern, segments).allSatisfy { $0 == $1 || ($0.hasPrefix("{") && !$1.isEmpty) }
-    }.min { $0.pattern.count { $0 == "{" } < $1.pattern.count { $0 == "{" } }
+    }
+    // The path is the more literal pattern's, for every method.
+    let least = fitting.map { $0.pattern.count { $0 == "{" } }.min()
+    return fitting.first { $0.method == method && $0.pattern.count { $0 == "{" } == least }
   }
 
   /// What an answer has that the description doesn't allow.

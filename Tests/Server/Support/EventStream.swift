@@ -35,7 +35,7 @@ final class EventStream: Sendable {
     self.descriptor = descriptor
     // HTTP/1.0, as its answer has no chunks to take apart.
     let lastID = last.map { "Last-Event-ID: \($0)\r\n" } ?? ""
-    let request = Array("GET \(target) HTTP/1.0\r\nHost: a\r\n\(lastID)\r\n".utf8)
+    let request = Array("GET \(target) HTTP/1.0\r\nHost: localhost\r\n\(lastID)\r\n".utf8)
     _ = request.withUnsafeBytes { Foundation.send(descriptor, $0.baseAddress, $0.count, 0) }
     let (lines, lining) = AsyncStream.makeStream(of: String.self)
     self.lines = lines

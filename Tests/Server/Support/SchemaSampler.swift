@@ -64,13 +64,20 @@ struct SchemaSampler {
     return .object(members)
   }
 
-  /// Texts that the schema allows, most of the time.
+  /// Texts that a schema allows, by its own text: patterns are slow to match.
+  private var allowedTexts: [String: [String]] = [:]
+
+  init(random: SeededRandom, validator: SchemaValidator) {
+    self.random = random
+    self.validator = validator
+  }
+
   private mutating func text(_ schema: JSON) -> String {
-    for _ in 0..<60 {
-      let text = pick(Self.texts)
-      if validator.violations(of: .string(text), against: schema).isEmpty { return text }
-    }
-    return pick(Self.texts)
+    let key = schema.text()
+    let known = allowedTexts[key]
+    let allowed = known ?? Self.texts.filter { validator.violations(of: .string($0), against: schema).isEmpty }
+    if known == nil { allowedTexts[key] = allowed }
+    return pick(allowed.isEmpty ? Self.texts : allowed)
   }
 
   private mutating func integer(_ schema: JSON) -> Int {
