@@ -19,6 +19,11 @@ public final class Engine: Sendable {
     public var drainTime = Duration.seconds(20)
     /// Whether steps whose workflow doesn't say how long they are expected to take are held against what they took before.
     public var learnsExpectations = true
+    /// How the engine decides. The simulation passes decisions with a known fault, to show that its rules find it.
+    package var decide: Decide = { (command, state, definition, now, learned, isHolding) throws(Refusal) in
+      try Decider.decide(
+        command, state, definition: definition, now: now, learned: learned, isHolding: isHolding)
+    }
     public init(services: Set<String>? = nil, kafkaServices: Set<String>? = nil) {
       self.services = services
       self.kafkaServices = kafkaServices
@@ -48,7 +53,8 @@ public final class Engine: Sendable {
     environment: Environment, readStore: (any SagaReadStore)? = nil, log: Log = .silent
   ) {
     self.configuration = configuration
-    host = SagaHost(events: store, executor: executor, environment: environment, log: log)
+    host = SagaHost(
+      events: store, executor: executor, environment: environment, log: log, decide: configuration.decide)
     operations = OperationDesk(events: store, environment: environment, log: log) { [host] in
       try await host.ask($0, .operate($1))
     }
@@ -106,7 +112,9 @@ public final class Engine: Sendable {
     }
     // 5. However it ended. In a task of its own, as this one has been cancelled.
     let drainTime = configuration.drainTime
-    await Task { [host] in await host.drain(until: host.environment.now() + drainTime) }.value
+    await Task(executorPreference: host.environment.executor) { [host] in
+      await host.drain(until: host.environment.now() + drainTime)
+    }.value
     try result.get()
   }
 

@@ -115,7 +115,7 @@ actor Saga {
 
   private func beginWork() {
     isWorking = true
-    Task { await work() }
+    Task(executorPreference: host.environment.executor) { await self.work() }
   }
 
   private func work() async {
@@ -140,7 +140,7 @@ actor Saga {
         let number = appends
         try await host.store(append) { error in
           replies.fail(error)
-          Task { await self.note(error, inAppend: number) }
+          Task(executorPreference: host.environment.executor) { await self.note(error, inAppend: number) }
         }
         appends += 1
         trouble = nil
@@ -190,9 +190,7 @@ actor Saga {
     let isHolding = host.isHolding
     for letter in letters {
       do {
-        let new = try Decider.decide(
-          letter.command, decision.state, definition: definition, now: now, learned: decision.learned,
-          isHolding: isHolding)
+        let new = try host.decide(letter.command, decision.state, definition, now, decision.learned, isHolding)
         for event in new { decision.state = try SagaState.evolve(decision.state, event) }
         events += new
         startKey = startKey ?? letter.startKey

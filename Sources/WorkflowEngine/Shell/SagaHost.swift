@@ -20,6 +20,7 @@ final class SagaHost: Sendable {
   let definitions: DefinitionCache
   let waiters = EndWaiters()
   let expectations = Expectations()
+  let decide: Decide
   private let executor: any StepExecutor
   private let registry = Mutex<[UniqueID: Entry]>([:])
   private let attempts = Mutex(AttemptTasks())
@@ -36,12 +37,15 @@ final class SagaHost: Sendable {
     var running: [Int: Task<Void, Never>] = [:]
   }
 
-  init(events: any EventStore, executor: any StepExecutor, environment: Environment, log: Log) {
+  init(
+    events: any EventStore, executor: any StepExecutor, environment: Environment, log: Log, decide: @escaping Decide
+  ) {
     self.events = events
+    self.decide = decide
     self.executor = executor
     self.environment = environment
     self.log = log
-    scheduler = Scheduler(clock: environment.clock)
+    scheduler = Scheduler(environment: environment)
     definitions = DefinitionCache(store: events, log: log)
   }
 
@@ -103,7 +107,8 @@ final class SagaHost: Sendable {
   func saga(_ id: UniqueID) async throws -> Saga {
     let entry = registry.withLock { registry -> Entry in
       if let entry = registry[id] { return entry }
-      let loading = Entry.loading(Task { try await self.bringBack(id) })
+      let loading = Entry.loading(
+        Task(executorPreference: environment.executor) { try await self.bringBack(id) })
       registry[id] = loading
       return loading
     }
@@ -223,14 +228,15 @@ final class SagaHost: Sendable {
     attempts.withLock { attempts in
       attempts.nextID += 1
       let id = attempts.nextID
-      attempts.running[id] = Task {
-        let outcome = await executor.perform(call)
-        await tell(
+      attempts.running[id] = Task(executorPreference: environment.executor) {
+        let outcome = await self.executor.perform(call)
+        await self.tell(
           call.saga,
           .attemptSettled(
             step: call.step, phase: call.phase, round: call.round, attempt: call.attempt, outcome: outcome))
         self.attempts.withLock { $0.running[id] = nil }
       }
+      if stopped.load(ordering: .relaxed) { attempts.running[id]?.cancel() }
     }
   }
 
@@ -269,14 +275,11 @@ final class SagaHost: Sendable {
   func drain(until deadline: Timestamp) async {
     holding.store(true, ordering: .relaxed)
     let clock = environment.clock
-    let timer = Task {
+    let timer = Task(executorPreference: environment.executor) {
       do { try await clock.sleep(until: deadline) } catch { return }
-      // Time is over: calls are cut off, and appends are not tried again.
-      stopped.store(true, ordering: .relaxed)
-      while !Task.isCancelled {
-        for task in runningAttempts { task.cancel() }
-        await Task.yield()
-      }
+      // Time is over: calls are cut off, and appends are not tried again. `perform` cuts off what comes later.
+      self.stopped.store(true, ordering: .relaxed)
+      for task in self.runningAttempts { task.cancel() }
     }
     // 1. Attempts, and those that were decided just before.
     while case let running = runningAttempts, !running.isEmpty {
