@@ -1,0 +1,96 @@
+import Foundation
+import Simulation
+
+/// `saga-simulate`: runs seeds, and says how to see again what broke a rule.
+@main
+struct Main {
+  static func main() {
+    var arguments = Arguments(CommandLine.arguments.dropFirst())
+    // Set and Dictionary order must not differ from run to run.
+    guard ProcessInfo.processInfo.environment["SWIFT_DETERMINISTIC_HASHING"] == "1" else {
+      fail("Set SWIFT_DETERMINISTIC_HASHING=1: without it a seed does not give the same run twice.")
+    }
+    let first = UInt64(arguments.value("--seed") ?? "1") ?? 1
+    let count = UInt64(arguments.value("--count") ?? "1") ?? 1
+    let without = Set((arguments.value("--without") ?? "").split(separator: ",").map(String.init))
+    let fault = arguments.value("--fault").map { name -> EngineFault in
+      guard let fault = EngineFault(rawValue: name) else {
+        fail("There is no fault \(name). There are: \(EngineFault.allCases.map(\.rawValue).joined(separator: ", ")).")
+      }
+      return fault
+    }
+    let isTraced = arguments.flag("--trace")
+    let goesOn = arguments.flag("--all")
+    let shrinks = !arguments.flag("--no-shrink")
+    if let unknown = arguments.rest.first { fail("What is \(unknown)?") }
+
+    var (failed, events, calls) = (0, 0, 0)
+    var rules: [String: (count: Int, seed: UInt64)] = [:]
+    for seed in first..<(first + count) {
+      let run = Simulation.run(seed: seed, without: without, fault: fault)
+      events += run.events
+      calls += run.calls
+      if isTraced { for line in run.lines { print(line) } }
+      if count == 1 || seed % 16 == 0 {
+        let again = Simulation.run(seed: seed, without: without, fault: fault)
+        if again.digest != run.digest {
+          let place = zip(run.lines, again.lines).first { $0 != $1 }
+          print("seed \(seed): two runs differ: \(place.map { "\n  \($0)\n  \($1)" } ?? "in their jobs")")
+          exit(2)
+        }
+      }
+      if run.isGood { continue }
+      failed += 1
+      let rule = run.violations.first?.rule ?? ""
+      rules[rule] = (rules[rule, default: (0, seed)].count + 1, rules[rule]?.seed ?? seed)
+      if goesOn { continue }
+      report(seed, run, without: without, fault: fault, shrinks: shrinks)
+      exit(1)
+    }
+    print("\(count) seeds from \(first), \(failed) of them broken; \(events) events, \(calls) calls")
+    for (rule, found) in rules.sorted(by: { $0.value.count > $1.value.count }) {
+      print("  \(found.count) × \(rule), first with seed \(found.seed)")
+    }
+    exit(failed == 0 ? 0 : 1)
+  }
+
+  private static func report(_ seed: UInt64, _ run: Run, without: Set<String>, fault: EngineFault?, shrinks: Bool) {
+    print("seed \(seed) breaks a rule:")
+    for violation in run.violations.prefix(5) { print("  \(violation)") }
+    var (removed, smallest) = (without, run)
+    if shrinks, without.isEmpty {
+      (removed, smallest) = Shrinking.shrink(seed: seed, run, fault: fault)
+      print("smaller, it still does:")
+      for violation in smallest.violations.prefix(5) { print("  \(violation)") }
+      for line in smallest.lines.suffix(80) { print("    \(line)") }
+    }
+    var command = "make simulate SEED=\(seed)"
+    if !removed.isEmpty { command += " WITHOUT=\(removed.sorted().joined(separator: ","))" }
+    if let fault { command += " FAULT=\(fault.rawValue)" }
+    print("replay it with:\n  \(command)")
+  }
+
+  private static func fail(_ message: String) -> Never {
+    FileHandle.standardError.write(Data("\(message)\n".utf8))
+    exit(64)
+  }
+}
+
+/// The command's arguments: `--name value` and `--flag`, in any order.
+struct Arguments {
+  private(set) var rest: [String]
+
+  init(_ arguments: some Sequence<String>) { rest = Array(arguments) }
+
+  mutating func value(_ name: String) -> String? {
+    guard let index = rest.firstIndex(of: name), index + 1 < rest.count else { return nil }
+    defer { rest.removeSubrange(index...(index + 1)) }
+    return rest[index + 1]
+  }
+
+  mutating func flag(_ name: String) -> Bool {
+    guard let index = rest.firstIndex(of: name) else { return false }
+    rest.remove(at: index)
+    return true
+  }
+}
