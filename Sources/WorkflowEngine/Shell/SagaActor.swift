@@ -290,8 +290,9 @@ actor Saga {
       state = loaded.state
       eventsSinceSnapshot = loaded.eventsSinceSnapshot
       isMarkedAsleep = true
-      perform()
       mailbox = letters.filter { $0.reply == nil } + mailbox
+      // Attempts of an earlier process are settled first: performing them now would send each of them a second time.
+      if !mailbox.contains(where: { $0.command == .recover }) { perform() }
     } catch {
       host.lost(id, to: error)
       retire()

@@ -5,11 +5,8 @@ import Simulation
 @main
 struct Main {
   static func main() {
+    hashDeterministically()
     var arguments = Arguments(CommandLine.arguments.dropFirst())
-    // Set and Dictionary order must not differ from run to run.
-    guard ProcessInfo.processInfo.environment["SWIFT_DETERMINISTIC_HASHING"] == "1" else {
-      fail("Set SWIFT_DETERMINISTIC_HASHING=1: without it a seed does not give the same run twice.")
-    }
     let first = UInt64(arguments.value("--seed") ?? "1") ?? 1
     let count = UInt64(arguments.value("--count") ?? "1") ?? 1
     let without = Set((arguments.value("--without") ?? "").split(separator: ",").map(String.init))
@@ -20,15 +17,17 @@ struct Main {
       return fault
     }
     let isTraced = arguments.flag("--trace")
+    let isCounted = arguments.flag("--counts")
     let goesOn = arguments.flag("--all")
     let shrinks = !arguments.flag("--no-shrink")
     if let unknown = arguments.rest.first { fail("What is \(unknown)?") }
 
-    var (failed, events, calls) = (0, 0, 0)
+    var (failed, calls) = (0, 0)
+    var events: [String: Int] = [:]
     var rules: [String: (count: Int, seed: UInt64)] = [:]
     for seed in first..<(first + count) {
       let run = Simulation.run(seed: seed, without: without, fault: fault)
-      events += run.events
+      events.merge(run.events, uniquingKeysWith: +)
       calls += run.calls
       if isTraced { for line in run.lines { print(line) } }
       if count == 1 || seed % 16 == 0 {
@@ -47,11 +46,26 @@ struct Main {
       report(seed, run, without: without, fault: fault, shrinks: shrinks)
       exit(1)
     }
-    print("\(count) seeds from \(first), \(failed) of them broken; \(events) events, \(calls) calls")
+    let total = events.values.reduce(0, +)
+    print("\(count) seeds from \(first), \(failed) of them broken; \(total) events, \(calls) calls")
+    if isCounted {
+      for (type, count) in events.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }) { print("  \(count) \(type)") }
+    }
     for (rule, found) in rules.sorted(by: { $0.value.count > $1.value.count }) {
       print("  \(found.count) × \(rule), first with seed \(found.seed)")
     }
     exit(failed == 0 ? 0 : 1)
+  }
+
+  /// Begins again with an environment in which sets and dictionaries have the same order in each run: a seed decides nothing
+  /// without that, and it can't be set once the process runs.
+  private static func hashDeterministically() {
+    let name = "SWIFT_DETERMINISTIC_HASHING"
+    if ProcessInfo.processInfo.environment[name] == "1" { return }
+    setenv(name, "1", 1)
+    var arguments = CommandLine.arguments.map { strdup($0) } + [nil]
+    execvp(CommandLine.arguments[0], &arguments)
+    fail("\(CommandLine.arguments[0]) can't begin again with \(name)=1. Set it yourself.")
   }
 
   private static func report(_ seed: UInt64, _ run: Run, without: Set<String>, fault: EngineFault?, shrinks: Bool) {

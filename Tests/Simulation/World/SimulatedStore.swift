@@ -66,6 +66,7 @@ final class SimulatedStore: StoreInFront {
   func read(_ stream: UniqueID, after version: Int, limit: Int) async throws(StoreError) -> [StoredEvent] {
     try check()
     try reach()
+    if world.fault == .answersBeforeAppend { await world.appendHeld(stream, life) }
     return try await store.read(stream, after: version, limit: limit)
   }
 

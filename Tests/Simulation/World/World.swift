@@ -28,6 +28,7 @@ final class World: Sendable {
     var answers: [Answer] = []
     var problems: [Violation] = []
     var lines: [String] = []
+    var counts: [String: Int] = [:]
     var held: [UniqueID: [Append]] = [:]
     var lives = 0
   }
@@ -65,6 +66,7 @@ final class World: Sendable {
   var answers: [Answer] { state.withLock { $0.answers } }
   var problems: [Violation] { state.withLock { $0.problems } }
   var lines: [String] { state.withLock { $0.lines } }
+  var counts: [String: Int] { state.withLock { $0.counts } }
   func id(of saga: Int) -> UniqueID? { state.withLock { $0.ids[saga] } }
   func name(of saga: UniqueID) -> String { state.withLock { $0.names[saga] ?? "\(saga)" } }
   func plan(of saga: UniqueID) -> Scenario.SagaPlan? {
@@ -288,6 +290,8 @@ final class World: Sendable {
   /// Notes what the store has taken.
   func note(_ append: Append) {
     for event in append.events {
+      state.withLock { $0.counts[event.type, default: 0] += 1 }
+      if event.type == "sagaStarted" { name(append.stream, from: event) }
       trace("stored \(name(of: append.stream)) \(event.type) \(String(decoding: event.data, as: UTF8.self))")
       guard event.type == "attemptStarted", let data = try? JSON(parsing: event.data) else { continue }
       let key = Self.attempt(
@@ -295,6 +299,12 @@ final class World: Sendable {
         data["attempt"]?.intValue ?? 0)
       state.withLock { _ = $0.counted.insert(key) }
     }
+  }
+
+  /// Names a saga after its place in the scenario, which is in its input.
+  private func name(_ saga: UniqueID, from event: NewEvent) {
+    guard let number = (try? JSON(parsing: event.data))?["saga"]?["input"]?["value"]?.intValue else { return }
+    state.withLock { $0.names[saga] = $0.names[saga] ?? "saga-\(number)" }
   }
 
   private static func attempt(_ saga: UniqueID, _ step: String, _ phase: String, _ round: Int, _ number: Int) -> String
@@ -310,15 +320,19 @@ final class World: Sendable {
     }
     if isFirst {
       clock.after(.milliseconds(40)) { [self] in
-        Task(executorPreference: executor) { [self] in
-          while let next = state.withLock({ $0.held[append.stream]?.first }) {
-            if !life.isOver, (try? await memory.append(next)) != nil { note(next) }
-            state.withLock { _ = $0.held[append.stream]?.removeFirst() }
-          }
-        }
+        Task(executorPreference: executor) { [self] in await appendHeld(append.stream, life) }
       }
     }
     return Appended(version: append.lastVersion, position: 0, repeated: false)
+  }
+
+  /// What was answered before it was stored is stored now. What the process reads of a saga is always up to date.
+  func appendHeld(_ stream: UniqueID, _ life: Life) async {
+    while let next = state.withLock({ state in
+      state.held[stream]?.isEmpty == false ? state.held[stream]?.removeFirst() : nil
+    }) {
+      if !life.isOver, (try? await memory.append(next)) != nil { note(next) }
+    }
   }
 
   // MARK: Participants

@@ -14,7 +14,7 @@ extension Account {
       return violates("nothing silent", "attempts are in flight and nothing will report them")
     }
     if pausedAt != nil { return }
-    for step in steps {
+    for step in steps where !isHeldUp(step) {
       if let due = step.due, due + .seconds(60) < clock(now) {
         violates("nothing silent", "\(step.plan.id) was due \(clock(now) - due) ago")
       }
@@ -34,6 +34,12 @@ extension Account {
       (step.phase == .waiting && (step.signal != nil || step.due != nil)) || (step.due ?? .zero) > clock(now)
     }
     if !waits { violates("nothing silent", "waits for nothing: \(summary)") }
+  }
+
+  /// The step's next attempt waits for something else than its moment: for a pivot, or for a rewind beside it.
+  private func isHeldUp(_ step: Step) -> Bool {
+    guard step.phase == .backingOff else { return false }
+    return !rewind.isEmpty || (requestedTurnBack && !step.plan.isPivot)
   }
 
   private func ended(_ step: Step) -> Bool {
