@@ -103,7 +103,9 @@ extension World {
       guard let now = try? await current.engine.saga(id) else { return }
       let allowed = Verbs.allowed(now.state, now.definition)
       if allowed.isEmpty { return }
-      let one = dice.pick(allowed)
+      var one = dice.pick(allowed)
+      // Now and then the verb with the most rules around it.
+      if let skip = allowed.first(where: { $0.verb == .skip }), dice.chance(15) { one = skip }
       verb = Self.verb(one.verb, step: one.steps.isEmpty ? nil : dice.pick(one.steps), &dice)
       if dice.chance(30) { seen = now.state.version }
     }

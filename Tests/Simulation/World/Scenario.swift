@@ -168,7 +168,7 @@ extension Scenario {
     }
     if case .signal = kind { step.timeoutMs = dice.chance(60) ? dice.number(1_000...120_000) : nil }
     guard step.isAttempted else { return step }
-    step.isPivot = dice.chance(15)
+    step.isPivot = dice.chance(20)
     step.timeoutMs = dice.chance(80) ? dice.number(200...20_000) : nil
     step.maxAttempts = dice.number(1...4)
     if dice.chance(20) { step.nonRetryable = ["http.4xx"] }

@@ -1,8 +1,9 @@
 /// Makes a failing scenario smaller: takes out every part without which it still breaks the same rule.
 public enum Shrinking {
   /// - Returns: the parts that are not needed, and the run without them.
-  public static func shrink(seed: UInt64, _ first: Run, fault: EngineFault? = nil) -> (without: Set<String>, run: Run) {
-    guard let rule = first.violations.first?.rule else { return ([], first) }
+  public static func shrink(
+    seed: UInt64, _ first: Run, breaks rule: String, fault: EngineFault? = nil
+  ) -> (without: Set<String>, run: Run) {
     var removed: Set<String> = []
     var best = first
     var isSmaller = true

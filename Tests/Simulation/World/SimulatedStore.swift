@@ -34,8 +34,8 @@ final class SimulatedStore: StoreInFront {
       result = appended
     } else {
       result = try await store.append(append)
+      world.note(append)
     }
-    world.note(append)
     if let stop, stop.isTaken {
       world.crash(life)
       throw .closed

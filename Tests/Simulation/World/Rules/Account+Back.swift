@@ -4,8 +4,7 @@ import Runtime
 // Turning back, and undoing.
 extension Account {
   mutating func turnBackRequested(_ fact: Fact) {
-    if !isPivotUndecided { violates("6 pivot", "waits for a pivot, and none is undecided", fact) }
-    if pivotPassed { violates("6 pivot", "is refused behind the pivot", fact) }
+    if !isPivotUndecided, !pivotPassed { violates("6 pivot", "waits for a pivot, and none is undecided", fact) }
     requestedTurnBack = true
     noteTimeout(fact)
     noteCommand(fact.data["reason"]?["commandId"]?.stringValue, fact)
@@ -128,6 +127,7 @@ extension Account {
       }
     }
     rewind = Set(named)
+    for index in signals.indices where signals[index].isKept { signals[index].isLetGo = true }
     for index in steps.indices where rewind.contains(steps[index].plan.id) {
       if steps[index].phase == .failed { steps[index].consequence = "settles" }
       if steps[index].phase == .waiting { steps[index].signal = nil }

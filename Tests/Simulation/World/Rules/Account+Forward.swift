@@ -117,13 +117,13 @@ extension Account {
   private mutating func meet(_ step: Step, _ fact: Fact) {
     let number = fact.data["output"]?["n"]?.intValue
     guard let index = signals.firstIndex(where: { $0.number == number && $0.name == step.signal }) else {
-      return violates("12 one message, one step", "\(step.plan.id) met a signal that was not received", fact)
+      return violates("12 one signal for one step", "\(step.plan.id) met a signal that was not received", fact)
     }
     if signals[index].isUsed {
-      violates("12 one message, one step", "signal \(signals[index].number) had met another step", fact)
+      violates("12 one signal for one step", "signal \(signals[index].number) had met another step", fact)
     }
     if case .signal(_, true) = step.plan.kind, !signals[index].isGood {
-      violates("signals", "\(step.plan.id) took a signal that it does not accept", fact)
+      violates("12 signals", "\(step.plan.id) took a signal that it does not accept", fact)
     }
     signals[index].isUsed = true
   }

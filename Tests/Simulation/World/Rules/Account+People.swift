@@ -133,11 +133,11 @@ extension Account {
 
   mutating func keptSignalRefused(_ fact: Fact) {
     guard let step = step(fact.step) else { return violates("the history", "names no step", fact) }
-    guard let index = signals.firstIndex(where: { $0.name == fact.text("signal") && !$0.isUsed && !$0.isRefused })
-    else { return violates("signals", "no signal was kept", fact) }
+    guard let index = signals.firstIndex(where: { $0.name == fact.text("signal") && $0.isKept })
+    else { return violates("12 signals", "no signal was kept", fact) }
     if case .signal(_, let accepts) = step.plan.kind, !accepts || signals[index].isGood {
-      violates("signals", "\(fact.step) accepts the signal", fact)
+      violates("12 signals", "\(fact.step) accepts the signal", fact)
     }
-    signals[index].isRefused = true
+    signals[index].isLetGo = true
   }
 }

@@ -19,7 +19,7 @@ extension Account {
         violates("nothing silent", "\(step.plan.id) was due \(clock(now) - due) ago")
       }
       if step.phase == .waiting, let kept = keptSignal(for: step) {
-        violates("a kept signal isn't lost", "\(step.plan.id) waits, and signal \(kept.number) is kept")
+        violates("12 a kept signal is not lost", "\(step.plan.id) waits, and signal \(kept.number) is kept")
       }
     }
     let isTimeoutAhead = !turnedBack && !requestedTurnBack && !pivotPassed
@@ -52,7 +52,7 @@ extension Account {
 
   private func keptSignal(for step: Step) -> Signal? {
     guard case .signal(_, let accepts) = step.plan.kind else { return nil }
-    return signals.first { $0.name == step.signal && !$0.isUsed && !$0.isRefused && (!accepts || $0.isGood) }
+    return signals.first { $0.name == step.signal && $0.isKept && (!accepts || $0.isGood) }
   }
 
   var summary: String { steps.map { "\($0.plan.id) \($0.phase)" }.joined(separator: ", ") }

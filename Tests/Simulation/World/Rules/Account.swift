@@ -77,7 +77,10 @@ struct Account {
     let identity: String?
     let by: String
     var isUsed = false
-    var isRefused = false
+    /// A step refused it, or a rewind let it go: its sender has to send another.
+    var isLetGo = false
+
+    var isKept: Bool { !isUsed && !isLetGo }
   }
 
   init(name: String, workflow: WorkflowPlan, flags: [Bool]) {
@@ -206,7 +209,7 @@ struct Account {
     case "sagaAbandoned": abandoned(fact)
     case "signalReceived": signalReceived(fact)
     case "keptSignalRefused": keptSignalRefused(fact)
-    case "stepProgressed", "answerIgnored": break
+    case "keptSignalTaken", "signalRefused", "stepProgressed", "answerIgnored": break
     default: violates("the history", "is an event that the rules don't know", fact)
     }
   }

@@ -39,7 +39,7 @@ struct Rules {
     var undoBegan: [String: Timestamp] = [:]
     for call in calls where call.saga == saga.id {
       let what = "\(call.phase.rawValue) of \(call.step), round \(call.round), attempt \(call.attempt)"
-      if !call.isCounted { violates("1 append, then act", "\(what) was sent before it was stored") }
+      if !call.isCounted { violates("1 append then act", "\(what) was sent before it was stored") }
       if !seen.insert("\(call.key)#\(call.attempt)").inserted {
         violates("13 every attempt is counted", "\(what) was sent twice")
       }
@@ -105,34 +105,31 @@ struct Rules {
   private func answers(_ saga: SagaRecord, _ account: Account) -> [Violation] {
     var violations: [Violation] = []
     for answer in answers where answer.saga == saga.id {
-      func violates(_ what: String) {
-        violations.append(Violation("14 an answer is true", saga.name, "\(answer): \(what)"))
+      func violates(_ rule: String, _ what: String) {
+        violations.append(Violation(rule, saga.name, "\(answer): \(what)"))
       }
       switch (answer.request, answer.result) {
-      case (.act(let verb, _), .done):
-        if !isStored(verb, answer.by, saga) { violates("it is not in the history") }
-      case (.act(let verb, nil), .refused):
-        if isStored(verb, answer.by, saga) { violates("it is in the history") }
+      case (.act, .done):
+        if !isStored(answer.by, saga) { violates("14 an answer is true", "it is not in the history") }
+      case (.act(_, nil), .refused):
+        if isStored(answer.by, saga) { violates("14 an answer is true", "it is in the history") }
       case (.signal(_, let identity), .done):
         if !account.signals.contains(where: { $0.identity == identity && $0.by == answer.by }) {
-          violates("it is not in the history")
+          violates("12 a confirmed signal is stored", "it is not in the history")
         }
       case (.signal(_, let identity), .refused):
-        let isRepeated = answers.contains { other in
-          guard case .signal(_, identity) = other.request, case .refused = other.result else {
-            if case .signal(_, identity) = other.request { return true }
-            return false
-          }
-          return false
+        // One that was sent twice may be refused the second time.
+        let times = answers.count { if case .signal(_, identity) = $0.request { true } else { false } }
+        if times == 1, account.signals.contains(where: { $0.identity == identity }) {
+          violates("12 a refused signal has no effect", "it is in the history")
         }
-        if !isRepeated, account.signals.contains(where: { $0.identity == identity }) { violates("it is in the history") }
       case (.act, _), (.signal, _), (.start, _), (.startWithOtherInput, _): break
       }
     }
     return violations
   }
 
-  private func isStored(_ verb: OperatorVerb, _ by: String, _ saga: SagaRecord) -> Bool {
+  private func isStored(_ by: String, _ saga: SagaRecord) -> Bool {
     saga.facts.contains { fact in fact.text("by") == by || fact.data["reason"]?["by"]?.stringValue == by }
   }
 
