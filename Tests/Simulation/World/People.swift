@@ -2,6 +2,7 @@ import JSON
 import Persistence
 import Runtime
 import WorkflowEngine
+import Workflows
 
 // The people around the engine: clients that start sagas, those who send signals, operators, and somebody who looks whether
 // what the engine shows is what is stored.
@@ -104,9 +105,15 @@ extension World {
       let allowed = Verbs.allowed(now.state, now.definition)
       if allowed.isEmpty { return }
       var one = dice.pick(allowed)
-      // Now and then the verb with the most rules around it.
-      if let skip = allowed.first(where: { $0.verb == .skip }), dice.chance(15) { one = skip }
-      verb = Self.verb(one.verb, step: one.steps.isEmpty ? nil : dice.pick(one.steps), &dice)
+      var among = one.steps
+      // Rules 6 and 12 are the most entangled: a pivot that can be skipped often is.
+      let pivots = now.definition.steps.filter(\.pivot).map(\.id)
+      if let skip = allowed.first(where: { $0.verb == .skip }), case let skippable = skip.steps.filter(pivots.contains),
+        !skippable.isEmpty, dice.chance(60)
+      {
+        (one, among) = (skip, skippable)
+      }
+      verb = Self.verb(one.verb, step: among.isEmpty ? nil : dice.pick(among), &dice)
       if dice.chance(30) { seen = now.state.version }
     }
     guard let verb else { return }
@@ -115,6 +122,13 @@ extension World {
     let request = OperatorRequest(
       verb, by: OperatorAct(by: by, reason: "to see what happens", commandID: commandID), expectedVersion: seen)
     await ask(id, request, by: by, commandID: commandID)
+    if case .skip(let step, _) = verb, let workflow = scenario.sagas.first(where: { $0.number == plan.saga })?.workflow,
+      scenario.workflows[workflow].step(step)?.isPivot == true, dice.chance(50)
+    {
+      await sleep(dice.time(1...30_000))
+      let second = OperatorRequest(.cancel, by: OperatorAct(by: "\(by) again", reason: "to see what happens"))
+      await ask(id, second, by: "\(by) again")
+    }
     guard plan.isDeliveredTwice else { return }
     await sleep(dice.time(1...30_000))
     await ask(id, request, by: by, commandID: commandID)
