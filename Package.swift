@@ -124,7 +124,8 @@ let package = Package(
       path: "Tests/CLI", exclude: ["Goldens", "Sagas"], swiftSettings: strict),
     // The engine in simulation: a world in virtual time, the command that runs seeds of it, and the tests.
     .target(
-      name: "Simulation", dependencies: ["JSON", "Runtime", "Workflows", "Persistence", "WorkflowEngine", "TestSupport"],
+      name: "Simulation",
+      dependencies: ["JSON", "Runtime", "Workflows", "Persistence", "WorkflowEngine", "TestSupport"],
       path: "Tests/Simulation/World", swiftSettings: strict),
     .executableTarget(
       name: "saga-simulate", dependencies: ["Simulation"], path: "Tests/Simulation/Command", swiftSettings: strict),

@@ -3,10 +3,11 @@ import Runtime
 import Workflows
 
 /// Returns the events that follow from a command, as `Decider.decide` does.
-package typealias Decide = @Sendable (
-  _ command: SagaCommand, _ state: SagaState?, _ definition: WorkflowDefinition, _ now: Timestamp,
-  _ learned: LearnedTimes, _ isHolding: Bool
-) throws(Refusal) -> [SagaEvent]
+package typealias Decide =
+  @Sendable (
+    _ command: SagaCommand, _ state: SagaState?, _ definition: WorkflowDefinition, _ now: Timestamp,
+    _ learned: LearnedTimes, _ isHolding: Bool
+  ) throws(Refusal) -> [SagaEvent]
 
 /// Something that the engine can't do as it was asked.
 public struct EngineError: CodedError {

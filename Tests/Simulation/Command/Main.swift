@@ -52,7 +52,9 @@ struct Main {
     let total = events.values.reduce(0, +)
     print("\(count) seeds from \(first), \(failed) of them broken; \(total) events, \(calls) calls")
     if isCounted {
-      for (type, count) in events.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }) { print("  \(count) \(type)") }
+      for (type, count) in events.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }) {
+        print("  \(count) \(type)")
+      }
     }
     for (rule, found) in rules.sorted(by: { $0.value.count > $1.value.count }) {
       print("  \(found.count) × \(rule), first with seed \(found.seed)")

@@ -35,7 +35,7 @@ struct SimulationTests {
     "The rules find a fault in the engine within 300 seeds",
     arguments: [
       ("answersBeforeAppend", "append then act"), ("undoesInForwardOrder", "order of undo"),
-      ("forgetsSkippedPivot", "pivot"), ("dropsKeptSignal", "a confirmed signal is stored"),
+      ("forgetsSkippedPivot", "pivot"), ("dropsKeptSignal", "a kept signal is not lost"),
       ("firesEarly", "never early"), ("forgetsUnknown", "unknown stays unknown"), ("forgetsTimeout", "nothing silent"),
     ])
   func finds(fault: String, rule: String) async throws {

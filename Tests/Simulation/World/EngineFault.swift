@@ -14,7 +14,7 @@ public enum EngineFault: String, Sendable, CaseIterable {
   case undoesInForwardOrder
   /// A pivot that an operator skipped as done is no point of no return.
   case forgetsSkippedPivot
-  /// A signal that comes before its step waits is confirmed, and forgotten.
+  /// A step that begins to wait does not look at the signals that are kept for it.
   case dropsKeptSignal
   /// What is due comes half a second early.
   case firesEarly
@@ -51,8 +51,12 @@ public enum EngineFault: String, Sendable, CaseIterable {
       return { (command, state, definition, now, learned, isHolding) throws(Refusal) in
         let events = try Decider.decide(
           command, state, definition: definition, now: now, learned: learned, isHolding: isHolding)
-        guard case .signal = command, events.count == 1 else { return events }
-        return []
+        let ignored = events.indices.dropLast().first { index in
+          guard case .waitStarted(let step, _, .some) = events[index].what else { return false }
+          let next = events[index + 1]
+          return next.step == step && ["stepSucceeded", "keptSignalTaken"].contains(next.typeName)
+        }
+        return ignored.map { Array(events[...$0]) } ?? events
       }
     case .firesEarly:
       return { (command, state, definition, now, learned, isHolding) throws(Refusal) in

@@ -175,8 +175,10 @@ extension World {
 
   // MARK: Looking
 
-  /// Compares what the engine holds in memory with the fold of what is stored.
+  /// Compares what the engine holds in memory with the fold of what is stored. Saves a snapshot now and then: the next one
+  /// that reads the saga begins with it.
   func look() async {
+    var dice = Dice(scenario.seed, "look", Int((now - clock.start) / .milliseconds(1)))
     for saga in scenario.sagas {
       guard let id = id(of: saga.number), let current else { continue }
       do {
@@ -184,6 +186,9 @@ extension World {
         let folded = try await current.engine.saga(id, version: live.version).state
         if live != folded {
           report(Violation("1 state is the fold of the events", name(of: id), "version \(live.version) differs"))
+        }
+        if dice.chance(50) {
+          try? await memory.save(Snapshot(stream: id, version: live.version, data: live.snapshot.bytes()))
         }
       } catch {
         continue
@@ -225,11 +230,10 @@ extension World {
           } else {
             for verb in answers(to: blocker, key: key, outcome: now.step(blocker.step)?.outcome) { await ask(verb) }
           }
-        } else if let name = now.steps.compactMap(\.waitingFor).first(where: { _ in now.steps.contains { $0.status == .waiting } }) {
-          let waiting = now.steps.first { $0.status == .waiting && $0.waitingFor != nil }?.waitingFor ?? name
+        } else if let name = now.steps.first(where: { $0.status == .waiting && $0.waitingFor != nil })?.waitingFor {
           await send(
             Scenario.SignalPlan(
-              number: 10_000 + saga.number * 1_000 + turn, saga: saga.number, name: waiting, at: .zero, isGood: true))
+              number: 10_000 + saga.number * 1_000 + turn, saga: saga.number, name: name, at: .zero, isGood: true))
         }
       }
       if !isOpen { return }

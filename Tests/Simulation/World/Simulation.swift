@@ -95,7 +95,10 @@ extension World {
         await takeCare()
         await look()
         for violation in await judge() { report(violation) }
-        if problems.isEmpty { await checkEnds() }
+        if problems.isEmpty {
+          await checkEnds()
+          await checkLists()
+        }
       }
       close()
     }
@@ -129,6 +132,29 @@ extension World {
     }
     return violations
       + Rules(sagas: sagas, calls: books.calls, effects: books.effects, answers: answers, now: now).check()
+  }
+
+  /// Lists show what is stored.
+  private func checkLists() async {
+    guard let current else { return }
+    do {
+      try await current.engine.waitUntilListed()
+      let rows = try await current.engine.list(SagaListRequest(limit: 100)).sagas
+      let stored = await histories().filter { $0.value.first?.type == "sagaStarted" }
+      for (id, events) in stored.sorted(by: { $0.key < $1.key }) {
+        let meta = events.max { $0.version < $1.version }.flatMap { try? JSON(parsing: $0.meta) }
+        let status = try await current.engine.saga(id).state.status.rawValue
+        let row = rows.first { $0.id == id }
+        if row?.status != status {
+          report(
+            Violation(
+              "14 lists show what is stored", name(of: id),
+              "is \(status), and listed as \(row?.status ?? "nothing"); \(meta ?? .null)"))
+        }
+      }
+    } catch {
+      report(Violation("14 lists show what is stored", nil, "can't be read: \(error)"))
+    }
   }
 
   /// The caretaker had every chance: what has not ended by now never will.

@@ -162,7 +162,8 @@ final class World: Sendable {
           break
         } catch let error as EngineError {
           let findings = error.findings.map { "\($0)" }.joined(separator: "; ")
-          return report(Violation("the simulation", nil, "made a workflow that is refused: \(error.message) \(findings)"))
+          return report(
+            Violation("the simulation", nil, "made a workflow that is refused: \(error.message) \(findings)"))
         } catch {
           await sleep(.milliseconds(200))
         }

@@ -28,7 +28,9 @@ extension Account {
 
   private mutating func noteTimeout(_ fact: Fact) {
     guard fact.data["reason"]?["cause"]?.stringValue == "timeout" else { return }
-    if clock(fact.at) < deadline { violates("7 never early", "the timeout is \(deadline - clock(fact.at)) later", fact) }
+    if clock(fact.at) < deadline {
+      violates("7 never early", "the timeout is \(deadline - clock(fact.at)) later", fact)
+    }
   }
 
   mutating func undoStarted(_ fact: Fact) {
