@@ -10,7 +10,7 @@ struct SimulationTests {
     // A signal has no identity but its name.
     "12 ",
     // A pivot that an operator skipped is not passed.
-    "behind a passed pivot", "a failure behind the pivot", "rewinds across the pivot",
+    "behind a passed pivot", "a failure behind the pivot", "rewinds across the pivot", "it is not overdue",
   ]
 
   @Test("The engine keeps every rule in 500 seeds, and a seed gives the same run twice")

@@ -89,7 +89,7 @@ extension Scenario {
     }
     let sagaCount = sagas.count
     let spanMs = Int(span / .milliseconds(1))
-    acts = (0..<dice.pick([0, 0, 3, 8])).map { number in
+    acts = (0..<dice.pick([0, 2, 6, 12])).map { number in
       ActPlan(
         number: number, saga: dice.number(0...(sagaCount - 1)), at: dice.time(1...spanMs),
         looksFirst: dice.chance(75), isDeliveredTwice: dice.chance(20))
