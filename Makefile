@@ -1,5 +1,5 @@
 # Two commands are all a newcomer needs: `make demo` and `make test`.
-.PHONY: demo test lint bench docs build clean
+.PHONY: demo test simulate lint bench docs build clean
 
 build: ## Builds everything (debug).
 	@scripts/install-needs build
@@ -17,6 +17,15 @@ test: ## Unit, conformance and system tests, with a throwaway Postgres; and the 
 	@# All at once they hold 2,000 files open, and Foundation's Process.run reads past a buffer from some 1,350 on
 	@# (swift-corelibs-foundation 5472).
 	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=24 scripts/with-postgres swift test --skip-build
+
+SEEDS ?= 1
+SEED ?= 1
+MODE ?= release
+simulate: ## Runs the engine in simulation: `make simulate SEEDS=1000`, or one seed again with `SEED=624 TRACE=1`.
+	@scripts/install-needs build
+	swift build -c $(MODE) --product saga-simulate
+	.build/$(MODE)/saga-simulate --seed $(SEED) --count $(SEEDS) $(if $(WITHOUT),--without $(WITHOUT)) \
+	  $(if $(FAULT),--fault $(FAULT)) $(if $(TRACE),--trace) $(if $(ALL),--all) $(if $(COUNTS),--counts)
 
 lint: ## The source's style.
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests Benchmarks

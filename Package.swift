@@ -122,6 +122,16 @@ let package = Package(
         "TestSupport",
       ],
       path: "Tests/CLI", exclude: ["Goldens", "Sagas"], swiftSettings: strict),
+    // The engine in simulation: a world in virtual time, the command that runs seeds of it, and the tests.
+    .target(
+      name: "Simulation",
+      dependencies: ["JSON", "Runtime", "Workflows", "Persistence", "WorkflowEngine", "TestSupport"],
+      path: "Tests/Simulation/World", swiftSettings: strict),
+    .executableTarget(
+      name: "saga-simulate", dependencies: ["Simulation"], path: "Tests/Simulation/Command", swiftSettings: strict),
+    .testTarget(
+      name: "SimulationTests", dependencies: ["Simulation", "TestSupport", "saga-simulate"],
+      path: "Tests/Simulation/Tests", swiftSettings: strict),
     tests("Rules", of: ["JSON", "TestSupport"]),
     tests(
       "System", of: ["JSON", "Runtime", "HTTP", "Messaging", "TestSupport", "kafka-broker"], exclude: ["Clients/Python"]

@@ -1,14 +1,21 @@
-/// What a process takes from its surroundings: time, ids and randomness. Everything else in the tree gets them from
-/// here, so that a test or a simulation can hand in its own. A rule test bans the other ways to them.
+/// What a process takes from its surroundings: time, ids, randomness, and threads. Everything else in the tree gets them
+/// from here, so that a test or a simulation can hand in its own. A rule test bans the other ways to them.
 public struct Environment: Sendable {
   public let clock: any WallClock
+  /// Runs the tasks that the engine begins on its own; nil for the runtime's threads. The simulation passes an executor
+  /// that decides by a seed which task runs next.
+  public let executor: (any TaskExecutor & SerialExecutor)?
   private let nextRandom: @Sendable () -> UInt64
 
   /// - Parameters:
   ///   - clock: the wall clock.
+  ///   - executor: runs the tasks that the engine begins on its own.
   ///   - random: gives 64 random bits each time; called from any thread.
-  public init(clock: any WallClock, random: @escaping @Sendable () -> UInt64) {
+  public init(
+    clock: any WallClock, executor: (any TaskExecutor & SerialExecutor)? = nil, random: @escaping @Sendable () -> UInt64
+  ) {
     self.clock = clock
+    self.executor = executor
     self.nextRandom = random
   }
 

@@ -41,7 +41,7 @@ public struct Decider {
   }
 
   /// The same, with whether the decision is unfinished: then the saga is to be woken again.
-  static func decision(
+  package static func decision(
     _ command: SagaCommand, _ state: SagaState?, definition: WorkflowDefinition, now: Timestamp,
     learned: LearnedTimes = [:], isHolding: Bool = false
   ) throws(Refusal) -> (events: [SagaEvent], isUnfinished: Bool) {

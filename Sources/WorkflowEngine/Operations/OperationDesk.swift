@@ -220,7 +220,9 @@ actor OperationDesk {
 
   private func sleep(_ id: UniqueID, until moment: Timestamp) async {
     let clock = environment.clock
-    let sleeper = Task { do { try await clock.sleep(until: moment) } catch {} }
+    let sleeper = Task(executorPreference: environment.executor) {
+      do { try await clock.sleep(until: moment) } catch {}
+    }
     sleepers[id] = sleeper
     await withTaskCancellationHandler {
       await sleeper.value

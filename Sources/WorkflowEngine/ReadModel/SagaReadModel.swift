@@ -108,7 +108,7 @@ final class SagaReadModel: Sendable {
       log.warning(
         "The list of sagas is behind and will catch up", ("shard", "\(failure.shard)"), ("error", "\(failure.error)"))
     }
-    let task = Task { [tell] in
+    let task = Task(executorPreference: environment.executor) { [tell] in
       do {
         try await projector.run()
       } catch {
@@ -162,7 +162,7 @@ final class SagaReadModel: Sendable {
   private func fill(_ generation: Int) {
     start(generation, isCurrent: false)
     guard let building = state.withLock({ $0.building }) else { return }
-    Task { [tell] in
+    Task(executorPreference: environment.executor) { [tell] in
       // It ends before only when the engine does.
       guard (try? await building.projector.waitUntilCaughtUp()) != nil else { return }
       tell.yield(.filled(generation))

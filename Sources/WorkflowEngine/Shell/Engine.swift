@@ -25,6 +25,11 @@ public final class Engine: Sendable {
     public var takesUpHeld = false
     /// Called before anything of a saga is computed: a drill or a test lets the process die there.
     public var beforeComputing: (@Sendable (UniqueID) -> Void)?
+    /// How the engine decides. The simulation passes decisions with a known fault, to show that its rules find it.
+    package var decide: Decide = { (command, state, definition, now, learned, isHolding) throws(Refusal) in
+      try Decider.decision(
+        command, state, definition: definition, now: now, learned: learned, isHolding: isHolding)
+    }
     public init(services: Set<String>? = nil, kafkaServices: Set<String>? = nil) {
       self.services = services
       self.kafkaServices = kafkaServices
@@ -59,7 +64,8 @@ public final class Engine: Sendable {
     host = SagaHost(
       events: store, executor: executor, environment: environment, log: log,
       held: HeldSagas(
-        store: store, file: configuration.interruptions, beforeComputing: configuration.beforeComputing, log: log))
+        store: store, file: configuration.interruptions, beforeComputing: configuration.beforeComputing, log: log),
+      decide: configuration.decide)
     operations = OperationDesk(events: store, environment: environment, log: log) { [host] in
       try await host.ask($0, .operate($1))
     }
@@ -156,7 +162,9 @@ public final class Engine: Sendable {
     // 5. However it ended. In a task of its own, as this one has been cancelled. A store that is another's takes nothing
     // that could be waited for.
     let drainTime = host.events.health().isTakenOver ? .zero : configuration.drainTime
-    await Task { [host] in await host.drain(until: host.environment.now() + drainTime) }.value
+    await Task(executorPreference: host.environment.executor) { [host] in
+      await host.drain(until: host.environment.now() + drainTime)
+    }.value
     try result.get()
   }
 

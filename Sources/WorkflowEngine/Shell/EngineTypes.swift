@@ -3,6 +3,13 @@ import Persistence
 import Runtime
 import Workflows
 
+/// Returns the events that follow from a command, and whether there is more to decide, as `Decider.decision` does.
+package typealias Decide =
+  @Sendable (
+    _ command: SagaCommand, _ state: SagaState?, _ definition: WorkflowDefinition, _ now: Timestamp,
+    _ learned: LearnedTimes, _ isHolding: Bool
+  ) throws(Refusal) -> (events: [SagaEvent], isUnfinished: Bool)
+
 /// Something that the engine can't do as it was asked.
 public struct EngineError: CodedError {
   public let code: String

@@ -16,7 +16,7 @@ actor Saga {
 
   /// What a saga computes runs on the threads for sagas, whoever asks it.
   nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
-  private nonisolated let queue = WorkQueue(on: .sagas)
+  private nonisolated let queue: any SerialExecutor
   nonisolated let id: UniqueID
   nonisolated let definition: WorkflowDefinition
   private let host: SagaHost
@@ -61,6 +61,7 @@ actor Saga {
     self.isMarkedAsleep = isMarkedAsleep
     self.eventsSinceSnapshot = eventsSinceSnapshot
     self.host = host
+    queue = host.environment.executor ?? WorkQueue(on: .sagas)
     // Before anything else is asked of it: nothing that was in flight before will report any more.
     if let first { mailbox = [Letter(command: first, startKey: nil, reply: nil)] }
     if let state, state.end == nil, state.hasAttemptInFlight {
@@ -126,7 +127,7 @@ actor Saga {
 
   private func beginWork() {
     isWorking = true
-    Task { await work() }
+    Task(executorPreference: host.environment.executor) { await self.work() }
   }
 
   private func work() async {
@@ -166,7 +167,7 @@ actor Saga {
         try await host.store(append) { error in
           // It may have been written: the callers are told so, and the append goes on until it is known.
           replies.fail(error)
-          Task { await self.note(error, inAppend: number) }
+          Task(executorPreference: host.environment.executor) { await self.note(error, inAppend: number) }
         }
         appends += 1
         trouble = nil
@@ -286,8 +287,7 @@ actor Saga {
   private func decide(
     _ command: SagaCommand, _ decision: Decision, _ now: Timestamp, _ isHolding: Bool
   ) throws -> One {
-    let new = try Decider.decision(
-      command, decision.state, definition: definition, now: now, learned: decision.learned, isHolding: isHolding)
+    let new = try host.decide(command, decision.state, definition, now, decision.learned, isHolding)
     var state = decision.state
     for event in new.events { state = try SagaState.evolve(state, event) }
     let events = SagaEventCoding.encode(new.events)
@@ -379,8 +379,9 @@ actor Saga {
       state = loaded.state
       eventsSinceSnapshot = loaded.eventsSinceSnapshot
       isMarkedAsleep = true
-      perform()
       mailbox = letters.filter { $0.reply == nil } + mailbox
+      // Attempts of an earlier process are settled first: performing them now would send each of them a second time.
+      if !mailbox.contains(where: { $0.command == .recover }) { perform() }
     } catch {
       host.lost(id, to: error)
       retire()

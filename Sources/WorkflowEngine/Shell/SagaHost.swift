@@ -20,6 +20,7 @@ final class SagaHost: Sendable {
   let definitions: DefinitionCache
   let waiters = EndWaiters()
   let expectations = Expectations()
+  let decide: Decide
   private let executor: any StepExecutor
   private let registry = Mutex<[UniqueID: Entry]>([:])
   private let attempts = Mutex(AttemptTasks())
@@ -40,14 +41,20 @@ final class SagaHost: Sendable {
   let held: HeldSagas
   /// What sagas do first when they are brought back: a pause, for one that is to be held back.
   private let firsts = Mutex<[UniqueID: SagaCommand]>([:])
+  /// Runs what sagas compute: the simulation's executor, or the threads for sagas.
+  private var computing: any TaskExecutor { environment.executor ?? WorkPool.sagas }
 
-  init(events: any EventStore, executor: any StepExecutor, environment: Environment, log: Log, held: HeldSagas) {
+  init(
+    events: any EventStore, executor: any StepExecutor, environment: Environment, log: Log, held: HeldSagas,
+    decide: @escaping Decide
+  ) {
     self.held = held
     self.events = events
+    self.decide = decide
     self.executor = executor
     self.environment = environment
     self.log = log
-    scheduler = Scheduler(clock: environment.clock)
+    scheduler = Scheduler(environment: environment)
     definitions = DefinitionCache(store: events, log: log)
   }
 
@@ -108,7 +115,7 @@ final class SagaHost: Sendable {
   func saga(_ id: UniqueID) async throws -> Saga {
     let entry = registry.withLock { registry -> Entry in
       if let entry = registry[id] { return entry }
-      let loading = Entry.loading(Task(executorPreference: WorkPool.sagas) { try await self.bringBack(id) })
+      let loading = Entry.loading(Task(executorPreference: computing) { try await self.bringBack(id) })
       registry[id] = loading
       return loading
     }
@@ -282,7 +289,7 @@ final class SagaHost: Sendable {
       attempts.nextID += 1
       let id = attempts.nextID
       // A call's body is written, and its answer read, where sagas are computed.
-      attempts.running[id] = Task(executorPreference: WorkPool.sagas) {
+      attempts.running[id] = Task(executorPreference: computing) {
         let outcome = await self.executor.perform(call)
         await self.tell(
           call.saga,
@@ -290,6 +297,7 @@ final class SagaHost: Sendable {
             step: call.step, phase: call.phase, round: call.round, attempt: call.attempt, outcome: outcome))
         self.attempts.withLock { $0.running[id] = nil }
       }
+      if stopped.load(ordering: .relaxed) { attempts.running[id]?.cancel() }
     }
   }
 
@@ -330,14 +338,11 @@ final class SagaHost: Sendable {
   func drain(until deadline: Timestamp) async {
     holding.store(true, ordering: .relaxed)
     let clock = environment.clock
-    let timer = Task {
+    let timer = Task(executorPreference: environment.executor) {
       do { try await clock.sleep(until: deadline) } catch { return }
-      // Time is over: calls are cut off, and appends are not tried again.
-      stopped.store(true, ordering: .relaxed)
-      while !Task.isCancelled {
-        for task in runningAttempts { task.cancel() }
-        await Task.yield()
-      }
+      // Time is over: calls are cut off, and appends are not tried again. `perform` cuts off what comes later.
+      self.stopped.store(true, ordering: .relaxed)
+      for task in self.runningAttempts { task.cancel() }
     }
     // 1. Attempts, and those that were decided just before.
     while case let running = runningAttempts, !running.isEmpty {

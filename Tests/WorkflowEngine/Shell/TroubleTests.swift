@@ -131,6 +131,29 @@ struct TroubleTests {
     await running.stop()
   }
 
+  @Test("An attempt of an earlier process is settled and not sent again, also when another writer is met first")
+  func anotherWriter() async throws {
+    let memory = MemoryStore(environment: .system)
+    let dying = try await RunningEngine(
+      MortalStore(memory, appends: 1, takesLast: true), ScriptedExecutor(), drainTime: .zero)
+    _ = try await dying.engine.register(Workflow.of(Workflow.step("a")), by: "test")
+    await #expect(throws: StoreError.self) { try await dying.start(key: "k") }
+    await dying.stop()
+
+    let event = SagaEvent(
+      at: Timestamp(milliseconds: 0),
+      .answerIgnored(
+        step: "a", phase: .forward, attempt: 1,
+        answer: IgnoredAnswer(round: 1, id: "x", outcome: "succeeded", code: nil, why: .late)))
+    let store = MeddledStore(memory, with: NewEvent(type: event.typeName, data: event.data.bytes()))
+    let executor = ScriptedExecutor()
+    let living = try await RunningEngine(store, executor)
+    let id = try await living.start(key: "k").id
+    #expect(try await living.end(of: id).status == .completed)
+    #expect(executor.calls.map(\.attempt) == [2], "attempt 1 was sent before the process died, or may have been")
+    await living.stop()
+  }
+
   @Test("What came back before the engine stopped is stored before the store is closed")
   func drainWaitsForTheStore() async throws {
     let memory = MemoryStore(environment: .system)

@@ -104,3 +104,29 @@ final class MoodyStore: StoreInFront {
     return try await store.append(append)
   }
 }
+
+/// A store in which another writer is always quicker, once: it adds an event that says nothing.
+final class MeddledStore: StoreInFront {
+  let store: any EventStore
+  private let event: NewEvent
+  private let hasMeddled = Mutex(false)
+
+  init(_ store: any EventStore, with event: NewEvent) {
+    self.store = store
+    self.event = event
+  }
+
+  func append(_ append: Append) async throws(StoreError) -> Appended {
+    let isFirst = hasMeddled.withLock { hasMeddled in
+      defer { hasMeddled = hasMeddled || append.expectedVersion > 0 }
+      return !hasMeddled && append.expectedVersion > 0
+    }
+    if isFirst {
+      _ = try await store.append(
+        Append(
+          stream: append.stream, expectedVersion: append.expectedVersion, events: [event],
+          appendID: UniqueID(high: 1, low: 2)))
+    }
+    return try await store.append(append)
+  }
+}

@@ -1,0 +1,129 @@
+import Persistence
+import Runtime
+import WorkflowEngine
+import Workflows
+
+/// Faults that an engine might have. The simulation runs an engine with each of them to show that the rules find it.
+///
+/// None of them is in the engine. One is a store that answers too early; the others are decisions that the engine is given
+/// in place of its own (`Engine.Configuration.decide`).
+public enum EngineFault: String, Sendable, CaseIterable {
+  /// The store answers an append before it is stored, so that the engine acts on what a crash can lose.
+  case answersBeforeAppend
+  /// A saga that turns back undoes first what was done first.
+  case undoesInForwardOrder
+  /// A pivot that an operator skipped as done is no point of no return.
+  case forgetsSkippedPivot
+  /// A step that begins to wait does not look at the signals that are kept for it.
+  case dropsKeptSignal
+  /// What is due comes half a second early.
+  case firesEarly
+  /// A refusal after an unknown attempt makes the round a clean failure.
+  case forgetsUnknown
+  /// The timeout is not looked at.
+  case forgetsTimeout
+
+  /// How the engine decides with this fault; nil when the fault lies elsewhere.
+  var decide: Decide? {
+    guard let events else { return nil }
+    return { (command, state, definition, now, learned, isHolding) throws(Refusal) in
+      (try events(command, state, definition, now, learned, isHolding), false)
+    }
+  }
+
+  private typealias Events =
+    @Sendable (SagaCommand, SagaState?, WorkflowDefinition, Timestamp, LearnedTimes, Bool) throws(Refusal) -> [SagaEvent]
+
+  private var events: Events? {
+    switch self {
+    case .answersBeforeAppend: return nil
+    case .undoesInForwardOrder:
+      return { (command, state, definition, now, learned, isHolding) throws(Refusal) in
+        let isTurningBack = state?.turnBack != nil
+        return try Decider.decide(
+          command, state, definition: isTurningBack ? definition.reversed : definition, now: now, learned: learned,
+          isHolding: isHolding)
+      }
+    case .forgetsSkippedPivot:
+      return { (command, state, definition, now, learned, isHolding) throws(Refusal) in
+        var definition = definition
+        if let state {
+          let skipped = Set(state.steps.filter { $0.status == .skipped }.map(\.id))
+          definition = definition.withoutPivots(skipped)
+          if case .operate(let request) = command, case .skip(let step, _) = request.verb {
+            definition = definition.withoutPivots([step])
+          }
+        }
+        return try Decider.decide(
+          command, state, definition: definition, now: now, learned: learned, isHolding: isHolding)
+      }
+    case .dropsKeptSignal:
+      return { (command, state, definition, now, learned, isHolding) throws(Refusal) in
+        let events = try Decider.decide(
+          command, state, definition: definition, now: now, learned: learned, isHolding: isHolding)
+        let ignored = events.indices.dropLast().first { index in
+          guard case .waitStarted(let step, _, .some) = events[index].what else { return false }
+          let next = events[index + 1]
+          return next.step == step && ["stepSucceeded", "keptSignalTaken"].contains(next.typeName)
+        }
+        return ignored.map { Array(events[...$0]) } ?? events
+      }
+    case .firesEarly:
+      return { (command, state, definition, now, learned, isHolding) throws(Refusal) in
+        try Decider.decide(
+          command, state, definition: definition, now: now + .milliseconds(500), learned: learned,
+          isHolding: isHolding
+        ).map { SagaEvent(at: now, $0.what) }
+      }
+    case .forgetsUnknown:
+      return { (command, state, definition, now, learned, isHolding) throws(Refusal) in
+        try Decider.decide(
+          command, state, definition: definition, now: now, learned: learned, isHolding: isHolding
+        ).map { event in
+          guard case .stepFailed(let step, .unknown, let failure, let consequence) = event.what else { return event }
+          return SagaEvent(
+            at: event.at, .stepFailed(step: step, outcome: .failed, failure: failure, consequence: consequence))
+        }
+      }
+    case .forgetsTimeout:
+      return { (command, state, definition, now, learned, isHolding) throws(Refusal) in
+        let events = try Decider.decide(
+          command, state, definition: definition, now: now, learned: learned, isHolding: isHolding)
+        let isTimeout = events.contains { event in
+          if case .turnedBack(let reason) = event.what { reason.cause == .timeout } else { false }
+        }
+        return isTimeout ? [] : events
+      }
+    }
+  }
+}
+
+extension WorkflowDefinition {
+  private func with(_ steps: [Step]) -> WorkflowDefinition {
+    WorkflowDefinition(
+      name: name, version: version, description: description, owner: owner, timeout: timeout, inputSchema: inputSchema,
+      steps: steps, output: output, source: source)
+  }
+
+  /// The same steps, each before what it was behind.
+  fileprivate var reversed: WorkflowDefinition {
+    with(
+      steps.map { step in
+        step.changed(dependsOn: steps.filter { $0.dependsOn.contains(step.id) }.map(\.id), pivot: step.pivot)
+      })
+  }
+
+  fileprivate func withoutPivots(_ ids: Set<String>) -> WorkflowDefinition {
+    if ids.isEmpty { return self }
+    return with(steps.map { $0.changed(dependsOn: $0.dependsOn, pivot: $0.pivot && !ids.contains($0.id)) })
+  }
+}
+
+extension Step {
+  fileprivate func changed(dependsOn: [String], pivot: Bool) -> Step {
+    Step(
+      id: id, description: description, index: index, dependsOn: dependsOn, action: action, when: when,
+      timeout: timeout, expected: expected, retry: retry, compensation: compensation, pivot: pivot,
+      onFailure: onFailure)
+  }
+}

@@ -1,0 +1,256 @@
+import JSON
+import Persistence
+import Runtime
+import WorkflowEngine
+import Workflows
+
+// The people around the engine: clients that start sagas, those who send signals, operators, and somebody who looks whether
+// what the engine shows is what is stored.
+extension World {
+  // MARK: Clients
+
+  func client(_ plan: Scenario.SagaPlan) async {
+    await sleep(until: plan.at)
+    await start(plan, input: Self.input(plan, value: plan.number))
+    guard plan.hasKey else { return }
+    var dice = Dice(scenario.seed, "client", plan.number)
+    await sleep(dice.time(1...60_000))
+    await start(plan, input: Self.input(plan, value: plan.number))
+    guard dice.chance(30) else { return }
+    await start(plan, input: Self.input(plan, value: -1), isOther: true)
+  }
+
+  private static func input(_ plan: Scenario.SagaPlan, value: Int) -> JSON {
+    var flags = JSONObject()
+    for (index, flag) in plan.flags.enumerated() { flags["f\(index)"] = .bool(flag) }
+    return ["value": .int(value), "flags": .object(flags)]
+  }
+
+  private func start(_ plan: Scenario.SagaPlan, input: JSON, isOther: Bool = false) async {
+    let key = plan.hasKey ? "key-\(plan.number)" : nil
+    let request = StartRequest(
+      workflow: scenario.workflows[plan.workflow].name, input: input, idempotencyKey: key,
+      by: "client-\(plan.number)")
+    func answer(_ result: Answer.Result) {
+      answered(
+        Answer(
+          request: isOther ? .startWithOtherInput(saga: plan.number) : .start(saga: plan.number, key: key), saga: nil,
+          by: "client-\(plan.number)", result: result))
+    }
+    for _ in 0..<2_000 {
+      guard let current else {
+        await sleep(.milliseconds(500))
+        continue
+      }
+      do {
+        let started = try await current.engine.start(request)
+        if current.life.isOver {
+          if key == nil { return answer(.open("the engine died")) }
+          continue
+        }
+        if !isOther { learn(started.id, of: plan.number) }
+        return answer(.done(started.id, started.isNew ? "new" : "known"))
+      } catch let error as EngineError
+        where error.code == "engine.notReady" || error.code == "engine.draining" || error.code == "workflow.notFound"
+      {
+        await sleep(.milliseconds(300))
+      } catch let error as EngineError {
+        return answer(.refused(error.code))
+      } catch {
+        if key == nil { return answer(.open("\(error)")) }
+        await sleep(.milliseconds(300))
+      }
+    }
+    answer(.open("no engine took it"))
+  }
+
+  // MARK: Signals
+
+  func signaller(_ plan: Scenario.SignalPlan) async {
+    await sleep(until: plan.at)
+    await send(plan)
+  }
+
+  func send(_ plan: Scenario.SignalPlan) async {
+    guard let id = id(of: plan.saga), let current else { return }
+    let identity = "sig-\(plan.repeats ?? plan.number)"
+    let by = "person-\(plan.repeats ?? plan.number)"
+    let result: Answer.Result
+    do {
+      let word = try await current.engine.signal(
+        id, name: plan.name, body: ["ok": .bool(plan.isGood), "n": .int(plan.repeats ?? plan.number)],
+        signalID: identity, by: by)
+      result = current.life.isOver ? .open("the engine died") : .done(nil, "\(word)")
+    } catch let refusal as Refusal {
+      result = current.life.isOver ? .open("the engine died") : .refused(refusal.code)
+    } catch {
+      result = .open("\(error)")
+    }
+    answered(
+      Answer(request: .signal(number: plan.number, identity: identity), saga: id, by: by, result: result))
+  }
+
+  // MARK: Operators
+
+  func operate(_ plan: Scenario.ActPlan) async {
+    await sleep(until: plan.at)
+    guard let id = id(of: plan.saga), let current else { return }
+    var dice = Dice(scenario.seed, "act", plan.number)
+    let steps = scenario.sagas.first { $0.number == plan.saga }.map { scenario.workflows[$0.workflow].steps.map(\.id) }
+    var verb = Self.verb(
+      dice.pick(OperatorVerb.Name.allCases), step: dice.chance(70) ? dice.pick(steps ?? ["a"]) : nil, &dice)
+    var seen: Int?
+    if plan.looksFirst {
+      guard let now = try? await current.engine.saga(id) else { return }
+      let allowed = Verbs.allowed(now.state, now.definition)
+      if allowed.isEmpty { return }
+      var one = dice.pick(allowed)
+      var among = one.steps
+      // Rules 6 and 12 are the most entangled: a pivot that can be skipped often is.
+      let pivots = now.definition.steps.filter(\.pivot).map(\.id)
+      if let skip = allowed.first(where: { $0.verb == .skip }), case let skippable = skip.steps.filter(pivots.contains),
+        !skippable.isEmpty, dice.chance(60)
+      {
+        (one, among) = (skip, skippable)
+      }
+      verb = Self.verb(one.verb, step: among.isEmpty ? nil : dice.pick(among), &dice)
+      if dice.chance(30) { seen = now.state.version }
+    }
+    guard let verb else { return }
+    let by = "operator-\(plan.number)"
+    let commandID = plan.isDeliveredTwice ? "command-\(plan.number)" : nil
+    let request = OperatorRequest(
+      verb, by: OperatorAct(by: by, reason: "to see what happens", commandID: commandID), expectedVersion: seen)
+    await ask(id, request, by: by, commandID: commandID)
+    if case .skip(let step, _) = verb, let workflow = scenario.sagas.first(where: { $0.number == plan.saga })?.workflow,
+      scenario.workflows[workflow].step(step)?.isPivot == true, dice.chance(50)
+    {
+      await sleep(dice.time(1...30_000))
+      let second = OperatorRequest(.cancel, by: OperatorAct(by: "\(by) again", reason: "to see what happens"))
+      await ask(id, second, by: "\(by) again")
+    }
+    guard plan.isDeliveredTwice else { return }
+    await sleep(dice.time(1...30_000))
+    await ask(id, request, by: by, commandID: commandID)
+  }
+
+  func ask(_ id: UniqueID, _ request: OperatorRequest, by: String, commandID: String? = nil) async {
+    guard let current else { return }
+    let result: Answer.Result
+    do {
+      let state = try await current.engine.operate(id, request)
+      result = current.life.isOver ? .open("the engine died") : .done(nil, state.status.rawValue)
+    } catch let refusal as Refusal {
+      result = current.life.isOver ? .open("the engine died") : .refused(refusal.code)
+    } catch {
+      result = .open("\(error)")
+    }
+    answered(Answer(request: .act(request.verb, commandID: commandID), saga: id, by: by, result: result))
+  }
+
+  private static func verb(_ name: OperatorVerb.Name, step: String?, _ dice: inout Dice) -> OperatorVerb? {
+    switch name {
+    case .cancel: .cancel
+    case .compensate: .compensate
+    case .pause: .pause
+    case .resume: .resume
+    case .abandon: dice.chance(30) ? .abandon : .pause
+    case .retry:
+      .retry(
+        step: step, input: step != nil && dice.chance(20) ? ["value": 7, "flags": .object(JSONObject())] : nil)
+    case .resolve:
+      step.map { step in
+        switch dice.number(0...2) {
+        case 0: .resolve(step: step, .happened(output: ["n": 1_000]))
+        case 1: .resolve(step: step, .didNotHappen)
+        default: .resolve(step: step, .undone)
+        }
+      }
+    case .skip: step.map { .skip(step: $0, output: dice.chance(50) ? ["n": 2_000] : nil) }
+    case .runNow: .runNow(step: step)
+    case .extend: .extend(step: step, .by(dice.time(1_000...600_000)))
+    case .rewind: step.map { .rewind(step: $0) }
+    }
+  }
+
+  // MARK: Looking
+
+  /// Compares what the engine holds in memory with the fold of what is stored. Saves a snapshot now and then: the next one
+  /// that reads the saga begins with it.
+  func look() async {
+    var dice = Dice(scenario.seed, "look", Int((now - clock.start) / .milliseconds(1)))
+    for saga in scenario.sagas {
+      guard let id = id(of: saga.number), let current else { continue }
+      do {
+        let live = try await current.engine.saga(id).state
+        let folded = try await current.engine.saga(id, version: live.version).state
+        if live != folded {
+          report(Violation("1 state is the fold of the events", name(of: id), "version \(live.version) differs"))
+        }
+        if dice.chance(50) {
+          try? await memory.save(Snapshot(stream: id, version: live.version, data: live.snapshot.bytes()))
+        }
+      } catch {
+        continue
+      }
+    }
+  }
+
+  func onlooker() async {
+    var dice = Dice(scenario.seed, "onlooker")
+    for _ in 0..<5 {
+      await sleep(dice.time(10...60_000))
+      await look()
+    }
+  }
+
+  // MARK: The caretaker
+
+  /// Once the world is healed, a careful operator brings every saga to its end: resumes, sends the signals that are waited
+  /// for, retries what is blocked, and then goes to look and says what has become of it.
+  func takeCare() async {
+    var tried: Set<String> = []
+    for turn in 0..<60 {
+      var isOpen = false
+      for saga in scenario.sagas {
+        guard let id = id(of: saga.number), let current, let now = try? await current.engine.saga(id).state,
+          now.end == nil
+        else { continue }
+        isOpen = true
+        let by = "caretaker-\(saga.number)-\(turn)"
+        func ask(_ verb: OperatorVerb) async {
+          await self.ask(id, OperatorRequest(verb, by: OperatorAct(by: by, reason: "to bring it to its end")), by: by)
+        }
+        if now.isPaused {
+          await ask(.resume)
+        } else if let blocker = now.blockers.first {
+          let key = "\(id)/\(blocker.step)/\(now.step(blocker.step)?.round ?? 0)"
+          if tried.insert("\(key) \(blocker.phase)").inserted {
+            await ask(.retry(step: blocker.step))
+          } else {
+            for verb in answers(to: blocker, key: key, outcome: now.step(blocker.step)?.outcome) { await ask(verb) }
+          }
+        } else if let name = now.steps.first(where: { $0.status == .waiting && $0.waitingFor != nil })?.waitingFor {
+          await send(
+            Scenario.SignalPlan(
+              number: 10_000 + saga.number * 1_000 + turn, saga: saga.number, name: name, at: .zero, isGood: true))
+        }
+      }
+      if !isOpen { return }
+      await sleep(.seconds(7_200))
+    }
+  }
+
+  /// What is to be said of a step that stays blocked, by what the participant's books show.
+  private func answers(to blocker: Blocker, key: String, outcome: RoundOutcome?) -> [OperatorVerb] {
+    switch blocker.phase {
+    case .undo:
+      books.undoByHand(key, at: now)
+      return [.resolve(step: blocker.step, .undone)]
+    case .forward:
+      guard outcome == .unknown else { return [.skip(step: blocker.step, output: ["n": 3_000])] }
+      let isDone = books.effect(key)?.stands ?? false
+      return [.resolve(step: blocker.step, isDone ? .happened(output: ["n": 1_000]) : .didNotHappen)]
+    }
+  }
+}

@@ -1,0 +1,157 @@
+import JSON
+import Runtime
+
+// Turning back, and undoing.
+extension Account {
+  mutating func turnBackRequested(_ fact: Fact) {
+    if !isPivotUndecided, !pivotPassed { violates("6 pivot", "waits for a pivot, and none is undecided", fact) }
+    requestedTurnBack = true
+    noteTimeout(fact)
+    noteCommand(fact.data["reason"]?["commandId"]?.stringValue, fact)
+  }
+
+  mutating func turnBackLapsed(_ fact: Fact) {
+    if !pivotPassed { violates("6 pivot", "lapses though no pivot has happened", fact) }
+    requestedTurnBack = false
+  }
+
+  mutating func turnedBack(_ fact: Fact) {
+    if pivotPassed { violates("6 pivot", "turns back behind a passed pivot", fact) }
+    if isPivotUndecided { violates("6 pivot", "turns back while a pivot is undecided", fact) }
+    if turnedBack { violates("4 turning back", "turns back twice", fact) }
+    if !requestedTurnBack { noteTimeout(fact) }
+    if !requestedTurnBack { noteCommand(fact.data["reason"]?["commandId"]?.stringValue, fact) }
+    turnedBack = true
+    requestedTurnBack = false
+    rewind = []
+  }
+
+  private mutating func noteTimeout(_ fact: Fact) {
+    guard fact.data["reason"]?["cause"]?.stringValue == "timeout" else { return }
+    if clock(fact.at) < deadline {
+      violates("7 never early", "the timeout is \(deadline - clock(fact.at)) later", fact)
+    }
+  }
+
+  mutating func undoStarted(_ fact: Fact) {
+    guard let index = index(fact.step) else { return violates("the history", "names no step", fact) }
+    let step = steps[index]
+    // 1. When.
+    if pausedAt != nil { violates("7 paused starts nothing", "starts while the saga is paused", fact) }
+    if !turnedBack, !rewind.contains(fact.step) { violates("4 turning back", "the saga goes forward", fact) }
+    if pivotPassed, !rewind.contains(fact.step) { violates("6 pivot", "undoes behind a passed pivot", fact) }
+    let inFlight = steps.filter { $0.phase == .running && (turnedBack || rewind.contains($0.plan.id)) }.map(\.plan.id)
+    if !inFlight.isEmpty { violates("4 in flight settles first", "attempts of \(inFlight) are in flight", fact) }
+    // 2. What.
+    switch step.phase {
+    case .succeeded, .failed:
+      if !needsUndo(step) { violates("3 what is undone", "a round that is \(step.outcome) calls for no undo", fact) }
+    case .undoing:
+      if step.isInFlight { violates("the history", "an undo is in flight", fact) }
+      if let due = step.due, clock(fact.at) < due {
+        violates("7 never early", "the undo is due \(due - clock(fact.at)) later", fact)
+      }
+    case .undone: violates("nothing is undone twice", "\(fact.step) round \(step.round)", fact)
+    default: violates("3 what is undone", "step is \(step.phase)", fact)
+    }
+    // 3. In which order.
+    let before = workflow.dependents(of: fact.step).filter { id in
+      self.step(id).map { !isUndoSettled($0) } ?? false
+    }
+    if !before.isEmpty { violates("4 order of undo", "\(fact.step) before \(before)", fact) }
+    // 4. How often.
+    if fact.number("attempt") != step.undoAttempt + 1 {
+      violates("13 every attempt is counted", "follows attempt \(step.undoAttempt)", fact)
+    }
+    if step.undoSpent >= step.plan.undo?.maxAttempts ?? 10 {
+      violates("retry", "the undo of \(fact.step) has used up its attempts", fact)
+    }
+    steps[index].phase = .undoing
+    steps[index].isInFlight = true
+    steps[index].undoAttempt += 1
+    steps[index].undoSpent += 1
+    steps[index].due = nil
+    keep(index) { $0.undoBegan = true }
+  }
+
+  mutating func undoSucceeded(_ fact: Fact) {
+    guard let index = index(fact.step) else { return violates("the history", "names no step", fact) }
+    let step = steps[index]
+    if step.phase != .undoing { violates("the history", "step is \(step.phase)", fact) }
+    if fact.text("how") == "alreadyGone", step.outcome != "succeeded", !step.plan.keepsTombstones {
+      violates("3 gone is not undone", "the command may still be on its way", fact)
+    }
+    steps[index].phase = .undone
+    steps[index].isInFlight = false
+    steps[index].due = nil
+    keep(index) { $0.isUndone = true }
+  }
+
+  mutating func undoFailed(_ fact: Fact) {
+    guard let index = index(fact.step) else { return violates("the history", "names no step", fact) }
+    let step = steps[index]
+    if ![.undoing, .succeeded, .failed].contains(step.phase) {
+      violates("the history", "step is \(step.phase)", fact)
+    }
+    if !fact.flag("blocks"), !(step.plan.undo?.isCourtesy ?? false) {
+      violates("5 a failed undo is stuck", "\(fact.step) is given up", fact)
+    }
+    steps[index].phase = .undoFailed
+    steps[index].blocksUndo = fact.flag("blocks")
+    steps[index].isInFlight = false
+    steps[index].due = nil
+    keep(index) { $0.isGivenUp = !fact.flag("blocks") }
+  }
+
+  mutating func compensated(_ fact: Fact) {
+    if !turnedBack { violates("4 turning back", "has not turned back", fact) }
+    if pausedAt != nil { violates("7 paused starts nothing", "ends while it is paused", fact) }
+    for step in steps where !isUndoSettled(step) {
+      violates("compensated means undone", "\(step.plan.id) is \(step.phase), \(step.outcome)", fact)
+    }
+    end = fact.type
+  }
+
+  // MARK: Rewinding
+
+  mutating func rewindStarted(_ fact: Fact) {
+    act(fact)
+    let named = fact.texts("steps")
+    if turnedBack || requestedTurnBack { violates("8 rewind", "the saga is turning back", fact) }
+    if !rewind.isEmpty { violates("8 rewind", "another rewind is under way", fact) }
+    let meant = Set([fact.step] + workflow.dependents(of: fact.step))
+    if Set(named) != meant { violates("8 rewind", "names \(named) and not \(meant.sorted())", fact) }
+    for step in steps where named.contains(step.plan.id) && step.plan.isPivot {
+      if [.succeeded, .running].contains(step.phase) || step.outcome == "unknown"
+        || (step.phase == .skipped && step.isSkippedByOperator)
+      {
+        violates("6 pivot", "rewinds across the pivot \(step.plan.id)", fact)
+      }
+    }
+    rewind = Set(named)
+    for index in signals.indices where signals[index].isKept { signals[index].isLetGo = true }
+    for index in steps.indices where rewind.contains(steps[index].plan.id) {
+      if steps[index].phase == .failed { steps[index].consequence = "settles" }
+      if steps[index].phase == .waiting { steps[index].signal = nil }
+    }
+  }
+
+  mutating func rewindFinished(_ fact: Fact) {
+    let named = Set(fact.texts("steps"))
+    if named != rewind { violates("8 rewind", "finishes \(named.sorted()) and not \(rewind.sorted())", fact) }
+    for index in steps.indices where named.contains(steps[index].plan.id) {
+      let step = steps[index]
+      if !isUndoSettled(step) { violates("8 rewind", "\(step.plan.id) is \(step.phase) and not undone", fact) }
+      if step.plan.undo == nil, case .unspecified = step.plan.compensation, step.plan.isAttempted,
+        ["succeeded", "unknown"].contains(step.outcome)
+      {
+        violates("2 rounds", "\(step.plan.id) begins again, and what it did is not undone", fact)
+      }
+      var again = Step(plan: step.plan)
+      again.round = step.round + 1
+      again.rounds = step.rounds
+      steps[index] = again
+    }
+    rewind = []
+  }
+}

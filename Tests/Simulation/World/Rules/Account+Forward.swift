@@ -1,0 +1,188 @@
+import JSON
+import Runtime
+
+// Going forward.
+extension Account {
+  /// What starts something new.
+  private mutating func starts(_ index: Int, _ fact: Fact) {
+    let step = steps[index]
+    if pausedAt != nil { violates("7 paused starts nothing", "starts while the saga is paused", fact) }
+    if turnedBack { violates("4 turning back", "goes forward after the saga turned back", fact) }
+    if !rewind.isEmpty { violates("8 rewind", "goes forward while a rewind is under way", fact) }
+    if requestedTurnBack, !(step.plan.isPivot && step.phase == .backingOff) {
+      violates("6 pivot", "starts while only the pivot is waited for", fact)
+    }
+    if step.phase == .pending {
+      let missing = step.plan.dependsOn.filter { !isReached($0) }
+      if !missing.isEmpty { violates("order", "\(step.plan.id) starts before \(missing)", fact) }
+    }
+    if step.phase == .backingOff, let due = step.due, clock(fact.at) < due {
+      violates("7 never early", "\(step.plan.id) is due \(due - clock(fact.at)) later", fact)
+    }
+  }
+
+  private func holds(_ when: StepPlan.When?) -> Bool {
+    switch when {
+    case .flag(let number)?: flags.indices.contains(number) && flags[number]
+    case .succeeded(let id)?: step(id)?.phase == .succeeded
+    case nil: true
+    }
+  }
+
+  mutating func skipped(_ fact: Fact) {
+    guard let index = index(fact.step) else { return violates("the history", "names no step", fact) }
+    starts(index, fact)
+    if steps[index].phase != .pending { violates("the history", "step is \(steps[index].phase)", fact) }
+    if holds(steps[index].plan.when) { violates("when", "\(fact.step) is skipped though its condition holds", fact) }
+    steps[index].phase = .skipped
+  }
+
+  mutating func waitStarted(_ fact: Fact) {
+    guard let index = index(fact.step) else { return violates("the history", "names no step", fact) }
+    starts(index, fact)
+    if steps[index].phase == .pending, !holds(steps[index].plan.when) {
+      violates("when", "\(fact.step) starts though its condition does not hold", fact)
+    }
+    if ![.pending, .backingOff].contains(steps[index].phase) {
+      violates("the history", "step is \(steps[index].phase)", fact)
+    }
+    steps[index].phase = .waiting
+    steps[index].due = fact.moment("until").map { due($0, setAt: fact.at) }
+    steps[index].signal = fact.text("signal")
+  }
+
+  mutating func attemptStarted(_ fact: Fact) {
+    guard let index = index(fact.step) else { return violates("the history", "names no step", fact) }
+    starts(index, fact)
+    let step = steps[index]
+    if step.phase == .pending, !holds(step.plan.when) {
+      violates("when", "\(fact.step) starts though its condition does not hold", fact)
+    }
+    if ![.pending, .backingOff].contains(step.phase) { violates("the history", "step is \(step.phase)", fact) }
+    if fact.number("round") != step.round { violates("2 rounds", "the round is \(step.round)", fact) }
+    if fact.number("attempt") != step.attempt + 1 {
+      violates("13 every attempt is counted", "follows attempt \(step.attempt)", fact)
+    }
+    if step.spent >= step.plan.maxAttempts {
+      violates("retry", "\(fact.step) has used up its \(step.plan.maxAttempts) attempts", fact)
+    }
+    steps[index].phase = .running
+    steps[index].isInFlight = true
+    steps[index].attempt += 1
+    steps[index].spent += 1
+    steps[index].due = nil
+    keep(index)
+  }
+
+  mutating func attemptFailed(_ fact: Fact) {
+    guard let index = index(fact.step) else { return violates("the history", "names no step", fact) }
+    let step = steps[index]
+    let isNotMade = fact.type == "attemptNotMade"
+    let expected = fact.isUndo ? step.undoAttempt : step.attempt
+    if !step.isInFlight || step.phase != (fact.isUndo ? .undoing : .running) || fact.number("attempt") != expected {
+      violates("the history", "no such attempt is in flight", fact)
+    }
+    steps[index].isInFlight = false
+    steps[index].due = fact.moment("retryAt").map { due($0, setAt: fact.at) }
+    if isNotMade { if fact.isUndo { steps[index].undoSpent -= 1 } else { steps[index].spent -= 1 } }
+    if !fact.isUndo {
+      steps[index].phase = .backingOff
+      if !isNotMade, step.outcome != "unknown" { steps[index].outcome = fact.flag("unknown") ? "unknown" : "failed" }
+    }
+    keep(index)
+  }
+
+  mutating func succeeded(_ fact: Fact) {
+    guard let index = index(fact.step) else { return violates("the history", "names no step", fact) }
+    let step = steps[index]
+    switch (step.plan.kind, step.phase) {
+    case (.http, .running), (.kafka, .running): break
+    case (.delay, .waiting):
+      if let due = step.due, clock(fact.at) < due {
+        violates("7 never early", "the delay ends \(due - clock(fact.at)) later", fact)
+      }
+    case (.signal, .waiting): meet(step, fact)
+    default: violates("the history", "step is \(step.phase)", fact)
+    }
+    steps[index].phase = .succeeded
+    steps[index].outcome = "succeeded"
+    steps[index].isInFlight = false
+    steps[index].due = nil
+    steps[index].consequence = nil
+    keep(index)
+    if step.plan.isPivot { passPivot() }
+  }
+
+  /// A signal step takes one signal of its name, which no other step has taken.
+  private mutating func meet(_ step: Step, _ fact: Fact) {
+    let number = fact.data["output"]?["n"]?.intValue
+    guard let index = signals.firstIndex(where: { $0.number == number && $0.name == step.signal }) else {
+      return violates("12 one signal for one step", "\(step.plan.id) met a signal that was not received", fact)
+    }
+    if signals[index].isUsed {
+      violates("12 one signal for one step", "signal \(signals[index].number) had met another step", fact)
+    }
+    if case .signal(_, true) = step.plan.kind, !signals[index].isGood {
+      violates("12 signals", "\(step.plan.id) took a signal that it does not accept", fact)
+    }
+    signals[index].isUsed = true
+  }
+
+  /// From here nothing is undone: what failed beside the pivot waits for an operator.
+  mutating func passPivot() {
+    pivotPassed = true
+    for index in steps.indices where steps[index].phase == .failed && steps[index].consequence == "turnsBack" {
+      steps[index].consequence = "blocks"
+    }
+  }
+
+  mutating func failed(_ fact: Fact) {
+    guard let index = index(fact.step) else { return violates("the history", "names no step", fact) }
+    let step = steps[index]
+    let (outcome, consequence) = (fact.text("outcome") ?? "", fact.text("consequence") ?? "")
+    if ![.pending, .running, .backingOff, .waiting].contains(step.phase) {
+      violates("the history", "step is \(step.phase)", fact)
+    }
+    if step.phase == .pending, pausedAt == nil { starts(index, fact) }
+    if step.outcome == "unknown", outcome != "unknown" {
+      violates("3 unknown stays unknown", "the round was unknown and becomes \(outcome)", fact)
+    }
+    if fact.failureCode == "signal.timeout", let due = step.due, clock(fact.at) < due {
+      violates("7 never early", "the wait ends \(due - clock(fact.at)) later", fact)
+    }
+    if pivotPassed, consequence == "turnsBack" {
+      violates("6 pivot", "a failure behind the pivot turns the saga back", fact)
+    }
+    if consequence == "goesOn", !step.plan.goesOnAfterFailure {
+      violates("onFailure", "\(fact.step) does not say that the saga goes on", fact)
+    }
+    if step.plan.isPivot, outcome == "unknown", !turnedBack, !["blocks", "settles"].contains(consequence) {
+      violates("6 pivot", "an unknown pivot is not left to an operator", fact)
+    }
+    steps[index].phase = .failed
+    steps[index].outcome = outcome
+    steps[index].consequence = consequence
+    steps[index].isInFlight = false
+    steps[index].due = nil
+    keep(index)
+  }
+
+  mutating func completed(_ fact: Fact) {
+    if turnedBack { violates("4 turning back", "completes after it turned back", fact) }
+    if pausedAt != nil { violates("7 paused starts nothing", "completes while it is paused", fact) }
+    for step in steps where !isPassed(step) {
+      violates("nothing is left open", "\(step.plan.id) is \(step.phase)", fact)
+    }
+    end = fact.type
+  }
+
+  mutating func overdue(_ fact: Fact) {
+    if !pivotPassed { violates("6 pivot", "is overdue without a pivot: it should turn back", fact) }
+    if clock(fact.at) < deadline { violates("7 never early", "the timeout is later", fact) }
+    isOverdue = true
+  }
+
+  mutating func stepOverdue(_ fact: Fact) {
+    if let since = fact.moment("since"), since > fact.at { violates("7 never early", "it is overdue later", fact) }
+  }
+}

@@ -1,0 +1,143 @@
+import JSON
+import Runtime
+
+// What people do. Who asked, and what was answered, is held against the history in `Rules+Answers.swift`.
+extension Account {
+  /// Every act says who, and why; one request is done once.
+  mutating func act(_ fact: Fact) {
+    if (fact.text("by") ?? "").isEmpty { violates("8 who and why", "does not say who", fact) }
+    if (fact.text("reason") ?? "").isEmpty { violates("8 who and why", "does not say why", fact) }
+    noteCommand(fact.text("commandId"), fact)
+  }
+
+  mutating func noteCommand(_ id: String?, _ fact: Fact) {
+    guard let id else { return }
+    if !commands.insert("\(fact.type)/\(fact.step)/\(id)").inserted {
+      violates("a repeat has no second effect", "\(id) was done before", fact)
+    }
+  }
+
+  mutating func retried(_ fact: Fact) {
+    act(fact)
+    guard let index = index(fact.step) else { return violates("the history", "names no step", fact) }
+    if !isBlocked(steps[index]) { violates("8 retry", "step is not blocked", fact) }
+    steps[index].due = clock(fact.at)
+    if fact.isUndo {
+      steps[index].phase = .undoing
+      steps[index].undoSpent = 0
+      return
+    }
+    steps[index].phase = .backingOff
+    steps[index].spent = 0
+    guard fact.data["input"] != nil else { return }
+    if steps[index].outcome == "unknown" { violates("2 rounds", "an unknown round is left behind", fact) }
+    keep(index)
+    steps[index].round += 1
+    steps[index].outcome = "none"
+    steps[index].attempt = 0
+  }
+
+  mutating func resolved(_ fact: Fact) {
+    act(fact)
+    guard let index = index(fact.step) else { return violates("the history", "names no step", fact) }
+    if !isBlocked(steps[index]) { violates("8 resolve", "step is not blocked", fact) }
+    switch fact.text("resolution") {
+    case "happened":
+      steps[index].phase = .succeeded
+      steps[index].outcome = "succeeded"
+      steps[index].consequence = nil
+      if steps[index].plan.isPivot { passPivot() }
+    case "didNotHappen":
+      steps[index].outcome = "failed"
+      steps[index].consequence =
+        steps[index].plan.goesOnAfterFailure ? "goesOn" : pivotPassed ? "blocks" : "turnsBack"
+    case "undone": steps[index].phase = .undone
+    default: violates("the history", "is no resolution", fact)
+    }
+    keep(index) { $0.isOperatorsWord = true }
+  }
+
+  mutating func skippedByOperator(_ fact: Fact) {
+    act(fact)
+    guard let index = index(fact.step) else { return violates("the history", "names no step", fact) }
+    let step = steps[index]
+    if ![.pending, .waiting, .backingOff, .failed].contains(step.phase) {
+      violates("8 skip", "step is \(step.phase)", fact)
+    }
+    if step.phase == .failed, !isBlocked(step) { violates("8 skip", "the saga is not stuck on the step", fact) }
+    if step.outcome == "unknown" { violates("8 skip", "the step may have happened", fact) }
+    steps[index].phase = .skipped
+    steps[index].isSkippedByOperator = true
+    steps[index].due = nil
+    steps[index].consequence = nil
+    keep(index)
+    // Skipped as done: the point of no return is passed.
+    if step.plan.isPivot { passPivot() }
+  }
+
+  mutating func ranNow(_ fact: Fact) {
+    act(fact)
+    for id in fact.texts("steps") {
+      guard let index = index(id) else { return violates("the history", "names no step", fact) }
+      steps[index].due = clock(fact.at)
+    }
+  }
+
+  mutating func extended(_ fact: Fact) {
+    act(fact)
+    guard let until = fact.moment("until") else { return violates("the history", "has no moment", fact) }
+    // A moment is put off as it stands: it does not know yet how long the pause will be.
+    let moment = (until - startedAt) - pausedBefore
+    if let id = fact.text("step") {
+      guard let index = index(id) else { return violates("the history", "names no step", fact) }
+      if let due = steps[index].due, moment < due { violates("8 extend", "is earlier", fact) }
+      steps[index].due = moment
+    } else {
+      if moment < deadline { violates("8 extend", "is earlier", fact) }
+      deadline = moment
+      if moment > clock(fact.at) { isOverdue = false }
+    }
+  }
+
+  mutating func paused(_ fact: Fact) {
+    act(fact)
+    if pausedAt != nil { violates("8 pause", "is paused already", fact) }
+    pausedAt = fact.at
+  }
+
+  mutating func resumed(_ fact: Fact) {
+    act(fact)
+    guard let pausedAt else { return violates("8 resume", "is not paused", fact) }
+    pausedBefore += fact.at - pausedAt
+    self.pausedAt = nil
+  }
+
+  mutating func abandoned(_ fact: Fact) {
+    act(fact)
+    if !steps.contains(where: isBlocked) { violates("8 abandon", "is not stuck", fact) }
+    if steps.contains(where: \.isInFlight) { violates("8 abandon", "an attempt is in flight", fact) }
+    end = fact.type
+  }
+
+  // MARK: Signals
+
+  mutating func signalReceived(_ fact: Fact) {
+    let signal = Signal(
+      name: fact.text("signal") ?? "", number: fact.data["body"]?["n"]?.intValue ?? 0,
+      isGood: fact.data["body"]?["ok"]?.boolValue ?? false, identity: fact.text("signalId"), by: fact.text("by") ?? "")
+    if let identity = signal.identity, signals.contains(where: { $0.identity == identity }) {
+      violates("a repeat has no second effect", "\(identity) was received before", fact)
+    }
+    signals.append(signal)
+  }
+
+  mutating func keptSignalRefused(_ fact: Fact) {
+    guard let step = step(fact.step) else { return violates("the history", "names no step", fact) }
+    guard let index = signals.firstIndex(where: { $0.name == fact.text("signal") && $0.isKept })
+    else { return violates("12 signals", "no signal was kept", fact) }
+    if case .signal(_, let accepts) = step.plan.kind, !accepts || signals[index].isGood {
+      violates("12 signals", "\(fact.step) accepts the signal", fact)
+    }
+    signals[index].isLetGo = true
+  }
+}

@@ -1,0 +1,59 @@
+import Runtime
+
+// How a saga stands when nothing happens any more.
+extension Account {
+  /// Nothing is silent: a saga that has not ended waits for something that will come, is stuck, or is paused.
+  mutating func standsStill(at now: Timestamp) {
+    if end != nil {
+      for step in steps where ended(step) {
+        violates("nothing is left open", "ends as \(end ?? "") with \(step.plan.id) \(step.phase)")
+      }
+      return
+    }
+    if steps.contains(where: \.isInFlight) {
+      return violates("nothing silent", "attempts are in flight and nothing will report them")
+    }
+    if pausedAt != nil { return }
+    for step in steps where !isHeldUp(step) {
+      if let due = step.due, due + .seconds(60) < clock(now) {
+        violates("nothing silent", "\(step.plan.id) was due \(clock(now) - due) ago")
+      }
+      if step.phase == .waiting, let kept = keptSignal(for: step) {
+        violates("12 a kept signal is not lost", "\(step.plan.id) waits, and signal \(kept.number) is kept")
+      }
+    }
+    let isTimeoutAhead = !turnedBack && !requestedTurnBack && !pivotPassed
+    if isTimeoutAhead, deadline + .seconds(60) < clock(now) {
+      violates("nothing silent", "its timeout was \(clock(now) - deadline) ago")
+    }
+    if pivotPassed, !isOverdue, deadline + .seconds(60) < clock(now) {
+      violates("nothing silent", "its timeout has passed, and it is not overdue")
+    }
+    if steps.contains(where: isBlocked) { return }
+    let waits = steps.contains { step in
+      (step.phase == .waiting && (step.signal != nil || step.due != nil)) || (step.due ?? .zero) > clock(now)
+    }
+    if !waits { violates("nothing silent", "waits for nothing: \(summary)") }
+  }
+
+  /// The step's next attempt waits for something else than its moment: for a pivot, or for a rewind beside it.
+  private func isHeldUp(_ step: Step) -> Bool {
+    guard step.phase == .backingOff else { return false }
+    return !rewind.isEmpty || (requestedTurnBack && !step.plan.isPivot)
+  }
+
+  private func ended(_ step: Step) -> Bool {
+    switch step.phase {
+    case .running, .undoing: true
+    case .backingOff, .waiting: end != "sagaAbandoned"
+    case .pending, .succeeded, .failed, .skipped, .undone, .undoFailed: false
+    }
+  }
+
+  private func keptSignal(for step: Step) -> Signal? {
+    guard case .signal(_, let accepts) = step.plan.kind else { return nil }
+    return signals.first { $0.name == step.signal && $0.isKept && (!accepts || $0.isGood) }
+  }
+
+  var summary: String { steps.map { "\($0.plan.id) \($0.phase)" }.joined(separator: ", ") }
+}

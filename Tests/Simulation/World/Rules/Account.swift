@@ -1,0 +1,216 @@
+import JSON
+import Runtime
+
+/// What a saga's history says, read event by event. Each event is held against the rules of `docs/reliability.md` as it
+/// comes: `Account+Forward.swift`, `Account+Back.swift` and `Account+People.swift` say what may follow what.
+///
+/// This is a second and much smaller account of the engine's behaviour. It decides nothing; it only says what must not be.
+struct Account {
+  enum Phase: String {
+    case pending, running, backingOff, waiting
+    case succeeded, failed, skipped
+    case undoing, undone, undoFailed
+  }
+
+  /// What the history says of one step.
+  struct Step {
+    var plan: StepPlan
+    var phase = Phase.pending
+    var round = 1
+    /// Of the round: `none`, `succeeded`, `failed` or `unknown`.
+    var outcome = "none"
+    var attempt = 0
+    var undoAttempt = 0
+    /// Attempts that count against the retry policy.
+    var spent = 0
+    var undoSpent = 0
+    var isInFlight = false
+    /// When its next attempt, or the end of its wait, is due: by the saga's clock, which stands while it is paused.
+    var due: Duration?
+    var signal: String?
+    /// `goesOn`, `turnsBack`, `blocks` or `settles`.
+    var consequence: String?
+    var blocksUndo = false
+    var isSkippedByOperator = false
+    /// The rounds that are over, with what is known of them.
+    var rounds: [Int: Round] = [:]
+  }
+
+  /// What the history says of one round in the end.
+  struct Round {
+    var outcome = "none"
+    var isUndone = false
+    /// The undo failed, and the workflow calls it a courtesy.
+    var isGivenUp = false
+    /// An operator said what had become of it.
+    var isOperatorsWord = false
+    var undoBegan = false
+  }
+
+  let name: String
+  let workflow: WorkflowPlan
+  let flags: [Bool]
+  var steps: [Step]
+  var violations: [Violation] = []
+
+  var startedAt = Timestamp(milliseconds: 0)
+  var version = 0
+  /// The end's event, once there is one.
+  var end: String?
+  var turnedBack = false
+  var requestedTurnBack = false
+  var pivotPassed = false
+  var rewind: Set<String> = []
+  var pausedAt: Timestamp?
+  var pausedBefore = Duration.zero
+  /// By the saga's clock.
+  var deadline = Duration.zero
+  var isOverdue = false
+  /// What was received, by what the body says, and whether a step has met it.
+  var signals: [Signal] = []
+  var commands: Set<String> = []
+
+  struct Signal {
+    let name: String
+    let number: Int
+    let isGood: Bool
+    let identity: String?
+    let by: String
+    var isUsed = false
+    /// A step refused it, or a rewind let it go: its sender has to send another.
+    var isLetGo = false
+
+    var isKept: Bool { !isUsed && !isLetGo }
+  }
+
+  init(name: String, workflow: WorkflowPlan, flags: [Bool]) {
+    self.name = name
+    self.workflow = workflow
+    self.flags = flags
+    steps = workflow.steps.map { Step(plan: $0) }
+  }
+
+  mutating func violates(_ rule: String, _ what: String, _ fact: Fact? = nil) {
+    violations.append(Violation(rule, name, (fact.map { "event \($0.version) \($0.type): " } ?? "") + what))
+  }
+
+  // MARK: The saga's clock
+
+  /// How long the saga has run at a moment, without its pauses.
+  func clock(_ moment: Timestamp) -> Duration {
+    ((pausedAt.map { min($0, moment) } ?? moment) - startedAt) - pausedBefore
+  }
+
+  /// When something is due that is set to a moment: counted from now on, by the saga's clock.
+  func due(_ moment: Timestamp, setAt now: Timestamp) -> Duration { clock(now) + (moment - now) }
+
+  // MARK: Steps
+
+  func index(_ id: String) -> Int? { steps.firstIndex { $0.plan.id == id } }
+  func step(_ id: String) -> Step? { steps.first { $0.plan.id == id } }
+
+  /// What depends on the step may start.
+  func isPassed(_ step: Step) -> Bool {
+    switch step.phase {
+    case .succeeded, .skipped: true
+    case .failed: step.consequence == "goesOn"
+    case .pending, .running, .backingOff, .waiting, .undoing, .undone, .undoFailed: false
+    }
+  }
+
+  /// A step that an operator has skipped before its turn doesn't open the way for what is behind it.
+  func isReached(_ id: String) -> Bool {
+    guard let step = step(id), isPassed(step) else { return false }
+    return !step.isSkippedByOperator || step.plan.dependsOn.allSatisfy(isReached)
+  }
+
+  func isBlocked(_ step: Step) -> Bool {
+    switch step.phase {
+    case .failed: step.consequence == "blocks"
+    case .undoFailed: step.blocksUndo
+    case .pending, .running, .backingOff, .waiting, .succeeded, .skipped, .undoing, .undone: false
+    }
+  }
+
+  /// The step's round calls for an undo.
+  func needsUndo(_ step: Step) -> Bool {
+    guard let undo = step.plan.undo, step.outcome != "none" else { return false }
+    return undo.applies(to: step.outcome)
+  }
+
+  /// Nothing is left to undo about the step.
+  func isUndoSettled(_ step: Step) -> Bool {
+    switch step.phase {
+    case .pending, .skipped, .undone: true
+    case .undoFailed: !step.blocksUndo
+    case .running, .backingOff, .waiting, .undoing: false
+    case .succeeded, .failed: !needsUndo(step)
+    }
+  }
+
+  /// A pivot may have happened, and nobody knows yet.
+  var isPivotUndecided: Bool {
+    steps.contains { step in
+      guard step.plan.isPivot else { return false }
+      switch step.phase {
+      case .running: return true
+      case .backingOff, .failed: return step.outcome == "unknown"
+      case .pending, .waiting, .succeeded, .skipped, .undoing, .undone, .undoFailed: return false
+      }
+    }
+  }
+
+  /// Notes what is known of the step's round.
+  mutating func keep(_ index: Int, _ change: (inout Round) -> Void = { _ in }) {
+    var round = steps[index].rounds[steps[index].round] ?? Round()
+    round.outcome = steps[index].outcome
+    change(&round)
+    steps[index].rounds[steps[index].round] = round
+  }
+
+  // MARK: Reading
+
+  mutating func take(_ fact: Fact) {
+    if fact.version != version + 1 { violates("the history", "follows version \(version)", fact) }
+    version = fact.version
+    if let end { violates("the end", "follows \(end)", fact) }
+    if version == 1 {
+      startedAt = fact.at
+      let deadline = fact.data["saga"]?["deadline"]?.stringValue.flatMap(Timestamp.init) ?? fact.at
+      self.deadline = due(deadline, setAt: fact.at)
+      if fact.type != "sagaStarted" { violates("the history", "begins a history", fact) }
+      return
+    }
+    switch fact.type {
+    case "stepSkipped": skipped(fact)
+    case "waitStarted": waitStarted(fact)
+    case "attemptStarted": if fact.isUndo { undoStarted(fact) } else { attemptStarted(fact) }
+    case "attemptFailed", "attemptNotMade": attemptFailed(fact)
+    case "stepSucceeded": succeeded(fact)
+    case "stepFailed": failed(fact)
+    case "sagaCompleted": completed(fact)
+    case "sagaOverdue": overdue(fact)
+    case "stepOverdue": stepOverdue(fact)
+    case "turnBackRequested": turnBackRequested(fact)
+    case "turnBackLapsed": turnBackLapsed(fact)
+    case "turnedBack": turnedBack(fact)
+    case "undoSucceeded": undoSucceeded(fact)
+    case "undoFailed": undoFailed(fact)
+    case "sagaCompensated": compensated(fact)
+    case "rewindStarted": rewindStarted(fact)
+    case "rewindFinished": rewindFinished(fact)
+    case "operatorRetried": retried(fact)
+    case "operatorResolved": resolved(fact)
+    case "operatorSkipped": skippedByOperator(fact)
+    case "operatorRanNow": ranNow(fact)
+    case "operatorExtended": extended(fact)
+    case "sagaPaused": paused(fact)
+    case "sagaResumed": resumed(fact)
+    case "sagaAbandoned": abandoned(fact)
+    case "signalReceived": signalReceived(fact)
+    case "keptSignalRefused": keptSignalRefused(fact)
+    case "keptSignalTaken", "signalRefused", "stepProgressed", "answerIgnored": break
+    default: violates("the history", "is an event that the rules don't know", fact)
+    }
+  }
+}

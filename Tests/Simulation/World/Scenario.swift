@@ -1,0 +1,235 @@
+import Runtime
+
+/// Everything that a seed decides beforehand: workflows, sagas, people, outages and crashes. What remains is decided as it
+/// happens, by dice that are named after what they decide.
+struct Scenario: Sendable {
+  let seed: UInt64
+  var workflows: [WorkflowPlan]
+  var sagas: [SagaPlan]
+  var signals: [SignalPlan]
+  var acts: [ActPlan]
+  var outages: [Outage]
+  var stops: [Stop]
+  /// How often a participant does something else than answer well, in percent.
+  var participantTrouble: Int
+  /// How often an append is slow, loses its answer, is refused or meets another writer, in percent.
+  var storeTrouble: Int
+  /// How often a little time passes between two jobs, in percent.
+  var creep: Int
+  /// When all troubles end.
+  var healedAt: Duration
+
+  struct SagaPlan: Sendable {
+    let number: Int
+    var workflow: Int
+    var at: Duration
+    /// With a key, its client asks again until it has an answer, and once more later.
+    var hasKey: Bool
+    var flags: [Bool]
+  }
+
+  struct SignalPlan: Sendable {
+    let number: Int
+    var saga: Int
+    var name: String
+    var at: Duration
+    var isGood: Bool
+    /// The signal that it repeats, with the same identity and content.
+    var repeats: Int?
+  }
+
+  struct ActPlan: Sendable {
+    let number: Int
+    var saga: Int
+    var at: Duration
+    /// The operator looks first, and does what the saga takes.
+    var looksFirst: Bool
+    /// The request has a name, and is delivered twice.
+    var isDeliveredTwice: Bool
+  }
+
+  struct Outage: Sendable {
+    let number: Int
+    var from: Duration
+    var to: Duration
+  }
+
+  struct Stop: Sendable {
+    enum Kind: Sendable {
+      /// The process dies with its n-th append, which the store has taken or not.
+      case crashAtAppend(Int, taken: Bool)
+      case crash(at: Duration)
+      /// The process is asked to stop and drains.
+      case stop(at: Duration)
+    }
+    let number: Int
+    var kind: Kind
+    /// How long nothing runs then.
+    var pause: Duration
+  }
+}
+
+// MARK: Making one up
+
+extension Scenario {
+  init(seed: UInt64) {
+    self.seed = seed
+    var dice = Dice(seed, "scenario")
+    let span = Duration.seconds(dice.pick([20, 120, 900]))
+    healedAt = span + .seconds(60)
+    participantTrouble = dice.pick([0, 10, 30, 60])
+    storeTrouble = dice.pick([0, 0, 5, 25])
+    creep = dice.pick([0, 2, 20])
+    workflows = (0..<dice.number(1...2)).map { Self.workflow($0, seed: seed) }
+    let workflowCount = workflows.count
+    sagas = (0..<dice.number(1...4)).map { number in
+      SagaPlan(
+        number: number, workflow: dice.number(0...(workflowCount - 1)), at: dice.time(1...5_000),
+        hasKey: dice.chance(50), flags: (0..<3).map { _ in dice.chance(60) })
+    }
+    let sagaCount = sagas.count
+    let spanMs = Int(span / .milliseconds(1))
+    acts = (0..<dice.pick([0, 2, 6, 12])).map { number in
+      ActPlan(
+        number: number, saga: dice.number(0...(sagaCount - 1)), at: dice.time(1...spanMs),
+        looksFirst: dice.chance(75), isDeliveredTwice: dice.chance(20))
+    }
+    signals = []
+    for saga in sagas {
+      for step in workflows[saga.workflow].steps {
+        guard case .signal(let name, _) = step.kind else { continue }
+        for _ in 0..<dice.number(0...2) {
+          var signal = SignalPlan(
+            number: signals.count, saga: saga.number, name: name, at: dice.time(1...spanMs), isGood: dice.chance(80))
+          if let last = signals.last, last.saga == saga.number, last.name == name, dice.chance(40) {
+            signal.repeats = last.repeats ?? last.number
+            signal.isGood = last.isGood
+          }
+          signals.append(signal)
+        }
+      }
+    }
+    outages = (0..<dice.pick([0, 0, 0, 1, 2])).map { number in
+      let from = dice.time(1...spanMs)
+      return Outage(number: number, from: from, to: from + dice.time(100...20_000))
+    }
+    stops = (0..<dice.pick([0, 0, 1, 2, 4])).map { number in
+      let kind: Stop.Kind =
+        switch dice.number(0...3) {
+        case 0, 1: .crashAtAppend(dice.number(1...12), taken: dice.chance(50))
+        case 2: .crash(at: dice.time(10...spanMs))
+        default: .stop(at: dice.time(10...spanMs))
+        }
+      return Stop(number: number, kind: kind, pause: dice.time(1...30_000))
+    }
+  }
+
+  private static func workflow(_ number: Int, seed: UInt64) -> WorkflowPlan {
+    var dice = Dice(seed, "workflow", number)
+    var plan = WorkflowPlan(name: "w\(number)", steps: [], timeoutMs: 0)
+    let isLinear = dice.chance(30)
+    for index in 0..<dice.number(1...6) {
+      plan.steps.append(step(index, after: plan, isLinear: isLinear, &dice))
+    }
+    // The checker wants waits, and one attempt of each call, to fit in.
+    let least = plan.steps.reduce(1_000) { sum, step in
+      if case .delay(let ms) = step.kind { return sum + ms }
+      return sum + (step.timeoutMs ?? (step.isAttempted ? 30_000 : 0))
+    }
+    plan.timeoutMs = max(least, dice.pick([60_000, 600_000, 7_200_000]))
+    return plan
+  }
+
+  private static func step(_ index: Int, after plan: WorkflowPlan, isLinear: Bool, _ dice: inout Dice) -> StepPlan {
+    let id = ["a", "b", "c", "d", "e", "f"][index]
+    let before = plan.steps.map(\.id)
+    let kind: StepPlan.Kind =
+      switch dice.number(0...19) {
+      case 0...11: .http
+      case 12...14: .kafka
+      case 15...17: .signal(name: dice.pick(["approval", "approval", "done"]), accepts: dice.chance(50))
+      default: .delay(ms: dice.number(1...60_000))
+      }
+    var step = StepPlan(
+      id: id, kind: kind, dependsOn: [], isPivot: false, goesOnAfterFailure: dice.chance(15), maxAttempts: 1,
+      firstPauseMs: dice.pick([10, 500, 5_000]), jitter: dice.pick([0, 0.2, 1]), nonRetryable: [],
+      compensation: .unspecified, keepsTombstones: dice.chance(50))
+    if isLinear {
+      step.dependsOn = before.last.map { [$0] } ?? []
+    } else {
+      step.dependsOn = before.filter { _ in dice.chance(45) }
+    }
+    let ancestors = before.filter { before in
+      step.dependsOn.contains { $0 == before || plan.ancestors(of: $0).contains(before) }
+    }
+    if dice.chance(15) {
+      step.when =
+        ancestors.isEmpty || dice.chance(60) ? .flag(dice.number(0...2)) : .succeeded(dice.pick(ancestors))
+    }
+    if case .signal = kind { step.timeoutMs = dice.chance(60) ? dice.number(1_000...120_000) : nil }
+    guard step.isAttempted else { return step }
+    step.isPivot = dice.chance(20)
+    step.timeoutMs = dice.chance(80) ? dice.number(200...20_000) : nil
+    step.maxAttempts = dice.number(1...4)
+    if dice.chance(20) { step.nonRetryable = ["http.4xx"] }
+    if dice.chance(20) { step.expectedMs = dice.number(100...10_000) }
+    step.compensation =
+      switch dice.number(0...9) {
+      case 0: .unspecified
+      case 1: .none
+      default:
+        .undo(
+          StepPlan.Undo(
+            appliesTo: dice.pick([nil, nil, nil, ["succeeded"], ["succeeded", "unknown", "failed"]]),
+            isCourtesy: dice.chance(15), maxAttempts: dice.chance(70) ? dice.number(1...4) : nil,
+            timeoutMs: dice.number(200...20_000)))
+      }
+    let readable = ancestors.filter { id in
+      guard let other = plan.step(id) else { return false }
+      return other.isAttempted && other.when == nil && !other.goesOnAfterFailure
+    }
+    if !readable.isEmpty, dice.chance(30) { step.reads = dice.pick(readable) }
+    return step
+  }
+}
+
+// MARK: Making it smaller
+
+extension Scenario {
+  /// What can be taken out, by names that `--without` takes; large parts first.
+  var parts: [String] {
+    var parts: [String] = []
+    if storeTrouble > 0 { parts.append("store-trouble") }
+    if participantTrouble > 0 { parts.append("participant-trouble") }
+    if creep > 0 { parts.append("creep") }
+    if sagas.count > 1 { parts += sagas.map { "saga-\($0.number)" } }
+    parts += stops.map { "stop-\($0.number)" }
+    parts += outages.map { "outage-\($0.number)" }
+    parts += acts.map { "act-\($0.number)" }
+    parts += signals.map { "signal-\($0.number)" }
+    for (number, workflow) in workflows.enumerated() {
+      if workflow.steps.count > 1 { parts += workflow.steps.map { "step-\(number)-\($0.id)" } }
+    }
+    return parts
+  }
+
+  func without(_ removed: Set<String>) -> Scenario {
+    var scenario = self
+    if removed.contains("store-trouble") { scenario.storeTrouble = 0 }
+    if removed.contains("participant-trouble") { scenario.participantTrouble = 0 }
+    if removed.contains("creep") { scenario.creep = 0 }
+    scenario.sagas.removeAll { removed.contains("saga-\($0.number)") }
+    let sagas = Set(scenario.sagas.map(\.number))
+    scenario.stops.removeAll { removed.contains("stop-\($0.number)") }
+    scenario.outages.removeAll { removed.contains("outage-\($0.number)") }
+    scenario.acts.removeAll { removed.contains("act-\($0.number)") || !sagas.contains($0.saga) }
+    scenario.signals.removeAll { removed.contains("signal-\($0.number)") || !sagas.contains($0.saga) }
+    let signals = Set(scenario.signals.map(\.number))
+    scenario.signals.removeAll { signal in signal.repeats.map { !signals.contains($0) } ?? false }
+    for number in workflows.indices {
+      let steps = workflows[number].steps.map(\.id).filter { removed.contains("step-\(number)-\($0)") }
+      scenario.workflows[number] = workflows[number].without(Set(steps))
+    }
+    return scenario
+  }
+}

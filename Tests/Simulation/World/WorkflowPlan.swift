@@ -1,0 +1,177 @@
+import JSON
+
+/// A workflow as the simulation makes it up. The engine reads it as JSON; the rules read it from here, so that they share
+/// nothing with the engine's checker.
+struct WorkflowPlan: Sendable {
+  let name: String
+  var steps: [StepPlan]
+  var timeoutMs: Int
+
+  func step(_ id: String) -> StepPlan? { steps.first { $0.id == id } }
+
+  /// Everything that a step is ordered behind, directly or through others.
+  func ancestors(of id: String) -> Set<String> {
+    var found: Set<String> = []
+    var open = step(id)?.dependsOn ?? []
+    while let next = open.popLast() {
+      if found.insert(next).inserted { open += step(next)?.dependsOn ?? [] }
+    }
+    return found
+  }
+
+  /// Everything that is ordered behind a step.
+  func dependents(of id: String) -> [String] { steps.map(\.id).filter { ancestors(of: $0).contains(id) } }
+
+  /// The workflow without some steps. What was ordered behind one of them is ordered behind what that one was behind.
+  func without(_ removed: Set<String>) -> WorkflowPlan {
+    var plan = self
+    for id in removed.sorted() {
+      guard let step = plan.step(id), plan.steps.count > 1 else { continue }
+      plan.steps.removeAll { $0.id == id }
+      for index in plan.steps.indices {
+        if let place = plan.steps[index].dependsOn.firstIndex(of: id) {
+          plan.steps[index].dependsOn.remove(at: place)
+          for other in step.dependsOn where !plan.steps[index].dependsOn.contains(other) {
+            plan.steps[index].dependsOn.append(other)
+          }
+        }
+        if case .succeeded(let other)? = plan.steps[index].when, other == id { plan.steps[index].when = nil }
+        if plan.steps[index].reads == id { plan.steps[index].reads = nil }
+      }
+    }
+    return plan
+  }
+}
+
+struct StepPlan: Sendable {
+  enum Kind: Sendable {
+    case http, kafka
+    case signal(name: String, accepts: Bool)
+    case delay(ms: Int)
+  }
+  enum When: Sendable {
+    /// A flag of the input, by its number.
+    case flag(Int)
+    /// Another step has succeeded.
+    case succeeded(String)
+  }
+  enum Compensation: Sendable {
+    case unspecified, none
+    case undo(Undo)
+  }
+  struct Undo: Sendable {
+    /// The outcomes of a round after which the step is undone; nil: as the language has it.
+    var appliesTo: [String]?
+    /// The saga goes on turning back when the undo failed for good.
+    var isCourtesy: Bool
+    var maxAttempts: Int?
+    var timeoutMs: Int
+
+    func applies(to outcome: String) -> Bool { (appliesTo ?? ["succeeded", "unknown"]).contains(outcome) }
+  }
+  let id: String
+  var kind: Kind
+  var dependsOn: [String]
+  var when: When?
+  var isPivot: Bool
+  var goesOnAfterFailure: Bool
+  /// Of one attempt, or of the wait for a signal; nil: as the language has it.
+  var timeoutMs: Int?
+  var maxAttempts: Int
+  var firstPauseMs: Int
+  var jitter: Double
+  var nonRetryable: [String]
+  var expectedMs: Int?
+  var compensation: Compensation
+  /// The service keeps tombstones: an undo that comes first makes the late command refuse.
+  var keepsTombstones: Bool
+  /// A step whose output the call contains.
+  var reads: String?
+
+  var isAttempted: Bool {
+    switch kind {
+    case .http, .kafka: true
+    case .signal, .delay: false
+    }
+  }
+
+  var undo: Undo? { if case .undo(let undo) = compensation { undo } else { nil } }
+
+  var service: String { keepsTombstones ? "careful" : "plain" }
+}
+
+// MARK: As the engine reads it
+
+extension WorkflowPlan {
+  var content: [UInt8] {
+    let file: JSON = [
+      "name": .string(name), "version": 1, "timeout": .string("\(timeoutMs)ms"),
+      "steps": .array(steps.map(\.json)),
+    ]
+    return file.bytes()
+  }
+}
+
+extension StepPlan {
+  fileprivate var json: JSON {
+    var members: JSONObject = ["id": .string(id), "dependsOn": .array(dependsOn.map(JSON.string))]
+    switch when {
+    case .flag(let number)?: members["when"] = .string("$.input.flags.f\(number) == true")
+    case .succeeded(let step)?: members["when"] = .string("$.steps.\(step).status == 'succeeded'")
+    case nil: break
+    }
+    switch kind {
+    case .http, .kafka: members[isKafka ? "kafka" : "http"] = call(isUndo: false)
+    case .signal(let name, let accepts):
+      var signal: JSONObject = ["name": .string(name)]
+      if accepts { signal["accept"] = "$.signal.ok == true" }
+      members["signal"] = .object(signal)
+    case .delay(let ms): members["delay"] = ["for": .string("\(ms)ms")]
+    }
+    if isPivot { members["pivot"] = true }
+    if goesOnAfterFailure { members["onFailure"] = "continue" }
+    if let timeoutMs { members["timeout"] = .string("\(timeoutMs)ms") }
+    if let expectedMs { members["expected"] = .string("\(expectedMs)ms") }
+    guard isAttempted else { return .object(members) }
+    var retry: JSONObject = [
+      "maxAttempts": .int(maxAttempts), "initialInterval": .string("\(firstPauseMs)ms"), "maxInterval": "1m",
+      "jitter": .number(JSONNumber(jitter)),
+    ]
+    if !nonRetryable.isEmpty { retry["nonRetryable"] = .array(nonRetryable.map(JSON.string)) }
+    members["retry"] = .object(retry)
+    switch compensation {
+    case .unspecified: break
+    case .none: members["compensation"] = "none"
+    case .undo(let undo):
+      var compensation: JSONObject = [
+        isKafka ? "kafka" : "http": call(isUndo: true), "timeout": .string("\(undo.timeoutMs)ms"),
+      ]
+      if let appliesTo = undo.appliesTo { compensation["appliesTo"] = .array(appliesTo.map(JSON.string)) }
+      if undo.isCourtesy { compensation["onFailure"] = "continue" }
+      if let most = undo.maxAttempts {
+        compensation["retry"] = ["maxAttempts": .int(most), "initialInterval": .string("\(firstPauseMs)ms")]
+      }
+      members["compensation"] = .object(compensation)
+    }
+    return .object(members)
+  }
+
+  private var isKafka: Bool { if case .kafka = kind { true } else { false } }
+
+  private func call(isUndo: Bool) -> JSON {
+    var body: JSONObject = ["value": "${input.value}"]
+    if let reads, !isUndo { body["read"] = .string("${steps.\(reads).output.n}") }
+    if isKafka {
+      body["id"] = .string("${steps.\(id).uuid}")
+      return [
+        "service": .string(service), "command": isUndo ? "delete" : "create", "body": .object(body),
+      ]
+    }
+    var call: JSONObject = [
+      "service": .string(service), "method": isUndo ? "DELETE" : "PUT",
+      "path": .string("/things/${steps.\(id).uuid}"),
+    ]
+    if !isUndo { call["body"] = .object(body) }
+    return .object(call)
+  }
+}
