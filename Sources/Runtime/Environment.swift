@@ -4,7 +4,7 @@ public struct Environment: Sendable {
   public let clock: any WallClock
   /// Runs the tasks that the engine begins on its own; nil for the runtime's threads. The simulation passes an executor
   /// that decides by a seed which task runs next.
-  public let executor: (any TaskExecutor & SerialExecutor)?
+  public let executor: (any WorkThreads)?
   private let nextRandom: @Sendable () -> UInt64
 
   /// - Parameters:
@@ -12,7 +12,7 @@ public struct Environment: Sendable {
   ///   - executor: runs the tasks that the engine begins on its own.
   ///   - random: gives 64 random bits each time; called from any thread.
   public init(
-    clock: any WallClock, executor: (any TaskExecutor & SerialExecutor)? = nil, random: @escaping @Sendable () -> UInt64
+    clock: any WallClock, executor: (any WorkThreads)? = nil, random: @escaping @Sendable () -> UInt64
   ) {
     self.clock = clock
     self.executor = executor

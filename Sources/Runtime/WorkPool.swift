@@ -1,12 +1,18 @@
 import Foundation
 
+/// Runs tasks, and gives actors serial executors that run on the same threads.
+public protocol WorkThreads: TaskExecutor {
+  /// Returns a serial executor for one actor.
+  func queue() -> any SerialExecutor
+}
+
 /// Threads of their own for one kind of work, so that it can take all of them and nothing else waits: the evaluation of
 /// sagas, the reading of large requests, the answers that a monitor waits for.
 ///
 /// Jobs run in the order in which they come, urgent ones first: those of tasks with `TaskPriority.high`. Some threads
 /// take nothing but urgent jobs, so that an operator's verb never waits for a thread. A pool lives as long as the
 /// process; threads start with its first job.
-public final class WorkPool: TaskExecutor {
+public final class WorkPool: WorkThreads {
   /// What waits for a thread.
   fileprivate enum Work {
     case job(UnownedJob)
@@ -44,6 +50,8 @@ public final class WorkPool: TaskExecutor {
     let job = UnownedJob(job)
     add(.job(job), isUrgent: Self.isUrgent(job))
   }
+
+  public func queue() -> any SerialExecutor { WorkQueue(on: self) }
 
   fileprivate static func isUrgent(_ job: UnownedJob) -> Bool { job.priority.rawValue >= TaskPriority.high.rawValue }
 

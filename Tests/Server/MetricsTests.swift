@@ -29,7 +29,8 @@ struct MetricsTests {
       #expect(metrics[lag[0]] == 2 && metrics[lag[1]] == 1.5)
       let store = ["tracseq_store_writable", "tracseq_store_failing_seconds", "tracseq_store_foreign_events_total"]
       #expect(
-        Set(metrics.metrics.keys) == Set(lag + store + ["tracseq_ready", "tracseq_degraded", "tracseq_sagas", "tracseq_sagas_held"]))
+        Set(metrics.metrics.keys)
+          == Set(lag + store + ["tracseq_ready", "tracseq_degraded", "tracseq_sagas", "tracseq_sagas_held"]))
       #expect(metrics["tracseq_store_writable"] == 1 && metrics["tracseq_degraded"] == 0)
     }
   }

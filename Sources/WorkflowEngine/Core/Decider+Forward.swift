@@ -171,7 +171,8 @@ extension Decider {
       emit(.sagaCompleted(output: .null, errors: []))
       return
     }
-    let (output, failures) = template.renderMembers(in: state.document)
+    let document = state.document
+    let (output, failures) = measured { template.renderMembers(in: document, meter: $0) }
     let errors = failures.map { failure in
       OutputError(
         path: failure.pointer.description, expression: failure.error.query,

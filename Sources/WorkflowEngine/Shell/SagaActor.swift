@@ -61,7 +61,7 @@ actor Saga {
     self.isMarkedAsleep = isMarkedAsleep
     self.eventsSinceSnapshot = eventsSinceSnapshot
     self.host = host
-    queue = host.environment.executor ?? WorkQueue(on: .sagas)
+    queue = host.computing.queue()
     // Before anything else is asked of it: nothing that was in flight before will report any more.
     if let first { mailbox = [Letter(command: first, startKey: nil, reply: nil)] }
     if let state, state.end == nil, state.hasAttemptInFlight {

@@ -42,7 +42,7 @@ final class SagaHost: Sendable {
   /// What sagas do first when they are brought back: a pause, for one that is to be held back.
   private let firsts = Mutex<[UniqueID: SagaCommand]>([:])
   /// Runs what sagas compute: the simulation's executor, or the threads for sagas.
-  private var computing: any TaskExecutor { environment.executor ?? WorkPool.sagas }
+  var computing: any WorkThreads { environment.executor ?? WorkPool.sagas }
 
   init(
     events: any EventStore, executor: any StepExecutor, environment: Environment, log: Log, held: HeldSagas,

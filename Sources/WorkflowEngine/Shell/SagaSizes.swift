@@ -37,7 +37,7 @@ enum SagaSizes {
   private static func kept(_ state: SagaState) -> Int {
     let meter = Meter(Budget(steps: .max, bytes: .max, text: .max))
     _ = meter.produce(state.start.input)
-    for signal in state.signals { _ = meter.produce(signal.body) }
+    for signal in state.signals { if let body = signal.body { _ = meter.produce(body) } }
     for step in state.steps {
       if let output = step.output { _ = meter.produce(output) }
       if let input = step.input { _ = meter.produce(input) }
@@ -47,11 +47,10 @@ enum SagaSizes {
 }
 
 extension SagaCommand {
-  /// What is recorded in place of an answer that is too large to keep: the work was done, but what came of it is not
-  /// known to the saga.
+  /// What is recorded in place of an answer that is too large to keep: the step succeeded, and its output can't be read.
   func withoutOutput(because refusal: Refusal) -> SagaCommand? {
     guard case .attemptSettled(let step, let phase, let round, let attempt, .succeeded) = self else { return nil }
     let failure = StepFailure(code: refusal.code, message: refusal.message, isRetryable: false)
-    return .attemptSettled(step: step, phase: phase, round: round, attempt: attempt, outcome: .unknown(failure))
+    return .attemptSettled(step: step, phase: phase, round: round, attempt: attempt, outcome: .succeededUnread(failure))
   }
 }

@@ -38,10 +38,11 @@ public struct Template: Sendable {
   }
 
   /// The value as `render` gives it, except that a string whose `${…}` can't be rendered becomes null.
+  /// - Parameter meter: counts the work of all strings together; those that come after it is used up fail.
   /// - Returns: the value, and what failed: at most `maxFailures`, in the order of the file.
-  public func renderMembers(in document: JSON) -> (value: JSON, failures: [MemberFailure]) {
+  public func renderMembers(in document: JSON, meter: Meter = Meter()) -> (value: JSON, failures: [MemberFailure]) {
     var failures: [MemberFailure] = []
-    let value = Self.renderMembers(root, at: .root, in: document, &failures)
+    let value = Self.renderMembers(root, at: .root, in: document, meter, &failures)
     return (value, failures)
   }
 
@@ -56,12 +57,12 @@ public struct Template: Sendable {
   public static let maxFailures = 1_000
 
   private static func renderMembers(
-    _ node: Node, at pointer: JSONPointer, in document: JSON, _ failures: inout [MemberFailure]
+    _ node: Node, at pointer: JSONPointer, in document: JSON, _ meter: Meter, _ failures: inout [MemberFailure]
   ) -> JSON {
     switch node {
     case .constant, .value, .text:
       do {
-        return try render(node, in: document)
+        return try render(node, in: document, meter)
       } catch {
         if failures.count < maxFailures { failures.append(MemberFailure(pointer: pointer, error: error)) }
         return .null
@@ -69,12 +70,12 @@ public struct Template: Sendable {
     case .array(let nodes):
       return .array(
         nodes.enumerated().map { index, node in
-          renderMembers(node, at: pointer.appending(.index(index)), in: document, &failures)
+          renderMembers(node, at: pointer.appending(.index(index)), in: document, meter, &failures)
         })
     case .object(let nodes):
       var members = JSONObject()
       for (name, node) in nodes {
-        members[name] = renderMembers(node, at: pointer.appending(.name(name)), in: document, &failures)
+        members[name] = renderMembers(node, at: pointer.appending(.name(name)), in: document, meter, &failures)
       }
       return .object(members)
     }

@@ -32,7 +32,8 @@ public enum EngineFault: String, Sendable, CaseIterable {
   }
 
   private typealias Events =
-    @Sendable (SagaCommand, SagaState?, WorkflowDefinition, Timestamp, LearnedTimes, Bool) throws(Refusal) -> [SagaEvent]
+    @Sendable (SagaCommand, SagaState?, WorkflowDefinition, Timestamp, LearnedTimes, Bool) throws(Refusal) ->
+    [SagaEvent]
 
   private var events: Events? {
     switch self {
