@@ -60,10 +60,11 @@ struct SchedulerTests {
     let (woken, wake) = AsyncStream.makeStream(of: UniqueID.self)
     let running = Task { await scheduler.run { wake.yield($0) } }
     var iterator = woken.makeAsyncIterator()
-    for (number, seconds) in [(1, 1), (2, 5), (3, 30), (4, 600)] as [(UInt64, Int)] {
+    // At 50 s it looks after the timer that id 3 had before, and wakes nothing.
+    for (number, seconds) in [(1, 1), (2, 5), (3, 30), (nil, 50), (4, 600)] as [(UInt64?, Int)] {
       await clock.waitForSleepers { $0.contains(start + .seconds(seconds)) }
       clock.advance(to: start + .seconds(seconds))
-      #expect(await iterator.next() == id(number))
+      if let number { #expect(await iterator.next() == id(number)) }
     }
     #expect(scheduler.count == 0)
     running.cancel()
