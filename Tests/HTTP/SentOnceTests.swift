@@ -120,7 +120,8 @@ struct SentOnceTests {
       #expect(server.requests.map(\.connection) == [1, 1])
       #expect(await failure(of: client, Self.request("PUT", server.port, "/lost")) != nil)
       for path in ["/c", "/d", "/e"] { _ = try await client.send(Self.request("PUT", server.port, path)) }
-      #expect(server.requests.map(\.connection) == [1, 1, 1, 2, 3, 4])
+      let later = server.requests.suffix(3).map(\.connection)
+      #expect(server.requests.count == 6 && Set(later).count == 3 && !later.contains(1))
       for path in ["/a", "/b"] { _ = try await client.send(Self.request("PUT", other.port, path)) }
       #expect(other.requests.map(\.connection) == [1, 1])
     }

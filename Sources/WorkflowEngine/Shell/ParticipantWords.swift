@@ -49,7 +49,7 @@ enum ParticipantWords {
     "faultstring", "detail", "message", "errormessage", "errordescription", "errormsg", "msg", "usermessage",
     "developermessage", "exceptionmessage", "issue", "issues", "diagnostics", "reason", "description", "explanation",
     "errors", "error", "err", "fault", "exception", "failure", "failures", "violations", "details", "messages", "title",
-    "text", "info", "statustext", "statusmessage", "statusdescription", "cause", "value", "data", "result", "status",
+    "text", "info", "statustext", "statusmessage", "statusdescription", "cause", "value", "data", "result",
   ]
   /// The members that may hold words by the name of what is wrong: `{"errors": {"Barcode": ["It is required."]}}`.
   private static let namesOfFields = [
@@ -106,7 +106,8 @@ enum ParticipantWords {
       for name in namesOfFields {
         if let value = known[name], let said = wordsOfFields(value, depth: depth + 1) { return said }
       }
-      return nil
+      // Mostly a word like "error" beside better ones.
+      return known["status"].flatMap { words($0, depth: depth + 1) }
     }
 
     private mutating func wordsOfFields(_ value: JSON, depth: Int) -> String? {

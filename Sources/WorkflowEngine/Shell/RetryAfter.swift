@@ -45,8 +45,8 @@ enum RetryAfter {
     if text.utf8.count == 4 { return number(text, digits: 4...4) }
     guard let short = number(text, digits: 2...2) else { return nil }
     let current = now.yearAndMonth.year
-    let year = current - current % 100 + short
-    return year > current + 50 ? year - 100 : year
+    let year = current - current % 100 - 100 + short
+    return [year + 200, year + 100].first { $0 <= current + 50 } ?? year
   }
 
   private static func number(_ text: Substring, digits: ClosedRange<Int>) -> Int? {

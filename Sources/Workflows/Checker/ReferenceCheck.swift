@@ -8,7 +8,9 @@ struct ReferenceCheck {
 
   private static let roots = ["input", "steps", "saga"]
   private static let sagaMembers = ["id", "workflow", "version", "startedAt"]
-  private static let stepMembers = ["output", "outputError", "error", "status", "key", "uuid"]
+  private static let stepMembers = ["output", "error", "status", "key", "uuid"]
+  /// Allowed as well, but seldom what somebody looked for.
+  private static let rareStepMembers = ["outputError"]
 
   func check(outputUses: [Use]) {
     for draft in drafts {
@@ -109,7 +111,7 @@ struct ReferenceCheck {
       return
     }
     let member = read.name(2)
-    if read.tokens.count > 2, !Self.stepMembers.contains(member ?? "") {
+    if read.tokens.count > 2, !(Self.stepMembers + Self.rareStepMembers).contains(member ?? "") {
       error(
         one, WorkflowErrorCode.unknownMember,
         "a step has \(Self.stepMembers.joined(separator: ", ")), no \"\(member ?? read.tokens[2].description)\"",

@@ -10,7 +10,7 @@ enum WebAddress {
       return "does not begin with http:// or https://"
     }
     if address.unicodeScalars.contains(where: { $0.properties.isWhitespace || $0.value < 0x20 || $0.value == 0x7F }) {
-      return "holds a blank or a control character"
+      return "holds a blank or a control character, which must be percent-encoded"
     }
     if !address.utf8.allSatisfy({ $0 < 0x80 }) {
       return "holds characters that are not ASCII: percent-encode them in a path, and write a host in Punycode (xn--…)"

@@ -62,9 +62,9 @@ enum EventSamples {
     case .answerIgnored: ignored
     case .stepSucceeded:
       [
-        .stepSucceeded(step: "createSample", output: ["id": "S-000017", "volumeUl": 500], isPivot: true),
+        .stepSucceeded(step: "createSample", output: StepOutput(problem: fullFailure), isPivot: true),
         .stepSucceeded(step: "createSample", output: .null, isPivot: false),
-        .stepSucceeded(step: "createSample", output: StepOutput(problem: bareFailure), isPivot: false),
+        .stepSucceeded(step: "createSample", output: ["id": "S-000017", "volumeUl": 500], isPivot: true),
       ]
     case .stepFailed: failures
     case .signalReceived:
