@@ -269,7 +269,7 @@ struct SignalTests {
   }
   private func waits(_ step: String) -> SagaEvent.Occurrence { .waitStarted(step: step, until: nil, signal: "approve") }
   private func succeeded(_ step: String, _ output: JSON = 1) -> SagaEvent.Occurrence {
-    .stepSucceeded(step: step, output: output, isPivot: false)
+    .stepSucceeded(step: step, output: StepOutput(output), isPivot: false)
   }
 
   @Test("An older history that gave one signal to two steps is read as it was")

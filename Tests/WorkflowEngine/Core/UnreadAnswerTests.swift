@@ -73,6 +73,6 @@ struct UnreadAnswerTests {
     try saga.start()
     try saga.settle("a", .succeededUnread(Self.problem))
     #expect(saga.status == .completed && saga.state?.end?.output == .null)
-    #expect(saga.state?.end?.outputProblem?.code == Self.problem.code)
+    #expect(saga.state?.end?.outputErrors.map(\.code) == [Self.problem.code])
   }
 }
