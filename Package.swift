@@ -38,6 +38,10 @@ let package = Package(
     cLibrary("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev", brew: "sqlite"),
     .systemLibrary(name: "CSystem", path: "Sources/CLibraries/CSystem"),
 
+    // Files that the program carries: a C target, because clang knows C23's #embed.
+    .target(name: "CAssets", path: "Sources/CLibraries/CAssets"),
+    module("Assets", ["CAssets"]),
+
     // The two leaves: JSON values, and what a process takes from its surroundings (time, ids, randomness).
     module("JSON"),
     module("Runtime", ["JSON", "CCrypto"]),
@@ -49,15 +53,18 @@ let package = Package(
     // Where the event store and Kafka meet: the echo, and processors that keep their state in a store.
     module("Streaming", ["JSON", "Runtime", "Workflows", "Persistence", "Messaging"]),
     module(
-      "WorkflowEngine", ["JSON", "Runtime", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming"]),
+      "WorkflowEngine", ["Assets", "JSON", "Runtime", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming"]),
     module("Laboratory", ["JSON", "Runtime", "Persistence", "HTTP", "Messaging", "Streaming"]),
     module(
-      "Server", ["JSON", "Runtime", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming", "WorkflowEngine"]),
+      "Server",
+      [
+        "Assets", "JSON", "Runtime", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming", "WorkflowEngine",
+      ]),
     .executableTarget(
       name: "saga",
       dependencies: [
-        "JSON", "Runtime", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming", "WorkflowEngine", "Laboratory",
-        "Server", "CSystem",
+        "Assets", "JSON", "Runtime", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming", "WorkflowEngine",
+        "Laboratory", "Server", "CSystem",
       ],
       path: "Sources/saga", swiftSettings: strict),
 
@@ -79,6 +86,7 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["JSON", "Runtime", "HTTP", "Persistence"], path: "Tests/TestSupport",
       swiftSettings: strict),
+    tests("Assets", of: ["Assets", "TestSupport"]),
     tests("JSON", of: ["JSON"]),
     tests("Runtime", of: ["Runtime", "JSON", "TestSupport"]),
     tests("Workflows", of: ["Workflows", "JSON", "TestSupport"]),
@@ -103,7 +111,8 @@ let package = Package(
     tests(
       "Server",
       of: [
-        "Server", "WorkflowEngine", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming", "JSON", "Runtime",
+        "Assets", "Server", "WorkflowEngine", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming", "JSON",
+        "Runtime",
         "TestSupport",
       ]),
     .testTarget(

@@ -3,6 +3,7 @@ import Testing
 @Suite("Arrows between the modules point one way")
 struct ArrowTests {
   static let allowed: [String: Set<String>] = [
+    "Assets": ["CAssets"],
     "JSON": [],
     "Runtime": ["JSON", "CCrypto"],
     "Workflows": ["JSON"],
@@ -10,12 +11,14 @@ struct ArrowTests {
     "HTTP": ["JSON", "Runtime", "CCurl", "CMicrohttpd", "CSystem"],
     "Messaging": ["JSON", "Runtime", "HTTP", "CKafka"],
     "Streaming": ["JSON", "Runtime", "Workflows", "Persistence", "Messaging"],
-    "WorkflowEngine": ["JSON", "Runtime", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming"],
+    "WorkflowEngine": ["Assets", "JSON", "Runtime", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming"],
     "Laboratory": ["JSON", "Runtime", "Persistence", "HTTP", "Messaging", "Streaming"],
-    "Server": ["JSON", "Runtime", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming", "WorkflowEngine"],
+    "Server": [
+      "Assets", "JSON", "Runtime", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming", "WorkflowEngine",
+    ],
     "saga": [
-      "JSON", "Runtime", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming", "WorkflowEngine", "Laboratory",
-      "Server", "CSystem",
+      "Assets", "JSON", "Runtime", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming", "WorkflowEngine",
+      "Laboratory", "Server", "CSystem",
     ],
   ]
   static let toolchain: Set<String> = ["Foundation", "Dispatch", "Synchronization"]

@@ -1,3 +1,4 @@
+import Assets
 import Foundation
 import HTTP
 import Runtime
@@ -8,32 +9,6 @@ import Testing
 
 @Suite("The console's files")
 struct ConsoleFileTests {
-  @Test("What the server holds is what lies in console/")
-  func copies() throws {
-    let originals = try ConsoleCopy.originals()
-    #expect(originals.count > 10)
-    if Repository.renewsCopies {
-      for name in try Repository.names(in: ConsoleCopy.folder, ending: ".swift") {
-        try FileManager.default.removeItem(at: Repository.root.appendingPathComponent("\(ConsoleCopy.folder)/\(name)"))
-      }
-      for (name, text) in ConsoleCopy.swift(originals) {
-        try Repository.write(text, to: "\(ConsoleCopy.folder)/\(name)")
-      }
-      return
-    }
-    let hint: Comment = "Run RENEW_COPIES=1 swift test --filter ConsoleFileTests"
-    #expect(ConsoleFiles.all.keys.sorted() == originals.map(\.name), hint)
-    // Compared before they are expected: whole files in a report help nobody.
-    for (name, text) in originals {
-      let isServed = ConsoleFiles.all[name]?.bytes == Array(text.utf8)
-      #expect(isServed, "\(name): run RENEW_COPIES=1 swift test --filter ConsoleFileTests")
-    }
-    for (name, text) in ConsoleCopy.swift(originals) {
-      let isCopy = try Repository.bytes("\(ConsoleCopy.folder)/\(name)") == Array(text.utf8)
-      #expect(isCopy, "\(name): run RENEW_COPIES=1 swift test --filter ConsoleFileTests")
-    }
-  }
-
   @Test("Every file is served with its type, a tag and a policy; who has it is told so", arguments: Depth.allCases)
   func served(at depth: Depth) async throws {
     try await withRouter(depth) { get in
@@ -61,12 +36,14 @@ struct ConsoleFileTests {
 
   @Test("The page runs nothing but its own files, and names none that is not there")
   func references() throws {
-    let page = try #require(try ConsoleCopy.originals().first { $0.name == ConsoleFiles.page }).text
+    let page = try #require(Assets.text("console/\(ConsoleFiles.page)"))
     #expect(!page.contains("<script>") && !page.contains("<style") && !page.contains("style=") && !page.contains(" on"))
     for match in page.matches(of: /\/console\/([a-z.\-]+)/) {
       #expect(ConsoleFiles.all[String(match.1)] != nil, "\(match.1)")
     }
-    for (name, text) in try ConsoleCopy.originals() where name.hasSuffix(".js") {
+    #expect(ConsoleFiles.all.count > 10)
+    for name in ConsoleFiles.all.keys.sorted() where name.hasSuffix(".js") {
+      let text = try #require(Assets.text("console/\(name)"))
       for match in text.matches(of: /from "\.\/([a-z.\-]+)"/) {
         #expect(ConsoleFiles.all[String(match.1)] != nil, "\(match.1)")
       }
@@ -80,8 +57,8 @@ struct ConsoleFileTests {
   }
 
   @Test("JSON is read and written by json.js alone: the browser's own functions round numbers")
-  func exactJSON() throws {
-    let originals = try ConsoleCopy.originals()
+  func exactJSON() {
+    let originals = ConsoleFiles.all.keys.sorted().map { (name: $0, text: Assets.text("console/\($0)") ?? "") }
     #expect(originals.contains { $0.name == "json.js" })
     for (name, text) in originals where name.hasSuffix(".js") && name != "json.js" {
       var banned = [

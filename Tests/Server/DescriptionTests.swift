@@ -93,18 +93,6 @@ struct DescriptionTests {
     check(description.document)
   }
 
-  @Test func theServersCopyIsTheFile() throws {
-    if Repository.renewsCopies {
-      try APICopy.swift(description.document).write(
-        to: APIDescription.root.appending(path: APICopy.path), atomically: true, encoding: .utf8)
-    } else {
-      let copy = try JSON(parsing: OpenAPIText.json)
-      #expect(
-        copy == description.document,
-        "Run RENEW_COPIES=1 swift test --filter theServersCopyIsTheFile")
-    }
-  }
-
   @Test func theServerHandsItOut() async throws {
     try await TestAPI.run { api in
       let answer = try await api.get("/openapi.json")

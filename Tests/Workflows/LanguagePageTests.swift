@@ -8,12 +8,16 @@ import Testing
 @Suite("The page of the language")
 struct LanguagePageTests {
   /// The blocks of `docs/workflow-language.md` that are JSON objects: workflows, and steps.
-  static let examples: [String] = {
-    let page = (try? Repository.bytes("docs/workflow-language.md")) ?? []
+  static let examples = blocks(of: "docs/workflow-language.md")
+  /// The workflows of `docs/patterns.md`.
+  static let patterns = blocks(of: "docs/patterns.md")
+
+  private static func blocks(of path: String) -> [String] {
+    let page = (try? Repository.bytes(path)) ?? []
     return String(decoding: page, as: UTF8.self).components(separatedBy: "```json\n").dropFirst()
       .compactMap { $0.components(separatedBy: "\n```").first }
       .filter { $0.hasPrefix("{") }
-  }()
+  }
 
   @Test("Its examples are right, and nothing is advised against", arguments: examples)
   func example(text: String) throws {
@@ -23,6 +27,15 @@ struct LanguagePageTests {
     let schema = SchemaValidator(document: try JSON(parsing: try Repository.bytes("docs/schema/workflow.schema.json")))
     #expect(try schema.accepts(try JSON(parsing: isWorkflow ? text : Sample.workflow("[\(text)]"))))
   }
+
+  @Test("Each pattern is a workflow that the checker accepts without a warning", arguments: patterns)
+  func pattern(text: String) {
+    let result = check(text)
+    #expect(result.findings.isEmpty, "\(result.findings.map(\.description).joined(separator: "\n"))")
+  }
+
+  @Test("The page of patterns has workflows")
+  func patternsExist() { #expect(Self.patterns.count >= 9) }
 
   @Test("There are examples of a call, a command and a wait")
   func kinds() {

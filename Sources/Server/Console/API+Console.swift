@@ -16,6 +16,11 @@ extension API {
     guard let file = ConsoleFiles.all[name] else {
       throw Problem(404, HTTPErrorCode.notFound, detail: "There is nothing at \(call.request.path).")
     }
+    return showPage(file, call)
+  }
+
+  /// Answers a file of the server's own; 304 to a client whose `If-None-Match` has its tag.
+  func showPage(_ file: PageFile, _ call: Call) -> HTTPServerResponse {
     let headers: HTTPHeaders = [
       "ETag": file.tag, "Cache-Control": "no-cache", "Content-Security-Policy": Self.consolePolicy,
       "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer",

@@ -1,26 +1,33 @@
+import Assets
 import Runtime
 
-/// One file of the console, as browsers get it.
-struct ConsoleFile: Sendable {
-  let name: String
+/// A file that the server sends to browsers: its type, its bytes, and an entity tag made of its content.
+struct PageFile: Sendable {
   let type: String
   let bytes: [UInt8]
   let tag: String
 
-  init(_ name: String, _ text: String) {
-    self.name = name
-    type =
-      if name.hasSuffix(".js") { "text/javascript; charset=utf-8" } else if name.hasSuffix(".css") {
-        "text/css; charset=utf-8"
-      } else if name.hasSuffix(".svg") { "image/svg+xml" } else { "text/html; charset=utf-8" }
-    bytes = Array(text.utf8)
+  init(type: String, bytes: [UInt8]) {
+    self.type = type
+    self.bytes = bytes
     tag = "\"\(Digest.hex(bytes).prefix(32))\""
   }
 }
 
-/// The console's files. They lie in `console/`, and a copy of each in `Text/`, so that the engine needs no file beside it.
+/// The console's files, by name. They lie in `console/`, and the program carries them.
 enum ConsoleFiles {
   static let page = "index.html"
-  static let all: [String: ConsoleFile] = Dictionary(
-    ConsoleText.files.map { ($0.name, ConsoleFile($0.name, $0.text)) }, uniquingKeysWith: { first, _ in first })
+  static let all: [String: PageFile] = Dictionary(
+    uniqueKeysWithValues: Assets.paths.filter { $0.hasPrefix(folder) }.map { path in
+      let name = String(path.dropFirst(folder.count))
+      return (name, PageFile(type: type(of: name), bytes: Assets.bytes(path) ?? []))
+    })
+
+  private static let folder = "console/"
+
+  private static func type(of name: String) -> String {
+    if name.hasSuffix(".js") { return "text/javascript; charset=utf-8" }
+    if name.hasSuffix(".css") { return "text/css; charset=utf-8" }
+    return name.hasSuffix(".svg") ? "image/svg+xml" : "text/html; charset=utf-8"
+  }
 }

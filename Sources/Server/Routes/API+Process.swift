@@ -1,3 +1,4 @@
+import Assets
 import HTTP
 import JSON
 
@@ -9,7 +10,7 @@ extension API {
       Route("GET", "/readyz") { _ in .json(await readiness().json) },
       Route("GET", "/metrics", needsEngine: false, showMetrics),
       Route("GET", "/openapi.json", needsEngine: false) { _ in
-        .bytes(Array(OpenAPIText.json.utf8), type: "application/json")
+        .bytes(Assets.bytes("docs/schema/openapi.json") ?? [], type: "application/json")
       },
     ]
   }

@@ -23,7 +23,7 @@ struct API: Sendable {
     var router = Router { [log] error, request in
       log.error("A request failed", ("method", request.method), ("path", request.path), ("error", "\(error)"))
     }
-    for route in routes + consoleRoutes {
+    for route in routes + consoleRoutes + pageRoutes {
       router.on(route.method, route.pattern) { request, path in
         try await answer(route, request, path)
       }

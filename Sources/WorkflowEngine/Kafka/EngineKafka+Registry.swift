@@ -7,7 +7,7 @@ extension EngineKafka.Framing {
   public init(_ registry: SchemaRegistry, events topic: String) {
     self.init(
       prepare: {
-        let id = try await registry.register(subject: "\(topic)-value", schema: SagaEventSchemaText.json)
+        let id = try await registry.register(subject: "\(topic)-value", schema: SagaEventSchema.json)
         let framing = SchemaFraming(registry: registry, id: id)
         return { framing.frame($0) }
       },

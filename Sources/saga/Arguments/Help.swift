@@ -16,6 +16,7 @@ enum Help {
       "  make demo                        a plate of 96 tubes; nothing to set up",
       "  saga check workflows/*.json      is what I wrote right?",
       "  saga help COMMAND                what a command takes, with examples",
+      "  saga help CODE                   what an error code means, and what to do",
       "",
       "Exit status: 0 done; 1 it failed, or found errors; 2 wrong usage.",
     ]

@@ -11,7 +11,7 @@ struct CommandLineTool: Sendable {
   let send: APIClient.Send
 
   static let groups = [
-    CommandGroup(title: "Write workflows", commands: [checkCommand, queryCommand]),
+    CommandGroup(title: "Write workflows", commands: [checkCommand, queryCommand, schemaCommand]),
     CommandGroup(
       title: "Start and watch sagas",
       commands: [
@@ -90,8 +90,16 @@ struct CommandLineTool: Sendable {
       terminal.write(Help.overview(of: groups, style: terminal.style))
       return .success
     }
+    if words.count == 1, let page = CodeHelp.text(words[0], style: terminal.style) {
+      terminal.write(page)
+      return .success
+    }
     let meant = commands.filter { $0.path == words || $0.path.starts(with: words) }
-    guard !meant.isEmpty else { throw unknown(words) }
+    guard !meant.isEmpty else {
+      guard words.count == 1, words[0].contains(".") else { throw unknown(words) }
+      let near = NearName.of(words[0], among: CodeHelp.codes).map { "; did you mean `saga help \($0)`?" } ?? ""
+      throw UsageError("there is no error code \"\(words[0])\"\(near)")
+    }
     terminal.write(meant.map { Help.text(of: $0, style: terminal.style) }.joined(separator: "\n"))
     return .success
   }

@@ -7,7 +7,6 @@ import TestSupport
 enum EventSchemas {
   static let folder = "docs/schema/events"
   static let unionName = "saga-event.v1.json"
-  static let copy = "Sources/WorkflowEngine/Schemas/SagaEventSchemaText.swift"
 
   /// Every type in every version up to today's, in the order of the types.
   static let keys: [String] = SagaEvent.Kind.allCases.flatMap { kind in
@@ -71,28 +70,5 @@ enum EventSchemas {
       }
     }
     return conflicts
-  }
-
-  /// The union as Swift, one line for each definition, so that a change reads well.
-  static func swift(_ union: JSON) -> String {
-    func members(_ value: JSON, _ write: (String, JSON) -> String) -> String {
-      (value.objectValue ?? [:]).map { "\(JSON.string($0.name).text()):\(write($0.name, $0.value))" }
-        .joined(separator: ",\n")
-    }
-    let body = members(union) { name, value in
-      name == "$defs" ? "{\n" + members(value) { _, member in member.text() } + "\n}" : value.text()
-    }
-    let lines = "{\n\(body)\n}".split(separator: "\n").map { "    \($0)" }.joined(separator: "\n")
-    return """
-      /// What is registered for the topic of the sagas' events: `\(folder)/\(unionName)`, so that the engine
-      /// needs no file beside it. A test holds the two together and, with RENEW_COPIES=1 in its environment, writes this file
-      /// again.
-      public enum SagaEventSchemaText {
-        public static let json = #\"""
-      \(lines)
-          \"""#
-      }
-
-      """
   }
 }

@@ -46,7 +46,7 @@ struct SchemaRegistrationTests {
   @Test("It is taken; a version with a further type goes with it, one that lost a type doesn't")
   func evolution() async throws {
     try await run { standIn, registry in
-      let first = try await registry.register(subject: Self.subject, schema: SagaEventSchemaText.json)
+      let first = try await registry.register(subject: Self.subject, schema: SagaEventSchema.json)
       #expect(standIn.versions(of: Self.subject) == [Int(first)])
 
       var more = try #require(EventSchemas.union().objectValue)

@@ -1,0 +1,110 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `docs/tutorial.md` is carried out as it is written, on free ports.
+@Suite("The tutorial", .timeLimit(.minutes(3)))
+struct TutorialTests {
+  private static func blocks(_ language: String) throws -> [String] {
+    String(decoding: try Repository.bytes("docs/tutorial.md"), as: UTF8.self)
+      .components(separatedBy: "```\(language)\n").dropFirst().compactMap { $0.components(separatedBy: "\n```").first }
+  }
+
+  @Test("Its service, its workflow and its commands do what it says")
+  func steps() async throws {
+    let site = try await Site(.sqlite)
+    let workflows = site.folder.appendingPathComponent("workflows")
+    try FileManager.default.createDirectory(at: workflows, withIntermediateDirectories: true)
+    try #require(try Self.blocks("json").first).write(
+      to: workflows.appendingPathComponent("store-tube.json"), atomically: true, encoding: .utf8)
+    let service = try Service(try #require(try Self.blocks("python").first), in: site.folder)
+    defer { service.stop() }
+    let port = try await service.port()
+    let engine = try await SagaProcess.listening(
+      ["serve", "--port", "0", "--service", "rack=http://127.0.0.1:\(port)"], in: site.folder)
+
+    var said: [String] = []
+    var selection = ""
+    for block in try Self.blocks("sh") where !["mkdir", "python3", "saga serve"].contains(where: block.hasPrefix) {
+      let command = block.replacing("NAME", with: selection)
+      let lines = try await run(command, in: site.folder, engine)
+      if let match = lines.firstMatch(of: #/--selection (\w+)/#) { selection = String(match.output.1) }
+      said.append(lines)
+    }
+    // One block a section: check, start, the refusal, the stuck saga, the list, the preview, the operation, the audit.
+    try #require(said.count == 8)
+    #expect(said[0].contains("0 errors, 0 warnings"))
+    #expect(said[1].contains("✓ completed"))
+    #expect(said[2].contains("compensated") && said[2].contains("RACK_FULL"))
+    #expect(said[3].contains("stuck") && said[3].contains("ARM_JAMMED"))
+    #expect(said[4].contains("register: ARM_JAMMED"))
+    #expect(said[5].contains("1 found: 1 take retry"))
+    #expect(said[6].contains("1 done, 0 refused") && !said[6].contains("! stuck"))
+    #expect(said[7].contains("the arm is free again"))
+
+    #expect(await engine.stop() == 0)
+    await site.remove()
+  }
+
+  /// The tutorial's service as a process.
+  private struct Service {
+    private let process = Process()
+    private let lines: AsyncStream<String>
+    /// The service ends when its standard input does: `python3` may be a script that starts another process.
+    private let input = Pipe()
+
+    init(_ program: String, in folder: URL) throws {
+      let fixed = "http.server.ThreadingHTTPServer((\"127.0.0.1\", 8070), Rack).serve_forever()"
+      try #require(program.contains(fixed))
+      let free = """
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Rack)
+        print("port", server.server_address[1], flush=True)
+        import sys, threading
+        threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+        server.serve_forever()
+        """
+      let file = folder.appendingPathComponent("service.py")
+      try program.replacing(fixed, with: free).write(to: file, atomically: true, encoding: .utf8)
+      process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+      process.arguments = ["python3", file.path]
+      process.currentDirectoryURL = folder
+      let output = Pipe()
+      process.standardOutput = output
+      process.standardError = output
+      process.standardInput = input
+      lines = TestProgram.lines(of: output.fileHandleForReading)
+      try process.run()
+    }
+
+    func port() async throws -> Int {
+      for await line in lines {
+        if let match = line.firstMatch(of: #/port (\d+)/#) { return try #require(Int(match.output.1)) }
+      }
+      throw CancellationError()
+    }
+
+    func stop() { try? input.fileHandleForWriting.close() }
+  }
+
+  /// Runs a block in a shell that finds the program as `saga`.
+  /// - Returns: what it printed.
+  private func run(_ block: String, in folder: URL, _ engine: SagaProcess) async throws -> String {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/bin/sh")
+    process.arguments = ["-c", block]
+    process.currentDirectoryURL = folder
+    let variables = ProcessInfo.processInfo.environment
+    process.environment = variables.merging([
+      "SAGA_SERVER": engine.url, "SAGA_USER": "anna",
+      "PATH": "\(TestProgram.url("saga").deletingLastPathComponent().path):\(variables["PATH"] ?? "")",
+    ]) { $1 }
+    let output = Pipe()
+    process.standardOutput = output
+    process.standardError = output
+    let lines = TestProgram.lines(of: output.fileHandleForReading)
+    try process.run()
+    var said: [String] = []
+    for await line in lines { said.append(line) }
+    return said.joined(separator: "\n")
+  }
+}
