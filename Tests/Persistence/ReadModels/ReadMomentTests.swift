@@ -65,6 +65,7 @@ struct ReadMomentTests {
       let counts = try await Self.during(store) {
         let next = try await store.beginGeneration()
         #expect(try await store.makeCurrent(next, evenIfBehind: true))
+        try await store.dropOldGenerations()
       } read: { session, wait throws(StoreError) in
         let tables = try SQLReadStore.current(session)
         if tries.wrappingAdd(1, ordering: .relaxed).newValue == 1 { wait() }
