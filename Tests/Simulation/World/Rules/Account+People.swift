@@ -126,7 +126,7 @@ extension Account {
       name: fact.text("signal") ?? "", number: fact.data["body"]?["n"]?.intValue ?? 0,
       isGood: fact.data["body"]?["ok"]?.boolValue ?? false, identity: fact.text("signalId"), by: fact.text("by") ?? "")
     if let identity = signal.identity, signals.contains(where: { $0.identity == identity }) {
-      violates("a repeat has no second effect", "\(identity) was received before", fact)
+      violates("12 a repeat has no second effect", "\(identity) was received before", fact)
     }
     signals.append(signal)
   }
