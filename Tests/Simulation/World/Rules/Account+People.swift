@@ -133,11 +133,14 @@ extension Account {
 
   mutating func keptSignalRefused(_ fact: Fact) {
     guard let step = step(fact.step) else { return violates("the history", "names no step", fact) }
-    guard let index = signals.firstIndex(where: { $0.name == fact.text("signal") && $0.isKept })
+    guard
+      let index = signals.firstIndex(where: {
+        $0.name == fact.text("signal") && !$0.isUsed && !$0.isRefused
+      })
     else { return violates("12 signals", "no signal was kept", fact) }
     if case .signal(_, let accepts) = step.plan.kind, !accepts || signals[index].isGood {
       violates("12 signals", "\(fact.step) accepts the signal", fact)
     }
-    signals[index].isLetGo = true
+    signals[index].isRefused = true
   }
 }

@@ -77,10 +77,11 @@ struct Account {
     let identity: String?
     let by: String
     var isUsed = false
-    /// A step refused it, or a rewind let it go: its sender has to send another.
-    var isLetGo = false
+    var isRefused = false
+    /// A rewind has begun since it came, and may have let it go: its sender has to send another.
+    var mayBeGone = false
 
-    var isKept: Bool { !isUsed && !isLetGo }
+    var isKept: Bool { !isUsed && !isRefused && !mayBeGone }
   }
 
   init(name: String, workflow: WorkflowPlan, flags: [Bool]) {
