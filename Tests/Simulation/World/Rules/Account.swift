@@ -71,6 +71,8 @@ struct Account {
   var commands: Set<String> = []
 
   struct Signal {
+    /// The number of its event.
+    let version: Int
     let name: String
     let number: Int
     let isGood: Bool
