@@ -146,12 +146,14 @@ struct FoldedRowsTests {
       let events = MemoryStore(environment: .system)
       let read: any SagaReadStore =
         sqlite ? try await SQLReadStore.sqlite(path: folder + "/read.db") : MemoryReadStore()
-      let running = try await RunningEngine(events, ScriptedExecutor(Self.participant), readStore: read)
+      let running = try await RunningEngine(
+        events, ScriptedExecutor(Self.participant), readStore: read, learnsExpectations: false)
       _ = try await running.engine.register(Self.workflow, by: "test")
       let ids = try await Self.live(running.engine, sagas: sqlite ? 500 : 2_000, seed: 1)
       await running.stop()
       // What was under way has settled; a second engine lists what the first left.
-      let second = try await RunningEngine(events, ScriptedExecutor(Self.participant), readStore: read)
+      let second = try await RunningEngine(
+        events, ScriptedExecutor(Self.participant), readStore: read, learnsExpectations: false)
       try await second.engine.waitUntilQuiet(ids)
       let statuses = try await Self.compare(second.engine, ids)
       #expect(statuses.count >= 4, "\(statuses)")
@@ -165,7 +167,8 @@ struct FoldedRowsTests {
   func failures() async throws {
     let store = MemoryStore(environment: .system)
     let read = FailingReadStore(every: 3)
-    let running = try await RunningEngine(store, ScriptedExecutor(Self.participant), readStore: read)
+    let running = try await RunningEngine(
+      store, ScriptedExecutor(Self.participant), readStore: read, learnsExpectations: false)
     _ = try await running.engine.register(Self.workflow, by: "test")
     let ids = try await Self.live(running.engine, sagas: 60, seed: 9_000)
     await running.stop()
@@ -180,7 +183,8 @@ struct FoldedRowsTests {
       }
     }
     #expect(read.failures > 20)
-    let second = try await RunningEngine(store, ScriptedExecutor(Self.participant), readStore: read.store)
+    let second = try await RunningEngine(
+      store, ScriptedExecutor(Self.participant), readStore: read.store, learnsExpectations: false)
     try await second.engine.waitUntilQuiet(ids)
     _ = try await Self.compare(second.engine, ids)
     try await Self.compareMinutes(second.engine, ids)
@@ -192,7 +196,8 @@ struct FoldedRowsTests {
     try await withFolder { folder in
       let read = try await SQLReadStore.sqlite(path: folder + "/read.db")
       let running = try await RunningEngine(
-        MemoryStore(environment: .system), ScriptedExecutor(Self.participant), readStore: read)
+        MemoryStore(environment: .system), ScriptedExecutor(Self.participant), readStore: read,
+        learnsExpectations: false)
       let engine = running.engine
       _ = try await engine.register(Self.workflow, by: "test")
       var ids = try await Self.live(engine, sagas: 2_000, seed: 20_000)
