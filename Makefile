@@ -21,7 +21,7 @@ test: ## Unit, conformance and system tests, with a throwaway Postgres; and the 
 SEEDS ?= 1
 SEED ?= 1
 MODE ?= release
-simulate: ## Runs the engine in simulation: `make simulate SEEDS=1000`, or one seed again with `SEED=624 TRACE=1`.
+simulate: ## Runs the engine in simulation: `make simulate SEEDS=1000`, or one seed again with `SEED=279 TRACE=1`.
 	@scripts/install-needs build
 	swift build -c $(MODE) --product saga-simulate
 	.build/$(MODE)/saga-simulate --seed $(SEED) --count $(SEEDS) $(if $(WITHOUT),--without $(WITHOUT)) \

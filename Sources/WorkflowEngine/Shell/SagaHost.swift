@@ -54,7 +54,7 @@ final class SagaHost: Sendable {
     self.executor = executor
     self.environment = environment
     self.log = log
-    scheduler = Scheduler(environment: environment)
+    scheduler = Scheduler(clock: environment.clock, executor: environment.executor)
     definitions = DefinitionCache(store: events, log: log)
   }
 

@@ -29,11 +29,18 @@ final class Scheduler: Sendable {
     }
   }
   private let state = Mutex(State())
-  private let environment: Environment
+  private let clock: any WallClock
+  private let executor: (any TaskExecutor)?
   /// Past every moment that a saga can name.
   private static let never = Timestamp(milliseconds: 253_402_300_799_000)
 
-  init(environment: Environment) { self.environment = environment }
+  /// - Parameters:
+  ///   - clock: the time.
+  ///   - executor: runs the task that waits for the next moment.
+  init(clock: any WallClock, executor: (any TaskExecutor)? = nil) {
+    self.clock = clock
+    self.executor = executor
+  }
 
   /// Sets, moves, or with nil removes the moment at which a saga wants to be woken.
   func set(_ saga: UniqueID, at moment: Timestamp?) {
@@ -83,7 +90,7 @@ final class Scheduler: Sendable {
   }
 
   private func takeDue() -> [UniqueID] {
-    let now = environment.now()
+    let now = clock.now()
     return state.withLock { state in
       var due: [UniqueID] = []
       while let (moment, saga) = state.heap.first, moment <= now {
@@ -99,9 +106,9 @@ final class Scheduler: Sendable {
   private func sleep() async {
     let sleeper = state.withLock { state -> Task<Void, Never>? in
       let deadline = state.heap.first?.0 ?? Self.never
-      guard deadline > environment.now() else { return nil }
+      guard deadline > clock.now() else { return nil }
       // Cancelled by `set` when something earlier comes.
-      let sleeper = Task(executorPreference: environment.executor) { [clock = environment.clock] in
+      let sleeper = Task(executorPreference: executor) { [clock] in
         do { try await clock.sleep(until: deadline) } catch {}
       }
       state.sleeper = sleeper

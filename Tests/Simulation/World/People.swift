@@ -10,11 +10,11 @@ extension World {
   // MARK: Clients
 
   func client(_ plan: Scenario.SagaPlan) async {
-    await sleep(until: plan.at)
+    await wait(until: plan.at)
     await start(plan, input: Self.input(plan, value: plan.number))
     guard plan.hasKey else { return }
     var dice = Dice(scenario.seed, "client", plan.number)
-    await sleep(dice.time(1...60_000))
+    await wait(dice.time(1...60_000))
     await start(plan, input: Self.input(plan, value: plan.number))
     guard dice.chance(30) else { return }
     await start(plan, input: Self.input(plan, value: -1), isOther: true)
@@ -39,7 +39,7 @@ extension World {
     }
     for _ in 0..<2_000 {
       guard let current else {
-        await sleep(.milliseconds(500))
+        await wait(.milliseconds(500))
         continue
       }
       do {
@@ -53,12 +53,12 @@ extension World {
       } catch let error as EngineError
         where error.code == "engine.notReady" || error.code == "engine.draining" || error.code == "workflow.notFound"
       {
-        await sleep(.milliseconds(300))
+        await wait(.milliseconds(300))
       } catch let error as EngineError {
         return answer(.refused(error.code))
       } catch {
         if key == nil { return answer(.open("\(error)")) }
-        await sleep(.milliseconds(300))
+        await wait(.milliseconds(300))
       }
     }
     answer(.open("no engine took it"))
@@ -67,7 +67,7 @@ extension World {
   // MARK: Signals
 
   func signaller(_ plan: Scenario.SignalPlan) async {
-    await sleep(until: plan.at)
+    await wait(until: plan.at)
     await send(plan)
   }
 
@@ -93,7 +93,7 @@ extension World {
   // MARK: Operators
 
   func operate(_ plan: Scenario.ActPlan) async {
-    await sleep(until: plan.at)
+    await wait(until: plan.at)
     guard let id = id(of: plan.saga), let current else { return }
     var dice = Dice(scenario.seed, "act", plan.number)
     let steps = scenario.sagas.first { $0.number == plan.saga }.map { scenario.workflows[$0.workflow].steps.map(\.id) }
@@ -125,12 +125,12 @@ extension World {
     if case .skip(let step, _) = verb, let workflow = scenario.sagas.first(where: { $0.number == plan.saga })?.workflow,
       scenario.workflows[workflow].step(step)?.isPivot == true, dice.chance(50)
     {
-      await sleep(dice.time(1...30_000))
+      await wait(dice.time(1...30_000))
       let second = OperatorRequest(.cancel, by: OperatorAct(by: "\(by) again", reason: "to see what happens"))
       await ask(id, second, by: "\(by) again")
     }
     guard plan.isDeliveredTwice else { return }
-    await sleep(dice.time(1...30_000))
+    await wait(dice.time(1...30_000))
     await ask(id, request, by: by, commandID: commandID)
   }
 
@@ -199,7 +199,7 @@ extension World {
   func onlooker() async {
     var dice = Dice(scenario.seed, "onlooker")
     for _ in 0..<5 {
-      await sleep(dice.time(10...60_000))
+      await wait(dice.time(10...60_000))
       await look()
     }
   }
@@ -237,7 +237,7 @@ extension World {
         }
       }
       if !isOpen { return }
-      await sleep(.seconds(7_200))
+      await wait(.seconds(7_200))
     }
   }
 

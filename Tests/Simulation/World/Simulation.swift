@@ -82,11 +82,11 @@ extension World {
       for act in scenario.acts { group.addTask { await self.operate(act) } }
       group.addTask { await self.onlooker() }
       // 1. Trouble, and then none.
-      await sleep(until: scenario.healedAt)
+      await wait(until: scenario.healedAt)
       heal()
       // 2. Time runs on until nothing happens any more by itself.
       let longest = scenario.workflows.map(\.timeoutMs).max() ?? 0
-      await sleep(.milliseconds(longest) + .seconds(2 * 86_400))
+      await wait(.milliseconds(longest) + .seconds(2 * 86_400))
       await look()
       let quiet = await judge()
       for violation in quiet { report(violation) }

@@ -74,8 +74,8 @@ final class World: Sendable {
     return scenario.sagas.first { $0.number == number }
   }
 
-  func sleep(_ time: Duration) async { do { try await clock.sleep(until: now + time) } catch {} }
-  func sleep(until time: Duration) async { do { try await clock.sleep(until: clock.start + time) } catch {} }
+  func wait(_ time: Duration) async { do { try await clock.sleep(until: now + time) } catch {} }
+  func wait(until time: Duration) async { do { try await clock.sleep(until: clock.start + time) } catch {} }
 
   func trace(_ line: String) {
     let at = now - clock.start
@@ -107,7 +107,7 @@ final class World: Sendable {
         defer { state.pause = .seconds(1) }
         return state.isClosing ? .zero : state.pause
       }
-      if pause > .zero { await sleep(pause) }
+      if pause > .zero { await wait(pause) }
     }
   }
 
@@ -165,7 +165,7 @@ final class World: Sendable {
           return report(
             Violation("the simulation", nil, "made a workflow that is refused: \(error.message) \(findings)"))
         } catch {
-          await sleep(.milliseconds(200))
+          await wait(.milliseconds(200))
         }
       }
     }
@@ -372,7 +372,7 @@ final class World: Sendable {
     Task(executorPreference: executor) { [self] in
       for _ in 0..<2_000 {
         guard let current else {
-          await sleep(.milliseconds(300))
+          await wait(.milliseconds(300))
           continue
         }
         let answer = StepAnswer(
@@ -389,7 +389,7 @@ final class World: Sendable {
         } catch is Refusal {
           return
         } catch {
-          await sleep(.milliseconds(300))
+          await wait(.milliseconds(300))
         }
       }
     }

@@ -129,7 +129,7 @@ extension Account {
       }
     }
     rewind = Set(named)
-    for index in signals.indices where signals[index].isKept { signals[index].isLetGo = true }
+    for index in signals.indices where signals[index].isKept { signals[index].mayBeGone = true }
     for index in steps.indices where rewind.contains(steps[index].plan.id) {
       if steps[index].phase == .failed { steps[index].consequence = "settles" }
       if steps[index].phase == .waiting { steps[index].signal = nil }

@@ -123,21 +123,25 @@ extension Account {
 
   mutating func signalReceived(_ fact: Fact) {
     let signal = Signal(
-      name: fact.text("signal") ?? "", number: fact.data["body"]?["n"]?.intValue ?? 0,
+      version: fact.version, name: fact.text("signal") ?? "", number: fact.data["body"]?["n"]?.intValue ?? 0,
       isGood: fact.data["body"]?["ok"]?.boolValue ?? false, identity: fact.text("signalId"), by: fact.text("by") ?? "")
     if let identity = signal.identity, signals.contains(where: { $0.identity == identity }) {
-      violates("a repeat has no second effect", "\(identity) was received before", fact)
+      violates("12 a repeat has no second effect", "\(identity) was received before", fact)
     }
     signals.append(signal)
   }
 
   mutating func keptSignalRefused(_ fact: Fact) {
     guard let step = step(fact.step) else { return violates("the history", "names no step", fact) }
-    guard let index = signals.firstIndex(where: { $0.name == fact.text("signal") && $0.isKept })
+    guard
+      let index = signals.firstIndex(where: {
+        guard $0.name == fact.text("signal"), !$0.isUsed, !$0.isRefused else { return false }
+        return fact.data["received"] == nil || fact.number("received") == $0.version
+      })
     else { return violates("12 signals", "no signal was kept", fact) }
     if case .signal(_, let accepts) = step.plan.kind, !accepts || signals[index].isGood {
       violates("12 signals", "\(fact.step) accepts the signal", fact)
     }
-    signals[index].isLetGo = true
+    signals[index].isRefused = true
   }
 }

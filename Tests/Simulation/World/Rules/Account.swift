@@ -71,16 +71,19 @@ struct Account {
   var commands: Set<String> = []
 
   struct Signal {
+    /// The number of its event.
+    let version: Int
     let name: String
     let number: Int
     let isGood: Bool
     let identity: String?
     let by: String
     var isUsed = false
-    /// A step refused it, or a rewind let it go: its sender has to send another.
-    var isLetGo = false
+    var isRefused = false
+    /// A rewind has begun since it came, and may have let it go: its sender has to send another.
+    var mayBeGone = false
 
-    var isKept: Bool { !isUsed && !isLetGo }
+    var isKept: Bool { !isUsed && !isRefused && !mayBeGone }
   }
 
   init(name: String, workflow: WorkflowPlan, flags: [Bool]) {

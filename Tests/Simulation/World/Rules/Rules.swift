@@ -117,10 +117,12 @@ struct Rules {
         if !account.signals.contains(where: { $0.identity == identity && $0.by == answer.by }) {
           violates("12 a confirmed signal is stored", "it is not in the history")
         }
-      case (.signal(_, let identity), .refused):
+      case (.signal(_, let identity), .refused(let code)):
         // One that was sent twice may be refused the second time.
         let times = answers.count { if case .signal(_, identity) = $0.request { true } else { false } }
-        if times == 1, account.signals.contains(where: { $0.identity == identity }) {
+        // One that was kept when the saga turned back is refused as dropped, and no step may take it.
+        let stored = account.signals.first { $0.identity == identity }
+        if times == 1, let stored, stored.isUsed || code != "signal.dropped" {
           violates("12 a refused signal has no effect", "it is in the history")
         }
       case (.act, _), (.signal, _), (.start, _), (.startWithOtherInput, _): break
