@@ -349,7 +349,7 @@ extension FoldedRowsTests {
     // Its next events are listed, too, and another rebuild ends.
     try await engine.waitUntilListed()
     let generation = try await engine.projections().generation
-    _ = try await engine.rebuildProjections()
+    _ = try await engine.rebuildProjections(by: "anna", from: "test")
     while try await engine.projections().generation == generation { await Task.yield() }
     #expect(try await read.currentRows(Array(ids.values)).count == 3)
     await running.stop()
