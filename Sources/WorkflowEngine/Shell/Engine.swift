@@ -152,7 +152,8 @@ public final class Engine: Sendable {
         ready.store(true, ordering: .releasing)
         host.log.info("The engine is ready", ("sagas", "\(host.countInMemory)"))
         do {
-          try await group.waitForAll()
+          // Not `waitForAll`: that waits for the others when one has failed, and they end only when they are cancelled.
+          while try await group.next() != nil {}
         } catch is CancellationError {}
       }
       result = .success(())

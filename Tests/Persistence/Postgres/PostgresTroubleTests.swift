@@ -249,9 +249,9 @@ extension PostgresPlace {
   /// What a hand would write.
   func foreignRow(_ stream: UniqueID, version: Int, shard: Int, position: Int64) -> String {
     """
-    INSERT INTO events (position, recorded_at, month, version, shard, stream, append_id, type, hash, data, meta)
+    INSERT INTO events (position, recorded_at, month, version, shard, stream, append_id, type, hash, chain, data, meta)
     VALUES (\(position), now(), \(PostgresPartitions.month(at: environment.now())), \(version), \(shard), '\(stream)',
-      '\(environment.newID())', 'by.hand', '\\x00', '{}', '{}')
+      '\(environment.newID())', 'by.hand', '\\x00', '\\x00', '{}', '{}')
     """
   }
 }
