@@ -181,8 +181,8 @@ struct BudgetTests {
       ])
   }
 
-  /// Runs something on a thread with so many MiB of stack: 2 MiB is a quarter of what threads have on Linux. (The frames of a build
-  /// without optimisation are several times as large as those of one with it.)
+  /// Runs something on a thread with so many MiB of stack: 2 MiB is a quarter of what threads have on Linux. (The frames
+  /// of a build without optimisation are several times as large as those of one with it.)
   static func onSmallStack<Value: Sendable>(
     _ stack: Int = 2, _ body: @escaping @Sendable () -> Value
   ) -> Value? {
