@@ -129,7 +129,7 @@ struct BudgetTests {
 
   // MARK: Depth
 
-  @Test("deep queries in deep filters end with a code on the stack that threads for sagas have", arguments: [60, 3])
+  @Test("deep queries in deep filters end with a code on the stack that threads for sagas have", arguments: [60, 1])
   func depth(_ filters: Int) throws {
     var document: JSON = 1
     for _ in 0..<240 { document = ["a": document] }
