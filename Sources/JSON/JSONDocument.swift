@@ -1,28 +1,18 @@
-import Synchronization
-
 /// A JSON text that knows where its values and names start, for messages about what they mean.
 ///
-/// Places are worked out when the first one is asked for: a text without a fault never pays for them.
-public struct JSONDocument: Sendable {
+/// Places are worked out when the first one is asked for: a text without a fault never pays for them. So a document
+/// belongs to one task at a time.
+public struct JSONDocument {
   public let root: JSON
   private let places: Places
 
   /// The bytes of the text, and the index that is made of them once.
-  private final class Places: Sendable {
+  private final class Places {
     let bytes: [UInt8]
-    private let made = Mutex<PlaceIndex?>(nil)
-
     init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-    var index: PlaceIndex? {
-      guard bytes.count <= PlaceIndex.mostBytes else { return nil }
-      return made.withLock { made in
-        if let made { return made }
-        let index = bytes.withUnsafeBufferPointer { PlaceIndex($0) }
-        made = index
-        return index
-      }
-    }
+    lazy var index: PlaceIndex? =
+      bytes.count <= PlaceIndex.mostBytes ? bytes.withUnsafeBufferPointer { PlaceIndex($0) } : nil
   }
 
   public init(parsing bytes: [UInt8], limits: JSONLimits = .default) throws(JSONError) {

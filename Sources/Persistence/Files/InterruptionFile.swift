@@ -28,6 +28,8 @@ public final class InterruptionFile: Sendable {
     var modes: [UniqueID: Mode] = [:]
     var slots: [UniqueID: Int] = [:]
     var free: [Int] = []
+    /// The process ends in order: nothing is noted any more.
+    var isClosed = false
   }
 
   /// How something is worked on, which says what an interruption means.
@@ -83,7 +85,7 @@ public final class InterruptionFile: Sendable {
     for (slot, record) in read { write(record.id, record.count, Mark.interrupted, at: slot) }
   }
 
-  deinit { if descriptor >= 0 { _ = close(descriptor) } }
+  deinit { if descriptor >= 0 { _ = CSystem.close(descriptor) } }
 
   /// The number of processes that died in the middle of each thing; see `certain` and `untouchable`.
   public var interrupted: [UniqueID: Int] {
@@ -107,8 +109,15 @@ public final class InterruptionFile: Sendable {
     if let slot { write(UniqueID(high: 0, low: 0), 0, Mark.free, at: slot) }
   }
 
-  /// Forgets everything: the process ends in order.
-  public func forgetAll() { for id in interrupted.keys { forget(id) } }
+  /// Forgets everything and leaves the file to another process: this one ends in order.
+  public func close() {
+    for id in interrupted.keys { forget(id) }
+    let wasOpen = state.withLock { state in
+      defer { state.isClosed = true }
+      return !state.isClosed
+    }
+    if wasOpen { _ = flock(descriptor, LOCK_UN) }
+  }
 
   /// Notes that work on something begins. Waits while something else that was interrupted before is worked on, if this
   /// was too.
@@ -126,7 +135,7 @@ public final class InterruptionFile: Sendable {
       // It was forgotten meanwhile.
       alone.unlock()
     }
-    guard let slot = state.withLock({ $0.free.popLast() }) else { return nil }
+    guard let slot = state.withLock({ $0.isClosed ? nil : $0.free.popLast() }) else { return nil }
     write(id, 0, Mode.beside.rawValue, at: slot)
     return Entry(slot: slot, isKnown: false)
   }

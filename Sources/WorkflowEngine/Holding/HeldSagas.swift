@@ -53,7 +53,7 @@ final class HeldSagas: Sendable {
   func clear(_ id: UniqueID) { file?.forget(id) }
 
   /// The process ends in order: nothing is suspect.
-  func clearAll() { file?.forgetAll() }
+  func clearAll() { file?.close() }
 
   /// The sagas that are held back, the oldest first.
   var all: [HeldSaga] { sagas.withLock { $0.values.sorted { ($0.since, $0.id) < ($1.since, $1.id) } } }
