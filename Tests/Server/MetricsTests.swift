@@ -30,7 +30,7 @@ struct MetricsTests {
       let store = ["tracseq_store_writable", "tracseq_store_failing_seconds", "tracseq_store_foreign_events_total"]
       #expect(
         Set(metrics.metrics.keys)
-          == Set(lag + store + ["tracseq_ready", "tracseq_degraded", "tracseq_sagas", "tracseq_sagas_held"]))
+          == Set(lag + store + ["tracseq_ready", "tracseq_degraded", "tracseq_sagas", "tracseq_sagas_held", "tracseq_clock_offset_seconds"]))
       #expect(metrics["tracseq_store_writable"] == 1 && metrics["tracseq_degraded"] == 0)
     }
   }
@@ -39,7 +39,7 @@ struct MetricsTests {
     let guide = try String(contentsOf: APIDescription.root.appending(path: "docs/operating.md"), encoding: .utf8)
     try await TestAPI.run(kafka: FakeKafka(consumers: [.sample()]), notices: FakeNotices(.sample())) { api in
       let metrics = try read(try await api.get("/metrics")).metrics
-      #expect(metrics.count == 27)
+      #expect(metrics.count == 29)
       for name in metrics.keys { #expect(guide.contains("`\(name)"), "\(name)") }
       for name in guide.matches(of: /tracseq_[a-z_]+/) { #expect(metrics[String(name.0)] != nil, "\(name.0)") }
     }

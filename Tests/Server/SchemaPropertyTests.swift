@@ -140,7 +140,7 @@ struct SchemaPropertyTests {
             answer.json["detail"]?.stringValue.map { detail in
               [
                 "letter or digit", "more than 8 words", "must be later than", "contradicts status",
-                "goes without version",
+                "goes without version", "a blank", "can't be seen", "PEM",
               ]
               .contains { detail.contains($0) }
             } ?? false

@@ -69,6 +69,8 @@ public final class InterruptionFile: Sendable {
     self.path = path
     descriptor = saga_open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     if descriptor < 0 { throw StoreError(.unavailable, "can't open \(path): \(String(cString: strerror(errno)))") }
+    // It names sagas: others may not read it, nor one that an older version left open to them.
+    _ = fchmod(descriptor, 0o600)
     while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
       if errno == EINTR { continue }
       throw StoreError(.locked, "\(path) is in use by another process")

@@ -42,7 +42,7 @@ final class SimulatedStore: StoreInFront {
     }
     await pause(weather.answerPause)
     try check()
-    if weather.losesAnswer { throw .unavailable("the connection broke before the answer") }
+    if weather.losesAnswer { throw .outcomeUnknown("the connection broke before the answer") }
     return result
   }
 
