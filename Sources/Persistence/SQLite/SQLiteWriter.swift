@@ -169,9 +169,9 @@ final class SQLiteWriter: @unchecked Sendable {
             answers.append(try job.write(session))
           } catch {
             // A refusal leaves nothing behind and concerns this job alone. Anything else, such as a full disk half-way
-            // through an append, takes the whole batch back.
+            // through an append or a row of another program in the way, takes the whole batch back.
             let isClean = session.database.totalChanges == before && session.database.isInTransaction
-            guard isClean else { throw error }
+            guard isClean, error.kind != .corrupt else { throw error }
             answers.append { job.fail(error) }
           }
         }

@@ -44,7 +44,7 @@ final class Scheduler: Sendable {
 
   /// Sets, moves, or with nil removes the moment at which a saga wants to be woken.
   func set(_ saga: UniqueID, at moment: Timestamp?) {
-    let now = environment.now()
+    let now = clock.now()
     let outdated = state.withLock { state -> Task<Void, Never>? in
       guard let moment else {
         state.moments[saga] = nil
@@ -58,7 +58,7 @@ final class Scheduler: Sendable {
   /// Has a saga woken at `moment` at the latest. A timer that is set for it already is newer knowledge: an earlier one
   /// stays.
   func set(_ saga: UniqueID, atLatest moment: Timestamp) {
-    let now = environment.now()
+    let now = clock.now()
     let outdated = state.withLock { state -> Task<Void, Never>? in
       if let known = state.moments[saga], known <= moment { return nil }
       return state.put(moment, for: saga, now: now)
@@ -68,7 +68,7 @@ final class Scheduler: Sendable {
 
   /// Sets a timer for a saga that has none.
   func setIfNone(_ saga: UniqueID, at moment: Timestamp) {
-    let now = environment.now()
+    let now = clock.now()
     let outdated = state.withLock { state in
       state.moments[saga] == nil ? state.put(moment, for: saga, now: now) : nil
     }

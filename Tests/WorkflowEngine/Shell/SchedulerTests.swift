@@ -30,7 +30,7 @@ struct SchedulerTests {
   @Test("Every new timer arms it again: a sleeper that a set clock has made too long holds none")
   func rearmed() async {
     let clock = SetClock()
-    let scheduler = Scheduler(environment: Environment(clock: clock) { 0 })
+    let scheduler = Scheduler(clock: clock)
     let (woken, wake) = AsyncStream.makeStream(of: UniqueID.self)
     let running = Task { await scheduler.run { wake.yield($0) } }
     let (first, second) = (id(1), id(2))
@@ -48,7 +48,7 @@ struct SchedulerTests {
   @Test("What was read of a sleeping saga doesn't replace the timer that the saga has set meanwhile")
   func newer() async {
     let clock = FakeClock()
-    let scheduler = Scheduler(environment: Environment(clock: clock) { 0 })
+    let scheduler = Scheduler(clock: clock)
     let start = clock.now()
     scheduler.set(id(1), at: start + .seconds(1))
     scheduler.setIfNone(id(1), at: start + .seconds(600))
