@@ -10,13 +10,17 @@ demo: ## Sends a manifest of 96 tubes through engine and laboratory on this mach
 	swift build --product saga
 	@.build/debug/saga demo
 
+ALONE := PostgresTroubleTests|PostgresFencingTests|SQLiteTroubleTests|FrozenOwnerTests|FailoverTests|SecondSignalTests|SimulationTests|BudgetSagaTests|BudgetTests|GivenUpTests|EchoStormTests
+
 test: ## Unit, conformance and system tests, with a throwaway Postgres; and the style of the source.
 	@scripts/install-needs test
 	@$(MAKE) --no-print-directory lint
 	swift build --build-tests
 	@# All at once they hold 2,000 files open, and Foundation's Process.run reads past a buffer from some 1,350 on
 	@# (swift-corelibs-foundation 5472).
-	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=24 scripts/with-postgres swift test --skip-build
+	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=24 scripts/with-postgres swift test --skip-build --skip '$(ALONE)'
+	@# These stop, freeze and kill servers, and hold an engine to seconds: they run two at a time.
+	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=2 scripts/with-postgres swift test --skip-build --filter '$(ALONE)'
 
 SEEDS ?= 1
 SEED ?= 1

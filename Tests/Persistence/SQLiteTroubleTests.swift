@@ -45,7 +45,7 @@ struct SQLiteTroubleTests {
       } catch {
         #expect(error.kind == .unavailable)
       }
-      #expect(ContinuousClock.now - began < .seconds(8))
+      #expect(ContinuousClock.now - began < .seconds(30))
       #expect(store.health().problem != nil)
       try hand.run("COMMIT")
       try await eventually("writes work again") { store.health().problem == nil }

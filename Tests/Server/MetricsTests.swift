@@ -30,7 +30,11 @@ struct MetricsTests {
       let store = ["tracseq_store_writable", "tracseq_store_failing_seconds", "tracseq_store_foreign_events_total"]
       #expect(
         Set(metrics.metrics.keys)
-          == Set(lag + store + ["tracseq_ready", "tracseq_degraded", "tracseq_sagas", "tracseq_sagas_held", "tracseq_clock_offset_seconds"]))
+          == Set(
+            lag + store + [
+              "tracseq_ready", "tracseq_degraded", "tracseq_sagas", "tracseq_sagas_held",
+              "tracseq_clock_offset_seconds",
+            ]))
       #expect(metrics["tracseq_store_writable"] == 1 && metrics["tracseq_degraded"] == 0)
     }
   }

@@ -94,23 +94,38 @@ final class PostgresCluster: Sendable {
     return place
   }
 
+  /// A port that no server listens on now.
   private static func freePort() throws -> Int {
-    let proxy = try TCPProxy(to: 1)
-    proxy.close()
-    return proxy.port
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    guard descriptor >= 0 else { throw Failed(description: "no socket") }
+    defer { _ = close(descriptor) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let status = withUnsafeMutablePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
+        bind(descriptor, generic, length) == 0 ? getsockname(descriptor, generic, &length) : -1
+      }
+    }
+    guard status == 0 else { throw Failed(description: "no free port") }
+    return Int(UInt16(bigEndian: address.sin_port))
   }
+
+  /// Runs a command without the descriptors that it would inherit. Foundation notices the end of a process by one of them,
+  /// which a server that the command starts would keep open.
+  private static let closing = """
+    (for file in /proc/$BASHPID/fd/*; do number=${file##*/}; [ "$number" -gt 2 ] && eval "exec $number>&-"; done
+    exec "$@")
+    """
 
   @discardableResult
   private static func run(_ name: String, _ arguments: String...) async throws -> String {
     let process = Process()
     let command = [try program(name)] + arguments
-    if isRoot {
-      process.executableURL = URL(fileURLWithPath: "/usr/bin/setpriv")
-      process.arguments = ["--reuid=postgres", "--regid=postgres", "--clear-groups", "--"] + command
-    } else {
-      process.executableURL = URL(fileURLWithPath: command[0])
-      process.arguments = arguments
-    }
+    let asServer = isRoot ? ["/usr/bin/setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"] : []
+    process.executableURL = URL(fileURLWithPath: "/bin/bash")
+    process.arguments = ["-c", closing, "--"] + asServer + command
     process.currentDirectoryURL = URL(fileURLWithPath: "/tmp")
     // A file, as a server that was started keeps a pipe open.
     let place = FileManager.default.temporaryDirectory.appendingPathComponent("pg-\(Environment.system.newID())")
