@@ -127,7 +127,7 @@ extension API {
   private func noticeReasons() async -> [Readiness.Reason] {
     guard let notices else { return [] }
     do {
-      return Readiness.reasons(of: try await notices.status(), at: environment.now())
+      return Readiness.reasons(of: try await answerInTime { try await notices.status() }, at: environment.now())
     } catch {
       log.error("The status of notices could not be read", ("error", "\(error)"))
       return [Self.unreadable("How notices stand could not be read", error)]
@@ -144,7 +144,7 @@ extension API {
   private func kafkaReadiness() async -> Readiness {
     guard let kafka else { return Readiness() }
     do {
-      return Readiness(echo: try await kafka.echo.status(), consumers: kafka.consumers)
+      return Readiness(echo: try await answerInTime { try await kafka.echo.status() }, consumers: kafka.consumers)
     } catch {
       log.error("The echo's status could not be read", ("error", "\(error)"))
       let reason = Self.unreadable("How the echo stands could not be read", error)

@@ -28,7 +28,7 @@ extension API {
       "tracseq_clock_offset_seconds", .gauge,
       "How far the wall clock is ahead of the engine's time. Not 0: somebody set the clock.",
       [.init(seconds: environment.wallNow() - environment.now())])
-    if let counts = await known("the sagas", { try await engine.counts() }) {
+    if let counts = await known("the sagas", { [engine] in try await engine.counts() }) {
       text.add(
         "tracseq_sagas", .gauge, "Sagas by status.",
         SagaStatus.allCases.map { .init(Int64(counts[$0] ?? 0), ["status": $0.rawValue]) })
@@ -36,7 +36,7 @@ extension API {
     text.add(
       "tracseq_sagas_held", .gauge, "Sagas that are held back because processes died while they computed them.",
       [.init(Int64(engine.held.count))])
-    if let lists = await known("the read model", { try await engine.projections() }) {
+    if let lists = await known("the read model", { [engine] in try await engine.projections() }) {
       text.add("tracseq_read_model_lag_events", .gauge, "Events that are stored and not in lists yet.", lists.lag)
       text.add(
         "tracseq_read_model_lag_seconds", .gauge, "How long the oldest of them has been stored.",
@@ -129,9 +129,11 @@ extension API {
   }
 
   /// Nothing, and a line in the log, for what can't be found out just now.
-  private func known<Value>(_ what: String, _ ask: () async throws -> Value) async -> Value? {
+  private func known<Value: Sendable>(
+    _ what: String, _ ask: @escaping @Sendable () async throws -> Value
+  ) async -> Value? {
     do {
-      return try await ask()
+      return try await answerInTime(ask)
     } catch {
       log.warning("A metric is left out: nobody says how it stands with \(what)", ("error", "\(error)"))
       return nil
