@@ -42,90 +42,101 @@ let package = Package(
     .target(name: "CAssets", path: "Sources/CLibraries/CAssets"),
     module("Assets", ["CAssets"]),
 
-    // The two leaves: JSON values, and what a process takes from its surroundings (time, ids, randomness).
+    // The leaves: JSON, the values that every module speaks in (timestamps, ids, digests), and what a process takes from
+    // its surroundings (time, ids, randomness).
     module("JSON"),
-    module("Runtime", ["JSON", "CCrypto"]),
+    module("Values", ["JSON", "CCrypto"]),
+    module("Runtime", ["JSON", "Values", "CCrypto"]),
 
-    module("Workflows", ["JSON"]),
-    module("Persistence", ["JSON", "Runtime", "CPostgres", "CSQLite", "CSystem"]),
-    module("HTTP", ["JSON", "Runtime", "CCurl", "CMicrohttpd", "CSystem"]),
-    module("Messaging", ["JSON", "Runtime", "HTTP", "CKafka"]),
+    module("Workflows", ["JSON", "Values"]),
+    module("Persistence", ["JSON", "Runtime", "Values", "CPostgres", "CSQLite", "CSystem"]),
+    module("HTTP", ["JSON", "Runtime", "Values", "CCurl", "CMicrohttpd", "CSystem"]),
+    module("Messaging", ["JSON", "Runtime", "Values", "HTTP", "CKafka"]),
     // Where the event store and Kafka meet: the echo, and processors that keep their state in a store.
-    module("Streaming", ["JSON", "Runtime", "Workflows", "Persistence", "Messaging"]),
+    module("Streaming", ["JSON", "Runtime", "Values", "Workflows", "Persistence", "Messaging"]),
     module(
-      "WorkflowEngine", ["Assets", "JSON", "Runtime", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming"]),
-    module("Laboratory", ["JSON", "Runtime", "Persistence", "HTTP", "Messaging", "Streaming"]),
+      "WorkflowEngine",
+      ["Assets", "JSON", "Runtime", "Values", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming"]),
+    module("Laboratory", ["JSON", "Runtime", "Values", "Persistence", "HTTP", "Messaging", "Streaming"]),
     module(
       "Server",
       [
-        "Assets", "JSON", "Runtime", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming", "WorkflowEngine",
+        "Assets", "JSON", "Runtime", "Values", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming",
+        "WorkflowEngine",
       ]),
     .executableTarget(
       name: "saga",
       dependencies: [
-        "Assets", "JSON", "Runtime", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming", "WorkflowEngine",
+        "Assets", "JSON", "Runtime", "Values", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming",
+        "WorkflowEngine",
         "Laboratory", "Server", "CSystem",
       ],
       path: "Sources/saga", swiftSettings: strict),
 
     // What docs/performance.md quotes.
     .target(
-      name: "BenchSupport", dependencies: ["JSON", "Runtime", "Persistence", "WorkflowEngine"],
+      name: "BenchSupport", dependencies: ["JSON", "Runtime", "Values", "Persistence", "WorkflowEngine"],
       path: "Benchmarks/Support", swiftSettings: strict),
     .executableTarget(
-      name: "saga-bench", dependencies: ["BenchSupport", "JSON", "Runtime", "Persistence", "WorkflowEngine"],
+      name: "saga-bench", dependencies: ["BenchSupport", "JSON", "Runtime", "Values", "Persistence", "WorkflowEngine"],
       path: "Benchmarks/SagaBench", swiftSettings: strict),
     .executableTarget(
       name: "kafka-bench",
       dependencies: [
-        "BenchSupport", "CKafka", "Runtime", "Persistence", "Messaging", "Streaming", "WorkflowEngine",
+        "BenchSupport", "CKafka", "Runtime", "Values", "Persistence", "Messaging", "Streaming", "WorkflowEngine",
       ],
       path: "Benchmarks/KafkaBench", swiftSettings: strict),
 
     // Tests, one folder a module.
     .target(
-      name: "TestSupport", dependencies: ["JSON", "Runtime", "HTTP", "Persistence"], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["JSON", "Runtime", "Values", "HTTP", "Persistence"],
+      path: "Tests/TestSupport",
       swiftSettings: strict),
     tests("Assets", of: ["Assets", "TestSupport"]),
     tests("JSON", of: ["JSON"]),
-    tests("Runtime", of: ["Runtime", "JSON", "TestSupport"]),
-    tests("Workflows", of: ["Workflows", "JSON", "TestSupport"]),
-    tests("Persistence", of: ["Persistence", "JSON", "Runtime", "TestSupport"]),
-    tests("HTTP", of: ["HTTP", "JSON", "Runtime", "TestSupport"]),
-    tests("Messaging", of: ["Messaging", "HTTP", "JSON", "Runtime", "TestSupport", "kafka-broker"]),
+    tests("Values", of: ["Values", "JSON", "Runtime", "TestSupport"]),
+    tests("Runtime", of: ["Runtime", "JSON", "Values", "TestSupport"]),
+    tests("Workflows", of: ["Workflows", "Values", "JSON", "TestSupport"]),
+    tests("Persistence", of: ["Persistence", "JSON", "Runtime", "Values", "TestSupport"]),
+    tests("HTTP", of: ["HTTP", "JSON", "Runtime", "Values", "TestSupport"]),
+    tests("Messaging", of: ["Messaging", "HTTP", "JSON", "Runtime", "Values", "TestSupport", "kafka-broker"]),
     tests(
       "Streaming",
-      of: ["Streaming", "Messaging", "Persistence", "Workflows", "JSON", "Runtime", "TestSupport", "kafka-broker"]),
+      of: [
+        "Streaming", "Messaging", "Persistence", "Workflows", "JSON", "Runtime", "Values", "TestSupport",
+        "kafka-broker",
+      ]),
     tests(
       "WorkflowEngine",
       of: [
-        "WorkflowEngine", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming", "JSON", "Runtime",
+        "WorkflowEngine", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming", "JSON", "Runtime", "Values",
         "TestSupport",
         "kafka-broker",
       ], exclude: ["Fixtures"]),
     tests(
       "Laboratory",
       of: [
-        "Laboratory", "Persistence", "HTTP", "Messaging", "Streaming", "JSON", "Runtime", "TestSupport", "kafka-broker",
+        "Laboratory", "Persistence", "HTTP", "Messaging", "Streaming", "JSON", "Runtime", "Values", "TestSupport",
+        "kafka-broker",
       ]),
     tests(
       "Server",
       of: [
         "Assets", "Server", "WorkflowEngine", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming", "JSON",
-        "Runtime",
+        "Runtime", "Values",
         "TestSupport",
       ]),
     .testTarget(
       name: "CLITests",
       dependencies: [
-        "saga", "HTTP", "JSON", "Laboratory", "Messaging", "Persistence", "Runtime", "Streaming", "Workflows",
+        "saga", "HTTP", "JSON", "Laboratory", "Messaging", "Persistence", "Runtime", "Values", "Streaming", "Workflows",
         "TestSupport",
       ],
       path: "Tests/CLI", exclude: ["Goldens", "Sagas"], swiftSettings: strict),
     // The engine in simulation: a world in virtual time, the command that runs seeds of it, and the tests.
     .target(
       name: "Simulation",
-      dependencies: ["JSON", "Runtime", "Workflows", "Persistence", "WorkflowEngine", "TestSupport"],
+      dependencies: ["JSON", "Runtime", "Values", "Workflows", "Persistence", "WorkflowEngine", "TestSupport"],
       path: "Tests/Simulation/World", swiftSettings: strict),
     .executableTarget(
       name: "saga-simulate", dependencies: ["Simulation"], path: "Tests/Simulation/Command", swiftSettings: strict),
@@ -134,7 +145,8 @@ let package = Package(
       path: "Tests/Simulation/Tests", swiftSettings: strict),
     tests("Rules", of: ["JSON", "TestSupport"]),
     tests(
-      "System", of: ["JSON", "Runtime", "HTTP", "Messaging", "TestSupport", "kafka-broker"], exclude: ["Clients/Python"]
+      "System", of: ["JSON", "Runtime", "Values", "HTTP", "Messaging", "TestSupport", "kafka-broker"],
+      exclude: ["Clients/Python"]
     ),
     // A Kafka on the wire for the tests: librdkafka's mock cluster as a process of its own.
     .executableTarget(

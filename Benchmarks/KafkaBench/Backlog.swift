@@ -4,6 +4,7 @@ import Persistence
 import Runtime
 import Streaming
 import Synchronization
+import Values
 
 /// How fast the echo catches up with what was committed while it was away.
 enum Backlog {

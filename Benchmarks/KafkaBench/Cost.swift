@@ -2,8 +2,8 @@ import BenchSupport
 import Foundation
 import Messaging
 import Persistence
-import Runtime
 import Streaming
+import Values
 
 /// What the echo costs the engine: sagas a second with it and without, by turns.
 enum Cost {

@@ -4,6 +4,7 @@ import Persistence
 import Runtime
 import Streaming
 import Synchronization
+import Values
 import WorkflowEngine
 
 /// What the echo to Kafka reaches, and beside it, in the same minutes, what librdkafka alone does with messages of the

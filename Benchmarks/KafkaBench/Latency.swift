@@ -3,6 +3,7 @@ import Persistence
 import Runtime
 import Streaming
 import Synchronization
+import Values
 
 /// From the commit to the broker's acknowledgement, at a steady rate.
 enum Latency {

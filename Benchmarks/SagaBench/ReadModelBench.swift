@@ -1,6 +1,7 @@
 import Foundation
 import Persistence
 import Runtime
+import Values
 
 /// How long each list takes on a million sagas: every filter alone and the usual combinations, the first page, a page far
 /// behind it, and facets.

@@ -4,6 +4,7 @@ import JSON
 import Persistence
 import Runtime
 import Synchronization
+import Values
 import WorkflowEngine
 
 /// How long the longest pause of a reader is while the read model of many sagas is rebuilt and sagas go on; and whether the

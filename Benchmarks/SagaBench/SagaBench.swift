@@ -1,7 +1,7 @@
 import BenchSupport
 import Foundation
 import Persistence
-import Runtime
+import Values
 
 /// How many six-step sagas and events a second the engine carries on each store, its steps answered in the process.
 @main

@@ -2,6 +2,7 @@ import Foundation
 import JSON
 public import Persistence
 import Runtime
+import Values
 import WorkflowEngine
 
 /// Sagas of six `http` steps whose calls are answered in the process.

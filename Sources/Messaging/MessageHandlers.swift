@@ -1,4 +1,4 @@
-public import Runtime
+public import Values
 
 /// A message that no repetition helps: it goes to the dead letters with this reason, and the partition goes on.
 public struct Poison: CodedError, Hashable {

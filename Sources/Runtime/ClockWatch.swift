@@ -1,3 +1,5 @@
+import Values
+
 /// Says when the machine's wall clock and the engine's time differ: somebody set the clock, or it was wrong before.
 public struct ClockWatch: Sendable {
   /// A difference that is worth a line in the log. Smaller ones vanish by themselves within hours.

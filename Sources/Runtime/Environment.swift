@@ -1,3 +1,5 @@
+import Values
+
 /// What a process takes from its surroundings: time, ids, randomness, and threads. Everything else in the tree gets them
 /// from here, so that a test or a simulation can hand in its own. A rule test bans the other ways to them.
 public struct Environment: Sendable {

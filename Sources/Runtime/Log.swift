@@ -1,4 +1,5 @@
 import Foundation
+import Values
 
 /// Where a process says what it does. One line an event: a level, a message, and named values.
 public struct Log: Sendable {

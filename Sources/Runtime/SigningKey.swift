@@ -1,4 +1,5 @@
 import CCrypto
+import Values
 
 /// A pair of Ed25519 keys (RFC 8032) by libcrypto: what it signs, the public one verifies.
 public final class SigningKey: Sendable {

@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import Values
 
 extension Environment {
   /// The machine's own clock and randomness.

@@ -1,5 +1,6 @@
 import Persistence
 import Runtime
+import Values
 
 /// What was asked did not answer in time.
 struct NoAnswerInTime: CodedError {

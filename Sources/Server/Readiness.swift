@@ -4,6 +4,7 @@ import Messaging
 import Persistence
 import Runtime
 import Streaming
+import Values
 import WorkflowEngine
 
 /// Whether a ready engine does all that it should. A store that takes no writes makes it not ready. A fault between the

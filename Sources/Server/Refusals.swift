@@ -1,8 +1,8 @@
 import HTTP
 import JSON
 import Persistence
-import Runtime
 import Streaming
+import Values
 import WorkflowEngine
 import Workflows
 

@@ -1,5 +1,6 @@
 import HTTP
 import Runtime
+import Values
 
 /// Which threads handle a request, so that a monitor and an operator never wait behind large bodies and long answers.
 enum RequestPlace {

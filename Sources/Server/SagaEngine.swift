@@ -1,6 +1,6 @@
 import JSON
 import Persistence
-import Runtime
+import Values
 import WorkflowEngine
 import Workflows
 

@@ -1,6 +1,7 @@
 import CSystem
 import Foundation
 import Runtime
+import Values
 
 @main
 struct Main {

@@ -1,4 +1,5 @@
 import Testing
+import Values
 
 @testable import saga
 
@@ -69,11 +70,13 @@ struct ArgumentTests {
       ("shwo", "show"), ("lst", "list"), ("evnets", "events"), ("STATUS", "status"), ("work", "workflows"),
     ])
   func near(_ typed: String, _ meant: String) {
-    #expect(NearName.of(typed, among: ["show", "list", "events", "status", "workflows", "start"]) == meant)
+    #expect(
+      NearNames.nearest(to: typed, among: ["show", "list", "events", "status", "workflows", "start"], completes: true)
+        == meant)
   }
 
   @Test("far names are nobody's")
-  func far() { #expect(NearName.of("zebra", among: ["show", "list", "events"]) == nil) }
+  func far() { #expect(NearNames.nearest(to: "zebra", among: ["show", "list", "events"], completes: true) == nil) }
 }
 
 @Suite("Text in columns")

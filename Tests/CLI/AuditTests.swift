@@ -2,6 +2,7 @@ import Foundation
 import JSON
 import Runtime
 import Testing
+import Values
 
 @testable import Persistence
 @testable import saga

@@ -3,6 +3,7 @@ import Messaging
 import Runtime
 import TestSupport
 import Testing
+import Values
 
 @testable import saga
 

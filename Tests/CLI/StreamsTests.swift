@@ -4,6 +4,7 @@ import Runtime
 import Streaming
 import TestSupport
 import Testing
+import Values
 
 @testable import saga
 

@@ -2,6 +2,7 @@ import JSON
 import Runtime
 import Synchronization
 import TestSupport
+import Values
 
 @testable import saga
 

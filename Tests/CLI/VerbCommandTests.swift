@@ -1,6 +1,6 @@
 import JSON
-import Runtime
 import Testing
+import Values
 
 @testable import saga
 

@@ -1,9 +1,9 @@
 import Foundation
 import HTTP
-import Runtime
 import Synchronization
 import TestSupport
 import Testing
+import Values
 
 struct ClientTests {
   private static func url(_ port: Int, _ path: String = "/") -> String { "http://127.0.0.1:\(port)\(path)" }

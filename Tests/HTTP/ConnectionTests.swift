@@ -3,6 +3,7 @@ import Runtime
 import Synchronization
 import TestSupport
 import Testing
+import Values
 
 /// What becomes of connections: kept, waiting, silent, cut, and at a shutdown.
 @Suite("Connections", .timeLimit(.minutes(2)))

@@ -3,6 +3,7 @@ import HTTP
 import Runtime
 import TestSupport
 import Testing
+import Values
 
 /// What clients can't use up.
 @Suite("Limits", .timeLimit(.minutes(2)))

@@ -4,6 +4,7 @@ import Runtime
 import Synchronization
 import TestSupport
 import Testing
+import Values
 
 @Suite("Requests of different kinds have threads of their own")
 struct PlaceTests {

@@ -1,7 +1,7 @@
 import HTTP
 import JSON
-import Runtime
 import Testing
+import Values
 
 /// The same expectations in process and over a socket.
 enum Depth: CaseIterable, Sendable {

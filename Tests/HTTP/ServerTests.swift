@@ -2,6 +2,7 @@ import HTTP
 import Runtime
 import TestSupport
 import Testing
+import Values
 
 struct ServerTests {
   @Test func aStreamIsSentAsItComes() async throws {

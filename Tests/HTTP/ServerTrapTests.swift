@@ -2,6 +2,7 @@ import HTTP
 import Runtime
 import TestSupport
 import Testing
+import Values
 
 /// A request that the server must refuse, or take, as it comes over the wire.
 struct WireCase: Sendable, CustomTestStringConvertible {

@@ -4,6 +4,7 @@ import JSON
 import Runtime
 import Synchronization
 import TestSupport
+import Values
 
 /// A fact that happens once and can be waited for.
 final class Signal: Sendable {

@@ -4,6 +4,7 @@ import JSON
 import Persistence
 import Runtime
 import Testing
+import Values
 
 @testable import Laboratory
 

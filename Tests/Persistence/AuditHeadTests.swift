@@ -1,6 +1,7 @@
 import JSON
 import Runtime
 import Testing
+import Values
 
 @testable import Persistence
 

@@ -1,6 +1,6 @@
 import Persistence
-import Runtime
 import Testing
+import Values
 
 @Suite("Many append at once", .timeLimit(.minutes(2)))
 struct ConcurrencyTests {

@@ -3,6 +3,7 @@ import Runtime
 import Synchronization
 import TestSupport
 import Testing
+import Values
 
 @testable import Persistence
 

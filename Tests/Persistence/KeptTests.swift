@@ -2,6 +2,7 @@ import Persistence
 import Runtime
 import TestSupport
 import Testing
+import Values
 
 @Suite("A store keeps snapshots and definitions")
 struct KeptTests {

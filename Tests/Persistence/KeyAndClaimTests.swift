@@ -1,6 +1,7 @@
 import Persistence
 import Runtime
 import Testing
+import Values
 
 @Suite("Start keys, claims and open streams move with the append")
 struct KeyAndClaimTests {

@@ -3,6 +3,7 @@ import Runtime
 import Synchronization
 import TestSupport
 import Testing
+import Values
 
 @Suite("A projector follows the tail", .timeLimit(.minutes(2)))
 struct ProjectorTests {

@@ -1,6 +1,6 @@
 import Persistence
-import Runtime
 import Testing
+import Values
 
 @Suite("A store agrees with a model of a few lines")
 struct RandomOperationTests {

@@ -1,6 +1,6 @@
 import Foundation
-import Runtime
 import Testing
+import Values
 
 @testable import Persistence
 

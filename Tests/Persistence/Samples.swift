@@ -1,6 +1,7 @@
 import Persistence
 import Runtime
 import Testing
+import Values
 
 /// Short ways to say what tests append.
 extension StorePlace {

@@ -1,6 +1,7 @@
 import Runtime
 import Synchronization
 import Testing
+import Values
 
 @testable import Persistence
 

@@ -3,6 +3,7 @@ import Persistence
 import Runtime
 import TestSupport
 import Testing
+import Values
 
 /// The stores that hold to one protocol: every conformance test runs on each.
 enum StoreKind: String, CaseIterable, Sendable, CustomTestStringConvertible {

@@ -1,6 +1,6 @@
 import Persistence
-import Runtime
 import Testing
+import Values
 
 /// What is stored for ever: these values never change.
 @Suite("The stored format")

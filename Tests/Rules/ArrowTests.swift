@@ -5,26 +5,32 @@ struct ArrowTests {
   static let allowed: [String: Set<String>] = [
     "Assets": ["CAssets"],
     "JSON": [],
-    "Runtime": ["JSON", "CCrypto"],
-    "Workflows": ["JSON"],
-    "Persistence": ["JSON", "Runtime", "CPostgres", "CSQLite", "CSystem"],
-    "HTTP": ["JSON", "Runtime", "CCurl", "CMicrohttpd", "CSystem"],
-    "Messaging": ["JSON", "Runtime", "HTTP", "CKafka"],
-    "Streaming": ["JSON", "Runtime", "Workflows", "Persistence", "Messaging"],
-    "WorkflowEngine": ["Assets", "JSON", "Runtime", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming"],
-    "Laboratory": ["JSON", "Runtime", "Persistence", "HTTP", "Messaging", "Streaming"],
+    "Values": ["JSON", "CCrypto"],
+    "Runtime": ["JSON", "Values", "CCrypto"],
+    "Workflows": ["JSON", "Values"],
+    "Persistence": ["JSON", "Runtime", "Values", "CPostgres", "CSQLite", "CSystem"],
+    "HTTP": ["JSON", "Runtime", "Values", "CCurl", "CMicrohttpd", "CSystem"],
+    "Messaging": ["JSON", "Runtime", "Values", "HTTP", "CKafka"],
+    "Streaming": ["JSON", "Runtime", "Values", "Workflows", "Persistence", "Messaging"],
+    "WorkflowEngine": [
+      "Assets", "JSON", "Runtime", "Values", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming",
+    ],
+    "Laboratory": ["JSON", "Runtime", "Values", "Persistence", "HTTP", "Messaging", "Streaming"],
     "Server": [
-      "Assets", "JSON", "Runtime", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming", "WorkflowEngine",
+      "Assets", "JSON", "Runtime", "Values", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming",
+      "WorkflowEngine",
     ],
     "saga": [
-      "Assets", "JSON", "Runtime", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming", "WorkflowEngine",
+      "Assets", "JSON", "Runtime", "Values", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming",
+      "WorkflowEngine",
       "Laboratory", "Server", "CSystem",
     ],
   ]
   static let toolchain: Set<String> = ["Foundation", "Dispatch", "Synchronization"]
   /// Values and rules that no clock, file or thread may reach.
   static let pure = [
-    "Sources/JSON/", "Sources/Workflows/", "Sources/WorkflowEngine/Core/", "Sources/Streaming/Processing/Core/",
+    "Sources/JSON/", "Sources/Values/", "Sources/Workflows/", "Sources/WorkflowEngine/Core/",
+    "Sources/Streaming/Processing/Core/",
   ]
 
   @Test("A module imports only what the house lets it", arguments: allowed.keys.sorted())

@@ -1,5 +1,6 @@
 import TestSupport
 import Testing
+import Values
 
 @testable import Runtime
 

@@ -1,5 +1,6 @@
 import Runtime
 import Testing
+import Values
 
 @Suite("Texts that name things")
 struct VisibleTextTests {

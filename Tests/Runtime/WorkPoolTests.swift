@@ -2,6 +2,7 @@ import Dispatch
 import Runtime
 import Synchronization
 import Testing
+import Values
 
 @Suite("Pools of threads")
 struct WorkPoolTests {

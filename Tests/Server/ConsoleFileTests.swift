@@ -4,6 +4,7 @@ import HTTP
 import Runtime
 import TestSupport
 import Testing
+import Values
 
 @testable import Server
 

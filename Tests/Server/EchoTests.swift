@@ -2,9 +2,9 @@ import HTTP
 import JSON
 import Messaging
 import Persistence
-import Runtime
 import Streaming
 import Testing
+import Values
 import WorkflowEngine
 
 @testable import Server

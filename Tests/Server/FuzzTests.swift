@@ -1,7 +1,7 @@
 import HTTP
 import JSON
-import Runtime
 import Testing
+import Values
 
 @testable import Server
 

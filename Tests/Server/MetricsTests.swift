@@ -2,9 +2,9 @@ import Foundation
 import HTTP
 import Messaging
 import Persistence
-import Runtime
 import Streaming
 import Testing
+import Values
 import WorkflowEngine
 
 @testable import Server

@@ -3,6 +3,7 @@ import JSON
 import Persistence
 import Runtime
 import Testing
+import Values
 import WorkflowEngine
 
 @testable import Server

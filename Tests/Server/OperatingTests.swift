@@ -1,8 +1,8 @@
 import HTTP
 import JSON
 import Persistence
-import Runtime
 import Testing
+import Values
 import WorkflowEngine
 
 @testable import Server

@@ -3,6 +3,7 @@ import HTTP
 import JSON
 import Runtime
 import Testing
+import Values
 
 @testable import Server
 

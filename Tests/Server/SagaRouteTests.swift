@@ -3,6 +3,7 @@ import JSON
 import Runtime
 import TestSupport
 import Testing
+import Values
 import WorkflowEngine
 
 @testable import Server

@@ -1,8 +1,8 @@
 import HTTP
 import JSON
-import Runtime
 import TestSupport
 import Testing
+import Values
 import WorkflowEngine
 
 @testable import Server

@@ -4,6 +4,7 @@ import Persistence
 import Runtime
 import Server
 import Testing
+import Values
 import WorkflowEngine
 
 @Suite("What the API says of a store that takes no writes")

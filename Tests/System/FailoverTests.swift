@@ -5,6 +5,7 @@ import Runtime
 import Synchronization
 import TestSupport
 import Testing
+import Values
 
 @Suite("Postgres fails over to its standby under an engine", .serialized, .timeLimit(.minutes(5)))
 struct FailoverTests {

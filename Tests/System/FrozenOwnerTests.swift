@@ -1,8 +1,8 @@
 import Foundation
 import JSON
-import Runtime
 import TestSupport
 import Testing
+import Values
 
 @Suite("An engine that stood still while another took its store", .serialized, .timeLimit(.minutes(5)))
 struct FrozenOwnerTests {

@@ -4,6 +4,7 @@ import JSON
 import Runtime
 import TestSupport
 import Testing
+import Values
 
 /// The program itself, from its command line to the receiver.
 @Suite("Being told", .timeLimit(.minutes(3)))

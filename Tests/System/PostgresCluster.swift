@@ -1,6 +1,7 @@
 import Foundation
 import Runtime
 import TestSupport
+import Values
 
 /// A Postgres server of its own, and a standby of another.
 final class PostgresCluster: Sendable {

@@ -1,8 +1,8 @@
 import Foundation
 import JSON
-import Runtime
 import TestSupport
 import Testing
+import Values
 
 @Suite("A second SIGTERM under load", .serialized, .timeLimit(.minutes(5)))
 struct SecondSignalTests {

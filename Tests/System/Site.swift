@@ -3,6 +3,7 @@ import HTTP
 import JSON
 import Runtime
 import Testing
+import Values
 
 /// A laboratory and an engine in a folder of their own, talked to over HTTP.
 final class Site: Sendable {

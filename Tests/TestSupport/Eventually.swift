@@ -1,4 +1,5 @@
 import Runtime
+import Values
 
 /// A fact that did not come true in its time.
 public struct NeverTrue: Error, CustomStringConvertible {

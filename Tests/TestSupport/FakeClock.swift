@@ -1,5 +1,6 @@
 import Runtime
 import Synchronization
+import Values
 
 /// A clock that moves only when told to, and reports who sleeps, so that a test waits for the fact that something
 /// sleeps instead of for time to pass.

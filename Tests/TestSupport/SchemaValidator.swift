@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 /// As much of JSON Schema 2020-12 as the project's schemas use. A keyword that it doesn't know is an error, so that
 /// nothing in a schema goes unlooked at.

@@ -3,6 +3,7 @@ import HTTP
 import JSON
 import Runtime
 import Synchronization
+import Values
 
 /// A schema registry on the wire, for tests: as much of Confluent's REST API as the project uses, with subjects, versions
 /// and ids that it really keeps, and errors in Confluent's form. It checks the levels `NONE` and `BACKWARD`, and refuses

@@ -1,5 +1,5 @@
 public import Persistence
-public import Runtime
+public import Values
 
 /// A store in front of another: what a test wants to go wrong is overridden, the rest passes through.
 public protocol StoreInFront: EventStore {

@@ -1,4 +1,4 @@
-import Runtime
+import Values
 
 /// Why a call got no answer.
 public struct HTTPClientError: CodedError, Sendable, Hashable {

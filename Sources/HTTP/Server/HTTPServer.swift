@@ -1,6 +1,7 @@
 import Foundation
 import Runtime
 import Synchronization
+import Values
 
 /// Serves HTTP through libmicrohttpd: one thread of its own reads and writes, requests are handed to an async handler
 /// whole, and what it returns is sent.

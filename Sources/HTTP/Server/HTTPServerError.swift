@@ -1,4 +1,4 @@
-import Runtime
+import Values
 
 /// Why a server couldn't start.
 public struct HTTPServerError: CodedError, Sendable, Hashable {

@@ -2,6 +2,7 @@ import CMicrohttpd
 import Foundation
 import Runtime
 import Synchronization
+import Values
 
 /// Owns the libmicrohttpd daemon and its gate, and knows every request in flight.
 final class ServerDaemon: Sendable {

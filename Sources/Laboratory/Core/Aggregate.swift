@@ -1,5 +1,6 @@
 import JSON
 import Runtime
+import Values
 
 /// A thing of the laboratory that remembers by events. A value: no clock, no store, no randomness.
 protocol Aggregate: Sendable, Equatable {

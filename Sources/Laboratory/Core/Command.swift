@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 /// The participants, each with its own commands and its own memory of idempotency keys.
 public enum LabService: String, Sendable, CaseIterable {

@@ -2,6 +2,7 @@ import JSON
 import Persistence
 import Runtime
 import Synchronization
+import Values
 
 /// Where every command passes: memory of its key, the aggregate's state, its decision, one append.
 ///

@@ -1,5 +1,6 @@
 import JSON
 import Runtime
+import Values
 
 /// Reads a command's body, and gathers everything that is wrong with it, so that one answer names it all.
 struct Fields {

@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 /// Where boxes stand and what instruments there are, as the laboratory was furnished. It grows; nothing that may hold
 /// a tube is ever taken away.

@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 /// A participant's clean "no": nothing has happened, and a repeat of the command would be judged anew.
 public struct LabRefusal: CodedError, Hashable {

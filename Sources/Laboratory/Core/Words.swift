@@ -1,5 +1,6 @@
 import JSON
 import Runtime
+import Values
 
 /// What kinds of sample the laboratory takes, and where each may be kept.
 public enum SampleType: String, Sendable, CaseIterable {

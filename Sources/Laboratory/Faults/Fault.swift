@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 /// One way in which a participant is told to misbehave.
 ///

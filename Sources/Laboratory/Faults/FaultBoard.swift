@@ -1,6 +1,7 @@
 import JSON
 import Runtime
 import Synchronization
+import Values
 
 /// The faults of a running laboratory, and the calls that it keeps waiting for ever.
 final class FaultBoard: Sendable {

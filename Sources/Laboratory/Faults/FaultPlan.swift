@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 /// Which faults strike, and how often each has. The first that fits a call strikes it.
 public struct FaultPlan: Sendable {

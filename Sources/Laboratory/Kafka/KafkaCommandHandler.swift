@@ -2,6 +2,7 @@ import JSON
 import Messaging
 import Persistence
 import Runtime
+import Values
 
 /// Takes commands from the services' topics, has them carried out, and answers each on the topic that it names.
 ///

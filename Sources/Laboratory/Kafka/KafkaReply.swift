@@ -1,6 +1,6 @@
 import JSON
 import Messaging
-import Runtime
+import Values
 
 /// What a participant says to a command that came over Kafka.
 enum KafkaReply: Sendable, Equatable {

@@ -2,6 +2,7 @@ import JSON
 public import Messaging
 public import Runtime
 public import Streaming
+import Values
 
 /// The laboratory's participants over Kafka: they take commands from their topics, answer them where each wants its
 /// answer, and publish what they store.

@@ -1,8 +1,8 @@
 import JSON
 import Messaging
 import Persistence
-import Runtime
 import Streaming
+import Values
 
 extension EchoedEvent {
   /// What the world hears of a stored event of the laboratory: a CloudEvent on its service's topic.

@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 /// What comes with a plate of tubes: a table as text, whose first line names the columns, one tube a line.
 ///

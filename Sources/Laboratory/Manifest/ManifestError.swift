@@ -1,4 +1,4 @@
-public import Runtime
+public import Values
 
 /// Why a manifest can't be read: everything that is wrong with it, each with its place.
 public struct ManifestError: CodedError, Hashable {

@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 /// A message to a person. What is sent can't be unsent; it can be corrected.
 ///

@@ -1,6 +1,7 @@
 import JSON
 import Persistence
 import Runtime
+import Values
 
 /// The laboratory's read models: what can be searched, and what each idempotency key did.
 struct LabProjection: Projection {

@@ -1,7 +1,7 @@
 import HTTP
 import JSON
 import Persistence
-import Runtime
+import Values
 
 /// Asks the read models; every answer shows at least every command that this process has answered before.
 struct LabQueries: Sendable {

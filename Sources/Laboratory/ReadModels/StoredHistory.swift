@@ -1,6 +1,6 @@
 import JSON
 import Persistence
-import Runtime
+import Values
 
 /// Events as they are shown to people.
 enum StoredHistory {

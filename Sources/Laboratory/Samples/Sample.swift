@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 /// A tube, from its accession to its end.
 ///

@@ -1,4 +1,5 @@
 import Runtime
+import Values
 
 /// A lane of a flow cell. Written `NOVASEQ-1-FC1/3`.
 public struct LaneName: Sendable, Hashable, Comparable, CustomStringConvertible {

@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 /// A sequencing run of a sample.
 ///

@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 /// What happened to a run.
 enum RunEvent: LabEvent {

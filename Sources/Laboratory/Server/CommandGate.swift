@@ -2,6 +2,7 @@ import HTTP
 import JSON
 import Persistence
 import Runtime
+import Values
 
 /// What every command passes, whatever wire it comes over: faults strike here. For those over HTTP it also reads key and
 /// body, and turns refusals into problems.

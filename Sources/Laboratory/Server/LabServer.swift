@@ -2,6 +2,7 @@ import HTTP
 import Messaging
 import Persistence
 import Runtime
+import Values
 
 /// A laboratory that listens: every participant in one process, each under a prefix of its own.
 ///

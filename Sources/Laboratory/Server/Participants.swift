@@ -3,6 +3,7 @@ import JSON
 import Persistence
 import Runtime
 import Synchronization
+import Values
 
 /// The laboratory's participants at work on a store, without a wire: `handle` answers requests in process.
 public final class Participants: Sendable {

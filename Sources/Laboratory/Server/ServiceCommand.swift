@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 /// A command of a service: where HTTP finds it, and what it does.
 ///

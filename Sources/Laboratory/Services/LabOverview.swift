@@ -1,7 +1,7 @@
 import HTTP
 import JSON
 import Persistence
-import Runtime
+import Values
 
 /// What concerns the laboratory as a whole, under `/lab`: the account that a checker compares with the sagas, what
 /// each idempotency key did, and the faults.

@@ -2,6 +2,7 @@ import HTTP
 import JSON
 import Persistence
 import Runtime
+import Values
 
 /// The samples service: its commands, and its queries over HTTP, under `/samples`.
 struct SamplesService: Sendable {

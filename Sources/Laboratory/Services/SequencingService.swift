@@ -2,6 +2,7 @@ import HTTP
 import JSON
 import Persistence
 import Runtime
+import Values
 
 /// The sequencing service: its commands, and its queries over HTTP, under `/sequencing`.
 struct SequencingService: Sendable {

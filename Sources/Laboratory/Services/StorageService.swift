@@ -2,6 +2,7 @@ import HTTP
 import JSON
 import Persistence
 import Runtime
+import Values
 
 /// The storage service: its commands, and its queries over HTTP, under `/storage`.
 struct StorageService: Sendable {

@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 /// A position that is held for a sample.
 ///

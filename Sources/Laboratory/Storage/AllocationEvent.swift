@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 /// What happened to an allocation.
 enum AllocationEvent: LabEvent {

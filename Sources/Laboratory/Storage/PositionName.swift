@@ -1,4 +1,5 @@
 import Runtime
+import Values
 
 /// A place for one tube: a well of a box. Written `F80-1/B03/A07`.
 public struct PositionName: Sendable, Hashable, Comparable, CustomStringConvertible {

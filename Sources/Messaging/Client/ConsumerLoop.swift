@@ -3,6 +3,7 @@ import Dispatch
 import Foundation
 import Runtime
 import Synchronization
+import Values
 
 /// The thread of a consumer: begins with a client, ends when it is told to or its work is done.
 final class ConsumerLoop: Sendable {

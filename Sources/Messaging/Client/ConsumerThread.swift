@@ -1,6 +1,7 @@
 import CKafka
 import Dispatch
 import Runtime
+import Values
 
 /// What a consumer's thread does: takes messages off librdkafka, gives and takes partitions, commits.
 final class ConsumerThread {

@@ -1,6 +1,7 @@
 import Foundation
 public import Runtime
 import Synchronization
+import Values
 
 /// Reads topics as a member of a group and has their messages handled.
 ///

@@ -1,4 +1,5 @@
-public import Runtime
+import Runtime
+public import Values
 
 /// Why Kafka, or its client, refused or failed.
 public struct KafkaError: CodedError, Hashable {

@@ -3,6 +3,7 @@ import Dispatch
 import Foundation
 import Runtime
 import Synchronization
+import Values
 
 /// A client of librdkafka: made of settings, destroyed when its last owner lets go. What it has to tell comes through
 /// `queue`.

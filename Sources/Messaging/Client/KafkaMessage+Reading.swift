@@ -1,5 +1,5 @@
 import CKafka
-import Runtime
+import Values
 
 extension KafkaMessage {
   /// Copies a message out of librdkafka's memory.

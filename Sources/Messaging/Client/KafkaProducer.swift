@@ -1,5 +1,6 @@
 public import Runtime
 import Synchronization
+import Values
 
 /// Sends messages: idempotent, acknowledged by all in-sync replicas, in the order in which they were given to it, partition
 /// by partition.

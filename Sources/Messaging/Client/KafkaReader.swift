@@ -1,6 +1,7 @@
 import CKafka
 import Dispatch
 public import Runtime
+import Values
 
 /// Reads partitions from offsets that its owner keeps: no group, no committing.
 ///

@@ -1,4 +1,4 @@
-public import Runtime
+public import Values
 
 /// A message to send.
 public struct KafkaRecord: Sendable, Hashable {

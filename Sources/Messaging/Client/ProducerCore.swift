@@ -3,6 +3,7 @@ import Dispatch
 import Foundation
 import Runtime
 import Synchronization
+import Values
 
 /// The producer's client, its thread, and who waits for what.
 final class ProducerCore: Sendable {

@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 // The Kafka protocol binding of CloudEvents 1.0: binary mode has the attributes as headers `ce_…` and the data as value;
 // structured mode has everything as one JSON object.

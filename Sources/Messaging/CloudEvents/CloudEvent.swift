@@ -1,4 +1,4 @@
-public import Runtime
+public import Values
 
 /// An event in the common form of CloudEvents 1.0.
 public struct CloudEvent: Sendable, Hashable {

@@ -1,4 +1,5 @@
 public import Runtime
+import Values
 
 /// Where messages go that can't be handled: each with its bytes, key and headers as they were, and the reason. Of one that
 /// is too large for that, as much as the topic takes.

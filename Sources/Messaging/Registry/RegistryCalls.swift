@@ -1,6 +1,7 @@
 import HTTP
 import JSON
 import Runtime
+import Values
 
 /// Calls to the registry. What may pass is tried again, a few times and later and later; whatever else it answers is
 /// handed back.

@@ -1,4 +1,4 @@
-public import Runtime
+public import Values
 
 /// Why the schema registry, or its client, refused or failed. It never says with which password.
 public struct RegistryError: CodedError, Hashable {

@@ -1,6 +1,7 @@
 public import HTTP
 import JSON
 public import Runtime
+import Values
 
 /// A schema registry that speaks Confluent's REST API. It gives every schema a number; messages carry the number.
 ///

@@ -1,4 +1,4 @@
-public import Runtime
+public import Values
 
 /// Why a head can't be used.
 public struct AuditError: CodedError, Hashable {

@@ -1,5 +1,6 @@
 public import JSON
 public import Runtime
+public import Values
 
 /// Where the chains of a store ended at a moment. Signed and kept elsewhere, it proves later that nothing before it was
 /// changed or taken away.

@@ -1,4 +1,4 @@
-public import Runtime
+public import Values
 
 /// What a walk along the chains of a store found.
 public struct AuditReport: Sendable, Hashable {

@@ -1,4 +1,4 @@
-public import Runtime
+public import Values
 
 extension EventReading {
   /// Walks every shard's chain and every stream's hashes, from the first event to what is there when a shard's turn

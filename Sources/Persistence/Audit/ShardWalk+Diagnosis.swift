@@ -1,4 +1,4 @@
-import Runtime
+import Values
 
 // What was done where a chain doesn't hold: told by what the events around it still vouch for.
 extension ShardWalk {

@@ -1,4 +1,4 @@
-import Runtime
+import Values
 
 /// Walks one shard from its first event and stops at the first link that doesn't hold. It reads in pages and keeps a
 /// bounded number of streams in mind.

@@ -1,4 +1,4 @@
-import Runtime
+import Values
 
 /// The ends of the streams that a walk met last. What wasn't met for a while is forgotten, and read again when it is
 /// needed: however many streams a shard has, so much memory and no more.

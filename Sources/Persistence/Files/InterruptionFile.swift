@@ -1,7 +1,7 @@
 import CSystem
 import Foundation
-public import Runtime
 import Synchronization
+public import Values
 
 /// A small file that says which things a process is in the middle of, so that the next process knows what the last one
 /// was doing when it died, however it died.

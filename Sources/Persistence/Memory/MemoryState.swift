@@ -1,4 +1,4 @@
-import Runtime
+import Values
 
 /// What a `MemoryStore` holds, and how appends and batches change it.
 struct MemoryState {

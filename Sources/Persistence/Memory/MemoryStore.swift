@@ -1,5 +1,6 @@
 public import Runtime
 import Synchronization
+public import Values
 
 /// A store that keeps everything in memory: for tests and for simulation. It does all its work in the calling task and
 /// never waits, so that whoever schedules the tasks decides what happens in which order.

@@ -1,4 +1,4 @@
-import Runtime
+import Values
 
 /// The partitions of the events, one for each month in which streams began.
 struct PostgresPartitions {

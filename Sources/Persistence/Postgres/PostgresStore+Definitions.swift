@@ -1,4 +1,4 @@
-import Runtime
+import Values
 
 extension PostgresStore {
   public func put(_ definition: StoredDefinition) async throws(StoreError) -> DefinitionPut {

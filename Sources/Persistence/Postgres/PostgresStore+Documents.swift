@@ -1,4 +1,4 @@
-import Runtime
+import Values
 
 extension PostgresStore {
   public func checkpoint(_ follower: String, shard: Int) async throws(StoreError) -> Int64 {

@@ -1,4 +1,5 @@
-public import Runtime
+import Runtime
+public import Values
 
 extension PostgresStore {
   public func read(_ stream: UniqueID, after version: Int, limit: Int) async throws(StoreError) -> [StoredEvent] {

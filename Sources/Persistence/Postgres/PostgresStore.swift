@@ -1,6 +1,7 @@
 import Dispatch
 public import Runtime
 import Synchronization
+import Values
 
 /// A store in a Postgres database.
 ///

@@ -1,5 +1,6 @@
 public import Runtime
 import Synchronization
+public import Values
 
 /// What a projector keeps up to date: some tables, with a checkpoint of their own in each shard.
 public protocol ShardFollower: Sendable {

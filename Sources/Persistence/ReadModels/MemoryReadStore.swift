@@ -1,5 +1,5 @@
-public import Runtime
 import Synchronization
+public import Values
 
 /// A read model that lives as long as the process: for an engine whose events do so too, and the measure of what the
 /// databases answer, as it looks at every row with the plainest means.

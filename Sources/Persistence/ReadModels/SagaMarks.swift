@@ -1,4 +1,5 @@
 import Runtime
+import Values
 
 // What a row is found by, as short texts. A list checks a row's marks; an index row for each of them that is selective
 // drives it.

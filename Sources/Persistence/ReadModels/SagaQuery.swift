@@ -1,4 +1,4 @@
-public import Runtime
+public import Values
 
 /// Which sagas a list shows. All that is given must hold.
 public struct SagaQuery: Sendable, Hashable {

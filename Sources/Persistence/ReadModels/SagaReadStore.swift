@@ -1,4 +1,4 @@
-public import Runtime
+public import Values
 
 /// Where the read model of sagas is kept: tables of their own, apart from the events, that can be thrown away and made
 /// again from them.

@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 // A row as the tables keep it beside the columns that it is found by.
 extension SagaRow {

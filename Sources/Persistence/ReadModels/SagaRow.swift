@@ -1,4 +1,4 @@
-public import Runtime
+public import Values
 
 /// What a list shows of a saga, and what it is found by.
 public struct SagaRow: Sendable, Hashable {

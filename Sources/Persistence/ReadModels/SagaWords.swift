@@ -1,4 +1,5 @@
 import Runtime
+import Values
 
 /// How text becomes the words that it is found by. What is stored and what is looked for pass the same tokenizer.
 ///

@@ -1,4 +1,4 @@
-public import Runtime
+public import Values
 
 /// What the runs of one step did within one minute.
 public struct StepMinute: Sendable, Hashable {

@@ -1,6 +1,6 @@
 import CSystem
 import Foundation
-import Runtime
+import Values
 
 /// A lock on a store's file, beside it (`<path>.lock`), for as long as the value lives. The system lets go of it when the
 /// process dies, however it dies. Not on the file itself: closing any descriptor of it would drop SQLite's own locks.

@@ -1,6 +1,6 @@
 import CSystem
 import Foundation
-import Runtime
+import Values
 
 /// Files that only the user of the process may read and write: they hold what patients' samples are called.
 public enum PrivateFile {

@@ -1,4 +1,4 @@
-public import Runtime
+public import Values
 
 /// An SQLite store opened only to be read, beside the process that writes it, if there is one: it takes no lock, changes
 /// nothing, and sees what has been committed.

@@ -1,5 +1,5 @@
 import CSQLite
-import Runtime
+import Values
 
 /// One connection to an SQLite file, and its prepared statements. Used by one thread at a time.
 final class SQLiteDatabase {

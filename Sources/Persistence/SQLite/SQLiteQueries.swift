@@ -1,4 +1,4 @@
-import Runtime
+import Values
 
 /// What is read, by the readers and by the writer within its transaction.
 enum SQLiteQueries {

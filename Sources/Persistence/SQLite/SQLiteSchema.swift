@@ -1,4 +1,4 @@
-import Runtime
+import Values
 
 /// Brings a file to the schema of this version, or refuses it.
 enum SQLiteSchema {

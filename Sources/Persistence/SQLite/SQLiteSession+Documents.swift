@@ -1,4 +1,4 @@
-import Runtime
+import Values
 
 // Snapshots, definitions and read models.
 extension SQLiteSession {

@@ -1,4 +1,5 @@
 import Runtime
+import Values
 
 /// What the writer does within its transactions, and what it knows between them. Used by one thread at a time.
 ///

@@ -1,5 +1,5 @@
 import CSQLite
-import Runtime
+import Values
 
 /// A prepared statement. Parameters are bound from 1 on, columns read from 0 on.
 final class SQLiteStatement {

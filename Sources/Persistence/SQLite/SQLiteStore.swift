@@ -2,6 +2,7 @@ import Dispatch
 import Foundation
 public import Runtime
 import Synchronization
+public import Values
 
 /// The embedded store: one SQLite file, for one process at a time. What it has answered is on the disk.
 public final class SQLiteStore: EventStore {

@@ -1,4 +1,4 @@
-public import Runtime
+public import Values
 
 /// What is to be written to one stream, all or nothing.
 public struct Append: Sendable, Hashable {

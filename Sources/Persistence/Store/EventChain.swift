@@ -1,4 +1,4 @@
-public import Runtime
+public import Values
 
 /// The hash that chains a shard's events: where one was changed, removed, added or moved, the links no longer fit, even
 /// when somebody has hashed the event's stream anew.

@@ -1,4 +1,4 @@
-public import Runtime
+public import Values
 
 /// The hash that chains a stream's events: changing, removing or reordering what is stored breaks it from there on.
 ///

@@ -1,4 +1,4 @@
-public import Runtime
+public import Values
 
 /// What a look at the events of a store needs, whether it is open to be written or only to be read.
 public protocol EventReading: Sendable {

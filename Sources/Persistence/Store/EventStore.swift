@@ -1,4 +1,5 @@
 public import Runtime
+public import Values
 
 /// Where everything that happened is kept: streams of events, each numbered from 1, and beside them what must be true
 /// in the same transaction (start keys, claims, which streams are open), snapshots, definitions, and read models.

@@ -1,4 +1,4 @@
-public import Runtime
+public import Values
 
 /// What a look at a stream's chain of hashes found.
 public enum HistoryCheck: Sendable, Hashable {

@@ -1,4 +1,4 @@
-public import Runtime
+public import Values
 
 /// Which shard a stream or a start key lives in.
 ///

@@ -1,4 +1,5 @@
-public import Runtime
+import Runtime
+public import Values
 
 /// Why a store refused or failed.
 public struct StoreError: CodedError, Hashable {

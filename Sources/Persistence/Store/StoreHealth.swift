@@ -1,5 +1,6 @@
-public import Runtime
+import Runtime
 import Synchronization
+public import Values
 
 /// Whether a store takes writes, and whether its shards are still this process's to write.
 public struct StoreHealth: Sendable, Hashable {

@@ -1,4 +1,4 @@
-public import Runtime
+public import Values
 
 /// An event as it is kept.
 public struct StoredEvent: Sendable, Hashable {

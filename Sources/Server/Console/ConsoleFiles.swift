@@ -1,5 +1,5 @@
 import Assets
-import Runtime
+import Values
 
 /// A file that the server sends to browsers: its type, its bytes, and an entity tag made of its content.
 struct PageFile: Sendable {

@@ -2,6 +2,7 @@ import HTTP
 import JSON
 import Persistence
 import Runtime
+import Values
 
 /// Follows the store once and tells all clients of the live stream.
 ///

@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 /// One message of the live stream, as server-sent events have it.
 enum LiveMessage {

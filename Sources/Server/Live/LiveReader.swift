@@ -1,7 +1,7 @@
 import JSON
 import Persistence
-import Runtime
 import Synchronization
+import Values
 
 /// Makes of stored events what the live stream tells of them.
 final class LiveReader: Sendable {

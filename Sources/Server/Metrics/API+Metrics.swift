@@ -3,6 +3,7 @@ import Messaging
 import Persistence
 import Runtime
 import Streaming
+import Values
 import WorkflowEngine
 
 extension API {

@@ -1,6 +1,7 @@
 import HTTP
 import JSON
 import Runtime
+import Values
 import Workflows
 
 /// Reads a JSON object member by member, and reports everything that is wrong with it at once, each with its place.

@@ -1,6 +1,6 @@
 import HTTP
 import JSON
-import Runtime
+import Values
 import Workflows
 
 /// Reads a query strictly: what is unknown, repeated or ill-formed is an error, never ignored.

@@ -1,5 +1,6 @@
 import HTTP
 import Runtime
+import Values
 
 extension HTTPServerRequest {
   /// Who asks. Until the server authenticates its users it believes what it is told.

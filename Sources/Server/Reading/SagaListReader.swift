@@ -1,7 +1,7 @@
 import HTTP
 import JSON
 import Persistence
-import Runtime
+import Values
 import WorkflowEngine
 import Workflows
 

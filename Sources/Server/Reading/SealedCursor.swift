@@ -1,7 +1,7 @@
 import Foundation
 import HTTP
 import Persistence
-import Runtime
+import Values
 
 /// A cursor as clients see it: opaque, bound to the list and the filters that it was made for, and sealed, so that one
 /// that was cut, changed or carried to another list is refused instead of answering the wrong page.

@@ -2,6 +2,7 @@ import HTTP
 import JSON
 import Persistence
 import Runtime
+import Values
 import WorkflowEngine
 
 // What an auditor asks: what people did, and whether what is stored is what was stored.

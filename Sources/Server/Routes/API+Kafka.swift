@@ -1,7 +1,7 @@
 import HTTP
 import JSON
-import Runtime
 import Streaming
+import Values
 
 // The echo to Kafka: how it stands, and sending again.
 extension API {

@@ -1,5 +1,5 @@
 import HTTP
-import Runtime
+import Values
 import WorkflowEngine
 
 // What happens, as it happens: server-sent events.

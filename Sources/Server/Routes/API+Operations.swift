@@ -2,6 +2,7 @@ import HTTP
 import JSON
 import Persistence
 import Runtime
+import Values
 import WorkflowEngine
 
 // A verb on many sagas: first a preview, then exactly what it has shown, at a rate. And the word of a second person.

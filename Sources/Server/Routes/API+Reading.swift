@@ -1,6 +1,7 @@
 import HTTP
 import Persistence
 import Runtime
+import Values
 import WorkflowEngine
 
 // What the read model knows beside the list, and the read model itself.

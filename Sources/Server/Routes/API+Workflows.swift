@@ -1,5 +1,6 @@
 import HTTP
 import JSON
+import Values
 import WorkflowEngine
 import Workflows
 

@@ -1,6 +1,7 @@
 import HTTP
 import JSON
 import Runtime
+import Values
 import WorkflowEngine
 
 /// The REST API over an engine, without a socket.

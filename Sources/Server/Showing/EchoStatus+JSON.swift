@@ -1,7 +1,7 @@
 import JSON
 import Messaging
-import Runtime
 import Streaming
+import Values
 
 extension EchoStatus {
   /// As `GET /v1/echo` shows it.

@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 extension JSON {
   /// An object of the members that have a value: what is not known is left out.

@@ -2,6 +2,7 @@ public import Messaging
 public import Persistence
 public import Runtime
 import Synchronization
+public import Values
 
 /// Tells Kafka everything that a store has committed: every event of every shard, in order, at least once.
 ///

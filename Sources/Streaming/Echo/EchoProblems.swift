@@ -1,5 +1,5 @@
 import Messaging
-import Runtime
+import Values
 
 /// What stands in the echo's way, each thing until it is out of it: a shard that goes on says nothing of another.
 struct EchoProblems: Sendable {

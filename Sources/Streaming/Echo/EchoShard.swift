@@ -1,6 +1,7 @@
 import Messaging
 import Persistence
 import Runtime
+import Values
 
 /// How far the echo has come in one shard: a value, with no client and no clock.
 ///

@@ -1,5 +1,5 @@
 public import Messaging
-public import Runtime
+public import Values
 
 /// How far the echo of a store has come.
 public struct EchoStatus: Sendable, Hashable {

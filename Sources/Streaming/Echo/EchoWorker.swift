@@ -2,6 +2,7 @@ import JSON
 import Messaging
 import Persistence
 import Runtime
+import Values
 
 /// The echo's one task, and what it knows.
 actor EchoWorker {

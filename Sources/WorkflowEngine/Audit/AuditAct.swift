@@ -1,6 +1,6 @@
 public import JSON
 import Persistence
-import Runtime
+import Values
 
 /// What an event says of who acted; read from its JSON, so that an act that this list knows no more of than its name is
 /// listed too.

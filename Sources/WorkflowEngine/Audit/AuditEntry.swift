@@ -1,6 +1,6 @@
 public import JSON
 public import Persistence
-public import Runtime
+public import Values
 
 /// Something that somebody did: who, when, why, from where, and what came of it.
 public struct AuditEntry: Sendable, Hashable {

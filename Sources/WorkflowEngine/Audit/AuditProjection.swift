@@ -1,6 +1,6 @@
 import JSON
 import Persistence
-import Runtime
+import Values
 
 /// The read model of what people did: a row for each start, signal and verb, found by saga, actor and verb, in the order
 /// of time. What was before and after is the fold of the saga's history, up to the act and with its append. What comes of

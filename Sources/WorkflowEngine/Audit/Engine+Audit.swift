@@ -2,6 +2,7 @@ import JSON
 public import Persistence
 import Runtime
 import Synchronization
+import Values
 import Workflows
 
 // What an auditor asks.

@@ -1,6 +1,7 @@
 import JSON
 import Persistence
 import Runtime
+import Values
 
 /// Something that was asked of the engine, and of no saga: it is an event of a stream of its own, in the same chains of
 /// hashes as the sagas' events.

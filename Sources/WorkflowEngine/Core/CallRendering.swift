@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 import Workflows
 
 /// An action with its templates filled in: what an executor performs.

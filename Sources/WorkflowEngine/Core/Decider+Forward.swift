@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 import Workflows
 
 // Going forward: starting what is ready, retrying what is due, and completing.

@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 import Workflows
 
 // What people ask for. Each is an event with who, when, why and from where. `Decider+VerbChecks.swift` says what a saga

@@ -1,4 +1,4 @@
-import Runtime
+import Values
 import Workflows
 
 // Steps that take longer than is expected of them. That is noticed, once, and changes nothing else: the step goes on.

@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 import Workflows
 
 // Rewinding: a step and all that comes after it is undone, in the order in which turning back would, and begins again.

@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 import Workflows
 
 // What a saga takes as it stands. `Verbs.allowed` asks the same questions, so that what is offered is what is taken.

@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 import Workflows
 
 // The ends of waits. `Signals.swift` says what a signal does.

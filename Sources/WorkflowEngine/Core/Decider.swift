@@ -1,5 +1,6 @@
 import JSON
 import Runtime
+import Values
 import Workflows
 
 /// Decides what follows from a command: a value that collects events while it evolves the state by them.

@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 import Workflows
 
 /// What ought to be in flight for a saga as it stands: recovery is to fold its events and then perform its effects.

@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 /// What an operator asks of a saga, with who asks and why.
 public struct OperatorRequest: Sendable, Hashable {

@@ -1,4 +1,4 @@
-import Runtime
+import Values
 import Workflows
 
 /// Whether and when an attempt that failed is followed by another.

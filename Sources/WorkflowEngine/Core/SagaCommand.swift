@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 /// What can be asked of a saga, and what can be reported to it.
 public enum SagaCommand: Sendable, Hashable {

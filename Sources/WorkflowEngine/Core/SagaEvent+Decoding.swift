@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 /// A stored event that this version can't read. It is never guessed at.
 public struct UnreadableEvent: CodedError, Hashable {

@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 // How events are written. What is written stays readable for ever: a change of shape is a new schema version, and an
 // upcaster in `SagaEvent+Upcasting.swift` lifts what was written in the old one.

@@ -1,5 +1,6 @@
 import JSON
 import Runtime
+import Values
 
 /// Something that happened to a saga. Once appended it never changes; a saga's state is the fold of its events.
 public struct SagaEvent: Sendable, Hashable {

@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 extension SagaState {
   /// The state that a history makes.

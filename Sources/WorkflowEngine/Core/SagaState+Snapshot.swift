@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 // A snapshot is a saga's state as JSON. It is only ever a shortcut: the events stay the truth, so a snapshot that this
 // version can't read is passed over and the events are read instead.

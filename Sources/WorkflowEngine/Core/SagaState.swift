@@ -1,5 +1,6 @@
 import JSON
 import Runtime
+import Values
 public import Workflows
 
 /// A saga as its events have made it: a value, and nothing but the fold of the events.

@@ -1,5 +1,5 @@
 public import JSON
-public import Runtime
+public import Values
 import Workflows
 
 // Signals: one message goes to one step, once. A signal meets the first waiting step of its name whose `accept` takes

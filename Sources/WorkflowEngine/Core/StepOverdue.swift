@@ -1,4 +1,4 @@
-import Runtime
+import Values
 
 /// How long a step is expected to take, and how that is known.
 public struct ExpectedTime: Sendable, Hashable {

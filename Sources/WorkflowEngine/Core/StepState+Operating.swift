@@ -1,5 +1,6 @@
 import JSON
 import Runtime
+import Values
 
 // What an operator's verbs make of a step, beside `StepState+Transitions.swift`.
 extension StepState {

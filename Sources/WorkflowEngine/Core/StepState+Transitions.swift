@@ -1,5 +1,6 @@
 import JSON
 import Runtime
+import Values
 
 // The transitions of a step. `docs/state-diagram.md` draws them; a test walks every state × event.
 //

@@ -1,5 +1,6 @@
 import JSON
 import Runtime
+import Values
 
 /// One step of a saga, as its events have made it.
 public struct StepState: Sendable, Hashable {

@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 import Workflows
 
 /// A verb that a saga takes as it stands.

@@ -1,5 +1,6 @@
 import Persistence
 import Runtime
+import Values
 
 extension Engine {
   /// The sagas that the engine holds back because processes died while they computed them, the oldest first.

@@ -1,5 +1,5 @@
 public import JSON
-public import Runtime
+public import Values
 
 /// A saga that the engine holds back: processes died while they computed it, so it waits for an operator.
 public struct HeldSaga: Sendable, Hashable {

@@ -2,6 +2,7 @@ import JSON
 import Persistence
 import Runtime
 import Synchronization
+import Values
 
 /// The sagas that are held back, in memory and in the store.
 ///

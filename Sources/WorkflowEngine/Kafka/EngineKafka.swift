@@ -3,6 +3,7 @@ public import Persistence
 public import Runtime
 public import Streaming
 import Synchronization
+import Values
 
 /// The engine on Kafka: its events go out, commands and answers come in.
 public final class EngineKafka: Sendable {

@@ -1,6 +1,6 @@
 import JSON
 import Messaging
-import Runtime
+import Values
 
 /// Commands that come over Kafka: start, signal, cancel. Each takes effect once, however often it is delivered, and its
 /// offset moves only behind what is stored of it.

@@ -1,5 +1,6 @@
 import Messaging
 import Runtime
+import Values
 import Workflows
 
 /// Participants' answers that come over Kafka. An answer's offset moves only behind what is stored of it.

@@ -1,6 +1,6 @@
 import JSON
 import Messaging
-import Runtime
+import Values
 
 /// A participant's answer, read.
 struct KafkaReply: Sendable {

@@ -2,6 +2,7 @@ import JSON
 public import Messaging
 public import Runtime
 import Synchronization
+import Values
 
 /// A service that takes its commands from a topic.
 public struct KafkaService: Sendable, Hashable {

@@ -1,7 +1,7 @@
 import JSON
 import Messaging
 import Persistence
-import Runtime
+import Values
 
 extension Poison {
   /// What makes a message one that no repetition helps; nil for what passes, as a store or an engine that is not there

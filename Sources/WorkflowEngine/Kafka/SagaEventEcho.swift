@@ -1,7 +1,7 @@
 import Messaging
 public import Persistence
-import Runtime
 public import Streaming
+import Values
 
 /// What a saga's event is outside the engine.
 public enum SagaEventEcho {

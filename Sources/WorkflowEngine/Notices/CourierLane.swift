@@ -1,4 +1,4 @@
-import Runtime
+import Values
 
 /// The notices of one shard that wait for one destination, in their order.
 struct CourierLane {

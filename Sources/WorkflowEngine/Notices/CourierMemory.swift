@@ -1,6 +1,6 @@
 import JSON
 import Persistence
-import Runtime
+import Values
 
 /// What a courier remembers over a restart beside its checkpoints: what it counts, since when it fails, and how often the
 /// notices that hold up their shards have been tried.

@@ -2,6 +2,7 @@ import JSON
 public import Messaging
 public import Runtime
 import Synchronization
+import Values
 
 /// Puts notices into a topic, as CloudEvents in binary mode with the saga as key.
 public final class KafkaNotices: NoticeDestination {

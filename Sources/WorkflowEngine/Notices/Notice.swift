@@ -1,5 +1,6 @@
 public import JSON
-public import Runtime
+import Runtime
+public import Values
 
 /// What somebody wants to be told.
 public enum NoticeType: String, Sendable, Hashable, CaseIterable {

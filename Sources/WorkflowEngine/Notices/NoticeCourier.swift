@@ -1,5 +1,6 @@
 import Persistence
 import Runtime
+import Values
 
 /// Brings one destination what it is to be told: follows every shard's tail, and tries the first notice of each until it
 /// has arrived or has been given up.

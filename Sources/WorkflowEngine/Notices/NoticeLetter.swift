@@ -1,6 +1,6 @@
 import JSON
 import Persistence
-public import Runtime
+public import Values
 
 /// A notice that was given up: it had been tried for so long that it would only have held up those behind it.
 public struct NoticeLetter: Sendable, Hashable {

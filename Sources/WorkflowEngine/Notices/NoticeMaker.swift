@@ -1,6 +1,6 @@
 import JSON
 import Persistence
-import Runtime
+import Values
 import Workflows
 
 /// Finds the events that somebody should be told of, and says why.

@@ -1,4 +1,4 @@
-public import Runtime
+public import Values
 
 /// How a destination of notices stands.
 public struct NoticeStatus: Sendable, Hashable {

@@ -1,6 +1,7 @@
 import JSON
 public import Persistence
 public import Runtime
+import Values
 import Workflows
 
 /// Tells people, where they are, what needs one of them: each destination follows the store by itself, at least once, in

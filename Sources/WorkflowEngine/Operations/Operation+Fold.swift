@@ -1,5 +1,5 @@
 import Persistence
-import Runtime
+import Values
 
 extension Operation {
   /// Takes one more event in.

@@ -1,6 +1,6 @@
 public import JSON
 import Persistence
-import Runtime
+import Values
 
 extension Operation {
   /// As it is kept in the list of operations, and shown.

@@ -1,5 +1,5 @@
 public import JSON
-public import Runtime
+public import Values
 
 /// A verb on many sagas: which, how fast, who wants it and why. Its sagas are fixed when it begins, so that nothing is
 /// acted on that nobody has seen.

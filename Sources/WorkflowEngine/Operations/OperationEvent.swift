@@ -1,6 +1,6 @@
 import JSON
 import Persistence
-import Runtime
+import Values
 
 /// What happens to an operation. Its stream stands in the store beside the sagas', in the same chains of hashes.
 enum OperationEvent: Sendable, Hashable {

@@ -1,6 +1,6 @@
 public import JSON
 public import Persistence
-public import Runtime
+public import Values
 
 /// Which sagas an operation is for.
 public enum OperationTarget: Sendable {

@@ -1,5 +1,5 @@
 public import JSON
-import Runtime
+import Values
 
 extension OperatorVerb {
   /// All that the verb says, as it is stored with an operation and digested by a saga.

@@ -1,5 +1,6 @@
 import Persistence
 import Runtime
+import Values
 import Workflows
 
 /// Learns from the read model's statistics how long each step is to be expected to take, for those workflows that don't

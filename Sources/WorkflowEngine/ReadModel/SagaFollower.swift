@@ -2,6 +2,7 @@ import JSON
 import Persistence
 import Runtime
 import Synchronization
+import Values
 
 /// Keeps one generation of the read model up to date with the events.
 ///

@@ -2,6 +2,7 @@ import JSON
 import Persistence
 import Runtime
 import Synchronization
+import Values
 
 /// The read model of an engine's sagas: follows the events into the tables that serve, and fills new ones beside them when
 /// it is asked to.

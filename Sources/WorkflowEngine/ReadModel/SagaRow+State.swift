@@ -1,6 +1,7 @@
 import JSON
 import Persistence
 import Runtime
+import Values
 
 // A row is made from the saga's state, so that what an event does to a saga is written down once, in the core's fold: a
 // new kind of event needs nothing here unless lists are to show something new.

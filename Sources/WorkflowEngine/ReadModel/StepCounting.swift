@@ -1,5 +1,5 @@
 import Persistence
-import Runtime
+import Values
 
 /// Counts what steps do, by the minute.
 struct StepCounting {

@@ -1,4 +1,4 @@
-public import Runtime
+public import Values
 
 /// What happened in a saga when: spans that have a beginning and an end, and marks.
 public struct Timeline: Sendable, Hashable {

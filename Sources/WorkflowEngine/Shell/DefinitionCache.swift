@@ -2,6 +2,7 @@ import JSON
 import Persistence
 import Runtime
 import Synchronization
+import Values
 import Workflows
 
 /// The registered workflows, read once. A definition never changes under its name and version, so what is in memory is

@@ -1,5 +1,5 @@
-import Runtime
 import Synchronization
+import Values
 
 /// Who waits for which saga to end.
 final class EndWaiters: Sendable {

@@ -2,6 +2,7 @@ import JSON
 import Persistence
 import Runtime
 import Streaming
+import Values
 import Workflows
 
 // Starting sagas, looking at them, and acting on them.

@@ -2,6 +2,7 @@ import JSON
 import Persistence
 import Runtime
 import Synchronization
+import Values
 import Workflows
 
 /// The saga engine over one store. Create it, `run()` it, and ask it things meanwhile; cancelling `run()` stops it, with

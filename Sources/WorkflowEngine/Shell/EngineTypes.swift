@@ -1,6 +1,6 @@
 import JSON
 import Persistence
-import Runtime
+import Values
 import Workflows
 
 /// Returns the events that follow from a command, and whether there is more to decide, as `Decider.decision` does.

@@ -1,6 +1,6 @@
 import HTTP
 import JSON
-import Runtime
+import Values
 
 /// What a service's answer, or the lack of one, says about whether the step happened.
 ///

@@ -1,6 +1,7 @@
 import HTTP
 import JSON
 import Runtime
+import Values
 import Workflows
 
 /// Makes the attempts of `http` steps.

@@ -1,6 +1,7 @@
 import JSON
 import Persistence
 import Runtime
+import Values
 import Workflows
 
 /// One saga: a thin shell around the core. Inputs queue in a mailbox while an append is in flight, and the next append

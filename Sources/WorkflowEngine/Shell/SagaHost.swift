@@ -3,6 +3,7 @@ import Persistence
 import Runtime
 import Streaming
 import Synchronization
+import Values
 import Workflows
 
 /// What the sagas of one engine share: the store, the clock, the executors, and who is in memory.

@@ -1,5 +1,6 @@
 import Runtime
 import Synchronization
+import Values
 
 /// One timer structure for all sagas: a heap of (moment, saga). It keeps nothing durable of its own, as every moment in
 /// it is derived from a saga's state or from its row among the open streams.

@@ -1,5 +1,6 @@
 import Runtime
 import Synchronization
+import Values
 
 /// Lets so many calls to a service be under way at once, first come first served, so that one slow service holds up
 /// nobody but its own callers.

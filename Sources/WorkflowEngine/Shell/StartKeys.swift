@@ -1,6 +1,6 @@
 import JSON
 import Persistence
-import Runtime
+import Values
 
 // What one start key means: one saga, for one request. Only what a start asks for counts: a version or tags that it
 // leaves out are those that the saga has.

@@ -1,4 +1,4 @@
-import Runtime
+import Values
 
 extension StepCall {
   /// W3C Trace Context: the trace is the saga, the span is the attempt.

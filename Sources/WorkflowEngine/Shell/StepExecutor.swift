@@ -1,4 +1,4 @@
-import Runtime
+import Values
 
 /// Performs one kind of action. It reports what became of an attempt and never decides about retries: the core does.
 public protocol StepExecutor: Sendable {

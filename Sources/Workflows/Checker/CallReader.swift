@@ -1,4 +1,5 @@
 import JSON
+import Values
 
 // What the calls of a service have in common, whichever way they go.
 extension ActionReader {

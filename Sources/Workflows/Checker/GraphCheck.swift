@@ -1,4 +1,5 @@
 import JSON
+import Values
 
 /// The graph of the steps as far as it could be read.
 struct CheckedGraph {

@@ -1,4 +1,5 @@
 import JSON
+import Values
 
 extension ActionReader {
   /// The methods that a step may use.

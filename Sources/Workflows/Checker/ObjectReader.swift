@@ -1,4 +1,5 @@
 import JSON
+import Values
 
 /// Reads the members of one object of the file and reports what isn't as it should be.
 package struct ObjectReader {

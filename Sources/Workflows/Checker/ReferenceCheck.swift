@@ -1,4 +1,5 @@
 import JSON
+import Values
 
 /// Checks what expressions read: that it is in the document, and that it is there when they are rendered.
 struct ReferenceCheck {

@@ -1,4 +1,5 @@
 import JSON
+import Values
 
 /// Reads `retry`: one policy, or a list of them.
 struct RetryReader {

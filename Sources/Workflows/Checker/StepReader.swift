@@ -1,4 +1,5 @@
 import JSON
+import Values
 
 /// What holds for steps that don't say otherwise.
 struct Defaults {

@@ -1,4 +1,5 @@
 import JSON
+import Values
 
 /// Checks that the steps fit into the saga's timeout.
 struct TimeCheck {

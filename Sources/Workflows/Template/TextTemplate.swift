@@ -1,4 +1,5 @@
 import JSON
+import Values
 
 /// A string that may hold `${…}` and renders to text: a path, a header, a query parameter.
 public struct TextTemplate: Sendable {

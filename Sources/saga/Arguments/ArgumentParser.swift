@@ -1,3 +1,5 @@
+import Values
+
 /// What was typed after a command's name, sorted by its spec.
 struct ParsedArguments: Sendable, Equatable {
   private(set) var operands: [String] = []
@@ -41,7 +43,10 @@ struct ParsedArguments: Sendable, Equatable {
     let equals = body.firstIndex(of: "=")
     let name = String(body[..<(equals ?? body.endIndex)])
     guard let option = command.options.first(where: { $0.name == name }) else {
-      let near = NearName.of(name, among: command.options.map(\.name)).map { "; did you mean --\($0)?" } ?? ""
+      let near =
+        NearNames.nearest(to: name, among: command.options.map(\.name), completes: true).map {
+          "; did you mean --\($0)?"
+        } ?? ""
       throw UsageError("\(command.name) has no option --\(name)\(near)", of: command)
     }
     guard let valueName = option.value else {

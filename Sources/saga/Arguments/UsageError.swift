@@ -1,4 +1,4 @@
-import Runtime
+import Values
 
 /// A command line that can't be understood.
 struct UsageError: CodedError, Equatable {

@@ -1,5 +1,6 @@
 import JSON
 import Runtime
+import Values
 
 /// A request to the engine's REST API.
 struct APIRequest: Sendable {

@@ -1,5 +1,5 @@
 import HTTP
-import Runtime
+import Values
 
 extension APIClient {
   /// One client for the process: its connections are kept open between calls.

@@ -3,6 +3,7 @@ import Foundation
 import JSON
 import Persistence
 import Runtime
+import Values
 
 let auditCommand = CommandSpec(
   "audit", summary: "who did what, when, why, and what came of it",

@@ -1,6 +1,7 @@
 import JSON
 import Persistence
 import Runtime
+import Values
 
 /// Finds the command that was meant, runs it, and tells what went wrong.
 struct CommandLineTool: Sendable {
@@ -97,7 +98,10 @@ struct CommandLineTool: Sendable {
     let meant = commands.filter { $0.path == words || $0.path.starts(with: words) }
     guard !meant.isEmpty else {
       guard words.count == 1, words[0].contains(".") else { throw unknown(words) }
-      let near = NearName.of(words[0], among: CodeHelp.codes).map { "; did you mean `saga help \($0)`?" } ?? ""
+      let near =
+        NearNames.nearest(to: words[0], among: CodeHelp.codes, completes: true).map {
+          "; did you mean `saga help \($0)`?"
+        } ?? ""
       throw UsageError("there is no error code \"\(words[0])\"\(near)")
     }
     terminal.write(meant.map { Help.text(of: $0, style: terminal.style) }.joined(separator: "\n"))
@@ -122,10 +126,10 @@ struct CommandLineTool: Sendable {
       guard words.count > 1 else {
         return UsageError("\(first) wants one of: \(names.joined(separator: ", "))", of: nil)
       }
-      let near = NearName.of(words[1], among: names).map { "; did you mean \($0)?" } ?? ""
+      let near = NearNames.nearest(to: words[1], among: names, completes: true).map { "; did you mean \($0)?" } ?? ""
       return UsageError("\(first) has no \"\(words[1])\"\(near)", of: nil)
     }
-    let near = NearName.of(first, among: commands.compactMap(\.path.first) + ["help"])
+    let near = NearNames.nearest(to: first, among: commands.compactMap(\.path.first) + ["help"], completes: true)
     return UsageError("there is no command \"\(first)\"\(near.map { "; did you mean `saga \($0)`?" } ?? "")")
   }
 }

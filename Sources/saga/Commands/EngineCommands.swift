@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 let statusCommand = CommandSpec(
   "status", summary: "is the engine up, and how many sagas are where?",

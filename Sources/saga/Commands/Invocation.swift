@@ -1,6 +1,7 @@
 import Foundation
 import JSON
 import Runtime
+import Values
 
 /// One call of a command: what was typed, and the surroundings.
 struct Invocation: Sendable {

@@ -1,5 +1,6 @@
 import JSON
 import Runtime
+import Values
 
 /// What `saga list` can be narrowed by: each option, and the parameter of the API that it is.
 let listFilters: [(option: OptionSpec, parameter: String)] = [
@@ -89,7 +90,7 @@ struct ListPages {
     let statuses = ["running", "compensating", "stuck", "completed", "compensated", "abandoned"]
     for status in value.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     where !statuses.contains(status) {
-      let near = NearName.of(status, among: statuses).map { "; did you mean \($0)?" } ?? ""
+      let near = NearNames.nearest(to: status, among: statuses, completes: true).map { "; did you mean \($0)?" } ?? ""
       throw invocation.usage("no saga is ever \"\(status)\"\(near)")
     }
   }

@@ -1,5 +1,6 @@
 import JSON
 import Runtime
+import Values
 
 let opsPreviewCommand = CommandSpec(
   "ops", "preview", summary: "what a verb on many sagas would do",

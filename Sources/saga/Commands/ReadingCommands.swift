@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 let timelineCommand = CommandSpec(
   "timeline", summary: "show when a saga did what, and for how long",

@@ -1,5 +1,6 @@
 import JSON
 import Runtime
+import Values
 
 extension Invocation {
   /// The saga an operand names.

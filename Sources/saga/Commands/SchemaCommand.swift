@@ -1,4 +1,5 @@
 import Assets
+import Values
 
 let schemaCommand = CommandSpec(
   "schema", summary: "print the JSON Schema of workflow files",
@@ -21,7 +22,9 @@ let schemaCommand = CommandSpec(
   }
   let name = invocation.arguments.operand(0) ?? "workflow"
   guard let path = SchemaNames.all[name], let text = Assets.text(path) else {
-    let near = NearName.of(name, among: SchemaNames.all.keys.sorted()).map { "; did you mean \($0)?" } ?? ""
+    let near =
+      NearNames.nearest(to: name, among: SchemaNames.all.keys.sorted(), completes: true).map { "; did you mean \($0)?" }
+      ?? ""
     throw invocation.usage("there is no schema \"\(name)\"\(near)")
   }
   invocation.terminal.write(text)

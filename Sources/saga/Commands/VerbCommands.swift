@@ -1,5 +1,6 @@
 import JSON
 import Runtime
+import Values
 import Workflows
 
 private let idOperand = OperandSpec("ID", help: "the saga's id")

@@ -1,5 +1,6 @@
 import JSON
 import Runtime
+import Values
 
 let watchCommand = CommandSpec(
   "watch", summary: "print what changes, as it changes",

@@ -1,5 +1,6 @@
 import JSON
 import Runtime
+import Values
 
 let showCommand = CommandSpec(
   "show", summary: "draw a saga: its steps, where each stands, and why",

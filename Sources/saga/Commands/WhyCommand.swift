@@ -1,5 +1,6 @@
 import JSON
 import Runtime
+import Values
 
 let whyCommand = CommandSpec(
   "why", summary: "why is a saga stuck, waiting, or late?",

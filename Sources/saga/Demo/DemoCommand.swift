@@ -2,6 +2,7 @@ import Foundation
 import JSON
 import Laboratory
 import Runtime
+import Values
 
 let demoCommand = CommandSpec(
   "demo", summary: "send a plate of 96 tubes through a workflow",

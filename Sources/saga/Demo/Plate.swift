@@ -1,6 +1,7 @@
 import JSON
 import Laboratory
 import Runtime
+import Values
 
 /// What became of one tube.
 struct Tube: Sendable {

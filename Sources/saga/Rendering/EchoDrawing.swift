@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 /// `saga echo`: how the echo to Kafka stands, in 80 columns. Shards that are not behind are only counted.
 struct EchoDrawing {

@@ -1,5 +1,6 @@
 import JSON
 import Runtime
+import Values
 
 /// `saga list`: a line a saga, and beneath it why, where it turned back or is stuck.
 struct SagaLines {

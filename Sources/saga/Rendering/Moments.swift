@@ -1,5 +1,6 @@
 import JSON
 import Runtime
+import Values
 
 /// Moments and durations as people read them. Moments are in UTC, as everywhere in the project.
 enum Moments {

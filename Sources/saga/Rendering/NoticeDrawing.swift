@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 /// `saga notices`: how each destination of notices stands, in 80 columns.
 struct NoticeDrawing {

@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 extension JSON {
   /// A verb that takes two people is answered with the operation that waits, not with the saga.

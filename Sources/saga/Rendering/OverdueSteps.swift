@@ -1,5 +1,6 @@
 import JSON
 import Runtime
+import Values
 
 /// What there is to say of the steps of a saga that take longer than was expected of them.
 struct OverdueSteps {

@@ -1,5 +1,6 @@
 import JSON
 import Runtime
+import Values
 
 /// `saga show`: a saga as the REST API answers it, drawn for a person in 80 columns.
 struct SagaDrawing {

@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 /// The steps of a saga: a line each with its mark, state, time and attempts, and beneath it its error, and what its
 /// participant says of it.

@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 /// Why a saga stands where it stands, in a sentence, and what would help.
 struct Why {

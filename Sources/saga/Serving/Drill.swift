@@ -1,5 +1,5 @@
 import Foundation
-import Runtime
+import Values
 
 /// Lets the engine die of a saga, to try out what happens then.
 enum Drill {

@@ -1,4 +1,5 @@
 import Messaging
+import Values
 
 /// The options that say how to reach Kafka, and what stands where in it.
 enum KafkaOptions {
@@ -144,7 +145,7 @@ extension Invocation {
       let name = String(text[text.index(after: equals)...])
       let known = roles.map(\.rawValue)
       guard let role = KafkaTopicNames.Role(rawValue: word), roles.contains(role) else {
-        let near = NearName.of(word, among: known).map { "did you mean \($0)?" }
+        let near = NearNames.nearest(to: word, among: known, completes: true).map { "did you mean \($0)?" }
         throw usage(
           "--kafka-topic knows no \"\(word)\"; \(near ?? "there is \(known.joined(separator: ", "))")")
       }

@@ -3,6 +3,7 @@ import Laboratory
 import Messaging
 import Persistence
 import Runtime
+import Values
 import WorkflowEngine
 
 /// What the command line says of Kafka.

@@ -1,5 +1,6 @@
 import Laboratory
 import Messaging
+import Values
 
 extension KafkaOptions {
   /// For `saga lab`.
@@ -26,7 +27,7 @@ extension Invocation {
       let word = String(text[..<equals])
       guard let role = LabKafka.Topics.Role(word) else {
         let known = LabKafka.Topics.Role.allCases.map(\.description)
-        let near = NearName.of(word, among: known).map { "did you mean \($0)?" }
+        let near = NearNames.nearest(to: word, among: known, completes: true).map { "did you mean \($0)?" }
         throw usage("--kafka-topic knows no \"\(word)\"; \(near ?? "there is \(known.joined(separator: ", "))")")
       }
       topics[role] = String(text[text.index(after: equals)...])

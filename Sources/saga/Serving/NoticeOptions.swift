@@ -3,6 +3,7 @@ import HTTP
 import JSON
 import Messaging
 import Runtime
+import Values
 import WorkflowEngine
 import Workflows
 
@@ -169,7 +170,8 @@ extension Invocation {
       let place = "[\(index)]"
       let known = ["name", "url", "secretFile", "secretEnv", "types"]
       if let unknown = members.keys.first(where: { !known.contains($0) }) {
-        let near = NearName.of(unknown, among: known).map { "; did you mean \"\($0)\"?" } ?? ""
+        let near =
+          NearNames.nearest(to: unknown, among: known, completes: true).map { "; did you mean \"\($0)\"?" } ?? ""
         throw Self.wrong(file, "says \"\(unknown)\" at \(place)\(near)")
       }
       guard let name = members["name"]?.stringValue else { throw Self.wrong(file, "has no \"name\" at \(place)") }
@@ -263,7 +265,7 @@ extension Invocation {
     var types: Set<NoticeType> = []
     for word in words {
       guard let type = NoticeType(rawValue: word), NoticeType.all.contains(type) else {
-        let near = NearName.of(word, among: known).map { "did you mean \($0)?" }
+        let near = NearNames.nearest(to: word, among: known, completes: true).map { "did you mean \($0)?" }
         throw UnknownNotice(
           message: "knows no notice \"\(word)\"; \(near ?? "there is \(known.joined(separator: ", "))")")
       }

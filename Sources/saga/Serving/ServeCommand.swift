@@ -4,6 +4,7 @@ import HTTP
 import Persistence
 import Runtime
 import Server
+import Values
 import WorkflowEngine
 import Workflows
 
@@ -358,7 +359,7 @@ extension Invocation {
     var verbs: Set<OperatorVerb.Name> = []
     for word in text.split(separator: ",", omittingEmptySubsequences: false).map(String.init) {
       guard let verb = OperatorVerb.Name(rawValue: word) else {
-        let near = NearName.of(word, among: names).map { "; did you mean \($0)?" } ?? ""
+        let near = NearNames.nearest(to: word, among: names, completes: true).map { "; did you mean \($0)?" } ?? ""
         throw usage("--requires-approval knows no verb \"\(word)\"\(near)")
       }
       verbs.insert(verb)

@@ -1,6 +1,7 @@
 import Foundation
 import Persistence
 import Runtime
+import Values
 
 /// Where events are kept, as `--store` names it.
 enum StoreLocation: Sendable, Equatable {

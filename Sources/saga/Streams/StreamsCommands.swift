@@ -2,6 +2,7 @@ import JSON
 import Persistence
 import Runtime
 import Streaming
+import Values
 
 private let fileOperand = OperandSpec("FILE", .oneOrMore, help: "a stream; - reads standard input")
 private let storeOption = OptionSpec(

@@ -2,6 +2,7 @@ import Messaging
 import Persistence
 import Runtime
 import Streaming
+import Values
 
 /// Streams at work, from their files to how they stood when they were stopped.
 struct StreamsProcess {

@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 @testable import Laboratory
 

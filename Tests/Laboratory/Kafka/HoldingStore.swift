@@ -1,7 +1,7 @@
 import JSON
 import Persistence
-import Runtime
 import TestSupport
+import Values
 
 /// A store in front of another that keeps a command's answer back once its events are committed, for ever: as if the
 /// process had died between the two. So it does with every command after the first few.

@@ -4,6 +4,7 @@ import Persistence
 import Runtime
 import Synchronization
 import Testing
+import Values
 
 @testable import Laboratory
 

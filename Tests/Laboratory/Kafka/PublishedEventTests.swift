@@ -1,9 +1,9 @@
 import JSON
 import Messaging
 import Persistence
-import Runtime
 import Streaming
 import Testing
+import Values
 
 @testable import Laboratory
 

@@ -1,7 +1,7 @@
 import Foundation
 import JSON
-import Runtime
 import Testing
+import Values
 
 @testable import Laboratory
 

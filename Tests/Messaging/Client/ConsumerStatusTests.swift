@@ -2,6 +2,7 @@ import Messaging
 import Runtime
 import TestSupport
 import Testing
+import Values
 
 @Suite("How a consumer says that it stands")
 struct ConsumerStatusTests {

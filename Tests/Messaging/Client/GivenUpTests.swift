@@ -2,6 +2,7 @@ import Messaging
 import Runtime
 import TestSupport
 import Testing
+import Values
 
 @Suite("A consumer gives up a partition, or stops", .timeLimit(.minutes(3)))
 struct GivenUpTests {

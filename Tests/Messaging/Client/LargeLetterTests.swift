@@ -1,7 +1,7 @@
 import Messaging
-import Runtime
 import TestSupport
 import Testing
+import Values
 
 @Suite("Dead letters that are too large for their topic")
 struct LargeLetterTests {

@@ -3,6 +3,7 @@ import Runtime
 import Synchronization
 import TestSupport
 import Testing
+import Values
 
 @Suite("A consumer is stopped before it belongs to its group", .timeLimit(.minutes(1)))
 struct LeavingEarlyTests {

@@ -1,6 +1,7 @@
 import Runtime
 import TestSupport
 import Testing
+import Values
 
 @testable import Messaging
 

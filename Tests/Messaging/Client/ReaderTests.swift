@@ -1,7 +1,7 @@
 import Messaging
-import Runtime
 import TestSupport
 import Testing
+import Values
 
 @Suite("Reading by offsets, on the wire", .timeLimit(.minutes(5)))
 struct ReaderTests {

@@ -2,6 +2,7 @@ import Messaging
 import Runtime
 import Synchronization
 import TestSupport
+import Values
 
 /// What handlers were given, and a way to wait for it.
 actor Seen<Element: Sendable> {

@@ -3,6 +3,7 @@ import Runtime
 import Synchronization
 import TestSupport
 import Testing
+import Values
 
 @Suite("Producer and consumer on the wire", .timeLimit(.minutes(3)))
 struct WireTests {

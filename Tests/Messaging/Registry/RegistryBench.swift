@@ -4,6 +4,7 @@ import Messaging
 import Runtime
 import Synchronization
 import TestSupport
+import Values
 
 /// A registry on the wire, and what a test needs to talk to it.
 struct RegistryBench {

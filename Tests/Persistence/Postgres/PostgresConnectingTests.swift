@@ -1,5 +1,6 @@
 import Runtime
 import Testing
+import Values
 
 @testable import Persistence
 

@@ -2,6 +2,7 @@ import Foundation
 import Runtime
 import Synchronization
 import Testing
+import Values
 
 @testable import Persistence
 

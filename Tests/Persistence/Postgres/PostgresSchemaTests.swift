@@ -1,6 +1,7 @@
 import Foundation
 import Runtime
 import Testing
+import Values
 
 @testable import Persistence
 

@@ -1,7 +1,7 @@
 import Dispatch
-import Runtime
 import Synchronization
 import Testing
+import Values
 
 @testable import Persistence
 

@@ -1,6 +1,6 @@
-import Runtime
 import Synchronization
 import Testing
+import Values
 
 @testable import Persistence
 

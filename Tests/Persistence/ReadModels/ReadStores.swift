@@ -2,6 +2,7 @@ import Foundation
 import Runtime
 import TestSupport
 import Testing
+import Values
 
 @testable import Persistence
 

@@ -4,6 +4,7 @@ import Runtime
 import Server
 import Synchronization
 import TestSupport
+import Values
 import Workflows
 
 @testable import WorkflowEngine

@@ -1,8 +1,8 @@
 import Messaging
-import Runtime
 import Server
 import Streaming
 import Synchronization
+import Values
 
 /// What there is to see of Kafka, as a test sets it.
 final class FakeKafka: KafkaView, EchoControl {

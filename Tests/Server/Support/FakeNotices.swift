@@ -1,6 +1,6 @@
-import Runtime
 import Server
 import Synchronization
+import Values
 import WorkflowEngine
 
 /// Who is told, as a test sets it.

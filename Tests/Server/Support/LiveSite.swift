@@ -3,6 +3,7 @@ import JSON
 import Persistence
 import Runtime
 import TestSupport
+import Values
 
 @testable import Server
 

@@ -1,6 +1,6 @@
 import JSON
-import Runtime
 import TestSupport
+import Values
 
 /// Makes values for a schema: most of them ones that it allows, at its bounds where it has some, and others that are
 /// near. Whether a value is allowed the validator says, not the sampler.

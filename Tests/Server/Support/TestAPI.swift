@@ -4,6 +4,7 @@ import Persistence
 import Runtime
 import TestSupport
 import Testing
+import Values
 import WorkflowEngine
 
 @testable import Server

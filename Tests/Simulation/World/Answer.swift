@@ -1,4 +1,4 @@
-import Runtime
+import Values
 import WorkflowEngine
 
 /// What a person or a client was answered.

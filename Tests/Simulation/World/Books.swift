@@ -1,6 +1,6 @@
 import JSON
-import Runtime
 import Synchronization
+import Values
 import WorkflowEngine
 
 /// What the participants keep: every call that reached one of them, and what each forward key has done.

@@ -1,4 +1,4 @@
-import Runtime
+import Values
 
 /// Random draws that depend on a seed and on what they are for, and on nothing else: removing one part of a scenario leaves
 /// the draws of all other parts as they were.

@@ -1,5 +1,5 @@
 import Persistence
-import Runtime
+import Values
 import WorkflowEngine
 import Workflows
 

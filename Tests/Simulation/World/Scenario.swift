@@ -1,4 +1,4 @@
-import Runtime
+import Values
 
 /// Everything that a seed decides beforehand: workflows, sagas, people, outages and crashes. What remains is decided as it
 /// happens, by dice that are named after what they decide.

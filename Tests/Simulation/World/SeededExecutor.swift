@@ -1,6 +1,7 @@
 import Foundation
 import Runtime
 import Synchronization
+import Values
 
 /// Runs all tasks of a simulation on the calling thread, one job after the other. The seed chooses which of the ready jobs
 /// runs next, so that one seed always gives one interleaving.

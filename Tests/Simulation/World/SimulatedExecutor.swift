@@ -1,6 +1,7 @@
 import JSON
 import Runtime
 import Synchronization
+import Values
 import WorkflowEngine
 
 /// Makes the attempts of one engine: sends each to its participant, and waits as the real executors do. An `http` attempt

@@ -1,6 +1,7 @@
 import Persistence
 import Runtime
 import TestSupport
+import Values
 import WorkflowEngine
 
 /// One engine's connection to the store. What the store has taken stays; this connection is slow, breaks, loses answers,

@@ -2,6 +2,7 @@ import JSON
 import Persistence
 import Runtime
 import Synchronization
+import Values
 import WorkflowEngine
 
 /// One run of a scenario, and what the rules say of it.

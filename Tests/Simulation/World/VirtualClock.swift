@@ -1,5 +1,6 @@
 import Runtime
 import Synchronization
+import Values
 
 /// The time of a simulation. It moves when no job is ready, to the next moment that something waits for, and by a few
 /// milliseconds between jobs, because work takes time.

@@ -2,6 +2,7 @@ import JSON
 import Persistence
 import Runtime
 import Synchronization
+import Values
 import WorkflowEngine
 
 /// One simulated laboratory: an engine that crashes and starts again, its store, its participants, and the people around

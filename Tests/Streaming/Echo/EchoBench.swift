@@ -5,6 +5,7 @@ import Runtime
 import Synchronization
 import TestSupport
 import Testing
+import Values
 
 @testable import Streaming
 

@@ -1,9 +1,9 @@
 import Messaging
 import Persistence
-import Runtime
 import Synchronization
 import TestSupport
 import Testing
+import Values
 
 @testable import Streaming
 

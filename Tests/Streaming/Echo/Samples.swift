@@ -1,6 +1,6 @@
 import Messaging
 import Persistence
-import Runtime
+import Values
 
 @testable import Streaming
 

@@ -1,7 +1,7 @@
 import Messaging
 import Persistence
-import Runtime
 import Testing
+import Values
 
 @testable import Streaming
 

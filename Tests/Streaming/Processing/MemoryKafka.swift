@@ -1,7 +1,7 @@
 import Messaging
-import Runtime
 import Streaming
 import Synchronization
+import Values
 
 /// Topics in memory, for processors to read from and to write to.
 final class MemoryKafka: Sendable {

@@ -1,8 +1,8 @@
 import JSON
-import Runtime
 import Streaming
 import TestSupport
 import Testing
+import Values
 import Workflows
 
 @Suite("Checking the files of streams")

@@ -7,6 +7,7 @@ import Streaming
 import Synchronization
 import TestSupport
 import Testing
+import Values
 
 @Suite("A processor keeps state and offsets together", .timeLimit(.minutes(5)))
 struct StreamProcessorTests {

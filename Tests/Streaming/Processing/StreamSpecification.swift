@@ -2,6 +2,7 @@ import JSON
 import Runtime
 import Streaming
 import Testing
+import Values
 import Workflows
 
 /// Moments of one day, as `10:05` or `10:05:30`.

@@ -6,6 +6,7 @@ import Streaming
 import Synchronization
 import TestSupport
 import Testing
+import Values
 
 @Suite("What goes wrong around a processor", .timeLimit(.minutes(5)))
 struct StreamTroubleTests {

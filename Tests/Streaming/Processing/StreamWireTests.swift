@@ -6,6 +6,7 @@ import Runtime
 import Streaming
 import TestSupport
 import Testing
+import Values
 import Workflows
 
 @Suite("Streams on the wire", .timeLimit(.minutes(5)))

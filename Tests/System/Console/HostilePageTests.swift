@@ -3,6 +3,7 @@ import HTTP
 import JSON
 import Runtime
 import Testing
+import Values
 
 /// A web page that somebody on this machine has open, and that tries to use the engine on the loopback.
 @Suite("A hostile page, in a real browser", .serialized, .timeLimit(.minutes(5)))

@@ -4,6 +4,7 @@ import JSON
 import Runtime
 import TestSupport
 import Testing
+import Values
 
 /// 10,000 sagas' events through a broker on the wire, read along by a consumer that isn't ours, while the engine is killed
 /// five times and the broker stands still twice for 20 seconds at least. `TRACSEQ_STORM_SAGAS` makes it another number.

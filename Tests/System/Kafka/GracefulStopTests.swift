@@ -1,8 +1,8 @@
 import Foundation
 import JSON
-import Runtime
 import TestSupport
 import Testing
+import Values
 
 @Suite("An engine on Kafka is stopped with care, under load", .serialized, .timeLimit(.minutes(5)))
 struct GracefulStopTests {

@@ -1,8 +1,8 @@
 import Foundation
 import JSON
-import Runtime
 import TestSupport
 import Testing
+import Values
 
 @Suite("Engine and laboratory over Kafka", .serialized, .timeLimit(.minutes(10)))
 struct KafkaLabTests {

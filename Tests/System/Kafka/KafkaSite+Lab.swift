@@ -3,6 +3,7 @@ import JSON
 import Runtime
 import TestSupport
 import Testing
+import Values
 
 // A laboratory that takes its commands over the same Kafka.
 extension KafkaSite {

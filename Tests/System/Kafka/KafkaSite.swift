@@ -4,6 +4,7 @@ import JSON
 import Runtime
 import TestSupport
 import Testing
+import Values
 
 /// An engine in a folder of its own, and a Kafka on the wire.
 final class KafkaSite: Sendable {

@@ -1,8 +1,8 @@
 import Foundation
 import JSON
-import Runtime
 import TestSupport
 import Testing
+import Values
 
 @Suite("Messages that can't be handled", .serialized, .timeLimit(.minutes(5)))
 struct PoisonTests {

@@ -1,8 +1,8 @@
 import Foundation
 import JSON
-import Runtime
 import TestSupport
 import Testing
+import Values
 
 @Suite("An engine with a schema registry", .serialized, .timeLimit(.minutes(5)))
 struct RegistryTests {

@@ -1,7 +1,7 @@
 import Foundation
 import JSON
-import Runtime
 import Testing
+import Values
 
 @Suite("A night shift: storage breaks, and an operator brings back what hung on it", .serialized)
 struct StoryTests {

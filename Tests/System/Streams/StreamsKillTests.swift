@@ -5,6 +5,7 @@ import Runtime
 import Synchronization
 import TestSupport
 import Testing
+import Values
 
 @Suite("saga streams is killed in the middle of its work", .serialized, .timeLimit(.minutes(10)))
 struct StreamsKillTests {

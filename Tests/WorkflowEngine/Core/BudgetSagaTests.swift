@@ -1,7 +1,7 @@
 import JSON
 import Persistence
-import Runtime
 import Testing
+import Values
 import Workflows
 
 @testable import WorkflowEngine

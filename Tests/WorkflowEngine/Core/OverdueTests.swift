@@ -1,6 +1,7 @@
 import JSON
 import Runtime
 import Testing
+import Values
 import Workflows
 
 @testable import WorkflowEngine

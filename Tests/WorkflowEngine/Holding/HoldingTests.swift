@@ -4,6 +4,7 @@ import Persistence
 import Runtime
 import TestSupport
 import Testing
+import Values
 import Workflows
 
 @testable import WorkflowEngine

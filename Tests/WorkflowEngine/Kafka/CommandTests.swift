@@ -3,6 +3,7 @@ import Messaging
 import Persistence
 import Runtime
 import Testing
+import Values
 import Workflows
 
 @testable import WorkflowEngine

@@ -1,10 +1,10 @@
 import JSON
 import Messaging
 import Persistence
-import Runtime
 import Synchronization
 import TestSupport
 import Testing
+import Values
 import Workflows
 
 @testable import WorkflowEngine

@@ -3,6 +3,7 @@ import Persistence
 import Runtime
 import Streaming
 import Testing
+import Values
 
 @testable import WorkflowEngine
 

@@ -1,7 +1,7 @@
 import JSON
 import Messaging
-import Runtime
 import Testing
+import Values
 
 @testable import WorkflowEngine
 

@@ -4,6 +4,7 @@ import Messaging
 import Persistence
 import Runtime
 import Testing
+import Values
 
 @testable import WorkflowEngine
 

@@ -1,8 +1,8 @@
 import JSON
 import Messaging
-import Runtime
 import TestSupport
 import Testing
+import Values
 
 @testable import WorkflowEngine
 

@@ -6,6 +6,7 @@ import Runtime
 import Synchronization
 import TestSupport
 import Testing
+import Values
 
 @testable import WorkflowEngine
 

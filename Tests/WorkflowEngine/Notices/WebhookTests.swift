@@ -4,6 +4,7 @@ import JSON
 import Runtime
 import TestSupport
 import Testing
+import Values
 
 @testable import WorkflowEngine
 

@@ -2,6 +2,7 @@ import Persistence
 import Runtime
 import TestSupport
 import Testing
+import Values
 
 @testable import WorkflowEngine
 

@@ -4,6 +4,7 @@ import Messaging
 import Runtime
 import TestSupport
 import Testing
+import Values
 
 @testable import WorkflowEngine
 

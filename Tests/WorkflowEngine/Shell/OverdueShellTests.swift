@@ -2,6 +2,7 @@ import JSON
 import Runtime
 import TestSupport
 import Testing
+import Values
 import Workflows
 
 @testable import Persistence

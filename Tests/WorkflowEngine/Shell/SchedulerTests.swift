@@ -4,6 +4,7 @@ import Runtime
 import Synchronization
 import TestSupport
 import Testing
+import Values
 import Workflows
 
 @testable import WorkflowEngine

@@ -3,6 +3,7 @@ import Persistence
 import Runtime
 import Synchronization
 import Testing
+import Values
 import Workflows
 
 @testable import WorkflowEngine

@@ -1,7 +1,7 @@
 import Persistence
-import Runtime
 import Synchronization
 import TestSupport
+import Values
 
 /// A store that stops answering after so many appends, as a process that dies does; what it has taken stays.
 final class MortalStore: StoreInFront {

@@ -1,6 +1,7 @@
 import Foundation
 import Runtime
 import Synchronization
+import Values
 
 /// Stands between the clients of a server and libmicrohttpd: accepts connections, checks every byte of a request
 /// before libmicrohttpd sees it, and carries the answers back.

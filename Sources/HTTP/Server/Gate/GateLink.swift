@@ -1,4 +1,4 @@
-import Runtime
+import Values
 
 /// One connection of a client, with what has come of it and what goes back.
 final class GateLink {

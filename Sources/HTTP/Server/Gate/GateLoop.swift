@@ -1,5 +1,6 @@
 import Foundation
 import Runtime
+import Values
 
 /// The thread of a gate. It alone touches the clients' sockets.
 final class GateLoop {

@@ -1,5 +1,5 @@
 import CPostgres
-import Runtime
+import Values
 
 /// The values of one call, in the server's binary form.
 struct PostgresParameters: Sendable {

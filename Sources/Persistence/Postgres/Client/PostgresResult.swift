@@ -1,5 +1,5 @@
 import CPostgres
-import Runtime
+import Values
 
 /// Owns one answer of the server and reads the binary values of its rows.
 final class PostgresResult {

@@ -1,4 +1,4 @@
-import Runtime
+import Values
 
 /// One step of the schema. Steps only go forward, and one that was applied anywhere never changes: what is to be
 /// different comes as the next step.

@@ -1,4 +1,4 @@
-import Runtime
+import Values
 
 /// Brings the schema of a store up to this program's, or says why it can't.
 struct PostgresMigrator {

@@ -1,5 +1,6 @@
 import Runtime
 import Synchronization
+import Values
 
 /// A few sessions for everything that isn't an append. Who comes when all are busy waits in line.
 final class PostgresPool: Sendable {

@@ -1,4 +1,5 @@
 import Runtime
+import Values
 
 /// One session of the pool, on a thread of its own.
 actor PostgresReader {

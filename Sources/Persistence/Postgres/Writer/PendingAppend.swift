@@ -1,4 +1,4 @@
-import Runtime
+import Values
 
 /// An append that waits for its verdict.
 struct PendingAppend: Sendable {

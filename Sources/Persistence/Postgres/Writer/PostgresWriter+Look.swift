@@ -1,4 +1,4 @@
-import Runtime
+import Values
 
 /// What a writer looks up. All of it is read in the session that holds the locks.
 extension PostgresWriter {

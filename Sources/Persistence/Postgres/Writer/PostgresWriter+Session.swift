@@ -1,4 +1,5 @@
 import Runtime
+import Values
 
 extension PostgresWriter {
   /// The session, with the locks of all shards that nobody else has taken meanwhile. When it was lost it is made anew,

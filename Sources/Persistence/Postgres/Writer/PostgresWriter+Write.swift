@@ -1,4 +1,5 @@
 import Runtime
+import Values
 
 extension PostgresWriter {
   /// How carefully a batch is written.

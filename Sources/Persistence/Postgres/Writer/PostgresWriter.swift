@@ -1,4 +1,5 @@
 import Runtime
+import Values
 
 /// One session that writes. It holds the advisory locks of its shards, and every append of these shards goes through it:
 /// a session that was lost has lost its locks, so that nothing is written by who doesn't own.

@@ -1,4 +1,4 @@
-import Runtime
+import Values
 
 /// Where a stream ends: what the next event of it builds on.
 struct StreamHead: Sendable, Hashable {

@@ -1,4 +1,4 @@
-import Runtime
+import Values
 
 /// The appends that go into one transaction, and the statements that write them. A value: nothing has happened until
 /// the transaction is committed, and then `heads` and `ends` say where everything stands.

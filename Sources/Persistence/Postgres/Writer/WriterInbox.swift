@@ -1,5 +1,5 @@
-import Runtime
 import Synchronization
+import Values
 
 /// What waits for a writer. Callers put things in from any thread; one consumer takes them out, so that what the writer
 /// does never overlaps with itself.

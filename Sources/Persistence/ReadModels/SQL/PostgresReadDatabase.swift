@@ -1,4 +1,5 @@
 import Runtime
+import Values
 
 /// A read model in a Postgres schema of its own.
 final class PostgresReadDatabase: ReadDatabase {

@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 /// Writes one batch within a transaction.
 struct ReadBatchWriter {

@@ -1,4 +1,4 @@
-import Runtime
+import Values
 
 /// A value that goes into a statement of the read model.
 enum SQLValue: Sendable, Hashable {

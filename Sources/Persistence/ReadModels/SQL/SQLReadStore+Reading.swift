@@ -1,4 +1,4 @@
-import Runtime
+import Values
 
 extension SQLReadStore {
   public func list(_ query: SagaQuery, after: SagaCursor?, limit: Int) async throws(StoreError) -> SagaRows {

@@ -1,4 +1,5 @@
 public import Runtime
+public import Values
 
 /// A read model in the tables of a database: the same statements on each of them.
 public final class SQLReadStore: SagaReadStore {

@@ -1,6 +1,6 @@
 import Dispatch
-import Runtime
 import Synchronization
+import Values
 
 /// A read model in an SQLite file of its own.
 ///

@@ -1,4 +1,4 @@
-import Runtime
+import Values
 
 /// A statement under construction: its values go in beside its text.
 struct SQLText {

@@ -1,4 +1,4 @@
-import Runtime
+import Values
 
 /// What bounds the reading of a list.
 struct SagaListingLimits: Sendable {

@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 /// Knows the events of a partition that have come before, when they say where they stand in the store they come from.
 ///

@@ -1,5 +1,6 @@
 public import JSON
 import Runtime
+import Values
 public import Workflows
 
 /// A stream: topics that are read, what is made of their events, and the topic that it goes to.

@@ -1,4 +1,4 @@
-public import Runtime
+public import Values
 
 /// Why a stream can't run.
 public struct StreamError: CodedError, Hashable {

@@ -1,5 +1,5 @@
 public import JSON
-public import Runtime
+public import Values
 import Workflows
 
 /// One partition of a topic that a stream reads.

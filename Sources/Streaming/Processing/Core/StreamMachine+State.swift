@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 // The state of a stream as documents:
 //   summary               which definition it is of, the watermark, the totals

@@ -1,4 +1,5 @@
-public import Runtime
+import Runtime
+public import Values
 
 /// A stream as a value: it is given events and the time, and says what is to be sent and how its state changed.
 ///

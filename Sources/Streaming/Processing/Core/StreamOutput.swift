@@ -1,5 +1,5 @@
 public import JSON
-public import Runtime
+public import Values
 
 /// What a stream has to say: an event for its output topic.
 public struct StreamOutput: Sendable, Hashable {

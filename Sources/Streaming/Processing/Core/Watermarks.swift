@@ -1,4 +1,4 @@
-import Runtime
+import Values
 
 /// How far event time has come: no event before the watermark is waited for any more.
 ///

@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 
 /// Pairs events of two sides with one key whose times differ by no more than a bound.
 ///

@@ -1,4 +1,5 @@
 import JSON
+import Values
 import Workflows
 
 /// Reads the expressions of a stream, and checks that they read what an event has.

@@ -1,4 +1,5 @@
 import JSON
+import Values
 public import Workflows
 
 /// What came of checking a stream's file.

@@ -1,6 +1,7 @@
 public import Messaging
 public import Runtime
 import Synchronization
+import Values
 
 /// Sends what streams have to say to a Kafka cluster. Several streams share one.
 ///

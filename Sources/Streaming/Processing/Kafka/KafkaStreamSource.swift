@@ -1,5 +1,6 @@
 public import Messaging
 public import Runtime
+import Values
 
 /// Reads topics of a Kafka cluster for one stream.
 public final class KafkaStreamSource: StreamSource {

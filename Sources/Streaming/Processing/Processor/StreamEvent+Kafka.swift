@@ -1,6 +1,6 @@
 import JSON
 import Messaging
-import Runtime
+import Values
 
 extension StreamEvent {
   /// Reads a message: a CloudEvent, or plain JSON, which is an event's `data` and nothing else.

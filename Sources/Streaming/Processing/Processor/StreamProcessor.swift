@@ -2,6 +2,7 @@ import Messaging
 public import Persistence
 public import Runtime
 import Synchronization
+import Values
 
 /// Runs a stream: reads its topics, sends its outputs, and keeps its state and its offsets in a store.
 ///

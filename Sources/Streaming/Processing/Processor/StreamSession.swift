@@ -2,6 +2,7 @@ import JSON
 import Messaging
 import Persistence
 import Runtime
+import Values
 
 /// A stream between two loadings of its state: what is in memory is what is in the store.
 ///

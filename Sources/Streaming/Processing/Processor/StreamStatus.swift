@@ -1,4 +1,4 @@
-public import Runtime
+public import Values
 
 /// How a stream stands.
 public struct StreamStatus: Sendable, Hashable {

@@ -1,5 +1,6 @@
 import JSON
 import Runtime
+import Values
 
 // Turning back, and undoing.
 extension Account {

@@ -1,5 +1,6 @@
 import JSON
 import Runtime
+import Values
 
 // Going forward.
 extension Account {

@@ -1,5 +1,6 @@
 import JSON
 import Runtime
+import Values
 
 // What people do. Who asked, and what was answered, is held against the history in `Rules+Answers.swift`.
 extension Account {

@@ -1,4 +1,5 @@
 import Runtime
+import Values
 
 // How a saga stands when nothing happens any more.
 extension Account {

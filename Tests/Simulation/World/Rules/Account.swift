@@ -1,5 +1,6 @@
 import JSON
 import Runtime
+import Values
 
 /// What a saga's history says, read event by event. Each event is held against the rules of `docs/reliability.md` as it
 /// comes: `Account+Forward.swift`, `Account+Back.swift` and `Account+People.swift` say what may follow what.

@@ -1,6 +1,6 @@
 import JSON
 import Persistence
-import Runtime
+import Values
 
 /// One stored event of a saga, as `docs/schema/events` describes it. The rules read what is stored, not the engine's types.
 struct Fact: Sendable {

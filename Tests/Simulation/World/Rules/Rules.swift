@@ -1,5 +1,5 @@
 import JSON
-import Runtime
+import Values
 import WorkflowEngine
 
 /// Holds one run against the rules: what is stored, what the participants' books show, and what people were answered.

@@ -25,11 +25,11 @@ public enum DurationText {
   }
 
   /// Why a text is no duration, with what to write instead.
-  struct Refusal: Error, Hashable {
-    let reason: String
+  public struct Refusal: Error, Hashable {
+    public let reason: String
   }
 
-  static func read(_ text: String) -> Result<Duration, Refusal> {
+  public static func read(_ text: String) -> Result<Duration, Refusal> {
     let bytes = Array(text.utf8)
     if bytes.first == UInt8(ascii: "P") || bytes.first == UInt8(ascii: "p") { return readISO(bytes) }
     let digits = bytes.prefix { isDigit($0) }

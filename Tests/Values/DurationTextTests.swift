@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Workflows
+@testable import Values
 
 @Suite("Durations as text")
 struct DurationTextTests {

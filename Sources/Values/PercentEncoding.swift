@@ -16,7 +16,7 @@ public enum PercentEncoding {
 
   /// The first segment of a path that is `.` or `..`, also when its dots are encoded: a client or a server may take it
   /// for a step up.
-  static func dotSegment(in path: String) -> String? {
+  public static func dotSegment(in path: String) -> String? {
     for segment in path.split(separator: "/") {
       switch segment.lowercased() {
       case ".", "..", "%2e", ".%2e", "%2e.", "%2e%2e": return String(segment)
@@ -26,7 +26,7 @@ public enum PercentEncoding {
     return nil
   }
 
-  static func isUnreserved(_ byte: UInt8) -> Bool {
+  public static func isUnreserved(_ byte: UInt8) -> Bool {
     switch byte {
     case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
       UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
@@ -35,4 +35,9 @@ public enum PercentEncoding {
     default: false
     }
   }
+}
+
+extension String {
+  /// The text as one segment of a path, or as one name or value of a query: see `PercentEncoding.segment`.
+  public var percentEncoded: String { PercentEncoding.segment(self) }
 }

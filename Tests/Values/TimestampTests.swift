@@ -1,6 +1,6 @@
 import Foundation
-import Runtime
 import Testing
+import Values
 
 @Suite("Timestamps")
 struct TimestampTests {

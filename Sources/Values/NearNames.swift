@@ -2,9 +2,12 @@ import JSON
 
 /// Finds the name that a misspelt one probably means.
 public enum NearNames {
-  /// The nearest of the candidates, or nil when none is near. Case and the signs `-` and `_` count little.
+  /// Returns the nearest of the candidates, or nil when none is near. Case and the signs `-` and `_` count little.
+  /// - Parameters:
+  ///   - limit: the most edits; nil takes 1 to 3, by the length of the name.
+  ///   - completes: whether a name of 3 letters or more stands for a candidate that begins with it.
   public static func nearest(
-    to name: String, among candidates: some Sequence<String>, within limit: Int? = nil
+    to name: String, among candidates: some Sequence<String>, within limit: Int? = nil, completes: Bool = false
   ) -> String? {
     // A very long name isn't worth the table.
     guard name.utf8.count <= 1_000 else { return nil }
@@ -15,6 +18,10 @@ public enum NearNames {
     var best: (name: String, distance: Int)?
     for candidate in candidates where candidate.utf8.count <= 1_000 && !candidate.hasSameScalars(as: name) {
       let other = key(candidate)
+      if completes, wanted.count >= 3, other.starts(with: wanted), 1 < best?.distance ?? .max {
+        best = (candidate, 1)
+        continue
+      }
       guard other.count <= 64, abs(other.count - wanted.count) <= allowed else { continue }
       let distance = editDistance(wanted, other, within: allowed)
       // More than half of the word changed is another word.
