@@ -1,6 +1,7 @@
 import JSON
 import Persistence
 import Runtime
+import SagaCore
 import Values
 
 /// Puts a notice into one sentence. Texts of participants are clipped: the saga itself has them whole.
