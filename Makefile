@@ -16,6 +16,7 @@ test: ## Unit, conformance and system tests, with a throwaway Postgres; and the 
 	@scripts/install-needs test
 	@$(MAKE) --no-print-directory lint
 	swift build --build-tests
+	scripts/run-examples
 	@# All at once they hold 2,000 files open, and Foundation's Process.run reads past a buffer from some 1,350 on
 	@# (swift-corelibs-foundation 5472).
 	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=24 scripts/with-postgres swift test --skip-build --skip '$(ALONE)'
@@ -32,7 +33,7 @@ simulate: ## Runs the engine in simulation: `make simulate SEEDS=1000`, or one s
 	  $(if $(FAULT),--fault $(FAULT)) $(if $(TRACE),--trace) $(if $(ALL),--all) $(if $(COUNTS),--counts)
 
 lint: ## The source's style.
-	swift format lint --strict --recursive --parallel Package.swift Sources Tests Benchmarks
+	swift format lint --strict --recursive --parallel Package.swift Sources Tests Benchmarks Examples
 
 bench: ## The figures of docs/performance.md.
 	@scripts/install-needs test

@@ -27,7 +27,11 @@ func tests(_ name: String, of dependencies: [Target.Dependency], exclude: [Strin
 let package = Package(
   name: "tracseq-sagas",
   platforms: [.macOS(.v15)],
-  products: [.executable(name: "saga", targets: ["saga"])],
+  products: [
+    .executable(name: "saga", targets: ["saga"]),
+    // For a program that has the engine inside: `Examples/Embedding`.
+    .library(name: "EmbeddedSagas", targets: ["EmbeddedSagas"]),
+  ],
   targets: [
     // C libraries, one folder each.
     cLibrary("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev", brew: "openssl@3"),
@@ -56,23 +60,36 @@ let package = Package(
     module("Messaging", ["JSON", "Runtime", "Values", "HTTP", "CKafka"]),
     // Where the event store and Kafka meet: the echo, and processors that keep their state in a store.
     module("Streaming", ["JSON", "Runtime", "Values", "Workflows", "Persistence", "Messaging"]),
+    // The engine over one store: actors, scheduler, recovery, operations, read model. It knows no wire.
+    module("WorkflowEngine", ["JSON", "Runtime", "Values", "Workflows", "SagaCore", "Persistence"]),
+    // Beside the engine: who makes its attempts, who brings it messages, who hears of its sagas.
+    module("HTTPSteps", ["JSON", "Runtime", "Values", "Workflows", "SagaCore", "HTTP", "WorkflowEngine"]),
     module(
-      "WorkflowEngine",
+      "KafkaGateway",
       [
-        "Assets", "JSON", "Runtime", "Values", "Workflows", "SagaCore", "Persistence", "HTTP", "Messaging", "Streaming",
+        "Assets", "JSON", "Runtime", "Values", "Workflows", "SagaCore", "Persistence", "Messaging", "Streaming",
+        "WorkflowEngine",
       ]),
+    module(
+      "Notifications",
+      [
+        "JSON", "Runtime", "Values", "Workflows", "SagaCore", "Persistence", "HTTP", "Messaging", "WorkflowEngine",
+      ]),
+    // The engine inside a Swift program: steps as closures, on SQLite.
+    module(
+      "EmbeddedSagas", ["JSON", "Runtime", "Values", "Workflows", "SagaCore", "Persistence", "WorkflowEngine"]),
     module("Laboratory", ["JSON", "Runtime", "Values", "Persistence", "HTTP", "Messaging", "Streaming"]),
     module(
       "Server",
       [
         "Assets", "JSON", "Runtime", "Values", "Workflows", "SagaCore", "Persistence", "HTTP", "Messaging", "Streaming",
-        "WorkflowEngine",
+        "WorkflowEngine", "HTTPSteps", "KafkaGateway", "Notifications",
       ]),
     .executableTarget(
       name: "saga",
       dependencies: [
         "Assets", "JSON", "Runtime", "Values", "Workflows", "SagaCore", "Persistence", "HTTP", "Messaging", "Streaming",
-        "WorkflowEngine",
+        "WorkflowEngine", "HTTPSteps", "KafkaGateway", "Notifications",
         "Laboratory", "Server", "CSystem",
       ],
       path: "Sources/saga", swiftSettings: strict),
@@ -89,7 +106,7 @@ let package = Package(
       name: "kafka-bench",
       dependencies: [
         "BenchSupport", "CKafka", "Runtime", "Values", "Persistence", "SagaCore", "Messaging", "Streaming",
-        "WorkflowEngine",
+        "WorkflowEngine", "KafkaGateway",
       ],
       path: "Benchmarks/KafkaBench", swiftSettings: strict),
 
@@ -115,7 +132,8 @@ let package = Package(
     tests(
       "WorkflowEngine",
       of: [
-        "WorkflowEngine", "SagaCore", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming", "JSON", "Runtime",
+        "WorkflowEngine", "HTTPSteps", "KafkaGateway", "Notifications", "SagaCore", "Workflows", "Persistence", "HTTP",
+        "Messaging", "Streaming", "JSON", "Runtime",
         "Values", "TestSupport",
         "kafka-broker",
       ], exclude: ["Fixtures"]),
@@ -128,7 +146,8 @@ let package = Package(
     tests(
       "Server",
       of: [
-        "Assets", "Server", "WorkflowEngine", "SagaCore", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming",
+        "Assets", "Server", "WorkflowEngine", "HTTPSteps", "KafkaGateway", "Notifications", "SagaCore", "Workflows",
+        "Persistence", "HTTP", "Messaging", "Streaming",
         "JSON",
         "Runtime", "Values",
         "TestSupport",
@@ -137,7 +156,7 @@ let package = Package(
       name: "CLITests",
       dependencies: [
         "saga", "HTTP", "JSON", "Laboratory", "Messaging", "Persistence", "Runtime", "Values", "Streaming", "Workflows",
-        "SagaCore", "TestSupport",
+        "SagaCore", "WorkflowEngine", "Notifications", "KafkaGateway", "TestSupport",
       ],
       path: "Tests/CLI", exclude: ["Goldens", "Sagas"], swiftSettings: strict),
     // The engine in simulation: a world in virtual time, the command that runs seeds of it, and the tests.

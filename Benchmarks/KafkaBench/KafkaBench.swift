@@ -1,4 +1,5 @@
 import Foundation
+import KafkaGateway
 import Messaging
 import Persistence
 import Runtime

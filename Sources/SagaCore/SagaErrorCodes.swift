@@ -1,4 +1,5 @@
-/// The stable codes of the engine's errors and refusals. Each has a page in `docs/errors/`.
+/// The stable codes of the engine's errors and refusals. Each has a page in `docs/errors/`. The modules around the core add
+/// theirs in extensions.
 public enum EngineErrorCode {
   // Asking something of a saga.
   public static let sagaNotFound = "saga.notFound"
@@ -43,41 +44,7 @@ public enum EngineErrorCode {
   public static let sagaCancelled = "saga.cancelled"
   public static let sagaCompensate = "saga.compensate"
   public static let waitEnded = "saga.waitEnded"
-  public static let serviceUnknown = "service.unknown"
-  public static let serviceBusy = "service.busy"
-  public static let kafkaNotConfigured = "kafka.notConfigured"
-  // Of an answer whose status says that the step happened: why it gives no value.
-  public static let answerNotJSON = "http.answerNotJSON"
-  public static let answerNotText = "http.answerNotText"
-  public static let answerCut = "http.answerCut"
-  // The engine.
+  // A history.
   public static let historyImpossible = "history.impossible"
   public static let eventUnreadable = "history.unreadable"
-  public static let workflowNotFound = "workflow.notFound"
-  public static let workflowInvalid = "workflow.invalid"
-  public static let workflowConflict = "workflow.conflict"
-  public static let engineNotReady = "engine.notReady"
-  public static let engineDraining = "engine.draining"
-  public static let auditRunning = "audit.running"
-  public static let auditTooLarge = "audit.tooLarge"
-  // Telling people.
-  public static let noticeRefused = "notice.refused"
-  public static let noticeGone = "notice.gone"
-  public static let noticeDestinationUnknown = "notice.destinationUnknown"
-  public static let noticeUnknown = "notice.unknown"
-  public static let noticeUnreadable = "notice.unreadable"
-  public static let webhookSecretInvalid = "webhook.secretInvalid"
-  // Operations on many sagas.
-  public static let operationNotFound = "operation.notFound"
-  public static let operationEmpty = "operation.empty"
-  public static let operationTooMany = "operation.tooMany"
-  public static let operationChanged = "operation.changed"
-  public static let operationBehind = "operation.behind"
-  public static let operationEnded = "operation.ended"
-  public static let operationNotWaiting = "operation.notWaiting"
-  public static let operationSamePerson = "operation.samePerson"
-  public static let operationNameless = "operation.nameless"
-  // Messages that come over Kafka.
-  public static let commandInvalid = "command.invalid"
-  public static let replyMalformed = "reply.malformed"
 }

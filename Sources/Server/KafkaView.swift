@@ -1,3 +1,4 @@
+import KafkaGateway
 import Messaging
 import Streaming
 import WorkflowEngine

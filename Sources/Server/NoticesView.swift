@@ -1,3 +1,4 @@
+import Notifications
 import WorkflowEngine
 
 /// What the API shows of those who are told, and asks of them.

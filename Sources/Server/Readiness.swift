@@ -1,6 +1,7 @@
 import HTTP
 import JSON
 import Messaging
+import Notifications
 import Persistence
 import Runtime
 import SagaCore

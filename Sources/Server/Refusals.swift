@@ -1,5 +1,6 @@
 import HTTP
 import JSON
+import Notifications
 import Persistence
 import SagaCore
 import Streaming

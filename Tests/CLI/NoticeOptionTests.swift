@@ -1,6 +1,7 @@
 import Foundation
 import HTTP
 import Messaging
+import Notifications
 import Runtime
 import TestSupport
 import Testing

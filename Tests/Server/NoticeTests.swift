@@ -1,5 +1,6 @@
 import HTTP
 import JSON
+import Notifications
 import Persistence
 import Runtime
 import SagaCore

@@ -3,6 +3,7 @@ import JSON
 import Testing
 import Values
 
+@testable import HTTPSteps
 @testable import SagaCore
 @testable import WorkflowEngine
 

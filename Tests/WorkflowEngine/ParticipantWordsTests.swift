@@ -2,6 +2,7 @@ import HTTP
 import JSON
 import Testing
 
+@testable import HTTPSteps
 @testable import WorkflowEngine
 
 @Suite("The words of a participant that refuses")

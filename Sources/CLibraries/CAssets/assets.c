@@ -460,6 +460,8 @@ static const tracseq_asset assets[] = {
 #include "entry.h"
 #define ASSET "../../../docs/errors/step.outcomeUnknown.md"
 #include "entry.h"
+#define ASSET "../../../docs/errors/step.threw.md"
+#include "entry.h"
 #define ASSET "../../../docs/errors/step.unknown.md"
 #include "entry.h"
 #define ASSET "../../../docs/errors/storage.alreadyHeld.md"

@@ -1,5 +1,6 @@
 import HTTP
 import Messaging
+import Notifications
 import Persistence
 import Runtime
 import SagaCore

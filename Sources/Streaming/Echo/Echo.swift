@@ -43,7 +43,7 @@ public final class Echo: EchoControl {
 
   /// The type of the events that the echo keeps of itself: who had something sent again, when and why. Each has a stream of
   /// its own, which is nobody else's.
-  public static let rewoundType = "echoRewound"
+  public static let rewoundType = ReservedEvents.echoRewound
 
   private let worker: EchoWorker
 

@@ -1,7 +1,6 @@
 public import JSON
 import Persistence
 import SagaCore
-import Streaming
 import Values
 
 /// What an event says of who acted. It is read from the event's JSON, so that an event which this version can't decode is
@@ -38,7 +37,7 @@ struct AuditAct {
       audited.act["reason"]?.stringValue
       ?? (kind == .signal ? data["signal"]?.stringValue.map { "signal \($0)" } : nil)
     // Of a rewound echo `from` is a position.
-    from = audited.act[stored.type == Echo.rewoundType ? "way" : "from"]?.stringValue
+    from = audited.act[stored.type == ReservedEvents.echoRewound ? "way" : "from"]?.stringValue
     let steps = data["steps"]?.arrayValue ?? []
     step = data["step"]?.stringValue ?? (steps.count == 1 ? steps[0].stringValue : nil)
     content = AuditContent.of(audited.content)
@@ -56,7 +55,8 @@ struct AuditAct {
 /// Acts on operations and on the engine: their events are no saga's.
 private enum OtherActs {
   static let types = [
-    "operationStarted", "operationApproved", "operationDeclined", "operationStopped", "echoRewound", "noticesResent",
+    "operationStarted", "operationApproved", "operationDeclined", "operationStopped", ReservedEvents.echoRewound,
+    "noticesResent",
     "noticeTested", "projectionsRebuilt",
   ]
 
@@ -73,7 +73,7 @@ private enum OtherActs {
     case "operationApproved": return act(.operation, "approve")
     case "operationDeclined": return act(.operation, "decline")
     case "operationStopped": return act(.operation, "stop")
-    case "echoRewound":
+    case ReservedEvents.echoRewound:
       return AuditedAct(
         .engine, "echo-rewind", act: data,
         content: [("shard", data["shard"]), ("to", data["to"]), ("fromPosition", data["from"])])

@@ -5,25 +5,34 @@ import Values
 
 /// Something that was asked of the engine, and of no saga: it is an event of a stream of its own, in the same chains of
 /// hashes as the sagas' events.
-struct EngineAct {
-  enum Kind: String, CaseIterable {
+package struct EngineAct {
+  package enum Kind: String, CaseIterable {
     case noticesResent, noticeTested, projectionsRebuilt
 
     /// What came of an act, as the second event of its stream.
-    static let ended = "engineActEnded"
+    package static let ended = "engineActEnded"
   }
-  let kind: Kind
-  let by: String
-  let from: String?
-  let content: JSONObject
+  package let kind: Kind
+  package let by: String
+  package let from: String?
+  package let content: JSONObject
+
+  package init(kind: Kind, by: String, from: String?, content: JSONObject) {
+    self.kind = kind
+    self.by = by
+    self.from = from
+    self.content = content
+  }
 
   /// Whether an event of this type is one of these.
-  static func isOne(_ type: String) -> Bool { Kind(rawValue: type) != nil || type == Kind.ended }
+  package static func isOne(_ type: String) -> Bool { Kind(rawValue: type) != nil || type == Kind.ended }
 
   /// Stores the act.
   /// - Returns: its stream, for what comes of it.
   @discardableResult
-  func store(in events: any EventStore, at moment: Timestamp, _ environment: Environment) async throws -> UniqueID {
+  package func store(in events: any EventStore, at moment: Timestamp, _ environment: Environment) async throws
+    -> UniqueID
+  {
     var data: JSONObject = ["at": .timestamp(moment), "by": .string(by)]
     data["from"] = from.map(JSON.string)
     for (name, value) in content { data[name] = value }
@@ -33,7 +42,7 @@ struct EngineAct {
   }
 
   /// Stores what came of an act.
-  static func end(
+  package static func end(
     _ stream: UniqueID, _ outcome: JSONObject, in events: any EventStore, _ environment: Environment
   ) async throws {
     let data: JSONObject = ["at": .timestamp(environment.now()), "outcome": .object(outcome)]

@@ -3,7 +3,7 @@ import Values
 
 extension Operation {
   /// Takes one more event in.
-  static func evolve(_ operation: inout Operation?, _ stored: StoredEvent) throws {
+  package static func evolve(_ operation: inout Operation?, _ stored: StoredEvent) throws {
     evolve(&operation, try OperationEvent(stored), id: stored.stream, version: stored.version)
   }
 

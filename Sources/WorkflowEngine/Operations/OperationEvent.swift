@@ -4,7 +4,7 @@ import SagaCore
 import Values
 
 /// What happens to an operation. Its stream stands in the store beside the sagas', in the same chains of hashes.
-enum OperationEvent: Sendable, Hashable {
+package enum OperationEvent: Sendable, Hashable {
   /// The sagas come in events of their own behind it, as there may be very many.
   case started(OperationPlan, count: Int, at: Timestamp)
   case selected([UniqueID])
@@ -30,7 +30,7 @@ enum OperationEvent: Sendable, Hashable {
     }
   }
 
-  static func isOne(_ type: String) -> Bool { type.hasPrefix(prefix) }
+  package static func isOne(_ type: String) -> Bool { type.hasPrefix(prefix) }
 
   var stored: NewEvent {
     let meta: JSON = ["schema": .int(Self.schema)]

@@ -42,7 +42,7 @@ final class DefinitionCache: Sendable {
   }
 
   /// The definition that a saga runs on.
-  func definition(of start: SagaStart) async throws -> WorkflowDefinition {
+  package func definition(of start: SagaStart) async throws -> WorkflowDefinition {
     if entry(named: start.workflow, version: start.version) == nil { try await load() }
     guard let entry = entry(named: start.workflow, version: start.version), entry.digest == start.definitionDigest
     else {

@@ -2,7 +2,6 @@ import JSON
 import Persistence
 import Runtime
 import SagaCore
-import Streaming
 import Values
 import Workflows
 
@@ -91,6 +90,13 @@ extension Engine {
         version: stored.version, type: stored.type, recordedAt: stored.recordedAt,
         data: try SagaEventCoding.json(stored.data, of: stored),
         meta: try SagaEventCoding.json(stored.meta, of: stored), hash: stored.hash)
+    }
+  }
+
+  /// A saga's events, oldest first: at most `limit`, and fewer though more follow when they are large.
+  public func events(of id: UniqueID, after version: Int, limit: Int) async throws -> [SagaEvent] {
+    try await history(of: id, after: version, limit: limit).map {
+      try SagaEvent(type: $0.type, schema: $0.meta["schema"]?.intValue ?? 1, data: $0.data)
     }
   }
 

@@ -121,10 +121,11 @@ public final class Engine: Sendable {
   ///   - owned: told once the store is this engine's to write, and sagas can be asked for: what brings news of them may
   ///     begin.
   ///   - prepare: done once everything open is in hand and before the engine says that it is ready, as registering the
-  ///     workflows that it brings along: whoever asks a ready engine finds them.
+  ///     workflows that it brings along: a ready engine has them.
+  ///   - onReady: called once the engine is ready.
   public func run(
     waiting: Duration? = nil, owned: @Sendable () -> Void = {},
-    prepare: @Sendable @escaping () async -> Void = {}
+    prepare: @Sendable @escaping () async -> Void = {}, onReady: @Sendable () -> Void = {}
   ) async throws {
     // 1. Nobody else writes from here on.
     try await own(waiting: waiting)
@@ -152,6 +153,7 @@ public final class Engine: Sendable {
         try await recover()
         await prepare()
         ready.store(true, ordering: .releasing)
+        onReady()
         host.log.info("The engine is ready", ("sagas", "\(host.countInMemory)"))
         do {
           // Not `waitForAll`: that waits for the others when one has failed, and they end only when they are cancelled.
@@ -263,6 +265,19 @@ public final class Engine: Sendable {
     } else {
       await host.tell(open.stream, .wake)
     }
+  }
+}
+
+// MARK: For the modules beside the engine
+
+extension Engine {
+  /// The store that the engine writes.
+  package var store: any EventStore { host.events }
+
+  /// The definition that a saga runs on.
+  /// - Throws: `EngineError` or `StoreError` when it can't be read.
+  package func definition(of start: SagaStart) async throws -> WorkflowDefinition {
+    try await host.definitions.definition(of: start)
   }
 }
 

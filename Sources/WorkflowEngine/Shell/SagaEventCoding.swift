@@ -3,22 +3,22 @@ import Persistence
 import SagaCore
 
 /// Between the core's events and the store's.
-enum SagaEventCoding {
+package enum SagaEventCoding {
   /// - Parameter finally: the state after all of them. The last event's meta says where the saga then stands, so that a
   ///   projection needs no fold of its own.
-  static func encode(_ events: [SagaEvent], finally after: SagaState) -> [NewEvent] {
+  package static func encode(_ events: [SagaEvent], finally after: SagaState) -> [NewEvent] {
     var encoded = encode(events)
     finish(&encoded, after)
     return encoded
   }
 
   /// Without the last event's word on where the saga stands.
-  static func encode(_ events: [SagaEvent]) -> [NewEvent] {
+  package static func encode(_ events: [SagaEvent]) -> [NewEvent] {
     events.map { NewEvent(type: $0.typeName, data: $0.data.bytes(), meta: meta([:])) }
   }
 
   /// Lets the last event say where the saga stands after it.
-  static func finish(_ events: inout [NewEvent], _ after: SagaState) {
+  package static func finish(_ events: inout [NewEvent], _ after: SagaState) {
     guard let last = events.indices.last else { return }
     events[last].meta = meta(["status": .string(after.status.rawValue)])
   }
@@ -30,14 +30,14 @@ enum SagaEventCoding {
   }
 
   /// - Throws: what this version can't read, with a code and the event's place.
-  static func decode(_ stored: StoredEvent) throws(UnreadableEvent) -> SagaEvent {
+  package static func decode(_ stored: StoredEvent) throws(UnreadableEvent) -> SagaEvent {
     try SagaEvent(
       type: stored.type, schema: try json(stored.meta, of: stored)["schema"]?.intValue ?? 1,
       data: try json(stored.data, of: stored))
   }
 
   /// Reads the data or meta of an event.
-  static func json(_ bytes: [UInt8], of stored: StoredEvent) throws(UnreadableEvent) -> JSON {
+  package static func json(_ bytes: [UInt8], of stored: StoredEvent) throws(UnreadableEvent) -> JSON {
     do {
       return try JSON(parsing: bytes, limits: .stored)
     } catch {

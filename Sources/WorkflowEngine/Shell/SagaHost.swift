@@ -2,7 +2,6 @@ import JSON
 import Persistence
 import Runtime
 import SagaCore
-import Streaming
 import Synchronization
 import Values
 import Workflows
@@ -242,7 +241,7 @@ final class SagaHost: Sendable {
 
   /// Whether an event is of a stream that is no saga's: the echo's and operations' stand in the same store.
   static func isOther(_ event: StoredEvent) -> Bool {
-    event.type == Echo.rewoundType || OperationEvent.isOne(event.type) || EngineAct.isOne(event.type)
+    event.type == ReservedEvents.echoRewound || OperationEvent.isOne(event.type) || EngineAct.isOne(event.type)
   }
 
   /// No saga has an id of another version, and a store need not be asked for it.

@@ -1,4 +1,5 @@
 import HTTP
+import KafkaGateway
 import Laboratory
 import Messaging
 import Persistence

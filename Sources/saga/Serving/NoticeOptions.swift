@@ -2,6 +2,7 @@ import Foundation
 import HTTP
 import JSON
 import Messaging
+import Notifications
 import Runtime
 import Values
 import WorkflowEngine

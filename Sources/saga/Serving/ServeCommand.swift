@@ -1,6 +1,9 @@
 import CSystem
 import Foundation
 import HTTP
+import HTTPSteps
+import KafkaGateway
+import Notifications
 import Persistence
 import Runtime
 import SagaCore

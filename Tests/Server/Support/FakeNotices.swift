@@ -1,3 +1,4 @@
+import Notifications
 import SagaCore
 import Server
 import Synchronization

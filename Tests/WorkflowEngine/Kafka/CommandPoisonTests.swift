@@ -1,4 +1,5 @@
 import JSON
+import KafkaGateway
 import Messaging
 import Persistence
 import Runtime

@@ -5,6 +5,7 @@ import Streaming
 import Testing
 import Values
 
+@testable import KafkaGateway
 @testable import SagaCore
 @testable import WorkflowEngine
 

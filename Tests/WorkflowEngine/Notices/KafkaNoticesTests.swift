@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 import Values
 
+@testable import Notifications
 @testable import WorkflowEngine
 
 @Suite("Notices on Kafka", .timeLimit(.minutes(2)))

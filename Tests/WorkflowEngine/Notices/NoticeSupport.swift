@@ -8,6 +8,7 @@ import TestSupport
 import Testing
 import Values
 
+@testable import Notifications
 @testable import SagaCore
 @testable import WorkflowEngine
 

@@ -6,6 +6,7 @@ import TestSupport
 import Testing
 import Values
 
+@testable import KafkaGateway
 @testable import SagaCore
 @testable import WorkflowEngine
 

@@ -6,6 +6,7 @@ import Testing
 import Values
 import Workflows
 
+@testable import HTTPSteps
 @testable import SagaCore
 @testable import WorkflowEngine
 

@@ -1,0 +1,132 @@
+public import JSON
+import Persistence
+import Runtime
+public import SagaCore
+public import Values
+import WorkflowEngine
+
+/// A saga engine inside a program: one SQLite file, steps as Swift closures, no server.
+///
+/// ```swift
+/// try await EmbeddedEngine.run(at: "sagas.db", workflows: [storeTube]) { engine in
+///   let saga = try await engine.start("store-tube", input: ["barcode": "T-17"])
+///   print(try await engine.end(of: saga).status)
+/// }
+/// ```
+public final class EmbeddedEngine: Sendable {
+  private let engine: Engine
+  private let store: SQLiteStore
+
+  private init(engine: Engine, store: SQLiteStore) {
+    self.engine = engine
+    self.store = store
+  }
+
+  /// Opens the engine, runs `body`, and stops the engine. What was open when the program last stopped goes on meanwhile.
+  /// - Parameters:
+  ///   - path: of the SQLite file, made when there is none. One process at a time has it.
+  ///   - workflows: every version that has open sagas, and the newest.
+  ///   - drainTime: how long attempts under way get to end when `body` has returned. What is cut off then has an unknown
+  ///     outcome, and is attempted again at the next start.
+  ///   - log: where the engine says what goes wrong.
+  /// - Throws: what `body` throws; `StoreError` when the file can't be opened or another process has it; `EngineError` with
+  ///   the findings when a workflow is invalid, or its version has other steps than before.
+  public static func run<Result: Sendable>(
+    at path: String, workflows: [SwiftWorkflow], drainTime: Duration = .seconds(20), log: Log = .silent,
+    _ body: @Sendable @escaping (EmbeddedEngine) async throws -> Result
+  ) async throws -> Result {
+    let environment = Environment.system
+    let store = try await SQLiteStore.open(path: path, environment: environment)
+    let executor = ClosureExecutor(workflows, clock: environment.clock)
+    var configuration = Engine.Configuration(services: [SwiftStep.service], kafkaServices: [])
+    configuration.drainTime = drainTime
+    let engine = Engine(
+      store: store, executor: executor, configuration: configuration, environment: environment, log: log)
+    executor.serve(engine)
+    let (ready, readiness) = AsyncStream.makeStream(of: Void.self)
+    do {
+      let result = try await withThrowingTaskGroup(of: Result?.self) { group in
+        group.addTask {
+          try await engine.run(onReady: { readiness.finish() })
+          return nil
+        }
+        group.addTask {
+          for await _ in ready {}
+          for workflow in workflows { _ = try await engine.register(workflow.source.bytes(), by: "program") }
+          return try await body(EmbeddedEngine(engine: engine, store: store))
+        }
+        defer { group.cancelAll() }
+        while let ended = try await group.next() { if let ended { return ended } }
+        throw CancellationError()
+      }
+      await store.close()
+      return result
+    } catch {
+      await store.close()
+      throw error
+    }
+  }
+
+  /// Starts a saga of the workflow's newest version.
+  /// - Parameters:
+  ///   - key: a start with a key that has started a saga gives that saga.
+  ///   - by: who asks for it: it is in the history.
+  public func start(
+    _ workflow: String, input: JSON, key: String? = nil, tags: [String] = [], by: String = "program"
+  ) async throws -> UniqueID {
+    try await engine.start(
+      StartRequest(
+        workflow: workflow, version: nil, input: input, idempotencyKey: key, tags: tags, by: by, from: "embedded")
+    ).id
+  }
+
+  /// The saga as it is stored now.
+  /// - Throws: `Refusal` `saga.notFound`.
+  public func saga(_ id: UniqueID) async throws -> SagaState { try await engine.saga(id).state }
+
+  /// Waits until a saga has ended.
+  /// - Returns: its last state: completed, compensated, or abandoned.
+  public func end(of id: UniqueID) async throws -> SagaState {
+    while true {
+      let state = try await engine.waitForEnd(of: id, atMost: .seconds(3_600)).state
+      if state.end != nil { return state }
+      try Task.checkCancellation()
+    }
+  }
+
+  /// Does what an operator asks of a saga: retry, resolve, skip, cancel and the others.
+  /// - Throws: `Refusal` with the reason, and with the verbs that the saga takes in its state.
+  @discardableResult
+  public func operate(_ id: UniqueID, _ verb: OperatorVerb, by: String, reason: String) async throws -> SagaState {
+    try await engine.operate(id, OperatorRequest(verb, by: OperatorAct(by: by, reason: reason, from: "embedded")))
+  }
+
+  /// A saga's events: those that are stored, then each one that comes, until the saga has ended.
+  /// - Parameter version: the number of the last event that is not wanted any more.
+  public func events(of id: UniqueID, after version: Int = 0) -> AsyncThrowingStream<SagaEvent, any Error> {
+    let (events, continuation) = AsyncThrowingStream.makeStream(of: SagaEvent.self)
+    let shard = store.shard(of: id)
+    // Before the first look, so that nothing is missed in between.
+    let hints = store.committed()
+    let task = Task { [engine] in
+      do {
+        var version = version
+        var committed = hints.makeAsyncIterator()
+        while true {
+          let page = try await engine.events(of: id, after: version, limit: 500)
+          for event in page { continuation.yield(event) }
+          version += page.count
+          if try await engine.saga(id).state.end != nil, page.isEmpty { break }
+          if !page.isEmpty { continue }
+          while let shards = await committed.next(), !shards.contains(shard) {}
+          try Task.checkCancellation()
+        }
+        continuation.finish()
+      } catch {
+        continuation.finish(throwing: error)
+      }
+    }
+    continuation.onTermination = { _ in task.cancel() }
+    return events
+  }
+}

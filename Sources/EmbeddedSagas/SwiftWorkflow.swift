@@ -1,0 +1,124 @@
+public import JSON
+public import SagaCore
+import Values
+
+/// A workflow whose steps are Swift closures.
+///
+/// The engine stores a definition of it, as of any workflow: the steps, their order, and which of them have an undo. The
+/// closures belong to the program. So a change of the steps is a new version, and a program that has open sagas of an
+/// earlier version passes that one too.
+public struct SwiftWorkflow: Sendable {
+  public let name: String
+  /// From 1.
+  public let version: Int
+  /// How long a saga may take before it turns back.
+  public let timeout: Duration
+  public let steps: [SwiftStep]
+
+  /// - Parameter steps: in order. A step waits for the one before it, unless it says otherwise (`after`).
+  public init(_ name: String, version: Int, timeout: Duration = .seconds(300), steps: [SwiftStep]) {
+    self.name = name
+    self.version = version
+    self.timeout = timeout
+    self.steps = steps
+  }
+
+  /// The definition as the engine stores it. A closure is an `http` action of the service `in-process`, which
+  /// `ClosureExecutor` answers inside the process.
+  var source: JSON {
+    [
+      "name": .string(name), "version": .int(version), "timeout": .string(DurationText.format(timeout)),
+      "steps": .array(steps.map(\.source)),
+    ]
+  }
+}
+
+/// A step of a `SwiftWorkflow`: what does it, and what undoes it.
+public struct SwiftStep: Sendable {
+  /// What a closure does: it returns what later steps can read.
+  ///
+  /// Called again with the same `StepContext.key` it must not do the thing twice: the engine calls it again after a crash,
+  /// a timeout, or an error other than `StepRefused`.
+  public typealias Body = @Sendable (StepContext) async throws -> JSON
+  public typealias UndoBody = @Sendable (StepContext) async throws -> Void
+
+  public let id: String
+  let after: [String]?
+  let timeout: Duration
+  let maxAttempts: Int
+  let isPivot: Bool
+  let body: Body
+  let undo: UndoBody?
+
+  /// - Parameters:
+  ///   - id: a letter, then letters, digits, `_` and `-`.
+  ///   - after: the steps that it waits for; nil for the one before it in the workflow.
+  ///   - timeout: of one attempt. What takes longer has an unknown outcome.
+  ///   - maxAttempts: the first attempt included.
+  ///   - isPivot: whether it is a point of no return: once it has succeeded, nothing is undone.
+  ///   - do: does the step.
+  ///   - undo: undoes it; nil when there is nothing to undo.
+  public init(
+    _ id: String, after: [String]? = nil, timeout: Duration = .seconds(30), maxAttempts: Int = 3,
+    isPivot: Bool = false, do body: @escaping Body, undo: UndoBody? = nil
+  ) {
+    self.id = id
+    self.after = after
+    self.timeout = timeout
+    self.maxAttempts = maxAttempts
+    self.isPivot = isPivot
+    self.body = body
+    self.undo = undo
+  }
+
+  static let service = "in-process"
+
+  fileprivate var source: JSON {
+    var members: JSONObject = [
+      "id": .string(id), "http": Self.action("/\(id)"), "timeout": .string(DurationText.format(timeout)),
+      "retry": ["maxAttempts": .int(maxAttempts)],
+    ]
+    members["dependsOn"] = after.map { .array($0.map(JSON.string)) }
+    if isPivot { members["pivot"] = true }
+    members["compensation"] =
+      undo == nil
+      ? "none" : ["http": Self.action("/\(id)/undo"), "timeout": .string(DurationText.format(timeout))]
+    return .object(members)
+  }
+
+  private static func action(_ path: String) -> JSON {
+    ["service": .string(service), "method": "POST", "path": .string(path)]
+  }
+}
+
+/// What a closure gets to know of its saga.
+public struct StepContext: Sendable {
+  public let saga: SagaState
+  /// The step that is done or undone.
+  public let step: String
+  /// The same for all attempts of a round, before and after a crash, and for their undo. A repeat is known by it.
+  public let key: String
+  /// From 1.
+  public let attempt: Int
+
+  /// The saga's input.
+  public var input: JSON { saga.step(step)?.input ?? saga.start.input }
+
+  /// What a step returned; nil when it has not succeeded.
+  public func output(of step: String) -> JSON? { saga.step(step)?.output }
+}
+
+/// A closure says that the step has not happened: the saga needs no undo of it.
+public struct StepRefused: Error, Sendable {
+  /// Dotted lower-camel words or capitals, as `freezer.full` or `QC_FAILED`.
+  public let code: String
+  public let message: String
+  /// Whether another attempt may help.
+  public let isRetryable: Bool
+
+  public init(_ code: String, _ message: String, isRetryable: Bool = false) {
+    self.code = code
+    self.message = message
+    self.isRetryable = isRetryable
+  }
+}

@@ -1,0 +1,90 @@
+import HTTP
+import JSON
+import Runtime
+import SagaCore
+import Values
+import WorkflowEngine
+import Workflows
+
+/// Makes the attempts of `http` steps.
+public final class HTTPStepExecutor: StepExecutor {
+  /// 1 MiB.
+  public static let maxResponseBytes = 1 << 20
+
+  private let client: HTTPClient
+  private let services: [String: Service]
+  private let gates: [String: ServiceGate]
+  private let clock: any WallClock
+  private let maxResponseBytes: Int
+
+  /// - Parameters:
+  ///   - client: makes the calls.
+  ///   - services: where the names in workflows lead.
+  ///   - clock: bounds the wait for a service that has enough to do.
+  ///   - maxResponseBytes: the most bytes of an answer that are read, as it is kept in the saga's history.
+  public init(
+    client: HTTPClient, services: [Service], clock: any WallClock,
+    maxResponseBytes: Int = HTTPStepExecutor.maxResponseBytes
+  ) {
+    self.client = client
+    self.services = Dictionary(services.map { ($0.name, $0) }, uniquingKeysWith: { _, last in last })
+    gates = self.services.mapValues { ServiceGate(limit: $0.maxInFlight) }
+    self.clock = clock
+    self.maxResponseBytes = maxResponseBytes
+  }
+
+  public func perform(_ call: StepCall) async -> StepOutcome {
+    guard case .http(let action) = call.action else { return .failed(.kafkaNotConfigured) }
+    return await perform(call, action)
+  }
+
+  private func perform(_ call: StepCall, _ action: RenderedHTTP) async -> StepOutcome {
+    guard let service = services[action.service], let gate = gates[action.service] else {
+      return .failed(
+        StepFailure(
+          code: EngineErrorCode.serviceUnknown,
+          message: "The service “\(action.service)” is not configured on this engine.", isRetryable: true))
+    }
+    guard await gate.enter(within: call.timeout, clock: clock) else {
+      return .notSent(
+        StepFailure(
+          code: EngineErrorCode.serviceBusy, classes: ["http.notSent"],
+          message: "\(service.name) has \(service.maxInFlight) calls under way; this one waits for its turn.",
+          isRetryable: true))
+    }
+    defer { gate.leave() }
+    do {
+      // Its time begins now: waiting for the store or for a turn is not the participant's fault.
+      let response = try await client.send(request(for: call, action, service, timeout: call.timeout))
+      return HTTPOutcome.read(
+        response, success: action.success, service: service, now: clock.wallNow(), limit: maxResponseBytes)
+    } catch {
+      return HTTPOutcome.read(error, service: service)
+    }
+  }
+
+  private func request(
+    for call: StepCall, _ action: RenderedHTTP, _ service: Service, timeout: Duration
+  ) -> HTTPClientRequest {
+    var headers = HTTPHeaders()
+    for field in action.headers { headers.add(field.name, field.value) }
+    headers.add("Accept", "application/json")
+    headers.add("Idempotency-Key", call.idempotencyKey)
+    if let forwardKey = call.compensates { headers.add("Compensates", forwardKey) }
+    headers.add("Saga-Id", call.saga.description)
+    headers.add("traceparent", call.traceparent)
+    var body: [UInt8] = []
+    if let value = action.body {
+      headers.add("Content-Type", "application/json")
+      body = value.bytes()
+    }
+    var url = service.baseURL + action.path
+    if !action.query.isEmpty {
+      let items = action.query.map { "\(PercentEncoding.segment($0.name))=\(PercentEncoding.segment($0.value))" }
+      url += "?" + items.joined(separator: "&")
+    }
+    return HTTPClientRequest(
+      method: action.method, url: url, headers: headers, body: body, timeout: timeout,
+      maxResponseBytes: maxResponseBytes, takesPartialBody: true)
+  }
+}

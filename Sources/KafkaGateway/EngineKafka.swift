@@ -1,0 +1,191 @@
+public import Messaging
+public import Persistence
+public import Runtime
+public import Streaming
+import Synchronization
+import Values
+import WorkflowEngine
+
+/// The engine on Kafka: its events go out, commands and answers come in.
+public final class EngineKafka: Sendable {
+  /// Where what stands.
+  public struct Configuration: Sendable {
+    public var cluster: KafkaCluster
+    public var events: KafkaTopic
+    public var commands: KafkaTopic
+    public var replies: KafkaTopic
+    public var deadLetters: KafkaTopic
+    public var group: String
+    /// Made anew for each start: what the data of events is put into, and how that is taken off again.
+    public var framing: Framing?
+
+    public init(
+      cluster: KafkaCluster, events: KafkaTopic = KafkaTopic("laboratory.saga.events"),
+      commands: KafkaTopic = KafkaTopic("saga.commands"), replies: KafkaTopic = KafkaTopic("saga.replies"),
+      deadLetters: KafkaTopic = KafkaTopic("laboratory.dead-letter"), group: String = "saga-engine",
+      framing: Framing? = nil
+    ) {
+      self.cluster = cluster
+      self.events = events
+      self.commands = commands
+      self.replies = replies
+      self.deadLetters = deadLetters
+      self.group = group
+      self.framing = framing
+    }
+  }
+
+  /// A schema registry's part.
+  public struct Framing: Sendable {
+    /// Registers the schema of events, and gives what puts data into its frame.
+    public let prepare: Echo.Prepare
+    /// Takes the frame off what comes in.
+    public let unframe: @Sendable ([UInt8]) async throws -> [UInt8]
+
+    public init(prepare: @escaping Echo.Prepare, unframe: @escaping @Sendable ([UInt8]) async throws -> [UInt8]) {
+      self.prepare = prepare
+      self.unframe = unframe
+    }
+  }
+
+  /// The echo of the engine's events.
+  public let events: Echo
+  private let configuration: Configuration
+  private let environment: Environment
+  private let log: Log
+  private let letterProducer: KafkaProducer
+  private let commands: KafkaConsumer
+  private let replies: KafkaConsumer
+  private let problem = Mutex<String?>(nil)
+  /// Who takes commands, and whether no more are wanted.
+  private let taken = Mutex<(by: Task<Void, any Error>?, isOver: Bool)>((nil, false))
+
+  /// - Parameters:
+  ///   - engine: whose events go out, and that does what comes in.
+  ///   - store: the engine's.
+  ///   - executor: makes the attempts that the answers are waited for by.
+  ///   - configuration: where what stands.
+  ///   - environment: the clock.
+  ///   - log: where it says what goes wrong.
+  /// - Throws: `kafka.configurationInvalid`.
+  public init(
+    engine: Engine, store: any EventStore, executor: KafkaStepExecutor, configuration: Configuration,
+    environment: Environment, log: Log = .silent
+  ) throws(KafkaError) {
+    self.configuration = configuration
+    self.environment = environment
+    self.log = log
+    let topic = configuration.events.name
+    let prepare: Echo.Prepare = configuration.framing?.prepare ?? { @Sendable in nil }
+    events = try Echo(
+      store: store,
+      configuration: Echo.Configuration(
+        cluster: configuration.cluster, topics: [configuration.events], deadLetters: configuration.deadLetters),
+      map: { SagaEventEcho.event($0, topic: topic) }, prepare: prepare,
+      environment: environment, log: log)
+    letterProducer = try KafkaProducer(configuration.cluster, name: "letters", log: log)
+    let letters = DeadLetters(
+      producer: letterProducer, topic: configuration.deadLetters.name, environment: environment)
+    let unframe = configuration.framing?.unframe
+    func consumer(_ topic: KafkaTopic, _ handlers: MessageHandlers) throws(KafkaError) -> KafkaConsumer {
+      let reading = KafkaConsumer.Configuration(
+        cluster: configuration.cluster, group: "\(configuration.group)-\(topic.name)", topics: [topic.name])
+      try reading.check()
+      return KafkaConsumer(
+        reading, handlers: handlers, deadLetters: letters, environment: environment, log: log)
+    }
+    commands = try consumer(configuration.commands, KafkaCommands(engine: engine, unframe: unframe).handlers)
+    replies = try consumer(
+      configuration.replies,
+      KafkaReplies(engine: engine, executor: executor, unframe: unframe, log: log).handlers)
+  }
+
+  public var consumers: [ConsumerStatus] {
+    let problem = problem.withLock { $0 }
+    return [commands.status(), replies.status()].map { status in
+      guard let problem else { return status }
+      return ConsumerStatus(
+        group: status.group, topics: status.topics, lag: status.lag, handled: status.handled,
+        deadLettered: status.deadLettered, partitions: status.partitions, problem: problem)
+    }
+  }
+
+  /// Works until the task is cancelled; then lets what is under way end. Kafka being out of reach ends nothing, and what
+  /// ends one part (a store that can't be read) doesn't end the others.
+  public func run() async throws {
+    await withDiscardingTaskGroup { group in
+      group.addTask {
+        do {
+          try await self.events.run()
+        } catch {
+          // How it stands says so, too.
+          if !Task.isCancelled {
+            self.log.error("The echo to Kafka has ended; sagas go on without it", ("error", "\(error)"))
+          }
+        }
+      }
+      group.addTask {
+        do {
+          try await self.consume()
+        } catch {
+          if Task.isCancelled { return }
+          self.log.error("Commands and answers are read no more; sagas go on", ("error", "\(error)"))
+          self.problem.withLock { $0 = (error as? any CodedError)?.message ?? "\(error)" }
+        }
+      }
+    }
+    await letterProducer.close(flushWithin: .seconds(1))
+    try Task.checkCancellation()
+  }
+
+  /// A consumer that subscribes to a topic that isn't there would not hear of it for minutes: the topics come first.
+  private func consume() async throws {
+    var pause = Duration.milliseconds(200)
+    while true {
+      do {
+        _ = try await KafkaTopics(configuration.cluster).ensure(
+          [configuration.commands, configuration.replies, configuration.deadLetters])
+        break
+      } catch {
+        problem.withLock { $0 = (error as KafkaError).message }
+        try await environment.clock.sleep(until: environment.now() + pause)
+        pause = min(pause * 2, .seconds(10))
+      }
+    }
+    problem.withLock { $0 = nil }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await self.takeCommands() }
+      group.addTask { try await self.replies.run() }
+      try await group.waitForAll()
+    }
+  }
+
+  /// Ends by itself when no more are wanted, and the answers are read on.
+  private func takeCommands() async throws {
+    let taking = Task { try await commands.run() }
+    let isWanted = taken.withLock { taken in
+      taken.by = taking
+      return !taken.isOver
+    }
+    if !isWanted { taking.cancel() }
+    do {
+      try await withTaskCancellationHandler {
+        try await taking.value
+      } onCancel: {
+        taking.cancel()
+      }
+    } catch is CancellationError {
+      try Task.checkCancellation()
+    }
+  }
+
+  /// Takes no more commands, as the engine is about to end; what is under way is done, and the rest is left to the next
+  /// one. Answers are read and events told until `run` is cancelled.
+  public func takeNoMoreCommands() {
+    let taking = taken.withLock { taken in
+      taken.isOver = true
+      return taken.by
+    }
+    taking?.cancel()
+  }
+}

@@ -1,0 +1,100 @@
+import JSON
+import Messaging
+import SagaCore
+import Values
+import WorkflowEngine
+
+/// Commands that come over Kafka: start, signal, cancel. Each takes effect once, however often it is delivered, and its
+/// offset moves only behind what is stored of it.
+struct KafkaCommands: Sendable {
+  let engine: Engine
+  let unframe: InboundMessage.Unframe?
+
+  static let typePrefix = "dev.tracseq.saga."
+
+  /// A command's members, and the message that they came in.
+  private typealias Command = (inbound: InboundMessage, body: JSON)
+
+  var handlers: MessageHandlers {
+    MessageHandlers(
+      reading: { message in try Self.command(of: try await InboundMessage(message, unframe: unframe)) },
+      [
+        Self.typePrefix + "start": { command in try await take(command, start) },
+        Self.typePrefix + "signal": { command in try await take(command, signal) },
+        Self.typePrefix + "cancel": { command in try await take(command, cancel) },
+      ])
+  }
+
+  /// A CloudEvent says by its type what it is, plain JSON by its member `command`.
+  private static func command(of inbound: InboundMessage) throws(Poison) -> (type: String, content: Command) {
+    if let event = inbound.event { return (event.type, (inbound, inbound.body)) }
+    guard var members = inbound.body.objectValue, let word = members["command"]?.stringValue else {
+      throw Poison(
+        EngineErrorCode.commandInvalid,
+        "The message is no CloudEvent, and says no “command”: {\"command\": \"start\", \"workflow\": …, \"input\": …}.")
+    }
+    members["command"] = nil
+    return (typePrefix + word, (inbound, .object(members)))
+  }
+
+  private func take(
+    _ command: Command, _ effect: (InboundMessage, JSON) async throws -> Void
+  ) async throws {
+    guard engine.isReady else {
+      throw EngineError(code: EngineErrorCode.engineNotReady, message: "The engine is starting or stopping.")
+    }
+    do {
+      try await effect(command.inbound, command.body)
+    } catch {
+      throw Poison(finally: error) ?? error
+    }
+  }
+
+  private func start(_ inbound: InboundMessage, _ body: JSON) async throws {
+    var reader = try CommandReader(body, known: ["workflow", "version", "input", "key", "tags", "by"])
+    let workflow = reader.text("workflow", isRequired: true)
+    let input = reader.value("input", isRequired: true)
+    let version = reader.version()
+    let key = reader.key()
+    let tags = reader.tags()
+    let by = reader.text("by", isRequired: false)
+    try reader.finish()
+    _ = try await engine.start(
+      StartRequest(
+        workflow: workflow ?? "", version: version, input: input ?? .null, idempotencyKey: key ?? inbound.identity,
+        formerKeys: key == nil ? [inbound.formerIdentity] : [], tags: tags, by: by ?? inbound.sender, from: inbound.way)
+    )
+  }
+
+  private func signal(_ inbound: InboundMessage, _ body: JSON) async throws {
+    var reader = try CommandReader(body, known: ["saga", "signal", "body", "by"])
+    let saga = reader.saga()
+    let name = reader.text("signal", isRequired: true)
+    let content = reader.value("body", isRequired: false) ?? .null
+    let by = reader.text("by", isRequired: false)
+    try reader.finish()
+    guard let saga, let name else { return }
+    _ = try await engine.signal(
+      saga, SignalGiven(name: name, id: inbound.identity, body: content, by: by ?? inbound.sender, from: inbound.way),
+      formerIDs: [inbound.formerIdentity])
+  }
+
+  private func cancel(_ inbound: InboundMessage, _ body: JSON) async throws {
+    var reader = try CommandReader(body, known: ["saga", "reason", "by"])
+    let saga = reader.saga()
+    let reason = reader.text("reason", isRequired: true, longest: 2_000)
+    let by = reader.text("by", isRequired: false)
+    try reader.finish()
+    guard let saga, let reason else { return }
+    // An older version carried it out, and its offset was not stored.
+    if try await engine.saga(saga).state.hasCancelled(by: inbound.formerIdentity) { return }
+    _ = try await engine.cancel(
+      saga, by: by ?? inbound.sender, reason: reason, from: inbound.way, commandID: inbound.identity)
+  }
+}
+
+extension SagaState {
+  fileprivate func hasCancelled(by command: String) -> Bool {
+    commands.contains { $0.verb == OperatorVerb.Name.cancel.rawValue && $0.id.hasSameScalars(as: command) }
+  }
+}

@@ -1,0 +1,210 @@
+import JSON
+public import Messaging
+public import Runtime
+import SagaCore
+import Synchronization
+import Values
+import WorkflowEngine
+
+/// A service that takes its commands from a topic.
+public struct KafkaService: Sendable, Hashable {
+  public let name: String
+  public let topic: String
+  /// Whether an undo that comes before its command makes the late command refuse.
+  public let keepsTombstones: Bool
+
+  public init(name: String, topic: String, keepsTombstones: Bool = false) {
+    self.name = name
+    self.topic = topic
+    self.keepsTombstones = keepsTombstones
+  }
+}
+
+/// Makes the attempts of `kafka` steps: sends the command, and waits until its answer has been recorded.
+///
+/// The answer comes to whoever reads the reply topic; that one records it in the saga, and then tells here that there is
+/// nothing to wait for any more.
+public final class KafkaStepExecutor: StepExecutor {
+  private let producer: KafkaProducer
+  let services: [String: KafkaService]
+  private let replyTopic: String
+  private let clock: any WallClock
+  private let waiting = Mutex<[String: [Waiter]]>([:])
+
+  /// - Parameters:
+  ///   - cluster: where the commands go.
+  ///   - services: which topic each service takes its commands from.
+  ///   - replyTopic: where participants answer to.
+  ///   - clock: bounds the wait.
+  ///   - patience: a command that can't be delivered for so long is known not to have been sent.
+  ///   - log: where the client says what goes wrong.
+  /// - Throws: `kafka.configurationInvalid`.
+  public init(
+    cluster: KafkaCluster, services: [KafkaService], replyTopic: String, clock: any WallClock,
+    patience: Duration = .seconds(30), log: Log = .silent
+  ) throws(KafkaError) {
+    producer = try KafkaProducer(
+      cluster, name: "commands", patience: .atMost(patience), lingering: .zero, log: log)
+    self.services = Dictionary(services.map { ($0.name, $0) }, uniquingKeysWith: { _, last in last })
+    self.replyTopic = replyTopic
+    self.clock = clock
+    producer.prepare(topics: Set(services.map(\.topic)))
+  }
+
+  public func perform(_ call: StepCall) async -> StepOutcome {
+    guard case .kafka(let action) = call.action else {
+      return .failed(StepFailure(code: MessagingErrorCode.failed, message: "Only kafka actions are made over Kafka."))
+    }
+    guard let service = services[action.service] else {
+      return .failed(
+        StepFailure(
+          code: EngineErrorCode.serviceUnknown,
+          message: "The service “\(action.service)” has no topic on this engine.", isRetryable: true))
+    }
+    let record = record(of: call, action, to: service)
+    // 1. Whoever answers finds somebody who waits.
+    let waiter = Waiter(call.attempt)
+    waiting.withLock { $0[call.idempotencyKey, default: []].append(waiter) }
+    defer { forget(waiter, call.idempotencyKey) }
+    // 2. The command, and beside it the time that it may take.
+    let deadline = clock.now() + call.timeout
+    let timer = Task { [clock, producer] in
+      do { try await clock.sleep(until: deadline) } catch { return }
+      waiter.answer(
+        .unknown(waiter.isDelivered ? Self.noAnswer(of: service) : Self.notTaken(service, producer.problem)))
+    }
+    defer { timer.cancel() }
+    var sending: Task<Void, Never>?
+    // A command that still waits for room when its attempt has ended isn't sent any more: its undo might be before it.
+    defer { sending?.cancel() }
+    if !Task.isCancelled {
+      waiter.isSent = true
+      sending = Task { [producer] in
+        do throws(KafkaError) {
+          _ = try await producer.send(record)
+          waiter.isDelivered = true
+        } catch {
+          waiter.answer(Self.outcome(of: error, service))
+        }
+      }
+    }
+    // 3. Its end, whichever comes first.
+    return await withTaskCancellationHandler {
+      await waiter.outcome()
+    } onCancel: {
+      // The engine stops: the command may have gone, its answer is not waited for.
+      waiter.answer(waiter.isSent ? .unknown(Self.cutOff) : .notSent(Self.cutOff))
+    }
+  }
+
+  /// Whether Kafka has the command of an attempt that waits under this key.
+  func isDelivered(_ key: String) -> Bool {
+    waiting.withLock { $0[key]?.contains(where: \.isDelivered) ?? false }
+  }
+
+  private func forget(_ waiter: Waiter, _ key: String) {
+    waiting.withLock { waiting in
+      waiting[key]?.removeAll { $0 === waiter }
+      if waiting[key]?.isEmpty == true { waiting[key] = nil }
+    }
+  }
+
+  /// An answer under this key has been recorded.
+  /// - Parameters:
+  ///   - last: the last attempt that had been begun then. A later one may wait already; the answer was not for it.
+  ///   - inFlight: the attempt that still waits after it, if one does.
+  package func recorded(_ key: String, _ outcome: StepOutcome, upTo last: Int, stillInFlight inFlight: Int?) {
+    let answered = waiting.withLock { waiting in
+      waiting[key]?.filter { $0.attempt <= last && $0.attempt != inFlight } ?? []
+    }
+    for waiter in answered { waiter.answer(outcome) }
+  }
+
+  public func close() async { await producer.close(flushWithin: .seconds(1)) }
+
+  private static func noAnswer(of service: KafkaService) -> StepFailure {
+    StepFailure(
+      code: EngineErrorCode.attemptTimeout, classes: ["kafka.noAnswer"],
+      message: "\(service.name) did not answer in time.", isRetryable: true)
+  }
+
+  /// It waits in the client and may still be sent, so that this is no clean failure.
+  private static func notTaken(_ service: KafkaService, _ problem: KafkaError?) -> StepFailure {
+    StepFailure(
+      code: EngineErrorCode.attemptTimeout, classes: ["kafka.notTaken"],
+      message: "Kafka has not taken the command to \(service.name), on \(service.topic), in time"
+        + (problem.map { ": \($0.message)" } ?? "."), isRetryable: true)
+  }
+
+  private static let cutOff = StepFailure(
+    code: EngineErrorCode.engineDraining, message: "The engine stopped before the answer came.", isRetryable: true)
+
+  private static func outcome(of error: KafkaError, _ service: KafkaService) -> StepOutcome {
+    let failure = StepFailure(
+      code: error.code, classes: ["kafka.\(error.kafkaName)"], message: "\(service.name): \(error.message)",
+      isRetryable: error.isRetriable)
+    if error.mayHaveBeenSent { return .unknown(failure) }
+    return error.code == MessagingErrorCode.closed ? .notSent(failure) : .failed(failure)
+  }
+
+  private func record(of call: StepCall, _ action: RenderedKafka, to service: KafkaService) -> KafkaRecord {
+    let saga = call.saga.description
+    let event = CloudEvent(
+      id: "\(call.idempotencyKey)#\(call.attempt)", source: "/sagas/\(call.workflow)",
+      type: "\(action.service).\(action.command)", subject: saga, time: clock.now(),
+      data: (action.body ?? .null).bytes())
+    var record = event.record(topic: service.topic, key: saga)
+    record.headers += [
+      KafkaHeader("idempotency-key", call.idempotencyKey), KafkaHeader("saga-id", saga),
+      KafkaHeader("saga-step", call.step), KafkaHeader("saga-attempt", "\(call.attempt)"),
+      KafkaHeader("reply-topic", replyTopic), KafkaHeader("traceparent", call.traceparent),
+    ]
+    if let forward = call.compensates { record.headers.append(KafkaHeader("compensates", forward)) }
+    record.headers += action.headers.map { KafkaHeader($0.name, $0.value) }
+    return record
+  }
+}
+
+/// An attempt that waits for its end, which comes once.
+private final class Waiter: Sendable {
+  private struct State {
+    var isSent = false
+    var isDelivered = false
+    var outcome: StepOutcome?
+    var continuation: CheckedContinuation<StepOutcome, Never>?
+  }
+  let attempt: Int
+  private let state = Mutex(State())
+
+  init(_ attempt: Int) { self.attempt = attempt }
+
+  var isSent: Bool {
+    get { state.withLock { $0.isSent } }
+    set { state.withLock { $0.isSent = newValue } }
+  }
+
+  var isDelivered: Bool {
+    get { state.withLock { $0.isDelivered } }
+    set { state.withLock { $0.isDelivered = newValue } }
+  }
+
+  func answer(_ outcome: StepOutcome) {
+    let waiting = state.withLock { state -> CheckedContinuation<StepOutcome, Never>? in
+      guard state.outcome == nil else { return nil }
+      state.outcome = outcome
+      defer { state.continuation = nil }
+      return state.continuation
+    }
+    waiting?.resume(returning: outcome)
+  }
+
+  func outcome() async -> StepOutcome {
+    await withCheckedContinuation { continuation in
+      let outcome = state.withLock { state in
+        if state.outcome == nil { state.continuation = continuation }
+        return state.outcome
+      }
+      if let outcome { continuation.resume(returning: outcome) }
+    }
+  }
+}

@@ -1,0 +1,189 @@
+import JSON
+import Messaging
+import Persistence
+import Runtime
+import SagaCore
+import Values
+import WorkflowEngine
+
+/// What every message to the engine has in common: who sent it, under which identity, and its JSON.
+struct InboundMessage: Sendable {
+  let message: KafkaMessage
+  let event: CloudEvent?
+  let body: JSON
+
+  /// Larger ones are no commands.
+  static let maxBytes = 1 << 20
+
+  typealias Unframe = @Sendable ([UInt8]) async throws -> [UInt8]
+
+  /// - Parameter unframe: takes a schema registry's framing off; nil where there is no registry.
+  /// - Throws: `Poison`; or what keeps the registry from answering, which passes.
+  init(_ message: KafkaMessage, unframe: Unframe?) async throws {
+    self.message = message
+    let count = message.value?.count ?? 0
+    guard count <= Self.maxBytes else {
+      throw Poison(
+        MessagingErrorCode.messageTooLarge,
+        "The message has \(count) bytes; \(Self.maxBytes) are the most that is taken.")
+    }
+    // The frame stands in front of everything, of a whole CloudEvent too.
+    let plain = try await Self.unframed(message, unframe)
+    event = try CloudEvent(plain)
+    do {
+      body = try JSON(parsing: event?.data ?? plain.value ?? [])
+    } catch {
+      throw Poison(
+        MessagingErrorCode.messageNotJSON,
+        "The message is no JSON: line \(error.line), column \(error.column): \(error.message)")
+    }
+  }
+
+  private static func unframed(_ message: KafkaMessage, _ unframe: Unframe?) async throws -> KafkaMessage {
+    guard let value = message.value, value.first == 0 else { return message }
+    guard let unframe else {
+      throw Poison(
+        MessagingErrorCode.messageMalformed,
+        "The message is framed for a schema registry, and the engine knows none; start it with --schema-registry URL.")
+    }
+    return KafkaMessage(
+      topic: message.topic, partition: message.partition, offset: message.offset, key: message.key,
+      value: try await unframe(value), headers: message.headers, timestamp: message.timestamp)
+  }
+
+  /// The same however often the message is delivered, and that of no other message. It has blanks, so it is none of the
+  /// keys that callers choose: those have none.
+  var identity: String {
+    let full: String
+    if let event {
+      full = "kafka event \(Self.word(event.source)) \(Self.word(event.id))"
+    } else {
+      // A topic that was made again counts its messages from 0 again, but dates them otherwise.
+      full = "kafka message \(message.place)" + (message.timestamp.map { " \($0.milliseconds)" } ?? "")
+    }
+    return full.utf8.count <= 255 ? full : "kafka digest " + Digest.hex(Array(full.utf8))
+  }
+
+  /// The identity that versions before this one gave the message. What they have stored is known by it.
+  var formerIdentity: String {
+    let full: String
+    if let event {
+      let source =
+        event.source.contains(where: { $0 == "#" || $0 == "%" })
+        ? event.source.replacing("%", with: "%25").replacing("#", with: "%23") : event.source
+      full = "kafka:\(source)#\(event.id)"
+    } else {
+      full = "kafka:\(message.place)"
+    }
+    let isPlain = full.utf8.count <= 255 && full.utf8.allSatisfy { (0x21...0x7E).contains($0) }
+    return isPlain ? full : "kafka:" + Digest.hex(Array(full.utf8))
+  }
+
+  /// The text without blanks, that of no other text: what isn't visible ASCII is percent-encoded, and so is `%`.
+  private static func word(_ text: String) -> String {
+    var word = ""
+    for byte in text.utf8 {
+      if (0x21...0x7E).contains(byte), byte != UInt8(ascii: "%") {
+        word.unicodeScalars.append(Unicode.Scalar(byte))
+      } else {
+        word += "%" + Digest.hexadecimal([byte]).uppercased()
+      }
+    }
+    return word
+  }
+
+  /// The way it came, as the history keeps it.
+  var way: String { "kafka \(message.topic)" }
+
+  /// Who sent it, as far as the message says.
+  var sender: String { event.map { "kafka \($0.source.withoutNUL)" } ?? "kafka \(message.topic)" }
+}
+
+/// Takes a command's members apart, and gathers everything that is wrong with them.
+struct CommandReader {
+  private let members: JSONObject
+  private(set) var wrong: [String] = []
+
+  init(_ body: JSON, known: Set<String>) throws(Poison) {
+    guard let members = body.objectValue else {
+      throw Poison(EngineErrorCode.commandInvalid, "A command is an object, not \(body.kind).")
+    }
+    self.members = members
+    for name in members.keys where !known.contains(name) {
+      wrong.append("/\(name): unknown; there is \(known.sorted().joined(separator: ", "))")
+    }
+  }
+
+  mutating func text(_ name: String, isRequired: Bool, longest: Int = 255) -> String? {
+    guard let value = members[name], !value.isNull else {
+      if isRequired { wrong.append("/\(name): is required") }
+      return nil
+    }
+    guard let text = value.stringValue, (1...longest).contains(text.unicodeScalars.count) else {
+      wrong.append("/\(name): must be a string of 1 to \(longest) characters")
+      return nil
+    }
+    guard !text.utf8.contains(0) else {
+      wrong.append("/\(name): has a U+0000, which no name and no text for people has")
+      return nil
+    }
+    if name == "by", let scalar = PersonName.invisible(in: text) {
+      wrong.append("/by: has a character that can't be seen: \(PersonName.codePoint(scalar))")
+      return nil
+    }
+    return text
+  }
+
+  mutating func saga() -> UniqueID? {
+    guard let text = text("saga", isRequired: true) else { return nil }
+    guard let id = UniqueID(text) else {
+      wrong.append("/saga: must be a saga's id, a UUID")
+      return nil
+    }
+    return id
+  }
+
+  mutating func version() -> Int? {
+    guard let value = members["version"], !value.isNull else { return nil }
+    guard let version = value.intValue, version >= 1 else {
+      wrong.append("/version: must be a whole number from 1")
+      return nil
+    }
+    return version
+  }
+
+  /// As REST takes it: 1 to 255 visible ASCII characters.
+  mutating func key() -> String? {
+    guard let text = text("key", isRequired: false) else { return nil }
+    guard text.utf8.count <= 255, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+      wrong.append("/key: must be 1 to 255 visible ASCII characters")
+      return nil
+    }
+    return text
+  }
+
+  /// Nil when there are none: a repeat that leaves them out has the saga's.
+  mutating func tags() -> [String]? {
+    guard let value = members["tags"], !value.isNull else { return nil }
+    let texts = value.arrayValue?.compactMap(\.stringValue) ?? []
+    let isRight = texts.count == value.arrayValue?.count && texts.count <= 16
+    guard isRight, texts.allSatisfy({ (1...100).contains($0.unicodeScalars.count) }) else {
+      wrong.append("/tags: must be up to 16 strings of 1 to 100 characters")
+      return []
+    }
+    for (index, text) in texts.enumerated() {
+      if let fault = VisibleText.fault(in: text) { wrong.append("/tags/\(index): \(fault)") }
+    }
+    return texts.map(VisibleText.normal)
+  }
+
+  mutating func value(_ name: String, isRequired: Bool) -> JSON? {
+    if members[name] == nil, isRequired { wrong.append("/\(name): is required") }
+    return members[name]
+  }
+
+  /// - Throws: everything that was wrong.
+  func finish() throws(Poison) {
+    if !wrong.isEmpty { throw Poison(EngineErrorCode.commandInvalid, wrong.joined(separator: "; ")) }
+  }
+}

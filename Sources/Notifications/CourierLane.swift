@@ -1,0 +1,33 @@
+import Values
+import WorkflowEngine
+
+/// The notices of one shard that wait for one destination, in their order.
+struct CourierLane {
+  struct Pending {
+    let notice: Notice
+    /// Of its event in the shard.
+    let position: Int64
+    var tries = 0
+    /// When it first failed.
+    var since: Timestamp?
+    var notBefore: Timestamp?
+  }
+
+  let shard: Int
+  /// Where the checkpoint stands in the store.
+  var saved: Int64
+  /// How far events have been looked at.
+  var scanned: Int64
+  var queue: [Pending] = []
+  /// The shard has events that have not been looked at, as the queue was full.
+  var hasMore = false
+
+  init(shard: Int, checkpoint: Int64) {
+    self.shard = shard
+    saved = checkpoint
+    scanned = checkpoint
+  }
+
+  /// Where the checkpoint may stand: before the first notice that hasn't been dealt with.
+  var settled: Int64 { queue.first.map { $0.position - 1 } ?? scanned }
+}

@@ -1,0 +1,75 @@
+public import JSON
+import Runtime
+public import Values
+import WorkflowEngine
+
+/// What somebody wants to be told.
+public enum NoticeType: String, Sendable, Hashable, CaseIterable {
+  /// A saga can't go on without an operator, or can't at one more step.
+  case sagaStuck = "saga.stuck"
+  /// A saga, or one of its steps, takes longer than it was to.
+  case sagaOverdue = "saga.overdue"
+  /// Something that somebody asked of many sagas waits for another one's word.
+  case approvalNeeded = "approval.needed"
+  /// Something that was asked of many sagas is done.
+  case operationFinished = "operation.finished"
+  case sagaAbandoned = "saga.abandoned"
+  case sagaCompensated = "saga.compensated"
+  /// A saga is completed, and members of its output could not be made.
+  case sagaOutputIncomplete = "saga.outputIncomplete"
+  /// Sent when somebody asks for it, to see whether it arrives; nobody subscribes to it.
+  case test = "notice.test"
+
+  /// Those that can be subscribed to.
+  public static let all: Set<NoticeType> = Set(allCases).subtracting([.test])
+  /// Those that are told unless it is said which: all that are, or may be, waited for by a person.
+  public static let usual: Set<NoticeType> = all.subtracting([.sagaAbandoned, .sagaCompensated])
+}
+
+/// Something that a person should know of, told once for each event that it follows from.
+public struct Notice: Sendable, Hashable {
+  /// The event that it follows from: its stream and its number there. The same however often the notice is sent.
+  public let id: String
+  public let type: NoticeType
+  /// When it happened.
+  public let at: Timestamp
+  /// The saga or the operation that it is about; notices of one are told in order.
+  public let subject: String
+  /// One sentence: what happened, and why.
+  public let summary: String
+  /// What else is known, by the names that docs/operating.md has for it.
+  public let details: JSONObject
+
+  public init(
+    id: String, type: NoticeType, at: Timestamp, subject: String, summary: String, details: JSONObject = [:]
+  ) {
+    self.id = id
+    self.type = type
+    self.at = at
+    self.subject = subject
+    self.summary = summary
+    self.details = details
+  }
+
+  /// The notice as it is told.
+  public var data: JSON {
+    var members: JSONObject = [
+      "id": .string(id), "type": .string(type.rawValue), "at": .timestamp(at), "summary": .string(summary),
+    ]
+    for (name, value) in details { members[name] = value }
+    return .object(members)
+  }
+
+  /// The body of a webhook, in the shape that the Standard Webhooks specification recommends.
+  public var body: JSON {
+    ["type": .string(type.rawValue), "timestamp": .timestamp(at), "data": data]
+  }
+
+  /// A notice that nothing has happened for.
+  static func test(_ environment: Environment, by: String) -> Notice {
+    let id = environment.newID().description
+    return Notice(
+      id: "test/\(id)", type: .test, at: environment.now(), subject: id,
+      summary: "A test, sent by \(by): nothing has happened.", details: ["by": .string(by)])
+  }
+}

@@ -1,0 +1,390 @@
+import Persistence
+import Runtime
+import Values
+import WorkflowEngine
+
+/// Brings one destination what it is to be told: follows every shard's tail, and tries the first notice of each until it
+/// has arrived or has been given up.
+///
+/// A destination that fails is asked by one notice at a time, and less and less often, whatever waits; a notice that fails
+/// alone holds up only its shard. Nothing here waits for another destination.
+actor NoticeCourier {
+  nonisolated let destination: any NoticeDestination
+  private let store: any EventStore
+  private let maker: NoticeMaker
+  private let configuration: Notices.Configuration
+  private let environment: Environment
+  private let log: Log
+  nonisolated let inbox = NoticeInbox()
+
+  private var lanes: [CourierLane] = []
+  private var memory = CourierMemory()
+  private var isMemoryChanged = false
+  /// What was given up and isn't stored yet.
+  private var letters: [(shard: Int, document: Document)] = []
+  /// Set when the destination said that it is no more, until this process ends or a test arrives.
+  private var goneSince: Timestamp?
+  /// The destination isn't asked before.
+  private var pauseUntil: Timestamp?
+  private var storeProblem: NoticeStatus.Problem?
+  /// Shards that could not be looked at, and when they are again.
+  private var unread: Set<Int> = []
+  private var readAgainAt: Timestamp?
+  private var nextSave: Timestamp?
+  private var alarm: Task<Void, Never>?
+
+  /// Under which name checkpoints of a destination are kept.
+  static func follower(_ name: String) -> String { "notices \(name)" }
+  private var follower: String { Self.follower(destination.name) }
+  private var backoff: NoticeBackoff {
+    NoticeBackoff(first: configuration.firstBackoff, longest: configuration.longestBackoff)
+  }
+
+  init(
+    _ destination: any NoticeDestination, store: any EventStore, maker: NoticeMaker,
+    configuration: Notices.Configuration, environment: Environment, log: Log
+  ) {
+    self.destination = destination
+    self.store = store
+    self.maker = maker
+    self.configuration = configuration
+    self.environment = environment
+    self.log = log
+  }
+
+  func run() async throws {
+    // 1. The hints first, then where everything stands: what is committed in between is seen by either.
+    let hints = store.committed()
+    let result: Result<Void, any Error>
+    do {
+      try await begin()
+      inbox.grew(Set(lanes.indices))
+      try await withThrowingDiscardingTaskGroup { group in
+        group.addTask { [inbox, environment, configuration] in
+          for await shards in hints {
+            inbox.grew(shards)
+            // A busy store isn't read at every commit.
+            do { try await environment.clock.sleep(until: environment.now() + configuration.lookEvery) } catch {
+              return
+            }
+          }
+        }
+        try await self.work()
+        group.cancelAll()
+      }
+      result = .success(())
+    } catch {
+      result = .failure(error)
+    }
+    // 2. However it ended, how far it came is kept. In a task of its own, as this one may have been cancelled.
+    alarm?.cancel()
+    await Task { await self.save() }.value
+    await destination.close()
+    try result.get()
+  }
+
+  /// Where it left off; a new destination begins with what happens from now on.
+  private func begin() async throws {
+    while true {
+      do throws(StoreError) {
+        let kept = try await store.document(collection: CourierMemory.collection, id: destination.name)
+        var begun: [CourierLane] = []
+        for shard in 0..<store.shardCount {
+          begun.append(CourierLane(shard: shard, checkpoint: try await store.checkpoint(follower, shard: shard)))
+        }
+        if let kept { memory = CourierMemory(kept) } else { try await beginAtHeads(&begun) }
+        lanes = begun
+        storeProblem = nil
+        return
+      } catch {
+        guard error.kind == .unavailable else { throw error }
+        noteStore(error)
+        try await environment.clock.sleep(until: environment.now() + configuration.readAgainAfter)
+      }
+    }
+  }
+
+  private func beginAtHeads(_ lanes: inout [CourierLane]) async throws(StoreError) {
+    var moves: [CheckpointMove] = []
+    for index in lanes.indices {
+      let head = try await store.head(shard: index)
+      if head > lanes[index].saved { moves.append(CheckpointMove(shard: index, from: lanes[index].saved, to: head)) }
+      lanes[index] = CourierLane(shard: index, checkpoint: max(head, lanes[index].saved))
+    }
+    if !moves.isEmpty { try await store.move(follower, moves) }
+    // Only now it has begun: before, it would begin anew.
+    try await store.apply(
+      ProjectionBatch(
+        follower: follower, shard: 0, from: lanes[0].saved, to: lanes[0].saved,
+        upserts: [memory.document(of: destination.name)]))
+    log.info("Notices are told from now on", ("destination", destination.name), ("target", destination.target))
+  }
+
+  private func work() async throws {
+    for await _ in inbox.wakes {
+      if inbox.takeAnswered() { takeAsWell() }
+      var shards = inbox.takeShards()
+      if let moment = readAgainAt, moment <= environment.now() {
+        shards.formUnion(unread)
+        (unread, readAgainAt) = ([], nil)
+      }
+      try await look(at: shards)
+      while !Task.isCancelled, case let ready = ready(at: environment.now()), !ready.isEmpty {
+        await deliver(ready)
+        await save()
+        try await look(at: inbox.takeShards().union(lanes.indices.filter { lanes[$0].hasMore }))
+      }
+      if let moment = nextSave, moment <= environment.now() { await save() }
+      setAlarm()
+    }
+  }
+
+  // MARK: Finding
+
+  private func look(at shards: Set<Int>) async throws {
+    for shard in shards.sorted() where lanes.indices.contains(shard) {
+      do throws(StoreError) {
+        try await scan(shard)
+        if unread.isEmpty { storeProblem = nil }
+      } catch {
+        if error.kind == .closed { throw error }
+        if Task.isCancelled { return }
+        noteStore(error)
+        unread.insert(shard)
+        readAgainAt = environment.now() + configuration.readAgainAfter
+      }
+    }
+    if nextSave == nil, lanes.contains(where: { $0.settled != $0.saved }) {
+      nextSave = environment.now() + configuration.saveEvery
+    }
+  }
+
+  private func scan(_ shard: Int) async throws(StoreError) {
+    while true {
+      lanes[shard].hasMore = lanes[shard].queue.count >= configuration.queueLimit
+      if lanes[shard].hasMore { return }
+      let events = try await store.tail(shard: shard, after: lanes[shard].scanned, limit: configuration.pageSize)
+      for event in events {
+        if let notice = try await maker.notice(of: event, wanted: destination.types) { add(notice, event) }
+        lanes[shard].scanned = event.position
+        if lanes[shard].queue.count >= configuration.queueLimit { break }
+      }
+      if events.count < configuration.pageSize, lanes[shard].queue.count < configuration.queueLimit { return }
+    }
+  }
+
+  private func add(_ notice: Notice, _ event: StoredEvent) {
+    var pending = CourierLane.Pending(notice: notice, position: event.position)
+    if let tries = memory.tries[event.shard], tries.position == event.position {
+      (pending.tries, pending.since, pending.notBefore) = (tries.count, tries.since, tries.notBefore)
+    }
+    lanes[event.shard].queue.append(pending)
+  }
+
+  private func noteStore(_ error: StoreError) {
+    if storeProblem == nil {
+      log.warning(
+        "Nobody is told what the store can't be read for; trying again", ("destination", destination.name),
+        ("error", error.message))
+    }
+    storeProblem = .init(code: error.code, message: error.message, at: storeProblem?.at ?? environment.now())
+  }
+
+  // MARK: Delivering
+
+  /// The lanes whose first notice is to be tried now: those that failed least, then the oldest.
+  private func ready(at now: Timestamp) -> [Int] {
+    if goneSince != nil { return [] }
+    if let pauseUntil, now < pauseUntil { return [] }
+    let due = lanes.indices.filter { index in
+      lanes[index].queue.first.map { $0.notBefore ?? now <= now } ?? false
+    }
+    let sorted = due.sorted { left, right in
+      let (one, other) = (lanes[left].queue[0], lanes[right].queue[0])
+      return (one.tries, one.notice.at, left) < (other.tries, other.notice.at, right)
+    }
+    return Array(sorted.prefix(memory.failures > 0 ? 1 : configuration.width))
+  }
+
+  private func deliver(_ ready: [Int]) async {
+    let outcomes = await withTaskGroup(of: (Int, NoticeOutcome).self) { group in
+      for index in ready {
+        let notice = lanes[index].queue[0].notice
+        group.addTask { [destination] in (index, await destination.deliver(notice)) }
+      }
+      var all: [(Int, NoticeOutcome)] = []
+      for await one in group { all.append(one) }
+      return all
+    }
+    var arrived: [Int] = []
+    var failed: [(Int, NoticeFailure)] = []
+    for (index, outcome) in outcomes {
+      switch outcome {
+      case .delivered: arrived.append(index)
+      // Cut off by the end of the process: nothing was learnt.
+      case .failed(let failure): if !Task.isCancelled { failed.append((index, failure)) }
+      }
+    }
+    // Failures first: a destination that took anything at all is well. What failed together counts as one.
+    if !failed.isEmpty { memory.failures += 1 }
+    for (index, failure) in failed { didFail(index, failure) }
+    for index in arrived { didDeliver(index) }
+  }
+
+  private func didDeliver(_ index: Int) {
+    let now = environment.now()
+    lanes[index].queue.removeFirst()
+    memory.tries[index] = nil
+    memory.delivered += 1
+    memory.lastDeliveredAt = now
+    if memory.failures >= 3 {
+      // It was the destination that failed, not the notices: they needn't wait out their own pauses.
+      for index in lanes.indices where !lanes[index].queue.isEmpty {
+        let soon = now + .milliseconds(Int64(environment.random() % 60_000))
+        lanes[index].queue[0].notBefore = lanes[index].queue[0].notBefore.map { min($0, soon) }
+      }
+    }
+    if memory.failingSince != nil { log.info("A destination takes notices again", ("destination", destination.name)) }
+    (memory.failures, memory.failingSince, pauseUntil) = (0, nil, nil)
+    // A notice that fails by itself is still to be seen.
+    if memory.tries.isEmpty { memory.problem = nil }
+    isMemoryChanged = true
+  }
+
+  private func didFail(_ index: Int, _ failure: NoticeFailure) {
+    let now = environment.now()
+    memory.failingSince = memory.failingSince ?? now
+    memory.problem = .init(code: failure.code, message: failure.message, at: now)
+    isMemoryChanged = true
+    if failure.isGone {
+      goneSince = now
+      log.error(
+        "A destination wants no more notices: NOTHING IS TOLD to it until it is mended and tested, or taken out",
+        ("destination", destination.name), ("error", failure.message))
+      return
+    }
+    let asked = min(failure.retryAfter ?? .zero, configuration.longestBackoff)
+    pauseUntil =
+      now + max(asked, min(configuration.longestPause, backoff.pause(after: memory.failures, random: random())))
+    var first = lanes[index].queue[0]
+    first.tries += 1
+    let since = first.since ?? now
+    guard now - since < configuration.giveUpAfter else { return giveUp(index, first, failure) }
+    let notBefore = now + max(asked, backoff.pause(after: first.tries, random: random()))
+    (first.since, first.notBefore) = (since, notBefore)
+    lanes[index].queue[0] = first
+    memory.tries[index] = .init(position: first.position, count: first.tries, since: since, notBefore: notBefore)
+    log.warning(
+      "A notice could not be delivered; it is tried again", ("destination", destination.name),
+      ("notice", first.notice.id), ("tries", "\(first.tries)"), ("next", "\(notBefore)"), ("error", failure.message))
+  }
+
+  private func giveUp(_ index: Int, _ pending: CourierLane.Pending, _ failure: NoticeFailure) {
+    let now = environment.now()
+    let letter = NoticeLetter(
+      destination: destination.name, id: pending.notice.id, type: pending.notice.type.rawValue, at: pending.notice.at,
+      summary: pending.notice.summary, attempts: pending.tries, givenUpAt: now, code: failure.code,
+      message: failure.message)
+    letters.append((index, letter.document(of: pending.notice)))
+    lanes[index].queue.removeFirst()
+    memory.tries[index] = nil
+    memory.givenUp += 1
+    memory.lastGivenUpAt = now
+    log.error(
+      "A notice is GIVEN UP, so that it holds up no other", ("destination", destination.name),
+      ("notice", letter.id), ("tries", "\(letter.attempts)"), ("summary", letter.summary), ("error", failure.message))
+  }
+
+  private func random() -> UInt64 { environment.random() }
+
+  /// Somebody's test has arrived: what waits is told at once.
+  private func takeAsWell() {
+    (goneSince, pauseUntil) = (nil, nil)
+    (memory.failures, memory.failingSince) = (0, nil)
+    if memory.tries.isEmpty { memory.problem = nil }
+    isMemoryChanged = true
+    nextSave = environment.now()
+    for index in lanes.indices where !lanes[index].queue.isEmpty { lanes[index].queue[0].notBefore = nil }
+  }
+
+  // MARK: Keeping
+
+  /// Checkpoints stand only behind what was delivered or given up; a letter is stored with its shard's checkpoint, or
+  /// before it.
+  private func save() async {
+    nextSave = nil
+    guard !lanes.isEmpty else { return }
+    do throws(StoreError) {
+      if isMemoryChanged || !letters.isEmpty {
+        let index = letters.first?.shard ?? lanes.firstIndex { $0.settled != $0.saved } ?? 0
+        let settled = lanes[index].settled
+        try await store.apply(
+          ProjectionBatch(
+            follower: follower, shard: index, from: lanes[index].saved, to: settled,
+            upserts: [memory.document(of: destination.name)] + letters.map(\.document)))
+        lanes[index].saved = settled
+        (letters, isMemoryChanged) = ([], false)
+      }
+      let moves = lanes.filter { $0.settled != $0.saved }.map {
+        CheckpointMove(shard: $0.shard, from: $0.saved, to: $0.settled)
+      }
+      guard !moves.isEmpty else { return }
+      try await store.move(follower, moves)
+      for move in moves { lanes[move.shard].saved = move.to }
+    } catch {
+      // At worst what was delivered comes again. Where the checkpoints stand is read anew.
+      log.warning(
+        "How far a destination was told could not be kept; it will be", ("destination", destination.name),
+        ("error", error.message))
+      for index in lanes.indices {
+        if let kept = try? await store.checkpoint(follower, shard: index) { lanes[index].saved = kept }
+      }
+      nextSave = environment.now() + configuration.saveEvery
+    }
+  }
+
+  private func setAlarm() {
+    var moments = [readAgainAt, nextSave].compactMap { $0 }
+    if let next = nextTryAt { moments.append(next) }
+    alarm?.cancel()
+    alarm = nil
+    guard let moment = moments.min() else { return }
+    alarm = Task { [inbox, environment] in
+      do { try await environment.clock.sleep(until: moment) } catch { return }
+      inbox.wake()
+    }
+  }
+
+  private var nextTryAt: Timestamp? {
+    if goneSince != nil { return nil }
+    let first = lanes.compactMap { $0.queue.first.map { $0.notBefore ?? Timestamp(milliseconds: 0) } }.min()
+    guard let first else { return nil }
+    return max(first, pauseUntil ?? first)
+  }
+
+  // MARK: What it says of itself
+
+  func noteEnd(_ error: StoreError) {
+    storeProblem = .init(code: error.code, message: error.message, at: environment.now())
+  }
+
+  func status() async throws(StoreError) -> NoticeStatus {
+    let waiting = lanes.flatMap(\.queue)
+    let failingSince = (waiting.compactMap(\.since) + [memory.failingSince, storeProblem?.at].compactMap { $0 }).min()
+    let state: NoticeStatus.State =
+      goneSince != nil
+      ? .gone : failingSince != nil ? .failing : waiting.isEmpty ? .current : .delivering
+    let query = DocumentQuery(
+      collection: NoticeLetter.collection, fields: ["destination": destination.name], descending: true,
+      limit: configuration.shownLetters)
+    return NoticeStatus(
+      name: destination.name, kind: destination.kind, target: destination.target,
+      types: destination.types.sorted { $0.rawValue < $1.rawValue }, state: state, pending: waiting.count,
+      isPendingMore: lanes.contains { $0.hasMore }, oldestPending: waiting.map(\.notice.at).min(),
+      delivered: memory.delivered, lastDeliveredAt: memory.lastDeliveredAt, failingSince: failingSince ?? goneSince,
+      failures: memory.failures, problem: storeProblem ?? memory.problem,
+      nextTryAt: waiting.isEmpty || failingSince == nil ? nil : nextTryAt, givenUp: memory.givenUp,
+      lastGivenUpAt: memory.lastGivenUpAt,
+      letters: try await store.documents(query).compactMap(NoticeLetter.init))
+  }
+}

@@ -1,0 +1,11 @@
+import SagaCore
+
+extension EngineErrorCode {
+  // Telling people.
+  public static let noticeRefused = "notice.refused"
+  public static let noticeGone = "notice.gone"
+  public static let noticeDestinationUnknown = "notice.destinationUnknown"
+  public static let noticeUnknown = "notice.unknown"
+  public static let noticeUnreadable = "notice.unreadable"
+  public static let webhookSecretInvalid = "webhook.secretInvalid"
+}

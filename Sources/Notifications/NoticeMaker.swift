@@ -1,0 +1,169 @@
+import JSON
+import Persistence
+import SagaCore
+import Values
+import WorkflowEngine
+import Workflows
+
+/// Finds the events that somebody should be told of, and says why.
+///
+/// Events are known by their names, and what matters of them is read from their JSON where it can be: an event that this
+/// version can't fold, or doesn't know, doesn't keep anybody from hearing of it.
+struct NoticeMaker: Sendable {
+  let store: any EventStore
+  /// What a saga runs on; nil when that isn't known.
+  let definition: @Sendable (SagaStart) async -> WorkflowDefinition?
+
+  /// - Parameter wanted: nothing else is looked into.
+  /// - Returns: nil for an event that is no news to who wants these.
+  /// - Throws: when the store is away.
+  func notice(of stored: StoredEvent, wanted: Set<NoticeType>) async throws(StoreError) -> Notice? {
+    guard let type = Self.type(of: stored), wanted.contains(type) else { return nil }
+    let data = (try? JSON(parsing: stored.data, limits: .stored)) ?? .null
+    switch type {
+    case .approvalNeeded:
+      guard data["needsApproval"]?.boolValue == true else { return nil }
+      return operation(stored, data, type)
+    case .operationFinished: return operation(stored, try await operation(upTo: stored) ?? data, type)
+    case .sagaStuck: return try await stuck(stored, data)
+    case .sagaOverdue, .sagaAbandoned, .sagaCompensated, .sagaOutputIncomplete:
+      // Found by its text, which a completed saga's output may have in it.
+      if type == .sagaOutputIncomplete, data["outputErrors"] == nil, data["outputProblem"] == nil { return nil }
+      let saga = try await SagaAsOf.read(stored, in: store)
+      var words = NoticeWords(saga, stored)
+      words.note(type, data)
+      return await notice(type, stored, data, saga, words)
+    case .test: return nil
+    }
+  }
+
+  /// What an event may be news of, by its name.
+  private static func type(of stored: StoredEvent) -> NoticeType? {
+    switch stored.type {
+    // What failed before turns into an obstacle when a pivot is passed.
+    case "stepFailed", "undoFailed", "operatorResolved", "turnBackLapsed": return .sagaStuck
+    case "stepSucceeded", "operatorSkipped": return stored.data.contains(#""pivot":true"#) ? .sagaStuck : nil
+    case "sagaOverdue", "stepOverdue": return .sagaOverdue
+    case "sagaCompleted":
+      // `outputProblem` in events of older versions.
+      return stored.data.contains(#""outputErrors":"#) || stored.data.contains(#""outputProblem":"#)
+        ? .sagaOutputIncomplete : nil
+    case "sagaAbandoned": return .sagaAbandoned
+    case "sagaCompensated": return .sagaCompensated
+    case "operationStarted": return .approvalNeeded
+    case "operationFinished": return .operationFinished
+    default:
+      if SagaEvent.kind(named: stored.type) != nil { return nil }
+      return stored.meta.contains(#""status":"stuck""#) ? .sagaStuck : nil
+    }
+  }
+
+  // MARK: Stuck
+
+  private func stuck(_ stored: StoredEvent, _ data: JSON) async throws(StoreError) -> Notice? {
+    var blocks: Bool?
+    switch stored.type {
+    case "stepFailed": blocks = data["consequence"]?.stringValue.map { $0 == FailureConsequence.blocks.rawValue }
+    case "undoFailed": blocks = data["blocks"]?.boolValue
+    default: break
+    }
+    if blocks == false { return nil }
+    let saga = try await SagaAsOf.read(stored, in: store)
+    var words = NoticeWords(saga, stored)
+    if !saga.isBroken, let after = saga.after {
+      let old = saga.before?.blockers ?? []
+      let new = after.blockers.filter { one in !old.contains { $0.step == one.step && $0.phase == one.phase } }
+      guard let first = new.first else { return nil }
+      words.noteStuck(first, of: after)
+    } else if blocks == true {
+      words.noteStuck(data, isUndo: stored.type == "undoFailed")
+    } else {
+      guard !saga.wasStuck, SagaAsOf.status(stored) == SagaStatus.stuck.rawValue else { return nil }
+      words.noteStuck()
+    }
+    return await notice(.sagaStuck, stored, data, saga, words)
+  }
+
+  // MARK: As it is told
+
+  private func notice(
+    _ type: NoticeType, _ stored: StoredEvent, _ data: JSON, _ saga: SagaAsOf, _ words: NoticeWords
+  ) async -> Notice {
+    let id = stored.stream.description
+    var details: JSONObject = ["saga": .string(id)]
+    details["workflow"] = saga.workflow.map(JSON.string)
+    details["workflowVersion"] = (saga.after?.start.version).map(JSON.int)
+    details["event"] = .string(stored.type)
+    details["version"] = .int(stored.version)
+    details["step"] = words.step.map(JSON.string)
+    details["code"] = words.code.map(JSON.string)
+    details["outputErrors"] = words.outputErrors
+    if !saga.isBroken, let state = saga.after {
+      details["status"] = .string(state.status.rawValue)
+      let allowed = await definition(state.start).map { Verbs.allowed(state, $0) } ?? []
+      if !state.blockers.isEmpty {
+        details["stuck"] = .array(state.blockers.map { Self.json($0, Verbs.helping($0, among: allowed)) })
+      }
+      details["verbs"] = .array(allowed.map { .string($0.verb.rawValue) })
+    } else {
+      details["status"] = SagaAsOf.status(stored).map(JSON.string)
+    }
+    details["path"] = .string("/#/saga/\(id)")
+    return Notice(
+      id: "\(id)/\(stored.version)", type: type, at: Self.moment(stored, data), subject: id, summary: words.sentence,
+      details: details)
+  }
+
+  private static func json(_ blocker: Blocker, _ verbs: [OperatorVerb.Name]) -> JSON {
+    [
+      "step": .string(blocker.step), "phase": .string(blocker.phase.rawValue), "since": .timestamp(blocker.since),
+      "code": .string(blocker.failure.code), "message": .string(NoticeWords.clipped(blocker.failure.message)),
+      "verbs": .array(verbs.map { .string($0.rawValue) }),
+    ]
+  }
+
+  /// What was asked for and what came of it; its last event says neither. Nil when that can't be read.
+  private func operation(upTo stored: StoredEvent) async throws(StoreError) -> JSON? {
+    var operation: Operation?
+    var version = 0
+    while version < stored.version {
+      let page = try await store.read(stored.stream, after: version, limit: min(500, stored.version - version))
+      guard let last = page.last else { return nil }
+      for event in page {
+        do { try Operation.evolve(&operation, event) } catch { return nil }
+      }
+      version = last.version
+    }
+    guard let operation else { return nil }
+    var data: JSONObject = [
+      "verb": .string(operation.plan.verb.name.rawValue), "by": .string(operation.plan.act.by),
+      "reason": .string(operation.plan.act.reason), "sagas": .int(operation.count), "done": .int(operation.done),
+      "refused": .int(operation.refused),
+    ]
+    data["at"] = operation.endedAt.map(JSON.timestamp)
+    return .object(data)
+  }
+
+  private func operation(_ stored: StoredEvent, _ data: JSON, _ type: NoticeType) -> Notice {
+    let id = stored.stream.description
+    var details: JSONObject = [
+      "operation": .string(id), "event": .string(stored.type), "version": .int(stored.version),
+    ]
+    for name in ["verb", "by", "reason", "sagas", "done", "refused"] {
+      if let value = data[name], value.stringValue != nil || value.numberValue != nil { details[name] = value }
+    }
+    if type == .approvalNeeded { details["verbs"] = ["approve", "decline"] }
+    details["path"] = .string("/#/operation/\(id)")
+    return Notice(
+      id: "\(id)/\(stored.version)", type: type, at: Self.moment(stored, data), subject: id,
+      summary: NoticeWords.operation(type, data, id: id), details: details)
+  }
+
+  private static func moment(_ stored: StoredEvent, _ data: JSON) -> Timestamp {
+    data["at"]?.stringValue.flatMap { Timestamp($0) } ?? stored.recordedAt
+  }
+}
+
+extension [UInt8] {
+  fileprivate func contains(_ text: String) -> Bool { firstRange(of: Array(text.utf8)) != nil }
+}

@@ -1,0 +1,94 @@
+public import Values
+import WorkflowEngine
+
+/// How a destination of notices stands.
+public struct NoticeStatus: Sendable, Hashable {
+  public enum State: String, Sendable, Hashable {
+    /// Everything that has been found has been told.
+    case current
+    /// Something waits to be told, and nothing stands in the way.
+    case delivering
+    /// What was tried last, or a notice before it, could not be delivered: it is tried again.
+    case failing
+    /// The destination said that it wants no more. Nothing is told until somebody has looked.
+    case gone
+  }
+
+  /// A failure, and when.
+  public struct Problem: Sendable, Hashable {
+    public let code: String
+    public let message: String
+    public let at: Timestamp
+
+    public init(code: String, message: String, at: Timestamp) {
+      self.code = code
+      self.message = message
+      self.at = at
+    }
+  }
+
+  public var name: String
+  public var kind: NoticeDestinationKind
+  public var target: String
+  public var types: [NoticeType]
+  public var state: State
+  /// Notices that were found and wait.
+  public var pending: Int
+  /// There may be more that nobody has looked for yet.
+  public var isPendingMore: Bool
+  /// When the oldest of them happened.
+  public var oldestPending: Timestamp?
+  public var delivered: Int64
+  public var lastDeliveredAt: Timestamp?
+  /// Since when the destination fails, or a notice does.
+  public var failingSince: Timestamp?
+  /// Tries in a row that failed.
+  public var failures: Int
+  /// What went wrong last; it stays until something is delivered again.
+  public var problem: Problem?
+  public var nextTryAt: Timestamp?
+  public var givenUp: Int64
+  public var lastGivenUpAt: Timestamp?
+  /// The last notices that were given up, newest first.
+  public var letters: [NoticeLetter]
+
+  public init(
+    name: String, kind: NoticeDestinationKind, target: String, types: [NoticeType], state: State = .current,
+    pending: Int = 0, isPendingMore: Bool = false, oldestPending: Timestamp? = nil, delivered: Int64 = 0,
+    lastDeliveredAt: Timestamp? = nil, failingSince: Timestamp? = nil, failures: Int = 0, problem: Problem? = nil,
+    nextTryAt: Timestamp? = nil, givenUp: Int64 = 0, lastGivenUpAt: Timestamp? = nil, letters: [NoticeLetter] = []
+  ) {
+    self.name = name
+    self.kind = kind
+    self.target = target
+    self.types = types
+    self.state = state
+    self.pending = pending
+    self.isPendingMore = isPendingMore
+    self.oldestPending = oldestPending
+    self.delivered = delivered
+    self.lastDeliveredAt = lastDeliveredAt
+    self.failingSince = failingSince
+    self.failures = failures
+    self.problem = problem
+    self.nextTryAt = nextTryAt
+    self.givenUp = givenUp
+    self.lastGivenUpAt = lastGivenUpAt
+    self.letters = letters
+  }
+}
+
+/// What became of a notice that was sent to see whether it arrives.
+public struct NoticeTest: Sendable, Hashable {
+  public let destination: String
+  public let id: String
+  public let outcome: NoticeOutcome
+  public let took: Duration
+
+  public init(destination: String, id: String, outcome: NoticeOutcome, took: Duration) {
+    self.destination = destination
+    self.id = id
+    self.outcome = outcome
+    self.took = took
+  }
+}

@@ -1,0 +1,171 @@
+import JSON
+public import Persistence
+public import Runtime
+import SagaCore
+import Values
+import WorkflowEngine
+import Workflows
+
+/// Tells people, where they are, what needs one of them: each destination follows the store by itself, at least once, in
+/// the order of each saga, with checkpoints of its own.
+public final class Notices: Sendable {
+  /// How notices are delivered.
+  public struct Configuration: Sendable {
+    /// The pause after a first failure; it trebles with each further one.
+    public var firstBackoff = Duration.seconds(5)
+    /// The longest pause before a notice is tried again.
+    public var longestBackoff = Duration.seconds(3_600)
+    /// The longest pause before a destination that fails is asked again, whatever it is by.
+    public var longestPause = Duration.seconds(300)
+    /// For how long a notice is tried.
+    public var giveUpAfter = Duration.seconds(86_400)
+    /// How many notices, of as many shards, are on their way to a destination that is well.
+    public var width = 4
+    /// How many notices of a shard are held ready.
+    public var queueLimit = 16
+    public var pageSize = 500
+    /// How often a shard is looked at, at most: nobody acts within a second, and a busy store has better things to do.
+    public var lookEvery = Duration.seconds(1)
+    /// How often it is kept how far events were looked at that are no news.
+    public var saveEvery = Duration.seconds(5)
+    public var readAgainAfter = Duration.seconds(1)
+    public var shownLetters = 10
+
+    public init() {}
+  }
+
+  private let couriers: [NoticeCourier]
+  private let store: any EventStore
+  private let environment: Environment
+  private let log: Log
+
+  /// - Parameters:
+  ///   - engine: whose sagas they are of; it knows what they run on.
+  ///   - store: the engine's.
+  ///   - destinations: each with a name of its own.
+  ///   - configuration: pauses and bounds.
+  ///   - environment: the clock.
+  ///   - log: where it says what goes wrong.
+  public init(
+    engine: Engine, store: any EventStore, destinations: [any NoticeDestination],
+    configuration: Configuration = Configuration(), environment: Environment, log: Log = .silent
+  ) {
+    self.store = store
+    self.environment = environment
+    self.log = log
+    let maker = NoticeMaker(store: store) { [engine] start in
+      try? await engine.definition(of: start)
+    }
+    couriers = destinations.map {
+      NoticeCourier(
+        $0, store: store, maker: maker, configuration: configuration, environment: environment, log: log)
+    }
+  }
+
+  /// Works until the task is cancelled. The store must be the engine's by then. What ends one destination doesn't end
+  /// another.
+  public func run() async {
+    await tellOfForgotten()
+    await withDiscardingTaskGroup { group in
+      for courier in couriers {
+        group.addTask { [log] in
+          do {
+            try await courier.run()
+          } catch is CancellationError {
+          } catch {
+            if Task.isCancelled { return }
+            log.error(
+              "A destination is TOLD NOTHING any more", ("destination", courier.destination.name),
+              ("error", "\(error)"))
+            if let error = error as? StoreError { await courier.noteEnd(error) }
+          }
+        }
+      }
+    }
+  }
+
+  /// Who takes a destination out of the configuration, or gives it another name, should know what that means.
+  private func tellOfForgotten() async {
+    let query = DocumentQuery(collection: CourierMemory.collection)
+    guard let kept = try? await store.documents(query) else { return }
+    for document in kept where !couriers.contains(where: { $0.destination.name == document.id }) {
+      log.warning("A destination of notices is not configured any more", ("destination", document.id))
+    }
+  }
+
+  /// How each destination stands.
+  public func status() async throws -> [NoticeStatus] {
+    var all: [NoticeStatus] = []
+    for courier in couriers { all.append(try await courier.status()) }
+    return all
+  }
+
+  /// Sends a destination a notice that nothing has happened for. When it arrives, what waits is told at once.
+  /// - Parameter by: who asked for it.
+  /// - Throws: `notice.destinationUnknown`.
+  public func test(_ name: String, by: String, from: String? = nil) async throws -> NoticeTest {
+    let courier = try courier(name)
+    let act = try await record(.noticeTested, ["destination": .string(name)], by, from)
+    let notice = Notice.test(environment, by: by)
+    let began = environment.now()
+    let outcome = await courier.destination.deliver(notice)
+    if case .delivered = outcome { courier.inbox.hasAnswered() }
+    log.info("A test notice was sent", ("destination", name), ("by", by))
+    switch outcome {
+    case .delivered: await end(act, ["delivered": true])
+    case .failed(let failure): await end(act, ["delivered": false, "code": .string(failure.code)])
+    }
+    return NoticeTest(destination: name, id: notice.id, outcome: outcome, took: environment.now() - began)
+  }
+
+  /// Sends a destination what had been given up, the oldest first, until all has been tried, three in a row have failed, or
+  /// a while has passed. What arrives lies there no more.
+  /// - Parameters:
+  ///   - only: the notice to send; nil for all.
+  ///   - by: who asked for it.
+  /// - Throws: `notice.destinationUnknown`, `notice.unknown`.
+  public func resend(_ name: String, only: String?, by: String, from: String? = nil) async throws -> NoticeResend {
+    let courier = try courier(name)
+    var asked: JSONObject = ["destination": .string(name)]
+    asked["id"] = only.map(JSON.string)
+    let act = try await record(.noticesResent, asked, by, from)
+    let done = try await NoticeResender(destination: courier.destination, store: store, environment: environment)
+      .run(only: only)
+    if !done.delivered.isEmpty { courier.inbox.hasAnswered() }
+    log.info(
+      "Notices that had been given up were sent again", ("destination", name),
+      ("delivered", "\(done.delivered.count)"), ("failed", "\(done.failed.count)"), ("by", by))
+    await end(
+      act, ["delivered": .int(done.delivered.count), "failed": .int(done.failed.count), "left": .int(done.left)])
+    return done
+  }
+
+  /// Who asked for what is stored before it is done.
+  private func record(
+    _ kind: EngineAct.Kind, _ content: JSONObject, _ by: String, _ from: String?
+  ) async throws -> UniqueID {
+    let act = EngineAct(kind: kind, by: by, from: from, content: content)
+    return try await act.store(in: store, at: environment.now(), environment)
+  }
+
+  private func end(_ act: UniqueID, _ outcome: JSONObject) async {
+    do {
+      try await EngineAct.end(act, outcome, in: store, environment)
+    } catch {
+      log.warning(
+        "Could not record what came of sending notices; the audit lists that it was asked for", ("error", "\(error)"))
+    }
+  }
+
+  private func courier(_ name: String) throws(EngineError) -> NoticeCourier {
+    guard let courier = couriers.first(where: { $0.destination.name == name }) else {
+      let names = couriers.map(\.destination.name).joined(separator: ", ")
+      throw EngineError(
+        code: EngineErrorCode.noticeDestinationUnknown,
+        message: couriers.isEmpty
+          ? "Nobody is told of anything: the engine was started with no --webhook and no --kafka."
+          : "There is no destination “\(name)”; there is \(names).")
+    }
+    return courier
+  }
+}

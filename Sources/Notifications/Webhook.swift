@@ -1,0 +1,111 @@
+public import HTTP
+import JSON
+public import Runtime
+import SagaCore
+import Values
+import WorkflowEngine
+
+/// Posts notices to a URL, signed by the Standard Webhooks specification.
+///
+/// Where to is the server's configuration and nobody else's; redirects aren't followed and certificates are verified, as
+/// `HTTPClient` has it.
+public struct Webhook: NoticeDestination {
+  public let name: String
+  public let types: Set<NoticeType>
+  private let url: String
+  private let secrets: [WebhookSecret]
+  private let client: HTTPClient
+  private let environment: Environment
+
+  /// How long a receiver may take. It is to keep the notice and answer, and do the work afterwards.
+  static let timeout = Duration.seconds(15)
+  private static let mostOfAnswer = 200
+
+  /// - Parameters:
+  ///   - name: of the destination.
+  ///   - url: where to post.
+  ///   - secrets: each of them signs.
+  ///   - types: what it is told of.
+  ///   - client: makes the calls.
+  ///   - environment: dates the signatures.
+  public init(
+    name: String, url: String, secrets: [WebhookSecret], types: Set<NoticeType> = NoticeType.usual, client: HTTPClient,
+    environment: Environment
+  ) {
+    self.name = name
+    self.url = url
+    self.secrets = secrets
+    self.types = types
+    self.client = client
+    self.environment = environment
+  }
+
+  public var kind: NoticeDestinationKind { .webhook }
+
+  /// Scheme and host: what stands behind them is often as good as a password.
+  public var target: String { Self.origin(of: url) }
+
+  /// Scheme, host and port of a URL, without a user.
+  public static func origin(of url: String) -> String {
+    guard let slashes = url.firstRange(of: "://") else { return "" }
+    let rest = url[slashes.upperBound...]
+    let authority = rest.prefix { !"/?#".contains($0) }
+    let host = authority.lastIndex(of: "@").map { authority[authority.index(after: $0)...] } ?? authority
+    return String(url[..<slashes.upperBound]) + host
+  }
+
+  public func deliver(_ notice: Notice) async -> NoticeOutcome {
+    // Another machine compares it with its own clock.
+    let now = environment.wallNow()
+    do throws(HTTPClientError) {
+      return Self.outcome(of: try await client.send(request(notice, at: now)), now: now)
+    } catch {
+      return .failed(NoticeFailure(code: error.code, message: error.message))
+    }
+  }
+
+  func request(_ notice: Notice, at now: Timestamp) -> HTTPClientRequest {
+    let body = notice.body.bytes()
+    // Of this try: a receiver refuses what is old, against replays.
+    let seconds = now.milliseconds / 1_000
+    let signatures = secrets.map { $0.signature(id: notice.id, timestamp: seconds, body: body) }
+    return HTTPClientRequest(
+      method: "POST", url: url,
+      headers: HTTPHeaders([
+        ("Content-Type", "application/json"), ("webhook-id", notice.id), ("webhook-timestamp", "\(seconds)"),
+        ("webhook-signature", signatures.joined(separator: " ")),
+        // Lets the receiver see that a later try is the same notice.
+        ("Idempotency-Key", notice.id),
+      ]), body: body, timeout: Self.timeout, maxResponseBytes: 1 << 20,
+      // The status says whether it was delivered.
+      takesPartialBody: true)
+  }
+
+  private static func outcome(of response: HTTPClientResponse, now: Timestamp) -> NoticeOutcome {
+    let said = said(response.body)
+    let answer = "\(response.status)\(said.isEmpty ? "" : ": \(said)")"
+    switch response.status {
+    case 200...299: return .delivered(answer: answer)
+    case 410:
+      return .failed(
+        NoticeFailure(
+          code: EngineErrorCode.noticeGone, message: "The receiver answered 410: it wants no more notices.",
+          isGone: true))
+    case 300...399:
+      return .failed(
+        NoticeFailure(
+          code: EngineErrorCode.noticeRefused,
+          message: "The receiver answered \(response.status): redirects are not followed; name the URL it leads to."))
+    default:
+      return .failed(
+        NoticeFailure(
+          code: EngineErrorCode.noticeRefused, message: "The receiver answered \(answer)",
+          retryAfter: response.headers["Retry-After"].flatMap { RetryAfter.parse($0, now: now) }))
+    }
+  }
+
+  /// The first words of an answer.
+  private static func said(_ body: [UInt8]) -> String {
+    NoticeWords.clipped(String(decoding: body.prefix(mostOfAnswer * 4), as: UTF8.self), to: mostOfAnswer)
+  }
+}

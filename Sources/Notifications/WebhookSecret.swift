@@ -1,0 +1,45 @@
+import Foundation
+import Runtime
+import SagaCore
+import Values
+import WorkflowEngine
+
+/// What a webhook is signed with, as the Standard Webhooks specification has it: `whsec_` and 24 to 64 bytes in base64.
+public struct WebhookSecret: Sendable, Hashable, CustomStringConvertible {
+  private let key: [UInt8]
+
+  static let prefix = "whsec_"
+
+  /// Reads one secret, or several with spaces between: while a receiver changes from one to another, both sign.
+  /// - Throws: `webhook.secretInvalid`; it doesn't tell the secret.
+  public static func read(_ text: String) throws(EngineError) -> [WebhookSecret] {
+    let words = text.split(whereSeparator: \.isWhitespace)
+    guard !words.isEmpty else { throw invalid("The secret is empty.") }
+    var secrets: [WebhookSecret] = []
+    for word in words {
+      guard word.hasPrefix(prefix) else { throw invalid("A secret begins with \(prefix).") }
+      guard let key = Data(base64Encoded: String(word.dropFirst(prefix.count))) else {
+        throw invalid("What follows \(prefix) is base64, and this isn't.")
+      }
+      guard (24...64).contains(key.count) else {
+        throw invalid("A secret has 24 to 64 bytes, and this one has \(key.count).")
+      }
+      secrets.append(WebhookSecret(key: [UInt8](key)))
+    }
+    return secrets
+  }
+
+  private static func invalid(_ what: String) -> EngineError {
+    EngineError(code: EngineErrorCode.webhookSecretInvalid, message: what)
+  }
+
+  /// The value of the header `webhook-signature`: the HMAC of the id, the moment and the body, with dots between.
+  /// - Parameter timestamp: seconds since 1970.
+  func signature(id: String, timestamp: Int64, body: [UInt8]) -> String {
+    let signed = Array("\(id).\(timestamp).".utf8) + body
+    return "v1," + Data(Digest.hmacSHA256(signed, key: key)).base64EncodedString()
+  }
+
+  /// Never the key: a description may end in a log.
+  public var description: String { "\(Self.prefix)…" }
+}
