@@ -1,11 +1,11 @@
 import JSON
-import KafkaGateway
 import Messaging
 import Persistence
 import Runtime
 import Testing
 import Values
 
+@testable import KafkaGateway
 @testable import SagaCore
 @testable import WorkflowEngine
 

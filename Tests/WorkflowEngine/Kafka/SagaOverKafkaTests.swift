@@ -1,9 +1,9 @@
 import JSON
-import KafkaGateway
 import Messaging
 import Testing
 import Values
 
+@testable import KafkaGateway
 @testable import SagaCore
 @testable import WorkflowEngine
 
