@@ -27,10 +27,7 @@ struct NoticeMaker: Sendable {
     case .sagaOverdue, .sagaAbandoned, .sagaCompensated, .sagaOutputIncomplete:
       // Found by its text, which a completed saga's output may have in it.
       if type == .sagaOutputIncomplete, data["outputErrors"] == nil, data["outputProblem"] == nil { return nil }
-      let saga = try await SagaAsOf.read(stored, in: store)
-      var words = NoticeWords(saga, stored)
-      words.note(type, data)
-      return await notice(type, stored, data, saga, words)
+      return await notice(type, stored, data, try await SagaAsOf.read(stored, in: store))
     case .test: return nil
     }
   }
@@ -67,55 +64,66 @@ struct NoticeMaker: Sendable {
     }
     if blocks == false { return nil }
     let saga = try await SagaAsOf.read(stored, in: store)
-    var words = NoticeWords(saga, stored)
     if !saga.isBroken, let after = saga.after {
       let old = saga.before?.blockers ?? []
       let new = after.blockers.filter { one in !old.contains { $0.step == one.step && $0.phase == one.phase } }
       guard let first = new.first else { return nil }
-      words.noteStuck(first, of: after)
-    } else if blocks == true {
-      words.noteStuck(data, isUndo: stored.type == "undoFailed")
-    } else {
-      guard !saga.wasStuck, SagaAsOf.status(stored) == SagaStatus.stuck.rawValue else { return nil }
-      words.noteStuck()
+      return await notice(.sagaStuck, stored, data, saga, about: first.step)
     }
-    return await notice(.sagaStuck, stored, data, saga, words)
+    guard blocks == true || !saga.wasStuck && SagaAsOf.status(stored) == SagaStatus.stuck.rawValue else { return nil }
+    return await notice(.sagaStuck, stored, data, saga)
   }
 
-  // MARK: As it is told
+  // MARK: The notice
 
+  /// - Parameter step: the step to explain; nil for the one that the event names.
   private func notice(
-    _ type: NoticeType, _ stored: StoredEvent, _ data: JSON, _ saga: SagaAsOf, _ words: NoticeWords
+    _ type: NoticeType, _ stored: StoredEvent, _ data: JSON, _ saga: SagaAsOf, about step: String? = nil
   ) async -> Notice {
     let id = stored.stream.description
+    let at = Self.moment(stored, data)
+    let subject = NoticeWords.subject(saga, stored)
+    var summary = NoticeWords.unread(type, stored.type, data, subject)
     var details: JSONObject = ["saga": .string(id)]
     details["workflow"] = saga.workflow.map(JSON.string)
     details["workflowVersion"] = (saga.after?.start.version).map(JSON.int)
     details["event"] = .string(stored.type)
     details["version"] = .int(stored.version)
-    details["step"] = words.step.map(JSON.string)
-    details["code"] = words.code.map(JSON.string)
-    details["outputErrors"] = words.outputErrors
+    details["step"] = (step ?? data["step"]?.stringValue).map(JSON.string)
     if !saga.isBroken, let state = saga.after {
+      let definition = await definition(state.start)
+      let allowed = definition.map { Verbs.allowed(state, $0) } ?? []
+      let why = Explanation(state, definition, now: at, allowed: allowed, about: step)
+      summary = why.sentence(of: subject)
+      // What an overdue saga's steps failed with is another matter.
+      if type != .sagaOverdue, type != .sagaCompensated { details["code"] = why.code.map(JSON.string) }
+      details["outputErrors"] = Self.json(state.end?.outputErrors ?? [])
       details["status"] = .string(state.status.rawValue)
-      let allowed = await definition(state.start).map { Verbs.allowed(state, $0) } ?? []
       if !state.blockers.isEmpty {
         details["stuck"] = .array(state.blockers.map { Self.json($0, Verbs.helping($0, among: allowed)) })
       }
       details["verbs"] = .array(allowed.map { .string($0.verb.rawValue) })
+      details["next"] = .array(why.next.map(\.json))
     } else {
+      details["code"] = (data["failure"]?["code"]?.stringValue).map(JSON.string)
       details["status"] = SagaAsOf.status(stored).map(JSON.string)
     }
     details["path"] = .string("/#/saga/\(id)")
     return Notice(
-      id: "\(id)/\(stored.version)", type: type, at: Self.moment(stored, data), subject: id, summary: words.sentence,
-      details: details)
+      id: "\(id)/\(stored.version)", type: type, at: at, subject: id, summary: summary, details: details)
+  }
+
+  private static let mostOutputErrors = 20
+
+  /// The members of an output that could not be made; nil when all could.
+  private static func json(_ errors: [OutputError]) -> JSON? {
+    errors.isEmpty ? nil : .array(errors.prefix(mostOutputErrors).map(\.json))
   }
 
   private static func json(_ blocker: Blocker, _ verbs: [OperatorVerb.Name]) -> JSON {
     [
       "step": .string(blocker.step), "phase": .string(blocker.phase.rawValue), "since": .moment(blocker.since),
-      "code": .string(blocker.failure.code), "message": .string(NoticeWords.clipped(blocker.failure.message)),
+      "code": .string(blocker.failure.code), "message": .string(blocker.failure.message.clippedToLine()),
       "verbs": .array(verbs.map { .string($0.rawValue) }),
     ]
   }

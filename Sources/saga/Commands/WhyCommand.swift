@@ -21,7 +21,7 @@ let whyCommand = CommandSpec(
   for line in Layout.wrap(why.sentence, width: 80) { invocation.terminal.line(line) }
   for command in why.commands {
     invocation.terminal.line("")
-    invocation.terminal.line("  " + invocation.style.dim("# \(command.says)"))
+    invocation.terminal.line("  " + invocation.style.dim("# \(command.purpose)"))
     invocation.terminal.line("  " + command.line)
   }
   return .success
