@@ -14,15 +14,15 @@ struct ConsoleTests {
 
       // 1. The first thing seen is what needs a person.
       try await page.wait("document.querySelectorAll('.needs .card').length === 2")
-      try await page.waitForText("Undoing “storeSample” has failed for good", in: ".needs")
+      try await page.waitForText("The saga is stuck because the undo of step storeSample failed for good", in: ".needs")
       #expect(try await page.run("document.title") == "(2) Sagas")
       #expect(try await page.run("document.querySelector('main section').className") == "needs")
 
       // 2. One is opened, and says why in a sentence.
       try await page.run("window.stays = true")
       try await page.click("a[href=\"#/saga/\(first)\"]")
-      try await page.waitForText("Undoing “storeSample” has failed for good", in: "#why")
-      try await page.waitForText("can't be undone before it", in: "#why")
+      try await page.waitForText("the undo of step storeSample failed for good", in: "#why")
+      try await page.waitForText("cannot be undone before it", in: "#why")
 
       // 3. It is retried; without a reason nothing happens.
       try await site.mend()
@@ -30,7 +30,7 @@ struct ConsoleTests {
       try await page.waitForText("Who are you?", in: "dialog")
       try await page.type("Nora Nachtschicht")
       try await page.press("Enter")
-      try await page.waitForText("The undo of “storeSample” is tried again", in: "dialog .preview")
+      try await page.waitForText("The engine tries the undo of “storeSample” again", in: "dialog .preview")
       try await page.click("dialog button[type=submit]")
       try await page.wait("document.querySelector('dialog #reason').validity.valueMissing")
       #expect(try await site.history(of: first).allSatisfy { $0["type"] != "operatorRetried" })
@@ -68,7 +68,7 @@ struct ConsoleTests {
     try await page.press("j")
     try await page.wait("document.activeElement.matches('[data-row-link]')")
     try await page.press("Enter")
-    try await page.waitForText("Undoing “storeSample”", in: "#why")
+    try await page.waitForText("the undo of step storeSample", in: "#why")
     try await page.press("r")
     try await page.wait("document.activeElement.id === 'reason'")
     try await page.type("by keyboard alone")
@@ -169,7 +169,8 @@ struct ConsoleTests {
           }
           try await page.open("\(site.engine.url)/#/saga/\(stuck)")
           try await page.click("button[data-verb=resolve]")
-          try await page.waitForText("your word that “storeSample” is undone", in: "dialog .preview")
+          try await page.waitForText(
+            "The engine records that you have undone “storeSample” by hand", in: "dialog .preview")
           try await page.wait("document.getAnimations().length === 0")
           #expect(try await page.run(PageChecks.contrast) == [], "the dialog, \(scheme), \(width) wide")
           #expect(try await page.run(PageChecks.names) == [], "the dialog, \(scheme), \(width) wide")

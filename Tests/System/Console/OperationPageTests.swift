@@ -32,7 +32,7 @@ extension ConsoleTests {
       }
       try await page.run("document.getElementById('reason').value = ' '")
       try await page.click("dialog button[type=submit]")
-      try await page.waitForText("Say why", in: "dialog")
+      try await page.waitForText("Enter a reason", in: "dialog")
       try await page.run("document.getElementById('batch-rate').select()")
       try await page.type("0.01")
       try await page.run("document.getElementById('reason').select()")
@@ -59,7 +59,7 @@ extension ConsoleTests {
       for saga in stuck.dropFirst() + [done] { try await page.click("[data-key=\"choose \(saga)\"]") }
       try await page.waitForText("Act on these 4 …", in: ".batch")
       try await page.click("[data-key=batch]")
-      try await page.waitForText("3 sagas take it, 1 refuses it as it stands.", in: "dialog")
+      try await page.waitForText("3 sagas take it, 1 refuses it now.", in: "dialog")
       try await page.waitForText("1 × saga.ended", in: "dialog")
       try await page.click("#reason")
       try await page.type("all are back")
@@ -97,17 +97,17 @@ extension ConsoleTests {
       try await nora.click("#reason")
       try await nora.type("back again")
       try await nora.click("dialog button[type=submit]")
-      try await nora.waitForText("It waits for another person.", in: "dialog")
+      try await nora.waitForText("A second person must approve it.", in: "dialog")
       try await nora.press("Enter")
-      try await nora.waitForText("You asked for it, nora: somebody else has to agree.")
+      try await nora.waitForText("You requested it, nora, so you cannot approve it.")
       try await nora.wait("document.querySelector('[data-word=approve]').disabled")
       #expect(try await site.history(of: saga).allSatisfy { $0["type"] != "operatorRetried" })
       try await nora.open("\(site.engine.url)/#/saga/\(saga)")
-      try await nora.waitForText("Retry, asked for by nora, waits for another person")
+      try await nora.waitForText("Retry, requested by nora, waits for a second person")
 
       let otto = try await site.page(as: "otto")
       try await otto.waitForText("Waits for a second person", in: ".needs")
-      try await otto.waitForText("nora asks for it", in: ".needs")
+      try await otto.waitForText("nora requests it", in: ".needs")
       try await otto.click(".needs a[href^=\"#/operation/\"]")
       try await otto.click("[data-word=approve]")
       try await otto.waitForText("It begins at once", in: "dialog")
@@ -122,7 +122,7 @@ extension ConsoleTests {
       try await site.wait(for: saga, "compensated")
       // The saga's page, which lay open, follows.
       try await nora.waitForText("compensated", in: "#status")
-      try await nora.wait("!document.body.innerText.includes('waits for another person')")
+      try await nora.wait("!document.body.innerText.includes('waits for a second person')")
       #expect(nora.complaints == [] && otto.complaints == [])
     }
   }
@@ -156,12 +156,12 @@ extension ConsoleTests {
             try await look(page, name, scheme, width)
           }
           try await page.click("[data-key=batch-all]")
-          try await page.waitForText("refuse it as they stand", in: "dialog")
+          try await page.waitForText("refuse it now", in: "dialog")
           try await page.click("dialog .refusals summary")
           try await look(page, "batch", scheme, width)
           // A verb that needs more asks for it first.
           try await page.choose("resolve", in: "#batch-verb")
-          try await page.waitForText("Name the step.", in: "dialog")
+          try await page.waitForText("Enter a step.", in: "dialog")
           try await page.choose("undone", in: "#batch-outcome")
           try await page.click("#batch-step")
           try await page.type("storeSample")

@@ -15,7 +15,7 @@ struct ConsoleOperator: StoryOperator {
     try await page.open("\(story.engine.url)/#/")
     try await page.waitForText("Live", in: "#live")
     // The first thing seen is what needs a person.
-    try await page.waitForText("Undoing “storeSample” has failed for good", in: ".needs")
+    try await page.waitForText("the undo of step storeSample failed for good", in: ".needs")
   }
 
   func findStuck() async throws -> [String: String] {
@@ -36,7 +36,7 @@ struct ConsoleOperator: StoryOperator {
     for (id, text) in rows.objectValue ?? [:] { found[id] = text.stringValue ?? "" }
     // One is opened: it says why, in a sentence.
     try await page.click("tbody a[href^=\"#/saga/\"]")
-    try await page.waitForText("Undoing “storeSample” has failed for good", in: "#why")
+    try await page.waitForText("the undo of step storeSample failed for good", in: "#why")
     try await page.run("location.hash = '\(Self.list)'")
     return found
   }
@@ -62,7 +62,7 @@ struct ConsoleOperator: StoryOperator {
   func resolve(_ saga: String, step: String, reason: String) async throws {
     try await page.run("location.hash = '#/saga/\(saga)'")
     try await page.click("button[data-verb=resolve]")
-    try await page.waitForText("your word that “\(step)” is undone", in: "dialog .preview")
+    try await page.waitForText("The engine records that you have undone “\(step)” by hand", in: "dialog .preview")
     try await page.click("#reason")
     try await page.type(reason)
     try await page.click("dialog button[type=submit]")
