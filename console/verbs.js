@@ -28,7 +28,7 @@ export const nextSteps = (saga, definition, done) => saga.why.next.map((option, 
   return h("li", h("button", { type: "button", "data-key": verb === "signal" ? `signal ${name}` : `next ${verb} ${step ?? ""} ${outcome ?? ""}`,
     "data-verb": verb, class: dangerous.includes(verb) ? "danger" : first ? "primary" : "",
     onclick: async () => { if (await act_()) done(); } }, verb === "signal" ? `Send ${name} …` : `${verbLabel(verb)} …`),
-  h("span", purpose, step && [" ", h("code", step)]));
+  h("span", purpose));
 });
 
 /** The steps before this one that are undone after it. */

@@ -425,7 +425,7 @@ private struct Explainer {
     if takes(.resume) { options.append(option(.resume, "Resume the saga.")) }
     let waiting = isStuck || definition == nil ? [] : state.steps.filter { $0.status == .waiting }
     func skip(_ step: StepState) {
-      if takes(.skip, step.id) { options.append(option(.skip, step: step.id, "Continue without the step.")) }
+      if takes(.skip, step.id) { options.append(option(.skip, step: step.id, "Continue without step \(step.id).")) }
     }
     for step in waiting {
       guard let signal = step.waitingFor else { continue }
@@ -446,23 +446,27 @@ private struct Explainer {
     let isUndo = blocker.phase == .undo
     switch verb {
     case .retry:
-      return [option(.retry, step: step, "Try \(isUndo ? "the undo" : "the step") again, after the cause is fixed.")]
+      return [
+        option(.retry, step: step, "Try \(isUndo ? "the undo of " : "")step \(step) again, after the cause is fixed.")
+      ]
     case .resolve where isUndo:
-      return [option(.resolve, step: step, outcome: "undone", "You have undone the step by hand.", words: "--undone")]
+      return [
+        option(.resolve, step: step, outcome: "undone", "You have undone step \(step) by hand.", words: "--undone")
+      ]
     case .resolve:
       let happened = option(
-        .resolve, step: step, outcome: "happened", "You have checked: the step happened.", words: "--happened")
+        .resolve, step: step, outcome: "happened", "You have checked: step \(step) happened.", words: "--happened")
       // A step that was refused is known not to have happened.
       guard state.step(step)?.outcome == .unknown else { return [happened] }
       return [
         happened,
         option(
-          .resolve, step: step, outcome: "didNotHappen", "You have checked: the step did not happen.",
+          .resolve, step: step, outcome: "didNotHappen", "You have checked: step \(step) did not happen.",
           words: "--did-not-happen"),
       ]
-    case .skip: return [option(.skip, step: step, "Continue without the step.")]
+    case .skip: return [option(.skip, step: step, "Continue without step \(step).")]
     case .rewind:
-      return [option(.rewind, step: step, "Undo the step and all steps after it, and begin again at it.")]
+      return [option(.rewind, step: step, "Undo step \(step) and all steps after it, and begin again at it.")]
     // `abandon` comes last, once for the whole saga.
     case .runNow, .extend, .pause, .resume, .compensate, .cancel, .abandon: return []
     }
@@ -480,7 +484,7 @@ private struct Explainer {
 
   private func signal(_ name: String, to step: String) -> Explanation.Option {
     Explanation.Option(
-      verb: "signal", step: step, signal: name, outcome: nil, purpose: "Send the signal that the step waits for.",
+      verb: "signal", step: step, signal: name, outcome: nil, purpose: "Send the signal that step \(step) waits for.",
       command: "saga signal \(state.id) \(name) --body '{}'")
   }
 }

@@ -48,6 +48,9 @@ struct SagaDrawing {
     if !tags.isEmpty { facts.append(("tags", tags.joined(separator: ", "))) }
     // The steps and the output below say this of a completed saga.
     if status != "completed" { facts.append(("why", why.sentence)) }
+    if saga.moment("endedAt") == nil {
+      facts += [("since", why.since), ("until", why.until)].compactMap { name, time in time.map { (name, $0) } }
+    }
     return lines + facts.flatMap { fact($0.0, $0.1) }
   }
 

@@ -1,7 +1,7 @@
 import JSON
 import Values
 
-/// The engine's explanation of a saga, the member `why`, for a terminal: its sentence with the times, and the commands
+/// The engine's explanation of a saga, the member `why`, for a terminal: its sentence with its times, and the commands
 /// that help.
 struct Why {
   let saga: JSON
@@ -15,16 +15,23 @@ struct Why {
 
   private var why: JSON { saga["why"] ?? .null }
 
-  /// `The saga is stuck because … Since 2026-03-01 08:15:44 UTC (1s ago).`
+  /// `The saga is stuck because …`
   var sentence: String {
-    let sentence = why.text("sentence") ?? "The server does not say why the saga is in its current state."
-    let since = why.moment("since").map { "Since \(Moments.full($0)) (\(Moments.duration(now - $0)) ago)." }
-    let until = why.moment("until").map { "Until \(Moments.full($0)) (\(left($0)))." }
-    return [sentence, since, until].compactMap { $0 }.joined(separator: " ")
+    why.text("sentence") ?? "The server does not say why the saga is in its current state."
   }
 
-  private func left(_ until: Timestamp) -> String {
-    until > now ? "in \(Moments.duration(until - now))" : "now"
+  /// `2026-03-01 08:15:44 UTC (1s ago)`: the time at which this began.
+  var since: String? { why.moment("since").map { "\(Moments.full($0)) (\(Moments.duration(now - $0)) ago)" } }
+
+  /// `2026-03-01 08:15:48 UTC (in 3.1s)`: the time at which this ends by itself.
+  var until: String? {
+    why.moment("until").map { "\(Moments.full($0)) (\($0 > now ? "in \(Moments.duration($0 - now))" : "now"))" }
+  }
+
+  /// The sentence, and the times below it.
+  var paragraph: String {
+    ([sentence] + [since.map { "Since \($0)." }, until.map { "Until \($0)." }].compactMap { $0 })
+      .joined(separator: "\n")
   }
 
   /// The commands that help, the nearest first.

@@ -107,7 +107,7 @@ extension ConsoleTests {
       let offered = try await page.run(
         "[...document.querySelectorAll('.next li')].map((one) => one.querySelector('button').textContent)")
       #expect(offered == ["Send approval …", "Skip a step …"])
-      try await page.waitForText("Send the signal that the step waits for. approve", in: ".next")
+      try await page.waitForText("Send the signal that step approve waits for.", in: ".next")
       // A saga that is paused offers to resume first; the page follows.
       try await page.click(".actions button[data-verb=pause]")
       try await page.click("#reason")
