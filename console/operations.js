@@ -169,7 +169,7 @@ export function operationPage(main, { id }) {
     progress.value = acted;
     progress.setAttribute("aria-label", `Acted on ${number(acted)} of ${plural(one.sagas, "saga")}`);
     put(counts, h("strong", operationCounts(one)), ` of ${plural(one.sagas, "saga")}.`);
-    put(pace, `${number(one.rate)} a second`, one.rampSeconds > 0 && `, reached within ${duration(one.rampSeconds * 1000)}`,
+    put(pace, `${number(one.rate)} sagas a second`, one.rampSeconds > 0 && `, reached within ${duration(one.rampSeconds * 1000)}`,
       one.endedAt && one.status !== "declined" && `; duration ${duration(Date.parse(one.endedAt) - Date.parse(one.approved?.at ?? one.startedAt))}`, ".");
   };
 

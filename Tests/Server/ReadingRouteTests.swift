@@ -115,6 +115,20 @@ struct ReadingRouteTests {
     }
   }
 
+  @Test func aSagaAsItWasIsJudgedAtItsLastEvent() async throws {
+    let engine = try engine(Samples.pause("a"))
+    var saga = try await engine.saga(try engine.start("a"))
+    let later = saga.state.deadline + .seconds(60)
+    let now = saga.json(at: later)
+    #expect(now["overdue"] == true)
+    #expect(now["why"]?["sentence"]?.stringValue?.contains("The saga is overdue: its deadline was") == true)
+    #expect(now["why"]?["kind"] == "delayed" && now["why"]?["step"] == now["steps"]?[0]?["id"])
+    saga.asOf = saga.state.startedAt
+    let then = saga.json(at: later)
+    #expect(then["overdue"] == false)
+    #expect(then["why"]?["sentence"]?.stringValue?.contains("overdue") == false)
+  }
+
   @Test func statisticsAndProjections() async throws {
     let engine = try engine(Samples.pause("a"))
     try await TestAPI.run(engine: engine) { api in

@@ -2,9 +2,9 @@ import Foundation
 import JSON
 import Testing
 
-/// What the page asks of the engine, and what it does with the answers.
+/// The requests of a saga's page, and what it shows of the answers.
 extension ConsoleTests {
-  /// Notes the versions that the page asks for, and holds back the answer for one of them.
+  /// Records the versions that the page requests, and holds back the answer for one of them.
   private static let watch = """
     (() => {
       window.asked = [];
@@ -28,7 +28,7 @@ extension ConsoleTests {
     })()
     """
 
-  @Test("The slider shows the engine's answer for its event; it asks once it rests, and a late answer is not shown")
+  @Test("The slider requests a past state once it rests, and shows no late answer")
   func past() async throws {
     try await ConsoleSite.run { site in
       let saga = try await site.saga(901, until: "stuck")
@@ -36,7 +36,7 @@ extension ConsoleTests {
       try await page.waitForText("the undo of step storeSample failed for good", in: "#why")
       try await page.run(Self.watch)
 
-      // 1. A slider that moves asks for nothing; where it rests is shown as the engine has it.
+      // 1. A moving slider requests nothing. Once it rests, the page shows the engine's answer.
       try await page.run("for (let version = 1; version <= 8; version += 1) slide(version)")
       try await page.waitForText("As it was after event 8:", in: "#why")
       #expect(try await page.run("asked") == ["8"])
@@ -49,7 +49,7 @@ extension ConsoleTests {
         #expect(drawn.stringValue?.hasPrefix("\(id): \(status)") == true, "\(drawn) is \(status)")
       }
 
-      // 2. The answer for event 3 comes when the slider is at event 5, and is not shown.
+      // 2. The answer for event 3 comes when the slider is at event 5: the page does not show it.
       try await page.run("held = '3'; slide(3)")
       try await page.wait("window.release")
       try await page.run("slide(5)")
@@ -58,7 +58,7 @@ extension ConsoleTests {
       try await page.waitForText("As it was after event 6:", in: "#why")
       #expect(try await page.run("texts.some((one) => one.includes('event 3:'))") == false)
 
-      // 3. It is kept all the same: no version is asked for twice.
+      // 3. The page keeps it: no version is requested twice.
       for version in [3, 5, 8] {
         try await page.run("slide(\(version))")
         try await page.waitForText("As it was after event \(version):", in: "#why")
@@ -70,7 +70,7 @@ extension ConsoleTests {
     }
   }
 
-  @Test("An error of the API is shown with its code, which leads to the page that explains it")
+  @Test("The console shows an error of the API with its code and a link to the page of the code")
   func errors() async throws {
     try await ConsoleSite.run { site in
       let saga = try await site.saga(1, until: "completed")
@@ -91,7 +91,7 @@ extension ConsoleTests {
     }
   }
 
-  @Test("A saga that waits for a signal offers what the engine says would help, in this order")
+  @Test("The page of a saga offers the options of the engine's explanation, in their order")
   func nextSteps() async throws {
     try await ConsoleSite.run { site in
       let url = site.engine.url
@@ -108,7 +108,7 @@ extension ConsoleTests {
         "[...document.querySelectorAll('.next li')].map((one) => one.querySelector('button').textContent)")
       #expect(offered == ["Send approval …", "Skip a step …"])
       try await page.waitForText("Send the signal that step approve waits for.", in: ".next")
-      // A saga that is paused offers to resume first; the page follows.
+      // For a paused saga the first option is to resume it.
       try await page.click(".actions button[data-verb=pause]")
       try await page.click("#reason")
       try await page.type("the reader is broken")
