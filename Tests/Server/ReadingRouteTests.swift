@@ -5,9 +5,9 @@ import Runtime
 import TestSupport
 import Testing
 import Values
-import WorkflowEngine
 
 @testable import Server
+@testable import WorkflowEngine
 
 /// Filters, facets, timelines, and the read model's own state.
 struct ReadingRouteTests {
