@@ -3,18 +3,18 @@ import Persistence
 import Values
 import Workflows
 
-/// Finds the events that somebody should be told of, and says why.
+/// Makes notices of events.
 ///
-/// Events are known by their names, and what matters of them is read from their JSON where it can be: an event that this
-/// version can't fold, or doesn't know, doesn't keep anybody from hearing of it.
+/// It knows an event by its name, and reads the event's JSON. So it also makes notices of events that this version cannot
+/// fold or does not know.
 struct NoticeMaker: Sendable {
   let store: any EventStore
-  /// What a saga runs on; nil when that isn't known.
+  /// Returns a saga's workflow; nil when it is not known.
   let definition: @Sendable (SagaStart) async -> WorkflowDefinition?
 
-  /// - Parameter wanted: nothing else is looked into.
-  /// - Returns: nil for an event that is no news to who wants these.
-  /// - Throws: when the store is away.
+  /// - Parameter wanted: the types of notices that a destination takes.
+  /// - Returns: nil for an event of which there is no such notice.
+  /// - Throws: `StoreError` when the store does not answer.
   func notice(of stored: StoredEvent, wanted: Set<NoticeType>) async throws(StoreError) -> Notice? {
     guard let type = Self.type(of: stored), wanted.contains(type) else { return nil }
     let data = (try? JSON(parsing: stored.data, limits: .stored)) ?? .null
@@ -25,22 +25,22 @@ struct NoticeMaker: Sendable {
     case .operationFinished: return operation(stored, try await operation(upTo: stored) ?? data, type)
     case .sagaStuck: return try await stuck(stored, data)
     case .sagaOverdue, .sagaAbandoned, .sagaCompensated, .sagaOutputIncomplete:
-      // Found by its text, which a completed saga's output may have in it.
+      // `type(of:)` found the member by its text, which can also be in a saga's output.
       if type == .sagaOutputIncomplete, data["outputErrors"] == nil, data["outputProblem"] == nil { return nil }
       return await notice(type, stored, data, try await SagaAsOf.read(stored, in: store))
     case .test: return nil
     }
   }
 
-  /// What an event may be news of, by its name.
+  /// Returns the type of the notice that an event may have, by its name.
   private static func type(of stored: StoredEvent) -> NoticeType? {
     switch stored.type {
-    // What failed before turns into an obstacle when a pivot is passed.
+    // A step that failed before the pivot blocks the saga once the pivot is passed.
     case "stepFailed", "undoFailed", "operatorResolved", "turnBackLapsed": return .sagaStuck
     case "stepSucceeded", "operatorSkipped": return stored.data.contains(#""pivot":true"#) ? .sagaStuck : nil
     case "sagaOverdue", "stepOverdue": return .sagaOverdue
     case "sagaCompleted":
-      // `outputProblem` in events of older versions.
+      // Events of older versions have `outputProblem`.
       return stored.data.contains(#""outputErrors":"#) || stored.data.contains(#""outputProblem":"#)
         ? .sagaOutputIncomplete : nil
     case "sagaAbandoned": return .sagaAbandoned
@@ -95,7 +95,7 @@ struct NoticeMaker: Sendable {
       let allowed = definition.map { Verbs.allowed(state, $0) } ?? []
       let why = Explanation(state, definition, now: at, allowed: allowed, about: step)
       summary = why.sentence(of: subject)
-      // What an overdue saga's steps failed with is another matter.
+      // The code of an earlier failure does not belong to these notices.
       if type != .sagaOverdue, type != .sagaCompensated { details["code"] = why.code.map(JSON.string) }
       details["outputErrors"] = Self.json(state.end?.outputErrors ?? [])
       details["status"] = .string(state.status.rawValue)
@@ -128,7 +128,7 @@ struct NoticeMaker: Sendable {
     ]
   }
 
-  /// What was asked for and what came of it; its last event says neither. Nil when that can't be read.
+  /// Returns the request and the counts of an operation, which its last event does not have; nil when they cannot be read.
   private func operation(upTo stored: StoredEvent) async throws(StoreError) -> JSON? {
     var operation: Operation?
     var version = 0
