@@ -77,7 +77,7 @@ export function workflowPage(main, { name, version, go }) {
     const columns = [["started", number], ["succeeded", number], ["failed", number], ["retried", number], ["undone", number],
       ["p50Ms", duration], ["p95Ms", duration], ["p99Ms", duration]];
     return put(figures, h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Statistics" }, h("table.list", h("thead", h("tr", h("th", { scope: "col" }, "Step"),
-      ["Started", "Succeeded", "Failed", "Retried", "Undone", "Half within", "95 % within", "99 % within"].map((one) => h("th.num", { scope: "col" }, one)))),
+      ["Started", "Succeeded", "Failed", "Retried", "Undone", "50 % within", "95 % within", "99 % within"].map((one) => h("th.num", { scope: "col" }, one)))),
     h("tbody", answer.steps.map((one) => h("tr", h("th", { scope: "row" }, one.step), columns.map(([key, show]) =>
       h("td.num", one.total?.[key] === undefined ? "–" : show(one.total[key])))))))));
   };
