@@ -49,6 +49,8 @@ let package = Package(
     module("Runtime", ["JSON", "Values", "CCrypto"]),
 
     module("Workflows", ["JSON", "Values"]),
+    // What a saga is: its events, its state, and what follows from a command. Pure.
+    module("SagaCore", ["JSON", "Values", "Workflows"]),
     module("Persistence", ["JSON", "Runtime", "Values", "CPostgres", "CSQLite", "CSystem"]),
     module("HTTP", ["JSON", "Runtime", "Values", "CCurl", "CMicrohttpd", "CSystem"]),
     module("Messaging", ["JSON", "Runtime", "Values", "HTTP", "CKafka"]),
@@ -56,18 +58,20 @@ let package = Package(
     module("Streaming", ["JSON", "Runtime", "Values", "Workflows", "Persistence", "Messaging"]),
     module(
       "WorkflowEngine",
-      ["Assets", "JSON", "Runtime", "Values", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming"]),
+      [
+        "Assets", "JSON", "Runtime", "Values", "Workflows", "SagaCore", "Persistence", "HTTP", "Messaging", "Streaming",
+      ]),
     module("Laboratory", ["JSON", "Runtime", "Values", "Persistence", "HTTP", "Messaging", "Streaming"]),
     module(
       "Server",
       [
-        "Assets", "JSON", "Runtime", "Values", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming",
+        "Assets", "JSON", "Runtime", "Values", "Workflows", "SagaCore", "Persistence", "HTTP", "Messaging", "Streaming",
         "WorkflowEngine",
       ]),
     .executableTarget(
       name: "saga",
       dependencies: [
-        "Assets", "JSON", "Runtime", "Values", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming",
+        "Assets", "JSON", "Runtime", "Values", "Workflows", "SagaCore", "Persistence", "HTTP", "Messaging", "Streaming",
         "WorkflowEngine",
         "Laboratory", "Server", "CSystem",
       ],
@@ -75,15 +79,17 @@ let package = Package(
 
     // What docs/performance.md quotes.
     .target(
-      name: "BenchSupport", dependencies: ["JSON", "Runtime", "Values", "Persistence", "WorkflowEngine"],
+      name: "BenchSupport", dependencies: ["JSON", "Runtime", "Values", "SagaCore", "Persistence", "WorkflowEngine"],
       path: "Benchmarks/Support", swiftSettings: strict),
     .executableTarget(
-      name: "saga-bench", dependencies: ["BenchSupport", "JSON", "Runtime", "Values", "Persistence", "WorkflowEngine"],
+      name: "saga-bench",
+      dependencies: ["BenchSupport", "JSON", "Runtime", "Values", "SagaCore", "Persistence", "WorkflowEngine"],
       path: "Benchmarks/SagaBench", swiftSettings: strict),
     .executableTarget(
       name: "kafka-bench",
       dependencies: [
-        "BenchSupport", "CKafka", "Runtime", "Values", "Persistence", "Messaging", "Streaming", "WorkflowEngine",
+        "BenchSupport", "CKafka", "Runtime", "Values", "Persistence", "SagaCore", "Messaging", "Streaming",
+        "WorkflowEngine",
       ],
       path: "Benchmarks/KafkaBench", swiftSettings: strict),
 
@@ -109,8 +115,8 @@ let package = Package(
     tests(
       "WorkflowEngine",
       of: [
-        "WorkflowEngine", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming", "JSON", "Runtime", "Values",
-        "TestSupport",
+        "WorkflowEngine", "SagaCore", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming", "JSON", "Runtime",
+        "Values", "TestSupport",
         "kafka-broker",
       ], exclude: ["Fixtures"]),
     tests(
@@ -122,7 +128,8 @@ let package = Package(
     tests(
       "Server",
       of: [
-        "Assets", "Server", "WorkflowEngine", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming", "JSON",
+        "Assets", "Server", "WorkflowEngine", "SagaCore", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming",
+        "JSON",
         "Runtime", "Values",
         "TestSupport",
       ]),
@@ -130,13 +137,15 @@ let package = Package(
       name: "CLITests",
       dependencies: [
         "saga", "HTTP", "JSON", "Laboratory", "Messaging", "Persistence", "Runtime", "Values", "Streaming", "Workflows",
-        "TestSupport",
+        "SagaCore", "TestSupport",
       ],
       path: "Tests/CLI", exclude: ["Goldens", "Sagas"], swiftSettings: strict),
     // The engine in simulation: a world in virtual time, the command that runs seeds of it, and the tests.
     .target(
       name: "Simulation",
-      dependencies: ["JSON", "Runtime", "Values", "Workflows", "Persistence", "WorkflowEngine", "TestSupport"],
+      dependencies: [
+        "JSON", "Runtime", "Values", "Workflows", "SagaCore", "Persistence", "WorkflowEngine", "TestSupport",
+      ],
       path: "Tests/Simulation/World", swiftSettings: strict),
     .executableTarget(
       name: "saga-simulate", dependencies: ["Simulation"], path: "Tests/Simulation/Command", swiftSettings: strict),

@@ -3,6 +3,7 @@ import Foundation
 import JSON
 import Persistence
 import Runtime
+import SagaCore
 import Synchronization
 import Values
 import WorkflowEngine

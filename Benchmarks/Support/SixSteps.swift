@@ -2,6 +2,7 @@ import Foundation
 import JSON
 public import Persistence
 import Runtime
+import SagaCore
 import Values
 import WorkflowEngine
 

@@ -3,6 +3,7 @@ import JSON
 import Messaging
 import Persistence
 import Runtime
+import SagaCore
 import Streaming
 import Values
 import WorkflowEngine

@@ -1,3 +1,5 @@
+import JSON
+
 /// A moment on the wall clock, in whole milliseconds since 1970-01-01T00:00:00Z. It is what is stored, compared and
 /// shown; nothing in the engine keeps time in any other form.
 public struct Timestamp: Sendable, Hashable, Comparable {
@@ -162,4 +164,9 @@ extension Int64 {
     let quotient = self / divisor
     return self % divisor < 0 ? quotient - 1 : quotient
   }
+}
+
+extension JSON {
+  /// A timestamp as JSON holds it: RFC 3339 text.
+  public static func timestamp(_ timestamp: Timestamp) -> JSON { .string(timestamp.description) }
 }

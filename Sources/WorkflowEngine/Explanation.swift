@@ -1,4 +1,5 @@
 public import JSON
+public import SagaCore
 public import Values
 public import Workflows
 
@@ -99,8 +100,8 @@ public struct Explanation: Sendable, Hashable {
     members["phase"] = (phase?.rawValue).map(JSON.string)
     members["code"] = code.map(JSON.string)
     members["outcome"] = (outcome?.rawValue).map(JSON.string)
-    members["since"] = since.map(JSON.moment)
-    members["until"] = until.map(JSON.moment)
+    members["since"] = since.map(JSON.timestamp)
+    members["until"] = until.map(JSON.timestamp)
     members["next"] = .array(next.map(\.json))
     return .object(members)
   }
@@ -319,20 +320,20 @@ private struct Explainer {
     let failure = step.flatMap { $0.inFlight == nil ? $0.undoFailure : nil }
     return Reason(
       kind: kind, step: step?.id, phase: step.map { _ in .undo }, code: failure?.code, since: since,
-      until: step.flatMap { $0.inFlight?.attempt.deadline ?? $0.undo.retryAt }, claim: claim, details: activities())
+      until: step.flatMap { $0.inFlight?.attempt.deadline ?? $0.retryAt }, claim: claim, details: activities())
   }
 
   private var forward: Reason {
     let waiting = state.steps.filter { $0.status == .waiting }
-    if let step = waiting.first(where: { $0.waitingFor != nil }), let signal = step.waitingFor {
+    if let step = waiting.first(where: { $0.wait?.signal != nil }), let signal = step.wait?.signal {
       return Reason(
-        kind: .waiting, step: step.id, phase: .forward, since: step.startedAt, until: step.waitUntil,
+        kind: .waiting, step: step.id, phase: .forward, since: step.startedAt, until: step.wait?.until,
         claim: "waits at step \(step.id) for the signal “\(signal)”", details: activities(but: step.id))
     }
     if let step = state.steps.first(where: { $0.status == .backingOff }) {
       return Reason(
         kind: .retrying, step: step.id, phase: .forward, code: step.failure?.code, outcome: settledOutcome(step),
-        since: step.startedAt, until: step.forward.retryAt, claim: "waits for the next attempt of step \(step.id)",
+        since: step.startedAt, until: step.retryAt, claim: "waits for the next attempt of step \(step.id)",
         details: [lastAttempt(of: step)] + activities(but: step.id))
     }
     if let step = state.steps.first(where: { $0.status == .running }) {
@@ -344,7 +345,7 @@ private struct Explainer {
     }
     if let step = waiting.first {
       return Reason(
-        kind: .delayed, step: step.id, phase: .forward, since: step.startedAt, until: step.waitUntil,
+        kind: .delayed, step: step.id, phase: .forward, since: step.startedAt, until: step.wait?.until,
         claim: "waits at step \(step.id) until its delay ends", details: activities(but: step.id))
     }
     return Reason(kind: .running, claim: "is running: its next step begins soon")
@@ -373,7 +374,7 @@ private struct Explainer {
         : "an attempt of step \(step.id) has not ended yet"
     case .backingOff: "step \(step.id) waits for its next attempt; \(lastAttempt(of: step))"
     case .waiting:
-      step.waitingFor.map { "step \(step.id) waits for the signal “\($0)”" }
+      (step.wait?.signal).map { "step \(step.id) waits for the signal “\($0)”" }
         ?? "step \(step.id) waits for its delay to end"
     case .undoing where step.inFlight != nil: "step \(step.id) is being undone\(number(step.undo.count))"
     case .undoing:
@@ -428,14 +429,14 @@ private struct Explainer {
       if takes(.skip, step.id) { options.append(option(.skip, step: step.id, "Continue without step \(step.id).")) }
     }
     for step in waiting {
-      guard let signal = step.waitingFor else { continue }
+      guard let signal = step.wait?.signal else { continue }
       options.append(self.signal(signal, to: step.id))
       skip(step)
     }
     if takes(.runNow), !state.isPaused {
       options.append(option(.runNow, "Do not wait for the next attempt, or for the end of the delay."))
     }
-    waiting.filter { $0.waitingFor == nil }.forEach(skip)
+    waiting.filter { $0.wait?.signal == nil }.forEach(skip)
     if takes(.extend), isPastDeadline { options.append(option(.extend, "Give the saga more time.", words: "--by 2h")) }
     if takes(.abandon) { options.append(option(.abandon, "End the saga as it is. The engine undoes nothing more.")) }
     return options

@@ -8,20 +8,21 @@ struct ArrowTests {
     "Values": ["JSON", "CCrypto"],
     "Runtime": ["JSON", "Values", "CCrypto"],
     "Workflows": ["JSON", "Values"],
+    "SagaCore": ["JSON", "Values", "Workflows"],
     "Persistence": ["JSON", "Runtime", "Values", "CPostgres", "CSQLite", "CSystem"],
     "HTTP": ["JSON", "Runtime", "Values", "CCurl", "CMicrohttpd", "CSystem"],
     "Messaging": ["JSON", "Runtime", "Values", "HTTP", "CKafka"],
     "Streaming": ["JSON", "Runtime", "Values", "Workflows", "Persistence", "Messaging"],
     "WorkflowEngine": [
-      "Assets", "JSON", "Runtime", "Values", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming",
+      "Assets", "JSON", "Runtime", "Values", "Workflows", "SagaCore", "Persistence", "HTTP", "Messaging", "Streaming",
     ],
     "Laboratory": ["JSON", "Runtime", "Values", "Persistence", "HTTP", "Messaging", "Streaming"],
     "Server": [
-      "Assets", "JSON", "Runtime", "Values", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming",
+      "Assets", "JSON", "Runtime", "Values", "Workflows", "SagaCore", "Persistence", "HTTP", "Messaging", "Streaming",
       "WorkflowEngine",
     ],
     "saga": [
-      "Assets", "JSON", "Runtime", "Values", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming",
+      "Assets", "JSON", "Runtime", "Values", "Workflows", "SagaCore", "Persistence", "HTTP", "Messaging", "Streaming",
       "WorkflowEngine",
       "Laboratory", "Server", "CSystem",
     ],
@@ -29,7 +30,7 @@ struct ArrowTests {
   static let toolchain: Set<String> = ["Foundation", "Dispatch", "Synchronization"]
   /// Values and rules that no clock, file or thread may reach.
   static let pure = [
-    "Sources/JSON/", "Sources/Values/", "Sources/Workflows/", "Sources/WorkflowEngine/Core/",
+    "Sources/JSON/", "Sources/Values/", "Sources/Workflows/", "Sources/SagaCore/",
     "Sources/Streaming/Processing/Core/",
   ]
 

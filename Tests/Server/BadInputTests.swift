@@ -1,5 +1,6 @@
 import HTTP
 import JSON
+import SagaCore
 import Testing
 import Values
 import WorkflowEngine

@@ -2,6 +2,7 @@ import HTTP
 import JSON
 import Messaging
 import Persistence
+import SagaCore
 import Streaming
 import Testing
 import Values

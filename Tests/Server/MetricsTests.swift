@@ -2,6 +2,7 @@ import Foundation
 import HTTP
 import Messaging
 import Persistence
+import SagaCore
 import Streaming
 import Testing
 import Values

@@ -1,6 +1,7 @@
 import HTTP
 import JSON
 import Persistence
+import SagaCore
 import Testing
 import Values
 import WorkflowEngine

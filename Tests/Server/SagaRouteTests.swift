@@ -1,6 +1,7 @@
 import HTTP
 import JSON
 import Runtime
+import SagaCore
 import TestSupport
 import Testing
 import Values

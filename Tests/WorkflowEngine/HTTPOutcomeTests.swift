@@ -3,6 +3,7 @@ import JSON
 import Testing
 import Values
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 @Suite("What a service's answer says about a step")
@@ -27,13 +28,13 @@ struct HTTPOutcomeTests {
       service: Self.service, now: Self.now)
   }
 
-  enum Kind { case succeeded, refused, unknown, notMade }
+  enum Kind { case succeeded, refused, unknown, notSent }
   func kind(_ outcome: StepOutcome) -> Kind {
     switch outcome {
     case .succeeded, .succeededUnread: .succeeded
     case .failed: .refused
     case .unknown: .unknown
-    case .notMade: .notMade
+    case .notSent: .notSent
     }
   }
 
@@ -55,7 +56,7 @@ struct HTTPOutcomeTests {
     switch outcome {
     case .unknown(let failure), .failed(let failure):
       #expect(failure.code == EngineErrorCode.attemptTimeout && failure.isRetryable)
-    case .succeeded, .succeededUnread, .notMade:
+    case .succeeded, .succeededUnread, .notSent:
       Issue.record("a lost call neither succeeded nor was cut off by us")
     }
   }
@@ -66,7 +67,7 @@ struct HTTPOutcomeTests {
   func cutOff(sent: Bool) {
     let outcome = HTTPOutcome.read(
       HTTPClientError(code: HTTPErrorCode.cancelled, message: "cut off", sent: sent), service: Self.service)
-    #expect(kind(outcome) == (sent ? .unknown : .notMade))
+    #expect(kind(outcome) == (sent ? .unknown : .notSent))
   }
 
   @Test("A participant's own code and words are kept, beside the classes of its status")

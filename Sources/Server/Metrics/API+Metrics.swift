@@ -2,6 +2,7 @@ import HTTP
 import Messaging
 import Persistence
 import Runtime
+import SagaCore
 import Streaming
 import Values
 import WorkflowEngine

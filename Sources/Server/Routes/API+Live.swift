@@ -1,4 +1,5 @@
 import HTTP
+import SagaCore
 import Values
 import WorkflowEngine
 

@@ -1,5 +1,6 @@
 import HTTP
 import JSON
+import SagaCore
 import WorkflowEngine
 
 // Who is told what needs a person: how that stands, and whether a notice would arrive.

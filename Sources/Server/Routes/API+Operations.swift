@@ -2,6 +2,7 @@ import HTTP
 import JSON
 import Persistence
 import Runtime
+import SagaCore
 import Values
 import WorkflowEngine
 

@@ -1,5 +1,6 @@
 import JSON
 import Persistence
+import SagaCore
 import Values
 import WorkflowEngine
 

@@ -1,4 +1,5 @@
 import JSON
+import SagaCore
 import Values
 import WorkflowEngine
 import Workflows
@@ -120,10 +121,10 @@ extension StepState {
       "maxAttempts": .integer(step.action.isAttempted ? forward.allowed(by: step.retry, after: failure) : nil),
       "startedAt": .time(startedAt),
       "endedAt": .time(endedAt),
-      "retryAt": .time(status == .backingOff ? forward.retryAt : nil),
-      "until": .time(status == .waiting ? waitUntil : nil),
+      "retryAt": .time(status == .backingOff ? retryAt : nil),
+      "until": .time(wait?.until),
       "waitingFor": status == .waiting ? step.action.awaited : nil,
-      "progress": forward.inFlight == nil ? nil : progress?.json,
+      "progress": inFlight?.phase == .forward ? progress?.json : nil,
       "overdue": overdue?.json(phase: status == .undoing ? .undo : .forward),
       "input": input,
       "output": outputProblem == nil ? output : nil,
@@ -136,7 +137,7 @@ extension StepState {
   private func undoJSON(of step: Step) -> JSON? {
     let word: String
     switch status {
-    case .undoing: word = undo.inFlight == nil ? "backingOff" : "running"
+    case .undoing: word = inFlight == nil ? "backingOff" : "running"
     case .undone: word = "undone"
     case .undoFailed: word = "failed"
     case .pending, .running, .backingOff, .waiting, .succeeded, .failed, .skipped: return nil
@@ -145,13 +146,14 @@ extension StepState {
       if case .undo(let rules) = step.compensation { undo.allowed(by: rules.retry, after: undoFailure) } else { nil }
     return .members([
       "status": .string(word), "attempt": .int(undo.count), "maxAttempts": .integer(allowed),
-      "startedAt": .time(undo.startedAt), "endedAt": .time(undoEndedAt), "retryAt": .time(undo.retryAt),
-      "progress": undo.inFlight == nil ? nil : progress?.json, "how": .text(undoHow), "error": undoFailure?.json(),
+      "startedAt": .time(undo.startedAt), "endedAt": .time(undoEndedAt),
+      "retryAt": .time(status == .undoing ? retryAt : nil),
+      "progress": inFlight?.phase == .undo ? progress?.json : nil, "how": .text(undoHow), "error": undoFailure?.json(),
     ])
   }
 }
 
-extension StepOverdue {
+extension StepLateness {
   fileprivate func json(phase: StepPhase) -> JSON {
     .members([
       "phase": .string(phase.rawValue), "since": .time(since),

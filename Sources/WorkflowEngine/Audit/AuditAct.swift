@@ -1,59 +1,15 @@
 public import JSON
 import Persistence
+import SagaCore
+import Streaming
 import Values
 
-/// What an event says of who acted; read from its JSON, so that an act that this list knows no more of than its name is
+/// What an event says of who acted. It is read from the event's JSON, so that an event which this version can't decode is
 /// listed too.
 struct AuditAct {
-  /// The types of events that are somebody's acts.
-  enum Source: String, CaseIterable {
-    case sagaStarted, signalReceived, signalRefused
-    case operatorRetried, operatorResolved, operatorSkipped, operatorRanNow, operatorExtended
-    case rewindStarted, sagaPaused, sagaResumed, sagaAbandoned, turnBackRequested, turnedBack
-    case operationStarted, operationApproved, operationDeclined, operationStopped
-    case echoRewound, noticesResent, noticeTested, projectionsRebuilt
-
-    var kind: AuditEntry.Kind {
-      switch self {
-      case .sagaStarted: .start
-      case .signalReceived, .signalRefused: .signal
-      case .operatorRetried, .operatorResolved, .operatorSkipped, .operatorRanNow, .operatorExtended, .rewindStarted,
-        .sagaPaused, .sagaResumed, .sagaAbandoned, .turnBackRequested, .turnedBack:
-        .verb
-      case .operationStarted, .operationApproved, .operationDeclined, .operationStopped: .operation
-      case .echoRewound, .noticesResent, .noticeTested, .projectionsRebuilt: .engine
-      }
-    }
-
-    /// The word of the API.
-    func verb(_ data: JSON) -> String {
-      switch self {
-      case .sagaStarted: "start"
-      case .signalReceived, .signalRefused: "signal"
-      case .operatorRetried: "retry"
-      case .operatorResolved: "resolve"
-      case .operatorSkipped: "skip"
-      case .operatorRanNow: "run-now"
-      case .operatorExtended: "extend"
-      case .rewindStarted: "rewind"
-      case .sagaPaused: "pause"
-      case .sagaResumed: "resume"
-      case .sagaAbandoned: "abandon"
-      case .turnBackRequested, .turnedBack:
-        data["reason"]?["cause"]?.stringValue == "compensate" ? "compensate" : "cancel"
-      case .operationStarted: "operation"
-      case .operationApproved: "approve"
-      case .operationDeclined: "decline"
-      case .operationStopped: "stop"
-      case .echoRewound: "echo-rewind"
-      case .noticesResent: "notices-resend"
-      case .noticeTested: "notices-test"
-      case .projectionsRebuilt: "projections-rebuild"
-      }
-    }
-  }
-
-  let source: Source
+  /// The event's name in the store.
+  let type: String
+  let kind: AuditEntry.Kind
   let verb: String
   let actor: String
   let reason: String?
@@ -64,33 +20,68 @@ struct AuditAct {
   let content: JSONObject
   let data: JSON
 
-  var kind: AuditEntry.Kind { source.kind }
-
-  /// - Returns: nil for an event that nobody in particular caused.
+  /// - Returns: nil for an event that is no person's act.
   init?(_ stored: StoredEvent) {
-    guard let source = Source(rawValue: stored.type), let data = try? JSON(parsing: stored.data, limits: .stored) else {
+    guard Self.types.contains(stored.type), let data = try? JSON(parsing: stored.data, limits: .stored) else {
       return nil
     }
-    self.source = source
+    guard let audited = Self.audited(stored.type, data),
+      let actor = audited.act["by"]?.stringValue
+    else { return nil }
+    type = stored.type
     self.data = data
-    at = data["at"]?.stringValue.flatMap { Timestamp($0) }
-    verb = source.verb(data)
-    let act: JSON
-    switch source {
-    case .sagaStarted: act = data["saga"] ?? .null
-    // Why a saga turned back is an object of its own, and only some of these were somebody's doing.
-    case .turnedBack, .turnBackRequested: act = data["reason"] ?? .null
-    default: act = data
-    }
-    guard let actor = act["by"]?.stringValue else { return nil }
     self.actor = actor
+    kind = AuditEntry.Kind(rawValue: audited.kind.rawValue) ?? .engine
+    verb = audited.verb
+    at = data["at"]?.stringValue.flatMap { Timestamp($0) }
     reason =
-      act["reason"]?.stringValue ?? (source.kind == .signal ? data["signal"]?.stringValue.map { "signal \($0)" } : nil)
+      audited.act["reason"]?.stringValue
+      ?? (kind == .signal ? data["signal"]?.stringValue.map { "signal \($0)" } : nil)
     // Of a rewound echo `from` is a position.
-    from = act[source == .echoRewound ? "way" : "from"]?.stringValue
+    from = audited.act[stored.type == Echo.rewoundType ? "way" : "from"]?.stringValue
     let steps = data["steps"]?.arrayValue ?? []
-    step = data["step"]?.stringValue ?? (source == .operatorRanNow && steps.count == 1 ? steps[0].stringValue : nil)
-    content = AuditContent.of(source, data: data, act: act)
+    step = data["step"]?.stringValue ?? (steps.count == 1 ? steps[0].stringValue : nil)
+    content = AuditContent.of(audited.content)
+  }
+
+  /// How the list of acts shows an event of this type.
+  static func audited(_ type: String, _ data: JSON) -> AuditedAct? {
+    SagaEvent.kind(named: type)?.audited(data) ?? OtherActs.audited(type, data)
+  }
+
+  /// The types of events that are somebody's acts.
+  static let types = SagaEvent.typesOfActs.union(OtherActs.types)
+}
+
+/// Acts on operations and on the engine: their events are no saga's.
+private enum OtherActs {
+  static let types = [
+    "operationStarted", "operationApproved", "operationDeclined", "operationStopped", "echoRewound", "noticesResent",
+    "noticeTested", "projectionsRebuilt",
+  ]
+
+  static func audited(_ type: String, _ data: JSON) -> AuditedAct? {
+    func act(_ kind: AuditedAct.Kind, _ verb: String, _ names: String...) -> AuditedAct {
+      let key = kind == .operation ? [("key", data["commandId"] ?? data["commandID"])] : []
+      return AuditedAct(kind, verb, act: data, content: names.map { ($0, data[$0]) } + key)
+    }
+    switch type {
+    case "operationStarted":
+      return act(
+        .operation, "operation", "request", "filter", "selection", "sagas", "rate", "rampMs", "needsApproval",
+        "expectedVersion")
+    case "operationApproved": return act(.operation, "approve")
+    case "operationDeclined": return act(.operation, "decline")
+    case "operationStopped": return act(.operation, "stop")
+    case "echoRewound":
+      return AuditedAct(
+        .engine, "echo-rewind", act: data,
+        content: [("shard", data["shard"]), ("to", data["to"]), ("fromPosition", data["from"])])
+    case "noticesResent": return act(.engine, "notices-resend", "destination", "id")
+    case "noticeTested": return act(.engine, "notices-test", "destination")
+    case "projectionsRebuilt": return act(.engine, "projections-rebuild", "generation")
+    default: return nil
+    }
   }
 }
 
@@ -99,44 +90,9 @@ enum AuditContent {
   /// Longer values are shown as their digest and length.
   static let longest = 4_096
 
-  static func of(_ source: AuditAct.Source, data: JSON, act: JSON) -> JSONObject {
+  static func of(_ values: [(name: String, value: JSON?)]) -> JSONObject {
     var content = JSONObject()
-    func take(_ names: String..., from json: JSON) { for name in names { add(json[name], as: name, to: &content) } }
-    switch source {
-    case .sagaStarted:
-      take("workflow", "version", "definition", "input", "tags", from: act)
-      add(act["idempotencyKey"], as: "key", to: &content)
-    case .signalReceived:
-      add(data["signalId"], as: "key", to: &content)
-      take("signal", "body", from: data)
-    case .signalRefused:
-      add(data["signalId"], as: "key", to: &content)
-      take("signal", "body", "code", "message", from: data)
-      if data["body"] == nil, let digest = data["digest"]?.stringValue {
-        content["bodyDigest"] = .string("sha256:\(digest)")
-        content["bodyBytes"] = data["bytes"]
-      }
-      content["outcome"] = "refused"
-    case .operatorRetried: take("phase", "input", from: data)
-    case .operatorResolved: take("resolution", "output", from: data)
-    case .operatorSkipped: take("output", from: data)
-    case .operatorRanNow, .rewindStarted: take("steps", from: data)
-    case .operatorExtended: take("until", from: data)
-    case .sagaPaused, .sagaResumed, .sagaAbandoned, .turnBackRequested, .turnedBack: break
-    case .operationStarted:
-      take(
-        "request", "filter", "selection", "sagas", "rate", "rampMs", "needsApproval", "expectedVersion", from: data)
-    case .operationApproved, .operationDeclined, .operationStopped: break
-    case .echoRewound:
-      take("shard", "to", from: data)
-      add(data["from"], as: "fromPosition", to: &content)
-    case .noticesResent: take("destination", "id", from: data)
-    case .noticeTested: take("destination", from: data)
-    case .projectionsRebuilt: take("generation", from: data)
-    }
-    if source.kind == .verb || source.kind == .operation {
-      add(act["commandId"] ?? act["commandID"], as: "key", to: &content)
-    }
+    for (name, value) in values { add(value, as: name, to: &content) }
     return content
   }
 

@@ -1,5 +1,6 @@
 import JSON
 import Persistence
+import SagaCore
 import Values
 
 /// The read model of what people did: a row for each start, signal and verb, found by saga, actor and verb, in the order
@@ -72,11 +73,11 @@ struct AuditProjection: Projection {
     var content = act.content
     var step = act.step
     Self.addExtension(act, before, to: &content)
-    if act.source == .signalReceived, let signal = after?.signals.first(where: { $0.version == stored.version }) {
+    if act.type == SignalReceived.typeName, let signal = after?.signals.first(where: { $0.version == stored.version }) {
       content["outcome"] = .string(Self.word(for: signal.fate))
       if case .taken(let waits) = signal.fate { step = waits.first?.step ?? step }
     }
-    if act.source == .rewindStarted, let before, let after {
+    if act.type == RewindStarted.typeName, let before, let after {
       let kept = Set(before.signals.filter(\.isKept).map(\.version))
       let dropped = after.signals.filter { $0.fate == .dropped && kept.contains($0.version) }.map {
         JSON.int($0.version)
@@ -90,9 +91,9 @@ struct AuditProjection: Projection {
 
   /// By how much a moment was put off, which the event doesn't say.
   private static func addExtension(_ act: AuditAct, _ before: SagaState?, to content: inout JSONObject) {
-    guard act.source == .operatorExtended, let before,
+    guard act.type == OperatorExtended.typeName, let before,
       let until = act.data["until"]?.stringValue.flatMap({ Timestamp($0) }),
-      let was = act.step == nil ? before.deadline : act.step.flatMap({ before.step($0)?.waitUntil })
+      let was = act.step == nil ? before.deadline : act.step.flatMap({ before.step($0)?.wait?.until })
     else { return }
     content["was"] = .string(was.description)
     content["byMs"] = .int(Int((until - was) / .milliseconds(1)))
@@ -119,7 +120,7 @@ struct AuditProjection: Projection {
     _ act: AuditAct, _ stored: StoredEvent, _ changes: inout ProjectionChanges
   ) async throws -> AuditEntry {
     var content = act.content
-    if act.source != .operationStarted, let row = try await operation(stored.stream, &changes) {
+    if act.type != "operationStarted", let row = try await operation(stored.stream, &changes) {
       for name in ["request", "filter", "sagas", "done", "refused", "left"] {
         AuditContent.add(row[name], as: name, to: &content)
       }

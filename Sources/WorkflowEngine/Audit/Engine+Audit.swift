@@ -1,6 +1,7 @@
 import JSON
 public import Persistence
 import Runtime
+import SagaCore
 import Synchronization
 import Values
 import Workflows

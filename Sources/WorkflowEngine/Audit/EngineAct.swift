@@ -24,7 +24,7 @@ struct EngineAct {
   /// - Returns: its stream, for what comes of it.
   @discardableResult
   func store(in events: any EventStore, at moment: Timestamp, _ environment: Environment) async throws -> UniqueID {
-    var data: JSONObject = ["at": .moment(moment), "by": .string(by)]
+    var data: JSONObject = ["at": .timestamp(moment), "by": .string(by)]
     data["from"] = from.map(JSON.string)
     for (name, value) in content { data[name] = value }
     let stream = environment.newID()
@@ -36,7 +36,7 @@ struct EngineAct {
   static func end(
     _ stream: UniqueID, _ outcome: JSONObject, in events: any EventStore, _ environment: Environment
   ) async throws {
-    let data: JSONObject = ["at": .moment(environment.now()), "outcome": .object(outcome)]
+    let data: JSONObject = ["at": .timestamp(environment.now()), "outcome": .object(outcome)]
     try await append(Kind.ended, data, to: stream, after: 1, events, environment)
   }
 

@@ -1,5 +1,6 @@
 import Persistence
 import Runtime
+import SagaCore
 import Values
 
 extension Engine {

@@ -1,5 +1,6 @@
 import JSON
 import Messaging
+import SagaCore
 import Values
 
 /// Commands that come over Kafka: start, signal, cancel. Each takes effect once, however often it is delivered, and its

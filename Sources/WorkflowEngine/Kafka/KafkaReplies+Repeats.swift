@@ -1,4 +1,5 @@
 import Persistence
+import SagaCore
 
 extension KafkaReplies {
   /// Whether the history of the saga holds what an answer says: then it came before, and nothing is lost with it.
@@ -30,26 +31,38 @@ private struct RecordedAnswers {
 
   mutating func holds(_ event: SagaEvent) -> Bool {
     guard event.step == reply.step else { return false }
-    switch (event.what, reply.outcome) {
-    case (.attemptStarted(_, reply.phase, let round, let attempt, _), _):
-      begun = (round, attempt)
+    switch event.what {
+    case let event as AttemptStarted where event.phase == reply.phase:
+      begun = (event.round, event.attempt)
       return false
-    case (.answerIgnored(_, reply.phase, _, let answer), _): return answer.id == reply.id || answer.id == reply.formerID
-    case (.stepProgressed(_, reply.phase, _, let progress), nil): return isOfBegun && progress == reply.progress
-    case (.attemptFailed(_, reply.phase, _, false, let failure, _), .failed(let said)?),
-      (.attemptFailed(_, reply.phase, _, true, let failure, _), .unknown(let said)?):
-      return isOfBegun && failure.code == said.code
-    case (.stepSucceeded(_, let output, _), .succeeded(let said)?):
-      return reply.phase == .forward && isOfRound && output.value == said
-    case (.stepFailed(_, _, let failure, _), .failed(let said)?),
-      (.stepFailed(_, _, let failure, _), .unknown(let said)?):
-      return reply.phase == .forward && isOfBegun && failure.code == said.code
-    case (.undoSucceeded(_, .answered), .succeeded?): return reply.phase == .undo && isOfRound
-    case (.undoSucceeded(_, .alreadyGone), .failed(let said)?):
-      return reply.phase == .undo && isOfBegun && said.isGone
-    case (.undoFailed(_, let failure, _), .failed(let said)?), (.undoFailed(_, let failure, _), .unknown(let said)?):
-      return reply.phase == .undo && isOfBegun && failure.code == said.code
+    case let event as AnswerIgnored where event.phase == reply.phase:
+      return event.answer.id == reply.id || event.answer.id == reply.formerID
+    case let event as StepProgressed where event.phase == reply.phase:
+      return reply.outcome == nil && isOfBegun && event.progress == reply.progress
+    case let event as AttemptFailed where event.phase == reply.phase:
+      return isOfBegun && reports(event.failure, isUnknown: event.isUnknown)
+    case let event as StepSucceeded:
+      guard case .succeeded(let said)? = reply.outcome else { return false }
+      return reply.phase == .forward && isOfRound && event.output.value == said
+    case let event as StepFailed: return reply.phase == .forward && isOfBegun && reports(event.failure)
+    case let event as UndoSucceeded:
+      switch (event.how, reply.outcome) {
+      case (.answered, .succeeded?): return reply.phase == .undo && isOfRound
+      case (.alreadyGone, .failed(let said)?): return reply.phase == .undo && isOfBegun && said.isGone
+      default: return false
+      }
+    case let event as UndoFailed: return reply.phase == .undo && isOfBegun && reports(event.failure)
     default: return false
+    }
+  }
+
+  /// Whether the answer reports this failure.
+  /// - Parameter isUnknown: nil when the history doesn't tell an unknown outcome from a refusal.
+  private func reports(_ failure: StepFailure, isUnknown: Bool? = nil) -> Bool {
+    switch reply.outcome {
+    case .failed(let said): isUnknown != true && failure.code == said.code
+    case .unknown(let said): isUnknown != false && failure.code == said.code
+    case .succeeded, .succeededUnread, .notSent, nil: false
     }
   }
 }

@@ -1,5 +1,6 @@
 import Messaging
 import Runtime
+import SagaCore
 import Values
 import Workflows
 
@@ -43,7 +44,8 @@ struct KafkaReplies: Sendable {
       ))
     guard let outcome, let step = state.step(reply.step) else { return }
     let attempts = reply.phase == .forward ? step.forward : step.undo
-    executor.recorded(reply.key, outcome, upTo: attempts.count, stillInFlight: attempts.inFlight?.number)
+    let inFlight = step.inFlight.flatMap { $0.phase == reply.phase ? $0.attempt.number : nil }
+    executor.recorded(reply.key, outcome, upTo: attempts.count, stillInFlight: inFlight)
   }
 
   /// The service whose command is answered; nil when the saga has no such step, or this engine no such service.

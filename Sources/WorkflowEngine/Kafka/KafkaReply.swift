@@ -1,5 +1,6 @@
 import JSON
 import Messaging
+import SagaCore
 import Values
 
 /// A participant's answer, read.

@@ -1,6 +1,7 @@
 import JSON
 public import Messaging
 public import Runtime
+import SagaCore
 import Synchronization
 import Values
 
@@ -91,7 +92,7 @@ public final class KafkaStepExecutor: StepExecutor {
       await waiter.outcome()
     } onCancel: {
       // The engine stops: the command may have gone, its answer is not waited for.
-      waiter.answer(waiter.isSent ? .unknown(Self.cutOff) : .notMade(Self.cutOff))
+      waiter.answer(waiter.isSent ? .unknown(Self.cutOff) : .notSent(Self.cutOff))
     }
   }
 
@@ -142,7 +143,7 @@ public final class KafkaStepExecutor: StepExecutor {
       code: error.code, classes: ["kafka.\(error.kafkaName)"], message: "\(service.name): \(error.message)",
       isRetryable: error.isRetriable)
     if error.mayHaveBeenSent { return .unknown(failure) }
-    return error.code == MessagingErrorCode.closed ? .notMade(failure) : .failed(failure)
+    return error.code == MessagingErrorCode.closed ? .notSent(failure) : .failed(failure)
   }
 
   private func record(of call: StepCall, _ action: RenderedKafka, to service: KafkaService) -> KafkaRecord {

@@ -2,6 +2,7 @@ import JSON
 import Messaging
 import Persistence
 import Runtime
+import SagaCore
 import Values
 
 /// What every message to the engine has in common: who sent it, under which identity, and its JSON.

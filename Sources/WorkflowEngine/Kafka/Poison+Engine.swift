@@ -1,6 +1,7 @@
 import JSON
 import Messaging
 import Persistence
+import SagaCore
 import Values
 
 extension Poison {

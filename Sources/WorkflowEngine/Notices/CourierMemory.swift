@@ -30,18 +30,18 @@ struct CourierMemory: Hashable {
     var row: JSONObject = [
       "delivered": .number(JSONNumber(delivered)), "givenUp": .number(JSONNumber(givenUp)), "failures": .int(failures),
     ]
-    row["lastDeliveredAt"] = lastDeliveredAt.map(JSON.moment)
-    row["lastGivenUpAt"] = lastGivenUpAt.map(JSON.moment)
-    row["failingSince"] = failingSince.map(JSON.moment)
+    row["lastDeliveredAt"] = lastDeliveredAt.map(JSON.timestamp)
+    row["lastGivenUpAt"] = lastGivenUpAt.map(JSON.timestamp)
+    row["failingSince"] = failingSince.map(JSON.timestamp)
     row["problem"] = problem.map {
-      ["code": .string($0.code), "message": .string($0.message), "at": .moment($0.at)]
+      ["code": .string($0.code), "message": .string($0.message), "at": .timestamp($0.at)]
     }
     if !tries.isEmpty {
       row["tries"] = .array(
         tries.sorted { $0.key < $1.key }.map { shard, tries in
           [
             "shard": .int(shard), "position": .number(JSONNumber(tries.position)), "count": .int(tries.count),
-            "since": .moment(tries.since), "notBefore": .moment(tries.notBefore),
+            "since": .timestamp(tries.since), "notBefore": .timestamp(tries.notBefore),
           ]
         })
     }

@@ -53,7 +53,7 @@ public struct Notice: Sendable, Hashable {
   /// The notice as it is told.
   public var data: JSON {
     var members: JSONObject = [
-      "id": .string(id), "type": .string(type.rawValue), "at": .moment(at), "summary": .string(summary),
+      "id": .string(id), "type": .string(type.rawValue), "at": .timestamp(at), "summary": .string(summary),
     ]
     for (name, value) in details { members[name] = value }
     return .object(members)
@@ -61,7 +61,7 @@ public struct Notice: Sendable, Hashable {
 
   /// The body of a webhook, in the shape that the Standard Webhooks specification recommends.
   public var body: JSON {
-    ["type": .string(type.rawValue), "timestamp": .moment(at), "data": data]
+    ["type": .string(type.rawValue), "timestamp": .timestamp(at), "data": data]
   }
 
   /// A notice that nothing has happened for.

@@ -40,7 +40,7 @@ public struct NoticeLetter: Sendable, Hashable {
   func document(of notice: Notice) -> Document {
     let data: JSON = [
       "destination": .string(destination), "notice": notice.data, "attempts": .int(attempts),
-      "givenUpAt": .moment(givenUpAt), "code": .string(code), "message": .string(message),
+      "givenUpAt": .timestamp(givenUpAt), "code": .string(code), "message": .string(message),
     ]
     return Document(
       collection: Self.collection, id: Self.name(destination, id).id, sort: givenUpAt.description,

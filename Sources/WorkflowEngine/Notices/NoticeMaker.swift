@@ -1,5 +1,6 @@
 import JSON
 import Persistence
+import SagaCore
 import Values
 import Workflows
 
@@ -48,7 +49,7 @@ struct NoticeMaker: Sendable {
     case "operationStarted": return .approvalNeeded
     case "operationFinished": return .operationFinished
     default:
-      if SagaEvent.Kind(rawValue: stored.type) != nil { return nil }
+      if SagaEvent.kind(named: stored.type) != nil { return nil }
       return stored.meta.contains(#""status":"stuck""#) ? .sagaStuck : nil
     }
   }
@@ -122,7 +123,7 @@ struct NoticeMaker: Sendable {
 
   private static func json(_ blocker: Blocker, _ verbs: [OperatorVerb.Name]) -> JSON {
     [
-      "step": .string(blocker.step), "phase": .string(blocker.phase.rawValue), "since": .moment(blocker.since),
+      "step": .string(blocker.step), "phase": .string(blocker.phase.rawValue), "since": .timestamp(blocker.since),
       "code": .string(blocker.failure.code), "message": .string(blocker.failure.message.clippedToLine()),
       "verbs": .array(verbs.map { .string($0.rawValue) }),
     ]
@@ -146,7 +147,7 @@ struct NoticeMaker: Sendable {
       "reason": .string(operation.plan.act.reason), "sagas": .int(operation.count), "done": .int(operation.done),
       "refused": .int(operation.refused),
     ]
-    data["at"] = operation.endedAt.map(JSON.moment)
+    data["at"] = operation.endedAt.map(JSON.timestamp)
     return .object(data)
   }
 

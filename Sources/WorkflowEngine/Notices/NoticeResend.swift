@@ -1,6 +1,7 @@
 import JSON
 import Persistence
 import Runtime
+import SagaCore
 import Values
 
 /// What became of notices that had been given up, and were sent once more.

@@ -1,5 +1,6 @@
 import JSON
 import Persistence
+import SagaCore
 
 /// The sentences of notices that no `Explanation` says: about operations, and about sagas that this version cannot read.
 enum NoticeWords {

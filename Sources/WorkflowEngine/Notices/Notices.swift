@@ -1,6 +1,7 @@
 import JSON
 public import Persistence
 public import Runtime
+import SagaCore
 import Values
 import Workflows
 

@@ -1,5 +1,6 @@
 import JSON
 import Persistence
+import SagaCore
 import Values
 
 /// A saga right before and after one of its events, as far as its history can be read.

@@ -1,6 +1,7 @@
 public import HTTP
 import JSON
 public import Runtime
+import SagaCore
 import Values
 
 /// Posts notices to a URL, signed by the Standard Webhooks specification.

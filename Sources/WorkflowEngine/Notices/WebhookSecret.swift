@@ -1,5 +1,6 @@
 import Foundation
 import Runtime
+import SagaCore
 import Values
 
 /// What a webhook is signed with, as the Standard Webhooks specification has it: `whsec_` and 24 to 64 bytes in base64.

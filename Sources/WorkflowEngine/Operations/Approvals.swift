@@ -1,3 +1,4 @@
+import SagaCore
 import Workflows
 
 /// Which verbs take a second person.

@@ -1,6 +1,7 @@
 import JSON
 public import Persistence
 import Runtime
+import SagaCore
 public import Values
 
 // A verb on many sagas, and verbs that another person has to agree to.

@@ -1,5 +1,6 @@
 public import JSON
 import Persistence
+import SagaCore
 import Values
 
 extension Operation {
@@ -11,14 +12,14 @@ extension Operation {
       "left": .int(left), "refusals": .object(JSONObject(refusals.map { ($0.code, JSON.int($0.count)) })),
       "rate": .number(JSONNumber(plan.pace.rate)), "rampSeconds": .number(JSONNumber(plan.pace.ramp / .seconds(1))),
       "needsApproval": .bool(plan.needsApproval), "by": .string(plan.act.by), "reason": .string(plan.act.reason),
-      "startedAt": .moment(startedAt),
+      "startedAt": .timestamp(startedAt),
     ]
     row["filter"] = plan.filter
     row["from"] = plan.act.from.map(JSON.string)
     row["approved"] = approved?.json
     row["declined"] = declined?.json
     row["stopped"] = stopped?.json
-    row["endedAt"] = endedAt.map(JSON.moment)
+    row["endedAt"] = endedAt.map(JSON.timestamp)
     return .object(row)
   }
 }
@@ -26,7 +27,7 @@ extension Operation {
 extension OperationDecision {
   /// As it is stored and shown.
   var json: JSON {
-    var data: JSONObject = ["at": .moment(at), "by": .string(by)]
+    var data: JSONObject = ["at": .timestamp(at), "by": .string(by)]
     data["reason"] = reason.map(JSON.string)
     data["from"] = from.map(JSON.string)
     return .object(data)
@@ -64,7 +65,7 @@ enum OperationDocuments {
   private static func take(_ event: OperationEvent, into row: inout JSONObject) {
     func end(_ status: Operation.Status, at moment: Timestamp) {
       row["status"] = .string(status.rawValue)
-      row["endedAt"] = .moment(moment)
+      row["endedAt"] = .timestamp(moment)
     }
     switch event {
     case .started, .selected: break

@@ -1,4 +1,5 @@
 public import JSON
+import SagaCore
 public import Values
 
 /// A verb on many sagas: which, how fast, who wants it and why. Its sagas are fixed when it begins, so that nothing is

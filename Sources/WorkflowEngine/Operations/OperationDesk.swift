@@ -1,6 +1,7 @@
 import JSON
 import Persistence
 import Runtime
+import SagaCore
 import Values
 
 /// Keeps operations: begins them, carries them on after a restart, and takes what people say of them. Each is a stream of

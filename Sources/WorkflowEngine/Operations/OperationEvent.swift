@@ -1,5 +1,6 @@
 import JSON
 import Persistence
+import SagaCore
 import Values
 
 /// What happens to an operation. Its stream stands in the store beside the sagas', in the same chains of hashes.
@@ -40,7 +41,7 @@ enum OperationEvent: Sendable, Hashable {
     switch self {
     case .started(let plan, let count, let at):
       var data: JSONObject = [
-        "at": .moment(at), "verb": .string(plan.verb.name.rawValue), "request": plan.verb.json, "sagas": .int(count),
+        "at": .timestamp(at), "verb": .string(plan.verb.name.rawValue), "request": plan.verb.json, "sagas": .int(count),
         "rate": .number(JSONNumber(plan.pace.rate)), "rampMs": .int(Int(plan.pace.ramp / .milliseconds(1))),
         "needsApproval": .bool(plan.needsApproval), "by": .string(plan.act.by), "reason": .string(plan.act.reason),
       ]
@@ -52,8 +53,8 @@ enum OperationEvent: Sendable, Hashable {
       return .object(data)
     case .selected(let sagas): return ["sagas": .array(sagas.map { .string($0.description) })]
     case .approved(let decision), .declined(let decision), .stopped(let decision): return decision.json
-    case .acted(let results, let at): return ["at": .moment(at), "results": .array(results.map(\.json))]
-    case .finished(let at): return ["at": .moment(at)]
+    case .acted(let results, let at): return ["at": .timestamp(at), "results": .array(results.map(\.json))]
+    case .finished(let at): return ["at": .timestamp(at)]
     }
   }
 }

@@ -1,5 +1,6 @@
 public import JSON
 public import Persistence
+import SagaCore
 public import Values
 
 /// Which sagas an operation is for.

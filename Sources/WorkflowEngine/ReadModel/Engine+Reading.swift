@@ -1,6 +1,7 @@
 import JSON
 public import Persistence
 import Runtime
+import SagaCore
 public import Values
 
 // Looking at many sagas, and at what one did when. All of it follows the store, and may be a moment behind it.

@@ -1,5 +1,6 @@
 import Persistence
 import Runtime
+import SagaCore
 import Values
 import Workflows
 
@@ -53,7 +54,7 @@ actor ExpectationLearner {
     } catch {
       host.log.warning("What steps usually take can't be learned now", ("error", error.message))
     }
-    if !earlier.isEmpty { await host.expectAnew(earlier) }
+    if !earlier.isEmpty { await host.expectationsChanged(earlier) }
   }
 
   private func times(of workflow: String, now: Timestamp, readsAll: Bool) async throws(StoreError) -> LearnedTimes {

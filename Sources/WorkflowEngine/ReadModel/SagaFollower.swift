@@ -1,6 +1,7 @@
 import JSON
 import Persistence
 import Runtime
+import SagaCore
 import Synchronization
 import Values
 
@@ -184,7 +185,7 @@ struct SagaFold {
   /// - Returns: false when it, or one before it, can't be.
   mutating func evolve(_ stored: StoredEvent) -> Bool {
     version = stored.version
-    if stored.version == 1, stored.type != SagaEvent.Kind.sagaStarted.rawValue { isForeign = true }
+    if stored.version == 1, stored.type != SagaStarted.typeName { isForeign = true }
     if isForeign || isBroken { return isForeign }
     do {
       let event = try SagaEventCoding.decode(stored)

@@ -1,6 +1,7 @@
 import JSON
 import Persistence
 import Runtime
+import SagaCore
 import Values
 
 // A row is made from the saga's state, so that what an event does to a saga is written down once, in the core's fold: a
@@ -69,7 +70,7 @@ private struct Trouble {
   let message: String
 
   init?(_ state: SagaState) {
-    if let step = state.steps.first(where: state.isBlocked),
+    if let step = state.blockedSteps.first,
       let failure = step.status == .undoFailed ? step.undoFailure : step.failure
     {
       (self.step, code, message) = (step.id, failure.code, failure.message)
@@ -91,7 +92,7 @@ extension SagaState {
   /// Names of signals, `delay`, or `answer` for a participant's.
   fileprivate var waitingFor: [String] {
     if end != nil { return [] }
-    var what = steps.filter { $0.status == .waiting }.map { $0.waitingFor ?? "delay" }
+    var what = steps.filter { $0.status == .waiting }.map { $0.wait?.signal ?? "delay" }
     if hasAttemptInFlight { what.append("answer") }
     var seen: Set<String> = []
     return what.filter { seen.insert($0).inserted }

@@ -1,4 +1,5 @@
 import Persistence
+import SagaCore
 import Values
 
 /// Counts what steps do, by the minute.
@@ -14,39 +15,33 @@ struct StepCounting {
 
   /// - Parameter before: the saga as it was when the event happened.
   mutating func note(_ event: SagaEvent, before: SagaState) {
+    guard let step = event.step else { return }
     switch event.what {
-    case .waitStarted(let step, _, _):
-      count(step, event, before) { $0.started += 1 }
-    case .attemptStarted(let step, phase: .forward, _, _, _):
+    case is WaitStarted: count(step, event, before) { $0.started += 1 }
+    case let started as AttemptStarted:
       // Further attempts are counted where the one before failed.
-      if before.step(step)?.status == .pending { count(step, event, before) { $0.started += 1 } }
-    case .attemptFailed(let step, phase: .forward, _, _, _, _):
-      count(step, event, before) { $0.retried += 1 }
-    case .stepSucceeded(let step, _, _):
+      guard started.phase == .forward, before.step(step)?.status == .pending else { return }
+      count(step, event, before) { $0.started += 1 }
+    case let failed as AttemptFailed:
+      if failed.phase == .forward { count(step, event, before) { $0.retried += 1 } }
+    case is StepSucceeded:
       count(step, event, before) { minute in
         minute.succeeded += 1
         guard let startedAt = before.step(step)?.startedAt else { return }
         minute.durations.add(milliseconds: event.at.milliseconds - startedAt.milliseconds)
       }
-    case .stepFailed(let step, _, _, _):
-      count(step, event, before) { $0.failed += 1 }
-    case .undoSucceeded(let step, _):
-      count(step, event, before) { $0.undone += 1 }
-    case .operatorResolved(let step, let resolution, _, _, _):
+    case is StepFailed: count(step, event, before) { $0.failed += 1 }
+    case is UndoSucceeded: count(step, event, before) { $0.undone += 1 }
+    case let resolved as OperatorResolved:
       count(step, event, before) { minute in
-        switch resolution {
+        switch resolved.resolution {
         case .happened: minute.succeeded += 1
         case .undone: minute.undone += 1
         case .didNotHappen: break
         }
       }
-    case .sagaStarted, .stepSkipped, .attemptStarted, .attemptFailed, .attemptNotMade, .stepProgressed,
-      .answerIgnored, .signalReceived, .signalRefused, .keptSignalTaken, .keptSignalRefused, .turnBackRequested,
-      .turnBackLapsed, .turnedBack,
-      .undoFailed, .operatorRetried, .operatorSkipped, .operatorRanNow, .operatorExtended, .rewindStarted,
-      .rewindFinished, .sagaPaused, .sagaResumed, .stepOverdue, .sagaOverdue, .sagaCompleted, .sagaCompensated,
-      .sagaAbandoned:
-      break
+    // No other kind is counted.
+    default: break
     }
   }
 

@@ -1,3 +1,5 @@
+import SagaCore
+
 /// Hands each attempt to the executor of its kind.
 public struct ActionExecutors: StepExecutor {
   private let http: any StepExecutor

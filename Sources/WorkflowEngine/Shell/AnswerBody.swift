@@ -1,5 +1,6 @@
 import HTTP
 import JSON
+import SagaCore
 
 /// What the body of a successful answer gives to later steps. The status has decided already that the step happened.
 ///

@@ -1,6 +1,7 @@
 import JSON
 import Persistence
 import Runtime
+import SagaCore
 import Synchronization
 import Values
 import Workflows
@@ -27,9 +28,9 @@ public final class Engine: Sendable {
     /// Called before anything of a saga is computed: a drill or a test lets the process die there.
     public var beforeComputing: (@Sendable (UniqueID) -> Void)?
     /// How the engine decides. The simulation passes decisions with a known fault, to show that its rules find it.
-    package var decide: Decide = { (command, state, definition, now, learned, isHolding) throws(Refusal) in
+    package var decide: Decide = { (command, state, definition, now, learned, isDraining) throws(Refusal) in
       try Decider.decision(
-        command, state, definition: definition, now: now, learned: learned, isHolding: isHolding)
+        command, state, definition: definition, now: now, learned: learned, isDraining: isDraining)
     }
     public init(services: Set<String>? = nil, kafkaServices: Set<String>? = nil) {
       self.services = services
@@ -84,7 +85,7 @@ public final class Engine: Sendable {
 
   /// Why it takes no requests; nil when it does.
   public var notReady: NotReady? {
-    if host.isHolding {
+    if host.isDraining {
       return NotReady(
         code: EngineErrorCode.engineDraining, message: "The engine is stopping and starts nothing new.")
     }

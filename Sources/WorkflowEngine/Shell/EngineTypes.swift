@@ -1,5 +1,6 @@
 import JSON
 import Persistence
+import SagaCore
 import Values
 import Workflows
 
@@ -7,7 +8,7 @@ import Workflows
 package typealias Decide =
   @Sendable (
     _ command: SagaCommand, _ state: SagaState?, _ definition: WorkflowDefinition, _ now: Timestamp,
-    _ learned: LearnedTimes, _ isHolding: Bool
+    _ learned: LearnedTimes, _ isDraining: Bool
   ) throws(Refusal) -> (events: [SagaEvent], isUnfinished: Bool)
 
 /// Something that the engine can't do as it was asked.

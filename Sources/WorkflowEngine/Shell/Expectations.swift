@@ -1,3 +1,4 @@
+import SagaCore
 import Synchronization
 
 /// What has been learned of how long steps take, by workflow: a table that sagas read whenever they decide.

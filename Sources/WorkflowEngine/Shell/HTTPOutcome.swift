@@ -1,5 +1,6 @@
 import HTTP
 import JSON
+import SagaCore
 import Values
 
 /// What a service's answer, or the lack of one, says about whether the step happened.
@@ -19,7 +20,7 @@ enum HTTPOutcome {
     if error.sent { return .unknown(failure) }
     switch error.code {
     // Cut off by the engine itself, before anything was sent.
-    case HTTPErrorCode.cancelled, HTTPErrorCode.shutdown: return .notMade(failure)
+    case HTTPErrorCode.cancelled, HTTPErrorCode.shutdown: return .notSent(failure)
     default: return .failed(failure)
     }
   }

@@ -1,6 +1,7 @@
 import HTTP
 import JSON
 import Runtime
+import SagaCore
 import Values
 import Workflows
 
@@ -44,7 +45,7 @@ public final class HTTPStepExecutor: StepExecutor {
           message: "The service “\(action.service)” is not configured on this engine.", isRetryable: true))
     }
     guard await gate.enter(within: call.timeout, clock: clock) else {
-      return .notMade(
+      return .notSent(
         StepFailure(
           code: EngineErrorCode.serviceBusy, classes: ["http.notSent"],
           message: "\(service.name) has \(service.maxInFlight) calls under way; this one waits for its turn.",

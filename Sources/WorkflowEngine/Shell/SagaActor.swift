@@ -1,18 +1,37 @@
 import JSON
 import Persistence
 import Runtime
+import SagaCore
 import Values
 import Workflows
 
-/// One saga: a thin shell around the core. Inputs queue in a mailbox while an append is in flight, and the next append
-/// takes them all: decide → append → evolve → effects. Only what has been appended changes the state, and nothing acts on
-/// a decision before it is appended.
+/// One saga: a thin shell around the core. Inputs queue while an append is in flight, and the next append takes them all:
+/// decide → append → evolve → effects. Only what has been appended changes the state, and the saga acts on a decision only
+/// after it is appended.
 actor Saga {
-  /// A command and who waits to hear what became of it.
-  struct Letter {
+  /// A command, and how its caller gets the answer.
+  private struct Input {
     let command: SagaCommand
     let startKey: NewStartKey?
-    let reply: (@Sendable (Result<SagaState, any Error>) -> Void)?
+    /// Nil for news that no caller waits for, and once the caller has its answer.
+    var reply: (@Sendable (Result<SagaState, any Error>) -> Void)?
+    /// Whether the engine itself gave it: no caller waits or waited for it.
+    let isNews: Bool
+
+    init(
+      command: SagaCommand, startKey: NewStartKey? = nil,
+      reply: (@Sendable (Result<SagaState, any Error>) -> Void)? = nil
+    ) {
+      self.command = command
+      self.startKey = startKey
+      self.reply = reply
+      isNews = reply == nil
+    }
+
+    mutating func answer(_ result: Result<SagaState, any Error>) {
+      reply?(result)
+      reply = nil
+    }
   }
 
   /// What a saga computes runs on the threads for sagas, whoever asks it.
@@ -22,18 +41,20 @@ actor Saga {
   nonisolated let definition: WorkflowDefinition
   private let host: SagaHost
   private var state: SagaState?
-  private var mailbox: [Letter] = []
+  /// What waits for the next append.
+  private var inputs: [Input] = []
+  /// What the append under way carries.
+  private var appending: [Input] = []
   private var isWorking = false
   private var isRetired = false
   /// Whether the saga's row among the open streams says that it sleeps.
   private var isMarkedAsleep: Bool
-  /// The attempts that have been handed to an executor: an effect is performed once.
+  /// The attempts that an executor has: an effect is performed once.
   private var performed: Set<PerformedAttempt> = []
   private var eventsSinceSnapshot = 0
   private var idlers: [CheckedContinuation<Void, Never>] = []
-  /// Set while the store can't write: who asks then is told at once.
+  /// Set while the store can't write: new callers fail at once.
   private var trouble: StoreError?
-  private var appends = 0
 
   private struct PerformedAttempt: Hashable {
     let step: String
@@ -63,11 +84,9 @@ actor Saga {
     self.eventsSinceSnapshot = eventsSinceSnapshot
     self.host = host
     queue = host.computing.queue()
-    // Before anything else is asked of it: nothing that was in flight before will report any more.
-    if let first { mailbox = [Letter(command: first, startKey: nil, reply: nil)] }
-    if let state, state.end == nil, state.hasAttemptInFlight {
-      mailbox.append(Letter(command: .recover, startKey: nil, reply: nil))
-    }
+    // Before anything else is asked of it: no executor reports what was in flight before.
+    if let first { inputs = [Input(command: first)] }
+    if let state, state.end == nil, state.hasAttemptInFlight { inputs.append(Input(command: .recover)) }
   }
 
   /// Gives the saga a command and waits until what follows from it is stored.
@@ -77,29 +96,29 @@ actor Saga {
     if isRetired { return nil }
     if let trouble { throw trouble }
     return try await withCheckedThrowingContinuation { continuation in
-      put(Letter(command: command, startKey: startKey) { continuation.resume(with: $0.map { $0 }) })
+      put(Input(command: command, startKey: startKey) { continuation.resume(with: $0.map { $0 }) })
     }
   }
 
-  /// Gives the saga news that nobody waits for.
+  /// Gives the saga news that no caller waits for.
   /// - Returns: false when the saga has left memory and must be brought back first.
   func tell(_ command: SagaCommand) -> Bool {
     if isRetired { return false }
-    put(Letter(command: command, startKey: nil, reply: nil))
+    put(Input(command: command))
     return true
   }
 
   /// Takes up what the stored state says ought to be in flight, after the saga was brought back into memory.
   func resume() {
     guard let state, state.end == nil, !isWorking, !isRetired else { return }
-    if mailbox.isEmpty { perform() } else { beginWork() }
+    if inputs.isEmpty { perform() } else { beginWork() }
   }
 
   /// What is expected of its steps has changed: something may be due earlier than it was.
-  func expectAnew() {
+  func expectationsChanged() {
     guard let state, state.end == nil, !isRetired, let moment = nextWake(of: state, learned) else { return }
     if isWorking || moment <= host.environment.now() {
-      put(Letter(command: .wake, startKey: nil, reply: nil))
+      put(Input(command: .wake))
     } else {
       host.scheduler.set(id, at: moment)
     }
@@ -121,8 +140,8 @@ actor Saga {
   /// The state as it is stored, or nil before the start.
   var current: SagaState? { state }
 
-  private func put(_ letter: Letter) {
-    mailbox.append(letter)
+  private func put(_ input: Input) {
+    inputs.append(input)
     if !isWorking { beginWork() }
   }
 
@@ -132,10 +151,10 @@ actor Saga {
   }
 
   private func work() async {
-    while !mailbox.isEmpty {
-      let letters = mailbox
-      mailbox = []
-      await process(letters)
+    while !inputs.isEmpty {
+      let batch = inputs
+      inputs = []
+      await process(batch)
     }
     isWorking = false
     retireIfIdle()
@@ -144,55 +163,48 @@ actor Saga {
     for idler in waiting { idler.resume() }
   }
 
-  /// Decides, appends, and acts. While the store can't write, commands that callers wait for are withdrawn and their callers
-  /// told so; the engine's own news is kept and decided again.
-  private func process(_ letters: [Letter]) async {
-    var letters = letters
+  /// Decides, appends, and acts. While the store can't write, the commands of waiting callers are withdrawn and the callers
+  /// get the error; the engine's own news is kept and decided again.
+  private func process(_ batch: [Input]) async {
+    var batch = batch
     var pause = SagaHost.firstPause
     var isUnfinished = false
     while true {
-      let decision = host.held.computing(id) { decide(letters) }
-      mailbox = decision.left + mailbox
+      let decision = host.held.computing(id) { decide(batch) }
+      inputs = decision.left + inputs
       isUnfinished = decision.isUnfinished
+      appending = decision.accepted
       guard let append = decision.append else {
         if let state {
-          for letter in decision.accepted { letter.reply?(.success(state)) }
+          answerAppending(.success(state))
           rearm(state, decision.learned)
         }
         break
       }
-      let replies = ReplyOnce(decision.accepted)
       do {
-        appends += 1
-        let number = appends
-        try await host.store(append) { error in
-          // It may have been written: the callers are told so, and the append goes on until it is known.
-          replies.fail(error)
-          Task(executorPreference: host.environment.executor) { await self.note(error, inAppend: number) }
-        }
-        appends += 1
+        try await store(append)
         trouble = nil
       } catch {
-        appends += 1
-        guard let error = error as? StoreError, SagaHost.isWorthRepeating(error), !host.isStopped else {
+        guard SagaHost.isWorthRepeating(error), !host.isStopped else {
           trouble = nil
-          replies.fail(error)
-          await recover(from: error, letters: decision.accepted)
+          answerAppending(.failure(error))
+          await recover(from: error)
           return
         }
         // Nothing was written.
-        replies.fail(error)
-        note(error)
-        letters = decision.accepted.filter { $0.reply == nil } + mailbox
-        mailbox = []
-        if !letters.isEmpty {
-          await host.rest(pause)
-          pause = min(pause * 2, SagaHost.longestPause)
-          letters += mailbox
-          mailbox = []
+        answerAppending(.failure(error))
+        failCallers(error)
+        batch = appending + inputs
+        inputs = []
+        if batch.isEmpty {
+          trouble = nil
+          return
         }
+        await host.rest(pause)
+        pause = min(pause * 2, SagaHost.longestPause)
+        batch += inputs
+        inputs = []
         trouble = nil
-        if letters.isEmpty { return }
         continue
       }
       state = decision.state
@@ -200,76 +212,104 @@ actor Saga {
       isMarkedAsleep = decision.isAsleep
       perform()
       if let state {
-        for letter in replies.take() { letter.reply?(.success(state)) }
+        answerAppending(.success(state))
         host.changed(state)
       }
       break
     }
+    appending = []
     await snapshotIfDue()
-    if isUnfinished, !isRetired, state?.end == nil {
-      mailbox.append(Letter(command: .wake, startKey: nil, reply: nil))
+    if isUnfinished, !isRetired, state?.end == nil { inputs.append(Input(command: .wake)) }
+  }
+
+  /// Appends. Once it isn't known whether an append was written, it is repeated until it is known: it carries an id, so it
+  /// is never made twice. The callers don't wait that long: they get the error `store.outcomeUnknown`.
+  /// - Throws: why it was not written. Nothing was written then, unless the engine is being stopped.
+  private func store(_ append: Append) async throws(StoreError) {
+    var pause = SagaHost.firstPause
+    var isUnknown = false
+    while true {
+      do {
+        _ = try await host.events.append(append)
+        return
+      } catch {
+        if error.kind == .outcomeUnknown { isUnknown = true }
+        guard isUnknown, SagaHost.isWorthRepeating(error), !host.isStopped else { throw error }
+        host.log.warning(
+          "The store does not say whether it has written; the engine asks again", ("saga", "\(append.stream)"),
+          ("error", error.description))
+        let unknown = StoreError.outcomeUnknown(error.detail ?? error.message)
+        answerAppending(.failure(unknown))
+        failCallers(unknown)
+        await host.rest(pause)
+        if host.isStopped { throw error }
+        pause = min(pause * 2, SagaHost.longestPause)
+      }
     }
   }
 
-  private func note(_ error: StoreError, inAppend number: Int) {
-    if appends == number { note(error) }
+  /// Answers the callers of the append under way, each once. The engine's own news stays in `appending`.
+  private func answerAppending(_ result: Result<SagaState, any Error>) {
+    for index in appending.indices { appending[index].answer(result) }
+    if case .failure = result { appending.removeAll { !$0.isNews } }
   }
 
-  /// While the store can't write, whoever asks is told at once, and what was asked is never done.
-  private func note(_ error: StoreError) {
-    let told = StoreError.unavailable(error.detail ?? error.message)
-    trouble = told
-    for letter in mailbox { letter.reply?(.failure(told)) }
-    mailbox.removeAll { $0.reply != nil }
+  /// While the store can't write, fails the callers that wait, and new ones, instead of letting them wait. The engine never
+  /// does what they asked for.
+  private func failCallers(_ error: StoreError) {
+    let unavailable = StoreError.unavailable(error.detail ?? error.message)
+    trouble = unavailable
+    for index in inputs.indices { inputs[index].answer(.failure(unavailable)) }
+    inputs.removeAll { !$0.isNews }
   }
 
   // MARK: Deciding
 
   private struct Decision {
-    var accepted: [Letter] = []
+    var accepted: [Input] = []
     var state: SagaState?
     var append: Append?
     var isAsleep = false
     /// There is more to decide than one decision may compute.
     var isUnfinished = false
     /// What one append has no room for.
-    var left: [Letter] = []
+    var left: [Input] = []
     /// What was expected of steps when it was decided.
     var learned: LearnedTimes = [:]
   }
 
-  private func decide(_ letters: [Letter]) -> Decision {
+  private func decide(_ batch: [Input]) -> Decision {
     var decision = Decision(state: state, learned: learned)
     var events: [NewEvent] = []
     var size = 0
     var startKey: NewStartKey?
     let now = host.environment.now()
-    let isHolding = host.isHolding
-    for (index, letter) in letters.enumerated() {
+    let isDraining = host.isDraining
+    for (index, input) in batch.enumerated() {
       if size > SagaSizes.mostAppend || decision.isUnfinished {
-        decision.left = Array(letters[index...])
+        decision.left = Array(batch[index...])
         break
       }
       do {
-        let one = try decide(letter.command, decision, now, isHolding)
+        let one = try decide(input.command, decision, now, isDraining)
         decision.state = one.state
         decision.isUnfinished = one.isUnfinished
         events += one.events
         size += one.events.reduce(0) { $0 + $1.data.count }
-        startKey = startKey ?? letter.startKey
-        decision.accepted.append(letter)
+        startKey = startKey ?? input.startKey
+        decision.accepted.append(input)
       } catch {
-        if letter.reply == nil {
+        if input.isNews {
           host.log.error("News of a saga could not be recorded", ("saga", "\(id)"), ("error", "\(error)"))
         }
-        letter.reply?(.failure(error))
+        input.reply?(.failure(error))
       }
     }
     guard let after = decision.state, !events.isEmpty else { return decision }
     SagaEventCoding.finish(&events, after)
     let wakeAt = nextWake(of: after, decision.learned)
-    // What is held back is not idle: it is to be taken up at the next start.
-    decision.isAsleep = !isHolding && !decision.isUnfinished && host.isSleep(after, wakeAt: wakeAt, now: now)
+    // What draining holds back is not idle: the next start takes it up.
+    decision.isAsleep = !isDraining && !decision.isUnfinished && host.isSleep(after, wakeAt: wakeAt, now: now)
     decision.append = Append(
       stream: id, expectedVersion: state?.version ?? 0,
       events: events, appendID: host.environment.newID(),
@@ -286,17 +326,17 @@ actor Saga {
 
   /// - Throws: `Refusal` when the saga can't take the command, or could not be stored after it.
   private func decide(
-    _ command: SagaCommand, _ decision: Decision, _ now: Timestamp, _ isHolding: Bool
+    _ command: SagaCommand, _ decision: Decision, _ now: Timestamp, _ isDraining: Bool
   ) throws -> One {
-    let new = try host.decide(command, decision.state, definition, now, decision.learned, isHolding)
+    let new = try host.decide(command, decision.state, definition, now, decision.learned, isDraining)
     var state = decision.state
-    for event in new.events { state = try SagaState.evolve(state, event) }
+    for event in new.events { try SagaState.evolve(&state, event) }
     let events = SagaEventCoding.encode(new.events)
     do {
       if let state { try SagaSizes.check(events, before: decision.state, after: state) }
     } catch {
       guard let smaller = command.withoutOutput(because: error) else { throw error }
-      return try decide(smaller, decision, now, isHolding)
+      return try decide(smaller, decision, now, isDraining)
     }
     return One(state: state, events: events, isUnfinished: new.isUnfinished)
   }
@@ -313,7 +353,7 @@ actor Saga {
   private func perform() {
     guard let state else { return }
     var moment: Timestamp?
-    let current = Set(state.steps.compactMap(PerformedAttempt.init))
+    let current = Set(state.stepsInFlight.compactMap(PerformedAttempt.init))
     // What is under way already is not rendered again.
     let known = performed
     let effects = host.held.computing(id) {
@@ -327,10 +367,9 @@ actor Saga {
       case .unrenderable(let step, let phase, let number, let failure):
         let round = state.step(step)?.round ?? 1
         put(
-          Letter(
+          Input(
             command: .attemptSettled(
-              step: step, phase: phase, round: round, attempt: number, outcome: .failed(failure)),
-            startKey: nil, reply: nil))
+              step: step, phase: phase, round: round, attempt: number, outcome: .failed(failure))))
       case .wake(let at):
         moment = at
       }
@@ -340,7 +379,7 @@ actor Saga {
   }
 
   private func send(_ call: StepCall) {
-    guard host.isHolding else {
+    guard host.isDraining else {
       host.perform(call)
       return
     }
@@ -348,16 +387,15 @@ actor Saga {
     let failure = StepFailure(
       code: EngineErrorCode.engineDraining, message: "The engine stopped before the call was sent.", isRetryable: true)
     put(
-      Letter(
+      Input(
         command: .attemptSettled(
-          step: call.step, phase: call.phase, round: call.round, attempt: call.attempt, outcome: .notMade(failure)),
-        startKey: nil, reply: nil))
+          step: call.step, phase: call.phase, round: call.round, attempt: call.attempt, outcome: .notSent(failure))))
   }
 
-  /// A moment that came and changed nothing must not be the last one.
+  /// A wake-up that changed nothing must not be the last one.
   private func rearm(_ state: SagaState, _ learned: LearnedTimes) {
     guard let moment = nextWake(of: state, learned) else { return }
-    if moment > host.environment.now() || host.isHolding {
+    if moment > host.environment.now() || host.isDraining {
       host.scheduler.set(id, at: moment)
     } else {
       // Setting it again would only come back at once.
@@ -367,9 +405,11 @@ actor Saga {
 
   // MARK: When an append fails
 
-  /// The state in memory may be behind what is stored: read it again, and put back what nobody waits for.
-  private func recover(from error: any Error, letters: [Letter]) async {
-    guard let error = error as? StoreError, case .versionConflict = error.kind, state != nil else {
+  /// The state in memory may be behind what is stored: reads it again, and puts back the engine's own news.
+  private func recover(from error: StoreError) async {
+    let news = appending
+    appending = []
+    guard case .versionConflict = error.kind, state != nil else {
       host.lost(self.id, to: error)
       retire()
       return
@@ -380,9 +420,9 @@ actor Saga {
       state = loaded.state
       eventsSinceSnapshot = loaded.eventsSinceSnapshot
       isMarkedAsleep = true
-      mailbox = letters.filter { $0.reply == nil } + mailbox
+      inputs = news + inputs
       // Attempts of an earlier process are settled first: performing them now would send each of them a second time.
-      if !mailbox.contains(where: { $0.command == .recover }) { perform() }
+      if !inputs.contains(where: { $0.command == .recover }) { perform() }
     } catch {
       host.lost(id, to: error)
       retire()
@@ -393,7 +433,7 @@ actor Saga {
 
   /// Ended and sleeping sagas cost rows, not actors.
   private func retireIfIdle() {
-    guard mailbox.isEmpty, !isRetired else { return }
+    guard inputs.isEmpty, !isRetired else { return }
     guard let state else {
       // A start that was refused.
       retire()
@@ -405,8 +445,8 @@ actor Saga {
   private func retire() {
     isRetired = true
     host.forget(self)
-    for letter in mailbox { letter.reply?(.failure(Retired())) }
-    mailbox = []
+    for input in inputs { input.reply?(.failure(Retired())) }
+    inputs = []
   }
 
   private func snapshotIfDue() async {

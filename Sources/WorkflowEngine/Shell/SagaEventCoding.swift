@@ -1,5 +1,6 @@
 import JSON
 import Persistence
+import SagaCore
 
 /// Between the core's events and the store's.
 enum SagaEventCoding {

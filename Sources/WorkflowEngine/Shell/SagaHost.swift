@@ -1,6 +1,7 @@
 import JSON
 import Persistence
 import Runtime
+import SagaCore
 import Streaming
 import Synchronization
 import Values
@@ -72,7 +73,7 @@ final class SagaHost: Sendable {
     }
   }
 
-  /// Gives a saga news that nobody waits for.
+  /// Gives a saga news that no caller waits for.
   ///
   /// A store that is out of reach for a moment may not cost the saga its news or its timer.
   func tell(_ id: UniqueID, _ command: SagaCommand) async {
@@ -183,30 +184,6 @@ final class SagaHost: Sendable {
   static let firstPause = Duration.milliseconds(50)
   static let longestPause = Duration.seconds(2)
 
-  /// Appends. Once it isn't known whether an append was written, it is repeated until it is: it carries an id, so it is
-  /// never made twice.
-  /// - Parameter onUnknown: called when the append may have been written, so that callers needn't wait until it is known.
-  /// - Throws: what kept it from being written. Nothing was written then, unless the engine is being stopped.
-  func store(_ append: Append, onUnknown: @Sendable (StoreError) -> Void) async throws {
-    var pause = Self.firstPause
-    var isUnknown = false
-    while true {
-      do {
-        _ = try await events.append(append)
-        return
-      } catch {
-        if error.kind == .outcomeUnknown { isUnknown = true }
-        guard isUnknown, Self.isWorthRepeating(error), !isStopped else { throw error }
-        log.warning(
-          "The store does not say whether it has written; asking again", ("saga", "\(append.stream)"),
-          ("error", error.description))
-        onUnknown(.outcomeUnknown(error.detail ?? error.message))
-        try await environment.clock.sleep(until: environment.now() + pause)
-        pause = min(pause * 2, Self.longestPause)
-      }
-    }
-  }
-
   /// Waits before something is tried again; no longer once the engine is being stopped.
   func rest(_ pause: Duration) async {
     do { try await environment.clock.sleep(until: environment.now() + pause) } catch {}
@@ -252,7 +229,9 @@ final class SagaHost: Sendable {
       size.note(page)
       if let first = page.first, Self.isOther(first) { break }
       state = try held.computing(id) {
-        try page.reduce(state) { try SagaState.evolve($0, SagaEventCoding.decode($1)) }
+        var next = state
+        for event in page { try SagaState.evolve(&next, SagaEventCoding.decode(event)) }
+        return next
       }
       read += page.count
       if page.count < limit { break }
@@ -325,14 +304,14 @@ final class SagaHost: Sendable {
   /// Has the sagas of these workflows look at what is expected of their steps: something may be due earlier.
   ///
   /// Those in memory only. One that sleeps is woken at the moment that was known when it went to sleep, and looks then.
-  func expectAnew(_ workflows: Set<String>) async {
-    for saga in sagasInMemory where workflows.contains(saga.definition.name) { await saga.expectAnew() }
+  func expectationsChanged(_ workflows: Set<String>) async {
+    for saga in sagasInMemory where workflows.contains(saga.definition.name) { await saga.expectationsChanged() }
   }
 
   // MARK: Stopping
 
   /// While holding, what is reported is recorded and nothing new starts.
-  var isHolding: Bool { holding.load(ordering: .relaxed) }
+  var isDraining: Bool { holding.load(ordering: .relaxed) }
 
   /// Stops starting things, and gives attempts under way until `deadline` to be recorded. What is cut off then is
   /// recorded as unknown after the next start.

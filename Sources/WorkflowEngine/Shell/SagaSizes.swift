@@ -1,5 +1,6 @@
 import JSON
 import Persistence
+import SagaCore
 import Workflows
 
 /// How large what a saga stores may become.

@@ -1,5 +1,6 @@
 import JSON
 import Persistence
+import SagaCore
 import Values
 
 // What one start key means: one saga, for one request. Only what a start asks for counts: a version or tags that it
@@ -34,9 +35,9 @@ extension Engine {
 
   private func start(of key: StartKey) async throws -> SagaStart {
     guard let first = try await host.events.read(key.stream, after: 0, limit: 1).first,
-      case .sagaStarted(let start) = try SagaEventCoding.decode(first).what
+      let started = try SagaEventCoding.decode(first).what as? SagaStarted
     else { throw HistoryError("The start key “\(key.key)” names \(key.stream), which is not a saga.") }
-    return start
+    return started.saga
   }
 }
 

@@ -1,3 +1,4 @@
+import SagaCore
 import Values
 
 /// Performs one kind of action. It reports what became of an attempt and never decides about retries: the core does.

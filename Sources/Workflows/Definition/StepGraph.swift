@@ -83,38 +83,3 @@ public struct StepGraph: Sendable, Hashable {
     return found
   }
 }
-
-/// A set of steps, by their indexes.
-public struct StepSet: Sendable, Hashable {
-  private var words: [UInt64]
-
-  /// An empty set of steps below `count`.
-  public init(count: Int) { words = Array(repeating: 0, count: (count + 63) / 64) }
-
-  public func contains(_ step: Int) -> Bool {
-    let word = step >> 6
-    return words.indices.contains(word) && words[word] & (1 << UInt64(step & 63)) != 0
-  }
-
-  public mutating func insert(_ step: Int) { words[step >> 6] |= 1 << UInt64(step & 63) }
-
-  public mutating func formUnion(_ other: StepSet) {
-    for word in words.indices { words[word] |= other.words[word] }
-  }
-
-  public var isEmpty: Bool { words.allSatisfy { $0 == 0 } }
-  public var count: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
-
-  /// The steps in it, in file order.
-  public var indexes: [Int] {
-    var result: [Int] = []
-    for (offset, word) in words.enumerated() {
-      var rest = word
-      while rest != 0 {
-        result.append(offset << 6 + rest.trailingZeroBitCount)
-        rest &= rest - 1
-      }
-    }
-    return result
-  }
-}

@@ -2,15 +2,24 @@ import JSON
 
 /// The steps that expressions may read of a saga's document. The document of a workflow with many steps is large; what
 /// no expression reads need not be made.
-public enum StepReads: Sendable, Hashable {
-  case all
-  case only(Set<String>)
+public struct StepReads: Sendable, Hashable {
+  /// Nil: all steps.
+  private let steps: Set<String>?
+  /// Whether a step's `uuid` may be read. It takes a digest to make one.
+  public let uuids: Bool
 
-  public static let none = StepReads.only([])
+  public static let all = StepReads(steps: nil, uuids: true)
+  public static let none = StepReads(steps: [], uuids: false)
+
+  private init(steps: Set<String>?, uuids: Bool) {
+    self.steps = steps
+    self.uuids = uuids
+  }
 
   /// What these queries read: all steps, unless each query names the step that it reads.
   public init(_ queries: [ReferencedQuery]) {
     var steps: Set<String> = []
+    var uuids = false
     for query in queries {
       guard case .name(let root)? = query.leadingTokens.first else {
         self = .all
@@ -22,16 +31,13 @@ public enum StepReads: Sendable, Hashable {
         return
       }
       steps.insert(step)
+      if query.leadingTokens.count > 2, case .name(let member) = query.leadingTokens[2], member != "uuid" { continue }
+      uuids = true
     }
-    self = .only(steps)
+    self.init(steps: steps, uuids: uuids)
   }
 
-  public func contains(_ step: String) -> Bool {
-    switch self {
-    case .all: true
-    case .only(let steps): steps.contains(step)
-    }
-  }
+  public func contains(_ step: String) -> Bool { steps?.contains(step) ?? true }
 }
 
 extension JSONPathCondition {

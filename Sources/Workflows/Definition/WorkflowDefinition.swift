@@ -18,6 +18,11 @@ public struct WorkflowDefinition: Sendable {
   /// Who depends on whom, by the steps' indexes.
   public let graph: StepGraph
 
+  /// The indexes of the points of no return.
+  public let pivots: [Int]
+  /// The indexes of all steps.
+  public let allSteps: StepSet
+
   private let indexes: [String: Int]
 
   /// The timeout of a saga whose workflow names none.
@@ -49,6 +54,8 @@ public struct WorkflowDefinition: Sendable {
     self.source = source
     let indexes = Dictionary(steps.map { ($0.id, $0.index) }, uniquingKeysWith: { first, _ in first })
     self.indexes = indexes
+    pivots = steps.filter(\.pivot).map(\.index)
+    allSteps = StepSet(all: steps.count)
     self.graph = StepGraph(dependencies: steps.map { $0.dependsOn.compactMap { indexes[$0] } })
   }
 

@@ -3,6 +3,7 @@ import Foundation
 import HTTP
 import Persistence
 import Runtime
+import SagaCore
 import Server
 import Values
 import WorkflowEngine

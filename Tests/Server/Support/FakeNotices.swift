@@ -1,3 +1,4 @@
+import SagaCore
 import Server
 import Synchronization
 import Values

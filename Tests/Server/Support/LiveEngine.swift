@@ -1,6 +1,7 @@
 import JSON
 import Persistence
 import Runtime
+import SagaCore
 import Testing
 import Values
 import WorkflowEngine

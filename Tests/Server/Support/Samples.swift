@@ -1,4 +1,5 @@
 import JSON
+import SagaCore
 import WorkflowEngine
 
 /// Workflows and failures that the tests use.

@@ -1,3 +1,4 @@
+import SagaCore
 import Values
 import WorkflowEngine
 

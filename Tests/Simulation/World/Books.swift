@@ -1,4 +1,5 @@
 import JSON
+import SagaCore
 import Synchronization
 import Values
 import WorkflowEngine

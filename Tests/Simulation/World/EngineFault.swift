@@ -1,4 +1,5 @@
 import Persistence
+import SagaCore
 import Values
 import WorkflowEngine
 import Workflows
@@ -26,8 +27,8 @@ public enum EngineFault: String, Sendable, CaseIterable {
   /// How the engine decides with this fault; nil when the fault lies elsewhere.
   var decide: Decide? {
     guard let events else { return nil }
-    return { (command, state, definition, now, learned, isHolding) throws(Refusal) in
-      (try events(command, state, definition, now, learned, isHolding), false)
+    return { (command, state, definition, now, learned, isDraining) throws(Refusal) in
+      (try events(command, state, definition, now, learned, isDraining), false)
     }
   }
 
@@ -39,14 +40,14 @@ public enum EngineFault: String, Sendable, CaseIterable {
     switch self {
     case .answersBeforeAppend: return nil
     case .undoesInForwardOrder:
-      return { (command, state, definition, now, learned, isHolding) throws(Refusal) in
+      return { (command, state, definition, now, learned, isDraining) throws(Refusal) in
         let isTurningBack = state?.turnBack != nil
         return try Decider.decide(
           command, state, definition: isTurningBack ? definition.reversed : definition, now: now, learned: learned,
-          isHolding: isHolding)
+          isDraining: isDraining)
       }
     case .forgetsSkippedPivot:
-      return { (command, state, definition, now, learned, isHolding) throws(Refusal) in
+      return { (command, state, definition, now, learned, isDraining) throws(Refusal) in
         var definition = definition
         if let state {
           let skipped = Set(state.steps.filter { $0.status == .skipped }.map(\.id))
@@ -56,42 +57,44 @@ public enum EngineFault: String, Sendable, CaseIterable {
           }
         }
         return try Decider.decide(
-          command, state, definition: definition, now: now, learned: learned, isHolding: isHolding)
+          command, state, definition: definition, now: now, learned: learned, isDraining: isDraining)
       }
     case .dropsKeptSignal:
-      return { (command, state, definition, now, learned, isHolding) throws(Refusal) in
+      return { (command, state, definition, now, learned, isDraining) throws(Refusal) in
         let events = try Decider.decide(
-          command, state, definition: definition, now: now, learned: learned, isHolding: isHolding)
+          command, state, definition: definition, now: now, learned: learned, isDraining: isDraining)
         let ignored = events.indices.dropLast().first { index in
-          guard case .waitStarted(let step, _, .some) = events[index].what else { return false }
+          guard let wait = events[index].what as? WaitStarted, wait.signal != nil else { return false }
           let next = events[index + 1]
-          return next.step == step && ["stepSucceeded", "keptSignalTaken"].contains(next.typeName)
+          return next.step == wait.step && ["stepSucceeded", "keptSignalTaken"].contains(next.typeName)
         }
         return ignored.map { Array(events[...$0]) } ?? events
       }
     case .firesEarly:
-      return { (command, state, definition, now, learned, isHolding) throws(Refusal) in
+      return { (command, state, definition, now, learned, isDraining) throws(Refusal) in
         try Decider.decide(
           command, state, definition: definition, now: now + .milliseconds(500), learned: learned,
-          isHolding: isHolding
+          isDraining: isDraining
         ).map { SagaEvent(at: now, $0.what) }
       }
     case .forgetsUnknown:
-      return { (command, state, definition, now, learned, isHolding) throws(Refusal) in
+      return { (command, state, definition, now, learned, isDraining) throws(Refusal) in
         try Decider.decide(
-          command, state, definition: definition, now: now, learned: learned, isHolding: isHolding
+          command, state, definition: definition, now: now, learned: learned, isDraining: isDraining
         ).map { event in
-          guard case .stepFailed(let step, .unknown, let failure, let consequence) = event.what else { return event }
+          guard let failed = event.what as? StepFailed, failed.outcome == .unknown else { return event }
           return SagaEvent(
-            at: event.at, .stepFailed(step: step, outcome: .failed, failure: failure, consequence: consequence))
+            at: event.at,
+            StepFailed(
+              step: failed.step ?? "", outcome: .failed, failure: failed.failure, consequence: failed.consequence))
         }
       }
     case .forgetsTimeout:
-      return { (command, state, definition, now, learned, isHolding) throws(Refusal) in
+      return { (command, state, definition, now, learned, isDraining) throws(Refusal) in
         let events = try Decider.decide(
-          command, state, definition: definition, now: now, learned: learned, isHolding: isHolding)
+          command, state, definition: definition, now: now, learned: learned, isDraining: isDraining)
         let isTimeout = events.contains { event in
-          if case .turnedBack(let reason) = event.what { reason.cause == .timeout } else { false }
+          (event.what as? TurnedBack)?.reason.cause == .timeout
         }
         return isTimeout ? [] : events
       }

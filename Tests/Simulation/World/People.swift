@@ -1,6 +1,7 @@
 import JSON
 import Persistence
 import Runtime
+import SagaCore
 import Values
 import WorkflowEngine
 import Workflows
@@ -231,7 +232,7 @@ extension World {
           } else {
             for verb in answers(to: blocker, key: key, outcome: now.step(blocker.step)?.outcome) { await ask(verb) }
           }
-        } else if let name = now.steps.first(where: { $0.status == .waiting && $0.waitingFor != nil })?.waitingFor {
+        } else if let name = now.steps.compactMap({ $0.wait?.signal }).first {
           await send(
             Scenario.SignalPlan(
               number: 10_000 + saga.number * 1_000 + turn, saga: saga.number, name: name, at: .zero, isGood: true))

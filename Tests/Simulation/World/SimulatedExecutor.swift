@@ -1,5 +1,6 @@
 import JSON
 import Runtime
+import SagaCore
 import Synchronization
 import Values
 import WorkflowEngine
@@ -22,14 +23,14 @@ final class SimulatedExecutor: StepExecutor {
   }
 
   func perform(_ call: StepCall) async -> StepOutcome {
-    if life.isOver || Task.isCancelled { return .notMade(Self.notSent) }
+    if life.isOver || Task.isCancelled { return .notSent(Self.notSent) }
     let answer = Once<StepOutcome>()
     let ending = life.atEnd { answer.set(.unknown(Self.cutOff)) }
     defer { life.takeBack(ending) }
     var isSent = false
     switch world.behaviour(of: call) {
     case .isNotMade(let after):
-      world.clock.after(after) { answer.set(.notMade(Self.notSent)) }
+      world.clock.after(after) { answer.set(.notSent(Self.notSent)) }
     case let behaviour:
       isSent = true
       world.isSent(call)
@@ -48,7 +49,7 @@ final class SimulatedExecutor: StepExecutor {
     return await withTaskCancellationHandler {
       await answer.value
     } onCancel: {
-      answer.set(isCut ? .unknown(cut) : .notMade(Self.notSent))
+      answer.set(isCut ? .unknown(cut) : .notSent(Self.notSent))
     }
   }
 

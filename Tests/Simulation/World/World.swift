@@ -1,6 +1,7 @@
 import JSON
 import Persistence
 import Runtime
+import SagaCore
 import Synchronization
 import Values
 import WorkflowEngine
@@ -385,7 +386,8 @@ final class World: Sendable {
           guard let step = state.step(call.step) else { return }
           let attempts = call.phase == .forward ? step.forward : step.undo
           current.executor.recorded(
-            call.idempotencyKey, outcome, upTo: attempts.count, stillInFlight: attempts.inFlight?.number)
+            call.idempotencyKey, outcome, upTo: attempts.count,
+            stillInFlight: step.inFlight.flatMap { $0.phase == call.phase ? $0.attempt.number : nil })
           return
         } catch is Refusal {
           return

@@ -5,6 +5,7 @@ import Testing
 import Values
 import Workflows
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 /// Each kind of act, done for real, and the row that an auditor reads of it. The switch over all kinds lets none be
@@ -68,7 +69,7 @@ struct AuditContentTests {
       _ = try await engine.operate(id, OperatorRequest(verb, by: act))
     }
 
-    func row(_ source: AuditAct.Source, _ verb: String) async throws -> AuditEntry {
+    func row(_ source: String, _ verb: String) async throws -> AuditEntry {
       try await engine.waitUntilAudited()
       var filter = AuditFilter()
       filter.verb = verb
@@ -76,13 +77,15 @@ struct AuditContentTests {
     }
   }
 
-  @Test("By content", arguments: AuditAct.Source.allCases)
-  func content(source: AuditAct.Source) async throws {
+  @Test("By content", arguments: AuditAct.types.sorted())
+  func content(source: String) async throws {
     let bench = try await Bench()
     let expected = try await perform(source, bench)
-    let verb = source.verb(source == .turnBackRequested ? ["reason": ["cause": "compensate"]] : .null)
+    let data: JSON = source == "turnBackRequested" ? ["reason": ["cause": "compensate"]] : [:]
+    let act = try #require(AuditAct.audited(source, data))
+    let verb = act.verb
     let row = try await bench.row(source, verb)
-    #expect(row.kind == source.kind)
+    #expect(row.kind.rawValue == act.kind.rawValue)
     #expect(row.from == Self.way)
     #expect(row.step == expected.step)
     #expect(row.reason == expected.reason)
@@ -101,11 +104,11 @@ struct AuditContentTests {
     await bench.running.stop()
   }
 
-  private func perform(_ source: AuditAct.Source, _ bench: Bench) async throws -> Expected {
+  private func perform(_ source: String, _ bench: Bench) async throws -> Expected {
     let engine = bench.engine
     let why = Self.act.reason
     switch source {
-    case .sagaStarted:
+    case "sagaStarted":
       let id = try await bench.waiting()
       let definition = try await engine.saga(id).state.start.definitionDigest
       return Expected(
@@ -113,13 +116,13 @@ struct AuditContentTests {
           "workflow": "spec", "version": 1, "definition": .string(definition), "input": ["n": 1], "tags": ["ward-3"],
           "key": "ORD-1",
         ])
-    case .signalReceived:
+    case "signalReceived":
       _ = try await engine.signal(
         bench.waiting(), SignalGiven(name: "go", id: "click-1", body: ["ok": true], by: "qa", from: Self.way))
       return Expected(
         step: "w", reason: "signal go",
         content: ["key": "click-1", "signal": "go", "body": ["ok": true], "outcome": "taken"])
-    case .signalRefused:
+    case "signalRefused":
       let id = try await bench.waiting()
       let refused = await #expect(throws: Refusal.self) {
         try await engine.signal(
@@ -131,56 +134,56 @@ struct AuditContentTests {
           "key": "click-1", "signal": "go", "body": ["ok": false], "code": "signal.refused",
           "message": .string(refused?.message ?? ""), "outcome": "refused",
         ])
-    case .operatorRetried:
+    case "operatorRetried":
       try await bench.operate(bench.stuck(), .retry(step: "fails", input: ["n": 2]))
       return Expected(
         step: "fails", reason: why, content: ["phase": "forward", "input": ["n": 2], "key": "ticket-17"])
-    case .operatorResolved:
+    case "operatorResolved":
       try await bench.operate(bench.stuck(), .resolve(step: "fails", .happened(output: ["id": "S-1"])))
       return Expected(
         step: "fails", reason: why, content: ["resolution": "happened", "output": ["id": "S-1"], "key": "ticket-17"])
-    case .operatorSkipped:
+    case "operatorSkipped":
       try await bench.operate(bench.waiting(), .skip(step: "w", output: ["by": "hand"]))
       return Expected(step: "w", reason: why, content: ["output": ["by": "hand"], "key": "ticket-17"])
-    case .operatorRanNow:
+    case "operatorRanNow":
       let id = try await bench.saga(#"{"id": "d", "delay": {"for": "30m"}}"#) { $0.step("d")?.status == .waiting }
       try await bench.operate(id, .runNow(step: nil))
       return Expected(step: "d", reason: why, content: ["steps": ["d"], "key": "ticket-17"])
-    case .operatorExtended:
+    case "operatorExtended":
       let id = try await bench.waiting()
-      let was = try #require(try await engine.saga(id).state.step("w")?.waitUntil)
+      let was = try #require(try await engine.saga(id).state.step("w")?.wait?.until)
       try await bench.operate(id, .extend(step: "w", .by(.seconds(1_800))))
       return Expected(
         step: "w", reason: why,
         content: [
-          "until": .moment(was + .seconds(1_800)), "key": "ticket-17", "was": .moment(was), "byMs": 1_800_000,
+          "until": .timestamp(was + .seconds(1_800)), "key": "ticket-17", "was": .timestamp(was), "byMs": 1_800_000,
         ])
-    case .rewindStarted:
+    case "rewindStarted":
       try await bench.operate(bench.waiting(), .rewind(step: "w"))
       return Expected(step: "w", reason: why, content: ["steps": ["w", "d"], "key": "ticket-17"])
-    case .sagaPaused:
+    case "sagaPaused":
       try await bench.operate(bench.waiting(), .pause)
       return Expected(reason: why, content: ["key": "ticket-17"])
-    case .sagaResumed:
+    case "sagaResumed":
       let id = try await bench.waiting()
       _ = try await engine.operate(id, OperatorRequest(.pause, by: OperatorAct(by: "op", reason: "look")))
       try await bench.operate(id, .resume)
       return Expected(reason: why, content: ["key": "ticket-17"])
-    case .sagaAbandoned:
+    case "sagaAbandoned":
       try await bench.operate(bench.stuck(), .abandon)
       return Expected(reason: why, content: ["key": "ticket-17"])
-    case .turnBackRequested:
+    case "turnBackRequested":
       let pivot = #""pivot": true, \#(Self.later)"#
       let id = try await bench.saga(Workflow.step("hangs", pivot)) { $0.step("hangs")?.status == .backingOff }
       try await bench.operate(id, .compensate)
       #expect(try await engine.saga(id).state.requestedTurnBack != nil)
       return Expected(reason: why, content: ["key": "ticket-17"])
-    case .turnedBack:
+    case "turnedBack":
       try await bench.operate(bench.waiting(), .cancel)
       return Expected(reason: why, content: ["key": "ticket-17"])
-    case .operationStarted, .operationApproved, .operationDeclined, .operationStopped:
+    case "operationStarted", "operationApproved", "operationDeclined", "operationStopped":
       return try await performOperation(source, bench)
-    case .echoRewound:
+    case "echoRewound":
       let data =
         #"{"at":"2026-03-01T08:15:30.000Z","shard":1,"to":0,"from":12,"by":"eve","reason":"new topic","way":"\#(Self.way)"}"#
       _ = try await bench.store.append(
@@ -188,7 +191,7 @@ struct AuditContentTests {
           stream: Environment.system.newID(), expectedVersion: 0,
           events: [NewEvent(type: "echoRewound", data: Array(data.utf8))], appendID: Environment.system.newID()))
       return Expected(reason: "new topic", content: ["shard": 1, "to": 0, "fromPosition": 12])
-    case .noticesResent:
+    case "noticesResent":
       let act = EngineAct(
         kind: .noticesResent, by: "anna", from: Self.way, content: ["destination": "pager", "id": "x/1"])
       let stream = try await act.store(in: bench.store, at: Environment.system.now(), .system)
@@ -197,17 +200,20 @@ struct AuditContentTests {
         content: [
           "destination": "pager", "id": "x/1", "outcome": ["delivered": 1, "failed": 0, "left": 3],
         ])
-    case .noticeTested:
+    case "noticeTested":
       let act = EngineAct(kind: .noticeTested, by: "anna", from: Self.way, content: ["destination": "pager"])
       try await act.store(in: bench.store, at: Environment.system.now(), .system)
       return Expected(content: ["destination": "pager"])
-    case .projectionsRebuilt:
+    case "projectionsRebuilt":
       _ = try await engine.rebuildProjections(by: "anna", from: Self.way)
       return Expected(content: ["generation": 1])
+    default:
+      Issue.record("\(source) is an act, and this test does not do it")
+      return Expected(content: [:])
     }
   }
 
-  private func performOperation(_ source: AuditAct.Source, _ bench: Bench) async throws -> Expected {
+  private func performOperation(_ source: String, _ bench: Bench) async throws -> Expected {
     let engine = bench.engine
     let id = try await bench.stuck()
     let target = OperationTarget.filter(SagaQuery(), asked: ["status": "stuck"])
@@ -223,13 +229,13 @@ struct AuditContentTests {
       "askedBy": "anna",
     ]
     switch source {
-    case .operationApproved:
+    case "operationApproved":
       _ = try await engine.approve(operation.id, other)
       return Expected(reason: "seen", content: .object(decided))
-    case .operationDeclined:
+    case "operationDeclined":
       _ = try await engine.decline(operation.id, other)
       return Expected(reason: "seen", content: .object(decided))
-    case .operationStopped:
+    case "operationStopped":
       _ = try await engine.stop(operation.id, other)
       return Expected(reason: "seen", content: .object(decided))
     default:
@@ -259,8 +265,8 @@ struct AuditContentTests {
 
   @Test("Every kind of row is tested")
   func kinds() {
-    let kinds = Set(AuditAct.Source.allCases.map(\.kind)).union([.registration])
-    #expect(kinds == Set(AuditEntry.Kind.allCases))
+    let kinds = Set(AuditAct.types.compactMap { AuditAct.audited($0, [:])?.kind.rawValue }).union(["registration"])
+    #expect(kinds == Set(AuditEntry.Kind.allCases.map(\.rawValue)))
   }
 
   @Test("A kept signal's row says which step took it later")
@@ -271,7 +277,7 @@ struct AuditContentTests {
       #"{"id": "x", "signal": {"name": "more"}, "compensation": "none"}"#
     ) { $0.step("w")?.status == .waiting }
     _ = try await bench.engine.signal(id, SignalGiven(name: "more", id: "k", body: 2, by: "qa", from: Self.way))
-    #expect(try await bench.row(.signalReceived, "signal").content["outcome"] == "kept")
+    #expect(try await bench.row("signalReceived", "signal").content["outcome"] == "kept")
     _ = try await bench.engine.signal(id, SignalGiven(name: "go", id: "g", body: 1, by: "qa", from: Self.way))
     _ = try await bench.running.end(of: id)
     try await bench.engine.waitUntilAudited()
@@ -287,27 +293,29 @@ struct AuditContentTests {
     let body: JSON = ["ok": true, "report": .string(String(repeating: "x", count: AuditContent.longest))]
     _ = try await bench.engine.signal(
       bench.waiting(), SignalGiven(name: "go", id: "k", body: body, by: "qa", from: Self.way))
-    let row = try await bench.row(.signalReceived, "signal")
+    let row = try await bench.row("signalReceived", "signal")
     #expect(row.content["body"] == nil)
     #expect(row.content["bodyDigest"] == .string("sha256:" + Digest.hex(body.bytes(.canonical))))
     #expect(row.content["bodyBytes"] == .int(body.bytes(.canonical).count))
     await bench.running.stop()
   }
 
-  @Test("Every event that names a person is one of the kinds", arguments: SagaEvent.Kind.allCases)
-  func complete(kind: SagaEvent.Kind) {
+  @Test("Every event that names a person is one of the kinds", arguments: SagaEvent.kinds.map { $0.typeName })
+  func complete(kind: String) {
     for event in EventSamples.of(kind) {
       let data = event.data
       let names = data["by"] ?? data["saga"]?["by"] ?? data["reason"]?["by"]
-      if names != nil { #expect(AuditAct.Source(rawValue: kind.rawValue) != nil, "\(kind)") }
+      if names != nil { #expect(AuditAct.types.contains(kind), "\(kind)") }
     }
   }
 
   @Test("Every verb, and every act on the engine itself, has its kind")
   func verbs() {
     let words = Set(
-      AuditAct.Source.allCases.flatMap { [$0.verb(.null), $0.verb(["reason": ["cause": "compensate"]])] })
+      AuditAct.types.flatMap { type in
+        [AuditAct.audited(type, [:]), AuditAct.audited(type, ["reason": ["cause": "compensate"]])].map { $0?.verb }
+      })
     for verb in OperatorVerb.Name.allCases { #expect(words.contains(verb.rawValue), "\(verb)") }
-    for kind in EngineAct.Kind.allCases { #expect(AuditAct.Source(rawValue: kind.rawValue) != nil, "\(kind)") }
+    for kind in EngineAct.Kind.allCases { #expect(AuditAct.types.contains(kind.rawValue), "\(kind)") }
   }
 }

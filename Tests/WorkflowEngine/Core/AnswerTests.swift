@@ -4,6 +4,7 @@ import Testing
 import Values
 import Workflows
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 @Suite("Answers that come as messages")
@@ -143,7 +144,7 @@ struct AnswerTests {
   func holding() throws {
     let saga = try started()
     let events = try Decider.decide(
-      Self.answer("a", Self.succeeded), saga.state, definition: saga.definition, now: saga.now, isHolding: true)
+      Self.answer("a", Self.succeeded), saga.state, definition: saga.definition, now: saga.now, isDraining: true)
     #expect(events.map(\.words) == ["a succeeded"])
   }
 
@@ -264,11 +265,13 @@ struct AnswerTests {
     var expected = before
     expected.version += 1
     #expect(saga.state == expected)
-    guard case .answerIgnored("a", .forward, 1, let answer)? = saga.log.last?.what else {
+    guard let event = saga.log.last?.what as? AnswerIgnored, event.step == "a", event.phase == .forward,
+      event.attempt == 1
+    else {
       Issue.record("it was not recorded")
       return
     }
-    #expect(answer == IgnoredAnswer(round: 1, id: "m-1", outcome: "failed", code: "QC_FAILED", why: .late))
+    #expect(event.answer == IgnoredAnswer(round: 1, id: "m-1", outcome: "failed", code: "QC_FAILED", why: .late))
   }
 
   @Test("A step that the saga doesn't have is refused, and so is any answer to a saga that has ended")

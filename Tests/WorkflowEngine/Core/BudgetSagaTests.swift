@@ -4,6 +4,7 @@ import Testing
 import Values
 import Workflows
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 @Suite("Sagas whose expressions ask for too much")
@@ -117,12 +118,22 @@ struct BudgetSagaTests {
     var saga = try Saga("[\(Saga.http("a")), \(Saga.http("b"))]")
     try saga.start()
     let state = try #require(saga.state)
-    #expect(state.document(reading: .only(["b"]))["steps"]?.objectValue?.keys == ["b"])
+    let onlyB = try JSONPathCondition("$.steps.b.output == 1").reads
+    #expect(state.document(reading: onlyB)["steps"]?.objectValue?.keys == ["b"])
     #expect(state.document["steps"]?.objectValue?.keys == ["a", "b"])
-    #expect(saga.definition.steps[0].action.reads == .only(["a"]))
-    #expect(try JSONPathCondition("$.steps.a.output == 1 || $.input.x").reads == .only(["a"]))
+    func read(_ reads: StepReads) -> [String] { ["a", "b"].filter(reads.contains) }
+    #expect(read(saga.definition.steps[0].action.reads) == ["a"])
+    #expect(read(try JSONPathCondition("$.steps.a.output == 1 || $.input.x").reads) == ["a"])
     #expect(try JSONPathCondition("$.steps[?@.status == 'failed']").reads == .all)
     #expect(try JSONPathCondition("$..status").reads == .all)
-    #expect(try JSONPathCondition("@.steps.b.output").reads == .only(["b"]))
+    #expect(read(try JSONPathCondition("@.steps.b.output").reads) == ["b"])
+  }
+
+  @Test("a step's uuid is made only for an expression that may read it")
+  func uuids() throws {
+    #expect(try !JSONPathCondition("$.steps.a.output.uuid == 1").reads.uuids)
+    for text in ["$.steps.a.uuid == 'x'", "$.steps.a", "$.steps.a.* == 'x'", "$.steps.a[?@ == 'x']", "$..uuid"] {
+      #expect(try JSONPathCondition(text).reads.uuids, "\(text)")
+    }
   }
 }

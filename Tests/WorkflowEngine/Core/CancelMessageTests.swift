@@ -1,5 +1,6 @@
 import Testing
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 @Suite("A cancel that comes as a message")

@@ -3,6 +3,7 @@ import Testing
 import Values
 import Workflows
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 @Suite("Going forward")
@@ -57,7 +58,7 @@ struct ForwardTests {
       var saga = try Saga("[\(Saga.http("a"))]")
       try saga.start()
       try saga.lose("a")
-      return saga.state?.step("a")?.forward.retryAt
+      return saga.state?.step("a")?.retryAt
     }
     let retryAt = try #require(try firstRetry())
     #expect(try firstRetry() == retryAt)
@@ -71,7 +72,7 @@ struct ForwardTests {
     try saga.start()
     try saga.settle(
       "a", .unknown(StepFailure(code: "http.503", message: "busy", isRetryable: true, retryAfter: .seconds(30))))
-    #expect(try #require(saga.state?.step("a")?.forward.retryAt) - Saga.startedAt == .seconds(30))
+    #expect(try #require(saga.state?.step("a")?.retryAt) - Saga.startedAt == .seconds(30))
   }
 
   @Test("A refusal that is not retryable turns the saga back at once; a policy that names it says otherwise")
@@ -151,7 +152,7 @@ struct ForwardTests {
     try saga.start()
     let failure = StepFailure(code: "service.busy", message: "later", isRetryable: true)
     for attempt in 2...4 {
-      #expect(try saga.settle("a", .notMade(failure)) == ["a not made"])
+      #expect(try saga.settle("a", .notSent(failure)) == ["a not made"])
       #expect(try saga.wakeWhenDue() == ["a \(attempt)"])
     }
     #expect(saga.state?.step("a")?.outcome == RoundOutcome.none)
@@ -159,7 +160,7 @@ struct ForwardTests {
     #expect(
       try saga.lose("a") == ["a failed unknown timeout turnsBack", "turnedBack stepFailed", "undo a 1"],
       "its one attempt is still its own")
-    #expect(try saga.settle("a", .notMade(failure)) == ["undo a not made"])
+    #expect(try saga.settle("a", .notSent(failure)) == ["undo a not made"])
     #expect(try saga.wakeWhenDue() == ["undo a 2"])
   }
 
@@ -176,7 +177,7 @@ struct ForwardTests {
     try saga.start()
     let events = try Decider.decide(
       .attemptSettled(step: "a", phase: .forward, attempt: 1, outcome: .succeeded(.null)), saga.state,
-      definition: saga.definition, now: saga.now, isHolding: true)
+      definition: saga.definition, now: saga.now, isDraining: true)
     #expect(events.map(\.words) == ["a succeeded"])
   }
 }

@@ -3,6 +3,7 @@ import Runtime
 import Testing
 import Values
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 @Suite("Retry with changed input")
@@ -205,7 +206,10 @@ struct OperatorActTests {
       type: "operatorRetried", schema: 1,
       data: ["at": "2026-03-01T08:00:00.000Z", "step": "a", "phase": "undo", "by": "mia", "reason": "r"])
     #expect(
-      retried.what == .operatorRetried(step: "a", phase: .undo, input: nil, OperatorAct(by: "mia", reason: "r")))
+      retried
+        == SagaEvent(
+          at: retried.at,
+          OperatorRetried(step: "a", phase: .undo, input: nil, OperatorAct(by: "mia", reason: "r"))))
     var saga = try Saga("[\(Saga.http("a"))]")
     try saga.start()
     try saga.operate(.cancel, key: "m-1")

@@ -3,6 +3,7 @@ import Runtime
 import Testing
 import Values
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 @Suite("What a completed saga answers")
@@ -60,7 +61,8 @@ struct OutputTests {
          "outputProblem": {"code": "expression.empty", "message": "nothing is found"}}
         """#)
     let event = try SagaEvent(type: "sagaCompleted", schema: 1, data: data)
-    guard case .sagaCompleted(.null, let errors) = event.what else { throw Unexpected() }
+    guard let completed = event.what as? SagaCompleted, completed.output.isNull else { throw Unexpected() }
+    let errors = completed.errors
     #expect(errors.map(\.path) == [""] && errors.map(\.code) == ["expression.empty"])
     #expect(errors.map(\.expression) == [nil])
     #expect(event.data == data, "and is written as it was")

@@ -4,6 +4,7 @@ import Testing
 import Values
 import Workflows
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 @Suite("Steps that take longer than is expected of them")
@@ -15,7 +16,7 @@ struct OverdueTests {
     #"{"id": "w", "signal": {"name": "approval"}, "expected": "10m", "dependsOn": []}"#
   static let day = #""timeout": "1d","#
 
-  private func overdue(_ saga: Saga, _ step: String) throws -> StepOverdue? {
+  private func overdue(_ saga: Saga, _ step: String) throws -> StepLateness? {
     try #require(saga.state?.step(step)).overdue
   }
 
@@ -28,7 +29,7 @@ struct OverdueTests {
     #expect(try saga.when(.wake, after: 1) == ["w overdue declared"])
     #expect(
       try overdue(saga, "w")
-        == StepOverdue(since: Saga.startedAt + .seconds(600), expected: .declared(.seconds(600))))
+        == StepLateness(since: Saga.startedAt + .seconds(600), expected: .declared(.seconds(600))))
     #expect(try saga.when(.wake, after: Self.hour) == [], "once")
     #expect(saga.state?.step("w")?.status == .waiting && saga.status == .running)
     #expect(saga.state?.isOverdue(at: saga.now) == true)
@@ -114,7 +115,7 @@ struct OverdueTests {
       try saga.when(.recover, after: 6_000) == ["a unknown engine.attemptInterrupted", "a overdue declared"])
     #expect(try saga.when(.recover) == [])
     #expect(try overdue(saga, "a") != nil)
-    #expect(saga.log.filter { $0.kind == .stepOverdue }.count == 1)
+    #expect(saga.log.filter { $0.what is StepOverdue }.count == 1)
     #expect(saga.state == (try SagaState(folding: saga.log)))
   }
 

@@ -3,6 +3,7 @@ import Runtime
 import Testing
 import Values
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 @Suite("Pause and resume")
@@ -17,7 +18,7 @@ struct PauseTests {
     #expect(try saga.operate(.pause) == ["sagaPaused"])
     #expect(saga.status == .running && saga.state?.isPaused == true)
     #expect(saga.state?.pause?.value.by == "mia")
-    let deadline = try #require(try saga.step("a").forward.inFlight?.deadline)
+    let deadline = try #require(try saga.step("a").inFlight?.attempt.deadline)
     #expect(try saga.succeed("a") == ["a succeeded"])
     #expect(try saga.when(.wake, after: Self.hour) == [], "not even its timeout comes")
     #expect(saga.calls == [])
@@ -43,11 +44,11 @@ struct PauseTests {
     var saga = try Saga("[\(Saga.http("a"))]")
     try saga.start()
     try saga.lose("a")
-    let due = try #require(try saga.step("a").forward.retryAt)
+    let due = try #require(try saga.step("a").retryAt)
     try saga.operate(.pause)
     #expect(try saga.when(.wake, after: Self.hour) == [])
     #expect(try saga.operate(.resume) == ["sagaResumed"])
-    #expect(try saga.step("a").forward.retryAt == due + .seconds(3_600))
+    #expect(try saga.step("a").retryAt == due + .seconds(3_600))
     #expect(try saga.wakeWhenDue() == ["a 2"])
   }
 
@@ -59,12 +60,12 @@ struct PauseTests {
     try saga.when(.wake, after: 10_000)
     try saga.lose("a")
     let event = try #require(saga.log.last)
-    guard case .attemptFailed(_, _, _, _, _, let retryAt) = event.what else {
+    guard let retryAt = (event.what as? AttemptFailed)?.retryAt else {
       Issue.record("the attempt is recorded")
       return
     }
     try saga.operate(.resume, after: Self.hour)
-    #expect(try saga.step("a").forward.retryAt == retryAt + .seconds(3_600))
+    #expect(try saga.step("a").retryAt == retryAt + .seconds(3_600))
   }
 
   @Test("A delay, and the wait for a signal, stand still")
@@ -77,7 +78,7 @@ struct PauseTests {
     #expect(try saga.operate(.resume, after: Self.hour) == ["sagaResumed"])
     #expect(try saga.when(.wake, after: 9_999) == [])
     #expect(try saga.when(.wake, after: 1) == ["d succeeded"])
-    #expect(try saga.step("s").waitUntil == Saga.startedAt + .seconds(3_620))
+    #expect(try saga.step("s").wait?.until == Saga.startedAt + .seconds(3_620))
   }
 
   @Test("A signal is taken, and starts nothing")

@@ -4,6 +4,7 @@ import Testing
 import Values
 import Workflows
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 /// Random verbs on random sagas, with a participant that answers as it likes. A failing seed is the test's argument.
@@ -144,7 +145,7 @@ struct RandomVerbTests {
       for key in participant.done.keys {
         let step = String(key.split(separator: "/")[1])
         let wasResolved = saga.log.contains { event in
-          if case .operatorResolved(step, _, _, _, _) = event.what { true } else { false }
+          event.what is OperatorResolved && event.step == step
         }
         #expect(participant.undone[key] == 1 || wasResolved, "\(key) is left over: \(saga.log.map(\.words))")
       }
@@ -188,5 +189,5 @@ struct RandomVerbTests {
     }
   }
 
-  private func isAsked(_ step: StepState) -> Bool { step.status == .waiting && step.waitingFor != nil }
+  private func isAsked(_ step: StepState) -> Bool { step.wait?.signal != nil }
 }

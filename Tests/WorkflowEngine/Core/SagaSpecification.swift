@@ -4,6 +4,7 @@ import Testing
 import Values
 import Workflows
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 /// Given a history, when a command comes, then these events follow. Time is given in milliseconds after the start.
@@ -56,7 +57,7 @@ struct SagaSpecification {
   }
 
   /// Folds an event that this version would not decide: a history of an older one has it.
-  mutating func fold(_ what: SagaEvent.Occurrence) throws {
+  mutating func fold(_ what: any SagaEventContent) throws {
     state = try SagaState.evolve(state, SagaEvent(at: now, what))
   }
 
@@ -119,41 +120,39 @@ struct SagaSpecification {
 extension SagaEvent {
   /// The event in a few words, for readable expectations.
   var words: String {
-    switch what {
-    case .attemptStarted(let step, let phase, _, let attempt, _): "\(phase == .undo ? "undo " : "")\(step) \(attempt)"
-    case .attemptFailed(let step, let phase, _, let isUnknown, let failure, _):
-      "\(phase == .undo ? "undo " : "")\(step) \(isUnknown ? "unknown" : "refused") \(failure.code)"
-    case .attemptNotMade(let step, let phase, _, _, _): "\(phase == .undo ? "undo " : "")\(step) not made"
-    case .stepProgressed(let step, let phase, let attempt, let progress):
-      "\(phase == .undo ? "undo " : "")\(step) \(attempt) “\(progress.message)”"
-    case .answerIgnored(let step, let phase, let attempt, let answer):
-      "\(phase == .undo ? "undo " : "")\(step) \(attempt) \(answer.why.rawValue) \(answer.outcome)"
-        + (answer.code.map { " \($0)" } ?? "")
-    case .stepFailed(let step, let outcome, let failure, let consequence):
-      "\(step) failed \(outcome.rawValue) \(failure.code) \(consequence.rawValue)"
-    case .stepSucceeded(let step, _, _): "\(step) succeeded"
-    case .stepSkipped(let step): "\(step) skipped"
-    case .waitStarted(let step, _, _): "\(step) waits"
-    case .undoSucceeded(let step, let how): "\(step) undone \(how.rawValue)"
-    case .undoFailed(let step, let failure, let blocks): "\(step) undo failed \(failure.code)\(blocks ? " blocks" : "")"
-    case .turnedBack(let reason): "turnedBack \(reason.cause.rawValue)"
-    case .turnBackRequested(let reason): "turnBackRequested \(reason.cause.rawValue)"
-    case .operatorRetried(let step, _, let input, _): "\(step) retried\(input == nil ? "" : " with input")"
-    case .operatorResolved(let step, let resolution, _, _, _): "\(step) resolved \(resolution.word)"
-    case .signalReceived(let signal, _): "signal \(signal.name)"
-    case .signalRefused(let refused): "signal \(refused.name) refused \(refused.code)"
-    case .keptSignalTaken(let name, let step, _): "kept signal \(name) to \(step)"
-    case .keptSignalRefused(let name, _, _): "signal \(name) refused"
-    case .operatorSkipped(let step, _, _, _): "\(step) skipped by operator"
-    case .operatorRanNow(let steps, _): "\(steps.joined(separator: " ")) run now"
-    case .operatorExtended(let step, _, _): "\(step ?? "saga") extended"
-    case .rewindStarted(_, let steps, _): "rewind \(steps.joined(separator: " "))"
-    case .rewindFinished(let step, _): "rewound to \(step)"
-    case .stepOverdue(let step, let phase, let overdue):
-      "\(phase == .undo ? "undo " : "")\(step) overdue \(overdue.expected.basis.rawValue)"
-    case .sagaPaused, .sagaResumed, .sagaStarted, .turnBackLapsed, .sagaOverdue, .sagaCompleted, .sagaCompensated,
-      .sagaAbandoned:
-      typeName
+    func of(_ phase: StepPhase) -> String { (phase == .undo ? "undo " : "") + step }
+    let step = self.step ?? "?"
+    return switch what {
+    case let event as AttemptStarted: "\(of(event.phase)) \(event.attempt)"
+    case let event as AttemptFailed:
+      "\(of(event.phase)) \(event.isUnknown ? "unknown" : "refused") \(event.failure.code)"
+    case let event as AttemptNotMade: "\(of(event.phase)) not made"
+    case let event as StepProgressed: "\(of(event.phase)) \(event.attempt) “\(event.progress.message)”"
+    case let event as AnswerIgnored:
+      "\(of(event.phase)) \(event.attempt) \(event.answer.why.rawValue) \(event.answer.outcome)"
+        + (event.answer.code.map { " \($0)" } ?? "")
+    case let event as StepFailed:
+      "\(step) failed \(event.outcome.rawValue) \(event.failure.code) \(event.consequence.rawValue)"
+    case is StepSucceeded: "\(step) succeeded"
+    case is StepSkipped: "\(step) skipped"
+    case is WaitStarted: "\(step) waits"
+    case let event as UndoSucceeded: "\(step) undone \(event.how.rawValue)"
+    case let event as UndoFailed: "\(step) undo failed \(event.failure.code)\(event.blocks ? " blocks" : "")"
+    case let event as TurnedBack: "turnedBack \(event.reason.cause.rawValue)"
+    case let event as TurnBackRequested: "turnBackRequested \(event.reason.cause.rawValue)"
+    case let event as OperatorRetried: "\(step) retried\(event.input == nil ? "" : " with input")"
+    case let event as OperatorResolved: "\(step) resolved \(event.resolution.word)"
+    case let event as SignalReceived: "signal \(event.signal.name)"
+    case let event as SignalRefused: "signal \(event.refusal.name) refused \(event.refusal.code)"
+    case let event as KeptSignalTaken: "kept signal \(event.name) to \(step)"
+    case let event as KeptSignalRefused: "signal \(event.name) refused"
+    case is OperatorSkipped: "\(step) skipped by operator"
+    case let event as OperatorRanNow: "\(event.steps.joined(separator: " ")) run now"
+    case let event as OperatorExtended: "\(event.step ?? "saga") extended"
+    case let event as RewindStarted: "rewind \(event.steps.joined(separator: " "))"
+    case is RewindFinished: "rewound to \(step)"
+    case let event as StepOverdue: "\(of(event.phase)) overdue \(event.lateness.expected.basis.rawValue)"
+    default: typeName
     }
   }
 }

@@ -4,6 +4,7 @@ import Testing
 import Values
 import Workflows
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 /// One message, one step, once.
@@ -90,7 +91,7 @@ struct SignalTests {
       try saga.when(Self.approve("d2", ["approved": false], by: "bert")) == ["signal approve refused signal.tooLate"])
     #expect(Self.code(saga, "d2", ["approved": false]) == EngineErrorCode.signalTooLate)
     #expect(try saga.when(Self.approve("d2", ["approved": false], by: "bert")) == [], "and recorded once")
-    guard case .signalRefused(let refused)? = saga.log.last?.what else {
+    guard let refused = (saga.log.last?.what as? SignalRefused)?.refusal else {
       Issue.record("the refusal is no event")
       return
     }
@@ -196,7 +197,7 @@ struct SignalTests {
     try saga.start()
     let body: JSON = .string(String(repeating: "x", count: 5_000))
     try saga.when(Self.approve("1", body))
-    guard case .signalRefused(let refused)? = saga.log.last?.what else {
+    guard let refused = (saga.log.last?.what as? SignalRefused)?.refusal else {
       Issue.record("the refusal is no event")
       return
     }
@@ -257,20 +258,20 @@ struct SignalTests {
   // MARK: Older histories
 
   /// As an older version wrote them: no step, no word of which signal a step took.
-  private func old(_ steps: [String], _ events: [SagaEvent.Occurrence]) throws -> SagaState {
+  private func old(_ steps: [String], _ events: [any SagaEventContent]) throws -> SagaState {
     let start = SagaStart(
       id: Saga.id, workflow: "spec", version: 1, definitionDigest: "d", steps: steps, input: .object([:]),
       deadline: Saga.startedAt + .seconds(300), idempotencyKey: nil, tags: [], by: "test")
     return try SagaState(
-      folding: ([.sagaStarted(start)] + events).map { SagaEvent(at: Saga.startedAt, $0) })
+      folding: ([SagaStarted(start)] + events).map { SagaEvent(at: Saga.startedAt, $0) })
   }
 
-  private func received(_ id: String?, _ body: JSON = 1) -> SagaEvent.Occurrence {
-    .signalReceived(SignalGiven(name: "approve", id: id, body: body, by: "anna"), step: nil)
+  private func received(_ id: String?, _ body: JSON = 1) -> any SagaEventContent {
+    SignalReceived(SignalGiven(name: "approve", id: id, body: body, by: "anna"), step: nil)
   }
-  private func waits(_ step: String) -> SagaEvent.Occurrence { .waitStarted(step: step, until: nil, signal: "approve") }
-  private func succeeded(_ step: String, _ output: JSON = 1) -> SagaEvent.Occurrence {
-    .stepSucceeded(step: step, output: StepOutput(output), isPivot: false)
+  private func waits(_ step: String) -> any SagaEventContent { WaitStarted(step: step, until: nil, signal: "approve") }
+  private func succeeded(_ step: String, _ output: JSON = 1) -> any SagaEventContent {
+    StepSucceeded(step: step, output: StepOutput(output), isPivot: false)
   }
 
   @Test("An older history that gave one signal to two steps is read as it was")
@@ -288,8 +289,8 @@ struct SignalTests {
     var state = try old(
       ["a", "b"],
       [
-        waits("a"), received("s1"), succeeded("a"), .rewindStarted(step: "a", steps: ["a", "b"], act),
-        .rewindFinished(step: "a", steps: ["a", "b"]),
+        waits("a"), received("s1"), succeeded("a"), RewindStarted(step: "a", steps: ["a", "b"], act),
+        RewindFinished(step: "a", steps: ["a", "b"]),
       ])
     for event in try Decider.decide(.wake, state, definition: definition, now: Saga.startedAt) {
       state = try SagaState.evolve(state, event)
@@ -309,7 +310,7 @@ struct SignalTests {
   @Test("A signal that an older version kept meets the step that begins to wait")
   func oldKept() throws {
     let definition = try Saga("[\(Saga.http("x")), \(Self.wait("a"))]").definition
-    let running = SagaEvent.Occurrence.attemptStarted(
+    let running: any SagaEventContent = AttemptStarted(
       step: "x", phase: .forward, round: 1, attempt: 1, deadline: Saga.startedAt + .seconds(30))
     let kept = try old(["x", "a"], [running, received("s1", 7)])
     let events = try Decider.decide(
@@ -326,7 +327,7 @@ struct SignalTests {
       ["x", "a"],
       [
         running, received("s1", 7), succeeded("x"), waits("a"),
-        .keptSignalRefused(name: "approve", step: "a", received: nil), received("s2", 8), succeeded("a", 8),
+        KeptSignalRefused(name: "approve", step: "a", received: nil), received("s2", 8), succeeded("a", 8),
       ])
     #expect(refused.signals.map { $0.id } == ["s1", "s2"])
     #expect(refused.signals.last?.fate == .taken([.init(step: "a", round: 1)]))

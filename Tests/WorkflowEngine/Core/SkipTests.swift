@@ -2,6 +2,7 @@ import JSON
 import Testing
 import Values
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 @Suite("Skip")

@@ -5,6 +5,7 @@ import Runtime
 import Testing
 import Values
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 @Suite("Commands over Kafka that no repetition helps")

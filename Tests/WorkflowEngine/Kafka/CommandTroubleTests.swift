@@ -6,6 +6,7 @@ import Testing
 import Values
 import Workflows
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 @Suite("Commands over Kafka that can't be carried out just now")
@@ -34,7 +35,7 @@ struct CommandTroubleTests {
     _ = try await first.start()
     while executor.calls.isEmpty { await Task.yield() }
     async let stopped: Void = first.stop()
-    while !first.engine.host.isHolding { await Task.yield() }
+    while !first.engine.host.isDraining { await Task.yield() }
     let message = Form.plain.command("start", ["workflow": "spec", "input": .null, "key": "k"])
     await #expect(throws: EngineError.self) {
       try await KafkaCommands(engine: first.engine, unframe: nil).handlers.handle(message)

@@ -8,6 +8,7 @@ import Testing
 import Values
 import Workflows
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 /// A service that takes its commands from a topic. What it answers, each command's `mode` says.

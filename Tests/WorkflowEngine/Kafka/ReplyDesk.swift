@@ -7,6 +7,7 @@ import Testing
 import Values
 import Workflows
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 /// An engine that sends commands, a broker that is away, and answers that come all the same: what is tested is what the
@@ -102,7 +103,7 @@ final class ReplyDesk: Sendable {
   /// The last answer that changed nothing.
   func ignored(_ id: UniqueID) async throws -> IgnoredAnswer? {
     for stored in try await store.read(id, after: 0, limit: 100).reversed() {
-      if case .answerIgnored(_, _, _, let answer) = try SagaEventCoding.decode(stored).what { return answer }
+      if let ignored = try SagaEventCoding.decode(stored).what as? AnswerIgnored { return ignored.answer }
     }
     return nil
   }

@@ -7,6 +7,7 @@ import Testing
 import Values
 import Workflows
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 @Suite("Answers over Kafka that no repetition helps")
@@ -195,7 +196,7 @@ struct ReplyPoisonTests {
     ]
     for (message, attempt) in zip(recorded, underWay) {
       if let (step, phase, number) = attempt {
-        if let due = try await desk.state(id).step(step)?.forward.retryAt { desk.clock.advance(to: due) }
+        if let due = try await desk.state(id).step(step)?.retryAt { desk.clock.advance(to: due) }
         try await desk.underWay(id, step, phase, attempt: number)
       }
       try await desk.answer(message)

@@ -7,6 +7,7 @@ import Testing
 import Values
 import Workflows
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 @Suite("Answers over Kafka")
@@ -51,7 +52,7 @@ struct ReplyTests {
     try await desk.answer(Answer.to(id, busy))
     let step = try #require(try await desk.state(id).step("a"))
     #expect(step.status == .backingOff && step.outcome == .failed && step.failure?.message == "BUSY")
-    #expect(step.forward.retryAt == desk.clock.now() + .seconds(5))
+    #expect(step.retryAt == desk.clock.now() + .seconds(5))
     let due = desk.clock.now() + .seconds(5)
     await desk.clock.waitForSleepers { $0.contains(due) }
     desk.clock.advance(to: due)
@@ -108,7 +109,7 @@ struct ReplyTests {
         try await desk.answer(Answer.to(id, Answer.gone, undo: true, number: 1))
       } else {
         let step = try #require(try await desk.state(id).step("a"))
-        #expect(step.status == .undoing && step.undo.retryAt != nil, "the command may still be on its way")
+        #expect(step.status == .undoing && step.retryAt != nil, "the command may still be on its way")
       }
       await desk.close()
     }
@@ -166,7 +167,7 @@ struct ReplyTests {
     // Nothing is under way: an answer now is late, and recorded.
     try await desk.answer(Answer.to(id, Answer.failed, number: 1))
     #expect(try await desk.ignored(id)?.why == .late)
-    let due = try #require(try await desk.state(id).step("a")?.forward.retryAt)
+    let due = try #require(try await desk.state(id).step("a")?.retryAt)
     await desk.clock.waitForSleepers { $0.contains(due) }
     desk.clock.advance(to: due)
     try await desk.underWay(id, "a", attempt: 2)
@@ -251,7 +252,7 @@ struct ReplyTests {
     let id = try await first.start()
     await first.close()
     let second = try await ReplyDesk(store: store, clock: clock)
-    let due = try #require(try await second.state(id).step("a")?.forward.retryAt)
+    let due = try #require(try await second.state(id).step("a")?.retryAt)
     clock.advance(to: due)
     try await second.underWay(id, "a", attempt: 2)
     try await second.answer(Answer.to(id, Answer.succeeded, attempt: 1))

@@ -5,6 +5,7 @@ import Streaming
 import Testing
 import Values
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 @Suite("A saga's event as the world hears it")

@@ -3,6 +3,7 @@ import Messaging
 import Testing
 import Values
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 @Suite("Whole sagas over Kafka", .timeLimit(.minutes(3)))
@@ -58,7 +59,9 @@ struct SagaOverKafkaTests {
     #expect(late.status == .compensated && late.turnBack?.value.code == EngineErrorCode.attemptTimeout)
     #expect(late.step("a")?.status == .undone && late.step("a")?.outcome == .unknown)
     let ignored = try await bench.events(isLate).compactMap { event in
-      if case .answerIgnored("a", .forward, 1, let answer) = event.what { answer } else { nil }
+      (event.what as? AnswerIgnored).flatMap {
+        $0.step == "a" && $0.phase == .forward && $0.attempt == 1 ? $0.answer : nil
+      }
     }
     #expect(ignored.map(\.why) == [.late] && ignored.map(\.outcome) == ["succeeded"])
     #expect(bench.kafka.consumers.allSatisfy { $0.deadLettered == 0 && $0.problem == nil })

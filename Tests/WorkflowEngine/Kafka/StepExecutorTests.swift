@@ -6,6 +6,7 @@ import Testing
 import Values
 import Workflows
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 @Suite("Commands to participants on the wire", .timeLimit(.minutes(3)))
@@ -69,7 +70,7 @@ struct StepExecutorTests {
 
   private static func failure(of outcome: StepOutcome) -> StepFailure? {
     switch outcome {
-    case .failed(let failure), .unknown(let failure), .notMade(let failure): failure
+    case .failed(let failure), .unknown(let failure), .notSent(let failure): failure
     case .succeeded, .succeededUnread: nil
     }
   }
@@ -219,7 +220,7 @@ struct StepExecutorTests {
       return await wire.executor.perform(Self.call())
     }
     never.cancel()
-    guard case .notMade(let early) = await never.value else {
+    guard case .notSent(let early) = await never.value else {
       Issue.record("it was made")
       return
     }
@@ -234,7 +235,7 @@ struct StepExecutorTests {
     #expect(late.code == EngineErrorCode.engineDraining && late.isRetryable)
     await wire.executor.close()
     let closed = await wire.executor.perform(Self.call(attempt: 3))
-    guard case .notMade = closed else {
+    guard case .notSent = closed else {
       Issue.record("a closed one says \(closed)")
       return
     }

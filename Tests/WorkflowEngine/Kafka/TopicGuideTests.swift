@@ -6,6 +6,7 @@ import Runtime
 import Testing
 import Values
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 /// The commands of `docs/kafka.md` are understood by the engine.

@@ -7,6 +7,7 @@ import Testing
 import Values
 import Workflows
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 @Suite("Which events are news, and what is said of them", .timeLimit(.minutes(2)))
@@ -85,7 +86,7 @@ struct NoticeMakerTests {
     #expect(second.details["stuck"]?.arrayValue?.count == 2)
 
     // The body of a webhook.
-    #expect(first.body["type"] == "saga.stuck" && first.body["timestamp"] == .moment(first.at))
+    #expect(first.body["type"] == "saga.stuck" && first.body["timestamp"] == .timestamp(first.at))
     #expect(first.body["data"]?["id"] == .string(first.id))
     #expect(first.body["data"]?["summary"] == .string(first.summary))
 

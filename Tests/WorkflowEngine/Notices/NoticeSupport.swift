@@ -8,6 +8,7 @@ import TestSupport
 import Testing
 import Values
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 /// A destination that answers as a script says, and remembers what it was told.

@@ -6,6 +6,7 @@ import TestSupport
 import Testing
 import Values
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 @Suite("Webhooks", .timeLimit(.minutes(2)))

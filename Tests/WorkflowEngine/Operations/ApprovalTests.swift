@@ -3,6 +3,7 @@ import Persistence
 import Testing
 import Values
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 @Suite("A second pair of eyes")

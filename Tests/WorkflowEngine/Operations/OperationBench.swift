@@ -4,6 +4,7 @@ import Runtime
 import Synchronization
 import Values
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 /// An engine with sagas that are stuck on an undo, sagas that are done, and sagas that wait.

@@ -8,6 +8,7 @@ import Values
 import Workflows
 
 @testable import Persistence
+@testable import SagaCore
 @testable import WorkflowEngine
 
 /// The read model says of every saga what its events say, however they came and whatever went wrong meanwhile.
@@ -128,9 +129,10 @@ struct FoldedRowsTests {
       for stored in try await engine.host.events.read(id, after: 0, limit: 10_000) {
         let event = try SagaEventCoding.decode(stored)
         switch event.what {
-        case .stepSucceeded: succeeded += 1
-        case .operatorResolved(_, .happened, _, _, _): succeeded += 1
-        case .waitStarted, .attemptStarted(_, .forward, _, 1, _): started += 1
+        case is StepSucceeded: succeeded += 1
+        case let event as OperatorResolved: if case .happened = event.resolution { succeeded += 1 }
+        case is WaitStarted: started += 1
+        case let event as AttemptStarted: if event.phase == .forward, event.attempt == 1 { started += 1 }
         default: break
         }
       }
@@ -317,7 +319,7 @@ extension Engine {
         // Who turns back goes on by itself until the end, or until it is stuck: also between two attempts of an undo.
         let isBusy =
           state.status == .compensating
-          || state.steps.contains { [.running, .backingOff].contains($0.status) || $0.undo.inFlight != nil }
+          || state.steps.contains { [.running, .backingOff].contains($0.status) || $0.inFlight?.phase == .undo }
         if state.end != nil || state.status == .stuck || state.isPaused || !isBusy { break }
         await Task.yield()
       }

@@ -1,6 +1,7 @@
 import JSON
 import Values
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 /// Events of every kind. The first of a kind has every member that there is, the second as few as there can be.
@@ -20,106 +21,107 @@ enum EventSamples {
   static let bareAct = OperatorAct(by: "mara", reason: "Done by hand.")
   private static let acts = [fullAct, bareAct]
 
-  static func of(_ kind: SagaEvent.Kind) -> [SagaEvent] {
-    occurrences(kind).map { SagaEvent(at: at, $0) }
+  /// - Parameter kind: the name of a kind.
+  static func of(_ kind: String) -> [SagaEvent] {
+    contents(kind).map { SagaEvent(at: at, $0) }
   }
 
-  static let all: [SagaEvent] = SagaEvent.Kind.allCases.flatMap(of)
+  static let all: [SagaEvent] = SagaEvent.kinds.flatMap { of($0.typeName) }
 
-  private static func occurrences(_ kind: SagaEvent.Kind) -> [SagaEvent.Occurrence] {
+  private static func contents(_ kind: String) -> [any SagaEventContent] {
     switch kind {
-    case .sagaStarted: starts
-    case .stepSkipped: [.stepSkipped(step: "storeSample"), .stepSkipped(step: "notify")]
-    case .waitStarted:
+    case "sagaStarted": starts
+    case "stepSkipped": [StepSkipped(step: "storeSample"), StepSkipped(step: "notify")]
+    case "waitStarted":
       [
-        .waitStarted(step: "approve", until: later, signal: "approval"),
-        .waitStarted(step: "approve", until: nil, signal: nil),
+        WaitStarted(step: "approve", until: later, signal: "approval"),
+        WaitStarted(step: "approve", until: nil, signal: nil),
       ]
-    case .attemptStarted:
+    case "attemptStarted":
       StepPhase.allCases.map {
-        .attemptStarted(step: "createSample", phase: $0, round: 1, attempt: 2, deadline: later)
+        AttemptStarted(step: "createSample", phase: $0, round: 1, attempt: 2, deadline: later)
       }
-    case .attemptFailed:
+    case "attemptFailed":
       [
-        .attemptFailed(
+        AttemptFailed(
           step: "createSample", phase: .forward, attempt: 1, isUnknown: true, failure: fullFailure, retryAt: later),
-        .attemptFailed(
+        AttemptFailed(
           step: "createSample", phase: .undo, attempt: 3, isUnknown: false, failure: bareFailure, retryAt: later),
       ]
-    case .attemptNotMade:
+    case "attemptNotMade":
       [
-        .attemptNotMade(step: "createSample", phase: .forward, attempt: 1, failure: fullFailure, retryAt: later),
-        .attemptNotMade(step: "createSample", phase: .undo, attempt: 1, failure: bareFailure, retryAt: later),
+        AttemptNotMade(step: "createSample", phase: .forward, attempt: 1, failure: fullFailure, retryAt: later),
+        AttemptNotMade(step: "createSample", phase: .undo, attempt: 1, failure: bareFailure, retryAt: later),
       ]
-    case .stepProgressed:
+    case "stepProgressed":
       [
-        .stepProgressed(
+        StepProgressed(
           step: "createSample", phase: .forward, attempt: 1,
           progress: StepProgress(message: "12 of 30 plates", fraction: 0.4)),
-        .stepProgressed(
+        StepProgressed(
           step: "createSample", phase: .undo, attempt: 2, progress: StepProgress(message: "Looking for the tube.")),
       ]
-    case .answerIgnored: ignored
-    case .stepSucceeded:
+    case "answerIgnored": ignored
+    case "stepSucceeded":
       [
-        .stepSucceeded(step: "createSample", output: StepOutput(problem: fullFailure), isPivot: true),
-        .stepSucceeded(step: "createSample", output: .null, isPivot: false),
-        .stepSucceeded(step: "createSample", output: ["id": "S-000017", "volumeUl": 500], isPivot: true),
+        StepSucceeded(step: "createSample", output: StepOutput(problem: fullFailure), isPivot: true),
+        StepSucceeded(step: "createSample", output: .null, isPivot: false),
+        StepSucceeded(step: "createSample", output: ["id": "S-000017", "volumeUl": 500], isPivot: true),
       ]
-    case .stepFailed: failures
-    case .signalReceived:
+    case "stepFailed": failures
+    case "signalReceived":
       [
-        .signalReceived(
+        SignalReceived(
           SignalGiven(name: "approval", id: "scan-17", body: ["approved": true], by: "mara", from: "rest 10.0.0.7"),
           step: "approve"),
-        .signalReceived(SignalGiven(name: "approval", body: .null, by: "lims"), step: nil),
+        SignalReceived(SignalGiven(name: "approval", body: .null, by: "lims"), step: nil),
       ]
-    case .signalRefused:
+    case "signalRefused":
       [
-        .signalRefused(
+        SignalRefused(
           SignalRefusal(
             name: "approval", id: "scan-18", digest: "9f86d081884c7d659a2feaa0c55ad015", bytes: 18,
             body: ["approved": false], by: "mara", from: "rest 10.0.0.7", code: "signal.refused",
             message: "The step approve doesn't accept this body; it goes on waiting.", step: "approve")),
-        .signalRefused(
+        SignalRefused(
           SignalRefusal(
             name: "approval", id: nil, digest: "9f86d081884c7d659a2feaa0c55ad015", bytes: 5_000, body: nil, by: "lims",
             from: nil, code: "signal.tooLate", message: "No step waits for the signal any more.", step: nil)),
       ]
-    case .keptSignalTaken:
-      ["approve", "storeSample"].map { .keptSignalTaken(name: "approval", step: $0, received: 2) }
-    case .keptSignalRefused:
+    case "keptSignalTaken":
+      ["approve", "storeSample"].map { KeptSignalTaken(name: "approval", step: $0, received: 2) }
+    case "keptSignalRefused":
       [
-        .keptSignalRefused(name: "approval", step: "approve", received: 2),
-        .keptSignalRefused(name: "approval", step: "approveAgain", received: nil),
+        KeptSignalRefused(name: "approval", step: "approve", received: 2),
+        KeptSignalRefused(name: "approval", step: "approveAgain", received: nil),
       ]
-    case .turnBackRequested: turnBacks.map { .turnBackRequested($0) }
-    case .turnBackLapsed: [.turnBackLapsed, .turnBackLapsed]
-    case .turnedBack: turnBacks.map { .turnedBack($0) }
-    case .undoSucceeded: UndoSuccess.allCases.map { .undoSucceeded(step: "createSample", how: $0) }
-    case .undoFailed:
+    case "turnBackRequested": turnBacks.map { TurnBackRequested($0) }
+    case "turnBackLapsed": [TurnBackLapsed(), TurnBackLapsed()]
+    case "turnedBack": turnBacks.map { TurnedBack($0) }
+    case "undoSucceeded": UndoSuccess.allCases.map { UndoSucceeded(step: "createSample", how: $0) }
+    case "undoFailed":
       [
-        .undoFailed(step: "createSample", failure: fullFailure, blocks: true),
-        .undoFailed(step: "createSample", failure: bareFailure, blocks: false),
+        UndoFailed(step: "createSample", failure: fullFailure, blocks: true),
+        UndoFailed(step: "createSample", failure: bareFailure, blocks: false),
       ]
-    case .operatorRetried:
+    case "operatorRetried":
       [
-        .operatorRetried(step: "createSample", phase: .forward, input: ["barcode": "TUBE-0002"], fullAct),
-        .operatorRetried(step: "createSample", phase: .undo, input: nil, bareAct),
+        OperatorRetried(step: "createSample", phase: .forward, input: ["barcode": "TUBE-0002"], fullAct),
+        OperatorRetried(step: "createSample", phase: .undo, input: nil, bareAct),
       ]
-    case .operatorResolved: resolutions
-    case .stepOverdue:
+    case "operatorResolved": resolutions
+    case "stepOverdue":
       [
-        .stepOverdue(
+        StepOverdue(
           step: "createSample", phase: .forward,
-          StepOverdue(since: at, expected: .learned(.milliseconds(20_480), samples: 412))),
-        .stepOverdue(
-          step: "createSample", phase: .undo, StepOverdue(since: at, expected: .declared(.seconds(600)))),
+          StepLateness(since: at, expected: .learned(.milliseconds(20_480), samples: 412))),
+        StepOverdue(
+          step: "createSample", phase: .undo, StepLateness(since: at, expected: .declared(.seconds(600)))),
       ]
-    case .sagaOverdue: [.sagaOverdue, .sagaOverdue]
-    case .sagaCompleted:
+    case "sagaOverdue": [SagaOverdue(), SagaOverdue()]
+    case "sagaCompleted":
       [
-        .sagaCompleted(
+        SagaCompleted(
           output: ["sample": "S-000017", "lane": .null],
           errors: [
             OutputError(path: "", expression: nil, fullFailure),
@@ -127,38 +129,39 @@ enum EventSamples {
               path: "/lane", expression: "steps.book.output.lane",
               StepFailure(code: "expression.empty", message: "Nothing is found.")),
           ]),
-        .sagaCompleted(output: .null, errors: []),
+        SagaCompleted(output: .null, errors: []),
       ]
-    case .sagaCompensated: [.sagaCompensated, .sagaCompensated]
-    case .sagaAbandoned:
-      acts.map { .sagaAbandoned($0) }
-    case .sagaPaused: acts.map { .sagaPaused($0) }
-    case .sagaResumed: acts.map { .sagaResumed($0) }
-    case .operatorSkipped:
+    case "sagaCompensated": [SagaCompensated(), SagaCompensated()]
+    case "sagaAbandoned":
+      acts.map { SagaAbandoned($0) }
+    case "sagaPaused": acts.map { SagaPaused($0) }
+    case "sagaResumed": acts.map { SagaResumed($0) }
+    case "operatorSkipped":
       [
-        .operatorSkipped(step: "createSample", output: ["id": "S-000017"], isPivot: true, fullAct),
-        .operatorSkipped(step: "createSample", output: nil, isPivot: false, bareAct),
+        OperatorSkipped(step: "createSample", output: ["id": "S-000017"], isPivot: true, fullAct),
+        OperatorSkipped(step: "createSample", output: nil, isPivot: false, bareAct),
       ]
-    case .operatorRanNow:
+    case "operatorRanNow":
       [
-        .operatorRanNow(steps: ["createSample", "storeSample"], fullAct),
-        .operatorRanNow(steps: ["createSample"], bareAct),
+        OperatorRanNow(steps: ["createSample", "storeSample"], fullAct),
+        OperatorRanNow(steps: ["createSample"], bareAct),
       ]
-    case .operatorExtended:
+    case "operatorExtended":
       [
-        .operatorExtended(step: "createSample", until: later, fullAct),
-        .operatorExtended(step: nil, until: later, bareAct),
+        OperatorExtended(step: "createSample", until: later, fullAct),
+        OperatorExtended(step: nil, until: later, bareAct),
       ]
-    case .rewindStarted:
+    case "rewindStarted":
       [
-        .rewindStarted(step: "createSample", steps: ["createSample", "storeSample"], fullAct),
-        .rewindStarted(step: "storeSample", steps: ["storeSample"], bareAct),
+        RewindStarted(step: "createSample", steps: ["createSample", "storeSample"], fullAct),
+        RewindStarted(step: "storeSample", steps: ["storeSample"], bareAct),
       ]
-    case .rewindFinished:
+    case "rewindFinished":
       [
-        .rewindFinished(step: "createSample", steps: ["createSample", "storeSample"]),
-        .rewindFinished(step: "storeSample", steps: ["storeSample"]),
+        RewindFinished(step: "createSample", steps: ["createSample", "storeSample"]),
+        RewindFinished(step: "storeSample", steps: ["storeSample"]),
       ]
+    default: []
     }
   }
 
@@ -170,16 +173,16 @@ enum EventSamples {
       deadline: later, idempotencyKey: idempotencyKey, tags: tags, by: "lims", from: from)
   }
 
-  private static let starts: [SagaEvent.Occurrence] = [
-    .sagaStarted(
+  private static let starts: [any SagaEventContent] = [
+    SagaStarted(
       start(idempotencyKey: "ORD-2026-0417/TUBE-0001", tags: ["ORD-2026-0417"], from: "rest 10.0.0.7")),
-    .sagaStarted(start(idempotencyKey: nil, tags: [])),
+    SagaStarted(start(idempotencyKey: nil, tags: [])),
   ]
 
-  private static let ignored: [SagaEvent.Occurrence] =
+  private static let ignored: [any SagaEventContent] =
     IgnoredAnswer.Why.allCases.flatMap { why in
       ["failed", "succeeded", "unknown", "progress"].map { outcome in
-        .answerIgnored(
+        AnswerIgnored(
           step: "createSample", phase: outcome == "unknown" ? .undo : .forward, attempt: 1,
           answer: IgnoredAnswer(
             round: 1, id: "saga.replies/3/1042", outcome: outcome, code: outcome == "failed" ? "QC_FAILED" : nil,
@@ -187,11 +190,11 @@ enum EventSamples {
       }
     }
 
-  private static let failures: [SagaEvent.Occurrence] =
+  private static let failures: [any SagaEventContent] =
     FailureConsequence.allCases.flatMap { consequence in
-      RoundOutcome.allCases.flatMap { outcome -> [SagaEvent.Occurrence] in
+      RoundOutcome.allCases.flatMap { outcome -> [any SagaEventContent] in
         [fullFailure, bareFailure].map {
-          .stepFailed(step: "createSample", outcome: outcome, failure: $0, consequence: consequence)
+          StepFailed(step: "createSample", outcome: outcome, failure: $0, consequence: consequence)
         }
       }
     }
@@ -204,12 +207,12 @@ enum EventSamples {
     TurnBack(cause: .stepFailed, step: "createSample", code: "http.422", message: "The concentration is too low."),
   ]
 
-  private static let resolutions: [SagaEvent.Occurrence] = [
-    .operatorResolved(
+  private static let resolutions: [any SagaEventContent] = [
+    OperatorResolved(
       step: "createSample", resolution: .happened(output: ["id": "S-000017"]), isPivot: true, goesOn: true, fullAct),
-    .operatorResolved(
+    OperatorResolved(
       step: "createSample", resolution: .didNotHappen, isPivot: false, goesOn: false, bareAct),
-    .operatorResolved(
+    OperatorResolved(
       step: "createSample", resolution: .undone, isPivot: false, goesOn: false, bareAct),
   ]
 }

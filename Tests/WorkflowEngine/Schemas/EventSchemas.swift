@@ -1,6 +1,7 @@
 import JSON
 import TestSupport
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 /// The schemas in `docs/schema/events/`, and what is made of them.
@@ -9,8 +10,8 @@ enum EventSchemas {
   static let unionName = "saga-event.v1.json"
 
   /// Every type in every version up to today's, in the order of the types.
-  static let keys: [String] = SagaEvent.Kind.allCases.flatMap { kind in
-    (1...SagaEvent.schema).map { key(kind.rawValue, $0) }
+  static let keys: [String] = SagaEvent.kinds.flatMap { kind in
+    (1...SagaEvent.schema).map { key(kind.typeName, $0) }
   }
 
   static func key(_ type: String, _ version: Int) -> String { "\(type).v\(version)" }

@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 import Values
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 /// `Fixtures/events` holds events as they were stored, one of each type in each version. A fixture never changes.
@@ -37,8 +38,8 @@ struct StoredEventTests {
   private static let written = Result {
     guard Repository.renewsCopies else { return }
     let names = Set(try Repository.names(in: folder, ending: ".json"))
-    for kind in SagaEvent.Kind.allCases {
-      let key = EventSchemas.key(kind.rawValue, SagaEvent.schema)
+    for kind in SagaEvent.kinds.map({ $0.typeName }) {
+      let key = EventSchemas.key(kind, SagaEvent.schema)
       guard !names.contains("\(key).json") else { continue }
       let event = EventSamples.of(kind)[0]
       let stored: JSON = ["type": .string(event.typeName), "schema": .int(SagaEvent.schema), "data": event.data]
@@ -62,47 +63,49 @@ struct StoredEventTests {
   func fold(key: String) throws {
     let stored = try Stored(key)
     let event = try SagaEvent(type: stored.type, schema: stored.schema, data: stored.data)
-    let before = Self.before(event.kind).map { SagaEvent(at: EventSamples.at, $0) }
+    let before = Self.before(event.typeName).map { SagaEvent(at: EventSamples.at, $0) }
     let state = try SagaState(folding: before + [event])
     #expect(state.version == before.count + 1)
     #expect(try SagaState(snapshot: JSON(parsing: state.snapshot.text())) == state)
   }
 
   /// What has to have happened before a fixture's event can.
-  private static func before(_ kind: SagaEvent.Kind) -> [SagaEvent.Occurrence] {
+  private static func before(_ kind: String) -> [any SagaEventContent] {
     let step = "createSample"
     let failure = EventSamples.bareFailure
-    let started = [SagaEvent.Occurrence.sagaStarted(EventSamples.start(idempotencyKey: nil, tags: []))]
-    func attempt(_ phase: StepPhase) -> SagaEvent.Occurrence {
-      .attemptStarted(step: step, phase: phase, round: 1, attempt: 1, deadline: EventSamples.later)
+    let started = [SagaStarted(EventSamples.start(idempotencyKey: nil, tags: [])) as any SagaEventContent]
+    func attempt(_ phase: StepPhase) -> any SagaEventContent {
+      AttemptStarted(step: step, phase: phase, round: 1, attempt: 1, deadline: EventSamples.later)
     }
     let running = started + [attempt(.forward)]
     let blocked =
-      running + [.stepFailed(step: step, outcome: .unknown, failure: failure, consequence: .blocks)]
+      running + [StepFailed(step: step, outcome: .unknown, failure: failure, consequence: .blocks)]
     let turnedBack =
       running + [
-        .stepSucceeded(step: step, output: .null, isPivot: false),
-        .turnedBack(TurnBack(cause: .timeout, code: "saga.timeout", message: "Late.")),
+        StepSucceeded(step: step, output: .null, isPivot: false),
+        TurnedBack(TurnBack(cause: .timeout, code: "saga.timeout", message: "Late.")),
       ]
     return switch kind {
-    case .sagaStarted: []
-    case .stepSkipped, .waitStarted, .attemptStarted, .signalReceived, .signalRefused, .keptSignalRefused,
-      .turnBackRequested,
-      .turnBackLapsed, .turnedBack, .sagaOverdue, .sagaCompleted, .sagaAbandoned, .answerIgnored, .operatorSkipped,
-      .rewindStarted, .sagaPaused:
+    case "sagaStarted": []
+    case "stepSkipped", "waitStarted", "attemptStarted", "signalReceived", "signalRefused", "keptSignalRefused",
+      "turnBackRequested",
+      "turnBackLapsed", "turnedBack", "sagaOverdue", "sagaCompleted", "sagaAbandoned", "answerIgnored",
+      "operatorSkipped",
+      "rewindStarted", "sagaPaused":
       started
-    case .keptSignalTaken:
-      started + [.signalReceived(SignalGiven(name: "approval", id: "scan-17", body: .null, by: "mara"), step: nil)]
-    case .operatorExtended: started + [.waitStarted(step: step, until: EventSamples.later, signal: nil)]
-    case .operatorRanNow:
-      started + [step, "storeSample"].map { .waitStarted(step: $0, until: EventSamples.later, signal: nil) }
-    case .rewindFinished:
-      started + [.rewindStarted(step: step, steps: [step, "storeSample"], EventSamples.bareAct)]
-    case .sagaResumed: started + [.sagaPaused(EventSamples.bareAct)]
-    case .attemptFailed, .attemptNotMade, .stepProgressed, .stepSucceeded, .stepFailed, .stepOverdue: running
-    case .undoSucceeded, .undoFailed: turnedBack + [attempt(.undo)]
-    case .operatorRetried, .operatorResolved: blocked
-    case .sagaCompensated: turnedBack
+    case "keptSignalTaken":
+      started + [SignalReceived(SignalGiven(name: "approval", id: "scan-17", body: .null, by: "mara"), step: nil)]
+    case "operatorExtended": started + [WaitStarted(step: step, until: EventSamples.later, signal: nil)]
+    case "operatorRanNow":
+      started + [step, "storeSample"].map { WaitStarted(step: $0, until: EventSamples.later, signal: nil) }
+    case "rewindFinished":
+      started + [RewindStarted(step: step, steps: [step, "storeSample"], EventSamples.bareAct)]
+    case "sagaResumed": started + [SagaPaused(EventSamples.bareAct)]
+    case "attemptFailed", "attemptNotMade", "stepProgressed", "stepSucceeded", "stepFailed", "stepOverdue": running
+    case "undoSucceeded", "undoFailed": turnedBack + [attempt(.undo)]
+    case "operatorRetried", "operatorResolved": blocked
+    case "sagaCompensated": turnedBack
+    default: []
     }
   }
 }

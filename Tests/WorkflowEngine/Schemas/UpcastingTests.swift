@@ -2,6 +2,7 @@ import JSON
 import Testing
 import Values
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 @Suite("An event that was written in an older shape is lifted to today's")
@@ -10,10 +11,10 @@ struct UpcastingTests {
   static let table = SagaEventUpcasters(
     to: 3,
     [
-      SagaEventUpcaster(.stepSucceeded, from: 1) { data throws(UnreadableEvent) in
+      SagaEventUpcaster("stepSucceeded", from: 1) { data throws(UnreadableEvent) in
         try renamed(data, "result", "answer")
       },
-      SagaEventUpcaster(.stepSucceeded, from: 2) { data throws(UnreadableEvent) in
+      SagaEventUpcaster("stepSucceeded", from: 2) { data throws(UnreadableEvent) in
         try renamed(data, "answer", "output")
       },
     ])
@@ -33,21 +34,21 @@ struct UpcastingTests {
 
   @Test("Through every version on the way", arguments: [(1, "result"), (2, "answer"), (3, "output")])
   func lifted(schema: Int, name: String) throws {
-    let event = SagaEvent(at: EventSamples.at, .stepSucceeded(step: "a", output: ["id": "S-1"], isPivot: false))
+    let event = SagaEvent(at: EventSamples.at, StepSucceeded(step: "a", output: ["id": "S-1"], isPivot: false))
     let output: JSON = ["id": "S-1"]
-    let data = JSON.object(JSONObject([("at", .moment(event.at)), ("step", "a"), (name, output)]))
+    let data = JSON.object(JSONObject([("at", .timestamp(event.at)), ("step", "a"), (name, output)]))
     #expect(try decode("stepSucceeded", schema, data) == event)
   }
 
   @Test("A kind that never changed needs none", arguments: [1, 2, 3])
   func unchanged(schema: Int) throws {
-    let event = SagaEvent(at: EventSamples.at, .stepSkipped(step: "a"))
+    let event = SagaEvent(at: EventSamples.at, StepSkipped(step: "a"))
     #expect(try decode("stepSkipped", schema, event.data) == event)
   }
 
   @Test("What can't be lifted is not guessed at")
   func damaged() {
-    let event = SagaEvent(at: EventSamples.at, .stepSucceeded(step: "a", output: .null, isPivot: false))
+    let event = SagaEvent(at: EventSamples.at, StepSucceeded(step: "a", output: .null, isPivot: false))
     #expect(throws: UnreadableEvent(message: "The stored event has no “result”.")) {
       try decode("stepSucceeded", 1, event.data)
     }
@@ -55,7 +56,7 @@ struct UpcastingTests {
 
   @Test("A version that isn't known is refused", arguments: [-1, 0, 4])
   func unknown(schema: Int) {
-    let event = SagaEvent(at: EventSamples.at, .stepSkipped(step: "a"))
+    let event = SagaEvent(at: EventSamples.at, StepSkipped(step: "a"))
     #expect(
       throws: UnreadableEvent(message: "stepSkipped was written in schema \(schema); this version reads up to 3.")
     ) { try decode("stepSkipped", schema, event.data) }
@@ -70,8 +71,8 @@ struct UpcastingTests {
 
   @Test("A table that isn't sound says why")
   func unsound() {
-    let lift = SagaEventUpcaster(.sagaOverdue, from: 1) { data throws(UnreadableEvent) in data }
-    let beyond = SagaEventUpcaster(.sagaOverdue, from: 2) { data throws(UnreadableEvent) in data }
+    let lift = SagaEventUpcaster("sagaOverdue", from: 1) { data throws(UnreadableEvent) in data }
+    let beyond = SagaEventUpcaster("sagaOverdue", from: 2) { data throws(UnreadableEvent) in data }
     #expect(SagaEventUpcasters(to: 2, [lift]).problems == [])
     #expect(
       SagaEventUpcasters(to: 2, [lift, lift, beyond]).problems == [

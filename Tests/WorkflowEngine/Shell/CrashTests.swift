@@ -6,6 +6,7 @@ import Testing
 import Values
 import Workflows
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 @Suite("Crashes")
@@ -76,7 +77,7 @@ struct CrashTests {
     let id = try await first.start().id
     while executor.calls.isEmpty { await Task.yield() }
     async let stopped: Void = first.stop()
-    while !first.engine.host.isHolding { await Task.yield() }
+    while !first.engine.host.isDraining { await Task.yield() }
     open.yield()
     await stopped
     #expect(executor.keys == ["a/1"])

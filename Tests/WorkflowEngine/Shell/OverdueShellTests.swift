@@ -6,6 +6,7 @@ import Values
 import Workflows
 
 @testable import Persistence
+@testable import SagaCore
 @testable import WorkflowEngine
 
 @Suite("Overdue steps are noticed by the engine, whatever happens to it meanwhile", .timeLimit(.minutes(5)))
@@ -147,7 +148,7 @@ struct OverdueShellTests {
     await clock.waitForSleepers { $0.contains(due) }
     clock.advance(to: due)
     while try await running.engine.saga(id).state.step("w")?.overdue == nil { await Task.yield() }
-    #expect(try await running.engine.saga(id).state.step("w")?.overdue == StepOverdue(since: due, expected: expected))
+    #expect(try await running.engine.saga(id).state.step("w")?.overdue == StepLateness(since: due, expected: expected))
     await running.stop()
   }
 

@@ -6,6 +6,7 @@ import TestSupport
 import Testing
 import Values
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 @Suite("A pause outlives the engine, and its clocks stand")
@@ -38,7 +39,7 @@ struct PauseShellTests {
     clock.advance(by: .seconds(3_600))
     let resumedAt = clock.now()
     let resumed = try await operate(second.engine, id, .resume)
-    #expect(resumed.step("d")?.waitUntil == resumedAt + .seconds(120))
+    #expect(resumed.step("d")?.wait?.until == resumedAt + .seconds(120))
     #expect(resumed.deadline == resumedAt + .seconds(300))
     await clock.waitForSleepers { $0.contains(resumedAt + .seconds(120)) }
     #expect(executor.calls.isEmpty)

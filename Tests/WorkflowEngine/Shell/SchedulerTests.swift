@@ -7,6 +7,7 @@ import Testing
 import Values
 import Workflows
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 /// A clock that somebody sets: whoever sleeps goes on sleeping.
@@ -103,7 +104,7 @@ struct SchedulerTests {
     let task = Task { try await second.run() }
     let due = try await {
       while true {
-        if second.isReady, let due = try await second.host.state(of: id).step("a")?.forward.retryAt { return due }
+        if second.isReady, let due = try await second.host.state(of: id).step("a")?.retryAt { return due }
         await Task.yield()
       }
     }()

@@ -6,6 +6,7 @@ import Testing
 import Values
 import Workflows
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 /// Answers attempts as a script says, and remembers which keys took effect.

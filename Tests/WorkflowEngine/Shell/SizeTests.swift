@@ -5,6 +5,7 @@ import Testing
 import Values
 import Workflows
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 @Suite("How large what a saga stores may become")

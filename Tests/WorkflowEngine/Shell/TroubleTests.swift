@@ -7,6 +7,7 @@ import Testing
 import Values
 import Workflows
 
+@testable import SagaCore
 @testable import WorkflowEngine
 
 @Suite("A store that is out of reach for a while")
@@ -143,7 +144,7 @@ struct TroubleTests {
 
     let event = SagaEvent(
       at: Timestamp(milliseconds: 0),
-      .answerIgnored(
+      AnswerIgnored(
         step: "a", phase: .forward, attempt: 1,
         answer: IgnoredAnswer(round: 1, id: "x", outcome: "succeeded", code: nil, why: .late)))
     let store = MeddledStore(memory, with: NewEvent(type: event.typeName, data: event.data.bytes()))
@@ -164,13 +165,13 @@ struct TroubleTests {
       for await _ in gate { break }
       return .succeeded(.null)
     }
-    let running = try await RunningEngine(store, executor)
+    let running = try await RunningEngine(store, executor, drainTime: .seconds(600))
     _ = try await running.engine.register(Workflow.of(Workflow.step("a", #""retry": {"maxAttempts": 1}"#)), by: "test")
     let id = try await running.start().id
     while executor.calls.isEmpty { await Task.yield() }
     store.refuseAppends(2)
     async let stopped: Void = running.stop()
-    while !running.engine.host.isHolding { await Task.yield() }
+    while !running.engine.host.isDraining { await Task.yield() }
     open.yield()
     await stopped
     #expect(try await memory.read(id, after: 0, limit: 9).last?.type == "stepSucceeded")

@@ -1,4 +1,5 @@
 import JSON
+import SagaCore
 import Values
 import WorkflowEngine
 

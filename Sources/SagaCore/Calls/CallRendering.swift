@@ -1,0 +1,138 @@
+import JSON
+import Values
+import Workflows
+
+/// An action with its templates filled in: what an executor performs.
+public enum RenderedAction: Sendable, Hashable {
+  case http(RenderedHTTP)
+  case kafka(RenderedKafka)
+}
+
+/// A header or a parameter with its value filled in.
+public struct RenderedField: Sendable, Hashable {
+  public let name: String
+  public let value: String
+
+  public init(name: String, value: String) {
+    self.name = name
+    self.value = value
+  }
+}
+
+/// An HTTP action with its templates filled in.
+public struct RenderedHTTP: Sendable, Hashable {
+  public let service: String
+  public let method: String
+  /// Percent-encoded, with a leading slash.
+  public let path: String
+  public let headers: [RenderedField]
+  /// Not encoded.
+  public let query: [RenderedField]
+  public let body: JSON?
+  /// The status codes that mean success.
+  public let success: [ClosedRange<Int>]
+}
+
+/// A Kafka action with its templates filled in.
+public struct RenderedKafka: Sendable, Hashable {
+  /// A name from the server's configuration, never a topic.
+  public let service: String
+  public let command: String
+  /// The workflow's own; what the engine sets comes besides.
+  public let headers: [RenderedField]
+  public let body: JSON?
+
+  public init(service: String, command: String, headers: [RenderedField] = [], body: JSON? = nil) {
+    self.service = service
+    self.command = command
+    self.headers = headers
+    self.body = body
+  }
+}
+
+/// One attempt, as its executor gets it.
+public struct StepCall: Sendable, Hashable {
+  public let saga: UniqueID
+  public let workflow: String
+  public let step: String
+  public let phase: StepPhase
+  /// All attempts of a round share its idempotency key.
+  public let round: Int
+  public let attempt: Int
+  public let action: RenderedAction
+  public let idempotencyKey: String
+  /// The forward key that an undo undoes.
+  public let compensates: String?
+  /// How long the attempt may take, from the moment that it is sent.
+  public let timeout: Duration
+}
+
+/// Fills in actions. Rendering reads the state alone, so it gives the same call before and after a restart.
+package enum CallRendering {
+  /// For an action that bounds itself; the parser resolves a call's own.
+  package static let defaultTimeout = Duration.seconds(30)
+
+  /// All templates of an action share one budget.
+  package static func render(
+    _ action: Action, in document: JSON, meter: Meter = Meter()
+  ) throws(ExpressionError) -> RenderedAction? {
+    switch action {
+    case .http(let http):
+      .http(
+        RenderedHTTP(
+          service: http.service, method: http.method, path: try path(http.path, in: document, meter),
+          headers: try fields(http.headers, .headerValue, in: document, meter),
+          query: try fields(http.query, .none, in: document, meter),
+          body: try http.body?.render(in: document, meter: meter),
+          success: http.success))
+    case .kafka(let kafka):
+      .kafka(
+        RenderedKafka(
+          service: kafka.service, command: kafka.command,
+          headers: try fields(kafka.headers, .headerValue, in: document, meter),
+          body: try kafka.body?.render(in: document, meter: meter)))
+    case .signal, .delay:
+      nil
+    }
+  }
+
+  /// The most bytes of a path, and of one header or parameter: no server takes longer ones.
+  package static let longestText = 64 << 10
+
+  private static func path(
+    _ path: TextTemplate, in document: JSON, _ meter: Meter
+  ) throws(ExpressionError) -> String {
+    try bounded(try path.render(in: document, encoding: .pathSegment, meter: meter), "the path", path)
+  }
+
+  private static func fields(
+    _ texts: [NamedText], _ encoding: TextTemplate.Encoding, in document: JSON, _ meter: Meter
+  ) throws(ExpressionError) -> [RenderedField] {
+    var fields: [RenderedField] = []
+    for text in texts {
+      let value = try text.value.render(in: document, encoding: encoding, meter: meter)
+      fields.append(RenderedField(name: text.name, value: try bounded(value, "“\(text.name)”", text.value)))
+    }
+    return fields
+  }
+
+  private static func bounded(
+    _ text: String, _ what: String, _ template: TextTemplate
+  ) throws(ExpressionError) -> String {
+    guard text.utf8.count > longestText else { return text }
+    throw ExpressionError(
+      code: WorkflowErrorCode.renderingTooLarge,
+      message: "\(what) comes out with \(text.utf8.count) bytes; at most \(longestText) are allowed",
+      query: template.source)
+  }
+
+  /// Why an action can't be rendered, or nil when it can.
+  static func problem(with action: Action, in document: JSON, meter: Meter = Meter()) -> StepFailure? {
+    do {
+      _ = try render(action, in: document, meter: meter)
+      return nil
+    } catch {
+      return StepFailure(code: error.code, message: error.message)
+    }
+  }
+}

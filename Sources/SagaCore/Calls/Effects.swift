@@ -1,0 +1,87 @@
+import JSON
+import Values
+import Workflows
+
+/// What ought to be in flight for a saga in its state: recovery is to fold its events and then perform its effects.
+public enum Effect: Sendable, Hashable {
+  case call(StepCall)
+  /// An attempt that can't be made after all: report it as cleanly failed.
+  case unrenderable(step: String, phase: StepPhase, attempt: Int, StepFailure)
+  /// Something is due at this time: send `SagaCommand.wake` then, or later, never earlier.
+  case wake(at: Timestamp)
+}
+
+extension Decider {
+  /// The effects of a state: a call for each attempt in flight, and the next time at which something is due.
+  /// - Parameter isWanted: whether the call of a step's attempt in flight is to be rendered; all are when nil.
+  public static func effects(
+    of state: SagaState, definition: WorkflowDefinition, learned: LearnedTimes = [:],
+    where isWanted: ((StepState) -> Bool)? = nil
+  ) -> [Effect] {
+    guard state.end == nil, state.steps.count == definition.steps.count else { return [] }
+    var effects: [Effect] = []
+    for index in state.sets.inFlight where isWanted?(state.steps[index]) ?? true {
+      if let call = call(of: index, in: state, definition: definition) { effects.append(call) }
+    }
+    if let time = nextWake(of: state, definition: definition, learned: learned) { effects.append(.wake(at: time)) }
+    return effects
+  }
+
+  private static func call(of index: Int, in state: SagaState, definition: WorkflowDefinition) -> Effect? {
+    let (step, rules) = (state.steps[index], definition.steps[index])
+    guard let (phase, attempt) = step.inFlight else { return nil }
+    let forwardKey = IdempotencyKey.forward(saga: state.id, step: step.id, round: step.round)
+    let action: Action
+    switch phase {
+    case .forward:
+      action = rules.action
+    case .undo:
+      guard case .undo(let undo) = rules.compensation else { return nil }
+      action = undo.action
+    }
+    let rendered: RenderedAction
+    do {
+      guard let action = try CallRendering.render(action, in: state.document(for: step, reading: action.reads)) else {
+        return nil
+      }
+      rendered = action
+    } catch {
+      // It could be rendered when the attempt was decided; what was decided with it took a value away.
+      let failure = StepFailure(code: error.code, message: error.message)
+      return .unrenderable(step: step.id, phase: phase, attempt: attempt.number, failure)
+    }
+    return .call(
+      StepCall(
+        saga: state.id, workflow: state.start.workflow, step: step.id, phase: phase, round: step.round,
+        attempt: attempt.number, action: rendered,
+        idempotencyKey: phase == .forward
+          ? forwardKey : IdempotencyKey.undo(saga: state.id, step: step.id, round: step.round),
+        compensates: phase == .undo ? forwardKey : nil, timeout: attempt.deadline - attempt.startedAt))
+  }
+
+  /// The earliest time at which time alone changes something; nil while the saga is paused.
+  public static func nextWake(
+    of state: SagaState, definition: WorkflowDefinition, learned: LearnedTimes = [:]
+  ) -> Timestamp? {
+    guard state.end == nil, !state.isPaused, state.steps.count == definition.steps.count else { return nil }
+    let decider = Decider(state, definition: definition, now: state.startedAt, learned: learned)
+    var next: Timestamp?
+    func note(_ time: Timestamp?) { if let time { next = min(next ?? time, time) } }
+    let isPivotPassed = decider.isPivotPassed
+    for step in state.sets.underWay {
+      note(decider.latenessNext(step)?.since)
+      switch state.steps[step].stage {
+      case .backingOff(let until): if state.turnBack == nil, decider.mayRetry(step) { note(until) }
+      case .waiting(let wait):
+        if state.turnBack == nil, let until = wait.until, until <= state.deadline || isPivotPassed { note(until) }
+      case .undoBackingOff(let until): note(until)
+      case .pending, .running, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: break
+      }
+    }
+    // The saga's timeout doesn't bound compensation.
+    if state.turnBack == nil, isPivotPassed ? state.overdueSince == nil : state.requestedTurnBack == nil {
+      note(state.deadline)
+    }
+    return next
+  }
+}

@@ -1,0 +1,57 @@
+import JSON
+import Values
+import Workflows
+
+extension SagaState {
+  /// The document as one step's templates read it: with the input that an operator gave it, if one did.
+  /// - Parameter reads: the steps that the templates read; no others are in the document.
+  package func document(for step: StepState, reading reads: StepReads = .all) -> JSON {
+    let document = document(reading: reads)
+    guard let input = step.input, case .object(var members) = document else { return document }
+    members["input"] = input
+    return .object(members)
+  }
+
+  /// The document that a workflow's queries read (`docs/workflow-language.md`).
+  public var document: JSON { document(reading: .all) }
+
+  /// The document with these steps alone.
+  package func document(reading reads: StepReads) -> JSON {
+    var steps = JSONObject()
+    for step in self.steps where reads.contains(step.id) {
+      let key = IdempotencyKey.forward(saga: id, step: step.id, round: step.round)
+      var members: JSONObject = ["status": .string(step.status.rawValue), "key": .string(key)]
+      if reads.uuids { members["uuid"] = .string(UniqueID.derived(from: key).description) }
+      if let problem = step.outputProblem {
+        // Without `output`: an expression that reads it fails with this (`Expression.value`).
+        members["outputError"] = ["code": .string(problem.code), "message": .string(problem.message)]
+      } else if let output = step.output {
+        members["output"] = output
+      }
+      if let failure = step.failure {
+        members["error"] = ["code": .string(failure.code), "message": .string(failure.message)]
+      }
+      steps[step.id] = .object(members)
+    }
+    return [
+      "input": start.input,
+      "steps": .object(steps),
+      "saga": [
+        "id": .string(id.description),
+        "workflow": .string(start.workflow),
+        "version": .int(start.version),
+        "startedAt": .string(startedAt.description),
+      ],
+    ]
+  }
+}
+
+/// The keys by which participants make repeats harmless.
+public enum IdempotencyKey {
+  /// `<saga>/<step>/<round>`, shared by all attempts of a round, before and after a crash.
+  public static func forward(saga: UniqueID, step: String, round: Int) -> String { "\(saga)/\(step)/\(round)" }
+  /// The forward key with `/undo`.
+  public static func undo(saga: UniqueID, step: String, round: Int) -> String {
+    forward(saga: saga, step: step, round: round) + "/undo"
+  }
+}

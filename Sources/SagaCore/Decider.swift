@@ -1,0 +1,167 @@
+import JSON
+import Values
+import Workflows
+
+/// Decides what follows from a command: a value that collects events while it evolves the state by them.
+/// It has no clock, no I/O and no randomness but what is passed in. Steps are addressed by their index.
+public struct Decider {
+  let definition: WorkflowDefinition
+  let now: Timestamp
+  /// How long steps took until now; what the definition expects goes first.
+  let learned: LearnedTimes
+  public private(set) var state: SagaState
+  public private(set) var events: [SagaEvent] = []
+  /// The number of steps of evaluation that the decision has taken.
+  private var computed = 0
+  /// Whether there is more to begin than the decision may compute: give the saga another command soon.
+  private(set) var isUnfinished = false
+  /// Set when an event was decided that can't follow the state. Nothing of the decision is stored then.
+  private var impossible: HistoryError?
+
+  init(_ state: SagaState, definition: WorkflowDefinition, now: Timestamp, learned: LearnedTimes = [:]) {
+    self.definition = definition
+    self.now = now
+    self.learned = learned
+    self.state = state
+  }
+
+  /// Returns the events that follow from a command. No events: the command changes nothing (a repeat, or news of an
+  /// attempt that has been settled).
+  /// - Parameters:
+  ///   - command: what is asked or reported.
+  ///   - state: nil before the saga has started.
+  ///   - definition: the one that the saga started on.
+  ///   - now: the timestamp of the events, which decides what is due.
+  ///   - learned: how long steps are expected to take where the definition doesn't say it.
+  ///   - isDraining: record what is reported, but start nothing: the engine is about to stop.
+  /// - Throws: `Refusal` when the saga can't take the command in its state.
+  public static func decide(
+    _ command: SagaCommand, _ state: SagaState?, definition: WorkflowDefinition, now: Timestamp,
+    learned: LearnedTimes = [:], isDraining: Bool = false
+  ) throws(Refusal) -> [SagaEvent] {
+    try decision(command, state, definition: definition, now: now, learned: learned, isDraining: isDraining).events
+  }
+
+  /// The same, with whether the decision is unfinished: then the saga is to be woken again.
+  package static func decision(
+    _ command: SagaCommand, _ state: SagaState?, definition: WorkflowDefinition, now: Timestamp,
+    learned: LearnedTimes = [:], isDraining: Bool = false
+  ) throws(Refusal) -> (events: [SagaEvent], isUnfinished: Bool) {
+    var decider: Decider
+    var first: [SagaEvent] = []
+    if let state {
+      decider = Decider(state, definition: definition, now: now, learned: learned)
+      try requireSameSteps(state, definition)
+      try decider.take(command)
+    } else {
+      guard case .start(let start) = command else {
+        throw Refusal(EngineErrorCode.sagaNotFound, "There is no such saga.")
+      }
+      let state = SagaState(start: start, at: now)
+      try requireSameSteps(state, definition)
+      first = [SagaEvent(at: now, SagaStarted(start))]
+      decider = Decider(state, definition: definition, now: now, learned: learned)
+    }
+    if !isDraining { decider.advance() }
+    if let impossible = decider.impossible {
+      throw Refusal(impossible.code, "The engine decided something that can't be: \(impossible.message)")
+    }
+    return (first + decider.events, decider.isUnfinished)
+  }
+
+  /// A saga's steps are those of its definition, in the same order: its start names both.
+  static func requireSameSteps(_ state: SagaState, _ definition: WorkflowDefinition) throws(Refusal) {
+    guard state.steps.count == definition.steps.count else {
+      throw Refusal(
+        EngineErrorCode.historyImpossible,
+        "The saga has \(state.steps.count) steps and version \(definition.version) of “\(definition.name)” has "
+          + "\(definition.steps.count): it started on another definition.")
+    }
+  }
+
+  /// Adds an event, and changes the state by it.
+  mutating func emit(_ what: any SagaEventContent) {
+    guard impossible == nil else { return }
+    let event = SagaEvent(at: now, what)
+    do {
+      try state.evolve(event)
+      events.append(event)
+    } catch {
+      // The transition test proves that no decision reaches this.
+      assertionFailure(error.message)
+      impossible = error
+    }
+  }
+
+  private mutating func take(_ command: SagaCommand) throws(Refusal) {
+    switch command {
+    case .start: throw Refusal(EngineErrorCode.sagaExists, "The saga has started before.")
+    case .give(let signal, let formerIDs): try takeSignal(signal, formerIDs: formerIDs)
+    case .operate(let request): try take(request)
+    case .answered(let answer):
+      if state.end != nil {
+        throw Refusal(EngineErrorCode.sagaEnded, "The saga is \(state.status.rawValue): it has ended and can't change.")
+      }
+      try take(answer)
+    case .attemptSettled(let id, let phase, let round, let attempt, let outcome):
+      // News of an earlier round says nothing of the one under way.
+      guard state.end == nil, let step = state.index(of: id),
+        round ?? state.steps[step].round == state.steps[step].round
+      else { return }
+      settle(step, phase: phase, attempt: attempt, outcome: outcome)
+    case .wake: break
+    case .recover: if state.end == nil { interruptAttempts() }
+    }
+  }
+
+  /// Does everything that is due and possible in the saga's state.
+  private mutating func advance() {
+    // Nothing new starts while the saga is paused, and nothing falls due: its clock is stopped.
+    guard state.end == nil, !state.isPaused else { return }
+    endDueWaits()
+    noticeTimeout()
+    decideTurningBack()
+    if state.turnBack != nil {
+      turnBack()
+    } else {
+      // The steps beside a rewind go on only when the rewind is done.
+      continueRewind()
+      if state.rewind == nil { goForward() }
+    }
+    // Last: a step that has settled right now is not late.
+    noticeOverdueSteps()
+  }
+
+  func id(_ step: Int) -> String { state.steps[step].id }
+
+  // MARK: How much one decision may compute
+  //
+  // Each evaluation has a budget of its own (`Budget.standard`); a saga with a thousand expensive steps would still compute
+  // for minutes. So a decision that has used up its share begins no further step, and says that it is unfinished. The
+  // engine stores what it decided, lets others have the thread, and wakes the saga again.
+
+  /// The number of evaluation steps after which a decision begins nothing more: one evaluation that fails takes no more.
+  static let share = Budget.standard.steps
+
+  /// Whether the decision has used up its share. Asking marks it as unfinished.
+  var isSpent: Bool {
+    mutating get {
+      guard computed >= Self.share else { return false }
+      isUnfinished = true
+      return true
+    }
+  }
+
+  /// Evaluates something with a meter of its own, and adds what it took to what the decision has computed.
+  mutating func measured<Result, Failure: Error>(_ body: (Meter) throws(Failure) -> Result) throws(Failure) -> Result {
+    let meter = Meter()
+    defer { computed += meter.stepsUsed }
+    return try body(meter)
+  }
+
+  /// Why an action of a step can't be rendered, or nil when it can.
+  mutating func problem(with action: Action, of step: StepState) -> StepFailure? {
+    let document = state.document(for: step, reading: action.reads)
+    return measured { CallRendering.problem(with: action, in: document, meter: $0) }
+  }
+}

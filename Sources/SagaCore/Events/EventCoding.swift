@@ -1,0 +1,173 @@
+import JSON
+import Values
+
+// How events are written and read. What is written stays readable for ever: a change of an event's shape raises
+// `SagaEvent.schema` and adds an upcaster, which lifts the old shape to the next one. What is stored is never rewritten.
+
+extension SagaEvent {
+  /// The version of the events' shapes. A new kind of event, or a new member that may be missing, leaves it as it is. An
+  /// older version refuses a kind that it doesn't know.
+  public static let schema = 1
+
+  /// The event's data as it is stored. A nil is left out; timestamps are RFC 3339.
+  public var data: JSON {
+    var data: JSONObject = ["at": .timestamp(at)]
+    what.write(to: &data)
+    return .object(data)
+  }
+
+  /// Reads an event as it was stored.
+  /// - Parameters:
+  ///   - type: its name in the store.
+  ///   - schema: the version of the shape that it was written in.
+  ///   - data: the event as it was stored.
+  ///   - upcasters: lift what was written in an older shape to the one that is read here.
+  /// - Throws: `UnreadableEvent` for an unknown name or schema, and for data of another shape.
+  public init(
+    type: String, schema: Int, data: JSON, upcasters: SagaEventUpcasters = .production
+  ) throws(UnreadableEvent) {
+    guard let kind = Self.kind(named: type) else {
+      throw UnreadableEvent(message: "This version does not know the event type “\(type)”.")
+    }
+    let reader = EventReader(type: type, data: try upcasters.lift(data, of: type, from: schema))
+    self.init(at: try reader.timestamp("at"), try kind.init(reader))
+  }
+}
+
+/// A stored event that this version can't read. The engine never guesses what it says.
+public struct UnreadableEvent: CodedError, Hashable {
+  public var code: String { EngineErrorCode.eventUnreadable }
+  public let message: String
+
+  package init(message: String) { self.message = message }
+}
+
+/// Takes an event's data apart. A member that is missing or of another type is an error that names it.
+public struct EventReader {
+  let type: String
+  let data: JSON
+
+  package init(type: String, data: JSON) {
+    self.type = type
+    self.data = data
+  }
+
+  func unreadable(_ name: String) -> UnreadableEvent {
+    UnreadableEvent(message: "The stored \(type) has no readable “\(name)”.")
+  }
+
+  func has(_ name: String) -> Bool { data[name] != nil }
+  func flag(_ name: String) -> Bool { data[name]?.boolValue ?? false }
+  func optionalString(_ name: String) -> String? { data[name]?.stringValue }
+  func optionalValue(_ name: String) -> JSON? { data[name] }
+  func values(_ name: String) -> [JSON] { data[name]?.arrayValue ?? [] }
+
+  func value(_ name: String) throws(UnreadableEvent) -> JSON {
+    guard let value = data[name] else { throw unreadable(name) }
+    return value
+  }
+  func string(_ name: String) throws(UnreadableEvent) -> String {
+    guard let value = data[name]?.stringValue else { throw unreadable(name) }
+    return value
+  }
+  func strings(_ name: String) throws(UnreadableEvent) -> [String] {
+    guard let values = data[name]?.arrayValue else { throw unreadable(name) }
+    let strings = values.compactMap(\.stringValue)
+    guard strings.count == values.count else { throw unreadable(name) }
+    return strings
+  }
+  func int(_ name: String) throws(UnreadableEvent) -> Int {
+    guard let value = data[name]?.intValue else { throw unreadable(name) }
+    return value
+  }
+  func optionalInt(_ name: String) throws(UnreadableEvent) -> Int? { has(name) ? try int(name) : nil }
+  func bool(_ name: String) throws(UnreadableEvent) -> Bool {
+    guard let value = data[name]?.boolValue else { throw unreadable(name) }
+    return value
+  }
+  func timestamp(_ name: String) throws(UnreadableEvent) -> Timestamp {
+    guard let value = data[name]?.stringValue.flatMap(Timestamp.init(_:)) else { throw unreadable(name) }
+    return value
+  }
+  func optionalTimestamp(_ name: String) throws(UnreadableEvent) -> Timestamp? {
+    has(name) ? try timestamp(name) : nil
+  }
+  func word<Word: RawRepresentable>(_ name: String) throws(UnreadableEvent) -> Word where Word.RawValue == String {
+    guard let word = data[name]?.stringValue.flatMap(Word.init(rawValue:)) else { throw unreadable(name) }
+    return word
+  }
+  func optionalWord<Word: RawRepresentable>(_ name: String) throws(UnreadableEvent) -> Word?
+  where Word.RawValue == String {
+    has(name) ? try word(name) : nil
+  }
+  func nested(_ name: String) throws(UnreadableEvent) -> EventReader {
+    EventReader(type: "\(type).\(name)", data: try value(name))
+  }
+  func optional(_ name: String) throws(UnreadableEvent) -> EventReader? { has(name) ? try nested(name) : nil }
+}
+
+extension JSON {
+  static func word(_ word: some RawRepresentable<String>) -> JSON { .string(word.rawValue) }
+  static func strings(_ strings: [String]) -> JSON { .array(strings.map(JSON.string)) }
+}
+
+// MARK: Older shapes
+
+/// Lifts the data of one kind of event from one schema version to the next.
+public struct SagaEventUpcaster: Sendable {
+  let type: String
+  /// The version that it takes; it gives the one after it.
+  let version: Int
+  let lift: @Sendable (JSON) throws(UnreadableEvent) -> JSON
+
+  /// - Parameter lift: changes the data and nothing else: the same data always gives the same.
+  public init(
+    _ type: String, from version: Int, _ lift: @escaping @Sendable (JSON) throws(UnreadableEvent) -> JSON
+  ) {
+    self.type = type
+    self.version = version
+    self.lift = lift
+  }
+}
+
+/// The upcasters in the order in which they are applied, and the version that they lead to.
+public struct SagaEventUpcasters: Sendable {
+  let current: Int
+  let upcasters: [SagaEventUpcaster]
+
+  /// - Parameters:
+  ///   - current: the version that events are decoded in.
+  ///   - upcasters: at most one for a kind and a version. A version in which a kind did not change has none.
+  public init(to current: Int, _ upcasters: [SagaEventUpcaster]) {
+    self.current = current
+    self.upcasters = upcasters
+  }
+
+  /// No event has changed its shape yet.
+  public static let production = SagaEventUpcasters(to: SagaEvent.schema, [])
+
+  /// Returns the data in the shape of the current version.
+  /// - Throws: `UnreadableEvent` when it was written in a version that isn't known here, or can't be lifted.
+  func lift(_ data: JSON, of type: String, from version: Int) throws(UnreadableEvent) -> JSON {
+    guard version >= 1, version <= current else {
+      throw UnreadableEvent(
+        message: "\(type) was written in schema \(version); this version reads up to \(current).")
+    }
+    var data = data
+    for version in version..<current {
+      guard let upcaster = upcasters.first(where: { $0.type == type && $0.version == version }) else { continue }
+      data = try upcaster.lift(data)
+    }
+    return data
+  }
+
+  /// What is wrong with the table: an upcaster that another hides, that leads nowhere, or of an unknown kind.
+  package var problems: [String] {
+    upcasters.enumerated().compactMap { index, upcaster in
+      let name = "\(upcaster.type) from \(upcaster.version)"
+      if !(1..<max(1, current)).contains(upcaster.version) { return "\(name) leads to no version up to \(current)" }
+      let isHidden = upcasters[..<index].contains { $0.type == upcaster.type && $0.version == upcaster.version }
+      return isHidden ? "\(name) comes twice" : nil
+    }
+  }
+}

@@ -1,0 +1,256 @@
+import JSON
+import Values
+import Workflows
+
+/// A saga as its events have made it: a value, and nothing but the fold of the events.
+public struct SagaState: Sendable, Hashable {
+  public let start: SagaStart
+  public let startedAt: Timestamp
+  /// The number of its events: the stream's version.
+  public internal(set) var version = 1
+  /// In the definition's order: a step is addressed by its index.
+  public private(set) var steps: [StepState]
+  /// Which steps are where. `update` keeps them; they follow from `steps`.
+  private(set) var sets: StepSets
+  private let indexes: StepIndexes
+  /// Every signal that came, and what became of it. They stay: the same one again is a repeat, also after a rewind.
+  public internal(set) var signals: [ReceivedSignal] = []
+  /// Set once the saga turned back.
+  public internal(set) var turnBack: Dated<TurnBack>?
+  /// A reason to turn back that waits for a pivot to settle.
+  public internal(set) var requestedTurnBack: Dated<TurnBack>?
+  /// The requests that had an id. They stay, also when what they asked for has lapsed: the same one again is a repeat.
+  public internal(set) var commands: [KnownCommand] = []
+  public internal(set) var lastAct: LastAct?
+  /// Set while the saga is paused: its clock stops, and nothing new starts.
+  public internal(set) var pause: Dated<OperatorAct>?
+  /// The time by which the saga is to be done. An operator can extend it, and a pause shifts it.
+  public internal(set) var deadline: Timestamp
+  /// Set while steps are being undone to begin again.
+  public internal(set) var rewind: Rewind?
+  /// Whether a pivot has been passed: it succeeded, was resolved as happened, or was skipped by an operator. From then
+  /// on nothing is undone. Deciders ask `isPivotPassed(by:)`.
+  public internal(set) var pivotPassed = false
+  public internal(set) var overdueSince: Timestamp?
+  public internal(set) var end: SagaEnd?
+
+  init(start: SagaStart, at time: Timestamp) {
+    self.start = start
+    startedAt = time
+    deadline = start.deadline
+    steps = start.steps.map { StepState(id: $0) }
+    sets = StepSets(steps)
+    indexes = StepIndexes(start.steps)
+  }
+
+  /// The same saga with these steps, which have the same ids in the same order: a snapshot's.
+  mutating func restore(_ steps: [StepState]) {
+    self.steps = steps
+    sets = StepSets(steps)
+  }
+
+  public var id: UniqueID { start.id }
+  public var isPaused: Bool { pause != nil }
+  /// Since when the saga's clock is stopped; nil while it runs.
+  public var pausedAt: Timestamp? { pause?.at }
+
+  public func index(of id: String) -> Int? { indexes[id] }
+  public func step(_ id: String) -> StepState? { index(of: id).map { steps[$0] } }
+
+  /// Whether a rewind is undoing the step, or will.
+  public func isRewinding(_ step: String) -> Bool { rewind?.steps.contains(step) ?? false }
+
+  public var status: SagaStatus {
+    if let end { return end.status }
+    if sets.blocked.contains(where: { isBlocked(steps[$0]) }) { return .stuck }
+    return turnBack == nil ? .running : .compensating
+  }
+
+  /// The steps that wait for an operator. Once the saga has ended, none does.
+  public var blockers: [Blocker] { end == nil ? blockedSteps.compactMap(Blocker.init) : [] }
+
+  /// The steps that the saga can't go on past without an operator, also of one that was abandoned.
+  package var blockedSteps: [StepState] { sets.blocked.map { steps[$0] }.filter(isBlocked) }
+
+  /// Whether the saga can't go on past this step without an operator. Once the saga has turned back it goes past every
+  /// step that failed going forward.
+  func isBlocked(_ step: StepState) -> Bool {
+    step.isBlocked && (turnBack == nil || step.status == .undoFailed)
+  }
+
+  /// Whether its deadline has passed, or one of its steps takes longer than was expected of it.
+  public func isOverdue(at now: Timestamp) -> Bool {
+    guard end == nil else { return false }
+    return overdueSince != nil || deadline < pausedAt ?? now || sets.underWay.contains { steps[$0].overdue != nil }
+  }
+
+  /// Whether an attempt, forward or undo, has been started and has not been settled.
+  public var hasAttemptInFlight: Bool { !sets.inFlight.isEmpty }
+
+  /// The steps of which an attempt is under way.
+  package var stepsInFlight: [StepState] { sets.inFlight.map { steps[$0] } }
+}
+
+// MARK: Folding
+
+extension SagaState {
+  /// The state that a history makes.
+  /// - Throws: `HistoryError` when the events can't follow each other.
+  public init(folding events: some Sequence<SagaEvent>) throws(HistoryError) {
+    var state: SagaState?
+    for event in events { try SagaState.evolve(&state, event) }
+    guard let state else { throw HistoryError("A history has at least one event.") }
+    self = state
+  }
+
+  /// The state after one more event.
+  /// - Throws: `HistoryError` when the event can't follow this state.
+  public static func evolve(_ state: SagaState?, _ event: SagaEvent) throws(HistoryError) -> SagaState {
+    var next = state
+    try evolve(&next, event)
+    guard let next else { throw HistoryError("A history begins with sagaStarted, not with \(event.typeName).") }
+    return next
+  }
+
+  /// Changes a state by one more event, in place. When it throws, the state is unusable.
+  public static func evolve(_ state: inout SagaState?, _ event: SagaEvent) throws(HistoryError) {
+    if state == nil {
+      guard let started = event.what as? SagaStarted else {
+        throw HistoryError("A history begins with sagaStarted, not with \(event.typeName).")
+      }
+      state = SagaState(start: started.saga, at: event.at)
+    } else {
+      try state?.evolve(event)
+    }
+  }
+
+  /// Changes the state by one more event. The same state and event always give the same state.
+  /// - Throws: `HistoryError` when the event can't follow this state. The state is unusable then.
+  public mutating func evolve(_ event: SagaEvent) throws(HistoryError) {
+    guard end == nil else { throw HistoryError("\(event.typeName) can't follow the end of a saga.") }
+    try event.what.apply(to: &self, at: event.at)
+    version += 1
+    if let (verb, act) = event.operated { note(verb, act, event) }
+  }
+
+  /// Changes one step by an event of this type, and keeps the sets and the clock of what is expected.
+  /// - Parameter change: returns false when the event can't follow the step's stage.
+  /// - Throws: `HistoryError` for a step that the saga doesn't have, and when `change` returns false.
+  mutating func update(
+    _ id: String, by type: String, at time: Timestamp, holdsClock: Bool = true,
+    _ change: (inout StepState) -> Bool
+  ) throws(HistoryError) {
+    guard let index = index(of: id) else {
+      throw HistoryError("\(type) names a step that the saga doesn't have.")
+    }
+    let before = steps[index].stage
+    let clockBefore = steps[index].clock?.since
+    guard change(&steps[index]) else {
+      throw HistoryError("\(type) can't follow \(before.status.rawValue) of step \(id).")
+    }
+    // What is expected of a phase runs from its one beginning to its end, whatever lies between.
+    let phase = steps[index].status.phaseUnderWay
+    if phase != before.status.phaseUnderWay { steps[index].clock = phase.map { _ in StepState.Clock(since: time) } }
+    if let pausedAt, holdsClock {
+      steps[index].countFromPause(since: before, clockBefore, paused: time - pausedAt)
+    }
+    sets.move(index, from: before, to: steps[index].stage)
+  }
+
+  /// Changes every step in a way that leaves its stage of the same status: what an end or a pause does.
+  mutating func updateAll(_ change: (inout StepState) -> Void) {
+    for index in steps.indices {
+      let before = steps[index].stage
+      change(&steps[index])
+      sets.move(index, from: before, to: steps[index].stage)
+    }
+  }
+}
+
+/// The indexes of a saga's steps by their ids: made once, and shared by all states of the saga.
+private final class StepIndexes: Sendable, Hashable {
+  private let indexes: [String: Int]
+
+  init(_ ids: [String]) {
+    indexes = Dictionary(ids.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  subscript(id: String) -> Int? { indexes[id] }
+
+  // They follow from the saga's start, which is compared.
+  static func == (left: StepIndexes, right: StepIndexes) -> Bool { true }
+  func hash(into hasher: inout Hasher) {}
+}
+
+/// Which steps are where, so that no decision looks at all steps when one has changed.
+struct StepSets: Sendable, Hashable {
+  private(set) var pending: StepSet
+  private(set) var running: StepSet
+  private(set) var backingOff: StepSet
+  private(set) var waiting: StepSet
+  private(set) var undoing: StepSet
+  /// An attempt to do the step, or to undo it, is under way.
+  private(set) var inFlight: StepSet
+  /// The step or its undo is under way: attempts, pauses between them, waits.
+  private(set) var underWay: StepSet
+  /// What depends on the step may start.
+  private(set) var passed: StepSet
+  /// Without an operator, nothing more happens to the step.
+  private(set) var blocked: StepSet
+  /// The step failed, and its saga is to turn back.
+  private(set) var turningBack: StepSet
+
+  init(_ steps: [StepState]) {
+    let none = StepSet(count: steps.count)
+    (pending, running, backingOff, waiting, undoing) = (none, none, none, none, none)
+    (inFlight, underWay, passed, blocked, turningBack) = (none, none, none, none, none)
+    for (index, step) in steps.enumerated() { add(index, step.stage) }
+  }
+
+  mutating func move(_ index: Int, from before: StepStage, to after: StepStage) {
+    if before == after { return }
+    remove(index)
+    add(index, after)
+  }
+
+  private mutating func remove(_ index: Int) {
+    pending.remove(index)
+    running.remove(index)
+    backingOff.remove(index)
+    waiting.remove(index)
+    undoing.remove(index)
+    inFlight.remove(index)
+    underWay.remove(index)
+    passed.remove(index)
+    blocked.remove(index)
+    turningBack.remove(index)
+  }
+
+  private mutating func add(_ index: Int, _ stage: StepStage) {
+    switch stage {
+    case .pending: pending.insert(index)
+    case .running:
+      running.insert(index)
+      inFlight.insert(index)
+      underWay.insert(index)
+    case .backingOff:
+      backingOff.insert(index)
+      underWay.insert(index)
+    case .waiting:
+      waiting.insert(index)
+      underWay.insert(index)
+    case .succeeded, .skipped, .failed(.goesOn): passed.insert(index)
+    case .failed(.blocks): blocked.insert(index)
+    case .failed(.turnsBack): turningBack.insert(index)
+    case .failed(.settles), .undone, .undoFailed(blocks: false): break
+    case .undoing:
+      undoing.insert(index)
+      inFlight.insert(index)
+      underWay.insert(index)
+    case .undoBackingOff:
+      undoing.insert(index)
+      underWay.insert(index)
+    case .undoFailed(blocks: true): blocked.insert(index)
+    }
+  }
+}

@@ -1,0 +1,281 @@
+import JSON
+import Values
+
+// A snapshot is a saga's state as JSON. It is only ever a shortcut: the events stay the truth, so a snapshot that this
+// version can't read is passed over and the events are read instead.
+extension SagaState {
+  /// The version of the shape below. Versions 1 and 2 had less to tell, and read as they did, except where they left out
+  /// what became of signals; other versions' snapshots are passed over, so that an older engine can't take a saga that is
+  /// paused for one that runs.
+  static let snapshotSchema = 3
+
+  public var snapshot: JSON {
+    var members: JSONObject = [
+      "schema": .int(Self.snapshotSchema), "start": start.json, "startedAt": .timestamp(startedAt),
+      "version": .int(version), "steps": .array(steps.map(\.json)),
+    ]
+    if !signals.isEmpty { members["signals"] = .array(signals.map(\.json)) }
+    members["turnBack"] = turnBack?.json
+    members["requestedTurnBack"] = requestedTurnBack?.json
+    if !commands.isEmpty { members["commands"] = .array(commands.map(\.json)) }
+    members["lastAct"] = lastAct?.json
+    members["pause"] = pause?.json
+    if deadline != start.deadline { members["deadline"] = .timestamp(deadline) }
+    members["rewind"] = rewind?.json
+    if pivotPassed { members["pivotPassed"] = true }
+    members["overdueSince"] = overdueSince.map(JSON.timestamp)
+    members["end"] = end?.json
+    return .object(members)
+  }
+
+  /// Reads a snapshot.
+  /// - Throws: `UnreadableEvent` when it is of another version, or damaged.
+  public init(snapshot: JSON) throws(UnreadableEvent) {
+    let data = EventReader(type: "snapshot", data: snapshot)
+    let schema = try data.int("schema")
+    guard (1...Self.snapshotSchema).contains(schema) else { throw data.unreadable("schema") }
+    self.init(start: try SagaStart(data.nested("start")), at: try data.timestamp("startedAt"))
+    version = try data.int("version")
+    var steps: [StepState] = []
+    for step in data.values("steps") { steps.append(try StepState(EventReader(type: "snapshot.step", data: step))) }
+    guard steps.map(\.id) == start.steps else { throw data.unreadable("steps") }
+    restore(steps)
+    // Earlier ones don't say which step took which signal, and forgot signals at a rewind. The events tell.
+    if schema < 3, data.has("signals") || steps.contains(where: { $0.awaitedSignal != nil || $0.round > 1 }) {
+      throw data.unreadable("signals")
+    }
+    for signal in data.values("signals") {
+      signals.append(try ReceivedSignal(EventReader(type: "snapshot.signal", data: signal)))
+    }
+    if data.has("turnBack") { turnBack = try Dated(data.nested("turnBack")) }
+    if data.has("requestedTurnBack") { requestedTurnBack = try Dated(data.nested("requestedTurnBack")) }
+    if let id = data.optionalString("cancelId") {
+      commands = [KnownCommand(id: id, verb: OperatorVerb.Name.cancel.rawValue, digest: nil)]
+    }
+    for command in data.values("commands") {
+      commands.append(try KnownCommand(EventReader(type: "snapshot.command", data: command)))
+    }
+    if data.has("lastAct") { lastAct = try LastAct(data.nested("lastAct")) }
+    if data.has("pause") { pause = try Dated(data.nested("pause")) }
+    deadline = try data.optionalTimestamp("deadline") ?? start.deadline
+    if data.has("rewind") { rewind = try Rewind(data.nested("rewind")) }
+    pivotPassed = data.flag("pivotPassed")
+    overdueSince = try data.optionalTimestamp("overdueSince")
+    if data.has("end") { end = try SagaEnd(data.nested("end")) }
+    // Once it was not kept since when a step has been under way. The events tell.
+    if end == nil, steps.contains(where: { $0.status.phaseUnderWay != nil && $0.underWaySince == nil }) {
+      throw data.unreadable("steps")
+    }
+  }
+}
+
+extension StepState {
+  fileprivate var json: JSON {
+    var members: JSONObject = [
+      "id": .string(id), "status": .word(status), "round": .int(round), "outcome": .word(outcome),
+      "forward": json(forward, .forward), "undo": json(undo, .undo),
+    ]
+    members["waitUntil"] = wait?.until.map(JSON.timestamp)
+    members["waitingFor"] = awaitedSignal.map(JSON.string)
+    members["progress"] = progress?.json
+    members["output"] = output
+    members["outputProblem"] = outputProblem?.json
+    members["input"] = input
+    if isSkippedByOperator { members["skippedByOperator"] = true }
+    members["failure"] = failure?.json
+    members["consequence"] = consequence.map(JSON.word)
+    members["undoFailure"] = undoFailure?.json
+    if stage == .undoFailed(blocks: true) { members["undoBlocks"] = true }
+    members["startedAt"] = startedAt.map(JSON.timestamp)
+    members["endedAt"] = endedAt.map(JSON.timestamp)
+    members["undoEndedAt"] = undoEndedAt.map(JSON.timestamp)
+    members["undoHow"] = undoHow.map(JSON.string)
+    members["underWaySince"] = underWaySince.map(JSON.timestamp)
+    if let overdue {
+      var inner = JSONObject()
+      overdue.add(to: &inner)
+      members["overdue"] = .object(inner)
+    }
+    return .object(members)
+  }
+
+  private func json(_ attempts: Attempts, _ phase: StepPhase) -> JSON {
+    var members: JSONObject = ["count": .int(attempts.count)]
+    if attempts.budgetStart > 0 { members["budgetStart"] = .int(attempts.budgetStart) }
+    if let inFlight, inFlight.phase == phase {
+      members["inFlight"] = [
+        "number": .int(inFlight.attempt.number), "startedAt": .timestamp(inFlight.attempt.startedAt),
+        "deadline": .timestamp(inFlight.attempt.deadline),
+      ]
+    }
+    if status.phaseUnderWay == phase { members["retryAt"] = retryAt.map(JSON.timestamp) }
+    members["startedAt"] = attempts.startedAt.map(JSON.timestamp)
+    return .object(members)
+  }
+
+  fileprivate init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(id: try data.string("id"))
+    round = try data.int("round")
+    outcome = try data.word("outcome")
+    let (forward, undo) = (try data.nested("forward"), try data.nested("undo"))
+    self.forward = try Attempts(forward)
+    self.undo = try Attempts(undo)
+    awaitedSignal = data.optionalString("waitingFor")
+    progress = try data.optional("progress").map(Dated<StepProgress>.read)
+    output = data.optionalValue("output")
+    outputProblem = try data.optional("outputProblem").map(StepFailure.read)
+    input = data.optionalValue("input")
+    failure = try data.optional("failure").map(StepFailure.read)
+    undoFailure = try data.optional("undoFailure").map(StepFailure.read)
+    startedAt = try data.optionalTimestamp("startedAt")
+    endedAt = try data.optionalTimestamp("endedAt")
+    undoEndedAt = try data.optionalTimestamp("undoEndedAt")
+    stage =
+      switch try data.word("status") as StepStatus {
+      case .pending: .pending
+      case .running: .running(try StepStage.Attempt(forward.nested("inFlight")))
+      case .backingOff: .backingOff(until: try forward.timestamp("retryAt"))
+      case .waiting:
+        .waiting(StepStage.Wait(signal: awaitedSignal, until: try data.optionalTimestamp("waitUntil")))
+      case .succeeded: .succeeded
+      case .failed: .failed(try data.word("consequence"))
+      case .skipped: .skipped(byOperator: data.flag("skippedByOperator"))
+      case .undoing:
+        if let attempt = try undo.optional("inFlight") {
+          .undoing(try StepStage.Attempt(attempt))
+        } else {
+          .undoBackingOff(until: try undo.timestamp("retryAt"))
+        }
+      case .undone: .undone(how: try data.string("undoHow"))
+      case .undoFailed: .undoFailed(blocks: data.flag("undoBlocks"))
+      }
+    if let since = try data.optionalTimestamp("underWaySince") {
+      clock = Clock(since: since, overdue: try data.optional("overdue").map(StepLateness.read))
+    }
+  }
+}
+
+extension StepStage.Attempt {
+  fileprivate init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(
+      number: try data.int("number"), startedAt: try data.timestamp("startedAt"),
+      deadline: try data.timestamp("deadline"))
+  }
+}
+
+extension Attempts {
+  fileprivate init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init()
+    count = try data.int("count")
+    budgetStart = try data.optionalInt("budgetStart") ?? 0
+    startedAt = try data.optionalTimestamp("startedAt")
+  }
+}
+
+// `map` wants a function that throws the error that it is typed with.
+extension StepFailure {
+  fileprivate static func read(_ data: EventReader) throws(UnreadableEvent) -> StepFailure { try StepFailure(data) }
+}
+
+extension StepLateness {
+  fileprivate static func read(_ data: EventReader) throws(UnreadableEvent) -> StepLateness { try StepLateness(data) }
+}
+
+extension Dated where Value == StepProgress {
+  fileprivate static func read(_ data: EventReader) throws(UnreadableEvent) -> Self { try Self(data) }
+}
+
+extension Dated where Value == OperatorAct {
+  fileprivate var json: JSON {
+    var members: JSONObject = ["at": .timestamp(at)]
+    value.add(to: &members)
+    return .object(members)
+  }
+
+  fileprivate init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(at: try data.timestamp("at"), value: try OperatorAct(data))
+  }
+}
+
+extension KnownCommand {
+  fileprivate var json: JSON {
+    var members: JSONObject = ["id": .string(id), "verb": .string(verb)]
+    members["digest"] = digest.map(JSON.string)
+    return .object(members)
+  }
+
+  fileprivate init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(id: try data.string("id"), verb: try data.string("verb"), digest: data.optionalString("digest"))
+  }
+}
+
+extension LastAct {
+  fileprivate var json: JSON {
+    var members: JSONObject = [
+      "verb": .string(verb), "by": .string(by), "reason": .string(reason), "at": .timestamp(at),
+      "version": .int(version),
+    ]
+    members["step"] = step.map(JSON.string)
+    return .object(members)
+  }
+
+  fileprivate init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(
+      verb: try data.string("verb"), step: data.optionalString("step"), by: try data.string("by"),
+      reason: try data.string("reason"), at: try data.timestamp("at"), version: try data.int("version"))
+  }
+}
+
+extension Rewind {
+  fileprivate var json: JSON {
+    [
+      "step": .string(step), "steps": .array(steps.map(JSON.string)), "at": .timestamp(at), "by": .string(by),
+      "reason": .string(reason),
+    ]
+  }
+
+  fileprivate init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(
+      step: try data.string("step"), steps: try data.strings("steps"), at: try data.timestamp("at"),
+      by: try data.string("by"), reason: try data.string("reason"))
+  }
+}
+
+extension Dated where Value == TurnBack {
+  fileprivate var json: JSON { ["at": .timestamp(at), "reason": value.json] }
+
+  fileprivate init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(at: try data.timestamp("at"), value: try TurnBack(data.nested("reason")))
+  }
+}
+
+extension Dated where Value == StepProgress {
+  fileprivate var json: JSON {
+    var members = JSONObject()
+    value.add(to: &members)
+    members["at"] = .timestamp(at)
+    return .object(members)
+  }
+
+  fileprivate init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(at: try data.timestamp("at"), value: try StepProgress(data))
+  }
+}
+
+extension SagaEnd {
+  fileprivate var json: JSON {
+    var members: JSONObject = ["status": .word(status), "at": .timestamp(at)]
+    members["output"] = output
+    members.add(outputErrors)
+    members["by"] = by.map(JSON.string)
+    members["reason"] = reason.map(JSON.string)
+    return .object(members)
+  }
+
+  fileprivate init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(
+      status: try data.word("status"), at: try data.timestamp("at"), output: data.optionalValue("output"),
+      outputErrors: try OutputError.all(in: data),
+      by: data.optionalString("by"), reason: data.optionalString("reason"))
+  }
+}

@@ -1,0 +1,230 @@
+import JSON
+import Values
+
+// The transitions of a step. `docs/state-diagram.md` draws them; a test walks every state × event.
+//
+//   pending     → skipped · waiting · running · failed
+//   backingOff, waiting, failed (blocking) → skipped (operator)
+//   running     → running (progress) · succeeded · backingOff · failed
+//   backingOff  → running · waiting · failed
+//   waiting     → succeeded · failed
+//   failed      → backingOff (retry) · succeeded, failed (resolve) · undoing · undoFailed
+//   succeeded   → undoing · undoFailed
+//   undoing     → undoing (attempt, progress) · undone · undoFailed
+//   undoFailed  → undoing (retry) · undone (resolve)
+//   skipped, undone stay, unless a rewind finishes: it makes whatever is settled pending again
+//   an answer that is ignored, and a step that is overdue, change no stage
+
+/// The stage that a step has reached, with what belongs to that stage and to no other.
+public enum StepStage: Sendable, Hashable {
+  case pending
+  /// An attempt to do the step is under way.
+  case running(Attempt)
+  case backingOff(until: Timestamp)
+  /// A signal step or a delay step waits.
+  case waiting(Wait)
+  case succeeded
+  case failed(FailureConsequence)
+  /// `byOperator`: maybe before its turn had come.
+  case skipped(byOperator: Bool)
+  /// An attempt to undo the step is under way.
+  case undoing(Attempt)
+  case undoBackingOff(until: Timestamp)
+  /// `how`: an `UndoSuccess`, or `resolved` by an operator.
+  case undone(how: String)
+  /// `blocks`: unless the compensation is only a courtesy (`onFailure: continue`).
+  case undoFailed(blocks: Bool)
+
+  /// An attempt under way.
+  public struct Attempt: Sendable, Hashable {
+    public let number: Int
+    public let startedAt: Timestamp
+    public let deadline: Timestamp
+  }
+
+  public struct Wait: Sendable, Hashable {
+    /// Nil for a delay.
+    public let signal: String?
+    /// Nil for a signal without a timeout.
+    public internal(set) var until: Timestamp?
+  }
+
+  public var status: StepStatus {
+    switch self {
+    case .pending: .pending
+    case .running: .running
+    case .backingOff: .backingOff
+    case .waiting: .waiting
+    case .succeeded: .succeeded
+    case .failed: .failed
+    case .skipped: .skipped
+    case .undoing, .undoBackingOff: .undoing
+    case .undone: .undone
+    case .undoFailed: .undoFailed
+    }
+  }
+
+  /// The time at which the stage ends by itself: the next attempt, or the end of a wait. Nil when nothing but an answer, a
+  /// signal or an operator ends it.
+  var due: Timestamp? {
+    get {
+      switch self {
+      case .backingOff(let until), .undoBackingOff(let until): until
+      case .waiting(let wait): wait.until
+      case .pending, .running, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: nil
+      }
+    }
+    set {
+      guard let newValue else { return }
+      switch self {
+      case .backingOff: self = .backingOff(until: newValue)
+      case .undoBackingOff: self = .undoBackingOff(until: newValue)
+      case .waiting(var wait):
+        wait.until = newValue
+        self = .waiting(wait)
+      case .pending, .running, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: break
+      }
+    }
+  }
+}
+
+/// One step of a saga, as its events have made it.
+public struct StepState: Sendable, Hashable {
+  public let id: String
+  public internal(set) var stage = StepStage.pending
+  /// A rerun after an undo, or with changed input, is a new round. All attempts of a round share one idempotency key.
+  public internal(set) var round = 1
+  public internal(set) var outcome = RoundOutcome.none
+  /// Attempts to do the step.
+  public internal(set) var forward = Attempts()
+  /// Attempts to undo it.
+  public internal(set) var undo = Attempts()
+  /// The signal that the step waits for, or waited for in this round. A rewind clears it.
+  var awaitedSignal: String?
+  /// What the participant last said of the attempt under way, or of the one before, until the next begins.
+  public internal(set) var progress: Dated<StepProgress>?
+  /// What it answered, for later steps to read; null when its answer can't be read.
+  public internal(set) var output: JSON?
+  /// Why its answer can't be read; nil when it can be read, and when there is none.
+  public internal(set) var outputProblem: StepFailure?
+  /// What an operator gave this step to read instead of the saga's input.
+  public internal(set) var input: JSON?
+  /// The last failure of an attempt to do the step.
+  public internal(set) var failure: StepFailure?
+  /// The last failure of an attempt to undo it.
+  public internal(set) var undoFailure: StepFailure?
+  public internal(set) var startedAt: Timestamp?
+  /// When the step came to an end going forward.
+  public internal(set) var endedAt: Timestamp?
+  public internal(set) var undoEndedAt: Timestamp?
+  /// Set while the step, or its undo, is under way.
+  var clock: Clock?
+
+  init(id: String) { self.id = id }
+
+  /// The clock of what is expected of a step. A pause shifts it, and an operator's retry starts a new one.
+  struct Clock: Sendable, Hashable {
+    var since: Timestamp
+    /// Set when the step, or its undo, takes longer than was expected.
+    var overdue: StepLateness?
+  }
+
+  public var status: StepStatus { stage.status }
+
+  /// The attempt under way: doing the step, or undoing it.
+  public var inFlight: (phase: StepPhase, attempt: StepStage.Attempt)? {
+    switch stage {
+    case .running(let attempt): (.forward, attempt)
+    case .undoing(let attempt): (.undo, attempt)
+    case .pending, .backingOff, .waiting, .succeeded, .failed, .skipped, .undoBackingOff, .undone, .undoFailed: nil
+    }
+  }
+
+  /// When the next attempt to do the step, or to undo it, is due.
+  public var retryAt: Timestamp? {
+    switch stage {
+    case .backingOff(let until), .undoBackingOff(let until): until
+    case .pending, .running, .waiting, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: nil
+    }
+  }
+
+  /// What the step waits for now: a signal, or the end of a delay.
+  public var wait: StepStage.Wait? { if case .waiting(let wait) = stage { wait } else { nil } }
+
+  /// How the undo came to its end, for a step that is undone.
+  public var undoHow: String? { if case .undone(let how) = stage { how } else { nil } }
+
+  public var consequence: FailureConsequence? { if case .failed(let consequence) = stage { consequence } else { nil } }
+
+  public var isSkippedByOperator: Bool { stage == .skipped(byOperator: true) }
+
+  /// Since when the step, or its undo, has been under way, without the time of pauses.
+  public var underWaySince: Timestamp? { clock?.since }
+
+  /// Set while the step, or its undo, takes longer than was expected.
+  public var overdue: StepLateness? { clock?.overdue }
+
+  /// Whether the saga can't go on past this step without an operator.
+  public var isBlocked: Bool { stage == .failed(.blocks) || stage == .undoFailed(blocks: true) }
+
+  /// Whether what depends on this step may start.
+  public var isPassed: Bool {
+    switch stage {
+    case .succeeded, .skipped, .failed(.goesOn): true
+    case .pending, .running, .backingOff, .waiting, .failed, .undoing, .undoBackingOff, .undone, .undoFailed: false
+    }
+  }
+
+  func attempts(_ phase: StepPhase) -> Attempts {
+    switch phase {
+    case .forward: forward
+    case .undo: undo
+    }
+  }
+}
+
+/// How many attempts a step has made in one phase of a round.
+public struct Attempts: Sendable, Hashable {
+  public internal(set) var count = 0
+  /// Attempts that the retry policy doesn't count: made before an operator asked for more, or never sent.
+  public internal(set) var budgetStart = 0
+  public internal(set) var startedAt: Timestamp?
+
+  /// Attempts that count against the retry policy.
+  public var spent: Int { count - budgetStart }
+
+  mutating func begin(_ number: Int, at time: Timestamp) {
+    count = number
+    startedAt = startedAt ?? time
+  }
+}
+
+/// A value and when it came.
+public struct Dated<Value: Sendable & Hashable>: Sendable, Hashable {
+  public let at: Timestamp
+  public let value: Value
+
+  package init(at: Timestamp, value: Value) {
+    self.at = at
+    self.value = value
+  }
+}
+
+/// A step that waits for an operator. `Verbs` says what the operator can do.
+public struct Blocker: Sendable, Hashable {
+  public let step: String
+  public let phase: StepPhase
+  public let since: Timestamp
+  public let failure: StepFailure
+
+  init?(_ step: StepState) {
+    let isUndo = step.status == .undoFailed
+    guard step.isBlocked, let since = isUndo ? step.undoEndedAt : step.endedAt,
+      let failure = isUndo ? step.undoFailure : step.failure
+    else { return nil }
+    self.step = step.id
+    phase = isUndo ? .undo : .forward
+    self.since = since
+    self.failure = failure
+  }
+}

@@ -1,0 +1,401 @@
+import JSON
+import Values
+import Workflows
+
+// Attempts, to do a step or to undo it: begun, made again after a pause, settled once. What follows from an outcome is
+// decided here; what an executor reports is `StepOutcome`.
+
+/// Why an attempt, or a step, failed.
+public struct StepFailure: Error, Sendable, Hashable {
+  /// The participant's own code (`QC_FAILED`), or one of ours (`http.503`, `timeout`).
+  public var code: String
+  /// Further codes that a retry policy may name, from the exact to the general: `http.422`, `http.4xx`.
+  public var classes: [String]
+  public var message: String
+  /// Whether another attempt may help, as far as the executor can tell; a retry policy may say otherwise.
+  public var isRetryable: Bool
+  /// How long the participant asked us to wait.
+  public var retryAfter: Duration?
+  /// The participant says that it has nothing by that name (404, 410).
+  public var isGone: Bool
+  /// The participant is declared to keep tombstones: an undo that comes first makes the late command refuse.
+  public var keepsTombstones: Bool
+
+  public init(
+    code: String, classes: [String] = [], message: String, isRetryable: Bool = false, retryAfter: Duration? = nil,
+    isGone: Bool = false, keepsTombstones: Bool = false
+  ) {
+    self.code = code
+    self.classes = classes
+    self.message = message
+    self.isRetryable = isRetryable
+    self.retryAfter = retryAfter
+    self.isGone = isGone
+    self.keepsTombstones = keepsTombstones
+  }
+
+  public var codes: [String] { [code] + classes }
+}
+
+/// How an attempt ended, as its executor reports it. The core decides what follows.
+public enum StepOutcome: Sendable, Hashable {
+  case succeeded(JSON)
+  /// It happened, but its answer can't be read, for this reason. A step that reads the answer fails with it.
+  case succeededUnread(StepFailure)
+  /// A clean refusal: it has not happened.
+  case failed(StepFailure)
+  /// It may have happened.
+  case unknown(StepFailure)
+  /// The engine did not send the attempt, for a reason of its own. The attempt doesn't count, and is made again.
+  case notSent(StepFailure)
+}
+
+extension Decider {
+  /// The pause before an attempt that was not sent is made again: an engine that can't send doesn't spin.
+  private static let pauseAfterNotSent = Duration.seconds(1)
+
+  /// Begins an attempt to do the step. A call that can't be rendered is never sent: the step fails cleanly, unless an
+  /// earlier attempt left its outcome unknown.
+  mutating func startAttempt(_ step: Int) {
+    let (now, rules) = (state.steps[step], definition.steps[step])
+    if let failure = problem(with: rules.action, of: now) {
+      fail(step, failure)
+      return
+    }
+    emit(
+      AttemptStarted(
+        step: now.id, phase: .forward, round: now.round, attempt: now.forward.count + 1,
+        deadline: self.now + (rules.timeout ?? CallRendering.defaultTimeout)))
+  }
+
+  /// Decides what follows from an attempt's outcome. News of an attempt that has been settled changes nothing.
+  mutating func settle(_ step: Int, phase: StepPhase, attempt: Int, outcome: StepOutcome) {
+    guard let inFlight = state.steps[step].inFlight, inFlight.phase == phase, inFlight.attempt.number == attempt else {
+      return
+    }
+    switch phase {
+    case .forward: settleForward(step, attempt: attempt, outcome: outcome)
+    case .undo: settleUndo(step, attempt: attempt, outcome: outcome)
+    }
+  }
+
+  /// After a restart no executor reports on what was in flight: it may have happened.
+  mutating func interruptAttempts() {
+    for step in state.sets.inFlight {
+      guard let (phase, attempt) = state.steps[step].inFlight else { continue }
+      let failure = StepFailure(
+        code: EngineErrorCode.attemptInterrupted,
+        message: "The engine stopped while this attempt was under way; whether it happened is not known.",
+        isRetryable: true)
+      settle(step, phase: phase, attempt: attempt.number, outcome: .unknown(failure))
+    }
+  }
+
+  private mutating func settleForward(_ step: Int, attempt: Int, outcome: StepOutcome) {
+    let failure: StepFailure
+    let isUnknown: Bool
+    switch outcome {
+    case .succeeded(let output):
+      succeed(step, output: StepOutput(output))
+      return
+    case .succeededUnread(let problem):
+      succeed(step, output: StepOutput(problem: problem))
+      return
+    case .failed(let reported): (failure, isUnknown) = (reported, false)
+    case .unknown(let reported): (failure, isUnknown) = (reported, true)
+    case .notSent(let reported):
+      notSent(step, phase: .forward, attempt: attempt, failure: reported)
+      return
+    }
+    let now = state.steps[step]
+    if isGoingForward(now),
+      let retryAt = RetryDecision.next(
+        after: failure, rules: definition.steps[step].retry, spent: now.forward.spent,
+        seed: seed(now, phase: .forward, attempt: attempt), now: self.now)
+    {
+      emit(
+        AttemptFailed(
+          step: now.id, phase: .forward, attempt: attempt, isUnknown: isUnknown, failure: failure, retryAt: retryAt))
+    } else {
+      fail(step, failure, isUnknown: isUnknown)
+    }
+  }
+
+  private mutating func settleUndo(_ step: Int, attempt: Int, outcome: StepOutcome) {
+    guard let undo = undo(of: step) else { return }
+    let now = state.steps[step]
+    var failure: StepFailure
+    var isUnknown = false
+    switch outcome {
+    case .succeeded, .succeededUnread:
+      emit(UndoSucceeded(step: now.id, how: .answered))
+      return
+    case .failed(let reported): failure = reported
+    case .unknown(let reported): (failure, isUnknown) = (reported, true)
+    case .notSent(let reported):
+      notSent(step, phase: .undo, attempt: attempt, failure: reported)
+      return
+    }
+    if failure.isGone {
+      // The participant has nothing by that name: it is undone if it had been there, or if a late command will be refused.
+      // Otherwise the command may still be on its way, and the engine asks again.
+      if now.outcome == .succeeded || failure.keepsTombstones {
+        emit(UndoSucceeded(step: now.id, how: .alreadyGone))
+        return
+      }
+      failure.isRetryable = true
+    }
+    if let retryAt = RetryDecision.next(
+      after: failure, rules: undo.retry, spent: now.undo.spent, seed: seed(now, phase: .undo, attempt: attempt),
+      now: self.now)
+    {
+      emit(
+        AttemptFailed(
+          step: now.id, phase: .undo, attempt: attempt, isUnknown: isUnknown, failure: failure, retryAt: retryAt))
+    } else {
+      emit(UndoFailed(step: now.id, failure: failure, blocks: undo.onFailure == .stuck))
+    }
+  }
+
+  /// Nothing was sent: the attempt is made again, unless the saga turned back meanwhile.
+  private mutating func notSent(_ step: Int, phase: StepPhase, attempt: Int, failure: StepFailure) {
+    let now = state.steps[step]
+    if phase == .forward, !isGoingForward(now) {
+      fail(step, failure, outcome: now.outcome)
+    } else {
+      let retryAt = self.now + Self.pauseAfterNotSent
+      emit(AttemptNotMade(step: now.id, phase: phase, attempt: attempt, failure: failure, retryAt: retryAt))
+    }
+  }
+
+  /// Whether another attempt may follow one that failed: not when what it has done is about to be undone.
+  private func isGoingForward(_ step: StepState) -> Bool { state.turnBack == nil && !state.isRewinding(step.id) }
+
+  private func seed(_ step: StepState, phase: StepPhase, attempt: Int) -> String {
+    "\(state.id)/\(step.id)/\(step.round)/\(phase.rawValue)/\(attempt)"
+  }
+}
+
+/// Whether and when an attempt that failed is followed by another.
+enum RetryDecision {
+  /// The longest pause that a participant can ask for.
+  static let longestRetryAfter = Duration.seconds(86_400)
+
+  /// Returns when the next attempt is due, or nil when there is none.
+  /// - Parameters:
+  ///   - spent: attempts of the round that count, the failed one included, whichever policy they were made under.
+  ///   - seed: names the attempt, so that a replay gives the same jitter.
+  static func next(
+    after failure: StepFailure, rules: RetryRules, spent: Int, seed: String, now: Timestamp
+  ) -> Timestamp? {
+    let policy = rules.policy(for: failure.codes)
+    // A policy that names the failure makes it retryable, whatever its class.
+    guard failure.isRetryable || policy.asksFor(failure.codes) else { return nil }
+    guard !policy.refuses(failure.codes) else { return nil }
+    guard spent < policy.maxAttempts else { return nil }
+    var random = SeededRandom(name: seed)
+    let backoff = policy.delay(afterAttempt: spent, random: random.fraction())
+    let asked = min(failure.retryAfter ?? .zero, longestRetryAfter)
+    return now + max(backoff, asked)
+  }
+}
+
+// MARK: Events
+
+/// An attempt, to do the step or to undo it, begins.
+public struct AttemptStarted: SagaEventContent {
+  public static let typeName = "attemptStarted"
+  let id: String
+  public let phase: StepPhase
+  public let round: Int
+  public let attempt: Int
+  public let deadline: Timestamp
+  public var step: String? { id }
+
+  public init(step: String, phase: StepPhase, round: Int, attempt: Int, deadline: Timestamp) {
+    id = step
+    self.phase = phase
+    self.round = round
+    self.attempt = attempt
+    self.deadline = deadline
+  }
+
+  public init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(
+      step: try data.string("step"), phase: try data.word("phase"), round: try data.int("round"),
+      attempt: try data.int("attempt"), deadline: try data.timestamp("deadline"))
+  }
+
+  public func write(to data: inout JSONObject) {
+    data["step"] = .string(id)
+    data["phase"] = .word(phase)
+    data["round"] = .int(round)
+    data["attempt"] = .int(attempt)
+    data["deadline"] = .timestamp(deadline)
+  }
+
+  public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
+    try saga.update(id, by: Self.typeName, at: at) { step in
+      let inFlight = StepStage.Attempt(number: attempt, startedAt: at, deadline: deadline)
+      switch (phase, step.stage) {
+      case (.forward, .pending), (.forward, .backingOff):
+        step.stage = .running(inFlight)
+        step.round = round
+        step.startedAt = step.startedAt ?? at
+        step.forward.begin(attempt, at: at)
+      case (.undo, .succeeded), (.undo, .failed), (.undo, .undoBackingOff):
+        step.stage = .undoing(inFlight)
+        step.undo.begin(attempt, at: at)
+      case (.forward, _), (.undo, _): return false
+      }
+      step.progress = nil
+      return true
+    }
+  }
+
+  public var timeline: [TimelineNote] {
+    [.close(step: id, outcome: "over"), .begin(step: id, phase, .attempt, attempt: attempt)]
+  }
+}
+
+/// An attempt failed, and another follows at `retryAt`.
+public struct AttemptFailed: SagaEventContent {
+  public static let typeName = "attemptFailed"
+  let id: String
+  public let phase: StepPhase
+  public let attempt: Int
+  public let isUnknown: Bool
+  public let failure: StepFailure
+  public let retryAt: Timestamp
+  public var step: String? { id }
+
+  public init(
+    step: String, phase: StepPhase, attempt: Int, isUnknown: Bool, failure: StepFailure, retryAt: Timestamp
+  ) {
+    id = step
+    self.phase = phase
+    self.attempt = attempt
+    self.isUnknown = isUnknown
+    self.failure = failure
+    self.retryAt = retryAt
+  }
+
+  public init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(
+      step: try data.string("step"), phase: try data.word("phase"), attempt: try data.int("attempt"),
+      isUnknown: try data.bool("unknown"), failure: try StepFailure(data.nested("failure")),
+      retryAt: try data.timestamp("retryAt"))
+  }
+
+  public func write(to data: inout JSONObject) {
+    data["step"] = .string(id)
+    data["phase"] = .word(phase)
+    data["attempt"] = .int(attempt)
+    data["unknown"] = .bool(isUnknown)
+    data["failure"] = failure.json
+    data["retryAt"] = .timestamp(retryAt)
+  }
+
+  public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
+    try saga.update(id, by: Self.typeName, at: at) { step in
+      guard step.endAttempt(phase, attempt, because: failure, retryAt: retryAt) else { return false }
+      if phase == .forward { step.outcome = step.outcome.after(attemptUnknown: isUnknown) }
+      return true
+    }
+  }
+
+  public var timeline: [TimelineNote] {
+    [
+      .close(step: id, outcome: isUnknown ? "unknown" : "failed", code: failure.code),
+      .begin(step: id, phase, .backoff),
+    ]
+  }
+}
+
+/// The engine did not send an attempt. The attempt does not count, and is made again at `retryAt`.
+public struct AttemptNotMade: SagaEventContent {
+  public static let typeName = "attemptNotMade"
+  let id: String
+  public let phase: StepPhase
+  public let attempt: Int
+  public let failure: StepFailure
+  public let retryAt: Timestamp
+  public var step: String? { id }
+
+  public init(step: String, phase: StepPhase, attempt: Int, failure: StepFailure, retryAt: Timestamp) {
+    id = step
+    self.phase = phase
+    self.attempt = attempt
+    self.failure = failure
+    self.retryAt = retryAt
+  }
+
+  public init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(
+      step: try data.string("step"), phase: try data.word("phase"), attempt: try data.int("attempt"),
+      failure: try StepFailure(data.nested("failure")), retryAt: try data.timestamp("retryAt"))
+  }
+
+  public func write(to data: inout JSONObject) {
+    data["step"] = .string(id)
+    data["phase"] = .word(phase)
+    data["attempt"] = .int(attempt)
+    data["failure"] = failure.json
+    data["retryAt"] = .timestamp(retryAt)
+  }
+
+  public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
+    try saga.update(id, by: Self.typeName, at: at) { step in
+      guard step.endAttempt(phase, attempt, because: failure, retryAt: retryAt) else { return false }
+      // It says nothing of the round, and costs no attempt.
+      switch phase {
+      case .forward: step.forward.budgetStart += 1
+      case .undo: step.undo.budgetStart += 1
+      }
+      return true
+    }
+  }
+
+  public var timeline: [TimelineNote] {
+    [.close(step: id, outcome: "notMade", code: failure.code), .begin(step: id, phase, .backoff)]
+  }
+}
+
+extension StepState {
+  /// Ends the attempt under way, and waits for the next.
+  /// - Returns: false when no such attempt is under way.
+  fileprivate mutating func endAttempt(
+    _ phase: StepPhase, _ number: Int, because failure: StepFailure, retryAt: Timestamp
+  ) -> Bool {
+    guard let inFlight, inFlight.phase == phase, inFlight.attempt.number == number else { return false }
+    switch phase {
+    case .forward:
+      stage = .backingOff(until: retryAt)
+      self.failure = failure
+    case .undo:
+      stage = .undoBackingOff(until: retryAt)
+      undoFailure = failure
+    }
+    return true
+  }
+}
+
+extension StepFailure {
+  var json: JSON {
+    var members: JSONObject = ["code": .string(code), "message": .string(message)]
+    if !classes.isEmpty { members["classes"] = .strings(classes) }
+    if isRetryable { members["retryable"] = true }
+    members["retryAfterMs"] = retryAfter.map { .int(Int($0 / .milliseconds(1))) }
+    if isGone { members["gone"] = true }
+    if keepsTombstones { members["tombstones"] = true }
+    return .object(members)
+  }
+
+  init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(
+      code: try data.string("code"), classes: data.has("classes") ? try data.strings("classes") : [],
+      message: try data.string("message"), isRetryable: data.flag("retryable"),
+      retryAfter: try data.optionalInt("retryAfterMs").map { .milliseconds($0) },
+      isGone: data.flag("gone"), keepsTombstones: data.flag("tombstones"))
+  }
+}

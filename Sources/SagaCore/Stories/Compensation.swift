@@ -1,0 +1,367 @@
+import JSON
+import Values
+import Workflows
+
+// Turning back: when, and in what order what was done is undone. Each undo is an attempt like any other (`Attempts.swift`).
+
+/// Why a saga turned back, or was asked to.
+public struct TurnBack: Sendable, Hashable {
+  public enum Cause: String, Sendable, Hashable, CaseIterable { case stepFailed, timeout, cancelled, compensate }
+  public let cause: Cause
+  /// The step that failed, for `stepFailed`.
+  public let step: String?
+  public let code: String
+  public let message: String
+  /// Who turned it back, and why, for `cancelled` and `compensate`.
+  public let by: String?
+  public let reason: String?
+  /// The way that it came, as an `OperatorAct` has it.
+  public let from: String?
+  /// The message that turned it back, if one did: the same one again is a repeat.
+  public let commandID: String?
+
+  public init(
+    cause: Cause, step: String? = nil, code: String, message: String, by: String? = nil, reason: String? = nil,
+    from: String? = nil, commandID: String? = nil
+  ) {
+    self.cause = cause
+    self.step = step
+    self.code = code
+    self.message = message
+    self.by = by
+    self.reason = reason
+    self.from = from
+    self.commandID = commandID
+  }
+
+  init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(
+      cause: try data.word("cause"), step: data.optionalString("step"), code: try data.string("code"),
+      message: try data.string("message"), by: data.optionalString("by"), reason: data.optionalString("reason"),
+      from: data.optionalString("from"), commandID: data.optionalString("commandId"))
+  }
+
+  var json: JSON {
+    var members: JSONObject = ["cause": .word(cause), "code": .string(code), "message": .string(message)]
+    members["step"] = step.map(JSON.string)
+    members["by"] = by.map(JSON.string)
+    members["reason"] = reason.map(JSON.string)
+    members["from"] = from.map(JSON.string)
+    members["commandId"] = commandID.map(JSON.string)
+    return .object(members)
+  }
+
+  /// The person who turned the saga back; nil for a step's failure and the timeout.
+  var operated: (verb: OperatorVerb.Name, act: OperatorAct)? {
+    let verb: OperatorVerb.Name
+    switch cause {
+    case .cancelled: verb = .cancel
+    case .compensate: verb = .compensate
+    case .stepFailed, .timeout: return nil
+    }
+    return (verb, OperatorAct(by: by ?? "", reason: reason ?? "", from: from, commandID: commandID))
+  }
+
+  /// The operator's words, or else what went wrong.
+  fileprivate var because: String { reason ?? "\(code): \(message)" }
+
+  fileprivate static func audited(_ data: JSON) -> AuditedAct? {
+    let reason = data["reason"] ?? .null
+    let isCompensate = reason["cause"]?.stringValue == Cause.compensate.rawValue
+    return .verb(isCompensate ? .compensate : .cancel, reason)
+  }
+}
+
+extension Decider {
+  /// Turns back at once. While a pivot is undecided, records that the saga is to; behind a pivot that request lapses.
+  mutating func request(_ reason: TurnBack) {
+    if isPivotUndecided || isPivotPassed { emit(TurnBackRequested(reason)) } else { startTurningBack(reason) }
+  }
+
+  /// Lets a step's failure, or a request that waited for a pivot, have its effect.
+  mutating func decideTurningBack() {
+    guard state.turnBack == nil else { return }
+    if let requested = state.requestedTurnBack {
+      if isPivotPassed {
+        emit(TurnBackLapsed())
+      } else if !isPivotUndecided {
+        startTurningBack(requested.value)
+      }
+    } else if let failed = state.sets.turningBack.first.map({ state.steps[$0] }) {
+      request(
+        TurnBack(
+          cause: .stepFailed, step: failed.id, code: failed.failure?.code ?? "",
+          message: failed.failure?.message ?? ""))
+      if state.requestedTurnBack != nil, isPivotPassed { emit(TurnBackLapsed()) }
+    }
+  }
+
+  private mutating func startTurningBack(_ reason: TurnBack) {
+    emit(TurnedBack(reason))
+    endForward(state.sets.waiting.union(state.sets.backingOff), because: "The saga turned back while this step waited.")
+  }
+
+  /// Ends waits, and attempts that would follow: what these steps have done is to be undone.
+  mutating func endForward(_ steps: StepSet, because message: String) {
+    for index in steps {
+      let step = state.steps[index]
+      switch step.stage {
+      case .waiting:
+        let failure = StepFailure(code: EngineErrorCode.waitEnded, message: message)
+        emit(StepFailed(step: step.id, outcome: .none, failure: failure, consequence: .settles))
+      case .backingOff:
+        guard let failure = step.failure else { continue }
+        emit(StepFailed(step: step.id, outcome: step.outcome, failure: failure, consequence: .settles))
+      case .pending, .running, .succeeded, .failed, .skipped, .undoing, .undoBackingOff, .undone, .undoFailed:
+        break
+      }
+    }
+  }
+
+  /// Starts every undo that is due and that nothing precedes; ends the saga when none is left.
+  mutating func turnBack() {
+    // Attempts in flight settle first: until then the engine doesn't know what there is to undo.
+    guard state.sets.running.isEmpty else { return }
+    if startDueUndos(among: definition.allSteps).isEmpty { emit(SagaCompensated()) }
+  }
+
+  /// Starts the undos among these steps that are due and that nothing precedes.
+  /// - Returns: the steps among them whose undo is not settled.
+  mutating func startDueUndos(among steps: StepSet) -> StepSet {
+    // What is ordered after a step of a rewind is part of the rewind.
+    var unsettled = steps
+    for step in steps where isUndoSettled(step) { unsettled.remove(step) }
+    var changed = true
+    while changed {
+      changed = false
+      for step in unsettled {
+        if isSpent { return unsettled }
+        guard let undo = pendingUndo(of: step) else { continue }
+        guard definition.transitiveDependents[step].isDisjoint(with: unsettled) else { continue }
+        if case .undoBackingOff(let until) = state.steps[step].stage, until > now { continue }
+        startUndo(step, undo)
+        if isUndoSettled(step) { unsettled.remove(step) }
+        changed = true
+      }
+    }
+    return unsettled
+  }
+
+  private mutating func startUndo(_ step: Int, _ undo: Undo) {
+    let now = state.steps[step]
+    // An undo that can't be rendered is a failed undo: never skipped.
+    if let failure = problem(with: undo.action, of: now) {
+      emit(UndoFailed(step: now.id, failure: failure, blocks: undo.onFailure == .stuck))
+      return
+    }
+    emit(
+      AttemptStarted(
+        step: now.id, phase: .undo, round: now.round, attempt: now.undo.count + 1, deadline: self.now + undo.timeout))
+  }
+
+  func undo(of step: Int) -> Undo? {
+    if case .undo(let undo) = definition.steps[step].compensation { undo } else { nil }
+  }
+
+  /// The compensation that a step still needs an attempt of, if any.
+  private func pendingUndo(of step: Int) -> Undo? {
+    guard let undo = undo(of: step) else { return nil }
+    switch state.steps[step].stage {
+    case .succeeded, .failed: return applies(undo, to: step) ? undo : nil
+    case .undoBackingOff: return undo
+    case .pending, .running, .backingOff, .waiting, .skipped, .undoing, .undone, .undoFailed: return nil
+    }
+  }
+
+  private func applies(_ undo: Undo, to step: Int) -> Bool {
+    switch state.steps[step].outcome {
+    case .none: false
+    case .succeeded: undo.appliesTo.contains(.succeeded)
+    case .unknown: undo.appliesTo.contains(.unknown)
+    case .failed: undo.appliesTo.contains(.failed)
+    }
+  }
+
+  /// Whether a saga that turned back has nothing left to do about a step.
+  func isUndoSettled(_ step: Int) -> Bool {
+    switch state.steps[step].stage {
+    case .pending, .skipped, .undone: true
+    case .undoFailed(let blocks): !blocks
+    case .running, .backingOff, .waiting, .undoing, .undoBackingOff: false
+    case .succeeded, .failed: undo(of: step).map { !applies($0, to: step) } ?? true
+    }
+  }
+}
+
+// MARK: Events
+
+/// A reason to turn back came while a pivot was undecided. It is decided when the pivot settles.
+public struct TurnBackRequested: SagaEventContent {
+  public static let typeName = "turnBackRequested"
+  public let reason: TurnBack
+  public var operated: (verb: OperatorVerb.Name, act: OperatorAct)? { reason.operated }
+
+  public init(_ reason: TurnBack) { self.reason = reason }
+
+  public init(_ data: EventReader) throws(UnreadableEvent) { reason = try TurnBack(data.nested("reason")) }
+
+  public func write(to data: inout JSONObject) { data["reason"] = reason.json }
+
+  public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
+    saga.requestedTurnBack = Dated(at: at, value: reason)
+  }
+
+  public var timeline: [TimelineNote] { [.mark("turn back requested", by: reason.by, reason: reason.because)] }
+
+  public static func audited(_ data: JSON) -> AuditedAct? { TurnBack.audited(data) }
+}
+
+/// A pivot was passed: nothing is undone any more, and the request lapsed.
+public struct TurnBackLapsed: SagaEventContent {
+  public static let typeName = "turnBackLapsed"
+
+  public init() {}
+
+  public init(_ data: EventReader) throws(UnreadableEvent) {}
+
+  public func write(to data: inout JSONObject) {}
+
+  public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
+    saga.requestedTurnBack = nil
+    // It lapses only because a pivot was passed. A history of an older version may not have said so before.
+    saga.passPivot()
+  }
+
+  public var timeline: [TimelineNote] { [.mark("turn back lapsed")] }
+}
+
+/// The saga goes no further: what was done is undone.
+public struct TurnedBack: SagaEventContent {
+  public static let typeName = "turnedBack"
+  public let reason: TurnBack
+  public var operated: (verb: OperatorVerb.Name, act: OperatorAct)? { reason.operated }
+
+  public init(_ reason: TurnBack) { self.reason = reason }
+
+  public init(_ data: EventReader) throws(UnreadableEvent) { reason = try TurnBack(data.nested("reason")) }
+
+  public func write(to data: inout JSONObject) { data["reason"] = reason.json }
+
+  public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
+    guard saga.turnBack == nil else { throw HistoryError("A saga turns back once.") }
+    guard !saga.pivotPassed else { throw HistoryError("A saga that passed its pivot can't turn back.") }
+    saga.turnBack = Dated(at: at, value: reason)
+    saga.requestedTurnBack = nil
+    saga.rewind = nil
+  }
+
+  public var timeline: [TimelineNote] { [.mark("turned back", by: reason.by, reason: reason.because)] }
+
+  public static func audited(_ data: JSON) -> AuditedAct? { TurnBack.audited(data) }
+}
+
+/// How a compensation came to its end.
+public enum UndoSuccess: String, Sendable, Hashable, CaseIterable {
+  case answered
+  /// The participant had nothing by that name any more (404, 410).
+  case alreadyGone
+}
+
+/// What the step did is undone.
+public struct UndoSucceeded: SagaEventContent {
+  public static let typeName = "undoSucceeded"
+  let id: String
+  public let how: UndoSuccess
+  public var step: String? { id }
+
+  public init(step: String, how: UndoSuccess) {
+    id = step
+    self.how = how
+  }
+
+  public init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(step: try data.string("step"), how: try data.word("how"))
+  }
+
+  public func write(to data: inout JSONObject) {
+    data["step"] = .string(id)
+    data["how"] = .word(how)
+  }
+
+  public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
+    try saga.update(id, by: Self.typeName, at: at) { step in
+      guard step.status == .undoing else { return false }
+      step.finishUndo(how: how.rawValue, at: at)
+      return true
+    }
+  }
+
+  public var timeline: [TimelineNote] { [.close(step: id, outcome: "succeeded")] }
+}
+
+extension StepState {
+  mutating func finishUndo(how: String, at time: Timestamp) {
+    stage = .undone(how: how)
+    undoFailure = nil
+    undoEndedAt = time
+  }
+}
+
+/// The compensation failed for good.
+public struct UndoFailed: SagaEventContent {
+  public static let typeName = "undoFailed"
+  let id: String
+  public let failure: StepFailure
+  /// Whether the saga is stuck here; not when the compensation is only a courtesy (`onFailure: continue`).
+  public let blocks: Bool
+  public var step: String? { id }
+
+  public init(step: String, failure: StepFailure, blocks: Bool) {
+    id = step
+    self.failure = failure
+    self.blocks = blocks
+  }
+
+  public init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(
+      step: try data.string("step"), failure: try StepFailure(data.nested("failure")), blocks: try data.bool("blocks"))
+  }
+
+  public func write(to data: inout JSONObject) {
+    data["step"] = .string(id)
+    data["failure"] = failure.json
+    data["blocks"] = .bool(blocks)
+  }
+
+  public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
+    try saga.update(id, by: Self.typeName, at: at) { step in
+      guard [.undoing, .succeeded, .failed].contains(step.status) else { return false }
+      step.stage = .undoFailed(blocks: blocks)
+      step.undoFailure = failure
+      step.undoEndedAt = at
+      return true
+    }
+  }
+
+  public var timeline: [TimelineNote] {
+    [.close(step: id, outcome: "failed", code: failure.code)] + (blocks ? [.mark("stuck on \(id)")] : [])
+  }
+}
+
+/// Everything that was to be undone is undone.
+public struct SagaCompensated: SagaEventContent {
+  public static let typeName = "sagaCompensated"
+
+  public init() {}
+
+  public init(_ data: EventReader) throws(UnreadableEvent) {}
+
+  public func write(to data: inout JSONObject) {}
+
+  public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
+    guard saga.turnBack != nil else { throw HistoryError("A saga is compensated only after it turned back.") }
+    saga.end = SagaEnd(status: .compensated, at: at)
+  }
+
+  public var timeline: [TimelineNote] { [.finish("compensated")] }
+}

@@ -1,0 +1,398 @@
+import JSON
+import Values
+import Workflows
+
+// Going forward: a step begins when the steps before it are passed and its `when` holds; a saga completes when all steps
+// are passed.
+
+extension Decider {
+  /// Begins every step that is ready, makes every attempt that is due, and completes the saga when nothing is left.
+  mutating func goForward() {
+    var candidates = state.sets.pending.union(state.sets.backingOff)
+    var last = -1
+    while state.turnBack == nil, let step = candidates.next(after: last) ?? candidates.first {
+      if isSpent { return }
+      candidates.remove(step)
+      last = step
+      let (before, wasRequested) = (events.count, state.requestedTurnBack != nil)
+      switch state.steps[step].stage {
+      case .pending: if state.requestedTurnBack == nil, isReady(step) { begin(step) }
+      case .backingOff(let until): if until <= now, mayRetry(step) { perform(step) }
+      case .running, .waiting, .succeeded, .failed, .skipped, .undoing, .undoBackingOff, .undone, .undoFailed: break
+      }
+      guard events.count > before else { continue }
+      decideTurningBack()
+      if state.turnBack != nil {
+        turnBack()
+        return
+      }
+      let lapsed = wasRequested && state.requestedTurnBack == nil
+      candidates.formUnion(
+        lapsed
+          ? state.sets.pending.union(state.sets.backingOff)
+          : state.sets.pending.intersection(definition.transitiveDependents[step]))
+    }
+    completeIfDone()
+  }
+
+  private func isReady(_ step: Int) -> Bool { definition.dependencies[step].allSatisfy(isReached) }
+
+  /// Whether what depends on the step may start. An operator may have skipped the step before its turn: then the steps
+  /// before it have to be passed as well.
+  private func isReached(_ step: Int) -> Bool {
+    guard state.sets.passed.contains(step) else { return false }
+    return !state.steps[step].isSkippedByOperator || isReady(step)
+  }
+
+  /// While a request to turn back waits for a pivot, only that pivot's own attempts go on.
+  func mayRetry(_ step: Int) -> Bool {
+    state.rewind == nil && (state.requestedTurnBack == nil || definition.steps[step].pivot)
+  }
+
+  private mutating func begin(_ step: Int) {
+    guard let condition = definition.steps[step].when else { return perform(step) }
+    let document = state.document(reading: condition.reads)
+    if let error = condition.obstacle(in: document) {
+      fail(step, StepFailure(code: error.code, message: error.message))
+      return
+    }
+    do {
+      if try measured({ meter throws(BudgetExceeded) in try condition.holds(in: document, meter: meter) }) {
+        perform(step)
+      } else {
+        emit(StepSkipped(step: id(step)))
+      }
+    } catch {
+      // Whether the step is to run is not known, so it neither runs nor is skipped.
+      fail(step, StepFailure(code: error.code, message: "The step's condition: \(error.message)."))
+    }
+  }
+
+  /// Makes an attempt, or waits: for the first time, or again.
+  private mutating func perform(_ step: Int) {
+    switch definition.steps[step].action {
+    case .http, .kafka: startAttempt(step)
+    case .signal(let signal): waitForSignal(step, signal)
+    case .delay(let delay): waitForTime(step, delay)
+    }
+  }
+
+  mutating func succeed(_ step: Int, output: StepOutput) {
+    emit(StepSucceeded(step: id(step), output: output, isPivot: definition.steps[step].pivot))
+  }
+
+  /// The step fails for good. What follows depends on the saga's state and on what is known of the round.
+  mutating func fail(
+    _ step: Int, _ failure: StepFailure, isUnknown: Bool = false, outcome given: RoundOutcome? = nil
+  ) {
+    let (now, rules) = (state.steps[step], definition.steps[step])
+    let attempted = now.forward.count > 0
+    let outcome = given ?? (attempted ? now.outcome.after(attemptUnknown: isUnknown) : .none)
+    let consequence: FailureConsequence =
+      if state.turnBack != nil || state.isRewinding(now.id) {
+        .settles
+      } else if rules.pivot && outcome == .unknown {
+        .blocks
+      } else if rules.onFailure == .continue {
+        .goesOn
+      } else if isPivotPassed {
+        .blocks
+      } else {
+        .turnsBack
+      }
+    emit(StepFailed(step: now.id, outcome: outcome, failure: failure, consequence: consequence))
+  }
+
+  private mutating func completeIfDone() {
+    guard state.end == nil, state.areAllPassed else { return }
+    guard let template = definition.output else {
+      emit(SagaCompleted(output: .null, errors: []))
+      return
+    }
+    let document = state.document
+    let (output, failures) = measured { template.renderMembers(in: document, meter: $0) }
+    let errors = failures.map { failure in
+      OutputError(
+        path: failure.pointer.description, expression: failure.error.query,
+        StepFailure(code: failure.error.code, message: failure.error.message))
+    }
+    emit(SagaCompleted(output: output, errors: errors))
+  }
+}
+
+extension SagaState {
+  /// Whether every step is passed: then the saga is done.
+  var areAllPassed: Bool { sets.passed.count == steps.count }
+}
+
+// MARK: Events
+
+/// The step's `when` is false: the saga goes on without it.
+public struct StepSkipped: SagaEventContent {
+  public static let typeName = "stepSkipped"
+  let id: String
+  public var step: String? { id }
+
+  public init(step: String) { id = step }
+
+  public init(_ data: EventReader) throws(UnreadableEvent) { id = try data.string("step") }
+
+  public func write(to data: inout JSONObject) { data["step"] = .string(id) }
+
+  public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
+    try saga.update(id, by: Self.typeName, at: at) { step in
+      guard step.stage == .pending else { return false }
+      step.stage = .skipped(byOperator: false)
+      step.endedAt = at
+      return true
+    }
+  }
+
+  public var timeline: [TimelineNote] { [.mark("skipped \(id)")] }
+}
+
+/// The step did what it is for.
+public struct StepSucceeded: SagaEventContent {
+  public static let typeName = "stepSucceeded"
+  let id: String
+  public let output: StepOutput
+  /// Whether the step is a point of no return: it is passed now.
+  public let isPivot: Bool
+  public var step: String? { id }
+
+  public init(step: String, output: StepOutput, isPivot: Bool) {
+    id = step
+    self.output = output
+    self.isPivot = isPivot
+  }
+
+  public init(_ data: EventReader) throws(UnreadableEvent) {
+    id = try data.string("step")
+    output = try StepOutput(data)
+    isPivot = data.flag("pivot")
+  }
+
+  public func write(to data: inout JSONObject) {
+    data["step"] = .string(id)
+    data["output"] = output.value
+    data["outputProblem"] = output.problem?.json
+    data["pivot"] = isPivot ? true : nil
+  }
+
+  public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
+    saga.noteWaitEnded(id)
+    try saga.update(id, by: Self.typeName, at: at) { step in
+      guard step.status == .running || step.status == .waiting else { return false }
+      step.succeed(output: output, at: at)
+      return true
+    }
+    if isPivot { saga.passPivot() }
+  }
+
+  public var timeline: [TimelineNote] { [.close(step: id, outcome: "succeeded")] }
+}
+
+extension StepState {
+  mutating func succeed(output: StepOutput, at time: Timestamp) {
+    stage = .succeeded
+    outcome = .succeeded
+    self.output = output.value
+    outputProblem = output.problem
+    failure = nil
+    endedAt = time
+  }
+}
+
+/// The step failed for good.
+public struct StepFailed: SagaEventContent {
+  public static let typeName = "stepFailed"
+  let id: String
+  /// What is known of the round.
+  public let outcome: RoundOutcome
+  public let failure: StepFailure
+  public let consequence: FailureConsequence
+  public var step: String? { id }
+
+  public init(step: String, outcome: RoundOutcome, failure: StepFailure, consequence: FailureConsequence) {
+    id = step
+    self.outcome = outcome
+    self.failure = failure
+    self.consequence = consequence
+  }
+
+  public init(_ data: EventReader) throws(UnreadableEvent) {
+    id = try data.string("step")
+    outcome = try data.word("outcome")
+    failure = try StepFailure(data.nested("failure"))
+    consequence = try data.word("consequence")
+  }
+
+  public func write(to data: inout JSONObject) {
+    data["step"] = .string(id)
+    data["outcome"] = .word(outcome)
+    data["failure"] = failure.json
+    data["consequence"] = .word(consequence)
+  }
+
+  public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
+    try saga.update(id, by: Self.typeName, at: at) { step in
+      guard [.pending, .running, .backingOff, .waiting].contains(step.status) else { return false }
+      step.stage = .failed(consequence)
+      step.outcome = outcome
+      step.failure = failure
+      step.endedAt = at
+      return true
+    }
+  }
+
+  public var timeline: [TimelineNote] {
+    [.close(step: id, outcome: outcome == .unknown ? "unknown" : "failed", code: failure.code)]
+  }
+}
+
+/// All steps are passed: the saga is done.
+public struct SagaCompleted: SagaEventContent {
+  public static let typeName = "sagaCompleted"
+  public let output: JSON
+  /// The members of the output that could not be made, and are null.
+  public let errors: [OutputError]
+
+  public init(output: JSON, errors: [OutputError]) {
+    self.output = output
+    self.errors = errors
+  }
+
+  public init(_ data: EventReader) throws(UnreadableEvent) {
+    output = try data.value("output")
+    errors = try OutputError.all(in: data)
+  }
+
+  public func write(to data: inout JSONObject) {
+    data["output"] = output
+    data.add(errors)
+  }
+
+  public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
+    guard saga.turnBack == nil else { throw HistoryError("A saga that turned back can't complete.") }
+    saga.end = SagaEnd(status: .completed, at: at, output: output, outputErrors: errors)
+  }
+
+  public var timeline: [TimelineNote] { [.finish("completed")] }
+}
+
+/// How a saga ended.
+public struct SagaEnd: Sendable, Hashable {
+  public let status: SagaStatus
+  public let at: Timestamp
+  /// What the workflow's `output` gave, for a completed saga.
+  public let output: JSON?
+  /// The members of `output` that could not be made, and are null.
+  public let outputErrors: [OutputError]
+  /// Who abandoned it, and why.
+  public let by: String?
+  public let reason: String?
+
+  init(
+    status: SagaStatus, at: Timestamp, output: JSON? = nil, outputErrors: [OutputError] = [], by: String? = nil,
+    reason: String? = nil
+  ) {
+    self.status = status
+    self.at = at
+    self.output = output
+    self.outputErrors = outputErrors
+    self.by = by
+    self.reason = reason
+  }
+}
+
+// MARK: Outputs
+
+/// What a step that succeeded gives to later steps.
+public struct StepOutput: Sendable, Hashable {
+  /// Null when the answer can't be read.
+  public let value: JSON
+  /// Why the answer can't be read; nil when it can.
+  public let problem: StepFailure?
+
+  public init(_ value: JSON) {
+    self.value = value
+    problem = nil
+  }
+
+  public init(problem: StepFailure) {
+    value = .null
+    self.problem = problem
+  }
+
+  init(_ data: EventReader) throws(UnreadableEvent) {
+    let value = try data.value("output")
+    if let problem = try data.optional("outputProblem") {
+      self.init(problem: try StepFailure(problem))
+    } else {
+      self.init(value)
+    }
+  }
+}
+
+// Written as JSON is: most outputs are read.
+extension StepOutput {
+  public static var null: StepOutput { StepOutput(.null) }
+}
+
+extension StepOutput: ExpressibleByDictionaryLiteral {
+  public init(dictionaryLiteral elements: (String, JSON)...) { self.init(.object(JSONObject(elements))) }
+}
+
+/// A member of the workflow's `output` that could not be made. The output has null in its place.
+public struct OutputError: Sendable, Hashable {
+  /// The member: an RFC 6901 JSON pointer into the output. Empty for the whole output.
+  public let path: String
+  /// The `${…}` that failed, without `${` and `}`. Nil in histories of older versions, which have one failure for the
+  /// whole output.
+  public let expression: String?
+  let failure: StepFailure
+
+  public var code: String { failure.code }
+  public var message: String { failure.message }
+
+  package init(path: String, expression: String?, _ failure: StepFailure) {
+    self.path = path
+    self.expression = expression
+    self.failure = failure
+  }
+}
+
+extension OutputError {
+  package var json: JSON {
+    var members: JSONObject = ["path": .string(path), "code": .string(code), "message": .string(message)]
+    members["expression"] = expression.map(JSON.string)
+    return .object(members)
+  }
+
+  private init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(
+      path: try data.string("path"), expression: try data.string("expression"),
+      StepFailure(code: try data.string("code"), message: try data.string("message")))
+  }
+
+  /// Reads the errors of an output. Older versions stored one failure for the whole output, which was null then.
+  package static func all(in data: EventReader) throws(UnreadableEvent) -> [OutputError] {
+    var errors: [OutputError] = []
+    if let problem = try data.optional("outputProblem") {
+      errors.append(OutputError(path: "", expression: nil, try StepFailure(problem)))
+    }
+    for error in data.values("outputErrors") {
+      errors.append(try OutputError(EventReader(type: data.type, data: error)))
+    }
+    return errors
+  }
+}
+
+extension JSONObject {
+  /// Adds the errors of an output, in the shape that they were read in.
+  mutating func add(_ errors: [OutputError]) {
+    self["outputProblem"] = errors.first { $0.expression == nil }?.failure.json
+    let members = errors.filter { $0.expression != nil }
+    if !members.isEmpty { self["outputErrors"] = .array(members.map(\.json)) }
+  }
+}

@@ -1,0 +1,161 @@
+import JSON
+import Values
+import Workflows
+
+// Late: a step that takes longer than is expected of it, and a saga that is past its deadline. A late step is noticed once
+// and goes on. A late saga turns back, unless it has passed a pivot.
+
+/// How long a step is expected to take, and how that is known.
+public struct ExpectedTime: Sendable, Hashable {
+  public enum Basis: String, Sendable, Hashable, CaseIterable {
+    /// The workflow says so.
+    case declared
+    /// It follows from how long the step took before.
+    case learned
+  }
+  public let duration: Duration
+  public let basis: Basis
+  /// The number of runs that it was learned from.
+  public let samples: Int?
+
+  fileprivate init(_ duration: Duration, _ basis: Basis, samples: Int? = nil) {
+    self.duration = duration
+    self.basis = basis
+    self.samples = samples
+  }
+
+  /// What the workflow says.
+  public static func declared(_ duration: Duration) -> ExpectedTime { ExpectedTime(duration, .declared) }
+  /// What was learned from this many runs.
+  public static func learned(_ duration: Duration, samples: Int) -> ExpectedTime {
+    ExpectedTime(duration, .learned, samples: samples)
+  }
+}
+
+/// What has been learned of the steps of one workflow, by their ids. The core is given it, as it is given the time.
+public typealias LearnedTimes = [String: ExpectedTime]
+
+/// By when a step was expected to be over.
+public struct StepLateness: Sendable, Hashable {
+  /// The time by which it was expected to be over. A pause shifts it, as it does every deadline of a saga.
+  public internal(set) var since: Timestamp
+  public let expected: ExpectedTime
+
+  package init(since: Timestamp, expected: ExpectedTime) {
+    self.since = since
+    self.expected = expected
+  }
+
+  init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(
+      since: try data.timestamp("since"),
+      expected: ExpectedTime(
+        .milliseconds(try data.int("expectedMs")), try data.word("basis"), samples: try data.optionalInt("samples")))
+  }
+
+  func add(to data: inout JSONObject) {
+    data["since"] = .timestamp(since)
+    data["expectedMs"] = .int(Int(expected.duration / .milliseconds(1)))
+    data["basis"] = .word(expected.basis)
+    data["samples"] = expected.samples.map(JSON.int)
+  }
+}
+
+extension Decider {
+  /// Notices the saga's timeout, once. It never bounds compensation.
+  mutating func noticeTimeout() {
+    guard state.turnBack == nil, now >= state.deadline else { return }
+    // A saga whose last step has just succeeded is done, not late.
+    guard !state.areAllPassed else { return }
+    if isPivotPassed {
+      if state.overdueSince == nil { emit(SagaOverdue()) }
+    } else if state.requestedTurnBack == nil {
+      request(
+        TurnBack(
+          cause: .timeout, code: EngineErrorCode.sagaTimeout,
+          message: "The saga was not done by \(state.deadline), its timeout."))
+    }
+  }
+
+  mutating func noticeOverdueSteps() {
+    guard state.end == nil else { return }
+    for step in state.sets.underWay {
+      guard let phase = state.steps[step].status.phaseUnderWay, let late = latenessNext(step), late.since <= now else {
+        continue
+      }
+      emit(StepOverdue(step: id(step), phase: phase, late))
+    }
+  }
+
+  /// When a step will be overdue, if it isn't yet and something is expected of it.
+  func latenessNext(_ step: Int) -> StepLateness? {
+    let now = state.steps[step]
+    guard now.overdue == nil, let since = now.underWaySince, let expected = expectedTime(of: step) else { return nil }
+    return StepLateness(since: since + expected.duration, expected: expected)
+  }
+
+  private func expectedTime(of step: Int) -> ExpectedTime? {
+    switch state.steps[step].status.phaseUnderWay {
+    case nil: return nil
+    case .undo: return undo(of: step)?.expected.map(ExpectedTime.declared)
+    case .forward:
+      let rules = definition.steps[step]
+      if let declared = rules.expected { return .declared(declared) }
+      // A delay takes as long as it says, however long others took.
+      if case .delay = rules.action { return nil }
+      return learned[rules.id]
+    }
+  }
+}
+
+// MARK: Events
+
+/// The step takes longer than was expected of it, and goes on. Once for each time that it, or its undo, begins.
+public struct StepOverdue: SagaEventContent {
+  public static let typeName = "stepOverdue"
+  let id: String
+  public let phase: StepPhase
+  public let lateness: StepLateness
+  public var step: String? { id }
+
+  public init(step: String, phase: StepPhase, _ lateness: StepLateness) {
+    id = step
+    self.phase = phase
+    self.lateness = lateness
+  }
+
+  public init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(step: try data.string("step"), phase: try data.word("phase"), try StepLateness(data))
+  }
+
+  public func write(to data: inout JSONObject) {
+    data["step"] = .string(id)
+    data["phase"] = .word(phase)
+    lateness.add(to: &data)
+  }
+
+  public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
+    try saga.update(id, by: Self.typeName, at: at) { step in
+      guard phase == step.status.phaseUnderWay, step.clock?.overdue == nil else { return false }
+      step.clock?.overdue = lateness
+      return true
+    }
+  }
+
+  public var timeline: [TimelineNote] { [.mark("overdue \(phase == .undo ? "undo of " : "")\(id)")] }
+}
+
+/// The saga's timeout passed after its pivot: it only goes forward, late.
+public struct SagaOverdue: SagaEventContent {
+  public static let typeName = "sagaOverdue"
+
+  public init() {}
+
+  public init(_ data: EventReader) throws(UnreadableEvent) {}
+
+  public func write(to data: inout JSONObject) {}
+
+  public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) { saga.overdueSince = at }
+
+  public var timeline: [TimelineNote] { [.mark("overdue")] }
+}

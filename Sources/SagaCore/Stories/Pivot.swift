@@ -1,0 +1,40 @@
+import Workflows
+
+// A pivot is a point of no return: once it is passed the saga only goes forward. A pivot that succeeded, was resolved as
+// happened, or was skipped by an operator as done by hand is passed. One whose `when` is false is not.
+
+extension SagaState {
+  /// Whether a pivot has been passed, also in a history of an older version. Its events don't say that a step which an
+  /// operator skipped was a pivot; the definition does.
+  public func isPivotPassed(by definition: WorkflowDefinition) -> Bool {
+    pivotPassed
+      || turnBack == nil
+        && definition.pivots.contains { steps.indices.contains($0) && steps[$0].isSkippedByOperator }
+  }
+
+  /// From here nothing is undone: a step that failed beside the pivot waits for an operator instead.
+  mutating func passPivot() {
+    pivotPassed = true
+    if sets.turningBack.isEmpty { return }
+    updateAll { step in
+      if step.stage == .failed(.turnsBack) { step.stage = .failed(.blocks) }
+    }
+  }
+}
+
+extension Decider {
+  /// Whether a pivot has been passed: from then on nothing is undone.
+  var isPivotPassed: Bool { state.isPivotPassed(by: definition) }
+
+  /// Whether a pivot may have happened: an attempt is in flight, or its round is unknown.
+  var isPivotUndecided: Bool {
+    definition.pivots.contains { pivot in
+      let step = state.steps[pivot]
+      return switch step.stage {
+      case .running: true
+      case .backingOff, .failed: step.outcome == .unknown
+      case .pending, .waiting, .succeeded, .skipped, .undoing, .undoBackingOff, .undone, .undoFailed: false
+      }
+    }
+  }
+}

@@ -1,0 +1,186 @@
+import JSON
+import Workflows
+
+// What a signal leads to, and what a step that begins to wait does with the signals that were kept for it.
+
+extension Decider {
+  /// A step that takes signals of one name.
+  struct SignalWait {
+    let step: Int
+    let state: StepState
+    let signal: SignalAction
+  }
+
+  /// The steps of the workflow that take signals of this name, in the file's order.
+  private func signalWaits(named name: String) -> [SignalWait] {
+    definition.steps.compactMap { step in
+      guard case .signal(let signal) = step.action, signal.name.hasSameScalars(as: name) else { return nil }
+      return SignalWait(step: step.index, state: state.steps[step.index], signal: signal)
+    }
+  }
+
+  /// Those of them that wait, or will. A step that is being rewound waits again, and so does one that an operator has
+  /// had retried while the saga is paused.
+  func stepsToCome(for name: String) -> [SignalWait] {
+    signalWaits(named: name).filter { wait in
+      switch wait.state.status {
+      case .pending, .waiting, .backingOff: true
+      case .running, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: state.isRewinding(wait.state.id)
+      }
+    }
+  }
+
+  /// The steps that have still to judge a kept signal, in the file's order. A step that waits has not accepted it.
+  func candidates(for kept: ReceivedSignal) -> [String] {
+    stepsToCome(for: kept.name).filter { $0.state.status != .waiting }.map(\.state.id)
+  }
+
+  mutating func takeSignal(_ given: SignalGiven, formerIDs: [String]) throws(Refusal) {
+    // 1. The same signal again changes nothing, whatever has become of the saga.
+    if state.known(given, formerIDs: formerIDs) != nil { return }
+    let former = state.named(given, formerIDs).first
+    let reused = former.map { former in
+      Refusal(
+        EngineErrorCode.commandReused,
+        "“\(former.id ?? "")” has named another signal “\(given.name)”, with another body, that \(former.by) sent at "
+          + "\(former.at). A new signal needs a new key.")
+    }
+    if state.end != nil {
+      throw reused
+        ?? Refusal(EngineErrorCode.sagaEnded, "The saga is \(state.status.rawValue): it has ended and can't change.")
+    }
+    // 2. What the workflow doesn't know is no signal of the saga.
+    let waits = signalWaits(named: given.name)
+    guard !waits.isEmpty else {
+      let names = definition.steps.compactMap { step in
+        if case .signal(let signal) = step.action { signal.name } else { nil }
+      }
+      let known = names.isEmpty ? "It waits for no signal." : "It knows \(names.joined(separator: ", "))."
+      throw Refusal(EngineErrorCode.signalUnknown, "The workflow has no signal “\(given.name)”. \(known)")
+    }
+    guard state.signals.count < SignalLimits.all else {
+      throw Refusal(
+        EngineErrorCode.signalLimit,
+        "The saga has received \(SignalLimits.all) signals, the most that a saga takes. This one is not recorded.")
+    }
+    if let reused {
+      refuse(given, reused)
+      return
+    }
+    if state.turnBack != nil {
+      refuse(
+        given,
+        Refusal(EngineErrorCode.signalTooLate, "The saga has turned back and waits for no signal any more."))
+      return
+    }
+    // 3. It meets the first step that waits and takes it.
+    let coming = stepsToCome(for: given.name)
+    let waiting = coming.filter { $0.state.status == .waiting }
+    var undecided: Refusal?
+    for wait in waiting {
+      let verdict = verdict(of: wait.signal, on: given.body)
+      guard verdict.accepts else {
+        undecided = undecided ?? verdict.undecided
+        continue
+      }
+      emit(SignalReceived(given, step: wait.state.id))
+      succeed(wait.step, output: StepOutput(given.body))
+      return
+    }
+    // 4. It is kept for a step that will wait, unless it is known by now that none takes it.
+    let later = coming.filter { $0.state.status != .waiting }
+    if waiting.isEmpty ? !later.isEmpty : later.contains(where: { mayAccept($0.signal, given.body) }) {
+      try requireRoom(for: given)
+      emit(SignalReceived(given, step: nil))
+      return
+    }
+    // 5. Nothing takes it: that is recorded.
+    if let wait = waiting.first {
+      refuse(
+        given,
+        undecided
+          ?? Refusal(
+            EngineErrorCode.signalRefused, "The step \(wait.state.id) doesn't accept this body; it goes on waiting."),
+        step: wait.state.id)
+    } else {
+      refuse(given, tooLate(given.name, waits))
+    }
+  }
+
+  private func tooLate(_ name: String, _ waits: [SignalWait]) -> Refusal {
+    let ends = waits.map { "\($0.state.id) is \($0.state.status.rawValue)" }.joined(separator: ", ")
+    let stuck = waits.first { $0.state.isBlocked }.map {
+      " The saga is stuck on \($0.state.id): once an operator has had it retried, send the signal under a new key."
+    }
+    return Refusal(
+      EngineErrorCode.signalTooLate, "No step waits for the signal “\(name)” any more: \(ends).\(stuck ?? "")")
+  }
+
+  private func requireRoom(for given: SignalGiven) throws(Refusal) {
+    let kept = state.signals.filter(\.isKept)
+    let bytes = kept.reduce(given.body.bytes(.canonical).count) { $0 + $1.bytes }
+    guard kept.count < SignalLimits.kept, bytes <= SignalLimits.keptBytes else {
+      throw Refusal(
+        EngineErrorCode.signalLimit,
+        "The saga keeps \(kept.count) signals that no step has taken yet. \(SignalLimits.kept) signals, of "
+          + "\(SignalLimits.keptBytes) bytes together, are the most. This one is not recorded: send it again later.")
+    }
+  }
+
+  private mutating func refuse(_ given: SignalGiven, _ refusal: Refusal, step: String? = nil) {
+    let bytes = given.body.bytes(.canonical).count
+    emit(
+      SignalRefused(
+        SignalRefusal(
+          name: given.name, id: given.id, digest: SignalGiven.digest(of: given.body), bytes: bytes,
+          body: bytes <= SignalRefusal.longestBody ? given.body : nil, by: given.by, from: given.from,
+          code: refusal.code, message: refusal.message, step: step)))
+  }
+
+  /// A step has begun to wait: it looks at the kept signals of its name, in the order in which they came.
+  mutating func useKeptSignal(for step: Int, _ signal: SignalAction) {
+    for kept in state.signals where kept.isKept && kept.name == signal.name {
+      let body = kept.body ?? .null
+      if verdict(of: signal, on: body).accepts {
+        emit(KeptSignalTaken(name: signal.name, step: id(step), received: kept.version))
+        succeed(step, output: StepOutput(body))
+        return
+      }
+      // A step that waits already has not accepted it.
+      let others = stepsToCome(for: signal.name).filter { $0.step != step && $0.state.status != .waiting }
+      if !others.contains(where: { mayAccept($0.signal, body) }) {
+        emit(KeptSignalRefused(name: signal.name, step: id(step), received: kept.version))
+      }
+    }
+  }
+
+  /// What a step's `accept` says of a body. A condition that can't be decided, because it takes more work than its budget
+  /// allows or reads an answer that can't be read, accepts nothing; `undecided` says why.
+  private mutating func verdict(of signal: SignalAction, on body: JSON) -> (accepts: Bool, undecided: Refusal?) {
+    guard let condition = signal.accept else { return (true, nil) }
+    guard case .object(var members) = state.document(reading: condition.reads) else { return (false, nil) }
+    members["signal"] = body
+    let document = JSON.object(members)
+    func undecided(_ code: String, _ message: String) -> (accepts: Bool, undecided: Refusal?) {
+      (false, Refusal(code, "The condition of the signal “\(signal.name)” can't be decided: \(message)"))
+    }
+    if let error = condition.obstacle(in: document) { return undecided(error.code, error.message) }
+    do {
+      return (try measured { meter throws(BudgetExceeded) in try condition.holds(in: document, meter: meter) }, nil)
+    } catch {
+      return undecided(error.code, "\(error.message).")
+    }
+  }
+
+  /// Whether a step that doesn't wait yet may accept a body. Only a condition on steps can still change its verdict.
+  private mutating func mayAccept(_ signal: SignalAction, _ body: JSON) -> Bool {
+    guard let condition = signal.accept else { return true }
+    let isSettled = condition.referencedQueries.allSatisfy { query in
+      switch query.leadingTokens.first {
+      case .name("signal"), .name("input"), .name("saga"): true
+      case .name, .index, nil: false
+      }
+    }
+    return !isSettled || verdict(of: signal, on: body).accepts
+  }
+}

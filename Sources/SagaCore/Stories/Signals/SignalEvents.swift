@@ -1,0 +1,258 @@
+import JSON
+import Values
+
+/// A signal came. A step that waited takes it; without a step it is kept. Older versions never said which step.
+public struct SignalReceived: SagaEventContent {
+  public static let typeName = "signalReceived"
+  public let signal: SignalGiven
+  public let step: String?
+
+  public init(_ signal: SignalGiven, step: String?) {
+    self.signal = signal
+    self.step = step
+  }
+
+  public init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(try SignalGiven(data), step: data.optionalString("step"))
+  }
+
+  public func write(to data: inout JSONObject) {
+    data["signal"] = .string(signal.name)
+    data["signalId"] = signal.id.map(JSON.string)
+    data["body"] = signal.body
+    data["by"] = .string(signal.by)
+    data["from"] = signal.from.map(JSON.string)
+    data["step"] = step.map(JSON.string)
+  }
+
+  public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
+    var fate = ReceivedSignal.Fate.kept
+    if let step { fate = .taken([try saga.wait(of: step)]) }
+    saga.signals.append(
+      ReceivedSignal(
+        name: signal.name, id: signal.id, digest: SignalGiven.digest(of: signal.body), by: signal.by,
+        from: signal.from, at: at, version: saga.version + 1, body: step == nil ? signal.body : nil,
+        bytes: signal.body.bytes(.canonical).count, fate: fate))
+  }
+
+  public var timeline: [TimelineNote] {
+    [.mark("signal \(signal.name)\(step.map { " taken by \($0)" } ?? "")", by: signal.by)]
+  }
+
+  public static func audited(_ data: JSON) -> AuditedAct? {
+    AuditedAct(
+      .signal, "signal", act: data,
+      content: [("key", data["signalId"]), ("signal", data["signal"]), ("body", data["body"])])
+  }
+}
+
+/// A signal was refused, and no step takes it later.
+public struct SignalRefused: SagaEventContent {
+  public static let typeName = "signalRefused"
+  public let refusal: SignalRefusal
+  public var step: String? { refusal.step }
+
+  public init(_ refusal: SignalRefusal) { self.refusal = refusal }
+
+  public init(_ data: EventReader) throws(UnreadableEvent) {
+    refusal = SignalRefusal(
+      name: try data.string("signal"), id: data.optionalString("signalId"), digest: try data.string("digest"),
+      bytes: try data.int("bytes"), body: data.optionalValue("body"), by: try data.string("by"),
+      from: data.optionalString("from"), code: try data.string("code"), message: try data.string("message"),
+      step: data.optionalString("step"))
+  }
+
+  public func write(to data: inout JSONObject) {
+    data["signal"] = .string(refusal.name)
+    data["signalId"] = refusal.id.map(JSON.string)
+    data["digest"] = .string(refusal.digest)
+    data["bytes"] = .int(refusal.bytes)
+    data["body"] = refusal.body
+    data["by"] = .string(refusal.by)
+    data["from"] = refusal.from.map(JSON.string)
+    data["code"] = .string(refusal.code)
+    data["message"] = .string(refusal.message)
+    data["step"] = refusal.step.map(JSON.string)
+  }
+
+  public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
+    saga.signals.append(
+      ReceivedSignal(
+        name: refusal.name, id: refusal.id, digest: refusal.digest, by: refusal.by, from: refusal.from, at: at,
+        version: saga.version + 1, body: nil, bytes: refusal.bytes,
+        fate: .refused(code: refusal.code, message: refusal.message)))
+  }
+
+  public var timeline: [TimelineNote] { [.mark("signal \(refusal.name) refused", by: refusal.by)] }
+
+  public static func audited(_ data: JSON) -> AuditedAct? {
+    var content: [(name: String, value: JSON?)] = [("key", data["signalId"])]
+    content += ["signal", "body", "code", "message"].map { ($0, data[$0]) }
+    if data["body"] == nil, let digest = data["digest"]?.stringValue {
+      content += [("bodyDigest", .string("sha256:\(digest)")), ("bodyBytes", data["bytes"])]
+    }
+    return AuditedAct(.signal, "signal", act: data, content: content + [("outcome", "refused")])
+  }
+}
+
+/// A step that has begun to wait takes a signal that was kept: that of event `received`.
+public struct KeptSignalTaken: SagaEventContent {
+  public static let typeName = "keptSignalTaken"
+  public let name: String
+  let id: String
+  public let received: Int
+  public var step: String? { id }
+
+  public init(name: String, step: String, received: Int) {
+    self.name = name
+    id = step
+    self.received = received
+  }
+
+  public init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(name: try data.string("signal"), step: try data.string("step"), received: try data.int("received"))
+  }
+
+  public func write(to data: inout JSONObject) {
+    data["signal"] = .string(name)
+    data["step"] = .string(id)
+    data["received"] = .int(received)
+  }
+
+  public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
+    guard let index = saga.signals.firstIndex(where: { $0.version == received && $0.isKept }) else {
+      throw HistoryError("A step takes a kept signal, and event \(received) is not one.")
+    }
+    saga.settleSignal(index, .taken([try saga.wait(of: id)]))
+  }
+
+  public var timeline: [TimelineNote] { [.mark("signal \(name) taken by \(id)")] }
+}
+
+/// The `accept` of the last step that could have taken a kept signal refuses it. Older versions kept one signal of a name,
+/// and did not say which.
+public struct KeptSignalRefused: SagaEventContent {
+  public static let typeName = "keptSignalRefused"
+  public let name: String
+  let id: String
+  public let received: Int?
+  public var step: String? { id }
+
+  public init(name: String, step: String, received: Int?) {
+    self.name = name
+    id = step
+    self.received = received
+  }
+
+  public init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(
+      name: try data.string("signal"), step: try data.string("step"), received: try data.optionalInt("received"))
+  }
+
+  public func write(to data: inout JSONObject) {
+    data["signal"] = .string(name)
+    data["step"] = .string(id)
+    data["received"] = received.map(JSON.int)
+  }
+
+  public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
+    for index in saga.signals.indices where saga.signals[index].isKept && saga.signals[index].name == name {
+      guard received == nil || saga.signals[index].version == received else { continue }
+      saga.settleSignal(
+        index,
+        .refused(
+          code: EngineErrorCode.signalRefused,
+          message: "It was kept, and the step \(id) did not accept this body when it began to wait."))
+    }
+  }
+
+  public var timeline: [TimelineNote] { [.mark("signal \(name) refused")] }
+}
+
+extension SagaState {
+  /// Drops kept signals whose name a step waited for that is undone: they were sent for what no longer counts.
+  mutating func dropKeptSignals(waitedForBy ids: [String]) {
+    let names = ids.compactMap { step($0)?.awaitedSignal }
+    for index in signals.indices where signals[index].isKept && names.contains(signals[index].name) {
+      settleSignal(index, .dropped)
+    }
+  }
+
+  /// Histories of older versions don't say which signal a step took: the first of its name that was kept, or else the
+  /// first of its name at all, which then ended several waits.
+  mutating func noteWaitEnded(_ id: String) {
+    guard let step = step(id), let name = step.wait?.signal else { return }
+    let wait = ReceivedSignal.Wait(step: id, round: step.round)
+    let isKnown = signals.contains { signal in
+      if case .taken(let waits) = signal.fate { signal.name == name && waits.contains(wait) } else { false }
+    }
+    guard !isKnown else { return }
+    if let index = signals.firstIndex(where: { $0.name == name && $0.isKept }) {
+      settleSignal(index, .taken([wait]))
+    } else if let index = signals.firstIndex(where: { $0.name == name }),
+      case .taken(let waits) = signals[index].fate
+    {
+      settleSignal(index, .taken(waits + [wait]))
+    }
+  }
+
+  fileprivate func wait(of id: String) throws(HistoryError) -> ReceivedSignal.Wait {
+    guard let step = step(id) else {
+      throw HistoryError("A signal names the step “\(id)”, which the saga doesn't have.")
+    }
+    return ReceivedSignal.Wait(step: id, round: step.round)
+  }
+
+  fileprivate mutating func settleSignal(_ index: Int, _ fate: ReceivedSignal.Fate) {
+    signals[index].fate = fate
+    signals[index].body = nil
+  }
+}
+
+// MARK: In a snapshot
+
+extension ReceivedSignal {
+  /// As a snapshot keeps it.
+  var json: JSON {
+    var members: JSONObject = [
+      "name": .string(name), "digest": .string(digest), "bytes": .int(bytes), "by": .string(by), "at": .timestamp(at),
+      "version": .int(version),
+    ]
+    members["id"] = id.map(JSON.string)
+    members["from"] = from.map(JSON.string)
+    members["body"] = body
+    switch fate {
+    case .kept: members["fate"] = "kept"
+    case .dropped: members["fate"] = "dropped"
+    case .taken(let waits):
+      members["fate"] = "taken"
+      members["waits"] = .array(waits.map { ["step": .string($0.step), "round": .int($0.round)] })
+    case .refused(let code, let message):
+      members["fate"] = "refused"
+      members["code"] = .string(code)
+      members["message"] = .string(message)
+    }
+    return .object(members)
+  }
+
+  init(_ data: EventReader) throws(UnreadableEvent) {
+    let fate: Fate
+    switch try data.string("fate") {
+    case "kept": fate = .kept
+    case "dropped": fate = .dropped
+    case "refused": fate = .refused(code: try data.string("code"), message: try data.string("message"))
+    case "taken":
+      var waits: [Wait] = []
+      for json in try data.value("waits").arrayValue ?? [] {
+        let reader = EventReader(type: "snapshot.signal.wait", data: json)
+        waits.append(Wait(step: try reader.string("step"), round: try reader.int("round")))
+      }
+      fate = .taken(waits)
+    default: throw data.unreadable("fate")
+    }
+    self.init(
+      name: try data.string("name"), id: data.optionalString("id"), digest: try data.string("digest"),
+      by: try data.string("by"), from: data.optionalString("from"), at: try data.timestamp("at"),
+      version: try data.int("version"), body: data.optionalValue("body"), bytes: try data.int("bytes"), fate: fate)
+  }
+}

@@ -1,0 +1,197 @@
+import JSON
+import Values
+import Workflows
+
+// Signals: one message goes to one step, once. A signal meets the first waiting step of its name whose `accept` takes
+// it. One that comes early is kept, and each step that begins to wait looks at the kept ones in their order. A signal's
+// identity outlives rewinds, restarts and snapshots: the same one again changes nothing.
+
+/// A signal as it was sent.
+public struct SignalGiven: Sendable, Hashable {
+  public let name: String
+  /// Names this signal among those of its name: an Idempotency-Key, a message's identity, or an id that the engine made
+  /// up for a post without a key. Nil only in histories that older versions wrote.
+  public let id: String?
+  public let body: JSON
+  public let by: String
+  /// The way it came: `rest 10.0.0.7`, `kafka saga.commands`. Older events don't say.
+  public let from: String?
+
+  public init(name: String, id: String? = nil, body: JSON, by: String, from: String? = nil) {
+    self.name = name
+    self.id = id
+    self.body = body
+    self.by = by
+    self.from = from
+  }
+
+  init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(
+      name: try data.string("signal"), id: data.optionalString("signalId"), body: try data.value("body"),
+      by: try data.string("by"), from: data.optionalString("from"))
+  }
+
+  /// The same signal under an id of its own, if it has none. No key has a blank, so no key is such an id.
+  package func named(by id: UniqueID) -> SignalGiven {
+    self.id == nil ? SignalGiven(name: name, id: "post \(id)", body: body, by: by, from: from) : self
+  }
+
+  /// Of the body. Two spellings of one value have one digest.
+  package static func digest(of body: JSON) -> String { String(Digest.hex(body.bytes(.canonical)).prefix(32)) }
+}
+
+/// A signal that was refused, as the history keeps it.
+public struct SignalRefusal: Sendable, Hashable {
+  public let name: String
+  public let id: String?
+  /// SHA-256 of the canonical body, the first 32 hexadecimal digits.
+  public let digest: String
+  /// The length of the canonical body.
+  public let bytes: Int
+  /// Nil when the body is longer than `longestBody`.
+  public let body: JSON?
+  public let by: String
+  public let from: String?
+  public let code: String
+  public let message: String
+  /// The step whose `accept` refused it, if one did.
+  public let step: String?
+
+  /// Longer bodies of refused signals are not kept, but their digests are.
+  package static let longestBody = 4_096
+
+  public init(
+    name: String, id: String?, digest: String, bytes: Int, body: JSON?, by: String, from: String?, code: String,
+    message: String, step: String?
+  ) {
+    self.name = name
+    self.id = id
+    self.digest = digest
+    self.bytes = bytes
+    self.body = body
+    self.by = by
+    self.from = from
+    self.code = code
+    self.message = message
+    self.step = step
+  }
+}
+
+/// A signal that a saga has received, and what became of it.
+public struct ReceivedSignal: Sendable, Hashable {
+  /// Where a signal was taken: each of a step's rounds takes one.
+  public struct Wait: Sendable, Hashable {
+    public let step: String
+    public let round: Int
+  }
+  public enum Fate: Sendable, Hashable {
+    /// No step has taken it yet.
+    case kept
+    /// One step took it. (An older version gave one signal to several.)
+    case taken([Wait])
+    case refused(code: String, message: String)
+    /// It was kept, and a rewind let it go.
+    case dropped
+  }
+
+  public let name: String
+  public let id: String?
+  public let digest: String
+  public let by: String
+  public let from: String?
+  public let at: Timestamp
+  /// The number of its event in the saga's history.
+  public let version: Int
+  /// Nil once the signal is no longer kept.
+  public internal(set) var body: JSON?
+  /// The length of the canonical body.
+  public let bytes: Int
+  public internal(set) var fate: Fate
+
+  package var isKept: Bool { fate == .kept }
+}
+
+/// What became of a signal.
+public struct SignalAnswer: Sendable, Hashable {
+  public enum Word: String, Sendable {
+    /// A step was waiting for it.
+    case taken
+    /// It came early and is kept.
+    case kept
+  }
+  public let word: Word
+  /// Whether the same signal had come before; nothing changed then.
+  public let isRepeat: Bool
+  /// The step that took it.
+  public let step: String?
+  /// The steps that may still take it, while it is kept.
+  public let candidates: [String]
+  /// Who sent it first, and when.
+  public let by: String
+  public let at: Timestamp
+  /// The number of its event in the saga's history.
+  public let version: Int
+}
+
+/// The most that a saga keeps of signals.
+package enum SignalLimits {
+  /// Signals that no step has taken yet, and the bytes of their canonical bodies.
+  package static let kept = 100
+  package static let keptBytes = 8 << 20
+  /// Signals of one saga, whatever became of them.
+  package static let all = 10_000
+}
+
+// MARK: Identity
+
+extension SagaState {
+  /// The signal that has this identity and this body; nil for a new one.
+  /// - Parameter formerIDs: the names that an older version would have given it.
+  package func known(_ given: SignalGiven, formerIDs: [String] = []) -> ReceivedSignal? {
+    let named = named(given, formerIDs)
+    guard !named.isEmpty else { return nil }
+    let digest = SignalGiven.digest(of: given.body)
+    return named.first { $0.digest == digest }
+  }
+
+  func named(_ given: SignalGiven, _ formerIDs: [String]) -> [ReceivedSignal] {
+    guard let id = given.id else { return [] }
+    return signals.filter { signal in
+      guard let known = signal.id, signal.name.hasSameScalars(as: given.name) else { return false }
+      // What says where it came from was written under today's names.
+      return known.hasSameScalars(as: id)
+        || (signal.from == nil && formerIDs.contains { known.hasSameScalars(as: $0) })
+    }
+  }
+
+  /// What became of a signal that the saga has received.
+  /// - Throws: `Refusal` when it was refused, or when it was kept and no step can take it any more.
+  package func answer(
+    to given: SignalGiven, formerIDs: [String] = [], isRepeat: Bool, _ definition: WorkflowDefinition
+  ) throws(Refusal) -> SignalAnswer {
+    guard let signal = known(given, formerIDs: formerIDs) else {
+      throw Refusal(EngineErrorCode.signalTooLate, "The saga does not know the signal “\(given.name)”.")
+    }
+    let first = isRepeat ? "This is a repeat: \(signal.by) sent it at \(signal.at). " : ""
+    func answer(_ word: SignalAnswer.Word, step: String? = nil, candidates: [String] = []) -> SignalAnswer {
+      SignalAnswer(
+        word: word, isRepeat: isRepeat, step: step, candidates: candidates, by: signal.by, at: signal.at,
+        version: signal.version)
+    }
+    switch signal.fate {
+    case .taken(let waits): return answer(.taken, step: waits.first?.step)
+    case .refused(let code, let message): throw Refusal(code, first + message)
+    case .dropped:
+      throw Refusal(
+        EngineErrorCode.signalDropped,
+        first + "It was kept, and a rewind of the saga let it go: send it under a new key, if it still holds.")
+    case .kept:
+      let steps = Decider(self, definition: definition, now: signal.at).candidates(for: signal)
+      guard end == nil, turnBack == nil, !steps.isEmpty else {
+        throw Refusal(
+          EngineErrorCode.signalDropped, first + "It was kept, and no step took it: none can take it any more.")
+      }
+      return answer(.kept, candidates: steps)
+    }
+  }
+}

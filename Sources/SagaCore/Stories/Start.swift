@@ -1,0 +1,88 @@
+import JSON
+import Values
+
+// A saga starts: on one version of its workflow, with its input, its deadline, and who asked for it.
+
+/// How a saga began.
+public struct SagaStart: Sendable, Hashable {
+  public let id: UniqueID
+  public let workflow: String
+  public let version: Int
+  /// SHA-256 of the definition, in hexadecimal: the proof of what the saga runs on.
+  public let definitionDigest: String
+  /// Ids of the definition's steps, in its order.
+  public let steps: [String]
+  public let input: JSON
+  public let deadline: Timestamp
+  public let idempotencyKey: String?
+  public let tags: [String]
+  public let by: String
+  /// The way it came: `rest 10.0.0.7`, `kafka saga.commands`. Older events don't say.
+  public let from: String?
+
+  public init(
+    id: UniqueID, workflow: String, version: Int, definitionDigest: String, steps: [String], input: JSON,
+    deadline: Timestamp, idempotencyKey: String?, tags: [String], by: String, from: String? = nil
+  ) {
+    self.id = id
+    self.workflow = workflow
+    self.version = version
+    self.definitionDigest = definitionDigest
+    self.steps = steps
+    self.input = input
+    self.deadline = deadline
+    self.idempotencyKey = idempotencyKey
+    self.tags = tags
+    self.by = by
+    self.from = from
+  }
+}
+
+public struct SagaStarted: SagaEventContent {
+  public static let typeName = "sagaStarted"
+  public let saga: SagaStart
+
+  public init(_ saga: SagaStart) { self.saga = saga }
+
+  public init(_ data: EventReader) throws(UnreadableEvent) { saga = try SagaStart(data.nested("saga")) }
+
+  public func write(to data: inout JSONObject) { data["saga"] = saga.json }
+
+  public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
+    throw HistoryError("A saga starts once.")
+  }
+
+  public var timeline: [TimelineNote] { [.mark("started", by: saga.by)] }
+
+  public static func audited(_ data: JSON) -> AuditedAct? {
+    let saga = data["saga"] ?? .null
+    return AuditedAct(
+      .start, "start", act: saga,
+      content: ["workflow", "version", "definition", "input", "tags"].map { ($0, saga[$0]) }
+        + [("key", saga["idempotencyKey"])])
+  }
+}
+
+extension SagaStart {
+  var json: JSON {
+    var members: JSONObject = [
+      "id": .string(id.description), "workflow": .string(workflow), "version": .int(version),
+      "definition": .string(definitionDigest), "steps": .strings(steps), "input": input,
+      "deadline": .timestamp(deadline), "by": .string(by),
+    ]
+    members["idempotencyKey"] = idempotencyKey.map(JSON.string)
+    members["from"] = from.map(JSON.string)
+    if !tags.isEmpty { members["tags"] = .strings(tags) }
+    return .object(members)
+  }
+
+  init(_ data: EventReader) throws(UnreadableEvent) {
+    guard let id = UniqueID(try data.string("id")) else { throw data.unreadable("id") }
+    self.init(
+      id: id, workflow: try data.string("workflow"), version: try data.int("version"),
+      definitionDigest: try data.string("definition"), steps: try data.strings("steps"), input: try data.value("input"),
+      deadline: try data.timestamp("deadline"), idempotencyKey: data.optionalString("idempotencyKey"),
+      tags: data.has("tags") ? try data.strings("tags") : [], by: try data.string("by"),
+      from: data.optionalString("from"))
+  }
+}

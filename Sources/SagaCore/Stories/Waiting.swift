@@ -1,0 +1,98 @@
+import JSON
+import Values
+import Workflows
+
+// Waits: a delay step waits until a time, a signal step until its signal or its timeout. `Signals.swift` says what a signal
+// does.
+
+extension Decider {
+  mutating func waitForSignal(_ step: Int, _ signal: SignalAction) {
+    let until = definition.steps[step].timeout.map { now + $0 }
+    emit(WaitStarted(step: id(step), until: until, signal: signal.name))
+    useKeptSignal(for: step, signal)
+  }
+
+  mutating func waitForTime(_ step: Int, _ delay: DelayAction) {
+    let until: Timestamp
+    switch delay {
+    case .for(let duration):
+      until = now + duration
+    case .until(let template):
+      do {
+        let document = state.document(for: state.steps[step], reading: template.reads)
+        let text = try template.render(in: document, encoding: .none)
+        guard let time = Timestamp(text) else {
+          fail(
+            step,
+            StepFailure(
+              code: EngineErrorCode.delayNotATime,
+              message: "“\(text.prefix(100))” is not a date-time; write it as 2026-03-01T08:15:30Z."))
+          return
+        }
+        until = time
+      } catch {
+        fail(step, StepFailure(code: error.code, message: error.message))
+        return
+      }
+    }
+    emit(WaitStarted(step: id(step), until: until, signal: nil))
+    if until <= now { succeed(step, output: .null) }
+  }
+
+  /// Ends the waits whose time has come, before the saga's own timeout is looked at.
+  mutating func endDueWaits() {
+    guard state.turnBack == nil else { return }
+    for step in state.sets.waiting {
+      guard let wait = state.steps[step].wait, let until = wait.until, until <= now,
+        until <= state.deadline || isPivotPassed
+      else { continue }
+      if let signal = wait.signal {
+        fail(
+          step,
+          StepFailure(
+            code: EngineErrorCode.signalTimeout, message: "The signal “\(signal)” did not come by \(until)."))
+      } else {
+        succeed(step, output: .null)
+      }
+    }
+  }
+}
+
+/// A signal step waits (until its timeout, if it has one), or a delay step until its time.
+public struct WaitStarted: SagaEventContent {
+  public static let typeName = "waitStarted"
+  let id: String
+  public let until: Timestamp?
+  public let signal: String?
+  public var step: String? { id }
+
+  public init(step: String, until: Timestamp?, signal: String?) {
+    id = step
+    self.until = until
+    self.signal = signal
+  }
+
+  public init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(
+      step: try data.string("step"), until: try data.optionalTimestamp("until"), signal: data.optionalString("signal"))
+  }
+
+  public func write(to data: inout JSONObject) {
+    data["step"] = .string(id)
+    data["until"] = until.map(JSON.timestamp)
+    data["signal"] = signal.map(JSON.string)
+  }
+
+  public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
+    try saga.update(id, by: Self.typeName, at: at) { step in
+      // A wait that an operator had begin again was backing off until then.
+      guard step.status == .pending || step.status == .backingOff else { return false }
+      step.stage = .waiting(StepStage.Wait(signal: signal, until: until))
+      step.awaitedSignal = signal
+      step.startedAt = at
+      return true
+    }
+  }
+
+  public var timeline: [TimelineNote] { [.begin(step: id, .forward, signal == nil ? .delay : .wait)] }
+}

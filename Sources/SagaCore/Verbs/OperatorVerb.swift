@@ -1,0 +1,368 @@
+import JSON
+import Values
+import Workflows
+
+// What operators do. Each verb has a file: what allows it, what follows from it, its event, and its words.
+
+/// What an operator can do. `docs/operating.md` says when each helps; `Verbs` which a saga takes in its state.
+public enum OperatorVerb: Sendable, Hashable {
+  /// Turn back: the requester's wish.
+  case cancel
+  /// Turn back: the operator's judgement.
+  case compensate
+  /// New attempts for a step that the saga is stuck on, or for all of them. `input` is read instead of the saga's own
+  /// when that step is rendered, and makes a new round.
+  case retry(step: String?, input: JSON? = nil)
+  case resolve(step: String, Resolution)
+  case abandon
+  case pause
+  case resume
+  /// Go on without the step. `output` is what later steps read of it.
+  case skip(step: String, output: JSON?)
+  /// What waits for its next attempt, or for a time, is due at once.
+  case runNow(step: String?)
+  /// A later deadline: of the saga, or of a step that waits.
+  case extend(step: String?, Extension)
+  /// Undo a step and all that comes after it, and go on from there.
+  case rewind(step: String)
+
+  /// A verb by its name on the wire.
+  public enum Name: String, Sendable, Hashable, CaseIterable {
+    case retry, resolve, skip
+    case runNow = "run-now"
+    case extend, rewind, pause, resume, compensate, cancel, abandon
+
+    /// The rules of the verb.
+    var rules: any VerbRules.Type {
+      switch self {
+      case .cancel: Cancel.self
+      case .compensate: Compensate.self
+      case .retry: Retry.self
+      case .resolve: Resolve.self
+      case .abandon: Abandon.self
+      case .pause: Pause.self
+      case .resume: Resume.self
+      case .skip: Skip.self
+      case .runNow: RunNow.self
+      case .extend: Extend.self
+      case .rewind: RewindTo.self
+      }
+    }
+  }
+
+  /// The verb with its rules.
+  var rules: any VerbRules {
+    switch self {
+    case .cancel: Cancel()
+    case .compensate: Compensate()
+    case .retry(let step, let input): Retry(step: step, input: input)
+    case .resolve(let step, let resolution): Resolve(step: step, resolution: resolution)
+    case .abandon: Abandon()
+    case .pause: Pause()
+    case .resume: Resume()
+    case .skip(let step, let output): Skip(step: step, output: output)
+    case .runNow(let step): RunNow(step: step)
+    case .extend(let step, let length): Extend(step: step, length: length)
+    case .rewind(let step): RewindTo(step: step)
+    }
+  }
+
+  public var name: Name { type(of: rules).name }
+
+  /// All that the verb says, as it is stored with an operation and digested by a saga.
+  public var json: JSON {
+    var members: JSONObject = ["verb": .word(name)]
+    rules.write(to: &members)
+    return .object(members)
+  }
+
+  /// - Returns: nil for an unknown verb, and for one that lacks what it needs.
+  public init?(json: JSON) {
+    guard let name = json["verb"]?.stringValue.flatMap(Name.init(rawValue:)), let verb = name.rules.read(json) else {
+      return nil
+    }
+    self = verb
+  }
+
+  /// Of all that the verb says: the first 16 hexadecimal digits of the SHA-256 of its canonical JSON.
+  var digest: String { String(Digest.hex(json.bytes(.canonical)).prefix(16)) }
+}
+
+/// The rules of one verb.
+protocol VerbRules: Sendable {
+  static var name: OperatorVerb.Name { get }
+
+  /// Reads the verb from the JSON that `write` made; nil when something is missing.
+  static func read(_ json: JSON) -> OperatorVerb?
+  func write(to members: inout JSONObject)
+
+  /// Whether the saga takes the verb in its state.
+  /// - Throws: `Refusal` that says why it doesn't.
+  func check(_ saga: Decider) throws(Refusal)
+
+  /// What follows from the verb. It has been checked.
+  func carryOut(_ act: OperatorAct, in saga: inout Decider)
+
+  /// What the verb can name as the saga is: its steps, and the saga itself.
+  static func targets(in saga: Decider) -> VerbTargets
+}
+
+/// What a verb can name: steps, by their ids, and the whole saga.
+struct VerbTargets {
+  var steps: [String] = []
+  var saga = false
+}
+
+extension VerbRules {
+  func write(to members: inout JSONObject) {}
+
+  /// The steps for which one of these verbs is taken.
+  static func steps(in saga: Decider, _ verbs: (String) -> [any VerbRules]) -> [String] {
+    saga.state.steps.map(\.id).filter { verbs($0).contains { saga.takes($0) } }
+  }
+}
+
+extension Decider {
+  func takes(_ verb: any VerbRules) -> Bool {
+    do {
+      try verb.check(self)
+      return true
+    } catch {
+      return false
+    }
+  }
+}
+
+// MARK: Requests
+
+/// Who acted, why, and from where: what an auditor asks of every act.
+public struct OperatorAct: Sendable, Hashable {
+  public let by: String
+  public let reason: String
+  /// The way it came: `rest 10.0.0.7`, `cli 10.0.0.7`, `kafka saga.commands`. Older events don't say.
+  public let from: String?
+  /// Names the request: the same one again is a repeat, and changes nothing.
+  public let commandID: String?
+  /// A digest of what the request asked for: a key that comes again with something else is refused.
+  public let commandDigest: String?
+
+  public init(
+    by: String, reason: String, from: String? = nil, commandID: String? = nil, commandDigest: String? = nil
+  ) {
+    self.by = by
+    self.reason = reason
+    self.from = from
+    self.commandID = commandID
+    self.commandDigest = commandDigest
+  }
+
+  init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(
+      by: try data.string("by"), reason: try data.string("reason"), from: data.optionalString("from"),
+      commandID: data.optionalString("commandId"), commandDigest: data.optionalString("commandDigest"))
+  }
+
+  func add(to data: inout JSONObject) {
+    data["by"] = .string(by)
+    data["reason"] = .string(reason)
+    data["from"] = from.map(JSON.string)
+    data["commandId"] = commandID.map(JSON.string)
+    data["commandDigest"] = commandDigest.map(JSON.string)
+  }
+}
+
+/// What an operator asks of a saga, with who asks and why.
+public struct OperatorRequest: Sendable, Hashable {
+  public let verb: OperatorVerb
+  public let act: OperatorAct
+  /// The last event that the operator has seen: the request is refused when another operator has acted since.
+  public let expectedVersion: Int?
+
+  public init(_ verb: OperatorVerb, by act: OperatorAct, expectedVersion: Int? = nil) {
+    self.verb = verb
+    self.act = OperatorAct(
+      by: act.by, reason: act.reason, from: act.from, commandID: act.commandID,
+      commandDigest: act.commandID == nil ? nil : verb.digest)
+    self.expectedVersion = expectedVersion
+  }
+}
+
+/// A request that was carried out: a repeat of it is known by its id.
+public struct KnownCommand: Sendable, Hashable {
+  public let id: String
+  public let verb: String
+  /// Of what it asked for; requests of older versions have none.
+  public let digest: String?
+}
+
+/// What an operator did last.
+public struct LastAct: Sendable, Hashable {
+  public let verb: String
+  public let step: String?
+  public let by: String
+  public let reason: String
+  public let at: Timestamp
+  /// The number of its event in the saga's history.
+  public let version: Int
+}
+
+extension SagaState {
+  /// Keeps who acted last, and the id by which a repeat of the request is known.
+  mutating func note(_ verb: OperatorVerb.Name, _ act: OperatorAct, _ event: SagaEvent) {
+    lastAct = LastAct(
+      verb: verb.rawValue, step: event.step, by: act.by, reason: act.reason, at: event.at, version: version)
+    guard let id = act.commandID, !commands.contains(where: { $0.id.hasSameScalars(as: id) }) else { return }
+    commands.append(KnownCommand(id: id, verb: verb.rawValue, digest: act.commandDigest))
+  }
+}
+
+extension Decider {
+  mutating func take(_ request: OperatorRequest) throws(Refusal) {
+    do throws(Refusal) {
+      // 1. A request is delivered again when its answer was lost: also when the saga has ended meanwhile.
+      if try isRepeat(request) { return }
+      // 2. When two operators act at once, the second is refused and sees what the first did.
+      try requireNoActs(since: request.expectedVersion)
+      try requireOpen()
+      try requireReason(request.act.reason)
+      try request.verb.rules.check(self)
+    } catch {
+      throw Refusal(error.code, error.message, allowed: Verbs.allowed(state, definition))
+    }
+    request.verb.rules.carryOut(request.act, in: &self)
+  }
+
+  /// Whether a saga takes a verb in its state; changes nothing.
+  /// - Throws: `Refusal` with the verbs that it takes instead.
+  package static func requireTaken(
+    _ verb: OperatorVerb, by state: SagaState, _ definition: WorkflowDefinition, now: Timestamp
+  ) throws(Refusal) {
+    let decider = Decider(state, definition: definition, now: now)
+    do throws(Refusal) {
+      try requireSameSteps(state, definition)
+      try decider.requireOpen()
+      try verb.rules.check(decider)
+    } catch {
+      throw Refusal(error.code, error.message, allowed: Verbs.allowed(state, definition))
+    }
+  }
+
+  private func isRepeat(_ request: OperatorRequest) throws(Refusal) -> Bool {
+    guard let id = request.act.commandID,
+      let known = state.commands.first(where: { $0.id.hasSameScalars(as: id) })
+    else { return false }
+    let name = request.verb.name.rawValue
+    guard known.verb == name, known.digest == nil || known.digest == request.act.commandDigest else {
+      throw Refusal(
+        EngineErrorCode.commandReused,
+        "“\(id)” has named another request to this saga before (\(known.verb)); a new request needs a new name.")
+    }
+    return true
+  }
+
+  private func requireNoActs(since version: Int?) throws(Refusal) {
+    guard let version else { return }
+    guard version <= state.version else {
+      throw Refusal(
+        EngineErrorCode.sagaChanged, "The saga has \(state.version) events, and none with the number \(version).")
+    }
+    guard let last = state.lastAct, last.version > version else { return }
+    let what = last.step.map { " of step \($0)" } ?? ""
+    throw Refusal(
+      EngineErrorCode.sagaChanged,
+      "\(last.by) acted on the saga since you looked: \(last.verb)\(what) at \(last.at) (event \(last.version)), "
+        + "because “\(last.reason)”. Look again, then decide.")
+  }
+
+  private func requireReason(_ reason: String) throws(Refusal) {
+    guard reason.unicodeScalars.contains(where: { !$0.properties.isWhitespace }) else {
+      throw Refusal(EngineErrorCode.sagaReasonMissing, "Say why: the reason is kept for the auditor.")
+    }
+  }
+
+  private func requireOpen() throws(Refusal) {
+    if state.end != nil {
+      throw Refusal(EngineErrorCode.sagaEnded, "The saga is \(state.status.rawValue): it has ended and can't change.")
+    }
+  }
+
+  // MARK: Shared by several verbs
+
+  /// Turning back is final: after it a saga takes no request about going forward.
+  func requireGoingForward() throws(Refusal) {
+    if state.turnBack != nil || state.requestedTurnBack != nil {
+      throw Refusal(EngineErrorCode.sagaTurningBack, "The saga is turning back already.")
+    }
+  }
+
+  func requireNoRewind() throws(Refusal) {
+    guard let rewind = state.rewind else { return }
+    throw Refusal(
+      EngineErrorCode.sagaRewinding,
+      "The saga is being rewound to step \(rewind.step); wait until that is done, or turn the saga back.")
+  }
+
+  /// Returns the index of a step.
+  func knownStep(_ id: String) throws(Refusal) -> Int {
+    guard let step = state.index(of: id) else {
+      let ids = state.steps.map(\.id).joined(separator: ", ")
+      throw Refusal(EngineErrorCode.stepUnknown, "The saga has no step “\(id)”. Its steps are \(ids).")
+    }
+    return step
+  }
+}
+
+// MARK: What is offered
+
+/// A verb that a saga takes in its state.
+public struct AllowedVerb: Sendable, Hashable {
+  public let verb: OperatorVerb.Name
+  /// The steps that it can name; none for a verb that is for the whole saga. (`extend` is for both.)
+  public let steps: [String]
+}
+
+/// What an operator can do about a saga.
+public enum Verbs {
+  /// The verbs that the saga takes in its state, those first that help a saga that is stuck.
+  public static func allowed(_ state: SagaState, _ definition: WorkflowDefinition) -> [AllowedVerb] {
+    guard state.end == nil, state.steps.count == definition.steps.count else { return [] }
+    let decider = Decider(state, definition: definition, now: state.startedAt)
+    return OperatorVerb.Name.allCases.compactMap { name in
+      let targets = name.rules.targets(in: decider)
+      return targets.steps.isEmpty && !targets.saga ? nil : AllowedVerb(verb: name, steps: targets.steps)
+    }
+  }
+
+  /// Of the verbs that a saga takes, those that help at the step that it is stuck on.
+  public static func helping(_ blocker: Blocker, among allowed: [AllowedVerb]) -> [OperatorVerb.Name] {
+    allowed.filter { allowed in
+      switch allowed.verb {
+      case .retry, .resolve, .skip, .rewind: allowed.steps.contains(blocker.step)
+      case .abandon: true
+      // They leave it stuck: a saga is stuck where turning back is what failed, is over, or waits for a pivot.
+      case .runNow, .extend, .pause, .resume, .compensate, .cancel: false
+      }
+    }.map(\.verb)
+  }
+}
+
+// MARK: Commands
+
+extension SagaCommand {
+  /// `commandID` names the message that brought it: the same one again is a repeat.
+  public static func cancel(by: String, reason: String, commandID: String? = nil) -> SagaCommand {
+    .operate(OperatorRequest(.cancel, by: OperatorAct(by: by, reason: reason, commandID: commandID)))
+  }
+
+  public static func retry(step: String?, by: String, reason: String) -> SagaCommand {
+    .operate(OperatorRequest(.retry(step: step), by: OperatorAct(by: by, reason: reason)))
+  }
+
+  public static func resolve(step: String, _ resolution: Resolution, by: String, reason: String) -> SagaCommand {
+    .operate(OperatorRequest(.resolve(step: step, resolution), by: OperatorAct(by: by, reason: reason)))
+  }
+
+  public static func abandon(by: String, reason: String) -> SagaCommand {
+    .operate(OperatorRequest(.abandon, by: OperatorAct(by: by, reason: reason)))
+  }
+}

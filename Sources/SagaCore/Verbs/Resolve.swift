@@ -1,0 +1,149 @@
+import JSON
+import Values
+import Workflows
+
+// Resolve: an operator says what happened to a step that the saga is stuck on, after looking at the world.
+
+/// What an operator found out about a step.
+public enum Resolution: Sendable, Hashable {
+  /// The step did happen; its output, as far as later steps need it.
+  case happened(output: JSON)
+  /// The step did not happen.
+  case didNotHappen
+  /// What the step did has been undone by hand.
+  case undone
+
+  public var word: String {
+    switch self {
+    case .happened: "happened"
+    case .didNotHappen: "didNotHappen"
+    case .undone: "undone"
+    }
+  }
+}
+
+struct Resolve: VerbRules {
+  static let name = OperatorVerb.Name.resolve
+  let step: String
+  let resolution: Resolution
+
+  static func read(_ json: JSON) -> OperatorVerb? {
+    guard let step = json["step"]?.stringValue else { return nil }
+    switch json["resolution"]?.stringValue {
+    case "happened": return .resolve(step: step, .happened(output: json["output"] ?? .null))
+    case "didNotHappen": return .resolve(step: step, .didNotHappen)
+    case "undone": return .resolve(step: step, .undone)
+    default: return nil
+    }
+  }
+
+  func write(to members: inout JSONObject) {
+    members["step"] = .string(step)
+    members["resolution"] = .string(resolution.word)
+    if case .happened(let output) = resolution { members["output"] = output }
+  }
+
+  func check(_ saga: Decider) throws(Refusal) {
+    let step = saga.state.steps[try saga.knownStep(step)]
+    func refuse(_ message: String) -> Refusal { Refusal(EngineErrorCode.stepNotResolvable, message) }
+    guard saga.state.isBlocked(step) else {
+      throw refuse("Step \(step.id) is \(step.status.rawValue) and does not wait for an operator.")
+    }
+    switch (resolution, step.status) {
+    case (.undone, .undoFailed): break
+    case (_, .undoFailed):
+      throw refuse("The undo of step \(step.id) has failed: undo it by hand and resolve it as undone, or retry it.")
+    case (.undone, _): throw refuse("Step \(step.id) is not being undone; say whether it happened or did not happen.")
+    case (.happened, _): break
+    case (.didNotHappen, _):
+      guard step.outcome == .unknown else {
+        throw refuse("Step \(step.id) was cleanly refused: it is known not to have happened. Retry it.")
+      }
+    }
+  }
+
+  func carryOut(_ act: OperatorAct, in saga: inout Decider) {
+    let rules = saga.definition.step(step)
+    // As if it had been cleanly refused in the first place.
+    let goesOn = resolution == .didNotHappen && rules?.onFailure == .continue
+    saga.emit(
+      OperatorResolved(step: step, resolution: resolution, isPivot: rules?.pivot ?? false, goesOn: goesOn, act))
+  }
+
+  static func targets(in saga: Decider) -> VerbTargets {
+    VerbTargets(
+      steps: steps(in: saga) { step in
+        [.happened(output: .null), .didNotHappen, .undone].map { Resolve(step: step, resolution: $0) }
+      })
+  }
+}
+
+/// An operator said what happened to a step.
+public struct OperatorResolved: SagaEventContent {
+  public static let typeName = "operatorResolved"
+  let id: String
+  public let resolution: Resolution
+  /// Whether the step is a point of no return.
+  public let isPivot: Bool
+  /// Whether the saga goes on although the step did not happen.
+  public let goesOn: Bool
+  public let act: OperatorAct
+  public var step: String? { id }
+  public var operated: (verb: OperatorVerb.Name, act: OperatorAct)? { (.resolve, act) }
+
+  public init(step: String, resolution: Resolution, isPivot: Bool, goesOn: Bool, _ act: OperatorAct) {
+    id = step
+    self.resolution = resolution
+    self.isPivot = isPivot
+    self.goesOn = goesOn
+    self.act = act
+  }
+
+  public init(_ data: EventReader) throws(UnreadableEvent) {
+    let resolution: Resolution =
+      switch try data.string("resolution") {
+      case "happened": .happened(output: try data.value("output"))
+      case "didNotHappen": .didNotHappen
+      case "undone": .undone
+      default: throw data.unreadable("resolution")
+      }
+    self.init(
+      step: try data.string("step"), resolution: resolution, isPivot: data.flag("pivot"), goesOn: data.flag("goesOn"),
+      try OperatorAct(data))
+  }
+
+  public func write(to data: inout JSONObject) {
+    data["step"] = .string(id)
+    data["resolution"] = .string(resolution.word)
+    if case .happened(let output) = resolution { data["output"] = output }
+    data["pivot"] = isPivot ? true : nil
+    data["goesOn"] = goesOn ? true : nil
+    act.add(to: &data)
+  }
+
+  public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
+    if case .happened = resolution, saga.turnBack != nil {
+      throw HistoryError("A step can't be found done once the saga has turned back.")
+    }
+    try saga.update(id, by: Self.typeName, at: at) { step in
+      switch (resolution, step.stage) {
+      case (.happened(let output), .failed(.blocks)): step.succeed(output: StepOutput(output), at: at)
+      case (.didNotHappen, .failed(.blocks)):
+        guard step.outcome == .unknown else { return false }
+        step.outcome = .failed
+        step.stage = .failed(goesOn ? .goesOn : .turnsBack)
+        step.endedAt = at
+      case (.undone, .undoFailed(blocks: true)): step.finishUndo(how: "resolved", at: at)
+      case (.happened, _), (.didNotHappen, _), (.undone, _): return false
+      }
+      return true
+    }
+    if case .happened = resolution, isPivot { saga.passPivot() } else if saga.pivotPassed { saga.passPivot() }
+  }
+
+  public var timeline: [TimelineNote] {
+    [.close(step: id, outcome: "over"), .mark("resolve \(id) \(resolution.word)", act)]
+  }
+
+  public static func audited(_ data: JSON) -> AuditedAct? { .verb(.resolve, data, shows: "resolution", "output") }
+}

@@ -1,0 +1,213 @@
+import JSON
+import Values
+import Workflows
+
+// Rewind: a step and all that comes after it is undone, in the order in which turning back would, and begins again.
+
+/// Steps that are undone to begin again.
+public struct Rewind: Sendable, Hashable {
+  /// The step that the operator named.
+  public let step: String
+  /// It and all that comes after it, in the order of the file.
+  public let steps: [String]
+  public let at: Timestamp
+  public let by: String
+  public let reason: String
+}
+
+struct RewindTo: VerbRules {
+  static let name = OperatorVerb.Name.rewind
+  let step: String
+
+  static func read(_ json: JSON) -> OperatorVerb? { json["step"]?.stringValue.map { .rewind(step: $0) } }
+
+  func write(to members: inout JSONObject) { members["step"] = .string(step) }
+
+  func check(_ saga: Decider) throws(Refusal) {
+    let index = try saga.knownStep(step)
+    try saga.requireGoingForward()
+    try saga.requireNoRewind()
+    guard saga.state.steps[index].stage != .pending else {
+      throw Refusal(EngineErrorCode.stepNotRewindable, "Step \(step) has not begun: there is nothing to rewind.")
+    }
+    for index in saga.stepsFrom(index) { try saga.checkRewinding(index) }
+  }
+
+  func carryOut(_ act: OperatorAct, in saga: inout Decider) {
+    guard let index = saga.state.index(of: step) else { return }
+    let rewound = saga.stepsFrom(index)
+    saga.emit(RewindStarted(step: step, steps: rewound.map { saga.state.steps[$0].id }, act))
+    saga.endForward(rewound, because: "The saga was rewound while this step waited.")
+  }
+
+  static func targets(in saga: Decider) -> VerbTargets {
+    VerbTargets(steps: steps(in: saga) { [RewindTo(step: $0)] })
+  }
+}
+
+extension Decider {
+  /// The step and all that comes after it.
+  fileprivate func stepsFrom(_ step: Int) -> StepSet {
+    var steps = definition.transitiveDependents[step]
+    steps.insert(step)
+    return steps
+  }
+
+  /// Whether a step may be undone and begin again. Asked of every step behind every step: it copies none.
+  fileprivate func checkRewinding(_ index: Int) throws(Refusal) {
+    func refuse(_ message: String) -> Refusal { Refusal(EngineErrorCode.stepNotRewindable, message) }
+    let (status, outcome) = (state.steps[index].status, state.steps[index].outcome)
+    let isPivot = definition.steps[index].pivot
+    if isPivot, outcome == .succeeded || state.steps[index].isSkippedByOperator {
+      let how = outcome == .succeeded ? "has succeeded" : "was skipped as done"
+      throw Refusal(
+        EngineErrorCode.sagaPivotPassed,
+        "Step \(state.steps[index].id) is the point of no return and \(how): nothing before it is undone any more.")
+    }
+    let mayHaveHappened = status == .running || outcome == .succeeded || outcome == .unknown
+    guard mayHaveHappened else { return }
+    if isPivot {
+      throw refuse(
+        "Step \(state.steps[index].id) is a point of no return that may have happened: wait until it is decided.")
+    }
+    if case .unspecified = definition.steps[index].compensation, definition.steps[index].action.changesSomething {
+      throw refuse(
+        "Step \(state.steps[index].id) has done something, or may have, that its workflow doesn't say how to undo: it has "
+          + "no compensation, and doesn't declare \"compensation\": \"none\".")
+    }
+    try requireUndoOfAll(index)
+  }
+
+  /// A new round begins under a new key: what the old one did, or may have done, has to be undone first.
+  private func requireUndoOfAll(_ index: Int) throws(Refusal) {
+    guard let undo = undo(of: index) else { return }
+    let step = state.steps[index]
+    let isRunning = step.status == .running
+    let possible: Set<Outcome> =
+      isRunning ? [.succeeded, .unknown] : step.outcome == .succeeded ? [.succeeded] : [.unknown]
+    guard let left = possible.subtracting(undo.appliesTo).map(\.rawValue).min() else { return }
+    throw Refusal(
+      EngineErrorCode.stepNotRewindable,
+      "The outcome of step \(step.id) is\(isRunning ? ", or may become," : "") “\(left)”, which its compensation doesn't "
+        + "undo (\"appliesTo\"): beginning again, it could happen twice."
+        + (isRunning ? " Wait until its attempt has been answered." : ""))
+  }
+
+  /// Undoes what is to begin again. Once nothing of it is left, it begins again, and everything beside it goes on.
+  mutating func continueRewind() {
+    guard let rewind = state.rewind else { return }
+    var steps = StepSet(count: state.steps.count)
+    for id in rewind.steps { if let index = state.index(of: id) { steps.insert(index) } }
+    // Attempts in flight settle first: until then the engine doesn't know what there is to undo.
+    guard steps.isDisjoint(with: state.sets.running) else { return }
+    if startDueUndos(among: steps).isEmpty { emit(RewindFinished(step: rewind.step, steps: rewind.steps)) }
+  }
+}
+
+extension Action {
+  /// Whether it may leave something behind that an undo would have to take away.
+  fileprivate var changesSomething: Bool {
+    switch self {
+    case .http(let call): call.hasSideEffect
+    // Nothing says of a command that it only asks.
+    case .kafka: true
+    case .signal, .delay: false
+    }
+  }
+}
+
+// MARK: Events
+
+/// The step and all that comes after it are undone and then begin again.
+public struct RewindStarted: SagaEventContent {
+  public static let typeName = "rewindStarted"
+  let id: String
+  public let steps: [String]
+  public let act: OperatorAct
+  public var step: String? { id }
+  public var operated: (verb: OperatorVerb.Name, act: OperatorAct)? { (.rewind, act) }
+
+  public init(step: String, steps: [String], _ act: OperatorAct) {
+    id = step
+    self.steps = steps
+    self.act = act
+  }
+
+  public init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(step: try data.string("step"), steps: try data.strings("steps"), try OperatorAct(data))
+  }
+
+  public func write(to data: inout JSONObject) {
+    data["step"] = .string(id)
+    data["steps"] = .strings(steps)
+    act.add(to: &data)
+  }
+
+  public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
+    guard saga.turnBack == nil, saga.rewind == nil else {
+      throw HistoryError("A rewind can't begin while another goes on.")
+    }
+    // What they had waited for has to come again.
+    saga.dropKeptSignals(waitedForBy: steps)
+    for id in steps {
+      try saga.update(id, by: Self.typeName, at: at) { step in
+        switch step.stage {
+        case .undoing, .undoBackingOff, .undone, .undoFailed: return false
+        // Its failure stops the saga no longer.
+        case .failed: step.stage = .failed(.settles)
+        case .pending, .running, .backingOff, .waiting, .succeeded, .skipped: break
+        }
+        step.awaitedSignal = nil
+        return true
+      }
+    }
+    saga.rewind = Rewind(step: id, steps: steps, at: at, by: act.by, reason: act.reason)
+  }
+
+  public var timeline: [TimelineNote] { [.mark("rewind to \(id)", act)] }
+
+  public static func audited(_ data: JSON) -> AuditedAct? { .verb(.rewind, data, shows: "steps") }
+}
+
+/// All of the rewound steps are undone: they are pending again, in a new round.
+public struct RewindFinished: SagaEventContent {
+  public static let typeName = "rewindFinished"
+  let id: String
+  public let steps: [String]
+  public var step: String? { id }
+
+  public init(step: String, steps: [String]) {
+    id = step
+    self.steps = steps
+  }
+
+  public init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(step: try data.string("step"), steps: try data.strings("steps"))
+  }
+
+  public func write(to data: inout JSONObject) {
+    data["step"] = .string(id)
+    data["steps"] = .strings(steps)
+  }
+
+  public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
+    guard saga.rewind?.steps == steps else { throw HistoryError("Only a rewind that goes on can be finished.") }
+    for id in steps {
+      try saga.update(id, by: Self.typeName, at: at) { step in
+        switch step.stage {
+        case .running, .backingOff, .waiting, .undoing, .undoBackingOff, .undoFailed(blocks: true): return false
+        case .pending, .succeeded, .failed, .skipped, .undone, .undoFailed: break
+        }
+        // As it was in the beginning, but in a new round: participants answer an old one from memory.
+        var again = StepState(id: step.id)
+        again.round = step.round + 1
+        again.input = step.input
+        step = again
+        return true
+      }
+    }
+    saga.rewind = nil
+  }
+
+  public var timeline: [TimelineNote] { [.mark("rewound to \(id)")] }
+}

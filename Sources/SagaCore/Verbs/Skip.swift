@@ -1,0 +1,117 @@
+import JSON
+import Values
+import Workflows
+
+// Skip: the saga goes on without a step. Later steps read the output that the operator gives, if any. A pivot that is
+// skipped counts as passed: the operator did it by hand.
+
+struct Skip: VerbRules {
+  static let name = OperatorVerb.Name.skip
+  let step: String
+  let output: JSON?
+
+  static func read(_ json: JSON) -> OperatorVerb? {
+    json["step"]?.stringValue.map { .skip(step: $0, output: json["output"]) }
+  }
+
+  func write(to members: inout JSONObject) {
+    members["step"] = .string(step)
+    members["output"] = output
+  }
+
+  func check(_ saga: Decider) throws(Refusal) {
+    let index = try saga.knownStep(step)
+    let step = saga.state.steps[index]
+    func refuse(_ message: String) -> Refusal { Refusal(EngineErrorCode.stepNotSkippable, message) }
+    switch step.status {
+    case .undoing, .undoFailed, .undone:
+      throw refuse("An undo can't be skipped: undo step \(step.id) by hand and resolve it as undone.")
+    case .succeeded, .skipped:
+      throw refuse("Step \(step.id) is \(step.status.rawValue): there is nothing left to skip.")
+    case .pending, .running, .backingOff, .waiting, .failed: break
+    }
+    try saga.requireGoingForward()
+    try saga.requireNoRewind()
+    if case .running = step.status {
+      throw refuse(
+        "An attempt of step \(step.id) is under way: wait until it has settled. Pause the saga, and none follows "
+          + "meanwhile.")
+    }
+    if saga.definition.steps[index].pivot, step.forward.count > 0 {
+      throw refuse(
+        "Step \(step.id) is a point of no return and has been attempted: it can't be skipped. Once the saga is stuck on "
+          + "it, retry it, or resolve it as happened if it was done by hand.")
+    }
+    guard step.outcome != .unknown else {
+      throw Refusal(
+        EngineErrorCode.stepOutcomeUnknown,
+        "Step \(step.id) may have happened, and a skip would leave that as it is. Let its attempts find out, or resolve "
+          + "the step once the saga is stuck on it.")
+    }
+    if case .failed = step.status, !saga.state.isBlocked(step) {
+      throw refuse("Step \(step.id) has failed, and the saga is not stuck on it.")
+    }
+  }
+
+  func carryOut(_ act: OperatorAct, in saga: inout Decider) {
+    let isPivot = saga.definition.step(step)?.pivot ?? false
+    saga.emit(OperatorSkipped(step: step, output: output, isPivot: isPivot, act))
+  }
+
+  static func targets(in saga: Decider) -> VerbTargets {
+    VerbTargets(steps: steps(in: saga) { [Skip(step: $0, output: nil)] })
+  }
+}
+
+/// The saga goes on without the step.
+public struct OperatorSkipped: SagaEventContent {
+  public static let typeName = "operatorSkipped"
+  let id: String
+  /// What later steps read of it.
+  public let output: JSON?
+  /// Whether the step is a point of no return: it is passed now.
+  public let isPivot: Bool
+  public let act: OperatorAct
+  public var step: String? { id }
+  public var operated: (verb: OperatorVerb.Name, act: OperatorAct)? { (.skip, act) }
+
+  public init(step: String, output: JSON?, isPivot: Bool, _ act: OperatorAct) {
+    id = step
+    self.output = output
+    self.isPivot = isPivot
+    self.act = act
+  }
+
+  public init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(
+      step: try data.string("step"), output: data.optionalValue("output"), isPivot: data.flag("pivot"),
+      try OperatorAct(data))
+  }
+
+  public func write(to data: inout JSONObject) {
+    data["step"] = .string(id)
+    data["output"] = output
+    data["pivot"] = isPivot ? true : nil
+    act.add(to: &data)
+  }
+
+  public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
+    try saga.update(id, by: Self.typeName, at: at) { step in
+      switch step.stage {
+      case .pending, .waiting: break
+      case .backingOff, .failed(.blocks): guard step.outcome != .unknown else { return false }
+      case .running, .succeeded, .failed, .skipped, .undoing, .undoBackingOff, .undone, .undoFailed: return false
+      }
+      step.stage = .skipped(byOperator: true)
+      step.output = output
+      step.failure = nil
+      step.endedAt = at
+      return true
+    }
+    if isPivot { saga.passPivot() }
+  }
+
+  public var timeline: [TimelineNote] { [.close(step: id, outcome: "over"), .mark("skip \(id)", act)] }
+
+  public static func audited(_ data: JSON) -> AuditedAct? { .verb(.skip, data, shows: "output") }
+}
