@@ -1,4 +1,4 @@
-// The REST API. Its errors are problems with a code; what this engine can't do yet is found out once and remembered.
+// The REST API. An answer with an error status becomes a Problem with the code of the API.
 import { read, write } from "./json.js";
 
 export class Problem extends Error {
@@ -7,6 +7,8 @@ export class Problem extends Error {
     this.status = status;
     this.code = body?.code ?? (status ? `http.${status}` : "network");
     this.title = body?.title ?? "";
+    // The page that explains the code, on this engine.
+    this.page = body?.type?.startsWith("/errors/") ? body.type : null;
     this.allowed = body?.allowed ?? [];
     this.errors = body?.errors ?? [];
   }
@@ -19,10 +21,10 @@ export function setUser(name) {
   localStorage.setItem("saga.user", name);
 }
 
-// A header holds bytes: UTF-8, one character a byte.
+// A header has bytes: UTF-8, one character for each byte.
 const headerText = (text) => String.fromCharCode(...new TextEncoder().encode(text));
 
-/** The newest `Saga-Seen`: a list that is asked with it shows what was done before. */
+/** The newest `Saga-Seen`: a list with this value shows the effect of the last command. */
 let seen = null;
 
 async function send(method, path, { body, headers = {}, withStatus = false } = {}) {
@@ -37,7 +39,7 @@ async function send(method, path, { body, headers = {}, withStatus = false } = {
       body: body === undefined ? undefined : write(body),
     });
   } catch (error) {
-    throw new Problem(0, { code: "network", detail: `The engine can't be reached (${error.message}).` });
+    throw new Problem(0, { code: "network", detail: `The engine cannot be reached (${error.message}).` });
   }
   const text = await response.text();
   let value = null;
@@ -45,10 +47,10 @@ async function send(method, path, { body, headers = {}, withStatus = false } = {
   try {
     value = text ? read(text) : null;
   } catch (error) {
-    // An error page of something in between is no JSON.
+    // The error page of a proxy is not JSON.
     unread = error;
   }
-  if (response.ok && unread) throw new Problem(0, { code: "network", detail: `The answer can't be read. ${unread.message}` });
+  if (response.ok && unread) throw new Problem(0, { code: "network", detail: `The answer cannot be read. ${unread.message}` });
   if (!response.ok) throw new Problem(response.status, value ?? { detail: text.slice(0, 300) });
   if (method !== "GET" && response.headers.get("Saga-Seen")) seen = response.headers.get("Saga-Seen");
   return withStatus ? { status: response.status, value } : value;
@@ -68,53 +70,15 @@ function query(parameters) {
   return text ? `?${text}` : "";
 }
 
-// What this engine can do, from its own description: nothing is tried that it would refuse.
-let described = null;
-function description() {
-  described ??= get("/openapi.json").then((document) => document.paths ?? {}).catch((error) => {
-    described = null;
-    throw error;
-  });
-  return described;
-}
-
-const has = async (path) => path in (await description());
-
-async function takes(path, parameter) {
-  const list = (await description())[path]?.get?.parameters ?? [];
-  // What is referred to is the list's own: cursor and limit.
-  return list.some((one) => one.name === parameter || one.$ref?.toLowerCase().endsWith(`/${parameter.toLowerCase()}`));
-}
-
-/** Whether sagas can be listed by this. */
-export const canFilter = (name) => takes("/v1/sagas", name);
-
-/** Asks with the parameters that the engine knows; the others are named in `dropped`. */
-async function getKnowing(path, parameters) {
-  const known = {};
-  const dropped = [];
-  for (const [name, value] of Object.entries(parameters)) {
-    if (value === null || value === undefined || value === "") continue;
-    if (await takes(path, name)) known[name] = value;
-    else dropped.push(name);
-  }
-  return { ...(await get(path + query(known))), dropped };
-}
-
-export async function listSagas(parameters, { facets = false } = {}) {
-  const all = { ...parameters, ...(facets ? { facets: "true" } : {}), ...(seen ? { seen } : {}) };
-  const page = await getKnowing("/v1/sagas", all);
-  page.dropped = page.dropped.filter((name) => name !== "facets" && name !== "seen");
-  return page;
-}
+export const listSagas = (parameters, { facets = false } = {}) =>
+  get(`/v1/sagas${query({ ...parameters, facets: facets ? "true" : null, seen })}`);
 
 export const saga = (id) => get(`/v1/sagas/${part(id)}`);
 
-/** The saga after one of its events, by the engine; null when it can't say. */
-export const sagaAt = async (id, version) =>
-  (await takes("/v1/sagas/{id}", "version")) ? get(`/v1/sagas/${part(id)}?version=${version}`) : null;
+/** The saga as it was after one of its events. */
+export const sagaAt = (id, version) => get(`/v1/sagas/${part(id)}?version=${version}`);
 
-/** All events after a version, page by page, up to a bound that a browser can show. */
+/** The events after a version, page by page, at most as many as a browser can show. */
 export async function events(id, after = 0, most = 5000) {
   const all = [];
   for (let next = after; next !== undefined && all.length < most;) {
@@ -125,9 +89,7 @@ export async function events(id, after = 0, most = 5000) {
   return all;
 }
 
-/** Null when the engine has no timelines. */
-export const timeline = async (id) =>
-  (await has("/v1/sagas/{id}/timeline")) ? get(`/v1/sagas/${part(id)}/timeline`) : null;
+export const timeline = (id) => get(`/v1/sagas/${part(id)}/timeline`);
 
 export async function workflows() {
   const all = [];
@@ -142,20 +104,18 @@ export async function workflows() {
 export const workflow = (name, version) =>
   get(`/v1/workflows/${part(name)}${version ? `/${part(version)}` : ""}`);
 
-/** Null when the engine keeps no statistics. */
-export const statistics = async (name) =>
-  (await has("/v1/workflows/{name}/statistics")) ? get(`/v1/workflows/${part(name)}/statistics`) : null;
+export const statistics = (name) => get(`/v1/workflows/${part(name)}/statistics`);
 
 export const stats = () => get("/v1/stats");
 export const readiness = () => get("/readyz");
 
-/** Null when the engine runs without Kafka, which its metrics tell without an error. */
+/** Returns null when the engine runs without Kafka. The metrics say so; /v1/echo would answer with an error, which the browser logs. */
 export async function echo() {
   const metrics = await fetch("/metrics").then((response) => response.text());
   return metrics.includes("\ntracseq_echo_") ? get("/v1/echo") : null;
 }
 
-/** Names a request: sent again with the same body, as after a lost answer, it is the same request. */
+/** Returns a function that gives each body its idempotency key: the same body again is the same request, as after a lost answer. */
 export function keyed() {
   let last = null;
   let key = null;
@@ -167,26 +127,26 @@ export function keyed() {
   };
 }
 
-/** The saga after a verb: { saga }, or { operation } where the verb waits for another person. */
+/** The saga after a verb: { saga }, or { operation } when the verb waits for a second person. */
 export async function act(id, verb, body, key) {
   const { status, value } = await send("POST", `/v1/sagas/${part(id)}/${part(verb)}`, { body, headers: key, withStatus: true });
   return status === 202 ? { operation: value } : { saga: value };
 }
 
-/** What an operation would do; changes nothing. */
+/** The preview of an operation; it changes nothing. */
 export const previewOperation = (body) => post("/v1/operations", { ...body, dryRun: true });
 export const beginOperation = (body, key) => post("/v1/operations", body, key);
 export const operations = (parameters) => get(`/v1/operations${query(parameters)}`);
 export const operation = (id) => get(`/v1/operations/${part(id)}`);
 export const operationSagas = (id, parameters) => get(`/v1/operations/${part(id)}/sagas${query(parameters)}`);
-/** The verbs for this saga alone that wait for another person; of the newest that wait. */
+/** The operations on this saga alone that wait for a second person, among the 50 newest that wait. */
 export async function waitingFor(saga) {
   const { operations: waiting } = await operations({ status: "waiting", limit: 50 });
   const isFor = await Promise.all(waiting.map(async (one) => one.sagas === 1 && (await onlySaga(one.id)) === saga));
   return waiting.filter((one, index) => isFor[index]);
 }
 
-// An operation's sagas never change.
+// The sagas of an operation never change.
 const known = new Map();
 async function onlySaga(id) {
   if (!known.has(id)) known.set(id, (await operationSagas(id, { limit: 1 })).sagas[0]?.saga);

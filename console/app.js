@@ -1,4 +1,4 @@
-// The shell: which page is shown, the keys, the theme, and who acts.
+// The frame: which page is shown, the keys, the colours, and the name of the person.
 import * as api from "./api.js";
 import { dialog, h, put, say } from "./dom.js";
 import { icon } from "./icons.js";
@@ -36,7 +36,7 @@ function show() {
   else if (parts[0] === "workflows") page = workflowsPage(main);
   else if (parts[0] === "workflow" && parts[1]) page = workflowPage(main, { name: parts[1], version: parts[2], go });
   else {
-    main.append(h("h1", "Nothing here"), h("p", h("a", { href: "#/" }, "To the overview")));
+    main.append(h("h1", "Page not found"), h("p", h("a", { href: "#/" }, "Go to the overview")));
     page = {};
   }
   const here = !parts.length ? "#/" : ["sagas", "operations"].map((one) => `#/${one}`).find((one) => one.startsWith(`#/${parts[0]}`)) ?? "#/workflows";
@@ -44,7 +44,7 @@ function show() {
   say(main.querySelector("h1")?.textContent ?? "");
 }
 
-// A page's beginning gets the focus when one comes to it by a link, so that a screen reader reads on from there.
+// After a link the focus is at the start of the page, so that a screen reader reads from there.
 addEventListener("hashchange", () => {
   show();
   main.focus({ preventScroll: true });
@@ -65,7 +65,7 @@ document.getElementById("search").addEventListener("submit", (event) => {
   else go(`#/sagas?${new URLSearchParams({ q: text })}`);
 });
 
-// Light, dark, or as the system has it.
+// Light, dark, or as in the system.
 const themes = ["system", "light", "dark"];
 const themeButton = document.getElementById("theme");
 function showTheme() {
@@ -85,14 +85,14 @@ showTheme();
 const userButton = document.getElementById("user");
 const showUser = () => {
   userButton.textContent = api.userName() || "Who are you?";
-  userButton.setAttribute("aria-label", api.userName() ? `You act as ${api.userName()}. Change.` : "Say who you are");
+  userButton.setAttribute("aria-label", api.userName() ? `You act as ${api.userName()}. Change.` : "Enter your name");
 };
 userButton.addEventListener("click", () => askUser({ again: true }));
 addEventListener("saga-user", showUser);
 showUser();
 
-const keys = [["/", "find"], ["j / k", "next, previous saga in a list"], ["Enter", "open it"], ["x", "choose it, for an act on many"],
-  ["g then o, s, p, w", "overview, sagas, operations, workflows"], ["r", "the first thing that helps: retry, resolve, resume"], ["Esc", "close, or out of a field"], ["?", "this list"]];
+const keys = [["/", "find"], ["j / k", "next, previous saga in a list"], ["Enter", "open it"], ["x", "select it"],
+  ["g then o, s, p, w", "overview, sagas, operations, workflows"], ["r", "the first action that helps"], ["Esc", "close, or leave a field"], ["?", "this list"]];
 const help = () => dialog("Keys", () => h("dl.keys", keys.map(([key, what]) => [h("dt", h("kbd", key)), h("dd", what)])));
 document.getElementById("help").addEventListener("click", help);
 
@@ -110,7 +110,7 @@ addEventListener("keydown", (event) => {
     "?": help,
     j: () => move(1), k: () => move(-1), g: () => {},
     x: () => active.closest("[data-row]")?.querySelector("[data-choose]")?.click(),
-    r: () => (active.closest("[data-row]") ?? main).querySelector(".actions button")?.click(),
+    r: () => (active.closest("[data-row]") ?? main).querySelector(".next button, .actions button")?.click(),
   }[event.key];
   chord = event.key === "g" && !chord;
   if (!act) return;
@@ -134,7 +134,7 @@ onState((state, word, title) => {
   put(place, icon({ live: "check", lost: "diamond", connecting: "ring" }[state]), h("span", word));
 });
 
-// What a page forgot to catch is shown, not swallowed.
+// An error that no page caught is announced, not hidden.
 addEventListener("unhandledrejection", (event) => {
   say(`Something went wrong in the console: ${event.reason?.message ?? event.reason}`);
 });

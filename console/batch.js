@@ -1,10 +1,11 @@
-// A verb on many sagas: which of them take it is looked at first, and shown; then the engine does it, at a rate.
+// A verb on many sagas: first a preview of which sagas take it, then the operation, which the engine runs at a rate.
 import * as api from "./api.js";
 import { dialog, field, h, put } from "./dom.js";
 import { jsonForm } from "./forms.js";
 import { duration, number, plural, shortID } from "./format.js";
 import { badge, icon } from "./icons.js";
 import { nearest } from "./json.js";
+import { later } from "./live.js";
 import { askUser, problemBox, verbLabel } from "./verbs.js";
 
 const verbs = ["retry", "run-now", "pause", "resume", "extend", "skip", "resolve", "rewind", "compensate", "cancel", "abandon"];
@@ -15,8 +16,8 @@ const found = [["happened", "It happened"], ["didNotHappen", "It did not happen"
 const many = 200;
 
 /**
- * Asks what to do with many sagas, and begins it.
- * @param target { filter } as lists take it, or { sagas: [ids] }
+ * Asks for a verb and a reason, and begins the operation.
+ * @param target { filter } with the parameters of a list, or { sagas: [ids] }
  * @param steps names of steps to choose from
  * @returns the operation, or nothing
  */
@@ -58,7 +59,7 @@ function build(target, steps, first, close) {
     const output = h("div.field");
     const showOutput = () => {
       parts.output = verb === "skip" || verb === "resolve" && parts.outcome.value === "happened"
-        ? jsonForm({}, "Output, which later steps read; the same for each saga") : null;
+        ? jsonForm({}, "Output for later steps, the same for each saga") : null;
       put(output, parts.output?.element);
       parts.output?.element.querySelector("textarea").addEventListener("input", changed);
     };
@@ -67,12 +68,12 @@ function build(target, steps, first, close) {
       parts.step && [field(needsStep.includes(verb) ? "Step" : "Step (optional)", parts.step),
         h("datalist", { id: "batch-steps" }, steps.map((one) => h("option", { value: one })))],
       parts.outcome && field("What you found", parts.outcome),
-      parts.by && field("By how much", parts.by, "As 30m or 2h"), parts.output && output);
+      parts.by && field("By how much", parts.by, "For example 30m or 2h"), parts.output && output);
     button.className = dangerous.includes(verb) ? "danger" : "primary";
     button.textContent = verbLabel(verb);
   };
 
-  /** What the verb says; null while something is missing. */
+  /** The body of the request; null while something is missing. */
   const request = () => {
     const body = { verb: select.value, ...target };
     const step = parts.step?.value.trim();
@@ -96,7 +97,7 @@ function build(target, steps, first, close) {
     try {
       const body = request();
       put(outcome);
-      put(count, body ? "Looking at each of them …" : parts.by ? "Say by how much." : "Name the step.");
+      put(count, body ? "Checking each saga …" : parts.by ? "Enter a duration." : "Enter a step.");
       if (!body) return;
       const answer = await api.previewOperation(body);
       if (turn !== asked || !count.isConnected) return;
@@ -112,11 +113,11 @@ function build(target, steps, first, close) {
   const show = () => {
     const { takes, refuses, items } = preview;
     put(count, h("strong", `${plural(takes, "saga takes", "sagas take")} it`),
-      refuses ? `, ${plural(refuses, "refuses", "refuse")} it as ${refuses === 1 ? "it stands" : "they stand"}.` : "; none refuses it.");
+      refuses ? `, ${plural(refuses, "refuses", "refuse")} it now.` : "; none refuses it.");
     const refusing = new Map();
     for (const one of items) if (!one.takes) refusing.set(one.code, [...(refusing.get(one.code) ?? []), one]);
     put(outcome,
-      preview.needsApproval && h("p.notice", icon("clock"), " ", h("strong", "Another person has to agree"), " before anything is done."),
+      preview.needsApproval && h("p.notice", icon("clock"), " ", h("strong", "A second person must approve it"), " before it begins."),
       refuses > 0 && h("ul.refusals", [...refusing].sort((a, b) => b[1].length - a[1].length).map(([code, list]) =>
         h("li", listing(`${number(list.length)} × ${code}: ${list[0].message}`, list, `refuse ${code}`)))),
       takes > 0 && listing(`Which ${takes === 1 ? "one takes" : `${number(takes)} take`} it`, items.filter((one) => one.takes), "takes"));
@@ -127,7 +128,7 @@ function build(target, steps, first, close) {
 
   const showTime = () => {
     const seconds = preview && length(preview.sagas, nearest(rate.value), rampSeconds(ramp.value));
-    put(time, Number.isFinite(seconds) && seconds !== null ? `It takes about ${duration(seconds * 1000)}, and can be stopped.` : "");
+    put(time, Number.isFinite(seconds) && seconds !== null ? `It takes about ${duration(seconds * 1000)}. You can stop it.` : "");
   };
 
   const fail = (input, text) => {
@@ -140,7 +141,7 @@ function build(target, steps, first, close) {
     event.preventDefault();
     if (busy || !preview) return;
     for (const input of [rate, ramp, reason]) input.removeAttribute("aria-invalid");
-    if (!reason.value.trim()) return fail(reason, "Say why: the reason is kept with each saga.");
+    if (!reason.value.trim()) return fail(reason, "Enter a reason. The history of each saga keeps it.");
     if (!(nearest(rate.value) >= 0.01 && nearest(rate.value) <= 1000)) return fail(rate, "The rate is a number from 0.01 to 1000 sagas a second.");
     busy = true;
     button.disabled = true;
@@ -150,7 +151,7 @@ function build(target, steps, first, close) {
       close(await api.beginOperation(body, key(body)));
     } catch (error) {
       put(problem, problemBox(error));
-      // Other sagas are found than were shown: they are looked at again, and the reason stays.
+      // The filters find other sagas than the preview showed: make a new preview, and keep the reason.
       if (error.code === "operation.changed") await look({ keepsProblem: true });
       button.disabled = !preview?.takes;
     } finally {
@@ -162,13 +163,13 @@ function build(target, steps, first, close) {
   look();
   return h("form", { onsubmit: begin, novalidate: true },
     field("What to do", select), more, h("h3", "What will happen"), count, outcome,
-    h("div.row", field("Sagas a second", rate), field("Reached within", ramp, "The rate rises evenly, as within 30s; 0s is at once.")), time,
-    field("Reason", reason, "One reason, kept with each saga, with your name."),
+    h("div.row", field("Sagas a second", rate), field("Full rate after", ramp, "The rate rises evenly over this time, for example 30s. With 0s it is full at once.")), time,
+    field("Reason", reason, "The history of each saga keeps it, with your name."),
     problem,
     h("div.actions", h("span.hint", `As ${api.userName()}`), h("button", { type: "button", onclick: () => close() }, "Not now"), button));
 }
 
-/** Exactly which, once somebody wants to see it. */
+/** A list of sagas that unfolds. */
 function listing(summary, items, key) {
   const body = h("div.which");
   let shown = 0;
@@ -179,7 +180,7 @@ function listing(summary, items, key) {
     const list = body.querySelector("ul") ?? body.appendChild(h("ul.plain-list"));
     list.append(...next.map((one) => h("li", h("a", { href: `#/saga/${one.saga}`, target: "_blank", rel: "noopener", title: `${one.saga}, in a new tab` },
       h("code", shortID(one.saga))), " ", one.workflow, " ", one.status && badge(one.status),
-    // What the summary says of the first needn't be said again.
+    // The summary has the message of the first saga.
     !one.takes && one.message !== items[0].message && h("span.quiet", ` ${one.message}`))));
     if (shown < items.length) {
       body.append(h("button", { type: "button", onclick: show }, `Show ${number(Math.min(many, items.length - shown))} more of ${number(items.length)}`));
@@ -188,22 +189,14 @@ function listing(summary, items, key) {
   return h("details", { "data-key": key, ontoggle: () => { if (!shown) show(); } }, h("summary", summary), body);
 }
 
-/** Seconds of `30s`, `2m`, `1h` or `500ms`; null for what the engine may know better. */
+/** The seconds of `30s`, `2m`, `1h` or `500ms`; null for another text, which the engine checks. */
 function rampSeconds(text) {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text.trim() || "0s");
   return match ? nearest(match[1]) * { ms: 0.001, s: 1, m: 60, h: 3600 }[match[2]] : null;
 }
 
-/** How long so many sagas take: while the rate rises, `rate · t² / 2·ramp` have had their turn. */
+/** The seconds that an operation takes. While the rate rises, it has acted on `rate · t² / 2·ramp` sagas after t seconds. */
 function length(sagas, rate, ramp) {
   if (!(rate > 0) || ramp === null) return null;
   return sagas < (rate * ramp) / 2 ? Math.sqrt((2 * ramp * sagas) / rate) : sagas / rate + ramp / 2;
-}
-
-function later(work, ms = 400) {
-  let timer = null;
-  return () => {
-    clearTimeout(timer);
-    timer = setTimeout(work, ms);
-  };
 }

@@ -1,4 +1,4 @@
-// Elements from values. Whatever comes from outside goes in as text: nothing here reads HTML.
+// Elements from values. Every value goes in as text: nothing here reads HTML.
 import { ExactNumber } from "./json.js";
 
 /** An element: h("a.button", { href, onclick }, "text", child, [more]). Null and false are left out. */
@@ -39,7 +39,7 @@ function append(element, children) {
   }
 }
 
-/** Puts new content in the place of old, unless it is the same; who was inside with the keyboard stays there. */
+/** Replaces the content of an element, unless it is the same. The keyboard focus stays on the same control. */
 export function put(place, ...children) {
   const fresh = document.createElement(place.tagName);
   append(fresh, children);
@@ -58,10 +58,10 @@ export function put(place, ...children) {
   again?.focus({ preventScroll: true });
 }
 
-/** A name and what it stands for, in a list of them. */
+/** A name and its value, for a list of facts. */
 export const fact = (name, ...content) => h("div", h("dt", name), h("dd", content));
 
-/** Tells a screen reader of a change. */
+/** Announces a change to a screen reader. */
 export function say(text) {
   const place = document.getElementById("said");
   if (place.textContent !== text) place.textContent = text;
@@ -70,7 +70,7 @@ export function say(text) {
 let count = 0;
 export const newID = (prefix = "id") => `${prefix}-${++count}`;
 
-/** A modal dialog. `build(close)` gives its content; the focus goes back to where it was. */
+/** A modal dialog. `build(close)` returns its content. Afterwards the focus returns to where it was. */
 export function dialog(title, build, { wide = false } = {}) {
   const before = document.activeElement;
   const id = newID("title");

@@ -1,4 +1,4 @@
-// Moments, durations and numbers as people read them.
+// Times, durations and numbers, for people.
 import { h } from "./dom.js";
 import { isNumber, nearest } from "./json.js";
 
@@ -40,14 +40,14 @@ export function ago(moment) {
 
 const utc = (moment) => `${new Date(moment).toISOString().replace("T", " ").replace("Z", "")} UTC`;
 
-/** A moment in the local zone; UTC when pointed at. */
+/** A time in the local zone; its title has UTC. */
 export function time(moment, { short = false } = {}) {
   if (!moment || Number.isNaN(Date.parse(moment))) return "–";
   const date = new Date(moment);
   return h("time.num", { datetime: moment, title: utc(moment) }, (short ? localTime : local).format(date));
 }
 
-/** How long ago, kept up to date. */
+/** How long ago a time is, or how far ahead; the text is updated each second. */
 export function since(moment) {
   if (!moment || Number.isNaN(Date.parse(moment))) return "–";
   return h("time.num", { datetime: moment, title: `${local.format(new Date(moment))} · ${utc(moment)}`, "data-since": "" },

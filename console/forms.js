@@ -1,5 +1,5 @@
-// Forms made from a JSON Schema. What a schema says beyond what a form can show is left to the engine, which checks it.
-// What is typed is sent as it was typed: controls that round numbers or rewrite text are not used.
+// Forms made from a JSON Schema. The engine checks the rules of a schema that a form cannot show.
+// The form sends what was typed: it has no control that rounds numbers or rewrites text.
 import { field, h, newID } from "./dom.js";
 import { exactNumber, isWhole, members, namesOf, pretty, read, write } from "./json.js";
 
@@ -24,7 +24,7 @@ export function jsonForm(value, label) {
       } catch (error) {
         area.setAttribute("aria-invalid", "true");
         area.focus();
-        throw new Error(`${label} can't be read: ${error.message}`, { cause: error });
+        throw new Error(`${label} cannot be read: ${error.message}`, { cause: error });
       }
     },
   };
@@ -64,14 +64,14 @@ function control(name, schema, value, isRequired) {
     return { element: field(label, select, schema.description), read: () => (select.value === "" ? undefined : select.value === "true") };
   }
   if (schema.type === "number" || schema.type === "integer") {
-    // A control of type number rounds what its arrows and the wheel touch.
+    // A control of type number rounds numbers when its arrows or the mouse wheel change them.
     const input = h("input", { type: "text", inputmode: schema.type === "integer" ? "numeric" : "decimal",
       value: value === undefined || value === null ? "" : String(value), required: isRequired, autocomplete: "off", spellcheck: "false" });
     return { element: field(label, input, schema.description), read() {
       const text = input.value.trim();
       if (text === "") return isRequired ? fail(input, "is missing") : undefined;
       const number = exactNumber(text);
-      if (number === null) fail(input, "must be a number as 4.5, with a point and without blanks");
+      if (number === null) fail(input, "must be a number such as 4.5, with a point and without spaces");
       if (schema.type === "integer" && !isWhole(number)) fail(input, "must be a whole number");
       return number;
     } };
@@ -100,7 +100,7 @@ function control(name, schema, value, isRequired) {
     try {
       return read(area.value);
     } catch (error) {
-      return fail(area, `can't be read as JSON (${error.message})`);
+      return fail(area, `is not JSON (${error.message})`);
     }
   } };
 }

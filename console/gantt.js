@@ -1,4 +1,4 @@
-// What a saga spent its time on: attempts, waits and backoffs forward, undos below, people's acts as marks.
+// A saga's timeline: attempts, waits, delays and backoffs as bars, what happened at one time as marks.
 import { h, s } from "./dom.js";
 import { duration } from "./format.js";
 
@@ -7,13 +7,13 @@ const left = 150;
 const head = 26;
 
 const kinds = {
-  attempt: "attempt", wait: "waiting for a signal", delay: "delay", backoff: "backoff", answer: "waiting for an answer",
+  attempt: "attempt", wait: "waiting for a signal", delay: "delay", backoff: "backoff",
 };
 
 /** @param data {start, end?, spans, marks} as GET /v1/sagas/{id}/timeline gives it. */
 export function gantt(data, { width = 900, now = Date.now() } = {}) {
   const start = Date.parse(data.start);
-  // What is under way lasts until now. A saga that only waits for a person would else shrink to a line.
+  // A span under way lasts until now.
   const marks = data.marks ?? [];
   const moments = [...data.spans.map((span) => span.to ?? span.from), ...marks.map((mark) => mark.at)].map(Date.parse);
   const open = data.end ? Date.parse(data.end) : data.spans.some((span) => !span.to) ? now : start;
@@ -30,11 +30,11 @@ export function gantt(data, { width = 900, now = Date.now() } = {}) {
   const y = (span) => head + rows.findIndex((one) => one.step === span.step && one.phase === span.phase) * row;
   const ticks = tickStep(end - start, room);
   const drawing = s("svg.gantt", { viewBox: `0 0 ${width} ${tall}`, width, height: tall, role: "img",
-    "aria-label": `Timeline over ${duration(end - start)}; the table below says the same` },
+    "aria-label": `Timeline over ${duration(end - start)}; the table below has the same data` },
     Array.from({ length: Math.floor((end - start) / ticks) + 1 }, (_, index) => {
       const at = left + ((index * ticks) / (end - start)) * room;
       const label = duration(index * ticks);
-      // The last one would stick out at the right; a digit takes 8 at most.
+      // The last label would be cut at the right; a character is at most 8 wide.
       const isLast = at + label.length * 4 > width;
       return s("g", null, s("path.tick", { d: `M${at} ${head - 6}V${tall}` }),
         s("text.tick-label", { x: isLast ? width - 2 : at, y: 13, "text-anchor": !index ? "start" : isLast ? "end" : "middle" }, label));
@@ -58,11 +58,11 @@ export function gantt(data, { width = 900, now = Date.now() } = {}) {
       s("path.flag", { d: `M${x(mark.at)} ${head - 5}l-4 -6h8z` }))));
   const table = h("details", { "data-key": "gantt-table" }, h("summary", "As a table"),
     h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Timeline as a table" }, h("table",
-      h("thead", h("tr", ["Step", "Phase", "What", "Outcome", "Begins after", "Lasts"].map((name, index) =>
+      h("thead", h("tr", ["Step", "Phase", "Span", "Result", "Starts after", "Duration"].map((name, index) =>
         h(`th${index > 3 ? ".num" : ""}`, { scope: "col" }, name)))),
       h("tbody", data.spans.map((span) => h("tr", h("th", { scope: "row" }, span.step), h("td", span.phase),
-        h("td", span.kind === "attempt" ? `attempt ${span.attempt}` : kinds[span.kind] ?? span.kind),
-        h("td", [span.outcome, span.code].filter(Boolean).join(" ") || "under way"),
+        h("td", span.kind === "attempt" ? `attempt ${span.attempt}` : kinds[span.kind]),
+        h("td", result(span)),
         h("td.num", duration(Date.parse(span.from) - start)),
         h("td.num", span.to ? duration(Date.parse(span.to) - Date.parse(span.from)) : "–")))))));
   return { drawing, table };
@@ -70,10 +70,13 @@ export function gantt(data, { width = 900, now = Date.now() } = {}) {
 
 const sign = (span) => ({ succeeded: "✓", failed: "✕", unknown: "?" })[span.outcome] ?? "…";
 
+const words = { over: "ended", cut: "cut off by the end of the saga", notMade: "not made" };
+const result = (span) => (span.outcome ? [words[span.outcome] ?? span.outcome, span.code].filter(Boolean).join(" ") : "under way");
+
 function describe(span) {
-  const what = span.kind === "attempt" ? `attempt ${span.attempt}` : kinds[span.kind] ?? span.kind;
-  const length = span.to ? duration(Date.parse(span.to) - Date.parse(span.from)) : "under way";
-  return `${span.step}, ${span.phase}: ${what}, ${[span.outcome, span.code].filter(Boolean).join(" ")} ${length}`;
+  const what = span.kind === "attempt" ? `attempt ${span.attempt}` : kinds[span.kind];
+  const length = span.to ? `, ${duration(Date.parse(span.to) - Date.parse(span.from))}` : "";
+  return `${span.step}, ${span.phase}: ${what}, ${result(span)}${length}`;
 }
 
 function tickStep(ms, room) {

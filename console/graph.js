@@ -1,4 +1,4 @@
-// A workflow's steps as a layered graph: what depends on what, left to right, or top to bottom where there is no room.
+// The steps of a workflow as a layered graph, from left to right, or from top to bottom on a narrow page.
 import { s } from "./dom.js";
 import { glyph, stateTone, stateWord } from "./icons.js";
 
@@ -7,7 +7,7 @@ const height = 46;
 const gapAlong = 36;
 const gapAcross = 18;
 
-/** Places: layer by longest path, then order by the middle of the neighbours, a few sweeps forth and back. */
+/** Gives each step a layer by its longest path. Then a few sweeps order each layer by the places of its neighbours. */
 export function layout(steps) {
   const byID = new Map(steps.map((step) => [step.id, step]));
   const before = new Map(steps.map((step) => [step.id, (step.dependsOn ?? []).filter((id) => byID.has(id))]));
@@ -25,7 +25,7 @@ export function layout(steps) {
   for (const step of steps) depth(step.id);
   const layers = [];
   for (const step of steps) (layers[layerOf.get(step.id)] ??= []).push({ id: step.id, step });
-  // An edge over several layers passes each of them at a place of its own, so that no step lies on it.
+  // An edge over several layers has a place in each of them, so that it crosses no step.
   const edges = [];
   for (const [id, list] of before) {
     for (const from of list) {
@@ -69,7 +69,7 @@ const clip = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}â€
 
 const pen = document.createElement("canvas").getContext("2d");
 
-/** A name in the room that there is: a little smaller where it is a little too long, else cut off at its end. */
+/** A name in a box: smaller if it is a little too long, cut at its end if it is much too long. */
 function name(text, x) {
   const room = width - x - 8;
   pen.font = `600 13px ${getComputedStyle(document.body).fontFamily}`;
@@ -80,7 +80,7 @@ function name(text, x) {
   return s("text.node-name", { x, y: 20, "font-size": `${size.toFixed(1)}px` }, shown);
 }
 
-/** The graph as SVG. `onpick(step)` is called when one is chosen. Steps without a status are those of a workflow. */
+/** The graph as SVG. It calls `onpick(step)` when a step is selected. The steps of a workflow have no status. */
 export function graph(steps, { room = 900, onpick, stuck = [] } = {}) {
   const vertical = room < 620;
   const { layers, edges } = layout(steps);
@@ -96,7 +96,7 @@ export function graph(steps, { room = 900, onpick, stuck = [] } = {}) {
   }));
   const total = 16 + layers.length * along - gapAlong;
   const [w, h] = vertical ? [breadth, total] : [total, breadth];
-  // A little too wide is drawn a little smaller; much too wide is scrolled.
+  // A graph that is a little too wide is drawn smaller; a much wider one scrolls.
   const scale = w > room && w * 0.78 <= room ? room / w : 1;
   const blocked = new Set(stuck.map((one) => one.step));
   const state = (id) => steps.find((step) => step.id === id)?.status;
@@ -120,7 +120,7 @@ function line(edge, at, vertical, state) {
     const middle = vertical ? `C${x1} ${(y1 + y2) / 2} ${x2} ${(y1 + y2) / 2}` : `C${(x1 + x2) / 2} ${y1} ${(x1 + x2) / 2} ${y2}`;
     path += `${path ? "L" : "M"}${x1} ${y1}${middle} ${x2} ${y2}`;
   }
-  // An edge along which the saga has gone back is drawn the other way round.
+  // The arrow of an edge points backwards if the step at its end is being undone, or is undone.
   const back = ["undoing", "undone", "undoFailed"];
   const isBack = back.includes(state(edge.to));
   const isDone = ["succeeded", "skipped"].includes(state(edge.from)) && state(edge.to) && state(edge.to) !== "pending";
@@ -144,7 +144,7 @@ function box(step, { x, y }, { onpick, blocked }) {
     class: `tone-${hasState ? stateTone(step.status) : "quiet"}${blocked ? " blocked" : ""}`,
     transform: `translate(${x} ${y})`, tabindex: pick ? 0 : null, role: pick ? "button" : "img",
     "data-key": `node ${step.id}`,
-    "aria-label": `${step.id}: ${words}${undo}${step.pivot ? ", point of no return" : ""}`,
+    "aria-label": `${step.id}: ${words}${undo}${step.pivot ? ", pivot" : ""}`,
     onclick: pick, onkeydown: pick && ((event) => {
       if (event.key === "Enter" || event.key === " ") {
         event.preventDefault();

@@ -1,4 +1,4 @@
-// States by colour and by shape: each shape can be told from the others without its colour.
+// Statuses by colour and by shape: no two have the same shape.
 import { h, s } from "./dom.js";
 
 const shapes = {
@@ -64,12 +64,12 @@ export function icon(name) {
     shapes[name]());
 }
 
-/** The shape alone, to put into a larger drawing at a place. */
+/** The shape of a status alone, for a place in a larger drawing. */
 export function glyph(state, x, y) {
   return s("g", { transform: `translate(${x} ${y})` }, shapes[looks[state]?.[0] ?? "dash"]());
 }
 
-/** A state as icon and word. */
+/** A status as icon and word. */
 export function badge(state, extra) {
   return h("span.badge", { class: `tone-${stateTone(state)}` }, stateIcon(state), h("span", stateWord(state)), extra);
 }

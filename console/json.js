@@ -1,7 +1,7 @@
-// JSON text in and out, exactly. JSON.parse rounds 3544790567247868102 and forgets that 1.10 was written with two decimals.
-// Every value that comes from the engine or goes to it is read and written here; a test holds the other files to it.
+// Reads and writes JSON exactly. JSON.parse rounds 3544790567247868102 and reads 1.10 as 1.1.
+// Every value from the engine and to the engine is read and written here; a test checks the other files.
 
-/** A number that a JavaScript number can't show as it was written. It keeps its text. */
+/** A number that a JavaScript number cannot show as it was written. It keeps its text. */
 export class ExactNumber {
   constructor(text) {
     this.text = text;
@@ -14,15 +14,15 @@ export class ExactNumber {
   valueOf() {
     return Number(this.text);
   }
-  /** So that JSON.stringify can't silently write it as text. */
+  /** Throws, so that JSON.stringify does not write it as text. */
   toJSON() {
-    throw new TypeError("An exact number is written by write() in json.js alone.");
+    throw new TypeError("Only write() in json.js can write an exact number.");
   }
 }
 
 const grammar = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$/;
 
-/** A JSON number from its text: a JavaScript number where that writes the same text again, else an ExactNumber; null for no number. */
+/** A JSON number from its text: a JavaScript number if that writes the same text again, otherwise an ExactNumber; null if the text is not a number. */
 export function exactNumber(text) {
   if (!grammar.test(text)) return null;
   const value = Number(text);
@@ -32,7 +32,7 @@ export function exactNumber(text) {
 /** Whether it is a number, in either form. */
 export const isNumber = (value) => typeof value === "number" || value instanceof ExactNumber;
 
-/** The nearest JavaScript number of a value or a control's text, NaN for none: to draw, to compare, to count with. */
+/** The nearest JavaScript number of a value or of a control's text, for drawings and comparisons; NaN if there is none. */
 export const nearest = (value) => (typeof value === "string" && value.trim() === "" ? NaN : Number(value));
 
 /** Whether a number's text has no fraction, whatever its size: 2, 2.0 and 20e-1 have none. */
@@ -46,11 +46,11 @@ export function isWhole(value) {
   return BigInt(exponent) >= BigInt(behind);
 }
 
-// Names that look like array indices are moved to the front of an object by JavaScript, so that the order is kept beside it.
+// JavaScript moves names that look like array indices to the front of an object, so the order is stored beside it.
 const order = Symbol("order");
 const index = /^(?:0|[1-9][0-9]*)$/;
 
-// Inherits nothing, so that no name means anything but a member: neither __proto__ nor constructor.
+// Inherits nothing, so that every name is a member, also __proto__ and constructor.
 function Members() {}
 Members.prototype = Object.create(null);
 
@@ -73,7 +73,7 @@ export function namesOf(object) {
   return kept && kept.length === names.length && kept.every((name) => Object.hasOwn(object, name)) ? kept : names;
 }
 
-/** Where a text is no JSON. */
+/** The text is not JSON; the message begins with the place. */
 export class NotJSON extends Error {
   constructor(message, text, at) {
     const before = text.slice(0, at).split("\n");
@@ -89,7 +89,7 @@ const token = /-?[0-9][0-9.eE+-]*/y;
 const half = /\p{Surrogate}/u;
 const escapes = { '"': '"', "\\": "\\", "/": "/", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
 
-/** Reads a JSON text. Throws NotJSON, with a place, for what the engine would refuse too: a name that comes twice, half a character. */
+/** Reads a JSON text. Throws NotJSON, with a place, for every text that the engine refuses too: a name that comes twice, half a character. */
 export function read(text) {
   let at = 0;
   const fail = (message, where = at) => { throw new NotJSON(message, text, where); };
@@ -107,9 +107,9 @@ export function read(text) {
     let value = "";
     for (;;) {
       value += take(plain);
-      if (at >= text.length) fail("The quote that begins here isn't closed.", start);
+      if (at >= text.length) fail("The string that begins here is not closed.", start);
       if (text[at] === '"') break;
-      if (text[at] !== "\\") fail("A control character stands in a string; write it as \\n, \\t or \\u001f.");
+      if (text[at] !== "\\") fail("A string has a control character; write it as \\n, \\t or \\u001f.");
       const escape = text[at + 1];
       if (escape === "u") {
         const digits = text.slice(at + 2, at + 6);
@@ -119,7 +119,7 @@ export function read(text) {
       } else if (Object.hasOwn(escapes, escape ?? "")) {
         value += escapes[escape];
         at += 2;
-      } else fail('A backslash stands before one of " \\ / b f n r t u.');
+      } else fail('After a backslash comes one of " \\ / b f n r t u.');
     }
     at += 1;
     if (half.test(value)) fail("The string has one half of a surrogate pair without its other half.", start);
@@ -213,8 +213,8 @@ export function read(text) {
 
 /**
  * Writes a value as JSON text: numbers as they were read, members in their order. A member that is undefined is left out.
- * @param indent blanks for each level; null for one line without blanks.
- * @param text writes a string; JSON's own form unless it is told otherwise.
+ * @param indent spaces for each level; null for one line without spaces.
+ * @param text writes a string; JSON.stringify by default.
  */
 export function write(value, indent = null, text = JSON.stringify) {
   const parts = [];
@@ -252,9 +252,9 @@ export function write(value, indent = null, text = JSON.stringify) {
   return parts.join("");
 }
 
-// What would be drawn as nothing, or would turn the text around it: controls, marks of direction, blanks without width.
+// Characters that are invisible or change the direction of text: control characters, direction marks, spaces without width.
 const unseen = /[\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
 const visible = (text) => JSON.stringify(text).replace(unseen, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
-/** JSON text for people, which reads back as the same value. What can't be seen is written as an escape. */
+/** JSON text for people, which reads back as the same value. An invisible character is written as an escape. */
 export const pretty = (value) => (value === undefined ? "" : write(value, 2, visible));

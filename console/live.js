@@ -1,4 +1,4 @@
-// The live stream: what happens, as it happens. The browser comes back with Last-Event-ID by itself, so nothing is missed.
+// The live stream of events. The browser reconnects with Last-Event-ID by itself, so that no event is missed.
 import { say } from "./dom.js";
 import { read } from "./json.js";
 
@@ -9,12 +9,12 @@ let wait = 1000;
 let show = () => {};
 
 const words = {
-  connecting: ["Connecting", "The live stream is being opened."],
-  live: ["Live", "Changes show as they happen."],
-  lost: ["Reconnecting", "The live stream is lost; what you see may be out of date."],
+  connecting: ["Connecting", "The page is connecting to the live stream."],
+  live: ["Live", "The page shows changes as they happen."],
+  lost: ["Reconnecting", "The connection is lost. This page may be out of date."],
 };
 
-/** Shows the state of the connection wherever it is told to. */
+/** Calls the handler with the state of the connection, now and after every change. */
 export function onState(handler) {
   show = handler;
   show(state, ...words[state]);
@@ -22,13 +22,13 @@ export function onState(handler) {
 
 function become(next) {
   if (next === state) return;
-  if (next === "lost") say("The connection to the engine is lost. Reconnecting.");
-  if (next === "live" && state === "lost") say("Connected again.");
+  if (next === "lost") say("The connection to the engine is lost. The page reconnects.");
+  if (next === "live" && state === "lost") say("The connection is back.");
   state = next;
   show(state, ...words[state]);
 }
 
-/** Calls back with each saga's event, and with null when everything may have changed. Returns what ends it. */
+/** Calls the handler with each event of a saga, and with null when every saga may have changed. Returns a function that ends it. */
 export function listen(handler) {
   listeners.add(handler);
   return () => listeners.delete(handler);
@@ -45,7 +45,7 @@ export function connect() {
     const again = state !== "connecting";
     wait = 1000;
     become("live");
-    // A new stream has no memory of what was missed before it.
+    // A new stream does not repeat the events before it.
     if (again) tell(null);
   });
   source.addEventListener("saga", (message) => {
@@ -59,18 +59,27 @@ export function connect() {
   source.addEventListener("dropped", () => become("lost"));
   source.onerror = () => {
     become("lost");
-    // The browser tries again by itself, unless it was refused.
+    // The browser reconnects by itself, unless the engine refused.
     if (source.readyState !== EventSource.CLOSED) return;
     setTimeout(connect, wait + Math.random() * 500);
     wait = Math.min(wait * 2, 15000);
   };
 }
 
-// A page that is left keeps no stream open.
+// A page that was left keeps no stream open.
 addEventListener("pagehide", () => source?.close());
 addEventListener("pageshow", (event) => { if (event.persisted) connect(); });
 
-/** Runs `work` soon after it is asked for, however often, and never twice at once. */
+/** Returns a function that runs `work` when it has not been called for a while: what a hand still moves can wait. */
+export function later(work, ms = 400) {
+  let timer = null;
+  return () => {
+    clearTimeout(timer);
+    timer = setTimeout(work, ms);
+  };
+}
+
+/** Returns a function that runs `work` soon after each call, once for many calls, and never twice at the same time. */
 export function gently(work, ms = 250) {
   let timer = null;
   let running = false;

@@ -12,18 +12,18 @@ const sagaStatuses = ["running", "compensating", "stuck", "completed", "compensa
 const ended = ["completed", "compensated", "abandoned"];
 const isOpen = (one) => one.status === "waiting" || one.status === "running";
 
-/** What it does, as "Retry 37 sagas". */
+/** The verb and the number of sagas: `Retry: 37 sagas`. */
 export const operationName = (one) => `${verbLabel(one.verb)}: ${plural(one.sagas, "saga")}`;
 const address = (one) => `#/operation/${one.id}`;
 
-/** How far it is, with its numbers in words. */
+/** The progress as a bar, with its numbers for a screen reader. */
 export function operationBar(one, id) {
   return h("progress.bar-of", { id, max: one.sagas, value: one.done + one.refused,
     "aria-label": `${one.done + one.refused} of ${plural(one.sagas, "saga")} acted on` });
 }
 export const operationCounts = (one) => `${number(one.done)} done, ${number(one.refused)} refused, ${number(one.left)} left`;
 
-/** Where a list of sagas shows what an operation's filter finds. */
+/** The address of the list of sagas that an operation's filter finds. */
 function sagasAddress(filter, more = {}) {
   const search = new URLSearchParams();
   for (const [name, value] of Object.entries({ ...filter, ...more })) search.set(name, [value].flat().join(","));
@@ -40,7 +40,7 @@ export function operationsPage(main, { parameters, go }) {
       h("button.chip", { type: "button", "aria-pressed": String(one === status), "data-key": `chip ${one || "all"}`,
         onclick: () => go(one && one !== status ? `#/operations?status=${one}` : "#/operations") }, one ? badge(one) : h("span.badge.tone-quiet", "all")))),
     h("section", { "aria-label": "List of operations" }, list), pager);
-  put(list, h("p.quiet.placeholder", "Looking …"));
+  put(list, h("p.quiet.placeholder", "Loading …"));
   let timer = null;
   let isLeft = false;
 
@@ -50,15 +50,15 @@ export function operationsPage(main, { parameters, go }) {
       const page = await api.operations({ status, cursor: cursors.at(-1), limit: 50 });
       if (isLeft) return;
       put(list, page.operations.length === 0
-        ? h("p.quiet", status ? `No operation is ${status}.` : "Nobody has acted on many sagas yet. ", !status && [h("a", { href: "#/sagas?status=stuck" }, "Sagas"), " is where that begins."])
+        ? h("p.quiet", status ? `No operation is ${status}.` : ["There is no operation yet. Start one from the list of ", h("a", { href: "#/sagas?status=stuck" }, "sagas"), "."])
         : h("div.scroll", { tabindex: 0, role: "region", "aria-label": "List of operations, scrolls sideways" }, h("table.list",
-          h("thead", h("tr", ["Status", "Operation", "Reason", "By", "Begun", "How far"].map((name) => h("th", { scope: "col" }, name)))),
+          h("thead", h("tr", ["Status", "Operation", "Reason", "By", "Started", "Progress"].map((name) => h("th", { scope: "col" }, name)))),
           h("tbody", page.operations.map(row)))));
       const turn = (by) => () => { by(); load(); };
-      put(pager, cursors.length > 1 && h("button", { type: "button", "data-key": "prev", onclick: turn(() => cursors.pop()) }, "← Page before"),
+      put(pager, cursors.length > 1 && h("button", { type: "button", "data-key": "prev", onclick: turn(() => cursors.pop()) }, "← Previous page"),
         (page.next || cursors.length > 1) && h("span.quiet", `Page ${cursors.length}`),
         page.next && h("button", { type: "button", "data-key": "next", onclick: turn(() => cursors.push(page.next)) }, "Next page →"));
-      // What runs shows how far it is; what others begin shows soon.
+      // A running operation shows its progress each second; a new one appears within 4 seconds.
       timer = setTimeout(load, page.operations.some((one) => one.status === "running") ? 1000 : 4000);
     } catch (problem) {
       if (isLeft) return;
@@ -92,13 +92,13 @@ export function operationPage(main, { id }) {
   const refusedTitle = h("p");
   const list = h("div");
   const section = (title, ...content) => h("section", { "aria-label": title }, h("h2", title), content);
-  put(head, h("h1", "Operation ", h("code", shortID(id))), h("p.quiet.placeholder", "Looking …"));
+  put(head, h("h1", "Operation ", h("code", shortID(id))), h("p.quiet.placeholder", "Loading …"));
   refusals.append(h("h2", "Refused"), refusedTitle, refusedList);
   const outcome = h("select", { id: "outcome", onchange: () => sagas.reset(outcome.value) },
     [["", "all"], ["done", "done"], ["refused", "refused"], ["left", "left"]].map(([value, text]) => h("option", { value }, text)));
-  const rest = h("div", { hidden: true }, section("How far it is", progress, counts, pace),
-    section("Where its sagas stand now", standing), refusals,
-    section("Its sagas", h("div.row.narrow", field("Outcome", outcome)), list));
+  const rest = h("div", { hidden: true }, section("Progress", progress, counts, pace),
+    section("Current statuses of its sagas", standing), refusals,
+    section("Sagas", h("div.row.narrow", field("Outcome", outcome)), list));
   main.append(head, acts, problem, rest);
   const refused = rowsOf(refusedList, id, "refused");
   const sagas = rowsOf(list, id, "");
@@ -110,12 +110,12 @@ export function operationPage(main, { id }) {
       h("div.title-row", h("h1", operationName(one)), h("span", { id: "status" }, badge(one.status))),
       h("p.why.large", { id: "why" }, one.by, ": ", h("q", one.reason)),
       h("dl.facts.inline",
-        fact("Id", h("code.id", one.id)), fact("Begun", time(one.startedAt)), one.endedAt && fact("Ended", time(one.endedAt)),
+        fact("Id", h("code.id", one.id)), fact("Started", time(one.startedAt)), one.endedAt && fact("Ended", time(one.endedAt)),
         one.from && fact("From", one.from),
         fact("Sagas", one.filter ? h("a", { href: sagasAddress(one.filter) }, Object.entries(one.filter).map(([name, value]) => `${name} = ${[value].flat().join(", ")}`).join("; "))
-          : one.sagas === 1 ? "one, named" : `${number(one.sagas)}, chosen one by one`),
+          : one.sagas === 1 ? "one" : `${number(one.sagas)}, selected one by one`),
         request.map(([name, value]) => fact(requestName(name), requestValue(name, value))),
-        word("approved", "Agreed"), word("declined", "Declined"), word("stopped", "Stopped")));
+        word("approved", "Approved"), word("declined", "Declined"), word("stopped", "Stopped")));
   };
 
   const showActs = () => {
@@ -123,16 +123,16 @@ export function operationPage(main, { id }) {
     const button = (word, label, more = {}) => h("button", { type: "button", "data-key": word, "data-word": word, onclick: () => decide(word), ...more }, `${label} …`);
     put(acts,
       one.status === "waiting" && [
-        h("p.notice.wide-notice", { id: "waits" }, icon("clock"), " ", h("strong", "It waits for another person to agree."),
-          isMine ? ` You asked for it, ${one.by}: somebody else has to agree. You can take it back.` : ` ${one.by} asks for it. Nothing is done until somebody else agrees.`),
+        h("p.notice.wide-notice", { id: "waits" }, icon("clock"), " ", h("strong", "A second person must approve it."),
+          isMine ? ` You requested it, ${one.by}, so you cannot approve it. You can withdraw it.` : ` ${one.by} requests it. The engine does nothing until another person approves it.`),
         button("approve", "Approve", { class: "primary", disabled: isMine, "aria-describedby": "waits" }),
-        button("decline", isMine ? "Take back" : "Decline", { class: "danger" })],
+        button("decline", isMine ? "Withdraw" : "Decline", { class: "danger" })],
       one.status === "running" && button("stop", "Stop", { class: "danger" }));
   };
 
   const decide = async (word) => {
     if (!(await askUser())) return;
-    const label = { approve: "Approve", decline: one.by === api.userName() ? "Take back" : "Decline", stop: "Stop" }[word];
+    const label = { approve: "Approve", decline: one.by === api.userName() ? "Withdraw" : "Decline", stop: "Stop" }[word];
     const answer = await dialog(`${label}: ${operationName(one)}`, (close) => {
       const reason = h("textarea", { id: "reason", rows: 2, required: true, maxlength: 1000, "aria-required": "true" });
       const wrong = h("div");
@@ -142,7 +142,7 @@ export function operationPage(main, { id }) {
         if (busy) return;
         if (!reason.value.trim()) {
           reason.setAttribute("aria-invalid", "true");
-          put(wrong, h("p.problem", { role: "alert" }, "Say why: the reason is kept with the operation."));
+          put(wrong, h("p.problem", { role: "alert" }, "Enter a reason. The operation keeps it."));
           return reason.focus();
         }
         busy = true;
@@ -154,9 +154,9 @@ export function operationPage(main, { id }) {
           busy = false;
         }
       } },
-      h("p", { approve: `It begins at once, on ${plural(one.sagas, "saga")}.`, decline: "Nothing is done to any of its sagas.",
-        stop: "What it has done stays done; the rest is left as it stands." }[word]),
-      field("Reason", reason, "Kept with the operation, with your name."), wrong,
+      h("p", { approve: `It begins at once, on ${plural(one.sagas, "saga")}.`, decline: "The engine does nothing to its sagas.",
+        stop: "What is done stays done. The operation does not act on its other sagas." }[word]),
+      field("Reason", reason, "The operation keeps it, with your name."), wrong,
       h("div.actions", h("span.hint", `As ${api.userName()}`), h("button", { type: "button", onclick: () => close() }, "Not now"),
         h("button", { type: "submit", class: word === "approve" ? "primary" : "danger" }, label)));
     });
@@ -169,14 +169,14 @@ export function operationPage(main, { id }) {
     progress.value = acted;
     progress.setAttribute("aria-label", `Acted on ${number(acted)} of ${plural(one.sagas, "saga")}`);
     put(counts, h("strong", operationCounts(one)), ` of ${plural(one.sagas, "saga")}.`);
-    put(pace, `${number(one.rate)} a second`, one.rampSeconds > 0 && `, reached within ${duration(one.rampSeconds * 1000)}`,
-      one.endedAt && one.status !== "declined" && `; it took ${duration(Date.parse(one.endedAt) - Date.parse(one.approved?.at ?? one.startedAt))}`, ".");
+    put(pace, `${number(one.rate)} sagas a second`, one.rampSeconds > 0 && `, reached within ${duration(one.rampSeconds * 1000)}`,
+      one.endedAt && one.status !== "declined" && `; duration ${duration(Date.parse(one.endedAt) - Date.parse(one.approved?.at ?? one.startedAt))}`, ".");
   };
 
   const showStanding = () => put(standing, h("ul.tiles.few", sagaStatuses.filter((status) => one.standing?.[status]).map((status) =>
     h("li", h("a.tile", { href: sagasAddress(withoutStatus(one.filter), { status }), "aria-label": `${one.standing[status]} ${status}` },
       h("span.tile-number", number(one.standing[status])), badge(status))))),
-  h("p.hint", one.filter ? "A number's link lists what else the filter finds with that status, too." : "A number's link lists all sagas with that status, not only these."));
+  h("p.hint", one.filter ? "Each number links to all sagas with this status that the filter finds now." : "Each number links to all sagas with this status, not only to these."));
 
   const showRefused = () => {
     refusals.hidden = one.refused === 0;
@@ -209,7 +209,7 @@ export function operationPage(main, { id }) {
     if (!one || isOpen(one)) timer = setTimeout(load, 1000);
   };
 
-  // Once it has ended its sagas still move.
+  // The sagas of an operation continue after its end.
   const soon = gently(() => load(), 1000);
   const ends = listen(() => {
     if (one && !isOpen(one) && Object.keys(one.standing ?? {}).some((status) => !ended.includes(status))) soon();
@@ -227,10 +227,10 @@ export function operationPage(main, { id }) {
 
 const withoutStatus = (filter) => Object.fromEntries(Object.entries(filter ?? {}).filter(([name]) => name !== "status" && name !== "stuck"));
 
-const requestName = (name) => ({ step: "Step", resolution: "Found", output: "Output", input: "Input", byMs: "By", until: "Until" })[name] ?? name;
+const requestName = (name) => ({ step: "Step", resolution: "Outcome", output: "Output", input: "Input", byMs: "By", until: "Until" })[name] ?? name;
 const requestValue = (name, value) => (name === "byMs" ? duration(value) : typeof value === "string" ? value : h("code", pretty(value)));
 
-/** The sagas of an operation with what came of them, as many as are wanted; asked for anew when `state` has changed. */
+/** The sagas of an operation with their results. The list is read again when `state` has changed. */
 function rowsOf(place, id, first) {
   const size = 100;
   let outcome = first;
@@ -245,7 +245,7 @@ function rowsOf(place, id, first) {
     if (running || key() === known) return;
     running = true;
     try {
-      // What changed meanwhile is asked for again.
+      // What changed during the request is read again.
       while (key() !== known) {
         const asked = key();
         const rows = [];
@@ -267,8 +267,8 @@ function rowsOf(place, id, first) {
   };
 
   const show = (rows, more) => {
-    if (!rows.length) return put(place, h("p.quiet", outcome ? `None is ${outcome}.` : "None."));
-    // What nobody has refused has nothing to say.
+    if (!rows.length) return put(place, h("p.quiet", outcome ? `No saga is ${outcome}.` : "No saga."));
+    // Only a refusal has a code and a message.
     const speaks = rows.some((row) => row.code);
     return put(place,
       h("div.scroll", { tabindex: 0, role: "region", "aria-label": first ? "Refused sagas" : "Sagas of the operation" }, h("table.list",

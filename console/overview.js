@@ -1,12 +1,12 @@
-// The first page: what needs a person comes first.
+// The first page. What needs a person comes first.
 import * as api from "./api.js";
 import { h, put, say } from "./dom.js";
 import { duration, number, plural, shortID, since } from "./format.js";
 import { badge, icon } from "./icons.js";
 import { gently, listen } from "./live.js";
 import { operationBar, operationCounts, operationName } from "./operations.js";
-import { act, problemBox, verbLabel, verbsOf } from "./verbs.js";
-import { why } from "./why.js";
+import { act, problemBox, verbLabel } from "./verbs.js";
+import { whyText } from "./why.js";
 
 const most = 20;
 const statuses = ["running", "compensating", "stuck", "completed", "compensated", "abandoned"];
@@ -19,7 +19,7 @@ export function overview(main) {
     h("section.needs", { "aria-labelledby": "needs-title" }, h("h2", { id: "needs-title" }, "Needs a person"), needs),
     h("section", { "aria-labelledby": "counts-title" }, h("h2", { id: "counts-title" }, "All sagas"), counts),
     h("section", { "aria-labelledby": "state-title" }, h("h2", { id: "state-title" }, "The engine"), state));
-  put(needs, h("p.quiet.placeholder", "Looking …"));
+  put(needs, h("p.quiet.placeholder", "Loading …"));
   const ended = [];
   let lastStuck = null;
   let seenOperations = null;
@@ -30,7 +30,7 @@ export function overview(main) {
       const lists = groups.map((group) => group.sagas.length > 0 && groupList(group, showNeeds));
       lists.splice(1, 0, waiting.length > 0 && waitingList(waiting));
       put(needs, lists.some(Boolean) ? lists
-        : h("p.calm", icon("check"), "Nothing is stuck, overdue or paused, and nothing waits for a second person. Nobody is needed."),
+        : h("p.calm", icon("check"), "No saga is stuck, overdue or paused, and no operation waits for a second person. You have nothing to do."),
       running.map(runningLine));
       seenOperations = operationsKey({ waiting, running });
       const stuck = groups[0].total;
@@ -47,8 +47,7 @@ export function overview(main) {
       const { sagas } = await api.stats();
       put(counts, h("ul.tiles", statuses.map((status) => h("li", h("a.tile", { href: `#/sagas?status=${status}` },
         h("span.tile-number", number(sagas[status] ?? 0)), badge(status))))),
-      h("p.quiet", ended.length ? `${plural(perMinute(ended), "saga")} ended in the last minute, as seen from here.`
-        : "Ended in the last minute: none, as seen from here."));
+      h("p.quiet", `${plural(perMinute(ended), "saga")} ended in the last minute while this page was open.`));
     } catch (problem) {
       put(counts, problemBox(problem));
     }
@@ -60,7 +59,7 @@ export function overview(main) {
       h("dt", "Engine"), h("dd", ready instanceof Error ? ["not ready: ", ready.message]
         : ready.status === "degraded" ? ["ready, but ", (ready.reasons ?? []).map((one) => `${one.message} (${one.code})`).join(" ")]
           : "ready"),
-      h("dt", "Echo to Kafka"), h("dd", echo instanceof Error ? echo.message : !echo ? "off: this engine runs without Kafka"
+      h("dt", "Event publisher"), h("dd", echo instanceof Error ? echo.message : !echo ? "off: the engine runs without Kafka"
         : [echoWord(echo), `, ${plural(echo.lagEvents, "event")} behind`,
           echo.lagSeconds ? ` (${duration(echo.lagSeconds * 1000)})` : "",
           echo.problem ? `: ${echo.problem.message} (${echo.problem.code})` : ""])));
@@ -72,7 +71,7 @@ export function overview(main) {
     soon();
   });
   const timer = setInterval(() => { showState(); soon(); }, 15000);
-  // What waits for a second person, and how far an operation is, is no saga's event.
+  // The live stream has the events of sagas alone: operations are asked for.
   const often = setInterval(async () => {
     const now = await openOperations().catch(() => null);
     if (now && seenOperations !== null && operationsKey(now) !== seenOperations) soon();
@@ -88,15 +87,13 @@ function perMinute(ended) {
   return ended.length;
 }
 
-const echoWord = (echo) => ({ current: "current", catchingUp: "catching up", held: "held up" })[echo.state] ?? echo.state;
+const echoWord = (echo) => ({ current: "current", catchingUp: "catching up", held: "blocked" })[echo.state] ?? echo.state;
 
-/** Stuck first, then overdue, then paused; each with its sagas in full, so that the reason stands beside them. */
+/** Stuck first, then overdue, then paused: each group with its sagas in full, because a list does not say why. */
 async function need() {
   const ask = async (title, parameters, tone) => {
-    // An engine without this filter would answer all sagas, which is not what is asked.
-    if (!(await api.canFilter(Object.keys(parameters)[0]))) return { title, tone, sagas: [], total: 0, more: false, parameters };
     const page = await api.listSagas({ ...parameters, limit: most + 1 });
-    const sagas = await Promise.all(page.sagas.slice(0, most).map((one) => api.saga(one.id).catch(() => one)));
+    const sagas = await Promise.all(page.sagas.slice(0, most).map((one) => api.saga(one.id).catch((problem) => ({ ...one, problem }))));
     return { title, tone, sagas, total: page.sagas.length, more: page.sagas.length > most || page.next, parameters };
   };
   const stuck = await ask("Stuck", { status: "stuck" }, "bad");
@@ -120,11 +117,11 @@ const operationsKey = ({ waiting, running }) => [...waiting, ...running].map((on
 function waitingList(waiting) {
   return h("div.group.tone-wait",
     h("h3", "Waits for a second person ", h("span.count", waiting.length === most ? `${most}+` : number(waiting.length)),
-      h("a.more", { href: "#/operations?status=waiting" }, "See all that wait")),
+      h("a.more", { href: "#/operations?status=waiting" }, "See all")),
     h("ul.cards", waiting.map((one) => h("li.card", { "data-row": one.id },
       h("div.card-head", badge(one.status), h("a.card-link", { href: `#/operation/${one.id}`, "data-row-link": "" }, operationName(one)),
         h("span.grow"), since(one.startedAt)),
-      h("p.why", one.by === api.userName() ? "You asked for it, so somebody else has to agree: " : `${one.by} asks for it: `, h("q", one.reason))))));
+      h("p.why", one.by === api.userName() ? "You requested it, so a second person must approve it: " : `${one.by} requests it: `, h("q", one.reason))))));
 }
 
 const runningLine = (one) => h("p.quiet.running-line", h("a", { href: `#/operation/${one.id}` }, operationName(one)), ` by ${one.by} is running: `,
@@ -138,15 +135,15 @@ function groupList(group, again) {
     h("ul.cards", group.sagas.map((saga) => card(saga, again))));
 }
 
+/** @param saga in full, or its line in the list with the problem that came instead. */
 function card(saga, again) {
-  const since_ = saga.stuck?.[0]?.since ?? saga.paused?.since ?? saga.deadline;
-  const first = verbsOf({ steps: [], ...saga }).filter((one) => ["retry", "resolve", "resume"].includes(one.verb));
+  const helpful = new Set((saga.why?.next ?? []).map((one) => one.verb).filter((verb) => ["retry", "resolve", "resume"].includes(verb)));
   return h("li.card", { "data-row": saga.id },
     h("div.card-head", badge(saga.status), h("a.card-link", { href: `#/saga/${saga.id}`, "data-row-link": "" },
       saga.workflow, " ", h("code", shortID(saga.id))),
-    saga.idempotencyKey && h("span.quiet.clip", saga.idempotencyKey), h("span.grow"), since_ && since(since_)),
-    h("p.why", saga.steps ? why(saga, { dated: false }) : `${saga.failedStep ?? ""} ${saga.failureCode ?? ""}`),
-    h("div.actions.left", first.map(({ verb }) => h("button", {
+    saga.idempotencyKey && h("span.quiet.clip", saga.idempotencyKey), h("span.grow")),
+    saga.problem ? problemBox(saga.problem) : h("p.why", whyText(saga)),
+    h("div.actions.left", [...helpful].map((verb) => h("button", {
       type: "button", "data-key": `${verb} ${saga.id}`, "aria-label": `${verbLabel(verb)} ${saga.workflow} ${shortID(saga.id)}`,
       onclick: async () => { if (await act(saga, verb)) again(); } }, `${verbLabel(verb)} …`))));
 }

@@ -1,4 +1,4 @@
-// One saga: how it stands, what helps, and everything that has ever happened to it.
+// One saga: why it is in its current state, what to do next, and everything that has happened to it.
 import * as api from "./api.js";
 import { dialog, fact, h, put, say } from "./dom.js";
 import { duration, number, shortID, since, time } from "./format.js";
@@ -6,12 +6,12 @@ import { gantt } from "./gantt.js";
 import { graph } from "./graph.js";
 import { badge, icon, stateWord } from "./icons.js";
 import { nearest } from "./json.js";
-import { gently, listen } from "./live.js";
-import { actOf, sagaAfter, spansOf } from "./model.js";
-import { act, payload, problemBox, sendSignal, verbLabel, verbsOf } from "./verbs.js";
-import { why } from "./why.js";
+import { gently, later, listen } from "./live.js";
+import { nextSteps, payload, problemBox, verbButtons, verbLabel } from "./verbs.js";
+import { whyText } from "./why.js";
 
-const dangerous = ["abandon", "cancel", "compensate", "rewind"];
+// How many past states of the saga are kept: each is read once.
+const mostPast = 100;
 
 export function sagaPage(main, { id }) {
   let saga = null;
@@ -21,11 +21,13 @@ export function sagaPage(main, { id }) {
   // The event after which the saga is shown; null is now.
   let at = null;
   let shown = null;
+  const past = new Map();
   const place = (tag = "div", attributes = {}) => h(tag, { ...attributes });
   const head = place("div");
   const sentence = h("p.why.large", { "aria-live": "polite", id: "why" });
   const waiting = h("div");
-  const verbs = h("div.actions.left", { role: "group", "aria-label": "What can be done", "data-acts": "1" });
+  const next = h("div", { "data-acts": "1" });
+  const verbs = h("div.actions.left", { role: "group", "aria-label": "Other verbs", "data-acts": "1" });
   const drawing = h("div.scroll.drawing", { "data-acts": "1", tabindex: 0, role: "region", "aria-label": "Graph of the steps" });
   const slider = h("input", { type: "range", min: 1, max: 1, value: 1, id: "when" });
   const sliderText = h("output", { for: "when", id: "when-text" });
@@ -37,8 +39,8 @@ export function sagaPage(main, { id }) {
   const history = h("div.history");
   const values = h("div");
   const section = (title, ...content) => h("section", { "aria-label": title }, h("h2", title), content);
-  put(head, h("h1", "Saga ", h("code", shortID(id))), h("p.quiet.placeholder", "Looking …"));
-  main.append(head, sentence, waiting, verbs,
+  put(head, h("h1", "Saga ", h("code", shortID(id))), h("p.quiet.placeholder", "Loading …"));
+  main.append(head, sentence, waiting, next, verbs,
     section("Graph", h("div.slider", h("label", { for: "when" }, "As it was after event"), slider, sliderText, toNow), drawing),
     section("Timeline", chart, chartTable),
     h("div.columns", section("Steps", steps), section("Who did what, and why", acts)),
@@ -53,22 +55,14 @@ export function sagaPage(main, { id }) {
       saga.endedAt ? fact("Ended", time(saga.endedAt)) : fact("Deadline", time(saga.deadline), " (", since(saga.deadline), ")"),
       saga.idempotencyKey && fact("Key", saga.idempotencyKey), saga.tags?.length > 0 && fact("Tags", saga.tags.join(", "))));
 
-  const showWaiting = async () => put(waiting, (await api.waitingFor(id).catch(() => [])).map((operation) => h("p.notice", icon("clock"),
-    ` ${verbLabel(operation.verb)}, asked for by ${operation.by}, waits for another person: `,
-    h("a", { href: `#/operation/${operation.id}` }, "agree or decline"), ".")));
+  const showWaiting = () => api.waitingFor(id).then((all) => put(waiting, all.map((operation) => h("p.notice", icon("clock"),
+    ` ${verbLabel(operation.verb)}, requested by ${operation.by}, waits for a second person: `,
+    h("a", { href: `#/operation/${operation.id}` }, "approve or decline"), "."))), (problem) => put(waiting, problemBox(problem)));
 
   const showVerbs = () => {
-    const signals = saga.steps.filter((one) => one.status === "waiting" && one.waitingFor?.kind === "signal");
-    put(verbs,
-      signals.map((step) => h("button.primary", { type: "button", "data-key": `signal ${step.waitingFor.name}`, onclick: async () => {
-        const schema = definition?.steps?.find((one) => one.id === step.id)?.signal?.schema;
-        if (await sendSignal(saga, step.waitingFor.name, schema)) soon();
-      } }, `Send ${step.waitingFor.name} …`)),
-      verbsOf(saga).map(({ verb }, index) => h("button", { type: "button", "data-key": `verb ${verb}`, "data-verb": verb,
-        class: dangerous.includes(verb) ? "danger" : index === 0 && !signals.length && saga.status === "stuck" ? "primary" : "",
-        onclick: async () => {
-          if (await act(saga, verb)) await load();
-        } }, `${verbLabel(verb)} …`)));
+    const steps = nextSteps(saga, definition, soon);
+    put(next, steps.length > 0 && [h("h2.next-title", "What to do next"), h("ul.next", steps)]);
+    put(verbs, verbButtons(saga, soon, new Set(saga.why.next.map((one) => one.verb))));
   };
 
   const showGraph = () => {
@@ -80,48 +74,48 @@ export function sagaPage(main, { id }) {
     const own = events.filter((one) => one.data.step === stepID && one.version <= (at ?? Infinity));
     dialog(`Step ${stepID}`, () => [
       h("p", badge(step.status), step.undo && h("span.quiet", ` undo ${step.undo.status}`)), step.description && h("p", step.description),
-      h("h3", "As it stands"), payload(step), h("h3", `Its events (${own.length})`), h("div.history", own.map(eventLine)),
+      h("h3", "Details"), payload(step), h("h3", `Events (${own.length})`), h("div.history", own.map(eventLine)),
     ], { wide: true });
   };
 
-  const showSteps = () => put(steps, h("table.list", h("thead", h("tr", ["Step", "State", "Attempts", "Took", "Last error"].map((name, index) =>
+  const showSteps = () => put(steps, h("table.list", h("thead", h("tr", ["Step", "Status", "Attempts", "Duration", "Last error"].map((name, index) =>
     h(`th${index === 2 || index === 3 ? ".num" : ""}`, { scope: "col" }, name)))),
-  h("tbody", shown.steps.map((step) => h("tr", h("th", { scope: "row" }, step.id, step.pivot && h("span.quiet", " point of no return")),
+  h("tbody", shown.steps.map((step) => h("tr", h("th", { scope: "row" }, step.id, step.pivot && h("span.quiet", " pivot")),
     h("td", badge(step.status), step.undo && h("div.quiet", `undo: ${stateWord(step.undo.status)}`)),
     h("td.num", step.undo ? `${step.attempt ?? 0} + ${step.undo.attempt} undo` : number(step.attempt ?? 0)),
     h("td.num", step.startedAt && step.endedAt ? duration(Date.parse(step.endedAt) - Date.parse(step.startedAt)) : "–"),
     h("td.reason", errorText(step.undo?.error ?? step.error), step.progress && h("div.quiet", step.progress.message)))))));
 
   const showActs = () => {
-    const all = events.map(actOf).filter(Boolean);
-    put(acts, all.length ? h("ol.acts", all.map((one) => h("li", h("strong", one.by ?? "someone"), " ", one.what,
-      one.reason && h("q", one.reason), h("span.quiet", " ", time(one.at))))) : h("p.quiet", "Nobody has acted on it."));
+    const all = line.marks.filter((mark) => mark.by);
+    put(acts, all.length ? h("ol.acts", all.map((one) => h("li", h("strong", one.by), ": ", one.what,
+      one.reason && h("q", one.reason), h("span.quiet", " ", time(one.at))))) : h("p.quiet", "No person has acted on this saga."));
   };
 
   const eventLine = (event) => h("details.event", { "data-key": `event ${event.version}`, class: at === event.version ? "current" : "" },
     h("summary", h("span.num.version", event.version), h("span.event-type", event.type), h("span.event-step", event.data.step ?? event.data.signal ?? ""),
       h("span.quiet.event-more", more(event)), time(event.data.at ?? event.recordedAt, { short: true })),
     payload(event.data), h("p.hint", "Recorded ", time(event.recordedAt), event.hash && [", hash ", h("code", event.hash.slice(0, 16), "…")],
-      event.version > 0 && h("button.plain", { type: "button", onclick: () => { at = event.version; showMoment(); slider.focus(); } }, "Show the saga as it was then")));
+      event.version > 0 && h("button.plain", { type: "button", onclick: () => { at = event.version; showMoment(); slider.focus(); } }, "Show the saga after this event")));
 
   const showHistory = () => put(history, events.map(eventLine),
-    events.length < saga.lastEvent && h("p.notice", `The first ${number(events.length)} of ${number(saga.lastEvent)} events are shown; `
-      + `saga events ${saga.id} shows all.`));
+    events.length < saga.lastEvent && h("p.notice", `This page shows the first ${number(events.length)} of ${number(saga.lastEvent)} events. `
+      + `“saga events ${saga.id}” shows all.`));
 
   const showValues = () => put(values, h("div.columns", h("div", h("h3", "Input"), payload(saga.input)),
     h("div", h("h3", "Output"), saga.output !== undefined ? payload(saga.output) : h("p.quiet", "None yet."),
-      saga.outputErrors?.length > 0 && h("p.notice", "These members could not be made, and are null:"),
+      saga.outputErrors?.length > 0 && h("p.notice", "These members are null, because their expressions failed:"),
       saga.outputErrors?.length > 0 && h("ul", saga.outputErrors.map((error) => h("li", h("code", error.path || "the whole output"),
         error.expression !== undefined && [" from ", h("code", "${" + error.expression + "}")], " ", errorText(error)))))));
 
   const showChart = () => {
-    const data = line ?? spansOf(saga, events);
-    const { drawing: picture, table } = gantt(data, { width: Math.max(300, chart.clientWidth || 900) });
-    put(chart, data.spans?.length ? picture : h("p.quiet", "Nothing has been tried yet."));
-    put(chartTable, data.spans?.length > 0 && table);
+    const { drawing: picture, table } = gantt(line, { width: Math.max(300, chart.clientWidth || 900) });
+    put(chart, line.spans.length ? picture : h("p.quiet", "No attempt yet."));
+    put(chartTable, line.spans.length > 0 && table);
   };
 
-  const showMoment = async () => {
+  /** Shows where the slider is, and the saga there: at once when it is known, else once the slider rests. */
+  const showMoment = () => {
     const last = saga.lastEvent;
     const version = at ?? last;
     slider.max = last;
@@ -131,16 +125,28 @@ export function sagaPage(main, { id }) {
     put(sliderText, `${version} of ${last}`, event && [" · ", event.type, " ", time(event.data.at ?? event.recordedAt, { short: true })]);
     toNow.disabled = at === null;
     drawing.classList.toggle("past", at !== null);
-    shown = at === null ? saga : sagaAfter(saga, events, version);
-    if (at !== null) {
-      const exact = await api.sagaAt(id, version).catch(() => null);
-      if (at !== version) return;
-      if (exact) shown = exact;
-    }
-    put(sentence, at === null ? why(saga) : [h("strong", `As it was after event ${version}: `), why({ ...shown, overdue: false })]);
+    const known = at === null ? saga : past.get(at);
+    drawing.setAttribute("aria-busy", String(!known));
+    if (!known) return readPast();
+    shown = known;
+    put(sentence, at === null ? whyText(saga) : [h("strong", `As it was after event ${at}: `), known.why.sentence]);
     showGraph();
-    showSteps();
+    return showSteps();
   };
+
+  // A saga as it was never changes. An answer that comes after the slider has moved on is kept, and not shown.
+  const readPast = later(async () => {
+    const version = at;
+    if (version === null || past.has(version)) return;
+    try {
+      const answer = await api.sagaAt(id, version);
+      if (past.size >= mostPast) past.delete(past.keys().next().value);
+      past.set(version, answer);
+      if (at === version) showMoment();
+    } catch (problem) {
+      if (at === version) put(sentence, problemBox(problem));
+    }
+  }, 150);
 
   slider.addEventListener("input", () => {
     const event = nearest(slider.value);
@@ -151,17 +157,22 @@ export function sagaPage(main, { id }) {
   const load = async () => {
     try {
       const before = saga?.status;
-      const fresh = await api.saga(id);
-      const known = events.at(-1)?.version ?? 0;
-      if (fresh.lastEvent > known) events.push(...(await api.events(id, known)).filter((one) => one.version > known));
-      line = await api.timeline(id);
+      const [fresh, spans] = await Promise.all([api.saga(id), api.timeline(id)]);
+      // A newer answer may have come first.
+      if (saga && saga.lastEvent > fresh.lastEvent) return;
+      const known = () => events.at(-1)?.version ?? 0;
+      if (fresh.lastEvent > known()) {
+        const more = await api.events(id, known());
+        events.push(...more.filter((one) => one.version > known()));
+      }
+      definition ??= (await api.workflow(fresh.workflow, fresh.version)).definition;
       saga = fresh;
-      definition ??= (await api.workflow(saga.workflow, saga.version).catch(() => null))?.definition ?? null;
-      if (before && before !== saga.status) say(`The saga is ${stateWord(saga.status)} now.`);
+      line = spans;
+      if (before && before !== saga.status) say(`The saga is now ${stateWord(saga.status)}.`);
       showHead();
       showVerbs();
       showWaiting();
-      await showMoment();
+      showMoment();
       showChart();
       showActs();
       showHistory();
@@ -174,11 +185,11 @@ export function sagaPage(main, { id }) {
 
   const soon = gently(load, 200);
   const ends = listen((event) => { if (!event || event.id === id) soon(); });
-  const timer = setInterval(() => { if (saga && !saga.endedAt) { showChart(); if (at === null) put(sentence, why(saga)); } }, 2000);
+  const timer = setInterval(() => { if (saga && !saga.endedAt) showChart(); }, 2000);
   const size = new ResizeObserver(() => { if (saga) requestAnimationFrame(() => { if (saga && shown) { showGraph(); showChart(); } }); });
   size.observe(main);
   load();
-  return { refresh: soon, leave: () => { ends(); clearInterval(timer); size.disconnect(); } };
+  return { refresh: soon, leave: () => { at = null; ends(); clearInterval(timer); size.disconnect(); } };
 }
 
 const errorText = (error) => error && h("span", h("code", error.code), " ", error.message);

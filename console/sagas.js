@@ -1,4 +1,4 @@
-// All sagas: filters that live in the address, facets, saved views, pages, and acts on many.
+// The list of sagas: filters in the address, facets, saved views, pages, and verbs on many sagas.
 import * as api from "./api.js";
 import { actOnMany } from "./batch.js";
 import { dialog, field, h, put, say } from "./dom.js";
@@ -11,13 +11,13 @@ import { problemBox } from "./verbs.js";
 const statuses = ["stuck", "running", "compensating", "completed", "compensated", "abandoned"];
 const flags = [["overdue", "Overdue"], ["paused", "Paused"]];
 const texts = [
-  ["workflow", "Workflow"], ["q", "Text"], ["step", "Step"], ["stepStatus", "Step's state"], ["error", "Error code"],
-  ["key", "Key"], ["tag", "Tag"], ["waitingFor", "Waits for"], ["minAttempts", "Attempts, at least"], ["version", "Version"],
+  ["workflow", "Workflow"], ["q", "Text"], ["step", "Step"], ["stepStatus", "Step status"], ["error", "Error code"],
+  ["key", "Key"], ["tag", "Tag"], ["waitingFor", "Waits for"], ["minAttempts", "Attempts (at least)"], ["version", "Version"],
 ];
 const moments = [
   ["startedAfter", "Started after"], ["startedBefore", "Started before"], ["endedAfter", "Ended after"], ["endedBefore", "Ended before"],
 ];
-const sorts = [["", "newest first"], ["startedAt", "oldest first"], ["-updatedAt", "changed last first"], ["-endedAt", "ended last first"]];
+const sorts = [["", "newest first"], ["startedAt", "oldest first"], ["-updatedAt", "last changed first"], ["-endedAt", "last ended first"]];
 const names = new Set(["status", "sort", "stuck", ...flags.map((f) => f[0]), ...texts.map((f) => f[0]), ...moments.map((f) => f[0])]);
 
 export function sagas(main, { parameters, go }) {
@@ -46,7 +46,7 @@ export function sagas(main, { parameters, go }) {
     const changes = {};
     for (const input of form.elements) {
       if (!input.name) continue;
-      // The control shows minutes; a moment that nobody changed stays as exact as it is in the address.
+      // The control shows minutes. A time that was not changed stays as exact as it is in the address.
       changes[input.name] = input.type === "datetime-local"
         ? (input.value === toLocal(filters[input.name]) ? filters[input.name] ?? "" : fromLocal(input.value))
         : input.type === "checkbox" ? (input.checked ? "true" : "") : input.value.trim();
@@ -65,9 +65,9 @@ export function sagas(main, { parameters, go }) {
     h("section", { "aria-label": "List of sagas" }, list), pager);
 
   const wanted = () => new Set((filters.status ?? "").split(",").filter(Boolean));
-  const showChips = (facets, counts) => put(chips, statuses.map((status) => {
+  const showChips = (facets) => put(chips, statuses.map((status) => {
     const on = wanted().has(status);
-    const count = facets?.status?.[status] ?? counts?.[status];
+    const count = facets?.status?.[status];
     return h("button.chip", { type: "button", "aria-pressed": String(on), "data-key": `chip ${status}`, onclick: () => {
       const next = wanted();
       if (!next.delete(status)) next.add(status);
@@ -81,44 +81,40 @@ export function sagas(main, { parameters, go }) {
   const load = async () => {
     try {
       const cursor = cursors.at(-1);
-      const [answer, stats] = await Promise.all([
-        api.listSagas({ ...filters, cursor, limit: 50 }, { facets: true }), api.stats().catch(() => null)]);
-      page = answer;
-      showChips(page.facets, page.facets ? null : stats?.sagas);
-      put(notice, page.dropped.length > 0 && h("p.notice", icon("diamond"),
-        `This engine can't filter by ${page.dropped.join(", ")} yet: the list shows more than you asked for.`),
-      page.behind && h("p.notice", icon("clock"), "The list is a moment behind what has happened."));
+      page = await api.listSagas({ ...filters, cursor, limit: 50 }, { facets: true });
+      showChips(page.facets);
+      put(notice, page.behind && h("p.notice", icon("clock"), " The list does not show the newest events yet."));
       showList();
     } catch (problem) {
       put(list, problemBox(problem));
       put(pager);
-      showChips(null, null);
+      showChips(null);
     }
   };
 
   const showList = () => {
     for (const id of [...chosen]) if (!page.sagas.some((one) => one.id === id)) chosen.delete(id);
-    const all = h("input", { type: "checkbox", "aria-label": "Choose all on this page", "data-key": "all",
+    const all = h("input", { type: "checkbox", "aria-label": "Select all on this page", "data-key": "all",
       checked: page.sagas.length > 0 && chosen.size === page.sagas.length, indeterminate: chosen.size > 0 && chosen.size < page.sagas.length,
       onchange: () => {
         if (chosen.size === page.sagas.length) chosen.clear();
         else page.sagas.forEach((one) => chosen.add(one.id));
         showList();
       } });
-    put(list, page.sagas.length === 0 ? h("p.calm", "No saga fits these filters.")
+    put(list, page.sagas.length === 0 ? h("p.calm", "No saga matches these filters.")
       : h("div.scroll", { tabindex: 0, role: "region", "aria-label": "List of sagas, scrolls sideways" }, h("table.list",
         h("caption.sr", `${plural(page.sagas.length, "saga")} on this page`),
         h("thead", h("tr", h("th", { scope: "col" }, all), ["Status", "Saga", "Why", "Workflow", "Started", "Changed"].map((name) =>
           h("th", { scope: "col" }, name)))),
         h("tbody", page.sagas.map(row)))));
     showBar();
-    put(pager, cursors.length > 1 && h("button", { type: "button", "data-key": "prev", onclick: () => { cursors.pop(); chosen.clear(); load(); } }, "← Page before"),
+    put(pager, cursors.length > 1 && h("button", { type: "button", "data-key": "prev", onclick: () => { cursors.pop(); chosen.clear(); load(); } }, "← Previous page"),
       (page.next || cursors.length > 1) && h("span.quiet", `Page ${cursors.length}`),
       page.next && h("button", { type: "button", "data-key": "next", onclick: () => { cursors.push(page.next); chosen.clear(); load(); } }, "Next page →"));
   };
 
   const row = (saga) => h("tr", { "data-row": saga.id },
-    h("td", h("input", { type: "checkbox", "aria-label": `Choose ${saga.workflow} ${shortID(saga.id)}`, "data-key": `choose ${saga.id}`, "data-choose": "",
+    h("td", h("input", { type: "checkbox", "aria-label": `Select ${saga.workflow} ${shortID(saga.id)}`, "data-key": `choose ${saga.id}`, "data-choose": "",
       checked: chosen.has(saga.id), onchange: (event) => {
         if (event.target.checked) chosen.add(saga.id);
         else chosen.delete(saga.id);
@@ -142,33 +138,33 @@ export function sagas(main, { parameters, go }) {
 
   let said = 0;
   const showBar = () => {
-    if (chosen.size !== said) say(`${plural(chosen.size, "saga")} chosen`);
+    if (chosen.size !== said) say(`${plural(chosen.size, "saga")} selected`);
     said = chosen.size;
-    // What was found and what was chosen are two things to act on.
+    // A verb goes to all sagas that the filters find, or to those that are selected.
     const total = Object.values(page.facets?.status ?? {}).reduce((sum, one) => sum + one, 0);
     const all = `${page.facets?.atLeast ? "≥ " : ""}${number(total)}`;
     const canAll = total > 0 && Object.keys(finding).length > 0;
     put(bar, chosen.size > 0 || canAll ? h("div.bar",
-      chosen.size > 0 && [h("strong", plural(chosen.size, "saga"), " chosen"),
+      chosen.size > 0 && [h("strong", plural(chosen.size, "saga"), " selected"),
         h("button.primary", { type: "button", "data-key": "batch", onclick: () =>
           actOn({ sagas: [...chosen] }, plural(chosen.size, "saga"), page.sagas.filter((one) => chosen.has(one.id))) },
         chosen.size === 1 ? "Act on this one …" : `Act on these ${number(chosen.size)} …`),
-        h("button", { type: "button", "data-key": "none", onclick: () => { chosen.clear(); showList(); } }, "Choose none")],
+        h("button", { type: "button", "data-key": "none", onclick: () => { chosen.clear(); showList(); } }, "Clear selection")],
       canAll && h("button", { type: "button", "data-key": "batch-all", onclick: () => actOn({ filter: finding }, `all ${all} found`, page.sagas) },
         `Act on all ${all} found …`))
-      : total > 0 && h("p.quiet", `${all} found. Filter them, or choose some, to act on many at once.`));
+      : total > 0 && h("p.quiet", `${all} found. To act on many at once, set a filter or select some.`));
   };
 
   showViews(views, filters);
-  showChips(null, null);
-  put(list, h("p.quiet.placeholder", "Looking …"));
+  showChips(null);
+  put(list, h("p.quiet.placeholder", "Loading …"));
   load().then(() => say(`${plural(page.sagas.length, "saga")} on this page`));
   const soon = gently(load, 700);
   const ends = listen(soon);
   return { refresh: soon, leave: ends };
 }
 
-/** What is mostly wanted for what is found. */
+/** The verb that the dialog proposes for these sagas. */
 function usualVerb(rows, filters) {
   if (filters.paused === "true" || rows.length > 0 && rows.every((one) => one.paused)) return "resume";
   return rows.length > 0 && rows.every((one) => one.status === "running") ? "pause" : "retry";
@@ -181,7 +177,7 @@ const toLocal = (moment) => {
 };
 const fromLocal = (text) => (text && !Number.isNaN(Date.parse(text)) ? new Date(text).toISOString() : "");
 
-// Views that a person has named, kept in this browser.
+// Filters that a person saved under a name, in this browser.
 function readViews() {
   try {
     const views = read(localStorage.getItem("saga.views") ?? "[]");
@@ -196,21 +192,21 @@ function showViews(place, filters) {
   const views = readViews();
   put(place,
     views.map((view) => h("span.view", h("a", { href: `#/sagas?${view.search}` }, view.name),
-      h("button.plain", { type: "button", "aria-label": `Forget the view ${view.name}`, onclick: () => {
+      h("button.plain", { type: "button", "aria-label": `Delete the view ${view.name}`, onclick: () => {
         writeViews(readViews().filter((one) => one.name !== view.name));
         showViews(place, filters);
       } }, "✕"))),
     h("button", { type: "button", onclick: async () => {
-      const name = await dialog("Keep this view", (close) => {
+      const name = await dialog("Save this view", (close) => {
         const input = h("input", { type: "text", required: true, maxlength: 60, autofocus: true });
         return h("form", { onsubmit: (event) => {
           event.preventDefault();
           if (input.value.trim()) close(input.value.trim());
-        } }, field("Name", input, "The filters are kept in this browser under this name."),
-        h("div.actions", h("button.primary", { type: "submit" }, "Keep")));
+        } }, field("Name", input, "This browser keeps the filters under this name."),
+        h("div.actions", h("button.primary", { type: "submit" }, "Save")));
       });
       if (!name) return;
       writeViews([...readViews().filter((one) => one.name !== name), { name, search: new URLSearchParams(filters).toString() }]);
       showViews(place, filters);
-    } }, "Keep view"));
+    } }, "Save view"));
 }

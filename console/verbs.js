@@ -1,13 +1,12 @@
-// What a person can do to a saga: each with what will come of it, and a reason that is kept.
+// The verbs on a saga: each with its preview, and with a reason that the history keeps.
 import * as api from "./api.js";
 import { dialog, field, h, put, say } from "./dom.js";
 import { formFor, jsonForm } from "./forms.js";
 import { badge, icon } from "./icons.js";
 import { shortID } from "./format.js";
 import { pretty } from "./json.js";
-import { behind } from "./why.js";
 
-const ends = ["completed", "compensated", "abandoned"];
+const dangerous = ["abandon", "cancel", "compensate", "rewind"];
 
 const labels = {
   retry: "Retry", resolve: "Resolve", skip: "Skip a step", compensate: "Compensate", cancel: "Cancel", pause: "Pause",
@@ -15,19 +14,39 @@ const labels = {
 };
 export const verbLabel = (verb) => labels[verb] ?? verb;
 
-/** What can be done to a saga now: [{verb, steps}]. An engine that doesn't say it is helped with what every engine has. */
-export function verbsOf(saga) {
-  if (Array.isArray(saga.verbs)) return saga.verbs.map((one) => (typeof one === "string" ? { verb: one } : one));
-  if (ends.includes(saga.status)) return [];
-  const steps = (saga.stuck ?? []).map((one) => one.step);
-  if (saga.status === "stuck") {
-    return [{ verb: "retry", steps }, { verb: "resolve", steps }, { verb: "abandon" },
-      ...(saga.turnBack || saga.pivotPassed ? [] : [{ verb: "cancel" }])];
-  }
-  return saga.turnBack || saga.pivotPassed ? [] : [{ verb: "cancel" }];
+/** The buttons of all verbs that the saga takes now, but for those in `without`. */
+export const verbButtons = (saga, done, without = new Set()) => saga.verbs.filter(({ verb }) => !without.has(verb)).map(({ verb }) =>
+  h("button", { type: "button", "data-key": `verb ${verb}`, "data-verb": verb, class: dangerous.includes(verb) ? "danger" : "",
+    onclick: async () => { if (await act(saga, verb)) done(); } }, `${verbLabel(verb)} …`));
+
+/** What the engine says would help, in its words: a button for each option, with its purpose. */
+export const nextSteps = (saga, definition, done) => saga.why.next.map((option, index) => {
+  const { verb, step, signal: name, outcome, purpose } = option;
+  const act_ = () => (verb === "signal" ? sendSignal(saga, name, definition?.steps?.find((one) => one.id === step)?.signal?.schema)
+    : act(saga, verb, { step, outcome }));
+  const first = index === 0 && (verb === "signal" || saga.status === "stuck");
+  return h("li", h("button", { type: "button", "data-key": verb === "signal" ? `signal ${name}` : `next ${verb} ${step ?? ""} ${outcome ?? ""}`,
+    "data-verb": verb, class: dangerous.includes(verb) ? "danger" : first ? "primary" : "",
+    onclick: async () => { if (await act_()) done(); } }, verb === "signal" ? `Send ${name} …` : `${verbLabel(verb)} …`),
+  h("span", purpose));
+});
+
+/** The steps before this one that are undone after it. */
+function behind(saga, step) {
+  const before = new Set();
+  const visit = (id) => {
+    for (const one of saga.steps.find((other) => other.id === id)?.dependsOn ?? []) {
+      if (!before.has(one)) {
+        before.add(one);
+        visit(one);
+      }
+    }
+  };
+  visit(step);
+  return saga.steps.filter((one) => before.has(one.id) && one.status === "succeeded").map((one) => one.id);
 }
 
-/** What will come of a verb, as sentences. */
+/** The preview of a verb, as sentences. */
 export function preview(saga, verb, { step, outcome, to } = {}) {
   const name = (id) => `“${id}”`;
   const blockers = (saga.stuck ?? []).filter((one) => !step || one.step === step);
@@ -37,34 +56,35 @@ export function preview(saga, verb, { step, outcome, to } = {}) {
     case "retry":
       return blockers.length ? blockers.flatMap((one) => {
         const rest = one.phase === "undo" ? behind(saga, one.step) : [];
-        return [one.phase === "undo" ? `The undo of ${name(one.step)} is tried again, under the same key.`
-          : `${name(one.step)} is tried again, under the same key.`,
-          rest.length ? `When it succeeds, ${rest.map(name).join(", ")} can be undone too.` : ""];
-      }).filter(Boolean) : [step ? `${name(step)} is tried again.` : "What is stuck is tried again."];
+        return [one.phase === "undo" ? `The engine tries the undo of ${name(one.step)} again, with the same idempotency key.`
+          : `The engine tries ${name(one.step)} again, with the same idempotency key.`,
+          rest.length ? `Then it can undo ${rest.map(name).join(", ")}.` : ""];
+      }).filter(Boolean) : [step ? `The engine tries ${name(step)} again.` : "The engine tries all stuck steps again."];
     case "resolve":
-      if (outcome === "undone") return [`The engine takes your word that ${name(step)} is undone, and calls nobody.`,
-        "What waits behind it is undone next."];
-      if (outcome === "happened") return [`The engine takes your word that ${name(step)} has happened, and goes on with this output.`];
-      return [`The engine takes your word that ${name(step)} has not happened. The saga turns back.`];
-    case "skip": return [`${name(step)} is not done. What depends on it goes on with this output.`];
+      if (outcome === "undone") return [`The engine records that you have undone ${name(step)} by hand. It calls no service.`,
+        "Then it undoes the steps that wait for this one."];
+      if (outcome === "happened") return [`The engine records that ${name(step)} happened, and continues with this output.`];
+      return [`The engine records that ${name(step)} did not happen. Compensation starts.`];
+    case "skip": return [`The engine does not run ${name(step)}. Later steps read this output.`];
     case "cancel": case "compensate":
-      return done.length ? [`The saga turns back. These are undone, in reverse order: ${done.map(name).join(", ")}.`,
-        "Attempts in flight settle first."] : ["The saga turns back; nothing has been done yet that would be undone."];
-    case "pause": return ["Nothing new starts. Attempts in flight are recorded; backoffs, waits and the timeout stand still."];
-    case "resume": return ["The saga goes on where it stood; its clocks run on."];
+      return done.length ? [`Compensation starts. The engine undoes these steps, in reverse order: ${done.map(name).join(", ")}.`,
+        "Attempts under way end first."] : ["Compensation starts. No step has anything to undo."];
+    case "pause": return ["No new attempt starts. The engine records the results of attempts under way.", "Backoffs, waits and the timeout stop until you resume the saga."];
+    case "resume": return ["The saga continues where it was. Its clock runs again."];
     case "abandon": {
       const left = saga.steps.filter((one) => ["succeeded", "undoFailed", "undoing"].includes(one.status)).map((one) => one.id);
-      return ["The saga ends as it stands. The engine undoes nothing more.",
-        left.length ? `Left over in the lab, for you to clear: what ${left.map(name).join(", ")} did.` : ""].filter(Boolean);
+      return ["The saga ends as it is. The engine undoes nothing more.",
+        left.length ? `You must clear by hand what these steps did: ${left.map(name).join(", ")}.` : ""].filter(Boolean);
     }
-    case "run-now": return [`${step ? name(step) : "What backs off or is delayed"} doesn't wait any longer.`];
-    case "extend": return ["The deadline moves. Nothing else changes."];
-    case "rewind": return [`Everything after ${name(to ?? step)} is undone, then the saga goes on from there, in a new round.`];
-    default: return [`The engine does ${verb}.`];
+    case "run-now": return [step ? `${name(step)} no longer waits for its next attempt, or for the end of its delay.`
+      : "The steps no longer wait for their next attempt, or for the end of their delay."];
+    case "extend": return ["The deadline becomes later. Nothing else changes."];
+    case "rewind": return [`The engine undoes ${name(to ?? step)} and all steps after it. Then the saga begins again there, in a new round.`];
+    default: return [];
   }
 }
 
-/** Asks who acts, once; null when it isn't told. */
+/** Asks for the name of the person, once; null when the dialog is closed without one. */
 export async function askUser({ again = false } = {}) {
   if (api.userName() && !again) return api.userName();
   return dialog("Who are you?", (close) => {
@@ -78,25 +98,28 @@ export async function askUser({ again = false } = {}) {
       dispatchEvent(new Event("saga-user"));
       close(name);
     } },
-    field("Your name or initials", input, "Kept in this browser, and in the history of every saga that you act on."),
-    h("div.actions", h("button.primary", { type: "submit" }, "Keep")));
+    field("Your name or initials", input, "This browser keeps it, and so does the history of every saga that you act on."),
+    h("div.actions", h("button.primary", { type: "submit" }, "Save")));
   }).then((name) => name ?? null);
 }
 
-/** A problem of the API as people read it. */
+/** An error of the API, for people. */
 export function problemBox(problem) {
   const more = (problem.errors ?? []).filter((one) => one.message && one.message !== problem.message);
   return h("div.problem", { role: "alert" },
-    h("p", h("strong", problem.title || "That didn't work"), ": ", problem.message),
+    h("p", h("strong", problem.title || "The request failed"), ": ", problem.message),
     more.length > 0 && h("ul", more.map((one) => h("li", [one.pointer ?? one.parameter, one.message].filter(Boolean).join(": ")))),
-    problem.allowed?.length > 0 && h("p", "What can be done now: ", problem.allowed.map((one) => one.verb ?? one).join(", "), "."),
-    problem.code && h("p.hint", "Code ", h("code", problem.code), ", explained in docs/errors/", problem.code, ".md"));
+    problem.allowed?.length > 0 && h("p", "The saga takes now: ", problem.allowed.map((one) => one.verb ?? one).join(", "), "."),
+    problem.code && h("p.hint", "Code ", problem.page ? h("a", { href: problem.page, target: "_blank", rel: "noopener" }, h("code", problem.code)) : h("code", problem.code)));
 }
 
-/** The dialog of a verb. Resolves to the saga after it, to `{ operation }` when it waits for another person, or to nothing. */
+/**
+ * The dialog of a verb. Resolves to the saga after it, to `{ operation }` when it waits for a second person, or to nothing.
+ * @param fixed { step, outcome } to begin with
+ */
 export async function act(saga, verb, fixed = {}) {
   if (!(await askUser())) return undefined;
-  const offer = verbsOf(saga).find((one) => one.verb === verb) ?? {};
+  const offer = saga.verbs.find((one) => one.verb === verb) ?? {};
   const steps = offer.steps ?? [];
   const result = await dialog(`${verbLabel(verb)}: ${saga.workflow}`, (close) => {
     const shown = h("ul.preview", { "aria-live": "polite" });
@@ -110,7 +133,7 @@ export async function act(saga, verb, fixed = {}) {
     const needsStep = ["resolve", "skip", "rewind"].includes(verb);
     if (steps.length > 1 || verb === "extend" && steps.length) {
       choice.step = h("select", { id: "verb-step", onchange: () => changed() },
-        !needsStep && h("option", { value: "" }, verb === "extend" ? "the saga's own deadline" : `all ${steps.length}`),
+        !needsStep && h("option", { value: "" }, verb === "extend" ? "the saga's deadline" : `all ${steps.length}`),
         steps.map((one) => h("option", { value: one, selected: one === fixed.step }, one)));
       parts.push(field(verb === "rewind" ? "Go back to" : verb === "extend" ? "What" : "Step", choice.step));
     } else if (steps.length) parts.push(h("p", "Step ", h("strong", steps[0])));
@@ -120,11 +143,11 @@ export async function act(saga, verb, fixed = {}) {
     const changed = () => {
       if (verb === "resolve") {
         const blocker = (saga.stuck ?? []).find((one) => one.step === stepID());
-        const options = blocker?.phase === "undo" ? [["undone", "It was undone by hand"]]
+        const options = blocker?.phase === "undo" ? [["undone", "You have undone it by hand"]]
           : [["happened", "It happened"], ["didNotHappen", "It did not happen"]];
         if (options.length > 1) {
           choice.outcome = h("select", { id: "verb-outcome", onchange: () => { showOutput(); update(); } },
-            options.map(([value, text]) => h("option", { value }, text)));
+            options.map(([value, text]) => h("option", { value, selected: value === fixed.outcome }, text)));
           put(outcomes, field("What you found", choice.outcome));
         } else {
           choice.outcome = { value: options[0][0] };
@@ -137,15 +160,14 @@ export async function act(saga, verb, fixed = {}) {
     const outputs = h("div");
     const showOutput = () => {
       const wants = verb === "skip" || verb === "resolve" && choice.outcome?.value === "happened";
-      output = wants ? jsonForm({}, "Output, which later steps read") : null;
+      output = wants ? jsonForm({}, "Output for later steps") : null;
       put(outputs, output?.element);
     };
     if (verb === "skip") showOutput();
-    // An engine that says which verbs it takes can also retry a step with other input.
-    const other = verb === "retry" && saga.verbs && (saga.stuck ?? []).some((one) => one.phase === "forward")
-      ? jsonForm(saga.input, "What the step reads instead of the saga's input") : null;
+    const other = verb === "retry" && (saga.stuck ?? []).some((one) => one.phase === "forward")
+      ? jsonForm(saga.input, "Input of the step, instead of the saga's input") : null;
     const others = other && h("details", { "data-key": "other-input" }, h("summary", "With other input"), other.element,
-      h("p.hint", "It makes a new round, under a new key; name one step."));
+      h("p.hint", "The step begins a new round with a new key. Choose one step."));
     const moment = verb === "extend" ? h("input", { type: "text", id: "verb-by", placeholder: "30m", required: true }) : null;
     changed();
     let busy = false;
@@ -154,7 +176,7 @@ export async function act(saga, verb, fixed = {}) {
       if (busy) return;
       if (!reason.value.trim()) {
         reason.setAttribute("aria-invalid", "true");
-        put(problem, h("p.problem", { role: "alert" }, "Say why: the reason is kept in the saga's history."));
+        put(problem, h("p.problem", { role: "alert" }, "Enter a reason. The saga's history keeps it."));
         return reason.focus();
       }
       try {
@@ -165,7 +187,7 @@ export async function act(saga, verb, fixed = {}) {
         if (output) body.output = output.read();
         if (others?.open) body.input = other.read();
         if (moment) body.by = moment.value.trim();
-        if (saga.verbs) body.expectedVersion = saga.lastEvent;
+        body.expectedVersion = saga.lastEvent;
         busy = true;
         button.disabled = true;
         const { saga: after, operation } = await api.act(saga.id, verb, body, key(body));
@@ -179,20 +201,20 @@ export async function act(saga, verb, fixed = {}) {
         button.disabled = false;
       }
     };
-    const button = h("button", { type: "submit", class: ["abandon", "cancel", "compensate"].includes(verb) ? "danger" : "primary" },
+    const button = h("button", { type: "submit", class: dangerous.includes(verb) ? "danger" : "primary" },
       verbLabel(verb));
     const waits = (operation) => {
       const link = h("a.button.primary", { href: `#/operation/${operation.id}`, onclick: () => close({ operation }) }, "See it");
       form.replaceChildren(...operationWaits(operation), h("div.actions",
         h("button", { type: "button", onclick: () => close({ operation }) }, "Close"), link));
-      say(`${verbLabel(verb)} waits for another person.`);
+      say(`${verbLabel(verb)} waits for a second person.`);
       link.focus();
     };
     const form = h("form", { onsubmit: submit },
       h("p", badge(saga.status), " ", h("code", shortID(saga.id)), `, last event ${saga.lastEvent}`),
-      parts, outcomes, outputs, others, moment && field("By how much", moment, "As 30m or 2h"),
+      parts, outcomes, outputs, others, moment && field("By how much", moment, "For example 30m or 2h"),
       h("h3", "What will happen"), shown,
-      field("Reason", reason, "Kept in the saga's history, with your name."),
+      field("Reason", reason, "The saga's history keeps it, with your name."),
       problem,
       h("div.actions", h("span.hint", `As ${api.userName()}`),
         h("button", { type: "button", onclick: () => close() }, "Not now"), button));
@@ -201,14 +223,14 @@ export async function act(saga, verb, fixed = {}) {
   return result;
 }
 
-/** What is said of a verb that another person has to agree to. */
+/** What the dialog says when a verb needs a second person. */
 const operationWaits = (operation) => [
-  h("p.notice", icon("clock"), h("strong", " It waits for another person.")),
-  h("p", `Nothing is done to the saga before somebody other than ${operation.by} agrees. `,
-    "It stands in the overview, and among the operations, until then."),
+  h("p.notice", icon("clock"), h("strong", " A second person must approve it.")),
+  h("p", `The engine does nothing to the saga until a person other than ${operation.by} approves it. `,
+    "Until then the operation is in the overview and under Operations."),
 ];
 
-/** Sends a signal, by a form made from its schema. */
+/** Asks for a signal's body, with a form made from its schema, and sends it. */
 export async function sendSignal(saga, name, schema) {
   if (!(await askUser())) return undefined;
   return dialog(`Send the signal ${name}`, (close) => {
@@ -228,7 +250,7 @@ export async function sendSignal(saga, name, schema) {
   });
 }
 
-/** Starts a saga, by a form made from the workflow's input schema. */
+/** Asks for the input, with a form made from the workflow's input schema, and starts a saga. */
 export async function startSaga(workflow) {
   if (!(await askUser())) return undefined;
   return dialog(`Start ${workflow.name}`, (close) => {
@@ -242,7 +264,7 @@ export async function startSaga(workflow) {
       } catch (error) {
         put(problem, problemBox(error));
       }
-    } }, form.element, field("Key (optional)", key, "Starting twice with one key is starting once."), problem,
+    } }, form.element, field("Key (optional)", key, "Two starts with the same key start one saga."), problem,
     h("div.actions", h("span.hint", `As ${api.userName()}`), h("button.primary", { type: "submit" }, `Start version ${workflow.version}`)));
   }, { wide: true });
 }

@@ -1,4 +1,4 @@
-// Workflows: the list, and one with its graph, its figures and its text.
+// Workflows: the list, and the page of one with its graph, its statistics and its definition.
 import * as api from "./api.js";
 import { fact, h, put } from "./dom.js";
 import { duration, number, time } from "./format.js";
@@ -8,7 +8,7 @@ import { payload, problemBox, startSaga } from "./verbs.js";
 export function workflowsPage(main) {
   const list = h("div");
   main.append(h("h1", "Workflows"), list);
-  put(list, h("p.quiet.placeholder", "Looking …"));
+  put(list, h("p.quiet.placeholder", "Loading …"));
   const load = async () => {
     try {
       const all = await api.workflows();
@@ -27,7 +27,7 @@ export function workflowsPage(main) {
   return { refresh: load, leave() {} };
 }
 
-/** The steps of a definition with what they depend on: the step before, unless they say it. */
+/** The steps of a definition with the steps that each depends on: the one before, unless `dependsOn` names others. */
 export function stepsOf(definition) {
   return (definition.steps ?? []).map((step, index, all) => ({
     id: step.id, description: step.description, pivot: step.pivot,
@@ -73,11 +73,11 @@ export function workflowPage(main, { name, version, go }) {
   };
   const showFigures = (answer) => {
     if (answer instanceof Error) return put(figures, problemBox(answer));
-    if (!answer?.steps?.length) return put(figures, h("p.quiet", answer ? "No step has run yet." : "This engine keeps no statistics yet."));
+    if (!answer.steps.length) return put(figures, h("p.quiet", "No step has run yet."));
     const columns = [["started", number], ["succeeded", number], ["failed", number], ["retried", number], ["undone", number],
       ["p50Ms", duration], ["p95Ms", duration], ["p99Ms", duration]];
     return put(figures, h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Statistics" }, h("table.list", h("thead", h("tr", h("th", { scope: "col" }, "Step"),
-      ["Started", "Succeeded", "Failed", "Retried", "Undone", "Half within", "95 % within", "99 % within"].map((one) => h("th.num", { scope: "col" }, one)))),
+      ["Started", "Succeeded", "Failed", "Retried", "Undone", "50 % within", "95 % within", "99 % within"].map((one) => h("th.num", { scope: "col" }, one)))),
     h("tbody", answer.steps.map((one) => h("tr", h("th", { scope: "row" }, one.step), columns.map(([key, show]) =>
       h("td.num", one.total?.[key] === undefined ? "–" : show(one.total[key])))))))));
   };

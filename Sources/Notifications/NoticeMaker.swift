@@ -5,18 +5,18 @@ import Values
 import WorkflowEngine
 import Workflows
 
-/// Finds the events that somebody should be told of, and says why.
+/// Makes notices of events.
 ///
-/// Events are known by their names, and what matters of them is read from their JSON where it can be: an event that this
-/// version can't fold, or doesn't know, doesn't keep anybody from hearing of it.
+/// It knows an event by its name, and reads the event's JSON. So it also makes notices of events that this version cannot
+/// fold or does not know.
 struct NoticeMaker: Sendable {
   let store: any EventStore
-  /// What a saga runs on; nil when that isn't known.
+  /// Returns a saga's workflow; nil when it is not known.
   let definition: @Sendable (SagaStart) async -> WorkflowDefinition?
 
-  /// - Parameter wanted: nothing else is looked into.
-  /// - Returns: nil for an event that is no news to who wants these.
-  /// - Throws: when the store is away.
+  /// - Parameter wanted: the types of notices that a destination takes.
+  /// - Returns: nil for an event of which there is no such notice.
+  /// - Throws: `StoreError` when the store does not answer.
   func notice(of stored: StoredEvent, wanted: Set<NoticeType>) async throws(StoreError) -> Notice? {
     guard let type = Self.type(of: stored), wanted.contains(type) else { return nil }
     let data = (try? JSON(parsing: stored.data, limits: .stored)) ?? .null
@@ -27,25 +27,22 @@ struct NoticeMaker: Sendable {
     case .operationFinished: return operation(stored, try await operation(upTo: stored) ?? data, type)
     case .sagaStuck: return try await stuck(stored, data)
     case .sagaOverdue, .sagaAbandoned, .sagaCompensated, .sagaOutputIncomplete:
-      // Found by its text, which a completed saga's output may have in it.
+      // `type(of:)` found the member by its text, which can also be in a saga's output.
       if type == .sagaOutputIncomplete, data["outputErrors"] == nil, data["outputProblem"] == nil { return nil }
-      let saga = try await SagaAsOf.read(stored, in: store)
-      var words = NoticeWords(saga, stored)
-      words.note(type, data)
-      return await notice(type, stored, data, saga, words)
+      return await notice(type, stored, data, try await SagaAsOf.read(stored, in: store))
     case .test: return nil
     }
   }
 
-  /// What an event may be news of, by its name.
+  /// Returns the type of the notice that an event may have, by its name.
   private static func type(of stored: StoredEvent) -> NoticeType? {
     switch stored.type {
-    // What failed before turns into an obstacle when a pivot is passed.
+    // A step that failed before the pivot blocks the saga once the pivot is passed.
     case "stepFailed", "undoFailed", "operatorResolved", "turnBackLapsed": return .sagaStuck
     case "stepSucceeded", "operatorSkipped": return stored.data.contains(#""pivot":true"#) ? .sagaStuck : nil
     case "sagaOverdue", "stepOverdue": return .sagaOverdue
     case "sagaCompleted":
-      // `outputProblem` in events of older versions.
+      // Events of older versions have `outputProblem`.
       return stored.data.contains(#""outputErrors":"#) || stored.data.contains(#""outputProblem":"#)
         ? .sagaOutputIncomplete : nil
     case "sagaAbandoned": return .sagaAbandoned
@@ -69,60 +66,71 @@ struct NoticeMaker: Sendable {
     }
     if blocks == false { return nil }
     let saga = try await SagaAsOf.read(stored, in: store)
-    var words = NoticeWords(saga, stored)
     if !saga.isBroken, let after = saga.after {
       let old = saga.before?.blockers ?? []
       let new = after.blockers.filter { one in !old.contains { $0.step == one.step && $0.phase == one.phase } }
       guard let first = new.first else { return nil }
-      words.noteStuck(first, of: after)
-    } else if blocks == true {
-      words.noteStuck(data, isUndo: stored.type == "undoFailed")
-    } else {
-      guard !saga.wasStuck, SagaAsOf.status(stored) == SagaStatus.stuck.rawValue else { return nil }
-      words.noteStuck()
+      return await notice(.sagaStuck, stored, data, saga, about: first.step)
     }
-    return await notice(.sagaStuck, stored, data, saga, words)
+    guard blocks == true || !saga.wasStuck && SagaAsOf.status(stored) == SagaStatus.stuck.rawValue else { return nil }
+    return await notice(.sagaStuck, stored, data, saga)
   }
 
-  // MARK: As it is told
+  // MARK: The notice
 
+  /// - Parameter step: the step to explain; nil for the one that the event names.
   private func notice(
-    _ type: NoticeType, _ stored: StoredEvent, _ data: JSON, _ saga: SagaAsOf, _ words: NoticeWords
+    _ type: NoticeType, _ stored: StoredEvent, _ data: JSON, _ saga: SagaAsOf, about step: String? = nil
   ) async -> Notice {
     let id = stored.stream.description
+    let at = Self.moment(stored, data)
+    let subject = NoticeWords.subject(saga, stored)
+    var summary = NoticeWords.unread(type, stored.type, data, subject)
     var details: JSONObject = ["saga": .string(id)]
     details["workflow"] = saga.workflow.map(JSON.string)
     details["workflowVersion"] = (saga.after?.start.version).map(JSON.int)
     details["event"] = .string(stored.type)
     details["version"] = .int(stored.version)
-    details["step"] = words.step.map(JSON.string)
-    details["code"] = words.code.map(JSON.string)
-    details["outputErrors"] = words.outputErrors
+    details["step"] = (step ?? data["step"]?.stringValue).map(JSON.string)
     if !saga.isBroken, let state = saga.after {
+      let definition = await definition(state.start)
+      let allowed = definition.map { Verbs.allowed(state, $0) } ?? []
+      let why = Explanation(state, definition, now: at, allowed: allowed, about: step)
+      summary = why.sentence(of: subject)
+      // The code of an earlier failure does not belong to these notices.
+      if type != .sagaOverdue, type != .sagaCompensated { details["code"] = why.code.map(JSON.string) }
+      details["outputErrors"] = Self.json(state.end?.outputErrors ?? [])
       details["status"] = .string(state.status.rawValue)
-      let allowed = await definition(state.start).map { Verbs.allowed(state, $0) } ?? []
       if !state.blockers.isEmpty {
         details["stuck"] = .array(state.blockers.map { Self.json($0, Verbs.helping($0, among: allowed)) })
       }
       details["verbs"] = .array(allowed.map { .string($0.verb.rawValue) })
+      details["next"] = .array(why.next.map(\.json))
     } else {
+      details["code"] = (data["failure"]?["code"]?.stringValue).map(JSON.string)
       details["status"] = SagaAsOf.status(stored).map(JSON.string)
     }
     details["path"] = .string("/#/saga/\(id)")
     return Notice(
-      id: "\(id)/\(stored.version)", type: type, at: Self.moment(stored, data), subject: id, summary: words.sentence,
-      details: details)
+      id: "\(id)/\(stored.version)", type: type, at: at, subject: id, summary: summary, details: details)
+  }
+
+  private static let mostOutputErrors = 20
+
+  /// The members of an output that could not be made; nil when all could.
+  private static func json(_ errors: [OutputError]) -> JSON? {
+    errors.isEmpty ? nil : .array(errors.prefix(mostOutputErrors).map(\.json))
   }
 
   private static func json(_ blocker: Blocker, _ verbs: [OperatorVerb.Name]) -> JSON {
     [
       "step": .string(blocker.step), "phase": .string(blocker.phase.rawValue), "since": .timestamp(blocker.since),
-      "code": .string(blocker.failure.code), "message": .string(NoticeWords.clipped(blocker.failure.message)),
+      "code": .string(blocker.failure.code), "message": .string(blocker.failure.message.clippedToLine()),
       "verbs": .array(verbs.map { .string($0.rawValue) }),
     ]
   }
 
-  /// What was asked for and what came of it; its last event says neither. Nil when that can't be read.
+  /// Returns the request and the counts of an operation, which its last event does not have; nil when they cannot be read.
   private func operation(upTo stored: StoredEvent) async throws(StoreError) -> JSON? {
     var operation: Operation?
     var version = 0

@@ -106,6 +106,6 @@ public struct Webhook: NoticeDestination {
 
   /// The first words of an answer.
   private static func said(_ body: [UInt8]) -> String {
-    NoticeWords.clipped(String(decoding: body.prefix(mostOfAnswer * 4), as: UTF8.self), to: mostOfAnswer)
+    String(decoding: body.prefix(mostOfAnswer * 4), as: UTF8.self).clippedToLine(mostOfAnswer)
   }
 }

@@ -28,7 +28,7 @@ struct NoticeTests {
           [
             "id": "019c8a5e-7b1c-7d2e-8f3a-0123456789ab/17", "type": "saga.stuck", "at": "2026-02-26T09:00:00.000Z",
             "summary":
-              "Saga 019c8a5e-7b1c-7d2e-8f3a-0123456789ab of sample-processing is stuck, as step b failed for good.",
+              "Saga 019c8a5e-7b1c-7d2e-8f3a-0123456789ab of sample-processing is stuck because step b failed for good.",
             "attempts": 30, "givenUpAt": "2026-02-27T09:00:00.000Z", "code": "notice.refused",
             "message": "The receiver answered 400",
           ]

@@ -27,15 +27,14 @@ struct ShowTests {
     #expect(lines.contains { $0.hasSuffix("  undo: 100%, taking it out (500ms ago)") }, "\(lines)")
   }
 
-  @Test("that it did not happen is offered only where nobody knows", arguments: [("unknown", true), ("failed", false)])
-  func refused(_ outcome: String, _ isOffered: Bool) {
-    let saga: JSON = [
-      "status": "stuck", "stuck": [["step": "a", "phase": "forward", "verbs": ["resolve"]]],
-      "steps": [["id": "a", "status": "failed", "error": ["code": "x", "outcome": .string(outcome)]]],
-    ]
-    let text = SagaDrawing(saga: saga, now: Golden.now, style: .plain).lines().joined(separator: "\n")
-    #expect(text.contains("--happened"))
-    #expect(text.contains("--did-not-happen") == isOffered, "\(text)")
+  @Test("a command that is too long for a line continues on a second one")
+  func longCommand() {
+    let line = "saga resolve ID --step aStepWithAVeryLongName --did-not-happen --reason 'it is not in the freezer'"
+    let saga: JSON = ["why": ["sentence": "x", "next": [["purpose": "Do it.", "command": .string(line)]]]]
+    let lines = SagaDrawing(saga: saga, now: Golden.now, style: .plain).lines()
+    #expect(lines.suffix(3).first == "  # Do it.")
+    #expect(lines.suffix(2).first == "  saga resolve ID \\")
+    #expect(lines.last == "    --step aStepWithAVeryLongName --did-not-happen --reason 'it is not in the freezer'")
   }
 
   @Test("colours change nothing but the colours")

@@ -6,9 +6,9 @@ import SagaCore
 import TestSupport
 import Testing
 import Values
-import WorkflowEngine
 
 @testable import Server
+@testable import WorkflowEngine
 
 /// Filters, facets, timelines, and the read model's own state.
 struct ReadingRouteTests {
@@ -114,6 +114,20 @@ struct ReadingRouteTests {
       #expect(beyond.status == 404 && beyond.code == EngineErrorCode.sagaVersionUnknown)
       #expect(try await api.get("/v1/sagas/\(id)?version=1&wait=1s").status == 400)
     }
+  }
+
+  @Test func aSagaAsItWasIsJudgedAtItsLastEvent() async throws {
+    let engine = try engine(Samples.pause("a"))
+    var saga = try await engine.saga(try engine.start("a"))
+    let later = saga.state.deadline + .seconds(60)
+    let now = saga.json(at: later)
+    #expect(now["overdue"] == true)
+    #expect(now["why"]?["sentence"]?.stringValue?.contains("The saga is overdue: its deadline was") == true)
+    #expect(now["why"]?["kind"] == "delayed" && now["why"]?["step"] == now["steps"]?[0]?["id"])
+    saga.asOf = saga.state.startedAt
+    let then = saga.json(at: later)
+    #expect(then["overdue"] == false)
+    #expect(then["why"]?["sentence"]?.stringValue?.contains("overdue") == false)
   }
 
   @Test func statisticsAndProjections() async throws {

@@ -32,8 +32,6 @@ static const tracseq_asset assets[] = {
 #include "entry.h"
 #define ASSET "../../../console/live.js"
 #include "entry.h"
-#define ASSET "../../../console/model.js"
-#include "entry.h"
 #define ASSET "../../../console/operations.js"
 #include "entry.h"
 #define ASSET "../../../console/overview.js"

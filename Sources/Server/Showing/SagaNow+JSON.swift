@@ -6,8 +6,9 @@ import Workflows
 
 extension SagaNow {
   /// The saga as `GET /v1/sagas/{id}` shows it.
-  /// - Parameter now: tells whether it is overdue.
+  /// - Parameter now: the time that decides whether the saga is overdue. A saga as it was is judged at its last event.
   func json(at now: Timestamp) -> JSON {
+    let now = asOf ?? now
     let allowed = Verbs.allowed(state, definition)
     return .members([
       "id": .string(state.id.description),
@@ -22,6 +23,7 @@ extension SagaNow {
       "endedAt": .time(state.end?.at),
       "deadline": .time(state.deadline),
       "overdue": .bool(state.isOverdue(at: now)),
+      "why": Explanation(state, definition, now: now, allowed: allowed).json,
       "idempotencyKey": .text(state.start.idempotencyKey),
       "tags": .textsIfAny(state.start.tags),
       "turnBack": state.turnBack?.json,

@@ -61,13 +61,17 @@ extension Engine {
   /// - Throws: `EngineError` `saga.versionUnknown` when it has no such event.
   public func saga(_ id: UniqueID, version: Int) async throws -> SagaNow {
     var state: SagaState?
-    try await fold(id, to: version) { event in state = try SagaState.evolve(state, event) }
+    var at: Timestamp?
+    try await fold(id, to: version) { event in
+      state = try SagaState.evolve(state, event)
+      at = event.at
+    }
     guard let state, state.version == version else {
       throw EngineError(
         code: EngineErrorCode.sagaVersionUnknown,
         message: "The saga has \(state?.version ?? 0) events: there is no version \(version) of it.")
     }
-    return SagaNow(state: state, definition: try await host.definitions.definition(of: state.start))
+    return SagaNow(state: state, definition: try await host.definitions.definition(of: state.start), asOf: at)
   }
 
   private func fold(

@@ -110,10 +110,12 @@ public struct Started: Sendable {
   public let isNew: Bool
 }
 
-/// A saga as it is stored now, and what it runs on.
+/// A saga as it is stored now, or as it was after one of its events, with its workflow.
 public struct SagaNow: Sendable {
   public let state: SagaState
   public let definition: WorkflowDefinition
+  /// The time of the event after which the saga was so; nil for the saga as it is now.
+  public internal(set) var asOf: Timestamp?
 }
 
 /// One stored event of a saga.

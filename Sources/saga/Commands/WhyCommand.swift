@@ -18,10 +18,10 @@ let whyCommand = CommandSpec(
     invocation.terminal.line(JSON.object(["why": .string(why.sentence), "commands": .array(commands)]).text(.pretty))
     return .success
   }
-  for line in Layout.wrap(why.sentence, width: 80) { invocation.terminal.line(line) }
+  for line in Layout.wrap(why.paragraph, width: 80) { invocation.terminal.line(line) }
   for command in why.commands {
     invocation.terminal.line("")
-    invocation.terminal.line("  " + invocation.style.dim("# \(command.says)"))
+    invocation.terminal.line("  " + invocation.style.dim("# \(command.purpose)"))
     invocation.terminal.line("  " + command.line)
   }
   return .success

@@ -5,7 +5,7 @@ import Values
 /// `saga show`: a saga as the REST API answers it, drawn for a person in 80 columns.
 struct SagaDrawing {
   let saga: JSON
-  /// The moment the drawing is made: what is still going on lasts until now.
+  /// The time of the drawing: what is under way lasts until now.
   let now: Timestamp
   let style: Style
   static let width = 80
@@ -13,7 +13,7 @@ struct SagaDrawing {
 
   func lines() -> [String] {
     header() + [""] + StepLines(saga: saga, now: now, style: style, width: Self.width).lines() + outcome()
-      + NextSteps(saga: saga, style: style, width: Self.width).lines()
+      + nextSteps()
   }
 
   private var status: String { saga["status"]?.stringValue ?? "" }
@@ -39,57 +39,28 @@ struct SagaDrawing {
       if let deadline = saga.moment("deadline") {
         let far =
           deadline >= now ? "in \(Moments.duration(deadline - now))" : "\(Moments.duration(now - deadline)) ago"
-        // While the saga is paused its clock stands, and nobody knows when the moment comes.
+        // A pause stops the saga's clock, so the time of the deadline is not known.
         let when = isPaused ? "moves with the pause" : far
         facts.append(("deadline", "\(Moments.short(deadline, besides: started)), \(when)"))
       }
     }
-    if saga["endedAt"] == nil || saga["endedAt"]?.isNull == true {
-      for sentence in OverdueSteps(saga: saga, now: now).sentences { facts.append(("overdue", sentence)) }
-    }
     let tags = (saga["tags"]?.arrayValue ?? []).compactMap(\.stringValue).map(Layout.printable)
     if !tags.isEmpty { facts.append(("tags", tags.joined(separator: ", "))) }
-    if let paused = saga["paused"], !paused.isNull { facts += said("paused", paused, "by") }
-    if let rewind = saga["rewind"], !rewind.isNull {
-      facts += said("rewinding", rewind, "to \(rewind.text("step") ?? "a step"), by")
+    // The steps and the output below say this of a completed saga.
+    if status != "completed" { facts.append(("why", why.sentence)) }
+    if saga.moment("endedAt") == nil {
+      facts += [("since", why.since), ("until", why.until)].compactMap { name, time in time.map { (name, $0) } }
     }
-    if let turnBack = saga["turnBack"], !turnBack.isNull { facts += self.turnBack(turnBack) }
-    if let abandoned = saga["abandoned"], !abandoned.isNull { facts += self.abandoned(abandoned) }
     return lines + facts.flatMap { fact($0.0, $0.1) }
   }
 
   private var isPaused: Bool { saga["paused"].map { !$0.isNull } ?? false }
 
-  /// Since when, by whom and why.
-  private func said(_ name: String, _ act: JSON, _ by: String) -> [(String, String)] {
-    let since = act.moment("since").map { "since \(Moments.short($0, besides: started)), " } ?? ""
-    let facts = [(name, "\(since)\(by) \(act.text("by") ?? "someone")")]
-    return facts + (act.text("reason").map { [("", "“\($0)”")] } ?? [])
-  }
+  private var why: Why { Why(saga: saga, now: now) }
 
-  private func turnBack(_ turnBack: JSON) -> [(String, String)] {
-    let at = turnBack.moment("at").map { Moments.short($0, besides: started) + ", " } ?? ""
-    let why: String
-    switch turnBack["cause"]?.stringValue {
-    case "stepFailed": why = "as \(turnBack.text("step") ?? "a step") failed"
-    case "timeout": why = "as its time was over"
-    case "cancelled": why = "cancelled by \(turnBack.text("by") ?? "someone")"
-    case "compensate": why = "as \(turnBack.text("by") ?? "an operator") decided"
-    default: why = "because of \(turnBack.text("cause") ?? "something unsaid")"
-    }
-    var facts = [("turned back", "\(at)\(why)")]
-    if let reason = turnBack.text("reason") {
-      facts.append(("", "“\(reason)”"))
-    } else if let message = turnBack.text("message") {
-      facts.append(("", message + (turnBack.text("code").map { " [\($0)]" } ?? "")))
-    }
-    return facts
-  }
-
-  private func abandoned(_ abandoned: JSON) -> [(String, String)] {
-    let at = abandoned.moment("at").map { Moments.short($0, besides: started) + ", " } ?? ""
-    let facts = [("abandoned", "\(at)by \(abandoned.text("by") ?? "someone")")]
-    return facts + (abandoned.text("reason").map { [("", "“\($0)”")] } ?? [])
+  private func nextSteps() -> [String] {
+    let lines = why.lines(style: style, width: Self.width)
+    return lines.isEmpty ? [] : ["", style.bold("What to do next")] + lines
   }
 
   private func fact(_ name: String, _ value: String) -> [String] {
@@ -122,79 +93,6 @@ struct SagaDrawing {
     }
     let more = lines.count > Self.mostOutputLines ? [style.dim("    … (all of it: --json)")] : []
     return ["", "  " + style.dim("output")] + lines.prefix(Self.mostOutputLines).map { "    " + $0 } + more
-  }
-}
-
-/// What an operator can do next: for a stuck saga, lines to be copied.
-struct NextSteps {
-  let saga: JSON
-  let style: Style
-  let width: Int
-
-  func lines() -> [String] {
-    let stuck = saga["stuck"]?.arrayValue ?? []
-    if !stuck.isEmpty { return self.stuck(stuck) }
-    return waiting()
-  }
-
-  private var id: String { saga.text("id") ?? "ID" }
-
-  private func stuck(_ stuck: [JSON]) -> [String] {
-    let started = saga.moment("startedAt") ?? Timestamp(milliseconds: 0)
-    var lines = ["", style.bold("It waits for you")]
-    for one in stuck {
-      let step = one.text("step") ?? "?"
-      let undo = one["phase"]?.stringValue == "undo"
-      let since = one.moment("since").map { ", stuck since \(Moments.short($0, besides: started))" } ?? ""
-      lines.append(style.colour("  ! ", .red) + (undo ? "the undo of \(step)" : step) + since)
-      let verbs = (one["verbs"]?.arrayValue ?? []).compactMap(\.stringValue)
-      for verb in verbs where verb != "abandon" { lines += offers(verb, step: step, undo: undo) }
-    }
-    if stuck.contains(where: { ($0["verbs"]?.arrayValue ?? []).contains("abandon") }) {
-      lines.append("  or, when nothing else is left:")
-      lines += offer("give the saga up as it stands", "abandon", "")
-    }
-    return lines
-  }
-
-  private func offers(_ verb: String, step: String, undo: Bool) -> [String] {
-    switch verb {
-    case "retry":
-      return offer(undo ? "try the undo again, once its cause is mended" : "try it again", "retry", "--step \(step)")
-    case "resolve":
-      if undo { return offer("it has been undone by hand", "resolve", "--step \(step) --undone") }
-      // Of a step that was cleanly refused it is known that it didn't happen.
-      let happened = offer("you have looked, and it happened", "resolve", "--step \(step) --happened")
-      guard isUnknown(step) else { return happened }
-      return happened + offer("you have looked, and it didn't", "resolve", "--step \(step) --did-not-happen")
-    case "skip": return offer("go on without it", "skip", "--step \(step)")
-    case "rewind": return offer("undo it and what follows, and begin there again", "rewind", "--to \(step)")
-    default: return offer(verb, verb, "--step \(step)")
-    }
-  }
-
-  private func isUnknown(_ step: String) -> Bool {
-    let found = saga["steps"]?.arrayValue?.first { $0.text("id") == step }
-    return found?["error"]?["outcome"]?.stringValue == "unknown"
-  }
-
-  private func waiting() -> [String] {
-    let names = (saga["steps"]?.arrayValue ?? []).compactMap { step -> String? in
-      guard step["status"]?.stringValue == "waiting", step["waitingFor"]?["kind"]?.stringValue == "signal" else {
-        return nil
-      }
-      return step["waitingFor"]?.text("name")
-    }
-    guard !names.isEmpty else { return [] }
-    return ["", style.bold("It waits for a signal")]
-      + names.map { "  saga signal \(id) \(Shell.quoted($0)) --body '{}'" }
-  }
-
-  private func offer(_ says: String, _ verb: String, _ options: String) -> [String] {
-    let line = "saga \(verb) \(id)"
-    return [
-      "    " + style.dim("# \(says)"), "    \(line) \\", "      \(options.isEmpty ? "" : options + " ")--reason '…'",
-    ]
   }
 }
 

@@ -2,8 +2,7 @@ import Foundation
 import JSON
 import Synchronization
 
-/// A browser: Chromium without a window, spoken to in its DevTools protocol over two pipes, one JSON text after the other
-/// with a NUL between them.
+/// Chromium without a window. It takes commands of the DevTools protocol over two pipes: JSON texts, each ended by a NUL.
 final class Chromium: Sendable {
   struct Failure: Error, CustomStringConvertible {
     let description: String
@@ -22,15 +21,15 @@ final class Chromium: Sendable {
   private let output: Int32
   private let profile: URL
 
-  /// Where Debian and its like keep it.
+  /// The path of the browser on Debian and similar systems; nil when it is not installed.
   static var program: String? {
     ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
       .first { FileManager.default.isExecutableFile(atPath: $0) }
   }
 
   /// Starts a browser with a profile of its own.
-  /// - Parameter switches: further words for its command line.
-  /// - Throws: when there is none: a console that nobody has looked at is not tested.
+  /// - Parameter switches: more arguments for its command line.
+  /// - Throws: `Failure` when no browser is installed: without one the console is not tested.
   init(switches: [String] = []) throws {
     guard let program = Self.program else {
       throw Failure(description: "Chromium is missing: run scripts/install-needs test")
@@ -82,7 +81,7 @@ final class Chromium: Sendable {
     }.start()
   }
 
-  /// Its ends lie above 4, so that none is in the way of another.
+  /// The ends have numbers above 4, because the browser gets 3 and 4.
   private static func pipe() throws -> (read: Int32, write: Int32) {
     var ends: [Int32] = [0, 0]
     guard Foundation.pipe(&ends) == 0 else { throw Failure(description: "no pipe: \(errno)") }
@@ -124,7 +123,7 @@ final class Chromium: Sendable {
     }
   }
 
-  /// Is told of the events of a session, by method.
+  /// Calls the handler with each event of a session: its method and its parameters.
   func listen(to session: String, _ handler: @escaping @Sendable (String, JSON) -> Void) {
     state.withLock { $0.handlers[session] = handler }
   }
@@ -152,7 +151,7 @@ final class Chromium: Sendable {
     for continuation in waiting { continuation.resume(throwing: Failure(description: "The browser has ended")) }
   }
 
-  /// A page of its own, with nothing remembered.
+  /// A new page with an empty profile.
   func newPage() async throws -> ChromiumPage {
     let context = try await send("Target.createBrowserContext")["browserContextId"] ?? .null
     let target = try await send("Target.createTarget", ["url": "about:blank", "browserContextId": context])

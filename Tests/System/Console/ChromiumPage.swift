@@ -2,7 +2,7 @@ import Foundation
 import JSON
 import Synchronization
 
-/// A page in the browser, as a person uses it: looked at, clicked and typed into.
+/// A page in the browser, used as a person uses it: by reading, clicking and typing.
 final class ChromiumPage: Sendable {
   private let browser: Chromium
   private let session: String
@@ -16,7 +16,7 @@ final class ChromiumPage: Sendable {
     try await size(1280, 900)
   }
 
-  /// What the page has complained of so far.
+  /// The errors and warnings in the browser's log so far.
   var complaints: [String] { errors.withLock { $0 } }
 
   private func note(_ method: String, _ parameters: JSON) {
@@ -39,7 +39,7 @@ final class ChromiumPage: Sendable {
 
   func open(_ url: String) async throws { try await send("Page.navigate", ["url": .string(url)]) }
 
-  /// What the browser keeps for every page that is opened from now on.
+  /// Stores a value in the local storage of every page that opens from now on.
   func remember(_ name: String, _ value: String) async throws {
     let script = "if (location.protocol === 'http:') localStorage.setItem(\(quote(name)), \(quote(value)))"
     try await send("Page.addScriptToEvaluateOnNewDocument", ["source": .string(script)])
@@ -59,7 +59,7 @@ final class ChromiumPage: Sendable {
       "Emulation.setEmulatedMedia", ["features": [["name": "prefers-color-scheme", "value": .string(scheme)]]])
   }
 
-  /// What an expression gives in the page.
+  /// Returns the value of an expression in the page.
   @discardableResult
   func run(_ script: String) async throws -> JSON {
     let answer = try await send(
@@ -71,7 +71,7 @@ final class ChromiumPage: Sendable {
     return answer["result"]?["value"] ?? .null
   }
 
-  /// Waits in the page for an expression to be true, and gives its value.
+  /// Waits in the page until an expression is true, and returns its value.
   @discardableResult
   func wait(_ condition: String, seconds: Int = 60) async throws -> JSON {
     try await run(
@@ -87,7 +87,7 @@ final class ChromiumPage: Sendable {
       """)
   }
 
-  /// Waits for a text to be seen.
+  /// Waits until the page shows a text.
   func waitForText(_ text: String, in selector: String = "body") async throws {
     try await wait("document.querySelector(\(quote(selector)))?.innerText.includes(\(quote(text)))")
   }
@@ -113,7 +113,7 @@ final class ChromiumPage: Sendable {
     }
   }
 
-  /// Chooses from a list, by value.
+  /// Selects an option of a list, by its value.
   func choose(_ value: String, in selector: String) async throws {
     try await run(
       """
@@ -144,7 +144,7 @@ final class ChromiumPage: Sendable {
     }
   }
 
-  /// A picture of the whole page, kept among the build's artifacts.
+  /// Saves a picture of the whole page in `.build/console-screenshots`.
   func picture(_ name: String) async throws {
     let height = try await run("Math.min(3000, document.documentElement.scrollHeight)").intValue ?? 900
     let width = try await run("innerWidth").intValue ?? 1280

@@ -2,7 +2,7 @@ import Foundation
 import JSON
 import Testing
 
-/// A laboratory in which some undos fail, an engine, and a browser that looks at its console.
+/// A laboratory in which some undos fail, an engine, and a browser for its console.
 final class ConsoleSite: Sendable {
   let site: Site
   let lab: SagaProcess
@@ -24,14 +24,14 @@ final class ConsoleSite: Sendable {
   private init(approvals: [String]) async throws {
     browser = try Chromium()
     site = try await Site(.sqlite)
-    // Tubes from 900 on can't be sequenced, so their sagas turn back; and no tube comes out of its place.
+    // The sequencing of tubes from 900 on fails, so their sagas compensate. The undo of storeSample fails always.
     lab = try await site.startLab(
       "--fault", "sequencing.schedule:fail,match=TS-1009*", "--fault", "storage.remove:fail")
     engine = try await site.startEngine(
       lab: lab, approvals.isEmpty ? [] : ["--requires-approval", approvals.joined(separator: ",")])
   }
 
-  /// - Parameter user: who has said their name before; nil for a browser that knows nobody.
+  /// - Parameter user: the name that the browser has stored; nil for none.
   func page(_ hash: String = "#/", as user: String? = nil) async throws -> ChromiumPage {
     let page = try await browser.newPage()
     if let user { try await page.remember("saga.user", user) }
@@ -40,7 +40,7 @@ final class ConsoleSite: Sendable {
     return page
   }
 
-  /// Starts a saga and waits until it has come to this status.
+  /// Starts a saga and waits until it has this status.
   @discardableResult
   func saga(_ number: Int, until status: String) async throws -> String {
     let started = try await site.start(number, at: engine)
@@ -54,12 +54,12 @@ final class ConsoleSite: Sendable {
     while now["status"]?.stringValue != status {
       let ended = now["endedAt"] != nil
       try #require(!ended, "\(id) is \(now["status"]?.text() ?? "?") instead of \(status)")
-      // The next look is answered when the saga has ended, or after a moment.
+      // The answer comes when the saga has ended, or after 100 ms.
       now = try await site.call("GET", "\(engine.url)/v1/sagas/\(id)?wait=100ms").body
     }
   }
 
-  /// Whatever was broken in the laboratory works again.
+  /// Removes all faults from the laboratory.
   func mend() async throws {
     let answer = try await site.call("PUT", "\(lab.url)/lab/faults", body: ["faults": []])
     #expect(answer.status < 300)

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("The console, in a real browser", .serialized)
 struct ConsoleTests {
-  @Test("An operator finds what is stuck, reads why, acts with a reason, and sees it end without a reload")
+  @Test("The console shows a stuck saga with its reason, takes a retry, and shows the end without a reload")
   func story() async throws {
     try await ConsoleSite.run { site in
       let first = try await site.saga(901, until: "stuck")
@@ -12,25 +12,25 @@ struct ConsoleTests {
       try await site.saga(1, until: "completed")
       let page = try await site.page()
 
-      // 1. The first thing seen is what needs a person.
+      // 1. The overview begins with the sagas that need a person.
       try await page.wait("document.querySelectorAll('.needs .card').length === 2")
-      try await page.waitForText("Undoing “storeSample” has failed for good", in: ".needs")
+      try await page.waitForText("The saga is stuck because the undo of step storeSample failed for good", in: ".needs")
       #expect(try await page.run("document.title") == "(2) Sagas")
       #expect(try await page.run("document.querySelector('main section').className") == "needs")
 
-      // 2. One is opened, and says why in a sentence.
+      // 2. The saga's page says why it is stuck.
       try await page.run("window.stays = true")
       try await page.click("a[href=\"#/saga/\(first)\"]")
-      try await page.waitForText("Undoing “storeSample” has failed for good", in: "#why")
-      try await page.waitForText("can't be undone before it", in: "#why")
+      try await page.waitForText("the undo of step storeSample failed for good", in: "#why")
+      try await page.waitForText("cannot be undone before it", in: "#why")
 
-      // 3. It is retried; without a reason nothing happens.
+      // 3. A retry without a reason is not sent.
       try await site.mend()
       try await page.click("button[data-verb=retry]")
       try await page.waitForText("Who are you?", in: "dialog")
       try await page.type("Nora Nachtschicht")
       try await page.press("Enter")
-      try await page.waitForText("The undo of “storeSample” is tried again", in: "dialog .preview")
+      try await page.waitForText("The engine tries the undo of “storeSample” again", in: "dialog .preview")
       try await page.click("dialog button[type=submit]")
       try await page.wait("document.querySelector('dialog #reason').validity.valueMissing")
       #expect(try await site.history(of: first).allSatisfy { $0["type"] != "operatorRetried" })
@@ -38,7 +38,7 @@ struct ConsoleTests {
       try await page.type("the robot <b>arm</b> is back")
       try await page.click("dialog button[type=submit]")
 
-      // 4. It ends, live.
+      // 4. The page shows the end of the saga.
       try await page.waitForText("compensated", in: "#status")
       try await page.waitForText("the robot <b>arm</b> is back", in: ".acts")
       #expect(try await page.run("window.stays") == true)
@@ -46,7 +46,7 @@ struct ConsoleTests {
       #expect(retried?["data"]?["reason"] == "the robot <b>arm</b> is back")
       #expect(retried?["data"]?["by"] == "Nora Nachtschicht")
 
-      // 5. As it was: the slider goes back to the first event.
+      // 5. The slider shows the saga after its first event.
       try await page.run("document.getElementById('when').focus()")
       try await page.press("Home")
       try await page.waitForText("As it was after event 1:", in: "#why")
@@ -59,7 +59,7 @@ struct ConsoleTests {
     }
   }
 
-  /// The same without a mouse.
+  /// Does the same with the keyboard alone.
   private func keyboard(_ page: ChromiumPage, _ site: ConsoleSite, _ saga: String) async throws {
     try await page.run("document.activeElement.blur()")
     try await page.press("g")
@@ -68,7 +68,7 @@ struct ConsoleTests {
     try await page.press("j")
     try await page.wait("document.activeElement.matches('[data-row-link]')")
     try await page.press("Enter")
-    try await page.waitForText("Undoing “storeSample”", in: "#why")
+    try await page.waitForText("the undo of step storeSample", in: "#why")
     try await page.press("r")
     try await page.wait("document.activeElement.id === 'reason'")
     try await page.type("by keyboard alone")
@@ -78,7 +78,7 @@ struct ConsoleTests {
     try await page.press("Enter")
     try await page.waitForText("compensated", in: "#status")
     #expect(try await site.history(of: saga).contains { $0["data"]?["reason"] == "by keyboard alone" })
-    // The list of keys, and out again; then a search from anywhere.
+    // The list of keys, and a search.
     try await page.press("?", shift: true)
     try await page.waitForText("next, previous saga", in: "dialog")
     try await page.press("Escape")
@@ -90,7 +90,7 @@ struct ConsoleTests {
     try await page.wait("location.hash === '#/saga/\(saga)'")
   }
 
-  @Test("What others have written is shown as text, and never runs")
+  @Test("The console shows markup from workflows, inputs and names as text, and runs none of it")
   func hostile() async throws {
     try await ConsoleSite.run { site in
       let bad = "<img src=x onerror=\"window.owned=1\"><script>window.owned=1</script>"
@@ -120,7 +120,7 @@ struct ConsoleTests {
       let page = try await site.page("#/saga/\(id)", as: bad)
       try await page.waitForText(key)
       try await page.waitForText(bad, in: ".acts")
-      // A signal's form comes from its schema, and its answer is taken live.
+      // The form of a signal comes from its schema. The page shows the effect of the signal.
       try await page.click("[data-key=\"signal approval\"]")
       try await page.waitForText(bad, in: "dialog")
       try await page.run("document.querySelector('dialog select').value = 'true'")
@@ -138,7 +138,7 @@ struct ConsoleTests {
     }
   }
 
-  @Test("Light and dark, wide and narrow: read, named, in its place, and without a complaint")
+  @Test("Every page has contrast, names and width as required, in light and dark, at 1280 and at 400 pixels")
   func looks() async throws {
     try await ConsoleSite.run { site in
       let stuck = try await site.saga(901, until: "stuck")
@@ -159,7 +159,7 @@ struct ConsoleTests {
             try await page.open("\(site.engine.url)/\(hash)")
             try await page.wait("document.querySelector(\(JSON.string(fact).text()))")
             try await page.waitForText("Live", in: "#live")
-            // Colours that are changing have no contrast yet.
+            // A colour has its contrast after its transition.
             try await page.wait("document.getAnimations().length === 0")
             for check in [PageChecks.contrast, PageChecks.names, PageChecks.width] {
               let wrong = try await page.run(check).arrayValue?.compactMap(\.stringValue)
@@ -169,7 +169,8 @@ struct ConsoleTests {
           }
           try await page.open("\(site.engine.url)/#/saga/\(stuck)")
           try await page.click("button[data-verb=resolve]")
-          try await page.waitForText("your word that “storeSample” is undone", in: "dialog .preview")
+          try await page.waitForText(
+            "The engine records that you have undone “storeSample” by hand", in: "dialog .preview")
           try await page.wait("document.getAnimations().length === 0")
           #expect(try await page.run(PageChecks.contrast) == [], "the dialog, \(scheme), \(width) wide")
           #expect(try await page.run(PageChecks.names) == [], "the dialog, \(scheme), \(width) wide")
@@ -180,7 +181,7 @@ struct ConsoleTests {
     }
   }
 
-  @Test("When the engine goes the console says so, and when it is back it goes on")
+  @Test("The console says that it reconnects when the engine stops, and shows new sagas when it is back")
   func reconnects() async throws {
     try await ConsoleSite.run { site in
       let page = try await site.page()

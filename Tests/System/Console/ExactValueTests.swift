@@ -2,9 +2,9 @@ import Foundation
 import JSON
 import Testing
 
-/// What passes through the browser comes out as it went in, digit by digit.
+/// The browser changes no digit of a number.
 extension ConsoleTests {
-  /// No JavaScript number holds the first of these, and JSON.parse forgets how the others were written.
+  /// A JavaScript number cannot hold the first of these, and JSON.parse does not keep the text of the others.
   private static let exact =
     #"{"10":1,"2":2,"__proto__":{"z":1},"id":3544790567247868102,"price":1.10,"tiny":1E-30,"minus":-0,"long":0.12345678901234567890123,"list":[1.0,9007199254740993]}"#
 
@@ -25,7 +25,7 @@ extension ConsoleTests {
       let input = #"{"barcode":"TS-1009-1","amount":3544790567247868102,"price":1.10,"rest":\#(Self.exact)}"#
       #expect(try await data(of: "sagaStarted", site, saga)["saga"]?["input"]?.text() == input)
 
-      // 2. Shown as it is stored, in the input and in the event.
+      // 2. The page shows the stored digits, in the input and in the event.
       for digits in ["3544790567247868102", "1.10", "1E-30", "-0", "0.12345678901234567890123", "9007199254740993"] {
         try await page.waitForText(digits, in: "section[aria-label='Input and output']")
         try await page.wait(
@@ -41,7 +41,7 @@ extension ConsoleTests {
         try await data(of: "signalReceived", site, saga)["body"]?.text() == #"{"amount":9007199254740993,"price":2.50}"#
       )
 
-      // 4. Retry with other input: what is shown is what is stored, and what is sent is what is shown.
+      // 4. Retry with other input: the form shows the stored digits, and sends the shown ones.
       try await page.click("button[data-verb=retry]")
       try await page.click("dialog details[data-key=other-input] summary")
       try await page.wait("document.querySelector('dialog details textarea').value.includes('3544790567247868102')")
@@ -69,7 +69,7 @@ extension ConsoleTests {
       #expect(ended.body["output"]?["skipped"]?.text() == Self.exact)
 
       try await resolve(page, site)
-      // The browser itself notes what was refused.
+      // The browser logs each refusal.
       #expect(page.complaints.allSatisfy { $0.contains("400 (Bad Request)") }, "\(page.complaints)")
     }
   }
@@ -88,7 +88,7 @@ extension ConsoleTests {
     try await page.click("button[data-verb=resolve]")
     try await page.wait("document.querySelector('#verb-outcome')")
     try await page.choose("happened", in: "#verb-outcome")
-    // What can't be read, or is no number for the engine, is said and not sent as something else.
+    // The dialog shows why a text is not JSON, or why the engine refuses a number. It changes neither.
     for (text, words) in [
       ("{\"a\":1,\"a\":2}", "comes twice"), ("{\"a\":01}", "Line 1, column 6"), ("{\"a\":1e400}", "too large"),
     ] {
@@ -130,7 +130,7 @@ extension ConsoleTests {
           """)
         #expect(refused == true, "\(text)")
       }
-      // What can't be seen is shown as an escape.
+      // An invisible character is shown as an escape.
       let shown = try await page.run(
         "import('/console/json.js').then(({ pretty }) => pretty('a\\u202eb\\u200bc\\u00e9'))")
       #expect(shown == #""a\u202eb\u200bcé""#)
@@ -194,7 +194,7 @@ extension ConsoleTests {
     try await page.click("dialog button[type=submit]")
   }
 
-  /// What the newest event of a type says.
+  /// Returns the data of the newest event of a type.
   private func data(of type: String, _ site: ConsoleSite, _ saga: String) async throws -> JSON {
     try #require(try await site.history(of: saga).last { $0["type"]?.stringValue == type }?["data"])
   }

@@ -5,12 +5,12 @@ import Runtime
 import Testing
 import Values
 
-/// A web page that somebody on this machine has open, and that tries to use the engine on the loopback.
+/// A web page that is open on this machine and tries to use the engine on the loopback.
 @Suite("A hostile page, in a real browser", .serialized, .timeLimit(.minutes(5)))
 struct HostilePageTests {
   private static let evil = "evil.example"
 
-  /// Everything that a page can send without being asked first, to every route that changes something.
+  /// Sends everything that a page can send without a preflight, to every route that changes something.
   private static let attempts = """
     async function attack(base, paths) {
       const told = [];
@@ -98,7 +98,7 @@ struct HostilePageTests {
     }
     """
 
-  /// Serves the page under its own name.
+  /// Serves the hostile page under a name of its own.
   private static func withHostileServer(_ body: (Int) async throws -> Void) async throws {
     let server = HTTPServer(
       HTTPServerConfiguration(hosts: HostPolicy(bound: "127.0.0.1", allowed: [evil])), environment: .system
@@ -116,7 +116,7 @@ struct HostilePageTests {
     try result.get()
   }
 
-  @Test("Nothing is read and nothing is done, from another origin and under a rebound name")
+  @Test("A page of another origin, or under a rebound name, reads nothing and changes nothing")
   func attacks() async throws {
     let browser = try Chromium(switches: [
       "--host-resolver-rules=MAP \(Self.evil) 127.0.0.1", "--disable-features=LocalNetworkAccessChecks",
@@ -166,7 +166,7 @@ struct HostilePageTests {
         try await page.run(Self.attempts + "; 0")
         #expect(try await page.run("attack('http://\(host):\(port)', \(paths.text()))") == [])
         #expect(try await page.run("attack('http://\(host):\(labPort)', \(labPaths.text()))") == [])
-        // On the same site, of another origin: another program on this machine.
+        // The same site and another origin: another program on this machine.
         try await page.open("http://localhost:\(hostile)/")
         try await page.waitForText("listen")
         try await page.run(Self.attempts + "; 0")
@@ -175,10 +175,10 @@ struct HostilePageTests {
     }
     #expect(try await standing(site, engine, lab, id) == before)
 
-    // 3. Under a rebound name the page and the engine are one origin to the browser: the answers may be read, and say 421.
+    // 3. Under a rebound name the browser sees one origin. The page can read the answers, and all are 421.
     for port in [port, labPort] {
       let page = try await browser.newPage()
-      // The answer's own policy would stop its scripts; a page that came before the name was rebound has none.
+      // The policy of the answer would stop its scripts. A page that loaded before the rebinding has no such policy.
       try await page.send("Page.setBypassCSP", ["enabled": true])
       try await page.open("http://\(Self.evil):\(port)/v1/sagas")
       try await page.waitForText("http.hostNotAllowed")
@@ -197,7 +197,7 @@ struct HostilePageTests {
     }
     #expect(try await standing(site, engine, lab, id) == before)
 
-    // 4. The engine's own page may: what was refused above was refused for its origin.
+    // 4. The engine's own page may send the same: the refusals above were for the origin.
     let page = try await browser.newPage()
     try await page.open("\(engine.url)/")
     try await page.waitForText("Live", in: "#live")
@@ -210,7 +210,7 @@ struct HostilePageTests {
     #expect(try await standing(site, engine, lab, id) != before)
   }
 
-  /// All that a page could have changed.
+  /// Returns everything that a page could have changed.
   private func standing(
     _ site: Site, _ engine: SagaProcess, _ lab: SagaProcess, _ id: String
   ) async throws -> [JSON] {

@@ -2,9 +2,9 @@ import Foundation
 import JSON
 import Testing
 
-/// A verb on many sagas, as a person does it in the console.
+/// A verb on many sagas, in the console.
 extension ConsoleTests {
-  @Test("Many are found or chosen, looked at, and acted on by the engine, with one reason, a stop, and true counts")
+  @Test("An operation on found or selected sagas has a preview, one reason, a stop and true counts")
   func operations() async throws {
     try await ConsoleSite.run { site in
       var stuck: [String] = []
@@ -12,7 +12,7 @@ extension ConsoleTests {
       let done = try await site.saga(1, until: "completed")
       let page = try await site.page("#/sagas?status=stuck", as: "nora")
 
-      // All that the filters find; not others that they find by the time it begins.
+      // All sagas that the filters find. A saga that they find later stops the start.
       try await page.waitForText("Act on all 3 found …", in: ".batch")
       try await page.click("[data-key=batch-all]")
       try await page.waitForText("3 sagas take it; none refuses it.", in: "dialog")
@@ -25,14 +25,14 @@ extension ConsoleTests {
       try await page.waitForText("4 sagas take it; none refuses it.", in: "dialog")
       try await page.waitForText("Retry 4 sagas", in: "dialog .actions")
 
-      // Exactly which, with a reason, and slowly enough to be stopped.
+      // The list of the sagas, a reason, and a rate that is low enough for a stop.
       try await page.click("dialog [data-key=takes] summary")
       for saga in stuck {
         try await page.wait("document.querySelector('dialog a[href=\"#/saga/\(saga)\"]')")
       }
       try await page.run("document.getElementById('reason').value = ' '")
       try await page.click("dialog button[type=submit]")
-      try await page.waitForText("Say why", in: "dialog")
+      try await page.waitForText("Enter a reason", in: "dialog")
       try await page.run("document.getElementById('batch-rate').select()")
       try await page.type("0.01")
       try await page.run("document.getElementById('reason').select()")
@@ -52,14 +52,14 @@ extension ConsoleTests {
       #expect(first["stopped"]?["by"] == "nora")
       #expect(first["from"]?.stringValue?.hasPrefix("console ") == true)
 
-      // Some that are chosen; one of them refuses it, and says why.
+      // Selected sagas. One refuses the verb, and the page says why.
       try await page.run("location.hash = '#/sagas'")
       try await page.wait("document.querySelectorAll('tbody tr').length === 5")
       try await page.waitForText("5 found", in: ".batch")
       for saga in stuck.dropFirst() + [done] { try await page.click("[data-key=\"choose \(saga)\"]") }
       try await page.waitForText("Act on these 4 …", in: ".batch")
       try await page.click("[data-key=batch]")
-      try await page.waitForText("3 sagas take it, 1 refuses it as it stands.", in: "dialog")
+      try await page.waitForText("3 sagas take it, 1 refuses it now.", in: "dialog")
       try await page.waitForText("1 × saga.ended", in: "dialog")
       try await page.click("#reason")
       try await page.type("all are back")
@@ -67,13 +67,13 @@ extension ConsoleTests {
       try await page.waitForText("3 done, 1 refused, 0 left of 4 sagas.", in: "#counts")
       try await page.waitForText("finished", in: "#status")
       try await page.waitForText("saga.ended", in: "section[aria-label=Refused]")
-      // Where they stand follows, live.
+      // The page shows the new statuses.
       try await page.wait("document.querySelector('.tile[aria-label=\"3 compensated\"]')")
       for saga in stuck { try await site.wait(for: saga, "compensated") }
       #expect(try await site.history(of: stuck[3]).contains { $0["data"]?["reason"] == "all are back" })
       #expect(try await site.history(of: done).allSatisfy { $0["type"] != "operatorRetried" })
 
-      // Both stand in the list, which the keys reach.
+      // The list has both operations, and a key opens it.
       try await page.run("document.activeElement.blur()")
       try await page.press("g")
       try await page.press("p")
@@ -82,12 +82,12 @@ extension ConsoleTests {
       try await page.click("[data-key=\"chip stopped\"]")
       try await page.wait("location.hash === '#/operations?status=stopped'")
       try await page.wait("document.querySelectorAll('tbody tr').length === 1")
-      // The browser itself notes the one that was refused.
+      // The browser logs the one refusal.
       #expect(page.complaints.count == 1 && page.complaints[0].contains("409 (Conflict)"), "\(page.complaints)")
     }
   }
 
-  @Test("A verb that takes two people waits until another agrees, and whoever asked for it can't")
+  @Test("A verb that needs two people waits for the approval of another person than the requester")
   func approvals() async throws {
     try await ConsoleSite.run(approvals: ["retry"]) { site in
       let saga = try await site.saga(901, until: "stuck")
@@ -97,17 +97,17 @@ extension ConsoleTests {
       try await nora.click("#reason")
       try await nora.type("back again")
       try await nora.click("dialog button[type=submit]")
-      try await nora.waitForText("It waits for another person.", in: "dialog")
+      try await nora.waitForText("A second person must approve it.", in: "dialog")
       try await nora.press("Enter")
-      try await nora.waitForText("You asked for it, nora: somebody else has to agree.")
+      try await nora.waitForText("You requested it, nora, so you cannot approve it.")
       try await nora.wait("document.querySelector('[data-word=approve]').disabled")
       #expect(try await site.history(of: saga).allSatisfy { $0["type"] != "operatorRetried" })
       try await nora.open("\(site.engine.url)/#/saga/\(saga)")
-      try await nora.waitForText("Retry, asked for by nora, waits for another person")
+      try await nora.waitForText("Retry, requested by nora, waits for a second person")
 
       let otto = try await site.page(as: "otto")
       try await otto.waitForText("Waits for a second person", in: ".needs")
-      try await otto.waitForText("nora asks for it", in: ".needs")
+      try await otto.waitForText("nora requests it", in: ".needs")
       try await otto.click(".needs a[href^=\"#/operation/\"]")
       try await otto.click("[data-word=approve]")
       try await otto.waitForText("It begins at once", in: "dialog")
@@ -120,14 +120,14 @@ extension ConsoleTests {
       #expect(operation["approved"]?["by"] == "otto")
       #expect(operation["approved"]?["reason"] == "looks right")
       try await site.wait(for: saga, "compensated")
-      // The saga's page, which lay open, follows.
+      // The open page of the saga follows.
       try await nora.waitForText("compensated", in: "#status")
-      try await nora.wait("!document.body.innerText.includes('waits for another person')")
+      try await nora.wait("!document.body.innerText.includes('waits for a second person')")
       #expect(nora.complaints == [] && otto.complaints == [])
     }
   }
 
-  @Test("Operations in light and dark, wide and narrow")
+  @Test("The pages of operations have contrast, names and width as required")
   func operationLooks() async throws {
     try await ConsoleSite.run(approvals: ["abandon"]) { site in
       var sagas: [String] = []
@@ -156,12 +156,12 @@ extension ConsoleTests {
             try await look(page, name, scheme, width)
           }
           try await page.click("[data-key=batch-all]")
-          try await page.waitForText("refuse it as they stand", in: "dialog")
+          try await page.waitForText("refuse it now", in: "dialog")
           try await page.click("dialog .refusals summary")
           try await look(page, "batch", scheme, width)
-          // A verb that needs more asks for it first.
+          // A verb that needs a step asks for it first.
           try await page.choose("resolve", in: "#batch-verb")
-          try await page.waitForText("Name the step.", in: "dialog")
+          try await page.waitForText("Enter a step.", in: "dialog")
           try await page.choose("undone", in: "#batch-outcome")
           try await page.click("#batch-step")
           try await page.type("storeSample")
@@ -174,7 +174,7 @@ extension ConsoleTests {
   }
 
   private func look(_ page: ChromiumPage, _ name: String, _ scheme: String, _ width: Int) async throws {
-    // Colours that are changing have no contrast yet.
+    // A colour has its contrast after its transition.
     try await page.wait("document.getAnimations().length === 0")
     for check in [PageChecks.contrast, PageChecks.names, PageChecks.width] {
       let wrong = try await page.run(check).arrayValue?.compactMap(\.stringValue)
@@ -183,7 +183,7 @@ extension ConsoleTests {
     try await page.picture("\(name)-\(scheme)-\(width)")
   }
 
-  /// The operation whose page is shown, as the engine has it.
+  /// Returns the operation of the open page, from the API.
   private func operation(_ page: ChromiumPage, _ site: ConsoleSite) async throws -> JSON {
     let id = try #require(try await page.run("location.hash.split('/')[2]").stringValue)
     return try await site.site.call("GET", "\(site.engine.url)/v1/operations/\(id)").body

@@ -1,6 +1,6 @@
-/// What a script in the page can say of its accessibility. Each gives a list of what is wrong.
+/// Scripts that check the accessibility of a page. Each returns a list of faults.
 enum PageChecks {
-  /// Contrast of every text that is seen against what it stands on: 4.5 to 1, or 3 to 1 for large text.
+  /// Checks the contrast of every visible text with its background: 4.5 to 1, or 3 to 1 for large text.
   static let contrast = """
     (() => {
       const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
@@ -44,7 +44,7 @@ enum PageChecks {
     })()
     """
 
-  /// Every control has a name, every id is there once, tables have headings, the page has its landmarks.
+  /// Checks that every control has a name, every id is unique, tables have headings, and the page has its landmarks.
   static let names = """
     (() => {
       const wrong = [];
@@ -67,7 +67,7 @@ enum PageChecks {
     })()
     """
 
-  /// Nothing sticks out of the page sideways.
+  /// Checks that no element is wider than its section or the page.
   static let width = """
     (() => {
       const room = document.documentElement.clientWidth;

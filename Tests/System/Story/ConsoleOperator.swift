@@ -2,7 +2,7 @@ import Foundation
 import JSON
 import Testing
 
-/// Does it in a browser, on one page that is never loaded anew but by its address.
+/// Works in a browser, on one page that is loaded once.
 struct ConsoleOperator: StoryOperator {
   private static let list = "#/sagas?status=stuck&workflow=sample-processing"
   private let story: Story
@@ -14,14 +14,14 @@ struct ConsoleOperator: StoryOperator {
     try await page.remember("saga.user", Story.person)
     try await page.open("\(story.engine.url)/#/")
     try await page.waitForText("Live", in: "#live")
-    // The first thing seen is what needs a person.
-    try await page.waitForText("Undoing “storeSample” has failed for good", in: ".needs")
+    // The overview begins with the sagas that need a person.
+    try await page.waitForText("the undo of step storeSample failed for good", in: ".needs")
   }
 
   func findStuck() async throws -> [String: String] {
     try await page.run("location.hash = '#/sagas'")
     try await page.run("location.hash = '\(Self.list)'")
-    // What the list and its facet say is the same.
+    // The list and its facet have the same number.
     try await page.wait(
       """
       (() => {
@@ -34,9 +34,9 @@ struct ConsoleOperator: StoryOperator {
       "Object.fromEntries([...document.querySelectorAll('tbody tr')].map((row) => [row.dataset.row, row.innerText]))")
     var found: [String: String] = [:]
     for (id, text) in rows.objectValue ?? [:] { found[id] = text.stringValue ?? "" }
-    // One is opened: it says why, in a sentence.
+    // The page of a saga says why it is stuck.
     try await page.click("tbody a[href^=\"#/saga/\"]")
-    try await page.waitForText("Undoing “storeSample” has failed for good", in: "#why")
+    try await page.waitForText("the undo of step storeSample failed for good", in: "#why")
     try await page.run("location.hash = '\(Self.list)'")
     return found
   }
@@ -62,7 +62,7 @@ struct ConsoleOperator: StoryOperator {
   func resolve(_ saga: String, step: String, reason: String) async throws {
     try await page.run("location.hash = '#/saga/\(saga)'")
     try await page.click("button[data-verb=resolve]")
-    try await page.waitForText("your word that “\(step)” is undone", in: "dialog .preview")
+    try await page.waitForText("The engine records that you have undone “\(step)” by hand", in: "dialog .preview")
     try await page.click("#reason")
     try await page.type(reason)
     try await page.click("dialog button[type=submit]")

@@ -244,7 +244,7 @@ struct CourierTests {
       #expect(told.map(\.type) == [.approvalNeeded])
       #expect(
         told[0].summary
-          == "bob wants to compensate 120 sagas, which somebody else has to approve: “bad lot”; operation \(operation)."
+          == "bob wants to compensate 120 sagas: “bad lot”. A second person must approve operation \(operation)."
       )
       #expect(dead.tried.all.count <= bench.configuration.width)
       #expect(try await notices.status().map(\.name) == ["dead", "well", "only"])

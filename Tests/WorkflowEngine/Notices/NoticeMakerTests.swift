@@ -64,7 +64,9 @@ struct NoticeMakerTests {
     let first = try #require(told.first)
     #expect(
       first.summary
-        == "Saga \(id) of spec is stuck, as the undo of step a failed for good: The freezer is off [FREEZER_OFF].")
+        == "Saga \(id) of spec is stuck because the undo of step a failed for good: The freezer is off [FREEZER_OFF]. "
+        + "Compensation started because step c failed: no [NO].")
+    #expect(first.details["next"]?.arrayValue?.map { $0["verb"] } == ["retry", "resolve"])
     #expect(first.id.hasPrefix("\(id)/") && first.subject == id.description)
     #expect(first.details["saga"] == .string(id.description) && first.details["workflow"] == "spec")
     #expect(first.details["workflowVersion"] == 1 && first.details["event"] == "undoFailed")
@@ -79,8 +81,9 @@ struct NoticeMakerTests {
     let second = try #require(told.last)
     #expect(second.details["step"] == "b")
     #expect(
-      second.summary.hasSuffix(
-        "the undo of step b failed for good: The lane is locked [http.404]; it is stuck at a too."))
+      second.summary.contains(
+        "is stuck because the undo of step b failed for good: The lane is locked [http.404]. The saga is also stuck at a."
+      ))
     #expect(second.details["stuck"]?.arrayValue?.count == 2)
 
     // The body of a webhook.
@@ -108,8 +111,8 @@ struct NoticeMakerTests {
     let told = try await notices(store, id, maker(running, store))
     #expect(told.map(\.type) == [.sagaCompensated])
     #expect(
-      told.first?.summary == "Saga \(id) of spec is compensated: what was done has been undone, as step b failed: "
-        + "The freezer is off [FREEZER_OFF].")
+      told.first?.summary == "Saga \(id) of spec is compensated: its steps are undone. "
+        + "Compensation started because step b failed: The freezer is off [FREEZER_OFF].")
     #expect(try await notices(store, id, maker(running, store), NoticeType.usual).isEmpty)
     await running.stop()
   }
@@ -128,8 +131,10 @@ struct NoticeMakerTests {
     let told = try await notices(store, id, maker(running, store))
     #expect(
       told.map(\.summary) == [
-        "Saga \(id) of spec is stuck, as step a failed for good: Not now [http.503], and it may have happened.",
-        "Saga \(id) of spec was abandoned by mia: “ticket 4711”.",
+        "Saga \(id) of spec is stuck because step a failed for good: Not now [http.503]. "
+          + "It is a pivot, and its outcome is unknown: it may have happened. Check the participant first.",
+        "Saga \(id) of spec was abandoned by mia: “ticket 4711”. "
+          + "The engine undoes nothing more: check what is left over.",
       ])
     #expect(told.last?.type == .sagaAbandoned && told.last?.details["status"] == "abandoned")
     await running.stop()
@@ -153,13 +158,15 @@ struct NoticeMakerTests {
     try await bench.append("stepOverdue", .object(step), to: id, after: state.version + 1)
     let told = try await notices(store, id, maker(running, store))
     #expect(told.map(\.type) == [.sagaOverdue, .sagaOverdue])
+    let subject = "Saga \(id) of spec waits at step w for the signal “go”."
     #expect(
-      told[0].summary
-        == "Saga \(id) of spec is overdue: it was to be done by \(state.deadline), and can only go forward.")
+      told[0].summary == "\(subject) The saga is overdue: its deadline was \(Explanation.Words.time(state.deadline)).")
     #expect(told[0].at == Timestamp("2026-03-01T08:15:30.250Z"))
     #expect(
-      told[1].summary == "Saga \(id) of spec is overdue: step w takes longer than the 90 s that are usual by 300 runs, "
-        + "and was to be over by 2026-03-01T07:00:00.000Z.")
+      told[1].summary
+        == "\(subject) Step w is overdue: its end was expected at 2026-03-01 07:00:00 UTC, after 1 min 30 s "
+        + "(learned from 300 runs). The saga is overdue: its deadline was \(Explanation.Words.time(state.deadline)).")
+    #expect(told[1].details["code"] == nil)
     #expect(told[1].details["verbs"]?.arrayValue?.isEmpty == false, "its events are read")
     #expect(told[1].details["step"] == "w" && told[1].details["workflow"] == "spec")
   }
@@ -178,8 +185,8 @@ struct NoticeMakerTests {
     try await bench.append("stepFailed", ["step": "t", "consequence": "goesOn"], to: id, after: 5)
     let told = try await notices(bench.store, id, maker)
     #expect(told.map(\.details["version"]) == [2, 5])
-    #expect(told[0].summary.hasPrefix("Saga \(id) of later is stuck; this version can't read why"))
-    #expect(told[1].summary == "Saga \(id) of later is stuck, as the undo of step s failed for good: no [E].")
+    #expect(told[0].summary.hasPrefix("Saga \(id) of later is stuck. This version cannot read its history"))
+    #expect(told[1].summary == "Saga \(id) of later is stuck because the undo of step s failed for good: no [E].")
   }
 
   @Test("An operation is told when it waits for another person, and then with what came of it")
@@ -196,7 +203,7 @@ struct NoticeMakerTests {
     let told = try await notices(store, asked, maker(running, store))
     #expect(
       told.map(\.summary) == [
-        "bob wants to cancel 1 saga, which somebody else has to approve: “bad lot”; operation \(asked).",
+        "bob wants to cancel 1 saga: “bad lot”. A second person must approve operation \(asked).",
         "Operation \(asked) (cancel) is finished: 1 done, 0 refused.",
       ])
     #expect(told.map(\.type) == [.approvalNeeded, .operationFinished])
@@ -217,11 +224,5 @@ struct NoticeMakerTests {
     #expect(told[0].summary == "Operation \(id) (retry) is finished: 118 done, 2 refused.")
     #expect(told[0].details["operation"] == .string(id.description) && told[0].details["done"] == 118)
     #expect(told[0].details["path"] == .string("/#/operation/\(id)"))
-  }
-
-  @Test("Long words of participants are clipped, and stay on one line")
-  func clipped() {
-    #expect(NoticeWords.clipped("a\n b\t c\u{1B}[31m\u{9B}") == "a b c [31m")
-    #expect(NoticeWords.clipped(String(repeating: "x", count: 1_000)).count == 160)
   }
 }

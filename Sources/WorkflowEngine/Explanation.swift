@@ -1,0 +1,491 @@
+public import JSON
+public import SagaCore
+public import Values
+public import Workflows
+
+/// Says why a saga is in its current state, and what an operator can do next.
+///
+/// One pure function makes it from the saga's state, its workflow and the time. REST shows it as `why`. The command line,
+/// the console and the notices show its sentence and its options, and have no words of their own for them.
+///
+/// The sentence names no time that `since` or `until` has, so that each reader shows these in its own way.
+public struct Explanation: Sendable, Hashable {
+  public enum Kind: String, Sendable, Hashable, CaseIterable {
+    /// An attempt is under way, or the next step begins soon.
+    case running
+    /// A step waits for its next attempt.
+    case retrying
+    /// A step waits for a signal.
+    case waiting
+    /// A step waits for its delay to end.
+    case delayed
+    /// The saga undoes its steps.
+    case compensating
+    /// The saga undoes some steps, and then begins again at one of them.
+    case rewinding
+    case paused, stuck
+    case completed, compensated, abandoned
+  }
+
+  /// One thing that an operator can do next.
+  public struct Option: Sendable, Hashable {
+    /// The name of a verb, or `signal`.
+    public let verb: String
+    /// The step that the verb names; nil for a verb on the whole saga.
+    public let step: String?
+    /// The signal's name, for `signal`.
+    public let signal: String?
+    /// What the operator has found out, for `resolve`.
+    public let outcome: String?
+    /// One sentence: what this does, or when to choose it.
+    public let purpose: String
+    /// The command line that does it. The operator fills in the reason, or the signal's body.
+    public let command: String
+  }
+
+  public let kind: Kind
+  /// The step that the explanation is about; nil when it is about the whole saga.
+  public let step: String?
+  /// Whether it is about the step or about its undo; nil without a step.
+  public let phase: StepPhase?
+  /// The code of the failure that the sentence names.
+  public let code: String?
+  /// `failed` or `unknown` for a step that failed going forward; otherwise nil.
+  public let outcome: RoundOutcome?
+  /// The time at which this began.
+  public let since: Timestamp?
+  /// The time at which this ends by itself; nil when it needs a signal or an operator, and while the saga is paused.
+  public let until: Timestamp?
+  /// The options that help, the nearest first. Empty for a saga that has ended, and for one that needs nothing.
+  public let next: [Option]
+  private let claim: String
+  private let details: [String]
+
+  /// Explains a saga.
+  /// - Parameters:
+  ///   - definition: the saga's workflow; nil when it is not known. Without it, `next` is empty.
+  ///   - now: the time that decides whether the saga is overdue.
+  ///   - allowed: the verbs that the saga takes, when the caller has them already.
+  ///   - step: the step to explain, if the saga is stuck at several.
+  public init(
+    _ state: SagaState, _ definition: WorkflowDefinition?, now: Timestamp, allowed: [AllowedVerb]? = nil,
+    about step: String? = nil
+  ) {
+    let explainer = Explainer(state: state, definition: definition, now: now, preferred: step)
+    let reason = explainer.reason
+    kind = reason.kind
+    self.step = reason.step
+    phase = reason.phase
+    code = reason.code
+    outcome = reason.outcome
+    since = reason.since
+    until = state.isPaused ? nil : reason.until
+    claim = reason.claim
+    details = reason.details + explainer.asides
+    next = explainer.options(allowed ?? definition.map { Verbs.allowed(state, $0) } ?? [])
+  }
+
+  /// Says it in one sentence, or a few: `The saga is stuck because …`.
+  public var sentence: String { sentence(of: "The saga") }
+
+  /// Says it of this subject: `Saga 019c… of sample-processing is stuck because …`.
+  public func sentence(of subject: String) -> String {
+    (["\(subject) \(claim)"] + details).map { Words.sentence($0) }.joined(separator: " ")
+  }
+
+  /// The member `why` of `GET /v1/sagas/{id}`.
+  public var json: JSON {
+    var members: JSONObject = ["kind": .string(kind.rawValue), "sentence": .string(sentence)]
+    members["step"] = step.map(JSON.string)
+    members["phase"] = (phase?.rawValue).map(JSON.string)
+    members["code"] = code.map(JSON.string)
+    members["outcome"] = (outcome?.rawValue).map(JSON.string)
+    members["since"] = since.map(JSON.timestamp)
+    members["until"] = until.map(JSON.timestamp)
+    members["next"] = .array(next.map(\.json))
+    return .object(members)
+  }
+}
+
+extension Explanation.Option {
+  var json: JSON {
+    var members: JSONObject = ["verb": .string(verb)]
+    members["step"] = step.map(JSON.string)
+    members["signal"] = signal.map(JSON.string)
+    members["outcome"] = outcome.map(JSON.string)
+    members["purpose"] = .string(purpose)
+    members["command"] = .string(command)
+    return .object(members)
+  }
+}
+
+extension Explanation {
+  /// The phrases of explanations. Texts of participants and of people are clipped: the saga itself has them whole.
+  enum Words {
+    /// `step store failed for good: The freezer is locked [FREEZER_LOCKED]`
+    static func failed(_ step: String, _ phase: StepPhase, _ message: String, _ code: String?) -> String {
+      "\(phase == .undo ? "the undo of step" : "step") \(step) failed for good" + failure(message, code)
+    }
+
+    /// `: The freezer is locked [FREEZER_LOCKED]`
+    static func failure(_ message: String, _ code: String?) -> String {
+      let message = message.clippedToLine()
+      return (message.isEmpty ? "" : ": " + (message.hasSuffix(".") ? String(message.dropLast()) : message))
+        + (code.map { " [\($0)]" } ?? "")
+    }
+
+    static func failure(_ failure: StepFailure?) -> String {
+      failure.map { Self.failure($0.message, $0.code) } ?? ""
+    }
+
+    /// `by mia: “the freezer is being defrosted”`
+    static func act(_ by: String?, _ reason: String?) -> String {
+      "by \((by ?? "someone").clippedToLine())" + quoted(reason)
+    }
+
+    static func quoted(_ reason: String?) -> String { reason.map { ": “\($0.clippedToLine())”" } ?? "" }
+
+    /// `a, b, c and 2 more`
+    static func list(_ names: [String]) -> String {
+      names.prefix(3).joined(separator: ", ") + (names.count > 3 ? " and \(names.count - 3) more" : "")
+    }
+
+    static func sentence(_ text: String) -> String { text.prefix(1).uppercased() + text.dropFirst() + "." }
+
+    /// `2026-03-01 08:15:40 UTC`
+    static func time(_ time: Timestamp) -> String {
+      let text = time.description
+      return "\(text.prefix(10)) \(text.dropFirst(11).prefix(8)) UTC"
+    }
+
+    /// `20.4 s`, `10 min`, `2 h 05 min`: two units at most.
+    static func duration(_ duration: Duration) -> String {
+      let milliseconds = Int(duration / .milliseconds(1))
+      let seconds = milliseconds / 1_000
+      func pair(_ first: Int, _ unit: String, _ second: Int, _ smaller: String) -> String {
+        second == 0 ? "\(first) \(unit)" : "\(first) \(unit) \(second < 10 ? "0" : "")\(second) \(smaller)"
+      }
+      switch seconds {
+      case ..<60:
+        let tenths = milliseconds / 100 % 10
+        return tenths == 0 ? "\(seconds) s" : "\(seconds).\(tenths) s"
+      case ..<3_600: return pair(seconds / 60, "min", seconds % 60, "s")
+      case ..<86_400: return pair(seconds / 3_600, "h", seconds / 60 % 60, "min")
+      default: return pair(seconds / 86_400, "d", seconds / 3_600 % 24, "h")
+      }
+    }
+  }
+}
+
+extension String {
+  /// Returns the text on one line, without control characters, and with at most this number of characters. It goes to
+  /// logs, terminals and messages.
+  func clippedToLine(_ most: Int = 160) -> String {
+    let shown = unicodeScalars.map { $0.properties.generalCategory == .control ? " " : Character($0) }
+    let line = String(shown).split(whereSeparator: \.isWhitespace).joined(separator: " ")
+    return line.count > most ? line.prefix(most - 1) + "…" : line
+  }
+}
+
+/// Finds the reason and the options of an explanation.
+private struct Explainer {
+  typealias Words = Explanation.Words
+
+  let state: SagaState
+  let definition: WorkflowDefinition?
+  let now: Timestamp
+  /// The stuck step to explain, if the saga is stuck at several.
+  let preferred: String?
+
+  /// What the explanation says first.
+  struct Reason {
+    var kind: Explanation.Kind
+    var step: String?
+    var phase: StepPhase?
+    var code: String?
+    var outcome: RoundOutcome?
+    var since: Timestamp?
+    var until: Timestamp?
+    var claim: String
+    var details: [String] = []
+  }
+
+  var reason: Reason {
+    if let end = state.end { return ended(end) }
+    let blockers = state.blockers
+    if let blocker = blockers.first(where: { $0.step == preferred }) ?? blockers.first {
+      return stuck(at: blocker, others: blockers.map(\.step).filter { $0 != blocker.step })
+    }
+    if let pause = state.pause {
+      return Reason(
+        kind: .paused, since: pause.at, claim: "is paused " + Words.act(pause.value.by, pause.value.reason),
+        details: ["nothing new starts until somebody resumes it"] + activities())
+    }
+    if let rewind = state.rewind {
+      return backward(
+        .rewinding, since: rewind.at, "is being rewound to step \(rewind.step) " + Words.act(rewind.by, rewind.reason))
+    }
+    if let turnBack = state.turnBack {
+      return backward(.compensating, since: turnBack.at, "compensates because \(cause(turnBack.value))")
+    }
+    return forward
+  }
+
+  // MARK: Ends
+
+  private func ended(_ end: SagaEnd) -> Reason {
+    switch end.status {
+    case .compensated:
+      let details = state.turnBack.map { ["compensation started because \(cause($0.value))"] } ?? []
+      return Reason(kind: .compensated, since: end.at, claim: "is compensated: its steps are undone", details: details)
+    case .abandoned:
+      return Reason(
+        kind: .abandoned, since: end.at, claim: "was abandoned " + Words.act(end.by, end.reason),
+        details: ["the engine undoes nothing more: check what is left over"])
+    case .completed, .running, .compensating, .stuck:
+      guard let error = end.outputErrors.first else {
+        return Reason(kind: .completed, since: end.at, claim: "is completed")
+      }
+      let member = error.path.isEmpty ? "its output" : "\(error.path.clippedToLine()) of its output"
+      let others = end.outputErrors.count - 1
+      let more =
+        others == 0 ? [] : [others == 1 ? "1 other member is null too" : "\(others) other members are null too"]
+      return Reason(
+        kind: .completed, code: error.code, since: end.at,
+        claim: "is completed, but \(member) is null" + Words.failure(error.message, error.code), details: more)
+    }
+  }
+
+  /// `step b failed: no [NO]`
+  private func cause(_ turnBack: TurnBack) -> String {
+    let by = (turnBack.by ?? "someone").clippedToLine()
+    switch turnBack.cause {
+    case .stepFailed: return "step \(turnBack.step ?? "?") failed" + Words.failure(turnBack.message, turnBack.code)
+    case .timeout: return "its timeout ended"
+    case .cancelled: return "\(by) cancelled it" + Words.quoted(turnBack.reason)
+    case .compensate: return "\(by) decided to compensate it" + Words.quoted(turnBack.reason)
+    }
+  }
+
+  // MARK: Stuck
+
+  private func stuck(at blocker: Blocker, others: [String]) -> Reason {
+    let outcome = blocker.phase == .forward ? state.step(blocker.step).flatMap(settledOutcome) : nil
+    var details: [String] = []
+    if outcome == .unknown {
+      let pivot = definition?.step(blocker.step)?.pivot ?? false ? "it is a pivot, and its" : "its"
+      details.append("\(pivot) outcome is unknown: it may have happened. Check the participant first")
+    }
+    let behind = blocker.phase == .undo ? waitingBehind(blocker.step) : []
+    if !behind.isEmpty {
+      details.append("step\(behind.count == 1 ? "" : "s") \(Words.list(behind)) cannot be undone before it")
+    }
+    if !others.isEmpty { details.append("the saga is also stuck at \(Words.list(others))") }
+    if let turnBack = state.turnBack { details.append("compensation started because \(cause(turnBack.value))") }
+    if let pause = state.pause { details.append("it is also paused " + Words.act(pause.value.by, pause.value.reason)) }
+    if let rewind = state.rewind { details.append("it is being rewound to step \(rewind.step)") }
+    let failure = blocker.failure
+    return Reason(
+      kind: .stuck, step: blocker.step, phase: blocker.phase, code: failure.code, outcome: outcome,
+      since: blocker.since,
+      claim: "is stuck because " + Words.failed(blocker.step, blocker.phase, failure.message, failure.code),
+      details: details)
+  }
+
+  /// The outcome of a step that failed going forward; nil for every other step.
+  private func settledOutcome(_ step: StepState) -> RoundOutcome? {
+    switch step.outcome {
+    case .failed, .unknown: step.outcome
+    case .none, .succeeded: nil
+    }
+  }
+
+  /// The steps before this one that are still to be undone, in the order of the file.
+  private func waitingBehind(_ step: String) -> [String] {
+    guard let definition else { return [] }
+    var before: Set<String> = []
+    var open = [step]
+    while let id = open.popLast() {
+      for one in definition.step(id)?.dependsOn ?? [] where before.insert(one).inserted { open.append(one) }
+    }
+    return state.steps.filter { before.contains($0.id) && $0.status == .succeeded }.map(\.id)
+  }
+
+  // MARK: Under way
+
+  /// Steps are being undone.
+  private func backward(_ kind: Explanation.Kind, since: Timestamp, _ claim: String) -> Reason {
+    let undoing = state.steps.filter { $0.status == .undoing }
+    let step = undoing.first { $0.inFlight == nil } ?? undoing.first
+    let failure = step.flatMap { $0.inFlight == nil ? $0.undoFailure : nil }
+    return Reason(
+      kind: kind, step: step?.id, phase: step.map { _ in .undo }, code: failure?.code, since: since,
+      until: step.flatMap { $0.inFlight?.attempt.deadline ?? $0.retryAt }, claim: claim, details: activities())
+  }
+
+  private var forward: Reason {
+    let waiting = state.steps.filter { $0.status == .waiting }
+    if let step = waiting.first(where: { $0.wait?.signal != nil }), let signal = step.wait?.signal {
+      return Reason(
+        kind: .waiting, step: step.id, phase: .forward, since: step.startedAt, until: step.wait?.until,
+        claim: "waits at step \(step.id) for the signal “\(signal)”", details: activities(but: step.id))
+    }
+    if let step = state.steps.first(where: { $0.status == .backingOff }) {
+      return Reason(
+        kind: .retrying, step: step.id, phase: .forward, code: step.failure?.code, outcome: settledOutcome(step),
+        since: step.startedAt, until: step.retryAt, claim: "waits for the next attempt of step \(step.id)",
+        details: [lastAttempt(of: step)] + activities(but: step.id))
+    }
+    if let step = state.steps.first(where: { $0.status == .running }) {
+      let attempt = step.inFlight?.attempt
+      return Reason(
+        kind: .running, step: step.id, phase: .forward, since: attempt?.startedAt ?? step.startedAt,
+        until: attempt?.deadline, claim: "runs step \(step.id)\(number(step.forward.count))",
+        details: activities(but: step.id))
+    }
+    if let step = waiting.first {
+      return Reason(
+        kind: .delayed, step: step.id, phase: .forward, since: step.startedAt, until: step.wait?.until,
+        claim: "waits at step \(step.id) until its delay ends", details: activities(but: step.id))
+    }
+    return Reason(kind: .running, claim: "is running: its next step begins soon")
+  }
+
+  private func number(_ attempt: Int) -> String { attempt > 1 ? " (attempt \(attempt))" : "" }
+
+  private func lastAttempt(of step: StepState) -> String {
+    "attempt \(step.forward.count) failed\(Words.failure(step.failure))"
+      + (step.outcome == .unknown ? ", and it may have happened" : "")
+  }
+
+  /// Says what the steps do at present.
+  private func activities(but explained: String? = nil) -> [String] {
+    let all = state.steps.filter { $0.id != explained }.compactMap(activity)
+    let most = 3
+    return all.count > most
+      ? all.prefix(most) + ["\(all.count - most) other step\(all.count == most + 1 ? " is" : "s are") under way"] : all
+  }
+
+  private func activity(of step: StepState) -> String? {
+    switch step.status {
+    case .running:
+      state.turnBack == nil
+        ? "step \(step.id) is under way\(number(step.forward.count))"
+        : "an attempt of step \(step.id) has not ended yet"
+    case .backingOff: "step \(step.id) waits for its next attempt; \(lastAttempt(of: step))"
+    case .waiting:
+      (step.wait?.signal).map { "step \(step.id) waits for the signal “\($0)”" }
+        ?? "step \(step.id) waits for its delay to end"
+    case .undoing where step.inFlight != nil: "step \(step.id) is being undone\(number(step.undo.count))"
+    case .undoing:
+      "attempt \(step.undo.count) to undo step \(step.id) failed\(Words.failure(step.undoFailure)); the next attempt follows"
+    case .pending, .succeeded, .failed, .skipped, .undone, .undoFailed: nil
+    }
+  }
+
+  // MARK: What else matters
+
+  var asides: [String] {
+    guard state.end == nil else { return [] }
+    var asides: [String] = []
+    if let requested = state.requestedTurnBack {
+      asides.append(
+        "compensation is requested because \(cause(requested.value)); it starts unless the pivot under way succeeds")
+    }
+    asides += state.steps.compactMap(overdue)
+    if isPastDeadline, state.turnBack?.value.cause != .timeout {
+      let goesOn = isPivotPassed ? "; it has passed its pivot, so it only goes forward" : ""
+      asides.append("the saga is overdue: its deadline was \(Words.time(state.deadline))\(goesOn)")
+    }
+    return asides
+  }
+
+  private func overdue(_ step: StepState) -> String? {
+    guard let overdue = step.overdue else { return nil }
+    let what = step.status == .undoing ? "the undo of step \(step.id)" : "step \(step.id)"
+    let basis = overdue.expected.samples.map { "learned from \($0) runs" } ?? overdue.expected.basis.rawValue
+    return "\(what) is overdue: its end was expected at \(Words.time(overdue.since)), after "
+      + "\(Words.duration(overdue.expected.duration)) (\(basis))"
+  }
+
+  private var isPastDeadline: Bool { state.overdueSince != nil || state.deadline < state.pausedAt ?? now }
+
+  private var isPivotPassed: Bool { definition.map { state.isPivotPassed(by: $0) } ?? state.pivotPassed }
+
+  // MARK: Options
+
+  func options(_ allowed: [AllowedVerb]) -> [Explanation.Option] {
+    let blockers = state.blockers
+    let isStuck = !blockers.isEmpty
+    func takes(_ verb: OperatorVerb.Name, _ step: String? = nil) -> Bool {
+      allowed.contains { $0.verb == verb && (step.map($0.steps.contains) ?? true) }
+    }
+    var options = blockers.flatMap { blocker in
+      Verbs.helping(blocker, among: allowed).flatMap { help($0, at: blocker) }
+    }
+    if takes(.resume) { options.append(option(.resume, "Resume the saga.")) }
+    let waiting = isStuck || definition == nil ? [] : state.steps.filter { $0.status == .waiting }
+    func skip(_ step: StepState) {
+      if takes(.skip, step.id) { options.append(option(.skip, step: step.id, "Continue without step \(step.id).")) }
+    }
+    for step in waiting {
+      guard let signal = step.wait?.signal else { continue }
+      options.append(self.signal(signal, to: step.id))
+      skip(step)
+    }
+    if takes(.runNow), !state.isPaused {
+      options.append(option(.runNow, "Do not wait for the next attempt, or for the end of the delay."))
+    }
+    waiting.filter { $0.wait?.signal == nil }.forEach(skip)
+    if takes(.extend), isPastDeadline { options.append(option(.extend, "Give the saga more time.", words: "--by 2h")) }
+    if takes(.abandon) { options.append(option(.abandon, "End the saga as it is. The engine undoes nothing more.")) }
+    return options
+  }
+
+  private func help(_ verb: OperatorVerb.Name, at blocker: Blocker) -> [Explanation.Option] {
+    let step = blocker.step
+    let isUndo = blocker.phase == .undo
+    switch verb {
+    case .retry:
+      return [
+        option(.retry, step: step, "Try \(isUndo ? "the undo of " : "")step \(step) again, after the cause is fixed.")
+      ]
+    case .resolve where isUndo:
+      return [
+        option(.resolve, step: step, outcome: "undone", "You have undone step \(step) by hand.", words: "--undone")
+      ]
+    case .resolve:
+      let happened = option(
+        .resolve, step: step, outcome: "happened", "You have checked: step \(step) happened.", words: "--happened")
+      // A step that was refused is known not to have happened.
+      guard state.step(step)?.outcome == .unknown else { return [happened] }
+      return [
+        happened,
+        option(
+          .resolve, step: step, outcome: "didNotHappen", "You have checked: step \(step) did not happen.",
+          words: "--did-not-happen"),
+      ]
+    case .skip: return [option(.skip, step: step, "Continue without step \(step).")]
+    case .rewind:
+      return [option(.rewind, step: step, "Undo step \(step) and all steps after it, and begin again at it.")]
+    // `abandon` comes last, once for the whole saga.
+    case .runNow, .extend, .pause, .resume, .compensate, .cancel, .abandon: return []
+    }
+  }
+
+  private func option(
+    _ verb: OperatorVerb.Name, step: String? = nil, outcome: String? = nil, _ purpose: String, words: String? = nil
+  ) -> Explanation.Option {
+    let named = step.map { "\(verb == .rewind ? "--to" : "--step") \($0)" }
+    let line = ["saga \(verb.rawValue) \(state.id)", named, words, "--reason '…'"].compactMap { $0 }
+    return Explanation.Option(
+      verb: verb.rawValue, step: step, signal: nil, outcome: outcome, purpose: purpose,
+      command: line.joined(separator: " "))
+  }
+
+  private func signal(_ name: String, to step: String) -> Explanation.Option {
+    Explanation.Option(
+      verb: "signal", step: step, signal: name, outcome: nil, purpose: "Send the signal that step \(step) waits for.",
+      command: "saga signal \(state.id) \(name) --body '{}'")
+  }
+}
