@@ -12,11 +12,10 @@ enum StoreFactories {
     case .memory: return MemoryStore(environment: place.environment, shardCount: place.shardCount)
     case .sqlite:
       return try await SQLiteStore.open(
-        path: place.location, environment: place.environment, shardCount: place.shardCount)
+        path: place.location, environment: place.environment, shardCount: place.shardCount, patience: .seconds(60))
     case .postgres:
       return try await PostgresStore.open(
-        PostgresConfiguration(
-          url: PostgresPlace.url ?? "", name: place.location, shardCount: place.shardCount, ownershipPatience: .zero),
+        .patient(url: PostgresPlace.url ?? "", name: place.location, shardCount: place.shardCount),
         environment: place.environment)
     }
   }

@@ -12,9 +12,12 @@ public struct PostgresConfiguration: Sendable {
   /// Sessions that read, and write what isn't an append.
   public var readers: Int
   public var connectTimeout: Duration
-  /// How long the caller of a write or read waits while the server answers nothing; then it is told so. With a server that
-  /// is slow but answers others, four times as long.
+  /// How long the caller of a write or read waits while the server answers nothing; then the call fails. When the server
+  /// answers other calls meanwhile, a write waits four times and a read eight times as long. Holds for the store and for
+  /// the read model.
   public var patience: Duration
+  /// How long appends may wait without an answer before the store's health shows a problem.
+  public var stallAfter: Duration
   /// After so much silence in the middle of an answer a writer gives its session up and makes another.
   public var writerSilence: Duration
   /// How long a writer tries to get a lost session back at a time, before it looks at what else there is to do.
@@ -30,6 +33,8 @@ public struct PostgresConfiguration: Sendable {
   public var idleSessionTimeout: Duration
   /// The longest a read may take.
   public var statementTimeout: Duration
+  /// How long a statement waits for a lock of another session.
+  public var lockTimeout: Duration
   /// The most events in one transaction of a writer, unless a single append has more.
   public var batchEvents: Int
   /// The most bytes of event data in one transaction of a writer, unless a single append has more.
@@ -39,12 +44,12 @@ public struct PostgresConfiguration: Sendable {
 
   public init(
     url: String, name: String = "tracseq", shardCount: Int = Shard.defaultCount, writers: Int = 2, readers: Int = 4,
-    connectTimeout: Duration = .seconds(5), patience: Duration = .seconds(5),
+    connectTimeout: Duration = .seconds(5), patience: Duration = .seconds(5), stallAfter: Duration = .seconds(2),
     writerSilence: Duration = .seconds(8), reconnectTimeout: Duration = .seconds(30),
     readReconnectTimeout: Duration = .seconds(5), ownershipPatience: Duration = .seconds(2),
     beat: Duration = .seconds(2), idleSessionTimeout: Duration = .seconds(30),
-    statementTimeout: Duration = .seconds(30), batchEvents: Int = 500, batchBytes: Int = 4 << 20,
-    rememberedStreams: Int = 100_000
+    statementTimeout: Duration = .seconds(30), lockTimeout: Duration = .seconds(10), batchEvents: Int = 500,
+    batchBytes: Int = 4 << 20, rememberedStreams: Int = 100_000
   ) {
     self.url = url
     self.name = name
@@ -53,6 +58,7 @@ public struct PostgresConfiguration: Sendable {
     self.readers = readers
     self.connectTimeout = connectTimeout
     self.patience = patience
+    self.stallAfter = stallAfter
     self.writerSilence = writerSilence
     self.reconnectTimeout = reconnectTimeout
     self.readReconnectTimeout = readReconnectTimeout
@@ -60,6 +66,7 @@ public struct PostgresConfiguration: Sendable {
     self.beat = beat
     self.idleSessionTimeout = idleSessionTimeout
     self.statementTimeout = statementTimeout
+    self.lockTimeout = lockTimeout
     self.batchEvents = batchEvents
     self.batchBytes = batchBytes
     self.rememberedStreams = rememberedStreams
@@ -92,7 +99,8 @@ public struct PostgresConfiguration: Sendable {
     settings(
       names, applicationName: applicationName, access: .readWrite, answerTimeout: writerSilence,
       [
-        ("idle_session_timeout", Self.text(idleSessionTimeout)), ("lock_timeout", "10s"), ("statement_timeout", "60s"),
+        ("idle_session_timeout", Self.text(idleSessionTimeout)), ("lock_timeout", Self.text(lockTimeout)),
+        ("statement_timeout", "60s"),
       ])
   }
 
@@ -100,10 +108,11 @@ public struct PostgresConfiguration: Sendable {
     settings(
       names, applicationName: "tracseq reader \(names.schema)", access: .preferReadWrite,
       answerTimeout: statementTimeout + .seconds(2),
-      [("statement_timeout", Self.text(statementTimeout)), ("lock_timeout", "10s")])
+      [("statement_timeout", Self.text(statementTimeout)), ("lock_timeout", Self.text(lockTimeout))])
   }
 
-  private static func text(_ duration: Duration) -> String {
+  /// Returns a duration as the server's settings take it, in milliseconds.
+  static func text(_ duration: Duration) -> String {
     let (seconds, attoseconds) = duration.components
     return "\(seconds * 1_000 + attoseconds / 1_000_000_000_000_000)ms"
   }

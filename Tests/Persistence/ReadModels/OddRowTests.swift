@@ -96,7 +96,7 @@ struct OddRowTests {
         case .sqlite: try await SQLReadStore(SQLiteReadDatabase.open(path: place.location + ".read"))
         default:
           try await SQLReadStore.postgres(
-            url: PostgresPlace.url ?? "", schema: place.location + "_read", environment: .system)
+            .patient(url: PostgresPlace.url ?? "", name: place.location), environment: .system)
         }
       }
       func generations(_ store: SQLReadStore) async throws -> Set<Int> {

@@ -32,13 +32,8 @@ func withReadStore(
 }
 
 private func openPostgres(_ place: StorePlace, _ limits: SagaListingLimits) async throws -> SQLReadStore {
-  let url = PostgresPlace.url ?? ""
-  // The public way makes the schema; the second gives the limits.
-  let made = try await SQLReadStore.postgres(
-    url: url, schema: place.location + "_read", environment: .system)
-  await made.close()
-  return try await SQLReadStore(
-    PostgresReadDatabase(url: url, schema: place.location + "_read", environment: .system), limits: limits)
+  try await SQLReadStore.postgres(
+    .patient(url: PostgresPlace.url ?? "", name: place.location), limits: limits, environment: .system)
 }
 
 /// Rows and queries of a seed.

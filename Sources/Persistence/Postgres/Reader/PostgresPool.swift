@@ -26,7 +26,7 @@ final class PostgresPool: Sendable {
   /// - Parameter patience: how long a caller waits while the server answers nothing.
   init(
     settings: PostgresSettings, count: Int, environment: Environment, reconnectTimeout: Duration,
-    patience: Duration = .seconds(5)
+    patience: Duration
   ) {
     self.patience = patience
     let waiting = Waiting()

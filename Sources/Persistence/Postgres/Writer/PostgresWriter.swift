@@ -52,9 +52,9 @@ actor PostgresWriter {
     let inbox = WriterInbox(batchEvents: configuration.batchEvents, batchBytes: configuration.batchBytes)
     self.inbox = inbox
     // The writer's own thread may wait for the server: callers are answered by another.
-    watch = StoreWatch { [board, patience = configuration.patience] in
+    watch = StoreWatch { [board, patience = configuration.patience, stallAfter = configuration.stallAfter] in
       let (overdue, stalled) = inbox.sweep(patience: patience)
-      if stalled > Self.longestSilence { board.stalls(number, for: Self.longestSilence) }
+      if stalled > stallAfter { board.stalls(number, for: stallAfter) }
       let reason = board.health.problem?.message ?? "too much waits to be written"
       for ticket in overdue { ticket.giveUp(reason) }
       board.look()
@@ -84,9 +84,6 @@ actor PostgresWriter {
     }
     try result.get()
   }
-
-  /// How long appends may wait with nothing answered before writes count as failing.
-  private static let longestSilence = Duration.seconds(2)
 
   /// Shows the server, when there is nothing else to do, that this session lives, and finds out whether it can write.
   nonisolated func beat() { _ = tell(.beat) }

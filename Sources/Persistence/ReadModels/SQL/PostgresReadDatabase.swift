@@ -10,33 +10,40 @@ final class PostgresReadDatabase: ReadDatabase {
   private let readers: PostgresPool
   private let writer: PostgresPool
 
-  /// - Parameter schema: made when there is none.
-  init(url: String, schema: String, environment: Environment) throws(StoreError) {
+  /// The schema of the read model: the store's name and `_read`.
+  let schema: String
+
+  /// - Parameter configuration: the store whose read model this is, and the limits of its sessions.
+  init(_ configuration: PostgresConfiguration, environment: Environment) throws(StoreError) {
+    let schema = configuration.name + "_read"
     do {
-      // A plain name, as it becomes part of statements: that of a store, with or without `_read` behind.
-      _ = try PostgresNames(schema: schema.hasSuffix("_read") ? String(schema.dropLast(5)) : schema)
+      // The name becomes part of statements, so it must be a plain one.
+      _ = try PostgresNames(schema: configuration.name)
     } catch {
       throw error.forCallers
     }
+    self.schema = schema
     func pool(_ what: String, _ count: Int) -> PostgresPool {
       let settings = PostgresSettings(
-        url: url, applicationName: "tracseq read model \(what) \(schema)",
-        answerTimeout: .seconds(what == "reader" ? 32 : 60),
+        url: configuration.url, applicationName: "tracseq read model \(what) \(schema)",
+        connectTimeout: configuration.connectTimeout,
+        answerTimeout: what == "reader" ? configuration.statementTimeout + .seconds(2) : .seconds(60),
         access: .preferReadWrite,
         session: [
-          ("search_path", schema), ("jit", "off"), ("TimeZone", "UTC"), ("lock_timeout", "10s"),
+          ("search_path", schema), ("jit", "off"), ("TimeZone", "UTC"),
+          ("lock_timeout", PostgresConfiguration.text(configuration.lockTimeout)),
           // What a crash takes is taken together with its checkpoint, and is read from the events again.
           ("synchronous_commit", "off"),
           // Every list has an index that drives it; reading a table or hashing an index whole is never the way.
           ("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off"),
           ("enable_material", "off"), ("random_page_cost", "1.1"), ("max_parallel_workers_per_gather", "0"),
-          ("statement_timeout", what == "reader" ? "30s" : "0"),
+          ("statement_timeout", what == "reader" ? PostgresConfiguration.text(configuration.statementTimeout) : "0"),
         ])
       return PostgresPool(
-        settings: settings, count: count, environment: environment, reconnectTimeout: .seconds(5),
-        patience: .seconds(5))
+        settings: settings, count: count, environment: environment,
+        reconnectTimeout: configuration.readReconnectTimeout, patience: configuration.patience)
     }
-    readers = pool("reader", 4)
+    readers = pool("reader", configuration.readers)
     writer = pool("writer", 1)
   }
 

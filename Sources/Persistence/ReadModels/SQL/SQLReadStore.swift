@@ -24,12 +24,23 @@ public final class SQLReadStore: SagaReadStore {
     try await SQLReadStore(SQLiteReadDatabase.open(path: path))
   }
 
-  /// Opens the read model in a schema of a Postgres database, or makes one.
-  /// - Parameter schema: lower-case letters, digits and `_`.
+  /// Opens the read model of the store at a Postgres connection URL, or makes one.
+  public static func postgres(url: String, environment: Environment) async throws(StoreError) -> SQLReadStore {
+    try await postgres(PostgresConfiguration(url: url), environment: environment)
+  }
+
+  /// Opens the read model of a store in Postgres, or makes one, in a schema of its own: the store's name and `_read`.
   public static func postgres(
-    url: String, schema: String = "tracseq_read", environment: Environment
+    _ configuration: PostgresConfiguration, environment: Environment
   ) async throws(StoreError) -> SQLReadStore {
-    let database = try PostgresReadDatabase(url: url, schema: schema, environment: environment)
+    try await postgres(configuration, limits: SagaListingLimits(), environment: environment)
+  }
+
+  static func postgres(
+    _ configuration: PostgresConfiguration, limits: SagaListingLimits, environment: Environment
+  ) async throws(StoreError) -> SQLReadStore {
+    let database = try PostgresReadDatabase(configuration, environment: environment)
+    let schema = database.schema
     do throws(StoreError) {
       try await database.write { session throws(StoreError) in
         try session.script("SELECT pg_advisory_xact_lock(5927113); CREATE SCHEMA IF NOT EXISTS \(schema)")
@@ -38,7 +49,7 @@ public final class SQLReadStore: SagaReadStore {
       await database.close()
       throw error
     }
-    return try await SQLReadStore(database)
+    return try await SQLReadStore(database, limits: limits)
   }
 
   /// Makes what is missing. Tables of another version's shape are thrown away: the events fill the new ones.
