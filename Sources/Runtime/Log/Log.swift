@@ -1,12 +1,26 @@
-import Foundation
 import Values
 
-/// Where a process says what it does. One line an event: a level, a message, and named values.
+/// The log of a process: one line for each event, with a level, a message and named values.
 public struct Log: Sendable {
-  public enum Level: String, Sendable, Comparable {
+  public enum Level: String, Sendable, Comparable, CaseIterable {
     case debug, info, warning, error
-    private var rank: Int { ["debug": 0, "info": 1, "warning": 2, "error": 3][rawValue] ?? 0 }
+    private var rank: Int {
+      switch self {
+      case .debug: 0
+      case .info: 1
+      case .warning: 2
+      case .error: 3
+      }
+    }
     public static func < (left: Level, right: Level) -> Bool { left.rank < right.rank }
+  }
+
+  /// How a line is written.
+  public enum Format: String, Sendable, CaseIterable {
+    /// `TIMESTAMP LEVEL MESSAGE name=value …`
+    case text
+    /// A JSON object with `time`, `level`, `message` and the values.
+    case json
   }
 
   private let write: @Sendable (Level, String, [(String, String)]) -> Void
@@ -18,73 +32,34 @@ public struct Log: Sendable {
   public func warning(_ message: String, _ values: (String, String)...) { write(.warning, message, values) }
   public func error(_ message: String, _ values: (String, String)...) { write(.error, message, values) }
 
-  /// Says nothing.
+  /// Writes nothing.
   public static let silent = Log { _, _, _ in }
 
-  /// Lines on standard error: moment, level, message, and values as `name=value`.
-  public static func standardError(from least: Level, clock: any WallClock = SystemClock()) -> Log {
+  /// Returns a log that writes to standard error through a queue. Logging never waits: a full queue drops the line.
+  /// - Parameters:
+  ///   - least: the lowest level that the log writes.
+  ///   - format: how each line is written.
+  ///   - clock: gives the timestamp of each line.
+  public static func standardError(
+    from least: Level, format: Format = .text, clock: any WallClock = SystemClock()
+  ) -> Log {
+    lines(from: least, format: format, clock: clock, to: LogQueue.standardError)
+  }
+
+  /// Returns a log that adds its lines to a queue.
+  static func lines(from least: Level, format: Format, clock: any WallClock, to queue: LogQueue) -> Log {
     Log { level, message, values in
       guard level >= least else { return }
-      let line = LogLine(at: clock.now(), level, message, values)
-      FileHandle.standardError.write(Data("\(line.text)\n".utf8))
-    }
-  }
-}
-
-/// One event of a log as one line of text.
-///
-/// Messages and values hold what others sent: names, reasons, bytes of Kafka messages. The line shows each character
-/// that could begin a line, move the cursor, or change the order in which text is read, as an escape. So nothing that
-/// was sent can pass for a line, or for another value, of the engine's.
-struct LogLine {
-  /// The longest message or value, in characters; more is cut.
-  static let longest = 2_000
-
-  let text: String
-
-  init(at moment: Timestamp, _ level: Log.Level, _ message: String, _ values: [(String, String)]) {
-    var line = "\(moment) \(level.rawValue) \(Self.escaped(message, isQuoted: false))"
-    for (name, value) in values {
-      let isPlain = !value.isEmpty && value.unicodeScalars.allSatisfy { $0 != " " && $0 != "\"" && $0 != "=" }
-      line += " \(Self.escaped(name, isQuoted: false))="
-      line += isPlain ? Self.escaped(value, isQuoted: false) : "\"\(Self.escaped(value, isQuoted: true))\""
-    }
-    text = line
-  }
-
-  private static func escaped(_ text: String, isQuoted: Bool) -> String {
-    var shown = String.UnicodeScalarView()
-    var count = 0
-    for scalar in text.unicodeScalars {
-      if count == longest {
-        shown.append(contentsOf: "… (cut)".unicodeScalars)
-        break
-      }
-      count += 1
-      switch scalar {
-      case "\n": shown.append(contentsOf: #"\n"#.unicodeScalars)
-      case "\r": shown.append(contentsOf: #"\r"#.unicodeScalars)
-      case "\t": shown.append(contentsOf: #"\t"#.unicodeScalars)
-      case "\\": shown.append(contentsOf: #"\\"#.unicodeScalars)
-      case "\"" where isQuoted: shown.append(contentsOf: #"\""#.unicodeScalars)
-      default:
-        if isUnseen(scalar) {
-          shown.append(contentsOf: "\\u{\(String(scalar.value, radix: 16, uppercase: true))}".unicodeScalars)
-        } else {
-          shown.append(scalar)
-        }
+      queue.add(LogLine(at: clock.now(), level, message, values, format).text) { dropped in
+        let lost = [("count", "\(dropped)")]
+        return LogLine(
+          at: clock.now(), .warning, "Log lines were dropped because the queue was full; the log continues", lost,
+          format
+        ).text
       }
     }
-    return String(shown)
   }
 
-  /// Controls, formats (bidirectional marks and zero-width characters among them), line and paragraph separators, and
-  /// what no character is assigned to.
-  private static func isUnseen(_ scalar: Unicode.Scalar) -> Bool {
-    if scalar.isASCII { return scalar.value < 0x20 || scalar.value == 0x7F }
-    switch scalar.properties.generalCategory {
-    case .control, .format, .lineSeparator, .paragraphSeparator, .unassigned, .privateUse, .surrogate: return true
-    default: return scalar.properties.isDefaultIgnorableCodePoint
-    }
-  }
+  /// Waits until standard error has the lines that were logged before, at most `time`. Call it before the process ends.
+  public static func flush(within time: Duration = .seconds(2)) { LogQueue.standardError.flush(within: time) }
 }
