@@ -1,3 +1,5 @@
+import Runtime
+
 /// How a Postgres store is used by one process.
 public struct PostgresConfiguration: Sendable {
   /// A `postgresql://` URL or libpq's `key=value` words. May hold a password: it is never shown or logged.
@@ -71,6 +73,9 @@ public struct PostgresConfiguration: Sendable {
     self.batchBytes = batchBytes
     self.rememberedStreams = rememberedStreams
   }
+
+  /// The pauses between two tries to connect.
+  static let reconnectBackoff = Backoff(first: .milliseconds(20), limit: .seconds(1))
 
   func validate() throws(StoreError) {
     guard (1...Shard.maxCount).contains(shardCount) else {

@@ -4,13 +4,9 @@ import Values
 
 /// A few sessions for everything that isn't an append. Who comes when all are busy waits in line.
 final class PostgresPool: Sendable {
-  private struct State {
-    var free: [PostgresReader]
-    var line: [CheckedContinuation<PostgresReader?, Never>] = []
-    /// The next of `line`.
-    var next = 0
-  }
-  private let state: Mutex<State>
+  private let free: Mutex<[PostgresReader]>
+  /// A permit for each of `free`.
+  private let permits: AsyncSemaphore
   private let readers: [PostgresReader]
   private let cancellers = PostgresCancellers()
   private let patience: Duration
@@ -36,7 +32,8 @@ final class PostgresPool: Sendable {
       PostgresReader(
         number: number, settings: settings, environment: environment, reconnectTimeout: reconnectTimeout)
     }
-    state = Mutex(State(free: readers))
+    free = Mutex(readers)
+    permits = AsyncSemaphore(permits: count)
   }
 
   /// What the caller of a call waits for.
@@ -143,43 +140,20 @@ final class PostgresPool: Sendable {
   func close() async {
     cancellers.close()
     watch.cancel()
-    let line = state.withLock { state in
-      defer { (state.line, state.next) = ([], 0) }
-      return state.line[state.next...]
-    }
-    for waiter in line { waiter.resume(returning: nil) }
+    permits.close()
     for reader in readers { await reader.close() }
   }
 
+  /// Returns a free session, in the order in which callers come; nil when the pool is closed.
   private func take() async -> PostgresReader? {
-    await withCheckedContinuation { continuation in
-      enum Turn {
-        case now(PostgresReader?)
-        case later
-      }
-      let turn = state.withLock { state -> Turn in
-        if cancellers.isClosed { return .now(nil) }
-        // The one that was used last: its caches are warm, and idle ones stay idle.
-        if let reader = state.free.popLast() { return .now(reader) }
-        state.line.append(continuation)
-        return .later
-      }
-      if case .now(let reader) = turn { continuation.resume(returning: reader) }
-    }
+    guard await permits.acquire() else { return nil }
+    // The one that was used last: its caches are warm, and idle ones stay idle.
+    return free.withLock { $0.popLast() }
   }
 
   private func give(_ reader: PostgresReader) {
-    let waiter = state.withLock { state -> CheckedContinuation<PostgresReader?, Never>? in
-      guard state.next < state.line.count else {
-        state.free.append(reader)
-        return nil
-      }
-      let waiter = state.line[state.next]
-      state.next += 1
-      if state.next == state.line.count { (state.line, state.next) = ([], 0) }
-      return waiter
-    }
-    waiter?.resume(returning: reader)
+    free.withLock { $0.append(reader) }
+    permits.release()
   }
 }
 

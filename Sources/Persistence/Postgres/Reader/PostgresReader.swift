@@ -24,7 +24,7 @@ actor PostgresReader {
     isRepeatable: Bool, cancellers: PostgresCancellers,
     _ body: @Sendable (PostgresConnection) throws(PostgresError) -> Value
   ) async throws(PostgresError) -> Value {
-    var pause = Duration.milliseconds(20)
+    var failures = 0
     let deadline = environment.now() + reconnectTimeout
     while true {
       let failure: PostgresError
@@ -47,9 +47,8 @@ actor PostgresReader {
       case .refused, .unexpectedAnswer, .invalidSettings, .foreignSchema, .newerSchema, .olderSchema: throw failure
       }
       if cancellers.isClosed || environment.now() >= deadline { throw failure }
-      var jitter = SeededRandom(seed: environment.random())
-      let nap = pause * (0.5 + jitter.fraction())
-      pause = min(pause * 2, .seconds(1))
+      failures += 1
+      let nap = PostgresConfiguration.reconnectBackoff.pause(after: failures, jitter: environment.random())
       do {
         try await environment.clock.sleep(until: min(environment.now() + nap, deadline))
       } catch {

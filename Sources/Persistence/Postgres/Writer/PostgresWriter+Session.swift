@@ -8,7 +8,7 @@ extension PostgresWriter {
     if isTakenOver { return .failure(.takenOver(names.schema)) }
     if let connection, connection.isOpen { return .success(connection) }
     if formerEnds.isEmpty { formerEnds = ends }
-    var pause = Duration.milliseconds(20)
+    var failures = 0
     let deadline = environment.now() + configuration.reconnectTimeout
     while true {
       connection = nil
@@ -39,9 +39,8 @@ extension PostgresWriter {
       connection = nil
       if !wanted.isEmpty { board.fails(number, .unavailable(reason.description)) }
       if inbox.isClosed || environment.now() >= deadline { return .failure(.unavailable(reason.description)) }
-      var jitter = SeededRandom(seed: environment.random())
-      let nap = pause * (0.5 + jitter.fraction())
-      pause = min(pause * 2, .seconds(1))
+      failures += 1
+      let nap = PostgresConfiguration.reconnectBackoff.pause(after: failures, jitter: environment.random())
       do {
         try await environment.clock.sleep(until: min(environment.now() + nap, deadline))
       } catch {

@@ -79,10 +79,9 @@ actor PostgresWriter {
 
   /// Makes these shards, and no others, this writer's.
   nonisolated func own(_ shards: Set<Int>) async throws(StoreError) {
-    let result = await withCheckedContinuation { answer in
-      if !tell(.own(shards, answer)) { answer.resume(returning: .failure(.closed)) }
-    }
-    try result.get()
+    let answer = Once<Result<Void, StoreError>>()
+    if !tell(.own(shards, answer)) { answer.give(.failure(.closed)) }
+    try await answer.value().get()
   }
 
   /// Shows the server, when there is nothing else to do, that this session lives, and finds out whether it can write.
@@ -90,9 +89,9 @@ actor PostgresWriter {
 
   /// Ends the session when all that waits has its answer.
   nonisolated func close() async {
-    await withCheckedContinuation { done in
-      if !tell(.close(done)) { done.resume() }
-    }
+    let done = Once<Void>()
+    if !tell(.close(done)) { done.give() }
+    await done.value()
   }
 
   /// - Returns: false when the writer is closed.
@@ -113,12 +112,12 @@ actor PostgresWriter {
       case .appends(let appends):
         await write(appends)
       case .control(.own(let shards, let answer)):
-        answer.resume(returning: await own(exactly: shards))
+        answer.give(await own(exactly: shards))
       case .control(.beat):
         await keepAlive()
       case .control(.close(let done)):
         endSession()
-        done.resume()
+        done.give()
       }
     }
   }

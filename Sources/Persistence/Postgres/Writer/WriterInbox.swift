@@ -1,3 +1,4 @@
+import Runtime
 import Synchronization
 import Values
 
@@ -93,9 +94,9 @@ final class WriterInbox: Sendable {
 
 /// What a writer is told besides appends.
 enum WriterControl: Sendable {
-  case own(Set<Int>, CheckedContinuation<Result<Void, StoreError>, Never>)
+  case own(Set<Int>, Once<Result<Void, StoreError>>)
   case beat
-  case close(CheckedContinuation<Void, Never>)
+  case close(Once<Void>)
 }
 
 extension WriterInbox.State {
