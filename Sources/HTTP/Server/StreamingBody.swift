@@ -22,7 +22,7 @@ final class StreamingBody: Sendable {
 
   private let state: Mutex<State>
   /// The task that reads the stream waits here until the buffer is empty.
-  private let room = WaitQueue()
+  private let emptied = WaitQueue()
   private let connection: Exchange.Connection
   private let suspended: SuspendedCount
 
@@ -60,7 +60,7 @@ final class StreamingBody: Sendable {
     }
     source?.cancel()
     task?.cancel()
-    room.wake()
+    emptied.wake()
     if wake { suspended.resume(connection) }
   }
 
@@ -97,7 +97,7 @@ final class StreamingBody: Sendable {
       state.offset = 0
       return (count, true)
     }
-    if isEmptied { room.wake() }
+    if isEmptied { emptied.wake() }
     return count
   }
 
@@ -110,7 +110,7 @@ final class StreamingBody: Sendable {
       return state.isSuspended
     }
     if wake { suspended.resume(connection) }
-    await room.wait { [self] in state.withLock { $0.isEmpty || $0.ended } }
+    await emptied.wait { [self] in state.withLock { $0.isEmpty || $0.ended } }
   }
 
   private func end() {

@@ -63,6 +63,6 @@ final class EchoInbox: Sendable {
       defer { state.asked = [] }
       return state.asked
     }
-    for one in asked { one.answer.resume(throwing: EchoRefusal("The echo has stopped.")) }
+    for one in asked { one.answer.give(.failure(EchoRefusal("The echo has stopped."))) }
   }
 }
