@@ -32,7 +32,7 @@ struct LogOptionTests {
     defer { try? FileManager.default.removeItem(at: folder) }
     let file = folder.appendingPathComponent("lab.db").path
     // The store closes the file to other users, and logs it.
-    FileManager.default.createFile(atPath: file, contents: nil, attributes: [.posixPermissions: 0o644])
+    _ = FileManager.default.createFile(atPath: file, contents: nil, attributes: [.posixPermissions: 0o644])
     let process = Process()
     process.executableURL = TestProgram.url("saga")
     process.arguments = ["lab", "--store", "sqlite:\(file)", "--port", "0", "--stop-with-input"]
