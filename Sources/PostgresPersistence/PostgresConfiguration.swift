@@ -1,3 +1,4 @@
+import Persistence
 import Runtime
 
 /// How a Postgres store is used by one process.

@@ -1,3 +1,5 @@
+import Persistence
+
 /// The statements on the read models, which live in a schema of their own.
 struct PostgresDocuments {
   private let documents: String

@@ -1,3 +1,4 @@
+import Persistence
 import Values
 
 /// The partitions of the events, one for each month in which streams began.

@@ -1,3 +1,5 @@
+import Persistence
+
 /// Every statement of the hot paths: appending, and what is read again and again while sagas run. A row that is written
 /// carries its shard, and a read names one shard or one stream, so that the schema can be spread over servers by shard
 /// (a test looks at each of them).

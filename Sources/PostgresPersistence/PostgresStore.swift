@@ -1,4 +1,5 @@
 import Dispatch
+import Persistence
 public import Runtime
 import Synchronization
 import Values

@@ -3,6 +3,7 @@ import Testing
 import Values
 
 @testable import Persistence
+@testable import PostgresPersistence
 
 @Suite("A shard's chain of hashes")
 struct ChainTests {

@@ -1,5 +1,6 @@
 import Foundation
 import Persistence
+import PostgresPersistence
 
 /// How each kind of store is opened and removed. A new kind adds itself here and nowhere else.
 enum StoreFactories {

@@ -1,5 +1,6 @@
 import CPostgres
 import Dispatch
+import Persistence
 
 /// Asks the server to stop what a connection runs, from any thread.
 // `@unchecked`: the handle never changes after init, and libpq documents PQcancel as safe from every thread; it is

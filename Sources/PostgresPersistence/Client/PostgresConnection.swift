@@ -1,4 +1,5 @@
 import CPostgres
+import Persistence
 
 /// One call of a statement.
 struct PostgresCall: Sendable {

@@ -1,3 +1,5 @@
+import Persistence
+
 /// What went wrong between us and the server, for the code of this folder: callers of the store see a `StoreError`.
 struct PostgresError: Error, CustomStringConvertible {
   enum Kind: Sendable, Hashable {

@@ -1,4 +1,5 @@
 import CPostgres
+import Persistence
 import Values
 
 /// The values of one call, in the server's binary form.

@@ -1,4 +1,5 @@
 import CPostgres
+import Persistence
 import Values
 
 /// Owns one answer of the server and reads the binary values of its rows.

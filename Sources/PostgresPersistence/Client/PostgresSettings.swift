@@ -1,4 +1,5 @@
 import CPostgres
+import Persistence
 
 /// How one connection is made: where to, as whom it shows in `pg_stat_activity`, and what bounds it.
 struct PostgresSettings: Sendable {

@@ -1,4 +1,5 @@
 import CPostgres
+import Persistence
 
 /// A statement that a connection prepares the first time it is used. Its values are always parameters.
 struct PostgresStatement: Sendable, Hashable {

@@ -1,4 +1,5 @@
 import Dispatch
+import Persistence
 
 /// Runs an actor on a serial queue of its own, so that its blocking calls into libpq never hold a thread of the
 /// cooperative pool.

@@ -1,3 +1,5 @@
+import Persistence
+
 extension PostgresMigration {
   /// The event store and the read models.
   static let m0001 = PostgresMigration(

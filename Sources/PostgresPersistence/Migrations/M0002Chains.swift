@@ -1,3 +1,5 @@
+import Persistence
+
 extension PostgresMigration {
   /// Each shard's events as a chain of hashes. What was stored before has none: where that ends is noted, once, so that
   /// nobody can claim later that an event was from before.

@@ -1,3 +1,4 @@
+import Persistence
 import Values
 
 /// One step of the schema. Steps only go forward, and one that was applied anywhere never changes: what is to be

@@ -1,3 +1,4 @@
+import Persistence
 import Values
 
 /// Brings the schema of a store up to this program's, or says why it can't.

@@ -1,3 +1,4 @@
+import Persistence
 import Runtime
 import Values
 

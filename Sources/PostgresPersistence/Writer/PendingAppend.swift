@@ -1,3 +1,4 @@
+import Persistence
 import Values
 
 /// An append that waits for its verdict.

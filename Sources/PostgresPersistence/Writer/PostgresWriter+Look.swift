@@ -1,3 +1,4 @@
+import Persistence
 import Values
 
 /// What a writer looks up. All of it is read in the session that holds the locks.

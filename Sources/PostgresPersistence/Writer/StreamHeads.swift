@@ -1,3 +1,4 @@
+import Persistence
 import Values
 
 /// Where a stream ends: what the next event of it builds on.

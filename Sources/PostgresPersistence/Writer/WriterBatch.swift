@@ -1,3 +1,4 @@
+import Persistence
 import Values
 
 /// The appends that go into one transaction, and the statements that write them. A value: nothing has happened until

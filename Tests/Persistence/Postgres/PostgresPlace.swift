@@ -5,6 +5,7 @@ import Testing
 import Values
 
 @testable import Persistence
+@testable import PostgresPersistence
 
 /// A schema of its own in the test server for one test.
 struct PostgresPlace: Sendable {

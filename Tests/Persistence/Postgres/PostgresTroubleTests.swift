@@ -5,6 +5,7 @@ import Testing
 import Values
 
 @testable import Persistence
+@testable import PostgresPersistence
 
 @Suite("A Postgres store whose server is in trouble", .timeLimit(.minutes(3)))
 struct PostgresTroubleTests {

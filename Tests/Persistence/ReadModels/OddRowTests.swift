@@ -3,6 +3,7 @@ import Testing
 import Values
 
 @testable import Persistence
+@testable import PostgresPersistence
 
 /// Rows with what no index row of a database holds.
 @Suite("Rows of odd sagas in every read model")

@@ -5,6 +5,7 @@ import Testing
 import Values
 
 @testable import Persistence
+@testable import PostgresPersistence
 
 /// Runs a test on a new read model of its own and clears up after it.
 /// - Parameter limits: small ones let few rows go the ways that many go.

@@ -1,4 +1,3 @@
-public import Runtime
 public import Values
 
 /// A read model in the tables of a database: the same statements on each of them.
@@ -7,7 +6,7 @@ public final class SQLReadStore: SagaReadStore {
   let limits: SagaListingLimits
   public var kind: String { database.dialect.name }
 
-  init(_ database: any ReadDatabase, limits: SagaListingLimits = SagaListingLimits()) async throws(StoreError) {
+  package init(_ database: any ReadDatabase, limits: SagaListingLimits = SagaListingLimits()) async throws(StoreError) {
     self.database = database
     self.limits = limits
     do throws(StoreError) {
@@ -22,34 +21,6 @@ public final class SQLReadStore: SagaReadStore {
   /// - Throws: `store.locked` when another process has it open, `store.foreign` when the file is something else.
   public static func sqlite(path: String) async throws(StoreError) -> SQLReadStore {
     try await SQLReadStore(SQLiteReadDatabase.open(path: path))
-  }
-
-  /// Opens the read model of the store at a Postgres connection URL, or makes one.
-  public static func postgres(url: String, environment: Environment) async throws(StoreError) -> SQLReadStore {
-    try await postgres(PostgresConfiguration(url: url), environment: environment)
-  }
-
-  /// Opens the read model of a store in Postgres, or makes one, in a schema of its own: the store's name and `_read`.
-  public static func postgres(
-    _ configuration: PostgresConfiguration, environment: Environment
-  ) async throws(StoreError) -> SQLReadStore {
-    try await postgres(configuration, limits: SagaListingLimits(), environment: environment)
-  }
-
-  static func postgres(
-    _ configuration: PostgresConfiguration, limits: SagaListingLimits, environment: Environment
-  ) async throws(StoreError) -> SQLReadStore {
-    let database = try PostgresReadDatabase(configuration, environment: environment)
-    let schema = database.schema
-    do throws(StoreError) {
-      try await database.write { session throws(StoreError) in
-        try session.script("SELECT pg_advisory_xact_lock(5927113); CREATE SCHEMA IF NOT EXISTS \(schema)")
-      }
-    } catch {
-      await database.close()
-      throw error
-    }
-    return try await SQLReadStore(database, limits: limits)
   }
 
   /// Makes what is missing. Tables of another version's shape are thrown away: the events fill the new ones.
