@@ -35,7 +35,7 @@ struct SQLiteTroubleTests {
   func held() async throws {
     try await withPlace(.sqlite) { place in
       let store = try await SQLiteStore.open(
-        path: place.location, environment: place.environment, shardCount: 1, patience: .seconds(1))
+        path: place.location, environment: place.environment, shardCount: 1)
       try await store.own(shards: nil)
       let hand = try SQLiteDatabase(path: place.location, readOnly: false)
       try hand.run("BEGIN IMMEDIATE")
