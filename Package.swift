@@ -55,7 +55,9 @@ let package = Package(
     module("Workflows", ["JSON", "Values"]),
     // What a saga is: its events, its state, and what follows from a command. Pure.
     module("SagaCore", ["JSON", "Values", "Workflows"]),
-    module("Persistence", ["JSON", "Runtime", "Values", "CPostgres", "CSQLite", "CSystem"]),
+    // The stores in memory and SQLite, and beside them the one in Postgres: a program links libpq only when it uses it.
+    module("Persistence", ["JSON", "Runtime", "Values", "CSQLite", "CSystem"]),
+    module("PostgresPersistence", ["Runtime", "Values", "Persistence", "CPostgres"]),
     module("HTTP", ["JSON", "Runtime", "Values", "CCurl", "CMicrohttpd", "CSystem"]),
     module("Messaging", ["JSON", "Runtime", "Values", "HTTP", "CKafka"]),
     // Where the event store and Kafka meet: the echo, and processors that keep their state in a store.
@@ -88,19 +90,24 @@ let package = Package(
     .executableTarget(
       name: "saga",
       dependencies: [
-        "Assets", "JSON", "Runtime", "Values", "Workflows", "SagaCore", "Persistence", "HTTP", "Messaging", "Streaming",
-        "WorkflowEngine", "HTTPSteps", "KafkaGateway", "Notifications",
+        "Assets", "JSON", "Runtime", "Values", "Workflows", "SagaCore", "Persistence", "PostgresPersistence", "HTTP",
+        "Messaging", "Streaming", "WorkflowEngine", "HTTPSteps", "KafkaGateway", "Notifications",
         "Laboratory", "Server", "CSystem",
       ],
       path: "Sources/saga", swiftSettings: strict),
 
     // What docs/performance.md quotes.
     .target(
-      name: "BenchSupport", dependencies: ["JSON", "Runtime", "Values", "SagaCore", "Persistence", "WorkflowEngine"],
+      name: "BenchSupport",
+      dependencies: [
+        "JSON", "Runtime", "Values", "SagaCore", "Persistence", "PostgresPersistence", "WorkflowEngine",
+      ],
       path: "Benchmarks/Support", swiftSettings: strict),
     .executableTarget(
       name: "saga-bench",
-      dependencies: ["BenchSupport", "JSON", "Runtime", "Values", "SagaCore", "Persistence", "WorkflowEngine"],
+      dependencies: [
+        "BenchSupport", "JSON", "Runtime", "Values", "SagaCore", "Persistence", "PostgresPersistence", "WorkflowEngine",
+      ],
       path: "Benchmarks/SagaBench", swiftSettings: strict),
     .executableTarget(
       name: "kafka-bench",
@@ -120,7 +127,7 @@ let package = Package(
     tests("Values", of: ["Values", "JSON", "Runtime", "TestSupport"]),
     tests("Runtime", of: ["Runtime", "JSON", "Values", "TestSupport"]),
     tests("Workflows", of: ["Workflows", "Values", "JSON", "TestSupport"]),
-    tests("Persistence", of: ["Persistence", "JSON", "Runtime", "Values", "TestSupport"]),
+    tests("Persistence", of: ["Persistence", "PostgresPersistence", "JSON", "Runtime", "Values", "TestSupport"]),
     tests("HTTP", of: ["HTTP", "JSON", "Runtime", "Values", "TestSupport"]),
     tests("Messaging", of: ["Messaging", "HTTP", "JSON", "Runtime", "Values", "TestSupport", "kafka-broker"]),
     tests(

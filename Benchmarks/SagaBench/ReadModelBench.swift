@@ -1,5 +1,6 @@
 import Foundation
 import Persistence
+import PostgresPersistence
 import Runtime
 import Values
 
@@ -24,7 +25,8 @@ enum ReadModelBench {
           print(#"{"store": "postgres", "skipped": "TRACSEQ_TEST_POSTGRES is not set"}"#)
           continue
         }
-        store = try await SQLReadStore.postgres(url: url, schema: "bench_read", environment: .system)
+        store = try await SQLReadStore.postgres(
+          PostgresConfiguration(url: url, name: "bench"), environment: .system)
       } else {
         store = try await SQLReadStore.sqlite(path: file ?? folder.path + "/read.db")
       }

@@ -1,6 +1,7 @@
 import Foundation
 import JSON
 public import Persistence
+import PostgresPersistence
 import Runtime
 import SagaCore
 import Values

@@ -144,31 +144,6 @@ public final class WorkQueue: SerialExecutor {
   }
 }
 
-/// First in, first out, in constant time.
-private struct FIFO<Element> {
-  private var elements: [Element?] = []
-  private var first = 0
-
-  var isEmpty: Bool { first == elements.count }
-
-  mutating func append(_ element: Element) { elements.append(element) }
-
-  mutating func popFirst() -> Element? {
-    guard first < elements.count else { return nil }
-    let element = elements[first]
-    elements[first] = nil
-    first += 1
-    if first == elements.count {
-      elements.removeAll(keepingCapacity: true)
-      first = 0
-    } else if first > 1_024, first * 2 > elements.count {
-      elements.removeFirst(first)
-      first = 0
-    }
-    return element
-  }
-}
-
 extension WorkPool {
   /// Decides, renders and folds sagas. One thread is kept for what an operator asks.
   public static let sagas = WorkPool(name: "saga", urgentThreads: 1)

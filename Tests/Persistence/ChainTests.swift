@@ -3,6 +3,7 @@ import Testing
 import Values
 
 @testable import Persistence
+@testable import PostgresPersistence
 
 @Suite("A shard's chain of hashes")
 struct ChainTests {
@@ -133,10 +134,10 @@ struct ChainTests {
   func postgresBeside() async throws {
     try await withStore(.postgres, shardCount: 2) { store, place in
       _ = try await store.append(place.append(place.newID(), count: 3))
-      let configuration = PostgresConfiguration(url: PostgresPlace.url ?? "", name: place.location)
+      let configuration = PostgresConfiguration.patient(url: PostgresPlace.url ?? "", name: place.location)
       let beside = try await PostgresStore.openToRead(configuration, environment: place.environment)
       #expect(try await beside.audit().events == 3)
-      let other = PostgresConfiguration(url: PostgresPlace.url ?? "", name: "no_such_store")
+      let other = PostgresConfiguration.patient(url: PostgresPlace.url ?? "", name: "no_such_store")
       let missing = await refusal { () async throws(StoreError) in
         try await PostgresStore.openToRead(other, environment: place.environment)
       }

@@ -106,7 +106,7 @@ struct SQLiteFileTests {
       try database.run("PRAGMA max_page_count = \(pages + 40)")
       let writer = SQLiteWriter(
         SQLiteSession(database, shardCount: 1, environment: place.environment), hub: CommitHub(),
-        board: StoreHealthBoard(environment: place.environment))
+        board: StoreHealthBoard(environment: place.environment), patience: .seconds(60))
       let reader = try SQLiteReader(path: place.location)
       try await writer.submit { $0.own([0]) }
 

@@ -34,7 +34,8 @@ struct SQLiteTroubleTests {
   @Test("While another program holds the file, a caller is answered within seconds, and what was refused is never done")
   func held() async throws {
     try await withPlace(.sqlite) { place in
-      let store = try await SQLiteStore.open(path: place.location, environment: place.environment, shardCount: 1)
+      let store = try await SQLiteStore.open(
+        path: place.location, environment: place.environment, shardCount: 1)
       try await store.own(shards: nil)
       let hand = try SQLiteDatabase(path: place.location, readOnly: false)
       try hand.run("BEGIN IMMEDIATE")

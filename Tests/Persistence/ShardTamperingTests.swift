@@ -4,6 +4,7 @@ import Testing
 import Values
 
 @testable import Persistence
+@testable import PostgresPersistence
 
 /// What somebody with access to the file or database may do to a shard of ten events.
 enum ShardTampering: String, CaseIterable, Sendable {

@@ -1,5 +1,6 @@
 import Foundation
 import Persistence
+import PostgresPersistence
 
 /// How each kind of store is opened and removed. A new kind adds itself here and nowhere else.
 enum StoreFactories {
@@ -12,11 +13,10 @@ enum StoreFactories {
     case .memory: return MemoryStore(environment: place.environment, shardCount: place.shardCount)
     case .sqlite:
       return try await SQLiteStore.open(
-        path: place.location, environment: place.environment, shardCount: place.shardCount)
+        path: place.location, environment: place.environment, shardCount: place.shardCount, patience: .seconds(60))
     case .postgres:
       return try await PostgresStore.open(
-        PostgresConfiguration(
-          url: PostgresPlace.url ?? "", name: place.location, shardCount: place.shardCount, ownershipPatience: .zero),
+        .patient(url: PostgresPlace.url ?? "", name: place.location, shardCount: place.shardCount),
         environment: place.environment)
     }
   }

@@ -3,6 +3,7 @@ import Testing
 import Values
 
 @testable import Persistence
+@testable import PostgresPersistence
 
 /// What somebody with access to the file or database may do to the middle one of three events.
 enum Tampering: String, CaseIterable, Sendable {

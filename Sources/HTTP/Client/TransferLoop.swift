@@ -1,5 +1,6 @@
 import CCurl
 import Foundation
+import Runtime
 import Synchronization
 
 /// libcurl's multi interface on a thread of its own. How much is in flight is bounded here: with libcurl's own bound,
@@ -11,7 +12,6 @@ final class TransferLoop: Sendable {
     var cancelled: [Transfer] = []
     var stopping = false
     var ended = false
-    var waitingForEnd: [CheckedContinuation<Void, Never>] = []
     /// nil once the thread has let go of it.
     var multi: Multi?
   }
@@ -24,6 +24,7 @@ final class TransferLoop: Sendable {
 
   private let configuration: HTTPClientConfiguration
   private let inbox = Mutex(Inbox())
+  private let end = Once<Void>()
 
   private static let libraryIsReady: Bool = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
 
@@ -33,6 +34,7 @@ final class TransferLoop: Sendable {
     guard Self.libraryIsReady, let pointer = curl_multi_init() else {
       // Out of memory: every call will say so.
       inbox.withLock { $0.ended = true }
+      end.give()
       return
     }
     // Idle connections to keep; nothing to do with how many are in use.
@@ -70,15 +72,7 @@ final class TransferLoop: Sendable {
     }
   }
 
-  func ended() async {
-    await withCheckedContinuation { continuation in
-      let ended = inbox.withLock { inbox in
-        if !inbox.ended { inbox.waitingForEnd.append(continuation) }
-        return inbox.ended
-      }
-      if ended { continuation.resume() }
-    }
-  }
+  func ended() async { await end.value() }
 
   private static func wake(_ inbox: Inbox) {
     if let multi = inbox.multi { _ = curl_multi_wakeup(multi.pointer) }
@@ -106,13 +100,11 @@ final class TransferLoop: Sendable {
       _ = curl_multi_poll(multi.pointer, nil, 0, Int32(work.millisecondsToSleep), nil)
     }
     work.failAll()
-    let waiting = inbox.withLock { inbox in
-      defer { inbox.waitingForEnd = [] }
+    inbox.withLock { inbox in
       inbox.multi = nil
       inbox.ended = true
-      return inbox.waitingForEnd
     }
     work.close()
-    for continuation in waiting { continuation.resume() }
+    end.give()
   }
 }

@@ -16,14 +16,6 @@ final class ServerDaemon: Sendable {
     var sweeper: Task<Void, Never>?
     var exchanges: [ObjectIdentifier: Exchange] = [:]
     var hasWaitedEnough = false
-    var waitingForIdle: [CheckedContinuation<Void, Never>] = []
-
-    /// Those to resume once nothing is in flight, or waiting is over.
-    mutating func idleWaiters() -> [CheckedContinuation<Void, Never>] {
-      guard exchanges.isEmpty || hasWaitedEnough else { return [] }
-      defer { waitingForIdle = [] }
-      return waitingForIdle
-    }
   }
 
   let configuration: HTTPServerConfiguration
@@ -33,6 +25,7 @@ final class ServerDaemon: Sendable {
   let suspended = SuspendedCount()
   private let environment: Environment
   private let state = Mutex(State())
+  private let idle = WaitQueue()
 
   /// - Throws: when the system has no descriptors left.
   init(
@@ -93,11 +86,11 @@ final class ServerDaemon: Sendable {
   }
 
   func over(_ exchange: Exchange) {
-    let waiting = state.withLock { state in
+    let isIdle = state.withLock { state in
       state.exchanges[ObjectIdentifier(exchange)] = nil
-      return state.idleWaiters()
+      return state.exchanges.isEmpty
     }
-    for continuation in waiting { continuation.resume() }
+    if isIdle { idle.wake() }
   }
 
   // MARK: Deadlines
@@ -119,21 +112,12 @@ final class ServerDaemon: Sendable {
   func stopAccepting() { gate.drain() }
 
   func untilIdle() async {
-    await withCheckedContinuation { continuation in
-      let waiting = state.withLock { state in
-        state.waitingForIdle.append(continuation)
-        return state.idleWaiters()
-      }
-      for continuation in waiting { continuation.resume() }
-    }
+    await idle.wait { [self] in state.withLock { $0.exchanges.isEmpty || $0.hasWaitedEnough } }
   }
 
   func stopWaiting() {
-    let waiting = state.withLock { state in
-      state.hasWaitedEnough = true
-      return state.idleWaiters()
-    }
-    for continuation in waiting { continuation.resume() }
+    state.withLock { $0.hasWaitedEnough = true }
+    idle.wake()
   }
 
   /// Cancels what works on an answer, and answers for it.

@@ -1,4 +1,5 @@
 import CMicrohttpd
+import Runtime
 import Synchronization
 
 /// Carries an `AsyncStream` to libmicrohttpd: a task reads the stream into a small buffer, libmicrohttpd's thread
@@ -15,13 +16,13 @@ final class StreamingBody: Sendable {
     var cut = false
     /// The connection is suspended until there is something to send.
     var isSuspended = false
-    /// The task waits until the buffer has been emptied.
-    var writer: CheckedContinuation<Void, Never>?
 
     var isEmpty: Bool { offset == buffer.count }
   }
 
   private let state: Mutex<State>
+  /// The task that reads the stream waits here until the buffer is empty.
+  private let emptied = WaitQueue()
   private let connection: Exchange.Connection
   private let suspended: SuspendedCount
 
@@ -48,19 +49,18 @@ final class StreamingBody: Sendable {
 
   /// Ends the stream and the task that reads it: the client has gone, or the server stops.
   func cancel() {
-    let (source, task, writer, wake) = state.withLock { state in
+    let (source, task, wake) = state.withLock { state in
       defer {
         if !state.ended { state.cut = true }
         state.ended = true
         state.source = nil
-        state.writer = nil
         state.isSuspended = false
       }
-      return (state.source, state.task, state.writer, state.isSuspended)
+      return (state.source, state.task, state.isSuspended)
     }
     source?.cancel()
     task?.cancel()
-    writer?.resume()
+    emptied.wake()
     if wake { suspended.resume(connection) }
   }
 
@@ -85,36 +85,32 @@ final class StreamingBody: Sendable {
   }
 
   private func take(into room: UnsafeMutableRawBufferPointer) -> Int? {
-    let (count, writer) = state.withLock { state -> (Int?, CheckedContinuation<Void, Never>?) in
-      guard !state.isEmpty else { return (state.cut ? -2 : state.ended ? -1 : nil, nil) }
+    let (count, isEmptied) = state.withLock { state -> (Int?, Bool) in
+      guard !state.isEmpty else { return (state.cut ? -2 : state.ended ? -1 : nil, false) }
       let count = min(room.count, state.buffer.count - state.offset)
       state.buffer.withUnsafeBytes { buffer in
         room.copyMemory(from: UnsafeRawBufferPointer(rebasing: buffer[state.offset..<(state.offset + count)]))
       }
       state.offset += count
-      guard state.isEmpty else { return (count, nil) }
+      guard state.isEmpty else { return (count, false) }
       state.buffer.removeAll(keepingCapacity: true)
       state.offset = 0
-      defer { state.writer = nil }
-      return (count, state.writer)
+      return (count, true)
     }
-    writer?.resume()
+    if isEmptied { emptied.wake() }
     return count
   }
 
   /// Returns when libmicrohttpd has taken the chunk, so that a slow client slows the stream.
   private func write(_ chunk: [UInt8]) async {
-    await withCheckedContinuation { continuation in
-      let (accepted, wake) = state.withLock { state in
-        guard !state.ended else { return (false, false) }
-        state.buffer.append(contentsOf: chunk)
-        state.writer = continuation
-        defer { state.isSuspended = false }
-        return (true, state.isSuspended)
-      }
-      if !accepted { continuation.resume() }
-      if wake { suspended.resume(connection) }
+    let wake = state.withLock { state in
+      guard !state.ended else { return false }
+      state.buffer.append(contentsOf: chunk)
+      defer { state.isSuspended = false }
+      return state.isSuspended
     }
+    if wake { suspended.resume(connection) }
+    await emptied.wait { [self] in state.withLock { $0.isEmpty || $0.ended } }
   }
 
   private func end() {
@@ -136,14 +132,11 @@ extension AsyncStream<[UInt8]> {
 
 /// Counts the suspended connections of a server: it must not be stopped while there are any.
 final class SuspendedCount: Sendable {
-  private struct State: Sendable {
-    var count = 0
-    var waiting: [CheckedContinuation<Void, Never>] = []
-  }
-  private let state = Mutex(State())
+  private let count = Mutex(0)
+  private let none = WaitQueue()
 
   func suspend(_ connection: Exchange.Connection) {
-    state.withLock { $0.count += 1 }
+    count.withLock { $0 += 1 }
     MHD_suspend_connection(connection.pointer)
   }
 
@@ -151,22 +144,12 @@ final class SuspendedCount: Sendable {
   func resume(_ connection: Exchange.Connection) {
     MHD_resume_connection(connection.pointer)
     // Only now: whoever waits for none to be suspended goes on to stop the server.
-    let waiting = state.withLock { state in
-      state.count -= 1
-      guard state.count == 0 else { return [CheckedContinuation<Void, Never>]() }
-      defer { state.waiting = [] }
-      return state.waiting
+    let isLast = count.withLock { count in
+      count -= 1
+      return count == 0
     }
-    for continuation in waiting { continuation.resume() }
+    if isLast { none.wake() }
   }
 
-  func untilNone() async {
-    await withCheckedContinuation { continuation in
-      let none = state.withLock { state in
-        if state.count > 0 { state.waiting.append(continuation) }
-        return state.count == 0
-      }
-      if none { continuation.resume() }
-    }
-  }
+  func untilNone() async { await none.wait { [self] in count.withLock { $0 == 0 } } }
 }

@@ -1,3 +1,5 @@
+import Runtime
+
 /// What this process believes to be free: places (wells, lanes) in groups (boxes, flow cells).
 ///
 /// A hint that makes a free place quick to find. That a place is held once is the store's claim, never this: a place
@@ -7,7 +9,8 @@ actor FreePlaces<Place: Hashable & Comparable & Sendable> {
   private var free: [String: [Place]] = [:]
   private var groupOf: [Place: String] = [:]
   private var pending: Set<Place> = []
-  private var waiting: [CheckedContinuation<Void, Never>] = []
+  /// Given when the next place is settled.
+  private var nextSettled = Once<Void>()
 
   init(groups: [(name: String, places: [Place])], held: Set<Place>) {
     for (name, places) in groups {
@@ -28,7 +31,7 @@ actor FreePlaces<Place: Hashable & Comparable & Sendable> {
         return place
       }
       guard pending.contains(where: { groupOf[$0].map(wanted.contains) ?? false }) else { return nil }
-      await withCheckedContinuation { waiting.append($0) }
+      await nextSettled.value()
     }
   }
 
@@ -36,9 +39,9 @@ actor FreePlaces<Place: Hashable & Comparable & Sendable> {
   func settle(_ place: Place, held: Bool) {
     pending.remove(place)
     if held { remove(place) } else { add(place) }
-    let woken = waiting
-    waiting = []
-    for waiter in woken { waiter.resume() }
+    let settled = nextSettled
+    nextSettled = Once()
+    settled.give()
   }
 
   /// A place is held that wasn't taken here.

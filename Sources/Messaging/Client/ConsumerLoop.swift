@@ -11,7 +11,6 @@ final class ConsumerLoop: Sendable {
     var isStopping = false
     /// Until the thread takes it.
     var handle: KafkaHandle?
-    var waiting: CheckedContinuation<KafkaError?, Never>?
     var fatal: KafkaError?
   }
 
@@ -20,6 +19,8 @@ final class ConsumerLoop: Sendable {
   private let starting: AsyncStream<ConsumerBoard.Started>.Continuation
   private let log: Log
   private let state: Mutex<State>
+  /// What broke the client for good; nil when the thread was told to end.
+  private let end = Once<KafkaError?>()
 
   init(
     _ configuration: KafkaConsumer.Configuration, board: ConsumerBoard,
@@ -53,12 +54,10 @@ final class ConsumerLoop: Sendable {
   /// Returns when the thread has ended. For one call only.
   /// - Returns: what broke the client for good, when that ended it.
   func run() async -> KafkaError? {
-    await withCheckedContinuation { continuation in
-      state.withLock { $0.waiting = continuation }
-      let thread = Thread { self.work() }
-      thread.name = "kafka \(configuration.group)"
-      thread.start()
-    }
+    let thread = Thread { self.work() }
+    thread.name = "kafka \(configuration.group)"
+    thread.start()
+    return await end.value()
   }
 
   func stop() { state.withLock { $0.isStopping = true } }
@@ -67,8 +66,7 @@ final class ConsumerLoop: Sendable {
     // The client goes first: who is told that this has ended may end the process.
     _ = read()?.wait(timeout: .now() + .seconds(2))
     starting.finish()
-    let (waiting, fatal) = state.withLock { ($0.waiting.take(), $0.fatal) }
-    waiting?.resume(returning: fatal)
+    end.give(state.withLock { $0.fatal })
   }
 
   /// - Returns: what is signalled when the client is gone.

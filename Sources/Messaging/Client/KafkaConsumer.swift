@@ -18,8 +18,7 @@ public final class KafkaConsumer: Sendable {
     /// How many messages of one partition may be under way at once.
     public var maxInFlight: Int
     /// The wait after a handler's first failure; it doubles with each further one.
-    public var firstBackoff = Duration.milliseconds(100)
-    public var longestBackoff = Duration.seconds(10)
+    public var backoff = Backoff(first: .milliseconds(100), limit: .seconds(10))
     /// How long handlers may take to end when a partition is given up or the consumer stops.
     public var drainTime = Duration.seconds(10)
     /// After how long without a sign of life the group gives a member's partitions to others.
@@ -124,17 +123,13 @@ public final class KafkaConsumer: Sendable {
             ("error", "\(error)"))
         }
         board.rests(started)
-        do { try await environment.clock.sleep(until: environment.now() + pause(after: attempts)) } catch {
+        do {
+          try await environment.clock.sleep(until: environment.now() + configuration.backoff.pause(after: attempts))
+        } catch {
           return false
         }
       }
     }
     return false
-  }
-
-  private func pause(after attempts: Int) -> Duration {
-    var pause = configuration.firstBackoff
-    for _ in 1..<max(1, attempts) where pause < configuration.longestBackoff { pause *= 2 }
-    return min(pause, configuration.longestBackoff)
   }
 }

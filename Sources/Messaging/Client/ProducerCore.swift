@@ -19,10 +19,8 @@ final class ProducerCore: Sendable {
     var waiting: [UInt64: Answer] = [:]
     /// How much was on its way when there was no room for more.
     var full: Int?
-    var roomWaiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
     var flushUntil: ContinuousClock.Instant?
     var hasEnded = false
-    var endWaiters: [CheckedContinuation<Void, Never>] = []
     var statistics: KafkaStatistics?
     var problem: KafkaError?
 
@@ -43,6 +41,8 @@ final class ProducerCore: Sendable {
   private let log: Log
   private let reports: @Sendable ([KafkaProducer.Report]) -> Void
   private let state: Mutex<State>
+  private let waitingForRoom = WaitQueue()
+  private let ended = Once<Void>()
   /// How many are handing a message to the client in this moment: it is not let go of under their hands.
   private let handing = Atomic(0)
 
@@ -159,27 +159,12 @@ final class ProducerCore: Sendable {
 
   /// Returns when there is room again, or the task is cancelled.
   func room() async {
-    let token = newToken()
-    await withTaskCancellationHandler {
-      await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
-        let mustWait =
-          !Task.isCancelled
-          && state.withLock { state in
-            guard !state.hasEnded, !state.hasRoom() else { return false }
-            state.roomWaiters[token] = continuation
-            return true
-          }
-        if !mustWait { return continuation.resume() }
-        if Task.isCancelled { letIn(token) }
-      }
-    } onCancel: {
-      letIn(token)
-    }
+    _ = await waitingForRoom.value(unlessCancelled: { [self] in
+      state.withLock { $0.hasEnded || $0.hasRoom() } ? true : nil
+    })
   }
 
-  var countWaitingForRoom: Int { state.withLock { $0.roomWaiters.count } }
-
-  private func letIn(_ token: UInt64) { state.withLock { $0.roomWaiters.removeValue(forKey: token) }?.resume() }
+  var countWaitingForRoom: Int { waitingForRoom.count }
 
   func prepare(_ topics: [String]) {
     guard !topics.isEmpty, let handle = state.withLock({ $0.handle }) else { return }
@@ -287,13 +272,12 @@ final class ProducerCore: Sendable {
   }
 
   private func letIn() {
-    let woken = state.withLock { state -> [CheckedContinuation<Void, Never>] in
-      guard !state.roomWaiters.isEmpty, state.hasRoom() else { return [] }
+    let hasRoomAgain = state.withLock { state in
+      guard state.full != nil, state.hasRoom() else { return false }
       state.full = nil
-      defer { state.roomWaiters = [:] }
-      return Array(state.roomWaiters.values)
+      return true
     }
-    for waiter in woken { waiter.resume() }
+    if hasRoomAgain { waitingForRoom.wake() }
   }
 
   /// A client that broke for good is of no use any more. What it was given fails before there is a new one: nothing goes
@@ -307,8 +291,8 @@ final class ProducerCore: Sendable {
     do {
       let fresh = try newHandle()
       state.withLock { ($0.handle, $0.client, $0.isBroken, $0.full) = (fresh, $0.client + 1, false, nil) }
+      waitingForRoom.wake()
       log.warning("The Kafka client broke and was made anew", ("client", name), ("error", said))
-      letIn()
       return true
     } catch {
       state.withLock { $0.problem = error }
@@ -326,13 +310,7 @@ final class ProducerCore: Sendable {
   }
 
   func closed() async {
-    await withCheckedContinuation { continuation in
-      let hasEnded = state.withLock { state in
-        if !state.hasEnded { state.endWaiters.append(continuation) }
-        return state.hasEnded
-      }
-      if hasEnded { continuation.resume() }
-    }
+    await ended.value()
   }
 
   /// - Returns: what is signalled when the client is gone.
@@ -345,12 +323,13 @@ final class ProducerCore: Sendable {
     // 1. The client goes first: who is told that this has ended may end the process.
     _ = letGo()?.wait(timeout: .now() + .seconds(2))
     // 2. Nobody waits any more.
-    let (waiting, room, ended) = state.withLock { state in
+    let waiting = state.withLock { state in
       state.hasEnded = true
-      defer { (state.waiting, state.roomWaiters, state.endWaiters) = ([:], [:], []) }
-      return (Array(state.waiting.values), Array(state.roomWaiters.values), state.endWaiters)
+      defer { state.waiting = [:] }
+      return Array(state.waiting.values)
     }
     for answer in waiting { answer.resume(returning: .failure(.closed)) }
-    for waiter in room + ended { waiter.resume() }
+    waitingForRoom.wake()
+    ended.give()
   }
 }

@@ -19,10 +19,10 @@ public struct ProjectionChanges: Sendable {
     case put(Document)
     case deleted
   }
-  private let store: any EventStore
+  private let store: any DocumentStore
   private var entries: [TextKey: (name: DocumentName, entry: Entry)] = [:]
 
-  init(store: any EventStore) { self.store = store }
+  init(store: any DocumentStore) { self.store = store }
 
   /// Fetches documents together that will be asked for one by one: one round trip instead of many.
   public mutating func load(collection: String, ids: some Collection<String>) async throws(StoreError) {

@@ -21,7 +21,7 @@ public protocol ShardFollower: Sendable {
 
 /// A projection whose documents are kept in the store of its events.
 private struct DocumentFollower: ShardFollower {
-  let store: any EventStore
+  let store: any DocumentStore
   let projection: any Projection
   var name: String { projection.name }
 
@@ -44,19 +44,17 @@ public final class Projector: Sendable {
   public struct Configuration: Sendable {
     /// The most events in one transaction.
     public var batchSize: Int
-    /// The wait after a shard's first failure; it doubles with each further one.
-    public var firstBackoff: Duration
-    public var longestBackoff: Duration
+    /// The pauses after a shard's failures in a row.
+    public var backoff: Backoff
     /// Look at every shard this often even without a hint; needed when another process appends to the store.
     public var pollInterval: Duration?
 
     public init(
-      batchSize: Int = 500, firstBackoff: Duration = .milliseconds(100), longestBackoff: Duration = .seconds(30),
+      batchSize: Int = 500, backoff: Backoff = Backoff(first: .milliseconds(100), limit: .seconds(30)),
       pollInterval: Duration? = nil
     ) {
       self.batchSize = batchSize
-      self.firstBackoff = firstBackoff
-      self.longestBackoff = longestBackoff
+      self.backoff = backoff
       self.pollInterval = pollInterval
     }
   }
@@ -71,7 +69,7 @@ public final class Projector: Sendable {
     public let error: any Error
   }
 
-  private let store: any EventStore
+  private let store: any EventLog
   private let follower: any ShardFollower
   private let environment: Environment
   private let configuration: Configuration
@@ -88,7 +86,7 @@ public final class Projector: Sendable {
   ///   - configuration: batch size and pauses.
   ///   - report: is told of every failed batch.
   public convenience init(
-    store: any EventStore, projection: any Projection, environment: Environment,
+    store: any EventLog & DocumentStore, projection: any Projection, environment: Environment,
     configuration: Configuration = Configuration(), report: @escaping @Sendable (Failure) -> Void = { _ in }
   ) {
     self.init(
@@ -103,7 +101,7 @@ public final class Projector: Sendable {
   ///   - configuration: batch size and pauses.
   ///   - report: is told of every failed batch.
   public init(
-    store: any EventStore, follower: any ShardFollower, environment: Environment,
+    store: any EventLog, follower: any ShardFollower, environment: Environment,
     configuration: Configuration = Configuration(), report: @escaping @Sendable (Failure) -> Void = { _ in }
   ) {
     self.store = store
@@ -182,7 +180,7 @@ public final class Projector: Sendable {
             if (error as? StoreError)?.kind == .closed { throw error }
             let count = failures[shard, default: 0] + 1
             failures[shard] = count
-            let retryAt = environment.now() + backoff(afterFailure: count)
+            let retryAt = environment.now() + configuration.backoff.pause(after: count)
             report(
               Failure(projection: follower.name, shard: shard, count: count, retryAt: retryAt, error: error))
             retries[shard] = retryAt
@@ -234,11 +232,5 @@ public final class Projector: Sendable {
     progress.forgetAll()
     inbox.grew(Set(0..<store.shardCount))
     rebuilds.finish(.success(()))
-  }
-
-  private func backoff(afterFailure count: Int) -> Duration {
-    var wait = configuration.firstBackoff
-    for _ in 1..<max(1, count) where wait < configuration.longestBackoff { wait *= 2 }
-    return min(wait, configuration.longestBackoff)
   }
 }

@@ -50,9 +50,5 @@ public final class SQLiteArchive: EventReading {
     try await reader.read { database throws(StoreError) in try SQLiteQueries.origins(database) }
   }
 
-  public func definitions(name: String?) async throws(StoreError) -> [StoredDefinition] {
-    try await reader.read { database throws(StoreError) in try SQLiteQueries.definitions(database, name: name) }
-  }
-
   public func close() async { await reader.close() }
 }

@@ -32,10 +32,11 @@ public final class SQLiteStore: EventStore {
   ///   - path: the file; made when there is none.
   ///   - environment: the clock that `recordedAt` is taken from.
   ///   - shardCount: for a new store, 1 to `Shard.maxCount`; an existing one keeps its own.
+  ///   - patience: how long the caller of a write waits while nothing is committed; then the call fails.
   /// - Throws: `store.locked` when another process has it open; `store.foreign` or `store.newerVersion` for a file that
   ///   it must not touch; `store.unavailable` when the file can't be opened or written.
   public static func open(
-    path: String, environment: Environment, shardCount: Int = Shard.defaultCount
+    path: String, environment: Environment, shardCount: Int = Shard.defaultCount, patience: Duration = .seconds(5)
   ) async throws(StoreError) -> SQLiteStore {
     if path.isEmpty { throw .invalid("a store needs a path") }
     if !(1...Shard.maxCount).contains(shardCount) { throw .invalid("a store has 1 to \(Shard.maxCount) shards") }
@@ -44,8 +45,9 @@ public final class SQLiteStore: EventStore {
       (continuation: CheckedContinuation<Result<SQLiteStore, StoreError>, Never>) in
       DispatchQueue(label: "tracseq.sqlite.open").async {
         do throws(StoreError) {
-          continuation.resume(
-            returning: .success(try openNow(path: path, environment: environment, shardCount: shardCount)))
+          let store = try openNow(
+            path: path, environment: environment, shardCount: shardCount, patience: patience)
+          continuation.resume(returning: .success(store))
         } catch {
           continuation.resume(returning: .failure(error))
         }
@@ -55,7 +57,7 @@ public final class SQLiteStore: EventStore {
   }
 
   private static func openNow(
-    path: String, environment: Environment, shardCount: Int
+    path: String, environment: Environment, shardCount: Int, patience: Duration
   ) throws(StoreError) -> SQLiteStore {
     // 1. The lock, before the file is so much as looked at.
     let lock = try FileLock(path: path)
@@ -68,7 +70,8 @@ public final class SQLiteStore: EventStore {
     let hub = CommitHub()
     let board = StoreHealthBoard(environment: environment)
     let writer = SQLiteWriter(
-      SQLiteSession(database, shardCount: shardCount, environment: environment), hub: hub, board: board)
+      SQLiteSession(database, shardCount: shardCount, environment: environment), hub: hub, board: board,
+      patience: patience)
     return SQLiteStore(
       shardCount: shardCount, writer: writer, readers: readers, hub: hub, board: board, lock: lock)
   }

@@ -29,21 +29,22 @@ final class SQLiteWriter: @unchecked Sendable {
 
   /// The most that goes into one transaction.
   private static let batchLimit = 1_000
-  /// How long a caller waits while nothing is committed.
-  private static let patience = Duration.seconds(5)
   /// How long it may wait before writes count as failing.
   private static let longestSilence = Duration.seconds(2)
   private static let number = 0
 
   private let queue = DispatchQueue(label: "tracseq.sqlite.writer")
   private let waiting = Mutex(Waiting())
+  /// How long a caller waits while nothing is committed.
+  private let patience: Duration
   private let hub: CommitHub
   private let board: StoreHealthBoard
   private let watches = Mutex<[StoreWatch]>([])
   private var session: SQLiteSession?
 
-  init(_ session: sending SQLiteSession, hub: CommitHub, board: StoreHealthBoard) {
+  init(_ session: sending SQLiteSession, hub: CommitHub, board: StoreHealthBoard, patience: Duration) {
     self.session = session
+    self.patience = patience
     self.hub = hub
     self.board = board
     // The queue may wait for the disk: callers are answered by another.
@@ -96,7 +97,7 @@ final class SQLiteWriter: @unchecked Sendable {
       let silence = now - waiting.lastProgress
       let overdue = waiting.unanswered.filter { job in
         let age = now - job.since
-        return !job.isPatient && age > Self.patience && (silence > Self.patience || age > Self.patience * 4)
+        return !job.isPatient && age > patience && (silence > patience || age > patience * 4)
       }
       return (overdue, min(silence, now - oldest.since) > Self.longestSilence)
     }

@@ -24,21 +24,21 @@ public enum EventChain {
 }
 
 /// Where a shard ends: what its next event builds on.
-struct ShardHead: Sendable, Hashable {
+package struct ShardHead: Sendable, Hashable {
   /// Of the last event; 0 when there is none.
-  var position: Int64
+  package var position: Int64
   /// The last event's chain, or the start where none carries one yet.
-  var chain: [UInt8]
+  package var chain: [UInt8]
 
-  static let none = ShardHead(position: 0, chain: EventChain.start)
+  package static let none = ShardHead(position: 0, chain: EventChain.start)
 
-  init(position: Int64, chain: [UInt8]?) {
+  package init(position: Int64, chain: [UInt8]?) {
     self.position = position
     self.chain = chain ?? EventChain.start
   }
 
   /// Moves on by one event, which gets this chain.
-  mutating func add(hash: [UInt8], shard: Int) {
+  package mutating func add(hash: [UInt8], shard: Int) {
     position += 1
     chain = EventChain.next(after: chain, shard: shard, position: position, hash: hash)
   }

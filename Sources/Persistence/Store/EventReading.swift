@@ -17,9 +17,6 @@ public protocol EventReading: Sendable {
   /// The store's name among all stores, and where its chains of hashes begin.
   func origins() async throws(StoreError) -> ChainOrigins
 
-  /// All definitions, or all versions of one, by name and version.
-  func definitions(name: String?) async throws(StoreError) -> [StoredDefinition]
-
   /// Lets go of what it holds. Everything asked of it afterwards fails with `store.closed`.
   func close() async
 }

@@ -111,12 +111,12 @@ extension StoreError {
   }
 
   /// Another process has taken a store over that this one owned.
-  static func takenOver(_ name: String) -> StoreError {
+  package static func takenOver(_ name: String) -> StoreError {
     StoreError(.notOwner, "another process has taken over the store \(name)")
   }
 
   /// The database refused a row by a rule of its schema, and not because of what the store knows.
-  static func refusedByRule(_ detail: String) -> StoreError {
+  package static func refusedByRule(_ detail: String) -> StoreError {
     .corrupt("the database refused an event by a rule that should hold", detail: detail)
   }
 

@@ -57,7 +57,7 @@ public struct StoreHealth: Sendable, Hashable {
 }
 
 /// What the writers of a store know of its health, and who is told of a change.
-final class StoreHealthBoard: Sendable {
+package final class StoreHealthBoard: Sendable {
   private struct State {
     var problems: [Int: StoreHealth.Problem] = [:]
     /// The problems that a heartbeat doesn't disprove, as it needs less room than an append: when each was met last.
@@ -83,15 +83,15 @@ final class StoreHealthBoard: Sendable {
   private let validity: Duration
 
   /// - Parameter validity: how long a confirmation holds.
-  init(environment: Environment, validity: Duration = .seconds(1_000_000_000)) {
+  package init(environment: Environment, validity: Duration = .seconds(1_000_000_000)) {
     self.environment = environment
     self.validity = validity
   }
 
-  var health: StoreHealth { state.withLock { $0.health(validity) } }
+  package var health: StoreHealth { state.withLock { $0.health(validity) } }
 
   /// The health now, and then whenever it changes, until the store is closed.
-  func changes() -> AsyncStream<StoreHealth> {
+  package func changes() -> AsyncStream<StoreHealth> {
     let (stream, continuation) = AsyncStream.makeStream(of: StoreHealth.self, bufferingPolicy: .bufferingNewest(1))
     state.withLock { state in
       guard !state.isClosed else { return continuation.finish() }
@@ -107,7 +107,7 @@ final class StoreHealthBoard: Sendable {
   }
 
   /// A writer owns its shards, and an append of it was committed.
-  func works(_ writer: Int) {
+  package func works(_ writer: Int) {
     let now = ContinuousClock.now
     change { state in
       state.problems[writer] = nil
@@ -117,7 +117,7 @@ final class StoreHealthBoard: Sendable {
   }
 
   /// A writer owns its shards, and its heartbeat was committed.
-  func beats(_ writer: Int) {
+  package func beats(_ writer: Int) {
     let now = ContinuousClock.now
     change { state in
       state.confirmations[writer] = now
@@ -128,13 +128,13 @@ final class StoreHealthBoard: Sendable {
   }
 
   /// A writer owns its shards; whether it can write is not known.
-  func owns(_ writer: Int) {
+  package func owns(_ writer: Int) {
     let now = ContinuousClock.now
     change { $0.confirmations[writer] = now }
   }
 
   /// A writer owns no shards.
-  func ownsNothing(_ writer: Int) {
+  package func ownsNothing(_ writer: Int) {
     change { state in
       state.problems[writer] = nil
       state.refusals[writer] = nil
@@ -143,17 +143,17 @@ final class StoreHealthBoard: Sendable {
   }
 
   /// An append waits and nothing is answered. A reason that is known already says more.
-  func stalls(_ writer: Int, for time: Duration) {
+  package func stalls(_ writer: Int, for time: Duration) {
     if state.withLock({ $0.problems[writer] != nil }) { return }
     fails(writer, .unavailable("the database has answered nothing for \(time.components.seconds) s"))
   }
 
   /// Tells followers what has changed by the mere passing of time.
-  func look() { change { _ in } }
+  package func look() { change { _ in } }
 
   /// Writes of a writer fail. The first moment stays.
   /// - Parameter isRefused: the server is there, and refused an append.
-  func fails(_ writer: Int, _ error: StoreError, isRefused: Bool = false) {
+  package func fails(_ writer: Int, _ error: StoreError, isRefused: Bool = false) {
     let now = environment.now()
     let instant = ContinuousClock.now
     change { state in
@@ -164,16 +164,16 @@ final class StoreHealthBoard: Sendable {
     }
   }
 
-  func isTakenOver() { change { $0.isTakenOver = true } }
+  package func isTakenOver() { change { $0.isTakenOver = true } }
 
-  func found(_ count: Int64, shard: Int, position: Int64) {
+  package func found(_ count: Int64, shard: Int, position: Int64) {
     change { state in
       let before = state.intruders?.count ?? 0
       state.intruders = StoreHealth.Intruders(count: before + count, shard: shard, position: position)
     }
   }
 
-  func close() {
+  package func close() {
     let followers = state.withLock { state in
       state.isClosed = true
       defer { state.followers = [:] }

@@ -2,10 +2,10 @@ import Dispatch
 
 /// Looks at what waits, four times a second, on a thread that no work of a store holds up.
 // `@unchecked`: the timer is set up in `init` and from then on only cancelled, which Dispatch takes from any thread.
-final class StoreWatch: @unchecked Sendable {
+package final class StoreWatch: @unchecked Sendable {
   private let timer: any DispatchSourceTimer
 
-  init(every interval: DispatchTimeInterval = .milliseconds(250), _ look: @escaping @Sendable () -> Void) {
+  package init(every interval: DispatchTimeInterval = .milliseconds(250), _ look: @escaping @Sendable () -> Void) {
     timer = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "tracseq.store.watch"))
     timer.schedule(deadline: .now() + interval, repeating: interval, leeway: .milliseconds(20))
     timer.setEventHandler(handler: look)
@@ -14,5 +14,5 @@ final class StoreWatch: @unchecked Sendable {
 
   deinit { timer.cancel() }
 
-  func cancel() { timer.cancel() }
+  package func cancel() { timer.cancel() }
 }

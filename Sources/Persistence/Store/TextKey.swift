@@ -1,10 +1,10 @@
 /// Texts as a key, byte by byte: `String` itself takes texts for equal that differ in their bytes.
-struct TextKey: Sendable, Hashable, Comparable {
+package struct TextKey: Sendable, Hashable, Comparable {
   private let parts: [[UInt8]]
 
-  init(_ parts: String...) { self.parts = parts.map { Array($0.utf8) } }
+  package init(_ parts: String...) { self.parts = parts.map { Array($0.utf8) } }
 
-  static func < (left: TextKey, right: TextKey) -> Bool {
+  package static func < (left: TextKey, right: TextKey) -> Bool {
     for (one, other) in zip(left.parts, right.parts) where one != other { return one.lexicographicallyPrecedes(other) }
     return left.parts.count < right.parts.count
   }

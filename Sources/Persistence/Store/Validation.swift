@@ -93,11 +93,11 @@ extension StoredDefinition {
 private let maxBytes = 64 << 20
 
 /// - Throws: `store.invalid` for a shard that the store doesn't have.
-func checkShard(_ shard: Int, count: Int) throws(StoreError) {
+package func checkShard(_ shard: Int, count: Int) throws(StoreError) {
   if !(0..<count).contains(shard) { throw .invalid("there is no shard \(shard): they are 0 to \(count - 1)") }
 }
 
 /// - Throws: `store.invalid` for U+0000, which Postgres can't keep in text.
-func checkText(_ text: String, _ what: String) throws(StoreError) {
+package func checkText(_ text: String, _ what: String) throws(StoreError) {
   if text.utf8.contains(0) { throw .invalid("\(what) can't hold U+0000") }
 }

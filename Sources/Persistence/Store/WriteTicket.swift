@@ -4,28 +4,28 @@ import Synchronization
 ///
 /// It says whether the write may still be withdrawn: until it is sent to the database, giving it up means that it is never
 /// made. After that nobody can say, and the caller is told so. What was given up is not sent any more.
-final class WriteTicket<Value: Sendable>: Sendable {
-  typealias Answer = CheckedContinuation<Result<Value, StoreError>, Never>
+package final class WriteTicket<Value: Sendable>: Sendable {
+  package typealias Answer = CheckedContinuation<Result<Value, StoreError>, Never>
 
   private struct State {
     var answer: Answer?
     var isSent = false
   }
   private let state: Mutex<State>
-  let since: ContinuousClock.Instant
+  package let since: ContinuousClock.Instant
 
-  init(_ answer: Answer) {
+  package init(_ answer: Answer) {
     // Patience is measured on the machine's own steady clock, as deadlines of a socket are.
     since = ContinuousClock.now
     state = Mutex(State(answer: answer))
   }
 
   /// Whether the caller has its answer.
-  var isOver: Bool { state.withLock { $0.answer == nil } }
+  package var isOver: Bool { state.withLock { $0.answer == nil } }
 
   /// To be called before anything of the write leaves.
   /// - Returns: false when the write was given up: then it must not be made.
-  func send() -> Bool {
+  package func send() -> Bool {
     state.withLock { state in
       guard state.answer != nil else { return false }
       state.isSent = true
@@ -34,10 +34,10 @@ final class WriteTicket<Value: Sendable>: Sendable {
   }
 
   /// It is known again that nothing was written.
-  func takeBack() { state.withLock { $0.isSent = false } }
+  package func takeBack() { state.withLock { $0.isSent = false } }
 
   /// Gives the answer. A ticket that is over takes no second one.
-  func give(_ result: Result<Value, StoreError>) {
+  package func give(_ result: Result<Value, StoreError>) {
     let answer = state.withLock { state in
       defer { state.answer = nil }
       return state.answer
@@ -47,7 +47,7 @@ final class WriteTicket<Value: Sendable>: Sendable {
 
   /// Answers in place of the database.
   /// - Parameter reason: why no answer came.
-  func giveUp(_ reason: String) {
+  package func giveUp(_ reason: String) {
     let (answer, isSent) = state.withLock { state in
       defer { state.answer = nil }
       return (state.answer, state.isSent)
@@ -57,19 +57,21 @@ final class WriteTicket<Value: Sendable>: Sendable {
 }
 
 /// The tickets that are not over, oldest first, and when one was last answered.
-struct WaitingTickets<Value: Sendable> {
+package struct WaitingTickets<Value: Sendable> {
   private var tickets: [WriteTicket<Value>] = []
-  private(set) var lastProgress = ContinuousClock.now
+  package private(set) var lastProgress = ContinuousClock.now
 
-  mutating func add(_ ticket: WriteTicket<Value>) { tickets.append(ticket) }
+  package init() {}
+
+  package mutating func add(_ ticket: WriteTicket<Value>) { tickets.append(ticket) }
 
   /// The database has answered something.
-  mutating func progress() { lastProgress = ContinuousClock.now }
+  package mutating func progress() { lastProgress = ContinuousClock.now }
 
   /// Takes those whose time is over: nothing has been answered for as long as `patience`, or they have waited four times
   /// as long.
   /// - Returns: those to give up.
-  mutating func sweep(patience: Duration) -> [WriteTicket<Value>] {
+  package mutating func sweep(patience: Duration) -> [WriteTicket<Value>] {
     if tickets.isEmpty { return [] }
     let now = ContinuousClock.now
     let silence = now - lastProgress

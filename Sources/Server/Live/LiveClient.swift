@@ -1,4 +1,5 @@
 import Persistence
+import Runtime
 import Synchronization
 
 /// One client of the live stream: what it has missed, and then what waits to be sent to it. Bounded: a client that doesn't
@@ -13,12 +14,12 @@ final class LiveClient: Sendable {
     var waiting: [[UInt8]] = []
     var bytes = 0
     var isOver = false
-    var reader: CheckedContinuation<Void, Never>?
     var backlog: LiveBacklog?
   }
 
   let filter: LiveFilter
   private let state: Mutex<State>
+  private let changes = WaitQueue()
 
   init(filter: LiveFilter, first: [UInt8], backlog: LiveBacklog?) {
     self.filter = filter
@@ -27,8 +28,8 @@ final class LiveClient: Sendable {
 
   /// - Returns: whether the client keeps up; false once, when it has just been given up.
   func push(_ message: [UInt8]) -> Bool {
-    let (reader, keepsUp) = state.withLock { state -> (CheckedContinuation<Void, Never>?, Bool) in
-      guard !state.isOver else { return (nil, true) }
+    let keepsUp = state.withLock { state in
+      guard !state.isOver else { return true }
       let fits = state.bytes + message.count <= Self.mostWaiting
       if fits {
         state.waiting.append(message)
@@ -39,36 +40,31 @@ final class LiveClient: Sendable {
         state.backlog = nil
         state.isOver = true
       }
-      defer { state.reader = nil }
-      return (state.reader, fits)
+      return fits
     }
-    reader?.resume()
+    changes.wake()
     return keepsUp
   }
 
   /// Nothing more comes. What waits is still sent, but what would leave a gap behind what was missed.
   func end(_ last: [UInt8]) {
-    let reader = state.withLock { state -> CheckedContinuation<Void, Never>? in
+    state.withLock { state in
       if state.backlog != nil { state.waiting = [] }
       state.backlog = nil
       if !state.isOver { state.waiting.append(last) }
       state.isOver = true
-      defer { state.reader = nil }
-      return state.reader
     }
-    reader?.resume()
+    changes.wake()
   }
 
   /// The client has gone: nobody fetches what waits.
   func leave() {
-    let reader = state.withLock { state -> CheckedContinuation<Void, Never>? in
+    state.withLock { state in
       state.isOver = true
       state.waiting = []
       state.backlog = nil
-      defer { state.reader = nil }
-      return state.reader
     }
-    reader?.resume()
+    changes.wake()
   }
 
   /// The next bytes to send, as the connection has room for them; nil at the end. For one task.
@@ -95,14 +91,7 @@ final class LiveClient: Sendable {
       // 2. From here on as it happens.
       if let bytes = state.withLock({ $0.take(atMost: Self.chunk) }) { return bytes }
       if state.withLock({ $0.isOver }) { return nil }
-      await withCheckedContinuation { continuation in
-        let isReady = state.withLock { state in
-          let isReady = !state.waiting.isEmpty || state.isOver
-          if !isReady { state.reader = continuation }
-          return isReady
-        }
-        if isReady { continuation.resume() }
-      }
+      await changes.wait { [self] in state.withLock { !$0.waiting.isEmpty || $0.isOver } }
     }
   }
 }

@@ -26,8 +26,7 @@ public final class Echo: EchoControl {
     public var feedLimit = 20_000
     /// How long it goes on delivering when it is told to stop.
     public var finishTime = Duration.seconds(5)
-    public var firstBackoff = Duration.milliseconds(200)
-    public var longestBackoff = Duration.seconds(10)
+    public var backoff = Backoff(first: .milliseconds(200), limit: .seconds(10))
 
     public init(cluster: KafkaCluster, topics: [KafkaTopic], deadLetters: KafkaTopic) {
       self.cluster = cluster

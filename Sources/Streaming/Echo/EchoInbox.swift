@@ -1,9 +1,10 @@
 import Messaging
+import Runtime
 import Synchronization
 
 /// What the echo is told from outside its task: reports of the broker, wishes of the operator, that it is to stop.
 final class EchoInbox: Sendable {
-  typealias Asked = (rewind: EchoRewind, answer: CheckedContinuation<Int64, any Error>)
+  typealias Asked = (rewind: EchoRewind, answer: Once<Result<Int64, any Error>>)
 
   private struct State {
     var reports: [KafkaProducer.Report] = []
@@ -32,13 +33,14 @@ final class EchoInbox: Sendable {
   }
 
   func ask(_ rewind: EchoRewind) async throws -> Int64 {
-    try await withCheckedThrowingContinuation { continuation in
-      let hasEnded = state.withLock { state in
-        if !state.hasEnded { state.asked.append((rewind, continuation)) }
-        return state.hasEnded
-      }
-      if hasEnded { continuation.resume(throwing: EchoRefusal("The echo has stopped.")) } else { wake() }
+    let answer = Once<Result<Int64, any Error>>()
+    let hasEnded = state.withLock { state in
+      if !state.hasEnded { state.asked.append((rewind, answer)) }
+      return state.hasEnded
     }
+    if hasEnded { throw EchoRefusal("The echo has stopped.") }
+    wake()
+    return try await answer.value().get()
   }
 
   func takeAsked() -> [Asked] {
@@ -61,6 +63,6 @@ final class EchoInbox: Sendable {
       defer { state.asked = [] }
       return state.asked
     }
-    for one in asked { one.answer.resume(throwing: EchoRefusal("The echo has stopped.")) }
+    for one in asked { one.answer.give(.failure(EchoRefusal("The echo has stopped."))) }
   }
 }

@@ -112,7 +112,7 @@ actor EchoWorker {
         problems.note(error, of: .store, at: environment.now())
         guard error.kind == .unavailable, !inbox.isStopping else { throw error }
         log.warning("The echo can't read the store; trying again", ("error", error.message))
-        try await environment.clock.sleep(until: environment.now() + configuration.longestBackoff / 10)
+        try await environment.clock.sleep(until: environment.now() + configuration.backoff.limit / 10)
       }
     }
   }
@@ -161,7 +161,7 @@ actor EchoWorker {
   }
 
   private func prepareUntilDone() async {
-    var pause = configuration.firstBackoff
+    var failures = 0
     var maker: KafkaTopics?
     while !Task.isCancelled {
       do {
@@ -177,8 +177,9 @@ actor EchoWorker {
       } catch {
         problems.note(error, of: .preparing, at: environment.now())
         log.warning("The echo can't begin yet", ("error", "\(error)"))
-        do { try await environment.clock.sleep(until: environment.now() + pause) } catch { return }
-        pause = min(pause * 2, configuration.longestBackoff)
+        failures += 1
+        let retryAt = environment.now() + configuration.backoff.pause(after: failures)
+        do { try await environment.clock.sleep(until: retryAt) } catch { return }
       }
     }
   }
@@ -230,7 +231,7 @@ actor EchoWorker {
           shards[index].didRefuse(error)
         } else {
           note(error, at: index)
-          shards[index].notBefore = environment.now() + configuration.firstBackoff
+          shards[index].notBefore = environment.now() + configuration.backoff.first
         }
         return
       } catch {
@@ -278,7 +279,7 @@ actor EchoWorker {
       if problems.note(error, of: .store, at: environment.now()) {
         log.warning("The echo can't read the store; trying again", ("error", error.message))
       }
-      shards[index].notBefore = environment.now() + configuration.firstBackoff
+      shards[index].notBefore = environment.now() + configuration.backoff.first
       return false
     }
     shards[index].read(events, isEnd: events.count < configuration.pageSize)
@@ -324,7 +325,7 @@ actor EchoWorker {
   private func notBuried(_ event: StoredEvent, _ error: any Error) {
     burying.remove(event.shard)
     note(error, at: event.shard)
-    shards[event.shard].notBefore = environment.now() + configuration.firstBackoff
+    shards[event.shard].notBefore = environment.now() + configuration.backoff.first
   }
 
   // MARK: What became of it
@@ -345,15 +346,9 @@ actor EchoWorker {
         if !error.refusesTheMessage { note(error, at: index) }
         // Somebody has made it anew, with fewer partitions perhaps, or it has to be.
         if error.code == MessagingErrorCode.topicUnknown { beginPreparing() }
-        shards[index].notBefore = environment.now() + backoff(after: shards[index].failures)
+        shards[index].notBefore = environment.now() + configuration.backoff.pause(after: shards[index].failures)
       }
     }
-  }
-
-  private func backoff(after failures: Int) -> Duration {
-    var pause = configuration.firstBackoff
-    for _ in 1..<max(1, failures) where pause < configuration.longestBackoff { pause *= 2 }
-    return min(pause, configuration.longestBackoff)
   }
 
   private func keepCheckpoints() async {
@@ -399,13 +394,13 @@ actor EchoWorker {
         shards[index].checkpoint = wanted.position
         shards[index].rewind(to: wanted.position)
       }
-      asked.answer.resume(returning: count)
+      asked.answer.give(.success(count))
       inbox.wake()
     } catch let error as StoreError where hasWritten {
       // Some shards are sent again, or it is recorded that they are: that is not nothing.
-      asked.answer.resume(throwing: StoreError.outcomeUnknown(error.description))
+      asked.answer.give(.failure(StoreError.outcomeUnknown(error.description)))
     } catch {
-      asked.answer.resume(throwing: error)
+      asked.answer.give(.failure(error))
     }
   }
 

@@ -1,4 +1,5 @@
 import CSystem
+import Runtime
 
 /// What a command is called, takes, and does. The parser and the help are both made from it.
 struct CommandSpec: Sendable {
@@ -76,8 +77,10 @@ enum ExitStatus: Int32, Sendable {
   /// The command line itself was wrong.
   case usage = 2
 
-  /// Ends the process, and runs nothing on the way out. `exit` would have the C libraries clean up (OpenSSL frees its
-  /// algorithms) beside threads that still use them, which crashes. What is to be closed has been closed before; nothing
-  /// waits in a buffer.
-  func leave() -> Never { _exit(rawValue) }
+  /// Writes the rest of the log and ends the process. `exit` would have the C libraries clean up (OpenSSL frees its
+  /// algorithms) beside threads that still use them, which crashes. Stores and servers are closed before.
+  func leave() -> Never {
+    Log.flush()
+    _exit(rawValue)
+  }
 }

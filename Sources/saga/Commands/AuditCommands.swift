@@ -2,6 +2,7 @@ import CSystem
 import Foundation
 import JSON
 import Persistence
+import PostgresPersistence
 import Runtime
 import Values
 

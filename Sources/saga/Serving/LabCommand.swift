@@ -17,9 +17,8 @@ let labCommand = CommandSpec(
   ] + ListenOptions.all(port: LabAddress.usualPort) + [
     OptionSpec("fault", value: "FAULT", repeats: true, help: "how to misbehave from the start"),
     OptionSpec("boxes", value: "N", help: "boxes of 96 in each freezer of a new laboratory; 40"),
-    OptionSpec("verbose", help: "log what happens, not only what goes wrong"),
     .stopWithInput,
-  ] + KafkaOptions.laboratory,
+  ] + LogOptions.all(usual: .error) + KafkaOptions.laboratory,
   examples: [
     .init(says: "Everything works", line: "saga lab"),
     .init(
@@ -35,12 +34,13 @@ let labCommand = CommandSpec(
   guard (1...1_000).contains(boxes) else { throw invocation.usage("--boxes wants a number from 1 to 1000") }
   let configuration = try invocation.listening(port: LabAddress.usualPort)
   let kafka = try invocation.labKafka()
+  let log = try invocation.log(usual: .error)
   let shutdown = Shutdown.listening(on: terminal, withInput: invocation.arguments.has("stop-with-input"))
-  let store = try await location.open(invocation.environment, log: .standardError(from: .warning))
+  let store = try await location.open(invocation.environment, log: try invocation.log(usual: .warning))
   let lab = LabServer(
     store: store, environment: invocation.environment, faults: faults,
     layout: .standard(boxesPerZone: boxes), kafka: kafka, configuration: configuration,
-    log: .standardError(from: invocation.arguments.has("verbose") ? .info : .error))
+    log: log)
   do {
     let listening = try await lab.start()
     terminal.line("The laboratory listens on http://\(configuration.host):\(listening)")

@@ -12,7 +12,7 @@ enum LastDeadline {
   static func arm(_ terminal: Terminal) {
     queue.asyncAfter(deadline: .now() + seconds) {
       terminal.complain("Stopped: what was in flight did not settle within \(Int(seconds)) s.\n")
-      _exit(ExitStatus.failure.rawValue)
+      ExitStatus.failure.leave()
     }
   }
 }

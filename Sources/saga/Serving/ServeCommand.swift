@@ -40,9 +40,8 @@ let serveCommand = CommandSpec(
       "no-learned-overdue", help: "call a step overdue only by what its workflow expects, not by what it took before"),
     OptionSpec(
       "take-up-held", help: "take up sagas again that were held back because the engine died of them; see saga.held"),
-    OptionSpec("verbose", help: "log what happens, not only what goes wrong"),
     .stopWithInput,
-  ] + NoticeOptions.all + KafkaOptions.engine,
+  ] + LogOptions.all(usual: .warning) + NoticeOptions.all + KafkaOptions.engine,
   examples: [
     .init(says: "For trying out, beside `saga lab`", line: "saga serve"),
     .init(
@@ -89,7 +88,7 @@ struct EngineProcess {
     notices = try invocation.notices()
     approvals = try invocation.approvals()
     folder = try WorkflowFolder(invocation)
-    log = .standardError(from: invocation.arguments.has("verbose") ? .info : .warning)
+    log = try invocation.log(usual: .warning)
     stopsWithInput = invocation.arguments.has("stop-with-input")
     learnsExpectations = !invocation.arguments.has("no-learned-overdue")
     takesUpHeld = invocation.arguments.has("take-up-held")

@@ -1,6 +1,7 @@
 import CSystem
 import Dispatch
 import Foundation
+import Runtime
 import Synchronization
 
 /// Tells when the process is asked to stop.
@@ -13,9 +14,9 @@ final class Shutdown: Sendable {
   private struct State {
     var asked = false
     var woken = false
-    var waiting: [CheckedContinuation<Void, Never>] = []
   }
   private let state = Mutex(State())
+  private let changes = WaitQueue()
   private let impatient: @Sendable () -> Void
 
   /// - Parameter impatient: what a second request does.
@@ -63,12 +64,8 @@ final class Shutdown: Sendable {
 
   /// Lets go of whoever waits, though nobody has asked: there is nothing left to wait with.
   func wake() {
-    let waiting = state.withLock { state in
-      state.woken = true
-      defer { state.waiting = [] }
-      return state.waiting
-    }
-    for one in waiting { one.resume() }
+    state.withLock { $0.woken = true }
+    changes.wake()
   }
 
   /// There is something to wait with again.
@@ -76,24 +73,14 @@ final class Shutdown: Sendable {
 
   /// Asks to stop; the second time, impatiently.
   func ask() {
-    let waiting = state.withLock { state -> [CheckedContinuation<Void, Never>]? in
-      if state.asked { return nil }
-      state.asked = true
-      defer { state.waiting = [] }
-      return state.waiting
+    let isFirst = state.withLock { state in
+      defer { state.asked = true }
+      return !state.asked
     }
-    guard let waiting else { return impatient() }
-    for one in waiting { one.resume() }
+    guard isFirst else { return impatient() }
+    changes.wake()
   }
 
   /// Returns once the process has been asked to stop, or has nothing left to wait with.
-  func requested() async {
-    await withCheckedContinuation { continuation in
-      let asked = state.withLock { state in
-        if !state.asked, !state.woken { state.waiting.append(continuation) }
-        return state.asked || state.woken
-      }
-      if asked { continuation.resume() }
-    }
-  }
+  func requested() async { await changes.wait { [self] in state.withLock { $0.asked || $0.woken } } }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import Persistence
+import PostgresPersistence
 import Runtime
 import Values
 

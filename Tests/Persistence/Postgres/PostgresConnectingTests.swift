@@ -3,6 +3,7 @@ import Testing
 import Values
 
 @testable import Persistence
+@testable import PostgresPersistence
 
 @Suite("Connecting to Postgres")
 struct PostgresConnectingTests {

@@ -5,6 +5,7 @@ import Testing
 import Values
 
 @testable import Persistence
+@testable import PostgresPersistence
 
 /// A schema of its own in the test server for one test.
 struct PostgresPlace: Sendable {
@@ -15,8 +16,11 @@ struct PostgresPlace: Sendable {
   /// Sessions break and come back in real time.
   let environment = Environment.system
 
-  /// Settings that give up soon rather than wait long.
-  var configuration: PostgresConfiguration {
+  /// Limits that a busy machine doesn't reach.
+  var configuration: PostgresConfiguration { .patient(url: url, name: name, shardCount: 4) }
+
+  /// The product's limits, for the tests of these limits.
+  var strictConfiguration: PostgresConfiguration {
     PostgresConfiguration(url: url, name: name, shardCount: 4, ownershipPatience: .zero)
   }
 
@@ -46,6 +50,18 @@ struct PostgresPlace: Sendable {
       }
       return numbers
     }
+  }
+}
+
+extension PostgresConfiguration {
+  /// Limits that a busy machine doesn't reach: the server gets a minute for each answer. A store that finds its shards owned
+  /// by another one doesn't wait for them.
+  static func patient(url: String, name: String, shardCount: Int = Shard.defaultCount) -> PostgresConfiguration {
+    PostgresConfiguration(
+      url: url, name: name, shardCount: shardCount, connectTimeout: .seconds(60), patience: .seconds(60),
+      stallAfter: .seconds(60), writerSilence: .seconds(60), reconnectTimeout: .seconds(60),
+      readReconnectTimeout: .seconds(60), ownershipPatience: .zero, idleSessionTimeout: .seconds(180),
+      statementTimeout: .seconds(60), lockTimeout: .seconds(60))
   }
 }
 

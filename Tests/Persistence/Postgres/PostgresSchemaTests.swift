@@ -4,6 +4,7 @@ import Testing
 import Values
 
 @testable import Persistence
+@testable import PostgresPersistence
 
 @Suite("A Postgres store's schema")
 struct PostgresSchemaTests {

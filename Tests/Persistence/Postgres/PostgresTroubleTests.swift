@@ -5,13 +5,14 @@ import Testing
 import Values
 
 @testable import Persistence
+@testable import PostgresPersistence
 
 @Suite("A Postgres store whose server is in trouble", .timeLimit(.minutes(3)))
 struct PostgresTroubleTests {
   @Test("A session that can't write is ended: writes go on as soon as a server takes them, and the health tells")
   func readOnly() async throws {
     try await withDatabase { place, admin in
-      let store = try await place.open()
+      let store = try await PostgresStore.open(place.strictConfiguration, environment: place.environment)
       try await store.own(shards: nil)
       _ = try await store.append(place.append(place.environment.newID()))
       #expect(store.health().problem == nil)
@@ -53,7 +54,7 @@ struct PostgresTroubleTests {
     try await withPostgres { place in
       let proxy = try TCPProxy(to: place.port)
       defer { proxy.close() }
-      var configuration = place.configuration
+      var configuration = place.strictConfiguration
       configuration.url = place.url(port: proxy.port)
       configuration.patience = .seconds(2)
       configuration.writerSilence = .seconds(3)
@@ -89,6 +90,28 @@ struct PostgresTroubleTests {
         #expect(try await store.verify(append.stream) == .intact(version: 1))
       }
       await store.close()
+    }
+  }
+
+  @Test("A list fails after the patience that the configuration gives while the server is silent")
+  func silentReadModel() async throws {
+    try await withPostgres { place in
+      let proxy = try TCPProxy(to: place.port)
+      defer { proxy.close() }
+      var configuration = place.configuration
+      configuration.url = place.url(port: proxy.port)
+      configuration.patience = .seconds(1)
+      let lists = try await SQLReadStore.postgres(configuration, environment: place.environment)
+      _ = try await lists.list(SagaQuery(), after: nil, limit: 1)
+      proxy.fallSilent()
+      do throws(StoreError) {
+        _ = try await lists.list(SagaQuery(), after: nil, limit: 1)
+        Issue.record("a silent server answered")
+      } catch {
+        #expect(error.kind == .unavailable)
+        #expect(error.detail == "the database has answered nothing for 1 s")
+      }
+      await lists.close()
     }
   }
 
@@ -157,7 +180,7 @@ struct PostgresTroubleTests {
     try await withPostgres { place in
       let proxy = try TCPProxy(to: place.port)
       defer { proxy.close() }
-      var configuration = place.configuration
+      var configuration = place.strictConfiguration
       configuration.url = place.url(port: proxy.port)
       configuration.patience = .seconds(2)
       configuration.writerSilence = .seconds(2)

@@ -3,6 +3,7 @@ import Testing
 import Values
 
 @testable import Persistence
+@testable import PostgresPersistence
 
 /// Rows with what no index row of a database holds.
 @Suite("Rows of odd sagas in every read model")
@@ -96,7 +97,7 @@ struct OddRowTests {
         case .sqlite: try await SQLReadStore(SQLiteReadDatabase.open(path: place.location + ".read"))
         default:
           try await SQLReadStore.postgres(
-            url: PostgresPlace.url ?? "", schema: place.location + "_read", environment: .system)
+            .patient(url: PostgresPlace.url ?? "", name: place.location), environment: .system)
         }
       }
       func generations(_ store: SQLReadStore) async throws -> Set<Int> {

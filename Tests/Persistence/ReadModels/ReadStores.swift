@@ -5,6 +5,7 @@ import Testing
 import Values
 
 @testable import Persistence
+@testable import PostgresPersistence
 
 /// Runs a test on a new read model of its own and clears up after it.
 /// - Parameter limits: small ones let few rows go the ways that many go.
@@ -32,13 +33,8 @@ func withReadStore(
 }
 
 private func openPostgres(_ place: StorePlace, _ limits: SagaListingLimits) async throws -> SQLReadStore {
-  let url = PostgresPlace.url ?? ""
-  // The public way makes the schema; the second gives the limits.
-  let made = try await SQLReadStore.postgres(
-    url: url, schema: place.location + "_read", environment: .system)
-  await made.close()
-  return try await SQLReadStore(
-    PostgresReadDatabase(url: url, schema: place.location + "_read", environment: .system), limits: limits)
+  try await SQLReadStore.postgres(
+    .patient(url: PostgresPlace.url ?? "", name: place.location), limits: limits, environment: .system)
 }
 
 /// Rows and queries of a seed.

@@ -83,8 +83,7 @@ final class EchoBench: Sendable {
     var configuration = Echo.Configuration(
       cluster: cluster, topics: [KafkaTopic(topic, partitions: partitions)],
       deadLetters: KafkaTopic(letters, partitions: 1))
-    configuration.firstBackoff = .milliseconds(20)
-    configuration.longestBackoff = .milliseconds(200)
+    configuration.backoff = Backoff(first: .milliseconds(20), limit: .milliseconds(200))
     change(&configuration)
     return configuration
   }

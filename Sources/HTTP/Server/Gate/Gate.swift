@@ -23,13 +23,12 @@ final class Gate: Sendable {
     var sweepAt: Timestamp?
     var isDraining = false
     var isStopping = false
-    var ended: [CheckedContinuation<Void, Never>] = []
-    var hasEnded = false
   }
 
   let configuration: HTTPServerConfiguration
   let environment: Environment
   private let inbox = Mutex(Inbox())
+  private let end = Once<Void>()
   /// By libmicrohttpd's end of the pair.
   private let admitted = Mutex<[Int32: Admitted]>([:])
   private let wakeReader: Int32
@@ -56,12 +55,7 @@ final class Gate: Sendable {
       } else {
         close(listener)
       }
-      let waiting = inbox.withLock { inbox in
-        inbox.hasEnded = true
-        defer { inbox.ended = [] }
-        return inbox.ended
-      }
-      for continuation in waiting { continuation.resume() }
+      end.give()
     }
     thread.name = "http-gate"
     thread.start()
@@ -82,13 +76,7 @@ final class Gate: Sendable {
   /// Sends what is still on its way and ends the thread. libmicrohttpd must have closed its connections.
   func stop() async {
     tell { $0.isStopping = true }
-    await withCheckedContinuation { continuation in
-      let hasEnded = inbox.withLock { inbox in
-        if !inbox.hasEnded { inbox.ended.append(continuation) }
-        return inbox.hasEnded
-      }
-      if hasEnded { continuation.resume() }
-    }
+    await end.value()
   }
 
   private func tell(_ change: (inout Inbox) -> Void) {

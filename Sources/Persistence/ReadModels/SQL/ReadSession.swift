@@ -1,7 +1,7 @@
 import Values
 
 /// A value that goes into a statement of the read model.
-enum SQLValue: Sendable, Hashable {
+package enum SQLValue: Sendable, Hashable {
   case int(Int64)
   case text(String)
   case id(UniqueID)
@@ -9,11 +9,11 @@ enum SQLValue: Sendable, Hashable {
   /// A moment or count that may be missing.
   case noInt
 
-  static func moment(_ moment: Timestamp?) -> SQLValue { moment.map { .int($0.milliseconds) } ?? .noInt }
+  package static func moment(_ moment: Timestamp?) -> SQLValue { moment.map { .int($0.milliseconds) } ?? .noInt }
 }
 
 /// One row of an answer. Columns are numbered from 0.
-protocol ReadRow {
+package protocol ReadRow {
   func int(_ column: Int) throws(StoreError) -> Int64
   func text(_ column: Int) throws(StoreError) -> String
   func id(_ column: Int) throws(StoreError) -> UniqueID
@@ -22,7 +22,7 @@ protocol ReadRow {
 
 /// A connection on which the read model's statements run; the same statements on every database, with values as `$1`,
 /// `$2`, ….
-protocol ReadSession {
+package protocol ReadSession {
   var dialect: ReadDialect { get }
   func query<Row>(
     _ sql: String, _ values: [SQLValue], _ read: (any ReadRow) throws(StoreError) -> Row
@@ -40,7 +40,7 @@ protocol ReadSession {
 }
 
 /// Where the databases that keep a read model run its statements.
-protocol ReadDatabase: Sendable {
+package protocol ReadDatabase: Sendable {
   var dialect: ReadDialect { get }
   /// Everything in `body` sees the tables at one moment.
   func read<Value: Sendable>(
@@ -54,24 +54,35 @@ protocol ReadDatabase: Sendable {
 }
 
 /// The words in which the databases differ.
-struct ReadDialect: Sendable {
-  let name: String
-  let id: String
-  let bytes: String
-  let text: String
+package struct ReadDialect: Sendable {
+  package let name: String
+  package let id: String
+  package let bytes: String
+  package let text: String
   /// Gives where a text lies in another, or 0.
-  let position: String
+  package let position: String
   /// Keeps the planner from taking the two sides of a join in the other order.
-  let join: String
+  package let join: String
   /// A query for the names of the tables that are there.
-  let tables: String
+  package let tables: String
   /// Behind a table whose rows lie in the order of its key.
-  let clustered: String
-  /// Behind the columns of a primary key that is the table.
-  static let sqlite = ReadDialect(
+  package let clustered: String
+
+  package init(
+    name: String, id: String, bytes: String, text: String, position: String, join: String, tables: String,
+    clustered: String
+  ) {
+    self.name = name
+    self.id = id
+    self.bytes = bytes
+    self.text = text
+    self.position = position
+    self.join = join
+    self.tables = tables
+    self.clustered = clustered
+  }
+
+  package static let sqlite = ReadDialect(
     name: "sqlite", id: "BLOB", bytes: "BLOB", text: "TEXT", position: "instr", join: "CROSS JOIN",
     tables: "SELECT name FROM sqlite_schema WHERE type = 'table'", clustered: " WITHOUT ROWID")
-  static let postgres = ReadDialect(
-    name: "postgres", id: "uuid", bytes: "bytea", text: "text COLLATE \"C\"", position: "strpos", join: "JOIN",
-    tables: "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()", clustered: "")
 }

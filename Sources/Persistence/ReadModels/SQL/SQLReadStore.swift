@@ -1,4 +1,3 @@
-public import Runtime
 public import Values
 
 /// A read model in the tables of a database: the same statements on each of them.
@@ -7,7 +6,7 @@ public final class SQLReadStore: SagaReadStore {
   let limits: SagaListingLimits
   public var kind: String { database.dialect.name }
 
-  init(_ database: any ReadDatabase, limits: SagaListingLimits = SagaListingLimits()) async throws(StoreError) {
+  package init(_ database: any ReadDatabase, limits: SagaListingLimits = SagaListingLimits()) async throws(StoreError) {
     self.database = database
     self.limits = limits
     do throws(StoreError) {
@@ -22,23 +21,6 @@ public final class SQLReadStore: SagaReadStore {
   /// - Throws: `store.locked` when another process has it open, `store.foreign` when the file is something else.
   public static func sqlite(path: String) async throws(StoreError) -> SQLReadStore {
     try await SQLReadStore(SQLiteReadDatabase.open(path: path))
-  }
-
-  /// Opens the read model in a schema of a Postgres database, or makes one.
-  /// - Parameter schema: lower-case letters, digits and `_`.
-  public static func postgres(
-    url: String, schema: String = "tracseq_read", environment: Environment
-  ) async throws(StoreError) -> SQLReadStore {
-    let database = try PostgresReadDatabase(url: url, schema: schema, environment: environment)
-    do throws(StoreError) {
-      try await database.write { session throws(StoreError) in
-        try session.script("SELECT pg_advisory_xact_lock(5927113); CREATE SCHEMA IF NOT EXISTS \(schema)")
-      }
-    } catch {
-      await database.close()
-      throw error
-    }
-    return try await SQLReadStore(database)
   }
 
   /// Makes what is missing. Tables of another version's shape are thrown away: the events fill the new ones.

@@ -1,13 +1,19 @@
 import Values
 
 /// What bounds the reading of a list.
-struct SagaListingLimits: Sendable {
+package struct SagaListingLimits: Sendable {
   /// So many rows are fetched and sorted rather than walked over.
-  var few = 2_000
+  package var few = 2_000
   /// So many rows at most are counted for facets that no counter has.
-  var counted = 2_000
+  package var counted = 2_000
   /// So many index rows at most are walked over for one page.
-  var walked = 2_000
+  package var walked = 2_000
+
+  package init(few: Int = 2_000, counted: Int = 2_000, walked: Int = 2_000) {
+    self.few = few
+    self.counted = counted
+    self.walked = walked
+  }
 }
 
 /// How a list is read, in bounded time whatever is asked for.

@@ -12,8 +12,7 @@ public final class StreamProcessor: Sendable {
   /// How a processor works.
   public struct Configuration: Sendable {
     /// The wait after a failure; it doubles with each further one.
-    public var firstBackoff = Duration.milliseconds(200)
-    public var longestBackoff = Duration.seconds(30)
+    public var backoff = Backoff(first: .milliseconds(200), limit: .seconds(30))
     /// How often it looks whether topics have got more partitions.
     public var lookInterval = Duration.seconds(60)
 
@@ -78,7 +77,7 @@ public final class StreamProcessor: Sendable {
         log.warning(
           "A stream is held up and begins again with its stored state", ("stream", definition.name),
           ("failures", "\(failures)"), ("error", "\(error)"))
-        try await environment.clock.sleep(until: environment.now() + pause(after: failures))
+        try await environment.clock.sleep(until: environment.now() + configuration.backoff.pause(after: failures))
       }
     }
   }
@@ -136,11 +135,5 @@ public final class StreamProcessor: Sendable {
       }
     default: return true
     }
-  }
-
-  private func pause(after failures: Int) -> Duration {
-    var pause = configuration.firstBackoff
-    for _ in 1..<max(1, failures) where pause < configuration.longestBackoff { pause *= 2 }
-    return min(pause, configuration.longestBackoff)
   }
 }

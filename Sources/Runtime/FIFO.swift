@@ -1,0 +1,27 @@
+/// A queue, first in, first out, in constant time for each element.
+struct FIFO<Element> {
+  private var elements: [Element?] = []
+  private var first = 0
+
+  var isEmpty: Bool { first == elements.count }
+  var count: Int { elements.count - first }
+
+  mutating func append(_ element: Element) { elements.append(element) }
+
+  mutating func popFirst() -> Element? {
+    guard first < elements.count else { return nil }
+    let element = elements[first]
+    elements[first] = nil
+    first += 1
+    if first == elements.count {
+      elements.removeAll(keepingCapacity: true)
+      first = 0
+    } else if first > 1_024, first * 2 > elements.count {
+      elements.removeFirst(first)
+      first = 0
+    }
+    return element
+  }
+}
+
+extension FIFO: Sendable where Element: Sendable {}
