@@ -89,7 +89,7 @@ struct IdentifierTests {
     let event = SampleEvent.created(declaration)
     _ = try await store.append(
       Append(
-        stream: CommandDesk.stream(of: Sample.self, id), expectedVersion: 0,
+        stream: CommandHandler.stream(of: Sample.self, id), expectedVersion: 0,
         events: [
           NewEvent(type: event.type, data: event.data.bytes(), meta: JSON.members(("causationId", "k")).bytes())
         ],

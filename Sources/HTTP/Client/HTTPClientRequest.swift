@@ -33,7 +33,7 @@ public struct HTTPClientResponse: Sendable, Hashable {
   public let headers: HTTPHeaders
   /// As it came. Nothing is decompressed.
   public let body: [UInt8]
-  /// What stands behind the status in HTTP/1; empty in HTTP/2.
+  /// The text after the status in HTTP/1; empty in HTTP/2.
   public let reason: String
   /// Why the body isn't whole; nil when it is.
   public let bodyError: HTTPClientError?

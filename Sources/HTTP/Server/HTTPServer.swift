@@ -60,7 +60,7 @@ public final class HTTPServer: Sendable {
     }
     await daemon.untilIdle()
     bound.cancel()
-    // 3. Whoever is still suspended is answered now: libmicrohttpd ends the process when it is stopped before.
+    // 3. Answer the suspended requests now: libmicrohttpd ends the process when it stops with suspended connections.
     daemon.abandonAll()
     await daemon.untilNoneSuspended()
     // 4. Joins the thread: not on a thread of the cooperative pool.

@@ -1,4 +1,4 @@
-/// A pattern in which `*` stands for any characters, none included, and `?` for one.
+/// A pattern in which `*` matches any number of characters, and `?` matches one.
 public struct Glob: Sendable, Hashable {
   public let pattern: String
   private let scalars: [Unicode.Scalar]

@@ -3,9 +3,9 @@ import Persistence
 import Runtime
 import Values
 
-/// The laboratory's read models: what can be searched, and what each idempotency key did.
+/// The laboratory's read models: the lists, and the effects of each idempotency key.
 struct LabProjection: Projection {
-  /// Change it when a document's shape changes: the projection then begins again.
+  /// Change the name when a document's shape changes; then the projection begins again.
   let name = "laboratory-2"
   let collections = Set(Collection.allCases.map(\.rawValue))
   let store: any EventStore
@@ -40,8 +40,8 @@ struct LabProjection: Projection {
       default: break
       }
     }
-    // A position may have changed hands within these events: the release in one stream, the claim in another, in
-    // either order. So what holds a position is asked of its claim, once everything else is told.
+    // Within these events a position may have been released in one stream and claimed in another, in either order. So
+    // the holder of a position is read from its claim, after all other events are applied.
     for position in Set(try events.flatMap(Self.positions(of:))) { try await tell(position, in: &changes) }
   }
 
@@ -165,7 +165,7 @@ struct LabProjection: Projection {
     let claim = try await store.claim(scope: LabClaim.Scope.position.rawValue, value: name)
     guard let claim else { return changes.delete(collection: Collection.positions.rawValue, id: name) }
     let told = try await Told<Allocation>(claim.stream, in: store)
-    // Released between the claim's reading and this one: its own event comes, and tells the position again.
+    // The position was released after its claim was read. The event of that release comes later and updates it again.
     guard let request = told.state.request, told.state.holds, told.state.position == position else {
       return changes.delete(collection: Collection.positions.rawValue, id: name)
     }
@@ -185,7 +185,7 @@ struct LabProjection: Projection {
   }
 }
 
-/// An aggregate with what its events say beside its state.
+/// An aggregate's state with its saga, version and times.
 private struct Told<A: Aggregate> {
   let stream: UniqueID
   var state = A.absent

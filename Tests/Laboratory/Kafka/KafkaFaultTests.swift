@@ -209,7 +209,7 @@ struct KafkaFaultTests {
     let sample = UniqueID.named("s")
     _ = try await other.lab.store.append(
       Append(
-        stream: CommandDesk.stream(of: Sample.self, sample), expectedVersion: 0,
+        stream: CommandHandler.stream(of: Sample.self, sample), expectedVersion: 0,
         events: [NewEvent(type: "sample.eaten", data: Array("{}".utf8), meta: Array("{}".utf8))],
         appendID: other.lab.environment.newID()))
     let reply = try await other.ask(

@@ -254,7 +254,7 @@ struct StreamReader {
     }
     guard isName, (1...249).contains(text.utf8.count), text != ".", text != ".." else {
       report.error(
-        Self.code, "\"\(text)\" is no topic: names hold letters, digits, ., _ and -, 249 at most",
+        Self.code, "\"\(text)\" is not a topic's name: it may have letters, digits, ., _ and -, 249 characters at most",
         at: reader.pointer(to: name))
       return nil
     }
