@@ -83,7 +83,7 @@ struct ConnectionTests {
     await shutdown.value
   }
 
-  @Test("A request that outlasts the draining is told that it wasn't finished")
+  @Test("A request that outlasts the draining is answered as unfinished")
   func waitingWhenTheDrainEnds() async throws {
     let clock = FakeClock()
     let began = Signal()

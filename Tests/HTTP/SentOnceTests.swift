@@ -100,8 +100,8 @@ struct SentOnceTests {
     defer { server.stop() }
     try await withClient { client in
       for number in 1...20 {
-        // The end of the connection needs a moment to arrive, and no event of ours tells of it: a call that meets it in
-        // that moment is lost, and the next ones get connections of their own.
+        // The end of the connection arrives a little later, and the client gets no event for it. A call that comes first is
+        // lost, and the next ones get connections of their own.
         let error = await failure(of: client, Self.request("PUT", server.port, "/\(number)"))
         if let error { #expect(error.code == HTTPErrorCode.connectionLost && error.sent) }
       }
@@ -128,7 +128,7 @@ struct SentOnceTests {
   }
 }
 
-@Suite("An answer that is broken, cut, or no HTTP", .timeLimit(.minutes(2)))
+@Suite("An answer that is broken, cut, or not HTTP", .timeLimit(.minutes(2)))
 struct BrokenAnswerTests {
   private func end(
     _ answer: String, takesPartialBody: Bool, most: Int = 100
@@ -149,7 +149,7 @@ struct BrokenAnswerTests {
   }
 
   @Test(
-    "What is no HTTP has a code of its own, and the request was sent",
+    "An answer that is not HTTP has a code of its own, and the request was sent",
     arguments: [
       "SSH-2.0-OpenSSH_9.2\r\n", "220 mail.example ESMTP\r\n", "<html>hello</html>", "\u{15}\u{3}\u{1}\0\u{2}",
       "HTTP/9.9 200 OK\r\n\r\n", "HTTP/1.1 OK\r\n\r\n", "ok\n", "{\"ok\":true}", "\r\n\r\nready\r\n",
@@ -211,7 +211,7 @@ struct BrokenAnswerTests {
     #expect(error.code == response.bodyError?.code)
   }
 
-  @Test("What comes behind a chunked body changes no header")
+  @Test("Trailers after a chunked body change no header")
   func trailers() async throws {
     let answer =
       "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"

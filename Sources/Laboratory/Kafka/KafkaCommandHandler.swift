@@ -95,7 +95,9 @@ struct KafkaCommandHandler: Sendable {
       throw error
     } catch let error as any CodedError {
       // A retry would fail again.
-      log.error("A command failed; answered with an error", ("command", "\(read.service.rawValue).\(read.name)"), ("error", "\(error)"))
+      log.error(
+        "A command failed; answered with an error", ("command", "\(read.service.rawValue).\(read.name)"),
+        ("error", "\(error)"))
       return .unknown(code: error.code, message: error.message)
     }
   }

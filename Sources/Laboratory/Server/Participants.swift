@@ -36,7 +36,9 @@ public final class Participants: Sendable {
       do {
         try await projector.run()
       } catch {
-        if !Task.isCancelled { log.error("The read models stopped; lists are no longer updated", ("error", "\(error)")) }
+        if !Task.isCancelled {
+          log.error("The read models stopped; lists are no longer updated", ("error", "\(error)"))
+        }
       }
     }
     do {
@@ -85,8 +87,10 @@ public final class Participants: Sendable {
       log.error("A request failed; answered with an error", ("path", request.path), ("error", "\(error)"))
     }
     let samples = SamplesService(commandHandler: commandHandler, gate: gate, queries: queries)
-    let storage = StorageService(commandHandler: commandHandler, gate: gate, queries: queries, layout: layout, places: positions)
-    let sequencing = SequencingService(commandHandler: commandHandler, gate: gate, queries: queries, layout: layout, places: lanes)
+    let storage = StorageService(
+      commandHandler: commandHandler, gate: gate, queries: queries, layout: layout, places: positions)
+    let sequencing = SequencingService(
+      commandHandler: commandHandler, gate: gate, queries: queries, layout: layout, places: lanes)
     let notification = NotificationService(commandHandler: commandHandler, gate: gate, queries: queries)
     let commands = samples.commands + storage.commands + sequencing.commands + notification.commands
     gate.route(commands, in: &router)

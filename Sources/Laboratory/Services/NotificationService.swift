@@ -73,7 +73,8 @@ struct NotificationService: Sendable {
   }
 
   private func perform(_ received: ReceivedCommand, _ command: Message.Command) async throws -> Answer {
-    try await commandHandler.perform(received.call, on: received.id(Self.id), as: Message.self) { (message) throws(LabRefusal) in
+    try await commandHandler.perform(received.call, on: received.id(Self.id), as: Message.self) {
+      (message) throws(LabRefusal) in
       try Message.decide(command, message)
     } answer: {
       Answer(status: 201, body: $0.json)

@@ -144,7 +144,8 @@ struct SequencingService: Sendable {
   private func carryOut(
     _ received: ReceivedCommand, _ status: Int, _ command: Run.Command
   ) async throws -> (answer: Answer, repeated: Bool) {
-    try await commandHandler.perform(received.call, on: received.id(Self.id), as: Run.self) { (run) throws(LabRefusal) in
+    try await commandHandler.perform(received.call, on: received.id(Self.id), as: Run.self) {
+      (run) throws(LabRefusal) in
       try Run.decide(command, run)
     } answer: {
       Answer(status: status, body: $0.json)

@@ -90,7 +90,8 @@ struct StorageService: Sendable {
     }
     let boxes = boxes(in: request.zone, for: request.volume)
     return try await holding(in: boxes) { position in
-      try await commandHandler.perform(received.call, on: request.id, as: Allocation.self) { (allocation) throws(LabRefusal) in
+      try await commandHandler.perform(received.call, on: request.id, as: Allocation.self) {
+        (allocation) throws(LabRefusal) in
         try Allocation.decide(.allocate(request, position: position), allocation)
       } answer: {
         Answer(status: 201, body: $0.json)
@@ -154,7 +155,8 @@ struct StorageService: Sendable {
         throw LabRefusal(
           LabErrorCode.allocationState, status: 409, "\(location.name) takes tubes of up to \(location.largestTube).")
       }
-      return try await commandHandler.perform(received.call, on: id, as: Allocation.self) { (allocation) throws(LabRefusal) in
+      return try await commandHandler.perform(received.call, on: id, as: Allocation.self) {
+        (allocation) throws(LabRefusal) in
         try Allocation.decide(.move(to: target, zone: location.zone), allocation)
       } answer: {
         Answer(status: 200, body: $0.json)
@@ -164,7 +166,8 @@ struct StorageService: Sendable {
       let zone = zone ?? request.zone
       try Allocation.checkZone(zone, request.type)
       return try await holding(in: boxes(in: zone, for: request.volume)) { position in
-        try await commandHandler.perform(received.call, on: id, as: Allocation.self) { (allocation) throws(LabRefusal) in
+        try await commandHandler.perform(received.call, on: id, as: Allocation.self) {
+          (allocation) throws(LabRefusal) in
           try Allocation.decide(.move(to: position, zone: zone), allocation)
         } answer: {
           Answer(status: 200, body: $0.json)

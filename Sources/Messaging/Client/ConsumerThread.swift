@@ -21,7 +21,9 @@ final class ConsumerThread {
   /// The error that broke the client for good.
   private var fatal: KafkaError?
 
-  init(_ handle: KafkaHandle, _ configuration: KafkaConsumer.Configuration, _ assignment: ConsumerAssignment, _ log: Log) {
+  init(
+    _ handle: KafkaHandle, _ configuration: KafkaConsumer.Configuration, _ assignment: ConsumerAssignment, _ log: Log
+  ) {
     self.handle = handle
     self.configuration = configuration
     self.assignment = assignment

@@ -30,7 +30,8 @@ public struct KafkaError: CodedError, Hashable {
 
   /// The client broke and is being replaced. The message was not given to it.
   static let renewed = KafkaError(
-    code: MessagingErrorCode.notDelivered, message: "The message was not delivered: the Kafka client is being replaced.",
+    code: MessagingErrorCode.notDelivered,
+    message: "The message was not delivered: the Kafka client is being replaced.",
     kafkaName: "_FATAL", isRetriable: true)
 
   static func cancelled(mayHaveBeenSent: Bool) -> KafkaError {

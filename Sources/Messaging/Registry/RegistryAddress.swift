@@ -32,7 +32,9 @@ struct RegistryAddress: Sendable {
 
   private static func authorization(_ parts: URLComponents) throws(RegistryError) -> String? {
     guard let user = parts.user else { return nil }
-    guard !user.contains(":") else { throw invalid("The user's name contains a colon; basic authentication forbids it.") }
+    guard !user.contains(":") else {
+      throw invalid("The user's name contains a colon; basic authentication forbids it.")
+    }
     return "Basic " + Data("\(user):\(parts.password ?? "")".utf8).base64EncodedString()
   }
 

@@ -144,7 +144,8 @@ public final class SchemaRegistry: Sendable {
     let reasons = reasons.isEmpty ? "It gave no reason." : reasons.map(\.shortened).joined(separator: " · ")
     return RegistryError(
       code: RegistryErrorCode.schemaIncompatible,
-      message: "The registry at \(url) says that the schema is incompatible with the latest one of “\(subject)”: \(reasons)"
+      message:
+        "The registry at \(url) says that the schema is incompatible with the latest one of “\(subject)”: \(reasons)"
     )
   }
 }

@@ -44,7 +44,9 @@ struct GivenUpTests {
     _ = await others.wait { $0.contains("19") }
     visiting.cancel()
     _ = await visiting.result
-    try await eventually("the first member has both partitions", within: .seconds(120)) { first.status().partitions == 2 }
+    try await eventually("the first member has both partitions", within: .seconds(120)) {
+      first.status().partitions == 2
+    }
     // 3. The first member reads both.
     await gate.add(1)
     for partition in 0..<2 { try await send("last", to: partition) }

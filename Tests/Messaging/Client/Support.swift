@@ -6,35 +6,17 @@ import Values
 
 /// The messages that handlers received, and a way to wait for them.
 actor Seen<Element: Sendable> {
-  private struct Waiter {
-    let enough: @Sendable ([Element]) -> Bool
-    let continuation: CheckedContinuation<Void, Never>
-  }
-  private(set) var all: [Element] = []
-  private var waiters: [Int: Waiter] = [:]
-  private var nextWaiter = 0
+  private let elements = Told<Element>()
+  var all: [Element] { elements.all }
 
-  func add(_ element: Element) {
-    all.append(element)
-    for (id, waiter) in waiters where waiter.enough(all) {
-      waiters[id] = nil
-      waiter.continuation.resume()
-    }
-  }
+  func add(_ element: Element) { elements.add(element) }
 
-  /// Returns as soon as the elements are enough. When the task is cancelled, for example by the suite's time limit, it
-  /// reports the elements so far and returns them.
+  /// Returns the elements as soon as they are enough. When the task is cancelled, for example by the suite's time limit,
+  /// it reports the elements so far and returns them.
   func wait(
     until enough: @escaping @Sendable ([Element]) -> Bool, sourceLocation: SourceLocation = #_sourceLocation
   ) async -> [Element] {
-    nextWaiter += 1
-    let id = nextWaiter
-    await withTaskCancellationHandler {
-      guard !enough(all), !Task.isCancelled else { return }
-      await withCheckedContinuation { waiters[id] = Waiter(enough: enough, continuation: $0) }
-    } onCancel: {
-      Task { await self.cancel(id) }
-    }
+    let all = await elements.wait(until: enough)
     if !enough(all) { Issue.record("Cancelled after \(all.count) elements: \(all)", sourceLocation: sourceLocation) }
     return all
   }
@@ -42,8 +24,6 @@ actor Seen<Element: Sendable> {
   func wait(for count: Int, sourceLocation: SourceLocation = #_sourceLocation) async -> [Element] {
     await wait(until: { $0.count >= count }, sourceLocation: sourceLocation)
   }
-
-  private func cancel(_ id: Int) { waiters.removeValue(forKey: id)?.continuation.resume() }
 }
 
 extension KafkaMessage {

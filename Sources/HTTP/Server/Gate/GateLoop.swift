@@ -225,7 +225,8 @@ final class GateLoop {
 
   private func letThrough(_ head: RequestHeadParser.Head, of link: GateLink) throws(Problem) {
     guard !gate.isDraining else {
-      throw Problem(503, HTTPErrorCode.shuttingDown, detail: "The server is shutting down. Send the request again later.")
+      throw Problem(
+        503, HTTPErrorCode.shuttingDown, detail: "The server is shutting down. Send the request again later.")
     }
     if link.inner < 0 { try open(link) }
     link.requests += 1
