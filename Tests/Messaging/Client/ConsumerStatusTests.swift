@@ -1,4 +1,5 @@
 import Messaging
+import Runtime
 import TestSupport
 import Testing
 import Values

@@ -162,6 +162,24 @@ struct WireTests {
     _ = await second.result
   }
 
+  @Test("The lag counts messages that come while their partition is paused")
+  func lagWhilePaused() async throws {
+    let bench = try await Bench(partitions: 1)
+    let gate = Seen<Int>()
+    let consumer = bench.consumer(maxInFlight: 1, handlers: MessageHandlers { _ in _ = await gate.wait(for: 1) })
+    let running = Task { try await consumer.run() }
+    // 1. With four waiting messages the partition is paused.
+    try await bench.send((0..<10).map { "\($0)" })
+    try await eventually("the lag has the first messages", within: .seconds(60)) { consumer.status().lag == 10 }
+    // 2. No fetch tells of later messages.
+    try await bench.send((10..<30).map { "\($0)" })
+    try await eventually("the lag has the later messages", within: .seconds(60)) { consumer.status().lag == 30 }
+    await gate.add(1)
+    try await eventually("all messages are handled", within: .seconds(60)) { consumer.status().lag == 0 }
+    running.cancel()
+    _ = await running.result
+  }
+
   @Test("A partition with too many waiting messages is paused, and read again when the handlers have caught up")
   func backpressure() async throws {
     let bench = try await Bench(partitions: 1)
