@@ -81,6 +81,20 @@ func withClient<Result>(
   }
 }
 
+/// Runs `body` until one run takes less than a second, at most 20 times, and returns the result of that run. For tests of
+/// kept connections: a client does not use a connection that was idle for a second or longer.
+func quickly<Result>(_ body: () async throws -> Result) async throws -> Result {
+  for _ in 0..<20 {
+    let began = ContinuousClock.now
+    let result = try await body()
+    if ContinuousClock.now - began < .milliseconds(950) { return result }
+  }
+  throw TooSlow()
+}
+
+/// The machine was so busy that no run took less than a second.
+struct TooSlow: Error {}
+
 /// The error that `send` ends with, or nil.
 func failure(of client: HTTPClient, _ request: HTTPClientRequest) async -> HTTPClientError? {
   do {

@@ -54,6 +54,11 @@ struct WordTests {
         \(shown)
         """)
     }
+    let row = HouseWords.all.compactMap { word in
+      let count = uses.count { $0.word == word.text }
+      return count == 0 ? nil : "\"\(word.text)\": \(count)"
+    }
+    print("The row of ceilings for today: \"\(group.name)\": [\(row.isEmpty ? ":" : row.joined(separator: ", "))],")
   }
 
   @Test("Every word with a ceiling is a house word")

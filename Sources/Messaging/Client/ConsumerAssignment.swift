@@ -126,7 +126,12 @@ final class ConsumerAssignment: Sendable {
     }
   }
 
-  var partitions: [Partition] { state.withLock { Array($0.partitions.keys) } }
+  /// The partitions that are fetched, and those that are paused.
+  var partitionsByPause: (fetched: [Partition], paused: [Partition]) {
+    state.withLock { state in
+      (state.partitions.filter { !$0.value.isPaused }.map(\.key), state.partitions.filter(\.value.isPaused).map(\.key))
+    }
+  }
   func note(end: Int64, of partition: Partition) { state.withLock { $0.partitions[partition]?.end = end } }
   func note(broker problem: String?) { state.withLock { $0.brokerProblem = problem } }
 

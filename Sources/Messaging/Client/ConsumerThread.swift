@@ -1,6 +1,7 @@
 import CKafka
 import Dispatch
 import Runtime
+import Synchronization
 import Values
 
 /// The work of a consumer's thread: it takes messages from librdkafka, takes and gives up partitions, and commits offsets.
@@ -8,6 +9,7 @@ final class ConsumerThread {
   private typealias Partition = ConsumerAssignment.Partition
 
   private static let commitEvery = Duration.milliseconds(200)
+  private static let askForEndsEvery = Duration.seconds(1)
   /// The longest wait for the broker's answer to a last commit, and to leaving the group. librdkafka itself waits without
   /// end for a silent broker. A message whose offset is not committed comes again. The group notices after the session
   /// timeout that a member has gone.
@@ -17,6 +19,8 @@ final class ConsumerThread {
   private let configuration: KafkaConsumer.Configuration
   private let assignment: ConsumerAssignment
   private let log: Log
+  private let endReader: PartitionEndReader
+  private var nextEnds = ContinuousClock.now
   private var isLeaving = false
   /// The error that broke the client for good.
   private var fatal: KafkaError?
@@ -28,6 +32,7 @@ final class ConsumerThread {
     self.configuration = configuration
     self.assignment = assignment
     self.log = log
+    endReader = PartitionEndReader(handle, assignment)
   }
 
   /// Reads while `shouldContinue` returns true. Then it waits for running handlers, commits, and leaves the group.
@@ -201,13 +206,19 @@ final class ConsumerThread {
     Self.each(resume) { rd_kafka_resume_partitions(handle.client, $0) }
   }
 
+  /// Notes the ends of the partitions. librdkafka learns a partition's end from fetches. A paused partition is not fetched,
+  /// so its end is requested from the broker.
   private func noteEnds() {
-    for partition in assignment.partitions {
+    let (fetched, paused) = assignment.partitionsByPause
+    for partition in fetched {
       var (low, high): (Int64, Int64) = (0, 0)
       let code = rd_kafka_get_watermark_offsets(
         handle.client, partition.topic, Int32(partition.number), &low, &high)
       if code == RD_KAFKA_RESP_ERR_NO_ERROR, high >= 0 { assignment.note(end: high, of: partition) }
     }
+    guard !paused.isEmpty, ContinuousClock.now >= nextEnds else { return }
+    nextEnds = .now + Self.askForEndsEvery
+    endReader.read(paused)
   }
 
   private static func each(

@@ -109,8 +109,8 @@ struct WindowJoinTests {
     #expect(
       spec.verdicts.last
         == .late(
-          "The event's time 2026-03-01T11:15:00.000Z is behind the watermark, 2026-03-01T12:00:00.000Z: partners may "
-            + "have been let go of before it came."))
+          "The event's time 2026-03-01T11:15:00.000Z is before the watermark, 2026-03-01T12:00:00.000Z. Its partners "
+            + "may have been dropped before it came."))
     let kept = spec.machine.kept
     // Too late for any pair: it finds no partner, and is not kept.
     spec.when(Self.run("lost", of: "s1", "10:59"))

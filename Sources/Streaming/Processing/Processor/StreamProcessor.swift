@@ -4,6 +4,11 @@ public import Runtime
 import Synchronization
 import Values
 
+// The stream processor (`Streaming/Processing`) is beside the product.
+//
+// It transforms, counts and joins events of Kafka topics, with its state in an event store. `saga streams` runs it. The
+// engine and the event publisher (`Streaming/Echo`) use none of its types; `Tests/Rules` checks it.
+
 /// Runs a stream: reads its topics, sends its outputs, and stores its state and its offsets.
 ///
 /// Outputs are delivered at least once. An output is delivered before its state is written; after a crash in between it is
