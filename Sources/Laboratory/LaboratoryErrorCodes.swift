@@ -7,7 +7,7 @@
 
 /// The codes of every refusal and error of the laboratory. Each has a page in `docs/errors/`.
 public enum LabErrorCode {
-  // Of any service.
+  // Codes of any service.
   public static let answerRefused = "lab.answerRefused"
   public static let commandUnknown = "lab.commandUnknown"
   public static let conflict = "lab.conflict"
@@ -26,7 +26,7 @@ public enum LabErrorCode {
   public static let unknown = "lab.unknown"
   public static let unreadableEvent = "lab.unreadableEvent"
 
-  // Of one service.
+  // Codes of one service.
   public static let barcodeTaken = "samples.barcodeTaken"
   public static let notAcceptable = "samples.notAcceptable"
   public static let sampleState = "samples.wrongState"
@@ -40,7 +40,7 @@ public enum LabErrorCode {
   public static let lanesFull = "sequencing.lanesFull"
   public static let runState = "sequencing.wrongState"
 
-  // Of a manifest file.
+  // Codes of manifest files.
   public static let manifestColumns = "manifest.columns"
   public static let manifestSyntax = "manifest.syntax"
 }

@@ -137,7 +137,10 @@ struct LimitTests {
     } body: { port in
       let connection = try RawConnection(port: port)
       connection.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-      try await eventually("the connection is closed", every: .milliseconds(5)) {
+      // Time passes only once the answer has begun: before, the request would be too slow.
+      source.yield(Array("first".utf8))
+      _ = await connection.read(to: "first")
+      try await eventually("the connection is closed", within: .seconds(90), every: .milliseconds(5)) {
         source.yield([UInt8](repeating: 0, count: 100_000))
         clock.advance(by: .seconds(1))
         return ended.isSet

@@ -34,22 +34,26 @@ struct SentOnceTests {
     "A call that is lost on a kept connection arrives once, and its outcome is unknown",
     arguments: ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"], [true, false])
   func keptConnection(method: String, key: Bool) async throws {
-    let server = try Self.fickle()
-    defer { server.stop() }
-    try await withClient { client in
-      _ = try await client.send(Self.request("GET", server.port, "/warm"))
-      let error = await failure(of: client, Self.request(method, server.port, "/lost", key: key))
-      #expect(error?.code == HTTPErrorCode.connectionLost)
-      #expect(error?.sent == true)
-      // Both over one connection: it was kept, and it was not replaced.
-      #expect(
-        server.requests == [
-          .init(line: "GET /warm HTTP/1.1", connection: 1), .init(line: "\(method) /lost HTTP/1.1", connection: 1),
-        ])
-      // The caller may do what the client may not.
-      _ = try await client.send(Self.request(method, server.port, "/lost", key: key))
-      #expect(server.requests.count == 3)
+    let requests = try await quickly {
+      let server = try Self.fickle()
+      defer { server.stop() }
+      return try await withClient { client in
+        _ = try await client.send(Self.request("GET", server.port, "/warm"))
+        let error = await failure(of: client, Self.request(method, server.port, "/lost", key: key))
+        #expect(error?.code == HTTPErrorCode.connectionLost)
+        #expect(error?.sent == true)
+        let requests = server.requests
+        // The caller may do what the client may not.
+        _ = try await client.send(Self.request(method, server.port, "/lost", key: key))
+        #expect(server.requests.count == 3)
+        return requests
+      }
     }
+    // Both over one connection: it was kept, and it was not replaced.
+    #expect(
+      requests == [
+        .init(line: "GET /warm HTTP/1.1", connection: 1), .init(line: "\(method) /lost HTTP/1.1", connection: 1),
+      ])
   }
 
   @Test("A large body is sent once, too")

@@ -1,6 +1,6 @@
 import CCurl
 
-/// What a transfer asks of libcurl, set on one of its easy handles.
+/// Sets a transfer's options on one of libcurl's easy handles.
 struct EasyHandle {
   /// The most whole seconds for which a kept connection may be idle and still be used. libcurl cuts fractions off, so a
   /// connection is used for less than two seconds: servers keep them for five, some for two.

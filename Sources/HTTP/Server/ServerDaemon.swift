@@ -18,7 +18,7 @@ final class ServerDaemon: Sendable {
     var hasWaitedEnough = false
     var waitingForIdle: [CheckedContinuation<Void, Never>] = []
 
-    /// Those to resume once nothing is in flight, or waiting is over.
+    /// The callers that wait until nothing is in flight, or until the wait is over.
     mutating func idleWaiters() -> [CheckedContinuation<Void, Never>] {
       guard exchanges.isEmpty || hasWaitedEnough else { return [] }
       defer { waitingForIdle = [] }

@@ -356,7 +356,7 @@ final class GateLoop {
     if link.toClient.isEmpty { finish(link) }
   }
 
-  /// Everything has been sent: says so, and waits a little for the client to end as well.
+  /// Ends the sending side when everything is sent, and waits a little for the client to end its side.
   private func finish(_ link: GateLink) {
     if link.hasEnded || isStopping { return close(link) }
     shutdown(link.client, Int32(SHUT_WR))

@@ -2,7 +2,7 @@ import JSON
 import Values
 public import Workflows
 
-/// What came of checking a stream's file.
+/// The result of checking a stream's file.
 public struct StreamCheck: Sendable {
   /// Nil when there is an error.
   public let definition: StreamDefinition?
@@ -80,7 +80,7 @@ struct StreamReader {
     return definition
   }
 
-  /// What a stream writes it must not read: it would never come to an end.
+  /// Checks that a stream does not read its own output, because it would never end.
   private func checkCircle(_ definition: StreamDefinition, _ reader: ObjectReader) {
     if definition.topics.contains(definition.to) {
       report.error(

@@ -76,9 +76,9 @@ final class PendingDeliveries: Sendable {
   }
   private struct State {
     var next: UInt64 = 0
-    /// By the first token of the flight.
+    /// The flights by their first tokens.
     var flights: [UInt64: Waiting] = [:]
-    /// Of every token, the first of its flight.
+    /// The first token of each token's flight.
     var owners: [UInt64: UInt64] = [:]
   }
   private let state = Mutex(State())
