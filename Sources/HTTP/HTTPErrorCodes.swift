@@ -14,7 +14,7 @@ public enum HTTPErrorCode {
   public static let cancelled = "http.cancelled"
   public static let shutdown = "http.shutdown"
 
-  // What the server and the router answer.
+  // Codes of the server's and the router's answers.
   public static let badRequest = "http.badRequest"
   public static let ambiguousLength = "http.ambiguousLength"
   public static let unsupportedTransferEncoding = "http.unsupportedTransferEncoding"

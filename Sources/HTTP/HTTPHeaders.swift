@@ -75,7 +75,7 @@ extension String {
     !isEmpty && utf8.allSatisfy(\.isHTTPTokenByte)
   }
 
-  /// Whether this can stand in a header: no CR, LF, NUL or other control but the tab (RFC 9110 §5.5).
+  /// Whether a header may contain this: no CR, LF, NUL or other control character but the tab (RFC 9110 §5.5).
   var isHTTPFieldValue: Bool {
     utf8.allSatisfy { ($0 >= 0x20 && $0 != 0x7F) || $0 == 0x09 }
   }

@@ -1,6 +1,6 @@
 import JSON
 
-/// What went wrong with a request, for its sender: `application/problem+json` (RFC 9457).
+/// The error of a request for its sender: `application/problem+json` (RFC 9457).
 ///
 /// `type` is the code's page, relative to the server: `/errors/<code>`.
 public struct Problem: Error, Sendable, Hashable {
@@ -10,9 +10,9 @@ public struct Problem: Error, Sendable, Hashable {
   public var code: String
   /// One short sentence that is the same for every problem of this code.
   public var title: String
-  /// What is wrong in this request, for a person.
+  /// The error in this request, for a person.
   public var detail: String?
-  /// What it happened to: usually the path of the request.
+  /// The subject of the problem: usually the path of the request.
   public var instance: String?
   /// Each thing that is wrong, with its place, where there are several.
   public var errors: [JSON]

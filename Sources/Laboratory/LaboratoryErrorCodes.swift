@@ -1,6 +1,13 @@
+// The laboratory is beside the product.
+//
+// It is an example of participants: samples, storage, sequencing and notification as event-sourced services, over HTTP and
+// Kafka. `saga lab` runs it, and `make demo`, the tutorial and the tests use it. The engine calls it only through HTTP and
+// Kafka, as any participant. No module of the product imports `Laboratory`, and `Laboratory` does not import the engine;
+// `Tests/Rules` checks both.
+
 /// The codes of every refusal and error of the laboratory. Each has a page in `docs/errors/`.
 public enum LabErrorCode {
-  // Of any service.
+  // Codes of any service.
   public static let answerRefused = "lab.answerRefused"
   public static let commandUnknown = "lab.commandUnknown"
   public static let conflict = "lab.conflict"
@@ -19,7 +26,7 @@ public enum LabErrorCode {
   public static let unknown = "lab.unknown"
   public static let unreadableEvent = "lab.unreadableEvent"
 
-  // Of one service.
+  // Codes of one service.
   public static let barcodeTaken = "samples.barcodeTaken"
   public static let notAcceptable = "samples.notAcceptable"
   public static let sampleState = "samples.wrongState"
@@ -33,7 +40,7 @@ public enum LabErrorCode {
   public static let lanesFull = "sequencing.lanesFull"
   public static let runState = "sequencing.wrongState"
 
-  // Of a manifest file.
+  // Codes of manifest files.
   public static let manifestColumns = "manifest.columns"
   public static let manifestSyntax = "manifest.syntax"
 }

@@ -1,6 +1,7 @@
 public import Values
 
-/// A message that no repetition helps: it goes to the dead letters with this reason, and the partition goes on.
+/// The error of a message that can never be handled. The message becomes a dead letter with this reason, and the consumer
+/// continues with the next one.
 public struct Poison: CodedError, Hashable {
   public let code: String
   public let message: String
@@ -11,22 +12,22 @@ public struct Poison: CodedError, Hashable {
   }
 }
 
-/// What is done with messages, by their type.
+/// The handlers of messages, by type.
 ///
-/// A handler returns once its effect is durable: only then does the message's offset move. It throws `Poison` for what
-/// can never be handled; whatever else it throws is taken for passing, and it is called again with the same message,
-/// later and later. A message may come more than once, so a handler makes repeats harmless.
+/// A handler returns when its effect is durable; only then the consumer commits the message's offset. It throws `Poison`
+/// for a message that can never be handled. After any other error the consumer calls it again with the same message, with
+/// growing backoff. A message may come more than once, so a handler must make repeats harmless.
 public struct MessageHandlers: Sendable {
   public typealias Handler = @Sendable (KafkaMessage) async throws -> Void
   private let handler: Handler
 
-  /// One handler for messages of any type.
+  /// Uses one handler for messages of all types.
   public init(all handler: @escaping Handler) { self.handler = handler }
 
-  /// One handler for each type of message; a message of another type is poison, and its reason names those that there are.
+  /// Uses one handler for each type of message. A message of another type is poison; its reason names the known types.
   /// - Parameters:
-  ///   - read: what type a message is of, and what its handler needs of it. Throws poison when that can't be told.
-  ///   - handlers: by type.
+  ///   - read: returns a message's type and the content for its handler. Throws `Poison` when it can't read them.
+  ///   - handlers: the handlers by type.
   public init<Content: Sendable>(
     reading read: @escaping @Sendable (KafkaMessage) async throws -> (type: String, content: Content),
     _ handlers: [String: @Sendable (Content) async throws -> Void]
@@ -37,7 +38,7 @@ public struct MessageHandlers: Sendable {
         let known = handlers.keys.sorted().joined(separator: ", ")
         throw Poison(
           MessagingErrorCode.messageUnknownType,
-          "Nobody handles messages of the type “\(type)” here; there are \(known).")
+          "No handler takes messages of the type “\(type)”. The known types are \(known).")
       }
       try await handler(content)
     }

@@ -1,6 +1,6 @@
 /// The codes of this module's errors. Each has a page in `docs/errors/`.
 public enum MessagingErrorCode {
-  // Of Kafka itself.
+  // Codes of Kafka.
   public static let configurationInvalid = "kafka.configurationInvalid"
   public static let unavailable = "kafka.unavailable"
   public static let queueFull = "kafka.queueFull"
@@ -10,7 +10,7 @@ public enum MessagingErrorCode {
   public static let notDelivered = "kafka.notDelivered"
   public static let closed = "kafka.closed"
   public static let failed = "kafka.failed"
-  // Of a message that can't be handled.
+  // Codes of messages that can't be handled.
   public static let messageNotJSON = "message.notJSON"
   public static let messageMalformed = "message.malformed"
   public static let messageUnknownType = "message.unknownType"

@@ -2,13 +2,13 @@
 public enum StreamingErrorCode {
   public static let echoRewindInvalid = "echo.rewindInvalid"
 
-  // Of a stream.
+  // Codes of streams.
   public static let streamInvalid = "stream.invalid"
   public static let streamDefinitionChanged = "stream.definitionChanged"
   public static let streamOffsetGone = "stream.offsetGone"
   public static let streamStateUnreadable = "stream.stateUnreadable"
 
-  // Of an event that a stream can't use: reasons of dead letters.
+  // Codes of events that a stream can't use; they become dead letters.
   public static let streamNoKey = "stream.noKey"
   public static let streamNoTime = "stream.noTime"
   public static let streamTimeAhead = "stream.timeAhead"

@@ -55,7 +55,7 @@ struct LabKafkaOptionTests {
       ),
       (
         ["--kafka", "a:1", "--kafka-topic", "dead-letter=a b"],
-        "“a b” can't be the topic of dead-letter: it is no topic's name."
+        "“a b” can't be the topic of dead-letter: it is not the name of a topic."
       ),
       (
         ["--kafka", "a:1", "--kafka-topic", "dead-letter=laboratory.sample.events"],

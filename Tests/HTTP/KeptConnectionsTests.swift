@@ -2,9 +2,9 @@ import Testing
 
 @testable import HTTP
 
-@Suite("Servers that close kept connections without notice")
+@Suite("Servers that close kept connections without notice", .timeLimit(.minutes(1)))
 struct KeptConnectionsTests {
-  @Test("They are distrusted for a minute, and four times as long after each further loss, up to a day")
+  @Test("They are avoided for a minute, and four times as long after each further loss, up to a day")
   func losses() {
     var kept = KeptConnections()
     var now = ContinuousClock.now

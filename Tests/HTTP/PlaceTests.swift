@@ -6,9 +6,9 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("Requests of different kinds have threads of their own")
+@Suite("Requests of different kinds have threads of their own", .timeLimit(.minutes(2)))
 struct PlaceTests {
-  @Test("a request is answered while others hold every thread of their pool")
+  @Test("A request is answered while others use every thread of their pool")
   func apart() async throws {
     let slow = WorkPool(name: "slow", threads: 2)
     let quick = WorkPool(name: "quick", threads: 1)
@@ -30,7 +30,7 @@ struct PlaceTests {
       let waiting = (0..<3).map { _ in
         Task { try await client.send(HTTPClientRequest(method: "GET", url: "http://127.0.0.1:\(port)/slow")) }
       }
-      while held.value < 2 { await Task.yield() }
+      try await eventually("both threads are taken") { held.value == 2 }
       for _ in 0..<20 {
         let answer = try await client.send(HTTPClientRequest(method: "GET", url: "http://127.0.0.1:\(port)/healthz"))
         #expect(answer.status == 204)

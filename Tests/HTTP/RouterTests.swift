@@ -8,6 +8,7 @@ enum Depth: CaseIterable, Sendable {
   case inProcess, overASocket
 }
 
+@Suite("The router", .timeLimit(.minutes(2)))
 struct RouterTests {
   private static func router() -> Router {
     var router = Router()

@@ -34,22 +34,26 @@ struct SentOnceTests {
     "A call that is lost on a kept connection arrives once, and its outcome is unknown",
     arguments: ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"], [true, false])
   func keptConnection(method: String, key: Bool) async throws {
-    let server = try Self.fickle()
-    defer { server.stop() }
-    try await withClient { client in
-      _ = try await client.send(Self.request("GET", server.port, "/warm"))
-      let error = await failure(of: client, Self.request(method, server.port, "/lost", key: key))
-      #expect(error?.code == HTTPErrorCode.connectionLost)
-      #expect(error?.sent == true)
-      // Both over one connection: it was kept, and it was not replaced.
-      #expect(
-        server.requests == [
-          .init(line: "GET /warm HTTP/1.1", connection: 1), .init(line: "\(method) /lost HTTP/1.1", connection: 1),
-        ])
-      // The caller may do what the client may not.
-      _ = try await client.send(Self.request(method, server.port, "/lost", key: key))
-      #expect(server.requests.count == 3)
+    let requests = try await quickly {
+      let server = try Self.fickle()
+      defer { server.stop() }
+      return try await withClient { client in
+        _ = try await client.send(Self.request("GET", server.port, "/warm"))
+        let error = await failure(of: client, Self.request(method, server.port, "/lost", key: key))
+        #expect(error?.code == HTTPErrorCode.connectionLost)
+        #expect(error?.sent == true)
+        let requests = server.requests
+        // The caller may do what the client may not.
+        _ = try await client.send(Self.request(method, server.port, "/lost", key: key))
+        #expect(server.requests.count == 3)
+        return requests
+      }
     }
+    // Both over one connection: it was kept, and it was not replaced.
+    #expect(
+      requests == [
+        .init(line: "GET /warm HTTP/1.1", connection: 1), .init(line: "\(method) /lost HTTP/1.1", connection: 1),
+      ])
   }
 
   @Test("A large body is sent once, too")
@@ -100,8 +104,8 @@ struct SentOnceTests {
     defer { server.stop() }
     try await withClient { client in
       for number in 1...20 {
-        // The end of the connection needs a moment to arrive, and no event of ours tells of it: a call that meets it in
-        // that moment is lost, and the next ones get connections of their own.
+        // The end of the connection arrives a little later, and the client gets no event for it. A call that comes first is
+        // lost, and the next ones get connections of their own.
         let error = await failure(of: client, Self.request("PUT", server.port, "/\(number)"))
         if let error { #expect(error.code == HTTPErrorCode.connectionLost && error.sent) }
       }
@@ -111,24 +115,27 @@ struct SentOnceTests {
 
   @Test("After a loss on a kept connection, calls to that server get connections of their own")
   func distrust() async throws {
-    let server = try Self.fickle()
-    defer { server.stop() }
-    let other = try ScriptedServer { _ in .ok }
-    defer { other.stop() }
-    try await withClient { client in
-      for path in ["/a", "/b"] { _ = try await client.send(Self.request("PUT", server.port, path)) }
-      #expect(server.requests.map(\.connection) == [1, 1])
-      #expect(await failure(of: client, Self.request("PUT", server.port, "/lost")) != nil)
-      for path in ["/c", "/d", "/e"] { _ = try await client.send(Self.request("PUT", server.port, path)) }
-      let later = server.requests.suffix(3).map(\.connection)
-      #expect(server.requests.count == 6 && Set(later).count == 3 && !later.contains(1))
-      for path in ["/a", "/b"] { _ = try await client.send(Self.request("PUT", other.port, path)) }
-      #expect(other.requests.map(\.connection) == [1, 1])
+    let (server, other) = try await quickly {
+      let server = try Self.fickle()
+      defer { server.stop() }
+      let other = try ScriptedServer { _ in .ok }
+      defer { other.stop() }
+      try await withClient { client in
+        for path in ["/a", "/b"] { _ = try await client.send(Self.request("PUT", server.port, path)) }
+        #expect(await failure(of: client, Self.request("PUT", server.port, "/lost")) != nil)
+        for path in ["/c", "/d", "/e"] { _ = try await client.send(Self.request("PUT", server.port, path)) }
+        for path in ["/a", "/b"] { _ = try await client.send(Self.request("PUT", other.port, path)) }
+      }
+      return (server.requests.map(\.connection), other.requests.map(\.connection))
     }
+    #expect(server.count == 6 && server.prefix(2) == [1, 1])
+    let later = server.suffix(3)
+    #expect(Set(later).count == 3 && !later.contains(1))
+    #expect(other == [1, 1])
   }
 }
 
-@Suite("An answer that is broken, cut, or no HTTP", .timeLimit(.minutes(2)))
+@Suite("An answer that is broken, cut, or not HTTP", .timeLimit(.minutes(2)))
 struct BrokenAnswerTests {
   private func end(
     _ answer: String, takesPartialBody: Bool, most: Int = 100
@@ -149,7 +156,7 @@ struct BrokenAnswerTests {
   }
 
   @Test(
-    "What is no HTTP has a code of its own, and the request was sent",
+    "An answer that is not HTTP has a code of its own, and the request was sent",
     arguments: [
       "SSH-2.0-OpenSSH_9.2\r\n", "220 mail.example ESMTP\r\n", "<html>hello</html>", "\u{15}\u{3}\u{1}\0\u{2}",
       "HTTP/9.9 200 OK\r\n\r\n", "HTTP/1.1 OK\r\n\r\n", "ok\n", "{\"ok\":true}", "\r\n\r\nready\r\n",
@@ -211,7 +218,7 @@ struct BrokenAnswerTests {
     #expect(error.code == response.bodyError?.code)
   }
 
-  @Test("What comes behind a chunked body changes no header")
+  @Test("Trailers after a chunked body change no header")
   func trailers() async throws {
     let answer =
       "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"

@@ -6,43 +6,48 @@ import Synchronization
 import TestSupport
 import Values
 
-/// A fact that happens once and can be waited for.
+/// An event that happens once. Tests wait for it.
 final class Signal: Sendable {
   private struct State {
     var isSet = false
-    var waiting: [CheckedContinuation<Void, Never>] = []
+    var nextID = 0
+    var waiting: [Int: CheckedContinuation<Void, Never>] = [:]
   }
   private let state = Mutex(State())
+
+  var isSet: Bool { state.withLock { $0.isSet } }
 
   func set() {
     let waiting = state.withLock { state in
       state.isSet = true
-      defer { state.waiting = [] }
-      return state.waiting
+      defer { state.waiting = [:] }
+      return state.waiting.values
     }
     for continuation in waiting { continuation.resume() }
   }
 
+  /// Returns when the event has happened, or when the task is cancelled, for example by the suite's time limit.
   func wait() async {
-    await withCheckedContinuation { continuation in
-      let isSet = state.withLock { state in
-        if !state.isSet { state.waiting.append(continuation) }
-        return state.isSet
+    let id = state.withLock { state in
+      state.nextID += 1
+      return state.nextID
+    }
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        let mustWait = state.withLock { state in
+          if !state.isSet, !Task.isCancelled { state.waiting[id] = continuation }
+          return state.waiting[id] != nil
+        }
+        if !mustWait { continuation.resume() }
       }
-      if isSet { continuation.resume() }
+    } onCancel: {
+      state.withLock { $0.waiting.removeValue(forKey: id) }?.resume()
     }
   }
 }
 
-/// Waits until told, or until the task is cancelled.
-func waitUntilCancelled() async {
-  let signal = Signal()
-  await withTaskCancellationHandler {
-    await signal.wait()
-  } onCancel: {
-    signal.set()
-  }
-}
+/// Waits until the task is cancelled.
+func waitUntilCancelled() async { await Signal().wait() }
 
 /// Runs a server on a free port for as long as `body` takes.
 func withServer<Result>(
@@ -75,6 +80,20 @@ func withClient<Result>(
     throw error
   }
 }
+
+/// Runs `body` until one run takes less than a second, at most 20 times, and returns the result of that run. For tests of
+/// kept connections: a client does not use a connection that was idle for a second or longer.
+func quickly<Result>(_ body: () async throws -> Result) async throws -> Result {
+  for _ in 0..<20 {
+    let began = ContinuousClock.now
+    let result = try await body()
+    if ContinuousClock.now - began < .milliseconds(950) { return result }
+  }
+  throw TooSlow()
+}
+
+/// The machine was so busy that no run took less than a second.
+struct TooSlow: Error {}
 
 /// The error that `send` ends with, or nil.
 func failure(of client: HTTPClient, _ request: HTTPClientRequest) async -> HTTPClientError? {

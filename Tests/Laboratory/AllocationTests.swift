@@ -4,7 +4,7 @@ import Values
 
 @testable import Laboratory
 
-@Suite("An allocation")
+@Suite("An allocation", .timeLimit(.minutes(1)))
 struct AllocationTests {
   typealias Spec = AggregateSpec<Allocation>
   static let first = PositionName(box: "C4-1/B01", well: 0)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Laboratory
 
-@Suite("A manifest")
+@Suite("A manifest", .timeLimit(.minutes(1)))
 struct ManifestTests {
   static let header = "barcode,type,volumeMl,temperature,patientId,priority,assay,requestedBy,collectedAt\r\n"
 
@@ -86,7 +86,7 @@ struct ManifestTests {
         "1:77 the column “barcode” comes twice", "2:3 the row has 2 fields, but there are 11 columns",
         "3:2 the field is a formula; export values, not formulas",
         "4:1 the field is a formula; export values, not formulas",
-        "5:44 the well A01 is also that of line 4", "6:44 “I1” is no well; a plate has A1 to H12",
+        "5:44 the well A01 is also that of line 4", "6:44 “I1” is not a well; a plate has A1 to H12",
       ])
     #expect(error?.message.split(separator: "\n").count == said.count)
   }

@@ -7,9 +7,9 @@ import Values
 
 @testable import Laboratory
 
-@Suite("Lanes, positions, searches and faults, in process")
+@Suite("Lanes, positions, searches and faults, in process", .timeLimit(.minutes(3)))
 struct PlaceAndFaultTests {
-  @Test("A lane is booked once, is free again when it is let go, and all of them can be full")
+  @Test("A lane is booked once and is free again after its release, and all lanes can be full")
   func lanes() async throws {
     let layout = LaboratoryLayout(
       locations: [], instruments: [.init(name: "SEQ", flowCells: ["FC1"], lanesPerFlowCell: 2)])
@@ -120,7 +120,7 @@ struct PlaceAndFaultTests {
     await lab.participants.close()
   }
 
-  @Test("Every third call that fits is struck, as often as it is told")
+  @Test("A fault applies to every third matching call, as often as its text says")
   func every() async throws {
     let lab = try await LabBench(faults: "samples.create:status=503,every=3,times=2,match=TS-*")
     var statuses: [Int] = []

@@ -4,7 +4,7 @@ import Values
 
 @testable import Laboratory
 
-@Suite("A run")
+@Suite("A run", .timeLimit(.minutes(1)))
 struct RunTests {
   typealias Spec = AggregateSpec<Run>
   static let lane = LaneName(flowCell: "FC1", lane: 3)
@@ -56,7 +56,7 @@ struct RunTests {
   }
 }
 
-@Suite("A message")
+@Suite("A message", .timeLimit(.minutes(1)))
 struct MessageTests {
   typealias Spec = AggregateSpec<Message>
   static let content = Message.Content(

@@ -4,7 +4,7 @@ import Values
 
 @testable import Laboratory
 
-@Suite("A sample")
+@Suite("A sample", .timeLimit(.minutes(1)))
 struct SampleTests {
   typealias Spec = AggregateSpec<Sample>
   static let now = Timestamp(milliseconds: 1_772_352_000_000)

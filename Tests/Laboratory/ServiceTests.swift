@@ -8,7 +8,7 @@ import Values
 
 @testable import Laboratory
 
-@Suite("The services, in process")
+@Suite("The services, in process", .timeLimit(.minutes(3)))
 struct ServiceTests {
   @Test func `a tube goes through the laboratory`() async throws {
     let lab = try await LabBench()
@@ -153,7 +153,7 @@ struct ServiceTests {
     await lab.participants.close()
   }
 
-  @Test func `faults strike as they are told`() async throws {
+  @Test func `a fault applies as its text says`() async throws {
     let lab = try await LabBench(faults: "storage.allocate:fail=STORAGE_FULL,once")
     let refused = try await lab.send("PUT", LabBench.allocation("a"), LabBench.place("s"), key: "k")
     #expect(refused.status == 409 && refused.code == "STORAGE_FULL")

@@ -2,7 +2,7 @@ import Messaging
 import TestSupport
 import Testing
 
-@Suite("Handlers are registered by type")
+@Suite("Handlers are registered by type", .timeLimit(.minutes(1)))
 struct MessageHandlersTests {
   private func handlers(_ seen: Seen<String>) -> MessageHandlers {
     MessageHandlers(
@@ -26,12 +26,12 @@ struct MessageHandlersTests {
     #expect(await seen.all == ["ended at 7", "began at 8"])
   }
 
-  @Test("A type that nobody handles is poison, and the reason names those that somebody does")
+  @Test("A message of an unknown type is poison, and the reason names the known types")
   func unknownType() async throws {
     let seen = Seen<String>()
     let poison = await #expect(throws: Poison.self) { try await handlers(seen).handle(message("paused", 1)) }
     #expect(poison?.code == MessagingErrorCode.messageUnknownType)
-    #expect(poison?.message == "Nobody handles messages of the type “paused” here; there are began, ended.")
+    #expect(poison?.message == "No handler takes messages of the type “paused”. The known types are began, ended.")
     #expect(await seen.all.isEmpty)
   }
 }

@@ -1,6 +1,6 @@
 import Testing
 
-@Suite("Arrows between the modules point one way")
+@Suite("Arrows between the modules point one way", .timeLimit(.minutes(3)))
 struct ArrowTests {
   static let allowed: [String: Set<String>] = [
     "Assets": ["CAssets"],

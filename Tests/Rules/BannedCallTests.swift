@@ -1,6 +1,6 @@
 import Testing
 
-@Suite("Banned calls")
+@Suite("Banned calls", .timeLimit(.minutes(3)))
 struct BannedCallTests {
   /// Time, ids and randomness come through `Environment`, so that a test or a simulation can hand in its own.
   static let banned = [

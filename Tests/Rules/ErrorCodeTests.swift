@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("Error codes")
+@Suite("Error codes", .timeLimit(.minutes(3)))
 struct ErrorCodeTests {
   struct Code {
     let code: String

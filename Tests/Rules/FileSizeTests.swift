@@ -1,6 +1,6 @@
 import Testing
 
-@Suite("Files stay small")
+@Suite("Files stay small", .timeLimit(.minutes(3)))
 struct FileSizeTests {
   @Test("No Swift file is longer than 600 lines", arguments: ["Sources", "Tests"])
   func lengths(folder: String) throws {

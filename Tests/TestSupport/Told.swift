@@ -1,11 +1,15 @@
 import Synchronization
 
-/// What somebody was told, on whatever thread, and a way to wait for it.
+/// The elements that a callback was given, on any thread, and a way to wait for them.
 public final class Told<Element: Sendable>: Sendable {
-  private typealias Waiting = (enough: @Sendable ([Element]) -> Bool, continuation: CheckedContinuation<Void, Never>)
+  private struct Waiter {
+    let enough: @Sendable ([Element]) -> Bool
+    let continuation: CheckedContinuation<Void, Never>
+  }
   private struct State {
     var all: [Element] = []
-    var waiting: [Waiting] = []
+    var nextID = 0
+    var waiters: [Int: Waiter] = [:]
   }
   private let state = Mutex(State())
 
@@ -16,26 +20,33 @@ public final class Told<Element: Sendable>: Sendable {
   public func add(_ elements: [Element]) {
     let woken = state.withLock { state in
       state.all += elements
-      let all = state.all
-      let woken = state.waiting.filter { $0.enough(all) }
-      state.waiting.removeAll { $0.enough(all) }
-      return woken.map(\.continuation)
+      let woken = state.waiters.filter { $0.value.enough(state.all) }
+      for id in woken.keys { state.waiters[id] = nil }
+      return woken.values
     }
-    for one in woken { one.resume() }
+    for waiter in woken { waiter.continuation.resume() }
   }
 
   public func add(_ element: Element) { add([element]) }
 
-  /// Returns as soon as what was told is enough.
+  /// Returns all elements as soon as they are enough, or when the task is cancelled, for example by a suite's time limit.
   @discardableResult
   public func wait(until enough: @escaping @Sendable ([Element]) -> Bool) async -> [Element] {
-    await withCheckedContinuation { continuation in
-      let isEnough = state.withLock { state in
-        let isEnough = enough(state.all)
-        if !isEnough { state.waiting.append((enough, continuation)) }
-        return isEnough
+    let id = state.withLock { state in
+      state.nextID += 1
+      return state.nextID
+    }
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        let mustWait = state.withLock { state in
+          guard !enough(state.all), !Task.isCancelled else { return false }
+          state.waiters[id] = Waiter(enough: enough, continuation: continuation)
+          return true
+        }
+        if !mustWait { continuation.resume() }
       }
-      if isEnough { continuation.resume() }
+    } onCancel: {
+      state.withLock { $0.waiters.removeValue(forKey: id) }?.continuation.resume()
     }
     return all
   }

@@ -1,6 +1,6 @@
 import CCurl
 
-/// What a transfer asks of libcurl, set on one of its easy handles.
+/// Sets a transfer's options on one of libcurl's easy handles.
 struct EasyHandle {
   /// The most whole seconds for which a kept connection may be idle and still be used. libcurl cuts fractions off, so a
   /// connection is used for less than two seconds: servers keep them for five, some for two.
@@ -36,7 +36,7 @@ struct EasyHandle {
       try set(CURLOPT_FRESH_CONNECT, 1)
       try set(CURLOPT_FORBID_REUSE, 1)
     }
-    // What a proxy answers to CONNECT is not the server's answer.
+    // A proxy's answer to CONNECT is not the server's answer.
     try set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
     try set(CURLOPT_USERAGENT, configuration.userAgent)
     if let authorities = configuration.certificateAuthorities { try set(CURLOPT_CAINFO, authorities) }
@@ -137,7 +137,7 @@ extension Duration {
     let (seconds, attoseconds) = components
     let part = (attoseconds + (attoseconds > 0 ? 999_999_999_999_999 : 0)) / 1_000_000_000_000_000
     let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1_000)
-    // libcurl takes a C long of milliseconds and caps it; a fortnight stands for everything longer.
+    // libcurl takes a C long of milliseconds and caps it, so any longer time becomes a fortnight.
     return overflow ? 1_209_600_000 : Int(min(whole + part, 1_209_600_000))
   }
 }

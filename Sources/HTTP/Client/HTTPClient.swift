@@ -62,7 +62,7 @@ extension HTTPClientRequest {
     }
   }
 
-  /// `scheme://host:port` in lower case: calls to one of them share its bound. Without a user: it stands in messages.
+  /// `scheme://host:port` in lower case. Calls to one of them share its limit. Without the user, because messages show it.
   var origin: String {
     guard let separator = url.firstRange(of: "://") else { return "" }
     let end = url[separator.upperBound...].firstIndex { "/?#".contains($0) } ?? url.endIndex

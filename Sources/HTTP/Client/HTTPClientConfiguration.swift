@@ -1,6 +1,6 @@
-/// How a client connects, and what it puts up with.
+/// The timeouts, limits and trust of a client.
 public struct HTTPClientConfiguration: Sendable, Hashable {
-  /// How long a connection may take to come about, TLS included.
+  /// The longest time to open a connection, TLS included.
   public var connectTimeout: Duration
   /// Calls on the wire at once; further ones wait in line, each within its own deadline.
   public var maxInFlight: Int

@@ -27,13 +27,13 @@ public struct HTTPClientRequest: Sendable, Hashable {
   }
 }
 
-/// What a server answered, whatever its status.
+/// A server's answer with any status.
 public struct HTTPClientResponse: Sendable, Hashable {
   public let status: Int
   public let headers: HTTPHeaders
-  /// As it came. Nothing is decompressed.
+  /// The body as it came; it is not decompressed.
   public let body: [UInt8]
-  /// What stands behind the status in HTTP/1; empty in HTTP/2.
+  /// The text after the status in HTTP/1; empty in HTTP/2.
   public let reason: String
   /// Why the body isn't whole; nil when it is.
   public let bodyError: HTTPClientError?

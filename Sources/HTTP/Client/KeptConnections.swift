@@ -1,8 +1,8 @@
 /// The servers that close kept connections without notice. For a while, each call to one of them gets a new connection.
 ///
 /// libcurl drops a kept connection that it sees closed, and one that was idle for long (`EasyHandle.longestIdle`). A
-/// server that closes a connection in the moment of the next call takes that call with it, and the caller can't know
-/// whether it arrived. After such a loss the client uses new connections for the server: for a minute at first, and four
+/// server that closes a connection at the time of the next call loses that call, and the caller can't know whether it
+/// arrived. After such a loss the client uses new connections for the server: for a minute at first, and four
 /// times as long after each further loss, up to a day. An answer over a kept connection ends that.
 struct KeptConnections {
   static let shortest = Duration.seconds(60)

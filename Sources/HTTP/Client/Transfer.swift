@@ -86,7 +86,7 @@ final class Transfer: @unchecked Sendable {
     } else if text == "\r\n" || text == "\n" {
       headIsRead = status != nil
     } else if !headIsRead, let colon = text.firstIndex(of: ":") {
-      // What comes behind the body is no header: it could contradict what was read already.
+      // Trailers after the body don't count as headers, because they could contradict the headers.
       let value = text[text.index(after: colon)...].filter { $0 != "\r\n" && $0 != "\r" && $0 != "\n" }
       headers.add(String(text[..<colon]), String(String(value).trimmedOfBlanks))
     }

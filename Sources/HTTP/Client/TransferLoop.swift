@@ -6,13 +6,13 @@ import Synchronization
 /// libcurl's multi interface on a thread of its own. How much is in flight is bounded here: with libcurl's own bound,
 /// `curl_multi_poll` was seen to leave a waiting transfer stuck until its timeout.
 final class TransferLoop: Sendable {
-  /// What other threads hand to the loop's.
+  /// The inputs from other threads.
   private struct Inbox: Sendable {
     var submitted: [Transfer] = []
     var cancelled: [Transfer] = []
     var stopping = false
     var ended = false
-    /// nil once the thread has let go of it.
+    /// nil once the thread has freed it.
     var multi: Multi?
   }
 

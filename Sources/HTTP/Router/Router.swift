@@ -4,7 +4,7 @@
 /// a literal at the first segment in which they differ wins, for every method: the path is that pattern's, and takes
 /// its methods only. `HEAD` is answered by the handler of `GET`, its body left out by the server.
 public struct Router: Sendable {
-  /// Answers a request; what it throws becomes a problem.
+  /// Answers a request. An error that it throws becomes a problem.
   public typealias Handler = @Sendable (HTTPServerRequest, PathParameters) async throws -> HTTPServerResponse
 
   private struct Node: Sendable {
@@ -25,7 +25,7 @@ public struct Router: Sendable {
   /// Every route in the order it was added.
   public private(set) var routes: [(method: String, pattern: String)] = []
 
-  /// - Parameter failed: is told of each error that wasn't a `Problem`, for the log: the client learns only that
+  /// - Parameter failed: called with each error that isn't a `Problem`, for the log. The client learns only that
   ///   something went wrong.
   public init(failed: @escaping @Sendable (any Error, HTTPServerRequest) -> Void = { _, _ in }) {
     self.failed = failed
@@ -108,7 +108,7 @@ public struct Router: Sendable {
   }
 }
 
-/// What the parameters of a pattern stood for in a path, decoded.
+/// The decoded values of a pattern's parameters in a path.
 public struct PathParameters: Sendable {
   private let pairs: [(String, String)]
 

@@ -51,7 +51,7 @@ final class Exchange: Sendable {
   }
 }
 
-/// What a request said before its body.
+/// The part of a request before its body.
 struct RequestHead: Sendable {
   let method: String
   let target: RequestTarget

@@ -3,8 +3,8 @@ import Runtime
 import Synchronization
 import Values
 
-/// Serves HTTP through libmicrohttpd: one thread of its own reads and writes, requests are handed to an async handler
-/// whole, and what it returns is sent.
+/// Serves HTTP through libmicrohttpd. One thread of its own reads and writes. An async handler gets each request when all of
+/// it has arrived, and returns the answer.
 public final class HTTPServer: Sendable {
   /// Answers a request. It can't throw: `Router` turns errors into problems.
   public typealias Handler = @Sendable (HTTPServerRequest) async -> HTTPServerResponse
@@ -60,7 +60,7 @@ public final class HTTPServer: Sendable {
     }
     await daemon.untilIdle()
     bound.cancel()
-    // 3. Whoever is still suspended is answered now: libmicrohttpd ends the process when it is stopped before.
+    // 3. Answer the suspended requests now: libmicrohttpd ends the process when it stops with suspended connections.
     daemon.abandonAll()
     await daemon.untilNoneSuspended()
     // 4. Joins the thread: not on a thread of the cooperative pool.

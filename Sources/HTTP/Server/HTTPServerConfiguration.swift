@@ -1,4 +1,4 @@
-/// How a server listens, and what it puts up with.
+/// The address and the limits of a server.
 public struct HTTPServerConfiguration: Sendable, Hashable {
   /// An IPv4 or IPv6 address, or `localhost`.
   public var host: String

@@ -14,10 +14,10 @@ public struct HTTPServerRequest: Sendable {
   public let body: [UInt8]
   /// The peer's IP address, without its port.
   public let remoteAddress: String
-  /// Which request of its connection it is, from 1: on a later one the client has used a kept connection again.
+  /// The number of the request on its connection, from 1. Above 1 the client has reused a kept connection.
   public let numberOnConnection: Int
 
-  /// For tests and for calls in process: `target` is a path with an optional query, as it stands in a request line.
+  /// For tests and for calls in process: `target` is a path with an optional query, as in a request line.
   /// - Throws: a `Problem` with status 400 when the target's escapes can't be read.
   public init(
     _ method: String, _ target: String, headers: HTTPHeaders = [:], body: [UInt8] = [],

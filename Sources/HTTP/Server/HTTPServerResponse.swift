@@ -1,6 +1,6 @@
 import JSON
 
-/// What the server answers.
+/// The answer to a request.
 public struct HTTPServerResponse: Sendable {
   public var status: Int
   public var headers: HTTPHeaders
@@ -12,7 +12,7 @@ public struct HTTPServerResponse: Sendable {
     self.body = body
   }
 
-  /// No answer: the connection is closed without a byte. For a server that is told to misbehave.
+  /// No answer: the connection is closed without a byte. For servers that simulate faults.
   public static let hangUp = HTTPServerResponse(status: 500, body: .hangUp)
 
   /// A JSON answer, compact.

@@ -19,7 +19,7 @@ struct ResponseWriter {
     return MHD_queue_response(exchange.connection.pointer, UInt32(answer.status), response)
   }
 
-  /// What libmicrohttpd says of a body itself, and must say alone.
+  /// The headers about the body that libmicrohttpd writes itself; an answer must not repeat them.
   private static let ownHeaders = ["Content-Length", "Transfer-Encoding", "Connection", "Date"]
 
   private func create(_ body: HTTPBody) -> OpaquePointer? {
@@ -62,10 +62,10 @@ extension HTTPServerResponse {
 }
 
 extension HTTPServerResponse {
-  /// The answer with what every answer says, unless it says otherwise itself.
+  /// Returns the answer with the standard headers that it does not set itself.
   ///
   /// No answer may be read by a page of another origin, shown in its frame, taken for a script, or kept by a cache.
-  /// There is no header that lets another origin in.
+  /// No answer has a header that allows another origin.
   var withStandardHeaders: HTTPServerResponse {
     var answer = self
     for (name, value) in Self.standardHeaders where !answer.headers.contains(name) { answer.headers.add(name, value) }

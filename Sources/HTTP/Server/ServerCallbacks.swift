@@ -4,7 +4,7 @@ import JSON
 import Synchronization
 
 extension tracseq_mhd_callbacks {
-  /// What libmicrohttpd calls, always on its one thread. `context` is the `ServerDaemon`.
+  /// The callbacks of libmicrohttpd, which come on its one thread. `context` is the `ServerDaemon`.
   static func calling(_ context: UnsafeMutableRawPointer) -> tracseq_mhd_callbacks {
     tracseq_mhd_callbacks(
       access: { context, connection, _, _, _, bytes, size, exchange in
@@ -104,7 +104,7 @@ extension Exchange {
     if !isOpen { task.cancel() }
   }
 
-  /// Everything was sent, or the client has gone.
+  /// Ends a request: everything was sent, or the client has gone.
   fileprivate func complete() {
     let stream = state.withLock { state in
       state.phase = .over

@@ -6,13 +6,13 @@ import Synchronization
 /// empties it. A full buffer holds the task up, an empty one suspends the connection.
 final class StreamingBody: Sendable {
   private struct State: Sendable {
-    /// What the stream is read from; taken by the task once libmicrohttpd first asks for bytes.
+    /// The stream; the task takes it when libmicrohttpd first asks for bytes.
     var source: AsyncStream<[UInt8]>?
     var task: Task<Void, Never>?
     var buffer: [UInt8] = []
     var offset = 0
     var ended = false
-    /// Given up before the stream's end: the client must not take what it got for the whole.
+    /// The body was given up before the stream's end. The client must notice that the body is incomplete.
     var cut = false
     /// The connection is suspended until there is something to send.
     var isSuspended = false
@@ -37,7 +37,7 @@ final class StreamingBody: Sendable {
   func read(into room: UnsafeMutableRawBufferPointer) -> Int {
     startReading()
     if let count = take(into: room) { return count }
-    // Suspend first, look again after: a chunk that came between would otherwise find nobody to wake.
+    // Suspend first, then look again. Otherwise a chunk that comes in between would not wake the connection.
     suspended.suspend(connection)
     let mayStay = state.withLock { state in
       state.isSuspended = state.isEmpty && !state.ended
@@ -71,7 +71,7 @@ final class StreamingBody: Sendable {
     }
     guard let source else { return }
     let task = Task { [self] in
-      // Not left when cancelled: the next turn is what tells the stream's source, and ends the loop.
+      // Don't leave the loop when cancelled: the next iteration ends the stream for its source, and then the loop.
       for await chunk in source where !chunk.isEmpty {
         await write(chunk)
       }
@@ -124,7 +124,7 @@ final class StreamingBody: Sendable {
 }
 
 extension AsyncStream<[UInt8]> {
-  /// Tells the source that nobody will read it, also when others hold the stream.
+  /// Ends the stream for its source, also when other tasks keep a reference to it.
   func cancel() {
     Task { for await _ in self {} }.cancel()
   }
@@ -143,7 +143,7 @@ final class SuspendedCount: Sendable {
   /// Exactly once for each `suspend`.
   func resume(_ connection: Exchange.Connection) {
     MHD_resume_connection(connection.pointer)
-    // Only now: whoever waits for none to be suspended goes on to stop the server.
+    // Only now, because the server stops as soon as no connection is suspended.
     let isLast = count.withLock { count in
       count -= 1
       return count == 0

@@ -2,36 +2,36 @@ import JSON
 import Runtime
 import Values
 
-/// A thing of the laboratory that remembers by events. A value: no clock, no store, no randomness.
+/// An event-sourced thing of the laboratory: a value, without clock, store or randomness.
 protocol Aggregate: Sendable, Equatable {
   associatedtype Command: Sendable
   associatedtype Event: LabEvent
 
-  /// Before its first event.
+  /// The state before the first event.
   static var absent: Self { get }
-  /// What people call it: "sample", "allocation".
+  /// Its name in messages, such as "sample". Stream ids are derived from it, so it never changes.
   static var name: String { get }
-  /// How it is shown.
+  /// The form in which it is shown.
   var json: JSON { get }
 
-  /// What a command makes happen; nothing has changed yet.
+  /// Returns the events of a command; changes nothing.
   static func decide(_ command: Command, _ state: Self) throws(LabRefusal) -> [Event]
-  /// What is remembered of an undo that came before its command.
+  /// Returns the event that records an undo that came before its command.
   /// - Parameter creates: whether the command would have been the aggregate's first.
   static func undoneEarly(_ key: String, creates: Bool, _ state: Self) -> Event
-  /// The state after an event.
+  /// Returns the state after an event.
   static func evolve(_ state: Self, _ event: Event) -> Self
 }
 
-/// A fact about one aggregate, as it is stored.
+/// A stored fact about one aggregate.
 protocol LabEvent: Sendable, Equatable {
-  /// `sample.created`: never changes once an event of the type has been stored.
+  /// The type, such as `sample.created`. It never changes once an event of the type is stored.
   var type: String { get }
   var data: JSON { get }
-  /// - Throws: when the stored event is of an unknown type, or lacks what the type needs.
+  /// - Throws: when the type is unknown, or the data lacks a member that the type needs.
   init(type: String, data: JSON) throws(UnreadableEvent)
 
-  /// What becomes unique with this event, and what becomes free with it, in the same transaction.
+  /// The values that the event claims, and the values that it releases, in the same transaction.
   var claims: [LabClaim] { get }
   var releases: [LabClaim] { get }
 }
@@ -53,7 +53,7 @@ struct LabClaim: Sendable, Hashable {
   }
 }
 
-/// A stored event that this version can't read: the store holds what it never wrote.
+/// The error of a stored event that this version can't read.
 struct UnreadableEvent: CodedError {
   let type: String
   let missing: String?
@@ -104,7 +104,7 @@ struct StoredMembers {
   }
 
   func optionalText(_ name: String) -> String? { data[name]?.stringValue }
-  func optionalMoment(_ name: String) -> Timestamp? { data[name]?.stringValue.flatMap { Timestamp($0) } }
+  func optionalTime(_ name: String) -> Timestamp? { data[name]?.stringValue.flatMap { Timestamp($0) } }
 
   func object(_ name: String) throws(UnreadableEvent) -> StoredMembers {
     guard let value = data[name], value.objectValue != nil else { throw UnreadableEvent(type: type, missing: name) }
@@ -113,7 +113,7 @@ struct StoredMembers {
 }
 
 extension JSON {
-  /// An object without the members that are nil.
+  /// Returns an object of the members that are not nil.
   static func members(_ members: (String, JSON?)...) -> JSON {
     .object(JSONObject(members.compactMap { name, value in value.map { (name, $0) } }))
   }

@@ -1,11 +1,11 @@
 import JSON
 import Values
 
-/// The participants, each with its own commands and its own memory of idempotency keys.
+/// The participants. Each has its own commands and its own idempotency keys.
 public enum LabService: String, Sendable, CaseIterable {
   case samples, storage, sequencing, notification
 
-  /// The names of its commands, as faults name them.
+  /// The names of its commands, as faults use them.
   public var commands: [String] {
     switch self {
     case .samples: ["create", "validate", "revertValidation", "aliquot", "voidAliquot", "void"]
@@ -19,23 +19,23 @@ public enum LabService: String, Sendable, CaseIterable {
   }
 }
 
-/// A command as it came in: who wants it, under which key, and a digest that tells another command apart.
+/// A command's caller, its idempotency key, and a digest that distinguishes it from other commands.
 struct CommandCall: Sendable {
   let service: LabService
   /// The Idempotency-Key.
   let key: String
   /// The key of the command that this one undoes.
   var compensates: String?
-  /// Of the method, the path and the body, as it is or would be sent over HTTP.
+  /// A digest of the method, the path and the body that the command has over HTTP.
   let digest: String
   var userID: String
   var tenantID: String
-  /// The saga.
+  /// The saga's id; nil when the command belongs to no saga.
   var correlationID: String?
 
   /// - Parameters:
-  ///   - userID: nil: a saga's own command, or nobody's.
-  ///   - tenantID: nil: the only tenant.
+  ///   - userID: the user; nil becomes "saga" with a correlation id, and "anonymous" without.
+  ///   - tenantID: the tenant; nil becomes "default".
   init(
     service: LabService, key: String, compensates: String? = nil, digest: String, userID: String?, tenantID: String?,
     correlationID: String? = nil
@@ -53,7 +53,7 @@ struct CommandCall: Sendable {
     Digest.hex(Array(("\(method)\n\(path)\n" + (body?.text(.canonical) ?? "")).utf8))
   }
 
-  /// What a header says, if it can be kept and sent on as it is.
+  /// Returns a header's value if it is printable ASCII.
   static func checked(_ name: String, _ value: String) throws(LabRefusal) -> String {
     guard (1...255).contains(value.utf8.count), value.utf8.allSatisfy({ (0x20...0x7E).contains($0) }),
       value.utf8.first != 0x20, value.utf8.last != 0x20
@@ -65,12 +65,11 @@ struct CommandCall: Sendable {
     return value
   }
 
-  /// In which scope the keys of the service are claimed.
+  /// The scope in which the service's keys are claimed.
   var scope: String { "command.\(service.rawValue)" }
 
-  /// What every event of the command carries.
-  /// - Parameter subject: the id of the aggregate, as clients know it: the stream's own id is made of it, and doesn't
-  ///   give it back.
+  /// Returns the meta data of the command's events.
+  /// - Parameter subject: the aggregate's id as clients know it. The stream's id is derived from it and doesn't contain it.
   func meta(subject: UniqueID) -> JSON {
     .members(
       ("userId", .string(userID)), ("tenantId", .string(tenantID)), ("correlationId", .text(correlationID)),
@@ -78,16 +77,16 @@ struct CommandCall: Sendable {
   }
 }
 
-/// What a command that took effect answers, now and whenever its key comes again.
+/// The answer of a command that took effect. A repeat with the same key gets it again.
 struct Answer: Sendable, Equatable {
   var status: Int
   var body: JSON
 }
 
-/// What the laboratory keeps under an idempotency key, in the transaction of the command's events.
+/// The record of an idempotency key, stored in the transaction of the command's events.
 enum Remembered: Sendable, Equatable {
   case answered(Answer, digest: String)
-  /// The command's undo came first: the command is refused for ever.
+  /// The command's undo came first, so the command is always refused.
   case undoneBefore
 
   var bytes: [UInt8] {
@@ -98,7 +97,7 @@ enum Remembered: Sendable, Equatable {
     }
   }
 
-  /// - Returns: nil when the bytes are none that `bytes` gave.
+  /// - Returns: nil when the bytes were not made by `bytes`.
   init?(_ bytes: [UInt8]?) {
     guard let bytes, let json = try? JSON(parsing: bytes) else { return nil }
     if json["undoneBefore"]?.boolValue == true {

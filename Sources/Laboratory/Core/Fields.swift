@@ -2,7 +2,7 @@ import JSON
 import Runtime
 import Values
 
-/// Reads a command's body, and gathers everything that is wrong with it, so that one answer names it all.
+/// Reads a command's body and collects all errors in it, so that one answer names them all.
 struct Fields {
   private let body: JSON
   private(set) var places: [LabRefusal.Place] = []
@@ -19,14 +19,14 @@ struct Fields {
     }
   }
 
-  /// Whether the member is there and not null.
+  /// Returns whether the member exists and is not null.
   func has(_ name: String) -> Bool { body[name].map { !$0.isNull } ?? false }
 
   mutating func refuse(_ name: String, _ message: String) {
     places.append(LabRefusal.Place(pointer: "/\(name)", message: message))
   }
 
-  /// A text of 1 to `longest` characters. Wrong or missing ones are noted and read as "".
+  /// Returns a text of 1 to `longest` characters. A wrong or missing text is noted and read as "".
   mutating func text(_ name: String, longest: Int = 200) -> String {
     guard has(name) else {
       refuse(name, "is required")
@@ -48,7 +48,7 @@ struct Fields {
     return text
   }
 
-  /// A text by which people tell things apart, of 1 to `longest` characters that can be seen; in normalization form C.
+  /// Returns an identifier of 1 to `longest` visible characters, in normalization form C.
   mutating func identifier(_ name: String, longest: Int) -> String {
     guard has(name) else {
       refuse(name, "is required")
@@ -111,8 +111,8 @@ struct Fields {
     return volume
   }
 
-  /// - Parameter outer: a member that is an object, and may have it instead.
-  mutating func moment(_ name: String, orIn outer: String? = nil) -> Timestamp? {
+  /// - Parameter outer: the name of an object that may have the member instead.
+  mutating func time(_ name: String, orIn outer: String? = nil) -> Timestamp? {
     var place = name
     var value = has(name) ? body[name] : nil
     if value == nil, let outer, let inner = body[outer]?[name], !inner.isNull {
@@ -120,11 +120,11 @@ struct Fields {
       value = inner
     }
     guard let value else { return nil }
-    guard let moment = value.stringValue.flatMap({ Timestamp($0) }) else {
+    guard let time = value.stringValue.flatMap({ Timestamp($0) }) else {
       refuse(place, "must be an RFC 3339 date-time, as 2026-03-01T08:15:00Z")
       return nil
     }
-    return moment
+    return time
   }
 
   mutating func id(_ name: String) -> UniqueID? {
@@ -139,12 +139,12 @@ struct Fields {
     return id
   }
 
-  /// - Throws: everything that was wrong.
+  /// - Throws: a refusal with all errors, when there are any.
   func check() throws(LabRefusal) {
     if !places.isEmpty { throw .invalid(places) }
   }
 
-  /// What `read` made of the fields, if all of them were right.
+  /// Returns the value when there are no errors.
   func checked<Value>(_ value: Value?) throws(LabRefusal) -> Value {
     try check()
     guard let value else { throw .invalid(places) }

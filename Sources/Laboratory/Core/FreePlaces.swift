@@ -1,11 +1,11 @@
 import Runtime
 
-/// What this process believes to be free: places (wells, lanes) in groups (boxes, flow cells).
+/// The places (wells, lanes) in groups (boxes, flow cells) that this process believes to be free.
 ///
-/// A hint that makes a free place quick to find. That a place is held once is the store's claim, never this: a place
-/// that turns out to be taken is settled as held, and the next one is tried.
+/// A hint for finding a free place quickly. Only the store's claim guarantees that a place is held once. A place that
+/// turns out to be taken is settled as held, and the caller tries the next one.
 actor FreePlaces<Place: Hashable & Comparable & Sendable> {
-  /// Of each group, the last is the next to be taken.
+  /// The free places of each group; the last one is taken next.
   private var free: [String: [Place]] = [:]
   private var groupOf: [Place: String] = [:]
   private var pending: Set<Place> = []
@@ -19,9 +19,9 @@ actor FreePlaces<Place: Hashable & Comparable & Sendable> {
     }
   }
 
-  /// A free place of the first of these groups that has one. While others are still undecided it waits for them
-  /// rather than say that nothing is free.
-  /// - Returns: nil when all are held.
+  /// Takes a free place of the first of these groups that has one. While taken places are not settled, it waits for them
+  /// instead of returning nil.
+  /// - Returns: nil when all places are held.
   func take(from groups: [String]) async -> Place? {
     let wanted = Set(groups)
     while true {
@@ -35,7 +35,7 @@ actor FreePlaces<Place: Hashable & Comparable & Sendable> {
     }
   }
 
-  /// What became of a place that was taken.
+  /// Settles a place that was taken: it is held, or free again.
   func settle(_ place: Place, held: Bool) {
     pending.remove(place)
     if held { remove(place) } else { add(place) }
@@ -44,10 +44,10 @@ actor FreePlaces<Place: Hashable & Comparable & Sendable> {
     settled.give()
   }
 
-  /// A place is held that wasn't taken here.
+  /// Notes that a place is held that was not taken here.
   func hold(_ place: Place) { remove(place) }
 
-  /// A place that was held is free again.
+  /// Notes that a held place is free again.
   func release(_ place: Place) { if !pending.contains(place) { add(place) } }
 
   func free(in group: String) -> [Place] { free[group]?.reversed() ?? [] }

@@ -1,16 +1,16 @@
 import JSON
 import Values
 
-/// A participant's clean "no": nothing has happened, and a repeat of the command would be judged anew.
+/// A participant's refusal: the command had no effect, and a repeat is decided again.
 public struct LabRefusal: CodedError, Hashable {
   public let code: String
   public let message: String
-  /// The HTTP status that says the same.
+  /// The HTTP status of the refusal.
   public let status: Int
-  /// What is wrong with which member of the body; empty when the refusal isn't about the body.
+  /// The members of the body that are wrong; empty when the refusal isn't about the body.
   public let places: [Place]
 
-  /// One member of a command's body, and what is wrong with it.
+  /// One member of a command's body, and its error.
   public struct Place: Sendable, Hashable {
     /// A JSON pointer (RFC 6901) into the body.
     public let pointer: String
@@ -42,7 +42,7 @@ extension LabRefusal {
   }
 
   static func exists(_ what: String) -> LabRefusal {
-    LabRefusal(LabErrorCode.exists, status: 409, "This id is already that of another \(what).")
+    LabRefusal(LabErrorCode.exists, status: 409, "Another \(what) already has this id.")
   }
 
   static func conflict(_ message: String) -> LabRefusal { LabRefusal(LabErrorCode.conflict, status: 409, message) }

@@ -1,10 +1,10 @@
-/// The laboratory's furniture: where boxes stand, and what instruments there are.
+/// The laboratory's equipment: the boxes in their locations, and the instruments.
 public struct LaboratoryLayout: Sendable, Hashable {
   /// A freezer, a fridge, a shelf, a tank.
   public struct Location: Sendable, Hashable {
     public let name: String
     public let zone: Zone
-    /// Boxes of 96.
+    /// The number of boxes; a box takes 96 tubes.
     public let boxes: Int
     /// The largest tube that its boxes take.
     public let largestTube: Volume
@@ -46,8 +46,8 @@ public struct LaboratoryLayout: Sendable, Hashable {
     self.instruments = instruments
   }
 
-  /// A room with every zone, a freezer for tubes and a cupboard for large vessels in each, and two sequencers.
-  /// - Parameter boxesPerZone: how many boxes of 96 small tubes each zone has; a fifth as many, one at least, take
+  /// Returns a layout with every zone and two sequencers. Each zone has a freezer for tubes and a cupboard for large vessels.
+  /// - Parameter boxesPerZone: the number of boxes of 96 small tubes in each zone. A fifth as many, at least one, take
   ///   vessels of up to a litre.
   public static func standard(boxesPerZone: Int = 40) -> LaboratoryLayout {
     let names: [(Zone, String)] = [
@@ -68,7 +68,7 @@ public struct LaboratoryLayout: Sendable, Hashable {
     return LaboratoryLayout(locations: locations, instruments: instruments)
   }
 
-  /// The zone of a box.
+  /// Returns the location of a box; nil for an unknown box.
   func location(ofBox box: String) -> Location? {
     guard let slash = box.lastIndex(of: "/") else { return nil }
     return locations.first { $0.name == box[..<slash] && $0.boxNames.contains(box) }

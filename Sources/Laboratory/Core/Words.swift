@@ -2,11 +2,11 @@ import JSON
 import Runtime
 import Values
 
-/// What kinds of sample the laboratory takes, and where each may be kept.
+/// The types of sample that the laboratory takes, each with the zones in which it may be kept.
 public enum SampleType: String, Sendable, CaseIterable {
   case blood, tissue, dna, rna, plasma, serum
 
-  /// The zones in which this type keeps.
+  /// The zones in which this type may be kept.
   public var zones: Set<Zone> {
     switch self {
     case .blood: [.ambient, .plus4, .minus20, .minus80]
@@ -74,12 +74,12 @@ public struct Volume: Sendable, Hashable, Comparable, CustomStringConvertible {
 
   public static func < (left: Volume, right: Volume) -> Bool { left.nanolitres < right.nanolitres }
 
-  /// As a number of millilitres.
+  /// The volume in millilitres.
   var json: JSON { .number(JSONNumber(Double(nanolitres) / 1_000_000)) }
   public var description: String { "\(json.numberValue?.text ?? "") ml" }
 }
 
-/// A barcode: 1 to 50 characters that can be seen, with single blanks inside at most, in Unicode's normalization form C.
+/// A barcode: 1 to 50 visible characters, with at most single blanks inside, in Unicode's normalization form C.
 struct Barcode: Sendable, Hashable, CustomStringConvertible {
   let text: String
   var description: String { text }
@@ -93,6 +93,6 @@ struct Barcode: Sendable, Hashable, CustomStringConvertible {
     self.text = normal
   }
 
-  /// One that was stored, by whichever rule held then.
+  /// Reads a stored barcode, which an earlier rule may have accepted.
   init(stored text: String) { self.text = text }
 }

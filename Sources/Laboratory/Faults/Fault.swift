@@ -1,7 +1,7 @@
 import JSON
 import Values
 
-/// One way in which a participant is told to misbehave.
+/// A fault that a participant simulates.
 ///
 /// Written `SERVICE.COMMAND:KIND[=ARG][,WHEN…]`, as `storage.allocate:fail=STORAGE_FULL,times=2,match=TS-*`.
 public struct Fault: Sendable, Hashable {
@@ -12,27 +12,27 @@ public struct Fault: Sendable, Hashable {
     case status(Int)
     /// Never answers; nothing happens.
     case timeout
-    /// Does it, and hangs up without an answer.
+    /// Carries out the command and closes the connection without an answer.
     case dropAnswer
-    /// Does it this much later.
+    /// Carries out the command after this delay.
     case slow(Duration)
   }
 
-  /// As it was written.
+  /// The fault as it was written.
   public let text: String
-  /// Nil: every service's.
+  /// The service; nil means every service.
   public let service: LabService?
-  /// Nil: every command of the service.
+  /// The command; nil means every command of the service.
   public let command: String?
   public let kind: Kind
-  /// How many calls it strikes at most.
+  /// The largest number of calls to which it applies; nil means no limit.
   public let times: Int?
-  /// It strikes every n-th call that fits.
+  /// It applies to every n-th matching call.
   public let every: Int
-  /// It strikes only calls in which a text of the body, or an id of the path, fits.
+  /// It applies only to calls in which a text of the body or an id of the path matches; nil matches all.
   public let match: Glob?
 
-  /// What is wrong with a fault, and where.
+  /// The error of a fault that can't be read, and its place.
   public struct ParseError: CodedError, Hashable {
     public let text: String
     /// In Unicode scalars, from 1.
@@ -80,7 +80,7 @@ public struct Fault: Sendable, Hashable {
   }
 }
 
-/// Reads a fault's text piece by piece, and knows where each stands.
+/// Reads a fault's text part by part, with the column of each.
 private struct FaultReader {
   let text: String
   private let scalars: [Unicode.Scalar]

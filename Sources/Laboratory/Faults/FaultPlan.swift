@@ -1,7 +1,7 @@
 import JSON
 import Values
 
-/// Which faults strike, and how often each has. The first that fits a call strikes it.
+/// The faults that are set, and how often each has applied. The first matching fault applies to a call.
 public struct FaultPlan: Sendable {
   private struct Entry: Sendable {
     let fault: Fault
@@ -12,7 +12,7 @@ public struct FaultPlan: Sendable {
 
   public init(_ faults: [Fault] = []) { entries = faults.map { Entry(fault: $0) } }
 
-  /// Reads faults as `--fault` takes them.
+  /// Reads faults in the syntax of `--fault`.
   public init(parsing texts: [String]) throws(Fault.ParseError) {
     var faults: [Fault] = []
     for text in texts { faults.append(try Fault(text)) }
@@ -23,8 +23,8 @@ public struct FaultPlan: Sendable {
 
   mutating func add(_ faults: [Fault]) { entries += faults.map { Entry(fault: $0) } }
 
-  /// What strikes a call, if anything does; counts it.
-  /// - Parameter texts: what `match` looks at.
+  /// Returns the fault that applies to a call, and counts it; nil when none does.
+  /// - Parameter texts: the texts that `match` compares.
   mutating func strike(_ service: LabService, _ command: String, texts: [String]) -> Fault.Kind? {
     for index in entries.indices {
       let fault = entries[index].fault
@@ -40,7 +40,7 @@ public struct FaultPlan: Sendable {
     return nil
   }
 
-  /// Each fault, how many calls fitted it, and how many it struck.
+  /// Each fault with the number of calls that matched it and the number to which it applied.
   var json: JSON {
     [
       "faults": .array(

@@ -1,22 +1,22 @@
 import JSON
 
 extension ServiceCommand {
-  /// What a body says that says everything: over HTTP, a part of it stands in the path and the query.
+  /// The body of a command over Kafka, which contains the parameters that HTTP has in the path and the query.
   struct Said {
-    /// What the command is about, by the names of its routes.
+    /// The parameters, by their names in the routes.
     let parameters: [String: String]
-    /// What is left of the body; nil when nothing is.
+    /// The rest of the body; nil when nothing is left.
     let body: JSON?
-    /// Of the same command over HTTP: a key that comes over both wires is one command's.
+    /// The digest that the command has over HTTP, so that one key may come over both.
     let digest: String
   }
 
-  /// Reads such a body. The service's own thing may be called `id`, as answers call it, or by its full name.
-  /// - Throws: a refusal that names every place where the body lacks or garbles what it is about.
+  /// Reads such a body. The id of the aggregate may be named `id`, as in answers, or by its full name.
+  /// - Throws: a refusal that names every missing or wrong parameter.
   func read(_ body: JSONObject) throws(LabRefusal) -> Said {
     var places: [LabRefusal.Place] = []
     var rest = body
-    /// Takes a member out of the body.
+    /// Removes a member from the body and returns it.
     func take(_ name: String) -> String? {
       guard let value = rest[name] else { return nil }
       rest[name] = nil
@@ -51,18 +51,18 @@ extension ServiceCommand {
 }
 
 extension ServiceCommand.Route {
-  /// The path with the parameters in their places.
+  /// Returns the path with the parameters filled in.
   fileprivate func path(_ values: [String: String]) -> String {
     pattern.split(separator: "/").map { part in
       guard part.hasPrefix("{"), let value = values[String(part.dropFirst().dropLast())] else { return "/\(part)" }
-      // So that no two paths are written alike.
+      // Escaped, so that two different paths never get the same text.
       return "/" + value.replacing("%", with: "%25").replacing("/", with: "%2F")
     }.joined()
   }
 }
 
 extension LabService {
-  /// What its commands and answers call the id of its own thing.
+  /// The name of the aggregate's id in commands and answers.
   var ownID: String {
     switch self {
     case .samples: "sampleId"

@@ -1,11 +1,11 @@
 import JSON
 import Messaging
 
-/// What stands around a command's body in its message, as far as it is there: enough to answer it, be it poison.
+/// The headers and the key of a command's message, as far as they exist: enough to answer it, even when it is poison.
 struct KafkaCommandEnvelope: Sendable {
-  /// The command's own id, or the message's place: what a repeat of the answer is known by.
+  /// The command's id, or else the message's place. It identifies a repeated answer.
   let id: String
-  /// The message's key, under which it is answered.
+  /// The message's key, which the answer gets too.
   let messageKey: [UInt8]?
   let key: String?
   let replyTopic: String?
@@ -22,7 +22,7 @@ struct KafkaCommandEnvelope: Sendable {
     attempt = header("saga-attempt")
   }
 
-  /// Kafka's own rule for names of topics.
+  /// Returns whether Kafka accepts the name of a topic.
   static func isTopic(_ name: String) -> Bool {
     (1...249).contains(name.utf8.count) && name != "." && name != ".."
       && name.unicodeScalars.allSatisfy { scalar in
@@ -32,10 +32,10 @@ struct KafkaCommandEnvelope: Sendable {
   }
 }
 
-/// A command that came over Kafka, read.
+/// A command that was read from Kafka.
 struct KafkaCommand: Sendable {
   let service: LabService
-  /// What stands behind the last dot of the type: the service before it is what the operator calls it.
+  /// The part after the last dot of the type. The part before it is the operator's name for the service.
   let name: String
   let key: String
   let replyTopic: String
@@ -45,7 +45,7 @@ struct KafkaCommand: Sendable {
   let tenantID: String?
   let body: JSONObject
 
-  /// - Throws: what makes the message one that no repetition helps.
+  /// - Throws: `Poison` when the message can never be handled.
   init(_ message: KafkaMessage, _ envelope: KafkaCommandEnvelope, for service: LabService) throws(Poison) {
     func header(_ name: String) throws(Poison) -> String? {
       guard let value = message.header(name), !value.isEmpty else { return nil }
@@ -73,7 +73,7 @@ struct KafkaCommand: Sendable {
     tenantID = try header("tenant-id")
     guard let event = try CloudEvent(message) else {
       throw Poison(
-        LabErrorCode.commandUnknown, "The message is no CloudEvent, so its type doesn't say which command it is.")
+        LabErrorCode.commandUnknown, "The message is not a CloudEvent, so it has no type that names the command.")
     }
     guard event.data.count <= Self.largestBody else {
       throw Poison(
@@ -84,7 +84,7 @@ struct KafkaCommand: Sendable {
     body = try Self.object(event.data)
   }
 
-  /// As over HTTP: what is larger is no command.
+  /// The largest body in bytes, the same as over HTTP.
   private static let largestBody = 1 << 20
 
   private static func object(_ bytes: [UInt8]) throws(Poison) -> JSONObject {

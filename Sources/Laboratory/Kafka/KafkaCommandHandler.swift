@@ -4,19 +4,19 @@ import Persistence
 import Runtime
 import Values
 
-/// Takes commands from the services' topics, has them carried out, and answers each on the topic that it names.
+/// Takes commands from the services' topics, carries them out, and answers each on the topic that it names.
 ///
-/// It returns when the effect is stored and the answer delivered. A message that comes again is the same command under the
-/// same key: it gets the first answer. What fails in passing (the store is out of reach, Kafka doesn't take the answer)
-/// is thrown, and the message is given to it once more.
+/// It returns when the effect is stored and the answer is delivered. A repeated message is the same command with the same
+/// key and gets the first answer. It throws temporary errors (the store is unavailable, Kafka does not take the answer);
+/// then the consumer gives it the message again.
 struct KafkaCommandHandler: Sendable {
   let participants: Participants
   let topics: LabKafka.Topics
   let environment: Environment
   let log: Log
-  /// Sends a message, and returns when Kafka has it.
+  /// Sends a message. Returns when Kafka has acknowledged it.
   let send: @Sendable (KafkaRecord) async throws -> Void
-  /// Nothing is answered there.
+  /// The laboratory's own topics; no answer is sent to them.
   private let ownTopics: Set<String>
 
   init(
@@ -53,7 +53,7 @@ struct KafkaCommandHandler: Sendable {
   ) throws(Poison) -> (KafkaCommand, ServiceCommand) {
     let read = try KafkaCommand(message, envelope, for: service)
     guard !ownTopics.contains(read.replyTopic) else {
-      throw Poison(LabErrorCode.replyTopicInvalid, "\(read.replyTopic) is a topic of the laboratory's own.")
+      throw Poison(LabErrorCode.replyTopicInvalid, "\(read.replyTopic) is one of the laboratory's own topics.")
     }
     guard let command = participants.command(service, read.name, isUndo: read.compensates != nil) else {
       throw Poison(
@@ -63,19 +63,21 @@ struct KafkaCommandHandler: Sendable {
     return (read, command)
   }
 
-  /// Poison has not happened, for certain: whoever waits for an answer needn't wait until the time is up.
+  /// Answers a poison message, so that its sender doesn't wait for a timeout. Poison certainly had no effect.
   private func tell(_ poison: Poison, to envelope: KafkaCommandEnvelope, _ service: LabService) async throws {
     guard let key = envelope.key, let topic = envelope.replyTopic, !ownTopics.contains(topic) else { return }
     let failure = KafkaReply.failed(code: poison.code, message: poison.message)
     do {
       try await answer(failure, to: envelope, on: topic, key: key, service)
     } catch let refused as Poison {
-      // The letter says what was wrong first.
-      log.warning("poison can't be answered", ("topic", topic), ("error", refused.message))
+      // The dead letter has the first error.
+      log.warning(
+        "Could not answer a poison message; moving it to the dead letters", ("topic", topic),
+        ("error", refused.message))
     }
   }
 
-  /// - Returns: nil when a fault keeps the answer.
+  /// - Returns: nil when a fault withholds the answer.
   private func carryOut(_ command: ServiceCommand, _ read: KafkaCommand) async throws -> KafkaReply? {
     do {
       let said = try command.read(read.body)
@@ -92,8 +94,10 @@ struct KafkaCommandHandler: Sendable {
     } catch let error as StoreError where error.mayPass {
       throw error
     } catch let error as any CodedError {
-      // Trying again would find the same.
-      log.error("a command failed", ("command", "\(read.service.rawValue).\(read.name)"), ("error", "\(error)"))
+      // A retry would fail again.
+      log.error(
+        "A command failed; answered with an error", ("command", "\(read.service.rawValue).\(read.name)"),
+        ("error", "\(error)"))
       return .unknown(code: error.code, message: error.message)
     }
   }
@@ -110,7 +114,8 @@ struct KafkaCommandHandler: Sendable {
 }
 
 extension Participants {
-  /// A command of a service by its name. Where an undo has the name of what it undoes, they are told apart.
+  /// Returns a command of a service by its name. When an undo has the same name as its command, the caller's `compensates`
+  /// header decides.
   func command(_ service: LabService, _ name: String, isUndo: Bool) -> ServiceCommand? {
     let named = commands.filter { $0.service == service && $0.name == name }
     return named.count > 1 ? named.first { $0.isUndo == isUndo } : named.first
@@ -118,7 +123,7 @@ extension Participants {
 }
 
 extension StoreError {
-  /// Whether the same may go well later.
+  /// Returns whether a retry may succeed.
   fileprivate var mayPass: Bool {
     switch kind {
     case .unavailable, .outcomeUnknown, .closed, .notOwner, .versionConflict, .checkpointConflict: true
@@ -130,7 +135,7 @@ extension StoreError {
 }
 
 extension KafkaError {
-  /// Whether it is this message, or the topic that its sender chose, that Kafka won't have.
+  /// Whether Kafka refuses this message, or the topic that its sender chose.
   fileprivate var isOfTheTopicOrMessage: Bool {
     code == MessagingErrorCode.messageRefused || code == MessagingErrorCode.topicUnknown
       || kafkaName == "TOPIC_AUTHORIZATION_FAILED"

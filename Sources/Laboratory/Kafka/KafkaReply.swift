@@ -2,18 +2,18 @@ import JSON
 import Messaging
 import Values
 
-/// What a participant says to a command that came over Kafka.
+/// A participant's answer to a command over Kafka.
 enum KafkaReply: Sendable, Equatable {
   /// The command took effect, now or when its key first came.
   case succeeded(JSON)
-  /// It has not happened.
-  /// - retryable: the same command may succeed in a moment.
-  /// - gone: there is nothing that it could act on.
+  /// The command had no effect.
+  /// - retryable: the same command may succeed soon.
+  /// - gone: the command's subject does not exist any more.
   case failed(code: String, message: String, retryable: Bool = false, gone: Bool = false)
-  /// It may have happened.
+  /// The command may have taken effect.
   case unknown(code: String, message: String)
 
-  /// Says what a refusal says over HTTP, where the status tells the three apart.
+  /// Makes the reply for a refusal. Over HTTP its status expresses the same.
   init(_ refusal: LabRefusal) {
     let message =
       refusal.places.count > 1
@@ -39,17 +39,17 @@ enum KafkaReply: Sendable, Equatable {
     }
   }
 
-  /// The reply as a message.
+  /// Returns the reply as a message.
   /// - Parameters:
-  ///   - envelope: of the command that is answered.
-  ///   - topic: where it wants its answer.
-  ///   - key: its idempotency key.
+  ///   - envelope: the envelope of the command.
+  ///   - topic: the command's reply topic.
+  ///   - key: the command's idempotency key.
   func record(
-    to envelope: KafkaCommandEnvelope, on topic: String, key: String, service: LabService, at moment: Timestamp
+    to envelope: KafkaCommandEnvelope, on topic: String, key: String, service: LabService, at time: Timestamp
   ) -> KafkaRecord {
     let event = CloudEvent(
       id: envelope.id, source: "/laboratory/\(service.rawValue)", type: Self.type, subject: envelope.sagaID,
-      time: moment, data: json.bytes())
+      time: time, data: json.bytes())
     var record = event.record(topic: topic, key: nil)
     record.key = envelope.messageKey
     record.headers.append(KafkaHeader("idempotency-key", key))

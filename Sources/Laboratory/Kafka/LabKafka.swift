@@ -4,16 +4,16 @@ public import Runtime
 public import Streaming
 import Values
 
-/// The laboratory's participants over Kafka: they take commands from their topics, answer them where each wants its
-/// answer, and publish what they store.
+/// The laboratory's participants over Kafka: they take commands from their topics, answer each on its reply topic, and
+/// publish their events.
 public final class LabKafka: Sendable {
-  /// Where Kafka is, and what stands where in it.
+  /// The cluster, the topics and the consumer group.
   public struct Configuration: Sendable, Hashable {
     public var cluster: KafkaCluster
     public var topics: Topics
-    /// The consumer group, under which Kafka keeps how far commands were taken.
+    /// The consumer group that reads the commands; Kafka stores its offsets.
     public var group: String
-    /// How long commands that are under way may take to end and be answered when it stops.
+    /// The time that running commands have to end and be answered when the laboratory stops.
     public var drainTime = Duration.seconds(5)
 
     public init(cluster: KafkaCluster, topics: Topics = Topics(), group: String = "laboratory") {
@@ -31,10 +31,10 @@ public final class LabKafka: Sendable {
   private let log: Log
 
   /// - Parameters:
-  ///   - configuration: where Kafka is.
-  ///   - participants: who carries the commands out. They stay open: they are their opener's.
+  ///   - configuration: the cluster, the topics and the consumer group.
+  ///   - participants: carry out the commands. The caller closes them.
   ///   - environment: time and ids.
-  ///   - log: where it says what goes wrong.
+  ///   - log: receives warnings and errors.
   /// - Throws: `kafka.configurationInvalid`.
   public init(
     _ configuration: Configuration, participants: Participants, environment: Environment, log: Log = .silent
@@ -67,13 +67,13 @@ public final class LabKafka: Sendable {
     self.log = log
   }
 
-  /// How the taking of commands stands.
+  /// The status of the command consumer.
   public func status() -> ConsumerStatus { consumer.status() }
 
-  /// How the publishing of events stands, and a way to have it done again.
+  /// The status of the event publisher, and its rewind.
   public var echo: any EchoControl { publishing }
 
-  /// Both, as `/lab/kafka` shows them.
+  /// Both, in the form of `/lab/kafka`.
   func json() async throws -> JSON {
     let (commands, events) = (consumer.status(), try await publishing.status())
     return [
@@ -89,15 +89,15 @@ public final class LabKafka: Sendable {
     ]
   }
 
-  /// Works until the task is cancelled; then lets what is under way end, for a while. A broker that is out of reach is
-  /// waited for. For one call only.
+  /// Works until the task is cancelled. Then it gives running commands time to end. It waits for a broker that is
+  /// unavailable. To be called once.
   public func run() async throws {
     do {
       try await withThrowingDiscardingTaskGroup { group in
         group.addTask { try await self.publishing.run() }
         group.addTask {
           try await self.makeTopics()
-          // A command that took effect and could not be answered comes again to whoever reads next, and is answered then.
+          // A command that took effect but was not answered comes again to the next reader, which answers it.
           try await self.consumer.run()
         }
       }
@@ -107,7 +107,7 @@ public final class LabKafka: Sendable {
     }
   }
 
-  /// Makes the topics of commands that are missing, however long Kafka lets us wait for that.
+  /// Creates the missing command topics. Retries until Kafka allows it.
   private func makeTopics() async throws {
     let topics = configuration.topics
     let wanted = LabService.allCases.map { KafkaTopic(topics[.commands($0)]) } + [KafkaTopic(topics.deadLetter)]
@@ -118,7 +118,9 @@ public final class LabKafka: Sendable {
         _ = try await maker.ensure(wanted)
         return
       } catch {
-        if said != error.message { log.error("the laboratory waits for Kafka", ("error", error.description)) }
+        if said != error.message {
+          log.error("Could not create the laboratory's topics; will retry", ("error", error.description))
+        }
         said = error.message
         try await environment.clock.sleep(until: environment.now() + .seconds(2))
       }

@@ -3,11 +3,11 @@ public import Messaging
 extension LabKafka {
   /// The laboratory's topics.
   public struct Topics: Sendable, Hashable {
-    /// Where each service takes its commands from.
+    /// The topic from which each service takes its commands.
     public var commands: [LabService: String]
-    /// Where each service's events go.
+    /// The topic of each service's events.
     public var events: [LabService: String]
-    /// Where messages go that can't be handled.
+    /// The topic of messages that can't be handled.
     public var deadLetter: String
 
     public init() {
@@ -20,7 +20,7 @@ extension LabKafka {
       deadLetter = "laboratory.dead-letter"
     }
 
-    /// What a topic is for, as people name it: `samples.commands`, `storage.events`, `dead-letter`.
+    /// The use of a topic: `samples.commands`, `storage.events`, `dead-letter`.
     public enum Role: Sendable, Hashable, CaseIterable, CustomStringConvertible {
       case commands(LabService)
       case events(LabService)
@@ -60,14 +60,14 @@ extension LabKafka {
       }
     }
 
-    /// - Throws: `kafka.configurationInvalid` when a name is none, or stands for two things.
+    /// - Throws: `kafka.configurationInvalid` when a name is not a topic's name, or is used twice.
     public func check() throws(KafkaError) {
       var roles: [String: Role] = [:]
       for role in Role.allCases {
         guard KafkaCommandEnvelope.isTopic(self[role]) else {
           throw KafkaError(
             code: MessagingErrorCode.configurationInvalid,
-            message: "“\(self[role])” can't be the topic of \(role): it is no topic's name.")
+            message: "“\(self[role])” can't be the topic of \(role): it is not the name of a topic.")
         }
         if let other = roles.updateValue(role, forKey: self[role]) {
           throw KafkaError(
@@ -77,7 +77,7 @@ extension LabKafka {
       }
     }
 
-    /// Every name.
+    /// The names of all topics.
     var all: Set<String> { Set(Role.allCases.map { self[$0] }) }
 
     func service(ofCommands topic: String) -> LabService? { commands.first { $0.value == topic }?.key }

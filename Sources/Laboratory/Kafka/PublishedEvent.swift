@@ -5,13 +5,12 @@ import Streaming
 import Values
 
 extension EchoedEvent {
-  /// What the world hears of a stored event of the laboratory: a CloudEvent on its service's topic.
+  /// Returns the published form of a stored event of the laboratory: a CloudEvent for its service's topic.
   ///
-  /// Everything that the laboratory stores is published, furniture and noted undos among it, under the id of the thing
-  /// that it happened to. An event that came before its subject was kept with it goes under its stream's own id, unless
-  /// its data says whose it is.
-  /// - Returns: nil for what the echo stored of itself.
-  /// - Throws: when the event is none of the laboratory's.
+  /// All events of the laboratory are published, also those of equipment and of noted undos, with the id of their
+  /// aggregate. Old events were stored without their subject; they get the id in their data, or else their stream's id.
+  /// - Returns: nil for the events that the echo itself stored.
+  /// - Throws: when the event is not one of the laboratory's.
   init?(_ stored: StoredEvent, on topics: LabKafka.Topics) throws {
     if stored.type == Echo.rewoundType { return nil }
     guard let service = Self.service(of: stored.type) else { throw UnreadableEvent(type: stored.type, missing: nil) }
@@ -29,12 +28,12 @@ extension EchoedEvent {
     self.init(topic: topics[.events(service)], key: subject, event: event)
   }
 
-  /// CloudEvents' names for members of the meta data.
+  /// The CloudEvents names of members of the meta data.
   private static let extensions = [
     ("correlationid", "correlationId"), ("causationid", "causationId"), ("userid", "userId"), ("tenantid", "tenantId"),
   ]
 
-  /// Boxes and freezers are the storage's, sequencers the sequencing's.
+  /// Events of boxes and freezers belong to storage, events of sequencers to sequencing.
   private static func service(of type: String) -> LabService? {
     switch type {
     case "furniture.instrumentSetUp": return .sequencing
@@ -52,7 +51,7 @@ extension EchoedEvent {
 
   private static func subject(of stored: StoredEvent, _ meta: JSON) throws -> String {
     switch stored.type {
-    // What is set up has a name, and is no aggregate of its own.
+    // Equipment has a name instead of an id.
     case "furniture.locationSetUp", "furniture.instrumentSetUp":
       return try StoredMembers(type: stored.type, data: JSON(parsing: stored.data)).text("name")
     case "sample.created", "allocation.allocated", "run.scheduled", "message.sent":

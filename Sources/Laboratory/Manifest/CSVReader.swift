@@ -1,9 +1,9 @@
-/// Reads separated values as RFC 4180 has them, whatever separates them: quoted fields may hold separators, line breaks and
-/// doubled quotes; lines end with CRLF or LF, or all of them with CR; the last needn't end.
+/// Reads separated values by RFC 4180 with any separator. Quoted fields may contain separators, line breaks and doubled
+/// quotes. Lines end with CRLF or LF, or all of them with CR; the last line may have no end.
 struct CSVReader {
   struct Field: Equatable {
     var text: String
-    /// Where it begins, from 1; columns in Unicode scalars.
+    /// The place where it begins, from 1; columns count Unicode scalars.
     let line: Int
     let column: Int
   }
@@ -15,7 +15,7 @@ struct CSVReader {
   private var line = 1
   private var column = 1
   private(set) var faults: [ManifestError.Fault] = []
-  /// Whether the first record was one of those that are left out.
+  /// Whether the first record was left out because of an error.
   private(set) var isHeaderFaulty = false
 
   /// - Parameter firstLine: the number of the text's first line in its file.
@@ -26,8 +26,7 @@ struct CSVReader {
     line = firstLine
   }
 
-  /// Returns every record; a line with nothing on it is none. A record with something wrong in it is noted in `faults` and
-  /// left out.
+  /// Returns every record. Empty lines are skipped. A record with an error is noted in `faults` and left out.
   mutating func records() -> [[Field]] {
     var records: [[Field]] = []
     while at < scalars.count {
@@ -69,7 +68,7 @@ struct CSVReader {
               ? "a carriage return without a line feed"
               : field.text.hasPrefix("=")
                 ? "the field is a formula; export values, not formulas"
-                : "a quote stands in a field that doesn't begin with one"
+                : "the field contains a quote but doesn't begin with one"
           )
         }
         field.text.unicodeScalars.append(scalars[at])

@@ -1,22 +1,23 @@
 import JSON
 import Values
 
-/// What comes with a plate of tubes: a table as text, whose first line names the columns, one tube a line.
+/// The list that comes with a plate of tubes: a table as text. Its first line names the columns; each further line is one
+/// tube.
 ///
-/// Reading one says everything that keeps it from being a table of those columns, at once and with its place. Whether a tube
-/// is right is for the participants to say, so a wrong barcode, volume or date is read as it stands.
+/// Reading reports all errors of the table at once, each with its place. The participants check the tubes, so a wrong
+/// barcode, volume or date is read unchanged.
 public struct Manifest: Sendable {
   public struct Row: Sendable, Hashable {
-    /// Where it begins in the file, from 1.
+    /// The line in the file where it begins, from 1.
     public let line: Int
-    /// The row as a saga's input, members in the order of the columns. A column of numbers gives a number where the field
-    /// reads as one; an empty field is an empty string in a column that must be there, and left out in any other.
+    /// The row as a saga's input, members in the order of the columns. A field of a number column becomes a number if it
+    /// can be read as one. An empty field becomes an empty string in a required column, and is left out in others.
     public let input: JSON
   }
 
-  /// A column that a manifest has or may have.
+  /// A required or optional column.
   public struct Column: Sendable, Hashable {
-    /// The member of the saga's input.
+    /// The name of the member in the saga's input.
     public let name: String
     public let isRequired: Bool
     public let isNumber: Bool
@@ -38,11 +39,11 @@ public struct Manifest: Sendable {
     }
   }
 
-  /// In the order of the file, by their own names.
+  /// The columns in the order of the file.
   public let columns: [String]
   public let rows: [Row]
 
-  /// What `sample-processing` takes of each tube.
+  /// The columns that `sample-processing` uses.
   public static let sampleProcessing: [Column] = [
     Column("barcode"), Column("type"), Column("volumeMl", isNumber: true), Column("temperature"), Column("patientId"),
     Column("priority"), Column("assay"), Column("requestedBy"), Column("collectedAt", isRequired: false),
@@ -51,7 +52,7 @@ public struct Manifest: Sendable {
 
   /// - Parameters:
   ///   - bytes: UTF-8, with or without a byte order mark, or UTF-16 with one.
-  ///   - columns: those that are used. Names in the file are theirs, whatever their case, and however their words are joined.
+  ///   - columns: the columns that are used. Names in the file match in any case and with any joints between words.
   public init(parsing bytes: [UInt8], columns known: [Column] = Manifest.sampleProcessing) throws(ManifestError) {
     let (text, firstLine, separator) = Self.separated(try ManifestText.decode(bytes), known)
     var reader = CSVReader(text, separator: separator, firstLine: firstLine)
@@ -62,9 +63,9 @@ public struct Manifest: Sendable {
       throw ManifestError(faults + [.init(LabErrorCode.manifestColumns, line: 1, column: 1, "the manifest is empty")])
     }
     records.removeFirst()
-    // A line of separators alone is an empty line of a spreadsheet.
+    // A line that has only separators is an empty line of a spreadsheet.
     records.removeAll { $0.allSatisfy { ManifestText.isBlank($0.text) } }
-    // A separator at the end of every line is none.
+    // A separator at the end of every line does not begin another field.
     let used = max(
       header.lastIndex { !ManifestText.isBlank($0.text) } ?? 0,
       records.map { $0.lastIndex { !ManifestText.isBlank($0.text) } ?? 0 }.max() ?? 0)
@@ -87,7 +88,7 @@ public struct Manifest: Sendable {
 
   // MARK: The header
 
-  /// What separates the fields: what a first line `sep=;` says, else what finds the most columns in the header.
+  /// Returns the separator: the one in a first line `sep=;`, or else the one that finds the most columns in the header.
   private static func separated(
     _ text: String, _ known: [Column]
   ) -> (text: String, firstLine: Int, separator: Unicode.Scalar) {
@@ -105,7 +106,7 @@ public struct Manifest: Sendable {
     return (text, 1, separators.max { found($0) < found($1) } ?? ",")
   }
 
-  /// The column that each field of the header names; nil where it names none.
+  /// Returns the column of each field of the header; nil for a field that names no column.
   private static func columns(
     named header: [CSVReader.Field], _ known: [Column], _ faults: inout [ManifestError.Fault]
   ) -> [Column?] {
@@ -154,13 +155,13 @@ public struct Manifest: Sendable {
     }
   }
 
-  /// A place on the plate is one of `A1` to `H12`, and holds one tube.
+  /// Checks a well: it must be one of `A1` to `H12`, and must take only one tube.
   private static func check(
     _ field: CSVReader.Field, _ wells: inout [String: Int], _ faults: inout [ManifestError.Fault]
   ) {
     if field.text.isEmpty { return }
     guard let well = PositionName.well(named: field.text[...]) else {
-      return faults.append(.init(field, "“\(field.text)” is no well; a plate has A1 to H12"))
+      return faults.append(.init(field, "“\(field.text)” is not a well; a plate has A1 to H12"))
     }
     let name = PositionName(box: "", well: well).wellName
     if let line = wells.updateValue(field.line, forKey: name) {
@@ -183,8 +184,7 @@ public struct Manifest: Sendable {
     return Row(line: record[0].line, input: .object(input))
   }
 
-  /// How the file writes fractions. Where semicolons separate, the comma is free for them, as spreadsheets write them in most
-  /// of Europe.
+  /// The decimal sign of the file. With semicolons as separators it may be a comma, as in most of Europe.
   private struct Decimals {
     let separator: Unicode.Scalar
 
@@ -195,7 +195,7 @@ public struct Manifest: Sendable {
       return value
     }
 
-    /// `1,5` in one row and `1.500` in another: what the point means is anybody's guess.
+    /// Returns the faults of mixed signs: with `1,5` in one row and `1.500` in another, the point is ambiguous.
     func faults(in records: [[CSVReader.Field]], _ columns: [Column?]) -> [ManifestError.Fault] {
       guard separator == ";" else { return [] }
       let fields = records.flatMap { record in

@@ -1,11 +1,11 @@
 public import Values
 
-/// Why a manifest can't be read: everything that is wrong with it, each with its place.
+/// The errors of a manifest that can't be read, each with its place.
 public struct ManifestError: CodedError, Hashable {
-  /// One thing that is wrong.
+  /// One error.
   public struct Fault: Sendable, Hashable {
     public let code: String
-    /// From 1; columns in Unicode scalars.
+    /// Counted from 1; columns count Unicode scalars.
     public let line: Int
     public let column: Int
     public let reason: String
@@ -27,12 +27,12 @@ public struct ManifestError: CodedError, Hashable {
   /// In the order of the file; never empty.
   public let faults: [Fault]
 
-  /// The first fault's.
+  /// The code of the first fault.
   public var code: String { faults[0].code }
   public var line: Int { faults[0].line }
   public var column: Int { faults[0].column }
 
-  /// How many faults the message names.
+  /// The largest number of faults in the message.
   private static let named = 20
 
   /// One line for each fault, 20 at most.

@@ -37,7 +37,7 @@ enum ManifestText {
     content[..<min(index, content.endIndex)].count { $0 == UInt8(ascii: "\n") } + 1
   }
 
-  /// How many bytes, in whole lines, are UTF-8 from the start.
+  /// Returns the number of bytes from the start, in whole lines, that are UTF-8.
   private static func validPrefix(of bytes: ArraySlice<UInt8>) -> Int {
     var end = 0
     for (index, byte) in bytes.enumerated() where byte == UInt8(ascii: "\n") {
@@ -47,7 +47,7 @@ enum ManifestText {
     return end
   }
 
-  /// The first line without its end, and what follows it.
+  /// Returns the first line without its end, and the rest.
   static func firstLine(of text: String) -> (line: String, rest: String) {
     let scalars = text.unicodeScalars
     guard let end = scalars.firstIndex(where: { $0 == "\n" || $0 == "\r" }) else { return (text, "") }
@@ -56,14 +56,15 @@ enum ManifestText {
     return (String(scalars[..<end]), String(scalars[next...]))
   }
 
-  /// What a column is known by: its letters and digits, in lower case. `Patient ID`, `patient_id` and `patientId` are one.
+  /// Returns a column's name in comparable form: its letters and digits, in lower case. `Patient ID`, `patient_id` and
+  /// `patientId` are the same.
   static func key(_ name: String) -> String {
     String(
       String.UnicodeScalarView(
         name.lowercased().unicodeScalars.filter { $0.properties.isAlphabetic || $0.properties.numericType != nil }))
   }
 
-  /// Whether nothing of it is seen.
+  /// Returns whether no character of the text is visible.
   static func isBlank(_ text: String) -> Bool {
     text.unicodeScalars.allSatisfy {
       $0.properties.isWhitespace || $0.properties.isDefaultIgnorableCodePoint

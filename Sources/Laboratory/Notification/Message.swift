@@ -1,7 +1,7 @@
 import JSON
 import Values
 
-/// A message to a person. What is sent can't be unsent; it can be corrected.
+/// A message to a person. A sent message can't be taken back, but it can be corrected.
 ///
 /// ```
 /// absent ── send ──▶ sent ── correct ──▶ corrected ↺ correct
@@ -15,7 +15,7 @@ struct Message: Aggregate {
     var recipient: String
     var subject: String
     var text: String?
-    /// What it is about, if it is about one sample.
+    /// The sample that the message is about; nil when it is not about one sample.
     var sampleID: String?
   }
 
@@ -43,7 +43,7 @@ extension Message {
       }
     case .correct(let text):
       switch message.status {
-      case .absent: throw LabRefusal(LabErrorCode.unknown, status: 404, "There is no such message.")
+      case .absent: throw LabRefusal(LabErrorCode.unknown, status: 404, "The message does not exist.")
       case .undoneBefore: throw .gone("The message was undone before it was sent.")
       case .sent, .corrected: return [.corrected(text: text)]
       }
@@ -69,7 +69,7 @@ extension Message {
     return message
   }
 
-  /// How a message is shown.
+  /// The form in which a message is shown.
   var json: JSON {
     guard let content else { return ["status": .string(status.rawValue)] }
     var json = content.json
@@ -88,12 +88,12 @@ extension Message.Content {
   }
 }
 
-/// What happened to a message.
+/// An event of a message.
 enum MessageEvent: LabEvent {
   case sent(Message.Content)
   case corrected(text: String)
   case undoneBefore
-  /// An undo came before the command that it undoes, which is refused from now on.
+  /// An undo came before its command. The command is refused from now on.
   case undoNoted(command: String)
 
   var type: String {

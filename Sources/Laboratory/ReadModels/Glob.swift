@@ -1,4 +1,4 @@
-/// A pattern in which `*` stands for any characters, none included, and `?` for one.
+/// A pattern in which `*` matches any number of characters, and `?` matches one.
 public struct Glob: Sendable, Hashable {
   public let pattern: String
   private let scalars: [Unicode.Scalar]
@@ -8,7 +8,7 @@ public struct Glob: Sendable, Hashable {
     scalars = Array(pattern.unicodeScalars)
   }
 
-  /// What every match begins with.
+  /// The text with which every match begins.
   public var prefix: String {
     var prefix = String.UnicodeScalarView()
     prefix.append(contentsOf: scalars.prefix { $0 != "*" && $0 != "?" })
@@ -19,7 +19,7 @@ public struct Glob: Sendable, Hashable {
     let text = Array(text.unicodeScalars)
     var at = 0
     var pattern = 0
-    // Where to go on when what follows the last star doesn't fit: the star takes one character more.
+    // The places at which to continue when the pattern after the last star doesn't match: the star takes one more character.
     var star: (pattern: Int, at: Int)?
     while at < text.count {
       if pattern < scalars.count, scalars[pattern] == "*" {

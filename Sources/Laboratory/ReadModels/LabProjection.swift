@@ -3,9 +3,9 @@ import Persistence
 import Runtime
 import Values
 
-/// The laboratory's read models: what can be searched, and what each idempotency key did.
+/// The laboratory's read models: the lists, and the effects of each idempotency key.
 struct LabProjection: Projection {
-  /// Change it when a document's shape changes: the projection then begins again.
+  /// Change the name when a document's shape changes; then the projection begins again.
   let name = "laboratory-2"
   let collections = Set(Collection.allCases.map(\.rawValue))
   let store: any EventStore
@@ -33,16 +33,16 @@ struct LabProjection: Projection {
     var seen: Set<UniqueID> = []
     for event in events where seen.insert(event.stream).inserted {
       switch event.type.split(separator: ".").first {
-      case "sample": try await show(Told<Sample>(event.stream, in: store), in: &changes)
-      case "allocation": try await show(Told<Allocation>(event.stream, in: store), in: &changes)
-      case "run": try await show(Told<Run>(event.stream, in: store), in: &changes)
-      case "message": try await show(Told<Message>(event.stream, in: store), in: &changes)
+      case "sample": try await show(LoadedAggregate<Sample>(event.stream, in: store), in: &changes)
+      case "allocation": try await show(LoadedAggregate<Allocation>(event.stream, in: store), in: &changes)
+      case "run": try await show(LoadedAggregate<Run>(event.stream, in: store), in: &changes)
+      case "message": try await show(LoadedAggregate<Message>(event.stream, in: store), in: &changes)
       default: break
       }
     }
-    // A position may have changed hands within these events: the release in one stream, the claim in another, in
-    // either order. So what holds a position is asked of its claim, once everything else is told.
-    for position in Set(try events.flatMap(Self.positions(of:))) { try await tell(position, in: &changes) }
+    // Within these events a position may have been released in one stream and claimed in another, in either order. So
+    // the holder of a position is read from its claim, after all other events are applied.
+    for position in Set(try events.flatMap(Self.positions(of:))) { try await show(position, in: &changes) }
   }
 
   private func count(_ event: StoredEvent, in changes: inout ProjectionChanges) async throws {
@@ -93,17 +93,18 @@ struct LabProjection: Projection {
     }
   }
 
-  private func show(_ told: Told<Sample>, in changes: inout ProjectionChanges) throws {
-    guard let declaration = told.state.declaration else { return }
+  private func show(_ loaded: LoadedAggregate<Sample>, in changes: inout ProjectionChanges) throws {
+    guard let declaration = loaded.state.declaration else { return }
     let fields = [
-      "status": told.state.status.rawValue, "type": declaration.type.rawValue,
-      "patientId": VisibleText.normal(declaration.patientID ?? ""), "sagaId": told.sagaID ?? "",
+      "status": loaded.state.status.rawValue, "type": declaration.type.rawValue,
+      "patientId": VisibleText.normal(declaration.patientID ?? ""), "sagaId": loaded.sagaID ?? "",
     ]
-    let data = told.json.bytes()
+    let data = loaded.json.bytes()
     let id = declaration.id.description
     changes.put(
       Document(
-        collection: Collection.samples.rawValue, id: id, sort: told.createdAt.description, fields: fields, data: data))
+        collection: Collection.samples.rawValue, id: id, sort: loaded.createdAt.description, fields: fields, data: data)
+    )
     changes.put(
       Document(
         collection: Collection.barcodes.rawValue, id: id, sort: VisibleText.normal(declaration.barcode.text),
@@ -111,43 +112,43 @@ struct LabProjection: Projection {
         data: data))
   }
 
-  private func show(_ told: Told<Allocation>, in changes: inout ProjectionChanges) throws {
-    guard let request = told.state.request else { return }
+  private func show(_ loaded: LoadedAggregate<Allocation>, in changes: inout ProjectionChanges) throws {
+    guard let request = loaded.state.request else { return }
     changes.put(
       Document(
-        collection: Collection.allocations.rawValue, id: request.id.description, sort: told.createdAt.description,
+        collection: Collection.allocations.rawValue, id: request.id.description, sort: loaded.createdAt.description,
         fields: [
-          "status": told.state.status.rawValue, "sampleId": VisibleText.normal(request.sampleID),
-          "sagaId": told.sagaID ?? "",
-          "temperature": request.zone.rawValue, "stream": told.stream.description,
+          "status": loaded.state.status.rawValue, "sampleId": VisibleText.normal(request.sampleID),
+          "sagaId": loaded.sagaID ?? "",
+          "temperature": request.zone.rawValue, "stream": loaded.stream.description,
         ],
-        data: told.json.bytes()))
+        data: loaded.json.bytes()))
   }
 
-  private func show(_ told: Told<Run>, in changes: inout ProjectionChanges) throws {
-    guard let request = told.state.request else { return }
+  private func show(_ loaded: LoadedAggregate<Run>, in changes: inout ProjectionChanges) throws {
+    guard let request = loaded.state.request else { return }
     changes.put(
       Document(
         collection: Collection.runs.rawValue, id: request.id.description, sort: request.scheduledAt.description,
         fields: [
-          "status": told.state.status.rawValue, "instrument": request.instrument,
+          "status": loaded.state.status.rawValue, "instrument": request.instrument,
           "sampleId": VisibleText.normal(request.sampleID),
-          "sagaId": told.sagaID ?? "",
+          "sagaId": loaded.sagaID ?? "",
         ],
-        data: told.json.bytes()))
+        data: loaded.json.bytes()))
   }
 
-  private func show(_ told: Told<Message>, in changes: inout ProjectionChanges) throws {
-    guard let content = told.state.content else { return }
+  private func show(_ loaded: LoadedAggregate<Message>, in changes: inout ProjectionChanges) throws {
+    guard let content = loaded.state.content else { return }
     changes.put(
       Document(
-        collection: Collection.messages.rawValue, id: content.id.description, sort: told.createdAt.description,
+        collection: Collection.messages.rawValue, id: content.id.description, sort: loaded.createdAt.description,
         fields: [
           "recipient": content.recipient, "sampleId": VisibleText.normal(content.sampleID ?? ""),
-          "sagaId": told.sagaID ?? "",
-          "status": told.state.status.rawValue,
+          "sagaId": loaded.sagaID ?? "",
+          "status": loaded.state.status.rawValue,
         ],
-        data: told.json.bytes()))
+        data: loaded.json.bytes()))
   }
 
   private static func positions(of event: StoredEvent) throws -> [PositionName] {
@@ -160,13 +161,13 @@ struct LabProjection: Projection {
     }
   }
 
-  private func tell(_ position: PositionName, in changes: inout ProjectionChanges) async throws {
+  private func show(_ position: PositionName, in changes: inout ProjectionChanges) async throws {
     let name = position.description
     let claim = try await store.claim(scope: LabClaim.Scope.position.rawValue, value: name)
     guard let claim else { return changes.delete(collection: Collection.positions.rawValue, id: name) }
-    let told = try await Told<Allocation>(claim.stream, in: store)
-    // Released between the claim's reading and this one: its own event comes, and tells the position again.
-    guard let request = told.state.request, told.state.holds, told.state.position == position else {
+    let loaded = try await LoadedAggregate<Allocation>(claim.stream, in: store)
+    // The position was released after its claim was read. The event of that release comes later and updates it again.
+    guard let request = loaded.state.request, loaded.state.holds, loaded.state.position == position else {
       return changes.delete(collection: Collection.positions.rawValue, id: name)
     }
     changes.put(
@@ -174,19 +175,19 @@ struct LabProjection: Projection {
         collection: Collection.positions.rawValue, id: name, sort: name,
         fields: [
           "temperature": request.zone.rawValue, "sampleId": VisibleText.normal(request.sampleID),
-          "sagaId": told.sagaID ?? "",
-          "status": told.state.status.rawValue,
+          "sagaId": loaded.sagaID ?? "",
+          "status": loaded.state.status.rawValue,
         ],
         data: JSON.members(
           ("position", .string(name)), ("temperature", .string(request.zone.rawValue)),
-          ("status", .string(told.state.status.rawValue)), ("allocationId", .text(request.id)),
-          ("sampleId", .string(request.sampleID)), ("barcode", .text(request.barcode)), ("sagaId", .text(told.sagaID))
+          ("status", .string(loaded.state.status.rawValue)), ("allocationId", .text(request.id)),
+          ("sampleId", .string(request.sampleID)), ("barcode", .text(request.barcode)), ("sagaId", .text(loaded.sagaID))
         ).bytes()))
   }
 }
 
-/// An aggregate with what its events say beside its state.
-private struct Told<A: Aggregate> {
+/// An aggregate's state with its saga, version and times.
+private struct LoadedAggregate<A: Aggregate> {
   let stream: UniqueID
   var state = A.absent
   var version = 0

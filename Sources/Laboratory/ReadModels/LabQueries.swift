@@ -3,15 +3,15 @@ import JSON
 import Persistence
 import Values
 
-/// Asks the read models; every answer shows at least every command that this process has answered before.
+/// Queries the read models. Every answer shows at least the commands that this process has answered before.
 struct LabQueries: Sendable {
   let store: any EventStore
   let projector: Projector
-  let desk: CommandDesk
+  let commandHandler: CommandHandler
 
   typealias Collection = LabProjection.Collection
 
-  /// A page of a list, and where the next one begins.
+  /// A page of a list, and the cursor of the next one.
   struct Page {
     var items: [JSON]
     var next: String?
@@ -19,26 +19,26 @@ struct LabQueries: Sendable {
     var json: JSON { .members(("items", .array(items)), ("next", .text(next))) }
   }
 
-  /// What of a list is wanted.
+  /// The filter of a list.
   struct Wanted {
     var collection: Collection
     var fields: [String: String] = [:]
     var from: String?
     var below: String?
-    /// Holds for what is wanted; what it refuses is passed over.
+    /// Returns whether a document belongs in the list; nil takes all.
     var matches: (@Sendable (Document) -> Bool)?
   }
 
   private static let most = 1_000
 
-  /// A list as a request asks for it: `limit` and `cursor`.
+  /// Returns a page of a list, by the request's `limit` and `cursor`.
   func list(_ wanted: Wanted, _ request: HTTPServerRequest) async throws -> Page {
     let limit = try Self.limit(request)
     try await catchUp()
     var after: DocumentCursor?
     if let cursor = request.query("cursor") {
       guard let document = try await store.document(collection: wanted.collection.rawValue, id: cursor) else {
-        throw Self.wrong("cursor", "is none that a list of this kind gave")
+        throw Self.wrong("cursor", "does not come from a list of this kind")
       }
       after = document.cursor
     }
@@ -50,7 +50,7 @@ struct LabQueries: Sendable {
           collection: wanted.collection.rawValue, fields: wanted.fields, sortFrom: wanted.from, sortBelow: wanted.below,
           after: after, limit: limit + 1))
       for document in documents where wanted.matches?(document) ?? true {
-        // One more than the page holds says that there is a next page.
+        // One more document than the page takes means that there is a next page.
         if page.items.count == limit {
           page.next = last?.id
           return page
@@ -63,7 +63,7 @@ struct LabQueries: Sendable {
     }
   }
 
-  /// Everything of a collection.
+  /// Returns all documents of a collection.
   func all(_ collection: Collection, fields: [String: String] = [:]) async throws -> [JSON] {
     try await catchUp()
     var items: [JSON] = []
@@ -82,7 +82,7 @@ struct LabQueries: Sendable {
     return try await store.document(collection: collection.rawValue, id: id).map { try JSON(parsing: $0.data) }
   }
 
-  func catchUp() async throws { try await projector.caughtUp(to: desk.positions) }
+  func catchUp() async throws { try await projector.caughtUp(to: commandHandler.positions) }
 
   static func limit(_ request: HTTPServerRequest) throws(LabRefusal) -> Int {
     guard let text = request.query("limit") else { return 100 }
@@ -92,10 +92,10 @@ struct LabQueries: Sendable {
     return limit
   }
 
-  /// The moment in a parameter: an RFC 3339 date-time, or a date, which is its first moment in UTC.
-  static func moment(_ name: String, _ request: HTTPServerRequest) throws(LabRefusal) -> Timestamp? {
+  /// Returns the time in a parameter: an RFC 3339 date-time, or a date, which means its midnight in UTC.
+  static func time(_ name: String, _ request: HTTPServerRequest) throws(LabRefusal) -> Timestamp? {
     guard let text = request.query(name) else { return nil }
-    if let moment = Timestamp(text) ?? Timestamp("\(text)T00:00:00Z") { return moment }
+    if let time = Timestamp(text) ?? Timestamp("\(text)T00:00:00Z") { return time }
     throw wrong(name, "must be a date or an RFC 3339 date-time, as 2026-03-01 or 2026-03-01T08:15:00Z")
   }
 

@@ -2,7 +2,7 @@ import JSON
 import Persistence
 import Values
 
-/// Events as they are shown to people.
+/// The form in which an aggregate's events are shown.
 enum StoredHistory {
   static func json(_ events: [StoredEvent]) throws -> JSON {
     [

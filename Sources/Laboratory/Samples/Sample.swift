@@ -1,7 +1,7 @@
 import JSON
 import Values
 
-/// A tube, from its accession to its end.
+/// A tube with a sample, from its registration to its end.
 ///
 /// ```
 /// absent ── create ──▶ registered ── validate ──▶ validated
@@ -10,17 +10,17 @@ import Values
 ///   ▼                   │  └──────────── void ──────────┴──▶ voided
 /// undoneBefore ✗ create
 /// ```
-/// An aliquot is a part of its tube: it takes volume and a barcode of its own, and lives in its tube's history.
+/// An aliquot takes a part of the tube's volume and has its own barcode. Its events are in the tube's history.
 struct Sample: Aggregate {
   enum Status: String, Sendable, CaseIterable { case absent, undoneBefore, registered, validated, voided }
 
-  /// What a tube is declared to be when it is registered.
+  /// The declaration of a tube when it is registered.
   struct Declaration: Sendable, Equatable {
     var id: UniqueID
     var barcode: Barcode
     var type: SampleType
     var volume: Volume
-    /// The zone that it is to be kept in, if the sender says so.
+    /// The zone in which the tube must be kept; nil when the sender does not say.
     var zone: Zone?
     var patientID: String?
     var collectedAt: Timestamp?
@@ -37,7 +37,7 @@ struct Sample: Aggregate {
 
   var status = Status.absent
   var declaration: Declaration?
-  /// What is left in the tube.
+  /// The volume that is left in the tube.
   var volume = Volume(nanolitres: 0)
   var aliquots: [Aliquot] = []
   var voidReason: String?
@@ -49,7 +49,7 @@ struct Sample: Aggregate {
 extension Sample {
   enum Command: Sendable {
     case create(Declaration)
-    /// - at: the moment of the command: a tube can't have been collected after it.
+    /// - at: the time of the command. A tube can't have been collected after it.
     case validate(at: Timestamp)
     case revertValidation
     case aliquot(id: UniqueID, barcode: Barcode, volume: Volume)
@@ -61,19 +61,19 @@ extension Sample {
     switch command {
     case .create(let declaration):
       return try decideCreate(declaration, sample)
-    case .validate(let moment):
+    case .validate(let time):
       let declaration = try sample.present()
       guard sample.status == .registered else {
         throw LabRefusal(LabErrorCode.sampleState, status: 409, "Sample \(declaration.barcode) is already validated.")
       }
-      let places = faults(of: declaration, at: moment)
+      let places = faults(of: declaration, at: time)
       guard places.isEmpty else {
         throw LabRefusal(
           LabErrorCode.notAcceptable, status: 422,
           "Sample \(declaration.barcode) can't be accepted: \(places.map(\.message).joined(separator: "; ")).",
           places: places)
       }
-      return [.validated(at: moment)]
+      return [.validated(at: time)]
     case .revertValidation:
       let declaration = try sample.present()
       guard sample.status == .validated else { throw .gone("Sample \(declaration.barcode) isn't validated.") }
@@ -122,8 +122,8 @@ extension Sample {
     return [.aliquoted(id: id, barcode: barcode, volume: volume)]
   }
 
-  /// What keeps a registered tube from being accepted.
-  private static func faults(of declaration: Declaration, at moment: Timestamp) -> [LabRefusal.Place] {
+  /// Returns the reasons why a registered tube can't be accepted.
+  private static func faults(of declaration: Declaration, at time: Timestamp) -> [LabRefusal.Place] {
     var places: [LabRefusal.Place] = []
     if let zone = declaration.zone, !declaration.type.zones.contains(zone) {
       let allowed = declaration.type.zones.sorted(by: >).map(\.rawValue).joined(separator: ", ")
@@ -132,18 +132,18 @@ extension Sample {
           pointer: "/temperature",
           message: "\(declaration.type.rawValue) doesn't keep at \(zone.rawValue), only at \(allowed)"))
     }
-    if let collectedAt = declaration.collectedAt, collectedAt > moment {
+    if let collectedAt = declaration.collectedAt, collectedAt > time {
       places.append(
         LabRefusal.Place(pointer: "/collectedAt", message: "it was collected in the future (\(collectedAt))"))
     }
     return places
   }
 
-  /// The declaration of a sample that exists and isn't void.
+  /// Returns the declaration of a sample that exists and isn't void.
   func present() throws(LabRefusal) -> Declaration {
     guard let declaration else {
       if status == .undoneBefore { throw .gone("The sample was undone before it was created.") }
-      throw LabRefusal(LabErrorCode.unknown, status: 404, "There is no such sample.")
+      throw LabRefusal(LabErrorCode.unknown, status: 404, "The sample does not exist.")
     }
     guard status != .voided else { throw .gone("Sample \(declaration.barcode) is void.") }
     return declaration
@@ -170,7 +170,7 @@ extension Sample {
       sample.aliquots.append(Aliquot(id: id, barcode: barcode, volume: volume))
       sample.volume = Volume(nanolitres: sample.volume.nanolitres - volume.nanolitres)
     case .aliquotVoided(let id):
-      // What was drawn stays lost: the tube doesn't fill up again.
+      // The aliquot's volume does not return to the tube.
       if let index = sample.aliquots.firstIndex(where: { $0.id == id }) { sample.aliquots[index].voided = true }
     case .voided(let reason):
       sample.status = .voided
@@ -183,7 +183,7 @@ extension Sample {
 }
 
 extension Sample {
-  /// How a sample is shown.
+  /// The form in which a sample is shown.
   var json: JSON {
     guard let declaration else { return .object(["status": .string(status.rawValue)]) }
     var json = declaration.json

@@ -1,7 +1,7 @@
 import JSON
 import Values
 
-/// What happened to a sample.
+/// An event of a sample.
 enum SampleEvent: LabEvent {
   case created(Sample.Declaration)
   case undoneBefore
@@ -10,7 +10,7 @@ enum SampleEvent: LabEvent {
   case aliquoted(id: UniqueID, barcode: Barcode, volume: Volume)
   case aliquotVoided(id: UniqueID)
   case voided(reason: String?)
-  /// An undo came before the command that it undoes, which is refused from now on.
+  /// An undo came before its command. The command is refused from now on.
   case undoNoted(command: String)
 
   var type: String {
@@ -33,7 +33,7 @@ enum SampleEvent: LabEvent {
       json["volumeNl"] = .int(declaration.volume.nanolitres)
       return .object(json)
     case .undoneBefore, .validationReverted: return [:]
-    case .validated(let moment): return ["at": .string(moment.description)]
+    case .validated(let time): return ["at": .string(time.description)]
     case .aliquoted(let id, let barcode, let volume):
       return [
         "id": .string(id.description), "barcode": .string(barcode.text), "volumeNl": .int(volume.nanolitres),
@@ -54,12 +54,12 @@ enum SampleEvent: LabEvent {
           id: try members.id("id"), barcode: try barcode(), type: try members.named("type", SampleType.self),
           volume: try members.volume("volumeNl"),
           zone: members.optionalText("temperature").flatMap { Zone(rawValue: $0) },
-          patientID: members.optionalText("patientId"), collectedAt: members.optionalMoment("collectedAt"),
+          patientID: members.optionalText("patientId"), collectedAt: members.optionalTime("collectedAt"),
           priority: members.optionalText("priority"), requestedBy: members.optionalText("requestedBy")))
     case "sample.undoneBefore": self = .undoneBefore
     case "sample.validated":
-      guard let moment = members.optionalMoment("at") else { throw UnreadableEvent(type: type, missing: "at") }
-      self = .validated(at: moment)
+      guard let time = members.optionalTime("at") else { throw UnreadableEvent(type: type, missing: "at") }
+      self = .validated(at: time)
     case "sample.validationReverted": self = .validationReverted
     case "sample.aliquoted":
       self = .aliquoted(id: try members.id("id"), barcode: try barcode(), volume: try members.volume("volumeNl"))
@@ -70,7 +70,7 @@ enum SampleEvent: LabEvent {
     }
   }
 
-  /// A barcode's claim is never released: a label that was printed once must not be printed for another tube.
+  /// A barcode's claim is never released, because a label that was printed once must not be printed for another tube.
   var claims: [LabClaim] {
     switch self {
     case .created(let declaration): [LabClaim(.barcode, declaration.barcode.text)]

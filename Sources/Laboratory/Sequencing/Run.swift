@@ -10,20 +10,20 @@ import Values
 ///   ▼
 /// undoneBefore ✗ schedule
 /// ```
-/// Once it is running its reagents are spent: it is completed, never cancelled.
+/// A running run can't be cancelled, because its reagents are spent; it can only be completed.
 struct Run: Aggregate {
   enum Status: String, Sendable, CaseIterable {
     case absent, undoneBefore, scheduled, loaded, running, completed, cancelled
   }
 
-  /// What a run is asked for.
+  /// The sample and settings of a requested run.
   struct Request: Sendable, Equatable {
     var id: UniqueID
     var sampleID: String
     var barcode: String?
     var instrument: String
     var priority: String?
-    /// What is to be read: `wgs`, `rna-seq`, … in the sender's own words.
+    /// The assay in the sender's words: `wgs`, `rna-seq`, ….
     var assay: String?
     var scheduledAt: Timestamp
   }
@@ -31,7 +31,7 @@ struct Run: Aggregate {
   var status = Status.absent
   var request: Request?
   var lanes: [LaneName] = []
-  /// How many events of the instrument are recorded.
+  /// The number of recorded events of the instrument.
   var recorded = 0
 
   static let absent = Run()
@@ -41,7 +41,7 @@ struct Run: Aggregate {
 extension Run {
   enum Command: Sendable {
     case schedule(Request)
-    /// - lane: a free one; whether it still is free is decided by its claim.
+    /// - lane: a lane that seems free. Its claim decides whether it is free.
     case bookLane(LaneName)
     case releaseLane(LaneName)
     case load
@@ -114,7 +114,7 @@ extension Run {
   private func present() throws(LabRefusal) -> Request {
     guard let request else {
       if status == .undoneBefore { throw .gone("The run was undone before it was scheduled.") }
-      throw LabRefusal(LabErrorCode.unknown, status: 404, "There is no such run.")
+      throw LabRefusal(LabErrorCode.unknown, status: 404, "The run does not exist.")
     }
     guard status != .cancelled else { throw .gone("Run \(request.id) is cancelled.") }
     return request
@@ -153,7 +153,7 @@ extension Run {
     return run
   }
 
-  /// How a run is shown.
+  /// The form in which a run is shown.
   var json: JSON {
     guard let request else { return ["status": .string(status.rawValue)] }
     var json = request.json

@@ -1,7 +1,7 @@
 import JSON
 import Values
 
-/// What happened to a run.
+/// An event of a run.
 enum RunEvent: LabEvent {
   case scheduled(Run.Request)
   case undoneBefore
@@ -12,9 +12,9 @@ enum RunEvent: LabEvent {
   case started
   case recorded(kind: String, text: String?)
   case completed
-  /// - lanes: those that become free.
+  /// - lanes: the lanes that become free.
   case cancelled(reason: String?, lanes: [LaneName])
-  /// An undo came before the command that it undoes, which is refused from now on.
+  /// An undo came before its command. The command is refused from now on.
   case undoNoted(command: String)
 
   var type: String {
@@ -49,7 +49,7 @@ enum RunEvent: LabEvent {
     let members = StoredMembers(type: type, data: data)
     switch type {
     case "run.scheduled":
-      guard let scheduledAt = members.optionalMoment("scheduledAt") else {
+      guard let scheduledAt = members.optionalTime("scheduledAt") else {
         throw UnreadableEvent(type: type, missing: "scheduledAt")
       }
       self = .scheduled(
@@ -89,7 +89,7 @@ enum RunEvent: LabEvent {
     }
   }
 
-  /// A completed run keeps its lanes: they are spent.
+  /// A completed run keeps its lanes, because their reagents are spent.
   var releases: [LabClaim] {
     switch self {
     case .laneReleased(let lane): [LabClaim(.lane, lane.description)]

@@ -4,10 +4,10 @@ import Persistence
 import Runtime
 import Values
 
-/// What every command passes, whatever wire it comes over: faults strike here. For those over HTTP it also reads key and
-/// body, and turns refusals into problems.
+/// Applies faults to every command, over HTTP and over Kafka. For commands over HTTP it also reads the key and the body,
+/// and turns refusals into problems.
 struct CommandGate: Sendable {
-  let faults: FaultBoard
+  let faults: ActiveFaults
   let log: Log
 
   static func notAnID(_ text: String) -> LabRefusal {
@@ -20,17 +20,18 @@ struct CommandGate: Sendable {
     return id
   }
 
-  /// Carries out a command, unless a fault keeps it from that.
+  /// Carries out a command, unless a fault prevents it.
   func carryOut(_ command: ServiceCommand, _ received: ReceivedCommand) async throws -> CommandOutcome {
     let strike = faults.strike(command.service, command.name, texts: received.texts)
     if strike != nil {
       log.warning(
-        "a fault strikes", ("command", "\(command.service.rawValue).\(command.name)"), ("key", received.call.key))
+        "A fault applies to a command", ("command", "\(command.service.rawValue).\(command.name)"),
+        ("key", received.call.key))
     }
     switch strike {
-    case .fail(let code): throw LabRefusal(code, status: 409, "Refused by a fault that was asked for.")
+    case .fail(let code): throw LabRefusal(code, status: 409, "Refused by a fault that was set.")
     case .status(let status):
-      throw LabRefusal(LabErrorCode.injected, status: status, "Failed by a fault that was asked for.")
+      throw LabRefusal(LabErrorCode.injected, status: status, "Failed by a fault that was set.")
     case .timeout: return .withheld
     case .slow(let duration): try await faults.wait(duration)
     case .dropAnswer, nil: break
@@ -66,15 +67,15 @@ struct CommandGate: Sendable {
     }
   }
 
-  /// Nobody is to take a held call that is let go for one that was refused.
+  /// The answer to a held call when the laboratory closes, so that the caller doesn't read it as a refusal.
   private static let noAnswer = LabRefusal(
-    LabErrorCode.injected, status: 504, "The answer was withheld by a fault that was asked for.")
+    LabErrorCode.injected, status: 504, "The answer was withheld by a fault that was set.")
 
   func query(_ answer: () async throws -> JSON) async throws -> HTTPServerResponse {
     try await problems { .json(try await answer()) }
   }
 
-  /// Turns what a service throws into problems; what is nobody's fault but ours goes on to the router, which logs it.
+  /// Turns a service's errors into problems. An unexpected error goes to the router, which logs it.
   func problems(_ work: () async throws -> HTTPServerResponse) async throws -> HTTPServerResponse {
     do {
       return try await work()
@@ -87,7 +88,7 @@ struct CommandGate: Sendable {
     } catch let error as StoreError
       where [.unavailable, .outcomeUnknown, .notOwner, .closed].contains(error.kind)
     {
-      log.error("the store doesn't answer", ("error", error.description))
+      log.error("The store is unavailable; the client is asked to retry", ("error", error.description))
       throw Problem(
         503, error.kind == .closed ? LabErrorCode.stopping : error.code, detail: error.message,
         headers: ["Retry-After": "1"])
@@ -115,7 +116,7 @@ struct CommandGate: Sendable {
       body: body, parameters: parameters)
   }
 
-  /// The body as JSON; nil when there is none.
+  /// Returns the body as JSON; nil when there is none.
   static func body(of request: HTTPServerRequest) throws -> JSON? {
     if request.body.isEmpty { return nil }
     let type = request.headers["Content-Type"]?.split(separator: ";").first?.lowercased() ?? "application/json"

@@ -4,10 +4,10 @@ import Persistence
 import Runtime
 import Values
 
-/// A laboratory that listens: every participant in one process, each under a prefix of its own.
+/// The laboratory's HTTP server: every participant in one process, each under its own path prefix.
 ///
 /// The services' base addresses are `http://host:port/samples`, `/storage`, `/sequencing` and `/notification`; what
-/// concerns the laboratory as a whole stands under `/lab`. With Kafka it takes commands from there too.
+/// concerns the laboratory as a whole is under `/lab`. With Kafka it takes commands from there too.
 public final class LabServer: Sendable {
   private let store: any EventStore
   private let environment: Environment
@@ -21,7 +21,7 @@ public final class LabServer: Sendable {
   private struct Running {
     let participants: Participants
     let server: HTTPServer
-    /// What works for Kafka.
+    /// The task that takes commands from Kafka and publishes events.
     let kafka: Task<Void, Never>?
   }
 
@@ -37,13 +37,13 @@ public final class LabServer: Sendable {
   }
 
   /// - Parameters:
-  ///   - store: the laboratory's own; it stays open when the server stops.
+  ///   - store: the laboratory's store; it stays open when the server stops.
   ///   - environment: time and ids.
-  ///   - faults: how participants misbehave from the start.
-  ///   - layout: what the laboratory is furnished with where it isn't yet.
-  ///   - kafka: where Kafka is, if it is to take commands from there and to publish its events.
-  ///   - configuration: where to listen, and under which names.
-  ///   - log: where it says what goes wrong.
+  ///   - faults: the faults that apply from the start.
+  ///   - layout: the equipment to set up where it is missing.
+  ///   - kafka: the cluster and topics for commands and events; nil without Kafka.
+  ///   - configuration: the address to listen on, and the allowed host names.
+  ///   - log: receives warnings and errors.
   public init(
     store: any EventStore, environment: Environment, faults: FaultPlan = FaultPlan(),
     layout: LaboratoryLayout = .standard(), kafka: LabKafka.Configuration? = nil,
@@ -56,7 +56,7 @@ public final class LabServer: Sendable {
     self.kafka = kafka
     self.log = log
     var configuration = configuration
-    // A command is small; what is larger is none.
+    // Commands are small; a larger body is refused.
     configuration.maxBodyBytes = 1 << 20
     self.configuration = configuration
   }
@@ -90,14 +90,14 @@ public final class LabServer: Sendable {
         try await kafka.run()
       } catch {
         if !Task.isCancelled {
-          log.error("the laboratory has stopped taking commands from Kafka", ("error", "\(error)"))
+          log.error("Kafka failed; the laboratory takes no more commands from it", ("error", "\(error)"))
         }
       }
     }
   }
 
   /// Serves until the task is cancelled, then shuts down in order.
-  /// - Parameter started: is told the port.
+  /// - Parameter started: called with the port.
   public func run(started: @Sendable (Int) async -> Void = { _ in }) async throws {
     await started(try await start())
     let (ended, continuation) = AsyncStream.makeStream(of: Never.self)
@@ -109,7 +109,7 @@ public final class LabServer: Sendable {
     await shutdown()
   }
 
-  /// Takes no new requests, lets those in flight end for as long as `drain`, and stops.
+  /// Takes no new requests, waits at most `drain` for requests in flight, and stops.
   public func shutdown(drain: Duration = .seconds(5)) async {
     guard let running = await state.end() else { return }
     // Calls that a fault keeps waiting would use up the whole of `drain`.

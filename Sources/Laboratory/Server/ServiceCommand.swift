@@ -1,31 +1,31 @@
 import JSON
 import Values
 
-/// A command of a service: where HTTP finds it, and what it does.
+/// A command of a service: its HTTP routes, its name for Kafka, and its code.
 ///
-/// Kafka finds the same by its name, and takes from the body what stands in the path or the query over HTTP, under the
-/// names that these give it. So a command and its rules are written once, whatever wire it comes over.
+/// Over Kafka a command is found by its name. The members that the path or the query has over HTTP are then in the body,
+/// under the same names. So a command and its rules are written once for both.
 struct ServiceCommand: Sendable {
   struct Route: Sendable {
     let method: String
     let pattern: String
 
-    /// What the pattern names in braces, in order.
+    /// The names in braces in the pattern, in order.
     var parameters: [String] {
       pattern.split(separator: "/").filter { $0.hasPrefix("{") }.map { String($0.dropFirst().dropLast()) }
     }
   }
 
   let service: LabService
-  /// As faults and Kafka name it.
+  /// The name for faults and Kafka.
   let name: String
-  /// Over HTTP. A command that came another way is known as the first whose parameters it has.
+  /// The HTTP routes. A command over Kafka counts as the first route whose parameters it has.
   let routes: [Route]
-  /// What stands in the query over HTTP.
+  /// The names of the query's parameters over HTTP.
   let query: [String]
   let carryOut: @Sendable (ReceivedCommand) async throws -> Answer
 
-  /// - Parameter routes: as `PUT /allocations/{allocationId}`, below the service's own prefix; one at least.
+  /// - Parameter routes: at least one, such as `PUT /allocations/{allocationId}`, below the service's prefix.
   init(
     _ service: LabService, _ name: String, _ routes: String..., query: [String] = [],
     carryOut: @escaping @Sendable (ReceivedCommand) async throws -> Answer
@@ -41,21 +41,21 @@ struct ServiceCommand: Sendable {
     self.carryOut = carryOut
   }
 
-  /// Whether it takes back what another command did.
+  /// Whether the command undoes another command.
   var isUndo: Bool { routes.first?.method == "DELETE" }
 }
 
-/// A command as a service sees it.
+/// A command that a service receives.
 struct ReceivedCommand: Sendable {
   let call: CommandCall
   let body: JSON?
-  /// What it is about, by the names that the command's routes give: `sampleId`, `reason`.
+  /// The parameters of path and query by their names in the routes: `sampleId`, `reason`.
   let parameters: [String: String]
 
-  /// What `match` of a fault looks at.
+  /// The texts that a fault's `match` compares.
   var texts: [String] { parameters.values + (body?.objectValue?.compactMap(\.value.stringValue) ?? []) }
 
-  /// The id of this name, or, when none was sent, one that the key gives: the same for every repeat.
+  /// Returns the id with this name. When none was sent, returns an id derived from the key, the same for every repeat.
   func id(_ name: String) throws(LabRefusal) -> UniqueID {
     guard let text = parameters[name] else { return .derived(from: "\(call.service.rawValue)/\(call.key)") }
     guard let id = UniqueID(text) else { throw CommandGate.notAnID(text) }
@@ -63,11 +63,11 @@ struct ReceivedCommand: Sendable {
   }
 }
 
-/// What a command came to, when it wasn't refused.
+/// The outcome of a command that was not refused.
 enum CommandOutcome: Sendable, Equatable {
   case answered(Answer)
-  /// A fault took the answer; the command took effect.
+  /// The command took effect, and a fault dropped the answer.
   case answerDropped
-  /// A fault took the command: nothing happened, and nobody answers.
+  /// A fault stopped the command: it had no effect and gets no answer.
   case withheld
 }

@@ -3,8 +3,8 @@ import JSON
 import Persistence
 import Values
 
-/// What concerns the laboratory as a whole, under `/lab`: the account that a checker compares with the sagas, what
-/// each idempotency key did, and the faults.
+/// The routes for the laboratory as a whole, under `/lab`: the summary that a checker compares with the sagas, the effects
+/// of each idempotency key, and the faults.
 struct LabOverview: Sendable {
   let gate: CommandGate
   let queries: LabQueries
@@ -70,8 +70,8 @@ struct LabOverview: Sendable {
     return .object(JSONObject(counts.sorted { $0.key < $1.key }.map { ($0.key, .int($0.value)) }))
   }
 
-  /// How often each idempotency key took effect. `?key=`: of one key, also when it never did; `?sagaId=`: of a saga's;
-  /// `?moreThan=1`: of those that did so more often.
+  /// Returns how often each idempotency key took effect. `?key=` selects one key, also when it never took effect;
+  /// `?sagaId=` selects a saga's keys; `?moreThan=1` selects keys that took effect more than once.
   private func effects(_ request: HTTPServerRequest) async throws -> JSON {
     if let key = request.query("key") {
       let effect = try await queries.document(.effects, key)

@@ -6,7 +6,7 @@ import Values
 
 /// The notification service: its commands, and its queries over HTTP, under `/notification`.
 struct NotificationService: Sendable {
-  let desk: CommandDesk
+  let commandHandler: CommandHandler
   let gate: CommandGate
   let queries: LabQueries
 
@@ -19,10 +19,10 @@ struct NotificationService: Sendable {
         try fields.check()
         return try await perform(received, .correct(text: text))
       },
-      // The undo of a message that may or may not have gone out: there is nothing to take back, but one that comes
-      // before its message keeps the message from being sent.
+      // The undo of a message that may have been sent. A sent message can't be taken back. An undo that comes before its
+      // message prevents the message.
       ServiceCommand(.notification, "correct", "DELETE /messages/{messageId}") { received in
-        try await desk.undo(received.call, on: received.id(Self.id), as: Message.self, creates: true) {
+        try await commandHandler.undo(received.call, on: received.id(Self.id), as: Message.self, creates: true) {
           (message) throws(LabRefusal) in
           try Message.decide(.correct(text: "Please disregard this message."), message)
         } answer: {
@@ -36,7 +36,7 @@ struct NotificationService: Sendable {
     router.on("GET", "/notification/messages/{id}") { _, path in
       try await gate.query {
         let id = try CommandGate.id(path)
-        let message = try await desk.load(Message.self, id).state
+        let message = try await commandHandler.load(Message.self, id).state
         guard message.content != nil else { throw LabRefusal.unknown("message", id.description) }
         return message.json
       }
@@ -44,7 +44,7 @@ struct NotificationService: Sendable {
     router.on("GET", "/notification/messages/{id}/events") { _, path in
       try await gate.query {
         let id = try CommandGate.id(path)
-        let history = try await desk.history(Message.self, id)
+        let history = try await commandHandler.history(Message.self, id)
         guard !history.isEmpty else { throw LabRefusal.unknown("message", id.description) }
         return try StoredHistory.json(history)
       }
@@ -73,7 +73,8 @@ struct NotificationService: Sendable {
   }
 
   private func perform(_ received: ReceivedCommand, _ command: Message.Command) async throws -> Answer {
-    try await desk.perform(received.call, on: received.id(Self.id), as: Message.self) { (message) throws(LabRefusal) in
+    try await commandHandler.perform(received.call, on: received.id(Self.id), as: Message.self) {
+      (message) throws(LabRefusal) in
       try Message.decide(command, message)
     } answer: {
       Answer(status: 201, body: $0.json)

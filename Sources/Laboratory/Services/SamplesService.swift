@@ -6,7 +6,7 @@ import Values
 
 /// The samples service: its commands, and its queries over HTTP, under `/samples`.
 struct SamplesService: Sendable {
-  let desk: CommandDesk
+  let commandHandler: CommandHandler
   let gate: CommandGate
   let queries: LabQueries
 
@@ -19,7 +19,7 @@ struct SamplesService: Sendable {
       ServiceCommand(
         .samples, "validate", "POST /samples/{sampleId}/validation", "PUT /samples/{sampleId}/validation"
       ) {
-        try await perform($0, 200, .validate(at: desk.environment.now()))
+        try await perform($0, 200, .validate(at: commandHandler.environment.now()))
       },
       ServiceCommand(.samples, "revertValidation", "DELETE /samples/{sampleId}/validation") {
         try await undo($0, creates: false, .revertValidation)
@@ -42,7 +42,7 @@ struct SamplesService: Sendable {
     router.on("GET", "/samples/samples/{id}/events") { _, path in
       try await gate.query {
         let id = try CommandGate.id(path)
-        let history = try await desk.history(Sample.self, id)
+        let history = try await commandHandler.history(Sample.self, id)
         guard !history.isEmpty else { throw LabRefusal.unknown("sample", id.description) }
         return try StoredHistory.json(history)
       }
@@ -62,7 +62,7 @@ struct SamplesService: Sendable {
     let volume = fields.volume()
     let zone = fields.has("temperature") ? fields.zone() : nil
     let patientID = fields.optionalIdentifier("patientId", longest: 100)
-    let collectedAt = fields.moment("collectedAt", orIn: "declaration")
+    let collectedAt = fields.time("collectedAt", orIn: "declaration")
     let priority = fields.optionalText("priority", longest: 50)
     let requestedBy = fields.optionalText("requestedBy")
     let declaration = Sample.Declaration(
@@ -84,7 +84,7 @@ struct SamplesService: Sendable {
   private func perform(
     _ received: ReceivedCommand, _ status: Int, _ command: Sample.Command
   ) async throws -> Answer {
-    try await desk.perform(received.call, on: received.id("sampleId"), as: Sample.self) {
+    try await commandHandler.perform(received.call, on: received.id("sampleId"), as: Sample.self) {
       (sample) throws(LabRefusal) in
       try Sample.decide(command, sample)
     } answer: {
@@ -95,7 +95,7 @@ struct SamplesService: Sendable {
   private func undo(
     _ received: ReceivedCommand, creates: Bool, _ command: Sample.Command
   ) async throws -> Answer {
-    try await desk.undo(received.call, on: received.id("sampleId"), as: Sample.self, creates: creates) {
+    try await commandHandler.undo(received.call, on: received.id("sampleId"), as: Sample.self, creates: creates) {
       (sample) throws(LabRefusal) in
       try Sample.decide(command, sample)
     } answer: {
@@ -104,24 +104,24 @@ struct SamplesService: Sendable {
   }
 
   private func sample(_ id: UniqueID) async throws -> JSON {
-    let sample = try await desk.load(Sample.self, id).state
+    let sample = try await commandHandler.load(Sample.self, id).state
     guard sample.declaration != nil else { throw LabRefusal.unknown("sample", id.description) }
     return sample.json
   }
 
-  /// The sample that a barcode was handed out to, be it void; by its claim, so that it is never out of date.
+  /// Returns the sample to which a barcode was given, also when it is void. Reads the claim, so the answer is current.
   private func holder(of barcode: String) async throws -> JSON {
     let normal = VisibleText.normal(barcode)
     let scope = LabClaim.Scope.barcode.rawValue
-    var found = try await desk.store.claim(scope: scope, value: normal)
-    if found == nil { found = try await desk.olderClaim(LabClaim(.barcode, normal)) }
-    // One that only an earlier rule took, and that is asked for as it was written.
-    if found == nil { found = try await desk.store.claim(scope: scope, value: barcode) }
+    var found = try await commandHandler.store.claim(scope: scope, value: normal)
+    if found == nil { found = try await commandHandler.olderClaim(LabClaim(.barcode, normal)) }
+    // A barcode that only an earlier rule accepted, in its original spelling.
+    if found == nil { found = try await commandHandler.store.claim(scope: scope, value: barcode) }
     guard let claim = found else {
       throw LabRefusal.unknown("tube with the barcode", barcode)
     }
     var sample = Sample.absent
-    for event in try await desk.history(claim.stream) {
+    for event in try await commandHandler.history(claim.stream) {
       sample = Sample.evolve(sample, try SampleEvent(type: event.type, data: try JSON(parsing: event.data)))
     }
     return sample.json
@@ -143,8 +143,8 @@ struct SamplesService: Sendable {
     }
     if let patient = request.query("patientId") { wanted.fields["patientId"] = VisibleText.normal(patient) }
     if let saga = request.query("sagaId") { wanted.fields["sagaId"] = saga }
-    let from = try LabQueries.moment("createdFrom", request)?.description
-    let before = try LabQueries.moment("createdBefore", request)?.description
+    let from = try LabQueries.time("createdFrom", request)?.description
+    let before = try LabQueries.time("createdBefore", request)?.description
     guard let barcode = request.query("barcode") else {
       wanted.from = from
       wanted.below = before

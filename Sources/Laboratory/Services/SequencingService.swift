@@ -6,7 +6,7 @@ import Values
 
 /// The sequencing service: its commands, and its queries over HTTP, under `/sequencing`.
 struct SequencingService: Sendable {
-  let desk: CommandDesk
+  let commandHandler: CommandHandler
   let gate: CommandGate
   let queries: LabQueries
   let layout: LaboratoryLayout
@@ -49,7 +49,7 @@ struct SequencingService: Sendable {
     router.on("GET", "/sequencing/runs/{id}") { _, path in
       try await gate.query {
         let id = try CommandGate.id(path)
-        let run = try await desk.load(Run.self, id).state
+        let run = try await commandHandler.load(Run.self, id).state
         guard run.request != nil else { throw LabRefusal.unknown("run", id.description) }
         return run.json
       }
@@ -57,7 +57,7 @@ struct SequencingService: Sendable {
     router.on("GET", "/sequencing/runs/{id}/events") { _, path in
       try await gate.query {
         let id = try CommandGate.id(path)
-        let history = try await desk.history(Run.self, id)
+        let history = try await commandHandler.history(Run.self, id)
         guard !history.isEmpty else { throw LabRefusal.unknown("run", id.description) }
         return try StoredHistory.json(history)
       }
@@ -68,8 +68,8 @@ struct SequencingService: Sendable {
         for name in ["instrument", "status", "sampleId", "sagaId"] {
           wanted.fields[name] = request.query(name).map(VisibleText.normal)
         }
-        wanted.from = try LabQueries.moment("scheduledFrom", request)?.description
-        wanted.below = try LabQueries.moment("scheduledBefore", request)?.description
+        wanted.from = try LabQueries.time("scheduledFrom", request)?.description
+        wanted.below = try LabQueries.time("scheduledBefore", request)?.description
         return try await queries.list(wanted, request).json
       }
     }
@@ -86,7 +86,7 @@ struct SequencingService: Sendable {
     let priority = fields.optionalText("priority", longest: 50)
     let id = try received.id(Self.id)
     let instruments = layout.instruments.map(\.name)
-    // The sender needn't choose an instrument; the id does then, so that a repeat gets the same one.
+    // Without an instrument the id chooses one, so that a repeat gets the same instrument.
     var instrument = instruments.isEmpty ? "" : instruments[Int(id.low % UInt64(instruments.count))]
     if fields.has("instrument") {
       instrument = fields.named("instrument", instruments) { instruments.contains($0) ? $0 : nil } ?? ""
@@ -97,7 +97,7 @@ struct SequencingService: Sendable {
     }
     let request = Run.Request(
       id: id, sampleID: sampleID, barcode: barcode, instrument: instrument, priority: priority, assay: assay,
-      scheduledAt: desk.environment.now())
+      scheduledAt: commandHandler.environment.now())
     return try await perform(received, 201, .schedule(request))
   }
 
@@ -109,15 +109,15 @@ struct SequencingService: Sendable {
     if fields.has("lane"), flowCell == nil { fields.refuse("flowCell", "is required where a lane is named") }
     let lanes = layout.instruments.flatMap(\.lanes)
     if let flowCell, !lanes.contains(where: { $0.flowCell == flowCell && number ?? $0.lane == $0.lane }) {
-      fields.refuse("flowCell", "has no such lane, or there is no such flow cell")
+      fields.refuse("flowCell", "has no such lane, or the flow cell does not exist")
     }
     try fields.check()
-    if let first = try await desk.firstAnswer(to: received.call) { return first }
+    if let first = try await commandHandler.firstAnswer(to: received.call) { return first }
     if let flowCell, let number {
       return try await perform(received, 201, .bookLane(LaneName(flowCell: flowCell, lane: number)))
     }
     let id = try received.id(Self.id)
-    let run = try await desk.load(Run.self, id).state
+    let run = try await commandHandler.load(Run.self, id).state
     let cells =
       flowCell.map { [$0] } ?? layout.instruments.first { $0.name == run.request?.instrument }?.flowCells ?? []
     guard run.request != nil else { throw LabRefusal.unknown("run", id.description) }
@@ -144,7 +144,8 @@ struct SequencingService: Sendable {
   private func carryOut(
     _ received: ReceivedCommand, _ status: Int, _ command: Run.Command
   ) async throws -> (answer: Answer, repeated: Bool) {
-    try await desk.perform(received.call, on: received.id(Self.id), as: Run.self) { (run) throws(LabRefusal) in
+    try await commandHandler.perform(received.call, on: received.id(Self.id), as: Run.self) {
+      (run) throws(LabRefusal) in
       try Run.decide(command, run)
     } answer: {
       Answer(status: status, body: $0.json)
@@ -154,7 +155,7 @@ struct SequencingService: Sendable {
   private func undo(
     _ received: ReceivedCommand, creates: Bool, _ command: Run.Command
   ) async throws -> Answer {
-    try await desk.undo(received.call, on: received.id(Self.id), as: Run.self, creates: creates) {
+    try await commandHandler.undo(received.call, on: received.id(Self.id), as: Run.self, creates: creates) {
       (run) throws(LabRefusal) in
       try Run.decide(command, run)
     } answer: {

@@ -6,7 +6,7 @@ import Values
 
 /// The storage service: its commands, and its queries over HTTP, under `/storage`.
 struct StorageService: Sendable {
-  let desk: CommandDesk
+  let commandHandler: CommandHandler
   let gate: CommandGate
   let queries: LabQueries
   let layout: LaboratoryLayout
@@ -32,7 +32,7 @@ struct StorageService: Sendable {
     router.on("GET", "/storage/allocations/{id}") { _, path in
       try await gate.query {
         let id = try CommandGate.id(path)
-        let allocation = try await desk.load(Allocation.self, id).state
+        let allocation = try await commandHandler.load(Allocation.self, id).state
         guard allocation.request != nil else { throw LabRefusal.unknown("allocation", id.description) }
         return allocation.json
       }
@@ -40,7 +40,7 @@ struct StorageService: Sendable {
     router.on("GET", "/storage/allocations/{id}/events") { _, path in
       try await gate.query {
         let id = try CommandGate.id(path)
-        let history = try await desk.history(Allocation.self, id)
+        let history = try await commandHandler.history(Allocation.self, id)
         guard !history.isEmpty else { throw LabRefusal.unknown("allocation", id.description) }
         return try StoredHistory.json(history)
       }
@@ -79,18 +79,19 @@ struct StorageService: Sendable {
     let request = Allocation.Request(
       id: try received.id(Self.id), sampleID: sampleID, barcode: barcode, type: try fields.checked(type),
       zone: try fields.checked(zone), volume: try fields.checked(volume))
-    // What needs no position is settled before one is looked for: a repeat, and a request that none can meet.
-    if let first = try await desk.firstAnswer(to: received.call) { return first }
-    let state = try await desk.load(Allocation.self, request.id).state
+    // Answer a repeat, and refuse an impossible request, before a position is looked for.
+    if let first = try await commandHandler.firstAnswer(to: received.call) { return first }
+    let state = try await commandHandler.load(Allocation.self, request.id).state
     do throws(LabRefusal) {
       try Allocation.accept(request, state)
     } catch {
-      if let first = try await desk.firstAnswer(to: received.call) { return first }
+      if let first = try await commandHandler.firstAnswer(to: received.call) { return first }
       throw error
     }
     let boxes = boxes(in: request.zone, for: request.volume)
     return try await holding(in: boxes) { position in
-      try await desk.perform(received.call, on: request.id, as: Allocation.self) { (allocation) throws(LabRefusal) in
+      try await commandHandler.perform(received.call, on: request.id, as: Allocation.self) {
+        (allocation) throws(LabRefusal) in
         try Allocation.decide(.allocate(request, position: position), allocation)
       } answer: {
         Answer(status: 201, body: $0.json)
@@ -102,7 +103,7 @@ struct StorageService: Sendable {
     }
   }
 
-  /// Takes positions until one could be claimed.
+  /// Takes positions until one is claimed.
   private func holding(
     in boxes: [String], _ claim: (PositionName) async throws -> (answer: Answer, repeated: Bool),
     orElse full: () -> LabRefusal
@@ -115,7 +116,7 @@ struct StorageService: Sendable {
       } catch let refusal as LabRefusal where refusal.code == LabErrorCode.positionTaken {
         await places.settle(position, held: true)
       } catch {
-        // Should it be held after all, its claim says so to the next who tries.
+        // If the position is held, its claim refuses the next attempt.
         await places.settle(position, held: false)
         throw error
       }
@@ -128,7 +129,7 @@ struct StorageService: Sendable {
     let sampleID = fields.optionalText("sampleId", longest: 100)
     let barcode = fields.optionalText("barcode", longest: 50)
     try fields.check()
-    return try await desk.perform(received.call, on: received.id(Self.id), as: Allocation.self) {
+    return try await commandHandler.perform(received.call, on: received.id(Self.id), as: Allocation.self) {
       (allocation) throws(LabRefusal) in
       try Allocation.decide(.store(sampleID: sampleID, barcode: barcode), allocation)
     } answer: {
@@ -146,15 +147,16 @@ struct StorageService: Sendable {
       fields.refuse("position", "must be a position of the storage, as F80-1/B01/A01")
     }
     try fields.check()
-    if let first = try await desk.firstAnswer(to: received.call) { return first }
+    if let first = try await commandHandler.firstAnswer(to: received.call) { return first }
     let id = try received.id(Self.id)
-    let before = try await desk.load(Allocation.self, id).state
+    let before = try await commandHandler.load(Allocation.self, id).state
     if let target, let location {
       if let volume = before.request?.volume, volume > location.largestTube {
         throw LabRefusal(
           LabErrorCode.allocationState, status: 409, "\(location.name) takes tubes of up to \(location.largestTube).")
       }
-      return try await desk.perform(received.call, on: id, as: Allocation.self) { (allocation) throws(LabRefusal) in
+      return try await commandHandler.perform(received.call, on: id, as: Allocation.self) {
+        (allocation) throws(LabRefusal) in
         try Allocation.decide(.move(to: target, zone: location.zone), allocation)
       } answer: {
         Answer(status: 200, body: $0.json)
@@ -164,7 +166,8 @@ struct StorageService: Sendable {
       let zone = zone ?? request.zone
       try Allocation.checkZone(zone, request.type)
       return try await holding(in: boxes(in: zone, for: request.volume)) { position in
-        try await desk.perform(received.call, on: id, as: Allocation.self) { (allocation) throws(LabRefusal) in
+        try await commandHandler.perform(received.call, on: id, as: Allocation.self) {
+          (allocation) throws(LabRefusal) in
           try Allocation.decide(.move(to: position, zone: zone), allocation)
         } answer: {
           Answer(status: 200, body: $0.json)
@@ -178,7 +181,7 @@ struct StorageService: Sendable {
   private func undo(
     _ received: ReceivedCommand, creates: Bool, _ command: Allocation.Command
   ) async throws -> Answer {
-    try await desk.undo(received.call, on: received.id(Self.id), as: Allocation.self, creates: creates) {
+    try await commandHandler.undo(received.call, on: received.id(Self.id), as: Allocation.self, creates: creates) {
       (allocation) throws(LabRefusal) in
       try Allocation.decide(command, allocation)
     } answer: {
@@ -190,7 +193,7 @@ struct StorageService: Sendable {
 
   // MARK: Queries
 
-  /// The boxes of a zone that take a tube, those for smaller tubes first.
+  /// Returns the boxes of a zone that take a tube, boxes for smaller tubes first.
   private func boxes(in zone: Zone, for volume: Volume) -> [String] {
     layout.locations.filter { $0.zone == zone && $0.largestTube >= volume }
       .sorted { $0.largestTube < $1.largestTube }

@@ -13,7 +13,7 @@ import Values
 struct Allocation: Aggregate {
   enum Status: String, Sendable, CaseIterable { case absent, undoneBefore, allocated, stored, released }
 
-  /// What a position is asked for.
+  /// The tube for which a position is requested.
   struct Request: Sendable, Equatable {
     var id: UniqueID
     var sampleID: String
@@ -30,7 +30,7 @@ struct Allocation: Aggregate {
   static let absent = Allocation()
   static let name = "allocation"
 
-  /// Whether the position is taken by this.
+  /// Whether this allocation holds its position.
   var holds: Bool {
     switch status {
     case .allocated, .stored: true
@@ -41,9 +41,9 @@ struct Allocation: Aggregate {
 
 extension Allocation {
   enum Command: Sendable {
-    /// - position: a free one that fits; whether it still is free is decided by its claim.
+    /// - position: a suitable position that seems free. Its claim decides whether it is free.
     case allocate(Request, position: PositionName)
-    /// Whose tube it is, and what the scanner read, if they are told: both must be those of the allocation.
+    /// - sampleID, barcode: the tube's sample and the scanned barcode. If given, they must match the allocation.
     case store(sampleID: String?, barcode: String?)
     case move(to: PositionName, zone: Zone)
     case remove
@@ -76,7 +76,7 @@ extension Allocation {
       return [.removed(position: position)]
     case .release:
       let (request, position) = try allocation.present()
-      // Handing the place on while the tube stands in it would put two tubes in one place.
+      // If the position were released while the tube is in it, two tubes would get one place.
       guard allocation.status == .allocated else {
         throw wrongState("The tube is still at \(position); remove it first.")
       }
@@ -84,7 +84,7 @@ extension Allocation {
     }
   }
 
-  /// Whether a request can be met by any position at all: what is refused here needs no look for one.
+  /// Refuses a request that no position can meet, before a position is looked for.
   static func accept(_ request: Request, _ allocation: Allocation) throws(LabRefusal) {
     switch allocation.status {
     case .absent: break
@@ -114,13 +114,13 @@ extension Allocation {
     return (request, position)
   }
 
-  /// Why there is nothing to act on.
+  /// Returns the refusal for an allocation that holds no position.
   func nothingHeld(_ id: UniqueID?) -> LabRefusal {
     switch status {
     case .undoneBefore: .gone("The allocation was undone before it was made.")
     case .released: .gone("Allocation \(id?.description ?? "") is released.")
     case .absent, .allocated, .stored:
-      LabRefusal(LabErrorCode.unknown, status: 404, "There is no such allocation.")
+      LabRefusal(LabErrorCode.unknown, status: 404, "The allocation does not exist.")
     }
   }
 
@@ -147,7 +147,7 @@ extension Allocation {
     return allocation
   }
 
-  /// How an allocation is shown.
+  /// The form in which an allocation is shown.
   var json: JSON {
     guard let request, let position else { return ["status": .string(status.rawValue)] }
     var json = request.json

@@ -1,7 +1,7 @@
 import JSON
 import Values
 
-/// What happened to an allocation.
+/// An event of an allocation.
 enum AllocationEvent: LabEvent {
   case allocated(Allocation.Request, position: PositionName)
   case undoneBefore
@@ -9,7 +9,7 @@ enum AllocationEvent: LabEvent {
   case moved(from: PositionName, to: PositionName, zone: Zone)
   case removed(position: PositionName)
   case released(position: PositionName, sampleID: String)
-  /// An undo came before the command that it undoes, which is refused from now on.
+  /// An undo came before its command. The command is refused from now on.
   case undoNoted(command: String)
 
   var type: String {

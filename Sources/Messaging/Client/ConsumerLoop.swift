@@ -5,39 +5,39 @@ import Runtime
 import Synchronization
 import Values
 
-/// The thread of a consumer: begins with a client, ends when it is told to or its work is done.
+/// Starts a consumer's thread, and stops it on request. The thread also ends when its client breaks for good.
 final class ConsumerLoop: Sendable {
   private struct State {
     var isStopping = false
-    /// Until the thread takes it.
+    /// The client; nil once the thread has taken it.
     var handle: KafkaHandle?
     var fatal: KafkaError?
   }
 
   private let configuration: KafkaConsumer.Configuration
-  private let board: ConsumerBoard
-  private let starting: AsyncStream<ConsumerBoard.Started>.Continuation
+  private let assignment: ConsumerAssignment
+  private let starting: AsyncStream<ConsumerAssignment.Started>.Continuation
   private let log: Log
   private let state: Mutex<State>
   /// What broke the client for good; nil when the thread was told to end.
   private let end = Once<KafkaError?>()
 
   init(
-    _ configuration: KafkaConsumer.Configuration, board: ConsumerBoard,
-    starting: AsyncStream<ConsumerBoard.Started>.Continuation, log: Log
+    _ configuration: KafkaConsumer.Configuration, assignment: ConsumerAssignment,
+    starting: AsyncStream<ConsumerAssignment.Started>.Continuation, log: Log
   ) throws(KafkaError) {
     self.configuration = configuration
-    self.board = board
+    self.assignment = assignment
     self.starting = starting
     self.log = log
     state = Mutex(State(handle: try Self.client(configuration)))
-    board.begin(starting)
+    assignment.begin(starting)
   }
 
   static func client(_ configuration: KafkaConsumer.Configuration) throws(KafkaError) -> KafkaHandle {
     let sessionTimeout = Int(configuration.sessionTimeout / .milliseconds(1))
-    // librdkafka waits as long as this for the answer to a request to join, when that was lost. The thread looks for news
-    // all the time, and when it gives partitions up within drain time and patience.
+    // librdkafka waits this long for the answer to a lost request to join. The thread polls all the time; while it gives
+    // up partitions, it polls again after drain time and patience at the latest.
     let given = configuration.cluster.properties.last { $0.name == "session.timeout.ms" }.flatMap { Int($0.value) }
     let longestPause = max(30_000, sessionTimeout, given ?? 0)
     return try KafkaHandle(
@@ -51,8 +51,8 @@ final class ConsumerLoop: Sendable {
       ])
   }
 
-  /// Returns when the thread has ended. For one call only.
-  /// - Returns: what broke the client for good, when that ended it.
+  /// Runs the thread, and returns when it has ended. To be called once.
+  /// - Returns: the error that broke the client for good; nil after `stop`.
   func run() async -> KafkaError? {
     let thread = Thread { self.work() }
     thread.name = "kafka \(configuration.group)"
@@ -63,16 +63,16 @@ final class ConsumerLoop: Sendable {
   func stop() { state.withLock { $0.isStopping = true } }
 
   private func work() {
-    // The client goes first: who is told that this has ended may end the process.
+    // Destroy the client first: the caller of `run` may end the process as soon as this returns.
     _ = read()?.wait(timeout: .now() + .seconds(2))
     starting.finish()
     end.give(state.withLock { $0.fatal })
   }
 
-  /// - Returns: what is signalled when the client is gone.
+  /// - Returns: a semaphore that is signalled when the client is destroyed.
   private func read() -> DispatchSemaphore? {
     guard let handle = state.withLock({ $0.handle.take() }) else { return nil }
-    let fatal = ConsumerThread(handle, configuration, board, log).work { self.state.withLock { !$0.isStopping } }
+    let fatal = ConsumerThread(handle, configuration, assignment, log).work { self.state.withLock { !$0.isStopping } }
     state.withLock { $0.fatal = fatal }
     return handle.destroyed
   }

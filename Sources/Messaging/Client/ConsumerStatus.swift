@@ -1,15 +1,16 @@
-/// How a consumer stands.
+/// The status of a consumer: its lag, its counts, and its problem.
 public struct ConsumerStatus: Sendable, Hashable {
   public let group: String
   public let topics: [String]
-  /// Messages that stand in the partitions it has and are not handled yet, as far as is known.
+  /// The number of messages in its partitions that are not handled yet, as far as the client knows.
   public let lag: Int64
-  /// Since the process began.
+  /// The number of messages handled since the process began, without the dead letters.
   public let handled: Int64
+  /// The number of messages that became dead letters since the process began.
   public let deadLettered: Int64
-  /// How many partitions it has.
+  /// The number of partitions that the consumer has.
   public let partitions: Int
-  /// What a handler is failing with and trying again, or what the broker said last; nil when all is well.
+  /// The error of a handler that will be retried, or the broker's last error; nil when there is no problem.
   public let problem: String?
 
   public init(

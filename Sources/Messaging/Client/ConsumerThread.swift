@@ -1,38 +1,46 @@
 import CKafka
 import Dispatch
 import Runtime
+import Synchronization
 import Values
 
-/// What a consumer's thread does: takes messages off librdkafka, gives and takes partitions, commits.
+/// The work of a consumer's thread: it takes messages from librdkafka, takes and gives up partitions, and commits offsets.
 final class ConsumerThread {
-  private typealias Partition = ConsumerBoard.Partition
+  private typealias Partition = ConsumerAssignment.Partition
 
   private static let commitEvery = Duration.milliseconds(200)
-  /// How long the broker may take for its word on a last commit, and on leaving: librdkafka itself waits without end for
-  /// one that is silent. What isn't committed comes again, and a member that is gone is missed in time.
+  private static let askForEndsEvery = Duration.seconds(1)
+  /// The longest wait for the broker's answer to a last commit, and to leaving the group. librdkafka itself waits without
+  /// end for a silent broker. A message whose offset is not committed comes again. The group notices after the session
+  /// timeout that a member has gone.
   private static let patience = Duration.seconds(3)
 
   private let handle: KafkaHandle
   private let configuration: KafkaConsumer.Configuration
-  private let board: ConsumerBoard
+  private let assignment: ConsumerAssignment
   private let log: Log
+  private let endReader: PartitionEndReader
+  private var nextEnds = ContinuousClock.now
   private var isLeaving = false
-  /// The client broke for good.
+  /// The error that broke the client for good.
   private var fatal: KafkaError?
 
-  init(_ handle: KafkaHandle, _ configuration: KafkaConsumer.Configuration, _ board: ConsumerBoard, _ log: Log) {
+  init(
+    _ handle: KafkaHandle, _ configuration: KafkaConsumer.Configuration, _ assignment: ConsumerAssignment, _ log: Log
+  ) {
     self.handle = handle
     self.configuration = configuration
-    self.board = board
+    self.assignment = assignment
     self.log = log
+    endReader = PartitionEndReader(handle, assignment)
   }
 
-  /// Works as long as it is told to go on; then lets what is under way end, commits, and leaves the group.
-  /// - Returns: what broke the client for good, when that ended it.
-  func work(while goesOn: () -> Bool) -> KafkaError? {
+  /// Reads while `shouldContinue` returns true. Then it waits for running handlers, commits, and leaves the group.
+  /// - Returns: the error that broke the client for good; nil when `shouldContinue` ended the work.
+  func work(while shouldContinue: () -> Bool) -> KafkaError? {
     subscribe()
     var nextCommit = ContinuousClock.now + Self.commitEvery
-    while fatal == nil, goesOn() {
+    while fatal == nil, shouldContinue() {
       serve(for: 50)
       pauseAndResume()
       if ContinuousClock.now >= nextCommit {
@@ -41,7 +49,7 @@ final class ConsumerThread {
         nextCommit = .now + Self.commitEvery
       }
     }
-    // 1. Nothing new begins, and what is under way ends. 2. Its offsets. 3. The group is told.
+    // 1. No new handler begins, and the running handlers end. 2. Commit their offsets. 3. Leave the group.
     isLeaving = true
     drain(nil)
     commitAndWait()
@@ -55,7 +63,7 @@ final class ConsumerThread {
     defer { rd_kafka_topic_partition_list_destroy(list) }
     for topic in configuration.topics { rd_kafka_topic_partition_list_add(list, topic, -1) }
     let code = rd_kafka_subscribe(handle.client, list)
-    if code != RD_KAFKA_RESP_ERR_NO_ERROR { board.note(broker: KafkaError(code).message) }
+    if code != RD_KAFKA_RESP_ERR_NO_ERROR { assignment.note(broker: KafkaError(code).message) }
   }
 
   @discardableResult
@@ -69,20 +77,20 @@ final class ConsumerThread {
     case RD_KAFKA_EVENT_LOG: KafkaNews.log(event, to: log)
     case RD_KAFKA_EVENT_ERROR:
       let error = KafkaNews.error(event, of: handle.client)
-      board.note(broker: error.message)
+      assignment.note(broker: error.message)
       if error.isFatal { fatal = error }
     case RD_KAFKA_EVENT_STATS:
-      // A topic that nothing comes to would never tell that its brokers are back.
+      // Without messages, only the statistics show that the brokers are back.
       if let text = rd_kafka_event_stats(event), let read = KafkaStatistics(String(cString: text)), read.brokersUp > 0,
         read.brokersLost == 0
       {
-        board.note(broker: nil)
+        assignment.note(broker: nil)
       }
     case RD_KAFKA_EVENT_OFFSET_COMMIT:
       let code = rd_kafka_event_error(event)
       if code != RD_KAFKA_RESP_ERR_NO_ERROR, code != RD_KAFKA_RESP_ERR__NO_OFFSET {
-        log.warning("Offsets could not be committed; they are again", ("error", KafkaError(code).message))
-        board.commitFailed(Self.partitions(rd_kafka_event_topic_partition_list(event)))
+        log.warning("Could not commit offsets; will retry", ("error", KafkaError(code).message))
+        assignment.commitFailed(Self.partitions(rd_kafka_event_topic_partition_list(event)))
       }
     default: break
     }
@@ -92,15 +100,15 @@ final class ConsumerThread {
   private func take(_ message: UnsafePointer<rd_kafka_message_t>) {
     guard message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR else {
       if message.pointee.err != RD_KAFKA_RESP_ERR__PARTITION_EOF {
-        board.note(broker: KafkaError(message.pointee.err).message)
+        assignment.note(broker: KafkaError(message.pointee.err).message)
       }
       return
     }
-    board.note(broker: nil)
-    board.came(KafkaMessage(message))
+    assignment.note(broker: nil)
+    assignment.receive(KafkaMessage(message))
   }
 
-  // MARK: Partitions come and go
+  // MARK: Taking and giving up partitions
 
   private func rebalance(_ event: OpaquePointer) {
     let list = rd_kafka_event_topic_partition_list(event)
@@ -108,30 +116,31 @@ final class ConsumerThread {
     let error: OpaquePointer?
     if rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
       handle.wasAssigned()
-      board.assigned(partitions)
+      assignment.add(partitions)
       error = rd_kafka_incremental_assign(handle.client, list)
     } else {
-      // Somebody else may have them already when they were lost; then there is nothing to commit.
+      // Another member may already have partitions that were lost; then there is nothing to commit.
       if rd_kafka_assignment_lost(handle.client) == 0 {
         // A consumer that leaves has waited for its handlers already.
         if !isLeaving { drain(partitions) }
         commitAndWait()
       }
-      // Paused, a partition would stay so, and stand still for ever should it come back.
-      Self.each(board.removed(partitions)) { rd_kafka_resume_partitions(handle.client, $0) }
+      // librdkafka keeps a partition paused after it is given up. If it came back, it would never be read again.
+      Self.each(assignment.remove(partitions)) { rd_kafka_resume_partitions(handle.client, $0) }
       error = rd_kafka_incremental_unassign(handle.client, list)
     }
     if let error {
-      log.warning("Partitions could not be taken or given", ("error", KafkaError(rd_kafka_error_code(error)).message))
+      log.warning(
+        "Could not take or give up partitions", ("error", KafkaError(rd_kafka_error_code(error)).message))
       rd_kafka_error_destroy(error)
     }
   }
 
   private func drain(_ partitions: [Partition]?) {
-    board.closing(partitions)
+    assignment.close(partitions)
     let deadline = ContinuousClock.now + configuration.drainTime
-    while !board.areIdle(partitions), ContinuousClock.now < deadline {
-      _ = board.ended.wait(timeout: .now() + .milliseconds(20))
+    while !assignment.areIdle(partitions), ContinuousClock.now < deadline {
+      _ = assignment.ended.wait(timeout: .now() + .milliseconds(20))
     }
   }
 
@@ -146,19 +155,19 @@ final class ConsumerThread {
 
   // MARK: Offsets
 
-  /// The outcome comes as an event.
+  /// Commits without waiting; the outcome comes as an event.
   private func commit() {
-    let commits = board.takeCommits()
+    let commits = assignment.takeCommits()
     guard !commits.isEmpty else { return }
     let list = Self.list(of: commits)
     defer { rd_kafka_topic_partition_list_destroy(list) }
     let code = rd_kafka_commit(handle.client, list, 1)
-    if code != RD_KAFKA_RESP_ERR_NO_ERROR { board.commitFailed(commits.map(\.0)) }
+    if code != RD_KAFKA_RESP_ERR_NO_ERROR { assignment.commitFailed(commits.map(\.0)) }
   }
 
-  /// Waits for the outcome, but not for ever.
+  /// Commits, and waits at most `patience` for the outcome.
   private func commitAndWait() {
-    let commits = board.takeCommits()
+    let commits = assignment.takeCommits()
     guard !commits.isEmpty else { return }
     let list = Self.list(of: commits)
     defer { rd_kafka_topic_partition_list_destroy(list) }
@@ -174,9 +183,9 @@ final class ConsumerThread {
       }
     }
     guard code != RD_KAFKA_RESP_ERR_NO_ERROR else { return }
-    board.commitFailed(commits.map(\.0))
+    assignment.commitFailed(commits.map(\.0))
     log.warning(
-      "Offsets could not be committed; what was handled since the last commit comes again",
+      "Could not commit offsets; messages handled since the last commit will come again",
       ("error", KafkaError(code).message))
   }
 
@@ -192,18 +201,24 @@ final class ConsumerThread {
   }
 
   private func pauseAndResume() {
-    let (pause, resume) = board.takePauses()
+    let (pause, resume) = assignment.takePauses()
     Self.each(pause) { rd_kafka_pause_partitions(handle.client, $0) }
     Self.each(resume) { rd_kafka_resume_partitions(handle.client, $0) }
   }
 
+  /// Notes the ends of the partitions. librdkafka learns a partition's end from fetches. A paused partition is not fetched,
+  /// so its end is requested from the broker.
   private func noteEnds() {
-    for partition in board.partitions {
+    let (fetched, paused) = assignment.partitionsByPause
+    for partition in fetched {
       var (low, high): (Int64, Int64) = (0, 0)
       let code = rd_kafka_get_watermark_offsets(
         handle.client, partition.topic, Int32(partition.number), &low, &high)
-      if code == RD_KAFKA_RESP_ERR_NO_ERROR, high >= 0 { board.note(end: high, of: partition) }
+      if code == RD_KAFKA_RESP_ERR_NO_ERROR, high >= 0 { assignment.note(end: high, of: partition) }
     }
+    guard !paused.isEmpty, ContinuousClock.now >= nextEnds else { return }
+    nextEnds = .now + Self.askForEndsEvery
+    endReader.read(paused)
   }
 
   private static func each(
@@ -217,7 +232,7 @@ final class ConsumerThread {
     for partition in partitions {
       rd_kafka_topic_partition_list_add(list, partition.topic, Int32(partition.number))
     }
-    // A partition that was taken away a moment ago has nothing to pause.
+    // A partition that was just taken away can't be paused.
     _ = body(list)
   }
 

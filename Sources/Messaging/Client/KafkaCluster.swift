@@ -1,9 +1,9 @@
-/// A Kafka cluster, and how to talk to it.
+/// The address of a Kafka cluster and the settings of its clients.
 public struct KafkaCluster: Sendable, Hashable {
-  /// `host:port`, several with commas.
+  /// `host:port`; several are separated by commas.
   public let brokers: String
-  /// librdkafka's properties, as they are: TLS, SASL, timeouts. They win over our own choices, except
-  /// over those that what is promised of messages stands on.
+  /// librdkafka's properties: TLS, SASL, timeouts. They override this module's settings, except the settings on which
+  /// delivery depends (`KafkaHandle` refuses those).
   public let properties: [Property]
 
   /// A property of librdkafka by its name.

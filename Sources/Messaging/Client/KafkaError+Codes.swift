@@ -8,9 +8,9 @@ extension KafkaError {
   }
 
   /// - Parameters:
-  ///   - error: librdkafka's or the broker's code.
-  ///   - said: what was said with it.
-  ///   - mayHaveBeenSent: of a message that was to be sent.
+  ///   - error: the code that librdkafka or the broker gave.
+  ///   - said: the text that came with it; empty for librdkafka's text of the code.
+  ///   - mayHaveBeenSent: whether a message that failed may still be in its topic.
   init(_ error: rd_kafka_resp_err_t, said: String = "", isFatal: Bool = false, mayHaveBeenSent: Bool = false) {
     let name = rd_kafka_err2name(error).map { String(cString: $0) } ?? "\(error.rawValue)"
     let words = rd_kafka_err2str(error).map { String(cString: $0) } ?? name
@@ -20,7 +20,7 @@ extension KafkaError {
       isRetriable: kind.isRetriable, isFatal: isFatal, mayHaveBeenSent: mayHaveBeenSent)
   }
 
-  /// The broker, or the client, will never take this very message: sending it again helps nobody.
+  /// Whether the broker, or the client, will never take this message. Sending it again does not help.
   public var refusesTheMessage: Bool { code == MessagingErrorCode.messageRefused }
 
   private struct Kind {

@@ -1,17 +1,17 @@
 import Runtime
 public import Values
 
-/// Why Kafka, or its client, refused or failed.
+/// An error of Kafka or of its client.
 public struct KafkaError: CodedError, Hashable {
   public let code: String
   public let message: String
-  /// librdkafka's own name for it, as `MSG_SIZE_TOO_LARGE`; for the log and the dead letter.
+  /// librdkafka's name for the error, such as `MSG_SIZE_TOO_LARGE`, for the log and the dead letter.
   public let kafkaName: String
-  /// Whether trying the same again later may help.
+  /// Whether a later retry may succeed.
   public let isRetriable: Bool
-  /// The client that met it can't be used any more.
+  /// Whether the client can't be used any more.
   public let isFatal: Bool
-  /// Whether a message that was to be sent may be in its topic all the same.
+  /// Whether a message that failed may still be in its topic.
   public let mayHaveBeenSent: Bool
 
   public init(
@@ -28,15 +28,16 @@ public struct KafkaError: CodedError, Hashable {
 
   public static let closed = KafkaError(code: MessagingErrorCode.closed, message: "The Kafka client has been closed.")
 
-  /// The client broke and is made anew: the message was not given to it.
+  /// The client broke and is being replaced. The message was not given to it.
   static let renewed = KafkaError(
-    code: MessagingErrorCode.notDelivered, message: "The message was not delivered: the Kafka client is made anew.",
+    code: MessagingErrorCode.notDelivered,
+    message: "The message was not delivered: the Kafka client is being replaced.",
     kafkaName: "_FATAL", isRetriable: true)
 
   static func cancelled(mayHaveBeenSent: Bool) -> KafkaError {
     KafkaError(
       code: MessagingErrorCode.notDelivered,
-      message: "The message was not delivered: nobody waits for it any more.", isRetriable: true,
+      message: "The caller was cancelled before the message was delivered.", isRetriable: true,
       mayHaveBeenSent: mayHaveBeenSent)
   }
 }

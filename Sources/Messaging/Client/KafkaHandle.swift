@@ -5,24 +5,23 @@ import Runtime
 import Synchronization
 import Values
 
-/// A client of librdkafka: made of settings, destroyed when its last owner lets go. What it has to tell comes through
-/// `queue`.
+/// A client of librdkafka, made from settings and destroyed after its last use. Its events come through `queue`.
 ///
-/// Both pointers are safe to use from any thread, by librdkafka's own word; that makes the class sound across threads.
+/// Sound across threads: librdkafka documents that both pointers are safe to use from any thread.
 final class KafkaHandle: @unchecked Sendable {
   enum Kind { case producer, consumer }
   typealias Settings = [(name: String, value: String)]
 
   let client: OpaquePointer
   let queue: OpaquePointer
-  /// Signalled once the client is gone.
+  /// Signalled when the client is destroyed.
   let destroyed = DispatchSemaphore(value: 0)
   private let isInGroup: Atomic<Bool>
 
   /// - Parameters:
-  ///   - name: tells clients of one process apart in the broker's log.
-  ///   - settings: our own choices, over which the cluster's properties win.
-  ///   - essential: choices over which nothing wins.
+  ///   - name: distinguishes the clients of one process in the broker's log.
+  ///   - settings: this module's settings. The cluster's properties override them.
+  ///   - essential: settings that override the cluster's properties.
   init(
     _ kind: Kind, _ cluster: KafkaCluster, name: String, settings: Settings, essential: Settings = []
   ) throws(KafkaError) {
@@ -56,15 +55,15 @@ final class KafkaHandle: @unchecked Sendable {
     rd_kafka_set_log_queue(made, queue)
   }
 
-  /// Destroying waits for the client's threads, which with a broker that doesn't answer takes a minute and longer, and
-  /// the last owner may be anyone: so it has a thread of its own. A consumer that didn't manage to leave its group in time
-  /// isn't made to wait for that again: it would wait for ever.
+  /// Destroys the client on a thread of its own. Destroying waits for the client's threads: more than a minute if a broker
+  /// does not answer. The last owner may be on any thread. A consumer that did not leave its group in time does not try
+  /// again, because librdkafka would wait without end.
   deinit {
     guard canBeDestroyed else {
       destroyed.signal()
       return
     }
-    // Sound: nobody else has them any more.
+    // Sound: this was the last owner of both pointers.
     struct Pointers: @unchecked Sendable {
       let client: OpaquePointer
       let queue: OpaquePointer
@@ -79,7 +78,7 @@ final class KafkaHandle: @unchecked Sendable {
     thread.start()
   }
 
-  /// To be called when the consumer is given partitions, be they none.
+  /// Notes that the group has assigned partitions to the consumer; an empty assignment counts.
   func wasAssigned() { isInGroup.store(true, ordering: .relaxed) }
 
   /// librdkafka before 2.3 aborts the process when a consumer is destroyed between its joining a group and its first
@@ -91,21 +90,21 @@ final class KafkaHandle: @unchecked Sendable {
   private static func set(_ configuration: OpaquePointer, _ name: String, _ value: String) throws(KafkaError) {
     var reason = [CChar](repeating: 0, count: 512)
     guard rd_kafka_conf_set(configuration, name, value, &reason, reason.count) != RD_KAFKA_CONF_OK else { return }
-    // The value may be a password: librdkafka's words repeat it, ours must not.
+    // The value may be a password. librdkafka's text repeats it; this one must not.
     let said = value.isEmpty ? text(reason) : text(reason).replacing(value, with: "…")
     throw .configuration("\(name): \(said)")
   }
 
-  /// What the promises of this module stand on is nobody's to change: an offset that moves by itself, say, moves past what
-  /// was not handled.
+  /// Refuses properties on which delivery depends. For example, librdkafka's automatic commit would commit messages that
+  /// were not handled.
   private static func refuse(_ properties: [KafkaCluster.Property]) throws(KafkaError) {
     for property in properties {
       guard let allowed = settled[property.name], !allowed.contains(property.value) else { continue }
-      throw .configuration("\(property.name) is settled here, as what is promised of messages stands on it.")
+      throw .configuration("\(property.name) can't be set, because the delivery of messages depends on it.")
     }
   }
 
-  /// By name, the values that change nothing.
+  /// The properties that can't be changed, each with the values that are accepted because they change nothing.
   private static let settled: [String: Set<String>] = [
     "enable.idempotence": ["true"], "acks": ["all", "-1"], "request.required.acks": ["all", "-1"],
     "enable.gapless.guarantee": [], "transactional.id": [], "message.timeout.ms": [], "delivery.timeout.ms": [],
@@ -114,7 +113,7 @@ final class KafkaHandle: @unchecked Sendable {
     "enable.partition.eof": [], "log.queue": ["true"],
   ]
 
-  /// One list of properties serves producers and consumers; each takes what is meant for it.
+  /// Returns whether a property applies to this kind of client. One list of properties serves producers and consumers.
   private static func concerns(_ name: String, _ kind: Kind) -> Bool {
     switch kind {
     case .consumer: !producerOnly.contains(name)
@@ -142,23 +141,23 @@ final class KafkaHandle: @unchecked Sendable {
   }
 }
 
-/// What a client tells besides its messages.
+/// Reads the log events and error events of a client.
 enum KafkaNews {
-  /// Puts what the client says where the process says what it does.
+  /// Writes a log event of the client to the process's log.
   static func log(_ event: OpaquePointer, to log: Log) {
     var facility: UnsafePointer<CChar>?
     var text: UnsafePointer<CChar>?
     var level: Int32 = 7
     guard rd_kafka_event_log(event, &facility, &text, &level) == 0, let text else { return }
     let message = String(cString: text)
-    // Syslog's levels: 3 is an error, 4 a warning. Reconnecting is the client's daily bread.
+    // Syslog's levels: 3 is an error, 4 a warning. A client often reconnects, so a warning is only worth a debug line.
     if level <= 3 { log.warning("Kafka", ("said", message)) } else { log.debug("Kafka", ("said", message)) }
   }
 
   static func error(_ event: OpaquePointer, of client: OpaquePointer) -> KafkaError {
     let said = rd_kafka_event_error_string(event).map { String(cString: $0) } ?? ""
     let code = rd_kafka_event_error(event)
-    // The event has the cause for its code, as `_GAPLESS_GUARANTEE`; that it is fatal stands beside it.
+    // The event's code is the cause, such as `_GAPLESS_GUARANTEE`; a flag of the event says that it is fatal.
     if rd_kafka_event_error_is_fatal(event) != 0 || code == RD_KAFKA_RESP_ERR__FATAL {
       var reason = [CChar](repeating: 0, count: 512)
       let cause = rd_kafka_fatal_error(client, &reason, reason.count)

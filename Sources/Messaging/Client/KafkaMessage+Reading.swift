@@ -20,11 +20,12 @@ extension KafkaMessage {
       }
     }
     var kind = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE
-    let moment = rd_kafka_message_timestamp(message, &kind)
+    let milliseconds = rd_kafka_message_timestamp(message, &kind)
     let one = message.pointee
     self.init(
       topic: one.rkt.map { String(cString: rd_kafka_topic_name($0)) } ?? "", partition: Int(one.partition),
       offset: one.offset, key: bytes(one.key, one.key_len), value: bytes(one.payload, one.len), headers: headers,
-      timestamp: kind == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || moment < 0 ? nil : Timestamp(milliseconds: moment))
+      timestamp: kind == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || milliseconds < 0
+        ? nil : Timestamp(milliseconds: milliseconds))
   }
 }

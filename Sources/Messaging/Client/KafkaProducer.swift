@@ -2,22 +2,21 @@ public import Runtime
 import Synchronization
 import Values
 
-/// Sends messages: idempotent, acknowledged by all in-sync replicas, in the order in which they were given to it, partition
-/// by partition.
+/// Sends messages: idempotent, acknowledged by all in-sync replicas, and in order within each partition.
 ///
-/// It holds so many messages and no more: who sends faster than the broker takes waits (`send`), or is told
-/// (`enqueue`). A thread of its own serves librdkafka. When the client behind it breaks for good it is made anew; what
-/// was on its way then fails first, as possibly sent.
+/// Its queue is bounded. When the queue is full, `send` waits and `enqueue` throws. A thread of its own serves librdkafka.
+/// When librdkafka's client breaks for good, the producer replaces it. Before that, all messages on their way fail as
+/// possibly sent.
 public final class KafkaProducer: Sendable {
-  /// How long a message that can't be delivered is kept on trying.
+  /// How long the producer tries to deliver a message.
   public enum Patience: Sendable, Hashable {
     case forever
     case atMost(Duration)
   }
 
-  /// What became of a message that was enqueued.
+  /// The outcome of a message that was enqueued.
   public struct Report: Sendable {
-    /// As it was given to `enqueue`.
+    /// The token that was given to `enqueue`.
     public let token: UInt64
     public let result: Result<Delivery, KafkaError>
   }
@@ -29,19 +28,19 @@ public final class KafkaProducer: Sendable {
 
   private let core: ProducerCore
   private let isOneByOne: Bool
-  /// Sends one by one what was refused in company; there from the first refusal on.
+  /// Sends messages of refused batches again, one by one. Made at the first refusal.
   private let lone = Mutex(Lone())
 
   /// - Parameters:
-  ///   - cluster: where to send.
-  ///   - name: tells clients of one process apart in the broker's log.
-  ///   - patience: how long a message is tried.
-  ///   - lingering: how long a message may wait for others to go with it.
-  ///   - stopsAtGaps: when the broker refuses a batch, everything behind it fails too instead of going past it.
-  ///   - oneByOne: a request carries one message, so that a broker that refuses a request means that very message.
-  ///   - log: where it says what goes wrong.
-  ///   - reports: told of what `enqueue` was given, on the producer's own thread.
-  /// - Throws: `kafka.configurationInvalid`. Whether a broker can be reached shows later.
+  ///   - cluster: the cluster to send to.
+  ///   - name: distinguishes the clients of one process in the broker's log.
+  ///   - patience: how long the producer tries to deliver a message.
+  ///   - lingering: how long a message may wait for others to fill its batch.
+  ///   - stopsAtGaps: when the broker refuses a batch, all later messages fail too instead of overtaking it.
+  ///   - oneByOne: each request carries one message, so that a refused request means a refused message.
+  ///   - log: receives warnings about the client.
+  ///   - reports: receives the outcomes of enqueued messages, on the producer's own thread.
+  /// - Throws: `kafka.configurationInvalid`. It does not check whether a broker is available.
   public init(
     _ cluster: KafkaCluster, name: String, patience: Patience = .forever, lingering: Duration = .milliseconds(1),
     stopsAtGaps: Bool = false, oneByOne: Bool = false, log: Log = .silent,
@@ -50,7 +49,7 @@ public final class KafkaProducer: Sendable {
     var settings: KafkaHandle.Settings = [
       ("enable.idempotence", "true"), ("acks", "all"), ("compression.type", "lz4"),
       ("queue.buffering.max.messages", "100000"), ("queue.buffering.max.kbytes", "65536"),
-      // Backpressure on a broker that is slow should be ours to see, not hidden in a long queue of requests.
+      // The engine should see the backpressure of a slow broker; a long queue of requests would hide it.
       ("linger.ms", "\(lingering / .milliseconds(1))"), ("message.max.bytes", "\(Self.largestMessage)"),
     ]
     switch patience {
@@ -64,16 +63,16 @@ public final class KafkaProducer: Sendable {
     core.start()
   }
 
-  /// What the broker's own limit is, is the broker's to say.
+  /// The client's limit for a message, in bytes; so high that only the broker's own limit counts.
   static let largestMessage = 100_000_000
 
   deinit { closeBoth(flushWithin: .zero) }
 
-  /// Sends a message and waits until the broker has it. When too much is on its way already, waits for room first.
+  /// Sends a message and waits until the broker has acknowledged it. When the queue is full, it waits for room first.
   ///
-  /// A broker refuses whole requests: what was refused in company is sent again alone. Cancelling the task ends the wait,
-  /// and the message may go out all the same.
-  /// - Throws: the reason why it was not delivered; `mayHaveBeenSent` tells whether it may be in the topic all the same.
+  /// A broker refuses whole requests, so the producer sends a message of a refused request again alone. Cancelling the
+  /// task ends the wait; the message may still be sent.
+  /// - Throws: the reason why it was not delivered; `mayHaveBeenSent` says whether it may still be in the topic.
   public func send(_ record: KafkaRecord) async throws(KafkaError) -> Delivery {
     do throws(KafkaError) {
       return try await Self.send(record, by: core)
@@ -105,51 +104,51 @@ public final class KafkaProducer: Sendable {
     }
   }
 
-  /// Gives the producer a message without waiting; `reports` hears of it under the token.
+  /// Queues a message without waiting; `reports` receives its outcome with the token.
   /// - Parameters:
-  ///   - token: below 2⁶³.
-  ///   - client: the message is refused when the client isn't this one any more, see `client`.
-  /// - Throws: `kafka.queueFull` when too much is on its way; nothing will be heard of the message then.
+  ///   - token: names the message in its report; below 2⁶³.
+  ///   - client: the number of the client to use; when it was replaced, the message is refused. See `client`.
+  /// - Throws: `kafka.queueFull` when the queue is full; then no report follows.
   public func enqueue(_ record: KafkaRecord, token: UInt64, client: Int? = nil) throws(KafkaError) {
     try core.enqueue(record, token: token, client: client)
   }
 
-  /// Gives the producer an event in binary mode without waiting. The same as its `record`, with fewer copies on the way.
+  /// Queues an event in binary mode without waiting. The same as queueing its `record`, with fewer copies.
   /// - Parameters:
-  ///   - token: below 2⁶³.
-  ///   - client: the event is refused when the client isn't this one any more, see `client`.
-  /// - Throws: `kafka.queueFull` when too much is on its way; nothing will be heard of the event then.
+  ///   - token: names the event in its report; below 2⁶³.
+  ///   - client: the number of the client to use; when it was replaced, the event is refused. See `client`.
+  /// - Throws: `kafka.queueFull` when the queue is full; then no report follows.
   public func enqueue(
     _ event: CloudEvent, topic: String, key: String, partition: Int, token: UInt64, client: Int? = nil
   ) throws(KafkaError) {
     try core.enqueue(event, topic: topic, key: key, partition: partition, token: token, client: client)
   }
 
-  /// Asks the broker where topics stand, so that the first message to each doesn't have to wait for the answer. Returns
-  /// at once; what can't be found out now is asked for again when it is needed.
+  /// Asks for the brokers of topics, so that the first message to each doesn't have to wait for the answer. Returns at
+  /// once. When the answer fails, the client asks again with the first message.
   public func prepare(topics: some Collection<String>) { core.prepare(Array(topics)) }
 
-  /// The number of the client behind it, which grows when that breaks for good. By then `reports` has been told of
-  /// everything that was given to the one before. Who asks for it first, then takes the reports, and then sends to this
-  /// client only, never sends past what has failed.
+  /// The number of librdkafka's client; it grows when the producer replaces a broken client. By then `reports` has
+  /// received the outcomes of all messages of the client before. A caller that reads this number first, then takes the
+  /// reports, and then enqueues with this number only, never sends a message past one that failed.
   public var client: Int { core.client }
 
   /// Returns when there is room for another message, the producer was closed, or the task is cancelled.
   public func room() async { await core.room() }
 
-  /// How many messages are on their way.
+  /// The number of messages on their way.
   public var countOnTheWay: Int { core.countOnTheWay }
 
-  /// How many wait for room, `send` included.
+  /// The number of callers that wait for room, including those in `send`.
   var countWaitingForRoom: Int { core.countWaitingForRoom }
 
-  /// What the client last measured of itself; nil before it first did.
+  /// The client's latest statistics; nil before the first ones.
   public var statistics: KafkaStatistics? { core.statistics }
 
-  /// What went wrong last, until something is delivered again.
+  /// The last error; nil after the next delivery.
   public var problem: KafkaError? { core.problem }
 
-  /// Waits so long for what is on its way to be delivered; what isn't by then fails. Later messages fail at once.
+  /// Waits at most `time` until all messages on their way are delivered; then the rest fails. Later messages fail at once.
   public func close(flushWithin time: Duration) async {
     let lone = closeBoth(flushWithin: time)
     await core.closed()

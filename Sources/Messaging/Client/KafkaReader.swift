@@ -3,9 +3,9 @@ import Dispatch
 public import Runtime
 import Values
 
-/// Reads partitions from offsets that its owner keeps: no group, no committing.
+/// Reads partitions from offsets that the caller keeps. It joins no consumer group and commits no offsets.
 ///
-/// One call at a time. Calls block on a queue of its own, never on a thread of the cooperative pool.
+/// One call at a time. A call blocks a dispatch queue of the reader, never a thread of the cooperative pool.
 public final class KafkaReader: Sendable {
   /// A partition of a topic.
   public struct Partition: Sendable, Hashable {
@@ -18,13 +18,13 @@ public final class KafkaReader: Sendable {
     }
   }
 
-  /// What came.
+  /// The messages of one read.
   public struct Batch: Sendable {
-    /// In order of their offsets, partition by partition.
+    /// Within a partition in order of their offsets.
     public var messages: [KafkaMessage] = []
-    /// Partitions with nothing behind what came.
+    /// The partitions that were read to their end.
     public var ended: Set<Partition> = []
-    /// What the client is struggling with; it goes on trying by itself.
+    /// The client's current error; the client retries by itself.
     public var problem: KafkaError?
   }
 
@@ -33,30 +33,30 @@ public final class KafkaReader: Sendable {
   private let queue: DispatchQueue
 
   /// - Parameters:
-  ///   - cluster: where to read.
-  ///   - name: tells clients of one process apart in the broker's log.
-  ///   - log: where the client's own words go.
-  /// - Throws: `kafka.configurationInvalid`. Whether a broker can be reached shows later.
+  ///   - cluster: the cluster to read from.
+  ///   - name: distinguishes the clients of one process in the broker's log.
+  ///   - log: receives the client's log.
+  /// - Throws: `kafka.configurationInvalid`. It does not check whether a broker is available.
   public init(_ cluster: KafkaCluster, name: String, log: Log = .silent) throws(KafkaError) {
     self.log = log
     queue = DispatchQueue(label: "tracseq.kafka.reader.\(name)")
     handle = try KafkaHandle(
       .consumer, cluster, name: name,
       settings: [
-        // The library wants one though no group is ever joined.
+        // The library requires a group id, although the reader joins no group.
         ("group.id", "tracseq-\(name)"), ("enable.auto.commit", "false"), ("enable.auto.offset.store", "false"),
-        // An offset that isn't there is for the owner to decide about, never to be skipped over.
+        // When an offset does not exist, the caller decides; the client must not skip messages.
         ("auto.offset.reset", "error"), ("enable.partition.eof", "true"), ("queued.max.messages.kbytes", "16384"),
         ("fetch.wait.max.ms", "100"),
       ])
   }
 
-  /// How many partitions a topic has.
+  /// Returns the number of partitions of a topic.
   /// - Throws: `kafka.topicUnknown`, `kafka.unavailable`.
   public func partitionCount(of topic: String, within time: Duration = .seconds(5)) async throws(KafkaError) -> Int {
     try await onQueue { () throws(KafkaError) in
       var metadata: UnsafePointer<rd_kafka_metadata>?
-      // Asking for one topic may make it; asking for all of them makes none.
+      // A request for one topic may create it; a request for all topics creates none.
       let code = rd_kafka_metadata(self.handle.client, 1, nil, &metadata, Self.milliseconds(time))
       guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let metadata else { throw KafkaError(code) }
       defer { rd_kafka_metadata_destroy(metadata) }
@@ -70,7 +70,7 @@ public final class KafkaReader: Sendable {
     }
   }
 
-  /// The offsets that a partition has: from its first message that is kept to the one that comes next.
+  /// Returns the offsets of a partition: from its oldest kept message up to, but not including, its next message.
   /// - Throws: `kafka.topicUnknown`, `kafka.unavailable`.
   public func bounds(of partition: Partition, within time: Duration = .seconds(5)) async throws(KafkaError)
     -> Range<Int64>
@@ -84,7 +84,7 @@ public final class KafkaReader: Sendable {
     }
   }
 
-  /// Reads these partitions from these offsets from now on, and no others.
+  /// Sets the partitions to read and the offsets to begin at. Replaces the earlier assignment.
   public func assign(_ offsets: [Partition: Int64]) async throws(KafkaError) {
     try await onQueue { () throws(KafkaError) in
       let list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t> = rd_kafka_topic_partition_list_new(
@@ -98,17 +98,17 @@ public final class KafkaReader: Sendable {
     }
   }
 
-  /// What comes next.
+  /// Returns the next messages.
   /// - Parameters:
-  ///   - most: the most messages at once.
-  ///   - time: how long to wait for the first of them; then the batch is empty.
-  /// - Throws: what stops a partition for good: assign again.
+  ///   - most: the largest number of messages to return.
+  ///   - time: how long to wait for the first message; then the batch is empty.
+  /// - Throws: an error that stops a partition for good. Call `assign` again.
   public func next(atMost most: Int, waiting time: Duration) async throws(KafkaError) -> Batch {
     try await onQueue { () throws(KafkaError) in
       var batch = Batch()
       let end = ContinuousClock.now + time
       while batch.messages.count < most {
-        // Once something has come, only what is there already goes with it.
+        // After the first message, take only messages that are there already.
         let left = batch.messages.isEmpty && batch.ended.isEmpty ? max(.zero, end - .now) : .zero
         guard try self.serve(for: Self.milliseconds(left), into: &batch) else { break }
       }
@@ -116,7 +116,7 @@ public final class KafkaReader: Sendable {
     }
   }
 
-  /// Lets go of its partitions. What is asked of it later fails.
+  /// Gives up the partitions. Later calls fail.
   public func close() async {
     await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
       queue.async {
@@ -126,8 +126,8 @@ public final class KafkaReader: Sendable {
     }
   }
 
-  /// Takes one thing off the client's queue.
-  /// - Returns: false when nothing came.
+  /// Takes one event off the client's queue.
+  /// - Returns: false when there was none.
   private func serve(for milliseconds: Int32, into batch: inout Batch) throws(KafkaError) -> Bool {
     guard let event = rd_kafka_queue_poll(handle.queue, milliseconds) else { return false }
     defer { rd_kafka_event_destroy(event) }
@@ -146,7 +146,7 @@ public final class KafkaReader: Sendable {
     return true
   }
 
-  /// The end of a partition is told as an error, and so is what stops one.
+  /// Reads an error event. librdkafka reports the end of a partition as an error too.
   private func note(_ event: OpaquePointer, in batch: inout Batch) throws(KafkaError) {
     guard let of = rd_kafka_event_topic_partition(event) else {
       let error = KafkaNews.error(event, of: handle.client)

@@ -1,7 +1,7 @@
 import CKafka
 
 extension KafkaRecord {
-  /// Hands the message to a client; the client copies it.
+  /// Gives the message to a client; the client copies it.
   func produce(on client: OpaquePointer, token: UInt64) -> rd_kafka_resp_err_t {
     var made: OpaquePointer?
     if !headers.isEmpty {
@@ -24,7 +24,7 @@ extension KafkaRecord {
     return code
   }
 
-  /// Nil is no pointer; nothing is a pointer to nothing.
+  /// Passes bytes as pointer and length: nil as a null pointer, empty bytes as a valid pointer with the length 0.
   private static func bytes<Value>(_ bytes: [UInt8]?, _ body: (UnsafeRawPointer?, Int) -> Value) -> Value {
     guard let bytes else { return body(nil, 0) }
     if bytes.isEmpty { return withUnsafeBytes(of: UInt8(0)) { body($0.baseAddress, 0) } }
@@ -33,7 +33,7 @@ extension KafkaRecord {
 }
 
 extension CloudEvent {
-  /// Hands the event to a client in binary mode; the client copies it.
+  /// Gives the event to a client in binary mode; the client copies it.
   func produce(
     on client: OpaquePointer, topic: String, key: String, partition: Int, token: UInt64
   ) -> rd_kafka_resp_err_t {

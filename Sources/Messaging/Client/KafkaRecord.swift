@@ -3,9 +3,9 @@ public import Values
 /// A message to send.
 public struct KafkaRecord: Sendable, Hashable {
   public var topic: String
-  /// Nil lets the key decide.
+  /// The partition; with nil the key decides.
   public var partition: Int?
-  /// Messages of one key stay in order.
+  /// The key. Messages with the same key stay in order.
   public var key: [UInt8]?
   public var value: [UInt8]?
   public var headers: [KafkaHeader]
@@ -36,7 +36,7 @@ public struct KafkaHeader: Sendable, Hashable {
   public var text: String { String(decoding: value, as: UTF8.self) }
 }
 
-/// A message as it came.
+/// A message that was read from a topic.
 public struct KafkaMessage: Sendable, Hashable {
   public let topic: String
   public let partition: Int
@@ -44,7 +44,7 @@ public struct KafkaMessage: Sendable, Hashable {
   public let key: [UInt8]?
   public let value: [UInt8]?
   public let headers: [KafkaHeader]
-  /// As the producer or the broker set it.
+  /// The time that the producer or the broker gave the message.
   public let timestamp: Timestamp?
 
   public init(
@@ -60,14 +60,14 @@ public struct KafkaMessage: Sendable, Hashable {
     self.timestamp = timestamp
   }
 
-  /// The text of the last header of this name.
+  /// Returns the text of the last header with this name.
   public func header(_ name: String) -> String? { headers.last { $0.name == name }?.text }
 
-  /// Where it stands: `topic/partition/offset`, the same however often it is delivered.
+  /// `topic/partition/offset`. It is the same each time the message is delivered.
   public var place: String { "\(topic)/\(partition)/\(offset)" }
 }
 
-/// Where a message that was sent now stands.
+/// The place of a message in its topic after it was sent.
 public struct Delivery: Sendable, Hashable {
   public let topic: String
   public let partition: Int

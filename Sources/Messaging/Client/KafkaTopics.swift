@@ -1,11 +1,11 @@
 import CKafka
 import Dispatch
 
-/// A topic as it ought to be.
+/// The name and settings of a topic that must exist.
 public struct KafkaTopic: Sendable, Hashable {
   public let name: String
   public let partitions: Int
-  /// How long messages are kept; nil leaves it to the broker.
+  /// How long the topic keeps messages; with nil the broker decides.
   public let retention: Duration?
 
   public init(_ name: String, partitions: Int = 16, retention: Duration? = .seconds(7 * 86_400)) {
@@ -14,19 +14,19 @@ public struct KafkaTopic: Sendable, Hashable {
     self.retention = retention
   }
 
-  /// What makes it by hand.
+  /// Returns the command that creates the topic.
   public func command(brokers: String) -> String {
     let kept = retention.map { " --config retention.ms=\(Int($0 / .milliseconds(1)))" } ?? ""
     return "kafka-topics.sh --bootstrap-server \(brokers) --create --topic \(name) --partitions \(partitions)\(kept)"
   }
 }
 
-/// Looks topics up, and makes those that are missing where the broker allows it.
+/// Looks up topics, and creates missing topics if the broker allows it.
 public struct KafkaTopics: Sendable {
-  /// A topic that is there.
+  /// A topic that exists.
   public struct Found: Sendable, Hashable {
     public let partitions: Int
-    /// It wasn't there before.
+    /// Whether the topic was created now.
     public let isNew: Bool
   }
 
@@ -40,11 +40,11 @@ public struct KafkaTopics: Sendable {
     handle = try KafkaHandle(.producer, cluster, name: "topics", settings: [("statistics.interval.ms", "0")])
   }
 
-  /// Makes sure that topics are there.
-  /// - Parameter time: how long the broker may take for each of its answers.
+  /// Looks up topics, and creates the missing ones.
+  /// - Parameter time: the longest wait for each answer of the broker.
   /// - Returns: every topic by its name.
   /// - Throws: `kafka.unavailable`; or `kafka.topicUnknown` with the command to run, when a topic is missing and the
-  ///   broker lets us make none.
+  ///   broker does not let the client create it.
   public func ensure(
     _ topics: [KafkaTopic], within time: Duration = .seconds(5)
   ) async throws(KafkaError) -> [String: Found] {
@@ -58,18 +58,18 @@ public struct KafkaTopics: Sendable {
   }
 
   private func ensureBlocking(_ topics: [KafkaTopic], _ time: Duration) throws(KafkaError) -> [String: Found] {
-    // What the client says meanwhile is said by the error as well; unread it would pile up.
+    // Drop the client's events: the error says the same, and unread events would pile up.
     defer { while let news = rd_kafka_queue_poll(handle.queue, 0) { rd_kafka_event_destroy(news) } }
     var found = try partitions(time)
     let missing = topics.filter { found[$0.name] == nil }
     if !missing.isEmpty {
       let refused = create(missing, time)
-      // Somebody else may have made them in the same moment: what counts is what is there.
+      // Another client may have created them at the same time, so look again.
       found = try partitions(time)
       if let topic = missing.first(where: { found[$0.name] == nil }) {
         throw KafkaError(
           code: MessagingErrorCode.topicUnknown,
-          message: "Kafka has no topic \(topic.name) and does not let us make it"
+          message: "Kafka has no topic \(topic.name) and does not let this client create it"
             + "\(refused[topic.name].map { " (\($0))" } ?? ""); run: \(topic.command(brokers: brokers))",
           kafkaName: "UNKNOWN_TOPIC_OR_PART", isRetriable: true)
       }
@@ -82,7 +82,7 @@ public struct KafkaTopics: Sendable {
     return result
   }
 
-  /// How many partitions every topic has. Asking for all of them makes none.
+  /// Returns the number of partitions of every topic. A request for all topics creates none.
   private func partitions(_ time: Duration) throws(KafkaError) -> [String: Int] {
     var metadata: UnsafePointer<rd_kafka_metadata>?
     let code = rd_kafka_metadata(handle.client, 1, nil, &metadata, Int32(time / .milliseconds(1)))
@@ -96,7 +96,7 @@ public struct KafkaTopics: Sendable {
     return counts
   }
 
-  /// - Returns: why topics could not be made.
+  /// - Returns: by topic, why it could not be created.
   private func create(_ topics: [KafkaTopic], _ time: Duration) -> [String: String] {
     var refused: [String: String] = [:]
     var reason = [CChar](repeating: 0, count: 512)

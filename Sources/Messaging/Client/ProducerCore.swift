@@ -5,26 +5,26 @@ import Runtime
 import Synchronization
 import Values
 
-/// The producer's client, its thread, and who waits for what.
+/// The producer's client, its thread, and the callers that wait.
 final class ProducerCore: Sendable {
   typealias Answer = CheckedContinuation<Result<Delivery, KafkaError>, Never>
 
   private struct State {
     var handle: KafkaHandle?
-    /// Counts the clients that there have been.
+    /// The number of clients that were made, the current one included.
     var client = 1
-    /// It met a fatal error and is to be made anew.
+    /// The client had a fatal error and must be replaced.
     var isBroken = false
     var nextToken = ProducerCore.ownToken
     var waiting: [UInt64: Answer] = [:]
-    /// How much was on its way when there was no room for more.
+    /// The number of messages on their way when the queue was last full; nil when there is room.
     var full: Int?
     var flushUntil: ContinuousClock.Instant?
     var hasEnded = false
     var statistics: KafkaStatistics?
     var problem: KafkaError?
 
-    /// A crowd that waits isn't let in one by one: half of what was too much has to leave.
+    /// Whether half of the full queue has left. Waiting callers then continue together instead of one by one.
     func hasRoom() -> Bool {
       guard let full, let handle else { return true }
       return Int(rd_kafka_outq_len(handle.client)) <= full / 2
@@ -43,8 +43,8 @@ final class ProducerCore: Sendable {
   private let state: Mutex<State>
   private let waitingForRoom = WaitQueue()
   private let ended = Once<Void>()
-  /// How many are handing a message to the client in this moment: it is not let go of under their hands.
-  private let handing = Atomic(0)
+  /// The number of calls that are using the client now. The thread does not destroy the client while there are any.
+  private let callsInClient = Atomic(0)
 
   init(
     _ cluster: KafkaCluster, name: String, settings: KafkaHandle.Settings, isOneByOne: Bool, log: Log,
@@ -67,7 +67,7 @@ final class ProducerCore: Sendable {
       essential: isOneByOne ? [("batch.num.messages", "1")] : [])
   }
 
-  /// One like this, whose requests carry one message each.
+  /// Makes a core with the same settings whose requests carry one message each.
   func madeOneByOne() throws(KafkaError) -> ProducerCore {
     let core = try ProducerCore(
       cluster, name: "\(name)-lone", settings: settings.filter { $0.name != "enable.gapless.guarantee" },
@@ -89,7 +89,7 @@ final class ProducerCore: Sendable {
 
   // MARK: Sending
 
-  /// Sends a message and waits for what becomes of it, or until the task is cancelled: then that isn't known.
+  /// Sends a message and waits for its outcome. When the task is cancelled first, the outcome stays unknown.
   func send(_ record: KafkaRecord) async -> Result<Delivery, KafkaError> {
     let token = newToken()
     return await withTaskCancellationHandler {
@@ -99,10 +99,10 @@ final class ProducerCore: Sendable {
         do throws(KafkaError) {
           try enqueue(record, token: token)
         } catch {
-          // It may have been answered by the thread that ended meanwhile.
+          // The thread may have ended meanwhile, and answered it already.
           self.answer(token, .failure(error))
         }
-        // It may have been cancelled before anybody waited.
+        // The task may have been cancelled before the continuation was stored.
         if Task.isCancelled { self.answer(token, .failure(.cancelled(mayHaveBeenSent: true))) }
       }
     } onCancel: {
@@ -121,38 +121,38 @@ final class ProducerCore: Sendable {
     state.withLock { $0.waiting.removeValue(forKey: token) }?.resume(returning: result)
   }
 
-  /// The number of the client that messages go to now. When it changes, `reports` has been told of everything that was
-  /// given to the ones before.
+  /// The number of the current client. When it changes, `reports` has received the outcomes of all messages of the
+  /// clients before.
   var client: Int { state.withLock { $0.client } }
 
-  /// - Parameter client: refuses the message when the client isn't this one any more.
+  /// - Parameter client: the number of the client to use; when it was replaced, the message is refused.
   func enqueue(_ record: KafkaRecord, token: UInt64, client: Int? = nil) throws(KafkaError) {
-    try hand(to: client) { record.produce(on: $0, token: token) }
+    try use(client) { record.produce(on: $0, token: token) }
   }
 
-  /// - Parameter client: refuses the event when the client isn't this one any more.
+  /// - Parameter client: the number of the client to use; when it was replaced, the event is refused.
   func enqueue(
     _ event: CloudEvent, topic: String, key: String, partition: Int, token: UInt64, client: Int? = nil
   ) throws(KafkaError) {
-    try hand(to: client) { event.produce(on: $0, topic: topic, key: key, partition: partition, token: token) }
+    try use(client) { event.produce(on: $0, topic: topic, key: key, partition: partition, token: token) }
   }
 
-  /// Gives the client something, and keeps it from being let go of meanwhile.
-  private func hand(
-    to client: Int?, _ produce: (OpaquePointer) -> rd_kafka_resp_err_t
+  /// Calls the client, and keeps it from being destroyed meanwhile.
+  private func use(
+    _ client: Int?, _ produce: (OpaquePointer) -> rd_kafka_resp_err_t
   ) throws(KafkaError) {
     let handle = try state.withLock { state throws(KafkaError) in
       guard let handle = state.handle, state.flushUntil == nil else { throw .closed }
       guard !state.isBroken, client == nil || client == state.client else { throw .renewed }
-      handing.add(1, ordering: .relaxed)
+      callsInClient.add(1, ordering: .relaxed)
       return handle
     }
-    defer { handing.subtract(1, ordering: .releasing) }
+    defer { callsInClient.subtract(1, ordering: .releasing) }
     let code = produce(handle.client)
     if code == RD_KAFKA_RESP_ERR__QUEUE_FULL {
       state.withLock { $0.full = Int(rd_kafka_outq_len(handle.client)) }
     }
-    // What is given to a client that broke for good was not sent, and can be given to the next one.
+    // A message given to a broken client was not sent, so the next client can take it.
     guard code != RD_KAFKA_RESP_ERR__FATAL else { throw .renewed }
     guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaError(code) }
   }
@@ -168,7 +168,7 @@ final class ProducerCore: Sendable {
 
   func prepare(_ topics: [String]) {
     guard !topics.isEmpty, let handle = state.withLock({ $0.handle }) else { return }
-    // Asking blocks, so it has a thread of its own.
+    // The request blocks, so it has a thread of its own.
     Thread {
       for name in topics {
         guard let topic = rd_kafka_topic_new(handle.client, name, nil) else { continue }
@@ -194,7 +194,7 @@ final class ProducerCore: Sendable {
         let isOver = ContinuousClock.now >= flushUntil
         if isOver { rd_kafka_purge(handle.client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT) }
         serve(handle, for: isOver ? 0 : 20)
-        if handing.load(ordering: .acquiring) == 0, rd_kafka_outq_len(handle.client) == 0 {
+        if callsInClient.load(ordering: .acquiring) == 0, rd_kafka_outq_len(handle.client) == 0 {
           while serve(handle, for: 0) {}
           break
         }
@@ -209,7 +209,7 @@ final class ProducerCore: Sendable {
   /// - Returns: whether there was one.
   @discardableResult
   private func serve(_ handle: KafkaHandle, for milliseconds: Int32) -> Bool {
-    // Messages have left only when their event is gone.
+    // librdkafka counts messages as on their way until their event is destroyed.
     defer { letIn() }
     guard let event = rd_kafka_queue_poll(handle.queue, milliseconds) else { return false }
     defer { rd_kafka_event_destroy(event) }
@@ -241,7 +241,7 @@ final class ProducerCore: Sendable {
       let token = UInt64(UInt(bitPattern: message.pointee._private))
       let result: Result<Delivery, KafkaError>
       if message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR {
-        // Reports come by the thousand, of few topics.
+        // There are thousands of reports and few topics, so keep the last topic's name.
         if lastTopic.pointer != message.pointee.rkt {
           lastTopic = (message.pointee.rkt, String(cString: rd_kafka_topic_name(message.pointee.rkt)))
         }
@@ -280,11 +280,11 @@ final class ProducerCore: Sendable {
     if hasRoomAgain { waitingForRoom.wake() }
   }
 
-  /// A client that broke for good is of no use any more. What it was given fails before there is a new one: nothing goes
-  /// past it.
-  /// - Returns: whether there is a new one.
+  /// Replaces a client that broke for good. All its messages fail before there is a new client, so that no message
+  /// overtakes them.
+  /// - Returns: false when no new client could be made.
   private func renew(_ broken: KafkaHandle) -> Bool {
-    while handing.load(ordering: .acquiring) > 0 { serve(broken, for: 1) }
+    while callsInClient.load(ordering: .acquiring) > 0 { serve(broken, for: 1) }
     rd_kafka_purge(broken.client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
     while serve(broken, for: 0) || rd_kafka_outq_len(broken.client) > 0 { serve(broken, for: 20) }
     let said = problem?.message ?? ""
@@ -292,11 +292,11 @@ final class ProducerCore: Sendable {
       let fresh = try newHandle()
       state.withLock { ($0.handle, $0.client, $0.isBroken, $0.full) = (fresh, $0.client + 1, false, nil) }
       waitingForRoom.wake()
-      log.warning("The Kafka client broke and was made anew", ("client", name), ("error", said))
+      log.warning("The Kafka client broke; replaced it", ("client", name), ("error", said))
       return true
     } catch {
       state.withLock { $0.problem = error }
-      log.error("The Kafka client broke and can't be made anew", ("client", name), ("error", error.message))
+      log.error("Could not replace the broken Kafka client; will retry", ("client", name), ("error", error.message))
       return false
     }
   }
@@ -313,16 +313,16 @@ final class ProducerCore: Sendable {
     await ended.value()
   }
 
-  /// - Returns: what is signalled when the client is gone.
+  /// - Returns: a semaphore that is signalled when the client is destroyed.
   private func letGo() -> DispatchSemaphore? {
     let handle = state.withLock { $0.handle.take() }
     return handle?.destroyed
   }
 
   private func end() {
-    // 1. The client goes first: who is told that this has ended may end the process.
+    // 1. Destroy the client first: a caller of `closed` may end the process as soon as it returns.
     _ = letGo()?.wait(timeout: .now() + .seconds(2))
-    // 2. Nobody waits any more.
+    // 2. Resume all waiting callers.
     let waiting = state.withLock { state in
       state.hasEnded = true
       defer { state.waiting = [:] }

@@ -4,7 +4,7 @@ import Values
 // The Kafka protocol binding of CloudEvents 1.0: binary mode has the attributes as headers `ce_…` and the data as value;
 // structured mode has everything as one JSON object.
 extension CloudEvent {
-  /// The event as a message in binary mode.
+  /// Returns the event as a message in binary mode.
   public func record(topic: String, key: String?, partition: Int? = nil) -> KafkaRecord {
     var headers: [KafkaHeader] = []
     headers.reserveCapacity(8 + extensions.count)
@@ -13,7 +13,7 @@ extension CloudEvent {
       topic: topic, partition: partition, key: key.map { Array($0.utf8) }, value: data, headers: headers)
   }
 
-  /// The headers in their order.
+  /// Calls `body` with the name and value of each header, in order.
   func eachHeader(_ body: (String, String) -> Void) {
     body("ce_specversion", "1.0")
     body("ce_id", id)
@@ -27,8 +27,8 @@ extension CloudEvent {
   }
 
   /// Reads a message in binary or in structured mode.
-  /// - Returns: nil when the message doesn't say that it is a CloudEvent.
-  /// - Throws: `message.malformed` or `message.notJSON` when it says so and isn't.
+  /// - Returns: nil when the message does not claim to be a CloudEvent.
+  /// - Throws: `message.malformed` or `message.notJSON` when it claims to be one and is not.
   public init?(_ message: KafkaMessage) throws(Poison) {
     if message.header("content-type")?.lowercased().hasPrefix("application/cloudevents") ?? false {
       try self.init(structured: message.value ?? [])
@@ -64,7 +64,7 @@ extension CloudEvent {
     } catch {
       throw Poison(
         MessagingErrorCode.messageNotJSON,
-        "The CloudEvent is no JSON: line \(error.line), column \(error.column): \(error.message)")
+        "The CloudEvent is not JSON: line \(error.line), column \(error.column): \(error.message)")
     }
     guard let members = json.objectValue else {
       throw Poison(MessagingErrorCode.messageMalformed, "A CloudEvent is an object, not \(json.kind).")
@@ -72,7 +72,7 @@ extension CloudEvent {
     try Self.check(members["specversion"]?.stringValue ?? "none")
     guard members["data_base64"] == nil else {
       throw Poison(
-        MessagingErrorCode.messageMalformed, "The CloudEvent has “data_base64”; its data is JSON here: “data”.")
+        MessagingErrorCode.messageMalformed, "The CloudEvent has “data_base64”. Send its data as JSON in “data”.")
     }
     try self.init(
       id: Self.required("id", members["id"]?.stringValue),
@@ -88,7 +88,7 @@ extension CloudEvent {
   private static func check(_ version: String) throws(Poison) {
     guard version == "1.0" else {
       throw Poison(
-        MessagingErrorCode.messageMalformed, "The CloudEvent is of specversion “\(version)”; 1.0 is read here.")
+        MessagingErrorCode.messageMalformed, "The CloudEvent has the specversion “\(version)”. Send 1.0.")
     }
   }
 
@@ -102,7 +102,8 @@ extension CloudEvent {
   private static func time(_ text: String?) throws(Poison) -> Timestamp? {
     guard let text else { return nil }
     guard let time = Timestamp(text) else {
-      throw Poison(MessagingErrorCode.messageMalformed, "The CloudEvent's time “\(text)” is no RFC 3339 date-time.")
+      throw Poison(
+        MessagingErrorCode.messageMalformed, "The CloudEvent's time “\(text)” is not an RFC 3339 date-time.")
     }
     return time
   }

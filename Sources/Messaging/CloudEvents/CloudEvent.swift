@@ -1,16 +1,16 @@
 public import Values
 
-/// An event in the common form of CloudEvents 1.0.
+/// An event in the format of CloudEvents 1.0.
 public struct CloudEvent: Sendable, Hashable {
   public var id: String
-  /// Who says it. With `id` it names the event: a repeat has both the same.
+  /// The sender. Together with `id` it identifies the event: a repeated event has the same source and id.
   public var source: String
   public var type: String
   public var subject: String?
   public var time: Timestamp?
   public var dataContentType: String?
   public var dataSchema: String?
-  /// Names of lower-case letters and digits.
+  /// Further attributes. Their names consist of a–z and 0–9.
   public var extensions: [Extension]
   public var data: [UInt8]
 
@@ -39,9 +39,9 @@ public struct CloudEvent: Sendable, Hashable {
     self.data = data
   }
 
-  /// Source and id in one text, that of no other event: a source may hold a `#` of its own.
+  /// Source and id in one text. It is unique, because `#` and `%` in the source are escaped.
   public var identity: String {
-    // By scalars: a combining mark behind a `#` makes another character of it.
+    // By scalars, because `#` with a combining mark is another character.
     var source = String.UnicodeScalarView()
     for scalar in self.source.unicodeScalars {
       switch scalar {

@@ -1,30 +1,30 @@
 public import Runtime
 import Values
 
-/// Where messages go that can't be handled: each with its bytes, key and headers as they were, and the reason. Of one that
-/// is too large for that, as much as the topic takes.
+/// Sends messages that can't be handled to a dead-letter topic: each with its value, key and headers, and the reason. A
+/// message that is too large for the topic loses its value, then its key and headers.
 public struct DeadLetters: Sendable {
   private let producer: KafkaProducer
   public let topic: String
   private let environment: Environment
 
   /// - Parameters:
-  ///   - producer: sends the letters.
-  ///   - topic: where to.
-  ///   - environment: dates them.
+  ///   - producer: sends the dead letters.
+  ///   - topic: the topic of the dead letters.
+  ///   - environment: the clock for `dl_time`.
   public init(producer: KafkaProducer, topic: String, environment: Environment) {
     self.producer = producer
     self.topic = topic
     self.environment = environment
   }
 
-  /// Buries a message that came, and returns once the letter is in its topic.
+  /// Sends a message that was read to the dead letters, and returns when the dead letter is in its topic.
   /// - Parameters:
-  ///   - message: as it came.
-  ///   - code: why, for a program.
-  ///   - reason: why, for a person.
-  ///   - attempts: how often it was tried.
-  /// - Throws: when the letter can't be delivered: the message may not be let go of.
+  ///   - message: the message as it was read.
+  ///   - code: the reason for a program.
+  ///   - reason: the reason for a person.
+  ///   - attempts: the number of attempts to handle it.
+  /// - Throws: when the dead letter can't be delivered. Then the caller must keep the message.
   public func bury(_ message: KafkaMessage, code: String, reason: String, attempts: Int) async throws(KafkaError) {
     let origin = [
       KafkaHeader("dl_topic", message.topic), KafkaHeader("dl_partition", "\(message.partition)"),
@@ -35,10 +35,10 @@ public struct DeadLetters: Sendable {
       attempts: attempts)
   }
 
-  /// Buries a message that a broker would not take.
+  /// Sends a message that a broker refused to the dead letters.
   /// - Parameters:
-  ///   - record: as it was to be sent.
-  ///   - origin: where it comes from, when that isn't a topic: `dl_…` headers.
+  ///   - record: the message as it was sent.
+  ///   - origin: `dl_…` headers that name its source, when the source isn't a topic.
   public func bury(
     _ record: KafkaRecord, origin: [KafkaHeader], code: String, reason: String, attempts: Int
   ) async throws(KafkaError) {
@@ -58,27 +58,27 @@ public struct DeadLetters: Sendable {
         KafkaHeader("dl_code", code), KafkaHeader("dl_reason", Self.cut(reason)),
         KafkaHeader("dl_attempts", "\(attempts)"), KafkaHeader("dl_time", environment.now().description),
       ]
-    var letter = KafkaRecord(topic: topic, key: key, value: value, headers: headers + why)
-    if try await isTaken(letter) { return }
-    // Too large for this topic as well: what it was is kept as a digest, where it came from stands in the headers.
-    letter.value = nil
-    letter.headers.append(KafkaHeader("dl_value_omitted", Self.digest(of: value ?? [])))
-    if try await isTaken(letter) { return }
-    // Then it is the headers, or the key.
-    letter.key = nil
-    letter.headers =
+    var deadLetter = KafkaRecord(topic: topic, key: key, value: value, headers: headers + why)
+    if try await isTaken(deadLetter) { return }
+    // It is too large for this topic too: keep the value's digest. The headers still name its source.
+    deadLetter.value = nil
+    deadLetter.headers.append(KafkaHeader("dl_value_omitted", Self.digest(of: value ?? [])))
+    if try await isTaken(deadLetter) { return }
+    // The headers or the key are too large.
+    deadLetter.key = nil
+    deadLetter.headers =
       why + [
         KafkaHeader("dl_value_omitted", Self.digest(of: value ?? [])),
         KafkaHeader("dl_key_omitted", Self.digest(of: key ?? [])),
         KafkaHeader("dl_headers_omitted", Self.digest(of: headers.flatMap { Array($0.name.utf8) + $0.value })),
       ]
-    _ = try await producer.send(letter)
+    _ = try await producer.send(deadLetter)
   }
 
-  /// - Returns: false when the broker won't have a message of this size.
-  private func isTaken(_ letter: KafkaRecord) async throws(KafkaError) -> Bool {
+  /// - Returns: false when the broker refuses a message of this size.
+  private func isTaken(_ deadLetter: KafkaRecord) async throws(KafkaError) -> Bool {
     do {
-      _ = try await producer.send(letter)
+      _ = try await producer.send(deadLetter)
       return true
     } catch {
       guard error.refusesTheMessage else { throw error }

@@ -1,7 +1,7 @@
 import Synchronization
 
-/// Answers that never change: each is asked for once and kept. Whoever asks while one is on its way waits for the same
-/// one. A failure isn't kept.
+/// Stores answers that never change. It requests each answer once. Callers that ask during the request wait for the same
+/// answer. It does not store a failure.
 final class KeptAnswers<Key: Hashable & Sendable, Value: Sendable>: Sendable {
   private typealias Waiter = CheckedContinuation<Result<Value, RegistryError>, Never>
   private struct Flight {
@@ -13,13 +13,13 @@ final class KeptAnswers<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     var kept: [Key: Value] = [:]
     var flights: [Key: Flight] = [:]
     var next = 0
-    /// Waiters who were cancelled before they had begun to wait.
+    /// The waiters that were cancelled before they began to wait.
     var cancelled: Set<Int> = []
   }
   private let state = Mutex(State())
 
-  /// The answer, asked for with `ask` when nobody has asked yet. Who is cancelled stops waiting at once; when nobody is
-  /// left, so is the asking.
+  /// Returns the stored answer; calls `ask` when there is none and no request is under way. A cancelled caller stops
+  /// waiting at once. When all waiting callers are cancelled, so is the request.
   func value(
     _ key: Key, ask: @escaping @Sendable () async -> Result<Value, RegistryError>
   ) async throws(RegistryError) -> Value {
@@ -36,17 +36,17 @@ final class KeptAnswers<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     } onCancel: {
       cancel(waiter, key)
     }
-    // It may have been cancelled right after it was answered.
+    // The caller may have been cancelled right after it got its answer.
     state.withLock { _ = $0.cancelled.remove(waiter) }
     return try result.get()
   }
 
   func keep(_ value: Value, for key: Key) { state.withLock { $0.kept[key] = value } }
 
-  /// How many wait for an answer.
+  /// Returns the number of callers that wait for an answer.
   func waiting(for key: Key) -> Int { state.withLock { $0.flights[key]?.waiters.count ?? 0 } }
 
-  /// - Returns: what can be answered at once; nil when the waiter waits.
+  /// - Returns: the answer when it is known already; nil when the waiter waits.
   private func begin(
     _ waiter: Int, _ continuation: Waiter, _ key: Key,
     _ ask: @escaping @Sendable () async -> Result<Value, RegistryError>, _ state: inout State
@@ -56,7 +56,7 @@ final class KeptAnswers<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     if state.flights[key] != nil {
       state.flights[key]?.waiters[waiter] = continuation
     } else {
-      // The number of the first waiter names the flight: another one for the same key has another.
+      // The first waiter's number names the request, so that a later request for the same key has another name.
       let task = Task { finish(waiter, key, await ask()) }
       state.flights[key] = Flight(number: waiter, task: task, waiters: [waiter: continuation])
     }
@@ -90,6 +90,6 @@ final class KeptAnswers<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 extension RegistryError {
   fileprivate static let cancelled = RegistryError(
     code: RegistryErrorCode.registryUnavailable,
-    message: "The schema registry was not waited for: the call was cancelled."
+    message: "The call to the schema registry was cancelled."
   )
 }

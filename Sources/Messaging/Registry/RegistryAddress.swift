@@ -1,17 +1,17 @@
 import Foundation
 
-/// Where the registry is. User and password are taken out of the URL, so that no message can show them.
+/// The registry's address. The user and the password are removed from the URL, so that no message can show them.
 struct RegistryAddress: Sendable {
   /// Without a slash at the end.
   let base: String
-  /// What goes into the header `Authorization`.
+  /// The value of the header `Authorization`; nil without a user.
   let authorization: String?
 
   /// - Parameter url: `http` or `https`, with a path if need be, and with `user:password@` for basic authentication;
-  ///   what is special in them is percent-encoded.
+  ///   special characters in them are percent-encoded.
   init(_ url: String) throws(RegistryError) {
     guard var parts = URLComponents(string: url, encodingInvalidCharacters: false) else {
-      throw Self.invalid("It is no URL; what is special in user and password must be percent-encoded.")
+      throw Self.invalid("It is not a URL. Percent-encode special characters in the user and the password.")
     }
     guard let scheme = parts.scheme?.lowercased(), ["http", "https"].contains(scheme) else {
       throw Self.invalid("It must begin with http:// or https://.")
@@ -24,7 +24,7 @@ struct RegistryAddress: Sendable {
     parts.user = nil
     parts.password = nil
     guard let host = parts.host, !host.isEmpty, var base = parts.string, !base.contains("@") else {
-      throw Self.invalid("It names no host; what is special in user and password must be percent-encoded.")
+      throw Self.invalid("It names no host. Percent-encode special characters in the user and the password.")
     }
     while base.hasSuffix("/") { base.removeLast() }
     self.base = base
@@ -32,7 +32,9 @@ struct RegistryAddress: Sendable {
 
   private static func authorization(_ parts: URLComponents) throws(RegistryError) -> String? {
     guard let user = parts.user else { return nil }
-    guard !user.contains(":") else { throw invalid("A user with a colon can't be told from its password.") }
+    guard !user.contains(":") else {
+      throw invalid("The user's name contains a colon; basic authentication forbids it.")
+    }
     return "Basic " + Data("\(user):\(parts.password ?? "")".utf8).base64EncodedString()
   }
 

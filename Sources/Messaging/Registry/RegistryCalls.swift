@@ -3,8 +3,8 @@ import JSON
 import Runtime
 import Values
 
-/// Calls to the registry. What may pass is tried again, a few times and later and later; whatever else it answers is
-/// handed back.
+/// Calls the registry. It retries temporary failures, at most `attempts` times with growing backoff, and returns all other
+/// answers.
 struct RegistryCalls: Sendable {
   static let attempts = 5
   private static let mediaType = "application/vnd.schemaregistry.v1+json"
@@ -16,26 +16,26 @@ struct RegistryCalls: Sendable {
 
   struct Answer: Sendable {
     let status: Int
-    /// Null when it was no JSON.
+    /// The body; null when it is not JSON.
     let json: JSON
 
     init(_ response: HTTPClientResponse) {
       status = response.status
-      // A body that can't be read has nothing to say; what it should have said is then missed by name.
+      // The caller of `send` names the member that it misses, so an unreadable body needs no error of its own.
       json = (try? JSON(parsing: response.body)) ?? .null
     }
 
     var isSuccess: Bool { (200..<300).contains(status) }
-    /// The registry's own number for what went wrong: 40403 is a schema that it doesn't know.
+    /// The registry's own error number; 40403 means an unknown schema.
     var errorCode: Int? { json["error_code"]?.intValue }
-    /// The status and what the registry says to it.
+    /// The status and the registry's message.
     var said: String {
       let phrase = "\(status) \(HTTPStatus.phrase(status))"
       return json["message"]?.stringValue.map { "\(phrase): \($0.shortened)" } ?? phrase
     }
   }
 
-  /// - Parameter path: percent-encoded, from its slash on.
+  /// - Parameter path: the percent-encoded path, with its first slash.
   func send(_ method: String, _ path: String, _ body: JSON? = nil) async throws(RegistryError) -> Answer {
     let request = request(method, path, body)
     var attempt = 1
@@ -43,38 +43,38 @@ struct RegistryCalls: Sendable {
       let trouble: String
       do throws(HTTPClientError) {
         let answer = Answer(try await client.send(request))
-        guard Self.mayPass(answer.status) else { return answer }
+        guard Self.isTemporary(answer.status) else { return answer }
         trouble = "It answered \(answer.said)."
       } catch {
-        guard Self.mayPass(error) else {
+        guard Self.isTemporary(error) else {
           throw RegistryError(
             code: RegistryErrorCode.registryRefused,
-            message: "The schema registry at \(address.base) can't be asked. \(error.message)")
+            message: "The schema registry at \(address.base) can't be called. \(error.message)")
         }
         trouble = error.message
         if error.code == HTTPErrorCode.cancelled || error.code == HTTPErrorCode.shutdown { throw unavailable(trouble) }
       }
       guard attempt < Self.attempts else { throw unavailable("\(trouble) It was tried \(attempt) times.") }
       log.warning(
-        "The schema registry failed; it is tried again", ("registry", address.base), ("attempt", "\(attempt)"),
+        "The schema registry failed; will retry", ("registry", address.base), ("attempt", "\(attempt)"),
         ("why", trouble))
       try await pause(after: attempt)
       attempt += 1
     }
   }
 
-  /// What the registry refused, and with which words.
+  /// Returns the error for an answer by which the registry refused something.
   func refusal(_ answer: Answer, of what: String) -> RegistryError {
     RegistryError(
       code: RegistryErrorCode.registryRefused,
       message: "The schema registry at \(address.base) refused \(what). It answered \(answer.said).")
   }
 
-  /// Success, but not with what a registry answers.
+  /// Returns the error for a successful answer that misses what a registry sends.
   func unreadable(of what: String) -> RegistryError {
     RegistryError(
       code: RegistryErrorCode.registryRefused,
-      message: "\(address.base) answered \(what) with something that no schema registry says. Is it one?")
+      message: "\(address.base) answered \(what) with something that no schema registry sends. Check the URL.")
   }
 
   private func request(_ method: String, _ path: String, _ body: JSON?) -> HTTPClientRequest {
@@ -88,17 +88,17 @@ struct RegistryCalls: Sendable {
   private func unavailable(_ why: String) -> RegistryError {
     RegistryError(
       code: RegistryErrorCode.registryUnavailable,
-      message: "The schema registry at \(address.base) is out of reach. \(why)")
+      message: "The schema registry at \(address.base) is unavailable. \(why)")
   }
 
-  private static func mayPass(_ status: Int) -> Bool { status >= 500 || status == 408 || status == 429 }
+  private static func isTemporary(_ status: Int) -> Bool { status >= 500 || status == 408 || status == 429 }
 
-  private static func mayPass(_ error: HTTPClientError) -> Bool {
+  private static func isTemporary(_ error: HTTPClientError) -> Bool {
     error.code != HTTPErrorCode.invalidRequest && error.code != HTTPErrorCode.responseTooLarge
   }
 
-  /// A fifth of a second, doubled with every attempt, and up to half of that less, so that nodes that failed together
-  /// don't come back together.
+  /// Waits 200 ms, doubled with every attempt and shortened by a random part of up to one half. So nodes that failed
+  /// together don't retry together.
   private func pause(after attempt: Int) async throws(RegistryError) {
     let longest = 200 << (attempt - 1)
     let less = Int(environment.random() % UInt64(longest / 2))
@@ -111,7 +111,7 @@ struct RegistryCalls: Sendable {
 }
 
 extension String {
-  /// One line, and not too long: a registry answers with whole schemas, and a message needs their beginning.
+  /// The text on one line, cut after 300 characters, because a registry answers with whole schemas.
   var shortened: String {
     let line = String(prefix(300).map { $0.isNewline ? " " : $0 })
     return count > 300 ? line + "…" : line

@@ -1,6 +1,6 @@
 public import Values
 
-/// Why the schema registry, or its client, refused or failed. It never says with which password.
+/// An error of the schema registry or of its client. Its message never contains the password.
 public struct RegistryError: CodedError, Hashable {
   public let code: String
   public let message: String
@@ -10,6 +10,6 @@ public struct RegistryError: CodedError, Hashable {
     self.message = message
   }
 
-  /// Whether trying the same again later may help without anyone doing something.
+  /// Whether a later retry may succeed although no person changes anything.
   public var isRetriable: Bool { code == RegistryErrorCode.registryUnavailable }
 }

@@ -1,11 +1,11 @@
-/// What a registry asks of a subject's next schema, by the registry's own names.
+/// A compatibility level: the registry's rule for a subject's next schema. The raw values are the registry's names.
 public enum SchemaCompatibility: String, Sendable, Hashable, CaseIterable {
-  /// Nothing.
+  /// No rule.
   case none = "NONE"
-  /// Who has the next schema can read what was written with the latest one.
+  /// A reader with the next schema can read data that was written with the latest one.
   case backward = "BACKWARD"
   case backwardTransitive = "BACKWARD_TRANSITIVE"
-  /// Who has the latest schema can read what is written with the next one.
+  /// A reader with the latest schema can read data that was written with the next one.
   case forward = "FORWARD"
   case forwardTransitive = "FORWARD_TRANSITIVE"
   case full = "FULL"

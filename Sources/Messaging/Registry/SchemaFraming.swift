@@ -1,6 +1,6 @@
 /// The registry's wire format: a zero byte, the schema's id in four bytes with the highest first, and the JSON.
 ///
-/// JSON never begins with a zero byte, so that a reader tells both forms apart and takes both.
+/// JSON never begins with a zero byte, so a reader can accept both forms.
 public struct SchemaFraming: Sendable {
   private static let magic: UInt8 = 0
   private static let head = 5
@@ -9,14 +9,14 @@ public struct SchemaFraming: Sendable {
   private let id: Int32?
 
   /// - Parameters:
-  ///   - registry: where the ids of what is read are looked up; nil when there is none.
-  ///   - id: of the schema that what is written here meets; nil writes plain JSON.
+  ///   - registry: looks up the ids of messages that are read; nil when no registry is used.
+  ///   - id: the id of the schema of messages that are written; with nil they are plain JSON.
   public init(registry: SchemaRegistry?, id: Int32? = nil) {
     self.registry = registry
     self.id = id
   }
 
-  /// JSON as it is.
+  /// Plain JSON without a schema's id.
   public static let plain = SchemaFraming(registry: nil)
 
   public func frame(_ json: [UInt8]) -> [UInt8] {
@@ -29,10 +29,10 @@ public struct SchemaFraming: Sendable {
     return bytes
   }
 
-  /// The JSON of a message in either form. That the registry knows the id is checked; that the JSON meets the schema is
-  /// not: whoever handles it checks what it needs.
-  /// - Throws: `Poison` `schema.truncated` or `schema.unknown`. `RegistryError` when the registry can't say: the message
-  ///   may be right, and is to be tried again.
+  /// Returns the JSON of a message in either form. It checks that the registry knows the id. It does not check the JSON
+  /// against the schema: the message's handler checks the members that it needs.
+  /// - Throws: `Poison` `schema.truncated` or `schema.unknown`. `RegistryError` when the registry fails; then the message
+  ///   may be valid, and the caller retries.
   public func unframe(_ bytes: [UInt8]) async throws -> [UInt8] {
     guard bytes.first == Self.magic else { return bytes }
     guard bytes.count > Self.head else {

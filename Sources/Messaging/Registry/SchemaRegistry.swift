@@ -3,9 +3,10 @@ import JSON
 public import Runtime
 import Values
 
-/// A schema registry that speaks Confluent's REST API. It gives every schema a number; messages carry the number.
+/// A client of a schema registry with Confluent's REST API. The registry gives every schema an id; messages carry the id.
 ///
-/// A number never changes its meaning, so what was asked once is kept in memory, and many who ask at once make one call.
+/// An id never changes its meaning. So the client keeps answers in memory, and concurrent requests for one id make one
+/// call.
 public final class SchemaRegistry: Sendable {
   private struct Registration: Hashable {
     let subject: String
@@ -19,11 +20,11 @@ public final class SchemaRegistry: Sendable {
   private let registrations = KeptAnswers<Registration, Int32>()
 
   /// - Parameters:
-  ///   - url: `http` or `https`, with `user:password@` for basic authentication, percent-encoded. They are shown nowhere.
-  ///   - compatibility: what the registry is to ask of a subject's next schema. Nil leaves the subject as it is set.
+  ///   - url: `http` or `https`, with a percent-encoded `user:password@` for basic authentication. No text shows those.
+  ///   - compatibility: the compatibility level to set for each subject; nil leaves the subject's level unchanged.
   ///   - client: makes the calls.
-  ///   - environment: its clock times what is tried again.
-  ///   - log: is told what failed and is tried again.
+  ///   - environment: the clock and the randomness of the backoff.
+  ///   - log: receives a warning for each failed attempt.
   /// - Throws: `schema.registryInvalid` when the URL can't be used.
   public init(
     url: String, compatibility: SchemaCompatibility? = nil, client: HTTPClient, environment: Environment, log: Log
@@ -33,13 +34,13 @@ public final class SchemaRegistry: Sendable {
     self.log = log
   }
 
-  /// Where it is, without user and password.
+  /// The registry's URL, without user and password.
   public var url: String { calls.address.base }
 
-  /// Makes sure that a JSON Schema stands under a subject, and gives its id.
+  /// Registers a JSON Schema under a subject and returns its id.
   ///
-  /// A schema that stands there already is taken as it is, also when it isn't the latest: in a rolling upgrade an older
-  /// node comes back to a subject that has moved on. A new one is checked against the latest first.
+  /// A schema that the subject already has is not registered again, even when it isn't the latest: in a rolling upgrade an
+  /// older node may find a subject with a newer schema. A new schema is checked against the latest first.
   /// - Throws: `schema.incompatible` with the registry's reasons, `schema.registryUnavailable`, `schema.registryRefused`.
   public func register(subject: String, schema: String) async throws(RegistryError) -> Int32 {
     try await registrations.value(Registration(subject: subject, schema: schema)) { [self] in
@@ -53,7 +54,7 @@ public final class SchemaRegistry: Sendable {
     }
   }
 
-  /// The JSON Schema of an id.
+  /// Returns the JSON Schema with this id.
   /// - Throws: `schema.unknown` when the registry has no JSON Schema under it, `schema.registryUnavailable`,
   ///   `schema.registryRefused`.
   public func schema(id: Int32) async throws(RegistryError) -> String {
@@ -66,22 +67,22 @@ public final class SchemaRegistry: Sendable {
     }
   }
 
-  /// How many wait for a schema.
+  /// Returns the number of callers that wait for a schema.
   func waiting(forSchema id: Int32) -> Int { schemas.waiting(for: id) }
 
-  // MARK: Asking
+  // MARK: Requests
 
   private func ask(for id: Int32) async throws(RegistryError) -> String {
     let what = "a look at the schema \(id)"
     let answer = try await calls.send("GET", "/schemas/ids/\(id)")
-    // Any other 404 is of a server or a proxy that has no such address: nothing is known of the schema then.
+    // Any other 404 comes from a server or a proxy without this path, and says nothing about the schema.
     if answer.status == 404, answer.errorCode == 40403 {
       throw RegistryError(
         code: RegistryErrorCode.schemaUnknown, message: "The schema registry at \(url) knows no schema \(id).")
     }
     guard answer.isSuccess else { throw calls.refusal(answer, of: what) }
     guard let schema = answer.json["schema"]?.stringValue else { throw calls.unreadable(of: what) }
-    // The registry leaves out the type that was its first.
+    // The registry omits the type when it is AVRO.
     let type = answer.json["schemaType"]?.stringValue ?? "AVRO"
     guard type == "JSON" else {
       throw RegistryError(
@@ -94,22 +95,22 @@ public final class SchemaRegistry: Sendable {
   private func ask(toRegister schema: String, under subject: String) async throws(RegistryError) -> Int32 {
     let body: JSON = ["schemaType": "JSON", "schema": .string(schema)]
     let path = "/subjects/\(subject.percentEncoded)"
-    // 1. What the registry asks of the subject's next schema, before it is asked for one.
+    // 1. Set the compatibility level before the first schema.
     if let compatibility { try await set(compatibility, of: subject) }
-    // 2. Is it there already?
+    // 2. Look whether the subject has the schema already.
     let found = try await calls.send("POST", path, body)
     if found.isSuccess { return try id(in: found, of: "a look under the subject “\(subject)”") }
     guard found.status == 404, found.errorCode == 40401 || found.errorCode == 40403 else {
       throw calls.refusal(found, of: "a look under the subject “\(subject)”")
     }
-    // 3. Does it go with the latest one? Asked first, as only this answer says why not.
+    // 3. Check it against the latest schema. Only this answer gives reasons, so it comes before the registration.
     try await check(body, under: subject)
-    // 4. Two nodes may come here at once: the registry gives both the same id.
+    // 4. Register it. If two nodes do so at once, the registry gives both the same id.
     let answer = try await calls.send("POST", "\(path)/versions", body)
     if answer.status == 409 { throw incompatible(subject, [answer.said]) }
     guard answer.isSuccess else { throw calls.refusal(answer, of: "a schema under the subject “\(subject)”") }
     let id = try id(in: answer, of: "a schema under the subject “\(subject)”")
-    log.info("A schema is registered", ("registry", url), ("subject", subject), ("id", "\(id)"))
+    log.info("Registered a schema", ("registry", url), ("subject", subject), ("id", "\(id)"))
     return id
   }
 
@@ -143,6 +144,8 @@ public final class SchemaRegistry: Sendable {
     let reasons = reasons.isEmpty ? "It gave no reason." : reasons.map(\.shortened).joined(separator: " · ")
     return RegistryError(
       code: RegistryErrorCode.schemaIncompatible,
-      message: "The schema doesn't go with the latest one under “\(subject)”, says the registry at \(url): \(reasons)")
+      message:
+        "The registry at \(url) says that the schema is incompatible with the latest one of “\(subject)”: \(reasons)"
+    )
   }
 }

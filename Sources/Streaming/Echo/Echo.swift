@@ -4,27 +4,29 @@ public import Runtime
 import Synchronization
 public import Values
 
-/// Tells Kafka everything that a store has committed: every event of every shard, in order, at least once.
+/// The event publisher (an outbox relay): publishes every committed event of a store to Kafka, in order within a shard and
+/// at least once.
 ///
-/// Events go from the writer's commit straight to the producer; from the store's tail after a restart, or when the echo
-/// is behind. A checkpoint a shard moves only behind the broker's acknowledgement. A broker that is down or slow holds up
-/// nobody: the echo falls behind, says so, and catches up. What the broker refuses for good goes to the dead letters.
+/// Events go from the writer's commit straight to the producer. After a restart, and when the echo is behind, they come
+/// from the store. Each shard has a checkpoint that moves only after the broker's acknowledgement. When a broker is down
+/// or slow, writers don't wait: the echo falls behind, reports its lag, and catches up. An event that the broker refuses
+/// for good becomes a dead letter.
 public final class Echo: EchoControl {
-  /// Where an echo goes, and how it works.
+  /// The topics, intervals and limits of an echo.
   public struct Configuration: Sendable {
     public var cluster: KafkaCluster
-    /// The topics that events go to; they are made when they are missing.
+    /// The topics for the events. The echo creates missing topics.
     public var topics: [KafkaTopic]
     public var deadLetters: KafkaTopic
-    /// Names its checkpoints.
+    /// The name of its checkpoints in the store.
     public var follower = "echo"
-    /// How often checkpoints are stored: what was delivered since then comes again after a crash.
+    /// The interval between stored checkpoints. After a crash, events delivered since the last one are sent again.
     public var checkpointEvery = Duration.milliseconds(250)
-    /// How many events are read from the tail at a time.
+    /// The largest number of events in one read from the store.
     public var pageSize = 1_000
-    /// How many events the store may hold ready for it.
+    /// The largest number of committed events that the store buffers for the echo.
     public var feedLimit = 20_000
-    /// How long it goes on delivering when it is told to stop.
+    /// How long the echo continues to deliver after it was stopped.
     public var finishTime = Duration.seconds(5)
     public var backoff = Backoff(first: .milliseconds(200), limit: .seconds(10))
 
@@ -35,25 +37,26 @@ public final class Echo: EchoControl {
     }
   }
 
-  /// What an event is outside; nil when it is nobody's business outside.
+  /// Returns the published form of an event; nil when the event is not published.
   public typealias Map = @Sendable (StoredEvent) throws -> EchoedEvent?
-  /// Made once Kafka is there: what the data of every event is put into, as a schema registry's framing.
+  /// Called when Kafka is available, before the first event is sent. Returns the framing for each event's data, such as a
+  /// schema registry's; nil for no framing.
   public typealias Prepare = @Sendable () async throws -> (@Sendable ([UInt8]) -> [UInt8])?
 
-  /// The type of the events that the echo keeps of itself: who had something sent again, when and why. Each has a stream of
-  /// its own, which is nobody else's.
+  /// The type of the events that record a rewind of the echo: who requested it, when and why. Each of these events has a
+  /// stream of its own.
   public static let rewoundType = ReservedEvents.echoRewound
 
   private let worker: EchoWorker
 
   /// - Parameters:
-  ///   - store: whose events; its checkpoints are kept there.
-  ///   - configuration: where to.
-  ///   - map: what an event is outside.
-  ///   - prepare: done before the first event is sent, again and again until it succeeds.
+  ///   - store: the store whose events are published; it also stores the checkpoints.
+  ///   - configuration: the topics, intervals and limits.
+  ///   - map: returns the published form of an event.
+  ///   - prepare: called before the first event is sent, and again until it succeeds.
   ///   - environment: the clock.
-  ///   - log: where it says what goes wrong.
-  ///   - delivered: told of each event that the broker has acknowledged, on the producer's thread.
+  ///   - log: receives warnings and errors.
+  ///   - delivered: called for each event that the broker has acknowledged, on the producer's thread.
   /// - Throws: `kafka.configurationInvalid`.
   public init(
     store: any EventStore, configuration: Configuration, map: @escaping Map,
@@ -65,8 +68,8 @@ public final class Echo: EchoControl {
       delivered: delivered)
   }
 
-  /// Works until the task is cancelled; then delivers for a while longer what was committed, and keeps how far it came.
-  /// For one call only.
+  /// Publishes until the task is cancelled. Then it delivers the committed events, for at most `finishTime`, and stores its
+  /// checkpoints. To be called once.
   public func run() async throws {
     let working = Task { try await worker.run() }
     try await withTaskCancellationHandler {
@@ -86,7 +89,7 @@ public final class Echo: EchoControl {
   }
 }
 
-/// What an operator asks of the echo.
+/// An operator's request to publish events again.
 struct EchoRewind: Sendable {
   let shard: Int?
   let position: Int64
@@ -95,7 +98,7 @@ struct EchoRewind: Sendable {
   let from: String?
 }
 
-/// Something that the echo can't do as it was asked.
+/// The error of a rewind that the echo refuses.
 public struct EchoRefusal: CodedError, Hashable {
   public let code: String
   public let message: String

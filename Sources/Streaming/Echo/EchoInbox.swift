@@ -2,7 +2,7 @@ import Messaging
 import Runtime
 import Synchronization
 
-/// What the echo is told from outside its task: reports of the broker, wishes of the operator, that it is to stop.
+/// The inputs of the echo's task: delivery reports, the operator's rewinds, and the request to stop.
 final class EchoInbox: Sendable {
   typealias Asked = (rewind: EchoRewind, answer: Once<Result<Int64, any Error>>)
 

@@ -1,10 +1,10 @@
 import Messaging
 import Values
 
-/// What stands in the echo's way, each thing until it is out of it: a shard that goes on says nothing of another.
+/// The echo's current problems, by source. A problem of one shard ends when that shard delivers again.
 struct EchoProblems: Sendable {
   enum Source: Sendable, Hashable {
-    /// It has ended, and not because it was told to.
+    /// The echo ended by an error.
     case ending
     case preparing
     case store
@@ -13,7 +13,7 @@ struct EchoProblems: Sendable {
 
   private var all: [Source: EchoStatus.Problem] = [:]
 
-  /// - Returns: whether it is another than before.
+  /// - Returns: whether the source's error code changed.
   @discardableResult
   mutating func note(_ error: any Error, of source: Source, at now: Timestamp) -> Bool {
     let code = (error as? any CodedError)?.code ?? MessagingErrorCode.failed
@@ -28,6 +28,6 @@ struct EchoProblems: Sendable {
 
   func of(_ source: Source) -> EchoStatus.Problem? { all[source] }
 
-  /// The one that has been there longest.
+  /// The oldest problem.
   var first: EchoStatus.Problem? { all.values.min { $0.since < $1.since } }
 }

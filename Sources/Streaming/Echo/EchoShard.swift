@@ -3,42 +3,42 @@ import Persistence
 import Runtime
 import Values
 
-/// How far the echo has come in one shard: a value, with no client and no clock.
+/// The progress of the echo in one shard: a value, without client and clock.
 ///
-/// Positions go out in order, each once, until one is reported to have failed. Then nothing more goes out before all that
-/// is on its way has been reported, and sending begins again at the first that failed: so a consumer sees an event again
-/// rather than not at all, and never a later one in place of an earlier one. Events of a batch that the broker refused
-/// are sent one by one, to find the one that it means.
+/// Positions are sent in order, each once, until a report says that one failed. Then nothing more is sent until all
+/// messages on their way have been reported. Sending continues at the first position that failed. So a consumer may see
+/// an event again, but it never misses one, and never sees a later event in place of an earlier one. Events of a refused
+/// batch are sent one by one, to find the event that the broker refuses.
 struct EchoShard: Sendable {
   let shard: Int
   /// The last position known to be committed.
   private(set) var head: Int64
-  /// More may have been committed behind `head`: only the end of the tail can tell. Nothing else takes this back, for what
-  /// the feed gives later may be of earlier.
+  /// Whether more events may have been committed after `head`. Only a read to the end of the tail sets this to false,
+  /// because the feed may later give events from before.
   private(set) var hasMore = false
-  /// All up to here have been delivered or buried.
+  /// All positions up to this one are delivered or are dead letters.
   private(set) var delivered: Int64
   var checkpoint: Int64
   /// The next position to send.
   private(set) var next: Int64
-  /// Tells reports of what was sent before a rewind from those of now.
+  /// Distinguishes reports of events that were sent before the last restart from current ones.
   private(set) var epoch: UInt64 = 0
   private(set) var onTheWay = 0
-  /// Sending begins here again when nothing is on its way any more.
+  /// The position at which sending begins again when nothing is on its way any more; nil without a failure.
   private(set) var failedFrom: Int64?
-  /// Refused by the broker, or sent together with what it refused.
+  /// The positions that the broker refused, or that were in a batch with a refused one.
   private(set) var suspects: Set<Int64> = []
-  /// The position that is on its way alone.
+  /// The position that is on its way alone; nil when there is none.
   private(set) var alone: Int64?
-  /// Refused when sent alone: the broker will never take it.
+  /// The position that was refused when it was sent alone. The broker will never take it.
   private(set) var refused: (position: Int64, error: KafkaError)?
-  /// Nothing is sent before.
+  /// The end of the backoff; nothing is sent before.
   var notBefore: Timestamp?
   private(set) var failures = 0
   private var early: Set<Int64> = []
-  /// Events in hand, contiguous from `next`.
+  /// The buffered events, contiguous from `next`.
   private var ready: ArraySlice<StoredEvent> = []
-  private var sent = MomentLine()
+  private var sent = SentTimes()
 
   init(shard: Int, checkpoint: Int64, head: Int64) {
     self.shard = shard
@@ -49,45 +49,46 @@ struct EchoShard: Sendable {
   }
 
   var isDone: Bool { delivered >= head && !hasMore }
-  var countInHand: Int { ready.count }
-  /// When the oldest event that was not delivered was recorded, as far as is known.
+  /// The number of buffered events.
+  var countBuffered: Int { ready.count }
+  /// The time at which the oldest undelivered event was recorded; nil when it is not known.
   var oldest: Timestamp? { sent.first ?? ready.first?.recordedAt }
 
-  // MARK: What there is to send
+  // MARK: Events to send
 
-  /// Something was committed.
-  /// - Parameter limit: how many events are kept in hand; the store has the others, too.
+  /// Notes that events were committed.
+  /// - Parameter limit: the largest number of events to buffer. The others are read from the store later.
   mutating func commit(_ run: CommittedRun, keeping limit: Int = .max) {
     if let last = run.events.last { grew(to: last.position) }
     if run.isCut { hasMore = true }
     let wanted = ready.last.map { $0.position + 1 } ?? next
-    // Where it doesn't follow on what is in hand, the tail is read when its turn comes.
+    // When the run leaves a gap after the buffered events, the tail is read later.
     guard let first = run.events.first, first.position <= wanted, let last = run.events.last, last.position >= wanted
     else { return }
     ready += run.events[Int(wanted - first.position)...].prefix(max(0, limit - ready.count))
   }
 
-  /// So much has been committed, whoever says it.
+  /// Notes that all positions up to this one are committed.
   mutating func grew(to position: Int64) { head = max(head, position) }
 
-  /// The tail was read from a position before `next`.
+  /// Takes events that were read from the tail, from a position before `next`.
   mutating func read(_ events: [StoredEvent], isEnd: Bool) {
-    // Something may have been buried while it was read.
+    // An event may have become a dead letter during the read.
     let page = events.drop { $0.position < next }
     ready = page.first?.position == next ? page : []
     if let last = events.last { grew(to: last.position) }
-    // A full page says that there may be more, too.
+    // After a full page there may be more.
     hasMore = !isEnd
   }
 
   /// Whether the tail has to be read before anything can be sent.
   var needsTail: Bool { failedFrom == nil && alone == nil && ready.isEmpty && (next <= head || hasMore) }
 
-  /// The event to send now, if there is one and nothing stands in its way.
+  /// Returns the event to send now; nil when there is none, or when it must wait.
   mutating func nextToSend() -> StoredEvent? {
     if let from = failedFrom {
       guard onTheWay == 0 else { return nil }
-      // What couldn't be sent behind it comes again in its turn.
+      // A later event that was refused is sent again in order.
       refused = nil
       restart(after: from - 1)
     }
@@ -96,7 +97,7 @@ struct EchoShard: Sendable {
     return event
   }
 
-  /// The event that `nextToSend` gave is on its way.
+  /// Notes that the event from `nextToSend` is on its way.
   mutating func didSend() {
     guard let event = takeFirst() else { return }
     sent.append(event.position, event.recordedAt)
@@ -110,27 +111,27 @@ struct EchoShard: Sendable {
     return ready.popFirst()
   }
 
-  /// The event that `nextToSend` gave is nobody's business outside.
+  /// Notes that the event from `nextToSend` is not published.
   mutating func didSkip() {
     guard let event = takeFirst() else { return }
     next = event.position + 1
     settle(event.position)
   }
 
-  /// The event that `nextToSend` gave can't be sent at all.
+  /// Notes that the event from `nextToSend` can't be sent at all.
   mutating func didRefuse(_ error: KafkaError) {
     guard let event = ready.first else { return }
     refused = (event.position, error)
   }
 
-  /// What was refused and is to be buried, once it is in hand and nothing is on its way.
+  /// The refused event that must become a dead letter; nil until it is buffered and nothing is on its way.
   var refusedEvent: StoredEvent? {
     guard let refused, let event = ready.first, event.position == refused.position, onTheWay == 0, failedFrom == nil
     else { return nil }
     return event
   }
 
-  /// What was refused lies with the dead letters.
+  /// Notes that the refused event is in the dead-letter topic.
   mutating func didBury(_ position: Int64) {
     guard refused?.position == position else { return }
     refused = nil
@@ -140,7 +141,7 @@ struct EchoShard: Sendable {
     settle(position)
   }
 
-  // MARK: What became of it
+  // MARK: Reports
 
   mutating func report(_ position: Int64, epoch: UInt64, _ error: KafkaError?) {
     guard epoch == self.epoch else { return }
@@ -175,9 +176,9 @@ struct EchoShard: Sendable {
     sent.drop(upTo: delivered)
   }
 
-  // MARK: Going back
+  // MARK: Rewind
 
-  /// Sends again what stands behind a position.
+  /// Sends all events after a position again.
   mutating func rewind(to position: Int64) {
     suspects = []
     refused = nil
@@ -190,32 +191,32 @@ struct EchoShard: Sendable {
     epoch += 1
     onTheWay = 0
     failedFrom = nil
-    // What a later batch brought there is sent again too, so that positions only go up.
+    // Events that a later batch delivered are sent again too, so that positions only go up.
     early = []
     ready = []
-    sent = MomentLine()
+    sent = SentTimes()
     next = position + 1
   }
 }
 
-/// When the events that are on their way were recorded, in order.
-struct MomentLine: Sendable {
+/// The recording times of the events on their way, in order.
+struct SentTimes: Sendable {
   private var positions: [Int64] = []
-  private var moments: [Timestamp] = []
+  private var times: [Timestamp] = []
   private var start = 0
 
-  var first: Timestamp? { start < moments.count ? moments[start] : nil }
+  var first: Timestamp? { start < times.count ? times[start] : nil }
 
-  mutating func append(_ position: Int64, _ moment: Timestamp) {
+  mutating func append(_ position: Int64, _ time: Timestamp) {
     positions.append(position)
-    moments.append(moment)
+    times.append(time)
   }
 
   mutating func drop(upTo position: Int64) {
     while start < positions.count, positions[start] <= position { start += 1 }
     if start > 512, start * 2 > positions.count {
       positions.removeFirst(start)
-      moments.removeFirst(start)
+      times.removeFirst(start)
       start = 0
     }
   }

@@ -1,14 +1,14 @@
 public import Messaging
 public import Values
 
-/// How far the echo of a store has come.
+/// The status of a store's echo: its state, its lag and its problem.
 public struct EchoStatus: Sendable, Hashable {
   public enum State: String, Sendable, Hashable, CaseIterable {
-    /// Everything that was committed a moment ago has been delivered.
+    /// All events are delivered except very recent ones.
     case current
-    /// Behind, and sending.
+    /// The echo is behind and sends.
     case catchingUp
-    /// Behind, and something stands in the way: `problem` says what.
+    /// The echo is behind and cannot send; `problem` says why.
     case held
   }
 
@@ -16,9 +16,9 @@ public struct EchoStatus: Sendable, Hashable {
     public let shard: Int
     /// The position of the last event committed.
     public let head: Int64
-    /// Every event up to this position has been delivered, or has gone to the dead letters.
+    /// Every event up to this position is delivered or is a dead letter.
     public let delivered: Int64
-    /// Where a restart would begin: never ahead of `delivered`.
+    /// The stored position after which a restart begins; never greater than `delivered`.
     public let checkpoint: Int64
 
     public init(shard: Int, head: Int64, delivered: Int64, checkpoint: Int64) {
@@ -29,7 +29,7 @@ public struct EchoStatus: Sendable, Hashable {
     }
   }
 
-  /// What stands in the way.
+  /// Why the echo cannot send, and since when.
   public struct Problem: Sendable, Hashable {
     public let code: String
     public let message: String
@@ -44,17 +44,17 @@ public struct EchoStatus: Sendable, Hashable {
 
   public let topic: String
   public let state: State
-  /// How many committed events have not been delivered.
+  /// The number of committed events that are not delivered.
   public let lagEvents: Int64
-  /// How long ago the oldest of them was recorded; zero when there is none.
+  /// The age of the oldest of them; zero when there is none.
   public let lag: Duration
   public let problem: Problem?
-  /// Since the process began.
+  /// The number of events delivered since the process began.
   public let delivered: Int64
-  /// Events that the broker refused for good, since the process began.
+  /// The number of events that became dead letters since the process began.
   public let deadLettered: Int64
   public let shards: [Shard]
-  /// What the client last measured of itself; nil before it first did.
+  /// The client's latest statistics; nil before the first ones.
   public let client: KafkaStatistics?
 
   public init(
@@ -73,18 +73,18 @@ public struct EchoStatus: Sendable, Hashable {
   }
 }
 
-/// The echo as its operator sees it. A test may bring its own.
+/// An operator's view of the echo. Tests implement their own.
 public protocol EchoControl: Sendable {
   func status() async throws -> EchoStatus
 
-  /// Sends again what stands behind a position.
+  /// Sends all events after a position again.
   /// - Parameters:
-  ///   - shard: nil for every shard.
-  ///   - position: the last position that is not sent again; 0 sends everything that is kept.
-  ///   - by: who wants it.
-  ///   - reason: why, for the auditor.
-  ///   - from: the way that it came, as `rest 10.0.0.7`.
-  /// - Returns: how many events will be sent again.
-  /// - Throws: `CodedError` `echo.rewindInvalid`: there is no such shard, or it has not come so far.
+  ///   - shard: the shard; nil for every shard.
+  ///   - position: the last position that is not sent again; 0 sends all events that the store keeps.
+  ///   - by: the person who requests it.
+  ///   - reason: the reason, for the auditor.
+  ///   - from: the origin of the request, such as `rest 10.0.0.7`.
+  /// - Returns: the number of events that will be sent again.
+  /// - Throws: `CodedError` `echo.rewindInvalid`: the shard does not exist, or it has not been sent up to the position.
   func rewind(shard: Int?, to position: Int64, by: String, reason: String, from: String?) async throws -> Int64
 }

@@ -9,7 +9,7 @@ enum EchoToken {
   static func shard(_ token: UInt64) -> Int { Int(token >> 52) }
   static func position(_ token: UInt64) -> Int64 { Int64(token & 0xFF_FFFF_FFFF) }
 
-  /// The epoch in full: only its last bits are in the token.
+  /// Returns the whole epoch; the token has only its last bits.
   static func epoch(_ token: UInt64, near current: UInt64) -> UInt64 {
     let bits = token >> 40 & epochMask
     return current & epochMask == bits ? current : bits

@@ -4,7 +4,7 @@ import Persistence
 import Runtime
 import Values
 
-/// The echo's one task, and what it knows.
+/// The echo's task and its state.
 actor EchoWorker {
   private let store: any EventStore
   private let configuration: Echo.Configuration
@@ -14,17 +14,17 @@ actor EchoWorker {
   private let log: Log
   nonisolated let inbox = EchoInbox()
   private let producer: KafkaProducer
-  /// Sends what goes out alone: letters, and events that may be the one that the broker refused.
+  /// Sends messages one by one: dead letters, and events that the broker may have refused.
   private let loneProducer: KafkaProducer
-  private let letters: DeadLetters
+  private let deadLetters: DeadLetters
 
   private var shards: [EchoShard] = []
   private var partitions: [String: Int] = [:]
   private var frame: (@Sendable ([UInt8]) -> [UInt8])?
   private var isFull = false
-  /// The producer's client of which all reports have been taken.
+  /// The number of the producer's client up to which all reports have been taken.
   private var client = 0
-  /// The shard that comes first when there is room again.
+  /// The shard that sends first when there is room again.
   private var turn = 0
   private var deliveredCount: Int64 = 0
   private var deadLettered: Int64 = 0
@@ -59,11 +59,11 @@ actor EchoWorker {
     loneProducer = try KafkaProducer(
       configuration.cluster, name: "\(configuration.follower)-lone", lingering: .zero, oneByOne: true, log: log,
       reports: reports)
-    letters = DeadLetters(producer: loneProducer, topic: configuration.deadLetters.name, environment: environment)
+    deadLetters = DeadLetters(producer: loneProducer, topic: configuration.deadLetters.name, environment: environment)
   }
 
   func run() async throws {
-    // 1. The feed first, then where everything stands: what is committed in between is seen by either.
+    // 1. Open the feed before the heads are read, so that no commit in between is missed.
     let feed = store.committedEvents(limit: configuration.feedLimit)
     let result: Result<Void, any Error>
     do {
@@ -71,7 +71,7 @@ actor EchoWorker {
       try await withThrowingDiscardingTaskGroup { group in
         group.addTask { [inbox] in for await _ in feed.wakes { inbox.wake() } }
         group.addTask { [inbox, environment, configuration] in
-          // Checkpoints and pauses are looked at by time.
+          // Wake the task for checkpoints and for the end of a backoff.
           let tick = max(.milliseconds(1), min(configuration.checkpointEvery, .milliseconds(200)))
           while true {
             do { try await environment.clock.sleep(until: environment.now() + tick) } catch { return }
@@ -86,7 +86,7 @@ actor EchoWorker {
       if !(error is CancellationError) { problems.note(error, of: .ending, at: environment.now()) }
       result = .failure(error)
     }
-    // 2. Whatever happened, how far it came is kept.
+    // 2. Store the checkpoints, also after an error.
     inbox.end()
     await producer.close(flushWithin: .zero)
     await loneProducer.close(flushWithin: .zero)
@@ -96,7 +96,7 @@ actor EchoWorker {
     try result.get()
   }
 
-  /// Reads where every shard stands; a store that is out of reach for a moment is waited for.
+  /// Reads the checkpoint and the head of every shard. Waits while the store is unavailable.
   private func begin() async throws {
     while true {
       do {
@@ -111,7 +111,7 @@ actor EchoWorker {
       } catch {
         problems.note(error, of: .store, at: environment.now())
         guard error.kind == .unavailable, !inbox.isStopping else { throw error }
-        log.warning("The echo can't read the store; trying again", ("error", error.message))
+        log.warning("The echo can't read the store; will retry", ("error", error.message))
         try await environment.clock.sleep(until: environment.now() + configuration.backoff.limit / 10)
       }
     }
@@ -122,10 +122,10 @@ actor EchoWorker {
     var nextCheckpoint = environment.now() + configuration.checkpointEvery
     var finishBy: Timestamp?
     for await _ in inbox.wakes {
-      // Which client comes before its reports: what failed with an older one is known before anything goes past it.
+      // Read the client's number before its reports, so that no event overtakes one that failed with an older client.
       client = producer.client
       take(inbox.takeReports())
-      // What can't go out now waits in the store, not here.
+      // Events that can't be sent now wait in the store.
       let limit = isPrepared && !isFull ? configuration.pageSize : 0
       for run in feed.take() where shards.indices.contains(run.shard) {
         shards[run.shard].commit(run, keeping: limit)
@@ -138,7 +138,7 @@ actor EchoWorker {
       }
       if inbox.isStopping {
         if finishBy == nil {
-          // What was committed up to here is still told, if Kafka takes it soon.
+          // Events committed up to now are still sent, if Kafka takes them within the finish time.
           for index in shards.indices {
             if let head = try? await store.head(shard: index) { shards[index].grew(to: head) }
           }
@@ -150,7 +150,7 @@ actor EchoWorker {
     }
   }
 
-  /// Looks topics up and makes them, until that is done; nothing is sent before.
+  /// Looks up the topics and creates missing ones, until that succeeds. Nothing is sent before.
   private func beginPreparing() {
     guard preparing == nil else { return }
     isPrepared = false
@@ -176,7 +176,7 @@ actor EchoWorker {
         return
       } catch {
         problems.note(error, of: .preparing, at: environment.now())
-        log.warning("The echo can't begin yet", ("error", "\(error)"))
+        log.warning("The echo can't begin; will retry", ("error", "\(error)"))
         failures += 1
         let retryAt = environment.now() + configuration.backoff.pause(after: failures)
         do { try await environment.clock.sleep(until: retryAt) } catch { return }
@@ -186,7 +186,7 @@ actor EchoWorker {
 
   // MARK: Sending
 
-  /// One page of each shard that is behind, so that none waits for another to catch up, and nothing else for all of them.
+  /// Sends one page of each shard that is behind, so that no shard waits until another has caught up.
   private func pump() async throws {
     if isFull { return }
     var isHungry = false
@@ -235,9 +235,9 @@ actor EchoWorker {
         }
         return
       } catch {
-        // An event that can't be told is a dead letter too: it holds up nobody, and nothing is lost in silence.
+        // An event without a published form becomes a dead letter too, so that it blocks no later event and is not lost.
         shards[index].didRefuse(
-          KafkaError(code: MessagingErrorCode.messageMalformed, message: "The event can't be told: \(error)"))
+          KafkaError(code: MessagingErrorCode.messageMalformed, message: "The event can't be published: \(error)"))
         return
       }
     }
@@ -267,7 +267,7 @@ actor EchoWorker {
     inbox.wake()
   }
 
-  /// - Returns: whether there is something to send now.
+  /// - Returns: whether the read gave any events.
   private func read(_ index: Int) async throws -> Bool {
     let from = shards[index].next - 1
     let events: [StoredEvent]
@@ -277,7 +277,7 @@ actor EchoWorker {
     } catch {
       if error.kind == .closed { throw error }
       if problems.note(error, of: .store, at: environment.now()) {
-        log.warning("The echo can't read the store; trying again", ("error", error.message))
+        log.warning("The echo can't read the store; will retry", ("error", error.message))
       }
       shards[index].notBefore = environment.now() + configuration.backoff.first
       return false
@@ -287,23 +287,23 @@ actor EchoWorker {
     return !events.isEmpty
   }
 
-  /// Beside the task: a letter may take as long as Kafka is out of reach.
+  /// Sends the refused event to the dead letters in a task of its own, because that takes as long as Kafka is unavailable.
   private func bury(_ index: Int) {
     guard let event = shards[index].refusedEvent, let error = shards[index].refused?.error,
       burying.insert(index).inserted
     else { return }
-    // As it would have been sent; where even that can't be said, as it is stored.
-    let told = (try? echoed(event)) ?? nil
+    // The event in its published form; as it is stored when it has none.
+    let published = (try? echoed(event)) ?? nil
     let record =
-      told.map { $0.event.record(topic: $0.topic, key: $0.key, partition: partition(of: event, in: $0.topic)) }
+      published.map { $0.event.record(topic: $0.topic, key: $0.key, partition: partition(of: event, in: $0.topic)) }
       ?? KafkaRecord(topic: "", key: Array(event.stream.description.utf8), value: event.data)
     let origin = [
       KafkaHeader("dl_stream", event.stream.description), KafkaHeader("dl_version", "\(event.version)"),
       KafkaHeader("dl_shard", "\(event.shard)"), KafkaHeader("dl_position", "\(event.position)"),
     ]
-    Task { [letters] in
+    Task { [deadLetters] in
       do {
-        try await letters.bury(record, origin: origin, code: error.code, reason: error.message, attempts: 1)
+        try await deadLetters.bury(record, origin: origin, code: error.code, reason: error.message, attempts: 1)
         self.buried(event, because: error)
       } catch {
         self.notBuried(event, error)
@@ -314,7 +314,7 @@ actor EchoWorker {
   private func buried(_ event: StoredEvent, because error: KafkaError) {
     burying.remove(event.shard)
     log.error(
-      "Kafka refuses an event for good; it lies with the dead letters", ("stream", "\(event.stream)"),
+      "Kafka refuses an event for good; moved it to the dead letters", ("stream", "\(event.stream)"),
       ("version", "\(event.version)"), ("error", error.message))
     deadLettered += 1
     problems.clear(.shard(event.shard))
@@ -328,7 +328,7 @@ actor EchoWorker {
     shards[event.shard].notBefore = environment.now() + configuration.backoff.first
   }
 
-  // MARK: What became of it
+  // MARK: Reports
 
   private func take(_ reports: [KafkaProducer.Report]) {
     for report in reports {
@@ -344,7 +344,7 @@ actor EchoWorker {
       case .failure(let error):
         shards[index].report(position, epoch: epoch, error)
         if !error.refusesTheMessage { note(error, at: index) }
-        // Somebody has made it anew, with fewer partitions perhaps, or it has to be.
+        // The topic may have been created again, perhaps with fewer partitions, or it must be created.
         if error.code == MessagingErrorCode.topicUnknown { beginPreparing() }
         shards[index].notBefore = environment.now() + configuration.backoff.pause(after: shards[index].failures)
       }
@@ -360,8 +360,8 @@ actor EchoWorker {
       try await store.move(configuration.follower, moves)
       for move in moves { shards[move.shard].checkpoint = move.to }
     } catch {
-      // What was delivered comes again at worst; where the checkpoints stand is read anew.
-      log.warning("The echo could not keep how far it came; it will", ("error", error.message))
+      // Read the stored checkpoints again. At worst, delivered events are sent again.
+      log.warning("The echo could not save its checkpoints; will retry", ("error", error.message))
       for move in moves {
         if let kept = try? await store.checkpoint(configuration.follower, shard: move.shard) {
           shards[move.shard].checkpoint = kept
@@ -370,16 +370,16 @@ actor EchoWorker {
     }
   }
 
-  // MARK: Going back
+  // MARK: Rewind
 
   private func rewind(_ asked: EchoInbox.Asked) async {
     var hasWritten = false
     do {
       let wanted = asked.rewind
       if let shard = wanted.shard, !shards.indices.contains(shard) {
-        throw EchoRefusal("There is no shard \(shard): they are 0 to \(shards.count - 1).")
+        throw EchoRefusal("The shard \(shard) does not exist. The shards are 0 to \(shards.count - 1).")
       }
-      guard wanted.position >= 0 else { throw EchoRefusal("A position is 0 or more.") }
+      guard wanted.position >= 0 else { throw EchoRefusal("A position must be 0 or more.") }
       let chosen = wanted.shard.map { [$0] } ?? Array(shards.indices)
       if let shard = wanted.shard, wanted.position > shards[shard].delivered {
         throw EchoRefusal("Shard \(shard) has been sent up to \(shards[shard].delivered), not to \(wanted.position).")
@@ -397,14 +397,14 @@ actor EchoWorker {
       asked.answer.give(.success(count))
       inbox.wake()
     } catch let error as StoreError where hasWritten {
-      // Some shards are sent again, or it is recorded that they are: that is not nothing.
+      // Some shards will be sent again, or their rewind is recorded, so the answer must not say that nothing happened.
       asked.answer.give(.failure(StoreError.outcomeUnknown(error.description)))
     } catch {
       asked.answer.give(.failure(error))
     }
   }
 
-  /// That somebody had events sent again is an event itself, with who and why, before it is done.
+  /// Records the rewind as an event, with the person and the reason, before it is done.
   private func record(_ wanted: EchoRewind, at shard: Int) async throws {
     var stream = environment.newID()
     while store.shard(of: stream) != shard { stream = environment.newID() }
@@ -418,23 +418,23 @@ actor EchoWorker {
       Append(stream: stream, expectedVersion: 0, events: [event], appendID: environment.newID()))
   }
 
-  // MARK: What it says of itself
+  // MARK: Status
 
   private func note(_ error: any Error, at shard: Int) {
     problems.note(error, of: .shard(shard), at: environment.now())
   }
 
-  /// How many events it holds that it hasn't given to the producer.
-  var countInHand: Int { shards.reduce(0) { $0 + $1.countInHand } }
+  /// The number of buffered events that the producer does not have yet.
+  var countBuffered: Int { shards.reduce(0) { $0 + $1.countBuffered } }
 
   func status() async -> EchoStatus {
     let now = environment.now()
     var oldest: Timestamp?
     var shown: [EchoStatus.Shard] = []
-    // There may be more, and nobody can say how much: that is not to look like nothing.
+    // When the store can't be read, the lag is unknown; the status must not look current then.
     var isUncertain = false
     for index in shards.indices {
-      // What isn't in hand is asked of the store.
+      // The store knows the head when the buffer does not reach it.
       var head = shards[index].head
       if shards[index].hasMore {
         if let known = try? await store.head(shard: index) { head = max(known, head) } else { isUncertain = true }
@@ -443,15 +443,15 @@ actor EchoWorker {
       shown.append(
         EchoStatus.Shard(shard: index, head: head, delivered: delivered, checkpoint: shards[index].checkpoint))
       guard head > delivered else { continue }
-      var moment = shards[index].oldest
-      if moment == nil {
-        moment = try? await store.tail(shard: index, after: delivered, limit: 1).first?.recordedAt
+      var recordedAt = shards[index].oldest
+      if recordedAt == nil {
+        recordedAt = try? await store.tail(shard: index, after: delivered, limit: 1).first?.recordedAt
       }
-      if let moment { oldest = min(oldest ?? moment, moment) }
+      if let recordedAt { oldest = min(oldest ?? recordedAt, recordedAt) }
     }
     let lagEvents = shown.reduce(0) { $0 + max(0, $1.head - $1.delivered) }
     let lag = lagEvents == 0 ? .zero : max(.zero, oldest.map { now - $0 } ?? .zero)
-    // A client's complaint of a while ago holds up nothing as long as there is nothing to send.
+    // An old error of the client is not a problem while there is nothing to send.
     let said =
       problems.of(.ending) ?? problems.of(.preparing)
       ?? (lagEvents == 0 && !isUncertain && !shown.isEmpty

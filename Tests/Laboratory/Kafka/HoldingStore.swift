@@ -1,49 +1,37 @@
 import JSON
 import Persistence
+import Synchronization
 import TestSupport
 import Values
 
-/// A store in front of another that keeps a command's answer back once its events are committed, for ever: as if the
-/// process had died between the two. So it does with every command after the first few.
+/// A store in front of another. After the first commands it withholds each command's answer once its events are committed,
+/// as if the process had died in between.
 final class HoldingStore: StoreInFront {
   let store: any EventStore
-  private let held = Held()
-  /// So many commands are answered.
+  private let commands = Mutex<Set<String>>([])
+  private let held = Told<String>()
+  /// The number of commands that are answered.
   private static let answered = 5
 
   init(_ store: any EventStore) { self.store = store }
 
-  private actor Held {
-    var keys: [String] = []
-    private var commands: Set<String> = []
-    private var waiting: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
-
-    /// - Returns: whether the command is to be held.
-    func took(_ key: String) -> Bool {
-      guard commands.insert(key).inserted, commands.count > HoldingStore.answered else { return false }
-      keys.append(key)
-      let woken = waiting.filter { $0.count <= keys.count }
-      waiting.removeAll { $0.count <= keys.count }
-      for one in woken { one.continuation.resume() }
-      return true
-    }
-
-    func wait(for count: Int) async {
-      if keys.count >= count { return }
-      await withCheckedContinuation { waiting.append((count, $0)) }
-    }
+  /// - Returns: whether the command is withheld.
+  private func took(_ key: String) -> Bool {
+    let isHeld = commands.withLock { $0.insert(key).inserted && $0.count > Self.answered }
+    if isHeld { held.add(key) }
+    return isHeld
   }
 
-  /// Of the commands that took effect and were kept from being answered.
-  var keys: [String] { get async { await held.keys } }
+  /// The keys of the commands that took effect and got no answer.
+  var keys: [String] { held.all }
   func waitUntilHeld(_ count: Int) async { await held.wait(for: count) }
 
   func append(_ append: Append) async throws(StoreError) -> Appended {
     let appended = try await store.append(append)
     let key = append.events.first.flatMap { try? JSON(parsing: $0.meta)["causationId"]?.stringValue }
-    if let key, key.hasPrefix("saga-"), await held.took(key) {
+    if let key, key.hasPrefix("saga-"), took(key) {
       let (ended, end) = AsyncStream.makeStream(of: Never.self)
-      // It ends with its task.
+      // It ends when its task is cancelled.
       await withTaskCancellationHandler {
         for await _ in ended {}
       } onCancel: {

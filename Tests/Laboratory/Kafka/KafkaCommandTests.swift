@@ -7,7 +7,7 @@ import Values
 
 @testable import Laboratory
 
-@Suite("Commands over Kafka, in process")
+@Suite("Commands over Kafka, in process", .timeLimit(.minutes(3)))
 struct KafkaCommandTests {
   @Test("Every command of every service is tried")
   func complete() async throws {
@@ -15,7 +15,7 @@ struct KafkaCommandTests {
       let tried = Set(CommandCase.all.filter { $0.service == service }.map(\.name))
       #expect(tried == Set(service.commands))
     }
-    // And the table that both wires read is no shorter and no longer.
+    // The table has exactly the commands that HTTP has.
     let lab = try await LabBench()
     let known = Set(lab.participants.commands.map { "\($0.service.rawValue).\($0.name)" })
     #expect(
@@ -128,7 +128,7 @@ struct KafkaCommandTests {
     }
   }
 
-  @Test("Who sent a command stands in its events, as over HTTP")
+  @Test("A command's events name its user, as over HTTP")
   func people() async throws {
     let bench = LabKafkaBench(try await LabBench())
     let people = [KafkaHeader("user-id", "kim"), KafkaHeader("tenant-id", "north")]
@@ -141,7 +141,7 @@ struct KafkaCommandTests {
     await bench.lab.participants.close()
   }
 
-  /// What is stored, but for the ids of appends and the furniture.
+  /// The stored events without the ids of appends and without the equipment's events.
   struct Kept: Hashable {
     let stream: UniqueID
     let version: Int

@@ -8,7 +8,7 @@ import Values
 
 @testable import Laboratory
 
-@Suite("Faults, poison and lost answers over Kafka, in process")
+@Suite("Faults, poison and lost answers over Kafka, in process", .timeLimit(.minutes(3)))
 struct KafkaFaultTests {
   @Test("A refusal or a status that was asked for is answered as it would be over HTTP, and nothing happens")
   func refused() async throws {
@@ -25,12 +25,12 @@ struct KafkaFaultTests {
     await bench.lab.participants.close()
   }
 
-  @Test("A timeout has no effect and no answer, and holds up nothing: the next message is answered at once")
+  @Test("A timeout fault has no effect and no answer, and the next message is answered at once")
   func timeout() async throws {
     let bench = LabKafkaBench(try await LabBench(faults: "samples.create:timeout,times=2"))
     let message = create(bench, "TS-1")
     for _ in 1...2 {
-      // It returns, so that its offset moves, with a clock that stands still.
+      // The handler returns, so its offset is committed, although the clock does not move.
       try await bench.handler.handle(message)
       #expect(try bench.replies().isEmpty)
       #expect(try await effects(bench) == 0)
@@ -177,7 +177,7 @@ struct KafkaFaultTests {
     await bench.lab.participants.close()
   }
 
-  @Test("An answer that can never be delivered makes its command a dead letter, and holds up nobody")
+  @Test("A command whose answer can never be delivered becomes a dead letter, and other commands continue")
   func answerNever() async throws {
     let bench = LabKafkaBench(try await LabBench())
     let message = create(bench, "TS-1")
@@ -209,7 +209,7 @@ struct KafkaFaultTests {
     let sample = UniqueID.named("s")
     _ = try await other.lab.store.append(
       Append(
-        stream: CommandDesk.stream(of: Sample.self, sample), expectedVersion: 0,
+        stream: CommandHandler.stream(of: Sample.self, sample), expectedVersion: 0,
         events: [NewEvent(type: "sample.eaten", data: Array("{}".utf8), meta: Array("{}".utf8))],
         appendID: other.lab.environment.newID()))
     let reply = try await other.ask(

@@ -18,7 +18,7 @@ struct LabKafkaWireTests {
     let holding = HoldingStore(store)
     let sagas = (0..<20).map { "saga-\($0)" }
 
-    // 1. It stops where it stands: some commands are answered, some took effect and are not, some have not begun.
+    // 1. The laboratory stops: some commands are answered, some took effect without an answer, some have not begun.
     let first = try await wire.lab(on: holding)
     let running = Task { try await first.kafka.run() }
     for saga in sagas {
@@ -29,7 +29,7 @@ struct LabKafkaWireTests {
     running.cancel()
     _ = await running.result
     await first.participants.close()
-    let heldKeys = Set(await holding.keys)
+    let heldKeys = Set(holding.keys)
     #expect(heldKeys.count >= 3)
 
     // 2. The next one on the same store and in the same group has the rest, and what was not answered.
@@ -74,7 +74,9 @@ struct LabKafkaWireTests {
     await wire.close()
   }
 
-  @Test("Poison is answered and buried, and a fault that withholds an answer holds up nobody")
+  @Test(
+    "A poison message is answered and becomes a dead letter, and a fault that withholds an answer blocks no other command"
+  )
   func poison() async throws {
     let wire = try await Wire()
     let lab = try await wire.lab(on: MemoryStore(environment: .system), faults: "samples.create:timeout,match=TS-LOST")
@@ -86,8 +88,8 @@ struct LabKafkaWireTests {
     let codes = try replies.map { try JSON(parsing: $0.value ?? [])["code"]?.stringValue }
     #expect(codes == ["lab.commandUnknown", nil])
     #expect(replies.map { $0.header("idempotency-key") } == ["one/crate/1", "after"])
-    let letter = try #require(await wire.letters.wait(for: 1).first)
-    #expect(letter.header("dl_code") == "lab.commandUnknown" && letter.header("ce_type") == "samples.crate")
+    let deadLetter = try #require(await wire.deadLetters.wait(for: 1).first)
+    #expect(deadLetter.header("dl_code") == "lab.commandUnknown" && deadLetter.header("ce_type") == "samples.crate")
     #expect(try await lab.effects()["one/create/1"] == nil)
     running.cancel()
     _ = await running.result
@@ -96,7 +98,7 @@ struct LabKafkaWireTests {
     await wire.close()
   }
 
-  @Test("A broker that is out of reach keeps nobody from the laboratory; a setting that is none keeps it from starting")
+  @Test("The laboratory runs without a broker, but does not start with an invalid setting")
   func unreachable() async throws {
     let store = MemoryStore(environment: .system)
     func server(_ properties: KafkaCluster.Property...) -> LabServer {
@@ -137,7 +139,7 @@ private struct Wire {
   let producer: KafkaProducer
   let replies = Heard()
   let events = Heard()
-  let letters = Heard()
+  let deadLetters = Heard()
   private let reading: Task<Void, Never>
 
   init() async throws {
@@ -153,19 +155,19 @@ private struct Wire {
     self.topics = topics
     self.replyTopic = replyTopic
     group = "laboratory-\(mark)"
-    let deadLetters = DeadLetters(producer: producer, topic: topics.deadLetter, environment: .system)
+    let unused = DeadLetters(producer: producer, topic: topics.deadLetter, environment: .system)
     let eventTopics = LabService.allCases.map { topics[.events($0)] }
     let reader = KafkaConsumer(
       .init(
         cluster: cluster, group: "reader-\(mark)", topics: eventTopics + [replyTopic, topics.deadLetter],
         maxInFlight: 1),
-      handlers: MessageHandlers { [replies, events, letters] message in
+      handlers: MessageHandlers { [replies, events, deadLetters] message in
         switch message.topic {
         case replyTopic: await replies.add(message)
-        case topics.deadLetter: await letters.add(message)
+        case topics.deadLetter: await deadLetters.add(message)
         default: await events.add(message)
         }
-      }, deadLetters: deadLetters, environment: .system)
+      }, deadLetters: unused, environment: .system)
     reading = Task { try? await reader.run() }
   }
 
@@ -212,23 +214,14 @@ private struct Wire {
 
 /// Messages that were read, and a way to wait for them.
 private actor Heard {
-  private(set) var all: [KafkaMessage] = []
-  private typealias Waiter = (
-    enough: @Sendable ([KafkaMessage]) -> Bool, continuation: CheckedContinuation<Void, Never>
-  )
-  private var waiting: [Waiter] = []
+  private let messages = Told<KafkaMessage>()
+  var all: [KafkaMessage] { messages.all }
 
-  func add(_ message: KafkaMessage) {
-    all.append(message)
-    let woken = waiting.filter { $0.enough(all) }
-    waiting.removeAll { $0.enough(all) }
-    for one in woken { one.continuation.resume() }
-  }
+  func add(_ message: KafkaMessage) { messages.add(message) }
 
-  /// Returns as soon as what was read is enough.
+  /// Returns the messages as soon as they are enough, or when the task is cancelled.
   func wait(until enough: @escaping @Sendable ([KafkaMessage]) -> Bool) async -> [KafkaMessage] {
-    if !enough(all) { await withCheckedContinuation { waiting.append((enough, $0)) } }
-    return all
+    await messages.wait(until: enough)
   }
 
   func wait(for count: Int) async -> [KafkaMessage] { await wait { $0.count >= count } }

@@ -7,7 +7,7 @@ import Values
 
 @testable import Laboratory
 
-@Suite("The laboratory's events as the world hears of them")
+@Suite("The published events of the laboratory", .timeLimit(.minutes(3)))
 struct PublishedEventTests {
   static let topics = LabKafka.Topics()
 
@@ -74,8 +74,8 @@ struct PublishedEventTests {
     await lab.participants.close()
   }
 
-  @Test("Furniture is published where it stands, under its name")
-  func furniture() async throws {
+  @Test("Events of equipment are published on their service's topic, under the equipment's name")
+  func equipment() async throws {
     let layout = LaboratoryLayout(
       locations: [.init(name: "C4-1", zone: .plus4, boxes: 1, largestTube: Volume(nanolitres: 50_000_000))],
       instruments: [.init(name: "SEQ", flowCells: ["FC1"], lanesPerFlowCell: 2)])
@@ -108,7 +108,7 @@ struct PublishedEventTests {
     #expect(try EchoedEvent(stored("echoRewound", "{}", meta), on: Self.topics) == nil)
   }
 
-  @Test("Topics go by their roles; a name that is none, or stands for two things, is refused")
+  @Test("Topics are named by their use; an invalid or repeated name is refused")
   func names() throws {
     var topics = LabKafka.Topics()
     try topics.check()

@@ -5,7 +5,7 @@ import Values
 
 @testable import Laboratory
 
-@Suite("sample-processing-kafka, command by command")
+@Suite("sample-processing-kafka, command by command", .timeLimit(.minutes(3)))
 struct WorkflowTests {
   @Test("The laboratory takes every command of the workflow, and every undo leaves nothing behind")
   func commands() async throws {

@@ -4,8 +4,13 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("A consumer gives up a partition, or stops", .timeLimit(.minutes(3)))
+// The mock cluster gathers the members of a group for one second less than their session. When the machine stalls it for
+// longer than that second, it forgets a waiting member's request to join. The client asks again after 33 seconds, and may
+// have to do so several times. So these tests have much time.
+@Suite("A consumer gives up a partition, or stops", .timeLimit(.minutes(15)))
 struct GivenUpTests {
+  private static let longest = Duration.seconds(600)
+
   private func consumer(
     _ bench: WireTests.Bench, maxInFlight: Int = 1, drainTime: Duration = .milliseconds(200),
     _ handlers: MessageHandlers
@@ -16,18 +21,14 @@ struct GivenUpTests {
     return KafkaConsumer(configuration, handlers: handlers, deadLetters: bench.deadLetters, environment: .system)
   }
 
-  private func wait(until fact: () async -> Bool) async throws {
-    while await !fact() { try await SystemClock().sleep(until: SystemClock().now() + .milliseconds(20)) }
-  }
-
-  @Test("A partition that was given away while it was paused goes on when it comes back")
+  @Test("A partition that was given up while it was paused is read again when it comes back")
   func pausedAndBack() async throws {
     let bench = try await WireTests.Bench(partitions: 2)
     func send(_ text: String, to partition: Int) async throws {
       _ = try await bench.producer.send(
         KafkaRecord(topic: bench.topic, partition: partition, key: [UInt8(partition)], value: Array(text.utf8)))
     }
-    // 1. The first member has both partitions, and more than enough waits in each.
+    // 1. The first member has both partitions, with more messages than it takes at once in each.
     let gate = Seen<Int>()
     let seen = Seen<String>()
     let first = consumer(
@@ -40,16 +41,18 @@ struct GivenUpTests {
     for number in 0..<20 {
       for partition in 0..<2 { try await send("\(number)", to: partition) }
     }
-    try await wait { first.status().lag == 40 }
-    // 2. Another one takes one of them, and leaves again.
+    try await eventually("the first member has 40 messages", within: Self.longest) { first.status().lag == 40 }
+    // 2. A second member takes one of them, and leaves again.
     let others = Seen<String>()
     let second = consumer(bench, MessageHandlers { await others.add($0.text) })
     let visiting = Task { try await second.run() }
     _ = await others.wait { $0.contains("19") }
     visiting.cancel()
     _ = await visiting.result
-    try await wait { first.status().partitions == 2 }
-    // 3. Both are read.
+    try await eventually("the first member has both partitions", within: Self.longest) {
+      first.status().partitions == 2
+    }
+    // 3. The first member reads both.
     await gate.add(1)
     for partition in 0..<2 { try await send("last", to: partition) }
     _ = await seen.wait { $0.contains("0 last") && $0.contains("1 last") }
@@ -67,11 +70,11 @@ struct GivenUpTests {
     let began = ContinuousClock.now
     let running = Task { try await consumer.run() }
     try await bench.send(["a"])
-    // The broker gathers members for three seconds. Standing still for longer than a session, it forgets who asked.
-    try await wait { ContinuousClock.now - began > .seconds(1) }
+    // The broker gathers members for three seconds. While it is frozen for longer than a session, it forgets the request.
+    try await eventually("a second has passed") { ContinuousClock.now - began > .seconds(1) }
     bench.broker.freeze()
     let frozen = ContinuousClock.now
-    try await wait { ContinuousClock.now - frozen > .seconds(9) }
+    try await eventually("nine seconds have passed") { ContinuousClock.now - frozen > .seconds(9) }
     bench.broker.thaw()
     let thawed = ContinuousClock.now
     _ = await seen.wait { $0.contains("a") }
@@ -80,7 +83,7 @@ struct GivenUpTests {
     _ = await running.result
   }
 
-  @Test("A handler that waits to try again doesn't keep its consumer from stopping", .timeLimit(.minutes(1)))
+  @Test("A handler in backoff does not keep its consumer from stopping", .timeLimit(.minutes(1)))
   func stopsWhileResting() async throws {
     let bench = try await WireTests.Bench(partitions: 1)
     let tries = Seen<String>()
@@ -94,12 +97,12 @@ struct GivenUpTests {
     try await bench.send(["a"])
     _ = await tries.wait(for: 3)
     running.cancel()
-    // Within the test's time, not after ten minutes.
+    // Within the test's time limit, not after the drain time of ten minutes.
     _ = await running.result
   }
 
   @Test(
-    "A broker that falls silent keeps no consumer from stopping, though poison waits to be buried",
+    "A consumer stops although the broker is silent and a poison message waits for its dead letter",
     .enabled(if: TestBroker.named == nil), .timeLimit(.minutes(1)))
   func stopsWhileBrokerIsSilent() async throws {
     let bench = try await WireTests.Bench(partitions: 1)
@@ -121,7 +124,7 @@ struct GivenUpTests {
   }
 
   @Test(
-    "A client that is shut out of its group for good ends its consumer, with the reason",
+    "A client that its group has fenced ends its consumer with the reason",
     .enabled(if: TestBroker.named == nil), .timeLimit(.minutes(1)))
   func fenced() async throws {
     let bench = try await WireTests.Bench(properties: [.init("group.instance.id", "one")])

@@ -5,9 +5,9 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("A consumer is stopped before it belongs to its group", .timeLimit(.minutes(1)))
+@Suite("A consumer is stopped before it has joined its group", .timeLimit(.minutes(1)))
 struct LeavingEarlyTests {
-  /// Cancels a task that isn't there yet when it is wanted.
+  /// Cancels a task, also when the cancellation comes before the task is known.
   private final class Canceller: Sendable {
     private let state = Mutex<(task: Task<Void, any Error>?, isWanted: Bool)>((nil, false))
 
@@ -24,8 +24,8 @@ struct LeavingEarlyTests {
     }
   }
 
-  /// librdkafka before 2.3 aborts the whole process here. The moment is short, so several try to meet it.
-  @Test("Stopped between the group's answer and its first assignment, it ends, and nothing else does")
+  /// librdkafka before 2.3 aborts the whole process here. The time window is short, so twelve consumers try to hit it.
+  @Test("A consumer that is stopped between the group's answer and its first assignment ends, and the process goes on")
   func stopsWhileJoining() async throws {
     let bench = try await WireTests.Bench(properties: [.init("debug", "cgrp")])
     await withDiscardingTaskGroup { group in

@@ -5,7 +5,7 @@ import Values
 
 @testable import Messaging
 
-/// What only a broker of our own can be told to do.
+// These tests control the broker, so they use the mock cluster.
 @Suite("A producer in trouble, on the wire", .timeLimit(.minutes(2)))
 struct ProducerTests {
   typealias Report = KafkaProducer.Report
@@ -31,23 +31,23 @@ struct ProducerTests {
       KafkaRecord(topic: "work", key: Array("k".utf8), value: Array("\(number)".utf8))
     }
 
-    /// The client is there, with its connection and its id as a producer, and nothing is on its way.
+    /// Returns when the client has its connection and its producer id, and no message is on its way.
     func connect() async throws {
       _ = try await producer.send(record(0))
-      while producer.countOnTheWay > 0 { await Task.yield() }
+      try await eventually("nothing is on its way") { producer.countOnTheWay == 0 }
     }
 
     func enqueue(_ numbers: ClosedRange<Int>) throws {
       for number in numbers { try producer.enqueue(record(number), token: UInt64(number)) }
     }
 
-    /// What stands in the topic, up to the last of these.
+    /// Returns the messages of the topic, up to this one.
     func read(to last: Int) async -> [Int] {
       let seen = Seen<Int>()
       let consumer = KafkaConsumer(
         .init(cluster: KafkaCluster(brokers: broker.brokers), group: "reader", topics: ["work"]),
         handlers: MessageHandlers { await seen.add(Int($0.text) ?? -1) },
-        deadLetters: DeadLetters(producer: producer, topic: "letters", environment: .system), environment: .system)
+        deadLetters: DeadLetters(producer: producer, topic: "dead-letters", environment: .system), environment: .system)
       let reading = Task { try await consumer.run() }
       let all = await seen.wait { $0.contains(last) }
       reading.cancel()
@@ -74,7 +74,7 @@ struct ProducerTests {
     await bench.producer.close(flushWithin: .zero)
   }
 
-  @Test("When too much is on its way, enqueue says so, and send waits for room without turning in circles")
+  @Test("When the queue is full, enqueue throws, and send waits for room without polling")
   func full() async throws {
     let bench = try await Bench(.init("queue.buffering.max.messages", "10"))
     try await bench.connect()
@@ -83,16 +83,16 @@ struct ProducerTests {
     let error = #expect(throws: KafkaError.self) { try bench.enqueue(11...11) }
     #expect(error?.code == MessagingErrorCode.queueFull && error?.isRetriable == true)
     #expect(error?.mayHaveBeenSent == false)
-    // 1. Whoever wants room waits, for as long as nothing leaves.
+    // 1. Callers wait for room while no message leaves.
     let order = Told<String>()
     let waiting = Task { [producer = bench.producer] in
       await producer.room()
       order.add("room")
     }
     let sending = Task { try await bench.producer.send(bench.record(12)) }
-    while bench.producer.countWaitingForRoom < 2 { await Task.yield() }
+    try await eventually("two callers wait for room") { bench.producer.countWaitingForRoom == 2 }
     order.add("thaw")
-    // 2. And goes on when something has left.
+    // 2. They continue when messages have left.
     bench.broker.thaw()
     _ = try await sending.value
     await waiting.value
@@ -102,7 +102,7 @@ struct ProducerTests {
     await bench.producer.close(flushWithin: .zero)
   }
 
-  @Test("Many that send through a small queue all come through, each once")
+  @Test("Many messages that are sent through a small queue are delivered, each once")
   func crowd() async throws {
     let bench = try await Bench(.init("queue.buffering.max.messages", "7"))
     let offsets = try await withThrowingTaskGroup(of: Int64.self) { group in
@@ -113,13 +113,13 @@ struct ProducerTests {
     await bench.producer.close(flushWithin: .zero)
   }
 
-  @Test("Who doesn't wait for room any more is let go of")
+  @Test("A cancelled caller stops waiting for room")
   func cancelled() async throws {
     let bench = try await Bench(.init("queue.buffering.max.messages", "1"))
     try await bench.connect()
     bench.broker.freeze()
     let underWay = Task { try await bench.producer.send(bench.record(1)) }
-    while bench.producer.countOnTheWay == 0 { await Task.yield() }
+    try await eventually("a message is on its way") { bench.producer.countOnTheWay > 0 }
     let waiting = Task { try await bench.producer.send(bench.record(2)) }
     underWay.cancel()
     waiting.cancel()
@@ -134,19 +134,19 @@ struct ProducerTests {
     await bench.producer.close(flushWithin: .zero)
   }
 
-  @Test("Patience that is over says whether the message may have been sent")
+  @Test("When the patience is over, the error says whether the message may have been sent")
   func patience() async throws {
-    // 1. Nobody there: it was not.
-    let nobody = try KafkaProducer(
+    // 1. Without a broker it was not sent.
+    let alone = try KafkaProducer(
       KafkaCluster(brokers: "127.0.0.1:1"), name: "test", patience: .atMost(.milliseconds(200)))
     let lost = await #expect(throws: KafkaError.self) {
-      try await nobody.send(KafkaRecord(topic: "work", value: [1]))
+      try await alone.send(KafkaRecord(topic: "work", value: [1]))
     }
     #expect(lost?.code == MessagingErrorCode.notDelivered && lost?.mayHaveBeenSent == false)
     #expect(lost?.isRetriable == true && lost?.isFatal == false)
-    #expect(nobody.problem != nil)
-    await nobody.close(flushWithin: .zero)
-    // 2. Somebody who doesn't answer: perhaps.
+    #expect(alone.problem != nil)
+    await alone.close(flushWithin: .zero)
+    // 2. With a broker that doesn't answer it may have been sent.
     let bench = try await Bench(patience: .atMost(.milliseconds(1_200)))
     try await bench.connect()
     bench.broker.freeze()
@@ -156,28 +156,28 @@ struct ProducerTests {
     await bench.producer.close(flushWithin: .zero)
   }
 
-  @Test("What the broker refuses alone is refused, and nothing else is")
+  @Test("Only a message that the broker refuses alone is refused")
   func refused() async throws {
     let bench = try await Bench(lingering: .milliseconds(50))
     try await bench.connect()
-    // 1. A request with five messages is refused: each of them is asked about alone.
+    // 1. A request with five messages is refused: each of them is sent again alone.
     await bench.broker.fail(api: 0, code: 10, count: 1)
     let offsets = try await withThrowingTaskGroup(of: Int64.self) { group in
       for number in 1...5 { group.addTask { try await bench.producer.send(bench.record(number)).offset } }
       return try await group.reduce(into: []) { $0.append($1) }
     }
     #expect(offsets.sorted() == [1, 2, 3, 4, 5])
-    // 2. One that is refused alone, too.
+    // 2. A message is refused, and refused again alone.
     await bench.broker.fail(api: 0, code: 10, count: 2)
     let error = await #expect(throws: KafkaError.self) { try await bench.producer.send(bench.record(6)) }
     #expect(error?.code == MessagingErrorCode.messageRefused && error?.kafkaName == "MSG_SIZE_TOO_LARGE")
     #expect(error?.isRetriable == false && error?.mayHaveBeenSent == false && error?.refusesTheMessage == true)
-    // 3. The next one doesn't hear of it.
+    // 3. The next message is delivered.
     #expect(try await bench.producer.send(bench.record(7)).offset == 6)
     await bench.producer.close(flushWithin: .zero)
   }
 
-  @Test("A client that breaks for good is made anew, behind what had been given to it")
+  @Test("A client that breaks for good is replaced after all its messages have failed")
   func renewed() async throws {
     let bench = try await Bench(lingering: .milliseconds(50), stopsAtGaps: true)
     try await bench.connect()
@@ -187,8 +187,8 @@ struct ProducerTests {
     let told = await bench.told.wait(for: 20)
     #expect(told.allSatisfy { (try? $0.result.get()) == nil })
     #expect(Set(told.map(\.token)) == Set(1...20))
-    while bench.producer.client == before { await Task.yield() }
-    // 1. What is meant for the old client isn't given to the new one.
+    try await eventually("the client is replaced") { bench.producer.client != before }
+    // 1. A message for the old client isn't given to the new one.
     let error = #expect(throws: KafkaError.self) {
       try bench.producer.enqueue(bench.record(21), token: 21, client: before)
     }
@@ -204,7 +204,7 @@ struct ProducerTests {
     await bench.producer.close(flushWithin: .zero)
   }
 
-  @Test("What is sent while the client breaks is answered, every one of it")
+  @Test("Every message that is sent while the client breaks gets an answer")
   func sendingMeanwhile() async throws {
     let bench = try await Bench(lingering: .zero, stopsAtGaps: true)
     try await bench.connect()
@@ -212,7 +212,7 @@ struct ProducerTests {
       for number in 1...400 {
         if number % 100 == 0 { await bench.broker.fail(api: 0, code: 10, count: 1) }
         group.addTask {
-          // The broker means none of them: it fails by number.
+          // The broker refuses a number of requests, not particular messages.
           for _ in 0..<10_000 { if (try? await bench.producer.send(bench.record(number))) != nil { return true } }
           return false
         }
@@ -223,7 +223,7 @@ struct ProducerTests {
     await bench.producer.close(flushWithin: .zero)
   }
 
-  @Test("Closing delivers what is on its way, in the time that it has; then nothing is taken any more")
+  @Test("Closing delivers the messages on their way within its time; later messages are refused")
   func closing() async throws {
     let bench = try await Bench()
     try bench.enqueue(1...2_000)
@@ -238,7 +238,7 @@ struct ProducerTests {
     await bench.producer.close(flushWithin: .zero)
   }
 
-  @Test("Closing in front of a frozen broker ends in its time, and answers everybody")
+  @Test("Closing with a frozen broker ends within its time and answers all callers")
   func closingInTrouble() async throws {
     let bench = try await Bench(.init("queue.buffering.max.messages", "50"))
     try await bench.connect()
@@ -246,7 +246,7 @@ struct ProducerTests {
     try bench.enqueue(1...49)
     let sending = Task { try await bench.producer.send(bench.record(50)) }
     let waiting = Task { try await bench.producer.send(bench.record(51)) }
-    while bench.producer.countOnTheWay < 50 { await Task.yield() }
+    try await eventually("50 messages are on their way") { bench.producer.countOnTheWay >= 50 }
     await bench.producer.close(flushWithin: .milliseconds(100))
     #expect(bench.told.all.count == 49 && bench.told.all.allSatisfy { (try? $0.result.get()) == nil })
     #expect(await sending.failure != nil)
@@ -256,7 +256,7 @@ struct ProducerTests {
 }
 
 extension Task where Failure == any Error {
-  /// How it failed with Kafka, when it did.
+  /// The Kafka error with which the task failed; nil when it succeeded.
   fileprivate var failure: KafkaError? {
     get async {
       do {

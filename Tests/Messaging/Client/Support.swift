@@ -1,35 +1,36 @@
 import Messaging
 import Runtime
-import Synchronization
 import TestSupport
+import Testing
 import Values
 
-/// What handlers were given, and a way to wait for it.
+/// The messages that handlers received, and a way to wait for them.
 actor Seen<Element: Sendable> {
-  private(set) var all: [Element] = []
-  private var waiting: [(enough: @Sendable ([Element]) -> Bool, continuation: CheckedContinuation<Void, Never>)] = []
+  private let elements = Told<Element>()
+  var all: [Element] { elements.all }
 
-  func add(_ element: Element) {
-    all.append(element)
-    let woken = waiting.filter { $0.enough(all) }
-    waiting.removeAll { $0.enough(all) }
-    for one in woken { one.continuation.resume() }
-  }
+  func add(_ element: Element) { elements.add(element) }
 
-  /// Returns as soon as what was seen is enough.
-  func wait(until enough: @escaping @Sendable ([Element]) -> Bool) async -> [Element] {
-    if !enough(all) { await withCheckedContinuation { waiting.append((enough, $0)) } }
+  /// Returns the elements as soon as they are enough. When the task is cancelled, for example by the suite's time limit,
+  /// it reports the elements so far and returns them.
+  func wait(
+    until enough: @escaping @Sendable ([Element]) -> Bool, sourceLocation: SourceLocation = #_sourceLocation
+  ) async -> [Element] {
+    let all = await elements.wait(until: enough)
+    if !enough(all) { Issue.record("Cancelled after \(all.count) elements: \(all)", sourceLocation: sourceLocation) }
     return all
   }
 
-  func wait(for count: Int) async -> [Element] { await wait { $0.count >= count } }
+  func wait(for count: Int, sourceLocation: SourceLocation = #_sourceLocation) async -> [Element] {
+    await wait(until: { $0.count >= count }, sourceLocation: sourceLocation)
+  }
 }
 
 extension KafkaMessage {
   var text: String { String(decoding: value ?? [], as: UTF8.self) }
 }
 
-/// A topic of its own on the broker.
+/// Creates a topic for one test.
 func newTopic(_ name: String, partitions: Int, on cluster: KafkaCluster, broker: TestBroker) async throws -> String {
   guard !broker.isMock else { return name }
   let unique = "\(name)-\(Environment.system.newID())"

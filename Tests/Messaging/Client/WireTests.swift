@@ -11,18 +11,18 @@ struct WireTests {
     let broker: TestBroker
     let cluster: KafkaCluster
     let topic: String
-    let letters: String
+    let deadLetterTopic: String
     let producer: KafkaProducer
     let deadLetters: DeadLetters
     let group = "group-\(Environment.system.newID())"
 
     init(partitions: Int = 4, properties: [KafkaCluster.Property] = []) async throws {
-      broker = try await TestBroker.start(topics: ["work:\(partitions)", "letters:1"])
+      broker = try await TestBroker.start(topics: ["work:\(partitions)", "dead-letters:1"])
       cluster = KafkaCluster(brokers: broker.brokers, properties: properties)
       topic = try await newTopic("work", partitions: partitions, on: cluster, broker: broker)
-      letters = try await newTopic("letters", partitions: 1, on: cluster, broker: broker)
+      deadLetterTopic = try await newTopic("dead-letters", partitions: 1, on: cluster, broker: broker)
       producer = try KafkaProducer(cluster, name: "test")
-      deadLetters = DeadLetters(producer: producer, topic: letters, environment: .system)
+      deadLetters = DeadLetters(producer: producer, topic: deadLetterTopic, environment: .system)
     }
 
     func consumer(
@@ -42,7 +42,7 @@ struct WireTests {
     }
   }
 
-  @Test("What is sent comes, with key and headers, in order for its key")
+  @Test("Sent messages come with key and headers, in order for their key")
   func roundTrip() async throws {
     let bench = try await Bench()
     let seen = Seen<KafkaMessage>()
@@ -67,22 +67,22 @@ struct WireTests {
     await bench.producer.close(flushWithin: .seconds(1))
   }
 
-  @Test("An offset moves only behind its handler: what was not handled comes again to the next of the group")
+  @Test("An offset is committed only after its handler: a message that was not handled comes again to the next member")
   func offsetsBehindEffects() async throws {
     let bench = try await Bench(partitions: 1)
     try await bench.send(["a", "b", "c", "d"])
-    // 1. The third never ends: it is given up with the consumer.
+    // 1. The third handler never ends: it is given up when the consumer stops.
     let first = Seen<String>()
     let stuck = bench.consumer(
       handlers: MessageHandlers { message in
         await first.add(message.text)
-        if message.text == "c" { try await SystemClock().sleep(until: .init(milliseconds: .max / 4)) }
+        if message.text == "c" { try await FakeClock().sleep(until: .init(milliseconds: .max / 4)) }
       })
     let running = Task { try await stuck.run() }
     _ = await first.wait(for: 4)
     running.cancel()
     _ = await running.result
-    // 2. The next one gets it, and what came behind it, again; what was before it not.
+    // 2. The next member gets the third message and later ones again, but no earlier ones.
     let second = Seen<String>()
     let next = bench.consumer(handlers: MessageHandlers { await second.add($0.text) })
     let again = Task { try await next.run() }
@@ -93,7 +93,8 @@ struct WireTests {
   }
 
   @Test(
-    "Poison goes to the dead letters as it was, with its reason; a passing failure is tried again; both hold up nobody")
+    "Poison becomes a dead letter with its reason, a temporary failure is retried, and other messages are handled meanwhile"
+  )
   func poison() async throws {
     let bench = try await Bench(partitions: 1)
     let seen = Seen<String>()
@@ -117,14 +118,15 @@ struct WireTests {
     try await bench.send(["busy", "good"])
     let all = await seen.wait(for: 2)
     #expect(Set(all) == ["busy", "good"])
-    let letters = Seen<KafkaMessage>()
-    let reader = bench.consumer(bench.letters, group: "letters", handlers: MessageHandlers { await letters.add($0) })
+    let deadLetters = Seen<KafkaMessage>()
+    let reader = bench.consumer(
+      bench.deadLetterTopic, group: "dead-letters", handlers: MessageHandlers { await deadLetters.add($0) })
     let reading = Task { try await reader.run() }
-    let letter = try #require(await letters.wait(for: 1).first)
-    #expect(letter.text == "bad" && letter.key == [1, 2] && letter.header("own") == "x")
-    #expect(letter.header("dl_code") == "test.bad" && letter.header("dl_reason") == "it is bad")
-    #expect(letter.header("dl_topic") == bench.topic && letter.header("dl_offset") == "0")
-    #expect(letter.header("dl_partition") == "0" && letter.header("dl_attempts") == "1")
+    let deadLetter = try #require(await deadLetters.wait(for: 1).first)
+    #expect(deadLetter.text == "bad" && deadLetter.key == [1, 2] && deadLetter.header("own") == "x")
+    #expect(deadLetter.header("dl_code") == "test.bad" && deadLetter.header("dl_reason") == "it is bad")
+    #expect(deadLetter.header("dl_topic") == bench.topic && deadLetter.header("dl_offset") == "0")
+    #expect(deadLetter.header("dl_partition") == "0" && deadLetter.header("dl_attempts") == "1")
     #expect(consumer.status().deadLettered == 1)
     for task in [running, reading] {
       task.cancel()
@@ -132,7 +134,7 @@ struct WireTests {
     }
   }
 
-  @Test("Two members share the partitions, and one's are taken over when it leaves")
+  @Test("Two members share the partitions; when one leaves, the other takes its partitions")
   func rebalance() async throws {
     let bench = try await Bench(partitions: 4)
     let seen = Seen<String>()
@@ -141,26 +143,44 @@ struct WireTests {
     let first = Task { try await one.run() }
     let second = Task { try await two.run() }
     var round = 0
-    // Until both have had something to do.
+    // Until both have had messages.
     while Set(await seen.all.map { $0.prefix(1) }).count < 2 {
       round += 1
       try await bench.send((0..<8).map { "\(round)-\($0)" })
-      // A message may come again when its partition changes hands, so different ones are counted.
+      // A message may come again when its partition moves to the other member, so distinct messages are counted.
       let wanted = round * 8
       _ = await seen.wait { Set($0.map { $0.dropFirst(2) }).count == wanted }
     }
     first.cancel()
     _ = await first.result
     try await bench.send((0..<8).map { "last-\($0)" })
-    // Distinct ones, as any may come again.
+    // Distinct messages, because any may come again.
     let all = await seen.wait { Set($0.filter { $0.hasPrefix("2 last-") }).count >= 8 }
     let last = all.filter { $0.dropFirst(2).hasPrefix("last-") }
-    #expect(Set(last) == Set((0..<8).map { "2 last-\($0)" }), "everything came, to the one that is left")
+    #expect(Set(last) == Set((0..<8).map { "2 last-\($0)" }), "all came to the remaining member")
     second.cancel()
     _ = await second.result
   }
 
-  @Test("A partition with enough waiting is paused, and goes on when its handlers have caught up")
+  @Test("The lag counts messages that come while their partition is paused")
+  func lagWhilePaused() async throws {
+    let bench = try await Bench(partitions: 1)
+    let gate = Seen<Int>()
+    let consumer = bench.consumer(maxInFlight: 1, handlers: MessageHandlers { _ in _ = await gate.wait(for: 1) })
+    let running = Task { try await consumer.run() }
+    // 1. With four waiting messages the partition is paused.
+    try await bench.send((0..<10).map { "\($0)" })
+    try await eventually("the lag has the first messages", within: .seconds(60)) { consumer.status().lag == 10 }
+    // 2. No fetch tells of later messages.
+    try await bench.send((10..<30).map { "\($0)" })
+    try await eventually("the lag has the later messages", within: .seconds(60)) { consumer.status().lag == 30 }
+    await gate.add(1)
+    try await eventually("all messages are handled", within: .seconds(60)) { consumer.status().lag == 0 }
+    running.cancel()
+    _ = await running.result
+  }
+
+  @Test("A partition with too many waiting messages is paused, and read again when the handlers have caught up")
   func backpressure() async throws {
     let bench = try await Bench(partitions: 1)
     let gate = Seen<Int>()

@@ -1,13 +1,14 @@
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Messaging
 
-@Suite("Answers that are asked for once")
+@Suite("Answers that are requested once", .timeLimit(.minutes(1)))
 struct KeptAnswersTests {
   private static let lost = RegistryError(code: "schema.registryUnavailable", message: "lost")
 
-  /// A question that is answered when the test says so.
+  /// A request that the test answers.
   private final class Question: Sendable {
     private struct State {
       var asked = 0
@@ -40,7 +41,9 @@ struct KeptAnswersTests {
       for continuation in open { continuation.resume(returning: result) }
     }
 
-    func isAsked(_ times: Int) async { while asked < times { await Task.yield() } }
+    func isAsked(_ times: Int) async throws {
+      try await eventually("the question is asked \(times) times", every: .milliseconds(1)) { asked >= times }
+    }
   }
 
   private let answers = KeptAnswers<Int, String>()
@@ -56,66 +59,66 @@ struct KeptAnswersTests {
     }
   }
 
-  private func wait(for count: Int, key: Int = 1) async {
-    while answers.waiting(for: key) != count { await Task.yield() }
+  private func wait(for count: Int, key: Int = 1) async throws {
+    try await eventually("\(count) callers wait", every: .milliseconds(1)) { answers.waiting(for: key) == count }
   }
 
-  @Test("Everybody who waits gets the one answer, and it is kept")
-  func together() async {
+  @Test("All waiting callers get the same answer, and it is stored")
+  func together() async throws {
     let tasks = (1...5).map { _ in asking() }
-    await wait(for: 5)
-    await question.isAsked(1)
+    try await wait(for: 5)
+    try await question.isAsked(1)
     question.answer(.success("a"))
     for task in tasks { #expect(await task.value == .success("a")) }
     #expect(await asking().value == .success("a"))
     #expect(question.asked == 1)
   }
 
-  @Test("A failure goes to everybody, and isn't kept")
-  func failure() async {
+  @Test("All waiting callers get a failure, and it isn't stored")
+  func failure() async throws {
     let tasks = (1...3).map { _ in asking() }
-    await wait(for: 3)
-    await question.isAsked(1)
+    try await wait(for: 3)
+    try await question.isAsked(1)
     question.answer(.failure(Self.lost))
     for task in tasks { #expect(await task.value == .failure(Self.lost)) }
     let again = asking()
-    await question.isAsked(2)
+    try await question.isAsked(2)
     question.answer(.success("b"))
     #expect(await again.value == .success("b"))
   }
 
-  @Test("Who is cancelled stops waiting at once; the others don't")
-  func oneLeaves() async {
+  @Test("A cancelled caller stops waiting at once; the others continue")
+  func oneLeaves() async throws {
     let leaving = asking()
     let staying = asking()
-    await wait(for: 2)
+    try await wait(for: 2)
     leaving.cancel()
     #expect(await leaving.value.failure?.code == "schema.registryUnavailable")
     #expect(question.cancelled == 0)
-    await question.isAsked(1)
+    try await question.isAsked(1)
     question.answer(.success("a"))
     #expect(await staying.value == .success("a"))
   }
 
-  @Test("When nobody is left, the asking is cancelled, and the next one asks anew")
-  func allLeave() async {
+  @Test("When all callers are cancelled, so is the request, and the next caller makes a new one")
+  func allLeave() async throws {
     let leaving = asking()
-    await wait(for: 1)
-    await question.isAsked(1)
+    try await wait(for: 1)
+    try await question.isAsked(1)
     leaving.cancel()
     #expect(await leaving.value.failure != nil)
-    while question.cancelled < 1 { await Task.yield() }
+    try await eventually("the request is cancelled", every: .milliseconds(1)) { question.cancelled == 1 }
     let next = asking()
-    await question.isAsked(2)
+    try await question.isAsked(2)
     question.answer(.success("b"))
     #expect(await next.value == .success("b"))
   }
 
-  @Test("Keys don't wait for each other")
-  func apart() async {
+  @Test("Requests for different keys don't wait for each other")
+  func apart() async throws {
     let one = asking(1)
     let two = asking(2)
-    await question.isAsked(2)
+    try await question.isAsked(2)
     question.answer(.success("x"))
     #expect(await one.value == .success("x"))
     #expect(await two.value == .success("x"))

@@ -6,7 +6,7 @@ import Synchronization
 import TestSupport
 import Values
 
-/// A registry on the wire, and what a test needs to talk to it.
+/// A registry on the wire, with a client, a clock and a log.
 struct RegistryBench {
   let standIn: StandInRegistry
   let client = HTTPClient()
@@ -14,7 +14,7 @@ struct RegistryBench {
   let clock = InstantClock()
   let lines = Lines()
 
-  /// What was logged.
+  /// The lines of the log.
   final class Lines: Sendable {
     private let texts = Mutex<[String]>([])
     func add(_ text: String) { texts.withLock { $0.append(text) } }
@@ -51,7 +51,7 @@ struct RegistryBench {
   }
 }
 
-/// A clock that is already there whenever something sleeps, and remembers for how long it should have slept.
+/// A clock on which each sleep ends at once. It records the lengths of the sleeps.
 final class InstantClock: WallClock {
   private let state = Mutex((now: Timestamp(milliseconds: 1_772_352_000_000), naps: [Duration]()))
 

@@ -2,24 +2,24 @@ import Messaging
 import TestSupport
 import Testing
 
-@Suite("The schema registry")
+@Suite("The schema registry", .timeLimit(.minutes(3)))
 struct RegistryTests {
   static let subject = "laboratory.saga.events-value"
 
-  @Test("A schema is registered, and found by its id")
+  @Test("A schema is registered and found by its id")
   func registers() async throws {
     try await RegistryBench.run { bench in
       bench.standIn.put("{}")
       let id = try await bench.registry().register(subject: Self.subject, schema: SampleSchema.first)
       #expect(id == 2)
       #expect(bench.standIn.versions(of: Self.subject) == [2])
-      #expect(bench.standIn.level(of: Self.subject) == nil, "the level is left alone unless it is asked for")
+      #expect(bench.standIn.level(of: Self.subject) == nil, "the level is unchanged unless it is set")
       let again = try bench.registry()
       #expect(try await again.schema(id: id) == SampleSchema.first)
     }
   }
 
-  @Test("What was asked once is kept")
+  @Test("An answer is stored")
   func kept() async throws {
     try await RegistryBench.run { bench in
       let registry = try bench.registry()
@@ -47,7 +47,7 @@ struct RegistryTests {
     }
   }
 
-  @Test("A schema that stands there is taken also when the subject has moved on")
+  @Test("A schema that the subject has is taken, also when the subject has a newer one")
   func older() async throws {
     try await RegistryBench.run { bench in
       let old = try await bench.registry(compatibility: SchemaCompatibility.none)
@@ -81,7 +81,7 @@ struct RegistryTests {
     }
   }
 
-  @Test("A registry that refuses at the last moment says why, too")
+  @Test("A registry that refuses the registration itself gives its reason, too")
   func conflict() async throws {
     try await RegistryBench.run { bench in
       let registry = try bench.registry()

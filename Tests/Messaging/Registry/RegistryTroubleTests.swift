@@ -7,11 +7,11 @@ import Values
 
 @testable import Messaging
 
-@Suite("A schema registry in trouble")
+@Suite("A schema registry in trouble", .timeLimit(.minutes(3)))
 struct RegistryTroubleTests {
   static let subject = "laboratory.saga.events-value"
 
-  @Test("An outage is waited for, and what was asked goes through when it is over")
+  @Test("A call waits during an outage and succeeds after it")
   func outage() async throws {
     try await RegistryBench.run { bench in
       let clock = FakeClock()
@@ -26,11 +26,11 @@ struct RegistryTroubleTests {
       try bench.standIn.start()
       clock.advance(by: .seconds(60))
       #expect(try await id == 1)
-      #expect(bench.lines.all.filter { $0.contains("it is tried again") }.count == 3)
+      #expect(bench.lines.all.filter { $0.contains("will retry") }.count == 3)
     }
   }
 
-  @Test("An outage that doesn't end is an error that may pass; asked again, it goes through")
+  @Test("A lasting outage is a retriable error; a later call succeeds")
   func lasting() async throws {
     try await RegistryBench.run { bench in
       let registry = try bench.registry()
@@ -39,7 +39,7 @@ struct RegistryTroubleTests {
       #expect(error?.code == "schema.registryUnavailable")
       #expect(error?.isRetriable == true)
       #expect(error?.message.contains("tried 5 times") == true)
-      // Later and later: each pause is longer than the one before, and never longer than it may be.
+      // Each pause is longer than the one before, and within its bounds.
       let naps = bench.clock.naps
       #expect(naps.count == 4 && zip(naps, naps.dropFirst()).allSatisfy { $0 < $1 })
       #expect(zip(naps, [200, 400, 800, 1_600]).allSatisfy { $0 <= .milliseconds($1) && $0 > .milliseconds($1 / 2) })
@@ -50,7 +50,7 @@ struct RegistryTroubleTests {
     }
   }
 
-  @Test("A server's failure is tried again", arguments: [500, 502, 503, 429, 408])
+  @Test("A server's failure is retried", arguments: [500, 502, 503, 429, 408])
   func failing(status: Int) async throws {
     try await RegistryBench.run { bench in
       bench.standIn.put(SampleSchema.first)
@@ -62,20 +62,20 @@ struct RegistryTroubleTests {
     }
   }
 
-  @Test("What won't pass by itself is not tried again", arguments: [301, 400, 401, 403, 404])
+  @Test("A lasting error is not retried", arguments: [301, 400, 401, 403, 404])
   func refused(status: Int) async throws {
     try await RegistryBench.run { bench in
       let registry = try bench.registry()
       bench.standIn.fail(.text("no", status: status))
       let error = await failure { () throws(RegistryError) in try await registry.schema(id: 1) }
-      #expect(error?.code == "schema.registryRefused", "a 404 that is no registry's says nothing of the schema")
+      #expect(error?.code == "schema.registryRefused", "a 404 from another server says nothing about the schema")
       #expect(error?.isRetriable == false)
       #expect(error?.message.contains("\(status)") == true)
       #expect(bench.standIn.requests.count == 1)
     }
   }
 
-  @Test("An answer that is no registry's is no answer")
+  @Test("An answer that does not come from a registry is refused")
   func strange() async throws {
     try await RegistryBench.run { bench in
       let registry = try bench.registry()
@@ -87,19 +87,19 @@ struct RegistryTroubleTests {
           try await registry.register(subject: Self.subject, schema: SampleSchema.first)
         }
         #expect(error?.code == "schema.registryRefused")
-        #expect(error?.message.contains("Is it one?") == true)
+        #expect(error?.message.contains("Check the URL.") == true)
       }
     }
   }
 
-  @Test("Who asks at once for one id makes one call")
+  @Test("Concurrent requests for one id make one call")
   func together() async throws {
     try await RegistryBench.run { bench in
       let registry = try bench.registry()
       bench.standIn.put(SampleSchema.first)
       bench.standIn.hold()
       let asking = (1...20).map { _ in Task { try await registry.schema(id: 1) } }
-      while registry.waiting(forSchema: 1) < 20 { await Task.yield() }
+      try await eventually("20 callers wait") { registry.waiting(forSchema: 1) == 20 }
       bench.standIn.release()
       for task in asking { #expect(try await task.value == SampleSchema.first) }
       #expect(bench.standIn.requests == ["GET /schemas/ids/1"])

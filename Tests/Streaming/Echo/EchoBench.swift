@@ -9,12 +9,12 @@ import Values
 
 @testable import Streaming
 
-/// A broker, a store, and an echo of it.
+/// A broker, a store, and an echo of the store.
 final class EchoBench: Sendable {
   let broker: TestBroker
   let cluster: KafkaCluster
   let topic: String
-  let letters: String
+  let deadLetterTopic: String
   let partitions: Int
   let store: any EventStore
   let environment = Environment.system
@@ -28,11 +28,11 @@ final class EchoBench: Sendable {
     self.partitions = partitions
     broker =
       needsMock
-      ? try await .mock(topics: ["echo:\(partitions)", "letters:1"])
-      : try await .start(topics: ["echo:\(partitions)", "letters:1"])
+      ? try await .mock(topics: ["echo:\(partitions)", "dead-letters:1"])
+      : try await .start(topics: ["echo:\(partitions)", "dead-letters:1"])
     cluster = KafkaCluster(brokers: broker.brokers, properties: properties)
     let unique = broker.isMock ? "" : "-\(Environment.system.newID())"
-    (topic, letters) = ("echo\(unique)", "letters\(unique)")
+    (topic, deadLetterTopic) = ("echo\(unique)", "dead-letters\(unique)")
     if isDurable {
       let folder = FileManager.default.temporaryDirectory
         .appendingPathComponent("tracseq-echo-\(Environment.system.newID())")
@@ -52,7 +52,7 @@ final class EchoBench: Sendable {
 
   // MARK: Events
 
-  /// Appends so many events, each to a stream of its own in one of these shards, many at a time.
+  /// Appends events in parallel, each to a stream of its own in one of these shards.
   func append(_ count: Int, to shards: [Int]? = nil, size: Int = 0) async throws {
     try await withThrowingDiscardingTaskGroup { group in
       for number in 0..<count {
@@ -82,7 +82,7 @@ final class EchoBench: Sendable {
   func configuration(_ change: (inout Echo.Configuration) -> Void = { _ in }) -> Echo.Configuration {
     var configuration = Echo.Configuration(
       cluster: cluster, topics: [KafkaTopic(topic, partitions: partitions)],
-      deadLetters: KafkaTopic(letters, partitions: 1))
+      deadLetters: KafkaTopic(deadLetterTopic, partitions: 1))
     configuration.backoff = Backoff(first: .milliseconds(20), limit: .milliseconds(200))
     change(&configuration)
     return configuration
@@ -106,21 +106,26 @@ final class EchoBench: Sendable {
       delivered: delivered)
   }
 
-  /// Waits until the echo says so. What it says changes by itself, so it is asked again and again.
+  /// Waits until the echo's status satisfies the condition, and returns that status.
   @discardableResult
   func wait(
-    for echo: any EchoControl, _ what: String = #function, until holds: (EchoStatus) -> Bool
+    for echo: any EchoControl, _ fact: String = "the echo's status is as expected",
+    until holds: (EchoStatus) -> Bool
   ) async throws -> EchoStatus {
-    let deadline = environment.now() + .seconds(40)
-    while true {
-      let status = try await echo.status()
-      if holds(status) { return status }
-      try #require(environment.now() < deadline, "\(what): it stays \(status)")
-      try await environment.clock.sleep(until: environment.now() + .milliseconds(10))
+    var status = try await echo.status()
+    do {
+      try await eventually(fact, within: .seconds(90), every: .milliseconds(10)) {
+        status = try await echo.status()
+        return holds(status)
+      }
+    } catch {
+      Issue.record("The last status was \(status)")
+      throw error
     }
+    return status
   }
 
-  /// Everything that is committed has been delivered or buried.
+  /// Waits until all committed events are delivered or dead letters.
   @discardableResult
   func waitUntilDone(_ echo: any EchoControl) async throws -> EchoStatus {
     let heads = try await stored().map { Int64($0.count) }
@@ -131,7 +136,7 @@ final class EchoBench: Sendable {
 
   // MARK: The topics
 
-  /// The messages of a topic in the order of their partitions, as soon as so many have come, and all of these events.
+  /// Reads a topic until at least `least` messages and all `wanted` events have come. Returns the messages by partition.
   @discardableResult
   func read(_ topic: String? = nil, _ least: Int, events wanted: Set<String> = []) async throws -> [KafkaMessage] {
     let producer = try KafkaProducer(cluster, name: "unused")
@@ -146,7 +151,8 @@ final class EchoBench: Sendable {
           return came.wanted.isEmpty && came.messages.count >= least
         }
         if isEnough { finished.finish() }
-      }), deadLetters: DeadLetters(producer: producer, topic: letters, environment: .system), environment: .system)
+      }), deadLetters: DeadLetters(producer: producer, topic: deadLetterTopic, environment: .system),
+      environment: .system)
     let reading = Task { try await consumer.run() }
     for await _ in done {}
     reading.cancel()
@@ -155,8 +161,8 @@ final class EchoBench: Sendable {
     return came.withLock { $0.messages }.sorted { ($0.partition, $0.offset) < ($1.partition, $1.offset) }
   }
 
-  /// Reads until every event of the store has come, but the missing ones, and holds what came to the rules: of each shard
-  /// in order, nothing skipped before it came for the first time, every repeat the same as the first.
+  /// Reads until all events of the store have come except the missing ones. Checks that each shard's events come in order,
+  /// that none is skipped, and that each repeat equals the first message.
   @discardableResult
   func readAll(_ least: Int = 0, missing: Set<String> = []) async throws -> [KafkaMessage] {
     let stored = try await stored()
@@ -186,11 +192,11 @@ final class EchoBench: Sendable {
 }
 
 extension KafkaMessage {
-  /// The shard and position of the event that it tells.
+  /// The shard and position of the event in the message.
   var echoed: String { "\(header("ce_shard") ?? "-")/\(header("ce_position") ?? "-")" }
 }
 
-/// Runs an echo while a test goes on, and stops it.
+/// Runs an echo during `body`, and stops it.
 func running(_ echo: Echo, _ body: () async throws -> Void) async throws {
   let task = Task { try await echo.run() }
   do {

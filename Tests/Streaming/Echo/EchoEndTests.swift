@@ -7,7 +7,7 @@ import Values
 
 @testable import Streaming
 
-@Suite("What an echo puts into a frame, and how it says that it has ended", .timeLimit(.minutes(1)))
+@Suite("The framing of an echo, and the status of an echo that has ended", .timeLimit(.minutes(1)))
 struct EchoEndTests {
   /// A store whose files are damaged.
   private final class DamagedStore: StoreInFront {
@@ -16,7 +16,7 @@ struct EchoEndTests {
     func head(shard: Int) async throws(StoreError) -> Int64 { throw StoreError(.corrupt, "a page is damaged") }
   }
 
-  @Test("An echo that ends by itself is held, though nothing seems to be behind")
+  @Test("An echo that ends by an error is held, although it has no lag")
   func ended() async throws {
     let bench = try await EchoBench(inFrontOf: { DamagedStore($0) })
     let echo = try bench.echo()
@@ -25,7 +25,7 @@ struct EchoEndTests {
     #expect(status.state == .held && status.problem?.message.contains("a page is damaged") == true)
   }
 
-  @Test("Data goes into the frame, but that of events to which its schema doesn't apply")
+  @Test("Data is framed, except for events to which the schema doesn't apply")
   func framed() async throws {
     let bench = try await EchoBench(shards: 1, partitions: 1)
     try await bench.append(1)

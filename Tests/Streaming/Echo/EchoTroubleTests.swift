@@ -12,7 +12,7 @@ import Values
 /// What only a broker of our own can be told to do.
 @Suite("The echo in trouble", .timeLimit(.minutes(3)))
 struct EchoTroubleTests {
-  @Test("A broker that stands still holds up nobody: the echo says how far it is behind, and catches up in order")
+  @Test("With a frozen broker writers continue, and the echo reports its lag and catches up in order")
   func frozen() async throws {
     let bench = try await EchoBench(shards: 8)
     let echo = try bench.echo()
@@ -30,7 +30,7 @@ struct EchoTroubleTests {
     }
   }
 
-  @Test("A broker that is down is a problem, until it is up")
+  @Test("A broker that is down is a problem until it is up")
   func down() async throws {
     let bench = try await EchoBench(shards: 2)
     let echo = try bench.echo()
@@ -48,7 +48,7 @@ struct EchoTroubleTests {
     }
   }
 
-  @Test("While nothing can go out, events wait in the store, not in memory")
+  @Test("While nothing can be sent, events wait in the store, not in memory")
   func memory() async throws {
     let bench = try await EchoBench(shards: 4, .init("queue.buffering.max.messages", "100"))
     let worker = try EchoWorker(
@@ -56,22 +56,23 @@ struct EchoTroubleTests {
       prepare: { nil }, environment: .system, log: .silent, delivered: nil)
     let task = Task { try await worker.run() }
     try await bench.append(20)
-    while await worker.status().delivered < 20 { await Task.yield() }
+    try await eventually("20 events are delivered", within: .seconds(90)) { await worker.status().delivered == 20 }
     bench.broker.freeze()
     for round in 1...20 {
       try await bench.append(200)
-      // It has seen them all.
-      while await worker.status().lagEvents < round * 200 { await Task.yield() }
-      #expect(await worker.countInHand <= 4 * 10, "round \(round)")
+      try await eventually("the echo knows all events of round \(round)", within: .seconds(90)) {
+        await worker.status().lagEvents >= round * 200
+      }
+      #expect(await worker.countBuffered <= 4 * 10, "round \(round)")
     }
     bench.broker.thaw()
-    while await worker.status().delivered < 4_020 { await Task.yield() }
+    try await eventually("all events are delivered", within: .seconds(90)) { await worker.status().delivered >= 4_020 }
     try await bench.readAll()
     worker.inbox.stop()
     try await task.value
   }
 
-  @Test("A shard with much to send doesn't keep the others from their turn when room is scarce")
+  @Test("A shard with many events does not block the other shards when the queue is small")
   func fair() async throws {
     let bench = try await EchoBench(shards: 4, .init("queue.buffering.max.messages", "20"))
     try await bench.append(8_000, to: [0])
@@ -83,7 +84,7 @@ struct EchoTroubleTests {
     }
   }
 
-  @Test("An event that the broker refuses goes to the dead letters, that one and no other, and the echo goes on")
+  @Test("Only the event that the broker refuses becomes a dead letter, and the echo continues")
   func refused() async throws {
     let bench = try await EchoBench(shards: 2, partitions: 1)
     let echo = try bench.echo()
@@ -95,23 +96,25 @@ struct EchoTroubleTests {
       try await bench.append(100, to: [0])
       let status = try await bench.waitUntilDone(echo)
       #expect(status.deadLettered == 1 && status.problem == nil)
-      let letter = try #require(try await bench.read(bench.letters, 1).first)
-      let position = try #require(letter.header("dl_position").flatMap { Int($0) })
+      let deadLetter = try #require(try await bench.read(bench.deadLetterTopic, 1).first)
+      let position = try #require(deadLetter.header("dl_position").flatMap { Int($0) })
       let event = try await bench.stored()[0][position - 1]
-      #expect(position > 5 && letter.header("dl_shard") == "0" && letter.value == event.data)
-      #expect(letter.header("dl_stream") == event.stream.description && letter.header("dl_version") == "1")
-      #expect(letter.header("dl_code") == MessagingErrorCode.messageRefused && letter.header("dl_topic") == bench.topic)
-      #expect(letter.header("ce_position") == "\(position)" && letter.header("dl_attempts") == "1")
-      #expect(letter.key == Array(event.stream.description.utf8) && letter.header("dl_value_omitted") == nil)
-      #expect(letter.header("dl_reason")?.contains("too large") == true)
-      // The other shard goes on, too.
+      #expect(position > 5 && deadLetter.header("dl_shard") == "0" && deadLetter.value == event.data)
+      #expect(deadLetter.header("dl_stream") == event.stream.description && deadLetter.header("dl_version") == "1")
+      #expect(
+        deadLetter.header("dl_code") == MessagingErrorCode.messageRefused
+          && deadLetter.header("dl_topic") == bench.topic)
+      #expect(deadLetter.header("ce_position") == "\(position)" && deadLetter.header("dl_attempts") == "1")
+      #expect(deadLetter.key == Array(event.stream.description.utf8) && deadLetter.header("dl_value_omitted") == nil)
+      #expect(deadLetter.header("dl_reason")?.contains("too large") == true)
+      // The other shard continues, too.
       try await bench.append(50, to: [1])
       try await bench.waitUntilDone(echo)
       try await bench.readAll(missing: ["0/\(position)"])
     }
   }
 
-  @Test("A request that is refused without one of its events being at fault costs none of them")
+  @Test("When a request is refused and each of its events is accepted alone, none becomes a dead letter")
   func refusedTogether() async throws {
     let bench = try await EchoBench(shards: 4, partitions: 1)
     let echo = try bench.echo()
@@ -126,16 +129,16 @@ struct EchoTroubleTests {
     }
   }
 
-  @Test("A letter that can't be delivered is tried again, says so, and holds up no other shard")
-  func letterRefused() async throws {
+  @Test("A dead letter that is refused is retried and reported, and other shards continue")
+  func deadLetterRefused() async throws {
     let bench = try await EchoBench(shards: 2, partitions: 1)
     let echo = try bench.echo(
       map: { event in
         guard event.shard == 0 else { return try bench.told(event) }
-        // The letter of this one is refused as well: its topic doesn't exist.
+        // This event can't be published.
         throw CancellationError()
       })
-    // The letters' topic refuses everything, for a while.
+    // The topic of the dead letters refuses the first messages.
     try await running(echo) {
       try await bench.append(10, to: [1])
       try await bench.waitUntilDone(echo)
@@ -145,12 +148,12 @@ struct EchoTroubleTests {
       #expect(held.problem?.code == MessagingErrorCode.messageRefused && held.lagEvents == 1)
       let status = try await bench.waitUntilDone(echo)
       #expect(status.deadLettered == 1 && status.problem == nil && status.delivered == 10)
-      let letter = try #require(try await bench.read(bench.letters, 1).first)
-      #expect(letter.header("dl_position") == "1" && letter.header("dl_shard") == "0")
+      let deadLetter = try #require(try await bench.read(bench.deadLetterTopic, 1).first)
+      #expect(deadLetter.header("dl_position") == "1" && deadLetter.header("dl_shard") == "0")
     }
   }
 
-  @Test("Without its topic it waits, says which command makes it, and begins by itself when it is there")
+  @Test("Without its topic the echo waits, reports the command that creates it, and begins when the topic exists")
   func topicMissing() async throws {
     let bench = try await EchoBench(shards: 2)
     try await bench.append(30)
@@ -174,7 +177,7 @@ struct EchoTroubleTests {
     }
   }
 
-  @Test("What has to be done first is tried until it succeeds, and frames every event")
+  @Test("The preparation is retried until it succeeds, and its framing is used for every event")
   func preparing() async throws {
     struct NotYet: CodedError {
       let code = "registry.unavailable"
@@ -203,7 +206,7 @@ struct EchoTroubleTests {
     }
   }
 
-  @Test("A store that is out of reach for a moment is waited for, at the beginning and later")
+  @Test("The echo waits for an unavailable store, at the beginning and later")
   func store() async throws {
     let front = Mutex<AbsentStore?>(nil)
     let bench = try await EchoBench(
@@ -233,7 +236,7 @@ struct EchoTroubleTests {
     }
   }
 
-  @Test("A store that has been closed ends it")
+  @Test("A closed store ends the echo")
   func closed() async throws {
     let bench = try await EchoBench(shards: 2)
     try await bench.append(20)
@@ -245,7 +248,7 @@ struct EchoTroubleTests {
 
   // MARK: Rewinds
 
-  @Test("A rewind sends again, the same, and is an event itself: who, why, from where")
+  @Test("A rewind sends the same events again, and is recorded as an event with person, reason and origin")
   func rewind() async throws {
     let bench = try await EchoBench(shards: 2, partitions: 1)
     let echo = try bench.echo()
@@ -280,7 +283,7 @@ struct EchoTroubleTests {
     }
   }
 
-  @Test("A rewind in the middle of everything loses and skips nothing")
+  @Test("A rewind during publishing loses and skips nothing")
   func rewindMeanwhile() async throws {
     let bench = try await EchoBench(shards: 4)
     let echo = try bench.echo { $0.pageSize = 50 }
@@ -300,7 +303,7 @@ struct EchoTroubleTests {
   }
 }
 
-/// A store that can't be read while it is told so.
+/// A store whose reads fail while `isDown` is set.
 private final class AbsentStore: StoreInFront {
   let store: any EventStore
   private let state = Mutex(false)

@@ -38,7 +38,7 @@ struct EchoWireTests {
     }
   }
 
-  @Test("A restart goes on from the checkpoints; where they could not be kept, events come again, the same")
+  @Test("After a restart the echo continues at its checkpoints; without them it sends the same events again")
   func restart() async throws {
     let forgetful = Mutex<ForgetfulStore?>(nil)
     let bench = try await EchoBench(
@@ -71,7 +71,7 @@ struct EchoWireTests {
     #expect(try await bench.readAll(200).count == 200)
   }
 
-  @Test("Stopping delivers what was committed just before, with no time lost")
+  @Test("Stopping delivers the events that were committed just before, without a delay")
   func stopping() async throws {
     let bench = try await EchoBench(partitions: 4)
     let echo = try bench.echo { $0.finishTime = .seconds(30) }
@@ -88,11 +88,11 @@ struct EchoWireTests {
     }
   }
 
-  @Test("However far behind, it keeps how far it came, answers, and stops in time")
+  @Test("An echo that is far behind stores its checkpoints, answers, and stops in time")
   func farBehind() async throws {
     let bench = try await EchoBench(shards: 2)
     try await bench.append(40_000)
-    // Every event takes so long that nobody who asks comes too late.
+    // Every event takes so long that the status is read before the echo is done.
     let slow: Echo.Map = { event in
       let until = ContinuousClock.now + .milliseconds(1)
       while ContinuousClock.now < until {}
@@ -124,7 +124,9 @@ struct EchoWireTests {
     }
   }
 
-  @Test("An event that is nobody's business is passed over; one that can't be told is buried as it is stored")
+  @Test(
+    "An event without a published form is skipped; an event that can't be mapped becomes a dead letter in its stored form"
+  )
   func mapping() async throws {
     struct NoSuchType: Error {}
     let bench = try await EchoBench(shards: 1, partitions: 1)
@@ -139,15 +141,15 @@ struct EchoWireTests {
       #expect(status.delivered == 7 && status.deadLettered == 1)
       let all = try await bench.readAll(missing: ["0/2", "0/4", "0/10"])
       #expect(all.map(\.echoed) == [1, 3, 5, 6, 7, 8, 9].map { "0/\($0)" })
-      let letter = try #require(try await bench.read(bench.letters, 1).first)
+      let deadLetter = try #require(try await bench.read(bench.deadLetterTopic, 1).first)
       let event = try await bench.stored()[0][3]
-      #expect(letter.header("dl_code") == MessagingErrorCode.messageMalformed && letter.value == event.data)
-      #expect(letter.header("dl_position") == "4" && letter.header("dl_stream") == event.stream.description)
+      #expect(deadLetter.header("dl_code") == MessagingErrorCode.messageMalformed && deadLetter.value == event.data)
+      #expect(deadLetter.header("dl_position") == "4" && deadLetter.header("dl_stream") == event.stream.description)
     }
   }
 }
 
-/// A store whose checkpoints of followers can't be moved while it is told so.
+/// A store whose checkpoints can't be moved while a flag is set.
 final class ForgetfulStore: StoreInFront {
   let store: any EventStore
   private let state = Mutex(false)

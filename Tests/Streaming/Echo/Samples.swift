@@ -27,7 +27,7 @@ extension KafkaError {
 }
 
 extension EchoShard {
-  /// A shard of which so much was committed and nothing sent, everything in hand.
+  /// A shard with this many committed events, all buffered and none sent.
   static func given(_ head: Int64) -> EchoShard {
     var shard = EchoShard(shard: 0, checkpoint: 0, head: head)
     if head > 0 { shard.read(StoredEvent.samples(1...head), isEnd: true) }

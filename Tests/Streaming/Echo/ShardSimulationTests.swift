@@ -5,7 +5,7 @@ import Values
 
 @testable import Streaming
 
-@Suite("The echo's shards against a broker that accepts, fails, refuses, delays and forgets")
+@Suite("The echo's shards against a broker that accepts, fails, refuses, delays and forgets", .timeLimit(.minutes(3)))
 struct ShardSimulationTests {
   @Test("Nothing is skipped, nothing is lost, no checkpoint is ahead", arguments: 1...200 as ClosedRange<UInt64>)
   func simulate(seed: UInt64) throws {
@@ -118,7 +118,7 @@ private struct World {
     }
   }
 
-  /// Up to here everything has appeared, is buried, or is nobody's business.
+  /// Up to this position every event has appeared, is a dead letter, or is not published.
   private mutating func advance(_ shard: Int) -> Int64 {
     while reached[shard] < stores[shard].count, isDone(shard, reached[shard] + 1) { reached[shard] += 1 }
     return reached[shard]
@@ -154,7 +154,7 @@ private struct World {
       shards[shard].report(EchoToken.position(report.token), epoch: epoch, report.error)
     }
     inbox = []
-    // What there is no room for waits in the store.
+    // Events for which there is no room wait in the store.
     let limit = roll(5) == 0 ? 0 : Self.pageSize * 2
     for run in feed.take() { shards[run.shard].commit(run, keeping: limit) }
     for (shard, position) in zip(shards, told) where shard.head < position && !shard.hasMore {
@@ -247,7 +247,7 @@ private struct World {
       return breakClient()
     }
     if !calm, roll(6) == 0 {
-      // It fails, and whether it arrived nobody knows.
+      // It fails, and it is unknown whether it arrived.
       if roll(2) == 0 { for message in batch { try accept(message) } }
       returning.removeAll { report in batch.contains { $0.token == report.token } }
       returning += batch.map { ($0.token, .passing) }
@@ -268,7 +268,7 @@ private struct World {
     }
   }
 
-  /// Everything behind what failed fails too, whichever partition it is for, and is told before a new client is there.
+  /// All later messages fail too, in every partition, and are reported before there is a new client.
   private mutating func breakClient() {
     returning += queues.flatMap { $0 }.map { ($0.token, .passing) }
     queues = [[], []]

@@ -5,11 +5,11 @@ import Values
 
 @testable import Streaming
 
-@Suite("How far the echo has come in a shard: given, when, then")
+@Suite("The progress of the echo in a shard: given, when, then", .timeLimit(.minutes(1)))
 struct ShardTests {
   // MARK: Sending
 
-  @Test("What is in hand goes out in order, each once; delivered is what was reported without a gap")
+  @Test("Buffered events are sent in order, each once; `delivered` is the last position reported without a gap")
   func inOrder() {
     var shard = EchoShard.given(5)
     #expect(shard.send() == [1, 2, 3, 4, 5] && shard.send().isEmpty)
@@ -22,7 +22,7 @@ struct ShardTests {
     #expect(shard.delivered == 5 && shard.isDone && shard.onTheWay == 0 && shard.head == 5)
   }
 
-  @Test("An event that is nobody's business is passed over, and counts as delivered in its turn")
+  @Test("An event that is not published is skipped, and counts as delivered in order")
   func skipped() {
     var shard = EchoShard.given(3)
     #expect(shard.send(1) == [1])
@@ -35,7 +35,7 @@ struct ShardTests {
     #expect(shard.isDone)
   }
 
-  @Test("A checkpoint is where it begins")
+  @Test("Sending begins after the checkpoint")
   func fromCheckpoint() {
     var shard = EchoShard(shard: 0, checkpoint: 40, head: 42)
     #expect(shard.needsTail && shard.next == 41 && shard.head == 42)
@@ -44,17 +44,17 @@ struct ShardTests {
     #expect(EchoShard(shard: 0, checkpoint: 42, head: 42).isDone)
   }
 
-  @Test("The moment of the oldest event that was not delivered is known as soon as it is in hand")
+  @Test("The time of the oldest undelivered event is known as soon as the event is buffered")
   func oldest() {
     var shard = EchoShard.given(3)
-    let moments = StoredEvent.samples(1...3).map(\.recordedAt)
-    #expect(shard.oldest == moments[0])
+    let times = StoredEvent.samples(1...3).map(\.recordedAt)
+    #expect(shard.oldest == times[0])
     shard.send(2)
-    #expect(shard.oldest == moments[0])
+    #expect(shard.oldest == times[0])
     shard.report([1])
-    #expect(shard.oldest == moments[1])
+    #expect(shard.oldest == times[1])
     shard.report([2])
-    #expect(shard.oldest == moments[2])
+    #expect(shard.oldest == times[2])
     shard.send()
     shard.report([3])
     #expect(shard.oldest == nil)
@@ -62,7 +62,7 @@ struct ShardTests {
 
   // MARK: The feed
 
-  @Test("A run that follows on what is in hand is taken from there, one that was seen in part behind what is known")
+  @Test("A run that follows the buffered events is appended; of a run that overlaps them, only the new events are")
   func runs() {
     var shard = EchoShard.given(2)
     shard.commit(CommittedRun(shard: 0, events: StoredEvent.samples(3...4)))
@@ -73,7 +73,7 @@ struct ShardTests {
     #expect(shard.send() == [7] && !shard.needsTail)
   }
 
-  @Test("A run with a gap before it sends to the tail, when what is in hand has gone out")
+  @Test("After a run with a gap, the tail is read when the buffered events are sent")
   func gap() {
     var shard = EchoShard.given(2)
     shard.commit(CommittedRun(shard: 0, events: StoredEvent.samples(5...6)))
@@ -83,7 +83,7 @@ struct ShardTests {
     #expect(shard.send() == [3, 4, 5, 6] && !shard.needsTail)
   }
 
-  @Test("Behind a cut run the tail is read to its end, page by page, though nobody says where it is")
+  @Test("After a cut run the tail is read to its end, page by page, although the end is unknown")
   func cut() {
     var shard = EchoShard.given(0)
     shard.commit(CommittedRun(shard: 0, events: StoredEvent.samples(1...3), isCut: true))
@@ -99,7 +99,7 @@ struct ShardTests {
     #expect(shard.isDone)
   }
 
-  @Test("A hint of more where there is no more is forgotten at the end of the tail")
+  @Test("A wrong hint of more events is dropped at the end of the tail")
   func emptyHint() {
     var shard = EchoShard.given(2)
     shard.send()
@@ -110,7 +110,7 @@ struct ShardTests {
     #expect(!shard.needsTail && shard.isDone && shard.head == 2)
   }
 
-  @Test("A hint of more comes with an event that was overtaken, and outlives what comes behind it")
+  @Test("A hint of more events comes with an event that was overtaken, and stays after later events")
   func overtakenHint() {
     var shard = EchoShard.given(3)
     shard.send()
@@ -128,7 +128,7 @@ struct ShardTests {
 
   // MARK: Failures
 
-  @Test("A failure in the middle: nothing goes out before all is reported, then all from there again")
+  @Test("After a failure nothing is sent until all is reported; then all events from the failed one are sent again")
   func failure() {
     var shard = EchoShard.given(6)
     shard.send(5)
@@ -146,7 +146,7 @@ struct ShardTests {
     #expect(shard.isDone && shard.failures == 0)
   }
 
-  @Test("Failures are counted once a round, until something is delivered")
+  @Test("Failures are counted once a round until an event is delivered")
   func counted() {
     var shard = EchoShard.given(3)
     for round in 1...3 {
@@ -162,7 +162,7 @@ struct ShardTests {
     #expect(shard.failures == 0)
   }
 
-  @Test("What is committed while it fails comes behind, and nothing twice")
+  @Test("Events committed during a failure are sent afterwards, each once")
   func committedMeanwhile() {
     var shard = EchoShard.given(2)
     shard.send()
@@ -178,7 +178,7 @@ struct ShardTests {
 
   // MARK: Refusals
 
-  @Test("A refused batch is sent one by one; the one that is refused alone is buried, the others arrive")
+  @Test("A refused batch is sent one by one; the event that is refused alone becomes a dead letter, the others arrive")
   func refusedBatch() throws {
     var shard = EchoShard.given(4)
     shard.send()
@@ -193,7 +193,7 @@ struct ShardTests {
     #expect(shard.send() == [3])
     shard.report([3], .refusing)
     #expect(shard.send().isEmpty && shard.refused?.position == 3)
-    #expect(shard.needsTail, "what is to be buried has to be in hand")
+    #expect(shard.needsTail, "an event must be buffered to become a dead letter")
     shard.read(StoredEvent.samples(3...4), isEnd: true)
     #expect(try #require(shard.refusedEvent).position == 3)
     #expect(shard.send().isEmpty, "nothing goes past it before it is buried")
@@ -203,7 +203,7 @@ struct ShardTests {
     #expect(shard.isDone && shard.suspects.isEmpty && shard.refused == nil)
   }
 
-  @Test("A suspect waits until what is before it has been reported")
+  @Test("A suspect waits until all events before it are reported")
   func suspectWaits() {
     var shard = EchoShard.given(3)
     shard.send()
@@ -234,7 +234,7 @@ struct ShardTests {
     #expect(shard.send() == [1] && shard.alone == 1)
   }
 
-  @Test("An event that can't be sent at all is buried behind what is on its way")
+  @Test("An event that can't be sent becomes a dead letter after the events on their way")
   func unsendable() {
     var shard = EchoShard.given(3)
     shard.send(1)
@@ -247,7 +247,7 @@ struct ShardTests {
     #expect(shard.delivered == 2 && shard.send() == [3])
   }
 
-  @Test("What is before an event that can't be sent fails: that goes first, and nothing hangs")
+  @Test("When events before an unsendable one fail, they are sent first, and nothing hangs")
   func failureBeforeUnsendable() {
     var shard = EchoShard.given(3)
     shard.send(2)
@@ -267,7 +267,7 @@ struct ShardTests {
     #expect(shard.isDone)
   }
 
-  @Test("A page that was asked for before a burial doesn't bring the buried one again")
+  @Test("A page that was read before an event became a dead letter does not bring that event again")
   func latePage() {
     var shard = EchoShard.given(2)
     shard.send()
@@ -286,7 +286,7 @@ struct ShardTests {
 
   // MARK: Going back
 
-  @Test("A rewind sends again from behind its position; late reports of before don't count")
+  @Test("A rewind sends the events after its position again; late reports from before don't count")
   func rewind() {
     var shard = EchoShard.given(6)
     shard.send()
@@ -303,7 +303,7 @@ struct ShardTests {
     #expect(shard.isDone)
   }
 
-  @Test("A rewind in the middle of a burial begins before it; the letter that went counts")
+  @Test("A rewind while an event becomes a dead letter begins before the event; the sent dead letter counts")
   func rewindWhileBurying() {
     var shard = EchoShard.given(3)
     shard.send(1)
@@ -326,7 +326,7 @@ struct ShardTests {
   }
 }
 
-@Suite("The token of an event on its way")
+@Suite("The token of an event on its way", .timeLimit(.minutes(1)))
 struct EchoTokenTests {
   @Test(
     "Shard, epoch and position come back, up to the largest of each, and the highest bit stays free",

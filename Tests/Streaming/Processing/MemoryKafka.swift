@@ -5,7 +5,7 @@ import Values
 
 /// Topics in memory, for processors to read from and to write to.
 final class MemoryKafka: Sendable {
-  struct Letter: Sendable {
+  struct DeadLetter: Sendable {
     let message: KafkaMessage
     let code: String
     let reason: String
@@ -14,7 +14,7 @@ final class MemoryKafka: Sendable {
 
   private struct State {
     var topics: [String: [Partition]] = [:]
-    var letters: [Letter] = []
+    var deadLetters: [DeadLetter] = []
     var wakes: [AsyncStream<Void>.Continuation] = []
     var watchers: [(isEnough: @Sendable (MemoryKafka) -> Bool, continuation: CheckedContinuation<Void, Never>)] = []
   }
@@ -61,10 +61,10 @@ final class MemoryKafka: Sendable {
 
   func partitions(_ topic: String) -> [Partition]? { state.withLock { $0.topics[topic] } }
   func messages(_ topic: String) -> [KafkaMessage] { (partitions(topic) ?? []).flatMap(\.messages) }
-  var letters: [Letter] { state.withLock { $0.letters } }
+  var deadLetters: [DeadLetter] { state.withLock { $0.deadLetters } }
 
-  func bury(_ letter: Letter) {
-    state.withLock { $0.letters.append(letter) }
+  func bury(_ deadLetter: DeadLetter) {
+    state.withLock { $0.deadLetters.append(deadLetter) }
     changed()
   }
 
@@ -193,7 +193,7 @@ final class MemorySink: StreamSink {
 
   func bury(_ message: KafkaMessage, code: String, reason: String) async throws {
     try await trouble(false)
-    kafka.bury(MemoryKafka.Letter(message: message, code: code, reason: reason))
+    kafka.bury(MemoryKafka.DeadLetter(message: message, code: code, reason: reason))
     try await trouble(true)
   }
 }

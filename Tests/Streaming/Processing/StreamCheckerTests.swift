@@ -5,7 +5,7 @@ import Testing
 import Values
 import Workflows
 
-@Suite("Checking the files of streams")
+@Suite("Checking the files of streams", .timeLimit(.minutes(2)))
 struct StreamCheckerTests {
   private func check(_ text: String) -> StreamCheck { StreamChecker.check(Array(text.utf8), file: "s.json") }
 
@@ -21,7 +21,7 @@ struct StreamCheckerTests {
 
   static let shipped = ["samples-created-per-hour", "samples-created-last-hour", "samples-sequenced", "urgent-samples"]
 
-  @Test("The streams of the repository are right", arguments: shipped)
+  @Test("The streams of the repository have no findings", arguments: shipped)
   func repository(_ name: String) throws {
     let check = StreamChecker.check(try Repository.bytes("streams/\(name).json"))
     #expect(check.findings.isEmpty, "\(check.findings)")
@@ -33,7 +33,7 @@ struct StreamCheckerTests {
     #expect(try Repository.names(in: "streams", ending: ".json") == Self.shipped.map { "\($0).json" }.sorted())
   }
 
-  @Test("What a file says is what the stream does")
+  @Test("A file becomes the right stream definition")
   func meaning() throws {
     let check = check(
       """
@@ -62,7 +62,7 @@ struct StreamCheckerTests {
     #expect(plain.type == "s" && plain.late == nil)
   }
 
-  @Test("Everything wrong with a file comes at once, in the order of the file, with near names")
+  @Test("All errors of a file are reported at once, in the order of the file, with near names")
   func golden() {
     let text = """
       {
@@ -82,7 +82,7 @@ struct StreamCheckerTests {
       s.json:3:3: error: a stream has no member "counts" (did you mean "count"?) [stream.invalid] at /counts
       s.json:4:11: error: a join needs "lateness": how far out of order events may come and still count (0s: not at all) \
       [stream.invalid] at /join
-      s.json:5:23: error: "laboratory sample" is no topic: names hold letters, digits, ., _ and -, 249 at most \
+      s.json:5:23: error: "laboratory sample" is not a topic's name: it may have letters, digits, ., _ and -, 249 characters at most \
       [stream.invalid] at /join/left/from
       s.json:5:54: error: an event has no "dta": it has id, source, type, subject, time, datacontenttype, dataschema, \
       data, kafka (did you mean "data"?) [stream.invalid] at /join/left/key
@@ -101,8 +101,8 @@ struct StreamCheckerTests {
     ("\"to\": \"out\"", "\"to\": \"in\"", "/to", "its own output would come back for ever"),
     ("\"to\": \"out\"", "\"to\": \"out\", \"late\": \"in\"", "/late", "would come back for ever"),
     ("\"to\": \"out\"", "\"to\": \"out\", \"late\": \"out\"", "/late", "would be taken for results"),
-    ("\"to\": \"out\"", "\"to\": \"\"", "/to", "is no topic"),
-    ("\"to\": \"out\"", "\"to\": \"..\"", "/to", "is no topic"),
+    ("\"to\": \"out\"", "\"to\": \"\"", "/to", "is not a topic's name"),
+    ("\"to\": \"out\"", "\"to\": \"..\"", "/to", "is not a topic's name"),
     (", \"to\": \"out\"", "", "", "a stream needs \"to\""),
     ("\"count\"", "\"$schema\"", "", "needs one of \"transform\", \"count\", \"join\""),
     ("\"to\"", "\"join\": {}, \"to\"", "/count", "a stream does one thing"),
@@ -195,7 +195,7 @@ struct StreamCheckerTests {
     #expect(check.findings.last?.nearName == "type")
   }
 
-  @Test("What is no JSON, or too much of it, is said to be")
+  @Test("A file that is not JSON, or too large, is refused")
   func noFile() {
     #expect(check("{").findings.map(\.code) == [JSONErrorCode.incomplete])
     #expect(check("[]").findings.map(\.message) == ["a stream is an object, not an array"])

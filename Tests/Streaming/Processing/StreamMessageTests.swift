@@ -5,7 +5,7 @@ import Values
 
 @testable import Streaming
 
-@Suite("Messages as streams read and write them")
+@Suite("Messages as streams read and write them", .timeLimit(.minutes(1)))
 struct StreamMessageTests {
   private func message(_ value: String?, key: String? = nil, headers: [KafkaHeader] = []) -> KafkaMessage {
     KafkaMessage(
@@ -57,7 +57,7 @@ struct StreamMessageTests {
     #expect(event.document["kafka"]?["key"] == nil)
   }
 
-  @Test("A message without a value is null; a schema's id before the JSON is left out; bytes as key are no text")
+  @Test("A message without a value is null, a schema's id before the JSON is removed, and a key of bytes is not text")
   func odd() throws {
     #expect(try StreamEvent(message(nil)).document["data"] == .null)
     var framed = message("x", headers: Self.headers)
@@ -68,7 +68,7 @@ struct StreamMessageTests {
     #expect(event.document["data"] == [:] && event.key == nil)
   }
 
-  @Test("What is no JSON, or says that it is a CloudEvent and isn't, is poison")
+  @Test("A message that is not JSON, or wrongly claims to be a CloudEvent, is poison")
   func poison() {
     func code(_ message: KafkaMessage) -> String? {
       do throws(Poison) {
@@ -103,7 +103,7 @@ struct StreamMessageTests {
     #expect(keyless.key == nil && !keyless.headers.contains { $0.name == "ce_subject" })
   }
 
-  @Test("A late message goes on as it came, with the reason")
+  @Test("A late message is forwarded unchanged, with the reason")
   func late() {
     let record = message("{}", key: "s", headers: Self.headers).lateRecord(to: "late", stream: "per-hour", reason: "r")
     #expect(record.topic == "late" && record.key == Array("s".utf8) && record.value == Array("{}".utf8))

@@ -7,33 +7,33 @@ import Workflows
 @testable import Streaming
 
 /// What holds for every stream, whatever comes in whichever order: tried with seeds, and a failing one is printed.
-@Suite("Interleavings and restarts change nothing")
+@Suite("Interleavings and restarts change nothing", .timeLimit(.minutes(5)))
 struct StreamPropertyTests {
   /// Two partitions' events, each in order of time.
-  private func lanes(_ random: inout SeededRandom, topics: [String]) -> [[TestEvent]] {
-    (0..<2).map { lane in
+  private func sequences(_ random: inout SeededRandom, topics: [String]) -> [[TestEvent]] {
+    (0..<2).map { sequence in
       var time = at("08:00").milliseconds
       return (0..<60).map { number in
         time += Int64(random.next() % 400_000)
-        let topic = topics[lane % topics.count]
+        let topic = topics[sequence % topics.count]
         let sample = "s\(random.next() % 5)"
         return TestEvent(
-          topic: topic, partition: topics.count == 1 ? lane : 0, id: "\(lane)-\(number)",
+          topic: topic, partition: topics.count == 1 ? sequence : 0, id: "\(sequence)-\(number)",
           type: topic == "runs" ? "run.scheduled" : "sample.created", subject: sample,
           time: Timestamp(milliseconds: time),
-          place: .init(source: "/lab/\(lane)", shard: 0, position: Int64(number + 1)),
+          place: .init(source: "/lab/\(sequence)", shard: 0, position: Int64(number + 1)),
           data: ["type": .string(sample), "sampleId": .string(sample)])
       }
     }
   }
 
-  /// The lanes as one: in order within each, at random between them.
-  private func interleaved(_ lanes: [[TestEvent]], _ random: inout SeededRandom) -> [TestEvent] {
-    var rest = lanes.map { $0[...] }
+  /// Merges the sequences: in order within each, at random between them.
+  private func interleaved(_ sequences: [[TestEvent]], _ random: inout SeededRandom) -> [TestEvent] {
+    var rest = sequences.map { $0[...] }
     var all: [TestEvent] = []
     while rest.contains(where: { !$0.isEmpty }) {
-      let lane = Int(random.next() % 2)
-      if let event = rest[lane].popFirst() { all.append(event) }
+      let sequence = Int(random.next() % 2)
+      if let event = rest[sequence].popFirst() { all.append(event) }
     }
     return all
   }
@@ -100,13 +100,13 @@ struct StreamPropertyTests {
   func interleavings(seed: UInt64) throws {
     for (definition, partitions) in try Self.definitions() {
       var random = SeededRandom(seed: seed)
-      let lanes = lanes(&random, topics: partitions.keys.sorted(by: >))
-      let expected = try run(definition, partitions, interleaved(lanes, &random))
+      let sequences = sequences(&random, topics: partitions.keys.sorted(by: >))
+      let expected = try run(definition, partitions, interleaved(sequences, &random))
       let told = expected.map { $0.drop { $0 != " " }.dropFirst() }.map(String.init).sorted()
-      #expect(told == outputs(of: definition, lanes.flatMap { $0 }).sorted(), "\(definition.name), seed \(seed)")
+      #expect(told == outputs(of: definition, sequences.flatMap { $0 }).sorted(), "\(definition.name), seed \(seed)")
       #expect(told.count > 10)
       for _ in 0..<5 {
-        let events = interleaved(lanes, &random)
+        let events = interleaved(sequences, &random)
         #expect(try run(definition, partitions, events) == expected, "\(definition.name), seed \(seed)")
         #expect(
           try run(definition, partitions, events, repeating: true) == expected, "\(definition.name), seed \(seed)")
@@ -118,8 +118,8 @@ struct StreamPropertyTests {
   func restarts(seed: UInt64) throws {
     for (definition, partitions) in try Self.definitions() {
       var random = SeededRandom(seed: seed)
-      let lanes = lanes(&random, topics: partitions.keys.sorted(by: >))
-      let events = interleaved(lanes, &random)
+      let sequences = sequences(&random, topics: partitions.keys.sorted(by: >))
+      let events = interleaved(sequences, &random)
       let expected = try run(definition, partitions, events)
       for point in events.indices where point % 7 == Int(seed) {
         #expect(

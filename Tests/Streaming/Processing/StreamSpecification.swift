@@ -5,7 +5,7 @@ import Testing
 import Values
 import Workflows
 
-/// Moments of one day, as `10:05` or `10:05:30`.
+/// Times of one day, as `10:05` or `10:05:30`.
 func at(_ clock: String) -> Timestamp {
   let text = clock.count == 5 ? clock + ":00" : clock
   return Timestamp("2026-03-01T\(text)Z") ?? Timestamp(milliseconds: .min)
@@ -43,7 +43,7 @@ struct TestEvent {
 
 /// Given a stream and the events that it has had, when more come or time passes, then it says this.
 ///
-/// Outputs are told as text: `blood [10:00–11:00) 3` of a count, `key: left+right` of a pair, else their data.
+/// Outputs are compared as text: `blood [10:00–11:00) 3` of a count, `key: left+right` of a pair, else their data.
 struct StreamSpecification {
   private(set) var machine: StreamMachine
   private var offset: Int64 = 0

@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("What goes wrong around a processor", .timeLimit(.minutes(5)))
+@Suite("A stream processor in trouble", .timeLimit(.minutes(5)))
 struct StreamTroubleTests {
   /// A processor on topics and a store in memory, and what it needs to be begun again.
   struct Bench: Sendable {
@@ -62,7 +62,7 @@ struct StreamTroubleTests {
     }
   }
 
-  @Test("What can't be used goes to the dead letters, with its reason, and the partition goes on")
+  @Test("A message that can't be used becomes a dead letter with its reason, and the stream continues")
   func deadLetters() async throws {
     let bench = Bench()
     bench.kafka.append(KafkaRecord(topic: "samples", value: Array("{".utf8)))
@@ -75,17 +75,17 @@ struct StreamTroubleTests {
       !kafka.messages("out").isEmpty && status.totals.read == 6
     }
     #expect(
-      bench.kafka.letters.map(\.code) == [
+      bench.kafka.deadLetters.map(\.code) == [
         MessagingErrorCode.messageNotJSON, StreamingErrorCode.streamNoKey, StreamingErrorCode.streamNoTime,
         StreamingErrorCode.streamTimeAhead,
       ])
-    #expect(bench.kafka.letters.map(\.message.offset) == [0, 1, 2, 3])
-    #expect(bench.kafka.letters.allSatisfy { !$0.reason.isEmpty })
+    #expect(bench.kafka.deadLetters.map(\.message.offset) == [0, 1, 2, 3])
+    #expect(bench.kafka.deadLetters.allSatisfy { !$0.reason.isEmpty })
     #expect(status.totals.refused == 4 && status.totals.sent == 1)
     #expect(status.offsets == [StreamPartition(topic: "samples", number: 0): 6])
   }
 
-  @Test("What comes too late is counted, and goes to the topic for it where there is one", arguments: [true, false])
+  @Test("A late event is counted, and goes to the topic for late events if there is one", arguments: [true, false])
   func late(hasTopic: Bool) async throws {
     let bench = Bench()
     let plan = try WindowCountTests.count(lateness: .zero)
@@ -101,7 +101,7 @@ struct StreamTroubleTests {
     if hasTopic { #expect(late[0].header("late_reason")?.contains("had been closed") == true) }
   }
 
-  @Test("When another process has written the stream's state, it is loaded anew, and nothing is lost")
+  @Test("When another process has written the stream's state, the stream loads it again, and nothing is lost")
   func interference() async throws {
     let store = MemoryStore(environment: .fake())
     let meddled = Mutex(0)
@@ -138,8 +138,8 @@ struct StreamTroubleTests {
     #expect(processor.status().problem == nil)
   }
 
-  @Test("A sink that fails holds the stream up, longer and longer, until it works")
-  func holdUp() async throws {
+  @Test("A sink that fails is retried with growing backoff until it works")
+  func failingSink() async throws {
     struct Broken: Error {}
     let attempts = Mutex(0)
     let bench = Bench(trouble: { delivered in
@@ -168,7 +168,7 @@ struct StreamTroubleTests {
     #expect(processor.status().problem == nil)
   }
 
-  @Test("A topic that isn't there yet is waited for")
+  @Test("A stream waits for a missing topic")
   func noTopic() async throws {
     let bench = Bench(["out": 1])
     let processor = bench.processor(try WindowCountTests.count(lateness: .zero))
@@ -198,7 +198,7 @@ struct StreamTroubleTests {
     #expect(processor.status().offsets.count == 2)
   }
 
-  @Test("When nothing comes any more the clock closes the last windows, and that is stored too")
+  @Test("When no message comes any more, the clock closes the last windows, and that is stored too")
   func silence() async throws {
     let bench = Bench()
     bench.send("a", "19:30")
@@ -223,7 +223,8 @@ struct StreamTroubleTests {
     #expect(again.totals.sent == 1 && again.kept == 1)
   }
 
-  @Test("Messages that were deleted before they were read are told of; those before its begin are not its own")
+  @Test(
+    "Messages that were deleted before they were read are counted as lost; messages before the stream began are not")
   func lost() async throws {
     let bench = Bench()
     for number in 0..<5 { bench.send("\(number)", "10:0\(number)") }
@@ -235,13 +236,13 @@ struct StreamTroubleTests {
     bench.kafka.delete("samples", 0, before: 7)
     let gone = await bench.run(definition) { _, status in status.totals.read == 5 }
     #expect(gone.totals.lost == 2)
-    // It is told once.
+    // It is logged once.
     bench.send("9", "10:09")
     let after = await bench.run(definition) { _, status in status.totals.read == 6 }
     #expect(after.totals.lost == 2)
   }
 
-  @Test("What no waiting mends ends it, with its code")
+  @Test("An error that a retry does not remove ends the stream with its code")
   func fatal() async throws {
     let bench = Bench()
     let definition = try WindowCountTests.count(lateness: .zero)
@@ -263,7 +264,7 @@ struct StreamTroubleTests {
         upserts: [Document(collection: name, id: "window/1/x", sort: "", data: Array("{".utf8))]))
     #expect(await bench.failure(of: definition) == StreamingErrorCode.streamStateUnreadable)
 
-    // Begun anew, all is well.
+    // After a reset it runs.
     try await StreamProcessor.reset("per-hour", in: bench.store)
     bench.send("x", "10:00")
     let status = await bench.run(definition) { _, status in status.totals.read == 1 }
@@ -273,7 +274,7 @@ struct StreamTroubleTests {
     #expect(await bench.failure(of: definition) == StoreErrorCode.closed)
   }
 
-  @Test("State of more documents than one page is loaded whole")
+  @Test("State with more documents than one page is loaded completely")
   func manyDocuments() async throws {
     let bench = Bench()
     for number in 0..<2_300 { bench.send("\(number)", "10:00", type: .string("t\(number)")) }

@@ -50,12 +50,12 @@ struct StreamWireTests {
       async throws -> StreamStatus
     {
       let source = try KafkaStreamSource(cluster, name: definition.name, atMost: 20, waiting: .milliseconds(50))
-      let sink = try KafkaStreamSink(cluster, deadLetters: topic("letters"), environment: .system)
+      let sink = try KafkaStreamSink(cluster, deadLetters: topic("dead-letters"), environment: .system)
       let processor = StreamProcessor(
         definition, store: store, source: source, sink: sink, environment: .system)
       let running = Task { try await processor.run() }
-      while !isDone(processor.status()) {
-        try await Environment.system.clock.sleep(until: Environment.system.now() + .milliseconds(5))
+      try await eventually("the stream is done", within: .seconds(180), every: .milliseconds(5)) {
+        isDone(processor.status())
       }
       running.cancel()
       _ = await running.result
@@ -73,9 +73,9 @@ struct StreamWireTests {
     try await body(folder.appendingPathComponent("streams.db").path)
   }
 
-  @Test("A count over two partitions, stopped in the middle and begun again on its file; poison aside")
+  @Test("A count over two partitions is stopped and continues with its stored state; poison becomes a dead letter")
   func count() async throws {
-    let bench = try await Bench(["samples": 2, "out": 1, "letters": 1])
+    let bench = try await Bench(["samples": 2, "out": 1, "dead-letters": 1])
     let plan = CountPlan(
       input: StreamInput(topic: bench.topic("samples"), key: try JSONPath("$.data.type")), size: .seconds(3_600),
       timing: StreamTiming(lateness: .seconds(60)))
@@ -115,14 +115,14 @@ struct StreamWireTests {
     #expect(Set(events.map(\.id)).count == 8)
     #expect(
       events.map { String(decoding: $0.data, as: UTF8.self) }.sorted().allSatisfy { $0.hasSuffix("\"count\":60}") })
-    let letter = try #require(try await bench.read("letters", 1).first)
-    #expect(letter.header("dl_code") == MessagingErrorCode.messageNotJSON)
-    #expect(letter.header("dl_topic") == bench.topic("samples"))
+    let deadLetter = try #require(try await bench.read("dead-letters", 1).first)
+    #expect(deadLetter.header("dl_code") == MessagingErrorCode.messageNotJSON)
+    #expect(deadLetter.header("dl_topic") == bench.topic("samples"))
   }
 
-  @Test("A join of two topics")
+  @Test("A join pairs the events of two topics")
   func join() async throws {
-    let bench = try await Bench(["samples": 2, "runs": 2, "out": 1, "letters": 1])
+    let bench = try await Bench(["samples": 2, "runs": 2, "out": 1, "dead-letters": 1])
     let producer = try KafkaProducer(bench.cluster, name: "test")
     for number in 0..<30 {
       let time = Timestamp(milliseconds: at("08:00").milliseconds + Int64(number * 60_000))
@@ -150,9 +150,9 @@ struct StreamWireTests {
     #expect(Set(keys) == Set((0..<30).filter { $0 % 3 != 0 }.map { "s\($0)" }))
   }
 
-  @Test("An output that the broker refuses for good goes to the dead letters, and the stream goes on")
+  @Test("An output that the broker refuses for good becomes a dead letter, and the stream continues")
   func refusedOutput() async throws {
-    let bench = try await Bench(["samples": 1, "out": 1, "letters": 1])
+    let bench = try await Bench(["samples": 1, "out": 1, "dead-letters": 1])
     guard bench.broker.isMock else { return }
     let producer = try KafkaProducer(bench.cluster, name: "test")
     for id in ["a", "b"] {
@@ -167,8 +167,8 @@ struct StreamWireTests {
     await bench.broker.fail(api: 0, code: 10, count: 1)
     let status = try await bench.run(definition, MemoryStore(environment: .system)) { $0.totals.read == 2 }
     #expect(status.totals.sent == 2)
-    let letters = try await bench.read("letters", 1)
-    #expect(letters.first?.header("dl_code") == MessagingErrorCode.messageRefused)
-    #expect(letters.first?.header("dl_topic") == "out")
+    let deadLetters = try await bench.read("dead-letters", 1)
+    #expect(deadLetters.first?.header("dl_code") == MessagingErrorCode.messageRefused)
+    #expect(deadLetters.first?.header("dl_topic") == "out")
   }
 }

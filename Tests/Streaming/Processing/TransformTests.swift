@@ -5,13 +5,13 @@ import Workflows
 
 @testable import Streaming
 
-@Suite("Transforming a topic to a topic")
+@Suite("Transforming a topic to a topic", .timeLimit(.minutes(1)))
 struct TransformTests {
   private func stream(_ plan: TransformPlan) -> StreamDefinition {
     StreamDefinition(name: "urgent", work: .transform(plan), to: "out")
   }
 
-  @Test("An event that is wanted becomes what the template says, under its own key and time")
+  @Test("An event that meets the condition becomes the output of the template, with its own key and time")
   func template() throws {
     let output = try Template(["barcode": "${data.barcode}", "says": "${type} at ${time}"])
     var spec = try StreamSpecification(
@@ -29,7 +29,7 @@ struct TransformTests {
     #expect(spec.stored.keys.sorted() == ["partition/samples/0", "summary"])
   }
 
-  @Test("What the template doesn't find is the reason that the event is refused")
+  @Test("An event is refused when the template does not find a value, and the reason names it")
   func missing() throws {
     let plan = TransformPlan(input: try .samples(), output: try Template(["barcode": "${data.barcode}"]), key: nil)
     var spec = try StreamSpecification(stream(plan))
@@ -42,7 +42,7 @@ struct TransformTests {
     #expect(refusal.message.contains("${data.barcode}"))
   }
 
-  @Test("A handler gives none, one or several, each with an id that a repeat has too")
+  @Test("A handler returns no, one or several outputs, each with an id that a repeat has too")
   func handler() throws {
     let plan = TransformPlan(input: try .samples()) { (event) throws(StreamRefusal) in
       (event.document["data"]?["tubes"]?.arrayValue ?? []).map { TransformPlan.Made(data: $0, key: $0.stringValue) }
@@ -62,7 +62,7 @@ struct TransformTests {
     #expect(spec.verdicts == [.taken, .taken, .taken])
   }
 
-  @Test("A key of its own")
+  @Test("An output may have a key of its own")
   func key() throws {
     let plan = TransformPlan(
       input: try .samples(), output: try Template(["x": 1]), key: try JSONPath("$.data.patientId"))

@@ -6,7 +6,7 @@ import Workflows
 
 @testable import Streaming
 
-@Suite("Counting in windows of event time")
+@Suite("Counting in windows of event time", .timeLimit(.minutes(1)))
 struct WindowCountTests {
   static func count(
     size: Duration = .seconds(3_600), advance: Duration? = nil, lateness: Duration = .seconds(600),
@@ -62,7 +62,7 @@ struct WindowCountTests {
     spec.then("old [23:00–00:00) 1")
   }
 
-  @Test("An event that comes too late is told of, with what it missed, and changes no result")
+  @Test("A late event is reported with the windows that it missed, and changes no result")
   func late() throws {
     var spec = try StreamSpecification(Self.count(advance: .seconds(1_800), lateness: .zero))
     spec.when(sampleAt: "10:40")
@@ -86,7 +86,7 @@ struct WindowCountTests {
     #expect(spec.machine.totals.late == 2)
   }
 
-  @Test("A partition that has never had an event holds the watermark, until it is known to be silent")
+  @Test("A partition that never had an event stops the watermark until it is silent")
   func silence() throws {
     var spec = try StreamSpecification(Self.count(lateness: .zero), partitions: ["samples": 2])
     spec.when(sampleAt: "10:05")
@@ -107,7 +107,7 @@ struct WindowCountTests {
     #expect(spec.verdicts.suffix(2).map { if case .late = $0 { true } else { false } } == [true, false])
   }
 
-  @Test("When all are silent the furthest partition counts, whichever fell silent first")
+  @Test("When all partitions are silent the latest one counts, in whatever order they fell silent")
   func allSilent() throws {
     var spec = try StreamSpecification(Self.count(lateness: .zero), partitions: ["samples": 2])
     spec.when(sampleAt: "10:05", partition: 1)
@@ -119,7 +119,7 @@ struct WindowCountTests {
     #expect(spec.machine.watermark == at("11:05"))
   }
 
-  @Test("The clock closes the last windows only where that is wanted, and moves the watermark no further")
+  @Test("The clock closes the last windows only with `closeAfter`, and moves the watermark no further")
   func closeAfter() throws {
     var waiting = try StreamSpecification(Self.count())
     waiting.when(sampleAt: "11:50")
@@ -139,7 +139,7 @@ struct WindowCountTests {
     #expect(spec.machine.watermark == at("12:00"))
   }
 
-  @Test("Time goes on with the events that the stream is not about")
+  @Test("Ignored events move the watermark too")
   func ignored() throws {
     var spec = try StreamSpecification(Self.count(lateness: .zero, when: "$.type == 'sample.created'"))
     spec.when(sampleAt: "10:05")
@@ -151,7 +151,7 @@ struct WindowCountTests {
     #expect(spec.machine.watermark == at("11:00"))
   }
 
-  @Test("What can't be counted is refused, with the reason, and is not let near the watermark")
+  @Test("An event that can't be counted is refused with the reason, and does not move the watermark")
   func refused() throws {
     var spec = try StreamSpecification(Self.count(lateness: .zero))
     func code(_ event: TestEvent) -> String? {
@@ -174,15 +174,15 @@ struct WindowCountTests {
   }
 
   @Test(
-    "The time may stand in the data",
+    "The time may be in the data",
     arguments: [
       ("\"2026-03-01T10:30:00+01:00\"", true), ("1772357400000", true), ("\"yesterday\"", false), ("1e300", false),
       ("true", false), ("9000000000000000000", false),
     ])
-  func timeInData(_ text: String, _ isMoment: Bool) throws {
+  func timeInData(_ text: String, _ isTime: Bool) throws {
     var spec = try StreamSpecification(Self.count(lateness: .zero, time: "$.data.collectedAt"))
     spec.when(TestEvent(id: "a", data: ["type": "rna", "collectedAt": try JSON(parsing: text)]))
-    guard isMoment else {
+    guard isTime else {
       #expect(spec.machine.totals.refused == 1)
       return
     }
@@ -199,7 +199,7 @@ struct WindowCountTests {
     spec.then(" [10:00–11:00) 2")
   }
 
-  @Test("A result names its window: same parts, same id; its time is the window's last moment")
+  @Test("A result names its window: same parts, same id; its time is the window's last millisecond")
   func outputs() throws {
     func outputs(_ name: String) throws -> [StreamOutput] {
       let plan = try Self.count(lateness: .zero)
@@ -214,7 +214,7 @@ struct WindowCountTests {
     #expect(Set(first.map(\.id) + (try outputs("b").map(\.id))).count == 4)
   }
 
-  @Test("What comes again from a store is counted once; a store made anew is not mistaken for a repeat")
+  @Test("A repeated event of a store is counted once; events of a store that was created again are not repeats")
   func repeats() throws {
     var spec = try StreamSpecification(Self.count(lateness: .zero))
     func event(_ position: Int64, _ time: String, shard: Int = 1) -> TestEvent {

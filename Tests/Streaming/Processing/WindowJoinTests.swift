@@ -5,7 +5,7 @@ import Workflows
 
 @testable import Streaming
 
-@Suite("Joining two topics within a bound of event time")
+@Suite("Joining two topics within a bound of event time", .timeLimit(.minutes(1)))
 struct WindowJoinTests {
   static func join(within: Duration = .seconds(7_200), lateness: Duration = .seconds(600), rightTopic: String = "runs")
     throws -> StreamDefinition
@@ -86,7 +86,7 @@ struct WindowJoinTests {
     spec.when(Self.run("x", of: "other", "12:00"))
     #expect(spec.machine.kept == 2)
     spec.when(Self.sample("b", "s2", "14:30"))
-    // The watermark is at 12:00, of the runs: a partner may still come at that very moment.
+    // The watermark is at 12:00, of the runs: a partner may still come with exactly that time.
     #expect(spec.machine.kept == 3)
     spec.when(Self.run("y", of: "s1", "12:00"))
     spec.then("s1: a+y")
@@ -97,7 +97,7 @@ struct WindowJoinTests {
     #expect(spec.stored.keys.filter { $0.hasPrefix("event/") }.count == 2)
   }
 
-  @Test("An event behind the watermark is told of; what is kept still finds it")
+  @Test("An event behind the watermark is reported as late, and still pairs with kept events")
   func late() throws {
     var spec = try StreamSpecification(Self.join(within: .seconds(3_600), lateness: .zero), partitions: Self.topics)
     spec.now = at("20:00")
@@ -109,10 +109,10 @@ struct WindowJoinTests {
     #expect(
       spec.verdicts.last
         == .late(
-          "The event's time 2026-03-01T11:15:00.000Z is behind the watermark, 2026-03-01T12:00:00.000Z: partners may "
-            + "have been let go of before it came."))
+          "The event's time 2026-03-01T11:15:00.000Z is before the watermark, 2026-03-01T12:00:00.000Z. Its partners "
+            + "may have been dropped before it came."))
     let kept = spec.machine.kept
-    // Further behind than any pair reaches: it finds nobody, and is not kept.
+    // Too late for any pair: it finds no partner, and is not kept.
     spec.when(Self.run("lost", of: "s1", "10:59"))
     spec.then()
     #expect(spec.machine.kept == kept)
@@ -132,7 +132,7 @@ struct WindowJoinTests {
     spec.then("s1: b+a", "s1: a+b")
   }
 
-  @Test("A pair holds both events as they came, without their places")
+  @Test("A pair contains both events unchanged, without their places")
   func content() throws {
     var spec = try StreamSpecification(Self.join(), partitions: Self.topics)
     spec.when(Self.sample("a", "s1", "10:00"))

@@ -1,7 +1,7 @@
 /// Finds the end of a body as its bytes arrive, and takes its content out of its chunks (RFC 9112 §7.1).
 struct BodyFraming {
   private enum Phase: Equatable {
-    /// So many bytes of content follow; in a chunk, CR LF behind them.
+    /// This many bytes of content follow; in a chunk, CR LF follows them.
     case content(Int)
     case afterContent
     case sizeLine
@@ -106,13 +106,13 @@ struct BodyFraming {
   private static func malformed(_ detail: String) -> Problem { RequestHeadParser.malformed(detail) }
 }
 
-// How a body goes on to libmicrohttpd: the same content in chunks of the gate's own, without extensions and trailers.
+// The framing of a body for libmicrohttpd: the same content in chunks of the gate's own, without extensions and trailers.
 extension BodyFraming {
   func carried(_ content: ArraySlice<UInt8>) -> [UInt8] {
     isChunked
       ? Array("\(String(content.count, radix: 16))\r\n".utf8) + content + [.carriageReturn, .lineFeed] : Array(content)
   }
 
-  /// What comes behind the last content.
+  /// The bytes after the last content.
   var end: [UInt8] { isChunked ? Array("0\r\n\r\n".utf8) : [] }
 }

@@ -3,14 +3,14 @@ import Runtime
 import Synchronization
 import Values
 
-/// Stands between the clients of a server and libmicrohttpd: accepts connections, checks every byte of a request
+/// The layer between the clients of a server and libmicrohttpd: accepts connections, checks every byte of a request
 /// before libmicrohttpd sees it, and carries the answers back.
 ///
 /// libmicrohttpd takes heads that it should refuse, and answers others with its own HTML before anything of ours is
 /// asked. Behind the gate it sees only requests without a fault, each reduced to what it acts on. Its connections
 /// are the other ends of socket pairs.
 final class Gate: Sendable {
-  /// A request that was let through: libmicrohttpd finds its head here, not in the bytes.
+  /// A request that passed the checks. libmicrohttpd's callbacks take its head from here, not from the bytes.
   struct Admitted: Sendable {
     let link: UInt64
     let number: Int

@@ -225,7 +225,8 @@ final class GateLoop {
 
   private func letThrough(_ head: RequestHeadParser.Head, of link: GateLink) throws(Problem) {
     guard !gate.isDraining else {
-      throw Problem(503, HTTPErrorCode.shuttingDown, detail: "The server is shutting down; ask again later.")
+      throw Problem(
+        503, HTTPErrorCode.shuttingDown, detail: "The server is shutting down. Send the request again later.")
     }
     if link.inner < 0 { try open(link) }
     link.requests += 1
@@ -266,7 +267,7 @@ final class GateLoop {
     guard heldBytes <= configuration.maxBodyBytesInFlight else {
       throw Problem(
         503, HTTPErrorCode.tooManyBodies,
-        detail: "The server holds as many bytes of requests as it may; ask again in a moment.",
+        detail: "The server holds as many bytes of requests as it may. Send the request again in a second.",
         headers: ["Retry-After": "1"])
     }
   }
@@ -355,7 +356,7 @@ final class GateLoop {
     if link.toClient.isEmpty { finish(link) }
   }
 
-  /// Everything has been sent: says so, and waits a little for the client to end as well.
+  /// Ends the sending side when everything is sent, and waits a little for the client to end its side.
   private func finish(_ link: GateLink) {
     if link.hasEnded || isStopping { return close(link) }
     shutdown(link.client, Int32(SHUT_WR))

@@ -230,7 +230,7 @@ extension HTTPHeaders {
 /// The methods that a server of HTTP recognises (RFC 9110 §9, RFC 5789). What a path takes is the router's to say.
 enum HTTPMethod {
   static let known: Set<String> = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT"]
-  /// Those that change nothing (RFC 9110 §9.2.1).
+  /// The methods that change nothing (RFC 9110 §9.2.1).
   static let safe: Set<String> = ["GET", "HEAD", "OPTIONS", "TRACE"]
 }
 

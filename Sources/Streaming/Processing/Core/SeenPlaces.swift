@@ -1,36 +1,37 @@
 import JSON
 import Values
 
-/// Knows the events of a partition that have come before, when they say where they stand in the store they come from.
+/// Recognises repeated events of a partition by their position in the store that published them.
 ///
-/// What an event store sends comes at least once, in order of its positions shard by shard: an event at a position that
-/// has been passed is a repeat. A store that was made anew begins again at 1; its events are later than all before.
+/// A store publishes its events at least once, and in order of their positions within a shard. An event at a position that
+/// was passed is a repeat. A store that was created again begins at position 1; its events have later times than all
+/// events before.
 struct SeenPlaces: Sendable {
   private struct Shard: Hashable {
     let source: String
     let number: Int
   }
-  private struct Mark {
+  private struct LastSeen {
     var position: Int64
-    /// The latest time of an event up to there.
+    /// The latest time of an event up to this position.
     var latest: Timestamp?
   }
-  private var marks: [Shard: Mark] = [:]
+  private var lastSeen: [Shard: LastSeen] = [:]
 
-  /// More sources than any partition has; those that have been silent longest are forgotten.
+  /// The largest number of shards that are kept; more than any partition has. The shard with the oldest event goes first.
   static let most = 1_024
 
   init() {}
 
   /// Notes an event.
-  /// - Returns: whether it has come before.
+  /// - Returns: whether it is a repeat.
   mutating func isRepeat(_ event: StreamEvent) -> Bool {
     guard let place = event.place else { return false }
     let shard = Shard(source: place.source, number: place.shard)
-    guard let mark = marks[shard], place.position <= mark.position, !isLater(event.time, than: mark.latest) else {
-      let latest = [marks[shard]?.latest, event.time].compactMap { $0 }.max()
-      marks[shard] = Mark(position: place.position, latest: latest)
-      if marks.count > Self.most { forgetOldest() }
+    guard let seen = lastSeen[shard], place.position <= seen.position, !isLater(event.time, than: seen.latest) else {
+      let latest = [lastSeen[shard]?.latest, event.time].compactMap { $0 }.max()
+      lastSeen[shard] = LastSeen(position: place.position, latest: latest)
+      if lastSeen.count > Self.most { forgetOldest() }
       return false
     }
     return true
@@ -43,35 +44,35 @@ struct SeenPlaces: Sendable {
 
   private mutating func forgetOldest() {
     let earliest = Timestamp(milliseconds: .min)
-    let oldest = marks.min {
+    let oldest = lastSeen.min {
       ($0.value.latest ?? earliest, $0.key.source, $0.key.number)
         < ($1.value.latest ?? earliest, $1.key.source, $1.key.number)
     }
-    if let oldest { marks[oldest.key] = nil }
+    if let oldest { lastSeen[oldest.key] = nil }
   }
 
   // MARK: State
 
   var json: JSON {
-    let sorted = marks.sorted { ($0.key.source, $0.key.number) < ($1.key.source, $1.key.number) }
+    let sorted = lastSeen.sorted { ($0.key.source, $0.key.number) < ($1.key.source, $1.key.number) }
     return .array(
-      sorted.map { shard, mark in
+      sorted.map { shard, seen in
         var members: JSONObject = [
-          "source": .string(shard.source), "shard": .int(shard.number), "position": .int(Int(mark.position)),
+          "source": .string(shard.source), "shard": .int(shard.number), "position": .int(Int(seen.position)),
         ]
-        if let latest = mark.latest { members["latest"] = .string(latest.description) }
+        if let latest = seen.latest { members["latest"] = .string(latest.description) }
         return .object(members)
       })
   }
 
-  /// - Returns: nil when this is nothing that was stored.
+  /// - Returns: nil when this is not the JSON of stored places.
   init?(_ json: JSON) {
     guard let values = json.arrayValue else { return nil }
     for value in values {
       guard let source = value["source"]?.stringValue, let shard = value["shard"]?.intValue,
         let position = value["position"]?.intValue
       else { return nil }
-      marks[Shard(source: source, number: shard)] = Mark(
+      lastSeen[Shard(source: source, number: shard)] = LastSeen(
         position: Int64(position), latest: value["latest"]?.stringValue.flatMap { Timestamp($0) })
     }
   }

@@ -3,7 +3,7 @@ import Runtime
 import Values
 public import Workflows
 
-/// A stream: topics that are read, what is made of their events, and the topic that it goes to.
+/// A stream: the topics it reads, its work, and its output topic.
 public struct StreamDefinition: Sendable {
   public enum Work: Sendable {
     case transform(TransformPlan)
@@ -11,15 +11,15 @@ public struct StreamDefinition: Sendable {
     case join(JoinPlan)
   }
 
-  /// Names its state, its ids and its source; another definition needs another name.
+  /// The name of its state, its ids and its source. Another definition needs another name.
   public let name: String
   public let description: String?
   public let work: Work
   /// The output topic.
   public let to: String
-  /// The `type` of its events.
+  /// The `type` of its output events.
   public let type: String
-  /// Where events go that came too late to count, if anywhere.
+  /// The topic for late events; nil drops them.
   public let late: String?
 
   public init(
@@ -33,7 +33,7 @@ public struct StreamDefinition: Sendable {
     self.late = late
   }
 
-  /// The CloudEvents source of everything that it sends.
+  /// The CloudEvents `source` of its output events.
   public var source: String { "/streams/\(name)" }
 
   /// The topics that it reads, each once.
@@ -45,7 +45,7 @@ public struct StreamDefinition: Sendable {
     }
   }
 
-  /// How it reckons with time; nil when time is nothing to it.
+  /// Its timing; nil when the stream does not use time.
   var timing: StreamTiming? {
     switch work {
     case .transform: nil
@@ -54,7 +54,8 @@ public struct StreamDefinition: Sendable {
     }
   }
 
-  /// What the stored state depends on. State of a definition with another fingerprint can't be gone on with.
+  /// A digest of all parts of the definition on which the stored state depends. State with another fingerprint can't be
+  /// used.
   var fingerprint: String {
     func text(_ input: StreamInput) -> [String] {
       [input.topic, input.when?.text ?? "", input.key?.text ?? "", input.time?.text ?? ""]
@@ -72,13 +73,13 @@ public struct StreamDefinition: Sendable {
   }
 }
 
-/// How a stream reckons with events that come out of order, late, or not at all.
+/// The lateness, the idle time and the clock tolerance of a stream.
 public struct StreamTiming: Sendable, Hashable {
-  /// How far behind the latest event of its partition an event may be and still count.
+  /// How far an event's time may be before the latest event of its partition and still count.
   public let lateness: Duration
-  /// How long a partition that has been read to its end may be silent before nobody waits for it.
+  /// How long a partition that was read to its end may be silent before the stream stops waiting for it.
   public let idle: Duration
-  /// How far ahead of the clock an event's time may be; further ahead it is taken for a mistake.
+  /// How far an event's time may be ahead of the clock. An event further ahead is refused as a mistake.
   public let ahead: Duration
 
   public static let usualIdle = Duration.seconds(60)
@@ -91,12 +92,12 @@ public struct StreamTiming: Sendable, Hashable {
   }
 }
 
-/// Each event of a topic becomes one event of another, none, or several.
+/// Makes no, one or several output events from each event of a topic.
 public struct TransformPlan: Sendable {
   /// One output of an event.
   public struct Made: Sendable, Hashable {
     public let data: JSON
-    /// Nil keeps the key that the event came with.
+    /// The output's key; nil keeps the event's key.
     public let key: String?
 
     public init(data: JSON, key: String? = nil) {
@@ -109,13 +110,14 @@ public struct TransformPlan: Sendable {
   public let input: StreamInput
   public let handler: Handler
 
-  /// - Parameter handler: is called once or more for each event, and has no other effect than what it gives.
+  /// - Parameter handler: returns the outputs of an event. It is called at least once for each event and has no other
+  ///   effect.
   public init(input: StreamInput, handler: @escaping Handler) {
     self.input = input
     self.handler = handler
   }
 
-  /// Each event becomes one, as the template says.
+  /// Makes one output from each event by a template.
   public init(input: StreamInput, output: Template, key: JSONPath?) {
     let keyed = key.map { StreamInput(topic: input.topic, key: $0) }
     self.init(input: input) { (event) throws(StreamRefusal) in
@@ -127,7 +129,7 @@ public struct TransformPlan: Sendable {
     do {
       return try template.render(in: event.document)
     } catch {
-      throw StreamRefusal(error.code, "The output can't be made of the event: \(error.message).")
+      throw StreamRefusal(error.code, "The output can't be made from the event: \(error.message).")
     }
   }
 }
@@ -135,15 +137,15 @@ public struct TransformPlan: Sendable {
 /// Counts the events of each key in windows of time.
 public struct CountPlan: Sendable, Hashable {
   public let input: StreamInput
-  /// How long a window is. Windows begin at multiples of `advance` since 1970-01-01T00:00Z.
+  /// The length of a window. Windows begin at multiples of `advance` since 1970-01-01T00:00Z.
   public let size: Duration
-  /// How far apart windows begin: `size` for tumbling windows, less for hopping ones.
+  /// The time between the beginnings of two windows: `size` for tumbling windows, less for hopping ones.
   public let advance: Duration
   public let timing: StreamTiming
-  /// When every partition is silent, a window is closed this long after its end; nil waits for the next event.
+  /// When all partitions are silent, a window is closed this long after its end. With nil it waits for the next event.
   public let closeAfter: Duration?
 
-  /// The most windows that one event may be counted in.
+  /// The largest number of windows in which one event may be counted.
   public static let mostWindows = 1_000
 
   public init(
@@ -157,11 +159,11 @@ public struct CountPlan: Sendable, Hashable {
   }
 }
 
-/// Finds pairs of events of two topics with one key whose times are near each other.
+/// Finds pairs of events of two topics that have the same key and times near each other.
 public struct JoinPlan: Sendable, Hashable {
   public let left: StreamInput
   public let right: StreamInput
-  /// The most that the times of a pair may differ, either way.
+  /// The largest difference between the times of a pair, in either direction.
   public let within: Duration
   public let timing: StreamTiming
 

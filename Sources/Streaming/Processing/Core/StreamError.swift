@@ -1,6 +1,6 @@
 public import Values
 
-/// Why a stream can't run.
+/// An error that stops a stream.
 public struct StreamError: CodedError, Hashable {
   public let code: String
   public let message: String
@@ -18,14 +18,14 @@ public struct StreamError: CodedError, Hashable {
   static func definitionChanged(_ name: String) -> StreamError {
     StreamError(
       StreamingErrorCode.streamDefinitionChanged,
-      "The state of “\(name)” was made by another definition: give the stream a new name, or begin anew with "
+      "The state of “\(name)” belongs to another definition. Give the stream a new name, or delete its state with "
         + "`saga streams reset`.")
   }
 
   static func offsetGone(_ partition: StreamPartition, offset: Int64, end: Int64) -> StreamError {
     StreamError(
       StreamingErrorCode.streamOffsetGone,
-      "The stream has read \(partition) up to offset \(offset), but it ends at \(end): the topic was made anew. Begin "
-        + "anew with `saga streams reset`.")
+      "The stream has read \(partition) up to offset \(offset), but it ends at \(end). The topic was created again. "
+        + "Delete the stream's state with `saga streams reset`.")
   }
 }

@@ -19,22 +19,22 @@ public struct StreamPartition: Sendable, Hashable, Comparable, CustomStringConve
   public var description: String { "\(topic)/\(number)" }
 }
 
-/// A message as a stream sees it: what expressions read, and where it came from.
+/// A message as a stream reads it: the document for expressions, and its origin.
 public struct StreamEvent: Sendable, Hashable {
   public let partition: StreamPartition
   public let offset: Int64
-  /// Names the event: a repeat has the same, wherever it stands.
+  /// The identity of the event. A repeat has the same identity, whatever its partition and offset.
   public let identity: String
   /// The key of the message, if it is text.
   public let key: String?
-  /// The moment that the event itself names.
+  /// The event's own time; nil when it has none.
   public let time: Timestamp?
-  /// Its place in the store that it comes from, when it says so.
+  /// Its place in the store that published it; nil when the event does not say.
   public let place: StorePlace?
   /// The attributes of the CloudEvent, its `data`, and `kafka`.
   public let document: JSON
 
-  /// Where an event stands in an event store. A repeat has the same place.
+  /// The place of an event in an event store. A repeat has the same place.
   public struct StorePlace: Sendable, Hashable {
     public let source: String
     public let shard: Int
@@ -61,7 +61,8 @@ public struct StreamEvent: Sendable, Hashable {
   }
 }
 
-/// Why an event is of no use to a stream: it goes to the dead letters with this, and its partition goes on.
+/// The reason why a stream can't use an event. The event becomes a dead letter with this reason, and the stream continues
+/// with the next event.
 public struct StreamRefusal: CodedError, Hashable {
   public let code: String
   public let message: String
@@ -72,14 +73,14 @@ public struct StreamRefusal: CodedError, Hashable {
   }
 }
 
-/// One input of a stream: a topic, which of its events count, and what is read of each.
+/// One input of a stream: a topic, the condition for its events, and the expressions for key and time.
 public struct StreamInput: Sendable, Hashable {
   public let topic: String
-  /// Nil takes every event.
+  /// The condition; nil takes every event.
   public let when: JSONPathCondition?
-  /// Nil puts all events under one key, the empty text.
+  /// Finds the key; nil gives all events the empty text as their key.
   public let key: JSONPath?
-  /// Nil takes the CloudEvent's own time.
+  /// Finds the time; nil takes the CloudEvent's own time.
   public let time: JSONPath?
 
   public init(topic: String, when: JSONPathCondition? = nil, key: JSONPath? = nil, time: JSONPath? = nil) {
@@ -89,6 +90,7 @@ public struct StreamInput: Sendable, Hashable {
     self.time = time
   }
 
+  /// Returns whether the event is of this topic and meets the condition.
   /// - Throws: `expression.budget` when the condition takes more work than is allowed.
   func wants(_ event: StreamEvent) throws(StreamRefusal) -> Bool {
     guard topic == event.partition.topic else { return false }
@@ -96,22 +98,22 @@ public struct StreamInput: Sendable, Hashable {
     do {
       return try when.holds(in: event.document)
     } catch {
-      throw StreamRefusal(error.code, "“when” can't be decided of the event: \(error.message).")
+      throw StreamRefusal(error.code, "“when” can't be evaluated for the event: \(error.message).")
     }
   }
 
-  /// The values that a query finds, at most two.
+  /// Returns the values that a query finds, at most two.
   private func found(by query: JSONPath, in event: StreamEvent) throws(StreamRefusal) -> [JSON] {
     do {
       return try query.values(in: event.document, atMost: 2)
     } catch {
-      throw StreamRefusal(error.code, "\(query.text) can't be looked up in the event: \(error.message).")
+      throw StreamRefusal(error.code, "\(query.text) can't be evaluated for the event: \(error.message).")
     }
   }
 
-  /// - Returns: nil when the event has no readable time.
+  /// - Returns: the event's time; nil when it has no readable time.
   /// - Throws: `expression.budget` when the query takes more work than is allowed.
-  func moment(of event: StreamEvent) throws(StreamRefusal) -> Timestamp? {
+  func time(of event: StreamEvent) throws(StreamRefusal) -> Timestamp? {
     guard let time else { return event.time }
     let found = try found(by: time, in: event)
     guard found.count == 1 else { return nil }
@@ -124,14 +126,15 @@ public struct StreamInput: Sendable, Hashable {
   private static let writable: ClosedRange<Int64> = -62_167_219_200_000...253_402_300_799_999
 
   /// - Throws: `stream.noTime`.
-  func requiredMoment(of event: StreamEvent) throws(StreamRefusal) -> Timestamp {
-    if let moment = try moment(of: event) { return moment }
+  func requiredTime(of event: StreamEvent) throws(StreamRefusal) -> Timestamp {
+    if let found = try time(of: event) { return found }
     guard let time else {
       throw StreamRefusal(StreamingErrorCode.streamNoTime, "The event has no time of its own: no CloudEvent's “time”.")
     }
     throw StreamRefusal(
       StreamingErrorCode.streamNoTime,
-      "\(time.text) finds no moment in the event: one RFC 3339 date-time, or one number of milliseconds since 1970.")
+      "\(time.text) finds no time in the event. It must find one RFC 3339 date-time, or one number of milliseconds since "
+        + "1970.")
   }
 
   /// - Throws: `stream.noKey`.
@@ -150,13 +153,13 @@ public struct StreamInput: Sendable, Hashable {
     case .bool(let value): text = value ? "true" : "false"
     case .null, .array, .object:
       throw StreamRefusal(
-        StreamingErrorCode.streamNoKey, "\(key.text) finds a value of the kind \(found[0].kind), which is no key.")
+        StreamingErrorCode.streamNoKey, "\(key.text) finds a value of the kind \(found[0].kind), which can't be a key.")
     }
-    // A store can't keep it, and a key that long is some text by mistake.
+    // A store can't store U+0000, and such a long key is probably another text by mistake.
     guard !text.utf8.contains(0), text.utf8.count <= Self.longestKey else {
       throw StreamRefusal(
         StreamingErrorCode.streamNoKey,
-        "\(key.text) finds a text that is no key: it holds U+0000 or more than \(Self.longestKey) bytes.")
+        "\(key.text) finds a text that can't be a key: it has U+0000 or more than \(Self.longestKey) bytes.")
     }
     return text
   }

@@ -2,12 +2,12 @@ import JSON
 import Values
 
 // The state of a stream as documents:
-//   summary               which definition it is of, the watermark, the totals
-//   partition/TOPIC/N     the offset that comes next, the time of its latest event, which places have been seen
-//   window/START/KEY      a count that is open
+//   summary               the definition's fingerprint, the watermark, the totals
+//   partition/TOPIC/N     the next offset, the time of its latest event, the places that were seen
+//   window/START/KEY      an open count
 //   event/SIDE/ID         an event that waits for a partner
 extension StreamMachine {
-  /// What has changed since this was asked last. Together with all changes before it is the state, whole.
+  /// Returns the changes since the last call. All changes together are the whole state.
   public mutating func takeChanges() -> StateChanges {
     var changes = StateChanges()
     guard isChanged else { return changes }
@@ -40,7 +40,7 @@ struct StoredState {
   private(set) var latest: [StreamPartition: Timestamp] = [:]
   private(set) var offsets: [StreamPartition: Int64] = [:]
   private(set) var seen: [StreamPartition: SeenPlaces] = [:]
-  /// Those of the stream's own work.
+  /// The documents of the stream's work: counts or kept events.
   private(set) var others: [StateDocument] = []
 
   init(_ documents: [StateDocument]) throws(StreamError) {
@@ -61,7 +61,7 @@ struct StoredState {
     else { throw .unreadable(document.id) }
     self.fingerprint = fingerprint
     self.totals = totals
-    watermark = try Self.moment("watermark", of: document)
+    watermark = try Self.time("watermark", of: document)
   }
 
   private mutating func readPartition(_ document: StateDocument) throws(StreamError) {
@@ -70,15 +70,15 @@ struct StoredState {
     else { throw .unreadable(document.id) }
     let partition = StreamPartition(topic: topic, number: number)
     offsets[partition] = Int64(next)
-    latest[partition] = try Self.moment("latest", of: document)
+    latest[partition] = try Self.time("latest", of: document)
     guard let json = document.data["seen"] else { return }
     guard let places = SeenPlaces(json) else { throw .unreadable(document.id) }
     seen[partition] = places
   }
 
-  private static func moment(_ name: String, of document: StateDocument) throws(StreamError) -> Timestamp? {
+  private static func time(_ name: String, of document: StateDocument) throws(StreamError) -> Timestamp? {
     guard let json = document.data[name] else { return nil }
-    guard let moment = json.stringValue.flatMap({ Timestamp($0) }) else { throw .unreadable(document.id) }
-    return moment
+    guard let time = json.stringValue.flatMap({ Timestamp($0) }) else { throw .unreadable(document.id) }
+    return time
   }
 }

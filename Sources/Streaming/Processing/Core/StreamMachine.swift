@@ -1,21 +1,21 @@
 import Runtime
 public import Values
 
-/// A stream as a value: it is given events and the time, and says what is to be sent and how its state changed.
+/// A stream as a value: it takes events and the time, and returns outputs and changes of its state.
 ///
-/// No clock, no I/O: the same events, in the same order and with the same moments, always give the same outputs.
+/// It has no clock and no I/O. The same events, in the same order and at the same times, always give the same outputs.
 public struct StreamMachine: Sendable {
-  /// What became of an event.
+  /// The outcome of an event.
   public enum Verdict: Sendable, Hashable {
     case taken
     case ignored
     case repeated
-    /// Not counted, or not paired, everywhere that it belongs; with the reason.
+    /// The event is not counted in every window, or not paired with every partner; with the reason.
     case late(String)
     case refused(StreamRefusal)
   }
 
-  /// What an event led to.
+  /// The outcome and the outputs of an event.
   public struct Step: Sendable, Hashable {
     public var verdict: Verdict
     public var outputs: [StreamOutput] = []
@@ -23,23 +23,23 @@ public struct StreamMachine: Sendable {
 
   public let definition: StreamDefinition
   public internal(set) var totals: StreamTotals
-  // Of these three there is one, as the definition's work says.
+  // One of these three is set, according to the definition's work.
   var transform: TransformLogic?
   var counts: WindowCount?
   var pairs: WindowJoin?
-  /// Nil when time is nothing to the stream.
+  /// Nil when the stream does not use time.
   var watermarks: Watermarks?
   var seen: [StreamPartition: SeenPlaces]
-  /// The offset that comes next in each partition that has been read.
+  /// The next offset of each partition that was read.
   public internal(set) var offsets: [StreamPartition: Int64]
   /// The partitions whose own state has changed.
   var touched: Set<StreamPartition> = []
   var isChanged = false
 
-  /// A stream as it begins, or as its state says that it was.
+  /// Makes a new stream, or a stream with its stored state.
   /// - Parameters:
   ///   - partitions: all partitions of its topics.
-  ///   - documents: what `takeChanges` has put and not deleted.
+  ///   - documents: the documents that `takeChanges` has put and not deleted.
   /// - Throws: `stream.definitionChanged`, `stream.stateUnreadable`.
   public init(
     _ definition: StreamDefinition, partitions: Set<StreamPartition>, documents: [StateDocument] = []
@@ -63,10 +63,10 @@ public struct StreamMachine: Sendable {
     }
   }
 
-  /// Event time has come so far.
+  /// The stream's watermark; nil before the first, or when the stream does not use time.
   public var watermark: Timestamp? { watermarks?.overall }
 
-  /// How many counts are open, or how many events wait for a partner.
+  /// The number of open counts, or of events that wait for a partner.
   public var kept: Int { counts?.count ?? pairs?.count ?? 0 }
 
   // MARK: Events
@@ -95,30 +95,31 @@ public struct StreamMachine: Sendable {
     return step
   }
 
-  /// A message came that is no event at all.
+  /// Notes a message that can't be read as an event.
   public mutating func refuse(in partition: StreamPartition, at offset: Int64) {
     heard(partition, offset)
     totals.refused += 1
   }
 
-  /// The first message that is kept in a partition stands here. What was not read before it is lost.
+  /// Notes the offset of the oldest message that a partition keeps. Unread messages before it are lost.
   public mutating func begin(at first: Int64, in partition: StreamPartition) {
     let next = offsets[partition]
     guard first > next ?? -1 else { return }
-    // What was deleted before the stream began was never its own.
+    // Messages that were deleted before the stream began don't count as lost.
     if let next { totals.lost += Int(first - next) }
     offsets[partition] = first
     touched.insert(partition)
     isChanged = true
   }
 
-  /// Time has passed.
-  /// - Parameter ended: partitions that have been read to their end, as far as is known.
+  /// Notes that time has passed.
+  /// - Parameter ended: the partitions that were read to their end, as far as the source knows.
+  /// - Returns: the outputs of windows that are closed now.
   public mutating func tick(ended: Set<StreamPartition>, at now: Timestamp) -> [StreamOutput] {
     let before = watermark
     for partition in ended { watermarks?.ended(partition, at: now) }
     watermarks?.advance(at: now)
-    // The clock closes what is open, and moves the watermark no further than that needs.
+    // The clock closes open windows, and moves the watermark only as far as that needs.
     if case .count(let plan) = definition.work, let patience = plan.closeAfter,
       watermarks?.allAreSilent(at: now) ?? false, let end = counts?.lastEnd(by: now - patience)
     {
@@ -153,10 +154,10 @@ public struct StreamMachine: Sendable {
   {
     guard try plan.input.wants(event) else { return ignore(event, plan.input, at: now) }
     let key = try plan.input.key(of: event)
-    let moment = try checked(try plan.input.requiredMoment(of: event), at: now)
+    let time = try checked(try plan.input.requiredTime(of: event), at: now)
     let before = watermark
-    let missed = counts?.take(key: key, at: moment, watermark: before)
-    let outputs = note(moment, of: event, at: now)
+    let missed = counts?.take(key: key, at: time, watermark: before)
+    let outputs = note(time, of: event, at: now)
     return Step(verdict: missed?.reason.map { .late($0) } ?? .taken, outputs: outputs)
   }
 
@@ -168,46 +169,46 @@ public struct StreamMachine: Sendable {
     guard !sides.isEmpty else {
       return ignore(event, plan.left.topic == event.partition.topic ? plan.left : plan.right, at: now)
     }
-    var read: [(side: WindowJoin.Side, key: String, moment: Timestamp)] = []
+    var read: [(side: WindowJoin.Side, key: String, time: Timestamp)] = []
     for (side, input) in sides {
-      read.append((side, try input.key(of: event), try checked(try input.requiredMoment(of: event), at: now)))
+      read.append((side, try input.key(of: event), try checked(try input.requiredTime(of: event), at: now)))
     }
     let before = watermark
     var step = Step(verdict: .taken)
-    for (side, key, moment) in read {
-      guard let taken = pairs?.take(event, on: side, key: key, at: moment, watermark: before) else { continue }
+    for (side, key, time) in read {
+      guard let taken = pairs?.take(event, on: side, key: key, at: time, watermark: before) else { continue }
       step.outputs += taken.outputs
       if taken.isRepeat { step.verdict = .repeated }
       if let reason = taken.lateness { step.verdict = .late(reason) }
     }
-    for one in read { step.outputs += note(one.moment, of: event, at: now) }
+    for one in read { step.outputs += note(one.time, of: event, at: now) }
     return step
   }
 
   // MARK: Time
 
-  /// An event that the stream is not about tells how far time has come all the same, when it has a time that can be.
+  /// Ignores an event that the stream does not take. Its time still moves the watermark, if it has a possible time.
   private mutating func ignore(_ event: StreamEvent, _ input: StreamInput, at now: Timestamp) -> Step {
-    guard let moment = try? input.moment(of: event), let timing = definition.timing, moment <= now + timing.ahead else {
+    guard let time = try? input.time(of: event), let timing = definition.timing, time <= now + timing.ahead else {
       return Step(verdict: .ignored)
     }
-    return Step(verdict: .ignored, outputs: note(moment, of: event, at: now))
+    return Step(verdict: .ignored, outputs: note(time, of: event, at: now))
   }
 
-  private func checked(_ moment: Timestamp, at now: Timestamp) throws(StreamRefusal) -> Timestamp {
-    guard let timing = definition.timing, moment > now + timing.ahead else { return moment }
+  private func checked(_ time: Timestamp, at now: Timestamp) throws(StreamRefusal) -> Timestamp {
+    guard let timing = definition.timing, time > now + timing.ahead else { return time }
     throw StreamRefusal(
       StreamingErrorCode.streamTimeAhead,
-      "The event's time \(moment) is ahead of the clock, \(now), by more than may be: it would make all others late.")
+      "The event's time \(time) is too far ahead of the clock, \(now). It would make all other events late.")
   }
 
-  private mutating func note(_ moment: Timestamp, of event: StreamEvent, at now: Timestamp) -> [StreamOutput] {
-    watermarks?.note(moment, in: event.partition)
+  private mutating func note(_ time: Timestamp, of event: StreamEvent, at now: Timestamp) -> [StreamOutput] {
+    watermarks?.note(time, in: event.partition)
     watermarks?.advance(at: now)
     return follow()
   }
 
-  /// Does what the watermark lets it do.
+  /// Closes windows and drops kept events according to the watermark.
   private mutating func follow() -> [StreamOutput] {
     guard let watermark else { return [] }
     pairs?.expire(to: watermark)

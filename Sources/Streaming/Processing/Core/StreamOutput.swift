@@ -1,14 +1,14 @@
 public import JSON
 public import Values
 
-/// What a stream has to say: an event for its output topic.
+/// An output of a stream: an event for its output topic.
 public struct StreamOutput: Sendable, Hashable {
-  /// Made of what the output stands for, so that one that is sent again has the same.
+  /// Derived from the output's content, so that an output that is sent again has the same id.
   public let id: String
   public let type: String
   /// The message's key and the event's subject; nil for neither.
   public let key: String?
-  /// The event time of the output: a stream of this stream goes by it.
+  /// The event time of the output, for streams that read it.
   public let time: Timestamp?
   public let data: JSON
 
@@ -20,13 +20,13 @@ public struct StreamOutput: Sendable, Hashable {
     self.data = data
   }
 
-  /// An id for what these parts name together: the same parts give the same id for ever, other parts another.
+  /// Returns an id derived from these parts: the same parts always give the same id, other parts give another.
   static func id(_ parts: String...) -> String {
     UniqueID.derived(from: parts.map { "\($0.utf8.count):\($0)" }.joined()).description
   }
 }
 
-/// A piece of a stream's state, as it is stored.
+/// One stored document of a stream's state.
 public struct StateDocument: Sendable, Hashable {
   public let id: String
   public let data: JSON
@@ -37,7 +37,7 @@ public struct StateDocument: Sendable, Hashable {
   }
 }
 
-/// How a stream's state has changed since it was last asked.
+/// The changes of a stream's state since they were last taken.
 public struct StateChanges: Sendable, Hashable {
   public private(set) var puts: [StateDocument] = []
   public private(set) var deletes: [String] = []

@@ -1,16 +1,16 @@
 import JSON
 
-/// What has become of everything that a stream has read, since it began.
+/// The numbers of messages that a stream has read, by outcome, since it began.
 public struct StreamTotals: Sendable, Hashable {
-  /// Messages.
+  /// All messages that were read.
   public var read = 0
-  /// Not what the stream is about.
+  /// Events that the stream does not take.
   public var ignored = 0
-  /// Had come before.
+  /// Repeated events.
   public var repeated = 0
-  /// Came behind the watermark: not counted in every window, or not paired with every partner.
+  /// Events behind the watermark: not counted in every window, or not paired with every partner.
   public var late = 0
-  /// Of no use: in the dead letters.
+  /// Messages that became dead letters.
   public var refused = 0
   /// Outputs that were delivered.
   public var sent = 0
@@ -26,7 +26,7 @@ public struct StreamTotals: Sendable, Hashable {
     ]
   }
 
-  /// - Returns: nil when this is nothing that was stored.
+  /// - Returns: nil when this is not the JSON of stored totals.
   init?(_ json: JSON) {
     guard let read = json["read"]?.intValue, let ignored = json["ignored"]?.intValue,
       let repeated = json["repeated"]?.intValue, let late = json["late"]?.intValue,

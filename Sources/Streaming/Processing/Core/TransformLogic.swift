@@ -1,4 +1,4 @@
-/// Makes of each event what its handler says. It keeps nothing.
+/// Makes outputs from each event with the plan's handler. It has no state.
 struct TransformLogic: Sendable {
   let name: String
   let type: String
@@ -10,7 +10,7 @@ struct TransformLogic: Sendable {
     self.type = type
   }
 
-  /// Outputs are named after the event and their place among its outputs, so that a repeat gives the same ids.
+  /// Returns the outputs of an event. Their ids are derived from the event and their number, so a repeat has the same ids.
   func take(_ event: StreamEvent) throws(StreamRefusal) -> [StreamOutput] {
     let made = try plan.handler(event)
     return made.enumerated().map { index, one in

@@ -1,14 +1,14 @@
 import Values
 
-/// How far event time has come: no event before the watermark is waited for any more.
+/// The watermark of a stream: the event time before which the stream waits for no event any more.
 ///
-/// Each partition has come as far as its latest event, less the lateness. The stream has come as far as the partition
-/// that is furthest behind, silent ones left out. A partition is silent when it has been read to its end and nothing
-/// has come for the idle time: a backlog that waits to be read is not silence. The watermark never goes back.
+/// A partition's watermark is the time of its latest event, less the lateness. The stream's watermark is that of the
+/// partition furthest behind; silent partitions don't count. A partition is silent when it was read to its end and no
+/// message has come for the idle time. A partition with unread messages is not silent. The watermark never goes back.
 struct Watermarks: Sendable {
   private struct Partition {
     var latest: Timestamp?
-    /// Since when it has been known to be read to its end, with nothing coming.
+    /// The time since which the partition is read to its end without new messages; nil when it is not.
     var quietSince: Timestamp?
   }
   private let timing: StreamTiming
@@ -16,9 +16,9 @@ struct Watermarks: Sendable {
   private(set) var overall: Timestamp?
 
   /// - Parameters:
-  ///   - partitions: all there are: one that has never had an event holds the watermark back until it is silent.
-  ///   - latest: the time of the latest event of each, as far as known.
-  ///   - overall: where the watermark was before.
+  ///   - partitions: all partitions. A partition that never had an event stops the watermark until it is silent.
+  ///   - latest: the time of the latest event of each partition, as far as known.
+  ///   - overall: the watermark that was stored.
   init(
     timing: StreamTiming, partitions: Set<StreamPartition>, latest: [StreamPartition: Timestamp] = [:],
     overall: Timestamp? = nil
@@ -30,16 +30,16 @@ struct Watermarks: Sendable {
 
   func latest(in partition: StreamPartition) -> Timestamp? { partitions[partition]?.latest }
 
-  /// Something came, whatever it was.
+  /// Notes that a message came.
   mutating func heard(_ partition: StreamPartition) { partitions[partition]?.quietSince = nil }
 
-  /// An event with this time came.
+  /// Notes that an event with this time came.
   mutating func note(_ time: Timestamp, in partition: StreamPartition) {
     let latest = partitions[partition]?.latest ?? time
     partitions[partition]?.latest = max(time, latest)
   }
 
-  /// The partition has been read to its end.
+  /// Notes that the partition is read to its end.
   mutating func ended(_ partition: StreamPartition, at now: Timestamp) {
     if partitions[partition]?.quietSince == nil { partitions[partition]?.quietSince = now }
   }
@@ -56,7 +56,7 @@ struct Watermarks: Sendable {
     let waited = partitions.filter { !isSilent($0.key, at: now) }
     let reached: Timestamp?
     if waited.isEmpty {
-      // Nobody is waited for: the furthest counts, so that it doesn't matter which fell silent first.
+      // All partitions are silent. The latest one counts, so that the order in which they fell silent doesn't matter.
       reached = partitions.values.compactMap(\.latest).max()
     } else {
       let latest = waited.values.map(\.latest)
@@ -65,17 +65,17 @@ struct Watermarks: Sendable {
     if let reached { advance(to: reached - timing.lateness) }
   }
 
-  /// Moves it to this moment, never back.
-  mutating func advance(to moment: Timestamp) { overall = max(moment, overall ?? moment) }
+  /// Moves the watermark to this time, never back.
+  mutating func advance(to time: Timestamp) { overall = max(time, overall ?? time) }
 }
 
 extension Timestamp {
-  static func - (moment: Timestamp, duration: Duration) -> Timestamp {
-    Timestamp(milliseconds: moment.milliseconds - duration.wholeMilliseconds)
+  static func - (time: Timestamp, duration: Duration) -> Timestamp {
+    Timestamp(milliseconds: time.milliseconds - duration.wholeMilliseconds)
   }
 }
 
 extension Duration {
-  /// Rounded up.
+  /// The duration in milliseconds, rounded up.
   var wholeMilliseconds: Int64 { (Timestamp(milliseconds: 0) + self).milliseconds }
 }

@@ -11,12 +11,12 @@ import Values
 /// ```
 struct WindowCount: Sendable {
   struct Taken: Sendable, Hashable {
-    /// The windows that were closed already, of those that the event belongs to.
+    /// The windows of the event that were closed already.
     var missed: [Window] = []
-    /// How many it belongs to.
+    /// The number of windows of the event.
     var windows = 0
 
-    /// What is to be said of it, when it came too late for one of them.
+    /// The reason why the event is late; nil when no window was closed.
     var reason: String? {
       guard let last = missed.first, let first = missed.last else { return nil }
       let which =
@@ -36,7 +36,7 @@ struct WindowCount: Sendable {
   private let type: String
   private let size: Int64
   private let advance: Int64
-  /// By the window's start in milliseconds.
+  /// The open counts by key, by the window's start in milliseconds.
   private var open: [Int64: [String: Int]] = [:]
   /// The start of the first window to be closed.
   private var first: Int64?
@@ -47,7 +47,7 @@ struct WindowCount: Sendable {
     let key: String
   }
 
-  /// - Parameter documents: what was open.
+  /// - Parameter documents: the stored open counts.
   init(_ plan: CountPlan, name: String, type: String, restoring documents: [StateDocument] = []) throws(StreamError) {
     self.name = name
     self.type = type
@@ -56,15 +56,15 @@ struct WindowCount: Sendable {
     for document in documents { try restore(document) }
   }
 
-  /// How many counts are open.
+  /// The number of open counts.
   var count: Int { open.values.reduce(0) { $0 + $1.count } }
-  /// When the first open window ends.
+  /// The end of the first open window.
   var firstEnd: Timestamp? { first.map { Timestamp(milliseconds: $0 + size) } }
 
-  /// The end of the last open window that ends at this moment or before it.
-  func lastEnd(by moment: Timestamp) -> Timestamp? {
-    guard let firstEnd, firstEnd <= moment else { return nil }
-    return open.keys.map { Timestamp(milliseconds: $0 + size) }.filter { $0 <= moment }.max()
+  /// Returns the end of the last open window that ends at this time or before it.
+  func lastEnd(by time: Timestamp) -> Timestamp? {
+    guard let firstEnd, firstEnd <= time else { return nil }
+    return open.keys.map { Timestamp(milliseconds: $0 + size) }.filter { $0 <= time }.max()
   }
 
   /// Counts an event in each of its windows that is still open.
@@ -108,7 +108,7 @@ struct WindowCount: Sendable {
     let (start, end) = (window.start.description, window.end.description)
     return StreamOutput(
       id: StreamOutput.id(name, start, end, key), type: type, key: key.isEmpty ? nil : key,
-      // The last moment of the window: a stream that counts these results puts them where their events were.
+      // The last millisecond of the window, so that a stream that counts these results puts them into the same window.
       time: Timestamp(milliseconds: window.end.milliseconds - 1),
       data: [
         "key": .string(key), "window": ["start": .string(start), "end": .string(end)], "count": .int(count),
@@ -141,7 +141,7 @@ struct WindowCount: Sendable {
 }
 
 extension Int64 {
-  /// The multiple of `step` at or below this.
+  /// Returns the largest multiple of `step` that is not greater.
   fileprivate func floored(to step: Int64) -> Int64 {
     let rest = self % step
     return self - (rest < 0 ? rest + step : rest)
@@ -149,6 +149,6 @@ extension Int64 {
 }
 
 extension String {
-  /// Byte by byte: the same order on every machine.
+  /// Compares byte by byte, which gives the same order on every machine.
   func precedes(_ other: String) -> Bool { utf8.lexicographicallyPrecedes(other.utf8) }
 }

@@ -1,18 +1,18 @@
 import JSON
 import Values
 
-/// Pairs events of two sides with one key whose times differ by no more than a bound.
+/// Pairs events of two sides that have the same key and whose times differ by at most a bound.
 ///
-/// An event is kept as long as a partner may still come: until the watermark is past its time and the bound. A pair is
-/// sent when its second event comes; as both are kept as long as either could come again, a repeat makes no second pair.
+/// An event is kept while a partner may still come: until the watermark is past its time plus the bound. A pair is sent
+/// when its second event comes. Both events are kept while either may come again, so a repeat makes no second pair.
 struct WindowJoin: Sendable {
   enum Side: String, Sendable { case left, right }
 
   struct Taken: Sendable, Hashable {
     var outputs: [StreamOutput] = []
-    /// What is to be said of it, when partners may have been let go of before it came.
+    /// The reason why the event is late; nil when no partner can have been dropped before it came.
     var lateness: String?
-    /// It was kept already.
+    /// Whether the event was kept already.
     var isRepeat = false
   }
 
@@ -31,9 +31,9 @@ struct WindowJoin: Sendable {
   private let within: Duration
   /// By key, then by side and identity.
   private var kept: [String: [Name: Kept]] = [:]
-  /// The names of those that are kept, by the last moment that a partner may have; in whole seconds, rounded up.
+  /// The names of kept events by the latest time that a partner may have; in whole seconds, rounded up.
   private var expiries: [Int64: [Name]] = [:]
-  /// The first of them.
+  /// The smallest key of `expiries`.
   private var firstExpiry: Int64?
   private var changed: [Name: Kept?] = [:]
   private(set) var count = 0
@@ -46,7 +46,7 @@ struct WindowJoin: Sendable {
     var id: String { "event/\(side.rawValue)/" + StreamOutput.id(key, identity) }
   }
 
-  /// - Parameter documents: what was kept.
+  /// - Parameter documents: the stored kept events.
   init(_ plan: JoinPlan, name: String, type: String, restoring documents: [StateDocument] = []) throws(StreamError) {
     self.name = name
     self.type = type
@@ -54,16 +54,16 @@ struct WindowJoin: Sendable {
     for document in documents { try restore(document) }
   }
 
-  /// Pairs an event with what is kept of the other side.
+  /// Pairs an event with the kept events of the other side.
   mutating func take(
     _ event: StreamEvent, on side: Side, key: String, at time: Timestamp, watermark: Timestamp?
   ) -> Taken {
     var taken = Taken()
     if let watermark, time < watermark {
       taken.lateness =
-        "The event's time \(time) is behind the watermark, \(watermark): partners may have been let go of before it came."
+        "The event's time \(time) is before the watermark, \(watermark). Its partners may have been dropped before it came."
     }
-    // Then no partner is kept any more, and none will come.
+    // So late that no partner is kept any more, and none will come.
     if let watermark, time + within < watermark { return taken }
     let one = Kept(
       side: side, key: key, time: time, identity: event.identity, document: event.document.withoutPlace)
@@ -82,7 +82,7 @@ struct WindowJoin: Sendable {
     return taken
   }
 
-  /// Lets go of what no partner can come for any more.
+  /// Drops kept events for which no partner can come any more.
   mutating func expire(to watermark: Timestamp) {
     let passed = Self.second(of: watermark)
     guard let first = firstExpiry, first < passed else { return }
@@ -109,7 +109,7 @@ struct WindowJoin: Sendable {
     count += 1
   }
 
-  private static func second(of moment: Timestamp) -> Int64 { (moment.milliseconds + 999) / 1_000 }
+  private static func second(of time: Timestamp) -> Int64 { (time.milliseconds + 999) / 1_000 }
 
   private func pair(_ left: Kept, _ right: Kept) -> StreamOutput {
     StreamOutput(
@@ -150,7 +150,7 @@ struct WindowJoin: Sendable {
 }
 
 extension JSON {
-  /// A repeat stands at another place: without it the pair is the same, byte for byte.
+  /// The document without its place in Kafka. A repeat has another place; without it the pair is the same, byte for byte.
   fileprivate var withoutPlace: JSON {
     guard case .object(var members) = self else { return self }
     members["kafka"] = nil

@@ -2,7 +2,7 @@ import JSON
 import Values
 public import Workflows
 
-/// What came of checking a stream's file.
+/// The result of checking a stream's file.
 public struct StreamCheck: Sendable {
   /// Nil when there is an error.
   public let definition: StreamDefinition?
@@ -80,7 +80,7 @@ struct StreamReader {
     return definition
   }
 
-  /// What a stream writes it must not read: it would never come to an end.
+  /// Checks that a stream does not read its own output, because it would never end.
   private func checkCircle(_ definition: StreamDefinition, _ reader: ObjectReader) {
     if definition.topics.contains(definition.to) {
       report.error(
@@ -254,7 +254,7 @@ struct StreamReader {
     }
     guard isName, (1...249).contains(text.utf8.count), text != ".", text != ".." else {
       report.error(
-        Self.code, "\"\(text)\" is no topic: names hold letters, digits, ., _ and -, 249 at most",
+        Self.code, "\"\(text)\" is not a topic's name: it may have letters, digits, ., _ and -, 249 characters at most",
         at: reader.pointer(to: name))
       return nil
     }

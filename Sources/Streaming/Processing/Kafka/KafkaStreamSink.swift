@@ -3,34 +3,34 @@ public import Runtime
 import Synchronization
 import Values
 
-/// Sends what streams have to say to a Kafka cluster. Several streams share one.
+/// Sends streams' outputs to a Kafka cluster. Several streams share one sink.
 ///
-/// What the broker refuses for good (a message that is too large, say) goes to the dead letters, so that it holds
-/// nothing up for ever.
+/// An output that the broker refuses for good, for example because it is too large, becomes a dead letter. So it does not
+/// block the stream.
 public final class KafkaStreamSink: StreamSink {
   private let producer: KafkaProducer
-  private let letters: DeadLetters
-  private let board: DeliveryBoard
+  private let deadLetters: DeadLetters
+  private let deliveries: PendingDeliveries
   private let log: Log
 
   /// - Parameters:
-  ///   - cluster: where to send.
-  ///   - deadLetters: the topic for what can't be used, or sent.
-  ///   - environment: dates the dead letters.
+  ///   - cluster: the cluster to send to.
+  ///   - deadLetters: the topic for messages that can't be used or sent.
+  ///   - environment: the clock for the dead letters' `dl_time`.
   /// - Throws: `kafka.configurationInvalid`.
   public init(
     _ cluster: KafkaCluster, deadLetters: String, environment: Environment, log: Log = .silent
   ) throws(KafkaError) {
-    let board = DeliveryBoard()
-    self.board = board
+    let deliveries = PendingDeliveries()
+    self.deliveries = deliveries
     self.log = log
     producer = try KafkaProducer(
-      cluster, name: "streams", patience: .atMost(.seconds(30)), log: log, reports: { board.report($0) })
-    letters = DeadLetters(producer: producer, topic: deadLetters, environment: environment)
+      cluster, name: "streams", patience: .atMost(.seconds(30)), log: log, reports: { deliveries.report($0) })
+    self.deadLetters = DeadLetters(producer: producer, topic: deadLetters, environment: environment)
   }
 
   public func deliver(_ records: [KafkaRecord]) async throws {
-    let flight = board.flight(of: records.count)
+    let flight = deliveries.flight(of: records.count)
     for (index, record) in records.enumerated() {
       while true {
         do {
@@ -38,33 +38,33 @@ public final class KafkaStreamSink: StreamSink {
           break
         } catch {
           guard error.code == MessagingErrorCode.queueFull else {
-            board.finish(flight.first + UInt64(index), with: error)
+            deliveries.finish(flight.first + UInt64(index), with: error)
             break
           }
           await producer.room()
         }
       }
     }
-    for (index, error) in await board.failures(of: flight) {
+    for (index, error) in await deliveries.failures(of: flight) {
       guard error.code == MessagingErrorCode.messageRefused else { throw error }
       log.error(
-        "Kafka refuses an output for good; it goes to the dead letters", ("topic", records[index].topic),
+        "Kafka refuses an output for good; moving it to the dead letters", ("topic", records[index].topic),
         ("error", error.message))
-      try await letters.bury(records[index], origin: [], code: error.code, reason: error.message, attempts: 1)
+      try await deadLetters.bury(records[index], origin: [], code: error.code, reason: error.message, attempts: 1)
     }
   }
 
   public func bury(_ message: KafkaMessage, code: String, reason: String) async throws {
-    try await letters.bury(message, code: code, reason: reason, attempts: 1)
+    try await deadLetters.bury(message, code: code, reason: reason, attempts: 1)
   }
 
-  /// Waits so long for what is on its way; what isn't delivered by then fails, and is sent again by the next run.
+  /// Waits at most `time` for messages on their way. The others fail, and the next run sends them again.
   public func close(flushWithin time: Duration) async { await producer.close(flushWithin: time) }
 }
 
-/// Which records of which delivery are still on their way.
-final class DeliveryBoard: Sendable {
-  /// Records that are waited for together.
+/// The deliveries whose records are still on their way.
+final class PendingDeliveries: Sendable {
+  /// The records of one delivery.
   struct Flight: Sendable {
     let first: UInt64
     let count: Int
@@ -76,9 +76,9 @@ final class DeliveryBoard: Sendable {
   }
   private struct State {
     var next: UInt64 = 0
-    /// By the first token of the flight.
+    /// The flights by their first tokens.
     var flights: [UInt64: Waiting] = [:]
-    /// Of every token, the first of its flight.
+    /// The first token of each token's flight.
     var owners: [UInt64: UInt64] = [:]
   }
   private let state = Mutex(State())
@@ -117,7 +117,7 @@ final class DeliveryBoard: Sendable {
     ended?.continuation?.resume(returning: ended?.failures ?? [])
   }
 
-  /// Returns when all records of the flight have been told of, with those that were not delivered.
+  /// Waits until all records of the flight are reported. Returns the records that were not delivered.
   func failures(of flight: Flight) async -> [(index: Int, error: KafkaError)] {
     await withCheckedContinuation { continuation in
       let ended = state.withLock { state -> Waiting? in

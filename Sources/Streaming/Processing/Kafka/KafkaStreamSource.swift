@@ -9,10 +9,10 @@ public final class KafkaStreamSource: StreamSource {
   private let patience: Duration
 
   /// - Parameters:
-  ///   - cluster: where to read.
-  ///   - name: the stream's.
-  ///   - most: the most messages in one transaction.
-  ///   - patience: how long a batch waits for a message before it is empty.
+  ///   - cluster: the cluster to read from.
+  ///   - name: the stream's name.
+  ///   - most: the largest number of messages in one transaction.
+  ///   - patience: how long a batch waits for its first message.
   /// - Throws: `kafka.configurationInvalid`.
   public init(
     _ cluster: KafkaCluster, name: String, atMost most: Int = 500, waiting patience: Duration = .milliseconds(500),

@@ -3,7 +3,7 @@ import Messaging
 import Values
 
 extension StreamEvent {
-  /// Reads a message: a CloudEvent, or plain JSON, which is an event's `data` and nothing else.
+  /// Reads a message: a CloudEvent, or plain JSON, which becomes an event with `data` alone.
   /// - Throws: `message.notJSON`, `message.malformed`.
   init(_ message: KafkaMessage) throws(Poison) {
     let event = try CloudEvent(message)
@@ -37,22 +37,22 @@ extension StreamEvent {
   }
 
   private static func json(_ bytes: [UInt8]) throws(Poison) -> JSON {
-    // A message without a value says that its key is gone: null.
+    // A message without a value means that its key was deleted: null.
     if bytes.isEmpty { return .null }
-    // With a schema registry five bytes stand before the JSON: NUL, with which no JSON begins, and the schema's id.
+    // With a schema registry, five bytes come before the JSON: a zero byte, with which no JSON begins, and the schema's id.
     let text = bytes[0] == 0 && bytes.count > 5 ? Array(bytes.dropFirst(5)) : bytes
     do {
       return try JSON(parsing: text)
     } catch {
       throw Poison(
         MessagingErrorCode.messageNotJSON,
-        "The message's data is no JSON: line \(error.line), column \(error.column): \(error.message)")
+        "The message's data is not JSON: line \(error.line), column \(error.column): \(error.message)")
     }
   }
 }
 
 extension StreamEvent.StorePlace {
-  /// The place that an echo writes into its events.
+  /// Reads the place that an echo writes into its events.
   init?(_ event: CloudEvent) {
     guard let shard = event.value(ofExtension: "shard").flatMap({ Int($0) }),
       let position = event.value(ofExtension: "position").flatMap({ Int64($0) })
@@ -62,7 +62,7 @@ extension StreamEvent.StorePlace {
 }
 
 extension StreamOutput {
-  /// The output as a message.
+  /// Returns the output as a message.
   func record(of definition: StreamDefinition) -> KafkaRecord {
     CloudEvent(id: id, source: definition.source, type: type, subject: key, time: time, data: data.bytes())
       .record(topic: definition.to, key: key)
@@ -70,7 +70,7 @@ extension StreamOutput {
 }
 
 extension KafkaMessage {
-  /// The message for a topic of late events: as it came, with the stream and the reason as headers.
+  /// Returns the message for a topic of late events: unchanged, with the stream and the reason as headers.
   func lateRecord(to topic: String, stream: String, reason: String) -> KafkaRecord {
     KafkaRecord(
       topic: topic, key: key, value: value,

@@ -1,27 +1,28 @@
 public import Messaging
 
-/// Where a stream reads: topics, by offsets that the stream itself keeps.
+/// Reads topics for a stream, from offsets that the stream keeps.
 public protocol StreamSource: Sendable {
-  /// - Throws: also when there is no such topic.
+  /// Returns the number of partitions of a topic.
+  /// - Throws: also when the topic does not exist.
   func partitionCount(of topic: String) async throws -> Int
 
-  /// The offsets of a partition that can be read: from the first message that is kept to the one that comes next.
+  /// Returns the readable offsets of a partition: from its oldest kept message up to, but not including, its next message.
   func bounds(of partition: StreamPartition) async throws -> Range<Int64>
 
-  /// Reads these partitions from these offsets from now on, and no others.
+  /// Sets the partitions to read and the offsets to begin at. Replaces the earlier assignment.
   func assign(_ offsets: [StreamPartition: Int64]) async throws
 
-  /// What comes next, in order of offsets within each partition. Returns after a while even when nothing comes.
-  /// - Throws: when something is in the way that reading on doesn't remove: assign again.
+  /// Returns the next messages, in order of offsets within each partition. The batch is empty when none come for a while.
+  /// - Throws: an error that further reading does not remove. Call `assign` again.
   func nextBatch() async throws -> StreamBatch
 }
 
-/// What a source gives at once.
+/// The messages of one read.
 public struct StreamBatch: Sendable {
   public var messages: [KafkaMessage]
   /// Partitions that have been read to their end with these messages.
   public var ended: Set<StreamPartition>
-  /// What stands in the way, though it may pass by itself.
+  /// The source's current error, which may end by itself; nil when there is none.
   public var problem: String?
 
   public init(messages: [KafkaMessage] = [], ended: Set<StreamPartition> = [], problem: String? = nil) {
@@ -31,11 +32,11 @@ public struct StreamBatch: Sendable {
   }
 }
 
-/// Where a stream's outputs go.
+/// Sends a stream's outputs.
 public protocol StreamSink: Sendable {
-  /// Sends records in this order, and returns when all of them are in their topics.
+  /// Sends records in this order. Returns when all of them are in their topics.
   func deliver(_ records: [KafkaRecord]) async throws
 
-  /// Puts a message among the dead letters, and returns when it is there.
+  /// Sends a message to the dead letters. Returns when it is there.
   func bury(_ message: KafkaMessage, code: String, reason: String) async throws
 }

@@ -4,16 +4,21 @@ public import Runtime
 import Synchronization
 import Values
 
-/// Runs a stream: reads its topics, sends its outputs, and keeps its state and its offsets in a store.
+// The stream processor (`Streaming/Processing`) is beside the product.
+//
+// It transforms, counts and joins events of Kafka topics, with its state in an event store. `saga streams` runs it. The
+// engine and the event publisher (`Streaming/Echo`) use none of its types; `Tests/Rules` checks it.
+
+/// Runs a stream: reads its topics, sends its outputs, and stores its state and its offsets.
 ///
-/// At least once: an output is delivered before the state that knows of it is written. A crash in between sends it again,
-/// with the same id; nothing is left out. State and offsets are one transaction, so no event counts twice.
+/// Outputs are delivered at least once. An output is delivered before its state is written; after a crash in between it is
+/// sent again with the same id. State and offsets are written in one transaction, so no event counts twice.
 public final class StreamProcessor: Sendable {
-  /// How a processor works.
+  /// The backoff and the intervals of a processor.
   public struct Configuration: Sendable {
-    /// The wait after a failure; it doubles with each further one.
+    /// The backoff after a failure. It doubles with each further failure.
     public var backoff = Backoff(first: .milliseconds(200), limit: .seconds(30))
-    /// How often it looks whether topics have got more partitions.
+    /// How often the processor checks whether topics have more partitions.
     public var lookInterval = Duration.seconds(60)
 
     public init() {}
@@ -29,12 +34,12 @@ public final class StreamProcessor: Sendable {
   private let state: Mutex<StreamStatus>
 
   /// - Parameters:
-  ///   - definition: what the stream does.
-  ///   - store: keeps its state.
-  ///   - source: this stream's alone.
-  ///   - sink: takes its outputs.
+  ///   - definition: the stream.
+  ///   - store: stores its state.
+  ///   - source: reads its topics; used by this stream only.
+  ///   - sink: sends its outputs.
   ///   - environment: the clock.
-  ///   - log: told of what goes wrong.
+  ///   - log: receives warnings and errors.
   public init(
     _ definition: StreamDefinition, store: any EventStore, source: any StreamSource, sink: any StreamSink,
     environment: Environment, configuration: Configuration = Configuration(), log: Log = .silent
@@ -49,17 +54,17 @@ public final class StreamProcessor: Sendable {
     state = Mutex(StreamStatus(name: definition.name))
   }
 
-  /// How it stands.
+  /// Returns the stream's status.
   public func status() -> StreamStatus { state.withLock { $0 } }
 
-  /// Forgets a stream's state and offsets: run again, it begins with the first message that its topics keep.
+  /// Deletes a stream's state and offsets. Its next run begins with the oldest message that its topics keep.
   public static func reset(_ name: String, in store: any EventStore) async throws(StoreError) {
     let follower = StreamSession.follower(name)
     try await store.reset(follower: follower, collections: [follower])
   }
 
-  /// Works until the task is cancelled. What may pass is tried again, later and later.
-  /// - Throws: `CancellationError`; or what no waiting mends: `stream.definitionChanged`, `stream.offsetGone`,
+  /// Works until the task is cancelled. It retries after temporary errors, with growing backoff.
+  /// - Throws: `CancellationError`; or an error that a retry does not remove: `stream.definitionChanged`, `stream.offsetGone`,
   ///   `stream.stateUnreadable`, `store.closed`, `kafka.configurationInvalid` and the like.
   public func run() async throws {
     var failures = 0
@@ -68,21 +73,21 @@ public final class StreamProcessor: Sendable {
         try await work { failures = 0 }
       } catch {
         try Task.checkCancellation()
-        guard Self.mayPass(error) else {
+        guard Self.isTemporary(error) else {
           note(error)
           throw error
         }
         failures += 1
         note(error)
         log.warning(
-          "A stream is held up and begins again with its stored state", ("stream", definition.name),
+          "A stream failed; will load its stored state and retry", ("stream", definition.name),
           ("failures", "\(failures)"), ("error", "\(error)"))
         try await environment.clock.sleep(until: environment.now() + configuration.backoff.pause(after: failures))
       }
     }
   }
 
-  /// One session; returns when it has to begin anew because topics have changed.
+  /// Runs one session. Returns when a topic has more partitions, so that the next session reads them too.
   private func work(_ succeeded: () -> Void) async throws {
     var session = try await StreamSession(
       definition, store: store, source: source, sink: sink, environment: environment, log: log)
@@ -96,7 +101,7 @@ public final class StreamProcessor: Sendable {
       note(session, problem: batch.problem)
       if environment.now() >= nextLook {
         guard try await session.seesAllPartitions() else {
-          log.info("A topic has got more partitions", ("stream", definition.name))
+          log.info("A topic has more partitions; loading the stream again", ("stream", definition.name))
           return
         }
         nextLook = environment.now() + configuration.lookInterval
@@ -120,14 +125,14 @@ public final class StreamProcessor: Sendable {
     state.withLock { $0.problem = said }
   }
 
-  private static func mayPass(_ error: any Error) -> Bool {
+  private static func isTemporary(_ error: any Error) -> Bool {
     switch error {
     case is StreamError: return false
     case let error as KafkaError:
       return error.code != MessagingErrorCode.configurationInvalid && error.code != MessagingErrorCode.closed
     case let error as StoreError:
       switch error.kind {
-      // Another process that runs the stream has written, or the store is out of reach for a while.
+      // Another process that runs the stream has written, or the store is unavailable for a while.
       case .checkpointConflict, .unavailable, .outcomeUnknown, .notOwner: return true
       case .versionConflict, .startKeyTaken, .claimTaken, .definitionConflict, .invalid, .closed, .corrupt, .locked,
         .foreign, .newerVersion, .olderVersion:

@@ -4,11 +4,11 @@ import Persistence
 import Runtime
 import Values
 
-/// A stream between two loadings of its state: what is in memory is what is in the store.
+/// A stream between two loads of its state. The state in memory equals the state in the store.
 ///
-/// A step is: take a batch, send what it leads to, wait until that has been delivered, then write the state and the
-/// offsets in one transaction. A crash before the transaction repeats the step, and its outputs with their ids. Whatever
-/// fails ends the session, and the next one begins with what the store holds.
+/// A step takes a batch, sends its outputs, waits until they are delivered, and writes the state and the offsets in one
+/// transaction. After a crash before the transaction the step is repeated, and its outputs have the same ids. Any error
+/// ends the session; the next session loads the state from the store.
 struct StreamSession {
   private let definition: StreamDefinition
   private let store: any EventStore
@@ -17,14 +17,15 @@ struct StreamSession {
   private let environment: Environment
   private let log: Log
   private(set) var machine: StreamMachine
-  /// How many transactions there have been. Each names its predecessor, so of two that run one stream one fails.
+  /// The number of transactions so far. Each transaction names its predecessor. So when two processes run one stream, one
+  /// of them fails.
   private var revision: Int64
   private let partitionCounts: [String: Int]
 
   static func follower(_ name: String) -> String { "stream/\(name)" }
   private static let page = 1_000
 
-  /// Loads the state and begins to read where it ends.
+  /// Loads the state and begins to read at its offsets.
   init(
     _ definition: StreamDefinition, store: any EventStore, source: any StreamSource, sink: any StreamSink,
     environment: Environment, log: Log
@@ -55,7 +56,7 @@ struct StreamSession {
     machine.begin(at: bounds.lowerBound, in: partition)
     if machine.totals.lost > lost {
       log.error(
-        "The broker deleted messages before they were read", ("stream", definition.name),
+        "The broker deleted messages before they were read; continuing after them", ("stream", definition.name),
         ("partition", "\(partition)"), ("messages", "\(machine.totals.lost - lost)"))
     }
   }
@@ -68,7 +69,7 @@ struct StreamSession {
     return counts
   }
 
-  /// Whether topics have as many partitions as when the session began.
+  /// Returns whether the topics still have as many partitions as when the session began.
   func seesAllPartitions() async throws -> Bool {
     try await Self.partitionCounts(of: definition, in: source) == partitionCounts
   }
@@ -90,14 +91,14 @@ struct StreamSession {
         guard found.count == page else { break }
         query.after = found.last?.cursor
       }
-      // Somebody else may have written meanwhile: then these documents are of two times.
+      // If another process wrote meanwhile, these documents are of two states, and are read again.
       if try await store.checkpoint(follower, shard: 0) == revision { return (documents, revision) }
     }
   }
 
   // MARK: Steps
 
-  /// Takes a batch, to the end.
+  /// Takes a batch: computes, sends and saves.
   mutating func take(_ batch: StreamBatch) async throws {
     var step = Deliveries()
     for message in batch.messages { take(message, into: &step) }
@@ -107,31 +108,31 @@ struct StreamSession {
     try await save()
   }
 
-  /// What a batch leads to.
+  /// The messages to send after a batch.
   private struct Deliveries {
     var records: [KafkaRecord] = []
-    var letters: [(message: KafkaMessage, refusal: StreamRefusal)] = []
-    /// Events that came too late for a stream that has no topic for them.
+    var deadLetters: [(message: KafkaMessage, refusal: StreamRefusal)] = []
+    /// The late events of a stream without a topic for late events.
     var late: [(place: String, reason: String)] = []
   }
 
   private mutating func take(_ message: KafkaMessage, into step: inout Deliveries) {
     let partition = StreamPartition(topic: message.topic, number: message.partition)
-    // A source may give again what it gave before it was told where to begin.
+    // A source may repeat messages that it read before `assign`.
     guard let next = machine.offsets[partition], message.offset >= next else { return }
     let event: StreamEvent
     do throws(Poison) {
       event = try StreamEvent(message)
     } catch {
       machine.refuse(in: partition, at: message.offset)
-      step.letters.append((message, StreamRefusal(error.code, error.message)))
+      step.deadLetters.append((message, StreamRefusal(error.code, error.message)))
       return
     }
     let result = machine.take(event, at: environment.now())
     step.records += result.outputs.map { $0.record(of: definition) }
     switch result.verdict {
     case .taken, .ignored, .repeated: break
-    case .refused(let refusal): step.letters.append((message, refusal))
+    case .refused(let refusal): step.deadLetters.append((message, refusal))
     case .late(let reason):
       if let late = definition.late {
         step.records.append(message.lateRecord(to: late, stream: definition.name, reason: reason))
@@ -142,16 +143,16 @@ struct StreamSession {
   }
 
   private func send(_ step: Deliveries) async throws {
-    // After an outage they may be many: a line each would hide the rest of the log.
+    // After an outage there may be many, so they share one line.
     if let first = step.late.first {
       log.warning(
-        "Events came too late", ("stream", definition.name), ("events", "\(step.late.count)"), ("first", first.place),
-        ("reason", first.reason))
+        "Events came too late; dropped them", ("stream", definition.name), ("events", "\(step.late.count)"),
+        ("first", first.place), ("reason", first.reason))
     }
     if !step.records.isEmpty { try await sink.deliver(step.records) }
-    for (message, refusal) in step.letters {
+    for (message, refusal) in step.deadLetters {
       log.warning(
-        "A message is of no use to the stream and goes to the dead letters", ("stream", definition.name),
+        "The stream can't use a message; moving it to the dead letters", ("stream", definition.name),
         ("place", message.place), ("code", refusal.code), ("reason", refusal.message))
       try await sink.bury(
         message, code: refusal.code, reason: "The stream “\(definition.name)” can't use it. \(refusal.message)")

@@ -1,16 +1,16 @@
 public import Values
 
-/// How a stream stands.
+/// The status of a stream.
 public struct StreamStatus: Sendable, Hashable {
   public let name: String
   public var totals = StreamTotals()
-  /// Event time has come so far; nil when time is nothing to the stream, or no partition tells yet.
+  /// The watermark; nil when the stream does not use time, or when no partition has shown a time yet.
   public var watermark: Timestamp?
-  /// Counts that are open, or events that wait for a partner.
+  /// The number of open counts, or of events that wait for a partner.
   public var kept = 0
-  /// The offset that comes next in each partition that has been read.
+  /// The next offset of each partition that was read.
   public var offsets: [StreamPartition: Int64] = [:]
-  /// What stands in its way; nil when all is well.
+  /// The error that the stream waits for; nil when there is none.
   public var problem: String?
 
   public init(name: String) { self.name = name }

@@ -4,23 +4,23 @@ import Runtime
 import Synchronization
 import Values
 
-/// Where every command passes: memory of its key, the aggregate's state, its decision, one append.
+/// Carries out commands: looks up the key, loads the aggregate, decides, and appends once.
 ///
-/// The key is claimed in the transaction of the events that the command causes, with the first answer beside it. So a
-/// command takes effect once however often, and however concurrently, it comes, and its answer survives a restart.
-/// A refusal has no effect and isn't remembered: a repeat is judged anew.
-final class CommandDesk: Sendable {
+/// The key is claimed in the transaction of the command's events, together with the first answer. So a command takes
+/// effect once, even when it comes several times at once, and its answer survives a restart. A refusal has no effect and
+/// is not recorded: a repeat is decided again.
+final class CommandHandler: Sendable {
   let store: any EventStore
   let environment: Environment
-  /// Of each shard, the last position written here: what a query must have seen to show every command answered.
+  /// The last position written here, by shard. A query waits until the read models have reached it.
   private let written = Mutex<[Int: Int64]>([:])
 
-  /// One retry, when somebody else wrote to the stream between the read and the append.
+  /// One retry, when another command wrote to the stream between the read and the append.
   private static let tries = 2
-  /// The longest history read in one go.
+  /// The largest number of events in one read.
   private static let page = 500
 
-  /// What became taken, and what became free, with a command that was committed.
+  /// Called with the claims and releases of each committed command.
   typealias Committed = @Sendable (_ claims: [LabClaim], _ releases: [LabClaim]) async -> Void
   private let committed: Committed
 
@@ -32,9 +32,9 @@ final class CommandDesk: Sendable {
 
   /// Carries out a command on the aggregate with this id.
   /// - Parameters:
-  ///   - decide: what happens; it is asked again, with the newer state, when somebody else was quicker.
-  ///   - answer: what to answer of the state afterwards.
-  /// - Returns: the answer, and whether it is that of an earlier call.
+  ///   - decide: returns the events. After a conflict it is called again with the newer state.
+  ///   - answer: returns the answer for the new state.
+  /// - Returns: the answer, and whether an earlier call gave it.
   func perform<A: Aggregate>(
     _ call: CommandCall, on id: UniqueID, as _: A.Type,
     decide: @Sendable (A) throws(LabRefusal) -> [A.Event], answer: @Sendable (A) -> Answer
@@ -46,7 +46,7 @@ final class CommandDesk: Sendable {
       do throws(LabRefusal) {
         events = try decide(state)
       } catch {
-        // The refusal may come of the very effect of this command, if the same call was quicker a moment ago.
+        // The same call may just have taken effect, and may be the cause of this refusal.
         if let first = try await firstAnswer(to: call) { return (first, true) }
         throw error
       }
@@ -64,11 +64,11 @@ final class CommandDesk: Sendable {
         return (try judge(Remembered(claim.data), call), true)
       }
     }
-    throw LabRefusal.conflict("The \(A.name) \(id) is being changed by others; try again.")
+    throw LabRefusal.conflict("The \(A.name) \(id) is being changed by others. Try again.")
   }
 
-  /// Carries out a command that undoes another. When the other one hasn't come yet, it is refused from now on.
-  /// - Parameter creates: whether the other one would have been the aggregate's first.
+  /// Carries out a command that undoes another. When the other command has not come yet, it is refused from now on.
+  /// - Parameter creates: whether the other command would have been the aggregate's first.
   func undo<A: Aggregate>(
     _ call: CommandCall, on id: UniqueID, as _: A.Type, creates: Bool,
     decide: @Sendable (A) throws(LabRefusal) -> [A.Event], answer: @Sendable (A) -> Answer
@@ -82,9 +82,9 @@ final class CommandDesk: Sendable {
       case .some(.some(.answered)):
         return try await perform(call, on: id, as: A.self, decide: decide, answer: answer).answer
       case .some(.some(.undoneBefore)):
-        throw LabRefusal.gone("The command \(forward) was undone before it came; there is nothing to undo.")
+        throw LabRefusal.gone("The command \(forward) was undone before it came. There is nothing to undo.")
       case .some(.none):
-        throw LabRefusal.conflict("What is kept under the key \(forward) can't be read.")
+        throw LabRefusal.conflict("The record of the key \(forward) can't be read.")
       case .none:
         break
       }
@@ -95,16 +95,16 @@ final class CommandDesk: Sendable {
       case .committed:
         throw LabRefusal(
           LabErrorCode.unknown, status: 404,
-          "The command \(forward) never came; there is nothing to undo, and it will be refused if it comes.")
-      // The command itself, or another undo, came between: look again.
+          "The command \(forward) never came. There is nothing to undo, and the command will be refused if it comes.")
+      // The command itself, or another undo, came in between: look again.
       case .conflict, .taken: continue
       }
     }
-    throw LabRefusal.conflict("The \(A.name) \(id) is being changed by others; try again.")
+    throw LabRefusal.conflict("The \(A.name) \(id) is being changed by others. Try again.")
   }
 
-  /// What the command answered when its key first came.
-  /// - Throws: a refusal when the key was another command's, or is that of one undone before it came.
+  /// Returns the first answer to this key; nil when the key is new.
+  /// - Throws: a refusal when the key belongs to another command, or to a command that was undone before it came.
   func firstAnswer(to call: CommandCall) async throws -> Answer? {
     guard let claim = try await store.claim(scope: call.scope, value: call.key) else { return nil }
     return try judge(Remembered(claim.data), call)
@@ -119,7 +119,7 @@ final class CommandDesk: Sendable {
       }
       return answer
     case .undoneBefore: throw .undoneBefore("The command \(call.key) was undone before it came.")
-    case nil: throw .conflict("What is kept under the key \(call.key) can't be read.")
+    case nil: throw .conflict("The record of the key \(call.key) can't be read.")
     }
   }
 
@@ -133,7 +133,7 @@ final class CommandDesk: Sendable {
     return try await store.claim(scope: claim.scope.rawValue, value: spelling)
   }
 
-  /// The state of an aggregate, and the version of its stream.
+  /// Returns the state of an aggregate and the version of its stream.
   func load<A: Aggregate>(_: A.Type, _ id: UniqueID) async throws -> (state: A, version: Int) {
     var state = A.absent
     var version = 0
@@ -147,12 +147,12 @@ final class CommandDesk: Sendable {
     }
   }
 
-  /// The events of an aggregate, as they are stored.
+  /// Returns the stored events of an aggregate.
   func history<A: Aggregate>(_: A.Type, _ id: UniqueID) async throws -> [StoredEvent] {
     try await history(Self.stream(of: A.self, id))
   }
 
-  /// The events of a stream, as they are stored.
+  /// Returns the stored events of a stream.
   func history(_ stream: UniqueID) async throws -> [StoredEvent] {
     var history: [StoredEvent] = []
     while true {
@@ -162,7 +162,7 @@ final class CommandDesk: Sendable {
     }
   }
 
-  /// How far the store was written here, by shard.
+  /// The last position written here, by shard.
   var positions: [Int: Int64] { written.withLock { $0 } }
 
   private enum Result {
@@ -198,7 +198,7 @@ final class CommandDesk: Sendable {
     }
   }
 
-  /// Writes, and when the outcome is unknown writes again: the same append id makes that harmless.
+  /// Writes, and writes again when the outcome is unknown. The append id makes the repeat harmless.
   private func write(_ append: Append) async throws(StoreError) -> Appended {
     do throws(StoreError) {
       return try await store.append(append)
@@ -224,9 +224,9 @@ final class CommandDesk: Sendable {
     }
   }
 
-  /// The stream of an aggregate, made of its id: any id that a client chose has one, without a look-up. The store
-  /// wants version 7 ids, whose moment says in which partition they live: the laboratory's streams, which are never
-  /// dropped, all carry the same one.
+  /// Returns the stream of an aggregate, derived from its id: any id that a client chooses has a stream, without a look-up.
+  /// The store needs version 7 ids, whose time decides their partition. The laboratory's streams are never dropped, so
+  /// all have the same time.
   static func stream<A: Aggregate>(of _: A.Type, _ id: UniqueID) -> UniqueID {
     let mixed = UniqueID.derived(from: "laboratory/\(A.name)/\(id)")
     return .version7(at: Timestamp(milliseconds: 1_767_225_600_000), random: (mixed.high, mixed.low << 2))

@@ -3,8 +3,8 @@ import Runtime
 import Synchronization
 import Values
 
-/// The faults of a running laboratory, and the calls that it keeps waiting for ever.
-final class FaultBoard: Sendable {
+/// The faults of a running laboratory, and the calls that a fault withholds.
+final class ActiveFaults: Sendable {
   private struct State {
     var plan: FaultPlan
     var nextHold = 0
@@ -13,7 +13,7 @@ final class FaultBoard: Sendable {
   }
   private let state: Mutex<State>
   private let environment: Environment
-  /// Nobody waits longer for an answer; then the server lets go of the connection.
+  /// The longest time for which a call is withheld. Then the server closes the connection.
   private static let longestHold = Duration.seconds(600)
 
   init(plan: FaultPlan, environment: Environment) {
@@ -35,7 +35,7 @@ final class FaultBoard: Sendable {
     try await environment.clock.sleep(until: environment.now() + duration)
   }
 
-  /// Gives no answer. Returns when the laboratory closes, the caller's task is cancelled, or after ten minutes.
+  /// Withholds a call. Returns when the laboratory closes, when the caller's task is cancelled, or after ten minutes.
   func hold() async {
     let (stream, continuation) = AsyncStream.makeStream(of: Never.self)
     let id = state.withLock { state -> Int? in
@@ -48,7 +48,7 @@ final class FaultBoard: Sendable {
     await withTaskGroup(of: Void.self) { group in
       group.addTask { for await _ in stream {} }
       group.addTask { [environment] in
-        // A cancelled sleep ends the hold as its end does.
+        // The hold ends when the sleep ends or is cancelled.
         try? await environment.clock.sleep(until: environment.now() + Self.longestHold)
       }
       await group.next()
@@ -57,7 +57,7 @@ final class FaultBoard: Sendable {
     state.withLock { _ = $0.holds.removeValue(forKey: id) }
   }
 
-  /// Lets all held calls go; none is held from now on.
+  /// Ends all withheld calls; from now on no call is withheld.
   func close() {
     let holds = state.withLock { state in
       state.closed = true

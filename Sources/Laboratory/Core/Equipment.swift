@@ -1,53 +1,55 @@
 import JSON
 import Values
 
-/// Where boxes stand and what instruments there are, as the laboratory was furnished. It grows; nothing that may hold
-/// a tube is ever taken away.
-struct Furniture: Aggregate {
+/// The equipment of the laboratory: its boxes in their locations, and its instruments. Equipment is added, never removed,
+/// because a box may hold a tube.
+///
+/// Events are stored under the name `furniture`.
+struct Equipment: Aggregate {
   var locations: [LaboratoryLayout.Location] = []
   var instruments: [LaboratoryLayout.Instrument] = []
 
-  static let absent = Furniture()
+  static let absent = Equipment()
   static let name = "furniture"
   /// There is one laboratory in a store.
   static let id = UniqueID.derived(from: "laboratory/furniture")
 
   var layout: LaboratoryLayout { LaboratoryLayout(locations: locations, instruments: instruments) }
 
-  enum Command: Sendable { case furnish(LaboratoryLayout) }
+  enum Command: Sendable { case setUp(LaboratoryLayout) }
 
-  static func decide(_ command: Command, _ furniture: Furniture) throws(LabRefusal) -> [FurnitureEvent] {
+  static func decide(_ command: Command, _ equipment: Equipment) throws(LabRefusal) -> [EquipmentEvent] {
     switch command {
-    case .furnish(let layout):
+    case .setUp(let layout):
       let locations = layout.locations.filter { wanted in
-        !furniture.locations.contains { $0.name == wanted.name && $0.boxes >= wanted.boxes }
+        !equipment.locations.contains { $0.name == wanted.name && $0.boxes >= wanted.boxes }
       }
       let instruments = layout.instruments.filter { wanted in
-        !furniture.instruments.contains { $0.name == wanted.name }
+        !equipment.instruments.contains { $0.name == wanted.name }
       }
       return locations.map { .location($0) } + instruments.map { .instrument($0) }
     }
   }
 
-  static func evolve(_ furniture: Furniture, _ event: FurnitureEvent) -> Furniture {
-    var furniture = furniture
+  static func evolve(_ equipment: Equipment, _ event: EquipmentEvent) -> Equipment {
+    var equipment = equipment
     switch event {
     case .location(let location):
-      if let index = furniture.locations.firstIndex(where: { $0.name == location.name }) {
-        // What stands there stays at its temperature: only the number of boxes grows.
-        let known = furniture.locations[index]
-        furniture.locations[index] = LaboratoryLayout.Location(
+      if let index = equipment.locations.firstIndex(where: { $0.name == location.name }) {
+        // The location keeps its temperature; only the number of boxes grows.
+        let known = equipment.locations[index]
+        equipment.locations[index] = LaboratoryLayout.Location(
           name: known.name, zone: known.zone, boxes: max(known.boxes, location.boxes), largestTube: known.largestTube)
       } else {
-        furniture.locations.append(location)
+        equipment.locations.append(location)
       }
-    case .instrument(let instrument): furniture.instruments.append(instrument)
+    case .instrument(let instrument): equipment.instruments.append(instrument)
     case .undoNoted: break
     }
-    return furniture
+    return equipment
   }
 
-  static func undoneEarly(_ key: String, creates: Bool, _ state: Furniture) -> FurnitureEvent {
+  static func undoneEarly(_ key: String, creates: Bool, _ state: Equipment) -> EquipmentEvent {
     .undoNoted(command: key)
   }
 
@@ -56,8 +58,8 @@ struct Furniture: Aggregate {
   }
 }
 
-/// What was set up.
-enum FurnitureEvent: LabEvent {
+/// An event of the equipment.
+enum EquipmentEvent: LabEvent {
   case location(LaboratoryLayout.Location)
   case instrument(LaboratoryLayout.Instrument)
   case undoNoted(command: String)

@@ -1,38 +1,41 @@
-/// The messages of one partition that have come and are not committed: a value, with no thread and no clock.
+/// The messages of one partition that came and are not committed: a value, without thread and clock.
 ///
-/// Messages of one key are worked on one after the other, in their order, those without a key as if they had the same
-/// one; others side by side, so many at a time. An offset is committed when everything before it is done.
-struct PartitionLane: Sendable {
+/// Messages of one key are handled one after the other, in order; messages without a key count as one key. Messages of
+/// different keys are handled in parallel, at most `limit` at once. An offset is committed when all messages before it
+/// are handled.
+struct PartitionQueue: Sendable {
+  /// The largest number of messages that are handled at once.
   let limit: Int
   private var waiting: [KafkaMessage] = []
   private var busyKeys: Set<[UInt8]> = []
   private var underWay: [Int64: [UInt8]] = [:]
-  /// Those under way that wait before they are tried again.
-  private var resting: Set<Int64> = []
-  /// In order; those done stay until everything before them is.
+  /// The messages under way whose handlers are in backoff.
+  private var inBackoff: Set<Int64> = []
+  /// The messages in order of their offsets. A handled message stays until all messages before it are handled.
   private var open: [(offset: Int64, isDone: Bool)] = []
-  /// The offset after the last one that everything before is done of; nil before the first.
+  /// The offset to commit: all messages before it are handled. Nil until the first message is handled.
   private(set) var committable: Int64?
   private(set) var isClosed = false
 
   init(limit: Int) { self.limit = limit }
 
-  /// Messages that are here and not done.
+  /// The number of messages that are not handled.
   var load: Int { waiting.count + underWay.count }
-  var isIdle: Bool { underWay.count == resting.count }
-  /// How many have come since the oldest that is not done.
+  /// Whether no handler runs. A handler in backoff does not count.
+  var isIdle: Bool { underWay.count == inBackoff.count }
+  /// The number of messages from the oldest one that is not handled.
   var ahead: Int { open.count }
-  /// The offset of the oldest that is not done, or the one after the last; nil before the first.
+  /// The offset of the oldest message that is not handled, or the offset after the last message; nil before the first.
   var next: Int64? { open.first?.offset ?? committable }
 
-  /// A message has come. One that came before, as after a pause, is passed over.
+  /// Adds a message. A message that came before, for example after a pause, is ignored.
   mutating func add(_ message: KafkaMessage) {
     if let last = open.last?.offset ?? committable.map({ $0 - 1 }), message.offset <= last { return }
     open.append((message.offset, false))
     waiting.append(message)
   }
 
-  /// The messages to begin with now.
+  /// Returns the messages whose handlers begin now.
   mutating func start() -> [KafkaMessage] {
     guard !isClosed, underWay.count < limit, !waiting.isEmpty else { return [] }
     var started: [KafkaMessage] = []
@@ -48,16 +51,18 @@ struct PartitionLane: Sendable {
     return started
   }
 
-  mutating func rest(_ offset: Int64) { if underWay[offset] != nil { resting.insert(offset) } }
+  /// Notes that a message's handler is in backoff.
+  mutating func backOff(_ offset: Int64) { if underWay[offset] != nil { inBackoff.insert(offset) } }
 
+  /// Notes that a message's handler begins an attempt.
   /// - Returns: false when the partition was given up.
-  mutating func goOn(_ offset: Int64) -> Bool {
+  mutating func resume(_ offset: Int64) -> Bool {
     guard !isClosed else { return false }
-    resting.remove(offset)
+    inBackoff.remove(offset)
     return true
   }
 
-  /// The effect of a message is durable.
+  /// Notes that a message's effect is durable.
   mutating func finish(_ offset: Int64) {
     guard let key = underWay.removeValue(forKey: offset) else { return }
     busyKeys.remove(key)
@@ -68,7 +73,7 @@ struct PartitionLane: Sendable {
     open.removeFirst(done.count)
   }
 
-  /// Offsets only go up.
+  /// Returns the index of a message, by binary search: offsets only grow.
   private func place(of offset: Int64) -> Int? {
     var (low, high) = (0, open.count)
     while low < high {
@@ -78,7 +83,7 @@ struct PartitionLane: Sendable {
     return low < open.count && open[low].offset == offset ? low : nil
   }
 
-  /// The partition is given up: nothing new begins.
+  /// Gives up the partition: no new handler begins.
   mutating func close() {
     isClosed = true
     waiting = []

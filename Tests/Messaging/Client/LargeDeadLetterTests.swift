@@ -3,9 +3,9 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("Dead letters that are too large for their topic")
-struct LargeLetterTests {
-  @Test("Value, and then key and headers, give way to what says where the message stood, and why")
+@Suite("Dead letters that are too large for their topic", .timeLimit(.minutes(3)))
+struct LargeDeadLetterTests {
+  @Test("The value, and then key and headers, are omitted so that source and reason fit")
   func shortened() async throws {
     let bench = try await WireTests.Bench(properties: [.init("message.max.bytes", "2000")])
     let large = [UInt8](repeating: 0x61, count: 3_000)
@@ -27,21 +27,22 @@ struct LargeLetterTests {
         attempts: 1)
     }
     let seen = Seen<KafkaMessage>()
-    let reader = bench.consumer(bench.letters, group: "letters", handlers: MessageHandlers { await seen.add($0) })
+    let reader = bench.consumer(
+      bench.deadLetterTopic, group: "dead-letters", handlers: MessageHandlers { await seen.add($0) })
     let reading = Task { try await reader.run() }
-    let letters = await seen.wait(for: 5).sorted { $0.header("dl_offset") ?? "" < $1.header("dl_offset") ?? "" }
-    #expect(letters.map { $0.header("dl_offset") } == ["0", "1", "2", "3", "4"])
-    #expect(letters.allSatisfy { $0.header("dl_topic") == "somewhere" && $0.header("dl_code") == "test.bad" })
-    #expect(letters.map { $0.value?.count } == [1, nil, nil, nil, 1])
-    #expect(letters.map { $0.key?.count } == [1, 1, nil, nil, nil])
-    #expect(letters.map { $0.header("own") != nil } == [true, true, false, false, true])
-    #expect(letters[1].header("dl_value_omitted") == "3000 bytes, sha256 \(Digest.hex(large))")
-    #expect(letters[3].header("dl_key_omitted") == "3000 bytes, sha256 \(Digest.hex(large))")
+    let deadLetters = await seen.wait(for: 5).sorted { $0.header("dl_offset") ?? "" < $1.header("dl_offset") ?? "" }
+    #expect(deadLetters.map { $0.header("dl_offset") } == ["0", "1", "2", "3", "4"])
+    #expect(deadLetters.allSatisfy { $0.header("dl_topic") == "somewhere" && $0.header("dl_code") == "test.bad" })
+    #expect(deadLetters.map { $0.value?.count } == [1, nil, nil, nil, 1])
+    #expect(deadLetters.map { $0.key?.count } == [1, 1, nil, nil, nil])
+    #expect(deadLetters.map { $0.header("own") != nil } == [true, true, false, false, true])
+    #expect(deadLetters[1].header("dl_value_omitted") == "3000 bytes, sha256 \(Digest.hex(large))")
+    #expect(deadLetters[3].header("dl_key_omitted") == "3000 bytes, sha256 \(Digest.hex(large))")
     reading.cancel()
     _ = await reading.result
   }
 
-  @Test("What the promises stand on can't be set; what says the same is let be")
+  @Test("A property on which delivery depends can't be changed, but may be set to its own value")
   func settled() throws {
     for (name, value) in [
       ("enable.auto.commit", "true"), ("acks", "1"), ("partition.assignment.strategy", "range"),
