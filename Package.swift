@@ -125,7 +125,7 @@ let package = Package(
         "Assets", "Server", "WorkflowEngine", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming", "JSON",
         "Runtime", "Values",
         "TestSupport",
-      ]),
+      ], exclude: ["Answers"]),
     .testTarget(
       name: "CLITests",
       dependencies: [

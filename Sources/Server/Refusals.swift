@@ -6,10 +6,10 @@ import Values
 import WorkflowEngine
 import Workflows
 
-/// Which status a refusal of the engine is answered with, and under which title.
+/// The one table of HTTP statuses: which status and title an error code is answered with.
 enum Refusals {
   static let reasonMissing = EngineErrorCode.sagaReasonMissing
-  /// Seconds after which a client may try again what can't be done just now.
+  /// The value of the header `Retry-After` with status 503, in seconds.
   static let retryAfter = "1"
 
   private static let table: [String: (status: Int, title: String)] = [
@@ -84,18 +84,34 @@ enum Refusals {
     ServerErrorCode.sagaIDMalformed: (400, "No saga id"),
     ServerErrorCode.liveFull: (503, "No room for another client"),
     HTTPErrorCode.shuttingDown: (503, "Shutting down"),
+    HTTPErrorCode.badRequest: (400, HTTPStatus.phrase(400)),
+    HTTPErrorCode.emptyBody: (400, HTTPStatus.phrase(400)),
+    HTTPErrorCode.bodyTooLarge: (413, HTTPStatus.phrase(413)),
+    HTTPErrorCode.unsupportedMediaType: (415, HTTPStatus.phrase(415)),
+    HTTPErrorCode.internalError: (500, HTTPStatus.phrase(500)),
     EngineErrorCode.noticeDestinationUnknown: (404, "No such destination"),
     EngineErrorCode.noticeUnknown: (404, "No such notice"),
     ServerErrorCode.echoOff: (404, "No echo"),
     StreamingErrorCode.echoRewindInvalid: (409, "The echo can't be rewound so"),
   ]
 
-  /// Every code that is answered with a status of its own.
-  static var codes: [String] { table.keys.sorted() }
-  static func status(of code: String) -> Int? { table[code]?.status }
-  static func title(of code: String) -> String { table[code]?.title ?? code }
+  /// The codes with which the HTTP server refuses a request before it has a route, and their statuses.
+  static let anyRequest: [String: Int] = [
+    HTTPErrorCode.ambiguousLength: 400, HTTPErrorCode.crossSite: 403, HTTPErrorCode.notFound: 404,
+    HTTPErrorCode.methodNotAllowed: 405, HTTPErrorCode.requestTimeout: 408, HTTPErrorCode.targetTooLong: 414,
+    HTTPErrorCode.unsupportedContentEncoding: 415, HTTPErrorCode.expectationFailed: 417,
+    HTTPErrorCode.hostNotAllowed: 421, HTTPErrorCode.tooManyConnections: 429, HTTPErrorCode.headersTooLarge: 431,
+    HTTPErrorCode.methodUnknown: 501, HTTPErrorCode.unsupportedTransferEncoding: 501,
+    HTTPErrorCode.tooManyBodies: 503, HTTPErrorCode.versionNotSupported: 505,
+  ]
 
-  /// What a client is told of an error, or nil for one that is no client's business.
+  /// Every code that a route can answer.
+  static var codes: [String] { table.keys.sorted() }
+  /// Returns the status that a code is answered with; nil for a code that is never answered.
+  static func status(of code: String) -> Int? { table[code]?.status ?? anyRequest[code] }
+  static func title(of code: String) -> String { table[code]?.title ?? anyRequest[code].map(HTTPStatus.phrase) ?? code }
+
+  /// Returns the problem that a client gets for an error; nil for an error that clients must not see.
   static func problem(answering error: any Error) -> Problem? {
     if let problem = error as? Problem { return problem }
     if let error = error as? EngineError, !error.findings.isEmpty {
@@ -120,11 +136,11 @@ enum Refusals {
     return answer
   }
 
-  /// A problem of one of the codes above.
+  /// Returns a problem with one of the codes above.
   static func problem(_ code: String, _ detail: String, errors: [JSON] = []) -> Problem {
-    let (status, title) = table[code] ?? (500, code)
+    let status = status(of: code) ?? 500
     return Problem(
-      status, code, title: title, detail: detail, errors: errors,
+      status, code, title: title(of: code), detail: detail, errors: errors,
       headers: status == 503 ? ["Retry-After": retryAfter] : [:])
   }
 }

@@ -81,7 +81,6 @@ actor LiveHub {
     guard let last else { return LiveClient(filter: filter, first: hello(cursor.text), backlog: nil) }
     guard let place = LiveCursor(last, shards: cursor.positions.count) else {
       throw Problem(
-        400,
         Fault(
           ServerErrorCode.headerInvalid,
           "The header Last-Event-ID is no id of this stream. Send it as it came, or leave it out.",

@@ -16,13 +16,12 @@ struct BodyReader {
   /// The most faults that one answer lists.
   static let mostFaults = 100
 
-  /// - Throws: 415 for another media type, 400 for what is no JSON object.
+  /// - Throws: 415 for another media type, 400 for a body that is not a JSON object.
   init(_ request: HTTPServerRequest) throws(Problem) {
     try request.requireJSON()
     document = try JSONDocument(body: request)
     guard let members = document.root.objectValue else {
       throw Problem(
-        400,
         Fault(
           ServerErrorCode.memberInvalid, "The body must be an object, not \(Self.article(document.root.kind)).",
           pointer: .root, place: document.place(of: .root)))
@@ -188,7 +187,7 @@ struct BodyReader {
       + faults.filter { $0.code != ServerErrorCode.memberUnknown }
     guard ordered.isEmpty else {
       let listed = Array(ordered.prefix(Self.mostFaults))
-      throw Problem(400, listed, more: more + ordered.count - listed.count)
+      throw Problem(listed, more: more + ordered.count - listed.count)
     }
   }
 
@@ -214,14 +213,14 @@ struct BodyReader {
 }
 
 extension JSONDocument {
-  /// - Throws: 400 with the place of what is no JSON.
+  /// - Throws: 400 with the place where the body is not JSON.
   init(body request: HTTPServerRequest) throws(Problem) {
     do {
       self = try JSONDocument(parsing: request.body, limits: .default)
     } catch {
       let fault = Fault(error.code, error.message, pointer: error.pointer, place: error.place)
       throw Refusals.problem(
-        ServerErrorCode.bodyMalformed, "The body is no JSON: \(error.message)", errors: [fault.json])
+        ServerErrorCode.bodyMalformed, "The body is not JSON: \(error.message)", errors: [fault.json])
     }
   }
 }

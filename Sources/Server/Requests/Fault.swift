@@ -1,7 +1,7 @@
 import HTTP
 import JSON
 
-/// One place of a request that something is wrong with.
+/// One mistake in a request, with its place.
 struct Fault {
   var code: String
   var message: String
@@ -11,7 +11,7 @@ struct Fault {
   /// Of the query or the path.
   var parameter: String?
   var header: String?
-  /// The name that was probably meant.
+  /// The known name that is nearest to the given one.
   var nearName: String?
 
   init(
@@ -37,20 +37,21 @@ struct Fault {
 }
 
 extension Problem {
-  /// Several faults are one problem, named for the first.
+  /// Makes one problem of several faults. The first fault decides its code, and so its status and title.
   /// - Parameter more: the number of further faults that are not listed.
-  init(_ status: Int, _ faults: [Fault], more: Int = 0) {
+  init(_ faults: [Fault], more: Int = 0) {
     let first = faults.first?.code ?? ServerErrorCode.bodyMalformed
     var sentences = faults.prefix(Self.mostSentences).map(\.message)
     let others = max(0, faults.count - Self.mostSentences) + more
     if others > 0 { sentences.append("And \(others) more.") }
     self.init(
-      status, first, title: Refusals.title(of: first), detail: sentences.joined(separator: " "),
+      Refusals.status(of: first) ?? 400, first, title: Refusals.title(of: first),
+      detail: sentences.joined(separator: " "),
       errors: faults.map(\.json), members: more > 0 ? ["more": .int(more)] : [:])
   }
 
-  /// The most faults whose words stand in `detail`; all that are listed stand in `errors`.
+  /// The most faults whose messages `detail` has. `errors` has all that are listed.
   private static let mostSentences = 10
 
-  init(_ status: Int, _ fault: Fault) { self.init(status, [fault]) }
+  init(_ fault: Fault) { self.init([fault]) }
 }

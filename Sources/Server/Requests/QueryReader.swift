@@ -30,7 +30,7 @@ struct QueryReader {
           Fault(ServerErrorCode.parameterInvalid, "The parameter \(quoted(name)) comes twice.", parameter: name))
       }
     }
-    guard faults.isEmpty else { throw Problem(400, faults) }
+    guard faults.isEmpty else { throw Problem(faults) }
     self.values = values
     self.lists = lists
   }
@@ -141,7 +141,6 @@ struct QueryReader {
 
   func invalid(_ name: String, _ what: String, nearName: String? = nil) -> Problem {
     Problem(
-      400,
       Fault(
         ServerErrorCode.parameterInvalid, "The parameter \(quoted(name)) \(what).", parameter: name, nearName: nearName)
     )

@@ -48,6 +48,6 @@ extension HTTPServerRequest {
   }
 
   private static func invalid(_ name: String, _ what: String) -> Problem {
-    Problem(400, Fault(ServerErrorCode.headerInvalid, "The header \(name) \(what).", header: name))
+    Problem(Fault(ServerErrorCode.headerInvalid, "The header \(name) \(what).", header: name))
   }
 }

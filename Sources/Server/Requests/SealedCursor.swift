@@ -48,10 +48,9 @@ struct SealedCursor {
 
   static var malformed: Problem {
     Problem(
-      400,
       Fault(
         ServerErrorCode.cursorMalformed,
-        "The cursor is none of this list. Pass `next` of the page before as it came, with the same filters.",
+        "The cursor does not belong to this list. Pass `next` of the page before unchanged, with the same filters.",
         parameter: "cursor"))
   }
 

@@ -9,9 +9,9 @@ import WorkflowEngine
 extension API {
   var auditRoutes: [Route] {
     [
-      Route("GET", "/v1/audit", query: ["saga", "actor", "verb", "from", "to", "cursor", "limit"], listActs),
-      Route("GET", "/v1/audit/head", showHead),
-      Route("POST", "/v1/audit/verify", verify),
+      Route(.listActs, listActs),
+      Route(.auditHead, showHead),
+      Route(.verifyAudit, verify),
     ]
   }
 
@@ -46,7 +46,6 @@ extension API {
 
   private static func invalid(_ name: String, _ wanted: String, _ value: String) -> Problem {
     Problem(
-      400,
       Fault(
         ServerErrorCode.parameterInvalid, "The parameter \(quoted(name)) must be \(wanted), not \(quoted(value)).",
         parameter: name))

@@ -7,8 +7,8 @@ import Values
 extension API {
   var kafkaRoutes: [Route] {
     [
-      Route("GET", "/v1/echo", showEcho),
-      Route("POST", "/v1/echo/rewind", rewindEcho),
+      Route(.getEcho, showEcho),
+      Route(.rewindEcho, rewindEcho),
     ]
   }
 

@@ -5,14 +5,14 @@ import WorkflowEngine
 // What happens, as it happens: server-sent events.
 extension API {
   var liveRoutes: [Route] {
-    [Route("GET", "/v1/events", query: ["saga", "workflow", "status"], streamEvents)]
+    [Route(.streamEvents, streamEvents)]
   }
 
   private func streamEvents(_ call: Call) async throws -> HTTPServerResponse {
     let saga = try call.query.text("saga").map { text throws(Problem) in
       guard let id = UniqueID(text) else {
         throw Problem(
-          400, Fault(ServerErrorCode.parameterInvalid, "\(quoted(text)) is no saga's id.", parameter: "saga"))
+          Fault(ServerErrorCode.parameterInvalid, "\(quoted(text)) is not a saga's id.", parameter: "saga"))
       }
       return id
     }

@@ -6,9 +6,9 @@ import WorkflowEngine
 extension API {
   var noticeRoutes: [Route] {
     [
-      Route("GET", "/v1/notices", showNotices),
-      Route("POST", "/v1/notices/test", testNotices),
-      Route("POST", "/v1/notices/resend", resendNotices),
+      Route(.getNotices, showNotices),
+      Route(.testNotices, testNotices),
+      Route(.resendNotices, resendNotices),
     ]
   }
 

@@ -9,7 +9,7 @@ import Workflows
 // What an operator does. Each is kept in the saga's history with who, when, why and from where.
 extension API {
   var operatingRoutes: [Route] {
-    OperatorVerb.Name.allCases.map(verb) + [Route("GET", "/v1/stats", showStats)]
+    OperatorVerb.Name.allCases.map(verb) + [Route(.getStats, showStats)]
   }
 
   /// What a verb's body has besides the reason.
@@ -32,7 +32,7 @@ extension API {
 
   /// A verb on one saga: its own members, and who, why and from where for every one alike.
   private func verb(_ name: OperatorVerb.Name) -> Route {
-    Route("POST", "/v1/sagas/{id}/\(name.rawValue)") { call in
+    Route(.verb(name)) { call in
       let id = try call.path.sagaID()
       let user = try call.request.user()
       let from = try call.request.origin()

@@ -9,13 +9,13 @@ import WorkflowEngine
 extension API {
   var operationRoutes: [Route] {
     [
-      Route("POST", "/v1/operations", beginOperation),
-      Route("GET", "/v1/operations", query: ["status", "cursor", "limit"], listOperations),
-      Route("GET", "/v1/operations/{id}", showOperation),
-      Route("GET", "/v1/operations/{id}/sagas", query: ["outcome", "cursor", "limit"], listResults),
-      decision("approve") { try await $0.approve($1, $2) },
-      decision("decline") { try await $0.decline($1, $2) },
-      decision("stop") { try await $0.stop($1, $2) },
+      Route(.beginOperation, beginOperation),
+      Route(.listOperations, listOperations),
+      Route(.getOperation, showOperation),
+      Route(.listOperationSagas, listResults),
+      decision(.approveOperation) { try await $0.approve($1, $2) },
+      decision(.declineOperation) { try await $0.decline($1, $2) },
+      decision(.stopOperation) { try await $0.stop($1, $2) },
     ]
   }
 
@@ -40,7 +40,7 @@ extension API {
     }
     try body.finish()
     // What is missing was refused just now.
-    guard let verb, let target else { throw Problem(400, []) }
+    guard let verb, let target else { throw Problem([]) }
     if isPreview { return .json(try await engine.preview(verb, target).json(verb)) }
     let begun = try await engine.begin(
       OperationRequest(
@@ -102,9 +102,10 @@ extension API {
   }
 
   private func decision(
-    _ name: String, _ decide: @escaping @Sendable (any SagaEngine, UniqueID, OperatorAct) async throws -> Operation
+    _ endpoint: Endpoint,
+    _ decide: @escaping @Sendable (any SagaEngine, UniqueID, OperatorAct) async throws -> Operation
   ) -> Route {
-    Route("POST", "/v1/operations/{id}/\(name)") { call in
+    Route(endpoint) { call in
       let id = try call.path.operationID()
       let act = (user: try call.request.user(), from: try call.request.origin())
       var body = try BodyReader(call.request)
@@ -152,7 +153,6 @@ extension PathParameters {
     let text = try value("id")
     guard let id = UniqueID(text) else {
       throw Problem(
-        400,
         Fault(
           ServerErrorCode.operationIDMalformed,
           "An operation's id is a UUID as 019c8a5e-7b1c-7d2e-8f3a-0123456789ab, not \(quoted(text)).", parameter: "id"))

@@ -11,10 +11,10 @@ extension API {
 
   var readingRoutes: [Route] {
     [
-      Route("GET", "/v1/sagas/{id}/timeline", showTimeline),
-      Route("GET", "/v1/workflows/{name}/statistics", query: ["from", "to"], showStatistics),
-      Route("GET", "/v1/projections", showProjections),
-      Route("POST", "/v1/projections/rebuild", rebuildProjections),
+      Route(.getTimeline, showTimeline),
+      Route(.getStatistics, showStatistics),
+      Route(.getProjections, showProjections),
+      Route(.rebuildProjections, rebuildProjections),
     ]
   }
 
@@ -22,7 +22,7 @@ extension API {
   func tellSeen(
     _ response: HTTPServerResponse, _ route: Route, _ path: PathParameters
   ) async throws -> HTTPServerResponse {
-    guard route.method == "POST", route.pattern.hasPrefix("/v1/sagas/{id}/") else { return response }
+    guard route.facts.changesSaga else { return response }
     var response = response
     response.headers[Self.seenHeader] = await seen(try path.sagaID())
     return response

@@ -15,11 +15,11 @@ extension API {
 
   var sagaRoutes: [Route] {
     [
-      Route("POST", "/v1/workflows/{name}/sagas", query: ["wait"], startSaga),
-      Route("GET", "/v1/sagas", query: SagaListReader.parameters, listSagas),
-      Route("GET", "/v1/sagas/{id}", query: ["wait", "version"], showSaga),
-      Route("GET", "/v1/sagas/{id}/events", query: ["after", "limit"], showHistory),
-      Route("POST", "/v1/sagas/{id}/signals/{name}", sendSignal),
+      Route(.startSaga, startSaga),
+      Route(.listSagas, listSagas),
+      Route(.getSaga, showSaga),
+      Route(.listEvents, showHistory),
+      Route(.sendSignal, sendSignal),
     ]
   }
 
@@ -127,7 +127,6 @@ extension PathParameters {
     let text = try value("id")
     guard let id = UniqueID(text) else {
       throw Problem(
-        400,
         Fault(
           ServerErrorCode.sagaIDMalformed,
           "A saga's id is a UUID as 019c8a5e-7b1c-7d2e-8f3a-0123456789ab, not \(quoted(text)).", parameter: "id"))

@@ -7,17 +7,16 @@ import Workflows
 extension API {
   var workflowRoutes: [Route] {
     [
-      Route("GET", "/v1/workflows", query: ["cursor", "limit"], listWorkflows),
-      Route("POST", "/v1/workflows", registerWorkflow),
-      Route("POST", "/v1/workflows/check", checkWorkflow),
-      Route("GET", "/v1/workflows/{name}") { call in
+      Route(.listWorkflows, listWorkflows),
+      Route(.registerWorkflow, registerWorkflow),
+      Route(.checkWorkflow, checkWorkflow),
+      Route(.getWorkflow) { call in
         try showWorkflow(call.path.value("name"), version: nil)
       },
-      Route("GET", "/v1/workflows/{name}/{version}") { call in
+      Route(.getWorkflowVersion) { call in
         let text = try call.path.value("version")
         guard let version = Int(digits: text), version >= 1 else {
           throw Problem(
-            400,
             Fault(
               ServerErrorCode.parameterInvalid, "A workflow's version is an integer from 1, not \(quoted(text)).",
               parameter: "version"))
