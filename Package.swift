@@ -48,6 +48,9 @@ let package = Package(
     module("Values", ["JSON", "CCrypto"]),
     module("Runtime", ["JSON", "Values", "CCrypto"]),
 
+    // The requests and responses of the REST API, which the server and the command line share.
+    module("Wire", ["JSON", "Values"]),
+
     module("Workflows", ["JSON", "Values"]),
     module("Persistence", ["JSON", "Runtime", "Values", "CPostgres", "CSQLite", "CSystem"]),
     module("HTTP", ["JSON", "Runtime", "Values", "CCurl", "CMicrohttpd", "CSystem"]),
@@ -61,13 +64,13 @@ let package = Package(
     module(
       "Server",
       [
-        "Assets", "JSON", "Runtime", "Values", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming",
+        "Assets", "JSON", "Runtime", "Values", "Wire", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming",
         "WorkflowEngine",
       ]),
     .executableTarget(
       name: "saga",
       dependencies: [
-        "Assets", "JSON", "Runtime", "Values", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming",
+        "Assets", "JSON", "Runtime", "Values", "Wire", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming",
         "WorkflowEngine",
         "Laboratory", "Server", "CSystem",
       ],
@@ -123,14 +126,14 @@ let package = Package(
       "Server",
       of: [
         "Assets", "Server", "WorkflowEngine", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming", "JSON",
-        "Runtime", "Values",
+        "Runtime", "Values", "Wire",
         "TestSupport",
       ], exclude: ["Answers"]),
     .testTarget(
       name: "CLITests",
       dependencies: [
-        "saga", "HTTP", "JSON", "Laboratory", "Messaging", "Persistence", "Runtime", "Values", "Streaming", "Workflows",
-        "TestSupport",
+        "saga", "HTTP", "JSON", "Laboratory", "Messaging", "Persistence", "Runtime", "Values", "Streaming", "Wire",
+        "Workflows", "TestSupport",
       ],
       path: "Tests/CLI", exclude: ["Goldens", "Sagas"], swiftSettings: strict),
     // The engine in simulation: a world in virtual time, the command that runs seeds of it, and the tests.

@@ -5,6 +5,7 @@ import Persistence
 import Runtime
 import Streaming
 import Values
+import Wire
 import WorkflowEngine
 
 /// Whether a ready engine does all that it should. A store that takes no writes makes it not ready. A fault between the
@@ -94,11 +95,10 @@ struct Readiness {
   }
 
   var json: JSON {
-    guard isDegraded else { return ["status": "ready"] }
-    return [
-      "status": "degraded",
-      "reasons": .array(reasons.map { ["code": .string($0.code), "message": .string($0.message)] }),
-    ]
+    ReadinessResponse(
+      status: isDegraded ? "degraded" : "ready",
+      reasons: reasons.map { CodeAndMessage(code: $0.code, message: $0.message) }
+    ).json
   }
 }
 

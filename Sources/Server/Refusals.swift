@@ -3,6 +3,7 @@ import JSON
 import Persistence
 import Streaming
 import Values
+import Wire
 import WorkflowEngine
 import Workflows
 
@@ -120,7 +121,7 @@ enum Refusals {
     guard let refusal = error as? any CodedError, table[refusal.code] != nil else { return nil }
     var answer = problem(refusal.code, refusal.message)
     if let refusal = error as? Refusal, !refusal.allowed.isEmpty {
-      answer.members["allowed"] = .array(refusal.allowed.map(\.json))
+      answer.members["allowed"] = .list(refusal.allowed.map(\.response))
     }
     if refusal.code == StoreErrorCode.outcomeUnknown { answer.members["mayHaveHappened"] = true }
     if let unknown = error as? OutcomeUnknown {

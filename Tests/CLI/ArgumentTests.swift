@@ -109,7 +109,7 @@ struct LayoutTests {
       (90_000_000, "1d 01h"), (-5, "0ms"),
     ])
   func durations(_ milliseconds: Int, _ text: String) {
-    #expect(Moments.duration(.milliseconds(milliseconds)) == text)
+    #expect(TimeText.duration(.milliseconds(milliseconds)) == text)
   }
 
   @Test("words for a shell")

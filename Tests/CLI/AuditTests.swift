@@ -94,7 +94,7 @@ struct AuditTests {
     #expect(
       tool.requests[0].url.hasSuffix("&from=2026-03-01T00%3A00%3A00.000Z&to=2026-04-01T00%3A00%3A00.000Z"))
     let none = await TestTool(answers: [.json(["acts": []])]).run("audit", "--between", "2026-03-01..")
-    #expect(none.output == "Nobody did anything that fits.\n")
+    #expect(none.output == "No act matches.\n")
   }
 
   @Test(
@@ -175,7 +175,7 @@ struct AuditTests {
     let cut = await TestTool().run(
       "audit", "verify", "--store", location, "--head", path("later.json"), "--public-key", path("audit.key.pub"))
     #expect(cut.status == .failure)
-    #expect(cut.output.hasPrefix("broken: 1 shard of 64 not as it was written\n  truncated at shard \(last.shard), "))
+    #expect(cut.output.hasPrefix("broken: 1 shard of 64 was changed\n  truncated at shard \(last.shard), "))
     for line in cut.output.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
     await store.close()
 

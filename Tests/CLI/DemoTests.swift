@@ -5,21 +5,30 @@ import Testing
 
 @Suite("The demonstration's report")
 struct DemoTests {
-  static func tube(_ id: String, _ status: JSON, step: JSON = "storeSample", code: JSON = "http.timeout") -> Tube {
-    var saga: JSONObject = ["id": .string(id), "status": status, "steps": []]
-    if status != "completed" {
-      saga["turnBack"] = ["cause": "stepFailed", "step": step, "code": code, "message": "it didn't work"]
-    }
-    return Tube(barcode: "T-\(id)", saga: .object(saga))
+  static func tube(
+    _ id: String, _ status: JSON, step: JSON = "storeSample", code: JSON = "http.timeout"
+  ) throws -> Tube {
+    let cause: JSON = [
+      "cause": "stepFailed", "step": step, "code": code, "message": "it didn't work", "at": "2026-03-01T08:15:31.250Z",
+    ]
+    let saga = try Sample.response([
+      "id": .string(id), "status": status, "turnBack": status == "completed" ? .null : cause,
+    ])
+    return Tube(barcode: "T-\(id)", saga: saga)
   }
-  static let tubes = [
-    tube("1", "completed"), tube("2", "completed"), tube("3", "compensated"), tube("4", "compensated"),
-    tube("5", "compensated", step: "createSample", code: "samples.barcodeTaken"),
-  ]
+  private let tubes: [Tube]
+
+  init() throws {
+    tubes = [
+      try Self.tube("1", "completed"), try Self.tube("2", "completed"), try Self.tube("3", "compensated"),
+      try Self.tube("4", "compensated"),
+      try Self.tube("5", "compensated", step: "createSample", code: "samples.barcodeTaken"),
+    ]
+  }
 
   private func report(positions: [String], valid: Set<String> = ["1", "2"], repeated: [String] = []) -> DemoReport {
     DemoReport(
-      tubes: Self.tubes, account: LabAccount(positions: positions, validSamples: valid, repeatedEffects: repeated),
+      tubes: tubes, account: LabAccount(positions: positions, validSamples: valid, repeatedEffects: repeated),
       style: .plain)
   }
 

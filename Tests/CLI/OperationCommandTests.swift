@@ -39,12 +39,12 @@ struct OperationCommandTests {
     #expect(result.status == .success, "\(result.complaint)")
     #expect(
       result.output == """
-        2 found: 1 take retry, 1 refuse it. Nothing has been done.
+        2 sagas: 1 accept retry, 1 refuse it. Nothing was done.
         ID                                    STATUS         WORKFLOW           REFUSES
         019c8a5e-7b1c-7d2e-8f3a-0123456789ff  ✓ completed    sample-processing  saga.ended
           The saga is completed: it has ended and can't change.
         \(Self.saga)  ! stuck        sample-processing
-        To do exactly this:
+        To run exactly this:
           saga ops run retry --error 'storage.*' --stuck \\
             --selection 0123456789abcdef --reason WHY
 
@@ -82,7 +82,7 @@ struct OperationCommandTests {
   func waiting() async throws {
     let waiting = Self.operation("waiting", done: 0)
     for words in [["ops", "show", Self.id], ["abandon", Self.saga, "--reason", "gone"]] {
-      let result = await TestTool(answers: [.json(waiting)]).run(words)
+      let result = await TestTool(answers: [.json(waiting, status: 202)]).run(words)
       #expect(result.output.contains("waits for a second person"), "\(result.output)\(result.complaint)")
       #expect(result.output.contains("  saga ops approve \(Self.id) --reason WHY"))
     }
@@ -121,14 +121,8 @@ struct OperationCommandTests {
     func page(_ status: String) -> APIAnswer {
       .json([
         "sagas": [
-          [
-            "id": .string(Self.id), "workflow": "a", "status": .string(status), "overdue": false,
-            "startedAt": .string(Golden.now.description),
-          ],
-          [
-            "id": .string(Self.saga), "workflow": "b", "status": "stuck", "overdue": false,
-            "startedAt": .string(Golden.now.description),
-          ],
+          Sample.summary(["id": .string(Self.id), "workflow": "a", "status": .string(status)]),
+          Sample.summary(["id": .string(Self.saga), "workflow": "b", "status": "stuck"]),
         ]
       ])
     }

@@ -49,7 +49,7 @@ struct QueryTests {
   func document() async {
     let result = await TestTool(input: ["{\n  \"a\": ,\n}"]).run("query", "$")
     #expect(result.complaint.contains("<stdin>:2:8: "))
-    #expect(result.complaint.contains("docs/errors/cli.inputInvalid.md"))
+    #expect(result.complaint.contains("see `saga help cli.inputInvalid`"))
     #expect(result.status == .failure)
   }
 

@@ -60,7 +60,7 @@ struct VerbCommandTests {
     ]
     let result = await TestTool(answers: [.json(problem, status: 409)]).run("pause", Self.id, "--reason", "r")
     #expect(result.status == .failure)
-    #expect(result.complaint.contains("It takes now: skip (a, b, c, …), resume."))
+    #expect(result.complaint.contains("The saga accepts now: skip (a, b, c, …), resume."))
   }
 
   @Test(
@@ -73,35 +73,31 @@ struct VerbCommandTests {
     // Commands to be copied are as long as they are.
     try Golden.expect(result.output, is: "why-\(name)", width: 140)
     let json = await TestTool(answers: [.json(saga)]).run("why", Self.id, "--json")
-    #expect(try JSON(parsing: json.output)["why"] == .string(Why(saga: saga, now: Golden.now).sentence))
+    #expect(
+      try JSON(parsing: json.output)["why"] == .string(Why(saga: try Golden.response(name), now: Golden.now).sentence))
   }
 
   @Test("what is overdue stands still while its saga is paused, and an undo is called one")
-  func whyOverdue() {
-    let saga: JSON = [
-      "id": "019c", "workflow": "w", "status": "compensating", "overdue": true, "deadline": "2026-03-01T08:15:40Z",
+  func whyOverdue() throws {
+    let overdue: JSON = ["phase": "undo", "since": "2026-03-01T08:15:20Z", "expectedMs": 2000, "basis": "declared"]
+    let saga = try Sample.response([
+      "status": "compensating", "overdue": true, "deadline": "2026-03-01T08:15:40Z",
       "paused": ["since": "2026-03-01T08:15:30Z", "by": "mia", "reason": "defrosting"],
-      "steps": [
-        [
-          "id": "a", "status": "undoing",
-          "overdue": [
-            "phase": "undo", "since": "2026-03-01T08:15:20Z", "expectedMs": 2000, "basis": "declared",
-          ],
-        ]
-      ],
-    ]
+      "steps": [Sample.step(["status": "undoing", "overdue": overdue])],
+    ])
     let sentence = Why(saga: saga, now: Golden.now).sentence
     #expect(sentence.hasSuffix("; undoing a has taken 12s; 2s were expected (declared)."), "\(sentence)")
     #expect(!Why(saga: saga, now: Golden.now).commands.contains { $0.line.contains("extend") })
   }
 
-  @Test("why of an end, and of an answer with next to nothing in it, is a sentence too")
+  @Test("why of an end, and of a saga with nothing to tell, is a sentence too")
   func whyEnds() throws {
     for name in ["completed", "compensated", "abandoned"] {
-      let why = Why(saga: try Golden.saga(name), now: Golden.now)
+      let why = Why(saga: try Golden.response(name), now: Golden.now)
       #expect(why.sentence.contains("is \(name)") || why.sentence.contains("was \(name)"), "\(why.sentence)")
       #expect(why.commands == [])
     }
-    #expect(Why(saga: [:], now: Golden.now).sentence == "Saga ID of its workflow is running.")
+    let why = Why(saga: try Sample.response([:]), now: Golden.now)
+    #expect(why.sentence == "Saga \(Sample.id) of sample-processing is running.")
   }
 }

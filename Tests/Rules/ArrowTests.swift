@@ -7,6 +7,7 @@ struct ArrowTests {
     "JSON": [],
     "Values": ["JSON", "CCrypto"],
     "Runtime": ["JSON", "Values", "CCrypto"],
+    "Wire": ["JSON", "Values"],
     "Workflows": ["JSON", "Values"],
     "Persistence": ["JSON", "Runtime", "Values", "CPostgres", "CSQLite", "CSystem"],
     "HTTP": ["JSON", "Runtime", "Values", "CCurl", "CMicrohttpd", "CSystem"],
@@ -17,11 +18,11 @@ struct ArrowTests {
     ],
     "Laboratory": ["JSON", "Runtime", "Values", "Persistence", "HTTP", "Messaging", "Streaming"],
     "Server": [
-      "Assets", "JSON", "Runtime", "Values", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming",
+      "Assets", "JSON", "Runtime", "Values", "Wire", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming",
       "WorkflowEngine",
     ],
     "saga": [
-      "Assets", "JSON", "Runtime", "Values", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming",
+      "Assets", "JSON", "Runtime", "Values", "Wire", "Workflows", "Persistence", "HTTP", "Messaging", "Streaming",
       "WorkflowEngine",
       "Laboratory", "Server", "CSystem",
     ],
@@ -29,7 +30,7 @@ struct ArrowTests {
   static let toolchain: Set<String> = ["Foundation", "Dispatch", "Synchronization"]
   /// Values and rules that no clock, file or thread may reach.
   static let pure = [
-    "Sources/JSON/", "Sources/Values/", "Sources/Workflows/", "Sources/WorkflowEngine/Core/",
+    "Sources/JSON/", "Sources/Values/", "Sources/Wire/", "Sources/Workflows/", "Sources/WorkflowEngine/Core/",
     "Sources/Streaming/Processing/Core/",
   ]
 

@@ -1,5 +1,6 @@
 import JSON
 import Values
+import Wire
 
 /// One message of the live stream, as server-sent events have it.
 enum LiveMessage {

@@ -1,5 +1,6 @@
 import HTTP
 import JSON
+import Wire
 
 /// One mistake in a request, with its place.
 struct Fault {

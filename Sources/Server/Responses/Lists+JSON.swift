@@ -1,60 +1,63 @@
 import JSON
 import Persistence
 import Values
+import Wire
 import WorkflowEngine
 import Workflows
 
-extension SagaRow {
-  /// - Parameter now: tells whether it is overdue.
-  func json(at now: Timestamp) -> JSON {
-    .members([
-      "id": .string(id.description), "workflow": .string(workflow), "version": .int(version),
-      "status": .string(status), "paused": isPaused ? true : nil as JSON?,
-      "overdue": .bool(overdueAt.map { $0 <= now } ?? false), "startedAt": .time(startedAt),
-      "updatedAt": .time(updatedAt), "endedAt": .time(endedAt), "deadline": .time(deadline), "tags": .texts(tags),
-      "key": .text(key), "failedStep": .text(failedStep), "failureCode": .text(failureCode),
-      "failureMessage": .text(failureMessage), "waitingFor": .textsIfAny(waitingFor), "attempts": .int(attempts),
-      "note": .text(note),
-    ])
+extension SagaSummary {
+  /// - Parameter now: decides whether the saga is overdue.
+  init(_ row: SagaRow, at now: Timestamp) {
+    self.init(
+      id: row.id.description, workflow: row.workflow, version: row.version, status: row.status, paused: row.isPaused,
+      overdue: row.overdueAt.map { $0 <= now } ?? false, startedAt: row.startedAt, updatedAt: row.updatedAt,
+      endedAt: row.endedAt, deadline: row.deadline, tags: row.tags, key: row.key, failedStep: row.failedStep,
+      failureCode: row.failureCode, failureMessage: row.failureMessage, waitingFor: row.waitingFor,
+      attempts: row.attempts, note: row.note)
   }
 }
 
-extension SagaFacets {
-  var json: JSON {
-    func counts(_ counts: [String: Int]) -> JSON {
-      .object(JSONObject(counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { ($0.key, .int($0.value)) }))
+extension SagaListResponse.Facets {
+  init(_ facets: SagaFacets) {
+    func counts(_ counts: [String: Int]) -> Counts {
+      Counts(counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { ($0.key, $0.value) })
     }
-    return .members([
-      "status": counts(status), "workflow": counts(workflow), "error": counts(error), "step": counts(step),
-      "atLeast": isExact ? nil as JSON? : true,
-    ])
+    self.init(
+      status: counts(facets.status), workflow: counts(facets.workflow), error: counts(facets.error),
+      step: counts(facets.step), atLeast: !facets.isExact)
   }
 }
 
-extension HistoryEntry {
-  var json: JSON {
-    .members([
-      "version": .int(version), "type": .string(type), "recordedAt": .time(recordedAt), "data": data,
-      "meta": meta.isNull ? Optional.none : meta, "hash": .string(Digest.hexadecimal(hash)),
-    ])
+extension HistoryResponse.Event {
+  init(_ entry: HistoryEntry) {
+    self.init(
+      version: entry.version, type: entry.type, recordedAt: entry.recordedAt, data: entry.data,
+      meta: entry.meta.isNull ? nil : entry.meta, hash: Digest.hexadecimal(entry.hash))
   }
 }
 
-extension Registration {
-  var json: JSON {
-    [
-      "name": .string(name), "version": .int(version), "digest": .string(digest), "created": .bool(isNew),
-      "warnings": .array(warnings.map(\.json)),
-    ]
+extension FindingResponse {
+  init(_ finding: Finding) {
+    self.init(
+      severity: finding.severity.rawValue, code: finding.code, message: finding.message,
+      pointer: finding.pointer.shown, line: finding.place?.line, column: finding.place?.column, file: finding.file,
+      nearName: finding.nearName)
   }
 }
 
-extension CheckResult {
-  var json: JSON {
-    .members([
-      "valid": .bool(definition != nil), "name": .text(definition?.name), "version": .integer(definition?.version),
-      "findings": .array(findings.map(\.json)), "more": omitted > 0 ? .int(omitted) : nil,
-    ])
+extension RegistrationResponse {
+  init(_ registration: Registration) {
+    self.init(
+      name: registration.name, version: registration.version, digest: registration.digest,
+      created: registration.isNew, warnings: registration.warnings.map { FindingResponse($0) })
+  }
+}
+
+extension CheckResponse {
+  init(_ result: CheckResult) {
+    self.init(
+      valid: result.definition != nil, name: result.definition?.name, version: result.definition?.version,
+      findings: result.findings.map { FindingResponse($0) }, more: result.omitted > 0 ? result.omitted : nil)
   }
 }
 
@@ -76,25 +79,24 @@ struct WorkflowVersions {
     }
     return groups.map { WorkflowVersions(latest: $0.latest, versions: $0.versions) }
   }
+}
 
-  var json: JSON {
-    let definition = latest.definition
-    return .members([
-      "name": .string(definition.name), "version": .int(definition.version),
-      "versions": .array(versions.map(JSON.int)), "description": .text(definition.description),
-      "owner": .text(definition.owner),
-    ])
+extension WorkflowListResponse.Workflow {
+  init(_ workflow: WorkflowVersions) {
+    let definition = workflow.latest.definition
+    self.init(
+      name: definition.name, version: definition.version, versions: workflow.versions,
+      description: definition.description, owner: definition.owner)
   }
 }
 
-extension RegisteredWorkflow {
-  /// - Parameter versions: all of this name.
-  func json(versions: [Int]) -> JSON {
-    .members([
-      "name": .string(definition.name), "version": .int(definition.version),
-      "versions": .array(versions.map(JSON.int)), "description": .text(definition.description),
-      "owner": .text(definition.owner), "digest": .string(digest), "registeredAt": .time(registeredAt),
-      "registeredBy": .string(registeredBy), "definition": definition.source,
-    ])
+extension WorkflowResponse {
+  /// - Parameter versions: all versions of the workflow.
+  init(_ workflow: RegisteredWorkflow, versions: [Int]) {
+    let definition = workflow.definition
+    self.init(
+      name: definition.name, version: definition.version, versions: versions, description: definition.description,
+      owner: definition.owner, digest: workflow.digest, registeredAt: workflow.registeredAt,
+      registeredBy: workflow.registeredBy, definition: definition.source)
   }
 }

@@ -1,63 +1,47 @@
-import JSON
 import Values
+import Wire
 import WorkflowEngine
 
-extension NoticeStatus {
-  /// As `GET /v1/notices` shows it.
-  var json: JSON {
-    .members([
-      "name": .string(name), "kind": .string(kind.rawValue), "target": .string(target),
-      "types": .texts(types.map(\.rawValue)), "state": .string(state.rawValue), "pending": .int(pending),
-      "pendingIsMore": .bool(isPendingMore), "oldestPending": .time(oldestPending),
-      "delivered": .number(JSONNumber(delivered)), "lastDeliveredAt": .time(lastDeliveredAt),
-      "failingSince": .time(failingSince), "failures": .int(failures),
-      "problem": problem.map {
-        ["code": .string($0.code), "message": .string($0.message), "at": .string($0.at.description)]
-      },
-      "nextTryAt": .time(nextTryAt), "givenUp": .number(JSONNumber(givenUp)), "lastGivenUpAt": .time(lastGivenUpAt),
-      "letters": .array(letters.map(\.json)),
-    ])
+extension NoticesResponse.Destination {
+  init(_ status: NoticeStatus) {
+    self.init(
+      name: status.name, kind: status.kind.rawValue, target: status.target, types: status.types.map(\.rawValue),
+      state: status.state.rawValue, pending: status.pending, pendingIsMore: status.isPendingMore,
+      oldestPending: status.oldestPending, delivered: Int(status.delivered), lastDeliveredAt: status.lastDeliveredAt,
+      failingSince: status.failingSince, failures: status.failures,
+      problem: status.problem.map { .init(code: $0.code, message: $0.message, at: $0.at) },
+      nextTryAt: status.nextTryAt, givenUp: Int(status.givenUp), lastGivenUpAt: status.lastGivenUpAt,
+      letters: status.letters.map {
+        .init(
+          id: $0.id, type: $0.type, at: $0.at, summary: $0.summary, attempts: $0.attempts, givenUpAt: $0.givenUpAt,
+          code: $0.code, message: $0.message)
+      })
   }
 }
 
-extension NoticeLetter {
-  fileprivate var json: JSON {
-    [
-      "id": .string(id), "type": .string(type), "at": .string(at.description), "summary": .string(summary),
-      "attempts": .int(attempts), "givenUpAt": .string(givenUpAt.description), "code": .string(code),
-      "message": .string(message),
-    ]
-  }
+extension CodeAndMessage {
+  fileprivate init(_ failure: NoticeFailure) { self.init(code: failure.code, message: failure.message) }
 }
 
-extension NoticeTest {
-  var json: JSON {
-    let delivered: Bool
-    var (answer, problem): (String?, JSON?)
-    switch outcome {
-    case .delivered(let said): (delivered, answer) = (true, said)
+extension NoticeTestResponse {
+  init(_ test: NoticeTest) {
+    switch test.outcome {
+    case .delivered(let answer):
+      self.init(
+        destination: test.destination, id: test.id, delivered: true, answer: answer, tookSeconds: test.took)
     case .failed(let failure):
-      delivered = false
-      problem = ["code": .string(failure.code), "message": .string(failure.message)]
+      self.init(
+        destination: test.destination, id: test.id, delivered: false, problem: CodeAndMessage(failure),
+        tookSeconds: test.took)
     }
-    return .members([
-      "destination": .string(destination), "id": .string(id), "delivered": .bool(delivered), "answer": .text(answer),
-      "problem": problem, "tookSeconds": .seconds(took),
-    ])
   }
 }
 
-extension NoticeResend {
-  var json: JSON {
-    [
-      "destination": .string(destination), "delivered": .texts(delivered),
-      "failed": .array(
-        failed.map {
-          [
-            "id": .string($0.id),
-            "problem": ["code": .string($0.failure.code), "message": .string($0.failure.message)],
-          ]
-        }), "left": .int(left), "tookSeconds": .seconds(took),
-    ]
+extension NoticeResendResponse {
+  init(_ resend: NoticeResend) {
+    self.init(
+      destination: resend.destination, delivered: resend.delivered,
+      failed: resend.failed.map { Failed(id: $0.id, problem: CodeAndMessage($0.failure)) }, left: resend.left,
+      tookSeconds: resend.took)
   }
 }

@@ -1,34 +1,24 @@
-import JSON
 import Persistence
 import Values
+import Wire
 import WorkflowEngine
 
-extension Timeline {
-  var json: JSON {
-    .members([
-      "start": .time(start), "end": .time(end),
-      "spans": .array(
-        spans.map { span in
-          .members([
-            "step": .string(span.step), "phase": .string(span.phase.rawValue), "kind": .string(span.kind.rawValue),
-            "attempt": .integer(span.attempt), "from": .time(span.from), "to": .time(span.to),
-            "outcome": .text(span.outcome), "code": .text(span.code),
-          ])
-        }),
-      "marks": .array(
-        marks.map { mark in
-          .members([
-            "at": .time(mark.at), "what": .string(mark.what), "by": .text(mark.by), "reason": .text(mark.reason),
-          ])
-        }),
-    ])
+extension TimelineResponse {
+  init(_ timeline: Timeline) {
+    self.init(
+      // Every history begins with the start of its saga.
+      start: timeline.start ?? Timestamp(milliseconds: 0), end: timeline.end,
+      spans: timeline.spans.map {
+        Span(
+          step: $0.step, phase: $0.phase.rawValue, kind: $0.kind.rawValue, attempt: $0.attempt, from: $0.from,
+          to: $0.to, outcome: $0.outcome, code: $0.code)
+      },
+      marks: timeline.marks.map { Mark(at: $0.at, what: $0.what, by: $0.by, reason: $0.reason) })
   }
 }
 
-/// The minutes of a workflow's steps, by step, with a total for each.
-struct StepStatistics {
-  private let steps: [(step: String, minutes: [StepMinute])]
-
+extension StatisticsResponse {
+  /// Groups the minutes of a workflow by step, each step with its total.
   init(_ minutes: [StepMinute]) {
     var order: [String] = []
     var groups: [String: [StepMinute]] = [:]
@@ -36,51 +26,50 @@ struct StepStatistics {
       if groups[minute.step] == nil { order.append(minute.step) }
       groups[minute.step, default: []].append(minute)
     }
-    steps = order.map { ($0, groups[$0] ?? []) }
+    self.init(
+      steps: order.map { step in
+        let minutes = groups[step] ?? []
+        var total = StepMinute(workflow: "", step: step, at: Timestamp(milliseconds: 0))
+        for minute in minutes { total.merge(minute) }
+        return Step(step: step, minutes: minutes.map { Minute($0) }, total: Total(total))
+      })
   }
+}
 
-  var json: JSON {
-    let list = steps.map { step, minutes -> JSON in
-      var total = StepMinute(workflow: "", step: step, at: Timestamp(milliseconds: 0))
-      for minute in minutes { total.merge(minute) }
-      return [
-        "step": .string(step), "minutes": .array(minutes.map { $0.json(at: $0.at) }), "total": total.json(at: nil),
-      ]
-    }
-    return ["steps": .array(list)]
+extension StatisticsResponse.Minute {
+  fileprivate init(_ minute: StepMinute) {
+    self.init(
+      at: minute.at, started: minute.started, succeeded: minute.succeeded, failed: minute.failed,
+      retried: minute.retried, undone: minute.undone, p50Ms: minute.quantile(0.5), p95Ms: minute.quantile(0.95),
+      p99Ms: minute.quantile(0.99))
+  }
+}
+
+extension StatisticsResponse.Total {
+  fileprivate init(_ total: StepMinute) {
+    self.init(
+      started: total.started, succeeded: total.succeeded, failed: total.failed, retried: total.retried,
+      undone: total.undone, p50Ms: total.quantile(0.5), p95Ms: total.quantile(0.95), p99Ms: total.quantile(0.99))
   }
 }
 
 extension StepMinute {
-  fileprivate func json(at minute: Timestamp?) -> JSON {
-    func quantile(_ share: Double) -> JSON? { durations.quantile(share).map { .number(JSONNumber($0)) } }
-    return .members([
-      "at": .time(minute), "started": .int(started), "succeeded": .int(succeeded), "failed": .int(failed),
-      "retried": .int(retried), "undone": .int(undone), "p50Ms": quantile(0.5), "p95Ms": quantile(0.95),
-      "p99Ms": quantile(0.99),
-    ])
-  }
+  /// Returns a quantile of the durations in milliseconds; nil without durations.
+  fileprivate func quantile(_ share: Double) -> Int? { durations.quantile(share).map { Int($0) } }
 }
 
-extension ProjectionStatus {
-  var json: JSON {
-    .members([
-      "store": .string(store), "generation": .int(generation), "lag": .number(JSONNumber(lag)),
-      "lagSeconds": .seconds(waited),
-      "shards": .array(
-        shards.map { shard in
-          .members([
-            "shard": .int(shard.shard), "position": .number(JSONNumber(shard.position)),
-            "head": .number(JSONNumber(shard.head)), "lag": .number(JSONNumber(shard.lag)),
-          ])
-        }),
-      "rebuild": rebuilding.map { rebuild in
-        let done = shards.reduce(0) { $0 + ($1.rebuilt ?? 0) }
-        return .members([
-          "generation": .int(rebuild.generation), "since": .time(rebuild.since), "events": .number(JSONNumber(done)),
-          "of": .number(JSONNumber(shards.reduce(0) { $0 + $1.head })),
-        ])
+extension ProjectionsResponse {
+  init(_ status: ProjectionStatus) {
+    self.init(
+      store: status.store, generation: status.generation, lag: Int(status.lag), lagSeconds: status.waited,
+      shards: status.shards.map {
+        Shard(shard: $0.shard, position: Int($0.position), head: Int($0.head), lag: Int($0.lag))
       },
-    ])
+      rebuild: status.rebuilding.map { rebuild in
+        Rebuild(
+          generation: rebuild.generation, since: rebuild.since,
+          events: Int(status.shards.reduce(0) { $0 + ($1.rebuilt ?? 0) }),
+          of: Int(status.shards.reduce(0) { $0 + $1.head }))
+      })
   }
 }

@@ -1,137 +1,121 @@
 import JSON
 import Values
+import Wire
 import WorkflowEngine
 import Workflows
 
 extension SagaNow {
-  /// The saga as `GET /v1/sagas/{id}` shows it.
-  /// - Parameter now: tells whether it is overdue.
-  func json(at now: Timestamp) -> JSON {
+  /// Returns the saga as `GET /v1/sagas/{id}` shows it.
+  /// - Parameter now: decides whether the saga is overdue.
+  func response(at now: Timestamp) -> SagaResponse {
     let allowed = Verbs.allowed(state, definition)
-    return .members([
-      "id": .string(state.id.description),
-      "workflow": .string(state.start.workflow),
-      "version": .int(state.start.version),
-      "status": .string(state.status.rawValue),
-      "paused": state.pause.map { pause in
-        .members(["since": .time(pause.at), "by": .string(pause.value.by), "reason": .string(pause.value.reason)])
-      },
-      "startedAt": .time(state.startedAt),
-      "startedBy": .string(state.start.by),
-      "endedAt": .time(state.end?.at),
-      "deadline": .time(state.deadline),
-      "overdue": .bool(state.isOverdue(at: now)),
-      "idempotencyKey": .text(state.start.idempotencyKey),
-      "tags": .textsIfAny(state.start.tags),
-      "turnBack": state.turnBack?.json,
-      "turnBackRequested": state.requestedTurnBack?.json,
-      "pivotPassed": .bool(state.isPivotPassed(by: definition)),
-      "rewind": state.rewind?.json,
-      "abandoned": abandoned,
-      "stuck": .array(state.blockers.map { $0.json(Verbs.helping($0, among: allowed)) }),
-      "verbs": .array(allowed.map(\.json)),
-      "steps": .array(definition.steps.compactMap { step in state.step(step.id).map { $0.json(of: step) } }),
-      "input": state.start.input,
-      "output": state.end?.output,
-      "outputErrors": outputErrors,
-      "lastEvent": .int(state.version),
-    ])
+    return SagaResponse(
+      id: state.id.description,
+      workflow: state.start.workflow,
+      version: state.start.version,
+      status: state.status.rawValue,
+      paused: state.pause.map { .init(since: $0.at, by: $0.value.by, reason: $0.value.reason) },
+      startedAt: state.startedAt,
+      startedBy: state.start.by,
+      endedAt: state.end?.at,
+      deadline: state.deadline,
+      overdue: state.isOverdue(at: now),
+      idempotencyKey: state.start.idempotencyKey,
+      tags: state.start.tags,
+      turnBack: state.turnBack?.response,
+      turnBackRequested: state.requestedTurnBack?.response,
+      pivotPassed: state.isPivotPassed(by: definition),
+      rewind: state.rewind?.response,
+      abandoned: abandoned,
+      stuck: state.blockers.map { $0.response(Verbs.helping($0, among: allowed)) },
+      verbs: allowed.map(\.response),
+      steps: definition.steps.compactMap { step in state.step(step.id).map { $0.response(of: step) } },
+      input: state.start.input,
+      output: state.end?.output,
+      outputErrors: outputErrors,
+      lastEvent: state.version)
   }
 
-  private var outputErrors: JSON? {
-    guard let errors = state.end?.outputErrors, !errors.isEmpty else { return nil }
-    return .array(
-      errors.map {
-        .members([
-          "path": .string($0.path), "expression": .text($0.expression), "code": .string($0.code),
-          "message": .string($0.message),
-        ])
-      })
+  private var outputErrors: [SagaResponse.OutputError] {
+    (state.end?.outputErrors ?? []).map {
+      .init(path: $0.path, expression: $0.expression, code: $0.code, message: $0.message)
+    }
   }
 
-  private var abandoned: JSON? {
+  private var abandoned: SagaResponse.Abandoned? {
     guard let end = state.end, end.status == .abandoned else { return nil }
-    return .members(["by": .text(end.by), "reason": .text(end.reason), "at": .time(end.at)])
+    return .init(by: end.by, reason: end.reason, at: end.at)
   }
 }
 
 extension Dated where Value == TurnBack {
-  fileprivate var json: JSON {
-    .members([
-      "cause": .string(value.cause.rawValue), "step": .text(value.step), "code": .string(value.code),
-      "message": .string(value.message), "by": .text(value.by), "reason": .text(value.reason), "at": .time(at),
-    ])
+  fileprivate var response: SagaResponse.TurnBack {
+    .init(
+      cause: value.cause.rawValue, step: value.step, code: value.code, message: value.message, by: value.by,
+      reason: value.reason, at: at)
   }
 }
 
 extension Dated where Value == StepProgress {
-  fileprivate var json: JSON {
-    .members([
-      "message": .string(value.message), "fraction": value.fraction.map { .number(JSONNumber($0)) }, "at": .time(at),
-    ])
+  fileprivate var response: SagaResponse.Progress {
+    .init(message: value.message, fraction: value.fraction, at: at)
   }
 }
 
 extension AllowedVerb {
-  var json: JSON { ["verb": .string(verb.rawValue), "steps": .texts(steps)] }
+  var response: AcceptedVerb { AcceptedVerb(verb: verb.rawValue, steps: steps) }
 }
 
 extension Rewind {
-  fileprivate var json: JSON {
-    .members([
-      "step": .string(step), "steps": .texts(steps), "since": .time(at), "by": .string(by), "reason": .string(reason),
-    ])
-  }
+  fileprivate var response: SagaResponse.Rewind { .init(step: step, steps: steps, since: at, by: by, reason: reason) }
 }
 
 extension Blocker {
-  fileprivate func json(_ verbs: [OperatorVerb.Name]) -> JSON {
-    .members([
-      "step": .string(step), "phase": .string(phase.rawValue), "since": .time(since), "code": .string(failure.code),
-      "message": .string(failure.message), "verbs": .texts(verbs.map(\.rawValue)),
-    ])
+  fileprivate func response(_ verbs: [OperatorVerb.Name]) -> SagaResponse.StuckStep {
+    .init(
+      step: step, phase: phase.rawValue, since: since, code: failure.code, message: failure.message,
+      verbs: verbs.map(\.rawValue))
   }
 }
 
 extension StepFailure {
-  fileprivate func json(_ outcome: RoundOutcome? = nil) -> JSON {
+  fileprivate func response(_ outcome: RoundOutcome? = nil) -> SagaResponse.Failure {
     let known: String? =
       switch outcome {
       case .failed, .unknown: outcome?.rawValue
       case .none?, .succeeded, nil: nil
       }
-    return .members(["code": .string(code), "message": .string(message), "outcome": .text(known)])
+    return .init(code: code, message: message, outcome: known)
   }
 }
 
 extension StepState {
-  fileprivate func json(of step: Step) -> JSON {
-    .members([
-      "id": .string(id),
-      "description": .text(step.description),
-      "status": .string(status.rawValue),
-      "dependsOn": .texts(step.dependsOn),
-      "action": step.action.json,
-      "pivot": .bool(step.pivot),
-      "round": .int(round),
-      "attempt": .int(forward.count),
-      "maxAttempts": .integer(step.action.isAttempted ? forward.allowed(by: step.retry, after: failure) : nil),
-      "startedAt": .time(startedAt),
-      "endedAt": .time(endedAt),
-      "retryAt": .time(status == .backingOff ? forward.retryAt : nil),
-      "until": .time(status == .waiting ? waitUntil : nil),
-      "waitingFor": status == .waiting ? step.action.awaited : nil,
-      "progress": forward.inFlight == nil ? nil : progress?.json,
-      "overdue": overdue?.json(phase: status == .undoing ? .undo : .forward),
-      "input": input,
-      "output": outputProblem == nil ? output : nil,
-      "outputError": outputProblem?.json(),
-      "error": failure?.json(outcome),
-      "undo": undoJSON(of: step),
-    ])
+  fileprivate func response(of step: Step) -> SagaResponse.Step {
+    .init(
+      id: id,
+      description: step.description,
+      status: status.rawValue,
+      dependsOn: step.dependsOn,
+      action: step.action.response,
+      pivot: step.pivot,
+      round: round,
+      attempt: forward.count,
+      maxAttempts: step.action.isAttempted ? forward.allowed(by: step.retry, after: failure) : nil,
+      startedAt: startedAt,
+      endedAt: endedAt,
+      retryAt: status == .backingOff ? forward.retryAt : nil,
+      until: status == .waiting ? waitUntil : nil,
+      waitingFor: status == .waiting ? step.action.awaited : nil,
+      progress: forward.inFlight == nil ? nil : progress?.response,
+      overdue: overdue?.response(phase: status == .undoing ? .undo : .forward),
+      input: input,
+      output: outputProblem == nil ? output : nil,
+      outputError: outputProblem?.response(),
+      error: failure?.response(outcome),
+      undo: undoResponse(of: step))
   }
 
-  private func undoJSON(of step: Step) -> JSON? {
+  private func undoResponse(of step: Step) -> SagaResponse.Step.Undo? {
     let word: String
     switch status {
     case .undoing: word = undo.inFlight == nil ? "backingOff" : "running"
@@ -141,21 +125,18 @@ extension StepState {
     }
     let allowed: Int? =
       if case .undo(let rules) = step.compensation { undo.allowed(by: rules.retry, after: undoFailure) } else { nil }
-    return .members([
-      "status": .string(word), "attempt": .int(undo.count), "maxAttempts": .integer(allowed),
-      "startedAt": .time(undo.startedAt), "endedAt": .time(undoEndedAt), "retryAt": .time(undo.retryAt),
-      "progress": undo.inFlight == nil ? nil : progress?.json, "how": .text(undoHow), "error": undoFailure?.json(),
-    ])
+    return .init(
+      status: word, attempt: undo.count, maxAttempts: allowed, startedAt: undo.startedAt, endedAt: undoEndedAt,
+      retryAt: undo.retryAt, progress: undo.inFlight == nil ? nil : progress?.response, how: undoHow,
+      error: undoFailure?.response())
   }
 }
 
 extension StepOverdue {
-  fileprivate func json(phase: StepPhase) -> JSON {
-    .members([
-      "phase": .string(phase.rawValue), "since": .time(since),
-      "expectedMs": .int(Int(expected.duration / .milliseconds(1))), "basis": .string(expected.basis.rawValue),
-      "samples": .integer(expected.samples),
-    ])
+  fileprivate func response(phase: StepPhase) -> SagaResponse.Step.Overdue {
+    .init(
+      phase: phase.rawValue, since: since, expectedMs: Int(expected.duration / .milliseconds(1)),
+      basis: expected.basis.rawValue, samples: expected.samples)
   }
 }
 
@@ -172,24 +153,21 @@ extension Attempts {
 }
 
 extension Action {
-  fileprivate var json: JSON {
+  fileprivate var response: SagaResponse.Step.Action {
     switch self {
-    case .http(let http):
-      ["kind": "http", "service": .string(http.service), "method": .string(http.method)]
-    case .kafka(let kafka):
-      ["kind": "kafka", "service": .string(kafka.service), "command": .string(kafka.command)]
-    case .signal(let signal):
-      .members(["kind": "signal", "signal": .string(signal.name), "roles": .textsIfAny(signal.roles)])
-    case .delay: ["kind": "delay"]
+    case .http(let http): .init(kind: "http", service: http.service, method: http.method)
+    case .kafka(let kafka): .init(kind: "kafka", service: kafka.service, command: kafka.command)
+    case .signal(let signal): .init(kind: "signal", signal: signal.name, roles: signal.roles)
+    case .delay: .init(kind: "delay")
     }
   }
 
-  /// What a step with this action waits for.
-  fileprivate var awaited: JSON? {
+  /// What a step with this action waits for; nil for an action that sends attempts.
+  fileprivate var awaited: SagaResponse.Step.Waiting? {
     switch self {
     case .http, .kafka: nil
-    case .signal(let signal): ["kind": "signal", "name": .string(signal.name)]
-    case .delay: ["kind": "delay"]
+    case .signal(let signal): .init(kind: "signal", name: signal.name)
+    case .delay: .init(kind: "delay")
     }
   }
 }

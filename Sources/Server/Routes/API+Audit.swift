@@ -3,6 +3,7 @@ import JSON
 import Persistence
 import Runtime
 import Values
+import Wire
 import WorkflowEngine
 
 // What an auditor asks: what people did, and whether what is stored is what was stored.
@@ -35,7 +36,7 @@ extension API {
     let after = try cursor.document(call.query.text("cursor"))
     let page = try await engine.audit(filter, after: after, limit: limit)
     let next = page.next.map { cursor.seal("\($0.sort)|\($0.id)") }
-    return .json(.members(["acts": .array(page.entries.map(\.json)), "next": .text(next)]))
+    return .json(AuditResponse(acts: page.entries.map(\.response), next: next).json)
   }
 
   private func moment(_ name: String, _ call: Call) throws(Problem) -> Timestamp? {
@@ -72,13 +73,12 @@ extension API {
 }
 
 extension AuditEntry {
-  var json: JSON {
-    .members([
-      "at": .time(at), "actor": .string(actor), "kind": .string(kind.rawValue), "verb": .string(verb),
-      "saga": .text(saga?.description), "version": .integer(version), "workflow": .text(workflow), "step": .text(step),
-      "reason": .text(reason), "from": .text(from), "operation": .text(operation?.description),
-      "content": content.isEmpty ? Optional.none : .object(content),
-      "before": before.map(\.json), "after": after.map(\.json),
-    ])
+  fileprivate var response: AuditResponse.Act {
+    .init(
+      at: at, actor: actor, kind: kind.rawValue, verb: verb, saga: saga?.description, version: version,
+      workflow: workflow, step: step, reason: reason, from: from, operation: operation?.description,
+      content: content.isEmpty ? nil : .object(content),
+      before: before.map { .init(saga: $0.saga, step: $0.step) },
+      after: after.map { .init(saga: $0.saga, step: $0.step) })
   }
 }

@@ -1,7 +1,7 @@
 import HTTP
-import JSON
 import Streaming
 import Values
+import Wire
 
 // The echo to Kafka: how it stands, and sending again.
 extension API {
@@ -14,7 +14,7 @@ extension API {
 
   private func showEcho(_ call: Call) async throws -> HTTPServerResponse {
     let kafka = try requireKafka()
-    return .json(try await kafka.echo.status().json(consumers: kafka.consumers))
+    return .json(EchoResponse(try await kafka.echo.status(), consumers: kafka.consumers).json)
   }
 
   private func rewindEcho(_ call: Call) async throws -> HTTPServerResponse {
@@ -27,7 +27,7 @@ extension API {
     try body.finish()
     let events = try await kafka.echo.rewind(
       shard: shard, to: Int64(position ?? 0), by: user, reason: reason ?? "", from: from)
-    return .json(["events": .number(JSONNumber(events))], status: 202)
+    return .json(EchoRewindResponse(events: Int(events)).json, status: 202)
   }
 
   private func requireKafka() throws(Problem) -> any KafkaView {

@@ -1,5 +1,5 @@
 import HTTP
-import JSON
+import Wire
 import WorkflowEngine
 
 // Who is told what needs a person: how that stands, and whether a notice would arrive.
@@ -14,7 +14,7 @@ extension API {
 
   private func showNotices(_ call: Call) async throws -> HTTPServerResponse {
     let all = try await notices?.status() ?? []
-    return .json(["destinations": .array(all.map(\.json))])
+    return .json(NoticesResponse(destinations: all.map { .init($0) }).json)
   }
 
   /// Where to is named, never given: whoever can ask must not be able to have requests sent where he likes.
@@ -23,7 +23,7 @@ extension API {
     var body = try BodyReader(call.request)
     let name = body.text("destination", isRequired: true)
     try body.finish()
-    return .json(try await destinations().test(name ?? "", by: user, from: from).json)
+    return .json(NoticeTestResponse(try await destinations().test(name ?? "", by: user, from: from)).json)
   }
 
   private func resendNotices(_ call: Call) async throws -> HTTPServerResponse {
@@ -32,7 +32,8 @@ extension API {
     let name = body.text("destination", isRequired: true)
     let only = body.text("id", isRequired: false)
     try body.finish()
-    return .json(try await destinations().resend(name ?? "", only: only, by: user, from: from).json)
+    return .json(
+      NoticeResendResponse(try await destinations().resend(name ?? "", only: only, by: user, from: from)).json)
   }
 
   private func destinations() throws(Problem) -> any NoticesView {

@@ -3,6 +3,7 @@ import JSON
 import Persistence
 import Runtime
 import Values
+import Wire
 import WorkflowEngine
 import Workflows
 
@@ -95,12 +96,14 @@ extension API {
 
   private func showStats(_ call: Call) async throws -> HTTPServerResponse {
     let counts = try await engine.counts()
-    let sagas = SagaStatus.allCases.map { ($0.rawValue, JSON.int(counts[$0] ?? 0)) }
     let lists = try await engine.projections()
-    return .json([
-      "at": .string(environment.now().description), "sagas": .object(JSONObject(sagas)),
-      "held": .array(engine.held.prefix(Self.mostHeld).map(\.json)),
-      "lists": ["lagEvents": .number(JSONNumber(lists.lag)), "lagSeconds": .seconds(lists.waited)],
-    ])
+    return .json(
+      StatsResponse(
+        at: environment.now(), sagas: Counts(SagaStatus.allCases.map { ($0.rawValue, counts[$0] ?? 0) }),
+        held: engine.held.prefix(Self.mostHeld).map {
+          .init(id: $0.id.description, since: $0.since, paused: $0.isPaused)
+        },
+        lists: .init(lagEvents: Int(lists.lag), lagSeconds: lists.waited)
+      ).json)
   }
 }

@@ -3,6 +3,7 @@ import JSON
 import Persistence
 import Runtime
 import Values
+import Wire
 import WorkflowEngine
 
 // A verb on many sagas: first a preview, then exactly what it has shown, at a rate. And the word of a second person.
@@ -41,7 +42,7 @@ extension API {
     try body.finish()
     // What is missing was refused just now.
     guard let verb, let target else { throw Problem([]) }
-    if isPreview { return .json(try await engine.preview(verb, target).json(verb)) }
+    if isPreview { return .json(OperationPreviewResponse(try await engine.preview(verb, target), of: verb).json) }
     let begun = try await engine.begin(
       OperationRequest(
         verb, target, selection: selection,
@@ -81,7 +82,7 @@ extension API {
       guard let place = Int(digits: text) else { throw SealedCursor.malformed }
       return place
     }
-    var rows: [JSON] = []
+    var rows: [OperationSagasResponse.Result] = []
     var next: Int?
     // By place in the operation, which never changes.
     for (index, saga) in operation.plan.sagas.enumerated().dropFirst(start ?? 0) {
@@ -92,13 +93,11 @@ extension API {
         break
       }
       rows.append(
-        .members([
-          "saga": .string(saga.description), "outcome": .string(OperationOutcome(result).rawValue),
-          "version": .integer(result?.version), "code": .text(result?.refusal?.code),
-          "message": .text(result?.refusal?.message),
-        ]))
+        .init(
+          saga: saga.description, outcome: OperationOutcome(result).rawValue, version: result?.version,
+          code: result?.refusal?.code, message: result?.refusal?.message))
     }
-    return .json(.members(["sagas": .array(rows), "next": .text(next.map { cursor.seal("\($0)") })]))
+    return .json(OperationSagasResponse(sagas: rows, next: next.map { cursor.seal("\($0)") }).json)
   }
 
   private func decision(
@@ -128,22 +127,18 @@ enum OperationOutcome: String, CaseIterable {
   }
 }
 
-extension OperationPreview {
-  func json(_ verb: OperatorVerb) -> JSON {
-    let refused = items.filter { $0.refusal != nil }
-    return .members([
-      "dryRun": true, "verb": .string(verb.name.rawValue), "request": verb.json, "sagas": .int(items.count),
-      "takes": .int(items.count - refused.count), "refuses": .int(refused.count), "selection": .string(selection),
-      "needsApproval": .bool(needsApproval),
-      "items": .array(
-        items.map { item in
-          .members([
-            "saga": .string(item.saga.description), "workflow": .text(item.workflow),
-            "status": .text(item.status?.rawValue), "takes": .bool(item.refusal == nil),
-            "code": .text(item.refusal?.code), "message": .text(item.refusal?.message),
-          ])
-        }),
-    ])
+extension OperationPreviewResponse {
+  fileprivate init(_ preview: OperationPreview, of verb: OperatorVerb) {
+    let refused = preview.items.count { $0.refusal != nil }
+    self.init(
+      dryRun: true, verb: verb.name.rawValue, request: verb.json, sagas: preview.items.count,
+      takes: preview.items.count - refused, refuses: refused, selection: preview.selection,
+      needsApproval: preview.needsApproval,
+      items: preview.items.map {
+        Item(
+          saga: $0.saga.description, workflow: $0.workflow, status: $0.status?.rawValue, takes: $0.refusal == nil,
+          code: $0.refusal?.code, message: $0.refusal?.message)
+      })
   }
 }
 

@@ -2,6 +2,7 @@ import HTTP
 import Persistence
 import Runtime
 import Values
+import Wire
 import WorkflowEngine
 
 // What the read model knows beside the list, and the read model itself.
@@ -39,7 +40,7 @@ extension API {
   }
 
   private func showTimeline(_ call: Call) async throws -> HTTPServerResponse {
-    .json(try await engine.timeline(of: call.path.sagaID()).json)
+    .json(TimelineResponse(try await engine.timeline(of: call.path.sagaID())).json)
   }
 
   private func showStatistics(_ call: Call) async throws -> HTTPServerResponse {
@@ -48,16 +49,16 @@ extension API {
       throw call.query.invalid("to", "must be later than from")
     }
     let minutes = try await engine.statistics(of: call.path.value("name"), range)
-    return .json(StepStatistics(minutes).json)
+    return .json(StatisticsResponse(minutes).json)
   }
 
   private func showProjections(_ call: Call) async throws -> HTTPServerResponse {
-    .json(try await engine.projections().json)
+    .json(ProjectionsResponse(try await engine.projections()).json)
   }
 
   private func rebuildProjections(_ call: Call) async throws -> HTTPServerResponse {
     let (user, from) = (try call.request.user(), try call.request.origin())
     if !call.request.body.isEmpty { try BodyReader(call.request).finish() }
-    return .json(try await engine.rebuildProjections(by: user, from: from).json, status: 202)
+    return .json(ProjectionsResponse(try await engine.rebuildProjections(by: user, from: from)).json, status: 202)
   }
 }

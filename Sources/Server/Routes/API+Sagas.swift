@@ -3,6 +3,7 @@ import JSON
 import Persistence
 import Runtime
 import Values
+import Wire
 import WorkflowEngine
 import Workflows
 
@@ -53,7 +54,7 @@ extension API {
     let id = try call.path.sagaID()
     if let version = try call.query.integer("version", in: 1...Int.max) {
       if wait != nil { throw call.query.invalid("wait", "goes without version: what was does not change") }
-      return .json(try await engine.saga(id, version: version).json(at: environment.now()))
+      return .json(try await engine.saga(id, version: version).response(at: environment.now()).json)
     }
     return try await show(id, waiting: wait)
   }
@@ -66,7 +67,7 @@ extension API {
       if let wait, wait > .zero { try await engine.waitForEnd(of: id, atMost: wait) } else {
         try await engine.saga(id)
       }
-    return .json(saga.json(at: environment.now()), status: status, headers: headers)
+    return .json(saga.response(at: environment.now()).json, status: status, headers: headers)
   }
 
   private func listSagas(_ call: Call) async throws -> HTTPServerResponse {
@@ -74,10 +75,10 @@ extension API {
     let page = try await engine.list(request)
     let now = environment.now()
     return .json(
-      .members([
-        "sagas": .array(page.sagas.map { $0.json(at: now) }), "next": .text(SagaListReader.seal(page.next, cursor)),
-        "facets": page.facets?.json, "behind": page.isBehind ? true : nil as JSON?,
-      ]))
+      SagaListResponse(
+        sagas: page.sagas.map { SagaSummary($0, at: now) }, next: SagaListReader.seal(page.next, cursor),
+        facets: page.facets.map { .init($0) }, behind: page.isBehind
+      ).json)
   }
 
   private func showHistory(_ call: Call) async throws -> HTTPServerResponse {
@@ -91,7 +92,7 @@ extension API {
     let meter = Meter(Budget(steps: .max, bytes: Self.mostHistoryBytes))
     if let large = page.firstIndex(where: { !meter.produce($0.data) }), large > 0 { page = page[..<large] }
     let next = page.count < lines.count ? page.last?.version : nil
-    return .json(.members(["events": .array(page.map(\.json)), "next": .integer(next)]))
+    return .json(HistoryResponse(events: page.map { .init($0) }, next: next).json)
   }
 
   private func sendSignal(_ call: Call) async throws -> HTTPServerResponse {
@@ -106,18 +107,17 @@ extension API {
     let name = try call.path.value("name")
     let signal = SignalGiven(name: name, id: key, body: body, by: user, from: from)
     let answer = try await engine.signal(id, signal, formerIDs: [])
-    return .json(answer.json(of: name), status: answer.word == .kept && !answer.isRepeat ? 202 : 200)
+    return .json(SignalResponse(answer, to: name).json, status: answer.word == .kept && !answer.isRepeat ? 202 : 200)
   }
 }
 
-extension SignalAnswer {
-  /// Of a repeat `became` says what became of the signal when it came first, and `by` and `at` who sent it and when.
-  func json(of name: String) -> JSON {
-    .members([
-      "signal": .string(name), "answer": .string(isRepeat ? "repeated" : word.rawValue),
-      "became": .text(isRepeat ? word.rawValue : nil), "step": .text(step), "candidates": .textsIfAny(candidates),
-      "by": .string(by), "at": .time(at), "event": .int(version),
-    ])
+extension SignalResponse {
+  /// The members `became`, `by` and `at` of a repeat are about the first signal.
+  fileprivate init(_ answer: SignalAnswer, to name: String) {
+    self.init(
+      signal: name, answer: answer.isRepeat ? "repeated" : answer.word.rawValue,
+      became: answer.isRepeat ? answer.word.rawValue : nil, step: answer.step, candidates: answer.candidates,
+      by: answer.by, at: answer.at, event: answer.version)
   }
 }
 

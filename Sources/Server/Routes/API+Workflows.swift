@@ -1,6 +1,7 @@
 import HTTP
 import JSON
 import Values
+import Wire
 import WorkflowEngine
 import Workflows
 
@@ -34,13 +35,13 @@ extension API {
     let rest = if let after { all.filter { after < $0.latest.definition.name } } else { all }
     let page = rest.prefix(limit)
     let next = page.count < rest.count ? page.last.map { cursor.seal($0.latest.definition.name) } : nil
-    return .json(.members(["workflows": .array(page.map(\.json)), "next": .text(next)]))
+    return .json(WorkflowListResponse(workflows: page.map { .init($0) }, next: next).json)
   }
 
   private func showWorkflow(_ name: String, version: Int?) throws -> HTTPServerResponse {
     let workflow = try engine.workflow(name, version: version)
     let versions = engine.workflows().map(\.definition).filter { $0.name.hasSameScalars(as: name) }.map(\.version)
-    return .json(workflow.json(versions: versions))
+    return .json(WorkflowResponse(workflow, versions: versions).json)
   }
 
   private func registerWorkflow(_ call: Call) async throws -> HTTPServerResponse {
@@ -49,13 +50,14 @@ extension API {
     // A body that is no JSON is the sender's mistake, not the author's: 400, as everywhere else.
     _ = try JSONDocument(body: call.request)
     let registered = try await engine.register(call.request.body, by: user, from: from)
-    guard registered.isNew else { return .json(registered.json) }
+    let response = RegistrationResponse(registered).json
+    guard registered.isNew else { return .json(response) }
     let location = "/v1/workflows/\(registered.name.percentEncoded)/\(registered.version)"
-    return .json(registered.json, status: 201, headers: ["Location": location])
+    return .json(response, status: 201, headers: ["Location": location])
   }
 
   private func checkWorkflow(_ call: Call) async throws -> HTTPServerResponse {
     try call.request.requireJSON()
-    return .json(engine.check(call.request.body).json)
+    return .json(CheckResponse(engine.check(call.request.body)).json)
   }
 }

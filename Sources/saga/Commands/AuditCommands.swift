@@ -3,7 +3,9 @@ import Foundation
 import JSON
 import Persistence
 import Runtime
+import Server
 import Values
+import Wire
 
 let auditCommand = CommandSpec(
   "audit", summary: "who did what, when, why, and what came of it",
@@ -37,11 +39,12 @@ let auditCommand = CommandSpec(
   var count = 0
   if asCSV { invocation.terminal.write(AuditCSV.heading) }
   repeat {
-    let page = try await invocation.client.get("v1", "audit", query: query + (cursor.map { [("cursor", $0)] } ?? []))
-    for act in page["acts"]?.arrayValue ?? [] {
-      if invocation.json {
-        acts.append(act)
-      } else if asCSV {
+    let answer = try await invocation.client.get(.listActs, query: query + (cursor.map { [("cursor", $0)] } ?? []))
+    // A terminal gets no control characters. A spreadsheet gets the texts as they are.
+    let page: AuditResponse = asCSV ? try answer.readUnchanged() : try answer.read()
+    if invocation.json { acts += answer.json["acts"]?.arrayValue ?? [] }
+    for act in page.acts where !invocation.json {
+      if asCSV {
         invocation.terminal.write(AuditCSV.line(of: act))
       } else {
         if count == 0 { invocation.terminal.line(drawing.heading) }
@@ -49,12 +52,12 @@ let auditCommand = CommandSpec(
       }
       count += 1
     }
-    cursor = page["next"]?.stringValue
+    cursor = page.next
   } while cursor != nil
   if invocation.json {
     invocation.terminal.line(JSON.object(["acts": .array(acts)]).text(.pretty))
   } else if count == 0, !asCSV {
-    invocation.terminal.line("Nobody did anything that fits.")
+    invocation.terminal.line("No act matches.")
   }
   return .success
 }
@@ -111,7 +114,7 @@ let auditHeadCommand = CommandSpec(
     head = try await archive.auditHead(at: invocation.environment.now())
     await archive.close()
   } else {
-    head = try AuditHead(try await invocation.client.get("v1", "audit", "head"))
+    head = try AuditHead(try await invocation.client.get(.auditHead).json)
   }
   if let key {
     guard let signed = head.signed(with: key) else {
@@ -167,9 +170,10 @@ let auditVerifyCommand = CommandSpec(
     try read.verify(with: key)
     head = read
   }
-  let report: JSON
+  let answer: EngineAnswer
   if let archive = try await invocation.archive() {
-    report = try await archive.audit(against: head).json
+    answer = EngineAnswer(
+      status: 200, json: try await archive.audit(against: head).json, server: invocation.arguments.value("store") ?? "")
     await archive.close()
   } else {
     var body: JSONObject = [:]
@@ -177,16 +181,17 @@ let auditVerifyCommand = CommandSpec(
       body["head"] = head.json
       body["publicKey"] = .string(String(decoding: pem, as: UTF8.self))
     }
-    report = try await invocation.client.answer(
-      to: APIRequest(
-        method: "POST", path: ["v1", "audit", "verify"], body: JSON.object(body).bytes(), timeout: .seconds(600)))
+    var request = APIRequest(.verifyAudit, body: JSON.object(body).bytes())
+    request.timeout = .seconds(600)
+    answer = try await invocation.client.answer(to: request)
   }
+  let report: AuditReportResponse = try answer.read()
   if invocation.json {
-    invocation.terminal.line(report.text(.pretty))
+    invocation.terminal.line(answer.json.text(.pretty))
   } else {
     for line in AuditReportLines(report: report, style: invocation.style).lines() { invocation.terminal.line(line) }
   }
-  return report["intact"]?.boolValue == true ? .success : .failure
+  return report.intact ? .success : .failure
 }
 
 extension Invocation {

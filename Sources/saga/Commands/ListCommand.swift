@@ -1,6 +1,8 @@
 import JSON
 import Runtime
+import Server
 import Values
+import Wire
 
 /// What `saga list` can be narrowed by: each option, and the parameter of the API that it is.
 let listFilters: [(option: OptionSpec, parameter: String)] = [
@@ -102,19 +104,19 @@ struct ListPages {
     var collected: [JSON] = []
     var counted: JSON?
     repeat {
-      let page = try await self.page(cursor, counts: isFirst && invocation.arguments.has("facets"))
-      let sagas = page["sagas"]?.arrayValue ?? []
-      cursor = page["next"]?.stringValue
-      if isFirst { counted = page["facets"] }
+      let answer = try await self.page(cursor, counts: isFirst && invocation.arguments.has("facets"))
+      if invocation.json, !all {
+        invocation.terminal.line(answer.json.text(.pretty))
+        return .success
+      }
+      let page: SagaListResponse = try answer.read()
+      cursor = page.next
+      if isFirst { counted = answer.json["facets"] }
       if invocation.json {
-        guard all else {
-          invocation.terminal.line(page.text(.pretty))
-          return .success
-        }
-        collected += sagas
+        collected += answer.json["sagas"]?.arrayValue ?? []
       } else {
         if isFirst { begin(page, drawing) }
-        invocation.terminal.write(sagas.flatMap(drawing.lines).map { $0 + "\n" }.joined())
+        invocation.terminal.write(page.sagas.flatMap(drawing.lines).map { $0 + "\n" }.joined())
       }
       isFirst = false
     } while all && cursor != nil
@@ -128,38 +130,36 @@ struct ListPages {
     return .success
   }
 
-  private func page(_ cursor: String?, counts: Bool) async throws -> JSON {
+  private func page(_ cursor: String?, counts: Bool) async throws -> EngineAnswer {
     var query = query
     if counts { query.append(("facets", "true")) }
     if let cursor { query.append(("cursor", cursor)) }
-    return try await invocation.client.answer(to: APIRequest(path: ["v1", "sagas"], query: query))
+    return try await invocation.client.get(.listSagas, query: query)
   }
 
-  private func begin(_ page: JSON, _ drawing: SagaLines) {
-    if let facets = page["facets"] {
+  private func begin(_ page: SagaListResponse, _ drawing: SagaLines) {
+    if let facets = page.facets {
       for line in FacetLines(style: invocation.style).lines(of: facets) { invocation.terminal.line(line) }
       invocation.terminal.line("")
     }
-    if page["behind"]?.boolValue == true {
-      invocation.terminal.line("The list is behind: `saga projections` says how far.")
-    }
-    let isEmpty = page["sagas"]?.arrayValue?.isEmpty ?? true
-    invocation.terminal.line(isEmpty && page["next"] == nil ? "No sagas." : drawing.heading)
+    if page.behind { invocation.terminal.line("The list lacks recent events: `saga projections` says how many.") }
+    invocation.terminal.line(page.sagas.isEmpty && page.next == nil ? "No sagas." : drawing.heading)
   }
 }
 
-/// What `--facets` counts: a line a facet, the most first.
+/// The counts of `--facets`: a line for each facet, the largest count first.
 struct FacetLines {
   let style: Style
   private static let shown = 6
 
-  func lines(of facets: JSON) -> [String] {
-    let least = facets["atLeast"]?.boolValue == true
-    return ["status", "workflow", "error", "step"].compactMap { name in
-      let counts = (facets[name]?.objectValue ?? [:]).map { ($0.name, $0.value.intValue ?? 0) }
-        .sorted { ($1.1, $0.0) < ($0.1, $1.0) }
+  func lines(of facets: SagaListResponse.Facets) -> [String] {
+    let named = [
+      ("status", facets.status), ("workflow", facets.workflow), ("error", facets.error), ("step", facets.step),
+    ]
+    return named.compactMap { name, counts in
+      let counts = counts.all.sorted { ($1.count, $0.name) < ($0.count, $1.name) }
       guard !counts.isEmpty else { return nil }
-      var words = counts.prefix(Self.shown).map { "\(Layout.printable($0.0)) \($0.1)\(least ? "+" : "")" }
+      var words = counts.prefix(Self.shown).map { "\($0.name) \($0.count)\(facets.atLeast ? "+" : "")" }
       if counts.count > Self.shown { words.append("and \(counts.count - Self.shown) more") }
       return Layout.clip("\(Layout.pad(name, to: 9)) \(words.joined(separator: ", "))", to: SagaLines.width)
     }

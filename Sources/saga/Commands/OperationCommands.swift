@@ -1,6 +1,8 @@
 import JSON
 import Runtime
+import Server
 import Values
+import Wire
 
 let opsPreviewCommand = CommandSpec(
   "ops", "preview", summary: "what a verb on many sagas would do",
@@ -17,11 +19,11 @@ let opsPreviewCommand = CommandSpec(
   let words = try OperationWords(invocation)
   var body = words.body
   body["dryRun"] = true
-  let preview = try await invocation.client.post(["v1", "operations"], body: .object(body))
+  let preview = try await invocation.client.post(.beginOperation, body: .object(body))
   if invocation.json {
-    invocation.terminal.line(preview.text(.pretty))
+    invocation.terminal.line(preview.json.text(.pretty))
   } else {
-    let drawing = OperationPreviewLines(preview: preview, words: words.shown, style: invocation.style)
+    let drawing = OperationPreviewLines(preview: try preview.read(), words: words.shown, style: invocation.style)
     for line in drawing.lines { invocation.terminal.line(line) }
   }
   return .success
@@ -66,8 +68,7 @@ let opsRunCommand = CommandSpec(
   if let ramp = invocation.arguments.value("ramp") { body["ramp"] = .string(ramp) }
   let key = invocation.arguments.value("request-key") ?? invocation.environment.newID().description
   let request = APIRequest(
-    method: "POST", path: ["v1", "operations"], headers: [("Idempotency-Key", key), ("Saga-Client", "cli")],
-    body: JSON.object(body).bytes())
+    .beginOperation, headers: [("Idempotency-Key", key)], body: JSON.object(body).bytes())
   let begun = try await invocation.client.answer(to: request, again: 2)
   return try await invocation.follow(begun)
 }
@@ -89,18 +90,18 @@ let opsListCommand = CommandSpec(
   for name in ["status", "limit", "cursor"] {
     if let value = invocation.arguments.value(name) { query.append((name, value)) }
   }
-  let page = try await invocation.client.get("v1", "operations", query: query)
+  let answer = try await invocation.client.get(.listOperations, query: query)
   if invocation.json {
-    invocation.terminal.line(page.text(.pretty))
+    invocation.terminal.line(answer.json.text(.pretty))
     return .success
   }
-  let operations = page["operations"]?.arrayValue ?? []
-  if operations.isEmpty { invocation.terminal.line("No operations.") }
-  for operation in operations {
+  let page: OperationListResponse = try answer.read()
+  if page.operations.isEmpty { invocation.terminal.line("No operations.") }
+  for operation in page.operations {
     let drawing = OperationLines(operation: operation, now: invocation.environment.now(), style: invocation.style)
     for line in drawing.short { invocation.terminal.line(line) }
   }
-  if let next = page.text("next") { invocation.terminal.line(invocation.style.dim("More: --cursor \(next)")) }
+  if let next = page.next { invocation.terminal.line(invocation.style.dim("More: --cursor \(next)")) }
   return .success
 }
 
@@ -120,18 +121,19 @@ let opsShowCommand = CommandSpec(
   ]
 ) { invocation in
   let id = try invocation.required(0)
-  let status = try await invocation.follow(try await invocation.client.get("v1", "operations", id))
+  let status = try await invocation.follow(try await invocation.client.get(.getOperation, id))
   guard invocation.arguments.has("sagas"), !invocation.json else { return status }
   var cursor: String?
   repeat {
-    let page = try await invocation.client.get(
-      "v1", "operations", id, "sagas",
-      query: [("outcome", "refused"), ("limit", "1000")] + (cursor.map { [("cursor", $0)] } ?? []))
-    for saga in page["sagas"]?.arrayValue ?? [] {
-      invocation.terminal.line("\(saga.text("saga") ?? "")  \(saga.text("code") ?? "")")
-      invocation.terminal.line("  " + invocation.style.dim(Layout.clip(saga.text("message") ?? "", to: 78)))
+    let page: OperationSagasResponse = try await invocation.client.get(
+      .listOperationSagas, id,
+      query: [("outcome", "refused"), ("limit", "1000")] + (cursor.map { [("cursor", $0)] } ?? [])
+    ).read()
+    for result in page.sagas {
+      invocation.terminal.line("\(result.saga)  \(result.code ?? "")")
+      invocation.terminal.line("  " + invocation.style.dim(Layout.clip(result.message ?? "", to: 78)))
     }
-    cursor = page["next"]?.stringValue
+    cursor = page.next
   } while cursor != nil
   return status
 }
@@ -144,7 +146,7 @@ let opsStopCommand = CommandSpec(
     .init(says: "It does more harm than good", line: "saga ops stop ID --reason 'F2 is down again'"),
     .init(says: "What has it done?", line: "saga ops show ID"),
   ]
-) { try await decide("stop", $0) }
+) { try await decide(.stopOperation, $0) }
 
 let opsApproveCommand = CommandSpec(
   "ops", "approve", summary: "agree, as a second person",
@@ -154,7 +156,7 @@ let opsApproveCommand = CommandSpec(
     .init(says: "Look first", line: "saga ops show ID"),
     .init(says: "Then", line: "saga ops approve ID --user ben --reason 'checked against the freezer log'"),
   ]
-) { try await decide("approve", $0) }
+) { try await decide(.approveOperation, $0) }
 
 let opsDeclineCommand = CommandSpec(
   "ops", "decline", summary: "don't agree: nothing is done",
@@ -164,46 +166,47 @@ let opsDeclineCommand = CommandSpec(
     .init(says: "The tube is there after all", line: "saga ops decline ID --reason 'found in F3'"),
     .init(says: "What waits?", line: "saga ops list --status waiting"),
   ]
-) { try await decide("decline", $0) }
+) { try await decide(.declineOperation, $0) }
 
-private func decide(_ word: String, _ invocation: Invocation) async throws -> ExitStatus {
+private func decide(_ endpoint: Endpoint, _ invocation: Invocation) async throws -> ExitStatus {
   let body: JSON = ["reason": .string(try invocation.reason())]
-  let operation = try await invocation.client.post(
-    ["v1", "operations", try invocation.required(0), word], body: body, headers: [("Saga-Client", "cli")])
-  invocation.showOperation(operation)
+  try invocation.showOperation(try await invocation.client.post(endpoint, try invocation.required(0), body: body))
   return .success
 }
 
 extension Invocation {
   fileprivate func reason() throws(UsageError) -> String {
     guard let reason = arguments.value("reason"), reason.contains(where: { !$0.isWhitespace }) else {
-      throw usage("\(command.name) wants --reason TEXT: why? The history keeps it")
+      throw usage("\(command.name) wants --reason TEXT: the history keeps it for the auditor")
     }
     return reason
   }
 
-  /// Shows an operation; with `--wait`, once it is through.
-  fileprivate func follow(_ begun: JSON) async throws -> ExitStatus {
-    var operation = begun
-    if arguments.has("wait"), let id = operation.text("id") {
+  /// Shows an operation; with `--wait`, after its end.
+  fileprivate func follow(_ begun: EngineAnswer) async throws -> ExitStatus {
+    var answer = begun
+    if arguments.has("wait") {
+      var operation: OperationResponse = try answer.read()
       var last: String?
-      while operation["endedAt"] == nil {
+      while operation.endedAt == nil {
         let line = OperationLines(operation: operation, now: environment.now(), style: style).progress
         if !json, line != last { terminal.line(line) }
         last = line
         try await environment.clock.sleep(until: environment.now() + .milliseconds(500))
-        operation = try await client.get("v1", "operations", id)
+        answer = try await client.get(.getOperation, operation.id)
+        operation = try answer.read()
       }
     }
-    showOperation(operation)
+    try showOperation(answer)
     return .success
   }
 
-  func showOperation(_ operation: JSON) {
+  func showOperation(_ answer: EngineAnswer) throws {
     if json {
-      terminal.line(operation.text(.pretty))
+      terminal.line(answer.json.text(.pretty))
       return
     }
-    for line in OperationLines(operation: operation, now: environment.now(), style: style).lines { terminal.line(line) }
+    let drawing = OperationLines(operation: try answer.read(), now: environment.now(), style: style)
+    for line in drawing.lines { terminal.line(line) }
   }
 }

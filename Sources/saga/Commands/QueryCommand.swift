@@ -95,7 +95,7 @@ private func complain(of error: JSONPathError, in expression: String, _ invocati
   let style = invocation.terminal.errorStyle
   var lines = [style.colour("saga: ", .red) + "\(error.message) [\(error.code)]"]
   lines += Caret.lines(under: error.at, of: expression, number: nil, style: style)
-  lines.append("  see docs/errors/\(error.code).md")
+  lines.append("  see `saga help \(error.code)`")
   invocation.terminal.complain(lines.joined(separator: "\n") + "\n")
   return .failure
 }

@@ -1,6 +1,8 @@
 import JSON
 import Runtime
+import Server
 import Values
+import Wire
 import Workflows
 
 let startCommand = CommandSpec(
@@ -46,17 +48,18 @@ let startCommand = CommandSpec(
     workflow: try invocation.required(0), version: try invocation.number("version"), input: input,
     key: invocation.arguments.value("key") ?? invocation.environment.newID().description,
     tags: invocation.arguments.values("tag"), wait: try invocation.wait())
-  let saga = try await request.send(with: invocation.client)
+  let answer = try await request.send(with: invocation.client)
+  let saga: SagaResponse = try answer.read()
   if invocation.json || request.wait != nil {
-    invocation.show(saga)
+    try invocation.show(answer)
   } else {
-    invocation.terminal.line(saga.text("id") ?? "")
+    invocation.terminal.line(saga.id)
     if invocation.terminal.isTerminal {
-      invocation.terminal.complain(invocation.terminal.errorStyle.dim("saga show \(saga.text("id") ?? "")") + "\n")
+      invocation.terminal.complain(invocation.terminal.errorStyle.dim("saga show \(saga.id)") + "\n")
     }
   }
   guard request.wait != nil else { return .success }
-  return saga["status"]?.stringValue == "completed" ? .success : .failure
+  return saga.status == "completed" ? .success : .failure
 }
 
 extension Invocation {
@@ -77,13 +80,12 @@ struct SagaStart: Sendable {
   var tags: [String] = []
   var wait: (text: String, duration: Duration)?
 
-  func send(with client: APIClient) async throws -> JSON {
+  func send(with client: APIClient) async throws -> EngineAnswer {
     var body: JSONObject = ["input": input]
     if let version { body["version"] = .int(version) }
     if !tags.isEmpty { body["tags"] = .array(tags.map { .string($0) }) }
     var request = APIRequest(
-      method: "POST", path: ["v1", "workflows", workflow, "sagas"], headers: [("Idempotency-Key", key)],
-      body: JSON.object(body).bytes())
+      .startSaga, workflow, headers: [("Idempotency-Key", key)], body: JSON.object(body).bytes())
     if let wait {
       request.query.append(("wait", wait.text))
       request.timeout += wait.duration

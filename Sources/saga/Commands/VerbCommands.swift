@@ -1,5 +1,6 @@
 import JSON
 import Runtime
+import Server
 import Values
 import Workflows
 
@@ -16,7 +17,7 @@ let cancelCommand = CommandSpec(
     .init(says: "The patient withdrew", line: "saga cancel ID --reason 'the patient withdrew consent'"),
     .init(says: "Who asks can be said too", line: "saga cancel ID --user anna --reason 'wrong plate'"),
   ]
-) { try await act("cancel", $0) }
+) { try await act(.cancelSaga, $0) }
 
 let retryCommand = CommandSpec(
   "retry", summary: "try what a saga is stuck on again",
@@ -42,7 +43,7 @@ let retryCommand = CommandSpec(
   let input = try invocation.arguments.value("input").map { try invocation.value(of: $0, option: "input") }
   let step = invocation.arguments.value("step")
   if input != nil, step == nil { throw invocation.usage("--input is for one step: say which with --step STEP") }
-  return try await act("retry", invocation) { body in
+  return try await act(.retrySaga, invocation) { body in
     if let step { body["step"] = .string(step) }
     if let input { body["input"] = input }
   }
@@ -76,7 +77,7 @@ let resolveCommand = CommandSpec(
   }
   let output = try invocation.arguments.value("output").map { try invocation.value(of: $0, option: "output") }
   if output != nil, outcome != "happened" { throw invocation.usage("--output goes with --happened") }
-  return try await act("resolve", invocation) { body in
+  return try await act(.resolveSaga, invocation) { body in
     body["step"] = .string(step)
     body["outcome"] = .string(outcome)
     if let output { body["output"] = output }
@@ -94,7 +95,7 @@ let abandonCommand = CommandSpec(
     .init(says: "Cleaned up by hand", line: "saga abandon ID --reason 'tube destroyed, report 2026-17'"),
     .init(says: "See first what is left", line: "saga show ID"),
   ]
-) { try await act("abandon", $0) }
+) { try await act(.abandonSaga, $0) }
 
 let pauseCommand = CommandSpec(
   "pause", summary: "hold a saga: nothing new starts",
@@ -107,7 +108,7 @@ let pauseCommand = CommandSpec(
     .init(says: "The freezer is being defrosted", line: "saga pause ID --reason 'freezer F2 until noon'"),
     .init(says: "And then", line: "saga resume ID --reason 'F2 is cold again'"),
   ]
-) { try await act("pause", $0) }
+) { try await act(.pauseSaga, $0) }
 
 let resumeCommand = CommandSpec(
   "resume", summary: "have a paused saga go on",
@@ -117,7 +118,7 @@ let resumeCommand = CommandSpec(
     .init(says: "Go on", line: "saga resume ID --reason 'F2 is cold again'"),
     .init(says: "Who paused it, and why?", line: "saga why ID"),
   ]
-) { try await act("resume", $0) }
+) { try await act(.resumeSaga, $0) }
 
 let compensateCommand = CommandSpec(
   "compensate", summary: "turn a saga back, as the operator's judgement",
@@ -130,7 +131,7 @@ let compensateCommand = CommandSpec(
     .init(says: "It would end badly", line: "saga compensate ID --reason 'contaminated plate'"),
     .init(says: "See it turn back", line: "saga show ID"),
   ]
-) { try await act("compensate", $0) }
+) { try await act(.compensateSaga, $0) }
 
 let skipCommand = CommandSpec(
   "skip", summary: "go on without a step",
@@ -152,7 +153,7 @@ let skipCommand = CommandSpec(
 ) { invocation in
   let step = try invocation.step()
   let output = try invocation.arguments.value("output").map { try invocation.value(of: $0, option: "output") }
-  return try await act("skip", invocation) { body in
+  return try await act(.skipStep, invocation) { body in
     body["step"] = .string(step)
     if let output { body["output"] = output }
   }
@@ -171,7 +172,7 @@ let runNowCommand = CommandSpec(
     .init(says: "One step only", line: "saga run-now ID --step incubate --reason 'grown already'"),
   ]
 ) { invocation in
-  try await act("run-now", invocation) { body in invocation.arguments.value("step").map { body["step"] = .string($0) } }
+  try await act(.runNow, invocation) { body in invocation.arguments.value("step").map { body["step"] = .string($0) } }
 }
 
 let extendCommand = CommandSpec(
@@ -196,7 +197,7 @@ let extendCommand = CommandSpec(
   if let until, Timestamp(until) == nil {
     throw invocation.usage("--until wants a moment as 2026-03-01T18:00:00Z, not \"\(until)\"")
   }
-  return try await act("extend", invocation) { body in
+  return try await act(.extendDeadline, invocation) { body in
     if let step = invocation.arguments.value("step") { body["step"] = .string(step) }
     if let by { body["by"] = .string(by) }
     if let until { body["until"] = .string(until) }
@@ -216,7 +217,7 @@ let rewindCommand = CommandSpec(
   ]
 ) { invocation in
   guard let step = invocation.arguments.value("to") else { throw invocation.usage("rewind wants --to STEP") }
-  return try await act("rewind", invocation) { $0["step"] = .string(step) }
+  return try await act(.rewindSaga, invocation) { $0["step"] = .string(step) }
 }
 
 /// What every verb takes besides its reason.
@@ -233,22 +234,20 @@ extension Invocation {
   }
 }
 
-/// Sends an operator's verb with its reason, and draws the saga as it then stands. Its key makes a repeat harmless, so
-/// that a lost answer is asked for again.
-private func act(_ verb: String, _ invocation: Invocation, _ complete: (inout JSONObject) -> Void = { _ in })
+/// Sends a verb with its reason and prints the saga. The key makes a repeat harmless, so a request without an answer is
+/// sent again.
+private func act(_ verb: Endpoint, _ invocation: Invocation, _ complete: (inout JSONObject) -> Void = { _ in })
   async throws -> ExitStatus
 {
   let id = try invocation.sagaID()
   guard let reason = invocation.arguments.value("reason"), reason.contains(where: { !$0.isWhitespace }) else {
-    throw invocation.usage("\(verb) wants --reason TEXT: why? The history keeps it")
+    throw invocation.usage("\(invocation.command.name) wants --reason TEXT: the history keeps it for the auditor")
   }
   var body: JSONObject = ["reason": .string(reason)]
   complete(&body)
   if let seen = try invocation.number("seen") { body["expectedVersion"] = .int(seen) }
   let key = invocation.arguments.value("key") ?? invocation.environment.newID().description
-  let request = APIRequest(
-    method: "POST", path: ["v1", "sagas", id, verb], headers: [("Idempotency-Key", key), ("Saga-Client", "cli")],
-    body: JSON.object(body).bytes())
-  invocation.show(try await invocation.client.answer(to: request, again: 2))
+  let request = APIRequest(verb, id, headers: [("Idempotency-Key", key)], body: JSON.object(body).bytes())
+  try invocation.show(try await invocation.client.answer(to: request, again: 2))
   return .success
 }

@@ -1,6 +1,8 @@
 import JSON
 import Runtime
+import Server
 import Values
+import Wire
 
 let whyCommand = CommandSpec(
   "why", summary: "why is a saga stuck, waiting, or late?",
@@ -11,7 +13,7 @@ let whyCommand = CommandSpec(
     .init(says: "Every stuck saga", line: "saga list --status stuck"),
   ]
 ) { invocation in
-  let saga = try await invocation.client.get("v1", "sagas", try invocation.sagaID())
+  let saga: SagaResponse = try await invocation.client.get(.getSaga, try invocation.sagaID()).read()
   let why = Why(saga: saga, now: invocation.environment.now())
   if invocation.json {
     let commands = why.commands.map { JSON.string($0.line) }

@@ -2,7 +2,9 @@ import Foundation
 import JSON
 import Laboratory
 import Runtime
+import Server
 import Values
+import Wire
 
 let demoCommand = CommandSpec(
   "demo", summary: "send a plate of 96 tubes through a workflow",
@@ -92,20 +94,21 @@ struct Demo {
     try FileManager.default.createDirectory(at: nothing, withIntermediateDirectories: true)
     let engine = try await start("engine", ["--workflows", nothing.path] + services, &children)
     let client = APIClient(server: engine, user: "saga-demo", send: invocation.send)
-    let registered = try await client.answer(
-      to: APIRequest(method: "POST", path: ["v1", "workflows"], body: try invocation.bytes(of: workflow.path)))
-    let name = registered.text("name") ?? "sample-processing"
+    let registration: RegistrationResponse = try await client.answer(
+      to: APIRequest(.registerWorkflow, body: try invocation.bytes(of: workflow.path))
+    ).read()
     terminal.line("An engine at \(engine), a laboratory at \(lab).")
     for fault in faults { terminal.line("The laboratory will misbehave: \(fault)") }
     terminal.line("")
     let began = invocation.environment.now()
-    let plate = Plate(manifest: manifest, workflow: name, client: client, environment: invocation.environment)
+    let plate = Plate(
+      manifest: manifest, workflow: registration.name, client: client, environment: invocation.environment)
     let tubes = try await plate.send(atOnce: atOnce, progress: Progress(terminal, total: manifest.rows.count), shutdown)
     if shutdown.isAsked { return .failure }
     let took = invocation.environment.now() - began
     let account = try await LabAccount.read(at: lab, send: invocation.send)
     let report = DemoReport(tubes: tubes, account: account, style: terminal.style)
-    terminal.line("\(manifest.rows.count) tubes of \(manifestFile) in \(Moments.duration(took)):")
+    terminal.line("\(manifest.rows.count) tubes of \(manifestFile) in \(TimeText.duration(took)):")
     terminal.write(report.lines().map { $0 + "\n" }.joined())
     if stays {
       terminal.write(report.further(program: CommandLine.arguments[0], server: engine).map { $0 + "\n" }.joined())

@@ -1,4 +1,5 @@
 import JSON
+import Wire
 
 /// The laboratory's own account of what it holds.
 struct LabAccount: Sendable {
@@ -11,17 +12,19 @@ struct LabAccount: Sendable {
 
   static func read(at url: String, send: @escaping APIClient.Send) async throws -> LabAccount {
     let client = APIClient(server: url, user: nil, send: send)
-    let summary = try await client.get("lab", "summary")
-    let effects = try await client.get("lab", "effects", query: [("moreThan", "1")])
+    let summary = try await client.answer(to: APIRequest(path: ["lab", "summary"])).json
+    let request = APIRequest(path: ["lab", "effects"], query: [("moreThan", "1")])
+    let effects = try await client.answer(to: request).json
     // An account without these would agree with everything.
     guard let samples = summary["samples"]?.arrayValue, let positions = summary["positions"]?.arrayValue,
       let repeated = effects["effects"]?.objectValue
     else {
       throw CLIError(CLIErrorCode.answerUnexpected, "the laboratory at \(url) gave no account of what it holds")
     }
-    let valid = samples.filter { $0["status"] == "validated" }.compactMap { $0.text("sagaId") }
+    let valid = samples.filter { $0["status"] == "validated" }.compactMap { $0["sagaId"]?.stringValue }
     return LabAccount(
-      positions: positions.map { $0.text("sagaId") ?? "" }, validSamples: Set(valid), repeatedEffects: repeated.keys)
+      positions: positions.map { $0["sagaId"]?.stringValue ?? "" }, validSamples: Set(valid),
+      repeatedEffects: repeated.keys)
   }
 }
 
@@ -46,7 +49,7 @@ struct DemoReport {
     ["completed", "compensated", "stuck", "abandoned"].flatMap { status -> [String] in
       let those = tubes.filter { $0.status == status }
       guard !those.isEmpty else { return [] }
-      let mark = Mark.ofSaga(status)
+      let mark = StatusLabel.ofSaga(status)
       return [
         style.colour(
           "  \(mark.symbol) \(Layout.pad(mark.word, to: 12)) \(Layout.padLeft("\(those.count)", to: 3))", mark.colour)
@@ -79,8 +82,8 @@ struct DemoReport {
   /// What went wrong on the way and was mended.
   private func trouble() -> [String] {
     let steps = tubes.flatMap(\.steps)
-    let repeated = steps.filter { $0["attempt"]?.intValue ?? 0 > 1 && $0["status"] == "succeeded" }.count
-    let unknown = steps.filter { $0["error"]?["outcome"] == "unknown" && $0["undo"]?["status"] == "undone" }.count
+    let repeated = steps.count { $0.attempt > 1 && $0.status == "succeeded" }
+    let unknown = steps.count { $0.error?.outcome == "unknown" && $0.undo?.status == "undone" }
     var lines: [String] = []
     if repeated > 0 {
       lines.append("  \(FileReport.count(repeated, "call")) failed at first, and succeeded when tried again.")
@@ -131,7 +134,7 @@ struct DemoReport {
   /// Lines to be copied.
   func further(program: String, server: String) -> [String] {
     let unknown = tubes.first { tube in
-      tube.status == "compensated" && tube.steps.contains { $0["error"]?["outcome"] == "unknown" }
+      tube.status == "compensated" && tube.steps.contains { $0.error?.outcome == "unknown" }
     }
     var lines = ["", style.bold("Look further"), "  export SAGA_SERVER=\(server)"]
     if let tube = unknown ?? tubes.first(where: { $0.status == "compensated" }) ?? tubes.first {

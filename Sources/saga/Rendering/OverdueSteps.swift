@@ -1,36 +1,29 @@
-import JSON
 import Runtime
 import Values
+import Wire
 
-/// What there is to say of the steps of a saga that take longer than was expected of them.
+/// The steps of a saga that take longer than expected, in words.
 struct OverdueSteps {
-  let saga: JSON
+  let saga: SagaResponse
   let now: Timestamp
 
-  /// `approve has waited 3h 00m; 10m 00s were expected (declared)`, a step.
+  /// One sentence a step: `approve has waited 3h 00m; 10m 00s were expected (declared)`.
   var sentences: [String] {
-    (saga["steps"]?.arrayValue ?? []).compactMap { step in
-      guard let overdue = step["overdue"], let since = overdue.moment("since"),
-        let expected = overdue["expectedMs"]?.intValue.map({ Duration.milliseconds($0) })
-      else { return nil }
-      let id = step.text("id") ?? "?"
-      let isUndo = overdue["phase"]?.stringValue == "undo"
-      let verb = step["status"]?.stringValue == "waiting" ? "waited" : "taken"
-      let did = isUndo ? "undoing \(id) has taken" : "\(id) has \(verb)"
-      // While the saga is paused its clock stands.
-      let taken = (saga["paused"]?.moment("since") ?? now) - since + expected
-      return "\(did) \(Moments.duration(taken)); \(Moments.duration(expected)) were expected (\(basis(overdue)))"
+    saga.steps.compactMap { step in
+      guard let overdue = step.overdue else { return nil }
+      let expected = Duration.milliseconds(overdue.expectedMs)
+      let verb = step.status == "waiting" ? "waited" : "taken"
+      let did = overdue.phase == "undo" ? "undoing \(step.id) has taken" : "\(step.id) has \(verb)"
+      // The clock of a paused saga stands still.
+      let taken = (saga.paused?.since ?? now) - overdue.since + expected
+      let basis = overdue.samples.map { "learned from \($0) runs" } ?? overdue.basis
+      return "\(did) \(TimeText.duration(taken)); \(TimeText.duration(expected)) were expected (\(basis))"
     }
   }
 
-  private func basis(_ overdue: JSON) -> String {
-    guard let samples = overdue["samples"]?.intValue else { return overdue.text("basis") ?? "declared" }
-    return "learned from \(samples) runs"
-  }
-
-  /// Whether the saga's own time is up, beside what its steps take.
+  /// Whether the deadline of the saga itself has passed.
   var isPastDeadline: Bool {
-    guard saga["overdue"]?.boolValue == true, let deadline = saga.moment("deadline") else { return false }
-    return deadline <= saga["paused"]?.moment("since") ?? now
+    guard saga.overdue, let deadline = saga.deadline else { return false }
+    return deadline <= saga.paused?.since ?? now
   }
 }

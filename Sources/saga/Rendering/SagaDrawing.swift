@@ -1,11 +1,12 @@
 import JSON
 import Runtime
 import Values
+import Wire
 
-/// `saga show`: a saga as the REST API answers it, drawn for a person in 80 columns.
+/// `saga show`: a saga drawn in 80 columns.
 struct SagaDrawing {
-  let saga: JSON
-  /// The moment the drawing is made: what is still going on lasts until now.
+  let saga: SagaResponse
+  /// The time of the drawing. Unfinished steps last until then.
   let now: Timestamp
   let style: Style
   static let width = 80
@@ -16,80 +17,73 @@ struct SagaDrawing {
       + NextSteps(saga: saga, style: style, width: Self.width).lines()
   }
 
-  private var status: String { saga["status"]?.stringValue ?? "" }
-  private var started: Timestamp { saga.moment("startedAt") ?? now }
-  private var id: String { saga.text("id") ?? "" }
+  private var started: Timestamp { saga.startedAt }
 
   private func header() -> [String] {
-    let mark = Mark.ofSaga(status)
-    let name = Layout.clip("\(saga.text("workflow") ?? "") v\(saga["version"]?.intValue ?? 0)", to: 62)
-    let overdue = saga["overdue"]?.boolValue == true ? "  " + style.colour("overdue", .red) : ""
+    let mark = StatusLabel.ofSaga(saga.status)
+    let name = Layout.clip("\(saga.workflow) v\(saga.version)", to: 62)
+    let overdue = saga.overdue ? "  " + style.colour("overdue", .red) : ""
     var lines = [
       style.colour("\(mark.symbol) \(mark.word)", mark.colour) + "  " + style.bold(name) + overdue
-        + (isPaused ? "  " + style.colour("‖ paused", .yellow) : "")
+        + (saga.paused != nil ? "  " + style.colour("‖ paused", .yellow) : "")
     ]
-    lines.append("  " + id)
+    lines.append("  " + saga.id)
     var facts: [(String, String)] = []
-    let by = saga.text("startedBy").map { " by \($0)" } ?? ""
-    if let ended = saga.moment("endedAt") {
-      facts.append(("started", Moments.full(started) + by))
-      facts.append(("ended", "\(Moments.short(ended, besides: started)), took \(Moments.duration(ended - started))"))
+    let by = saga.startedBy.map { " by \($0)" } ?? ""
+    if let ended = saga.endedAt {
+      facts.append(("started", TimeText.full(started) + by))
+      facts.append(("ended", "\(TimeText.short(ended, besides: started)), took \(TimeText.duration(ended - started))"))
     } else {
-      facts.append(("started", "\(Moments.full(started))\(by), \(Moments.duration(now - started)) ago"))
-      if let deadline = saga.moment("deadline") {
+      facts.append(("started", "\(TimeText.full(started))\(by), \(TimeText.duration(now - started)) ago"))
+      if let deadline = saga.deadline {
         let far =
-          deadline >= now ? "in \(Moments.duration(deadline - now))" : "\(Moments.duration(now - deadline)) ago"
-        // While the saga is paused its clock stands, and nobody knows when the moment comes.
-        let when = isPaused ? "moves with the pause" : far
-        facts.append(("deadline", "\(Moments.short(deadline, besides: started)), \(when)"))
+          deadline >= now ? "in \(TimeText.duration(deadline - now))" : "\(TimeText.duration(now - deadline)) ago"
+        // The deadline of a paused saga moves until the saga is resumed.
+        let when = saga.paused != nil ? "moves with the pause" : far
+        facts.append(("deadline", "\(TimeText.short(deadline, besides: started)), \(when)"))
       }
     }
-    if saga["endedAt"] == nil || saga["endedAt"]?.isNull == true {
+    if saga.endedAt == nil {
       for sentence in OverdueSteps(saga: saga, now: now).sentences { facts.append(("overdue", sentence)) }
     }
-    let tags = (saga["tags"]?.arrayValue ?? []).compactMap(\.stringValue).map(Layout.printable)
-    if !tags.isEmpty { facts.append(("tags", tags.joined(separator: ", "))) }
-    if let paused = saga["paused"], !paused.isNull { facts += said("paused", paused, "by") }
-    if let rewind = saga["rewind"], !rewind.isNull {
-      facts += said("rewinding", rewind, "to \(rewind.text("step") ?? "a step"), by")
+    if !saga.tags.isEmpty { facts.append(("tags", saga.tags.joined(separator: ", "))) }
+    if let paused = saga.paused {
+      facts += said("paused", since: paused.since, "by \(paused.by)", reason: paused.reason)
     }
-    if let turnBack = saga["turnBack"], !turnBack.isNull { facts += self.turnBack(turnBack) }
-    if let abandoned = saga["abandoned"], !abandoned.isNull { facts += self.abandoned(abandoned) }
+    if let rewind = saga.rewind {
+      facts += said("rewinding", since: rewind.since, "to \(rewind.step), by \(rewind.by)", reason: rewind.reason)
+    }
+    if let turnBack = saga.turnBack { facts += self.turnBack(turnBack) }
+    if let abandoned = saga.abandoned { facts += self.abandoned(abandoned) }
     return lines + facts.flatMap { fact($0.0, $0.1) }
   }
 
-  private var isPaused: Bool { saga["paused"].map { !$0.isNull } ?? false }
-
-  /// Since when, by whom and why.
-  private func said(_ name: String, _ act: JSON, _ by: String) -> [(String, String)] {
-    let since = act.moment("since").map { "since \(Moments.short($0, besides: started)), " } ?? ""
-    let facts = [(name, "\(since)\(by) \(act.text("by") ?? "someone")")]
-    return facts + (act.text("reason").map { [("", "“\($0)”")] } ?? [])
+  private func said(_ name: String, since: Timestamp, _ what: String, reason: String) -> [(String, String)] {
+    [(name, "since \(TimeText.short(since, besides: started)), \(what)"), ("", "“\(reason)”")]
   }
 
-  private func turnBack(_ turnBack: JSON) -> [(String, String)] {
-    let at = turnBack.moment("at").map { Moments.short($0, besides: started) + ", " } ?? ""
-    let why: String
-    switch turnBack["cause"]?.stringValue {
-    case "stepFailed": why = "as \(turnBack.text("step") ?? "a step") failed"
-    case "timeout": why = "as its time was over"
-    case "cancelled": why = "cancelled by \(turnBack.text("by") ?? "someone")"
-    case "compensate": why = "as \(turnBack.text("by") ?? "an operator") decided"
-    default: why = "because of \(turnBack.text("cause") ?? "something unsaid")"
-    }
-    var facts = [("turned back", "\(at)\(why)")]
-    if let reason = turnBack.text("reason") {
+  private func turnBack(_ turnBack: SagaResponse.TurnBack) -> [(String, String)] {
+    let why =
+      switch turnBack.cause {
+      case "stepFailed": "because \(turnBack.step ?? "a step") failed"
+      case "timeout": "because its time was over"
+      case "cancelled": "cancelled by \(turnBack.by ?? "someone")"
+      case "compensate": "because \(turnBack.by ?? "an operator") decided it"
+      default: "because of \(turnBack.cause)"
+      }
+    var facts = [("turned back", "\(TimeText.short(turnBack.at, besides: started)), \(why)")]
+    if let reason = turnBack.reason {
       facts.append(("", "“\(reason)”"))
-    } else if let message = turnBack.text("message") {
-      facts.append(("", message + (turnBack.text("code").map { " [\($0)]" } ?? "")))
+    } else {
+      facts.append(("", "\(turnBack.message) [\(turnBack.code)]"))
     }
     return facts
   }
 
-  private func abandoned(_ abandoned: JSON) -> [(String, String)] {
-    let at = abandoned.moment("at").map { Moments.short($0, besides: started) + ", " } ?? ""
-    let facts = [("abandoned", "\(at)by \(abandoned.text("by") ?? "someone")")]
-    return facts + (abandoned.text("reason").map { [("", "“\($0)”")] } ?? [])
+  private func abandoned(_ abandoned: SagaResponse.Abandoned) -> [(String, String)] {
+    let at = TimeText.short(abandoned.at, besides: started)
+    let facts = [("abandoned", "\(at), by \(abandoned.by ?? "someone")")]
+    return facts + (abandoned.reason.map { [("", "“\($0)”")] } ?? [])
   }
 
   private func fact(_ name: String, _ value: String) -> [String] {
@@ -100,14 +94,14 @@ struct SagaDrawing {
 
   private func outcome() -> [String] { output() + outputErrors() }
 
-  /// The members of the output that could not be made.
+  /// The members of the output that could not be computed.
   private func outputErrors() -> [String] {
-    guard let errors = saga["outputErrors"]?.arrayValue, !errors.isEmpty else { return [] }
+    let errors = saga.outputErrors
+    guard !errors.isEmpty else { return [] }
     let lines = errors.prefix(Self.mostOutputLines).flatMap { error in
-      let path = error.text("path") ?? ""
-      let expression = error.text("expression").map { " from ${\($0)}" } ?? ""
+      let expression = error.expression.map { " from ${\($0)}" } ?? ""
       let what =
-        "\(path.isEmpty ? "the whole output" : path)\(expression): \(error.text("message") ?? "") [\(error.text("code") ?? "")]"
+        "\(error.path.isEmpty ? "the whole output" : error.path)\(expression): \(error.message) [\(error.code)]"
       return Layout.wrap(what, width: Self.width - 6)
     }
     let left = errors.count - Self.mostOutputLines
@@ -116,7 +110,7 @@ struct SagaDrawing {
   }
 
   private func output() -> [String] {
-    guard status == "completed", let output = saga["output"], !output.isNull else { return [] }
+    guard saga.status == "completed", let output = saga.output, !output.isNull else { return [] }
     let lines = output.text(.pretty).split(separator: "\n").map {
       Layout.clip(Layout.printable(String($0)), to: Self.width - 4)
     }
@@ -125,34 +119,25 @@ struct SagaDrawing {
   }
 }
 
-/// What an operator can do next: for a stuck saga, lines to be copied.
+/// What an operator can do next: commands to copy.
 struct NextSteps {
-  let saga: JSON
+  let saga: SagaResponse
   let style: Style
   let width: Int
 
-  func lines() -> [String] {
-    let stuck = saga["stuck"]?.arrayValue ?? []
-    if !stuck.isEmpty { return self.stuck(stuck) }
-    return waiting()
-  }
+  func lines() -> [String] { saga.stuck.isEmpty ? waiting() : stuck() }
 
-  private var id: String { saga.text("id") ?? "ID" }
-
-  private func stuck(_ stuck: [JSON]) -> [String] {
-    let started = saga.moment("startedAt") ?? Timestamp(milliseconds: 0)
+  private func stuck() -> [String] {
     var lines = ["", style.bold("It waits for you")]
-    for one in stuck {
-      let step = one.text("step") ?? "?"
-      let undo = one["phase"]?.stringValue == "undo"
-      let since = one.moment("since").map { ", stuck since \(Moments.short($0, besides: started))" } ?? ""
-      lines.append(style.colour("  ! ", .red) + (undo ? "the undo of \(step)" : step) + since)
-      let verbs = (one["verbs"]?.arrayValue ?? []).compactMap(\.stringValue)
-      for verb in verbs where verb != "abandon" { lines += offers(verb, step: step, undo: undo) }
+    for one in saga.stuck {
+      let undo = one.phase == "undo"
+      let since = ", stuck since \(TimeText.short(one.since, besides: saga.startedAt))"
+      lines.append(style.colour("  ! ", .red) + (undo ? "the undo of \(one.step)" : one.step) + since)
+      for verb in one.verbs where verb != "abandon" { lines += offers(verb, step: one.step, undo: undo) }
     }
-    if stuck.contains(where: { ($0["verbs"]?.arrayValue ?? []).contains("abandon") }) {
+    if saga.stuck.contains(where: { $0.verbs.contains("abandon") }) {
       lines.append("  or, when nothing else is left:")
-      lines += offer("give the saga up as it stands", "abandon", "")
+      lines += offer("give the saga up as it is", "abandon", "")
     }
     return lines
   }
@@ -160,45 +145,44 @@ struct NextSteps {
   private func offers(_ verb: String, step: String, undo: Bool) -> [String] {
     switch verb {
     case "retry":
-      return offer(undo ? "try the undo again, once its cause is mended" : "try it again", "retry", "--step \(step)")
+      return offer(undo ? "the cause is fixed: undo it again" : "try it again", "retry", "--step \(step)")
     case "resolve":
-      if undo { return offer("it has been undone by hand", "resolve", "--step \(step) --undone") }
-      // Of a step that was cleanly refused it is known that it didn't happen.
-      let happened = offer("you have looked, and it happened", "resolve", "--step \(step) --happened")
-      guard isUnknown(step) else { return happened }
-      return happened + offer("you have looked, and it didn't", "resolve", "--step \(step) --did-not-happen")
+      if undo { return offer("it was undone by hand", "resolve", "--step \(step) --undone") }
+      // A step that failed cleanly certainly had no effect.
+      let happened = offer("you have checked: it happened", "resolve", "--step \(step) --happened")
+      guard saga.isUnknown(step) else { return happened }
+      return happened + offer("you have checked: it did not happen", "resolve", "--step \(step) --did-not-happen")
     case "skip": return offer("go on without it", "skip", "--step \(step)")
-    case "rewind": return offer("undo it and what follows, and begin there again", "rewind", "--to \(step)")
+    case "rewind": return offer("undo it and what follows, then start again there", "rewind", "--to \(step)")
     default: return offer(verb, verb, "--step \(step)")
     }
   }
 
-  private func isUnknown(_ step: String) -> Bool {
-    let found = saga["steps"]?.arrayValue?.first { $0.text("id") == step }
-    return found?["error"]?["outcome"]?.stringValue == "unknown"
-  }
-
   private func waiting() -> [String] {
-    let names = (saga["steps"]?.arrayValue ?? []).compactMap { step -> String? in
-      guard step["status"]?.stringValue == "waiting", step["waitingFor"]?["kind"]?.stringValue == "signal" else {
-        return nil
-      }
-      return step["waitingFor"]?.text("name")
+    let names = saga.steps.compactMap { step in
+      step.status == "waiting" && step.waitingFor?.kind == "signal" ? step.waitingFor?.name : nil
     }
     guard !names.isEmpty else { return [] }
     return ["", style.bold("It waits for a signal")]
-      + names.map { "  saga signal \(id) \(Shell.quoted($0)) --body '{}'" }
+      + names.map { "  saga signal \(saga.id) \(Shell.quoted($0)) --body '{}'" }
   }
 
   private func offer(_ says: String, _ verb: String, _ options: String) -> [String] {
-    let line = "saga \(verb) \(id)"
+    let line = "saga \(verb) \(saga.id)"
     return [
       "    " + style.dim("# \(says)"), "    \(line) \\", "      \(options.isEmpty ? "" : options + " ")--reason '…'",
     ]
   }
 }
 
-/// Words as a shell takes them.
+extension SagaResponse {
+  func step(_ id: String) -> Step? { steps.first { $0.id == id } }
+
+  /// Whether the outcome of a step is unknown.
+  func isUnknown(_ step: String) -> Bool { self.step(step)?.error?.outcome == "unknown" }
+}
+
+/// Quotes words for a shell.
 enum Shell {
   static func quoted(_ word: String) -> String {
     let plain = word.unicodeScalars.allSatisfy {
