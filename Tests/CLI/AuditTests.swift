@@ -101,7 +101,7 @@ struct AuditTests {
     "what can't be meant asks nobody",
     arguments: [
       (["audit", "--between", "march"], "--between wants FROM..TO"), (["audit", "--between", ".."], "--between wants"),
-      (["audit", "--between", "2026-13-01.."], "--between wants days or moments"),
+      (["audit", "--between", "2026-13-01.."], "--between wants days or times"),
       (["audit", "--csv", "--json"], "audit wants --csv or --json"),
       (["audit", "verify", "--head", "x"], "audit verify wants --head and --public-key together"),
       (["audit", "verify", "--store", "memory"], "--store wants sqlite:PATH or postgres:URL"),

@@ -106,6 +106,7 @@ struct OperationCommandTests {
       ["ops", "preview", "retry"], ["ops", "run", "retry", "--stuck", "--reason", "r"],
       ["ops", "run", "retry", "--stuck", "--selection", "x"],
       ["ops", "run", "retry", "--stuck", "--selection", "x", "--reason", "r", "--rate", "fast"],
+      ["ops", "run", "retry", "--stuck", "--selection", "x", "--reason", "r", "--rate", "inf"],
       ["ops", "preview", "retry", "--stuck", "--saga", "a"], ["ops", "preview", "retry", "--status", "stuk"],
       ["ops", "stop", "x"], ["serve", "--requires-approval", "abandn"],
     ])

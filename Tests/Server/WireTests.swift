@@ -91,6 +91,61 @@ struct WireTests {
     #expect(try sample.read(.object(members)) == (try answer(sample)))
   }
 
+  private static let someSaga = "019c8a5e-7b1c-7d2e-8f3a-0123456789ab"
+
+  private static func verb(_ set: (inout VerbMembers) -> Void = { _ in }) -> JSON {
+    var members = VerbMembers()
+    set(&members)
+    return VerbRequest(reason: "r", members, expectedVersion: 7).json
+  }
+
+  private static func operation(_ verb: String, _ set: (inout NewOperationRequest) -> Void) -> JSON {
+    var request = NewOperationRequest(verb: verb)
+    request.reason = "r"
+    set(&request)
+    return request.json
+  }
+
+  /// Each body with its schema. Several bodies of one schema have all its members together.
+  static let requestBodies: [(schema: String, bodies: [JSON])] = [
+    ("StartRequest", [StartSagaRequest(input: 1, version: 1, tags: ["t"]).json]),
+    ("VerbRequest", [verb()]),
+    ("RetryRequest", [verb { ($0.step, $0.input) = ("a", [:]) }]),
+    ("ResolveRequest", [verb { ($0.step, $0.outcome, $0.output) = ("a", "happened", 1) }]),
+    ("SkipRequest", [verb { ($0.step, $0.output) = ("a", 1) }]),
+    ("RunNowRequest", [verb { $0.step = "a" }]),
+    ("ExtendRequest", [verb { ($0.step, $0.by) = ("a", "2h") }, verb { $0.until = "2026-03-01T08:15:30.250Z" }]),
+    ("SagaRewindRequest", [verb { $0.step = "a" }]),
+    (
+      "NewOperation",
+      [
+        operation("retry") { ($0.dryRun, $0.filter, $0.members.step, $0.members.input) = (true, ["stuck": true], "a", [:]) },
+        operation("retry") { ($0.filter, $0.selection, $0.rate, $0.ramp) = (["stuck": true], "s", 1.5, "30s") },
+        operation("resolve") {
+          ($0.sagas, $0.members.step, $0.members.outcome, $0.members.output) = ([someSaga], "a", "happened", 1)
+        },
+        operation("extend") { ($0.sagas, $0.members.by) = ([someSaga], "2h") },
+        operation("extend") { ($0.sagas, $0.members.until) = ([someSaga], "2026-03-01T08:15:30.250Z") },
+      ]
+    ),
+    ("OperationWord", [DecisionRequest(reason: "r").json]),
+    ("RewindRequest", [EchoRewindRequest(to: 1, shard: 2, reason: "r").json]),
+    ("NoticeTestRequest", [NoticeRequest(destination: "d").json]),
+    ("NoticeResendRequest", [NoticeRequest(destination: "d", id: "x/1").json]),
+  ]
+
+  @Test("A request has the members that its schema describes, and no other", arguments: requestBodies.indices)
+  func requests(_ index: Int) throws {
+    let (name, bodies) = Self.requestBodies[index]
+    let validator = try APIDescription().validator
+    let schema = validator.resolve("#/components/schemas/\(name)")
+    for body in bodies {
+      #expect(validator.violations(of: body, against: schema) == [], "\(name): \(body.text())")
+    }
+    let written = Set(bodies.flatMap { $0.objectValue?.keys ?? [] })
+    #expect(written == Set(schema["properties"]?.objectValue?.keys ?? []), "\(name)")
+  }
+
   /// Every value that lacks one member of one of its objects, the place of that member, and whether the schema requires
   /// it. Objects whose members the schema doesn't name are left alone.
   private static func withoutOneMember(

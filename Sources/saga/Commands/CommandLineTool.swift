@@ -20,13 +20,13 @@ struct CommandLineTool: Sendable {
         signalCommand,
       ]),
     CommandGroup(
-      title: "Act on sagas (each wants a reason, kept for the auditor)",
+      title: "Act on sagas (each verb wants a reason, for the auditor)",
       commands: [
         retryCommand, resolveCommand, skipCommand, runNowCommand, extendCommand, rewindCommand, pauseCommand,
         resumeCommand, compensateCommand, cancelCommand, abandonCommand,
       ]),
     CommandGroup(
-      title: "Act on many sagas, and for a second person",
+      title: "Act on many sagas, and approve",
       commands: [
         opsPreviewCommand, opsRunCommand, opsListCommand, opsShowCommand, opsStopCommand, opsApproveCommand,
         opsDeclineCommand,

@@ -48,10 +48,8 @@ let echoRewindCommand = CommandSpec(
   guard let reason = invocation.arguments.value("reason"), reason.contains(where: { !$0.isWhitespace }) else {
     throw invocation.usage("echo rewind wants --reason TEXT: the history keeps it for the auditor")
   }
-  var body: JSONObject = ["to": .int(position)]
-  if let shard = try invocation.number("shard") { body["shard"] = .int(shard) }
-  body["reason"] = .string(reason)
-  let answer = try await invocation.client.post(.rewindEcho, body: .object(body))
+  let body = EchoRewindRequest(to: position, shard: try invocation.number("shard"), reason: reason)
+  let answer = try await invocation.client.post(.rewindEcho, body: body.json)
   if invocation.json {
     invocation.terminal.line(answer.json.text(.pretty))
     return .success

@@ -42,9 +42,8 @@ let noticesResendCommand = CommandSpec(
   ]
 ) { invocation in
   let name = try invocation.required(0)
-  var body: JSONObject = ["destination": .string(name)]
-  body["id"] = invocation.arguments.value("id").map(JSON.string)
-  let answer = try await invocation.client.post(.resendNotices, body: .object(body))
+  let body = NoticeRequest(destination: name, id: invocation.arguments.value("id"))
+  let answer = try await invocation.client.post(.resendNotices, body: body.json)
   let resend: NoticeResendResponse = try answer.read()
   if invocation.json {
     invocation.terminal.line(answer.json.text(.pretty))
@@ -68,7 +67,7 @@ let noticesTestCommand = CommandSpec(
   ]
 ) { invocation in
   let name = try invocation.required(0)
-  let answer = try await invocation.client.post(.testNotices, body: ["destination": .string(name)])
+  let answer = try await invocation.client.post(.testNotices, body: NoticeRequest(destination: name).json)
   let test: NoticeTestResponse = try answer.read()
   if invocation.json {
     invocation.terminal.line(answer.json.text(.pretty))

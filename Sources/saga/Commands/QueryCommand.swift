@@ -5,20 +5,20 @@ import Workflows
 let queryCommand = CommandSpec(
   "query", summary: "try a JSONPath expression on a JSON document",
   about: [
-    "What a workflow writes in ${…} is a query (RFC 9535), what it writes in `when` a condition. Here both can be tried "
-      + "before they stand in a file. Prints what the query finds, one value a line.",
+    "A workflow has queries (RFC 9535) in ${…} and conditions in `when`. Try both here before you write them into a "
+      + "file. Prints the values that the query finds, one a line.",
     "With --batch it reads lines {\"selector\": …, \"document\": …} from standard input, and answers each, in order, "
       + "with a line {\"nodes\": […], \"paths\": […]} or {\"error\": {\"code\", \"message\", \"at\"}}.",
   ],
   operands: [
-    OperandSpec("SELECTOR", .atMostOne, help: "the query; the leading $ must be written"),
+    OperandSpec("SELECTOR", .atMostOne, help: "the query, with its leading $"),
     OperandSpec("FILE", .atMostOne, help: "the document; - or none reads standard input"),
   ],
   options: [
     OptionSpec("when", value: "EXPR", help: "a condition instead of a query: prints true or false"),
-    OptionSpec("paths", help: "print where each value stands, too"),
+    OptionSpec("paths", help: "print the path of each value, too"),
     OptionSpec("json", help: "print {\"nodes\": […], \"paths\": […]}"),
-    OptionSpec("batch", help: "answer many, a line each"),
+    OptionSpec("batch", help: "answer many queries, a line each"),
   ],
   examples: [
     .init(says: "All barcodes of a manifest", line: "saga query '$.tubes[*].barcode' manifest.json"),

@@ -5,17 +5,17 @@ import Values
 import Wire
 
 let watchCommand = CommandSpec(
-  "watch", summary: "print what changes, as it changes",
+  "watch", summary: "print changes as they happen",
   about: [
-    "With an ID, a saga's events until it has ended. Without, a line for each saga that changed: where it stands now, and "
-      + "why. Filters are those of `saga list`; --stuck shows what comes to need a person. Ends with Ctrl-C."
+    "With an ID, prints the events of a saga until it ends. Without, prints a line for each saga that changes: its new "
+      + "status, and the error. The filters are those of `saga list`. End it with Ctrl-C."
   ],
   operands: [OperandSpec("ID", .atMostOne, help: "the saga's id")],
   options: listFilters.map(\.option).filter { !["sort", "seen"].contains($0.name) } + listFlags.map(\.option) + [
-    OptionSpec("rounds", value: "N", help: "look so many times, then end"), .server, .json,
+    OptionSpec("rounds", value: "N", help: "end after so many reads of the list"), .server, .json,
   ],
   examples: [
-    .init(says: "Who needs me?", line: "saga watch --stuck"),
+    .init(says: "Which sagas need a person?", line: "saga watch --stuck"),
     .init(says: "One saga, to its end", line: "saga watch 019c8a5e-7b1c-7d2e-8f3a-0123456789ab"),
   ]
 ) { invocation in

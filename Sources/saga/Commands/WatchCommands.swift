@@ -5,15 +5,15 @@ import Values
 import Wire
 
 let showCommand = CommandSpec(
-  "show", summary: "draw a saga: its steps, where each stands, and why",
+  "show", summary: "draw a saga with its steps",
   about: [
-    "Draws the steps in their order with their states, times, attempts and errors, what was undone, and, when the saga "
-      + "waits for an operator, the commands that would help."
+    "Draws the steps in order with their status, time, attempts, errors and undos. For a saga that needs an operator it "
+      + "prints the commands that help."
   ],
   operands: [OperandSpec("ID", help: "the saga's id")],
   options: [.server, .json],
   examples: [
-    .init(says: "What became of it?", line: "saga show 019c8a5e-7b1c-7d2e-8f3a-0123456789ab"),
+    .init(says: "How is this saga?", line: "saga show 019c8a5e-7b1c-7d2e-8f3a-0123456789ab"),
     .init(
       says: "Only its output", line: "saga show ID --json | saga query '$.output'"),
   ]
@@ -23,14 +23,14 @@ let showCommand = CommandSpec(
 }
 
 let eventsCommand = CommandSpec(
-  "events", summary: "print a saga's history, event by event",
+  "events", summary: "print the events of a saga",
   about: [
-    "Every transition of a saga is an event, in order, with its moment. --follow goes on until the saga has ended."
+    "Prints every event of the saga's history in order, with its time. --follow waits for more until the saga ends."
   ],
   operands: [OperandSpec("ID", help: "the saga's id")],
   options: [
-    OptionSpec("after", value: "N", help: "only what came after event N"),
-    OptionSpec("follow", help: "wait for more, until the saga has ended"),
+    OptionSpec("after", value: "N", help: "only the events after event N"),
+    OptionSpec("follow", help: "wait for more until the saga ends"),
     .server, .json,
   ],
   examples: [
@@ -66,21 +66,21 @@ func followEvents(_ invocation: Invocation, follow: Bool) async throws -> ExitSt
 let signalCommand = CommandSpec(
   "signal", summary: "send a signal that a step waits for",
   about: [
-    "A signal goes to one step: to the first that waits for its name and accepts it. One that comes before its step "
-      + "waits is kept. The same key and body again change nothing, and say what became of the signal. Without --key one "
-      + "is made up, and the signal is a new one."
+    "A signal goes to one step: the first that waits for its name and accepts it. The engine keeps a signal that comes "
+      + "before its step waits. A repeat with the same key and body changes nothing and says what became of the signal. "
+      + "Without --key every signal is a new one."
   ],
   operands: [
-    OperandSpec("ID", help: "the saga's id"), OperandSpec("NAME", help: "the signal's name, as the workflow has it"),
+    OperandSpec("ID", help: "the saga's id"), OperandSpec("NAME", help: "the signal's name in the workflow"),
   ],
   options: [
-    OptionSpec("body", value: "JSON", help: "what it says: JSON, a file, or - for standard input; else null"),
+    OptionSpec("body", value: "JSON", help: "the body: JSON, a file, or - for standard input; else null"),
     OptionSpec("key", value: "KEY", help: "the Idempotency-Key"),
     .user, .server, .json,
   ],
   examples: [
     .init(says: "QA approves", line: "saga signal ID approval --body '{\"approved\": true}'"),
-    .init(says: "What the instrument wrote", line: "saga signal ID results --body results.json --key RUN-17"),
+    .init(says: "Results of an instrument", line: "saga signal ID results --body results.json --key RUN-17"),
   ]
 ) { invocation in
   let id = try invocation.sagaID()
