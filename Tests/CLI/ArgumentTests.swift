@@ -59,7 +59,7 @@ struct ArgumentTests {
     #expect(refusal("a", "--colour", "--json") == "--colour wants a value: --colour NAME")
     #expect(refusal("a", "--json=yes") == "--json takes no value")
     #expect(refusal("a", "--colour=a", "--colour=b") == "--colour was given twice")
-    #expect(refusal("a", "-j") == "there is no option -j; options are written out, as --json")
+    #expect(refusal("a", "-j") == "there is no option -j; options have two hyphens, as --json")
     #expect(refusal() == "draw wants FILE: what to draw")
     #expect(refusal("a", "--") == "taken")
   }

@@ -42,7 +42,7 @@ struct AuditTests {
     #expect(tool.requests.last?.url.hasSuffix("&cursor=C2") == true)
   }
 
-  @Test("of an operation its id is told, in the table and in CSV")
+  @Test("the table and the CSV have the id of an operation")
   func operation() async throws {
     let act: JSON = [
       "at": "2026-03-01T08:12:00.000Z", "actor": "ben", "kind": "operation", "verb": "approve", "reason": "seen it",
@@ -98,7 +98,7 @@ struct AuditTests {
   }
 
   @Test(
-    "what can't be meant asks nobody",
+    "wrong usage is refused without a request",
     arguments: [
       (["audit", "--between", "march"], "--between wants FROM..TO"), (["audit", "--between", ".."], "--between wants"),
       (["audit", "--between", "2026-13-01.."], "--between wants days or times"),

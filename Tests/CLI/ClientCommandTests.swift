@@ -52,7 +52,7 @@ struct ClientCommandTests {
     #expect(tool.requests[0].request.timeout == .seconds(40))
   }
 
-  @Test("nobody there: what to do")
+  @Test("an engine that does not answer is an error that says what to do")
   func refused() async {
     let result = await TestTool().run("show", Self.id)
     #expect(result.status == .failure)
@@ -62,7 +62,7 @@ struct ClientCommandTests {
     #expect(result.complaint.contains("see `saga help cli.serverUnreachable`"))
   }
 
-  @Test("a refusal is told with its places, its code and its page")
+  @Test("a refusal is printed with its places, its code and the command that explains it")
   func problem() async {
     let problem: JSON = [
       "type": "/errors/request.memberUnknown", "title": "Unknown member", "status": 400,
@@ -80,7 +80,7 @@ struct ClientCommandTests {
         """)
   }
 
-  @Test("an answer that is no JSON is told as such", arguments: [200, 502])
+  @Test("an answer that is not JSON is an error", arguments: [200, 502])
   func noJSON(_ status: Int) async {
     let result = await TestTool(answers: [APIAnswer(status: status, body: Array("<html>".utf8))]).run("show", Self.id)
     #expect(result.status == .failure)
@@ -247,7 +247,7 @@ struct ClientCommandTests {
     #expect(both.status == .usage)
   }
 
-  @Test("what is no id is refused before anyone is asked")
+  @Test("a word that is not an id is refused without a request")
   func noID() async {
     let tool = TestTool()
     #expect(await tool.run("show", "17").status == .usage)
@@ -303,7 +303,7 @@ struct ClientCommandTests {
     #expect(await starting.run("status").status == .failure)
   }
 
-  @Test("status says how the echo stands, and what the engine is degraded for")
+  @Test("status shows the state of the echo, and the reasons of a degraded engine")
   func echoStatus() async throws {
     let well = TestTool(answers: [
       .json(["status": "ready"]), .json(Self.stats), .json(EchoTests.echo()), .json(NoticeTests.none),
@@ -315,7 +315,7 @@ struct ClientCommandTests {
         [
           "code": "echo.held",
           "message": .string(
-            "The echo to laboratory.saga.events is held up "
+            "The echo to laboratory.saga.events is blocked "
               + "(kafka.unavailable): Kafka is out of reach: 1/1 brokers are down"),
         ]
       ],
@@ -342,7 +342,7 @@ struct ClientCommandTests {
 
 @Suite("What went wrong, told once and in full")
 struct ComplaintTests {
-  @Test("what the library below the store said is told")
+  @Test("the detail of a store error is printed")
   func storeDetail() {
     let error = StoreError(
       .unavailable, "the store can't be reached", detail: "port 5432: Connection refused\n\tIs it up?")

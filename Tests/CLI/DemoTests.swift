@@ -32,7 +32,7 @@ struct DemoTests {
       style: .plain)
   }
 
-  @Test("agrees when the laboratory's account does")
+  @Test("agrees when the laboratory's record does")
   func agrees() throws {
     let report = report(positions: ["1", "2"])
     #expect(report.holds)
@@ -51,7 +51,7 @@ struct DemoTests {
     #expect(!report(positions: ["1", "2"], repeated: ["k"]).holds)
   }
 
-  @Test("a laboratory that gives no account agrees with nothing")
+  @Test("a laboratory without a record is an error")
   func noAccount() async {
     await #expect(throws: CLIError.self) {
       _ = try await LabAccount.read(at: "http://lab") { (_, _) async throws(APIUnreachable) in .json([:]) }

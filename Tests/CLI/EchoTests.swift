@@ -47,7 +47,7 @@ struct EchoTests {
     "code": "echo.off", "status": 404, "detail": "This engine was started without Kafka and echoes nothing.",
   ]
 
-  @Test("draws what is behind, and only counts what is not")
+  @Test("draws the shards that are behind, and counts the others")
   func drawing() async throws {
     let tool = TestTool(answers: [.json(Self.held)])
     try Golden.expect(await tool.run("echo").output, is: "echo-held")
@@ -82,7 +82,7 @@ struct EchoTests {
         """)
   }
 
-  @Test("rewind says behind what, of which shard, why, and who")
+  @Test("rewind sends position, shard, reason and user")
   func rewind() async {
     let tool = TestTool(answers: [.json(["events": 1], status: 202)])
     let one = await tool.run(
@@ -99,7 +99,7 @@ struct EchoTests {
   }
 
   @Test(
-    "a rewind that can't be meant asks nobody",
+    "a wrong rewind is refused without a request",
     arguments: [
       (["--reason", "x"], "echo rewind wants --to POSITION"), (["--to", "0"], "echo rewind wants --reason TEXT"),
       (["--to", "0", "--reason", " "], "echo rewind wants --reason TEXT"),

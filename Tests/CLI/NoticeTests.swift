@@ -50,7 +50,7 @@ struct NoticeTests {
     #expect(well.status == .success && well.output.hasPrefix("✓ all delivered, chat\n"))
   }
 
-  @Test("says so when nobody is told, and what to do")
+  @Test("says what to do when there is no destination")
   func nobody() async throws {
     let result = await TestTool(answers: [.json(Self.none)]).run("notices")
     #expect(result.status == .success && result.output.contains("--webhook"))

@@ -32,7 +32,7 @@ struct OperationCommandTests {
         ] + more))
   }
 
-  @Test("a preview shows what is refused first, and the command that does just that")
+  @Test("a preview shows refusals first, and the command that runs the operation")
   func preview() async throws {
     let tool = TestTool(answers: [.json(Self.preview)])
     let result = await tool.run("ops", "preview", "retry", "--stuck", "--error", "storage.*")
@@ -54,7 +54,7 @@ struct OperationCommandTests {
       request.request.json == ["verb": "retry", "filter": ["error": "storage.*", "stuck": true], "dryRun": true])
   }
 
-  @Test("run sends the selection, and watches until it is through")
+  @Test("run sends the selection and shows the operation")
   func run() async throws {
     let ended = Self.operation(
       "finished", done: 37,
@@ -78,7 +78,7 @@ struct OperationCommandTests {
     #expect(shown.output.split(separator: "\n").allSatisfy { $0.count <= 80 })
   }
 
-  @Test("what waits for a second person says how it is agreed to, also when one saga's verb does")
+  @Test("an operation that waits says how to approve it, also after a verb on one saga")
   func waiting() async throws {
     let waiting = Self.operation("waiting", done: 0)
     for words in [["ops", "show", Self.id], ["abandon", Self.saga, "--reason", "gone"]] {
@@ -89,7 +89,7 @@ struct OperationCommandTests {
   }
 
   @Test(
-    "a second person's word is sent with its reason",
+    "a decision is sent with its reason",
     arguments: ["approve", "decline", "stop"])
   func words(_ word: String) async throws {
     let tool = TestTool(answers: [.json(Self.operation("running", done: 3))])
@@ -101,7 +101,7 @@ struct OperationCommandTests {
   }
 
   @Test(
-    "what can't be meant is refused before anyone is asked",
+    "wrong usage is refused without a request",
     arguments: [
       ["ops", "preview", "retry"], ["ops", "run", "retry", "--stuck", "--reason", "r"],
       ["ops", "run", "retry", "--stuck", "--selection", "x"],

@@ -17,7 +17,7 @@ struct ShowTests {
     try Golden.expect(drawing.lines().map { $0 + "\n" }.joined(), is: "show-\(name)")
   }
 
-  @Test("what a participant says of an undo is told as such")
+  @Test("the progress of an undo is marked as the undo's")
   func undoProgress() throws {
     let undo: JSON = [
       "status": "running", "attempt": 1,
@@ -29,7 +29,7 @@ struct ShowTests {
     #expect(lines.contains { $0.hasSuffix("  undo: 100%, taking it out (500ms ago)") }, "\(lines)")
   }
 
-  @Test("that it did not happen is offered only where nobody knows", arguments: [("unknown", true), ("failed", false)])
+  @Test("--did-not-happen is offered only for an unknown outcome", arguments: [("unknown", true), ("failed", false)])
   func refused(_ outcome: String, _ isOffered: Bool) throws {
     let error: JSON = ["code": "x", "message": "m", "outcome": .string(outcome)]
     let stuck: JSON = [

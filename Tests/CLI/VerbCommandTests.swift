@@ -9,7 +9,7 @@ struct VerbCommandTests {
   static let id = ClientCommandTests.id
 
   @Test(
-    "each sends what it was told",
+    "each verb sends its members",
     arguments: [
       (["pause"], "pause", [:]), (["resume"], "resume", [:]), (["compensate"], "compensate", [:]),
       (["skip", "--step", "weigh"], "skip", ["step": "weigh"]),
@@ -39,7 +39,7 @@ struct VerbCommandTests {
   }
 
   @Test(
-    "what can't be meant is refused before anyone is asked",
+    "wrong usage is refused without a request",
     arguments: [
       ["skip"], ["rewind"], ["extend"], ["extend", "--by", "2h", "--until", "2026-03-01T18:00:00Z"],
       ["extend", "--by", "soon"], ["extend", "--until", "noon"], ["retry", "--input", "{}"], ["pause", "--seen", "x"],
@@ -51,7 +51,7 @@ struct VerbCommandTests {
     #expect(tool.requests.isEmpty)
   }
 
-  @Test("a refusal says what the saga takes instead")
+  @Test("a refusal lists the verbs that the saga accepts")
   func refused() async {
     let problem: JSON = [
       "type": "/errors/saga.paused", "title": "The saga is paused", "status": 409, "code": "saga.paused",
@@ -77,7 +77,7 @@ struct VerbCommandTests {
       try JSON(parsing: json.output)["why"] == .string(Why(saga: try Golden.response(name), now: Golden.now).sentence))
   }
 
-  @Test("what is overdue stands still while its saga is paused, and an undo is called one")
+  @Test("the time of an overdue step stops while its saga is paused, and an undo is called undo")
   func whyOverdue() throws {
     let overdue: JSON = ["phase": "undo", "since": "2026-03-01T08:15:20Z", "expectedMs": 2000, "basis": "declared"]
     let saga = try Sample.response([

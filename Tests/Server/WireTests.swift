@@ -119,7 +119,9 @@ struct WireTests {
     (
       "NewOperation",
       [
-        operation("retry") { ($0.dryRun, $0.filter, $0.members.step, $0.members.input) = (true, ["stuck": true], "a", [:]) },
+        operation("retry") {
+          ($0.dryRun, $0.filter, $0.members.step, $0.members.input) = (true, ["stuck": true], "a", [:])
+        },
         operation("retry") { ($0.filter, $0.selection, $0.rate, $0.ramp) = (["stuck": true], "s", 1.5, "30s") },
         operation("resolve") {
           ($0.sagas, $0.members.step, $0.members.outcome, $0.members.output) = ([someSaga], "a", "happened", 1)

@@ -56,7 +56,7 @@ enum ErrorPages {
 }
 
 enum HTMLText {
-  /// Returns text that stands for itself in HTML, in an element and in an attribute.
+  /// Returns text escaped for HTML, for an element and for an attribute.
   static func escaped(_ text: some StringProtocol) -> String {
     var result = ""
     for character in text {

@@ -139,7 +139,7 @@ struct BodyReader {
     }
   }
 
-  /// Why somebody acts. Its absence has a code of its own, as it is the one thing that an operator may not leave out.
+  /// Reads the reason of an operator. A missing reason has a code of its own, because every verb needs one.
   mutating func reason() -> String? {
     known.append("reason")
     let pointer = JSONPointer.root.appending(.name("reason"))
@@ -181,7 +181,7 @@ struct BodyReader {
           ServerErrorCode.memberUnknown, "The body has no member \(quoted(name)). \(hint)", pointer: pointer,
           place: document.placeOfName(pointer), nearName: near))
     }
-    // A misspelt member is unknown and missing at once: the first is what tells the author more.
+    // A misspelt member is unknown and missing at the same time. The first of the two helps the author more.
     let ordered =
       faults.filter { $0.code == ServerErrorCode.memberUnknown }
       + faults.filter { $0.code != ServerErrorCode.memberUnknown }

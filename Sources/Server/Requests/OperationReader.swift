@@ -21,7 +21,7 @@ struct OperationReader {
       var seen: Set<UniqueID> = []
       for text in named {
         guard let id = UniqueID(text) else {
-          body.refuse("sagas", "has \(quoted(text)), which is no saga's id")
+          body.refuse("sagas", "has \(quoted(text)), which is not a saga's id")
           return nil
         }
         // Named twice is acted on once.

@@ -52,7 +52,7 @@ struct QueryReader {
     return value
   }
 
-  /// All that was given under a name, as it came, for what must tell one request from another.
+  /// Returns the unchanged values of a parameter, to compare requests.
   func raw(_ name: String) -> String? {
     lists[name].map { $0.map { "\($0.utf8.count):\($0)" }.joined(separator: ",") } ?? values[name]
   }
@@ -73,12 +73,12 @@ struct QueryReader {
     }
   }
 
-  func moment(_ name: String) throws(Problem) -> Timestamp? {
+  func timestamp(_ name: String) throws(Problem) -> Timestamp? {
     guard let value = values[name] else { return nil }
-    guard let moment = Timestamp(value) else {
-      throw invalid(name, "must be a moment as 2026-03-01T08:15:30Z, not \(quoted(value))")
+    guard let time = Timestamp(value) else {
+      throw invalid(name, "must be a time as 2026-03-01T08:15:30Z, not \(quoted(value))")
     }
-    return moment
+    return time
   }
 
   /// Any of some words, in a list with commas, or several times.

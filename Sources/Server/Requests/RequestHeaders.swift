@@ -3,7 +3,7 @@ import Runtime
 import Values
 
 extension HTTPServerRequest {
-  /// Who asks. Until the server authenticates its users it believes what it is told.
+  /// The name of the user. The server has no authentication yet, so it accepts any name.
   func user() throws(Problem) -> String {
     let name = "Saga-User"
     guard let value = try single(name) else { return "anonymous" }
@@ -26,7 +26,7 @@ extension HTTPServerRequest {
         || byte == UInt8(ascii: "-")
     }
     guard (1...40).contains(client.utf8.count), isPlain else {
-      throw Self.invalid(name, "must have 1 to 40 characters: small letters, digits and hyphens")
+      throw Self.invalid(name, "must have 1 to 40 characters: lower-case characters, digits and hyphens")
     }
     return "\(client) \(remoteAddress)"
   }

@@ -74,13 +74,13 @@ struct SagaListReader {
   private func after(_ cursor: SealedCursor) throws(Problem) -> SagaCursor? {
     guard let text = try cursor.open(query.text("cursor")) else { return nil }
     let parts = text.split(separator: " ")
-    // What was sealed here reads so.
-    guard parts.count == 2, let moment = Int64(parts[0]),
-      Timestamp.written.contains(Timestamp(milliseconds: moment)), let id = UniqueID(String(parts[1]))
+    // A cursor that this server sealed has this form.
+    guard parts.count == 2, let milliseconds = Int64(parts[0]),
+      Timestamp.written.contains(Timestamp(milliseconds: milliseconds)), let id = UniqueID(String(parts[1]))
     else {
       throw SealedCursor.malformed
     }
-    return SagaCursor(moment: Timestamp(milliseconds: moment), id: id)
+    return SagaCursor(moment: Timestamp(milliseconds: milliseconds), id: id)
   }
 
   private func error() throws(Problem) -> String? {
@@ -93,7 +93,7 @@ struct SagaListReader {
 
   private func range(_ what: String) throws(Problem) -> MomentRange {
     let range = MomentRange(
-      from: try query.moment("\(what)After"), before: try query.moment("\(what)Before"))
+      from: try query.timestamp("\(what)After"), before: try query.timestamp("\(what)Before"))
     if let from = range.from, let before = range.before, before <= from {
       throw query.invalid("\(what)Before", "must be later than \(what)After")
     }

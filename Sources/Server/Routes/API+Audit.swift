@@ -6,7 +6,7 @@ import Values
 import Wire
 import WorkflowEngine
 
-// What an auditor asks: what people did, and whether what is stored is what was stored.
+// The audit: what people did, and whether stored events were changed.
 extension API {
   var auditRoutes: [Route] {
     [
@@ -25,8 +25,8 @@ extension API {
     }
     filter.actor = try call.query.text("actor")
     filter.verb = try call.query.text("verb")
-    filter.from = try moment("from", call)
-    filter.to = try moment("to", call)
+    filter.from = try timestamp("from", call)
+    filter.to = try timestamp("to", call)
     let limit = try call.query.integer("limit", in: 1...200, default: 50)
     let cursor = SealedCursor(
       list: "audit",
@@ -39,10 +39,10 @@ extension API {
     return .json(AuditResponse(acts: page.entries.map(\.response), next: next).json)
   }
 
-  private func moment(_ name: String, _ call: Call) throws(Problem) -> Timestamp? {
+  private func timestamp(_ name: String, _ call: Call) throws(Problem) -> Timestamp? {
     guard let text = try call.query.text(name) else { return nil }
-    guard let moment = Timestamp(text) else { throw Self.invalid(name, "a moment as 2026-03-01T08:15:45Z", text) }
-    return moment
+    guard let time = Timestamp(text) else { throw Self.invalid(name, "a time as 2026-03-01T08:15:45Z", text) }
+    return time
   }
 
   private static func invalid(_ name: String, _ wanted: String, _ value: String) -> Problem {

@@ -3,7 +3,7 @@ import Streaming
 import Values
 import Wire
 
-// The echo to Kafka: how it stands, and sending again.
+// The echo to Kafka: its state, and its rewind.
 extension API {
   var kafkaRoutes: [Route] {
     [
@@ -34,7 +34,7 @@ extension API {
     guard let kafka else {
       throw Refusals.problem(
         ServerErrorCode.echoOff,
-        "This engine was started without Kafka and echoes nothing; `saga serve --kafka HOST:PORT` turns the echo on.")
+        "This engine was started without Kafka, so it has no echo. `saga serve --kafka HOST:PORT` turns the echo on.")
     }
     return kafka
   }

@@ -24,7 +24,7 @@ extension API {
     return HTTPServerResponse(
       headers: [
         "Content-Type": "text/event-stream", "Cache-Control": "no-store",
-        // Reverse proxies hold answers back unless they are told not to.
+        // Without this header reverse proxies buffer answers.
         "X-Accel-Buffering": "no",
       ], body: .stream(stream))
   }

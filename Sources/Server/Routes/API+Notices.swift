@@ -2,7 +2,7 @@ import HTTP
 import Wire
 import WorkflowEngine
 
-// Who is told what needs a person: how that stands, and whether a notice would arrive.
+// The destinations of notices: their state, a test notice, and a resend.
 extension API {
   var noticeRoutes: [Route] {
     [
@@ -17,7 +17,8 @@ extension API {
     return .json(NoticesResponse(destinations: all.map { .init($0) }).json)
   }
 
-  /// Where to is named, never given: whoever can ask must not be able to have requests sent where he likes.
+  /// The request names a destination of the engine. It can't give an address: a caller must not make the engine send
+  /// requests to any address.
   private func testNotices(_ call: Call) async throws -> HTTPServerResponse {
     let (user, from) = (try call.request.user(), try call.request.origin())
     var body = try BodyReader(call.request)
@@ -40,7 +41,7 @@ extension API {
     guard let notices else {
       throw Refusals.problem(
         EngineErrorCode.noticeDestinationUnknown,
-        "Nobody is told of anything: the engine was started with no --webhook and no --kafka.")
+        "The engine has no destination of notices: it was started without --webhook and --kafka.")
     }
     return notices
   }

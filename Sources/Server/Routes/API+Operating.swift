@@ -7,13 +7,13 @@ import Wire
 import WorkflowEngine
 import Workflows
 
-// What an operator does. Each is kept in the saga's history with who, when, why and from where.
+// The verbs of an operator. The saga's history keeps who used each, when, why and from where.
 extension API {
   var operatingRoutes: [Route] {
     OperatorVerb.Name.allCases.map(verb) + [Route(.getStats, showStats)]
   }
 
-  /// What a verb's body has besides the reason.
+  /// Reads the members of a verb from a body.
   static func read(_ verb: OperatorVerb.Name, _ body: inout BodyReader) -> OperatorVerb {
     switch verb {
     case .cancel: .cancel
@@ -31,7 +31,7 @@ extension API {
     }
   }
 
-  /// A verb on one saga: its own members, and who, why and from where for every one alike.
+  /// The route of a verb on one saga.
   private func verb(_ name: OperatorVerb.Name) -> Route {
     Route(.verb(name)) { call in
       let id = try call.path.sagaID()
@@ -53,7 +53,9 @@ extension API {
       do {
         return try await show(id)
       } catch let error as StoreError {
-        log.warning("A saga took a verb and can't be shown", ("saga", "\(id)"), ("error", "\(error)"))
+        log.warning(
+          "Could not read a saga after a verb; answering that the outcome is unknown", ("saga", "\(id)"),
+          ("error", "\(error)"))
         throw OutcomeUnknown("The saga has taken “\(name.rawValue)”.")
       }
     }
@@ -84,10 +86,10 @@ extension API {
     case (nil, let text?):
       if let moment = Timestamp(text) { return .extend(step: step, .until(moment)) }
       body.refuse("until", "must be a date-time, as 2026-03-01T08:15:30Z")
-    case (nil, nil): body.refuse("by", "is missing: say by how long, or until when with /until")
-    case (_?, _?): body.refuse("until", "can't go with /by: say one of them")
+    case (nil, nil): body.refuse("by", "is missing: use it, or /until")
+    case (_?, _?): body.refuse("until", "can't be used together with /by")
     }
-    // Never carried out: what was refused above is thrown first.
+    // Never carried out: `finish` throws the mistake that was found above.
     return .extend(step: step, .by(.zero))
   }
 

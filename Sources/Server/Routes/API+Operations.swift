@@ -40,7 +40,7 @@ extension API {
         "selection", "is missing: ask with \"dryRun\": true first, look at it, and pass the selection that it names")
     }
     try body.finish()
-    // What is missing was refused just now.
+    // `finish` has refused a request without a verb or a target.
     guard let verb, let target else { throw Problem([]) }
     if isPreview { return .json(OperationPreviewResponse(try await engine.preview(verb, target), of: verb).json) }
     let begun = try await engine.begin(

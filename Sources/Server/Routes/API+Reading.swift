@@ -7,7 +7,7 @@ import WorkflowEngine
 
 // What the read model knows beside the list, and the read model itself.
 extension API {
-  /// Tells a client what a list must have seen to show what it has just done.
+  /// The header that says which events a list must have seen to show a command of the client.
   static let seenHeader = "Saga-Seen"
 
   var readingRoutes: [Route] {
@@ -29,12 +29,13 @@ extension API {
     return response
   }
 
-  /// The header's value. What was done is done, also when this can't be found out: then the answer comes without.
+  /// Returns the header's value; nil when it can't be read. The command has succeeded in any case.
   func seen(_ id: UniqueID) async -> String? {
     do {
       return try await engine.seen(id).description
     } catch {
-      log.warning("An answer doesn't say what lists must have seen", ("saga", "\(id)"), ("error", "\(error)"))
+      log.warning(
+        "Could not read the seen token of a saga; answering without it", ("saga", "\(id)"), ("error", "\(error)"))
       return nil
     }
   }
@@ -44,7 +45,7 @@ extension API {
   }
 
   private func showStatistics(_ call: Call) async throws -> HTTPServerResponse {
-    let range = MomentRange(from: try call.query.moment("from"), before: try call.query.moment("to"))
+    let range = MomentRange(from: try call.query.timestamp("from"), before: try call.query.timestamp("to"))
     if let from = range.from, let before = range.before, before <= from {
       throw call.query.invalid("to", "must be later than from")
     }

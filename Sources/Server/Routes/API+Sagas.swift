@@ -44,7 +44,9 @@ extension API {
     do {
       return try await show(started.id, waiting: wait, status: started.isNew ? 201 : 200, headers: headers)
     } catch let error as StoreError {
-      log.warning("A saga was started and can't be shown", ("saga", "\(started.id)"), ("error", "\(error)"))
+      log.warning(
+        "Could not read a saga after its start; answering that the outcome is unknown", ("saga", "\(started.id)"),
+        ("error", "\(error)"))
       throw OutcomeUnknown("Saga \(started.id) has been started.", saga: started.id)
     }
   }
@@ -85,7 +87,7 @@ extension API {
     let after = try call.query.integer("after", in: 0...Int.max, default: 0)
     let limit = try call.query.integer("limit", in: 1...1_000, default: 100)
     let id = try call.path.sagaID()
-    // One more than asked for tells whether more follow.
+    // One event more than asked for shows whether more follow.
     let lines = try await engine.history(of: id, after: after, limit: limit + 1)
     var page = lines.prefix(limit)
     // A page ends where an answer would become too large.

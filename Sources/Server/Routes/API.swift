@@ -9,7 +9,7 @@ struct API: Sendable {
   let engine: any SagaEngine
   /// Nil when the engine runs without Kafka.
   var kafka: (any KafkaView)?
-  /// Nil when nobody is told of anything.
+  /// Nil when the engine has no destination of notices.
   var notices: (any NoticesView)?
   let live: LiveHub
   let environment: Environment
@@ -32,7 +32,7 @@ struct API: Sendable {
     return router
   }
 
-  /// What the client has to know of an error is answered here; the router logs the rest and answers 500.
+  /// Answers a request, and the errors that clients may see. The router logs every other error and answers 500.
   private func answer(
     _ route: Route, _ request: HTTPServerRequest, _ path: PathParameters
   ) async throws -> HTTPServerResponse {

@@ -219,10 +219,10 @@ extension Invocation {
     }
     var query: [(name: String, value: String)] = []
     for (name, part) in zip(["from", "to"], parts) where !part.isEmpty {
-      guard let moment = Timestamp(part.count == 10 ? part + "T00:00:00Z" : part) else {
+      guard let time = Timestamp(part.count == 10 ? part + "T00:00:00Z" : part) else {
         throw usage("--between wants days or times, as 2026-03-01 or 2026-03-01T08:00:00Z, not \"\(part)\"")
       }
-      query.append((name, moment.description))
+      query.append((name, time.description))
     }
     return query
   }

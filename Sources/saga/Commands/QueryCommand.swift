@@ -145,7 +145,7 @@ enum QueryBatch {
     }
   }
 
-  /// What was exceeded, as an error of the whole expression.
+  /// Returns the exceeded limit as an error of the whole expression.
   static func refusal(_ exceeded: BudgetExceeded) -> JSONPathError {
     JSONPathError(code: exceeded.code, message: exceeded.message, at: 0)
   }
@@ -154,8 +154,8 @@ enum QueryBatch {
     ["nodes": .array(nodes.map(\.value)), "paths": .array(nodes.map { .string("\($0.path)") })]
   }
 
-  /// Text that is one line to every reader: some take more than a line feed for a line's end, and those can stand in a
-  /// JSON string as they are.
+  /// Returns text that is one line to every reader. Some readers end a line at other characters than a line feed, which
+  /// JSON strings may contain.
   static func oneLine(_ json: JSON) -> String {
     let text = json.text()
     guard text.unicodeScalars.contains(where: { separators[$0] != nil }) else { return text }

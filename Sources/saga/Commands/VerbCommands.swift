@@ -183,7 +183,7 @@ let extendCommand = CommandSpec(
   operands: [idOperand],
   options: [
     OptionSpec("by", value: "TIME", help: "how much later: 90s, 30m, 2h"),
-    OptionSpec("until", value: "MOMENT", help: "the new time: 2026-03-01T18:00:00Z"),
+    OptionSpec("until", value: "TIME", help: "the new time: 2026-03-01T18:00:00Z"),
     OptionSpec("step", value: "STEP", help: "a waiting step; else the saga"), .reason,
   ] + acting,
   examples: [
@@ -194,10 +194,10 @@ let extendCommand = CommandSpec(
   ]
 ) { invocation in
   let (by, until) = (invocation.arguments.value("by"), invocation.arguments.value("until"))
-  guard (by == nil) != (until == nil) else { throw invocation.usage("extend wants one of --by TIME, --until MOMENT") }
+  guard (by == nil) != (until == nil) else { throw invocation.usage("extend wants one of --by TIME, --until TIME") }
   if let by, DurationText.parse(by) == nil { throw invocation.usage("--by wants a time as 2h, not \"\(by)\"") }
   if let until, Timestamp(until) == nil {
-    throw invocation.usage("--until wants a moment as 2026-03-01T18:00:00Z, not \"\(until)\"")
+    throw invocation.usage("--until wants a time as 2026-03-01T18:00:00Z, not \"\(until)\"")
   }
   return try await act(.extendDeadline, invocation) { members in
     members.step = invocation.arguments.value("step")

@@ -1,7 +1,7 @@
 import JSON
 import Wire
 
-/// The laboratory's own account of what it holds.
+/// The laboratory's own record of its samples and positions.
 struct LabAccount: Sendable {
   /// The saga that each position that is held is held for.
   let positions: [String]
@@ -19,7 +19,8 @@ struct LabAccount: Sendable {
     guard let samples = summary["samples"]?.arrayValue, let positions = summary["positions"]?.arrayValue,
       let repeated = effects["effects"]?.objectValue
     else {
-      throw CLIError(CLIErrorCode.answerUnexpected, "the laboratory at \(url) gave no account of what it holds")
+      throw CLIError(
+        CLIErrorCode.answerUnexpected, "the laboratory at \(url) did not answer with its samples and positions")
     }
     let valid = samples.filter { $0["status"] == "validated" }.compactMap { $0["sagaId"]?.stringValue }
     return LabAccount(
@@ -58,7 +59,7 @@ struct DemoReport {
     }
   }
 
-  /// What is said of the first; the others may have other words under the same code.
+  /// Returns the message of the first tube, marked as an example when the messages differ.
   private static func example(of tubes: [Tube]) -> String {
     let messages = tubes.map { $0.cause?.message ?? "" }
     let isOneOfMany = messages.contains { $0 != messages[0] }
@@ -79,14 +80,14 @@ struct DemoReport {
     }
   }
 
-  /// What went wrong on the way and was mended.
+  /// The calls that failed and were retried or undone.
   private func trouble() -> [String] {
     let steps = tubes.flatMap(\.steps)
     let repeated = steps.count { $0.attempt > 1 && $0.status == "succeeded" }
     let unknown = steps.count { $0.error?.outcome == "unknown" && $0.undo?.status == "undone" }
     var lines: [String] = []
     if repeated > 0 {
-      lines.append("  \(FileReport.count(repeated, "call")) failed at first, and succeeded when tried again.")
+      lines.append("  \(FileReport.count(repeated, "call")) failed at first and succeeded after a retry.")
     }
     if unknown > 0 {
       let which =
@@ -99,7 +100,7 @@ struct DemoReport {
   }
 
   private func books() -> [String] {
-    ["  " + style.bold("Does the laboratory's own account agree?")]
+    ["  " + style.bold("Does the laboratory's own record agree?")]
       + checks.flatMap { check -> [String] in
         let mark = check.holds ? style.colour("✓", .green) : style.colour("✗", .red)
         let wrong = check.wrong.prefix(5).map { "      " + $0 }
@@ -116,7 +117,7 @@ struct DemoReport {
     return [
       Check(says: "every saga came to an end", wrong: named(open)),
       Check(
-        says: "every completed saga's tube stands in one position (\(completed.count))",
+        says: "every completed saga's tube has one position (\(completed.count))",
         wrong: named(completed.filter { held[$0.id] != 1 })),
       Check(
         says: "every completed saga's tube is registered and valid",
