@@ -5,25 +5,25 @@ import Runtime
 import Values
 
 let labCommand = CommandSpec(
-  "lab", summary: "run a laboratory to try workflows on",
+  "lab", summary: "run a laboratory to try workflows with",
   about: [
-    "Samples, storage, sequencing and notification, in one process, on a store of their own (.saga/lab.db). GET "
-      + "/lab/summary is their account of what there is; POST /lab/faults makes them misbehave while they run.",
-    "A fault is SERVICE.COMMAND:KIND, where KIND is fail=CODE, status=503, timeout, drop-answer, or slow=2s; behind it, "
-      + "with commas, once, times=N, every=N, match=TS-*.",
+    "Runs samples, storage, sequencing and notification in one process, with a store of their own (.saga/lab.db). GET "
+      + "/lab/summary lists what they hold. POST /lab/faults adds faults while they run.",
+    "A fault is SERVICE.COMMAND:KIND. KIND is fail=CODE, status=503, timeout, drop-answer, or slow=2s. After it, with "
+      + "commas: once, times=N, every=N, match=TS-*.",
   ],
   options: [
     OptionSpec("store", value: "STORE", help: "sqlite:PATH, postgres:URL, or memory")
   ] + ListenOptions.all(port: LabAddress.usualPort) + [
-    OptionSpec("fault", value: "FAULT", repeats: true, help: "how to misbehave from the start"),
-    OptionSpec("boxes", value: "N", help: "boxes of 96 in each freezer of a new laboratory; 40"),
+    OptionSpec("fault", value: "FAULT", repeats: true, help: "a fault from the start on"),
+    OptionSpec("boxes", value: "N", help: "boxes of 96 in each freezer of a new laboratory; else 40"),
     OptionSpec("verbose", help: "log what happens, not only what goes wrong"),
     .stopWithInput,
   ] + KafkaOptions.laboratory,
   examples: [
     .init(says: "Everything works", line: "saga lab"),
     .init(
-      says: "Every tenth storing is done, but no answer comes",
+      says: "Every tenth storing is done but not answered",
       line: "saga lab --fault storage.store:drop-answer,every=10"),
     .init(says: "Commands over Kafka as well as over HTTP", line: "saga lab --kafka broker:9092"),
   ]

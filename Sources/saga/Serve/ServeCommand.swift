@@ -103,9 +103,9 @@ struct EngineProcess {
         let end = try await serveOnce(store, port: &port, isFirst: isFirst, until: shutdown)
         guard end == .takenOver, !shutdown.isAsked else { return .success }
         // Nothing of what this process knew is kept: it begins as at its start, and waits until the store is free.
-        log.error("Another process has taken over the store; this one has let go of it and waits until it is free")
+        log.error("Another process has taken over the store; waiting until the store is free")
       } catch let error as StoreError where !isFirst && error.kind == .unavailable {
-        log.error("The store can't be read; it is tried again", ("error", error.description))
+        log.error("Could not read the store; will retry", ("error", error.description))
       }
       shutdown.waitAgain()
       guard let again = await reopened(until: shutdown) else { return .success }
@@ -127,7 +127,7 @@ struct EngineProcess {
         return try await location.open(environment, log: log)
       } catch {
         if environment.now() >= nextWord {
-          log.error("The store can't be opened; it is tried again", ("error", "\(error)"))
+          log.error("Could not open the store; will retry", ("error", "\(error)"))
           nextWord = environment.now() + .seconds(60)
         }
       }
@@ -189,7 +189,7 @@ struct EngineProcess {
         continue
       } catch {
         log.warning(
-          "What the engine computes can't be noted; a saga that it dies of is not held back at the next start",
+          "Could not open the interruption file; a saga that crashes the engine will not be held at the next start",
           ("error", "\(error)"))
         return nil
       }
@@ -300,7 +300,7 @@ struct EngineProcess {
       try await wire.run()
     } catch is CancellationError {
     } catch {
-      log.error("The echo to Kafka has ended; sagas go on without it", ("error", "\(error)"))
+      log.error("The echo to Kafka has ended; sagas continue without it", ("error", "\(error)"))
     }
   }
 }
@@ -370,5 +370,5 @@ extension Invocation {
 
 extension OptionSpec {
   static let stopWithInput = OptionSpec(
-    "stop-with-input", help: "stop when standard input ends, so that it never outlives what started it")
+    "stop-with-input", help: "stop when standard input ends, with the process that started it")
 }

@@ -116,7 +116,7 @@ extension StoreLocation {
   }
 
   private static func sayTightened(_ path: String, _ log: Log) {
-    log.warning("Other users could read a file of the store; from now on they can't", ("path", path))
+    log.warning("Other users could read a file of the store; removed their rights", ("path", path))
   }
 }
 

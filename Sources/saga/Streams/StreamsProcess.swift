@@ -117,7 +117,9 @@ struct StreamsProcess {
         return
       } catch {
         guard error.isRetriable else { throw error }
-        if said != error.message { log.error("The streams wait for Kafka", ("error", error.description)) }
+        if said != error.message {
+          log.error("Kafka is not available; the streams wait for it", ("error", error.description))
+        }
         said = error.message
       }
       try await environment.clock.sleep(until: environment.now() + .seconds(2))
