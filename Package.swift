@@ -52,6 +52,9 @@ let package = Package(
     module("Values", ["JSON", "CCrypto"]),
     module("Runtime", ["JSON", "Values", "CCrypto"]),
 
+    // The requests and responses of the REST API, which the server and the command line share.
+    module("Wire", ["JSON", "Values"]),
+
     module("Workflows", ["JSON", "Values"]),
     // What a saga is: its events, its state, and what follows from a command. Pure.
     module("SagaCore", ["JSON", "Values", "Workflows"]),
@@ -84,14 +87,14 @@ let package = Package(
     module(
       "Server",
       [
-        "Assets", "JSON", "Runtime", "Values", "Workflows", "SagaCore", "Persistence", "HTTP", "Messaging", "Streaming",
-        "WorkflowEngine", "HTTPSteps", "KafkaGateway", "Notifications",
+        "Assets", "JSON", "Runtime", "Values", "Wire", "Workflows", "SagaCore", "Persistence", "HTTP", "Messaging",
+        "Streaming", "WorkflowEngine", "HTTPSteps", "KafkaGateway", "Notifications",
       ]),
     .executableTarget(
       name: "saga",
       dependencies: [
-        "Assets", "JSON", "Runtime", "Values", "Workflows", "SagaCore", "Persistence", "PostgresPersistence", "HTTP",
-        "Messaging", "Streaming", "WorkflowEngine", "HTTPSteps", "KafkaGateway", "Notifications",
+        "Assets", "JSON", "Runtime", "Values", "Wire", "Workflows", "SagaCore", "Persistence", "PostgresPersistence",
+        "HTTP", "Messaging", "Streaming", "WorkflowEngine", "HTTPSteps", "KafkaGateway", "Notifications",
         "Laboratory", "Server", "CSystem",
       ],
       path: "Sources/saga", swiftSettings: strict),
@@ -154,16 +157,14 @@ let package = Package(
       "Server",
       of: [
         "Assets", "Server", "WorkflowEngine", "HTTPSteps", "KafkaGateway", "Notifications", "SagaCore", "Workflows",
-        "Persistence", "HTTP", "Messaging", "Streaming",
-        "JSON",
-        "Runtime", "Values",
+        "Persistence", "HTTP", "Messaging", "Streaming", "JSON", "Runtime", "Values", "Wire",
         "TestSupport",
-      ]),
+      ], exclude: ["Answers"]),
     .testTarget(
       name: "CLITests",
       dependencies: [
-        "saga", "HTTP", "JSON", "Laboratory", "Messaging", "Persistence", "Runtime", "Values", "Streaming", "Workflows",
-        "SagaCore", "WorkflowEngine", "Notifications", "KafkaGateway", "TestSupport",
+        "saga", "HTTP", "JSON", "Laboratory", "Messaging", "Persistence", "Runtime", "Values", "Streaming", "Wire",
+        "Workflows", "SagaCore", "WorkflowEngine", "Notifications", "KafkaGateway", "TestSupport",
       ],
       path: "Tests/CLI", exclude: ["Goldens", "Sagas"], swiftSettings: strict),
     // The engine in simulation: a world in virtual time, the command that runs seeds of it, and the tests.

@@ -9,13 +9,13 @@ public final class APIServer: Sendable {
   private let live: LiveHub
 
   /// - Parameters:
-  ///   - engine: what the requests are about.
+  ///   - engine: the engine that the requests are for.
   ///   - events: the engine's store, which the live stream follows.
-  ///   - kafka: what there is to show of Kafka; nil without.
-  ///   - notices: who is told what needs a person; nil when nobody is.
+  ///   - kafka: the state of the echo and the consumers; nil without Kafka.
+  ///   - notices: the destinations of notices; nil without any.
   ///   - configuration: where to listen, and the limits.
   ///   - environment: time and ids.
-  ///   - log: where it says what goes wrong.
+  ///   - log: for errors.
   public init(
     engine: any SagaEngine, events: any EventStore, kafka: (any KafkaView)? = nil,
     notices: (any NoticesView)? = nil, configuration: HTTPServerConfiguration = .init(),

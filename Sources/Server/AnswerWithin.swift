@@ -2,7 +2,7 @@ import Persistence
 import Runtime
 import Values
 
-/// What was asked did not answer in time.
+/// A part of the engine that did not answer in time.
 struct NoAnswerInTime: CodedError {
   let code = StoreErrorCode.unavailable
   let message: String
@@ -13,7 +13,7 @@ extension API {
   /// less than an answer that leaves a part out would have told.
   static let monitorPatience = Duration.seconds(2)
 
-  /// Asks a part of the engine, and waits at most `monitorPatience`. A part that does not answer goes on by itself.
+  /// Asks a part of the engine, and waits at most `monitorPatience`. A part that does not answer continues on its own.
   /// - Throws: what the part throws, or `NoAnswerInTime`.
   func answerInTime<Value: Sendable>(_ ask: @escaping @Sendable () async throws -> Value) async throws -> Value {
     let (results, result) = AsyncStream.makeStream(of: Result<Value, any Error>.self)

@@ -6,7 +6,7 @@ import WorkflowEngine
 /// What the API shows of Kafka, where there is one.
 public protocol KafkaView: Sendable {
   var echo: any EchoControl { get }
-  /// How the engine's own consumers stand: of commands, of answers.
+  /// The state of the engine's own consumers of commands and answers.
   var consumers: [ConsumerStatus] { get }
 }
 

@@ -1,9 +1,9 @@
 import Notifications
 import WorkflowEngine
 
-/// What the API shows of those who are told, and asks of them.
+/// The destinations of notices, for the API.
 public protocol NoticesView: Sendable {
-  /// How each destination stands.
+  /// Returns the state of each destination.
   func status() async throws -> [NoticeStatus]
   /// Sends a destination a notice that nothing has happened for.
   func test(_ name: String, by: String, from: String?) async throws -> NoticeTest

@@ -7,17 +7,18 @@ import Runtime
 import SagaCore
 import Streaming
 import Values
+import Wire
 import WorkflowEngine
 
 /// Whether a ready engine does all that it should. A store that takes no writes makes it not ready. A fault between the
-/// engine and Kafka stops no saga, so the engine goes on taking requests, and says what is amiss.
+/// engine and Kafka stops no saga, so the engine still takes requests and reports the fault.
 struct Readiness {
   struct Reason: Hashable {
     let code: String
     let message: String
   }
 
-  /// How far behind the echo may be before somebody should look.
+  /// The longest lag of the echo that is not a reason.
   static let mostBehind = Duration.seconds(60)
 
   let reasons: [Reason]
@@ -57,14 +58,14 @@ struct Readiness {
     switch echo.state {
     case .held:
       let why = echo.problem.map { " (\($0.code)): \($0.message)" } ?? "."
-      return [Reason(code: ServerErrorCode.echoHeld, message: "The echo to \(echo.topic) is held up\(why)")]
+      return [Reason(code: ServerErrorCode.echoHeld, message: "The echo to \(echo.topic) is blocked\(why)")]
     case .current, .catchingUp:
       guard echo.lag > mostBehind else { return [] }
       return [Reason(code: ServerErrorCode.echoBehind, message: "The echo to \(echo.topic) is behind: \(behind).")]
     }
   }
 
-  /// How long somebody may not be told before that is a reason.
+  /// The longest time that deliveries may fail before that is a reason.
   static let longestUntold = Duration.seconds(300)
 
   static func reasons(of notices: [NoticeStatus], at now: Timestamp) -> [Reason] {
@@ -74,12 +75,12 @@ struct Readiness {
       case .gone:
         return Reason(
           code: EngineErrorCode.noticeGone,
-          message: "\(notice.name) wants no more notices, and is told nothing\(why)")
+          message: "\(notice.name) accepts no more notices and gets none\(why)")
       case .failing:
         guard let since = notice.failingSince, now - since > longestUntold else { return nil }
         return Reason(
           code: ServerErrorCode.noticeFailing,
-          message: "Notices to \(notice.name) are not delivered since \(since)\(why)")
+          message: "Notices to \(notice.name) have failed since \(since)\(why)")
       case .current, .delivering: return nil
       }
     }
@@ -90,23 +91,21 @@ struct Readiness {
       consumer.problem.map { problem in
         Reason(
           code: ServerErrorCode.consumerFailing,
-          message: "The consumer of \(consumer.topics.joined(separator: ", ")) doesn't get on: \(problem)")
+          message: "The consumer of \(consumer.topics.joined(separator: ", ")) makes no progress: \(problem)")
       }
     }
   }
 
   var json: JSON {
-    guard isDegraded else { return ["status": "ready"] }
-    return [
-      "status": "degraded",
-      "reasons": .array(reasons.map { ["code": .string($0.code), "message": .string($0.message)] }),
-    ]
+    ReadinessResponse(
+      status: isDegraded ? "degraded" : "ready",
+      reasons: reasons.map { CodeAndMessage(code: $0.code, message: $0.message) }
+    ).json
   }
 }
 
 extension API {
-  /// How the engine stands with its store, with Kafka, and with those who are told. What can't be found out is a reason
-  /// too.
+  /// Returns the faults of the store, Kafka and the destinations of notices. A state that can't be read is a fault, too.
   func readiness() async -> Readiness {
     let unwritable = Readiness.unwritable(engine.storeHealth)
     // The others are read from the store that does not answer: they would only keep this answer waiting.
@@ -122,18 +121,18 @@ extension API {
     return [
       Readiness.Reason(
         code: EngineErrorCode.sagaHeld,
-        message: "Held back, because processes died while they computed them: saga \(first.id)\(others).")
+        message: "Held back, because a process ended while it computed the saga: \(first.id)\(others).")
     ]
   }
 
-  /// What keeps notices from those who are to be told.
+  /// The faults of the destinations of notices.
   private func noticeReasons() async -> [Readiness.Reason] {
     guard let notices else { return [] }
     do {
       return Readiness.reasons(of: try await answerInTime { try await notices.status() }, at: environment.now())
     } catch {
-      log.error("The status of notices could not be read", ("error", "\(error)"))
-      return [Self.unreadable("How notices stand could not be read", error)]
+      log.error("Could not read the state of notices; reporting it in readiness", ("error", "\(error)"))
+      return [Self.unreadable("The state of notices could not be read", error)]
     }
   }
 
@@ -141,7 +140,7 @@ extension API {
     let known = error as? any CodedError
     return Readiness.Reason(
       code: known?.code ?? HTTPErrorCode.internalError,
-      message: "\(what): \(known?.message ?? "the server's log says why.")")
+      message: "\(what): \(known?.message ?? "see the server's log.")")
   }
 
   private func kafkaReadiness() async -> Readiness {
@@ -149,8 +148,8 @@ extension API {
     do {
       return Readiness(echo: try await answerInTime { try await kafka.echo.status() }, consumers: kafka.consumers)
     } catch {
-      log.error("The echo's status could not be read", ("error", "\(error)"))
-      let reason = Self.unreadable("How the echo stands could not be read", error)
+      log.error("Could not read the state of the echo; reporting it in readiness", ("error", "\(error)"))
+      let reason = Self.unreadable("The state of the echo could not be read", error)
       return Readiness(reasons: [reason] + Readiness.reasons(of: kafka.consumers))
     }
   }

@@ -7,7 +7,7 @@ import Workflows
 
 /// What the API needs of an engine. `Engine` is one; a test may bring its own.
 ///
-/// What it refuses it throws as `CodedError`; `Refusals` says which status each code is answered with.
+/// An engine throws its refusals as `CodedError`. `Refusals` has the status of each code.
 public protocol SagaEngine: Sendable {
   /// Whether every open saga has been taken up again, and the store is known to be this engine's.
   var isReady: Bool { get }
@@ -33,7 +33,7 @@ public protocol SagaEngine: Sendable {
 
   func start(_ request: StartRequest) async throws -> Started
   func saga(_ id: UniqueID) async throws -> SagaNow
-  /// The saga when it has ended, or as it stands when the time is over.
+  /// Returns the saga after its end, or as it is when the time is over.
   func waitForEnd(of id: UniqueID, atMost time: Duration) async throws -> SagaNow
   func history(of id: UniqueID, after version: Int, limit: Int) async throws -> [HistoryEntry]
   func list(_ request: SagaListRequest) async throws -> SagaPage
@@ -65,7 +65,7 @@ public protocol SagaEngine: Sendable {
     _ request: OperationRequest, key: String?
   ) async throws -> (operation: Operation, isNew: Bool)
   func operation(_ id: UniqueID) async throws -> Operation
-  /// Where the sagas of an operation stand now.
+  /// Returns how many sagas of an operation are in each status now.
   func standing(of operation: Operation) async throws -> [SagaStatus: Int]
   /// The newest first.
   func operations(
@@ -89,7 +89,7 @@ extension SagaEngine {
     isReady
       ? nil
       : NotReady(
-        code: EngineErrorCode.engineNotReady, message: "The engine is starting or stopping. Try again in a moment.")
+        code: EngineErrorCode.engineNotReady, message: "The engine is starting or stopping. Try again later.")
   }
   public var storeHealth: StoreHealth { StoreHealth() }
 }

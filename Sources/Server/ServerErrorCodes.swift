@@ -14,11 +14,11 @@ public enum ServerErrorCode {
   public static let liveFull = "live.full"
   public static let liveSlow = "live.slow"
   public static let liveTooFarBehind = "live.tooFarBehind"
-  // Of an engine's ties to Kafka.
+  // Of the echo and the consumers.
   public static let echoOff = "echo.off"
   public static let echoHeld = "echo.held"
   public static let echoBehind = "echo.behind"
   public static let consumerFailing = "consumer.failing"
-  // Of those who are told what needs a person.
+  // Of the destinations of notices.
   public static let noticeFailing = "notice.failing"
 }

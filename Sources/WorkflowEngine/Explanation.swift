@@ -92,23 +92,11 @@ public struct Explanation: Sendable, Hashable {
   public func sentence(of subject: String) -> String {
     (["\(subject) \(claim)"] + details).map { Words.sentence($0) }.joined(separator: " ")
   }
-
-  /// The member `why` of `GET /v1/sagas/{id}`.
-  public var json: JSON {
-    var members: JSONObject = ["kind": .string(kind.rawValue), "sentence": .string(sentence)]
-    members["step"] = step.map(JSON.string)
-    members["phase"] = (phase?.rawValue).map(JSON.string)
-    members["code"] = code.map(JSON.string)
-    members["outcome"] = (outcome?.rawValue).map(JSON.string)
-    members["since"] = since.map(JSON.timestamp)
-    members["until"] = until.map(JSON.timestamp)
-    members["next"] = .array(next.map(\.json))
-    return .object(members)
-  }
 }
 
 extension Explanation.Option {
-  var json: JSON {
+  /// As a notice has it.
+  package var json: JSON {
     var members: JSONObject = ["verb": .string(verb)]
     members["step"] = step.map(JSON.string)
     members["signal"] = signal.map(JSON.string)
@@ -121,45 +109,45 @@ extension Explanation.Option {
 
 extension Explanation {
   /// The phrases of explanations. Texts of participants and of people are clipped: the saga itself has them whole.
-  enum Words {
+  package enum Words {
     /// `step store failed for good: The freezer is locked [FREEZER_LOCKED]`
-    static func failed(_ step: String, _ phase: StepPhase, _ message: String, _ code: String?) -> String {
+    package static func failed(_ step: String, _ phase: StepPhase, _ message: String, _ code: String?) -> String {
       "\(phase == .undo ? "the undo of step" : "step") \(step) failed for good" + failure(message, code)
     }
 
     /// `: The freezer is locked [FREEZER_LOCKED]`
-    static func failure(_ message: String, _ code: String?) -> String {
+    package static func failure(_ message: String, _ code: String?) -> String {
       let message = message.clippedToLine()
       return (message.isEmpty ? "" : ": " + (message.hasSuffix(".") ? String(message.dropLast()) : message))
         + (code.map { " [\($0)]" } ?? "")
     }
 
-    static func failure(_ failure: StepFailure?) -> String {
+    package static func failure(_ failure: StepFailure?) -> String {
       failure.map { Self.failure($0.message, $0.code) } ?? ""
     }
 
     /// `by mia: “the freezer is being defrosted”`
-    static func act(_ by: String?, _ reason: String?) -> String {
+    package static func act(_ by: String?, _ reason: String?) -> String {
       "by \((by ?? "someone").clippedToLine())" + quoted(reason)
     }
 
-    static func quoted(_ reason: String?) -> String { reason.map { ": “\($0.clippedToLine())”" } ?? "" }
+    package static func quoted(_ reason: String?) -> String { reason.map { ": “\($0.clippedToLine())”" } ?? "" }
 
     /// `a, b, c and 2 more`
-    static func list(_ names: [String]) -> String {
+    package static func list(_ names: [String]) -> String {
       names.prefix(3).joined(separator: ", ") + (names.count > 3 ? " and \(names.count - 3) more" : "")
     }
 
-    static func sentence(_ text: String) -> String { text.prefix(1).uppercased() + text.dropFirst() + "." }
+    package static func sentence(_ text: String) -> String { text.prefix(1).uppercased() + text.dropFirst() + "." }
 
     /// `2026-03-01 08:15:40 UTC`
-    static func time(_ time: Timestamp) -> String {
+    package static func time(_ time: Timestamp) -> String {
       let text = time.description
       return "\(text.prefix(10)) \(text.dropFirst(11).prefix(8)) UTC"
     }
 
     /// `20.4 s`, `10 min`, `2 h 05 min`: two units at most.
-    static func duration(_ duration: Duration) -> String {
+    package static func duration(_ duration: Duration) -> String {
       let milliseconds = Int(duration / .milliseconds(1))
       let seconds = milliseconds / 1_000
       func pair(_ first: Int, _ unit: String, _ second: Int, _ smaller: String) -> String {

@@ -59,7 +59,7 @@ struct ArgumentTests {
     #expect(refusal("a", "--colour", "--json") == "--colour wants a value: --colour NAME")
     #expect(refusal("a", "--json=yes") == "--json takes no value")
     #expect(refusal("a", "--colour=a", "--colour=b") == "--colour was given twice")
-    #expect(refusal("a", "-j") == "there is no option -j; options are written out, as --json")
+    #expect(refusal("a", "-j") == "there is no option -j; options have two hyphens, as --json")
     #expect(refusal() == "draw wants FILE: what to draw")
     #expect(refusal("a", "--") == "taken")
   }
@@ -109,7 +109,7 @@ struct LayoutTests {
       (90_000_000, "1d 01h"), (-5, "0ms"),
     ])
   func durations(_ milliseconds: Int, _ text: String) {
-    #expect(Moments.duration(.milliseconds(milliseconds)) == text)
+    #expect(TimeText.duration(.milliseconds(milliseconds)) == text)
   }
 
   @Test("words for a shell")

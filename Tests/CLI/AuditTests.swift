@@ -42,7 +42,7 @@ struct AuditTests {
     #expect(tool.requests.last?.url.hasSuffix("&cursor=C2") == true)
   }
 
-  @Test("of an operation its id is told, in the table and in CSV")
+  @Test("the table and the CSV have the id of an operation")
   func operation() async throws {
     let act: JSON = [
       "at": "2026-03-01T08:12:00.000Z", "actor": "ben", "kind": "operation", "verb": "approve", "reason": "seen it",
@@ -94,14 +94,14 @@ struct AuditTests {
     #expect(
       tool.requests[0].url.hasSuffix("&from=2026-03-01T00%3A00%3A00.000Z&to=2026-04-01T00%3A00%3A00.000Z"))
     let none = await TestTool(answers: [.json(["acts": []])]).run("audit", "--between", "2026-03-01..")
-    #expect(none.output == "Nobody did anything that fits.\n")
+    #expect(none.output == "No act matches.\n")
   }
 
   @Test(
-    "what can't be meant asks nobody",
+    "wrong usage is refused without a request",
     arguments: [
       (["audit", "--between", "march"], "--between wants FROM..TO"), (["audit", "--between", ".."], "--between wants"),
-      (["audit", "--between", "2026-13-01.."], "--between wants days or moments"),
+      (["audit", "--between", "2026-13-01.."], "--between wants days or times"),
       (["audit", "--csv", "--json"], "audit wants --csv or --json"),
       (["audit", "verify", "--head", "x"], "audit verify wants --head and --public-key together"),
       (["audit", "verify", "--store", "memory"], "--store wants sqlite:PATH or postgres:URL"),
@@ -175,7 +175,7 @@ struct AuditTests {
     let cut = await TestTool().run(
       "audit", "verify", "--store", location, "--head", path("later.json"), "--public-key", path("audit.key.pub"))
     #expect(cut.status == .failure)
-    #expect(cut.output.hasPrefix("broken: 1 shard of 64 not as it was written\n  truncated at shard \(last.shard), "))
+    #expect(cut.output.hasPrefix("broken: 1 shard of 64 was changed\n  truncated at shard \(last.shard), "))
     for line in cut.output.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
     await store.close()
 

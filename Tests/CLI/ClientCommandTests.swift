@@ -7,14 +7,11 @@ import Testing
 @Suite("Commands that ask the engine")
 struct ClientCommandTests {
   static let id = "019c8a5e-7b1c-7d2e-8f3a-0123456789ab"
-  static let line: JSON = [
-    "id": "019c8a5e-7b1c-7d2e-8f3a-0123456789ab", "workflow": "sample-processing", "version": 1,
-    "status": "running", "startedAt": "2026-03-01T08:15:30.250Z", "overdue": false,
-  ]
+  static let line = Sample.summary()
 
   @Test("start sends the input, made of a value and its members")
   func start() async {
-    let tool = TestTool(answers: [.json(Self.line, status: 201)])
+    let tool = TestTool(answers: [.json(Sample.saga(), status: 201)])
     let result = await tool.run(
       "start", "sample-processing", "--input", #"{"barcode":"A","n":{"x":1}}"#, "--set", "barcode=T-1", "--set",
       "volumeUl=500", "--set", "n.y=true", "--set=note=a=b", "--key", "K", "--tag", "t1", "--version", "2",
@@ -38,7 +35,7 @@ struct ClientCommandTests {
       if calls.add(request.header("Idempotency-Key")) < 3 {
         throw APIUnreachable(mayHaveArrived: true, why: "connection lost")
       }
-      return .json(Self.line, status: 200)
+      return .json(Sample.saga(), status: 200)
     }
     let client = APIClient(server: "http://x", user: nil, send: send)
     _ = try await SagaStart(workflow: "w", input: .null, key: "K1").send(with: client)
@@ -55,17 +52,17 @@ struct ClientCommandTests {
     #expect(tool.requests[0].request.timeout == .seconds(40))
   }
 
-  @Test("nobody there: what to do")
+  @Test("an engine that does not answer is an error that says what to do")
   func refused() async {
     let result = await TestTool().run("show", Self.id)
     #expect(result.status == .failure)
     #expect(
       result.complaint.hasPrefix(
         "saga: No engine answers at http://127.0.0.1:8080; start one with `saga serve`\n"))
-    #expect(result.complaint.contains("docs/errors/cli.serverUnreachable.md"))
+    #expect(result.complaint.contains("see `saga help cli.serverUnreachable`"))
   }
 
-  @Test("a refusal is told with its places, its code and its page")
+  @Test("a refusal is printed with its places, its code and the command that explains it")
   func problem() async {
     let problem: JSON = [
       "type": "/errors/request.memberUnknown", "title": "Unknown member", "status": 400,
@@ -78,12 +75,12 @@ struct ClientCommandTests {
       result.complaint == """
         saga: the body has no member "inptu"
           unknown member "inptu" (did you mean "input"?) at /inptu
-          code request.memberUnknown, see docs/errors/request.memberUnknown.md
+          code request.memberUnknown, see `saga help request.memberUnknown`
 
         """)
   }
 
-  @Test("an answer that is no JSON is told as such", arguments: [200, 502])
+  @Test("an answer that is not JSON is an error", arguments: [200, 502])
   func noJSON(_ status: Int) async {
     let result = await TestTool(answers: [APIAnswer(status: status, body: Array("<html>".utf8))]).run("show", Self.id)
     #expect(result.status == .failure)
@@ -92,17 +89,12 @@ struct ClientCommandTests {
 
   @Test("list in 80 columns, with why")
   func list() async throws {
-    let compensated: JSON = [
+    let compensated = Sample.summary([
       "id": "019c8a5e-7b1c-7d2e-8f3a-0123456789ac", "workflow": "a-workflow-with-a-long-name", "version": 3,
       "status": "compensated", "startedAt": "2026-03-01T06:15:30.250Z", "endedAt": "2026-03-01T06:15:31.250Z",
-      "overdue": false, "failedStep": "allocateStorage", "failureCode": "storage.noPosition",
-    ]
-    var stuck = Self.line
-    if case .object(var members) = stuck {
-      members["status"] = "stuck"
-      members["overdue"] = true
-      stuck = .object(members)
-    }
+      "failedStep": "allocateStorage", "failureCode": "storage.noPosition",
+    ])
+    let stuck = Sample.summary(["status": "stuck", "overdue": true])
     let tool = TestTool(answers: [.json(["sagas": [Self.line, compensated, stuck], "next": "abc"])])
     let result = await tool.run("list", "--limit=3")
     try Golden.expect(result.output, is: "list")
@@ -193,24 +185,24 @@ struct ClientCommandTests {
     let page: JSON = [
       "events": [
         [
-          "version": 1, "type": "sagaStarted", "recordedAt": "2026-03-01T08:15:30.250Z",
+          "version": 1, "type": "sagaStarted", "recordedAt": "2026-03-01T08:15:30.250Z", "hash": "00",
           "data": ["workflow": "sample-processing", "version": 1], "meta": ["by": "lims"],
         ],
         [
-          "version": 2, "type": "attemptStarted", "recordedAt": "2026-03-01T08:15:30.251Z",
+          "version": 2, "type": "attemptStarted", "recordedAt": "2026-03-01T08:15:30.251Z", "hash": "00",
           "data": ["step": "createSample", "attempt": 1], "meta": [:],
         ],
         [
-          "version": 3, "type": "cancelRequested", "recordedAt": "2026-03-01T08:15:31.000Z",
+          "version": 3, "type": "cancelRequested", "recordedAt": "2026-03-01T08:15:31.000Z", "hash": "00",
           "data": ["reason": "the patient withdrew consent, and the tube must not be touched again"],
           "meta": ["by": "anna"],
         ],
         [
-          "version": 4, "type": "stepProgressed", "recordedAt": "2026-03-01T08:15:32.000Z",
+          "version": 4, "type": "stepProgressed", "recordedAt": "2026-03-01T08:15:32.000Z", "hash": "00",
           "data": ["step": "thaw", "phase": "forward", "attempt": 1, "fraction": 0.4, "message": "at -20, going on"],
         ],
         [
-          "version": 5, "type": "answerIgnored", "recordedAt": "2026-03-01T08:15:33.000Z",
+          "version": 5, "type": "answerIgnored", "recordedAt": "2026-03-01T08:15:33.000Z", "hash": "00",
           "data": [
             "step": "thaw", "phase": "undo", "round": 1, "attempt": 2, "why": "late", "outcome": "failed",
             "code": "BUSY", "answer": "laboratory.replies/3/17",
@@ -255,7 +247,7 @@ struct ClientCommandTests {
     #expect(both.status == .usage)
   }
 
-  @Test("what is no id is refused before anyone is asked")
+  @Test("a word that is not an id is refused without a request")
   func noID() async {
     let tool = TestTool()
     #expect(await tool.run("show", "17").status == .usage)
@@ -264,7 +256,11 @@ struct ClientCommandTests {
 
   @Test("signal says what became of it")
   func signal() async {
-    let tool = TestTool(answers: [.json(["signal": "approval", "answer": "kept"], status: 202)])
+    let tool = TestTool(answers: [
+      .json(
+        ["signal": "approval", "answer": "kept", "by": "anna", "at": "2026-03-01T08:12:00.000Z", "event": 4],
+        status: 202)
+    ])
     let result = await tool.run("signal", Self.id, "an approval", "--body", #"{"ok":true}"#)
     #expect(result.output.hasPrefix("kept: "))
     #expect(tool.requests[0].url.hasSuffix("/signals/an%20approval"))
@@ -275,23 +271,24 @@ struct ClientCommandTests {
   @Test(
     "signal says which step it went to, and of a repeat who sent it first",
     arguments: [
-      (["signal": "go", "answer": "taken", "step": "first"], "taken: step first, which waited for go, has it"),
+      (["answer": "taken", "step": "first"], "taken: step first, which waited for go, took it"),
       (
-        ["signal": "go", "answer": "kept", "candidates": ["a", "b"]],
-        "kept: no step takes go yet; the first of these that accepts it has it: a, b"
+        ["answer": "kept", "candidates": ["a", "b"]],
+        "kept: no step waits for go yet; the first of these steps that accepts it takes it: a, b"
       ),
       (
-        [
-          "signal": "go", "answer": "repeated", "became": "taken", "step": "first", "by": "anna",
-          "at": "2026-03-01T08:12:00.000Z",
-        ],
-        "repeated: anna sent it at 2026-03-01T08:12:00.000Z, nothing was done; step first, which waited for go, has it"
+        ["answer": "repeated", "became": "taken", "step": "first"],
+        "repeated: anna sent it at 2026-03-01T08:12:00.000Z. Nothing was done again; step first, which waited for go, took it"
       ),
     ] as [(JSON, String)])
-  func signalLine(answer: JSON, line: String) { #expect(SignalLine.text(of: answer) == line) }
+  func signalLine(members: JSON, line: String) throws {
+    var answer: JSONObject = ["signal": "go", "by": "anna", "at": "2026-03-01T08:12:00.000Z", "event": 4]
+    for (name, value) in members.objectValue ?? [:] { answer[name] = value }
+    #expect(SignalLine.text(of: try EngineAnswer(.object(answer)).read()) == line)
+  }
 
   static let stats: JSON = [
-    "at": "2026-03-01T08:15:30.250Z", "sagas": ["running": 2, "stuck": 1, "completed": 96],
+    "at": "2026-03-01T08:15:30.250Z", "sagas": ["running": 2, "stuck": 1, "completed": 96], "held": [],
     "lists": ["lagEvents": 3, "lagSeconds": 2.0],
   ]
 
@@ -306,7 +303,7 @@ struct ClientCommandTests {
     #expect(await starting.run("status").status == .failure)
   }
 
-  @Test("status says how the echo stands, and what the engine is degraded for")
+  @Test("status shows the state of the echo, and the reasons of a degraded engine")
   func echoStatus() async throws {
     let well = TestTool(answers: [
       .json(["status": "ready"]), .json(Self.stats), .json(EchoTests.echo()), .json(NoticeTests.none),
@@ -318,7 +315,7 @@ struct ClientCommandTests {
         [
           "code": "echo.held",
           "message": .string(
-            "The echo to laboratory.saga.events is held up "
+            "The echo to laboratory.saga.events is blocked "
               + "(kafka.unavailable): Kafka is out of reach: 1/1 brokers are down"),
         ]
       ],
@@ -333,8 +330,8 @@ struct ClientCommandTests {
     let unknown = TestTool(
       answers: [.json(["status": "ready"]), .json(Self.stats), .json(away, status: 503), .json(away, status: 503)])
     let told = await unknown.run("status").output
-    #expect(told.contains("  echo       can't be told: The store is away."))
-    #expect(told.contains("  notices    can't be told: The store is away."))
+    #expect(told.contains("  echo       not known: The store is away."))
+    #expect(told.contains("  notices    not known: The store is away."))
     let json = TestTool(answers: [.json(degraded), .json(Self.stats)])
     let read = try JSON(parsing: await json.run("status", "--json").output)
     #expect(read["status"] == "degraded")
@@ -345,7 +342,7 @@ struct ClientCommandTests {
 
 @Suite("What went wrong, told once and in full")
 struct ComplaintTests {
-  @Test("what the library below the store said is told")
+  @Test("the detail of a store error is printed")
   func storeDetail() {
     let error = StoreError(
       .unavailable, "the store can't be reached", detail: "port 5432: Connection refused\n\tIs it up?")

@@ -14,6 +14,12 @@ struct CodeHelpTests {
     for line in result.output.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
   }
 
+  @Test("The page of a code that the engine answers ends with its HTTP status")
+  func status() async {
+    #expect(await TestTool().run("help", "saga.paused").output.hasSuffix("\nHTTP status\n\n409: The saga is paused\n"))
+    #expect(await !TestTool().run("help", "cli.usage").output.contains("HTTP status"))
+  }
+
   @Test("A misspelt code is refused with the near one")
   func misspelt() async {
     let result = await TestTool().run("help", "store.unavailabel")

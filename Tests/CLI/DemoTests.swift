@@ -5,25 +5,34 @@ import Testing
 
 @Suite("The demonstration's report")
 struct DemoTests {
-  static func tube(_ id: String, _ status: JSON, step: JSON = "storeSample", code: JSON = "http.timeout") -> Tube {
-    var saga: JSONObject = ["id": .string(id), "status": status, "steps": []]
-    if status != "completed" {
-      saga["turnBack"] = ["cause": "stepFailed", "step": step, "code": code, "message": "it didn't work"]
-    }
-    return Tube(barcode: "T-\(id)", saga: .object(saga))
+  static func tube(
+    _ id: String, _ status: JSON, step: JSON = "storeSample", code: JSON = "http.timeout"
+  ) throws -> Tube {
+    let cause: JSON = [
+      "cause": "stepFailed", "step": step, "code": code, "message": "it didn't work", "at": "2026-03-01T08:15:31.250Z",
+    ]
+    let saga = try Sample.response([
+      "id": .string(id), "status": status, "turnBack": status == "completed" ? .null : cause,
+    ])
+    return Tube(barcode: "T-\(id)", saga: saga)
   }
-  static let tubes = [
-    tube("1", "completed"), tube("2", "completed"), tube("3", "compensated"), tube("4", "compensated"),
-    tube("5", "compensated", step: "createSample", code: "samples.barcodeTaken"),
-  ]
+  private let tubes: [Tube]
+
+  init() throws {
+    tubes = [
+      try Self.tube("1", "completed"), try Self.tube("2", "completed"), try Self.tube("3", "compensated"),
+      try Self.tube("4", "compensated"),
+      try Self.tube("5", "compensated", step: "createSample", code: "samples.barcodeTaken"),
+    ]
+  }
 
   private func report(positions: [String], valid: Set<String> = ["1", "2"], repeated: [String] = []) -> DemoReport {
     DemoReport(
-      tubes: Self.tubes, account: LabAccount(positions: positions, validSamples: valid, repeatedEffects: repeated),
+      tubes: tubes, account: LabAccount(positions: positions, validSamples: valid, repeatedEffects: repeated),
       style: .plain)
   }
 
-  @Test("agrees when the laboratory's account does")
+  @Test("agrees when the laboratory's record does")
   func agrees() throws {
     let report = report(positions: ["1", "2"])
     #expect(report.holds)
@@ -42,7 +51,7 @@ struct DemoTests {
     #expect(!report(positions: ["1", "2"], repeated: ["k"]).holds)
   }
 
-  @Test("a laboratory that gives no account agrees with nothing")
+  @Test("a laboratory without a record is an error")
   func noAccount() async {
     await #expect(throws: CLIError.self) {
       _ = try await LabAccount.read(at: "http://lab") { (_, _) async throws(APIUnreachable) in .json([:]) }

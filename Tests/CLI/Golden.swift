@@ -3,10 +3,11 @@ import JSON
 import Runtime
 import Testing
 import Values
+import Wire
 
 @testable import saga
 
-/// What a drawing looked like when someone last looked at it. `RECORD_GOLDENS=1 swift test` draws them anew.
+/// The stored outputs of the drawings. `RECORD_GOLDENS=1 swift test` writes them again.
 enum Golden {
   private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
   /// The moment the drawings are made at.
@@ -14,6 +15,11 @@ enum Golden {
 
   static func saga(_ name: String) throws -> JSON {
     try JSON(parsing: [UInt8](Data(contentsOf: folder.appending(path: "Sagas/\(name).json"))))
+  }
+
+  /// The same saga, read as the command line reads it.
+  static func response(_ name: String) throws -> SagaResponse {
+    try EngineAnswer(try saga(name)).read()
   }
 
   /// - Parameter width: how wide its widest line may be.

@@ -1,5 +1,6 @@
 import JSON
 import Testing
+import Wire
 
 @testable import saga
 
@@ -46,22 +47,24 @@ struct NoticeTests {
     #expect(result.status == .failure, "somebody isn't told")
     #expect(tool.requests[0].url.hasSuffix("/v1/notices"))
     let well = await TestTool(answers: [.json(["destinations": [Self.well]])]).run("notices")
-    #expect(well.status == .success && well.output.hasPrefix("✓ all told, chat\n"))
+    #expect(well.status == .success && well.output.hasPrefix("✓ all delivered, chat\n"))
   }
 
-  @Test("says so when nobody is told, and what to do")
+  @Test("says what to do when there is no destination")
   func nobody() async throws {
     let result = await TestTool(answers: [.json(Self.none)]).run("notices")
     #expect(result.status == .success && result.output.contains("--webhook"))
-    #expect(NoticeDrawing(notices: Self.none, style: .plain).summary == nil)
+    #expect(NoticeDrawing(destinations: [], style: .plain).summary == nil)
   }
 
   @Test("in a line for saga status")
-  func line() {
-    let failing = NoticeDrawing(notices: Self.failing, style: .plain).summary
-    #expect(failing?.text == "night-shift is not told, 3 notices wait")
-    let well = NoticeDrawing(notices: ["destinations": [Self.well]], style: .plain).summary
-    #expect(well?.text == "1 destination, all told")
+  func line() throws {
+    func summary(_ notices: JSON) throws -> String? {
+      let notices: NoticesResponse = try EngineAnswer(notices).read()
+      return NoticeDrawing(destinations: notices.destinations, style: .plain).summary?.text
+    }
+    #expect(try summary(Self.failing) == "night-shift gets no notices, 3 notices wait")
+    #expect(try summary(["destinations": [Self.well]]) == "1 destination, all delivered")
   }
 
   @Test("--json prints it as it is")
@@ -93,7 +96,7 @@ struct NoticeTests {
       .json(
         ["code": "notice.destinationUnknown", "detail": "There is no destination “x”; there is chat."], status: 404)
     ]).run("notices", "test", "x")
-    #expect(unknown.status == .failure && unknown.complaint.contains("Who is told: `saga notices`."))
+    #expect(unknown.status == .failure && unknown.complaint.contains("`saga notices` lists the destinations."))
   }
 
   @Test("resend says what arrived, what failed again and why, and what is left")
@@ -123,6 +126,6 @@ struct NoticeTests {
     let none = await TestTool(answers: [
       .json(["destination": "chat", "delivered": [], "failed": [], "left": 0, "tookSeconds": 0])
     ]).run("notices", "resend", "chat")
-    #expect(none.status == .success && none.output == "Nothing was given up.\n")
+    #expect(none.status == .success && none.output == "No notices were given up.\n")
   }
 }

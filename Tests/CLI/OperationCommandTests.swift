@@ -32,19 +32,19 @@ struct OperationCommandTests {
         ] + more))
   }
 
-  @Test("a preview shows what is refused first, and the command that does just that")
+  @Test("a preview shows refusals first, and the command that runs the operation")
   func preview() async throws {
     let tool = TestTool(answers: [.json(Self.preview)])
     let result = await tool.run("ops", "preview", "retry", "--stuck", "--error", "storage.*")
     #expect(result.status == .success, "\(result.complaint)")
     #expect(
       result.output == """
-        2 found: 1 take retry, 1 refuse it. Nothing has been done.
+        2 sagas: 1 accept retry, 1 refuse it. Nothing was done.
         ID                                    STATUS         WORKFLOW           REFUSES
         019c8a5e-7b1c-7d2e-8f3a-0123456789ff  ✓ completed    sample-processing  saga.ended
           The saga is completed: it has ended and can't change.
         \(Self.saga)  ! stuck        sample-processing
-        To do exactly this:
+        To run exactly this:
           saga ops run retry --error 'storage.*' --stuck \\
             --selection 0123456789abcdef --reason WHY
 
@@ -54,7 +54,7 @@ struct OperationCommandTests {
       request.request.json == ["verb": "retry", "filter": ["error": "storage.*", "stuck": true], "dryRun": true])
   }
 
-  @Test("run sends the selection, and watches until it is through")
+  @Test("run sends the selection and shows the operation")
   func run() async throws {
     let ended = Self.operation(
       "finished", done: 37,
@@ -78,18 +78,18 @@ struct OperationCommandTests {
     #expect(shown.output.split(separator: "\n").allSatisfy { $0.count <= 80 })
   }
 
-  @Test("what waits for a second person says how it is agreed to, also when one saga's verb does")
+  @Test("an operation that waits says how to approve it, also after a verb on one saga")
   func waiting() async throws {
     let waiting = Self.operation("waiting", done: 0)
     for words in [["ops", "show", Self.id], ["abandon", Self.saga, "--reason", "gone"]] {
-      let result = await TestTool(answers: [.json(waiting)]).run(words)
+      let result = await TestTool(answers: [.json(waiting, status: 202)]).run(words)
       #expect(result.output.contains("waits for a second person"), "\(result.output)\(result.complaint)")
       #expect(result.output.contains("  saga ops approve \(Self.id) --reason WHY"))
     }
   }
 
   @Test(
-    "a second person's word is sent with its reason",
+    "a decision is sent with its reason",
     arguments: ["approve", "decline", "stop"])
   func words(_ word: String) async throws {
     let tool = TestTool(answers: [.json(Self.operation("running", done: 3))])
@@ -101,11 +101,12 @@ struct OperationCommandTests {
   }
 
   @Test(
-    "what can't be meant is refused before anyone is asked",
+    "wrong usage is refused without a request",
     arguments: [
       ["ops", "preview", "retry"], ["ops", "run", "retry", "--stuck", "--reason", "r"],
       ["ops", "run", "retry", "--stuck", "--selection", "x"],
       ["ops", "run", "retry", "--stuck", "--selection", "x", "--reason", "r", "--rate", "fast"],
+      ["ops", "run", "retry", "--stuck", "--selection", "x", "--reason", "r", "--rate", "inf"],
       ["ops", "preview", "retry", "--stuck", "--saga", "a"], ["ops", "preview", "retry", "--status", "stuk"],
       ["ops", "stop", "x"], ["serve", "--requires-approval", "abandn"],
     ])
@@ -121,14 +122,8 @@ struct OperationCommandTests {
     func page(_ status: String) -> APIAnswer {
       .json([
         "sagas": [
-          [
-            "id": .string(Self.id), "workflow": "a", "status": .string(status), "overdue": false,
-            "startedAt": .string(Golden.now.description),
-          ],
-          [
-            "id": .string(Self.saga), "workflow": "b", "status": "stuck", "overdue": false,
-            "startedAt": .string(Golden.now.description),
-          ],
+          Sample.summary(["id": .string(Self.id), "workflow": "a", "status": .string(status)]),
+          Sample.summary(["id": .string(Self.saga), "workflow": "b", "status": "stuck"]),
         ]
       ])
     }

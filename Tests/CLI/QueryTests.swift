@@ -45,11 +45,11 @@ struct QueryTests {
     #expect(when.complaint.contains("  $.a ==\n        ^"))
   }
 
-  @Test("a document that is no JSON is told with its place")
+  @Test("a document that is not JSON is an error with its place")
   func document() async {
     let result = await TestTool(input: ["{\n  \"a\": ,\n}"]).run("query", "$")
     #expect(result.complaint.contains("<stdin>:2:8: "))
-    #expect(result.complaint.contains("docs/errors/cli.inputInvalid.md"))
+    #expect(result.complaint.contains("see `saga help cli.inputInvalid`"))
     #expect(result.status == .failure)
   }
 

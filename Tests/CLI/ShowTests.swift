@@ -1,5 +1,6 @@
 import JSON
 import Testing
+import Wire
 
 @testable import saga
 
@@ -12,34 +13,36 @@ struct ShowTests {
       "overdue",
     ])
   func drawing(_ name: String) throws {
-    let drawing = SagaDrawing(saga: try Golden.saga(name), now: Golden.now, style: .plain)
+    let drawing = SagaDrawing(saga: try Golden.response(name), now: Golden.now, style: .plain)
     try Golden.expect(drawing.lines().map { $0 + "\n" }.joined(), is: "show-\(name)")
   }
 
-  @Test("what a participant says of an undo is told as such")
-  func undoProgress() {
+  @Test("the progress of an undo is marked as the undo's")
+  func undoProgress() throws {
     let undo: JSON = [
       "status": "running", "attempt": 1,
       "progress": ["message": "taking it out", "fraction": 0.999, "at": "2026-03-01T08:15:44.500Z"],
     ]
-    let saga: JSON = ["status": "compensating", "steps": [["id": "store", "status": "undoing", "undo": undo]]]
+    let step = Sample.step(["id": "store", "status": "undoing", "undo": undo])
+    let saga = try Sample.response(["status": "compensating", "steps": [step]])
     let lines = SagaDrawing(saga: saga, now: Golden.now, style: .plain).lines()
     #expect(lines.contains { $0.hasSuffix("  undo: 100%, taking it out (500ms ago)") }, "\(lines)")
   }
 
   @Test("a command that is too long for a line continues on a second one")
-  func longCommand() {
+  func longCommand() throws {
     let line = "saga resolve ID --step aStepWithAVeryLongName --did-not-happen --reason 'it is not in the freezer'"
-    let saga: JSON = ["why": ["sentence": "x", "next": [["purpose": "Do it.", "command": .string(line)]]]]
+    let option: JSON = ["verb": "resolve", "purpose": "Do it.", "command": .string(line)]
+    let saga = try Sample.response(["why": ["kind": "stuck", "sentence": "x", "next": [option]]])
     let lines = SagaDrawing(saga: saga, now: Golden.now, style: .plain).lines()
     #expect(lines.suffix(3).first == "  # Do it.")
-    #expect(lines.suffix(2).first == "  saga resolve ID \\")
+    #expect(lines.suffix(2).first == "  saga resolve ID \")
     #expect(lines.last == "    --step aStepWithAVeryLongName --did-not-happen --reason 'it is not in the freezer'")
   }
 
   @Test("colours change nothing but the colours")
   func colours() throws {
-    let saga = try Golden.saga("stuck")
+    let saga = try Golden.response("stuck")
     let plain = SagaDrawing(saga: saga, now: Golden.now, style: .plain).lines().joined(separator: "\n")
     let coloured = SagaDrawing(saga: saga, now: Golden.now, style: Style(coloured: true)).lines()
       .joined(separator: "\n")
@@ -49,19 +52,31 @@ struct ShowTests {
 
   @Test("text from outside can't move the cursor")
   func escapes() throws {
-    guard case .object(var saga) = try Golden.saga("completed") else {
-      Issue.record("the saga of the golden is an object")
-      return
-    }
-    saga["workflow"] = "evil\u{1B}[2J\u{7}"
-    let text = SagaDrawing(saga: .object(saga), now: Golden.now, style: .plain).lines().joined()
-    #expect(!text.contains("\u{1B}"))
+    let saga: SagaResponse = try EngineAnswer(Sample.saga(["workflow": "evil\u{1B}[2J\u{7}"])).read()
+    let text = SagaDrawing(saga: saga, now: Golden.now, style: .plain).lines().joined()
+    #expect(!text.contains("\u{1B}") && text.contains("evil"))
   }
 
-  @Test("an answer with next to nothing in it is drawn too")
-  func sparse() {
-    let lines = SagaDrawing(saga: [:], now: Golden.now, style: .plain).lines()
-    #expect(!lines.isEmpty)
+  @Test("an answer that lacks a member is an error that names the member")
+  func lacking() async throws {
+    for (answer, place) in [
+      ([:], "id"), (Sample.saga(["steps": [["id": "a"]]]), "steps[0].status"),
+      (Sample.saga(["startedAt": "soon"]), "startedAt"), (Sample.saga(["deadline": 1]), "deadline"),
+    ] as [(JSON, String)] {
+      let result = await TestTool(answers: [.json(answer)]).run("show", Sample.id)
+      #expect(result.status == .failure)
+      #expect(result.complaint.hasPrefix("saga: \(place) in the answer of http://127.0.0.1:8080 is missing or is not"))
+      #expect(result.complaint.contains("code cli.answerUnexpected, see `saga help cli.answerUnexpected`"))
+      let json = await TestTool(answers: [.json(answer)]).run("show", Sample.id, "--json")
+      #expect(json.status == .success, "--json prints every answer")
+    }
+  }
+
+  @Test("a member that this version does not know is ignored, and null is a member that is not there")
+  func unknownMembers() async throws {
+    let answer = Sample.saga(["surprise": ["a": 1], "endedAt": .null])
+    let result = await TestTool(answers: [.json(answer)]).run("show", Sample.id)
+    #expect(result.status == .success, "\(result.complaint)")
   }
 }
 

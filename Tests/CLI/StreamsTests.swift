@@ -76,7 +76,7 @@ struct StreamsTests {
       let store = URL(fileURLWithPath: files[0]).deletingLastPathComponent().appendingPathComponent("s.db").path
       let result = await TestTool().run("streams", "reset", files[0], "--store", "sqlite:\(store)")
       #expect(result.status == .success)
-      #expect(result.output == "a begins anew with its next run.\n")
+      #expect(result.output == "a starts again with its next run.\n")
     }
   }
 
@@ -95,7 +95,7 @@ struct StreamsTests {
     #expect(
       StreamLine.full(of: status) == [
         "per-hour: read 3, sent 0, late 1, watermark 2026-03-01T08:15:45.000Z, kept 5, dead letters 4, LOST 2; "
-          + "held up: Kafka is out of reach", "  a/1 next offset 7", "  b/0 next offset 9",
+          + "blocked: Kafka is out of reach", "  a/1 next offset 7", "  b/0 next offset 9",
       ])
   }
 }

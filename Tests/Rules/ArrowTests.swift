@@ -6,7 +6,9 @@ struct ArrowTests {
     "Assets": ["CAssets"],
     "JSON": [],
     "Values": ["JSON", "CCrypto"],
+    "Wire": ["JSON", "Values"],
     "Runtime": ["JSON", "Values", "CCrypto"],
+    "Wire": ["JSON", "Values"],
     "Workflows": ["JSON", "Values"],
     "SagaCore": ["JSON", "Values", "Workflows"],
     "Persistence": ["JSON", "Runtime", "Values", "CSQLite", "CSystem"],
@@ -26,11 +28,12 @@ struct ArrowTests {
     "EmbeddedSagas": ["JSON", "Runtime", "Values", "Workflows", "SagaCore", "Persistence", "WorkflowEngine"],
     "Laboratory": ["JSON", "Runtime", "Values", "Persistence", "HTTP", "Messaging", "Streaming"],
     "Server": [
-      "Assets", "JSON", "Runtime", "Values", "Workflows", "SagaCore", "Persistence", "HTTP", "Messaging", "Streaming",
-      "WorkflowEngine", "HTTPSteps", "KafkaGateway", "Notifications",
+      "Assets", "JSON", "Runtime", "Values", "Wire", "Workflows", "SagaCore", "Persistence", "HTTP", "Messaging",
+      "Streaming", "WorkflowEngine", "HTTPSteps", "KafkaGateway", "Notifications",
     ],
     "saga": [
-      "Assets", "JSON", "Runtime", "Values", "Workflows", "SagaCore", "Persistence", "PostgresPersistence", "HTTP",
+      "Assets", "JSON", "Runtime", "Values", "Wire", "Workflows", "SagaCore", "Persistence", "PostgresPersistence",
+      "HTTP",
       "Messaging", "Streaming", "WorkflowEngine", "HTTPSteps", "KafkaGateway", "Notifications", "Laboratory", "Server",
       "CSystem",
     ],
@@ -38,7 +41,7 @@ struct ArrowTests {
   static let toolchain: Set<String> = ["Foundation", "Dispatch", "Synchronization"]
   /// Values and rules that no clock, file or thread may reach.
   static let pure = [
-    "Sources/JSON/", "Sources/Values/", "Sources/Workflows/", "Sources/SagaCore/",
+    "Sources/JSON/", "Sources/Values/", "Sources/Wire/", "Sources/Workflows/", "Sources/SagaCore/",
     "Sources/Streaming/Processing/Core/",
   ]
 

@@ -1,4 +1,3 @@
-import Foundation
 import HTTP
 import JSON
 import Persistence
@@ -10,7 +9,8 @@ import WorkflowEngine
 
 @testable import Server
 
-/// `docs/schema/openapi.json` and the server say the same.
+/// The route table, `docs/schema/openapi.json` and the error pages say the same.
+@Suite("The route table, the description and the error pages agree")
 struct DescriptionTests {
   let description: APIDescription
   let routes: [Route]
@@ -25,46 +25,99 @@ struct DescriptionTests {
       ).routes
   }
 
-  @Test func everyRouteIsDescribedAndEveryDescriptionHasItsRoute() {
-    #expect(Set(routes.map { "\($0.method) \($0.pattern)" }) == Set(description.operations.map(\.name)))
-    #expect(routes.count == description.operations.count)
+  private var described: [Endpoint] { Endpoint.allCases.filter(\.facts.isDescribed) }
+
+  private func facts(of operation: APIDescription.Operation) throws -> RouteFacts {
+    let name = operation.json["operationId"]?.stringValue ?? ""
+    return try #require(Endpoint(rawValue: name), "no route is called \(name)").facts
   }
 
-  @Test func queryParametersAreTheDescribedOnes() {
+  @Test("Every route of the table is handled once, and no two routes are the same request")
+  func everyRouteIsHandled() {
+    #expect(routes.map(\.endpoint.rawValue).sorted() == Endpoint.allCases.map(\.rawValue).sorted())
+    #expect(Set(Endpoint.allCases.map { "\($0.facts.method) \($0.facts.path)" }).count == Endpoint.allCases.count)
+  }
+
+  @Test("The description has every route of the table with its summary, and no other")
+  func everyRouteIsDescribed() throws {
+    #expect(
+      description.operations.compactMap { $0.json["operationId"]?.stringValue }.sorted()
+        == described.map(\.rawValue).sorted())
     for operation in description.operations {
-      let route = routes.first { $0.method == operation.method && $0.pattern == operation.pattern }
+      let facts = try facts(of: operation)
+      #expect(operation.name == "\(facts.method) \(facts.path)")
+      #expect(operation.json["summary"]?.stringValue == facts.summary, "\(operation.name)")
+    }
+  }
+
+  @Test("The described parameters are those of the table")
+  func parametersAreDescribed() throws {
+    for operation in description.operations {
+      let facts = try facts(of: operation)
+      #expect(description.parameters(of: operation, in: "path") == facts.pathParameters, "\(operation.name)")
       #expect(
-        Set(route?.query ?? []) == Set(description.parameters(of: operation, in: "query")), "\(operation.name)")
+        description.parameters(of: operation, in: "query").sorted() == facts.query.sorted(), "\(operation.name)")
+      #expect(
+        description.parameters(of: operation, in: "header").sorted() == facts.headers.sorted(), "\(operation.name)")
     }
   }
 
-  @Test func pathParametersAreDescribed() {
+  @Test("The described statuses and error codes are those of the table")
+  func statusesAndCodesAreDescribed() throws {
     for operation in description.operations {
-      let names = operation.pattern.split(separator: "/").filter { $0.hasPrefix("{") }.map { $0.dropFirst().dropLast() }
-      #expect(names.map(String.init) == description.parameters(of: operation, in: "path"), "\(operation.name)")
-    }
-  }
-
-  @Test func operationsHaveNamesOfTheirOwn() {
-    let names = description.operations.compactMap { $0.json["operationId"]?.stringValue }
-    #expect(Set(names).count == description.operations.count)
-  }
-
-  @Test func everyDescribedCodeHasItsPageAndItsStatus() {
-    for code in Set(description.operations.flatMap { $0.problemCodes.map(\.code) }) {
-      let page = APIDescription.root.appending(path: "docs/errors/\(code).md").path
-      #expect(FileManager.default.fileExists(atPath: page), "\(code) has no page")
-    }
-    for operation in description.operations {
-      for (status, code) in operation.problemCodes {
-        if let known = Refusals.status(of: code) { #expect(known == status, "\(code) of \(operation.name)") }
+      let facts = try facts(of: operation)
+      var successes: [Int] = []
+      var refusals: [Int: [String]] = [:]
+      for (status, response) in operation.responses {
+        let number = try #require(Int(status))
+        guard let codes = response["x-problem-codes"]?.arrayValue else {
+          successes.append(number)
+          continue
+        }
+        refusals[number] = codes.compactMap(\.stringValue)
+        let text = response["description"]?.stringValue ?? ""
+        let named = text.matches(of: /`([a-z][A-Za-z]*\.[A-Za-z]+)`/).map { String($0.1) }
+        #expect(named == refusals[number], "\(operation.name) \(status) describes other codes than it lists")
       }
+      #expect(successes.sorted() == facts.answers, "\(operation.name)")
+      #expect(refusals == facts.refusals, "\(operation.name)")
     }
   }
 
-  @Test func everyCodeOfTheServerIsDescribed() {
-    let described = Set(description.operations.flatMap { $0.problemCodes.map(\.code) })
-    for code in Refusals.codes { #expect(described.contains(code), "\(code) is described nowhere") }
+  @Test("The description's introduction has every code that any request can get, with its status")
+  func codesOfAnyRequestAreDescribed() {
+    let text = description.document["info"]?["description"]?.stringValue ?? ""
+    for (code, status) in Refusals.anyRequest {
+      let sentence = text.split(separator: ",").first { $0.contains("`\(code)`") }
+      #expect(sentence?.contains("\(status) ") == true, "\(code) is described without \(status)")
+    }
+  }
+
+  @Test("Every code that a route answers has a status in the one table, a title and a page")
+  func everyCodeHasItsStatus() {
+    let answered = Set(described.flatMap(\.facts.codes))
+    #expect(Set(Refusals.codes) == answered, "a code is in one of the two tables only")
+    for code in answered.union(Refusals.anyRequest.keys) {
+      #expect(ErrorPages.codes.contains(code), "\(code) has no page")
+      #expect(Refusals.title(of: code) != code, "\(code) has no title")
+    }
+  }
+
+  /// Codes with two statuses; the page names both.
+  private static let otherStatuses: [String: Set<Int>] = [HTTPErrorCode.tooManyConnections: [503]]
+
+  @Test("An error page that names the status of its code names the status of the table")
+  func pagesHaveTheStatusOfTheTable() throws {
+    var checked = 0
+    for code in ErrorPages.codes {
+      guard let status = Refusals.status(of: code), let page = ErrorPages.markdown(code) else { continue }
+      let happened = page.prefix(upTo: page.firstRange(of: "## Why")?.lowerBound ?? page.endIndex)
+      let named = happened.matches(of: /(?:status|with|Status:) ([45][0-9][0-9])\b/).compactMap { Int($0.1) }
+      guard !named.isEmpty else { continue }
+      checked += 1
+      #expect(Set(named) == Self.otherStatuses[code, default: []].union([status]), "\(code)")
+    }
+    #expect(checked > 20, "only \(checked) pages name a status: the pattern is wrong")
   }
 
   @Test func examplesMeetTheirSchemas() {

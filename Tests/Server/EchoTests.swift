@@ -64,13 +64,14 @@ struct EchoTests {
     let kafka = FakeKafka()
     try await TestAPI.run(depth, kafka: kafka) { api in
       let target = "/v1/echo/rewind"
-      let all = try await api.post(target, ["to": 0, "reason": "topic made anew"], headers: ["Saga-User": "j.meier"])
+      let all = try await api.post(
+        target, ["to": 0, "reason": "topic created again"], headers: ["Saga-User": "j.meier"])
       #expect(all.status == 202)
       #expect(all.json == ["events": 400])
       #expect(try await api.post(target, ["shard": 3, "to": 90, "reason": "again"]).json == ["events": 10])
       #expect(
         kafka.rewinds == [
-          .init(shard: nil, position: 0, by: "j.meier", reason: "topic made anew"),
+          .init(shard: nil, position: 0, by: "j.meier", reason: "topic created again"),
           .init(shard: 3, position: 90, by: "anonymous", reason: "again"),
         ])
       let refused = try await api.post(target, ["shard": 7, "to": 0, "reason": "x"])
@@ -125,10 +126,10 @@ struct ReadinessTests {
         == [
           .init(
             code: ServerErrorCode.echoHeld,
-            message: "The echo to laboratory.saga.events is held up "
+            message: "The echo to laboratory.saga.events is blocked "
               + "(kafka.unavailable): Kafka is out of reach: 1/1 brokers are down"),
           .init(
-            code: ServerErrorCode.consumerFailing, message: "The consumer of saga.commands doesn't get on: no"),
+            code: ServerErrorCode.consumerFailing, message: "The consumer of saga.commands makes no progress: no"),
         ])
   }
 

@@ -21,6 +21,7 @@ struct PageTests {
         #expect(answer.headers["ETag"] != nil)
         let page = String(decoding: answer.bytes, as: UTF8.self)
         #expect(page.contains("<h1>\(code)</h1>") && page.contains("<h2>What to do</h2>"), "\(code)")
+        #expect(page.contains("<h2>HTTP status</h2>") == (ErrorStatus.text(of: code) != nil), "\(code)")
       }
     }
   }

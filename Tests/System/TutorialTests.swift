@@ -38,7 +38,7 @@ struct TutorialTests {
     #expect(said[2].contains("compensated") && said[2].contains("RACK_FULL"))
     #expect(said[3].contains("stuck") && said[3].contains("ARM_JAMMED"))
     #expect(said[4].contains("register: ARM_JAMMED"))
-    #expect(said[5].contains("1 found: 1 take retry"))
+    #expect(said[5].contains("1 saga: 1 accept retry"))
     #expect(said[6].contains("1 done, 0 refused") && !said[6].contains("! stuck"))
     #expect(said[7].contains("the arm is free again"))
 

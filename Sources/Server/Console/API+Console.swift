@@ -5,8 +5,8 @@ extension API {
   /// Not part of the API, so `docs/schema/openapi.json` doesn't describe them.
   var consoleRoutes: [Route] {
     [
-      Route("GET", "/", needsEngine: false) { call in try showConsole(ConsoleFiles.page, call) },
-      Route("GET", "/console/{file}", needsEngine: false) { call in
+      Route(.consolePage) { call in try showConsole(ConsoleFiles.page, call) },
+      Route(.consoleFile) { call in
         try showConsole(call.path.value("file"), call)
       },
     ]
@@ -14,7 +14,7 @@ extension API {
 
   private func showConsole(_ name: String, _ call: Call) throws(Problem) -> HTTPServerResponse {
     guard let file = ConsoleFiles.all[name] else {
-      throw Problem(404, HTTPErrorCode.notFound, detail: "There is nothing at \(call.request.path).")
+      throw Refusals.problem(HTTPErrorCode.notFound, "There is nothing at \(call.request.path).")
     }
     return showPage(file, call)
   }

@@ -3,7 +3,7 @@ import Runtime
 import Synchronization
 
 /// One client of the live stream: what it has missed, and then what waits to be sent to it. Bounded: a client that doesn't
-/// fetch what is meant for it is told so and sent away, and comes back by itself with its cursor.
+/// fetch its events gets a message and is disconnected. It reconnects by itself with its cursor.
 final class LiveClient: Sendable {
   /// Bytes that may wait for a client.
   static let mostWaiting = 1 << 20
@@ -57,7 +57,7 @@ final class LiveClient: Sendable {
     changes.wake()
   }
 
-  /// The client has gone: nobody fetches what waits.
+  /// Drops the waiting events of a client that has disconnected.
   func leave() {
     state.withLock { state in
       state.isOver = true
@@ -123,7 +123,7 @@ struct LiveBacklog: Sendable {
   /// Where the live messages begin.
   let until: LiveCursor
   var isGreeted = false
-  /// What to tell the client when the rest can't be read.
+  /// The message to the client when the rest can't be read.
   var problem: [UInt8]?
 
   init(reader: LiveReader, cursor: LiveCursor, until: LiveCursor) {
@@ -157,7 +157,7 @@ struct LiveBacklog: Sendable {
       return bytes
     } catch {
       problem = LiveMessage.dropped(
-        StoreErrorCode.unavailable, "What was missed could not be read; the client may come back with Last-Event-ID.")
+        StoreErrorCode.unavailable, "The missed events could not be read. Reconnect with Last-Event-ID.")
       return []
     }
   }

@@ -8,7 +8,7 @@ struct LiveCursor: Sendable, Hashable {
 
   init(positions: [Int64]) { self.positions = positions }
 
-  /// - Returns: nil for a text that is no cursor over so many shards.
+  /// - Returns: nil for a text that is not a cursor over so many shards.
   init?(_ text: String, shards: Int) {
     let standard = text.replacing("-", with: "+").replacing("_", with: "/")
     let padding = String(repeating: "=", count: (4 - standard.utf8.count % 4) % 4)

@@ -4,14 +4,14 @@ import Persistence
 import Runtime
 import Values
 
-/// Follows the store once and tells all clients of the live stream.
+/// Follows the store once for all clients of the live stream.
 ///
 /// It begins with the first client. What is committed comes straight from the writer; where a position is missing, the tail
 /// is read. Each message's id says how far its client has then come, over all shards.
 actor LiveHub {
   struct Configuration: Sendable {
     var mostClients = 1_000
-    /// A client that has missed more is told to begin anew.
+    /// A client that has missed more events must start again.
     var furthestBehind: Int64 = 10_000
     var beatEvery = Duration.seconds(15)
     /// Events held between two looks at the feed.
@@ -64,7 +64,7 @@ actor LiveHub {
 
   private func requireRoom() throws(Problem) {
     guard !isClosed else {
-      throw Refusals.problem(HTTPErrorCode.shuttingDown, "The server is shutting down; come back in a moment.")
+      throw Refusals.problem(HTTPErrorCode.shuttingDown, "The server is shutting down. Try again later.")
     }
     guard clients.count < configuration.mostClients else {
       throw Refusals.problem(
@@ -81,14 +81,13 @@ actor LiveHub {
     guard let last else { return LiveClient(filter: filter, first: hello(cursor.text), backlog: nil) }
     guard let place = LiveCursor(last, shards: cursor.positions.count) else {
       throw Problem(
-        400,
         Fault(
           ServerErrorCode.headerInvalid,
-          "The header Last-Event-ID is no id of this stream. Send it as it came, or leave it out.",
+          "The header Last-Event-ID is not an id of this stream. Send it unchanged, or leave it out.",
           header: "Last-Event-ID"))
     }
     guard let missed = place.distance(to: cursor), missed <= configuration.furthestBehind else {
-      let why = "More was missed than is sent again. Fetch what you show anew."
+      let why = "You missed more events than the server sends again. Fetch everything that you show again."
       let reset = LiveMessage.bytes(
         event: "reset", data: ["code": .string(ServerErrorCode.liveTooFarBehind), "message": .string(why)],
         id: cursor.text)
@@ -100,7 +99,7 @@ actor LiveHub {
 
   private func leave(_ id: Int) { clients[id] = nil }
 
-  /// Ends all streams; nobody can join any more.
+  /// Ends all streams and refuses new clients.
   func close() {
     isClosed = true
     beginning?.cancel()
@@ -127,13 +126,13 @@ actor LiveHub {
   }
 
   private func follow() async throws {
-    // 1. The feed first, then where every shard stands: what is committed in between is seen by either.
+    // 1. First the feed, then the position of every shard: one of the two has every event that is committed meanwhile.
     let feed = reader.store.committedEvents(limit: configuration.feedLimit)
     var heads: [Int64] = []
     for shard in 0..<reader.store.shardCount { heads.append(try await reader.store.head(shard: shard)) }
     guard !isClosed else { return }
     cursor = LiveCursor(positions: heads)
-    // 2. One task tells what comes, another keeps the streams alive.
+    // 2. One task sends events, another keeps the streams alive.
     following = [
       Task { for await _ in feed.wakes { await self.tell(feed.take()) } },
       Task { [environment, configuration] in

@@ -1,5 +1,6 @@
 import JSON
 import Values
+import Wire
 
 /// One message of the live stream, as server-sent events have it.
 enum LiveMessage {
@@ -35,11 +36,11 @@ struct LiveFilter: Sendable {
   }
 }
 
-/// What the live stream tells of an event: enough to know which line of a list or which page to fetch again.
+/// An event on the live stream. It says which line of a list and which page to fetch again.
 struct LiveEvent: Sendable {
   let saga: UniqueID
   let workflow: String
-  /// Where the saga stands after the append that the event came with; nil when that isn't known.
+  /// The status of the saga after the append that stored the event; nil when it is not known.
   let status: String?
   let paused: Bool?
   let version: Int

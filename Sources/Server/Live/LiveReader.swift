@@ -3,19 +3,19 @@ import Persistence
 import Synchronization
 import Values
 
-/// Makes of stored events what the live stream tells of them.
+/// Turns stored events into events of the live stream.
 final class LiveReader: Sendable {
   /// Sagas whose workflow is kept in memory.
   private static let mostKnown = 50_000
 
   let store: any EventStore
-  /// Nil for a stream that is no saga.
+  /// Nil for a stream that is not a saga.
   private let known = Mutex<[UniqueID: String?]>([:])
 
   init(store: any EventStore) { self.store = store }
 
   /// - Parameter stored: events of one shard, in order.
-  /// - Returns: for each the event; nil for one of a stream that is no saga.
+  /// - Returns: for each the event; nil for one of a stream that is not a saga.
   func events(_ stored: [StoredEvent]) async throws -> [LiveEvent?] {
     let metas = stored.map { try? JSON(parsing: $0.meta, limits: .stored) }
     var events: [LiveEvent?] = []
@@ -24,7 +24,7 @@ final class LiveReader: Sendable {
         events.append(nil)
         continue
       }
-      // An append's last event says how the saga stands after all of it.
+      // The last event of an append has the status after the whole append.
       let last = stored[index...].prefix { $0.appendID == event.appendID }.endIndex - 1
       let meta = metas[last]
       events.append(
@@ -40,7 +40,7 @@ final class LiveReader: Sendable {
     (try? JSON(parsing: event.data, limits: .stored))?["step"]?.stringValue
   }
 
-  /// The workflow stands in a saga's first event alone.
+  /// Only the first event of a saga names the workflow.
   private func workflow(of event: StoredEvent) async throws -> String? {
     if let workflow = known.withLock({ $0[event.stream] }) { return workflow }
     let first: StoredEvent? =

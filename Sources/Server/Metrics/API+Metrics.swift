@@ -29,7 +29,7 @@ extension API {
       health.intruders?.count ?? 0)
     text.add(
       "tracseq_clock_offset_seconds", .gauge,
-      "How far the wall clock is ahead of the engine's time. Not 0: somebody set the clock.",
+      "How far the wall clock is ahead of the engine's time. Not 0: the clock was set.",
       [.init(seconds: environment.wallNow() - environment.now())])
     if let counts = await known("the sagas", { [engine] in try await engine.counts() }) {
       text.add(
@@ -58,7 +58,7 @@ extension API {
     return .bytes(Array(text.text.utf8), type: PrometheusText.contentType)
   }
 
-  /// - Returns: whether something is amiss.
+  /// - Returns: whether something is wrong.
   private func add(_ kafka: any KafkaView, to text: inout PrometheusText) async -> Bool {
     let consumers = kafka.consumers
     var reasons = Readiness.reasons(of: consumers)
@@ -107,7 +107,7 @@ extension API {
       "tracseq_echo_lag_events", .gauge, "Events that are stored and not delivered to Kafka yet.", echo.lagEvents)
     text.add(
       "tracseq_echo_lag_seconds", .gauge, "How long the oldest of them has waited.", [.init(seconds: echo.lag)])
-    text.add("tracseq_echo_held", .gauge, "1 when something stands in the echo's way.", echo.state == .held ? 1 : 0)
+    text.add("tracseq_echo_held", .gauge, "1 when the echo is blocked.", echo.state == .held ? 1 : 0)
     text.add(
       "tracseq_echo_delivered_total", .counter, "Events delivered to Kafka since the process began.", echo.delivered)
     text.add(
@@ -138,7 +138,7 @@ extension API {
     do {
       return try await answerInTime(ask)
     } catch {
-      log.warning("A metric is left out: nobody says how it stands with \(what)", ("error", "\(error)"))
+      log.warning("Could not read a value for the metrics; leaving it out", ("value", what), ("error", "\(error)"))
       return nil
     }
   }

@@ -6,14 +6,14 @@ extension API {
   /// Not part of the API, so `docs/schema/openapi.json` doesn't describe them.
   var pageRoutes: [Route] {
     [
-      Route("GET", "/errors", needsEngine: false) { call in
+      Route(.errorIndex) { call in
         showPage(PageFile(type: Self.htmlType, bytes: Array(ErrorPages.index.utf8)), call)
       },
-      Route("GET", "/errors/{code}", needsEngine: false) { call in try showErrorPage(call) },
-      Route("GET", "/schema/{file}", needsEngine: false) { call in
+      Route(.errorPage) { call in try showErrorPage(call) },
+      Route(.schemaFile) { call in
         try showSchema("docs/schema/\(call.path.value("file"))", call)
       },
-      Route("GET", "/schema/events/{file}", needsEngine: false) { call in
+      Route(.eventSchemaFile) { call in
         try showSchema("docs/schema/events/\(call.path.value("file"))", call)
       },
     ]
@@ -27,8 +27,8 @@ extension API {
     let accept = call.request.headers["Accept"] ?? ""
     let wantsMarkdown = accept.contains("text/markdown") && !accept.contains("text/html")
     guard let text = wantsMarkdown ? ErrorPages.markdown(code) : ErrorPages.html(code) else {
-      throw Problem(
-        404, HTTPErrorCode.notFound, detail: "There is no error code \(code). /errors lists all of them.")
+      throw Refusals.problem(
+        HTTPErrorCode.notFound, "There is no error code \(code). /errors lists all of them.")
     }
     let type = wantsMarkdown ? "text/markdown; charset=utf-8" : Self.htmlType
     var answer = showPage(PageFile(type: type, bytes: Array(text.utf8)), call)
@@ -38,7 +38,7 @@ extension API {
 
   private func showSchema(_ path: String, _ call: Call) throws(Problem) -> HTTPServerResponse {
     guard path.hasSuffix(".json"), let bytes = Assets.bytes(path) else {
-      throw Problem(404, HTTPErrorCode.notFound, detail: "There is nothing at \(call.request.path).")
+      throw Refusals.problem(HTTPErrorCode.notFound, "There is nothing at \(call.request.path).")
     }
     return showPage(PageFile(type: "application/schema+json", bytes: bytes), call)
   }

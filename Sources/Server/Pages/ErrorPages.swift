@@ -15,7 +15,7 @@ enum ErrorPages {
 
   /// Returns the page of a code as HTML; nil when there is no such code.
   static func html(_ code: String) -> String? {
-    markdown(code).map { document(title: code, body: MarkdownPage.html($0) + footer) }
+    markdown(code).map { document(title: code, body: MarkdownPage.html($0) + status(of: code) + footer) }
   }
 
   /// The list of all codes as HTML.
@@ -26,6 +26,10 @@ enum ErrorPages {
     }
     return document(title: "Error codes", body: "<h1>Error codes</h1>\n<ul>\n\(rows.joined(separator: "\n"))\n</ul>\n")
   }()
+
+  private static func status(of code: String) -> String {
+    ErrorStatus.text(of: code).map { "<h2>HTTP status</h2>\n<p>\(HTMLText.escaped($0))</p>\n" } ?? ""
+  }
 
   private static let footer = "<p class=\"more\"><a href=\"/errors\">All error codes</a></p>\n"
 
@@ -56,7 +60,7 @@ enum ErrorPages {
 }
 
 enum HTMLText {
-  /// Returns text that stands for itself in HTML, in an element and in an attribute.
+  /// Returns text escaped for HTML, for an element and for an attribute.
   static func escaped(_ text: some StringProtocol) -> String {
     var result = ""
     for character in text {

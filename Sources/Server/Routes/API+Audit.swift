@@ -3,15 +3,16 @@ import JSON
 import Persistence
 import Runtime
 import Values
+import Wire
 import WorkflowEngine
 
-// What an auditor asks: what people did, and whether what is stored is what was stored.
+// The audit: what people did, and whether stored events were changed.
 extension API {
   var auditRoutes: [Route] {
     [
-      Route("GET", "/v1/audit", query: ["saga", "actor", "verb", "from", "to", "cursor", "limit"], listActs),
-      Route("GET", "/v1/audit/head", showHead),
-      Route("POST", "/v1/audit/verify", verify),
+      Route(.listActs, listActs),
+      Route(.auditHead, showHead),
+      Route(.verifyAudit, verify),
     ]
   }
 
@@ -24,8 +25,8 @@ extension API {
     }
     filter.actor = try call.query.text("actor")
     filter.verb = try call.query.text("verb")
-    filter.from = try moment("from", call)
-    filter.to = try moment("to", call)
+    filter.from = try timestamp("from", call)
+    filter.to = try timestamp("to", call)
     let limit = try call.query.integer("limit", in: 1...200, default: 50)
     let cursor = SealedCursor(
       list: "audit",
@@ -35,18 +36,17 @@ extension API {
     let after = try cursor.document(call.query.text("cursor"))
     let page = try await engine.audit(filter, after: after, limit: limit)
     let next = page.next.map { cursor.seal("\($0.sort)|\($0.id)") }
-    return .json(.members(["acts": .array(page.entries.map(\.json)), "next": .text(next)]))
+    return .json(AuditResponse(acts: page.entries.map(\.response), next: next).json)
   }
 
-  private func moment(_ name: String, _ call: Call) throws(Problem) -> Timestamp? {
+  private func timestamp(_ name: String, _ call: Call) throws(Problem) -> Timestamp? {
     guard let text = try call.query.text(name) else { return nil }
-    guard let moment = Timestamp(text) else { throw Self.invalid(name, "a moment as 2026-03-01T08:15:45Z", text) }
-    return moment
+    guard let time = Timestamp(text) else { throw Self.invalid(name, "a time as 2026-03-01T08:15:45Z", text) }
+    return time
   }
 
   private static func invalid(_ name: String, _ wanted: String, _ value: String) -> Problem {
     Problem(
-      400,
       Fault(
         ServerErrorCode.parameterInvalid, "The parameter \(quoted(name)) must be \(wanted), not \(quoted(value)).",
         parameter: name))
@@ -73,13 +73,12 @@ extension API {
 }
 
 extension AuditEntry {
-  var json: JSON {
-    .members([
-      "at": .time(at), "actor": .string(actor), "kind": .string(kind.rawValue), "verb": .string(verb),
-      "saga": .text(saga?.description), "version": .integer(version), "workflow": .text(workflow), "step": .text(step),
-      "reason": .text(reason), "from": .text(from), "operation": .text(operation?.description),
-      "content": content.isEmpty ? Optional.none : .object(content),
-      "before": before.map(\.json), "after": after.map(\.json),
-    ])
+  fileprivate var response: AuditResponse.Act {
+    .init(
+      at: at, actor: actor, kind: kind.rawValue, verb: verb, saga: saga?.description, version: version,
+      workflow: workflow, step: step, reason: reason, from: from, operation: operation?.description,
+      content: content.isEmpty ? nil : .object(content),
+      before: before.map { .init(saga: $0.saga, step: $0.step) },
+      after: after.map { .init(saga: $0.saga, step: $0.step) })
   }
 }

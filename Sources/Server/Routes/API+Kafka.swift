@@ -1,20 +1,20 @@
 import HTTP
-import JSON
 import Streaming
 import Values
+import Wire
 
-// The echo to Kafka: how it stands, and sending again.
+// The echo to Kafka: its state, and its rewind.
 extension API {
   var kafkaRoutes: [Route] {
     [
-      Route("GET", "/v1/echo", showEcho),
-      Route("POST", "/v1/echo/rewind", rewindEcho),
+      Route(.getEcho, showEcho),
+      Route(.rewindEcho, rewindEcho),
     ]
   }
 
   private func showEcho(_ call: Call) async throws -> HTTPServerResponse {
     let kafka = try requireKafka()
-    return .json(try await kafka.echo.status().json(consumers: kafka.consumers))
+    return .json(EchoResponse(try await kafka.echo.status(), consumers: kafka.consumers).json)
   }
 
   private func rewindEcho(_ call: Call) async throws -> HTTPServerResponse {
@@ -27,14 +27,14 @@ extension API {
     try body.finish()
     let events = try await kafka.echo.rewind(
       shard: shard, to: Int64(position ?? 0), by: user, reason: reason ?? "", from: from)
-    return .json(["events": .number(JSONNumber(events))], status: 202)
+    return .json(EchoRewindResponse(events: Int(events)).json, status: 202)
   }
 
   private func requireKafka() throws(Problem) -> any KafkaView {
     guard let kafka else {
       throw Refusals.problem(
         ServerErrorCode.echoOff,
-        "This engine was started without Kafka and echoes nothing; `saga serve --kafka HOST:PORT` turns the echo on.")
+        "This engine was started without Kafka, so it has no echo. `saga serve --kafka HOST:PORT` turns the echo on.")
     }
     return kafka
   }

@@ -6,14 +6,14 @@ import WorkflowEngine
 // What happens, as it happens: server-sent events.
 extension API {
   var liveRoutes: [Route] {
-    [Route("GET", "/v1/events", query: ["saga", "workflow", "status"], streamEvents)]
+    [Route(.streamEvents, streamEvents)]
   }
 
   private func streamEvents(_ call: Call) async throws -> HTTPServerResponse {
     let saga = try call.query.text("saga").map { text throws(Problem) in
       guard let id = UniqueID(text) else {
         throw Problem(
-          400, Fault(ServerErrorCode.parameterInvalid, "\(quoted(text)) is no saga's id.", parameter: "saga"))
+          Fault(ServerErrorCode.parameterInvalid, "\(quoted(text)) is not a saga's id.", parameter: "saga"))
       }
       return id
     }
@@ -25,7 +25,7 @@ extension API {
     return HTTPServerResponse(
       headers: [
         "Content-Type": "text/event-stream", "Cache-Control": "no-store",
-        // Reverse proxies hold answers back unless they are told not to.
+        // Without this header reverse proxies buffer answers.
         "X-Accel-Buffering": "no",
       ], body: .stream(stream))
   }

@@ -1,31 +1,32 @@
 import HTTP
-import JSON
 import Notifications
 import SagaCore
+import Wire
 import WorkflowEngine
 
-// Who is told what needs a person: how that stands, and whether a notice would arrive.
+// The destinations of notices: their state, a test notice, and a resend.
 extension API {
   var noticeRoutes: [Route] {
     [
-      Route("GET", "/v1/notices", showNotices),
-      Route("POST", "/v1/notices/test", testNotices),
-      Route("POST", "/v1/notices/resend", resendNotices),
+      Route(.getNotices, showNotices),
+      Route(.testNotices, testNotices),
+      Route(.resendNotices, resendNotices),
     ]
   }
 
   private func showNotices(_ call: Call) async throws -> HTTPServerResponse {
     let all = try await notices?.status() ?? []
-    return .json(["destinations": .array(all.map(\.json))])
+    return .json(NoticesResponse(destinations: all.map { .init($0) }).json)
   }
 
-  /// Where to is named, never given: whoever can ask must not be able to have requests sent where he likes.
+  /// The request names a destination of the engine. It can't give an address: a caller must not make the engine send
+  /// requests to any address.
   private func testNotices(_ call: Call) async throws -> HTTPServerResponse {
     let (user, from) = (try call.request.user(), try call.request.origin())
     var body = try BodyReader(call.request)
     let name = body.text("destination", isRequired: true)
     try body.finish()
-    return .json(try await destinations().test(name ?? "", by: user, from: from).json)
+    return .json(NoticeTestResponse(try await destinations().test(name ?? "", by: user, from: from)).json)
   }
 
   private func resendNotices(_ call: Call) async throws -> HTTPServerResponse {
@@ -34,14 +35,15 @@ extension API {
     let name = body.text("destination", isRequired: true)
     let only = body.text("id", isRequired: false)
     try body.finish()
-    return .json(try await destinations().resend(name ?? "", only: only, by: user, from: from).json)
+    return .json(
+      NoticeResendResponse(try await destinations().resend(name ?? "", only: only, by: user, from: from)).json)
   }
 
   private func destinations() throws(Problem) -> any NoticesView {
     guard let notices else {
       throw Refusals.problem(
         EngineErrorCode.noticeDestinationUnknown,
-        "Nobody is told of anything: the engine was started with no --webhook and no --kafka.")
+        "The engine has no destination of notices: it was started without --webhook and --kafka.")
     }
     return notices
   }

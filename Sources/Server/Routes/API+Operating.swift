@@ -4,16 +4,17 @@ import Persistence
 import Runtime
 import SagaCore
 import Values
+import Wire
 import WorkflowEngine
 import Workflows
 
-// What an operator does. Each is kept in the saga's history with who, when, why and from where.
+// The verbs of an operator. The saga's history keeps who used each, when, why and from where.
 extension API {
   var operatingRoutes: [Route] {
-    OperatorVerb.Name.allCases.map(verb) + [Route("GET", "/v1/stats", showStats)]
+    OperatorVerb.Name.allCases.map(verb) + [Route(.getStats, showStats)]
   }
 
-  /// What a verb's body has besides the reason.
+  /// Reads the members of a verb from a body.
   static func read(_ verb: OperatorVerb.Name, _ body: inout BodyReader) -> OperatorVerb {
     switch verb {
     case .cancel: .cancel
@@ -31,9 +32,9 @@ extension API {
     }
   }
 
-  /// A verb on one saga: its own members, and who, why and from where for every one alike.
+  /// The route of a verb on one saga.
   private func verb(_ name: OperatorVerb.Name) -> Route {
-    Route("POST", "/v1/sagas/{id}/\(name.rawValue)") { call in
+    Route(.verb(name)) { call in
       let id = try call.path.sagaID()
       let user = try call.request.user()
       let from = try call.request.origin()
@@ -53,7 +54,9 @@ extension API {
       do {
         return try await show(id)
       } catch let error as StoreError {
-        log.warning("A saga took a verb and can't be shown", ("saga", "\(id)"), ("error", "\(error)"))
+        log.warning(
+          "Could not read a saga after a verb; answering that the outcome is unknown", ("saga", "\(id)"),
+          ("error", "\(error)"))
         throw OutcomeUnknown("The saga has taken “\(name.rawValue)”.")
       }
     }
@@ -84,10 +87,10 @@ extension API {
     case (nil, let text?):
       if let moment = Timestamp(text) { return .extend(step: step, .until(moment)) }
       body.refuse("until", "must be a date-time, as 2026-03-01T08:15:30Z")
-    case (nil, nil): body.refuse("by", "is missing: say by how long, or until when with /until")
-    case (_?, _?): body.refuse("until", "can't go with /by: say one of them")
+    case (nil, nil): body.refuse("by", "is missing: use it, or /until")
+    case (_?, _?): body.refuse("until", "can't be used together with /by")
     }
-    // Never carried out: what was refused above is thrown first.
+    // Never carried out: `finish` throws the mistake that was found above.
     return .extend(step: step, .by(.zero))
   }
 
@@ -96,12 +99,14 @@ extension API {
 
   private func showStats(_ call: Call) async throws -> HTTPServerResponse {
     let counts = try await engine.counts()
-    let sagas = SagaStatus.allCases.map { ($0.rawValue, JSON.int(counts[$0] ?? 0)) }
     let lists = try await engine.projections()
-    return .json([
-      "at": .string(environment.now().description), "sagas": .object(JSONObject(sagas)),
-      "held": .array(engine.held.prefix(Self.mostHeld).map(\.json)),
-      "lists": ["lagEvents": .number(JSONNumber(lists.lag)), "lagSeconds": .seconds(lists.waited)],
-    ])
+    return .json(
+      StatsResponse(
+        at: environment.now(), sagas: Counts(SagaStatus.allCases.map { ($0.rawValue, counts[$0] ?? 0) }),
+        held: engine.held.prefix(Self.mostHeld).map {
+          .init(id: $0.id.description, since: $0.since, paused: $0.isPaused)
+        },
+        lists: .init(lagEvents: Int(lists.lag), lagSeconds: lists.waited)
+      ).json)
   }
 }

@@ -4,19 +4,20 @@ import Persistence
 import Runtime
 import SagaCore
 import Values
+import Wire
 import WorkflowEngine
 
 // A verb on many sagas: first a preview, then exactly what it has shown, at a rate. And the word of a second person.
 extension API {
   var operationRoutes: [Route] {
     [
-      Route("POST", "/v1/operations", beginOperation),
-      Route("GET", "/v1/operations", query: ["status", "cursor", "limit"], listOperations),
-      Route("GET", "/v1/operations/{id}", showOperation),
-      Route("GET", "/v1/operations/{id}/sagas", query: ["outcome", "cursor", "limit"], listResults),
-      decision("approve") { try await $0.approve($1, $2) },
-      decision("decline") { try await $0.decline($1, $2) },
-      decision("stop") { try await $0.stop($1, $2) },
+      Route(.beginOperation, beginOperation),
+      Route(.listOperations, listOperations),
+      Route(.getOperation, showOperation),
+      Route(.listOperationSagas, listResults),
+      decision(.approveOperation) { try await $0.approve($1, $2) },
+      decision(.declineOperation) { try await $0.decline($1, $2) },
+      decision(.stopOperation) { try await $0.stop($1, $2) },
     ]
   }
 
@@ -40,9 +41,9 @@ extension API {
         "selection", "is missing: ask with \"dryRun\": true first, look at it, and pass the selection that it names")
     }
     try body.finish()
-    // What is missing was refused just now.
-    guard let verb, let target else { throw Problem(400, []) }
-    if isPreview { return .json(try await engine.preview(verb, target).json(verb)) }
+    // `finish` has refused a request without a verb or a target.
+    guard let verb, let target else { throw Problem([]) }
+    if isPreview { return .json(OperationPreviewResponse(try await engine.preview(verb, target), of: verb).json) }
     let begun = try await engine.begin(
       OperationRequest(
         verb, target, selection: selection,
@@ -82,7 +83,7 @@ extension API {
       guard let place = Int(digits: text) else { throw SealedCursor.malformed }
       return place
     }
-    var rows: [JSON] = []
+    var rows: [OperationSagasResponse.Result] = []
     var next: Int?
     // By place in the operation, which never changes.
     for (index, saga) in operation.plan.sagas.enumerated().dropFirst(start ?? 0) {
@@ -93,19 +94,18 @@ extension API {
         break
       }
       rows.append(
-        .members([
-          "saga": .string(saga.description), "outcome": .string(OperationOutcome(result).rawValue),
-          "version": .integer(result?.version), "code": .text(result?.refusal?.code),
-          "message": .text(result?.refusal?.message),
-        ]))
+        .init(
+          saga: saga.description, outcome: OperationOutcome(result).rawValue, version: result?.version,
+          code: result?.refusal?.code, message: result?.refusal?.message))
     }
-    return .json(.members(["sagas": .array(rows), "next": .text(next.map { cursor.seal("\($0)") })]))
+    return .json(OperationSagasResponse(sagas: rows, next: next.map { cursor.seal("\($0)") }).json)
   }
 
   private func decision(
-    _ name: String, _ decide: @escaping @Sendable (any SagaEngine, UniqueID, OperatorAct) async throws -> Operation
+    _ endpoint: Endpoint,
+    _ decide: @escaping @Sendable (any SagaEngine, UniqueID, OperatorAct) async throws -> Operation
   ) -> Route {
-    Route("POST", "/v1/operations/{id}/\(name)") { call in
+    Route(endpoint) { call in
       let id = try call.path.operationID()
       let act = (user: try call.request.user(), from: try call.request.origin())
       var body = try BodyReader(call.request)
@@ -128,22 +128,18 @@ enum OperationOutcome: String, CaseIterable {
   }
 }
 
-extension OperationPreview {
-  func json(_ verb: OperatorVerb) -> JSON {
-    let refused = items.filter { $0.refusal != nil }
-    return .members([
-      "dryRun": true, "verb": .string(verb.name.rawValue), "request": verb.json, "sagas": .int(items.count),
-      "takes": .int(items.count - refused.count), "refuses": .int(refused.count), "selection": .string(selection),
-      "needsApproval": .bool(needsApproval),
-      "items": .array(
-        items.map { item in
-          .members([
-            "saga": .string(item.saga.description), "workflow": .text(item.workflow),
-            "status": .text(item.status?.rawValue), "takes": .bool(item.refusal == nil),
-            "code": .text(item.refusal?.code), "message": .text(item.refusal?.message),
-          ])
-        }),
-    ])
+extension OperationPreviewResponse {
+  fileprivate init(_ preview: OperationPreview, of verb: OperatorVerb) {
+    let refused = preview.items.count { $0.refusal != nil }
+    self.init(
+      dryRun: true, verb: verb.name.rawValue, request: verb.json, sagas: preview.items.count,
+      takes: preview.items.count - refused, refuses: refused, selection: preview.selection,
+      needsApproval: preview.needsApproval,
+      items: preview.items.map {
+        Item(
+          saga: $0.saga.description, workflow: $0.workflow, status: $0.status?.rawValue, takes: $0.refusal == nil,
+          code: $0.refusal?.code, message: $0.refusal?.message)
+      })
   }
 }
 
@@ -153,7 +149,6 @@ extension PathParameters {
     let text = try value("id")
     guard let id = UniqueID(text) else {
       throw Problem(
-        400,
         Fault(
           ServerErrorCode.operationIDMalformed,
           "An operation's id is a UUID as 019c8a5e-7b1c-7d2e-8f3a-0123456789ab, not \(quoted(text)).", parameter: "id"))

@@ -6,14 +6,14 @@ import JSON
 extension API {
   var processRoutes: [Route] {
     [
-      Route("GET", "/healthz", needsEngine: false) { _ in .json(["status": "alive"]) },
-      Route("GET", "/readyz") { _ in
+      Route(.getHealth) { _ in .json(["status": "alive"]) },
+      Route(.getReadiness) { _ in
         let readiness = await readiness()
         if let problem = readiness.problem { throw problem }
         return .json(readiness.json)
       },
-      Route("GET", "/metrics", needsEngine: false, showMetrics),
-      Route("GET", "/openapi.json", needsEngine: false) { _ in
+      Route(.getMetrics, showMetrics),
+      Route(.getOpenAPI) { _ in
         .bytes(Assets.bytes("docs/schema/openapi.json") ?? [], type: "application/json")
       },
     ]

@@ -2,19 +2,20 @@ import HTTP
 import Persistence
 import Runtime
 import Values
+import Wire
 import WorkflowEngine
 
 // What the read model knows beside the list, and the read model itself.
 extension API {
-  /// Tells a client what a list must have seen to show what it has just done.
+  /// The header that says which events a list must have seen to show a command of the client.
   static let seenHeader = "Saga-Seen"
 
   var readingRoutes: [Route] {
     [
-      Route("GET", "/v1/sagas/{id}/timeline", showTimeline),
-      Route("GET", "/v1/workflows/{name}/statistics", query: ["from", "to"], showStatistics),
-      Route("GET", "/v1/projections", showProjections),
-      Route("POST", "/v1/projections/rebuild", rebuildProjections),
+      Route(.getTimeline, showTimeline),
+      Route(.getStatistics, showStatistics),
+      Route(.getProjections, showProjections),
+      Route(.rebuildProjections, rebuildProjections),
     ]
   }
 
@@ -22,42 +23,43 @@ extension API {
   func tellSeen(
     _ response: HTTPServerResponse, _ route: Route, _ path: PathParameters
   ) async throws -> HTTPServerResponse {
-    guard route.method == "POST", route.pattern.hasPrefix("/v1/sagas/{id}/") else { return response }
+    guard route.facts.changesSaga else { return response }
     var response = response
     response.headers[Self.seenHeader] = await seen(try path.sagaID())
     return response
   }
 
-  /// The header's value. What was done is done, also when this can't be found out: then the answer comes without.
+  /// Returns the header's value; nil when it can't be read. The command has succeeded in any case.
   func seen(_ id: UniqueID) async -> String? {
     do {
       return try await engine.seen(id).description
     } catch {
-      log.warning("An answer doesn't say what lists must have seen", ("saga", "\(id)"), ("error", "\(error)"))
+      log.warning(
+        "Could not read the seen token of a saga; answering without it", ("saga", "\(id)"), ("error", "\(error)"))
       return nil
     }
   }
 
   private func showTimeline(_ call: Call) async throws -> HTTPServerResponse {
-    .json(try await engine.timeline(of: call.path.sagaID()).json)
+    .json(TimelineResponse(try await engine.timeline(of: call.path.sagaID())).json)
   }
 
   private func showStatistics(_ call: Call) async throws -> HTTPServerResponse {
-    let range = MomentRange(from: try call.query.moment("from"), before: try call.query.moment("to"))
+    let range = MomentRange(from: try call.query.timestamp("from"), before: try call.query.timestamp("to"))
     if let from = range.from, let before = range.before, before <= from {
       throw call.query.invalid("to", "must be later than from")
     }
     let minutes = try await engine.statistics(of: call.path.value("name"), range)
-    return .json(StepStatistics(minutes).json)
+    return .json(StatisticsResponse(minutes).json)
   }
 
   private func showProjections(_ call: Call) async throws -> HTTPServerResponse {
-    .json(try await engine.projections().json)
+    .json(ProjectionsResponse(try await engine.projections()).json)
   }
 
   private func rebuildProjections(_ call: Call) async throws -> HTTPServerResponse {
     let (user, from) = (try call.request.user(), try call.request.origin())
     if !call.request.body.isEmpty { try BodyReader(call.request).finish() }
-    return .json(try await engine.rebuildProjections(by: user, from: from).json, status: 202)
+    return .json(ProjectionsResponse(try await engine.rebuildProjections(by: user, from: from)).json, status: 202)
   }
 }

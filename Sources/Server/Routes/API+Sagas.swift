@@ -4,6 +4,7 @@ import Persistence
 import Runtime
 import SagaCore
 import Values
+import Wire
 import WorkflowEngine
 import Workflows
 
@@ -16,11 +17,11 @@ extension API {
 
   var sagaRoutes: [Route] {
     [
-      Route("POST", "/v1/workflows/{name}/sagas", query: ["wait"], startSaga),
-      Route("GET", "/v1/sagas", query: SagaListReader.parameters, listSagas),
-      Route("GET", "/v1/sagas/{id}", query: ["wait", "version"], showSaga),
-      Route("GET", "/v1/sagas/{id}/events", query: ["after", "limit"], showHistory),
-      Route("POST", "/v1/sagas/{id}/signals/{name}", sendSignal),
+      Route(.startSaga, startSaga),
+      Route(.listSagas, listSagas),
+      Route(.getSaga, showSaga),
+      Route(.listEvents, showHistory),
+      Route(.sendSignal, sendSignal),
     ]
   }
 
@@ -44,7 +45,9 @@ extension API {
     do {
       return try await show(started.id, waiting: wait, status: started.isNew ? 201 : 200, headers: headers)
     } catch let error as StoreError {
-      log.warning("A saga was started and can't be shown", ("saga", "\(started.id)"), ("error", "\(error)"))
+      log.warning(
+        "Could not read a saga after its start; answering that the outcome is unknown", ("saga", "\(started.id)"),
+        ("error", "\(error)"))
       throw OutcomeUnknown("Saga \(started.id) has been started.", saga: started.id)
     }
   }
@@ -54,7 +57,7 @@ extension API {
     let id = try call.path.sagaID()
     if let version = try call.query.integer("version", in: 1...Int.max) {
       if wait != nil { throw call.query.invalid("wait", "goes without version: what was does not change") }
-      return .json(try await engine.saga(id, version: version).json(at: environment.now()))
+      return .json(try await engine.saga(id, version: version).response(at: environment.now()).json)
     }
     return try await show(id, waiting: wait)
   }
@@ -67,7 +70,7 @@ extension API {
       if let wait, wait > .zero { try await engine.waitForEnd(of: id, atMost: wait) } else {
         try await engine.saga(id)
       }
-    return .json(saga.json(at: environment.now()), status: status, headers: headers)
+    return .json(saga.response(at: environment.now()).json, status: status, headers: headers)
   }
 
   private func listSagas(_ call: Call) async throws -> HTTPServerResponse {
@@ -75,24 +78,24 @@ extension API {
     let page = try await engine.list(request)
     let now = environment.now()
     return .json(
-      .members([
-        "sagas": .array(page.sagas.map { $0.json(at: now) }), "next": .text(SagaListReader.seal(page.next, cursor)),
-        "facets": page.facets?.json, "behind": page.isBehind ? true : nil as JSON?,
-      ]))
+      SagaListResponse(
+        sagas: page.sagas.map { SagaSummary($0, at: now) }, next: SagaListReader.seal(page.next, cursor),
+        facets: page.facets.map { .init($0) }, behind: page.isBehind
+      ).json)
   }
 
   private func showHistory(_ call: Call) async throws -> HTTPServerResponse {
     let after = try call.query.integer("after", in: 0...Int.max, default: 0)
     let limit = try call.query.integer("limit", in: 1...1_000, default: 100)
     let id = try call.path.sagaID()
-    // One more than asked for tells whether more follow.
+    // One event more than asked for shows whether more follow.
     let lines = try await engine.history(of: id, after: after, limit: limit + 1)
     var page = lines.prefix(limit)
     // A page ends where an answer would become too large.
     let meter = Meter(Budget(steps: .max, bytes: Self.mostHistoryBytes))
     if let large = page.firstIndex(where: { !meter.produce($0.data) }), large > 0 { page = page[..<large] }
     let next = page.count < lines.count ? page.last?.version : nil
-    return .json(.members(["events": .array(page.map(\.json)), "next": .integer(next)]))
+    return .json(HistoryResponse(events: page.map { .init($0) }, next: next).json)
   }
 
   private func sendSignal(_ call: Call) async throws -> HTTPServerResponse {
@@ -107,18 +110,17 @@ extension API {
     let name = try call.path.value("name")
     let signal = SignalGiven(name: name, id: key, body: body, by: user, from: from)
     let answer = try await engine.signal(id, signal, formerIDs: [])
-    return .json(answer.json(of: name), status: answer.word == .kept && !answer.isRepeat ? 202 : 200)
+    return .json(SignalResponse(answer, to: name).json, status: answer.word == .kept && !answer.isRepeat ? 202 : 200)
   }
 }
 
-extension SignalAnswer {
-  /// Of a repeat `became` says what became of the signal when it came first, and `by` and `at` who sent it and when.
-  func json(of name: String) -> JSON {
-    .members([
-      "signal": .string(name), "answer": .string(isRepeat ? "repeated" : word.rawValue),
-      "became": .text(isRepeat ? word.rawValue : nil), "step": .text(step), "candidates": .textsIfAny(candidates),
-      "by": .string(by), "at": .time(at), "event": .int(version),
-    ])
+extension SignalResponse {
+  /// The members `became`, `by` and `at` of a repeat are about the first signal.
+  fileprivate init(_ answer: SignalAnswer, to name: String) {
+    self.init(
+      signal: name, answer: answer.isRepeat ? "repeated" : answer.word.rawValue,
+      became: answer.isRepeat ? answer.word.rawValue : nil, step: answer.step, candidates: answer.candidates,
+      by: answer.by, at: answer.at, event: answer.version)
   }
 }
 
@@ -128,7 +130,6 @@ extension PathParameters {
     let text = try value("id")
     guard let id = UniqueID(text) else {
       throw Problem(
-        400,
         Fault(
           ServerErrorCode.sagaIDMalformed,
           "A saga's id is a UUID as 019c8a5e-7b1c-7d2e-8f3a-0123456789ab, not \(quoted(text)).", parameter: "id"))

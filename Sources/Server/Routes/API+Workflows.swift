@@ -1,23 +1,23 @@
 import HTTP
 import JSON
 import Values
+import Wire
 import WorkflowEngine
 import Workflows
 
 extension API {
   var workflowRoutes: [Route] {
     [
-      Route("GET", "/v1/workflows", query: ["cursor", "limit"], listWorkflows),
-      Route("POST", "/v1/workflows", registerWorkflow),
-      Route("POST", "/v1/workflows/check", checkWorkflow),
-      Route("GET", "/v1/workflows/{name}") { call in
+      Route(.listWorkflows, listWorkflows),
+      Route(.registerWorkflow, registerWorkflow),
+      Route(.checkWorkflow, checkWorkflow),
+      Route(.getWorkflow) { call in
         try showWorkflow(call.path.value("name"), version: nil)
       },
-      Route("GET", "/v1/workflows/{name}/{version}") { call in
+      Route(.getWorkflowVersion) { call in
         let text = try call.path.value("version")
         guard let version = Int(digits: text), version >= 1 else {
           throw Problem(
-            400,
             Fault(
               ServerErrorCode.parameterInvalid, "A workflow's version is an integer from 1, not \(quoted(text)).",
               parameter: "version"))
@@ -35,13 +35,13 @@ extension API {
     let rest = if let after { all.filter { after < $0.latest.definition.name } } else { all }
     let page = rest.prefix(limit)
     let next = page.count < rest.count ? page.last.map { cursor.seal($0.latest.definition.name) } : nil
-    return .json(.members(["workflows": .array(page.map(\.json)), "next": .text(next)]))
+    return .json(WorkflowListResponse(workflows: page.map { .init($0) }, next: next).json)
   }
 
   private func showWorkflow(_ name: String, version: Int?) throws -> HTTPServerResponse {
     let workflow = try engine.workflow(name, version: version)
     let versions = engine.workflows().map(\.definition).filter { $0.name.hasSameScalars(as: name) }.map(\.version)
-    return .json(workflow.json(versions: versions))
+    return .json(WorkflowResponse(workflow, versions: versions).json)
   }
 
   private func registerWorkflow(_ call: Call) async throws -> HTTPServerResponse {
@@ -50,13 +50,14 @@ extension API {
     // A body that is no JSON is the sender's mistake, not the author's: 400, as everywhere else.
     _ = try JSONDocument(body: call.request)
     let registered = try await engine.register(call.request.body, by: user, from: from)
-    guard registered.isNew else { return .json(registered.json) }
+    let response = RegistrationResponse(registered).json
+    guard registered.isNew else { return .json(response) }
     let location = "/v1/workflows/\(registered.name.percentEncoded)/\(registered.version)"
-    return .json(registered.json, status: 201, headers: ["Location": location])
+    return .json(response, status: 201, headers: ["Location": location])
   }
 
   private func checkWorkflow(_ call: Call) async throws -> HTTPServerResponse {
     try call.request.requireJSON()
-    return .json(engine.check(call.request.body).json)
+    return .json(CheckResponse(engine.check(call.request.body)).json)
   }
 }

@@ -9,7 +9,7 @@ struct API: Sendable {
   let engine: any SagaEngine
   /// Nil when the engine runs without Kafka.
   var kafka: (any KafkaView)?
-  /// Nil when nobody is told of anything.
+  /// Nil when the engine has no destination of notices.
   var notices: (any NoticesView)?
   let live: LiveHub
   let environment: Environment
@@ -17,29 +17,29 @@ struct API: Sendable {
 
   var routes: [Route] {
     workflowRoutes + sagaRoutes + readingRoutes + operatingRoutes + operationRoutes + auditRoutes + kafkaRoutes
-      + liveRoutes + processRoutes + noticeRoutes
+      + liveRoutes + processRoutes + noticeRoutes + consoleRoutes + pageRoutes
   }
 
   func router() -> Router {
     var router = Router { [log] error, request in
       log.error("A request failed", ("method", request.method), ("path", request.path), ("error", "\(error)"))
     }
-    for route in routes + consoleRoutes + pageRoutes {
-      router.on(route.method, route.pattern) { request, path in
+    for route in routes {
+      router.on(route.facts.method, route.facts.path) { request, path in
         try await answer(route, request, path)
       }
     }
     return router
   }
 
-  /// What the client has to know of an error is answered here; the router logs the rest and answers 500.
+  /// Answers a request, and the errors that clients may see. The router logs every other error and answers 500.
   private func answer(
     _ route: Route, _ request: HTTPServerRequest, _ path: PathParameters
   ) async throws -> HTTPServerResponse {
     do {
-      let query = try QueryReader(request.query, known: route.query)
-      if route.method != "GET" { try request.requireJSONType() }
-      if route.needsEngine { try requireReady() }
+      let query = try QueryReader(request.query, known: route.facts.query)
+      if route.facts.method != "GET" { try request.requireJSONType() }
+      if route.facts.needsEngine { try requireReady() }
       let response = try await route.handle(Call(request: request, path: path, query: query))
       return try await tellSeen(response, route, path)
     } catch {

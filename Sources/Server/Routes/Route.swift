@@ -1,24 +1,13 @@
 import HTTP
 
-/// One operation of the API. `docs/schema/openapi.json` describes each; a test holds the two together.
+/// One route of the server with what handles it.
 struct Route: Sendable {
-  let method: String
-  /// As `/v1/sagas/{id}`.
-  let pattern: String
-  /// The query parameters that it takes.
-  let query: [String]
-  /// Whether it is refused until every open saga has been recovered.
-  let needsEngine: Bool
+  let endpoint: Endpoint
   let handle: @Sendable (Call) async throws -> HTTPServerResponse
+  var facts: RouteFacts { endpoint.facts }
 
-  init(
-    _ method: String, _ pattern: String, query: [String] = [], needsEngine: Bool = true,
-    _ handle: @escaping @Sendable (Call) async throws -> HTTPServerResponse
-  ) {
-    self.method = method
-    self.pattern = pattern
-    self.query = query
-    self.needsEngine = needsEngine
+  init(_ endpoint: Endpoint, _ handle: @escaping @Sendable (Call) async throws -> HTTPServerResponse) {
+    self.endpoint = endpoint
     self.handle = handle
   }
 }

@@ -1,6 +1,6 @@
 import Values
 
-/// What was typed after a command's name, sorted by its spec.
+/// The words after a command's name, parsed by its spec.
 struct ParsedArguments: Sendable, Equatable {
   private(set) var operands: [String] = []
   private var values: [String: [String]] = [:]
@@ -28,7 +28,7 @@ struct ParsedArguments: Sendable, Equatable {
       if word.hasPrefix("--") {
         try take(option: word, rest: &rest, command: command)
       } else if word.hasPrefix("-"), word != "-" {
-        throw UsageError("there is no option \(word); options are written out, as --json", of: command)
+        throw UsageError("there is no option \(word); options have two hyphens, as --json", of: command)
       } else {
         operands.append(word)
       }

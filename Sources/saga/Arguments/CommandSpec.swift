@@ -36,7 +36,7 @@ struct CommandSpec: Sendable {
   }
 }
 
-/// A word that is no option.
+/// A word that is not an option.
 struct OperandSpec: Sendable {
   enum Count: Sendable { case one, atMostOne, oneOrMore, anyNumber }
   let name: String
@@ -53,7 +53,7 @@ struct OperandSpec: Sendable {
 /// A `--name`, with a value or without.
 struct OptionSpec: Sendable {
   let name: String
-  /// What its value is called in the help; nil for one that takes none.
+  /// The name of its value in the help; nil for an option without a value.
   let value: String?
   let repeats: Bool
   let help: String
@@ -69,10 +69,10 @@ struct OptionSpec: Sendable {
   var shown: String { "--" + name + (value.map { " " + $0 } ?? "") }
 }
 
-/// What a process tells whoever started it.
+/// The exit status of the process.
 enum ExitStatus: Int32, Sendable {
   case success = 0
-  /// What was asked for failed, or found errors.
+  /// The command failed, was refused, or found errors.
   case failure = 1
   /// The command line itself was wrong.
   case usage = 2

@@ -4,21 +4,21 @@ enum Help {
 
   /// What `saga` alone shows.
   static func overview(of groups: [CommandGroup], style: Style) -> String {
-    var lines = ["saga: workflows of the laboratory, carried to an honest end", ""]
+    var lines = ["saga: run workflows of the laboratory, and undo what fails", ""]
     lines += ["usage: saga COMMAND [OPTION]…"]
     let column = groups.flatMap(\.commands).map { $0.name.count }.max() ?? 0
     for group in groups {
       lines += ["", style.bold(group.title)]
       lines += group.commands.map { "  " + Layout.pad($0.name, to: column) + "  " + $0.summary }
     }
-    lines += ["", style.bold("Begin here")]
+    lines += ["", style.bold("Start here")]
     lines += [
       "  make demo                        a plate of 96 tubes; nothing to set up",
-      "  saga check workflows/*.json      is what I wrote right?",
+      "  saga check workflows/*.json      find mistakes in workflow files",
       "  saga help COMMAND                what a command takes, with examples",
       "  saga help CODE                   what an error code means, and what to do",
       "",
-      "Exit status: 0 done; 1 it failed, or found errors; 2 wrong usage.",
+      "Exit status: 0 success; 1 failure or errors found; 2 wrong usage.",
     ]
     return lines.joined(separator: "\n") + "\n"
   }

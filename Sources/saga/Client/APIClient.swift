@@ -1,11 +1,13 @@
 import JSON
 import Runtime
+import Server
 import Values
+import Wire
 
 /// A request to the engine's REST API.
 struct APIRequest: Sendable {
   var method = "GET"
-  /// Segments of the path, each still to be percent-encoded: `["v1", "sagas", id]`.
+  /// The segments of the path, not percent-encoded: `["v1", "sagas", id]`.
   var path: [String]
   var query: [(name: String, value: String)] = []
   var headers: [(name: String, value: String)] = []
@@ -13,19 +15,63 @@ struct APIRequest: Sendable {
   var timeout: Duration = .seconds(30)
 }
 
+extension APIRequest {
+  /// A request to one of the engine's routes.
+  /// - Parameter values: the values of the path's parameters, in order.
+  init(
+    _ endpoint: Endpoint, _ values: String..., query: [(name: String, value: String)] = [],
+    headers: [(name: String, value: String)] = [], body: [UInt8]? = nil
+  ) {
+    let facts = endpoint.facts
+    self.init(method: facts.method, path: facts.segments(values), query: query, headers: headers, body: body)
+  }
+}
+
 struct APIAnswer: Sendable {
   let status: Int
   let body: [UInt8]
 }
 
-/// Nothing came back.
+/// The JSON of an answer with a status of success.
+struct EngineAnswer: Sendable {
+  let status: Int
+  /// The body as the engine wrote it.
+  let json: JSON
+  let server: String
+
+  /// Reads the body. Control characters in its texts are replaced, so that they can't move the cursor.
+  /// - Throws: `cli.answerUnexpected` for a member that is missing or has another type.
+  func read<Value: WireValue>(_ type: Value.Type = Value.self) throws(CLIError) -> Value {
+    try read(type, cleaning: Layout.printable)
+  }
+
+  /// Reads the body, its texts unchanged.
+  func readUnchanged<Value: WireValue>(_ type: Value.Type = Value.self) throws(CLIError) -> Value {
+    try read(type, cleaning: { $0 })
+  }
+
+  private func read<Value: WireValue>(
+    _ type: Value.Type, cleaning: @escaping @Sendable (String) -> String
+  ) throws(CLIError) -> Value {
+    do throws(UnexpectedMember) {
+      return try Value(json: json, cleaning: cleaning)
+    } catch {
+      let place = error.place.isEmpty ? "The answer of \(server)" : "\(error.place) in the answer of \(server)"
+      throw CLIError(
+        CLIErrorCode.answerUnexpected, "\(place) is missing or is not \(error.wanted)",
+        advice: ["The engine may have another version than this command. `--json` prints its answer unchanged."])
+    }
+  }
+}
+
+/// The client got no answer.
 struct APIUnreachable: Error {
-  /// Whether the request may have arrived all the same.
+  /// Whether the engine may have received the request.
   let mayHaveArrived: Bool
   let why: String
 }
 
-/// Speaks to an engine, and turns what it refuses into an `APIRefusal`.
+/// Sends requests to an engine. Throws an error of the engine as an `APIRefusal`.
 struct APIClient: Sendable {
   typealias Send = @Sendable (_ url: String, _ request: APIRequest) async throws(APIUnreachable) -> APIAnswer
 
@@ -35,7 +81,7 @@ struct APIClient: Sendable {
 
   /// Without a slash at its end.
   let server: String
-  /// Who asks, as the history names them; nil leaves the name to the engine.
+  /// The user's name for the history; nil for the engine's default.
   let user: String?
   let send: Send
 
@@ -47,10 +93,10 @@ struct APIClient: Sendable {
     self.send = send
   }
 
-  /// Sends a request and reads the answer.
-  /// - Parameter again: how often to send it again when no answer comes though it may have arrived; only for a request
-  ///   that a repeat does no harm to.
-  func answer(to request: APIRequest, again: Int = 0) async throws -> JSON {
+  /// Sends a request and parses the answer.
+  /// - Parameter again: how often to send the request again when it may have arrived but no answer came. Only for a
+  ///   request that can be repeated without harm.
+  func answer(to request: APIRequest, again: Int = 0) async throws -> EngineAnswer {
     var request = request
     request.headers.append(("Accept", "application/json"))
     if let user { request.headers.append(("Saga-User", user)) }
@@ -71,10 +117,10 @@ struct APIClient: Sendable {
     }
     guard let json else {
       throw CLIError(
-        CLIErrorCode.answerUnexpected, "\(server) answered \(answer.status) with something that is no JSON",
+        CLIErrorCode.answerUnexpected, "\(server) answered \(answer.status) with a body that is not JSON",
         advice: ["Is there an engine behind this address? `saga status --server URL` asks it."])
     }
-    return json
+    return EngineAnswer(status: answer.status, json: json, server: server)
   }
 
   private func reply(to request: APIRequest, again: Int) async throws(APIUnreachable) -> APIAnswer {
@@ -86,67 +132,53 @@ struct APIClient: Sendable {
     }
   }
 
-  func get(_ path: String..., query: [(name: String, value: String)] = []) async throws -> JSON {
-    try await answer(to: APIRequest(path: path, query: query))
+  func get(
+    _ endpoint: Endpoint, _ values: String..., query: [(name: String, value: String)] = []
+  ) async throws -> EngineAnswer {
+    try await answer(to: APIRequest(path: endpoint.facts.segments(values), query: query))
   }
 
-  func post(_ path: [String], body: JSON, headers: [(name: String, value: String)] = []) async throws -> JSON {
-    try await answer(to: APIRequest(method: "POST", path: path, headers: headers, body: body.bytes()))
+  func post(_ endpoint: Endpoint, _ values: String..., body: JSON) async throws -> EngineAnswer {
+    try await answer(to: APIRequest(method: "POST", path: endpoint.facts.segments(values), body: body.bytes()))
   }
 
   private func url(of request: APIRequest) -> String {
-    let path = request.path.map { "/" + Self.encoded($0) }.joined()
-    let query = request.query.map { "\(Self.encoded($0.name))=\(Self.encoded($0.value))" }.joined(separator: "&")
+    let path = request.path.map { "/" + $0.percentEncoded }.joined()
+    let query = request.query.map { "\($0.name.percentEncoded)=\($0.value.percentEncoded)" }.joined(separator: "&")
     return server + path + (query.isEmpty ? "" : "?" + query)
-  }
-
-  /// Percent-encodes all but the unreserved characters of RFC 3986.
-  static func encoded(_ text: String) -> String {
-    let digits = Array("0123456789ABCDEF".unicodeScalars)
-    var encoded = String.UnicodeScalarView()
-    for byte in text.utf8 {
-      switch byte {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-        UInt8(ascii: "~"):
-        encoded.append(Unicode.Scalar(byte))
-      default: encoded.append(contentsOf: ["%", digits[Int(byte >> 4)], digits[Int(byte & 0xF)]])
-      }
-    }
-    return String(encoded)
   }
 
   private func unreachable(_ error: APIUnreachable) -> CLIError {
     if error.mayHaveArrived {
       return CLIError(
-        CLIErrorCode.serverUnreachable, "no answer came from \(server): \(error.why)",
-        advice: ["The request may have arrived: look before you repeat it (`saga list`, `saga show ID`)."])
+        CLIErrorCode.serverUnreachable, "The engine at \(server) did not answer: \(error.why)",
+        advice: ["It may have received the request. Check with `saga list` or `saga show ID` before you repeat it."])
     }
     return CLIError(
       CLIErrorCode.serverUnreachable, "No engine answers at \(server); start one with `saga serve`",
-      advice: ["(\(error.why))", "Another address: --server URL, or the variable \(Self.serverVariable)."])
+      advice: ["(\(error.why))", "For another address use --server URL or the variable \(Self.serverVariable)."])
   }
 }
 
-/// The engine said no.
+/// The engine answered with an error.
 struct APIRefusal: CodedError {
   let status: Int
   let code: String
   let message: String
-  /// Every place that something is wrong with, and what to do.
+  /// Each mistake in the request, and what to do, a line each.
   let advice: [String]
 
   /// - Parameter problem: the body, when it was JSON: RFC 9457.
   init(status: Int, problem: JSON?, server: String) {
     self.status = status
-    code = problem?["code"]?.stringValue ?? CLIErrorCode.answerUnexpected
-    let detail = problem?["detail"]?.stringValue ?? problem?["title"]?.stringValue
-    message = Layout.printable(detail ?? "\(server) answered \(status)")
-    let errors = problem?["errors"]?.arrayValue ?? []
-    // A single error is the detail already, and where it is in a request that the command made tells nobody anything.
-    let isSaid = errors.count == 1 && errors[0]["nearName"] == nil && errors[0]["message"]?.stringValue == detail
-    let places = isSaid ? [] : errors.map(Self.place)
-    advice = (places + Self.allowed(problem)).map(Layout.printable) + Self.next(status, code: code)
+    let problem = problem.flatMap { try? ProblemResponse(json: $0, cleaning: Layout.printable) }
+    code = problem?.code ?? CLIErrorCode.answerUnexpected
+    message = problem?.detail ?? problem?.title ?? "\(server) answered \(status)"
+    let errors = problem?.errors ?? []
+    // A single error is in the detail already, and its place in the request means nothing to the user of a command.
+    let isSaid = errors.count == 1 && errors[0].nearName == nil && errors[0].message == problem?.detail
+    let places = isSaid ? [] : errors.map(Self.line(of:))
+    advice = places + Self.accepted(problem?.allowed ?? []) + Self.next(status, code: code)
   }
 
   private init(status: Int, code: String, message: String, advice: [String]) {
@@ -156,49 +188,45 @@ struct APIRefusal: CodedError {
     self.advice = advice
   }
 
-  /// The same refusal, with the file it is about.
+  /// Returns the same error with the name of the file that it is about.
   func about(_ file: String) -> APIRefusal {
     APIRefusal(status: status, code: code, message: "\(file): \(message)", advice: advice)
   }
 
-  private static func place(_ error: JSON) -> String {
-    var start = error["severity"] == "warning" ? "warning: " : ""
-    if let line = error["line"]?.intValue, let column = error["column"]?.intValue {
-      start = "\(line):\(column): " + start
-    }
-    if let header = error["header"]?.stringValue { start += "header \(header): " }
-    if let parameter = error["parameter"]?.stringValue { start += "parameter \(parameter): " }
-    let pointer = error["pointer"]?.stringValue.map { $0.isEmpty ? "" : " at \($0)" } ?? ""
-    let near = error["nearName"]?.stringValue.map { " (did you mean \"\($0)\"?)" } ?? ""
-    return start + (error["message"]?.stringValue ?? "wrong") + near + pointer
+  private static func line(of error: ProblemResponse.Place) -> String {
+    var start = error.severity == "warning" ? "warning: " : ""
+    if let line = error.line, let column = error.column { start = "\(line):\(column): " + start }
+    if let header = error.header { start += "header \(header): " }
+    if let parameter = error.parameter { start += "parameter \(parameter): " }
+    let pointer = error.pointer.map { $0.isEmpty ? "" : " at \($0)" } ?? ""
+    let near = error.nearName.map { " (did you mean \"\($0)\"?)" } ?? ""
+    return start + (error.message ?? "wrong") + near + pointer
   }
 
-  /// What a saga takes instead of the verb that it refused.
-  private static func allowed(_ problem: JSON?) -> [String] {
-    let verbs = (problem?["allowed"]?.arrayValue ?? []).compactMap { allowed -> String? in
-      guard let verb = allowed["verb"]?.stringValue else { return nil }
-      let steps = (allowed["steps"]?.arrayValue ?? []).compactMap(\.stringValue)
-      let named = steps.prefix(3).joined(separator: ", ") + (steps.count > 3 ? ", …" : "")
-      return named.isEmpty ? verb : "\(verb) (\(named))"
+  /// The verbs that the saga accepts instead.
+  private static func accepted(_ verbs: [AcceptedVerb]) -> [String] {
+    let verbs = verbs.map { accepted -> String in
+      let named = accepted.steps.prefix(3).joined(separator: ", ") + (accepted.steps.count > 3 ? ", …" : "")
+      return named.isEmpty ? accepted.verb : "\(accepted.verb) (\(named))"
     }
-    return verbs.isEmpty ? [] : ["It takes now: \(verbs.joined(separator: ", "))."]
+    return verbs.isEmpty ? [] : ["The saga accepts now: \(verbs.joined(separator: ", "))."]
   }
 
   private static func next(_ status: Int, code: String) -> [String] {
     switch status {
     case 404 where code.hasPrefix("echo."): []
-    case 404 where code.hasPrefix("notice."): ["Who is told: `saga notices`."]
-    case 404: ["What there is: `saga list`, `saga workflows list`."]
-    case 409 where code.hasPrefix("saga."): ["Look at how it stands now: `saga show ID`."]
-    case 503: ["The engine is starting or its store is away: ask again in a moment (`saga status`)."]
-    case 500...: ["This is the engine's fault, not yours; its log says more."]
+    case 404 where code.hasPrefix("notice."): ["`saga notices` lists the destinations."]
+    case 404: ["`saga list` lists the sagas, `saga workflows list` the workflows."]
+    case 409 where code.hasPrefix("saga."): ["`saga show ID` shows the saga as it is now."]
+    case 503: ["The engine is starting, or its store is not available. `saga status` says which. Try again later."]
+    case 500...: ["This is an error of the engine. Its log says more."]
     default: []
     }
   }
 }
 
 extension Invocation {
-  /// The engine that `--server`, the environment, or the default names.
+  /// A client of the engine that `--server`, the environment, or the default names.
   var client: APIClient {
     let server = arguments.value("server") ?? variables[APIClient.serverVariable] ?? APIClient.defaultServer
     return APIClient(server: server.contains("://") ? server : "http://" + server, user: user, send: send)
@@ -212,9 +240,9 @@ extension Invocation {
 }
 
 extension OptionSpec {
-  static let json = OptionSpec("json", help: "print the engine's JSON as it is, for programs")
+  static let json = OptionSpec("json", help: "print the engine's JSON unchanged, for programs")
   static let server = OptionSpec(
-    "server", value: "URL", help: "the engine; else SAGA_SERVER, else \(APIClient.defaultServer)")
-  static let user = OptionSpec("user", value: "NAME", help: "who asks, for the history; else SAGA_USER, else USER")
-  static let reason = OptionSpec("reason", value: "TEXT", help: "why; kept in the history for the auditor")
+    "server", value: "URL", help: "the engine's address; else SAGA_SERVER, else \(APIClient.defaultServer)")
+  static let user = OptionSpec("user", value: "NAME", help: "your name for the history; else SAGA_USER, else USER")
+  static let reason = OptionSpec("reason", value: "TEXT", help: "why; the history keeps it for the auditor")
 }

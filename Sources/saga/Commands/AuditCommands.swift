@@ -4,19 +4,21 @@ import JSON
 import Persistence
 import PostgresPersistence
 import Runtime
+import Server
 import Values
+import Wire
 
 let auditCommand = CommandSpec(
-  "audit", summary: "who did what, when, why, and what came of it",
+  "audit", summary: "list who did what, when and why",
   about: [
-    "Every start, signal and verb, every registration of a workflow and every rewinding of the echo, oldest first, with "
-      + "how the saga and the step stood before and after."
+    "Lists every start, signal and verb, every registration of a workflow and every rewind of the echo, oldest first, "
+      + "with the status of the saga and the step before and after."
   ],
   options: [
     OptionSpec("saga", value: "ID", help: "only of this saga"),
-    OptionSpec("actor", value: "NAME", help: "only what this person did"),
-    OptionSpec("verb", value: "VERB", help: "only this: retry, cancel, start, signal, register, …"),
-    OptionSpec("between", value: "FROM..TO", help: "from a moment, and before another; either may be left out"),
+    OptionSpec("actor", value: "NAME", help: "only acts of this person"),
+    OptionSpec("verb", value: "VERB", help: "only this verb: retry, cancel, start, signal, register, …"),
+    OptionSpec("between", value: "FROM..TO", help: "from one time to before another; each can be left out"),
     OptionSpec("csv", help: "as CSV (RFC 4180), for a spreadsheet"), .server, .json,
   ],
   examples: [
@@ -38,11 +40,12 @@ let auditCommand = CommandSpec(
   var count = 0
   if asCSV { invocation.terminal.write(AuditCSV.heading) }
   repeat {
-    let page = try await invocation.client.get("v1", "audit", query: query + (cursor.map { [("cursor", $0)] } ?? []))
-    for act in page["acts"]?.arrayValue ?? [] {
-      if invocation.json {
-        acts.append(act)
-      } else if asCSV {
+    let answer = try await invocation.client.get(.listActs, query: query + (cursor.map { [("cursor", $0)] } ?? []))
+    // A terminal gets no control characters. A spreadsheet gets the texts as they are.
+    let page: AuditResponse = asCSV ? try answer.readUnchanged() : try answer.read()
+    if invocation.json { acts += answer.json["acts"]?.arrayValue ?? [] }
+    for act in page.acts where !invocation.json {
+      if asCSV {
         invocation.terminal.write(AuditCSV.line(of: act))
       } else {
         if count == 0 { invocation.terminal.line(drawing.heading) }
@@ -50,23 +53,23 @@ let auditCommand = CommandSpec(
       }
       count += 1
     }
-    cursor = page["next"]?.stringValue
+    cursor = page.next
   } while cursor != nil
   if invocation.json {
     invocation.terminal.line(JSON.object(["acts": .array(acts)]).text(.pretty))
   } else if count == 0, !asCSV {
-    invocation.terminal.line("Nobody did anything that fits.")
+    invocation.terminal.line("No act matches.")
   }
   return .success
 }
 
 let auditKeygenCommand = CommandSpec(
-  "audit", "keygen", summary: "make a pair of keys that signs heads",
+  "audit", "keygen", summary: "make a key pair that signs heads",
   about: [
     "Writes an Ed25519 private key to FILE, readable by you alone, and the public key to FILE.pub. Keep the private key "
-      + "away from the store: whoever has both can sign what never was. Never overwrites."
+      + "away from the store: a person with both can sign a forged store. Never overwrites a file."
   ],
-  operands: [OperandSpec("FILE", help: "where the private key goes")], options: [],
+  operands: [OperandSpec("FILE", help: "the file for the private key")], options: [],
   examples: [
     .init(says: "Once", line: "saga audit keygen /media/stick/audit.key"),
     .init(says: "Then, every day", line: "saga audit head --sign-key /media/stick/audit.key --out head.json"),
@@ -74,7 +77,7 @@ let auditKeygenCommand = CommandSpec(
 ) { invocation in
   let file = try invocation.required(0)
   guard let key = SigningKey.generate(), let pem = key.pem, let publicPEM = key.publicKey.pem else {
-    throw CLIError(CLIErrorCode.keyInvalid, "libcrypto made no key")
+    throw CLIError(CLIErrorCode.keyInvalid, "libcrypto failed to make a key")
   }
   try NewFile.write(pem, to: file, mode: 0o600)
   try NewFile.write(publicPEM, to: file + ".pub", mode: 0o644)
@@ -85,15 +88,15 @@ let auditKeygenCommand = CommandSpec(
 }
 
 let auditHeadCommand = CommandSpec(
-  "audit", "head", summary: "where the chains end now, signed",
+  "audit", "head", summary: "print the signed ends of the chains",
   about: [
-    "Prints where every shard's chain of hashes ends, as JSON. Signed and kept where the store's keepers can't reach it, "
-      + "it proves later that nothing before it was changed, moved or taken away. The key is used here, and never sent."
+    "Prints the end of every shard's chain of hashes as JSON. Sign it and keep it away from the administrators of the "
+      + "store: it proves later that no earlier event was changed, moved or removed. The key stays on this machine."
   ],
   options: [
     OptionSpec("sign-key", value: "FILE", help: "the private key of `saga audit keygen`"),
-    OptionSpec("out", value: "FILE", help: "where it goes; else it is printed"),
-    OptionSpec("store", value: "STORE", help: "read sqlite:PATH or postgres:URL itself, beside the engine or without"),
+    OptionSpec("out", value: "FILE", help: "the file for the head; else it is printed"),
+    OptionSpec("store", value: "STORE", help: "read this store without the engine: sqlite:PATH or postgres:URL"),
     .server,
   ],
   examples: [
@@ -103,7 +106,7 @@ let auditHeadCommand = CommandSpec(
 ) { invocation in
   let key = try invocation.arguments.value("sign-key").map { file in
     guard let key = SigningKey(pem: try invocation.bytes(of: file)) else {
-      throw CLIError(CLIErrorCode.keyInvalid, "\(file) is no Ed25519 private key in PEM")
+      throw CLIError(CLIErrorCode.keyInvalid, "\(file) is not an Ed25519 private key in PEM")
     }
     return key
   }
@@ -112,11 +115,11 @@ let auditHeadCommand = CommandSpec(
     head = try await archive.auditHead(at: invocation.environment.now())
     await archive.close()
   } else {
-    head = try AuditHead(try await invocation.client.get("v1", "audit", "head"))
+    head = try AuditHead(try await invocation.client.get(.auditHead).json)
   }
   if let key {
     guard let signed = head.signed(with: key) else {
-      throw CLIError(CLIErrorCode.keyInvalid, "libcrypto signed nothing")
+      throw CLIError(CLIErrorCode.keyInvalid, "libcrypto failed to sign the head")
     }
     head = signed
   }
@@ -134,17 +137,17 @@ let auditHeadCommand = CommandSpec(
 }
 
 let auditVerifyCommand = CommandSpec(
-  "audit", "verify", summary: "is what is stored what was stored?",
+  "audit", "verify", summary: "check that no stored event was changed",
   about: [
     "Walks every shard's chain of hashes from the first event and names the first link that doesn't hold. With an "
-      + "earlier signed head it also finds what was cut off at the end, or hashed anew from the beginning. Exit status 1 "
-      + "when something is broken.",
-    "With --store it reads the store itself and changes nothing; an engine may run beside it.",
+      + "earlier signed head it also finds events that were cut off at the end, or all hashed again. Exit status 1 when "
+      + "a link is broken.",
+    "With --store it reads the store itself and changes nothing. An engine can run at the same time.",
   ],
   options: [
     OptionSpec("head", value: "FILE", help: "an earlier head, signed"),
     OptionSpec("public-key", value: "FILE", help: "the public key of `saga audit keygen` that it was signed with"),
-    OptionSpec("store", value: "STORE", help: "read sqlite:PATH or postgres:URL itself, beside the engine or without"),
+    OptionSpec("store", value: "STORE", help: "read this store without the engine: sqlite:PATH or postgres:URL"),
     .server, .json,
   ],
   examples: [
@@ -162,15 +165,16 @@ let auditVerifyCommand = CommandSpec(
   if let headFile, let keyFile {
     pem = try invocation.bytes(of: keyFile)
     guard let key = VerifyingKey(pem: pem) else {
-      throw CLIError(CLIErrorCode.keyInvalid, "\(keyFile) is no Ed25519 public key in PEM")
+      throw CLIError(CLIErrorCode.keyInvalid, "\(keyFile) is not an Ed25519 public key in PEM")
     }
     let read = try AuditHead(parsing: try invocation.bytes(of: headFile))
     try read.verify(with: key)
     head = read
   }
-  let report: JSON
+  let answer: EngineAnswer
   if let archive = try await invocation.archive() {
-    report = try await archive.audit(against: head).json
+    answer = EngineAnswer(
+      status: 200, json: try await archive.audit(against: head).json, server: invocation.arguments.value("store") ?? "")
     await archive.close()
   } else {
     var body: JSONObject = [:]
@@ -178,24 +182,25 @@ let auditVerifyCommand = CommandSpec(
       body["head"] = head.json
       body["publicKey"] = .string(String(decoding: pem, as: UTF8.self))
     }
-    report = try await invocation.client.answer(
-      to: APIRequest(
-        method: "POST", path: ["v1", "audit", "verify"], body: JSON.object(body).bytes(), timeout: .seconds(600)))
+    var request = APIRequest(.verifyAudit, body: JSON.object(body).bytes())
+    request.timeout = .seconds(600)
+    answer = try await invocation.client.answer(to: request)
   }
+  let report: AuditReportResponse = try answer.read()
   if invocation.json {
-    invocation.terminal.line(report.text(.pretty))
+    invocation.terminal.line(answer.json.text(.pretty))
   } else {
     for line in AuditReportLines(report: report, style: invocation.style).lines() { invocation.terminal.line(line) }
   }
-  return report["intact"]?.boolValue == true ? .success : .failure
+  return report.intact ? .success : .failure
 }
 
 extension Invocation {
-  /// The store that `--store` names; nil when the engine is to be asked.
+  /// Opens the store that `--store` names; nil without the option.
   fileprivate func archive() async throws -> (any EventReading)? {
     guard arguments.value("store") != nil else { return nil }
     switch try store(else: .memory) {
-    case .memory: throw usage("--store wants sqlite:PATH or postgres:URL: memory keeps nothing to be audited")
+    case .memory: throw usage("--store wants sqlite:PATH or postgres:URL: a store in memory has no events to audit")
     case .sqlite(let path):
       guard FileManager.default.fileExists(atPath: path) else {
         throw CLIError(CLIErrorCode.fileUnreadable, "can't read \(path): there is no such file")
@@ -206,7 +211,7 @@ extension Invocation {
     }
   }
 
-  /// `FROM..TO`, as the API takes them. A day is the beginning of it, in UTC.
+  /// Returns the query parameters of `FROM..TO`. A day means its beginning in UTC.
   fileprivate func between() throws(UsageError) -> [(name: String, value: String)] {
     guard let text = arguments.value("between") else { return [] }
     let parts = text.components(separatedBy: "..")
@@ -215,21 +220,21 @@ extension Invocation {
     }
     var query: [(name: String, value: String)] = []
     for (name, part) in zip(["from", "to"], parts) where !part.isEmpty {
-      guard let moment = Timestamp(part.count == 10 ? part + "T00:00:00Z" : part) else {
-        throw usage("--between wants days or moments, as 2026-03-01 or 2026-03-01T08:00:00Z, not \"\(part)\"")
+      guard let time = Timestamp(part.count == 10 ? part + "T00:00:00Z" : part) else {
+        throw usage("--between wants days or times, as 2026-03-01 or 2026-03-01T08:00:00Z, not \"\(part)\"")
       }
-      query.append((name, moment.description))
+      query.append((name, time.description))
     }
     return query
   }
 }
 
-/// A file that wasn't there before, with its rights from the first byte on.
+/// Writes a new file. Sets its rights before the first byte.
 enum NewFile {
   static func write(_ bytes: [UInt8], to path: String, mode: UInt32) throws(CLIError) {
     let descriptor = saga_open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode_t(mode))
     guard descriptor >= 0 else {
-      let why = errno == EEXIST ? "it is there already, and is not overwritten" : String(cString: strerror(errno))
+      let why = errno == EEXIST ? "it exists already and is not overwritten" : String(cString: strerror(errno))
       throw CLIError(CLIErrorCode.fileUnwritable, "can't write \(path): \(why)")
     }
     let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)

@@ -2,15 +2,15 @@ import JSON
 import Workflows
 
 let checkCommand = CommandSpec(
-  "check", summary: "say what is wrong in workflow files, all of it, and where",
+  "check", summary: "find every mistake in workflow files",
   about: [
-    "Reads each file as the engine would, and tells every mistake with its line and column: unknown keys, misspelt "
-      + "steps, circles, expressions that don't parse or read a step that isn't before, waits longer than the saga may "
-      + "take. Needs no running engine. Exit status 1 when there are errors."
+    "Reads each file as the engine does and prints every mistake with its line and column: unknown keys, misspelt steps, "
+      + "cycles, expressions that don't parse or that read a later step, waits longer than the saga's timeout. Needs no "
+      + "running engine. Exit status 1 when there are errors."
   ],
   operands: [OperandSpec("FILE", .oneOrMore, help: "a workflow; - reads standard input")],
   options: [
-    OptionSpec("services", value: "A,B", help: "the services there are; a step that calls another is an error"),
+    OptionSpec("services", value: "A,B", help: "the known services; a step that calls another is an error"),
     OptionSpec("strict", help: "warnings fail too"),
     OptionSpec("graph", help: "draw the steps of each file that has no errors"),
     OptionSpec("json", help: "print the findings as JSON, for programs"),
@@ -18,9 +18,9 @@ let checkCommand = CommandSpec(
   examples: [
     .init(says: "Check everything before a commit", line: "saga check workflows/*.json"),
     .init(
-      says: "Know the services too, and let no warning pass",
+      says: "Check services too, and fail on warnings",
       line: "saga check --strict --services samples,storage workflows/my.json"),
-    .init(says: "See the order of the steps", line: "saga check --graph workflows/sample-processing.json"),
+    .init(says: "Draw the order of the steps", line: "saga check --graph workflows/sample-processing.json"),
   ]
 ) { invocation in
   let services = invocation.arguments.value("services").map { text in

@@ -1,4 +1,5 @@
 import Assets
+import Server
 
 /// The page of an error code on the terminal: what `saga help CODE` prints.
 enum CodeHelp {
@@ -24,6 +25,7 @@ enum CodeHelp {
       }
     }
     while lines.last?.isEmpty == true { lines.removeLast() }
+    if let status = ErrorStatus.text(of: code) { lines += ["", style.bold("HTTP status"), "", status] }
     return lines.joined(separator: "\n") + "\n"
   }
 

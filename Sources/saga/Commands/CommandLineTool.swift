@@ -3,7 +3,7 @@ import Persistence
 import Runtime
 import Values
 
-/// Finds the command that was meant, runs it, and tells what went wrong.
+/// Finds the command, runs it, and prints its error.
 struct CommandLineTool: Sendable {
   let groups: [CommandGroup]
   let terminal: Terminal
@@ -20,13 +20,13 @@ struct CommandLineTool: Sendable {
         signalCommand,
       ]),
     CommandGroup(
-      title: "Act on sagas (each wants a reason, kept for the auditor)",
+      title: "Act on sagas (each verb wants a reason, for the auditor)",
       commands: [
         retryCommand, resolveCommand, skipCommand, runNowCommand, extendCommand, rewindCommand, pauseCommand,
         resumeCommand, compensateCommand, cancelCommand, abandonCommand,
       ]),
     CommandGroup(
-      title: "Act on many sagas, and for a second person",
+      title: "Act on many sagas, and approve",
       commands: [
         opsPreviewCommand, opsRunCommand, opsListCommand, opsShowCommand, opsStopCommand, opsApproveCommand,
         opsDeclineCommand,
@@ -139,7 +139,7 @@ enum ProgramVersion {
   static let text = "0.1.0"
 }
 
-/// An error, told to a person: what happened, its code, what to do, where to read on.
+/// The text of an error: what happened, what to do, its code, and the command that explains the code.
 enum Complaint {
   static func text(of error: any Error, style: Style) -> String {
     let red = { (text: String) in style.colour(text, .red) }
@@ -149,7 +149,7 @@ enum Complaint {
     case let error as CLIError:
       return lines(red("saga: ") + error.message, code: error.code, advice: error.advice)
     case let error as StoreError:
-      // Whoever starts a process may read what the library below said: "connection refused" is half the way out.
+      // The detail of a library, such as "connection refused", is for the person who starts the process.
       let words = error.detail?.split(whereSeparator: \.isWhitespace) ?? []
       return lines(
         red("saga: ") + error.message, code: error.code,
@@ -164,7 +164,7 @@ enum Complaint {
   private static func lines(_ message: String, code: String, advice: [String]) -> String {
     var lines = [message]
     lines += advice.map { "  " + $0 }
-    lines.append("  code \(code), see docs/errors/\(code).md")
+    lines.append("  code \(code), see `saga help \(code)`")
     return lines.joined(separator: "\n") + "\n"
   }
 }

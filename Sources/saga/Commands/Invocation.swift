@@ -3,7 +3,7 @@ import JSON
 import Runtime
 import Values
 
-/// One call of a command: what was typed, and the surroundings.
+/// One call of a command: its words, and its access to the terminal, the clock and the engine.
 struct Invocation: Sendable {
   let command: CommandSpec
   let arguments: ParsedArguments
@@ -19,13 +19,13 @@ struct Invocation: Sendable {
 
   func usage(_ message: String) -> UsageError { UsageError(message, of: command) }
 
-  /// The operand that the spec says is there.
+  /// Returns an operand that the command requires.
   func required(_ index: Int) throws(UsageError) -> String {
-    guard let operand = arguments.operand(index) else { throw usage("\(command.name) wants another word") }
+    guard let operand = arguments.operand(index) else { throw usage("\(command.name) wants one more operand") }
     return operand
   }
 
-  /// The bytes of a file, or of standard input for `-`.
+  /// Returns the bytes of a file, or of standard input for `-`.
   func bytes(of file: String) throws -> [UInt8] {
     if file == "-" { return terminal.readAll() }
     var isFolder: ObjCBool = false
@@ -43,10 +43,10 @@ struct Invocation: Sendable {
     }
   }
 
-  /// The JSON in a file, or on standard input for `-`.
+  /// Returns the JSON of a file, or of standard input for `-`.
   func json(of file: String) throws -> JSON { try JSON.located(bytes(of: file), in: file == "-" ? "<stdin>" : file) }
 
-  /// A whole number from 1 up.
+  /// Returns the value of an option that is a whole number from 0.
   func number(_ option: String) throws(UsageError) -> Int? {
     guard let text = arguments.value(option) else { return nil }
     guard let number = Int(text), number >= 0 else { throw usage("--\(option) wants a whole number, not \"\(text)\"") }
@@ -55,7 +55,7 @@ struct Invocation: Sendable {
 }
 
 extension JSON {
-  /// Parses, and says in which file a mistake is.
+  /// Parses JSON. The error names the file.
   static func located(_ bytes: [UInt8], in name: String) throws(CLIError) -> JSON {
     do {
       return try JSON(parsing: bytes)

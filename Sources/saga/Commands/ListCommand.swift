@@ -1,8 +1,10 @@
 import JSON
 import Runtime
+import Server
 import Values
+import Wire
 
-/// What `saga list` can be narrowed by: each option, and the parameter of the API that it is.
+/// The filters of `saga list`: each option with its query parameter.
 let listFilters: [(option: OptionSpec, parameter: String)] = [
   (
     OptionSpec(
@@ -11,55 +13,56 @@ let listFilters: [(option: OptionSpec, parameter: String)] = [
   ),
   (OptionSpec("workflow", value: "NAME", help: "only of this workflow"), "workflow"),
   (OptionSpec("workflow-version", value: "N", help: "only of this version of it"), "version"),
-  (OptionSpec("step", value: "STEP", help: "that stand at this step; with --step-status, where it has that"), "step"),
+  (OptionSpec("step", value: "STEP", help: "at this step; with --step-status, where it has this status"), "step"),
   (
-    OptionSpec("step-status", value: "STATUS", help: "with a step, or this one, as undoFailed or waiting"), "stepStatus"
+    OptionSpec("step-status", value: "STATUS", help: "with a step, or this step, in this status: undoFailed, waiting"),
+    "stepStatus"
   ),
-  (OptionSpec("error", value: "CODE", help: "in trouble with this code, or with codes that begin so: http.*"), "error"),
-  (OptionSpec("min-attempts", value: "N", help: "with a step that has had so many attempts"), "minAttempts"),
+  (OptionSpec("error", value: "CODE", help: "with this error code, or with codes that begin like http.*"), "error"),
+  (OptionSpec("min-attempts", value: "N", help: "with a step that had at least so many attempts"), "minAttempts"),
   (OptionSpec("waiting-for", value: "WHAT", help: "a signal's name, delay, or answer"), "waitingFor"),
-  (OptionSpec("tag", value: "TAG", repeats: true, help: "with this tag, and every other that is given"), "tag"),
+  (OptionSpec("tag", value: "TAG", repeats: true, help: "with this tag; several options: with all of them"), "tag"),
   (OptionSpec("key", value: "KEY", help: "started with this idempotency key"), "key"),
-  (OptionSpec("text", value: "TEXT", help: "words of input, tags, ids and errors, or how they begin"), "q"),
+  (OptionSpec("text", value: "TEXT", help: "words of input, tags, ids and errors, or their beginnings"), "q"),
   (
-    OptionSpec("since", value: "MOMENT", help: "started at this moment or later, as 2026-03-01T08:00:00Z"),
+    OptionSpec("since", value: "TIME", help: "started at this time or later: 2026-03-01T08:00:00Z"),
     "startedAfter"
   ),
-  (OptionSpec("until", value: "MOMENT", help: "started before this moment"), "startedBefore"),
-  (OptionSpec("ended-since", value: "MOMENT", help: "ended at this moment or later"), "endedAfter"),
-  (OptionSpec("ended-until", value: "MOMENT", help: "ended before this moment"), "endedBefore"),
+  (OptionSpec("until", value: "TIME", help: "started before this time"), "startedBefore"),
+  (OptionSpec("ended-since", value: "TIME", help: "ended at this time or later"), "endedAfter"),
+  (OptionSpec("ended-until", value: "TIME", help: "ended before this time"), "endedBefore"),
   (OptionSpec("sort", value: "ORDER", help: "-startedAt (else), startedAt, -updatedAt, -endedAt"), "sort"),
-  (OptionSpec("seen", value: "TOKEN", help: "wait for what this Saga-Seen header told of"), "seen"),
+  (OptionSpec("seen", value: "TOKEN", help: "wait for the events of this Saga-Seen header"), "seen"),
 ]
 
 let listFlags: [(option: OptionSpec, parameter: String)] = [
-  (OptionSpec("stuck", help: "only what waits for an operator"), "stuck"),
-  (OptionSpec("overdue", help: "only what takes longer than it should: past its deadline, or at a step"), "overdue"),
-  (OptionSpec("paused", help: "only what is paused"), "paused"),
+  (OptionSpec("stuck", help: "only sagas that need an operator"), "stuck"),
+  (OptionSpec("overdue", help: "only sagas past their deadline, or with an overdue step"), "overdue"),
+  (OptionSpec("paused", help: "only paused sagas"), "paused"),
 ]
 
 let listCommand = CommandSpec(
   "list", summary: "list sagas, the newest first",
   about: [
-    "Shows a line for each saga, and beneath it why it turned back or what it is stuck on. All that is asked for must "
-      + "hold. --facets counts first what is found, by status, workflow, error and step."
+    "Shows a line for each saga, and below it the error of a saga that turned back or is stuck. A saga must match every "
+      + "filter. --facets first counts the sagas by status, workflow, error and step."
   ],
   options: listFilters.map(\.option) + listFlags.map(\.option) + [
-    OptionSpec("facets", help: "count what is found, too"),
-    OptionSpec("limit", value: "N", help: "how many a page, at most 200"),
-    OptionSpec("cursor", value: "CURSOR", help: "the page that the page before named"),
+    OptionSpec("facets", help: "count the sagas, too"),
+    OptionSpec("limit", value: "N", help: "sagas a page, at most 200"),
+    OptionSpec("cursor", value: "CURSOR", help: "the cursor of the page before"),
     OptionSpec("all", help: "all pages"),
     .server, .json,
   ],
   examples: [
-    .init(says: "What waits for an operator, and why?", line: "saga list --stuck --facets"),
+    .init(says: "Which sagas need an operator, and why?", line: "saga list --stuck --facets"),
     .init(
-      says: "What the storage service broke today", line: "saga list --error 'storage.*' --since 2026-03-01T00:00:00Z"),
-    .init(says: "All that were undone, for a program", line: "saga list --status compensated --all --json"),
+      says: "Errors of the storage service today", line: "saga list --error 'storage.*' --since 2026-03-01T00:00:00Z"),
+    .init(says: "All compensated sagas, for a program", line: "saga list --status compensated --all --json"),
   ]
 ) { try await ListPages($0).run() }
 
-/// The pages of a list, printed as they come.
+/// Prints the pages of a list.
 struct ListPages {
   private let invocation: Invocation
   private let query: [(name: String, value: String)]
@@ -91,7 +94,7 @@ struct ListPages {
     for status in value.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     where !statuses.contains(status) {
       let near = NearNames.nearest(to: status, among: statuses, completes: true).map { "; did you mean \($0)?" } ?? ""
-      throw invocation.usage("no saga is ever \"\(status)\"\(near)")
+      throw invocation.usage("\"\(status)\" is not a status of a saga\(near)")
     }
   }
 
@@ -102,19 +105,19 @@ struct ListPages {
     var collected: [JSON] = []
     var counted: JSON?
     repeat {
-      let page = try await self.page(cursor, counts: isFirst && invocation.arguments.has("facets"))
-      let sagas = page["sagas"]?.arrayValue ?? []
-      cursor = page["next"]?.stringValue
-      if isFirst { counted = page["facets"] }
+      let answer = try await self.page(cursor, counts: isFirst && invocation.arguments.has("facets"))
+      if invocation.json, !all {
+        invocation.terminal.line(answer.json.text(.pretty))
+        return .success
+      }
+      let page: SagaListResponse = try answer.read()
+      cursor = page.next
+      if isFirst { counted = answer.json["facets"] }
       if invocation.json {
-        guard all else {
-          invocation.terminal.line(page.text(.pretty))
-          return .success
-        }
-        collected += sagas
+        collected += answer.json["sagas"]?.arrayValue ?? []
       } else {
         if isFirst { begin(page, drawing) }
-        invocation.terminal.write(sagas.flatMap(drawing.lines).map { $0 + "\n" }.joined())
+        invocation.terminal.write(page.sagas.flatMap(drawing.lines).map { $0 + "\n" }.joined())
       }
       isFirst = false
     } while all && cursor != nil
@@ -128,38 +131,36 @@ struct ListPages {
     return .success
   }
 
-  private func page(_ cursor: String?, counts: Bool) async throws -> JSON {
+  private func page(_ cursor: String?, counts: Bool) async throws -> EngineAnswer {
     var query = query
     if counts { query.append(("facets", "true")) }
     if let cursor { query.append(("cursor", cursor)) }
-    return try await invocation.client.answer(to: APIRequest(path: ["v1", "sagas"], query: query))
+    return try await invocation.client.get(.listSagas, query: query)
   }
 
-  private func begin(_ page: JSON, _ drawing: SagaLines) {
-    if let facets = page["facets"] {
+  private func begin(_ page: SagaListResponse, _ drawing: SagaLines) {
+    if let facets = page.facets {
       for line in FacetLines(style: invocation.style).lines(of: facets) { invocation.terminal.line(line) }
       invocation.terminal.line("")
     }
-    if page["behind"]?.boolValue == true {
-      invocation.terminal.line("The list is behind: `saga projections` says how far.")
-    }
-    let isEmpty = page["sagas"]?.arrayValue?.isEmpty ?? true
-    invocation.terminal.line(isEmpty && page["next"] == nil ? "No sagas." : drawing.heading)
+    if page.behind { invocation.terminal.line("The list lacks recent events: `saga projections` says how many.") }
+    invocation.terminal.line(page.sagas.isEmpty && page.next == nil ? "No sagas." : drawing.heading)
   }
 }
 
-/// What `--facets` counts: a line a facet, the most first.
+/// The counts of `--facets`: a line for each facet, the largest count first.
 struct FacetLines {
   let style: Style
   private static let shown = 6
 
-  func lines(of facets: JSON) -> [String] {
-    let least = facets["atLeast"]?.boolValue == true
-    return ["status", "workflow", "error", "step"].compactMap { name in
-      let counts = (facets[name]?.objectValue ?? [:]).map { ($0.name, $0.value.intValue ?? 0) }
-        .sorted { ($1.1, $0.0) < ($0.1, $1.0) }
+  func lines(of facets: SagaListResponse.Facets) -> [String] {
+    let named = [
+      ("status", facets.status), ("workflow", facets.workflow), ("error", facets.error), ("step", facets.step),
+    ]
+    return named.compactMap { name, counts in
+      let counts = counts.all.sorted { ($1.count, $0.name) < ($0.count, $1.name) }
       guard !counts.isEmpty else { return nil }
-      var words = counts.prefix(Self.shown).map { "\(Layout.printable($0.0)) \($0.1)\(least ? "+" : "")" }
+      var words = counts.prefix(Self.shown).map { "\($0.name) \($0.count)\(facets.atLeast ? "+" : "")" }
       if counts.count > Self.shown { words.append("and \(counts.count - Self.shown) more") }
       return Layout.clip("\(Layout.pad(name, to: 9)) \(words.joined(separator: ", "))", to: SagaLines.width)
     }

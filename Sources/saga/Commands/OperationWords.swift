@@ -1,7 +1,8 @@
 import JSON
+import Wire
 import Workflows
 
-/// What `saga ops preview` and `saga ops run` both are told: a verb, and on which sagas.
+/// The verb and the sagas of `saga ops preview` and `saga ops run`.
 struct OperationWords {
   static let operands = [
     OperandSpec(
@@ -23,13 +24,13 @@ struct OperationWords {
       OptionSpec("by", value: "TIME", help: "extend: how much later, as 2h"),
     ]
 
-  /// What the API is asked.
-  let body: JSONObject
+  /// The request without a reason and a pace.
+  let request: NewOperationRequest
   /// The same as words of the command line.
   let shown: [String]
 
   init(_ invocation: Invocation) throws {
-    var body: JSONObject = ["verb": .string(try invocation.required(0))]
+    var request = NewOperationRequest(verb: try invocation.required(0))
     var shown = [try invocation.required(0)]
     var filter: JSONObject = [:]
     for (option, parameter) in Self.filters {
@@ -46,23 +47,29 @@ struct OperationWords {
     let sagas = invocation.arguments.values("saga")
     switch (filter.isEmpty, sagas.isEmpty) {
     case (true, true):
-      throw invocation.usage("\(invocation.command.name) wants to know which sagas: a filter, as --stuck, or --saga ID")
-    case (false, false): throw invocation.usage("--saga names sagas, and a filter finds them: give one of the two")
-    case (false, true): body["filter"] = .object(filter)
-    case (true, false): body["sagas"] = .array(sagas.map(JSON.string))
+      throw invocation.usage("\(invocation.command.name) wants a filter, such as --stuck, or --saga ID")
+    case (false, false): throw invocation.usage("--saga and a filter exclude each other")
+    case (false, true): request.filter = .object(filter)
+    case (true, false): request.sagas = sagas
     }
     for saga in sagas { shown += ["--saga", saga] }
-    for (option, member) in [("on", "step"), ("to", "step"), ("outcome", "outcome"), ("by", "by")] {
+    let texts: [(option: String, member: WritableKeyPath<VerbMembers, String?>)] = [
+      ("on", \.step), ("to", \.step), ("outcome", \.outcome), ("by", \.by),
+    ]
+    for (option, member) in texts {
       guard let value = invocation.arguments.value(option) else { continue }
-      body[member] = .string(value)
+      request.members[keyPath: member] = value
       shown += ["--\(option)", Shell.quoted(value)]
     }
-    for option in ["input", "output"] {
+    let values: [(option: String, member: WritableKeyPath<VerbMembers, JSON?>)] = [
+      ("input", \.input), ("output", \.output),
+    ]
+    for (option, member) in values {
       guard let text = invocation.arguments.value(option) else { continue }
-      body[option] = try invocation.value(of: text, option: option)
+      request.members[keyPath: member] = try invocation.value(of: text, option: option)
       shown += ["--\(option)", Shell.quoted(text)]
     }
-    self.body = body
+    self.request = request
     self.shown = shown
   }
 }

@@ -5,20 +5,20 @@ import Workflows
 let queryCommand = CommandSpec(
   "query", summary: "try a JSONPath expression on a JSON document",
   about: [
-    "What a workflow writes in ${…} is a query (RFC 9535), what it writes in `when` a condition. Here both can be tried "
-      + "before they stand in a file. Prints what the query finds, one value a line.",
+    "A workflow has queries (RFC 9535) in ${…} and conditions in `when`. Try both here before you write them into a "
+      + "file. Prints the values that the query finds, one a line.",
     "With --batch it reads lines {\"selector\": …, \"document\": …} from standard input, and answers each, in order, "
       + "with a line {\"nodes\": […], \"paths\": […]} or {\"error\": {\"code\", \"message\", \"at\"}}.",
   ],
   operands: [
-    OperandSpec("SELECTOR", .atMostOne, help: "the query; the leading $ must be written"),
+    OperandSpec("SELECTOR", .atMostOne, help: "the query, with its leading $"),
     OperandSpec("FILE", .atMostOne, help: "the document; - or none reads standard input"),
   ],
   options: [
     OptionSpec("when", value: "EXPR", help: "a condition instead of a query: prints true or false"),
-    OptionSpec("paths", help: "print where each value stands, too"),
+    OptionSpec("paths", help: "print the path of each value, too"),
     OptionSpec("json", help: "print {\"nodes\": […], \"paths\": […]}"),
-    OptionSpec("batch", help: "answer many, a line each"),
+    OptionSpec("batch", help: "answer many queries, a line each"),
   ],
   examples: [
     .init(says: "All barcodes of a manifest", line: "saga query '$.tubes[*].barcode' manifest.json"),
@@ -95,7 +95,7 @@ private func complain(of error: JSONPathError, in expression: String, _ invocati
   let style = invocation.terminal.errorStyle
   var lines = [style.colour("saga: ", .red) + "\(error.message) [\(error.code)]"]
   lines += Caret.lines(under: error.at, of: expression, number: nil, style: style)
-  lines.append("  see docs/errors/\(error.code).md")
+  lines.append("  see `saga help \(error.code)`")
   invocation.terminal.complain(lines.joined(separator: "\n") + "\n")
   return .failure
 }
@@ -145,7 +145,7 @@ enum QueryBatch {
     }
   }
 
-  /// What was exceeded, as an error of the whole expression.
+  /// Returns the exceeded limit as an error of the whole expression.
   static func refusal(_ exceeded: BudgetExceeded) -> JSONPathError {
     JSONPathError(code: exceeded.code, message: exceeded.message, at: 0)
   }
@@ -154,8 +154,8 @@ enum QueryBatch {
     ["nodes": .array(nodes.map(\.value)), "paths": .array(nodes.map { .string("\($0.path)") })]
   }
 
-  /// Text that is one line to every reader: some take more than a line feed for a line's end, and those can stand in a
-  /// JSON string as they are.
+  /// Returns text that is one line to every reader. Some readers end a line at other characters than a line feed, which
+  /// JSON strings may contain.
   static func oneLine(_ json: JSON) -> String {
     let text = json.text()
     guard text.unicodeScalars.contains(where: { separators[$0] != nil }) else { return text }

@@ -1,9 +1,11 @@
 import JSON
+import Server
 import Values
+import Wire
 
 let timelineCommand = CommandSpec(
-  "timeline", summary: "show when a saga did what, and for how long",
-  about: ["A line for each attempt, wait, delay and backoff, and for what happened at a moment, in order of time."],
+  "timeline", summary: "show a saga's attempts, waits and delays in order of time",
+  about: ["A line for each attempt, wait, delay and backoff with its duration, and for each other event."],
   operands: [OperandSpec("ID", help: "the saga's id")],
   options: [.server, .json],
   examples: [
@@ -11,118 +13,112 @@ let timelineCommand = CommandSpec(
     .init(says: "The attempts alone, for a program", line: "saga timeline ID --json | saga query '$.spans'"),
   ]
 ) { invocation in
-  let timeline = try await invocation.client.get("v1", "sagas", try invocation.sagaID(), "timeline")
+  let timeline = try await invocation.client.get(.getTimeline, try invocation.sagaID())
   if invocation.json {
-    invocation.terminal.line(timeline.text(.pretty))
+    invocation.terminal.line(timeline.json.text(.pretty))
   } else {
-    for line in TimelineLines(style: invocation.style).lines(of: timeline) { invocation.terminal.line(line) }
+    for line in TimelineLines(style: invocation.style).lines(of: try timeline.read()) { invocation.terminal.line(line) }
   }
   return .success
 }
 
 let projectionsCommand = CommandSpec(
-  "projections", summary: "how far are lists behind the events?",
+  "projections", summary: "show how far the lists are behind the events",
   about: [
-    "Lists are read from tables of their own, which follow the events. Shows how many events they lack, which shards are "
-      + "behind, and how far a rebuild has come."
+    "The engine reads lists from tables that follow the events. Shows how many events the tables lack, which shards are "
+      + "behind, and the progress of a rebuild."
   ],
   options: [.server, .json],
   examples: [
     .init(says: "Are the lists up to date?", line: "saga projections"),
     .init(says: "Every shard, for a program", line: "saga projections --json | saga query '$.shards[*]'"),
   ]
-) { try await show($0, try await $0.client.get("v1", "projections")) }
+) { try await show($0, try await $0.client.get(.getProjections)) }
 
 let projectionsRebuildCommand = CommandSpec(
-  "projections", "rebuild", summary: "make what lists are read from anew",
+  "projections", "rebuild", summary: "rebuild the tables that lists are read from",
   about: [
-    "Fills new tables from the events while the old ones serve and are kept up to date; then the new ones take over. "
-      + "Asked again meanwhile, it changes nothing."
+    "Fills new tables from the events. The old tables serve and follow the events until the new ones are complete. "
+      + "A second request during the rebuild changes nothing."
   ],
   options: [.user, .server, .json],
   examples: [
     .init(says: "After a damaged disk, or doubts", line: "saga projections rebuild"),
     .init(says: "Then: how far is it?", line: "saga projections"),
   ]
-) { try await show($0, try await $0.client.post(["v1", "projections", "rebuild"], body: .object([:]))) }
+) { try await show($0, try await $0.client.post(.rebuildProjections, body: .object([:]))) }
 
-private func show(_ invocation: Invocation, _ projections: JSON) async throws -> ExitStatus {
+private func show(_ invocation: Invocation, _ projections: EngineAnswer) async throws -> ExitStatus {
   if invocation.json {
-    invocation.terminal.line(projections.text(.pretty))
+    invocation.terminal.line(projections.json.text(.pretty))
   } else {
-    for line in ProjectionLines().lines(of: projections) { invocation.terminal.line(line) }
+    for line in ProjectionLines(projections: try projections.read()).lines() { invocation.terminal.line(line) }
   }
   return .success
 }
 
-/// `saga timeline`: spans and marks by their moments.
+/// `saga timeline`: spans and marks by time.
 struct TimelineLines {
   let style: Style
 
-  func lines(of timeline: JSON) -> [String] {
-    let start = timeline.moment("start") ?? Timestamp(milliseconds: 0)
-    let spans = (timeline["spans"]?.arrayValue ?? []).map { (at: $0.moment("from") ?? start, text: Self.text($0)) }
-    let marks = (timeline["marks"]?.arrayValue ?? []).map { (at: $0.moment("at") ?? start, text: mark($0)) }
-    // Equal moments keep the order in which they were told: what happened first, then what it began.
+  func lines(of timeline: TimelineResponse) -> [String] {
+    let spans = timeline.spans.map { (at: $0.from, text: Self.text($0)) }
+    let marks = timeline.marks.map { (at: $0.at, text: mark($0)) }
+    // Entries of the same time keep their order: an event comes before the span that it begins.
     let all = (marks + spans).enumerated().sorted { ($0.element.at, $0.offset) < ($1.element.at, $1.offset) }
     return all.map { _, line in
-      let after = Layout.padLeft("+" + Moments.duration(line.at - start), to: 9)
+      let after = Layout.padLeft("+" + TimeText.duration(line.at - timeline.start), to: 9)
       return Layout.trimmingEnd(Layout.clip("\(after)  \(line.text)", to: SagaLines.width))
     }
   }
 
-  private static func text(_ span: JSON) -> String {
-    var words = [span.text("step") ?? "?"]
-    if span["phase"] == "undo" { words.append("undo") }
-    words.append(span.text("kind") ?? "?")
-    if let attempt = span["attempt"]?.intValue { words.append("\(attempt)") }
+  private static func text(_ span: TimelineResponse.Span) -> String {
+    var words = [span.step]
+    if span.phase == "undo" { words.append("undo") }
+    words.append(span.kind)
+    if let attempt = span.attempt { words.append("\(attempt)") }
     let name = Layout.pad(words.joined(separator: " "), to: 34)
-    guard let from = span.moment("from"), let to = span.moment("to") else { return "\(name) goes on" }
-    let outcome = [span.text("outcome"), span.text("code")].compactMap { $0 }.joined(separator: " ")
-    return "\(name) \(Layout.padLeft(Moments.duration(to - from), to: 8))  \(outcome)"
+    guard let to = span.to else { return "\(name) goes on" }
+    let outcome = [span.outcome, span.code].compactMap { $0 }.joined(separator: " ")
+    return "\(name) \(Layout.padLeft(TimeText.duration(to - span.from), to: 8))  \(outcome)"
   }
 
-  private func mark(_ mark: JSON) -> String {
-    var text = "· " + (mark.text("what") ?? "?")
-    if let by = mark.text("by") { text += " by \(by)" }
-    if let reason = mark.text("reason") { text += ": \(reason)" }
-    return style.bold(text)
+  private func mark(_ mark: TimelineResponse.Mark) -> String {
+    let by = mark.by.map { " by \($0)" } ?? ""
+    let reason = mark.reason.map { ": \($0)" } ?? ""
+    return style.bold("· \(mark.what)\(by)\(reason)")
   }
 }
 
-/// How far lists are behind, in words: in events, and in time where that is noticeable.
-struct ListLag {
-  let text: String
-
-  init(_ lists: JSON) { self.init(lists, lists["lagEvents"]?.intValue ?? 0) }
-
-  init(_ lists: JSON, _ events: Int) {
-    let seconds = lists["lagSeconds"]?.doubleValue ?? 0
-    let time = events > 0 && seconds >= 1 ? " and \(Moments.duration(.seconds(seconds)))" : ""
-    text = "\(FileReport.count(events, "event"))\(time) behind"
+/// How far the lists are behind, in events, and in time from one second on.
+enum ListLag {
+  static func text(events: Int, time: Duration) -> String {
+    let time = events > 0 && time >= .seconds(1) ? " and \(TimeText.duration(time))" : ""
+    return "\(FileReport.count(events, "event"))\(time) behind"
   }
 }
 
 /// `saga projections`.
 struct ProjectionLines {
-  func lines(of projections: JSON) -> [String] {
-    let lag = projections["lag"]?.intValue ?? 0
-    let behind = (projections["shards"]?.arrayValue ?? []).filter { ($0["lag"]?.intValue ?? 0) > 0 }
+  let projections: ProjectionsResponse
+
+  func lines() -> [String] {
+    let lag = projections.lag
+    let behind = projections.shards.filter { $0.lag > 0 }
     var lines = [
-      lag == 0 ? "Lists show all that is stored." : "Lists are \(ListLag(projections, lag).text).",
-      "  store       \(projections.text("store") ?? "?"), generation \(projections["generation"]?.intValue ?? 0)",
+      lag == 0
+        ? "Lists show every stored event."
+        : "Lists are \(ListLag.text(events: lag, time: projections.lagSeconds)).",
+      "  store       \(projections.store), generation \(projections.generation)",
     ]
-    for shard in behind.sorted(by: { ($0["lag"]?.intValue ?? 0) > ($1["lag"]?.intValue ?? 0) }).prefix(8) {
-      lines.append(
-        "  shard \(Layout.padLeft("\(shard["shard"]?.intValue ?? 0)", to: 4))  at \(shard["position"]?.intValue ?? 0) of "
-          + "\(shard["head"]?.intValue ?? 0)")
+    for shard in behind.sorted(by: { $0.lag > $1.lag }).prefix(8) {
+      lines.append("  shard \(Layout.padLeft("\(shard.shard)", to: 4))  at \(shard.position) of \(shard.head)")
     }
     if behind.count > 8 { lines.append("  and \(behind.count - 8) more shards") }
-    if let rebuild = projections["rebuild"] {
-      let (done, all) = (rebuild["events"]?.intValue ?? 0, rebuild["of"]?.intValue ?? 0)
+    if let rebuild = projections.rebuild {
+      let (done, all) = (rebuild.events, rebuild.of)
       let share = all == 0 ? 100 : min(100, done * 100 / all)
-      lines.append(
-        "  rebuild     \(share) %: \(done) of \(all) events, generation \(rebuild["generation"]?.intValue ?? 0)")
+      lines.append("  rebuild     \(share) %: \(done) of \(all) events, generation \(rebuild.generation)")
     }
     return lines
   }

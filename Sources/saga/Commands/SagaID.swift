@@ -3,28 +3,28 @@ import Runtime
 import Values
 
 extension Invocation {
-  /// The saga an operand names.
+  /// The id of the saga that an operand names.
   func sagaID(_ index: Int = 0) throws -> String {
     let text = try required(index)
     guard UniqueID(text) != nil else {
-      throw usage("\"\(text)\" is no saga's id; an id looks like 019c8a5e-7b1c-7d2e-8f3a-0123456789ab")
+      throw usage("\"\(text)\" is not a saga's id; an id looks like 019c8a5e-7b1c-7d2e-8f3a-0123456789ab")
     }
     return text.lowercased()
   }
 
-  /// Prints a saga as the API answered it, or drawn.
-  func show(_ saga: JSON) {
-    if saga.isOperation {
-      showOperation(saga)
+  /// Prints a saga, or with status 202 the operation that waits for a second person.
+  func show(_ answer: EngineAnswer) throws {
+    if answer.status == 202 {
+      try showOperation(answer)
     } else if json {
-      terminal.line(saga.text(.pretty))
+      terminal.line(answer.json.text(.pretty))
     } else {
-      let drawing = SagaDrawing(saga: saga, now: environment.now(), style: style)
+      let drawing = SagaDrawing(saga: try answer.read(), now: environment.now(), style: style)
       terminal.write(drawing.lines().map { $0 + "\n" }.joined())
     }
   }
 
-  /// JSON given on the command line: itself, a file's name, or `-` for standard input.
+  /// Returns JSON from the command line: the word itself, the content of a file, or standard input for `-`.
   func value(of text: String, option: String) throws -> JSON {
     let first = text.first { $0 != " " && $0 != "\n" }
     if text == "-" { return try json(of: "-") }
@@ -36,8 +36,8 @@ extension Invocation {
 }
 
 extension JSON {
-  /// Sets a member by its dotted name (`patient.id`), making the objects on the way.
-  /// - Returns: false when something on the way is no object.
+  /// Sets a member by its dotted name (`patient.id`). Creates the objects that are missing.
+  /// - Returns: false when a part of the name leads to a value that is not an object.
   mutating func set(_ names: ArraySlice<Substring>, to value: JSON) -> Bool {
     guard let name = names.first.map(String.init), case .object(var members) = self else { return false }
     if names.count == 1 {

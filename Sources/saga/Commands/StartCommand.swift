@@ -1,15 +1,17 @@
 import JSON
 import Runtime
+import Server
 import Values
+import Wire
 import Workflows
 
 let startCommand = CommandSpec(
   "start", summary: "start a saga of a workflow",
   about: [
-    "Starts a saga and prints its id. With --wait it waits for the end and draws the saga; the exit status is then 0 "
-      + "only if it completed.",
-    "A key makes a repeat harmless: the same key starts the same saga once, however often it is sent. Use what the "
-      + "LIMS calls the order. Without --key one is made up, so that a lost answer is asked for again safely.",
+    "Starts a saga and prints its id. With --wait it waits for the end and draws the saga. The exit status is then 0 only "
+      + "if the saga completed.",
+    "A key makes a repeat harmless: requests with the same key start one saga. Use the order number of the LIMS. Without "
+      + "--key the command makes a new key, and repeats a request without an answer safely.",
   ],
   operands: [OperandSpec("WORKFLOW", help: "its name, as registered")],
   options: [
@@ -18,14 +20,14 @@ let startCommand = CommandSpec(
       "set", value: "NAME=VALUE", repeats: true,
       help: "one member of the input (a.b for b inside a); a VALUE that isn't JSON is text"),
     OptionSpec("key", value: "KEY", help: "the Idempotency-Key"),
-    OptionSpec("tag", value: "TAG", repeats: true, help: "a word to find it by"),
+    OptionSpec("tag", value: "TAG", repeats: true, help: "a word to find the saga by"),
     OptionSpec("version", value: "N", help: "the workflow's version; else the latest"),
-    OptionSpec("wait", value: "TIME", help: "wait for the end, at most this long: 10s, 1m"),
+    OptionSpec("wait", value: "TIME", help: "wait for the end, up to this time: 10s, 1m"),
     .user, .server, .json,
   ],
   examples: [
     .init(
-      says: "One tube, and see what becomes of it",
+      says: "Process one tube and show the result",
       line: "saga start sample-processing --input workflows/examples/tube.json --wait 10s"),
     .init(says: "The order from a file, once", line: "saga start incoming-qc --input order.json --key ORD-2026-0417"),
   ]
@@ -39,24 +41,25 @@ let startCommand = CommandSpec(
     let text = String(pair[pair.index(after: equals)...])
     let value = (try? JSON(parsing: text)) ?? .string(text)
     guard input.set(pair[..<equals].split(separator: ".", omittingEmptySubsequences: false)[...], to: value) else {
-      throw invocation.usage("--set \(pair) can't be set: on its way stands something that is no object")
+      throw invocation.usage("--set \(pair) leads into a value that is not an object")
     }
   }
   let request = SagaStart(
     workflow: try invocation.required(0), version: try invocation.number("version"), input: input,
     key: invocation.arguments.value("key") ?? invocation.environment.newID().description,
     tags: invocation.arguments.values("tag"), wait: try invocation.wait())
-  let saga = try await request.send(with: invocation.client)
+  let answer = try await request.send(with: invocation.client)
+  let saga: SagaResponse = try answer.read()
   if invocation.json || request.wait != nil {
-    invocation.show(saga)
+    try invocation.show(answer)
   } else {
-    invocation.terminal.line(saga.text("id") ?? "")
+    invocation.terminal.line(saga.id)
     if invocation.terminal.isTerminal {
-      invocation.terminal.complain(invocation.terminal.errorStyle.dim("saga show \(saga.text("id") ?? "")") + "\n")
+      invocation.terminal.complain(invocation.terminal.errorStyle.dim("saga show \(saga.id)") + "\n")
     }
   }
   guard request.wait != nil else { return .success }
-  return saga["status"]?.stringValue == "completed" ? .success : .failure
+  return saga.status == "completed" ? .success : .failure
 }
 
 extension Invocation {
@@ -68,7 +71,7 @@ extension Invocation {
   }
 }
 
-/// A start that may be sent again: its key makes that harmless.
+/// The start of a saga. Its key makes a repeat harmless.
 struct SagaStart: Sendable {
   let workflow: String
   var version: Int?
@@ -77,13 +80,10 @@ struct SagaStart: Sendable {
   var tags: [String] = []
   var wait: (text: String, duration: Duration)?
 
-  func send(with client: APIClient) async throws -> JSON {
-    var body: JSONObject = ["input": input]
-    if let version { body["version"] = .int(version) }
-    if !tags.isEmpty { body["tags"] = .array(tags.map { .string($0) }) }
+  func send(with client: APIClient) async throws -> EngineAnswer {
+    let body = StartSagaRequest(input: input, version: version, tags: tags)
     var request = APIRequest(
-      method: "POST", path: ["v1", "workflows", workflow, "sagas"], headers: [("Idempotency-Key", key)],
-      body: JSON.object(body).bytes())
+      .startSaga, workflow, headers: [("Idempotency-Key", key)], body: body.json.bytes())
     if let wait {
       request.query.append(("wait", wait.text))
       request.timeout += wait.duration

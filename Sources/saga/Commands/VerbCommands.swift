@@ -1,66 +1,69 @@
 import JSON
 import Runtime
+import Server
 import Values
+import Wire
 import Workflows
 
 private let idOperand = OperandSpec("ID", help: "the saga's id")
 
 let cancelCommand = CommandSpec(
-  "cancel", summary: "turn a saga back: what it did is undone",
+  "cancel", summary: "turn a saga back and undo its steps",
   about: [
-    "New attempts stop, attempts in flight settle, then what was done is undone in reverse order. Past a pivot, the "
-      + "point of no return, a saga can't be cancelled."
+    "The saga starts no new attempts and waits for those in flight. Then it undoes its steps in reverse order. After its "
+      + "pivot, the point of no return, a saga can't be cancelled."
   ],
   operands: [idOperand], options: [.reason] + acting,
   examples: [
     .init(says: "The patient withdrew", line: "saga cancel ID --reason 'the patient withdrew consent'"),
-    .init(says: "Who asks can be said too", line: "saga cancel ID --user anna --reason 'wrong plate'"),
+    .init(says: "In the name of another person", line: "saga cancel ID --user anna --reason 'wrong plate'"),
   ]
-) { try await act("cancel", $0) }
+) { try await act(.cancelSaga, $0) }
 
 let retryCommand = CommandSpec(
-  "retry", summary: "try what a saga is stuck on again",
+  "retry", summary: "retry the stuck steps of a saga",
   about: [
-    "After its cause is mended: the step, or the undo, gets its attempts anew. All stuck steps, unless --step.",
-    "With --input it is a new round, under a new key; so it is refused while the step may have happened.",
+    "Use it after you have fixed the cause. The step, or its undo, gets all its attempts again. Without --step every "
+      + "stuck step is retried.",
+    "With --input the step starts a new round with a new key. The engine refuses that while the step may have happened.",
   ],
   operands: [idOperand],
   options: [
-    OptionSpec("step", value: "STEP", help: "only this one"),
+    OptionSpec("step", value: "STEP", help: "only this step"),
     OptionSpec(
-      "input", value: "JSON", help: "with --step: what it reads instead of the saga's input (JSON, a file, or -)"),
+      "input", value: "JSON", help: "with --step: replaces the input of the step (JSON, a file, or -)"),
     .reason,
   ] + acting,
   examples: [
     .init(says: "The freezer answers again", line: "saga retry ID --reason 'storage service is back'"),
     .init(says: "One step only", line: "saga retry ID --step releasePosition --reason 'ticket 4711'"),
     .init(
-      says: "It was refused for its input: a new round",
+      says: "The input was wrong: a new round",
       line: "saga retry ID --step load --input fixed.json --reason 'wrong well'"),
   ]
 ) { invocation in
   let input = try invocation.arguments.value("input").map { try invocation.value(of: $0, option: "input") }
   let step = invocation.arguments.value("step")
-  if input != nil, step == nil { throw invocation.usage("--input is for one step: say which with --step STEP") }
-  return try await act("retry", invocation) { body in
-    if let step { body["step"] = .string(step) }
-    if let input { body["input"] = input }
+  if input != nil, step == nil { throw invocation.usage("--input wants --step STEP too") }
+  return try await act(.retrySaga, invocation) { members in
+    members.step = step
+    members.input = input
   }
 }
 
 let resolveCommand = CommandSpec(
-  "resolve", summary: "say what happened, where the engine can't know",
+  "resolve", summary: "record what happened in a step",
   about: [
-    "For a stuck step whose outcome is unknown: go and look, then say --happened or --did-not-happen. For an undo that "
-      + "failed and was then done by hand: --undone."
+    "For a stuck step with an unknown outcome: check the participant, then use --happened or --did-not-happen. For an "
+      + "undo that failed and that you then did by hand: --undone."
   ],
   operands: [idOperand],
   options: [
     OptionSpec("step", value: "STEP", help: "the stuck step"),
     OptionSpec("happened", help: "the step took effect"),
     OptionSpec("did-not-happen", help: "the step took no effect"),
-    OptionSpec("undone", help: "its undo has been done by hand"),
-    OptionSpec("output", value: "JSON", help: "with --happened: what it would have answered (JSON, a file, or -)"),
+    OptionSpec("undone", help: "the step was undone by hand"),
+    OptionSpec("output", value: "JSON", help: "with --happened: the output of the step (JSON, a file, or -)"),
     .reason,
   ] + acting,
   examples: [
@@ -76,67 +79,67 @@ let resolveCommand = CommandSpec(
   }
   let output = try invocation.arguments.value("output").map { try invocation.value(of: $0, option: "output") }
   if output != nil, outcome != "happened" { throw invocation.usage("--output goes with --happened") }
-  return try await act("resolve", invocation) { body in
-    body["step"] = .string(step)
-    body["outcome"] = .string(outcome)
-    if let output { body["output"] = output }
+  return try await act(.resolveSaga, invocation) { members in
+    members.step = step
+    members.outcome = outcome
+    members.output = output
   }
 }
 
 let abandonCommand = CommandSpec(
-  "abandon", summary: "give a stuck saga up as it stands",
+  "abandon", summary: "give up a stuck saga as it is",
   about: [
-    "The last resort: nothing more is done or undone, and whoever abandons it answers for what is left in the lab. The "
-      + "history keeps who and why."
+    "The last resort: the engine does and undoes nothing more. You are responsible for what is left in the lab. The "
+      + "history keeps your name and reason."
   ],
   operands: [idOperand], options: [.reason] + acting,
   examples: [
     .init(says: "Cleaned up by hand", line: "saga abandon ID --reason 'tube destroyed, report 2026-17'"),
-    .init(says: "See first what is left", line: "saga show ID"),
+    .init(says: "First: what is left?", line: "saga show ID"),
   ]
-) { try await act("abandon", $0) }
+) { try await act(.abandonSaga, $0) }
 
 let pauseCommand = CommandSpec(
-  "pause", summary: "hold a saga: nothing new starts",
+  "pause", summary: "pause a saga: nothing new starts",
   about: [
-    "Nothing new starts, forward or undo, and the saga's clock stands: backoff, waits and its timeout. Attempts under "
-      + "way are recorded, signals are kept. Other verbs are recorded, and take effect with the resume."
+    "The saga starts no attempts and no undos. Its clock stops: backoffs, waits and its timeout. The engine still records "
+      + "attempts in flight and keeps signals. Other verbs are recorded and take effect after the resume."
   ],
   operands: [idOperand], options: [.reason] + acting,
   examples: [
     .init(says: "The freezer is being defrosted", line: "saga pause ID --reason 'freezer F2 until noon'"),
-    .init(says: "And then", line: "saga resume ID --reason 'F2 is cold again'"),
+    .init(says: "Afterwards", line: "saga resume ID --reason 'F2 is cold again'"),
   ]
-) { try await act("pause", $0) }
+) { try await act(.pauseSaga, $0) }
 
 let resumeCommand = CommandSpec(
-  "resume", summary: "have a paused saga go on",
-  about: ["Every moment that was to come comes later by as long as the pause was."],
+  "resume", summary: "resume a paused saga",
+  about: ["Every pending time of the saga moves by the length of the pause."],
   operands: [idOperand], options: [.reason] + acting,
   examples: [
     .init(says: "Go on", line: "saga resume ID --reason 'F2 is cold again'"),
     .init(says: "Who paused it, and why?", line: "saga why ID"),
   ]
-) { try await act("resume", $0) }
+) { try await act(.resumeSaga, $0) }
 
 let compensateCommand = CommandSpec(
-  "compensate", summary: "turn a saga back, as the operator's judgement",
+  "compensate", summary: "turn a saga back on the decision of an operator",
   about: [
-    "As cancel does; the history then says that it was not the requester's wish but the operator's judgement. Past a "
-      + "pivot it is refused."
+    "Does the same as cancel. The history says that an operator decided it, not the requester. After the pivot it is "
+      + "refused."
   ],
   operands: [idOperand], options: [.reason] + acting,
   examples: [
-    .init(says: "It would end badly", line: "saga compensate ID --reason 'contaminated plate'"),
+    .init(says: "The plate is unusable", line: "saga compensate ID --reason 'contaminated plate'"),
     .init(says: "See it turn back", line: "saga show ID"),
   ]
-) { try await act("compensate", $0) }
+) { try await act(.compensateSaga, $0) }
 
 let skipCommand = CommandSpec(
-  "skip", summary: "go on without a step",
+  "skip", summary: "skip a step",
   about: [
-    "For a step that has not begun, waits, is between attempts, or that the saga is stuck on. What later steps read of "
-      + "it is --output. What may have happened is not skipped but resolved; an undo is never skipped."
+    "For a step that has not begun, that waits, that is between attempts, or that is stuck. Later steps read --output as "
+      + "its output. A step that may have happened can't be skipped: use resolve. An undo can't be skipped."
   ],
   operands: [idOperand],
   options: [
@@ -147,22 +150,22 @@ let skipCommand = CommandSpec(
     .init(
       says: "Weighed by hand",
       line: "saga skip ID --step weigh --output '{\"grams\": 4}' --reason 'scale broken'"),
-    .init(says: "Nobody need be told", line: "saga skip ID --step notify --reason 'the ward knows'"),
+    .init(says: "The notice is not needed", line: "saga skip ID --step notify --reason 'the ward knows'"),
   ]
 ) { invocation in
   let step = try invocation.step()
   let output = try invocation.arguments.value("output").map { try invocation.value(of: $0, option: "output") }
-  return try await act("skip", invocation) { body in
-    body["step"] = .string(step)
-    if let output { body["output"] = output }
+  return try await act(.skipStep, invocation) { members in
+    members.step = step
+    members.output = output
   }
 }
 
 let runNowCommand = CommandSpec(
-  "run-now", summary: "don't wait for the next attempt, or the end of a delay",
+  "run-now", summary: "start the next attempt, or end a delay, now",
   about: [
-    "What waits for a moment is due at once: a step, or an undo, between two attempts, and a delay. All of them, unless "
-      + "--step. A signal is not a moment: send it."
+    "Makes everything due that waits for a time: steps and undos between two attempts, and delays. With --step only this "
+      + "step. It doesn't replace a signal: use `saga signal`."
   ],
   operands: [idOperand],
   options: [OptionSpec("step", value: "STEP", help: "only this one"), .reason] + acting,
@@ -171,84 +174,82 @@ let runNowCommand = CommandSpec(
     .init(says: "One step only", line: "saga run-now ID --step incubate --reason 'grown already'"),
   ]
 ) { invocation in
-  try await act("run-now", invocation) { body in invocation.arguments.value("step").map { body["step"] = .string($0) } }
+  try await act(.runNow, invocation) { $0.step = invocation.arguments.value("step") }
 }
 
 let extendCommand = CommandSpec(
-  "extend", summary: "put off a saga's deadline, or the end of a step's wait",
-  about: ["Later, never earlier. A saga that was overdue is not, once its new deadline is ahead."],
+  "extend", summary: "extend a saga's deadline, or the wait of a step",
+  about: ["The new time must be later than the old one. A saga whose new deadline is ahead is no longer overdue."],
   operands: [idOperand],
   options: [
     OptionSpec("by", value: "TIME", help: "how much later: 90s, 30m, 2h"),
-    OptionSpec("until", value: "MOMENT", help: "until when: 2026-03-01T18:00:00Z"),
-    OptionSpec("step", value: "STEP", help: "a step that waits; else the saga"), .reason,
+    OptionSpec("until", value: "TIME", help: "the new time: 2026-03-01T18:00:00Z"),
+    OptionSpec("step", value: "STEP", help: "a waiting step; else the saga"), .reason,
   ] + acting,
   examples: [
-    .init(says: "The courier is late", line: "saga extend ID --by 2h --reason 'courier stuck in traffic'"),
+    .init(says: "The transport is late", line: "saga extend ID --by 2h --reason 'stuck in traffic'"),
     .init(
       says: "Only one wait",
       line: "saga extend ID --step approve --until 2026-03-02T12:00:00Z --reason 'away'"),
   ]
 ) { invocation in
   let (by, until) = (invocation.arguments.value("by"), invocation.arguments.value("until"))
-  guard (by == nil) != (until == nil) else { throw invocation.usage("extend wants one of --by TIME, --until MOMENT") }
+  guard (by == nil) != (until == nil) else { throw invocation.usage("extend wants one of --by TIME, --until TIME") }
   if let by, DurationText.parse(by) == nil { throw invocation.usage("--by wants a time as 2h, not \"\(by)\"") }
   if let until, Timestamp(until) == nil {
-    throw invocation.usage("--until wants a moment as 2026-03-01T18:00:00Z, not \"\(until)\"")
+    throw invocation.usage("--until wants a time as 2026-03-01T18:00:00Z, not \"\(until)\"")
   }
-  return try await act("extend", invocation) { body in
-    if let step = invocation.arguments.value("step") { body["step"] = .string(step) }
-    if let by { body["by"] = .string(by) }
-    if let until { body["until"] = .string(until) }
+  return try await act(.extendDeadline, invocation) { members in
+    members.step = invocation.arguments.value("step")
+    members.by = by
+    members.until = until
   }
 }
 
 let rewindCommand = CommandSpec(
-  "rewind", summary: "undo a step and all that follows, and begin again there",
+  "rewind", summary: "undo a step and those after it, and start again there",
   about: [
-    "What the steps did is undone in reverse order; then they begin again, in a new round, with nothing left of the old "
-      + "one. Beside them nothing new starts meanwhile. A pivot that has been passed is never gone back across."
+    "Undoes the steps in reverse order, then starts them again in a new round. No other step starts meanwhile. A rewind "
+      + "can't go back before a pivot that has succeeded."
   ],
   operands: [idOperand], options: [OptionSpec("to", value: "STEP", help: "the step to go back to"), .reason] + acting,
   examples: [
     .init(says: "The wrong plate was loaded", line: "saga rewind ID --to loadPlate --reason 'plate 7, not 1'"),
-    .init(says: "See how far it is", line: "saga show ID"),
+    .init(says: "Show its progress", line: "saga show ID"),
   ]
 ) { invocation in
   guard let step = invocation.arguments.value("to") else { throw invocation.usage("rewind wants --to STEP") }
-  return try await act("rewind", invocation) { $0["step"] = .string(step) }
+  return try await act(.rewindSaga, invocation) { $0.step = step }
 }
 
-/// What every verb takes besides its reason.
+/// The options that every verb has besides its reason.
 private let acting: [OptionSpec] = [
-  OptionSpec("seen", value: "N", help: "the last event you saw: refused if someone has acted since"),
-  OptionSpec("key", value: "KEY", help: "the Idempotency-Key; else one is made up"), .user, .server, .json,
+  OptionSpec("seen", value: "N", help: "the last event you saw; refused when there is a later one"),
+  OptionSpec("key", value: "KEY", help: "the Idempotency-Key; else a new one"), .user, .server, .json,
 ]
 
 extension Invocation {
-  /// `--step`, where a verb can't do without.
+  /// The value of `--step` for a verb that requires it.
   fileprivate func step() throws(UsageError) -> String {
     guard let step = arguments.value("step") else { throw usage("\(command.name) wants --step STEP") }
     return step
   }
 }
 
-/// Sends an operator's verb with its reason, and draws the saga as it then stands. Its key makes a repeat harmless, so
-/// that a lost answer is asked for again.
-private func act(_ verb: String, _ invocation: Invocation, _ complete: (inout JSONObject) -> Void = { _ in })
+/// Sends a verb with its reason and prints the saga. The key makes a repeat harmless, so a request without an answer is
+/// sent again.
+private func act(_ verb: Endpoint, _ invocation: Invocation, _ complete: (inout VerbMembers) -> Void = { _ in })
   async throws -> ExitStatus
 {
   let id = try invocation.sagaID()
   guard let reason = invocation.arguments.value("reason"), reason.contains(where: { !$0.isWhitespace }) else {
-    throw invocation.usage("\(verb) wants --reason TEXT: why? The history keeps it")
+    throw invocation.usage("\(invocation.command.name) wants --reason TEXT: the history keeps it for the auditor")
   }
-  var body: JSONObject = ["reason": .string(reason)]
-  complete(&body)
-  if let seen = try invocation.number("seen") { body["expectedVersion"] = .int(seen) }
+  var members = VerbMembers()
+  complete(&members)
+  let body = VerbRequest(reason: reason, members, expectedVersion: try invocation.number("seen"))
   let key = invocation.arguments.value("key") ?? invocation.environment.newID().description
-  let request = APIRequest(
-    method: "POST", path: ["v1", "sagas", id, verb], headers: [("Idempotency-Key", key), ("Saga-Client", "cli")],
-    body: JSON.object(body).bytes())
-  invocation.show(try await invocation.client.answer(to: request, again: 2))
+  let request = APIRequest(verb, id, headers: [("Idempotency-Key", key)], body: body.json.bytes())
+  try invocation.show(try await invocation.client.answer(to: request, again: 2))
   return .success
 }

@@ -1,19 +1,21 @@
 import JSON
 import Runtime
+import Server
 import Values
+import Wire
 
 let watchCommand = CommandSpec(
-  "watch", summary: "print what changes, as it changes",
+  "watch", summary: "print changes as they happen",
   about: [
-    "With an ID, a saga's events until it has ended. Without, a line for each saga that changed: where it stands now, and "
-      + "why. Filters are those of `saga list`; --stuck shows what comes to need a person. Ends with Ctrl-C."
+    "With an ID, prints the events of a saga until it ends. Without, prints a line for each saga that changes: its new "
+      + "status, and the error. The filters are those of `saga list`. End it with Ctrl-C."
   ],
   operands: [OperandSpec("ID", .atMostOne, help: "the saga's id")],
   options: listFilters.map(\.option).filter { !["sort", "seen"].contains($0.name) } + listFlags.map(\.option) + [
-    OptionSpec("rounds", value: "N", help: "look so many times, then end"), .server, .json,
+    OptionSpec("rounds", value: "N", help: "end after so many reads of the list"), .server, .json,
   ],
   examples: [
-    .init(says: "Who needs me?", line: "saga watch --stuck"),
+    .init(says: "Which sagas need a person?", line: "saga watch --stuck"),
     .init(says: "One saga, to its end", line: "saga watch 019c8a5e-7b1c-7d2e-8f3a-0123456789ab"),
   ]
 ) { invocation in
@@ -26,28 +28,29 @@ let watchCommand = CommandSpec(
   let rounds = try invocation.number("rounds")
   let drawing = SagaLines(now: invocation.environment.now(), style: invocation.style)
   if !invocation.json { invocation.terminal.line(drawing.heading) }
-  /// What was shown of each.
+  /// The last state that was shown, by the saga's id.
   var shown: [String: String] = [:]
   var round = 0
   while true {
     round += 1
-    let sagas = try await invocation.client.get("v1", "sagas", query: query)["sagas"]?.arrayValue ?? []
-    // The oldest change first, as things happened.
-    for saga in sagas.reversed() {
-      let id = saga.text("id") ?? ""
-      let state = "\(saga.text("status") ?? "") \(saga["paused"] ?? false) \(saga["overdue"] ?? false)"
-      if shown.updateValue(state, forKey: id) == state { continue }
+    let answer = try await invocation.client.get(.listSagas, query: query)
+    let page: SagaListResponse = try answer.read()
+    let lines = zip(page.sagas, answer.json["sagas"]?.arrayValue ?? [])
+    // The oldest change comes first.
+    for (saga, json) in lines.reversed() {
+      let state = "\(saga.status) \(saga.paused) \(saga.overdue)"
+      if shown.updateValue(state, forKey: saga.id) == state { continue }
       if invocation.json {
-        invocation.terminal.line(saga.text())
+        invocation.terminal.line(json.text())
       } else {
         for line in SagaLines(now: invocation.environment.now(), style: invocation.style).lines(of: saga) {
           invocation.terminal.line(line)
         }
       }
     }
-    // What no longer fits is news when it comes back.
-    let present = Set(sagas.compactMap { $0.text("id") })
-    if sagas.count < 200 { shown = shown.filter { present.contains($0.key) } }
+    // A saga that no longer matches is shown again when it matches again.
+    let present = Set(page.sagas.map(\.id))
+    if page.sagas.count < 200 { shown = shown.filter { present.contains($0.key) } }
     if let rounds, round >= rounds { return .success }
     try await invocation.environment.clock.sleep(until: invocation.environment.now() + .seconds(1))
   }

@@ -1,17 +1,19 @@
 import JSON
 import Runtime
+import Server
 import Values
+import Wire
 
 let whyCommand = CommandSpec(
-  "why", summary: "why is a saga stuck, waiting, or late?",
-  about: ["One sentence that says what a saga waits for, and the commands that would help, ready to be copied."],
+  "why", summary: "say why a saga is stuck, waiting or late",
+  about: ["Prints one sentence that says what the saga waits for, and the commands that help, ready to copy."],
   operands: [OperandSpec("ID", help: "the saga's id")], options: [.server, .json],
   examples: [
-    .init(says: "What is it about this one?", line: "saga why ID"),
+    .init(says: "Why is this saga not done?", line: "saga why ID"),
     .init(says: "Every stuck saga", line: "saga list --status stuck"),
   ]
 ) { invocation in
-  let saga = try await invocation.client.get("v1", "sagas", try invocation.sagaID())
+  let saga: SagaResponse = try await invocation.client.get(.getSaga, try invocation.sagaID()).read()
   let why = Why(saga: saga, now: invocation.environment.now())
   if invocation.json {
     let commands = why.commands.map { JSON.string($0.line) }

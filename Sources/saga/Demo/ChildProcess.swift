@@ -9,8 +9,8 @@ final class ChildProcess: Sendable {
   private let ended: AsyncStream<Int32>
 
   /// - Parameters:
-  ///   - arguments: what stands behind `saga`.
-  ///   - log: where its standard error goes.
+  ///   - arguments: the words after `saga`.
+  ///   - log: the file for its standard error.
   init(_ name: String, arguments: [String], log: URL) throws {
     self.name = name
     let process = Process()
@@ -34,7 +34,7 @@ final class ChildProcess: Sendable {
     self.ended = ended
   }
 
-  /// What it prints, line by line, until it ends.
+  /// The lines of its standard output, until it ends.
   let lines: AsyncStream<String>
 
   /// This program's own file.

@@ -2,27 +2,29 @@ import Foundation
 import JSON
 import Laboratory
 import Runtime
+import Server
 import Values
+import Wire
 
 let demoCommand = CommandSpec(
   "demo", summary: "send a plate of 96 tubes through a workflow",
   about: [
-    "Starts an engine and a laboratory of its own on free ports, with SQLite stores in a temporary folder, and sends a "
-      + "manifest through sample-processing over REST. Some tubes are wrong, and the laboratory is told to misbehave, so "
-      + "that sagas are undone. In the end the laboratory's own account is held against the sagas'.",
-    "On a terminal, engine and laboratory then stay up until Ctrl-C, to look around. Run it where workflows/ is.",
+    "Starts an engine and a laboratory on free ports, with SQLite stores in a temporary folder, and sends a manifest "
+      + "through sample-processing over REST. Some tubes are wrong and the laboratory misbehaves, so some sagas are "
+      + "undone. At the end it compares the sagas with the laboratory's own record.",
+    "On a terminal, engine and laboratory then run until Ctrl-C. Run the command in the folder that has workflows/.",
   ],
   options: [
     OptionSpec("manifest", value: "FILE", help: "the tubes; workflows/examples/plate-96.csv"),
     OptionSpec("workflow", value: "FILE", help: "the workflow; workflows/sample-processing.json"),
-    OptionSpec("fault", value: "FAULT", repeats: true, help: "misbehave like this instead (see `saga help lab`)"),
+    OptionSpec("fault", value: "FAULT", repeats: true, help: "use this fault instead (see `saga help lab`)"),
     OptionSpec("at-once", value: "N", help: "how many sagas may run at a time; 24"),
     OptionSpec("keep", value: "DIR", help: "keep stores and logs there"),
-    OptionSpec("stay", help: "stay up until Ctrl-C, terminal or not"),
-    OptionSpec("no-stay", help: "end when it is done, terminal or not"),
+    OptionSpec("stay", help: "run until Ctrl-C, also without a terminal"),
+    OptionSpec("no-stay", help: "end when it is done, also on a terminal"),
   ],
   examples: [
-    .init(says: "The whole story, in half a minute", line: "saga demo"),
+    .init(says: "Everything, in half a minute", line: "saga demo"),
     .init(
       says: "With a fault of your own, and the stores kept",
       line: "saga demo --keep /tmp/demo --fault storage.allocate:fail,every=5"),
@@ -49,7 +51,7 @@ struct Demo {
     let arguments = invocation.arguments
     manifestFile = arguments.value("manifest") ?? "workflows/examples/plate-96.csv"
     workflow = URL(fileURLWithPath: arguments.value("workflow") ?? "workflows/sample-processing.json")
-    // The columns are the members of the workflow's input: one that it doesn't name would be used by nobody.
+    // The columns are the members of the workflow's input. A column that it doesn't name would not be used.
     let schema = (try? JSON(parsing: try invocation.bytes(of: workflow.path)))?["inputSchema"]
     do {
       manifest = try Manifest(
@@ -92,27 +94,28 @@ struct Demo {
     try FileManager.default.createDirectory(at: nothing, withIntermediateDirectories: true)
     let engine = try await start("engine", ["--workflows", nothing.path] + services, &children)
     let client = APIClient(server: engine, user: "saga-demo", send: invocation.send)
-    let registered = try await client.answer(
-      to: APIRequest(method: "POST", path: ["v1", "workflows"], body: try invocation.bytes(of: workflow.path)))
-    let name = registered.text("name") ?? "sample-processing"
+    let registration: RegistrationResponse = try await client.answer(
+      to: APIRequest(.registerWorkflow, body: try invocation.bytes(of: workflow.path))
+    ).read()
     terminal.line("An engine at \(engine), a laboratory at \(lab).")
-    for fault in faults { terminal.line("The laboratory will misbehave: \(fault)") }
+    for fault in faults { terminal.line("A fault in the laboratory: \(fault)") }
     terminal.line("")
     let began = invocation.environment.now()
-    let plate = Plate(manifest: manifest, workflow: name, client: client, environment: invocation.environment)
+    let plate = Plate(
+      manifest: manifest, workflow: registration.name, client: client, environment: invocation.environment)
     let tubes = try await plate.send(atOnce: atOnce, progress: Progress(terminal, total: manifest.rows.count), shutdown)
     if shutdown.isAsked { return .failure }
     let took = invocation.environment.now() - began
     let account = try await LabAccount.read(at: lab, send: invocation.send)
     let report = DemoReport(tubes: tubes, account: account, style: terminal.style)
-    terminal.line("\(manifest.rows.count) tubes of \(manifestFile) in \(Moments.duration(took)):")
+    terminal.line("\(manifest.rows.count) tubes of \(manifestFile) in \(TimeText.duration(took)):")
     terminal.write(report.lines().map { $0 + "\n" }.joined())
     if stays {
       terminal.write(report.further(program: CommandLine.arguments[0], server: engine).map { $0 + "\n" }.joined())
-      terminal.line("\nEngine and laboratory stay up. Ctrl-C ends them.")
+      terminal.line("\nEngine and laboratory run until Ctrl-C.")
       await shutdown.requested()
     } else {
-      terminal.line("\nTo look around afterwards: saga demo --stay, then saga show ID.")
+      terminal.line("\nTo look at the sagas: saga demo --stay, then saga show ID.")
     }
     return report.holds ? .success : .failure
   }
@@ -130,7 +133,7 @@ struct Demo {
     }
     let said = (try? String(contentsOf: log, encoding: .utf8)) ?? ""
     throw CLIError(
-      CLIErrorCode.childFailed, "the \(name) did not come up",
+      CLIErrorCode.childFailed, "the \(name) did not start",
       advice: said.split(separator: "\n").suffix(5).map(String.init))
   }
 }

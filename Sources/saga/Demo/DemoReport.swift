@@ -1,6 +1,7 @@
 import JSON
+import Wire
 
-/// The laboratory's own account of what it holds.
+/// The laboratory's own record of its samples and positions.
 struct LabAccount: Sendable {
   /// The saga that each position that is held is held for.
   let positions: [String]
@@ -11,17 +12,20 @@ struct LabAccount: Sendable {
 
   static func read(at url: String, send: @escaping APIClient.Send) async throws -> LabAccount {
     let client = APIClient(server: url, user: nil, send: send)
-    let summary = try await client.get("lab", "summary")
-    let effects = try await client.get("lab", "effects", query: [("moreThan", "1")])
+    let summary = try await client.answer(to: APIRequest(path: ["lab", "summary"])).json
+    let request = APIRequest(path: ["lab", "effects"], query: [("moreThan", "1")])
+    let effects = try await client.answer(to: request).json
     // An account without these would agree with everything.
     guard let samples = summary["samples"]?.arrayValue, let positions = summary["positions"]?.arrayValue,
       let repeated = effects["effects"]?.objectValue
     else {
-      throw CLIError(CLIErrorCode.answerUnexpected, "the laboratory at \(url) gave no account of what it holds")
+      throw CLIError(
+        CLIErrorCode.answerUnexpected, "the laboratory at \(url) did not answer with its samples and positions")
     }
-    let valid = samples.filter { $0["status"] == "validated" }.compactMap { $0.text("sagaId") }
+    let valid = samples.filter { $0["status"] == "validated" }.compactMap { $0["sagaId"]?.stringValue }
     return LabAccount(
-      positions: positions.map { $0.text("sagaId") ?? "" }, validSamples: Set(valid), repeatedEffects: repeated.keys)
+      positions: positions.map { $0["sagaId"]?.stringValue ?? "" }, validSamples: Set(valid),
+      repeatedEffects: repeated.keys)
   }
 }
 
@@ -46,7 +50,7 @@ struct DemoReport {
     ["completed", "compensated", "stuck", "abandoned"].flatMap { status -> [String] in
       let those = tubes.filter { $0.status == status }
       guard !those.isEmpty else { return [] }
-      let mark = Mark.ofSaga(status)
+      let mark = StatusLabel.ofSaga(status)
       return [
         style.colour(
           "  \(mark.symbol) \(Layout.pad(mark.word, to: 12)) \(Layout.padLeft("\(those.count)", to: 3))", mark.colour)
@@ -55,7 +59,7 @@ struct DemoReport {
     }
   }
 
-  /// What is said of the first; the others may have other words under the same code.
+  /// Returns the message of the first tube, marked as an example when the messages differ.
   private static func example(of tubes: [Tube]) -> String {
     let messages = tubes.map { $0.cause?.message ?? "" }
     let isOneOfMany = messages.contains { $0 != messages[0] }
@@ -76,14 +80,14 @@ struct DemoReport {
     }
   }
 
-  /// What went wrong on the way and was mended.
+  /// The calls that failed and were retried or undone.
   private func trouble() -> [String] {
     let steps = tubes.flatMap(\.steps)
-    let repeated = steps.filter { $0["attempt"]?.intValue ?? 0 > 1 && $0["status"] == "succeeded" }.count
-    let unknown = steps.filter { $0["error"]?["outcome"] == "unknown" && $0["undo"]?["status"] == "undone" }.count
+    let repeated = steps.count { $0.attempt > 1 && $0.status == "succeeded" }
+    let unknown = steps.count { $0.error?.outcome == "unknown" && $0.undo?.status == "undone" }
     var lines: [String] = []
     if repeated > 0 {
-      lines.append("  \(FileReport.count(repeated, "call")) failed at first, and succeeded when tried again.")
+      lines.append("  \(FileReport.count(repeated, "call")) failed at first and succeeded after a retry.")
     }
     if unknown > 0 {
       let which =
@@ -96,7 +100,7 @@ struct DemoReport {
   }
 
   private func books() -> [String] {
-    ["  " + style.bold("Does the laboratory's own account agree?")]
+    ["  " + style.bold("Does the laboratory's own record agree?")]
       + checks.flatMap { check -> [String] in
         let mark = check.holds ? style.colour("✓", .green) : style.colour("✗", .red)
         let wrong = check.wrong.prefix(5).map { "      " + $0 }
@@ -113,7 +117,7 @@ struct DemoReport {
     return [
       Check(says: "every saga came to an end", wrong: named(open)),
       Check(
-        says: "every completed saga's tube stands in one position (\(completed.count))",
+        says: "every completed saga's tube has one position (\(completed.count))",
         wrong: named(completed.filter { held[$0.id] != 1 })),
       Check(
         says: "every completed saga's tube is registered and valid",
@@ -131,7 +135,7 @@ struct DemoReport {
   /// Lines to be copied.
   func further(program: String, server: String) -> [String] {
     let unknown = tubes.first { tube in
-      tube.status == "compensated" && tube.steps.contains { $0["error"]?["outcome"] == "unknown" }
+      tube.status == "compensated" && tube.steps.contains { $0.error?.outcome == "unknown" }
     }
     var lines = ["", style.bold("Look further"), "  export SAGA_SERVER=\(server)"]
     if let tube = unknown ?? tubes.first(where: { $0.status == "compensated" }) ?? tubes.first {

@@ -1,21 +1,23 @@
 import JSON
 import Laboratory
 import Runtime
+import Server
 import Values
+import Wire
 
-/// What became of one tube.
+/// A tube with the saga that processed it.
 struct Tube: Sendable {
   let barcode: String
-  let saga: JSON
+  let saga: SagaResponse
 
-  var id: String { saga.text("id") ?? "" }
-  var status: String { saga["status"]?.stringValue ?? "" }
-  /// Why it turned back, or what it is stuck on: the step and its code.
+  var id: String { saga.id }
+  var status: String { saga.status }
+  /// Why the saga turned back or is stuck.
   var cause: (step: String, code: String, message: String)? {
-    guard let why = saga["turnBack"] ?? saga["stuck"]?[0] else { return nil }
-    return (why.text("step") ?? why.text("cause") ?? "", why.text("code") ?? "", why.text("message") ?? "")
+    if let turnBack = saga.turnBack { return (turnBack.step ?? turnBack.cause, turnBack.code, turnBack.message) }
+    return saga.stuck.first.map { ($0.step, $0.code, $0.message) }
   }
-  var steps: [JSON] { saga["steps"]?.arrayValue ?? [] }
+  var steps: [SagaResponse.Step] { saga.steps }
 }
 
 /// Sends the tubes of a manifest, so many at a time, and waits for each one's end.
@@ -49,13 +51,13 @@ struct Plate: Sendable {
   }
 
   private func send(_ row: Manifest.Row) async throws -> Tube {
-    let barcode = row.input.text("barcode") ?? ""
-    // The line is the key: sent twice, a tube is still processed once.
+    let barcode = row.input["barcode"]?.stringValue.map(Layout.printable) ?? ""
+    // The line number is the key, so that a tube that is sent twice is processed once.
     let start = SagaStart(
       workflow: workflow, input: row.input, key: "line-\(row.line)", wait: ("5s", .seconds(5)))
-    var saga = try await start.send(with: client)
-    while saga["endedAt"] == nil, saga["status"] != "stuck", let id = saga["id"]?.stringValue {
-      saga = try await client.get("v1", "sagas", id, query: [("wait", "5s")])
+    var saga: SagaResponse = try await start.send(with: client).read()
+    while saga.endedAt == nil, saga.status != "stuck" {
+      saga = try await client.get(.getSaga, saga.id, query: [("wait", "5s")]).read()
     }
     return Tube(barcode: barcode, saga: saga)
   }

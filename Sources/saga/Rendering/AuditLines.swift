@@ -1,6 +1,8 @@
 import JSON
+import Values
+import Wire
 
-/// `saga audit`: two or three lines for each thing that somebody did.
+/// `saga audit`: two or three lines for each act of a person.
 struct AuditLines {
   let style: Style
   static let width = 80
@@ -9,16 +11,14 @@ struct AuditLines {
     style.dim("\(Layout.pad("WHEN", to: 20)) \(Layout.pad("WHO", to: 16)) \(Layout.pad("WHAT", to: 12)) WORKFLOW")
   }
 
-  func lines(of act: JSON) -> [String] {
-    let when = Layout.pad(Self.moment(act.text("at") ?? ""), to: 20)
-    let who = Layout.pad(Layout.clip(Layout.printable(act.text("actor") ?? ""), to: 16), to: 16)
-    let what = Layout.pad(Layout.clip(Layout.printable(act.text("verb") ?? "?"), to: 12), to: 12)
-    // An id is told whole, on a line of its own: it is what one copies.
-    let saga = act.text("saga")
-    let about = Layout.clip(act.text("workflow") ?? "", to: Self.width - 51)
-    var lines = ["\(when) \(style.bold(who)) \(what) \(about)"]
-    lines[0] = Layout.trimmingEnd(lines[0])
-    if let saga {
+  func lines(of act: AuditResponse.Act) -> [String] {
+    let when = Layout.pad(Self.toTheSecond(act.at), to: 20)
+    let who = Layout.pad(Layout.clip(act.actor, to: 16), to: 16)
+    let what = Layout.pad(Layout.clip(act.verb, to: 12), to: 12)
+    let about = Layout.clip(act.workflow ?? "", to: Self.width - 51)
+    var lines = [Layout.trimmingEnd("\(when) \(style.bold(who)) \(what) \(about)")]
+    // The id is never cut, because users copy it.
+    if let saga = act.saga {
       let change = change(of: act)
       if change.count + saga.count + 4 <= Self.width {
         lines.append(Layout.trimmingEnd("  \(saga)  \(change)"))
@@ -26,21 +26,19 @@ struct AuditLines {
         lines += ["  " + saga, "  " + Layout.clip(change, to: Self.width - 2)]
       }
     }
-    if let operation = act.text("operation") { lines.append("  operation \(operation)") }
+    if let operation = act.operation { lines.append("  operation \(operation)") }
     lines += content(of: act)
-    var why: [String] = []
-    if let reason = act.text("reason") { why.append("“\(reason)”") }
-    if let from = act.text("from") { why.append("from \(from)") }
+    let why = [act.reason.map { "“\($0)”" }, act.from.map { "from \($0)" }].compactMap { $0 }
     if !why.isEmpty {
-      lines += Layout.wrap(Layout.printable(why.joined(separator: ", ")), width: Self.width - 2).map { "  " + $0 }
+      lines += Layout.wrap(why.joined(separator: ", "), width: Self.width - 2).map { "  " + $0 }
     }
     return lines
   }
 
-  /// What was asked for: a value a word, and long ones cut. `--json` has them whole.
-  private func content(of act: JSON) -> [String] {
-    guard let content = act["content"]?.objectValue else { return [] }
-    let words = content.filter { !Self.isShownElsewhere($0.name) }.map { name, value in
+  /// The members of the request, a few words each. Long values are cut; `--json` has them whole.
+  private func content(of act: AuditResponse.Act) -> [String] {
+    guard let content = act.content?.objectValue else { return [] }
+    let words = content.filter { $0.name != "workflow" }.map { name, value in
       let text = Layout.printable(value.stringValue ?? value.text())
       return "\(name) \(text.count > Self.longestValue ? text.prefix(Self.longestValue) + "…" : text)"
     }
@@ -49,26 +47,24 @@ struct AuditLines {
 
   private static let longestValue = 200
 
-  private static func isShownElsewhere(_ name: String) -> Bool { name == "workflow" }
-
-  private func change(of act: JSON) -> String {
-    let step = act.text("step")
-    let before = Self.standing(act["before"], step != nil)
-    let after = Self.standing(act["after"], step != nil)
-    if let before, let after { return "\(step.map { $0 + "  " } ?? "")\(before) → \(after)" }
-    if let after { return "\(step.map { $0 + "  " } ?? "")→ \(after)" }
-    return step ?? ""
+  private func change(of act: AuditResponse.Act) -> String {
+    let before = act.before.map { $0.text(withStep: act.step != nil) }
+    let after = act.after.map { $0.text(withStep: act.step != nil) }
+    if let before, let after { return "\(act.step.map { $0 + "  " } ?? "")\(before) → \(after)" }
+    if let after { return "\(act.step.map { $0 + "  " } ?? "")→ \(after)" }
+    return act.step ?? ""
   }
 
-  private static func standing(_ standing: JSON?, _ hasStep: Bool) -> String? {
-    guard let saga = standing?.text("saga") else { return nil }
-    guard hasStep, let step = standing?.text("step") else { return saga }
+  private static func toTheSecond(_ time: Timestamp) -> String {
+    let text = time.description
+    return text.prefix(10) + " " + text.dropFirst(11).prefix(8) + "Z"
+  }
+}
+
+extension AuditResponse.Standing {
+  fileprivate func text(withStep: Bool) -> String {
+    guard withStep, let step else { return saga }
     return "\(saga)/\(step)"
-  }
-
-  /// `2026-03-01T08:15:45.000Z` to the second.
-  private static func moment(_ text: String) -> String {
-    text.count == 24 ? text.prefix(10) + " " + text.dropFirst(11).prefix(8) + "Z" : text
   }
 }
 
@@ -81,19 +77,13 @@ enum AuditCSV {
 
   static var heading: String { line(columns) }
 
-  static func line(of act: JSON) -> String {
-    line(
-      columns.map { column in
-        switch column {
-        case "version": act["version"]?.intValue.map(String.init) ?? ""
-        case "content": act["content"].map { $0.text() } ?? ""
-        case "sagaBefore": act["before"]?["saga"]?.stringValue ?? ""
-        case "stepBefore": act["before"]?["step"]?.stringValue ?? ""
-        case "sagaAfter": act["after"]?["saga"]?.stringValue ?? ""
-        case "stepAfter": act["after"]?["step"]?.stringValue ?? ""
-        default: act[column]?.stringValue ?? ""
-        }
-      })
+  static func line(of act: AuditResponse.Act) -> String {
+    line([
+      act.at.description, act.actor, act.kind, act.verb, act.saga ?? "", act.version.map(String.init) ?? "",
+      act.workflow ?? "", act.step ?? "", act.reason ?? "", act.from ?? "", act.before?.saga ?? "",
+      act.before?.step ?? "", act.after?.saga ?? "", act.after?.step ?? "", act.operation ?? "",
+      act.content.map { $0.text() } ?? "",
+    ])
   }
 
   private static func line(_ cells: [String]) -> String { cells.map(quoted).joined(separator: ",") + "\r\n" }
@@ -105,46 +95,47 @@ enum AuditCSV {
   }
 }
 
-/// `saga audit verify`: what was walked, and what was found.
+/// `saga audit verify`: the result of the walk along the chains.
 struct AuditReportLines {
-  let report: JSON
+  let report: AuditReportResponse
   let style: Style
 
   func lines() -> [String] {
-    let events = report["events"]?.intValue ?? 0
-    let shards = report["shards"]?.arrayValue?.count ?? 0
-    var lines: [String] = []
-    let broken = report["broken"]?.arrayValue ?? []
-    lines.append(
+    let events = FileReport.count(report.events, "event")
+    let shards = report.shards.count
+    let broken = report.broken
+    var lines = [
       broken.isEmpty
-        ? style.colour("intact", .green) + ": every link of \(FileReport.count(events, "event")) holds"
+        ? style.colour("intact", .green) + ": every link of \(events) holds"
         : style.colour("broken", .red)
-          + ": \(FileReport.count(broken.count, "shard")) of \(shards) not as it was written")
+          + ": \(FileReport.count(broken.count, "shard")) of \(shards) \(broken.count == 1 ? "was" : "were") changed"
+    ]
     for link in broken { lines += Self.lines(of: link) }
-    if !broken.isEmpty { lines.append("Walked as far as it holds: \(FileReport.count(events, "event")).") }
-    lines.append("Store \(report.text("store") ?? "?"), \(FileReport.count(shards, "shard")).")
-    if let unchained = report["unchained"]?.intValue, unchained > 0 {
-      lines.append(
-        "\(FileReport.count(unchained, "event")) stored before there were chains: their streams' hashes alone vouch.")
+    if !broken.isEmpty { lines.append("Verified up to there: \(events).") }
+    lines.append("Store \(report.store), \(FileReport.count(shards, "shard")).")
+    if report.unchained > 0 {
+      let older = FileReport.count(report.unchained, "event")
+      lines += Layout.wrap(
+        "\(older) \(report.unchained == 1 ? "is" : "are") older than the chains. Only the hashes of the streams protect "
+          + "\(report.unchained == 1 ? "it" : "them").", width: 80)
     }
-    if let moment = report.text("comparedWith") {
-      lines.append("Compared with the signed head of \(moment).")
+    if let time = report.comparedWith {
+      lines.append("Compared with the signed head of \(time).")
     } else {
       lines += [
-        "Compared with no head: that the last events weren't cut off, or everything",
-        "hashed anew, only an earlier signed head can tell (`saga audit head`).",
+        "Compared with no head. Only an earlier signed head shows whether the last events",
+        "were cut off, or all events were hashed again (`saga audit head`).",
       ]
     }
     return lines
   }
 
-  private static func lines(of link: JSON) -> [String] {
-    let place = "shard \(link["shard"]?.intValue ?? 0), position \(link["position"]?.intValue ?? 0)"
-    var lines = ["  \(link.text("kind") ?? "?") at \(place)"]
-    if let stream = link.text("stream") {
-      lines.append("    stream \(stream)\(link["version"]?.intValue.map { ", version \($0)" } ?? "")")
+  private static func lines(of link: AuditReportResponse.BrokenLink) -> [String] {
+    var lines = ["  \(link.kind) at shard \(link.shard), position \(link.position)"]
+    if let stream = link.stream {
+      lines.append("    stream \(stream)\(link.version.map { ", version \($0)" } ?? "")")
     }
-    lines += Layout.wrap(link.text("why") ?? "", width: 76).map { "    " + $0 }
+    lines += Layout.wrap(link.why, width: 76).map { "    " + $0 }
     return lines
   }
 }

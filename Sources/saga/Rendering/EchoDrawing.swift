@@ -1,53 +1,47 @@
-import JSON
 import Values
+import Wire
 
-/// `saga echo`: how the echo to Kafka stands, in 80 columns. Shards that are not behind are only counted.
+/// `saga echo`: the state of the echo to Kafka in 80 columns. Lists only the shards that are behind.
 struct EchoDrawing {
-  let echo: JSON
+  let echo: EchoResponse
   let style: Style
   static let width = 80
   private static let mostShards = 16
 
   func lines() -> [String] { headline() + facts() + [""] + shards() + consumers() }
 
-  /// `current, 0 events behind`: state and lag in the words of a line.
+  /// State and lag in one line: `current, 0 events behind`.
   var summary: String { summary(mark.word) }
 
-  var mark: Mark {
-    switch echo["state"]?.stringValue {
-    case "current": Mark(symbol: "✓", word: "current", colour: .green)
-    case "catchingUp": Mark(symbol: "▸", word: "catching up", colour: .yellow)
-    case "held": Mark(symbol: "!", word: "held up", colour: .red)
-    default: Mark(symbol: "?", word: echo.text("state") ?? "unknown", colour: nil)
+  var mark: StatusLabel {
+    switch echo.state {
+    case "current": StatusLabel(symbol: "✓", word: "current", colour: .green)
+    case "catchingUp": StatusLabel(symbol: "▸", word: "catching up", colour: .yellow)
+    case "held": StatusLabel(symbol: "!", word: "blocked", colour: .red)
+    default: StatusLabel(symbol: "?", word: echo.state, colour: nil)
     }
   }
 
   private func summary(_ word: String) -> String {
-    let events = echo["lagEvents"]?.intValue ?? 0
-    let seconds = echo["lagSeconds"]?.doubleValue ?? 0
-    let time = events > 0 && seconds >= 1 ? " and \(Moments.duration(.seconds(seconds)))" : ""
-    return "\(word), \(FileReport.count(events, "event"))\(time) behind"
+    let isLate = echo.lagEvents > 0 && echo.lagSeconds >= .seconds(1)
+    let time = isLate ? " and \(TimeText.duration(echo.lagSeconds))" : ""
+    return "\(word), \(FileReport.count(echo.lagEvents, "event"))\(time) behind"
   }
 
   private func headline() -> [String] {
     let state = "\(mark.symbol) \(mark.word)"
-    let problem = echo["problem"].map { ": \($0.text("message") ?? "")\($0.text("code").map { " [\($0)]" } ?? "")" }
-    let wrapped = Layout.wrap(summary(state) + (problem ?? ""), width: Self.width - 2)
+    let problem = echo.problem.map { ": \($0.message) [\($0.code)]" } ?? ""
+    let wrapped = Layout.wrap(summary(state) + problem, width: Self.width - 2)
     return wrapped.enumerated().map { index, line in
       index == 0 ? style.colour(state, mark.colour) + line.dropFirst(state.count) : "  " + line
     }
   }
 
   private func facts() -> [String] {
-    var facts = [("topic", echo.text("topic") ?? "")]
-    if let since = echo["problem"]?.moment("since") { facts.append(("since", Moments.full(since))) }
-    let letters = echo["deadLettered"]?.intValue ?? 0
-    facts.append(
-      (
-        "delivered",
-        "\(FileReport.count(echo["delivered"]?.intValue ?? 0, "event")) since the engine began"
-          + (letters > 0 ? ", and \(letters) to the dead letters" : "")
-      ))
+    var facts = [("topic", echo.topic)]
+    if let problem = echo.problem { facts.append(("since", TimeText.full(problem.since))) }
+    let dead = echo.deadLettered > 0 ? ", and \(echo.deadLettered) to the dead letters" : ""
+    facts.append(("delivered", "\(FileReport.count(echo.delivered, "event")) since the engine started\(dead)"))
     return facts.flatMap { fact($0.0, $0.1) }
   }
 
@@ -58,39 +52,36 @@ struct EchoDrawing {
   }
 
   private func shards() -> [String] {
-    let shards = echo["shards"]?.arrayValue ?? []
-    func behind(_ shard: JSON) -> Int { (shard["head"]?.intValue ?? 0) - (shard["delivered"]?.intValue ?? 0) }
-    let late = shards.filter { behind($0) > 0 }.sorted { behind($0) > behind($1) }
-    guard !late.isEmpty else { return ["  \(FileReport.count(shards.count, "shard")), none behind"] }
+    func behind(_ shard: EchoResponse.Shard) -> Int { shard.head - shard.delivered }
+    let late = echo.shards.filter { behind($0) > 0 }.sorted { behind($0) > behind($1) }
+    guard !late.isEmpty else { return ["  \(FileReport.count(echo.shards.count, "shard")), none behind"] }
     func row(_ cells: [String]) -> String {
       "  " + cells.enumerated().map { Layout.padLeft($1, to: $0 == 0 ? 5 : 13) }.joined(separator: "  ")
     }
     var lines = [style.dim(row(["SHARD", "STORED", "DELIVERED", "BEHIND", "CHECKPOINT"]))]
     for shard in late.prefix(Self.mostShards) {
-      let numbers = ["shard", "head", "delivered"].map { "\(shard[$0]?.intValue ?? 0)" }
-      lines.append(row(numbers + ["\(behind(shard))", "\(shard["checkpoint"]?.intValue ?? 0)"]))
+      lines.append(
+        row([shard.shard, shard.head, shard.delivered, behind(shard), shard.checkpoint].map { "\($0)" }))
     }
     let hidden = late.count - Self.mostShards
     if hidden > 0 { lines.append(style.dim("  … and \(hidden) more (all of them: --json)")) }
-    let well = shards.count - late.count
+    let well = echo.shards.count - late.count
     if well > 0 { lines.append("  \(FileReport.count(well, "other shard")), not behind") }
     return lines
   }
 
   private func consumers() -> [String] {
-    (echo["consumers"]?.arrayValue ?? []).flatMap { consumer -> [String] in
-      let topics = (consumer["topics"]?.arrayValue ?? []).compactMap(\.stringValue).joined(separator: ", ")
-      let letters = consumer["deadLettered"]?.intValue ?? 0
+    echo.consumers.flatMap { consumer -> [String] in
       let facts = [
-        "\(consumer["lag"]?.intValue ?? 0) waiting", "\(consumer["handled"]?.intValue ?? 0) handled",
-        letters > 0 ? "\(letters) to the dead letters" : nil,
-        FileReport.count(consumer["partitions"]?.intValue ?? 0, "partition"),
+        "\(consumer.lag) waiting", "\(consumer.handled) handled",
+        consumer.deadLettered > 0 ? "\(consumer.deadLettered) to the dead letters" : nil,
+        FileReport.count(consumer.partitions, "partition"),
       ]
       var lines = [
-        "", "  " + style.bold(Layout.clip(Layout.printable(topics), to: Self.width - 2)),
+        "", "  " + style.bold(Layout.clip(consumer.topics.joined(separator: ", "), to: Self.width - 2)),
         "    " + facts.compactMap { $0 }.joined(separator: ", "),
       ]
-      if let problem = consumer.text("problem") {
+      if let problem = consumer.problem {
         lines += Layout.wrap(problem, width: Self.width - 4).map { "    " + style.colour($0, .red) }
       }
       return lines

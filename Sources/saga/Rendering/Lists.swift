@@ -1,8 +1,9 @@
 import JSON
 import Runtime
 import Values
+import Wire
 
-/// `saga list`: a line a saga, and beneath it why, where it turned back or is stuck.
+/// `saga list`: a line for each saga, and below it the cause when it turned back or is stuck.
 struct SagaLines {
   let now: Timestamp
   let style: Style
@@ -13,14 +14,13 @@ struct SagaLines {
     style.dim("\(Layout.pad("ID", to: 36))  \(Layout.pad("STATUS", to: 14)) \(Layout.pad("WORKFLOW", to: 18)) STARTED")
   }
 
-  func lines(of saga: JSON) -> [String] {
-    let mark = Mark.ofSaga(saga["status"]?.stringValue ?? "")
+  func lines(of saga: SagaSummary) -> [String] {
+    let mark = StatusLabel.ofSaga(saga.status)
     let status = style.colour(Layout.pad("\(mark.symbol) \(mark.word)", to: 14), mark.colour)
-    let workflow = Layout.pad(Layout.clip(saga.text("workflow") ?? "", to: Self.workflowWidth), to: Self.workflowWidth)
-    let age = saga.moment("startedAt").map { Self.age(now - $0) } ?? ""
-    var lines = ["\(Layout.pad(saga.text("id") ?? "", to: 36))  \(status) \(workflow) \(age)"]
-    if saga["overdue"]?.boolValue == true { lines.append("  " + style.colour("overdue", .red)) }
-    let why = [saga.text("failedStep"), saga.text("failureCode")].compactMap { $0 }
+    let workflow = Layout.pad(Layout.clip(saga.workflow, to: Self.workflowWidth), to: Self.workflowWidth)
+    var lines = ["\(Layout.pad(saga.id, to: 36))  \(status) \(workflow) \(Self.age(now - saga.startedAt))"]
+    if saga.overdue { lines.append("  " + style.colour("overdue", .red)) }
+    let why = [saga.failedStep, saga.failureCode].compactMap { $0 }
     if !why.isEmpty { lines.append("  " + style.dim(Layout.clip(why.joined(separator: ": "), to: Self.width - 2))) }
     return lines
   }
@@ -35,49 +35,51 @@ struct SagaLines {
   }
 }
 
-/// `saga events`: a line an event.
+/// `saga events`: a line for each event.
 struct EventLine {
   let style: Style
-  /// The moment stands at the line's start, the others before the rest.
+  /// Members that the line shows in a place of their own, or not at all.
   private static let shownElsewhere: Set<String> = [
     "at", "step", "phase", "round", "attempt", "reason", "by", "commandId", "commandDigest",
   ]
   static let width = 80
 
-  func text(of event: JSON) -> String {
-    let version = Layout.padLeft("\(event["version"]?.intValue ?? 0)", to: 4)
-    let clock = event.text("recordedAt").map { String($0.dropFirst(11).prefix(12)) } ?? ""
-    let type = event.text("type") ?? "?"
-    let room = Self.width - 4 - 2 - 12 - 2 - max(22, type.count) - 1
+  func text(of event: HistoryResponse.Event) -> String {
+    let version = Layout.padLeft("\(event.version)", to: 4)
+    let clock = String(event.recordedAt.description.dropFirst(11).prefix(12))
+    let room = Self.width - 4 - 2 - 12 - 2 - max(22, event.type.count) - 1
     let facts = Layout.clip(facts(of: event), to: max(8, room))
-    let line = "\(version)  \(style.dim(clock))  \(style.bold(Layout.pad(type, to: 22))) \(facts)"
+    let line = "\(version)  \(style.dim(clock))  \(style.bold(Layout.pad(event.type, to: 22))) \(facts)"
     return Layout.trimmingEnd(line)
   }
 
-  private func facts(of event: JSON) -> String {
-    var facts: [String] = []
-    let by = event["meta"]?.text("by") ?? event["data"]?.text("by")
-    if let reason = event["meta"]?.text("reason") ?? event["data"]?.text("reason") {
+  private func facts(of event: HistoryResponse.Event) -> String {
+    var facts: [String] = place(of: event.data)
+    func said(_ name: String) -> String? { event.meta?[name]?.stringValue ?? event.data[name]?.stringValue }
+    let by = said("by")
+    if let reason = said("reason") {
       facts.append("\(by.map { "\($0): " } ?? "")“\(reason)”")
     } else if let by {
       facts.append("by \(by)")
     }
-    facts.insert(contentsOf: place(of: event["data"] ?? .null), at: 0)
-    facts += Self.words(of: event.text("type"), event["data"] ?? .null)
+    facts += Self.words(of: event.type, event.data)
     return Layout.printable(facts.joined(separator: " "))
   }
 
-  /// What the event says, in words where it has few, else member by member.
-  private static func words(of type: String?, _ data: JSON) -> [String] {
+  /// The content of the event: in words for a few types, member by member for the others. Each type has a shape of its
+  /// own, as docs/schema/events says, so the members are looked up by name.
+  private static func words(of type: String, _ data: JSON) -> [String] {
     switch type {
-    case "stepProgressed": return ProgressText.of(data).map { [$0] } ?? []
+    case "stepProgressed":
+      let message = data["message"]?.stringValue ?? ""
+      return [ProgressText.of(message: message, fraction: data["fraction"]?.doubleValue)]
     case "answerIgnored": return ["why", "outcome", "code", "answer"].compactMap { data[$0]?.stringValue }
     default:
       return (data.objectValue ?? [:]).filter { !shownElsewhere.contains($0.name) }.compactMap { name, value in
         switch value {
         case .string(let text): "\(name)=\(text)"
         case .number, .bool: "\(name)=\(value.text())"
-        case .object: value.text("code").map { "\(name)=\($0)" }
+        case .object: value["code"]?.stringValue.map { "\(name)=\($0)" }
         case .array(let elements) where name == "steps":
           "steps=" + elements.compactMap(\.stringValue).joined(separator: ",")
         case .null, .array: nil
@@ -86,9 +88,9 @@ struct EventLine {
     }
   }
 
-  /// Which step, which of its ways, which try: what is as usual is left out.
+  /// The step, phase, round and attempt of the event. The usual values are left out.
   private func place(of data: JSON) -> [String] {
-    var place = data.text("step").map { [$0] } ?? []
+    var place = data["step"]?.stringValue.map { [$0] } ?? []
     if data["phase"] == "undo" { place.append("undo") }
     if let round = data["round"]?.intValue, round > 1 { place.append("round \(round)") }
     if let attempt = data["attempt"]?.intValue { place.append("try \(attempt)") }

@@ -1,80 +1,73 @@
-import JSON
 import Values
+import Wire
 
-/// `saga notices`: how each destination of notices stands, in 80 columns.
+/// `saga notices`: the state of each destination of notices in 80 columns.
 struct NoticeDrawing {
-  let notices: JSON
+  let destinations: [NoticesResponse.Destination]
   let style: Style
   private static let width = 80
 
-  private var destinations: [JSON] { notices["destinations"]?.arrayValue ?? [] }
-
-  /// Whether somebody isn't told what is to be told.
-  var isAnyoneUntold: Bool { destinations.contains { ["failing", "gone"].contains($0.text("state") ?? "") } }
+  private var failing: [NoticesResponse.Destination] { destinations.filter { ["failing", "gone"].contains($0.state) } }
+  /// Whether a destination doesn't get its notices.
+  var isAnyFailing: Bool { !failing.isEmpty }
 
   func lines() -> [String] {
     guard !destinations.isEmpty else {
       return Layout.wrap(
-        "Nobody is told of anything: stuck and overdue sagas are seen by who looks for them. `saga serve --webhook URL` "
-          + "tells people where they are.", width: Self.width)
+        "The engine sends no notices: a person sees a stuck or overdue saga only by looking for it. "
+          + "`saga serve --webhook URL` sends notices.", width: Self.width)
     }
     return destinations.enumerated().flatMap { index, one in (index == 0 ? [] : [""]) + lines(of: one) }
   }
 
-  /// All of them in a line; nil when there are none.
-  var summary: (text: String, mark: Mark)? {
+  /// All destinations in one line; nil when there are none.
+  var summary: (text: String, mark: StatusLabel)? {
     guard !destinations.isEmpty else { return nil }
-    let untold = destinations.filter { ["failing", "gone"].contains($0.text("state") ?? "") }
-    let waiting = destinations.reduce(0) { $0 + ($1["pending"]?.intValue ?? 0) }
+    let waiting = destinations.reduce(0) { $0 + $1.pending }
     let waits = "\(FileReport.count(waiting, "notice")) \(waiting == 1 ? "waits" : "wait")"
-    guard let first = untold.first else {
+    guard let first = failing.first else {
       let all = FileReport.count(destinations.count, "destination")
-      return ("\(all), \(waiting == 0 ? "all told" : waits)", Self.mark(of: waiting == 0 ? "current" : "delivering"))
+      let state = waiting == 0 ? "current" : "delivering"
+      return ("\(all), \(waiting == 0 ? "all delivered" : waits)", Self.mark(of: state))
     }
-    let names = untold.compactMap { $0.text("name") }.joined(separator: ", ")
-    let mark = Self.mark(of: first.text("state"))
-    return (Layout.clip("\(names) \(untold.count == 1 ? "is" : "are") not told, \(waits)", to: 65), mark)
+    let names = failing.map(\.name).joined(separator: ", ")
+    let text = "\(names) \(failing.count == 1 ? "gets" : "get") no notices, \(waits)"
+    return (Layout.clip(text, to: 65), Self.mark(of: first.state))
   }
 
-  private static func mark(of state: String?) -> Mark {
+  private static func mark(of state: String) -> StatusLabel {
     switch state {
-    case "current": Mark(symbol: "✓", word: "all told", colour: .green)
-    case "delivering": Mark(symbol: "▸", word: "telling", colour: .yellow)
-    case "failing": Mark(symbol: "!", word: "failing", colour: .red)
-    case "gone": Mark(symbol: "✗", word: "gone", colour: .red)
-    default: Mark(symbol: "?", word: state ?? "unknown", colour: nil)
+    case "current": StatusLabel(symbol: "✓", word: "all delivered", colour: .green)
+    case "delivering": StatusLabel(symbol: "▸", word: "delivering", colour: .yellow)
+    case "failing": StatusLabel(symbol: "!", word: "failing", colour: .red)
+    case "gone": StatusLabel(symbol: "✗", word: "gone", colour: .red)
+    default: StatusLabel(symbol: "?", word: state, colour: nil)
     }
   }
 
-  private func lines(of one: JSON) -> [String] {
-    let mark = Self.mark(of: one.text("state"))
+  private func lines(of one: NoticesResponse.Destination) -> [String] {
+    let mark = Self.mark(of: one.state)
     let head = "\(mark.symbol) \(mark.word)"
-    let problem =
-      one["problem"].map { ": \($0.text("message") ?? "")\($0.text("code").map { " [\($0)]" } ?? "")" } ?? ""
-    let wrapped = Layout.wrap("\(head), \(one.text("name") ?? "")\(problem)", width: Self.width - 2)
+    let problem = one.problem.map { ": \($0.message) [\($0.code)]" } ?? ""
+    let wrapped = Layout.wrap("\(head), \(one.name)\(problem)", width: Self.width - 2)
     var lines = wrapped.enumerated().map { index, line in
       index == 0 ? style.colour(head, mark.colour) + line.dropFirst(head.count) : "  " + line
     }
-    lines += fact("where", "\(one.text("kind") ?? ""), \(one.text("target") ?? "")")
-    lines += fact("of", (one["types"]?.arrayValue ?? []).compactMap(\.stringValue).joined(separator: ", "))
-    let pending = one["pending"]?.intValue ?? 0
-    if pending > 0 {
-      let more = one["pendingIsMore"]?.boolValue == true ? " and more" : ""
-      let since = one.moment("oldestPending").map { ", the oldest of \(Moments.full($0))" } ?? ""
-      lines += fact("waiting", FileReport.count(pending, "notice") + more + since)
+    lines += fact("where", "\(one.kind), \(one.target)")
+    lines += fact("types", one.types.joined(separator: ", "))
+    if one.pending > 0 {
+      let more = one.pendingIsMore ? " and more" : ""
+      let oldest = one.oldestPending.map { ", the oldest of \(TimeText.full($0))" } ?? ""
+      lines += fact("waiting", FileReport.count(one.pending, "notice") + more + oldest)
     }
-    if let since = one.moment("failingSince") {
-      let next = one.moment("nextTryAt").map { ", next try \(Moments.full($0))" } ?? ""
-      lines += fact("since", Moments.full(since) + next)
+    if let since = one.failingSince {
+      let next = one.nextTryAt.map { ", next try \(TimeText.full($0))" } ?? ""
+      lines += fact("since", TimeText.full(since) + next)
     }
-    let last = one.moment("lastDeliveredAt").map { ", the last \(Moments.full($0))" } ?? ""
-    lines += fact("delivered", "\(one["delivered"]?.intValue ?? 0)\(last)")
-    if let count = one["givenUp"]?.intValue, count > 0 { lines += fact("given up", "\(count) in all") }
-    for letter in one["letters"]?.arrayValue ?? [] {
-      let why = letter.text("code").map { " [\($0)]" } ?? ""
-      let when = letter.moment("givenUpAt").map { Moments.full($0) } ?? ""
-      lines += fact("", "\(when): \(letter.text("summary") ?? "")\(why)")
-    }
+    let last = one.lastDeliveredAt.map { ", the last \(TimeText.full($0))" } ?? ""
+    lines += fact("delivered", "\(one.delivered)\(last)")
+    if one.givenUp > 0 { lines += fact("given up", "\(one.givenUp) in all") }
+    for dead in one.letters { lines += fact("", "\(TimeText.full(dead.givenUpAt)): \(dead.summary) [\(dead.code)]") }
     return lines
   }
 
@@ -84,20 +77,17 @@ struct NoticeDrawing {
     }
   }
 
-  /// What `saga notices resend` says.
-  static func lines(ofResend answer: JSON, _ style: Style) -> [String] {
-    let delivered = answer["delivered"]?.arrayValue?.count ?? 0
-    let failed = answer["failed"]?.arrayValue ?? []
-    let left = answer["left"]?.intValue ?? 0
-    if delivered == 0, failed.isEmpty, left == 0 { return ["Nothing was given up."] }
+  /// Returns what `saga notices resend` prints.
+  static func lines(of resend: NoticeResendResponse, _ style: Style) -> [String] {
+    let (delivered, left) = (resend.delivered.count, resend.left)
+    if delivered == 0, resend.failed.isEmpty, left == 0 { return ["No notices were given up."] }
     var lines: [String] = []
     if delivered > 0 {
       let mark = style.colour("✓ delivered", .green)
-      lines.append("\(mark) \(FileReport.count(delivered, "notice")) in \(answer["tookSeconds"]?.doubleValue ?? 0) s")
+      lines.append("\(mark) \(FileReport.count(delivered, "notice")) in \(resend.tookSeconds / .seconds(1)) s")
     }
-    for one in failed {
-      let code = one["problem"]?.text("code").map { " [\($0)]" } ?? ""
-      let text = "! \(one.text("id") ?? ""): \(one["problem"]?.text("message") ?? "")\(code)"
+    for one in resend.failed {
+      let text = "! \(one.id): \(one.problem.message) [\(one.problem.code)]"
       lines += Layout.wrap(text, width: Self.width - 2).enumerated().map { index, line in
         style.colour((index == 0 ? "" : "  ") + line, .red)
       }

@@ -1,85 +1,78 @@
 import JSON
 import Values
+import Wire
 
-extension JSON {
-  /// A verb that takes two people is answered with the operation that waits, not with the saga.
-  var isOperation: Bool { self["verb"] != nil && self["left"] != nil && self["needsApproval"] != nil }
-}
-
-/// `saga ops show`: what an operation is, how far it is, and what came of it.
+/// `saga ops show`: an operation, its progress and its results.
 struct OperationLines {
-  let operation: JSON
+  let operation: OperationResponse
   let now: Timestamp
   let style: Style
   private static let barWidth = 24
 
-  private func count(_ name: String) -> Int { operation[name]?.intValue ?? 0 }
-  private var status: String { operation.text("status") ?? "?" }
-
-  private var mark: Mark {
-    switch status {
-    case "waiting": Mark(symbol: "◌", word: "waits for a second person", colour: .yellow)
-    case "running": Mark(symbol: "▸", word: "running", colour: .cyan)
-    case "finished": Mark(symbol: "✓", word: "finished", colour: .green)
-    case "stopped": Mark(symbol: "×", word: "stopped", colour: .red)
-    case "declined": Mark(symbol: "–", word: "declined", colour: .magenta)
-    default: Mark(symbol: "?", word: status, colour: nil)
+  private var mark: StatusLabel {
+    switch operation.status {
+    case "waiting": StatusLabel(symbol: "◌", word: "waits for a second person", colour: .yellow)
+    case "running": StatusLabel(symbol: "▸", word: "running", colour: .cyan)
+    case "finished": StatusLabel(symbol: "✓", word: "finished", colour: .green)
+    case "stopped": StatusLabel(symbol: "×", word: "stopped", colour: .red)
+    case "declined": StatusLabel(symbol: "–", word: "declined", colour: .magenta)
+    default: StatusLabel(symbol: "?", word: operation.status, colour: nil)
     }
   }
 
   private var what: String {
-    let request = operation["request"]
-    let step = request?.text("step").map { " of \($0)" } ?? ""
-    let outcome = request?.text("resolution").map { " as \($0)" } ?? ""
-    let sagas = count("sagas")
-    return "\(operation.text("verb") ?? "?")\(step)\(outcome) on \(sagas) saga\(sagas == 1 ? "" : "s")"
+    func member(_ name: String) -> String? { operation.request[name]?.stringValue.map(Layout.printable) }
+    let step = member("step").map { " of \($0)" } ?? ""
+    let outcome = member("resolution").map { " as \($0)" } ?? ""
+    return "\(operation.verb)\(step)\(outcome) on \(FileReport.count(operation.sagas, "saga"))"
   }
 
   /// Two lines, for a list.
   var short: [String] {
-    let age = operation.moment("startedAt").map { SagaLines.age(now - $0) } ?? ""
-    return [
-      "\(operation.text("id") ?? "")  \(style.colour("\(mark.symbol) \(mark.word)", mark.colour))  \(age)",
-      Layout.clip("  \(what): \(counts); \(operation.text("by") ?? ""): “\(operation.text("reason") ?? "")”", to: 80),
+    [
+      "\(operation.id)  \(style.colour("\(mark.symbol) \(mark.word)", mark.colour))  "
+        + SagaLines.age(now - operation.startedAt),
+      Layout.clip("  \(what): \(counts); \(operation.by): “\(operation.reason)”", to: 80),
     ]
   }
 
-  private var counts: String { "\(count("done")) done, \(count("refused")) refused, \(count("left")) left" }
+  private var counts: String { "\(operation.done) done, \(operation.refused) refused, \(operation.left) left" }
 
-  /// How far it is.
+  /// The progress as a bar.
   var progress: String {
-    let all = max(1, count("sagas"))
-    let filled = (count("done") + count("refused")) * Self.barWidth / all
+    let filled = (operation.done + operation.refused) * Self.barWidth / max(1, operation.sagas)
     let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: Self.barWidth - filled)
     return "  \(style.colour(bar, mark.colour))  \(counts)"
   }
 
   var lines: [String] {
     var lines = [
-      "\(style.bold(operation.text("id") ?? ""))  \(style.colour("\(mark.symbol) \(mark.word)", mark.colour))",
+      "\(style.bold(operation.id))  \(style.colour("\(mark.symbol) \(mark.word)", mark.colour))",
       "  \(what), \(pace)", progress,
     ]
-    lines += fact("filter", operation["filter"].map(Self.words))
-    lines += fact("refused", Self.counts(operation["refusals"]))
-    lines += fact("they are", Self.counts(operation["standing"]))
-    lines += said("asked", operation, at: "startedAt")
-    for word in ["approved", "declined", "stopped"] {
-      if let decision = operation[word] { lines += said(word, decision, at: "at") }
+    lines += fact("filter", operation.filter.map(Self.words))
+    lines += fact("refused", Self.text(of: operation.refusals))
+    lines += fact("they are", operation.standing.map(Self.text))
+    lines += said("asked", operation.by, operation.reason, from: operation.from, at: operation.startedAt)
+    let decisions = [
+      ("approved", operation.approved), ("declined", operation.declined), ("stopped", operation.stopped),
+    ]
+    for case (let word, let decision?) in decisions {
+      lines += said(word, decision.by, decision.reason ?? "", from: decision.from, at: decision.at)
     }
-    if status == "waiting" {
-      let id = operation.text("id") ?? ""
+    if operation.status == "waiting" {
       lines += [
-        "Another person agrees, or not, with", "  saga ops approve \(id) --reason WHY",
-        "  saga ops decline \(id) --reason WHY",
+        "A second person decides with", "  saga ops approve \(operation.id) --reason WHY",
+        "  saga ops decline \(operation.id) --reason WHY",
       ]
     }
     return lines
   }
 
   private var pace: String {
-    let rate = JSON.number(operation["rate"]?.numberValue ?? JSONNumber(0)).text()
-    let ramp = operation["rampSeconds"]?.doubleValue ?? 0
-    return "\(rate) a second" + (ramp > 0 ? ", reached within \(Int(ramp.rounded(.up))) s" : "")
+    let ramp = operation.rampSeconds / .seconds(1)
+    let rise = ramp > 0 ? ", reached within \(Int(ramp.rounded(.up))) s" : ""
+    return "\(operation.rate.text) a second\(rise)"
   }
 
   private func fact(_ name: String, _ text: String?) -> [String] {
@@ -87,17 +80,14 @@ struct OperationLines {
     return ["  \(Layout.pad(name, to: 9)) \(Layout.clip(text, to: 68))"]
   }
 
-  private func said(_ word: String, _ decision: JSON, at moment: String) -> [String] {
-    let age = decision.moment(moment).map { SagaLines.age(now - $0) } ?? ""
-    let from = decision.text("from").map { " (\($0))" } ?? ""
-    let text = "by \(decision.text("by") ?? "?")\(from) \(age): “\(decision.text("reason") ?? "")”"
-    let wrapped = Layout.wrap(text, width: 68)
+  private func said(_ word: String, _ by: String, _ reason: String, from: String?, at: Timestamp) -> [String] {
+    let from = from.map { " (\($0))" } ?? ""
+    let wrapped = Layout.wrap("by \(by)\(from) \(SagaLines.age(now - at)): “\(reason)”", width: 68)
     return wrapped.enumerated().map { "  \(Layout.pad($0.offset == 0 ? word : "", to: 9)) \($0.element)" }
   }
 
-  private static func counts(_ counts: JSON?) -> String {
-    (counts?.objectValue ?? [:]).map { "\(Layout.printable($0.name)) \($0.value.intValue ?? 0)" }.joined(
-      separator: ", ")
+  private static func text(of counts: Counts) -> String {
+    counts.all.map { "\($0.name) \($0.count)" }.joined(separator: ", ")
   }
 
   private static func words(_ filter: JSON) -> String {
@@ -108,44 +98,45 @@ struct OperationLines {
   }
 }
 
-/// `saga ops preview`: which sagas, which refuse and why, and the command that does just that.
+/// `saga ops preview`: the sagas, which of them refuse the verb and why, and the command to run the operation.
 struct OperationPreviewLines {
-  let preview: JSON
-  /// What was typed, to be typed again.
+  let preview: OperationPreviewResponse
+  /// The words of the command line, for the command to run.
   let words: [String]
   let style: Style
   private static let shown = 50
 
   var lines: [String] {
-    let items = preview["items"]?.arrayValue ?? []
-    let verb = preview.text("verb") ?? "?"
-    guard !items.isEmpty else { return ["No saga is found: there is nothing to \(verb)."] }
-    let (takes, refuses) = (preview["takes"]?.intValue ?? 0, preview["refuses"]?.intValue ?? 0)
-    var lines = ["\(items.count) found: \(takes) take \(verb), \(refuses) refuse it. Nothing has been done."]
+    let (verb, items) = (preview.verb, preview.items)
+    guard !items.isEmpty else { return ["No saga matches."] }
+    var lines = [
+      "\(FileReport.count(items.count, "saga")): \(preview.takes) accept \(verb), \(preview.refuses) refuse it. "
+        + "Nothing was done."
+    ]
     lines.append(
       style.dim(
         "\(Layout.pad("ID", to: 36))  \(Layout.pad("STATUS", to: 14)) \(Layout.pad("WORKFLOW", to: 18)) REFUSES"))
-    // What is refused is what one has to see.
-    let ordered = items.filter { $0["takes"] == false } + items.filter { $0["takes"] != false }
+    // Refusals come first: the user has to see them.
+    let ordered = items.filter { !$0.takes } + items.filter(\.takes)
     for item in ordered.prefix(Self.shown) { lines += self.lines(of: item) }
     if ordered.count > Self.shown {
-      lines.append(style.dim("… and \(ordered.count - Self.shown) more; --json has all"))
+      lines.append(style.dim("… and \(ordered.count - Self.shown) more (all of them: --json)"))
     }
-    if preview["needsApproval"] == true { lines.append("It takes two people: it waits until another has agreed.") }
-    if takes > 0 {
-      lines += ["To do exactly this:", "  saga ops run \(words.joined(separator: " ")) \\"]
-      let selection = words.contains("--saga") ? "" : "--selection \(preview.text("selection") ?? "") "
+    if preview.needsApproval { lines.append("A second person has to approve the operation before it starts.") }
+    if preview.takes > 0 {
+      lines += ["To run exactly this:", "  saga ops run \(words.joined(separator: " ")) \\"]
+      let selection = words.contains("--saga") ? "" : "--selection \(preview.selection) "
       lines.append("    \(selection)--reason WHY")
     }
     return lines
   }
 
-  private func lines(of item: JSON) -> [String] {
-    let mark = Mark.ofSaga(item.text("status") ?? "?")
+  private func lines(of item: OperationPreviewResponse.Item) -> [String] {
+    let mark = StatusLabel.ofSaga(item.status ?? "?")
     let status = style.colour(Layout.pad("\(mark.symbol) \(mark.word)", to: 14), mark.colour)
-    let workflow = Layout.pad(Layout.clip(item.text("workflow") ?? "", to: 18), to: 18)
-    let line = "\(item.text("saga") ?? "")  \(status) \(workflow) \(item.text("code") ?? "")"
-    guard let message = item.text("message") else { return [Layout.trimmingEnd(line)] }
+    let workflow = Layout.pad(Layout.clip(item.workflow ?? "", to: 18), to: 18)
+    let line = "\(item.saga)  \(status) \(workflow) \(item.code ?? "")"
+    guard let message = item.message else { return [Layout.trimmingEnd(line)] }
     return [line, "  " + style.dim(Layout.clip(message, to: 78))]
   }
 }

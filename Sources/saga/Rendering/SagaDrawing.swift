@@ -1,11 +1,12 @@
 import JSON
 import Runtime
 import Values
+import Wire
 
-/// `saga show`: a saga as the REST API answers it, drawn for a person in 80 columns.
+/// `saga show`: a saga drawn in 80 columns.
 struct SagaDrawing {
-  let saga: JSON
-  /// The time of the drawing: what is under way lasts until now.
+  let saga: SagaResponse
+  /// The time of the drawing. Unfinished steps last until then.
   let now: Timestamp
   let style: Style
   static let width = 80
@@ -16,45 +17,40 @@ struct SagaDrawing {
       + nextSteps()
   }
 
-  private var status: String { saga["status"]?.stringValue ?? "" }
-  private var started: Timestamp { saga.moment("startedAt") ?? now }
-  private var id: String { saga.text("id") ?? "" }
+  private var started: Timestamp { saga.startedAt }
 
   private func header() -> [String] {
-    let mark = Mark.ofSaga(status)
-    let name = Layout.clip("\(saga.text("workflow") ?? "") v\(saga["version"]?.intValue ?? 0)", to: 62)
-    let overdue = saga["overdue"]?.boolValue == true ? "  " + style.colour("overdue", .red) : ""
+    let mark = StatusLabel.ofSaga(saga.status)
+    let name = Layout.clip("\(saga.workflow) v\(saga.version)", to: 62)
+    let overdue = saga.overdue ? "  " + style.colour("overdue", .red) : ""
     var lines = [
       style.colour("\(mark.symbol) \(mark.word)", mark.colour) + "  " + style.bold(name) + overdue
-        + (isPaused ? "  " + style.colour("‖ paused", .yellow) : "")
+        + (saga.paused != nil ? "  " + style.colour("‖ paused", .yellow) : "")
     ]
-    lines.append("  " + id)
+    lines.append("  " + saga.id)
     var facts: [(String, String)] = []
-    let by = saga.text("startedBy").map { " by \($0)" } ?? ""
-    if let ended = saga.moment("endedAt") {
-      facts.append(("started", Moments.full(started) + by))
-      facts.append(("ended", "\(Moments.short(ended, besides: started)), took \(Moments.duration(ended - started))"))
+    let by = saga.startedBy.map { " by \($0)" } ?? ""
+    if let ended = saga.endedAt {
+      facts.append(("started", TimeText.full(started) + by))
+      facts.append(("ended", "\(TimeText.short(ended, besides: started)), took \(TimeText.duration(ended - started))"))
     } else {
-      facts.append(("started", "\(Moments.full(started))\(by), \(Moments.duration(now - started)) ago"))
-      if let deadline = saga.moment("deadline") {
+      facts.append(("started", "\(TimeText.full(started))\(by), \(TimeText.duration(now - started)) ago"))
+      if let deadline = saga.deadline {
         let far =
-          deadline >= now ? "in \(Moments.duration(deadline - now))" : "\(Moments.duration(now - deadline)) ago"
-        // A pause stops the saga's clock, so the time of the deadline is not known.
-        let when = isPaused ? "moves with the pause" : far
-        facts.append(("deadline", "\(Moments.short(deadline, besides: started)), \(when)"))
+          deadline >= now ? "in \(TimeText.duration(deadline - now))" : "\(TimeText.duration(now - deadline)) ago"
+        // The deadline of a paused saga moves until the saga is resumed.
+        let when = saga.paused != nil ? "moves with the pause" : far
+        facts.append(("deadline", "\(TimeText.short(deadline, besides: started)), \(when)"))
       }
     }
-    let tags = (saga["tags"]?.arrayValue ?? []).compactMap(\.stringValue).map(Layout.printable)
-    if !tags.isEmpty { facts.append(("tags", tags.joined(separator: ", "))) }
+    if !saga.tags.isEmpty { facts.append(("tags", saga.tags.joined(separator: ", "))) }
     // The steps and the output below say this of a completed saga.
-    if status != "completed" { facts.append(("why", why.sentence)) }
-    if saga.moment("endedAt") == nil {
+    if saga.status != "completed" { facts.append(("why", why.sentence)) }
+    if saga.endedAt == nil {
       facts += [("since", why.since), ("until", why.until)].compactMap { name, time in time.map { (name, $0) } }
     }
     return lines + facts.flatMap { fact($0.0, $0.1) }
   }
-
-  private var isPaused: Bool { saga["paused"].map { !$0.isNull } ?? false }
 
   private var why: Why { Why(saga: saga, now: now) }
 
@@ -71,14 +67,14 @@ struct SagaDrawing {
 
   private func outcome() -> [String] { output() + outputErrors() }
 
-  /// The members of the output that could not be made.
+  /// The members of the output that could not be computed.
   private func outputErrors() -> [String] {
-    guard let errors = saga["outputErrors"]?.arrayValue, !errors.isEmpty else { return [] }
+    let errors = saga.outputErrors
+    guard !errors.isEmpty else { return [] }
     let lines = errors.prefix(Self.mostOutputLines).flatMap { error in
-      let path = error.text("path") ?? ""
-      let expression = error.text("expression").map { " from ${\($0)}" } ?? ""
+      let expression = error.expression.map { " from ${\($0)}" } ?? ""
       let what =
-        "\(path.isEmpty ? "the whole output" : path)\(expression): \(error.text("message") ?? "") [\(error.text("code") ?? "")]"
+        "\(error.path.isEmpty ? "the whole output" : error.path)\(expression): \(error.message) [\(error.code)]"
       return Layout.wrap(what, width: Self.width - 6)
     }
     let left = errors.count - Self.mostOutputLines
@@ -87,7 +83,7 @@ struct SagaDrawing {
   }
 
   private func output() -> [String] {
-    guard status == "completed", let output = saga["output"], !output.isNull else { return [] }
+    guard saga.status == "completed", let output = saga.output, !output.isNull else { return [] }
     let lines = output.text(.pretty).split(separator: "\n").map {
       Layout.clip(Layout.printable(String($0)), to: Self.width - 4)
     }
@@ -96,7 +92,7 @@ struct SagaDrawing {
   }
 }
 
-/// Words as a shell takes them.
+/// Quotes words for a shell.
 enum Shell {
   static func quoted(_ word: String) -> String {
     let plain = word.unicodeScalars.allSatisfy {

@@ -11,7 +11,7 @@ struct StepGraph: Sendable {
   struct Row: Sendable, Equatable {
     /// The step's index in the list that was drawn.
     let step: Int
-    /// What stands left and right of the step's own mark.
+    /// The lines left and right of the step's own mark.
     let before: String
     let after: String
     /// The lanes that go on below: beside whatever is written under the step.

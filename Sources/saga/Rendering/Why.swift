@@ -1,31 +1,27 @@
-import JSON
 import Values
+import Wire
 
 /// The engine's explanation of a saga, the member `why`, for a terminal: its sentence with its times, and the commands
 /// that help.
 struct Why {
-  let saga: JSON
+  let saga: SagaResponse
   let now: Timestamp
 
-  /// A command to copy, and what it does.
+  /// A command to copy, and its purpose.
   struct Command: Equatable {
     let purpose: String
     let line: String
   }
 
-  private var why: JSON { saga["why"] ?? .null }
-
   /// `The saga is stuck because …`
-  var sentence: String {
-    why.text("sentence") ?? "The server does not say why the saga is in its current state."
-  }
+  var sentence: String { saga.why.sentence }
 
   /// `2026-03-01 08:15:44 UTC (1s ago)`: the time at which this began.
-  var since: String? { why.moment("since").map { "\(Moments.full($0)) (\(Moments.duration(now - $0)) ago)" } }
+  var since: String? { saga.why.since.map { "\(TimeText.full($0)) (\(TimeText.duration(now - $0)) ago)" } }
 
   /// `2026-03-01 08:15:48 UTC (in 3.1s)`: the time at which this ends by itself.
   var until: String? {
-    why.moment("until").map { "\(Moments.full($0)) (\($0 > now ? "in \(Moments.duration($0 - now))" : "now"))" }
+    saga.why.until.map { "\(TimeText.full($0)) (\($0 > now ? "in \(TimeText.duration($0 - now))" : "now"))" }
   }
 
   /// The sentence, and the times below it.
@@ -36,10 +32,7 @@ struct Why {
 
   /// The commands that help, the nearest first.
   var commands: [Command] {
-    (why["next"]?.arrayValue ?? []).compactMap { option in
-      guard let line = option.text("command") else { return nil }
-      return Command(purpose: option.text("purpose") ?? "", line: line)
-    }
+    saga.why.next.map { Command(purpose: $0.purpose, line: $0.command) }
   }
 
   /// The commands in lines of this width, if their words allow it: a long command continues on a second line.

@@ -6,7 +6,7 @@ import Values
 
 private let fileOperand = OperandSpec("FILE", .oneOrMore, help: "a stream; - reads standard input")
 private let storeOption = OptionSpec(
-  "store", value: "STORE", help: "where their state is kept: sqlite:PATH (.saga/streams.db), postgres:URL, or memory")
+  "store", value: "STORE", help: "for their state: sqlite:PATH (else .saga/streams.db), postgres:URL, memory")
 
 extension Invocation {
   fileprivate func streamStore() throws(UsageError) -> StoreLocation {
@@ -15,26 +15,26 @@ extension Invocation {
 }
 
 let streamsCommand = CommandSpec(
-  "streams", summary: "run streams: topics made of topics",
+  "streams", summary: "run topic streams",
   about: [
-    "Each file says what is made of a topic's events: a transform of each, counts in windows of time, or pairs of two "
-      + "topics' events. State and offsets are kept in the store, in one transaction, so that a stream goes on where "
-      + "it stopped; its outputs come at least once, a repeat with the same id.",
-    "What can't be used goes to the dead letters, what comes too late to the topic that the file names for it. "
-      + "docs/streams.md is the guide.",
+    "Each file describes a stream: a transform of each event of a topic, counts in time windows, or joins of two topics. "
+      + "The store keeps state and offsets in one transaction, so a stream continues where it stopped. An output comes at "
+      + "least once; a repeat has the same id.",
+    "Unusable messages go to the dead letters, late events to the topic that the file names. docs/streams.md is the "
+      + "guide.",
   ],
   operands: [fileOperand],
   options: [
     storeOption, KafkaOptions.brokers("the Kafka to read and to write: its brokers, with commas between them"),
     KafkaOptions.properties,
-    OptionSpec("dead-letters", value: "TOPIC", help: "where what can't be used goes; laboratory.dead-letter"),
-    OptionSpec("verbose", help: "log what happens, and how each stream stands every ten seconds"),
+    OptionSpec("dead-letters", value: "TOPIC", help: "for unusable messages; else laboratory.dead-letter"),
+    OptionSpec("verbose", help: "log more, and the state of each stream every ten seconds"),
     .stopWithInput,
   ],
   examples: [
-    .init(says: "All that the laboratory brings along", line: "saga streams streams/*.json --kafka broker:9092"),
+    .init(says: "The streams of the laboratory", line: "saga streams streams/*.json --kafka broker:9092"),
     .init(
-      says: "One, on a store that other machines can take over",
+      says: "One, with a store that other machines can use",
       line: "saga streams my.json --kafka broker:9092 --store postgres://saga@db/saga"),
   ]
 ) { invocation in
@@ -44,10 +44,10 @@ let streamsCommand = CommandSpec(
     return .failure
   }
   guard let cluster = try invocation.kafkaCluster() else {
-    throw invocation.usage("streams wants --kafka BROKERS: what should they read?")
+    throw invocation.usage("streams wants --kafka BROKERS")
   }
   let letters = invocation.arguments.value("dead-letters") ?? KafkaTopicNames().deadLetters
-  guard KafkaName.isTopic(letters) else { throw invocation.usage("\"\(letters)\" is no topic's name") }
+  guard KafkaName.isTopic(letters) else { throw invocation.usage("\"\(letters)\" is not the name of a topic") }
   let process = StreamsProcess(
     definitions: files.definitions, cluster: cluster, deadLetters: letters, location: try invocation.streamStore(),
     invocation: invocation)
@@ -55,7 +55,7 @@ let streamsCommand = CommandSpec(
 }
 
 let streamsCheckCommand = CommandSpec(
-  "streams", "check", summary: "say what is wrong in the files of streams",
+  "streams", "check", summary: "find every mistake in stream files",
   about: [
     "Every mistake with its line and column, also what is wrong only because of another file: two streams of one name, "
       + "or a circle of streams that feed each other. Needs no Kafka and no store. Exit status 1 when there are errors."
@@ -78,11 +78,11 @@ let streamsCheckCommand = CommandSpec(
 }
 
 let streamsResetCommand = CommandSpec(
-  "streams", "reset", summary: "forget the state of streams, to begin anew",
+  "streams", "reset", summary: "delete the state of streams",
   about: [
-    "Forgets counts, waiting events and offsets: the next run begins with the first message that the topics keep, and "
-      + "sends everything again, results of the same window with the same id. For a stream whose definition changed, a "
-      + "topic that was made anew, or events that came too late and are wanted after all."
+    "Deletes counts, waiting events and offsets. The next run starts at the first message of the topics and sends every "
+      + "result again, with the same id for the same window. For a stream whose definition changed, a topic that was "
+      + "created again, or late events that you want to count."
   ],
   operands: [fileOperand], options: [storeOption],
   examples: [
@@ -99,7 +99,7 @@ let streamsResetCommand = CommandSpec(
   do {
     for definition in files.definitions {
       try await StreamProcessor.reset(definition.name, in: store)
-      invocation.terminal.line("\(definition.name) begins anew with its next run.")
+      invocation.terminal.line("\(definition.name) starts again with its next run.")
     }
   } catch {
     await store.close()

@@ -106,7 +106,7 @@ struct StreamsProcess {
   }
 
   /// Makes the topics that the streams write to, where they are missing and the broker allows it; those that they read
-  /// are somebody else's.
+  /// belong to another process.
   private func ensureTopics(_ log: Log) async throws {
     let names = Set(definitions.map(\.to) + definitions.compactMap(\.late) + [deadLetters])
     let topics = try KafkaTopics(cluster)
@@ -117,7 +117,9 @@ struct StreamsProcess {
         return
       } catch {
         guard error.isRetriable else { throw error }
-        if said != error.message { log.error("The streams wait for Kafka", ("error", error.description)) }
+        if said != error.message {
+          log.error("Kafka is not available; the streams wait for it", ("error", error.description))
+        }
         said = error.message
       }
       try await environment.clock.sleep(until: environment.now() + .seconds(2))
@@ -125,13 +127,13 @@ struct StreamsProcess {
   }
 }
 
-/// How a stream stands, in words.
+/// The state of a stream, in words.
 enum StreamLine {
   /// One line.
   static func text(of status: StreamStatus) -> String {
     let totals = status.totals
     var facts = ["read \(totals.read)", "sent \(totals.sent)"]
-    // What is nothing to speak of isn't spoken of; what is late always is.
+    // A lag below a second is left out. Late events are always shown.
     if totals.ignored > 0 { facts.append("ignored \(totals.ignored)") }
     if totals.repeated > 0 { facts.append("repeated \(totals.repeated)") }
     if let watermark = status.watermark { facts += ["late \(totals.late)", "watermark \(watermark)"] }
@@ -139,7 +141,7 @@ enum StreamLine {
     if totals.refused > 0 { facts.append("dead letters \(totals.refused)") }
     if totals.lost > 0 { facts.append("LOST \(totals.lost)") }
     let line = "\(status.name): \(facts.joined(separator: ", "))"
-    return status.problem.map { "\(line); held up: \($0)" } ?? line
+    return status.problem.map { "\(line); blocked: \($0)" } ?? line
   }
 
   /// With the offset that comes next in each partition.

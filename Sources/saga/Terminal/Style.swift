@@ -1,4 +1,4 @@
-/// Colour, where there is a terminal that shows it and nobody has asked for none (https://no-color.org).
+/// Colours text on a terminal, unless NO_COLOR is set (https://no-color.org).
 struct Style: Sendable {
   let coloured: Bool
   static let plain = Style(coloured: false)

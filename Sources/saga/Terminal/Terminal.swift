@@ -9,14 +9,14 @@ struct Terminal: Sendable {
   let complain: @Sendable (String) -> Void
   /// The next bytes of standard input; nil at its end.
   let read: @Sendable () -> [UInt8]?
-  /// Whether standard output is looked at by a person.
+  /// Whether standard output is a terminal.
   let isTerminal: Bool
   let style: Style
   let errorStyle: Style
 
   func line(_ text: String) { write(text + "\n") }
 
-  /// All of standard input.
+  /// Returns all of standard input.
   func readAll() -> [UInt8] {
     var bytes: [UInt8] = []
     while let more = read() { bytes += more }
@@ -41,7 +41,7 @@ struct Terminal: Sendable {
     while written < bytes.count {
       let count = bytes[written...].withUnsafeBytes { CSystem.write(descriptor, $0.baseAddress, $0.count) }
       if count < 0, errno == EINTR || errno == EAGAIN { continue }
-      // Whoever read this has gone; there is nobody left to tell.
+      // The reader has closed the pipe.
       if count <= 0 { return }
       written += count
     }

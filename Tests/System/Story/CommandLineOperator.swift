@@ -21,7 +21,7 @@ struct CommandLineOperator: StoryOperator {
 
   func previewRetry() async throws -> (takes: Int, refuses: Int, selection: String) {
     let lines = try await saga("ops", "preview", "retry", "--stuck", "--workflow", "sample-processing")
-    let counts = try #require(lines.first?.firstMatch(of: #/(\d+) found: (\d+) take retry, (\d+) refuse it/#))
+    let counts = try #require(lines.first?.firstMatch(of: #/(\d+) sagas?: (\d+) accept retry, (\d+) refuse it/#))
     let selection = try #require(lines.compactMap { $0.firstMatch(of: #/--selection (\w+)/#) }.first)
     return (Int(counts.output.2) ?? -1, Int(counts.output.3) ?? -1, String(selection.output.1))
   }

@@ -1,0 +1,190 @@
+import JSON
+import SagaCore
+import Values
+import Wire
+import WorkflowEngine
+import Workflows
+
+extension SagaNow {
+  /// Returns the saga as `GET /v1/sagas/{id}` shows it.
+  /// - Parameter now: decides whether the saga is overdue. A saga as it was is judged at its last event.
+  func response(at now: Timestamp) -> SagaResponse {
+    let now = asOf ?? now
+    let allowed = Verbs.allowed(state, definition)
+    return SagaResponse(
+      id: state.id.description,
+      workflow: state.start.workflow,
+      version: state.start.version,
+      status: state.status.rawValue,
+      paused: state.pause.map { .init(since: $0.at, by: $0.value.by, reason: $0.value.reason) },
+      startedAt: state.startedAt,
+      startedBy: state.start.by,
+      endedAt: state.end?.at,
+      deadline: state.deadline,
+      overdue: state.isOverdue(at: now),
+      why: Explanation(state, definition, now: now, allowed: allowed).response,
+      idempotencyKey: state.start.idempotencyKey,
+      tags: state.start.tags,
+      turnBack: state.turnBack?.response,
+      turnBackRequested: state.requestedTurnBack?.response,
+      pivotPassed: state.isPivotPassed(by: definition),
+      rewind: state.rewind?.response,
+      abandoned: abandoned,
+      stuck: state.blockers.map { $0.response(Verbs.helping($0, among: allowed)) },
+      verbs: allowed.map(\.response),
+      steps: definition.steps.compactMap { step in state.step(step.id).map { $0.response(of: step) } },
+      input: state.start.input,
+      output: state.end?.output,
+      outputErrors: outputErrors,
+      lastEvent: state.version)
+  }
+
+  private var outputErrors: [SagaResponse.OutputError] {
+    (state.end?.outputErrors ?? []).map {
+      .init(path: $0.path, expression: $0.expression, code: $0.code, message: $0.message)
+    }
+  }
+
+  private var abandoned: SagaResponse.Abandoned? {
+    guard let end = state.end, end.status == .abandoned else { return nil }
+    return .init(by: end.by, reason: end.reason, at: end.at)
+  }
+}
+
+extension Explanation {
+  fileprivate var response: SagaResponse.Why {
+    .init(
+      kind: kind.rawValue, sentence: sentence, step: step, phase: phase?.rawValue, code: code,
+      outcome: outcome?.rawValue, since: since, until: until,
+      next: next.map {
+        .init(
+          verb: $0.verb, step: $0.step, signal: $0.signal, outcome: $0.outcome, purpose: $0.purpose,
+          command: $0.command)
+      })
+  }
+}
+
+extension Dated where Value == TurnBack {
+  fileprivate var response: SagaResponse.TurnBack {
+    .init(
+      cause: value.cause.rawValue, step: value.step, code: value.code, message: value.message, by: value.by,
+      reason: value.reason, at: at)
+  }
+}
+
+extension Dated where Value == StepProgress {
+  fileprivate var response: SagaResponse.Progress {
+    .init(message: value.message, fraction: value.fraction, at: at)
+  }
+}
+
+extension AllowedVerb {
+  var response: AcceptedVerb { AcceptedVerb(verb: verb.rawValue, steps: steps) }
+}
+
+extension Rewind {
+  fileprivate var response: SagaResponse.Rewind { .init(step: step, steps: steps, since: at, by: by, reason: reason) }
+}
+
+extension Blocker {
+  fileprivate func response(_ verbs: [OperatorVerb.Name]) -> SagaResponse.StuckStep {
+    .init(
+      step: step, phase: phase.rawValue, since: since, code: failure.code, message: failure.message,
+      verbs: verbs.map(\.rawValue))
+  }
+}
+
+extension StepFailure {
+  fileprivate func response(_ outcome: RoundOutcome? = nil) -> SagaResponse.Failure {
+    let known: String? =
+      switch outcome {
+      case .failed, .unknown: outcome?.rawValue
+      case .none?, .succeeded, nil: nil
+      }
+    return .init(code: code, message: message, outcome: known)
+  }
+}
+
+extension StepState {
+  fileprivate func response(of step: Step) -> SagaResponse.Step {
+    .init(
+      id: id,
+      description: step.description,
+      status: status.rawValue,
+      dependsOn: step.dependsOn,
+      action: step.action.response,
+      pivot: step.pivot,
+      round: round,
+      attempt: forward.count,
+      maxAttempts: step.action.isAttempted ? forward.allowed(by: step.retry, after: failure) : nil,
+      startedAt: startedAt,
+      endedAt: endedAt,
+      retryAt: status == .backingOff ? retryAt : nil,
+      until: wait?.until,
+      waitingFor: status == .waiting ? step.action.awaited : nil,
+      progress: inFlight?.phase == .forward ? progress?.response : nil,
+      overdue: overdue?.response(phase: status == .undoing ? .undo : .forward),
+      input: input,
+      output: outputProblem == nil ? output : nil,
+      outputError: outputProblem?.response(),
+      error: failure?.response(outcome),
+      undo: undoResponse(of: step))
+  }
+
+  private func undoResponse(of step: Step) -> SagaResponse.Step.Undo? {
+    let word: String
+    switch status {
+    case .undoing: word = inFlight == nil ? "backingOff" : "running"
+    case .undone: word = "undone"
+    case .undoFailed: word = "failed"
+    case .pending, .running, .backingOff, .waiting, .succeeded, .failed, .skipped: return nil
+    }
+    let allowed: Int? =
+      if case .undo(let rules) = step.compensation { undo.allowed(by: rules.retry, after: undoFailure) } else { nil }
+    return .init(
+      status: word, attempt: undo.count, maxAttempts: allowed, startedAt: undo.startedAt, endedAt: undoEndedAt,
+      retryAt: status == .undoing ? retryAt : nil, progress: inFlight?.phase == .undo ? progress?.response : nil,
+      how: undoHow,
+      error: undoFailure?.response())
+  }
+}
+
+extension StepLateness {
+  fileprivate func response(phase: StepPhase) -> SagaResponse.Step.Overdue {
+    .init(
+      phase: phase.rawValue, since: since, expectedMs: Int(expected.duration / .milliseconds(1)),
+      basis: expected.basis.rawValue, samples: expected.samples)
+  }
+}
+
+extension Attempts {
+  /// The number that the last attempt may have: what an operator granted counts on top.
+  fileprivate func allowed(by rules: RetryRules, after failure: StepFailure?) -> Int {
+    let matching = failure.flatMap { failure in
+      rules.policies.first { policy in
+        policy.on.map { $0.contains { RetryPolicy.matches($0, codes: failure.codes) } } ?? true
+      }
+    }
+    return budgetStart + (matching ?? rules.policies.first { $0.on == nil } ?? rules.fallback).maxAttempts
+  }
+}
+
+extension Action {
+  fileprivate var response: SagaResponse.Step.Action {
+    switch self {
+    case .http(let http): .init(kind: "http", service: http.service, method: http.method)
+    case .kafka(let kafka): .init(kind: "kafka", service: kafka.service, command: kafka.command)
+    case .signal(let signal): .init(kind: "signal", signal: signal.name, roles: signal.roles)
+    case .delay: .init(kind: "delay")
+    }
+  }
+
+  /// What a step with this action waits for; nil for an action that sends attempts.
+  fileprivate var awaited: SagaResponse.Step.Waiting? {
+    switch self {
+    case .http, .kafka: nil
+    case .signal(let signal): .init(kind: "signal", name: signal.name)
+    case .delay: .init(kind: "delay")
+    }
+  }
+}

@@ -1,0 +1,219 @@
+import HTTP
+import Persistence
+import Streaming
+import WorkflowEngine
+import Workflows
+
+/// Every route of the server. The router is built from this list, the command line takes its paths from it, and tests
+/// hold `docs/schema/openapi.json` to it. The raw value is the `operationId` there.
+public enum Endpoint: String, CaseIterable, Sendable {
+  case listWorkflows, registerWorkflow, checkWorkflow, getWorkflow, getWorkflowVersion, getStatistics
+  case startSaga, listSagas, getSaga, listEvents, getTimeline, sendSignal
+  case cancelSaga, retrySaga, resolveSaga, abandonSaga, pauseSaga, resumeSaga, skipStep, compensateSaga, runNow
+  case extendDeadline, rewindSaga
+  case getStats, getProjections, rebuildProjections, getEcho, rewindEcho, getNotices, testNotices, resendNotices
+  case streamEvents, listActs, auditHead, verifyAudit
+  case beginOperation, listOperations, getOperation, listOperationSagas, approveOperation, declineOperation
+  case stopOperation
+  case getHealth, getReadiness, getMetrics, getOpenAPI
+  // Pages, which the description of the API does not list.
+  case consolePage, consoleFile, errorIndex, errorPage, schemaFile, eventSchemaFile
+
+  /// Returns the route of a verb on one saga.
+  static func verb(_ name: OperatorVerb.Name) -> Endpoint {
+    switch name {
+    case .cancel: .cancelSaga
+    case .compensate: .compensateSaga
+    case .abandon: .abandonSaga
+    case .pause: .pauseSaga
+    case .resume: .resumeSaga
+    case .retry: .retrySaga
+    case .resolve: .resolveSaga
+    case .skip: .skipStep
+    case .runNow: .runNow
+    case .extend: .extendDeadline
+    case .rewind: .rewindSaga
+    }
+  }
+
+  public var facts: RouteFacts {
+    switch self {
+    case .listWorkflows:
+      .get("/v1/workflows", "List workflows", query: ["cursor", "limit"])
+    case .registerWorkflow:
+      .post(
+        "/v1/workflows", "Register a workflow", headers: RouteFacts.who, body: .json, answers: [200, 201],
+        refuses: [EngineErrorCode.workflowConflict, EngineErrorCode.workflowInvalid])
+    case .checkWorkflow:
+      .post("/v1/workflows/check", "Check a workflow", body: .checked)
+    case .getWorkflow:
+      .get("/v1/workflows/{name}", "Show a workflow's latest version", refuses: [EngineErrorCode.workflowNotFound])
+    case .getStatistics:
+      .get(
+        "/v1/workflows/{name}/statistics", "Show what a workflow's steps did, minute by minute", query: ["from", "to"],
+        refuses: [EngineErrorCode.workflowNotFound])
+    case .getWorkflowVersion:
+      .get(
+        "/v1/workflows/{name}/{version}", "Show one version of a workflow",
+        refuses: [ServerErrorCode.parameterInvalid, EngineErrorCode.workflowNotFound])
+    case .startSaga:
+      .post(
+        "/v1/workflows/{name}/sagas", "Start a saga", query: ["wait"], headers: RouteFacts.whoAndKey, body: .object,
+        answers: [200, 201], refuses: [EngineErrorCode.sagaStartKeyReused, EngineErrorCode.workflowNotFound])
+    case .listSagas:
+      .get("/v1/sagas", "List sagas", query: SagaListReader.parameters)
+    case .getSaga:
+      .get("/v1/sagas/{id}", "Show a saga", query: ["wait", "version"], refuses: [EngineErrorCode.sagaVersionUnknown])
+    case .listEvents:
+      .get("/v1/sagas/{id}/events", "Show a saga's history", query: ["after", "limit"])
+    case .getTimeline:
+      .get("/v1/sagas/{id}/timeline", "Show a saga's timeline")
+    case .sendSignal:
+      .post(
+        "/v1/sagas/{id}/signals/{name}", "Send a signal", headers: RouteFacts.whoAndKey, body: .optionalJSON,
+        answers: [200, 202],
+        refuses: [
+          EngineErrorCode.commandReused, EngineErrorCode.eventTooLarge, WorkflowErrorCode.expressionBudget,
+          EngineErrorCode.sagaEnded, EngineErrorCode.sagaTooLarge, EngineErrorCode.signalDropped,
+          EngineErrorCode.signalLimit, EngineErrorCode.signalRefused, EngineErrorCode.signalTooLate,
+          EngineErrorCode.signalUnknown,
+        ])
+    case .cancelSaga:
+      .verb(.cancel, "Cancel a saga", refuses: [EngineErrorCode.sagaPivotPassed, EngineErrorCode.sagaTurningBack])
+    case .retrySaga:
+      .verb(
+        .retry, "Retry stuck steps",
+        refuses: [
+          EngineErrorCode.eventTooLarge, EngineErrorCode.sagaNotStuck, EngineErrorCode.sagaTooLarge,
+          EngineErrorCode.stepInputNotTaken, EngineErrorCode.stepNotRetryable, EngineErrorCode.stepOutcomeUnknown,
+          EngineErrorCode.stepUnknown,
+        ])
+    case .resolveSaga:
+      .verb(
+        .resolve, "Say what happened in a step",
+        refuses: [EngineErrorCode.stepNotResolvable, EngineErrorCode.stepUnknown])
+    case .abandonSaga:
+      .verb(.abandon, "Abandon a saga", refuses: [EngineErrorCode.sagaAttemptInFlight, EngineErrorCode.sagaNotStuck])
+    case .pauseSaga:
+      .verb(.pause, "Pause a saga", refuses: [EngineErrorCode.sagaPaused])
+    case .resumeSaga:
+      .verb(.resume, "Resume a paused saga", refuses: [EngineErrorCode.sagaNotPaused])
+    case .skipStep:
+      .verb(
+        .skip, "Skip a step",
+        refuses: [
+          EngineErrorCode.eventTooLarge, EngineErrorCode.sagaRewinding, EngineErrorCode.sagaTooLarge,
+          EngineErrorCode.sagaTurningBack, EngineErrorCode.stepNotSkippable, EngineErrorCode.stepOutcomeUnknown,
+          EngineErrorCode.stepUnknown,
+        ])
+    case .compensateSaga:
+      .verb(
+        .compensate, "Compensate a saga", refuses: [EngineErrorCode.sagaPivotPassed, EngineErrorCode.sagaTurningBack])
+    case .runNow:
+      .verb(.runNow, "Run waiting steps now", refuses: [EngineErrorCode.stepNothingDue, EngineErrorCode.stepUnknown])
+    case .extendDeadline:
+      .verb(
+        .extend, "Extend a deadline",
+        refuses: [
+          EngineErrorCode.deadlineNotLater, EngineErrorCode.sagaTurningBack, EngineErrorCode.stepNotWaiting,
+          EngineErrorCode.stepUnknown,
+        ])
+    case .rewindSaga:
+      .verb(
+        .rewind, "Rewind a saga to a step",
+        refuses: [
+          EngineErrorCode.sagaPivotPassed, EngineErrorCode.sagaRewinding, EngineErrorCode.sagaTurningBack,
+          EngineErrorCode.stepNotRewindable, EngineErrorCode.stepUnknown,
+        ])
+    case .getStats:
+      .get("/v1/stats", "Count sagas by status")
+    case .getProjections:
+      .get("/v1/projections", "Show how far the lists are behind")
+    case .rebuildProjections:
+      .post(
+        "/v1/projections/rebuild", "Rebuild the tables that lists are read from", headers: RouteFacts.who,
+        body: .optionalObject, answers: [202])
+    case .getEcho:
+      .get("/v1/echo", "Show the state of the echo to Kafka", refuses: [ServerErrorCode.echoOff])
+    case .rewindEcho:
+      .post(
+        "/v1/echo/rewind", "Send events to Kafka again", headers: RouteFacts.who, body: .object, answers: [202],
+        refuses: [ServerErrorCode.echoOff, StreamingErrorCode.echoRewindInvalid, EngineErrorCode.sagaReasonMissing])
+    case .getNotices:
+      .get("/v1/notices", "Show the destinations of notices")
+    case .testNotices:
+      .post(
+        "/v1/notices/test", "Send a test notice", headers: RouteFacts.who, body: .object,
+        refuses: [EngineErrorCode.noticeDestinationUnknown])
+    case .resendNotices:
+      .post(
+        "/v1/notices/resend", "Send failed notices again", headers: RouteFacts.who, body: .object,
+        refuses: [EngineErrorCode.noticeDestinationUnknown, EngineErrorCode.noticeUnknown])
+    case .streamEvents:
+      .get(
+        "/v1/events", "Stream events as they happen", query: ["saga", "workflow", "status"], headers: ["Last-Event-ID"],
+        refuses: [ServerErrorCode.liveFull])
+    case .getHealth:
+      .get("/healthz", "Check that the process is alive", needsEngine: false)
+    case .getReadiness:
+      .get(
+        "/readyz", "Check that the engine takes requests",
+        refuses: [
+          EngineErrorCode.engineDraining, EngineErrorCode.engineNotReady, StoreErrorCode.notOwner,
+          StoreErrorCode.unavailable,
+        ])
+    case .getMetrics:
+      .get("/metrics", "Show metrics", needsEngine: false)
+    case .getOpenAPI:
+      .get("/openapi.json", "Show this description", needsEngine: false)
+    case .listActs:
+      .get("/v1/audit", "List what people did", query: ["saga", "actor", "verb", "from", "to", "cursor", "limit"])
+    case .auditHead:
+      .get("/v1/audit/head", "Show the heads of the audit chains")
+    case .verifyAudit:
+      .post(
+        "/v1/audit/verify", "Verify the audit chains", body: .object,
+        refuses: [
+          AuditErrorCode.headUnreadable, AuditErrorCode.headUnsigned, AuditErrorCode.otherKey,
+          AuditErrorCode.otherStore, EngineErrorCode.auditRunning, AuditErrorCode.signatureWrong,
+          EngineErrorCode.auditTooLarge,
+        ])
+    case .listOperations:
+      .get("/v1/operations", "List operations", query: ["status", "cursor", "limit"])
+    case .beginOperation:
+      .post(
+        "/v1/operations", "Start an operation on many sagas", headers: RouteFacts.whoAndKey, body: .object,
+        answers: [200, 202],
+        refuses: [
+          EngineErrorCode.commandReused, EngineErrorCode.operationBehind, EngineErrorCode.operationChanged,
+          EngineErrorCode.operationEmpty, EngineErrorCode.operationNameless, EngineErrorCode.operationTooMany,
+          ServerErrorCode.parameterInvalid, EngineErrorCode.sagaReasonMissing,
+        ])
+    case .getOperation:
+      .get("/v1/operations/{id}", "Show an operation")
+    case .listOperationSagas:
+      .get("/v1/operations/{id}/sagas", "List an operation's sagas", query: ["outcome", "cursor", "limit"])
+    case .approveOperation:
+      .post(
+        "/v1/operations/{id}/approve", "Approve an operation", headers: RouteFacts.who, body: .object,
+        refuses: [
+          EngineErrorCode.operationNameless, EngineErrorCode.operationNotWaiting, EngineErrorCode.operationSamePerson,
+          EngineErrorCode.sagaReasonMissing,
+        ])
+    case .declineOperation:
+      .post(
+        "/v1/operations/{id}/decline", "Decline an operation", headers: RouteFacts.who, body: .object,
+        refuses: [EngineErrorCode.operationNotWaiting, EngineErrorCode.sagaReasonMissing])
+    case .stopOperation:
+      .post(
+        "/v1/operations/{id}/stop", "Stop an operation", headers: RouteFacts.who, body: .object,
+        refuses: [EngineErrorCode.operationEnded, EngineErrorCode.sagaReasonMissing])
+    case .consolePage: .page("/")
+    case .consoleFile: .page("/console/{file}")
+    case .errorIndex: .page("/errors")
+    case .errorPage: .page("/errors/{code}")
+    case .schemaFile: .page("/schema/{file}")
+    case .eventSchemaFile: .page("/schema/events/{file}")
+    }
+  }
+}

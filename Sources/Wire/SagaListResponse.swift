@@ -1,0 +1,145 @@
+import JSON
+import Values
+
+/// The answer of `GET /v1/sagas`: one page of the list.
+public struct SagaListResponse: WireValue {
+  public let sagas: [SagaSummary]
+  /// The cursor of the next page.
+  public let next: String?
+  public let facets: Facets?
+  /// Whether the list lacks events that the caller has seen.
+  public let behind: Bool
+
+  public init(sagas: [SagaSummary], next: String? = nil, facets: Facets? = nil, behind: Bool = false) {
+    self.sagas = sagas
+    self.next = next
+    self.facets = facets
+    self.behind = behind
+  }
+
+  public init(_ members: Members) throws(UnexpectedMember) {
+    sagas = try members.list("sagas")
+    next = try members.textIfAny("next")
+    facets = try members.oneIfAny("facets")
+    behind = try members.boolIfAny("behind") ?? false
+  }
+
+  public var json: JSON {
+    .members([
+      "sagas": .list(sagas), "next": .text(next), "facets": facets?.json, "behind": .flag(behind),
+    ])
+  }
+
+  /// Counts of the sagas that match, by the values of a field.
+  public struct Facets: WireValue {
+    public let status: Counts
+    public let workflow: Counts
+    public let error: Counts
+    public let step: Counts
+    /// Whether more sagas match than were counted.
+    public let atLeast: Bool
+
+    public init(status: Counts, workflow: Counts, error: Counts, step: Counts, atLeast: Bool = false) {
+      self.status = status
+      self.workflow = workflow
+      self.error = error
+      self.step = step
+      self.atLeast = atLeast
+    }
+
+    public init(_ members: Members) throws(UnexpectedMember) {
+      status = try members.counts("status")
+      workflow = try members.counts("workflow")
+      error = try members.counts("error")
+      step = try members.counts("step")
+      atLeast = try members.boolIfAny("atLeast") ?? false
+    }
+
+    public var json: JSON {
+      .members([
+        "status": status.json, "workflow": workflow.json, "error": error.json, "step": step.json,
+        "atLeast": .flag(atLeast),
+      ])
+    }
+  }
+}
+
+/// One saga in the list.
+public struct SagaSummary: WireValue {
+  public let id: String
+  public let workflow: String
+  public let version: Int
+  public let status: String
+  public let paused: Bool
+  public let overdue: Bool
+  public let startedAt: Timestamp
+  public let updatedAt: Timestamp
+  public let endedAt: Timestamp?
+  public let deadline: Timestamp
+  public let tags: [String]
+  public let key: String?
+  public let failedStep: String?
+  public let failureCode: String?
+  public let failureMessage: String?
+  public let waitingFor: [String]
+  public let attempts: Int
+  public let note: String?
+
+  public init(
+    id: String, workflow: String, version: Int, status: String, paused: Bool = false, overdue: Bool,
+    startedAt: Timestamp, updatedAt: Timestamp, endedAt: Timestamp? = nil, deadline: Timestamp, tags: [String],
+    key: String? = nil, failedStep: String? = nil, failureCode: String? = nil, failureMessage: String? = nil,
+    waitingFor: [String] = [], attempts: Int, note: String? = nil
+  ) {
+    self.id = id
+    self.workflow = workflow
+    self.version = version
+    self.status = status
+    self.paused = paused
+    self.overdue = overdue
+    self.startedAt = startedAt
+    self.updatedAt = updatedAt
+    self.endedAt = endedAt
+    self.deadline = deadline
+    self.tags = tags
+    self.key = key
+    self.failedStep = failedStep
+    self.failureCode = failureCode
+    self.failureMessage = failureMessage
+    self.waitingFor = waitingFor
+    self.attempts = attempts
+    self.note = note
+  }
+
+  public init(_ members: Members) throws(UnexpectedMember) {
+    id = try members.text("id")
+    workflow = try members.text("workflow")
+    version = try members.int("version")
+    status = try members.text("status")
+    paused = try members.boolIfAny("paused") ?? false
+    overdue = try members.bool("overdue")
+    startedAt = try members.time("startedAt")
+    updatedAt = try members.time("updatedAt")
+    endedAt = try members.timeIfAny("endedAt")
+    deadline = try members.time("deadline")
+    tags = try members.texts("tags")
+    key = try members.textIfAny("key")
+    failedStep = try members.textIfAny("failedStep")
+    failureCode = try members.textIfAny("failureCode")
+    failureMessage = try members.textIfAny("failureMessage")
+    waitingFor = try members.textsIfAny("waitingFor") ?? []
+    attempts = try members.int("attempts")
+    note = try members.textIfAny("note")
+  }
+
+  public var json: JSON {
+    .members([
+      "id": .string(id), "workflow": .string(workflow), "version": .int(version), "status": .string(status),
+      "paused": .flag(paused), "overdue": .bool(overdue), "startedAt": .time(startedAt),
+      "updatedAt": .time(updatedAt), "endedAt": .time(endedAt), "deadline": .time(deadline), "tags": .texts(tags),
+      "key": .text(key), "failedStep": .text(failedStep), "failureCode": .text(failureCode),
+      "failureMessage": .text(failureMessage), "waitingFor": .textsIfAny(waitingFor), "attempts": .int(attempts),
+      "note": .text(note),
+    ])
+  }
+}

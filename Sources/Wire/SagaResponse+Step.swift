@@ -1,0 +1,243 @@
+import JSON
+import Values
+
+extension SagaResponse {
+  /// A step of the saga.
+  public struct Step: WireValue {
+    public let id: String
+    public let description: String?
+    public let status: String
+    public let dependsOn: [String]
+    public let action: Action
+    public let pivot: Bool
+    public let round: Int
+    /// The number of attempts in this round.
+    public let attempt: Int
+    /// The number that the last attempt can have; nil for a step without attempts.
+    public let maxAttempts: Int?
+    public let startedAt: Timestamp?
+    public let endedAt: Timestamp?
+    /// The time of the next attempt, while the step is backing off.
+    public let retryAt: Timestamp?
+    /// The time at which the wait ends, while the step waits.
+    public let until: Timestamp?
+    public let waitingFor: Waiting?
+    public let progress: Progress?
+    public let overdue: Overdue?
+    public let input: JSON?
+    public let output: JSON?
+    /// The reason why the answer could not be read.
+    public let outputError: Failure?
+    public let error: Failure?
+    public let undo: Undo?
+
+    public init(
+      id: String, description: String? = nil, status: String, dependsOn: [String], action: Action, pivot: Bool,
+      round: Int, attempt: Int, maxAttempts: Int? = nil, startedAt: Timestamp? = nil, endedAt: Timestamp? = nil,
+      retryAt: Timestamp? = nil, until: Timestamp? = nil, waitingFor: Waiting? = nil, progress: Progress? = nil,
+      overdue: Overdue? = nil, input: JSON? = nil, output: JSON? = nil, outputError: Failure? = nil,
+      error: Failure? = nil, undo: Undo? = nil
+    ) {
+      self.id = id
+      self.description = description
+      self.status = status
+      self.dependsOn = dependsOn
+      self.action = action
+      self.pivot = pivot
+      self.round = round
+      self.attempt = attempt
+      self.maxAttempts = maxAttempts
+      self.startedAt = startedAt
+      self.endedAt = endedAt
+      self.retryAt = retryAt
+      self.until = until
+      self.waitingFor = waitingFor
+      self.progress = progress
+      self.overdue = overdue
+      self.input = input
+      self.output = output
+      self.outputError = outputError
+      self.error = error
+      self.undo = undo
+    }
+
+    public init(_ members: Members) throws(UnexpectedMember) {
+      id = try members.text("id")
+      description = try members.textIfAny("description")
+      status = try members.text("status")
+      dependsOn = try members.texts("dependsOn")
+      action = try members.one("action")
+      pivot = try members.bool("pivot")
+      round = try members.int("round")
+      attempt = try members.int("attempt")
+      maxAttempts = try members.intIfAny("maxAttempts")
+      startedAt = try members.timeIfAny("startedAt")
+      endedAt = try members.timeIfAny("endedAt")
+      retryAt = try members.timeIfAny("retryAt")
+      until = try members.timeIfAny("until")
+      waitingFor = try members.oneIfAny("waitingFor")
+      progress = try members.oneIfAny("progress")
+      overdue = try members.oneIfAny("overdue")
+      input = members.jsonIfAny("input")
+      output = members.jsonIfAny("output")
+      outputError = try members.oneIfAny("outputError")
+      error = try members.oneIfAny("error")
+      undo = try members.oneIfAny("undo")
+    }
+
+    public var json: JSON {
+      .members([
+        "id": .string(id), "description": .text(description), "status": .string(status),
+        "dependsOn": .texts(dependsOn), "action": action.json, "pivot": .bool(pivot), "round": .int(round),
+        "attempt": .int(attempt), "maxAttempts": .integer(maxAttempts), "startedAt": .time(startedAt),
+        "endedAt": .time(endedAt), "retryAt": .time(retryAt), "until": .time(until), "waitingFor": waitingFor?.json,
+        "progress": progress?.json, "overdue": overdue?.json, "input": input, "output": output,
+        "outputError": outputError?.json, "error": error?.json, "undo": undo?.json,
+      ])
+    }
+
+    /// What the step does.
+    public struct Action: WireValue {
+      public let kind: String
+      public let service: String?
+      public let method: String?
+      public let command: String?
+      public let signal: String?
+      public let roles: [String]
+
+      public init(
+        kind: String, service: String? = nil, method: String? = nil, command: String? = nil, signal: String? = nil,
+        roles: [String] = []
+      ) {
+        self.kind = kind
+        self.service = service
+        self.method = method
+        self.command = command
+        self.signal = signal
+        self.roles = roles
+      }
+
+      public init(_ members: Members) throws(UnexpectedMember) {
+        kind = try members.text("kind")
+        service = try members.textIfAny("service")
+        method = try members.textIfAny("method")
+        command = try members.textIfAny("command")
+        signal = try members.textIfAny("signal")
+        roles = try members.textsIfAny("roles") ?? []
+      }
+
+      public var json: JSON {
+        .members([
+          "kind": .string(kind), "service": .text(service), "method": .text(method), "command": .text(command),
+          "signal": .text(signal), "roles": .textsIfAny(roles),
+        ])
+      }
+    }
+
+    /// What the step waits for: a signal, or the end of a delay.
+    public struct Waiting: WireValue {
+      public let kind: String
+      /// The name of the signal.
+      public let name: String?
+
+      public init(kind: String, name: String? = nil) {
+        self.kind = kind
+        self.name = name
+      }
+
+      public init(_ members: Members) throws(UnexpectedMember) {
+        kind = try members.text("kind")
+        name = try members.textIfAny("name")
+      }
+
+      public var json: JSON {
+        .members([
+          "kind": .string(kind), "name": .text(name),
+        ])
+      }
+    }
+
+    /// A step that takes longer than expected.
+    public struct Overdue: WireValue {
+      public let phase: String
+      public let since: Timestamp
+      public let expectedMs: Int
+      /// `declared` in the workflow, or `learned` from earlier runs.
+      public let basis: String
+      /// The number of earlier runs.
+      public let samples: Int?
+
+      public init(phase: String, since: Timestamp, expectedMs: Int, basis: String, samples: Int? = nil) {
+        self.phase = phase
+        self.since = since
+        self.expectedMs = expectedMs
+        self.basis = basis
+        self.samples = samples
+      }
+
+      public init(_ members: Members) throws(UnexpectedMember) {
+        phase = try members.text("phase")
+        since = try members.time("since")
+        expectedMs = try members.int("expectedMs")
+        basis = try members.text("basis")
+        samples = try members.intIfAny("samples")
+      }
+
+      public var json: JSON {
+        .members([
+          "phase": .string(phase), "since": .time(since), "expectedMs": .int(expectedMs), "basis": .string(basis),
+          "samples": .integer(samples),
+        ])
+      }
+    }
+
+    /// The undo of the step.
+    public struct Undo: WireValue {
+      public let status: String
+      public let attempt: Int
+      public let maxAttempts: Int?
+      public let startedAt: Timestamp?
+      public let endedAt: Timestamp?
+      public let retryAt: Timestamp?
+      public let progress: Progress?
+      /// How the step was undone: `resolved` when a person did it.
+      public let how: String?
+      public let error: Failure?
+
+      public init(
+        status: String, attempt: Int, maxAttempts: Int? = nil, startedAt: Timestamp? = nil, endedAt: Timestamp? = nil,
+        retryAt: Timestamp? = nil, progress: Progress? = nil, how: String? = nil, error: Failure? = nil
+      ) {
+        self.status = status
+        self.attempt = attempt
+        self.maxAttempts = maxAttempts
+        self.startedAt = startedAt
+        self.endedAt = endedAt
+        self.retryAt = retryAt
+        self.progress = progress
+        self.how = how
+        self.error = error
+      }
+
+      public init(_ members: Members) throws(UnexpectedMember) {
+        status = try members.text("status")
+        attempt = try members.int("attempt")
+        maxAttempts = try members.intIfAny("maxAttempts")
+        startedAt = try members.timeIfAny("startedAt")
+        endedAt = try members.timeIfAny("endedAt")
+        retryAt = try members.timeIfAny("retryAt")
+        progress = try members.oneIfAny("progress")
+        how = try members.textIfAny("how")
+        error = try members.oneIfAny("error")
+      }
+
+      public var json: JSON {
+        .members([
+          "status": .string(status), "attempt": .int(attempt), "maxAttempts": .integer(maxAttempts),
+          "startedAt": .time(startedAt), "endedAt": .time(endedAt), "retryAt": .time(retryAt),
+          "progress": progress?.json, "how": .text(how), "error": error?.json,
+        ])
+      }
+    }
+  }
+}

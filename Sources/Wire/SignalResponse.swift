@@ -1,0 +1,49 @@
+import JSON
+import Values
+
+/// The answer to a signal: what became of it.
+public struct SignalResponse: WireValue {
+  public let signal: String
+  /// `taken`, `kept`, or `repeated` when the same signal came before.
+  public let answer: String
+  /// What became of a repeated signal when it came first.
+  public let became: String?
+  public let step: String?
+  /// The steps that can still take the signal.
+  public let candidates: [String]
+  public let by: String
+  public let at: Timestamp
+  public let event: Int
+
+  public init(
+    signal: String, answer: String, became: String? = nil, step: String? = nil, candidates: [String] = [], by: String,
+    at: Timestamp, event: Int
+  ) {
+    self.signal = signal
+    self.answer = answer
+    self.became = became
+    self.step = step
+    self.candidates = candidates
+    self.by = by
+    self.at = at
+    self.event = event
+  }
+
+  public init(_ members: Members) throws(UnexpectedMember) {
+    signal = try members.text("signal")
+    answer = try members.text("answer")
+    became = try members.textIfAny("became")
+    step = try members.textIfAny("step")
+    candidates = try members.textsIfAny("candidates") ?? []
+    by = try members.text("by")
+    at = try members.time("at")
+    event = try members.int("event")
+  }
+
+  public var json: JSON {
+    .members([
+      "signal": .string(signal), "answer": .string(answer), "became": .text(became), "step": .text(step),
+      "candidates": .textsIfAny(candidates), "by": .string(by), "at": .time(at), "event": .int(event),
+    ])
+  }
+}

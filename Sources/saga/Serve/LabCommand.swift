@@ -1,0 +1,77 @@
+import HTTP
+import Laboratory
+import Persistence
+import Runtime
+import Values
+
+let labCommand = CommandSpec(
+  "lab", summary: "run a laboratory to try workflows with",
+  about: [
+    "Runs samples, storage, sequencing and notification in one process, with a store of their own (.saga/lab.db). GET "
+      + "/lab/summary lists what they hold. POST /lab/faults adds faults while they run.",
+    "A fault is SERVICE.COMMAND:KIND. KIND is fail=CODE, status=503, timeout, drop-answer, or slow=2s. After it, with "
+      + "commas: once, times=N, every=N, match=TS-*.",
+  ],
+  options: [
+    OptionSpec("store", value: "STORE", help: "sqlite:PATH, postgres:URL, or memory")
+  ] + ListenOptions.all(port: LabAddress.usualPort) + [
+    OptionSpec("fault", value: "FAULT", repeats: true, help: "a fault from the start on"),
+    OptionSpec("boxes", value: "N", help: "boxes of 96 in each freezer of a new laboratory; else 40"),
+    .stopWithInput,
+  ] + LogOptions.all(usual: .error) + KafkaOptions.laboratory,
+  examples: [
+    .init(says: "Everything works", line: "saga lab"),
+    .init(
+      says: "Every tenth storing is done but not answered",
+      line: "saga lab --fault storage.store:drop-answer,every=10"),
+    .init(says: "Commands over Kafka as well as over HTTP", line: "saga lab --kafka broker:9092"),
+  ]
+) { invocation in
+  let terminal = invocation.terminal
+  let location = try invocation.store(else: .sqlite(path: ".saga/lab.db"))
+  let faults = try FaultPlan(parsing: invocation.arguments.values("fault"))
+  let boxes = try invocation.number("boxes") ?? 40
+  guard (1...1_000).contains(boxes) else { throw invocation.usage("--boxes wants a number from 1 to 1000") }
+  let configuration = try invocation.listening(port: LabAddress.usualPort)
+  let kafka = try invocation.labKafka()
+  let log = try invocation.log(usual: .error)
+  let shutdown = Shutdown.listening(on: terminal, withInput: invocation.arguments.has("stop-with-input"))
+  let store = try await location.open(invocation.environment, log: try invocation.log(usual: .warning))
+  let lab = LabServer(
+    store: store, environment: invocation.environment, faults: faults,
+    layout: .standard(boxesPerZone: boxes), kafka: kafka, configuration: configuration,
+    log: log)
+  do {
+    let listening = try await lab.start()
+    terminal.line("The laboratory listens on http://\(configuration.host):\(listening)")
+    terminal.line("  store      \(location.shown)")
+    if let kafka { terminal.line("  kafka      \(kafka.shown)") }
+    for fault in invocation.arguments.values("fault") { terminal.line("  fault      \(fault)") }
+    // What a laboratory knows of a store that another process writes is out of date: it ends, and says why.
+    let watching = Task {
+      for await health in store.healthChanges() where health.isTakenOver { return shutdown.wake() }
+    }
+    await shutdown.requested()
+    watching.cancel()
+    await lab.shutdown()
+    if store.health().isTakenOver {
+      throw StoreError(.notOwner, "another process has taken over the laboratory's store")
+    }
+  } catch {
+    await store.close()
+    throw error
+  }
+  await store.close()
+  return .success
+}
+
+/// Where the laboratory is found.
+enum LabAddress {
+  static let usualPort = 8090
+  static let usual = "http://127.0.0.1:\(usualPort)"
+
+  /// Its services, which all keep tombstones.
+  static func services(at url: String) -> [ServiceEntry] {
+    LabService.allCases.map { ServiceEntry(name: $0.rawValue, url: "\(url)/\($0.rawValue)", tombstones: true) }
+  }
+}

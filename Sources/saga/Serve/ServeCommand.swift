@@ -1,0 +1,377 @@
+import CSystem
+import Foundation
+import HTTP
+import HTTPSteps
+import KafkaGateway
+import Notifications
+import Persistence
+import Runtime
+import SagaCore
+import Server
+import Values
+import WorkflowEngine
+import Workflows
+
+let serveCommand = CommandSpec(
+  "serve", summary: "run the engine and its REST API",
+  about: [
+    "Opens the store, takes up every saga that was open, registers the workflows of the folder, and serves. Without "
+      + "settings it keeps everything in one SQLite file, .saga/engine.db, and knows the services of `saga lab` at "
+      + "its usual address.",
+    "SIGTERM and Ctrl-C stop it with care: what is in flight may settle first. A second one stops it at once; nothing "
+      + "that was recorded is lost either way.",
+  ],
+  options: [
+    OptionSpec("store", value: "STORE", help: "sqlite:PATH, postgres:URL, or memory"),
+    OptionSpec(
+      "read-store", value: "STORE",
+      help: "where lists are read from: sqlite:PATH, postgres:URL, or memory; beside the store"),
+  ] + ListenOptions.all(port: 8080) + [
+    OptionSpec(
+      "service", value: "NAME=URL", repeats: true,
+      help: "a service that workflows may call; with ,tombstones behind it when an undo that comes first makes the "
+        + "late command refuse"),
+    OptionSpec("services", value: "FILE", help: "the same as a JSON file"),
+    OptionSpec(
+      "requires-approval", value: "VERBS",
+      help: "verbs that wait until a second person agrees, as abandon,resolve; see `saga ops approve`"),
+    OptionSpec("workflows", value: "DIR", help: "workflows to register at the start; workflows/ if there is one"),
+    OptionSpec(
+      "no-learned-overdue", help: "call a step overdue only by what its workflow expects, not by what it took before"),
+    OptionSpec(
+      "take-up-held", help: "take up sagas again that were held back because the engine died of them; see saga.held"),
+    .stopWithInput,
+  ] + LogOptions.all(usual: .warning) + NoticeOptions.all + KafkaOptions.engine,
+  examples: [
+    .init(says: "For trying out, beside `saga lab`", line: "saga serve"),
+    .init(
+      says: "A service of one's own, and Kafka",
+      line: "saga serve --service freezer=http://freezer.lab:9000 --kafka broker:9092"),
+    .init(
+      says: "In earnest",
+      line: "saga serve --store postgres://saga@db/saga --services services.json"),
+  ]
+) { try await EngineProcess($0).run() }
+
+/// An engine with its API, from its settings to its last answer.
+struct EngineProcess {
+  private let terminal: Terminal
+  private let environment: Runtime.Environment
+  private let location: StoreLocation
+  private let readLocation: StoreLocation
+  private let http: HTTPServerConfiguration
+  private let services: [ServiceEntry]
+  private let kafka: KafkaSettings?
+  private let notices: NoticeSettings
+  private let approvals: Set<OperatorVerb.Name>
+  private let folder: WorkflowFolder
+  private let log: Log
+  private let stopsWithInput: Bool
+  private let learnsExpectations: Bool
+  private let takesUpHeld: Bool
+  /// For drills and tests: lets the process die when a certain saga is computed.
+  private let drill: (@Sendable (UniqueID) -> Void)?
+
+  /// How long requests under way may take to be answered once the process is asked to stop.
+  private static let drainTime = Duration.seconds(10)
+
+  init(_ invocation: Invocation) throws {
+    terminal = invocation.terminal
+    environment = invocation.environment
+    location = try invocation.store(else: .sqlite(path: ".saga/engine.db"))
+    readLocation = try invocation.readStore() ?? location.besideIt
+    http = try invocation.listening(port: 8080)
+    let named = try invocation.services()
+    let isConfigured = invocation.arguments.value("services") != nil || !named.isEmpty
+    services = isConfigured ? named : LabAddress.services(at: LabAddress.usual)
+    kafka = try invocation.kafka()
+    notices = try invocation.notices()
+    approvals = try invocation.approvals()
+    folder = try WorkflowFolder(invocation)
+    log = try invocation.log(usual: .warning)
+    stopsWithInput = invocation.arguments.has("stop-with-input")
+    learnsExpectations = !invocation.arguments.has("no-learned-overdue")
+    takesUpHeld = invocation.arguments.has("take-up-held")
+    drill = invocation.variables[Drill.variable].flatMap { UniqueID($0) }.map { Drill.dying(of: $0) }
+  }
+
+  func run() async throws -> ExitStatus {
+    // 1. From here on a signal is a request, not the end.
+    let shutdown = Shutdown.listening(on: terminal, withInput: stopsWithInput)
+    var store = try await location.open(environment, log: log)
+    var port = http.port
+    var isFirst = true
+    while true {
+      do {
+        let end = try await serveOnce(store, port: &port, isFirst: isFirst, until: shutdown)
+        guard end == .takenOver, !shutdown.isAsked else { return .success }
+        // Nothing of what this process knew is kept: it begins as at its start, and waits until the store is free.
+        log.error("Another process has taken over the store; waiting until the store is free")
+      } catch let error as StoreError where !isFirst && error.kind == .unavailable {
+        log.error("Could not read the store; will retry", ("error", error.description))
+      }
+      shutdown.waitAgain()
+      guard let again = await reopened(until: shutdown) else { return .success }
+      store = again
+      isFirst = false
+    }
+  }
+
+  private enum End { case asked, takenOver }
+
+  /// How often a process that lost its store asks for it.
+  private static let askAgain = Duration.seconds(3)
+
+  /// The store, opened again as soon as that can be done; nil when the process is asked to stop before.
+  private func reopened(until shutdown: Shutdown) async -> (any EventStore)? {
+    var nextWord = environment.now()
+    while !shutdown.isAsked {
+      do {
+        return try await location.open(environment, log: log)
+      } catch {
+        if environment.now() >= nextWord {
+          log.error("Could not open the store; will retry", ("error", "\(error)"))
+          nextWord = environment.now() + .seconds(60)
+        }
+      }
+      do { try await environment.clock.sleep(until: environment.now() + .seconds(1)) } catch { return nil }
+    }
+    return nil
+  }
+
+  /// An engine from the opening of its store to its close.
+  /// - Parameters:
+  ///   - port: where to listen; then where it listened.
+  ///   - isFirst: it is refused when another process owns the store. Later it waits.
+  private func serveOnce(
+    _ store: any EventStore, port: inout Int, isFirst: Bool, until shutdown: Shutdown
+  ) async throws -> End {
+    let readStore: any SagaReadStore
+    do {
+      readStore = try await readLocation.openForReading(environment, log: log)
+    } catch {
+      await store.close()
+      throw error
+    }
+    let client = HTTPClient()
+    var configuration = http
+    configuration.port = port
+    let result: Result<End, any Error>
+    do {
+      let executor = try kafka?.executor(clock: environment.clock, log: log)
+      let engine = engine(store, readStore, client, executor)
+      let wire = try executor.map { try kafka?.wire(engine, store, $0, client, environment, log) } ?? nil
+      let told = Notices(
+        engine: engine, store: store,
+        destinations: try notices.destinations(kafka: kafka, client: client, environment: environment, log: log),
+        configuration: notices.configuration, environment: environment, log: log)
+      let server = APIServer(
+        engine: engine, events: store, kafka: wire, notices: told, configuration: configuration,
+        environment: environment,
+        log: log)
+      let end = try await serve(engine, server, wire, told, port: &port, isFirst: isFirst, until: shutdown)
+      await executor?.close()
+      result = .success(end)
+    } catch {
+      result = .failure(error)
+    }
+    // 6. Nothing uses them any more.
+    await client.shutdown()
+    await readStore.close()
+    await store.close()
+    return try result.get()
+  }
+
+  /// Where the engine notes what it computes. Without a file nothing is held back at the next start.
+  private func interruptions() -> InterruptionFile? {
+    for path in location.interruptionFiles {
+      do {
+        return try InterruptionFile(path: path)
+      } catch  where error.kind == .locked {
+        // Another engine on another store, in the same folder.
+        continue
+      } catch {
+        log.warning(
+          "Could not open the interruption file; a saga that crashes the engine will not be held at the next start",
+          ("error", "\(error)"))
+        return nil
+      }
+    }
+    return nil
+  }
+
+  private func engine(
+    _ store: any EventStore, _ readStore: any SagaReadStore, _ client: HTTPClient, _ kafka: KafkaStepExecutor?
+  ) -> Engine {
+    let http = HTTPStepExecutor(
+      client: client,
+      services: services.map { Service(name: $0.name, baseURL: $0.url, keepsTombstones: $0.tombstones) },
+      clock: environment.clock)
+    var configuration = Engine.Configuration(
+      services: Set(services.map(\.name)), kafkaServices: Set(self.kafka?.services.map(\.name) ?? []))
+    configuration.approvals = approvals
+    configuration.learnsExpectations = learnsExpectations
+    configuration.interruptions = interruptions()
+    configuration.takesUpHeld = takesUpHeld
+    configuration.beforeComputing = drill
+    return Engine(
+      store: store, executor: ActionExecutors(http: http, kafka: kafka), configuration: configuration,
+      environment: environment, readStore: readStore, log: log)
+  }
+
+  private func serve(
+    _ engine: Engine, _ server: APIServer, _ wire: EngineKafka?, _ told: Notices, port: inout Int, isFirst: Bool,
+    until shutdown: Shutdown
+  ) async throws -> End {
+    // 2. The engine runs until it is cancelled; should it fail, the process ends with its error.
+    let (owned, owning) = AsyncStream.makeStream(of: Void.self)
+    let running = Task { [folder, terminal] in
+      defer { shutdown.wake() }
+      // Whoever asks a ready engine finds the workflows that it brings along.
+      try await engine.run(waiting: isFirst ? nil : Self.askAgain, owned: { owning.yield() }) {
+        await folder.register(with: engine, terminal)
+      }
+    }
+    do {
+      port = try server.start()
+    } catch {
+      running.cancel()
+      _ = await running.result
+      throw error
+    }
+    // Not before the store is ours: beside another engine it would take half of that one's messages, and keep them.
+    let watching = Task { [environment, log] in
+      do { try await ClockWatch(clock: environment.clock, log: log).run() } catch {}
+    }
+    defer { watching.cancel() }
+    let telling = Task { [log] in
+      for await _ in owned { break }
+      if Task.isCancelled { return }
+      await withDiscardingTaskGroup { group in
+        if let wire { group.addTask { await Self.run(wire, log) } }
+        group.addTask { await told.run() }
+      }
+    }
+    // 3. Ready: what was open is in hand, and the workflows are registered.
+    while !engine.isReady, !shutdown.isAsked, !shutdown.isWoken {
+      try await environment.clock.sleep(until: environment.now() + .milliseconds(10))
+    }
+    if engine.isReady {
+      terminal.line("The engine listens on http://\(http.host):\(port)")
+      terminal.line("  console    http://\(http.host):\(port)/")
+      terminal.line("  store      \(location.shown)")
+      terminal.line("  services   \(services.map(\.name).joined(separator: ", "))")
+      if !http.isLoopback {
+        terminal.line("  insecure   other machines can connect, and nobody is asked who is calling")
+      }
+      if !approvals.isEmpty {
+        let verbs = OperatorVerb.Name.allCases.filter(approvals.contains).map(\.rawValue)
+        terminal.line("  approval   \(verbs.joined(separator: ", ")) by a second person")
+      }
+      for line in (kafka?.shown ?? []) + notices.shown {
+        terminal.line("  \(Layout.pad(line.name, to: 9))  \(line.value)")
+      }
+      await shutdown.requested()
+    }
+    // 4. No new requests and commands; then the engine lets its attempts settle, for which answers are read on.
+    LastDeadline.arm(terminal)
+    // 4. No new requests and commands; then the engine lets its attempts settle, for which answers are read on. A store that
+    // is another's is let go of at once, with all that was read of it.
+    if shutdown.isAsked { terminal.line("Stopping: what is in flight may settle. Ctrl-C again stops at once.") }
+    wire?.takeNoMoreCommands()
+    let isTakenOver = engine.storeHealth.isTakenOver
+    if isTakenOver { telling.cancel() }
+    await server.shutdown(drain: isTakenOver ? .seconds(1) : Self.drainTime)
+    running.cancel()
+    let ended = await running.result
+    // 5. What the engine stored last is still told, when Kafka takes it soon.
+    telling.cancel()
+    await telling.value
+    do {
+      try ended.get()
+    } catch is CancellationError {
+    } catch {
+      guard isTakenOver else { throw error }
+      return .takenOver
+    }
+    return .asked
+  }
+
+  /// Kafka failing, however it does, is no reason to stop the sagas; it is said, and shows in the status.
+  private static func run(_ wire: EngineKafka, _ log: Log) async {
+    do {
+      try await wire.run()
+    } catch is CancellationError {
+    } catch {
+      log.error("The echo to Kafka has ended; sagas continue without it", ("error", "\(error)"))
+    }
+  }
+}
+
+/// The workflows that an engine brings along.
+struct WorkflowFolder {
+  private let files: [URL]
+
+  init(_ invocation: Invocation) throws {
+    let named = invocation.arguments.value("workflows")
+    // A mounted folder is often a symbolic link, whose content Foundation doesn't list.
+    let folder = URL(fileURLWithPath: named ?? "workflows", isDirectory: true).resolvingSymlinksInPath()
+    guard let found = try? FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil) else {
+      guard named == nil else {
+        throw CLIError(CLIErrorCode.configurationInvalid, "there is no folder \(folder.path) of workflows")
+      }
+      files = []
+      return
+    }
+    files = found.filter { $0.pathExtension == "json" }.sorted { $0.lastPathComponent < $1.lastPathComponent }
+  }
+
+  /// Registers what can be. A file that can't be keeps nobody from the sagas that run: it is complained of, unless all
+  /// that it lacks is a Kafka that this engine was not given.
+  func register(with engine: Engine, _ terminal: Terminal) async {
+    var names: [String] = []
+    for file in files {
+      do {
+        let content = [UInt8](try Data(contentsOf: file))
+        let workflow = try await engine.register(content, by: "saga serve", from: "file \(file.lastPathComponent)")
+        names.append("\(workflow.name) v\(workflow.version)")
+      } catch let error as EngineError where error.needsOnlyKafka {
+        terminal.line("\(file.lastPathComponent) needs Kafka: not registered without --kafka")
+      } catch {
+        terminal.complain(Complaint.text(of: error, style: terminal.errorStyle))
+        terminal.complain("  \(file.relativePath) was not registered; `saga check` says what is wrong with it\n")
+      }
+    }
+    if !names.isEmpty { terminal.line("Registered \(names.joined(separator: ", "))") }
+  }
+}
+
+extension EngineError {
+  /// Whether nothing is wrong with a workflow but that it needs Kafka.
+  var needsOnlyKafka: Bool {
+    let errors = findings.filter { $0.severity == .error }
+    return !errors.isEmpty && errors.allSatisfy { $0.code == WorkflowErrorCode.needsKafka }
+  }
+}
+
+extension Invocation {
+  /// `--requires-approval`: the verbs that take two people.
+  fileprivate func approvals() throws(UsageError) -> Set<OperatorVerb.Name> {
+    guard let text = arguments.value("requires-approval") else { return [] }
+    let names = OperatorVerb.Name.allCases.map(\.rawValue)
+    var verbs: Set<OperatorVerb.Name> = []
+    for word in text.split(separator: ",", omittingEmptySubsequences: false).map(String.init) {
+      guard let verb = OperatorVerb.Name(rawValue: word) else {
+        let near = NearNames.nearest(to: word, among: names, completes: true).map { "; did you mean \($0)?" } ?? ""
+        throw usage("--requires-approval knows no verb \"\(word)\"\(near)")
+      }
+      verbs.insert(verb)
+    }
+    return verbs
+  }
+}
+
+extension OptionSpec {
+  static let stopWithInput = OptionSpec(
+    "stop-with-input", help: "stop when standard input ends, with the process that started it")
+}

@@ -1,0 +1,147 @@
+import Foundation
+import Persistence
+import PostgresPersistence
+import Runtime
+import Values
+
+/// Where events are kept, as `--store` names it.
+enum StoreLocation: Sendable, Equatable {
+  case sqlite(path: String)
+  case postgres(url: String)
+  case memory
+
+  /// - Returns: nil for what names no store.
+  init?(_ text: String) {
+    if text == "memory" {
+      self = .memory
+    } else if text.hasPrefix("postgres://") || text.hasPrefix("postgresql://") {
+      self = .postgres(url: text)
+    } else if let colon = text.firstIndex(of: ":"), text.index(after: colon) < text.endIndex {
+      let rest = String(text[text.index(after: colon)...])
+      switch text[..<colon] {
+      case "sqlite": self = .sqlite(path: rest)
+      case "postgres": self = .postgres(url: rest)
+      default: return nil
+      }
+    } else {
+      return nil
+    }
+  }
+
+  /// As a person may read it: without what a URL may hold of passwords.
+  var shown: String {
+    switch self {
+    case .sqlite(let path): "SQLite, \(path)"
+    case .postgres: "Postgres"
+    case .memory: "memory (nothing is kept)"
+    }
+  }
+
+  /// - Parameter log: is told which files others could read until now.
+  func open(_ environment: Runtime.Environment, log: Log) async throws -> any EventStore {
+    switch self {
+    case .memory: return MemoryStore(environment: environment)
+    case .postgres(let url): return try await PostgresStore.open(url: url, environment: environment)
+    case .sqlite(let path):
+      try Self.makeFolder(of: path, option: "store", log)
+      Self.tighten(path, log)
+      return try await SQLiteStore.open(path: path, environment: environment)
+    }
+  }
+}
+
+extension StoreLocation {
+  /// The files in which an engine may note what it computes: the first that no other engine has.
+  var interruptionFiles: [String] {
+    switch self {
+    case .memory: []
+    case .sqlite(let path): [path + "-computing"]
+    case .postgres: Self.folderFiles
+    }
+  }
+
+  /// Beside no store: in the folder of the process, which has to outlive it for this to be of use.
+  private static var folderFiles: [String] {
+    try? FileManager.default.createDirectory(atPath: ".saga", withIntermediateDirectories: true)
+    return (1...16).map { ".saga/computing-\($0)" }
+  }
+
+  /// Where the read model is kept when nothing else was said: with what it is made from.
+  var besideIt: StoreLocation {
+    switch self {
+    case .memory: .memory
+    case .postgres: self
+    case .sqlite(let path): .sqlite(path: Self.readFile(beside: path))
+    }
+  }
+
+  /// `read.db` for `engine.db`; for another name, that name with `-read`, as stores may share a folder.
+  private static func readFile(beside path: String) -> String {
+    let end = path.lastIndex(of: "/").map(path.index(after:)) ?? path.startIndex
+    let name = path[end...]
+    if name == "engine.db" { return path[..<end] + "read.db" }
+    let stem = name.hasSuffix(".db") ? name.dropLast(3) : name
+    return path[..<end] + "\(stem)-read.db"
+  }
+
+  func openForReading(_ environment: Runtime.Environment, log: Log) async throws -> any SagaReadStore {
+    switch self {
+    case .memory: return MemoryReadStore()
+    case .postgres(let url): return try await SQLReadStore.postgres(url: url, environment: environment)
+    case .sqlite(let path):
+      try Self.makeFolder(of: path, option: "read-store", log)
+      Self.tighten(path, log)
+      return try await SQLReadStore.sqlite(path: path)
+    }
+  }
+
+  /// Makes the folder when it is missing, for this user alone. A folder `.saga` that is there is the program's own and
+  /// closed to others; another one may be shared on purpose, and keeps its rights.
+  private static func makeFolder(of path: String, option: String, _ log: Log) throws(CLIError) {
+    let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
+    if folder.lastPathComponent == ".saga", PrivateFile.tighten(folder.path) { sayTightened(folder.path, log) }
+    do {
+      try FileManager.default.createDirectory(
+        at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    } catch {
+      throw CLIError(
+        CLIErrorCode.configurationInvalid, "can't make the folder \(folder.path) for the store",
+        advice: ["Another place: --\(option) sqlite:PATH"])
+    }
+  }
+}
+
+extension StoreLocation {
+  private static func tighten(_ path: String, _ log: Log) {
+    for file in PrivateFile.tighten(database: path) { sayTightened(file, log) }
+  }
+
+  private static func sayTightened(_ path: String, _ log: Log) {
+    log.warning("Other users could read a file of the store; removed their rights", ("path", path))
+  }
+}
+
+extension Invocation {
+  /// Where lists are read from, when it was said.
+  func readStore() throws(UsageError) -> StoreLocation? {
+    guard let text = arguments.value("read-store") else { return nil }
+    guard let store = StoreLocation(text) else {
+      throw usage("--read-store wants sqlite:PATH, postgres:URL, or memory, not \"\(text)\"")
+    }
+    return store
+  }
+
+  func store(else usual: StoreLocation) throws(UsageError) -> StoreLocation {
+    guard let text = arguments.value("store") else { return usual }
+    guard let store = StoreLocation(text) else {
+      throw usage("--store wants sqlite:PATH, postgres:URL, or memory, not \"\(text)\"")
+    }
+    return store
+  }
+
+  func port(else usual: Int) throws(UsageError) -> Int {
+    guard let port = try number("port") else { return usual }
+    guard port < 65_536 else { throw usage("--port wants a number up to 65535") }
+    return port
+  }
+}

@@ -1,0 +1,184 @@
+import Foundation
+import HTTP
+import JSON
+import Streaming
+import TestSupport
+import Testing
+import Values
+import WorkflowEngine
+
+@testable import Server
+
+/// The bytes of the answers, member by member in their order. Clients compare and store them, so they change only on
+/// purpose: `RENEW_COPIES=1` writes the stored answers again.
+@Suite("Answers keep their text")
+struct AnswerTextTests {
+  private static let folder = "Tests/Server/Answers"
+
+  private func expect(_ answer: Answer, is name: String, _ status: Int = 200) throws {
+    #expect(answer.status == status, "\(name): \(answer.json.text())")
+    let path = "\(Self.folder)/\(name).json"
+    // The text is compared as it is; the file has one member a line.
+    let text = answer.json.text(.pretty) + "\n"
+    #expect(answer.json.bytes() == answer.bytes, "\(name) is not written compactly")
+    if Repository.renewsCopies {
+      try Repository.write(text, to: path)
+    } else {
+      #expect(text == String(decoding: try Repository.bytes(path), as: UTF8.self), "\(name)")
+    }
+  }
+
+  private func engine() throws -> FakeEngine {
+    let engine = FakeEngine()
+    try engine.register(Samples.storage)
+    try engine.register(Samples.pivot)
+    try engine.register(Samples.kafka)
+    return engine
+  }
+
+  private func operate(_ engine: FakeEngine, _ id: UniqueID, _ verb: OperatorVerb) throws {
+    let act = OperatorAct(by: "mia", reason: "a reason", from: "cli 127.0.0.1")
+    try engine.tell(id, .operate(OperatorRequest(verb, by: act, expectedVersion: nil)))
+  }
+
+  @Test("Every kind of saga")
+  func sagas() async throws {
+    let engine = try engine()
+    var sagas: [(name: String, id: UniqueID)] = []
+    func saga(_ name: String, of workflow: String = "store-sample", _ act: (UniqueID) throws -> Void) throws {
+      let id = try engine.start(workflow)
+      engine.clock.advance(by: .milliseconds(1_250))
+      try act(id)
+      sagas.append((name, id))
+    }
+    try saga("running") { _ in }
+    try saga("waiting") { try engine.settle($0, "create", .succeeded(["id": "S-1"])) }
+    try saga("backing-off") { try engine.settle($0, "create", .unknown(Samples.lost)) }
+    try saga("paused") { try operate(engine, $0, .pause) }
+    try saga("unread") { try engine.settle($0, "create", .succeededUnread(Samples.refused)) }
+    try saga("progress", of: "thaw") {
+      _ = try engine.tell(
+        $0,
+        .answered(
+          StepAnswer(
+            step: "thaw", phase: .forward, round: 1, attempt: 1, id: "m",
+            content: .progress(StepProgress(message: "at -20", fraction: 0.5)))))
+    }
+    try saga("stuck", of: "sequence") {
+      try engine.settle($0, "load", .succeeded(.null))
+      try engine.settle($0, "notify", .failed(Samples.refused))
+    }
+    try saga("abandoned", of: "sequence") {
+      try engine.settle($0, "load", .succeeded(.null))
+      try engine.settle($0, "notify", .failed(Samples.refused))
+      try operate(engine, $0, .abandon)
+    }
+    try saga("undoing") {
+      try engine.settle($0, "create", .succeeded(["id": "S-1"]))
+      try operate(engine, $0, .cancel)
+    }
+    try saga("compensated") {
+      try engine.settle($0, "create", .succeeded(["id": "S-1"]))
+      try operate(engine, $0, .compensate)
+      engine.clock.advance(by: .seconds(2))
+      try engine.settle($0, "create", .succeeded(.null))
+    }
+    try saga("rewinding") {
+      try engine.settle($0, "create", .succeeded(["id": "S-1"]))
+      try operate(engine, $0, .rewind(step: "create"))
+    }
+    engine.clock.advance(by: .seconds(7_200))
+    try await TestAPI.run(engine: engine) { api in
+      for (name, id) in sagas { try expect(try await api.get("/v1/sagas/\(id)"), is: "saga-\(name)") }
+      let stuck = try #require(sagas.first { $0.name == "stuck" }).id
+      try expect(try await api.get("/v1/sagas?facets=true&limit=9"), is: "sagas")
+      try expect(try await api.get("/v1/sagas/\(stuck)/events?limit=3"), is: "events")
+      try expect(try await api.get("/v1/sagas/\(stuck)/timeline"), is: "timeline")
+      try expect(try await api.get("/v1/stats"), is: "stats")
+      try expect(
+        try await api.post("/v1/sagas/\(stuck)/resume", ["reason": "go on"]), is: "problem-allowed", 409)
+      let waiting = try #require(sagas.first { $0.name == "waiting" }).id
+      let signal: JSON = ["approved": true]
+      let key: HTTPHeaders = ["Idempotency-Key": "K", "Saga-User": "mia"]
+      try expect(try await api.post("/v1/sagas/\(waiting)/signals/approval", signal, headers: key), is: "signal")
+      try expect(
+        try await api.post("/v1/sagas/\(waiting)/signals/approval", signal, headers: key), is: "signal-repeated")
+    }
+  }
+
+  @Test("Workflows")
+  func workflows() async throws {
+    let engine = try engine()
+    try await TestAPI.run(engine: engine) { api in
+      try expect(try await api.get("/v1/workflows"), is: "workflows")
+      try expect(try await api.get("/v1/workflows/store-sample"), is: "workflow")
+      try expect(try await api.post("/v1/workflows", text: Samples.storage), is: "registration")
+      try expect(try await api.post("/v1/workflows/check", ["name": "x", "stepps": []]), is: "check")
+      try expect(try await api.get("/v1/workflows/store-sample/statistics"), is: "statistics")
+      try expect(
+        try await api.post("/v1/workflows/store-sample/sagas", ["inptu": 1]), is: "problem-members", 400)
+    }
+  }
+
+  @Test("The echo, notices, lists and readiness")
+  func surroundings() async throws {
+    let since = Timestamp("2026-03-01T08:15:30.250Z") ?? Timestamp(milliseconds: 0)
+    let kafka = FakeKafka(
+      .sample(.held, lagEvents: 12, lag: .milliseconds(90_500), problem: .unreachable),
+      consumers: [.sample(), .sample("saga.replies", lag: 3, problem: "no leader")])
+    let notices = FakeNotices(.sample(.failing, failing: since))
+    try await TestAPI.run(engine: FakeEngine(), kafka: kafka, notices: notices) { api in
+      try expect(try await api.get("/v1/echo"), is: "echo")
+      try expect(try await api.post("/v1/echo/rewind", ["to": 90, "reason": "a new topic"]), is: "echo-rewind", 202)
+      try expect(try await api.get("/v1/notices"), is: "notices")
+      try expect(try await api.post("/v1/notices/test", ["destination": "pager"]), is: "notice-test")
+      try expect(try await api.post("/v1/notices/resend", ["destination": "pager"]), is: "notice-resend")
+      notices.answer(.failed(NoticeFailure(code: "notice.refused", message: "The receiver answered 503")))
+      try expect(try await api.post("/v1/notices/test", ["destination": "pager"]), is: "notice-test-failed")
+      try expect(try await api.post("/v1/notices/resend", ["destination": "pager"]), is: "notice-resend-failed")
+      try expect(try await api.get("/v1/projections"), is: "projections")
+      try expect(try await api.get("/readyz"), is: "readiness")
+    }
+  }
+
+  @Test("What people did")
+  func audit() async throws {
+    let engine = FakeEngine()
+    let at = Timestamp("2026-03-01T08:15:30.000Z") ?? Timestamp(milliseconds: 0)
+    let saga = UniqueID(high: 0x019C_8A5E_7B1C_7D2E, low: 0x8F3A_0123_4567_8901)
+    engine.note(
+      AuditEntry(
+        id: "\(saga)/1", at: at, actor: "anna", kind: .verb, verb: "skip", saga: saga, version: 7, workflow: "spec",
+        step: "store", reason: "the freezer is back", from: "rest", operation: saga, content: ["output": ["a": 1]],
+        before: .init(saga: "stuck", step: "failed"), after: .init(saga: "running", step: nil)))
+    engine.note(
+      AuditEntry(
+        id: "w/1", at: at + .seconds(1), actor: "ben", kind: .verb, verb: "register", saga: nil, version: nil,
+        workflow: "spec"))
+    try await TestAPI.run(engine: engine) { api in
+      try expect(try await api.get("/v1/audit?limit=1"), is: "audit-page")
+      try expect(try await api.get("/v1/audit"), is: "audit")
+    }
+  }
+
+  @Test("Operations")
+  func operations() async throws {
+    let engine = try engine()
+    engine.requireApproval(of: .pause)
+    let first = try engine.start("store-sample")
+    let second = try engine.start("sequence")
+    try operate(engine, second, .pause)
+    try await TestAPI.run(engine: engine) { api in
+      let sagas: JSON = [.string(first.description), .string(second.description)]
+      let body: JSON = ["verb": "pause", "dryRun": true, "sagas": sagas]
+      try expect(try await api.post("/v1/operations", body), is: "operation-preview")
+      let begun = try await api.post(
+        "/v1/operations", ["verb": "pause", "sagas": sagas, "reason": "defrosting"], headers: ["Saga-User": "mia"])
+      try expect(begun, is: "operation", 202)
+      let id = begun.json["id"]?.stringValue ?? ""
+      try expect(try await api.get("/v1/operations/\(id)"), is: "operation-standing")
+      try expect(try await api.get("/v1/operations/\(id)/sagas"), is: "operation-sagas")
+      try expect(try await api.get("/v1/operations"), is: "operations")
+    }
+  }
+}
