@@ -1,4 +1,4 @@
-public import JSON
+import JSON
 public import SagaCore
 public import Values
 public import Workflows
@@ -168,7 +168,7 @@ extension Explanation {
 extension String {
   /// Returns the text on one line, without control characters, and with at most this number of characters. It goes to
   /// logs, terminals and messages.
-  func clippedToLine(_ most: Int = 160) -> String {
+  package func clippedToLine(_ most: Int = 160) -> String {
     let shown = unicodeScalars.map { $0.properties.generalCategory == .control ? " " : Character($0) }
     let line = String(shown).split(whereSeparator: \.isWhitespace).joined(separator: " ")
     return line.count > most ? line.prefix(most - 1) + "…" : line

@@ -36,7 +36,7 @@ struct ShowTests {
     let saga = try Sample.response(["why": ["kind": "stuck", "sentence": "x", "next": [option]]])
     let lines = SagaDrawing(saga: saga, now: Golden.now, style: .plain).lines()
     #expect(lines.suffix(3).first == "  # Do it.")
-    #expect(lines.suffix(2).first == "  saga resolve ID \")
+    #expect(lines.suffix(2).first == "  saga resolve ID \\")
     #expect(lines.last == "    --step aStepWithAVeryLongName --did-not-happen --reason 'it is not in the freezer'")
   }
 

@@ -1,3 +1,4 @@
+import Notifications
 import Values
 import Wire
 import WorkflowEngine

@@ -1,4 +1,5 @@
 import Persistence
+import SagaCore
 import Values
 import Wire
 import WorkflowEngine

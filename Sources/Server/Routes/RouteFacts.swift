@@ -1,5 +1,6 @@
 import HTTP
 import Persistence
+import SagaCore
 import WorkflowEngine
 
 /// The facts of one route: how it is called, with which statuses it answers, and which error codes it can answer.

@@ -1,5 +1,7 @@
 import HTTP
+import Notifications
 import Persistence
+import SagaCore
 import Streaming
 import WorkflowEngine
 import Workflows
