@@ -8,7 +8,6 @@ struct ArrowTests {
     "Values": ["JSON", "CCrypto"],
     "Wire": ["JSON", "Values"],
     "Runtime": ["JSON", "Values", "CCrypto"],
-    "Wire": ["JSON", "Values"],
     "Workflows": ["JSON", "Values"],
     "SagaCore": ["JSON", "Values", "Workflows"],
     "Persistence": ["JSON", "Runtime", "Values", "CSQLite", "CSystem"],

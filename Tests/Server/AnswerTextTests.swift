@@ -1,6 +1,8 @@
 import Foundation
 import HTTP
 import JSON
+import Notifications
+import SagaCore
 import Streaming
 import TestSupport
 import Testing

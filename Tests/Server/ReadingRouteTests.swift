@@ -6,6 +6,7 @@ import SagaCore
 import TestSupport
 import Testing
 import Values
+import Wire
 
 @testable import Server
 @testable import WorkflowEngine
@@ -120,12 +121,12 @@ struct ReadingRouteTests {
     let engine = try engine(Samples.pause("a"))
     var saga = try await engine.saga(try engine.start("a"))
     let later = saga.state.deadline + .seconds(60)
-    let now = saga.json(at: later)
+    let now = saga.response(at: later).json
     #expect(now["overdue"] == true)
     #expect(now["why"]?["sentence"]?.stringValue?.contains("The saga is overdue: its deadline was") == true)
     #expect(now["why"]?["kind"] == "delayed" && now["why"]?["step"] == now["steps"]?[0]?["id"])
     saga.asOf = saga.state.startedAt
-    let then = saga.json(at: later)
+    let then = saga.response(at: later).json
     #expect(then["overdue"] == false)
     #expect(then["why"]?["sentence"]?.stringValue?.contains("overdue") == false)
   }
