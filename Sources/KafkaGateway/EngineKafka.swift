@@ -53,7 +53,7 @@ public final class EngineKafka: Sendable {
   private let configuration: Configuration
   private let environment: Environment
   private let log: Log
-  private let letterProducer: KafkaProducer
+  private let deadLetterProducer: KafkaProducer
   private let commands: KafkaConsumer
   private let replies: KafkaConsumer
   private let problem = Mutex<String?>(nil)
@@ -83,9 +83,9 @@ public final class EngineKafka: Sendable {
         cluster: configuration.cluster, topics: [configuration.events], deadLetters: configuration.deadLetters),
       map: { SagaEventEcho.event($0, topic: topic) }, prepare: prepare,
       environment: environment, log: log)
-    letterProducer = try KafkaProducer(configuration.cluster, name: "letters", log: log)
+    deadLetterProducer = try KafkaProducer(configuration.cluster, name: "letters", log: log)
     let letters = DeadLetters(
-      producer: letterProducer, topic: configuration.deadLetters.name, environment: environment)
+      producer: deadLetterProducer, topic: configuration.deadLetters.name, environment: environment)
     let unframe = configuration.framing?.unframe
     func consumer(_ topic: KafkaTopic, _ handlers: MessageHandlers) throws(KafkaError) -> KafkaConsumer {
       let reading = KafkaConsumer.Configuration(
@@ -134,7 +134,7 @@ public final class EngineKafka: Sendable {
         }
       }
     }
-    await letterProducer.close(flushWithin: .seconds(1))
+    await deadLetterProducer.close(flushWithin: .seconds(1))
     try Task.checkCancellation()
   }
 

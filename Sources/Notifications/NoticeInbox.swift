@@ -1,7 +1,7 @@
 import Synchronization
 import WorkflowEngine
 
-/// What a courier is told from outside its task: shards that may have grown, and that its destination has answered somebody
+/// What a sender is told from outside its task: shards that may have grown, and that its destination has answered somebody
 /// else.
 final class NoticeInbox: Sendable {
   private struct State {

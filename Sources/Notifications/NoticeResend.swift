@@ -65,7 +65,7 @@ struct NoticeResender: Sendable {
 
   private func page(after place: DocumentCursor?, _ only: String?) async throws -> [Document] {
     guard let only else { return try await store.documents(query(after: place)) }
-    let name = NoticeLetter.name(destination.name, only)
+    let name = DeadNotice.name(destination.name, only)
     guard let document = try await store.document(collection: name.collection, id: name.id) else {
       throw EngineError(
         code: EngineErrorCode.noticeUnknown,
@@ -76,7 +76,7 @@ struct NoticeResender: Sendable {
 
   private func query(after place: DocumentCursor?) -> DocumentQuery {
     DocumentQuery(
-      collection: NoticeLetter.collection, fields: ["destination": destination.name], after: place,
+      collection: DeadNotice.collection, fields: ["destination": destination.name], after: place,
       limit: Self.pageSize)
   }
 
@@ -92,7 +92,7 @@ struct NoticeResender: Sendable {
 
   /// - Returns: whether it arrived.
   private func send(_ document: Document, _ done: inout NoticeResend) async throws -> Bool {
-    guard let notice = Notice(letter: document) else {
+    guard let notice = Notice(deadNotice: document) else {
       let id = String(document.id.dropFirst(destination.name.count + 1))
       let failure = NoticeFailure(
         code: EngineErrorCode.noticeUnreadable, message: "What was kept of the notice can't be read.")
@@ -105,15 +105,15 @@ struct NoticeResender: Sendable {
       return false
     case .delivered:
       // Behind the delivery: at worst it can be sent a second time, under the same id.
-      try await forget(NoticeLetter.name(destination.name, notice.id))
+      try await forget(DeadNotice.name(destination.name, notice.id))
       done.delivered.append(notice.id)
       return true
     }
   }
 
-  /// The courier's checkpoint stays where it is. Should it be moved meanwhile, it is looked at again.
+  /// The sender's checkpoint stays where it is. Should it be moved meanwhile, it is looked at again.
   private func forget(_ name: DocumentName) async throws {
-    let follower = NoticeCourier.follower(destination.name)
+    let follower = NoticeSender.follower(destination.name)
     while true {
       let position = try await store.checkpoint(follower, shard: 0)
       do throws(StoreError) {

@@ -50,13 +50,13 @@ public struct NoticeStatus: Sendable, Hashable {
   public var givenUp: Int64
   public var lastGivenUpAt: Timestamp?
   /// The last notices that were given up, newest first.
-  public var letters: [NoticeLetter]
+  public var deadNotices: [DeadNotice]
 
   public init(
     name: String, kind: NoticeDestinationKind, target: String, types: [NoticeType], state: State = .current,
     pending: Int = 0, isPendingMore: Bool = false, oldestPending: Timestamp? = nil, delivered: Int64 = 0,
     lastDeliveredAt: Timestamp? = nil, failingSince: Timestamp? = nil, failures: Int = 0, problem: Problem? = nil,
-    nextTryAt: Timestamp? = nil, givenUp: Int64 = 0, lastGivenUpAt: Timestamp? = nil, letters: [NoticeLetter] = []
+    nextTryAt: Timestamp? = nil, givenUp: Int64 = 0, lastGivenUpAt: Timestamp? = nil, deadNotices: [DeadNotice] = []
   ) {
     self.name = name
     self.kind = kind
@@ -74,7 +74,7 @@ public struct NoticeStatus: Sendable, Hashable {
     self.nextTryAt = nextTryAt
     self.givenUp = givenUp
     self.lastGivenUpAt = lastGivenUpAt
-    self.letters = letters
+    self.deadNotices = deadNotices
   }
 }
 

@@ -29,12 +29,12 @@ public final class Notices: Sendable {
     /// How often it is kept how far events were looked at that are no news.
     public var saveEvery = Duration.seconds(5)
     public var readAgainAfter = Duration.seconds(1)
-    public var shownLetters = 10
+    public var shownDeadNotices = 10
 
     public init() {}
   }
 
-  private let couriers: [NoticeCourier]
+  private let senders: [NoticeSender]
   private let store: any EventStore
   private let environment: Environment
   private let log: Log
@@ -56,8 +56,8 @@ public final class Notices: Sendable {
     let maker = NoticeMaker(store: store) { [engine] start in
       try? await engine.definition(of: start)
     }
-    couriers = destinations.map {
-      NoticeCourier(
+    senders = destinations.map {
+      NoticeSender(
         $0, store: store, maker: maker, configuration: configuration, environment: environment, log: log)
     }
   }
@@ -67,17 +67,17 @@ public final class Notices: Sendable {
   public func run() async {
     await tellOfForgotten()
     await withDiscardingTaskGroup { group in
-      for courier in couriers {
+      for sender in senders {
         group.addTask { [log] in
           do {
-            try await courier.run()
+            try await sender.run()
           } catch is CancellationError {
           } catch {
             if Task.isCancelled { return }
             log.error(
-              "A destination is TOLD NOTHING any more", ("destination", courier.destination.name),
+              "A destination is TOLD NOTHING any more", ("destination", sender.destination.name),
               ("error", "\(error)"))
-            if let error = error as? StoreError { await courier.noteEnd(error) }
+            if let error = error as? StoreError { await sender.noteEnd(error) }
           }
         }
       }
@@ -86,9 +86,9 @@ public final class Notices: Sendable {
 
   /// Who takes a destination out of the configuration, or gives it another name, should know what that means.
   private func tellOfForgotten() async {
-    let query = DocumentQuery(collection: CourierMemory.collection)
+    let query = DocumentQuery(collection: DeliveryRecord.collection)
     guard let kept = try? await store.documents(query) else { return }
-    for document in kept where !couriers.contains(where: { $0.destination.name == document.id }) {
+    for document in kept where !senders.contains(where: { $0.destination.name == document.id }) {
       log.warning("A destination of notices is not configured any more", ("destination", document.id))
     }
   }
@@ -96,7 +96,7 @@ public final class Notices: Sendable {
   /// How each destination stands.
   public func status() async throws -> [NoticeStatus] {
     var all: [NoticeStatus] = []
-    for courier in couriers { all.append(try await courier.status()) }
+    for sender in senders { all.append(try await sender.status()) }
     return all
   }
 
@@ -104,12 +104,12 @@ public final class Notices: Sendable {
   /// - Parameter by: who asked for it.
   /// - Throws: `notice.destinationUnknown`.
   public func test(_ name: String, by: String, from: String? = nil) async throws -> NoticeTest {
-    let courier = try courier(name)
+    let sender = try sender(name)
     let act = try await record(.noticeTested, ["destination": .string(name)], by, from)
     let notice = Notice.test(environment, by: by)
     let began = environment.now()
-    let outcome = await courier.destination.deliver(notice)
-    if case .delivered = outcome { courier.inbox.hasAnswered() }
+    let outcome = await sender.destination.deliver(notice)
+    if case .delivered = outcome { sender.inbox.hasAnswered() }
     log.info("A test notice was sent", ("destination", name), ("by", by))
     switch outcome {
     case .delivered: await end(act, ["delivered": true])
@@ -125,13 +125,13 @@ public final class Notices: Sendable {
   ///   - by: who asked for it.
   /// - Throws: `notice.destinationUnknown`, `notice.unknown`.
   public func resend(_ name: String, only: String?, by: String, from: String? = nil) async throws -> NoticeResend {
-    let courier = try courier(name)
+    let sender = try sender(name)
     var asked: JSONObject = ["destination": .string(name)]
     asked["id"] = only.map(JSON.string)
     let act = try await record(.noticesResent, asked, by, from)
-    let done = try await NoticeResender(destination: courier.destination, store: store, environment: environment)
+    let done = try await NoticeResender(destination: sender.destination, store: store, environment: environment)
       .run(only: only)
-    if !done.delivered.isEmpty { courier.inbox.hasAnswered() }
+    if !done.delivered.isEmpty { sender.inbox.hasAnswered() }
     log.info(
       "Notices that had been given up were sent again", ("destination", name),
       ("delivered", "\(done.delivered.count)"), ("failed", "\(done.failed.count)"), ("by", by))
@@ -157,15 +157,15 @@ public final class Notices: Sendable {
     }
   }
 
-  private func courier(_ name: String) throws(EngineError) -> NoticeCourier {
-    guard let courier = couriers.first(where: { $0.destination.name == name }) else {
-      let names = couriers.map(\.destination.name).joined(separator: ", ")
+  private func sender(_ name: String) throws(EngineError) -> NoticeSender {
+    guard let sender = senders.first(where: { $0.destination.name == name }) else {
+      let names = senders.map(\.destination.name).joined(separator: ", ")
       throw EngineError(
         code: EngineErrorCode.noticeDestinationUnknown,
-        message: couriers.isEmpty
+        message: senders.isEmpty
           ? "Nobody is told of anything: the engine was started with no --webhook and no --kafka."
           : "There is no destination “\(name)”; there is \(names).")
     }
-    return courier
+    return sender
   }
 }

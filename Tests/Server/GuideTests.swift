@@ -90,7 +90,8 @@ struct GuideTests {
     return Set(
       text.split(separator: "\n").filter { $0.hasPrefix("#") }.map { line in
         let words = line.drop { $0 == "#" || $0 == " " }.lowercased()
-        return String(words.filter { $0.isLetter || $0.isNumber || $0 == " " || $0 == "-" }.replacing(" ", with: "-"))
+        return String(
+          words.filter { $0.isLetter || $0.isNumber || $0 == " " || $0 == "-" }.replacing(" ", with: "-"))
       })
   }
 

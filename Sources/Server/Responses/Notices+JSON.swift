@@ -12,7 +12,7 @@ extension NoticesResponse.Destination {
       failingSince: status.failingSince, failures: status.failures,
       problem: status.problem.map { .init(code: $0.code, message: $0.message, at: $0.at) },
       nextTryAt: status.nextTryAt, givenUp: Int(status.givenUp), lastGivenUpAt: status.lastGivenUpAt,
-      letters: status.letters.map {
+      letters: status.deadNotices.map {
         .init(
           id: $0.id, type: $0.type, at: $0.at, summary: $0.summary, attempts: $0.attempts, givenUpAt: $0.givenUpAt,
           code: $0.code, message: $0.message)

@@ -247,10 +247,11 @@ extension OperationResult.Reason {
 /// What holds for every operation.
 enum OperationRules {
   static func requireFew(_ count: Int) throws(EngineError) {
-    guard count <= OperationDesk.mostSagas else {
+    guard count <= OperationRunner.mostSagas else {
       throw EngineError(
         code: EngineErrorCode.operationTooMany,
-        message: "An operation is for \(OperationDesk.mostSagas) sagas at most; narrow the filter, as by startedBefore."
+        message:
+          "An operation is for \(OperationRunner.mostSagas) sagas at most; narrow the filter, as by startedBefore."
       )
     }
   }

@@ -44,7 +44,7 @@ public final class Engine: Sendable {
   /// Keeps the list of what people did.
   let auditor: Projector
   /// Carries out what is asked of many sagas.
-  let operations: OperationDesk
+  let operations: OperationRunner
   /// Whether the chains are being walked.
   let auditing = Atomic<Bool>(false)
   private let ready = Atomic<Bool>(false)
@@ -68,7 +68,7 @@ public final class Engine: Sendable {
       held: HeldSagas(
         store: store, file: configuration.interruptions, beforeComputing: configuration.beforeComputing, log: log),
       decide: configuration.decide)
-    operations = OperationDesk(events: store, environment: environment, log: log) { [host] in
+    operations = OperationRunner(events: store, environment: environment, log: log) { [host] in
       try await host.ask($0, .operate($1))
     }
     readModel = SagaReadModel(

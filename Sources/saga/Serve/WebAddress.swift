@@ -55,7 +55,8 @@ enum WebAddress {
       // A link-local address may name its interface: [fe80::1%25eth0]
       let parts = host.dropFirst().dropLast().split(separator: "%", maxSplits: 1, omittingEmptySubsequences: false)
       if parts.count == 2 {
-        guard parts[1].hasPrefix("25"), parts[1].count > 2, parts[1].allSatisfy({ $0.isLetter || $0.isNumber }) else {
+        guard parts[1].hasPrefix("25"), parts[1].count > 2, parts[1].allSatisfy({ $0.isLetter || $0.isNumber })
+        else {
           return false
         }
       }

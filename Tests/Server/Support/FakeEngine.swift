@@ -40,7 +40,7 @@ final class FakeEngine: SagaEngine {
 
   private let services: Set<String>?
   /// True operations, that act on the sagas here.
-  private let desk: OperationDesk
+  private let desk: OperationRunner
   private let deskStore: MemoryStore
 
   /// - Parameter services: those that workflows may name; nil for any.
@@ -50,7 +50,7 @@ final class FakeEngine: SagaEngine {
     environment = .fake(clock: clock)
     let sagas = Sagas()
     deskStore = MemoryStore(environment: environment, shardCount: 2)
-    desk = OperationDesk(events: deskStore, environment: environment, log: .silent) {
+    desk = OperationRunner(events: deskStore, environment: environment, log: .silent) {
       try sagas.engine().tell($0, .operate($1))
     }
     sagas.know(self)

@@ -64,8 +64,8 @@ extension NoticeStatus {
     (status.pending, status.failures, status.oldestPending) = (3, 4, since)
     status.problem = .init(code: EngineErrorCode.noticeRefused, message: "The receiver answered 503", at: since)
     status.nextTryAt = since + .seconds(600)
-    status.letters = [
-      NoticeLetter(
+    status.deadNotices = [
+      DeadNotice(
         destination: "pager", id: "x/1", type: "saga.stuck", at: since, summary: "Saga x is stuck.", attempts: 30,
         givenUpAt: since, code: "notice.refused", message: "The receiver answered 400")
     ]

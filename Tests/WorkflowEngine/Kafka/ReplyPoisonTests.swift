@@ -98,17 +98,17 @@ struct ReplyPoisonTests {
 
   @Test("There is no such saga, there can be none, or it has no such step")
   func unknown() async throws {
-    let desk = try await ReplyDesk(ReplyDesk.kafka("a"))
-    let id = try await desk.start()
+    let bench = try await ReplyBench(ReplyBench.kafka("a"))
+    let id = try await bench.start()
     let nobody = Environment.system.newID()
-    let noSaga = await desk.poison(Answer.to(nobody, Answer.succeeded))
+    let noSaga = await bench.poison(Answer.to(nobody, Answer.succeeded))
     #expect(noSaga?.code == EngineErrorCode.sagaNotFound && noSaga?.message.contains("\(nobody)") ?? false)
     let never = UniqueID.derived(from: "no saga's")
-    #expect(await desk.poison(Answer.to(never, Answer.succeeded))?.code == EngineErrorCode.sagaNotFound)
-    let noStep = await desk.poison(Answer.to(id, Answer.succeeded, step: "z"))
+    #expect(await bench.poison(Answer.to(never, Answer.succeeded))?.code == EngineErrorCode.sagaNotFound)
+    let noStep = await bench.poison(Answer.to(id, Answer.succeeded, step: "z"))
     #expect(noStep?.code == EngineErrorCode.stepUnknown && noStep?.message.contains("“z”") ?? false)
-    #expect(try await desk.state(id).version == 2)
-    await desk.close()
+    #expect(try await bench.state(id).version == 2)
+    await bench.close()
   }
 
   @Test("A step that sends no command is ended by no message: a call, a signal, a delay, an undo by a call")
@@ -157,28 +157,28 @@ struct ReplyPoisonTests {
   func storeAway() async throws {
     let clock = FakeClock()
     let store = MoodyStore(MemoryStore(environment: .fake(clock: clock)))
-    let desk = try await ReplyDesk(ReplyDesk.kafka("a"), ReplyDesk.kafka("b"), store: store, clock: clock)
-    let id = try await desk.start()
+    let bench = try await ReplyBench(ReplyBench.kafka("a"), ReplyBench.kafka("b"), store: store, clock: clock)
+    let id = try await bench.start()
     store.refuseAppends(1)
     let message = Answer.to(id, Answer.succeeded)
-    let error = await #expect(throws: StoreError.self) { try await desk.answer(message) }
+    let error = await #expect(throws: StoreError.self) { try await bench.answer(message) }
     #expect(error?.kind == .outcomeUnknown)
     // It is appended again a moment later; until then whoever asks is told the same.
     let again = clock.now() + .milliseconds(50)
     await clock.waitForSleepers { $0.contains(again) }
     clock.advance(to: again)
-    try await desk.underWay(id, "b")
-    try await desk.answer(message)
-    #expect(try await desk.ignored(id)?.why == .repeated)
-    await desk.close()
+    try await bench.underWay(id, "b")
+    try await bench.answer(message)
+    #expect(try await bench.ignored(id)?.why == .repeated)
+    await bench.close()
   }
 
   // MARK: Ended sagas
 
   @Test("What had been recorded before the end comes again and is harmless; what is news to an ended saga is poison")
   func ended() async throws {
-    let desk = try await ReplyDesk(ReplyDesk.kafka("a", ReplyDesk.quick), ReplyDesk.kafka("b"))
-    let id = try await desk.start()
+    let bench = try await ReplyBench(ReplyBench.kafka("a", ReplyBench.quick), ReplyBench.kafka("b"))
+    let id = try await bench.start()
     func retried(_ code: JSON) -> JSON { ["outcome": "failed", "code": code, "retryable": true] }
     // 1. Two refusals, a late answer, progress, success; then a refusal of the next step, and the undo.
     let recorded = [
@@ -197,16 +197,16 @@ struct ReplyPoisonTests {
     ]
     for (message, attempt) in zip(recorded, underWay) {
       if let (step, phase, number) = attempt {
-        if let due = try await desk.state(id).step(step)?.retryAt { desk.clock.advance(to: due) }
-        try await desk.underWay(id, step, phase, attempt: number)
+        if let due = try await bench.state(id).step(step)?.retryAt { bench.clock.advance(to: due) }
+        try await bench.underWay(id, step, phase, attempt: number)
       }
-      try await desk.answer(message)
+      try await bench.answer(message)
     }
-    let end = try await desk.running.end(of: id)
+    let end = try await bench.running.end(of: id)
     #expect(end.status == .compensated)
     // 2. Each again: to a saga that has left memory, as after a restart.
-    for message in recorded { try await desk.answer(message) }
-    #expect(try await desk.state(id) == end)
+    for message in recorded { try await bench.answer(message) }
+    #expect(try await bench.state(id) == end)
     // 3. News.
     let news = [
       Answer.to(id, retried("THIRD"), number: 1),
@@ -221,22 +221,22 @@ struct ReplyPoisonTests {
     ]
     for message in news {
       #expect(
-        await desk.poison(message)?.code == EngineErrorCode.sagaEnded, "\(message.header("idempotency-key") ?? "")")
+        await bench.poison(message)?.code == EngineErrorCode.sagaEnded, "\(message.header("idempotency-key") ?? "")")
     }
-    #expect(try await desk.state(id) == end)
-    await desk.close()
+    #expect(try await bench.state(id) == end)
+    await bench.close()
   }
 
   @Test("A saga whose history can't be read holds up nobody: its answers are poison")
   func unreadable() async throws {
-    let desk = try await ReplyDesk(ReplyDesk.kafka("a"))
+    let bench = try await ReplyBench(ReplyBench.kafka("a"))
     let stream = Environment.system.newID()
-    _ = try await desk.store.append(
+    _ = try await bench.store.append(
       Append(
         stream: stream, expectedVersion: 0,
         events: [NewEvent(type: "fromElsewhere", data: Array("{}".utf8), meta: Array(#"{"schema":1}"#.utf8))],
         appendID: Environment.system.newID()))
-    #expect(await desk.poison(Answer.to(stream, Answer.succeeded))?.code == EngineErrorCode.eventUnreadable)
-    await desk.close()
+    #expect(await bench.poison(Answer.to(stream, Answer.succeeded))?.code == EngineErrorCode.eventUnreadable)
+    await bench.close()
   }
 }

@@ -19,240 +19,240 @@ struct ReplyTests {
 
   @Test("A success ends the step with its output, and nobody waits for it any more")
   func success() async throws {
-    let desk = try await ReplyDesk(ReplyDesk.kafka("a"), Workflow.step("b"))
-    let id = try await desk.start()
-    try await desk.answer(Answer.to(id, Answer.succeeded))
-    #expect(try await desk.state(id).step("a")?.output == ["n": 1], "it is stored when the handler returns")
-    #expect(await desk.outcome(of: "a") == .succeeded(["n": 1]))
-    #expect(try await desk.running.end(of: id).status == .completed)
+    let bench = try await ReplyBench(ReplyBench.kafka("a"), Workflow.step("b"))
+    let id = try await bench.start()
+    try await bench.answer(Answer.to(id, Answer.succeeded))
+    #expect(try await bench.state(id).step("a")?.output == ["n": 1], "it is stored when the handler returns")
+    #expect(await bench.outcome(of: "a") == .succeeded(["n": 1]))
+    #expect(try await bench.running.end(of: id).status == .completed)
     #expect(
-      try await desk.types(id) == [
+      try await bench.types(id) == [
         "sagaStarted", "attemptStarted", "stepSucceeded", "attemptStarted", "stepSucceeded", "sagaCompleted",
       ])
-    await desk.close()
+    await bench.close()
   }
 
   @Test("A failure is a clean one with the participant's code and words: not tried again, and nothing to undo")
   func failure() async throws {
-    let desk = try await ReplyDesk(ReplyDesk.kafka("a", ReplyDesk.quick))
-    let id = try await desk.start()
-    try await desk.answer(Answer.to(id, Answer.failed))
-    let ended = try await desk.running.end(of: id)
+    let bench = try await ReplyBench(ReplyBench.kafka("a", ReplyBench.quick))
+    let id = try await bench.start()
+    try await bench.answer(Answer.to(id, Answer.failed))
+    let ended = try await bench.running.end(of: id)
     #expect(ended.status == .compensated && ended.step("a")?.outcome == .failed)
     #expect(ended.step("a")?.failure?.code == "NO" && ended.step("a")?.failure?.message == "no such tube")
     #expect(ended.step("a")?.failure?.classes == ["kafka.answer"])
-    #expect(desk.watched.calls.count == 1)
-    await desk.close()
+    #expect(bench.watched.calls.count == 1)
+    await bench.close()
   }
 
   @Test("A failure that asks for it is tried again, not before the time it asks for")
   func retryable() async throws {
-    let desk = try await ReplyDesk(ReplyDesk.kafka("a", ReplyDesk.quick))
-    let id = try await desk.start()
+    let bench = try await ReplyBench(ReplyBench.kafka("a", ReplyBench.quick))
+    let id = try await bench.start()
     let busy: JSON = ["outcome": "failed", "code": "BUSY", "retryable": true, "retryAfterMs": 5_000]
-    try await desk.answer(Answer.to(id, busy))
-    let step = try #require(try await desk.state(id).step("a"))
+    try await bench.answer(Answer.to(id, busy))
+    let step = try #require(try await bench.state(id).step("a"))
     #expect(step.status == .backingOff && step.outcome == .failed && step.failure?.message == "BUSY")
-    #expect(step.retryAt == desk.clock.now() + .seconds(5))
-    let due = desk.clock.now() + .seconds(5)
-    await desk.clock.waitForSleepers { $0.contains(due) }
-    desk.clock.advance(to: due)
-    try await desk.underWay(id, "a", attempt: 2)
-    try await desk.answer(Answer.to(id, Answer.succeeded, attempt: 2, number: 1))
-    #expect(try await desk.running.end(of: id).status == .completed)
-    await desk.close()
+    #expect(step.retryAt == bench.clock.now() + .seconds(5))
+    let due = bench.clock.now() + .seconds(5)
+    await bench.clock.waitForSleepers { $0.contains(due) }
+    bench.clock.advance(to: due)
+    try await bench.underWay(id, "a", attempt: 2)
+    try await bench.answer(Answer.to(id, Answer.succeeded, attempt: 2, number: 1))
+    #expect(try await bench.running.end(of: id).status == .completed)
+    await bench.close()
   }
 
   @Test("An unknown outcome is asked for again unless it says otherwise, and undone when it stays unknown")
   func unknown() async throws {
-    let desk = try await ReplyDesk(ReplyDesk.kafka("a", Self.slow))
-    let id = try await desk.start()
-    try await desk.answer(Answer.to(id, Answer.unknown))
-    let step = try #require(try await desk.state(id).step("a"))
+    let bench = try await ReplyBench(ReplyBench.kafka("a", Self.slow))
+    let id = try await bench.start()
+    try await bench.answer(Answer.to(id, Answer.unknown))
+    let step = try #require(try await bench.state(id).step("a"))
     #expect(step.status == .backingOff && step.outcome == .unknown && step.failure?.code == "LOST")
-    let other = try await desk.start()
+    let other = try await bench.start()
     let final: JSON = ["outcome": "unknown", "code": "LOST", "retryable": false]
-    try await desk.answer(Answer.to(other, final))
-    try await desk.underWay(other, "a", .undo)
-    try await desk.answer(Answer.to(other, ["outcome": "succeeded"], undo: true))
-    let ended = try await desk.running.end(of: other)
+    try await bench.answer(Answer.to(other, final))
+    try await bench.underWay(other, "a", .undo)
+    try await bench.answer(Answer.to(other, ["outcome": "succeeded"], undo: true))
+    let ended = try await bench.running.end(of: other)
     #expect(ended.status == .compensated && ended.step("a")?.status == .undone)
-    await desk.close()
+    await bench.close()
   }
 
   @Test("Progress is shown, and ends nothing")
   func progress() async throws {
-    let desk = try await ReplyDesk(ReplyDesk.kafka("a"))
-    let id = try await desk.start()
-    try await desk.answer(Answer.to(id, Answer.progress))
-    try await desk.answer(Answer.to(id, ["outcome": "progress"], number: 1))
-    try await desk.answer(Answer.to(id, Answer.progress, number: 2))
-    let step = try #require(try await desk.state(id).step("a"))
+    let bench = try await ReplyBench(ReplyBench.kafka("a"))
+    let id = try await bench.start()
+    try await bench.answer(Answer.to(id, Answer.progress))
+    try await bench.answer(Answer.to(id, ["outcome": "progress"], number: 1))
+    try await bench.answer(Answer.to(id, Answer.progress, number: 2))
+    let step = try #require(try await bench.state(id).step("a"))
     #expect(step.progress?.value == StepProgress(message: "thawing", fraction: 0.4) && step.status == .running)
-    #expect(desk.watched.outcome(of: "a") == nil)
-    try await desk.answer(Answer.to(id, Answer.succeeded, number: 3))
-    #expect(try await desk.running.end(of: id).status == .completed)
-    await desk.close()
+    #expect(bench.watched.outcome(of: "a") == nil)
+    try await bench.answer(Answer.to(id, Answer.succeeded, number: 3))
+    #expect(try await bench.running.end(of: id).status == .completed)
+    await bench.close()
   }
 
   @Test("That nothing is there to undo ends an undo of what may have happened only where tombstones are kept")
   func gone() async throws {
     for (service, ends) in [("careful", true), ("lab", false)] {
-      let desk = try await ReplyDesk(ReplyDesk.kafka("a", service: service))
-      let id = try await desk.start()
-      try await desk.answer(Answer.to(id, Answer.unknown))
-      try await desk.underWay(id, "a", .undo)
-      try await desk.answer(Answer.to(id, Answer.gone, undo: true, number: 1))
+      let bench = try await ReplyBench(ReplyBench.kafka("a", service: service))
+      let id = try await bench.start()
+      try await bench.answer(Answer.to(id, Answer.unknown))
+      try await bench.underWay(id, "a", .undo)
+      try await bench.answer(Answer.to(id, Answer.gone, undo: true, number: 1))
       if ends {
-        let ended = try await desk.running.end(of: id)
+        let ended = try await bench.running.end(of: id)
         #expect(ended.status == .compensated && ended.step("a")?.undoHow == "alreadyGone")
         // A second delivery is harmless, though the saga has ended.
-        try await desk.answer(Answer.to(id, Answer.gone, undo: true, number: 1))
+        try await bench.answer(Answer.to(id, Answer.gone, undo: true, number: 1))
       } else {
-        let step = try #require(try await desk.state(id).step("a"))
+        let step = try #require(try await bench.state(id).step("a"))
         #expect(step.status == .undoing && step.retryAt != nil, "the command may still be on its way")
       }
-      await desk.close()
+      await bench.close()
     }
   }
 
   @Test("An answer may say its key and attempt in its JSON, and be no CloudEvent")
   func plain() async throws {
-    let desk = try await ReplyDesk(ReplyDesk.kafka("a"))
+    let bench = try await ReplyBench(ReplyBench.kafka("a"))
     for attempt in [JSON.int(1), "1"] {
-      let id = try await desk.start()
+      let id = try await bench.start()
       let body: JSON = [
         "idempotencyKey": .string("\(id)/a/1"), "attempt": attempt, "outcome": "succeeded", "output": ["n": 1],
         "more": "of what a participant may say",
       ]
-      try await desk.answer(Sent.message(body, topic: "saga.replies"))
-      #expect(try await desk.running.end(of: id).step("a")?.output == ["n": 1])
+      try await bench.answer(Sent.message(body, topic: "saga.replies"))
+      #expect(try await bench.running.end(of: id).step("a")?.output == ["n": 1])
     }
-    let id = try await desk.start()
+    let id = try await bench.start()
     let event: JSON = [
       "specversion": "1.0", "id": "1", "source": "/lab", "type": "dev.tracseq.saga.reply",
       "data": ["idempotencyKey": .string("\(id)/a/1"), "attempt": 1, "outcome": "succeeded"],
     ]
-    try await desk.answer(
+    try await bench.answer(
       Sent.message(event, topic: "saga.replies", headers: ["content-type": "application/cloudevents+json"]))
-    #expect(try await desk.running.end(of: id).step("a")?.output == .null)
-    await desk.close()
+    #expect(try await bench.running.end(of: id).step("a")?.output == .null)
+    await bench.close()
   }
 
   @Test("A key in other letters is the same key: whoever waits under it hears of the answer")
   func otherLetters() async throws {
-    let desk = try await ReplyDesk(ReplyDesk.kafka("a"))
-    let id = try await desk.start()
+    let bench = try await ReplyBench(ReplyBench.kafka("a"))
+    let id = try await bench.start()
     let body: JSON = [
       "idempotencyKey": .string("\(id.description.uppercased())/a/01"), "attempt": 1, "outcome": "succeeded",
     ]
-    try await desk.answer(Sent.message(body, topic: "saga.replies"))
-    #expect(await desk.outcome(of: "a") == .succeeded(.null))
-    await desk.close()
+    try await bench.answer(Sent.message(body, topic: "saga.replies"))
+    #expect(await bench.outcome(of: "a") == .succeeded(.null))
+    await bench.close()
   }
 
   // MARK: When they come
 
   @Test("A failure of an earlier attempt says nothing of the one under way; a success does")
   func earlier() async throws {
-    let desk = try await ReplyDesk(ReplyDesk.kafka("a", Self.slow))
-    let id = try await desk.start()
-    await desk.timeOut()
-    let firstTimeOut = await desk.outcome(of: "a")
+    let bench = try await ReplyBench(ReplyBench.kafka("a", Self.slow))
+    let id = try await bench.start()
+    await bench.timeOut()
+    let firstTimeOut = await bench.outcome(of: "a")
     guard case .unknown(let failure) = firstTimeOut else {
       Issue.record("it is \(firstTimeOut)")
       return
     }
     #expect(failure.code == EngineErrorCode.attemptTimeout)
-    while try await desk.state(id).step("a")?.status != .backingOff { await Task.yield() }
+    while try await bench.state(id).step("a")?.status != .backingOff { await Task.yield() }
     // Nothing is under way: an answer now is late, and recorded.
-    try await desk.answer(Answer.to(id, Answer.failed, number: 1))
-    #expect(try await desk.ignored(id)?.why == .late)
-    let due = try #require(try await desk.state(id).step("a")?.retryAt)
-    await desk.clock.waitForSleepers { $0.contains(due) }
-    desk.clock.advance(to: due)
-    try await desk.underWay(id, "a", attempt: 2)
-    try await desk.answer(Answer.to(id, Answer.failed, number: 2))
-    #expect(try await desk.ignored(id)?.id == "kafka event /lab r-2")
-    #expect(try await desk.state(id).step("a")?.inFlight?.attempt.number == 2)
-    #expect(desk.watched.outcome(of: "a", attempt: 2) == nil)
-    try await desk.answer(Answer.to(id, Answer.succeeded, number: 3))
-    #expect(await desk.outcome(of: "a", attempt: 2) == .succeeded(["n": 1]))
-    #expect(try await desk.running.end(of: id).status == .completed)
-    await desk.close()
+    try await bench.answer(Answer.to(id, Answer.failed, number: 1))
+    #expect(try await bench.ignored(id)?.why == .late)
+    let due = try #require(try await bench.state(id).step("a")?.retryAt)
+    await bench.clock.waitForSleepers { $0.contains(due) }
+    bench.clock.advance(to: due)
+    try await bench.underWay(id, "a", attempt: 2)
+    try await bench.answer(Answer.to(id, Answer.failed, number: 2))
+    #expect(try await bench.ignored(id)?.id == "kafka event /lab r-2")
+    #expect(try await bench.state(id).step("a")?.inFlight?.attempt.number == 2)
+    #expect(bench.watched.outcome(of: "a", attempt: 2) == nil)
+    try await bench.answer(Answer.to(id, Answer.succeeded, number: 3))
+    #expect(await bench.outcome(of: "a", attempt: 2) == .succeeded(["n": 1]))
+    #expect(try await bench.running.end(of: id).status == .completed)
+    await bench.close()
   }
 
   @Test("An answer that is told while the next attempt already waits ends only its own")
   func nextAttemptWaits() async throws {
-    let desk = try await ReplyDesk()
+    let bench = try await ReplyBench()
     func call(_ attempt: Int) -> StepCall {
       StepCall(
         saga: SagaSpecification.id, workflow: "w", step: "a", phase: .forward, round: 1, attempt: attempt,
         action: .kafka(RenderedKafka(service: "lab", command: "c")), idempotencyKey: "k", compensates: nil,
         timeout: .seconds(30))
     }
-    let first = Task { await desk.watched.perform(call(1)) }
-    let second = Task { await desk.watched.perform(call(2)) }
+    let first = Task { await bench.watched.perform(call(1)) }
+    let second = Task { await bench.watched.perform(call(2)) }
     // Both wait once both their times are running.
-    await desk.clock.waitForSleepers { $0.count == 2 }
+    await bench.clock.waitForSleepers { $0.count == 2 }
     let failed = StepOutcome.failed(StepFailure(code: "BUSY", message: "busy", isRetryable: true))
-    desk.kafka.recorded("k", failed, upTo: 1, stillInFlight: nil)
+    bench.kafka.recorded("k", failed, upTo: 1, stillInFlight: nil)
     #expect(await first.value == failed)
-    #expect(desk.watched.outcome(of: "a", attempt: 2) == nil)
-    desk.kafka.recorded("k", .succeeded(.null), upTo: 2, stillInFlight: nil)
+    #expect(bench.watched.outcome(of: "a", attempt: 2) == nil)
+    bench.kafka.recorded("k", .succeeded(.null), upTo: 2, stillInFlight: nil)
     #expect(await second.value == .succeeded(.null))
-    await desk.close()
+    await bench.close()
   }
 
   @Test("Answers again, of another round, and of attempts that were never made are recorded and change nothing")
   func ignored() async throws {
-    let desk = try await ReplyDesk(ReplyDesk.kafka("a"), ReplyDesk.kafka("b"))
-    let id = try await desk.start()
+    let bench = try await ReplyBench(ReplyBench.kafka("a"), ReplyBench.kafka("b"))
+    let id = try await bench.start()
     for (round, attempt) in [(2, 1), (1, 7)] {
-      try await desk.answer(Answer.to(id, Answer.failed, round: round, attempt: attempt, number: attempt))
-      let ignored = try await desk.ignored(id)
+      try await bench.answer(Answer.to(id, Answer.failed, round: round, attempt: attempt, number: attempt))
+      let ignored = try await bench.ignored(id)
       #expect(ignored?.why == .late && ignored?.code == "NO")
     }
-    #expect(try await desk.state(id).step("a")?.status == .running)
-    try await desk.answer(Answer.to(id, Answer.succeeded, number: 10))
+    #expect(try await bench.state(id).step("a")?.status == .running)
+    try await bench.answer(Answer.to(id, Answer.succeeded, number: 10))
     for number in 10...11 {
-      try await desk.answer(Answer.to(id, Answer.succeeded, number: number))
-      #expect(try await desk.ignored(id)?.why == .repeated)
+      try await bench.answer(Answer.to(id, Answer.succeeded, number: number))
+      #expect(try await bench.ignored(id)?.why == .repeated)
     }
-    try await desk.answer(Answer.to(id, Answer.progress, number: 12))
-    #expect(try await desk.ignored(id)?.outcome == "progress")
-    #expect(try await desk.state(id).step("b")?.status == .running)
-    await desk.close()
+    try await bench.answer(Answer.to(id, Answer.progress, number: 12))
+    #expect(try await bench.ignored(id)?.outcome == "progress")
+    #expect(try await bench.state(id).step("b")?.status == .running)
+    await bench.close()
   }
 
   @Test("An undo's answers: it is done; it is refused, and the saga is stuck on it")
   func undo() async throws {
-    let desk = try await ReplyDesk(ReplyDesk.kafka("a"), ReplyDesk.kafka("b"))
+    let bench = try await ReplyBench(ReplyBench.kafka("a"), ReplyBench.kafka("b"))
     for refuses in [false, true] {
-      let id = try await desk.start()
-      try await desk.answer(Answer.to(id, Answer.succeeded))
-      try await desk.underWay(id, "b")
-      try await desk.answer(Answer.to(id, Answer.failed, step: "b"))
-      try await desk.underWay(id, "a", .undo)
+      let id = try await bench.start()
+      try await bench.answer(Answer.to(id, Answer.succeeded))
+      try await bench.underWay(id, "b")
+      try await bench.answer(Answer.to(id, Answer.failed, step: "b"))
+      try await bench.underWay(id, "a", .undo)
       // The forward step's own answer, again, is none of its undo.
-      try await desk.answer(Answer.to(id, Answer.succeeded, number: 1))
-      #expect(try await desk.state(id).step("a")?.status == .undoing)
-      try await desk.answer(Answer.to(id, refuses ? Answer.failed : ["outcome": "succeeded"], undo: true, number: 2))
-      let step = try #require(try await desk.state(id).step("a"))
+      try await bench.answer(Answer.to(id, Answer.succeeded, number: 1))
+      #expect(try await bench.state(id).step("a")?.status == .undoing)
+      try await bench.answer(Answer.to(id, refuses ? Answer.failed : ["outcome": "succeeded"], undo: true, number: 2))
+      let step = try #require(try await bench.state(id).step("a"))
       #expect(step.status == (refuses ? .undoFailed : .undone))
-      #expect(try await desk.state(id).status == (refuses ? .stuck : .compensated))
+      #expect(try await bench.state(id).status == (refuses ? .stuck : .compensated))
     }
-    await desk.close()
+    await bench.close()
   }
 
   @Test("An answer to what an engine sent before it stopped ends what the next one sends")
   func acrossRestart() async throws {
     let clock = FakeClock()
     let store = MemoryStore(environment: .fake(clock: clock))
-    let first = try await ReplyDesk(ReplyDesk.kafka("a", ReplyDesk.quick), store: store, clock: clock)
+    let first = try await ReplyBench(ReplyBench.kafka("a", ReplyBench.quick), store: store, clock: clock)
     let id = try await first.start()
     await first.close()
-    let second = try await ReplyDesk(store: store, clock: clock)
+    let second = try await ReplyBench(store: store, clock: clock)
     let due = try #require(try await second.state(id).step("a")?.retryAt)
     clock.advance(to: due)
     try await second.underWay(id, "a", attempt: 2)

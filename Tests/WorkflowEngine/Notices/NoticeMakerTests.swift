@@ -45,7 +45,7 @@ struct NoticeMakerTests {
         case (.undo, "b"):
           // Only once the saga is stuck at the other.
           while held.withLock({ $0 }) { await Task.yield() }
-          return .failed(StepFailure(code: "http.404", message: "The lane is locked."))
+          return .failed(StepFailure(code: "http.404", message: "The delivery is locked."))
         case (.undo, _): return .failed(Self.refused)
         default: return .succeeded(.null)
         }
@@ -82,7 +82,7 @@ struct NoticeMakerTests {
     #expect(second.details["step"] == "b")
     #expect(
       second.summary.contains(
-        "is stuck because the undo of step b failed for good: The lane is locked [http.404]. The saga is also stuck at a."
+        "is stuck because the undo of step b failed for good: The delivery is locked [http.404]. The saga is also stuck at a."
       ))
     #expect(second.details["stuck"]?.arrayValue?.count == 2)
 

@@ -101,7 +101,7 @@ struct NoticeBench: Sendable {
     let running = Task { await notices.run() }
     // A destination is new until it has been written down where it begins.
     for destination in destinations {
-      while try await store.document(collection: CourierMemory.collection, id: destination.name) == nil {
+      while try await store.document(collection: DeliveryRecord.collection, id: destination.name) == nil {
         await Task.yield()
       }
     }

@@ -35,7 +35,8 @@ struct Main {
     let file = CommandLine.arguments.dropFirst().first ?? FileManager.default.currentDirectoryPath + "/sagas.db"
     try await EmbeddedEngine.run(at: file, workflows: [storeTube]) { engine in
       for (barcode, cracked) in [("T-17", true), ("T-18", false)] {
-        let saga = try await engine.start("store-tube", input: ["barcode": .string(barcode), "cracked": .bool(cracked)])
+        let saga = try await engine.start(
+          "store-tube", input: ["barcode": .string(barcode), "cracked": .bool(cracked)])
         for try await event in engine.events(of: saga) { print("  \(event.typeName) \(event.step ?? "")") }
         print("\(barcode) is \(try await engine.end(of: saga).status)")
       }

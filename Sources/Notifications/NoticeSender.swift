@@ -8,7 +8,7 @@ import WorkflowEngine
 ///
 /// A destination that fails is asked by one notice at a time, and less and less often, whatever waits; a notice that fails
 /// alone holds up only its shard. Nothing here waits for another destination.
-actor NoticeCourier {
+actor NoticeSender {
   nonisolated let destination: any NoticeDestination
   private let store: any EventStore
   private let maker: NoticeMaker
@@ -17,11 +17,11 @@ actor NoticeCourier {
   private let log: Log
   nonisolated let inbox = NoticeInbox()
 
-  private var lanes: [CourierLane] = []
-  private var memory = CourierMemory()
+  private var deliveries: [DeliveryProgress] = []
+  private var memory = DeliveryRecord()
   private var isMemoryChanged = false
   /// What was given up and isn't stored yet.
-  private var letters: [(shard: Int, document: Document)] = []
+  private var deadNotices: [(shard: Int, document: Document)] = []
   /// Set when the destination said that it is no more, until this process ends or a test arrives.
   private var goneSince: Timestamp?
   /// The destination isn't asked before.
@@ -58,7 +58,7 @@ actor NoticeCourier {
     let result: Result<Void, any Error>
     do {
       try await begin()
-      inbox.grew(Set(lanes.indices))
+      inbox.grew(Set(deliveries.indices))
       try await withThrowingDiscardingTaskGroup { group in
         group.addTask { [inbox, environment, configuration] in
           for await shards in hints {
@@ -87,13 +87,13 @@ actor NoticeCourier {
   private func begin() async throws {
     while true {
       do throws(StoreError) {
-        let kept = try await store.document(collection: CourierMemory.collection, id: destination.name)
-        var begun: [CourierLane] = []
+        let kept = try await store.document(collection: DeliveryRecord.collection, id: destination.name)
+        var begun: [DeliveryProgress] = []
         for shard in 0..<store.shardCount {
-          begun.append(CourierLane(shard: shard, checkpoint: try await store.checkpoint(follower, shard: shard)))
+          begun.append(DeliveryProgress(shard: shard, checkpoint: try await store.checkpoint(follower, shard: shard)))
         }
-        if let kept { memory = CourierMemory(kept) } else { try await beginAtHeads(&begun) }
-        lanes = begun
+        if let kept { memory = DeliveryRecord(kept) } else { try await beginAtHeads(&begun) }
+        deliveries = begun
         storeProblem = nil
         return
       } catch {
@@ -104,18 +104,20 @@ actor NoticeCourier {
     }
   }
 
-  private func beginAtHeads(_ lanes: inout [CourierLane]) async throws(StoreError) {
+  private func beginAtHeads(_ deliveries: inout [DeliveryProgress]) async throws(StoreError) {
     var moves: [CheckpointMove] = []
-    for index in lanes.indices {
+    for index in deliveries.indices {
       let head = try await store.head(shard: index)
-      if head > lanes[index].saved { moves.append(CheckpointMove(shard: index, from: lanes[index].saved, to: head)) }
-      lanes[index] = CourierLane(shard: index, checkpoint: max(head, lanes[index].saved))
+      if head > deliveries[index].saved {
+        moves.append(CheckpointMove(shard: index, from: deliveries[index].saved, to: head))
+      }
+      deliveries[index] = DeliveryProgress(shard: index, checkpoint: max(head, deliveries[index].saved))
     }
     if !moves.isEmpty { try await store.move(follower, moves) }
     // Only now it has begun: before, it would begin anew.
     try await store.apply(
       ProjectionBatch(
-        follower: follower, shard: 0, from: lanes[0].saved, to: lanes[0].saved,
+        follower: follower, shard: 0, from: deliveries[0].saved, to: deliveries[0].saved,
         upserts: [memory.document(of: destination.name)]))
     log.info("Notices are told from now on", ("destination", destination.name), ("target", destination.target))
   }
@@ -132,7 +134,7 @@ actor NoticeCourier {
       while !Task.isCancelled, case let ready = ready(at: environment.now()), !ready.isEmpty {
         await deliver(ready)
         await save()
-        try await look(at: inbox.takeShards().union(lanes.indices.filter { lanes[$0].hasMore }))
+        try await look(at: inbox.takeShards().union(deliveries.indices.filter { deliveries[$0].hasMore }))
       }
       if let moment = nextSave, moment <= environment.now() { await save() }
       setAlarm()
@@ -142,7 +144,7 @@ actor NoticeCourier {
   // MARK: Finding
 
   private func look(at shards: Set<Int>) async throws {
-    for shard in shards.sorted() where lanes.indices.contains(shard) {
+    for shard in shards.sorted() where deliveries.indices.contains(shard) {
       do throws(StoreError) {
         try await scan(shard)
         if unread.isEmpty { storeProblem = nil }
@@ -154,31 +156,31 @@ actor NoticeCourier {
         readAgainAt = environment.now() + configuration.readAgainAfter
       }
     }
-    if nextSave == nil, lanes.contains(where: { $0.settled != $0.saved }) {
+    if nextSave == nil, deliveries.contains(where: { $0.settled != $0.saved }) {
       nextSave = environment.now() + configuration.saveEvery
     }
   }
 
   private func scan(_ shard: Int) async throws(StoreError) {
     while true {
-      lanes[shard].hasMore = lanes[shard].queue.count >= configuration.queueLimit
-      if lanes[shard].hasMore { return }
-      let events = try await store.tail(shard: shard, after: lanes[shard].scanned, limit: configuration.pageSize)
+      deliveries[shard].hasMore = deliveries[shard].queue.count >= configuration.queueLimit
+      if deliveries[shard].hasMore { return }
+      let events = try await store.tail(shard: shard, after: deliveries[shard].scanned, limit: configuration.pageSize)
       for event in events {
         if let notice = try await maker.notice(of: event, wanted: destination.types) { add(notice, event) }
-        lanes[shard].scanned = event.position
-        if lanes[shard].queue.count >= configuration.queueLimit { break }
+        deliveries[shard].scanned = event.position
+        if deliveries[shard].queue.count >= configuration.queueLimit { break }
       }
-      if events.count < configuration.pageSize, lanes[shard].queue.count < configuration.queueLimit { return }
+      if events.count < configuration.pageSize, deliveries[shard].queue.count < configuration.queueLimit { return }
     }
   }
 
   private func add(_ notice: Notice, _ event: StoredEvent) {
-    var pending = CourierLane.Pending(notice: notice, position: event.position)
+    var pending = DeliveryProgress.Pending(notice: notice, position: event.position)
     if let tries = memory.tries[event.shard], tries.position == event.position {
       (pending.tries, pending.since, pending.notBefore) = (tries.count, tries.since, tries.notBefore)
     }
-    lanes[event.shard].queue.append(pending)
+    deliveries[event.shard].queue.append(pending)
   }
 
   private func noteStore(_ error: StoreError) {
@@ -192,15 +194,15 @@ actor NoticeCourier {
 
   // MARK: Delivering
 
-  /// The lanes whose first notice is to be tried now: those that failed least, then the oldest.
+  /// The deliveries whose first notice is to be tried now: those that failed least, then the oldest.
   private func ready(at now: Timestamp) -> [Int] {
     if goneSince != nil { return [] }
     if let pauseUntil, now < pauseUntil { return [] }
-    let due = lanes.indices.filter { index in
-      lanes[index].queue.first.map { $0.notBefore ?? now <= now } ?? false
+    let due = deliveries.indices.filter { index in
+      deliveries[index].queue.first.map { $0.notBefore ?? now <= now } ?? false
     }
     let sorted = due.sorted { left, right in
-      let (one, other) = (lanes[left].queue[0], lanes[right].queue[0])
+      let (one, other) = (deliveries[left].queue[0], deliveries[right].queue[0])
       return (one.tries, one.notice.at, left) < (other.tries, other.notice.at, right)
     }
     return Array(sorted.prefix(memory.failures > 0 ? 1 : configuration.width))
@@ -209,7 +211,7 @@ actor NoticeCourier {
   private func deliver(_ ready: [Int]) async {
     let outcomes = await withTaskGroup(of: (Int, NoticeOutcome).self) { group in
       for index in ready {
-        let notice = lanes[index].queue[0].notice
+        let notice = deliveries[index].queue[0].notice
         group.addTask { [destination] in (index, await destination.deliver(notice)) }
       }
       var all: [(Int, NoticeOutcome)] = []
@@ -233,15 +235,15 @@ actor NoticeCourier {
 
   private func didDeliver(_ index: Int) {
     let now = environment.now()
-    lanes[index].queue.removeFirst()
+    deliveries[index].queue.removeFirst()
     memory.tries[index] = nil
     memory.delivered += 1
     memory.lastDeliveredAt = now
     if memory.failures >= 3 {
       // It was the destination that failed, not the notices: they needn't wait out their own pauses.
-      for index in lanes.indices where !lanes[index].queue.isEmpty {
+      for index in deliveries.indices where !deliveries[index].queue.isEmpty {
         let soon = now + .milliseconds(Int64(environment.random() % 60_000))
-        lanes[index].queue[0].notBefore = lanes[index].queue[0].notBefore.map { min($0, soon) }
+        deliveries[index].queue[0].notBefore = deliveries[index].queue[0].notBefore.map { min($0, soon) }
       }
     }
     if memory.failingSince != nil { log.info("A destination takes notices again", ("destination", destination.name)) }
@@ -266,33 +268,34 @@ actor NoticeCourier {
     let asked = min(failure.retryAfter ?? .zero, configuration.longestBackoff)
     pauseUntil =
       now + max(asked, min(configuration.longestPause, backoff.pause(after: memory.failures, random: random())))
-    var first = lanes[index].queue[0]
+    var first = deliveries[index].queue[0]
     first.tries += 1
     let since = first.since ?? now
     guard now - since < configuration.giveUpAfter else { return giveUp(index, first, failure) }
     let notBefore = now + max(asked, backoff.pause(after: first.tries, random: random()))
     (first.since, first.notBefore) = (since, notBefore)
-    lanes[index].queue[0] = first
+    deliveries[index].queue[0] = first
     memory.tries[index] = .init(position: first.position, count: first.tries, since: since, notBefore: notBefore)
     log.warning(
       "A notice could not be delivered; it is tried again", ("destination", destination.name),
       ("notice", first.notice.id), ("tries", "\(first.tries)"), ("next", "\(notBefore)"), ("error", failure.message))
   }
 
-  private func giveUp(_ index: Int, _ pending: CourierLane.Pending, _ failure: NoticeFailure) {
+  private func giveUp(_ index: Int, _ pending: DeliveryProgress.Pending, _ failure: NoticeFailure) {
     let now = environment.now()
-    let letter = NoticeLetter(
+    let deadNotice = DeadNotice(
       destination: destination.name, id: pending.notice.id, type: pending.notice.type.rawValue, at: pending.notice.at,
       summary: pending.notice.summary, attempts: pending.tries, givenUpAt: now, code: failure.code,
       message: failure.message)
-    letters.append((index, letter.document(of: pending.notice)))
-    lanes[index].queue.removeFirst()
+    deadNotices.append((index, deadNotice.document(of: pending.notice)))
+    deliveries[index].queue.removeFirst()
     memory.tries[index] = nil
     memory.givenUp += 1
     memory.lastGivenUpAt = now
     log.error(
       "A notice is GIVEN UP, so that it holds up no other", ("destination", destination.name),
-      ("notice", letter.id), ("tries", "\(letter.attempts)"), ("summary", letter.summary), ("error", failure.message))
+      ("notice", deadNotice.id), ("tries", "\(deadNotice.attempts)"), ("summary", deadNotice.summary),
+      ("error", failure.message))
   }
 
   private func random() -> UInt64 { environment.random() }
@@ -304,40 +307,42 @@ actor NoticeCourier {
     if memory.tries.isEmpty { memory.problem = nil }
     isMemoryChanged = true
     nextSave = environment.now()
-    for index in lanes.indices where !lanes[index].queue.isEmpty { lanes[index].queue[0].notBefore = nil }
+    for index in deliveries.indices where !deliveries[index].queue.isEmpty {
+      deliveries[index].queue[0].notBefore = nil
+    }
   }
 
   // MARK: Keeping
 
-  /// Checkpoints stand only behind what was delivered or given up; a letter is stored with its shard's checkpoint, or
+  /// Checkpoints stand only behind what was delivered or given up; a dead notice is stored with its shard's checkpoint, or
   /// before it.
   private func save() async {
     nextSave = nil
-    guard !lanes.isEmpty else { return }
+    guard !deliveries.isEmpty else { return }
     do throws(StoreError) {
-      if isMemoryChanged || !letters.isEmpty {
-        let index = letters.first?.shard ?? lanes.firstIndex { $0.settled != $0.saved } ?? 0
-        let settled = lanes[index].settled
+      if isMemoryChanged || !deadNotices.isEmpty {
+        let index = deadNotices.first?.shard ?? deliveries.firstIndex { $0.settled != $0.saved } ?? 0
+        let settled = deliveries[index].settled
         try await store.apply(
           ProjectionBatch(
-            follower: follower, shard: index, from: lanes[index].saved, to: settled,
-            upserts: [memory.document(of: destination.name)] + letters.map(\.document)))
-        lanes[index].saved = settled
-        (letters, isMemoryChanged) = ([], false)
+            follower: follower, shard: index, from: deliveries[index].saved, to: settled,
+            upserts: [memory.document(of: destination.name)] + deadNotices.map(\.document)))
+        deliveries[index].saved = settled
+        (deadNotices, isMemoryChanged) = ([], false)
       }
-      let moves = lanes.filter { $0.settled != $0.saved }.map {
+      let moves = deliveries.filter { $0.settled != $0.saved }.map {
         CheckpointMove(shard: $0.shard, from: $0.saved, to: $0.settled)
       }
       guard !moves.isEmpty else { return }
       try await store.move(follower, moves)
-      for move in moves { lanes[move.shard].saved = move.to }
+      for move in moves { deliveries[move.shard].saved = move.to }
     } catch {
       // At worst what was delivered comes again. Where the checkpoints stand is read anew.
       log.warning(
         "How far a destination was told could not be kept; it will be", ("destination", destination.name),
         ("error", error.message))
-      for index in lanes.indices {
-        if let kept = try? await store.checkpoint(follower, shard: index) { lanes[index].saved = kept }
+      for index in deliveries.indices {
+        if let kept = try? await store.checkpoint(follower, shard: index) { deliveries[index].saved = kept }
       }
       nextSave = environment.now() + configuration.saveEvery
     }
@@ -357,7 +362,7 @@ actor NoticeCourier {
 
   private var nextTryAt: Timestamp? {
     if goneSince != nil { return nil }
-    let first = lanes.compactMap { $0.queue.first.map { $0.notBefore ?? Timestamp(milliseconds: 0) } }.min()
+    let first = deliveries.compactMap { $0.queue.first.map { $0.notBefore ?? Timestamp(milliseconds: 0) } }.min()
     guard let first else { return nil }
     return max(first, pauseUntil ?? first)
   }
@@ -369,22 +374,22 @@ actor NoticeCourier {
   }
 
   func status() async throws(StoreError) -> NoticeStatus {
-    let waiting = lanes.flatMap(\.queue)
+    let waiting = deliveries.flatMap(\.queue)
     let failingSince = (waiting.compactMap(\.since) + [memory.failingSince, storeProblem?.at].compactMap { $0 }).min()
     let state: NoticeStatus.State =
       goneSince != nil
       ? .gone : failingSince != nil ? .failing : waiting.isEmpty ? .current : .delivering
     let query = DocumentQuery(
-      collection: NoticeLetter.collection, fields: ["destination": destination.name], descending: true,
-      limit: configuration.shownLetters)
+      collection: DeadNotice.collection, fields: ["destination": destination.name], descending: true,
+      limit: configuration.shownDeadNotices)
     return NoticeStatus(
       name: destination.name, kind: destination.kind, target: destination.target,
       types: destination.types.sorted { $0.rawValue < $1.rawValue }, state: state, pending: waiting.count,
-      isPendingMore: lanes.contains { $0.hasMore }, oldestPending: waiting.map(\.notice.at).min(),
+      isPendingMore: deliveries.contains { $0.hasMore }, oldestPending: waiting.map(\.notice.at).min(),
       delivered: memory.delivered, lastDeliveredAt: memory.lastDeliveredAt, failingSince: failingSince ?? goneSince,
       failures: memory.failures, problem: storeProblem ?? memory.problem,
       nextTryAt: waiting.isEmpty || failingSince == nil ? nil : nextTryAt, givenUp: memory.givenUp,
       lastGivenUpAt: memory.lastGivenUpAt,
-      letters: try await store.documents(query).compactMap(NoticeLetter.init))
+      deadNotices: try await store.documents(query).compactMap(DeadNotice.init))
   }
 }

@@ -13,7 +13,7 @@ import Workflows
 
 /// An engine that sends commands, a broker that is away, and answers that come all the same: what is tested is what the
 /// engine makes of them.
-final class ReplyDesk: Sendable {
+final class ReplyBench: Sendable {
   let store: any EventStore
   let clock: FakeClock
   let kafka: KafkaStepExecutor

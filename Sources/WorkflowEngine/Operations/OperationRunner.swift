@@ -6,7 +6,7 @@ import Values
 
 /// Keeps operations: begins them, carries them on after a restart, and takes what people say of them. Each is a stream of
 /// events, and everything it does to a saga is that saga's own event too.
-actor OperationDesk {
+actor OperationRunner {
   /// Does to a saga what is asked; throws a `Refusal` where the saga doesn't take it.
   typealias Act = @Sendable (UniqueID, OperatorRequest) async throws -> SagaState
 

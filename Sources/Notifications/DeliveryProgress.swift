@@ -2,7 +2,7 @@ import Values
 import WorkflowEngine
 
 /// The notices of one shard that wait for one destination, in their order.
-struct CourierLane {
+struct DeliveryProgress {
   struct Pending {
     let notice: Notice
     /// Of its event in the shard.

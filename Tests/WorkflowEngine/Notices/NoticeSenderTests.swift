@@ -11,7 +11,7 @@ import Values
 @testable import WorkflowEngine
 
 @Suite("What becomes of a notice", .timeLimit(.minutes(2)))
-struct CourierTests {
+struct NoticeSenderTests {
   @Test("Old events are nobody's news; a new destination hears what happens from then on")
   func oldStore() async throws {
     let bench = try await NoticeBench()
@@ -170,17 +170,18 @@ struct CourierTests {
       let given = try await bench.status(notices) { $0.delivered == 2 && $0.givenUp == 1 }
       #expect(pager.tried.all.steps.last == "behind")
       #expect(given.state == .current && given.lastGivenUpAt != nil)
-      let letter = try #require(given.letters.first)
-      #expect(letter.id == "\(poison)/1" && letter.code == EngineErrorCode.noticeRefused && letter.attempts >= 20)
-      #expect(letter.summary.contains("step poison failed for good: no [E]"))
-      #expect(letter.givenUpAt - given.letters[0].at >= .seconds(86_400))
+      let deadNotice = try #require(given.deadNotices.first)
+      #expect(
+        deadNotice.id == "\(poison)/1" && deadNotice.code == EngineErrorCode.noticeRefused && deadNotice.attempts >= 20)
+      #expect(deadNotice.summary.contains("step poison failed for good: no [E]"))
+      #expect(deadNotice.givenUpAt - given.deadNotices[0].at >= .seconds(86_400))
     }
     // It isn't tried again, and is still to be seen.
     let count = pager.tried.all.count
     try await bench.run(pager) { notices in
       try await bench.append("after", shard: 1)
       let status = try await bench.status(notices) { $0.delivered == 3 }
-      #expect(status.givenUp == 1 && status.letters.count == 1)
+      #expect(status.givenUp == 1 && status.deadNotices.count == 1)
       #expect(pager.tried.all.count == count + 1)
     }
   }
@@ -222,7 +223,7 @@ struct CourierTests {
       let rest = try await notices.resend("pager", only: nil, by: "mia")
       #expect(rest.delivered == [ids[0], ids[2], ids[4]] && rest.failed.map(\.id) == [ids[1]] && rest.left == 1)
       let status = try await notices.status()[0]
-      #expect(status.letters.map(\.id) == [ids[1]] && status.givenUp == 5)
+      #expect(status.deadNotices.map(\.id) == [ids[1]] && status.givenUp == 5)
       let nothing = try await notices.resend("other", only: nil, by: "mia")
       #expect(nothing.delivered.isEmpty && nothing.failed.isEmpty && nothing.left == 0)
     }
@@ -282,7 +283,7 @@ struct CourierTests {
     bench.clock.advance(by: .seconds(25 * 3_600))
     try await bench.run(pager) { notices in
       let given = try await bench.status(notices) { $0.failures == 2 }
-      #expect(given.givenUp == 1 && given.letters.first?.attempts == 2)
+      #expect(given.givenUp == 1 && given.deadNotices.first?.attempts == 2)
     }
   }
 
@@ -294,7 +295,7 @@ struct CourierTests {
     try await bench.run(pager) { notices in
       try await bench.append("one")
       let given = try await bench.status(notices) { $0.givenUp == 1 }
-      #expect(given.state == .failing && given.pending == 0 && given.letters.count == 1)
+      #expect(given.state == .failing && given.pending == 0 && given.deadNotices.count == 1)
       pager.answer(.delivered(answer: "204"))
       _ = try await notices.test("pager", by: "mia")
       let well = try await bench.status(notices) { $0.state == .current }

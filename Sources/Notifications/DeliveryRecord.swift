@@ -3,9 +3,9 @@ import Persistence
 import Values
 import WorkflowEngine
 
-/// What a courier remembers over a restart beside its checkpoints: what it counts, since when it fails, and how often the
+/// What a sender remembers over a restart beside its checkpoints: what it counts, since when it fails, and how often the
 /// notices that hold up their shards have been tried.
-struct CourierMemory: Hashable {
+struct DeliveryRecord: Hashable {
   static let collection = "notice.destinations"
 
   /// How often the notice at a position was tried.

@@ -4,7 +4,7 @@ public import Values
 import WorkflowEngine
 
 /// A notice that was given up: it had been tried for so long that it would only have held up those behind it.
-public struct NoticeLetter: Sendable, Hashable {
+public struct DeadNotice: Sendable, Hashable {
   static let collection = "notice.letters"
 
   public let destination: String
@@ -64,8 +64,8 @@ public struct NoticeLetter: Sendable, Hashable {
 
 extension Notice {
   /// One that was given up, as it was.
-  init?(letter: Document) {
-    guard let row = try? JSON(parsing: letter.data, limits: .stored), let told = row["notice"]?.objectValue,
+  init?(deadNotice: Document) {
+    guard let row = try? JSON(parsing: deadNotice.data, limits: .stored), let told = row["notice"]?.objectValue,
       let id = told["id"]?.stringValue, let type = told["type"]?.stringValue.flatMap(NoticeType.init),
       let at = told["at"]?.stringValue.flatMap({ Timestamp($0) }), let summary = told["summary"]?.stringValue,
       let subject = id.split(separator: "/").first
