@@ -1,8 +1,8 @@
 import Synchronization
 public import Values
 
-/// A read model that lives as long as the process: for an engine whose events do so too, and the measure of what the
-/// databases answer, as it looks at every row with the plainest means.
+/// A read model in the memory of the process, for an engine whose events are also in memory. It is also the reference
+/// for the databases' answers, because it checks every row in the simplest way.
 public final class MemoryReadStore: SagaReadStore {
   private struct Tables {
     var rows: [UniqueID: SagaRow] = [:]
@@ -29,7 +29,7 @@ public final class MemoryReadStore: SagaReadStore {
   private func use<Value: Sendable>(
     _ body: (inout State) throws(StoreError) -> Value
   ) throws(StoreError) -> Value {
-    // `withLock` forgets which type of error it throws.
+    // `withLock` loses the type of the thrown error.
     let result = state.withLock { state -> Result<Value, StoreError> in
       if state.isClosed { return .failure(.closed) }
       do throws(StoreError) { return .success(try body(&state)) } catch { return .failure(error) }
@@ -62,7 +62,7 @@ public final class MemoryReadStore: SagaReadStore {
       }
       let actual = tables.checkpoints[batch.shard]?.position ?? 0
       guard actual == batch.from else { throw .checkpointConflict(batch, actual: actual) }
-      // Out of the state while it changes: a copy of all rows would be made otherwise.
+      // The table is removed from the state while it changes. Otherwise all rows would be copied.
       state.tables[batch.generation] = nil
       tables.checkpoints[batch.shard] = batch.to
       for change in batch.changes { tables.rows[change.new.id] = change.new }
@@ -149,7 +149,7 @@ public final class MemoryReadStore: SagaReadStore {
 }
 
 extension SagaQuery {
-  /// Whether a row is one of those that are asked for.
+  /// Returns true when a row matches the query.
   func matches(_ row: SagaRow) -> Bool {
     if !statuses.isEmpty, !statuses.contains(row.status) { return false }
     if let workflow, !TextKey(workflow).isSame(row.workflow) { return false }

@@ -1,8 +1,8 @@
 import Runtime
 import Values
 
-// What a row is found by, as short texts. A list checks a row's marks; an index row for each of them that is selective
-// drives it.
+// The index terms by which a row is found, as short texts. A list checks the terms of a row. A selective term also has
+// an index row.
 enum SagaMark {
   static func status(_ status: String) -> String { "s=\(status)" }
   static func workflow(_ name: String) -> String { "w=\(name)" }
@@ -15,30 +15,31 @@ enum SagaMark {
   static func stepStatus(_ status: String) -> String { "p=\(status)" }
   static func error(_ code: String) -> String { "e=\(code)" }
   static func waiting(_ what: String) -> String { "d=\(what)" }
-  // Texts by which people tell sagas apart are the same however their letters are composed.
+  // Composed and decomposed characters are the same in texts that people use to distinguish sagas.
   static func tag(_ tag: String) -> String { "t=\(VisibleText.normal(tag))" }
   static func key(_ key: String) -> String { "k=\(VisibleText.normal(key))" }
   static let paused = "z=paused"
   static let word = "q="
 
-  /// Between the marks of a row, and around them. It is in no text that is stored: `clean` takes it out.
+  /// The separator around and between the index terms of a row. No stored text contains it, because `clean` removes it.
   static let separator = "\u{1F}"
 
-  /// The most bytes of a mark. An index row of Postgres holds 2,704 in all, so that a longer one would stop its shard.
+  /// The most bytes of an index term. An index row of Postgres has 2,704 bytes in all; a longer row would stop its
+  /// shard.
   static let longest = 500
-  /// How much of a longer mark is kept, in bytes. The digest of the whole stands behind it.
+  /// The number of bytes that are kept of a longer term. The digest of the whole term follows them.
   static let kept = 400
 
-  /// Returns a mark, or one text among several, as it is stored and looked for: without the separator, and no longer than an
-  /// index row may be. Two different marks stay different.
+  /// Returns an index term, or one text of several, in the form that is stored and searched. It has no separator and
+  /// fits an index row. Two different terms stay different.
   static func clean(_ text: String) -> String {
     let text = plain(text)
     guard text.utf8.count > longest else { return text }
     return beginning(of: text) + "\u{2026}" + Digest.hex(Array(text.utf8))
   }
 
-  /// Returns the beginning of marks as it is looked for. Of a very long one, no more than marks keep: it then also finds marks
-  /// that only begin the same.
+  /// Returns a prefix of index terms in the form that is searched. A very long prefix is cut to the length that terms
+  /// keep. Then it also finds terms that only begin the same.
   static func cleanPrefix(_ text: String) -> String {
     let text = plain(text)
     return text.utf8.count > kept ? beginning(of: text) : text
@@ -59,14 +60,14 @@ enum SagaMark {
         }))
   }
 
-  /// What nearly every saga has: as an index they would find everything.
+  /// The step statuses of nearly every saga. An index on them would find everything.
   static let commonStepStatuses: Set<String> = ["pending", "succeeded"]
 
   static func isIndexed(step status: String) -> Bool { !commonStepStatuses.contains(status) }
 }
 
 extension SagaRow {
-  /// All that its marks say, whether or not an index has them.
+  /// All index terms of the row, with or without an index row.
   var marks: Set<String> {
     var marks = indexed
     marks.insert(SagaMark.versionAlone(version))
@@ -77,7 +78,7 @@ extension SagaRow {
     return marks
   }
 
-  /// The marks that an index has, without the words.
+  /// The terms that have an index row, without the words.
   var indexed: Set<String> {
     var marks: Set<String> = [
       SagaMark.status(status), SagaMark.workflow(workflow), SagaMark.version(workflow, version),

@@ -1,26 +1,26 @@
 public import Values
 
-/// Which sagas a list shows. All that is given must hold.
+/// The filter of a list of sagas. All given conditions must be true.
 public struct SagaQuery: Sendable, Hashable {
-  /// One of these; any when empty.
+  /// The accepted statuses; any when empty.
   public var statuses: Set<String> = []
   public var workflow: String?
   public var version: Int?
-  /// Alone: it stands at this step. With `stepStatus`: this step has that status.
+  /// Without `stepStatus`: the saga's current step. With `stepStatus`: the step that has that status.
   public var step: String?
-  /// Alone: some step has it.
+  /// Without `step`: at least one step has this status.
   public var stepStatus: String?
-  /// A code, or with `*` behind it the beginning of one.
+  /// An error code, or the beginning of one followed by `*`.
   public var error: String?
   public var minAttempts: Int?
   public var waitingFor: String?
-  /// The moment at which it must be overdue.
+  /// The time at which the saga must be overdue.
   public var overdueAt: Timestamp?
   public var isPaused: Bool?
-  /// All of these.
+  /// The tags that the saga must all have.
   public var tags: [String] = []
   public var key: String?
-  /// For each of these, one of the saga's words begins with it.
+  /// The prefixes of words. For each prefix, one of the saga's words begins with it.
   public var words: [String] = []
   public var started = MomentRange()
   public var ended = MomentRange()
@@ -29,7 +29,7 @@ public struct SagaQuery: Sendable, Hashable {
   public init() {}
 }
 
-/// Moments from one on, up to before another.
+/// A range of timestamps, its start included and its end excluded.
 public struct MomentRange: Sendable, Hashable {
   public var from: Timestamp?
   public var before: Timestamp?
@@ -46,17 +46,17 @@ public struct MomentRange: Sendable, Hashable {
   }
 }
 
-/// The order of a list. The id decides between equals.
+/// The order of a list. Rows with equal timestamps are ordered by id.
 public enum SagaSort: String, Sendable, Hashable, CaseIterable {
   case newest = "-startedAt"
   case oldest = "startedAt"
   case lastChanged = "-updatedAt"
-  /// Only sagas that have ended.
+  /// The last ended first. Shows only sagas that have ended.
   case lastEnded = "-endedAt"
 
   public var isDescending: Bool { self != .oldest }
 
-  /// What a row is sorted by; nil for one that this order doesn't show.
+  /// Returns the timestamp by which a row is sorted; nil for a row that this order does not show.
   public func moment(of row: SagaRow) -> Timestamp? {
     switch self {
     case .newest, .oldest: row.startedAt
@@ -66,7 +66,7 @@ public enum SagaSort: String, Sendable, Hashable, CaseIterable {
   }
 }
 
-/// A place in a list: behind this moment and id.
+/// A place in a list: after this timestamp and id.
 public struct SagaCursor: Sendable, Hashable {
   public var moment: Timestamp
   public var id: UniqueID
@@ -90,14 +90,14 @@ public struct SagaRows: Sendable, Hashable {
   }
 }
 
-/// How many of the sagas that a query finds have what.
+/// The counts of the sagas that a query finds, by facet.
 public struct SagaFacets: Sendable, Hashable {
   public var status: [String: Int] = [:]
   public var workflow: [String: Int] = [:]
   public var error: [String: Int] = [:]
-  /// By the steps at which they stand.
+  /// The counts by current step.
   public var step: [String: Int] = [:]
-  /// False when there were too many to look at all: then each count is the least that it can be.
+  /// False when there were too many sagas to count all. Then each count is a lower bound.
   public var isExact = true
 
   public init() {}
@@ -112,7 +112,7 @@ public struct SagaFacets: Sendable, Hashable {
   }
 }
 
-/// What sagas are counted by. Few combinations occur, so a counter for each answers most counts at once.
+/// The values by which sagas are counted. Few combinations occur, so one counter for each answers most counts at once.
 struct FacetKey: Sendable, Hashable {
   var workflow: String
   var version: Int
@@ -147,14 +147,14 @@ struct FacetKey: Sendable, Hashable {
 }
 
 extension SagaQuery {
-  /// Whether the counters alone can answer how many there are.
+  /// True when the counters alone can answer the count.
   var isCounted: Bool {
     stepStatus == nil && minAttempts == nil && waitingFor == nil && overdueAt == nil && isPaused == nil && tags.isEmpty
       && key == nil && words.isEmpty && started.isOpen && ended.isOpen
   }
 }
 
-/// A code, or the beginning of codes.
+/// An error code, or a prefix of error codes.
 struct ErrorPattern {
   let text: String
   let isPrefix: Bool

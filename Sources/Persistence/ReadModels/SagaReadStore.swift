@@ -1,60 +1,60 @@
 public import Values
 
-/// Where the read model of sagas is kept: tables of their own, apart from the events, that can be thrown away and made
-/// again from them.
+/// The store of the saga read model. Its tables are separate from the events. They can be deleted and built again from
+/// the events.
 ///
-/// The tables carry a generation. While a new generation is filled, the one that is current serves and is kept up to date;
-/// then one transaction makes the new one current.
+/// The tables have a generation. While a new generation is filled, the current one serves and stays up to date. Then
+/// one transaction makes the new one current.
 public protocol SagaReadStore: Sendable {
-  /// What kind of store it is, for those who ask.
+  /// The kind of the store, for status pages.
   var kind: String { get }
 
   func generations() async throws(StoreError) -> ReadGenerations
 
-  /// How far a generation has come, by shard; shards that it hasn't begun are missing.
+  /// Returns the checkpoints of a generation by shard. Shards that it has not begun are missing.
   func checkpoints(_ generation: Int) async throws(StoreError) -> [Int: ReadCheckpoint]
 
   /// Writes rows, counters and the shard's checkpoint, in one transaction.
-  /// - Throws: `store.checkpointConflict` when the checkpoint isn't at `batch.from`; nothing was written.
+  /// - Throws: `store.checkpointConflict` when the checkpoint is not at `batch.from`; then nothing was written.
   func apply(_ batch: ReadBatch) async throws(StoreError)
 
-  /// The rows with these ids as a generation has them, in no particular order.
+  /// Returns the rows with these ids in a generation, in no particular order.
   func rows(_ ids: [UniqueID], generation: Int) async throws(StoreError) -> [SagaRow]
 
-  /// The rows with these ids as the current generation has them, whichever that is by then; in no particular order.
+  /// Returns the rows with these ids in the generation that is current at the read, in no particular order.
   func currentRows(_ ids: [UniqueID]) async throws(StoreError) -> [SagaRow]
 
-  /// Which of these changes the store can't take, and why, each tried alone; nothing is written. For a batch that was refused as
-  /// `store.invalid`.
+  /// Returns the changes that the store refuses, with the reason. It tries each change alone and writes nothing. Use it
+  /// for a batch that was refused as `store.invalid`.
   func refused(_ changes: [SagaChange], generation: Int) async throws(StoreError) -> [UniqueID: String]
 
-  /// A page of the current generation.
+  /// Returns a page of the current generation.
   func list(_ query: SagaQuery, after: SagaCursor?, limit: Int) async throws(StoreError) -> SagaRows
   func facets(_ query: SagaQuery) async throws(StoreError) -> SagaFacets
 
-  /// What the steps of a workflow did, minute by minute, by step and minute.
+  /// Returns the counts of a workflow's steps for each minute, ordered by step and minute.
   func minutes(workflow: String, _ range: MomentRange) async throws(StoreError) -> [StepMinute]
 
-  /// Makes empty tables for a new generation, throwing away one that was begun and not finished.
+  /// Creates empty tables for a new generation. Drops a generation that was begun and not finished.
   /// - Returns: the new generation.
   func beginGeneration() async throws(StoreError) -> Int
 
-  /// Makes a generation that was begun the current one, if it has come at least as far as the current one in every
-  /// shard. The old one is thrown away by `dropOldGenerations`.
-  /// - Parameter evenIfBehind: whatever it has; for when the old one was made from other events.
-  /// - Returns: false when it hasn't; nothing changed.
+  /// Makes a begun generation the current one, if in every shard it has come at least as far as the current one.
+  /// `dropOldGenerations` drops the old one.
+  /// - Parameter evenIfBehind: skips that check. Use it when the old generation was built from other events.
+  /// - Returns: false when the generation is behind; then nothing changed.
   func makeCurrent(_ generation: Int, evenIfBehind: Bool) async throws(StoreError) -> Bool
 
-  /// Throws away all tables that neither serve nor are being filled. The next opening, and the next new generation, do so too.
+  /// Drops all tables that neither serve nor are being filled. The next opening and the next new generation do so too.
   func dropOldGenerations() async throws(StoreError)
 
   func close() async
 }
 
-/// Which tables there are.
+/// The existing generations.
 public struct ReadGenerations: Sendable, Hashable {
   public var current: Int
-  /// One that is being filled.
+  /// The generation that is being filled; nil when there is none.
   public var building: Int?
 
   public init(current: Int, building: Int? = nil) {
@@ -63,10 +63,11 @@ public struct ReadGenerations: Sendable, Hashable {
   }
 }
 
-/// How far a generation has come in a shard.
+/// The checkpoint of a generation in a shard.
 public struct ReadCheckpoint: Sendable, Hashable {
   public var position: Int64
-  /// The hash of the event there, which tells whether the events are still those that the rows were made from.
+  /// The hash of the event at the checkpoint. It shows whether the events are still those from which the rows were
+  /// built.
   public var hash: [UInt8]
 
   public init(position: Int64, hash: [UInt8]) {
@@ -75,16 +76,16 @@ public struct ReadCheckpoint: Sendable, Hashable {
   }
 }
 
-/// What follows from a run of events of one shard.
+/// The changes from a run of events of one shard.
 public struct ReadBatch: Sendable {
   public var generation: Int
   public var shard: Int
-  /// Where the checkpoint must be now.
+  /// The position that the checkpoint must have now.
   public var from: Int64
   public var to: ReadCheckpoint
-  /// Each saga at most once.
+  /// The changed sagas, each at most once.
   public var changes: [SagaChange]
-  /// To be added to what is there.
+  /// The counts to add to the stored ones.
   public var minutes: [StepMinute]
 
   public init(
@@ -99,9 +100,9 @@ public struct ReadBatch: Sendable {
   }
 }
 
-/// A row as it was and as it is.
+/// A row before and after the change.
 public struct SagaChange: Sendable {
-  /// As the generation has it now; nil for a saga that is new there.
+  /// The row that the generation has now; nil for a saga that is new there.
   public var old: SagaRow?
   public var new: SagaRow
 

@@ -1,7 +1,7 @@
 import JSON
 import Values
 
-// A row as the tables keep it beside the columns that it is found by.
+// The form of a row in the tables, apart from the columns by which it is found.
 extension SagaRow {
   var json: JSON {
     var members: JSONObject = [
@@ -24,7 +24,7 @@ extension SagaRow {
     return .object(members)
   }
 
-  /// - Throws: `store.corrupt` when it can't be read.
+  /// - Throws: `store.corrupt` when the row is unreadable.
   init(id: UniqueID, data: String) throws(StoreError) {
     guard let json = try? JSON(parsing: Array(data.utf8), limits: .stored) else { throw Self.unreadable(id) }
     func moment(_ name: String) -> Timestamp? { json[name]?.intValue.map { Timestamp(milliseconds: Int64($0)) } }

@@ -1,36 +1,36 @@
 public import Values
 
-/// What a list shows of a saga, and what it is found by.
+/// The data of a saga that a list shows, and by which the list finds it.
 public struct SagaRow: Sendable, Hashable {
   public var id: UniqueID
   public var shard: Int
-  /// The version of its stream that the row has seen.
+  /// The version of the saga's stream that the row includes.
   public var lastEvent: Int
   public var workflow: String
   public var version: Int
   public var status: String
   public var isPaused: Bool
   public var startedAt: Timestamp
-  /// When the last event that the row has seen happened.
+  /// The time of the last event that the row includes.
   public var updatedAt: Timestamp
   public var endedAt: Timestamp?
   public var deadline: Timestamp
-  /// From when on it is overdue; nil for a saga that can't be, as one that has ended.
+  /// The time from which the saga is overdue; nil when it cannot be overdue, for example after its end.
   public var overdueAt: Timestamp?
   public var key: String?
   public var tags: [String]
-  /// The step, code and message that it turned back for, or that it is stuck on.
+  /// The step, code and message of the failure that started compensation, or on which the saga is stuck.
   public var failedStep: String?
   public var failureCode: String?
   public var failureMessage: String?
-  /// Names of signals, `delay`, `answer`.
+  /// The names of signals, `delay` or `answer` for which the saga waits.
   public var waitingFor: [String]
-  /// The most attempts that one of its steps has had.
+  /// The number of attempts of the step that has had the most.
   public var attempts: Int
   public var steps: [StepRow]
-  /// What text finds it by: lower case, each once.
+  /// The words by which text search finds the saga: lower case, each once.
   public var words: [String]
-  /// Why the row shows less than the saga has; nil for one that shows it all.
+  /// The reason why the row shows less than the saga has; nil when the row is complete.
   public var note: String?
 
   public init(
@@ -64,7 +64,7 @@ public struct SagaRow: Sendable, Hashable {
     self.words = words
   }
 
-  /// Returns a row that any store takes: where the saga is and how it stands, without what people wrote.
+  /// Returns a row that every store accepts: the saga's steps and status, without texts that people wrote.
   public func reduced(because reason: String) -> SagaRow {
     SagaRow(
       id: id, shard: shard, lastEvent: lastEvent, workflow: String(workflow.prefix(Self.longestName)), version: version,
@@ -77,22 +77,22 @@ public struct SagaRow: Sendable, Hashable {
   private static let longestName = 200
   private static let longestReason = 300
 
-  /// The codes that it is found by: of what it turned back for or is stuck on, and of each step that is in trouble.
+  /// The error codes by which the saga is found: the code of its failure, and the code of each failing step.
   public var errors: Set<String> { Set(steps.compactMap(\.error) + [failureCode].compactMap { $0 }) }
 
-  /// The steps at which it stands.
+  /// The ids of the saga's current steps.
   public var at: [String] { steps.filter(\.isAt).map(\.id) }
 }
 
-/// Where one step of a saga stands.
+/// The status of one step of a saga.
 public struct StepRow: Sendable, Hashable {
   public var id: String
   public var status: String
-  /// Attempts in the phase that it is in.
+  /// The number of attempts in the step's current phase.
   public var attempts: Int
-  /// The code of what is wrong with it now.
+  /// The code of the step's current error.
   public var error: String?
-  /// The saga stands at this step: it is under way, waits, or is in trouble.
+  /// True when the saga is at this step: the step runs, waits, or has a problem.
   public var isAt: Bool
 
   public init(id: String, status: String, attempts: Int = 0, error: String? = nil, isAt: Bool = false) {

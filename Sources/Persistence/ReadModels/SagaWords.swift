@@ -1,28 +1,30 @@
 import Runtime
 import Values
 
-/// How text becomes the words that it is found by. What is stored and what is looked for pass the same tokenizer.
+/// The tokenizer that turns text into the words by which it is found. Stored text and search text use the same
+/// tokenizer.
 ///
-/// 1. The text is folded: composed and decomposed letters, upper and lower case, full-width forms are one.
+/// 1. The text is folded: composed and decomposed characters, upper and lower case, and full-width forms become the
+///    same.
 /// 2. It is split into pieces at blanks, quotes, brackets, commas, semicolons and bars.
-/// 3. A piece loses what stands around its first and last letter or digit: `TS-4711.` and `#TS-4711` are `TS-4711`, `50%` is
-///    `50`. A piece without a letter or digit is no word.
-/// 4. A stored piece counts from the beginning of each of its parts: `LAB-00123/A` is found by `lab-0` and by `00123/a`, not
-///    by `123`.
+/// 3. The characters before the first and after the last letter or digit of a piece are removed: `TS-4711.` and
+///    `#TS-4711` become `TS-4711`, `50%` becomes `50`. A piece without a letter or digit is not a word.
+/// 4. A stored piece matches from the beginning of each of its parts: `lab-0` and `00123/a` find `LAB-00123/A`, but
+///    `123` does not.
 public enum SagaWords {
   /// The most words of one saga.
   public static let limit = 64
-  /// The most Unicode scalars of a word, stored or looked for: what is longer is compared by its beginning.
+  /// The most Unicode scalars of a word, stored or searched. A longer word is compared by its beginning.
   static let length = 40
-  /// How much of one text is looked at, in Unicode scalars.
+  /// The number of Unicode scalars of one text that the tokenizer reads.
   static let looked = 16_384
 
-  /// Returns the words that a stored text is found by, `limit` at most.
+  /// Returns the words by which a stored text is found; at most `limit`.
   public static func of(_ text: String) -> [String] {
     var words: [String] = []
     for piece in pieces(of: text) where words.count < limit {
       words.append(word(piece[...]))
-      // From each later part on; a part of one character finds too much.
+      // The piece also matches from each later part. A part of one character is left out, because it finds too much.
       var wasInPart = true
       for index in piece.indices.dropFirst() where words.count < limit {
         let isInPart = isPart(piece[index])
@@ -34,14 +36,14 @@ public enum SagaWords {
     return words
   }
 
-  /// Returns the words that a stored word has to begin with, one for each piece of what somebody looks for.
+  /// Returns the prefixes that stored words must have: one for each piece of the search text.
   public static func query(_ text: String) -> [String] { pieces(of: text).map { word($0[...]) } }
 
   private static func pieces(of text: String) -> [ArraySlice<Unicode.Scalar>] {
     let most = String(String.UnicodeScalarView(text.unicodeScalars.prefix(looked)))
     return VisibleText.folded(most).unicodeScalars.split(whereSeparator: isSeparator).compactMap { piece in
       let scalars = Array(piece)
-      // A mark belongs to the letter before it.
+      // A combining mark belongs to the character before it.
       guard let first = scalars.firstIndex(where: isLetterOrDigit), let last = scalars.lastIndex(where: isPart) else {
         return nil
       }

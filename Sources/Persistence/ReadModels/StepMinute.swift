@@ -1,17 +1,17 @@
 public import Values
 
-/// What the runs of one step did within one minute.
+/// The counts of one step's runs within one minute.
 public struct StepMinute: Sendable, Hashable {
   public var workflow: String
   public var step: String
-  /// The minute's beginning.
+  /// The start of the minute.
   public var at: Timestamp
   public var started = 0
   public var succeeded = 0
   public var failed = 0
   public var retried = 0
   public var undone = 0
-  /// How long those took that succeeded.
+  /// The durations of the runs that succeeded.
   public var durations = DurationHistogram()
 
   public init(workflow: String, step: String, at: Timestamp) {
@@ -20,13 +20,13 @@ public struct StepMinute: Sendable, Hashable {
     self.at = at
   }
 
-  /// The minute in which a moment lies.
+  /// Returns the start of the minute that contains a timestamp.
   public static func of(_ moment: Timestamp) -> Timestamp {
     let remainder = moment.milliseconds % 60_000
     return Timestamp(milliseconds: moment.milliseconds - (remainder < 0 ? remainder + 60_000 : remainder))
   }
 
-  /// Adds what another minute, or another part of this one, counted.
+  /// Adds the counts of another minute, or of another part of this minute.
   public mutating func merge(_ other: StepMinute) {
     started += other.started
     succeeded += other.succeeded
@@ -37,9 +37,9 @@ public struct StepMinute: Sendable, Hashable {
   }
 }
 
-/// Durations, counted in buckets that are fixed once and for all, so that histograms of any minutes and shards add up.
+/// A histogram of durations. The buckets are fixed, so histograms of any minutes and shards can be added.
 ///
-/// Eight buckets for each doubling: a quantile is off by less than 10 %, whatever the scale.
+/// Each doubling has eight buckets, so the error of a quantile is below 10 % at every scale.
 public struct DurationHistogram: Sendable, Hashable {
   public private(set) var counts: [Int: Int] = [:]
 
@@ -53,7 +53,7 @@ public struct DurationHistogram: Sendable, Hashable {
     for (bucket, count) in other.counts { add(count, in: bucket) }
   }
 
-  /// The duration in milliseconds that a share of all took at most; nil without any.
+  /// Returns the duration in milliseconds that a share of all runs took at most; nil when the histogram is empty.
   /// - Parameter share: 0.5 for the median.
   public func quantile(_ share: Double) -> Int64? {
     let total = count
@@ -67,7 +67,7 @@ public struct DurationHistogram: Sendable, Hashable {
     return counts.keys.max().map(Self.upperBound)
   }
 
-  /// Below 8 ms a bucket a millisecond; from there on eight for each doubling.
+  /// Returns the bucket. Below 8 ms each millisecond has a bucket; above, each doubling has eight.
   static func bucket(_ milliseconds: Int64) -> Int {
     let value = UInt64(max(0, milliseconds))
     if value < 8 { return Int(value) }
@@ -75,12 +75,12 @@ public struct DurationHistogram: Sendable, Hashable {
     return (exponent - 2) * 8 + Int((value >> (exponent - 3)) & 7)
   }
 
-  /// The longest duration of a bucket.
+  /// Returns the longest duration of a bucket.
   static func upperBound(_ bucket: Int) -> Int64 {
     if bucket < 8 { return Int64(bucket) }
     let exponent = bucket / 8 + 2
     let fraction = UInt64(bucket % 8)
-    // The last of them would not fit.
+    // The upper bound of the last bucket would overflow.
     if exponent >= 62 { return Int64.max }
     return Int64(((8 + fraction + 1) << (exponent - 3)) - 1)
   }

@@ -1,23 +1,23 @@
 public import Values
 
-/// What is to be written to one stream, all or nothing.
+/// Events to write to one stream. The store writes all of them or none.
 public struct Append: Sendable, Hashable {
-  /// The stream: a version 7 id, since its moment says which partition the stream lives in.
+  /// The stream: a version 7 id. The id's timestamp decides the partition of the stream.
   public var stream: UniqueID
-  /// The stream's last version as the writer knows it; 0 when the stream must not exist.
+  /// The last version of the stream that the writer knows; 0 when the stream must not exist.
   public var expectedVersion: Int
-  /// At least one event.
+  /// The events to append; at least one.
   public var events: [NewEvent]
-  /// Names this append. Appending again with the same one is harmless, however the first try ended.
+  /// The id of this append. It is safe to append again with the same id, however the first try ended.
   public var appendID: UniqueID
-  /// A key that at most one stream ever starts with. The stream must live in the key's shard:
+  /// A key with which at most one stream ever starts. The stream must live in the key's shard:
   /// see `EventStore.newStream(scope:key:in:)`.
   public var startKey: NewStartKey?
-  /// Values that no other stream may hold at the same time.
+  /// Values that no other stream may own at the same time.
   public var claims: [NewClaim]
-  /// Values of this stream that are free again. They are let go before `claims` are taken.
+  /// Values that this stream gives up. The store releases them before it takes `claims`.
   public var releases: [ClaimName]
-  /// Whether the stream is open from here on; nil leaves it as it is.
+  /// Whether the stream is open after this append; nil changes nothing.
   public var open: OpenChange?
 
   public init(
@@ -34,17 +34,17 @@ public struct Append: Sendable, Hashable {
     self.open = open
   }
 
-  /// The version of the stream once this is committed.
+  /// The version of the stream after this append is committed.
   public var lastVersion: Int { expectedVersion + events.count }
 }
 
-/// An event before it is stored. The bytes come back exactly as they were given.
+/// An event before it is stored. The store returns the bytes exactly as they were given.
 public struct NewEvent: Sendable, Hashable {
-  /// What happened, by the name that the reader of the stream knows it by.
+  /// The name of the event's type, which the reader of the stream knows.
   public var type: String
   /// JSON.
   public var data: [UInt8]
-  /// JSON about the event rather than of it (who, trace, cause).
+  /// JSON about the event, apart from its data (user, trace, cause).
   public var meta: [UInt8]
 
   public init(type: String, data: [UInt8], meta: [UInt8] = Array("{}".utf8)) {
@@ -54,12 +54,12 @@ public struct NewEvent: Sendable, Hashable {
   }
 }
 
-/// A start key to claim.
+/// A start key that an append claims.
 public struct NewStartKey: Sendable, Hashable {
-  /// What the key is unique in: a workflow's name.
+  /// The scope in which the key is unique: a workflow's name.
   public var scope: String
   public var key: String
-  /// Of what the stream is started with, so that the same key with other input can be told apart.
+  /// The digest of the stream's input. It shows whether the same key came with other input.
   public var digest: [UInt8]
 
   public init(scope: String, key: String, digest: [UInt8]) {
@@ -84,7 +84,7 @@ public struct StartKey: Sendable, Hashable {
   }
 }
 
-/// What a claim is on: a barcode, a position, a lane.
+/// The name of a claim: a scope, such as barcodes or positions, and a value in it.
 public struct ClaimName: Sendable, Hashable {
   public var scope: String
   public var value: String
@@ -95,11 +95,11 @@ public struct ClaimName: Sendable, Hashable {
   }
 }
 
-/// A value to claim.
+/// A value that an append claims.
 public struct NewClaim: Sendable, Hashable {
   public var scope: String
   public var value: String
-  /// Whatever the holder wants others to read.
+  /// Data of the owner for other readers.
   public var data: [UInt8]?
 
   public init(scope: String, value: String, data: [UInt8]? = nil) {
@@ -111,7 +111,7 @@ public struct NewClaim: Sendable, Hashable {
   public var name: ClaimName { ClaimName(scope: scope, value: value) }
 }
 
-/// A claimed value and the stream that holds it.
+/// A claimed value and the stream that owns it.
 public struct Claim: Sendable, Hashable {
   public let scope: String
   public let value: String
@@ -126,15 +126,15 @@ public struct Claim: Sendable, Hashable {
   }
 }
 
-/// How an append changes the list of open streams, from which a restarted process takes up its work.
+/// How an append changes the list of open streams. A process that restarts continues its work from this list.
 public enum OpenChange: Sendable, Hashable {
-  /// There is work to do.
+  /// The stream is new in the list and has work to do.
   case opened
-  /// Nothing is to be done before something comes in, or before this moment.
+  /// The stream has no work until an event arrives, or until this time.
   case sleeping(until: Timestamp?)
-  /// There is work to do again.
+  /// The stream has work to do again.
   case awake
-  /// The stream has ended: it leaves the list.
+  /// The stream has ended and leaves the list.
   case closed
 }
 
@@ -144,7 +144,7 @@ public struct Appended: Sendable, Hashable {
   public let version: Int
   /// The position of its last event in the stream's shard.
   public let position: Int64
-  /// It had been committed before: nothing was written now.
+  /// True when the append was committed before. Then nothing was written now.
   public let repeated: Bool
 
   public init(version: Int, position: Int64, repeated: Bool) {

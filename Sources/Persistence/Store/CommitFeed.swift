@@ -3,9 +3,9 @@ import Synchronization
 /// Events of one shard that were committed one after the other.
 public struct CommittedRun: Sendable, Hashable {
   public let shard: Int
-  /// Contiguous, in order.
+  /// The events in order, without gaps.
   public let events: [StoredEvent]
-  /// More was committed behind them than the follower was given: the tail has it.
+  /// True when more events were committed after these. The follower reads them from the tail.
   public let isCut: Bool
 
   public init(shard: Int, events: [StoredEvent], isCut: Bool = false) {
@@ -15,16 +15,18 @@ public struct CommittedRun: Sendable, Hashable {
   }
 }
 
-/// Gives one follower what is committed, straight from the writer, so that a follower that keeps up reads nothing.
+/// Gives committed events to one follower, directly from the writer. A follower that is fast enough reads nothing from
+/// the store.
 ///
-/// A shortcut, never the truth: a run may begin anywhere, be cut, or have been seen before. The follower compares
-/// positions, and reads the tail where one is missing. However slow it is, so many events are held for it and no more.
+/// The feed only saves reads; the store decides. A run may begin anywhere, be cut, or repeat events. The follower
+/// compares positions and reads the tail when a position is missing. The feed buffers at most `limit` events for a slow
+/// follower.
 public struct CommitFeed: Sendable {
-  /// One element when there is something to take. Ends when the store is closed. For one task.
+  /// Gives one element when there are events to take. Ends when the store is closed. Only one task may use it.
   public let wakes: AsyncStream<Void>
   let pending: Pending
 
-  /// What was committed since this was last called, a run a shard.
+  /// Returns the events that were committed since the last call: one run for each shard.
   public func take() -> [CommittedRun] { pending.take() }
 
   final class Pending: Sendable {
@@ -38,7 +40,7 @@ public struct CommitFeed: Sendable {
 
     init(limit: Int) { self.limit = limit }
 
-    /// - Parameter events: of any shards, each shard's in order.
+    /// - Parameter events: events of any shards; those of one shard are in order.
     func add(_ events: [StoredEvent]) {
       state.withLock { state in
         for event in events where !state.cut.contains(event.shard) {
@@ -53,7 +55,7 @@ public struct CommitFeed: Sendable {
       }
     }
 
-    /// They have grown; by what, only the tail can say.
+    /// Records that these shards have grown by unknown events. The follower reads them from the tail.
     func add(shards: Set<Int>) { state.withLock { $0.cut.formUnion(shards) } }
 
     func take() -> [CommittedRun] {

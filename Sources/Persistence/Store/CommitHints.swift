@@ -1,7 +1,7 @@
 import Synchronization
 
-/// Tells one follower which shards may have grown since it last asked. However slow the follower, nothing is lost and
-/// nothing piles up: what it hasn't fetched yet is one set of shards.
+/// Gives one follower the shards that may have grown since its last call. A slow follower loses nothing and uses little
+/// memory: the waiting hints are one set of shards.
 public struct CommitHints: AsyncSequence, Sendable {
   public typealias Element = Set<Int>
   public typealias Failure = Never
@@ -15,7 +15,7 @@ public struct CommitHints: AsyncSequence, Sendable {
 
   public func makeAsyncIterator() -> Iterator { Iterator(pending: pending, wakes: wakes.makeAsyncIterator()) }
 
-  /// For one task.
+  /// An iterator for one task.
   public struct Iterator: AsyncIteratorProtocol {
     fileprivate let pending: Pending
     fileprivate var wakes: AsyncStream<Void>.Iterator
@@ -37,7 +37,7 @@ public struct CommitHints: AsyncSequence, Sendable {
   }
 }
 
-/// The side of a store that gives hints.
+/// The sender of hints, used by a store.
 public final class CommitHub: Sendable {
   private struct Follower {
     enum Kind {
@@ -62,7 +62,7 @@ public final class CommitHub: Sendable {
     return CommitHints(pending: pending, wakes: join(.hints(pending)))
   }
 
-  /// - Parameter limit: how many events are held for a follower that doesn't fetch them.
+  /// - Parameter limit: the number of events that are buffered for a slow follower.
   public func feed(limit: Int) -> CommitFeed {
     let pending = CommitFeed.Pending(limit: limit)
     return CommitFeed(wakes: join(.feed(pending)), pending: pending)
@@ -85,11 +85,11 @@ public final class CommitHub: Sendable {
     return stream
   }
 
-  /// Whether anyone wants the events themselves.
+  /// True when at least one follower takes the events themselves.
   public var hasFeeds: Bool { state.withLock { $0.feeds > 0 } }
 
-  /// Hints that these shards have grown. Call it when the events can be read.
-  /// - Parameter events: the events that they have grown by, when somebody wants them; each shard's in order.
+  /// Sends the hint that these shards have grown. Call it when the events can be read.
+  /// - Parameter events: the new events, when there are feeds; the events of each shard are in order.
   public func grew(_ shards: Set<Int>, by events: [StoredEvent] = []) {
     if shards.isEmpty { return }
     let followers = state.withLock { Array($0.followers.values) }
@@ -102,7 +102,7 @@ public final class CommitHub: Sendable {
     }
   }
 
-  /// Ends all followers' sequences.
+  /// Ends the sequences of all followers.
   public func close() {
     let followers = state.withLock { state in
       state.closed = true

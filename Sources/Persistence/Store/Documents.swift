@@ -2,11 +2,11 @@
 public struct Document: Sendable, Hashable {
   public var collection: String
   public var id: String
-  /// What lists of the collection are ordered by, byte by byte; then by `id`.
+  /// The text by which lists of the collection are ordered, byte by byte; equal texts are ordered by `id`.
   public var sort: String
-  /// What lists can be filtered by.
+  /// The fields by which lists can be filtered.
   public var fields: [String: String]
-  /// The document itself; JSON by custom.
+  /// The content of the document, usually JSON.
   public var data: [UInt8]
 
   public init(collection: String, id: String, sort: String, fields: [String: String] = [:], data: [UInt8]) {
@@ -17,11 +17,11 @@ public struct Document: Sendable, Hashable {
     self.data = data
   }
 
-  /// Where the document stands in a list.
+  /// The place of the document in a list.
   public var cursor: DocumentCursor { DocumentCursor(sort: sort, id: id) }
 }
 
-/// A document by name.
+/// The name of a document: its collection and id.
 public struct DocumentName: Sendable, Hashable {
   public var collection: String
   public var id: String
@@ -43,16 +43,16 @@ public struct DocumentCursor: Sendable, Hashable {
   }
 }
 
-/// Asks for documents of a collection in order of (`sort`, `id`).
+/// A query for documents of a collection, in order of (`sort`, `id`).
 public struct DocumentQuery: Sendable, Hashable {
   public var collection: String
-  /// All of these must match exactly.
+  /// The fields that must all match exactly.
   public var fields: [String: String]
-  /// The lowest `sort` wanted.
+  /// The lowest `sort` of the result.
   public var sortFrom: String?
-  /// The `sort` that is just too high.
+  /// The upper bound of `sort`, itself excluded.
   public var sortBelow: String?
-  /// Begin behind this place, in the direction of the list.
+  /// The place after which the page begins, in the direction of the list.
   public var after: DocumentCursor?
   public var descending: Bool
   public var limit: Int
@@ -71,15 +71,16 @@ public struct DocumentQuery: Sendable, Hashable {
   }
 }
 
-/// What a follower writes for a run of events of one shard, together with how far it has come.
+/// The documents that a follower writes for a run of events of one shard, together with its checkpoint.
 public struct ProjectionBatch: Sendable, Hashable {
   public var follower: String
   public var shard: Int
-  /// Where the checkpoint must be now.
+  /// The position that the checkpoint must have now.
   public var from: Int64
-  /// Where it goes.
+  /// The new position of the checkpoint.
   public var to: Int64
-  /// Documents to write in place of those with the same name. A name comes at most once in `upserts` and `deletes`.
+  /// The documents to write in place of those with the same name. A name occurs at most once in `upserts` and
+  /// `deletes`.
   public var upserts: [Document]
   public var deletes: [DocumentName]
 
@@ -95,12 +96,12 @@ public struct ProjectionBatch: Sendable, Hashable {
   }
 }
 
-/// How far a follower has come in one shard since it last said so.
+/// A move of a follower's checkpoint in one shard.
 public struct CheckpointMove: Sendable, Hashable {
   public let shard: Int
-  /// Where the checkpoint must be now.
+  /// The position that the checkpoint must have now.
   public let from: Int64
-  /// Where it goes; lower than `from` to go back.
+  /// The new position; lower than `from` to go back.
   public let to: Int64
 
   public init(shard: Int, from: Int64, to: Int64) {

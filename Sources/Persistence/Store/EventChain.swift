@@ -1,13 +1,14 @@
 public import Values
 
-/// The hash that chains a shard's events: where one was changed, removed, added or moved, the links no longer fit, even
-/// when somebody has hashed the event's stream anew.
+/// The hash that chains the events of a shard.
+/// If an event was changed, removed, added or moved, the links no longer fit. This is also true when the hashes of the
+/// event's stream were computed again.
 ///
 /// `chain = SHA-256(previous chain ‖ shard ‖ position ‖ event hash)`, where the previous chain of the first event is 32
 /// zero bytes, every other field is preceded by its length in 4 bytes, the numbers (shard and position) are 8 bytes, and
 /// the event hash is the event's `EventHash`; all big-endian. This is part of the stored format: it never changes.
 public enum EventChain {
-  /// What stands before the first link.
+  /// The previous chain of the first link.
   public static let start = [UInt8](repeating: 0, count: 32)
 
   public static func next(after previous: [UInt8], shard: Int, position: Int64, hash: [UInt8]) -> [UInt8] {
@@ -23,11 +24,11 @@ public enum EventChain {
   }
 }
 
-/// Where a shard ends: what its next event builds on.
+/// The end of a shard, on which its next event builds.
 package struct ShardHead: Sendable, Hashable {
-  /// Of the last event; 0 when there is none.
+  /// The position of the last event; 0 when the shard has no event.
   package var position: Int64
-  /// The last event's chain, or the start where none carries one yet.
+  /// The chain of the last event, or `start` when no event carries a chain yet.
   package var chain: [UInt8]
 
   package static let none = ShardHead(position: 0, chain: EventChain.start)
@@ -37,19 +38,19 @@ package struct ShardHead: Sendable, Hashable {
     self.chain = chain ?? EventChain.start
   }
 
-  /// Moves on by one event, which gets this chain.
+  /// Moves the head forward by one event and computes the event's chain.
   package mutating func add(hash: [UInt8], shard: Int) {
     position += 1
     chain = EventChain.next(after: chain, shard: shard, position: position, hash: hash)
   }
 }
 
-/// What is fixed of a store, by which a look at its chains begins.
+/// The fixed facts of a store with which a check of its chains begins.
 public struct ChainOrigins: Sendable, Hashable {
-  /// Names the store, and no other.
+  /// The id of the store. No other store has it.
   public let store: UniqueID
-  /// By shard, the last position that was stored before there were chains; 0 where every event has one. It was noted
-  /// once, when the store was brought to the schema that has chains.
+  /// The last position of each shard that was stored before chains existed; 0 when every event has a chain. The store
+  /// recorded it once, during the migration to the schema with chains.
   private let unchained: [Int: Int64]
 
   public init(store: UniqueID, unchained: [Int: Int64] = [:]) {
@@ -57,6 +58,6 @@ public struct ChainOrigins: Sendable, Hashable {
     self.unchained = unchained
   }
 
-  /// The last position of a shard whose event carries no chain; the one behind it is the first link.
+  /// Returns the last position of a shard whose event carries no chain. The next position is the first link.
   public func unchained(shard: Int) -> Int64 { unchained[shard] ?? 0 }
 }

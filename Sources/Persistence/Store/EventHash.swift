@@ -1,12 +1,13 @@
 public import Values
 
-/// The hash that chains a stream's events: changing, removing or reordering what is stored breaks it from there on.
+/// The hash that chains the events of a stream. A changed, removed or reordered event breaks the chain from there on.
 ///
-/// `hash = SHA-256(previous hash ‖ stream ‖ version ‖ type ‖ data ‖ meta ‖ recordedAt)`, where the previous hash of the
-/// first event is 32 zero bytes, every other field is preceded by its length in 4 bytes, and numbers (the version, and
-/// the moment in milliseconds) are 8 bytes; all big-endian. This is part of the stored format: it never changes.
+/// `hash = SHA-256(previous hash ‖ stream ‖ version ‖ type ‖ data ‖ meta ‖ recordedAt)`. The previous hash of the first
+/// event is 32 zero bytes. Every other field is preceded by its length in 4 bytes. Numbers (the version, and the
+/// timestamp in milliseconds) are 8 bytes. All numbers are big-endian. This is part of the stored format: it never
+/// changes.
 public enum EventHash {
-  /// What stands before the first event.
+  /// The previous hash of the first event.
   public static let start = [UInt8](repeating: 0, count: 32)
 
   public static func next(
@@ -29,7 +30,7 @@ public enum EventHash {
     return Digest.sha256(bytes)
   }
 
-  /// The hash that an event must carry.
+  /// Returns the hash that an event must carry.
   public static func of(_ event: StoredEvent, after previous: [UInt8]) -> [UInt8] {
     next(
       after: previous, stream: event.stream, version: event.version, type: event.type, data: event.data,

@@ -1,118 +1,117 @@
 public import Runtime
 public import Values
 
-/// The streams of events: what happened, each stream numbered from 1, and what commits with it in the same transaction.
+/// The event streams. Each stream is numbered from 1; an append may carry keys and claims in the same transaction.
 public protocol EventLog: EventReading {
-  /// Adds events to the end of a stream, with everything else the append carries, in one transaction.
+  /// Adds events to the end of a stream, together with the append's keys and claims, in one transaction.
   ///
-  /// What many tasks append at once is committed together; one refused append spoils no other. Cancelling the task
-  /// doesn't take an append back: it returns once the outcome is known.
-  /// - Throws: `store.outcomeUnknown`: it may have been written, or not; append again with the same `appendID`. Any other
-  ///   error: nothing was written, and nothing will be.
+  /// The store commits concurrent appends of many tasks together. A refused append does not affect the others.
+  /// Cancelling the task does not undo an append: the call returns when the outcome is known.
+  /// - Throws: `store.outcomeUnknown` when the append may have been written or not; then append again with the same
+  ///   `appendID`. After any other error, nothing was written and nothing will be.
   func append(_ append: Append) async throws(StoreError) -> Appended
 
-  /// Gives the shards that may have grown. A hint that saves polling, never the truth: read `tail` before waiting for it.
+  /// Returns hints for the shards that may have grown. A hint saves polling; read `tail` before you wait for one.
   func committed() -> CommitHints
 
-  /// Gives what is committed from now on as it is committed. Begin to follow it, then read `tail` up to the first event
-  /// that it gives.
-  /// - Parameter limit: how many events are held for a follower that is slow.
+  /// Returns a feed of the events that are committed from now on. Start the feed first; then read `tail` up to the
+  /// first event that the feed gives.
+  /// - Parameter limit: the number of events that the feed buffers for a slow follower.
   func committedEvents(limit: Int) -> CommitFeed
 
-  /// Returns the streams that haven't been closed, of one shard or of all, in order of their ids from the one after
-  /// `stream`.
+  /// Returns the streams that are not closed, of one shard or of all. They are ordered by id and begin after `stream`.
   func openStreams(shard: Int?, after stream: UniqueID?, limit: Int) async throws(StoreError) -> [OpenStream]
 }
 
-/// The values that one stream alone may own: start keys and claims. Appends make and release them.
+/// The values that only one stream may own: start keys and claims. Appends claim and release them.
 public protocol KeysAndClaims: Sendable {
-  /// Returns the start key, when a stream has claimed it.
+  /// Returns the start key, or nil when no stream has claimed it.
   func startKey(scope: String, key: String) async throws(StoreError) -> StartKey?
 
-  /// Returns the claim on a value, when a stream holds it.
+  /// Returns the claim on a value, or nil when no stream owns it.
   func claim(scope: String, value: String) async throws(StoreError) -> Claim?
 }
 
-/// The newest state of each stream that has one stored.
+/// The newest snapshot of each stream that has one.
 public protocol SnapshotStore: Sendable {
-  /// Returns the newest snapshot saved of a stream.
+  /// Returns the newest saved snapshot of a stream.
   func snapshot(of stream: UniqueID) async throws(StoreError) -> Snapshot?
 
-  /// Keeps a snapshot in place of an older one; does nothing when a newer one is there already.
+  /// Stores a snapshot in place of an older one. Does nothing when a newer one is already stored.
   func save(_ snapshot: Snapshot) async throws(StoreError)
 }
 
 /// Definitions of workflows. A definition that is stored never changes.
 public protocol DefinitionStore: Sendable {
-  /// Keeps a definition for ever under its name and version.
-  /// - Returns: `.same` when it is there already with the same digest.
-  /// - Throws: `store.definitionConflict` when it is there with another digest.
+  /// Stores a definition permanently under its name and version.
+  /// - Returns: `.same` when it is already stored with the same digest.
+  /// - Throws: `store.definitionConflict` when it is already stored with another digest.
   func put(_ definition: StoredDefinition) async throws(StoreError) -> DefinitionPut
 
-  /// Returns one definition; the highest version when `version` is nil.
+  /// Returns one definition; the one with the highest version when `version` is nil.
   func definition(name: String, version: Int?) async throws(StoreError) -> StoredDefinition?
 
   /// Returns all definitions, or all versions of one, by name and version.
   func definitions(name: String?) async throws(StoreError) -> [StoredDefinition]
 }
 
-/// How far followers have come in each shard.
+/// The checkpoints of followers in each shard.
 public protocol CheckpointStore: Sendable {
-  /// Returns how far a follower has come in a shard; 0 when it hasn't begun.
+  /// Returns the checkpoint of a follower in a shard; 0 when the follower has not begun.
   func checkpoint(_ follower: String, shard: Int) async throws(StoreError) -> Int64
 
-  /// Moves checkpoints of a follower that keeps nothing else in the store, all or none.
-  /// - Throws: `store.checkpointConflict` when one isn't where its move begins; none was moved.
+  /// Moves the checkpoints of a follower that stores nothing else in the store: all of them or none.
+  /// - Throws: `store.checkpointConflict` when one is not at the start of its move; then none was moved.
   func move(_ follower: String, _ moves: [CheckpointMove]) async throws(StoreError)
 }
 
-/// Documents that followers make from events, each written in one transaction with its follower's checkpoint.
+/// Documents that followers build from events. Each is written in one transaction with its follower's checkpoint.
 public protocol DocumentStore: CheckpointStore {
   /// Writes documents and moves the follower's checkpoint from `batch.from` to `batch.to`, in one transaction.
   /// - Throws: `store.checkpointConflict` when the checkpoint isn't at `batch.from`; nothing was written.
   func apply(_ batch: ProjectionBatch) async throws(StoreError)
 
-  /// Forgets a follower's checkpoints and all documents of these collections, in one transaction.
+  /// Deletes a follower's checkpoints and all documents of these collections, in one transaction.
   func reset(follower: String, collections: Set<String>) async throws(StoreError)
 
-  /// Returns the documents of a collection that a query asks for.
+  /// Returns the documents of a collection that match a query.
   func documents(_ query: DocumentQuery) async throws(StoreError) -> [Document]
 
-  /// Returns the documents with these ids, in no particular order; what isn't there is left out.
+  /// Returns the documents with these ids, in no particular order. Missing documents are left out.
   func documents(collection: String, ids: [String]) async throws(StoreError) -> [Document]
 }
 
-/// Which shards this process may write, and whether its writes work.
+/// The shards that this process may write, and the health of its writes.
 public protocol ShardOwnership: Sendable {
-  /// Makes this process the writer of exactly these shards (all of them when nil), giving up any others it owned.
-  /// An append to a shard that isn't owned fails with `store.notOwner`.
+  /// Makes this process the writer of exactly these shards (of all shards when nil) and gives up any others. An append
+  /// to a shard that the process does not own fails with `store.notOwner`.
   /// - Throws: `store.notOwner` when another process owns one of them.
   func own(shards: Set<Int>?) async throws(StoreError)
 
-  /// Returns whether writes work, as far as is known now. It sends nothing to the database.
+  /// Returns whether writes work, as far as is known now. Sends nothing to the database.
   func health() -> StoreHealth
 
-  /// Gives the health now, and then whenever it changes, until the store is closed. Only the newest is kept for a
-  /// follower that is slow.
+  /// Returns a stream of the health now and after each change, until the store is closed. For a slow follower, only the
+  /// newest value is kept.
   func healthChanges() -> AsyncStream<StoreHealth>
 }
 
 extension ShardOwnership {
-  /// Returns no problem: the health of a store that can't lose its writes.
+  /// Returns a health without a problem. The writes of such a store cannot fail.
   public func health() -> StoreHealth { StoreHealth() }
   public func healthChanges() -> AsyncStream<StoreHealth> { AsyncStream { $0.finish() } }
 }
 
 extension EventReading {
-  /// Returns the shard that a stream lives in.
+  /// Returns the shard of a stream.
   public func shard(of stream: UniqueID) -> Int { Shard.of(stream, count: shardCount) }
 
-  /// Returns the shard that a start key lives in; the stream that claims it must live there too, see
+  /// Returns the shard of a start key. The stream that claims the key must live in the same shard: see
   /// `newStream(scope:key:in:)`.
   public func shard(ofKey scope: String, _ key: String) -> Int { Shard.ofKey(scope, key, count: shardCount) }
 
-  /// Returns a new stream id that lives in the shard of a start key, so that one owner claims the key in the transaction
-  /// of the stream's first event.
+  /// Returns a new stream id in the shard of a start key. So one owner claims the key in the transaction of the
+  /// stream's first event.
   public func newStream(scope: String, key: String, in environment: Environment) -> UniqueID {
     let shard = shard(ofKey: scope, key)
     while true {
@@ -123,7 +122,7 @@ extension EventReading {
 }
 
 extension DocumentStore {
-  /// Returns one document; nil when there is none with this id.
+  /// Returns one document; nil when no document has this id.
   public func document(collection: String, id: String) async throws(StoreError) -> Document? {
     try await documents(collection: collection, ids: [id]).first
   }

@@ -1,22 +1,23 @@
 public import Values
 
-/// What a look at the events of a store needs, whether it is open to be written or only to be read.
+/// Reads the events of a store that is open for writing or only for reading.
 public protocol EventReading: Sendable {
-  /// How many shards the streams are spread over; fixed when the store is created.
+  /// The number of shards over which the streams are spread. It is fixed when the store is created.
   var shardCount: Int { get }
 
-  /// Events of one stream in order, from the one after `version`; empty at the end or when there is no such stream.
+  /// Returns events of one stream in order, from the one after `version`. Returns an empty array at the end, or when
+  /// the stream does not exist.
   func read(_ stream: UniqueID, after version: Int, limit: Int) async throws(StoreError) -> [StoredEvent]
 
-  /// Events of one shard in order of their positions, from the one after `position`; empty at the end.
+  /// Returns events of one shard in order of their positions, from the one after `position`; empty at the end.
   func tail(shard: Int, after position: Int64, limit: Int) async throws(StoreError) -> [StoredEvent]
 
-  /// The position of the last event committed to a shard; 0 when there is none.
+  /// Returns the position of the last event committed to a shard; 0 when the shard is empty.
   func head(shard: Int) async throws(StoreError) -> Int64
 
-  /// The store's name among all stores, and where its chains of hashes begin.
+  /// Returns the id of the store, which no other store has, and the positions at which its chains begin.
   func origins() async throws(StoreError) -> ChainOrigins
 
-  /// Lets go of what it holds. Everything asked of it afterwards fails with `store.closed`.
+  /// Releases all resources. Every later call fails with `store.closed`.
   func close() async
 }

@@ -1,15 +1,15 @@
 public import Values
 
-/// What a look at a stream's chain of hashes found.
+/// The result of a check of a stream's hashes.
 public enum HistoryCheck: Sendable, Hashable {
-  /// Every event is as it was written, up to this version.
+  /// Every event up to this version is unchanged.
   case intact(version: Int)
-  /// From this version on the history isn't what was written.
+  /// From this version on, the history is not what was written.
   case broken(version: Int, why: String)
 }
 
 extension EventReading {
-  /// Recomputes the chain of hashes of a stream.
+  /// Computes the hashes of a stream again and compares them.
   public func verify(_ stream: UniqueID) async throws(StoreError) -> HistoryCheck {
     var version = 0
     var hash = EventHash.start

@@ -1,5 +1,5 @@
-/// Names of events that belong to streams of the store's own, beside those of sagas or samples.
+/// The names of events in the store's own streams, apart from the streams of sagas or samples.
 public enum ReservedEvents {
-  /// The event publisher was rewound: it sends events again from an earlier position.
+  /// The event publisher was rewound: it publishes events again from an earlier position.
   public static let echoRewound = "echoRewound"
 }

@@ -1,16 +1,17 @@
 public import Values
 
-/// Which shard a stream or a start key lives in.
+/// Computes the shard of a stream or of a start key.
 ///
-/// The answer is stored with every event and decides which process may write it: these two functions are part of the
-/// stored format and must give the same answer for ever. A test holds them to fixed values.
+/// The result is stored with every event and decides which process may write it. These two functions are part of the
+/// stored format and must never change. A test compares them with fixed values.
 public enum Shard {
-  /// How many shards a store has unless it is told otherwise when it is created.
+  /// The number of shards of a new store, unless its creator chooses another number.
   public static let defaultCount = 64
   /// The most shards a store can have.
   public static let maxCount = 1_024
 
-  /// The id's two words, folded into one by `high ^ rotl(low, 32)`, mixed by the finalizer of SplitMix64, modulo `count`.
+  /// Returns the id's two words folded into one by `high ^ rotl(low, 32)`, mixed by the finalizer of SplitMix64, modulo
+  /// `count`.
   public static func of(_ stream: UniqueID, count: Int) -> Int {
     var mixed = stream.high ^ (stream.low << 32 | stream.low >> 32)
     mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
@@ -19,7 +20,8 @@ public enum Shard {
     return Int(mixed % UInt64(count))
   }
 
-  /// The first 8 bytes, big-endian, of the SHA-256 of (length of scope in 4 bytes, big-endian; scope; key), modulo `count`.
+  /// Returns the first 8 bytes, big-endian, of the SHA-256 of (length of scope in 4 bytes, big-endian; scope; key),
+  /// modulo `count`.
   public static func ofKey(_ scope: String, _ key: String, count: Int) -> Int {
     var bytes: [UInt8] = []
     bytes.appendField(scope.utf8)
@@ -29,10 +31,10 @@ public enum Shard {
   }
 }
 
-/// Which partition a stream lives in: the UTC month in which it began, which its id carries.
+/// The partition of a stream: the UTC month in which the stream began. The stream's id contains it.
 public enum StreamMonth {
-  /// The month as a number: 202603 for March 2026.
-  /// - Throws: `store.invalid` when the id isn't of version 7.
+  /// Returns the month as a number: 202603 for March 2026.
+  /// - Throws: `store.invalid` when the id is not of version 7.
   public static func of(_ stream: UniqueID) throws(StoreError) -> Int {
     guard let moment = stream.moment else { throw .invalid("a stream's id must be a version 7 UUID, not \(stream)") }
     let (year, month) = moment.yearAndMonth

@@ -1,5 +1,5 @@
 extension String {
-  /// The text as a column can hold it: Postgres keeps no U+0000, and no field of a document may have one. What a participant or
-  /// a message said must not stop the shard that it is in, so that the sign for what can't be shown stands in its place.
+  /// Returns the text with U+FFFD in place of each U+0000. Postgres cannot store U+0000, and no field of a document may
+  /// contain it. Text from a participant or a message must not stop the shard of its saga.
   public var withoutNUL: String { utf8.contains(0) ? replacing("\0", with: "\u{FFFD}") : self }
 }

@@ -1,44 +1,44 @@
 import Runtime
 public import Values
 
-/// Why a store refused or failed.
+/// The reason why a store refused a request or failed.
 public struct StoreError: CodedError, Hashable {
   public enum Kind: Sendable, Hashable {
-    /// The stream is at another version than the append expected. Nothing was written.
+    /// The stream has another version than the append expected. Nothing was written.
     case versionConflict(actual: Int)
-    /// A stream has started with the same key before. Nothing was written.
+    /// A stream already started with the same key. Nothing was written.
     case startKeyTaken(StartKey)
-    /// Another stream, or this one already, holds a value. Nothing was written.
+    /// A stream already owns a claimed value; it may be this stream. Nothing was written.
     case claimTaken(Claim)
-    /// The name and version are taken by a definition with another digest.
+    /// Another definition with the same name and version, but another digest, is stored.
     case definitionConflict
-    /// The follower's checkpoint isn't where the batch begins. Nothing was written.
+    /// The follower's checkpoint is not at the start of the batch. Nothing was written.
     case checkpointConflict(actual: Int64)
-    /// This process doesn't own the shard. Nothing was written.
+    /// This process does not own the shard. Nothing was written.
     case notOwner
-    /// The store can't be reached or can't write. Nothing was written, and nothing will be.
+    /// The store is unreachable or cannot write. Nothing was written, and nothing will be.
     case unavailable
-    /// The write was sent, and no answer came. It may have been committed: append again with the same `appendID`.
+    /// The write was sent, but no answer arrived. It may have been committed: append again with the same `appendID`.
     case outcomeUnknown
-    /// The request makes no sense, whatever the store holds. Nothing was written.
+    /// The request is invalid for every state of the store. Nothing was written.
     case invalid
-    /// The store has been closed.
+    /// The store is closed.
     case closed
-    /// What is stored contradicts itself.
+    /// The stored data contradicts itself.
     case corrupt
     /// Another process has the store's file open.
     case locked
-    /// The file or database holds something else.
+    /// The file or database contains something other than a store.
     case foreign
-    /// The store was written by a newer version of this program.
+    /// A newer version of this program wrote the store.
     case newerVersion
-    /// The store was written by an older version of this program, and was opened only to be read.
+    /// An older version of this program wrote the store, and the store was opened only for reading.
     case olderVersion
   }
 
   public let kind: Kind
   public let message: String
-  /// What the library below said, for the log; not for clients.
+  /// The error text of the library below, for the log; not for clients.
   public let detail: String?
 
   public init(_ kind: Kind, _ message: String, detail: String? = nil) {
@@ -72,7 +72,7 @@ public struct StoreError: CodedError, Hashable {
   }
 }
 
-// The wording is the same whichever store it comes from.
+// The texts are the same for every kind of store.
 extension StoreError {
   public static func versionConflict(_ append: Append, actual: Int) -> StoreError {
     StoreError(
@@ -110,12 +110,12 @@ extension StoreError {
     StoreError(.notOwner, "this process doesn't own shard \(shard)")
   }
 
-  /// Another process has taken a store over that this one owned.
+  /// Returns the error for a store that another process has taken over from this one.
   package static func takenOver(_ name: String) -> StoreError {
     StoreError(.notOwner, "another process has taken over the store \(name)")
   }
 
-  /// The database refused a row by a rule of its schema, and not because of what the store knows.
+  /// Returns the error for a row that the database refused by a rule of its schema, not by a check of the store.
   package static func refusedByRule(_ detail: String) -> StoreError {
     .corrupt("the database refused an event by a rule that should hold", detail: detail)
   }

@@ -1,4 +1,4 @@
-/// The codes of this module's errors; each has a page in `docs/errors/`.
+/// The codes of this module's errors. Each code has a page in `docs/errors/`.
 public enum StoreErrorCode {
   public static let versionConflict = "store.versionConflict"
   public static let startKeyTaken = "store.startKeyTaken"

@@ -2,15 +2,15 @@ import Runtime
 import Synchronization
 public import Values
 
-/// Whether a store takes writes, and whether its shards are still this process's to write.
+/// Whether a store accepts writes, and whether this process still owns its shards.
 public struct StoreHealth: Sendable, Hashable {
-  /// Why writes don't work.
+  /// The reason why writes fail.
   public struct Problem: Sendable, Hashable {
-    /// `store.unavailable`.
+    /// The error code: `store.unavailable`.
     public let code: String
-    /// For a person, with the words of the library or server below.
+    /// The text for a person, with the words of the library or server below.
     public let message: String
-    /// Since when writes have failed.
+    /// The time since which writes have failed.
     public let since: Timestamp
 
     public init(code: String, message: String, since: Timestamp) {
@@ -22,9 +22,9 @@ public struct StoreHealth: Sendable, Hashable {
 
   /// Events that another program wrote into shards that this process owns.
   public struct Intruders: Sendable, Hashable {
-    /// How many places were found taken since the store was opened.
+    /// The number of occupied positions that were found since the store was opened.
     public var count: Int64
-    /// Where the last one was found.
+    /// The shard in which the last one was found.
     public var shard: Int
     public var position: Int64
 
@@ -35,15 +35,16 @@ public struct StoreHealth: Sendable, Hashable {
     }
   }
 
-  /// Why writes don't work now; nil while they do, as far as is known.
+  /// The reason why writes fail now; nil while they work, as far as is known.
   public var problem: Problem?
   /// Another process owns a shard that this one owned, or has written to it meanwhile. What this process knows of its
   /// streams may be out of date, and it writes no more. Never taken back: the store is to be opened again.
   public var isTakenOver: Bool
-  /// Whether the database has confirmed lately that this process owns its shards. When it hasn't, as after the process was
-  /// stopped for a while, another process may own them by now, and what this one has in memory may be out of date.
+  /// True when the database has recently confirmed that this process owns its shards. Without a confirmation, for
+  /// example after the process was stopped for a while, another process may own them. Then the memory of this process
+  /// may be out of date.
   public var isConfirmed: Bool
-  /// Nil while none was found.
+  /// Events of other programs; nil when none was found.
   public var intruders: Intruders?
 
   public init(
@@ -56,13 +57,14 @@ public struct StoreHealth: Sendable, Hashable {
   }
 }
 
-/// What the writers of a store know of its health, and who is told of a change.
+/// Collects the health of a store from its writers and informs followers of a change.
 package final class StoreHealthBoard: Sendable {
   private struct State {
     var problems: [Int: StoreHealth.Problem] = [:]
-    /// The problems that a heartbeat doesn't disprove, as it needs less room than an append: when each was met last.
+    /// The time of the last refusal of each writer. A heartbeat does not disprove a refusal, because it needs less
+    /// space than an append.
     var refusals: [Int: ContinuousClock.Instant] = [:]
-    /// When each writer that owns shards last heard from the database that it does.
+    /// The time at which the database last confirmed to each writer that it owns its shards.
     var confirmations: [Int: ContinuousClock.Instant] = [:]
     var isTakenOver = false
     var intruders: StoreHealth.Intruders?
@@ -82,7 +84,7 @@ package final class StoreHealthBoard: Sendable {
   private let environment: Environment
   private let validity: Duration
 
-  /// - Parameter validity: how long a confirmation holds.
+  /// - Parameter validity: how long a confirmation is valid.
   package init(environment: Environment, validity: Duration = .seconds(1_000_000_000)) {
     self.environment = environment
     self.validity = validity
@@ -90,7 +92,7 @@ package final class StoreHealthBoard: Sendable {
 
   package var health: StoreHealth { state.withLock { $0.health(validity) } }
 
-  /// The health now, and then whenever it changes, until the store is closed.
+  /// Returns a stream of the health now and after each change, until the store is closed.
   package func changes() -> AsyncStream<StoreHealth> {
     let (stream, continuation) = AsyncStream.makeStream(of: StoreHealth.self, bufferingPolicy: .bufferingNewest(1))
     state.withLock { state in
@@ -106,7 +108,7 @@ package final class StoreHealthBoard: Sendable {
     return stream
   }
 
-  /// A writer owns its shards, and an append of it was committed.
+  /// Records that a writer owns its shards and has committed an append.
   package func works(_ writer: Int) {
     let now = ContinuousClock.now
     change { state in
@@ -116,7 +118,7 @@ package final class StoreHealthBoard: Sendable {
     }
   }
 
-  /// A writer owns its shards, and its heartbeat was committed.
+  /// Records that a writer owns its shards and has committed a heartbeat.
   package func beats(_ writer: Int) {
     let now = ContinuousClock.now
     change { state in
@@ -127,13 +129,13 @@ package final class StoreHealthBoard: Sendable {
     }
   }
 
-  /// A writer owns its shards; whether it can write is not known.
+  /// Records that a writer owns its shards. It is not known whether it can write.
   package func owns(_ writer: Int) {
     let now = ContinuousClock.now
     change { $0.confirmations[writer] = now }
   }
 
-  /// A writer owns no shards.
+  /// Records that a writer owns no shards.
   package func ownsNothing(_ writer: Int) {
     change { state in
       state.problems[writer] = nil
@@ -142,17 +144,17 @@ package final class StoreHealthBoard: Sendable {
     }
   }
 
-  /// An append waits and nothing is answered. A reason that is known already says more.
+  /// Records that an append waits without an answer. A reason that is already known is kept, because it says more.
   package func stalls(_ writer: Int, for time: Duration) {
     if state.withLock({ $0.problems[writer] != nil }) { return }
     fails(writer, .unavailable("the database has answered nothing for \(time.components.seconds) s"))
   }
 
-  /// Tells followers what has changed by the mere passing of time.
+  /// Informs followers of changes that come only from the passage of time.
   package func look() { change { _ in } }
 
-  /// Writes of a writer fail. The first moment stays.
-  /// - Parameter isRefused: the server is there, and refused an append.
+  /// Records that the writes of a writer fail. The time of the first failure is kept.
+  /// - Parameter isRefused: true when the server is reachable and refused an append.
   package func fails(_ writer: Int, _ error: StoreError, isRefused: Bool = false) {
     let now = environment.now()
     let instant = ContinuousClock.now
@@ -183,7 +185,8 @@ package final class StoreHealthBoard: Sendable {
   }
 
   private func change(_ body: (inout State) -> Void) {
-    // Yielding under the lock keeps the changes in order; the stream holds the newest one and runs no code of a follower.
+    // Yielding under the lock keeps the changes in order. The stream buffers only the newest one and runs no code of a
+    // follower.
     state.withLock { state in
       body(&state)
       let health = state.health(validity)

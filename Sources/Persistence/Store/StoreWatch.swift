@@ -1,7 +1,6 @@
 import Dispatch
 
-/// Looks at what waits, four times a second, on a thread that no work of a store holds up.
-// `@unchecked`: the timer is set up in `init` and from then on only cancelled, which Dispatch takes from any thread.
+/// Checks the waiting writes four times a second. It runs on its own thread, which no work of a store can block.
 package final class StoreWatch: @unchecked Sendable {
   private let timer: any DispatchSourceTimer
 

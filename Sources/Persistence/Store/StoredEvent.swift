@@ -1,26 +1,26 @@
 public import Values
 
-/// An event as it is kept.
+/// An event as the store keeps it.
 public struct StoredEvent: Sendable, Hashable {
   public let stream: UniqueID
-  /// Its number in the stream, from 1.
+  /// The event's number in its stream, from 1.
   public let version: Int
   public let shard: Int
-  /// Its number in the shard, from 1.
+  /// The event's number in its shard, from 1.
   public let position: Int64
   public let type: String
   /// JSON, byte for byte as it was appended.
   public let data: [UInt8]
   /// JSON, byte for byte as it was appended.
   public let meta: [UInt8]
-  /// The append it came with.
+  /// The id of the append that wrote the event.
   public let appendID: UniqueID
-  /// 32 bytes that depend on this event and on every earlier one of the stream: see `EventHash`.
+  /// 32 bytes that depend on this event and on all earlier events of the stream: see `EventHash`.
   public let hash: [UInt8]
-  /// 32 bytes that depend on this event and on every earlier one of the shard: see `EventChain`. Nil for an event that
-  /// was stored before there were chains.
+  /// 32 bytes that depend on this event and on all earlier events of the shard: see `EventChain`. Nil for an event that
+  /// was stored before chains existed.
   public let chain: [UInt8]?
-  /// When the writer took it in.
+  /// The time at which the writer accepted the event.
   public let recordedAt: Timestamp
 
   public init(
@@ -41,10 +41,10 @@ public struct StoredEvent: Sendable, Hashable {
   }
 }
 
-/// The state of a stream at one of its versions, so that it needn't be folded from the first event.
+/// The state of a stream at one version. With it, a reader does not fold from the first event.
 public struct Snapshot: Sendable, Hashable {
   public let stream: UniqueID
-  /// The last event that is in it.
+  /// The version of the last event that the state includes.
   public let version: Int
   public let data: [UInt8]
 
@@ -55,11 +55,11 @@ public struct Snapshot: Sendable, Hashable {
   }
 }
 
-/// A stream that hasn't been closed.
+/// A stream that is not closed.
 public struct OpenStream: Sendable, Hashable {
   public let stream: UniqueID
   public let shard: Int
-  /// Nothing is to be done for it until something comes in, or until `wakeAt`.
+  /// True when the stream has no work until an event arrives, or until `wakeAt`.
   public let asleep: Bool
   public let wakeAt: Timestamp?
 
@@ -75,9 +75,9 @@ public struct OpenStream: Sendable, Hashable {
 public struct StoredDefinition: Sendable, Hashable {
   public let name: String
   public let version: Int
-  /// Decides whether two definitions are the same.
+  /// The digest that decides whether two definitions are the same.
   public let digest: [UInt8]
-  /// The definition itself, byte for byte as it was given.
+  /// The bytes of the definition, exactly as they were given.
   public let data: [UInt8]
   public let registeredBy: String
   public let registeredAt: Timestamp
@@ -94,9 +94,9 @@ public struct StoredDefinition: Sendable, Hashable {
   }
 }
 
-/// What became of a definition that was put.
+/// The result of storing a definition.
 public enum DefinitionPut: Sendable, Hashable {
   case new
-  /// It was there already.
+  /// The same definition was already stored.
   case same
 }

@@ -1,4 +1,4 @@
-/// Texts as a key, byte by byte: `String` itself takes texts for equal that differ in their bytes.
+/// A key of texts that are compared byte by byte. `String` treats some texts with different bytes as equal.
 package struct TextKey: Sendable, Hashable, Comparable {
   private let parts: [[UInt8]]
 

@@ -1,7 +1,7 @@
-// What every store refuses before it looks at what it holds.
+// Checks that every store makes before it reads its data.
 
 extension Append {
-  /// - Throws: `store.invalid` when the append makes no sense whatever is stored.
+  /// - Throws: `store.invalid` when the append is invalid for every state of the store.
   /// - Returns: the month of its stream.
   @discardableResult
   public func validate(shardCount: Int) throws(StoreError) -> Int {
@@ -39,7 +39,7 @@ extension Append {
 }
 
 extension ProjectionBatch {
-  /// - Throws: `store.invalid` when the batch makes no sense whatever is stored.
+  /// - Throws: `store.invalid` when the batch is invalid for every state of the store.
   public func validate(shardCount: Int) throws(StoreError) {
     try checkText(follower, "a follower's name")
     try checkShard(shard, count: shardCount)
@@ -69,7 +69,7 @@ extension ProjectionBatch {
 }
 
 extension [CheckpointMove] {
-  /// - Throws: `store.invalid` when the moves make no sense whatever is stored.
+  /// - Throws: `store.invalid` when the moves are invalid for every state of the store.
   public func validate(follower: String, shardCount: Int) throws(StoreError) {
     try checkText(follower, "a follower's name")
     var shards: Set<Int> = []
@@ -82,14 +82,14 @@ extension [CheckpointMove] {
 }
 
 extension StoredDefinition {
-  /// - Throws: `store.invalid` when its texts can't be stored.
+  /// - Throws: `store.invalid` when the definition's texts cannot be stored.
   public func validate() throws(StoreError) {
     try checkText(name, "a definition's name")
     try checkText(registeredBy, "who registers a definition")
   }
 }
 
-/// Far from what any store's values can hold, and far above what is reasonable.
+/// The size limit of one value. Every store can keep that much, and no reasonable value is larger.
 private let maxBytes = 64 << 20
 
 /// - Throws: `store.invalid` for a shard that the store doesn't have.
@@ -97,7 +97,7 @@ package func checkShard(_ shard: Int, count: Int) throws(StoreError) {
   if !(0..<count).contains(shard) { throw .invalid("there is no shard \(shard): they are 0 to \(count - 1)") }
 }
 
-/// - Throws: `store.invalid` for U+0000, which Postgres can't keep in text.
+/// - Throws: `store.invalid` for U+0000, which Postgres cannot store in text.
 package func checkText(_ text: String, _ what: String) throws(StoreError) {
   if text.utf8.contains(0) { throw .invalid("\(what) can't hold U+0000") }
 }

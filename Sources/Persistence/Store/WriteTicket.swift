@@ -1,9 +1,9 @@
 import Synchronization
 
-/// The one answer that the caller of a write waits for.
+/// The one answer for the caller of a write.
 ///
-/// It says whether the write may still be withdrawn: until it is sent to the database, giving it up means that it is never
-/// made. After that nobody can say, and the caller is told so. What was given up is not sent any more.
+/// Until the write is sent to the database, giving it up means that it is never made. After that its outcome is
+/// unknown, and the caller receives `store.outcomeUnknown`. A write that was given up is not sent.
 package final class WriteTicket<Value: Sendable>: Sendable {
   package typealias Answer = CheckedContinuation<Result<Value, StoreError>, Never>
 
@@ -15,16 +15,16 @@ package final class WriteTicket<Value: Sendable>: Sendable {
   package let since: ContinuousClock.Instant
 
   package init(_ answer: Answer) {
-    // Patience is measured on the machine's own steady clock, as deadlines of a socket are.
+    // The monotonic clock measures the patience, as it does for the deadlines of a socket.
     since = ContinuousClock.now
     state = Mutex(State(answer: answer))
   }
 
-  /// Whether the caller has its answer.
+  /// True when the caller has its answer.
   package var isOver: Bool { state.withLock { $0.answer == nil } }
 
-  /// To be called before anything of the write leaves.
-  /// - Returns: false when the write was given up: then it must not be made.
+  /// Marks the write as sent. Call it before any part of the write is sent.
+  /// - Returns: false when the write was given up; then it must not be made.
   package func send() -> Bool {
     state.withLock { state in
       guard state.answer != nil else { return false }
@@ -33,10 +33,10 @@ package final class WriteTicket<Value: Sendable>: Sendable {
     }
   }
 
-  /// It is known again that nothing was written.
+  /// Records that it is certain again that nothing was written.
   package func takeBack() { state.withLock { $0.isSent = false } }
 
-  /// Gives the answer. A ticket that is over takes no second one.
+  /// Gives the answer. A ticket that already has an answer ignores a second one.
   package func give(_ result: Result<Value, StoreError>) {
     let answer = state.withLock { state in
       defer { state.answer = nil }
@@ -45,8 +45,8 @@ package final class WriteTicket<Value: Sendable>: Sendable {
     answer?.resume(returning: result)
   }
 
-  /// Answers in place of the database.
-  /// - Parameter reason: why no answer came.
+  /// Gives an error to the caller in place of the database's answer.
+  /// - Parameter reason: why no answer arrived.
   package func giveUp(_ reason: String) {
     let (answer, isSent) = state.withLock { state in
       defer { state.answer = nil }
@@ -56,7 +56,7 @@ package final class WriteTicket<Value: Sendable>: Sendable {
   }
 }
 
-/// The tickets that are not over, oldest first, and when one was last answered.
+/// The tickets without an answer, oldest first, and the time of the last answer.
 package struct WaitingTickets<Value: Sendable> {
   private var tickets: [WriteTicket<Value>] = []
   package private(set) var lastProgress = ContinuousClock.now
@@ -65,12 +65,12 @@ package struct WaitingTickets<Value: Sendable> {
 
   package mutating func add(_ ticket: WriteTicket<Value>) { tickets.append(ticket) }
 
-  /// The database has answered something.
+  /// Records that the database has answered a write.
   package mutating func progress() { lastProgress = ContinuousClock.now }
 
-  /// Takes those whose time is over: nothing has been answered for as long as `patience`, or they have waited four times
-  /// as long.
-  /// - Returns: those to give up.
+  /// Removes the tickets whose time is over. Either nothing was answered for `patience`, or the ticket has waited four
+  /// times as long.
+  /// - Returns: the tickets to give up.
   package mutating func sweep(patience: Duration) -> [WriteTicket<Value>] {
     if tickets.isEmpty { return [] }
     let now = ContinuousClock.now

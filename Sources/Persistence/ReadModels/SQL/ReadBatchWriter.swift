@@ -1,7 +1,7 @@
 import JSON
 import Values
 
-/// Writes one batch within a transaction.
+/// Writes one batch inside a transaction.
 struct ReadBatchWriter {
   private let session: any ReadSession
   private let batch: ReadBatch
@@ -14,7 +14,8 @@ struct ReadBatchWriter {
   }
 
   func write() throws(StoreError) {
-    // The checkpoint first: whoever writes the same shard beside us waits here, and then finds it moved.
+    // Moves the checkpoint first. A second writer of the same shard waits here, and then finds that the checkpoint has
+    // moved.
     try moveCheckpoint()
     try writeRows()
     try writeTerms()
@@ -22,7 +23,7 @@ struct ReadBatchWriter {
     try writeMinutes()
   }
 
-  /// Writes the changes alone, to see whether the database takes them.
+  /// Writes only the changes, to test whether the database accepts them.
   func tryChanges() throws(StoreError) {
     try writeRows()
     try writeTerms()
@@ -98,7 +99,7 @@ struct ReadBatchWriter {
       if let old { counts[old, default: 0] -= 1 }
       counts[new, default: 0] += 1
     }
-    // In one order everywhere, so that two who write other shards never wait for each other in a circle.
+    // Every writer uses the same order. So two writers of different shards never deadlock.
     let rows = counts.filter { $0.value != 0 }.map { key, count in
       (
         sort: [key.workflow, "\(key.version)", key.status, Self.joined(key.errors), Self.joined(key.at)],
@@ -112,7 +113,8 @@ struct ReadBatchWriter {
     try session.insert(
       tables.facets, ["workflow", "version", "status", "errors", "steps", "digest", "sagas"], rows.map(\.values),
       conflict: "ON CONFLICT (digest) DO UPDATE SET sagas = \(tables.facets).sagas + excluded.sagas")
-    // Combinations come again and keep their counters. A saga with a thousand steps makes thousands of long ones, each once.
+    // Most combinations recur and keep their counters. A saga with 1,000 steps makes thousands of long combinations,
+    // each used once.
     for (key, count) in counts where count < 0 && key.at.count + key.errors.count > Self.manyInCombination {
       try session.execute("DELETE FROM \(tables.facets) WHERE digest = $1 AND sagas <= 0", [.text(key.digest)])
     }
@@ -151,7 +153,7 @@ struct ReadBatchWriter {
 }
 
 extension FacetKey {
-  /// What the counter is found by: an index row holds no thousand steps.
+  /// The key of the counter. An index row has no room for 1,000 steps.
   fileprivate var digest: String {
     let parts = [
       SagaMark.clean(workflow), "\(version)", status, ReadBatchWriter.joined(errors), ReadBatchWriter.joined(at),

@@ -1,18 +1,18 @@
 import Values
 
-/// A value that goes into a statement of the read model.
+/// A value for a statement of the read model.
 package enum SQLValue: Sendable, Hashable {
   case int(Int64)
   case text(String)
   case id(UniqueID)
   case bytes([UInt8])
-  /// A moment or count that may be missing.
+  /// A missing timestamp or count.
   case noInt
 
   package static func moment(_ moment: Timestamp?) -> SQLValue { moment.map { .int($0.milliseconds) } ?? .noInt }
 }
 
-/// One row of an answer. Columns are numbered from 0.
+/// One row of a result. Columns are numbered from 0.
 package protocol ReadRow {
   func int(_ column: Int) throws(StoreError) -> Int64
   func text(_ column: Int) throws(StoreError) -> String
@@ -20,52 +20,52 @@ package protocol ReadRow {
   func bytes(_ column: Int) throws(StoreError) -> [UInt8]
 }
 
-/// A connection on which the read model's statements run; the same statements on every database, with values as `$1`,
-/// `$2`, ….
+/// A connection that runs the read model's statements. The statements are the same on every database, with the values
+/// as `$1`, `$2`, ….
 package protocol ReadSession {
   var dialect: ReadDialect { get }
   func query<Row>(
     _ sql: String, _ values: [SQLValue], _ read: (any ReadRow) throws(StoreError) -> Row
   ) throws(StoreError) -> [Row]
-  /// - Returns: how many rows it touched.
+  /// - Returns: the number of affected rows.
   @discardableResult
   func execute(_ sql: String, _ values: [SQLValue]) throws(StoreError) -> Int
   /// Runs statements without values.
   func script(_ sql: String) throws(StoreError)
   /// Writes many rows of one table.
-  /// - Parameter conflict: what is to be done with a row that is there, as SQL.
+  /// - Parameter conflict: the SQL for a row that already exists.
   func insert(
     _ table: String, _ columns: [String], _ rows: [[SQLValue]], conflict: String
   ) throws(StoreError)
 }
 
-/// Where the databases that keep a read model run its statements.
+/// A database that runs the statements of a read model.
 package protocol ReadDatabase: Sendable {
   var dialect: ReadDialect { get }
-  /// Everything in `body` sees the tables at one moment.
+  /// Runs `body` so that all its statements see the tables at the same time.
   func read<Value: Sendable>(
     _ body: @escaping @Sendable (any ReadSession) throws(StoreError) -> Value
   ) async throws(StoreError) -> Value
-  /// In a transaction: all of it or nothing.
+  /// Runs `body` in a transaction: all of it or nothing.
   func write<Value: Sendable>(
     _ body: @escaping @Sendable (any ReadSession) throws(StoreError) -> Value
   ) async throws(StoreError) -> Value
   func close() async
 }
 
-/// The words in which the databases differ.
+/// The parts of SQL that differ between the databases.
 package struct ReadDialect: Sendable {
   package let name: String
   package let id: String
   package let bytes: String
   package let text: String
-  /// Gives where a text lies in another, or 0.
+  /// The function that returns the index of a text inside another text, or 0.
   package let position: String
-  /// Keeps the planner from taking the two sides of a join in the other order.
+  /// The join that prevents the planner from swapping its two sides.
   package let join: String
-  /// A query for the names of the tables that are there.
+  /// A query for the names of the existing tables.
   package let tables: String
-  /// Behind a table whose rows lie in the order of its key.
+  /// The suffix of a table whose rows are stored in the order of its key.
   package let clustered: String
 
   package init(

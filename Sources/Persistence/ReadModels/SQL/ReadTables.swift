@@ -2,9 +2,9 @@
 struct ReadTables: Sendable {
   let generation: Int
 
-  /// What lists are chosen and sorted by. Narrow, as very many of its rows are looked at.
+  /// The table by which lists are filtered and sorted. It is narrow, because very many of its rows are read.
   var sagas: String { "sagas_\(generation)" }
-  /// What a list shows of a saga; read for the rows of a page alone.
+  /// The table with the displayed data of a saga. Only the rows of one page are read.
   var rows: String { "saga_rows_\(generation)" }
   var terms: String { "saga_terms_\(generation)" }
   var facets: String { "saga_facets_\(generation)" }
@@ -12,10 +12,10 @@ struct ReadTables: Sendable {
   var durations: String { "step_durations_\(generation)" }
   var all: [String] { [sagas, rows, terms, facets, minutes, durations] }
 
-  /// Of this shape; a file or schema of another is thrown away and filled again from the events.
+  /// The version of the tables' shape. A file or schema of another shape is dropped and filled again from the events.
   static let schema: Int64 = 3
 
-  /// What there is once, whatever the generation.
+  /// Returns the SQL of the tables that exist once for all generations.
   static func shared(_ dialect: ReadDialect) -> String {
     """
     CREATE TABLE IF NOT EXISTS read_model (
@@ -108,7 +108,7 @@ struct ReadTables: Sendable {
       """
   }
 
-  /// The generation of a table with this name; nil for a table that is no generation's.
+  /// Returns the generation of a table with this name; nil when the table does not belong to a generation.
   static func generation(ofTable name: String) -> Int? {
     guard let number = name.split(separator: "_").last.flatMap({ Int($0) }) else { return nil }
     return ReadTables(generation: number).all.contains(name) ? number : nil

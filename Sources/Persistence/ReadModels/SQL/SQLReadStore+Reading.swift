@@ -14,7 +14,7 @@ extension SQLReadStore {
       var facets = SagaFacets()
       guard query.isCounted else {
         var unsorted = query
-        // An order that shows only some would count only those.
+        // Facets count all matching sagas. An order that shows only some sagas would count only those.
         unsorted.sort = .newest
         return try SagaListing(session, tables, unsorted, limits).facets()
       }

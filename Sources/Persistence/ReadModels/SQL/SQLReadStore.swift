@@ -1,6 +1,6 @@
 public import Values
 
-/// A read model in the tables of a database: the same statements on each of them.
+/// A read model in the tables of a database. Every database runs the same statements.
 public final class SQLReadStore: SagaReadStore {
   let database: any ReadDatabase
   let limits: SagaListingLimits
@@ -17,13 +17,13 @@ public final class SQLReadStore: SagaReadStore {
     }
   }
 
-  /// Opens the read model in an SQLite file, or makes one; the folder must exist.
+  /// Opens the read model in an SQLite file, or creates the file. The folder must exist.
   /// - Throws: `store.locked` when another process has it open, `store.foreign` when the file is something else.
   public static func sqlite(path: String) async throws(StoreError) -> SQLReadStore {
     try await SQLReadStore(SQLiteReadDatabase.open(path: path))
   }
 
-  /// Makes what is missing. Tables of another version's shape are thrown away: the events fill the new ones.
+  /// Creates the missing tables. Drops tables of another version's shape; the events fill the new ones.
   private static func prepare(_ session: any ReadSession) throws(StoreError) {
     try session.script(ReadTables.shared(session.dialect))
     let known = try session.query("SELECT shape, last, current, building FROM read_model", []) {
@@ -31,7 +31,7 @@ public final class SQLReadStore: SagaReadStore {
       (shape: try row.int(0), last: Int(try row.int(1)), current: Int(try row.int(2)), building: Int(try row.int(3)))
     }.first
     if let known {
-      // What a process that ended within a swap left behind.
+      // Drops the tables of a process that ended during a swap.
       if known.shape == ReadTables.schema { return try dropStrays(session) }
       for generation in [known.current, known.building] { try session.script(ReadTables(generation: generation).drop) }
       try session.execute("DELETE FROM read_checkpoints", [])
@@ -93,14 +93,14 @@ public final class SQLReadStore: SagaReadStore {
     }
   }
 
-  /// In a transaction of its own: readers that began before the swap are let finish, and new ones wait for nobody.
+  /// Runs in a separate transaction. Readers that began before the swap can finish, and new readers do not wait.
   public func dropOldGenerations() async throws(StoreError) {
     try await database.write { session throws(StoreError) in try Self.dropStrays(session) }
   }
 
-  /// Drops the tables that neither serve nor are being filled, and their checkpoints.
+  /// Drops the tables, and their checkpoints, that neither serve nor are being filled.
   private static func dropStrays(_ session: any ReadSession) throws(StoreError) {
-    // Another process that begins a generation waits here, or has said so.
+    // A process that begins a generation at the same time waits here, or has already recorded its generation.
     try session.execute("UPDATE read_model SET one = one", [])
     let generations = try generations(session)
     try dropTables(besides: [generations.current] + [generations.building].compactMap { $0 }, session)
@@ -145,7 +145,7 @@ public final class SQLReadStore: SagaReadStore {
 
   public func currentRows(_ ids: [UniqueID]) async throws(StoreError) -> [SagaRow] {
     if ids.isEmpty { return [] }
-    // Which tables are current, and what stands in them, is of one moment.
+    // The current generation and its content are read in one transaction.
     return try await database.read { session throws(StoreError) in
       try Self.rows(ids, try Self.current(session), session)
     }
@@ -182,7 +182,7 @@ public final class SQLReadStore: SagaReadStore {
       do throws(StoreError) {
         try await database.write { session throws(StoreError) in
           try ReadBatchWriter(session, batch).tryChanges()
-          // Takes the transaction back.
+          // The error rolls the transaction back.
           throw Self.taken
         }
       } catch {

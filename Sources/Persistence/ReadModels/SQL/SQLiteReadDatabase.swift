@@ -2,10 +2,10 @@ import Dispatch
 import Synchronization
 import Values
 
-/// A read model in an SQLite file of its own.
+/// A read model in its own SQLite file.
 ///
-/// It isn't flushed at every commit: what a power cut takes is taken together with its checkpoint, and is read from the
-/// events again.
+/// The file is not flushed at every commit. A power cut removes rows together with their checkpoint, and the engine
+/// reads them from the events again.
 final class SQLiteReadDatabase: ReadDatabase {
   let dialect = ReadDialect.sqlite
   private let lock: Mutex<FileLock?>
@@ -13,7 +13,7 @@ final class SQLiteReadDatabase: ReadDatabase {
   private let readers: [SQLiteReader]
   private let nextReader = Atomic<Int>(0)
 
-  /// Marks the file as a read model of ours: "TrSr".
+  /// The application id that identifies the file as one of our read models: "TrSr".
   private static let applicationID: Int64 = 0x5472_5372
 
   static func open(path: String) async throws(StoreError) -> SQLiteReadDatabase {
@@ -72,7 +72,7 @@ final class SQLiteReadDatabase: ReadDatabase {
   }
 }
 
-/// A connection to such a file.
+/// A connection to the read model's file.
 struct SQLiteReadSession: ReadSession {
   let dialect = ReadDialect.sqlite
   let database: SQLiteDatabase
@@ -85,7 +85,7 @@ struct SQLiteReadSession: ReadSession {
   }
 
   private func bound(_ sql: String, _ values: [SQLValue]) throws(StoreError) -> SQLiteStatement {
-    // SQLite takes `$1` for a name and numbers it where it first stands; `?1` is the number itself.
+    // SQLite treats `$1` as a name and numbers it at its first occurrence; `?1` is the number itself.
     let statement = try database.statement(sql.replacing("$", with: "?"))
     for value in values {
       switch value {

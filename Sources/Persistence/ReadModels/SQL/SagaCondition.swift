@@ -1,28 +1,28 @@
 import Values
 
-/// A statement under construction: its values go in beside its text.
+/// A statement under construction: its text and its values.
 struct SQLText {
   private(set) var values: [SQLValue] = []
 
-  /// - Returns: what stands for the value in the text.
+  /// - Returns: the placeholder of the value in the text.
   mutating func bind(_ value: SQLValue) -> String {
     values.append(value)
     return "$\(values.count)"
   }
 }
 
-/// One thing that must hold of a row: how a row is checked for it, and, where there is an index, how rows are found by it.
+/// One condition on a row: how it checks a row and, when an index exists, how it finds rows.
 enum SagaCondition {
-  /// It has one of these marks.
+  /// The row has one of these index terms.
   case marks([String], isIndexed: Bool)
-  /// One of its marks begins so.
+  /// One of the row's index terms begins with this text.
   case markPrefix(String)
   case word(String)
   case moments(String, MomentRange)
   case overdue(Timestamp)
   case attempts(Int)
 
-  /// All that a query asks for, but for when its sagas started.
+  /// Returns all conditions of a query, except the time at which its sagas started.
   static func all(of query: SagaQuery) -> [SagaCondition] {
     var conditions: [SagaCondition] = []
     func add(_ mark: String?, isIndexed: Bool = true) {
@@ -65,7 +65,7 @@ enum SagaCondition {
     if !error.isPrefix { conditions.append(.marks([SagaMark.clean(SagaMark.error(error.text))], isIndexed: true)) }
   }
 
-  /// Workflow, version and status: two together have an index of their own.
+  /// Adds workflow, version and status. Two of them together have an index of their own.
   private static func addKind(of query: SagaQuery, to conditions: inout [SagaCondition]) {
     func add(_ marks: [String], isIndexed: Bool = true) {
       conditions.append(.marks(marks.map(SagaMark.clean), isIndexed: isIndexed))
@@ -84,7 +84,7 @@ enum SagaCondition {
     }
   }
 
-  /// What must hold of the row `s`.
+  /// Returns the SQL that checks the row `s`.
   func check(_ dialect: ReadDialect, _ sql: inout SQLText) -> String {
     let separator = SagaMark.separator
     switch self {
@@ -99,8 +99,8 @@ enum SagaCondition {
     }
   }
 
-  /// A query for the ids of all rows of which it holds, read off an index; nil when there is none for it.
-  /// - Parameter started: only sagas that started then, where the index can tell.
+  /// Returns a query that reads the ids of all matching rows from an index; nil when no index exists for the condition.
+  /// - Parameter started: only sagas that started in this range, when the index contains their start.
   func find(_ tables: ReadTables, started: MomentRange, _ sql: inout SQLText) -> String? {
     switch self {
     case .marks(_, isIndexed: false): return nil
@@ -120,13 +120,14 @@ enum SagaCondition {
     }
   }
 
-  /// The terms whose index rows, in the order of their start, are all of which it holds, each in one of them.
+  /// The index terms whose index rows, in the order of their start, are exactly the matching rows. Each row has one of
+  /// the terms.
   var terms: [String]? {
     if case .marks(let marks, isIndexed: true) = self { marks } else { nil }
   }
 
-  /// When sagas started is not asked here: the index tells it only behind each whole term, so that all terms which begin so
-  /// would be read for the few of a day.
+  /// The query ignores the start of the sagas. The index has it only after each whole term, so all terms with the
+  /// prefix would be read to find the few sagas of a day.
   private static func prefix(_ prefix: String, _ tables: ReadTables, _ sql: inout SQLText) -> String {
     let from = sql.bind(.text(prefix))
     let below = sql.bind(.text(prefix + "\u{10FFFF}"))

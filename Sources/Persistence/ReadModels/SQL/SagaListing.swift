@@ -1,12 +1,12 @@
 import Values
 
-/// What bounds the reading of a list.
+/// The limits for reading a list.
 package struct SagaListingLimits: Sendable {
-  /// So many rows are fetched and sorted rather than walked over.
+  /// Up to this number of rows, the rows are fetched and sorted; above it, an index is walked.
   package var few = 2_000
-  /// So many rows at most are counted for facets that no counter has.
+  /// The most rows that are counted for facets without a counter.
   package var counted = 2_000
-  /// So many index rows at most are walked over for one page.
+  /// The most index rows that are walked for one page.
   package var walked = 2_000
 
   package init(few: Int = 2_000, counted: Int = 2_000, walked: Int = 2_000) {
@@ -16,19 +16,20 @@ package struct SagaListingLimits: Sendable {
   }
 }
 
-/// How a list is read, in bounded time whatever is asked for.
+/// Reads a list in bounded time for every query.
 ///
-/// 1. For each condition that has an index, how many rows it finds is counted, up to a limit.
-/// 2. Where one finds few, those are fetched, checked for the rest, and sorted.
-/// 3. Where all find many, an index that has the list's order is walked and each row checked: what is common is soon met.
-///    Should it not be, the walk ends after so many rows, and the page with it: it says where to go on.
+/// 1. For each condition that has an index, the listing counts the rows that it finds, up to a limit.
+/// 2. If one condition finds few rows, the listing fetches them, checks the other conditions, and sorts.
+/// 3. If all conditions find many rows, the listing walks an index in the list's order and checks each row. A common
+///    match is found soon. Otherwise the walk and the page end after `walked` rows, and the page says where the next
+///    one begins.
 struct SagaListing {
   let session: any ReadSession
   let tables: ReadTables
   let query: SagaQuery
   let conditions: [SagaCondition]
   let limits: SagaListingLimits
-  /// Is told of every statement, so that a test can ask the database how it would run it.
+  /// Receives every statement. A test can then ask the database for the query plan.
   var trace: ((String, [SQLValue]) -> Void)?
 
   init(_ session: any ReadSession, _ tables: ReadTables, _ query: SagaQuery, _ limits: SagaListingLimits) {
@@ -48,7 +49,7 @@ struct SagaListing {
     }
   }
 
-  /// Counts what the query finds, by what facets are of.
+  /// Counts the sagas that the query finds, by facet.
   func facets() throws(StoreError) -> SagaFacets {
     var sql = SQLText()
     let source: String
@@ -80,11 +81,11 @@ struct SagaListing {
   private enum Plan {
     case nothing
     case fetch(SagaCondition)
-    /// - Parameter terms: of which the index is walked; none for that of all sagas.
+    /// - Parameter terms: the index terms to walk; empty for the index of all sagas.
     case walk([String])
   }
 
-  /// Where an index has the list's order, and all that is asked for, nothing needs to be counted.
+  /// The terms when one index has the list's order and all conditions. Then no rows are counted.
   private var soleTerms: [String]? {
     sorted.column == "started_at" && conditions.count == 1 ? conditions.first?.terms : nil
   }
@@ -101,9 +102,9 @@ struct SagaListing {
         }.first ?? 0
       if count == 0 { return .nothing }
       if count <= limits.few, count < best?.count ?? Int.max { best = (condition, count) }
-      // Conditions come with the more selective kinds first.
+      // Conditions are ordered by kind, with the more selective kinds first.
       if let own = condition.terms, terms.isEmpty { terms = own }
-      // Few enough to look at all: other conditions hardly find less.
+      // Such a small count is good enough. Other conditions rarely find fewer rows.
       if count < 100 { break }
     }
     if let best { return .fetch(best.condition) }
@@ -131,7 +132,7 @@ struct SagaListing {
         """), sql, SQLReadStore.row)
   }
 
-  /// What a list shows of the sagas that were chosen for it, in its order.
+  /// Returns the displayed data of the chosen sagas, in the list's order.
   private func shown(_ chosen: String) -> String {
     """
     SELECT r.id, r.data FROM (\(chosen)) c \(session.dialect.join) \(tables.rows) r ON r.id = c.id
@@ -139,7 +140,7 @@ struct SagaListing {
     """
   }
 
-  /// All that must hold of a row `s` that some index has found.
+  /// Returns all conditions on a row `s` that an index has found.
   private func checks(_ sql: inout SQLText) -> String {
     var checks = conditions.map { $0.check(session.dialect, &sql) }
     if !query.started.isOpen { checks.append(SagaCondition.range("s.started_at", query.started, &sql)) }
@@ -178,9 +179,10 @@ struct SagaListing {
     }
   }
 
-  /// The index rows of the walk, in the list's order.
+  /// Returns the index rows of the walk, in the list's order.
   private func steps(_ terms: [String], after: SagaCursor?, chunk: Int, _ sql: inout SQLText) -> String {
-    // Several terms are merged; of each, no more than a part as long as the whole can be in it. No saga has two of them.
+    // Several terms are merged. Each term gives at most as many rows as the whole chunk has. No saga has two of the
+    // terms.
     if terms.count > 1 {
       let parts = terms.map { term in "SELECT at, id FROM (\(steps([term], after: after, chunk: chunk, &sql))) t" }
       let order = "ORDER BY at \(sorted.direction), id \(sorted.direction)"
@@ -206,7 +208,7 @@ struct SagaListing {
     return "SELECT \(sorted.column) AS at, id FROM \(table) WHERE \(tests.joined(separator: " AND ")) \(order)"
   }
 
-  /// The last index row of a part of the walk; nil when the index ends before.
+  /// Returns the last index row of a part of the walk; nil when the index ends before.
   private func end(of terms: [String], after: SagaCursor?, chunk: Int) throws(StoreError) -> SagaCursor? {
     var sql = SQLText()
     let last = "ORDER BY at \(sorted.direction), id \(sorted.direction)"
@@ -251,7 +253,7 @@ struct SortedBy {
     direction = sort.isDescending ? "DESC" : "ASC"
   }
 
-  /// What holds behind a place in the list.
+  /// Returns the condition for the rows after a place in the list.
   func beyond(_ cursor: SagaCursor?, _ column: String, _ id: String, _ sql: inout SQLText) -> String {
     guard let cursor else { return "" }
     let moment = sql.bind(.moment(cursor.moment))
