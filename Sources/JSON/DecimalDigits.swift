@@ -6,7 +6,7 @@ struct DecimalDigits: Equatable {
 
   /// - Parameter text: a JSON number.
   init(_ text: String) {
-    // Past this, exponents are all the same: no text is long enough to bring the value back.
+    // Above this limit, all exponents are equal. No text is long enough to bring the value back.
     let mostExponent = 1 << 40
     var integerDigits = 0
     var isFraction = false
@@ -39,7 +39,7 @@ struct DecimalDigits: Equatable {
     }
   }
 
-  /// Below zero, zero or above it, as this is less than, equal to or greater than the other.
+  /// Returns a negative number, zero or a positive number when this is less than, equal to or greater than the other.
   func order(against other: DecimalDigits) -> Int {
     if digits.isEmpty || other.digits.isEmpty { return sign - other.sign }
     if isNegative != other.isNegative { return sign }
@@ -50,7 +50,7 @@ struct DecimalDigits: Equatable {
 
   private var sign: Int { digits.isEmpty ? 0 : isNegative ? -1 : 1 }
 
-  /// One text for one value: an integer of up to 19 digits as such, all else as digits and an exponent.
+  /// The same text for equal values: an integer of up to 19 digits as it is, other numbers as digits and an exponent.
   var text: String {
     if digits.isEmpty { return "0" }
     let minus = isNegative ? "-" : ""

@@ -1,8 +1,8 @@
 extension JSON {
-  /// Reads a JSON text as RFC 8259 and RFC 7493 want it: UTF-8 without a byte order mark, one value, names that are
-  /// unique within their object, no lone surrogates, numbers that a Double can hold at least nearly.
+  /// Reads a JSON text by RFC 8259 and RFC 7493: UTF-8 without a byte order mark, one value, unique names within each
+  /// object, no lone surrogates, numbers that a Double can represent at least approximately.
   ///
-  /// Noncharacters (as U+FFFF) are let through: they harm nobody, and what was written must always be readable again.
+  /// Noncharacters (such as U+FFFF) are accepted. They are harmless, and stored text must always be readable again.
   public init(parsing bytes: [UInt8], limits: JSONLimits = .default) throws(JSONError) {
     self = try Self.result(of: bytes, limits).get()
   }
@@ -12,7 +12,7 @@ extension JSON {
     self = try text.withUTF8 { JSONParser.parse($0, limits) }.get()
   }
 
-  /// Reads without a copy of the bytes.
+  /// Reads a JSON text without a copy of the bytes.
   public init(parsing bytes: UnsafeBufferPointer<UInt8>, limits: JSONLimits = .default) throws(JSONError) {
     self = try JSONParser.parse(bytes, limits).get()
   }

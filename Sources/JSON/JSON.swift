@@ -1,7 +1,7 @@
-/// A JSON value (RFC 8259), with integers kept exact and objects kept in the order they were written.
+/// A JSON value (RFC 8259). Integers stay exact, and objects keep the order in which they were written.
 ///
-/// Strings and member names are equal when their Unicode scalars are equal, never by canonical equivalence:
-/// `"é"` in one scalar and `"é"` in two are different names, as RFC 8259 §8.3 and RFC 9535 §2.3.5.2.2 want.
+/// Strings and member names are equal when their Unicode scalars are equal, never by canonical equivalence. `"é"` in
+/// one scalar and `"é"` in two are different names, as RFC 8259 §8.3 and RFC 9535 §2.3.5.2.2 require.
 public enum JSON: Sendable {
   case null
   case bool(Bool)
@@ -39,12 +39,12 @@ extension JSON: Hashable {
 // MARK: Reading
 
 extension JSON {
-  /// The member of this name, or nil when this is no object or has no such member.
+  /// The member with this name; nil when the value is not an object or has no such member.
   public subscript(name: String) -> JSON? {
     if case .object(let members) = self { members[name] } else { nil }
   }
 
-  /// The element at this index, or nil when this is no array or is shorter.
+  /// The element at this index; nil when the value is not an array or is shorter.
   public subscript(index: Int) -> JSON? {
     if case .array(let values) = self, values.indices.contains(index) { values[index] } else { nil }
   }
@@ -54,12 +54,12 @@ extension JSON {
   public var arrayValue: [JSON]? { if case .array(let values) = self { values } else { nil } }
   public var objectValue: JSONObject? { if case .object(let members) = self { members } else { nil } }
   public var numberValue: JSONNumber? { if case .number(let value) = self { value } else { nil } }
-  /// The exact integer, or nil when this is no number, has a fraction, or doesn't fit an `Int`.
+  /// The exact integer; nil when the value is not a number, has a fraction, or does not fit an `Int`.
   public var intValue: Int? { numberValue?.intValue }
   public var doubleValue: Double? { numberValue?.doubleValue }
   public var isNull: Bool { if case .null = self { true } else { false } }
 
-  /// What a person would call this kind of value: `null`, `boolean`, `number`, `string`, `array`, `object`.
+  /// The name of the value's kind: `null`, `boolean`, `number`, `string`, `array`, `object`.
   public var kind: String {
     switch self {
     case .null: "null"
@@ -85,12 +85,12 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Express
   public init(arrayLiteral elements: JSON...) { self = .array(elements) }
   public init(dictionaryLiteral elements: (String, JSON)...) { self = .object(JSONObject(elements)) }
 
-  /// An integer as a JSON number.
+  /// Returns an integer as a JSON number.
   public static func int(_ value: Int) -> JSON { .number(JSONNumber(value)) }
 }
 
 extension String {
-  /// Whether both hold the same Unicode scalars (Swift's `==` would take canonically equivalent ones for equal).
+  /// Returns true when both have the same Unicode scalars. Swift's `==` also accepts canonically equivalent ones.
   public func hasSameScalars(as other: String) -> Bool {
     guard utf8.count == other.utf8.count else { return false }
     let fast = utf8.withContiguousStorageIfAvailable { left in

@@ -1,12 +1,12 @@
-/// A JSON text that knows where its values and names start, for messages about what they mean.
+/// A JSON text that knows where its values and names start, for messages about their meaning.
 ///
-/// Places are worked out when the first one is asked for: a text without a fault never pays for them. So a document
-/// belongs to one task at a time.
+/// The places are computed when the first one is requested, so a text without an error has no cost. Therefore only one
+/// task may use a document at a time.
 public struct JSONDocument {
   public let root: JSON
   private let places: Places
 
-  /// The bytes of the text, and the index that is made of them once.
+  /// The bytes of the text, and the index that is built from them once.
   private final class Places {
     let bytes: [UInt8]
     init(_ bytes: [UInt8]) { self.bytes = bytes }
@@ -20,10 +20,10 @@ public struct JSONDocument {
     places = Places(bytes)
   }
 
-  /// Returns where the value starts; nil when the pointer leads nowhere.
+  /// Returns the place where the value starts; nil when the pointer leads to no value.
   public func place(of pointer: JSONPointer) -> SourcePlace? { find(pointer)?.value }
 
-  /// Returns where the name of the member starts; nil for an element of an array and for the root.
+  /// Returns the place where the member's name starts; nil for an element of an array and for the root.
   public func placeOfName(_ pointer: JSONPointer) -> SourcePlace? { find(pointer)?.name }
 
   private func find(_ pointer: JSONPointer) -> (name: SourcePlace?, value: SourcePlace)? {

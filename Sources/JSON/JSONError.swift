@@ -1,17 +1,17 @@
-/// What is wrong with a JSON text, and where.
+/// An error in a JSON text, with its place.
 public struct JSONError: Error, Sendable, Hashable, CustomStringConvertible {
-  /// One of `JSONErrorCode`.
+  /// The error code, one of `JSONErrorCode`.
   public let code: String
   /// One sentence for a person.
   public let message: String
   public let place: SourcePlace
-  /// The value that was being read.
+  /// The path to the value that was being read.
   public let pointer: JSONPointer
 
   public var line: Int { place.line }
-  /// Counted from 1, in Unicode scalars.
+  /// The column, from 1, in Unicode scalars.
   public var column: Int { place.column }
-  /// In bytes.
+  /// The offset in bytes.
   public var offset: Int { place.offset }
 
   public init(code: String, message: String, place: SourcePlace, pointer: JSONPointer) {
@@ -24,13 +24,13 @@ public struct JSONError: Error, Sendable, Hashable, CustomStringConvertible {
   public var description: String { "\(line):\(column): \(message) [\(code)]" }
 }
 
-/// What a JSON text may ask of its reader.
+/// The limits for a JSON text.
 public struct JSONLimits: Sendable, Hashable {
-  /// How many arrays and objects may stand inside each other.
+  /// The most arrays and objects that may be nested.
   public var maxDepth: Int
   public var maxBytes: Int?
 
-  /// Whatever is asked for, no text nests deeper: reading, comparing and freeing a value recurse.
+  /// The upper bound of `maxDepth`. Reading, comparing and freeing a value are recursive.
   public static let deepest = 512
 
   public init(maxDepth: Int = 256, maxBytes: Int? = nil) {
@@ -38,8 +38,8 @@ public struct JSONLimits: Sendable, Hashable {
     self.maxBytes = maxBytes
   }
 
-  /// For what comes from outside.
+  /// The limits for text from outside.
   public static let `default` = JSONLimits()
-  /// For what we wrote ourselves: values from outside may stand in it a few levels down.
+  /// The limits for text that the engine wrote. It may contain values from outside a few levels down.
   public static let stored = JSONLimits(maxDepth: deepest)
 }

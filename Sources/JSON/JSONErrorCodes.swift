@@ -1,4 +1,4 @@
-/// The codes of what can be wrong with a JSON text. Each has a page in `docs/errors/`.
+/// The error codes for invalid JSON text. Each code has a page in `docs/errors/`.
 public enum JSONErrorCode {
   public static let byteOrderMark = "json.byteOrderMark"
   public static let controlCharacter = "json.controlCharacter"

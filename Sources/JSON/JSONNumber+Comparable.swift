@@ -1,11 +1,11 @@
 extension JSONNumber: Hashable, Comparable {
-  /// Equal by exact value, whatever the spelling: `1`, `1.0` and `10e-1` are one number.
+  /// Returns true when the exact values are equal, in any spelling: `1`, `1.0` and `10e-1` are one number.
   public static func == (left: JSONNumber, right: JSONNumber) -> Bool { left.order(against: right) == 0 }
 
   public static func < (left: JSONNumber, right: JSONNumber) -> Bool { left.order(against: right) < 0 }
 
   public func hash(into hasher: inout Hasher) {
-    // Equal numbers have equal nearest Doubles; -0 and 0 are equal and hash alike.
+    // Equal numbers have equal nearest Doubles; -0 and 0 are equal and have the same hash.
     hasher.combine(doubleValue == 0 ? 0 : doubleValue)
   }
 
@@ -13,13 +13,14 @@ extension JSONNumber: Hashable, Comparable {
     if case .integer(let left) = storage, case .integer(let right) = other.storage {
       return left < right ? -1 : left > right ? 1 : 0
     }
-    // Rounding keeps order: where the nearest Doubles differ, so do the numbers. Where they don't, the digits decide.
+    // Rounding keeps the order. If the nearest Doubles differ, the numbers differ in the same way. If they are equal,
+    // the digits decide.
     let (left, right) = (doubleValue, other.doubleValue)
     if left != right { return left < right ? -1 : 1 }
     return DecimalDigits(text).order(against: DecimalDigits(other.text))
   }
 
-  /// Equal numbers have equal canonical texts.
+  /// The canonical text; equal numbers have equal canonical texts.
   var canonicalText: String {
     switch storage {
     case .integer: text.utf8.count <= 19 ? text : DecimalDigits(text).text

@@ -1,9 +1,9 @@
-/// A JSON number. Integers of up to 64 bits are exact; every other number keeps the text it was written with,
-/// so that what is read is what is written again, and compares as its value (`1`, `1.0` and `1e0` are equal).
+/// A JSON number. Integers of up to 64 bits are exact. Every other number keeps its original text, so it is written as
+/// it was read. Numbers are compared by value (`1`, `1.0` and `1e0` are equal).
 public struct JSONNumber: Sendable {
   enum Storage: Sendable {
     case integer(Int64)
-    /// A fraction, an exponent, or an integer past 64 bits: its text, and the nearest Double.
+    /// A number with a fraction, an exponent, or more than 64 bits: its text and the nearest Double.
     case decimal(text: String, value: Double)
   }
   let storage: Storage
@@ -11,7 +11,7 @@ public struct JSONNumber: Sendable {
   public init(_ value: Int) { storage = .integer(Int64(value)) }
   public init(_ value: Int64) { storage = .integer(value) }
 
-  /// - Parameter value: must be finite, as JSON has no other numbers.
+  /// - Parameter value: a finite number, because JSON has no others.
   public init(_ value: Double) {
     precondition(value.isFinite, "JSON has no number for \(value)")
     if let integer = Int64(exactly: value), value.sign == .plus || integer != 0 {
@@ -23,7 +23,7 @@ public struct JSONNumber: Sendable {
 
   init(storage: Storage) { self.storage = storage }
 
-  /// The exact integer, however it is spelt (`2`, `2.0`, `20e-1`); nil when there is a fraction or it doesn't fit.
+  /// The exact integer in any spelling (`2`, `2.0`, `20e-1`); nil when it has a fraction or does not fit.
   public var intValue: Int? {
     switch storage {
     case .integer(let value): return Int(value)
@@ -38,7 +38,7 @@ public struct JSONNumber: Sendable {
     }
   }
 
-  /// The number of bytes of `text`, at most: 20 for an integer, and known without writing it.
+  /// The upper bound of the bytes of `text`: 20 for an integer. It is known without writing the text.
   public var textLength: Int {
     switch storage {
     case .integer: 20

@@ -1,16 +1,16 @@
-/// The members of a JSON object in the order they were written. Names are unique, compared by Unicode scalars.
+/// The members of a JSON object in their written order. Names are unique and are compared by Unicode scalars.
 public struct JSONObject: Sendable {
   public typealias Member = (name: String, value: JSON)
 
   private var names: [String] = []
   private var values: [JSON] = []
-  /// Kept only for objects large enough that a walk would cost more than a look-up.
+  /// The index by name. Only objects that are large enough have it; for small ones a walk is faster.
   private var index: [ScalarKey: Int] = [:]
   private static let walked = 12
 
   public init() {}
 
-  /// - Parameter members: where a name comes twice, the last value stands.
+  /// - Parameter members: the members; of two with the same name, the last value counts.
   public init(_ members: [(String, JSON)]) {
     names.reserveCapacity(members.count)
     values.reserveCapacity(members.count)
@@ -21,7 +21,7 @@ public struct JSONObject: Sendable {
   public var isEmpty: Bool { names.isEmpty }
   public var keys: [String] { names }
 
-  /// Reads a member, or sets it in its old place (or at the end); setting nil removes it.
+  /// Reads a member, or sets it in its old place (a new one at the end). Setting nil removes it.
   public subscript(name: String) -> JSON? {
     get { position(of: name).map { values[$0] } }
     set {
@@ -35,7 +35,7 @@ public struct JSONObject: Sendable {
     }
   }
 
-  /// Adds a member at the end; false when there is one of this name already.
+  /// Adds a member at the end. Returns false when a member with this name exists.
   mutating func append(_ name: String, _ value: JSON) -> Bool {
     guard position(of: name) == nil else { return false }
     names.append(name)
@@ -52,7 +52,7 @@ public struct JSONObject: Sendable {
     }
   }
 
-  /// Where the member of this name stands.
+  /// Returns the index of the member with this name.
   func position(of name: String) -> Int? {
     if names.count > Self.walked { return index[ScalarKey(name)] }
     return names.firstIndex { $0.hasSameScalars(as: name) }
@@ -82,13 +82,13 @@ extension JSONObject: ExpressibleByDictionaryLiteral {
 }
 
 extension JSONObject: Hashable {
-  /// Equal when they hold the same members, in whatever order.
+  /// Returns true when both have the same members, in any order.
   public static func == (left: JSONObject, right: JSONObject) -> Bool {
     left.count == right.count && left.allSatisfy { right[$0.name] == $0.value }
   }
 
   public func hash(into hasher: inout Hasher) {
-    // Order must not count: the members' hashes are added up.
+    // The order must not count, so the hashes of the members are added up.
     var sum = 0
     for member in self {
       var one = Hasher()
@@ -100,7 +100,7 @@ extension JSONObject: Hashable {
   }
 }
 
-/// A string that is equal and hashed by its scalars.
+/// A string that is compared and hashed by its Unicode scalars.
 struct ScalarKey: Hashable {
   let string: String
   init(_ string: String) { self.string = string }

@@ -1,4 +1,4 @@
-/// How the parser words what is wrong.
+/// Builds the parser's error messages.
 extension JSONParser {
   func failure(_ code: String, _ message: String) -> Failure { Failure(code: code, message: message, offset: at) }
 
@@ -23,7 +23,7 @@ extension JSONParser {
     return incomplete("the rest of \(word)")
   }
 
-  /// The words that people bring from other languages get an answer of their own.
+  /// Returns the failure for text that is not a value. Words from other languages have their own message.
   func notAValue() -> Failure {
     let word = wordHere()
     switch word {
@@ -64,7 +64,7 @@ extension JSONParser {
     return String(decoding: bytes[at..<end], as: UTF8.self)
   }
 
-  /// What stands here, for a message.
+  /// Returns what is at the current place, for a message.
   func found() -> String {
     guard at < bytes.count else { return "the end of the text" }
     let byte = bytes[at]
@@ -81,7 +81,7 @@ extension JSONParser {
     return "U+" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
   }
 
-  /// A name short enough for a message.
+  /// Returns a name, shortened for a message.
   func shown(_ name: String) -> String {
     let scalars = name.unicodeScalars
     return scalars.count <= 60 ? name : String(String.UnicodeScalarView(scalars.prefix(60))) + "…"

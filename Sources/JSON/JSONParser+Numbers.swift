@@ -1,5 +1,5 @@
 extension JSONParser {
-  /// Reads a number; stands on its minus sign or first digit.
+  /// Reads a number. The parser is at its minus sign or first digit.
   mutating func number() throws(Failure) -> JSONNumber {
     let start = at
     let isNegative = bytes[at] == UInt8(ascii: "-")
@@ -12,7 +12,7 @@ extension JSONParser {
       throw failure(JSONErrorCode.number, "A number has no leading zero; a barcode or code stands in double quotes.")
     }
 
-    // Summed up below zero, where Int64 reaches one further.
+    // The sum is negative, because Int64 reaches one further below zero.
     var negated: Int64 = 0
     var fits = true
     while at < bytes.count, isDigit(bytes[at]) {

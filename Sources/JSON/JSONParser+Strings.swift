@@ -1,5 +1,5 @@
 extension JSONParser {
-  /// Reads a string; stands on its opening quote, and behind its closing one afterwards.
+  /// Reads a string. The parser is at the opening quote before, and after the closing quote afterwards.
   mutating func string() throws(Failure) -> String {
     let start = at
     at += 1
@@ -105,7 +105,8 @@ extension JSONParser {
     return value
   }
 
-  /// Passes one scalar of two to four bytes: the shortest form, no surrogate, nothing past U+10FFFF.
+  /// Passes one scalar of two to four bytes. It must have its shortest form, must not be a surrogate, and must not
+  /// exceed U+10FFFF.
   private mutating func scalarOfSeveralBytes() throws(Failure) {
     let lead = bytes[at]
     let length: Int

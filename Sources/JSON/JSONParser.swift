@@ -1,11 +1,11 @@
-/// Reads one JSON text from bytes. Recursion is bounded by the depth limit; places are worked out only for an error.
+/// Reads one JSON text from bytes. The depth limit bounds the recursion. Places are computed only for an error.
 struct JSONParser {
   /// An error before its line and column are known.
   struct Failure: Error {
     var code: String
     var message: String
     var offset: Int
-    /// The way to the value that was being read, from its end: each level adds its own token as the error passes.
+    /// The path to the value being read, from its end. Each level adds its token as the error passes.
     var reversedTokens: [JSONPointer.Token] = []
 
     func inside(_ token: JSONPointer.Token) -> Failure {

@@ -1,6 +1,6 @@
-/// The way from the root of a document to a value in it (RFC 6901), as `/steps/0/id`; the root itself is the empty text.
+/// The path from the root of a document to a value (RFC 6901), such as `/steps/0/id`. The root is the empty text.
 public struct JSONPointer: Sendable, Hashable, CustomStringConvertible {
-  /// One step of the way: into a member of an object, or an element of an array.
+  /// One step of the path: into a member of an object, or an element of an array.
   public enum Token: Sendable {
     case name(String)
     case index(Int)
@@ -16,16 +16,16 @@ public struct JSONPointer: Sendable, Hashable, CustomStringConvertible {
   public func appending(_ token: Token) -> JSONPointer { JSONPointer(tokens + [token]) }
   public func appending(_ name: String) -> JSONPointer { appending(.name(name)) }
   public func appending(_ index: Int) -> JSONPointer { appending(.index(index)) }
-  /// This way, and then the other from where it ends.
+  /// Returns this path followed by another.
   public func appending(_ rest: JSONPointer) -> JSONPointer { JSONPointer(tokens + rest.tokens) }
 
   public var description: String { tokens.map { "/\($0)" }.joined() }
 
-  /// The most characters of a name, and the most names, that `shown` holds.
+  /// The limits of `shown`: the most characters of a name, and the most names.
   private static let mostShown = (characters: 100, names: 64)
 
-  /// Returns the text for a message: the same as `description`, unless names are long or many. What is left out is
-  /// marked with `…`.
+  /// Returns the text for a message. It is the same as `description`, unless names are long or many. The sign `…`
+  /// replaces omitted parts.
   public var shown: String {
     var text = ""
     for token in tokens.prefix(Self.mostShown.names) {
@@ -39,7 +39,7 @@ public struct JSONPointer: Sendable, Hashable, CustomStringConvertible {
     return tokens.count > Self.mostShown.names ? text + "/…" : text
   }
 
-  /// The value at the end of the way, or nil when it leads nowhere.
+  /// Returns the value at the end of the path, or nil when the path leads to no value.
   public func value(in root: JSON) -> JSON? {
     var value = root
     for token in tokens {
@@ -71,7 +71,7 @@ extension JSONPointer.Token: Hashable, CustomStringConvertible {
     }
   }
 
-  /// As it stands in a pointer's text: `~` and `/` in a name are written `~0` and `~1`.
+  /// The text of the pointer. `~` and `/` in a name are written `~0` and `~1`.
   public var description: String {
     switch self {
     case .index(let index): return "\(index)"

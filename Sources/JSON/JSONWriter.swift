@@ -1,10 +1,11 @@
-/// How a value is laid out as text.
+/// The layout of a value as text.
 public enum JSONStyle: Sendable, Hashable {
   /// No white space.
   case compact
-  /// One member or element a line, two spaces a level.
+  /// One line for each member or element, indented by two spaces for each level.
   case pretty
-  /// Compact, members sorted by the scalars of their names, numbers in one spelling: equal values have equal texts.
+  /// Compact, with members sorted by the scalars of their names and numbers in one spelling. Equal values have equal
+  /// texts.
   case canonical
 }
 
@@ -17,7 +18,7 @@ extension JSON {
     return writer.bytes
   }
 
-  /// Writes behind what stands in `bytes` already.
+  /// Appends the text to `bytes`.
   public func write(to bytes: inout [UInt8], _ style: JSONStyle = .compact) {
     var writer = JSONWriter(style: style)
     swap(&writer.bytes, &bytes)
@@ -99,7 +100,7 @@ struct JSONWriter {
     bytes.append(contentsOf: (style == .canonical ? number.canonicalText : number.text).utf8)
   }
 
-  /// Only what must be escaped is: quotes, backslashes and control characters.
+  /// Writes a text and escapes only what must be escaped: quotes, backslashes and control characters.
   private mutating func write(_ text: String) {
     bytes.append(UInt8(ascii: "\""))
     var text = text

@@ -1,11 +1,11 @@
-/// Where each value and name of a JSON text starts: made in one pass, then each look-up takes as long as its pointer is
-/// deep, however large the text is.
+/// The start of each value and name of a JSON text. One pass builds the index. Then the time of a look-up depends only
+/// on the depth of its pointer, not on the size of the text.
 struct PlaceIndex: Sendable {
   /// One value. Offsets are in bytes; -1 means none.
   private struct Entry: Sendable {
     var name: Int32
     var value: Int32
-    /// Where the list of the value's own members or elements starts in `children`.
+    /// The index in `children` at which the list of the value's own members or elements starts.
     var firstChild: Int32 = 0
   }
 
@@ -23,7 +23,8 @@ struct PlaceIndex: Sendable {
     read(bytes)
   }
 
-  /// The places of the value at the end of a way of child numbers, from the root; nil where the way leads nowhere.
+  /// Returns the places of the value at the end of a path of child numbers from the root; nil when the path leads to no
+  /// value.
   func find(_ way: [Int], in bytes: UnsafeBufferPointer<UInt8>) -> (name: SourcePlace?, value: SourcePlace)? {
     guard !entries.isEmpty else { return nil }
     var here = 0
@@ -41,7 +42,7 @@ struct PlaceIndex: Sendable {
     struct Open {
       let entry: Int
       let isObject: Bool
-      /// Where the children found so far start in `waiting`.
+      /// The index in `waiting` at which the children found so far start.
       let start: Int
     }
     var open: [Open] = []
@@ -103,7 +104,7 @@ struct PlaceIndex: Sendable {
   }
 }
 
-/// Lines and columns of a text at every few hundred bytes, so that the place of any byte is a short walk away.
+/// The lines and columns of a text at every few hundred bytes. So the place of any byte is a short walk away.
 struct LineIndex: Sendable {
   private let marks: [SourcePlace]
   static let stride = 512
@@ -118,7 +119,7 @@ struct LineIndex: Sendable {
     self.marks = marks
   }
 
-  /// Walks at most `stride` bytes.
+  /// Returns the place of a byte. Walks at most `stride` bytes.
   func place(at offset: Int, in bytes: UnsafeBufferPointer<UInt8>) -> SourcePlace {
     var counter = PlaceCounter(bytes, from: marks[min(offset / Self.stride, marks.count - 1)])
     return counter.place(at: offset)

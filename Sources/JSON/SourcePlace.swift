@@ -1,10 +1,10 @@
-/// A place in a JSON text, as an editor would show it.
+/// A place in a JSON text, as an editor shows it.
 public struct SourcePlace: Sendable, Hashable {
-  /// Counted from 1. A line ends with a line feed, a carriage return, or both.
+  /// The line, from 1. A line ends with a line feed, a carriage return, or both.
   public let line: Int
-  /// Counted from 1, in Unicode scalars.
+  /// The column, from 1, in Unicode scalars.
   public let column: Int
-  /// Counted from 0, in bytes.
+  /// The offset, from 0, in bytes.
   public let offset: Int
 
   public init(line: Int, column: Int, offset: Int) {
@@ -14,7 +14,7 @@ public struct SourcePlace: Sendable, Hashable {
   }
 }
 
-/// Walks forward over bytes and knows line and column of where it stands.
+/// Walks forward over bytes and knows the line and column of its place.
 struct PlaceCounter {
   private let bytes: UnsafeBufferPointer<UInt8>
   private var offset = 0
@@ -23,7 +23,7 @@ struct PlaceCounter {
 
   init(_ bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
 
-  /// Walks on from a place that another walk over the same bytes found.
+  /// Continues from a place that another walk over the same bytes found.
   init(_ bytes: UnsafeBufferPointer<UInt8>, from start: SourcePlace) {
     self.bytes = bytes
     offset = start.offset
@@ -31,7 +31,7 @@ struct PlaceCounter {
     column = start.column
   }
 
-  /// - Parameter target: at or behind the last one asked for.
+  /// - Parameter target: the offset; at or after the last requested one.
   mutating func place(at target: Int) -> SourcePlace {
     while offset < min(target, bytes.count) {
       let byte = bytes[offset]

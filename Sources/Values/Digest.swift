@@ -10,10 +10,10 @@ public enum Digest {
     }
   }
 
-  /// SHA-256 as 64 hexadecimal digits.
+  /// Returns SHA-256 as 64 hexadecimal digits.
   public static func hex(_ bytes: [UInt8]) -> String { hexadecimal(sha256(bytes)) }
 
-  /// HMAC-SHA256 (RFC 2104): what only who has the key could have written.
+  /// Returns HMAC-SHA256 (RFC 2104). Only an owner of the key can compute it.
   /// - Returns: 32 bytes.
   public static func hmacSHA256(_ bytes: [UInt8], key: [UInt8]) -> [UInt8] {
     [UInt8](unsafeUninitializedCapacity: Int(SHA256_DIGEST_LENGTH)) { buffer, count in
@@ -22,13 +22,13 @@ public enum Digest {
     }
   }
 
-  /// Bytes as hexadecimal digits, in lower case.
+  /// Returns bytes as hexadecimal digits in lower case.
   public static func hexadecimal(_ bytes: [UInt8]) -> String {
     let digits = Array("0123456789abcdef")
     return String(bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 0xF)]] })
   }
 
-  /// Reads hexadecimal digits in lower case, two a byte.
+  /// Reads lower-case hexadecimal digits, two for each byte.
   /// - Returns: nil for anything else.
   public static func bytes(hexadecimal text: String) -> [UInt8]? {
     let digits = Array(text.utf8)

@@ -1,16 +1,17 @@
-/// Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `7d`, or ISO 8601 (`PT5M`, `P1DT2H`, `P2W`).
+/// Reads and writes durations: `250ms`, `30s`, `5m`, `2h`, `7d`, or ISO 8601 (`PT5M`, `P1DT2H`, `P2W`).
 ///
-/// Whole numbers only. ISO 8601 years and months are refused, as their length varies. A day is 24 hours.
+/// Only whole numbers are accepted. ISO 8601 years and months are refused, because their length varies. A day is 24
+/// hours.
 public enum DurationText {
-  /// The longest duration that is taken: 100 years of 365 days.
+  /// The longest accepted duration: 100 years of 365 days.
   public static let longest: Duration = .seconds(100 * 365 * 86_400)
 
-  /// - Returns: nil when the text is no duration, or one longer than `longest`.
+  /// - Returns: nil when the text is not a duration, or the duration is longer than `longest`.
   public static func parse(_ text: String) -> Duration? {
     if case .success(let duration) = read(text) { duration } else { nil }
   }
 
-  /// The shortest text that gives this duration again; what is finer than a millisecond is left out.
+  /// Returns the shortest text that gives this duration again. Parts finer than a millisecond are left out.
   public static func format(_ duration: Duration) -> String {
     let (seconds, attoseconds) = duration.components
     let rest = attoseconds / 1_000_000_000_000_000
@@ -24,7 +25,7 @@ public enum DurationText {
     return "\(seconds)s"
   }
 
-  /// Why a text is no duration, with what to write instead.
+  /// The reason why a text is not a duration, and what to write instead.
   public struct Refusal: Error, Hashable {
     public let reason: String
   }
@@ -77,7 +78,7 @@ public enum DurationText {
     var parts: [(Int64?, Int64)] = []
     var rest = bytes[1...]
     var inTime = false
-    // Each unit at most once, from the largest to the smallest.
+    // Each unit occurs at most once, from the largest to the smallest.
     var allowed: [(UInt8, Int64)] = [(UInt8(ascii: "W"), 7 * 86_400 * second), (UInt8(ascii: "D"), 86_400 * second)]
     while let byte = rest.first {
       if byte == UInt8(ascii: "T"), !inTime {
@@ -110,7 +111,7 @@ public enum DurationText {
 
   private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
 
-  /// nil when it doesn't fit.
+  /// Returns nil when the number does not fit.
   private static func number(_ digits: some Sequence<UInt8>) -> Int64? {
     var result: Int64 = 0
     for digit in digits {

@@ -1,18 +1,18 @@
 import JSON
 
-/// Finds the name that a misspelt one probably means.
+/// Finds the name that a misspelt name probably means.
 public enum NearNames {
-  /// Returns the nearest of the candidates, or nil when none is near. Case and the signs `-` and `_` count little.
+  /// Returns the nearest candidate, or nil when none is near. Case and the signs `-` and `_` count little.
   /// - Parameters:
-  ///   - limit: the most edits; nil takes 1 to 3, by the length of the name.
-  ///   - completes: whether a name of 3 letters or more stands for a candidate that begins with it.
+  /// - limit: the most edits; nil means 1 to 3, by the length of the name.
+  /// - completes: whether a name of 3 or more characters matches a candidate that begins with it.
   public static func nearest(
     to name: String, among candidates: some Sequence<String>, within limit: Int? = nil, completes: Bool = false
   ) -> String? {
-    // A very long name isn't worth the table.
+    // A very long name is not worth the table.
     guard name.utf8.count <= 1_000 else { return nil }
     let wanted = key(name)
-    // A short name has few neighbours that mean it.
+    // A short name has few neighbours with the same meaning.
     guard !wanted.isEmpty, wanted.count <= 64 else { return nil }
     let allowed = limit ?? (wanted.count <= 2 ? 1 : wanted.count <= 5 ? 2 : 3)
     var best: (name: String, distance: Int)?
@@ -24,7 +24,7 @@ public enum NearNames {
       }
       guard other.count <= 64, abs(other.count - wanted.count) <= allowed else { continue }
       let distance = editDistance(wanted, other, within: allowed)
-      // More than half of the word changed is another word.
+      // A word with more than half of its characters changed is another word.
       guard distance <= allowed, distance * 2 <= max(wanted.count, other.count) else { continue }
       if distance < best?.distance ?? .max { best = (candidate, distance) }
     }
@@ -35,8 +35,8 @@ public enum NearNames {
     name.lowercased().unicodeScalars.filter { $0 != "-" && $0 != "_" && $0 != " " }
   }
 
-  /// Insertions, deletions, replacements, and swaps of neighbours (optimal string alignment).
-  /// - Parameter limit: more than this is not told apart: only that many columns on each side of the diagonal are
+  /// Returns the number of insertions, deletions, replacements and swaps of neighbours (optimal string alignment).
+  /// - Parameter limit: the largest distance that is exact. Only this number of columns on each side of the diagonal is
   ///   filled in.
   static func editDistance(_ left: [Unicode.Scalar], _ right: [Unicode.Scalar], within limit: Int = 64) -> Int {
     guard !left.isEmpty, !right.isEmpty else { return max(left.count, right.count) }

@@ -1,6 +1,7 @@
 /// Text as part of a URL (RFC 3986).
 public enum PercentEncoding {
-  /// Everything but the unreserved characters encoded: the text stays within one segment, or one parameter.
+  /// Returns the text with everything encoded except the unreserved characters. It stays within one segment or one
+  /// parameter.
   public static func segment(_ text: String) -> String {
     let digits = Array("0123456789ABCDEF".utf8)
     var bytes: [UInt8] = []
@@ -14,8 +15,8 @@ public enum PercentEncoding {
     return String(decoding: bytes, as: UTF8.self)
   }
 
-  /// The first segment of a path that is `.` or `..`, also when its dots are encoded: a client or a server may take it
-  /// for a step up.
+  /// Returns the first segment of a path that is `.` or `..`, also with encoded dots. A client or a server may read it
+  /// as a step up.
   public static func dotSegment(in path: String) -> String? {
     for segment in path.split(separator: "/") {
       switch segment.lowercased() {
@@ -38,6 +39,6 @@ public enum PercentEncoding {
 }
 
 extension String {
-  /// The text as one segment of a path, or as one name or value of a query: see `PercentEncoding.segment`.
+  /// The text encoded as one segment of a path, or as one name or value of a query: see `PercentEncoding.segment`.
   public var percentEncoded: String { PercentEncoding.segment(self) }
 }

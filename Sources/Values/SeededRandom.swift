@@ -4,7 +4,7 @@ public struct SeededRandom: RandomNumberGenerator, Sendable {
 
   public init(seed: UInt64) { state = seed }
 
-  /// Seeded by a name: the first 64 bits of its SHA-256.
+  /// Creates a generator seeded by a name: the first 64 bits of the name's SHA-256.
   public init(name: String) {
     self.init(seed: Digest.sha256(Array(name.utf8)).prefix(8).reduce(0) { $0 << 8 | UInt64($1) })
   }
@@ -17,6 +17,6 @@ public struct SeededRandom: RandomNumberGenerator, Sendable {
     return mixed ^ mixed >> 31
   }
 
-  /// A fraction from 0 up to, not including, 1.
+  /// Returns a fraction from 0 (included) to 1 (excluded).
   public mutating func fraction() -> Double { Double(next() >> 11) / Double(1 << 53) }
 }

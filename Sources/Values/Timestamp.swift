@@ -1,7 +1,7 @@
 import JSON
 
-/// A moment on the wall clock, in whole milliseconds since 1970-01-01T00:00:00Z. It is what is stored, compared and
-/// shown; nothing in the engine keeps time in any other form.
+/// A point in time on the wall clock, in whole milliseconds since 1970-01-01T00:00:00Z. The engine stores, compares and
+/// shows time only in this form.
 public struct Timestamp: Sendable, Hashable, Comparable {
   public let milliseconds: Int64
 
@@ -9,7 +9,7 @@ public struct Timestamp: Sendable, Hashable, Comparable {
 
   public static func < (left: Timestamp, right: Timestamp) -> Bool { left.milliseconds < right.milliseconds }
 
-  /// The moment `duration` later, rounded up to a millisecond so that nothing due then fires early.
+  /// Returns the timestamp `duration` later, rounded up to a millisecond. So a timer at that time never fires early.
   public static func + (moment: Timestamp, duration: Duration) -> Timestamp {
     let (seconds, attoseconds) = duration.components
     let milliseconds =
@@ -17,7 +17,7 @@ public struct Timestamp: Sendable, Hashable, Comparable {
     return Timestamp(milliseconds: moment.milliseconds + milliseconds)
   }
 
-  /// How long after `earlier` this moment is; negative when it is before.
+  /// Returns the duration since `earlier`; negative when this timestamp is before it.
   public static func - (later: Timestamp, earlier: Timestamp) -> Duration {
     .milliseconds(later.milliseconds - earlier.milliseconds)
   }
@@ -26,12 +26,13 @@ public struct Timestamp: Sendable, Hashable, Comparable {
 // MARK: RFC 3339
 
 extension Timestamp: CustomStringConvertible {
-  /// RFC 3339 in UTC with milliseconds: `2026-03-01T08:15:30.250Z`.
+  /// The text in RFC 3339, in UTC with milliseconds: `2026-03-01T08:15:30.250Z`.
   public var description: String {
     let days = milliseconds.flooredQuotient(86_400_000)
     let ofDay = milliseconds - days * 86_400_000
     let (year, month, day) = Self.civil(fromDays: days)
-    // Written for every event, so without detours. RFC 3339 has four digits for a year; others are shown all the same.
+    // The text is written for every event, so this code is optimized. RFC 3339 has four digits for a year; other years
+    // are shown too.
     let isPlain = (0...9_999).contains(year)
     let text = String(unsafeUninitializedCapacity: 24) { buffer in
       var end = 0
@@ -65,8 +66,8 @@ extension Timestamp: CustomStringConvertible {
     return isPlain ? text : "\(year)\(text)"
   }
 
-  /// Reads an RFC 3339 date-time. Digits past the millisecond are cut off; a leap second reads as the next second.
-  /// - Returns: nil when the text is no RFC 3339 date-time.
+  /// Reads an RFC 3339 date-time. Digits after the milliseconds are cut off. A leap second reads as the next second.
+  /// - Returns: nil when the text is not an RFC 3339 date-time.
   public init?(_ text: String) {
     let bytes = Array(text.utf8)
     func number(_ range: Range<Int>) -> Int64? {
@@ -115,16 +116,16 @@ extension Timestamp: CustomStringConvertible {
     let days = Self.days(fromCivil: year, month, day)
     let seconds = hour * 3_600 + minute * 60 + second
     let milliseconds = days * 86_400_000 + seconds * 1_000 + fraction - offset
-    // An offset may lead out of the years that RFC 3339 can write; such a moment could not be read back.
+    // An offset can lead outside the years that RFC 3339 can write. Such a timestamp could not be read back.
     self.init(milliseconds: milliseconds)
     guard Self.written.contains(self) else { return nil }
   }
 
-  /// The moments that RFC 3339 can write: those of the years 0 to 9999.
+  /// The timestamps that RFC 3339 can write: the years 0 to 9999.
   public static let written =
     Timestamp(milliseconds: -62_167_219_200_000)...Timestamp(milliseconds: 253_402_300_799_999)
 
-  /// The UTC year and month (1–12): the partition a stream that began now lives in.
+  /// The UTC year and month (1–12). They name the partition of a stream that began at this time.
   public var yearAndMonth: (year: Int, month: Int) {
     let (year, month, _) = Self.civil(fromDays: milliseconds.flooredQuotient(86_400_000))
     return (Int(year), Int(month))
@@ -138,7 +139,7 @@ extension Timestamp: CustomStringConvertible {
     }
   }
 
-  // The proleptic Gregorian calendar, counted in years that begin in March, so that a leap day is the year's last.
+  // The proleptic Gregorian calendar, with years that begin in March. So a leap day is the last day of its year.
   private static func days(fromCivil year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
     let shifted = month <= 2 ? year - 1 : year
     let era = shifted.flooredQuotient(400)
@@ -167,6 +168,6 @@ extension Int64 {
 }
 
 extension JSON {
-  /// A timestamp as JSON holds it: RFC 3339 text.
+  /// Returns a timestamp in its JSON form: RFC 3339 text.
   public static func timestamp(_ timestamp: Timestamp) -> JSON { .string(timestamp.description) }
 }

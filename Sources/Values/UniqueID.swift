@@ -1,4 +1,4 @@
-/// 128 bits that name one thing (RFC 9562), in network order.
+/// An id of 128 bits (RFC 9562), in network order.
 public struct UniqueID: Sendable, Hashable, Comparable {
   public let high: UInt64
   public let low: UInt64
@@ -8,7 +8,7 @@ public struct UniqueID: Sendable, Hashable, Comparable {
     self.low = low
   }
 
-  /// - Returns: nil unless there are 16 bytes.
+  /// - Returns: nil unless `bytes` has exactly 16 bytes.
   public init?(bytes: some Collection<UInt8>) {
     guard bytes.count == 16 else { return nil }
     let words = bytes.reduce(into: (high: UInt64(0), low: UInt64(0))) { words, byte in
@@ -18,7 +18,7 @@ public struct UniqueID: Sendable, Hashable, Comparable {
     self.init(high: words.high, low: words.low)
   }
 
-  /// Reads `019c8a5e-7b1c-7d2e-8f3a-0123456789ab`, in either case.
+  /// Reads `019c8a5e-7b1c-7d2e-8f3a-0123456789ab`, in lower or upper case.
   public init?(_ text: String) {
     let bytes = Array(text.utf8)
     guard bytes.count == 36 else { return nil }
@@ -37,14 +37,14 @@ public struct UniqueID: Sendable, Hashable, Comparable {
     self.init(high: high, low: low)
   }
 
-  /// A version 7 id: the moment, then 74 random bits. Ids sort by their moment.
+  /// Returns a version 7 id: the timestamp, then 74 random bits. These ids sort by their timestamp.
   public static func version7(at moment: Timestamp, random: (UInt64, UInt64)) -> UniqueID {
     UniqueID(
       high: UInt64(bitPattern: moment.milliseconds) << 16 | 0x7000 | random.0 & 0x0FFF,
       low: 0x8000_0000_0000_0000 | random.1 >> 2)
   }
 
-  /// A version 8 id made of the SHA-256 of a name: the same name gives the same id, everywhere and for ever.
+  /// Returns a version 8 id from the SHA-256 of a name. The same name always gives the same id, on every machine.
   public static func derived(from name: String) -> UniqueID {
     let digest = Digest.sha256(Array(name.utf8))
     let id = UniqueID(bytes: digest.prefix(16)) ?? UniqueID(high: 0, low: 0)
@@ -53,7 +53,7 @@ public struct UniqueID: Sendable, Hashable, Comparable {
       low: id.low & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000)
   }
 
-  /// When a version 7 id was made; nil for every other version.
+  /// The time at which a version 7 id was made; nil for every other version.
   public var moment: Timestamp? {
     high >> 12 & 0xF == 7 ? Timestamp(milliseconds: Int64(high >> 16)) : nil
   }
@@ -74,7 +74,7 @@ public struct UniqueID: Sendable, Hashable, Comparable {
 }
 
 extension UniqueID: CustomStringConvertible {
-  /// Lower case, with hyphens.
+  /// The id in lower case, with hyphens.
   public var description: String {
     String(unsafeUninitializedCapacity: 36) { buffer in
       var position = 0

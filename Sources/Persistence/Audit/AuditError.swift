@@ -1,6 +1,6 @@
 public import Values
 
-/// Why a head can't be used.
+/// The reason why a head cannot be used.
 public struct AuditError: CodedError, Hashable {
   public let code: String
   public let message: String

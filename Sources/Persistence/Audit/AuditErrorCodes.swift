@@ -1,4 +1,4 @@
-/// The codes of what an audit refuses; each has a page in `docs/errors/`.
+/// The error codes of the audit. Each code has a page in `docs/errors/`.
 public enum AuditErrorCode {
   public static let headUnreadable = "audit.headUnreadable"
   public static let headUnsigned = "audit.headUnsigned"

@@ -2,29 +2,29 @@ public import JSON
 public import Runtime
 public import Values
 
-/// Where the chains of a store ended at a moment. Signed and kept elsewhere, it proves later that nothing before it was
-/// changed or taken away.
+/// The last chain of every shard of a store at one time. A head that is signed and kept elsewhere proves later that no
+/// earlier event was changed or removed.
 public struct AuditHead: Sendable, Hashable {
-  /// Where one shard's chain ended.
+  /// The end of one shard's chain.
   public struct Shard: Sendable, Hashable {
     public let shard: Int
-    /// Of its last event; 0 when it had none.
+    /// The position of the shard's last event; 0 when the shard was empty.
     public let position: Int64
-    /// The last event's chain; 32 zero bytes when none carried one.
+    /// The chain of the last event; 32 zero bytes when no event carried a chain.
     public let chain: [UInt8]
-    /// The last position that was stored before there were chains.
+    /// The last position that was stored before chains existed.
     public let unchained: Int64
   }
 
   public struct Signature: Sendable, Hashable {
-    /// Names the public key: see `VerifyingKey.id`.
+    /// The id of the public key: see `VerifyingKey.id`.
     public let key: String
     public let bytes: [UInt8]
   }
 
   public let store: UniqueID
   public let at: Timestamp
-  /// In order, each shard once.
+  /// The shards in order, each once.
   public let shards: [Shard]
   public var signature: Signature?
 
@@ -35,8 +35,8 @@ public struct AuditHead: Sendable, Hashable {
     self.signature = signature
   }
 
-  /// What is signed: a line for each thing that the head says. It doesn't depend on how the head is written as JSON, and
-  /// never changes.
+  /// The bytes that are signed: one line for each fact of the head. They do not depend on the JSON form of the head,
+  /// and their format never changes.
   public var signedBytes: [UInt8] {
     var text = "tracseq audit head 1\nstore \(store)\nat \(at.milliseconds)\nshards \(shards.count)\n"
     for shard in shards {
@@ -45,7 +45,7 @@ public struct AuditHead: Sendable, Hashable {
     return Array(text.utf8)
   }
 
-  /// The head with a signature in place of any that it had.
+  /// Returns the head with a new signature in place of an existing one.
   public func signed(with key: SigningKey) -> AuditHead? {
     guard let bytes = key.sign(signedBytes) else { return nil }
     var head = self
@@ -91,7 +91,7 @@ extension AuditHead {
     return .object(members)
   }
 
-  /// Reads a head strictly: what isn't known, missing or ill-formed is an error.
+  /// Reads a head strictly: an unknown, missing or ill-formed member is an error.
   /// - Throws: `audit.headUnreadable`.
   public init(parsing bytes: [UInt8]) throws(AuditError) {
     let json: JSON

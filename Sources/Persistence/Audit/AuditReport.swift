@@ -1,60 +1,60 @@
 public import Values
 
-/// What a walk along the chains of a store found.
+/// The result of a check of a store's chains.
 public struct AuditReport: Sendable, Hashable {
-  /// The store that was walked.
+  /// The id of the checked store.
   public let store: UniqueID
   public let shards: [ShardReport]
-  /// When the signed head was made that the store was compared with; nil without one.
+  /// The time at which the compared signed head was made; nil without a head.
   public let comparedWith: Timestamp?
 
-  /// Of each shard that isn't as it was written, the first link that doesn't hold.
+  /// The first broken link of each shard that was changed.
   public var broken: [BrokenLink] { shards.compactMap(\.broken) }
   public var isIntact: Bool { broken.isEmpty }
-  /// How many events were walked.
+  /// The number of checked events.
   public var events: Int64 { shards.reduce(0) { $0 + $1.events } }
-  /// How many of them were stored before there were chains: only their streams' hashes vouch for them.
+  /// The number of them that were stored before chains existed. Only the hashes of their streams protect them.
   public var unchained: Int64 { shards.reduce(0) { $0 + min($1.events, $1.unchained) } }
 }
 
-/// What a walk along one shard's chain found.
+/// The result of the check of one shard's chain.
 public struct ShardReport: Sendable, Hashable {
   public let shard: Int
-  /// How many events hold, from the first on.
+  /// The number of intact events, from the first on.
   public let events: Int64
-  /// The chain up to there.
+  /// The chain up to the last intact event.
   public let chain: [UInt8]
-  /// The last position that was stored before there were chains.
+  /// The last position that was stored before chains existed.
   public let unchained: Int64
   public let broken: BrokenLink?
 }
 
-/// The first link of a chain that doesn't hold.
+/// The first broken link of a chain.
 public struct BrokenLink: Sendable, Hashable {
   public enum Kind: String, Sendable, Hashable, CaseIterable {
-    /// Payload, meta, type or time of the event aren't what was stored.
+    /// The data, meta, type or time of the event is not what was stored.
     case contentChanged
-    /// The event's own hash was changed; its content is as the chain has it.
+    /// The event's own hash was changed. Its content matches the chain.
     case hashChanged
-    /// The event's link of the chain was changed, or taken away.
+    /// The event's link of the chain was changed or removed.
     case chainChanged
-    /// An event that was stored isn't there.
+    /// A stored event is missing.
     case missing
-    /// Events don't stand in the order in which they were stored.
+    /// Events are not in the order in which they were stored.
     case reordered
-    /// An event that was never stored by the owner of the shard.
+    /// The event was never stored by the owner of the shard.
     case added
-    /// A signed head tells of later events than there are.
+    /// A signed head names later events than the store has.
     case truncated
-    /// The chain holds, but it isn't the one that a signed head tells of: all of it was made anew.
+    /// The chain is consistent, but it is not the chain of the signed head. The whole chain was computed again.
     case rewritten
   }
 
   public let kind: Kind
   public let shard: Int
-  /// Where in the shard.
+  /// The position in the shard.
   public let position: Int64
-  /// The event's stream and its version there, as far as what is left tells.
+  /// The event's stream and its version, when the remaining data shows them.
   public let stream: UniqueID?
   public let version: Int?
   /// One sentence for a person.

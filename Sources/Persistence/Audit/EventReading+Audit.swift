@@ -1,12 +1,13 @@
 public import Values
 
 extension EventReading {
-  /// Walks every shard's chain and every stream's hashes, from the first event to what is there when a shard's turn
-  /// comes, and finds the first link of each shard that doesn't hold. It may take long, and holds nobody up.
+  /// Checks the chain of every shard and the hashes of every stream, from the first event on. A shard is checked up to
+  /// its head when its turn comes. Finds the first broken link of each shard. The audit may take long, and it blocks no
+  /// other work.
   /// - Parameters:
-  ///   - head: an earlier head of the same store, whose signature has been verified: what it tells of must still be so.
-  ///   - pageSize: how many events are read at once.
-  ///   - rememberedStreams: of how many streams the end is kept in memory.
+  /// - head: an earlier head of the same store, with a verified signature. The store is compared with it.
+  /// - pageSize: the number of events in one read.
+  /// - rememberedStreams: the number of streams whose last hash is kept in memory.
   public func audit(
     against head: AuditHead? = nil, pageSize: Int = 500, rememberedStreams: Int = 100_000
   ) async throws -> AuditReport {
@@ -32,7 +33,7 @@ extension EventReading {
     return AuditReport(store: origins.store, shards: reports, comparedWith: head?.at)
   }
 
-  /// Where every shard's chain ends now, not signed yet.
+  /// Returns the current head of the store: the last chain of every shard. It is not signed yet.
   public func auditHead(at moment: Timestamp) async throws(StoreError) -> AuditHead {
     let origins = try await origins()
     var shards: [AuditHead.Shard] = []

@@ -1,44 +1,45 @@
 import Values
 
-// What was done where a chain doesn't hold: told by what the events around it still vouch for.
+// Finds what was done at a broken link. The conclusion comes from what the neighbouring events still prove.
 extension ShardWalk {
-  /// Of an event that stands where it should but whose link doesn't fit.
-  /// - Parameter content: the hash that it must carry; nil when the event before it in its stream is gone.
+  /// Returns what happened to an event that is at its position but whose link does not fit.
+  /// - Parameter content: the hash that the event must carry; nil when the event before it in its stream is missing.
   func diagnose(_ event: StoredEvent, content: [UInt8]?) async throws(StoreError) -> BrokenLink {
     if event.position <= unchained {
       return link(.chainChanged, event, "it was stored before there were chains, and carries a link of one")
     }
-    // 1. The event before it may be what doesn't belong: it has a link that fits, but this one was made without it.
+    // 1. The previous event may be the added one: its link fits, but this event's link was made without it.
     if let last, before.position >= unchained, event.chain == next(event.hash, after: before) {
       return link(.added, last, "the event behind it was stored as the one in its place")
     }
     let follower = try await store.tail(shard: shard, after: event.position, limit: 1).first
     if let follower, follower.position == event.position + 1 {
-      // 2. The next one belongs here: this one was put before it, or the two have changed places.
+      // 2. The next event belongs here. This event was inserted before it, or the two have changed places.
       if follower.chain == next(follower.hash, after: end) {
         let behind = ShardHead(position: event.position, chain: follower.chain)
         if event.chain == next(event.hash, after: behind) { return swapped(event, follower) }
         return link(.added, event, "the event behind it was stored as the one in its place")
       }
-      // 3. The next one was stored behind this one, as this one's own hash has it: only the link was changed.
+      // 3. By its own hash, the next event was stored after this one. So only this event's link was changed.
       let vouched = ShardHead(position: event.position, chain: next(event.hash, after: end))
       if event.hash == content, follower.chain == next(follower.hash, after: vouched) {
         return link(
           .chainChanged, event, "its content holds, and the event behind it was stored with another link here")
       }
-      // 4. The two fit each other one place further on: what stood before them is gone, and they were moved up.
+      // 4. The two events fit each other one position further on. The event before them is missing, and they were moved
+      //    up.
       let moved = ShardHead(position: event.position + 1, chain: event.chain)
       if follower.chain == next(follower.hash, after: moved) {
         return link(.missing, at: event.position, "an event is gone, and those behind it were moved up into its place")
       }
     }
-    // 5. The link is that of the content; only the hash was changed.
+    // 5. The link matches the content, so only the hash was changed.
     if let content, content != event.hash, event.chain == next(content, after: end) {
       return link(.hashChanged, event, "its hash was changed; its content is what was stored")
     }
-    // 6. The one that belongs here stands further on.
+    // 6. The event that belongs here is further on.
     if let other = try await belongingHere(behind: event) { return swapped(event, other) }
-    // 7. Its stream was hashed anew, or everything about it was changed.
+    // 7. The hashes of its stream were computed again, or everything about the event was changed.
     if event.chain == nil { return link(.chainChanged, event, "it carries no link of the chain") }
     if event.hash == content {
       return link(
@@ -56,7 +57,8 @@ extension ShardWalk {
     )
   }
 
-  /// An event further on that was stored at this place, whether it brought its link along or left it here.
+  /// Returns a later event that was stored at this position. It may have kept its own link or the link of this
+  /// position.
   private func belongingHere(behind event: StoredEvent) async throws(StoreError) -> StoredEvent? {
     var position = event.position
     while true {
@@ -72,7 +74,7 @@ extension ShardWalk {
 
   // MARK: What is gone
 
-  /// No event stands where this one's predecessor should.
+  /// Returns the broken link when the predecessor of this event is missing.
   func missing(before event: StoredEvent) async throws(StoreError) -> BrokenLink {
     let first = end.position + 1
     let count = event.position - first
@@ -87,7 +89,7 @@ extension ShardWalk {
     link(.missing, at: end.position + 1, "positions \(end.position + 1) to \(last) are empty")
   }
 
-  /// The first event behind a gap whose predecessor in its stream isn't there.
+  /// Returns the first event after a gap whose predecessor in its stream is missing.
   private func gapInStream(from position: Int64) async throws(StoreError) -> (UniqueID, Int)? {
     var met = streams
     var after = position - 1

@@ -1,18 +1,18 @@
 import Values
 
-/// Walks one shard from its first event and stops at the first link that doesn't hold. It reads in pages and keeps a
-/// bounded number of streams in mind.
+/// Checks one shard from its first event and stops at the first broken link. It reads in pages and keeps a bounded
+/// number of streams in memory.
 struct ShardWalk {
   let store: any EventReading
   let shard: Int
-  /// The last position that was stored before there were chains.
+  /// The last position that was stored before chains existed.
   let unchained: Int64
-  /// What a signed head says of the shard.
+  /// The shard in the signed head; nil without one.
   let signed: AuditHead.Shard?
   let pageSize: Int
-  /// Where the walk has come to.
+  /// The position and chain up to which the walk has come.
   var end = ShardHead.none
-  /// Where it was one event before, and that event.
+  /// The head one event earlier, and that event.
   var before = ShardHead.none
   var last: StoredEvent?
   var streams: StreamMemory
@@ -40,10 +40,10 @@ struct ShardWalk {
         .rewritten, at: min(signed.unchained, unchained) + 1,
         "the signed head says that the chain begins behind position \(signed.unchained), the store says \(unchained)")
     }
-    // What is appended while it is walked is the next walk's.
+    // The walk ends at the head of now. Later events belong to the next audit.
     let until = try await store.head(shard: shard)
     while end.position < until {
-      // From the last one again: two events at one position are side by side in the page.
+      // Each page begins with the last event again. So two events at one position are next to each other in the page.
       let page = try await store.tail(shard: shard, after: max(0, end.position - 1), limit: pageSize + 1)
       var isFurther = false
       for event in page {
@@ -71,7 +71,7 @@ struct ShardWalk {
     streams.remember(event)
   }
 
-  /// Whether the chain is the one that a signed head tells of.
+  /// Compares the chain at this event with the signed head. Returns nil when they are equal.
   private func compare(_ event: StoredEvent) -> BrokenLink? {
     guard let signed, signed.position == end.position, signed.chain != end.chain else { return nil }
     return link(
@@ -110,7 +110,7 @@ struct ShardWalk {
     return nil
   }
 
-  /// Whether an event, standing next, carries the link that it has to.
+  /// Returns true when an event, as the next one, carries the required link.
   private func fits(_ event: StoredEvent) -> Bool {
     if event.position <= unchained { return event.chain == nil }
     return event.chain == next(event.hash, after: end)
@@ -120,12 +120,12 @@ struct ShardWalk {
     EventChain.next(after: head.chain, shard: shard, position: head.position + 1, hash: hash)
   }
 
-  /// What stands before an event in its stream.
+  /// The predecessor of an event in its stream.
   enum Previous {
     case start
     case hash([UInt8])
     case absent
-    /// It is there, at a later position.
+    /// The predecessor exists, at a later position.
     case later([UInt8])
 
     var hash: [UInt8]? {

@@ -1,7 +1,7 @@
 import Values
 
-/// The ends of the streams that a walk met last. What wasn't met for a while is forgotten, and read again when it is
-/// needed: however many streams a shard has, so much memory and no more.
+/// Remembers the ends of the streams that a walk met last. It forgets streams that were not met for a while; the walk
+/// reads them again when needed. So the memory is bounded for any number of streams.
 struct StreamMemory {
   struct End {
     let version: Int

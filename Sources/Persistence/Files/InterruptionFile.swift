@@ -3,15 +3,15 @@ import Foundation
 import Synchronization
 public import Values
 
-/// A small file that says which things a process is in the middle of, so that the next process knows what the last one
-/// was doing when it died, however it died.
+/// A small file that records the work that a process has begun. After the process dies in any way, the next process
+/// reads what it was doing.
 ///
-/// A `begin` and an `end` are one write of 24 bytes each, into the system's memory and not to the disk: that outlives the
-/// process. It does not outlive the machine, which no thing that is worked on brings down.
+/// `begin` and `end` each write 24 bytes into the system's memory, not to the disk. These bytes survive the process but
+/// not the machine. That is enough, because no work item can crash the machine.
 ///
-/// What was interrupted is counted. The count stays until `forget`.
+/// The file counts interruptions for each work item. The count stays until `forget`.
 public final class InterruptionFile: Sendable {
-  /// Work that has begun. Give it back to `end`.
+  /// Work that has begun. Pass it to `end`.
   public struct Entry: Sendable {
     fileprivate let slot: Int
     fileprivate let isKnown: Bool
@@ -23,53 +23,53 @@ public final class InterruptionFile: Sendable {
   }
 
   private struct State {
-    /// Things that earlier processes were interrupted in, by slot.
+    /// The work items in which earlier processes were interrupted, by slot.
     var interrupted: [Int: Record] = [:]
     var modes: [UniqueID: Mode] = [:]
     var slots: [UniqueID: Int] = [:]
     var free: [Int] = []
-    /// The process ends in order: nothing is noted any more.
+    /// True when the process ends in order. Then no more work is recorded.
     var isClosed = false
   }
 
-  /// How something is worked on, which says what an interruption means.
+  /// How an item is worked on. The mode decides what an interruption means.
   public enum Mode: UInt32, Sendable {
-    /// Beside other things: the process may have died of something else.
+    /// The item is worked on beside others. The process may have died of another item.
     case beside = 1
-    /// Alone, because it was interrupted before: the process died of it.
+    /// The item is worked on alone, because it was interrupted before. The process died of this item.
     case alone = 3
-    /// To put it away, because processes died of it: it must not be touched again.
+    /// The item is being put away, because processes died of it. After an interruption it must not be touched again.
     case putAway = 4
   }
 
-  /// What a slot holds, besides the modes.
+  /// The values of a slot other than the modes.
   private enum Mark {
     static let free: UInt32 = 0
     static let interrupted: UInt32 = 2
   }
 
-  /// The count of what a process died of while it worked on it alone, or three times beside other things.
+  /// The count for an item of which a process certainly died: while working on it alone, or three times beside others.
   public static let certain = 3
-  /// The count of what a process died of while it put it away.
+  /// The count for an item of which a process died while putting it away.
   public static let untouchable = 1_000
 
   public let path: String
   private let descriptor: Int32
   private let state = Mutex(State())
-  /// Held while something is worked on that an earlier process was interrupted in: one at a time, so that the next
-  /// interruption says which of them it was.
+  /// Locked during work on an item that was interrupted in an earlier process. Only one such item runs at a time, so
+  /// the next interruption shows which one caused it.
   private let alone = NSLock()
 
   private static let slotCount = 1_024
   private static let slotSize = 32
 
-  /// Opens the file, or makes it, for this process alone.
-  /// - Throws: `store.locked` when another process has it; `store.unavailable` when it can't be opened.
+  /// Opens the file, or creates it, for this process alone.
+  /// - Throws: `store.locked` when another process has it; `store.unavailable` when it cannot be opened.
   public init(path: String) throws(StoreError) {
     self.path = path
     descriptor = saga_open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     if descriptor < 0 { throw StoreError(.unavailable, "can't open \(path): \(String(cString: strerror(errno)))") }
-    // It names sagas: others may not read it, nor one that an older version left open to them.
+    // The file names sagas. Other users may not read it, even when an older version left it readable to them.
     _ = fchmod(descriptor, 0o600)
     while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
       if errno == EINTR { continue }
@@ -83,23 +83,23 @@ public final class InterruptionFile: Sendable {
       for (slot, record) in read { state.slots[record.id] = slot }
       state.free = (0..<Self.slotCount).reversed().filter { read[$0] == nil }
     }
-    // What was under way is counted now: should this process die before it comes to it, the count stays.
+    // Interrupted work is counted now. If this process dies before it reaches that work, the count stays.
     for (slot, record) in read { write(record.id, record.count, Mark.interrupted, at: slot) }
   }
 
   deinit { if descriptor >= 0 { _ = CSystem.close(descriptor) } }
 
-  /// The number of processes that died in the middle of each thing; see `certain` and `untouchable`.
+  /// The number of processes that died while working on each item; see `certain` and `untouchable`.
   public var interrupted: [UniqueID: Int] {
     state.withLock { state in
       Dictionary(state.interrupted.values.map { ($0.id, Int($0.count)) }, uniquingKeysWith: max)
     }
   }
 
-  /// Says how something that was interrupted is worked on from here on.
+  /// Sets the mode in which an interrupted item is worked on from now on.
   public func work(on id: UniqueID, _ mode: Mode) { state.withLock { $0.modes[id] = mode } }
 
-  /// Forgets that something was interrupted.
+  /// Removes the count of interruptions of an item.
   public func forget(_ id: UniqueID) {
     let slot = state.withLock { state -> Int? in
       state.modes[id] = nil
@@ -111,7 +111,7 @@ public final class InterruptionFile: Sendable {
     if let slot { write(UniqueID(high: 0, low: 0), 0, Mark.free, at: slot) }
   }
 
-  /// Forgets everything and leaves the file to another process: this one ends in order.
+  /// Removes all records and releases the file for another process. Call it when this process ends in order.
   public func close() {
     for id in interrupted.keys { forget(id) }
     let wasOpen = state.withLock { state in
@@ -121,9 +121,9 @@ public final class InterruptionFile: Sendable {
     if wasOpen { _ = flock(descriptor, LOCK_UN) }
   }
 
-  /// Notes that work on something begins. Waits while something else that was interrupted before is worked on, if this
-  /// was too.
-  /// - Returns: nil when there is no room for another note.
+  /// Records that work on an item begins. If the item was interrupted before, the call waits until no other such item
+  /// is worked on.
+  /// - Returns: nil when the file has no free slot.
   public func begin(_ id: UniqueID) -> Entry? {
     if state.withLock({ $0.slots[id] != nil }) {
       alone.lock()
@@ -134,7 +134,7 @@ public final class InterruptionFile: Sendable {
         write(id, record.count, mode.rawValue, at: slot)
         return Entry(slot: slot, isKnown: true)
       }
-      // It was forgotten meanwhile.
+      // The item was forgotten meanwhile.
       alone.unlock()
     }
     guard let slot = state.withLock({ $0.isClosed ? nil : $0.free.popLast() }) else { return nil }
@@ -142,7 +142,7 @@ public final class InterruptionFile: Sendable {
     return Entry(slot: slot, isKnown: false)
   }
 
-  /// Notes that the work is done. What was counted of earlier interruptions stays.
+  /// Records that the work is done. The count of earlier interruptions stays.
   public func end(_ entry: Entry?) {
     guard let entry else { return }
     if entry.isKnown {
@@ -160,11 +160,11 @@ public final class InterruptionFile: Sendable {
     var bytes: [UInt8] = []
     for word in [id.high, id.low] { withUnsafeBytes(of: word.bigEndian) { bytes.append(contentsOf: $0) } }
     for word in [count, mark] { withUnsafeBytes(of: word.bigEndian) { bytes.append(contentsOf: $0) } }
-    // A note that can't be made stops no work: it is missed only when the process dies.
+    // A failed write does not stop the work. The record is missed only if the process dies.
     _ = pwrite(descriptor, bytes, bytes.count, off_t(slot * Self.slotSize))
   }
 
-  /// What a file says. What was under way has been interrupted once more.
+  /// Returns the records of a file. Work that was under way counts as interrupted one more time.
   private static func records(in bytes: ArraySlice<UInt8>) -> [Int: Record] {
     var records: [Int: Record] = [:]
     for slot in 0..<slotCount {

@@ -1,12 +1,12 @@
 import Values
 
-/// What a `MemoryStore` holds, and how appends and batches change it.
+/// The data of a `MemoryStore`, and its changes by appends and batches.
 struct MemoryState {
   var closed = false
   var owned: Set<Int> = []
-  /// The events of each stream; version n stands at n − 1.
+  /// The events of each stream; version n is at index n − 1.
   var streams: [UniqueID: [StoredEvent]] = [:]
-  /// The events of each shard; position n stands at n − 1.
+  /// The events of each shard; position n is at index n − 1.
   var shards: [[StoredEvent]]
   var startKeys: [TextKey: StartKey] = [:]
   var claims: [TextKey: Claim] = [:]
@@ -14,7 +14,7 @@ struct MemoryState {
   var snapshots: [UniqueID: Snapshot] = [:]
   var definitions: [TextKey: [Int: StoredDefinition]] = [:]
   var checkpoints: [TextKey: [Int: Int64]] = [:]
-  /// By collection and id.
+  /// The documents by collection and id.
   var documents: [TextKey: [TextKey: Document]] = [:]
 
   init(shardCount: Int) { shards = Array(repeating: [], count: shardCount) }
@@ -28,7 +28,7 @@ struct MemoryState {
     }
     try check(append)
 
-    // 1. Nothing can be refused from here on.
+    // 1. From here on nothing can be refused.
     var hash = history.last?.hash ?? EventHash.start
     var head = ShardHead(position: Int64(shards[shard].count), chain: shards[shard].last?.chain)
     for (index, event) in append.events.enumerated() {
@@ -43,7 +43,7 @@ struct MemoryState {
       streams[append.stream, default: []].append(stored)
       shards[shard].append(stored)
     }
-    // 2. What travels with the events.
+    // 2. The keys, claims and other changes of the append.
     if let key = append.startKey {
       startKeys[TextKey(key.scope, key.key)] = StartKey(
         scope: key.scope, key: key.key, stream: append.stream, digest: key.digest)
@@ -123,7 +123,7 @@ struct MemoryState {
 }
 
 extension [StoredEvent] {
-  /// Up to `limit` events behind number `after`, where event n stands at n − 1.
+  /// Returns up to `limit` events after number `after`. Event n is at index n − 1.
   func page(after: Int, limit: Int) -> [StoredEvent] {
     let start = Swift.min(Swift.max(0, after), count)
     return Array(self[start..<Swift.min(count, start + Swift.max(0, limit))])

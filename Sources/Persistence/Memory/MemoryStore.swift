@@ -2,18 +2,18 @@ public import Runtime
 import Synchronization
 public import Values
 
-/// A store that keeps everything in memory: for tests and for simulation. It does all its work in the calling task and
-/// never waits, so that whoever schedules the tasks decides what happens in which order.
+/// A store that keeps everything in memory, for tests and for the simulation. It does all its work in the calling task
+/// and never waits. So the scheduler of the tasks decides the order of all effects.
 public final class MemoryStore: EventStore {
   public let shardCount: Int
   private let environment: Environment
-  /// Open to the module, so that tests can damage what is kept.
+  /// Internal, so that tests can damage the stored data.
   let state: Mutex<MemoryState>
   private let hub = CommitHub()
 
   /// - Parameters:
-  ///   - environment: the clock that `recordedAt` is taken from.
-  ///   - shardCount: 1 to `Shard.maxCount`.
+  /// - environment: the clock for `recordedAt`.
+  /// - shardCount: the number of shards, 1 to `Shard.maxCount`.
   public init(environment: Environment, shardCount: Int = Shard.defaultCount) {
     precondition((1...Shard.maxCount).contains(shardCount), "a store has 1 to \(Shard.maxCount) shards")
     self.environment = environment
@@ -51,7 +51,7 @@ public final class MemoryStore: EventStore {
   }
 
   public func read(_ stream: UniqueID, after version: Int, limit: Int) async throws(StoreError) -> [StoredEvent] {
-    // No stream has an id of another version.
+    // Every stream's id is of version 7.
     guard stream.moment != nil else { return [] }
     return try with { $0.streams[stream, default: []].page(after: version, limit: limit) }
   }
@@ -66,7 +66,7 @@ public final class MemoryStore: EventStore {
     return try with { Int64($0.shards[shard].count) }
   }
 
-  /// It never outlives its process, so that there is none to take it for.
+  /// The store ends with its process, so it cannot be mistaken for another store.
   public func origins() async throws(StoreError) -> ChainOrigins {
     ChainOrigins(store: .derived(from: "a store in memory"))
   }

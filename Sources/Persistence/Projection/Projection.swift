@@ -1,18 +1,18 @@
-/// A read model: turns events into documents.
+/// Turns events into the documents of a read model.
 ///
-/// Events of one shard come in order and, as the checkpoint moves in the same transaction as the documents, each has its
-/// effect exactly once. `apply` may be called again with the same events when the transaction failed.
+/// Events of one shard come in order. Each has its effect exactly once, because the checkpoint moves in the documents'
+/// transaction. `apply` may be called again with the same events when the transaction failed.
 public protocol Projection: Sendable {
-  /// Names its checkpoints. Change it, and the projection begins again.
+  /// The name of the projection's checkpoints. A new name makes the projection begin again.
   var name: String { get }
-  /// The collections that it alone writes; they are emptied when it is rebuilt.
+  /// The collections that only this projection writes. A rebuild empties them.
   var collections: Set<String> { get }
 
-  /// Changes documents according to the events, which are of one shard.
+  /// Changes documents for the events, which all belong to one shard.
   func apply(_ events: [StoredEvent], to changes: inout ProjectionChanges) async throws
 }
 
-/// The documents as a projection sees and changes them within one batch.
+/// The documents of one batch, as a projection reads and changes them.
 public struct ProjectionChanges: Sendable {
   private enum Entry: Sendable {
     case loaded(Document?)
@@ -24,7 +24,7 @@ public struct ProjectionChanges: Sendable {
 
   init(store: any DocumentStore) { self.store = store }
 
-  /// Fetches documents together that will be asked for one by one: one round trip instead of many.
+  /// Loads documents that will be read one by one: one round trip instead of many.
   public mutating func load(collection: String, ids: some Collection<String>) async throws(StoreError) {
     let missing = ids.filter { entries[TextKey(collection, $0)] == nil }
     if missing.isEmpty { return }
@@ -34,7 +34,7 @@ public struct ProjectionChanges: Sendable {
     }
   }
 
-  /// A document as it is after the changes so far.
+  /// Returns a document with the changes so far.
   public mutating func document(collection: String, id: String) async throws(StoreError) -> Document? {
     try await load(collection: collection, ids: [id])
     switch entries[TextKey(collection, id)]?.entry {
@@ -44,7 +44,7 @@ public struct ProjectionChanges: Sendable {
     }
   }
 
-  /// Writes a document in place of the one with its name.
+  /// Writes a document in place of the one with the same name.
   public mutating func put(_ document: Document) {
     set(DocumentName(collection: document.collection, id: document.id), .put(document))
   }

@@ -2,24 +2,24 @@ public import Runtime
 import Synchronization
 public import Values
 
-/// What a projector keeps up to date: some tables, with a checkpoint of their own in each shard.
+/// Tables that a projector keeps up to date, with a checkpoint in each shard.
 public protocol ShardFollower: Sendable {
-  /// Names it to those who are told of a failure.
+  /// The name of the follower in reports of failures.
   var name: String { get }
 
-  /// How far it has come in a shard; 0 when it hasn't begun.
+  /// Returns the checkpoint in a shard; 0 when the follower has not begun.
   func checkpoint(shard: Int) async throws -> Int64
 
-  /// Takes events of one shard in, which follow its checkpoint `from`, and moves the checkpoint behind the last of them:
-  /// both or neither.
+  /// Applies events of one shard, which follow the checkpoint `from`, and moves the checkpoint to the last of them. It
+  /// does both or neither.
   /// - Throws: `store.checkpointConflict` when the checkpoint isn't at `from`.
   func apply(_ events: [StoredEvent], shard: Int, from: Int64) async throws
 
-  /// Throws away what it has made, to begin again at the first event.
+  /// Deletes everything that the follower has made. It then begins at the first event again.
   func reset() async throws
 }
 
-/// A projection whose documents are kept in the store of its events.
+/// A projection whose documents are kept in the same store as its events.
 private struct DocumentFollower: ShardFollower {
   let store: any DocumentStore
   let projection: any Projection
@@ -37,16 +37,17 @@ private struct DocumentFollower: ShardFollower {
   func reset() async throws { try await store.reset(follower: projection.name, collections: projection.collections) }
 }
 
-/// Keeps a projection up to date: follows every shard's tail, in batches, each written in one transaction with its
-/// checkpoint. What fails is reported and tried again, later and later; the other shards go on meanwhile.
+/// Keeps a projection up to date. It follows the tail of every shard in batches, and writes each batch in one
+/// transaction with its checkpoint. A failed batch is reported and tried again with growing pauses. The other shards
+/// continue meanwhile.
 public final class Projector: Sendable {
-  /// How a projector works.
+  /// The configuration of a projector.
   public struct Configuration: Sendable {
     /// The most events in one transaction.
     public var batchSize: Int
-    /// The pauses after a shard's failures in a row.
+    /// The pauses after consecutive failures of a shard.
     public var backoff: Backoff
-    /// Look at every shard this often even without a hint; needed when another process appends to the store.
+    /// The interval of reads of every shard without a hint. It is needed when another process appends to the store.
     public var pollInterval: Duration?
 
     public init(
@@ -63,7 +64,7 @@ public final class Projector: Sendable {
   public struct Failure: Sendable {
     public let projection: String
     public let shard: Int
-    /// How many times in a row.
+    /// The number of consecutive failures.
     public let count: Int
     public let retryAt: Timestamp
     public let error: any Error
@@ -75,16 +76,16 @@ public final class Projector: Sendable {
   private let configuration: Configuration
   private let report: @Sendable (Failure) -> Void
   private let progress: ProjectorProgress
-  /// Shards to look at: from the store's hints, from shards with more to read, and from retries.
+  /// The shards to read: from the store's hints, from shards with more events, and from retries.
   private let inbox = CommitHub()
   private let started = Mutex(false)
 
   /// - Parameters:
-  ///   - store: where events are read and documents are written.
-  ///   - projection: what turns events into documents.
+  /// - store: the store of the events and the documents.
+  /// - projection: turns events into documents.
   ///   - environment: the clock of the pauses.
   ///   - configuration: batch size and pauses.
-  ///   - report: is told of every failed batch.
+  /// - report: called for every failed batch.
   public convenience init(
     store: any EventLog & DocumentStore, projection: any Projection, environment: Environment,
     configuration: Configuration = Configuration(), report: @escaping @Sendable (Failure) -> Void = { _ in }
@@ -95,11 +96,11 @@ public final class Projector: Sendable {
   }
 
   /// - Parameters:
-  ///   - store: where events are read.
-  ///   - follower: what takes them in.
+  /// - store: the store of the events.
+  /// - follower: applies the events.
   ///   - environment: the clock of the pauses.
   ///   - configuration: batch size and pauses.
-  ///   - report: is told of every failed batch.
+  /// - report: called for every failed batch.
   public init(
     store: any EventLog, follower: any ShardFollower, environment: Environment,
     configuration: Configuration = Configuration(), report: @escaping @Sendable (Failure) -> Void = { _ in }
@@ -112,7 +113,7 @@ public final class Projector: Sendable {
     progress = ProjectorProgress(shardCount: store.shardCount)
   }
 
-  /// Works until the task is cancelled or the store is closed; for one call only.
+  /// Runs until the task is cancelled or the store is closed. Call it only once.
   public func run() async throws {
     let first = started.withLock { started in
       defer { started = true }
@@ -128,30 +129,30 @@ public final class Projector: Sendable {
     }
   }
 
-  /// Returns once these positions, and what was before them in their shards, are in the documents.
-  /// - Throws: when the projector stops before, or the task is cancelled.
+  /// Returns when the documents contain these positions and everything before them in their shards.
+  /// - Throws: when the projector ends before that, or the task is cancelled.
   public func caughtUp(to positions: [Int: Int64]) async throws { try await progress.wait(for: positions) }
 
-  /// Returns once everything that is in the store now is in the documents.
+  /// Returns when the documents contain everything that is in the store now.
   public func waitUntilCaughtUp() async throws {
     var heads: [Int: Int64] = [:]
     for shard in 0..<store.shardCount { heads[shard] = try await store.head(shard: shard) }
     try await caughtUp(to: heads)
   }
 
-  /// How far it has come in each shard, as far as that is known.
+  /// Returns the checkpoint of each shard, as far as it is known.
   public func positions() -> [Int: Int64] { progress.positions() }
 
-  /// Empties the projection's collections and fills them again from the first event. Queries are served meanwhile, of
-  /// what is there so far. Returns when everything has been emptied; `waitUntilCaughtUp` waits for the rest.
+  /// Empties the projection's collections and fills them again from the first event. Queries meanwhile see the
+  /// documents so far. Returns when the collections are empty; `waitUntilCaughtUp` waits for the rest.
   public func rebuild() async throws {
-    // Between two batches: a batch that read documents before they went must not write them back.
+    // A rebuild runs between two batches. A batch that read documents before the reset must not write them back.
     try await progress.requestRebuild { self.inbox.grew([0]) }
   }
 
   private func follow() async throws {
     let shards = Set(0..<store.shardCount)
-    // The hints first, then the first look: what commits in between is seen by either.
+    // The hints begin before the first read. So a commit in between is seen by one of them.
     let hints = store.committed()
     let wakes = inbox.follow()
     try await withThrowingDiscardingTaskGroup { group in
@@ -185,7 +186,7 @@ public final class Projector: Sendable {
               Failure(projection: follower.name, shard: shard, count: count, retryAt: retryAt, error: error))
             retries[shard] = retryAt
             group.addTask { [inbox, environment] in
-              // Only a cancelled task wakes early, and then nobody listens any more.
+              // The sleep ends early only when the task is cancelled. Then no task reads the inbox any more.
               try? await environment.clock.sleep(until: retryAt)
               inbox.grew([shard])
             }
@@ -196,7 +197,7 @@ public final class Projector: Sendable {
     }
   }
 
-  /// One batch of one shard; asks to be called again when there may be more.
+  /// Applies one batch of one shard. Adds the shard to the inbox when it may have more events.
   private func step(_ shard: Int) async throws {
     let from: Int64
     if let known = progress.position(of: shard) {
@@ -211,7 +212,7 @@ public final class Projector: Sendable {
       try await follower.apply(events, shard: shard, from: from)
       progress.reached(shard, last.position)
     } catch {
-      // Whatever became of the batch, the checkpoint knows.
+      // The outcome of the batch may be unknown; the stored checkpoint decides.
       progress.forget(shard)
       if case .checkpointConflict = (error as? StoreError)?.kind {
         inbox.grew([shard])

@@ -1,10 +1,10 @@
 import Runtime
 import Synchronization
 
-/// How far a projector has come in each shard, who waits for it to come further, and who wants a rebuild.
+/// The checkpoints of a projector, the tasks that wait for them, and the requested rebuilds.
 final class ProjectorProgress: Sendable {
   private struct State {
-    /// Nil where the checkpoint has to be read first.
+    /// The checkpoint of each shard; nil when it must be read first.
     var positions: [Int64?]
     var rebuilds: [Once<Result<Void, any Error>>] = []
     var ended: (any Error)?
@@ -14,7 +14,7 @@ final class ProjectorProgress: Sendable {
     }
   }
 
-  /// Those who asked for a rebuild.
+  /// The tasks that requested a rebuild.
   struct Rebuilds: Sendable {
     fileprivate let answers: [Once<Result<Void, any Error>>]
 
@@ -66,7 +66,7 @@ final class ProjectorProgress: Sendable {
     try result.get()
   }
 
-  /// Returns when the projector has carried the rebuild out.
+  /// Requests a rebuild and returns when the projector has done it.
   func requestRebuild(_ wake: @Sendable () -> Void) async throws {
     let answer = Once<Result<Void, any Error>>()
     let ended = state.withLock { state -> (any Error)? in

@@ -80,8 +80,8 @@ public struct SagaCursor: Sendable, Hashable {
 /// A page of a list.
 public struct SagaRows: Sendable, Hashable {
   public var rows: [SagaRow]
-  /// Where the list goes on. A page that had to look through very many sagas to find few ends early: then it has fewer
-  /// rows than asked for, and a place to go on from.
+  /// The place at which the next page begins; nil at the end. A page that searches very many sagas and finds few ends
+  /// early. Then it has fewer rows than requested.
   public var next: SagaCursor?
 
   public init(rows: [SagaRow], next: SagaCursor? = nil) {

@@ -2,14 +2,15 @@ import CSystem
 import Foundation
 import Values
 
-/// A lock on a store's file, beside it (`<path>.lock`), for as long as the value lives. The system lets go of it when the
-/// process dies, however it dies. Not on the file itself: closing any descriptor of it would drop SQLite's own locks.
+/// A lock on a store's file, held as long as the value lives. The lock is a file beside the store (`<path>.lock`). The
+/// system releases it when the process ends in any way. The store's file itself is not locked: closing any descriptor
+/// of it would drop SQLite's own locks.
 final class FileLock: Sendable {
   private let descriptor: Int32
 
   /// - Throws: `store.locked` when another store has the file open.
   init(path: String) throws(StoreError) {
-    // However the file is called, there is one lock.
+    // Every path to the same file leads to the same lock.
     let lockPath = URL(fileURLWithPath: path).resolvingSymlinksInPath().path + ".lock"
     descriptor = saga_open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     if descriptor < 0 {

@@ -1,7 +1,7 @@
 public import Values
 
-/// An SQLite store opened only to be read, beside the process that writes it, if there is one: it takes no lock, changes
-/// nothing, and sees what has been committed.
+/// An SQLite store opened only for reading, also while another process writes it. It takes no lock, changes nothing,
+/// and sees all committed data.
 public final class SQLiteArchive: EventReading {
   public let shardCount: Int
   private let reader: SQLiteReader
@@ -11,8 +11,8 @@ public final class SQLiteArchive: EventReading {
     self.reader = reader
   }
 
-  /// - Throws: `store.unavailable` when there is no such file; `store.foreign`, `store.newerVersion`, or
-  ///   `store.olderVersion` for one that an engine of this version has to open first.
+  /// - Throws: `store.unavailable` when the file does not exist; `store.foreign` or `store.newerVersion` for a file
+  ///   that this version cannot read; `store.olderVersion` for a file that an engine of this version must open first.
   public static func open(path: String) async throws(StoreError) -> SQLiteArchive {
     let reader = try SQLiteReader(path: path)
     let shardCount: Int

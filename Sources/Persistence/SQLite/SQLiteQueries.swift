@@ -1,6 +1,6 @@
 import Values
 
-/// What is read, by the readers and by the writer within its transaction.
+/// The queries of the readers, which the writer also uses in its transaction.
 enum SQLiteQueries {
   private static let eventColumns =
     "stream, version, shard, position, type, data, meta, append_id, hash, chain, recorded_at"
@@ -160,7 +160,8 @@ enum SQLiteQueries {
   }
 
   static func documents(_ database: SQLiteDatabase, _ query: DocumentQuery) throws(StoreError) -> [Document] {
-    // The list is walked in the index of its first field, or of the whole collection; the order is the index's own.
+    // The list is read from the index of its first field, or of the whole collection. The index already has the list's
+    // order.
     let fields = query.fields.sorted { $0.key < $1.key }
     var sql = "SELECT d.id, d.sort, d.fields, d.data FROM "
     sql +=

@@ -1,8 +1,9 @@
 import Dispatch
 
-/// A connection that only reads, on a queue of its own: with the write-ahead log it neither waits for the writer nor holds
-/// it up.
+/// A connection that only reads, on its own queue. With the write-ahead log it neither waits for the writer nor blocks
+/// it.
 ///
+/// `database` is used only on `queue`. So the class is safe across threads.
 /// `database` is touched on `queue` alone. That makes the class sound across threads.
 final class SQLiteReader: @unchecked Sendable {
   private let queue = DispatchQueue(label: "tracseq.sqlite.reader")
@@ -10,7 +11,7 @@ final class SQLiteReader: @unchecked Sendable {
 
   init(path: String) throws(StoreError) { database = try SQLiteDatabase(path: path, readOnly: true) }
 
-  /// A connection that may do more than read.
+  /// Creates a reader from a connection that may also write.
   init(_ database: sending SQLiteDatabase) { self.database = database }
 
   func read<Value: Sendable>(

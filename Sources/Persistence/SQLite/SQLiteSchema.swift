@@ -1,20 +1,20 @@
 import Values
 
-/// Brings a file to the schema of this version, or refuses it.
+/// Migrates a file to the schema of this version, or refuses it.
 enum SQLiteSchema {
-  /// Marks the file as a store of ours: "TrSq".
+  /// The application id that identifies the file as one of our stores: "TrSq".
   static let applicationID: Int64 = 0x5472_5371
 
-  /// In order; what has been released never changes, and new ones are added at the end.
+  /// The migrations in order. A released migration never changes; new ones are added at the end.
   static let migrations: [SQLiteMigration] = [.first, .chains]
 
   /// - Throws: `store.foreign` for a file of something else, `store.newerVersion` for one of a later version.
   static func prepare(_ database: SQLiteDatabase, path: String) throws(StoreError) {
     let version = try look(database, path: path)
-    // Readers beside the writer, and every commit on the disk before it is told of.
+    // WAL lets readers work beside the writer. Every commit is on the disk before its caller has an answer.
     try database.run("PRAGMA journal_mode = WAL")
     try database.run("PRAGMA synchronous = FULL")
-    // Only macOS tells a flush to the drive from one to the disk itself.
+    // Only macOS distinguishes a flush to the drive from a flush to the disk itself.
     try database.run("PRAGMA fullfsync = ON")
     try database.run("PRAGMA checkpoint_fullfsync = ON")
     for (index, migration) in migrations.enumerated() where index >= version {
@@ -26,7 +26,7 @@ enum SQLiteSchema {
     }
   }
 
-  /// The file's schema; 0 when there is nothing in it.
+  /// Returns the schema version of the file; 0 when the file is empty.
   private static func look(_ database: SQLiteDatabase, path: String) throws(StoreError) -> Int64 {
     let application: Int64
     let version: Int64
@@ -52,7 +52,7 @@ enum SQLiteSchema {
     return version
   }
 
-  /// Refuses a file that isn't at the schema of this version, and changes nothing.
+  /// Refuses a file with another schema version than this program's, and changes nothing.
   static func check(_ database: SQLiteDatabase, path: String) throws(StoreError) {
     let version = try look(database, path: path)
     if version == 0 { throw StoreError(.foreign, "\(path) isn't a store") }

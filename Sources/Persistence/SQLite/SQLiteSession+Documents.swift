@@ -104,7 +104,7 @@ extension SQLiteSession {
     }
   }
 
-  /// The rows that lists are filtered by are found through the document as it is now.
+  /// Deletes the rows by which lists are filtered. They are found through the document as it is stored now.
   private func deleteFields(of name: DocumentName) throws(StoreError) {
     guard let old = try SQLiteQueries.document(database, name) else { return }
     for (field, value) in old.fields {
@@ -120,7 +120,7 @@ extension SQLiteSession {
   }
 }
 
-/// A document's fields as one value: names and values by turns, each after its length in 4 bytes, big-endian.
+/// The fields of a document as one value: names and values alternate, each after its length in 4 bytes, big-endian.
 enum SQLiteFields {
   static func encode(_ fields: [String: String]) -> [UInt8] {
     var bytes: [UInt8] = []

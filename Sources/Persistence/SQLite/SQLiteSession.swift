@@ -1,21 +1,22 @@
 import Runtime
 import Values
 
-/// What the writer does within its transactions, and what it knows between them. Used by one thread at a time.
+/// Runs the writer's statements in its transactions and keeps its state between them. Only one thread uses it at a
+/// time.
 ///
-/// Every function refuses, if it does, before it writes.
+/// A function that refuses an append does so before it writes.
 final class SQLiteSession {
   let database: SQLiteDatabase
   let shardCount: Int
   private let environment: Environment
   private var owned: Set<Int> = []
-  /// Where each shard ends, with what the open transaction adds; nil where it has to be read first.
+  /// The head of each shard, including the open transaction; nil when it must be read first.
   private var heads: [ShardHead?]
-  /// Where each shard ended after the last transaction that was committed; nil where that was never looked at.
+  /// The last position of each shard after the last committed transaction; nil when it was never read.
   private var known: [Int64?]
   /// The shards that the open transaction appends to.
   private var growing: Set<Int> = []
-  /// The events that the open transaction adds, while somebody wants them.
+  /// The events that the open transaction adds, when a follower takes events.
   private var added: [StoredEvent] = []
   var keepsEvents = false
 
@@ -27,8 +28,8 @@ final class SQLiteSession {
     known = Array(repeating: nil, count: shardCount)
   }
 
-  /// The transaction has been committed.
-  /// - Returns: the shards that have grown, and by what when `keepsEvents` was set.
+  /// Records that the transaction is committed.
+  /// - Returns: the shards that have grown, and their new events when `keepsEvents` was set.
   func committed() -> (shards: Set<Int>, events: [StoredEvent]) {
     defer {
       growing = []
@@ -38,7 +39,8 @@ final class SQLiteSession {
     return (growing, added)
   }
 
-  /// The transaction has been taken back, or nobody knows: what is in the file is read again.
+  /// Records that the transaction was rolled back, or that its outcome is unknown. The session reads the heads from the
+  /// file again.
   func rolledBack() {
     for shard in growing { heads[shard] = nil }
     growing = []
@@ -47,15 +49,15 @@ final class SQLiteSession {
 
   func own(_ shards: Set<Int>) { owned = shards }
 
-  /// Writes something that only matters for having been written.
+  /// Writes a heartbeat. Its value does not matter; only the fact that the write succeeded does.
   func beat() throws(StoreError) {
     let put = try database.statement("INSERT OR REPLACE INTO settings (name, value) VALUES ('heartbeat', ?)")
     try put.bind("\(environment.now().milliseconds)")
     try put.execute()
   }
 
-  /// Where shards end in the file, for those of which more is known than that.
-  /// - Returns: those that are further than this session has written.
+  /// Reads the heads in the file of those shards whose head this session knows.
+  /// - Returns: the shards that are further than this session has written.
   func passIntruders() throws(StoreError) -> [(shard: Int, count: Int64, position: Int64)] {
     var found: [(Int, Int64, Int64)] = []
     for shard in 0..<shardCount {
@@ -72,7 +74,7 @@ final class SQLiteSession {
     let shard = Shard.of(append.stream, count: shardCount)
     if !owned.contains(shard) { throw .notOwner(shard: shard) }
 
-    // 1. What refuses.
+    // 1. The checks that can refuse.
     let last = try lastEvent(of: append.stream)
     if last.version != append.expectedVersion {
       if let repeated = try repetition(of: append, actual: last.version) { return repeated }
@@ -127,7 +129,7 @@ final class SQLiteSession {
     }
     heads[shard] = head
 
-    // 3. What travels with them.
+    // 3. The keys, claims and other changes of the append.
     try writeKeysAndClaims(append)
     if let change = append.open { try write(change, of: append.stream, shard: shard) }
     return Appended(version: append.lastVersion, position: head.position, repeated: false)

@@ -1,7 +1,7 @@
 import CSQLite
 import Values
 
-/// A prepared statement. Parameters are bound from 1 on, columns read from 0 on.
+/// A prepared statement. Parameters are numbered from 1, columns from 0.
 final class SQLiteStatement {
   private let statement: OpaquePointer
   private let database: OpaquePointer
@@ -31,7 +31,7 @@ final class SQLiteStatement {
     parameter += 1
     var value = value
     let status = value.withUTF8 { utf8 in
-      // An empty text has no bytes to point at, and a null pointer would bind NULL.
+      // An empty text has no base address, and a null pointer would bind NULL.
       guard let base = utf8.baseAddress else { return saga_sqlite3_bind_text(statement, parameter, "", 0) }
       return base.withMemoryRebound(to: CChar.self, capacity: utf8.count) {
         saga_sqlite3_bind_text(statement, parameter, $0, Int32(clamping: utf8.count))
@@ -53,13 +53,13 @@ final class SQLiteStatement {
 
   // MARK: Running
 
-  /// Runs a statement that gives no rows, and makes it ready for the next time.
+  /// Runs a statement that returns no rows, and resets it for the next use.
   func execute() throws(StoreError) {
     defer { reset() }
     while try step() {}
   }
 
-  /// Runs a query and reads each row.
+  /// Runs a query and reads every row.
   func rows<Row>(_ read: (SQLiteStatement) throws(StoreError) -> Row) throws(StoreError) -> [Row] {
     defer { reset() }
     var rows: [Row] = []

@@ -4,7 +4,7 @@ public import Runtime
 import Synchronization
 public import Values
 
-/// The embedded store: one SQLite file, for one process at a time. What it has answered is on the disk.
+/// The embedded store: one SQLite file, for one process at a time. Each answered write is on the disk.
 public final class SQLiteStore: EventStore {
   public let shardCount: Int
   private let writer: SQLiteWriter
@@ -12,7 +12,7 @@ public final class SQLiteStore: EventStore {
   private let nextReader = Atomic<Int>(0)
   private let hub: CommitHub
   private let board: StoreHealthBoard
-  /// Let go when the store is closed.
+  /// The lock on the file; released when the store is closed.
   private let lock: Mutex<FileLock?>
 
   private init(
@@ -27,11 +27,11 @@ public final class SQLiteStore: EventStore {
     self.lock = Mutex(lock)
   }
 
-  /// Opens the store at `path`, or creates it when there is no such file; its directory must exist.
+  /// Opens the store at `path`, or creates it when the file does not exist. The file's directory must exist.
   /// - Parameters:
-  ///   - path: the file; made when there is none.
-  ///   - environment: the clock that `recordedAt` is taken from.
-  ///   - shardCount: for a new store, 1 to `Shard.maxCount`; an existing one keeps its own.
+  /// - path: the file; created when it does not exist.
+  /// - environment: the clock for `recordedAt`.
+  /// - shardCount: the number of shards of a new store, 1 to `Shard.maxCount`; an existing store keeps its own.
   ///   - patience: how long the caller of a write waits while nothing is committed; then the call fails.
   /// - Throws: `store.locked` when another process has it open; `store.foreign` or `store.newerVersion` for a file that
   ///   it must not touch; `store.unavailable` when the file can't be opened or written.
@@ -40,7 +40,7 @@ public final class SQLiteStore: EventStore {
   ) async throws(StoreError) -> SQLiteStore {
     if path.isEmpty { throw .invalid("a store needs a path") }
     if !(1...Shard.maxCount).contains(shardCount) { throw .invalid("a store has 1 to \(Shard.maxCount) shards") }
-    // It waits for the disk, so not in a task's thread.
+    // Opening waits for the disk, so it does not run on a task's thread.
     let result = await withCheckedContinuation {
       (continuation: CheckedContinuation<Result<SQLiteStore, StoreError>, Never>) in
       DispatchQueue(label: "tracseq.sqlite.open").async {
@@ -59,13 +59,13 @@ public final class SQLiteStore: EventStore {
   private static func openNow(
     path: String, environment: Environment, shardCount: Int, patience: Duration
   ) throws(StoreError) -> SQLiteStore {
-    // 1. The lock, before the file is so much as looked at.
+    // 1. The lock comes before any other access to the file.
     let lock = try FileLock(path: path)
     // 2. The schema.
     let database = try SQLiteDatabase(path: path, readOnly: false)
     try SQLiteSchema.prepare(database, path: path)
     let shardCount = try settleShardCount(shardCount, in: database)
-    // 3. The readers, once there is something to read.
+    // 3. The readers come after the schema exists.
     let readers = [try SQLiteReader(path: path), try SQLiteReader(path: path)]
     let hub = CommitHub()
     let board = StoreHealthBoard(environment: environment)
@@ -76,7 +76,7 @@ public final class SQLiteStore: EventStore {
       shardCount: shardCount, writer: writer, readers: readers, hub: hub, board: board, lock: lock)
   }
 
-  /// Stores the number of shards when the store is new, and reads it back.
+  /// Stores the number of shards when the store is new, and returns the stored number.
   private static func settleShardCount(_ count: Int, in database: SQLiteDatabase) throws(StoreError) -> Int {
     let insert = try database.statement("INSERT OR IGNORE INTO settings (name, value) VALUES ('shard_count', ?)")
     try insert.bind(String(count))
@@ -104,7 +104,7 @@ public final class SQLiteStore: EventStore {
   }
 
   public func read(_ stream: UniqueID, after version: Int, limit: Int) async throws(StoreError) -> [StoredEvent] {
-    // No stream has an id of another version.
+    // Every stream's id is of version 7.
     guard stream.moment != nil else { return [] }
     return try await read { database throws(StoreError) in
       try SQLiteQueries.events(database, of: stream, after: version, limit: limit)
@@ -217,7 +217,7 @@ public final class SQLiteStore: EventStore {
     for reader in readers { await reader.close() }
     hub.close()
     board.close()
-    // Last: the next one to open the file must find nobody at it.
+    // The lock is released last. The next process that opens the file must find it unused.
     lock.withLock { $0 = nil }
   }
 }

@@ -1,41 +1,41 @@
 import Dispatch
 import Synchronization
 
-/// The one connection that writes, on a queue of its own. What is waiting when a commit returns goes into the next
-/// transaction together: the wait for one flush to the disk gathers the next batch.
+/// The only connection that writes, on its own queue. All jobs that wait when a commit returns go into the next
+/// transaction together. So the wait for one disk flush collects the next batch.
 ///
-/// `session` is touched on `queue` alone; the rest is Sendable by itself. That makes the class sound across threads.
+/// `session` is used only on `queue`; all other members are Sendable. So the class is safe across threads.
 final class SQLiteWriter: @unchecked Sendable {
-  /// Something to write.
+  /// One write job.
   private struct Job: Sendable {
-    /// Either refuses before it has written anything, or writes and gives what to do once it is committed.
+    /// Either refuses before it has written anything, or writes and returns the work to do after the commit.
     let write: @Sendable (SQLiteSession) throws(StoreError) -> @Sendable () -> Void
     let fail: @Sendable (StoreError) -> Void
-    /// Whether its caller has been answered: then it is not written any more.
+    /// Returns true when the caller has its answer. Then the job is not written.
     let isOver: @Sendable () -> Bool
     let giveUp: @Sendable (String) -> Void
-    /// Its caller waits as long as it takes.
+    /// True when the caller waits without a time limit.
     let isPatient: Bool
     let since = ContinuousClock.now
   }
   private struct Waiting {
     var jobs: [Job] = []
-    /// Those under way too.
+    /// The jobs without an answer, including those under way.
     var unanswered: [Job] = []
     var lastProgress = ContinuousClock.now
     var isDraining = false
     var isClosed = false
   }
 
-  /// The most that goes into one transaction.
+  /// The most jobs in one transaction.
   private static let batchLimit = 1_000
-  /// How long it may wait before writes count as failing.
+  /// The time after which a waiting write makes the store's health show a problem.
   private static let longestSilence = Duration.seconds(2)
   private static let number = 0
 
   private let queue = DispatchQueue(label: "tracseq.sqlite.writer")
   private let waiting = Mutex(Waiting())
-  /// How long a caller waits while nothing is committed.
+  /// The time that a caller waits while nothing is committed.
   private let patience: Duration
   private let hub: CommitHub
   private let board: StoreHealthBoard
@@ -47,12 +47,12 @@ final class SQLiteWriter: @unchecked Sendable {
     self.patience = patience
     self.hub = hub
     self.board = board
-    // The queue may wait for the disk: callers are answered by another.
+    // The queue may wait for the disk, so another thread answers callers.
     watches.withLock { $0 = [StoreWatch { [weak self] in self?.sweep() }] }
   }
 
-  /// Runs `write` in a transaction, with whatever else is waiting, and returns when that is committed.
-  /// - Parameter isPatient: the caller waits as long as it takes.
+  /// Runs `write` in a transaction, together with all other waiting jobs. Returns when the transaction is committed.
+  /// - Parameter isPatient: true when the caller waits without a time limit.
   func submit<Value: Sendable>(
     isPatient: Bool = false, _ write: @escaping @Sendable (SQLiteSession) throws(StoreError) -> Value
   ) async throws(StoreError) -> Value {
@@ -71,7 +71,7 @@ final class SQLiteWriter: @unchecked Sendable {
     return try result.get()
   }
 
-  /// Writes something now and then from here on, by which it is found out whether writes work while nobody wants any.
+  /// Starts the heartbeat writes. They show whether writes work while no caller writes.
   func startBeats() {
     let beats = StoreWatch(every: .seconds(5)) { [weak self] in self?.beat() }
     watches.withLock { watches in
@@ -106,15 +106,15 @@ final class SQLiteWriter: @unchecked Sendable {
     for job in overdue { job.giveUp(reason) }
   }
 
-  /// Lets what is waiting be written, then closes the connection. Later jobs fail.
+  /// Closes the connection after all waiting jobs are written. Later jobs fail.
   func close() async {
     waiting.withLock { $0.isClosed = true }
     watches.withLock { $0 = [] }
     await withCheckedContinuation { continuation in
       queue.async {
-        // 1. What was waiting before the close.
+        // 1. The jobs from before the close.
         self.drain()
-        // 2. Closing the last connection also moves the log into the file.
+        // 2. Closing the last connection also moves the write-ahead log into the file.
         self.session = nil
         continuation.resume()
       }
@@ -151,7 +151,7 @@ final class SQLiteWriter: @unchecked Sendable {
     }
   }
 
-  /// - Parameter isSecondTry: what the first one met was a row of another program.
+  /// - Parameter isSecondTry: true when the first try met a row of another program.
   private func commit(_ jobs: [Job], isSecondTry: Bool = false) {
     let batch = jobs.filter { !$0.isOver() }
     if batch.isEmpty { return }
@@ -169,8 +169,8 @@ final class SQLiteWriter: @unchecked Sendable {
           do throws(StoreError) {
             answers.append(try job.write(session))
           } catch {
-            // A refusal leaves nothing behind and concerns this job alone. Anything else, such as a full disk half-way
-            // through an append or a row of another program in the way, takes the whole batch back.
+            // A clean refusal changes nothing and affects only this job. Any other error rolls the whole batch back:
+            // for example a full disk in the middle of an append, or a row of another program.
             let isClean = session.database.totalChanges == before && session.database.isInTransaction
             guard isClean, error.kind != .corrupt else { throw error }
             answers.append { job.fail(error) }
@@ -178,7 +178,7 @@ final class SQLiteWriter: @unchecked Sendable {
         }
         return answers
       }
-      // Readers first, answers after: whoever waits for an answer may look at the tail at once.
+      // Readers learn of the commit before the callers do. A caller with an answer may read the tail immediately.
       let grown = session.committed()
       waiting.withLock { $0.lastProgress = ContinuousClock.now }
       if grown.shards.isEmpty { board.beats(Self.number) } else { board.works(Self.number) }
@@ -188,8 +188,8 @@ final class SQLiteWriter: @unchecked Sendable {
       session.rolledBack()
       waiting.withLock { $0.lastProgress = ContinuousClock.now }
       if case .corrupt = error.kind {
-        // A rule of the schema was broken: by a row that another program wrote, or by one append of these. The others are
-        // written without it.
+        // A row broke a rule of the schema. Either another program wrote a row, or one append of this batch is at
+        // fault. The other appends are written without it.
         if batch.count > 1 {
           for job in batch { commit([job]) }
           return
@@ -202,14 +202,14 @@ final class SQLiteWriter: @unchecked Sendable {
     }
   }
 
-  /// - Returns: whether another program has written to a shard. This one goes on behind that.
+  /// - Returns: true when another program has written to a shard. This session continues after those events.
   private func passIntruders(_ session: SQLiteSession) -> Bool {
     do {
       let found = try session.passIntruders()
       for one in found { board.found(one.count, shard: one.shard, position: one.position) }
       return !found.isEmpty
     } catch {
-      // The next write shows what is wrong.
+      // The next write shows the error.
       return false
     }
   }

@@ -37,8 +37,8 @@ public struct StoreHealth: Sendable, Hashable {
 
   /// The reason why writes fail now; nil while they work, as far as is known.
   public var problem: Problem?
-  /// Another process owns a shard that this one owned, or has written to it meanwhile. What this process knows of its
-  /// streams may be out of date, and it writes no more. Never taken back: the store is to be opened again.
+  /// True when another process owns a shard that this one owned, or has written to it. The streams in this process's
+  /// memory may be out of date, and the process writes no more. The flag is never cleared: open the store again.
   public var isTakenOver: Bool
   /// True when the database has recently confirmed that this process owns its shards. Without a confirmation, for
   /// example after the process was stopped for a while, another process may own them. Then the memory of this process

@@ -1,6 +1,7 @@
 import Dispatch
 
 /// Checks the waiting writes four times a second. It runs on its own thread, which no work of a store can block.
+// `@unchecked`: `init` sets the timer up. After that it is only cancelled, which Dispatch allows from every thread.
 package final class StoreWatch: @unchecked Sendable {
   private let timer: any DispatchSourceTimer
 
