@@ -1,48 +1,48 @@
 import Persistence
 import Runtime
 
-/// How a Postgres store is used by one process.
+/// The configuration of a Postgres store in one process.
 public struct PostgresConfiguration: Sendable {
-  /// A `postgresql://` URL or libpq's `key=value` words. May hold a password: it is never shown or logged.
+  /// A `postgresql://` URL or libpq's `key=value` words. It may contain a password, so it is never shown or logged.
   public var url: String
-  /// The schema that holds the store; its read models are in a second one named with `_read` behind. A database holds
-  /// as many stores as it has such names.
+  /// The schema of the store. The read models are in a second schema, with `_read` after the name. A database can
+  /// contain one store for each name.
   public var name: String
-  /// How many shards the store gets when it is created by this open; later opens find it in the store.
+  /// The number of shards when this open creates the store. Later opens read it from the store.
   public var shardCount: Int
-  /// Sessions that write, each for its own part of the shards: while one commits, another encodes.
+  /// The number of sessions that write. Each writes its own part of the shards: while one commits, another encodes.
   public var writers: Int
-  /// Sessions that read, and write what isn't an append.
+  /// The number of sessions that read and make all writes other than appends.
   public var readers: Int
   public var connectTimeout: Duration
-  /// How long the caller of a write or read waits while the server answers nothing; then the call fails. When the server
-  /// answers other calls meanwhile, a write waits four times and a read eight times as long. Holds for the store and for
-  /// the read model.
+  /// The time that the caller of a write or read waits while the server answers nothing. Then the call fails. If the
+  /// server meanwhile answers other calls, a write waits four times and a read eight times as long. The store and the
+  /// read model use the same value.
   public var patience: Duration
-  /// How long appends may wait without an answer before the store's health shows a problem.
+  /// The time that appends may wait without an answer before the store's health shows a problem.
   public var stallAfter: Duration
-  /// After so much silence in the middle of an answer a writer gives its session up and makes another.
+  /// The silence in the middle of an answer after which a writer replaces its session.
   public var writerSilence: Duration
-  /// How long a writer tries to get a lost session back at a time, before it looks at what else there is to do.
+  /// The time of one series of reconnects of a writer. After it, the writer looks for other work.
   public var reconnectTimeout: Duration
-  /// How long a read tries to get a lost session back.
+  /// The time that a read tries to reconnect.
   public var readReconnectTimeout: Duration
-  /// How long `own` waits for locks that another session holds, as that of a process that was just killed.
+  /// The time that `own` waits for locks of another session, for example of a process that was just killed.
   public var ownershipPatience: Duration
-  /// How often an idle writer writes something, by which it shows that it lives and finds out whether writes work.
+  /// The interval of an idle writer's heartbeat. It shows that the writer is alive, and tests whether writes work.
   public var beat: Duration
-  /// After so much silence the server ends a writer's session, and others can take its shards: a stopped process must
-  /// not hold them for ever. Several beats.
+  /// The silence after which the server ends a writer's session. Then other processes can take its shards, so a stopped
+  /// process does not keep them forever. It must be several beats long.
   public var idleSessionTimeout: Duration
-  /// The longest a read may take.
+  /// The longest time of a read.
   public var statementTimeout: Duration
-  /// How long a statement waits for a lock of another session.
+  /// The time that a statement waits for a lock of another session.
   public var lockTimeout: Duration
   /// The most events in one transaction of a writer, unless a single append has more.
   public var batchEvents: Int
   /// The most bytes of event data in one transaction of a writer, unless a single append has more.
   public var batchBytes: Int
-  /// Streams whose last version and hash a writer remembers.
+  /// The number of streams whose last version and hash a writer remembers.
   public var rememberedStreams: Int
 
   public init(
@@ -75,7 +75,7 @@ public struct PostgresConfiguration: Sendable {
     self.rememberedStreams = rememberedStreams
   }
 
-  /// The pauses between two tries to connect.
+  /// The pauses between two attempts to connect.
   static let reconnectBackoff = Backoff(first: .milliseconds(20), limit: .seconds(1))
 
   func validate() throws(StoreError) {
@@ -87,7 +87,7 @@ public struct PostgresConfiguration: Sendable {
     }
   }
 
-  /// What every session sets: where names are looked up, and the durability that the store promises.
+  /// Returns the settings of every session: the search path, and the durability that the store promises.
   func settings(
     _ names: PostgresNames, applicationName: String, access: PostgresSettings.Access, answerTimeout: Duration,
     _ more: [(name: String, value: String)] = []
@@ -117,7 +117,7 @@ public struct PostgresConfiguration: Sendable {
       [("statement_timeout", Self.text(statementTimeout)), ("lock_timeout", Self.text(lockTimeout))])
   }
 
-  /// Returns a duration as the server's settings take it, in milliseconds.
+  /// Returns a duration in the form of the server's settings, in milliseconds.
   static func text(_ duration: Duration) -> String {
     let (seconds, attoseconds) = duration.components
     return "\(seconds * 1_000 + attoseconds / 1_000_000_000_000_000)ms"

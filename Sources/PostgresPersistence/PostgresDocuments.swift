@@ -1,6 +1,6 @@
 import Persistence
 
-/// The statements on the read models, which live in a schema of their own.
+/// The statements of the read models, which have their own schema.
 struct PostgresDocuments {
   private let documents: String
   private let fields: String
@@ -14,7 +14,7 @@ struct PostgresDocuments {
 
   func calls(for batch: ProjectionBatch) -> [PostgresCall] {
     var calls: [PostgresCall] = []
-    // Always in the same order, so that two followers don't wait for each other.
+    // The order is always the same. So two followers never deadlock.
     let upserts = batch.upserts.sorted { TextKey($0.collection, $0.id) < TextKey($1.collection, $1.id) }
     if !upserts.isEmpty {
       var data = PostgresArray(.bytes)
@@ -115,7 +115,7 @@ struct PostgresDocuments {
 
   // MARK: Reading
 
-  /// The columns of a document, its fields as two arrays in the same order.
+  /// Returns the columns of a document. Its fields are two arrays in the same order.
   private func columns(_ document: String) -> String {
     let own = "WHERE f.collection = \(document).collection AND f.id = \(document).id ORDER BY f.name"
     return """
@@ -134,8 +134,9 @@ struct PostgresDocuments {
     }
   }
 
-  /// The text of the statement depends on the shape of the query alone; all values are parameters. With fields asked
-  /// for, the page is read in order off the index of the first, and the others are tried on each row.
+  /// Returns the statement for a query. Its text depends only on the shape of the query; all values are parameters.
+  /// With fields, the page is read in order from the index of the first field, and the other fields are checked on each
+  /// row.
   func call(for query: DocumentQuery) -> PostgresCall {
     let wanted = query.fields.sorted { TextKey($0.key) < TextKey($1.key) }
     var parameters = PostgresParameters()

@@ -3,13 +3,13 @@ import Values
 
 /// The partitions of the events, one for each month in which streams began.
 struct PostgresPartitions {
-  /// yyyymm, as `StreamMonth` gives it for a stream.
+  /// Returns the month as yyyymm, in the form of `StreamMonth`.
   static func month(at moment: Timestamp) -> Int {
     let (year, month) = moment.yearAndMonth
     return year * 100 + month
   }
 
-  /// The month of a moment and the two that follow.
+  /// Returns the month of a timestamp and the two months after it.
   static func ahead(of moment: Timestamp) -> [Int] {
     let first = month(at: moment)
     return (0..<3).map { offset in
@@ -18,9 +18,9 @@ struct PostgresPartitions {
     }
   }
 
-  /// Makes the partitions that aren't there. The table is made first and attached then, as that waits for nobody and
-  /// lets appends and reads go on.
-  /// - Returns: those it found missing.
+  /// Creates the missing partitions. Each table is created first and attached afterwards. Attaching waits for no lock
+  /// and does not block appends or reads.
+  /// - Returns: the partitions that were missing.
   @discardableResult
   static func make(
     _ months: Set<Int>, on connection: PostgresConnection, lockKey: Int64

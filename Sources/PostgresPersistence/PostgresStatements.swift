@@ -1,8 +1,8 @@
 import Persistence
 
-/// Every statement of the hot paths: appending, and what is read again and again while sagas run. A row that is written
-/// carries its shard, and a read names one shard or one stream, so that the schema can be spread over servers by shard
-/// (a test looks at each of them).
+/// The statements of the hot paths: appending, and the frequent reads of running sagas. Each written row carries its
+/// shard, and each read names one shard or one stream. So the schema can be spread over servers by shard. A test checks
+/// every statement for this.
 enum PostgresStatements {
   // MARK: Writing
 
@@ -28,7 +28,7 @@ enum PostgresStatements {
     FROM unnest($1, $2, $3, $4, $5) AS k (shard, scope, key, stream, digest)
     """)
 
-  /// A stream lets go only of what it holds itself.
+  /// A stream releases only the claims that it owns itself.
   static let deleteClaims = PostgresStatement(
     "claims_remove",
     """
@@ -64,7 +64,7 @@ enum PostgresStatements {
 
   // MARK: What a writer reads
 
-  /// The last event of each stream.
+  /// Reads the last event of each stream.
   static let heads = PostgresStatement(
     "heads",
     """
@@ -77,7 +77,7 @@ enum PostgresStatements {
     ) e
     """)
 
-  /// The first and the last event that each append would have written, as far as they are there.
+  /// Reads the first and the last event that each append would have written, if they exist.
   static let committedAppends = PostgresStatement(
     "appends_committed",
     """
@@ -162,7 +162,7 @@ enum PostgresStatements {
   static let readCheckpoint = PostgresStatement(
     "checkpoint_read", "SELECT position FROM checkpoints WHERE follower = $1 AND shard = $2")
 
-  /// What the test goes through.
+  /// The statements that the test checks.
   static let hot = [
     insertEvents, insertStartKeys, deleteClaims, insertClaims, upsertOpen, deleteOpen, heads, committedAppends,
     takenStartKeys, takenClaims, readStream, readTail, head, readSnapshot, saveSnapshot, readStartKey, readClaim,

@@ -23,7 +23,7 @@ extension PostgresStore {
   public func apply(_ batch: ProjectionBatch) async throws(StoreError) {
     try batch.validate(shardCount: shardCount)
     let statements = PostgresDocuments(names)
-    // A run that got lost may have been committed: it isn't repeated, and the follower reads its checkpoint again.
+    // A lost call may have been committed. It is not repeated; the follower reads its checkpoint again.
     let actual = try await pool.run(.singleWrite) { (connection) throws(PostgresError) -> Int64? in
       try connection.runScript("BEGIN")
       let moved = try connection.run(
@@ -64,7 +64,7 @@ extension PostgresStore {
         let actual = try Self.checkpoint(connection, follower, move.shard)
         if actual != move.from { return (index, actual) }
       }
-      // Somebody moved it there and back in between; the first one stands for it.
+      // A concurrent writer moved the checkpoint away and back. The conflict names the first move.
       return (0, moves[0].from)
     }
     if let (index, actual) = wrong { throw .checkpointConflict(follower, moves[index], actual: actual) }
@@ -117,7 +117,7 @@ extension PostgresStore {
     return documents
   }
 
-  /// Only a checkpoint that doesn't exist is at 0, and only one that is where the batch begins moves.
+  /// A checkpoint that does not exist counts as 0. Only a checkpoint at the start of the batch moves.
   private static let moveCheckpoint = PostgresStatement(
     "checkpoint_move",
     """

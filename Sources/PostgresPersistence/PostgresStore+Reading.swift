@@ -4,7 +4,7 @@ public import Values
 
 extension PostgresStore {
   public func read(_ stream: UniqueID, after version: Int, limit: Int) async throws(StoreError) -> [StoredEvent] {
-    // No stream has an id of another version.
+    // Every stream's id is of version 7.
     guard stream.moment != nil else { return [] }
     let month = try StreamMonth.of(stream)
     return try await pool.run { (connection) throws(PostgresError) in
@@ -132,7 +132,7 @@ extension PostgresStore {
     return try await pool.run { (connection) throws(PostgresError) in
       let call = PostgresCall(shard == nil ? Self.allOpen : PostgresStatements.openOfShard) {
         if let shard { $0.append(int4: shard) }
-        // No stream has this id: it isn't of version 7.
+        // The id that matches no stream, because it is not of version 7.
         $0.append(stream ?? UniqueID(high: 0, low: 0))
         $0.append(Int64(max(limit, 0)))
       }

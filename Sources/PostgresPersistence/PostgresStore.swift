@@ -6,8 +6,8 @@ import Values
 
 /// A store in a Postgres database.
 ///
-/// A few sessions write, each for shards whose advisory locks it holds; what many tasks append at once goes out in one
-/// transaction. Other sessions read. Each session is used on a thread of its own.
+/// A few sessions write, each for the shards whose advisory locks it owns. Concurrent appends of many tasks go into one
+/// transaction. Other sessions read. Each session is used on its own thread.
 public final class PostgresStore: EventStore {
   public let shardCount: Int
   let pool: PostgresPool
@@ -28,7 +28,7 @@ public final class PostgresStore: EventStore {
   ) {
     let hub = CommitHub()
     self.hub = hub
-    // Another process can take a shard when the server has ended our session, after its silence.
+    // Another process can take a shard after the server has ended our silent session.
     let board = StoreHealthBoard(environment: environment, validity: configuration.idleSessionTimeout / 3)
     self.board = board
     self.configuration = configuration
@@ -43,28 +43,29 @@ public final class PostgresStore: EventStore {
     }
   }
 
-  /// Opens the store at a connection URL, and makes it when there is none.
+  /// Opens the store at a connection URL, or creates it.
   /// - Parameters:
   ///   - url: a libpq connection URL.
-  ///   - environment: time, ids and the jitter of reconnects.
-  ///   - name: the schema it lives in.
+  ///   - environment: the time, ids, and jitter of reconnects.
+  ///   - name: the schema of the store.
   public static func open(
     url: String, environment: Environment, name: String = "tracseq"
   ) async throws(StoreError) -> PostgresStore {
     try await open(PostgresConfiguration(url: url, name: name), environment: environment)
   }
 
-  /// Opens the store, makes it when there is none, and brings its schema up to this program's.
-  /// - Throws: `store.unavailable` when the server can't be reached or doesn't let us in; `store.invalid` when the
-  ///   settings can't be read; `store.newerVersion` and `store.foreign` when the schema isn't this program's.
+  /// Opens the store, or creates it, and migrates its schema to this program's version.
+  /// - Throws: `store.unavailable` when the server is unreachable or refuses the login; `store.invalid` when the
+  ///   settings cannot be parsed; `store.newerVersion` and `store.foreign` when the schema is not this program's.
   public static func open(
     _ configuration: PostgresConfiguration, environment: Environment
   ) async throws(StoreError) -> PostgresStore {
     try await open(configuration, environment: environment) { opener throws(PostgresError) in try await opener.open() }
   }
 
-  /// Opens a store only to be read, beside whatever process writes it: it makes nothing and changes nothing.
-  /// - Throws: as `open`, and `store.olderVersion` for a schema that an engine of this version has to open first.
+  /// Opens a store only for reading, also while another process writes it. It creates nothing and changes nothing.
+  /// - Throws: the errors of `open`, and `store.olderVersion` for a schema that an engine of this version must open
+  ///   first.
   public static func openToRead(
     _ configuration: PostgresConfiguration, environment: Environment
   ) async throws(StoreError) -> any EventReading {
@@ -101,7 +102,7 @@ public final class PostgresStore: EventStore {
         try await writer.own(shards.filter { $0 % writers.count == number })
         done.append(writer)
       } catch {
-        // Nothing is owned rather than a part of what was asked for.
+        // On an error, the process owns no shard instead of some of the requested ones.
         for writer in done { try await writer.own([]) }
         throw error
       }
@@ -119,7 +120,7 @@ public final class PostgresStore: EventStore {
     return try await writers[shard % writers.count].append(append, month: month, shard: shard)
   }
 
-  /// Far below what the server takes in one message.
+  /// The size limit of an append, far below the server's limit for one message.
   private static let maxAppendBytes = 256 << 20
 
   public func health() -> StoreHealth { board.health }
@@ -160,7 +161,7 @@ public final class PostgresStore: EventStore {
   }
 }
 
-/// Brings the schema up to date on a thread of its own, with a session that lives only for that.
+/// Migrates the schema on its own thread, with a session that exists only for that.
 private actor PostgresOpener {
   nonisolated private let executor = QueueExecutor(label: "tracseq.postgres.open")
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }

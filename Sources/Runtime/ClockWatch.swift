@@ -1,8 +1,8 @@
 import Values
 
-/// Says when the machine's wall clock and the engine's time differ: somebody set the clock, or it was wrong before.
+/// Reports when the machine's wall clock and the engine's time differ, because the clock was set or was wrong before.
 public struct ClockWatch: Sendable {
-  /// A difference that is worth a line in the log. Smaller ones vanish by themselves within hours.
+  /// The difference from which a line is logged. Smaller differences vanish within hours.
   public static let bearable = Duration.seconds(5)
   private static let lookEvery = Duration.seconds(10)
 
@@ -14,7 +14,7 @@ public struct ClockWatch: Sendable {
     self.log = log
   }
 
-  /// Looks until the task is cancelled.
+  /// Compares the clocks until the task is cancelled.
   public func run() async throws {
     var told = Duration.zero
     while true {

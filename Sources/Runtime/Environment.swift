@@ -1,7 +1,7 @@
 import Values
 
-/// What a process takes from its surroundings: time, ids, randomness, and threads. Everything else in the tree gets them
-/// from here, so that a test or a simulation can hand in its own. A rule test bans the other ways to them.
+/// The surroundings of a process: time, ids, randomness and threads. All other code gets them from here, so a test or a
+/// simulation can replace them. A rule test forbids other ways to get them.
 public struct Environment: Sendable {
   public let clock: any WallClock
   /// Runs the tasks that the engine begins on its own; nil for the runtime's threads. The simulation passes an executor
@@ -22,23 +22,24 @@ public struct Environment: Sendable {
   }
 
   public func now() -> Timestamp { clock.now() }
-  /// What the machine's wall clock shows. Only for what another machine compares with its own clock.
+  /// Returns the time of the machine's wall clock. Use it only for times that another machine compares with its own
+  /// clock.
   public func wallNow() -> Timestamp { clock.wallNow() }
   public func random() -> UInt64 { nextRandom() }
-  /// A new version 7 id of this moment.
+  /// Returns a new version 7 id with the current time.
   public func newID() -> UniqueID { .version7(at: now(), random: (random(), random())) }
 }
 
-/// Time, and sleeping until a moment of it.
+/// A clock, and sleep until a time.
 public protocol WallClock: Sendable {
-  /// Returns the process's time. It never goes back, and it doesn't jump when the machine's clock is set: a duration is
-  /// the difference of two such moments.
+  /// Returns the process's time. It never goes back, and it does not jump when the machine's clock is set. A duration
+  /// is the difference of two such timestamps.
   func now() -> Timestamp
-  /// Returns what the machine's wall clock shows, which anybody may set. Differs from `now` after that.
+  /// Returns the time of the machine's wall clock, which an administrator may set. After that it differs from `now`.
   func wallNow() -> Timestamp
-  /// Has the time begin at `moment` at the earliest: where the time of an earlier process ended.
+  /// Moves the time forward to `moment` at least: the time at which an earlier process ended.
   func begin(at moment: Timestamp)
-  /// Returns at `deadline` or later, never before it; at once when it has passed.
+  /// Returns at `deadline` or later, never before it. Returns immediately when the deadline has passed.
   /// - Throws: `CancellationError` when the task is cancelled first.
   func sleep(until deadline: Timestamp) async throws
 }

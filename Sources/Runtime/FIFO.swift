@@ -1,4 +1,4 @@
-/// A queue, first in, first out, in constant time for each element.
+/// A first-in, first-out queue with constant time for each element.
 struct FIFO<Element> {
   private var elements: [Element?] = []
   private var first = 0

@@ -1,15 +1,15 @@
 import Foundation
 
-/// What a person is called, compared as a reader of a list would: spellings that look the same are one person.
+/// The name of a person, compared by its appearance. Spellings that look the same are one person.
 ///
 /// Two names look alike when they are equal after these steps, which follow Unicode TR 39:
-/// 1. What can't be seen is removed; blanks are trimmed, and a run of them is one.
+/// 1. Invisible characters are removed, blanks at the ends are trimmed, and a run of blanks becomes one.
 /// 2. Compatibility forms become the plain ones (NFKD): `Ａnna`, `𝐀nna`.
-/// 3. Letters that look like Latin ones become those: Cyrillic `а`, Greek `Α`. `0` becomes `o`, `1` becomes `l`, `rn`
-///    becomes `m`.
-/// 4. Upper and lower case are one.
+/// 3. Letters that look like Latin letters become those: Cyrillic `а`, Greek `Α`. `0` becomes `o`, `1` becomes `l`,
+///    `rn` becomes `m`.
+/// 4. Upper and lower case become the same.
 public struct PersonName: Sendable {
-  /// Spelled plainly; with a capital `I` read as `i`; with a capital `I` read as `l`.
+  /// The plain spellings: one with a capital `I` read as `i`, and one with a capital `I` read as `l`.
   private let readings: Set<String>
 
   public init(_ text: String) {
@@ -20,14 +20,14 @@ public struct PersonName: Sendable {
     ]
   }
 
-  /// Whether a reader could take one for the other.
+  /// Returns true when a reader could confuse the two names.
   public func looksLike(_ other: PersonName) -> Bool { !readings.isDisjoint(with: other.readings) }
 
-  /// The first character of a text that can't be seen: a control character, one that only steers how others are shown,
-  /// or one without a shape of its own. Nil when all can be seen.
+  /// Returns the first invisible character of a text: a control character, one that only controls how others are shown,
+  /// or one without a shape. Nil when all characters are visible.
   public static func invisible(in text: String) -> Unicode.Scalar? { text.unicodeScalars.first(where: isInvisible) }
 
-  /// A character as standards name it: `U+200B`.
+  /// Returns the name of a character in Unicode's notation: `U+200B`.
   public static func codePoint(_ scalar: Unicode.Scalar) -> String {
     let digits = String(scalar.value, radix: 16, uppercase: true)
     return "U+" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
@@ -55,7 +55,7 @@ public struct PersonName: Sendable {
     return words.filter { !$0.isEmpty }.map { String($0) }.joined(separator: " ")
   }
 
-  /// Through upper case, so that `ß` is `ss` and a final sigma is a sigma.
+  /// Folds through upper case, so `ß` becomes `ss` and a final sigma becomes a sigma.
   private static func folded(_ text: String) -> String {
     text.uppercased().lowercased().decomposedStringWithCanonicalMapping
   }
@@ -63,7 +63,7 @@ public struct PersonName: Sendable {
   private static func skeleton(_ text: String, capitalI: Unicode.Scalar) -> String {
     var result = String.UnicodeScalarView()
     for scalar in text.unicodeScalars {
-      // A dot above an i is the i's own.
+      // A dot above an i belongs to the i.
       if scalar == "\u{307}", result.last == "i" || result.last == "j" || result.last == "I" { continue }
       if capitalIs.contains(scalar) {
         result.append(capitalI)
@@ -88,7 +88,7 @@ public struct PersonName: Sendable {
     for (plain, alike) in likeLatin + likeOther {
       for scalar in alike.unicodeScalars { table[scalar] = plain }
     }
-    // Letters in circles and squares that have no compatibility form.
+    // Letters in circles and squares without a compatibility form.
     for (first, count) in [(0x1F150, 26), (0x1F170, 26), (0x1F1E6, 26)] as [(UInt32, UInt32)] {
       for index in 0..<count {
         if let from = Unicode.Scalar(first + index), let to = Unicode.Scalar(0x61 + index) { table[from] = to }
@@ -97,7 +97,7 @@ public struct PersonName: Sendable {
     return table
   }()
 
-  /// Letters of other scripts, and rare Latin ones, by the Latin letter that they look like.
+  /// Letters of other scripts, and rare Latin letters, with the Latin letter that they look like.
   private static let likeLatin: [(Unicode.Scalar, String)] = [
     ("a", "АаΑαɑᴀᎪꭺꓮⲀⲁ⍺Ꭺ"), ("b", "ВвΒβʙЬьᏴꓐⲂⲃƄƅꮟᏏ"), ("c", "СсϹϲᴄᏟꓚⲤⲥꮯ"), ("d", "ԀԁᎠꓓᴅꭰԂԃժ"),
     ("e", "ЕеΕεᴇᎬꓰⲈⲉҽ℮ꬲ"), ("f", "ϜϝꓝꜰꞘꞙẝք"), ("g", "ԌԍɡɢᏀꓖցᶃᏳ"), ("h", "НнΗһҺʜᎻꓧⲎⲏհᏂ"), ("i", "іιɩɪıⲓᎥꙇꭵ˛"),

@@ -1,7 +1,7 @@
 import CCrypto
 import Values
 
-/// A pair of Ed25519 keys (RFC 8032) by libcrypto: what it signs, the public one verifies.
+/// An Ed25519 key pair (RFC 8032) by libcrypto. The public key verifies what the private key signs.
 public final class SigningKey: Sendable {
   private let key: KeyHandle
   public let publicKey: VerifyingKey
@@ -12,7 +12,7 @@ public final class SigningKey: Sendable {
     self.publicKey = publicKey
   }
 
-  /// A new pair, from libcrypto's own randomness: keys must not follow from a seed.
+  /// Returns a new pair from libcrypto's own randomness. Keys must not follow from a seed.
   public static func generate() -> SigningKey? {
     guard let context = EVP_PKEY_CTX_new_id(EVP_PKEY_ED25519, nil) else { return nil }
     defer { EVP_PKEY_CTX_free(context) }
@@ -48,7 +48,7 @@ public final class SigningKey: Sendable {
 /// The public key of a pair.
 public final class VerifyingKey: Sendable {
   private let key: KeyHandle
-  /// The first 16 hexadecimal digits of the SHA-256 of the key's 32 bytes: it names the key.
+  /// The id of the key: the first 16 hexadecimal digits of the SHA-256 of the key's 32 bytes.
   public let id: String
 
   fileprivate init?(_ key: KeyHandle) {
@@ -77,8 +77,8 @@ public final class VerifyingKey: Sendable {
   }
 }
 
-/// Owns one of libcrypto's keys. A key is never changed once it is made, and libcrypto lets many threads read it at
-/// once; that makes the class sound across threads.
+/// Owns one key of libcrypto. A key never changes after it is made, and libcrypto allows many threads to read it at the
+/// same time. So the class is safe across threads.
 private final class KeyHandle: @unchecked Sendable {
   let pointer: OpaquePointer
 

@@ -1,13 +1,14 @@
-/// Time that never jumps: it begins at the wall clock's time, and then goes on at the pace of a monotonic clock.
+/// Time that never jumps. It starts at the wall clock's time, and then follows a monotonic clock.
 ///
-/// When the wall clock is set, the steady time approaches it by at most one part in 2,000 of the time that passes, as NTP
-/// slews a clock. So a duration that is measured by it is right to 0.05 %, whatever happens to the wall clock.
+/// When the wall clock is set, the steady time approaches it by at most one part in 2,000 of the elapsed time, as NTP
+/// slews a clock. So a measured duration is right to 0.05 %, even when the wall clock changes.
 ///
-/// All times are microseconds: of the wall clock since 1970, of the monotonic clock since any moment.
+/// All times are in microseconds: the wall clock's since 1970, the monotonic clock's since an arbitrary start.
 public struct SteadyTime: Sendable {
-  /// A correction is at most the time that passed divided by this.
+  /// The divisor of a correction: it is at most the elapsed time divided by this.
   static let slew: Int64 = 2_000
-  /// The time that one correction answers for. Without a bound, a first look after a quiet week would correct by minutes.
+  /// The longest elapsed time that one correction covers. Without this limit, the first call after a quiet week would
+  /// correct by minutes.
   static let longestCorrected: Int64 = 10_000_000
   private static let shortestCorrected: Int64 = 10_000
 
@@ -21,7 +22,7 @@ public struct SteadyTime: Sendable {
     corrected = monotonic
   }
 
-  /// Returns the steady time now; never one before that of an earlier call.
+  /// Returns the steady time now. It is never before the result of an earlier call.
   public mutating func now(wall: Int64, monotonic: Int64) -> Int64 {
     time += max(0, monotonic - reading)
     reading = max(reading, monotonic)
@@ -34,6 +35,6 @@ public struct SteadyTime: Sendable {
     return time
   }
 
-  /// Moves the time forward to `moment`, unless it is there already.
+  /// Moves the time forward to `moment`. Does nothing when the time is already later.
   public mutating func begin(at moment: Int64) { time = max(time, moment) }
 }

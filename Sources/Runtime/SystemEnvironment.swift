@@ -10,15 +10,16 @@ extension Environment {
   }
 }
 
-/// The machine's time as this process keeps it: the wall clock's at the start, and from there steady (`SteadyTime`).
-/// Every instance shows the same time.
+/// The process's time: it starts at the machine's wall clock and then goes on steadily (`SteadyTime`). Every instance
+/// shows the same time.
 ///
-/// The pace is that of `ContinuousClock`, which goes on while the machine is suspended: four hours of thawing are four
-/// hours for the sample, too.
+/// The pace is that of `ContinuousClock`, which continues while the machine is suspended. Four hours of thawing are
+/// four hours for the sample, too.
 public struct SystemClock: WallClock {
   private static let origin = ContinuousClock.now
   private static let steady = Mutex(SteadyTime(wall: wallTime(), monotonic: monotonicTime()))
-  /// A timer of the system may stand still while the machine is suspended. So a sleeper looks again after this at most.
+  /// The longest single sleep. A timer of the system may stop while the machine is suspended, so a sleeper checks the
+  /// time again after this.
   private static let longestNap = Duration.seconds(10)
 
   public init() {}

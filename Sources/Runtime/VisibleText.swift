@@ -1,17 +1,17 @@
 import Foundation
 
-/// The form of texts by which people tell things apart: barcodes, positions, patients, tags, keys.
+/// The form of texts by which people distinguish things: barcodes, positions, patients, tags, keys.
 ///
-/// Two texts that are drawn alike must not name two things. So an identifier is compared and stored in Unicode's
-/// normalization form C, and an identifier with something in it that can't be seen is refused.
+/// Two texts that look the same must not name two things. So an identifier is compared and stored in Unicode's
+/// normalization form C. An identifier with an invisible character is refused.
 public enum VisibleText {
-  /// Returns the text in normalization form C (UAX #15): composed and decomposed letters become the same.
+  /// Returns the text in normalization form C (UAX #15). Composed and decomposed characters become the same.
   public static func normal(_ text: String) -> String {
     text.utf8.allSatisfy { $0 < 0x80 } ? text : text.precomposedStringWithCanonicalMapping
   }
 
-  /// Returns what keeps a text from being an identifier, as a predicate: `has U+200B, which can't be seen`.
-  /// - Returns: nil for a text that can be one. How long it may be is the caller's rule.
+  /// Returns why a text cannot be an identifier, as a predicate: `has U+200B, which can't be seen`.
+  /// - Returns: nil for a text that can be an identifier. The caller limits the length.
   public static func fault(in text: String) -> String? {
     let scalars = normal(text).unicodeScalars
     guard let first = scalars.first, let last = scalars.last else { return "is empty" }
@@ -38,7 +38,7 @@ public enum VisibleText {
       if scalar.properties.isDefaultIgnorableCodePoint { return "has \(name(scalar)), which can't be seen" }
       return hasBase ? nil : "has the mark \(name(scalar)) without a letter below it"
     default:
-      // The Braille blank is a symbol to Unicode; U+FFFD stands where a character was lost.
+      // The Braille blank is a symbol in Unicode. U+FFFD replaces a lost character.
       if scalar.properties.isDefaultIgnorableCodePoint || scalar == "\u{2800}" {
         return "has \(name(scalar)), which can't be seen"
       }
@@ -46,17 +46,18 @@ public enum VisibleText {
     }
   }
 
-  /// `U+00A0`.
+  /// Returns the name of a character: `U+00A0`.
   private static func name(_ scalar: Unicode.Scalar) -> String {
     let digits = String(scalar.value, radix: 16, uppercase: true)
     return "U+" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
   }
 
-  /// Returns the text as a search compares it: compatibility forms are one (full width, ligatures), so are upper and lower
-  /// case (`ß` and `SS`, all four forms of `i`), hyphens and dashes, apostrophes; what can't be seen is left out.
+  /// Returns the text in the form that a search compares. Compatibility forms (full width, ligatures), upper and lower
+  /// case (`ß` and `SS`, all four forms of `i`), hyphens and dashes, and apostrophes become the same. Invisible
+  /// characters are left out.
   public static func folded(_ text: String) -> String {
     if text.utf8.allSatisfy({ $0 < 0x80 && $0 >= 0x20 }) { return text.lowercased() }
-    // Twice: folding one letter may make another that has a compatibility form.
+    // The text is folded twice. Folding one character may produce another with a compatibility form.
     var folded = text.precomposedStringWithCompatibilityMapping
     folded = folded.uppercased().lowercased().precomposedStringWithCompatibilityMapping
     var scalars = String.UnicodeScalarView()
@@ -64,7 +65,7 @@ public enum VisibleText {
       switch scalar.value {
       case 0x2010...0x2015, 0x2212, 0xFE58, 0xFE63: scalars.append("-")
       case 0x2018, 0x2019, 0x201B, 0x02BC: scalars.append("'")
-      // The dot that a lower-case İ keeps beside its i.
+      // The combining dot that a lower-case İ keeps after its i.
       case 0x0307 where scalars.last == "i": break
       default:
         if scalar.properties.isWhitespace {

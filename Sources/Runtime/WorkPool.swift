@@ -6,14 +6,14 @@ public protocol WorkThreads: TaskExecutor {
   func queue() -> any SerialExecutor
 }
 
-/// Threads of their own for one kind of work, so that it can take all of them and nothing else waits: the evaluation of
-/// sagas, the reading of large requests, the answers that a monitor waits for.
+/// Separate threads for one kind of work, such as the evaluation of sagas, the reading of large requests, or the
+/// answers for a monitor. The work can occupy all of them without blocking other work.
 ///
-/// Jobs run in the order in which they come, urgent ones first: those of tasks with `TaskPriority.high`. Some threads
-/// take nothing but urgent jobs, so that an operator's verb never waits for a thread. A pool lives as long as the
-/// process; threads start with its first job.
+/// Jobs run in the order in which they arrive. Urgent jobs, those of tasks with `TaskPriority.high`, run first. Some
+/// threads run only urgent jobs, so an operator's verb never waits for a thread. A pool exists as long as the process.
+/// Its threads start with its first job.
 public final class WorkPool: WorkThreads {
-  /// What waits for a thread.
+  /// The work that waits for a thread.
   fileprivate enum Work {
     case job(UnownedJob)
     case queue(WorkQueue)
@@ -32,14 +32,14 @@ public final class WorkPool: WorkThreads {
   private let threads: Int
   private let urgentThreads: Int
 
-  /// The stack of each thread. What is evaluated nests 640 levels deep at most (`Budget.depth`); memory is used
-  /// only as far as a stack grows.
+  /// The stack size of each thread. An evaluation nests at most 640 levels (`Budget.depth`). Memory is used only as far
+  /// as a stack grows.
   private static let stackSize = 16 << 20
 
   /// - Parameters:
-  ///   - name: of its threads, as a debugger shows them.
-  ///   - threads: that take every job; nil: one for each processor, at least two.
-  ///   - urgentThreads: that take urgent jobs alone.
+  ///   - name: the name of the threads in a debugger.
+  ///   - threads: the number of threads that run every job; nil means one for each processor, at least two.
+  ///   - urgentThreads: the number of threads that run only urgent jobs.
   public init(name: String, threads: Int? = nil, urgentThreads: Int = 0) {
     self.name = name
     self.threads = threads ?? max(2, ProcessInfo.processInfo.activeProcessorCount)
@@ -60,7 +60,7 @@ public final class WorkPool: WorkThreads {
     if isUrgent { line.urgents.append(work) } else { line.works.append(work) }
     let starts = !line.isStarted
     line.isStarted = true
-    // A thread that takes urgent jobs alone must not swallow the signal for another.
+    // A thread for urgent jobs must not consume the signal for another thread.
     if urgentThreads > 0 { line.condition.broadcast() } else { line.condition.signal() }
     line.condition.unlock()
     if starts { start() }
@@ -96,7 +96,8 @@ public final class WorkPool: WorkThreads {
   }
 }
 
-/// The serial executor of one actor: its jobs run on the threads of a pool, one at a time, whoever asks the actor.
+/// The serial executor of one actor. Its jobs run on the threads of a pool, one at a time, for every caller of the
+/// actor.
 public final class WorkQueue: SerialExecutor {
   // Sound: `jobs` and `isRunning` are read and written only while `lock` is locked.
   private final class Line: @unchecked Sendable {
@@ -115,13 +116,13 @@ public final class WorkQueue: SerialExecutor {
     line.lock.lock()
     line.jobs.append(job)
     line.lock.unlock()
-    // One entry of the pool for each job; the entry of an urgent one may run those that came before it.
+    // The pool has one entry for each job. The entry of an urgent job may run the jobs that came before it.
     pool.add(.queue(self), isUrgent: WorkPool.isUrgent(job))
   }
 
   public func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
 
-  /// Runs jobs until there is none, unless another thread is doing so: that one takes what has come meanwhile.
+  /// Runs jobs until none is left. If another thread already does so, that thread runs the new jobs too.
   fileprivate func run() {
     guard begin() else { return }
     while let job = next() { job.runSynchronously(on: asUnownedSerialExecutor()) }
@@ -145,11 +146,11 @@ public final class WorkQueue: SerialExecutor {
 }
 
 extension WorkPool {
-  /// Decides, renders and folds sagas. One thread is kept for what an operator asks.
+  /// Decides, renders and folds sagas. One thread is reserved for the requests of operators.
   public static let sagas = WorkPool(name: "saga", urgentThreads: 1)
-  /// Reads requests and makes answers of any size.
+  /// Reads requests and builds answers of any size.
   public static let requests = WorkPool(name: "request")
-  /// Reads and answers what operators ask: verbs, signals, and whatever is as small.
+  /// Reads and answers the requests of operators: verbs, signals, and other small requests.
   public static let verbs = WorkPool(name: "verb", threads: 2)
   /// Answers a monitor: `/healthz`, `/readyz`, `/metrics`.
   public static let monitors = WorkPool(name: "monitor", threads: 2)

@@ -4,8 +4,8 @@ import JSON
 public enum NearNames {
   /// Returns the nearest candidate, or nil when none is near. Case and the signs `-` and `_` count little.
   /// - Parameters:
-  /// - limit: the most edits; nil means 1 to 3, by the length of the name.
-  /// - completes: whether a name of 3 or more characters matches a candidate that begins with it.
+  ///   - limit: the most edits; nil means 1 to 3, by the length of the name.
+  ///   - completes: whether a name of 3 or more characters matches a candidate that begins with it.
   public static func nearest(
     to name: String, among candidates: some Sequence<String>, within limit: Int? = nil, completes: Bool = false
   ) -> String? {

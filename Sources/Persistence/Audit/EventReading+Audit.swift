@@ -5,9 +5,9 @@ extension EventReading {
   /// its head when its turn comes. Finds the first broken link of each shard. The audit may take long, and it blocks no
   /// other work.
   /// - Parameters:
-  /// - head: an earlier head of the same store, with a verified signature. The store is compared with it.
-  /// - pageSize: the number of events in one read.
-  /// - rememberedStreams: the number of streams whose last hash is kept in memory.
+  ///   - head: an earlier head of the same store, with a verified signature. The store is compared with it.
+  ///   - pageSize: the number of events in one read.
+  ///   - rememberedStreams: the number of streams whose last hash is kept in memory.
   public func audit(
     against head: AuditHead? = nil, pageSize: Int = 500, rememberedStreams: Int = 100_000
   ) async throws -> AuditReport {

@@ -12,8 +12,8 @@ public final class MemoryStore: EventStore {
   private let hub = CommitHub()
 
   /// - Parameters:
-  /// - environment: the clock for `recordedAt`.
-  /// - shardCount: the number of shards, 1 to `Shard.maxCount`.
+  ///   - environment: the clock for `recordedAt`.
+  ///   - shardCount: the number of shards, 1 to `Shard.maxCount`.
   public init(environment: Environment, shardCount: Int = Shard.defaultCount) {
     precondition((1...Shard.maxCount).contains(shardCount), "a store has 1 to \(Shard.maxCount) shards")
     self.environment = environment

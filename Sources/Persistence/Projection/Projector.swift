@@ -81,11 +81,11 @@ public final class Projector: Sendable {
   private let started = Mutex(false)
 
   /// - Parameters:
-  /// - store: the store of the events and the documents.
-  /// - projection: turns events into documents.
+  ///   - store: the store of the events and the documents.
+  ///   - projection: turns events into documents.
   ///   - environment: the clock of the pauses.
   ///   - configuration: batch size and pauses.
-  /// - report: called for every failed batch.
+  ///   - report: called for every failed batch.
   public convenience init(
     store: any EventLog & DocumentStore, projection: any Projection, environment: Environment,
     configuration: Configuration = Configuration(), report: @escaping @Sendable (Failure) -> Void = { _ in }
@@ -96,11 +96,11 @@ public final class Projector: Sendable {
   }
 
   /// - Parameters:
-  /// - store: the store of the events.
-  /// - follower: applies the events.
+  ///   - store: the store of the events.
+  ///   - follower: applies the events.
   ///   - environment: the clock of the pauses.
   ///   - configuration: batch size and pauses.
-  /// - report: called for every failed batch.
+  ///   - report: called for every failed batch.
   public init(
     store: any EventLog, follower: any ShardFollower, environment: Environment,
     configuration: Configuration = Configuration(), report: @escaping @Sendable (Failure) -> Void = { _ in }

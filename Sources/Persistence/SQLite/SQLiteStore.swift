@@ -29,9 +29,9 @@ public final class SQLiteStore: EventStore {
 
   /// Opens the store at `path`, or creates it when the file does not exist. The file's directory must exist.
   /// - Parameters:
-  /// - path: the file; created when it does not exist.
-  /// - environment: the clock for `recordedAt`.
-  /// - shardCount: the number of shards of a new store, 1 to `Shard.maxCount`; an existing store keeps its own.
+  ///   - path: the file; created when it does not exist.
+  ///   - environment: the clock for `recordedAt`.
+  ///   - shardCount: the number of shards of a new store, 1 to `Shard.maxCount`; an existing store keeps its own.
   ///   - patience: how long the caller of a write waits while nothing is committed; then the call fails.
   /// - Throws: `store.locked` when another process has it open; `store.foreign` or `store.newerVersion` for a file that
   ///   it must not touch; `store.unavailable` when the file can't be opened or written.

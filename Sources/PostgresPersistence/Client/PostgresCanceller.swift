@@ -2,9 +2,9 @@ import CPostgres
 import Dispatch
 import Persistence
 
-/// Asks the server to stop what a connection runs, from any thread.
-// `@unchecked`: the handle never changes after init, and libpq documents PQcancel as safe from every thread; it is
-// freed when nobody can call it any more.
+/// Asks the server to stop the running statement of a connection. Any thread may call it.
+// `@unchecked`: the handle never changes after init, and libpq documents PQcancel as safe from every thread. The handle
+// is freed when no thread can call it any more.
 final class PostgresCanceller: @unchecked Sendable {
   private let handle: OpaquePointer
 
@@ -12,7 +12,7 @@ final class PostgresCanceller: @unchecked Sendable {
 
   deinit { PQfreeCancel(handle) }
 
-  /// A request that comes too late does nothing. It opens a connection of its own, so it runs off the caller's thread.
+  /// Sends the request. A late request has no effect. It opens its own connection, so it runs off the caller's thread.
   func cancel() {
     DispatchQueue.global().async { [self] in
       var reason = [CChar](repeating: 0, count: 256)

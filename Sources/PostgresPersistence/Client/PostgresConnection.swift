@@ -19,8 +19,8 @@ struct PostgresCall: Sendable {
   }
 }
 
-/// Owns one connection to the server, which ends, with the locks of its session, when this is released. It belongs to one actor on a thread of its own; its calls wait in `poll` until
-/// the answer is there or the time is over.
+/// Owns one connection to the server. When the connection is released, its session and the locks of the session end. It
+/// belongs to one actor on its own thread. Its calls wait in `poll` until the answer arrives or the time is over.
 final class PostgresConnection {
   let processID: Int
   let canceller: PostgresCanceller
@@ -28,12 +28,14 @@ final class PostgresConnection {
   private let answerTimeout: Duration
   private var prepared: Set<String> = []
   private(set) var isOpen = true
-  /// Whether the server took no writes when the session began. Such a session stays so, whatever becomes of the server.
+  /// True when the server accepted no writes at the start of the session. The session stays read-only, even if the
+  /// server changes.
   private(set) var isReadOnly = false
   let openedAt = ContinuousClock.now
 
   /// Connects.
-  /// - Throws: `unreachable` when no connection came about in time, or the server doesn't take the writes that are wanted.
+  /// - Throws: `unreachable` when no connection was made in time, or when the server does not accept the required
+  ///   writes.
   init(_ settings: PostgresSettings) throws(PostgresError) {
     let isOneOfSeveral = try settings.validate()
     let handle = try Self.connect(settings, target: isOneOfSeveral && settings.access != .any ? "read-write" : "any")
@@ -45,7 +47,7 @@ final class PostgresConnection {
     canceller = PostgresCanceller(owning: cancel)
     processID = Int(PQbackendPID(handle))
     answerTimeout = settings.answerTimeout
-    // A value with a comma or a dash is no matter here: it goes as a parameter.
+    // A value with a comma or a dash is safe, because it is a parameter.
     let set = PostgresStatement("set_config", "SELECT set_config($1, $2, false)")
     let answers = try run(
       settings.session.map { setting in
@@ -81,18 +83,18 @@ final class PostgresConnection {
     return result
   }
 
-  /// Runs statements in one round trip. Without a BEGIN among them they are one transaction: all of them or none.
-  /// - Throws: at the first that is refused; those behind it aren't run.
+  /// Runs statements in one round trip. Without a BEGIN they are one transaction: all of them or none.
+  /// - Throws: the error of the first refused statement; the statements after it do not run.
   func run(_ calls: [PostgresCall]) throws(PostgresError) -> [PostgresResult] {
     guard isOpen else { throw .lost("the connection was closed") }
     guard !calls.isEmpty else { return [] }
     guard PQenterPipelineMode(handle) == 1 else { throw broken() }
-    // 1. Everything is handed to libpq, which sends what the socket takes.
+    // 1. libpq receives all statements and sends what the socket accepts.
     var steps: [Step] = []
     var sent: Set<String> = []
     for (index, call) in calls.enumerated() {
       let name = call.statement.name
-      // A statement without a name is planned anew each time, for its values.
+      // A statement without a name is planned again each time, for its values.
       if name.isEmpty || (!prepared.contains(name) && sent.insert(name).inserted) {
         try sendPrepare(call)
         steps.append(Step(call: index, prepares: name))
@@ -104,7 +106,7 @@ final class PostgresConnection {
     let size = calls.reduce(0) { $0 + $1.parameters.bytes.count }
     let deadline = ContinuousClock.now + answerTimeout + .milliseconds(size / Self.slowestBytesPerMillisecond)
     try flush(until: deadline)
-    // 2. One answer for each of them, in order, then the end of the pipeline.
+    // 2. Read one result for each statement, in order, and then the end of the pipeline.
     var results: [PostgresResult] = []
     var failure: PostgresError?
     for step in steps {
@@ -130,7 +132,7 @@ final class PostgresConnection {
     return results
   }
 
-  /// Runs the statements of a text that holds no values from outside, as migrations are.
+  /// Runs the statements of a text without values from outside, such as a migration.
   func runScript(_ text: String) throws(PostgresError) {
     guard isOpen else { throw .lost("the connection was closed") }
     guard PQsendQuery(handle, text) == 1 else { throw broken() }
@@ -146,8 +148,8 @@ final class PostgresConnection {
     if let failure { throw failure }
   }
 
-  /// Runs `body` in a transaction, which is rolled back when it throws.
-  /// - Parameter mode: what `BEGIN` says of isolation and access; nothing for the server's defaults.
+  /// Runs `body` in a transaction. Rolls back when `body` throws.
+  /// - Parameter mode: the isolation and access of `BEGIN`; empty for the server's defaults.
   func transaction<Value>(
     _ mode: String = "", _ body: (PostgresConnection) throws(PostgresError) -> Value
   ) throws(PostgresError) -> Value {
@@ -172,14 +174,14 @@ extension PostgresConnection {
     let prepares: String?
   }
 
-  // Deadlines of a socket are measured on the machine's own steady clock: simulated time has no sockets.
+  // The machine's monotonic clock measures the deadlines of sockets. Virtual time has no sockets.
   private static func milliseconds(until deadline: ContinuousClock.Instant) -> Int32 {
     let (seconds, attoseconds) = (deadline - ContinuousClock.now).components
     let milliseconds = seconds * 1_000 + attoseconds / 1_000_000_000_000_000
     return milliseconds <= 0 ? 0 : Int32(min(milliseconds + 1, 600_000))
   }
 
-  /// A server that takes what is sent at less than 4 MiB/s counts as silent.
+  /// The lowest accepted speed. A server that reads slower than 4 MiB/s counts as silent.
   private static let slowestBytesPerMillisecond = 4 << 10
 
   private static func connect(
@@ -220,7 +222,7 @@ extension PostgresConnection {
     }
   }
 
-  /// The next result, or nil at the end of a statement's results.
+  /// Returns the next result, or nil at the end of a statement's results.
   private func nextAnswer(until deadline: ContinuousClock.Instant) throws(PostgresError) -> Answer? {
     while PQisBusy(handle) == 1 { try wait(writing: false, until: deadline) }
     return PQgetResult(handle).map(Answer.init)
@@ -234,7 +236,7 @@ extension PostgresConnection {
       isOpen = false
       throw .lost("Postgres was silent for \(answerTimeout)")
     }
-    // The server may say something while we still write: unread, both sides would wait for ever.
+    // The server may send data while we still write. If we did not read it, both sides would wait forever.
     guard PQconsumeInput(handle) == 1 else { throw broken() }
   }
 }
@@ -242,7 +244,7 @@ extension PostgresConnection {
 // MARK: Sending and errors
 
 extension PostgresConnection {
-  /// A result until it is known what it is.
+  /// A result whose kind is not known yet.
   fileprivate final class Answer {
     fileprivate private(set) var handle: OpaquePointer?
     init(_ handle: OpaquePointer) { self.handle = handle }
@@ -278,7 +280,7 @@ extension PostgresConnection {
     guard accepted == 1 else { throw broken() }
   }
 
-  /// The connection can't be used any more.
+  /// Marks the connection as unusable and returns the error.
   private func broken() -> PostgresError {
     isOpen = false
     return .lost(Self.oneLine(PQerrorMessage(handle)))
@@ -289,14 +291,14 @@ extension PostgresConnection {
       PQresultErrorField(answer.handle, Int32(code.asciiValue ?? 0)).map { String(cString: $0) }
     }
     let message = field("M") ?? Self.oneLine(PQresultErrorMessage(answer.handle))
-    // The server ends the session with what it says at this severity, and so does an error of libpq's own, which has
-    // no state.
+    // Only severity ERROR leaves the session open; the server ends it with a higher one. Errors of libpq itself have no
+    // state and also end it.
     guard let code = field("C"), let severity = field("V"), severity == "ERROR" else {
       isOpen = false
       throw .lost(message)
     }
     let state = SQLState(code: code)
-    // Nothing of the transaction was written, and another session may be led to a server that does it.
+    // Nothing of the transaction was written. Another session may reach a server that can write it.
     if state.endsSession { isOpen = false }
     return PostgresError(
       kind: .refused(state), message: message, table: field("t"), constraint: field("n"), statement: statement)
@@ -310,7 +312,7 @@ extension PostgresConnection {
 
 extension PostgresResult {
   fileprivate convenience init(_ answer: PostgresConnection.Answer) {
-    // An answer is taken once, right after it arrived.
+    // Each result is taken once, immediately after it arrived.
     self.init(owning: answer.take())
   }
 }

@@ -1,35 +1,35 @@
 import Persistence
 
-/// What went wrong between us and the server, for the code of this folder: callers of the store see a `StoreError`.
+/// An error of the connection or the server, for the code of this folder. Callers of the store receive a `StoreError`.
 struct PostgresError: Error, CustomStringConvertible {
   enum Kind: Sendable, Hashable {
-    /// The settings can't be read.
+    /// The settings cannot be parsed.
     case invalidSettings
-    /// What is in the schema isn't this program's store.
+    /// The schema contains something other than this program's store.
     case foreignSchema
-    /// The schema is a newer program's.
+    /// A newer version of this program made the schema.
     case newerSchema
-    /// The schema was made by an older version of this program, and nothing is to be changed.
+    /// An older version of this program made the schema, and this open may change nothing.
     case olderSchema
-    /// No connection came about: nothing was sent.
+    /// No connection was made, so nothing was sent.
     case unreachable
-    /// The connection broke, or the server was silent for too long: what was sent may or may not have happened.
+    /// The connection broke, or the server was silent for too long. What was sent may or may not have happened.
     case lost
-    /// The server refused a statement; the transaction it was part of is void.
+    /// The server refused a statement. Its transaction is void.
     case refused(SQLState)
-    /// The answer doesn't have the form that was asked for.
+    /// The result does not have the requested form.
     case unexpectedAnswer
   }
 
   let kind: Kind
   let message: String
-  /// The table whose constraint was broken, when the server says so.
+  /// The table whose constraint was violated, when the server names it.
   var table: String?
-  /// That constraint's name, when the server says so.
+  /// The name of the violated constraint, when the server gives it.
   var constraint: String?
-  /// Which statement of the pipeline was refused, counted from 0.
+  /// The number of the refused statement in the pipeline, from 0.
   var statement: Int?
-  /// Set when nothing is wrong with the server: our own code gave a transaction up for this.
+  /// Set when the server made no error: our own code gave the transaction up for this reason.
   private(set) var refusal: StoreError?
 
   init(kind: Kind, message: String, table: String? = nil, constraint: String? = nil, statement: Int? = nil) {
@@ -52,7 +52,7 @@ struct PostgresError: Error, CustomStringConvertible {
     }
   }
 
-  /// Whether the broken constraint is one of the table of events, or of a partition of it.
+  /// True when the violated constraint belongs to the table of events or to one of its partitions.
   var isOfEvents: Bool { table == "events" || table?.hasPrefix("events_") == true }
 
   var state: SQLState? {
@@ -65,12 +65,12 @@ struct PostgresError: Error, CustomStringConvertible {
   }
 }
 
-/// The five characters that say what kind of refusal it was.
+/// The five characters of SQLSTATE, which give the kind of the refusal.
 struct SQLState: Sendable, Hashable {
   let code: String
 
   static let uniqueViolation = SQLState(code: "23505")
-  /// Also what "no partition of relation found for row" comes as.
+  /// The server also uses this state for "no partition of relation found for row".
   static let checkViolation = SQLState(code: "23514")
   static let deadlock = SQLState(code: "40P01")
   static let serializationFailure = SQLState(code: "40001")
@@ -79,24 +79,25 @@ struct SQLState: Sendable, Hashable {
   static let queryCanceled = SQLState(code: "57014")
   static let undefinedTable = SQLState(code: "42P01")
 
-  /// Nothing is wrong with what was asked: it lost against something else that ran, and may be tried again.
+  /// True when the statement itself is valid: it conflicted with other work and may be tried again.
   var isTransient: Bool {
     self == .deadlock || self == .serializationFailure || self == .lockNotAvailable
   }
 
-  /// The values can't be stored: a character that text can't hold, a number out of range, too many bytes.
+  /// True when the values cannot be stored: an invalid character in text, a number out of range, or too many bytes.
   var isAboutTheValues: Bool { code.hasPrefix("22") || code.hasPrefix("54") }
 
-  /// The rows contradict what is stored, by a rule of the schema.
+  /// True when the rows break a rule of the schema.
   var isAboutConstraints: Bool { code.hasPrefix("23") }
 
-  /// The refusal speaks of the session or of the server, so that the next statement would be refused as well: the server
-  /// became a standby or read-only (25006), shuts down (57P), fails itself (58, XX), lost a prepared statement (26), and
-  /// whatever else isn't known to speak of the statement alone. The session is ended, and the next one may be led to
-  /// another server.
+  /// True when the refusal concerns the session or the server, so the next statement would be refused too. This is the
+  /// case when the server became a standby or read-only (25006), shuts down (57P), fails itself (58, XX) or lost a
+  /// prepared statement (26). It is also the case for every state that does not certainly concern only the statement.
+  /// The session is ended, and the next one may reach another server.
   ///
-  /// What leaves the session as it is: the values (22, 54), a constraint (23), what ran at the same time (40, 55P03), a
-  /// statement that was cancelled (57014), its text or rights (42, but 42P05), a server that has no room (53).
+  /// These states leave the session open: the values (22, 54), a constraint (23), a conflict with concurrent work (40,
+  /// 55P03), a cancelled statement (57014), its text or permissions (42, except 42P05), and a server without space
+  /// (53).
   var endsSession: Bool {
     if self == .lockNotAvailable || self == .queryCanceled { return false }
     if code == "42P05" { return true }

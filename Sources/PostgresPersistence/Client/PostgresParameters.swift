@@ -2,12 +2,12 @@ import CPostgres
 import Persistence
 import Values
 
-/// The values of one call, in the server's binary form.
+/// The values of one call, in the server's binary format.
 struct PostgresParameters: Sendable {
-  /// All values one after the other: one buffer for the call, whatever there are of them.
+  /// All values one after the other. The call needs only one buffer.
   private(set) var bytes: [UInt8] = []
   private(set) var types: [Oid] = []
-  /// Where each value lies in `bytes`; nil is NULL.
+  /// The range of each value in `bytes`; nil is NULL.
   private(set) var ranges: [Range<Int>?] = []
 
   init() {}
@@ -39,7 +39,7 @@ struct PostgresParameters: Sendable {
   }
 }
 
-/// A one-dimensional array, built value by value: a column of the rows that `unnest` makes of it.
+/// A one-dimensional array that is built value by value. `unnest` makes a column of rows of it.
 struct PostgresArray: Sendable {
   let type: PostgresType
   private var elements: [UInt8] = []
@@ -93,7 +93,7 @@ struct PostgresArray: Sendable {
     elements.append(int4: length)
   }
 
-  /// The header (dimensions, whether there are NULLs, element type, length, lower bound), then the elements.
+  /// Writes the header (dimensions, whether there are NULLs, element type, length, lower bound), then the elements.
   func write(to bytes: inout [UInt8]) {
     bytes.append(int4: count == 0 ? 0 : 1)
     bytes.append(int4: hasNull ? 1 : 0)
@@ -136,7 +136,7 @@ extension [UInt8] {
 }
 
 extension Timestamp {
-  /// The server counts microseconds from 2000-01-01T00:00:00Z.
+  /// The number of microseconds since 2000-01-01T00:00:00Z, which is how the server counts time.
   fileprivate var sincePostgresEpoch: Int64 { (milliseconds - 946_684_800_000) * 1_000 }
 
   init(sincePostgresEpoch microseconds: Int64) {

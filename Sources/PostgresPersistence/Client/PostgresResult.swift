@@ -2,7 +2,7 @@ import CPostgres
 import Persistence
 import Values
 
-/// Owns one answer of the server and reads the binary values of its rows.
+/// Owns one result of the server and reads the binary values of its rows.
 final class PostgresResult {
   private let handle: OpaquePointer?
 
@@ -18,7 +18,7 @@ final class PostgresResult {
 
   var first: PostgresRow? { count > 0 ? PostgresRow(result: self, row: 0) : nil }
 
-  /// How many rows an INSERT, UPDATE or DELETE touched.
+  /// The number of rows that an INSERT, UPDATE or DELETE changed.
   var affectedRows: Int {
     guard let text = PQcmdTuples(handle) else { return 0 }
     return Int(String(cString: text)) ?? 0
@@ -34,7 +34,7 @@ final class PostgresResult {
   }
 }
 
-/// One row of a result. Each read names the column's number and the type it must have.
+/// One row of a result. Each read names the number of the column and its required type.
 struct PostgresRow {
   let result: PostgresResult
   let row: Int32
@@ -74,7 +74,7 @@ struct PostgresRow {
       low: UInt64(bigEndian: value.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
   }
 
-  /// A one-dimensional array of texts without NULLs.
+  /// Reads a one-dimensional array of texts without NULLs.
   func texts(_ column: Int) throws(PostgresError) -> [String] {
     let value = try value(column)
     func int4(at offset: Int) throws(PostgresError) -> Int {

@@ -1,31 +1,34 @@
 import CPostgres
 import Persistence
 
-/// How one connection is made: where to, as whom it shows in `pg_stat_activity`, and what bounds it.
+/// The settings of one connection: the server, the name in `pg_stat_activity`, and the limits.
 struct PostgresSettings: Sendable {
-  /// A connection URL or key/value string, as libpq reads it. It may hold a password: it is never shown.
+  /// A connection URL or key/value string, in libpq's syntax. It may contain a password, so it is never shown.
   var url: String
-  /// At most 63 bytes; how an operator finds us in `pg_stat_activity`, and how a writer finds its own lost session.
+  /// The name in `pg_stat_activity`, at most 63 bytes. An operator finds us by it, and a writer finds its own lost
+  /// session.
   var applicationName: String
   var connectTimeout: Duration = .seconds(5)
-  /// After so much silence of the server in the middle of an answer the connection is given up; longer when much is sent.
+  /// The silence of the server in the middle of an answer after which the connection is closed. It is longer when much
+  /// is sent.
   var answerTimeout: Duration = .seconds(60)
   var access = Access.any
 
   enum Access: Sendable {
-    /// A server that takes no writes is refused: a standby, or one whose sessions are set to be read-only.
+    /// Refuses a server that accepts no writes: a standby, or one with read-only sessions.
     case readWrite
-    /// Where the URL names several servers, one that takes writes. Where it names one, a server that takes none is better
-    /// than no server, and is asked again after a second.
+    /// Prefers a server that accepts writes. If the URL names only one server, a read-only server is better than none.
+    /// It is tried again after a second.
     case preferReadWrite
     case any
   }
-  /// Session settings, applied once a connection stands.
+  /// The session settings, applied after the connection is made.
   var session: [(name: String, value: String)] = []
 
-  /// Reads the settings as libpq would.
-  /// - Returns: whether they name several servers.
-  /// - Throws: `invalidSettings` when it can't. The text isn't quoted, as it may hold a password.
+  /// Reads the settings as libpq does.
+  /// - Returns: true when the settings name several servers.
+  /// - Throws: `invalidSettings` when they cannot be parsed. The error does not quote the text, because it may contain
+  ///   a password.
   @discardableResult
   func validate() throws(PostgresError) -> Bool {
     let parsed = PQconninfoParse(url, nil)

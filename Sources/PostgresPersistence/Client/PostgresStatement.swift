@@ -1,7 +1,7 @@
 import CPostgres
 import Persistence
 
-/// A statement that a connection prepares the first time it is used. Its values are always parameters.
+/// A statement that a connection prepares at its first use. Its values are always parameters.
 struct PostgresStatement: Sendable, Hashable {
   let name: String
   let text: String
@@ -12,7 +12,7 @@ struct PostgresStatement: Sendable, Hashable {
   }
 }
 
-/// The types of parameters that we send, by the server's numbers for them.
+/// The types of our parameters, with the server's numbers for them.
 enum PostgresType: Oid, Sendable {
   case bool = 16
   case bytes = 17

@@ -1,8 +1,8 @@
 import Dispatch
 import Persistence
 
-/// Runs an actor on a serial queue of its own, so that its blocking calls into libpq never hold a thread of the
-/// cooperative pool.
+/// Runs an actor on its own serial queue. So its blocking calls into libpq never block a thread of the cooperative
+/// pool.
 final class QueueExecutor: SerialExecutor {
   private let queue: DispatchQueue
 

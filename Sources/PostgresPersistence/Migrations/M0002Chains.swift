@@ -1,8 +1,8 @@
 import Persistence
 
 extension PostgresMigration {
-  /// Each shard's events as a chain of hashes. What was stored before has none: where that ends is noted, once, so that
-  /// nobody can claim later that an event was from before.
+  /// Adds a chain of hashes to each shard's events. Events that are already stored have no chain. The migration records
+  /// the last of them once. So it is impossible to claim later that an event was stored before chains existed.
   static let m0002 = PostgresMigration(
     version: 2, name: "chains",
     text: """

@@ -1,13 +1,13 @@
 import Persistence
 import Values
 
-/// One step of the schema. Steps only go forward, and one that was applied anywhere never changes: what is to be
-/// different comes as the next step.
+/// One migration of the schema. Migrations only go forward. A migration that was applied anywhere never changes; a
+/// further change is the next migration.
 struct PostgresMigration: Sendable {
   let version: Int
   let name: String
-  /// Statements on unqualified names, which the session's search path resolves to the store's schema. `{read}` stands
-  /// for the schema of the read models.
+  /// Statements on unqualified names. The session's search path resolves them to the store's schema. `{read}` is
+  /// replaced by the schema of the read models.
   let text: String
 
   var checksum: String { Digest.hex(Array(text.utf8)) }

@@ -1,15 +1,15 @@
 import Persistence
 import Values
 
-/// Brings the schema of a store up to this program's, or says why it can't.
+/// Migrates the schema of a store to this program's version, or gives the reason why that is impossible.
 struct PostgresMigrator {
   let names: PostgresNames
   var migrations = PostgresMigration.all
 
-  /// Applies what is missing. Any number of programs may do so at the same time: one does, the others wait and find it
-  /// done.
-  /// - Parameter shardCount: of a store that doesn't exist yet.
-  /// - Returns: what the store was made with.
+  /// Applies the missing migrations. Several programs may call it at the same time: one applies them, and the others
+  /// wait and find them applied.
+  /// - Parameter shardCount: the number of shards of a new store.
+  /// - Returns: the fixed values of the store.
   func migrate(
     _ connection: PostgresConnection, creating shardCount: Int, now: Timestamp
   ) throws(PostgresError) -> PostgresStoreRow {
@@ -53,8 +53,8 @@ struct PostgresMigrator {
     return PostgresStoreRow(id: UInt32(truncatingIfNeeded: try row.int8(0)), shardCount: try row.int4(1))
   }
 
-  /// Changes nothing.
-  /// - Throws: unless the schema is this program's.
+  /// Checks the schema and changes nothing.
+  /// - Throws: an error when the schema is not this program's.
   func look(_ connection: PostgresConnection) throws(PostgresError) -> PostgresStoreRow {
     let isThere = try connection.run(
       PostgresCall(Self.exists) { $0.append("\(names.schema).migrations") }
@@ -69,8 +69,8 @@ struct PostgresMigrator {
     return try row(connection)
   }
 
-  /// What was applied, by version.
-  /// - Throws: when it isn't what this program would have applied.
+  /// Returns the applied migrations by version.
+  /// - Throws: an error when they differ from this program's migrations.
   private func applied(_ connection: PostgresConnection) throws(PostgresError) -> [Int: String] {
     var applied: [Int: String] = [:]
     for row in try connection.run(PostgresCall(Self.list)).rows {
@@ -88,7 +88,7 @@ struct PostgresMigrator {
       }
       applied[version] = checksum
     }
-    // Versions have no gaps: one that is missing below one that was applied can't be made up for.
+    // Versions have no gaps. A missing version below an applied one cannot be applied any more.
     let newest = applied.keys.max() ?? 0
     if let missing = migrations.first(where: { $0.version < newest && applied[$0.version] == nil }) {
       throw refuse(.foreignSchema, "has version \(newest) but not version \(missing.version)")
@@ -106,8 +106,8 @@ struct PostgresMigrator {
   private static let exists = PostgresStatement("migrations_exist", "SELECT to_regclass($1) IS NOT NULL")
   private static let record = PostgresStatement(
     "migration_add", "INSERT INTO migrations (version, name, checksum, applied_at) VALUES ($1, $2, $3, $4)")
-  // The server draws the id: it is to differ from those of the other stores in the database, and our own randomness may
-  // be a seed's.
+  // The server chooses the id. It must differ from the ids of other stores in the database, and our own randomness may
+  // come from a seed.
   private static let create = PostgresStatement(
     "store_add",
     """
@@ -117,20 +117,20 @@ struct PostgresMigrator {
   private static let read = PostgresStatement("store", "SELECT id, shard_count FROM store")
 }
 
-/// What is fixed when a store is made.
+/// The values that are fixed when a store is created.
 struct PostgresStoreRow: Sendable, Hashable {
   let id: UInt32
   let shardCount: Int
 }
 
-/// The schemas that a store lives in.
+/// The schemas of a store.
 struct PostgresNames: Sendable, Hashable {
-  /// Events and what belongs to them.
+  /// The schema of the events and the data that belongs to them.
   let schema: String
-  /// Read models, which can be dropped and rebuilt.
+  /// The schema of the read models, which can be dropped and rebuilt.
   var read: String { schema + "_read" }
 
-  /// - Throws: `invalidSettings` unless the name is a plain one: it becomes part of statements.
+  /// - Throws: `invalidSettings` unless the name is a plain name, because it becomes part of statements.
   init(schema: String) throws(PostgresError) {
     let characters = Array(schema.utf8)
     let isPlain = characters.allSatisfy { byte in
@@ -147,7 +147,7 @@ struct PostgresNames: Sendable, Hashable {
     self.schema = schema
   }
 
-  /// Key of the lock under which the schema is changed.
+  /// The key of the lock for changes of the schema.
   var lockKey: Int64 {
     Digest.sha256(Array("migrate \(schema)".utf8)).prefix(8).reduce(0) { $0 << 8 | Int64($1) }
   }

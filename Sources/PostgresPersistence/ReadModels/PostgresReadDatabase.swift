@@ -2,9 +2,9 @@ import Persistence
 import Runtime
 import Values
 
-/// A read model in a Postgres schema of its own.
+/// A read model in its own Postgres schema.
 final class PostgresReadDatabase: ReadDatabase {
-  /// Of a read whose tables went.
+  /// The most tries of a read whose tables were dropped.
   private static let mostTries = 5
 
   let dialect = ReadDialect.postgres
@@ -14,11 +14,11 @@ final class PostgresReadDatabase: ReadDatabase {
   /// The schema of the read model: the store's name and `_read`.
   let schema: String
 
-  /// - Parameter configuration: the store whose read model this is, and the limits of its sessions.
+  /// - Parameter configuration: the store of the read model, and the limits of its sessions.
   init(_ configuration: PostgresConfiguration, environment: Environment) throws(StoreError) {
     let schema = configuration.name + "_read"
     do {
-      // The name becomes part of statements, so it must be a plain one.
+      // The name becomes part of statements, so it must be a plain name.
       _ = try PostgresNames(schema: configuration.name)
     } catch {
       throw error.forCallers
@@ -33,9 +33,9 @@ final class PostgresReadDatabase: ReadDatabase {
         session: [
           ("search_path", schema), ("jit", "off"), ("TimeZone", "UTC"),
           ("lock_timeout", PostgresConfiguration.text(configuration.lockTimeout)),
-          // What a crash takes is taken together with its checkpoint, and is read from the events again.
+          // A crash removes rows together with their checkpoint, and the engine reads them from the events again.
           ("synchronous_commit", "off"),
-          // Every list has an index that drives it; reading a table or hashing an index whole is never the way.
+          // Every list has an index. A scan of a whole table, or a hash of a whole index, is never the right plan.
           ("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off"),
           ("enable_material", "off"), ("random_page_cost", "1.1"), ("max_parallel_workers_per_gather", "0"),
           ("statement_timeout", what == "reader" ? PostgresConfiguration.text(configuration.statementTimeout) : "0"),
@@ -55,12 +55,12 @@ final class PostgresReadDatabase: ReadDatabase {
       var tries = 1
       while true {
         do throws(PostgresError) {
-          // A list asks more than once, and what it is told must be of one moment.
+          // A list runs several statements, and all of them must see the tables at the same time.
           return try connection.transaction("ISOLATION LEVEL REPEATABLE READ READ ONLY") {
             connection throws(PostgresError) in try PostgresReadSession.run(on: connection, body)
           }
         } catch {
-          // Tables were swapped, and the old ones dropped, between the look at which serve and the look into them.
+          // Between finding the current tables and reading them, another process swapped them and dropped the old ones.
           guard error.state == .undefinedTable, tries < Self.mostTries else { throw error }
           tries += 1
         }
@@ -94,17 +94,17 @@ final class PostgresReadDatabase: ReadDatabase {
   }
 }
 
-/// A session of such a schema.
+/// A session in the schema of a read model.
 final class PostgresReadSession: ReadSession {
   let dialect = ReadDialect.postgres
   private let connection: PostgresConnection
-  /// The first thing that went wrong between us and the server.
+  /// The first error of the connection or the server.
   private var failure: PostgresError?
 
   private init(_ connection: PostgresConnection) { self.connection = connection }
 
-  /// - Returns: what `body` gave or threw.
-  /// - Throws: what went wrong between us and the server, so that the pool can tell a lost connection.
+  /// - Returns: what `body` returned or threw.
+  /// - Throws: an error of the connection or the server. By it the pool recognises a lost connection.
   static func run<Value>(
     on connection: PostgresConnection, _ body: (any ReadSession) throws(StoreError) -> Value
   ) throws(PostgresError) -> Result<Value, StoreError> {
@@ -144,7 +144,7 @@ final class PostgresReadSession: ReadSession {
   func query<Row>(
     _ sql: String, _ values: [SQLValue], _ read: (any ReadRow) throws(StoreError) -> Row
   ) throws(StoreError) -> [Row] {
-    // Planned each time: which index is best depends on the values.
+    // The statement is planned each time, because the best index depends on the values.
     let result = try tell { () throws(PostgresError) in try connection.run(call(sql, values, isKept: false)) }
     var rows: [Row] = []
     for row in result.rows { rows.append(try read(PostgresReadRow(row: row))) }
@@ -162,7 +162,7 @@ final class PostgresReadSession: ReadSession {
   func insert(
     _ table: String, _ columns: [String], _ rows: [[SQLValue]], conflict: String
   ) throws(StoreError) {
-    // In a few sizes, so that few statements are prepared; all in one round trip.
+    // The rows are sent in a few batch sizes, so few statements are prepared. All go in one round trip.
     var calls: [PostgresCall] = []
     var rest = rows[...]
     for size in [64, 16, 4, 1] {

@@ -2,12 +2,12 @@ public import Persistence
 public import Runtime
 
 extension SQLReadStore {
-  /// Opens the read model of the store at a Postgres connection URL, or makes one.
+  /// Opens the read model of the store at a Postgres connection URL, or creates it.
   public static func postgres(url: String, environment: Environment) async throws(StoreError) -> SQLReadStore {
     try await postgres(PostgresConfiguration(url: url), environment: environment)
   }
 
-  /// Opens the read model of a store in Postgres, or makes one, in a schema of its own: the store's name and `_read`.
+  /// Opens the read model of a store in Postgres, or creates it. Its schema has the store's name and `_read`.
   public static func postgres(
     _ configuration: PostgresConfiguration, environment: Environment
   ) async throws(StoreError) -> SQLReadStore {

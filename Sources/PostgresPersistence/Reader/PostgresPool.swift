@@ -3,10 +3,10 @@ import Runtime
 import Synchronization
 import Values
 
-/// A few sessions for everything that isn't an append. Who comes when all are busy waits in line.
+/// The sessions for everything except appends. A caller waits in order when all sessions are busy.
 final class PostgresPool: Sendable {
   private let free: Mutex<[PostgresReader]>
-  /// A permit for each of `free`.
+  /// The semaphore with one permit for each session in `free`.
   private let permits: AsyncSemaphore
   private let readers: [PostgresReader]
   private let cancellers = PostgresCancellers()
@@ -20,7 +20,7 @@ final class PostgresPool: Sendable {
       reconnectTimeout: configuration.readReconnectTimeout, patience: configuration.patience)
   }
 
-  /// - Parameter patience: how long a caller waits while the server answers nothing.
+  /// - Parameter patience: the time that a caller waits while the server answers nothing.
   init(
     settings: PostgresSettings, count: Int, environment: Environment, reconnectTimeout: Duration,
     patience: Duration
@@ -37,16 +37,16 @@ final class PostgresPool: Sendable {
     permits = AsyncSemaphore(permits: count)
   }
 
-  /// What the caller of a call waits for.
+  /// The kind of a call. It decides how long the caller waits and whether the call may run again.
   enum Kind {
-    /// It reads; running it again is harmless, and nobody who has waited for long has to wait longer.
+    /// The call only reads. It is safe to run it again, and a caller that has waited long does not wait longer.
     case read
-    /// As a read, and writes what is the same however often it is written. When it was sent and no answer came, the caller
-    /// is told that it may have been written.
+    /// Like a read, but the call writes, and writing it again has no further effect. When it was sent without an
+    /// answer, the caller receives the error that it may have been written.
     case repeatableWrite
-    /// As a repeatable write, but it runs once.
+    /// Like a repeatable write, but the call runs only once.
     case singleWrite
-    /// It reads or writes much, and the caller waits as long as it takes.
+    /// The call reads or writes much, and the caller waits without a time limit.
     case long(isRepeatable: Bool)
 
     var isRepeatable: Bool {
@@ -89,7 +89,7 @@ final class PostgresPool: Sendable {
   ) async throws(StoreError) -> Value {
     guard let reader = await take() else { throw .closed }
     defer { give(reader) }
-    // Whoever has gone doesn't keep others waiting.
+    // A caller that is gone does not make others wait.
     if let ticket, ticket.isOver { throw .unavailable("the caller has its answer") }
     do {
       let value = try await reader.run(isRepeatable: kind.isRepeatable, cancellers: cancellers) {
@@ -137,7 +137,7 @@ final class PostgresPool: Sendable {
     }
   }
 
-  /// Stops what runs and ends all sessions.
+  /// Stops the running calls and ends all sessions.
   func close() async {
     cancellers.close()
     watch.cancel()
@@ -148,7 +148,7 @@ final class PostgresPool: Sendable {
   /// Returns a free session, in the order in which callers come; nil when the pool is closed.
   private func take() async -> PostgresReader? {
     guard await permits.acquire() else { return nil }
-    // The one that was used last: its caches are warm, and idle ones stay idle.
+    // Takes the session that was used last. Its caches are warm, and idle sessions stay idle.
     return free.withLock { $0.popLast() }
   }
 
@@ -158,7 +158,7 @@ final class PostgresPool: Sendable {
   }
 }
 
-/// A call whose caller can be answered before it ends.
+/// A call whose caller can have an answer before the call ends.
 private protocol OverdueCall: AnyObject, Sendable {
   var since: ContinuousClock.Instant { get }
   var isOver: Bool { get }
@@ -167,7 +167,7 @@ private protocol OverdueCall: AnyObject, Sendable {
 
 extension WriteTicket: OverdueCall {}
 
-/// What must be stopped when the pool closes.
+/// The running calls that must be stopped when the pool closes.
 final class PostgresCancellers: Sendable {
   private struct State {
     var running: [Int: PostgresCanceller] = [:]
@@ -200,7 +200,7 @@ final class PostgresCancellers: Sendable {
 }
 
 extension PostgresError {
-  /// What the caller of a read or of anything but an append is told.
+  /// The error for the caller of a read, or of any call other than an append.
   var forCallers: StoreError {
     switch kind {
     case .invalidSettings: StoreError(.invalid, message)

@@ -2,7 +2,7 @@ import Persistence
 import Runtime
 import Values
 
-/// One session of the pool, on a thread of its own.
+/// One session of the pool, on its own thread.
 actor PostgresReader {
   nonisolated private let executor: QueueExecutor
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -20,7 +20,7 @@ actor PostgresReader {
   }
 
   /// Runs `body` with the connection.
-  /// - Parameter isRepeatable: it may run again when the connection is lost in the middle of it.
+  /// - Parameter isRepeatable: true when the call may run again after the connection was lost during it.
   func run<Value: Sendable>(
     isRepeatable: Bool, cancellers: PostgresCancellers,
     _ body: @Sendable (PostgresConnection) throws(PostgresError) -> Value
@@ -38,12 +38,12 @@ actor PostgresReader {
         failure = error
       }
       switch failure.kind {
-      // Nothing had been sent.
+      // Nothing was sent.
       case .unreachable: break
       case .lost:
         connection = nil
         if !isRepeatable { throw failure }
-      // Nothing of it was done.
+      // The server did no part of it.
       case .refused(let state) where state.endsSession: connection = nil
       case .refused, .unexpectedAnswer, .invalidSettings, .foreignSchema, .newerSchema, .olderSchema: throw failure
       }
@@ -60,7 +60,8 @@ actor PostgresReader {
 
   func close() { connection = nil }
 
-  /// A session with a server that takes no writes stays so: the primary may have come back meanwhile.
+  /// Returns true when a new session may be better. A session with a read-only server stays read-only, although the
+  /// primary may be back.
   private func isWorthReplacing(_ connection: PostgresConnection) -> Bool {
     settings.access == .preferReadWrite && connection.isReadOnly
       && ContinuousClock.now - connection.openedAt > .seconds(1)

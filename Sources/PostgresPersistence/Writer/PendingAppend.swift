@@ -1,7 +1,7 @@
 import Persistence
 import Values
 
-/// An append that waits for its verdict.
+/// An append that waits for its result.
 struct PendingAppend: Sendable {
   let id: UInt64
   let append: Append
@@ -9,13 +9,14 @@ struct PendingAppend: Sendable {
   let shard: Int
   let bytes: Int
   let ticket: WriteTicket<Appended>
-  /// It was sent and the answer got lost: whether it was committed must be read before anything else.
+  /// True when the append was sent and its answer was lost. First the writer must read whether it was committed.
   var isUncertain = false
-  /// How often it lost alone against something that ran at the same time, or the session was ended by a refusal of it.
+  /// The number of times that the append failed alone because of concurrent work, or that its refusal ended the
+  /// session.
   var tries = 0
 }
 
-/// A name of a start key or claim, byte by byte.
+/// The name of a start key or claim, compared byte by byte.
 struct ExactName: Hashable {
   let scope: [UInt8]
   let value: [UInt8]

@@ -1,10 +1,10 @@
 import Persistence
 import Values
 
-/// What a writer looks up. All of it is read in the session that holds the locks.
+/// The reads of a writer. All of them run in the session that owns the locks.
 extension PostgresWriter {
-  /// Remembers where the streams end. Of a stream that is to be new nothing is known and nothing is read: if it exists,
-  /// its key is hit, and then `looking` reads it.
+  /// Loads the ends of the streams. The end of a new stream is not read. If that stream exists, its key conflicts, and
+  /// `looking` reads it.
   func loadHeads(
     of group: [PendingAppend], looking: Bool, on connection: PostgresConnection
   ) throws(PostgresError) {
@@ -24,7 +24,7 @@ extension PostgresWriter {
     }
   }
 
-  /// The verdict on each append whose first event is in the store with its append id: it has been committed.
+  /// Returns the answer for each append whose first event is in the store with its append id: it was committed before.
   func repetitions(
     of group: [PendingAppend], on connection: PostgresConnection
   ) throws(PostgresError) -> [UInt64: Result<Appended, StoreError>] {
@@ -74,8 +74,8 @@ extension PostgresWriter {
     return taken
   }
 
-  /// What stands in the way of each append: a value to claim that is held and isn't let go by the same append, or one
-  /// to let go that another stream holds. The latter no key would hold, so it is always read.
+  /// Returns the conflict of each append: a value to claim that has an owner and that the same append does not release,
+  /// or a value to release that another stream owns. No unique key prevents the second conflict, so it is always read.
   func takenClaims(
     of group: [PendingAppend], looking: Bool, on connection: PostgresConnection
   ) throws(PostgresError) -> [UInt64: Claim] {

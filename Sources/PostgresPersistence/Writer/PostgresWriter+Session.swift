@@ -3,8 +3,8 @@ import Runtime
 import Values
 
 extension PostgresWriter {
-  /// The session, with the locks of all shards that nobody else has taken meanwhile. When it was lost it is made anew,
-  /// with growing pauses, until the time for it is over.
+  /// Returns the session, with the locks of all shards that no other process has taken meanwhile. A lost session is
+  /// opened again, with growing pauses, until the time limit.
   func session() async -> Result<PostgresConnection, StoreError> {
     if isTakenOver { return .failure(.takenOver(names.schema)) }
     if let connection, connection.isOpen { return .success(connection) }
@@ -19,8 +19,8 @@ extension PostgresWriter {
       do {
         let fresh = try PostgresConnection(configuration.writerSettings(names, applicationName: sessionName))
         connection = fresh
-        // 1. Lock. 2. Read. Only then may anything be written. What another process has taken meanwhile is its own, and
-        // what it has written and given back is not what is in memory here.
+        // 1. Lock. 2. Read. Only after both may anything be written. A shard that another process has taken belongs to
+        //    that process. If it wrote and released the shard, the memory of this process is out of date.
         let taken = try lock(wanted, on: fresh)
         let isWritten = taken.isEmpty ? try isWrittenByOthers(on: fresh) : true
         if isWritten {
@@ -50,7 +50,7 @@ extension PostgresWriter {
     }
   }
 
-  /// Whether the shards have grown since the last session was lost by more than the appends that were on their way then.
+  /// Returns true when the shards have grown since the last session was lost by more than the appends then under way.
   private func isWrittenByOthers(on connection: PostgresConnection) throws(PostgresError) -> Bool {
     for (shard, former) in formerEnds {
       guard wanted.contains(shard), let end = ends[shard], end.position != former.position else { continue }
@@ -74,8 +74,9 @@ extension PostgresWriter {
     return ids
   }
 
-  /// Reads again where shards end, as somebody beside their owner has written to them. The owner goes on behind that.
-  /// - Returns: whether one has grown.
+  /// Reads the ends of the shards again, because another program has written to them. The owner continues after those
+  /// events.
+  /// - Returns: true when a shard has grown.
   func passIntruders(in shards: Set<Int>, on connection: PostgresConnection) throws(PostgresError) -> Bool {
     let before = ends
     try readEnds(of: shards.sorted(), on: connection)
@@ -85,12 +86,12 @@ extension PostgresWriter {
       hasGrown = true
       board.found(end - former, shard: shard, position: end)
     }
-    // Streams may have grown with them.
+    // The streams of those events may have grown too.
     if hasGrown { heads.forgetAll() }
     return hasGrown
   }
 
-  /// Takes the locks of shards and reads where the shards end.
+  /// Takes the locks of shards and reads the ends of the shards.
   /// - Returns: the shards that another process owns.
   func lock(_ shards: Set<Int>, on connection: PostgresConnection) throws(PostgresError) -> Set<Int> {
     var missing = shards
@@ -106,9 +107,9 @@ extension PostgresWriter {
       try readEnds(of: locked, on: connection)
       missing.subtract(locked)
       if missing.isEmpty { break }
-      // Our own session of before may still be there, when the network lost it or its end takes a moment: it is ended,
-      // and what it held isn't taken by anyone. Others may keep what they have, but a process that was just killed is
-      // given the moment that its session needs to go.
+      // Our previous session may still exist, because the network lost it or it is slow to end. It is terminated, and
+      // no other process gets its locks. Other processes keep their locks. But a process that was just killed gets a
+      // little time for its session to end.
       if try heldByOthers(missing, on: connection) {
         patience -= 1
       } else {
@@ -122,7 +123,7 @@ extension PostgresWriter {
 
   private func naps(in duration: Duration) -> Int { Int(duration / .milliseconds(20)) }
 
-  /// Lets go of shards.
+  /// Releases the locks of shards.
   func release(_ shards: Set<Int>, on connection: PostgresConnection) throws(PostgresError) {
     if shards.isEmpty { return }
     for shard in shards { ends[shard] = nil }
@@ -143,8 +144,8 @@ extension PostgresWriter {
     }
   }
 
-  /// Ends our own session of before if it holds any of the locks.
-  /// - Returns: whether anyone else does.
+  /// Terminates our previous session if it has any of the locks.
+  /// - Returns: true when another session has one.
   private func heldByOthers(_ shards: Set<Int>, on connection: PostgresConnection) throws(PostgresError) -> Bool {
     let call = PostgresCall(Self.holders) {
       $0.append(Int64(store.id))
@@ -156,7 +157,7 @@ extension PostgresWriter {
     return others
   }
 
-  /// The first half of the locks' keys: the store's id, as the server takes it.
+  /// The first half of the locks' keys: the store's id as the server's integer.
   private var key: Int { Int(Int32(bitPattern: store.id)) }
 
   private static let lock = PostgresStatement(
@@ -178,7 +179,7 @@ extension PostgresWriter {
   private static let appendsBehind = PostgresStatement(
     "appends_behind", "SELECT DISTINCT append_id FROM events WHERE shard = $1 AND position > $2")
 
-  // Not `… OR true`: the planner makes that true, and calls nothing.
+  // Not `… OR true`: the planner would simplify that to true and skip the call.
   private static let holders = PostgresStatement(
     "lock_holders",
     """
@@ -191,6 +192,6 @@ extension PostgresWriter {
     ) h JOIN pg_stat_activity a ON a.pid = h.pid
     """)
 
-  /// The session's own thread waits, and nobody else: appends that come in meanwhile wait in line.
+  /// Only the session's own thread waits. Appends that arrive meanwhile wait in the inbox.
   private static let nap = PostgresStatement("nap", "SELECT pg_sleep(0.02)")
 }

@@ -3,22 +3,23 @@ import Runtime
 import Values
 
 extension PostgresWriter {
-  /// How carefully a batch is written.
+  /// How carefully the writer writes a batch.
   private enum Care {
-    /// The owner's memory decides; the keys hold it in the end.
+    /// The owner's memory decides. The unique keys protect the data in the end.
     case trusting
-    /// A key was hit: everything is looked up, who is refused gets their verdict, the others are tried together.
+    /// A unique key conflicted. The writer reads everything, answers the refused appends, and tries the others
+    /// together.
     case looking
-    /// That wasn't enough: one by one.
+    /// That was not enough: the writer tries the appends one by one.
     case singly
   }
 
-  /// Writes appends and gives each its own answer.
+  /// Writes appends and gives each one its answer.
   func write(_ appends: [PendingAppend]) async {
     var unwritten = appends
     var care = Care.trusting
     while true {
-      // What was given up is not written any more.
+      // An append that was given up is not written.
       unwritten.removeAll { $0.ticket.isOver }
       if unwritten.isEmpty { return }
       let connection: PostgresConnection
@@ -32,10 +33,10 @@ extension PostgresWriter {
       var batch = WriterBatch(
         recordedAt: environment.now(), shardCount: store.shardCount, keepsEvents: hub.hasFeeds)
       do {
-        // 1. What the last session may have committed is looked up before anything else.
+        // 1. Find out what the last session may have committed, before anything else.
         unwritten = try settleUncertain(unwritten, on: connection)
         unwritten = refuseUnowned(unwritten)
-        // 2. What fits together goes into one transaction; who can't be written gets the verdict.
+        // 2. The appends that fit together go into one transaction. The refused appends get their answer.
         let rest = Array(care == .singly ? unwritten.dropFirst() : [])
         let group = care == .singly ? Array(unwritten.prefix(1)) : unwritten
         let later = try gather(group, into: &batch, looking: care != .trusting, on: connection)
@@ -46,7 +47,7 @@ extension PostgresWriter {
           inbox.progress()
           board.works(number)
         }
-        // 3. What touches the same streams or names comes next.
+        // 3. The appends that touch the same streams or names come next.
         unwritten = later + rest
         if care != .singly || unwritten.isEmpty { care = .trusting }
       } catch {
@@ -72,7 +73,7 @@ extension PostgresWriter {
     }
   }
 
-  /// Those that were committed before the session got lost are answered; the others are certain again.
+  /// Answers the appends that were committed before the session was lost. The outcome of the others is certain again.
   private func settleUncertain(
     _ unwritten: [PendingAppend], on connection: PostgresConnection
   ) throws(PostgresError) -> [PendingAppend] {
@@ -81,7 +82,7 @@ extension PostgresWriter {
     let found = try repetitions(of: uncertain, on: connection)
     return unwritten.compactMap { pending in
       if case .success(let appended) = found[pending.id] {
-        // It was this very call that wrote them.
+        // This same call wrote them.
         let first = Appended(version: appended.version, position: appended.position, repeated: false)
         hub.grew([pending.shard])
         pending.ticket.give(.success(first))
@@ -95,7 +96,7 @@ extension PostgresWriter {
   }
 
   /// Fills the batch.
-  /// - Returns: those whose turn comes after it.
+  /// - Returns: the appends that come after the batch.
   private func gather(
     _ group: [PendingAppend], into batch: inout WriterBatch, looking: Bool, on connection: PostgresConnection
   ) throws(PostgresError) -> [PendingAppend] {
@@ -107,14 +108,15 @@ extension PostgresWriter {
     var verdicts: [(PendingAppend, Result<Appended, StoreError>)] = []
     for pending in group {
       let head = heads[pending.append.stream] ?? .none
-      // Only when the stream is where it should be are the names looked at.
+      // The names are checked only when the stream has the expected version.
       let isInPlace = head.version == pending.append.expectedVersion
       if isInPlace, let taken = takenKeys[pending.id] {
         verdicts.append((pending, .failure(.startKeyTaken(taken))))
       } else if isInPlace, let taken = takenClaims[pending.id] {
         verdicts.append((pending, .failure(.claimTaken(taken))))
       } else {
-        // From here on it may leave: who gives it up is told that it may have been written.
+        // From here on the append may be sent. A caller that gives it up receives the error that it may have been
+        // written.
         guard pending.ticket.send() else { continue }
         switch batch.add(pending, head: head, end: ends[pending.shard] ?? .none) {
         case .added: continue
@@ -129,7 +131,7 @@ extension PostgresWriter {
       verdicts.append(
         (pending, repeated[pending.id] ?? .failure(.versionConflict(pending.append, actual: actual.version))))
     }
-    // Answered only now that nothing can fail any more: nobody is answered twice.
+    // The answers are given only now, when nothing can fail any more. So no append is answered twice.
     for (pending, verdict) in verdicts { pending.ticket.give(verdict) }
     if !verdicts.isEmpty { inbox.progress() }
     return later
@@ -137,7 +139,7 @@ extension PostgresWriter {
 
   // MARK: After a failure
 
-  /// Nothing of the batch is in the store, unless the session got lost: then nobody knows.
+  /// Handles a failed batch. Nothing of it is in the store, unless the session was lost: then the outcome is unknown.
   private func failed(
     _ error: PostgresError, _ batch: WriterBatch, unwritten: [PendingAppend], care: Care
   ) -> ([PendingAppend], Care) {
@@ -161,14 +163,15 @@ extension PostgresWriter {
       if sent.count > 1 { return (unwritten, .singly) }
       return (giveUp(error, sent, unwritten), care)
     case .refused(let state) where state.endsSession:
-      // Another session may do better. What was refused alone a few times is refused for its own sake.
+      // Another session may succeed. An append that was refused alone several times is refused for its own reason.
       board.fails(number, .unavailable(error.description))
       return (tryAgain(unwritten, sent, atMost: 3, error), care == .trusting ? .looking : care)
     case .refused(.uniqueViolation) where error.isOfEvents && hasPassedIntruders(batch):
       return (unwritten, .looking)
     case .refused(let state) where state == .uniqueViolation || state.isTransient || state == .queryCanceled:
       if care != .singly { return (unwritten, care == .trusting ? .looking : .singly) }
-      // Alone, and nothing taken that could be named: it lost against another session, which may happen a few times.
+      // The append was tried alone, and no conflict has a name. It conflicted with another session, which may happen a
+      // few times.
       let alone = sent.isEmpty ? Set(unwritten.prefix(1).map(\.id)) : sent
       return (tryAgain(unwritten, alone, atMost: 10, error), care)
     case .refused(let state) where (state.isAboutTheValues || state.isAboutConstraints) && sent.count > 1:
@@ -179,8 +182,8 @@ extension PostgresWriter {
   }
 
   /// - Parameters:
-  ///   - ids: those that were tried just now.
-  ///   - most: how often each may be tried.
+  ///   - ids: the appends that were just tried.
+  ///   - most: the most tries of each append.
   private func tryAgain(
     _ unwritten: [PendingAppend], _ ids: Set<UInt64>, atMost most: Int, _ error: PostgresError
   ) -> [PendingAppend] {
@@ -193,19 +196,19 @@ extension PostgresWriter {
     return exhausted.isEmpty ? again : giveUp(error, exhausted, again)
   }
 
-  /// A place of a shard or a stream was taken, though only this session may take any.
+  /// Handles an occupied position of a shard or stream, although only this session may write there.
   private func hasPassedIntruders(_ batch: WriterBatch) -> Bool {
     guard let connection, connection.isOpen else { return false }
     do {
       return try passIntruders(in: Set(batch.ends.keys), on: connection)
     } catch {
-      // The next try shows what is wrong.
+      // The next try shows the error.
       return false
     }
   }
 
   private func giveUp(_ error: PostgresError, _ ids: Set<UInt64>, _ unwritten: [PendingAppend]) -> [PendingAppend] {
-    // With nothing sent it was a look before that failed: it would fail for all of them, again and again.
+    // If nothing was sent, an earlier read failed. It would fail again for all of the appends.
     let refused = ids.isEmpty && error.state != .uniqueViolation && error.state?.isTransient != true
     let verdict: StoreError
     switch error.state {
@@ -225,13 +228,13 @@ extension PostgresWriter {
     }
   }
 
-  /// - Returns: whether a partition was missing, so that trying again makes sense.
+  /// - Returns: true when a partition was missing. Then another try can succeed.
   private func madePartitions(for batch: WriterBatch, on connection: PostgresConnection) -> Bool {
     do {
       let months = Set(batch.appends.map(\.pending.month))
       return try !PostgresPartitions.make(months, on: connection, lockKey: names.lockKey).isEmpty
     } catch {
-      // Another process may have been at it; trying again shows.
+      // Another process may have created it at the same time; another try shows it.
       return error.state == .duplicateTable || error.state?.isTransient == true
     }
   }

@@ -2,10 +2,10 @@ import Persistence
 import Runtime
 import Values
 
-/// One session that writes. It holds the advisory locks of its shards, and every append of these shards goes through it:
-/// a session that was lost has lost its locks, so that nothing is written by who doesn't own.
+/// One session that writes. It owns the advisory locks of its shards, and every append of these shards goes through it.
+/// A lost session has lost its locks, so only the owner of a shard can write to it.
 ///
-/// It works on a thread of its own. What comes in while a transaction commits is the next transaction.
+/// The writer works on its own thread. The appends that arrive while a transaction commits form the next transaction.
 actor PostgresWriter {
   nonisolated let inbox: WriterInbox
   nonisolated private let executor: QueueExecutor
@@ -19,23 +19,23 @@ actor PostgresWriter {
   let board: StoreHealthBoard
   let number: Int
   private let watch: StoreWatch
-  /// Names this writer's sessions, and no other's, in `pg_stat_activity`.
+  /// The name of this writer's sessions in `pg_stat_activity`. No other writer has it.
   let sessionName: String
 
   var connection: PostgresConnection?
-  /// The shards that this writer is to own.
+  /// The shards that this writer must own.
   var wanted: Set<Int> = []
-  /// Those whose locks the session holds, each with where it ends.
+  /// The shards whose locks the session has, each with its end.
   var ends: [Int: ShardHead] = [:]
-  /// Where the shards ended when the last session was lost. What is behind that now was written by the appends below, or
-  /// by another process.
+  /// The ends of the shards when the last session was lost. Later events were written by the appends below, or by
+  /// another process.
   var formerEnds: [Int: ShardHead] = [:]
-  /// The appends that were on their way when a session was lost.
+  /// The appends that were under way when a session was lost.
   var uncertain: Set<UniqueID> = []
-  /// Another process owns a shard of this writer, or wrote to it. It writes no more.
+  /// True when another process owns a shard of this writer, or wrote to it. Then the writer writes no more.
   var isTakenOver = false
   var heads: StreamHeads
-  /// The last month whose partitions were made ahead.
+  /// The last month whose partitions were created ahead.
   private var preparedMonth = 0
 
   init(
@@ -52,7 +52,7 @@ actor PostgresWriter {
     executor = QueueExecutor(label: "tracseq.postgres.writer.\(number)")
     let inbox = WriterInbox(batchEvents: configuration.batchEvents, batchBytes: configuration.batchBytes)
     self.inbox = inbox
-    // The writer's own thread may wait for the server: callers are answered by another.
+    // The writer's own thread may wait for the server, so another thread answers callers.
     watch = StoreWatch { [board, patience = configuration.patience, stallAfter = configuration.stallAfter] in
       let (overdue, stalled) = inbox.sweep(patience: patience)
       if stalled > stallAfter { board.stalls(number, for: stallAfter) }
@@ -78,17 +78,18 @@ actor PostgresWriter {
     return try result.get()
   }
 
-  /// Makes these shards, and no others, this writer's.
+  /// Makes this writer the owner of exactly these shards.
   nonisolated func own(_ shards: Set<Int>) async throws(StoreError) {
     let answer = Once<Result<Void, StoreError>>()
     if !tell(.own(shards, answer)) { answer.give(.failure(.closed)) }
     try await answer.value().get()
   }
 
-  /// Shows the server, when there is nothing else to do, that this session lives, and finds out whether it can write.
+  /// Writes a heartbeat when there is no other work. It shows the server that the session is alive, and tests whether
+  /// writes work.
   nonisolated func beat() { _ = tell(.beat) }
 
-  /// Ends the session when all that waits has its answer.
+  /// Ends the session after all waiting appends have their answer.
   nonisolated func close() async {
     let done = Once<Void>()
     if !tell(.close(done)) { done.give() }
@@ -132,7 +133,7 @@ actor PostgresWriter {
         let before = Set(ends.keys)
         let taken = try lock(shards.subtracting(before), on: connection)
         if let shard = taken.min() {
-          // All or nothing: what was gained just now is given back.
+          // All or nothing: the locks that were just taken are released.
           try release(Set(ends.keys).subtracting(before), on: connection)
           return .failure(
             StoreError(.notOwner, "shard \(shard) of the store \(names.schema) is owned by another process"))
@@ -148,8 +149,8 @@ actor PostgresWriter {
   }
 
   private func keepAlive() async {
-    // A session that is gone is taken up again at once, as its shards are without an owner; other trouble shows again at
-    // the next beat, and to the appends that it concerns.
+    // A lost session is replaced immediately, because its shards have no owner. Other errors show again at the next
+    // beat, and to the appends that they affect.
     if await !beats() { _ = await session() }
   }
 
@@ -171,7 +172,7 @@ actor PostgresWriter {
     return true
   }
 
-  /// Writes something: a server that takes statements may yet take no writes, or never end a commit.
+  /// Writes a heartbeat. A server that accepts statements may still accept no writes, or never finish a commit.
   func beat(on connection: PostgresConnection) throws(PostgresError) {
     guard let shard = wanted.min() else { return }
     _ = try connection.run(
@@ -184,11 +185,11 @@ actor PostgresWriter {
   }
 
   private func endSession() {
-    // The server ends a session a moment after we do: whoever opens the store next shouldn't find its locks.
+    // The server ends a session shortly after we do. The next process that opens the store must not find its locks.
     do {
       if let connection, connection.isOpen { _ = try connection.run(PostgresCall(Self.unlockAll)) }
     } catch {
-      // A session that is gone has no locks.
+      // A lost session has no locks.
     }
     connection = nil
     ends = [:]
@@ -199,7 +200,7 @@ actor PostgresWriter {
 
   private static let unlockAll = PostgresStatement("unlock_all", "SELECT pg_advisory_unlock_all()")
 
-  /// It lies with the checkpoints, under a name that no follower has; only that it was written matters.
+  /// The heartbeat is a checkpoint under a name that no follower has. Only the fact that it was written matters.
   private static let heartbeat = PostgresStatement(
     "heartbeat",
     """

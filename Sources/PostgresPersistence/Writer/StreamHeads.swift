@@ -1,18 +1,18 @@
 import Persistence
 import Values
 
-/// Where a stream ends: what the next event of it builds on.
+/// The end of a stream, on which its next event builds.
 struct StreamHead: Sendable, Hashable {
   var version: Int
   var hash: [UInt8]
-  /// Position of the last event.
+  /// The position of the last event.
   var position: Int64
 
   static let none = StreamHead(version: 0, hash: EventHash.start, position: 0)
 }
 
-/// The ends of the streams that were written last. It holds between half and all of its capacity: what wasn't touched
-/// while the younger half filled up is forgotten, and read again when it is needed.
+/// The ends of the streams that were written last. It keeps between half of its capacity and all of it. A stream that
+/// is not used while the younger half fills is forgotten, and is read again when needed.
 struct StreamHeads {
   private let capacity: Int
   private var young: [UniqueID: StreamHead] = [:]

@@ -1,21 +1,21 @@
 import Persistence
 import Values
 
-/// The appends that go into one transaction, and the statements that write them. A value: nothing has happened until
-/// the transaction is committed, and then `heads` and `ends` say where everything stands.
+/// The appends of one transaction, and the statements that write them. It is a value: nothing changes until the
+/// transaction is committed. After that, `heads` and `ends` are the new ends of the streams and shards.
 struct WriterBatch {
-  /// What became of adding an append.
+  /// The result of adding an append.
   enum Fit {
     case added
-    /// It touches what another append of the batch touches: its turn comes when the outcome of that one is known.
+    /// The append conflicts with another append of the batch. It waits until the outcome of that one is known.
     case later
-    /// The stream isn't where the append expects it.
+    /// The stream does not have the expected version.
     case conflict(StreamHead)
   }
 
   private(set) var appends: [(pending: PendingAppend, appended: Appended)] = []
   private(set) var heads: [UniqueID: StreamHead] = [:]
-  /// Where each shard ends that the batch appends to.
+  /// The end of each shard to which the batch appends.
   private(set) var ends: [Int: ShardHead] = [:]
   private let recordedAt: Timestamp
   private let shardCount: Int
@@ -25,7 +25,7 @@ struct WriterBatch {
 
   private let keepsEvents: Bool
 
-  /// - Parameter keepsEvents: whether somebody wants the events as they are stored.
+  /// - Parameter keepsEvents: true when a follower takes the stored events.
   init(recordedAt: Timestamp, shardCount: Int, keepsEvents: Bool = false) {
     self.keepsEvents = keepsEvents
     self.recordedAt = recordedAt
@@ -33,15 +33,15 @@ struct WriterBatch {
   }
 
   /// - Parameters:
-  ///   - head: where the stream stands in the store, as far as its owner knows.
-  ///   - end: where the shard ends in the store.
+  ///   - head: the end of the stream in the store, as far as its owner knows.
+  ///   - end: the end of the shard in the store.
   mutating func add(_ pending: PendingAppend, head: StreamHead, end: ShardHead) -> Fit {
     let append = pending.append
     let current = heads[append.stream] ?? head
     guard current.version == append.expectedVersion else {
       return heads[append.stream] == nil ? .conflict(current) : .later
     }
-    // Whether it may let go of its claims was looked up as the stream stands in the store.
+    // The writer checked the releases against the stream as it is in the store, without the batch.
     if heads[append.stream] != nil, !append.releases.isEmpty { return .later }
     let claimNames = (append.claims.map(\.name) + append.releases).map { ExactName($0.scope, $0.value) }
     if !touched.isDisjoint(with: claimNames) { return .later }
@@ -75,10 +75,10 @@ struct WriterBatch {
 
   private var columns = EventColumns()
 
-  /// The events of the batch as they are stored, each shard's in order.
+  /// The events of the batch as they are stored; those of each shard are in order.
   private(set) var events: [StoredEvent] = []
 
-  /// One statement is a transaction of itself; several are bound together.
+  /// Returns the statements of the batch. One statement is its own transaction; several are put into one.
   func calls() -> [PostgresCall] {
     var calls = [columns.call(recordedAt: recordedAt)]
     calls += startKeyCalls() + claimCalls() + openCalls()
@@ -104,7 +104,7 @@ struct WriterBatch {
 
   private func claimCalls() -> [PostgresCall] {
     var calls: [PostgresCall] = []
-    // Always in the same order, so that two writers don't wait for each other.
+    // The order is always the same. So two writers never deadlock.
     let releases = appends.flatMap { entry in
       entry.pending.append.releases.map { (shard: shard(of: $0), name: $0, stream: entry.pending.append.stream) }
     }.sorted { Self.precedes(($0.shard, $0.name), ($1.shard, $1.name)) }
@@ -196,7 +196,7 @@ struct WriterBatch {
   }
 }
 
-/// The rows of the events, column by column, as `unnest` takes them.
+/// The columns of the event rows, in the form of `unnest`.
 private struct EventColumns {
   private var position = PostgresArray(.int8)
   private var month = PostgresArray(.int4)

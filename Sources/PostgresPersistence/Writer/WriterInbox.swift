@@ -3,8 +3,8 @@ import Runtime
 import Synchronization
 import Values
 
-/// What waits for a writer. Callers put things in from any thread; one consumer takes them out, so that what the writer
-/// does never overlaps with itself.
+/// The waiting work of a writer. Callers add work from any thread. One consumer takes it, so the writer does one thing
+/// at a time.
 final class WriterInbox: Sendable {
   enum Work {
     case control(WriterControl)
@@ -13,14 +13,14 @@ final class WriterInbox: Sendable {
 
   fileprivate struct State {
     var appends: [PendingAppend] = []
-    /// The first of `appends` that hasn't been taken.
+    /// The index of the first append that was not taken.
     var first = 0
     var controls: [WriterControl] = []
-    /// Those of `appends` too that the writer has taken.
+    /// The tickets of all appends without an answer, including those that the writer has taken.
     var waiting = WaitingTickets<Appended>()
     var nextID: UInt64 = 0
     var isRunning = false
-    /// When the consumer was started last.
+    /// The time at which the consumer was last started.
     var runsSince = ContinuousClock.now
     var isClosed = false
   }
@@ -35,7 +35,7 @@ final class WriterInbox: Sendable {
 
   var isClosed: Bool { state.withLock { $0.isClosed } }
 
-  /// - Returns: whether the consumer must be started; nil when nothing is taken in any more.
+  /// - Returns: true when the consumer must be started; nil when the inbox is closed.
   func put(_ append: Append, month: Int, shard: Int, ticket: WriteTicket<Appended>) -> Bool? {
     let bytes = append.events.reduce(0) { $0 + $1.data.count + $1.meta.count + $1.type.utf8.count + 128 }
     return state.withLock { state -> Bool? in
@@ -48,23 +48,23 @@ final class WriterInbox: Sendable {
     }
   }
 
-  /// - Returns: whether the consumer must be started; nil when nothing is taken in any more.
+  /// - Returns: true when the consumer must be started; nil when the inbox is closed.
   func put(_ control: WriterControl) -> Bool? {
     state.withLock { state -> Bool? in
       if state.isClosed { return nil }
       if case .close = control { state.isClosed = true }
-      // A writer that works shows by it that it lives.
+      // A writer that is working already shows that it is alive.
       if case .beat = control, state.isRunning { return false }
       state.controls.append(control)
       return state.start()
     }
   }
 
-  /// The database has answered the writer.
+  /// Records that the database has answered the writer.
   func progress() { state.withLock { $0.waiting.progress() } }
 
-  /// Takes the tickets whose time is over.
-  /// - Returns: them, and for how long the writer has been at something while nothing was answered.
+  /// Removes the tickets whose time is over.
+  /// - Returns: these tickets, and the time that the writer has worked without any answer.
   func sweep(patience: Duration) -> (overdue: [WriteTicket<Appended>], stalled: Duration) {
     state.withLock { state in
       let stalled = state.isRunning ? ContinuousClock.now - max(state.runsSince, state.waiting.lastProgress) : .zero
@@ -72,10 +72,10 @@ final class WriterInbox: Sendable {
     }
   }
 
-  /// What to do next; nil when there is nothing, and then the consumer ends.
+  /// Returns the next work; nil when there is none, and then the consumer ends.
   func take() -> Work? {
     state.withLock { state -> Work? in
-      // 1. Closing comes when all appends have their answer; other controls come first.
+      // 1. Closing comes after all appends have their answer. Other controls come first.
       if let control = state.controls.first {
         if case .close = control, state.first < state.appends.count {
           return .appends(state.takeAppends(events: batchEvents, bytes: batchBytes))
@@ -83,7 +83,7 @@ final class WriterInbox: Sendable {
         state.controls.removeFirst()
         return .control(control)
       }
-      // 2. As many appends as fit.
+      // 2. As many appends as fit into a batch.
       if state.first < state.appends.count {
         return .appends(state.takeAppends(events: batchEvents, bytes: batchBytes))
       }
@@ -93,7 +93,7 @@ final class WriterInbox: Sendable {
   }
 }
 
-/// What a writer is told besides appends.
+/// The commands to a writer, besides appends.
 enum WriterControl: Sendable {
   case own(Set<Int>, Once<Result<Void, StoreError>>)
   case beat

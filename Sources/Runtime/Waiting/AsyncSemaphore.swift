@@ -1,6 +1,6 @@
 import Synchronization
 
-/// A number of permits. Tasks that find none wait, and get one in the order in which they came.
+/// A number of permits. A task waits when none is free. Tasks get permits in the order in which they came.
 public final class AsyncSemaphore: Sendable {
   private struct State {
     var permits: Int
@@ -9,11 +9,11 @@ public final class AsyncSemaphore: Sendable {
   }
   private let state: Mutex<State>
 
-  /// - Parameter permits: how many tasks can have a permit at the same time.
+  /// - Parameter permits: the number of tasks that can have a permit at the same time.
   public init(permits: Int) { state = Mutex(State(permits: permits)) }
 
   /// Waits for a permit. Cancelling the task doesn't end the wait.
-  /// - Returns: false when the semaphore is closed; then there is no permit to release.
+  /// - Returns: false when the semaphore is closed; then the caller has no permit to release.
   public func acquire() async -> Bool {
     await withCheckedContinuation { continuation in
       let answer = state.withLock { state -> Bool? in

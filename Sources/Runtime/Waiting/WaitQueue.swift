@@ -13,7 +13,7 @@ public final class WaitQueue: Sendable {
     let cancel: Resume
   }
   private struct State {
-    /// By number: a task that came earlier has a lower one.
+    /// The waiting tasks by number. A task that came earlier has a lower number.
     var waiting: [UInt64: Waiter] = [:]
     var last: UInt64 = 0
     /// Tasks that were cancelled before they waited, or after they were resumed.
@@ -30,7 +30,7 @@ public final class WaitQueue: Sendable {
   /// - Parameter isTrue: runs under the queue's lock, so it must not use the queue.
   public func wait(until isTrue: @escaping @Sendable () -> Bool) async {
     await withCheckedContinuation { continuation in
-      // Under the lock: a `wake` that follows a change of the state finds the task in the queue.
+      // The lock ensures that a `wake` after a change of the state finds the task in the queue.
       let isTrueNow = state.withLock { state in
         if isTrue() { return true }
         state.last += 1
@@ -57,7 +57,7 @@ public final class WaitQueue: Sendable {
     }
     let value = await withTaskCancellationHandler {
       await withCheckedContinuation { (continuation: CheckedContinuation<Value?, Never>) in
-        // The answer of this moment; nil when the task has to wait.
+        // The answer now; nil when the task must wait.
         let answer = state.withLock { state -> Value?? in
           if let value = look() { return .some(value) }
           if state.cancelled.contains(number) { return .some(nil) }
