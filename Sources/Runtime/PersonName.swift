@@ -9,7 +9,7 @@ import Foundation
 ///    `rn` becomes `m`.
 /// 4. Upper and lower case become the same.
 public struct PersonName: Sendable {
-  /// The plain spellings: one with a capital `I` read as `i`, and one with a capital `I` read as `l`.
+  /// The three forms of the name: as spelled, with a capital `I` read as `i`, and with a capital `I` read as `l`.
   private let readings: Set<String>
 
   public init(_ text: String) {

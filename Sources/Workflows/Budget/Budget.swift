@@ -1,16 +1,16 @@
-/// What one evaluation or one rendering may use. It counts work, never time, so the same expression over the same
-/// document passes or fails on every machine.
+/// The limits of one evaluation or one rendering. The budget counts work, never time. So the same expression over the
+/// same document passes or fails on every machine.
 public struct Budget: Sendable, Hashable {
-  /// The number of steps: a step is a value visited, a part of a condition tried, a state of a pattern followed, or
-  /// 32 bytes of text compared.
+  /// The number of steps. A step is a visited value, a tried part of a condition, a followed state of a pattern, or 32
+  /// bytes of compared text.
   public var steps: Int
-  /// The number of bytes that a rendering may produce, counted as JSON text.
+  /// The number of bytes that a rendering may produce, measured as JSON text.
   public var bytes: Int
-  /// The number of those bytes that may be put together from text and values: a whole value is taken as it is and
-  /// costs no memory, a text is a copy.
+  /// The number of those bytes that may be composed from text and values. A whole value is used as it is and needs no
+  /// memory; a composed text is a copy.
   public var text: Int
-  /// The number of levels that an evaluation may go down: one for each query that is under way, and
-  /// for each of its segments that may find several values.
+  /// The number of levels that an evaluation may go down: one for each query under way, and one for each of its
+  /// segments that may find several values.
   public var depth: Int
 
   public init(
@@ -30,11 +30,11 @@ public struct Budget: Sendable, Hashable {
     self.depth = depth
   }
 
-  /// What holds everywhere: 20 million steps, 16 MiB produced, 2 MiB of text put together, 640 levels.
+  /// The budget that applies everywhere: 20 million steps, 16 MiB produced, 2 MiB of composed text, 640 levels.
   public static let standard = Budget(20_000_000, 16 << 20, 2 << 20, 640)
 }
 
-/// Why an evaluation or a rendering was ended: it asked for more than its budget.
+/// The reason why an evaluation or a rendering ended: it needed more than its budget.
 public struct BudgetExceeded: Error, Sendable, Hashable, CustomStringConvertible {
   public enum Limit: Sendable, Hashable {
     case steps
@@ -44,10 +44,10 @@ public struct BudgetExceeded: Error, Sendable, Hashable, CustomStringConvertible
   }
 
   public let limit: Limit
-  /// What the budget allows.
+  /// The limit of the budget.
   public let most: Int
 
-  /// `expression.budget` for work, `rendering.tooLarge` for what is produced.
+  /// The error code: `expression.budget` for work, `rendering.tooLarge` for output.
   public var code: String {
     switch limit {
     case .steps, .depth: WorkflowErrorCode.expressionBudget
@@ -67,17 +67,17 @@ public struct BudgetExceeded: Error, Sendable, Hashable, CustomStringConvertible
   public var description: String { "\(message) [\(code)]" }
 }
 
-/// Counts what an evaluation or a rendering uses of its budget. Several that belong together share one meter: all
-/// templates of one call, all parts of one condition.
+/// Counts the use of a budget by an evaluation or a rendering. Several that belong together share one meter: all
+/// templates of one call, or all parts of one condition.
 ///
-/// Once something is exceeded every charge fails, so that whatever is under way comes to its end at once.
+/// After one limit is exceeded, every charge fails. So all work under way ends immediately.
 public final class Meter {
   public let budget: Budget
   private var steps = 0
   private var bytes = 0
   private var text = 0
   private var depth = 0
-  /// What was exceeded first; nil while everything is within the budget.
+  /// The first exceeded limit; nil while everything is within the budget.
   public private(set) var exceeded: BudgetExceeded?
 
   public init(_ budget: Budget = .standard) { self.budget = budget }
@@ -88,23 +88,23 @@ public final class Meter {
   /// The number of bytes produced so far.
   public var bytesProduced: Int { bytes }
 
-  /// - Throws: what was exceeded, if anything was.
+  /// - Throws: the exceeded limit, if there is one.
   public func check() throws(BudgetExceeded) {
     if let exceeded { throw exceeded }
   }
 
-  /// Returns false when the budget is used up: then stop.
+  /// Charges one step. Returns false when the budget is used up; then the caller must stop.
   @inline(__always)
   func charge(_ count: Int = 1) -> Bool {
     steps &+= count
     return steps <= budget.steps && exceeded == nil ? true : exceed(.steps)
   }
 
-  /// Charges for looking at a text of so many bytes.
+  /// Charges for reading a text of this number of bytes.
   @inline(__always)
   func charge(text bytes: Int) -> Bool { charge(1 + bytes >> 5) }
 
-  /// Goes a level down; false when the budget knows no level below. Each `enter` needs its `leave`.
+  /// Goes down one level. Returns false when the budget has no further level. Each `enter` needs a `leave`.
   func enter() -> Bool {
     depth += 1
     return depth <= budget.depth ? charge() : exceed(.depth)
@@ -112,13 +112,13 @@ public final class Meter {
 
   func leave() { depth -= 1 }
 
-  /// Charges for bytes that are produced.
+  /// Charges for produced bytes.
   func produce(_ count: Int) -> Bool {
     bytes += count
     return bytes <= budget.bytes && exceeded == nil ? true : exceed(.bytes)
   }
 
-  /// Charges for bytes of a text that is put together.
+  /// Charges for bytes of a composed text.
   func put(_ count: Int) -> Bool {
     text += count
     return text <= budget.text ? produce(count) : exceed(.text)

@@ -1,8 +1,8 @@
 import JSON
 
-// What it costs to look at whole values.
+// The costs of reading whole values.
 extension Meter {
-  /// Whether two values are equal. Charges for every value and text that has to be looked at.
+  /// Returns true when two values are equal. Charges for every value and text that the comparison reads.
   func areEqual(_ left: JSON, _ right: JSON) -> Bool {
     guard charge() else { return false }
     switch (left, right) {
@@ -24,12 +24,12 @@ extension Meter {
     }
   }
 
-  /// Charges for comparing two numbers: those that are no small integers are compared digit by digit.
+  /// Charges for comparing two numbers. Numbers other than small integers are compared digit by digit.
   func charge(_ left: JSONNumber, _ right: JSONNumber) -> Bool {
     charge(1 + (left.textLength + right.textLength) >> 5)
   }
 
-  /// Charges for a value that becomes part of what is produced, by its length as JSON text.
+  /// Charges for a value that becomes part of the output, by its length as JSON text.
   package func produce(_ value: JSON) -> Bool {
     guard charge() else { return false }
     switch value {

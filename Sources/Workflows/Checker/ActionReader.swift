@@ -1,13 +1,13 @@
 import JSON
 
-/// Reads the action of a step or of its compensation, and notes what its expressions read.
+/// Reads the action of a step or of its compensation, and records the values that its expressions read.
 struct ActionReader {
   let report: Report
   let services: KnownServices
   let role: Use.Role
   private(set) var uses: [Use] = []
 
-  /// Those that are done by attempts, and that a compensation may be.
+  /// The actions that are done in attempts. A compensation may only be one of these.
   static let callKinds = ["http", "kafka"]
   static let kinds = callKinds + ["signal", "delay"]
   static let laterKinds = ["task", "workflow"]
@@ -18,7 +18,7 @@ struct ActionReader {
     self.report = report
   }
 
-  /// Exactly one action of those the object may have.
+  /// Reads exactly one action of the given kinds.
   mutating func action(in reader: ObjectReader, of what: String, kinds: [String]) -> Action? {
     let named = reader.members.keys.filter { Self.kinds.contains($0) || Self.laterKinds.contains($0) }
     guard let kind = named.first else {
@@ -130,7 +130,8 @@ struct ActionReader {
       for (inner, expression) in template.expressions { note(expression, at: pointer.appending(inner)) }
       return template
     } catch {
-      // The first mistake ends the reading of a template; a file is told all of them, and what can be read is checked.
+      // `Template` stops at its first mistake. The checker reports all mistakes and still checks the readable
+      // expressions.
       for mistake in Template.mistakes(in: json) {
         report.error(mistake.code, mistake.message, at: pointer.appending(mistake.pointer), .inside(mistake.offset))
       }
@@ -151,7 +152,7 @@ struct ActionReader {
         offset: expression.offset))
   }
 
-  /// A JSON Schema is kept as it is.
+  /// Reads a JSON Schema and keeps it unchanged.
   static func schema(_ name: String, in reader: ObjectReader) -> JSON? {
     guard let json = reader.members[name] else { return nil }
     switch json {

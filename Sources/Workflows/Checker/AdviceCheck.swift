@@ -1,6 +1,6 @@
 import JSON
 
-/// Warns of what is allowed and yet probably not meant.
+/// Warns of valid settings that are probably a mistake.
 struct AdviceCheck {
   let definition: WorkflowDefinition
   let report: Report
@@ -18,7 +18,7 @@ struct AdviceCheck {
 
   private func pointer(to step: Step) -> JSONPointer { JSONPointer.root.appending("steps").appending(step.index) }
 
-  /// A pivot that may be gone past without having been passed: nothing is final because of it.
+  /// Warns of a pivot that the saga may go beyond without passing it. Such a pivot makes nothing final.
   private func adviseOnPivot(_ step: Step) {
     if step.when != nil {
       report.warning(
@@ -65,11 +65,11 @@ struct AdviceCheck {
       at: pointer(to: step))
   }
 
-  /// What the action may change something by; nil when it changes nothing.
+  /// Returns the part of the action that may change data; nil when it changes nothing.
   private func change(by action: Action) -> String? {
     switch action {
     case .http(let call): call.hasSideEffect ? call.method : nil
-    // Nothing says of a command that it only asks.
+    // A command never says that it only reads.
     case .kafka(let call): call.command
     case .signal, .delay: nil
     }
@@ -77,6 +77,6 @@ struct AdviceCheck {
 }
 
 extension Step {
-  /// Whether a step behind this pivot runs only once the pivot has been passed.
+  /// True when a step after this pivot runs only after the pivot is passed.
   fileprivate var isPassedForCertain: Bool { pivot && when == nil && onFailure != .continue }
 }

@@ -1,7 +1,7 @@
 import JSON
 import Values
 
-// What the calls of a service have in common, whichever way they go.
+// The parts that calls over HTTP and Kafka have in common.
 extension ActionReader {
   func checkService(_ service: String, among services: Set<String>?, in reader: ObjectReader) {
     guard let services, !services.contains(service) else { return }
@@ -13,15 +13,15 @@ extension ActionReader {
       at: reader.pointer(to: "service"), near: NearNames.nearest(to: service, among: known))
   }
 
-  /// An object of strings.
+  /// Reads an object of strings.
   mutating func texts(_ name: String, in reader: ObjectReader) -> [NamedText] {
     members(name, in: reader).compactMap { member in
       text(member.text, at: member.pointer).map { NamedText(name: member.name, value: $0) }
     }
   }
 
-  /// An object of headers.
-  /// - Parameter isOwn: whether the engine sets the header of this name, given in small letters, itself.
+  /// Reads an object of headers.
+  /// - Parameter isOwn: returns true when the engine itself sets the header with this lower-case name.
   mutating func headers(in reader: ObjectReader, isOwn: (String) -> Bool) -> [NamedText] {
     var seen: Set<String> = []
     for (name, _) in reader.members["headers"]?.objectValue ?? [:] {

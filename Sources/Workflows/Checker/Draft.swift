@@ -1,12 +1,12 @@
 import JSON
 
-/// A step as far as it could be read.
+/// The parts of a step that could be read.
 struct StepDraft {
   let index: Int
   let pointer: JSONPointer
   var id: String?
   var description: String?
-  /// The steps that the file names, and where.
+  /// The dependencies that the file names, with their places.
   var dependsOn: [(text: String, pointer: JSONPointer)]?
   var action: Action?
   var when: JSONPathCondition?
@@ -16,35 +16,35 @@ struct StepDraft {
   var compensation: Compensation = .unspecified
   var pivot = false
   var onFailure: OnFailure = .compensate
-  /// Whether the file has a `when`, even one that can't be read.
+  /// True when the file has a `when`, even one that is invalid.
   var mayBeSkipped = false
   var hasForEach = false
   var uses: [Use] = []
 
-  /// What to call it in a message.
+  /// The name of the step in messages.
   var label: String { id ?? "step \(index + 1)" }
 }
 
-/// A query or a condition of the file, and what it is for.
+/// A query or a condition of the file, and its purpose.
 struct Use {
   enum Role: Hashable {
-    /// Rendered when the step runs.
+    /// The engine renders it when the step runs.
     case action
-    /// Decides whether the step runs.
+    /// It decides whether the step runs.
     case when
-    /// Decides whether a signal is taken.
+    /// It decides whether the step takes a signal.
     case accept
-    /// Rendered when the step is undone, after these outcomes.
+    /// The engine renders it when the step is undone, after these outcomes.
     case undo(Set<Outcome>)
-    /// Rendered when the saga is completed.
+    /// The engine renders it when the saga is completed.
     case output
   }
 
   let role: Role
   let isCondition: Bool
   let reads: [QueryRead]
-  /// The string that holds it.
+  /// The pointer to its string.
   let pointer: JSONPointer
-  /// Where it begins in that string; -2 when `$.` was put before it.
+  /// The start of the query in that string; -2 when `$.` was added before it.
   let offset: Int
 }

@@ -3,14 +3,14 @@ import JSON
 /// Something that the checker found in a workflow file.
 public struct Finding: Sendable, Hashable {
   public enum Severity: String, Sendable, Hashable {
-    /// The workflow can't be registered.
+    /// The workflow cannot be registered.
     case error
-    /// It can, but someone should look.
+    /// The workflow can be registered, but an author should check it.
     case warning
   }
 
   public let severity: Severity
-  /// One of `WorkflowErrorCode`, `JSONErrorCode` or the codes of a query.
+  /// The code: one of `WorkflowErrorCode`, `JSONErrorCode` or the codes of a query.
   public let code: String
   /// One sentence for a person.
   public let message: String
@@ -33,7 +33,7 @@ public struct Finding: Sendable, Hashable {
     self.nearName = nearName
   }
 
-  /// As programs get it: `line`, `column`, `file` and `nearName` only where there is one.
+  /// The finding as JSON. `line`, `column`, `file` and `nearName` are left out when they are unknown.
   public var json: JSON {
     var members: JSONObject = [
       "severity": .string(severity.rawValue), "code": .string(code), "message": .string(message),
@@ -50,7 +50,7 @@ public struct Finding: Sendable, Hashable {
 }
 
 extension Finding: CustomStringConvertible {
-  /// One line that editors and terminals understand:
+  /// The finding as one line that editors and terminals understand:
   /// `file:line:column: error: message (did you mean "x"?) [code] at /pointer`.
   public var description: String {
     var text = file.map { "\($0):" } ?? ""
@@ -63,11 +63,11 @@ extension Finding: CustomStringConvertible {
   }
 }
 
-/// What came of checking a file.
+/// The result of checking a file.
 public struct CheckResult: Sendable, Hashable {
-  /// Nil when there is an error.
+  /// The workflow; nil when there is an error.
   public let definition: WorkflowDefinition?
-  /// In the order of the file; the first hundred errors and the first hundred warnings that were found.
+  /// The findings in the order of the file: at most the first 100 errors and the first 100 warnings.
   public let findings: [Finding]
   /// The number of further findings.
   public let omitted: Int

@@ -1,4 +1,4 @@
-/// Which codes tell what is wrong with the form of a file: what is in it may be read by several languages.
+/// The error codes for the form of a file. Files of several languages use the same readers.
 package struct FormCodes: Sendable {
   package let wrongType: String
   package let unknownKey: String
@@ -7,13 +7,13 @@ package struct FormCodes: Sendable {
   package let badName: String
   package let badDuration: String
 
-  /// Those of a workflow file.
+  /// The codes for a workflow file.
   package static let workflow = FormCodes(
     wrongType: WorkflowErrorCode.wrongType, unknownKey: WorkflowErrorCode.unknownKey,
     missingKey: WorkflowErrorCode.missingKey, badValue: WorkflowErrorCode.badValue, badName: WorkflowErrorCode.badName,
     badDuration: WorkflowErrorCode.badDuration)
 
-  /// One code for all of them.
+  /// Uses one code for all form errors.
   package init(all code: String) {
     self.init(
       wrongType: code, unknownKey: code, missingKey: code, badValue: code, badName: code, badDuration: code)

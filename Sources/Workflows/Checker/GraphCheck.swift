@@ -1,14 +1,14 @@
 import JSON
 import Values
 
-/// The graph of the steps as far as it could be read.
+/// The graph of those steps that could be read.
 struct CheckedGraph {
   let steps: StepGraph
-  /// By id; of a name that is there twice, the first.
+  /// The index of each step by id. If two steps have the same id, the first one counts.
   let indexes: [String: Int]
-  /// Steps whose dependencies aren't all known, so that nothing can be said about what comes before them.
+  /// True for steps with unknown dependencies. Then the steps before them are unknown too.
   let isUncertain: [Bool]
-  /// Whether every dependency is known and there is no cycle.
+  /// True when every dependency is known and the graph has no cycle.
   let isSound: Bool
 }
 
@@ -68,13 +68,14 @@ struct GraphCheck {
     for step in graph.order where graph.dependencies[step].contains(where: { isUncertain[$0] }) {
       isUncertain[step] = true
     }
-    // What isn't in the order is in a cycle or behind one.
+    // A step that is missing from the order is in a cycle or after one.
     var isOrdered = Array(repeating: false, count: isBroken.count)
     for step in graph.order { isOrdered[step] = true }
     return zip(isUncertain, isOrdered).map { $0 || !$1 }
   }
 
-  /// Says it at a dependency that the file names, as the one that follows from the order can't be pointed at.
+  /// Reports a cycle at a dependency that the file names. A dependency that follows from the order has no place in the
+  /// file.
   private func reportCycle(_ cycle: [Int], _ drafts: [StepDraft]) {
     let shown = cycle.prefix(8).map { drafts[$0].label } + (cycle.count > 8 ? ["… (\(cycle.count) steps)"] : [])
     let path = (shown + [drafts[cycle[0]].label]).joined(separator: " → ")

@@ -2,7 +2,7 @@ import JSON
 import Values
 
 extension ActionReader {
-  /// The methods that a step may use.
+  /// The HTTP methods that a step may use.
   enum Method: String, CaseIterable {
     case get = "GET"
     case head = "HEAD"
@@ -12,7 +12,7 @@ extension ActionReader {
     case delete = "DELETE"
   }
 
-  /// Headers that the engine or the connection sets itself, in small letters.
+  /// The lower-case names of headers that the engine or the connection sets itself.
   private static let ownHeaders: Set<String> = [
     "idempotency-key", "compensates", "saga-id", "traceparent", "host", "content-length", "transfer-encoding",
     "connection", "upgrade", "te", "trailer", "expect", "keep-alive", "proxy-connection",
@@ -56,9 +56,9 @@ extension ActionReader {
     return template
   }
 
-  /// What is wrong with the fixed parts of a path.
+  /// Returns the error in the fixed parts of a path; nil when there is none.
   static func pathMistake(_ template: TextTemplate) -> String? {
-    // Each expression stands for a name: what it comes out as is looked at when it is rendered.
+    // A name replaces each expression. The real value is checked when it is rendered.
     var text = ""
     for part in template.parts {
       switch part {

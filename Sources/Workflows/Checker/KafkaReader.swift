@@ -1,7 +1,8 @@
 import JSON
 
 extension ActionReader {
-  /// Headers that the engine sets itself, in small letters; and all that begin with `ce_`, which are CloudEvents'.
+  /// The lower-case names of headers that the engine sets itself. It also sets all that begin with `ce_`, which belong
+  /// to CloudEvents.
   private static let ownKafkaHeaders: Set<String> = [
     "idempotency-key", "compensates", "saga-id", "saga-step", "saga-attempt", "reply-topic", "traceparent",
     "content-type",
@@ -19,7 +20,7 @@ extension ActionReader {
         json, at: pointer, what: what, keys: ["service", "command", "headers", "body"], report: report)
     else { return nil }
     let service = reader.name("service", of: what)
-    // That there is no Kafka has been said, and it leaves no service to be named.
+    // The missing Kafka is already reported. Without Kafka, no service can be named.
     if let service, services.kafka?.isEmpty == false { checkService(service, among: services.kafka, in: reader) }
     let command = reader.name("command", of: what)
     let headers = headers(in: reader) { Self.ownKafkaHeaders.contains($0) || $0.utf8.starts(with: "ce_".utf8) }

@@ -1,16 +1,16 @@
 import JSON
 import Values
 
-/// Reads the members of one object of the file and reports what isn't as it should be.
+/// Reads the members of one object of the file and reports errors.
 package struct ObjectReader {
   package let members: JSONObject
   package let pointer: JSONPointer
   package let report: Report
 
   /// - Parameters:
-  ///   - what: what the object is, as `a step`.
-  ///   - keys: the members that it may have.
-  ///   - later: members of the language that this version doesn't run.
+  ///   - what: the name of the object in messages, such as `a step`.
+  ///   - keys: the members that the object may have.
+  ///   - later: members of the language that this version does not support.
   package init?(
     _ json: JSON, at pointer: JSONPointer, what: String, keys: [String], later: [String] = [], report: Report
   ) {
@@ -66,7 +66,7 @@ package struct ObjectReader {
     return value
   }
 
-  /// A whole number within a range.
+  /// Reads a whole number within a range.
   package func integer(_ name: String, in range: ClosedRange<Int>, meaning: String) -> Int? {
     guard let json = members[name] else { return nil }
     guard case .number(let number) = json else {
@@ -93,7 +93,7 @@ package struct ObjectReader {
     return number.doubleValue
   }
 
-  /// One of the names of an enumeration.
+  /// Reads one of the names of an enumeration.
   package func word<Word: RawRepresentable<String> & CaseIterable>(_ name: String, of type: Word.Type) -> Word? {
     guard let text = text(name) else { return nil }
     return Self.word(text, of: type, named: name, at: pointer(to: name), report: report)
@@ -111,7 +111,7 @@ package struct ObjectReader {
     return nil
   }
 
-  /// A list of strings, each with its place.
+  /// Reads a list of strings, each with its place.
   package func texts(_ name: String, atLeast least: Int = 0) -> [(text: String, pointer: JSONPointer)]? {
     guard let json = members[name] else { return nil }
     guard case .array(let values) = json else {
@@ -156,7 +156,7 @@ package struct ObjectReader {
     }
   }
 
-  /// A name that stands in addresses and messages.
+  /// Reads a name that appears in addresses and messages.
   package func name(_ member: String, of what: String, rule: NameRule = .word) -> String? {
     guard has(member) else {
       missing(member, of: what)
@@ -179,11 +179,11 @@ package struct ObjectReader {
   }
 }
 
-/// What names may look like.
+/// The rules for names.
 package enum NameRule {
-  /// Of a workflow, a service or a signal: they stand in addresses.
+  /// The name of a workflow, a service or a signal. It appears in addresses.
   case word
-  /// Of a step: it stands in queries without quotes.
+  /// The name of a step. It appears in queries without quotes.
   case identifier
 
   static let maxLength = 100

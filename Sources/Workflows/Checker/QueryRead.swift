@@ -1,21 +1,21 @@
 import JSON
 
-/// One query of the file that reads the document, and where its parts stand in the string.
+/// A query of the file that reads the document, with the places of its parts in the string.
 package struct QueryRead {
-  /// Where the query begins in its text, in scalars.
+  /// The start of the query in its text, in scalars.
   package let offset: Int
-  /// The names and indexes that it certainly follows.
+  /// The names and indexes that the query certainly follows.
   package let tokens: [JSONPointer.Token]
-  /// Where the first of them begin in the text: those that a finding can be about.
+  /// The starts of the first tokens in the text. Findings can be about these tokens.
   package let offsets: [Int]
-  /// Whether the tokens are the whole query. If not, it goes on with something that may find several values.
+  /// True when the tokens are the whole query. Otherwise it continues with a segment that may find several values.
   package let isPlain: Bool
 
   package init(_ query: ReferencedQuery) {
     offset = query.at
     tokens = query.leadingTokens
     isPlain = query.isSingular
-    // A name stands in its query as it is (or with escapes, then the place before it has to do).
+    // A name appears in its query as it is. If it has escapes, the place before it is used.
     let scalars = Array(query.text.unicodeScalars)
     var position = 0
     var offsets: [Int] = []
@@ -35,11 +35,11 @@ package struct QueryRead {
     self.offsets = offsets
   }
 
-  /// The number of tokens whose places are looked for. Looking for all of them would take a search through the rest
-  /// of the query for each.
+  /// The number of tokens whose places are searched. A search for all tokens would read the rest of the query once for
+  /// each of them.
   private static let located = 4
 
-  /// The name at a depth, if there is one.
+  /// Returns the name at a depth; nil when there is none.
   package func name(_ depth: Int) -> String? {
     guard tokens.indices.contains(depth), case .name(let name) = tokens[depth] else { return nil }
     return name

@@ -1,7 +1,7 @@
 import JSON
 import Values
 
-/// Checks what expressions read: that it is in the document, and that it is there when they are rendered.
+/// Checks the values that expressions read: they exist in the document, and they exist when the expression is rendered.
 struct ReferenceCheck {
   let drafts: [StepDraft]
   let graph: CheckedGraph
@@ -10,7 +10,7 @@ struct ReferenceCheck {
   private static let roots = ["input", "steps", "saga"]
   private static let sagaMembers = ["id", "workflow", "version", "startedAt"]
   private static let stepMembers = ["output", "error", "status", "key", "uuid"]
-  /// Allowed as well, but seldom what somebody looked for.
+  /// Members that are allowed but are rarely what the author wanted.
   private static let rareStepMembers = ["outputError"]
 
   func check(outputUses: [Use]) {
@@ -21,7 +21,7 @@ struct ReferenceCheck {
     for use in outputUses { check(use, of: nil, guarded: []) }
   }
 
-  /// The steps whose state the step's own `when` asks for.
+  /// Returns the steps whose state the step's own `when` reads.
   private func guarded(by draft: StepDraft) -> Set<String> {
     var steps: Set<String> = []
     for use in draft.uses where use.role == .when {
@@ -156,7 +156,8 @@ struct ReferenceCheck {
     }
   }
 
-  /// A condition that finds nothing doesn't hold, and that is all; a template that finds nothing fails.
+  /// Checks a read without a guard. A condition that finds no value is false, without an error; a template that finds
+  /// no value fails.
   private func checkGuard(_ one: One, target: Int, member: String?, guarded: Set<String>) {
     guard !one.use.isCondition, member == "output" || member == "error" else { return }
     let step = drafts[target]

@@ -1,13 +1,13 @@
 import JSON
 
-/// Gathers what is found in one file, and knows where in the file everything stands.
+/// Collects the findings for one file, and knows the place of each value in the file.
 package final class Report {
-  /// Which part of a value a finding is about.
+  /// The part of a value that a finding is about.
   package enum Spot {
     case value
-    /// The name of the member that holds the value.
+    /// The name of the value's member.
     case name
-    /// So many Unicode scalars into a string.
+    /// A place inside a string, as a number of Unicode scalars.
     case inside(Int)
   }
 
@@ -22,10 +22,10 @@ package final class Report {
   /// The number of findings that are counted but not kept.
   package private(set) var omitted = 0
 
-  /// The most errors, and the most warnings, that are kept of one file. A file with more is hardly read finding by
-  /// finding, and each costs its place, its words and its share of the answer.
+  /// The most errors, and the most warnings, that are kept for one file. More findings are hardly read, and each costs
+  /// memory for its place and its words, and space in the answer.
   package static let most = 100
-  /// The most characters of a finding's words: names from the file stand in them.
+  /// The most characters of a finding's message. A message contains names from the file.
   private static let longestMessage = 600
 
   package init(document: JSONDocument, bytes: [UInt8], file: String?, codes: FormCodes = .workflow) {
@@ -39,10 +39,10 @@ package final class Report {
 
   /// - Parameters:
   ///   - code: the stable code.
-  ///   - message: one sentence; not made when there are too many errors already.
-  ///   - pointer: the value that it is about.
-  ///   - spot: which part of the value.
-  ///   - near: the name that was probably meant; not looked for when there are too many errors already.
+  ///   - message: one sentence; not built when there are already too many errors.
+  ///   - pointer: the value of the finding.
+  ///   - spot: the part of the value.
+  ///   - near: the name that was probably meant; not searched when there are already too many errors.
   package func error(
     _ code: String, _ message: @autoclosure () -> String, at pointer: @autoclosure () -> JSONPointer,
     _ spot: Spot = .value, near: @autoclosure () -> String? = nil
@@ -67,7 +67,7 @@ package final class Report {
     add(.warning, code, message(), pointer(), spot, nil)
   }
 
-  /// Everything found, in the order of the file; at one place errors come first.
+  /// Returns all findings in the order of the file. At the same place, errors come first.
   package func inOrder() -> [Finding] {
     let numbered = findings.enumerated().sorted { left, right in
       let places = (left.element.place?.offset ?? 0, right.element.place?.offset ?? 0)
@@ -104,7 +104,7 @@ package final class Report {
   }
 }
 
-/// Finds a scalar of a JSON string in the text of the file, where it may be written as an escape.
+/// Finds the place of a scalar of a JSON string in the text of the file. The file may write the scalar as an escape.
 enum StringPlace {
   static func place(scalar target: Int, ofStringAt start: SourcePlace, in bytes: [UInt8]) -> SourcePlace {
     guard bytes.indices.contains(start.offset), bytes[start.offset] == UInt8(ascii: "\"") else { return start }
@@ -126,7 +126,8 @@ enum StringPlace {
     return SourcePlace(line: start.line, column: column, offset: offset)
   }
 
-  /// `\n` is two signs, `\u00e9` six, and two escapes that are one scalar together (a surrogate pair) twelve.
+  /// Returns the length of an escape. `\n` has two characters, `\u00e9` six, and a surrogate pair (two escapes for one
+  /// scalar) twelve.
   private static func escapeLength(at offset: Int, in bytes: [UInt8]) -> Int {
     guard offset + 1 < bytes.count, bytes[offset + 1] == UInt8(ascii: "u") else { return 2 }
     guard offset + 3 < bytes.count else { return 2 }

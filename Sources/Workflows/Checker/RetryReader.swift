@@ -5,7 +5,7 @@ import Values
 struct RetryReader {
   let report: Report
 
-  /// What a policy says; what it leaves out comes from somewhere else.
+  /// The values that a policy gives. Missing values come from another policy.
   struct Spoken {
     var on: [String]?
     var maxAttempts: Int?
@@ -20,7 +20,7 @@ struct RetryReader {
       return RetryPolicy(
         on: on, maxAttempts: maxAttempts ?? other.maxAttempts, initialInterval: first,
         backoffCoefficient: backoffCoefficient ?? other.backoffCoefficient,
-        // A file that only says "begin with 5 minutes" means no cap below that.
+        // A file that only sets a first interval of 5 minutes does not mean a lower maximum.
         maxInterval: maxInterval ?? max(other.maxInterval, first), jitter: jitter ?? other.jitter,
         nonRetryable: nonRetryable ?? other.nonRetryable)
     }
@@ -32,7 +32,7 @@ struct RetryReader {
 
   /// - Parameters:
   ///   - json: an object or a list.
-  ///   - base: gives what a policy leaves out, and is used when no policy of a list matches.
+  ///   - base: gives the values that a policy leaves out. It is used when no policy of a list matches.
   func rules(_ json: JSON, at pointer: JSONPointer, base: RetryPolicy) -> RetryRules {
     guard case .array(let values) = json else {
       return RetryRules(policies: [policy(json, at: pointer, inList: false, base: base)], fallback: base)

@@ -1,6 +1,6 @@
 import JSON
 
-/// Warns of two steps that wait for signals of one name, where nothing tells whose a signal is.
+/// Warns of two steps that wait for signals with the same name when their conditions do not separate the signals.
 struct SignalCheck {
   let definition: WorkflowDefinition
   let report: Report
@@ -23,8 +23,8 @@ struct SignalCheck {
     }
   }
 
-  /// Whether the conditions can be meant to take different signals: each reads the signal, and neither is plainly a case
-  /// of the other.
+  /// Returns true when the conditions may be meant for different signals: both read the signal, and neither is plainly
+  /// a case of the other.
   private func isToldApart(_ left: SignalAction, _ right: SignalAction) -> Bool {
     guard let left = left.accept, let right = right.accept, readsSignal(left), readsSignal(right) else { return false }
     return !left.plainlyOverlaps(right)
@@ -34,7 +34,7 @@ struct SignalCheck {
     condition.referencedQueries.contains { query in
       switch query.leadingTokens.first {
       case .name(let name): name.hasSameScalars(as: "signal")
-      // It may.
+      // The index may refer to the signal.
       case .index, nil: true
       }
     }
@@ -42,8 +42,8 @@ struct SignalCheck {
 }
 
 extension JSONPathCondition {
-  /// Whether, by their form alone, something meets both: one asks for all that the other asks for, or they have an
-  /// alternative in common. False says nothing.
+  /// Returns true when, by their form alone, a signal can match both conditions. Either one requires everything that
+  /// the other requires, or both share an alternative. False proves nothing.
   func plainlyOverlaps(_ other: JSONPathCondition) -> Bool {
     let (all, otherAll) = (Set(condition.conjuncts.map(\.form)), Set(other.condition.conjuncts.map(\.form)))
     if all.isSubset(of: otherAll) || otherAll.isSubset(of: all) { return true }
@@ -59,7 +59,7 @@ extension Condition {
     if case .any(let parts) = self { parts.flatMap(\.disjuncts) } else { [self] }
   }
 
-  /// A text that conditions of one meaning share where they differ only in blanks, quotes and order.
+  /// A text that is equal for conditions that differ only in blanks, quotes and order.
   fileprivate var form: String {
     switch self {
     case .any: return "(\(disjuncts.map(\.form).sorted().joined(separator: " || ")))"
@@ -98,7 +98,7 @@ extension Operand {
 }
 
 extension Query {
-  /// In a condition on a whole document `@` is the root, as `$` is.
+  /// In a condition on a whole document, `@` is the root, like `$`.
   fileprivate var form: String {
     "$"
       + segments.map { segment in

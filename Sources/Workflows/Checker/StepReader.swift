@@ -1,17 +1,17 @@
 import JSON
 import Values
 
-/// What holds for steps that don't say otherwise.
+/// The workflow's default values for its steps.
 struct Defaults {
   var timeout: Duration?
   var retry = RetryRules.builtIn
 
-  /// Gives what a single policy leaves out.
+  /// The values that a single policy leaves out.
   var policy: RetryPolicy {
     if let single = retry.policies.first, single.on == nil { single } else { retry.fallback }
   }
 
-  /// The same for an undo, which is worth more attempts, and is never given up early by what holds for steps.
+  /// The same values for an undo. An undo has more attempts, and the steps' defaults never end it early.
   var undoPolicy: RetryPolicy {
     let step = policy
     return RetryPolicy(
@@ -72,7 +72,8 @@ struct StepReader {
     return draft
   }
 
-  /// A wait has one end: there is nothing to attempt again, and a delay has no other bound than itself.
+  /// Warns of settings that have no effect on a wait. A wait is never attempted again, and only its own length limits a
+  /// delay.
   private func adviseOnWait(_ reader: ObjectReader) {
     let kind = reader.has("signal") ? "signal" : "delay"
     for name in kind == "signal" ? ["retry"] : ["retry", "timeout"] where reader.has(name) {

@@ -37,7 +37,7 @@ struct TimeCheck {
     }
   }
 
-  /// A wait that is over before it could be overdue never is: that can't be meant.
+  /// Reports a wait that ends before its expected time. It can never be overdue, so the value is a mistake.
   private func checkExpected(of step: Step) {
     let whole = wait(of: step)
     guard let expected = step.expected, whole > .zero, expected >= whole else { return }
@@ -54,7 +54,7 @@ struct TimeCheck {
     return timeout.value(in: definition.source) == nil ? JSONPointer.root.appending("steps") : timeout
   }
 
-  /// How long a step waits by its own word.
+  /// Returns the time that a step waits by its own setting.
   private func wait(of step: Step) -> Duration {
     switch step.action {
     case .http, .kafka: .zero
@@ -80,7 +80,7 @@ struct TimeCheck {
     return step.retry.all.map { timeout * $0.maxAttempts + $0.longestPauses }.max() ?? timeout
   }
 
-  /// The chain of steps that takes longest.
+  /// Returns the chain of steps that takes longest.
   private func longestPath(_ time: (Step) -> Duration) -> (time: Duration, steps: [Step]) {
     let graph = definition.graph
     var finish = Array(repeating: Duration.zero, count: definition.steps.count)
@@ -100,7 +100,7 @@ struct TimeCheck {
     return (total, path.reversed())
   }
 
-  /// The chain with its times; of a long one only what counts most.
+  /// Returns the chain with its times. A long chain is shortened to its largest parts.
   private func text(_ steps: [Step], _ time: (Step) -> Duration) -> String {
     let counted = steps.filter { time($0) > .zero }
     let shown = counted.prefix(8).map { "\($0.id) \(DurationText.format(time($0)))" }

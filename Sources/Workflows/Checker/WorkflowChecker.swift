@@ -1,20 +1,20 @@
 import JSON
 
-/// Reads a workflow file and says everything that is wrong with it.
+/// Reads a workflow file and reports all its errors.
 public enum WorkflowChecker {
-  /// The largest file that is read.
+  /// The size of the largest accepted file.
   public static let maxBytes = 1 << 20
-  /// The most steps that a workflow may have.
+  /// The most steps of a workflow.
   public static let maxSteps = 1_000
-  /// The most `${…}` that a workflow may have: each takes a thousand times its length of memory.
+  /// The most `${…}` of a workflow. Each one needs a thousand times its length in memory.
   public static let maxExpressions = 10_000
 
   /// - Parameters:
   ///   - bytes: the file.
-  ///   - file: its name, for the findings.
-  ///   - services: the services that `http` may name; nil when that isn't known, then any name is taken.
-  ///   - kafkaServices: the same for `kafka`; an empty set says that there is no Kafka.
-  ///   - isStored: whether the file was registered before. Limits that came later do not hold for it.
+  ///   - file: the name of the file, for the findings.
+  ///   - services: the services that `http` may name; nil when they are unknown, and then every name is accepted.
+  ///   - kafkaServices: the services that `kafka` may name; an empty set means that Kafka is not configured.
+  ///   - isStored: true when the file was already registered. Limits that are newer than the file do not apply to it.
   public static func check(
     _ bytes: [UInt8], file: String? = nil, services: Set<String>? = nil, kafkaServices: Set<String>? = nil,
     isStored: Bool = false
@@ -49,7 +49,7 @@ public enum WorkflowChecker {
       definition: report.hasErrors ? nil : definition, findings: report.inOrder(), omitted: report.omitted)
   }
 
-  /// The number of `${` in the strings of a file.
+  /// Returns the number of `${` in the strings of a file.
   private static func countExpressions(in json: JSON) -> Int {
     switch json {
     case .null, .bool, .number: return 0
@@ -67,13 +67,13 @@ public enum WorkflowChecker {
   }
 }
 
-/// The services that are configured, for each way to call one; nil where that isn't known.
+/// The configured services of each kind; nil when they are unknown.
 struct KnownServices {
   let http: Set<String>?
   let kafka: Set<String>?
 }
 
-/// Reads the whole file.
+/// Reads a whole workflow file.
 struct WorkflowReader {
   let services: KnownServices
   let report: Report
@@ -82,7 +82,7 @@ struct WorkflowReader {
     "$schema", "name", "version", "description", "owner", "timeout", "inputSchema", "defaults", "steps", "output",
   ]
 
-  /// - Returns: nil when too much is wrong; the report says whether it may be used.
+  /// - Returns: nil when there are too many errors. The report says whether the workflow may be used.
   func workflow(_ json: JSON) -> WorkflowDefinition? {
     let what = "a workflow"
     guard

@@ -1,4 +1,4 @@
-/// What can be wrong with a workflow, its templates, and their values. Each code has a page in `docs/errors/`.
+/// The error codes for workflows, their templates and their values. Each code has a page in `docs/errors/`.
 public enum WorkflowErrorCode {
   // The file.
   public static let tooLarge = "workflow.tooLarge"
@@ -24,7 +24,7 @@ public enum WorkflowErrorCode {
   public static let badHeader = "workflow.badHeader"
   public static let tooSlow = "workflow.tooSlow"
 
-  // What expressions read.
+  // The values that expressions read.
   public static let unknownRoot = "workflow.unknownRoot"
   public static let unknownMember = "workflow.unknownMember"
   public static let stepNotBefore = "workflow.stepNotBefore"

@@ -1,13 +1,13 @@
 import JSON
 
-/// What a step does.
+/// The action of a step.
 public enum Action: Sendable, Hashable {
   case http(HTTPAction)
   case kafka(KafkaAction)
   case signal(SignalAction)
   case delay(DelayAction)
 
-  /// The word that the file uses for it.
+  /// The name of the action's kind in the file.
   public var kind: String {
     switch self {
     case .http: "http"
@@ -17,7 +17,7 @@ public enum Action: Sendable, Hashable {
     }
   }
 
-  /// Whether it is done by attempts, which may be repeated; else it waits, and has one end.
+  /// True when the action is done in attempts, which may be repeated. Otherwise the action is a wait with one end.
   public var isAttempted: Bool {
     switch self {
     case .http, .kafka: true
@@ -28,15 +28,15 @@ public enum Action: Sendable, Hashable {
 
 /// Calls a service.
 public struct HTTPAction: Sendable, Hashable {
-  /// A name from the server's configuration, never an address.
+  /// The name of a service in the server's configuration, never an address.
   public let service: String
-  /// In capitals.
+  /// The HTTP method in capitals.
   public let method: String
   public let path: TextTemplate
   public let headers: [NamedText]
   public let query: [NamedText]
   public let body: Template?
-  /// The status codes that are a success.
+  /// The status codes that mean success.
   public let success: [ClosedRange<Int>]
 
   public static let defaultSuccess: [ClosedRange<Int>] = [200...299]
@@ -56,15 +56,15 @@ public struct HTTPAction: Sendable, Hashable {
 
   public func isSuccess(_ status: Int) -> Bool { success.contains { $0.contains(status) } }
 
-  /// Whether a call may change something at the service (RFC 9110 §9.2.1).
+  /// True when a call may change data at the service (RFC 9110 §9.2.1).
   public var hasSideEffect: Bool { method != "GET" && method != "HEAD" && method != "OPTIONS" }
 }
 
-/// Sends a service a command over Kafka and waits for its answer.
+/// Sends a command to a service over Kafka and waits for its answer.
 public struct KafkaAction: Sendable, Hashable {
-  /// A name from the server's configuration, never a topic.
+  /// The name of a service in the server's configuration, never a topic.
   public let service: String
-  /// What the service is to do, as `create`.
+  /// The command to the service, such as `create`.
   public let command: String
   public let headers: [NamedText]
   public let body: Template?
@@ -91,11 +91,12 @@ public struct NamedText: Sendable, Hashable {
 /// Waits for a signal from a person or an instrument.
 public struct SignalAction: Sendable, Hashable {
   public let name: String
-  /// Who may send it; kept and shown.
+  /// The roles that may send the signal; the engine stores and shows them.
   public let roles: [String]
-  /// A JSON Schema for its body; kept and shown.
+  /// A JSON Schema for the signal's body; the engine stores and shows it.
   public let schema: JSON?
-  /// Evaluated over the saga's document with the signal's body as its member `signal`.
+  /// The condition on a signal. The engine evaluates it over the saga's document, with the signal's body as its member
+  /// `signal`.
   public let accept: JSONPathCondition?
 
   public init(name: String, roles: [String] = [], schema: JSON? = nil, accept: JSONPathCondition? = nil) {
@@ -106,9 +107,9 @@ public struct SignalAction: Sendable, Hashable {
   }
 }
 
-/// Lets time pass.
+/// Waits for a time.
 public enum DelayAction: Sendable, Hashable {
   case `for`(Duration)
-  /// Renders to an RFC 3339 moment.
+  /// A template that renders to an RFC 3339 timestamp.
   case until(TextTemplate)
 }

@@ -1,15 +1,15 @@
 import JSON
 
-/// When a failed attempt is tried again.
+/// The rules for trying a failed attempt again.
 public struct RetryRules: Sendable, Hashable {
-  /// In order: the first that matches a failure's codes is used.
+  /// The policies in order. The first one that matches a failure's codes is used.
   public let policies: [RetryPolicy]
-  /// Used when none of them matches.
+  /// The policy that is used when no policy matches.
   public let fallback: RetryPolicy
 
-  /// What holds where the file says nothing.
+  /// The rules when the file sets none.
   public static let builtIn = RetryRules(policies: [], fallback: RetryPolicy())
-  /// What holds for an undo where the file says nothing.
+  /// The rules for an undo when the file sets none.
   public static let builtInUndo = RetryRules(
     policies: [], fallback: RetryPolicy(maxAttempts: Undo.defaultMaxAttempts))
 
@@ -18,27 +18,28 @@ public struct RetryRules: Sendable, Hashable {
     self.fallback = fallback
   }
 
-  /// The policy for a failure with these codes (its own and its classes).
+  /// Returns the policy for a failure with these codes (its own code and its classes).
   public func policy(for codes: [String]) -> RetryPolicy {
     policies.first { $0.applies(to: codes) } ?? fallback
   }
 
-  /// Every policy that may be used.
+  /// All policies that may be used.
   var all: [RetryPolicy] { policies.contains { $0.on == nil } ? policies : policies + [fallback] }
 }
 
-/// How often, and after what pauses, a step is attempted again.
+/// The number of attempts of a step and the pauses between them.
 public struct RetryPolicy: Sendable, Hashable {
-  /// The failures it is for; nil: all.
+  /// The failures to which the policy applies; nil means all.
   public let on: [String]?
-  /// The first attempt included.
+  /// The most attempts, with the first one included.
   public let maxAttempts: Int
   public let initialInterval: Duration
   public let backoffCoefficient: Double
   public let maxInterval: Duration
-  /// By how much of itself a pause may be shortened, so that many sagas don't come back in one moment: 0 to 1.
+  /// The largest part of a pause by which it may be shortened: 0 to 1. With it, many sagas do not retry at the same
+  /// time.
   public let jitter: Double
-  /// Failures that are final at once.
+  /// The failures that are final immediately.
   public let nonRetryable: [String]
 
   public init(
@@ -55,31 +56,32 @@ public struct RetryPolicy: Sendable, Hashable {
     self.nonRetryable = nonRetryable
   }
 
-  /// Whether the policy is used for a failure with these codes.
+  /// Returns true when the policy applies to a failure with these codes.
   public func applies(to codes: [String]) -> Bool {
     guard let on else { return true }
     return on.contains { Self.matches($0, codes: codes) }
   }
 
-  /// Whether the policy names one of these codes in its `on`: then even a failure that is usually final is retried.
+  /// Returns true when the policy names one of these codes in its `on`. Then even a failure that is usually final is
+  /// retried.
   public func asksFor(_ codes: [String]) -> Bool { on != nil && applies(to: codes) }
 
-  /// Whether a failure with these codes is final at once.
+  /// Returns true when a failure with these codes is final immediately.
   public func refuses(_ codes: [String]) -> Bool { nonRetryable.contains { Self.matches($0, codes: codes) } }
 
-  /// Whether a pattern of the file means one of a failure's codes: its own, or a class it belongs to, as `http.4xx`.
-  /// A trailing `*` stands for any end.
+  /// Returns true when a pattern of the file matches one of a failure's codes: its own code, or a class such as
+  /// `http.4xx`. A trailing `*` matches any ending.
   public static func matches(_ pattern: String, codes: [String]) -> Bool {
     guard pattern.utf8.last == UInt8(ascii: "*") else { return codes.contains { $0.hasSameScalars(as: pattern) } }
     let start = pattern.utf8.dropLast()
     return codes.contains { $0.utf8.starts(with: start) }
   }
 
-  /// The pause after attempt `n` (1 is the first), in whole milliseconds: the interval grown by the coefficient after
-  /// each attempt up to `maxInterval`, then shortened by up to `jitter` of itself.
+  /// Returns the pause after attempt `n` (1 is the first), in whole milliseconds. After each attempt the interval is
+  /// multiplied by the coefficient, up to `maxInterval`. Then up to `jitter` of the pause is removed.
   /// - Parameters:
-  ///   - n: attempts made so far, from 1.
-  ///   - random: from 0 up to, not including, 1; the same number gives the same pause.
+  ///   - n: the number of attempts so far, from 1.
+  ///   - random: from 0 (included) to 1 (excluded). The same number gives the same pause.
   public func delay(afterAttempt n: Int, random: Double) -> Duration {
     let pause = interval(afterAttempt: n)
     let milliseconds = Self.milliseconds(pause)
@@ -87,14 +89,14 @@ public struct RetryPolicy: Sendable, Hashable {
     return .milliseconds(Int64(shortened.rounded()))
   }
 
-  /// The longest that the pause after attempt `n` may be.
+  /// Returns the longest possible pause after attempt `n`.
   func interval(afterAttempt n: Int) -> Duration {
     guard initialInterval > .zero, initialInterval < maxInterval else { return min(initialInterval, maxInterval) }
     var interval = Self.milliseconds(initialInterval)
     let longest = Self.milliseconds(maxInterval)
     guard backoffCoefficient > 1 else { return initialInterval }
     var attempt = 1
-    // Ends early: each turn multiplies, and a thousand turns are the most that a file may ask for.
+    // The loop ends early. Each turn multiplies, and a file may request at most 1,000 turns.
     while attempt < n, interval < longest {
       interval *= backoffCoefficient
       attempt += 1
@@ -102,7 +104,7 @@ public struct RetryPolicy: Sendable, Hashable {
     return interval < longest ? .milliseconds(Int64(interval.rounded())) : maxInterval
   }
 
-  /// All the pauses of a step that uses up its attempts, each as long as it may be.
+  /// The sum of all pauses of a step that uses all its attempts, each at its longest.
   var longestPauses: Duration {
     guard initialInterval > .zero, initialInterval < maxInterval, backoffCoefficient > 1 else {
       return min(initialInterval, maxInterval) * (maxAttempts - 1)
@@ -111,13 +113,13 @@ public struct RetryPolicy: Sendable, Hashable {
     let longest = Self.milliseconds(maxInterval)
     var interval = Self.milliseconds(initialInterval)
     var attempt = 1
-    // One multiplication for each attempt: asking `interval(afterAttempt:)` would multiply from the start each time.
+    // One multiplication for each attempt. `interval(afterAttempt:)` would multiply from the start each time.
     while attempt < maxAttempts, interval < longest {
       total += .milliseconds(Int64(interval.rounded()))
       interval *= backoffCoefficient
       attempt += 1
     }
-    // From here on the pauses no longer grow.
+    // From here on the pauses stay the same.
     return total + maxInterval * (maxAttempts - attempt)
   }
 

@@ -2,24 +2,25 @@
 public struct Step: Sendable, Hashable {
   public let id: String
   public let description: String?
-  /// Its place in the workflow's list of steps.
+  /// The index of the step in the workflow's list.
   public let index: Int
-  /// The steps that must be over before this one starts. A step that names none follows the one before it.
+  /// The steps that must end before this one starts. A step that names none follows the step before it.
   public let dependsOn: [String]
   public let action: Action
-  /// When it doesn't hold, the step is skipped.
+  /// The condition of the step; when it is false, the engine skips the step.
   public let when: JSONPathCondition?
-  /// `http`, `kafka`: of one attempt. `signal`: of the whole wait, nil when only the saga's timeout bounds it. `delay`: nil.
+  /// The timeout. `http`, `kafka`: of one attempt. `signal`: of the whole wait; nil when only the saga's timeout limits
+  /// it. `delay`: nil.
   public let timeout: Duration?
-  /// How long it is expected to take, retries and backoff included: what takes longer is overdue. nil: it is learned.
+  /// The expected time, with retries and backoff. A step that takes longer is overdue. Nil: the engine learns it.
   public let expected: Duration?
   public let retry: RetryRules
   public let compensation: Compensation
-  /// Once this step has succeeded, the saga only goes forward.
+  /// True for a pivot: after this step has succeeded, the saga only goes forward.
   public let pivot: Bool
   public let onFailure: OnFailure
 
-  /// The timeout of one attempt of a call where the file names none.
+  /// The timeout of one attempt of a call when the file sets none.
   public static let defaultAttemptTimeout: Duration = .seconds(30)
 
   public init(
@@ -43,37 +44,37 @@ public struct Step: Sendable, Hashable {
   }
 }
 
-/// What becomes of the saga when a step failed for good.
+/// The effect of a step's final failure on the saga.
 public enum OnFailure: String, Sendable, Hashable, CaseIterable {
-  /// The saga turns back.
+  /// The saga starts compensation.
   case compensate
-  /// The failure is recorded and the saga goes on.
+  /// The failure is recorded and the saga continues.
   case `continue`
 }
 
-/// What undoes a step.
+/// The setting for undoing a step.
 public enum Compensation: Sendable, Hashable {
-  /// The file says nothing: nothing is undone, and the checker warns if the step has a side effect.
+  /// The file has no setting. Nothing is undone, and the checker warns if the step has a side effect.
   case unspecified
-  /// The file says that there is nothing to undo.
+  /// The file says that nothing must be undone.
   case none
   case undo(Undo)
 }
 
-/// The action that undoes a step.
+/// The action that undoes a step: its compensation.
 public struct Undo: Sendable, Hashable {
   public let action: Action
-  /// Of one attempt.
+  /// The timeout of one attempt.
   public let timeout: Duration
-  /// How long undoing is expected to take, retries and backoff included; nil when the file doesn't say.
+  /// The expected time of the compensation, with retries and backoff; nil when the file does not set it.
   public let expected: Duration?
   public let retry: RetryRules
-  /// The outcomes of the step after which it is undone.
+  /// The outcomes after which the step is undone.
   public let appliesTo: Set<Outcome>
   public let onFailure: OnUndoFailure
 
   public static let defaultAppliesTo: Set<Outcome> = [.succeeded, .unknown]
-  /// How often an undo is attempted where the file doesn't say.
+  /// The number of attempts of an undo when the file does not set it.
   public static let defaultMaxAttempts = 10
 
   public init(
@@ -90,19 +91,19 @@ public struct Undo: Sendable, Hashable {
   }
 }
 
-/// How a round of a step came out.
+/// The outcome of a round of a step.
 public enum Outcome: String, Sendable, Hashable, CaseIterable {
   case succeeded
-  /// It may have happened: no answer came, or none that tells.
+  /// The action may have happened: no answer came, or the answer does not show it.
   case unknown
-  /// It certainly didn't happen.
+  /// The action certainly did not happen.
   case failed
 }
 
-/// What becomes of the saga when an undo failed for good.
+/// The effect of an undo's final failure on the saga.
 public enum OnUndoFailure: String, Sendable, Hashable, CaseIterable {
-  /// The saga waits for an operator.
+  /// The saga is stuck and waits for an operator.
   case stuck
-  /// The undo was a courtesy: the saga goes on turning back.
+  /// The undo is optional: the saga continues its compensation.
   case `continue`
 }

@@ -1,17 +1,18 @@
-/// Which steps wait for which, by their indexes.
+/// The dependencies between steps, by their indexes.
 public struct StepGraph: Sendable, Hashable {
-  /// For each step, those it directly depends on.
+  /// The direct dependencies of each step.
   public let dependencies: [[Int]]
-  /// For each step, those that directly depend on it.
+  /// The direct dependents of each step.
   public let dependents: [[Int]]
-  /// All steps, each after everything it depends on; steps of a cycle, and what waits for them, are left out.
+  /// The steps in an order in which each comes after its dependencies. Steps of a cycle, and steps that depend on them,
+  /// are left out.
   public let order: [Int]
-  /// For each step, all that come before it.
+  /// All steps that come before each step.
   public let ancestors: [StepSet]
-  /// For each step, all that come after it.
+  /// All steps that come after each step.
   public let descendants: [StepSet]
 
-  /// - Parameter dependencies: for each step the indexes of those it depends on.
+  /// - Parameter dependencies: the indexes of the dependencies of each step.
   public init(dependencies: [[Int]]) {
     let count = dependencies.count
     self.dependencies = dependencies
@@ -56,14 +57,16 @@ public struct StepGraph: Sendable, Hashable {
     self.descendants = descendants
   }
 
-  /// The cycles, one for each knot of steps that wait for each other: a, b, c where a waits for b, b for c, c for a.
+  /// The cycles, one for each group of steps that wait for each other: a, b, c when a waits for b, b for c, and c for
+  /// a.
   public var cycles: [[Int]] {
     guard order.count < dependencies.count else { return [] }
     var done = Array(repeating: false, count: dependencies.count)
     for step in order { done[step] = true }
     var found: [[Int]] = []
     for start in dependencies.indices where !done[start] {
-      // Walk backwards along one unfinished dependency at a time: in a graph without end that comes round.
+      // Walk backwards along one unfinished dependency at a time. In a graph without a start, this returns to an
+      // earlier step.
       var seenAt: [Int: Int] = [:]
       var walk: [Int] = []
       var step: Int? = start
@@ -74,7 +77,7 @@ public struct StepGraph: Sendable, Hashable {
       }
       if let here = step, let first = seenAt[here] {
         let cycle = Array(walk[first...])
-        // Begin with the one that stands first in the file, so that the same cycle always reads the same.
+        // Begin with the step that is first in the file, so the same cycle always gives the same text.
         let head = cycle.indices.min { cycle[$0] < cycle[$1] } ?? 0
         found.append(Array(cycle[head...] + cycle[..<head]))
       }

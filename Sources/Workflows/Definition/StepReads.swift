@@ -1,11 +1,11 @@
 import JSON
 
-/// The steps that expressions may read of a saga's document. The document of a workflow with many steps is large; what
-/// no expression reads need not be made.
+/// The steps that expressions may read from a saga's document. A workflow with many steps has a large document, and the
+/// parts that no expression reads are not built.
 public struct StepReads: Sendable, Hashable {
-  /// Nil: all steps.
+  /// The ids of the steps; nil means all steps.
   private let steps: Set<String>?
-  /// Whether a step's `uuid` may be read. It takes a digest to make one.
+  /// True when a step's `uuid` may be read. Each one costs a digest.
   public let uuids: Bool
 
   public static let all = StepReads(steps: nil, uuids: true)
@@ -16,7 +16,7 @@ public struct StepReads: Sendable, Hashable {
     self.uuids = uuids
   }
 
-  /// What these queries read: all steps, unless each query names the step that it reads.
+  /// Collects the steps that these queries read: all steps, unless each query names its step.
   public init(_ queries: [ReferencedQuery]) {
     var steps: Set<String> = []
     var uuids = false

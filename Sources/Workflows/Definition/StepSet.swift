@@ -1,11 +1,11 @@
-/// A set of steps, by their indexes: one bit a step.
+/// A set of steps by their indexes, with one bit for each step.
 public struct StepSet: Sendable, Hashable {
   private var words: [UInt64]
 
-  /// An empty set of steps below `count`. Sets that are combined have the same count.
+  /// Creates an empty set for steps below `count`. Combined sets must have the same count.
   public init(count: Int) { words = Array(repeating: 0, count: (count + 63) / 64) }
 
-  /// Every step below `count`.
+  /// Creates a set of every step below `count`.
   public init(all count: Int) {
     self.init(count: count)
     for step in 0..<count { insert(step) }
@@ -49,7 +49,7 @@ public struct StepSet: Sendable, Hashable {
   /// The first step in file order.
   public var first: Int? { next(after: -1) }
 
-  /// The first step behind this one in file order.
+  /// Returns the first step after this one in file order.
   public func next(after step: Int) -> Int? {
     let start = step + 1
     var word = start >> 6
@@ -65,7 +65,7 @@ public struct StepSet: Sendable, Hashable {
 }
 
 extension StepSet: Sequence {
-  /// The steps in file order, as they were when the walk began.
+  /// Iterates over the steps in file order, as they were at the start.
   public struct Iterator: IteratorProtocol {
     fileprivate let set: StepSet
     fileprivate var last = -1

@@ -1,42 +1,42 @@
 import JSON
 
-/// A workflow that was checked: what a saga of it does, step by step. It never changes once it is registered.
+/// A checked workflow: the steps of its sagas. A registered workflow never changes.
 public struct WorkflowDefinition: Sendable {
   public let name: String
   public let version: Int
   public let description: String?
   public let owner: String?
-  /// How long a saga may take before it turns back.
+  /// The time that a saga may take before it starts compensation.
   public let timeout: Duration
-  /// A JSON Schema for the input; kept and shown.
+  /// A JSON Schema for the input; the engine stores and shows it.
   public let inputSchema: JSON?
-  /// In file order.
+  /// The steps in file order.
   public let steps: [Step]
   public let output: Template?
   /// The whole file as it was read.
   public let source: JSON
-  /// Who depends on whom, by the steps' indexes.
+  /// The dependencies between the steps, by their indexes.
   public let graph: StepGraph
 
-  /// The indexes of the points of no return.
+  /// The indexes of the pivots.
   public let pivots: [Int]
   /// The indexes of all steps.
   public let allSteps: StepSet
 
   private let indexes: [String: Int]
 
-  /// The timeout of a saga whose workflow names none.
+  /// The timeout of a saga when its workflow sets none.
   public static let defaultTimeout: Duration = .seconds(300)
 
   /// - Parameters:
-  ///   - name: its name.
-  ///   - version: from 1.
-  ///   - description: what it is for, in a sentence.
-  ///   - owner: who answers for it.
-  ///   - timeout: of the whole saga.
-  ///   - inputSchema: JSON Schema of the input, kept and shown.
-  ///   - steps: with unique ids, without cycles, each at its own index, as the checker makes sure.
-  ///   - output: what a completed saga gives.
+  ///   - name: the name of the workflow.
+  ///   - version: the version, from 1.
+  ///   - description: the purpose in one sentence.
+  ///   - owner: the team or person that is responsible.
+  ///   - timeout: the timeout of the whole saga.
+  ///   - inputSchema: a JSON Schema of the input; stored and shown.
+  ///   - steps: steps with unique ids and without cycles, each at its own index. The checker ensures this.
+  ///   - output: the output of a completed saga.
   ///   - source: the whole file as it was read.
   public init(
     name: String, version: Int, description: String? = nil, owner: String? = nil,
@@ -62,18 +62,18 @@ public struct WorkflowDefinition: Sendable {
   public func step(_ id: String) -> Step? { index(of: id).map { steps[$0] } }
   public func index(of id: String) -> Int? { indexes[id] }
 
-  /// For each step, the indexes of the steps that it directly depends on.
+  /// The indexes of the direct dependencies of each step.
   public var dependencies: [[Int]] { graph.dependencies }
-  /// For each step, the indexes of the steps that directly depend on it.
+  /// The indexes of the direct dependents of each step.
   public var dependents: [[Int]] { graph.dependents }
-  /// For each step, every step that comes before it, however far.
+  /// All steps that come before each step, direct or not.
   public var ancestors: [StepSet] { graph.ancestors }
-  /// For each step, every step that comes after it, however far.
+  /// All steps that come after each step, direct or not.
   public var transitiveDependents: [StepSet] { graph.descendants }
 }
 
 extension WorkflowDefinition: Hashable {
-  /// A definition follows from its file and nothing else, so equal files are equal definitions.
+  /// A definition depends only on its file, so equal files are equal definitions.
   public static func == (left: WorkflowDefinition, right: WorkflowDefinition) -> Bool {
     left.source == right.source && left.steps == right.steps
   }

@@ -28,7 +28,7 @@ extension Evaluation {
 
   // MARK: Values
 
-  /// Nil is the RFC's Nothing: the query found no node, or the function has no result.
+  /// Returns the value of an operand. Nil is the RFC's Nothing: the query found no node, or the function has no result.
   private func value(of operand: Operand, for node: JSON) -> JSON? {
     switch operand {
     case .literal(let value): return value
@@ -82,7 +82,8 @@ extension Evaluation {
     }
   }
 
-  /// Only two numbers or two strings have an order; that of UTF-8 bytes is that of scalars.
+  /// Returns true when the left value is less. Only two numbers or two strings have an order. The order of UTF-8 bytes
+  /// is the same as the order of scalars.
   private func isLess(_ left: JSON?, _ right: JSON?) -> Bool {
     switch (left, right) {
     case (.number(let left), .number(let right)): meter.charge(left, right) && left < right
@@ -109,7 +110,7 @@ extension Evaluation {
     return pattern.run(text, isWhole: test.isWhole, meter)
   }
 
-  /// Nil: no I-Regexp, or too large a one; it matches nothing.
+  /// Returns the compiled pattern; nil when it is not an I-Regexp or is too large. Such a pattern matches nothing.
   private func compiled(_ source: String) -> IRegexp? {
     if let known = patterns.first(where: { $0.text.hasSameScalars(as: source) }) { return known.compiled }
     guard meter.charge(1 + source.utf8.count) else { return nil }
@@ -117,7 +118,7 @@ extension Evaluation {
     do throws(IRegexpError) {
       compiled = try IRegexp(source)
     } catch {
-      // RFC 9535 §2.4.6: a pattern that is none makes the test false.
+      // RFC 9535 §2.4.6: an invalid pattern makes the test false.
       compiled = nil
     }
     guard meter.charge(compiled?.size ?? 0) else { return nil }

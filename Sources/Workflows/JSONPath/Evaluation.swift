@@ -2,14 +2,14 @@ import JSON
 
 /// One run of a query or condition over a document.
 ///
-/// Nodes are handed on as they are found, so that a test for existence stops at the first, and no list of a middle
-/// segment is ever held. A descendant segment walks with a stack of its own; what recursion is left goes one level
-/// down the document with each segment, or one filter deeper into the query.
+/// The evaluation passes each node on when it finds it. So a test for existence stops at the first node, and no list of
+/// a middle segment is kept. A descendant segment uses its own stack. The remaining recursion goes one level down the
+/// document for each segment, or one filter deeper into the query.
 ///
 /// Every visit is charged to the meter. When the budget is used up, every visit answers that no more nodes are wanted,
-/// so the evaluation ends at once; its result then means nothing, and its caller asks `meter.check()`.
+/// so the evaluation ends immediately. Then its result is meaningless, and the caller must call `meter.check()`.
 final class Evaluation {
-  /// The way to a node, shared between the nodes below it.
+  /// The path to a node, shared by the nodes below it.
   final class Way {
     private let parent: Way?
     private let token: JSONPointer.Token
@@ -30,13 +30,13 @@ final class Evaluation {
     }
   }
 
-  /// Takes a node; false: no more are wanted.
+  /// Takes a node. Returns false when no more nodes are wanted.
   typealias Visitor = (JSON, Way?) -> Bool
 
   let root: JSON
   let meter: Meter
   private let keepsPaths: Bool
-  /// The patterns compiled last: a filter mostly asks for the same ones again.
+  /// The patterns that were compiled last. A filter mostly uses the same patterns again.
   var patterns: [(text: String, compiled: IRegexp?)] = []
 
   init(root: JSON, keepsPaths: Bool, meter: Meter) {
@@ -49,7 +49,7 @@ final class Evaluation {
     _ = visit(query.segments[...], node, nil, keepsPaths, visitor)
   }
 
-  /// Like `visit`, for a query inside a filter, whose paths nobody asks for.
+  /// Visits the nodes of a query inside a filter. Their paths are not needed.
   func visitInner(_ query: Query, from node: JSON, _ visitor: Visitor) {
     _ = visit(query.segments[...], query.isAbsolute ? root : node, nil, false, visitor)
   }
@@ -62,7 +62,7 @@ final class Evaluation {
       return false
     }
     defer { meter.leave() }
-    // Names and indexes lead to one node at most: that way down needs no recursion.
+    // Names and indexes lead to at most one node, so they need no recursion.
     var (segments, node, way) = (segments, node, way)
     while let token = segments.first?.singularToken {
       guard let (next, found) = follow(token, from: node) else { return meter.exceeded == nil }
@@ -74,7 +74,8 @@ final class Evaluation {
     let rest = segments.dropFirst()
     guard segment.isDescendant else { return select(segment, rest, node, way, keeps, visitor) }
 
-    // A node comes before its descendants, an element before the next: a stack that takes children last first.
+    // A node comes before its descendants, and an element before the next one. So the stack receives the children in
+    // reverse order.
     var waiting = [(node, way)]
     while let (node, way) = waiting.popLast() {
       if !select(segment, rest, node, way, keeps, visitor) { return false }
@@ -155,7 +156,7 @@ final class Evaluation {
     }
   }
 
-  /// The node that a name or an index leads to, and the token of its path: there an index is counted from the start.
+  /// Returns the node at a name or an index, and the token of its path. In the token, an index counts from the start.
   private func follow(_ token: JSONPointer.Token, from node: JSON) -> (JSON, JSONPointer.Token)? {
     switch (token, node) {
     case (.name(let name), .object(let members)):
@@ -170,7 +171,7 @@ final class Evaluation {
 
   // MARK: Indexes
 
-  /// The value at the end of names and indexes, without a search.
+  /// Returns the value at the end of names and indexes, without a search.
   static func follow(_ tokens: [JSONPointer.Token], from node: JSON, _ meter: Meter) -> JSON? {
     var value = node
     for token in tokens {
@@ -187,13 +188,13 @@ final class Evaluation {
     return value
   }
 
-  /// A negative index counts from the end.
+  /// Returns the position of an index in an array. A negative index counts from the end.
   private static func position(_ index: Int, in values: [JSON]) -> Int? {
     let position = index < 0 ? values.count + index : index
     return values.indices.contains(position) ? position : nil
   }
 
-  /// The positions that a slice selects (RFC 9535 §2.3.4.2.2).
+  /// Returns the positions that a slice selects (RFC 9535 §2.3.4.2.2).
   private static func slice(_ count: Int, _ start: Int?, _ end: Int?, _ step: Int) -> StrideTo<Int> {
     func normal(_ index: Int) -> Int { index >= 0 ? index : count + index }
     if step > 0 {

@@ -1,18 +1,18 @@
-/// A regular expression as RFC 9485 defines it, matched in time linear in the text, whatever the pattern.
+/// A regular expression by RFC 9485. For every pattern, matching takes time linear in the length of the text.
 ///
-/// The pattern becomes a machine with many states at once (Thompson's construction); it never goes back in the text.
-/// `^` at the start of an alternative and `$` at its end stand for the start and the end of the text, as the RFC's own
-/// compliance suite and every author expect; anywhere else they are themselves, as the grammar has it.
+/// The pattern becomes a machine that is in many states at once (Thompson's construction). It never goes back in the
+/// text. `^` at the start of an alternative and `$` at its end match the start and the end of the text. The RFC's own
+/// compliance suite and the authors of workflows expect this. Elsewhere they are plain characters, as in the grammar.
 ///
-/// Counted repetition is written out, so its size is bounded: a pattern that grows too large is refused.
+/// A counted repetition is expanded, so its size is limited: a pattern that becomes too large is refused.
 struct IRegexp: Sendable {
   enum Instruction: Sendable {
     case scalar(Unicode.Scalar)
     case oneOf(ScalarClass)
-    /// Goes on at both.
+    /// Continues at both instructions.
     case split(Int, Int)
     case jump(Int)
-    /// Goes on only where the text starts, or ends.
+    /// Continues only at the start, or at the end, of the text.
     case start
     case end
     case accept
@@ -20,7 +20,7 @@ struct IRegexp: Sendable {
 
   private let program: [Instruction]
 
-  /// No program is longer.
+  /// The most instructions of a program.
   static let largest = 4_096
 
   init(_ pattern: String) throws(IRegexpError) {
@@ -29,7 +29,7 @@ struct IRegexp: Sendable {
     program = try compiler.program(of: try parser.whole())
   }
 
-  /// Reads a pattern without writing out its machine: a query keeps the text alone, and compiles it when it is run.
+  /// Checks a pattern without compiling its machine. A query keeps only the text and compiles it when it runs.
   static func check(_ pattern: String) throws(IRegexpError) {
     var parser = IRegexpParser(pattern)
     try IRegexpCompiler.check(try parser.whole())
@@ -38,16 +38,16 @@ struct IRegexp: Sendable {
   /// The number of instructions.
   var size: Int { program.count }
 
-  /// Whether all of the text matches.
+  /// Returns true when the whole text matches.
   func matches(_ text: String) -> Bool { run(text, isWhole: true, Meter()) }
 
-  /// Whether some part of the text matches.
+  /// Returns true when a part of the text matches.
   func isFound(in text: String) -> Bool { run(text, isWhole: false, Meter()) }
 
-  /// - Parameter meter: is charged for each instruction looked at: a few for each of the program's, for each scalar of
-  ///   the text. When its budget is used up nothing matches.
+  /// - Parameter meter: is charged for each visited instruction: for each scalar of the text, a few per instruction of
+  ///   the program. When its budget is used up, nothing matches.
   func run(_ text: String, isWhole: Bool, _ meter: Meter) -> Bool {
-    // The sets of states are as large as the program.
+    // The sets of states have the size of the program.
     guard meter.charge(2 + program.count >> 3) else { return false }
     var operations = 0
     var now = States(count: program.count)
@@ -75,14 +75,14 @@ struct IRegexp: Sendable {
           }
         if goesOn, follow(state + 1, into: &next, isStart: false, isEnd: isEnd, &operations) { accepts = true }
       }
-      // In a search, a match may start here as well.
+      // In a search, a match may also start here.
       if !isWhole, follow(0, into: &next, isStart: false, isEnd: isEnd, &operations) { accepts = true }
       swap(&now, &next)
     }
     return accepts
   }
 
-  /// Adds a state and all that it reaches without reading; true when that is the end.
+  /// Adds a state and all states that it reaches without reading. Returns true when one of them accepts.
   private func follow(
     _ start: Int, into states: inout States, isStart: Bool, isEnd: Bool, _ operations: inout Int
   ) -> Bool {
@@ -105,10 +105,10 @@ struct IRegexp: Sendable {
     return accepts
   }
 
-  /// A set of states that is emptied and walked in the time of what it holds.
+  /// A set of states. Clearing and walking it takes time proportional to its elements.
   private struct States {
     private(set) var members: [Int] = []
-    /// The round in which a state was put in last.
+    /// The last round in which each state was added.
     private var rounds: [Int]
     private var round = 1
 
@@ -128,7 +128,7 @@ struct IRegexp: Sendable {
   }
 }
 
-/// Why a pattern is no I-Regexp.
+/// The reason why a pattern is not an I-Regexp.
 struct IRegexpError: Error {
   let message: String
 }

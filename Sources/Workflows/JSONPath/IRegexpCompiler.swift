@@ -1,4 +1,4 @@
-/// A pattern as parsed.
+/// A parsed pattern.
 indirect enum PatternTree {
   case scalar(Unicode.Scalar)
   case oneOf(ScalarClass)
@@ -6,11 +6,11 @@ indirect enum PatternTree {
   case end
   case sequence([PatternTree])
   case alternatives([PatternTree])
-  /// - Parameter most: nil is no bound.
+  /// - Parameter most: the most repetitions; nil means no limit.
   case repeated(PatternTree, least: Int, most: Int?)
 }
 
-/// Writes a pattern out as instructions.
+/// Compiles a pattern to instructions.
 struct IRegexpCompiler {
   private var program: [IRegexp.Instruction] = []
 
@@ -20,13 +20,13 @@ struct IRegexpCompiler {
     return program
   }
 
-  /// - Throws: what `program(of:)` throws, found out without writing the program.
+  /// - Throws: the error that `program(of:)` throws, without compiling the program.
   static func check(_ tree: PatternTree) throws(IRegexpError) {
     if size(of: tree) >= IRegexp.largest { throw tooLarge }
   }
 
-  /// The number of instructions that a pattern takes, without the one that accepts; `IRegexp.largest` stands for that
-  /// many or more.
+  /// Returns the number of instructions of a pattern, without the accepting one. `IRegexp.largest` means that number or
+  /// more.
   private static func size(of tree: PatternTree) -> Int {
     let size: Int
     switch tree {
@@ -98,7 +98,7 @@ struct IRegexpCompiler {
     for split in splits { program[split] = .split(split + 1, program.count) }
   }
 
-  /// A copy that writes nothing would let a large count run for ever.
+  /// A copy without instructions would let a large count loop for a very long time.
   private mutating func emitCopy(_ inner: PatternTree) throws(IRegexpError) {
     let before = program.count
     try emit(inner)

@@ -1,4 +1,4 @@
-/// Reads a pattern by the grammar of RFC 9485 §3, which knows no back-references and no `\d`.
+/// Parses a pattern by the grammar of RFC 9485 §3, which has no back-references and no `\d`.
 struct IRegexpParser {
   private let scalars: [Unicode.Scalar]
   private var at = 0
@@ -32,7 +32,8 @@ struct IRegexpParser {
     return pieces.count == 1 ? pieces[0] : .sequence(pieces)
   }
 
-  /// A `^` that starts an alternative, or a `$` that ends one; with a sign of repetition behind they are themselves.
+  /// Parses a `^` that starts an alternative, or a `$` that ends one. Before a sign of repetition they are plain
+  /// characters.
   private mutating func anchor(_ next: Unicode.Scalar, isFirst: Bool) -> PatternTree? {
     let following = peek(1)
     switch next {
@@ -102,7 +103,7 @@ struct IRegexpParser {
 
   // MARK: Classes
 
-  /// Behind the opening bracket.
+  /// Parses a class. The parser is after the opening bracket.
   private mutating func classExpression() throws(IRegexpError) -> ScalarClass {
     var scalars = ScalarClass()
     if skip("^") { scalars.negate() }
@@ -115,7 +116,7 @@ struct IRegexpParser {
         return scalars
       }
       if next == "-" {
-        // A hyphen for itself stands first or last.
+        // A plain hyphen must be first or last.
         guard isEmpty || peek(1) == "]" else { throw IRegexpError(message: "a hyphen in brackets is written \\-.") }
         at += 1
         scalars.insert(0x2D...0x2D)
@@ -159,7 +160,7 @@ struct IRegexpParser {
     }
   }
 
-  /// Behind the backslash.
+  /// Parses an escape. The parser is after the backslash.
   private mutating func escape() throws(IRegexpError) -> Item {
     guard let next = peek() else { throw IRegexpError(message: "the pattern ends with a backslash.") }
     at += 1

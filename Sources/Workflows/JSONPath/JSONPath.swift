@@ -1,17 +1,17 @@
 import JSON
 
-/// A query of JSON values, as RFC 9535 defines it.
+/// A query of JSON values as defined by RFC 9535.
 ///
 /// ```swift
 /// let query = try JSONPath("$.steps.allocateStorage.output.position")
 /// let positions = query.values(in: document)
 /// ```
 ///
-/// All of the RFC is there: names, indexes, slices, wildcards, filters, descendants, and the functions `length`, `count`,
-/// `match`, `search` and `value`. What is not well-typed is refused when the query is read, never when it runs.
-/// Names and strings are compared by Unicode scalars; members come in document order.
+/// The whole RFC is supported: names, indexes, slices, wildcards, filters, descendants, and the functions `length`,
+/// `count`, `match`, `search` and `value`. A query that is not well-typed is refused by the parser, never by the
+/// evaluation. Names and strings are compared by Unicode scalars. Members come in document order.
 public struct JSONPath: Sendable {
-  /// A value that was found, and where it stands.
+  /// A found value and its path.
   public struct Node: Sendable, Hashable {
     public let path: NormalizedPath
     public let value: JSON
@@ -19,11 +19,13 @@ public struct JSONPath: Sendable {
 
   /// The query as written.
   public let text: String
-  /// The names and indexes of a query that can find one node at most (a negative index as written), else nil.
+  /// The names and indexes of a query that can find at most one node (a negative index as written); nil for other
+  /// queries.
   public let singularTokens: [JSONPointer.Token]?
-  /// What the query reads of its document: itself first, then each `$` query inside its filters.
+  /// The queries that read the document: this query first, then each `$` query inside its filters.
   public let referencedQueries: [ReferencedQuery]
-  /// Patterns that are no I-Regexp. The query is valid, but such a `match` or `search` never holds, which nobody means.
+  /// The patterns that are not an I-Regexp. The query is valid, but such a `match` or `search` is always false. That is
+  /// surely a mistake.
   public let patternFaults: [JSONPathError]
 
   private let query: Query
@@ -37,7 +39,7 @@ public struct JSONPath: Sendable {
     patternFaults = parser.patternFaults
   }
 
-  /// The nodes found, in order; a node that is found twice comes twice.
+  /// Returns the found nodes in order. A node that is found twice is returned twice.
   public func nodes(in root: JSON, budget: Budget = .standard) throws(BudgetExceeded) -> [Node] {
     var nodes: [Node] = []
     let meter = Meter(budget)
@@ -52,21 +54,21 @@ public struct JSONPath: Sendable {
     return nodes
   }
 
-  /// What a value that is kept costs: about what it takes of memory.
+  /// The steps that a kept value costs: approximately its memory.
   private static let stepsOfResult = 8
 
-  /// The values found, in order.
+  /// Returns the found values in order.
   /// - Parameters:
   ///   - root: the document; `$` is its root.
-  ///   - most: where to stop; a caller that wants one value asks for two, and knows.
-  ///   - budget: what the search may use.
+  ///   - most: the number of values at which the search stops. A caller that needs exactly one value requests two.
+  ///   - budget: the budget of the search.
   public func values(
     in root: JSON, atMost most: Int = .max, budget: Budget = .standard
   ) throws(BudgetExceeded) -> [JSON] {
     try values(in: root, atMost: most, Meter(budget))
   }
 
-  /// - Parameter meter: counts the work, with that of other queries that belong to it.
+  /// - Parameter meter: counts the work, together with other queries that use the same meter.
   func values(in root: JSON, atMost most: Int, _ meter: Meter) throws(BudgetExceeded) -> [JSON] {
     var values: [JSON] = []
     guard most > 0 else { return values }
@@ -85,7 +87,7 @@ public struct JSONPath: Sendable {
   }
 }
 
-/// Two queries are the same when they are written the same.
+/// Two queries are equal when their texts are equal.
 extension JSONPath: Hashable, CustomStringConvertible {
   public static func == (left: JSONPath, right: JSONPath) -> Bool { left.text.hasSameScalars(as: right.text) }
   public func hash(into hasher: inout Hasher) { hasher.combine(JSON.string(text)) }

@@ -1,19 +1,19 @@
 import JSON
 
-/// A condition on a document: a logical expression of RFC 9535, as a step's `when` has it.
+/// A condition on a document: a logical expression of RFC 9535, used for example in a step's `when`.
 ///
 /// ```swift
 /// let urgent = try JSONPathCondition("$.input.priority == 'urgent' || $.input.lanes > 1")
 /// if urgent.holds(in: document) { … }
 /// ```
 ///
-/// Outside of a filter there is no current node: `@` is the document's root there, as `$` is.
+/// Outside a filter there is no current node. There, `@` is the document's root, like `$`.
 public struct JSONPathCondition: Sendable {
   /// The condition as written.
   public let text: String
-  /// What the condition reads of its document.
+  /// The queries that the condition reads from its document.
   public let referencedQueries: [ReferencedQuery]
-  /// Patterns that are no I-Regexp: such a `match` or `search` never holds, which nobody means.
+  /// The patterns that are not an I-Regexp. Such a `match` or `search` is always false, which is surely a mistake.
   public let patternFaults: [JSONPathError]
 
   let condition: Condition
@@ -26,8 +26,7 @@ public struct JSONPathCondition: Sendable {
     patternFaults = parser.patternFaults
   }
 
-  /// - Throws: `BudgetExceeded` when the condition takes more work than the budget allows: then it is not known
-  ///   whether it holds.
+  /// - Throws: `BudgetExceeded` when the condition needs more work than the budget allows. Then its result is unknown.
   public func holds(in root: JSON, budget: Budget = .standard) throws(BudgetExceeded) -> Bool {
     try holds(in: root, meter: Meter(budget))
   }
@@ -40,7 +39,7 @@ public struct JSONPathCondition: Sendable {
   }
 }
 
-/// Two conditions are the same when they are written the same.
+/// Two conditions are equal when their texts are equal.
 extension JSONPathCondition: Hashable, CustomStringConvertible {
   public static func == (left: JSONPathCondition, right: JSONPathCondition) -> Bool {
     left.text.hasSameScalars(as: right.text)

@@ -1,10 +1,10 @@
-/// What is wrong with a query or a condition, and where in its text.
+/// An error in a query or a condition, with its place in the text.
 public struct JSONPathError: Error, Sendable, Hashable, CustomStringConvertible {
-  /// One of `JSONPathErrorCode`.
+  /// The error code, one of `JSONPathErrorCode`.
   public let code: String
-  /// One sentence for a person: what was expected.
+  /// One sentence for a person: what the parser expected.
   public let message: String
-  /// How many Unicode scalars of the text stand before the place.
+  /// The number of Unicode scalars before the place of the error.
   public let at: Int
 
   public init(code: String, message: String, at: Int) {

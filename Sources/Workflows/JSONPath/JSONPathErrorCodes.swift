@@ -1,4 +1,4 @@
-/// The codes of what can be wrong with a query or a condition. Each has a page in `docs/errors/`.
+/// The error codes for queries and conditions. Each code has a page in `docs/errors/`.
 public enum JSONPathErrorCode {
   public static let limit = "jsonpath.limit"
   public static let pattern = "jsonpath.pattern"

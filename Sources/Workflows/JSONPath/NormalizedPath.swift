@@ -1,6 +1,6 @@
 import JSON
 
-/// The one way to write where a node stands: `$['steps'][0]['id']` (RFC 9535 §2.7).
+/// The normalized path of a node: `$['steps'][0]['id']` (RFC 9535 §2.7).
 public struct NormalizedPath: Sendable, Hashable, CustomStringConvertible {
   public let tokens: [JSONPointer.Token]
 

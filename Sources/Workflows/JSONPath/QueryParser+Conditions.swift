@@ -1,7 +1,7 @@
 import JSON
 
 extension QueryParser {
-  /// One or more, joined by `||`.
+  /// Parses one or more conjunctions, joined by `||`.
   mutating func condition() throws(JSONPathError) -> Condition {
     let first = try conjunction()
     var parts = [first]
@@ -9,7 +9,7 @@ extension QueryParser {
     return parts.count == 1 ? first : .any(parts)
   }
 
-  /// One or more, joined by `&&`.
+  /// Parses one or more terms, joined by `&&`.
   private mutating func conjunction() throws(JSONPathError) -> Condition {
     let first = try basic()
     var parts = [first]
@@ -17,7 +17,7 @@ extension QueryParser {
     return parts.count == 1 ? first : .all(parts)
   }
 
-  /// Passes `||` or `&&` with the blanks around it; if there is none, stands where it stood.
+  /// Skips `||` or `&&` with the blanks around it. Does not move when there is no operator.
   private mutating func skipOperator(_ sign: Unicode.Scalar) throws(JSONPathError) -> Bool {
     let start = at
     skipBlanks()
@@ -96,7 +96,7 @@ extension QueryParser {
 
   // MARK: Terms
 
-  /// What stands on one side of a comparison or alone, before it is known which.
+  /// One side of a comparison or a test, before the parser knows which.
   enum Term {
     case literal(JSON, at: Int)
     case query(Query)
@@ -145,7 +145,7 @@ extension QueryParser {
 
   private func isWordScalar(_ scalar: Unicode.Scalar) -> Bool { isNameStart(scalar) || ("0"..."9").contains(scalar) }
 
-  /// A term that is a side of a comparison.
+  /// Returns a term as a side of a comparison.
   func operand(_ term: Term) throws(JSONPathError) -> Operand {
     switch term {
     case .literal(let value, _): return .literal(value)
@@ -166,7 +166,7 @@ extension QueryParser {
     return sub
   }
 
-  /// A term that stands alone.
+  /// Returns a term as a test.
   private func test(_ term: Term) throws(JSONPathError) -> Condition {
     switch term {
     case .query(let query): return .exists(SubQuery(query))

@@ -1,7 +1,7 @@
 import JSON
 
 extension QueryParser {
-  /// Stands on the parenthesis behind a function's name.
+  /// Parses a function call. The parser is at the parenthesis after the function's name.
   mutating func call(_ name: String, _ start: Int) throws(JSONPathError) -> Term {
     let wanted: Int
     switch name {
@@ -90,7 +90,7 @@ extension QueryParser {
     JSONPathError(code: JSONPathErrorCode.pattern, message: message, at: start)
   }
 
-  /// A pattern short enough for a message.
+  /// Returns a pattern, shortened for a message.
   private func shown(_ pattern: String) -> String {
     let scalars = pattern.unicodeScalars
     return scalars.count <= 100 ? pattern : String(String.UnicodeScalarView(scalars.prefix(100))) + "…"

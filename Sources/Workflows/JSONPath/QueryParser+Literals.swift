@@ -1,7 +1,7 @@
 import JSON
 
 extension QueryParser {
-  /// Stands on the opening quote.
+  /// Parses a string. The parser is at the opening quote.
   mutating func string() throws(JSONPathError) -> String {
     let start = at
     let quote = scalars[at]
@@ -82,7 +82,7 @@ extension QueryParser {
     }
   }
 
-  /// Stands on a minus sign or a digit. A number here is written as in JSON.
+  /// Parses a number, which is written as in JSON. The parser is at a minus sign or a digit.
   mutating func number() throws(JSONPathError) -> JSON {
     let start = at
     while let next = peek() {
@@ -112,7 +112,7 @@ extension QueryParser {
     JSONPathError(code: JSONPathErrorCode.type, message: message, at: place)
   }
 
-  /// What stands here, for a message.
+  /// Returns what is at the current place, for a message.
   func found() -> String {
     guard let next = peek() else { return "the end of the text" }
     if next.value < 0x20 || next.value == 0x7F || next.properties.isWhitespace {
@@ -133,7 +133,7 @@ extension QueryParser {
     }
   }
 
-  /// Behind a test or comparison something stands that can't go on.
+  /// Returns the error for unexpected text after a test or comparison.
   func unexpectedAfterTest() -> JSONPathError {
     switch peek() {
     case "a", "A": syntax("&&, || or the condition's end was expected; and is written &&.")

@@ -1,17 +1,17 @@
 import JSON
 
-/// Reads a query or a condition, and refuses what is not well-typed (RFC 9535 §2.4.3).
+/// Parses a query or a condition, and refuses text that is not well-typed (RFC 9535 §2.4.3).
 struct QueryParser {
   let scalars: [Unicode.Scalar]
   var at = 0
-  /// How many filters, parentheses and function calls are open.
+  /// The number of open filters, parentheses and function calls.
   private var nesting = 0
   var patternFaults: [JSONPathError] = []
 
-  /// Nobody writes a query that is longer or deeper, and its reader and runner recurse.
+  /// The limit of a query's length. Parsing and evaluation are recursive, and no useful query is longer or deeper.
   static let longest = 65_536
   static let deepest = 64
-  /// RFC 9535 §2.1: indexes stay within what every implementation keeps exact.
+  /// The largest index. RFC 9535 §2.1 limits indexes to the range that every implementation keeps exact.
   private static let largestInteger = 1 << 53 - 1
 
   init(_ text: String) { scalars = Array(text.unicodeScalars) }
@@ -49,14 +49,14 @@ struct QueryParser {
 
   // MARK: Segments
 
-  /// Stands on `$` or `@`.
+  /// Parses a query. The parser is at `$` or `@`.
   mutating func query() throws(JSONPathError) -> Query {
     let start = at
     let isAbsolute = scalars[at] == "$"
     at += 1
     var segments: [Query.Segment] = []
     while true {
-      // Blanks may stand before a segment; those before anything else are not the query's.
+      // Blanks before a segment belong to the query; other blanks after it do not.
       let end = at
       skipBlanks()
       guard let next = peek(), next == "." || next == "[" else {
@@ -180,7 +180,7 @@ struct QueryParser {
     return isNegative ? -value : value
   }
 
-  /// Runs one level deeper.
+  /// Parses one level deeper.
   mutating func nested<Result>(
     _ body: (inout QueryParser) throws(JSONPathError) -> Result
   ) throws(JSONPathError) -> Result {

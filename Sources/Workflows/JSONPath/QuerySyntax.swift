@@ -1,11 +1,11 @@
 import JSON
 
-/// A query as parsed: where it starts from, and its segments.
+/// A parsed query: its start and its segments.
 struct Query: Sendable {
-  /// From the document's root (`$`), else from the node that a filter looks at (`@`).
+  /// True when the query starts at the document's root (`$`); false when it starts at the node of a filter (`@`).
   let isAbsolute: Bool
   let segments: [Segment]
-  /// Where it stands in the text, in Unicode scalars.
+  /// The range of the query in the text, in Unicode scalars.
   let range: Range<Int>
 
   struct Segment: Sendable {
@@ -13,13 +13,13 @@ struct Query: Sendable {
     let selectors: [Selector]
   }
 
-  /// The names and indexes of a query that can find one node at most, else nil.
+  /// The names and indexes of a query that can find at most one node; nil for other queries.
   var singularTokens: [JSONPointer.Token]? {
     let leading = leadingTokens
     return leading.count == segments.count ? leading : nil
   }
 
-  /// The names and indexes that every node found lies under.
+  /// The names and indexes at the start of the path of every node that the query finds.
   var leadingTokens: [JSONPointer.Token] {
     var tokens: [JSONPointer.Token] = []
     for segment in segments {
@@ -49,7 +49,7 @@ enum Selector: Sendable {
   case filter(Condition)
 }
 
-/// What a filter asks of a node.
+/// The condition of a filter on a node.
 indirect enum Condition: Sendable {
   case any([Condition])
   case all([Condition])
@@ -68,10 +68,10 @@ enum Comparison: String, Sendable {
   case greaterOrEqual = ">="
 }
 
-/// What has a value, or none.
+/// An operand of a comparison. It may have no value.
 indirect enum Operand: Sendable {
   case literal(JSON)
-  /// A query that finds one node at most.
+  /// A query that finds at most one node.
   case node(SubQuery)
   case length(Operand)
   case count(SubQuery)
@@ -81,7 +81,7 @@ indirect enum Operand: Sendable {
 /// A query inside a filter.
 struct SubQuery: Sendable {
   let query: Query
-  /// Set when the query is singular: it can be followed without a search.
+  /// The tokens of a singular query, which needs no search; nil for other queries.
   let tokens: [JSONPointer.Token]?
 
   init(_ query: Query) {
@@ -97,7 +97,7 @@ struct PatternTest: Sendable {
   let pattern: Pattern
 
   enum Pattern: Sendable {
-    /// Written in the query. Nil: it is no I-Regexp, and so matches nothing.
+    /// A pattern written in the query. Nil when it is not an I-Regexp; then it matches nothing.
     case literal(String?)
     case computed(Operand)
   }

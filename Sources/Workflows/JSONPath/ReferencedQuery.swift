@@ -1,14 +1,14 @@
 import JSON
 
-/// One query that reads the document from its root: what a checker needs to see which steps are read.
+/// A query that reads the document from its root. The checker uses it to find the steps that are read.
 public struct ReferencedQuery: Sendable, Hashable {
-  /// The names and indexes that the query starts with, up to the first segment that may find several nodes:
-  /// `[steps, load, output]` for `$.steps.load.output[*].id`. Whatever is read lies under them.
+  /// The names and indexes at the start of the query, up to the first segment that may find several nodes: `[steps,
+  /// load, output]` for `$.steps.load.output[*].id`. All values that the query reads are below them.
   public let leadingTokens: [JSONPointer.Token]
-  /// Whether these tokens are the whole query, so that it finds one node at most.
+  /// True when these tokens are the whole query. Then it finds at most one node.
   public let isSingular: Bool
   public let text: String
-  /// Where it starts in the text that it was read from, in Unicode scalars.
+  /// The start of the query in the parsed text, in Unicode scalars.
   public let at: Int
 
   private init(_ query: Query, _ scalars: [Unicode.Scalar]) {
@@ -30,7 +30,7 @@ public struct ReferencedQuery: Sendable, Hashable {
     return found
   }
 
-  /// - Parameter isAtRoot: whether `@` is the root here.
+  /// - Parameter isAtRoot: true when `@` is the root here.
   private static func collect(
     _ query: Query, isAtRoot: Bool, _ scalars: [Unicode.Scalar], into found: inout [ReferencedQuery]
   ) {

@@ -1,10 +1,10 @@
-/// A set of Unicode scalars: ranges and general categories, perhaps turned inside out.
+/// A set of Unicode scalars: ranges and general categories, optionally negated.
 struct ScalarClass: Sendable {
   private var ranges: [ClosedRange<UInt32>] = []
   private var categories: UInt32 = 0
   private var isNegated = false
 
-  /// All but line feed and carriage return: the dot.
+  /// The class of the dot: all scalars except line feed and carriage return.
   static let dot: ScalarClass = {
     var dot = ScalarClass()
     dot.insert(0x0A...0x0A)
@@ -17,7 +17,7 @@ struct ScalarClass: Sendable {
   mutating func insert(categories mask: UInt32) { categories |= mask }
   mutating func negate() { isNegated = true }
 
-  /// Puts the ranges in order, so that a look-up can halve its way.
+  /// Sorts the ranges, so that a look-up can use binary search.
   mutating func seal() {
     ranges.sort { $0.lowerBound < $1.lowerBound }
     var joined: [ClosedRange<UInt32>] = []
@@ -46,7 +46,7 @@ struct ScalarClass: Sendable {
 
   static let allCategories = UInt32.max
 
-  /// The categories that a name as `L` or `Lu` stands for; nil when there is no such name.
+  /// Returns the categories of a name such as `L` or `Lu`; nil when the name is unknown.
   static func mask(named name: String) -> UInt32? {
     var mask: UInt32 = 0
     for (index, category) in names.enumerated()
@@ -63,7 +63,7 @@ struct ScalarClass: Sendable {
     "Sc", "Sk", "So", "Zs", "Zl", "Zp", "Cc", "Cf", "Co", "Cn",
   ]
 
-  /// Where the category stands in `names`. (No scalar is a surrogate; I-Regexp has no name for them.)
+  /// Returns the index of the category in `names`. (No scalar is a surrogate; I-Regexp has no name for them.)
   private static func index(_ category: Unicode.GeneralCategory) -> Int {
     switch category {
     case .uppercaseLetter: 0

@@ -1,7 +1,7 @@
 import JSON
 
 extension Template {
-  /// Every mistake in the strings of a value, where `init` stops at the first.
+  /// Returns every mistake in the strings of a value. `init` stops at the first one.
   package static func mistakes(in json: JSON) -> [TemplateError] {
     var mistakes: [TemplateError] = []
     walk(json, at: .root, depth: 0) { pointer, result in
@@ -13,7 +13,7 @@ extension Template {
     return mistakes
   }
 
-  /// Every expression that can be read.
+  /// Returns every expression that is valid.
   package static func expressions(in json: JSON) -> [(pointer: JSONPointer, expression: Expression)] {
     var expressions: [(pointer: JSONPointer, expression: Expression)] = []
     walk(json, at: .root, depth: 0) { pointer, result in

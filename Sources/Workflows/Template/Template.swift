@@ -1,16 +1,16 @@
 import JSON
 
-/// A JSON value whose strings may hold `${…}`.
+/// A JSON value whose strings may contain `${…}`.
 ///
-/// A string that is one `${…}` alone becomes the value that the query finds, with its type. Inside longer text the
-/// value takes its string form. Member names are never templates.
+/// If a whole string is one `${…}`, the found JSON value replaces it, with its type. If other text surrounds it, the
+/// value is turned into text. Member names are never templates.
 public struct Template: Sendable {
-  /// As the file writes it.
+  /// The template as the file writes it.
   public let source: JSON
   private let root: Node
   let expressions: [(pointer: JSONPointer, expression: Expression)]
 
-  /// How deep a template may nest.
+  /// The most nested levels of a template.
   static let maxDepth = 64
 
   private indirect enum Node: Sendable {
@@ -28,27 +28,27 @@ public struct Template: Sendable {
     self.expressions = expressions
   }
 
-  /// Every query in it, in the order of the file.
+  /// The queries of the template, in the order of the file.
   public var queries: [JSONPath] { expressions.map(\.expression.path) }
 
-  /// The value with every `${…}` replaced by what it finds in the document.
-  /// - Parameter meter: counts the work and what is produced, with those of other templates that belong to it.
+  /// Returns the value with every `${…}` replaced by the value that it finds in the document.
+  /// - Parameter meter: counts the work and the output, together with other templates that use the same meter.
   public func render(in document: JSON, meter: Meter = Meter()) throws(ExpressionError) -> JSON {
     try Self.render(root, in: document, meter)
   }
 
-  /// The value as `render` gives it, except that a string whose `${…}` can't be rendered becomes null.
-  /// - Parameter meter: counts the work of all strings together; those that come after it is used up fail.
-  /// - Returns: the value, and what failed: at most `maxFailures`, in the order of the file.
+  /// Returns the value as `render` does, but with null for each string whose `${…}` cannot be rendered.
+  /// - Parameter meter: counts the work of all strings together. Strings after the end of its budget fail.
+  /// - Returns: the value and the failures, at most `maxFailures`, in the order of the file.
   public func renderMembers(in document: JSON, meter: Meter = Meter()) -> (value: JSON, failures: [MemberFailure]) {
     var failures: [MemberFailure] = []
     let value = Self.renderMembers(root, at: .root, in: document, meter, &failures)
     return (value, failures)
   }
 
-  /// A string of a template that can't be rendered.
+  /// A string of a template that cannot be rendered.
   public struct MemberFailure: Sendable, Hashable {
-    /// Where the string is, from the template's own root.
+    /// The path of the string, from the template's own root.
     public let pointer: JSONPointer
     public let error: ExpressionError
   }
@@ -125,7 +125,7 @@ public struct Template: Sendable {
     case .constant(let json): return json
     case .value(let expression):
       let value = try expression.value(in: document, meter)
-      // The value itself is shared, but where it is written it takes its whole length again.
+      // The value is shared in memory, but the written text contains its whole length each time.
       if !meter.produce(value), let exceeded = meter.exceeded { throw expression.exceeded(exceeded) }
       return value
     case .text(let parts): return .string(try TextTemplate.join(parts, in: document, encoding: .none, meter))

@@ -1,18 +1,18 @@
 import JSON
 
-/// A template that can't be read.
+/// An error in the syntax of a template.
 public struct TemplateError: Error, Sendable, Hashable, CustomStringConvertible {
   public let code: String
   public let message: String
-  /// The string with the mistake, from the template's own root.
+  /// The path of the string with the mistake, from the template's own root.
   public let pointer: JSONPointer
-  /// Where in that string the mistake is, in Unicode scalars.
+  /// The place of the mistake in that string, in Unicode scalars.
   public let offset: Int
 
   public var description: String { "\(message) [\(code)]" }
 }
 
-/// A template that can't be rendered in this document.
+/// An error of a template that cannot be rendered with this document.
 public struct ExpressionError: Error, Sendable, Hashable, CustomStringConvertible {
   public let code: String
   public let message: String

@@ -1,21 +1,21 @@
 import JSON
 
-/// A piece of a string that may hold `${…}`.
+/// A part of a string that may contain `${…}`.
 enum TextPart: Sendable {
   case literal(String)
   case expression(Expression)
 }
 
-/// One `${…}`.
+/// One `${…}` expression.
 package struct Expression: Sendable {
-  /// As the file writes it, without `${` and `}`.
+  /// The expression as the file writes it, without `${` and `}`.
   let text: String
   package let path: JSONPath
-  /// Where the query begins in its string, in scalars, less what was put before it: what a place inside the query has
-  /// to be added to.
+  /// The start of the query in its string, in scalars, minus the length of the added prefix. Add it to a place inside
+  /// the query to get the place in the string.
   package let offset: Int
 
-  /// The one value that the query finds.
+  /// Returns the one value that the query finds.
   func value(in document: JSON, _ meter: Meter) throws(ExpressionError) -> JSON {
     let values: [JSON]
     do {
@@ -39,12 +39,12 @@ package struct Expression: Sendable {
     return value
   }
 
-  /// The query asked for more than the rendering may use.
+  /// Returns the error for a query that needed more than the rendering's budget.
   func exceeded(_ exceeded: BudgetExceeded) -> ExpressionError {
     ExpressionError(code: exceeded.code, message: "${\(text)}: \(exceeded.message)", query: text)
   }
 
-  /// The string form of that value.
+  /// Returns the text form of the value.
   func renderedText(in document: JSON, _ meter: Meter) throws(ExpressionError) -> String {
     let value = try value(in: document, meter)
     switch value {
@@ -62,7 +62,7 @@ package struct Expression: Sendable {
 }
 
 extension TextPart {
-  /// Takes a string apart. `$${` stands for a plain `${`.
+  /// Splits a string into parts. `$${` is an escape for a plain `${`.
   static func parts(of text: String) throws(TemplateError) -> [TextPart] {
     let scalars = Array(text.unicodeScalars)
     var parts: [TextPart] = []
@@ -92,7 +92,7 @@ extension TextPart {
     return parts
   }
 
-  /// The first `}` outside quotes that closes nothing opened inside the query.
+  /// Returns the first `}` outside quotes that does not close a brace opened inside the query.
   private static func closingBrace(in scalars: [Unicode.Scalar], from start: Int) -> Int? {
     var quote: Unicode.Scalar?
     var nesting = 0

@@ -1,18 +1,18 @@
 import JSON
 import Values
 
-/// A string that may hold `${…}` and renders to text: a path, a header, a query parameter.
+/// A string that may contain `${…}` and renders to text: a path, a header or a query parameter.
 public struct TextTemplate: Sendable {
-  /// As the file writes it.
+  /// The template as the file writes it.
   public let source: String
   let parts: [TextPart]
 
-  /// What the rendered text is for, and so how the values in it are written.
+  /// The use of the rendered text, which decides how values are encoded.
   public enum Encoding: Sendable, Hashable {
     case none
-    /// Each value is percent-encoded as part of one path segment, and no segment may come out as `.` or `..`.
+    /// Percent-encodes each value as part of one path segment. No rendered segment may be `.` or `..`.
     case pathSegment
-    /// A value with a line break or a NUL is refused.
+    /// Refuses a value with a line break or a NUL.
     case headerValue
   }
 
@@ -21,15 +21,15 @@ public struct TextTemplate: Sendable {
     source = text
   }
 
-  /// Every query in it, in order.
+  /// The queries of the template, in order.
   public var queries: [JSONPath] { expressions.map(\.path) }
 
   var expressions: [Expression] {
     parts.compactMap { if case .expression(let expression) = $0 { expression } else { nil } }
   }
 
-  /// The text with every `${…}` replaced by what it finds in the document.
-  /// - Parameter meter: counts the work, with that of other templates that belong to it.
+  /// Returns the text with every `${…}` replaced by the value that it finds in the document.
+  /// - Parameter meter: counts the work, together with other templates that use the same meter.
   public func render(
     in document: JSON, encoding: Encoding = .none, meter: Meter = Meter()
   ) throws(ExpressionError) -> String {
@@ -62,13 +62,13 @@ public struct TextTemplate: Sendable {
       case .literal(let text): result += text
       case .expression(let expression):
         let text = try expression.renderedText(in: document, meter)
-        // Charged before it is copied.
+        // The text is charged before it is copied.
         if !meter.put(text.utf8.count), let exceeded = meter.exceeded { throw expression.exceeded(exceeded) }
         guard encoding == .pathSegment else {
           result += text
           continue
         }
-        // An empty segment would turn /samples/ID/validation into another address.
+        // An empty segment would change /samples/ID/validation into another address.
         guard !text.isEmpty else {
           throw ExpressionError(
             code: WorkflowErrorCode.expressionNotSegment,

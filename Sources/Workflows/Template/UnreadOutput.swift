@@ -1,6 +1,6 @@
 import JSON
 
-/// A step's answer that could not be read, as the document says it: `steps.ID.outputError` instead of `steps.ID.output`.
+/// A step's answer that was unreadable. The document has `steps.ID.outputError` instead of `steps.ID.output`.
 struct UnreadOutput {
   let step: String
   let code: String
@@ -25,8 +25,9 @@ struct UnreadOutput {
 }
 
 extension JSONPathCondition {
-  /// Why the condition can't be decided, or nil when it can: it reads what is inside an answer that could not be read. A
-  /// condition that asks whether there is an output at all, as `$.steps.ID.output`, can be decided: there is none.
+  /// Returns why the condition cannot be decided, or nil when it can. It cannot be decided when it reads inside an
+  /// unreadable answer. A condition that asks whether an output exists at all, such as `$.steps.ID.output`, can be
+  /// decided: the output does not exist.
   public func obstacle(in document: JSON) -> ExpressionError? {
     for query in referencedQueries {
       guard let output = UnreadOutput(readBy: query.leadingTokens, in: document) else { continue }
