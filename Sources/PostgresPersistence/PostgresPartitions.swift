@@ -18,8 +18,8 @@ struct PostgresPartitions {
     }
   }
 
-  /// Creates the missing partitions. Each table is created first and attached afterwards. Attaching waits for no lock
-  /// and does not block appends or reads.
+  /// Creates the missing partitions. Each table is created first and attached afterwards. Attaching does not wait for
+  /// appends or reads, and does not block them.
   /// - Returns: the partitions that were missing.
   @discardableResult
   static func make(

@@ -4,9 +4,10 @@ public import Values
 /// If an event was changed, removed, added or moved, the links no longer fit. This is also true when the hashes of the
 /// event's stream were computed again.
 ///
-/// `chain = SHA-256(previous chain ‖ shard ‖ position ‖ event hash)`, where the previous chain of the first event is 32
-/// zero bytes, every other field is preceded by its length in 4 bytes, the numbers (shard and position) are 8 bytes, and
-/// the event hash is the event's `EventHash`; all big-endian. This is part of the stored format: it never changes.
+/// `chain = SHA-256(previous chain ‖ shard ‖ position ‖ event hash)`. The previous chain of the first event is 32 zero
+/// bytes. Every other field is preceded by its length in 4 bytes. The numbers (shard and position) are 8 bytes. The
+/// event hash is the event's `EventHash`. All numbers are big-endian. This is part of the stored format: it never
+/// changes.
 public enum EventChain {
   /// The previous chain of the first link.
   public static let start = [UInt8](repeating: 0, count: 32)

@@ -39,7 +39,7 @@ final class PostgresPool: Sendable {
 
   /// The kind of a call. It decides how long the caller waits and whether the call may run again.
   enum Kind {
-    /// The call only reads. It is safe to run it again, and a caller that has waited long does not wait longer.
+    /// The call only reads. It is safe to run it again, and safe to answer its caller before it ends.
     case read
     /// Like a read, but the call writes, and writing it again has no further effect. When it was sent without an
     /// answer, the caller receives the error that it may have been written.

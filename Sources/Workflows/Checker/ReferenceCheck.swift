@@ -156,8 +156,8 @@ struct ReferenceCheck {
     }
   }
 
-  /// Checks a read without a guard. A condition that finds no value is false, without an error; a template that finds
-  /// no value fails.
+  /// Reports a template that reads an optional output or error without a guard. A template that finds no value fails. A
+  /// condition that finds no value is only false, so it needs no guard.
   private func checkGuard(_ one: One, target: Int, member: String?, guarded: Set<String>) {
     guard !one.use.isCondition, member == "output" || member == "error" else { return }
     let step = drafts[target]
