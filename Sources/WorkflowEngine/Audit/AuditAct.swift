@@ -19,7 +19,7 @@ struct AuditAct {
   let content: JSONObject
   let data: JSON
 
-  /// - Returns: nil for an event that is no person's act.
+  /// - Returns: nil for an event that is not a person's act.
   init?(_ stored: StoredEvent) {
     guard Self.types.contains(stored.type), let data = try? JSON(parsing: stored.data, limits: .stored) else {
       return nil
@@ -48,11 +48,11 @@ struct AuditAct {
     SagaEvent.kind(named: type)?.audited(data) ?? OtherActs.audited(type, data)
   }
 
-  /// The types of events that are somebody's acts.
+  /// The types of the events that record acts.
   static let types = SagaEvent.typesOfActs.union(OtherActs.types)
 }
 
-/// Acts on operations and on the engine: their events are no saga's.
+/// Acts on operations and on the engine. Their events do not belong to a saga.
 private enum OtherActs {
   static let types = [
     "operationStarted", "operationApproved", "operationDeclined", "operationStopped", ReservedEvents.echoRewound,

@@ -2,7 +2,7 @@ public import JSON
 public import Persistence
 public import Values
 
-/// Something that somebody did: who, when, why, from where, and what came of it.
+/// An act of a person: the time, the actor, the reason, the address that it came from, and its effect.
 public struct AuditEntry: Sendable, Hashable {
   public enum Kind: String, Sendable, Hashable, CaseIterable {
     /// A workflow was registered.
@@ -19,7 +19,7 @@ public struct AuditEntry: Sendable, Hashable {
     case engine
   }
 
-  /// How things stood: of the saga, and of the step that it was about.
+  /// The statuses of the saga and of the step that the act was about.
   public struct Standing: Sendable, Hashable {
     public let saga: String
     public let step: String?
@@ -33,7 +33,7 @@ public struct AuditEntry: Sendable, Hashable {
   /// Names the entry: the saga and the version of its event, or the workflow and its version.
   public let id: String
   public let at: Timestamp
-  /// As it was told: see docs/operating.md.
+  /// The name that the request gave: see docs/operating.md.
   public let actor: String
   public let kind: Kind
   /// `start`, `signal`, `retry`, …: the word of the API.
@@ -77,7 +77,7 @@ public struct AuditEntry: Sendable, Hashable {
     self.after = after
   }
 
-  /// Where it stands in the list: by time, then by id.
+  /// The entry's place in the list. The list is sorted by time, then by id.
   public var cursor: DocumentCursor { DocumentCursor(sort: at.description, id: id) }
 }
 
@@ -86,9 +86,9 @@ public struct AuditFilter: Sendable, Hashable {
   public var saga: UniqueID?
   public var actor: String?
   public var verb: String?
-  /// From this moment on.
+  /// The first timestamp that the filter includes.
   public var from: Timestamp?
-  /// Before this moment.
+  /// The first timestamp that the filter excludes.
   public var to: Timestamp?
 
   public init(

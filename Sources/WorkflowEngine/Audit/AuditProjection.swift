@@ -58,7 +58,7 @@ struct AuditProjection: Projection {
         version = event.version
         isOver = event.version > stored.version && event.appendID != stored.appendID
         if isOver { break }
-        // A history that can't be read keeps nobody's act from being listed.
+        // A history that can't be read does not keep the act out of the list.
         guard let decoded = try? SagaEventCoding.decode(event),
           let next = try? SagaState.evolve(after, decoded)
         else {
@@ -89,7 +89,7 @@ struct AuditProjection: Projection {
       before: before.map { Self.standing($0, step: step) }, after: after.map { Self.standing($0, step: step) })
   }
 
-  /// By how much a moment was put off, which the event doesn't say.
+  /// Adds how much later a deadline or a wait ends. The event does not contain that duration.
   private static func addExtension(_ act: AuditAct, _ before: SagaState?, to content: inout JSONObject) {
     guard act.type == OperatorExtended.typeName, let before,
       let until = act.data["until"]?.stringValue.flatMap({ Timestamp($0) }),
@@ -115,7 +115,7 @@ struct AuditProjection: Projection {
 
   // MARK: Operations
 
-  /// What somebody agreed to, or stopped, stands in the list of operations.
+  /// Makes the entry of an act on an operation. What a person agreed to or stopped is read from the list of operations.
   private func onOperation(
     _ act: AuditAct, _ stored: StoredEvent, _ changes: inout ProjectionChanges
   ) async throws -> AuditEntry {

@@ -11,11 +11,11 @@ extension Engine {
   /// The most events that a walk takes on while the engine serves: more are walked beside it, by `saga audit verify`.
   public static let mostAudited: Int64 = 2_000_000
 
-  /// What people did, oldest first: it follows the store, and may be a moment behind it.
+  /// Returns the acts of people, oldest first. The list follows the store and may be slightly behind it.
   /// - Parameters:
-  ///   - filter: which of it.
+  ///   - filter: selects acts.
   ///   - after: the last entry of the page before.
-  ///   - limit: how many at most.
+  ///   - limit: the largest number of entries.
   public func audit(_ filter: AuditFilter, after: DocumentCursor?, limit: Int) async throws -> AuditPage {
     var query = DocumentQuery(collection: AuditProjection.collection, after: after, limit: limit + 1)
     query.fields["saga"] = filter.saga?.description
@@ -33,7 +33,7 @@ extension Engine {
   /// Returns once the list of what people did has everything that has been stored when it is called.
   public func waitUntilAudited() async throws { try await auditor.waitUntilCaughtUp() }
 
-  /// Definitions are no events, but who registered one, when and from where is kept with it.
+  /// Definitions are not events. The store keeps with each one who registered it, when, and from where.
   private func registrations(_ filter: AuditFilter, after: DocumentCursor?) async throws -> [AuditEntry] {
     let all = host.definitions.all.map(\.act).filter { entry in
       guard filter.matches(entry) else { return false }
@@ -65,7 +65,7 @@ extension Engine {
     }
   }
 
-  /// Where the chains of the store's shards end now, for somebody to sign.
+  /// Returns the last chain of every shard at this time, for a person to sign.
   public func auditHead() async throws -> AuditHead {
     try await host.events.auditHead(at: host.environment.now())
   }

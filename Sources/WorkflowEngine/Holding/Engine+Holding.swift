@@ -4,7 +4,7 @@ import SagaCore
 import Values
 
 extension Engine {
-  /// The sagas that the engine holds back because processes died while they computed them, the oldest first.
+  /// The held sagas, the oldest first. Processes died while they computed these sagas.
   public var held: [HeldSaga] { host.held.all }
 
   /// Reads what is held back, and pauses the sagas that the last processes died of, before any other is taken up.

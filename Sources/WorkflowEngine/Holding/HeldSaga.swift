@@ -1,7 +1,7 @@
 public import JSON
 public import Values
 
-/// A saga that the engine holds back: processes died while they computed it, so it waits for an operator.
+/// A held saga: processes died while they computed it, so it waits for an operator.
 public struct HeldSaga: Sendable, Hashable {
   public let id: UniqueID
   public let since: Timestamp

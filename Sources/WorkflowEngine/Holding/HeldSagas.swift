@@ -4,13 +4,20 @@ import Runtime
 import Synchronization
 import Values
 
-/// The sagas that are held back, in memory and in the store.
+/// The held sagas, in memory and in the store.
 ///
 /// A process notes each saga while it computes it (`InterruptionFile`). When it dies, the next process finds the notes.
-/// A saga that was being computed when a process died is taken up alone, after all others: a process may have been killed
-/// at that moment by chance. A saga that a process died of when it took it up alone, or that was being computed when
-/// three processes died, is paused by the engine, in its own history, before anything of it is evaluated; an operator
-/// resumes or ends it. A saga that cannot be paused without the process dying is not read any more.
+///
+/// The engine takes up a saga from the notes alone, after all others. The process may have been killed by chance while
+/// it
+/// computed that saga.
+///
+/// The engine pauses a saga in two cases: a process died when it took the saga up alone, or three processes died while
+/// they computed the saga. The pause is an event in the saga's history. The engine stores it before it evaluates
+/// anything
+/// of the saga. An operator resumes or ends the saga.
+///
+/// If the process also dies when it pauses the saga, the engine does not read the saga any more.
 final class HeldSagas: Sendable {
   private static let collection = "held-sagas"
 

@@ -1,10 +1,10 @@
 import SagaCore
 import Workflows
 
-/// Which verbs take a second person.
+/// The verbs that need a second person.
 ///
-/// A guard is on an effect, not on a word: who guards `cancel` doesn't want one person alone to take back what was done,
-/// whichever verb does it. So each verb lists the verbs that have its effect, and a guard on any of them holds for it.
+/// A guard is on an effect, not on a word. A guard on `cancel` means: one person alone must not undo the work, with any
+/// verb. So each verb lists the verbs that have its effect, and a guard on any of them applies to it.
 struct Approvals: Sendable {
   let guarded: Set<OperatorVerb.Name>
 

@@ -51,8 +51,8 @@ extension Engine {
     }
   }
 
-  /// Asks for a verb on one saga that another person has to agree to.
-  /// - Throws: `Refusal` when the saga doesn't take the verb as it stands.
+  /// Requests a verb on one saga that a second person has to agree to.
+  /// - Throws: `Refusal` when the saga doesn't take the verb in its current state.
   public func ask(_ id: UniqueID, _ request: OperatorRequest) async throws -> Operation {
     let now = try await saga(id)
     // It has blanks, so no key of an operation is the same. Earlier versions wrote it otherwise.
@@ -106,7 +106,7 @@ extension Engine {
   /// - Throws: `EngineError` `operation.notFound`.
   public func operation(_ id: UniqueID) async throws -> Operation { try await operations.operation(id) }
 
-  /// Where the sagas of an operation stand now, by status.
+  /// Returns the number of the operation's sagas in each status now.
   public func standing(of operation: Operation) async throws -> [SagaStatus: Int] {
     let sagas = operation.plan.sagas
     var standing: [SagaStatus: Int] = [:]
@@ -151,7 +151,7 @@ extension Engine {
     }
   }
 
-  /// Does not agree; whoever asked for it may take it back so, too.
+  /// Declines an operation. The requester may decline too, to withdraw the request.
   public func decline(_ id: UniqueID, _ act: OperatorAct) async throws -> Operation {
     let decision = decision(act)
     return try await operations.decide(id) { operation in
@@ -244,7 +244,7 @@ extension OperationResult.Reason {
   }
 }
 
-/// What holds for every operation.
+/// The rules for every operation.
 enum OperationRules {
   static func requireFew(_ count: Int) throws(EngineError) {
     guard count <= OperationRunner.mostSagas else {
@@ -256,7 +256,7 @@ enum OperationRules {
     }
   }
 
-  /// Of two people without a name nobody can say that they are two.
+  /// Two requests without a name may come from one person, so both people must give their names.
   static func requireName(_ user: String) throws(EngineError) {
     guard !PersonName(user).looksLike(PersonName("anonymous")) else {
       throw EngineError(

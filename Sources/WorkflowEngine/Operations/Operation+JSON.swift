@@ -34,13 +34,13 @@ extension OperationDecision {
   }
 }
 
-/// The list of operations: a document for each, that every event of it changes a little. (To fold each anew would cost more
-/// with every event.)
+/// The list of operations: one document for each operation. Every event of an operation changes its document a little.
+/// Folding the whole operation for each event would cost more with every event.
 enum OperationDocuments {
   static let collection = "operations"
 
   static func take(_ stored: StoredEvent, into changes: inout ProjectionChanges) async throws {
-    // One that can't be read keeps nobody else's act from being listed.
+    // An event that can't be read does not keep other people's acts out of the list.
     guard OperationEvent.isOne(stored.type), let event = try? OperationEvent(stored) else { return }
     let id = stored.stream.description
     var row: JSONObject

@@ -2,8 +2,9 @@ public import JSON
 import SagaCore
 public import Values
 
-/// A verb on many sagas: which, how fast, who wants it and why. Its sagas are fixed when it begins, so that nothing is
-/// acted on that nobody has seen.
+/// A verb on many sagas: the sagas, the rate, the requester and the reason. The sagas are fixed when the operation
+/// begins,
+/// so a person has seen every saga that it acts on.
 public struct OperationPlan: Sendable, Hashable {
   public var verb: OperatorVerb
   /// What its sagas were found by, as it was asked; nil when they were named one by one.
@@ -11,7 +12,7 @@ public struct OperationPlan: Sendable, Hashable {
   /// In the order in which they are acted on.
   public var sagas: [UniqueID]
   public var pace: OperationPace
-  /// Refused for a saga on which somebody has acted since this event of it.
+  /// The saga's version in the preview. The operation refuses a saga on which a person has acted after this version.
   public var expectedVersion: Int?
   /// Who, why, and from where.
   public var act: OperatorAct
@@ -32,7 +33,7 @@ public struct OperationPlan: Sendable, Hashable {
   }
 }
 
-/// Somebody's word on an operation.
+/// A person's decision on an operation.
 public struct OperationDecision: Sendable, Hashable {
   public let by: String
   public let reason: String?
@@ -80,7 +81,7 @@ public struct Operation: Sendable, Hashable {
     case running
     /// Every saga was acted on, or has refused.
     case finished
-    /// By somebody, before it was through.
+    /// A person stopped it before it was complete.
     case stopped
     /// Another person did not agree; nothing was done.
     case declined

@@ -3,7 +3,7 @@ import Persistence
 import SagaCore
 import Values
 
-/// What happens to an operation. Its stream stands in the store beside the sagas', in the same chains of hashes.
+/// The events of an operation. Its stream is in the same store as the sagas' streams, in the same chains of hashes.
 package enum OperationEvent: Sendable, Hashable {
   /// The sagas come in events of their own behind it, as there may be very many.
   case started(OperationPlan, count: Int, at: Timestamp)

@@ -271,8 +271,8 @@ actor OperationRunner {
     return operation
   }
 
-  /// Adds what is decided of an operation as it stands; when another was quicker, it is decided anew.
-  /// - Parameter patiently: a store that is out of reach is waited for.
+  /// Decides on the operation's current state and appends the events. If another append came first, it decides again.
+  /// - Parameter patiently: true to wait while the store is unavailable.
   @discardableResult
   private func change(
     _ id: UniqueID, patiently: Bool = false, _ decide: @Sendable (Operation) throws -> [OperationEvent]
@@ -310,7 +310,9 @@ actor OperationRunner {
       written[shard] = max(written[shard] ?? 0, appended.position)
     } catch {
       open[id] = nil
-      // It may have been taken, and only the answer lost: then it is carried out, though nobody was told.
+      // The store may have taken the append although its answer was lost. Then the runner carries the operation out,
+      // although
+      // the caller got an error.
       if let error = error as? StoreError, error.kind == .outcomeUnknown { dueNow.yield(id) }
       throw error
     }

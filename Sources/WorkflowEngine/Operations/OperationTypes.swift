@@ -40,7 +40,7 @@ public struct OperationPreview: Sendable {
     /// Nil when the saga can't be read.
     public let workflow: String?
     public let status: SagaStatus?
-    /// Why the saga doesn't take the verb as it stands; nil when it does.
+    /// Why the saga doesn't take the verb in its current state; nil when it takes it.
     public let refusal: OperationResult.Reason?
   }
   public let items: [Item]

@@ -7,7 +7,8 @@ public protocol StepExecutor: Sendable {
   func perform(_ call: StepCall) async -> StepOutcome
 }
 
-/// A service that steps may call by its name. A workflow never holds a URL: the operator configures where a name leads.
+/// A service that steps call by its name. A workflow never contains a URL: the operator configures the URL of each
+/// name.
 public struct Service: Sendable, Hashable {
   public let name: String
   /// `http://host:port/prefix`, without a trailing slash.

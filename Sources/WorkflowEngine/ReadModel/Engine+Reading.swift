@@ -4,7 +4,7 @@ import Runtime
 import SagaCore
 public import Values
 
-// Looking at many sagas, and at what one did when. All of it follows the store, and may be a moment behind it.
+// Lists of sagas, and the history of one saga. All of it follows the store and may be slightly behind it.
 extension Engine {
   /// How long a list waits for what has just been stored.
   public static let longestLag = Duration.seconds(2)
@@ -84,7 +84,7 @@ extension Engine {
       if limit <= 0 { return }
       let page = try await host.events.read(id, after: last, limit: limit)
       size.note(page)
-      // Says that there is no such saga.
+      // Throws the error for an unknown saga.
       if page.isEmpty, last == 0 { _ = try await host.state(of: id) }
       for stored in page { try body(SagaEventCoding.decode(stored)) }
       guard page.count == limit, let end = page.last else { return }
@@ -149,7 +149,7 @@ public struct SeenToken: Sendable, Hashable, CustomStringConvertible {
 
   public init(positions: [Int: Int64]) { self.positions = positions }
 
-  /// - Returns: nil for what is no such text.
+  /// - Returns: nil when the text does not have this form.
   public init?(_ text: String) {
     var positions: [Int: Int64] = [:]
     for part in text.split(separator: "-", omittingEmptySubsequences: false) {

@@ -14,7 +14,9 @@ actor ExpectationLearner {
   /// A run slower than 99 of 100 is nothing strange; one that takes twice as long is.
   static let share = 0.99
   static let factor = 2
-  /// Steps of a few milliseconds are late by a hiccup all the time; nobody has to know.
+  /// The shortest expected time that is learned. Steps of a few milliseconds are often late because of a short delay;
+  /// people
+  /// need not know.
   static let least = Duration.seconds(10)
   static let refreshEvery = Duration.seconds(60)
   /// Only the last hours change as sagas run. What a rebuild of the read model brings is found when all is read again.

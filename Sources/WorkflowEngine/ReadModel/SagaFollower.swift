@@ -62,8 +62,9 @@ final class SagaFollower: ShardFollower {
 
   // MARK: What the store refuses
 
-  /// Writes what a store takes of a batch that it refused for its values. One saga must not hold up its shard: its row is
-  /// written reduced, with a note, and without a row at all when even that is refused.
+  /// Writes the part that the store takes of a batch that it refused for its values. One saga must not block its shard:
+  /// its
+  /// row is written reduced, with a note. If the store refuses even that, the saga gets no row.
   private func applyReduced(
     _ refused: ReadBatch, refusedWith error: StoreError, _ sagas: inout [UniqueID: SagaFold]
   ) async throws {
@@ -133,7 +134,7 @@ final class SagaFollower: ShardFollower {
     while saga.version < version {
       let page = try await events.read(id, after: saga.version, limit: min(500, version - saga.version))
       if page.isEmpty {
-        // A row that another program wrote, in front of which there is nothing. It holds up no shard.
+        // Another program wrote the row, and the store has no events before it. The row does not block the shard.
         log.warning(
           "A stream in the read model has a gap", ("stream", "\(id)"), ("after", "\(saga.version)"),
           ("before", "\(version + 1)"))
@@ -157,8 +158,9 @@ final class SagaFollower: ShardFollower {
       if let before, let event = saga.lastEvent { counting.note(event, before: before) }
       saga.makeRow(shard: stored.shard)
     } else {
-      // One event that can't be read holds up no shard: its saga says so when it is asked for, and the list shows what the
-      // event's writer said of it.
+      // One event that can't be read does not block the shard. A request for its saga gets the error. The list shows
+      // what the
+      // event's writer recorded in it.
       if !wasBroken {
         log.warning("An event can't be shown in lists", ("saga", "\(stored.stream)"), ("type", stored.type))
       }
@@ -171,7 +173,7 @@ final class SagaFollower: ShardFollower {
 /// A saga as far as its events have been folded.
 struct SagaFold {
   var version = 0
-  /// Nil before the first event, and for a stream that is no saga's.
+  /// The saga's state. Nil before the first event, and for a stream that does not belong to a saga.
   var state: SagaState?
   /// The row as it is to be stored.
   var row: SagaRow?

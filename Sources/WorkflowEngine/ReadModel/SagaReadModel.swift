@@ -92,7 +92,7 @@ final class SagaReadModel: Sendable {
     }
   }
 
-  /// Whether what the rows were made from is what the store of events holds.
+  /// Returns whether the events from which the rows were made are the events in the store.
   private func isOfTheseEvents(_ generation: Int) async throws -> Bool {
     for (shard, checkpoint) in try await store.checkpoints(generation) {
       guard shard < events.shardCount else { return false }
@@ -173,14 +173,15 @@ final class SagaReadModel: Sendable {
   /// Gives the new tables the place of the old, when they have all that those have.
   private func swap(to generation: Int) async throws {
     guard let new = state.withLock({ $0.building }), new.generation == generation, let old = currentLine else { return }
-    // 1. The old tables stand still, and serve. Whoever waits for them to come further will wait for the new ones.
+    // 1. The old tables do not change any more, but still serve. Readers that wait for newer rows wait for the new
+    // tables.
     state.withLock { state in
       state.current = new
       state.building = nil
     }
     old.task.cancel()
     await old.task.value
-    // 2. The new ones come to where the old ones are, which takes a moment, and take over.
+    // 2. The new tables reach the position of the old ones, which takes a short time, and replace them.
     while true {
       do {
         let reached = try await store.checkpoints(old.generation).mapValues(\.position)
@@ -197,7 +198,7 @@ final class SagaReadModel: Sendable {
     }
     state.withLock { $0.rebuildBegan = nil }
     log.info("The read model was rebuilt", ("generation", "\(generation)"))
-    // 3. The old ones go. They are in nobody's way: what fails here is done by the next start or rebuild.
+    // 3. The old tables are deleted. They do no harm: if this fails, the next start or rebuild deletes them.
     do {
       try await store.dropOldGenerations()
     } catch {

@@ -8,10 +8,10 @@ import Values
 // new kind of event needs nothing here unless lists are to show something new.
 extension SagaRow {
   /// - Parameters:
-  ///   - state: what the events so far have made.
-  ///   - shard: of its stream.
-  ///   - moment: of the last event.
-  ///   - words: what its start is found by.
+  ///   - state: the fold of the events so far.
+  ///   - shard: the shard of its stream.
+  ///   - moment: the time of the last event.
+  ///   - words: the words of its start by which a search finds it.
   init(_ state: SagaState, shard: Int, at moment: Timestamp, startWords words: [String]) {
     let steps = state.steps.map { StepRow($0, isEnded: state.end != nil) }
     let trouble = Trouble(state)
@@ -56,7 +56,7 @@ extension SagaRow {
 
   private static func words(_ start: [String], _ trouble: Trouble?) -> [String] {
     var seen: Set<String> = []
-    // What went wrong has its place, however much stood in the input.
+    // A quarter of the words is reserved for the error, so that a long input cannot displace them.
     let recent = trouble.map { SagaWords.of($0.code) + SagaWords.of($0.message) } ?? []
     return (recent.prefix(SagaWords.limit / 4) + start).filter { seen.insert($0).inserted }.prefix(SagaWords.limit)
       .sorted()
@@ -83,7 +83,7 @@ private struct Trouble {
 }
 
 extension SagaState {
-  /// From when on it is overdue, unless something happens before. While it is paused its clock stands.
+  /// The time from which it is overdue, unless something happens before. While the saga is paused, its clock stops.
   fileprivate var overdueAt: Timestamp? {
     if end != nil { return nil }
     return ([overdueSince, isPaused ? nil : deadline] + steps.map(\.overdue?.since)).compactMap { $0 }.min()
@@ -100,7 +100,7 @@ extension SagaState {
 }
 
 extension StepRow {
-  /// - Parameter isEnded: the saga has ended, and stands nowhere any more.
+  /// - Parameter isEnded: true when the saga has ended. Then it has no current step.
   fileprivate init(_ step: StepState, isEnded: Bool) {
     let isAt: Bool
     var attempts = step.forward.count

@@ -59,7 +59,7 @@ final class DefinitionCache: Sendable {
       do {
         try keep(stored)
       } catch {
-        // It keeps nobody from the others; a saga that runs on it says so when it is asked for.
+        // The error does not block the other workflows. A request for a saga of this workflow gets the error.
         log.error("A registered workflow can't be read", ("workflow", stored.name), ("error", error.message))
       }
     }
@@ -67,7 +67,7 @@ final class DefinitionCache: Sendable {
 
   /// Stores a definition for ever.
   /// - Returns: whether it is new.
-  /// - Throws: `EngineError` when the name and version stand for other content.
+  /// - Throws: `EngineError` when the name and version already belong to other content.
   func register(_ definition: WorkflowDefinition, by: String, at now: Timestamp) async throws -> (Entry, isNew: Bool) {
     let content = definition.source.bytes()
     // Two spellings of one content are the same content.

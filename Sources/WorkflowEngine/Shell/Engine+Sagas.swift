@@ -50,7 +50,7 @@ extension Engine {
   }
 
   /// Waits until a saga has ended.
-  /// - Returns: its state then, or as it stands when the time is over.
+  /// - Returns: the saga's state at its end, or its current state when the time is over.
   public func waitForEnd(of id: UniqueID, atMost time: Duration) async throws -> SagaNow {
     let ended = host.waiters.subscribe(to: id)
     let now = try await saga(id)
@@ -121,8 +121,8 @@ extension Engine {
     try await signal(id, SignalGiven(name: name, id: signalID, body: body, by: by))
   }
 
-  /// Does what an operator asks, and returns once it and what follows from it is stored.
-  /// - Throws: `Refusal` with the reason, and with the verbs that the saga takes as it stands.
+  /// Carries out an operator's verb. Returns once the verb and its consequences are stored.
+  /// - Throws: `Refusal` with the reason, and with the verbs that the saga takes in its current state.
   public func operate(_ id: UniqueID, _ request: OperatorRequest) async throws -> SagaState {
     let state = try await host.ask(id, .operate(request))
     // What an operator has resumed or ended is held back no more.
@@ -130,11 +130,12 @@ extension Engine {
     return state
   }
 
-  /// Turns a saga back, or, where a second person has to agree, asks for it.
+  /// Starts a saga's compensation. If a second person has to agree, requests it instead.
   /// - Parameters:
-  ///   - from: the way that it came.
-  ///   - commandID: names the message that asks for it. Delivered again it changes nothing and is no error, also when
-  ///     the saga has ended meanwhile.
+  ///   - from: the way that the request came.
+  ///   - commandID: the id of the message that requests it. A repeated message changes nothing and is not an error,
+  ///     also
+  /// when the saga has ended since.
   public func cancel(
     _ id: UniqueID, by: String, reason: String, from: String? = nil, commandID: String? = nil
   ) async throws -> SagaState {

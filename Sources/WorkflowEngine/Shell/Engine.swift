@@ -13,11 +13,11 @@ public final class Engine: Sendable {
   public struct Configuration: Sendable {
     /// The services that workflows may name; nil lets the checker accept any name.
     public var services: Set<String>?
-    /// The services that workflows may send commands over Kafka; none when there is no Kafka, nil for any name.
+    /// The services to which workflows may send commands over Kafka. Empty when there is no Kafka; nil allows any name.
     public var kafkaServices: Set<String>?
     /// Verbs that another person has to agree to before they are carried out.
     public var approvals: Set<OperatorVerb.Name> = []
-    /// How long attempts under way may go on when the engine is told to stop.
+    /// How long attempts under way may go on after a request to stop the engine.
     public var drainTime = Duration.seconds(20)
     /// Whether steps whose workflow doesn't say how long they are expected to take are held against what they took before.
     public var learnsExpectations = true
@@ -52,12 +52,12 @@ public final class Engine: Sendable {
   private let isWaiting = Atomic<Bool>(false)
 
   /// - Parameters:
-  ///   - store: the events; this engine is its only writer.
+  ///   - store: the events. This engine is its only writer.
   ///   - executor: makes the attempts of `http` and `kafka` steps, as `ActionExecutors` does.
-  ///   - configuration: the services it knows, and how long it drains.
+  ///   - configuration: the services that it knows, and the time that it drains.
   ///   - environment: time and ids.
-  ///   - readStore: where lists are read; in memory when nil, and then made anew at every start.
-  ///   - log: where it says what goes wrong.
+  ///   - readStore: the store of the lists. Nil keeps them in memory, and every start builds them again.
+  ///   - log: the log for the engine's problems.
   public init(
     store: any EventStore, executor: any StepExecutor, configuration: Configuration = Configuration(),
     environment: Environment, readStore: (any SagaReadStore)? = nil, log: Log = .silent
@@ -114,20 +114,20 @@ public final class Engine: Sendable {
   /// How many shards the store has.
   public var shardCount: Int { host.events.shardCount }
 
-  /// Takes ownership of the store's shards, takes up what was open, and serves until it is cancelled; then drains.
+  /// Takes ownership of the store's shards, takes up the open sagas, and serves until it is cancelled. Then it drains.
   /// - Parameters:
-  ///   - waiting: how often to ask for the shards again while another process owns them; nil throws `store.notOwner` at
-  ///     once.
-  ///   - owned: told once the store is this engine's to write, and sagas can be asked for: what brings news of them may
+  ///   - waiting: the time between two attempts to own the shards while another process owns them. Nil throws
+  /// `store.notOwner` at once.
+  ///   - owned: called once this engine owns the store and answers for sagas. Sources of commands and answers may
   ///     begin.
-  ///   - prepare: done once everything open is in hand and before the engine says that it is ready, as registering the
-  ///     workflows that it brings along: a ready engine has them.
+  ///   - prepare: called once everything open is taken up, and before the engine is ready. Its use is to register the
+  /// workflows that come with the engine: a ready engine has them.
   ///   - onReady: called once the engine is ready.
   public func run(
     waiting: Duration? = nil, owned: @Sendable () -> Void = {},
     prepare: @Sendable @escaping () async -> Void = {}, onReady: @Sendable () -> Void = {}
   ) async throws {
-    // 1. Nobody else writes from here on.
+    // 1. From here on this engine is the only writer.
     try await own(waiting: waiting)
     try await beginWhereTimeEnded()
     // 2. Sagas are folded by their definitions, and held against what their steps took before.
@@ -149,7 +149,7 @@ public final class Engine: Sendable {
         group.addTask { [auditor] in try await auditor.run() }
         group.addTask { await self.operations.run { try await self.unfinishedOperations() } }
         if let learner { group.addTask { try await learner.run() } }
-        // 4. What was open goes on where it stood, but what the last processes died of.
+        // 4. Open sagas continue where they stopped, except those during which the last processes died.
         try await recover()
         await prepare()
         ready.store(true, ordering: .releasing)
@@ -259,8 +259,8 @@ public final class Engine: Sendable {
   private func takeUp(_ open: OpenStream) async {
     if host.held.isUntouchable(open.stream) { return }
     if open.asleep {
-      // Millions may sleep: they cost an entry in the timer, and come back when their moment or an input comes.
-      // Its row was read a moment ago: where a command came meanwhile, the saga has set its own timer.
+      // Millions of sagas may sleep. Each costs an entry in the timer, and comes back at its time or with an input.
+      // The row may be slightly old: if a command came since, the saga has set its own timer.
       if let wakeAt = open.wakeAt { host.scheduler.setIfNone(open.stream, at: wakeAt) }
     } else {
       await host.tell(open.stream, .wake)
@@ -290,7 +290,8 @@ extension Engine {
   }
 
   /// Checks a workflow and stores it for ever under its name and version.
-  /// - Throws: `EngineError` with the findings when it has errors, or when the version stands for other content.
+  /// - Throws: `EngineError` with the findings when it has errors, or when the version already belongs to other
+  ///   content.
   public func register(_ content: [UInt8], by: String, from: String? = nil) async throws -> Registration {
     let result = check(content)
     guard let definition = result.definition else {

@@ -1,7 +1,7 @@
 import Persistence
 
-/// How many events are read at once: few while they are large, so that a history of large events never stands in memory
-/// as a whole.
+/// The number of events that are read at once. It is small while the events are large, so that memory never contains a
+/// whole history of large events.
 struct PageSize {
   /// The number to read next.
   private(set) var count = Self.first

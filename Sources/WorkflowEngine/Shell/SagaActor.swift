@@ -34,7 +34,7 @@ actor Saga {
     }
   }
 
-  /// What a saga computes runs on the threads for sagas, whoever asks it.
+  /// A saga always computes on the threads for sagas, for every caller.
   nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
   private nonisolated let queue: any SerialExecutor
   nonisolated let id: UniqueID
@@ -308,7 +308,7 @@ actor Saga {
     guard let after = decision.state, !events.isEmpty else { return decision }
     SagaEventCoding.finish(&events, after)
     let wakeAt = nextWake(of: after, decision.learned)
-    // What draining holds back is not idle: the next start takes it up.
+    // A saga that waits because of the drain is not idle: the next start takes it up.
     decision.isAsleep = !isDraining && !decision.isUnfinished && host.isSleep(after, wakeAt: wakeAt, now: now)
     decision.append = Append(
       stream: id, expectedVersion: state?.version ?? 0,
@@ -383,7 +383,8 @@ actor Saga {
       host.perform(call)
       return
     }
-    // Decided just before the engine was told to stop: it goes back, and is made after the next start.
+    // The saga decided this just before the engine began to stop. The attempt is returned, and is made after the next
+    // start.
     let failure = StepFailure(
       code: EngineErrorCode.engineDraining, message: "The engine stopped before the call was sent.", isRetryable: true)
     put(

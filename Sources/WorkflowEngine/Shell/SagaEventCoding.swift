@@ -4,20 +4,20 @@ import SagaCore
 
 /// Between the core's events and the store's.
 package enum SagaEventCoding {
-  /// - Parameter finally: the state after all of them. The last event's meta says where the saga then stands, so that a
-  ///   projection needs no fold of its own.
+  /// - Parameter finally: the state after all of them. The meta of the last event contains the saga's status, so that a
+  /// projection needs no fold of its own.
   package static func encode(_ events: [SagaEvent], finally after: SagaState) -> [NewEvent] {
     var encoded = encode(events)
     finish(&encoded, after)
     return encoded
   }
 
-  /// Without the last event's word on where the saga stands.
+  /// Returns the events without the saga's status in the last event's meta.
   package static func encode(_ events: [SagaEvent]) -> [NewEvent] {
     events.map { NewEvent(type: $0.typeName, data: $0.data.bytes(), meta: meta([:])) }
   }
 
-  /// Lets the last event say where the saga stands after it.
+  /// Adds the saga's status after the last event to that event's meta.
   package static func finish(_ events: inout [NewEvent], _ after: SagaState) {
     guard let last = events.indices.last else { return }
     events[last].meta = meta(["status": .string(after.status.rawValue)])

@@ -72,9 +72,9 @@ final class SagaHost: Sendable {
     }
   }
 
-  /// Gives a saga news that no caller waits for.
+  /// Gives a saga a command for which no caller waits.
   ///
-  /// A store that is out of reach for a moment may not cost the saga its news or its timer.
+  /// If the store is unavailable for a short time, the saga must not lose the command or its timer.
   func tell(_ id: UniqueID, _ command: SagaCommand) async {
     var pause = Duration.milliseconds(100)
     while true {
@@ -239,7 +239,7 @@ final class SagaHost: Sendable {
     return Loaded(state: state, eventsSinceSnapshot: read)
   }
 
-  /// Whether an event is of a stream that is no saga's: the echo's and operations' stand in the same store.
+  /// Returns whether an event does not belong to a saga: the store also has the streams of the echo and of operations.
   static func isOther(_ event: StoredEvent) -> Bool {
     event.type == ReservedEvents.echoRewound || OperationEvent.isOne(event.type) || EngineAct.isOne(event.type)
   }
@@ -300,16 +300,18 @@ final class SagaHost: Sendable {
     if !isStopped { scheduler.set(id, atLatest: environment.now() + Self.lookAgainAfter) }
   }
 
-  /// Has the sagas of these workflows look at what is expected of their steps: something may be due earlier.
+  /// Makes the sagas of these workflows check the expected times of their steps: a step may become overdue earlier.
   ///
-  /// Those in memory only. One that sleeps is woken at the moment that was known when it went to sleep, and looks then.
+  /// This concerns only sagas in memory. A sleeping saga wakes at the time that was known when it went to sleep, and
+  /// checks
+  /// then.
   func expectationsChanged(_ workflows: Set<String>) async {
     for saga in sagasInMemory where workflows.contains(saga.definition.name) { await saga.expectationsChanged() }
   }
 
   // MARK: Stopping
 
-  /// While holding, what is reported is recorded and nothing new starts.
+  /// While the engine drains, it records what is reported and starts nothing new.
   var isDraining: Bool { holding.load(ordering: .relaxed) }
 
   /// Stops starting things, and gives attempts under way until `deadline` to be recorded. What is cut off then is
