@@ -33,10 +33,10 @@ struct MediaType {
   var isForm: Bool { subtype == "x-www-form-urlencoded" }
 }
 
-/// The text that the bytes of an answer stand for.
+/// Decodes the bytes of an answer to text.
 enum AnswerText {
-  /// Decodes by the byte order mark, else by the charset, else as UTF-8. A byte order mark is left out.
-  /// - Returns: nil when the bytes are no text in that encoding, or hold a NUL.
+  /// Decodes by the byte order mark, else by the charset, else as UTF-8. The result omits the byte order mark.
+  /// - Returns: nil when the bytes are not text in that encoding, or contain a NUL.
   static func exact(_ bytes: [UInt8], charset: String?) -> String? {
     let text: String?
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) {
@@ -59,8 +59,8 @@ enum AnswerText {
     return text
   }
 
-  /// Decodes for people to read: what isn't in its encoding is read as Windows-1252, the usual case.
-  /// - Returns: nil when the bytes are no text: an image, something compressed.
+  /// Decodes for people to read. Bytes that are not valid in their encoding are read as Windows-1252, the usual case.
+  /// - Returns: nil when the bytes are not text, but an image or compressed data.
   static func forPeople(_ bytes: [UInt8], charset: String?) -> String? {
     if let text = exact(bytes, charset: charset) { return text }
     let controls = bytes.count { $0 < 0x20 && !(0x09...0x0D).contains($0) }

@@ -25,13 +25,13 @@ enum MarkupWords {
     return body.isEmpty ? title : "\(title): \(body)"
   }
 
-  /// The elements that hold words, the best first, as `parent/name` or `name`, without prefixes and case.
+  /// The elements that contain a message, the best first, as `parent/name` or `name`, without prefixes and case.
   private static let elements = [
     "faultstring", "reason/text", "detail", "message", "errormessage", "errordescription", "error_description",
     "diagnostics", "exceptiontext", "msg", "reason", "description", "title", "error", "text",
   ]
 
-  /// Returns the text of the element that is known to hold words, else the text of the whole document.
+  /// Returns the text of the element that is known to contain a message, else the text of the whole document.
   static func ofXML(_ document: String) -> String {
     let pieces = pieces(of: document)
     for element in elements {
@@ -84,7 +84,7 @@ enum MarkupWords {
         let tag = rest[rest.index(after: rest.startIndex)..<close]
         rest = rest[rest.index(after: close)...]
         follow(tag, &path, &values)
-        // What is in a script is no markup.
+        // The content of a script is not markup.
         if let name = path.last, ["script", "style"].contains(name), !tag.hasPrefix("/") {
           rest = rest.firstRange(of: "</\(name)").map { rest[$0.lowerBound...] } ?? ""
         }

@@ -45,19 +45,19 @@ enum ParticipantWords {
 
   // MARK: JSON
 
-  /// The members that hold words, the best first. Names are compared without case, `_` and `-`.
+  /// The members that contain a message, the best first. Names are compared without case, `_` and `-`.
   private static let names = [
     "faultstring", "detail", "message", "errormessage", "errordescription", "errormsg", "msg", "usermessage",
     "developermessage", "exceptionmessage", "issue", "issues", "diagnostics", "reason", "description", "explanation",
     "errors", "error", "err", "fault", "exception", "failure", "failures", "violations", "details", "messages", "title",
     "text", "info", "statustext", "statusmessage", "statusdescription", "cause", "value", "data", "result",
   ]
-  /// The members that may hold words by the name of what is wrong: `{"errors": {"Barcode": ["It is required."]}}`.
+  /// The members that may contain messages by field name: `{"errors": {"Barcode": ["It is required."]}}`.
   private static let namesOfFields = [
     "errors", "violations", "fielderrors", "validationerrors", "details", "detail", "data", "error",
   ]
 
-  /// Returns the words of a body, or nil when none of its members is known to hold any.
+  /// Returns the message in a body, or nil when no known member contains one.
   static func of(_ json: JSON) -> String? {
     var search = Search()
     return search.words(json, depth: 0).flatMap { filled(ParticipantText.oneLine($0)) }
@@ -95,8 +95,9 @@ enum ParticipantWords {
         guard let value = known[name] else { continue }
         let found = words(value, depth: depth + 1) ?? (name == "errors" ? wordsOfFields(value, depth: depth + 1) : nil)
         guard var said = found else { continue }
-        // ASP.NET says in its title that something is wrong, and in `errors` what; FHIR has words for people, and words
-        // for those who mend it.
+        // ASP.NET says in its title that the request is wrong, and in `errors` how. FHIR has one text for users, and
+        // one for
+        // the developers who repair it.
         if name == "diagnostics", let details = known["details"], let first = words(details, depth: depth + 1) {
           said = "\(first): \(said)"
         } else if name == "errors", let title = known["title"], let first = words(title, depth: depth + 1) {

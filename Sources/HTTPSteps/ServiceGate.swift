@@ -3,8 +3,9 @@ import Synchronization
 import Values
 import WorkflowEngine
 
-/// Lets so many calls to a service be under way at once, first come first served, so that one slow service holds up
-/// nobody but its own callers.
+/// Limits the calls to a service that are under way at once, first come, first served. A slow service delays only its
+/// own
+/// callers.
 final class ServiceGate: Sendable {
   private struct Waiter {
     let id: Int
@@ -73,7 +74,7 @@ final class ServiceGate: Sendable {
         do { try await clock.sleep(until: deadline) } catch {}
         return false
       }
-      // The place may be granted in the moment in which the time is over: then it is taken.
+      // The place may be granted just when the time ends. Then it is taken.
       var isGranted = await group.next() ?? false
       group.cancelAll()
       for await other in group { isGranted = isGranted || other }

@@ -8,7 +8,7 @@ import WorkflowEngine
 
 /// The engine on Kafka: its events go out, commands and answers come in.
 public final class EngineKafka: Sendable {
-  /// Where what stands.
+  /// Topic names, consumer group and schema framing.
   public struct Configuration: Sendable {
     public var cluster: KafkaCluster
     public var events: KafkaTopic
@@ -16,7 +16,7 @@ public final class EngineKafka: Sendable {
     public var replies: KafkaTopic
     public var deadLetters: KafkaTopic
     public var group: String
-    /// Made anew for each start: what the data of events is put into, and how that is taken off again.
+    /// Framing of event data for a schema registry, and its removal. Each start creates a new one.
     public var framing: Framing?
 
     public init(
@@ -61,12 +61,12 @@ public final class EngineKafka: Sendable {
   private let taken = Mutex<(by: Task<Void, any Error>?, isOver: Bool)>((nil, false))
 
   /// - Parameters:
-  ///   - engine: whose events go out, and that does what comes in.
-  ///   - store: the engine's.
-  ///   - executor: makes the attempts that the answers are waited for by.
-  ///   - configuration: where what stands.
+  ///   - engine: publishes its events and handles the commands and answers.
+  ///   - store: the engine's store.
+  ///   - executor: makes the attempts that wait for the answers.
+  ///   - configuration: topic names, consumer group and schema framing.
   ///   - environment: the clock.
-  ///   - log: where it says what goes wrong.
+  ///   - log: the log for problems.
   /// - Throws: `kafka.configurationInvalid`.
   public init(
     engine: Engine, store: any EventStore, executor: KafkaStepExecutor, configuration: Configuration,
@@ -118,7 +118,7 @@ public final class EngineKafka: Sendable {
         do {
           try await self.events.run()
         } catch {
-          // How it stands says so, too.
+          // The status shows it too.
           if !Task.isCancelled {
             self.log.error("The echo to Kafka has ended; sagas go on without it", ("error", "\(error)"))
           }
@@ -179,8 +179,9 @@ public final class EngineKafka: Sendable {
     }
   }
 
-  /// Takes no more commands, as the engine is about to end; what is under way is done, and the rest is left to the next
-  /// one. Answers are read and events told until `run` is cancelled.
+  /// Takes no more commands, because the engine is about to end. Commands under way are finished. The next engine takes
+  /// the
+  /// rest. Until `run` is cancelled, answers are read and events are published.
   public func takeNoMoreCommands() {
     let taking = taken.withLock { taken in
       taken.isOver = true

@@ -3,9 +3,9 @@ import SagaCore
 import WorkflowEngine
 
 extension KafkaReplies {
-  /// Whether the history of the saga holds what an answer says: then it came before, and nothing is lost with it.
+  /// Returns whether the saga's history contains the answer. Then the answer came before, and nothing is lost with it.
   ///
-  /// Only asked of a saga that has ended: one that goes on finds repeats by itself.
+  /// Called only for a saga that has ended. An open saga finds repeats by itself.
   func isRecorded(_ reply: KafkaReply) async throws -> Bool {
     var record = RecordedAnswers(of: reply)
     var version = 0

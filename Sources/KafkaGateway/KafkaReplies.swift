@@ -20,7 +20,7 @@ struct KafkaReplies: Sendable {
       } catch {
         if (error as? Refusal)?.code == EngineErrorCode.sagaEnded, try await isRecorded(reply) {
           log.info("An answer came again after its saga had ended", ("saga", "\(reply.saga)"), ("answer", reply.id))
-          // Whoever made its last attempt may have missed that it was recorded.
+          // The task of the last attempt may have missed that the answer was recorded.
           if let outcome = reply.outcome { executor.recorded(reply.key, outcome, upTo: .max, stillInFlight: nil) }
           return
         }

@@ -22,8 +22,9 @@ public struct KafkaService: Sendable, Hashable {
 
 /// Makes the attempts of `kafka` steps: sends the command, and waits until its answer has been recorded.
 ///
-/// The answer comes to whoever reads the reply topic; that one records it in the saga, and then tells here that there is
-/// nothing to wait for any more.
+/// The reader of the reply topic receives the answer and records it in the saga. Then it tells this executor that the
+/// wait
+/// is over.
 public final class KafkaStepExecutor: StepExecutor {
   private let producer: KafkaProducer
   let services: [String: KafkaService]
@@ -62,7 +63,7 @@ public final class KafkaStepExecutor: StepExecutor {
           message: "The service “\(action.service)” has no topic on this engine.", isRetryable: true))
     }
     let record = record(of: call, action, to: service)
-    // 1. Whoever answers finds somebody who waits.
+    // 1. The waiter is registered before the command is sent, so that the answer finds it.
     let waiter = Waiter(call.attempt)
     waiting.withLock { $0[call.idempotencyKey, default: []].append(waiter) }
     defer { forget(waiter, call.idempotencyKey) }
@@ -128,7 +129,7 @@ public final class KafkaStepExecutor: StepExecutor {
       message: "\(service.name) did not answer in time.", isRetryable: true)
   }
 
-  /// It waits in the client and may still be sent, so that this is no clean failure.
+  /// The command waits in the client and may still be sent, so the failure is not clean.
   private static func notTaken(_ service: KafkaService, _ problem: KafkaError?) -> StepFailure {
     StepFailure(
       code: EngineErrorCode.attemptTimeout, classes: ["kafka.notTaken"],

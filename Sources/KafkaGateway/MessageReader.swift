@@ -12,13 +12,13 @@ struct InboundMessage: Sendable {
   let event: CloudEvent?
   let body: JSON
 
-  /// Larger ones are no commands.
+  /// The largest message, in bytes. A larger one is not a command.
   static let maxBytes = 1 << 20
 
   typealias Unframe = @Sendable ([UInt8]) async throws -> [UInt8]
 
-  /// - Parameter unframe: takes a schema registry's framing off; nil where there is no registry.
-  /// - Throws: `Poison`; or what keeps the registry from answering, which passes.
+  /// - Parameter unframe: removes a schema registry's framing; nil when there is no registry.
+  /// - Throws: `Poison`; or the temporary error that keeps the registry from answering.
   init(_ message: KafkaMessage, unframe: Unframe?) async throws {
     self.message = message
     let count = message.value?.count ?? 0
@@ -27,7 +27,7 @@ struct InboundMessage: Sendable {
         MessagingErrorCode.messageTooLarge,
         "The message has \(count) bytes; \(Self.maxBytes) are the most that is taken.")
     }
-    // The frame stands in front of everything, of a whole CloudEvent too.
+    // The framing comes before everything, also before a whole CloudEvent.
     let plain = try await Self.unframed(message, unframe)
     event = try CloudEvent(plain)
     do {

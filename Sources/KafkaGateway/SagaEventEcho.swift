@@ -23,7 +23,7 @@ public enum SagaEventEcho {
         .init("streamversion", "\(stored.version)"),
       ],
       data: stored.data)
-    // What is of no saga is told all the same: positions have no gaps.
+    // Events that do not belong to a saga are published too: positions have no gaps.
     if stored.type == Echo.rewoundType {
       (event.source, event.type, event.subject, event.dataSchema) = ("/echo", "dev.tracseq.echo.rewound", nil, nil)
     } else if OperationEvent.isOne(stored.type) {

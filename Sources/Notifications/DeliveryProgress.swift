@@ -14,7 +14,7 @@ struct DeliveryProgress {
   }
 
   let shard: Int
-  /// Where the checkpoint stands in the store.
+  /// The position of the stored delivery checkpoint.
   var saved: Int64
   /// How far events have been looked at.
   var scanned: Int64
@@ -28,6 +28,6 @@ struct DeliveryProgress {
     scanned = checkpoint
   }
 
-  /// Where the checkpoint may stand: before the first notice that hasn't been dealt with.
+  /// The position that the delivery checkpoint may have: before the first notice that is not delivered or given up.
   var settled: Int64 { queue.first.map { $0.position - 1 } ?? scanned }
 }

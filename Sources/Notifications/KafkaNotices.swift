@@ -43,7 +43,7 @@ public final class KafkaNotices: NoticeDestination {
       let place = try await producer.send(Self.event(notice).record(topic: topic.name, key: notice.subject))
       return .delivered(answer: "\(place.topic)/\(place.partition)/\(place.offset)")
     } catch {
-      // Somebody may have taken the topic away.
+      // The topic may have been deleted.
       isPrepared.withLock { $0 = false }
       return .failed(NoticeFailure(code: error.code, message: error.message))
     }

@@ -12,7 +12,7 @@ public protocol NoticeDestination: Sendable {
   /// Tries once. What follows from a failure isn't its business.
   func deliver(_ notice: Notice) async -> NoticeOutcome
 
-  /// Lets go of what it holds.
+  /// Releases its resources.
   func close() async
 }
 
@@ -37,7 +37,7 @@ public struct NoticeFailure: Sendable, Hashable {
   public var message: String
   /// How long the destination asked us to wait.
   public var retryAfter: Duration?
-  /// The destination says that it is no more.
+  /// The destination says that it no longer exists.
   public var isGone: Bool
 
   public init(code: String, message: String, retryAfter: Duration? = nil, isGone: Bool = false) {

@@ -1,8 +1,8 @@
 import Synchronization
 import WorkflowEngine
 
-/// What a sender is told from outside its task: shards that may have grown, and that its destination has answered somebody
-/// else.
+/// The signals to a sender from outside its task: a shard may have grown, or the destination has answered another
+/// sender.
 final class NoticeInbox: Sendable {
   private struct State {
     var shards: Set<Int> = []

@@ -15,7 +15,7 @@ struct NoticeMaker: Sendable {
   let definition: @Sendable (SagaStart) async -> WorkflowDefinition?
 
   /// - Parameter wanted: the types of notices that a destination takes.
-  /// - Returns: nil for an event of which there is no such notice.
+  /// - Returns: nil when the event causes no such notice.
   /// - Throws: `StoreError` when the store does not answer.
   func notice(of stored: StoredEvent, wanted: Set<NoticeType>) async throws(StoreError) -> Notice? {
     guard let type = Self.type(of: stored), wanted.contains(type) else { return nil }

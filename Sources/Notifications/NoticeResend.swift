@@ -34,7 +34,7 @@ public struct NoticeResend: Sendable, Hashable {
 struct NoticeResender: Sendable {
   /// Failures in a row after which it is the destination that fails, and not the notices.
   static let mostFailures = 3
-  /// Whoever asked waits for the answer.
+  /// The longest time that a request to resend may take. Its caller waits for the answer.
   static let longest = Duration.seconds(10)
   private static let pageSize = 100
 

@@ -3,11 +3,13 @@ import Runtime
 import Values
 import WorkflowEngine
 
-/// Brings one destination what it is to be told: follows every shard's tail, and tries the first notice of each until it
-/// has arrived or has been given up.
+/// Sends one destination its notices: follows every shard's tail, and tries the first notice of each until it is
+/// delivered
+/// or given up.
 ///
-/// A destination that fails is asked by one notice at a time, and less and less often, whatever waits; a notice that fails
-/// alone holds up only its shard. Nothing here waits for another destination.
+/// A failing destination gets one notice at a time, less and less often, however many wait. A notice that fails alone
+/// blocks
+/// only its shard. Nothing here waits for another destination.
 actor NoticeSender {
   nonisolated let destination: any NoticeDestination
   private let store: any EventStore
@@ -22,7 +24,7 @@ actor NoticeSender {
   private var isMemoryChanged = false
   /// What was given up and isn't stored yet.
   private var deadNotices: [(shard: Int, document: Document)] = []
-  /// Set when the destination said that it is no more, until this process ends or a test arrives.
+  /// Set when the destination said that it no longer exists, until this process ends or a test arrives.
   private var goneSince: Timestamp?
   /// The destination isn't asked before.
   private var pauseUntil: Timestamp?
@@ -53,7 +55,7 @@ actor NoticeSender {
   }
 
   func run() async throws {
-    // 1. The hints first, then where everything stands: what is committed in between is seen by either.
+    // 1. The hints come first, then the positions: either of them shows what is committed in between.
     let hints = store.committed()
     let result: Result<Void, any Error>
     do {
@@ -114,7 +116,7 @@ actor NoticeSender {
       deliveries[index] = DeliveryProgress(shard: index, checkpoint: max(head, deliveries[index].saved))
     }
     if !moves.isEmpty { try await store.move(follower, moves) }
-    // Only now it has begun: before, it would begin anew.
+    // Only now it has begun. Before this write, a restart would begin again.
     try await store.apply(
       ProjectionBatch(
         follower: follower, shard: 0, from: deliveries[0].saved, to: deliveries[0].saved,
@@ -300,7 +302,7 @@ actor NoticeSender {
 
   private func random() -> UInt64 { environment.random() }
 
-  /// Somebody's test has arrived: what waits is told at once.
+  /// A test has arrived: everything that waits is sent at once.
   private func takeAsWell() {
     (goneSince, pauseUntil) = (nil, nil)
     (memory.failures, memory.failingSince) = (0, nil)
@@ -314,8 +316,9 @@ actor NoticeSender {
 
   // MARK: Keeping
 
-  /// Checkpoints stand only behind what was delivered or given up; a dead notice is stored with its shard's checkpoint, or
-  /// before it.
+  /// A checkpoint is only at a position up to which everything is delivered or given up. A dead notice is stored with
+  /// its
+  /// shard's checkpoint, or before it.
   private func save() async {
     nextSave = nil
     guard !deliveries.isEmpty else { return }
@@ -337,7 +340,7 @@ actor NoticeSender {
       try await store.move(follower, moves)
       for move in moves { deliveries[move.shard].saved = move.to }
     } catch {
-      // At worst what was delivered comes again. Where the checkpoints stand is read anew.
+      // At worst, notices are sent again. The positions of the checkpoints are read again.
       log.warning(
         "How far a destination was told could not be kept; it will be", ("destination", destination.name),
         ("error", error.message))

@@ -1,16 +1,16 @@
 public import Values
 import WorkflowEngine
 
-/// How a destination of notices stands.
+/// The status of a destination of notices.
 public struct NoticeStatus: Sendable, Hashable {
   public enum State: String, Sendable, Hashable {
-    /// Everything that has been found has been told.
+    /// Every notice that was found has been sent.
     case current
-    /// Something waits to be told, and nothing stands in the way.
+    /// Notices wait to be sent, and nothing prevents it.
     case delivering
     /// What was tried last, or a notice before it, could not be delivered: it is tried again.
     case failing
-    /// The destination said that it wants no more. Nothing is told until somebody has looked.
+    /// The destination said that it wants no more. Nothing is sent until a person has checked it.
     case gone
   }
 
@@ -34,7 +34,7 @@ public struct NoticeStatus: Sendable, Hashable {
   public var state: State
   /// Notices that were found and wait.
   public var pending: Int
-  /// There may be more that nobody has looked for yet.
+  /// There may be more notices that the sender has not looked for yet.
   public var isPendingMore: Bool
   /// When the oldest of them happened.
   public var oldestPending: Timestamp?

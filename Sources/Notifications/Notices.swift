@@ -24,9 +24,10 @@ public final class Notices: Sendable {
     /// How many notices of a shard are held ready.
     public var queueLimit = 16
     public var pageSize = 500
-    /// How often a shard is looked at, at most: nobody acts within a second, and a busy store has better things to do.
+    /// The shortest time between two looks at a shard. A person does not act within a second, and a busy store needs
+    /// the rest.
     public var lookEvery = Duration.seconds(1)
-    /// How often it is kept how far events were looked at that are no news.
+    /// The time between two saves of a checkpoint for events that cause no notice.
     public var saveEvery = Duration.seconds(5)
     public var readAgainAfter = Duration.seconds(1)
     public var shownDeadNotices = 10
@@ -93,15 +94,15 @@ public final class Notices: Sendable {
     }
   }
 
-  /// How each destination stands.
+  /// Returns the status of each destination.
   public func status() async throws -> [NoticeStatus] {
     var all: [NoticeStatus] = []
     for sender in senders { all.append(try await sender.status()) }
     return all
   }
 
-  /// Sends a destination a notice that nothing has happened for. When it arrives, what waits is told at once.
-  /// - Parameter by: who asked for it.
+  /// Sends a destination a test notice that reports no event. When it arrives, everything that waits is sent at once.
+  /// - Parameter by: the person who asked for it.
   /// - Throws: `notice.destinationUnknown`.
   public func test(_ name: String, by: String, from: String? = nil) async throws -> NoticeTest {
     let sender = try sender(name)

@@ -62,7 +62,7 @@ struct SagaAsOf {
     after = next
   }
 
-  /// Where the saga stands, by the word of an event that is the last of its append.
+  /// Returns the saga's status after an event, from the meta of the event if it is the last of its append.
   static func status(_ event: StoredEvent) -> String? {
     (try? JSON(parsing: event.meta, limits: .stored))?["status"]?.stringValue
   }

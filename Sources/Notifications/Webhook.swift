@@ -7,8 +7,8 @@ import WorkflowEngine
 
 /// Posts notices to a URL, signed by the Standard Webhooks specification.
 ///
-/// Where to is the server's configuration and nobody else's; redirects aren't followed and certificates are verified, as
-/// `HTTPClient` has it.
+/// Only the server's configuration sets the URL. As in `HTTPClient`, redirects are not followed and certificates are
+/// verified.
 public struct Webhook: NoticeDestination {
   public let name: String
   public let types: Set<NoticeType>
@@ -22,10 +22,10 @@ public struct Webhook: NoticeDestination {
   private static let mostOfAnswer = 200
 
   /// - Parameters:
-  ///   - name: of the destination.
-  ///   - url: where to post.
+  ///   - name: the destination's name.
+  ///   - url: the URL for the posts.
   ///   - secrets: each of them signs.
-  ///   - types: what it is told of.
+  ///   - types: the types of its notices.
   ///   - client: makes the calls.
   ///   - environment: dates the signatures.
   public init(
@@ -42,7 +42,7 @@ public struct Webhook: NoticeDestination {
 
   public var kind: NoticeDestinationKind { .webhook }
 
-  /// Scheme and host: what stands behind them is often as good as a password.
+  /// Scheme and host. The rest of the URL is often as secret as a password.
   public var target: String { Self.origin(of: url) }
 
   /// Scheme, host and port of a URL, without a user.

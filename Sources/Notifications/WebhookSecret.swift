@@ -4,7 +4,8 @@ import SagaCore
 import Values
 import WorkflowEngine
 
-/// What a webhook is signed with, as the Standard Webhooks specification has it: `whsec_` and 24 to 64 bytes in base64.
+/// The secret that signs a webhook, in the form of the Standard Webhooks specification: `whsec_` and 24 to 64 bytes in
+/// base64.
 public struct WebhookSecret: Sendable, Hashable, CustomStringConvertible {
   private let key: [UInt8]
 
@@ -33,7 +34,8 @@ public struct WebhookSecret: Sendable, Hashable, CustomStringConvertible {
     EngineError(code: EngineErrorCode.webhookSecretInvalid, message: what)
   }
 
-  /// The value of the header `webhook-signature`: the HMAC of the id, the moment and the body, with dots between.
+  /// Returns the value of the header `webhook-signature`: the HMAC of the id, the timestamp and the body, with dots
+  /// between.
   /// - Parameter timestamp: seconds since 1970.
   func signature(id: String, timestamp: Int64, body: [UInt8]) -> String {
     let signed = Array("\(id).\(timestamp).".utf8) + body

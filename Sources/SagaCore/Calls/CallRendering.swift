@@ -63,7 +63,7 @@ public struct StepCall: Sendable, Hashable {
   public let idempotencyKey: String
   /// The forward key that an undo undoes.
   public let compensates: String?
-  /// How long the attempt may take, from the moment that it is sent.
+  /// How long the attempt may take, from the time that it is sent.
   public let timeout: Duration
 }
 

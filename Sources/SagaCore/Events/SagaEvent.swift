@@ -71,8 +71,9 @@ public protocol SagaEventContent: Sendable, Hashable {
   /// What the event adds to a saga's timeline.
   var timeline: [TimelineNote] { get }
 
-  /// How the list of acts shows the event: read from its data as it is stored, so that an event which can't be decoded is
-  /// listed too. Nil for a kind that is no person's act.
+  /// Returns the event's form in the list of acts. It is read from the stored data, so that an event that can't be
+  /// decoded is
+  /// listed too. Nil for a kind that is not a person's act.
   static func audited(_ data: JSON) -> AuditedAct?
 }
 
@@ -119,7 +120,7 @@ public enum TimelineNote: Sendable, Hashable {
 public struct AuditedAct: Sendable {
   public enum Kind: String, Sendable, Hashable, CaseIterable {
     case start, signal, verb
-    /// On an operation, and on the engine itself: events that are no saga's.
+    /// On an operation, or on the engine itself: these events do not belong to a saga.
     case operation, engine
   }
 

@@ -59,7 +59,7 @@ public struct StepProgress: Sendable, Hashable {
   public let fraction: Double?
 
   /// - Parameters:
-  ///   - message: cut to its first 1,000 characters, which are Unicode scalars: a letter may carry any number of marks.
+  ///   - message: cut to its first 1,000 Unicode scalars, because a character may consist of any number of scalars.
   ///   - fraction: a value outside 0 to 1 becomes the nearer end.
   public init(message: String, fraction: Double? = nil) {
     self.message = String(String.UnicodeScalarView(message.unicodeScalars.prefix(Self.longestMessage)))

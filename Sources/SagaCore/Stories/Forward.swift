@@ -2,7 +2,8 @@ import JSON
 import Values
 import Workflows
 
-// Going forward: a step begins when the steps before it are passed and its `when` holds; a saga completes when all steps
+// Going forward. A step begins when the steps before it are passed and its `when` is true. A saga completes when all
+// steps
 // are passed.
 
 extension Decider {

@@ -12,7 +12,7 @@ public struct OperationPlan: Sendable, Hashable {
   /// In the order in which they are acted on.
   public var sagas: [UniqueID]
   public var pace: OperationPace
-  /// The saga's version in the preview. The operation refuses a saga on which a person has acted after this version.
+  /// The saga's version that the requester saw. The operation refuses the saga if a person acted on it after this version.
   public var expectedVersion: Int?
   /// Who, why, and from where.
   public var act: OperatorAct

@@ -56,7 +56,7 @@ extension SagaRow {
 
   private static func words(_ start: [String], _ trouble: Trouble?) -> [String] {
     var seen: Set<String> = []
-    // A quarter of the words is reserved for the error, so that a long input cannot displace them.
+    // A quarter of the words is reserved for the error, so that a long input cannot displace the error's words.
     let recent = trouble.map { SagaWords.of($0.code) + SagaWords.of($0.message) } ?? []
     return (recent.prefix(SagaWords.limit / 4) + start).filter { seen.insert($0).inserted }.prefix(SagaWords.limit)
       .sorted()

@@ -117,11 +117,11 @@ public final class Engine: Sendable {
   /// Takes ownership of the store's shards, takes up the open sagas, and serves until it is cancelled. Then it drains.
   /// - Parameters:
   ///   - waiting: the time between two attempts to own the shards while another process owns them. Nil throws
-  /// `store.notOwner` at once.
+  ///     `store.notOwner` at once.
   ///   - owned: called once this engine owns the store and answers for sagas. Sources of commands and answers may
   ///     begin.
   ///   - prepare: called once everything open is taken up, and before the engine is ready. Its use is to register the
-  /// workflows that come with the engine: a ready engine has them.
+  ///     workflows that come with the engine: a ready engine has them.
   ///   - onReady: called once the engine is ready.
   public func run(
     waiting: Duration? = nil, owned: @Sendable () -> Void = {},

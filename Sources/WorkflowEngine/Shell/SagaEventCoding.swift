@@ -5,7 +5,7 @@ import SagaCore
 /// Between the core's events and the store's.
 package enum SagaEventCoding {
   /// - Parameter finally: the state after all of them. The meta of the last event contains the saga's status, so that a
-  /// projection needs no fold of its own.
+  ///   projection needs no fold of its own.
   package static func encode(_ events: [SagaEvent], finally after: SagaState) -> [NewEvent] {
     var encoded = encode(events)
     finish(&encoded, after)

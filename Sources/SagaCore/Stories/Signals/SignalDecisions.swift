@@ -49,7 +49,7 @@ extension Decider {
       throw reused
         ?? Refusal(EngineErrorCode.sagaEnded, "The saga is \(state.status.rawValue): it has ended and can't change.")
     }
-    // 2. What the workflow doesn't know is no signal of the saga.
+    // 2. A signal that the workflow doesn't know is refused.
     let waits = signalWaits(named: given.name)
     guard !waits.isEmpty else {
       let names = definition.steps.compactMap { step in
