@@ -8,10 +8,8 @@ import WorkflowEngine
 ///
 /// The HTTP status decides. The step failed cleanly after a 4xx that is not retryable, after a 307 or 308, or if the
 /// request never left. Every other result without success leaves the outcome unknown: no answer in time, a connection
-/// lost
-/// after the request was sent, an answer that is not HTTP, a 5xx, a 408, 425 or 429, or any other redirect. The body
-/// only
-/// gives a value (`AnswerBody`) or an explanation (`ParticipantWords`).
+/// lost after the request was sent, an answer that is not HTTP, a 5xx, a 408, 425 or 429, or any other redirect. The
+/// body only gives a value (`AnswerBody`) or an explanation (`ParticipantWords`).
 enum HTTPOutcome {
   static func read(_ error: HTTPClientError, service: Service) -> StepOutcome {
     let isTimeout = error.code == HTTPErrorCode.timeout

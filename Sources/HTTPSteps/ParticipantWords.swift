@@ -96,8 +96,7 @@ enum ParticipantWords {
         let found = words(value, depth: depth + 1) ?? (name == "errors" ? wordsOfFields(value, depth: depth + 1) : nil)
         guard var said = found else { continue }
         // ASP.NET says in its title that the request is wrong, and in `errors` how. FHIR has one text for users, and
-        // one for
-        // the developers who repair it.
+        // one for the developers who repair it.
         if name == "diagnostics", let details = known["details"], let first = words(details, depth: depth + 1) {
           said = "\(first): \(said)"
         } else if name == "errors", let title = known["title"], let first = words(title, depth: depth + 1) {

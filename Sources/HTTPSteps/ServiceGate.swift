@@ -4,8 +4,7 @@ import Values
 import WorkflowEngine
 
 /// Limits the calls to a service that are under way at once, first come, first served. A slow service delays only its
-/// own
-/// callers.
+/// own callers.
 final class ServiceGate: Sendable {
   private struct Waiter {
     let id: Int

@@ -180,8 +180,7 @@ public final class EngineKafka: Sendable {
   }
 
   /// Takes no more commands, because the engine is about to end. Commands under way are finished. The next engine takes
-  /// the
-  /// rest. Until `run` is cancelled, answers are read and events are published.
+  /// the rest. Until `run` is cancelled, answers are read and events are published.
   public func takeNoMoreCommands() {
     let taking = taken.withLock { taken in
       taken.isOver = true

@@ -23,8 +23,7 @@ public struct KafkaService: Sendable, Hashable {
 /// Makes the attempts of `kafka` steps: sends the command, and waits until its answer has been recorded.
 ///
 /// The reader of the reply topic receives the answer and records it in the saga. Then it tells this executor that the
-/// wait
-/// is over.
+/// wait is over.
 public final class KafkaStepExecutor: StepExecutor {
   private let producer: KafkaProducer
   let services: [String: KafkaService]

@@ -7,12 +7,10 @@ import WorkflowEngine
 
 extension Poison {
   /// Makes a poison message from an error that no repetition resolves. Nil for a temporary error, such as an
-  /// unavailable
-  /// store or engine.
+  /// unavailable store or engine.
   ///
   /// A saga whose history can't be read is final too. Its messages stay with the dead letters until a person has
-  /// checked
-  /// them, and do not block the messages of other sagas.
+  /// checked them, and do not block the messages of other sagas.
   init?(finally error: any Error) {
     switch error {
     case let refusal as Refusal: self.init(refusal.code, refusal.message)

@@ -4,8 +4,7 @@ import Values
 import WorkflowEngine
 
 /// What a sender remembers over a restart beside its checkpoints: its counts, since when it fails, and the number of
-/// tries
-/// of each notice that blocks its shard.
+/// tries of each notice that blocks its shard.
 struct DeliveryRecord: Hashable {
   static let collection = "notice.destinations"
 

@@ -4,12 +4,10 @@ import Values
 import WorkflowEngine
 
 /// Sends one destination its notices: follows every shard's tail, and tries the first notice of each until it is
-/// delivered
-/// or given up.
+/// delivered or given up.
 ///
 /// A failing destination gets one notice at a time, less and less often, however many wait. A notice that fails alone
-/// blocks
-/// only its shard. Nothing here waits for another destination.
+/// blocks only its shard. Nothing here waits for another destination.
 actor NoticeSender {
   nonisolated let destination: any NoticeDestination
   private let store: any EventStore
@@ -317,8 +315,7 @@ actor NoticeSender {
   // MARK: Keeping
 
   /// A checkpoint is only at a position up to which everything is delivered or given up. A dead notice is stored with
-  /// its
-  /// shard's checkpoint, or before it.
+  /// its shard's checkpoint, or before it.
   private func save() async {
     nextSave = nil
     guard !deliveries.isEmpty else { return }

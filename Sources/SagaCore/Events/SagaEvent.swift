@@ -72,8 +72,7 @@ public protocol SagaEventContent: Sendable, Hashable {
   var timeline: [TimelineNote] { get }
 
   /// Returns the event's form in the list of acts. It is read from the stored data, so that an event that can't be
-  /// decoded is
-  /// listed too. Nil for a kind that is not a person's act.
+  /// decoded is listed too. Nil for a kind that is not a person's act.
   static func audited(_ data: JSON) -> AuditedAct?
 }
 

@@ -3,8 +3,7 @@ import Values
 import Workflows
 
 // Going forward. A step begins when the steps before it are passed and its `when` is true. A saga completes when all
-// steps
-// are passed.
+// steps are passed.
 
 extension Decider {
   /// Begins every step that is ready, makes every attempt that is due, and completes the saga when nothing is left.

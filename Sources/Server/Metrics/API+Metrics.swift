@@ -9,8 +9,8 @@ import Values
 import WorkflowEngine
 
 extension API {
-  /// What the process measures. It answers while the engine is starting too, and when the store is away: what can't be
-  /// known is left out.
+  /// Returns the process's measurements. It also answers while the engine starts and while the store is unavailable.
+  /// The answer omits values that are unknown.
   func showMetrics(_ call: Call) async throws -> HTTPServerResponse {
     var text = PrometheusText()
     text.add(
@@ -131,7 +131,7 @@ extension API {
       [.init(seconds: client.roundTrip)])
   }
 
-  /// Nothing, and a line in the log, for what can't be found out just now.
+  /// Returns nil and logs a line when the value can't be determined now.
   private func known<Value: Sendable>(
     _ what: String, _ ask: @escaping @Sendable () async throws -> Value
   ) async -> Value? {

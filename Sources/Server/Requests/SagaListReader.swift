@@ -6,7 +6,7 @@ import Values
 import WorkflowEngine
 import Workflows
 
-/// Reads what a list is asked for. Filters all must hold; what no saga can ever match is an error that says so.
+/// Reads the query of a list. A saga must match all filters. A filter value that can never match is an error.
 struct SagaListReader {
   static let filters = [
     "status", "workflow", "version", "step", "stepStatus", "error", "minAttempts", "waitingFor", "overdue", "stuck",

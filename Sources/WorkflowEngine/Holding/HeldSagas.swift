@@ -9,13 +9,11 @@ import Values
 /// A process notes each saga while it computes it (`InterruptionFile`). When it dies, the next process finds the notes.
 ///
 /// The engine takes up a saga from the notes alone, after all others. The process may have been killed by chance while
-/// it
-/// computed that saga.
+/// it computed that saga.
 ///
 /// The engine pauses a saga in two cases: a process died when it took the saga up alone, or three processes died while
 /// they computed the saga. The pause is an event in the saga's history. The engine stores it before it evaluates
-/// anything
-/// of the saga. An operator resumes or ends the saga.
+/// anything of the saga. An operator resumes or ends the saga.
 ///
 /// If the process also dies when it pauses the saga, the engine does not read the saga any more.
 final class HeldSagas: Sendable {

@@ -3,8 +3,7 @@ import SagaCore
 public import Values
 
 /// A verb on many sagas: the sagas, the rate, the requester and the reason. The sagas are fixed when the operation
-/// begins,
-/// so a person has seen every saga that it acts on.
+/// begins, so a person has seen every saga that it acts on.
 public struct OperationPlan: Sendable, Hashable {
   public var verb: OperatorVerb
   /// What its sagas were found by, as it was asked; nil when they were named one by one.

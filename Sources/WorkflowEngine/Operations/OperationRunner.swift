@@ -311,8 +311,7 @@ actor OperationRunner {
     } catch {
       open[id] = nil
       // The store may have taken the append although its answer was lost. Then the runner carries the operation out,
-      // although
-      // the caller got an error.
+      // although the caller got an error.
       if let error = error as? StoreError, error.kind == .outcomeUnknown { dueNow.yield(id) }
       throw error
     }

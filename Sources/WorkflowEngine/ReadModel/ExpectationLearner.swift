@@ -15,8 +15,7 @@ actor ExpectationLearner {
   static let share = 0.99
   static let factor = 2
   /// The shortest expected time that is learned. Steps of a few milliseconds are often late because of a short delay;
-  /// people
-  /// need not know.
+  /// people need not know.
   static let least = Duration.seconds(10)
   static let refreshEvery = Duration.seconds(60)
   /// Only the last hours change as sagas run. What a rebuild of the read model brings is found when all is read again.

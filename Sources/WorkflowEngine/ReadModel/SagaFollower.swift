@@ -63,8 +63,7 @@ final class SagaFollower: ShardFollower {
   // MARK: What the store refuses
 
   /// Writes the part that the store takes of a batch that it refused for its values. One saga must not block its shard:
-  /// its
-  /// row is written reduced, with a note. If the store refuses even that, the saga gets no row.
+  /// its row is written reduced, with a note. If the store refuses even that, the saga gets no row.
   private func applyReduced(
     _ refused: ReadBatch, refusedWith error: StoreError, _ sagas: inout [UniqueID: SagaFold]
   ) async throws {
@@ -159,8 +158,7 @@ final class SagaFollower: ShardFollower {
       saga.makeRow(shard: stored.shard)
     } else {
       // One event that can't be read does not block the shard. A request for its saga gets the error. The list shows
-      // what the
-      // event's writer recorded in it.
+      // what the event's writer recorded in it.
       if !wasBroken {
         log.warning("An event can't be shown in lists", ("saga", "\(stored.stream)"), ("type", stored.type))
       }

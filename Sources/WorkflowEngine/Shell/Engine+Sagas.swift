@@ -134,8 +134,7 @@ extension Engine {
   /// - Parameters:
   ///   - from: the way that the request came.
   ///   - commandID: the id of the message that requests it. A repeated message changes nothing and is not an error,
-  ///     also
-  ///     when the saga has ended since.
+  ///     also when the saga has ended since.
   public func cancel(
     _ id: UniqueID, by: String, reason: String, from: String? = nil, commandID: String? = nil
   ) async throws -> SagaState {

@@ -303,8 +303,7 @@ final class SagaHost: Sendable {
   /// Makes the sagas of these workflows check the expected times of their steps: a step may become overdue earlier.
   ///
   /// This concerns only sagas in memory. A sleeping saga wakes at the time that was known when it went to sleep, and
-  /// checks
-  /// then.
+  /// checks then.
   func expectationsChanged(_ workflows: Set<String>) async {
     for saga in sagasInMemory where workflows.contains(saga.definition.name) { await saga.expectationsChanged() }
   }

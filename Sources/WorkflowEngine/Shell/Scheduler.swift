@@ -3,8 +3,7 @@ import Synchronization
 import Values
 
 /// One timer structure for all sagas: a heap of (time, saga). It stores nothing durable. Every time in it is derived
-/// from a
-/// saga's state or from its row among the open streams.
+/// from a saga's state or from its row among the open streams.
 final class Scheduler: Sendable {
   private struct State {
     var heap = MomentHeap()

@@ -1,4 +1,4 @@
-/// The steps' order drawn as lanes beside them, one row a step:
+/// The order of the steps, drawn as lines beside them. Each step has one row:
 ///
 /// ```
 /// ✓    createSample
@@ -14,11 +14,11 @@ struct StepGraph: Sendable {
     /// The lines left and right of the step's own mark.
     let before: String
     let after: String
-    /// The lanes that go on below: beside whatever is written under the step.
+    /// The lines that continue below the row, beside the text under the step.
     let below: String
   }
   let rows: [Row]
-  /// How wide the lanes are.
+  /// The width of the lines, in characters.
   let width: Int
 
   /// - Parameter dependencies: for each step, the indexes of those it follows.
@@ -61,7 +61,7 @@ struct StepGraph: Sendable {
     }
   }
 
-  /// Each lane is a line on its way to a step.
+  /// The open lines. Each line leads to a step.
   private struct Lanes {
     var target: [Int?] = []
     var followers: [[Int]]

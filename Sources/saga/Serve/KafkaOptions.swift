@@ -1,7 +1,7 @@
 import Messaging
 import Values
 
-/// The options that say how to reach Kafka, and what stands where in it.
+/// The options for the connection to Kafka, and for its topics and consumer group.
 enum KafkaOptions {
   /// For `saga serve`.
   static let engine = [
@@ -83,7 +83,7 @@ extension Invocation {
   private func kafkaBrokers(_ text: String) throws(UsageError) -> String {
     let brokers = text.split(separator: ",", omittingEmptySubsequences: false)
     for broker in brokers where !KafkaName.isBroker(broker) {
-      // What stands before an @ may be a password.
+      // The text before an @ may be a password.
       guard !broker.contains("@") else {
         throw usage("--kafka takes no user and no password: those are --kafka-config sasl.username=…, or @FILE")
       }
@@ -92,7 +92,7 @@ extension Invocation {
     return brokers.joined(separator: ",")
   }
 
-  // Values are never told: any of them may be a password.
+  // Errors never contain the values: any of them may be a password.
   private func kafkaProperties() throws -> [KafkaCluster.Property] {
     var properties: [KafkaCluster.Property] = []
     func take(_ property: KafkaCluster.Property) throws(UsageError) {
@@ -183,7 +183,7 @@ extension Invocation {
     if url.hasPrefix("@") {
       url = String(decoding: try bytes(of: String(url.dropFirst())), as: UTF8.self).trimmedOfWhitespace
     }
-    // It may hold a password, so what is wrong with it isn't repeated.
+    // The error doesn't repeat the URL, because the URL may contain a password.
     guard !url.contains(where: \.isWhitespace),
       ["http://", "https://"].contains(where: { url.hasPrefix($0) && url.count > $0.count })
     else {

@@ -25,7 +25,7 @@ struct KafkaSettings: Sendable, Equatable {
     return lines
   }
 
-  /// A URL without what it may hold of a user and a password.
+  /// Returns a URL without its user and password.
   static func withoutUser(_ url: String) -> String {
     guard let slashes = url.firstRange(of: "://"), let at = url.lastIndex(of: "@"), at >= slashes.upperBound else {
       return url

@@ -227,7 +227,7 @@ struct EngineProcess {
     let (owned, owning) = AsyncStream.makeStream(of: Void.self)
     let running = Task { [folder, terminal] in
       defer { shutdown.wake() }
-      // Whoever asks a ready engine finds the workflows that it brings along.
+      // A caller of a ready engine finds the workflows that come with it.
       try await engine.run(waiting: isFirst ? nil : Self.askAgain, owned: { owning.yield() }) {
         await folder.register(with: engine, terminal)
       }
@@ -252,7 +252,7 @@ struct EngineProcess {
         group.addTask { await told.run() }
       }
     }
-    // 3. Ready: what was open is in hand, and the workflows are registered.
+    // 3. Ready: the open sagas are taken up, and the workflows are registered.
     while !engine.isReady, !shutdown.isAsked, !shutdown.isWoken {
       try await environment.clock.sleep(until: environment.now() + .milliseconds(10))
     }
@@ -284,7 +284,7 @@ struct EngineProcess {
     await server.shutdown(drain: isTakenOver ? .seconds(1) : Self.drainTime)
     running.cancel()
     let ended = await running.result
-    // 5. What the engine stored last is still told, when Kafka takes it soon.
+    // 5. The engine's last events are still published, if Kafka takes them soon.
     telling.cancel()
     await telling.value
     do {
@@ -297,7 +297,7 @@ struct EngineProcess {
     return .asked
   }
 
-  /// Kafka failing, however it does, is no reason to stop the sagas; it is said, and shows in the status.
+  /// A failure of Kafka does not stop the sagas. The log and the status report it.
   private static func run(_ wire: EngineKafka, _ log: Log) async {
     do {
       try await wire.run()
@@ -326,8 +326,8 @@ struct WorkflowFolder {
     files = found.filter { $0.pathExtension == "json" }.sorted { $0.lastPathComponent < $1.lastPathComponent }
   }
 
-  /// Registers what can be. A file that can't be keeps nobody from the sagas that run: it is complained of, unless all
-  /// that it lacks is a Kafka that this engine was not given.
+  /// Registers the valid files. An invalid file does not stop the other sagas. The engine reports it, unless it only
+  /// needs a Kafka that this engine does not have.
   func register(with engine: Engine, _ terminal: Terminal) async {
     var names: [String] = []
     for file in files {

@@ -91,7 +91,7 @@ enum ServiceList {
 }
 
 extension Invocation {
-  /// All services named; a later one of the same name stands.
+  /// Returns all services; a later service replaces an earlier one of the same name.
   func services() throws -> [ServiceEntry] {
     var entries: [ServiceEntry] = []
     if let file = arguments.value("services") {

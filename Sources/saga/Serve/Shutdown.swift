@@ -41,7 +41,7 @@ final class Shutdown: Sendable {
       // The default action would end the process before the source hears of it.
       _ = signal(number, SIG_IGN)
       let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
-      // The handler holds its own source: both live as long as the process.
+      // The handler retains its own source: both live as long as the process.
       source.setEventHandler { [self] in
         _ = source
         ask()
@@ -62,7 +62,7 @@ final class Shutdown: Sendable {
   var isAsked: Bool { state.withLock { $0.asked } }
   var isWoken: Bool { state.withLock { $0.woken } }
 
-  /// Lets go of whoever waits, though nobody has asked: there is nothing left to wait with.
+  /// Releases the waiting task although no request to stop has come: there is no work left to wait for.
   func wake() {
     state.withLock { $0.woken = true }
     changes.wake()

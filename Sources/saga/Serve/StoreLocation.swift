@@ -28,7 +28,7 @@ enum StoreLocation: Sendable, Equatable {
     }
   }
 
-  /// As a person may read it: without what a URL may hold of passwords.
+  /// The location as a person may read it: without the passwords that a URL may contain.
   var shown: String {
     switch self {
     case .sqlite(let path): "SQLite, \(path)"
@@ -37,7 +37,7 @@ enum StoreLocation: Sendable, Equatable {
     }
   }
 
-  /// - Parameter log: is told which files others could read until now.
+  /// - Parameter log: gets the names of files that other users could read until now.
   func open(_ environment: Runtime.Environment, log: Log) async throws -> any EventStore {
     switch self {
     case .memory: return MemoryStore(environment: environment)

@@ -1,7 +1,6 @@
 import Foundation
 
-/// An `http` or `https` address that somebody configures. What is wrong with it is said when the process starts, not by
-/// each call.
+/// A configured `http` or `https` address. The process reports its errors at the start, not at each call.
 enum WebAddress {
   /// Returns what is wrong with the address, as the end of a sentence about it; nil when it can be called.
   /// - Parameter mayHaveQuery: whether a `?…` belongs to it. If not, a step's path is put behind it.

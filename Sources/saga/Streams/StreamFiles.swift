@@ -54,7 +54,7 @@ struct StreamFiles {
           waiting.append(next.to)
         }
       }
-      // A stream that reads its own output has been told so by itself.
+      // A stream that reads its own output already has a finding of its own.
       guard let topic = stream.topics.first(where: reached.contains), topic != stream.to else { continue }
       complain(index, "its output comes back to it through other streams, as \"\(topic)\", for ever", at: "to")
     }

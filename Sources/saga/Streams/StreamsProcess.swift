@@ -4,7 +4,7 @@ import Runtime
 import Streaming
 import Values
 
-/// Streams at work, from their files to how they stood when they were stopped.
+/// Runs topic streams: from reading their files to reporting their status at the stop.
 struct StreamsProcess {
   let definitions: [StreamDefinition]
   let cluster: KafkaCluster
