@@ -6,9 +6,9 @@ import Synchronization
 import Values
 import Workflows
 
-// What an auditor asks.
+// The queries of an auditor.
 extension Engine {
-  /// The most events that a walk takes on while the engine serves: more are walked beside it, by `saga audit verify`.
+  /// The most events that the engine checks while it serves. `saga audit verify` checks more, outside the engine.
   public static let mostAudited: Int64 = 2_000_000
 
   /// Returns the acts of people, oldest first. The list follows the store and may be slightly behind it.
@@ -30,7 +30,7 @@ extension Engine {
       entries: Array(sorted.prefix(limit)), next: sorted.count > limit ? sorted[limit - 1].cursor : nil)
   }
 
-  /// Returns once the list of what people did has everything that has been stored when it is called.
+  /// Returns once the list of acts has everything that was stored before the call.
   public func waitUntilAudited() async throws { try await auditor.waitUntilCaughtUp() }
 
   /// Definitions are not events. The store keeps with each one who registered it, when, and from where.
@@ -47,10 +47,10 @@ extension Engine {
     return all.map { $0.from(ways[.string($0.id)]) }
   }
 
-  /// Where the way that a registration came is kept.
+  /// The collection with the ways that registrations came.
   private static let registrations = "registrations"
 
-  /// Keeps from where a workflow was registered.
+  /// Stores the way that the registration of a workflow came.
   func keepWay(_ way: String, of entry: DefinitionCache.Entry) async {
     let document = Document(
       collection: Self.registrations, id: entry.act.id, sort: entry.registeredAt.description,
@@ -70,7 +70,7 @@ extension Engine {
     try await host.events.auditHead(at: host.environment.now())
   }
 
-  /// Walks the chains of the store's shards. One walk at a time, and none of more than `mostAudited` events.
+  /// Checks the chains of the store's shards. Only one check runs at a time, over at most `mostAudited` events.
   /// - Parameter head: an earlier head, whose signature the caller has verified.
   public func auditVerify(against head: AuditHead?) async throws -> AuditReport {
     guard !auditing.exchange(true, ordering: .acquiringAndReleasing) else {
@@ -90,7 +90,7 @@ extension Engine {
 }
 
 extension DefinitionCache.Entry {
-  /// The registration as an auditor reads it.
+  /// The registration as an entry of the audit.
   var act: AuditEntry {
     AuditEntry(
       id: "\(definition.name)/\(definition.version)", at: registeredAt, actor: registeredBy, kind: .registration,

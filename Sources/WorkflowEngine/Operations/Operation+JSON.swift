@@ -4,7 +4,7 @@ import SagaCore
 import Values
 
 extension Operation {
-  /// As it is kept in the list of operations, and shown.
+  /// The form in the list of operations and in the API.
   public var json: JSON {
     var row: JSONObject = [
       "id": .string(id.description), "status": .string(status.rawValue), "verb": .string(plan.verb.name.rawValue),
@@ -25,7 +25,7 @@ extension Operation {
 }
 
 extension OperationDecision {
-  /// As it is stored and shown.
+  /// The form in the store and in the API.
   var json: JSON {
     var data: JSONObject = ["at": .timestamp(at), "by": .string(by)]
     data["reason"] = reason.map(JSON.string)
