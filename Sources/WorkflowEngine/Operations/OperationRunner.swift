@@ -23,7 +23,7 @@ actor OperationRunner {
   private var open: [UniqueID: Operation] = [:]
   /// The last position in each shard that the runner has written. A list must have reached it.
   private(set) var written: [Int: Int64] = [:]
-  /// The operations that are being carried out. Some of them must be checked once more afterwards.
+  /// The operations that are being carried out. `again` has those of them to check once more afterwards.
   private var carried: Set<UniqueID> = []
   private var again: Set<UniqueID> = []
   private var sleepers: [UniqueID: Task<Void, Never>] = [:]
