@@ -6,7 +6,7 @@ import Synchronization
 import Values
 import Workflows
 
-/// The registered workflows, read once. A definition never changes under its name and version, so what is in memory is
+/// The registered workflows, read once. A definition never changes under its name and version, so the copy in memory is
 /// never stale.
 final class DefinitionCache: Sendable {
   struct Entry: Sendable {
@@ -32,7 +32,7 @@ final class DefinitionCache: Sendable {
     }
   }
 
-  /// A workflow's version, or its latest.
+  /// Returns one version of a workflow, or the latest.
   func entry(named name: String, version: Int?) -> Entry? {
     entries.withLock { entries in
       guard let versions = entries[name] else { return nil }
@@ -41,7 +41,7 @@ final class DefinitionCache: Sendable {
     }
   }
 
-  /// The definition that a saga runs on.
+  /// Returns the definition on which a saga runs.
   package func definition(of start: SagaStart) async throws -> WorkflowDefinition {
     if entry(named: start.workflow, version: start.version) == nil { try await load() }
     guard let entry = entry(named: start.workflow, version: start.version), entry.digest == start.definitionDigest

@@ -5,12 +5,12 @@ import Persistence
 struct PageSize {
   /// The number to read next.
   private(set) var count = Self.first
-  /// How many bytes a page is to have at most, if its events are as large as those before.
+  /// The most bytes of a page, if its events are as large as those before.
   private static let bytes = 8 << 20
   private static let first = 32
   private static let most = 500
 
-  /// Takes in a page that was read.
+  /// Adjusts the size after a page was read.
   mutating func note(_ page: [StoredEvent]) {
     guard !page.isEmpty else { return }
     let average = max(1, page.reduce(0) { $0 + $1.data.count + $1.meta.count } / page.count)

@@ -2,7 +2,7 @@ import JSON
 import Persistence
 import SagaCore
 
-/// Between the core's events and the store's.
+/// Converts between the core's events and the store's events.
 package enum SagaEventCoding {
   /// - Parameter finally: the state after all of them. The meta of the last event contains the saga's status, so that a
   ///   projection needs no fold of its own.
@@ -29,7 +29,7 @@ package enum SagaEventCoding {
     return JSON.object(meta).bytes()
   }
 
-  /// - Throws: what this version can't read, with a code and the event's place.
+  /// - Throws: the error for an event that this version can't read, with a code and the event's place.
   package static func decode(_ stored: StoredEvent) throws(UnreadableEvent) -> SagaEvent {
     try SagaEvent(
       type: stored.type, schema: try json(stored.meta, of: stored)["schema"]?.intValue ?? 1,

@@ -22,7 +22,8 @@ final class Scheduler: Sendable {
       return sleeper
     }
 
-    /// A saga that ended long before its timeout leaves an entry behind; they may not pile up until then.
+    /// Removes stale entries. A saga that ended long before its timeout leaves an entry, and such entries must not pile
+    /// up.
     private mutating func compactIfStale() {
       guard heap.count > 2 * moments.count + 1_024 else { return }
       heap = MomentHeap()
@@ -108,7 +109,7 @@ final class Scheduler: Sendable {
     let sleeper = state.withLock { state -> Task<Void, Never>? in
       let deadline = state.heap.first?.0 ?? Self.never
       guard deadline > clock.now() else { return nil }
-      // Cancelled by `set` when something earlier comes.
+      // `set` cancels it when an earlier time comes.
       let sleeper = Task(executorPreference: executor) { [clock] in
         do { try await clock.sleep(until: deadline) } catch {}
       }
