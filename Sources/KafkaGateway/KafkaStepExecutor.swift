@@ -10,7 +10,7 @@ import WorkflowEngine
 public struct KafkaService: Sendable, Hashable {
   public let name: String
   public let topic: String
-  /// Whether an undo that comes before its command makes the late command refuse.
+  /// Whether an undo that comes before its command makes the participant refuse the late command.
   public let keepsTombstones: Bool
 
   public init(name: String, topic: String, keepsTombstones: Bool = false) {

@@ -5,7 +5,7 @@ import WorkflowEngine
 struct DeliveryProgress {
   struct Pending {
     let notice: Notice
-    /// Of its event in the shard.
+    /// The position of its event in the shard.
     let position: Int64
     var tries = 0
     /// When it first failed.
@@ -16,10 +16,10 @@ struct DeliveryProgress {
   let shard: Int
   /// The position of the stored delivery checkpoint.
   var saved: Int64
-  /// How far events have been looked at.
+  /// The position up to which the sender has checked events.
   var scanned: Int64
   var queue: [Pending] = []
-  /// The shard has events that have not been looked at, as the queue was full.
+  /// Whether the shard has events that have not been checked, because the queue was full.
   var hasMore = false
 
   init(shard: Int, checkpoint: Int64) {

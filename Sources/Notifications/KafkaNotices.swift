@@ -5,14 +5,14 @@ import Synchronization
 import Values
 import WorkflowEngine
 
-/// Puts notices into a topic, as CloudEvents in binary mode with the saga as key.
+/// Writes notices to a topic, as CloudEvents in binary mode with the saga as key.
 public final class KafkaNotices: NoticeDestination {
   public let name: String
   public let types: Set<NoticeType>
   private let cluster: KafkaCluster
   private let topic: KafkaTopic
   private let producer: KafkaProducer
-  /// Whether the topic has been seen to be there.
+  /// Whether the topic is known to exist.
   private let isPrepared = Mutex(false)
 
   public static let source = "/notices"
@@ -27,7 +27,7 @@ public final class KafkaNotices: NoticeDestination {
     self.types = types
     self.cluster = cluster
     self.topic = topic
-    // A notice that isn't taken soon waits in the store, where others can see that it does.
+    // A notice that is not taken soon waits in the store, where its delay is visible.
     producer = try KafkaProducer(cluster, name: "notices", patience: .atMost(.seconds(20)), log: log)
   }
 

@@ -5,13 +5,13 @@ import WorkflowEngine
 
 /// The types of notices.
 public enum NoticeType: String, Sendable, Hashable, CaseIterable {
-  /// A saga can't go on without an operator, or can't at one more step.
+  /// A saga can't continue without an operator, or is stuck at one more step.
   case sagaStuck = "saga.stuck"
-  /// A saga, or one of its steps, takes longer than it was to.
+  /// A saga, or one of its steps, takes longer than expected.
   case sagaOverdue = "saga.overdue"
   /// An operation on many sagas waits for the approval of a second person.
   case approvalNeeded = "approval.needed"
-  /// Something that was asked of many sagas is done.
+  /// An operation on many sagas has finished.
   case operationFinished = "operation.finished"
   case sagaAbandoned = "saga.abandoned"
   case sagaCompensated = "saga.compensated"
@@ -20,7 +20,7 @@ public enum NoticeType: String, Sendable, Hashable, CaseIterable {
   /// Sent only on request, to see whether a notice arrives. A destination cannot subscribe to it.
   case test = "notice.test"
 
-  /// Those that can be subscribed to.
+  /// The types to which a destination can subscribe.
   public static let all: Set<NoticeType> = Set(allCases).subtracting([.test])
   /// The types that a destination gets if none are named: all types for which a person may be needed.
   public static let usual: Set<NoticeType> = all.subtracting([.sagaAbandoned, .sagaCompensated])
@@ -28,7 +28,7 @@ public enum NoticeType: String, Sendable, Hashable, CaseIterable {
 
 /// Something that a person should know. There is one notice for each event that causes one.
 public struct Notice: Sendable, Hashable {
-  /// The event that it follows from: its stream and its number there. The same however often the notice is sent.
+  /// The event that caused it: its stream and its version. It is the same for every try.
   public let id: String
   public let type: NoticeType
   /// When it happened.
@@ -37,7 +37,7 @@ public struct Notice: Sendable, Hashable {
   public let subject: String
   /// One sentence: what happened, and why.
   public let summary: String
-  /// What else is known, by the names that docs/operating.md has for it.
+  /// Further members, with the names of docs/operating.md.
   public let details: JSONObject
 
   public init(
@@ -65,7 +65,7 @@ public struct Notice: Sendable, Hashable {
     ["type": .string(type.rawValue), "timestamp": .timestamp(at), "data": data]
   }
 
-  /// A notice that nothing has happened for.
+  /// Returns a test notice, which reports no event.
   static func test(_ environment: Environment, by: String) -> Notice {
     let id = environment.newID().description
     return Notice(

@@ -28,7 +28,7 @@ final class NoticeInbox: Sendable {
     }
   }
 
-  /// The destination is well: what waits for it needn't wait any longer.
+  /// The destination works, so the waiting notices need not wait any longer.
   func hasAnswered() {
     state.withLock { $0.hasAnswered = true }
     wake()

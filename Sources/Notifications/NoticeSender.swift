@@ -22,7 +22,7 @@ actor NoticeSender {
   private var isMemoryChanged = false
   /// What was given up and isn't stored yet.
   private var deadNotices: [(shard: Int, document: Document)] = []
-  /// Set when the destination said that it no longer exists, until this process ends or a test arrives.
+  /// The given-up notices that are not stored yet.
   private var goneSince: Timestamp?
   /// The destination isn't asked before.
   private var pauseUntil: Timestamp?

@@ -11,8 +11,8 @@ public struct WebhookSecret: Sendable, Hashable, CustomStringConvertible {
 
   static let prefix = "whsec_"
 
-  /// Reads one secret, or several with spaces between: while a receiver changes from one to another, both sign.
-  /// - Throws: `webhook.secretInvalid`; it doesn't tell the secret.
+  /// Reads one secret, or several with spaces between them. While a receiver changes its secret, both secrets sign.
+  /// - Throws: `webhook.secretInvalid`; its message omits the secret.
   public static func read(_ text: String) throws(EngineError) -> [WebhookSecret] {
     let words = text.split(whereSeparator: \.isWhitespace)
     guard !words.isEmpty else { throw invalid("The secret is empty.") }
@@ -42,6 +42,6 @@ public struct WebhookSecret: Sendable, Hashable, CustomStringConvertible {
     return "v1," + Data(Digest.hmacSHA256(signed, key: key)).base64EncodedString()
   }
 
-  /// Never the key: a description may end in a log.
+  /// It never contains the key, because a description may end in a log.
   public var description: String { "\(Self.prefix)…" }
 }
