@@ -20,20 +20,20 @@ actor NoticeSender {
   private var deliveries: [DeliveryProgress] = []
   private var memory = DeliveryRecord()
   private var isMemoryChanged = false
-  /// What was given up and isn't stored yet.
-  private var deadNotices: [(shard: Int, document: Document)] = []
   /// The given-up notices that are not stored yet.
+  private var deadNotices: [(shard: Int, document: Document)] = []
+  /// Set when the destination said that it no longer exists, until this process ends or a test arrives.
   private var goneSince: Timestamp?
-  /// The destination isn't asked before.
+  /// The sender does not call the destination before this time.
   private var pauseUntil: Timestamp?
   private var storeProblem: NoticeStatus.Problem?
-  /// Shards that could not be looked at, and when they are again.
+  /// Shards that could not be read; the time of the next try follows.
   private var unread: Set<Int> = []
   private var readAgainAt: Timestamp?
   private var nextSave: Timestamp?
   private var alarm: Task<Void, Never>?
 
-  /// Under which name checkpoints of a destination are kept.
+  /// Returns the name under which the checkpoints of a destination are stored.
   static func follower(_ name: String) -> String { "notices \(name)" }
   private var follower: String { Self.follower(destination.name) }
   private var backoff: NoticeBackoff {
@@ -63,7 +63,7 @@ actor NoticeSender {
         group.addTask { [inbox, environment, configuration] in
           for await shards in hints {
             inbox.grew(shards)
-            // A busy store isn't read at every commit.
+            // The wait keeps the sender from reading a busy store at every commit.
             do { try await environment.clock.sleep(until: environment.now() + configuration.lookEvery) } catch {
               return
             }
@@ -76,14 +76,15 @@ actor NoticeSender {
     } catch {
       result = .failure(error)
     }
-    // 2. However it ended, how far it came is kept. In a task of its own, as this one may have been cancelled.
+    // 2. Progress is saved, however the run ended. This needs a separate task, because this one may have been
+    // cancelled.
     alarm?.cancel()
     await Task { await self.save() }.value
     await destination.close()
     try result.get()
   }
 
-  /// Where it left off; a new destination begins with what happens from now on.
+  /// Begins where the sender stopped. A new destination begins with the events from now on.
   private func begin() async throws {
     while true {
       do throws(StoreError) {
@@ -194,7 +195,7 @@ actor NoticeSender {
 
   // MARK: Delivering
 
-  /// The deliveries whose first notice is to be tried now: those that failed least, then the oldest.
+  /// Returns the deliveries whose first notice is due: those with the fewest failures first, then the oldest.
   private func ready(at now: Timestamp) -> [Int] {
     if goneSince != nil { return [] }
     if let pauseUntil, now < pauseUntil { return [] }
@@ -223,11 +224,11 @@ actor NoticeSender {
     for (index, outcome) in outcomes {
       switch outcome {
       case .delivered: arrived.append(index)
-      // Cut off by the end of the process: nothing was learnt.
+      // The end of the process cut the try off, so it shows nothing about the destination.
       case .failed(let failure): if !Task.isCancelled { failed.append((index, failure)) }
       }
     }
-    // Failures first: a destination that took anything at all is well. What failed together counts as one.
+    // Failures come first, because a destination that took any notice works. Failures of one round count as one.
     if !failed.isEmpty { memory.failures += 1 }
     for (index, failure) in failed { didFail(index, failure) }
     for index in arrived { didDeliver(index) }
@@ -240,7 +241,7 @@ actor NoticeSender {
     memory.delivered += 1
     memory.lastDeliveredAt = now
     if memory.failures >= 3 {
-      // It was the destination that failed, not the notices: they needn't wait out their own pauses.
+      // The destination failed, not the notices, so the notices need not wait for their own pauses.
       for index in deliveries.indices where !deliveries[index].queue.isEmpty {
         let soon = now + .milliseconds(Int64(environment.random() % 60_000))
         deliveries[index].queue[0].notBefore = deliveries[index].queue[0].notBefore.map { min($0, soon) }
@@ -248,7 +249,7 @@ actor NoticeSender {
     }
     if memory.failingSince != nil { log.info("A destination takes notices again", ("destination", destination.name)) }
     (memory.failures, memory.failingSince, pauseUntil) = (0, nil, nil)
-    // A notice that fails by itself is still to be seen.
+    // A notice that fails by itself stays visible in the status.
     if memory.tries.isEmpty { memory.problem = nil }
     isMemoryChanged = true
   }

@@ -15,7 +15,7 @@ public final class Notices: Sendable {
     public var firstBackoff = Duration.seconds(5)
     /// The longest pause before a notice is tried again.
     public var longestBackoff = Duration.seconds(3_600)
-    /// The longest pause before another try at a failing destination, including a pause that the destination asked for.
+    /// The longest pause before another try at a failing destination, unless the destination asks for a longer one.
     public var longestPause = Duration.seconds(300)
     /// The time for which a notice is tried.
     public var giveUpAfter = Duration.seconds(86_400)

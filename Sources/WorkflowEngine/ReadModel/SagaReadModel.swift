@@ -318,7 +318,7 @@ public struct ProjectionStatus: Sendable, Hashable {
     public let shard: Int
     public let position: Int64
     public let head: Int64
-    /// The number of events that the new tables have processed.
+    /// The position that the new tables have reached.
     public let rebuilt: Int64?
 
     public init(shard: Int, position: Int64, head: Int64, rebuilt: Int64? = nil) {
