@@ -1,10 +1,10 @@
 import HTTP
 import WorkflowEngine
 
-/// What a page of HTML or an XML document says, for people: a proxy's page, a SOAP fault. No parser of either, as broken
-/// ones are read too; the result is only shown.
+/// Finds the message in a page of HTML or an XML document: a proxy's page, a SOAP fault. It is not a parser, so that it
+/// also reads broken documents. The result is only shown.
 enum MarkupWords {
-  /// What is read of a document at most, in characters.
+  /// The most characters that are read of a document.
   private static let longest = 100_000
 
   static func isHTML(_ text: String) -> Bool {
@@ -39,7 +39,7 @@ enum MarkupWords {
       let found = pieces.first { $0.path.suffix(names.count).elementsEqual(names) && !$0.text.trimmed.isEmpty }
       if let found { return found.text }
     }
-    // FHIR writes its words into attributes: `<diagnostics value="…"/>`.
+    // FHIR writes its message into attributes: `<diagnostics value="…"/>`.
     for element in ["diagnostics", "text"] {
       if let value = pieces.lazy.compactMap({ $0.values[element] }).first { return value }
     }

@@ -2,17 +2,17 @@ import HTTP
 import JSON
 import WorkflowEngine
 
-/// What a participant says of a failure, in its own words, for operators to read.
+/// A participant's message about a failure, for operators to read.
 ///
-/// Participants say it in many shapes: problem details (RFC 9457), `{"error": …}`, `{"errors": […]}`, a SOAP fault, a
-/// page of HTML, plain text. The first words found count; a shape that isn't known is shown as it came.
+/// Participants use many shapes: problem details (RFC 9457), `{"error": …}`, `{"errors": […]}`, a SOAP fault, a page of
+/// HTML, plain text. The first message that is found counts. A body of unknown shape is shown unchanged.
 enum ParticipantWords {
-  /// The most Unicode scalars that are kept: they are stored and shown for years.
+  /// The most Unicode scalars that are kept, because they are stored and shown for years.
   static let longest = ParticipantText.longest
-  /// The most bytes of a body that are looked through.
+  /// The most bytes of a body that are searched.
   private static let mostBytes = 256 << 10
 
-  /// Returns the words of an answer, in one line and cut to `longest`; nil when it has none.
+  /// Returns the message in an answer, on one line and cut to `longest`; nil when it has none.
   static func of(_ response: HTTPClientResponse) -> String? {
     let type = MediaType(response.headers["Content-Type"])
     let read = response.body.count > mostBytes ? Array(response.body.prefix(mostBytes)) : response.body
@@ -21,7 +21,7 @@ enum ParticipantWords {
     }
     let body = text.trimmed
     if !body.isEmpty { return of(body, type) }
-    // HTTP/1 has room for words in its status line.
+    // The status line of HTTP/1 has room for a message.
     let reason = ParticipantText.oneLine(response.reason)
     let isStandard = reason.lowercased() == HTTPStatus.phrase(response.status).lowercased()
     return reason.isEmpty || isStandard || reason.count < 4 ? nil : reason
@@ -63,7 +63,7 @@ enum ParticipantWords {
     return search.words(json, depth: 0).flatMap { filled(ParticipantText.oneLine($0)) }
   }
 
-  /// A search of a body, which stops after so many values: a body may be large, and is looked at from several sides.
+  /// A search of a body. It stops after a number of values, because a body may be large and is searched several times.
   private struct Search {
     private var left = 2_000
     private static let deepest = 8
@@ -107,7 +107,7 @@ enum ParticipantWords {
       for name in namesOfFields {
         if let value = known[name], let said = wordsOfFields(value, depth: depth + 1) { return said }
       }
-      // Mostly a word like "error" beside better ones.
+      // It is usually a word like "error" beside better messages.
       return known["status"].flatMap { words($0, depth: depth + 1) }
     }
 
@@ -121,7 +121,7 @@ enum ParticipantWords {
     }
   }
 
-  /// Which part of the request a validation error is about, where it says so.
+  /// Returns the part of the request that a validation error is about, if the error names it.
   private static func place(_ known: [String: JSON]) -> String? {
     if case .array(let parts)? = known["loc"] {
       return filled(parts.prefix(10).map { $0.stringValue ?? $0.text() }.joined(separator: "."))

@@ -58,7 +58,7 @@ extension API {
     return .bytes(Array(text.text.utf8), type: PrometheusText.contentType)
   }
 
-  /// - Returns: whether something is wrong.
+  /// - Returns: whether there is a fault.
   private func add(_ kafka: any KafkaView, to text: inout PrometheusText) async -> Bool {
     let consumers = kafka.consumers
     var reasons = Readiness.reasons(of: consumers)
@@ -116,7 +116,7 @@ extension API {
     if let client = echo.client { add(client, to: &text) }
   }
 
-  /// What librdkafka measures of the echo's client.
+  /// Adds librdkafka's measurements of the echo's client.
   private func add(_ client: KafkaStatistics, to text: inout PrometheusText) {
     text.add(
       "tracseq_kafka_queued_messages", .gauge, "Messages that the echo's client holds.", Int64(client.queuedMessages))

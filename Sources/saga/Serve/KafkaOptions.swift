@@ -3,7 +3,7 @@ import Values
 
 /// The options for the connection to Kafka, and for its topics and consumer group.
 enum KafkaOptions {
-  /// For `saga serve`.
+  /// The options of `saga serve`.
   static let engine = [
     brokers("echo every event to Kafka, and take commands and answers from it: its brokers, with commas between them"),
     properties, topics(KafkaTopicNames.Role.allCases), group(usual: "saga-engine"),
@@ -37,18 +37,18 @@ enum KafkaOptions {
     "schema-registry", value: "URL",
     help: "where event schemas are registered, @FILE when it holds a password; else messages are plain JSON")
 
-  /// What the other options say belongs elsewhere.
+  /// The properties that other options set.
   fileprivate static let saidElsewhere = [
     "bootstrap.servers": "--kafka", "metadata.broker.list": "--kafka", "group.id": "--kafka-group",
   ]
 }
 
 extension Invocation {
-  /// What was said of Kafka; nil when nothing was.
+  /// Returns the settings for Kafka; nil when no option names Kafka.
   ///
-  /// An option that a command doesn't have is one that was not given.
+  /// If a command lacks an option, the option counts as not given.
   /// - Parameters:
-  ///   - roles: the topics that the command lets be named.
+  ///   - roles: the topics that the command's options may name.
   ///   - group: the usual consumer group.
   func kafka(roles: [KafkaTopicNames.Role] = KafkaTopicNames.Role.allCases, group: String = "saga-engine") throws
     -> KafkaSettings?
@@ -61,7 +61,7 @@ extension Invocation {
       registry: try schemaRegistry())
   }
 
-  /// The cluster alone, for a command whose topics are others than the engine's.
+  /// Returns only the cluster, for a command with other topics than the engine's.
   func kafkaCluster() throws -> KafkaCluster? {
     guard let brokers = arguments.value("kafka") else {
       let others = ["kafka-config", "kafka-topic", "kafka-group", "kafka-service", "schema-registry"]
@@ -71,7 +71,7 @@ extension Invocation {
     return KafkaCluster(brokers: try kafkaBrokers(brokers), properties: try kafkaProperties())
   }
 
-  /// What `--kafka-group` says.
+  /// Returns the value of `--kafka-group`.
   func kafkaGroup(usual: String) throws -> String {
     let name = arguments.value("kafka-group") ?? usual
     guard name.unicodeScalars.contains(where: { !$0.properties.isWhitespace }) else {
@@ -154,7 +154,7 @@ extension Invocation {
       }
       topics[role] = name
     }
-    // Who reads what it writes would never come to an end.
+    // A process that reads its own output would never come to an end.
     var taken = Dictionary(services.map { ($0.topic, "the service \($0.name)") }) { first, _ in first }
     for role in KafkaTopicNames.Role.allCases {
       if let other = taken.updateValue(role.rawValue, forKey: topics[role]) {

@@ -6,7 +6,7 @@ enum LastDeadline {
   /// The server drains for 10 s and the engine for 20 s. The last events go to Kafka for 20 s at most.
   static let seconds = 60.0
 
-  /// A queue of its own has a thread of its own.
+  /// A separate queue has a separate thread.
   private static let queue = DispatchQueue(label: "last-deadline", qos: .userInteractive)
 
   static func arm(_ terminal: Terminal) {

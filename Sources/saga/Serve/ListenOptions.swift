@@ -1,6 +1,6 @@
 import HTTP
 
-/// Where a server listens, and under which names it may be asked: the same for the engine and the laboratory.
+/// The options for a server's address and its host names, the same for the engine and the laboratory.
 enum ListenOptions {
   static func all(port: Int) -> [OptionSpec] {
     [

@@ -26,7 +26,7 @@ enum NoticeOptions {
   static let variable = "SAGA_WEBHOOK_SECRET"
 }
 
-/// A webhook as it was configured.
+/// The configuration of a webhook.
 struct WebhookEntry: Sendable, Equatable {
   let name: String
   let url: String
@@ -37,9 +37,9 @@ struct WebhookEntry: Sendable, Equatable {
 /// The destinations of notices.
 struct NoticeSettings: Sendable, Equatable {
   let webhooks: [WebhookEntry]
-  /// What goes to Kafka, where there is one; nothing when it is empty.
+  /// The types that go to Kafka, if there is Kafka; empty for none.
   let kafkaTypes: Set<NoticeType>
-  /// For how long a notice is tried; nil for the usual time.
+  /// The time for which a notice is tried; nil for the usual time.
   var patience: Duration?
 
   var configuration: Notices.Configuration {
@@ -48,13 +48,13 @@ struct NoticeSettings: Sendable, Equatable {
     return configuration
   }
 
-  /// What a process shows of it when it starts: never more of a URL than its host, never a secret.
+  /// The settings that a process prints when it starts: of a URL only its host, never a secret.
   var shown: [(name: String, value: String)] {
     webhooks.map { ("webhook", "\($0.name), \(Webhook.origin(of: $0.url))") }
   }
 
   /// - Parameters:
-  ///   - kafka: where notices go as well, if it is there.
+  ///   - kafka: the cluster for notices, if there is one.
   ///   - client: makes the calls.
   func destinations(
     kafka: KafkaSettings?, client: HTTPClient, environment: Runtime.Environment, log: Log
@@ -154,7 +154,7 @@ extension Invocation {
       of: "--webhook")
   }
 
-  /// How long a URL is up to the end of its host and port.
+  /// Returns the length of a URL up to the end of its host and port.
   private static func authorityEnd(of url: String) -> Int {
     guard let slashes = url.firstRange(of: "://") else { return 0 }
     let end = url[slashes.upperBound...].firstIndex { "/?#".contains($0) } ?? url.endIndex
