@@ -130,7 +130,7 @@ struct NoticeMaker: Sendable {
     ]
   }
 
-  /// Returns the request and the counts of an operation, which its last event does not have; nil when they cannot be read.
+  /// Returns the request and the counts of an operation, which its last event lacks; nil when they cannot be read.
   private func operation(upTo stored: StoredEvent) async throws(StoreError) -> JSON? {
     var operation: Operation?
     var version = 0

@@ -1,5 +1,5 @@
-/// The stable codes of the engine's errors and refusals. Each has a page in `docs/errors/`. The modules around the core add
-/// theirs in extensions.
+/// The stable codes of the engine's errors and refusals. Each has a page in `docs/errors/`. The modules around the core
+/// add their codes in extensions.
 public enum EngineErrorCode {
   // Requests to a saga.
   public static let sagaNotFound = "saga.notFound"

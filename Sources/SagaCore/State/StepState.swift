@@ -12,7 +12,7 @@ import Values
 //   succeeded   → undoing · undoFailed
 //   undoing     → undoing (attempt, progress) · undone · undoFailed
 //   undoFailed  → undoing (retry) · undone (resolve)
-//   skipped, undone stay, unless a rewind finishes: it makes whatever is settled pending again
+//   skipped, undone stay, unless a rewind finishes: it makes every settled step of the rewind pending again
 // A stage does not change when an answer is ignored or a step becomes overdue.
 
 /// The stage that a step has reached, with what belongs to that stage and to no other.

@@ -213,7 +213,7 @@ actor OperationRunner {
         // The verb has a name: should it have been taken, the saga knows it again.
         do { try await environment.clock.sleep(until: environment.now() + .seconds(1)) } catch { return nil }
       } catch {
-        // Whatever it is, it is the trouble of this saga: the operation goes on to the next.
+        // Any other error concerns only this saga: the operation continues with the next one.
         if Task.isCancelled { return nil }
         return OperationResult.Reason(whyNotRead: error).map { OperationResult(saga: saga, refusal: $0) }
       }

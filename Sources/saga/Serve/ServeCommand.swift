@@ -274,7 +274,7 @@ struct EngineProcess {
       }
       await shutdown.requested()
     }
-    // 4. Take no new requests and commands. This limits the time for the rest.
+    // 4. Limit the time for the rest of the process, and take no new requests and commands.
     LastDeadline.arm(terminal)
     // The engine's attempts then settle, while answers are still read. If another process owns the store, this process
     // releases the store at once, with all that was read from it.
