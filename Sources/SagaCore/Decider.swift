@@ -136,10 +136,10 @@ public struct Decider {
   func id(_ step: Int) -> String { state.steps[step].id }
 
   // MARK: How much one decision may compute
+  //
   // Each evaluation has its own budget (`Budget.standard`). A saga with a thousand expensive steps would still compute
   // for minutes. So a decision that has used up its share begins no further step, and reports that it is unfinished.
   // The engine stores the decided events, frees the thread for others, and wakes the saga again.
-  // engine stores what it decided, lets others have the thread, and wakes the saga again.
 
   /// The number of evaluation steps after which a decision begins nothing more. It equals the budget of one evaluation.
   static let share = Budget.standard.steps

@@ -30,7 +30,7 @@ extension Decider {
     }
   }
 
-  /// Returns the steps that have not yet judged a kept signal, in the file's order. A waiting step has refused it.
+  /// Returns the steps that have not yet judged a kept signal, in the file's order. A waiting step has not accepted it.
   func candidates(for kept: ReceivedSignal) -> [String] {
     stepsToCome(for: kept.name).filter { $0.state.status != .waiting }.map(\.state.id)
   }
@@ -94,7 +94,7 @@ extension Decider {
       emit(SignalReceived(given, step: nil))
       return
     }
-    // 5. No step takes it. The refusal is recorded.
+    // 5. No step takes it. That is recorded.
     if let wait = waiting.first {
       refuse(
         given,
@@ -146,7 +146,7 @@ extension Decider {
         succeed(step, output: StepOutput(body))
         return
       }
-      // A step that waits already has refused it.
+      // A step that waits already has not accepted it.
       let others = stepsToCome(for: signal.name).filter { $0.step != step && $0.state.status != .waiting }
       if !others.contains(where: { mayAccept($0.signal, body) }) {
         emit(KeptSignalRefused(name: signal.name, step: id(step), received: kept.version))

@@ -126,7 +126,7 @@ public struct SignalAnswer: Sendable, Hashable {
   public let step: String?
   /// The steps that may still take it, while it is kept.
   public let candidates: [String]
-  /// The first sender.
+  /// The first sender, and the time of the first signal.
   public let by: String
   public let at: Timestamp
   /// The number of its event in the saga's history.
