@@ -1,7 +1,7 @@
 import Foundation
 
-/// The progress of a client of the live stream: a position for each shard. The client sends it back unread as
-/// `Last-Event-ID`.
+/// The progress of a client of the live stream: a position for each shard. The text is opaque to clients, which send it
+/// back as `Last-Event-ID`.
 struct LiveCursor: Sendable, Hashable {
   /// By shard: the last position that the client knows.
   var positions: [Int64]

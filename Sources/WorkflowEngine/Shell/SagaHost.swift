@@ -179,7 +179,7 @@ final class SagaHost: Sendable {
 
   // MARK: What sagas ask of the host
 
-  /// The shortest pause between tries while the store can't write.
+  /// The first pause between tries while the store can't write.
   static let firstPause = Duration.milliseconds(50)
   static let longestPause = Duration.seconds(2)
 
