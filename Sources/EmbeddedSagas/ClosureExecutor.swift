@@ -9,7 +9,7 @@ import WorkflowEngine
 final class ClosureExecutor: StepExecutor {
   private let steps: [String: [Int: [String: SwiftStep]]]
   private let clock: any WallClock
-  /// The engine that makes the calls; it exists after its executor.
+  /// The engine that makes the calls. It is created after its executor.
   private let engine = Mutex<Engine?>(nil)
 
   init(_ workflows: [SwiftWorkflow], clock: any WallClock) {
@@ -57,8 +57,8 @@ final class ClosureExecutor: StepExecutor {
     }
   }
 
-  /// Returns what came of a closure, or an unknown outcome when it takes too long. The closure is cancelled then, and the
-  /// attempt doesn't wait for it.
+  /// Returns the outcome of a closure, or an unknown outcome when the closure takes too long. Then the closure is
+  /// cancelled, and the attempt doesn't wait for it.
   private func outcome(
     of call: StepCall, within timeout: Duration, _ body: @escaping @Sendable () async throws -> JSON
   ) async -> StepOutcome {

@@ -22,15 +22,16 @@ public final class EmbeddedEngine: Sendable {
     self.store = store
   }
 
-  /// Opens the engine, runs `body`, and stops the engine. What was open when the program last stopped goes on meanwhile.
+  /// Opens the engine, runs `body`, and stops the engine. Meanwhile the sagas that were open at the program's last stop
+  /// continue.
   /// - Parameters:
-  ///   - path: of the SQLite file, made when there is none. One process at a time has it.
+  ///   - path: the path of the SQLite file, which is created when it is missing. One process at a time owns it.
   ///   - workflows: every version that has open sagas, and the newest.
-  ///   - drainTime: how long attempts under way get to end when `body` has returned. What is cut off then has an unknown
-  ///     outcome, and is attempted again at the next start.
-  ///   - log: where the engine says what goes wrong.
-  /// - Throws: what `body` throws; `StoreError` when the file can't be opened or another process has it; `EngineError` with
-  ///   the findings when a workflow is invalid, or its version has other steps than before.
+  ///   - drainTime: the time for attempts under way to end after `body` has returned. An attempt that is cut off then
+  ///     has an unknown outcome, and is made again at the next start.
+  ///   - log: the log for the engine's problems.
+  /// - Throws: the error of `body`; `StoreError` when the file can't be opened or another process has it; `EngineError`
+  ///   with the findings when a workflow is invalid, or its version has other steps than before.
   public static func run<Result: Sendable>(
     at path: String, workflows: [SwiftWorkflow], drainTime: Duration = .seconds(20), log: Log = .silent,
     _ body: @Sendable @escaping (EmbeddedEngine) async throws -> Result
@@ -69,8 +70,8 @@ public final class EmbeddedEngine: Sendable {
 
   /// Starts a saga of the workflow's newest version.
   /// - Parameters:
-  ///   - key: a start with a key that has started a saga gives that saga.
-  ///   - by: who asks for it: it is in the history.
+  ///   - key: the idempotency key. If the key has already started a saga, the call returns that saga.
+  ///   - by: the person who requests it, for the history.
   public func start(
     _ workflow: String, input: JSON, key: String? = nil, tags: [String] = [], by: String = "program"
   ) async throws -> UniqueID {
@@ -80,7 +81,7 @@ public final class EmbeddedEngine: Sendable {
     ).id
   }
 
-  /// The saga as it is stored now.
+  /// Returns the saga as it is stored now.
   /// - Throws: `Refusal` `saga.notFound`.
   public func saga(_ id: UniqueID) async throws -> SagaState { try await engine.saga(id).state }
 
@@ -94,19 +95,19 @@ public final class EmbeddedEngine: Sendable {
     }
   }
 
-  /// Does what an operator asks of a saga: retry, resolve, skip, cancel and the others.
+  /// Carries out an operator's verb on a saga: retry, resolve, skip, cancel and the others.
   /// - Throws: `Refusal` with the reason, and with the verbs that the saga takes in its state.
   @discardableResult
   public func operate(_ id: UniqueID, _ verb: OperatorVerb, by: String, reason: String) async throws -> SagaState {
     try await engine.operate(id, OperatorRequest(verb, by: OperatorAct(by: by, reason: reason, from: "embedded")))
   }
 
-  /// A saga's events: those that are stored, then each one that comes, until the saga has ended.
-  /// - Parameter version: the number of the last event that is not wanted any more.
+  /// Returns a saga's events: first the stored ones, then each new one, until the saga has ended.
+  /// - Parameter version: the number of the last event to leave out.
   public func events(of id: UniqueID, after version: Int = 0) -> AsyncThrowingStream<SagaEvent, any Error> {
     let (events, continuation) = AsyncThrowingStream.makeStream(of: SagaEvent.self)
     let shard = store.shard(of: id)
-    // Before the first look, so that nothing is missed in between.
+    // This comes before the first read, so that no event between them is missed.
     let hints = store.committed()
     let task = Task { [engine] in
       do {

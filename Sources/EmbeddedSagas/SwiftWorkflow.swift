@@ -4,18 +4,18 @@ import Values
 
 /// A workflow whose steps are Swift closures.
 ///
-/// The engine stores a definition of it, as of any workflow: the steps, their order, and which of them have an undo. The
-/// closures belong to the program. So a change of the steps is a new version, and a program that has open sagas of an
-/// earlier version passes that one too.
+/// The engine stores its definition, like that of any workflow: the steps, their order, and which of them have an undo.
+/// The closures belong to the program. So a change of the steps needs a new version. A program that has open sagas of
+/// an earlier version passes that version too.
 public struct SwiftWorkflow: Sendable {
   public let name: String
   /// From 1.
   public let version: Int
-  /// How long a saga may take before it turns back.
+  /// The time that a saga may take before it starts compensation.
   public let timeout: Duration
   public let steps: [SwiftStep]
 
-  /// - Parameter steps: in order. A step waits for the one before it, unless it says otherwise (`after`).
+  /// - Parameter steps: the steps in order. A step waits for the one before it, unless its `after` names others.
   public init(_ name: String, version: Int, timeout: Duration = .seconds(300), steps: [SwiftStep]) {
     self.name = name
     self.version = version
@@ -33,11 +33,12 @@ public struct SwiftWorkflow: Sendable {
   }
 }
 
-/// A step of a `SwiftWorkflow`: what does it, and what undoes it.
+/// A step of a `SwiftWorkflow`: the closure that does it, and the closure that undoes it.
 public struct SwiftStep: Sendable {
-  /// What a closure does: it returns what later steps can read.
+  /// The work of a closure. It returns the output that later steps can read.
   ///
-  /// Called again with the same `StepContext.key` it must not do the thing twice: the engine calls it again after a crash,
+  /// A second call with the same `StepContext.key` must not repeat the effect. The engine calls again after a crash, a
+  /// timeout, or an error other than `StepRefused`.
   /// a timeout, or an error other than `StepRefused`.
   public typealias Body = @Sendable (StepContext) async throws -> JSON
   public typealias UndoBody = @Sendable (StepContext) async throws -> Void
@@ -51,11 +52,11 @@ public struct SwiftStep: Sendable {
   let undo: UndoBody?
 
   /// - Parameters:
-  ///   - id: a letter, then letters, digits, `_` and `-`.
-  ///   - after: the steps that it waits for; nil for the one before it in the workflow.
-  ///   - timeout: of one attempt. What takes longer has an unknown outcome.
-  ///   - maxAttempts: the first attempt included.
-  ///   - isPivot: whether it is a point of no return: once it has succeeded, nothing is undone.
+  ///   - id: begins with a letter; then letters, digits, `_` and `-` may follow.
+  ///   - after: the steps for which it waits; nil for the step before it in the workflow.
+  ///   - timeout: the time for one attempt. A longer attempt has an unknown outcome.
+  ///   - maxAttempts: the most attempts, the first one included.
+  ///   - isPivot: whether it is a pivot. Once a pivot has succeeded, nothing is undone.
   ///   - do: does the step.
   ///   - undo: undoes it; nil when there is nothing to undo.
   public init(
@@ -91,12 +92,12 @@ public struct SwiftStep: Sendable {
   }
 }
 
-/// What a closure gets to know of its saga.
+/// The data of its saga that a closure gets.
 public struct StepContext: Sendable {
   public let saga: SagaState
   /// The step that is done or undone.
   public let step: String
-  /// The same for all attempts of a round, before and after a crash, and for their undo. A repeat is known by it.
+  /// The idempotency key: the same for all attempts of a round, before and after a crash, and for their undo.
   public let key: String
   /// From 1.
   public let attempt: Int
@@ -104,11 +105,11 @@ public struct StepContext: Sendable {
   /// The saga's input.
   public var input: JSON { saga.step(step)?.input ?? saga.start.input }
 
-  /// What a step returned; nil when it has not succeeded.
+  /// Returns the output of a step; nil when the step has not succeeded.
   public func output(of step: String) -> JSON? { saga.step(step)?.output }
 }
 
-/// A closure says that the step has not happened: the saga needs no undo of it.
+/// Thrown by a closure when the step has not happened, so that the saga need not undo it.
 public struct StepRefused: Error, Sendable {
   /// Dotted lower-camel words or capitals, as `freezer.full` or `QC_FAILED`.
   public let code: String

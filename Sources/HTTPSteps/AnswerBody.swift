@@ -3,10 +3,10 @@ import JSON
 import SagaCore
 import WorkflowEngine
 
-/// What the body of a successful answer gives to later steps. The status has decided already that the step happened.
+/// The value that the body of a successful answer gives to later steps. The status has already decided the outcome.
 ///
 /// - JSON gives its value, text gives a string, nothing gives null.
-/// - A body that can't be read gives no value, and the reason why: a step that reads it fails with that.
+/// - A body that can't be read gives the reason instead of a value. A step that reads the value fails with this reason.
 enum AnswerBody {
   static func outcome(of response: HTTPClientResponse, limit: Int, service: Service) -> StepOutcome {
     let reader = Reader(response: response, limit: limit, service: service)
@@ -25,7 +25,7 @@ enum AnswerBody {
     func value() throws(StepFailure) -> JSON {
       let type = MediaType(response.headers["Content-Type"])
       if let error = response.bodyError {
-        // An object or an array says itself where it ends; a number or a text doesn't.
+        // The end of an object or an array is visible in its text; the end of a number or a text is not.
         if error.code != HTTPErrorCode.responseTooLarge, type.isJSON || type.name.isEmpty,
           let text = AnswerText.exact(response.body, charset: type.charset), let json = try? JSON(parsing: text),
           json.objectValue != nil || json.arrayValue != nil

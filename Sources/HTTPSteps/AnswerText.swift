@@ -2,9 +2,9 @@ import HTTP
 import JSON
 import WorkflowEngine
 
-/// The `Content-Type` of an answer, as far as it decides how its body is read.
+/// The parts of an answer's `Content-Type` that decide how its body is read.
 struct MediaType {
-  /// In lower case, without parameters; empty when there is none, or when what is there isn't one.
+  /// In lower case, without parameters; empty when it is missing or invalid.
   let name: String
   /// In lower case; nil when none is given.
   let charset: String?
@@ -26,17 +26,17 @@ struct MediaType {
 
   /// Whether the body says that it is JSON.
   var isJSON: Bool { subtype == "json" || subtype.hasSuffix("+json") }
-  /// Whether the body may be JSON: it says nothing of itself, or something near it, as `application/x-ndjson`.
+  /// Whether the body may be JSON: its type is missing, or similar to JSON, as `application/x-ndjson`.
   var mayBeJSON: Bool { name.isEmpty || subtype.contains("json") }
   var isHTML: Bool { subtype == "html" || subtype == "xhtml+xml" }
   var isXML: Bool { (subtype == "xml" || subtype.hasSuffix("+xml")) && !isHTML }
   var isForm: Bool { subtype == "x-www-form-urlencoded" }
 }
 
-/// The text that the bytes of an answer stand for.
+/// Decodes the bytes of an answer to text.
 enum AnswerText {
-  /// Decodes by the byte order mark, else by the charset, else as UTF-8. A byte order mark is left out.
-  /// - Returns: nil when the bytes are no text in that encoding, or hold a NUL.
+  /// Decodes by the byte order mark, else by the charset, else as UTF-8. The result omits the byte order mark.
+  /// - Returns: nil when the bytes are not text in that encoding, or contain a NUL.
   static func exact(_ bytes: [UInt8], charset: String?) -> String? {
     let text: String?
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) {
@@ -51,7 +51,7 @@ enum AnswerText {
         text = windows1252(bytes)
       case "utf-16", "utf-16le", "utf16", "utf16le", "ucs-2": text = utf16(bytes[...], bigEndian: false)
       case "utf-16be", "utf16be": text = utf16(bytes[...], bigEndian: true)
-      // Names of encodings that this doesn't know: what is UTF-8 can hardly be anything else.
+      // The encoding's name is unknown here. Text that is valid UTF-8 is almost certainly UTF-8.
       default: text = String(validating: bytes, as: UTF8.self)
       }
     }
@@ -59,13 +59,13 @@ enum AnswerText {
     return text
   }
 
-  /// Decodes for people to read: what isn't in its encoding is read as Windows-1252, the usual case.
-  /// - Returns: nil when the bytes are no text: an image, something compressed.
+  /// Decodes for people to read. Bytes that are not valid in their encoding are read as Windows-1252, the usual case.
+  /// - Returns: nil when the bytes are not text, but an image or compressed data.
   static func forPeople(_ bytes: [UInt8], charset: String?) -> String? {
     if let text = exact(bytes, charset: charset) { return text }
     let controls = bytes.count { $0 < 0x20 && !(0x09...0x0D).contains($0) }
     guard controls * 50 <= bytes.count else { return nil }
-    // A cut may have gone through a character.
+    // The cut may have split a character.
     for cut in 1...3 where bytes.count > cut {
       if let text = exact(bytes.dropLast(cut), charset: charset) { return text }
     }
@@ -105,7 +105,7 @@ enum AnswerText {
 }
 
 extension StringProtocol {
-  /// Without white space at either end.
+  /// Returns the text without white space at either end.
   var trimmed: String {
     var text = Substring(self)
     while let first = text.first, first.isWhitespace { text.removeFirst() }

@@ -4,29 +4,29 @@ import SagaCore
 import Values
 import WorkflowEngine
 
-/// What a service's answer, or the lack of one, says about whether the step happened.
+/// What a service's answer, or a missing answer, says about the outcome of the step.
 ///
-/// The status decides. A clean refusal says that it has not: a 4xx that is not retryable, a 307 or 308, or a request
-/// that never left. Everything else that is no success leaves it unknown: no answer in time, a connection lost after the
-/// request was sent, an answer that is not HTTP, a 5xx, a 408, 425 or 429, any other redirect. The body only gives a
-/// value (`AnswerBody`) or words (`ParticipantWords`).
+/// The HTTP status decides. The step failed cleanly after a 4xx that is not retryable, after a 307 or 308, or if the
+/// request never left. Every other result without success leaves the outcome unknown: no answer in time, a connection
+/// lost after the request was sent, an answer that is not HTTP, a 5xx, a 408, 425 or 429, or any other redirect. The
+/// body only gives a value (`AnswerBody`) or an explanation (`ParticipantWords`).
 enum HTTPOutcome {
   static func read(_ error: HTTPClientError, service: Service) -> StepOutcome {
     let isTimeout = error.code == HTTPErrorCode.timeout
-    // A lab knows its services by their names, not by their addresses.
+    // The message names the service, because a laboratory knows the names of its services and not their addresses.
     let message = isTimeout ? "\(service.name) did not answer in time." : "\(service.name): \(error.message)"
     let failure = StepFailure(
       code: isTimeout ? EngineErrorCode.attemptTimeout : error.code,
       classes: [error.code, error.sent ? "http.sent" : "http.notSent"], message: message, isRetryable: true)
     if error.sent { return .unknown(failure) }
     switch error.code {
-    // Cut off by the engine itself, before anything was sent.
+    // The engine itself cancelled the call before anything was sent.
     case HTTPErrorCode.cancelled, HTTPErrorCode.shutdown: return .notSent(failure)
     default: return .failed(failure)
     }
   }
 
-  /// A participant's code, if it is one: lists are found by it, so it is short, and can be shown.
+  /// Returns a participant's code if it is valid. Lists are searched by it, so it must be short and printable.
   private static func code(_ value: JSON?) -> String? {
     guard let code = value?.stringValue, (1...200).contains(code.unicodeScalars.count),
       code.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
@@ -34,7 +34,7 @@ enum HTTPOutcome {
     return code
   }
 
-  /// - Parameter limit: the most bytes of a body that were read, for messages.
+  /// - Parameter limit: the most bytes of a body that were read. Messages name it.
   static func read(
     _ response: HTTPClientResponse, success: [ClosedRange<Int>], service: Service, now: Timestamp,
     limit: Int = HTTPStepExecutor.maxResponseBytes
@@ -53,8 +53,8 @@ enum HTTPOutcome {
     case 408, 425, 429, 500...599:
       failure.isRetryable = true
       return .unknown(failure)
-    // These two ask for the same request elsewhere (RFC 9110 §15.4.8), so nothing was done here. The others may come
-    // after the work: a 303 leads to its result.
+    // These two redirect the same request elsewhere (RFC 9110 §15.4.8), so nothing was done here. Other redirects may
+    // come after the work: a 303 leads to its result.
     case 307, 308, 400...499:
       return .failed(failure)
     default:
@@ -62,7 +62,7 @@ enum HTTPOutcome {
     }
   }
 
-  /// The participant's own code, when its body is JSON and has one.
+  /// Returns the participant's own code, when its body is JSON and has one.
   private static func code(of response: HTTPClientResponse) -> String? {
     let charset = MediaType(response.headers["Content-Type"]).charset
     let body = AnswerText.exact(response.body, charset: charset).flatMap { try? JSON(parsing: $0) }
@@ -77,7 +77,7 @@ enum HTTPOutcome {
     return ParticipantWords.of(response) ?? "\(answered)."
   }
 
-  /// An address without what may be secret in it: user and password, query and fragment.
+  /// Returns an address without possible secrets: user and password, query and fragment.
   private static func shown(_ location: String) -> String {
     var address = location.prefix { $0 != "?" && $0 != "#" }
     if let slashes = address.firstRange(of: "//") {

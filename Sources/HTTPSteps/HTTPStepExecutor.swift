@@ -19,9 +19,9 @@ public final class HTTPStepExecutor: StepExecutor {
 
   /// - Parameters:
   ///   - client: makes the calls.
-  ///   - services: where the names in workflows lead.
-  ///   - clock: bounds the wait for a service that has enough to do.
-  ///   - maxResponseBytes: the most bytes of an answer that are read, as it is kept in the saga's history.
+  ///   - services: the services that workflows name.
+  ///   - clock: limits the wait for a service that has no free place.
+  ///   - maxResponseBytes: the most bytes of an answer that are read, because the saga's history stores it.
   public init(
     client: HTTPClient, services: [Service], clock: any WallClock,
     maxResponseBytes: Int = HTTPStepExecutor.maxResponseBytes
@@ -54,7 +54,7 @@ public final class HTTPStepExecutor: StepExecutor {
     }
     defer { gate.leave() }
     do {
-      // Its time begins now: waiting for the store or for a turn is not the participant's fault.
+      // The call's time begins now, because the participant does not cause the wait for the store or for a place.
       let response = try await client.send(request(for: call, action, service, timeout: call.timeout))
       return HTTPOutcome.read(
         response, success: action.success, service: service, now: clock.wallNow(), limit: maxResponseBytes)

@@ -1,7 +1,7 @@
 import SagaCore
 
 extension EngineErrorCode {
-  // Of an answer whose status says that the step happened: why it gives no value.
+  // The reasons why a successful answer gives no value.
   public static let answerNotJSON = "http.answerNotJSON"
   public static let answerNotText = "http.answerNotText"
   public static let answerCut = "http.answerCut"

@@ -1,10 +1,10 @@
 import HTTP
 import WorkflowEngine
 
-/// What a page of HTML or an XML document says, for people: a proxy's page, a SOAP fault. No parser of either, as broken
-/// ones are read too; the result is only shown.
+/// Finds the message in a page of HTML or an XML document: a proxy's page, a SOAP fault. It is not a parser, so that it
+/// also reads broken documents. The result is only shown.
 enum MarkupWords {
-  /// What is read of a document at most, in characters.
+  /// The most characters that are read of a document.
   private static let longest = 100_000
 
   static func isHTML(_ text: String) -> Bool {
@@ -25,13 +25,13 @@ enum MarkupWords {
     return body.isEmpty ? title : "\(title): \(body)"
   }
 
-  /// The elements that hold words, the best first, as `parent/name` or `name`, without prefixes and case.
+  /// The elements that contain a message, the best first, as `parent/name` or `name`, without prefixes and case.
   private static let elements = [
     "faultstring", "reason/text", "detail", "message", "errormessage", "errordescription", "error_description",
     "diagnostics", "exceptiontext", "msg", "reason", "description", "title", "error", "text",
   ]
 
-  /// Returns the text of the element that is known to hold words, else the text of the whole document.
+  /// Returns the text of the element that is known to contain a message, else the text of the whole document.
   static func ofXML(_ document: String) -> String {
     let pieces = pieces(of: document)
     for element in elements {
@@ -39,7 +39,7 @@ enum MarkupWords {
       let found = pieces.first { $0.path.suffix(names.count).elementsEqual(names) && !$0.text.trimmed.isEmpty }
       if let found { return found.text }
     }
-    // FHIR writes its words into attributes: `<diagnostics value="…"/>`.
+    // FHIR writes its message into attributes: `<diagnostics value="…"/>`.
     for element in ["diagnostics", "text"] {
       if let value = pieces.lazy.compactMap({ $0.values[element] }).first { return value }
     }
@@ -84,7 +84,7 @@ enum MarkupWords {
         let tag = rest[rest.index(after: rest.startIndex)..<close]
         rest = rest[rest.index(after: close)...]
         follow(tag, &path, &values)
-        // What is in a script is no markup.
+        // The content of a script is not markup.
         if let name = path.last, ["script", "style"].contains(name), !tag.hasPrefix("/") {
           rest = rest.firstRange(of: "</\(name)").map { rest[$0.lowerBound...] } ?? ""
         }

@@ -2,17 +2,17 @@ import HTTP
 import JSON
 import WorkflowEngine
 
-/// What a participant says of a failure, in its own words, for operators to read.
+/// A participant's message about a failure, for operators to read.
 ///
-/// Participants say it in many shapes: problem details (RFC 9457), `{"error": …}`, `{"errors": […]}`, a SOAP fault, a
-/// page of HTML, plain text. The first words found count; a shape that isn't known is shown as it came.
+/// Participants use many shapes: problem details (RFC 9457), `{"error": …}`, `{"errors": […]}`, a SOAP fault, a page of
+/// HTML, plain text. The first message that is found counts. A body of unknown shape is shown unchanged.
 enum ParticipantWords {
-  /// The most Unicode scalars that are kept: they are stored and shown for years.
+  /// The most Unicode scalars that are kept, because they are stored and shown for years.
   static let longest = ParticipantText.longest
-  /// The most bytes of a body that are looked through.
+  /// The most bytes of a body that are searched.
   private static let mostBytes = 256 << 10
 
-  /// Returns the words of an answer, in one line and cut to `longest`; nil when it has none.
+  /// Returns the message in an answer, on one line and cut to `longest`; nil when it has none.
   static func of(_ response: HTTPClientResponse) -> String? {
     let type = MediaType(response.headers["Content-Type"])
     let read = response.body.count > mostBytes ? Array(response.body.prefix(mostBytes)) : response.body
@@ -21,7 +21,7 @@ enum ParticipantWords {
     }
     let body = text.trimmed
     if !body.isEmpty { return of(body, type) }
-    // HTTP/1 has room for words in its status line.
+    // The status line of HTTP/1 has room for a message.
     let reason = ParticipantText.oneLine(response.reason)
     let isStandard = reason.lowercased() == HTTPStatus.phrase(response.status).lowercased()
     return reason.isEmpty || isStandard || reason.count < 4 ? nil : reason
@@ -45,25 +45,25 @@ enum ParticipantWords {
 
   // MARK: JSON
 
-  /// The members that hold words, the best first. Names are compared without case, `_` and `-`.
+  /// The members that contain a message, the best first. Names are compared without case, `_` and `-`.
   private static let names = [
     "faultstring", "detail", "message", "errormessage", "errordescription", "errormsg", "msg", "usermessage",
     "developermessage", "exceptionmessage", "issue", "issues", "diagnostics", "reason", "description", "explanation",
     "errors", "error", "err", "fault", "exception", "failure", "failures", "violations", "details", "messages", "title",
     "text", "info", "statustext", "statusmessage", "statusdescription", "cause", "value", "data", "result",
   ]
-  /// The members that may hold words by the name of what is wrong: `{"errors": {"Barcode": ["It is required."]}}`.
+  /// The members that may contain messages by field name: `{"errors": {"Barcode": ["It is required."]}}`.
   private static let namesOfFields = [
     "errors", "violations", "fielderrors", "validationerrors", "details", "detail", "data", "error",
   ]
 
-  /// Returns the words of a body, or nil when none of its members is known to hold any.
+  /// Returns the message in a body, or nil when no known member contains one.
   static func of(_ json: JSON) -> String? {
     var search = Search()
     return search.words(json, depth: 0).flatMap { filled(ParticipantText.oneLine($0)) }
   }
 
-  /// A search of a body, which stops after so many values: a body may be large, and is looked at from several sides.
+  /// A search of a body. It stops after a number of values, because a body may be large and is searched several times.
   private struct Search {
     private var left = 2_000
     private static let deepest = 8
@@ -95,8 +95,8 @@ enum ParticipantWords {
         guard let value = known[name] else { continue }
         let found = words(value, depth: depth + 1) ?? (name == "errors" ? wordsOfFields(value, depth: depth + 1) : nil)
         guard var said = found else { continue }
-        // ASP.NET says in its title that something is wrong, and in `errors` what; FHIR has words for people, and words
-        // for those who mend it.
+        // ASP.NET says in its title that the request is wrong, and in `errors` how. FHIR has one text for users, and
+        // one for the developers who repair it.
         if name == "diagnostics", let details = known["details"], let first = words(details, depth: depth + 1) {
           said = "\(first): \(said)"
         } else if name == "errors", let title = known["title"], let first = words(title, depth: depth + 1) {
@@ -107,7 +107,7 @@ enum ParticipantWords {
       for name in namesOfFields {
         if let value = known[name], let said = wordsOfFields(value, depth: depth + 1) { return said }
       }
-      // Mostly a word like "error" beside better ones.
+      // It is usually a word like "error" beside better messages.
       return known["status"].flatMap { words($0, depth: depth + 1) }
     }
 
@@ -121,7 +121,7 @@ enum ParticipantWords {
     }
   }
 
-  /// Which part of the request a validation error is about, where it says so.
+  /// Returns the part of the request that a validation error is about, if the error names it.
   private static func place(_ known: [String: JSON]) -> String? {
     if case .array(let parts)? = known["loc"] {
       return filled(parts.prefix(10).map { $0.stringValue ?? $0.text() }.joined(separator: "."))

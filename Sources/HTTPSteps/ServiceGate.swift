@@ -3,8 +3,8 @@ import Synchronization
 import Values
 import WorkflowEngine
 
-/// Lets so many calls to a service be under way at once, first come first served, so that one slow service holds up
-/// nobody but its own callers.
+/// Limits the calls to a service that are under way at once, first come, first served. A slow service delays only its
+/// own callers.
 final class ServiceGate: Sendable {
   private struct Waiter {
     let id: Int
@@ -14,7 +14,7 @@ final class ServiceGate: Sendable {
     var free: Int
     var nextID = 0
     var waiters: [Waiter] = []
-    /// Callers between their cancellation handler and their place in the line.
+    /// Callers between their cancellation handler and their place in the queue.
     var arriving: Set<Int> = []
     var givenUp: Set<Int> = []
   }
@@ -23,7 +23,7 @@ final class ServiceGate: Sendable {
   init(limit: Int) { state = Mutex(State(free: limit)) }
 
   /// Waits for a place.
-  /// - Returns: false when the task was cancelled before there was one; then there is nothing to give back.
+  /// - Returns: false when the task was cancelled before it got a place. Then the caller has no place to give back.
   func enter() async -> Bool {
     let id = state.withLock { state in
       state.nextID += 1
@@ -47,7 +47,7 @@ final class ServiceGate: Sendable {
     } onCancel: {
       let waiter = state.withLock { state -> Waiter? in
         guard let index = state.waiters.firstIndex(where: { $0.id == id }) else {
-          // Either not in the line yet, or through the gate already.
+          // The caller is not yet in the queue, or has already got a place.
           if state.arriving.contains(id) { state.givenUp.insert(id) }
           return nil
         }
@@ -73,7 +73,7 @@ final class ServiceGate: Sendable {
         do { try await clock.sleep(until: deadline) } catch {}
         return false
       }
-      // The place may be granted in the moment in which the time is over: then it is taken.
+      // The place may be granted just when the time ends. Then it is taken.
       var isGranted = await group.next() ?? false
       group.cancelAll()
       for await other in group { isGranted = isGranted || other }
@@ -81,7 +81,7 @@ final class ServiceGate: Sendable {
     }
   }
 
-  /// Gives the place back, to the one that has waited longest.
+  /// Gives the place back. The caller that has waited longest gets it.
   func leave() {
     let next = state.withLock { state -> Waiter? in
       guard !state.waiters.isEmpty else {

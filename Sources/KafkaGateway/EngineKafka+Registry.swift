@@ -2,9 +2,9 @@ public import Messaging
 import WorkflowEngine
 
 extension EngineKafka.Framing {
-  /// A schema registry's: the events' schema is registered under the topic's subject before the first event goes out, and
-  /// what comes in with an id is looked up.
-  /// - Parameter topic: where the events go.
+  /// Framing for a schema registry. The events' schema is registered under the topic's subject before the first event
+  /// is published. The schema of an incoming message is looked up by its id.
+  /// - Parameter topic: the topic of the events.
   public init(_ registry: SchemaRegistry, events topic: String) {
     self.init(
       prepare: {

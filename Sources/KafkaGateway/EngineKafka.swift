@@ -6,9 +6,9 @@ import Synchronization
 import Values
 import WorkflowEngine
 
-/// The engine on Kafka: its events go out, commands and answers come in.
+/// The engine's connection to Kafka: it publishes events, and takes commands and answers.
 public final class EngineKafka: Sendable {
-  /// Where what stands.
+  /// Topic names, consumer group and schema framing.
   public struct Configuration: Sendable {
     public var cluster: KafkaCluster
     public var events: KafkaTopic
@@ -16,7 +16,7 @@ public final class EngineKafka: Sendable {
     public var replies: KafkaTopic
     public var deadLetters: KafkaTopic
     public var group: String
-    /// Made anew for each start: what the data of events is put into, and how that is taken off again.
+    /// Framing of event data for a schema registry, and its removal. Each start creates a new one.
     public var framing: Framing?
 
     public init(
@@ -35,11 +35,11 @@ public final class EngineKafka: Sendable {
     }
   }
 
-  /// A schema registry's part.
+  /// The functions of a schema registry.
   public struct Framing: Sendable {
-    /// Registers the schema of events, and gives what puts data into its frame.
+    /// Registers the schema of events, and returns the function that frames data.
     public let prepare: Echo.Prepare
-    /// Takes the frame off what comes in.
+    /// Removes the framing of incoming data.
     public let unframe: @Sendable ([UInt8]) async throws -> [UInt8]
 
     public init(prepare: @escaping Echo.Prepare, unframe: @escaping @Sendable ([UInt8]) async throws -> [UInt8]) {
@@ -48,7 +48,7 @@ public final class EngineKafka: Sendable {
     }
   }
 
-  /// The echo of the engine's events.
+  /// The event publisher ("the echo").
   public let events: Echo
   private let configuration: Configuration
   private let environment: Environment
@@ -57,16 +57,16 @@ public final class EngineKafka: Sendable {
   private let commands: KafkaConsumer
   private let replies: KafkaConsumer
   private let problem = Mutex<String?>(nil)
-  /// Who takes commands, and whether no more are wanted.
+  /// The task that takes commands, and whether it must stop.
   private let taken = Mutex<(by: Task<Void, any Error>?, isOver: Bool)>((nil, false))
 
   /// - Parameters:
-  ///   - engine: whose events go out, and that does what comes in.
-  ///   - store: the engine's.
-  ///   - executor: makes the attempts that the answers are waited for by.
-  ///   - configuration: where what stands.
+  ///   - engine: publishes its events and handles the commands and answers.
+  ///   - store: the engine's store.
+  ///   - executor: makes the attempts that wait for the answers.
+  ///   - configuration: topic names, consumer group and schema framing.
   ///   - environment: the clock.
-  ///   - log: where it says what goes wrong.
+  ///   - log: the log for problems.
   /// - Throws: `kafka.configurationInvalid`.
   public init(
     engine: Engine, store: any EventStore, executor: KafkaStepExecutor, configuration: Configuration,
@@ -110,15 +110,15 @@ public final class EngineKafka: Sendable {
     }
   }
 
-  /// Works until the task is cancelled; then lets what is under way end. Kafka being out of reach ends nothing, and what
-  /// ends one part (a store that can't be read) doesn't end the others.
+  /// Works until the task is cancelled, and then finishes the work under way. An unreachable Kafka ends nothing. An
+  /// error that ends one part, such as a store that can't be read, doesn't end the others.
   public func run() async throws {
     await withDiscardingTaskGroup { group in
       group.addTask {
         do {
           try await self.events.run()
         } catch {
-          // How it stands says so, too.
+          // The status shows it too.
           if !Task.isCancelled {
             self.log.error("The echo to Kafka has ended; sagas go on without it", ("error", "\(error)"))
           }
@@ -138,7 +138,7 @@ public final class EngineKafka: Sendable {
     try Task.checkCancellation()
   }
 
-  /// A consumer that subscribes to a topic that isn't there would not hear of it for minutes: the topics come first.
+  /// The topics are created first: a consumer of a missing topic would not notice the topic for minutes.
   private func consume() async throws {
     var pause = Duration.milliseconds(200)
     while true {
@@ -160,7 +160,7 @@ public final class EngineKafka: Sendable {
     }
   }
 
-  /// Ends by itself when no more are wanted, and the answers are read on.
+  /// Takes commands, and ends by itself when no more are wanted. Answers are still read.
   private func takeCommands() async throws {
     let taking = Task { try await commands.run() }
     let isWanted = taken.withLock { taken in
@@ -179,8 +179,8 @@ public final class EngineKafka: Sendable {
     }
   }
 
-  /// Takes no more commands, as the engine is about to end; what is under way is done, and the rest is left to the next
-  /// one. Answers are read and events told until `run` is cancelled.
+  /// Takes no more commands, because the engine is about to end. Commands under way are finished. The next engine takes
+  /// the rest. Until `run` is cancelled, answers are read and events are published.
   public func takeNoMoreCommands() {
     let taking = taken.withLock { taken in
       taken.isOver = true

@@ -4,15 +4,15 @@ import SagaCore
 import Values
 import WorkflowEngine
 
-/// Commands that come over Kafka: start, signal, cancel. Each takes effect once, however often it is delivered, and its
-/// offset moves only behind what is stored of it.
+/// Commands over Kafka: start, signal, cancel. Each takes effect once, however often it is delivered. Its offset moves
+/// only after its effect is stored.
 struct KafkaCommands: Sendable {
   let engine: Engine
   let unframe: InboundMessage.Unframe?
 
   static let typePrefix = "dev.tracseq.saga."
 
-  /// A command's members, and the message that they came in.
+  /// A command's members, and the message that contained them.
   private typealias Command = (inbound: InboundMessage, body: JSON)
 
   var handlers: MessageHandlers {
@@ -25,7 +25,7 @@ struct KafkaCommands: Sendable {
       ])
   }
 
-  /// A CloudEvent says by its type what it is, plain JSON by its member `command`.
+  /// Returns the command. A CloudEvent names it in its type, plain JSON in its member `command`.
   private static func command(of inbound: InboundMessage) throws(Poison) -> (type: String, content: Command) {
     if let event = inbound.event { return (event.type, (inbound, inbound.body)) }
     guard var members = inbound.body.objectValue, let word = members["command"]?.stringValue else {
@@ -86,7 +86,7 @@ struct KafkaCommands: Sendable {
     let by = reader.text("by", isRequired: false)
     try reader.finish()
     guard let saga, let reason else { return }
-    // An older version carried it out, and its offset was not stored.
+    // An older version carried it out, but did not store its offset.
     if try await engine.saga(saga).state.hasCancelled(by: inbound.formerIdentity) { return }
     _ = try await engine.cancel(
       saga, by: by ?? inbound.sender, reason: reason, from: inbound.way, commandID: inbound.identity)

@@ -1,7 +1,7 @@
 import SagaCore
 
 extension EngineErrorCode {
-  // Messages that come over Kafka.
+  // Messages over Kafka.
   public static let commandInvalid = "command.invalid"
   public static let replyMalformed = "reply.malformed"
 }

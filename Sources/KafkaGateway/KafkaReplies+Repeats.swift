@@ -3,9 +3,9 @@ import SagaCore
 import WorkflowEngine
 
 extension KafkaReplies {
-  /// Whether the history of the saga holds what an answer says: then it came before, and nothing is lost with it.
+  /// Returns whether the saga's history contains the answer. Then the answer came before, and nothing is lost with it.
   ///
-  /// Only asked of a saga that has ended: one that goes on finds repeats by itself.
+  /// Called only for a saga that has ended. An open saga finds repeats by itself.
   func isRecorded(_ reply: KafkaReply) async throws -> Bool {
     var record = RecordedAnswers(of: reply)
     var version = 0
@@ -21,12 +21,12 @@ extension KafkaReplies {
 /// Finds an answer among the events of its saga, which come in order.
 private struct RecordedAnswers {
   private let reply: KafkaReply
-  /// Of the step, in the phase that was answered: the attempt that was begun last.
+  /// The attempt of the step that began last, in the phase of the answer.
   private var begun: (round: Int, attempt: Int)?
 
   init(of reply: KafkaReply) { self.reply = reply }
 
-  /// Whether the answer names the attempt that was begun last.
+  /// Whether the answer names the attempt that began last.
   private var isOfBegun: Bool { isOfRound && begun?.attempt == reply.attempt }
   private var isOfRound: Bool { begun?.round == reply.round }
 
@@ -58,7 +58,7 @@ private struct RecordedAnswers {
   }
 
   /// Whether the answer reports this failure.
-  /// - Parameter isUnknown: nil when the history doesn't tell an unknown outcome from a refusal.
+  /// - Parameter isUnknown: nil when the history doesn't distinguish an unknown outcome from a refusal.
   private func reports(_ failure: StepFailure, isUnknown: Bool? = nil) -> Bool {
     switch reply.outcome {
     case .failed(let said): isUnknown != true && failure.code == said.code

@@ -5,7 +5,7 @@ import Values
 import WorkflowEngine
 import Workflows
 
-/// Participants' answers that come over Kafka. An answer's offset moves only behind what is stored of it.
+/// Participants' answers over Kafka. An answer's offset moves only after its effect is stored.
 struct KafkaReplies: Sendable {
   let engine: Engine
   let executor: KafkaStepExecutor
@@ -20,7 +20,7 @@ struct KafkaReplies: Sendable {
       } catch {
         if (error as? Refusal)?.code == EngineErrorCode.sagaEnded, try await isRecorded(reply) {
           log.info("An answer came again after its saga had ended", ("saga", "\(reply.saga)"), ("answer", reply.id))
-          // Whoever made its last attempt may have missed that it was recorded.
+          // The task of the last attempt may have missed that the answer was recorded.
           if let outcome = reply.outcome { executor.recorded(reply.key, outcome, upTo: .max, stillInFlight: nil) }
           return
         }
@@ -49,8 +49,8 @@ struct KafkaReplies: Sendable {
     executor.recorded(reply.key, outcome, upTo: attempts.count, stillInFlight: inFlight)
   }
 
-  /// The service whose command is answered; nil when the saga has no such step, or this engine no such service.
-  /// - Throws: `Poison` when the step sends no command: then it is not a participant's to end by a message.
+  /// Returns the service whose command is answered. Nil when the saga has no such step, or this engine no such service.
+  /// - Throws: `Poison` when the step sends no command: then a participant's message can't end it.
   private func service(answering reply: KafkaReply) async throws -> KafkaService? {
     guard let step = try await engine.saga(reply.saga).definition.step(reply.step) else { return nil }
     let action: Action?

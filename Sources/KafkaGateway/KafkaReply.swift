@@ -4,9 +4,9 @@ import SagaCore
 import Values
 import WorkflowEngine
 
-/// A participant's answer, read.
+/// A participant's answer after parsing.
 struct KafkaReply: Sendable {
-  /// The idempotency key of the command that it answers: `SAGA/STEP/ROUND`, and `/undo` behind it.
+  /// The idempotency key of the answered command: `SAGA/STEP/ROUND`, with `/undo` after it for an undo.
   let key: String
   let saga: UniqueID
   let step: String
@@ -16,7 +16,7 @@ struct KafkaReply: Sendable {
   let id: String
   /// The id that an older version would have given it.
   let formerID: String
-  /// Nil for news of progress.
+  /// The outcome; nil for progress.
   let outcome: StepOutcome?
   let progress: StepProgress?
 
@@ -43,7 +43,7 @@ struct KafkaReply: Sendable {
     self.attempt = attempt
     step = String(parts[1])
     phase = isUndo ? .undo : .forward
-    // As the engine writes it, however the participant does.
+    // The key is in the engine's spelling, whatever the participant's spelling.
     self.key =
       isUndo
       ? IdempotencyKey.undo(saga: saga, step: step, round: round)
@@ -73,7 +73,7 @@ struct KafkaReply: Sendable {
     let retryAfter = try member("retryAfterMs", in: body, "a whole number from 0") { value in
       value.intValue.flatMap { $0 >= 0 ? Duration.milliseconds(min($0, longestRetryAfter)) : nil }
     }
-    // A participant's words are shown to operators for years: long enough to help, bounded all the same.
+    // Operators read a participant's words for years. The limit is long enough to help.
     let message = ParticipantText.oneLine((try text("message", in: body)) ?? "", most: 1_000)
     return StepFailure(
       code: code, classes: ["kafka.answer"], message: message.isEmpty ? code : message,
@@ -83,7 +83,7 @@ struct KafkaReply: Sendable {
 
   // MARK: Members
 
-  // One of another type is not taken for one that isn't there: what “gone” or “retryable” says decides what is done.
+  // A member of another type is not treated as missing, because “gone” and “retryable” decide what the engine does.
 
   private static func text(_ name: String, in body: JSONObject) throws(Poison) -> String? {
     try member(name, in: body, "a string") { $0.stringValue }

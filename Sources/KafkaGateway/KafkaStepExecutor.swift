@@ -10,7 +10,7 @@ import WorkflowEngine
 public struct KafkaService: Sendable, Hashable {
   public let name: String
   public let topic: String
-  /// Whether an undo that comes before its command makes the late command refuse.
+  /// Whether an undo that comes before its command makes the participant refuse the late command.
   public let keepsTombstones: Bool
 
   public init(name: String, topic: String, keepsTombstones: Bool = false) {
@@ -22,8 +22,8 @@ public struct KafkaService: Sendable, Hashable {
 
 /// Makes the attempts of `kafka` steps: sends the command, and waits until its answer has been recorded.
 ///
-/// The answer comes to whoever reads the reply topic; that one records it in the saga, and then tells here that there is
-/// nothing to wait for any more.
+/// The reader of the reply topic receives the answer and records it in the saga. Then it tells this executor that the
+/// wait is over.
 public final class KafkaStepExecutor: StepExecutor {
   private let producer: KafkaProducer
   let services: [String: KafkaService]
@@ -32,12 +32,12 @@ public final class KafkaStepExecutor: StepExecutor {
   private let waiting = Mutex<[String: [Waiter]]>([:])
 
   /// - Parameters:
-  ///   - cluster: where the commands go.
-  ///   - services: which topic each service takes its commands from.
-  ///   - replyTopic: where participants answer to.
-  ///   - clock: bounds the wait.
-  ///   - patience: a command that can't be delivered for so long is known not to have been sent.
-  ///   - log: where the client says what goes wrong.
+  ///   - cluster: the cluster for the commands.
+  ///   - services: the topic from which each service takes its commands.
+  ///   - replyTopic: the topic for the participants' answers.
+  ///   - clock: limits the wait.
+  ///   - patience: the time after which a command that can't be delivered is known not to have been sent.
+  ///   - log: the log for the client's problems.
   /// - Throws: `kafka.configurationInvalid`.
   public init(
     cluster: KafkaCluster, services: [KafkaService], replyTopic: String, clock: any WallClock,
@@ -62,11 +62,11 @@ public final class KafkaStepExecutor: StepExecutor {
           message: "The service “\(action.service)” has no topic on this engine.", isRetryable: true))
     }
     let record = record(of: call, action, to: service)
-    // 1. Whoever answers finds somebody who waits.
+    // 1. The waiter is registered before the command is sent, so that the answer finds it.
     let waiter = Waiter(call.attempt)
     waiting.withLock { $0[call.idempotencyKey, default: []].append(waiter) }
     defer { forget(waiter, call.idempotencyKey) }
-    // 2. The command, and beside it the time that it may take.
+    // 2. Send the command, with a limit on its time.
     let deadline = clock.now() + call.timeout
     let timer = Task { [clock, producer] in
       do { try await clock.sleep(until: deadline) } catch { return }
@@ -75,7 +75,7 @@ public final class KafkaStepExecutor: StepExecutor {
     }
     defer { timer.cancel() }
     var sending: Task<Void, Never>?
-    // A command that still waits for room when its attempt has ended isn't sent any more: its undo might be before it.
+    // A command that still waits for room when its attempt has ended is not sent: it might arrive after its undo.
     defer { sending?.cancel() }
     if !Task.isCancelled {
       waiter.isSent = true
@@ -88,16 +88,16 @@ public final class KafkaStepExecutor: StepExecutor {
         }
       }
     }
-    // 3. Its end, whichever comes first.
+    // 3. The first end counts.
     return await withTaskCancellationHandler {
       await waiter.outcome()
     } onCancel: {
-      // The engine stops: the command may have gone, its answer is not waited for.
+      // The engine stops. The command may have been sent, but its answer is not awaited.
       waiter.answer(waiter.isSent ? .unknown(Self.cutOff) : .notSent(Self.cutOff))
     }
   }
 
-  /// Whether Kafka has the command of an attempt that waits under this key.
+  /// Returns whether Kafka has the command of an attempt that waits under this key.
   func isDelivered(_ key: String) -> Bool {
     waiting.withLock { $0[key]?.contains(where: \.isDelivered) ?? false }
   }
@@ -109,10 +109,10 @@ public final class KafkaStepExecutor: StepExecutor {
     }
   }
 
-  /// An answer under this key has been recorded.
+  /// Reports that an answer under this key has been recorded.
   /// - Parameters:
-  ///   - last: the last attempt that had been begun then. A later one may wait already; the answer was not for it.
-  ///   - inFlight: the attempt that still waits after it, if one does.
+  ///   - last: the last attempt that had begun then. A later one may wait already; the answer was not for it.
+  ///   - inFlight: the attempt that still waits after it, if there is one.
   package func recorded(_ key: String, _ outcome: StepOutcome, upTo last: Int, stillInFlight inFlight: Int?) {
     let answered = waiting.withLock { waiting in
       waiting[key]?.filter { $0.attempt <= last && $0.attempt != inFlight } ?? []
@@ -128,7 +128,7 @@ public final class KafkaStepExecutor: StepExecutor {
       message: "\(service.name) did not answer in time.", isRetryable: true)
   }
 
-  /// It waits in the client and may still be sent, so that this is no clean failure.
+  /// The command waits in the client and may still be sent, so the failure is not clean.
   private static func notTaken(_ service: KafkaService, _ problem: KafkaError?) -> StepFailure {
     StepFailure(
       code: EngineErrorCode.attemptTimeout, classes: ["kafka.notTaken"],

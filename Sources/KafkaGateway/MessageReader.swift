@@ -6,19 +6,19 @@ import SagaCore
 import Values
 import WorkflowEngine
 
-/// What every message to the engine has in common: who sent it, under which identity, and its JSON.
+/// The common parts of every message to the engine: its sender, its identity, and its JSON.
 struct InboundMessage: Sendable {
   let message: KafkaMessage
   let event: CloudEvent?
   let body: JSON
 
-  /// Larger ones are no commands.
+  /// The largest message, in bytes. A larger one is not a command.
   static let maxBytes = 1 << 20
 
   typealias Unframe = @Sendable ([UInt8]) async throws -> [UInt8]
 
-  /// - Parameter unframe: takes a schema registry's framing off; nil where there is no registry.
-  /// - Throws: `Poison`; or what keeps the registry from answering, which passes.
+  /// - Parameter unframe: removes a schema registry's framing; nil when there is no registry.
+  /// - Throws: `Poison`; or the temporary error that keeps the registry from answering.
   init(_ message: KafkaMessage, unframe: Unframe?) async throws {
     self.message = message
     let count = message.value?.count ?? 0
@@ -27,7 +27,7 @@ struct InboundMessage: Sendable {
         MessagingErrorCode.messageTooLarge,
         "The message has \(count) bytes; \(Self.maxBytes) are the most that is taken.")
     }
-    // The frame stands in front of everything, of a whole CloudEvent too.
+    // The framing comes before everything, also before a whole CloudEvent.
     let plain = try await Self.unframed(message, unframe)
     event = try CloudEvent(plain)
     do {
@@ -51,20 +51,20 @@ struct InboundMessage: Sendable {
       value: try await unframe(value), headers: message.headers, timestamp: message.timestamp)
   }
 
-  /// The same however often the message is delivered, and that of no other message. It has blanks, so it is none of the
-  /// keys that callers choose: those have none.
+  /// The identity of the message: the same for every delivery, and different for every message. It contains blanks, so
+  /// it differs from the keys that callers choose, which contain none.
   var identity: String {
     let full: String
     if let event {
       full = "kafka event \(Self.word(event.source)) \(Self.word(event.id))"
     } else {
-      // A topic that was made again counts its messages from 0 again, but dates them otherwise.
+      // A topic that was created again counts its messages from 0 again, but their timestamps differ.
       full = "kafka message \(message.place)" + (message.timestamp.map { " \($0.milliseconds)" } ?? "")
     }
     return full.utf8.count <= 255 ? full : "kafka digest " + Digest.hex(Array(full.utf8))
   }
 
-  /// The identity that versions before this one gave the message. What they have stored is known by it.
+  /// The identity that earlier versions gave the message. Their stored data contains it.
   var formerIdentity: String {
     let full: String
     if let event {
@@ -79,7 +79,8 @@ struct InboundMessage: Sendable {
     return isPlain ? full : "kafka:" + Digest.hex(Array(full.utf8))
   }
 
-  /// The text without blanks, that of no other text: what isn't visible ASCII is percent-encoded, and so is `%`.
+  /// Returns a text without blanks that is different for each text. It percent-encodes `%`, and everything that is not
+  /// visible ASCII.
   private static func word(_ text: String) -> String {
     var word = ""
     for byte in text.utf8 {
@@ -92,14 +93,14 @@ struct InboundMessage: Sendable {
     return word
   }
 
-  /// The way it came, as the history keeps it.
+  /// The way that the message came, as the history stores it.
   var way: String { "kafka \(message.topic)" }
 
-  /// Who sent it, as far as the message says.
+  /// The sender, as far as the message names it.
   var sender: String { event.map { "kafka \($0.source.withoutNUL)" } ?? "kafka \(message.topic)" }
 }
 
-/// Takes a command's members apart, and gathers everything that is wrong with them.
+/// Reads the members of a command, and collects all its mistakes.
 struct CommandReader {
   private let members: JSONObject
   private(set) var wrong: [String] = []
@@ -152,7 +153,7 @@ struct CommandReader {
     return version
   }
 
-  /// As REST takes it: 1 to 255 visible ASCII characters.
+  /// Reads a key by the rules of REST: 1 to 255 visible ASCII characters.
   mutating func key() -> String? {
     guard let text = text("key", isRequired: false) else { return nil }
     guard text.utf8.count <= 255, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
@@ -162,7 +163,7 @@ struct CommandReader {
     return text
   }
 
-  /// Nil when there are none: a repeat that leaves them out has the saga's.
+  /// Reads the tags. Nil when the member is missing: a repeat without tags matches the saga's tags.
   mutating func tags() -> [String]? {
     guard let value = members["tags"], !value.isNull else { return nil }
     let texts = value.arrayValue?.compactMap(\.stringValue) ?? []
@@ -182,7 +183,7 @@ struct CommandReader {
     return members[name]
   }
 
-  /// - Throws: everything that was wrong.
+  /// - Throws: all the mistakes.
   func finish() throws(Poison) {
     if !wrong.isEmpty { throw Poison(EngineErrorCode.commandInvalid, wrong.joined(separator: "; ")) }
   }

@@ -6,11 +6,11 @@ import Values
 import WorkflowEngine
 
 extension Poison {
-  /// What makes a message one that no repetition helps; nil for what passes, as a store or an engine that is not there
-  /// just now.
+  /// Makes a poison message from an error that no repetition resolves. Nil for a temporary error, such as an
+  /// unavailable store or engine.
   ///
-  /// A saga whose history can't be read is final too: its messages lie with the dead letters until somebody has looked at
-  /// it, and hold up no other saga's.
+  /// A saga whose history can't be read is final too. Its messages stay with the dead letters until a person has
+  /// checked them, and do not block the messages of other sagas.
   init?(finally error: any Error) {
     switch error {
     case let refusal as Refusal: self.init(refusal.code, refusal.message)

@@ -4,7 +4,7 @@ public import Streaming
 import Values
 import WorkflowEngine
 
-/// What a saga's event is outside the engine.
+/// The form in which a saga's event is published.
 public enum SagaEventEcho {
   public static let source = "/sagas"
   public static let typePrefix = "dev.tracseq.saga."
@@ -12,7 +12,7 @@ public enum SagaEventEcho {
 
   /// - Parameters:
   ///   - stored: an event of the engine's store.
-  ///   - topic: where it goes.
+  ///   - topic: the topic that it is published to.
   public static func event(_ stored: StoredEvent, topic: String) -> EchoedEvent {
     let saga = stored.stream.description
     var event = CloudEvent(
@@ -23,7 +23,7 @@ public enum SagaEventEcho {
         .init("streamversion", "\(stored.version)"),
       ],
       data: stored.data)
-    // What is of no saga is told all the same: positions have no gaps.
+    // Events that do not belong to a saga are published too: positions have no gaps.
     if stored.type == Echo.rewoundType {
       (event.source, event.type, event.subject, event.dataSchema) = ("/echo", "dev.tracseq.echo.rewound", nil, nil)
     } else if OperationEvent.isOne(stored.type) {
@@ -39,7 +39,7 @@ public enum SagaEventEcho {
 
   private static let prefix = Array(#"{"schema":"#.utf8)
 
-  /// The version of the event's shape. Every event's meta begins with it, so nothing is parsed for it.
+  /// Returns the schema version of the event. Every event's meta begins with it, so nothing is parsed for it.
   private static func schema(of stored: StoredEvent) -> Int {
     guard stored.meta.starts(with: prefix) else { return 1 }
     let digits = stored.meta.dropFirst(prefix.count).prefix { (0x30...0x39).contains($0) }

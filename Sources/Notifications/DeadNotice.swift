@@ -3,7 +3,7 @@ import Persistence
 public import Values
 import WorkflowEngine
 
-/// A notice that was given up: it had been tried for so long that it would only have held up those behind it.
+/// A notice that was given up after a long time of tries, because further tries would only delay the notices behind it.
 public struct DeadNotice: Sendable, Hashable {
   static let collection = "notice.letters"
 
@@ -32,12 +32,12 @@ public struct DeadNotice: Sendable, Hashable {
     self.message = message
   }
 
-  /// What it is kept under.
+  /// The name of its document.
   static func name(_ destination: String, _ notice: String) -> DocumentName {
     DocumentName(collection: collection, id: "\(destination)/\(notice)")
   }
 
-  /// - Parameter notice: kept whole beside what is listed.
+  /// - Parameter notice: stored whole beside the members of the list.
   func document(of notice: Notice) -> Document {
     let data: JSON = [
       "destination": .string(destination), "notice": notice.data, "attempts": .int(attempts),
@@ -63,7 +63,7 @@ public struct DeadNotice: Sendable, Hashable {
 }
 
 extension Notice {
-  /// One that was given up, as it was.
+  /// Reads a notice that was given up, unchanged.
   init?(deadNotice: Document) {
     guard let row = try? JSON(parsing: deadNotice.data, limits: .stored), let told = row["notice"]?.objectValue,
       let id = told["id"]?.stringValue, let type = told["type"]?.stringValue.flatMap(NoticeType.init),

@@ -5,7 +5,7 @@ import WorkflowEngine
 struct DeliveryProgress {
   struct Pending {
     let notice: Notice
-    /// Of its event in the shard.
+    /// The position of its event in the shard.
     let position: Int64
     var tries = 0
     /// When it first failed.
@@ -14,12 +14,12 @@ struct DeliveryProgress {
   }
 
   let shard: Int
-  /// Where the checkpoint stands in the store.
+  /// The position of the stored delivery checkpoint.
   var saved: Int64
-  /// How far events have been looked at.
+  /// The position up to which the sender has checked events.
   var scanned: Int64
   var queue: [Pending] = []
-  /// The shard has events that have not been looked at, as the queue was full.
+  /// Whether the shard has events that have not been checked, because the queue was full.
   var hasMore = false
 
   init(shard: Int, checkpoint: Int64) {
@@ -28,6 +28,6 @@ struct DeliveryProgress {
     scanned = checkpoint
   }
 
-  /// Where the checkpoint may stand: before the first notice that hasn't been dealt with.
+  /// The position that the delivery checkpoint may have: before the first notice that is not delivered or given up.
   var settled: Int64 { queue.first.map { $0.position - 1 } ?? scanned }
 }

@@ -3,8 +3,8 @@ import Persistence
 import Values
 import WorkflowEngine
 
-/// What a sender remembers over a restart beside its checkpoints: what it counts, since when it fails, and how often the
-/// notices that hold up their shards have been tried.
+/// What a sender remembers over a restart beside its checkpoints: its counts, since when it fails, and the number of
+/// tries of each notice that blocks its shard.
 struct DeliveryRecord: Hashable {
   static let collection = "notice.destinations"
 

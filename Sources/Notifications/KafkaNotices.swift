@@ -5,14 +5,14 @@ import Synchronization
 import Values
 import WorkflowEngine
 
-/// Puts notices into a topic, as CloudEvents in binary mode with the saga as key.
+/// Writes notices to a topic, as CloudEvents in binary mode with the saga as key.
 public final class KafkaNotices: NoticeDestination {
   public let name: String
   public let types: Set<NoticeType>
   private let cluster: KafkaCluster
   private let topic: KafkaTopic
   private let producer: KafkaProducer
-  /// Whether the topic has been seen to be there.
+  /// Whether the topic is known to exist.
   private let isPrepared = Mutex(false)
 
   public static let source = "/notices"
@@ -27,7 +27,7 @@ public final class KafkaNotices: NoticeDestination {
     self.types = types
     self.cluster = cluster
     self.topic = topic
-    // A notice that isn't taken soon waits in the store, where others can see that it does.
+    // A notice that is not taken soon waits in the store, where its delay is visible.
     producer = try KafkaProducer(cluster, name: "notices", patience: .atMost(.seconds(20)), log: log)
   }
 
@@ -43,7 +43,7 @@ public final class KafkaNotices: NoticeDestination {
       let place = try await producer.send(Self.event(notice).record(topic: topic.name, key: notice.subject))
       return .delivered(answer: "\(place.topic)/\(place.partition)/\(place.offset)")
     } catch {
-      // Somebody may have taken the topic away.
+      // The topic may have been deleted.
       isPrepared.withLock { $0 = false }
       return .failed(NoticeFailure(code: error.code, message: error.message))
     }

@@ -3,41 +3,41 @@ import Runtime
 public import Values
 import WorkflowEngine
 
-/// What somebody wants to be told.
+/// The types of notices.
 public enum NoticeType: String, Sendable, Hashable, CaseIterable {
-  /// A saga can't go on without an operator, or can't at one more step.
+  /// A saga can't continue without an operator, or is stuck at one more step.
   case sagaStuck = "saga.stuck"
-  /// A saga, or one of its steps, takes longer than it was to.
+  /// A saga, or one of its steps, takes longer than expected.
   case sagaOverdue = "saga.overdue"
-  /// Something that somebody asked of many sagas waits for another one's word.
+  /// An operation on many sagas waits for the approval of a second person.
   case approvalNeeded = "approval.needed"
-  /// Something that was asked of many sagas is done.
+  /// An operation on many sagas has finished.
   case operationFinished = "operation.finished"
   case sagaAbandoned = "saga.abandoned"
   case sagaCompensated = "saga.compensated"
   /// A saga is completed, and members of its output could not be made.
   case sagaOutputIncomplete = "saga.outputIncomplete"
-  /// Sent when somebody asks for it, to see whether it arrives; nobody subscribes to it.
+  /// Sent only on request, to see whether a notice arrives. A destination cannot subscribe to it.
   case test = "notice.test"
 
-  /// Those that can be subscribed to.
+  /// The types to which a destination can subscribe.
   public static let all: Set<NoticeType> = Set(allCases).subtracting([.test])
-  /// Those that are told unless it is said which: all that are, or may be, waited for by a person.
+  /// The types that a destination gets if none are named: all types for which a person may be needed.
   public static let usual: Set<NoticeType> = all.subtracting([.sagaAbandoned, .sagaCompensated])
 }
 
-/// Something that a person should know of, told once for each event that it follows from.
+/// Something that a person should know. There is one notice for each event that causes one.
 public struct Notice: Sendable, Hashable {
-  /// The event that it follows from: its stream and its number there. The same however often the notice is sent.
+  /// The event that caused it: its stream and its version. It is the same for every try.
   public let id: String
   public let type: NoticeType
   /// When it happened.
   public let at: Timestamp
-  /// The saga or the operation that it is about; notices of one are told in order.
+  /// The saga or the operation that it is about. The notices of one subject are sent in order.
   public let subject: String
   /// One sentence: what happened, and why.
   public let summary: String
-  /// What else is known, by the names that docs/operating.md has for it.
+  /// Further members, with the names of docs/operating.md.
   public let details: JSONObject
 
   public init(
@@ -51,7 +51,7 @@ public struct Notice: Sendable, Hashable {
     self.details = details
   }
 
-  /// The notice as it is told.
+  /// The notice as it is sent.
   public var data: JSON {
     var members: JSONObject = [
       "id": .string(id), "type": .string(type.rawValue), "at": .timestamp(at), "summary": .string(summary),
@@ -60,12 +60,12 @@ public struct Notice: Sendable, Hashable {
     return .object(members)
   }
 
-  /// The body of a webhook, in the shape that the Standard Webhooks specification recommends.
+  /// The body of a webhook, in the form that the Standard Webhooks specification recommends.
   public var body: JSON {
     ["type": .string(type.rawValue), "timestamp": .timestamp(at), "data": data]
   }
 
-  /// A notice that nothing has happened for.
+  /// Returns a test notice, which reports no event.
   static func test(_ environment: Environment, by: String) -> Notice {
     let id = environment.newID().description
     return Notice(

@@ -1,18 +1,18 @@
 import WorkflowEngine
 
-/// Where notices are delivered to.
+/// A receiver of notices.
 public protocol NoticeDestination: Sendable {
-  /// Names its checkpoints: another name is another destination, which begins with what happens from then on.
+  /// The name of its checkpoints. Another name is another destination, which begins with the events from then on.
   var name: String { get }
   var kind: NoticeDestinationKind { get }
-  /// Where it is, as it may be shown: without what could be a secret.
+  /// The address as it may be shown: without possible secrets.
   var target: String { get }
   var types: Set<NoticeType> { get }
 
-  /// Tries once. What follows from a failure isn't its business.
+  /// Tries once. The caller decides what follows from a failure.
   func deliver(_ notice: Notice) async -> NoticeOutcome
 
-  /// Lets go of what it holds.
+  /// Releases its resources.
   func close() async
 }
 
@@ -24,9 +24,9 @@ public enum NoticeDestinationKind: String, Sendable, Hashable {
   case webhook, kafka
 }
 
-/// What became of one try to deliver a notice.
+/// The result of one try to deliver a notice.
 public enum NoticeOutcome: Sendable, Hashable {
-  /// It has arrived; what the destination said to it.
+  /// The notice arrived, with this answer.
   case delivered(answer: String)
   case failed(NoticeFailure)
 }
@@ -35,9 +35,9 @@ public enum NoticeOutcome: Sendable, Hashable {
 public struct NoticeFailure: Sendable, Hashable {
   public var code: String
   public var message: String
-  /// How long the destination asked us to wait.
+  /// The time that the destination asked the sender to wait.
   public var retryAfter: Duration?
-  /// The destination says that it is no more.
+  /// The destination says that it no longer exists.
   public var isGone: Bool
 
   public init(code: String, message: String, retryAfter: Duration? = nil, isGone: Bool = false) {
@@ -48,14 +48,14 @@ public struct NoticeFailure: Sendable, Hashable {
   }
 }
 
-/// When a notice that could not be delivered is tried again.
+/// Decides when a notice that could not be delivered is tried again.
 struct NoticeBackoff: Sendable {
   let first: Duration
   let longest: Duration
 
   /// - Parameters:
-  ///   - failures: how many there were in a row, from 1.
-  ///   - random: spreads those that failed together, by a fifth to either side.
+  ///   - failures: the number of failures in a row, from 1.
+  ///   - random: spreads the tries of notices that failed together, by a fifth to either side.
   func pause(after failures: Int, random: UInt64) -> Duration {
     var pause = first
     for _ in 1..<max(1, failures) where pause < longest { pause *= 3 }

@@ -1,7 +1,7 @@
 import SagaCore
 
 extension EngineErrorCode {
-  // Telling people.
+  // Notices.
   public static let noticeRefused = "notice.refused"
   public static let noticeGone = "notice.gone"
   public static let noticeDestinationUnknown = "notice.destinationUnknown"

@@ -1,8 +1,8 @@
 import Synchronization
 import WorkflowEngine
 
-/// What a sender is told from outside its task: shards that may have grown, and that its destination has answered somebody
-/// else.
+/// The signals to a sender from outside its task: a shard may have grown, or the destination has answered another
+/// sender.
 final class NoticeInbox: Sendable {
   private struct State {
     var shards: Set<Int> = []
@@ -28,7 +28,7 @@ final class NoticeInbox: Sendable {
     }
   }
 
-  /// The destination is well: what waits for it needn't wait any longer.
+  /// The destination works, so the waiting notices need not wait any longer.
   func hasAnswered() {
     state.withLock { $0.hasAnswered = true }
     wake()

@@ -15,7 +15,7 @@ struct NoticeMaker: Sendable {
   let definition: @Sendable (SagaStart) async -> WorkflowDefinition?
 
   /// - Parameter wanted: the types of notices that a destination takes.
-  /// - Returns: nil for an event of which there is no such notice.
+  /// - Returns: nil when the event causes no such notice.
   /// - Throws: `StoreError` when the store does not answer.
   func notice(of stored: StoredEvent, wanted: Set<NoticeType>) async throws(StoreError) -> Notice? {
     guard let type = Self.type(of: stored), wanted.contains(type) else { return nil }
@@ -130,7 +130,7 @@ struct NoticeMaker: Sendable {
     ]
   }
 
-  /// Returns the request and the counts of an operation, which its last event does not have; nil when they cannot be read.
+  /// Returns the request and the counts of an operation, which its last event lacks; nil when they cannot be read.
   private func operation(upTo stored: StoredEvent) async throws(StoreError) -> JSON? {
     var operation: Operation?
     var version = 0

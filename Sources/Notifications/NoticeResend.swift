@@ -5,18 +5,18 @@ import SagaCore
 import Values
 import WorkflowEngine
 
-/// What became of notices that had been given up, and were sent once more.
+/// The result of sending given-up notices once more.
 public struct NoticeResend: Sendable, Hashable {
   public let destination: String
-  /// The notices that arrived; they lie with those that were given up no more.
+  /// The notices that arrived. They are no longer given up.
   public var delivered: [String] = []
-  /// Those that failed again, and stay where they are.
+  /// The notices that failed again. They stay given up.
   public var failed: [Failed] = []
-  /// How many are still given up, whether they were tried or not.
+  /// The number of notices that are still given up, whether they were tried or not.
   public var left = 0
   public var took = Duration.zero
 
-  /// One that failed again.
+  /// A notice that failed again.
   public struct Failed: Sendable, Hashable {
     public let id: String
     public let failure: NoticeFailure
@@ -30,11 +30,11 @@ public struct NoticeResend: Sendable, Hashable {
   public init(destination: String) { self.destination = destination }
 }
 
-/// Sends a destination what had been given up, the oldest first.
+/// Sends a destination its given-up notices, the oldest first.
 struct NoticeResender: Sendable {
-  /// Failures in a row after which it is the destination that fails, and not the notices.
+  /// The number of failures in a row after which the destination is at fault, and not the notices.
   static let mostFailures = 3
-  /// Whoever asked waits for the answer.
+  /// The longest time that a request to resend may take. Its caller waits for the answer.
   static let longest = Duration.seconds(10)
   private static let pageSize = 100
 
@@ -104,14 +104,15 @@ struct NoticeResender: Sendable {
       done.failed.append(.init(id: notice.id, failure: failure))
       return false
     case .delivered:
-      // Behind the delivery: at worst it can be sent a second time, under the same id.
+      // The document is removed after the delivery: at worst the notice is sent a second time, under the same id.
       try await forget(DeadNotice.name(destination.name, notice.id))
       done.delivered.append(notice.id)
       return true
     }
   }
 
-  /// The sender's checkpoint stays where it is. Should it be moved meanwhile, it is looked at again.
+  /// Removes the document and leaves the sender's checkpoint unchanged. If the checkpoint moves meanwhile, it tries
+  /// again.
   private func forget(_ name: DocumentName) async throws {
     let follower = NoticeSender.follower(destination.name)
     while true {

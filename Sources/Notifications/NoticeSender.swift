@@ -3,11 +3,11 @@ import Runtime
 import Values
 import WorkflowEngine
 
-/// Brings one destination what it is to be told: follows every shard's tail, and tries the first notice of each until it
-/// has arrived or has been given up.
+/// Sends one destination its notices: follows every shard's tail, and tries the first notice of each until it is
+/// delivered or given up.
 ///
-/// A destination that fails is asked by one notice at a time, and less and less often, whatever waits; a notice that fails
-/// alone holds up only its shard. Nothing here waits for another destination.
+/// A failing destination gets one notice at a time, less and less often, however many wait. A notice that fails alone
+/// blocks only its shard. Nothing here waits for another destination.
 actor NoticeSender {
   nonisolated let destination: any NoticeDestination
   private let store: any EventStore
@@ -20,20 +20,20 @@ actor NoticeSender {
   private var deliveries: [DeliveryProgress] = []
   private var memory = DeliveryRecord()
   private var isMemoryChanged = false
-  /// What was given up and isn't stored yet.
+  /// The given-up notices that are not stored yet.
   private var deadNotices: [(shard: Int, document: Document)] = []
-  /// Set when the destination said that it is no more, until this process ends or a test arrives.
+  /// Set when the destination said that it no longer exists, until this process ends or a test arrives.
   private var goneSince: Timestamp?
-  /// The destination isn't asked before.
+  /// The sender does not call the destination before this time.
   private var pauseUntil: Timestamp?
   private var storeProblem: NoticeStatus.Problem?
-  /// Shards that could not be looked at, and when they are again.
+  /// Shards that could not be read; the time of the next try follows.
   private var unread: Set<Int> = []
   private var readAgainAt: Timestamp?
   private var nextSave: Timestamp?
   private var alarm: Task<Void, Never>?
 
-  /// Under which name checkpoints of a destination are kept.
+  /// Returns the name under which the checkpoints of a destination are stored.
   static func follower(_ name: String) -> String { "notices \(name)" }
   private var follower: String { Self.follower(destination.name) }
   private var backoff: NoticeBackoff {
@@ -53,7 +53,7 @@ actor NoticeSender {
   }
 
   func run() async throws {
-    // 1. The hints first, then where everything stands: what is committed in between is seen by either.
+    // 1. The hints come first, then the positions: either of them shows what is committed in between.
     let hints = store.committed()
     let result: Result<Void, any Error>
     do {
@@ -63,7 +63,7 @@ actor NoticeSender {
         group.addTask { [inbox, environment, configuration] in
           for await shards in hints {
             inbox.grew(shards)
-            // A busy store isn't read at every commit.
+            // The wait keeps the sender from reading a busy store at every commit.
             do { try await environment.clock.sleep(until: environment.now() + configuration.lookEvery) } catch {
               return
             }
@@ -76,14 +76,15 @@ actor NoticeSender {
     } catch {
       result = .failure(error)
     }
-    // 2. However it ended, how far it came is kept. In a task of its own, as this one may have been cancelled.
+    // 2. Progress is saved, however the run ended. This needs a separate task, because this one may have been
+    // cancelled.
     alarm?.cancel()
     await Task { await self.save() }.value
     await destination.close()
     try result.get()
   }
 
-  /// Where it left off; a new destination begins with what happens from now on.
+  /// Begins where the sender stopped. A new destination begins with the events from now on.
   private func begin() async throws {
     while true {
       do throws(StoreError) {
@@ -114,7 +115,7 @@ actor NoticeSender {
       deliveries[index] = DeliveryProgress(shard: index, checkpoint: max(head, deliveries[index].saved))
     }
     if !moves.isEmpty { try await store.move(follower, moves) }
-    // Only now it has begun: before, it would begin anew.
+    // Only now it has begun. Before this write, a restart would begin again.
     try await store.apply(
       ProjectionBatch(
         follower: follower, shard: 0, from: deliveries[0].saved, to: deliveries[0].saved,
@@ -194,7 +195,7 @@ actor NoticeSender {
 
   // MARK: Delivering
 
-  /// The deliveries whose first notice is to be tried now: those that failed least, then the oldest.
+  /// Returns the deliveries whose first notice is due: those with the fewest failures first, then the oldest.
   private func ready(at now: Timestamp) -> [Int] {
     if goneSince != nil { return [] }
     if let pauseUntil, now < pauseUntil { return [] }
@@ -223,11 +224,11 @@ actor NoticeSender {
     for (index, outcome) in outcomes {
       switch outcome {
       case .delivered: arrived.append(index)
-      // Cut off by the end of the process: nothing was learnt.
+      // The end of the process cut the try off, so it shows nothing about the destination.
       case .failed(let failure): if !Task.isCancelled { failed.append((index, failure)) }
       }
     }
-    // Failures first: a destination that took anything at all is well. What failed together counts as one.
+    // Failures come first, because a destination that took any notice works. Failures of one round count as one.
     if !failed.isEmpty { memory.failures += 1 }
     for (index, failure) in failed { didFail(index, failure) }
     for index in arrived { didDeliver(index) }
@@ -240,7 +241,7 @@ actor NoticeSender {
     memory.delivered += 1
     memory.lastDeliveredAt = now
     if memory.failures >= 3 {
-      // It was the destination that failed, not the notices: they needn't wait out their own pauses.
+      // The destination failed, not the notices, so the notices need not wait for their own pauses.
       for index in deliveries.indices where !deliveries[index].queue.isEmpty {
         let soon = now + .milliseconds(Int64(environment.random() % 60_000))
         deliveries[index].queue[0].notBefore = deliveries[index].queue[0].notBefore.map { min($0, soon) }
@@ -248,7 +249,7 @@ actor NoticeSender {
     }
     if memory.failingSince != nil { log.info("A destination takes notices again", ("destination", destination.name)) }
     (memory.failures, memory.failingSince, pauseUntil) = (0, nil, nil)
-    // A notice that fails by itself is still to be seen.
+    // A notice that fails by itself stays visible in the status.
     if memory.tries.isEmpty { memory.problem = nil }
     isMemoryChanged = true
   }
@@ -300,7 +301,7 @@ actor NoticeSender {
 
   private func random() -> UInt64 { environment.random() }
 
-  /// Somebody's test has arrived: what waits is told at once.
+  /// A test has arrived: everything that waits is sent at once.
   private func takeAsWell() {
     (goneSince, pauseUntil) = (nil, nil)
     (memory.failures, memory.failingSince) = (0, nil)
@@ -314,8 +315,8 @@ actor NoticeSender {
 
   // MARK: Keeping
 
-  /// Checkpoints stand only behind what was delivered or given up; a dead notice is stored with its shard's checkpoint, or
-  /// before it.
+  /// A checkpoint is only at a position up to which everything is delivered or given up. A dead notice is stored with
+  /// its shard's checkpoint, or before it.
   private func save() async {
     nextSave = nil
     guard !deliveries.isEmpty else { return }
@@ -337,7 +338,7 @@ actor NoticeSender {
       try await store.move(follower, moves)
       for move in moves { deliveries[move.shard].saved = move.to }
     } catch {
-      // At worst what was delivered comes again. Where the checkpoints stand is read anew.
+      // At worst, notices are sent again. The positions of the checkpoints are read again.
       log.warning(
         "How far a destination was told could not be kept; it will be", ("destination", destination.name),
         ("error", error.message))

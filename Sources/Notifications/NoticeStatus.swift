@@ -1,20 +1,20 @@
 public import Values
 import WorkflowEngine
 
-/// How a destination of notices stands.
+/// The status of a destination of notices.
 public struct NoticeStatus: Sendable, Hashable {
   public enum State: String, Sendable, Hashable {
-    /// Everything that has been found has been told.
+    /// Every notice that was found has been sent.
     case current
-    /// Something waits to be told, and nothing stands in the way.
+    /// Notices wait to be sent, and nothing prevents it.
     case delivering
-    /// What was tried last, or a notice before it, could not be delivered: it is tried again.
+    /// The last try, or a notice before it, failed. It is tried again.
     case failing
-    /// The destination said that it wants no more. Nothing is told until somebody has looked.
+    /// The destination said that it wants no more. Nothing is sent until a person has checked it.
     case gone
   }
 
-  /// A failure, and when.
+  /// A failure and its time.
   public struct Problem: Sendable, Hashable {
     public let code: String
     public let message: String
@@ -32,19 +32,19 @@ public struct NoticeStatus: Sendable, Hashable {
   public var target: String
   public var types: [NoticeType]
   public var state: State
-  /// Notices that were found and wait.
+  /// The number of notices that were found and wait.
   public var pending: Int
-  /// There may be more that nobody has looked for yet.
+  /// There may be more notices that the sender has not looked for yet.
   public var isPendingMore: Bool
-  /// When the oldest of them happened.
+  /// The time of the oldest waiting notice's event.
   public var oldestPending: Timestamp?
   public var delivered: Int64
   public var lastDeliveredAt: Timestamp?
-  /// Since when the destination fails, or a notice does.
+  /// The time since which the destination or a notice fails.
   public var failingSince: Timestamp?
-  /// Tries in a row that failed.
+  /// The number of failed tries in a row.
   public var failures: Int
-  /// What went wrong last; it stays until something is delivered again.
+  /// The last problem. It stays until a notice is delivered.
   public var problem: Problem?
   public var nextTryAt: Timestamp?
   public var givenUp: Int64
@@ -78,7 +78,7 @@ public struct NoticeStatus: Sendable, Hashable {
   }
 }
 
-/// What became of a notice that was sent to see whether it arrives.
+/// The result of a test notice.
 public struct NoticeTest: Sendable, Hashable {
   public let destination: String
   public let id: String

@@ -4,14 +4,14 @@ import SagaCore
 import Values
 import WorkflowEngine
 
-/// The sentences of notices that no `Explanation` says: about operations, and about sagas that this version cannot read.
+/// The sentences of notices that no `Explanation` has: on operations, and on sagas that this version cannot read.
 enum NoticeWords {
-  /// What a notice about a saga speaks of: `Saga 019c… of sample-processing`.
+  /// Returns the subject of a notice about a saga: `Saga 019c… of sample-processing`.
   static func subject(_ saga: SagaAsOf, _ stored: StoredEvent) -> String {
     "Saga \(stored.stream)" + (saga.workflow.map { " of \($0)" } ?? "")
   }
 
-  /// Says what an event means, for a saga whose events cannot all be read.
+  /// Returns the meaning of an event, for a saga whose events cannot all be read.
   static func unread(_ type: NoticeType, _ event: String, _ data: JSON, _ subject: String) -> String {
     switch type {
     case .sagaStuck:

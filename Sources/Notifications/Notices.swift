@@ -6,27 +6,28 @@ import Values
 import WorkflowEngine
 import Workflows
 
-/// Tells people, where they are, what needs one of them: each destination follows the store by itself, at least once, in
-/// the order of each saga, with checkpoints of its own.
+/// Sends people notices of the events that need a person. Each destination follows the store by itself, with separate
+/// checkpoints. Delivery is at least once, in the order of each saga.
 public final class Notices: Sendable {
   /// How notices are delivered.
   public struct Configuration: Sendable {
-    /// The pause after a first failure; it trebles with each further one.
+    /// The pause after a first failure. Each further failure triples it.
     public var firstBackoff = Duration.seconds(5)
     /// The longest pause before a notice is tried again.
     public var longestBackoff = Duration.seconds(3_600)
-    /// The longest pause before a destination that fails is asked again, whatever it is by.
+    /// The longest pause before another try at a failing destination, unless the destination asks for a longer one.
     public var longestPause = Duration.seconds(300)
-    /// For how long a notice is tried.
+    /// The time for which a notice is tried.
     public var giveUpAfter = Duration.seconds(86_400)
-    /// How many notices, of as many shards, are on their way to a destination that is well.
+    /// The number of notices, each of another shard, that are sent to a working destination at once.
     public var width = 4
-    /// How many notices of a shard are held ready.
+    /// The number of notices of a shard that are ready in memory.
     public var queueLimit = 16
     public var pageSize = 500
-    /// How often a shard is looked at, at most: nobody acts within a second, and a busy store has better things to do.
+    /// The shortest time between two looks at a shard. A person does not act within a second, and a busy store needs
+    /// the rest.
     public var lookEvery = Duration.seconds(1)
-    /// How often it is kept how far events were looked at that are no news.
+    /// The time between two saves of a checkpoint for events that cause no notice.
     public var saveEvery = Duration.seconds(5)
     public var readAgainAfter = Duration.seconds(1)
     public var shownDeadNotices = 10
@@ -40,12 +41,12 @@ public final class Notices: Sendable {
   private let log: Log
 
   /// - Parameters:
-  ///   - engine: whose sagas they are of; it knows what they run on.
-  ///   - store: the engine's.
-  ///   - destinations: each with a name of its own.
-  ///   - configuration: pauses and bounds.
+  ///   - engine: the engine of the sagas. It knows their workflows.
+  ///   - store: the engine's store.
+  ///   - destinations: each with a separate name.
+  ///   - configuration: pauses and limits.
   ///   - environment: the clock.
-  ///   - log: where it says what goes wrong.
+  ///   - log: the log for problems.
   public init(
     engine: Engine, store: any EventStore, destinations: [any NoticeDestination],
     configuration: Configuration = Configuration(), environment: Environment, log: Log = .silent
@@ -62,7 +63,7 @@ public final class Notices: Sendable {
     }
   }
 
-  /// Works until the task is cancelled. The store must be the engine's by then. What ends one destination doesn't end
+  /// Works until the task is cancelled. The engine must own the store by then. The end of one destination doesn't end
   /// another.
   public func run() async {
     await tellOfForgotten()
@@ -84,7 +85,7 @@ public final class Notices: Sendable {
     }
   }
 
-  /// Who takes a destination out of the configuration, or gives it another name, should know what that means.
+  /// Logs the effect of removing a destination from the configuration, or of renaming it.
   private func tellOfForgotten() async {
     let query = DocumentQuery(collection: DeliveryRecord.collection)
     guard let kept = try? await store.documents(query) else { return }
@@ -93,15 +94,15 @@ public final class Notices: Sendable {
     }
   }
 
-  /// How each destination stands.
+  /// Returns the status of each destination.
   public func status() async throws -> [NoticeStatus] {
     var all: [NoticeStatus] = []
     for sender in senders { all.append(try await sender.status()) }
     return all
   }
 
-  /// Sends a destination a notice that nothing has happened for. When it arrives, what waits is told at once.
-  /// - Parameter by: who asked for it.
+  /// Sends a destination a test notice that reports no event. When it arrives, everything that waits is sent at once.
+  /// - Parameter by: the person who asked for it.
   /// - Throws: `notice.destinationUnknown`.
   public func test(_ name: String, by: String, from: String? = nil) async throws -> NoticeTest {
     let sender = try sender(name)
@@ -118,11 +119,11 @@ public final class Notices: Sendable {
     return NoticeTest(destination: name, id: notice.id, outcome: outcome, took: environment.now() - began)
   }
 
-  /// Sends a destination what had been given up, the oldest first, until all has been tried, three in a row have failed, or
-  /// a while has passed. What arrives lies there no more.
+  /// Sends a destination its given-up notices once more, the oldest first. It ends when all have been tried, three in a
+  /// row have failed, or the time is over. A notice that arrives is no longer given up.
   /// - Parameters:
   ///   - only: the notice to send; nil for all.
-  ///   - by: who asked for it.
+  ///   - by: the person who asked for it.
   /// - Throws: `notice.destinationUnknown`, `notice.unknown`.
   public func resend(_ name: String, only: String?, by: String, from: String? = nil) async throws -> NoticeResend {
     let sender = try sender(name)
@@ -140,7 +141,7 @@ public final class Notices: Sendable {
     return done
   }
 
-  /// Who asked for what is stored before it is done.
+  /// Stores the request and its user before it is carried out.
   private func record(
     _ kind: EngineAct.Kind, _ content: JSONObject, _ by: String, _ from: String?
   ) async throws -> UniqueID {

@@ -4,18 +4,18 @@ import SagaCore
 import Values
 import WorkflowEngine
 
-/// A saga right before and after one of its events, as far as its history can be read.
+/// A saga just before and after one of its events, as far as its history can be read.
 struct SagaAsOf {
   private(set) var before: SagaState?
   private(set) var after: SagaState?
-  /// Known also where the history can't be folded.
+  /// The workflow. It is known also when the history can't be folded.
   private(set) var workflow: String?
-  /// An event up to this one could not be read or folded.
+  /// Whether an event up to this one could not be read or folded.
   private(set) var isBroken = false
-  /// Whether the saga was stuck by the word of the append before.
+  /// Whether the saga was stuck according to the append before.
   private(set) var wasStuck = false
 
-  /// - Throws: only what another try may not meet: a store that is away or closed.
+  /// - Throws: only errors that another try may not get: an unavailable or closed store.
   static func read(_ stored: StoredEvent, in store: any EventStore) async throws(StoreError) -> SagaAsOf {
     var found = SagaAsOf()
     do throws(StoreError) {
@@ -32,7 +32,7 @@ struct SagaAsOf {
   private mutating func fold(to stored: StoredEvent, in store: any EventStore) async throws(StoreError) {
     var version = 0
     if let snapshot = try await store.snapshot(of: stored.stream), snapshot.version < stored.version,
-      // A snapshot is only a shortcut: one that can't be read is passed over.
+      // A snapshot is only a shortcut: if it can't be read, the events are read instead.
       let state = try? SagaState(snapshot: JSON(parsing: snapshot.data, limits: .stored))
     {
       (after, workflow, version) = (state, state.start.workflow, snapshot.version)
@@ -62,7 +62,7 @@ struct SagaAsOf {
     after = next
   }
 
-  /// Where the saga stands, by the word of an event that is the last of its append.
+  /// Returns the saga's status after an event, from the meta of the event if it is the last of its append.
   static func status(_ event: StoredEvent) -> String? {
     (try? JSON(parsing: event.meta, limits: .stored))?["status"]?.stringValue
   }

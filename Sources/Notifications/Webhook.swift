@@ -7,8 +7,8 @@ import WorkflowEngine
 
 /// Posts notices to a URL, signed by the Standard Webhooks specification.
 ///
-/// Where to is the server's configuration and nobody else's; redirects aren't followed and certificates are verified, as
-/// `HTTPClient` has it.
+/// Only the server's configuration sets the URL. As in `HTTPClient`, redirects are not followed and certificates are
+/// verified.
 public struct Webhook: NoticeDestination {
   public let name: String
   public let types: Set<NoticeType>
@@ -17,15 +17,15 @@ public struct Webhook: NoticeDestination {
   private let client: HTTPClient
   private let environment: Environment
 
-  /// How long a receiver may take. It is to keep the notice and answer, and do the work afterwards.
+  /// The time within which a receiver must answer. It should store the notice, answer, and do the work afterwards.
   static let timeout = Duration.seconds(15)
   private static let mostOfAnswer = 200
 
   /// - Parameters:
-  ///   - name: of the destination.
-  ///   - url: where to post.
+  ///   - name: the destination's name.
+  ///   - url: the URL for the posts.
   ///   - secrets: each of them signs.
-  ///   - types: what it is told of.
+  ///   - types: the types of its notices.
   ///   - client: makes the calls.
   ///   - environment: dates the signatures.
   public init(
@@ -42,7 +42,7 @@ public struct Webhook: NoticeDestination {
 
   public var kind: NoticeDestinationKind { .webhook }
 
-  /// Scheme and host: what stands behind them is often as good as a password.
+  /// Scheme and host. The rest of the URL is often as secret as a password.
   public var target: String { Self.origin(of: url) }
 
   /// Scheme, host and port of a URL, without a user.
@@ -55,7 +55,7 @@ public struct Webhook: NoticeDestination {
   }
 
   public func deliver(_ notice: Notice) async -> NoticeOutcome {
-    // Another machine compares it with its own clock.
+    // The wall clock is used, because another machine compares the time with its own clock.
     let now = environment.wallNow()
     do throws(HTTPClientError) {
       return Self.outcome(of: try await client.send(request(notice, at: now)), now: now)
@@ -66,7 +66,7 @@ public struct Webhook: NoticeDestination {
 
   func request(_ notice: Notice, at now: Timestamp) -> HTTPClientRequest {
     let body = notice.body.bytes()
-    // Of this try: a receiver refuses what is old, against replays.
+    // The timestamp is that of this try: against replays, a receiver refuses old timestamps.
     let seconds = now.milliseconds / 1_000
     let signatures = secrets.map { $0.signature(id: notice.id, timestamp: seconds, body: body) }
     return HTTPClientRequest(
@@ -74,10 +74,10 @@ public struct Webhook: NoticeDestination {
       headers: HTTPHeaders([
         ("Content-Type", "application/json"), ("webhook-id", notice.id), ("webhook-timestamp", "\(seconds)"),
         ("webhook-signature", signatures.joined(separator: " ")),
-        // Lets the receiver see that a later try is the same notice.
+        // The header shows the receiver that a later try contains the same notice.
         ("Idempotency-Key", notice.id),
       ]), body: body, timeout: Self.timeout, maxResponseBytes: 1 << 20,
-      // The status says whether it was delivered.
+      // Only the status decides whether the notice was delivered.
       takesPartialBody: true)
   }
 
@@ -104,7 +104,7 @@ public struct Webhook: NoticeDestination {
     }
   }
 
-  /// The first words of an answer.
+  /// Returns the first words of an answer.
   private static func said(_ body: [UInt8]) -> String {
     String(decoding: body.prefix(mostOfAnswer * 4), as: UTF8.self).clippedToLine(mostOfAnswer)
   }

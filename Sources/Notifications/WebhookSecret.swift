@@ -4,14 +4,15 @@ import SagaCore
 import Values
 import WorkflowEngine
 
-/// What a webhook is signed with, as the Standard Webhooks specification has it: `whsec_` and 24 to 64 bytes in base64.
+/// The secret that signs a webhook, in the form of the Standard Webhooks specification: `whsec_` and 24 to 64 bytes in
+/// base64.
 public struct WebhookSecret: Sendable, Hashable, CustomStringConvertible {
   private let key: [UInt8]
 
   static let prefix = "whsec_"
 
-  /// Reads one secret, or several with spaces between: while a receiver changes from one to another, both sign.
-  /// - Throws: `webhook.secretInvalid`; it doesn't tell the secret.
+  /// Reads one secret, or several with spaces between them. While a receiver changes its secret, both secrets sign.
+  /// - Throws: `webhook.secretInvalid`; its message omits the secret.
   public static func read(_ text: String) throws(EngineError) -> [WebhookSecret] {
     let words = text.split(whereSeparator: \.isWhitespace)
     guard !words.isEmpty else { throw invalid("The secret is empty.") }
@@ -33,13 +34,14 @@ public struct WebhookSecret: Sendable, Hashable, CustomStringConvertible {
     EngineError(code: EngineErrorCode.webhookSecretInvalid, message: what)
   }
 
-  /// The value of the header `webhook-signature`: the HMAC of the id, the moment and the body, with dots between.
+  /// Returns the value of the header `webhook-signature`: the HMAC of the id, the timestamp and the body, with dots
+  /// between.
   /// - Parameter timestamp: seconds since 1970.
   func signature(id: String, timestamp: Int64, body: [UInt8]) -> String {
     let signed = Array("\(id).\(timestamp).".utf8) + body
     return "v1," + Data(Digest.hmacSHA256(signed, key: key)).base64EncodedString()
   }
 
-  /// Never the key: a description may end in a log.
+  /// It never contains the key, because a description may end in a log.
   public var description: String { "\(Self.prefix)…" }
 }

@@ -2,20 +2,21 @@ import JSON
 import Values
 import Workflows
 
-/// Decides what follows from a command: a value that collects events while it evolves the state by them.
-/// It has no clock, no I/O and no randomness but what is passed in. Steps are addressed by their index.
+/// Decides the events that follow from a command. It is a value: it collects events and changes its state by each of
+/// them. It uses no clock, no I/O and no randomness, except the values that are passed in. Steps are addressed by their
+/// index.
 public struct Decider {
   let definition: WorkflowDefinition
   let now: Timestamp
-  /// How long steps took until now; what the definition expects goes first.
+  /// The learned expected times. An expected time in the definition takes precedence.
   let learned: LearnedTimes
   public private(set) var state: SagaState
   public private(set) var events: [SagaEvent] = []
   /// The number of steps of evaluation that the decision has taken.
   private var computed = 0
-  /// Whether there is more to begin than the decision may compute: give the saga another command soon.
+  /// Whether more is due than the decision may compute. Then the saga needs another command soon.
   private(set) var isUnfinished = false
-  /// Set when an event was decided that can't follow the state. Nothing of the decision is stored then.
+  /// Set when the decision made an event that can't follow the state. Then nothing of the decision is stored.
   private var impossible: HistoryError?
 
   init(_ state: SagaState, definition: WorkflowDefinition, now: Timestamp, learned: LearnedTimes = [:]) {
@@ -25,15 +26,15 @@ public struct Decider {
     self.state = state
   }
 
-  /// Returns the events that follow from a command. No events: the command changes nothing (a repeat, or news of an
-  /// attempt that has been settled).
+  /// Returns the events that follow from a command. No events: the command changes nothing, because it is a repeat or
+  /// reports on a settled attempt.
   /// - Parameters:
-  ///   - command: what is asked or reported.
+  ///   - command: the request or the report.
   ///   - state: nil before the saga has started.
-  ///   - definition: the one that the saga started on.
-  ///   - now: the timestamp of the events, which decides what is due.
-  ///   - learned: how long steps are expected to take where the definition doesn't say it.
-  ///   - isDraining: record what is reported, but start nothing: the engine is about to stop.
+  ///   - definition: the definition on which the saga started.
+  ///   - now: the timestamp of the events. It decides what is due.
+  ///   - learned: the expected times of steps for which the definition declares none.
+  ///   - isDraining: true while the engine stops. Then reports are recorded and nothing starts.
   /// - Throws: `Refusal` when the saga can't take the command in its state.
   public static func decide(
     _ command: SagaCommand, _ state: SagaState?, definition: WorkflowDefinition, now: Timestamp,
@@ -42,7 +43,7 @@ public struct Decider {
     try decision(command, state, definition: definition, now: now, learned: learned, isDraining: isDraining).events
   }
 
-  /// The same, with whether the decision is unfinished: then the saga is to be woken again.
+  /// Returns the same events, and whether the decision is unfinished. Then the engine must wake the saga again.
   package static func decision(
     _ command: SagaCommand, _ state: SagaState?, definition: WorkflowDefinition, now: Timestamp,
     learned: LearnedTimes = [:], isDraining: Bool = false
@@ -104,7 +105,7 @@ public struct Decider {
       }
       try take(answer)
     case .attemptSettled(let id, let phase, let round, let attempt, let outcome):
-      // News of an earlier round says nothing of the one under way.
+      // A report on an earlier round says nothing about the current round.
       guard state.end == nil, let step = state.index(of: id),
         round ?? state.steps[step].round == state.steps[step].round
       else { return }
@@ -128,7 +129,7 @@ public struct Decider {
       continueRewind()
       if state.rewind == nil { goForward() }
     }
-    // Last: a step that has settled right now is not late.
+    // This comes last: a step that has just settled is not late.
     noticeOverdueSteps()
   }
 
@@ -136,11 +137,11 @@ public struct Decider {
 
   // MARK: How much one decision may compute
   //
-  // Each evaluation has a budget of its own (`Budget.standard`); a saga with a thousand expensive steps would still compute
-  // for minutes. So a decision that has used up its share begins no further step, and says that it is unfinished. The
-  // engine stores what it decided, lets others have the thread, and wakes the saga again.
+  // Each evaluation has its own budget (`Budget.standard`). A saga with a thousand expensive steps would still compute
+  // for minutes. So a decision that has used up its share begins no further step, and reports that it is unfinished.
+  // The engine stores the decided events, frees the thread for others, and wakes the saga again.
 
-  /// The number of evaluation steps after which a decision begins nothing more: one evaluation that fails takes no more.
+  /// The number of evaluation steps after which a decision begins nothing more. It equals the budget of one evaluation.
   static let share = Budget.standard.steps
 
   /// Whether the decision has used up its share. Asking marks it as unfinished.
@@ -152,7 +153,7 @@ public struct Decider {
     }
   }
 
-  /// Evaluates something with a meter of its own, and adds what it took to what the decision has computed.
+  /// Evaluates with a separate meter, and adds the meter's count to the decision's count.
   mutating func measured<Result, Failure: Error>(_ body: (Meter) throws(Failure) -> Result) throws(Failure) -> Result {
     let meter = Meter()
     defer { computed += meter.stepsUsed }

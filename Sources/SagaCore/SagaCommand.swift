@@ -1,18 +1,18 @@
 import JSON
 import Values
 
-/// What can be asked of a saga, and what can be reported to it.
+/// The requests and the reports that a saga can get.
 public enum SagaCommand: Sendable, Hashable {
   case start(SagaStart)
-  /// `round`: the one that the attempt was made in; nil for the one that is under way.
+  /// `round`: the round of the attempt; nil for the current round.
   case attemptSettled(step: String, phase: StepPhase, round: Int? = nil, attempt: Int, outcome: StepOutcome)
-  /// A participant answered by a message: news of an attempt that may have been settled long ago.
+  /// A participant answered by a message. The attempt may have settled long ago.
   case answered(StepAnswer)
   /// Time has passed: do what is due.
   case wake
-  /// The engine restarted: no executor will report what was in flight.
+  /// The engine restarted: no executor will report on the attempts that were in flight.
   case recover
-  /// `formerIDs`: the names that an older version would have given the signal.
+  /// `formerIDs`: the ids that an older version would have given the signal.
   case give(SignalGiven, formerIDs: [String] = [])
   /// An operator acts on it.
   case operate(OperatorRequest)
@@ -28,7 +28,7 @@ extension SagaCommand {
 public struct Refusal: CodedError, Hashable {
   public let code: String
   public let message: String
-  /// What an operator could do instead.
+  /// The verbs that an operator could use instead.
   public let allowed: [AllowedVerb]
 
   public init(_ code: String, _ message: String, allowed: [AllowedVerb] = []) {
@@ -38,7 +38,7 @@ public struct Refusal: CodedError, Hashable {
   }
 }
 
-/// A history that no saga can have: a fault in what was stored, or in the engine.
+/// A history that no saga can have: an error in the stored events or in the engine.
 public struct HistoryError: CodedError, Hashable {
   public var code: String { EngineErrorCode.historyImpossible }
   public let message: String

@@ -1,7 +1,7 @@
-/// The stable codes of the engine's errors and refusals. Each has a page in `docs/errors/`. The modules around the core add
-/// theirs in extensions.
+/// The stable codes of the engine's errors and refusals. Each has a page in `docs/errors/`. The modules around the core
+/// add their codes in extensions.
 public enum EngineErrorCode {
-  // Asking something of a saga.
+  // Requests to a saga.
   public static let sagaNotFound = "saga.notFound"
   public static let sagaVersionUnknown = "saga.versionUnknown"
   public static let sagaEnded = "saga.ended"
@@ -35,7 +35,7 @@ public enum EngineErrorCode {
   public static let signalLimit = "signal.limit"
   public static let signalDropped = "signal.dropped"
   public static let signalTooLate = "signal.tooLate"
-  // Failures of a step that the engine itself finds.
+  // Failures of a step that the engine itself detects.
   public static let attemptInterrupted = "engine.attemptInterrupted"
   public static let attemptTimeout = "timeout"
   public static let signalTimeout = "signal.timeout"

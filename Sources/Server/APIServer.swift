@@ -34,9 +34,9 @@ public final class APIServer: Sendable {
   /// - Returns: the port.
   public func start() throws -> Int { try server.start() }
 
-  /// Ends the live streams, takes no more requests, and gives those under way up to `drain` to be answered.
+  /// Ends the live streams, takes no more requests, and gives requests under way the time `drain` to be answered.
   public func shutdown(drain: Duration) async {
-    // A live stream never ends by itself and would use up the time that others have.
+    // A live stream never ends by itself, so it would use up the time of the other requests.
     await live.close()
     await server.shutdown(drain: drain)
   }

@@ -9,8 +9,8 @@ struct NoAnswerInTime: CodedError {
 }
 
 extension API {
-  /// How long a monitor's question may wait for a part of the engine. A monitor gives up after some seconds, and then knows
-  /// less than an answer that leaves a part out would have told.
+  /// The longest time that a monitor's request waits for a part of the engine. A monitor gives up after some seconds
+  /// and gets nothing. An answer without that part is more useful.
   static let monitorPatience = Duration.seconds(2)
 
   /// Asks a part of the engine, and waits at most `monitorPatience`. A part that does not answer continues on its own.

@@ -3,7 +3,7 @@ import Messaging
 import Streaming
 import WorkflowEngine
 
-/// What the API shows of Kafka, where there is one.
+/// The state of Kafka for the API.
 public protocol KafkaView: Sendable {
   var echo: any EchoControl { get }
   /// The state of the engine's own consumers of commands and answers.

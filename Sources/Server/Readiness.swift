@@ -10,8 +10,8 @@ import Values
 import Wire
 import WorkflowEngine
 
-/// Whether a ready engine does all that it should. A store that takes no writes makes it not ready. A fault between the
-/// engine and Kafka stops no saga, so the engine still takes requests and reports the fault.
+/// Whether a ready engine works completely. A store that takes no writes makes it not ready. A fault between the engine
+/// and Kafka stops no saga, so the engine still takes requests and reports the fault.
 struct Readiness {
   struct Reason: Hashable {
     let code: String
@@ -39,7 +39,7 @@ struct Readiness {
     }
   }
 
-  /// What `/readyz` answers when commands can't be carried out.
+  /// The answer of `/readyz` when commands can't be carried out.
   var problem: Problem? {
     unwritable.map { why in
       var problem = Refusals.problem(why.code, why.message)
@@ -108,12 +108,12 @@ extension API {
   /// Returns the faults of the store, Kafka and the destinations of notices. A state that can't be read is a fault, too.
   func readiness() async -> Readiness {
     let unwritable = Readiness.unwritable(engine.storeHealth)
-    // The others are read from the store that does not answer: they would only keep this answer waiting.
+    // The other faults are read from the store that does not answer, so they would only delay this answer.
     if unwritable != nil { return Readiness(unwritable: unwritable) }
     return Readiness(reasons: heldReasons + (await kafkaReadiness().reasons) + (await noticeReasons()))
   }
 
-  /// Sagas that wait for an operator because processes died of them.
+  /// Held sagas: they wait for an operator because processes died while they computed them.
   private var heldReasons: [Readiness.Reason] {
     let held = engine.held
     guard let first = held.first else { return [] }

@@ -150,8 +150,8 @@ enum Refusals {
 
 /// The HTTP status of an error code, for people.
 public enum ErrorStatus {
-  /// Returns the status and title of a code, as `409: The saga is paused`. Nil for a code that the engine does not answer,
-  /// and for the one code with two statuses, whose page names both.
+  /// Returns the status and title of a code, as `409: The saga is paused`. Nil for a code that the engine does not
+  /// answer, and for the one code with two statuses, whose page names both.
   public static func text(of code: String) -> String? {
     guard code != HTTPErrorCode.tooManyConnections else { return nil }
     return Refusals.status(of: code).map { "\($0): \(Refusals.title(of: code))" }

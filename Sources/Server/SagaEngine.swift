@@ -5,23 +5,23 @@ import Values
 import WorkflowEngine
 import Workflows
 
-/// What the API needs of an engine. `Engine` is one; a test may bring its own.
+/// The functions of an engine that the API needs. `Engine` has them; a test may use another type.
 ///
 /// An engine throws its refusals as `CodedError`. `Refusals` has the status of each code.
 public protocol SagaEngine: Sendable {
-  /// Whether every open saga has been taken up again, and the store is known to be this engine's.
+  /// Whether every open saga has been taken up, and the store is known to belong to this engine.
   var isReady: Bool { get }
-  /// Why it takes no requests; nil when it does.
+  /// Why the engine takes no requests; nil when it takes them.
   var notReady: NotReady? { get }
   /// Whether the store takes writes.
   var storeHealth: StoreHealth { get }
 
-  /// The sagas that are held back because processes died while they computed them.
+  /// The held sagas. Processes died while they computed these sagas.
   var held: [HeldSaga] { get }
-  /// How many shards its store has.
+  /// The number of shards of its store.
   var shardCount: Int { get }
 
-  /// What the checker finds, with the services that the engine knows.
+  /// Returns the checker's findings, with the services that the engine knows.
   func check(_ content: [UInt8]) -> CheckResult
   func register(_ content: [UInt8], by: String, from: String?) async throws -> Registration
   /// Every version of every workflow, by name and then version.
@@ -33,41 +33,41 @@ public protocol SagaEngine: Sendable {
 
   func start(_ request: StartRequest) async throws -> Started
   func saga(_ id: UniqueID) async throws -> SagaNow
-  /// Returns the saga after its end, or as it is when the time is over.
+  /// Returns the saga after its end, or its current state when the time is over.
   func waitForEnd(of id: UniqueID, atMost time: Duration) async throws -> SagaNow
   func history(of id: UniqueID, after version: Int, limit: Int) async throws -> [HistoryEntry]
   func list(_ request: SagaListRequest) async throws -> SagaPage
-  /// What a list must have seen to show all that has happened to a saga until now.
+  /// Returns the token of the positions that a list must have reached to show all events of the saga until now.
   func seen(_ id: UniqueID) async throws -> SeenToken
   func timeline(of id: UniqueID) async throws -> Timeline
-  /// The saga as it was after one of its events.
+  /// Returns the saga as it was after one of its events.
   func saga(_ id: UniqueID, version: Int) async throws -> SagaNow
   func statistics(of workflow: String, _ range: MomentRange) async throws -> [StepMinute]
   func projections() async throws -> ProjectionStatus
   func rebuildProjections(by: String, from: String?) async throws -> ProjectionStatus
-  /// How many sagas are in each status.
+  /// Returns the number of sagas in each status.
   func counts() async throws -> [SagaStatus: Int]
 
-  /// What a signal leads to, or has led to when it came before.
-  /// - Parameter formerIDs: the names that an older version would have given the signal.
+  /// Returns the result of a signal, or of the first one when the signal is a repeat.
+  /// - Parameter formerIDs: the ids that an older version would have given the signal.
   func signal(_ id: UniqueID, _ signal: SignalGiven, formerIDs: [String]) async throws -> SignalAnswer
-  /// Does what an operator asks; what it refuses says which verbs the saga takes instead.
+  /// Carries out an operator's verb. A refusal names the verbs that the saga takes instead.
   func operate(_ id: UniqueID, _ request: OperatorRequest) async throws -> SagaState
 
-  /// Whether a verb on a saga waits for a second person.
+  /// Returns whether a verb on a saga waits for a second person.
   func needsApproval(_ verb: OperatorVerb, of id: UniqueID) async throws -> Bool
-  /// Asks for a verb on one saga that a second person has to agree to.
+  /// Requests a verb on one saga that a second person has to agree to.
   func ask(_ id: UniqueID, _ request: OperatorRequest) async throws -> Operation
-  /// What a verb on many sagas would do now.
+  /// Returns the preview of a verb on many sagas.
   func preview(_ verb: OperatorVerb, _ target: OperationTarget) async throws -> OperationPreview
-  /// - Parameter key: names the request; again, it gives the same operation.
+  /// - Parameter key: the idempotency key. The same key again gives the same operation.
   func begin(
     _ request: OperationRequest, key: String?
   ) async throws -> (operation: Operation, isNew: Bool)
   func operation(_ id: UniqueID) async throws -> Operation
-  /// Returns how many sagas of an operation are in each status now.
+  /// Returns the number of the operation's sagas in each status now.
   func standing(of operation: Operation) async throws -> [SagaStatus: Int]
-  /// The newest first.
+  /// Returns operations, the newest first.
   func operations(
     status: Operation.Status?, after: DocumentCursor?, limit: Int
   ) async throws -> OperationPage
@@ -75,9 +75,9 @@ public protocol SagaEngine: Sendable {
   func decline(_ id: UniqueID, _ act: OperatorAct) async throws -> Operation
   func stop(_ id: UniqueID, _ act: OperatorAct) async throws -> Operation
 
-  /// What people did, oldest first.
+  /// Returns people's acts, the oldest first.
   func audit(_ filter: AuditFilter, after: DocumentCursor?, limit: Int) async throws -> AuditPage
-  /// Where the chains of the store's shards end now.
+  /// Returns the last chain of every shard at this time.
   func auditHead() async throws -> AuditHead
   /// - Parameter head: an earlier head whose signature has been verified.
   func auditVerify(against head: AuditHead?) async throws -> AuditReport

@@ -1,4 +1,5 @@
-/// The stable codes of what is wrong with a request itself, and of what `/readyz` complains of. Each has a page in `docs/errors/`.
+/// The stable codes of mistakes in a request, and of the problems that `/readyz` reports. Each has a page in
+/// `docs/errors/`.
 public enum ServerErrorCode {
   public static let bodyMalformed = "request.bodyMalformed"
   public static let memberUnknown = "request.memberUnknown"

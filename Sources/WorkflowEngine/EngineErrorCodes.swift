@@ -19,7 +19,7 @@ extension EngineErrorCode {
   public static let operationNotWaiting = "operation.notWaiting"
   public static let operationSamePerson = "operation.samePerson"
   public static let operationNameless = "operation.nameless"
-  // Who makes attempts.
+  // The executors of attempts.
   public static let serviceUnknown = "service.unknown"
   public static let serviceBusy = "service.busy"
   public static let kafkaNotConfigured = "kafka.notConfigured"

@@ -1,4 +1,4 @@
-/// The stable codes of what the command line itself has to say. Each has a page in `docs/errors/`.
+/// The stable codes of the command line's own errors. Each has a page in `docs/errors/`.
 enum CLIErrorCode {
   static let usage = "cli.usage"
   static let fileUnreadable = "cli.fileUnreadable"

@@ -9,12 +9,12 @@ struct Main {
     await run().leave()
   }
 
-  /// An async `main` runs on the main actor, and every hop from it costs: the work is done elsewhere.
+  /// Runs the command outside the main actor. An async `main` runs on the main actor, and every hop from it is slow.
   @concurrent
   private static func run() async -> ExitStatus {
-    // A reader that went away (`saga list | head`) is an error of the write, not the death of the process.
+    // When a reader closes the pipe (`saga list | head`), the write fails and the process continues.
     _ = signal(SIGPIPE, SIG_IGN)
-    // So is a file that may not grow any more.
+    // The same applies to a file that may not grow any more.
     _ = signal(SIGXFSZ, SIG_IGN)
     let variables = ProcessInfo.processInfo.environment
     let tool = CommandLineTool(

@@ -38,7 +38,7 @@ public struct RenderedKafka: Sendable, Hashable {
   /// A name from the server's configuration, never a topic.
   public let service: String
   public let command: String
-  /// The workflow's own; what the engine sets comes besides.
+  /// The workflow's own headers. The engine adds its headers.
   public let headers: [RenderedField]
   public let body: JSON?
 
@@ -63,13 +63,13 @@ public struct StepCall: Sendable, Hashable {
   public let idempotencyKey: String
   /// The forward key that an undo undoes.
   public let compensates: String?
-  /// How long the attempt may take, from the moment that it is sent.
+  /// How long the attempt may take, from the time that it is sent.
   public let timeout: Duration
 }
 
 /// Fills in actions. Rendering reads the state alone, so it gives the same call before and after a restart.
 package enum CallRendering {
-  /// For an action that bounds itself; the parser resolves a call's own.
+  /// The timeout of an action that has none. The parser resolves the timeout of a call.
   package static let defaultTimeout = Duration.seconds(30)
 
   /// All templates of an action share one budget.

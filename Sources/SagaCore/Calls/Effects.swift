@@ -2,18 +2,18 @@ import JSON
 import Values
 import Workflows
 
-/// What ought to be in flight for a saga in its state: recovery is to fold its events and then perform its effects.
+/// What should be in flight for a saga in its state. Recovery folds the saga's events and then performs its effects.
 public enum Effect: Sendable, Hashable {
   case call(StepCall)
-  /// An attempt that can't be made after all: report it as cleanly failed.
+  /// An attempt that can't be made after all: report a clean failure.
   case unrenderable(step: String, phase: StepPhase, attempt: Int, StepFailure)
-  /// Something is due at this time: send `SagaCommand.wake` then, or later, never earlier.
+  /// Something is due at this time: send `SagaCommand.wake` then or later, never earlier.
   case wake(at: Timestamp)
 }
 
 extension Decider {
-  /// The effects of a state: a call for each attempt in flight, and the next time at which something is due.
-  /// - Parameter isWanted: whether the call of a step's attempt in flight is to be rendered; all are when nil.
+  /// Returns the effects of a state: a call for each attempt in flight, and the next time at which something is due.
+  /// - Parameter isWanted: returns whether to render the call of a step's attempt in flight. Nil renders all calls.
   public static func effects(
     of state: SagaState, definition: WorkflowDefinition, learned: LearnedTimes = [:],
     where isWanted: ((StepState) -> Bool)? = nil
@@ -46,7 +46,7 @@ extension Decider {
       }
       rendered = action
     } catch {
-      // It could be rendered when the attempt was decided; what was decided with it took a value away.
+      // The call could be rendered when the attempt was decided. Another event of the same decision removed a value.
       let failure = StepFailure(code: error.code, message: error.message)
       return .unrenderable(step: step.id, phase: phase, attempt: attempt.number, failure)
     }
@@ -59,7 +59,7 @@ extension Decider {
         compensates: phase == .undo ? forwardKey : nil, timeout: attempt.deadline - attempt.startedAt))
   }
 
-  /// The earliest time at which time alone changes something; nil while the saga is paused.
+  /// Returns the earliest time at which time alone changes something; nil while the saga is paused.
   public static func nextWake(
     of state: SagaState, definition: WorkflowDefinition, learned: LearnedTimes = [:]
   ) -> Timestamp? {
@@ -78,7 +78,7 @@ extension Decider {
       case .pending, .running, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: break
       }
     }
-    // The saga's timeout doesn't bound compensation.
+    // The saga's timeout doesn't limit compensation.
     if state.turnBack == nil, isPivotPassed ? state.overdueSince == nil : state.requestedTurnBack == nil {
       note(state.deadline)
     }

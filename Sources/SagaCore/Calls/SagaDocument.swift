@@ -3,8 +3,8 @@ import Values
 import Workflows
 
 extension SagaState {
-  /// The document as one step's templates read it: with the input that an operator gave it, if one did.
-  /// - Parameter reads: the steps that the templates read; no others are in the document.
+  /// Returns the document that one step's templates read. If an operator gave the step an input, the document has it.
+  /// - Parameter reads: the steps that the templates read. The document contains no other steps.
   package func document(for step: StepState, reading reads: StepReads = .all) -> JSON {
     let document = document(reading: reads)
     guard let input = step.input, case .object(var members) = document else { return document }
@@ -15,7 +15,7 @@ extension SagaState {
   /// The document that a workflow's queries read (`docs/workflow-language.md`).
   public var document: JSON { document(reading: .all) }
 
-  /// The document with these steps alone.
+  /// Returns the document with only these steps.
   package func document(reading reads: StepReads) -> JSON {
     var steps = JSONObject()
     for step in self.steps where reads.contains(step.id) {
@@ -23,7 +23,7 @@ extension SagaState {
       var members: JSONObject = ["status": .string(step.status.rawValue), "key": .string(key)]
       if reads.uuids { members["uuid"] = .string(UniqueID.derived(from: key).description) }
       if let problem = step.outputProblem {
-        // Without `output`: an expression that reads it fails with this (`Expression.value`).
+        // `output` is absent: an expression that reads it fails with this error (`Expression.value`).
         members["outputError"] = ["code": .string(problem.code), "message": .string(problem.message)]
       } else if let output = step.output {
         members["output"] = output
@@ -46,7 +46,7 @@ extension SagaState {
   }
 }
 
-/// The keys by which participants make repeats harmless.
+/// The keys by which participants recognise repeats.
 public enum IdempotencyKey {
   /// `<saga>/<step>/<round>`, shared by all attempts of a round, before and after a crash.
   public static func forward(saga: UniqueID, step: String, round: Int) -> String { "\(saga)/\(step)/\(round)" }

@@ -1,15 +1,15 @@
 import JSON
 import Values
 
-// How events are written and read. What is written stays readable for ever: a change of an event's shape raises
-// `SagaEvent.schema` and adds an upcaster, which lifts the old shape to the next one. What is stored is never rewritten.
+// How events are written and read. A stored event stays readable for ever and is never rewritten. A change of an
+// event's shape raises `SagaEvent.schema` and adds an upcaster, which converts the old shape to the next one.
 
 extension SagaEvent {
-  /// The version of the events' shapes. A new kind of event, or a new member that may be missing, leaves it as it is. An
-  /// older version refuses a kind that it doesn't know.
+  /// The version of the events' shapes. A new kind of event, or a new optional member, does not change it. An older
+  /// version of the engine refuses a kind that it doesn't know.
   public static let schema = 1
 
-  /// The event's data as it is stored. A nil is left out; timestamps are RFC 3339.
+  /// The event's data as it is stored. A nil value is omitted; timestamps are RFC 3339.
   public var data: JSON {
     var data: JSONObject = ["at": .timestamp(at)]
     what.write(to: &data)
@@ -19,9 +19,9 @@ extension SagaEvent {
   /// Reads an event as it was stored.
   /// - Parameters:
   ///   - type: its name in the store.
-  ///   - schema: the version of the shape that it was written in.
+  ///   - schema: the schema version in which it was written.
   ///   - data: the event as it was stored.
-  ///   - upcasters: lift what was written in an older shape to the one that is read here.
+  ///   - upcasters: convert an older shape to the current one.
   /// - Throws: `UnreadableEvent` for an unknown name or schema, and for data of another shape.
   public init(
     type: String, schema: Int, data: JSON, upcasters: SagaEventUpcasters = .production
@@ -34,7 +34,7 @@ extension SagaEvent {
   }
 }
 
-/// A stored event that this version can't read. The engine never guesses what it says.
+/// A stored event that this version can't read. The engine never guesses its content.
 public struct UnreadableEvent: CodedError, Hashable {
   public var code: String { EngineErrorCode.eventUnreadable }
   public let message: String
@@ -42,7 +42,7 @@ public struct UnreadableEvent: CodedError, Hashable {
   package init(message: String) { self.message = message }
 }
 
-/// Takes an event's data apart. A member that is missing or of another type is an error that names it.
+/// Reads the members of an event's data. A member that is missing or of another type is an error that names it.
 public struct EventReader {
   let type: String
   let data: JSON
@@ -113,14 +113,14 @@ extension JSON {
 
 // MARK: Older shapes
 
-/// Lifts the data of one kind of event from one schema version to the next.
+/// Converts the data of one kind of event from one schema version to the next.
 public struct SagaEventUpcaster: Sendable {
   let type: String
-  /// The version that it takes; it gives the one after it.
+  /// The schema version that it takes. Its result has the next version.
   let version: Int
   let lift: @Sendable (JSON) throws(UnreadableEvent) -> JSON
 
-  /// - Parameter lift: changes the data and nothing else: the same data always gives the same.
+  /// - Parameter lift: changes only the data. The same data always gives the same result.
   public init(
     _ type: String, from version: Int, _ lift: @escaping @Sendable (JSON) throws(UnreadableEvent) -> JSON
   ) {
@@ -130,13 +130,13 @@ public struct SagaEventUpcaster: Sendable {
   }
 }
 
-/// The upcasters in the order in which they are applied, and the version that they lead to.
+/// The upcasters in the order in which they are applied, and the version that they produce.
 public struct SagaEventUpcasters: Sendable {
   let current: Int
   let upcasters: [SagaEventUpcaster]
 
   /// - Parameters:
-  ///   - current: the version that events are decoded in.
+  ///   - current: the version in which events are decoded.
   ///   - upcasters: at most one for a kind and a version. A version in which a kind did not change has none.
   public init(to current: Int, _ upcasters: [SagaEventUpcaster]) {
     self.current = current
@@ -147,7 +147,7 @@ public struct SagaEventUpcasters: Sendable {
   public static let production = SagaEventUpcasters(to: SagaEvent.schema, [])
 
   /// Returns the data in the shape of the current version.
-  /// - Throws: `UnreadableEvent` when it was written in a version that isn't known here, or can't be lifted.
+  /// - Throws: `UnreadableEvent` when its version is unknown, or when the data can't be converted.
   func lift(_ data: JSON, of type: String, from version: Int) throws(UnreadableEvent) -> JSON {
     guard version >= 1, version <= current else {
       throw UnreadableEvent(
@@ -161,7 +161,7 @@ public struct SagaEventUpcasters: Sendable {
     return data
   }
 
-  /// What is wrong with the table: an upcaster that another hides, that leads nowhere, or of an unknown kind.
+  /// The errors in the table: an upcaster that another one hides, that leads to no version, or of an unknown kind.
   package var problems: [String] {
     upcasters.enumerated().compactMap { index, upcaster in
       let name = "\(upcaster.type) from \(upcaster.version)"

@@ -1,7 +1,8 @@
 import JSON
 import Values
 
-/// Something that happened to a saga. Once appended it never changes; a saga's state is the fold of its events.
+/// A record of something that happened to a saga. A stored event never changes; a saga's state is the fold of its
+/// events.
 public struct SagaEvent: Sendable {
   /// When it was decided.
   public let at: Timestamp
@@ -12,8 +13,8 @@ public struct SagaEvent: Sendable {
     self.what = what
   }
 
-  /// The kinds of events, each in the file of its story. A new kind is a struct, a line here, a JSON Schema in
-  /// `docs/schema/events/`, and a stored example in `Tests/WorkflowEngine/Fixtures/events/`; the tests ask for what is
+  /// The kinds of events, each in the file of its story. A new kind needs a struct, a line here, a JSON Schema in
+  /// `docs/schema/events/`, and a stored example in `Tests/WorkflowEngine/Fixtures/events/`. The tests report what is
   /// missing.
   public static let kinds: [any SagaEventContent.Type] = [
     SagaStarted.self, StepSkipped.self, WaitStarted.self,
@@ -42,20 +43,20 @@ public struct SagaEvent: Sendable {
   /// The step that the event is about; nil for an event of the whole saga, or of several steps.
   public var step: String? { what.step }
 
-  /// Who did it and by which verb; nil for an event that no person caused.
+  /// The person and the verb that caused the event; nil for an event that a person did not cause.
   public var operated: (verb: OperatorVerb.Name, act: OperatorAct)? { what.operated }
 }
 
-/// What one kind of event says: its stored shape, and what it changes.
+/// The content of one kind of event: its stored shape, and what it changes.
 public protocol SagaEventContent: Sendable, Hashable {
-  /// The kind's name in the store. It never changes, and no other kind ever gets it.
+  /// The kind's name in the store. It never changes, and another kind never gets it.
   static var typeName: String { get }
 
   /// Reads the event's data in the shape of `SagaEvent.schema`.
   /// - Throws: `UnreadableEvent` that names the member which is missing or of another type.
   init(_ data: EventReader) throws(UnreadableEvent)
 
-  /// Writes the event's data; `at` is written already.
+  /// Writes the event's data. The caller has written `at`.
   func write(to data: inout JSONObject)
 
   /// Changes a saga's state by the event. The same state and event always give the same state.
@@ -65,14 +66,14 @@ public protocol SagaEventContent: Sendable, Hashable {
   /// The step that the event is about; nil for an event of the whole saga, or of several steps.
   var step: String? { get }
 
-  /// Who did it and by which verb; nil for an event that no person caused.
+  /// The person and the verb that caused the event; nil for an event that a person did not cause.
   var operated: (verb: OperatorVerb.Name, act: OperatorAct)? { get }
 
   /// What the event adds to a saga's timeline.
   var timeline: [TimelineNote] { get }
 
-  /// How the list of acts shows the event: read from its data as it is stored, so that an event which can't be decoded is
-  /// listed too. Nil for a kind that is no person's act.
+  /// Returns the event's form in the list of acts. It is read from the stored data, so that an event that can't be
+  /// decoded is listed too. Nil for a kind that is not a person's act.
   static func audited(_ data: JSON) -> AuditedAct?
 }
 
@@ -101,7 +102,7 @@ extension SagaEvent: Hashable {
 public enum TimelineNote: Sendable, Hashable {
   public enum SpanKind: String, Sendable, Hashable, CaseIterable { case attempt, wait, delay, backoff }
 
-  /// A span of the step begins; one that was open is over.
+  /// A span of the step begins. If the step has an open span, it ends.
   case begin(step: String, StepPhase, SpanKind, attempt: Int? = nil)
   /// The step's open span ends: `succeeded`, `failed`, `unknown`, `notMade` or `over`.
   case close(step: String, outcome: String, code: String? = nil)
@@ -119,16 +120,16 @@ public enum TimelineNote: Sendable, Hashable {
 public struct AuditedAct: Sendable {
   public enum Kind: String, Sendable, Hashable, CaseIterable {
     case start, signal, verb
-    /// On an operation, and on the engine itself: events that are no saga's.
+    /// On an operation, or on the engine itself: these events do not belong to a saga.
     case operation, engine
   }
 
   public let kind: Kind
-  /// The word of the API.
+  /// The verb's name in the API.
   public let verb: String
-  /// The object that says who acted, why, and from where.
+  /// The object with the person, the reason, and the way that the request came.
   public let act: JSON
-  /// What was asked for.
+  /// The content of the request.
   public let content: [(name: String, value: JSON?)]
 
   package init(_ kind: Kind, _ verb: String, act: JSON, content: [(name: String, value: JSON?)] = []) {
@@ -138,7 +139,7 @@ public struct AuditedAct: Sendable {
     self.content = content
   }
 
-  /// An operator's verb: `shows` are the members of the event that say what was asked for.
+  /// Returns the form of an operator's verb. `shows` names the members of the event with the content of the request.
   static func verb(_ name: OperatorVerb.Name, _ data: JSON, shows: String...) -> AuditedAct {
     AuditedAct(
       .verb, name.rawValue, act: data,

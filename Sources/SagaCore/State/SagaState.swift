@@ -2,7 +2,7 @@ import JSON
 import Values
 import Workflows
 
-/// A saga as its events have made it: a value, and nothing but the fold of the events.
+/// The state of a saga: a value that is the fold of its events and nothing else.
 public struct SagaState: Sendable, Hashable {
   public let start: SagaStart
   public let startedAt: Timestamp
@@ -10,26 +10,26 @@ public struct SagaState: Sendable, Hashable {
   public internal(set) var version = 1
   /// In the definition's order: a step is addressed by its index.
   public private(set) var steps: [StepState]
-  /// Which steps are where. `update` keeps them; they follow from `steps`.
+  /// The steps by what is happening to them. They are derived from `steps`; `update` keeps them current.
   private(set) var sets: StepSets
   private let indexes: StepIndexes
-  /// Every signal that came, and what became of it. They stay: the same one again is a repeat, also after a rewind.
+  /// Every signal that came, and its result. They stay: the same signal again is a repeat, also after a rewind.
   public internal(set) var signals: [ReceivedSignal] = []
-  /// Set once the saga turned back.
+  /// Set once the saga has started compensation.
   public internal(set) var turnBack: Dated<TurnBack>?
-  /// A reason to turn back that waits for a pivot to settle.
+  /// A request to start compensation that waits for a pivot to settle.
   public internal(set) var requestedTurnBack: Dated<TurnBack>?
-  /// The requests that had an id. They stay, also when what they asked for has lapsed: the same one again is a repeat.
+  /// The requests that had an id. They stay after their effect has lapsed: the same request again is a repeat.
   public internal(set) var commands: [KnownCommand] = []
   public internal(set) var lastAct: LastAct?
   /// Set while the saga is paused: its clock stops, and nothing new starts.
   public internal(set) var pause: Dated<OperatorAct>?
-  /// The time by which the saga is to be done. An operator can extend it, and a pause shifts it.
+  /// The time by which the saga should end. An operator can extend it, and a pause shifts it.
   public internal(set) var deadline: Timestamp
   /// Set while steps are being undone to begin again.
   public internal(set) var rewind: Rewind?
-  /// Whether a pivot has been passed: it succeeded, was resolved as happened, or was skipped by an operator. From then
-  /// on nothing is undone. Deciders ask `isPivotPassed(by:)`.
+  /// Whether a pivot is passed: it succeeded, was resolved as happened, or was skipped by an operator. From then on
+  /// nothing is undone. Deciders use `isPivotPassed(by:)`.
   public internal(set) var pivotPassed = false
   public internal(set) var overdueSince: Timestamp?
   public internal(set) var end: SagaEnd?
@@ -43,7 +43,7 @@ public struct SagaState: Sendable, Hashable {
     indexes = StepIndexes(start.steps)
   }
 
-  /// The same saga with these steps, which have the same ids in the same order: a snapshot's.
+  /// Replaces the steps by those of a snapshot, which have the same ids in the same order.
   mutating func restore(_ steps: [StepState]) {
     self.steps = steps
     sets = StepSets(steps)
@@ -51,7 +51,7 @@ public struct SagaState: Sendable, Hashable {
 
   public var id: UniqueID { start.id }
   public var isPaused: Bool { pause != nil }
-  /// Since when the saga's clock is stopped; nil while it runs.
+  /// The time at which the saga's clock stopped; nil while it runs.
   public var pausedAt: Timestamp? { pause?.at }
 
   public func index(of id: String) -> Int? { indexes[id] }
@@ -66,19 +66,19 @@ public struct SagaState: Sendable, Hashable {
     return turnBack == nil ? .running : .compensating
   }
 
-  /// The steps that wait for an operator. Once the saga has ended, none does.
+  /// The steps that wait for an operator. Empty once the saga has ended.
   public var blockers: [Blocker] { end == nil ? blockedSteps.compactMap(Blocker.init) : [] }
 
-  /// The steps that the saga can't go on past without an operator, also of one that was abandoned.
+  /// The steps past which the saga can't go on without an operator. An abandoned saga has them too.
   package var blockedSteps: [StepState] { sets.blocked.map { steps[$0] }.filter(isBlocked) }
 
-  /// Whether the saga can't go on past this step without an operator. Once the saga has turned back it goes past every
-  /// step that failed going forward.
+  /// Returns whether the saga can't go on past this step without an operator. After the start of compensation, the saga
+  /// goes on past every step that failed going forward.
   func isBlocked(_ step: StepState) -> Bool {
     step.isBlocked && (turnBack == nil || step.status == .undoFailed)
   }
 
-  /// Whether its deadline has passed, or one of its steps takes longer than was expected of it.
+  /// Returns whether the deadline has passed, or one of the steps takes longer than expected.
   public func isOverdue(at now: Timestamp) -> Bool {
     guard end == nil else { return false }
     return overdueSince != nil || deadline < pausedAt ?? now || sets.underWay.contains { steps[$0].overdue != nil }
@@ -87,14 +87,14 @@ public struct SagaState: Sendable, Hashable {
   /// Whether an attempt, forward or undo, has been started and has not been settled.
   public var hasAttemptInFlight: Bool { !sets.inFlight.isEmpty }
 
-  /// The steps of which an attempt is under way.
+  /// The steps that have an attempt under way.
   package var stepsInFlight: [StepState] { sets.inFlight.map { steps[$0] } }
 }
 
 // MARK: Folding
 
 extension SagaState {
-  /// The state that a history makes.
+  /// Creates the state from a history.
   /// - Throws: `HistoryError` when the events can't follow each other.
   public init(folding events: some Sequence<SagaEvent>) throws(HistoryError) {
     var state: SagaState?
@@ -103,7 +103,7 @@ extension SagaState {
     self = state
   }
 
-  /// The state after one more event.
+  /// Returns the state after one more event.
   /// - Throws: `HistoryError` when the event can't follow this state.
   public static func evolve(_ state: SagaState?, _ event: SagaEvent) throws(HistoryError) -> SagaState {
     var next = state
@@ -133,7 +133,7 @@ extension SagaState {
     if let (verb, act) = event.operated { note(verb, act, event) }
   }
 
-  /// Changes one step by an event of this type, and keeps the sets and the clock of what is expected.
+  /// Changes one step by an event of this type, and updates the sets and the clock of the expected time.
   /// - Parameter change: returns false when the event can't follow the step's stage.
   /// - Throws: `HistoryError` for a step that the saga doesn't have, and when `change` returns false.
   mutating func update(
@@ -148,7 +148,7 @@ extension SagaState {
     guard change(&steps[index]) else {
       throw HistoryError("\(type) can't follow \(before.status.rawValue) of step \(id).")
     }
-    // What is expected of a phase runs from its one beginning to its end, whatever lies between.
+    // The clock of the expected time runs from the beginning of a phase to its end, over all attempts and pauses.
     let phase = steps[index].status.phaseUnderWay
     if phase != before.status.phaseUnderWay { steps[index].clock = phase.map { _ in StepState.Clock(since: time) } }
     if let pausedAt, holdsClock {
@@ -157,7 +157,7 @@ extension SagaState {
     sets.move(index, from: before, to: steps[index].stage)
   }
 
-  /// Changes every step in a way that leaves its stage of the same status: what an end or a pause does.
+  /// Changes every step without a change of its status: an end or a pause does this.
   mutating func updateAll(_ change: (inout StepState) -> Void) {
     for index in steps.indices {
       let before = steps[index].stage
@@ -167,7 +167,7 @@ extension SagaState {
   }
 }
 
-/// The indexes of a saga's steps by their ids: made once, and shared by all states of the saga.
+/// The indexes of a saga's steps by their ids. They are made once, and all states of the saga share them.
 private final class StepIndexes: Sendable, Hashable {
   private let indexes: [String: Int]
 
@@ -177,12 +177,12 @@ private final class StepIndexes: Sendable, Hashable {
 
   subscript(id: String) -> Int? { indexes[id] }
 
-  // They follow from the saga's start, which is compared.
+  // The indexes follow from the saga's start, which is compared.
   static func == (left: StepIndexes, right: StepIndexes) -> Bool { true }
   func hash(into hasher: inout Hasher) {}
 }
 
-/// Which steps are where, so that no decision looks at all steps when one has changed.
+/// The steps by what is happening to them, so that a decision does not scan all steps when one has changed.
 struct StepSets: Sendable, Hashable {
   private(set) var pending: StepSet
   private(set) var running: StepSet
@@ -193,11 +193,11 @@ struct StepSets: Sendable, Hashable {
   private(set) var inFlight: StepSet
   /// The step or its undo is under way: attempts, pauses between them, waits.
   private(set) var underWay: StepSet
-  /// What depends on the step may start.
+  /// The steps that depend on the step may start.
   private(set) var passed: StepSet
   /// Without an operator, nothing more happens to the step.
   private(set) var blocked: StepSet
-  /// The step failed, and its saga is to turn back.
+  /// The step failed, and its saga starts compensation.
   private(set) var turningBack: StepSet
 
   init(_ steps: [StepState]) {

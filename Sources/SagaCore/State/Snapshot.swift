@@ -1,12 +1,12 @@
 import JSON
 import Values
 
-// A snapshot is a saga's state as JSON. It is only ever a shortcut: the events stay the truth, so a snapshot that this
-// version can't read is passed over and the events are read instead.
+// A snapshot is a saga's state as JSON. It is only a shortcut, because the events decide. If this version can't read a
+// snapshot, it reads the events instead.
 extension SagaState {
-  /// The version of the shape below. Versions 1 and 2 had less to tell, and read as they did, except where they left out
-  /// what became of signals; other versions' snapshots are passed over, so that an older engine can't take a saga that is
-  /// paused for one that runs.
+  /// The version of the shape below. Versions 1 and 2 had fewer members. They are read unless they omit the results of
+  /// signals. Snapshots of other versions are ignored, so that an older engine can't take a paused saga for a running
+  /// one.
   static let snapshotSchema = 3
 
   public var snapshot: JSON {
@@ -40,7 +40,7 @@ extension SagaState {
     for step in data.values("steps") { steps.append(try StepState(EventReader(type: "snapshot.step", data: step))) }
     guard steps.map(\.id) == start.steps else { throw data.unreadable("steps") }
     restore(steps)
-    // Earlier ones don't say which step took which signal, and forgot signals at a rewind. The events tell.
+    // Versions 1 and 2 don't say which step took which signal, and lost signals at a rewind. The events contain both.
     if schema < 3, data.has("signals") || steps.contains(where: { $0.awaitedSignal != nil || $0.round > 1 }) {
       throw data.unreadable("signals")
     }
@@ -62,7 +62,7 @@ extension SagaState {
     pivotPassed = data.flag("pivotPassed")
     overdueSince = try data.optionalTimestamp("overdueSince")
     if data.has("end") { end = try SagaEnd(data.nested("end")) }
-    // Once it was not kept since when a step has been under way. The events tell.
+    // An older shape does not contain the time since which a step is under way. The events contain it.
     if end == nil, steps.contains(where: { $0.status.phaseUnderWay != nil && $0.underWaySince == nil }) {
       throw data.unreadable("steps")
     }

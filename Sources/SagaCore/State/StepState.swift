@@ -12,8 +12,8 @@ import Values
 //   succeeded   → undoing · undoFailed
 //   undoing     → undoing (attempt, progress) · undone · undoFailed
 //   undoFailed  → undoing (retry) · undone (resolve)
-//   skipped, undone stay, unless a rewind finishes: it makes whatever is settled pending again
-//   an answer that is ignored, and a step that is overdue, change no stage
+//   skipped, undone stay, unless a rewind finishes: it makes every settled step of the rewind pending again
+// A stage does not change when an answer is ignored or a step becomes overdue.
 
 /// The stage that a step has reached, with what belongs to that stage and to no other.
 public enum StepStage: Sendable, Hashable {
@@ -25,14 +25,14 @@ public enum StepStage: Sendable, Hashable {
   case waiting(Wait)
   case succeeded
   case failed(FailureConsequence)
-  /// `byOperator`: maybe before its turn had come.
+  /// `byOperator`: an operator may skip a step before its turn.
   case skipped(byOperator: Bool)
   /// An attempt to undo the step is under way.
   case undoing(Attempt)
   case undoBackingOff(until: Timestamp)
   /// `how`: an `UndoSuccess`, or `resolved` by an operator.
   case undone(how: String)
-  /// `blocks`: unless the compensation is only a courtesy (`onFailure: continue`).
+  /// `blocks`: false if the compensation is optional (`onFailure: continue`).
   case undoFailed(blocks: Bool)
 
   /// An attempt under way.
@@ -64,7 +64,7 @@ public enum StepStage: Sendable, Hashable {
     }
   }
 
-  /// The time at which the stage ends by itself: the next attempt, or the end of a wait. Nil when nothing but an answer, a
+  /// The time at which the stage ends by itself: the next attempt, or the end of a wait. Nil when only an answer, a
   /// signal or an operator ends it.
   var due: Timestamp? {
     get {
@@ -101,13 +101,13 @@ public struct StepState: Sendable, Hashable {
   public internal(set) var undo = Attempts()
   /// The signal that the step waits for, or waited for in this round. A rewind clears it.
   var awaitedSignal: String?
-  /// What the participant last said of the attempt under way, or of the one before, until the next begins.
+  /// The participant's last progress on the current attempt, or on the one before until the next begins.
   public internal(set) var progress: Dated<StepProgress>?
-  /// What it answered, for later steps to read; null when its answer can't be read.
+  /// The step's answer, for later steps to read; null when the answer can't be read.
   public internal(set) var output: JSON?
-  /// Why its answer can't be read; nil when it can be read, and when there is none.
+  /// Why the answer can't be read. Nil when it can be read, and when there is no answer.
   public internal(set) var outputProblem: StepFailure?
-  /// What an operator gave this step to read instead of the saga's input.
+  /// The input that an operator gave this step. The step reads it instead of the saga's input.
   public internal(set) var input: JSON?
   /// The last failure of an attempt to do the step.
   public internal(set) var failure: StepFailure?
@@ -122,7 +122,7 @@ public struct StepState: Sendable, Hashable {
 
   init(id: String) { self.id = id }
 
-  /// The clock of what is expected of a step. A pause shifts it, and an operator's retry starts a new one.
+  /// The clock of a step's expected time. A pause shifts it, and an operator's retry starts a new one.
   struct Clock: Sendable, Hashable {
     var since: Timestamp
     /// Set when the step, or its undo, takes longer than was expected.
@@ -158,7 +158,7 @@ public struct StepState: Sendable, Hashable {
 
   public var isSkippedByOperator: Bool { stage == .skipped(byOperator: true) }
 
-  /// Since when the step, or its undo, has been under way, without the time of pauses.
+  /// The time since which the step, or its undo, has been under way, without the time of pauses.
   public var underWaySince: Timestamp? { clock?.since }
 
   /// Set while the step, or its undo, takes longer than was expected.
@@ -167,7 +167,7 @@ public struct StepState: Sendable, Hashable {
   /// Whether the saga can't go on past this step without an operator.
   public var isBlocked: Bool { stage == .failed(.blocks) || stage == .undoFailed(blocks: true) }
 
-  /// Whether what depends on this step may start.
+  /// Whether the steps that depend on this step may start.
   public var isPassed: Bool {
     switch stage {
     case .succeeded, .skipped, .failed(.goesOn): true
@@ -183,7 +183,7 @@ public struct StepState: Sendable, Hashable {
   }
 }
 
-/// How many attempts a step has made in one phase of a round.
+/// The number of attempts that a step has made in one phase of a round.
 public struct Attempts: Sendable, Hashable {
   public internal(set) var count = 0
   /// Attempts that the retry policy doesn't count: made before an operator asked for more, or never sent.
@@ -199,7 +199,7 @@ public struct Attempts: Sendable, Hashable {
   }
 }
 
-/// A value and when it came.
+/// A value and its time.
 public struct Dated<Value: Sendable & Hashable>: Sendable, Hashable {
   public let at: Timestamp
   public let value: Value

@@ -11,13 +11,13 @@ public enum SagaStatus: String, Sendable, Hashable, CaseIterable {
   }
 }
 
-/// The status of a step: its `StepStage` without what belongs to it. `docs/state-diagram.md` draws the transitions.
+/// The status of a step: its `StepStage` without the stage's data. `docs/state-diagram.md` draws the transitions.
 public enum StepStatus: String, Sendable, Hashable, CaseIterable {
   case pending, running, backingOff, waiting
   case succeeded, failed, skipped
   case undoing, undone, undoFailed
 
-  /// The phase that is under way: from the first attempt, or from the start of a wait, until it has settled.
+  /// The phase that is under way. It lasts from the first attempt, or from the start of a wait, until it has settled.
   var phaseUnderWay: StepPhase? {
     switch self {
     case .running, .backingOff, .waiting: .forward
@@ -27,13 +27,13 @@ public enum StepStatus: String, Sendable, Hashable, CaseIterable {
   }
 }
 
-/// Whether an attempt is to do the step or to undo it.
+/// Whether an attempt does the step or undoes it.
 public enum StepPhase: String, Sendable, Hashable, CaseIterable {
   case forward, undo
 }
 
-/// What is known of a round's effect on the world. It belongs to the round, not to an attempt: once the outcome of one
-/// attempt is unknown, the round stays unknown until an attempt succeeds. A later refusal does not clear it.
+/// The known effect of a round. It belongs to the round, not to an attempt: once the outcome of one attempt is unknown,
+/// the round stays unknown until an attempt succeeds. A later refusal does not clear it.
 public enum RoundOutcome: String, Sendable, Hashable, CaseIterable {
   /// No attempt has settled.
   case none
@@ -52,14 +52,14 @@ public enum RoundOutcome: String, Sendable, Hashable, CaseIterable {
   }
 }
 
-/// What a step's final failure means for its saga.
+/// The consequence of a step's final failure for its saga.
 public enum FailureConsequence: String, Sendable, Hashable, CaseIterable {
   /// `onFailure: continue`: the saga goes on.
   case goesOn
-  /// The saga turns back, as soon as no pivot is undecided.
+  /// The saga starts compensation as soon as no pivot is undecided.
   case turnsBack
   /// The saga is stuck here until an operator acts.
   case blocks
-  /// The saga was turning back already.
+  /// The saga was compensating already.
   case settles
 }

@@ -3,20 +3,20 @@ import Values
 
 // Answers that come as messages: at any time, in any order, more than once.
 
-/// What a participant says of an attempt that it was sent.
+/// A participant's answer for an attempt.
 public struct StepAnswer: Sendable, Hashable {
   public let step: String
   public let phase: StepPhase
   public let round: Int
   /// The attempt that it answers.
   public let attempt: Int
-  /// Names the answer itself: it helps to find the message that brought it.
+  /// The id of the answer itself. It helps to find the message that contained it.
   public let id: String
   public let content: Content
 
   public enum Content: Sendable, Hashable {
     case settled(StepOutcome)
-    /// The participant works at it.
+    /// The participant reports progress.
     case progress(StepProgress)
   }
 
@@ -29,7 +29,7 @@ public struct StepAnswer: Sendable, Hashable {
     self.content = content
   }
 
-  /// In one word, as a history shows it.
+  /// The content in one word, for the history.
   var word: String {
     switch content {
     case .settled(.succeeded), .settled(.succeededUnread): "succeeded"
@@ -49,17 +49,17 @@ public struct StepAnswer: Sendable, Hashable {
   }
 }
 
-/// How far an attempt has come, in its participant's words.
+/// The progress of an attempt, in its participant's words.
 public struct StepProgress: Sendable, Hashable {
-  /// The history keeps it for years: long enough to help, and bounded.
+  /// The longest message, in Unicode scalars. The history keeps it for years, so its length is limited.
   public static let longestMessage = 1_000
 
   public let message: String
-  /// From 0 to 1, when the participant can tell.
+  /// From 0 to 1, when the participant knows it.
   public let fraction: Double?
 
   /// - Parameters:
-  ///   - message: cut to its first 1,000 characters, which are Unicode scalars: a letter may carry any number of marks.
+  ///   - message: cut to its first 1,000 Unicode scalars, because a character may consist of any number of scalars.
   ///   - fraction: a value outside 0 to 1 becomes the nearer end.
   public init(message: String, fraction: Double? = nil) {
     self.message = String(String.UnicodeScalarView(message.unicodeScalars.prefix(Self.longestMessage)))
@@ -79,7 +79,7 @@ public struct StepProgress: Sendable, Hashable {
 /// An answer that changed nothing, as it is recorded.
 public struct IgnoredAnswer: Sendable, Hashable {
   public enum Why: String, Sendable, Hashable, CaseIterable {
-    /// The history has what it says.
+    /// The history already contains the answer.
     case repeated
     /// The saga does not wait for the attempt any more.
     case late
@@ -120,18 +120,18 @@ extension Decider {
     }
   }
 
-  /// The attempt under way that the answer is news of, if it is of one.
+  /// Returns the current attempt if the answer changes something for it; nil otherwise.
   private func attempt(answeredBy answer: StepAnswer, of step: StepState) -> Int? {
     guard answer.round == step.round, let inFlight = step.inFlight, inFlight.phase == answer.phase else { return nil }
     let number = inFlight.attempt.number
     if answer.attempt == number { return number }
-    // All attempts of a round ask for one thing under one key: when an earlier one did it, it is done. That an earlier
-    // one failed says nothing of the one under way.
+    // All attempts of a round request the same work under one key. When an earlier attempt succeeded, the work is done.
+    // The failure of an earlier attempt says nothing about the current one.
     if case .settled(.succeeded) = answer.content, (1..<number).contains(answer.attempt) { return number }
     return nil
   }
 
-  /// Whether the history has what the answer says, of the step, of its undo, or of the attempt last settled.
+  /// Returns whether the history contains the answer already: of the step, of its undo, or of the last settled attempt.
   private func isRepeat(_ answer: StepAnswer, of step: StepState) -> Bool {
     guard answer.round == step.round, case .settled(let outcome) = answer.content else { return false }
     switch (answer.phase, outcome) {
@@ -198,7 +198,7 @@ public struct StepProgressed: SagaEventContent {
   }
 }
 
-/// A participant's answer came that says nothing new. It changes no state.
+/// A participant's answer came that contains nothing new. It changes no state.
 public struct AnswerIgnored: SagaEventContent {
   public static let typeName = "answerIgnored"
   let id: String

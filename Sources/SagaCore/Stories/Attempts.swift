@@ -2,23 +2,23 @@ import JSON
 import Values
 import Workflows
 
-// Attempts, to do a step or to undo it: begun, made again after a pause, settled once. What follows from an outcome is
-// decided here; what an executor reports is `StepOutcome`.
+// Attempts to do a step or to undo it. An attempt begins, is made again after a pause, and settles once. This file
+// decides what follows from an outcome; an executor reports a `StepOutcome`.
 
 /// Why an attempt, or a step, failed.
 public struct StepFailure: Error, Sendable, Hashable {
   /// The participant's own code (`QC_FAILED`), or one of ours (`http.503`, `timeout`).
   public var code: String
-  /// Further codes that a retry policy may name, from the exact to the general: `http.422`, `http.4xx`.
+  /// Further codes that a retry policy may name, from the exact one to the general one: `http.422`, `http.4xx`.
   public var classes: [String]
   public var message: String
-  /// Whether another attempt may help, as far as the executor can tell; a retry policy may say otherwise.
+  /// Whether another attempt may help, as far as the executor knows. A retry policy may decide otherwise.
   public var isRetryable: Bool
   /// How long the participant asked us to wait.
   public var retryAfter: Duration?
-  /// The participant says that it has nothing by that name (404, 410).
+  /// Whether the participant says that it has nothing under that name (404, 410).
   public var isGone: Bool
-  /// The participant is declared to keep tombstones: an undo that comes first makes the late command refuse.
+  /// Whether the participant is declared to keep tombstones: after an early undo it refuses the late command.
   public var keepsTombstones: Bool
 
   public init(
@@ -37,25 +37,26 @@ public struct StepFailure: Error, Sendable, Hashable {
   public var codes: [String] { [code] + classes }
 }
 
-/// How an attempt ended, as its executor reports it. The core decides what follows.
+/// The end of an attempt, as its executor reports it. The core decides what follows.
 public enum StepOutcome: Sendable, Hashable {
   case succeeded(JSON)
-  /// It happened, but its answer can't be read, for this reason. A step that reads the answer fails with it.
+  /// The action happened, but its answer can't be read, for this reason. A step that reads the answer fails with this
+  /// reason.
   case succeededUnread(StepFailure)
-  /// A clean refusal: it has not happened.
+  /// A clean refusal: the action did not happen.
   case failed(StepFailure)
-  /// It may have happened.
+  /// The action may have happened.
   case unknown(StepFailure)
   /// The engine did not send the attempt, for a reason of its own. The attempt doesn't count, and is made again.
   case notSent(StepFailure)
 }
 
 extension Decider {
-  /// The pause before an attempt that was not sent is made again: an engine that can't send doesn't spin.
+  /// The pause before an attempt that was not sent is made again. It keeps an engine that can't send from a busy loop.
   private static let pauseAfterNotSent = Duration.seconds(1)
 
-  /// Begins an attempt to do the step. A call that can't be rendered is never sent: the step fails cleanly, unless an
-  /// earlier attempt left its outcome unknown.
+  /// Begins an attempt to do the step. A call that can't be rendered is never sent. Then the step fails cleanly, unless
+  /// an earlier attempt left its outcome unknown.
   mutating func startAttempt(_ step: Int) {
     let (now, rules) = (state.steps[step], definition.steps[step])
     if let failure = problem(with: rules.action, of: now) {
@@ -68,7 +69,7 @@ extension Decider {
         deadline: self.now + (rules.timeout ?? CallRendering.defaultTimeout)))
   }
 
-  /// Decides what follows from an attempt's outcome. News of an attempt that has been settled changes nothing.
+  /// Decides what follows from an attempt's outcome. A report on a settled attempt changes nothing.
   mutating func settle(_ step: Int, phase: StepPhase, attempt: Int, outcome: StepOutcome) {
     guard let inFlight = state.steps[step].inFlight, inFlight.phase == phase, inFlight.attempt.number == attempt else {
       return
@@ -79,7 +80,7 @@ extension Decider {
     }
   }
 
-  /// After a restart no executor reports on what was in flight: it may have happened.
+  /// Settles the attempts in flight after a restart as unknown, because no executor reports on them.
   mutating func interruptAttempts() {
     for step in state.sets.inFlight {
       guard let (phase, attempt) = state.steps[step].inFlight else { continue }
@@ -137,8 +138,8 @@ extension Decider {
       return
     }
     if failure.isGone {
-      // The participant has nothing by that name: it is undone if it had been there, or if a late command will be refused.
-      // Otherwise the command may still be on its way, and the engine asks again.
+      // The participant has nothing under that name. The step is undone if it had happened, or if the participant will
+      // refuse a late command. Otherwise the command may still arrive, and the engine asks again.
       if now.outcome == .succeeded || failure.keepsTombstones {
         emit(UndoSucceeded(step: now.id, how: .alreadyGone))
         return
@@ -157,7 +158,7 @@ extension Decider {
     }
   }
 
-  /// Nothing was sent: the attempt is made again, unless the saga turned back meanwhile.
+  /// Makes an attempt that was not sent again, unless the saga has started compensation since.
   private mutating func notSent(_ step: Int, phase: StepPhase, attempt: Int, failure: StepFailure) {
     let now = state.steps[step]
     if phase == .forward, !isGoingForward(now) {
@@ -168,7 +169,7 @@ extension Decider {
     }
   }
 
-  /// Whether another attempt may follow one that failed: not when what it has done is about to be undone.
+  /// Returns whether another attempt may follow a failed one. It may not when the step is about to be undone.
   private func isGoingForward(_ step: StepState) -> Bool { state.turnBack == nil && !state.isRewinding(step.id) }
 
   private func seed(_ step: StepState, phase: StepPhase, attempt: Int) -> String {
@@ -176,20 +177,20 @@ extension Decider {
   }
 }
 
-/// Whether and when an attempt that failed is followed by another.
+/// Decides whether and when another attempt follows a failed one.
 enum RetryDecision {
   /// The longest pause that a participant can ask for.
   static let longestRetryAfter = Duration.seconds(86_400)
 
-  /// Returns when the next attempt is due, or nil when there is none.
+  /// Returns the time of the next attempt, or nil when there is none.
   /// - Parameters:
-  ///   - spent: attempts of the round that count, the failed one included, whichever policy they were made under.
-  ///   - seed: names the attempt, so that a replay gives the same jitter.
+  ///   - spent: attempts of the round that count, under any policy, the failed one included.
+  ///   - seed: identifies the attempt, so that a replay gives the same jitter.
   static func next(
     after failure: StepFailure, rules: RetryRules, spent: Int, seed: String, now: Timestamp
   ) -> Timestamp? {
     let policy = rules.policy(for: failure.codes)
-    // A policy that names the failure makes it retryable, whatever its class.
+    // A policy that names the failure makes it retryable, although the failure says otherwise.
     guard failure.isRetryable || policy.asksFor(failure.codes) else { return nil }
     guard !policy.refuses(failure.codes) else { return nil }
     guard spent < policy.maxAttempts else { return nil }
@@ -347,7 +348,7 @@ public struct AttemptNotMade: SagaEventContent {
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
     try saga.update(id, by: Self.typeName, at: at) { step in
       guard step.endAttempt(phase, attempt, because: failure, retryAt: retryAt) else { return false }
-      // It says nothing of the round, and costs no attempt.
+      // It says nothing about the round, and does not count as an attempt.
       switch phase {
       case .forward: step.forward.budgetStart += 1
       case .undo: step.undo.budgetStart += 1

@@ -2,9 +2,9 @@ import JSON
 import Values
 import Workflows
 
-// Turning back: when, and in what order what was done is undone. Each undo is an attempt like any other (`Attempts.swift`).
+// The start of compensation, and the order of the undos. Each undo is an attempt like any other (`Attempts.swift`).
 
-/// Why a saga turned back, or was asked to.
+/// The reason for the start of compensation, or for a request to start it.
 public struct TurnBack: Sendable, Hashable {
   public enum Cause: String, Sendable, Hashable, CaseIterable { case stepFailed, timeout, cancelled, compensate }
   public let cause: Cause
@@ -12,12 +12,12 @@ public struct TurnBack: Sendable, Hashable {
   public let step: String?
   public let code: String
   public let message: String
-  /// Who turned it back, and why, for `cancelled` and `compensate`.
+  /// The person who started compensation, for `cancelled` and `compensate`.
   public let by: String?
   public let reason: String?
-  /// The way that it came, as an `OperatorAct` has it.
+  /// The way that the request came, as in `OperatorAct`.
   public let from: String?
-  /// The message that turned it back, if one did: the same one again is a repeat.
+  /// The id of the message that started compensation, if a message did. The same message again is a repeat.
   public let commandID: String?
 
   public init(
@@ -51,7 +51,7 @@ public struct TurnBack: Sendable, Hashable {
     return .object(members)
   }
 
-  /// The person who turned the saga back; nil for a step's failure and the timeout.
+  /// The person who started compensation; nil for a step's failure and the timeout.
   var operated: (verb: OperatorVerb.Name, act: OperatorAct)? {
     let verb: OperatorVerb.Name
     switch cause {
@@ -62,7 +62,7 @@ public struct TurnBack: Sendable, Hashable {
     return (verb, OperatorAct(by: by ?? "", reason: reason ?? "", from: from, commandID: commandID))
   }
 
-  /// The operator's words, or else what went wrong.
+  /// The operator's reason, or else the error.
   fileprivate var because: String { reason ?? "\(code): \(message)" }
 
   fileprivate static func audited(_ data: JSON) -> AuditedAct? {
@@ -73,12 +73,13 @@ public struct TurnBack: Sendable, Hashable {
 }
 
 extension Decider {
-  /// Turns back at once. While a pivot is undecided, records that the saga is to; behind a pivot that request lapses.
+  /// Starts compensation at once. While a pivot is undecided, it records the request. Behind a passed pivot the request
+  /// lapses.
   mutating func request(_ reason: TurnBack) {
     if isPivotUndecided || isPivotPassed { emit(TurnBackRequested(reason)) } else { startTurningBack(reason) }
   }
 
-  /// Lets a step's failure, or a request that waited for a pivot, have its effect.
+  /// Applies a step's failure, or a request that waited for a pivot.
   mutating func decideTurningBack() {
     guard state.turnBack == nil else { return }
     if let requested = state.requestedTurnBack {
@@ -101,7 +102,7 @@ extension Decider {
     endForward(state.sets.waiting.union(state.sets.backingOff), because: "The saga turned back while this step waited.")
   }
 
-  /// Ends waits, and attempts that would follow: what these steps have done is to be undone.
+  /// Ends waits and planned attempts, because the steps are to be undone.
   mutating func endForward(_ steps: StepSet, because message: String) {
     for index in steps {
       let step = state.steps[index]
@@ -118,17 +119,17 @@ extension Decider {
     }
   }
 
-  /// Starts every undo that is due and that nothing precedes; ends the saga when none is left.
+  /// Starts every undo that is due and that nothing precedes. Ends the saga when no undo is left.
   mutating func turnBack() {
     // Attempts in flight settle first: until then the engine doesn't know what there is to undo.
     guard state.sets.running.isEmpty else { return }
     if startDueUndos(among: definition.allSteps).isEmpty { emit(SagaCompensated()) }
   }
 
-  /// Starts the undos among these steps that are due and that nothing precedes.
-  /// - Returns: the steps among them whose undo is not settled.
+  /// Starts the undos of these steps that are due and that nothing precedes.
+  /// - Returns: the steps of them whose undo is not settled.
   mutating func startDueUndos(among steps: StepSet) -> StepSet {
-    // What is ordered after a step of a rewind is part of the rewind.
+    // A step that is ordered after a step of a rewind belongs to the rewind.
     var unsettled = steps
     for step in steps where isUndoSettled(step) { unsettled.remove(step) }
     var changed = true
@@ -149,7 +150,7 @@ extension Decider {
 
   private mutating func startUndo(_ step: Int, _ undo: Undo) {
     let now = state.steps[step]
-    // An undo that can't be rendered is a failed undo: never skipped.
+    // An undo that can't be rendered fails. It is never skipped.
     if let failure = problem(with: undo.action, of: now) {
       emit(UndoFailed(step: now.id, failure: failure, blocks: undo.onFailure == .stuck))
       return
@@ -163,7 +164,7 @@ extension Decider {
     if case .undo(let undo) = definition.steps[step].compensation { undo } else { nil }
   }
 
-  /// The compensation that a step still needs an attempt of, if any.
+  /// Returns the compensation for which a step still needs an attempt, if any.
   private func pendingUndo(of step: Int) -> Undo? {
     guard let undo = undo(of: step) else { return nil }
     switch state.steps[step].stage {
@@ -182,7 +183,7 @@ extension Decider {
     }
   }
 
-  /// Whether a saga that turned back has nothing left to do about a step.
+  /// Returns whether a compensating saga has finished with a step.
   func isUndoSettled(_ step: Int) -> Bool {
     switch state.steps[step].stage {
     case .pending, .skipped, .undone: true
@@ -195,7 +196,7 @@ extension Decider {
 
 // MARK: Events
 
-/// A reason to turn back came while a pivot was undecided. It is decided when the pivot settles.
+/// A request to start compensation came while a pivot was undecided. It is decided when the pivot settles.
 public struct TurnBackRequested: SagaEventContent {
   public static let typeName = "turnBackRequested"
   public let reason: TurnBack
@@ -216,7 +217,7 @@ public struct TurnBackRequested: SagaEventContent {
   public static func audited(_ data: JSON) -> AuditedAct? { TurnBack.audited(data) }
 }
 
-/// A pivot was passed: nothing is undone any more, and the request lapsed.
+/// A pivot was passed, so the request lapsed. From then on nothing is undone.
 public struct TurnBackLapsed: SagaEventContent {
   public static let typeName = "turnBackLapsed"
 
@@ -228,14 +229,14 @@ public struct TurnBackLapsed: SagaEventContent {
 
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
     saga.requestedTurnBack = nil
-    // It lapses only because a pivot was passed. A history of an older version may not have said so before.
+    // A request lapses only because a pivot was passed. A history of an older version may lack the event that says so.
     saga.passPivot()
   }
 
   public var timeline: [TimelineNote] { [.mark("turn back lapsed")] }
 }
 
-/// The saga goes no further: what was done is undone.
+/// The saga stops going forward, and its steps are undone.
 public struct TurnedBack: SagaEventContent {
   public static let typeName = "turnedBack"
   public let reason: TurnBack
@@ -260,10 +261,10 @@ public struct TurnedBack: SagaEventContent {
   public static func audited(_ data: JSON) -> AuditedAct? { TurnBack.audited(data) }
 }
 
-/// How a compensation came to its end.
+/// The way in which a compensation ended.
 public enum UndoSuccess: String, Sendable, Hashable, CaseIterable {
   case answered
-  /// The participant had nothing by that name any more (404, 410).
+  /// The participant no longer had anything under that name (404, 410).
   case alreadyGone
 }
 
@@ -307,12 +308,12 @@ extension StepState {
   }
 }
 
-/// The compensation failed for good.
+/// The compensation failed, and the engine does not try again.
 public struct UndoFailed: SagaEventContent {
   public static let typeName = "undoFailed"
   let id: String
   public let failure: StepFailure
-  /// Whether the saga is stuck here; not when the compensation is only a courtesy (`onFailure: continue`).
+  /// Whether the saga is stuck here. False when the compensation is optional (`onFailure: continue`).
   public let blocks: Bool
   public var step: String? { id }
 
@@ -348,7 +349,7 @@ public struct UndoFailed: SagaEventContent {
   }
 }
 
-/// Everything that was to be undone is undone.
+/// Every step that was to be undone is undone.
 public struct SagaCompensated: SagaEventContent {
   public static let typeName = "sagaCompensated"
 

@@ -2,8 +2,8 @@ import JSON
 import Values
 import Workflows
 
-// Going forward: a step begins when the steps before it are passed and its `when` holds; a saga completes when all steps
-// are passed.
+// Going forward. A step begins when the steps before it are passed and its `when` is true. A saga completes when all
+// steps are passed.
 
 extension Decider {
   /// Begins every step that is ready, makes every attempt that is due, and completes the saga when nothing is left.
@@ -37,14 +37,15 @@ extension Decider {
 
   private func isReady(_ step: Int) -> Bool { definition.dependencies[step].allSatisfy(isReached) }
 
-  /// Whether what depends on the step may start. An operator may have skipped the step before its turn: then the steps
-  /// before it have to be passed as well.
+  /// Returns whether the steps that depend on the step may start. An operator may have skipped the step before its
+  /// turn. Then the steps before it have to be passed as well.
   private func isReached(_ step: Int) -> Bool {
     guard state.sets.passed.contains(step) else { return false }
     return !state.steps[step].isSkippedByOperator || isReady(step)
   }
 
-  /// While a request to turn back waits for a pivot, only that pivot's own attempts go on.
+  /// Returns whether a step may be retried. While a request to start compensation waits for a pivot, only that pivot
+  /// is.
   func mayRetry(_ step: Int) -> Bool {
     state.rewind == nil && (state.requestedTurnBack == nil || definition.steps[step].pivot)
   }
@@ -63,12 +64,12 @@ extension Decider {
         emit(StepSkipped(step: id(step)))
       }
     } catch {
-      // Whether the step is to run is not known, so it neither runs nor is skipped.
+      // The condition has no value, so the step neither runs nor is skipped.
       fail(step, StepFailure(code: error.code, message: "The step's condition: \(error.message)."))
     }
   }
 
-  /// Makes an attempt, or waits: for the first time, or again.
+  /// Makes an attempt or waits, for the first time or again.
   private mutating func perform(_ step: Int) {
     switch definition.steps[step].action {
     case .http, .kafka: startAttempt(step)
@@ -81,7 +82,7 @@ extension Decider {
     emit(StepSucceeded(step: id(step), output: output, isPivot: definition.steps[step].pivot))
   }
 
-  /// The step fails for good. What follows depends on the saga's state and on what is known of the round.
+  /// Fails the step. What follows depends on the saga's state and on the outcome of the round.
   mutating func fail(
     _ step: Int, _ failure: StepFailure, isUnknown: Bool = false, outcome given: RoundOutcome? = nil
   ) {
@@ -127,7 +128,7 @@ extension SagaState {
 
 // MARK: Events
 
-/// The step's `when` is false: the saga goes on without it.
+/// The step's `when` is false, and the saga continues without it.
 public struct StepSkipped: SagaEventContent {
   public static let typeName = "stepSkipped"
   let id: String
@@ -151,12 +152,12 @@ public struct StepSkipped: SagaEventContent {
   public var timeline: [TimelineNote] { [.mark("skipped \(id)")] }
 }
 
-/// The step did what it is for.
+/// The step succeeded.
 public struct StepSucceeded: SagaEventContent {
   public static let typeName = "stepSucceeded"
   let id: String
   public let output: StepOutput
-  /// Whether the step is a point of no return: it is passed now.
+  /// Whether the step is a pivot, which is passed now.
   public let isPivot: Bool
   public var step: String? { id }
 
@@ -203,11 +204,11 @@ extension StepState {
   }
 }
 
-/// The step failed for good.
+/// The step failed, and the engine does not try again.
 public struct StepFailed: SagaEventContent {
   public static let typeName = "stepFailed"
   let id: String
-  /// What is known of the round.
+  /// The known outcome of the round.
   public let outcome: RoundOutcome
   public let failure: StepFailure
   public let consequence: FailureConsequence
@@ -254,7 +255,7 @@ public struct StepFailed: SagaEventContent {
 public struct SagaCompleted: SagaEventContent {
   public static let typeName = "sagaCompleted"
   public let output: JSON
-  /// The members of the output that could not be made, and are null.
+  /// The members of the output that could not be made. They are null.
   public let errors: [OutputError]
 
   public init(output: JSON, errors: [OutputError]) {
@@ -280,15 +281,15 @@ public struct SagaCompleted: SagaEventContent {
   public var timeline: [TimelineNote] { [.finish("completed")] }
 }
 
-/// How a saga ended.
+/// The end of a saga.
 public struct SagaEnd: Sendable, Hashable {
   public let status: SagaStatus
   public let at: Timestamp
-  /// What the workflow's `output` gave, for a completed saga.
+  /// The output of a completed saga, from the workflow's `output`.
   public let output: JSON?
-  /// The members of `output` that could not be made, and are null.
+  /// The members of `output` that could not be made. They are null.
   public let outputErrors: [OutputError]
-  /// Who abandoned it, and why.
+  /// The person who abandoned the saga.
   public let by: String?
   public let reason: String?
 
@@ -307,7 +308,7 @@ public struct SagaEnd: Sendable, Hashable {
 
 // MARK: Outputs
 
-/// What a step that succeeded gives to later steps.
+/// The output that a succeeded step gives to later steps.
 public struct StepOutput: Sendable, Hashable {
   /// Null when the answer can't be read.
   public let value: JSON
@@ -334,7 +335,7 @@ public struct StepOutput: Sendable, Hashable {
   }
 }
 
-// Written as JSON is: most outputs are read.
+// The output can be written as JSON directly, because most outputs can be read.
 extension StepOutput {
   public static var null: StepOutput { StepOutput(.null) }
 }
@@ -375,7 +376,7 @@ extension OutputError {
       StepFailure(code: try data.string("code"), message: try data.string("message")))
   }
 
-  /// Reads the errors of an output. Older versions stored one failure for the whole output, which was null then.
+  /// Reads the errors of an output. Older versions stored one failure for the whole output, which was then null.
   package static func all(in data: EventReader) throws(UnreadableEvent) -> [OutputError] {
     var errors: [OutputError] = []
     if let problem = try data.optional("outputProblem") {
@@ -389,7 +390,7 @@ extension OutputError {
 }
 
 extension JSONObject {
-  /// Adds the errors of an output, in the shape that they were read in.
+  /// Adds the errors of an output, in the shape in which they were read.
   mutating func add(_ errors: [OutputError]) {
     self["outputProblem"] = errors.first { $0.expression == nil }?.failure.json
     let members = errors.filter { $0.expression != nil }

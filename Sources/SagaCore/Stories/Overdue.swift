@@ -2,20 +2,20 @@ import JSON
 import Values
 import Workflows
 
-// Late: a step that takes longer than is expected of it, and a saga that is past its deadline. A late step is noticed once
-// and goes on. A late saga turns back, unless it has passed a pivot.
+// Overdue steps, and sagas after their deadlines. An overdue step is recorded once and continues. A saga after its
+// deadline starts compensation, unless it has passed a pivot.
 
-/// How long a step is expected to take, and how that is known.
+/// The expected time of a step, and its source.
 public struct ExpectedTime: Sendable, Hashable {
   public enum Basis: String, Sendable, Hashable, CaseIterable {
-    /// The workflow says so.
+    /// The workflow declares it.
     case declared
-    /// It follows from how long the step took before.
+    /// It is learned from earlier runs of the step.
     case learned
   }
   public let duration: Duration
   public let basis: Basis
-  /// The number of runs that it was learned from.
+  /// The number of runs from which it was learned.
   public let samples: Int?
 
   fileprivate init(_ duration: Duration, _ basis: Basis, samples: Int? = nil) {
@@ -24,20 +24,20 @@ public struct ExpectedTime: Sendable, Hashable {
     self.samples = samples
   }
 
-  /// What the workflow says.
+  /// Returns the time that the workflow declares.
   public static func declared(_ duration: Duration) -> ExpectedTime { ExpectedTime(duration, .declared) }
-  /// What was learned from this many runs.
+  /// Returns the time that was learned from this number of runs.
   public static func learned(_ duration: Duration, samples: Int) -> ExpectedTime {
     ExpectedTime(duration, .learned, samples: samples)
   }
 }
 
-/// What has been learned of the steps of one workflow, by their ids. The core is given it, as it is given the time.
+/// The learned expected times of a workflow's steps, by their ids. The caller passes them to the core, like the time.
 public typealias LearnedTimes = [String: ExpectedTime]
 
-/// By when a step was expected to be over.
+/// The time by which a step was expected to end.
 public struct StepLateness: Sendable, Hashable {
-  /// The time by which it was expected to be over. A pause shifts it, as it does every deadline of a saga.
+  /// The time by which it was expected to end. A pause shifts it, like every deadline of a saga.
   public internal(set) var since: Timestamp
   public let expected: ExpectedTime
 
@@ -62,10 +62,10 @@ public struct StepLateness: Sendable, Hashable {
 }
 
 extension Decider {
-  /// Notices the saga's timeout, once. It never bounds compensation.
+  /// Records the saga's timeout once. The timeout never limits compensation.
   mutating func noticeTimeout() {
     guard state.turnBack == nil, now >= state.deadline else { return }
-    // A saga whose last step has just succeeded is done, not late.
+    // A saga whose last step has just succeeded is complete, not late.
     guard !state.areAllPassed else { return }
     if isPivotPassed {
       if state.overdueSince == nil { emit(SagaOverdue()) }
@@ -87,7 +87,7 @@ extension Decider {
     }
   }
 
-  /// When a step will be overdue, if it isn't yet and something is expected of it.
+  /// Returns when a step will be overdue. Nil when it is overdue already, or has no expected time.
   func latenessNext(_ step: Int) -> StepLateness? {
     let now = state.steps[step]
     guard now.overdue == nil, let since = now.underWaySince, let expected = expectedTime(of: step) else { return nil }
@@ -101,7 +101,7 @@ extension Decider {
     case .forward:
       let rules = definition.steps[step]
       if let declared = rules.expected { return .declared(declared) }
-      // A delay takes as long as it says, however long others took.
+      // A delay takes as long as the workflow says. Earlier runs don't matter.
       if case .delay = rules.action { return nil }
       return learned[rules.id]
     }
@@ -110,7 +110,7 @@ extension Decider {
 
 // MARK: Events
 
-/// The step takes longer than was expected of it, and goes on. Once for each time that it, or its undo, begins.
+/// The step takes longer than expected, and continues. Recorded once for each time that it, or its undo, begins.
 public struct StepOverdue: SagaEventContent {
   public static let typeName = "stepOverdue"
   let id: String
@@ -145,7 +145,7 @@ public struct StepOverdue: SagaEventContent {
   public var timeline: [TimelineNote] { [.mark("overdue \(phase == .undo ? "undo of " : "")\(id)")] }
 }
 
-/// The saga's timeout passed after its pivot: it only goes forward, late.
+/// The saga's timeout came after its pivot: the saga continues forward, although it is late.
 public struct SagaOverdue: SagaEventContent {
   public static let typeName = "sagaOverdue"
 

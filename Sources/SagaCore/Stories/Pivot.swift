@@ -1,18 +1,18 @@
 import Workflows
 
-// A pivot is a point of no return: once it is passed the saga only goes forward. A pivot that succeeded, was resolved as
-// happened, or was skipped by an operator as done by hand is passed. One whose `when` is false is not.
+// A pivot is a point of no return: once it is passed the saga only goes forward. A pivot is passed when it succeeded,
+// was resolved as happened, or was skipped by an operator. A pivot whose `when` is false is not passed.
 
 extension SagaState {
-  /// Whether a pivot has been passed, also in a history of an older version. Its events don't say that a step which an
-  /// operator skipped was a pivot; the definition does.
+  /// Returns whether a pivot has been passed, also in a history of an older version. Events of older versions don't say
+  /// that a step which an operator skipped was a pivot. The definition does.
   public func isPivotPassed(by definition: WorkflowDefinition) -> Bool {
     pivotPassed
       || turnBack == nil
         && definition.pivots.contains { steps.indices.contains($0) && steps[$0].isSkippedByOperator }
   }
 
-  /// From here nothing is undone: a step that failed beside the pivot waits for an operator instead.
+  /// Records that from here nothing is undone. A step that failed beside the pivot then waits for an operator instead.
   mutating func passPivot() {
     pivotPassed = true
     if sets.turningBack.isEmpty { return }
@@ -23,7 +23,7 @@ extension SagaState {
 }
 
 extension Decider {
-  /// Whether a pivot has been passed: from then on nothing is undone.
+  /// Whether a pivot has been passed. From then on nothing is undone.
   var isPivotPassed: Bool { state.isPivotPassed(by: definition) }
 
   /// Whether a pivot may have happened: an attempt is in flight, or its round is unknown.

@@ -1,14 +1,14 @@
 import JSON
 import Values
 
-// A saga starts: on one version of its workflow, with its input, its deadline, and who asked for it.
+// The start of a saga: the version of its workflow, its input, its deadline, and the person who requested it.
 
-/// How a saga began.
+/// The start of a saga.
 public struct SagaStart: Sendable, Hashable {
   public let id: UniqueID
   public let workflow: String
   public let version: Int
-  /// SHA-256 of the definition, in hexadecimal: the proof of what the saga runs on.
+  /// SHA-256 of the definition, in hexadecimal. It proves which definition the saga runs on.
   public let definitionDigest: String
   /// Ids of the definition's steps, in its order.
   public let steps: [String]
@@ -17,7 +17,7 @@ public struct SagaStart: Sendable, Hashable {
   public let idempotencyKey: String?
   public let tags: [String]
   public let by: String
-  /// The way it came: `rest 10.0.0.7`, `kafka saga.commands`. Older events don't say.
+  /// The way that the start came: `rest 10.0.0.7`, `kafka saga.commands`. Older events lack it.
   public let from: String?
 
   public init(

@@ -2,8 +2,8 @@ import JSON
 import Values
 import Workflows
 
-// Waits: a delay step waits until a time, a signal step until its signal or its timeout. `Signals.swift` says what a signal
-// does.
+// Waits. A delay step waits until a time; a signal step waits until its signal or its timeout. `Signals.swift` has the
+// effects of a signal.
 
 extension Decider {
   mutating func waitForSignal(_ step: Int, _ signal: SignalAction) {
@@ -39,7 +39,7 @@ extension Decider {
     if until <= now { succeed(step, output: .null) }
   }
 
-  /// Ends the waits whose time has come, before the saga's own timeout is looked at.
+  /// Ends the waits that are due, before the saga's own timeout is checked.
   mutating func endDueWaits() {
     guard state.turnBack == nil else { return }
     for step in state.sets.waiting {
@@ -58,7 +58,7 @@ extension Decider {
   }
 }
 
-/// A signal step waits (until its timeout, if it has one), or a delay step until its time.
+/// A signal step waits until its signal, or until its timeout if it has one. A delay step waits until its time.
 public struct WaitStarted: SagaEventContent {
   public static let typeName = "waitStarted"
   let id: String
@@ -85,7 +85,7 @@ public struct WaitStarted: SagaEventContent {
 
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
     try saga.update(id, by: Self.typeName, at: at) { step in
-      // A wait that an operator had begin again was backing off until then.
+      // A wait that begins again after an operator's retry was backing off until then.
       guard step.status == .pending || step.status == .backingOff else { return false }
       step.stage = .waiting(StepStage.Wait(signal: signal, until: until))
       step.awaitedSignal = signal

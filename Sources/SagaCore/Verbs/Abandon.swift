@@ -1,7 +1,7 @@
 import JSON
 import Values
 
-// Abandon: a saga that is stuck ends as it is. What it was stuck on stays as it is.
+// Abandon: a stuck saga ends as it is. The step on which it was stuck does not change.
 
 struct Abandon: VerbRules {
   static let name = OperatorVerb.Name.abandon
@@ -27,7 +27,7 @@ struct Abandon: VerbRules {
   static func targets(in saga: Decider) -> VerbTargets { VerbTargets(saga: saga.takes(Abandon())) }
 }
 
-/// An operator gave the saga up.
+/// An operator abandoned the saga.
 public struct SagaAbandoned: SagaEventContent {
   public static let typeName = "sagaAbandoned"
   public let act: OperatorAct

@@ -22,7 +22,7 @@ struct Extend: VerbRules {
   let step: String?
   let length: OperatorVerb.Extension
 
-  /// Long enough for everything that a laboratory waits for; far from where dates have five digits.
+  /// The longest extension. It covers everything for which a laboratory waits, and keeps years below five digits.
   private static let furthest = DurationText.longest
 
   static func read(_ json: JSON) -> OperatorVerb? {
@@ -70,14 +70,14 @@ struct Extend: VerbRules {
   }
 
   static func targets(in saga: Decider) -> VerbTargets {
-    // Later than it is, whatever it is.
+    // The test uses the smallest extension that is possible.
     let later = OperatorVerb.Extension.by(.milliseconds(1))
     return VerbTargets(
       steps: steps(in: saga) { [Extend(step: $0, length: later)] }, saga: saga.takes(Extend(step: nil, length: later)))
   }
 }
 
-/// The saga's deadline, or the time up to which a step waits, is later.
+/// The saga's deadline, or the end of a step's wait, is now later.
 public struct OperatorExtended: SagaEventContent {
   public static let typeName = "operatorExtended"
   public let step: String?
@@ -107,7 +107,7 @@ public struct OperatorExtended: SagaEventContent {
       if until > saga.pausedAt ?? at { saga.overdueSince = nil }
       return
     }
-    // During a pause as well, the operator says the time as it is meant.
+    // During a pause too, the operator gives the time as it is meant.
     try saga.update(id, by: Self.typeName, at: at, holdsClock: false) { step in
       guard step.wait?.until != nil else { return false }
       step.stage.due = until

@@ -2,31 +2,31 @@ import JSON
 import Values
 import Workflows
 
-// What operators do. Each verb has a file: what allows it, what follows from it, its event, and its words.
+// The operators' verbs. Each verb has a file with its conditions, its effects, its event, and its words.
 
-/// What an operator can do. `docs/operating.md` says when each helps; `Verbs` which a saga takes in its state.
+/// A verb of an operator. `docs/operating.md` says when each helps. `Verbs` lists those that a saga takes in its state.
 public enum OperatorVerb: Sendable, Hashable {
-  /// Turn back: the requester's wish.
+  /// Starts compensation: the requester's wish.
   case cancel
-  /// Turn back: the operator's judgement.
+  /// Starts compensation: the operator's decision.
   case compensate
-  /// New attempts for a step that the saga is stuck on, or for all of them. `input` is read instead of the saga's own
-  /// when that step is rendered, and makes a new round.
+  /// Makes new attempts for a step on which the saga is stuck, or for all such steps. With `input`, that step is
+  /// rendered with it instead of the saga's input, in a new round.
   case retry(step: String?, input: JSON? = nil)
   case resolve(step: String, Resolution)
   case abandon
   case pause
   case resume
-  /// Go on without the step. `output` is what later steps read of it.
+  /// Continues without the step. Later steps read `output` as its output.
   case skip(step: String, output: JSON?)
-  /// What waits for its next attempt, or for a time, is due at once.
+  /// Makes a step's next attempt, or the end of its delay, due at once.
   case runNow(step: String?)
-  /// A later deadline: of the saga, or of a step that waits.
+  /// Sets a later deadline for the saga, or a later end of a step's wait.
   case extend(step: String?, Extension)
-  /// Undo a step and all that comes after it, and go on from there.
+  /// Undoes a step and all steps that come after it, and starts again at that step.
   case rewind(step: String)
 
-  /// A verb by its name on the wire.
+  /// The name of a verb in the API and in events.
   public enum Name: String, Sendable, Hashable, CaseIterable {
     case retry, resolve, skip
     case runNow = "run-now"
@@ -69,14 +69,14 @@ public enum OperatorVerb: Sendable, Hashable {
 
   public var name: Name { type(of: rules).name }
 
-  /// All that the verb says, as it is stored with an operation and digested by a saga.
+  /// The whole content of the verb, as an operation stores it and a saga digests it.
   public var json: JSON {
     var members: JSONObject = ["verb": .word(name)]
     rules.write(to: &members)
     return .object(members)
   }
 
-  /// - Returns: nil for an unknown verb, and for one that lacks what it needs.
+  /// - Returns: nil for an unknown verb, and for a verb that lacks a required member.
   public init?(json: JSON) {
     guard let name = json["verb"]?.stringValue.flatMap(Name.init(rawValue:)), let verb = name.rules.read(json) else {
       return nil
@@ -84,7 +84,7 @@ public enum OperatorVerb: Sendable, Hashable {
     self = verb
   }
 
-  /// Of all that the verb says: the first 16 hexadecimal digits of the SHA-256 of its canonical JSON.
+  /// The digest of the whole verb: the first 16 hexadecimal digits of the SHA-256 of its canonical JSON.
   var digest: String { String(Digest.hex(json.bytes(.canonical)).prefix(16)) }
 }
 
@@ -96,18 +96,18 @@ protocol VerbRules: Sendable {
   static func read(_ json: JSON) -> OperatorVerb?
   func write(to members: inout JSONObject)
 
-  /// Whether the saga takes the verb in its state.
-  /// - Throws: `Refusal` that says why it doesn't.
+  /// Checks that the saga takes the verb in its state.
+  /// - Throws: `Refusal` with the reason when it doesn't.
   func check(_ saga: Decider) throws(Refusal)
 
-  /// What follows from the verb. It has been checked.
+  /// Decides the events of the verb, which has been checked.
   func carryOut(_ act: OperatorAct, in saga: inout Decider)
 
-  /// What the verb can name as the saga is: its steps, and the saga itself.
+  /// Returns what the verb can name in the saga's current state: its steps, and the saga itself.
   static func targets(in saga: Decider) -> VerbTargets
 }
 
-/// What a verb can name: steps, by their ids, and the whole saga.
+/// The possible targets of a verb: steps, by their ids, and the whole saga.
 struct VerbTargets {
   var steps: [String] = []
   var saga = false
@@ -135,15 +135,15 @@ extension Decider {
 
 // MARK: Requests
 
-/// Who acted, why, and from where: what an auditor asks of every act.
+/// The person, the reason and the way of a request. The audit shows them for every act.
 public struct OperatorAct: Sendable, Hashable {
   public let by: String
   public let reason: String
-  /// The way it came: `rest 10.0.0.7`, `cli 10.0.0.7`, `kafka saga.commands`. Older events don't say.
+  /// The way that the request came: `rest 10.0.0.7`, `cli 10.0.0.7`, `kafka saga.commands`. Older events lack it.
   public let from: String?
-  /// Names the request: the same one again is a repeat, and changes nothing.
+  /// The id of the request. The same request again is a repeat, and changes nothing.
   public let commandID: String?
-  /// A digest of what the request asked for: a key that comes again with something else is refused.
+  /// A digest of the request's content. A repeated key with other content is refused.
   public let commandDigest: String?
 
   public init(
@@ -171,11 +171,11 @@ public struct OperatorAct: Sendable, Hashable {
   }
 }
 
-/// What an operator asks of a saga, with who asks and why.
+/// An operator's request to a saga: the verb, the person and the reason.
 public struct OperatorRequest: Sendable, Hashable {
   public let verb: OperatorVerb
   public let act: OperatorAct
-  /// The last event that the operator has seen: the request is refused when another operator has acted since.
+  /// The last event that the operator has seen. The request is refused when another operator has acted since.
   public let expectedVersion: Int?
 
   public init(_ verb: OperatorVerb, by act: OperatorAct, expectedVersion: Int? = nil) {
@@ -187,15 +187,15 @@ public struct OperatorRequest: Sendable, Hashable {
   }
 }
 
-/// A request that was carried out: a repeat of it is known by its id.
+/// A request that was carried out. A repeat of it is recognised by its id.
 public struct KnownCommand: Sendable, Hashable {
   public let id: String
   public let verb: String
-  /// Of what it asked for; requests of older versions have none.
+  /// The digest of the request's content. Requests of older versions have none.
   public let digest: String?
 }
 
-/// What an operator did last.
+/// The last act of an operator.
 public struct LastAct: Sendable, Hashable {
   public let verb: String
   public let step: String?
@@ -207,7 +207,7 @@ public struct LastAct: Sendable, Hashable {
 }
 
 extension SagaState {
-  /// Keeps who acted last, and the id by which a repeat of the request is known.
+  /// Stores the last act, and the id by which a repeat of the request is recognised.
   mutating func note(_ verb: OperatorVerb.Name, _ act: OperatorAct, _ event: SagaEvent) {
     lastAct = LastAct(
       verb: verb.rawValue, step: event.step, by: act.by, reason: act.reason, at: event.at, version: version)
@@ -219,9 +219,9 @@ extension SagaState {
 extension Decider {
   mutating func take(_ request: OperatorRequest) throws(Refusal) {
     do throws(Refusal) {
-      // 1. A request is delivered again when its answer was lost: also when the saga has ended meanwhile.
+      // 1. A caller repeats a request when the first answer was lost, also when the saga has ended since.
       if try isRepeat(request) { return }
-      // 2. When two operators act at once, the second is refused and sees what the first did.
+      // 2. When two operators act at once, the second is refused and sees the act of the first.
       try requireNoActs(since: request.expectedVersion)
       try requireOpen()
       try requireReason(request.act.reason)
@@ -232,7 +232,7 @@ extension Decider {
     request.verb.rules.carryOut(request.act, in: &self)
   }
 
-  /// Whether a saga takes a verb in its state; changes nothing.
+  /// Checks whether a saga takes a verb in its state. Changes nothing.
   /// - Throws: `Refusal` with the verbs that it takes instead.
   package static func requireTaken(
     _ verb: OperatorVerb, by state: SagaState, _ definition: WorkflowDefinition, now: Timestamp
@@ -288,7 +288,8 @@ extension Decider {
 
   // MARK: Shared by several verbs
 
-  /// Turning back is final: after it a saga takes no request about going forward.
+  /// Checks that the saga goes forward. The start of compensation is final: after it, verbs for going forward are
+  /// refused.
   func requireGoingForward() throws(Refusal) {
     if state.turnBack != nil || state.requestedTurnBack != nil {
       throw Refusal(EngineErrorCode.sagaTurningBack, "The saga is turning back already.")
@@ -317,13 +318,13 @@ extension Decider {
 /// A verb that a saga takes in its state.
 public struct AllowedVerb: Sendable, Hashable {
   public let verb: OperatorVerb.Name
-  /// The steps that it can name; none for a verb that is for the whole saga. (`extend` is for both.)
+  /// The steps that the verb can name. Empty for a verb on the whole saga. (`extend` is for both.)
   public let steps: [String]
 }
 
-/// What an operator can do about a saga.
+/// The verbs that an operator can use on a saga.
 public enum Verbs {
-  /// The verbs that the saga takes in its state, those first that help a saga that is stuck.
+  /// Returns the verbs that the saga takes in its state. The first ones help a stuck saga.
   public static func allowed(_ state: SagaState, _ definition: WorkflowDefinition) -> [AllowedVerb] {
     guard state.end == nil, state.steps.count == definition.steps.count else { return [] }
     let decider = Decider(state, definition: definition, now: state.startedAt)
@@ -333,13 +334,13 @@ public enum Verbs {
     }
   }
 
-  /// Of the verbs that a saga takes, those that help at the step that it is stuck on.
+  /// Returns those of the allowed verbs that help at the step on which the saga is stuck.
   public static func helping(_ blocker: Blocker, among allowed: [AllowedVerb]) -> [OperatorVerb.Name] {
     allowed.filter { allowed in
       switch allowed.verb {
       case .retry, .resolve, .skip, .rewind: allowed.steps.contains(blocker.step)
       case .abandon: true
-      // They leave it stuck: a saga is stuck where turning back is what failed, is over, or waits for a pivot.
+      // These verbs leave it stuck. Where a saga is stuck, compensation has failed, has ended, or waits for a pivot.
       case .runNow, .extend, .pause, .resume, .compensate, .cancel: false
       }
     }.map(\.verb)
@@ -349,7 +350,7 @@ public enum Verbs {
 // MARK: Commands
 
 extension SagaCommand {
-  /// `commandID` names the message that brought it: the same one again is a repeat.
+  /// Returns the command. `commandID` is the id of the message that contained it: the same message again is a repeat.
   public static func cancel(by: String, reason: String, commandID: String? = nil) -> SagaCommand {
     .operate(OperatorRequest(.cancel, by: OperatorAct(by: by, reason: reason, commandID: commandID)))
   }

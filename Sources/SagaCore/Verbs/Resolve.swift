@@ -2,15 +2,15 @@ import JSON
 import Values
 import Workflows
 
-// Resolve: an operator says what happened to a step that the saga is stuck on, after looking at the world.
+// Resolve: an operator records the outcome of a step on which the saga is stuck, after a check at the participant.
 
-/// What an operator found out about a step.
+/// The outcome that an operator found.
 public enum Resolution: Sendable, Hashable {
-  /// The step did happen; its output, as far as later steps need it.
+  /// The step did happen. `output` is its output, as far as later steps need it.
   case happened(output: JSON)
   /// The step did not happen.
   case didNotHappen
-  /// What the step did has been undone by hand.
+  /// The step was undone by hand.
   case undone
 
   public var word: String {
@@ -64,7 +64,7 @@ struct Resolve: VerbRules {
 
   func carryOut(_ act: OperatorAct, in saga: inout Decider) {
     let rules = saga.definition.step(step)
-    // As if it had been cleanly refused in the first place.
+    // The saga continues as if the participant had cleanly refused the step.
     let goesOn = resolution == .didNotHappen && rules?.onFailure == .continue
     saga.emit(
       OperatorResolved(step: step, resolution: resolution, isPivot: rules?.pivot ?? false, goesOn: goesOn, act))
@@ -78,14 +78,14 @@ struct Resolve: VerbRules {
   }
 }
 
-/// An operator said what happened to a step.
+/// An operator recorded the outcome of a step.
 public struct OperatorResolved: SagaEventContent {
   public static let typeName = "operatorResolved"
   let id: String
   public let resolution: Resolution
-  /// Whether the step is a point of no return.
+  /// Whether the step is a pivot.
   public let isPivot: Bool
-  /// Whether the saga goes on although the step did not happen.
+  /// Whether the saga continues although the step did not happen.
   public let goesOn: Bool
   public let act: OperatorAct
   public var step: String? { id }

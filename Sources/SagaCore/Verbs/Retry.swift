@@ -1,7 +1,8 @@
 import JSON
 import Values
 
-// Retry: new attempts for a step that the saga is stuck on, or for all such steps; maybe with other input, in a new round.
+// Retry: new attempts for a step on which the saga is stuck, or for all such steps. With other input, a new round
+// begins.
 
 struct Retry: VerbRules {
   static let name = OperatorVerb.Name.retry
@@ -57,7 +58,7 @@ struct Retry: VerbRules {
   }
 }
 
-/// An operator grants a step new attempts. With `input` it is a new round, rendered with that input instead of the saga's.
+/// An operator gives a step new attempts. With `input`, a new round is rendered with that input instead of the saga's.
 public struct OperatorRetried: SagaEventContent {
   public static let typeName = "operatorRetried"
   let id: String
@@ -94,7 +95,7 @@ public struct OperatorRetried: SagaEventContent {
         guard input == nil || step.outcome != .unknown else { return false }
         step.endedAt = nil
         if let input {
-          // Under the old key the participant would answer from memory.
+          // Under the old key the participant would repeat its earlier answer.
           step.input = input
           step.round += 1
           step.outcome = .none

@@ -2,13 +2,13 @@ import JSON
 import Values
 import Workflows
 
-// Rewind: a step and all that comes after it is undone, in the order in which turning back would, and begins again.
+// Rewind: a step and all steps that come after it are undone, in the order of compensation, and begin again.
 
-/// Steps that are undone to begin again.
+/// Steps that are undone and begin again.
 public struct Rewind: Sendable, Hashable {
   /// The step that the operator named.
   public let step: String
-  /// It and all that comes after it, in the order of the file.
+  /// That step and all steps that come after it, in the order of the file.
   public let steps: [String]
   public let at: Timestamp
   public let by: String
@@ -46,14 +46,14 @@ struct RewindTo: VerbRules {
 }
 
 extension Decider {
-  /// The step and all that comes after it.
+  /// Returns the step and all steps that come after it.
   fileprivate func stepsFrom(_ step: Int) -> StepSet {
     var steps = definition.transitiveDependents[step]
     steps.insert(step)
     return steps
   }
 
-  /// Whether a step may be undone and begin again. Asked of every step behind every step: it copies none.
+  /// Checks whether a step may be undone and begin again. It runs for every pair of steps, so it copies none.
   fileprivate func checkRewinding(_ index: Int) throws(Refusal) {
     func refuse(_ message: String) -> Refusal { Refusal(EngineErrorCode.stepNotRewindable, message) }
     let (status, outcome) = (state.steps[index].status, state.steps[index].outcome)
@@ -78,7 +78,8 @@ extension Decider {
     try requireUndoOfAll(index)
   }
 
-  /// A new round begins under a new key: what the old one did, or may have done, has to be undone first.
+  /// Checks that the old round can be undone. A new round has a new key, so the effects of the old round must be undone
+  /// first.
   private func requireUndoOfAll(_ index: Int) throws(Refusal) {
     guard let undo = undo(of: index) else { return }
     let step = state.steps[index]
@@ -93,7 +94,7 @@ extension Decider {
         + (isRunning ? " Wait until its attempt has been answered." : ""))
   }
 
-  /// Undoes what is to begin again. Once nothing of it is left, it begins again, and everything beside it goes on.
+  /// Undoes the steps of the rewind. Once all are undone, they begin again, and the steps beside them continue.
   mutating func continueRewind() {
     guard let rewind = state.rewind else { return }
     var steps = StepSet(count: state.steps.count)
@@ -105,11 +106,11 @@ extension Decider {
 }
 
 extension Action {
-  /// Whether it may leave something behind that an undo would have to take away.
+  /// Whether the action may have an effect that must be undone.
   fileprivate var changesSomething: Bool {
     switch self {
     case .http(let call): call.hasSideEffect
-    // Nothing says of a command that it only asks.
+    // A Kafka command may always change something: its definition cannot say that it only reads.
     case .kafka: true
     case .signal, .delay: false
     }
@@ -118,7 +119,7 @@ extension Action {
 
 // MARK: Events
 
-/// The step and all that comes after it are undone and then begin again.
+/// The step and all steps that come after it are undone and then begin again.
 public struct RewindStarted: SagaEventContent {
   public static let typeName = "rewindStarted"
   let id: String
@@ -147,13 +148,13 @@ public struct RewindStarted: SagaEventContent {
     guard saga.turnBack == nil, saga.rewind == nil else {
       throw HistoryError("A rewind can't begin while another goes on.")
     }
-    // What they had waited for has to come again.
+    // The signals for which these steps waited must come again.
     saga.dropKeptSignals(waitedForBy: steps)
     for id in steps {
       try saga.update(id, by: Self.typeName, at: at) { step in
         switch step.stage {
         case .undoing, .undoBackingOff, .undone, .undoFailed: return false
-        // Its failure stops the saga no longer.
+        // The failure of the step no longer blocks the saga.
         case .failed: step.stage = .failed(.settles)
         case .pending, .running, .backingOff, .waiting, .succeeded, .skipped: break
         }
@@ -198,7 +199,8 @@ public struct RewindFinished: SagaEventContent {
         case .running, .backingOff, .waiting, .undoing, .undoBackingOff, .undoFailed(blocks: true): return false
         case .pending, .succeeded, .failed, .skipped, .undone, .undoFailed: break
         }
-        // As it was in the beginning, but in a new round: participants answer an old one from memory.
+        // The step has its first state, but in a new round: for an old round, participants repeat their earlier
+        // answers.
         var again = StepState(id: step.id)
         again.round = step.round + 1
         again.input = step.input

@@ -2,7 +2,7 @@ import JSON
 import Values
 import Workflows
 
-// Run now: what waits for its next attempt, and a delay, is due at once.
+// Run now: a step's next attempt, or the end of its delay, is due at once.
 
 struct RunNow: VerbRules {
   static let name = OperatorVerb.Name.runNow
@@ -36,7 +36,7 @@ struct RunNow: VerbRules {
 
   static func targets(in saga: Decider) -> VerbTargets { VerbTargets(steps: steps(in: saga)) }
 
-  /// The steps that are between two attempts, and the delays.
+  /// Returns the steps that are between two attempts, and the delays.
   private static func steps(in saga: Decider) -> [String] {
     saga.state.sets.underWay.filter { canRunNow($0, in: saga) }.map { saga.state.steps[$0].id }
   }
@@ -51,7 +51,7 @@ struct RunNow: VerbRules {
   }
 }
 
-/// What these steps wait for is due now: the next attempt, or the end of a delay.
+/// The next attempts of these steps, or the ends of their delays, are due now.
 public struct OperatorRanNow: SagaEventContent {
   public static let typeName = "operatorRanNow"
   public let steps: [String]

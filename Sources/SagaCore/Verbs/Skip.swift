@@ -2,8 +2,8 @@ import JSON
 import Values
 import Workflows
 
-// Skip: the saga goes on without a step. Later steps read the output that the operator gives, if any. A pivot that is
-// skipped counts as passed: the operator did it by hand.
+// Skip: the saga continues without a step. Later steps read the output that the operator gives, if any. A skipped pivot
+// counts as passed: the operator did it by hand.
 
 struct Skip: VerbRules {
   static let name = OperatorVerb.Name.skip
@@ -63,13 +63,13 @@ struct Skip: VerbRules {
   }
 }
 
-/// The saga goes on without the step.
+/// The saga continues without the step.
 public struct OperatorSkipped: SagaEventContent {
   public static let typeName = "operatorSkipped"
   let id: String
-  /// What later steps read of it.
+  /// The output that later steps read.
   public let output: JSON?
-  /// Whether the step is a point of no return: it is passed now.
+  /// Whether the step is a pivot, which is passed now.
   public let isPivot: Bool
   public let act: OperatorAct
   public var step: String? { id }

@@ -1,6 +1,6 @@
 import JSON
 
-// Cancel and compensate: a person has the saga turn back. `Compensation.swift` says what follows; the events are
+// Cancel and compensate: a person starts the saga's compensation. `Compensation.swift` has the effects; the events are
 // `TurnBackRequested` and `TurnedBack`.
 
 /// The requester's wish.
@@ -21,7 +21,7 @@ struct Cancel: VerbRules {
   static func targets(in saga: Decider) -> VerbTargets { VerbTargets(saga: saga.takes(Cancel())) }
 }
 
-/// The operator's judgement.
+/// The operator's decision.
 struct Compensate: VerbRules {
   static let name = OperatorVerb.Name.compensate
 

@@ -1,6 +1,6 @@
 import HTTP
 
-// The console: a page and its parts, without a build step. It asks the API for everything else.
+// The console: a page and its parts, without a build step. It gets everything else from the API.
 extension API {
   /// Not part of the API, so `docs/schema/openapi.json` doesn't describe them.
   var consoleRoutes: [Route] {
@@ -32,7 +32,7 @@ extension API {
     return .bytes(file.bytes, type: file.type, headers: headers)
   }
 
-  /// What the page may do: run its own scripts, be styled by its own sheet, and talk to the server that it came from.
+  /// The rights of the page: its own scripts, its own style sheet, and requests to its own server.
   static let consolePolicy =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

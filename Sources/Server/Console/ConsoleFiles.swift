@@ -14,7 +14,7 @@ struct PageFile: Sendable {
   }
 }
 
-/// The console's files, by name. They lie in `console/`, and the program carries them.
+/// The console's files, by name. Their source is `console/`, and the program contains them.
 enum ConsoleFiles {
   static let page = "index.html"
   static let all: [String: PageFile] = Dictionary(

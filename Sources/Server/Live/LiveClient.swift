@@ -2,12 +2,12 @@ import Persistence
 import Runtime
 import Synchronization
 
-/// One client of the live stream: what it has missed, and then what waits to be sent to it. Bounded: a client that doesn't
-/// fetch its events gets a message and is disconnected. It reconnects by itself with its cursor.
+/// One client of the live stream: first its missed events, then the events that wait to be sent. The queue is limited:
+/// a client that reads too slowly gets a message and is disconnected. It reconnects by itself with its cursor.
 final class LiveClient: Sendable {
-  /// Bytes that may wait for a client.
+  /// The most bytes that may wait for a client.
   static let mostWaiting = 1 << 20
-  /// About this much is handed on at once.
+  /// The approximate number of bytes that are passed on at once.
   private static let chunk = 64 << 10
 
   fileprivate struct State {
@@ -26,7 +26,7 @@ final class LiveClient: Sendable {
     state = Mutex(State(waiting: [first], bytes: first.count, backlog: backlog))
   }
 
-  /// - Returns: whether the client keeps up; false once, when it has just been given up.
+  /// - Returns: whether the client keeps up. False once, when it has just been given up.
   func push(_ message: [UInt8]) -> Bool {
     let keepsUp = state.withLock { state in
       guard !state.isOver else { return true }
@@ -46,7 +46,7 @@ final class LiveClient: Sendable {
     return keepsUp
   }
 
-  /// Nothing more comes. What waits is still sent, but what would leave a gap behind what was missed.
+  /// Ends the stream. Waiting events are still sent, except those that would leave a gap after the missed events.
   func end(_ last: [UInt8]) {
     state.withLock { state in
       if state.backlog != nil { state.waiting = [] }
@@ -67,10 +67,10 @@ final class LiveClient: Sendable {
     changes.wake()
   }
 
-  /// The next bytes to send, as the connection has room for them; nil at the end. For one task.
+  /// Returns the next bytes to send when the connection has room for them; nil at the end. For one task.
   func next() async -> [UInt8]? {
     while true {
-      // 1. The greeting and what was missed come before what happens meanwhile, which waits.
+      // 1. The greeting and the missed events come first. New events wait meanwhile.
       let (greeting, backlog, isOver) = state.withLock { state -> ([UInt8]?, LiveBacklog?, Bool) in
         guard state.backlog?.isGreeted == false else { return (nil, state.backlog, state.isOver) }
         state.backlog?.isGreeted = true
@@ -88,7 +88,7 @@ final class LiveClient: Sendable {
         if !page.isEmpty { return page }
         continue
       }
-      // 2. From here on as it happens.
+      // 2. From here on events are sent as they come.
       if let bytes = state.withLock({ $0.take(atMost: Self.chunk) }) { return bytes }
       if state.withLock({ $0.isOver }) { return nil }
       await changes.wait { [self] in state.withLock { !$0.waiting.isEmpty || $0.isOver } }
@@ -97,11 +97,11 @@ final class LiveClient: Sendable {
 }
 
 extension LiveClient.State {
-  /// Whole messages, one at least, up to about so many bytes.
+  /// Takes whole messages, at least one, up to about this number of bytes.
   fileprivate mutating func take(atMost limit: Int) -> [UInt8]? {
     var bytes: [UInt8] = []
     var count = 0
-    // In order: a message that no longer fits ends it, though a shorter one behind it would fit.
+    // The order is kept: a message that does not fit ends the chunk, even if a shorter one after it would fit.
     while count < waiting.count, count == 0 || bytes.count + waiting[count].count <= limit {
       bytes += waiting[count]
       count += 1
@@ -113,14 +113,14 @@ extension LiveClient.State {
   }
 }
 
-/// What a client that came back has missed, read page by page as it is sent.
+/// The events that a client has missed, read page by page while they are sent.
 struct LiveBacklog: Sendable {
   private static let pageSize = 200
 
   let reader: LiveReader
-  /// How far the client has come.
+  /// The position that the client has reached.
   var cursor: LiveCursor
-  /// Where the live messages begin.
+  /// The position at which the live messages begin.
   let until: LiveCursor
   var isGreeted = false
   /// The message to the client when the rest can't be read.
@@ -134,7 +134,7 @@ struct LiveBacklog: Sendable {
 
   var isOver: Bool { problem != nil || cursor == until }
 
-  /// - Returns: the next messages; nothing when the filter lets none through.
+  /// - Returns: the next messages; empty when none passes the filter.
   mutating func page(for filter: LiveFilter) async -> [UInt8] {
     guard let shard = cursor.positions.indices.first(where: { cursor.positions[$0] < until.positions[$0] }) else {
       return []
@@ -144,7 +144,7 @@ struct LiveBacklog: Sendable {
       let stored = try await reader.store.tail(
         shard: shard, after: from, limit: Int(min(Int64(Self.pageSize), end - from)))
       guard !stored.isEmpty else {
-        // Positions are contiguous and what was committed stays: only a store that was replaced has none.
+        // Positions are contiguous and committed events stay. Only in a replaced store they are missing.
         cursor.positions[shard] = end
         return []
       }

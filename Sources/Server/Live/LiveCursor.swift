@@ -1,14 +1,14 @@
 import Foundation
 
-/// How far a client of the live stream has come: a position for each shard. Opaque to clients, who send it back as
-/// `Last-Event-ID`.
+/// The progress of a client of the live stream: a position for each shard. The text is opaque to clients, which send it
+/// back as `Last-Event-ID`.
 struct LiveCursor: Sendable, Hashable {
   /// By shard: the last position that the client knows.
   var positions: [Int64]
 
   init(positions: [Int64]) { self.positions = positions }
 
-  /// - Returns: nil for a text that is not a cursor over so many shards.
+  /// - Returns: nil for a text that is not a cursor over this number of shards.
   init?(_ text: String, shards: Int) {
     let standard = text.replacing("-", with: "+").replacing("_", with: "/")
     let padding = String(repeating: "=", count: (4 - standard.utf8.count % 4) % 4)
@@ -29,7 +29,7 @@ struct LiveCursor: Sendable, Hashable {
     self.positions = positions
   }
 
-  /// Seven bits a byte, as most shards of a young store need one or two; then base64 as URLs have it.
+  /// Seven bits a byte, because most shards of a young store need one or two bytes; then base64 for URLs.
   var text: String {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(positions.count * 3)
@@ -45,7 +45,8 @@ struct LiveCursor: Sendable, Hashable {
       "=", with: "")
   }
 
-  /// How many events lie between this cursor and a later one; nil when this one is ahead somewhere: of another store.
+  /// Returns the number of events between this cursor and a later one. Nil when this one is ahead in a shard, so that
+  /// it belongs to another store.
   func distance(to later: LiveCursor) -> Int64? {
     var sum: Int64 = 0
     for (here, there) in zip(positions, later.positions) {

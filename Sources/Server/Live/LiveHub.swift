@@ -6,15 +6,15 @@ import Values
 
 /// Follows the store once for all clients of the live stream.
 ///
-/// It begins with the first client. What is committed comes straight from the writer; where a position is missing, the tail
-/// is read. Each message's id says how far its client has then come, over all shards.
+/// It begins with the first client. Committed events come straight from the writer. If a position is missing, the hub
+/// reads the tail. The id of each message is the client's cursor after it, over all shards.
 actor LiveHub {
   struct Configuration: Sendable {
     var mostClients = 1_000
     /// A client that has missed more events must start again.
     var furthestBehind: Int64 = 10_000
     var beatEvery = Duration.seconds(15)
-    /// Events held between two looks at the feed.
+    /// The most events in memory between two reads of the feed.
     var feedLimit = 4_096
   }
 
@@ -38,15 +38,15 @@ actor LiveHub {
     self.log = log
   }
 
-  /// How many clients there are.
+  /// The number of clients.
   var count: Int { clients.count }
 
-  /// A new client's stream.
-  /// - Parameter last: the `Last-Event-ID` that it came with.
+  /// Returns the stream of a new client.
+  /// - Parameter last: the `Last-Event-ID` that the client sent.
   func join(_ filter: LiveFilter, after last: String?) async throws -> AsyncStream<[UInt8]> {
     try requireRoom()
     try await begin()
-    // Actors are reentrant: it may have been closed, or filled, while it began.
+    // Actors are reentrant: meanwhile the hub may have been closed, or may be full.
     try requireRoom()
     let client = try newClient(filter, after: last)
     nextID += 1
@@ -74,7 +74,7 @@ actor LiveHub {
 
   private func newClient(_ filter: LiveFilter, after last: String?) throws(Problem) -> LiveClient {
     func hello(_ id: String?) -> [UInt8] {
-      // Browsers wait so long before they come back.
+      // Browsers wait for this time before they reconnect.
       Array("retry: 1000\n".utf8)
         + LiveMessage.bytes(event: "hello", data: ["at": .string(environment.now().description)], id: id)
     }
@@ -126,7 +126,7 @@ actor LiveHub {
   }
 
   private func follow() async throws {
-    // 1. First the feed, then the position of every shard: one of the two has every event that is committed meanwhile.
+    // 1. First the feed, then the position of every shard: one of the two has every event that is committed in between.
     let feed = reader.store.committedEvents(limit: configuration.feedLimit)
     var heads: [Int64] = []
     for shard in 0..<reader.store.shardCount { heads.append(try await reader.store.head(shard: shard)) }

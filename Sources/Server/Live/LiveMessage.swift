@@ -2,28 +2,28 @@ import JSON
 import Values
 import Wire
 
-/// One message of the live stream, as server-sent events have it.
+/// One message of the live stream, in the format of server-sent events.
 enum LiveMessage {
   /// - Parameters:
-  ///   - event: the kind that a client listens to.
-  ///   - data: one line, as JSON is when written compactly.
-  ///   - id: what the client sends back as `Last-Event-ID`.
+  ///   - event: the kind for which a client listens.
+  ///   - data: one line, as compact JSON is.
+  ///   - id: the text that the client sends back as `Last-Event-ID`.
   static func bytes(event: String, data: JSON, id: String?) -> [UInt8] {
     let idLine = id.map { "id: \($0)\n" } ?? ""
     return Array("\(idLine)event: \(event)\ndata: \(data.text())\n\n".utf8)
   }
 
-  /// Keeps proxies from closing an idle stream, shows a client that has gone, and carries the cursor on for clients whose
-  /// filter lets nothing through. No event comes of it at the client.
+  /// Keeps proxies from closing an idle stream, shows that a client has gone, and updates the cursor of a client whose
+  /// filter passes nothing. The client gets no event from it.
   static func beat(id: String) -> [UInt8] { Array(": beat\nid: \(id)\n\n".utf8) }
 
-  /// The last message to a client that is sent away; it says why.
+  /// The last message to a client that is disconnected. It contains the reason.
   static func dropped(_ code: String, _ message: String) -> [UInt8] {
     bytes(event: "dropped", data: ["code": .string(code), "message": .string(message)], id: nil)
   }
 }
 
-/// Which events a client wants; all that are given must fit.
+/// The filter of a client. An event must match all given members.
 struct LiveFilter: Sendable {
   var saga: UniqueID?
   var workflow: String?

@@ -9,8 +9,8 @@ import Values
 import WorkflowEngine
 
 extension API {
-  /// What the process measures. It answers while the engine is starting too, and when the store is away: what can't be
-  /// known is left out.
+  /// Returns the process's measurements. It also answers while the engine starts and while the store is unavailable.
+  /// The answer omits values that are unknown.
   func showMetrics(_ call: Call) async throws -> HTTPServerResponse {
     var text = PrometheusText()
     text.add(
@@ -58,7 +58,7 @@ extension API {
     return .bytes(Array(text.text.utf8), type: PrometheusText.contentType)
   }
 
-  /// - Returns: whether something is wrong.
+  /// - Returns: whether there is a fault.
   private func add(_ kafka: any KafkaView, to text: inout PrometheusText) async -> Bool {
     let consumers = kafka.consumers
     var reasons = Readiness.reasons(of: consumers)
@@ -116,7 +116,7 @@ extension API {
     if let client = echo.client { add(client, to: &text) }
   }
 
-  /// What librdkafka measures of the echo's client.
+  /// Adds librdkafka's measurements of the echo's client.
   private func add(_ client: KafkaStatistics, to text: inout PrometheusText) {
     text.add(
       "tracseq_kafka_queued_messages", .gauge, "Messages that the echo's client holds.", Int64(client.queuedMessages))
@@ -131,7 +131,7 @@ extension API {
       [.init(seconds: client.roundTrip)])
   }
 
-  /// Nothing, and a line in the log, for what can't be found out just now.
+  /// Returns nil and logs a line when the value can't be determined now.
   private func known<Value: Sendable>(
     _ what: String, _ ask: @escaping @Sendable () async throws -> Value
   ) async -> Value? {

@@ -26,7 +26,7 @@ struct PrometheusText {
       let microseconds = String(attoseconds.magnitude / 1_000_000_000_000)
       let fraction = String(repeating: "0", count: 6 - microseconds.count) + microseconds
       self.labels = labels.map { ($0, $1) }
-      // Milliseconds, and what is finer where there is something finer.
+      // The value is in milliseconds, with a finer fraction only if there is one.
       value =
         "\(whole < 0 || attoseconds < 0 ? "-" : "")\(whole.magnitude)."
         + (fraction.hasSuffix("000") ? String(fraction.dropLast(3)) : fraction)

@@ -10,10 +10,10 @@ enum ErrorPages {
     String($0.dropFirst(folder.count).dropLast(".md".count))
   }
 
-  /// Returns the page of a code in Markdown; nil when there is no such code.
+  /// Returns the page of a code in Markdown; nil for an unknown code.
   static func markdown(_ code: String) -> String? { Assets.text("\(folder)\(code).md") }
 
-  /// Returns the page of a code as HTML; nil when there is no such code.
+  /// Returns the page of a code as HTML; nil for an unknown code.
   static func html(_ code: String) -> String? {
     markdown(code).map { document(title: code, body: MarkdownPage.html($0) + status(of: code) + footer) }
   }

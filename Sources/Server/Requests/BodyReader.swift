@@ -4,7 +4,7 @@ import Runtime
 import Values
 import Workflows
 
-/// Reads a JSON object member by member, and reports everything that is wrong with it at once, each with its place.
+/// Reads a JSON object member by member, and reports all its mistakes at once, each with its place.
 struct BodyReader {
   private let document: JSONDocument
   private let members: JSONObject
@@ -29,10 +29,10 @@ struct BodyReader {
     self.members = members
   }
 
-  /// Whether there is such a member, whatever it is.
+  /// Returns whether there is such a member, of any type.
   func has(_ name: String) -> Bool { members[name] != nil }
 
-  /// Any JSON at all.
+  /// Returns any JSON value.
   mutating func value(_ name: String, isRequired: Bool) -> JSON? {
     known.append(name)
     let value = members[name]
@@ -129,7 +129,7 @@ struct BodyReader {
     return texts
   }
 
-  /// Texts by which people find a saga again: of characters that can be seen, in normalization form C.
+  /// Reads texts by which people find a saga: visible characters, in normalization form C.
   mutating func identifiers(_ name: String, count: Int, length: Int) -> [String] {
     texts(name, count: count, length: length).enumerated().map { index, text in
       if let fault = VisibleText.fault(in: text) {
@@ -159,10 +159,10 @@ struct BodyReader {
   }
   private static let sayWhy = "Say why in “reason”: it is kept for the auditor."
 
-  /// Reports a member that was read, and is not what it has to be together with the others.
+  /// Reports a member that does not fit the other members.
   mutating func refuse(_ name: String, _ what: String) { invalid(.root.appending(.name(name)), what) }
 
-  /// - Throws: everything that is wrong, members that no one has asked for with it.
+  /// - Throws: all mistakes, unknown members included.
   func finish() throws(Problem) {
     var faults = faults
     var more = more

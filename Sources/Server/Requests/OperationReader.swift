@@ -5,7 +5,7 @@ import Values
 import WorkflowEngine
 import Workflows
 
-/// Reads what an operation is for: a filter as lists take it, or ids.
+/// Reads the target of an operation: a filter in the form of lists, or ids.
 struct OperationReader {
   private static let mostNamed = 10_000
 
@@ -24,7 +24,7 @@ struct OperationReader {
           body.refuse("sagas", "has \(quoted(text)), which is not a saga's id")
           return nil
         }
-        // Named twice is acted on once.
+        // A saga that is named twice is acted on once.
         if seen.insert(id).inserted { ids.append(id) }
       }
       return .sagas(ids)
@@ -41,11 +41,11 @@ struct OperationReader {
     return nil
   }
 
-  /// The filter as the parameters of a list, so that both are read by the same rules.
+  /// Returns the filter as the parameters of a list, so that the same rules read both.
   private static func pairs(_ filter: JSON, _ body: inout BodyReader) -> [(name: String, value: String)]? {
     var pairs: [(name: String, value: String)] = []
     for (name, value) in filter.objectValue ?? [:] {
-      // Of none of them: passed over, it would take every saga.
+      // An empty list matches nothing. If it were ignored, the filter would match every saga.
       if value.arrayValue?.isEmpty == true {
         body.refuse("filter", "has an empty list as \(quoted(name)): say which, or leave it out")
         return nil

@@ -3,7 +3,7 @@ import JSON
 import Values
 import Workflows
 
-/// Reads a query strictly: what is unknown, repeated or ill-formed is an error, never ignored.
+/// Reads a query strictly: an unknown, repeated or ill-formed parameter is an error, and is never ignored.
 struct QueryReader {
   private let values: [String: String]
 
@@ -81,7 +81,7 @@ struct QueryReader {
     return time
   }
 
-  /// Any of some words, in a list with commas, or several times.
+  /// Reads one or more of some words, from a list with commas or from several parameters.
   func choices<Choice: RawRepresentable & CaseIterable>(
     _ name: String, _ type: Choice.Type
   ) throws(Problem) -> [Choice] where Choice.RawValue == String {
@@ -111,7 +111,7 @@ struct QueryReader {
   func choice<Choice: RawRepresentable & CaseIterable>(
     _ name: String, _ type: Choice.Type
   ) throws(Problem) -> Choice? where Choice.RawValue == String {
-    // Another list may take several of what is one here.
+    // Another list may take several values of this parameter.
     let given = lists[name] ?? values[name].map { [$0] } ?? []
     guard given.count <= 1 else { throw invalid(name, "comes twice, and can only be one here") }
     return try given.first.map { value throws(Problem) in try choice(name, value, type) }
@@ -148,14 +148,14 @@ struct QueryReader {
 }
 
 extension Int {
-  /// Reads decimal digits alone: no sign, no spaces.
+  /// Reads only decimal digits: no sign, no spaces.
   init?(digits text: String) {
     guard !text.isEmpty, text.utf8.allSatisfy({ (48...57).contains($0) }) else { return nil }
     self.init(text)
   }
 }
 
-/// A client's text in a message: in quotes, cut when long, control characters made visible.
+/// Returns a client's text for a message: quoted, cut when long, with visible control characters.
 func quoted(_ text: String) -> String {
   let scalars = text.unicodeScalars
   let shown = scalars.prefix(80).map { $0.value < 0x20 || $0.value == 0x7F ? "\u{FFFD}" : String($0) }.joined()

@@ -17,7 +17,7 @@ extension HTTPServerRequest {
     return value
   }
 
-  /// Which way a request came, as an auditor wants to know it: the program that sent it, and its address.
+  /// Returns the way that a request came, for the audit: the program that sent it, and its address.
   func origin() throws(Problem) -> String {
     let name = "Saga-Client"
     guard let client = try single(name) else { return "rest \(remoteAddress)" }
@@ -31,7 +31,7 @@ extension HTTPServerRequest {
     return "\(client) \(remoteAddress)"
   }
 
-  /// The caller's own name for what is asked, by which a repeat is recognised.
+  /// Returns the caller's idempotency key, by which a repeat is recognised.
   func idempotencyKey() throws(Problem) -> String? {
     let name = "Idempotency-Key"
     guard let value = try single(name) else { return nil }

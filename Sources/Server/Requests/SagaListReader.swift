@@ -6,7 +6,7 @@ import Values
 import WorkflowEngine
 import Workflows
 
-/// Reads what a list is asked for. Filters all must hold; what no saga can ever match is an error that says so.
+/// Reads the query of a list. A saga must match all filters. A filter value that can never match is an error.
 struct SagaListReader {
   static let filters = [
     "status", "workflow", "version", "step", "stepStatus", "error", "minAttempts", "waitingFor", "overdue", "stuck",
@@ -59,7 +59,7 @@ struct SagaListReader {
     sagas.ended = try range("ended")
     sagas.sort = try query.choice("sort", SagaSort.self) ?? .newest
 
-    // Everything that decides the list's order and content, but the page.
+    // These parameters decide the list's order and content, but not the page.
     let cursor = SealedCursor(list: "sagas", filters: (Self.filters + ["sort"]).map(query.raw))
     var request = SagaListRequest(sagas, limit: try query.integer("limit", in: 1...200, default: 50))
     request.after = try after(cursor)

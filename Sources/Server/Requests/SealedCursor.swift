@@ -3,15 +3,15 @@ import HTTP
 import Persistence
 import Values
 
-/// A cursor as clients see it: opaque, bound to the list and the filters that it was made for, and sealed, so that one
-/// that was cut, changed or carried to another list is refused instead of answering the wrong page.
+/// A cursor as clients see it: opaque, bound to its list and filters, and sealed. A cursor that was cut, changed or
+/// used for another list is refused, because it would give the wrong page.
 struct SealedCursor {
   /// Names the list and its filters.
   let scope: String
   private static let sealLength = 8
 
   init(list: String, filters: [String?] = []) {
-    // Lengths, so that no two lists of filters read alike.
+    // The lengths make the scopes of different filters different.
     scope = ([list] + filters.map { $0.map { "\($0.utf8.count):\($0)" } ?? "-" }).joined(separator: "|")
   }
 
@@ -40,7 +40,7 @@ struct SealedCursor {
   /// Reads a cursor of a list of documents.
   func document(_ cursor: String?) throws(Problem) -> DocumentCursor? {
     guard let text = try open(cursor) else { return nil }
-    // The sort text has no bar in it, an id may.
+    // The sort text has no bar in it; an id may have one.
     let parts = text.split(separator: "|", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
     guard parts.count == 2 else { throw Self.malformed }
     return DocumentCursor(sort: parts[0], id: parts[1])

@@ -158,7 +158,7 @@ extension StepLateness {
 }
 
 extension Attempts {
-  /// The number that the last attempt may have: what an operator granted counts on top.
+  /// The largest number that the last attempt may have. Attempts that an operator granted count in addition.
   fileprivate func allowed(by rules: RetryRules, after failure: StepFailure?) -> Int {
     let matching = failure.flatMap { failure in
       rules.policies.first { policy in
@@ -179,7 +179,7 @@ extension Action {
     }
   }
 
-  /// What a step with this action waits for; nil for an action that sends attempts.
+  /// Returns what a step with this action waits for; nil for an action that sends attempts.
   fileprivate var awaited: SagaResponse.Step.Waiting? {
     switch self {
     case .http, .kafka: nil

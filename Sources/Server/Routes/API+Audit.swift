@@ -6,7 +6,7 @@ import Values
 import Wire
 import WorkflowEngine
 
-// The audit: what people did, and whether stored events were changed.
+// The audit: people's acts, and the check whether stored events were changed.
 extension API {
   var auditRoutes: [Route] {
     [

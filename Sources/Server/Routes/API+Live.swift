@@ -3,7 +3,7 @@ import SagaCore
 import Values
 import WorkflowEngine
 
-// What happens, as it happens: server-sent events.
+// The live stream: server-sent events.
 extension API {
   var liveRoutes: [Route] {
     [Route(.streamEvents, streamEvents)]

@@ -7,7 +7,7 @@ import Values
 import Wire
 import WorkflowEngine
 
-// A verb on many sagas: first a preview, then exactly what it has shown, at a rate. And the word of a second person.
+// A verb on many sagas: first a preview, then exactly its sagas, at a rate. And the approval of a second person.
 extension API {
   var operationRoutes: [Route] {
     [
@@ -116,7 +116,7 @@ extension API {
   }
 }
 
-/// What came of a saga of an operation.
+/// The result of an operation for one saga.
 enum OperationOutcome: String, CaseIterable {
   case done, refused, left
 

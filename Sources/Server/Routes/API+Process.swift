@@ -2,7 +2,7 @@ import Assets
 import HTTP
 import JSON
 
-// The process itself: what a load balancer, a monitor and a client's generator ask.
+// The process itself: the requests of load balancers, monitors and client generators.
 extension API {
   var processRoutes: [Route] {
     [

@@ -5,9 +5,9 @@ import Values
 import Wire
 import WorkflowEngine
 
-// What the read model knows beside the list, and the read model itself.
+// The reads of the read model besides the list, and the read model itself.
 extension API {
-  /// The header that says which events a list must have seen to show a command of the client.
+  /// The header with the read-your-writes token of a command.
   static let seenHeader = "Saga-Seen"
 
   var readingRoutes: [Route] {

@@ -62,7 +62,7 @@ extension API {
     return try await show(id, waiting: wait)
   }
 
-  /// - Parameter wait: how long to wait for the saga's end before answering.
+  /// - Parameter wait: the time to wait for the saga's end before the answer.
   func show(
     _ id: UniqueID, waiting wait: Duration? = nil, status: Int = 200, headers: HTTPHeaders = [:]
   ) async throws -> HTTPServerResponse {
@@ -88,7 +88,7 @@ extension API {
     let after = try call.query.integer("after", in: 0...Int.max, default: 0)
     let limit = try call.query.integer("limit", in: 1...1_000, default: 100)
     let id = try call.path.sagaID()
-    // One event more than asked for shows whether more follow.
+    // One event more than requested shows whether more follow.
     let lines = try await engine.history(of: id, after: after, limit: limit + 1)
     var page = lines.prefix(limit)
     // A page ends where an answer would become too large.

@@ -47,7 +47,7 @@ extension API {
   private func registerWorkflow(_ call: Call) async throws -> HTTPServerResponse {
     let (user, from) = (try call.request.user(), try call.request.origin())
     try call.request.requireJSON()
-    // A body that is no JSON is the sender's mistake, not the author's: 400, as everywhere else.
+    // If the body is not JSON, the sender is wrong, not the author: the status is 400, as for other requests.
     _ = try JSONDocument(body: call.request)
     let registered = try await engine.register(call.request.body, by: user, from: from)
     let response = RegistrationResponse(registered).json

@@ -3,7 +3,7 @@ import Persistence
 import SagaCore
 import WorkflowEngine
 
-/// The facts of one route: how it is called, with which statuses it answers, and which error codes it can answer.
+/// The facts of one route: its method and path, its statuses, and its error codes.
 public struct RouteFacts: Sendable {
   /// What a route reads from the body of a request.
   enum Body: Sendable {

@@ -6,8 +6,8 @@ import Streaming
 import WorkflowEngine
 import Workflows
 
-/// Every route of the server. The router is built from this list, the command line takes its paths from it, and tests
-/// hold `docs/schema/openapi.json` to it. The raw value is the `operationId` there.
+/// Every route of the server. The router is built from this list, and the command line takes its paths from it. Tests
+/// compare `docs/schema/openapi.json` with it. The raw value is the `operationId` there.
 public enum Endpoint: String, CaseIterable, Sendable {
   case listWorkflows, registerWorkflow, checkWorkflow, getWorkflow, getWorkflowVersion, getStatistics
   case startSaga, listSagas, getSaga, listEvents, getTimeline, sendSignal

@@ -3,8 +3,8 @@ import Persistence
 import SagaCore
 import Values
 
-/// What an event says of who acted. It is read from the event's JSON, so that an event which this version can't decode is
-/// listed too.
+/// The act in an event: the person, the reason and the content. It is read from the event's JSON, so that an event that
+/// this version can't decode is listed too.
 struct AuditAct {
   /// The event's name in the store.
   let type: String
@@ -15,11 +15,11 @@ struct AuditAct {
   let from: String?
   let step: String?
   let at: Timestamp?
-  /// What was asked for.
+  /// The content of the request.
   let content: JSONObject
   let data: JSON
 
-  /// - Returns: nil for an event that is no person's act.
+  /// - Returns: nil for an event that is not a person's act.
   init?(_ stored: StoredEvent) {
     guard Self.types.contains(stored.type), let data = try? JSON(parsing: stored.data, limits: .stored) else {
       return nil
@@ -36,23 +36,23 @@ struct AuditAct {
     reason =
       audited.act["reason"]?.stringValue
       ?? (kind == .signal ? data["signal"]?.stringValue.map { "signal \($0)" } : nil)
-    // Of a rewound echo `from` is a position.
+    // In a rewind of the echo, `from` is a position.
     from = audited.act[stored.type == ReservedEvents.echoRewound ? "way" : "from"]?.stringValue
     let steps = data["steps"]?.arrayValue ?? []
     step = data["step"]?.stringValue ?? (steps.count == 1 ? steps[0].stringValue : nil)
     content = AuditContent.of(audited.content)
   }
 
-  /// How the list of acts shows an event of this type.
+  /// Returns the form of such an event in the list of acts.
   static func audited(_ type: String, _ data: JSON) -> AuditedAct? {
     SagaEvent.kind(named: type)?.audited(data) ?? OtherActs.audited(type, data)
   }
 
-  /// The types of events that are somebody's acts.
+  /// The types of the events that record acts.
   static let types = SagaEvent.typesOfActs.union(OtherActs.types)
 }
 
-/// Acts on operations and on the engine: their events are no saga's.
+/// Acts on operations and on the engine. Their events do not belong to a saga.
 private enum OtherActs {
   static let types = [
     "operationStarted", "operationApproved", "operationDeclined", "operationStopped", ReservedEvents.echoRewound,
@@ -85,9 +85,9 @@ private enum OtherActs {
   }
 }
 
-/// What an act asked for, as its row shows it.
+/// The content of an act's request, as its row shows it.
 enum AuditContent {
-  /// Longer values are shown as their digest and length.
+  /// The largest value in bytes that is shown whole. A longer value is shown as its digest and length.
   static let longest = 4_096
 
   static func of(_ values: [(name: String, value: JSON?)]) -> JSONObject {
@@ -96,7 +96,7 @@ enum AuditContent {
     return content
   }
 
-  /// Shows a value, or the digest of one that is long.
+  /// Adds a value, or the digest of a value that is long.
   static func add(_ value: JSON?, as name: String, to content: inout JSONObject) {
     guard let value, !(value.isNull && name != "body") else { return }
     let bytes = value.bytes(.canonical)
@@ -110,7 +110,7 @@ enum AuditContent {
 }
 
 extension AuditEntry {
-  /// As the read model keeps it.
+  /// Returns the document in the read model.
   func document(in collection: String) -> Document {
     var row: JSONObject = [
       "at": .string(at.description), "actor": .string(actor), "kind": .string(kind.rawValue), "verb": .string(verb),
@@ -148,7 +148,7 @@ extension AuditEntry {
 }
 
 extension AuditEntry.Standing {
-  /// As it is kept and shown.
+  /// The form in the read model and in the API.
   public var json: JSON {
     var members: JSONObject = ["saga": .string(saga)]
     members["step"] = step.map(JSON.string)

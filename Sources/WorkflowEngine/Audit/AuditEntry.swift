@@ -2,7 +2,7 @@ public import JSON
 public import Persistence
 public import Values
 
-/// Something that somebody did: who, when, why, from where, and what came of it.
+/// An act of a person: the time, the actor, the reason, the address that it came from, and its effect.
 public struct AuditEntry: Sendable, Hashable {
   public enum Kind: String, Sendable, Hashable, CaseIterable {
     /// A workflow was registered.
@@ -13,13 +13,13 @@ public struct AuditEntry: Sendable, Hashable {
     case signal
     /// An operator's verb on a saga.
     case verb
-    /// An operation on sagas: begun, agreed to, declined, stopped. What it does to each saga is a `verb` of its own.
+    /// A change of an operation: begun, approved, declined or stopped. Its effect on each saga is a separate `verb`.
     case operation
-    /// Something was asked of the engine itself.
+    /// A request to the engine itself.
     case engine
   }
 
-  /// How things stood: of the saga, and of the step that it was about.
+  /// The statuses of the saga and of the step that the act was about.
   public struct Standing: Sendable, Hashable {
     public let saga: String
     public let step: String?
@@ -30,13 +30,13 @@ public struct AuditEntry: Sendable, Hashable {
     }
   }
 
-  /// Names the entry: the saga and the version of its event, or the workflow and its version.
+  /// The entry's id: the saga and the version of its event, or the workflow and its version.
   public let id: String
   public let at: Timestamp
-  /// As it was told: see docs/operating.md.
+  /// The name that the request gave: see docs/operating.md.
   public let actor: String
   public let kind: Kind
-  /// `start`, `signal`, `retry`, …: the word of the API.
+  /// The verb's name in the API: `start`, `signal`, `retry`, ….
   public let verb: String
   public let saga: UniqueID?
   /// The version of the event in the saga's history.
@@ -44,13 +44,13 @@ public struct AuditEntry: Sendable, Hashable {
   public let workflow: String?
   public let step: String?
   public let reason: String?
-  /// The way that it came, where that was kept.
+  /// The way that the request came, if it was recorded.
   public let from: String?
   /// The operation that it was about.
   public let operation: UniqueID?
-  /// What was asked for, with all that it says: parameters, bodies, filters. What is long is shown as its digest.
+  /// The whole content of the request: parameters, bodies, filters. A long value is shown as its digest.
   public let content: JSONObject
-  /// Nil where there was nothing before, as of a start, or when the history can't be read.
+  /// The statuses before the act. Nil when there were none, as before a start, and when the history can't be read.
   public let before: Standing?
   public let after: Standing?
 
@@ -77,18 +77,18 @@ public struct AuditEntry: Sendable, Hashable {
     self.after = after
   }
 
-  /// Where it stands in the list: by time, then by id.
+  /// The entry's place in the list. The list is sorted by time, then by id.
   public var cursor: DocumentCursor { DocumentCursor(sort: at.description, id: id) }
 }
 
-/// Which entries to list.
+/// The filter of the list.
 public struct AuditFilter: Sendable, Hashable {
   public var saga: UniqueID?
   public var actor: String?
   public var verb: String?
-  /// From this moment on.
+  /// The first timestamp that the filter includes.
   public var from: Timestamp?
-  /// Before this moment.
+  /// The first timestamp that the filter excludes.
   public var to: Timestamp?
 
   public init(
@@ -114,7 +114,7 @@ public struct AuditFilter: Sendable, Hashable {
 /// One page of the list, oldest first.
 public struct AuditPage: Sendable {
   public let entries: [AuditEntry]
-  /// The last entry of this page when there are more: give it as `after`.
+  /// The last entry of this page when there are more entries: pass it as `after`.
   public let next: DocumentCursor?
 
   public init(entries: [AuditEntry], next: DocumentCursor?) {

@@ -3,12 +3,12 @@ import Persistence
 import SagaCore
 import Values
 
-/// The read model of what people did: a row for each start, signal and verb, found by saga, actor and verb, in the order
-/// of time. What was before and after is the fold of the saga's history, up to the act and with its append. What comes of
-/// an act later (a kept signal is taken, an operation ends) is added to its row.
+/// The read model of people's acts: a row for each start, signal and verb, in the order of time. A row is found by
+/// saga, actor and verb. The statuses before and after are folds of the saga's history, up to the act and with its
+/// append. A later effect of an act (a kept signal is taken, an operation ends) is added to its row.
 struct AuditProjection: Projection {
   static let collection = "audit"
-  /// The number changes with what rows show: then the list is made again from the events.
+  /// The number changes with the form of the rows. Then the list is built again from the events.
   let name = "audit.2"
   let collections: Set<String> = [Self.collection, OperationDocuments.collection]
   let store: any EventReading
@@ -31,7 +31,7 @@ struct AuditProjection: Projection {
 
   // MARK: Sagas
 
-  /// Most acts are starts: what follows from one comes with it, and nothing has to be read.
+  /// Most acts are starts. The batch contains the consequences of a start, so nothing has to be read.
   private func start(
     _ act: AuditAct, _ stored: StoredEvent, behind: ArraySlice<StoredEvent>
   ) async throws -> AuditEntry? {
@@ -58,7 +58,7 @@ struct AuditProjection: Projection {
         version = event.version
         isOver = event.version > stored.version && event.appendID != stored.appendID
         if isOver { break }
-        // A history that can't be read keeps nobody's act from being listed.
+        // A history that can't be read does not keep the act out of the list.
         guard let decoded = try? SagaEventCoding.decode(event),
           let next = try? SagaState.evolve(after, decoded)
         else {
@@ -68,7 +68,7 @@ struct AuditProjection: Projection {
         if event.version < stored.version { before = next }
       }
     }
-    // It had been asked for before, and this is what came of it.
+    // This event is the effect of an earlier request, not a separate act.
     if stored.type == "turnedBack", before?.requestedTurnBack != nil { return nil }
     var content = act.content
     var step = act.step
@@ -89,7 +89,7 @@ struct AuditProjection: Projection {
       before: before.map { Self.standing($0, step: step) }, after: after.map { Self.standing($0, step: step) })
   }
 
-  /// By how much a moment was put off, which the event doesn't say.
+  /// Adds how much later a deadline or a wait ends. The event does not contain that duration.
   private static func addExtension(_ act: AuditAct, _ before: SagaState?, to content: inout JSONObject) {
     guard act.type == OperatorExtended.typeName, let before,
       let until = act.data["until"]?.stringValue.flatMap({ Timestamp($0) }),
@@ -115,7 +115,7 @@ struct AuditProjection: Projection {
 
   // MARK: Operations
 
-  /// What somebody agreed to, or stopped, stands in the list of operations.
+  /// Makes the entry of an act on an operation. What a person agreed to or stopped is read from the list of operations.
   private func onOperation(
     _ act: AuditAct, _ stored: StoredEvent, _ changes: inout ProjectionChanges
   ) async throws -> AuditEntry {

@@ -6,16 +6,16 @@ import Synchronization
 import Values
 import Workflows
 
-// What an auditor asks.
+// The queries of an auditor.
 extension Engine {
-  /// The most events that a walk takes on while the engine serves: more are walked beside it, by `saga audit verify`.
+  /// The most events that the engine checks while it serves. `saga audit verify` checks more, outside the engine.
   public static let mostAudited: Int64 = 2_000_000
 
-  /// What people did, oldest first: it follows the store, and may be a moment behind it.
+  /// Returns the acts of people, oldest first. The list follows the store and may be slightly behind it.
   /// - Parameters:
-  ///   - filter: which of it.
+  ///   - filter: selects acts.
   ///   - after: the last entry of the page before.
-  ///   - limit: how many at most.
+  ///   - limit: the largest number of entries.
   public func audit(_ filter: AuditFilter, after: DocumentCursor?, limit: Int) async throws -> AuditPage {
     var query = DocumentQuery(collection: AuditProjection.collection, after: after, limit: limit + 1)
     query.fields["saga"] = filter.saga?.description
@@ -30,10 +30,10 @@ extension Engine {
       entries: Array(sorted.prefix(limit)), next: sorted.count > limit ? sorted[limit - 1].cursor : nil)
   }
 
-  /// Returns once the list of what people did has everything that has been stored when it is called.
+  /// Returns once the list of acts has everything that was stored before the call.
   public func waitUntilAudited() async throws { try await auditor.waitUntilCaughtUp() }
 
-  /// Definitions are no events, but who registered one, when and from where is kept with it.
+  /// Definitions are not events. The store keeps with each one who registered it, when, and from where.
   private func registrations(_ filter: AuditFilter, after: DocumentCursor?) async throws -> [AuditEntry] {
     let all = host.definitions.all.map(\.act).filter { entry in
       guard filter.matches(entry) else { return false }
@@ -47,10 +47,10 @@ extension Engine {
     return all.map { $0.from(ways[.string($0.id)]) }
   }
 
-  /// Where the way that a registration came is kept.
+  /// The collection with the ways that registrations came.
   private static let registrations = "registrations"
 
-  /// Keeps from where a workflow was registered.
+  /// Stores the way that the registration of a workflow came.
   func keepWay(_ way: String, of entry: DefinitionCache.Entry) async {
     let document = Document(
       collection: Self.registrations, id: entry.act.id, sort: entry.registeredAt.description,
@@ -65,12 +65,12 @@ extension Engine {
     }
   }
 
-  /// Where the chains of the store's shards end now, for somebody to sign.
+  /// Returns the last chain of every shard at this time, for a person to sign.
   public func auditHead() async throws -> AuditHead {
     try await host.events.auditHead(at: host.environment.now())
   }
 
-  /// Walks the chains of the store's shards. One walk at a time, and none of more than `mostAudited` events.
+  /// Checks the chains of the store's shards. Only one check runs at a time, over at most `mostAudited` events.
   /// - Parameter head: an earlier head, whose signature the caller has verified.
   public func auditVerify(against head: AuditHead?) async throws -> AuditReport {
     guard !auditing.exchange(true, ordering: .acquiringAndReleasing) else {
@@ -90,7 +90,7 @@ extension Engine {
 }
 
 extension DefinitionCache.Entry {
-  /// The registration as an auditor reads it.
+  /// The registration as an entry of the audit.
   var act: AuditEntry {
     AuditEntry(
       id: "\(definition.name)/\(definition.version)", at: registeredAt, actor: registeredBy, kind: .registration,

@@ -3,13 +3,13 @@ import Persistence
 import Runtime
 import Values
 
-/// Something that was asked of the engine, and of no saga: it is an event of a stream of its own, in the same chains of
-/// hashes as the sagas' events.
+/// An act on the engine itself, not on a saga. It is an event of a separate stream, in the same chains of hashes as the
+/// sagas' events.
 package struct EngineAct {
   package enum Kind: String, CaseIterable {
     case noticesResent, noticeTested, projectionsRebuilt
 
-    /// What came of an act, as the second event of its stream.
+    /// The type of the second event of the stream: the result of the act.
     package static let ended = "engineActEnded"
   }
   package let kind: Kind
@@ -24,11 +24,11 @@ package struct EngineAct {
     self.content = content
   }
 
-  /// Whether an event of this type is one of these.
+  /// Returns whether an event of this type is an act on the engine.
   package static func isOne(_ type: String) -> Bool { Kind(rawValue: type) != nil || type == Kind.ended }
 
   /// Stores the act.
-  /// - Returns: its stream, for what comes of it.
+  /// - Returns: its stream, for the result.
   @discardableResult
   package func store(in events: any EventStore, at moment: Timestamp, _ environment: Environment) async throws
     -> UniqueID
@@ -41,7 +41,7 @@ package struct EngineAct {
     return stream
   }
 
-  /// Stores what came of an act.
+  /// Stores the result of an act.
   package static func end(
     _ stream: UniqueID, _ outcome: JSONObject, in events: any EventStore, _ environment: Environment
   ) async throws {

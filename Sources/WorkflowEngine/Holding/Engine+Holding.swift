@@ -4,11 +4,12 @@ import SagaCore
 import Values
 
 extension Engine {
-  /// The sagas that the engine holds back because processes died while they computed them, the oldest first.
+  /// The held sagas, the oldest first. Processes died while they computed these sagas.
   public var held: [HeldSaga] { host.held.all }
 
-  /// Reads what is held back, and pauses the sagas that the last processes died of, before any other is taken up.
-  /// - Returns: the sagas that one process died of: they are taken up alone, after all others.
+  /// Reads the held sagas, and pauses the sagas during which the last processes died, before any other saga is taken
+  /// up.
+  /// - Returns: the sagas during which one process died. They are taken up alone, after all others.
   func holdBack() async throws -> Set<UniqueID> {
     try await host.held.load()
     if configuration.takesUpHeld {
@@ -27,7 +28,7 @@ extension Engine {
 
   private func hold(_ id: UniqueID, isUntouchable: Bool) async {
     let now = host.environment.now()
-    // Pausing reads the saga. When the process died of that, it is not tried again.
+    // The pause reads the saga. If the process died of that, the pause is not tried again.
     if !isUntouchable {
       do {
         let isPaused = try await host.held.doing(.putAway, with: id) { try await host.pause(id, because: Self.reason) }

@@ -1,12 +1,12 @@
 public import JSON
 public import Values
 
-/// A saga that the engine holds back: processes died while they computed it, so it waits for an operator.
+/// A held saga: processes died while they computed it, so it waits for an operator.
 public struct HeldSaga: Sendable, Hashable {
   public let id: UniqueID
   public let since: Timestamp
-  /// Whether the engine could pause it. One that could not be paused, because the process died of that too, is not read
-  /// at all; only a start with `--take-up-held` brings it back.
+  /// Whether the engine could pause it. If the process died of the pause too, the engine does not read the saga at all.
+  /// Only a start with `--take-up-held` brings it back.
   public let isPaused: Bool
 
   public init(id: UniqueID, since: Timestamp, isPaused: Bool) {
@@ -29,7 +29,7 @@ public struct HeldSaga: Sendable, Hashable {
   }
 }
 
-/// Who acts when the engine itself pauses a saga.
+/// The actor's name when the engine itself pauses a saga.
 enum HeldBy {
   static let actor = "engine"
   static let way = "recovery"

@@ -4,13 +4,18 @@ import Runtime
 import Synchronization
 import Values
 
-/// The sagas that are held back, in memory and in the store.
+/// The held sagas, in memory and in the store.
 ///
 /// A process notes each saga while it computes it (`InterruptionFile`). When it dies, the next process finds the notes.
-/// A saga that was being computed when a process died is taken up alone, after all others: a process may have been killed
-/// at that moment by chance. A saga that a process died of when it took it up alone, or that was being computed when
-/// three processes died, is paused by the engine, in its own history, before anything of it is evaluated; an operator
-/// resumes or ends it. A saga that cannot be paused without the process dying is not read any more.
+///
+/// The engine takes up a saga from the notes alone, after all others. The process may have been killed by chance while
+/// it computed that saga.
+///
+/// The engine pauses a saga in two cases: a process died when it took the saga up alone, or three processes died while
+/// they computed the saga. The pause is an event in the saga's history. The engine stores it before it evaluates
+/// anything of the saga. An operator resumes or ends the saga.
+///
+/// If the process also dies when it pauses the saga, the engine does not read the saga any more.
 final class HeldSagas: Sendable {
   private static let collection = "held-sagas"
 
@@ -18,7 +23,7 @@ final class HeldSagas: Sendable {
   private let log: Log
   private let file: InterruptionFile?
   private let sagas = Mutex<[UniqueID: HeldSaga]>([:])
-  /// Called before a saga is computed: a test lets the process die there.
+  /// Called before a saga is computed. A test ends the process there.
   private let beforeComputing: (@Sendable (UniqueID) -> Void)?
 
   init(
@@ -30,7 +35,7 @@ final class HeldSagas: Sendable {
     self.log = log
   }
 
-  /// Computes something of a saga, with a note of it for the next process.
+  /// Computes something of a saga, with a note for the next process.
   func computing<Result>(_ id: UniqueID, _ body: () throws -> Result) rethrows -> Result {
     let note = file?.begin(id)
     defer { file?.end(note) }
@@ -41,7 +46,7 @@ final class HeldSagas: Sendable {
   /// The sagas that were being computed when processes died, with the number of deaths.
   var suspects: [UniqueID: Int] { file?.interrupted ?? [:] }
 
-  /// Does something with a suspect, and notes that it is done in this way.
+  /// Does something with a suspect saga, and notes the mode.
   func doing<Result>(_ mode: InterruptionFile.Mode, with id: UniqueID, _ body: () async throws -> Result) async rethrows
     -> Result
   {
@@ -50,19 +55,19 @@ final class HeldSagas: Sendable {
     return try await body()
   }
 
-  /// A saga has ended, or waits for its operator: it is suspect no more.
+  /// Clears the suspicion: the saga has ended, or waits for its operator.
   func clear(_ id: UniqueID) { file?.forget(id) }
 
-  /// The process ends in order: nothing is suspect.
+  /// Clears every suspicion, because the process ends in an orderly way.
   func clearAll() { file?.close() }
 
-  /// The sagas that are held back, the oldest first.
+  /// The held sagas, the oldest first.
   var all: [HeldSaga] { sagas.withLock { $0.values.sorted { ($0.since, $0.id) < ($1.since, $1.id) } } }
 
   /// Whether the saga must not be read at all.
   func isUntouchable(_ id: UniqueID) -> Bool { sagas.withLock { $0[id].map { !$0.isPaused } ?? false } }
 
-  /// Reads what earlier processes held back.
+  /// Loads the sagas that earlier processes held.
   func load() async throws {
     var after: DocumentCursor?
     while true {
@@ -83,7 +88,7 @@ final class HeldSagas: Sendable {
     await write([document], [], shard: store.shard(of: held.id))
   }
 
-  /// Forgets that a saga was held back.
+  /// Removes a saga from the held ones.
   func release(_ id: UniqueID) async {
     guard sagas.withLock({ $0.removeValue(forKey: id) }) != nil else { return }
     let name = DocumentName(collection: Self.collection, id: id.description)

@@ -15,11 +15,11 @@ extension Engine {
 
   private var approvals: Approvals { Approvals(guarded: configuration.approvals) }
 
-  /// Whether a verb waits for a second person, for some saga of those that it is for.
+  /// Returns whether a verb waits for a second person on at least one of the sagas to which it may apply.
   private func needsApproval(_ verb: OperatorVerb) -> Bool { approvals.cover(verb, of: nil) }
 
-  /// What a verb would do now: exactly which sagas it is for, and which of them would refuse it and why. Changes nothing.
-  /// - Throws: `EngineError` `operation.tooMany`, or `operation.behind` when lists are too far behind to choose by.
+  /// Returns the preview of a verb: the exact sagas, and the reason of each saga that would refuse it. Changes nothing.
+  /// - Throws: `EngineError` `operation.tooMany`, or `operation.behind` when lists are too far behind the events.
   public func preview(_ verb: OperatorVerb, _ target: OperationTarget) async throws -> OperationPreview {
     let ids = try await sagas(of: target)
     let items = try await withThrowingTaskGroup(of: (Int, OperationPreview.Item).self) { group in
@@ -45,23 +45,23 @@ extension Engine {
       }
       return .init(saga: id, workflow: now.state.start.workflow, status: now.state.status, refusal: refusal)
     } catch {
-      // One saga that can't be read hides no other.
+      // A saga that can't be read does not hide the other sagas.
       guard let reason = OperationResult.Reason(whyNotRead: error) else { throw error }
       return .init(saga: id, workflow: nil, status: nil, refusal: reason)
     }
   }
 
-  /// Asks for a verb on one saga that another person has to agree to.
-  /// - Throws: `Refusal` when the saga doesn't take the verb as it stands.
+  /// Requests a verb on one saga that a second person has to agree to.
+  /// - Throws: `Refusal` when the saga doesn't take the verb in its current state.
   public func ask(_ id: UniqueID, _ request: OperatorRequest) async throws -> Operation {
     let now = try await saga(id)
-    // It has blanks, so no key of an operation is the same. Earlier versions wrote it otherwise.
+    // The key has blanks, so it differs from every key of an operation. Earlier versions wrote it in another form.
     let key = request.act.commandID.map { "saga \(id) \($0)" }
     let formerKey = request.act.commandID.map { "\(id)/\($0)" }
     let asked = OperationRequest(
       request.verb, .sagas([id]), expectedVersion: request.expectedVersion,
       by: OperatorAct(by: request.act.by, reason: request.act.reason, from: request.act.from))
-    // A repeat is answered as it was, whatever has become of the saga.
+    // A repeat gets the same answer, whatever the saga's status is by now.
     let plan = OperationPlan(asked, needsApproval: true)
     if let known = try await operations.known(plan, key: key) { return known }
     if let known = try await operations.knownBefore(plan, key: formerKey) { return known }
@@ -69,9 +69,9 @@ extension Engine {
     return try await begin(asked, key: key, isGuarded: true).operation
   }
 
-  /// Begins an operation; it goes on by itself, also after a restart.
-  /// - Parameter key: names the request: again, it gives the same operation.
-  /// - Throws: `EngineError` `operation.changed` when the filter finds other sagas than were looked at, `.empty`,
+  /// Begins an operation. It continues by itself, also after a restart.
+  /// - Parameter key: the request's idempotency key. The same key again gives the same operation.
+  /// - Throws: `EngineError` `operation.changed` when the filter finds other sagas than the preview, `.empty`,
   ///   `.tooMany`, `.behind`, `.nameless`, or `command.reused`.
   public func begin(
     _ request: OperationRequest, key: String?
@@ -79,7 +79,7 @@ extension Engine {
     try await begin(request, key: key, isGuarded: false)
   }
 
-  /// - Parameter isGuarded: it waits for a second person, whatever the verb.
+  /// - Parameter isGuarded: true to wait for a second person, whatever the verb.
   private func begin(
     _ request: OperationRequest, key: String?, isGuarded: Bool
   ) async throws -> (operation: Operation, isNew: Bool) {
@@ -106,7 +106,7 @@ extension Engine {
   /// - Throws: `EngineError` `operation.notFound`.
   public func operation(_ id: UniqueID) async throws -> Operation { try await operations.operation(id) }
 
-  /// Where the sagas of an operation stand now, by status.
+  /// Returns the number of the operation's sagas in each status now.
   public func standing(of operation: Operation) async throws -> [SagaStatus: Int] {
     let sagas = operation.plan.sagas
     var standing: [SagaStatus: Int] = [:]
@@ -119,11 +119,11 @@ extension Engine {
     return standing
   }
 
-  /// Operations, the newest first.
+  /// Returns operations, the newest first.
   public func operations(
     status: Operation.Status?, after: DocumentCursor?, limit: Int
   ) async throws -> OperationPage {
-    // It shows what this engine has begun.
+    // The list includes what this engine has begun.
     let written = await operations.written
     let clock = host.environment.clock
     let deadline = host.environment.now() + Self.longestLag
@@ -141,7 +141,7 @@ extension Engine {
     return OperationPage(operations: rows, next: documents.count > limit ? documents[limit - 1].cursor : nil)
   }
 
-  /// Agrees to an operation that waits for another person.
+  /// Approves an operation that waits for a second person.
   /// - Throws: `EngineError` `operation.samePerson`, `.nameless`, or `.notWaiting`.
   public func approve(_ id: UniqueID, _ act: OperatorAct) async throws -> Operation {
     let decision = decision(act)
@@ -151,7 +151,7 @@ extension Engine {
     }
   }
 
-  /// Does not agree; whoever asked for it may take it back so, too.
+  /// Declines an operation. The requester may decline too, to withdraw the request.
   public func decline(_ id: UniqueID, _ act: OperatorAct) async throws -> Operation {
     let decision = decision(act)
     return try await operations.decide(id) { operation in
@@ -160,7 +160,7 @@ extension Engine {
     }
   }
 
-  /// Ends an operation before it is through; what it has done stays done.
+  /// Stops an operation before it is complete. Its effects so far remain.
   /// - Throws: `EngineError` `operation.ended`.
   public func stop(_ id: UniqueID, _ act: OperatorAct) async throws -> Operation {
     let decision = decision(act)
@@ -202,7 +202,7 @@ extension Engine {
     }
   }
 
-  /// Operations that were under way when the engine stopped, or wait.
+  /// Returns the operations that were under way or waiting when the engine stopped.
   func unfinishedOperations() async throws -> [UniqueID] {
     try await auditor.waitUntilCaughtUp()
     var query = DocumentQuery(collection: OperationDocuments.collection, limit: 500)
@@ -218,7 +218,7 @@ extension Engine {
 }
 
 extension OperationPlan {
-  /// With its sagas, when they were named.
+  /// Creates the request's plan, with its sagas when they were named.
   init(_ request: OperationRequest, needsApproval: Bool) {
     var (filter, sagas): (JSON?, [UniqueID]) = (nil, [])
     switch request.target {
@@ -232,8 +232,8 @@ extension OperationPlan {
 }
 
 extension OperationResult.Reason {
-  /// Why a saga can't be acted on, when trying again doesn't help.
-  /// - Returns: nil for a store that is out of reach for now, and for a task that was cancelled.
+  /// Creates the reason why a saga can't be acted on, when another try doesn't help.
+  /// - Returns: nil for a store that is temporarily unavailable, and for a cancelled task.
   init?(whyNotRead error: any Error) {
     switch error {
     case let error as StoreError where SagaHost.isWorthRepeating(error): return nil
@@ -244,7 +244,7 @@ extension OperationResult.Reason {
   }
 }
 
-/// What holds for every operation.
+/// The rules for every operation.
 enum OperationRules {
   static func requireFew(_ count: Int) throws(EngineError) {
     guard count <= OperationRunner.mostSagas else {
@@ -256,7 +256,7 @@ enum OperationRules {
     }
   }
 
-  /// Of two people without a name nobody can say that they are two.
+  /// Two requests without a name may come from one person, so both people must give their names.
   static func requireName(_ user: String) throws(EngineError) {
     guard !PersonName(user).looksLike(PersonName("anonymous")) else {
       throw EngineError(

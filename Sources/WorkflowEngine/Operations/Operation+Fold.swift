@@ -2,7 +2,7 @@ import Persistence
 import Values
 
 extension Operation {
-  /// Takes one more event in.
+  /// Folds one more event.
   package static func evolve(_ operation: inout Operation?, _ stored: StoredEvent) throws {
     evolve(&operation, try OperationEvent(stored), id: stored.stream, version: stored.version)
   }
@@ -42,6 +42,6 @@ extension Operation {
     endedAt = moment
   }
 
-  /// Those whose turn is still to come.
+  /// The sagas that the operation has not reached yet.
   var remaining: [UniqueID] { plan.sagas.filter { results[$0] == nil } }
 }

@@ -4,7 +4,7 @@ import SagaCore
 import Values
 
 extension Operation {
-  /// As it is kept in the list of operations, and shown.
+  /// The form in the list of operations and in the API.
   public var json: JSON {
     var row: JSONObject = [
       "id": .string(id.description), "status": .string(status.rawValue), "verb": .string(plan.verb.name.rawValue),
@@ -25,7 +25,7 @@ extension Operation {
 }
 
 extension OperationDecision {
-  /// As it is stored and shown.
+  /// The form in the store and in the API.
   var json: JSON {
     var data: JSONObject = ["at": .timestamp(at), "by": .string(by)]
     data["reason"] = reason.map(JSON.string)
@@ -34,13 +34,13 @@ extension OperationDecision {
   }
 }
 
-/// The list of operations: a document for each, that every event of it changes a little. (To fold each anew would cost more
-/// with every event.)
+/// The list of operations: one document for each operation. Every event of an operation changes its document a little.
+/// Folding the whole operation for each event would cost more with every event.
 enum OperationDocuments {
   static let collection = "operations"
 
   static func take(_ stored: StoredEvent, into changes: inout ProjectionChanges) async throws {
-    // One that can't be read keeps nobody else's act from being listed.
+    // An event that can't be read does not keep other people's acts out of the list.
     guard OperationEvent.isOne(stored.type), let event = try? OperationEvent(stored) else { return }
     let id = stored.stream.description
     var row: JSONObject

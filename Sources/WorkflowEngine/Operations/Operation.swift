@@ -2,20 +2,21 @@ public import JSON
 import SagaCore
 public import Values
 
-/// A verb on many sagas: which, how fast, who wants it and why. Its sagas are fixed when it begins, so that nothing is
-/// acted on that nobody has seen.
+/// A verb on many sagas: the sagas, the rate, the requester and the reason. The sagas are fixed when the operation
+/// begins, so a person has seen every saga that it acts on.
 public struct OperationPlan: Sendable, Hashable {
   public var verb: OperatorVerb
-  /// What its sagas were found by, as it was asked; nil when they were named one by one.
+  /// The filter that found its sagas, as it was requested; nil when the sagas were named one by one.
   public var filter: JSON?
   /// In the order in which they are acted on.
   public var sagas: [UniqueID]
   public var pace: OperationPace
-  /// Refused for a saga on which somebody has acted since this event of it.
+  /// The last version of the saga that the requester saw. If a person has acted on the saga since, the operation
+  /// refuses it.
   public var expectedVersion: Int?
-  /// Who, why, and from where.
+  /// The person, the reason, and the way that the request came.
   public var act: OperatorAct
-  /// Nothing is done before another person has agreed.
+  /// Whether a second person has to agree before anything is done.
   public var needsApproval: Bool
 
   public init(
@@ -32,7 +33,7 @@ public struct OperationPlan: Sendable, Hashable {
   }
 }
 
-/// Somebody's word on an operation.
+/// A person's decision on an operation.
 public struct OperationDecision: Sendable, Hashable {
   public let by: String
   public let reason: String?
@@ -47,7 +48,7 @@ public struct OperationDecision: Sendable, Hashable {
   }
 }
 
-/// What came of one saga of an operation.
+/// The result of an operation for one saga.
 public struct OperationResult: Sendable, Hashable {
   public let saga: UniqueID
   /// The saga's last event once the verb was taken.
@@ -75,14 +76,14 @@ public struct OperationResult: Sendable, Hashable {
 /// An operation as its events make it.
 public struct Operation: Sendable, Hashable {
   public enum Status: String, Sendable, Hashable, CaseIterable {
-    /// For another person to agree.
+    /// The operation waits for the approval of a second person.
     case waiting
     case running
-    /// Every saga was acted on, or has refused.
+    /// Every saga has taken the verb or refused it.
     case finished
-    /// By somebody, before it was through.
+    /// A person stopped it before it was complete.
     case stopped
-    /// Another person did not agree; nothing was done.
+    /// The second person did not agree; nothing was done.
     case declined
 
     public var isEnd: Bool { self != .waiting && self != .running }
@@ -91,7 +92,8 @@ public struct Operation: Sendable, Hashable {
   public let id: UniqueID
   public internal(set) var version: Int
   public internal(set) var plan: OperationPlan
-  /// How many sagas it was begun with: more than `plan.sagas` has while its first events are read.
+  /// The number of sagas with which it began. It is larger than the count of `plan.sagas` while its first events are
+  /// read.
   public let count: Int
   public let startedAt: Timestamp
   public internal(set) var status: Status
@@ -100,14 +102,14 @@ public struct Operation: Sendable, Hashable {
   public internal(set) var stopped: OperationDecision?
   public internal(set) var endedAt: Timestamp?
   public internal(set) var results: [UniqueID: OperationResult] = [:]
-  /// How many took the verb.
+  /// The number of sagas that took the verb.
   public internal(set) var done = 0
   public internal(set) var refused = 0
 
-  /// How many it has not come to; `done`, `refused` and `left` make up `count`.
+  /// The number of sagas that it has not reached. `done`, `refused` and `left` add up to `count`.
   public var left: Int { count - done - refused }
 
-  /// How many were refused with which code, the most first.
+  /// The number of refusals for each code, the most frequent code first.
   public var refusals: [(code: String, count: Int)] {
     Dictionary(grouping: results.values.compactMap(\.refusal), by: \.code).map { ($0.key, $0.value.count) }
       .sorted { ($1.1, $0.0) < ($0.1, $1.0) }.map { (code: $0.0, count: $0.1) }

@@ -3,9 +3,9 @@ import Persistence
 import SagaCore
 import Values
 
-/// What happens to an operation. Its stream stands in the store beside the sagas', in the same chains of hashes.
+/// The events of an operation. Its stream is in the same store as the sagas' streams, in the same chains of hashes.
 package enum OperationEvent: Sendable, Hashable {
-  /// The sagas come in events of their own behind it, as there may be very many.
+  /// The sagas follow in separate events, because there may be very many.
   case started(OperationPlan, count: Int, at: Timestamp)
   case selected([UniqueID])
   case approved(OperationDecision)
@@ -14,7 +14,7 @@ package enum OperationEvent: Sendable, Hashable {
   case stopped(OperationDecision)
   case finished(at: Timestamp)
 
-  /// No saga's event begins so.
+  /// The types of sagas' events never begin with it.
   static let prefix = "operation"
   static let schema = 1
 
@@ -60,7 +60,7 @@ package enum OperationEvent: Sendable, Hashable {
 }
 
 extension OperationEvent {
-  /// - Throws: `EngineError` `history.unreadable` for what this version can't read.
+  /// - Throws: `EngineError` `history.unreadable` for an event that this version can't read.
   init(_ stored: StoredEvent) throws {
     let data = try SagaEventCoding.json(stored.data, of: stored)
     func missing(_ what: String) -> EngineError {

@@ -1,10 +1,10 @@
-/// How fast an operation goes: so many sagas a second, reached by and by.
+/// The speed of an operation, in sagas per second. The rate rises gradually.
 ///
 /// A service that has just come back is not helped by hundreds of retries at once.
 public struct OperationPace: Sendable, Hashable {
-  /// Sagas a second.
+  /// The full rate, in sagas per second.
   public let rate: Double
-  /// How long the rate takes to rise from nothing, evenly.
+  /// The time in which the rate rises evenly from zero.
   public let ramp: Duration
 
   public static let usualRate = 10.0
@@ -16,7 +16,7 @@ public struct OperationPace: Sendable, Hashable {
     self.ramp = ramp
   }
 
-  /// When, counted from the beginning, it is some saga's turn.
+  /// Returns the time at which a saga has its turn, from the beginning of the operation.
   ///
   /// While the rate rises, `rate · t² / 2·ramp` sagas have had their turn at `t`; from then on `rate` more each second.
   /// - Parameter index: of the saga, from 0.

@@ -4,13 +4,13 @@ import Runtime
 import SagaCore
 import Values
 
-/// Keeps operations: begins them, carries them on after a restart, and takes what people say of them. Each is a stream of
-/// events, and everything it does to a saga is that saga's own event too.
+/// Runs operations: begins them, continues them after a restart, and takes people's decisions on them. Each operation
+/// is a stream of events. Each effect on a saga is also an event of that saga.
 actor OperationRunner {
-  /// Does to a saga what is asked; throws a `Refusal` where the saga doesn't take it.
+  /// Carries out a request on a saga. Throws a `Refusal` when the saga doesn't take it.
   typealias Act = @Sendable (UniqueID, OperatorRequest) async throws -> SagaState
 
-  /// The most sagas of one operation: so many a person can still look over.
+  /// The most sagas of one operation. A person can still look through this number.
   static let mostSagas = 10_000
   private static let sagasAnEvent = 500
   static let keyScope = "/operations"
@@ -19,15 +19,15 @@ actor OperationRunner {
   let environment: Environment
   let log: Log
   private let perform: Act
-  /// Those under way or waiting, as they were stored last.
+  /// The operations that are under way or waiting, as they were last stored.
   private var open: [UniqueID: Operation] = [:]
-  /// How far each shard's stream of events goes that it has written itself: what a list must have seen.
+  /// The last position in each shard that the runner has written. A list must have reached it.
   private(set) var written: [Int: Int64] = [:]
-  /// Those that are being carried out, and of those the ones to look at once more then.
+  /// The operations that are being carried out. `again` has those of them to check once more afterwards.
   private var carried: Set<UniqueID> = []
   private var again: Set<UniqueID> = []
   private var sleepers: [UniqueID: Task<Void, Never>] = [:]
-  /// Those that are known to have ended. What was read of one before its end must not be kept after it.
+  /// The operations that are known to have ended. A state that was read before the end must not be kept after it.
   private var ended: Set<UniqueID> = []
   private let (due, dueNow) = AsyncStream.makeStream(of: UniqueID.self)
 
@@ -39,7 +39,7 @@ actor OperationRunner {
   }
 
   /// Carries operations out until it is cancelled.
-  /// - Parameter unfinished: those that were under way before, once that is known.
+  /// - Parameter unfinished: returns the operations that were under way at the last stop, once they are known.
   func run(unfinished: @Sendable @escaping () async throws -> [UniqueID]) async {
     await withDiscardingTaskGroup { group in
       group.addTask {
@@ -67,8 +67,8 @@ actor OperationRunner {
 
   // MARK: Beginning
 
-  /// Stores an operation and begins with it, unless another person has to agree first.
-  /// - Parameter key: the same one again gives the same operation.
+  /// Stores an operation and begins it, unless a second person has to agree first.
+  /// - Parameter key: the idempotency key. The same key again gives the same operation.
   /// - Throws: `EngineError` `command.reused` when the key named another request.
   func begin(_ plan: OperationPlan, key: String?) async throws -> (operation: Operation, isNew: Bool) {
     if let known = try await known(plan, key: key) { return (known, false) }
@@ -87,7 +87,7 @@ actor OperationRunner {
       guard case .startKeyTaken(let known) = error.kind, let startKey else { throw error }
       return (try await same(known, as: startKey), false)
     }
-    // Before it is read: should that fail, it is carried out all the same.
+    // This comes before the read: if the read fails, the operation is carried out all the same.
     if !plan.needsApproval { dueNow.yield(id) }
     do {
       return (try await self.operation(id), true)
@@ -96,13 +96,14 @@ actor OperationRunner {
     }
   }
 
-  /// The operation that a key has begun; nil when it is new.
+  /// Returns the operation that a key has begun; nil when the key is new.
   func known(_ plan: OperationPlan, key: String?) async throws -> Operation? {
     guard let key, let known = try await events.startKey(scope: Self.keyScope, key: key) else { return nil }
     return try await same(known, as: NewStartKey(scope: Self.keyScope, key: key, digest: plan.digest))
   }
 
-  /// The operation that an earlier version began for the same request; nil also when the key named another one.
+  /// Returns the operation that an earlier version began for the same request. Nil also when the key named another
+  /// request.
   func knownBefore(_ plan: OperationPlan, key: String?) async throws -> Operation? {
     guard let key, let known = try await events.startKey(scope: Self.keyScope, key: key), known.digest == plan.digest
     else { return nil }
@@ -147,11 +148,11 @@ actor OperationRunner {
       do {
         return try await carryOn(id)
       } catch let error as StoreError where SagaHost.isWorthRepeating(error) {
-        // What was done so far is known; it goes on from there.
+        // The results so far are known. The operation continues from there.
         do { try await environment.clock.sleep(until: environment.now() + .seconds(1)) } catch { return }
       } catch {
         if Task.isCancelled { return }
-        // Its beginning was not taken.
+        // The store did not take the operation's first event.
         if (error as? EngineError)?.code == EngineErrorCode.operationNotFound { return }
         log.error("An operation is held up until the next start", ("operation", "\(id)"), ("error", "\(error)"))
         return
@@ -175,12 +176,12 @@ actor OperationRunner {
       let batch = remaining[index...].prefix(50).enumerated()
         .prefix { operation.plan.pace.turn(index + $0.offset) <= elapsed }.map(\.element)
       let results = await act(on: batch, operation)
-      // What was done is written down, whatever has become of the operation meanwhile.
+      // The results are stored, whatever the operation's status is by now.
       if !results.isEmpty {
         let now = environment.now()
         try await change(id, patiently: true) { _ in [.acted(results, at: now)] }
       }
-      // The engine is stopping: what is left is taken up at the next start.
+      // The engine is stopping. The next start takes up the remaining sagas.
       if results.count < batch.count { return }
       index += batch.count
     }
@@ -212,7 +213,7 @@ actor OperationRunner {
         // The verb has a name: should it have been taken, the saga knows it again.
         do { try await environment.clock.sleep(until: environment.now() + .seconds(1)) } catch { return nil }
       } catch {
-        // Whatever it is, it is the trouble of this saga: the operation goes on to the next.
+        // Any other error concerns only this saga: the operation continues with the next one.
         if Task.isCancelled { return nil }
         return OperationResult.Reason(whyNotRead: error).map { OperationResult(saga: saga, refusal: $0) }
       }
@@ -271,8 +272,8 @@ actor OperationRunner {
     return operation
   }
 
-  /// Adds what is decided of an operation as it stands; when another was quicker, it is decided anew.
-  /// - Parameter patiently: a store that is out of reach is waited for.
+  /// Decides on the operation's current state and appends the events. If another append came first, it decides again.
+  /// - Parameter patiently: true to wait while the store is unavailable.
   @discardableResult
   private func change(
     _ id: UniqueID, patiently: Bool = false, _ decide: @Sendable (Operation) throws -> [OperationEvent]
@@ -310,7 +311,8 @@ actor OperationRunner {
       written[shard] = max(written[shard] ?? 0, appended.position)
     } catch {
       open[id] = nil
-      // It may have been taken, and only the answer lost: then it is carried out, though nobody was told.
+      // The store may have taken the append although its answer was lost. Then the runner carries the operation out,
+      // although the caller got an error.
       if let error = error as? StoreError, error.kind == .outcomeUnknown { dueNow.yield(id) }
       throw error
     }

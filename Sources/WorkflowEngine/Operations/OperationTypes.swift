@@ -3,18 +3,18 @@ public import Persistence
 import SagaCore
 public import Values
 
-/// Which sagas an operation is for.
+/// The sagas of an operation.
 public enum OperationTarget: Sendable {
-  /// - Parameter asked: the filter as it was asked, for the history.
+  /// - Parameter asked: the filter as it was requested, for the history.
   case filter(SagaQuery, asked: JSON)
   case sagas([UniqueID])
 }
 
-/// What is asked for: a verb on many sagas.
+/// A request for a verb on many sagas.
 public struct OperationRequest: Sendable {
   public var verb: OperatorVerb
   public var target: OperationTarget
-  /// Of the preview that was looked at; needed with a filter.
+  /// The selection of the preview; required with a filter.
   public var selection: String?
   public var pace: OperationPace
   public var expectedVersion: Int?
@@ -33,20 +33,20 @@ public struct OperationRequest: Sendable {
   }
 }
 
-/// What an operation would do now. Nothing is stored of it.
+/// The effects that an operation would have now. Nothing of it is stored.
 public struct OperationPreview: Sendable {
   public struct Item: Sendable {
     public let saga: UniqueID
     /// Nil when the saga can't be read.
     public let workflow: String?
     public let status: SagaStatus?
-    /// Why the saga doesn't take the verb as it stands; nil when it does.
+    /// Why the saga doesn't take the verb in its current state; nil when it takes it.
     public let refusal: OperationResult.Reason?
   }
   public let items: [Item]
   public let needsApproval: Bool
 
-  /// Names exactly these sagas: an operation that is begun with it is for them or not at all.
+  /// The name of exactly these sagas. An operation that begins with it acts on exactly these, or does not begin.
   public var selection: String { Self.selection(of: items.map(\.saga)) }
 
   static func selection(of sagas: [UniqueID]) -> String {
@@ -57,7 +57,7 @@ public struct OperationPreview: Sendable {
 
 /// One page of operations, the newest first.
 public struct OperationPage: Sendable {
-  /// Each as `Operation.json` shows it.
+  /// The operations, each as `Operation.json`.
   public let operations: [JSON]
   public let next: DocumentCursor?
 

@@ -1,13 +1,14 @@
 import SagaCore
 
-/// Hands each attempt to the executor of its kind.
+/// Gives each attempt to the executor of its kind.
 public struct ActionExecutors: StepExecutor {
   private let http: any StepExecutor
   private let kafka: (any StepExecutor)?
 
   /// - Parameters:
   ///   - http: makes the attempts of `http` actions.
-  ///   - kafka: makes those of `kafka` actions; nil on an engine without Kafka, where each fails cleanly.
+  ///   - kafka: makes the attempts of `kafka` actions. Nil on an engine without Kafka, where each attempt fails
+  ///     cleanly.
   public init(http: any StepExecutor, kafka: (any StepExecutor)?) {
     self.http = http
     self.kafka = kafka
@@ -24,7 +25,7 @@ public struct ActionExecutors: StepExecutor {
 }
 
 extension StepFailure {
-  /// Nothing was sent: an operator can start the engine again with what it lacks, and the step goes on.
+  /// Nothing was sent. An operator can start the engine again with Kafka, and the step continues.
   package static let kafkaNotConfigured = StepFailure(
     code: EngineErrorCode.kafkaNotConfigured,
     message: "This engine has no Kafka; start it with --kafka BROKERS for steps that send commands over it.",

@@ -1,10 +1,10 @@
-/// Texts of participants, as histories keep them.
+/// Texts of participants, as histories store them.
 package enum ParticipantText {
-  /// The most Unicode scalars that are kept of a participant's words.
+  /// The most Unicode scalars that are kept of a participant's text.
   package static let longest = 500
 
-  /// Returns one line: white space and control characters become one space, what turns the direction of text is left out, and
-  /// the rest is cut to `most` Unicode scalars.
+  /// Returns the text on one line. White space and control characters become one space, and characters that control the
+  /// text direction are removed. The rest is cut to `most` Unicode scalars.
   package static func oneLine(_ text: String, most: Int = longest) -> String {
     var line = String.UnicodeScalarView()
     var count = 0
@@ -34,7 +34,7 @@ package enum ParticipantText {
     scalar.properties.isWhitespace || scalar.properties.generalCategory == .control
   }
 
-  /// Marks and overrides of direction, the byte order mark, and what has no meaning (U+FFFE, …).
+  /// Returns whether a scalar controls the text direction, is the byte order mark, or has no meaning (U+FFFE, …).
   private static func isHidden(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.value {
     case 0x061C, 0x200B, 0x200E, 0x200F, 0x202A...0x202E, 0x2060...0x2069, 0xFEFF, 0xFFF9...0xFFFB: true

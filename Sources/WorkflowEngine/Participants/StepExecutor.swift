@@ -1,20 +1,22 @@
 import SagaCore
 import Values
 
-/// Performs one kind of action. It reports what became of an attempt and never decides about retries: the core does.
+/// Performs one kind of action. It reports the outcome of an attempt and never decides about retries: the core does.
 public protocol StepExecutor: Sendable {
-  /// Makes one attempt. It returns by the call's deadline; a cancelled task returns soon, with an honest outcome.
+  /// Makes one attempt. It returns by the call's deadline. A cancelled task returns soon, with the outcome as far as it
+  /// is known.
   func perform(_ call: StepCall) async -> StepOutcome
 }
 
-/// A service that steps may call by its name. A workflow never holds a URL: the operator configures where a name leads.
+/// A service that steps call by its name. A workflow never contains a URL: the operator configures the URL of each
+/// name.
 public struct Service: Sendable, Hashable {
   public let name: String
   /// `http://host:port/prefix`, without a trailing slash.
   public let baseURL: String
-  /// Whether an undo that comes before its command makes the late command refuse.
+  /// Whether an undo that comes before its command makes the participant refuse the late command.
   public let keepsTombstones: Bool
-  /// How many calls may be under way at once.
+  /// The number of calls that may be under way at once.
   public let maxInFlight: Int
 
   public init(name: String, baseURL: String, keepsTombstones: Bool = false, maxInFlight: Int = 64) {

@@ -4,15 +4,15 @@ import Runtime
 import SagaCore
 public import Values
 
-// Looking at many sagas, and at what one did when. All of it follows the store, and may be a moment behind it.
+// Lists of sagas, and the history of one saga. All of it follows the store and may be slightly behind it.
 extension Engine {
-  /// How long a list waits for what has just been stored.
+  /// The longest time that a list waits for events that have just been stored.
   public static let longestLag = Duration.seconds(2)
 
-  /// A page of sagas.
+  /// Returns a page of sagas.
   /// - Parameters:
-  ///   - request: which, in which order, from where on.
-  ///   - seen: what must be in it; when that takes too long, the page says that it is behind.
+  ///   - request: the filter, the order, and the beginning of the page.
+  ///   - seen: the positions that the page must have reached. If that takes too long, the page says that it is behind.
   public func list(_ request: SagaListRequest) async throws -> SagaPage {
     let isBehind =
       if let seen = request.seen { try await !hasSeen(seen) } else { false }
@@ -21,28 +21,28 @@ extension Engine {
     return SagaPage(sagas: rows.rows, next: rows.next, facets: facets, isBehind: isBehind)
   }
 
-  /// Waits until lists show what a token names. A shard that the store doesn't have never comes.
+  /// Waits until lists have reached the token's positions. A shard that the store doesn't have is never reached.
   private func hasSeen(_ seen: SeenToken) async throws -> Bool {
     guard seen.positions.keys.allSatisfy({ $0 < shardCount }) else { return false }
     return try await readModel.caughtUp(to: seen.positions, within: Self.longestLag)
   }
 
-  /// How many sagas are in each status.
+  /// Returns the number of sagas in each status.
   public func counts() async throws -> [SagaStatus: Int] {
     let counts = try await readModel.store.facets(SagaQuery()).status
     return Dictionary(uniqueKeysWithValues: SagaStatus.allCases.map { ($0, counts[$0.rawValue] ?? 0) })
   }
 
-  /// Returns once lists show everything that has been stored when it is called.
+  /// Returns once lists show everything that was stored before the call.
   public func waitUntilListed() async throws { try await readModel.waitUntilCaughtUp() }
 
-  /// What a list must have seen to show all that has happened to a saga until now.
+  /// Returns the token of the positions that a list must have reached to show all events of the saga until now.
   public func seen(_ id: UniqueID) async throws -> SeenToken {
     let shard = host.events.shard(of: id)
     return SeenToken(positions: [shard: try await host.events.head(shard: shard)])
   }
 
-  /// What the steps of a workflow did, minute by minute.
+  /// Returns the counts of a workflow's steps, minute by minute.
   /// - Throws: `EngineError` `workflow.notFound`.
   public func statistics(of workflow: String, _ range: MomentRange) async throws -> [StepMinute] {
     let minutes = try await readModel.store.minutes(workflow: workflow, range)
@@ -50,14 +50,14 @@ extension Engine {
     return minutes
   }
 
-  /// When a saga did what.
+  /// Returns the timeline of a saga.
   public func timeline(of id: UniqueID) async throws -> Timeline {
     var timeline = Timeline()
     try await fold(id, to: nil) { timeline.note($0) }
     return timeline
   }
 
-  /// A saga as it was after one of its events.
+  /// Returns a saga as it was after one of its events.
   /// - Throws: `EngineError` `saga.versionUnknown` when it has no such event.
   public func saga(_ id: UniqueID, version: Int) async throws -> SagaNow {
     var state: SagaState?
@@ -84,7 +84,7 @@ extension Engine {
       if limit <= 0 { return }
       let page = try await host.events.read(id, after: last, limit: limit)
       size.note(page)
-      // Says that there is no such saga.
+      // Throws the error for an unknown saga.
       if page.isEmpty, last == 0 { _ = try await host.state(of: id) }
       for stored in page { try body(SagaEventCoding.decode(stored)) }
       guard page.count == limit, let end = page.last else { return }
@@ -92,11 +92,11 @@ extension Engine {
     }
   }
 
-  /// How far lists are behind, and a rebuild.
+  /// Returns the lag of the lists, and the progress of a rebuild.
   public func projections() async throws -> ProjectionStatus { try await readModel.status() }
 
-  /// Begins to fill new tables for lists, while the old ones serve. Asked again meanwhile, it changes nothing.
-  /// Who asked for it is recorded before it begins.
+  /// Begins to fill new tables for lists, while the old ones serve. A request during a rebuild changes nothing. The
+  /// request and its user are recorded before it begins.
   public func rebuildProjections(by: String, from: String? = nil) async throws -> ProjectionStatus {
     let generation = try await readModel.status().generation
     let act = EngineAct(kind: .projectionsRebuilt, by: by, from: from, content: ["generation": .int(generation)])
@@ -106,7 +106,7 @@ extension Engine {
   }
 }
 
-/// What is asked of a list.
+/// A request for a list.
 public struct SagaListRequest: Sendable {
   public var query: SagaQuery
   public var after: SagaCursor?
@@ -129,10 +129,10 @@ public struct SagaListRequest: Sendable {
 /// One page of a list.
 public struct SagaPage: Sendable {
   public let sagas: [SagaRow]
-  /// Where the list goes on.
+  /// The cursor of the next page.
   public let next: SagaCursor?
   public let facets: SagaFacets?
-  /// What it was to have seen isn't in it yet.
+  /// Whether the list has not yet reached the positions that it had to reach.
   public let isBehind: Bool
 
   public init(sagas: [SagaRow], next: SagaCursor? = nil, facets: SagaFacets? = nil, isBehind: Bool = false) {
@@ -143,13 +143,13 @@ public struct SagaPage: Sendable {
   }
 }
 
-/// What a list must have seen: a position for each of some shards. As text, `3.1042` or several with `-` between.
+/// The read-your-writes token: a position for each of some shards. As text, `3.1042`, or several with `-` between them.
 public struct SeenToken: Sendable, Hashable, CustomStringConvertible {
   public let positions: [Int: Int64]
 
   public init(positions: [Int: Int64]) { self.positions = positions }
 
-  /// - Returns: nil for what is no such text.
+  /// - Returns: nil when the text does not have this form.
   public init?(_ text: String) {
     var positions: [Int: Int64] = [:]
     for part in text.split(separator: "-", omittingEmptySubsequences: false) {

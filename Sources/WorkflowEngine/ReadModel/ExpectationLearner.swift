@@ -4,20 +4,23 @@ import SagaCore
 import Values
 import Workflows
 
-/// Learns from the read model's statistics how long each step is to be expected to take, for those workflows that don't
-/// say it themselves (`docs/operating.md`).
+/// Learns the expected time of each step from the read model's statistics, for workflows that declare none
+/// (`docs/operating.md`).
 actor ExpectationLearner {
-  /// Long enough for a quiet week-end to weigh little, short enough to follow a service that has become slower.
+  /// The time from which runs count. A quiet weekend has little weight in it, and it still follows a service that has
+  /// become slower.
   static let window = Duration.seconds(7 * 86_400)
-  /// With fewer the slowest one in a hundred is a guess.
+  /// The fewest runs to learn from. With fewer, the slowest one in a hundred is a guess.
   static let leastSamples = 100
-  /// A run slower than 99 of 100 is nothing strange; one that takes twice as long is.
+  /// The share of runs that are usual. A run slower than 99 of 100 is not unusual; one that takes twice as long is.
   static let share = 0.99
   static let factor = 2
-  /// Steps of a few milliseconds are late by a hiccup all the time; nobody has to know.
+  /// The shortest expected time that is learned. Steps of a few milliseconds are often late because of a short delay;
+  /// people need not know.
   static let least = Duration.seconds(10)
   static let refreshEvery = Duration.seconds(60)
-  /// Only the last hours change as sagas run. What a rebuild of the read model brings is found when all is read again.
+  /// The time between two reads of all statistics. Only the last hours change as sagas run. A full read also finds the
+  /// results of a rebuild of the read model.
   static let readAllEvery = Duration.seconds(3_600)
 
   private typealias Hours = [Timestamp: [String: DurationHistogram]]
@@ -32,7 +35,7 @@ actor ExpectationLearner {
     self.store = store
   }
 
-  /// Keeps what is expected up to date until the task is cancelled.
+  /// Updates the expected times until the task is cancelled.
   func run() async throws {
     while true {
       try await host.environment.clock.sleep(until: host.environment.now() + Self.refreshEvery)
@@ -40,7 +43,7 @@ actor ExpectationLearner {
     }
   }
 
-  /// Learns what there is to learn now. A read model that is out of reach leaves it as it was.
+  /// Learns from the current statistics. If the read model is unavailable, the expected times do not change.
   func refresh() async {
     let now = host.environment.now()
     let readsAll = allReadAt.map { now - $0 >= Self.readAllEvery } ?? true
@@ -59,7 +62,7 @@ actor ExpectationLearner {
 
   private func times(of workflow: String, now: Timestamp, readsAll: Bool) async throws(StoreError) -> LearnedTimes {
     let beginning = Self.hour(now + (.zero - Self.window))
-    // This hour and the one before: the read model may be behind.
+    // This hour and the one before are read, because the read model may be behind.
     let from = readsAll || hours[workflow] == nil ? beginning : Self.hour(now + .seconds(-3_600))
     let minutes = try await store.minutes(workflow: workflow, MomentRange(from: from))
     var kept = (hours[workflow] ?? [:]).filter { $0.key >= beginning && $0.key < from }
@@ -74,7 +77,7 @@ actor ExpectationLearner {
     return steps.compactMapValues(Self.expected)
   }
 
-  /// What is to be expected of a step that took so long before; nil when that was too seldom to tell.
+  /// Returns the expected time of a step with these durations; nil when there are too few runs.
   static func expected(_ durations: DurationHistogram) -> ExpectedTime? {
     let count = durations.count
     guard count >= leastSamples, let slow = durations.quantile(share) else { return nil }

@@ -7,8 +7,8 @@ import Values
 
 /// Keeps one generation of the read model up to date with the events.
 ///
-/// Open sagas are kept folded in memory, so that an event costs no more than itself. One that isn't there, after a start or
-/// when very many are open, is read from its events once more.
+/// Open sagas are kept folded in memory, so that an event costs only its own work. A saga that is not in memory, after
+/// a start or when very many are open, is read from its events again.
 final class SagaFollower: ShardFollower {
   let name = "the read model of sagas"
   let generation: Int
@@ -35,13 +35,13 @@ final class SagaFollower: ShardFollower {
 
   func apply(_ events: [StoredEvent], shard: Int, from: Int64) async throws {
     guard let last = events.last else { return }
-    // 1. Every saga as it was before these events.
+    // 1. Read every saga as it was before these events.
     var sagas = try await sagas(before: events)
     let before = sagas.mapValues(\.row)
-    // 2. As it is after them.
+    // 2. Fold the events.
     var counting = StepCounting()
     for event in events { take(event, into: &sagas, &counting) }
-    // 3. What is different, and how far that is, together.
+    // 3. Store the changes together with the new position.
     let changes = sagas.values.compactMap { saga -> SagaChange? in
       guard let row = saga.row else { return nil }
       let old = before[row.id] ?? nil
@@ -56,14 +56,14 @@ final class SagaFollower: ShardFollower {
       guard error.kind == .invalid else { throw error }
       try await applyReduced(batch, refusedWith: error, &sagas)
     }
-    // 4. Only now: had that failed, the next try begins from what is stored.
+    // 4. Keep the folds only now: after a failure, the next try begins from the stored state.
     folds.withLock { folds in for (id, saga) in sagas { folds.keep(saga, id) } }
   }
 
   // MARK: What the store refuses
 
-  /// Writes what a store takes of a batch that it refused for its values. One saga must not hold up its shard: its row is
-  /// written reduced, with a note, and without a row at all when even that is refused.
+  /// Writes the part that the store takes of a batch that it refused for its values. One saga must not block its shard:
+  /// its row is written reduced, with a note. If the store refuses even that, the saga gets no row.
   private func applyReduced(
     _ refused: ReadBatch, refusedWith error: StoreError, _ sagas: inout [UniqueID: SagaFold]
   ) async throws {
@@ -90,7 +90,7 @@ final class SagaFollower: ShardFollower {
         guard error.kind == .invalid else { throw error }
       }
     }
-    // No row alone is refused: the counters are.
+    // The store refused the counters, not a single row.
     if batch.minutes.isEmpty { throw error }
     log.warning("The statistics of steps can't be stored; they lack a moment", ("error", "\(error)"))
     batch.minutes = []
@@ -124,7 +124,7 @@ final class SagaFollower: ShardFollower {
   /// Folds a saga to one of its versions.
   private func fold(_ id: UniqueID, to version: Int, into saga: inout SagaFold) async throws {
     if let snapshot = try await events.snapshot(of: id), snapshot.version <= version,
-      // A snapshot is only a shortcut: one that can't be read is passed over.
+      // A snapshot is only a shortcut: if it can't be read, the events are read instead.
       let state = try? SagaState(snapshot: JSON(parsing: snapshot.data, limits: .stored))
     {
       saga.state = state
@@ -133,7 +133,7 @@ final class SagaFollower: ShardFollower {
     while saga.version < version {
       let page = try await events.read(id, after: saga.version, limit: min(500, version - saga.version))
       if page.isEmpty {
-        // A row that another program wrote, in front of which there is nothing. It holds up no shard.
+        // Another program wrote the row, and the store has no events before it. The row does not block the shard.
         log.warning(
           "A stream in the read model has a gap", ("stream", "\(id)"), ("after", "\(saga.version)"),
           ("before", "\(version + 1)"))
@@ -149,7 +149,7 @@ final class SagaFollower: ShardFollower {
   // MARK: After
 
   private func take(_ stored: StoredEvent, into sagas: inout [UniqueID: SagaFold], _ counting: inout StepCounting) {
-    // Out of the table while it changes, as it would be copied otherwise.
+    // The saga is out of the table while it changes, because otherwise it would be copied.
     guard var saga = sagas.removeValue(forKey: stored.stream) else { return }
     let before = saga.state
     let wasBroken = saga.isBroken
@@ -157,8 +157,8 @@ final class SagaFollower: ShardFollower {
       if let before, let event = saga.lastEvent { counting.note(event, before: before) }
       saga.makeRow(shard: stored.shard)
     } else {
-      // One event that can't be read holds up no shard: its saga says so when it is asked for, and the list shows what the
-      // event's writer said of it.
+      // One event that can't be read does not block the shard. A request for its saga gets the error. The list shows
+      // what the event's writer recorded in it.
       if !wasBroken {
         log.warning("An event can't be shown in lists", ("saga", "\(stored.stream)"), ("type", stored.type))
       }
@@ -171,18 +171,18 @@ final class SagaFollower: ShardFollower {
 /// A saga as far as its events have been folded.
 struct SagaFold {
   var version = 0
-  /// Nil before the first event, and for a stream that is no saga's.
+  /// The saga's state. Nil before the first event, and for a stream that does not belong to a saga.
   var state: SagaState?
-  /// The row as it is to be stored.
+  /// The row that is to be stored.
   var row: SagaRow?
   private(set) var lastEvent: SagaEvent?
   private var startWords: [String]?
-  /// An event could not be read: what follows it can't be folded.
+  /// Whether an event could not be read. Later events can't be folded then.
   private(set) var isBroken = false
   private var isForeign = false
 
   /// Folds one more event.
-  /// - Returns: false when it, or one before it, can't be.
+  /// - Returns: false when this event, or one before it, can't be folded.
   mutating func evolve(_ stored: StoredEvent) -> Bool {
     version = stored.version
     if stored.version == 1, stored.type != SagaStarted.typeName { isForeign = true }
@@ -190,7 +190,7 @@ struct SagaFold {
     do {
       let event = try SagaEventCoding.decode(stored)
       let before = state
-      // One owner, so that folding changes it in place.
+      // With one owner, the fold changes the state in place.
       state = nil
       state = try SagaState.evolve(before, event)
       lastEvent = event
@@ -201,13 +201,13 @@ struct SagaFold {
     }
   }
 
-  /// What comes before this version is not there: what follows can't be folded.
+  /// Stops folding: the events before this version are missing, so later events can't be folded.
   mutating func breakOff(at version: Int) {
     self.version = version
     isBroken = true
   }
 
-  /// Brings the row to the state.
+  /// Updates the row to the state.
   mutating func makeRow(shard: Int) {
     guard let state, let lastEvent else { return }
     let words = startWords ?? SagaRow.startWords(state.start)
@@ -224,7 +224,7 @@ struct SagaFold {
   }
 }
 
-/// Folded sagas, those that were used last.
+/// The folded sagas that were used last.
 struct SagaFolds {
   let limit: Int
   private var folds: [UniqueID: (fold: SagaFold, used: Int)] = [:]
@@ -232,16 +232,17 @@ struct SagaFolds {
 
   init(limit: Int) { self.limit = limit }
 
-  /// It is kept again once its events are stored.
+  /// Removes a fold. The caller adds it again once its events are stored.
   mutating func take(_ id: UniqueID) -> SagaFold? { folds.removeValue(forKey: id)?.fold }
 
   mutating func keep(_ fold: SagaFold, _ id: UniqueID) {
-    // After its end nothing comes.
+    // An ended saga gets no more events.
     if fold.state?.end != nil { return }
     clock += 1
     folds[id] = (fold, clock)
     guard folds.count > limit else { return }
-    // Half at once: to look for the oldest each time would cost more than what it saves.
+    // Half of the folds are removed at once, because a search for the oldest one each time would cost more than it
+    // saves.
     let uses = folds.values.map(\.used).sorted()
     let oldest = uses[uses.count / 2]
     folds = folds.filter { $0.value.used > oldest }

@@ -4,10 +4,10 @@ import Runtime
 import Synchronization
 import Values
 
-/// The read model of an engine's sagas: follows the events into the tables that serve, and fills new ones beside them when
-/// it is asked to.
+/// The read model of an engine's sagas. It follows the events into the current tables, and on request fills new tables
+/// beside them.
 final class SagaReadModel: Sendable {
-  /// One generation and what keeps it up to date.
+  /// One generation and its projector.
   struct Line: Sendable {
     let generation: Int
     let projector: Projector
@@ -22,7 +22,7 @@ final class SagaReadModel: Sendable {
     var current: Line?
     var building: Line?
     var rebuildBegan: Timestamp?
-    /// Who waits for there to be tables; finished when there are, or never will be.
+    /// The callers that wait for tables. Finished when the tables exist, or when they never will.
     var nextWaiter = 0
     var waiters: [Int: AsyncStream<Never>.Continuation] = [:]
     var ended: (any Error)?
@@ -67,7 +67,7 @@ final class SagaReadModel: Sendable {
     }
   }
 
-  /// The tables to go on with. A read model that is out of reach stops no saga: it is tried again.
+  /// Returns the tables to continue with. An unavailable read model stops no saga: it is tried again.
   private func begin() async throws -> ReadGenerations {
     var pause = Duration.milliseconds(200)
     while true {
@@ -76,7 +76,7 @@ final class SagaReadModel: Sendable {
         if try await !isOfTheseEvents(generations.current) {
           log.warning("The read model was made from other events: it is made anew")
           let fresh = try await store.beginGeneration()
-          // The old one has come further than there are events: it gives way at once.
+          // The old generation is ahead of the events, so the new one replaces it at once.
           _ = try await store.makeCurrent(fresh, evenIfBehind: true)
           try await store.dropOldGenerations()
           generations = try await store.generations()
@@ -92,7 +92,7 @@ final class SagaReadModel: Sendable {
     }
   }
 
-  /// Whether what the rows were made from is what the store of events holds.
+  /// Returns whether the events from which the rows were made are the events in the store.
   private func isOfTheseEvents(_ generation: Int) async throws -> Bool {
     for (shard, checkpoint) in try await store.checkpoints(generation) {
       guard shard < events.shardCount else { return false }
@@ -143,7 +143,7 @@ final class SagaReadModel: Sendable {
 
   // MARK: Rebuilding
 
-  /// Begins to fill new tables, unless that is under way.
+  /// Begins to fill new tables, unless a rebuild is under way.
   func rebuild() async throws {
     _ = try await line()
     let isFirst = state.withLock { state in
@@ -164,23 +164,24 @@ final class SagaReadModel: Sendable {
     start(generation, isCurrent: false)
     guard let building = state.withLock({ $0.building }) else { return }
     Task(executorPreference: environment.executor) { [tell] in
-      // It ends before only when the engine does.
+      // It ends earlier only when the engine does.
       guard (try? await building.projector.waitUntilCaughtUp()) != nil else { return }
       tell.yield(.filled(generation))
     }
   }
 
-  /// Gives the new tables the place of the old, when they have all that those have.
+  /// Replaces the old tables by the new ones, when the new ones have reached the same positions.
   private func swap(to generation: Int) async throws {
     guard let new = state.withLock({ $0.building }), new.generation == generation, let old = currentLine else { return }
-    // 1. The old tables stand still, and serve. Whoever waits for them to come further will wait for the new ones.
+    // 1. The old tables do not change any more, but still serve. Readers that wait for newer rows wait for the new
+    // tables.
     state.withLock { state in
       state.current = new
       state.building = nil
     }
     old.task.cancel()
     await old.task.value
-    // 2. The new ones come to where the old ones are, which takes a moment, and take over.
+    // 2. The new tables reach the position of the old ones, which takes a short time, and replace them.
     while true {
       do {
         let reached = try await store.checkpoints(old.generation).mapValues(\.position)
@@ -189,7 +190,7 @@ final class SagaReadModel: Sendable {
       } catch {
         try Task.checkCancellation()
         if let error = error as? StoreError, error.kind == .closed { throw error }
-        // It may have been done all the same.
+        // The swap may have happened although the call failed.
         if (try? await store.generations())?.current == generation { break }
         log.error("The rebuilt read model can't take over yet", ("error", "\(error)"))
         try await environment.clock.sleep(until: environment.now() + .seconds(1))
@@ -197,7 +198,7 @@ final class SagaReadModel: Sendable {
     }
     state.withLock { $0.rebuildBegan = nil }
     log.info("The read model was rebuilt", ("generation", "\(generation)"))
-    // 3. The old ones go. They are in nobody's way: what fails here is done by the next start or rebuild.
+    // 3. The old tables are deleted. They do no harm: if this fails, the next start or rebuild deletes them.
     do {
       try await store.dropOldGenerations()
     } catch {
@@ -211,13 +212,13 @@ final class SagaReadModel: Sendable {
 
   private var currentLine: Line? { state.withLock { $0.current } }
 
-  /// What serves now, once the engine runs and the tables can be reached.
+  /// Returns the generation that serves, once the engine runs and the tables are available.
   private func line() async throws -> Line {
     while true {
       let (line, ended) = state.withLock { ($0.current, $0.ended) }
       if let line { return line }
       if let ended { throw ended }
-      // Ends when the task is cancelled, too: who waits only so long is not kept.
+      // The wait also ends when the task is cancelled, so a caller with a time limit does not stay.
       for await _ in waiter() {}
       try Task.checkCancellation()
     }
@@ -236,20 +237,20 @@ final class SagaReadModel: Sendable {
     }
   }
 
-  /// Returns once lists show these positions and what was before them in their shards.
+  /// Returns once lists show these positions and everything before them in their shards.
   func caughtUp(to positions: [Int: Int64]) async throws {
     while true {
       let line = try await line()
       do {
         try await line.projector.caughtUp(to: positions)
-        // While tables are swapped, the new ones are ahead of what lists still show.
+        // During a swap, the new tables are ahead of the lists.
         guard state.withLock({ $0.rebuildBegan != nil && $0.building == nil && $0.current != nil }) else { return }
         let shown = try await store.checkpoints(store.generations().current)
         if positions.allSatisfy({ (shown[$0.key]?.position ?? 0) >= $0.value }) { return }
         try await environment.clock.sleep(until: environment.now() + .milliseconds(20))
       } catch {
         try Task.checkCancellation()
-        // It gave way to another.
+        // Another generation replaced it.
         if currentLine?.generation == line.generation { throw error }
       }
     }
@@ -262,7 +263,7 @@ final class SagaReadModel: Sendable {
     try await caughtUp(to: heads)
   }
 
-  /// - Returns: false when the time was over before lists had come so far.
+  /// - Returns: false when the time was over before lists had reached the positions.
   func caughtUp(to positions: [Int: Int64], within time: Duration) async throws -> Bool {
     let clock = environment.clock
     let deadline = environment.now() + time
@@ -311,13 +312,13 @@ extension Optional {
   }
 }
 
-/// How far the read model is behind the events, and a rebuild.
+/// The lag of the read model, and the progress of a rebuild.
 public struct ProjectionStatus: Sendable, Hashable {
   public struct Shard: Sendable, Hashable {
     public let shard: Int
     public let position: Int64
     public let head: Int64
-    /// How far the tables that are being filled have come.
+    /// The position that the new tables have reached.
     public let rebuilt: Int64?
 
     public init(shard: Int, position: Int64, head: Int64, rebuilt: Int64? = nil) {
@@ -342,7 +343,7 @@ public struct ProjectionStatus: Sendable, Hashable {
   public let store: String
   public let generation: Int
   public let shards: [Shard]
-  /// How long the oldest event that lists don't show has been stored.
+  /// How long ago the oldest event that lists don't show was stored.
   public let waited: Duration
   public let rebuilding: Rebuild?
 

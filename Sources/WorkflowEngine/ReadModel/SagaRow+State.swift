@@ -4,14 +4,14 @@ import Runtime
 import SagaCore
 import Values
 
-// A row is made from the saga's state, so that what an event does to a saga is written down once, in the core's fold: a
-// new kind of event needs nothing here unless lists are to show something new.
+// A row is made from the saga's state. So only the core's fold defines the effect of an event. A new kind of event
+// needs nothing here, unless lists are to show something new.
 extension SagaRow {
   /// - Parameters:
-  ///   - state: what the events so far have made.
-  ///   - shard: of its stream.
-  ///   - moment: of the last event.
-  ///   - words: what its start is found by.
+  ///   - state: the fold of the events so far.
+  ///   - shard: the shard of its stream.
+  ///   - moment: the time of the last event.
+  ///   - words: the words of its start by which a search finds it.
   init(_ state: SagaState, shard: Int, at moment: Timestamp, startWords words: [String]) {
     let steps = state.steps.map { StepRow($0, isEnded: state.end != nil) }
     let trouble = Trouble(state)
@@ -26,9 +26,10 @@ extension SagaRow {
       words: Self.words(words, trouble))
   }
 
-  /// Returns what a saga is found by from its start on, `SagaWords.limit` words at most: its id, tags and key, then the input's.
+  /// Returns the words by which a saga is found from its start on, at most `SagaWords.limit`: its id, tags and key,
+  /// then the words of its input.
   ///
-  /// The values of an input take turns, a word each, so that a long remark leaves room for the barcode behind it.
+  /// The values of an input take turns, one word each, so that a long remark leaves room for a barcode after it.
   static func startWords(_ start: SagaStart) -> [String] {
     var words = [start.id.description]
     for text in start.tags + [start.idempotencyKey].compactMap({ $0 }) { words += SagaWords.of(text) }
@@ -42,7 +43,7 @@ extension SagaRow {
     return words
   }
 
-  /// Collects the words of each text and number, of as many values as there can be words.
+  /// Collects the words of each text and number, up to the largest possible number of words.
   private static func collect(_ value: JSON, into values: inout [[String]]) {
     if values.count >= SagaWords.limit { return }
     switch value {
@@ -56,14 +57,14 @@ extension SagaRow {
 
   private static func words(_ start: [String], _ trouble: Trouble?) -> [String] {
     var seen: Set<String> = []
-    // What went wrong has its place, however much stood in the input.
+    // A quarter of the words is reserved for the error, so that a long input cannot displace the error's words.
     let recent = trouble.map { SagaWords.of($0.code) + SagaWords.of($0.message) } ?? []
     return (recent.prefix(SagaWords.limit / 4) + start).filter { seen.insert($0).inserted }.prefix(SagaWords.limit)
       .sorted()
   }
 }
 
-/// What a saga is stuck on, or turned back for.
+/// The failure on which a saga is stuck, or because of which it compensates.
 private struct Trouble {
   let step: String?
   let code: String
@@ -83,13 +84,13 @@ private struct Trouble {
 }
 
 extension SagaState {
-  /// From when on it is overdue, unless something happens before. While it is paused its clock stands.
+  /// The time from which it is overdue, unless something happens before. While the saga is paused, its clock stops.
   fileprivate var overdueAt: Timestamp? {
     if end != nil { return nil }
     return ([overdueSince, isPaused ? nil : deadline] + steps.map(\.overdue?.since)).compactMap { $0 }.min()
   }
 
-  /// Names of signals, `delay`, or `answer` for a participant's.
+  /// The names of signals, `delay`, or `answer` for a participant's answer.
   fileprivate var waitingFor: [String] {
     if end != nil { return [] }
     var what = steps.filter { $0.status == .waiting }.map { $0.wait?.signal ?? "delay" }
@@ -100,7 +101,7 @@ extension SagaState {
 }
 
 extension StepRow {
-  /// - Parameter isEnded: the saga has ended, and stands nowhere any more.
+  /// - Parameter isEnded: true when the saga has ended. Then it has no current step.
   fileprivate init(_ step: StepState, isEnded: Bool) {
     let isAt: Bool
     var attempts = step.forward.count

@@ -1,7 +1,7 @@
 import SagaCore
 public import Values
 
-/// What happened in a saga when: spans that have a beginning and an end, and marks.
+/// A saga's spans, which have a beginning and an end, and its single events.
 public struct Timeline: Sendable, Hashable {
   public typealias Kind = TimelineNote.SpanKind
   public struct Span: Sendable, Hashable {
@@ -10,7 +10,7 @@ public struct Timeline: Sendable, Hashable {
     public let kind: Kind
     public let attempt: Int?
     public let from: Timestamp
-    /// Nil while it goes on.
+    /// The end; nil while the span is open.
     public internal(set) var to: Timestamp?
     /// `succeeded`, `failed`, `unknown`, `notMade`, `over` or `cut`.
     public internal(set) var outcome: String?
@@ -27,12 +27,12 @@ public struct Timeline: Sendable, Hashable {
   public private(set) var end: Timestamp?
   public private(set) var spans: [Span] = []
   public private(set) var marks: [Mark] = []
-  /// The span under way of each step.
+  /// The open span of each step.
   private var open: [String: Int] = [:]
 
   public init() {}
 
-  /// Takes in the next event.
+  /// Adds the next event.
   public mutating func note(_ event: SagaEvent) {
     if event.what is SagaStarted { start = event.at }
     for note in event.what.timeline {

@@ -1,4 +1,4 @@
-/// Does something for each element, so many at a time.
+/// Runs a task for each element, with a limit on the number of tasks at a time.
 func concurrently<Element: Sendable>(
   _ elements: [Element], atMost limit: Int = 32, _ body: @Sendable @escaping (Element) async -> Void
 ) async {

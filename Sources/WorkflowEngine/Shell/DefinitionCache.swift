@@ -6,7 +6,7 @@ import Synchronization
 import Values
 import Workflows
 
-/// The registered workflows, read once. A definition never changes under its name and version, so what is in memory is
+/// The registered workflows, read once. A definition never changes under its name and version, so the copy in memory is
 /// never stale.
 final class DefinitionCache: Sendable {
   struct Entry: Sendable {
@@ -32,7 +32,7 @@ final class DefinitionCache: Sendable {
     }
   }
 
-  /// A workflow's version, or its latest.
+  /// Returns one version of a workflow, or the latest.
   func entry(named name: String, version: Int?) -> Entry? {
     entries.withLock { entries in
       guard let versions = entries[name] else { return nil }
@@ -41,7 +41,7 @@ final class DefinitionCache: Sendable {
     }
   }
 
-  /// The definition that a saga runs on.
+  /// Returns the definition on which a saga runs.
   package func definition(of start: SagaStart) async throws -> WorkflowDefinition {
     if entry(named: start.workflow, version: start.version) == nil { try await load() }
     guard let entry = entry(named: start.workflow, version: start.version), entry.digest == start.definitionDigest
@@ -59,7 +59,7 @@ final class DefinitionCache: Sendable {
       do {
         try keep(stored)
       } catch {
-        // It keeps nobody from the others; a saga that runs on it says so when it is asked for.
+        // The error does not block the other workflows. A request for a saga of this workflow gets the error.
         log.error("A registered workflow can't be read", ("workflow", stored.name), ("error", error.message))
       }
     }
@@ -67,7 +67,7 @@ final class DefinitionCache: Sendable {
 
   /// Stores a definition for ever.
   /// - Returns: whether it is new.
-  /// - Throws: `EngineError` when the name and version stand for other content.
+  /// - Throws: `EngineError` when the name and version already belong to other content.
   func register(_ definition: WorkflowDefinition, by: String, at now: Timestamp) async throws -> (Entry, isNew: Bool) {
     let content = definition.source.bytes()
     // Two spellings of one content are the same content.

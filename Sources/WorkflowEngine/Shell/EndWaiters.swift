@@ -2,7 +2,7 @@ import SagaCore
 import Synchronization
 import Values
 
-/// Who waits for which saga to end.
+/// The callers that wait for a saga to end.
 final class EndWaiters: Sendable {
   private struct State {
     var nextID = 0
@@ -10,8 +10,8 @@ final class EndWaiters: Sendable {
   }
   private let state = Mutex(State())
 
-  /// A stream that gives the saga's state once it has ended. The caller looks at the saga after subscribing, so that an
-  /// end in between is not missed.
+  /// Returns a stream that gives the saga's state once it has ended. The caller reads the saga after subscribing, so
+  /// that it does not miss an end in between.
   func subscribe(to saga: UniqueID) -> AsyncStream<SagaState> {
     AsyncStream { continuation in
       let id = state.withLock { state in

@@ -5,14 +5,14 @@ import SagaCore
 import Values
 import Workflows
 
-// Starting sagas, looking at them, and acting on them.
+// Starts, reads and commands of sagas.
 extension Engine {
-  /// Starts a saga; with an idempotency key that has started one, gives that one.
+  /// Starts a saga. If the idempotency key has already started one, returns that one.
   /// - Throws: `EngineError` `workflow.notFound`, `saga.startKeyReused` when the key came with other input, or
   ///   `engine.notReady`.
   public func start(_ request: StartRequest) async throws -> Started {
     try requireReady()
-    // Also when the version that it asks for, or the latest, is another one now.
+    // This applies also when the workflow's latest version, or the requested one, is another one now.
     if let known = try await known(request) { return known }
     let workflow = try workflow(request.workflow, version: request.version)
     let definition = workflow.definition
@@ -36,13 +36,13 @@ extension Engine {
     }
   }
 
-  /// The key is claimed in the transaction of the saga's first event, so the saga lives in the key's shard.
+  /// Returns an id in the shard of the key: the key is claimed in the transaction of the saga's first event.
   private func newID(for key: NewStartKey?) -> UniqueID {
     guard let key else { return host.environment.newID() }
     return host.events.newStream(scope: key.scope, key: key.key, in: host.environment)
   }
 
-  /// A saga as it is stored now.
+  /// Returns a saga as it is stored now.
   /// - Throws: `Refusal` `saga.notFound`.
   public func saga(_ id: UniqueID) async throws -> SagaNow {
     let state = try await host.state(of: id)
@@ -50,7 +50,7 @@ extension Engine {
   }
 
   /// Waits until a saga has ended.
-  /// - Returns: its state then, or as it stands when the time is over.
+  /// - Returns: the saga's state at its end, or its current state when the time is over.
   public func waitForEnd(of id: UniqueID, atMost time: Duration) async throws -> SagaNow {
     let ended = host.waiters.subscribe(to: id)
     let now = try await saga(id)
@@ -66,10 +66,10 @@ extension Engine {
     return try await saga(id)
   }
 
-  /// The most bytes of events that `history` reads, and then one page of it.
+  /// The number of bytes of events after which `history` reads no further page.
   public static let mostHistory = 16 << 20
 
-  /// A saga's stored events, oldest first; fewer than `limit`, though more follow, when they are large.
+  /// Returns a saga's stored events, oldest first. Large events give fewer than `limit`, although more follow.
   public func history(of id: UniqueID, after version: Int, limit: Int) async throws -> [HistoryEntry] {
     try SagaHost.requireSagaID(id)
     var page: [StoredEvent] = []
@@ -93,17 +93,17 @@ extension Engine {
     }
   }
 
-  /// A saga's events, oldest first: at most `limit`, and fewer though more follow when they are large.
+  /// Returns a saga's events, oldest first: at most `limit`. Large events give fewer, although more follow.
   public func events(of id: UniqueID, after version: Int, limit: Int) async throws -> [SagaEvent] {
     try await history(of: id, after: version, limit: limit).map {
       try SagaEvent(type: $0.type, schema: $0.meta["schema"]?.intValue ?? 1, data: $0.data)
     }
   }
 
-  /// Gives a saga a signal. The same signal again changes nothing, and is answered with what became of it.
-  /// - Parameter formerIDs: the names that an older version would have given the signal.
-  /// - Throws: `Refusal` when the saga knows no such signal, waits for it no more, does not accept the body, or keeps too
-  ///   many; the code with which the signal was refused before, for a repeat.
+  /// Gives a saga a signal. The same signal again changes nothing, and gets the result of the first one.
+  /// - Parameter formerIDs: the ids that an older version would have given the signal.
+  /// - Throws: `Refusal` when the saga knows no such signal, no longer waits for it, does not accept the body, or keeps
+  ///   too many signals. A repeat of a refused signal gets the code of the first refusal.
   public func signal(
     _ id: UniqueID, _ signal: SignalGiven, formerIDs: [String] = []
   ) async throws -> SignalAnswer {
@@ -121,20 +121,20 @@ extension Engine {
     try await signal(id, SignalGiven(name: name, id: signalID, body: body, by: by))
   }
 
-  /// Does what an operator asks, and returns once it and what follows from it is stored.
-  /// - Throws: `Refusal` with the reason, and with the verbs that the saga takes as it stands.
+  /// Carries out an operator's verb. Returns once the verb and its consequences are stored.
+  /// - Throws: `Refusal` with the reason, and with the verbs that the saga takes in its current state.
   public func operate(_ id: UniqueID, _ request: OperatorRequest) async throws -> SagaState {
     let state = try await host.ask(id, .operate(request))
-    // What an operator has resumed or ended is held back no more.
+    // A saga that an operator has resumed or ended is no longer held.
     if !state.isPaused || state.end != nil { await host.held.release(id) }
     return state
   }
 
-  /// Turns a saga back, or, where a second person has to agree, asks for it.
+  /// Starts a saga's compensation. If a second person has to agree, requests it instead.
   /// - Parameters:
-  ///   - from: the way that it came.
-  ///   - commandID: names the message that asks for it. Delivered again it changes nothing and is no error, also when
-  ///     the saga has ended meanwhile.
+  ///   - from: the way that the request came.
+  ///   - commandID: the id of the message that requests it. A repeated message changes nothing and is not an error,
+  ///     also when the saga has ended since.
   public func cancel(
     _ id: UniqueID, by: String, reason: String, from: String? = nil, commandID: String? = nil
   ) async throws -> SagaState {
@@ -145,8 +145,8 @@ extension Engine {
     return try await host.state(of: id)
   }
 
-  /// Gives a saga a participant's answer, and returns once what follows from it is stored. An answer that comes late or
-  /// again is recorded, and changes nothing.
+  /// Gives a saga a participant's answer, and returns once its consequences are stored. A late or repeated answer is
+  /// recorded, and changes nothing.
   /// - Throws: `Refusal` `saga.notFound`, `saga.ended` or `step.unknown`.
   public func answer(_ id: UniqueID, _ answer: StepAnswer) async throws -> SagaState {
     try await host.ask(id, .answered(answer))

@@ -6,26 +6,27 @@ import Synchronization
 import Values
 import Workflows
 
-/// The saga engine over one store. Create it, `run()` it, and ask it things meanwhile; cancelling `run()` stops it, with
-/// attempts under way given time to be recorded.
+/// The saga engine over one store. Create it, call `run()`, and send it requests while it runs. Cancelling `run()`
+/// stops it, after a time in which attempts under way are recorded.
 public final class Engine: Sendable {
   /// What an engine needs besides its store.
   public struct Configuration: Sendable {
     /// The services that workflows may name; nil lets the checker accept any name.
     public var services: Set<String>?
-    /// The services that workflows may send commands over Kafka; none when there is no Kafka, nil for any name.
+    /// The services to which workflows may send commands over Kafka. Empty when there is no Kafka; nil allows any name.
     public var kafkaServices: Set<String>?
-    /// Verbs that another person has to agree to before they are carried out.
+    /// The verbs that need a second person's approval.
     public var approvals: Set<OperatorVerb.Name> = []
-    /// How long attempts under way may go on when the engine is told to stop.
+    /// How long attempts under way may go on after a request to stop the engine.
     public var drainTime = Duration.seconds(20)
-    /// Whether steps whose workflow doesn't say how long they are expected to take are held against what they took before.
+    /// Whether the engine learns expected times for steps whose workflow declares none.
     public var learnsExpectations = true
-    /// Where the engine notes what it computes, so that the next process knows what this one died of; nil: nowhere.
+    /// The file in which the engine notes its computations, so that the next process knows during which one this
+    /// process died. Nil: no file.
     public var interruptions: InterruptionFile?
-    /// Whether sagas that were held back without being paused are taken up again.
+    /// Whether the engine takes up sagas that were held without a pause.
     public var takesUpHeld = false
-    /// Called before anything of a saga is computed: a drill or a test lets the process die there.
+    /// Called before anything of a saga is computed. A drill or a test ends the process there.
     public var beforeComputing: (@Sendable (UniqueID) -> Void)?
     /// How the engine decides. The simulation passes decisions with a known fault, to show that its rules find it.
     package var decide: Decide = { (command, state, definition, now, learned, isDraining) throws(Refusal) in
@@ -41,23 +42,23 @@ public final class Engine: Sendable {
   let host: SagaHost
   let configuration: Configuration
   let readModel: SagaReadModel
-  /// Keeps the list of what people did.
+  /// Updates the list of people's acts.
   let auditor: Projector
-  /// Carries out what is asked of many sagas.
+  /// Carries out operations.
   let operations: OperationRunner
-  /// Whether the chains are being walked.
+  /// Whether the chains are being checked.
   let auditing = Atomic<Bool>(false)
   private let ready = Atomic<Bool>(false)
-  /// Another process owns the store, and this engine asks for it again and again.
+  /// Whether another process owns the store, and this engine asks for it repeatedly.
   private let isWaiting = Atomic<Bool>(false)
 
   /// - Parameters:
-  ///   - store: the events; this engine is its only writer.
+  ///   - store: the events. This engine is its only writer.
   ///   - executor: makes the attempts of `http` and `kafka` steps, as `ActionExecutors` does.
-  ///   - configuration: the services it knows, and how long it drains.
+  ///   - configuration: the services that it knows, and the time that it drains.
   ///   - environment: time and ids.
-  ///   - readStore: where lists are read; in memory when nil, and then made anew at every start.
-  ///   - log: where it says what goes wrong.
+  ///   - readStore: the store of the lists. Nil keeps them in memory, and every start builds them again.
+  ///   - log: the log for the engine's problems.
   public init(
     store: any EventStore, executor: any StepExecutor, configuration: Configuration = Configuration(),
     environment: Environment, readStore: (any SagaReadStore)? = nil, log: Log = .silent
@@ -80,10 +81,10 @@ public final class Engine: Sendable {
     }
   }
 
-  /// Whether every saga that was open has been taken up again, and the store is known to be this engine's.
+  /// Whether every open saga has been taken up, and the store is known to belong to this engine.
   public var isReady: Bool { notReady == nil }
 
-  /// Why it takes no requests; nil when it does.
+  /// Why the engine takes no requests; nil when it takes them.
   public var notReady: NotReady? {
     if host.isDraining {
       return NotReady(
@@ -114,33 +115,33 @@ public final class Engine: Sendable {
   /// How many shards the store has.
   public var shardCount: Int { host.events.shardCount }
 
-  /// Takes ownership of the store's shards, takes up what was open, and serves until it is cancelled; then drains.
+  /// Takes ownership of the store's shards, takes up the open sagas, and serves until it is cancelled. Then it drains.
   /// - Parameters:
-  ///   - waiting: how often to ask for the shards again while another process owns them; nil throws `store.notOwner` at
-  ///     once.
-  ///   - owned: told once the store is this engine's to write, and sagas can be asked for: what brings news of them may
+  ///   - waiting: the time between two attempts to own the shards while another process owns them. Nil throws
+  ///     `store.notOwner` at once.
+  ///   - owned: called once this engine owns the store and answers for sagas. Sources of commands and answers may
   ///     begin.
-  ///   - prepare: done once everything open is in hand and before the engine says that it is ready, as registering the
-  ///     workflows that it brings along: a ready engine has them.
+  ///   - prepare: called once everything open is taken up, and before the engine is ready. Its use is to register the
+  ///     workflows that come with the engine: a ready engine has them.
   ///   - onReady: called once the engine is ready.
   public func run(
     waiting: Duration? = nil, owned: @Sendable () -> Void = {},
     prepare: @Sendable @escaping () async -> Void = {}, onReady: @Sendable () -> Void = {}
   ) async throws {
-    // 1. Nobody else writes from here on.
+    // 1. From here on this engine is the only writer.
     try await own(waiting: waiting)
     try await beginWhereTimeEnded()
-    // 2. Sagas are folded by their definitions, and held against what their steps took before.
+    // 2. Load the definitions, which folds need, and the learned expected times.
     try await host.definitions.load()
     let learner = configuration.learnsExpectations ? ExpectationLearner(host: host, store: readModel.store) : nil
     await learner?.refresh()
     owned()
     let result: Result<Void, any Error>
-    // What a store says of itself from now on: it is looked at before anything is in memory that could grow old.
+    // Changes of the store's health are watched before anything is in memory that could become stale.
     let health = host.events.healthChanges()
     do {
       try await withThrowingTaskGroup(of: Void.self) { group in
-        // 3. Timers run before sagas are taken up, as taking them up sets timers.
+        // 3. Timers run before sagas are taken up, because that sets timers.
         group.addTask { [host] in
           await host.scheduler.run { [host] in await host.tell($0, .wake) }
         }
@@ -149,14 +150,15 @@ public final class Engine: Sendable {
         group.addTask { [auditor] in try await auditor.run() }
         group.addTask { await self.operations.run { try await self.unfinishedOperations() } }
         if let learner { group.addTask { try await learner.run() } }
-        // 4. What was open goes on where it stood, but what the last processes died of.
+        // 4. Open sagas continue where they stopped, except those during which the last processes died.
         try await recover()
         await prepare()
         ready.store(true, ordering: .releasing)
         onReady()
         host.log.info("The engine is ready", ("sagas", "\(host.countInMemory)"))
         do {
-          // Not `waitForAll`: that waits for the others when one has failed, and they end only when they are cancelled.
+          // `waitForAll` would be wrong here: after one failure it waits for the others, which end only when they are
+          // cancelled.
           while try await group.next() != nil {}
         } catch is CancellationError {}
       }
@@ -164,8 +166,8 @@ public final class Engine: Sendable {
     } catch {
       result = .failure(error)
     }
-    // 5. However it ended. In a task of its own, as this one has been cancelled. A store that is another's takes nothing
-    // that could be waited for.
+    // 5. Drain, however the run ended. This needs a separate task, because this task has been cancelled. If another
+    // process has taken the store over, it takes no writes, so there is nothing to wait for.
     let drainTime = host.events.health().isTakenOver ? .zero : configuration.drainTime
     await Task(executorPreference: host.environment.executor) { [host] in
       await host.drain(until: host.environment.now() + drainTime)
@@ -190,8 +192,8 @@ public final class Engine: Sendable {
     }
   }
 
-  /// Events never go back in time. When the wall clock is behind what an earlier process stored, this process goes on
-  /// from there.
+  /// Sets the engine's time so that events never go back in time. If the wall clock is behind the events of an earlier
+  /// process, this process continues from their time.
   private func beginWhereTimeEnded() async throws {
     var last: Timestamp?
     for shard in 0..<host.events.shardCount {
@@ -201,15 +203,15 @@ public final class Engine: Sendable {
       }
       last = max(event.recordedAt, last ?? event.recordedAt)
     }
-    // What is further ahead is a damaged record rather than a clock that was wrong.
+    // A time that is further ahead comes from a damaged record, not from a wrong clock.
     guard let last, last <= host.environment.now() + Self.furthestBehind else { return }
     host.environment.clock.begin(at: last)
   }
 
   private static let furthestBehind = Duration.seconds(100 * 366 * 86_400)
 
-  /// Says when writes fail and when they work again, and ends the engine when another process has taken the store over:
-  /// what it has in memory may be out of date.
+  /// Logs when writes fail and when they work again. Ends the engine when another process has taken over the store,
+  /// because the state in memory may be out of date.
   private func watch(_ changes: AsyncStream<StoreHealth>) async throws {
     var before = StoreHealth()
     for await health in changes {
@@ -247,7 +249,7 @@ public final class Engine: Sendable {
     for id in suspects.sorted() { await takeUpAlone(id) }
   }
 
-  /// Takes up a saga that the last process may have died of, with no other such saga beside it.
+  /// Takes up a saga during which the last process may have died. No other such saga is taken up beside it.
   private func takeUpAlone(_ id: UniqueID) async {
     host.log.warning("A saga that the last process may have died of is taken up", ("saga", "\(id)"))
     await host.held.doing(.alone, with: id) {
@@ -259,8 +261,8 @@ public final class Engine: Sendable {
   private func takeUp(_ open: OpenStream) async {
     if host.held.isUntouchable(open.stream) { return }
     if open.asleep {
-      // Millions may sleep: they cost an entry in the timer, and come back when their moment or an input comes.
-      // Its row was read a moment ago: where a command came meanwhile, the saga has set its own timer.
+      // Millions of sagas may sleep. Each costs an entry in the timer, and comes back at its time or with an input.
+      // The row may be slightly old: if a command came since, the saga has set its own timer.
       if let wakeAt = open.wakeAt { host.scheduler.setIfNone(open.stream, at: wakeAt) }
     } else {
       await host.tell(open.stream, .wake)
@@ -274,7 +276,7 @@ extension Engine {
   /// The store that the engine writes.
   package var store: any EventStore { host.events }
 
-  /// The definition that a saga runs on.
+  /// Returns the definition on which a saga runs.
   /// - Throws: `EngineError` or `StoreError` when it can't be read.
   package func definition(of start: SagaStart) async throws -> WorkflowDefinition {
     try await host.definitions.definition(of: start)
@@ -284,13 +286,14 @@ extension Engine {
 // MARK: Workflows
 
 extension Engine {
-  /// What the checker finds in a workflow, with the services that this engine knows. Changes nothing.
+  /// Returns the checker's findings in a workflow, with the services that this engine knows. Changes nothing.
   public func check(_ content: [UInt8]) -> CheckResult {
     WorkflowChecker.check(content, services: configuration.services, kafkaServices: configuration.kafkaServices)
   }
 
   /// Checks a workflow and stores it for ever under its name and version.
-  /// - Throws: `EngineError` with the findings when it has errors, or when the version stands for other content.
+  /// - Throws: `EngineError` with the findings when it has errors, or when the version already belongs to other
+  ///   content.
   public func register(_ content: [UInt8], by: String, from: String? = nil) async throws -> Registration {
     let result = check(content)
     guard let definition = result.definition else {
@@ -306,12 +309,12 @@ extension Engine {
       name: definition.name, version: definition.version, digest: entry.digest, isNew: isNew, warnings: result.warnings)
   }
 
-  /// Every version of every registered workflow, by name and then version.
+  /// Returns every version of every registered workflow, by name and then version.
   public func workflows() -> [RegisteredWorkflow] { host.definitions.all.map(RegisteredWorkflow.init) }
 
   /// - Parameters:
   ///   - name: the workflow's name.
-  ///   - version: the latest when nil.
+  ///   - version: the version; nil for the latest.
   /// - Throws: `EngineError` `workflow.notFound`.
   public func workflow(_ name: String, version: Int?) throws(EngineError) -> RegisteredWorkflow {
     guard let entry = host.definitions.entry(named: name, version: version) else {

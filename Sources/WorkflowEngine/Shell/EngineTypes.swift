@@ -11,11 +11,11 @@ package typealias Decide =
     _ learned: LearnedTimes, _ isDraining: Bool
   ) throws(Refusal) -> (events: [SagaEvent], isUnfinished: Bool)
 
-/// Something that the engine can't do as it was asked.
+/// A request that the engine can't carry out.
 public struct EngineError: CodedError {
   public let code: String
   public let message: String
-  /// What the checker found, for a workflow that can't be registered.
+  /// The checker's findings, for a workflow that can't be registered.
   public let findings: [Finding]
 
   public init(code: String, message: String, findings: [Finding] = []) {
@@ -25,7 +25,7 @@ public struct EngineError: CodedError {
   }
 }
 
-/// The store was asked to write and didn't answer: what was asked for may happen yet, or may have happened.
+/// The store got a write and didn't answer. The write may have happened, or may still happen.
 ///
 /// Every other error of a command means that nothing was done, and that nothing will be.
 public struct OutcomeUnknown: CodedError {
@@ -43,7 +43,7 @@ public struct OutcomeUnknown: CodedError {
   }
 }
 
-/// Why an engine takes no requests, or what they would meet.
+/// Why an engine takes no requests, or which error they would get.
 public struct NotReady: Sendable, Hashable {
   public let code: String
   public let message: String
@@ -72,20 +72,20 @@ public struct RegisteredWorkflow: Sendable {
   public let registeredBy: String
 }
 
-/// What a saga is started with.
+/// The content of a start.
 public struct StartRequest: Sendable {
   public let workflow: String
-  /// The latest when nil.
+  /// The workflow's version; nil for the latest.
   public let version: Int?
   public let input: JSON
-  /// Starting twice with one key is starting once.
+  /// The idempotency key. Two starts with one key start one saga.
   public let idempotencyKey: String?
-  /// The names by which an older version would have known the start; only a saga that it started is looked for by them.
+  /// The keys that an older version would have given the start. They find only a saga which that version started.
   public let formerKeys: [String]
-  /// None when nil: the difference shows when a key comes again.
+  /// The tags. Nil means none; a repeat with nil matches the tags of its saga.
   public let tags: [String]?
   public let by: String
-  /// The way it came: `rest 10.0.0.7`, `kafka saga.commands`.
+  /// The way that the start came: `rest 10.0.0.7`, `kafka saga.commands`.
   public let from: String?
 
   public init(
@@ -103,10 +103,10 @@ public struct StartRequest: Sendable {
   }
 }
 
-/// The saga that a start gave.
+/// The result of a start.
 public struct Started: Sendable {
   public let id: UniqueID
-  /// False when the idempotency key had started it before.
+  /// False when an earlier start with the idempotency key had started it.
   public let isNew: Bool
 }
 
@@ -114,7 +114,7 @@ public struct Started: Sendable {
 public struct SagaNow: Sendable {
   public let state: SagaState
   public let definition: WorkflowDefinition
-  /// The time of the event after which the saga was so; nil for the saga as it is now.
+  /// The time of the event after which the saga had this state; nil for the current state.
   public internal(set) var asOf: Timestamp?
 }
 
@@ -125,6 +125,6 @@ public struct HistoryEntry: Sendable {
   public let recordedAt: Timestamp
   public let data: JSON
   public let meta: JSON
-  /// The chained SHA-256 that proves the history's order and content.
+  /// The SHA-256 hash that proves the history's order and content.
   public let hash: [UInt8]
 }

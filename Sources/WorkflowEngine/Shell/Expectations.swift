@@ -1,13 +1,13 @@
 import SagaCore
 import Synchronization
 
-/// What has been learned of how long steps take, by workflow: a table that sagas read whenever they decide.
+/// The learned expected times of steps, by workflow. Sagas read this table for every decision.
 final class Expectations: Sendable {
   private let table = Mutex<[String: LearnedTimes]>([:])
 
   func of(_ workflow: String) -> LearnedTimes { table.withLock { $0[workflow] ?? [:] } }
 
-  /// - Returns: whether something may now be due earlier than before.
+  /// - Returns: whether a step may now become overdue earlier than before.
   func learn(_ times: LearnedTimes, of workflow: String) -> Bool {
     let before = table.withLock { table in
       defer { table[workflow] = times }

@@ -5,17 +5,17 @@ import SagaCore
 import Values
 import Workflows
 
-/// One saga: a thin shell around the core. Inputs queue while an append is in flight, and the next append takes them all:
-/// decide → append → evolve → effects. Only what has been appended changes the state, and the saga acts on a decision only
-/// after it is appended.
+/// One saga: a thin shell around the core. Inputs queue while an append is in flight, and the next append takes them
+/// all: decide → append → evolve → effects. Only appended events change the state. The saga acts on a decision only
+/// after its append.
 actor Saga {
   /// A command, and how its caller gets the answer.
   private struct Input {
     let command: SagaCommand
     let startKey: NewStartKey?
-    /// Nil for news that no caller waits for, and once the caller has its answer.
+    /// Nil for a report for which no caller waits, and once the caller has its answer.
     var reply: (@Sendable (Result<SagaState, any Error>) -> Void)?
-    /// Whether the engine itself gave it: no caller waits or waited for it.
+    /// Whether the engine itself gave it, so that no caller waits or waited for it.
     let isNews: Bool
 
     init(
@@ -34,22 +34,22 @@ actor Saga {
     }
   }
 
-  /// What a saga computes runs on the threads for sagas, whoever asks it.
+  /// A saga always computes on the threads for sagas, for every caller.
   nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
   private nonisolated let queue: any SerialExecutor
   nonisolated let id: UniqueID
   nonisolated let definition: WorkflowDefinition
   private let host: SagaHost
   private var state: SagaState?
-  /// What waits for the next append.
+  /// The inputs that wait for the next append.
   private var inputs: [Input] = []
-  /// What the append under way carries.
+  /// The inputs in the append under way.
   private var appending: [Input] = []
   private var isWorking = false
   private var isRetired = false
   /// Whether the saga's row among the open streams says that it sleeps.
   private var isMarkedAsleep: Bool
-  /// The attempts that an executor has: an effect is performed once.
+  /// The attempts that an executor has. Because of it, an effect is performed once.
   private var performed: Set<PerformedAttempt> = []
   private var eventsSinceSnapshot = 0
   private var idlers: [CheckedContinuation<Void, Never>] = []
@@ -72,7 +72,7 @@ actor Saga {
   /// - Parameters:
   ///   - state: nil for a saga that is about to start.
   ///   - isMarkedAsleep: whether its row among the open streams says that it sleeps.
-  ///   - first: is done before anything else.
+  ///   - first: a command that comes before everything else.
   init(
     id: UniqueID, definition: WorkflowDefinition, state: SagaState?, isMarkedAsleep: Bool, eventsSinceSnapshot: Int,
     first: SagaCommand? = nil, host: SagaHost
@@ -84,12 +84,12 @@ actor Saga {
     self.eventsSinceSnapshot = eventsSinceSnapshot
     self.host = host
     queue = host.computing.queue()
-    // Before anything else is asked of it: no executor reports what was in flight before.
+    // This command comes before all others: no executor reports the attempts that were in flight before.
     if let first { inputs = [Input(command: first)] }
     if let state, state.end == nil, state.hasAttemptInFlight { inputs.append(Input(command: .recover)) }
   }
 
-  /// Gives the saga a command and waits until what follows from it is stored.
+  /// Gives the saga a command and waits until its consequences are stored.
   /// - Returns: the state then, or nil when the saga has left memory and must be brought back first.
   /// - Throws: `Refusal`, or the store's error.
   func ask(_ command: SagaCommand, startKey: NewStartKey? = nil) async throws -> SagaState? {
@@ -100,7 +100,7 @@ actor Saga {
     }
   }
 
-  /// Gives the saga news that no caller waits for.
+  /// Gives the saga a report for which no caller waits.
   /// - Returns: false when the saga has left memory and must be brought back first.
   func tell(_ command: SagaCommand) -> Bool {
     if isRetired { return false }
@@ -108,13 +108,13 @@ actor Saga {
     return true
   }
 
-  /// Takes up what the stored state says ought to be in flight, after the saga was brought back into memory.
+  /// Performs the effects of the stored state, after the saga was brought back into memory.
   func resume() {
     guard let state, state.end == nil, !isWorking, !isRetired else { return }
     if inputs.isEmpty { perform() } else { beginWork() }
   }
 
-  /// What is expected of its steps has changed: something may be due earlier than it was.
+  /// Checks the steps after a change of their expected times: a step may become overdue earlier.
   func expectationsChanged() {
     guard let state, state.end == nil, !isRetired, let moment = nextWake(of: state, learned) else { return }
     if isWorking || moment <= host.environment.now() {
@@ -124,14 +124,14 @@ actor Saga {
     }
   }
 
-  /// What has been learned of its steps until now.
+  /// The learned expected times of its steps.
   private var learned: LearnedTimes { host.expectations.of(definition.name) }
 
   private func nextWake(of state: SagaState, _ learned: LearnedTimes) -> Timestamp? {
     Decider.nextWake(of: state, definition: definition, learned: learned)
   }
 
-  /// Returns once everything that it was given is stored.
+  /// Returns once all its inputs are stored.
   func idle() async {
     guard isWorking else { return }
     await withCheckedContinuation { idlers.append($0) }
@@ -163,8 +163,8 @@ actor Saga {
     for idler in waiting { idler.resume() }
   }
 
-  /// Decides, appends, and acts. While the store can't write, the commands of waiting callers are withdrawn and the callers
-  /// get the error; the engine's own news is kept and decided again.
+  /// Decides, appends, and acts. While the store can't write, waiting callers get the error and their commands are
+  /// withdrawn. The engine's own inputs stay and are decided again.
   private func process(_ batch: [Input]) async {
     var batch = batch
     var pause = SagaHost.firstPause
@@ -222,9 +222,9 @@ actor Saga {
     if isUnfinished, !isRetired, state?.end == nil { inputs.append(Input(command: .wake)) }
   }
 
-  /// Appends. Once it isn't known whether an append was written, it is repeated until it is known: it carries an id, so it
-  /// is never made twice. The callers don't wait that long: they get the error `store.outcomeUnknown`.
-  /// - Throws: why it was not written. Nothing was written then, unless the engine is being stopped.
+  /// Appends. If it is unknown whether an append was written, the saga repeats the append until that is known. The
+  /// append id prevents a second write. The callers don't wait that long: they get the error `store.outcomeUnknown`.
+  /// - Throws: why it was not written. Then nothing was written, unless the engine is being stopped.
   private func store(_ append: Append) async throws(StoreError) {
     var pause = SagaHost.firstPause
     var isUnknown = false
@@ -248,14 +248,14 @@ actor Saga {
     }
   }
 
-  /// Answers the callers of the append under way, each once. The engine's own news stays in `appending`.
+  /// Answers the callers of the append under way, each once. The engine's own inputs stay in `appending`.
   private func answerAppending(_ result: Result<SagaState, any Error>) {
     for index in appending.indices { appending[index].answer(result) }
     if case .failure = result { appending.removeAll { !$0.isNews } }
   }
 
-  /// While the store can't write, fails the callers that wait, and new ones, instead of letting them wait. The engine never
-  /// does what they asked for.
+  /// While the store can't write, fails waiting and new callers immediately. The engine never carries out their
+  /// commands.
   private func failCallers(_ error: StoreError) {
     let unavailable = StoreError.unavailable(error.detail ?? error.message)
     trouble = unavailable
@@ -270,11 +270,11 @@ actor Saga {
     var state: SagaState?
     var append: Append?
     var isAsleep = false
-    /// There is more to decide than one decision may compute.
+    /// Whether more is due than one decision may compute.
     var isUnfinished = false
-    /// What one append has no room for.
+    /// The inputs for which the append has no room.
     var left: [Input] = []
-    /// What was expected of steps when it was decided.
+    /// The expected times at the time of the decision.
     var learned: LearnedTimes = [:]
   }
 
@@ -308,7 +308,7 @@ actor Saga {
     guard let after = decision.state, !events.isEmpty else { return decision }
     SagaEventCoding.finish(&events, after)
     let wakeAt = nextWake(of: after, decision.learned)
-    // What draining holds back is not idle: the next start takes it up.
+    // A saga that waits because of the drain is not idle: the next start takes it up.
     decision.isAsleep = !isDraining && !decision.isUnfinished && host.isSleep(after, wakeAt: wakeAt, now: now)
     decision.append = Append(
       stream: id, expectedVersion: state?.version ?? 0,
@@ -317,14 +317,14 @@ actor Saga {
     return decision
   }
 
-  /// What one command makes of a state, as it would be stored.
+  /// The effect of one command on a state, as it would be stored.
   private struct One {
     var state: SagaState?
     var events: [NewEvent]
     var isUnfinished: Bool
   }
 
-  /// - Throws: `Refusal` when the saga can't take the command, or could not be stored after it.
+  /// - Throws: `Refusal` when the saga can't take the command, or would become too large to store.
   private func decide(
     _ command: SagaCommand, _ decision: Decision, _ now: Timestamp, _ isDraining: Bool
   ) throws -> One {
@@ -354,7 +354,7 @@ actor Saga {
     guard let state else { return }
     var moment: Timestamp?
     let current = Set(state.stepsInFlight.compactMap(PerformedAttempt.init))
-    // What is under way already is not rendered again.
+    // Calls of attempts that are already under way are not rendered again.
     let known = performed
     let effects = host.held.computing(id) {
       Decider.effects(of: state, definition: definition, learned: learned) { step in
@@ -383,7 +383,8 @@ actor Saga {
       host.perform(call)
       return
     }
-    // Decided just before the engine was told to stop: it goes back, and is made after the next start.
+    // The saga decided this just before the engine began to stop. The attempt is returned, and is made after the next
+    // start.
     let failure = StepFailure(
       code: EngineErrorCode.engineDraining, message: "The engine stopped before the call was sent.", isRetryable: true)
     put(
@@ -392,20 +393,21 @@ actor Saga {
           step: call.step, phase: call.phase, round: call.round, attempt: call.attempt, outcome: .notSent(failure))))
   }
 
-  /// A wake-up that changed nothing must not be the last one.
+  /// Sets the timer again after a wake-up that changed nothing, so that it is not the last wake-up.
   private func rearm(_ state: SagaState, _ learned: LearnedTimes) {
     guard let moment = nextWake(of: state, learned) else { return }
     if moment > host.environment.now() || host.isDraining {
       host.scheduler.set(id, at: moment)
     } else {
-      // Setting it again would only come back at once.
+      // A new timer would fire again immediately.
       host.log.error("Something is due that the core does not do", ("saga", "\(id)"), ("due", "\(moment)"))
     }
   }
 
   // MARK: When an append fails
 
-  /// The state in memory may be behind what is stored: reads it again, and puts back the engine's own news.
+  /// Reads the stored state again, because the state in memory may be older. The engine's own inputs go back to the
+  /// queue.
   private func recover(from error: StoreError) async {
     let news = appending
     appending = []
@@ -421,7 +423,7 @@ actor Saga {
       eventsSinceSnapshot = loaded.eventsSinceSnapshot
       isMarkedAsleep = true
       inputs = news + inputs
-      // Attempts of an earlier process are settled first: performing them now would send each of them a second time.
+      // Attempts of an earlier process are settled first. If they were performed now, each would be sent a second time.
       if !inputs.contains(where: { $0.command == .recover }) { perform() }
     } catch {
       host.lost(id, to: error)
@@ -431,11 +433,11 @@ actor Saga {
 
   // MARK: Leaving memory
 
-  /// Ended and sleeping sagas cost rows, not actors.
+  /// Removes an ended or sleeping saga from memory: it costs a row, not an actor.
   private func retireIfIdle() {
     guard inputs.isEmpty, !isRetired else { return }
     guard let state else {
-      // A start that was refused.
+      // The start was refused.
       retire()
       return
     }
@@ -456,5 +458,5 @@ actor Saga {
   }
 }
 
-/// The saga left memory while a command was on its way; it is to be asked again.
+/// The saga left memory before a command reached it. The caller must ask again.
 struct Retired: Error {}

@@ -2,9 +2,9 @@ import JSON
 import Persistence
 import SagaCore
 
-/// Between the core's events and the store's.
+/// Converts between the core's events and the store's events.
 package enum SagaEventCoding {
-  /// - Parameter finally: the state after all of them. The last event's meta says where the saga then stands, so that a
+  /// - Parameter finally: the state after all of them. The meta of the last event contains the saga's status, so that a
   ///   projection needs no fold of its own.
   package static func encode(_ events: [SagaEvent], finally after: SagaState) -> [NewEvent] {
     var encoded = encode(events)
@@ -12,12 +12,12 @@ package enum SagaEventCoding {
     return encoded
   }
 
-  /// Without the last event's word on where the saga stands.
+  /// Returns the events without the saga's status in the last event's meta.
   package static func encode(_ events: [SagaEvent]) -> [NewEvent] {
     events.map { NewEvent(type: $0.typeName, data: $0.data.bytes(), meta: meta([:])) }
   }
 
-  /// Lets the last event say where the saga stands after it.
+  /// Adds the saga's status after the last event to that event's meta.
   package static func finish(_ events: inout [NewEvent], _ after: SagaState) {
     guard let last = events.indices.last else { return }
     events[last].meta = meta(["status": .string(after.status.rawValue)])
@@ -29,7 +29,7 @@ package enum SagaEventCoding {
     return JSON.object(meta).bytes()
   }
 
-  /// - Throws: what this version can't read, with a code and the event's place.
+  /// - Throws: the error for an event that this version can't read, with a code and the event's place.
   package static func decode(_ stored: StoredEvent) throws(UnreadableEvent) -> SagaEvent {
     try SagaEvent(
       type: stored.type, schema: try json(stored.meta, of: stored)["schema"]?.intValue ?? 1,

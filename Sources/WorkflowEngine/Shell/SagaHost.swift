@@ -6,12 +6,12 @@ import Synchronization
 import Values
 import Workflows
 
-/// What the sagas of one engine share: the store, the clock, the executors, and who is in memory.
+/// The shared parts of the sagas of one engine: the store, the clock, the executors, and the sagas in memory.
 final class SagaHost: Sendable {
   static let snapshotEvery = 200
-  /// A saga that has nothing to do for so long leaves memory, and its row says when it wants to be woken.
+  /// The time without work after which a saga leaves memory. Its row says when it wants to be woken.
   static let sleepAfter = Duration.seconds(60)
-  /// When a saga that could not be written is looked at again, unless something asks for it before.
+  /// The time after which a saga that could not be written is checked again, unless a request for it comes before.
   private static let lookAgainAfter = Duration.seconds(30)
 
   let events: any EventStore
@@ -38,11 +38,11 @@ final class SagaHost: Sendable {
     var running: [Int: Task<Void, Never>] = [:]
   }
 
-  /// What is held back, and the note of what is being computed.
+  /// The held sagas, and the note of the sagas that are being computed.
   let held: HeldSagas
-  /// What sagas do first when they are brought back: a pause, for one that is to be held back.
+  /// The first command for a saga when it comes back into memory: a pause, for a saga that is to be held.
   private let firsts = Mutex<[UniqueID: SagaCommand]>([:])
-  /// Runs what sagas compute: the simulation's executor, or the threads for sagas.
+  /// Runs the computations of sagas: the simulation's executor, or the threads for sagas.
   var computing: any WorkThreads { environment.executor ?? WorkPool.sagas }
 
   init(
@@ -61,8 +61,8 @@ final class SagaHost: Sendable {
 
   // MARK: Asking sagas
 
-  /// Gives a saga a command, bringing it back into memory when it has left it.
-  /// - Returns: the state once what follows from the command is stored.
+  /// Gives a saga a command, and brings the saga back into memory if it has left it.
+  /// - Returns: the state once the consequences of the command are stored.
   func ask(_ id: UniqueID, _ command: SagaCommand) async throws -> SagaState {
     while true {
       let saga = try await saga(id)
@@ -72,9 +72,9 @@ final class SagaHost: Sendable {
     }
   }
 
-  /// Gives a saga news that no caller waits for.
+  /// Gives a saga a command for which no caller waits.
   ///
-  /// A store that is out of reach for a moment may not cost the saga its news or its timer.
+  /// If the store is unavailable for a short time, the saga must not lose the command or its timer.
   func tell(_ id: UniqueID, _ command: SagaCommand) async {
     var pause = Duration.milliseconds(100)
     while true {
@@ -87,7 +87,7 @@ final class SagaHost: Sendable {
           return
         }
         if command == .wake {
-          // Not here: the scheduler waits for all that it wakes together.
+          // The retry is not made here, because the scheduler waits for all sagas that it wakes together.
           scheduler.set(id, atLatest: environment.now() + .seconds(1))
           return
         }
@@ -106,13 +106,13 @@ final class SagaHost: Sendable {
     return state
   }
 
-  /// The state as it is stored, without bringing the saga into memory.
+  /// Returns the state as it is stored, without bringing the saga into memory.
   func state(of id: UniqueID) async throws -> SagaState {
     if case .live(let saga)? = registry.withLock({ $0[id] }), let state = await saga.current { return state }
     return try await load(id).state
   }
 
-  /// Brings a saga into memory, once however many ask for it.
+  /// Brings a saga into memory, once for any number of callers.
   func saga(_ id: UniqueID) async throws -> Saga {
     let entry = registry.withLock { registry -> Entry in
       if let entry = registry[id] { return entry }
@@ -130,7 +130,7 @@ final class SagaHost: Sendable {
     do {
       let loaded = try await load(id)
       let definition = try await definitions.definition(of: loaded.state.start)
-      // Its row may say that it sleeps; taking it for asleep makes its next append say otherwise.
+      // Its row may say that it sleeps. If the saga is treated as asleep, its next append corrects the row.
       let saga = Saga(
         id: id, definition: definition, state: loaded.state, isMarkedAsleep: true,
         eventsSinceSnapshot: loaded.eventsSinceSnapshot, first: firsts.withLock { $0.removeValue(forKey: id) },
@@ -166,7 +166,7 @@ final class SagaHost: Sendable {
     if case .live(let saga)? = registry.withLock({ $0[id] }) { await saga.idle() }
   }
 
-  /// How many sagas are in memory.
+  /// The number of sagas in memory.
   var countInMemory: Int { registry.withLock { $0.count } }
 
   func isInMemory(_ id: UniqueID) -> Bool { registry.withLock { $0[id] != nil } }
@@ -179,16 +179,16 @@ final class SagaHost: Sendable {
 
   // MARK: What sagas ask of the host
 
-  /// The pauses between tries while the store can't write.
+  /// The first pause between tries while the store can't write.
   static let firstPause = Duration.milliseconds(50)
   static let longestPause = Duration.seconds(2)
 
-  /// Waits before something is tried again; no longer once the engine is being stopped.
+  /// Waits before another try. Returns at once while the engine is being stopped.
   func rest(_ pause: Duration) async {
     do { try await environment.clock.sleep(until: environment.now() + pause) } catch {}
   }
 
-  /// Whether time is over: appends are not tried again.
+  /// Whether the time for the drain is over: appends are not tried again.
   var isStopped: Bool { stopped.load(ordering: .relaxed) }
 
   static func isWorthRepeating(_ error: StoreError) -> Bool {
@@ -217,7 +217,7 @@ final class SagaHost: Sendable {
     }
     var state: SagaState?
     if let snapshot = try await events.snapshot(of: id) {
-      // A snapshot is only a shortcut: one that can't be read is passed over.
+      // A snapshot is only a shortcut: if it can't be read, the events are read instead.
       state = held.computing(id) { try? SagaState(snapshot: JSON(parsing: snapshot.data, limits: .stored)) }
     }
     var read = 0
@@ -239,12 +239,12 @@ final class SagaHost: Sendable {
     return Loaded(state: state, eventsSinceSnapshot: read)
   }
 
-  /// Whether an event is of a stream that is no saga's: the echo's and operations' stand in the same store.
+  /// Returns whether an event does not belong to a saga: the store also has the streams of the echo and of operations.
   static func isOther(_ event: StoredEvent) -> Bool {
     event.type == ReservedEvents.echoRewound || OperationEvent.isOne(event.type) || EngineAct.isOne(event.type)
   }
 
-  /// No saga has an id of another version, and a store need not be asked for it.
+  /// Saga ids have one UUID version, so the store is not asked for an id of another version.
   static func requireSagaID(_ id: UniqueID) throws {
     if id.moment == nil { throw notFound(id) }
   }
@@ -257,17 +257,17 @@ final class SagaHost: Sendable {
     do {
       try await events.save(Snapshot(stream: state.id, version: state.version, data: state.snapshot.bytes()))
     } catch {
-      // The saga lives without it; the next one is tried after as many events again.
+      // The saga works without a snapshot. The next one is tried after the same number of events.
       log.warning("A snapshot could not be saved", ("saga", "\(state.id)"), ("error", error.message))
     }
   }
 
-  /// Hands an attempt to its executor and brings the outcome back.
+  /// Gives an attempt to its executor and records the outcome.
   func perform(_ call: StepCall) {
     attempts.withLock { attempts in
       attempts.nextID += 1
       let id = attempts.nextID
-      // A call's body is written, and its answer read, where sagas are computed.
+      // The body of a call is written, and its answer is read, on the threads for sagas.
       attempts.running[id] = Task(executorPreference: computing) {
         let outcome = await self.executor.perform(call)
         await self.tell(
@@ -292,7 +292,7 @@ final class SagaHost: Sendable {
   }
 
   func lost(_ id: UniqueID, to error: any Error) {
-    // A start that found its key taken is an answer, not a loss.
+    // If a start finds its key taken, that is an answer, not a lost append.
     if let error = error as? StoreError, case .startKeyTaken = error.kind { return }
     log.error(
       "A saga could not be written, left memory, and will be read again", ("saga", "\(id)"),
@@ -300,34 +300,35 @@ final class SagaHost: Sendable {
     if !isStopped { scheduler.set(id, atLatest: environment.now() + Self.lookAgainAfter) }
   }
 
-  /// Has the sagas of these workflows look at what is expected of their steps: something may be due earlier.
+  /// Makes the sagas of these workflows check the expected times of their steps: a step may become overdue earlier.
   ///
-  /// Those in memory only. One that sleeps is woken at the moment that was known when it went to sleep, and looks then.
+  /// This concerns only sagas in memory. A sleeping saga wakes at the time that was known when it went to sleep, and
+  /// checks then.
   func expectationsChanged(_ workflows: Set<String>) async {
     for saga in sagasInMemory where workflows.contains(saga.definition.name) { await saga.expectationsChanged() }
   }
 
   // MARK: Stopping
 
-  /// While holding, what is reported is recorded and nothing new starts.
+  /// While the engine drains, it records what is reported and starts nothing new.
   var isDraining: Bool { holding.load(ordering: .relaxed) }
 
-  /// Stops starting things, and gives attempts under way until `deadline` to be recorded. What is cut off then is
-  /// recorded as unknown after the next start.
+  /// Starts nothing new, and waits until `deadline` for attempts under way to be recorded. An attempt that is cut off
+  /// then is recorded as unknown after the next start.
   func drain(until deadline: Timestamp) async {
     holding.store(true, ordering: .relaxed)
     let clock = environment.clock
     let timer = Task(executorPreference: environment.executor) {
       do { try await clock.sleep(until: deadline) } catch { return }
-      // Time is over: calls are cut off, and appends are not tried again. `perform` cuts off what comes later.
+      // The time is over: calls are cut off, and appends are not tried again. `perform` cuts off later calls.
       self.stopped.store(true, ordering: .relaxed)
       for task in self.runningAttempts { task.cancel() }
     }
-    // 1. Attempts, and those that were decided just before.
+    // 1. Wait for attempts, and for those that were decided just before.
     while case let running = runningAttempts, !running.isEmpty {
       for task in running { await task.value }
     }
-    // 2. What they brought is stored before the store is closed.
+    // 2. Store their outcomes before the store is closed.
     for saga in sagasInMemory { await saga.idle() }
     stopped.store(true, ordering: .relaxed)
     timer.cancel()

@@ -3,18 +3,18 @@ import Persistence
 import SagaCore
 import Workflows
 
-/// How large what a saga stores may become.
+/// The limits on the size of a saga's stored data.
 enum SagaSizes {
-  /// The most bytes of one event. A request's body has at most 8 MiB, what is rendered 16 MiB.
+  /// The most bytes of one event. A request's body has at most 8 MiB, a rendered call 16 MiB.
   static let mostEvent = 24 << 20
-  /// The most bytes that one append takes up before what else waits is left to the next.
+  /// The most bytes that one append collects. Further inputs wait for the next append.
   static let mostAppend = 16 << 20
-  /// The most bytes of what a saga keeps: its input, its signals, and the outputs of its steps.
+  /// The most bytes of a saga's data: its input, its signals, and the outputs of its steps.
   static let mostKept = 64 << 20
-  /// Events smaller than this are not weighed: a saga whose events are all small stays small for long.
+  /// The size in bytes below which events are not measured: a saga whose events are all small stays small for long.
   private static let small = 16 << 10
 
-  /// Whether events may be stored, and leave the saga small enough.
+  /// Checks that events may be stored, and that the saga stays small enough.
   /// - Throws: `event.tooLarge` or `saga.tooLarge`.
   static func check(_ events: [NewEvent], before: SagaState?, after: SagaState) throws(Refusal) {
     var isLarge = false
@@ -28,7 +28,7 @@ enum SagaSizes {
     }
     guard isLarge else { return }
     let size = kept(after)
-    // What is too large already may become smaller.
+    // A saga that is too large already may become smaller.
     guard size > mostKept, size > before.map(kept) ?? 0 else { return }
     throw Refusal(
       EngineErrorCode.sagaTooLarge,
@@ -48,7 +48,8 @@ enum SagaSizes {
 }
 
 extension SagaCommand {
-  /// What is recorded in place of an answer that is too large to keep: the step succeeded, and its output can't be read.
+  /// Returns the command that replaces an answer that is too large to store: the step succeeded, and its output can't
+  /// be read.
   func withoutOutput(because refusal: Refusal) -> SagaCommand? {
     guard case .attemptSettled(let step, let phase, let round, let attempt, .succeeded) = self else { return nil }
     let failure = StepFailure(code: refusal.code, message: refusal.message, isRetryable: false)

@@ -2,17 +2,17 @@ import Runtime
 import Synchronization
 import Values
 
-/// One timer structure for all sagas: a heap of (moment, saga). It keeps nothing durable of its own, as every moment in
-/// it is derived from a saga's state or from its row among the open streams.
+/// One timer structure for all sagas: a heap of (time, saga). It stores nothing durable. Every time in it is derived
+/// from a saga's state or from its row among the open streams.
 final class Scheduler: Sendable {
   private struct State {
     var heap = MomentHeap()
-    /// The moment that stands for each saga; entries of the heap that differ from it are stale.
+    /// The valid time for each saga. Entries of the heap that differ from it are stale.
     var moments: [UniqueID: Timestamp] = [:]
     var sleeper: Task<Void, Never>?
     var sleepingUntil: Timestamp?
 
-    /// - Returns: the sleeper, when it sleeps too long: for this moment, or past its own, as the clock was set.
+    /// - Returns: the sleeper, when it sleeps past this time, or past its own time because the clock was set.
     mutating func put(_ moment: Timestamp, for saga: UniqueID, now: Timestamp) -> Task<Void, Never>? {
       guard moments[saga] != moment else { return nil }
       moments[saga] = moment
@@ -22,7 +22,8 @@ final class Scheduler: Sendable {
       return sleeper
     }
 
-    /// A saga that ended long before its timeout leaves an entry behind; they may not pile up until then.
+    /// Removes stale entries. A saga that ended long before its timeout leaves an entry, and such entries must not pile
+    /// up.
     private mutating func compactIfStale() {
       guard heap.count > 2 * moments.count + 1_024 else { return }
       heap = MomentHeap()
@@ -32,18 +33,18 @@ final class Scheduler: Sendable {
   private let state = Mutex(State())
   private let clock: any WallClock
   private let executor: (any TaskExecutor)?
-  /// Past every moment that a saga can name.
+  /// A time after every time that a saga can name.
   private static let never = Timestamp(milliseconds: 253_402_300_799_000)
 
   /// - Parameters:
   ///   - clock: the time.
-  ///   - executor: runs the task that waits for the next moment.
+  ///   - executor: runs the task that waits for the next time.
   init(clock: any WallClock, executor: (any TaskExecutor)? = nil) {
     self.clock = clock
     self.executor = executor
   }
 
-  /// Sets, moves, or with nil removes the moment at which a saga wants to be woken.
+  /// Sets or moves the time at which a saga wants to be woken. Nil removes it.
   func set(_ saga: UniqueID, at moment: Timestamp?) {
     let now = clock.now()
     let outdated = state.withLock { state -> Task<Void, Never>? in
@@ -56,7 +57,7 @@ final class Scheduler: Sendable {
     outdated?.cancel()
   }
 
-  /// Has a saga woken at `moment` at the latest. A timer that is set for it already is newer knowledge: an earlier one
+  /// Wakes a saga at `moment` at the latest. A timer that is already set comes from newer knowledge: an earlier timer
   /// stays.
   func set(_ saga: UniqueID, atLatest moment: Timestamp) {
     let now = clock.now()
@@ -76,13 +77,13 @@ final class Scheduler: Sendable {
     outdated?.cancel()
   }
 
-  /// How many sagas wait for a moment.
+  /// The number of sagas that wait for a time.
   var count: Int { state.withLock { $0.moments.count } }
 
-  /// The moment that it sleeps until; nil while it is awake.
+  /// The time until which it sleeps; nil while it is awake.
   var sleepingUntil: Timestamp? { state.withLock { $0.sleepingUntil } }
 
-  /// Wakes sagas when their moments come, never before, until the task is cancelled.
+  /// Wakes sagas at their times, never before, until the task is cancelled.
   func run(wake: @Sendable @escaping (UniqueID) async -> Void) async {
     while !Task.isCancelled {
       await concurrently(takeDue(), wake)
@@ -108,7 +109,7 @@ final class Scheduler: Sendable {
     let sleeper = state.withLock { state -> Task<Void, Never>? in
       let deadline = state.heap.first?.0 ?? Self.never
       guard deadline > clock.now() else { return nil }
-      // Cancelled by `set` when something earlier comes.
+      // `set` cancels it when an earlier time comes.
       let sleeper = Task(executorPreference: executor) { [clock] in
         do { try await clock.sleep(until: deadline) } catch {}
       }
@@ -129,7 +130,7 @@ final class Scheduler: Sendable {
   }
 }
 
-/// A binary heap, earliest moment first.
+/// A binary heap, earliest time first.
 struct MomentHeap {
   private var entries: [(Timestamp, UniqueID)] = []
 

@@ -3,11 +3,11 @@ import Persistence
 import SagaCore
 import Values
 
-// What one start key means: one saga, for one request. Only what a start asks for counts: a version or tags that it
-// leaves out are those that the saga has.
+// One start key belongs to one saga and one request. Only the members of the start count: an omitted version or omitted
+// tags are those of the saga.
 extension Engine {
-  /// The saga that the request's key has started; nil for a new key, or without one.
-  /// - Throws: `EngineError` `saga.startKeyReused` when it was started with something else.
+  /// Returns the saga that the request's key has started; nil for a new key, or without one.
+  /// - Throws: `EngineError` `saga.startKeyReused` when the key started a saga with another request.
   func known(_ request: StartRequest) async throws -> Started? {
     guard let key = request.idempotencyKey else { return nil }
     if let existing = try await host.events.startKey(scope: request.workflow, key: key) {
@@ -15,13 +15,13 @@ extension Engine {
     }
     for former in request.formerKeys {
       guard let existing = try await host.events.startKey(scope: request.workflow, key: former) else { continue }
-      // A start that says where it came from was made under today's keys: then the text is another caller's key.
+      // A start with a source was made under the keys of this version. Then the text is the key of another caller.
       if try await start(of: existing).from == nil { return try await same(existing, as: request) }
     }
     return nil
   }
 
-  /// - Throws: `EngineError` `saga.startKeyReused`, with what differs.
+  /// - Throws: `EngineError` `saga.startKeyReused`, with the differences.
   func same(_ existing: StartKey, as request: StartRequest) async throws -> Started {
     let differences = StartDifferences.between(request, try await start(of: existing))
     guard differences.isEmpty else {
@@ -41,7 +41,7 @@ extension Engine {
   }
 }
 
-/// What a start asks for that a saga was not started with.
+/// The differences between a start and the saga that its key has started.
 enum StartDifferences {
   static func between(_ request: StartRequest, _ start: SagaStart) -> [String] {
     var differences: [String] = []

@@ -1,17 +1,17 @@
 import CSystem
 import Runtime
 
-/// What a command is called, takes, and does. The parser and the help are both made from it.
+/// The name, the words and the purpose of a command. The parser and the help are made from it.
 struct CommandSpec: Sendable {
   /// As typed: `["list"]`, `["workflows", "register"]`.
   let path: [String]
   /// One line, for the list of commands.
   let summary: String
-  /// What the command is for, in paragraphs; wrapped when shown.
+  /// The purpose of the command, in paragraphs; wrapped when shown.
   let about: [String]
   let operands: [OperandSpec]
   let options: [OptionSpec]
-  /// What leads somewhere: shown as they are, so each fits in 80 columns.
+  /// Examples. They are shown unchanged, so each fits in 80 columns.
   let examples: [Example]
   let run: @Sendable (Invocation) async throws -> ExitStatus
 
@@ -77,8 +77,8 @@ enum ExitStatus: Int32, Sendable {
   /// The command line itself was wrong.
   case usage = 2
 
-  /// Writes the rest of the log and ends the process. `exit` would have the C libraries clean up (OpenSSL frees its
-  /// algorithms) beside threads that still use them, which crashes. Stores and servers are closed before.
+  /// Writes the rest of the log and ends the process. `exit` would let the C libraries clean up while threads still use
+  /// them (OpenSSL frees its algorithms), which crashes. The caller closes stores and servers before.
   func leave() -> Never {
     Log.flush()
     _exit(rawValue)

@@ -1,8 +1,8 @@
-/// The help, made from the commands' specs. Nothing in it is wider than 80 columns.
+/// The help, made from the commands' specs. Its lines have at most 80 columns.
 enum Help {
   static let width = 80
 
-  /// What `saga` alone shows.
+  /// The output of `saga` alone.
   static func overview(of groups: [CommandGroup], style: Style) -> String {
     var lines = ["saga: run workflows of the laboratory, and undo what fails", ""]
     lines += ["usage: saga COMMAND [OPTION]…"]
@@ -56,7 +56,7 @@ enum Help {
     return ["usage: " + words.joined(separator: " ")]
   }
 
-  /// Names left, what they mean right; a name too long for its column gets a line of its own.
+  /// Returns names on the left and their meanings on the right. A name too long for its column gets its own line.
   private static func table(_ rows: [(name: String, help: String)]) -> [String] {
     let column = min(24, rows.map { $0.name.count }.max() ?? 0)
     return rows.flatMap { row -> [String] in

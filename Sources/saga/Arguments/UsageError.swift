@@ -3,7 +3,7 @@ import Values
 /// A command line that can't be understood.
 struct UsageError: CodedError, Equatable {
   let message: String
-  /// Whose help would help; nil for the list of commands.
+  /// The command whose help fits the error; nil for the list of commands.
   let command: String?
   var code: String { CLIErrorCode.usage }
 
@@ -13,11 +13,11 @@ struct UsageError: CodedError, Equatable {
   }
 }
 
-/// Something else that the command line itself has to say.
+/// Another error of the command line itself.
 struct CLIError: CodedError {
   let code: String
   let message: String
-  /// What to do about it, a line each.
+  /// Advice, one line each.
   let advice: [String]
 
   init(_ code: String, _ message: String, advice: [String] = []) {

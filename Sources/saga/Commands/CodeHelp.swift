@@ -9,7 +9,7 @@ enum CodeHelp {
     String($0.dropFirst(folder.count).dropLast(".md".count))
   }
 
-  /// Returns the page of a code, wrapped at 80 columns; nil when there is no such code.
+  /// Returns the page of a code, wrapped at 80 columns; nil for an unknown code.
   static func text(_ code: String, style: Style) -> String? {
     guard let page = Assets.text("\(folder)\(code).md") else { return nil }
     var lines: [String] = []

@@ -49,7 +49,7 @@ struct CommandLineTool: Sendable {
 
   private var commands: [CommandSpec] { groups.flatMap(\.commands) }
 
-  /// - Parameter words: what was typed after `saga`.
+  /// - Parameter words: the words after `saga`.
   func run(_ words: [String]) async -> ExitStatus {
     do {
       return try await dispatch(words)
@@ -108,12 +108,12 @@ struct CommandLineTool: Sendable {
     return .success
   }
 
-  /// The command whose name the words begin with: `echo rewind` rather than `echo`.
+  /// Returns the command whose name the words begin with: `echo rewind` rather than `echo`.
   private func find(_ words: [String]) -> CommandSpec? {
     let found = commands.filter { words.starts(with: $0.path) }.max { $0.path.count < $1.path.count }
     guard let found, found.operands.isEmpty, let next = words.dropFirst(found.path.count).first, !next.hasPrefix("-")
     else { return found }
-    // It takes no word; so the word was to be the rest of a longer name, if there is one.
+    // The command takes no words. So the word was part of a longer name, if there is one.
     let isFamily = commands.contains { $0.path.count > found.path.count && $0.path.starts(with: found.path) }
     return isFamily ? nil : found
   }
@@ -134,7 +134,7 @@ struct CommandLineTool: Sendable {
   }
 }
 
-/// What `saga --version` says.
+/// The output of `saga --version`.
 enum ProgramVersion {
   static let text = "0.1.0"
 }

@@ -100,9 +100,9 @@ private func complain(of error: JSONPathError, in expression: String, _ invocati
   return .failure
 }
 
-/// Queries by the line.
+/// Answers queries, one for each line.
 enum QueryBatch {
-  /// Every line is answered, whatever is wrong with it.
+  /// Returns an answer to every line, also to an invalid one.
   static func answer(to line: [UInt8]) -> JSON {
     let request: JSON
     do {
@@ -132,7 +132,7 @@ enum QueryBatch {
   /// The most bytes that one query prints.
   private static let mostBytes = 64 << 20
 
-  /// The nodes that a query finds, as long as they can be searched for and printed within the budget.
+  /// Returns the nodes that a query finds, within the limits for the search and the output.
   static func nodes(of path: JSONPath, in document: JSON) throws(JSONPathError) -> [JSONPath.Node] {
     do {
       let nodes = try path.nodes(in: document)

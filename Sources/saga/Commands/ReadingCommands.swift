@@ -57,7 +57,7 @@ private func show(_ invocation: Invocation, _ projections: EngineAnswer) async t
   return .success
 }
 
-/// `saga timeline`: spans and marks by time.
+/// `saga timeline`: spans and single events by time.
 struct TimelineLines {
   let style: Style
 

@@ -99,7 +99,7 @@ let signalCommand = CommandSpec(
   return .success
 }
 
-/// What became of a signal, in one line.
+/// The result of a signal, in one line.
 enum SignalLine {
   static func text(of answer: SignalResponse) -> String {
     guard answer.answer == "repeated" else {

@@ -1,7 +1,8 @@
 import Foundation
 import Synchronization
 
-/// Another `saga`, started by this one and stopped with it: it watches its standard input, which ends with us.
+/// Another `saga` process that this one starts. It stops with this process: it watches its standard input, which ends
+/// then.
 final class ChildProcess: Sendable {
   let name: String
   private let process: Mutex<Process>

@@ -43,7 +43,8 @@ struct Demo {
   private let isKept: Bool
   private let stays: Bool
 
-  /// A refusal for a while, which is tried again, and an answer that never comes: it may have happened, so it is undone.
+  /// The usual faults: a temporary refusal that is retried, and an answer that never comes, so its step may have
+  /// happened and is undone.
   private static let usualFaults = ["sequencing.schedule:status=503,every=30", "storage.store:drop-answer,every=40"]
 
   init(_ invocation: Invocation) throws {
@@ -120,7 +121,7 @@ struct Demo {
     return report.holds ? .success : .failure
   }
 
-  /// Starts one of the two and waits until it says where it listens.
+  /// Starts one of the two processes and waits until it prints its address.
   private func start(_ name: String, _ arguments: [String], _ children: inout [ChildProcess]) async throws -> String {
     let log = folder.appending(path: "\(name).log")
     let verb = name == "engine" ? "serve" : name

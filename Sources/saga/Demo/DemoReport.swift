@@ -3,7 +3,7 @@ import Wire
 
 /// The laboratory's own record of its samples and positions.
 struct LabAccount: Sendable {
-  /// The saga that each position that is held is held for.
+  /// For each reserved position, the saga that reserved it.
   let positions: [String]
   /// The samples that are valid, by their saga.
   let validSamples: Set<String>
@@ -15,7 +15,7 @@ struct LabAccount: Sendable {
     let summary = try await client.answer(to: APIRequest(path: ["lab", "summary"])).json
     let request = APIRequest(path: ["lab", "effects"], query: [("moreThan", "1")])
     let effects = try await client.answer(to: request).json
-    // An account without these would agree with everything.
+    // Without these members, the account would agree with every result.
     guard let samples = summary["samples"]?.arrayValue, let positions = summary["positions"]?.arrayValue,
       let repeated = effects["effects"]?.objectValue
     else {
@@ -29,7 +29,7 @@ struct LabAccount: Sendable {
   }
 }
 
-/// What became of the plate, and whether the laboratory's account agrees.
+/// The results of the plate, and whether the laboratory's account agrees.
 struct DemoReport {
   let tubes: [Tube]
   let account: LabAccount
@@ -66,7 +66,7 @@ struct DemoReport {
     return (isOneOfMany ? "for example: " : "") + messages[0]
   }
 
-  /// The step and code that turned sagas back, how often, and one's message.
+  /// Returns each step and code that caused compensation, the number of sagas, and one message.
   private func causes(of tubes: [Tube]) -> [String] {
     let grouped = Dictionary(grouping: tubes.filter { $0.cause != nil }) { tube in
       [tube.cause?.step ?? "", tube.cause?.code ?? ""]
@@ -132,7 +132,7 @@ struct DemoReport {
     ]
   }
 
-  /// Lines to be copied.
+  /// Returns lines to copy.
   func further(program: String, server: String) -> [String] {
     let unknown = tubes.first { tube in
       tube.status == "compensated" && tube.steps.contains { $0.error?.outcome == "unknown" }

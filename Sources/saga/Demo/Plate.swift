@@ -12,7 +12,7 @@ struct Tube: Sendable {
 
   var id: String { saga.id }
   var status: String { saga.status }
-  /// Why the saga turned back or is stuck.
+  /// The reason why the saga compensates or is stuck.
   var cause: (step: String, code: String, message: String)? {
     if let turnBack = saga.turnBack { return (turnBack.step ?? turnBack.cause, turnBack.code, turnBack.message) }
     return saga.stuck.first.map { ($0.step, $0.code, $0.message) }
@@ -20,7 +20,7 @@ struct Tube: Sendable {
   var steps: [SagaResponse.Step] { saga.steps }
 }
 
-/// Sends the tubes of a manifest, so many at a time, and waits for each one's end.
+/// Starts sagas for the tubes of a manifest, with a limit on those at a time, and waits for the end of each.
 struct Plate: Sendable {
   let manifest: Manifest
   let workflow: String
@@ -63,7 +63,7 @@ struct Plate: Sendable {
   }
 }
 
-/// How far it is: one line drawn over and over on a terminal, a line now and then elsewhere.
+/// Shows the progress: one line that is redrawn on a terminal, an occasional line elsewhere.
 struct Progress: Sendable {
   private let terminal: Terminal
   private let total: Int

@@ -3,7 +3,7 @@ import Runtime
 import Values
 import Wire
 
-/// `saga list`: a line for each saga, and below it the cause when it turned back or is stuck.
+/// `saga list`: a line for each saga, and below it the cause when it compensates or is stuck.
 struct SagaLines {
   let now: Timestamp
   let style: Style

@@ -77,7 +77,7 @@ struct NoticeDrawing {
     }
   }
 
-  /// Returns what `saga notices resend` prints.
+  /// Returns the output of `saga notices resend`.
   static func lines(of resend: NoticeResendResponse, _ style: Style) -> [String] {
     let (delivered, left) = (resend.delivered.count, resend.left)
     if delivered == 0, resend.failed.isEmpty, left == 0 { return ["No notices were given up."] }

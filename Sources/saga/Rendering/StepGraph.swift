@@ -1,4 +1,4 @@
-/// The steps' order drawn as lanes beside them, one row a step:
+/// The order of the steps, drawn as lines beside them. Each step has one row:
 ///
 /// ```
 /// ✓    createSample
@@ -11,17 +11,17 @@ struct StepGraph: Sendable {
   struct Row: Sendable, Equatable {
     /// The step's index in the list that was drawn.
     let step: Int
-    /// The lines left and right of the step's own mark.
+    /// The lines left and right of the step's own symbol.
     let before: String
     let after: String
-    /// The lanes that go on below: beside whatever is written under the step.
+    /// The lines that continue below the row, beside the text under the step.
     let below: String
   }
   let rows: [Row]
-  /// How wide the lanes are.
+  /// The width of the lines, in characters.
   let width: Int
 
-  /// - Parameter dependencies: for each step, the indexes of those it follows.
+  /// - Parameter dependencies: for each step, the indexes of the steps that it follows.
   init(dependencies: [[Int]]) {
     let direct = Self.withoutShortcuts(dependencies)
     var lanes = Lanes(dependencies: direct)
@@ -36,12 +36,12 @@ struct StepGraph: Sendable {
     }
   }
 
-  /// As written where that works, else so that each step comes after those it follows.
+  /// Returns the order of the file if possible. Otherwise each step comes after those that it follows.
   private static func order(_ dependencies: [[Int]]) -> [Int] {
     var placed = Set<Int>()
     var order: [Int] = []
     while order.count < dependencies.count {
-      // In a circle (which the checker refuses) the first that is left goes first.
+      // In a circle, which the checker refuses, the first remaining step comes first.
       let left = dependencies.indices.filter { !placed.contains($0) }
       guard let next = left.first(where: { placed.isSuperset(of: dependencies[$0]) }) ?? left.first else { break }
       placed.insert(next)
@@ -50,7 +50,7 @@ struct StepGraph: Sendable {
     return order
   }
 
-  /// Leaves out what follows from the rest: A → B → C needs no line from A to C.
+  /// Removes the dependencies that follow from others: A → B → C needs no line from A to C.
   private static func withoutShortcuts(_ dependencies: [[Int]]) -> [[Int]] {
     var before: [Int: Set<Int>] = [:]
     for step in order(dependencies) {
@@ -61,7 +61,7 @@ struct StepGraph: Sendable {
     }
   }
 
-  /// Each lane is a line on its way to a step.
+  /// The open lines. Each line leads to a step.
   private struct Lanes {
     var target: [Int?] = []
     var followers: [[Int]]
@@ -71,7 +71,7 @@ struct StepGraph: Sendable {
       followers = dependencies.indices.map { step in
         dependencies.indices.filter { dependencies[$0].contains(step) }
       }
-      // What follows nothing has its line from the top, so that it isn't taken for a follower of what is above it.
+      // A step that follows no other has its line from the top, so that it doesn't seem to follow the step above it.
       target = dependencies.indices.filter { dependencies[$0].isEmpty }
     }
 

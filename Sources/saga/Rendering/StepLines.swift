@@ -45,7 +45,7 @@ struct StepLines {
     return lines
   }
 
-  /// Whether the saga still goes forward: it has neither turned back nor ended.
+  /// Whether the saga still goes forward: it has neither started compensation nor ended.
   private var onward: Bool { saga.status == "running" || (saga.turnBack == nil && saga.endedAt == nil) }
 
   private func mark(of step: SagaResponse.Step) -> StatusLabel {

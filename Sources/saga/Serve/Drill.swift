@@ -1,9 +1,9 @@
 import Foundation
 import Values
 
-/// Lets the engine die of a saga, to try out what happens then.
+/// Makes the engine die while it computes a saga, to test the effects.
 enum Drill {
-  /// Names the saga.
+  /// The environment variable with the saga's id.
   static let variable = "SAGA_DRILL_DIE_OF"
 
   static func dying(of saga: UniqueID) -> @Sendable (UniqueID) -> Void {

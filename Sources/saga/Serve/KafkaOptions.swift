@@ -1,9 +1,9 @@
 import Messaging
 import Values
 
-/// The options that say how to reach Kafka, and what stands where in it.
+/// The options for the connection to Kafka, and for its topics and consumer group.
 enum KafkaOptions {
-  /// For `saga serve`.
+  /// The options of `saga serve`.
   static let engine = [
     brokers("echo every event to Kafka, and take commands and answers from it: its brokers, with commas between them"),
     properties, topics(KafkaTopicNames.Role.allCases), group(usual: "saga-engine"),
@@ -37,18 +37,18 @@ enum KafkaOptions {
     "schema-registry", value: "URL",
     help: "where event schemas are registered, @FILE when it holds a password; else messages are plain JSON")
 
-  /// What the other options say belongs elsewhere.
+  /// The properties that other options set.
   fileprivate static let saidElsewhere = [
     "bootstrap.servers": "--kafka", "metadata.broker.list": "--kafka", "group.id": "--kafka-group",
   ]
 }
 
 extension Invocation {
-  /// What was said of Kafka; nil when nothing was.
+  /// Returns the settings for Kafka; nil when no option names Kafka.
   ///
-  /// An option that a command doesn't have is one that was not given.
+  /// If a command lacks an option, the option counts as not given.
   /// - Parameters:
-  ///   - roles: the topics that the command lets be named.
+  ///   - roles: the topics that the command's options may name.
   ///   - group: the usual consumer group.
   func kafka(roles: [KafkaTopicNames.Role] = KafkaTopicNames.Role.allCases, group: String = "saga-engine") throws
     -> KafkaSettings?
@@ -61,7 +61,7 @@ extension Invocation {
       registry: try schemaRegistry())
   }
 
-  /// The cluster alone, for a command whose topics are others than the engine's.
+  /// Returns only the cluster, for a command with other topics than the engine's.
   func kafkaCluster() throws -> KafkaCluster? {
     guard let brokers = arguments.value("kafka") else {
       let others = ["kafka-config", "kafka-topic", "kafka-group", "kafka-service", "schema-registry"]
@@ -71,7 +71,7 @@ extension Invocation {
     return KafkaCluster(brokers: try kafkaBrokers(brokers), properties: try kafkaProperties())
   }
 
-  /// What `--kafka-group` says.
+  /// Returns the value of `--kafka-group`.
   func kafkaGroup(usual: String) throws -> String {
     let name = arguments.value("kafka-group") ?? usual
     guard name.unicodeScalars.contains(where: { !$0.properties.isWhitespace }) else {
@@ -83,7 +83,7 @@ extension Invocation {
   private func kafkaBrokers(_ text: String) throws(UsageError) -> String {
     let brokers = text.split(separator: ",", omittingEmptySubsequences: false)
     for broker in brokers where !KafkaName.isBroker(broker) {
-      // What stands before an @ may be a password.
+      // The text before an @ may be a password.
       guard !broker.contains("@") else {
         throw usage("--kafka takes no user and no password: those are --kafka-config sasl.username=…, or @FILE")
       }
@@ -92,7 +92,7 @@ extension Invocation {
     return brokers.joined(separator: ",")
   }
 
-  // Values are never told: any of them may be a password.
+  // Errors never contain the values: any of them may be a password.
   private func kafkaProperties() throws -> [KafkaCluster.Property] {
     var properties: [KafkaCluster.Property] = []
     func take(_ property: KafkaCluster.Property) throws(UsageError) {
@@ -154,7 +154,7 @@ extension Invocation {
       }
       topics[role] = name
     }
-    // Who reads what it writes would never come to an end.
+    // A process that reads its own output would never come to an end.
     var taken = Dictionary(services.map { ($0.topic, "the service \($0.name)") }) { first, _ in first }
     for role in KafkaTopicNames.Role.allCases {
       if let other = taken.updateValue(role.rawValue, forKey: topics[role]) {
@@ -183,7 +183,7 @@ extension Invocation {
     if url.hasPrefix("@") {
       url = String(decoding: try bytes(of: String(url.dropFirst())), as: UTF8.self).trimmedOfWhitespace
     }
-    // It may hold a password, so what is wrong with it isn't repeated.
+    // The error doesn't repeat the URL, because the URL may contain a password.
     guard !url.contains(where: \.isWhitespace),
       ["http://", "https://"].contains(where: { url.hasPrefix($0) && url.count > $0.count })
     else {

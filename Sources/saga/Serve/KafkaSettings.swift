@@ -7,25 +7,25 @@ import Runtime
 import Values
 import WorkflowEngine
 
-/// What the command line says of Kafka.
+/// The settings for Kafka from the command line.
 struct KafkaSettings: Sendable, Equatable {
   let cluster: KafkaCluster
   let topics: KafkaTopicNames
   /// The consumer group: processes of one group share the work.
   let group: String
-  /// The participants that take their commands over Kafka.
+  /// The participants that take their commands from topics.
   let services: [KafkaServiceEntry]
   /// The URL of a schema registry.
   let registry: String?
 
-  /// What a process shows of it when it starts: never a user, never a password.
+  /// The settings that a process prints when it starts: never a user, never a password.
   var shown: [(name: String, value: String)] {
     var lines = [("kafka", "\(cluster.brokers), echo to \(topics.events)")]
     if let registry { lines.append(("registry", Self.withoutUser(registry))) }
     return lines
   }
 
-  /// A URL without what it may hold of a user and a password.
+  /// Returns a URL without its user and password.
   static func withoutUser(_ url: String) -> String {
     guard let slashes = url.firstRange(of: "://"), let at = url.lastIndex(of: "@"), at >= slashes.upperBound else {
       return url
@@ -35,7 +35,7 @@ struct KafkaSettings: Sendable, Equatable {
 }
 
 extension KafkaSettings {
-  /// What makes the attempts of `kafka` steps.
+  /// Returns the executor of `kafka` steps.
   func executor(clock: any WallClock, log: Log) throws(KafkaError) -> KafkaStepExecutor {
     try KafkaStepExecutor(
       cluster: cluster,
@@ -43,7 +43,7 @@ extension KafkaSettings {
       replyTopic: topics.replies, clock: clock, log: log)
   }
 
-  /// The engine's ties to Kafka.
+  /// Returns the engine's connection to Kafka.
   func wire(
     _ engine: Engine, _ store: any EventStore, _ executor: KafkaStepExecutor, _ client: HTTPClient,
     _ environment: Runtime.Environment, _ log: Log
@@ -63,7 +63,7 @@ extension KafkaSettings {
 
 /// The topics that the engine itself reads and writes.
 struct KafkaTopicNames: Sendable, Equatable {
-  /// What a topic is for, as `--kafka-topic` names it.
+  /// The role of a topic, as `--kafka-topic` names it.
   enum Role: String, Sendable, CaseIterable {
     case events, commands, replies, notices
     case deadLetters = "dead-letter"
@@ -99,10 +99,10 @@ struct KafkaTopicNames: Sendable, Equatable {
 
 /// A participant that takes its commands from a topic.
 struct KafkaServiceEntry: Sendable, Equatable {
-  /// As workflows name it.
+  /// The name in workflows.
   let name: String
   let topic: String
-  /// Whether an undo that comes first makes the late command refuse.
+  /// Whether the participant refuses a late command after an early undo.
   let tombstones: Bool
 
   /// `NAME=TOPIC`, and `,tombstones` behind it.
@@ -128,7 +128,7 @@ struct KafkaServiceEntry: Sendable, Equatable {
   }
 }
 
-/// Names as Kafka takes them.
+/// The names that Kafka allows.
 enum KafkaName {
   /// Letters, digits, `.`, `_` and `-`, at most 249.
   static func isTopic(_ name: String) -> Bool {

@@ -47,7 +47,8 @@ let labCommand = CommandSpec(
     terminal.line("  store      \(location.shown)")
     if let kafka { terminal.line("  kafka      \(kafka.shown)") }
     for fault in invocation.arguments.values("fault") { terminal.line("  fault      \(fault)") }
-    // What a laboratory knows of a store that another process writes is out of date: it ends, and says why.
+    // If another process writes the store, the laboratory's data in memory is out of date: the process ends and gives
+    // the reason.
     let watching = Task {
       for await health in store.healthChanges() where health.isTakenOver { return shutdown.wake() }
     }
@@ -65,7 +66,7 @@ let labCommand = CommandSpec(
   return .success
 }
 
-/// Where the laboratory is found.
+/// The address of the laboratory.
 enum LabAddress {
   static let usualPort = 8090
   static let usual = "http://127.0.0.1:\(usualPort)"

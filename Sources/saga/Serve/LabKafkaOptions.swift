@@ -3,7 +3,7 @@ import Messaging
 import Values
 
 extension KafkaOptions {
-  /// For `saga lab`.
+  /// The options of `saga lab`.
   static let laboratory = [
     brokers("take commands from Kafka too, and publish events there: its brokers, with commas between them"),
     properties,
@@ -16,7 +16,7 @@ extension KafkaOptions {
 }
 
 extension Invocation {
-  /// What was said of Kafka to a laboratory; nil when nothing was.
+  /// Returns the laboratory's settings for Kafka; nil when no option names Kafka.
   func labKafka() throws -> LabKafka.Configuration? {
     guard let cluster = try kafkaCluster() else { return nil }
     var topics = LabKafka.Topics()
@@ -42,6 +42,6 @@ extension Invocation {
 }
 
 extension LabKafka.Configuration {
-  /// What a process shows of it when it starts: never a user, never a password.
+  /// The settings that a process prints when it starts: never a user, never a password.
   var shown: String { "\(cluster.brokers), commands from \(topics[.commands(.samples)]) and three more" }
 }

@@ -1,12 +1,12 @@
 import Dispatch
 import Foundation
 
-/// The end of the process at the latest, when it was asked to stop: whatever holds the other threads.
+/// Ends the process if it has not stopped in time after a request to stop, even if other threads are blocked.
 enum LastDeadline {
-  /// The server drains for 10 s, the engine for 20 s, and Kafka is told for as long as that takes, 20 s at most.
+  /// The server drains for 10 s and the engine for 20 s. The last events go to Kafka for 20 s at most.
   static let seconds = 60.0
 
-  /// A queue of its own has a thread of its own.
+  /// A separate queue has a separate thread.
   private static let queue = DispatchQueue(label: "last-deadline", qos: .userInteractive)
 
   static func arm(_ terminal: Terminal) {

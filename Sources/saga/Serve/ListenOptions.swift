@@ -1,6 +1,6 @@
 import HTTP
 
-/// Where a server listens, and under which names it may be asked: the same for the engine and the laboratory.
+/// The options for a server's address and its host names, the same for the engine and the laboratory.
 enum ListenOptions {
   static func all(port: Int) -> [OptionSpec] {
     [
@@ -17,8 +17,8 @@ enum ListenOptions {
 }
 
 extension Invocation {
-  /// What `ListenOptions` say.
-  /// - Throws: when other machines could connect and nobody said that they may.
+  /// Returns the configuration from `ListenOptions`.
+  /// - Throws: when other machines could connect and no option allows it.
   func listening(port usual: Int) throws -> HTTPServerConfiguration {
     let host = arguments.value("host") ?? "127.0.0.1"
     let configuration = HTTPServerConfiguration(

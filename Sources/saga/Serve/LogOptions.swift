@@ -1,7 +1,7 @@
 import Runtime
 import Values
 
-/// How a process that serves writes its log: the same for the engine and the laboratory.
+/// The options for the log of a serving process, the same for the engine and the laboratory.
 enum LogOptions {
   /// - Parameter usual: the lowest level that is logged without an option.
   static func all(usual: Log.Level) -> [OptionSpec] {

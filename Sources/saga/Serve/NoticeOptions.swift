@@ -8,7 +8,7 @@ import Values
 import WorkflowEngine
 import Workflows
 
-/// The options of `saga serve` that say who is told what needs a person.
+/// The options of `saga serve` for the destinations of notices.
 enum NoticeOptions {
   static let all = [
     OptionSpec(
@@ -21,11 +21,12 @@ enum NoticeOptions {
     OptionSpec("notice-patience", value: "TIME", help: "for how long a notice is tried before it is given up; 24h"),
   ]
 
-  /// Where the secret of `--webhook` stands: on the command line everybody on the machine could read it.
+  /// The environment variable with the secret of `--webhook`. Every user of the machine could read it on the command
+  /// line.
   static let variable = "SAGA_WEBHOOK_SECRET"
 }
 
-/// A webhook as it was configured.
+/// The configuration of a webhook.
 struct WebhookEntry: Sendable, Equatable {
   let name: String
   let url: String
@@ -33,12 +34,12 @@ struct WebhookEntry: Sendable, Equatable {
   let types: Set<NoticeType>
 }
 
-/// Who is told what needs a person.
+/// The destinations of notices.
 struct NoticeSettings: Sendable, Equatable {
   let webhooks: [WebhookEntry]
-  /// What goes to Kafka, where there is one; nothing when it is empty.
+  /// The types that go to Kafka, if there is Kafka; empty for none.
   let kafkaTypes: Set<NoticeType>
-  /// For how long a notice is tried; nil for the usual time.
+  /// The time for which a notice is tried; nil for the usual time.
   var patience: Duration?
 
   var configuration: Notices.Configuration {
@@ -47,13 +48,13 @@ struct NoticeSettings: Sendable, Equatable {
     return configuration
   }
 
-  /// What a process shows of it when it starts: never more of a URL than its host, never a secret.
+  /// The settings that a process prints when it starts: of a URL only its host, never a secret.
   var shown: [(name: String, value: String)] {
     webhooks.map { ("webhook", "\($0.name), \(Webhook.origin(of: $0.url))") }
   }
 
   /// - Parameters:
-  ///   - kafka: where notices go as well, if it is there.
+  ///   - kafka: the cluster for notices, if there is one.
   ///   - client: makes the calls.
   func destinations(
     kafka: KafkaSettings?, client: HTTPClient, environment: Runtime.Environment, log: Log
@@ -73,7 +74,7 @@ struct NoticeSettings: Sendable, Equatable {
 }
 
 extension Invocation {
-  /// Who is told, by `--webhook`, `--webhooks` and `--kafka-notices`.
+  /// Returns the destinations of `--webhook`, `--webhooks` and `--kafka-notices`.
   func notices() throws -> NoticeSettings {
     var webhooks: [WebhookEntry] = []
     if let file = arguments.value("webhooks") { webhooks += try listedWebhooks(file) }
@@ -129,10 +130,10 @@ extension Invocation {
     guard isURL(rest) else {
       throw usage("--webhook wants a URL that begins with http:// or https://, and may have a name before it: NAME=URL")
     }
-    // Commas may stand in a URL; a type has none of what a URL needs before them.
+    // A URL may contain commas. A type contains none of the characters that a URL needs before a comma.
     var words = rest.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     let url = words.removeFirst()
-    // What stands before an @ may be a password.
+    // The text before an @ may be a password.
     guard Webhook.origin(of: url).count == Self.authorityEnd(of: url) else {
       throw usage("--webhook takes no user and no password: a file that only you may read does, --webhooks FILE")
     }
@@ -153,7 +154,7 @@ extension Invocation {
       of: "--webhook")
   }
 
-  /// How long a URL is up to the end of its host and port.
+  /// Returns the length of a URL up to the end of its host and port.
   private static func authorityEnd(of url: String) -> Int {
     guard let slashes = url.firstRange(of: "://") else { return 0 }
     let end = url[slashes.upperBound...].firstIndex { "/?#".contains($0) } ?? url.endIndex
@@ -235,7 +236,7 @@ extension Invocation {
           : "\(source): \"\(name)\" is no name for a webhook: up to 60 letters, digits, dots, underscores and hyphens",
         advice: ["Give it one: --webhook night-shift=https://…"])
     }
-    // In a file, a URL may hold a user and a password.
+    // In a file, a URL may contain a user and a password.
     let address = origin + url.dropFirst(Self.authorityEnd(of: url))
     if let mistake = WebAddress.mistake(in: address, mayHaveQuery: true) {
       throw CLIError(CLIErrorCode.configurationInvalid, "\(source): the URL of \"\(name)\" \(mistake)")

@@ -69,10 +69,10 @@ struct EngineProcess {
   private let stopsWithInput: Bool
   private let learnsExpectations: Bool
   private let takesUpHeld: Bool
-  /// For drills and tests: lets the process die when a certain saga is computed.
+  /// Makes the process die when a certain saga is computed, for drills and tests.
   private let drill: (@Sendable (UniqueID) -> Void)?
 
-  /// How long requests under way may take to be answered once the process is asked to stop.
+  /// The time for answers to requests under way after a request to stop the process.
   private static let drainTime = Duration.seconds(10)
 
   init(_ invocation: Invocation) throws {
@@ -96,7 +96,7 @@ struct EngineProcess {
   }
 
   func run() async throws -> ExitStatus {
-    // 1. From here on a signal is a request, not the end.
+    // 1. From here on a signal is a request to stop, and does not end the process.
     let shutdown = Shutdown.listening(on: terminal, withInput: stopsWithInput)
     var store = try await location.open(environment, log: log)
     var port = http.port
@@ -105,7 +105,7 @@ struct EngineProcess {
       do {
         let end = try await serveOnce(store, port: &port, isFirst: isFirst, until: shutdown)
         guard end == .takenOver, !shutdown.isAsked else { return .success }
-        // Nothing of what this process knew is kept: it begins as at its start, and waits until the store is free.
+        // The process discards its state. It begins as at its start, and waits until the store is free.
         log.error("Another process has taken over the store; waiting until the store is free")
       } catch let error as StoreError where !isFirst && error.kind == .unavailable {
         log.error("Could not read the store; will retry", ("error", error.description))
@@ -119,10 +119,10 @@ struct EngineProcess {
 
   private enum End { case asked, takenOver }
 
-  /// How often a process that lost its store asks for it.
+  /// The time between two tries of a process that lost its store to own it again.
   private static let askAgain = Duration.seconds(3)
 
-  /// The store, opened again as soon as that can be done; nil when the process is asked to stop before.
+  /// Opens the store again as soon as possible. Returns nil when a request to stop the process comes first.
   private func reopened(until shutdown: Shutdown) async -> (any EventStore)? {
     var nextWord = environment.now()
     while !shutdown.isAsked {
@@ -139,10 +139,10 @@ struct EngineProcess {
     return nil
   }
 
-  /// An engine from the opening of its store to its close.
+  /// Runs an engine from the opening of its store to its close.
   /// - Parameters:
-  ///   - port: where to listen; then where it listened.
-  ///   - isFirst: it is refused when another process owns the store. Later it waits.
+  ///   - port: the port to listen on. Afterwards it has the actual port.
+  ///   - isFirst: true to fail when another process owns the store. Later runs wait.
   private func serveOnce(
     _ store: any EventStore, port: inout Int, isFirst: Bool, until shutdown: Shutdown
   ) async throws -> End {
@@ -175,20 +175,20 @@ struct EngineProcess {
     } catch {
       result = .failure(error)
     }
-    // 6. Nothing uses them any more.
+    // 6. Close what is no longer used.
     await client.shutdown()
     await readStore.close()
     await store.close()
     return try result.get()
   }
 
-  /// Where the engine notes what it computes. Without a file nothing is held back at the next start.
+  /// Returns the file in which the engine notes its computations. Without a file, the next start holds no saga.
   private func interruptions() -> InterruptionFile? {
     for path in location.interruptionFiles {
       do {
         return try InterruptionFile(path: path)
       } catch  where error.kind == .locked {
-        // Another engine on another store, in the same folder.
+        // The file belongs to another engine on another store in the same folder.
         continue
       } catch {
         log.warning(
@@ -223,11 +223,11 @@ struct EngineProcess {
     _ engine: Engine, _ server: APIServer, _ wire: EngineKafka?, _ told: Notices, port: inout Int, isFirst: Bool,
     until shutdown: Shutdown
   ) async throws -> End {
-    // 2. The engine runs until it is cancelled; should it fail, the process ends with its error.
+    // 2. The engine runs until it is cancelled. If it fails, the process ends with its error.
     let (owned, owning) = AsyncStream.makeStream(of: Void.self)
     let running = Task { [folder, terminal] in
       defer { shutdown.wake() }
-      // Whoever asks a ready engine finds the workflows that it brings along.
+      // A caller of a ready engine finds the workflows that come with it.
       try await engine.run(waiting: isFirst ? nil : Self.askAgain, owned: { owning.yield() }) {
         await folder.register(with: engine, terminal)
       }
@@ -239,7 +239,8 @@ struct EngineProcess {
       _ = await running.result
       throw error
     }
-    // Not before the store is ours: beside another engine it would take half of that one's messages, and keep them.
+    // Kafka starts only when this process owns the store. Beside another engine it would take half of that engine's
+    // messages and keep them.
     let watching = Task { [environment, log] in
       do { try await ClockWatch(clock: environment.clock, log: log).run() } catch {}
     }
@@ -252,7 +253,7 @@ struct EngineProcess {
         group.addTask { await told.run() }
       }
     }
-    // 3. Ready: what was open is in hand, and the workflows are registered.
+    // 3. Ready: the open sagas are taken up, and the workflows are registered.
     while !engine.isReady, !shutdown.isAsked, !shutdown.isWoken {
       try await environment.clock.sleep(until: environment.now() + .milliseconds(10))
     }
@@ -273,10 +274,10 @@ struct EngineProcess {
       }
       await shutdown.requested()
     }
-    // 4. No new requests and commands; then the engine lets its attempts settle, for which answers are read on.
+    // 4. Limit the time for the rest of the process, and take no new requests and commands.
     LastDeadline.arm(terminal)
-    // 4. No new requests and commands; then the engine lets its attempts settle, for which answers are read on. A store that
-    // is another's is let go of at once, with all that was read of it.
+    // The engine's attempts then settle, while answers are still read. If another process owns the store, this process
+    // releases the store at once, with all that was read from it.
     if shutdown.isAsked { terminal.line("Stopping: what is in flight may settle. Ctrl-C again stops at once.") }
     wire?.takeNoMoreCommands()
     let isTakenOver = engine.storeHealth.isTakenOver
@@ -284,7 +285,7 @@ struct EngineProcess {
     await server.shutdown(drain: isTakenOver ? .seconds(1) : Self.drainTime)
     running.cancel()
     let ended = await running.result
-    // 5. What the engine stored last is still told, when Kafka takes it soon.
+    // 5. The engine's last events are still published, if Kafka takes them soon.
     telling.cancel()
     await telling.value
     do {
@@ -297,7 +298,7 @@ struct EngineProcess {
     return .asked
   }
 
-  /// Kafka failing, however it does, is no reason to stop the sagas; it is said, and shows in the status.
+  /// A failure of Kafka does not stop the sagas. The log and the status report it.
   private static func run(_ wire: EngineKafka, _ log: Log) async {
     do {
       try await wire.run()
@@ -308,7 +309,7 @@ struct EngineProcess {
   }
 }
 
-/// The workflows that an engine brings along.
+/// The workflows that come with an engine.
 struct WorkflowFolder {
   private let files: [URL]
 
@@ -326,8 +327,8 @@ struct WorkflowFolder {
     files = found.filter { $0.pathExtension == "json" }.sorted { $0.lastPathComponent < $1.lastPathComponent }
   }
 
-  /// Registers what can be. A file that can't be keeps nobody from the sagas that run: it is complained of, unless all
-  /// that it lacks is a Kafka that this engine was not given.
+  /// Registers the valid files. An invalid file does not stop the other sagas. The engine reports it, unless it only
+  /// needs a Kafka that this engine does not have.
   func register(with engine: Engine, _ terminal: Terminal) async {
     var names: [String] = []
     for file in files {
@@ -347,7 +348,7 @@ struct WorkflowFolder {
 }
 
 extension EngineError {
-  /// Whether nothing is wrong with a workflow but that it needs Kafka.
+  /// Whether the only error of a workflow is that it needs Kafka.
   var needsOnlyKafka: Bool {
     let errors = findings.filter { $0.severity == .error }
     return !errors.isEmpty && errors.allSatisfy { $0.code == WorkflowErrorCode.needsKafka }
@@ -355,7 +356,7 @@ extension EngineError {
 }
 
 extension Invocation {
-  /// `--requires-approval`: the verbs that take two people.
+  /// `--requires-approval`: the verbs that need two people.
   fileprivate func approvals() throws(UsageError) -> Set<OperatorVerb.Name> {
     guard let text = arguments.value("requires-approval") else { return [] }
     let names = OperatorVerb.Name.allCases.map(\.rawValue)

@@ -5,9 +5,9 @@ import Workflows
 /// A service that workflows may call.
 struct ServiceEntry: Sendable, Equatable {
   let name: String
-  /// What a step's path is appended to.
+  /// The URL to which a step's path is appended.
   let url: String
-  /// Whether an undo that comes first makes the late command refuse.
+  /// Whether the participant refuses a late command after an early undo.
   let tombstones: Bool
 }
 
@@ -16,7 +16,7 @@ enum ServiceList {
   /// `NAME=URL`, and `,tombstones` behind it.
   static func entry(_ text: String) -> ServiceEntry? { try? read(text).get() }
 
-  /// Reads what `entry` reads, and says what is wrong.
+  /// Reads the same text as `entry`, and returns the mistake if there is one.
   static func read(_ text: String) -> Result<ServiceEntry, Mistake> {
     guard let equals = text.firstIndex(of: "=") else {
       return .failure(Mistake("--service wants NAME=URL or NAME=URL,tombstones, not \"\(text)\""))
@@ -37,7 +37,7 @@ enum ServiceList {
     return entry(name: name, url: String(url), tombstones: tombstones).mapError { Mistake("--service \($0.text)") }
   }
 
-  /// What is wrong, for the person who wrote it.
+  /// The mistake, for the person who wrote the text.
   struct Mistake: Error {
     let text: String
     init(_ text: String) { self.text = text }
@@ -49,7 +49,7 @@ enum ServiceList {
     return .success(ServiceEntry(name: name, url: trimmed(url), tombstones: tombstones))
   }
 
-  /// No workflow can name a service whose name the language doesn't allow.
+  /// Workflows can only name a service whose name the language allows.
   private static func mistake(inName name: String) -> String? {
     if name.isEmpty { return "wants a name before the URL: NAME=URL" }
     return NameRule.word.allows(name) ? nil : "\"\(name)\" is not a \(NameRule.word.meaning)"
@@ -91,7 +91,7 @@ enum ServiceList {
 }
 
 extension Invocation {
-  /// All services named; a later one of the same name stands.
+  /// Returns all services; a later service replaces an earlier one of the same name.
   func services() throws -> [ServiceEntry] {
     var entries: [ServiceEntry] = []
     if let file = arguments.value("services") {

@@ -4,12 +4,14 @@ import Foundation
 import Runtime
 import Synchronization
 
-/// Tells when the process is asked to stop.
+/// Reports requests to stop the process.
 ///
-/// The first SIGTERM or SIGINT asks; whatever is under way may then settle. A second one ends the process at once, with
-/// status 1: nothing more is sent or stored, and the next start finds what a `kill -9` would have left.
-/// A process that was started by another may also be asked by the end of its standard input, so that it never outlives
-/// the one that started it.
+/// The first SIGTERM or SIGINT is a request, after which the work under way may settle. The second one ends the process
+/// at once, with status 1. Then nothing more is sent or stored, and the next start finds the same state as after `kill
+/// -9`.
+///
+/// For a process that another process started, the end of standard input may also be a request. So it never outlives
+/// its parent.
 final class Shutdown: Sendable {
   private struct State {
     var asked = false
@@ -19,10 +21,10 @@ final class Shutdown: Sendable {
   private let changes = WaitQueue()
   private let impatient: @Sendable () -> Void
 
-  /// - Parameter impatient: what a second request does.
+  /// - Parameter impatient: called at a second request.
   init(impatient: @escaping @Sendable () -> Void) { self.impatient = impatient }
 
-  /// Listens for signals, and for the end of standard input where that is wanted. A second request ends the process.
+  /// Listens for signals, and if wanted for the end of standard input. A second request ends the process.
   static func listening(on terminal: Terminal, withInput: Bool) -> Shutdown {
     let shutdown = Shutdown {
       terminal.complain("Stopped at once.\n")
@@ -35,13 +37,13 @@ final class Shutdown: Sendable {
 
   /// Listens for signals until the process ends.
   func listen() {
-    // Not a global queue: its threads may all be at work, and a signal must not wait for them.
+    // A global queue would be wrong here: its threads may all be busy, and a signal must not wait for them.
     let queue = DispatchQueue(label: "signals", qos: .userInteractive)
     for number in [SIGTERM, SIGINT] {
-      // The default action would end the process before the source hears of it.
+      // The default action would end the process before the source gets the signal.
       _ = signal(number, SIG_IGN)
       let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
-      // The handler holds its own source: both live as long as the process.
+      // The handler retains its own source: both live as long as the process.
       source.setEventHandler { [self] in
         _ = source
         ask()
@@ -50,7 +52,7 @@ final class Shutdown: Sendable {
     }
   }
 
-  /// Takes the end of standard input as a request too. A thread of its own waits for it.
+  /// Treats the end of standard input as a request too. A separate thread waits for it.
   func listenToInput(_ read: @escaping @Sendable () -> [UInt8]?) {
     let thread = Thread { [self] in
       while read() != nil {}
@@ -62,16 +64,16 @@ final class Shutdown: Sendable {
   var isAsked: Bool { state.withLock { $0.asked } }
   var isWoken: Bool { state.withLock { $0.woken } }
 
-  /// Lets go of whoever waits, though nobody has asked: there is nothing left to wait with.
+  /// Releases the waiting task although no request to stop has come: there is no work left to wait for.
   func wake() {
     state.withLock { $0.woken = true }
     changes.wake()
   }
 
-  /// There is something to wait with again.
+  /// Allows waiting again, because there is new work to wait for.
   func waitAgain() { state.withLock { $0.woken = false } }
 
-  /// Asks to stop; the second time, impatiently.
+  /// Requests the stop. The second call calls `impatient`.
   func ask() {
     let isFirst = state.withLock { state in
       defer { state.asked = true }
@@ -81,6 +83,6 @@ final class Shutdown: Sendable {
     changes.wake()
   }
 
-  /// Returns once the process has been asked to stop, or has nothing left to wait with.
+  /// Returns once the process has a request to stop, or has no work left to wait for.
   func requested() async { await changes.wait { [self] in state.withLock { $0.asked || $0.woken } } }
 }

@@ -4,13 +4,13 @@ import PostgresPersistence
 import Runtime
 import Values
 
-/// Where events are kept, as `--store` names it.
+/// The place of the events, as `--store` names it.
 enum StoreLocation: Sendable, Equatable {
   case sqlite(path: String)
   case postgres(url: String)
   case memory
 
-  /// - Returns: nil for what names no store.
+  /// - Returns: nil for a text that names no store.
   init?(_ text: String) {
     if text == "memory" {
       self = .memory
@@ -28,7 +28,7 @@ enum StoreLocation: Sendable, Equatable {
     }
   }
 
-  /// As a person may read it: without what a URL may hold of passwords.
+  /// The location as a person may read it: without the passwords that a URL may contain.
   var shown: String {
     switch self {
     case .sqlite(let path): "SQLite, \(path)"
@@ -37,7 +37,7 @@ enum StoreLocation: Sendable, Equatable {
     }
   }
 
-  /// - Parameter log: is told which files others could read until now.
+  /// - Parameter log: gets the names of files that other users could read until now.
   func open(_ environment: Runtime.Environment, log: Log) async throws -> any EventStore {
     switch self {
     case .memory: return MemoryStore(environment: environment)
@@ -51,7 +51,7 @@ enum StoreLocation: Sendable, Equatable {
 }
 
 extension StoreLocation {
-  /// The files in which an engine may note what it computes: the first that no other engine has.
+  /// The files in which an engine may note its computations. It uses the first one that no other engine has.
   var interruptionFiles: [String] {
     switch self {
     case .memory: []
@@ -60,13 +60,13 @@ extension StoreLocation {
     }
   }
 
-  /// Beside no store: in the folder of the process, which has to outlive it for this to be of use.
+  /// Files in the folder of the process, for a store without one. The folder must outlive the process to be useful.
   private static var folderFiles: [String] {
     try? FileManager.default.createDirectory(atPath: ".saga", withIntermediateDirectories: true)
     return (1...16).map { ".saga/computing-\($0)" }
   }
 
-  /// Where the read model is kept when nothing else was said: with what it is made from.
+  /// The default place of the read model: beside its events.
   var besideIt: StoreLocation {
     switch self {
     case .memory: .memory
@@ -75,7 +75,7 @@ extension StoreLocation {
     }
   }
 
-  /// `read.db` for `engine.db`; for another name, that name with `-read`, as stores may share a folder.
+  /// Returns `read.db` for `engine.db`. For another name, that name with `-read`, because stores may share a folder.
   private static func readFile(beside path: String) -> String {
     let end = path.lastIndex(of: "/").map(path.index(after:)) ?? path.startIndex
     let name = path[end...]
@@ -95,8 +95,8 @@ extension StoreLocation {
     }
   }
 
-  /// Makes the folder when it is missing, for this user alone. A folder `.saga` that is there is the program's own and
-  /// closed to others; another one may be shared on purpose, and keeps its rights.
+  /// Creates the folder when it is missing, for this user alone. An existing folder `.saga` belongs to the program and
+  /// is closed to other users. Another existing folder may be shared on purpose, and keeps its rights.
   private static func makeFolder(of path: String, option: String, _ log: Log) throws(CLIError) {
     let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
     if folder.lastPathComponent == ".saga", PrivateFile.tighten(folder.path) { sayTightened(folder.path, log) }
@@ -122,7 +122,7 @@ extension StoreLocation {
 }
 
 extension Invocation {
-  /// Where lists are read from, when it was said.
+  /// Returns the place of the read model; nil when the option is missing.
   func readStore() throws(UsageError) -> StoreLocation? {
     guard let text = arguments.value("read-store") else { return nil }
     guard let store = StoreLocation(text) else {

@@ -1,10 +1,9 @@
 import Foundation
 
-/// An `http` or `https` address that somebody configures. What is wrong with it is said when the process starts, not by
-/// each call.
+/// A configured `http` or `https` address. The process reports its errors at the start, not at each call.
 enum WebAddress {
-  /// Returns what is wrong with the address, as the end of a sentence about it; nil when it can be called.
-  /// - Parameter mayHaveQuery: whether a `?…` belongs to it. If not, a step's path is put behind it.
+  /// Returns the mistake in the address, as the end of a sentence about it; nil when the address can be called.
+  /// - Parameter mayHaveQuery: whether a `?…` belongs to it. If not, a step's path is appended to it.
   static func mistake(in address: String, mayHaveQuery: Bool = false) -> String? {
     guard let scheme = ["http://", "https://"].first(where: { address.lowercased().hasPrefix($0) }) else {
       return "does not begin with http:// or https://"
@@ -105,7 +104,7 @@ enum WebAddress {
       let plain = segment.lowercased().replacing("%2e", with: ".")
       if plain == "." || plain == ".." { return "holds the segment \(segment), which would lead elsewhere" }
     }
-    // The first and the last are what is before the first slash, and behind the last.
+    // The first and the last segment are the texts before the first slash and after the last one.
     if segments.dropFirst().dropLast().contains("") { return "holds // in its path" }
     return nil
   }

@@ -2,13 +2,13 @@ import JSON
 import Streaming
 import Workflows
 
-/// The files of streams, read and checked, each by itself and all together.
+/// The files of streams, read and checked, each alone and all together.
 struct StreamFiles {
   struct File {
     let name: String
     let bytes: [UInt8]
     let check: StreamCheck
-    /// What is wrong with it beside the others.
+    /// The mistakes that show only beside the other files.
     var findings: [Finding]
 
     var errors: [Finding] { findings.filter { $0.severity == .error } }
@@ -30,7 +30,7 @@ struct StreamFiles {
   var definitions: [StreamDefinition] { files.compactMap(\.check.definition) }
   var errorCount: Int { files.reduce(0) { $0 + $1.errors.count } }
 
-  /// A stream's name is where its state is kept.
+  /// Checks that names differ, because a stream's state is stored under its name.
   private mutating func checkNames() {
     var seen: [String: String] = [:]
     for index in files.indices {
@@ -43,7 +43,7 @@ struct StreamFiles {
     }
   }
 
-  /// Streams that feed each other in a circle never come to an end.
+  /// Checks for streams that feed each other in a circle, because they never come to an end.
   private mutating func checkCircles() {
     let streams = files.enumerated().compactMap { index, file in file.check.definition.map { (index, $0) } }
     for (index, stream) in streams {
@@ -54,7 +54,7 @@ struct StreamFiles {
           waiting.append(next.to)
         }
       }
-      // A stream that reads its own output has been told so by itself.
+      // A stream that reads its own output already has a finding of its own.
       guard let topic = stream.topics.first(where: reached.contains), topic != stream.to else { continue }
       complain(index, "its output comes back to it through other streams, as \"\(topic)\", for ever", at: "to")
     }

@@ -4,7 +4,7 @@ import Runtime
 import Streaming
 import Values
 
-/// Streams at work, from their files to how they stood when they were stopped.
+/// Runs topic streams: from reading their files to reporting their status at the stop.
 struct StreamsProcess {
   let definitions: [StreamDefinition]
   let cluster: KafkaCluster
@@ -13,14 +13,14 @@ struct StreamsProcess {
   let invocation: Invocation
 
   private static let statusInterval = Duration.seconds(10)
-  /// How long what is on its way may take to be delivered once the process is asked to stop.
+  /// The time for the delivery of sent messages after a request to stop the process.
   private static let flushTime = Duration.seconds(5)
 
   private var terminal: Terminal { invocation.terminal }
   private var environment: Runtime.Environment { invocation.environment }
   private var isVerbose: Bool { invocation.arguments.has("verbose") }
 
-  /// A stream that runs, and what it reads with.
+  /// A running stream and its source.
   private struct Running: Sendable {
     let processor: StreamProcessor
     let source: KafkaStreamSource
@@ -28,7 +28,7 @@ struct StreamsProcess {
 
   func run() async throws -> ExitStatus {
     let log = Log.standardError(from: isVerbose ? .info : .warning)
-    // 1. From here on a signal is a request, not the end.
+    // 1. From here on a signal is a request to stop, and does not end the process.
     let shutdown = Shutdown.listening(on: terminal, withInput: invocation.arguments.has("stop-with-input"))
     let sink = try KafkaStreamSink(cluster, deadLetters: deadLetters, environment: environment, log: log)
     let store = try await location.open(environment, log: log)
@@ -38,7 +38,7 @@ struct StreamsProcess {
     } catch {
       result = .failure(error)
     }
-    // 4. Nothing uses it any more.
+    // 4. Close the store, which is no longer used.
     await store.close()
     return try result.get()
   }
@@ -52,7 +52,7 @@ struct StreamsProcess {
         processor: StreamProcessor(
           definition, store: store, source: source, sink: sink, environment: environment, log: log), source: source)
     }
-    // 2. Each by itself: one that can't go on keeps no other from its work.
+    // 2. Each stream runs by itself: a stream that can't continue does not stop the others.
     let working = Task { () -> Int in
       try await ensureTopics(log)
       terminal.line("\(FileReport.count(streams.count, "stream")) at work on Kafka at \(cluster.brokers)")
@@ -69,12 +69,12 @@ struct StreamsProcess {
       }
     }
     let watching = Task {
-      // Without a stream that works there is nothing to wait for.
+      // Without a running stream, there is nothing to wait for.
       defer { shutdown.wake() }
       return try await working.value
     }
     await shutdown.requested()
-    // 3. The batch under way ends, or is taken again by the next run.
+    // 3. The batch under way ends, or the next run takes it again.
     if shutdown.isAsked { terminal.line("Stopping: each stream ends its batch. Ctrl-C again stops at once.") }
     telling.cancel()
     working.cancel()
@@ -91,7 +91,7 @@ struct StreamsProcess {
     }
   }
 
-  /// - Returns: false when the stream can't go on.
+  /// - Returns: false when the stream can't continue.
   private func work(_ processor: StreamProcessor) async -> Bool {
     do {
       try await processor.run()
@@ -105,8 +105,7 @@ struct StreamsProcess {
     return true
   }
 
-  /// Makes the topics that the streams write to, where they are missing and the broker allows it; those that they read
-  /// belong to another process.
+  /// Creates the streams' missing output topics, if the broker allows it. The input topics belong to another process.
   private func ensureTopics(_ log: Log) async throws {
     let names = Set(definitions.map(\.to) + definitions.compactMap(\.late) + [deadLetters])
     let topics = try KafkaTopics(cluster)
@@ -144,7 +143,7 @@ enum StreamLine {
     return status.problem.map { "\(line); blocked: \($0)" } ?? line
   }
 
-  /// With the offset that comes next in each partition.
+  /// Returns the status with the next offset in each partition.
   static func full(of status: StreamStatus) -> [String] {
     [text(of: status)]
       + status.offsets.sorted { $0.key < $1.key }.map { "  \($0.key) next offset \($0.value)" }

@@ -1,4 +1,4 @@
-/// Text in columns. Widths are counted in characters: nothing the project prints of its own is wider than one column.
+/// Text in columns. Widths are counted in characters: the project prints no character wider than one column.
 enum Layout {
   static func pad(_ text: String, to width: Int) -> String {
     text + String(repeating: " ", count: max(0, width - text.count))
@@ -8,12 +8,12 @@ enum Layout {
     String(repeating: " ", count: max(0, width - text.count)) + text
   }
 
-  /// Cuts what is too long and marks the cut.
+  /// Cuts a text that is too long and shows that it was cut.
   static func clip(_ text: String, to width: Int) -> String {
     text.count <= width ? text : String(text.prefix(max(0, width - 1))) + "…"
   }
 
-  /// Breaks at spaces, and inside a word only where it is wider than a line. Keeps line breaks.
+  /// Breaks lines at spaces. Breaks a word only if it is longer than a line. Keeps line breaks.
   static func wrap(_ text: String, width: Int) -> [String] {
     let width = max(8, width)
     return text.split(separator: "\n", omittingEmptySubsequences: false).flatMap { paragraph -> [String] in
@@ -57,7 +57,7 @@ enum Layout {
     return line
   }
 
-  /// Control characters would move the cursor or change colours; they are shown as a mark instead.
+  /// Replaces control characters, which would move the cursor or change colours, by a symbol.
   static func printable(_ text: String) -> String {
     guard text.unicodeScalars.contains(where: isControl) else { return text }
     var scalars = String.UnicodeScalarView()

@@ -1,7 +1,7 @@
 import CSystem
 import Foundation
 
-/// Where a command reads and writes. Tests bring one that keeps what was written.
+/// The input and the output of a command. Tests use one that keeps the written text.
 struct Terminal: Sendable {
   /// Standard output.
   let write: @Sendable (String) -> Void
@@ -23,7 +23,7 @@ struct Terminal: Sendable {
     return bytes
   }
 
-  /// The process's own streams. Everything is written at once: nothing waits in a buffer.
+  /// The process's own streams. Output is written immediately, without a buffer.
   static func standard(_ variables: [String: String]) -> Terminal {
     let colourful = variables["NO_COLOR", default: ""].isEmpty && variables["TERM"] != "dumb"
     let isTerminal = isatty(STDOUT_FILENO) == 1
@@ -61,7 +61,7 @@ struct Terminal: Sendable {
   }
 }
 
-/// Splits what is read into lines, without deciding what the bytes mean.
+/// Splits the input into lines, without decoding the bytes.
 struct ByteLines {
   private let read: @Sendable () -> [UInt8]?
   private var buffer: [UInt8] = []

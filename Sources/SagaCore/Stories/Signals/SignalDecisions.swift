@@ -1,7 +1,7 @@
 import JSON
 import Workflows
 
-// What a signal leads to, and what a step that begins to wait does with the signals that were kept for it.
+// The effects of a signal, and the use of kept signals by a step that begins to wait.
 
 extension Decider {
   /// A step that takes signals of one name.
@@ -19,8 +19,8 @@ extension Decider {
     }
   }
 
-  /// Those of them that wait, or will. A step that is being rewound waits again, and so does one that an operator has
-  /// had retried while the saga is paused.
+  /// Returns those of them that wait or will wait. A step that is being rewound waits again. So does a step that an
+  /// operator retried while the saga is paused.
   func stepsToCome(for name: String) -> [SignalWait] {
     signalWaits(named: name).filter { wait in
       switch wait.state.status {
@@ -30,13 +30,13 @@ extension Decider {
     }
   }
 
-  /// The steps that have still to judge a kept signal, in the file's order. A step that waits has not accepted it.
+  /// Returns the steps that have not yet judged a kept signal, in the file's order. A waiting step has not accepted it.
   func candidates(for kept: ReceivedSignal) -> [String] {
     stepsToCome(for: kept.name).filter { $0.state.status != .waiting }.map(\.state.id)
   }
 
   mutating func takeSignal(_ given: SignalGiven, formerIDs: [String]) throws(Refusal) {
-    // 1. The same signal again changes nothing, whatever has become of the saga.
+    // 1. The same signal again changes nothing, whatever the saga's status is by now.
     if state.known(given, formerIDs: formerIDs) != nil { return }
     let former = state.named(given, formerIDs).first
     let reused = former.map { former in
@@ -49,7 +49,7 @@ extension Decider {
       throw reused
         ?? Refusal(EngineErrorCode.sagaEnded, "The saga is \(state.status.rawValue): it has ended and can't change.")
     }
-    // 2. What the workflow doesn't know is no signal of the saga.
+    // 2. A signal that the workflow doesn't know is refused.
     let waits = signalWaits(named: given.name)
     guard !waits.isEmpty else {
       let names = definition.steps.compactMap { step in
@@ -73,7 +73,7 @@ extension Decider {
         Refusal(EngineErrorCode.signalTooLate, "The saga has turned back and waits for no signal any more."))
       return
     }
-    // 3. It meets the first step that waits and takes it.
+    // 3. The first waiting step that accepts it takes it.
     let coming = stepsToCome(for: given.name)
     let waiting = coming.filter { $0.state.status == .waiting }
     var undecided: Refusal?
@@ -87,14 +87,14 @@ extension Decider {
       succeed(wait.step, output: StepOutput(given.body))
       return
     }
-    // 4. It is kept for a step that will wait, unless it is known by now that none takes it.
+    // 4. It is kept for a step that will wait, unless it is already known that none takes it.
     let later = coming.filter { $0.state.status != .waiting }
     if waiting.isEmpty ? !later.isEmpty : later.contains(where: { mayAccept($0.signal, given.body) }) {
       try requireRoom(for: given)
       emit(SignalReceived(given, step: nil))
       return
     }
-    // 5. Nothing takes it: that is recorded.
+    // 5. No step takes it. That is recorded.
     if let wait = waiting.first {
       refuse(
         given,
@@ -137,7 +137,7 @@ extension Decider {
           code: refusal.code, message: refusal.message, step: step)))
   }
 
-  /// A step has begun to wait: it looks at the kept signals of its name, in the order in which they came.
+  /// Lets a step that has begun to wait check the kept signals of its name, in the order in which they came.
   mutating func useKeptSignal(for step: Int, _ signal: SignalAction) {
     for kept in state.signals where kept.isKept && kept.name == signal.name {
       let body = kept.body ?? .null
@@ -154,8 +154,8 @@ extension Decider {
     }
   }
 
-  /// What a step's `accept` says of a body. A condition that can't be decided, because it takes more work than its budget
-  /// allows or reads an answer that can't be read, accepts nothing; `undecided` says why.
+  /// Returns the result of a step's `accept` for a body. A condition that can't be decided accepts nothing, and
+  /// `undecided` has the reason: it exceeds its budget, or it reads an answer that can't be read.
   private mutating func verdict(of signal: SignalAction, on body: JSON) -> (accepts: Bool, undecided: Refusal?) {
     guard let condition = signal.accept else { return (true, nil) }
     guard case .object(var members) = state.document(reading: condition.reads) else { return (false, nil) }
@@ -172,7 +172,8 @@ extension Decider {
     }
   }
 
-  /// Whether a step that doesn't wait yet may accept a body. Only a condition on steps can still change its verdict.
+  /// Returns whether a step that doesn't wait yet may accept a body. Only a condition on steps can still change its
+  /// result.
   private mutating func mayAccept(_ signal: SignalAction, _ body: JSON) -> Bool {
     guard let condition = signal.accept else { return true }
     let isSettled = condition.referencedQueries.allSatisfy { query in

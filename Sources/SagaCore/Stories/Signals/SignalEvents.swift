@@ -1,7 +1,7 @@
 import JSON
 import Values
 
-/// A signal came. A step that waited takes it; without a step it is kept. Older versions never said which step.
+/// A signal came. A waiting step takes it, or the saga keeps it. Events of older versions never name the step.
 public struct SignalReceived: SagaEventContent {
   public static let typeName = "signalReceived"
   public let signal: SignalGiven
@@ -95,7 +95,7 @@ public struct SignalRefused: SagaEventContent {
   }
 }
 
-/// A step that has begun to wait takes a signal that was kept: that of event `received`.
+/// A step that has begun to wait takes a kept signal: the signal of event `received`.
 public struct KeptSignalTaken: SagaEventContent {
   public static let typeName = "keptSignalTaken"
   public let name: String
@@ -129,8 +129,8 @@ public struct KeptSignalTaken: SagaEventContent {
   public var timeline: [TimelineNote] { [.mark("signal \(name) taken by \(id)")] }
 }
 
-/// The `accept` of the last step that could have taken a kept signal refuses it. Older versions kept one signal of a name,
-/// and did not say which.
+/// The `accept` of the last step that could have taken a kept signal refuses it. Older versions kept one signal of a
+/// name, and did not record which.
 public struct KeptSignalRefused: SagaEventContent {
   public static let typeName = "keptSignalRefused"
   public let name: String
@@ -170,7 +170,7 @@ public struct KeptSignalRefused: SagaEventContent {
 }
 
 extension SagaState {
-  /// Drops kept signals whose name a step waited for that is undone: they were sent for what no longer counts.
+  /// Drops kept signals for which an undone step waited, because the work for which they were sent no longer counts.
   mutating func dropKeptSignals(waitedForBy ids: [String]) {
     let names = ids.compactMap { step($0)?.awaitedSignal }
     for index in signals.indices where signals[index].isKept && names.contains(signals[index].name) {
@@ -178,8 +178,8 @@ extension SagaState {
     }
   }
 
-  /// Histories of older versions don't say which signal a step took: the first of its name that was kept, or else the
-  /// first of its name at all, which then ended several waits.
+  /// Records the signal of a wait that ended in a history of an older version, which lacks it. It is the first kept
+  /// signal of the name. If none was kept, it is the first signal of the name, which then ended several waits.
   mutating func noteWaitEnded(_ id: String) {
     guard let step = step(id), let name = step.wait?.signal else { return }
     let wait = ReceivedSignal.Wait(step: id, round: step.round)
@@ -212,7 +212,7 @@ extension SagaState {
 // MARK: In a snapshot
 
 extension ReceivedSignal {
-  /// As a snapshot keeps it.
+  /// The form in a snapshot.
   var json: JSON {
     var members: JSONObject = [
       "name": .string(name), "digest": .string(digest), "bytes": .int(bytes), "by": .string(by), "at": .timestamp(at),

@@ -2,19 +2,19 @@ import JSON
 import Values
 import Workflows
 
-// Signals: one message goes to one step, once. A signal meets the first waiting step of its name whose `accept` takes
-// it. One that comes early is kept, and each step that begins to wait looks at the kept ones in their order. A signal's
-// identity outlives rewinds, restarts and snapshots: the same one again changes nothing.
+// Signals: one message goes to one step, once. The first waiting step of a signal's name whose `accept` is true takes
+// it. An early signal is kept, and each step that begins to wait checks the kept signals in their order. A signal's
+// identity survives rewinds, restarts and snapshots: the same signal again changes nothing.
 
 /// A signal as it was sent.
 public struct SignalGiven: Sendable, Hashable {
   public let name: String
-  /// Names this signal among those of its name: an Idempotency-Key, a message's identity, or an id that the engine made
-  /// up for a post without a key. Nil only in histories that older versions wrote.
+  /// The id of this signal among those of its name: an Idempotency-Key, a message's identity, or an id that the engine
+  /// made for a post without a key. Nil only in histories that older versions wrote.
   public let id: String?
   public let body: JSON
   public let by: String
-  /// The way it came: `rest 10.0.0.7`, `kafka saga.commands`. Older events don't say.
+  /// The way that the signal came: `rest 10.0.0.7`, `kafka saga.commands`. Older events lack it.
   public let from: String?
 
   public init(name: String, id: String? = nil, body: JSON, by: String, from: String? = nil) {
@@ -31,12 +31,12 @@ public struct SignalGiven: Sendable, Hashable {
       by: try data.string("by"), from: data.optionalString("from"))
   }
 
-  /// The same signal under an id of its own, if it has none. No key has a blank, so no key is such an id.
+  /// Returns the same signal with an id if it has none. Keys never contain a blank, so this id differs from every key.
   package func named(by id: UniqueID) -> SignalGiven {
     self.id == nil ? SignalGiven(name: name, id: "post \(id)", body: body, by: by, from: from) : self
   }
 
-  /// Of the body. Two spellings of one value have one digest.
+  /// Returns the digest of the body. Two spellings of one value have one digest.
   package static func digest(of body: JSON) -> String { String(Digest.hex(body.bytes(.canonical)).prefix(32)) }
 }
 
@@ -57,7 +57,7 @@ public struct SignalRefusal: Sendable, Hashable {
   /// The step whose `accept` refused it, if one did.
   public let step: String?
 
-  /// Longer bodies of refused signals are not kept, but their digests are.
+  /// The longest body, in bytes, that is kept of a refused signal. Of a longer body only the digest is kept.
   package static let longestBody = 4_096
 
   public init(
@@ -77,9 +77,9 @@ public struct SignalRefusal: Sendable, Hashable {
   }
 }
 
-/// A signal that a saga has received, and what became of it.
+/// A signal that a saga has received, and its result.
 public struct ReceivedSignal: Sendable, Hashable {
-  /// Where a signal was taken: each of a step's rounds takes one.
+  /// The wait that took a signal. Each round of a step takes one.
   public struct Wait: Sendable, Hashable {
     public let step: String
     public let round: Int
@@ -90,7 +90,7 @@ public struct ReceivedSignal: Sendable, Hashable {
     /// One step took it. (An older version gave one signal to several.)
     case taken([Wait])
     case refused(code: String, message: String)
-    /// It was kept, and a rewind let it go.
+    /// It was kept, and a rewind dropped it.
     case dropped
   }
 
@@ -111,7 +111,7 @@ public struct ReceivedSignal: Sendable, Hashable {
   package var isKept: Bool { fate == .kept }
 }
 
-/// What became of a signal.
+/// The result of a signal.
 public struct SignalAnswer: Sendable, Hashable {
   public enum Word: String, Sendable {
     /// A step was waiting for it.
@@ -126,27 +126,27 @@ public struct SignalAnswer: Sendable, Hashable {
   public let step: String?
   /// The steps that may still take it, while it is kept.
   public let candidates: [String]
-  /// Who sent it first, and when.
+  /// The first sender, and the time of the first signal.
   public let by: String
   public let at: Timestamp
   /// The number of its event in the saga's history.
   public let version: Int
 }
 
-/// The most that a saga keeps of signals.
+/// The limits on the signals of a saga.
 package enum SignalLimits {
-  /// Signals that no step has taken yet, and the bytes of their canonical bodies.
+  /// The most kept signals. The limit on the bytes of their canonical bodies follows.
   package static let kept = 100
   package static let keptBytes = 8 << 20
-  /// Signals of one saga, whatever became of them.
+  /// The most signals of one saga, whatever their results.
   package static let all = 10_000
 }
 
 // MARK: Identity
 
 extension SagaState {
-  /// The signal that has this identity and this body; nil for a new one.
-  /// - Parameter formerIDs: the names that an older version would have given it.
+  /// Returns the signal that has this identity and this body; nil for a new one.
+  /// - Parameter formerIDs: the ids that an older version would have given it.
   package func known(_ given: SignalGiven, formerIDs: [String] = []) -> ReceivedSignal? {
     let named = named(given, formerIDs)
     guard !named.isEmpty else { return nil }
@@ -158,13 +158,13 @@ extension SagaState {
     guard let id = given.id else { return [] }
     return signals.filter { signal in
       guard let known = signal.id, signal.name.hasSameScalars(as: given.name) else { return false }
-      // What says where it came from was written under today's names.
+      // A signal with a source was written under the ids of this version.
       return known.hasSameScalars(as: id)
         || (signal.from == nil && formerIDs.contains { known.hasSameScalars(as: $0) })
     }
   }
 
-  /// What became of a signal that the saga has received.
+  /// Returns the result of a signal that the saga has received.
   /// - Throws: `Refusal` when it was refused, or when it was kept and no step can take it any more.
   package func answer(
     to given: SignalGiven, formerIDs: [String] = [], isRepeat: Bool, _ definition: WorkflowDefinition
