@@ -9,21 +9,20 @@ struct WordTests {
   ///
   /// Lower a ceiling when the test says that it can be lowered; never raise one.
   static let ceilings: [String: [String: Int]] = [
+    "docs": [
+      "stand": 53, "nobody": 5, "whoever": 2, "is told": 5, "anew": 3, "letter": 2, "courier": 5, "lane": 1, "marks": 3,
+      "is no": 1, "what can't be": 1, "moment": 194, "notMade": 1,
+    ],
+    "docs/errors": [:],
+    "console": ["stand": 9, "marks": 8, "moment": 38, "notMade": 1],
     "Sources": [
-      "stand": 196, "nobody": 41, "whoever": 17, "is told": 36, "anew": 15, "mend": 2, "hold up": 9, "in hand": 2,
-      "letter": 19, "lane": 25, "marks": 84, "seen token": 10, "is no": 65, "what can't be": 5, "moment": 244,
-      "notMade": 4,
+      "stand": 75, "nobody": 3, "whoever": 2, "is told": 7, "anew": 4, "mend": 1, "hold up": 1, "letter": 18,
+      "lane": 20, "marks": 69, "seen token": 10, "is no": 31, "moment": 188, "notMade": 4,
     ],
     "Tests": [
       "stand": 93, "nobody": 68, "whoever": 10, "is told": 41, "anew": 17, "mend": 11, "hold up": 6, "letter": 55,
       "desk": 13, "lane": 8, "marks": 5, "seen token": 8, "is no": 64, "what can't be": 6, "moment": 141, "notMade": 1,
     ],
-    "docs": [
-      "stand": 64, "nobody": 7, "whoever": 5, "is told": 9, "anew": 5, "mend": 1, "hold up": 1, "in hand": 1,
-      "letter": 3, "courier": 5, "lane": 1, "marks": 3, "is no": 3, "what can't be": 2, "moment": 201, "notMade": 1,
-    ],
-    "console": ["stand": 9, "marks": 8, "moment": 38, "notMade": 1],
-    "docs/errors": [:],
   ]
 
   @Test("No group of folders uses a house word more often than before", arguments: WordGroup.all)
