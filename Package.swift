@@ -147,6 +147,7 @@ let package = Package(
         "Values", "TestSupport",
         "kafka-broker",
       ], exclude: ["Fixtures"]),
+    tests("EmbeddedSagas", of: ["EmbeddedSagas", "WorkflowEngine", "SagaCore", "Persistence", "JSON", "Values"]),
     tests(
       "Laboratory",
       of: [
