@@ -191,7 +191,7 @@ struct AsyncSemaphoreTests {
     func leave() { state.withLock { $0.now -= 1 } }
   }
 
-  @Test("Closing ends every wait, and nobody gets a permit after it")
+  @Test("Closing a semaphore ends every wait, and no caller gets a permit after it")
   func close() async {
     let semaphore = AsyncSemaphore(permits: 1)
     #expect(await semaphore.acquire())

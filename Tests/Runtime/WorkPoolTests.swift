@@ -25,7 +25,7 @@ struct WorkPoolTests {
     }
   }
 
-  @Test("an actor on a pool does one thing at a time, whoever asks it")
+  @Test("an actor on a pool runs one job at a time")
   func serial() async {
     let counter = Counter(on: WorkPool(name: "test", threads: 4, urgentThreads: 1))
     await withTaskGroup(of: Void.self) { group in

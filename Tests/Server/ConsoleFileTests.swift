@@ -10,7 +10,9 @@ import Values
 
 @Suite("The console's files")
 struct ConsoleFileTests {
-  @Test("Every file is served with its type, a tag and a policy; who has it is told so", arguments: Depth.allCases)
+  @Test(
+    "Every file is served with its type, a tag and a policy; a client that has the file gets a 304",
+    arguments: Depth.allCases)
   func served(at depth: Depth) async throws {
     try await withRouter(depth) { get in
       for (name, type) in [

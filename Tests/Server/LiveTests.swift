@@ -10,7 +10,7 @@ import Values
 
 @Suite("The live stream")
 struct LiveTests {
-  @Test("A client is greeted, and told of every event as it is committed")
+  @Test("A client gets a greeting, and then every event when it is committed")
   func tells() async throws {
     try await LiveSite.run { site in
       let stream = try site.stream()
@@ -105,7 +105,7 @@ struct LiveTests {
     }
   }
 
-  @Test("Who has missed too much, or comes from another store, is told to begin anew")
+  @Test("A client that missed too much, or comes from another store, gets a reset")
   func resets() async throws {
     var configuration = LiveHub.Configuration()
     configuration.furthestBehind = 5
@@ -134,7 +134,7 @@ struct LiveTests {
     }
   }
 
-  @Test("200 clients are told the same")
+  @Test("200 clients get the same messages")
   func manyClients() async throws {
     try await LiveSite.run { site in
       var streams: [EventStream] = []
@@ -160,7 +160,7 @@ struct LiveTests {
     }
   }
 
-  @Test("There is room for so many clients, and the next is told so")
+  @Test("A client over the limit gets a 503")
   func full() async throws {
     var configuration = LiveHub.Configuration()
     configuration.mostClients = 2

@@ -129,7 +129,7 @@ struct NoticeTests {
       #expect(gone.metrics["tracseq_notices_gone"]?.samples[pager] == 1 && gone["tracseq_degraded"] == 1)
       notices.show(.sample())
       #expect(try await read()["tracseq_degraded"] == 0)
-      // Nobody is told of anything: there is nothing to measure.
+      // Without a destination there is nothing to measure.
       notices.show()
       #expect(try await read().metrics["tracseq_notices_pending"] == nil)
     }

@@ -92,8 +92,8 @@ struct FailoverTests {
     try await starting.value
     try await looking.value
 
-    // 4. Was it true? No start took long; none was refused while it said that it was ready, but for the moment in which
-    // nobody could know.
+    // 4. Was it true? No start took long. None was refused while the engine said that it was ready, except in the short
+    // time in which the engine could not know.
     let all = watched.seen.withLock { $0 }
     for start in all.starts {
       #expect(start.ended - start.began < .seconds(12), "\(start)")

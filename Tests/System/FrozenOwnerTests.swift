@@ -14,7 +14,7 @@ struct FrozenOwnerTests {
     let started = try await site.call("POST", "\(first.url)/v1/workflows/w/sagas", body: ["input": [:]])
     let id = try #require(started.body["id"]?.stringValue)
 
-    // 1. It stands still until the server has ended its sessions, as it does with silent ones.
+    // 1. The process is frozen until the server has ended its sessions, as a server does with silent ones.
     first.freeze()
     try await site.site.endSessions()
     let second = try await site.startEngine()

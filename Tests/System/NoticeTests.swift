@@ -22,7 +22,7 @@ struct NoticeTests {
       return HTTPServerResponse(status: 204)
     }
     let port = try receiver.start()
-    // A step whose service isn't there, and that is a point of no return: nobody knows whether it happened.
+    // A pivot whose service does not exist: its outcome is unknown.
     let flows = site.folder.appendingPathComponent("flows")
     try FileManager.default.createDirectory(at: flows, withIntermediateDirectories: true)
     let workflow = #"""

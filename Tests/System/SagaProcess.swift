@@ -69,7 +69,7 @@ final class SagaProcess: Sendable {
     for await _ in ended {}
   }
 
-  /// Stops it where it stands. Returns when every thread of it has stopped.
+  /// Stops the process with SIGSTOP. Returns when every thread of it has stopped.
   func freeze() {
     let id = process.withLock { $0.processIdentifier }
     kill(id, SIGSTOP)

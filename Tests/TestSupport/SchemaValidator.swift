@@ -13,7 +13,7 @@ public struct SchemaValidator: Sendable {
   public let document: JSON
   private static let notes: Set = ["$schema", "$defs", "title", "description", "default", "examples"]
 
-  /// One violation is enough: nobody reads them.
+  /// Whether the check stops at the first violation, because its text is not used.
   private var stopsAtFirst = false
 
   public init(document: JSON) { self.document = document }
@@ -197,7 +197,7 @@ public struct SchemaValidator: Sendable {
   }
 
   private static func matches(_ pattern: String, _ text: String) throws -> Bool {
-    // In the schema's dialect $ is the very end; here it may stand before a last line break.
+    // In the schema's dialect $ is the very end; here it also matches before a last line break.
     let pattern = pattern.hasSuffix("$") ? pattern.dropLast() + "\\z" : pattern
     return try Regex(pattern).matchingSemantics(.unicodeScalar).firstMatch(in: text) != nil
   }

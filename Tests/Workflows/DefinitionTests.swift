@@ -19,7 +19,7 @@ struct DefinitionTests {
   }
 
   @Test(
-    "Cycles begin with the step that stands first; what waits for one is in none",
+    "A cycle begins with the step that comes first in the file; steps that wait for a cycle are not in it",
     arguments: [
       ([[2], [0], [1], [0]], [[0, 2, 1]]), ([[1], [0], [3], [2]], [[0, 1], [2, 3]]), ([[0]], [[0]]), ([], []),
     ] as [([[Int]], [[Int]])])
@@ -27,7 +27,7 @@ struct DefinitionTests {
     #expect(StepGraph(dependencies: dependencies).cycles == cycles)
   }
 
-  @Test("A set of steps goes past one word")
+  @Test("A set of steps holds more than 64 steps")
   func set() {
     var set = StepSet(count: 130)
     for step in [0, 63, 64, 129] { set.insert(step) }
@@ -37,7 +37,7 @@ struct DefinitionTests {
 
   // MARK: Pauses
 
-  @Test("Pauses grow up to the longest", arguments: [(1, 1), (2, 2), (3, 4), (6, 32), (7, 60), (1_000_000, 60)])
+  @Test("The backoff grows up to its maximum", arguments: [(1, 1), (2, 2), (3, 4), (6, 32), (7, 60), (1_000_000, 60)])
   func pauses(attempt: Int, seconds: Int) {
     #expect(RetryPolicy(jitter: 0).delay(afterAttempt: attempt, random: 0.9) == .seconds(seconds))
   }

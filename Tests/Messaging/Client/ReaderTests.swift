@@ -43,7 +43,7 @@ struct ReaderTests {
     }
   }
 
-  @Test("It reads each partition in order from the offset it was given, and says when there is no more")
+  @Test("The reader reads each partition in order from its given offset, and reports the end")
   func offsets() async throws {
     let bench = try await Bench()
     #expect(try await bench.reader.partitionCount(of: bench.topic) == 2)

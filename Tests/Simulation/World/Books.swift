@@ -30,7 +30,7 @@ final class Books: Sendable {
     var doneAt: Timestamp?
     var undoneAt: Timestamp?
     var tombstoneAt: Timestamp?
-    /// A person undid it, or found out what it had come to, and told the engine.
+    /// Whether a person undid it, or found out its outcome, and reported that to the engine.
     var handledByHand = false
     var number = 0
 

@@ -13,7 +13,7 @@ public enum EngineFault: String, Sendable, CaseIterable {
   case answersBeforeAppend
   /// A saga that turns back undoes first what was done first.
   case undoesInForwardOrder
-  /// A pivot that an operator skipped as done is no point of no return.
+  /// A pivot that an operator skipped as done does not count as passed.
   case forgetsSkippedPivot
   /// A step that begins to wait does not look at the signals that are kept for it.
   case dropsKeptSignal

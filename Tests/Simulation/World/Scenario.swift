@@ -196,7 +196,7 @@ extension Scenario {
 // MARK: Making it smaller
 
 extension Scenario {
-  /// What can be taken out, by names that `--without` takes; large parts first.
+  /// The parts that can be removed, by names that `--without` takes; large parts first.
   var parts: [String] {
     var parts: [String] = []
     if storeTrouble > 0 { parts.append("store-trouble") }

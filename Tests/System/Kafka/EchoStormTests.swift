@@ -46,7 +46,7 @@ struct EchoStormTests {
     }
     try await site.until("all commands have been taken", engine) { $0 >= started }
 
-    // 2. The broker stands still; sagas go on all the same, and the echo waits.
+    // 2. The broker is frozen; sagas continue, and the echo waits.
     let perFreeze = (Self.sagas - started) / Self.freezes
     for round in 0..<Self.freezes {
       if !site.broker.isMock { break }

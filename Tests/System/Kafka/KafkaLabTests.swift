@@ -58,7 +58,7 @@ struct KafkaLabTests {
     }
     #expect(sagas.count == Self.count)
 
-    // 3. What the laboratory's own store says, and that the world was told all of it.
+    // 3. The laboratory's own store is right, and all its events were published.
     let keys = try await KillTests.everyCommandOnce(site.site, lab, sagas: sagas)
     try await everyEventTold(site, lab, keys: keys)
     let letters = try await Kcat.dump(site.topic("dead-letter"), "%h\n", at: site.broker.brokers)

@@ -37,7 +37,7 @@ struct PoisonTests {
   private static let start = #"{"command": "start", "workflow": "instant", "input": {}, "key": "#
   private static let event = ["ce_specversion": "1.0", "ce_source": "/lims", "content-type": "application/json"]
 
-  @Test("Each lies with the dead letters as it came, with its reason, and the next message is handled")
+  @Test("Each poison message is a dead letter, unchanged and with its reason, and the next message is handled")
   func commands() async throws {
     let registry = StandInRegistry()
     try registry.start()
@@ -71,7 +71,7 @@ struct PoisonTests {
           code: "message.tooLarge", says: "5000013 bytes"))
     }
     for (number, one) in poison.enumerated() {
-      // Of the same partition, so that it stands in the good one's way.
+      // It is in the same partition, before the good message.
       try await Kcat.send(
         one.value, to: site.topic("commands"), key: "k-\(number)", headers: one.headers, at: site)
       try await Kcat.send(

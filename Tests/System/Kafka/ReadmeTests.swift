@@ -3,7 +3,7 @@ import JSON
 import TestSupport
 import Testing
 
-/// What the README says of Kafka is run as it stands there, on another broker's address.
+/// Runs the README's commands about Kafka as they are written, with another broker's address.
 @Suite("The README's section on Kafka")
 struct ReadmeTests {
   /// The blocks of the section, as they are.

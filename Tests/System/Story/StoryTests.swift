@@ -83,7 +83,7 @@ struct Story {
     #expect(preview.takes == Self.turning && preview.refuses == 0)
     try await settled(["completed": Self.sagas - Self.turning, "stuck": Self.turning])
 
-    // 4. The service is mended, but for two tubes; the retry is run.
+    // 4. The service works again, except for two tubes; the retry is run.
     let mended: JSON = ["faults": [.string("storage.remove:fail=LID_FROZEN,times=\(Self.stubborn)")]]
     #expect(try await site.call("PUT", "\(lab.url)/lab/faults", body: mended).status < 300)
     let operation = try await person.runRetry(selection: preview.selection, reason: "the robot arm is back")

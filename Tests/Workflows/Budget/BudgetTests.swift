@@ -31,7 +31,7 @@ struct BudgetTests {
       "$.input.a[?!count($.input.a[*]) < @]", "$.input.a[?!$.input.a[?@ > 1000000]]",
     ])
   func ends(_ text: String) throws {
-    // One of them is no valid query: ! stands before a test.
+    // One of them is not a valid query: ! comes before a test.
     guard let query = try? JSONPath(text) else { return }
     let meter = Meter(Self.budget)
     var found: BudgetExceeded?

@@ -87,7 +87,7 @@ extension Account {
   mutating func extended(_ fact: Fact) {
     act(fact)
     guard let until = fact.moment("until") else { return violates("the history", "has no moment", fact) }
-    // A moment is put off as it stands: it does not know yet how long the pause will be.
+    // A deferral sets a timestamp as it is, because the length of the current pause is not known yet.
     let moment = (until - startedAt) - pausedBefore
     if let id = fact.text("step") {
       guard let index = index(id) else { return violates("the history", "names no step", fact) }

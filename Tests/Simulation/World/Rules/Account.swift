@@ -26,7 +26,7 @@ struct Account {
     var spent = 0
     var undoSpent = 0
     var isInFlight = false
-    /// When its next attempt, or the end of its wait, is due: by the saga's clock, which stands while it is paused.
+    /// When its next attempt, or the end of its wait, is due by the saga's clock. The clock stops while it is paused.
     var due: Duration?
     var signal: String?
     /// `goesOn`, `turnsBack`, `blocks` or `settles`.
@@ -100,12 +100,12 @@ struct Account {
 
   // MARK: The saga's clock
 
-  /// How long the saga has run at a moment, without its pauses.
+  /// Returns how long the saga has run at a timestamp, without its pauses.
   func clock(_ moment: Timestamp) -> Duration {
     ((pausedAt.map { min($0, moment) } ?? moment) - startedAt) - pausedBefore
   }
 
-  /// When something is due that is set to a moment: counted from now on, by the saga's clock.
+  /// Returns the due time, by the saga's clock, of something that is set to a timestamp, counted from now on.
   func due(_ moment: Timestamp, setAt now: Timestamp) -> Duration { clock(now) + (moment - now) }
 
   // MARK: Steps
@@ -152,7 +152,7 @@ struct Account {
     }
   }
 
-  /// A pivot may have happened, and nobody knows yet.
+  /// Whether a pivot may have happened, and its outcome is not known yet.
   var isPivotUndecided: Bool {
     steps.contains { step in
       guard step.plan.isPivot else { return false }
