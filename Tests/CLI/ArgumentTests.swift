@@ -51,7 +51,7 @@ struct ArgumentTests {
     #expect(try parse("a", "--", "--").operands == ["a", "--"])
   }
 
-  @Test("what can't be meant is refused, with what was probably meant")
+  @Test("an invalid argument is refused, with the argument that was probably meant")
   func refusals() {
     #expect(refusal("a", "--colr", "red") == "draw has no option --colr; did you mean --colour?")
     #expect(refusal("a", "--zebra") == "draw has no option --zebra")
@@ -75,7 +75,7 @@ struct ArgumentTests {
         == meant)
   }
 
-  @Test("far names are nobody's")
+  @Test("a word that is far from every name has no nearest name")
   func far() { #expect(NearNames.nearest(to: "zebra", among: ["show", "list", "events"], completes: true) == nil) }
 }
 

@@ -114,7 +114,7 @@ struct AuditTests {
     #expect(tool.requests.isEmpty)
   }
 
-  @Test("A store is walked and signed without an engine, beside one, and what was changed since is told")
+  @Test("A store is checked and signed without an engine and beside one, and a later change is reported")
   func offline() async throws {
     let folder = FileManager.default.temporaryDirectory.appending(path: "saga-audit-\(Environment.system.newID())")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -132,7 +132,7 @@ struct AuditTests {
     }
     let location = "sqlite:\(path("engine.db"))"
 
-    // 2. Keys, made once, the private one for nobody else.
+    // 2. Keys, made once. The private key is readable for its owner only.
     let made = await TestTool().run("audit", "keygen", path("audit.key"))
     #expect(made.status == .success, "\(made.complaint)")
     let rights = try FileManager.default.attributesOfItem(atPath: path("audit.key"))[.posixPermissions] as? Int

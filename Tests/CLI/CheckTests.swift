@@ -82,9 +82,9 @@ struct CheckTests {
   }
 }
 
-@Suite("A caret under a place")
+@Suite("The caret under a place")
 struct CaretTests {
-  @Test("stands where the place is seen, tabs and wide lines or not")
+  @Test("is under the place, with tabs and in long lines too")
   func place() {
     #expect(Caret.lines(under: 2, of: "\tab", number: 7, style: .plain) == ["    7 |  ab", "      |   ^"])
     let long = String(repeating: "x", count: 300) + "!" + String(repeating: "y", count: 300)

@@ -340,7 +340,7 @@ struct ClientCommandTests {
   }
 }
 
-@Suite("What went wrong, told once and in full")
+@Suite("Error messages of the command line")
 struct ComplaintTests {
   @Test("the detail of a store error is printed")
   func storeDetail() {
@@ -351,7 +351,7 @@ struct ComplaintTests {
     #expect(text.contains("code store.unavailable"))
   }
 
-  @Test("a single error that is the detail already isn't said twice; one with a near name is")
+  @Test("a single error that repeats the detail is printed once; one with a near name is printed too")
   func places() {
     let message: JSON = "/version must be an integer from 1."
     let one: JSON = ["pointer": "/version", "line": 1, "column": 23, "message": message]

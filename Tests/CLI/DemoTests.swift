@@ -40,7 +40,7 @@ struct DemoTests {
   }
 
   @Test(
-    "disagrees when a position is missing, held for an undone saga, held twice, or by nobody",
+    "disagrees when a position is missing, held for an undone saga, held twice, or without an owner",
     arguments: [["1"], ["1", "2", "3"], ["1", "2", "2"], ["1", "2", ""], []])
   func positions(_ positions: [String]) { #expect(!report(positions: positions).holds) }
 

@@ -20,7 +20,7 @@ struct QueryTests {
     #expect(json.output == #"{"nodes":[1],"paths":["$['a'][0]"]}"# + "\n")
   }
 
-  @Test("finding nothing is no failure")
+  @Test("a query that finds nothing succeeds")
   func nothing() async {
     let result = await TestTool(input: ["{}"]).run("query", "$.x")
     #expect(result.output.isEmpty)

@@ -85,7 +85,7 @@ struct AuditHeadTests {
       #expect(SigningKey(pem: Array(text.utf8)) == nil)
       #expect(VerifyingKey(pem: Array(text.utf8)) == nil)
     }
-    // A public key is no private one.
+    // A public key is not a private key.
     #expect(SigningKey(pem: key.publicKey.pem ?? []) == nil)
   }
 

@@ -7,7 +7,7 @@ import Values
 
 @Suite("A shard's chain of hashes")
 struct ChainTests {
-  @Test("Goes on over appends, refused ones, repeated ones and reopening", arguments: StoreKind.durable)
+  @Test("A chain continues over appends, refused ones, repeated ones and reopening", arguments: StoreKind.durable)
   func goesOn(kind: StoreKind) async throws {
     try await withPlace(kind) { place in
       var store = try await place.open()
@@ -48,7 +48,7 @@ struct ChainTests {
     }
   }
 
-  @Test("Is told to a follower of what is committed as it is stored", arguments: StoreKind.tested)
+  @Test("A follower of commits gets the chain that is stored", arguments: StoreKind.tested)
   func fed(kind: StoreKind) async throws {
     try await withStore(kind, shardCount: 1) { store, place in
       let feed = store.committedEvents(limit: 100)

@@ -7,7 +7,7 @@ import Values
 
 @Suite("A projector follows the tail", .timeLimit(.minutes(2)))
 struct ProjectorTests {
-  /// Counts the events of each stream; fails where it is told to.
+  /// Counts the events of each stream, and fails where a test sets it to.
   final class Counting: Projection {
     let name = "counting"
     let collections: Set<String> = ["counts"]

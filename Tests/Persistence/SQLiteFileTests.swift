@@ -86,7 +86,7 @@ struct SQLiteFileTests {
     #expect(error?.message.contains(path) == true)
   }
 
-  @Test("Every commit is on the disk before it is told of")
+  @Test("Every commit is on the disk before it is reported")
   func durability() async throws {
     try await withPlace(.sqlite) { place in
       let database = try SQLiteDatabase(path: place.location, readOnly: false)

@@ -20,7 +20,7 @@ struct StoredFormatTests {
     #expect(Shard.ofKey("ab", "c", count: 1_000) != Shard.ofKey("a", "bc", count: 1_000))
   }
 
-  @Test("Streams of one moment spread over all shards")
+  @Test("Streams with the same timestamp spread over all shards")
   func spread() {
     var random = SeededRandom(seed: 7)
     var counts = [Int](repeating: 0, count: 64)

@@ -129,7 +129,7 @@ struct ParticipantWordsTests {
     #expect(Self.words(letters, "text/plain")?.unicodeScalars.count == ParticipantWords.longest)
   }
 
-  @Test("Other encodings are read, and what is no text is named")
+  @Test("Other encodings are read, and a body that is not text is named by its type")
   func encodings() {
     func words(_ bytes: [UInt8], _ type: String?) -> String? {
       ParticipantWords.of(

@@ -20,7 +20,7 @@ struct PostgresConnectingTests {
   }
 
   @Test(
-    "A server that isn't there is told at once",
+    "Opening fails at once when the server does not exist",
     arguments: [
       "postgresql://ada:secret@127.0.0.1:1/tracseq", "host=/nowhere dbname=tracseq",
       "postgresql://no-such-host.invalid/x",
@@ -36,7 +36,7 @@ struct PostgresConnectingTests {
     }
   }
 
-  @Test("A user or database that the server doesn't know is told at once")
+  @Test("Opening fails at once when the server does not know the user or the database")
   func wrongUser() async throws {
     try await withPostgres { place in
       for wrong in [place.url.replacing("tracseq@", with: "nobody:secret@"), place.url + "_not_there"] {

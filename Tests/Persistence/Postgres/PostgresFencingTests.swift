@@ -45,7 +45,7 @@ struct PostgresFencingTests {
       let stream = place.environment.newID()
       _ = try await first.append(place.append(stream))
       let thief = try await place.open()
-      // The locks are free for the moment between the end of the session and its return: whoever comes then has them.
+      // The locks are free between the end of the session and its return. A writer that comes then gets them.
       var stolen = false
       while !stolen {
         try await place.terminateWriters()
@@ -146,7 +146,7 @@ struct PostgresFencingTests {
   }
 }
 
-/// What tasks that append were told.
+/// The results of tasks that append.
 private final class Load: Sendable {
   private struct State {
     var streamsLeft: Int

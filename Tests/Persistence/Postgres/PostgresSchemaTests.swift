@@ -34,7 +34,7 @@ struct PostgresSchemaTests {
         for opener in 0..<8 {
           group.addTask {
             var configuration = place.configuration
-            // Whoever comes first decides, for all.
+            // The first opener decides for all.
             configuration.shardCount = 10 + opener
             let store = try await PostgresStore.open(configuration, environment: place.environment)
             await store.close()

@@ -145,7 +145,7 @@ struct PostgresTroubleTests {
     }
   }
 
-  @Test("A rule of somebody else that refuses events is named, and is no trouble with the connection")
+  @Test("A foreign constraint that refuses events is named, and is not reported as a connection problem")
   func rule() async throws {
     try await withPostgres { place in
       let store = try await place.open()
@@ -235,7 +235,7 @@ struct PostgresTroubleTests {
     }
   }
 
-  @Test("An owner whose session was ended goes on when nobody has written meanwhile, with appends on their way or not")
+  @Test("An owner whose session was ended continues when no other writer has written, with or without open appends")
   func endedAndBack() async throws {
     try await withPostgres { place in
       let store = try await place.open()

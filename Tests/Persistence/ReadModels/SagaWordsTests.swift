@@ -14,7 +14,7 @@ struct SagaWordsTests {
   }
 
   @Test(
-    "Whatever stands in a text is found by it",
+    "Every part of a text finds the text",
     arguments: [
       "TS-4711,", "TS-4711", "50%", "(50%)", "-5", "−5", "+4", "1.10", "4,5", "\"quoted\"", "“quoted”", "it's", "it’s",
       "a_b", "100%_x",
@@ -48,7 +48,7 @@ struct SagaWordsTests {
   }
 
   @Test(
-    "No sign stands for others",
+    "No character of a query is a wildcard",
     arguments: [
       ("%", "abc"), ("_", "abc"), ("*", "abc"), ("a_c", "abc"), ("a%c", "abc"), ("a?c", "abc"), ("123", "LAB-00123"),
       ("e", "é"),

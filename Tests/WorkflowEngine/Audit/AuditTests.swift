@@ -65,7 +65,7 @@ struct AuditTests {
     #expect(entries[1].after == AuditEntry.Standing(saga: "running", step: nil))
     #expect(entries[2].before?.saga == "running")
 
-    // Found by saga, person and verb; and between moments.
+    // Found by saga, person and verb, and between two timestamps.
     #expect(try await all(running.engine, AuditFilter(saga: id)).count == 3)
     #expect(try await all(running.engine, AuditFilter(actor: "anna")) == [resolve])
     #expect(try await all(running.engine, AuditFilter(verb: "register")) == [entries[0]])
@@ -93,7 +93,7 @@ struct AuditTests {
     await running.stop()
   }
 
-  @Test("A name with a U+0000, which no document's field takes, holds up nobody")
+  @Test("A name with a U+0000, which no document's field takes, does not block the list of acts")
   func noName() async throws {
     let running = try await RunningEngine(MemoryStore(environment: .system, shardCount: 1), ScriptedExecutor())
     _ = try await running.engine.register(
@@ -109,7 +109,7 @@ struct AuditTests {
     await running.stop()
   }
 
-  @Test("Agrees with the events, act by act, and is the same when it is made anew")
+  @Test("The list agrees with the events, act by act, and is the same when it is built again")
   func agrees() async throws {
     let store = MemoryStore(environment: .system)
     let (running, id) = try await stuck(store)

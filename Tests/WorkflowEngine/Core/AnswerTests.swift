@@ -189,7 +189,7 @@ struct AnswerTests {
     #expect(saga.state?.step("a")?.progress == nil)
   }
 
-  @Test("A message is cut to 1,000 characters, a fraction to what can be")
+  @Test("A message is cut to 1,000 characters, and a fraction is limited to 0 to 1")
   func bounds() {
     let long = StepProgress(message: String(repeating: "e\u{301}", count: 1_000), fraction: 7)
     #expect(long.message.unicodeScalars.count == 1_000 && long.fraction == 1)

@@ -52,7 +52,7 @@ struct ForwardTests {
     #expect(try saga.succeed("a") == ["a succeeded", "sagaCompleted"])
   }
 
-  @Test("The same attempt backs off for the same time, whoever replays it")
+  @Test("A replay of an attempt backs off for the same time")
   func seededJitter() throws {
     func firstRetry() throws -> Timestamp? {
       var saga = try Saga("[\(Saga.http("a"))]")
@@ -164,7 +164,7 @@ struct ForwardTests {
     #expect(try saga.wakeWhenDue() == ["undo a 2"])
   }
 
-  @Test("A moment that no RFC 3339 date can name is refused before anything is stored")
+  @Test("A delay fails when RFC 3339 can't write its end in UTC")
   func unwritableMoment() throws {
     var saga = try Saga(#"[{"id": "d", "delay": {"until": "${input.at}"}}]"#)
     let events = try saga.start(input: ["at": "9999-12-31T23:59:59-01:00"])

@@ -171,7 +171,7 @@ struct OperatorActTests {
     #expect(try saga.refusal(of: .skip(step: "c", output: 1), key: "k") == EngineErrorCode.commandReused)
   }
 
-  @Test("Of two operators the second is told what the first did")
+  @Test("The second of two operators is refused with what the first did")
   func twoAtOnce() throws {
     var saga = try Saga("[\(Saga.http("a")), \(Saga.http("b"))]")
     try saga.start()

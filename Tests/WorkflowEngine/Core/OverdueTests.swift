@@ -20,7 +20,7 @@ struct OverdueTests {
     try #require(saga.state?.step(step)).overdue
   }
 
-  @Test("A wait is overdue at its moment, not before, once, and goes on")
+  @Test("A wait becomes overdue once, exactly after its expected time, and continues")
   func wait() throws {
     var saga = try Saga("[\(Self.approval)]", members: Self.day)
     try saga.start()
@@ -40,7 +40,7 @@ struct OverdueTests {
     #expect(saga.state == (try SagaState(folding: saga.log)), "it is all in the history")
   }
 
-  @Test("It is what the saga is next woken for, and late if need be, since the moment at which it was due")
+  @Test("The saga wakes when a step becomes overdue; a late wake records the time at which it was due")
   func wake() throws {
     var saga = try Saga("[\(Self.approval)]", members: Self.day)
     try saga.start()
@@ -67,7 +67,7 @@ struct OverdueTests {
     #expect(try overdue(saga, "a") == nil)
   }
 
-  @Test("What settles at the moment at which it would be overdue is not, and nothing is told of what is over")
+  @Test("A step that settles exactly when it would become overdue is not overdue, nor is a step that has ended")
   func lastMoment() throws {
     var saga = try Saga("[\(Saga.http("a", #""expected": "5s""#))]")
     try saga.start()
@@ -132,7 +132,7 @@ struct OverdueTests {
     #expect(try saga.when(.wake, after: 1) == ["w overdue declared"])
   }
 
-  @Test("An operator's retry begins the clock anew")
+  @Test("An operator's retry starts the expected time again")
   func retry() throws {
     var saga = try Saga(
       "[\(Saga.http("p", #""pivot": true"#)), \(Saga.http("z", #""expected": "5s", "retry": {"maxAttempts": 1}"#))]",

@@ -39,7 +39,7 @@ struct PauseTests {
     #expect(try saga.when(.wake, after: 1) == ["turnedBack timeout"])
   }
 
-  @Test("A backoff stands still, and goes on where it stood")
+  @Test("A backoff stops during a pause and continues after it")
   func backoff() throws {
     var saga = try Saga("[\(Saga.http("a"))]")
     try saga.start()
@@ -68,7 +68,7 @@ struct PauseTests {
     #expect(try saga.step("a").retryAt == retryAt + .seconds(3_600))
   }
 
-  @Test("A delay, and the wait for a signal, stand still")
+  @Test("A delay and the wait for a signal stop during a pause")
   func waits() throws {
     var saga = try Saga(
       #"[\#(Saga.delay("d", "10s", #""dependsOn": []"#)), \#(Saga.signal("s", #""timeout": "20s", "dependsOn": []"#))]"#

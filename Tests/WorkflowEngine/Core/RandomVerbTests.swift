@@ -35,7 +35,7 @@ struct RandomVerbTests {
       let before = (0..<index).filter { _ in dice.roll(2) == 0 }.map { "\"s\($0)\"" }
       var more = "\"dependsOn\": [\(before.joined(separator: ", "))]"
       if dice.roll(4) == 0 { more += #", "onFailure": "continue""# }
-      // The checker wants no pivot beside what may fail; here everything may stand beside everything.
+      // The checker wants no pivot beside steps that may fail; here every step may be beside every other.
       if index == pivot { return Saga.http(id, more + #", "pivot": true"#) }
       switch dice.roll(6) {
       case 0: return Saga.signal(id, more + (dice.roll(2) == 0 ? #", "timeout": "40s""# : ""))
@@ -169,7 +169,7 @@ struct RandomVerbTests {
     }
   }
 
-  /// The operator resumes and mends, everyone answers well, and time passes.
+  /// Brings the saga to its end: the operator resumes and repairs, every participant succeeds, and time passes.
   private func bringToTheEnd(_ saga: inout Saga, _ participant: inout Participant, _ dice: inout Dice) throws {
     for _ in 0..<400 {
       guard let state = saga.state, state.end == nil else { return }

@@ -99,7 +99,7 @@ struct RewindTests {
     #expect(try saga.succeed("y") == ["y undone answered", "rewound to y", "y 1"])
   }
 
-  @Test("What stands beside starts nothing new meanwhile, and is recorded")
+  @Test("Steps beside the rewind start no new attempt meanwhile, and their outcomes are recorded")
   func beside() throws {
     var saga = try Saga(Self.steps)
     try saga.start()

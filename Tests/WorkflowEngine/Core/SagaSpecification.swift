@@ -61,7 +61,7 @@ struct SagaSpecification {
     state = try SagaState.evolve(state, SagaEvent(at: now, what))
   }
 
-  /// Lets time pass in which nobody wakes the saga.
+  /// Lets time pass without waking the saga.
   mutating func pass(_ milliseconds: Int) { now = Timestamp(milliseconds: now.milliseconds + Int64(milliseconds)) }
 
   @discardableResult
@@ -96,7 +96,7 @@ struct SagaSpecification {
     return try when(.attemptSettled(step: step, phase: phase, attempt: attempt.number, outcome: outcome))
   }
 
-  /// Moves time to the next moment at which something is due, and wakes the saga.
+  /// Moves time to the next time at which something is due, and wakes the saga.
   @discardableResult
   mutating func wakeWhenDue() throws -> [String] {
     let current = try #require(state)

@@ -22,7 +22,7 @@ struct SignalTests {
     .give(SignalGiven(name: "approve", id: id, body: body, by: by, from: "rest 10.0.0.7"))
   }
 
-  /// What the sender of a signal is told.
+  /// Returns the answer that the sender of a signal gets.
   static func answer(_ saga: Saga, _ id: String, _ body: JSON = ["ok": true]) throws -> SignalAnswer {
     let state = try #require(saga.state)
     return try state.answer(

@@ -121,7 +121,7 @@ struct RunNowTests {
     #expect(try saga.operate(.runNow(step: "a")) == ["a run now", "undo a 2"])
   }
 
-  @Test("On a paused saga it is due at the resume")
+  @Test("On a paused saga the step is due at the resume")
   func paused() throws {
     var saga = try Saga("[\(Saga.delay("d", "1m")), \(Saga.http("b"))]")
     try saga.start()
@@ -130,7 +130,7 @@ struct RunNowTests {
     #expect(try saga.operate(.resume, after: 1_000) == ["sagaResumed", "d succeeded", "b 1"])
   }
 
-  @Test("Refused: a signal, and what waits for no moment")
+  @Test("run-now is refused for a wait for a signal, and for a step without a due time")
   func refused() throws {
     var saga = try Saga("[\(Saga.signal("s")), \(Saga.http("b"))]")
     try saga.start()

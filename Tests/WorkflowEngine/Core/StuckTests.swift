@@ -59,7 +59,7 @@ struct StuckTests {
         == ["b resolved undone", "undo a 1"])
   }
 
-  @Test("abandon ends it as it stands, but not while an attempt is under way")
+  @Test("abandon ends a stuck saga as it is, but not while an attempt is under way")
   func abandon() throws {
     var saga = try stuckInUndo()
     #expect(throws: Refusal.self) { try saga.when(.abandon(by: "mia", reason: "tube is lost")) }

@@ -130,7 +130,7 @@ struct HoldingTests {
     await run.stop()
   }
 
-  @Test("one that can't be paused is not read, until a start is told to")
+  @Test("one that can't be paused is not read, until an engine starts with the option to take it up")
   func untouched() async throws {
     let store = MemoryStore(environment: .system)
     let path = Self.path()
@@ -152,7 +152,7 @@ struct HoldingTests {
     await run.stop()
   }
 
-  @Test("a saga that one process was killed in goes on as if nothing had been")
+  @Test("a saga continues normally when only one process died in it")
   func once() async throws {
     let store = MemoryStore(environment: .system)
     let path = Self.path()

@@ -168,7 +168,7 @@ struct CommandPoisonTests {
     Case(
       "a signal to an unknown saga", Form.plain.command("signal", ["saga": .string(saga), "signal": "go"]),
       EngineErrorCode.sagaNotFound, says: saga),
-    // A store would call this no question at all.
+    // A store would refuse such an id as an invalid question.
     Case(
       "a signal to what can be no saga",
       Form.plain.command("signal", ["saga": "5b40865d-e4dc-43f2-8d30-c0c0f8f78473", "signal": "go"]),
@@ -216,7 +216,7 @@ struct CommandPoisonTests {
     await running.stop()
   }
 
-  @Test("A saga whose history can't be read holds up nobody: its commands are poison")
+  @Test("Commands for a saga whose history can't be read are poison")
   func unreadable() async throws {
     let store = MemoryStore(environment: .system)
     let running = try await CommandTests.engine(on: store)

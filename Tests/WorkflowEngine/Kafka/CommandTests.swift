@@ -74,7 +74,7 @@ struct CommandTests {
     await running.stop()
   }
 
-  @Test("A CloudEvent is itself wherever it stands, and plain JSON is what stands in its place")
+  @Test("A CloudEvent is recognised by source and id, and plain JSON by its place in the topic")
   func identity() async throws {
     let running = try await Self.engine(on: MemoryStore(environment: .system))
     let handlers = Self.handlers(running)
@@ -198,7 +198,7 @@ struct CommandTests {
     await running.stop()
   }
 
-  @Test("The identity of a message is no key of the REST API", arguments: Form.allCases)
+  @Test("The identity of a message is never equal to an idempotency key of the REST API", arguments: Form.allCases)
   func otherKeySpace(form: Form) async throws {
     let running = try await Self.engine(on: MemoryStore(environment: .system))
     let handlers = Self.handlers(running)
@@ -265,7 +265,7 @@ struct CommandTests {
     await running.stop()
   }
 
-  @Test("Source and id are told apart, whatever stands in them")
+  @Test("Different pairs of source and id have different identities, whatever characters they contain")
   func ambiguous() async throws {
     let pairs = [
       ("/a#b", "c"), ("/a", "b#c"), ("/a%23b", "c"), ("/a", "b c"), ("/a b", "c"), ("/a%20b", "c"), ("/a\u{301}", "b"),

@@ -96,7 +96,7 @@ struct ReplyPoisonTests {
 
   // MARK: Answers to nothing
 
-  @Test("There is no such saga, there can be none, or it has no such step")
+  @Test("An answer for an unknown saga, an impossible saga or an unknown step is poison")
   func unknown() async throws {
     let bench = try await ReplyBench(ReplyBench.kafka("a"))
     let id = try await bench.start()
@@ -153,7 +153,7 @@ struct ReplyPoisonTests {
     await kafka.close()
   }
 
-  @Test("A store that is away is no poison: tried again, the answer is taken")
+  @Test("An answer is not poison when the store is unavailable; a retry records it")
   func storeAway() async throws {
     let clock = FakeClock()
     let store = MoodyStore(MemoryStore(environment: .fake(clock: clock)))
@@ -163,7 +163,7 @@ struct ReplyPoisonTests {
     let message = Answer.to(id, Answer.succeeded)
     let error = await #expect(throws: StoreError.self) { try await bench.answer(message) }
     #expect(error?.kind == .outcomeUnknown)
-    // It is appended again a moment later; until then whoever asks is told the same.
+    // The engine appends it again after a short time. Until then each caller gets the same error.
     let again = clock.now() + .milliseconds(50)
     await clock.waitForSleepers { $0.contains(again) }
     clock.advance(to: again)
@@ -227,7 +227,7 @@ struct ReplyPoisonTests {
     await bench.close()
   }
 
-  @Test("A saga whose history can't be read holds up nobody: its answers are poison")
+  @Test("Answers for a saga whose history can't be read are poison")
   func unreadable() async throws {
     let bench = try await ReplyBench(ReplyBench.kafka("a"))
     let stream = Environment.system.newID()

@@ -17,7 +17,7 @@ struct ReplyTests {
 
   // MARK: What they say
 
-  @Test("A success ends the step with its output, and nobody waits for it any more")
+  @Test("A success ends the step with its output, and ends the wait for the answer")
   func success() async throws {
     let bench = try await ReplyBench(ReplyBench.kafka("a"), Workflow.step("b"))
     let id = try await bench.start()
@@ -139,7 +139,7 @@ struct ReplyTests {
     await bench.close()
   }
 
-  @Test("A key in other letters is the same key: whoever waits under it hears of the answer")
+  @Test("An idempotency key in other upper and lower case is the same key, and its waiting caller gets the answer")
   func otherLetters() async throws {
     let bench = try await ReplyBench(ReplyBench.kafka("a"))
     let id = try await bench.start()
@@ -182,7 +182,7 @@ struct ReplyTests {
     await bench.close()
   }
 
-  @Test("An answer that is told while the next attempt already waits ends only its own")
+  @Test("An answer to an attempt ends only that attempt when the next one already waits")
   func nextAttemptWaits() async throws {
     let bench = try await ReplyBench()
     func call(_ attempt: Int) -> StepCall {

@@ -67,7 +67,7 @@ struct TopicGuideTests {
     let started = try await running.engine.saga(id.id).state
     #expect(started.start.by == "lims")
     #expect(started.start.tags == ["ward-3"])
-    // The guide's saga is nobody's: its commands are for the one just started.
+    // The guide's saga does not exist; its commands are sent to the saga that was just started.
     for message in messages.suffix(2) {
       let text = String(decoding: message.value ?? [], as: UTF8.self).replacing(Self.example, with: "\(id.id)")
       try await handlers.handle(

@@ -12,7 +12,7 @@ import Values
 
 @Suite("What becomes of a notice", .timeLimit(.minutes(2)))
 struct NoticeSenderTests {
-  @Test("Old events are nobody's news; a new destination hears what happens from then on")
+  @Test("A new destination gets notices of new events only")
   func oldStore() async throws {
     let bench = try await NoticeBench()
     for number in 0..<20 { try await bench.append("old-\(number)") }
@@ -23,12 +23,12 @@ struct NoticeSenderTests {
       let status = try await bench.status(notices) { $0.delivered == 1 }
       #expect(status.state == .current && status.pending == 0 && status.lastDeliveredAt == bench.clock.now())
     }
-    // What happened while nobody ran is told.
+    // An event from the time when no sender ran is delivered.
     try await bench.append("meanwhile")
     try await bench.run(pager) { _ in
       #expect(await pager.tried.wait(for: 2).steps == ["new", "meanwhile"])
     }
-    // Nothing is told twice.
+    // No notice is delivered twice.
     try await bench.run(pager) { notices in
       try await bench.append("last")
       await pager.tried.wait(for: 3)
@@ -303,7 +303,7 @@ struct NoticeSenderTests {
     }
   }
 
-  @Test("A store that is away for a moment is waited for, and said to be")
+  @Test("The sender waits for an unavailable store, and its status names the problem")
   func storeAway() async throws {
     let clock = FakeClock()
     let moody = TailMood(MemoryStore(environment: .fake(clock: clock)))
@@ -321,7 +321,7 @@ struct NoticeSenderTests {
     }
   }
 
-  @Test("The pauses treble, with a fifth to either side, up to the longest")
+  @Test("The pauses triple, plus or minus a fifth, up to the longest")
   func backoff() {
     let backoff = NoticeBackoff(first: .seconds(5), longest: .seconds(3_600))
     #expect(backoff.pause(after: 1, random: 0) == .seconds(4))
@@ -331,7 +331,7 @@ struct NoticeSenderTests {
     #expect(backoff.pause(after: 1_000, random: 40) == .seconds(4_320))
   }
 
-  @Test("Nobody knows a destination of another name")
+  @Test("A destination of an unknown name is refused")
   func unknown() async throws {
     let bench = try await NoticeBench()
     let none = await #expect(throws: EngineError.self) { try await bench.notices().test("x", by: "mia") }

@@ -146,7 +146,7 @@ struct WebhookTests {
     await receiver.close()
   }
 
-  @Test("Nobody there is a failure with the code of the call; what is shown of the URL is its host")
+  @Test("A refused connection is a failure with the code of the call; only the host of the URL is shown")
   func nobody() async throws {
     let client = HTTPClient()
     let webhook = try webhook("http://u:hunter2@127.0.0.1:1/hooks/T0PSECRET?key=1", client)

@@ -69,7 +69,7 @@ struct ApprovalTests {
     await after.stop()
   }
 
-  @Test("What the saga doesn't take isn't asked for, nor what nobody has a name for")
+  @Test("A verb that the saga refuses, or that comes without a user's name, does not wait for approval")
   func refused() async throws {
     let bench = try await OperationBench(stuck: 1, fine: 1, approvals: [.abandon])
     let fine = try #require(bench.fine.first)
@@ -113,7 +113,7 @@ struct ApprovalTests {
     await bench.stop()
   }
 
-  @Test("Of two who decide at once one wins, and the other is told")
+  @Test("When several people decide at once, one wins and the others are refused")
   func twoAtOnce() async throws {
     let bench = try await OperationBench(stuck: 1, approvals: [.abandon])
     let saga = try #require(bench.stuck.first)

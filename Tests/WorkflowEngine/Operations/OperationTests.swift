@@ -111,7 +111,7 @@ struct OperationTests {
     var left: [UniqueID] = []
     for id in bench.stuck where try await !bench.engine.saga(id).state.isPaused { left.append(id) }
     #expect(left.count == 2)
-    // They are free for another operation, that nobody gets ahead of.
+    // They are free for another operation. No other operation gets ahead of it.
     let next = try await bench.begin(.pause, .sagas(left))
     var ended = next
     while !ended.status.isEnd {
@@ -147,7 +147,7 @@ struct OperationTests {
       let history = try await after.engine.history(of: id, after: 0, limit: 100)
       #expect(history.filter { $0.type == "sagaPaused" }.count == 1)
     }
-    // Nobody was asked again of whom it was known already.
+    // No saga with a known result was asked again.
     try await after.engine.waitUntilAudited()
     let listed = try await after.engine.operations(status: .finished, after: nil, limit: 9).operations
     #expect(listed == [ended.json])
@@ -168,7 +168,7 @@ struct OperationTests {
     await bench.stop()
   }
 
-  @Test("Begun, and then it can't be read back: it is carried out, though whoever asked was told of trouble")
+  @Test("An operation that was stored but can't be read back runs, although its caller gets an unknown outcome")
   func lostLook() async throws {
     let bench = try await OperationBench(stuck: 3)
     bench.store.refuseReads(1)
@@ -212,7 +212,7 @@ struct OperationTests {
     await bench.stop()
   }
 
-  @Test("A saga's id is no operation, and an operation no saga")
+  @Test("A saga's id is refused as an operation's, and an operation's id as a saga's")
   func strangers() async throws {
     let bench = try await OperationBench(stuck: 1)
     let begun = try await bench.begin(.pause)
@@ -224,7 +224,7 @@ struct OperationTests {
     await bench.stop()
   }
 
-  @Test("A saga whose history is no JSON is counted as refused, in the preview too, and the operation goes on")
+  @Test("A saga whose history is not JSON counts as refused, in the preview too, and the operation continues")
   func unreadable() async throws {
     let bench = try await OperationBench(stuck: 3)
     let garbled = try #require(bench.stuck.first)

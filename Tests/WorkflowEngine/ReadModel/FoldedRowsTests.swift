@@ -240,7 +240,7 @@ struct FoldedRowsTests {
     }
   }
 
-  @Test("A paused saga is found as such, and its clock stands")
+  @Test("A paused saga is found as paused, and its clock stops")
   func paused() async throws {
     let running = try await RunningEngine(MemoryStore(environment: .system), ScriptedExecutor())
     let engine = running.engine
@@ -258,7 +258,7 @@ struct FoldedRowsTests {
     await running.stop()
   }
 
-  @Test("A read model made from other events is made anew")
+  @Test("A read model made from other events is built again")
   func otherEvents() async throws {
     let read = MemoryReadStore()
     let first = try await RunningEngine(MemoryStore(environment: .system), ScriptedExecutor(), readStore: read)

@@ -46,7 +46,7 @@ struct UpcastingTests {
     #expect(try decode("stepSkipped", schema, event.data) == event)
   }
 
-  @Test("What can't be lifted is not guessed at")
+  @Test("An event of an older version without a needed member is unreadable")
   func damaged() {
     let event = SagaEvent(at: EventSamples.at, StepSucceeded(step: "a", output: .null, isPivot: false))
     #expect(throws: UnreadableEvent(message: "The stored event has no “result”.")) {

@@ -25,7 +25,7 @@ struct CrashTests {
       }
       return .succeeded(["ok": true])
     }
-    /// What stands: made and not undone.
+    /// The effects that are made and not undone.
     var standing: Set<String> {
       state.withLock { state in Set(state.made.keys.filter { state.undone[$0] == nil }.map { String($0.dropFirst(37)) })
       }

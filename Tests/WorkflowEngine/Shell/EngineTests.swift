@@ -66,7 +66,7 @@ struct EngineTests {
     await running.stop()
   }
 
-  @Test("Time is durable: a delay fires after a restart, at its moment and not before")
+  @Test("A delay ends after a restart when it is due, and not before")
   func durableTime() async throws {
     let clock = FakeClock()
     let environment = Environment.fake(clock: clock)

@@ -25,7 +25,7 @@ struct OverdueShellTests {
     return try await engine.list(SagaListRequest(query)).sagas.map(\.id)
   }
 
-  @Test("A wait wakes the scheduler at its moment, and is found in lists until it is over")
+  @Test("An overdue wait wakes the scheduler when it is due, and is in lists until it ends")
   func once() async throws {
     let clock = FakeClock()
     let environment = Environment.fake(clock: clock)
@@ -53,7 +53,7 @@ struct OverdueShellTests {
     await running.stop()
   }
 
-  @Test("The moment passes while no engine runs: the next one says so, once, and says since when")
+  @Test("A step that becomes overdue while no engine runs is reported once by the next engine, with the due time")
   func restart() async throws {
     let clock = FakeClock()
     let environment = Environment.fake(clock: clock)
@@ -74,7 +74,7 @@ struct OverdueShellTests {
     }
   }
 
-  @Test("A pause over the moment puts it off by its length, with the engine stopped in between")
+  @Test("A pause defers the overdue time by its length, also over a restart of the engine")
   func pause() async throws {
     let clock = FakeClock()
     let environment = Environment.fake(clock: clock)
@@ -128,7 +128,7 @@ struct OverdueShellTests {
   func samples(count: Int) async throws {
     let clock = FakeClock()
     let (_, _, _, running) = try await taught(samples: count, of: 60_000, clock: clock)
-    // Every minute it learns anew; what it sleeps until tells that it has.
+    // It learns again every minute. Its next wake-up time shows that it has learned.
     for _ in 0..<2 {
       let next = clock.now() + ExpectationLearner.refreshEvery
       await clock.waitForSleepers { $0.contains(next) }
@@ -167,7 +167,7 @@ struct OverdueShellTests {
         == .learned(.milliseconds(2 * p99), samples: 200))
   }
 
-  @Test("Runs of more than a week ago say nothing, and an engine that is told so learns nothing")
+  @Test("Runs older than a week are not learned from; with learning off the engine learns nothing")
   func forgotten() async throws {
     for (age, learns) in [(Duration.seconds(8 * 86_400), true), (.seconds(3_600), false)] {
       let clock = FakeClock()

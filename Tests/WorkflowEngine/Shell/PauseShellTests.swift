@@ -9,7 +9,7 @@ import Values
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("A pause outlives the engine, and its clocks stand")
+@Suite("A pause survives a restart of the engine, and its clocks stop")
 struct PauseShellTests {
   private func operate(_ engine: Engine, _ id: UniqueID, _ verb: OperatorVerb) async throws -> SagaState {
     try await engine.operate(

@@ -10,7 +10,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-/// A clock that somebody sets: whoever sleeps goes on sleeping.
+/// A clock that a test sets. Setting it wakes no sleeper.
 private final class SetClock: WallClock {
   private let time = Mutex(Timestamp(milliseconds: 1_772_352_000_000))
 
@@ -108,7 +108,7 @@ struct SchedulerTests {
         await Task.yield()
       }
     }()
-    // The timer is the retry's, not the wait's that the page told of.
+    // The timer is for the retry, not for the wait that the page contained.
     await clock.waitForSleepers { $0.contains(due) }
     #expect(executor.calls.count == 1)
     clock.advance(to: due)
@@ -133,7 +133,7 @@ struct SchedulerTests {
   }
 }
 
-/// Notes where it is told to begin.
+/// Records the time at which it is asked to begin.
 private final class BeginClock: WallClock {
   let begun = Mutex<Timestamp?>(nil)
   private let clock = FakeClock()

@@ -36,7 +36,7 @@ struct TroubleTests {
     await running.stop()
   }
 
-  @Test("A signal that the store did not take is withdrawn: its caller is told so, and it is never done later")
+  @Test("A signal that the store did not take is withdrawn: its caller gets the error, and it never takes effect")
   func withdrawn() async throws {
     let store = MoodyStore(MemoryStore(environment: .system))
     let running = try await RunningEngine(store, ScriptedExecutor())
@@ -115,7 +115,7 @@ struct TroubleTests {
     await running.stop()
   }
 
-  @Test("An append whose answer was lost is repeated under its id; the caller is told that it may have happened")
+  @Test("An append whose answer was lost is repeated under its id; the caller gets an unknown outcome")
   func append() async throws {
     let store = MoodyStore(MemoryStore(environment: .system))
     let running = try await RunningEngine(store, ScriptedExecutor())

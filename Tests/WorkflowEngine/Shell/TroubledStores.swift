@@ -30,7 +30,7 @@ final class MortalStore: StoreInFront {
   }
 }
 
-/// A store that is out of reach for so many calls, when it is told to be.
+/// A store that is unavailable for a number of calls that a test sets.
 final class MoodyStore: StoreInFront {
   let store: any EventStore
   private let moods = Mutex((reads: 0, appends: 0, refusedReads: 0, lists: [String: Int]()))
