@@ -3,7 +3,7 @@ import Values
 
 @testable import saga
 
-@Suite("What is typed behind a command")
+@Suite("The arguments of a command")
 struct ArgumentTests {
   private let command = CommandSpec(
     "draw", summary: "", about: [],
@@ -45,7 +45,7 @@ struct ArgumentTests {
     #expect(!parsed.has("tag"))
   }
 
-  @Test("behind -- nothing is an option")
+  @Test("words after -- are not options")
   func terminator() throws {
     #expect(try parse("--", "--json", "-x").operands == ["--json", "-x"])
     #expect(try parse("a", "--", "--").operands == ["a", "--"])
@@ -65,7 +65,7 @@ struct ArgumentTests {
   }
 
   @Test(
-    "near names",
+    "the nearest name is the one that was probably meant",
     arguments: [
       ("shwo", "show"), ("lst", "list"), ("evnets", "events"), ("STATUS", "status"), ("work", "workflows"),
     ])

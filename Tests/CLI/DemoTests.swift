@@ -59,7 +59,7 @@ struct DemoTests {
   }
 }
 
-@Suite("Where things are")
+@Suite("Options for stores and services")
 struct SettingTests {
   @Test("stores")
   func stores() {
@@ -123,7 +123,7 @@ struct SettingTests {
     for json in wrong { #expect(throws: CLIError.self) { try ServiceList.entries(json, file: "s.json") } }
   }
 
-  @Test("a request to stop is heard once; the second is impatient")
+  @Test("the first stop request stops with care, the second at once")
   func shutdown() async {
     let calls = Calls()
     let shutdown = Shutdown { _ = calls.add("now") }

@@ -7,7 +7,7 @@ import Values
 
 @testable import saga
 
-@Suite("What the command line says of Kafka")
+@Suite("Command line options for Kafka")
 struct KafkaOptionTests {
   private func parse(_ words: String..., of command: CommandSpec = serveCommand) throws -> KafkaSettings? {
     try Self.invocation(words, of: command).kafka()
@@ -45,7 +45,7 @@ struct KafkaOptionTests {
   @Test("without options for it there is no Kafka")
   func none() throws { #expect(try parse() == nil) }
 
-  @Test("the brokers are enough: the rest has its usual names")
+  @Test("with only the brokers every other setting has its default")
   func usual() throws {
     let settings = try #require(try parse("--kafka", "a:9092,[::1]:9093"))
     #expect(settings.cluster == KafkaCluster(brokers: "a:9092,[::1]:9093"))
@@ -61,7 +61,7 @@ struct KafkaOptionTests {
     #expect(settings.services.allSatisfy { $0.tombstones })
   }
 
-  @Test("everything can be named")
+  @Test("every setting can be changed")
   func named() throws {
     let settings = try #require(
       try parse(
@@ -117,7 +117,7 @@ struct KafkaOptionTests {
   }
 
   @Test(
-    "an option of Kafka alone says nothing",
+    "an option for Kafka without --kafka is refused",
     arguments: [
       ["--kafka-config", "a=b"], ["--kafka-topic", "events=x"], ["--kafka-group", "g"], ["--kafka-service", "a=b"],
       ["--schema-registry", "http://x"],

@@ -7,7 +7,7 @@ import Values
 
 @testable import saga
 
-@Suite("What the command line says of Kafka to a laboratory")
+@Suite("Command line options of the laboratory for Kafka")
 struct LabKafkaOptionTests {
   private func parse(_ words: [String]) throws -> LabKafka.Configuration? {
     let terminal = Terminal(
@@ -22,7 +22,7 @@ struct LabKafkaOptionTests {
   @Test("without options for it there is no Kafka")
   func none() throws { #expect(try parse([]) == nil) }
 
-  @Test("the brokers are enough, and every topic can have another name")
+  @Test("with only the brokers every topic has its default name, and each can have another")
   func named() throws {
     let usual = try #require(try parse(["--kafka", "a:9092"]))
     #expect(usual.cluster == KafkaCluster(brokers: "a:9092"))

@@ -112,7 +112,7 @@ struct NoticeOptionTests {
     #expect(!said.contains("hunter2"))
   }
 
-  @Test("a webhook without a secret, or with one that is none, is refused")
+  @Test("a webhook without a secret, or with an invalid one, is refused")
   func secrets() {
     let words = ["--webhook", "https://pager.lab/x"]
     let missing = refusal(words, variables: [:])
@@ -144,7 +144,7 @@ struct NoticeOptionTests {
     }
   }
 
-  @Test("to Kafka goes what needs a person, unless it is said what")
+  @Test("Kafka gets the notices that need a person, unless types are given")
   func kafka() throws {
     #expect(try parse("--kafka", "a:1").kafkaTypes == NoticeType.usual)
     #expect(try parse("--kafka", "a:1", "--kafka-notices", "all").kafkaTypes == NoticeType.all)

@@ -97,7 +97,7 @@ struct StepGraphTests {
     #expect(drawn([[], [0], [0], [0], [1, 2, 3]]) == ["●─┬─╮ 0", "● │ │ 1", "│ ● │ 2", "│ │ ● 3", "●─┴─╯ 4"])
   }
 
-  @Test("what starts at once has its line from the top")
+  @Test("a step that starts at once has its line from the top")
   func roots() { #expect(drawn([[], [], [0, 1]]) == ["● │ 0", "│ ● 1", "●─╯ 2"]) }
 
   @Test("a line that follows from the others is left out")
@@ -109,6 +109,6 @@ struct StepGraphTests {
   @Test("a later step may come first in the file")
   func order() { #expect(drawn([[1], []]) == ["● 1", "● 0"]) }
 
-  @Test("a circle is drawn somehow")
+  @Test("a workflow with a cycle is drawn too")
   func circle() { #expect(drawn([[1], [0]]).count == 2) }
 }

@@ -4,7 +4,9 @@ import Testing
 
 @Suite("Servers that close kept connections without notice", .timeLimit(.minutes(1)))
 struct KeptConnectionsTests {
-  @Test("They are avoided for a minute, and four times as long after each further loss, up to a day")
+  @Test(
+    "Such a server's kept connections are not used for a minute, then four times as long after each loss, up to a day"
+  )
   func losses() {
     var kept = KeptConnections()
     var now = ContinuousClock.now

@@ -173,7 +173,7 @@ struct WireCase: Sendable, CustomTestStringConvertible {
 @Suite("Requests on the wire", .timeLimit(.minutes(2)))
 struct ServerTrapTests {
   @Test(
-    "A request is refused in the server's own words, once, or served",
+    "A request gets exactly one answer: the server's own refusal, or the handler's",
     arguments: WireCase.requestLines + WireCase.bytes + WireCase.framing)
   func answers(_ trap: WireCase) async throws {
     let configuration = HTTPServerConfiguration(maxBodyBytes: 1_000, maxHeaderBytes: 1_500)
@@ -207,7 +207,7 @@ struct ServerTrapTests {
   }
 
   @Test(
-    "A request that trickles is ended by its deadline",
+    "A request that arrives too slowly is ended by its deadline",
     arguments: [
       "GET / HT", "GET / HTTP/1.1\r\nHost: localhost\r\nX-",
       "POST / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n",

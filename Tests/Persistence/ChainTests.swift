@@ -61,7 +61,9 @@ struct ChainTests {
 
   // MARK: Stores from before there were chains
 
-  @Test("Begins where the events of an older store end, which is noted", arguments: StoreKind.durable)
+  @Test(
+    "A chain begins after the events of an older store, and the store records the place",
+    arguments: StoreKind.durable)
   func olderStore(kind: StoreKind) async throws {
     try await withPlace(kind, shardCount: 2) { place in
       let old = try await place.makeOlderStore(events: 12)
@@ -112,7 +114,7 @@ struct ChainTests {
     }
   }
 
-  @Test("An SQLite store can be walked beside the process that writes it, and an older one is left alone")
+  @Test("An SQLite store can be checked beside the process that writes it, and an older store is not changed")
   func archive() async throws {
     try await withPlace(.sqlite, shardCount: 2) { place in
       _ = try await place.makeOlderStore(events: 4)
@@ -130,7 +132,7 @@ struct ChainTests {
     }
   }
 
-  @Test("A Postgres store can be walked beside the process that writes it", .enabled(if: PostgresPlace.url != nil))
+  @Test("A Postgres store can be checked beside the process that writes it", .enabled(if: PostgresPlace.url != nil))
   func postgresBeside() async throws {
     try await withStore(.postgres, shardCount: 2) { store, place in
       _ = try await store.append(place.append(place.newID(), count: 3))

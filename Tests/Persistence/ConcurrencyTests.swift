@@ -56,7 +56,7 @@ struct ConcurrencyTests {
     }
   }
 
-  @Test("A refused append spoils none of those beside it", arguments: StoreKind.tested)
+  @Test("A refused append does not affect concurrent appends", arguments: StoreKind.tested)
   func refusedAmongGood(kind: StoreKind) async throws {
     try await withStore(kind) { store, place in
       let taken = place.newID()

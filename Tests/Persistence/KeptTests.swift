@@ -49,9 +49,9 @@ struct KeptTests {
   }
 }
 
-@Suite("What a store has answered outlives it")
+@Suite("Durability of a store's answers")
 struct ReopenTests {
-  @Test("Everything is there after opening again", arguments: StoreKind.durable)
+  @Test("All stored data is there after the store is opened again", arguments: StoreKind.durable)
   func reopened(kind: StoreKind) async throws {
     try await withPlace(kind, shardCount: 3) { place in
       let first = try await place.open()

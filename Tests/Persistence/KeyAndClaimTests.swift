@@ -36,7 +36,7 @@ struct KeyAndClaimTests {
     }
   }
 
-  @Test("A value is held by one stream until it lets go", arguments: StoreKind.tested)
+  @Test("A claim belongs to one stream until the stream releases it", arguments: StoreKind.tested)
   func claims(kind: StoreKind) async throws {
     try await withStore(kind) { store, place in
       let (one, other) = (place.newID(), place.newID())

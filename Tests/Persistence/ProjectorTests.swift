@@ -71,7 +71,7 @@ struct ProjectorTests {
     }
   }
 
-  @Test("A failing batch is reported and tried again, later and later; other shards go on")
+  @Test("A failing batch is reported and retried with growing pauses; other shards continue")
   func failure() async throws {
     try await withStore(.memory, shardCount: 2) { store, place in
       var streams: [UniqueID] = []

@@ -35,7 +35,7 @@ struct SQLiteDamageTests {
     }
   }
 
-  @Test("With anything in its middle, it tells of the damage and never crashes", arguments: 0..<20)
+  @Test("Random bytes in the middle of the file are reported as damage and cause no crash", arguments: 0..<20)
   func random(seed: Int) async throws {
     try await withFile { place, streams in
       try damage(place) { bytes in
@@ -52,7 +52,7 @@ struct SQLiteDamageTests {
     }
   }
 
-  @Test("A page of nothing at its beginning is damage too")
+  @Test("An overwritten first page is reported as damage")
   func firstPage() async throws {
     try await withFile { place, _ in
       try damage(place) { bytes in

@@ -23,7 +23,7 @@ struct SQLiteFileTests {
     }
   }
 
-  @Test("Files of something else are left alone")
+  @Test("A file that is not a store is refused and not changed")
   func foreign() async throws {
     try await withPlace(.sqlite) { place in
       let text = Data(String(repeating: "not a database, but somebody's notes\n", count: 99).utf8)
@@ -40,7 +40,7 @@ struct SQLiteFileTests {
     }
   }
 
-  @Test("A file that says it is another application's is left alone, even an empty one")
+  @Test("A file with another application's id is refused and not changed, even an empty one")
   func otherApplication() async throws {
     try await withPlace(.sqlite) { place in
       let file = URL(fileURLWithPath: place.location)

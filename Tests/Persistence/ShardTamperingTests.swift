@@ -86,9 +86,9 @@ enum ShardTampering: String, CaseIterable, Sendable {
   }
 }
 
-@Suite("A shard that somebody has changed")
+@Suite("A shard that was changed by hand")
 struct ShardTamperingTests {
-  @Test("Is found out, and what, and where", arguments: StoreKind.tested, ShardTampering.allCases)
+  @Test("The audit finds the kind and the place of a change", arguments: StoreKind.tested, ShardTampering.allCases)
   func found(kind: StoreKind, tampering: ShardTampering) async throws {
     try await withStore(kind, shardCount: 1) { store, place in
       let streams = try await fill(store, place)
@@ -118,7 +118,7 @@ struct ShardTamperingTests {
     }
   }
 
-  @Test("A history that goes on after a head agrees with it", arguments: StoreKind.tested)
+  @Test("A history that continues after a head agrees with the head", arguments: StoreKind.tested)
   func goesOn(kind: StoreKind) async throws {
     try await withStore(kind, shardCount: 3) { store, place in
       for _ in 0..<9 { _ = try await store.append(place.append(place.newID(), count: 2)) }

@@ -42,9 +42,9 @@ enum Tampering: String, CaseIterable, Sendable {
   }
 }
 
-@Suite("A history that somebody has changed")
+@Suite("A history that was changed by hand")
 struct TamperingTests {
-  @Test("Is found out, and where", arguments: StoreKind.tested, Tampering.allCases)
+  @Test("Verification finds the place of a change", arguments: StoreKind.tested, Tampering.allCases)
   func found(kind: StoreKind, tampering: Tampering) async throws {
     try await withStore(kind) { store, place in
       let stream = place.newID()
@@ -65,7 +65,7 @@ struct TamperingTests {
     }
   }
 
-  @Test("Cut off at its end it is shorter, which only who knows its length can tell", arguments: StoreKind.tested)
+  @Test("A history without its last event is intact and shorter", arguments: StoreKind.tested)
   func cutOff(kind: StoreKind) async throws {
     try await withStore(kind) { store, place in
       let stream = place.newID()

@@ -70,7 +70,7 @@ struct ReaderTests {
     await bench.reader.close()
   }
 
-  @Test("An offset that isn't there is an error, not a jump")
+  @Test("An offset that does not exist is an error; the reader skips nothing")
   func outOfRange() async throws {
     let bench = try await Bench(partitions: 1)
     try await bench.send(0...3, to: 0)
@@ -89,7 +89,7 @@ struct ReaderTests {
     await bench.reader.close()
   }
 
-  @Test("A topic that isn't there, and a broker that isn't")
+  @Test("A missing topic and a missing broker are errors")
   func unknown() async throws {
     let bench = try await Bench()
     await #expect(throws: KafkaError.self) { try await bench.reader.partitionCount(of: "no-such-topic") }

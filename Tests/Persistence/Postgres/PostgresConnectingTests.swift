@@ -51,7 +51,7 @@ struct PostgresConnectingTests {
     }
   }
 
-  @Test("A refused statement spoils neither its session nor those before and behind it")
+  @Test("A refused statement affects neither its session nor the statements around it")
   func pipelines() async throws {
     try await withPostgres { place in
       try await place.session { (connection) throws(PostgresError) in
@@ -77,7 +77,7 @@ struct PostgresConnectingTests {
     }
   }
 
-  @Test("Values come back as they were sent")
+  @Test("Values are read as they were sent")
   func values() async throws {
     try await withPostgres { place in
       let id = place.environment.newID()

@@ -37,7 +37,7 @@ struct PostgresFencingTests {
     }
   }
 
-  @Test("A writer whose session was lost and whose shard was taken meanwhile writes no more")
+  @Test("A writer that lost its session writes nothing after another writer has taken its shard")
   func takenOver() async throws {
     try await withPostgres { place in
       let first = try await place.open()

@@ -8,7 +8,7 @@ import Values
 
 @Suite("A Postgres store's schema")
 struct PostgresSchemaTests {
-  @Test("Is as the snapshot beside this file says")
+  @Test("The schema is equal to the snapshot beside this file")
   func snapshot() async throws {
     try await withPostgres { place in
       let store = try await place.open()
@@ -27,7 +27,7 @@ struct PostgresSchemaTests {
     }
   }
 
-  @Test("Any number of processes may open a store that isn't there yet, at the same time")
+  @Test("Several processes can open a new store at the same time")
   func concurrentOpens() async throws {
     try await withPostgres { place in
       let counts = try await withThrowingTaskGroup(of: Int.self) { group in
@@ -76,7 +76,7 @@ struct PostgresSchemaTests {
     if text.contains("FROM events"), text.contains("stream = ") { #expect(text.contains("month = ")) }
   }
 
-  @Test("A name that isn't a plain one is refused", arguments: ["", "Tracseq", "a b", "1a", "pg_x", "a;b", "é"])
+  @Test("A schema name with special characters is refused", arguments: ["", "Tracseq", "a b", "1a", "pg_x", "a;b", "é"])
   func names(name: String) {
     #expect(throws: PostgresError.self) { _ = try PostgresNames(schema: name) }
   }

@@ -12,7 +12,7 @@ struct ReadListTests {
   ]
 
   @Test(
-    "Every combination of filters, in every order and page by page, shows what looking at every row shows",
+    "Every combination of filters, orders and pages returns the same rows as a scan of all rows",
     arguments: StoreKind.durable, limits.indices)
   func combinations(kind: StoreKind, limits: Int) async throws {
     try await withReadStore(kind, limits: Self.limits[limits]) { store in
@@ -32,7 +32,7 @@ struct ReadListTests {
     }
   }
 
-  @Test("Facets count what a list shows, however it is asked", arguments: StoreKind.durable)
+  @Test("Facets count the rows of the list with the same filters", arguments: StoreKind.durable)
   func facets(kind: StoreKind) async throws {
     try await withReadStore(kind, limits: SagaListingLimits(few: 10, counted: 10_000)) { store in
       let measure = MemoryReadStore()
@@ -47,7 +47,7 @@ struct ReadListTests {
     }
   }
 
-  @Test("Facets of more than can be looked at say that they are the least", arguments: StoreKind.durable)
+  @Test("Facets over more rows than the limit are reported as lower bounds", arguments: StoreKind.durable)
   func cutFacets(kind: StoreKind) async throws {
     try await withReadStore(kind, limits: SagaListingLimits(few: 10, counted: 20)) { store in
       var sagas = RandomSagas(seed: 9)
@@ -65,7 +65,7 @@ struct ReadListTests {
   }
 
   @Test(
-    "A page ends early rather than look at everything, and the list goes on from there", arguments: StoreKind.durable)
+    "A page over many rows ends early, and the list continues from there", arguments: StoreKind.durable)
   func boundedPages(kind: StoreKind) async throws {
     try await withReadStore(kind, limits: SagaListingLimits(few: 5, walked: 30)) { store in
       var sagas = RandomSagas(seed: 10)

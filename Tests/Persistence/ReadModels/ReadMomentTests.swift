@@ -57,7 +57,7 @@ struct ReadMomentTests {
     }
   }
 
-  @Test("When its tables are swapped away before it looks into them it looks again", arguments: StoreKind.durable)
+  @Test("A read starts again when its tables are replaced before it reads them", arguments: StoreKind.durable)
   func swapped(kind: StoreKind) async throws {
     try await withReadStore(kind) { store in
       let store = try #require(store as? SQLReadStore)

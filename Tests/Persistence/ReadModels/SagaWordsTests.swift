@@ -34,7 +34,7 @@ struct SagaWordsTests {
   }
 
   @Test(
-    "Spellings of one text meet",
+    "Different spellings of one text find each other",
     arguments: [
       ("MÜ-1", "MU\u{308}-1"), ("strasse", "Straße"), ("STRASSE 7", "straße 7"), ("ts4711", "ＴＳ４７１１"), ("fine", "ﬁne"),
       ("istanbul", "İSTANBUL"), ("Istanbul", "ıstanbul"), ("οδος", "ΟΔΟΣ"), ("οδοσ", "οδος"), ("A-1", "A\u{2010}1"),
@@ -58,7 +58,7 @@ struct SagaWordsTests {
   }
 
   @Test(
-    "A word is bounded, whatever is in it",
+    "A word has a bounded length",
     arguments: [
       String(repeating: "x", count: 100_000), "e" + String(repeating: "\u{301}", count: 2_000),
       String(repeating: "7", count: 6_000), String(repeating: "👩‍🔬", count: 500) + "a",
