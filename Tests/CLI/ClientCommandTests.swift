@@ -87,7 +87,7 @@ struct ClientCommandTests {
     #expect(result.complaint.contains("cli.answerUnexpected"))
   }
 
-  @Test("list fits 80 columns and shows why each saga is stuck")
+  @Test("list fits 80 columns and shows why a saga failed")
   func list() async throws {
     let compensated = Sample.summary([
       "id": "019c8a5e-7b1c-7d2e-8f3a-0123456789ac", "workflow": "a-workflow-with-a-long-name", "version": 3,

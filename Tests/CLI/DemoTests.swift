@@ -123,7 +123,7 @@ struct SettingTests {
     for json in wrong { #expect(throws: CLIError.self) { try ServiceList.entries(json, file: "s.json") } }
   }
 
-  @Test("the first stop request stops with care, the second at once")
+  @Test("the first stop request ends every wait for it, the second stops at once")
   func shutdown() async {
     let calls = Calls()
     let shutdown = Shutdown { _ = calls.add("now") }

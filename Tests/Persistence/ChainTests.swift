@@ -114,7 +114,7 @@ struct ChainTests {
     }
   }
 
-  @Test("An SQLite store can be checked beside the process that writes it, and an older store is not changed")
+  @Test("An SQLite store can be checked beside the process that writes it; an older store is refused")
   func archive() async throws {
     try await withPlace(.sqlite, shardCount: 2) { place in
       _ = try await place.makeOlderStore(events: 4)

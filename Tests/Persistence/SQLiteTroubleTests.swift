@@ -31,9 +31,7 @@ struct SQLiteTroubleTests {
     }
   }
 
-  @Test(
-    "While another program locks the file, callers get an answer within seconds, and a refused append is never written"
-  )
+  @Test("While the file is locked, callers get an answer within seconds, and a refused append is never written")
   func held() async throws {
     try await withPlace(.sqlite) { place in
       let store = try await SQLiteStore.open(

@@ -111,7 +111,7 @@ struct RegistryTests {
     }
   }
 
-  @Test("An invalid schema or subject is refused with the registry's own message")
+  @Test("An invalid schema or compatibility level is refused with the registry's own message")
   func unprocessable() async throws {
     try await RegistryBench.run { bench in
       let registry = try bench.registry()

@@ -76,7 +76,7 @@ struct PostgresSchemaTests {
     if text.contains("FROM events"), text.contains("stream = ") { #expect(text.contains("month = ")) }
   }
 
-  @Test("A schema name with special characters is refused", arguments: ["", "Tracseq", "a b", "1a", "pg_x", "a;b", "é"])
+  @Test("An invalid schema name is refused", arguments: ["", "Tracseq", "a b", "1a", "pg_x", "a;b", "é"])
   func names(name: String) {
     #expect(throws: PostgresError.self) { _ = try PostgresNames(schema: name) }
   }
