@@ -36,7 +36,7 @@ struct WorkPoolTests {
     #expect(await counter.add() == 2_001)
   }
 
-  @Test("an urgent job is done while others hold every common thread")
+  @Test("an urgent job runs while other jobs use every common thread")
   func urgent() async {
     let pool = WorkPool(name: "test", threads: 2, urgentThreads: 1)
     let hold = DispatchSemaphore(value: 0)

@@ -37,7 +37,7 @@ struct ConsoleFileTests {
     }
   }
 
-  @Test("The page runs nothing but its own files, and names none that is not there")
+  @Test("The page runs only its own files, and every file that it names exists")
   func references() throws {
     let page = try #require(Assets.text("console/\(ConsoleFiles.page)"))
     #expect(!page.contains("<script>") && !page.contains("<style") && !page.contains("style=") && !page.contains(" on"))

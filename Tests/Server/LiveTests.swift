@@ -29,7 +29,7 @@ struct LiveTests {
     }
   }
 
-  @Test("Who comes back with an id gets exactly what was missed, then what happens", arguments: [1, 7, 60])
+  @Test("A client that returns with an id gets exactly the missed events, then new ones", arguments: [1, 7, 60])
   func resumes(after count: Int) async throws {
     try await LiveSite.run { site in
       let (first, _) = try await site.joined()
@@ -58,7 +58,7 @@ struct LiveTests {
     }
   }
 
-  @Test("What happens while the missed is sent comes behind it, without a gap")
+  @Test("Events that happen while missed events are sent follow them without a gap")
   func resumesWhileBusy() async throws {
     try await LiveSite.run { site in
       let (_, hello) = try await site.joined()
@@ -75,7 +75,7 @@ struct LiveTests {
     }
   }
 
-  @Test("Filters let through what fits; the cursor goes on all the same")
+  @Test("A filtered stream has only matching events, and its cursor moves with all events")
   func filters() async throws {
     try await LiveSite.run { site in
       let (stream, hello) = try await site.joined("?workflow=a&status=stuck")
@@ -126,7 +126,7 @@ struct LiveTests {
     }
   }
 
-  @Test("An id that is none is refused", arguments: ["x", "AAAA", "!!!!", "gICAgICAgICAgIA"])
+  @Test("An invalid id is refused", arguments: ["x", "AAAA", "!!!!", "gICAgICAgICAgIA"])
   func badID(_ id: String) async throws {
     try await LiveSite.run { site in
       let stream = try site.stream(last: id)
@@ -146,7 +146,7 @@ struct LiveTests {
     }
   }
 
-  @Test("A client that has hung up is noticed by the beats")
+  @Test("A heartbeat detects that a client has hung up")
   func hangUps() async throws {
     try await LiveSite.run { site in
       let (kept, _) = try await site.joined()
@@ -172,7 +172,7 @@ struct LiveTests {
     }
   }
 
-  @Test("A client that fetches nothing is sent away with a reason, and holds no more than a mebibyte")
+  @Test("A client that reads nothing is disconnected with a reason, and buffers at most one mebibyte")
   func slow() async throws {
     let client = LiveClient(filter: LiveFilter(), first: Array("hello".utf8), backlog: nil)
     let message = [UInt8](repeating: 65, count: 1_000)
@@ -188,7 +188,7 @@ struct LiveTests {
   }
 
   /// Between a long message that no longer fits what is handed on at once and a short one behind it that would.
-  @Test("However long the messages that wait are, they are handed on in order, and each once", arguments: [1, 2, 3])
+  @Test("Waiting messages of any length are passed on in order, each once", arguments: [1, 2, 3])
   func order(seed: UInt64) async throws {
     let client = LiveClient(filter: LiveFilter(), first: [], backlog: nil)
     var random = SeededRandom(seed: seed)
@@ -207,7 +207,7 @@ struct LiveTests {
     #expect(isWhole)
   }
 
-  @Test("Stopping ends every stream at once, and says why")
+  @Test("Stopping ends every stream at once with the reason")
   func stops() async throws {
     try await LiveSite.run { site in
       let (stream, _) = try await site.joined()
@@ -219,7 +219,7 @@ struct LiveTests {
     }
   }
 
-  @Test("A cursor reads as it was written", arguments: [0, 1, 127, 128, 16_384, Int64.max])
+  @Test("A cursor is parsed as it was written", arguments: [0, 1, 127, 128, 16_384, Int64.max])
   func cursors(_ position: Int64) {
     let cursor = LiveCursor(positions: [position, 0, position])
     #expect(LiveCursor(cursor.text, shards: 3) == cursor)

@@ -159,7 +159,7 @@ struct SchemaPropertyTests {
   }
 
   @Test(
-    "A request is refused for its shape when its schema does not allow it, and only then",
+    "A request is refused for its shape exactly when its schema does not allow it",
     arguments: [1, 2] as [UInt64])
   func agree(seed: UInt64) async throws {
     let engine = FakeEngine()

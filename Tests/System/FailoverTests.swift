@@ -29,7 +29,7 @@ struct FailoverTests {
   }
 
   @Test(
-    "Writes go on within 10 s of the standby's promotion, readiness tells the truth all the while, and every answer is true"
+    "Writes continue within 10 s of the standby's promotion, and readiness and every answer are true all the time"
   )
   func promoted() async throws {
     try #require(Site.hasPostgres, "No Postgres: run the tests with scripts/with-postgres in front")

@@ -11,7 +11,7 @@ import Values
 struct NoticeTests {
   private static let secret = "whsec_" + Data(repeating: 7, count: 32).base64EncodedString()
 
-  @Test("A stuck saga is posted, though the receiver was away at first and the engine was killed meanwhile")
+  @Test("A notice of a stuck saga arrives, although the receiver was down at first and the engine was killed")
   func toldOverARestart() async throws {
     let site = try await Site(.sqlite)
     let posts = Told<HTTPServerRequest>()

@@ -9,7 +9,7 @@ struct SecondSignalTests {
   /// A crash came in about 1 of 15 rounds, before.
   static let rounds = 12
 
-  @Test("It ends the process at once, with status 1 and without a crash")
+  @Test("A second SIGTERM ends the process at once, with status 1 and without a crash")
   func atOnce() async throws {
     let site = try await Site(.sqlite)
     let lab = try await site.startLab()

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Checking workflows")
 struct CheckerTests {
-  @Test("The workflow of the repository is right")
+  @Test("The workflow of the repository has no findings")
   func sampleProcessing() throws {
     let services: Set = ["samples", "storage", "sequencing", "notification"]
     let result = WorkflowChecker.check(try Repository.bytes("workflows/sample-processing.json"), services: services)
@@ -147,7 +147,7 @@ struct CheckerTests {
     #expect(errors(Sample.workflow("[\(Sample.get("a"))]"), kafkaServices: []).isEmpty)
   }
 
-  @Test("A finding as JSON")
+  @Test("A finding is written as JSON")
   func json() throws {
     let finding = try #require(check(Sample.workflow("[\(Sample.get("a", ", \"wehn\": \"1\""))]")).findings.first)
     #expect(
@@ -162,7 +162,7 @@ struct CheckerTests {
   static let call = #""http": { "service": "s", "method": "POST", "path": "/x" }"#
 
   @Test(
-    "What is allowed and probably not meant",
+    "A workflow that is valid but probably a mistake gets a warning",
     arguments: [
       (#"[{ "id": "a", \#(call) }]"#, [Found("workflow.noCompensation", "/steps/0", 2, 11)]),
       (#"[{ "id": "a", \#(call), "compensation": "none" }]"#, []),

@@ -3,12 +3,12 @@ import Values
 
 @testable import Workflows
 
-@Suite("What follows from a definition")
+@Suite("Properties of a definition")
 struct DefinitionTests {
   // 0 → 1 → 3, 0 → 2 → 3, 4 alone.
   static let diamond = StepGraph(dependencies: [[], [0], [0], [1, 2], []])
 
-  @Test("Ancestors, descendants and order of a diamond")
+  @Test("A diamond has the right ancestors, descendants and order")
   func diamond() {
     let graph = Self.diamond
     #expect(graph.ancestors.map(\.indexes) == [[], [0], [0], [0, 1, 2], []])
@@ -64,7 +64,7 @@ struct DefinitionTests {
 
   // MARK: Defaults
 
-  @Test("What a step leaves out comes from the defaults, and an undo keeps its ten attempts")
+  @Test("Members that a step omits come from the defaults, and an undo keeps its ten attempts")
   func defaults() throws {
     let call = #""http": { "service": "s", "method": "PUT", "path": "/x" }"#
     let undo = #""compensation": { "http": { "service": "s", "method": "DELETE", "path": "/x" } }"#
@@ -86,7 +86,7 @@ struct DefinitionTests {
     #expect(back.timeout == .seconds(7) && retry.maxAttempts == 10 && retry.initialInterval == .seconds(300))
   }
 
-  @Test("Any step, and any undo, may say how long it is expected to take; nothing is said for those that don't")
+  @Test("Any step and any undo may declare an expected time; others have none")
   func expected() throws {
     let call = #""http": { "service": "s", "method": "PUT", "path": "/x" }"#
     let undo = #""compensation": { "http": { "service": "s", "method": "DELETE", "path": "/x" }, "expected": "PT1M" }"#

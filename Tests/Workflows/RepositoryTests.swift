@@ -4,7 +4,7 @@ import Testing
 
 @testable import Workflows
 
-@Suite("The workflows of the repository that do one work over two wires")
+@Suite("The repository's workflows that do the same over HTTP and Kafka")
 struct RepositoryTests {
   @Test("sample-processing-kafka is sample-processing with commands in place of calls")
   func sampleProcessing() throws {

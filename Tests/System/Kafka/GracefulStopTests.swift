@@ -18,7 +18,7 @@ struct GracefulStopTests {
   static let commands = 4_000
 
   @Test(
-    "What it stored is in Kafka when it has ended, and what it handled is not handled again",
+    "A stopped engine has published every stored event, and no handled message is handled again",
     arguments: Site.Store.allCases)
   func stops(store: Site.Store) async throws {
     try #require(

@@ -18,7 +18,7 @@ struct KafkaLabTests {
   }
 
   @Test(
-    "Both are killed amid 60 sagas whose answers get lost: all end, and every command took effect once",
+    "When both are killed amid 60 sagas with lost answers, all sagas end and every command took effect once",
     arguments: Site.Store.allCases)
   func kills(store: Site.Store) async throws {
     try #require(

@@ -97,7 +97,7 @@ struct PoisonTests {
   }
 
   @Test(
-    "An answer to nothing lies with the dead letters, and the next answer ends its step", arguments: Site.Store.allCases
+    "An answer to an unknown saga is a dead letter, and the next answer ends its step", arguments: Site.Store.allCases
   )
   func replies(store: Site.Store) async throws {
     try #require(

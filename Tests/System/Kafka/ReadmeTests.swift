@@ -17,7 +17,7 @@ struct ReadmeTests {
 
   private static func commands(_ start: String) -> [String] { blocks.filter { $0.contains(start) } }
 
-  @Test("Its commands do what it says, and what they print looks as it shows")
+  @Test("The commands of the README work, and print what the README shows")
   func commandsAndOutput() async throws {
     let site = try await KafkaSite(
       workflow: try JSON(parsing: try Repository.bytes("workflows/sample-processing.json")))

@@ -3,7 +3,7 @@ import JSON
 import Testing
 import Values
 
-@Suite("A night shift: storage breaks, and an operator brings back what hung on it", .serialized)
+@Suite("A night shift: storage breaks, and an operator retries the sagas that failed because of it", .serialized)
 struct StoryTests {
   @Test("Over REST")
   func rest() async throws { try await Story.run { RESTOperator($0) } }

@@ -86,7 +86,7 @@ struct BudgetSagaTests {
     #expect(saga.state?.step("w")?.status == .waiting)
   }
 
-  @Test("one decision begins no more once it has computed its share, and the next goes on")
+  @Test("a decision starts no more steps after its share of work, and the next decision continues")
   func share() throws {
     // Each condition takes about a third of a decision's share.
     let some = "count($.input.b[?count($.input.b[*])>=@])>1"
@@ -113,7 +113,7 @@ struct BudgetSagaTests {
     #expect((3...10).contains(decisions), "\(decisions)")
   }
 
-  @Test("a document has the steps that are read, and no others")
+  @Test("a document has only the steps that are read")
   func reads() throws {
     var saga = try Saga("[\(Saga.http("a")), \(Saga.http("b"))]")
     try saga.start()

@@ -24,7 +24,7 @@ struct StuckTests {
     return saga
   }
 
-  @Test("What is not ordered behind a failed undo goes on; what is waits for the operator")
+  @Test("Undos that depend on a failed undo wait for the operator; the others continue")
   func onlyWhatIsBehindWaits() throws {
     var saga = try stuckInUndo()
     #expect(saga.status == .stuck)
@@ -49,7 +49,7 @@ struct StuckTests {
     #expect(try saga.succeed("a") == ["a undone answered", "sagaCompensated"])
   }
 
-  @Test("resolve as undone says that it was done by hand")
+  @Test("resolve as undone records that the undo was done by hand")
   func resolve() throws {
     var saga = try stuckInUndo()
     try saga.succeed("c")
@@ -71,7 +71,7 @@ struct StuckTests {
     #expect(try saga.when(.wake) == [])
   }
 
-  @Test("Every verb wants a reason", arguments: ["", "  \n"])
+  @Test("A verb without a reason is refused", arguments: ["", "  \n"])
   func reasons(reason: String) throws {
     var saga = try stuckInUndo()
     for command in [
@@ -204,7 +204,7 @@ struct PivotTests {
       "b goes on, as nothing is undone now")
   }
 
-  @Test("What failed beside a pivot that then succeeds waits for an operator")
+  @Test("A failure beside a pivot that then succeeds waits for an operator")
   func failedBeside() throws {
     var saga = try Saga(
       #"[\#(Saga.http("p", #""dependsOn": [], "pivot": true"#)), \#(Saga.http("b", #""dependsOn": []"#))]"#)

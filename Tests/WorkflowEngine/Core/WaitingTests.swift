@@ -25,7 +25,7 @@ struct WaitingTests {
     #expect(try saga.when(signal()) == ["signal approval refused signal.tooLate"], "a second is another, and too late")
   }
 
-  @Test("A body that is not accepted is refused, and the wait goes on")
+  @Test("A body that is not accepted is refused, and the wait continues")
   func refused() throws {
     var saga = try Saga(Self.approval)
     try saga.start()
@@ -34,7 +34,7 @@ struct WaitingTests {
     #expect(try saga.when(signal()).contains("w succeeded"))
   }
 
-  @Test("One that comes early is kept", arguments: [true, false])
+  @Test("A signal that comes early is kept", arguments: [true, false])
   func early(accepted: Bool) throws {
     var saga = try Saga("[\(Saga.http("a")), \(Self.approval.dropFirst().dropLast())]")
     try saga.start()
@@ -48,7 +48,7 @@ struct WaitingTests {
     if !accepted { #expect(try saga.when(signal()).contains("w succeeded")) }
   }
 
-  @Test("An unknown name is refused, and one that nothing waits for any more")
+  @Test("A signal is refused when its name is unknown, or when no step will wait for it any more")
   func unknownAndLate() throws {
     var saga = try Saga(Self.approval)
     try saga.start()

@@ -10,7 +10,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Sagas that the engine died of")
+@Suite("Sagas that killed the engine")
 struct HoldingTests {
   static let id = UniqueID.version7(at: Timestamp(milliseconds: 1_772_352_000_000), random: (1, 2))
 
@@ -25,7 +25,7 @@ struct HoldingTests {
     _ = file.begin(id)
   }
 
-  @Test("a note that has begun and not ended is counted by the next process")
+  @Test("a note without an end is counted by the next process")
   func counts() throws {
     let path = Self.path()
     try Self.die(of: Self.id, path)
@@ -49,7 +49,7 @@ struct HoldingTests {
     #expect(try InterruptionFile(path: path).interrupted == [Self.id: InterruptionFile.untouchable])
   }
 
-  @Test("work that ends leaves no note, and more work than there are notes goes on without")
+  @Test("work that ends leaves no note, and work over the number of notes runs without one")
   func ends() throws {
     let path = Self.path()
     do {
@@ -94,7 +94,7 @@ struct HoldingTests {
 
   static let waiting = Workflow.of(#"{"id": "w", "signal": {"name": "go"}}"#, Workflow.step("b"))
 
-  @Test("the next start pauses it before it evaluates anything, others go on, and resume lets it go on")
+  @Test("the next start pauses it before it evaluates anything, others continue, and resume lets it continue")
   func heldAndResumed() async throws {
     let store = MemoryStore(environment: .system)
     let path = Self.path()

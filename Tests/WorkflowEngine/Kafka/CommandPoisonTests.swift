@@ -9,7 +9,7 @@ import Values
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Commands over Kafka that no repetition helps")
+@Suite("Commands over Kafka that are poison")
 struct CommandPoisonTests {
   /// A message, the code that it is refused with, and what the reason says.
   struct Case: Sendable, CustomTestStringConvertible {
@@ -185,7 +185,9 @@ struct CommandPoisonTests {
       EngineErrorCode.sagaReasonMissing),
   ]
 
-  @Test("Each is poison, with a code and a reason that names the place", arguments: envelopes + members + refused)
+  @Test(
+    "Each command is poison, with a code and a reason that names the place",
+    arguments: envelopes + members + refused)
   func isPoison(_ one: Case) async throws {
     let store = MemoryStore(environment: .system)
     let running = try await CommandTests.engine(on: store)
@@ -205,7 +207,7 @@ struct CommandPoisonTests {
     await running.stop()
   }
 
-  @Test("A megabyte is taken")
+  @Test("A command of a megabyte is accepted")
   func largest() async throws {
     let store = MemoryStore(environment: .system)
     let running = try await CommandTests.engine(on: store)

@@ -10,7 +10,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Commands over Kafka that can't be carried out just now")
+@Suite("Commands over Kafka that the engine can't run for now")
 struct CommandTroubleTests {
   private static let start = Form.binary.command("start", ["workflow": "spec", "input": .null])
 
@@ -91,7 +91,7 @@ struct CommandTroubleTests {
     await running.stop()
   }
 
-  @Test("What a registry framed is read, in every form", arguments: Form.allCases)
+  @Test("A command with a registry's frame is read in every form", arguments: Form.allCases)
   func framed(form: Form) async throws {
     let store = MemoryStore(environment: .system)
     let running = try await CommandTests.engine(on: store)

@@ -11,7 +11,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Answers over Kafka that no repetition helps")
+@Suite("Answers over Kafka that are poison")
 struct ReplyPoisonTests {
   typealias Case = CommandPoisonTests.Case
 
@@ -86,7 +86,7 @@ struct ReplyPoisonTests {
     member("a text for a fraction", "fraction", "40 %", of: "progress", says: "a number"),
   ]
 
-  @Test("Each is poison, with a reason that names the place", arguments: malformed)
+  @Test("Each answer is poison, with a reason that names the place", arguments: malformed)
   func isPoison(_ one: Case) async throws {
     let handlers = MessageHandlers { message in _ = try KafkaReply(await InboundMessage(message, unframe: nil)) }
     let found = await poison(handlers, one.message)
@@ -111,7 +111,7 @@ struct ReplyPoisonTests {
     await bench.close()
   }
 
-  @Test("A step that sends no command is ended by no message: a call, a signal, a delay, an undo by a call")
+  @Test("No message ends a step that sends no command: a call, a signal, a delay, or an undo by a call")
   func otherKinds() async throws {
     let (gate, open) = AsyncStream.makeStream(of: Void.self)
     let environment = Environment.system
@@ -175,7 +175,7 @@ struct ReplyPoisonTests {
 
   // MARK: Ended sagas
 
-  @Test("What had been recorded before the end comes again and is harmless; what is news to an ended saga is poison")
+  @Test("For an ended saga a recorded answer is a harmless repeat, and a new answer is poison")
   func ended() async throws {
     let bench = try await ReplyBench(ReplyBench.kafka("a", ReplyBench.quick), ReplyBench.kafka("b"))
     let id = try await bench.start()

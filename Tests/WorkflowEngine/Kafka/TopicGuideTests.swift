@@ -45,7 +45,7 @@ struct TopicGuideTests {
     return messages
   }
 
-  @Test("Its commands start, signal and cancel a saga")
+  @Test("The guide's commands start, signal and cancel a saga")
   func commands() async throws {
     let running = try await RunningEngine(MemoryStore(environment: .system), ScriptedExecutor())
     let workflow = #"""
@@ -80,7 +80,7 @@ struct TopicGuideTests {
     await running.stop()
   }
 
-  @Test("Its answers are read as what it says of them")
+  @Test("The guide's answers have the outcomes that the guide names")
   func answers() async throws {
     let text = try String(contentsOf: Self.guide, encoding: .utf8)
     let answers = text.matches(of: /\| `(\{"outcome": [^`]*\})` \|/).map { String($0.1) }

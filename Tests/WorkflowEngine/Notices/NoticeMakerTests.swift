@@ -11,7 +11,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Which events are news, and what is said of them", .timeLimit(.minutes(2)))
+@Suite("Notices of events, and their content", .timeLimit(.minutes(2)))
 struct NoticeMakerTests {
   private static let refused = StepFailure(code: "FREEZER_OFF", message: "The freezer is off.")
 
@@ -117,7 +117,7 @@ struct NoticeMakerTests {
     await running.stop()
   }
 
-  @Test("What may have happened is said to; an abandoned saga is news to who wants it")
+  @Test("A notice says that a step may have happened; an abandoned saga makes a notice if it is wanted")
   func unknownAndAbandoned() async throws {
     let store = MemoryStore(environment: .system)
     let running = try await RunningEngine(
@@ -140,7 +140,7 @@ struct NoticeMakerTests {
     await running.stop()
   }
 
-  @Test("A saga is overdue, or a step of it is")
+  @Test("An overdue saga and an overdue step make a notice")
   func overdue() async throws {
     let store = MemoryStore(environment: .system)
     let running = try await RunningEngine(store, ScriptedExecutor())

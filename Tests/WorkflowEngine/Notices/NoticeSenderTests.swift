@@ -10,7 +10,7 @@ import Values
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("What becomes of a notice", .timeLimit(.minutes(2)))
+@Suite("Delivery of notices", .timeLimit(.minutes(2)))
 struct NoticeSenderTests {
   @Test("A new destination gets notices of new events only")
   func oldStore() async throws {
@@ -38,7 +38,7 @@ struct NoticeSenderTests {
   }
 
   @Test(
-    "A destination that is down hears everything once it is back, in the order of each saga, less and less often asked")
+    "A destination that was down gets every notice later, in each saga's order, after retries with growing pauses")
   func downAndUp() async throws {
     let bench = try await NoticeBench()
     let pager = ScriptedDestination("pager") { _ in ScriptedDestination.failed }
@@ -70,7 +70,7 @@ struct NoticeSenderTests {
     }
   }
 
-  @Test("A restart forgets neither what waits nor since when it is tried", arguments: ["memory", "sqlite"])
+  @Test("Pending notices and the time of their first try survive a restart", arguments: ["memory", "sqlite"])
   func restart(_ kind: String) async throws {
     let clock = FakeClock()
     let file = try TemporaryStoreFile()
@@ -108,7 +108,7 @@ struct NoticeSenderTests {
     await bench.store.close()
   }
 
-  @Test("410 stops a destination until a test arrives, or a restart; nothing of it is lost")
+  @Test("A 410 stops a destination until a test arrives or the engine restarts, and no notice is lost")
   func gone() async throws {
     let bench = try await NoticeBench()
     let pager = ScriptedDestination("pager") { _ in ScriptedDestination.gone }
@@ -140,7 +140,7 @@ struct NoticeSenderTests {
     }
   }
 
-  @Test("A notice that is never taken holds up its shard for a day, no other, and is then kept to be seen")
+  @Test("A notice that is never accepted blocks only its shard, for a day, and is then a dead letter")
   func poison() async throws {
     let bench = try await NoticeBench()
     let pager = ScriptedDestination("pager") { notice in
@@ -186,7 +186,7 @@ struct NoticeSenderTests {
     }
   }
 
-  @Test("What was given up is sent again when somebody says so, as it was, and then lies there no more")
+  @Test("A dead notice is sent again unchanged on request, and is then removed")
   func resend() async throws {
     var bench = try await NoticeBench()
     bench.configuration.giveUpAfter = .seconds(60)
@@ -229,7 +229,7 @@ struct NoticeSenderTests {
     }
   }
 
-  @Test("A destination that is down holds up no other, and each has its own types")
+  @Test("A destination that is down blocks no other destination, and each has its own types")
   func independent() async throws {
     let bench = try await NoticeBench()
     let dead = ScriptedDestination("dead") { _ in ScriptedDestination.failed }
@@ -272,7 +272,7 @@ struct NoticeSenderTests {
     }
   }
 
-  @Test("The day that a notice is tried for goes on over a restart")
+  @Test("The day after which a notice is given up includes a restart")
   func dayOverARestart() async throws {
     let bench = try await NoticeBench()
     let pager = ScriptedDestination("pager") { _ in ScriptedDestination.failed }
@@ -287,7 +287,7 @@ struct NoticeSenderTests {
     }
   }
 
-  @Test("What was given up is seen as failing until something arrives: a test will do")
+  @Test("A destination with given-up notices is failing until a delivery succeeds, also a test")
   func givenUpAlone() async throws {
     var bench = try await NoticeBench()
     bench.configuration.giveUpAfter = .zero

@@ -143,7 +143,9 @@ struct FoldedRowsTests {
     #expect(minutes.reduce(0) { $0 + $1.durations.count } <= succeeded)
   }
 
-  @Test("Over two thousand histories with faults and verbs, on each read store", arguments: [false, true])
+  @Test(
+    "Rows and events agree over 2,000 histories with faults and verbs, on each read store",
+    arguments: [false, true])
   func histories(sqlite: Bool) async throws {
     try await withFolder { folder in
       let events = MemoryStore(environment: .system)
@@ -166,7 +168,7 @@ struct FoldedRowsTests {
     }
   }
 
-  @Test("Through a read store that fails before and after it has written, and a memory for three sagas")
+  @Test("Rows and events agree when the read store fails before and after writes, with memory for three sagas")
   func failures() async throws {
     let store = MemoryStore(environment: .system)
     let read = FailingReadStore(every: 3)
@@ -194,7 +196,7 @@ struct FoldedRowsTests {
     await second.stop()
   }
 
-  @Test("Rebuilt while sagas run, it has the same rows, and readers always find all that ended before")
+  @Test("A rebuild while sagas run gives the same rows, and readers always find all sagas that ended before")
   func rebuild() async throws {
     try await withFolder { folder in
       let read = try await SQLReadStore.sqlite(path: folder + "/read.db")
@@ -275,7 +277,7 @@ struct FoldedRowsTests {
     await second.stop()
   }
 
-  @Test("A list asked with what a command has seen has it; one that can't wait so long says that it is behind")
+  @Test("A list with a read-your-writes token has the command's effect, or reports that it is behind")
   func seen() async throws {
     let clock = FakeClock()
     let running = try await RunningEngine(
@@ -331,7 +333,7 @@ extension Engine {
 }
 
 extension FoldedRowsTests {
-  @Test("A row that the store refuses is stored reduced, and its shard goes on")
+  @Test("A row that the store refuses is stored in a reduced form, and its shard continues")
   func refusedRows() async throws {
     let events = MemoryStore(environment: .system)
     let read = RefusingReadStore { $0.tags.contains("bad") || $0.tags.contains("worse") }

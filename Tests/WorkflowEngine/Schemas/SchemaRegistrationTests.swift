@@ -46,7 +46,7 @@ struct SchemaRegistrationTests {
     }
   }
 
-  @Test("It is taken; a version with a further type goes with it, one that lost a type doesn't")
+  @Test("The schema is registered; a version with one more type is compatible, one without a type is not")
   func evolution() async throws {
     try await run { standIn, registry in
       let first = try await registry.register(subject: Self.subject, schema: SagaEventSchema.json)

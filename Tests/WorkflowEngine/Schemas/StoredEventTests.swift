@@ -25,7 +25,7 @@ struct StoredEventTests {
     }
   }
 
-  @Test("Every type in every version has a fixture, and every fixture its type")
+  @Test("Every type in every version has a fixture, and every fixture has a type")
   func files() throws {
     try Self.written.get()
     let names = try Repository.names(in: Self.folder, ending: ".json")
@@ -47,7 +47,7 @@ struct StoredEventTests {
     }
   }
 
-  @Test("A fixture is read, and written again as it was", arguments: EventSchemas.keys)
+  @Test("A fixture is read, and written again unchanged", arguments: EventSchemas.keys)
   func read(key: String) throws {
     let stored = try Stored(key)
     #expect(EventSchemas.key(stored.type, stored.schema) == key)
@@ -59,7 +59,7 @@ struct StoredEventTests {
     if stored.schema == SagaEvent.schema { #expect(event.data == stored.data) }
   }
 
-  @Test("A fixture takes its place in a history", arguments: EventSchemas.keys)
+  @Test("A fixture folds into a history", arguments: EventSchemas.keys)
   func fold(key: String) throws {
     let stored = try Stored(key)
     let event = try SagaEvent(type: stored.type, schema: stored.schema, data: stored.data)

@@ -9,7 +9,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Overdue steps are noticed by the engine, whatever happens to it meanwhile", .timeLimit(.minutes(5)))
+@Suite("The engine notices overdue steps, over restarts and pauses too", .timeLimit(.minutes(5)))
 struct OverdueShellTests {
   static let approval = #"{"id": "w", "signal": {"name": "go"}, "expected": "10m"}"#
   static let day = #""timeout": "1d","#
@@ -124,7 +124,7 @@ struct OverdueShellTests {
     try await read.apply(ReadBatch(generation: 1, shard: 0, from: reached.position, to: reached, minutes: [minute]))
   }
 
-  @Test("A hundred runs teach what to expect, ninety-nine don't", arguments: [99, 100])
+  @Test("The engine learns an expected time from 100 runs, not from 99", arguments: [99, 100])
   func samples(count: Int) async throws {
     let clock = FakeClock()
     let (_, _, _, running) = try await taught(samples: count, of: 60_000, clock: clock)
@@ -152,7 +152,7 @@ struct OverdueShellTests {
     await running.stop()
   }
 
-  @Test("What is expected is at least ten seconds, and twice what all but one in a hundred take")
+  @Test("The learned time is twice the 99th percentile, and at least ten seconds")
   func expectation() {
     func learned(_ durations: [Int64]) -> ExpectedTime? {
       var histogram = DurationHistogram()
@@ -180,7 +180,7 @@ struct OverdueShellTests {
     }
   }
 
-  @Test("A saga that waits already is held against what is learned only then")
+  @Test("A time that is learned later applies to sagas that already wait")
   func learnedLater() async throws {
     let clock = FakeClock()
     // It would be due in two minutes, and is asleep by then unless something is due within the minute.
@@ -200,7 +200,7 @@ struct OverdueShellTests {
     await running.stop()
   }
 
-  @Test("What was learned is known again before what was open is taken up")
+  @Test("After a restart the learned times are read before open sagas are taken up")
   func learnedRestart() async throws {
     let clock = FakeClock()
     let (store, read, environment, first) = try await taught(samples: 100, of: 600_000, clock: clock)
@@ -216,7 +216,7 @@ struct OverdueShellTests {
     await second.stop()
   }
 
-  @Test("What the engine's own statistics say is what it expects")
+  @Test("The engine learns expected times from its own statistics")
   func statistics() async throws {
     let clock = FakeClock()
     let environment = Environment.fake(clock: clock)

@@ -16,7 +16,7 @@ struct PauseShellTests {
       id, OperatorRequest(verb, by: OperatorAct(by: "mia", reason: "defrosting", from: "cli 127.0.0.1")))
   }
 
-  @Test("Paused, stopped, started again, days later: nothing has started, and the delay has all its time left")
+  @Test("A paused saga starts nothing over a restart days later, and its delay has all its time left")
   func restart() async throws {
     let clock = FakeClock()
     let environment = Environment.fake(clock: clock)
