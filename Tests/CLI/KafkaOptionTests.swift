@@ -22,7 +22,7 @@ struct KafkaOptionTests {
       send: { (_, _) async throws(APIUnreachable) in throw APIUnreachable(mayHaveArrived: false, why: "") })
   }
 
-  /// What the words are refused with; "taken" when they aren't.
+  /// Returns the message with which the arguments are refused; "taken" when they are accepted.
   private func refusal(_ words: String...) -> String {
     do {
       _ = try Self.invocation(words, of: serveCommand).kafka()

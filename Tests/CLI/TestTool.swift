@@ -6,7 +6,7 @@ import Values
 
 @testable import saga
 
-/// Runs the command line in this process: what it read, what it wrote, whom it asked.
+/// Runs the command line in this process, and records its input, output and requests.
 final class TestTool: Sendable {
   struct Result {
     let status: ExitStatus

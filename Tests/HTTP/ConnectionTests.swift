@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import Values
 
-/// What becomes of connections: kept, waiting, silent, cut, and at a shutdown.
+/// Tests connections that are kept, waiting, silent or cut, and connections at a shutdown.
 @Suite("Connections", .timeLimit(.minutes(2)))
 struct ConnectionTests {
   @Test("A client uses its connection again, as the server counts")

@@ -4,7 +4,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// What leaves is counted by the caller: the client never sends a request a second time by itself.
+/// The caller counts its requests, so the client never sends a request a second time by itself.
 @Suite("A request is sent once", .timeLimit(.minutes(2)))
 struct SentOnceTests {
   typealias Answer = ScriptedServer.Answer

@@ -169,7 +169,7 @@ struct WireCase: Sendable, CustomTestStringConvertible {
   ]
 }
 
-/// What a server must refuse because two servers could read it differently, and what it must take.
+/// Requests that a server must refuse because two servers could read them differently, and requests that it must take.
 @Suite("Requests on the wire", .timeLimit(.minutes(2)))
 struct ServerTrapTests {
   @Test(
@@ -189,7 +189,7 @@ struct ServerTrapTests {
       #expect(answer.ranges(of: "HTTP/1.1 ").count == 1, "\(answer)")
       guard trap.code != nil else { return }
       #expect(answer.contains("\r\nContent-Type: application/problem+json\r\n"), "\(answer)")
-      // What would be smuggled behind it must not be served.
+      // A smuggled request behind it must not be served.
       #expect(!answer.contains("served"))
     }
   }

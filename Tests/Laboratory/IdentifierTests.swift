@@ -82,7 +82,7 @@ struct IdentifierTests {
     let environment = Environment.fake(clock: clock)
     let store = MemoryStore(environment: environment)
     try await store.own(shards: nil)
-    // As it was stored before barcodes were compared in normalization form C.
+    // The barcode as it was stored before barcodes were compared in normalization form C.
     let id = UniqueID.named("old")
     let declaration = Sample.Declaration(
       id: id, barcode: Barcode(stored: barcode), type: .blood, volume: Volume(nanolitres: 4_000_000))

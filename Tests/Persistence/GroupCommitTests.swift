@@ -15,7 +15,7 @@ struct GroupCommitTests {
   func sqlite() async throws {
     try await withStore(.sqlite) { store, place in
       let before = try log(place)
-      // While somebody else may write, the writer can't: what comes in waits for it.
+      // While another connection holds the lock, the writer can't write, and new appends wait.
       let other = try Locked(path: place.location)
       try await appendAll(to: store, in: place) { other.release() }
       let after = try log(place)

@@ -80,7 +80,7 @@ struct ReopenTests {
       #expect(try await second.checkpoint("f", shard: 1) == 5)
       #expect(try await second.document(collection: "c", id: "1")?.fields == ["x": "y"])
 
-      // An append whose answer was lost is recognised, and the next one goes on where the last ended.
+      // An append whose answer was lost is recognised, and the next one continues where the last ended.
       #expect(try await second.append(append).repeated)
       let next = try await second.append(place.append(stream, at: 2))
       #expect(next.version == 3)

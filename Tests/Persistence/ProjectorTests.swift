@@ -59,7 +59,7 @@ struct ProjectorTests {
       running.cancel()
       _ = await running.result
 
-      // The next one goes on from the checkpoints.
+      // The next one continues from the checkpoints.
       _ = try await store.append(place.append(streams[0], at: 9))
       let next = Projector(store: store, projection: Counting(), environment: place.environment)
       let going = Task { try await next.run() }

@@ -4,7 +4,7 @@ import Values
 
 @Suite("A store agrees with a model of a few lines")
 struct RandomOperationTests {
-  /// What must come of appends: nothing but dictionaries.
+  /// The expected results of appends, kept in dictionaries.
   struct Model {
     struct Stream {
       var appendIDs: [UniqueID] = []

@@ -91,7 +91,7 @@ struct SQLiteDamageTests {
     }
   }
 
-  /// What opening, reading and appending come upon, by code.
+  /// Returns the codes of the errors of opening, reading and appending.
   private func lookAtEverything(_ place: StorePlace, _ streams: [UniqueID]) async -> [String] {
     do {
       let store = try await place.open()

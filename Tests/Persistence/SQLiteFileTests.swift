@@ -52,7 +52,7 @@ struct SQLiteFileTests {
       #expect(await codeOfOpening(place) == StoreErrorCode.foreign)
       #expect(try Data(contentsOf: file) == before)
     }
-    // Nor is a store of ours that somebody has given another mark.
+    // Nor is a store of ours whose application id was changed.
     try await withPlace(.sqlite) { place in
       await (try await place.open()).close()
       do {
@@ -134,7 +134,7 @@ struct SQLiteFileTests {
 
       let again = try #require(refused)
 
-      // What went well in a transaction goes with the rest of it, also from the writer's memory of positions.
+      // A rollback also removes the successful parts of the transaction, and the writer's positions in memory.
       let small = place.append(place.newID())
       let huge = place.append(place.newID())
       let failed = await refusal { () throws(StoreError) in

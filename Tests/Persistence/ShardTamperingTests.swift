@@ -6,7 +6,7 @@ import Values
 @testable import Persistence
 @testable import PostgresPersistence
 
-/// What somebody with access to the file or database may do to a shard of ten events.
+/// Changes that a person with access to the file or database can make to a shard of ten events.
 enum ShardTampering: String, CaseIterable, Sendable {
   case payload, meta, type, recordedAt
   case hash, chain, chainTaken
@@ -158,7 +158,7 @@ extension StoredEvent {
 }
 
 extension [StoredEvent] {
-  /// What a clever attacker does: every hash is that of its content again.
+  /// Computes every hash again from its content, as a skilled attacker does.
   fileprivate mutating func hashAnew(chains: Bool) {
     var hashes: [UniqueID: [UInt8]] = [:]
     var end = ShardHead.none
@@ -186,7 +186,7 @@ extension StorePlace {
       try database.run(
         try script(events, moment: { "\($0.milliseconds)" }, bytes: { "x'\($0)'" }, id: { "x'\($0)'" }))
     case .postgres:
-      // Who may change the rows may take the rule away too that each carries a link.
+      // A person who may change the rows may also remove the constraint that each row has a chain.
       let sql = try script(
         events, moment: { "to_timestamp(\($0.milliseconds)::numeric / 1000)" }, bytes: { "'\\x\($0)'" },
         id: { "'\($0)'" })

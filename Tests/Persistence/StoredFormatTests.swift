@@ -2,7 +2,7 @@ import Persistence
 import Testing
 import Values
 
-/// What is stored for ever: these values never change.
+/// Values that are stored: they never change.
 @Suite("The stored format")
 struct StoredFormatTests {
   private let stream = UniqueID(high: 0x019C_8A5E_7B1C_7D2E, low: 0x8F3A_0123_4567_89AB)

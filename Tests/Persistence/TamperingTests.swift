@@ -5,7 +5,7 @@ import Values
 @testable import Persistence
 @testable import PostgresPersistence
 
-/// What somebody with access to the file or database may do to the middle one of three events.
+/// Changes that a person with access to the file or database can make to the middle one of three events.
 enum Tampering: String, CaseIterable, Sendable {
   case data, meta, type, recordedAt, hash, removed
   /// The data, and the hash to match: the next event gives it away.
@@ -16,7 +16,7 @@ enum Tampering: String, CaseIterable, Sendable {
 
   fileprivate static let otherData = Array("{\"n\":20}".utf8)
 
-  /// What becomes of the event; nil when it goes.
+  /// Returns the changed event; nil when the event is removed.
   fileprivate func applied(to event: StoredEvent, after previous: StoredEvent) -> StoredEvent? {
     var data = event.data
     var meta = event.meta
@@ -58,7 +58,7 @@ struct TamperingTests {
       }
       #expect(version == tampering.broken)
       #expect(why.contains("version \(version)"))
-      // What another stream says is untouched by it.
+      // Another stream is not affected.
       let other = place.newID()
       _ = try await store.append(place.append(other, count: 2))
       #expect(try await store.verify(other) == .intact(version: 2))

@@ -38,7 +38,7 @@ struct LiveTests {
       let last = try #require(seen.last?.id)
       first.hangUp()
       for _ in 0..<10 { try await site.saga(events: 2) }
-      // Everything once, by a client that has missed nothing.
+      // All messages once, as a client gets them that has missed none.
       func name(_ message: EventStream.Message) -> String {
         "\(message.json["id"]?.stringValue ?? "")/\(message.json["version"]?.intValue ?? 0)"
       }

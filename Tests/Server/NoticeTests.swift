@@ -56,7 +56,7 @@ struct NoticeTests {
       #expect(failed.status == 200 && failed.json["delivered"] == false && failed.json["answer"] == nil)
       #expect(failed.json["problem"] == ["code": "http.connectionRefused", "message": "Nobody is there."])
       #expect(notices.tests == ["pager by j.meier", "pager by anonymous"])
-      // Where to can't be given.
+      // A request can't name the target.
       #expect(try await api.post(target, ["destination": "http://169.254.169.254/"]).status == 404)
       let url = try await api.post(target, ["destination": "pager", "url": "http://169.254.169.254/"])
       #expect(url.code == ServerErrorCode.memberUnknown && url.places == ["/url"])

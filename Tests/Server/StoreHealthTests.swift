@@ -30,7 +30,7 @@ struct StoreHealthTests {
       let metrics = try await read(api)
       #expect(metrics["tracseq_ready"] == 0 && metrics["tracseq_degraded"] == 1)
       #expect(metrics["tracseq_store_writable"] == 0 && (metrics["tracseq_store_failing_seconds"] ?? 0) >= 7)
-      // What is stored can be read on.
+      // Stored data can still be read.
       #expect(try await api.get("/v1/stats").status == 200)
       engine.storeHealth.problem = nil
       #expect(try await api.get("/readyz").json == ["status": "ready"])

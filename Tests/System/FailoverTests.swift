@@ -14,7 +14,7 @@ struct FailoverTests {
     "steps": [["id": "a", "signal": ["name": "go"], "compensation": "none"]],
   ]
 
-  /// What the engine said over time.
+  /// The engine's answers over time.
   private final class Watched: Sendable {
     let seen = Mutex(Seen())
     let over = Mutex(false)
@@ -62,7 +62,7 @@ struct FailoverTests {
       }
     }
     try await eventually("some have been started") { watched.seen.withLock { $0.starts.count } > 20 }
-    // What was answered is on the standby: it follows without being waited for.
+    // Everything that was answered is on the standby. The primary does not wait for it.
     try await eventually("the standby has it all") {
       try await primary.query("select count(*) from pg_stat_replication where state = 'streaming'")
         .hasPrefix("1")

@@ -18,7 +18,7 @@ public final class StandInRegistry: Sendable {
     var subjects: [String: [Int]] = [:]
     var levels: [String: String] = [:]
     var requests: [String] = []
-    /// What is answered instead, each once.
+    /// The answers that are given instead, each once.
     var failures: [HTTPServerResponse] = []
     var server: (server: HTTPServer, port: Int)?
     var isDraining = false

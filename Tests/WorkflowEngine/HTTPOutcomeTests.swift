@@ -80,7 +80,7 @@ struct HTTPOutcomeTests {
     #expect(failure.codes == ["QC_FAILED", "http.422", "http.4xx"])
     #expect(failure.message == "below 20 ng/µl")
     #expect(!failure.isRetryable && !failure.isGone && failure.keepsTombstones)
-    // What is none, as lists and people have to find it, is left for the status.
+    // A text that is not usable as a code in lists is ignored, and the status gives the code.
     for code in [#""""#, #""a\u0000b""#, "\"\(String(repeating: "x", count: 201))\"", "7"] {
       guard case .failed(let failure) = read(422, "{\"code\": \(code)}") else {
         Issue.record("a 422 is a clean refusal")

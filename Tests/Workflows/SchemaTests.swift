@@ -31,7 +31,7 @@ struct SchemaTests {
     try agree(Sample.workflow(one.steps, more: one.more), isRight: false)
   }
 
-  /// What no schema can say: that names differ by more than case, and that one value goes with another.
+  /// The cases that no schema can refuse: names that differ only in case, and values that do not go together.
   static let exceptions: Set = ["an id twice", "a header twice", "a Kafka header twice"]
 
   @Test(

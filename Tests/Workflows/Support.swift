@@ -3,7 +3,7 @@ import Testing
 
 @testable import Workflows
 
-/// What a test says about a finding: code, pointer, line, column, and near name.
+/// A finding as tests compare it: code, pointer, line, column, and near name.
 struct Found: Equatable, CustomStringConvertible {
   let code: String
   let pointer: String

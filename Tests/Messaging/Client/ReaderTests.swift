@@ -83,7 +83,7 @@ struct ReaderTests {
       } catch let thrown { error = thrown }
     }
     #expect(error?.kafkaName == "_AUTO_OFFSET_RESET", "\(String(describing: error))")
-    // From an offset that is there it goes on.
+    // The reader continues from an existing offset.
     try await bench.reader.assign([bench.partition(0): 3])
     #expect(try await bench.read(toEndOf: [bench.partition(0)]).map(\.text) == ["3"])
     await bench.reader.close()

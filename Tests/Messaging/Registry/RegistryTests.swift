@@ -86,7 +86,7 @@ struct RegistryTests {
     try await RegistryBench.run { bench in
       let registry = try bench.registry()
       _ = try await registry.register(subject: Self.subject, schema: SampleSchema.first)
-      // Between check and registration somebody else was faster.
+      // Another client registered a schema between check and registration.
       let reply = StandInRegistry.error(409, "Schema being registered is incompatible with an earlier schema")
       bench.standIn.fail(
         StandInRegistry.error(40403, "Schema not found"), StandInRegistry.error(40402, "Version latest not found"),

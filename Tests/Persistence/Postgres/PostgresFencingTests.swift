@@ -20,7 +20,7 @@ struct PostgresFencingTests {
       #expect(
         await refusalOf { () async throws(StoreError) in _ = try await second.append(place.append(stream)) }
           == .notOwner)
-      // What the first gives up, the second can have, and goes on where the first ended.
+      // The second can own the shards that the first releases, and continues where the first ended.
       _ = try await first.append(place.append(stream))
       let shard = first.shard(of: stream)
       try await first.own(shards: Set(0..<4).subtracting([shard]))
@@ -88,7 +88,7 @@ struct PostgresFencingTests {
           }
         }
         group.addTask {
-          // As fast as sessions come back, for as long as anything is written.
+          // It repeats as fast as sessions come back, as long as appends are written.
           var ended: Int64 = 0
           while load.isRunning { ended += try await place.terminateWriters() }
           #expect(ended > 5)

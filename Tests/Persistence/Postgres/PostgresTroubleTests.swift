@@ -16,7 +16,7 @@ struct PostgresTroubleTests {
       try await store.own(shards: nil)
       _ = try await store.append(place.append(place.environment.newID()))
       #expect(store.health().problem == nil)
-      // As a failover by which sessions are led to a standby: those that begin now stay read-only for their life.
+      // This simulates a failover that leads sessions to a standby: sessions that begin now stay read-only.
       try await admin("ALTER DATABASE \(place.database) SET default_transaction_read_only = on")
       try await place.terminateWriters()
       let withdrawn = place.environment.newID()
@@ -270,7 +270,7 @@ extension PostgresPlace {
     }
   }
 
-  /// What a hand would write.
+  /// Returns the statement that inserts a row by hand.
   func foreignRow(_ stream: UniqueID, version: Int, shard: Int, position: Int64) -> String {
     """
     INSERT INTO events (position, recorded_at, month, version, shard, stream, append_id, type, hash, chain, data, meta)

@@ -58,7 +58,7 @@ struct ReadListTests {
       let facets = try await store.facets(query)
       #expect(!facets.isExact)
       #expect((1...20).contains(facets.status.values.reduce(0, +)))
-      // What has counters of its own is always known.
+      // Facets with counters of their own are always known.
       let all = try await store.facets(SagaQuery())
       #expect(all.isExact && all.status.values.reduce(0, +) == 100)
     }

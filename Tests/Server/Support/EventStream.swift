@@ -86,7 +86,7 @@ final class EventStream: Sendable {
     return nil
   }
 
-  /// So many messages of sagas.
+  /// Returns the next `count` messages about sagas; fewer when the stream ends.
   func sagas(_ count: Int) async -> [Message] {
     var found: [Message] = []
     while found.count < count, let message = await next() {

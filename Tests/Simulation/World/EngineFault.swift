@@ -17,7 +17,7 @@ public enum EngineFault: String, Sendable, CaseIterable {
   case forgetsSkippedPivot
   /// A step that begins to wait does not look at the signals that are kept for it.
   case dropsKeptSignal
-  /// What is due comes half a second early.
+  /// Due times come half a second early.
   case firesEarly
   /// A refusal after an unknown attempt makes the round a clean failure.
   case forgetsUnknown

@@ -38,7 +38,7 @@ private struct World {
     var position: Int64 { EchoToken.position(token) }
   }
   enum Weather {
-    /// Everything happens, more than can be sent.
+    /// All kinds of faults happen, and more events are committed than can be sent.
     case storm
     /// A little is committed and reported late. The store is unavailable at times.
     case fair
@@ -66,7 +66,7 @@ private struct World {
   var inbox: [Report] = []
   var client = 0
   var knownClient = 0
-  // What a reader and an operator see.
+  // The view of a reader and of an operator.
   var appeared: [Set<Int64>] = Array(repeating: [], count: 4)
   var buried: [Set<Int64>] = Array(repeating: [], count: 4)
   var checkpoints: [Int64] = [0, 0, 0, 0]

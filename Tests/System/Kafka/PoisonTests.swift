@@ -80,7 +80,7 @@ struct PoisonTests {
       expect(letter, one, from: site.topic("commands"), offset: 2 * number, key: "k-\(number)")
       try await site.until("the command behind it was handled: \(one.what)", engine) { $0 == number + 1 }
     }
-    // What is framed with a schema that the registry knows is read.
+    // A message that is framed with a schema that the registry knows is read.
     let id = registry.put(#"{"type":"object"}"#)
     let framed = [0] + withUnsafeBytes(of: Int32(id).bigEndian) { Array($0) } + Array((Self.start + #""framed"}"#).utf8)
     try await Kcat.send(framed, to: site.topic("commands"), key: "k", at: site)
@@ -97,7 +97,7 @@ struct PoisonTests {
   }
 
   @Test(
-    "An answer to an unknown saga is a dead letter, and the next answer ends its step", arguments: Site.Store.allCases
+    "A poison answer is a dead letter, and the next answer ends its step", arguments: Site.Store.allCases
   )
   func replies(store: Site.Store) async throws {
     try #require(

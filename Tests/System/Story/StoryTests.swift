@@ -25,12 +25,12 @@ struct StoryTests {
   }
 }
 
-/// What the operator does, by whichever way.
+/// The operator's work, over any interface.
 protocol StoryOperator: Sendable {
   /// The stuck sagas that the storage service broke, as they are found, each with why.
   func findStuck() async throws -> [String: String]
-  /// What a retry of them all would do.
-  /// - Returns: how many would take it and how many refuse, and what names just these.
+  /// Previews a retry of them all.
+  /// - Returns: how many sagas would take it, how many would refuse it, and the selection.
   func previewRetry() async throws -> (takes: Int, refuses: Int, selection: String)
   /// Does it, ten a second.
   /// - Returns: the operation, once it is through.

@@ -16,7 +16,7 @@ struct AuditContentTests {
   private static let act = OperatorAct(by: "anna", reason: "the freezer is back", from: way, commandID: "ticket-17")
   private static let later = #""retry": {"maxAttempts": 3, "initialInterval": "1h", "jitter": 0}"#
 
-  /// What is expected of a row.
+  /// The expected content of a row.
   private struct Expected {
     var step: String?
     var reason: String?

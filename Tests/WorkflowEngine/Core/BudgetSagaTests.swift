@@ -26,7 +26,7 @@ struct BudgetSagaTests {
         "a succeeded", "b failed none \(Self.budget) turnsBack", "turnedBack stepFailed",
       ])
     #expect(saga.state?.step("b")?.failure?.message.hasPrefix("The step's condition") == true)
-    // The decision has computed its share: the next one goes on.
+    // The decision has computed its share, and the next one continues.
     #expect(try saga.when(.wake) == ["undo a 1"])
   }
 

@@ -214,7 +214,7 @@ struct OperatorActTests {
     try saga.start()
     try saga.operate(.cancel, key: "m-1")
     guard case .object(var members) = try #require(saga.state).snapshot else { return }
-    // As version 1 wrote it.
+    // The event as version 1 wrote it.
     members["schema"] = 1
     members["commands"] = nil
     members["lastAct"] = nil

@@ -21,7 +21,7 @@ struct RandomVerbTests {
     mutating func pick<Element>(_ elements: [Element]) -> Element { elements[roll(elements.count)] }
   }
 
-  /// What the participant has done, by the keys that it was asked under.
+  /// The participant's effects, by idempotency key.
   struct Participant {
     var done: [String: Int] = [:]
     var undone: [String: Int] = [:]
@@ -140,7 +140,7 @@ struct RandomVerbTests {
     try expectSound(saga, participant)
     #expect(saga.state?.end != nil, "it comes to its end: \(saga.log.map(\.words))")
     #expect(try SagaState(folding: saga.log) == saga.state, "a replay gives the same state")
-    // What an end says: compensated leaves nothing, as far as anyone was asked to take it away.
+    // A compensated saga leaves no effect for which an undo was requested.
     if saga.status == .compensated {
       for key in participant.done.keys {
         let step = String(key.split(separator: "/")[1])

@@ -13,7 +13,7 @@ struct RewindTests {
   static let steps =
     #"[\#(Saga.http("a")), \#(Saga.http("b", #""dependsOn": ["a"]"#)), \#(Saga.http("c", #""dependsOn": ["a"]"#)), \#(Saga.http("d", #""dependsOn": ["b"]"#)), \#(Saga.signal("s", #""dependsOn": ["c", "d"]"#))]"#
 
-  /// Everything is done, and `s` waits.
+  /// Returns a saga whose other steps have succeeded and whose step `s` waits.
   func atTheEnd() throws -> Saga {
     var saga = try Saga(Self.steps)
     try saga.start()

@@ -257,7 +257,7 @@ struct SignalTests {
 
   // MARK: Older histories
 
-  /// As an older version wrote them: no step, no word of which signal a step took.
+  /// Events as an older version wrote them: without the step, and without the signal that a step took.
   private func old(_ steps: [String], _ events: [any SagaEventContent]) throws -> SagaState {
     let start = SagaStart(
       id: Saga.id, workflow: "spec", version: 1, definitionDigest: "d", steps: steps, input: .object([:]),

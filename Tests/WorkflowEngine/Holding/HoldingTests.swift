@@ -18,7 +18,7 @@ struct HoldingTests {
     FileManager.default.temporaryDirectory.appendingPathComponent("computing-\(Environment.system.newID())").path
   }
 
-  /// What a process leaves that dies in the middle of computing a saga.
+  /// Leaves the note of a process that died while it computed a saga.
   static func die(of id: UniqueID, _ path: String, mode: InterruptionFile.Mode = .beside) throws {
     let file = try InterruptionFile(path: path)
     file.work(on: id, mode)
@@ -116,7 +116,7 @@ struct HoldingTests {
     #expect(try await run.engine.waitForEnd(of: other, atMost: .seconds(60)).state.status == .completed)
     await run.stop()
 
-    // It is still held after another start, until somebody acts.
+    // It is still held after another start, until an operator acts.
     run = try await Run(store, path)
     #expect(run.engine.held.map(\.id) == [held])
     _ = try await run.engine.operate(

@@ -153,7 +153,7 @@ struct NoticeSenderTests {
       try await bench.status(notices) { $0.failures == 1 }
       try await bench.append("behind", shard: 1)
       try await bench.append("beside", shard: 2)
-      // Another shard's goes on with the next try at the latest.
+      // Another shard's delivery continues with the next try at the latest.
       try await bench.advanceToNextTry(notices)
       try await bench.status(notices) { $0.delivered == 1 }
       #expect(pager.tried.all.steps.contains("beside") && !pager.tried.all.steps.contains("behind"))

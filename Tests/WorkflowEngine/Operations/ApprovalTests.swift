@@ -86,7 +86,7 @@ struct ApprovalTests {
     let bench = try await OperationBench(stuck: 1, approvals: [.pause])
     let saga = try #require(bench.stuck.first)
     let asked = try await bench.ask(.pause, saga)
-    // As if the engine had died between the saga's event and the operation's.
+    // This is the state after an engine died between the saga's event and the operation's.
     _ = try await bench.engine.operate(
       saga,
       OperatorRequest(
@@ -196,7 +196,7 @@ struct ApprovalTests {
       let isCovered =
         covered.contains(verb) || guarded == .skip && verb == .skip(step: "d", output: nil)
       #expect(approvals.cover(verb, of: definition) == isCovered, "\(verb)")
-      // Where the workflow isn't known a verb is covered rather too often.
+      // When the workflow is unknown, a verb needs approval in doubt.
       if isCovered { #expect(approvals.cover(verb, of: nil), "\(verb)") }
     }
   }

@@ -31,7 +31,7 @@ struct FoldedRowsTests {
     Workflow.step("c", #""pivot": true, "dependsOn": ["go"], "# + Workflow.quick),
     Workflow.step("d", #""dependsOn": ["go"], "# + Workflow.quick))
 
-  /// Starts sagas and does to each what chance says, verbs included, until each has ended or waits for somebody.
+  /// Starts sagas with random outcomes and verbs, until each has ended or waits for a person.
   static func live(_ engine: Engine, sagas: Int, seed: UInt64) async throws -> [UniqueID] {
     try await withThrowingTaskGroup(of: UniqueID.self) { group in
       var ids: [UniqueID] = []
@@ -121,7 +121,7 @@ struct FoldedRowsTests {
     return statuses
   }
 
-  /// What the steps did, counted from the events.
+  /// Compares the statistics with counts of the steps' outcomes in the events.
   static func compareMinutes(_ engine: Engine, _ ids: [UniqueID]) async throws {
     var started = 0
     var succeeded = 0
@@ -156,7 +156,7 @@ struct FoldedRowsTests {
       _ = try await running.engine.register(Self.workflow, by: "test")
       let ids = try await Self.live(running.engine, sagas: sqlite ? 500 : 2_000, seed: 1)
       await running.stop()
-      // What was under way has settled; a second engine lists what the first left.
+      // Attempts under way have settled. A second engine lists the sagas that the first left.
       let second = try await RunningEngine(
         events, ScriptedExecutor(Self.participant), readStore: read, learnsExpectations: false)
       try await second.engine.waitUntilQuiet(ids)
@@ -183,7 +183,7 @@ struct FoldedRowsTests {
         let from = try await follower.checkpoint(shard: shard)
         let events = try await store.tail(shard: shard, after: from, limit: 3)
         if events.isEmpty { break }
-        // Where it failed it is tried again from wherever the checkpoint is.
+        // A failed batch is tried again from the checkpoint.
         try? await follower.apply(events, shard: shard, from: from)
       }
     }
@@ -318,7 +318,7 @@ extension Engine {
     for id in ids {
       while true {
         let state = try await saga(id).state
-        // Who turns back goes on by itself until the end, or until it is stuck: also between two attempts of an undo.
+        // A compensating saga continues by itself to its end, or until it is stuck, also between attempts of an undo.
         let isBusy =
           state.status == .compensating
           || state.steps.contains { [.running, .backingOff].contains($0.status) || $0.inFlight?.phase == .undo }
@@ -327,7 +327,7 @@ extension Engine {
       }
     }
     try await waitUntilListed()
-    // What came in between is listed too.
+    // Sagas that came in between are listed too.
     try await waitUntilListed()
   }
 }

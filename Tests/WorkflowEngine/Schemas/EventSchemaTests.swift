@@ -58,7 +58,7 @@ struct EventSchemaTests {
     let key = EventSchemas.key(event.typeName, SagaEvent.schema)
     let schema = try #require(EventSchemas.files[key])
     for (name, less) in Self.less(event.data, schema, schema) {
-      // What no plain schema says: the output belongs to one of the resolutions.
+      // A plain schema can't say that the output belongs to one of the resolutions.
       if event.what is OperatorResolved, name == "output" { continue }
       let decoded = try? SagaEvent(type: event.typeName, schema: SagaEvent.schema, data: less)
       #expect(EventSchemas.violations(of: less, key: key).isEmpty == (decoded != nil), "\(key) without \(name)")

@@ -55,7 +55,7 @@ struct StoredEventTests {
     let event = try SagaEvent(type: stored.type, schema: stored.schema, data: stored.data)
     #expect(event.typeName == stored.type)
     #expect(EventSchemas.violations(of: event) == [])
-    // What was written in an older shape is written in today's.
+    // An event in an older form is written in the current form.
     if stored.schema == SagaEvent.schema { #expect(event.data == stored.data) }
   }
 
@@ -69,7 +69,7 @@ struct StoredEventTests {
     #expect(try SagaState(snapshot: JSON(parsing: state.snapshot.text())) == state)
   }
 
-  /// What has to have happened before a fixture's event can.
+  /// Returns the events that must come before a fixture's event.
   private static func before(_ kind: String) -> [any SagaEventContent] {
     let step = "createSample"
     let failure = EventSamples.bareFailure

@@ -7,7 +7,7 @@ import Values
 
 @Suite("An event in an older form is converted to the current form")
 struct UpcastingTests {
-  /// As if `stepSucceeded` had said `result` in schema 1 and `answer` in schema 2.
+  /// An invented history of `stepSucceeded`: its member is `result` in schema 1 and `answer` in schema 2.
   static let table = SagaEventUpcasters(
     to: 3,
     [

@@ -39,7 +39,7 @@ struct BudgetTests {
       _ = try query.values(in: Self.numbers(3_000), atMost: .max, meter)
     } catch { found = error }
     #expect(found?.limit == .steps, "\(text): \(meter.stepsUsed)")
-    // What is charged at once is bounded by a text, a list or a pattern.
+    // One charge is bounded by the size of a text, a list or a pattern.
     #expect(meter.stepsUsed < Self.budget.steps + 25_000, "\(text) went on to \(meter.stepsUsed)")
   }
 

@@ -2,7 +2,7 @@ import JSON
 import Runtime
 import Values
 
-// What people do. Who asked, and what was answered, is held against the history in `Rules+Answers.swift`.
+// Acts of people. `Rules+Answers.swift` checks the requests and their answers against the history.
 extension Account {
   /// Every act says who, and why; one request is done once.
   mutating func act(_ fact: Fact) {
