@@ -32,7 +32,7 @@ struct AuditTests {
     ],
   ]
 
-  @Test("draws who, when, what, why, and before and after, page by page, in 80 columns")
+  @Test("draws user, time, act, reason, and the statuses before and after, page by page, in 80 columns")
   func table() async throws {
     let tool = TestTool(answers: [
       .json(["acts": .array(Array(Self.acts[..<2])), "next": "C2"]), .json(["acts": .array(Array(Self.acts[2...]))]),

@@ -47,7 +47,7 @@ struct OnceTests {
     #expect(once.given == 1)
   }
 
-  @Test("Of many tasks that give a value, one is first, and all that wait get its value")
+  @Test("When many tasks give a value, one is first, and all waiting tasks get its value")
   func race() async {
     for _ in 0..<50 {
       let once = Once<Int>()

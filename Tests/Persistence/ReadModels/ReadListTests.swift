@@ -3,7 +3,7 @@ import Values
 
 @testable import Persistence
 
-@Suite("What lists of sagas show")
+@Suite("Lists of sagas")
 struct ReadListTests {
   /// Few rows go all the ways: fetched, walked over, and cut off.
   static let limits = [

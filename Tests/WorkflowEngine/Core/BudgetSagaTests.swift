@@ -17,7 +17,7 @@ struct BudgetSagaTests {
   static let expensive = "count($.input.a[?count($.input.a[*])>@])>1"
   static let budget = WorkflowErrorCode.expressionBudget
 
-  @Test("a step whose condition exceeds its budget fails before anything is sent, and the saga turns back")
+  @Test("a step whose condition exceeds its budget fails before anything is sent, and the saga compensates")
   func when() throws {
     var saga = try Saga(#"[\#(Saga.http("a")), \#(Saga.http("b", "\"when\": \"\(Self.expensive)\""))]"#)
     try saga.start(input: Self.numbers)
@@ -77,7 +77,7 @@ struct BudgetSagaTests {
     #expect(saga.state?.end?.outputErrors.map(\.code) == [Self.budget])
   }
 
-  @Test("a signal whose condition exceeds its budget is refused, and the step goes on waiting")
+  @Test("a signal whose condition exceeds its budget is refused, and the step still waits")
   func accept() throws {
     var saga = try Saga(#"[{"id": "w", "signal": {"name": "go", "accept": "\#(Self.expensive)"}}]"#)
     try saga.start(input: Self.numbers)

@@ -126,7 +126,7 @@ struct OperatorActTests {
     #expect(try passed.refusal(of: .compensate) == EngineErrorCode.sagaPivotPassed)
   }
 
-  @Test("Every act is in the history with who, why and from where", arguments: OperatorVerb.Name.allCases)
+  @Test("Every act is in the history with user, reason and origin", arguments: OperatorVerb.Name.allCases)
   func kept(name: OperatorVerb.Name) throws {
     var saga = try Saga("[\(Saga.http("a")), \(Saga.delay("d", "10s")), \(Saga.http("b"))]")
     try saga.start()

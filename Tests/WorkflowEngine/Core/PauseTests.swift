@@ -81,7 +81,7 @@ struct PauseTests {
     #expect(try saga.step("s").wait?.until == Saga.startedAt + .seconds(3_620))
   }
 
-  @Test("A signal is taken, and starts nothing")
+  @Test("A paused saga takes a signal, and starts nothing")
   func signals() throws {
     var saga = try Saga("[\(Saga.http("a")), \(Saga.signal("s")), \(Saga.http("b"))]")
     try saga.start()
@@ -117,7 +117,7 @@ struct PauseTests {
     #expect(try saga.operate(.resume, after: Self.hour) == ["sagaResumed", "undo a 2"], "due at once")
   }
 
-  @Test("A failure in the pause turns the saga back when it is resumed")
+  @Test("A failure in the pause starts compensation at the resume")
   func failure() throws {
     var saga = try Saga("[\(Saga.http("a")), \(Saga.http("b"))]")
     try saga.start()

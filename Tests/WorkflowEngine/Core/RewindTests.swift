@@ -133,7 +133,7 @@ struct RewindTests {
     #expect(try again.step("s").output == 2)
   }
 
-  @Test("An undo that fails for good makes the saga stuck, and the rewind goes on after it")
+  @Test("An undo that fails for good makes the saga stuck, and the rewind continues after the operator's act")
   func stuck() throws {
     var saga = try atTheEnd()
     try saga.operate(.rewind(step: "b"))

@@ -108,7 +108,7 @@ struct PivotTests {
     return saga
   }
 
-  @Test("A cleanly refused pivot has not happened: the saga turns back")
+  @Test("A cleanly refused pivot has not happened, and the saga compensates")
   func refused() throws {
     var saga = try atPivot()
     #expect(try saga.refuse("p").suffix(2) == ["turnedBack stepFailed", "undo a 1"])
@@ -148,7 +148,7 @@ struct PivotTests {
     }
   }
 
-  @Test("An unknown pivot that need not succeed, found not to have happened, undoes nothing: the saga goes on")
+  @Test("An optional pivot that is resolved as not happened undoes nothing, and the saga continues")
   func unknownAndTolerated() throws {
     var saga = try Saga(
       #"[\#(Saga.http("a")), \#(Saga.http("p", #""pivot": true, "onFailure": "continue", "retry": {"maxAttempts": 1}"#)), \#(Saga.http("z"))]"#
@@ -188,7 +188,7 @@ struct PivotTests {
     #expect(try saga.succeed("z") == ["z succeeded", "sagaCompleted"])
   }
 
-  @Test("The timeout while the pivot is unknown waits for it; meanwhile only the pivot's own attempts go on")
+  @Test("The timeout waits for an unknown pivot; meanwhile only the pivot's own attempts continue")
   func timeoutMeanwhile() throws {
     var saga = try Saga(
       #"[\#(Saga.http("p", #""dependsOn": [], "pivot": true"#)), \#(Saga.http("b", #""dependsOn": [], "retry": {"maxAttempts": 9}"#))]"#,

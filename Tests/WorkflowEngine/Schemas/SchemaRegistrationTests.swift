@@ -31,7 +31,7 @@ struct SchemaRegistrationTests {
     await standIn.stop()
   }
 
-  @Test("The echo frames its events with the id that the registry gave, and what comes in is taken out of its frame")
+  @Test("The echo frames its events with the registry's id, and frames of incoming messages are removed")
   func framing() async throws {
     try await run { standIn, registry in
       standIn.put("{}")

@@ -41,7 +41,7 @@ final class MoodyStore: StoreInFront {
 
   init(_ store: any EventStore) { self.store = store }
 
-  /// From now on the events of a stream are no JSON.
+  /// Makes the store return events of a stream that are not JSON, from now on.
   func garble(_ stream: UniqueID) { _ = garbled.withLock { $0.insert(stream) } }
 
   /// Holds the answer of the next read of a stream, with what was stored then, until the gate gives something.
