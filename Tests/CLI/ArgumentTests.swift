@@ -3,7 +3,7 @@ import Values
 
 @testable import saga
 
-@Suite("What is typed behind a command")
+@Suite("The arguments of a command")
 struct ArgumentTests {
   private let command = CommandSpec(
     "draw", summary: "", about: [],
@@ -45,13 +45,13 @@ struct ArgumentTests {
     #expect(!parsed.has("tag"))
   }
 
-  @Test("behind -- nothing is an option")
+  @Test("words after -- are not options")
   func terminator() throws {
     #expect(try parse("--", "--json", "-x").operands == ["--json", "-x"])
     #expect(try parse("a", "--", "--").operands == ["a", "--"])
   }
 
-  @Test("what can't be meant is refused, with what was probably meant")
+  @Test("an invalid argument is refused, with the argument that was probably meant")
   func refusals() {
     #expect(refusal("a", "--colr", "red") == "draw has no option --colr; did you mean --colour?")
     #expect(refusal("a", "--zebra") == "draw has no option --zebra")
@@ -65,7 +65,7 @@ struct ArgumentTests {
   }
 
   @Test(
-    "near names",
+    "the nearest name is the one that was probably meant",
     arguments: [
       ("shwo", "show"), ("lst", "list"), ("evnets", "events"), ("STATUS", "status"), ("work", "workflows"),
     ])
@@ -75,7 +75,7 @@ struct ArgumentTests {
         == meant)
   }
 
-  @Test("far names are nobody's")
+  @Test("a word that is far from every name has no nearest name")
   func far() { #expect(NearNames.nearest(to: "zebra", among: ["show", "list", "events"], completes: true) == nil) }
 }
 

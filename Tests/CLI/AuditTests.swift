@@ -32,7 +32,7 @@ struct AuditTests {
     ],
   ]
 
-  @Test("draws who, when, what, why, and before and after, page by page, in 80 columns")
+  @Test("draws user, time, act, reason, and the statuses before and after, page by page, in 80 columns")
   func table() async throws {
     let tool = TestTool(answers: [
       .json(["acts": .array(Array(Self.acts[..<2])), "next": "C2"]), .json(["acts": .array(Array(Self.acts[2...]))]),
@@ -54,7 +54,7 @@ struct AuditTests {
     #expect(csv.hasSuffix("ben,operation,approve,,,,,seen it,,,,,,\(OperationCommandTests.id),\r\n"), "\(csv)")
   }
 
-  @Test("says what was asked for, in the table and in CSV, and cuts what is long")
+  @Test("the table and the CSV have what was requested, and cut long texts")
   func content() async throws {
     let act: JSON = [
       "at": "2026-03-01T08:12:00.000Z", "actor": "anna", "kind": "signal", "verb": "signal", "saga": .string(Self.saga),
@@ -86,7 +86,7 @@ struct AuditTests {
     #expect(tool.requests[0].url.hasSuffix("&actor=anna&verb=retry"))
   }
 
-  @Test("--json is every page in one")
+  @Test("--json prints all pages as one")
   func json() async throws {
     let tool = TestTool(answers: [.json(["acts": .array(Self.acts)])])
     let output = await tool.run("audit", "--json", "--between", "2026-03-01..2026-04-01").output
@@ -114,7 +114,7 @@ struct AuditTests {
     #expect(tool.requests.isEmpty)
   }
 
-  @Test("A store is walked and signed without an engine, beside one, and what was changed since is told")
+  @Test("A store is checked and signed without an engine and beside one, and a later change is reported")
   func offline() async throws {
     let folder = FileManager.default.temporaryDirectory.appending(path: "saga-audit-\(Environment.system.newID())")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -132,7 +132,7 @@ struct AuditTests {
     }
     let location = "sqlite:\(path("engine.db"))"
 
-    // 2. Keys, made once, the private one for nobody else.
+    // 2. Keys, made once. The private key is readable for its owner only.
     let made = await TestTool().run("audit", "keygen", path("audit.key"))
     #expect(made.status == .success, "\(made.complaint)")
     let rights = try FileManager.default.attributesOfItem(atPath: path("audit.key"))[.posixPermissions] as? Int
@@ -185,7 +185,7 @@ struct AuditTests {
     #expect(!FileManager.default.fileExists(atPath: path("none.db")))
   }
 
-  @Test("Over the engine the head is signed here, and what it found is drawn")
+  @Test("An audit through the engine signs the head locally and draws the findings")
   func online() async throws {
     let report: JSON = [
       "store": .string(Self.saga), "intact": false, "events": 1_200, "unchained": 7,

@@ -36,14 +36,14 @@ struct CheckTests {
     try Golden.expect(result.output, is: "check", width: 160)
   }
 
-  @Test("is content with what is right, and draws it")
+  @Test("accepts a valid workflow and draws it")
   func graph() async throws {
     let result = await TestTool(input: [Self.right]).run("check", "--graph", "-")
     #expect(result.status == .success)
     try Golden.expect(result.output, is: "check-graph")
   }
 
-  @Test("draws what goes over Kafka, and takes any service for it")
+  @Test("draws steps over Kafka, and accepts any service name for them")
   func kafka() async throws {
     let text = """
       { "name": "thaw", "version": 1, "steps": [
@@ -55,7 +55,7 @@ struct CheckTests {
     #expect(result.output.contains("●  a  samples.create over Kafka; undone by samples.delete over Kafka\n"))
   }
 
-  @Test("--strict takes warnings for errors")
+  @Test("--strict treats warnings as errors")
   func strict() async {
     let warned = Self.right.replacing("\"steps\"", with: "\"inputSchema\": {}, \"steps\"")
     let lenient = await TestTool(input: [warned]).run("check", "-")
@@ -64,7 +64,7 @@ struct CheckTests {
     #expect(await TestTool(input: [warned]).run("check", "--strict", "-").status == .failure)
   }
 
-  @Test("--json says the same to programs")
+  @Test("--json prints the findings as JSON")
   func json() async throws {
     let result = await TestTool(input: [Self.wrong]).run("check", "--json", "-")
     let report = try JSON(parsing: result.output)
@@ -73,7 +73,7 @@ struct CheckTests {
     #expect(result.status == .failure)
   }
 
-  @Test("a file that isn't there", arguments: ["/nowhere/x.json", "/"])
+  @Test("a file that does not exist is an error with the reason", arguments: ["/nowhere/x.json", "/"])
   func missing(_ file: String) async {
     let result = await TestTool().run("check", file)
     #expect(result.status == .failure)
@@ -82,9 +82,9 @@ struct CheckTests {
   }
 }
 
-@Suite("A caret under a place")
+@Suite("The caret under a place")
 struct CaretTests {
-  @Test("stands where the place is seen, tabs and wide lines or not")
+  @Test("is under the place, with tabs and in long lines too")
   func place() {
     #expect(Caret.lines(under: 2, of: "\tab", number: 7, style: .plain) == ["    7 |  ab", "      |   ^"])
     let long = String(repeating: "x", count: 300) + "!" + String(repeating: "y", count: 300)

@@ -28,7 +28,7 @@ struct ClientCommandTests {
       ])
   }
 
-  @Test("start without a key makes one up, and sends the same again when no answer came")
+  @Test("start without a key generates one, and repeats the request with it when no answer came")
   func startAgain() async throws {
     let calls = Calls()
     let send: APIClient.Send = { (url, request) async throws(APIUnreachable) in
@@ -87,7 +87,7 @@ struct ClientCommandTests {
     #expect(result.complaint.contains("cli.answerUnexpected"))
   }
 
-  @Test("list in 80 columns, with why")
+  @Test("list fits 80 columns and shows why a saga failed")
   func list() async throws {
     let compensated = Sample.summary([
       "id": "019c8a5e-7b1c-7d2e-8f3a-0123456789ac", "workflow": "a-workflow-with-a-long-name", "version": 3,
@@ -116,7 +116,7 @@ struct ClientCommandTests {
     ] { #expect(url.contains(part), "\(part) in \(url)") }
   }
 
-  @Test("list --facets says how many of what, the most first")
+  @Test("list --facets prints counts, the largest first")
   func facets() async throws {
     let facets: JSON = [
       "status": ["stuck": 2, "running": 40], "workflow": ["sample-processing": 42],
@@ -150,7 +150,7 @@ struct ClientCommandTests {
       await TestTool(answers: [.json(timeline)]).run("timeline", Self.id).output, is: "timeline")
   }
 
-  @Test("projections says what is behind, and how far a rebuild is")
+  @Test("projections prints the lag and the progress of a rebuild")
   func projections() async throws {
     let behind: JSON = [
       "store": "sqlite", "generation": 3, "lag": 1200, "lagSeconds": 12.5,
@@ -173,14 +173,14 @@ struct ClientCommandTests {
     #expect(tool.requests[1].url.hasSuffix("/v1/sagas?status=running&limit=200&cursor=a%20b"))
   }
 
-  @Test("list knows the statuses")
+  @Test("list refuses an unknown status")
   func status() async {
     let result = await TestTool().run("list", "--status", "stcuk")
     #expect(result.status == .usage)
     #expect(result.complaint.contains("did you mean stuck?"))
   }
 
-  @Test("events, a line each")
+  @Test("events prints one line for each event")
   func events() async throws {
     let page: JSON = [
       "events": [
@@ -214,7 +214,9 @@ struct ClientCommandTests {
     try Golden.expect(result.output, is: "events")
   }
 
-  @Test("a verb wants a reason", arguments: ["cancel", "retry", "abandon", "pause", "resume", "compensate", "run-now"])
+  @Test(
+    "a verb without a reason is refused",
+    arguments: ["cancel", "retry", "abandon", "pause", "resume", "compensate", "run-now"])
   func reasons(_ verb: String) async {
     for words in [[verb, Self.id], [verb, Self.id, "--reason", " "]] {
       let tool = TestTool()
@@ -226,7 +228,7 @@ struct ClientCommandTests {
     }
   }
 
-  @Test("a verb is sent with its reason and who asks")
+  @Test("a verb is sent with its reason and user")
   func verb() async throws {
     let tool = TestTool(answers: [.json(try Golden.saga("running"))])
     let result = await tool.run("retry", Self.id, "--step", "a", "--reason", "it is back", "--user", "anna")
@@ -254,7 +256,7 @@ struct ClientCommandTests {
     #expect(tool.requests.isEmpty)
   }
 
-  @Test("signal says what became of it")
+  @Test("signal prints the result of the signal")
   func signal() async {
     let tool = TestTool(answers: [
       .json(
@@ -269,7 +271,7 @@ struct ClientCommandTests {
   }
 
   @Test(
-    "signal says which step it went to, and of a repeat who sent it first",
+    "signal prints the step that took it, and for a repeat the first sender",
     arguments: [
       (["answer": "taken", "step": "first"], "taken: step first, which waited for go, took it"),
       (
@@ -292,7 +294,7 @@ struct ClientCommandTests {
     "lists": ["lagEvents": 3, "lagSeconds": 2.0],
   ]
 
-  @Test("status counts")
+  @Test("status prints counts of sagas")
   func engineStatus() async throws {
     let tool = TestTool(
       answers: [
@@ -340,7 +342,7 @@ struct ClientCommandTests {
   }
 }
 
-@Suite("What went wrong, told once and in full")
+@Suite("Error messages of the command line")
 struct ComplaintTests {
   @Test("the detail of a store error is printed")
   func storeDetail() {
@@ -351,7 +353,7 @@ struct ComplaintTests {
     #expect(text.contains("code store.unavailable"))
   }
 
-  @Test("a single error that is the detail already isn't said twice; one with a near name is")
+  @Test("a single error that repeats the detail is printed once; one with a near name is printed too")
   func places() {
     let message: JSON = "/version must be an integer from 1."
     let one: JSON = ["pointer": "/version", "line": 1, "column": 23, "message": message]

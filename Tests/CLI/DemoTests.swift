@@ -40,7 +40,7 @@ struct DemoTests {
   }
 
   @Test(
-    "disagrees when a position is missing, held for an undone saga, held twice, or by nobody",
+    "disagrees when a position is missing, held for an undone saga, held twice, or without an owner",
     arguments: [["1"], ["1", "2", "3"], ["1", "2", "2"], ["1", "2", ""], []])
   func positions(_ positions: [String]) { #expect(!report(positions: positions).holds) }
 
@@ -59,7 +59,7 @@ struct DemoTests {
   }
 }
 
-@Suite("Where things are")
+@Suite("Options for stores and services")
 struct SettingTests {
   @Test("stores")
   func stores() {
@@ -123,7 +123,7 @@ struct SettingTests {
     for json in wrong { #expect(throws: CLIError.self) { try ServiceList.entries(json, file: "s.json") } }
   }
 
-  @Test("a request to stop is heard once; the second is impatient")
+  @Test("the first stop request ends every wait for it, the second stops at once")
   func shutdown() async {
     let calls = Calls()
     let shutdown = Shutdown { _ = calls.add("now") }

@@ -47,7 +47,7 @@ struct EchoTests {
     "code": "echo.off", "status": 404, "detail": "This engine was started without Kafka and echoes nothing.",
   ]
 
-  @Test("draws the shards that are behind, and counts the others")
+  @Test("draws the shards with a lag, and counts the others")
   func drawing() async throws {
     let tool = TestTool(answers: [.json(Self.held)])
     try Golden.expect(await tool.run("echo").output, is: "echo-held")
@@ -70,7 +70,7 @@ struct EchoTests {
     #expect(try JSON(parsing: result.output) == Self.held)
   }
 
-  @Test("without Kafka: what to do")
+  @Test("without Kafka it prints what to do")
   func off() async {
     let result = await TestTool(answers: [.json(Self.off, status: 404)]).run("echo")
     #expect(result.status == .failure)

@@ -10,7 +10,7 @@ import Wire
 /// The stored outputs of the drawings. `RECORD_GOLDENS=1 swift test` writes them again.
 enum Golden {
   private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-  /// The moment the drawings are made at.
+  /// The time at which the drawings are made.
   static let now = Timestamp("2026-03-01T08:15:45.000Z") ?? Timestamp(milliseconds: 0)
 
   static func saga(_ name: String) throws -> JSON {

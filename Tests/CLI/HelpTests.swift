@@ -37,7 +37,7 @@ struct HelpTests {
     }
   }
 
-  @Test("is found in every way people look for it")
+  @Test("every usual spelling of a request for help prints it")
   func ways() async {
     let overview = await TestTool().run()
     #expect(overview.status == .success)

@@ -7,7 +7,7 @@ import Values
 
 @testable import saga
 
-@Suite("What the command line says of Kafka")
+@Suite("Command line options for Kafka")
 struct KafkaOptionTests {
   private func parse(_ words: String..., of command: CommandSpec = serveCommand) throws -> KafkaSettings? {
     try Self.invocation(words, of: command).kafka()
@@ -22,7 +22,7 @@ struct KafkaOptionTests {
       send: { (_, _) async throws(APIUnreachable) in throw APIUnreachable(mayHaveArrived: false, why: "") })
   }
 
-  /// What the words are refused with; "taken" when they aren't.
+  /// Returns the message with which the arguments are refused; "taken" when they are accepted.
   private func refusal(_ words: String...) -> String {
     do {
       _ = try Self.invocation(words, of: serveCommand).kafka()
@@ -42,10 +42,10 @@ struct KafkaOptionTests {
     try body(file.path)
   }
 
-  @Test("without a word of it there is no Kafka")
+  @Test("without options for it there is no Kafka")
   func none() throws { #expect(try parse() == nil) }
 
-  @Test("the brokers are enough: the rest has its usual names")
+  @Test("with only the brokers every other setting has its default")
   func usual() throws {
     let settings = try #require(try parse("--kafka", "a:9092,[::1]:9093"))
     #expect(settings.cluster == KafkaCluster(brokers: "a:9092,[::1]:9093"))
@@ -61,7 +61,7 @@ struct KafkaOptionTests {
     #expect(settings.services.allSatisfy { $0.tombstones })
   }
 
-  @Test("everything can be named")
+  @Test("every setting can be changed")
   func named() throws {
     let settings = try #require(
       try parse(
@@ -69,7 +69,7 @@ struct KafkaOptionTests {
         "--kafka-topic", "events=e", "--kafka-topic", "dead-letter=d", "--kafka-group", "g", "--kafka-service",
         "freezer=lab.freezer,tombstones", "--kafka-service", "mail=x", "--kafka-service", "mail=lab.mail",
         "--schema-registry", "https://registry:8081/"))
-    // The last of a name stands.
+    // The last value of a name is used.
     #expect(settings.cluster.properties == [.init("sasl.password", "a=b"), .init("acks", "all")])
     #expect(settings.topics.events == "e")
     #expect(settings.topics.deadLetters == "d")
@@ -83,7 +83,7 @@ struct KafkaOptionTests {
     #expect(settings.registry == "https://registry:8081")
   }
 
-  @Test("properties may stand in a file")
+  @Test("properties can be read from a file")
   func properties() throws {
     try file("# of the cluster\r\n\n security.protocol = SASL_SSL\r\nsasl.password= p#=ä \nacks=1") { path in
       let settings = try #require(
@@ -95,7 +95,7 @@ struct KafkaOptionTests {
     }
   }
 
-  @Test("a registry's URL with a password in it may stand in a file")
+  @Test("a registry's URL with a password can be read from a file")
   func registryFile() throws {
     try file(" https://u:hunter2@registry:8081/\n") { path in
       let settings = try #require(try parse("--kafka", "a:1", "--schema-registry", "@\(path)"))
@@ -107,7 +107,7 @@ struct KafkaOptionTests {
     }
   }
 
-  @Test("a line of a file that is no property is told by its place alone")
+  @Test("a line of a file that is not a property is named by its place alone")
   func badLine() throws {
     try file("acks=1\nsecret-word\n") { path in
       let message = refusal("--kafka", "a:1", "--kafka-config", "@\(path)")
@@ -117,7 +117,7 @@ struct KafkaOptionTests {
   }
 
   @Test(
-    "an option of Kafka alone says nothing",
+    "an option for Kafka without --kafka is refused",
     arguments: [
       ["--kafka-config", "a=b"], ["--kafka-topic", "events=x"], ["--kafka-group", "g"], ["--kafka-service", "a=b"],
       ["--schema-registry", "http://x"],
@@ -128,7 +128,7 @@ struct KafkaOptionTests {
   }
 
   @Test(
-    "what can't be meant is refused, with what was probably meant",
+    "an invalid option is refused, with the option that was probably meant",
     arguments: [
       (["--kafka", "a"], "--kafka wants HOST:PORT, several with commas, not \"a\""),
       (["--kafka", "a:1,"], "--kafka wants HOST:PORT, several with commas, not \"\""),
@@ -164,7 +164,7 @@ struct KafkaOptionTests {
     #expect((all.count == 2 ? refusal(all[0], all[1]) : refusal(all[0], all[1], all[2], all[3])) == message)
   }
 
-  @Test("a password is nowhere told")
+  @Test("a password is in no message and no description")
   func secrets() throws {
     #expect(!refusal("--kafka", "user:hunter2@a:1").contains("hunter2"))
     #expect(!refusal("--kafka", "a:1", "--kafka-config", "hunter2").contains("hunter2"))

@@ -7,7 +7,7 @@ import Values
 
 @testable import saga
 
-@Suite("What the command line says of Kafka to a laboratory")
+@Suite("Command line options of the laboratory for Kafka")
 struct LabKafkaOptionTests {
   private func parse(_ words: [String]) throws -> LabKafka.Configuration? {
     let terminal = Terminal(
@@ -19,15 +19,15 @@ struct LabKafkaOptionTests {
     ).labKafka()
   }
 
-  @Test("without a word of it there is no Kafka")
+  @Test("without options for it there is no Kafka")
   func none() throws { #expect(try parse([]) == nil) }
 
-  @Test("the brokers are enough, and every topic can have another name")
+  @Test("with only the brokers every topic has its default name, and each can have another")
   func named() throws {
     let usual = try #require(try parse(["--kafka", "a:9092"]))
     #expect(usual.cluster == KafkaCluster(brokers: "a:9092"))
     #expect(usual.topics == LabKafka.Topics() && usual.group == "laboratory")
-    // What the engine calls them when it isn't told otherwise.
+    // The engine's default names for the topics.
     for entry in KafkaServiceEntry.laboratory {
       #expect(LabService(rawValue: entry.name).map { usual.topics[.commands($0)] } == entry.topic)
     }
@@ -41,7 +41,7 @@ struct LabKafkaOptionTests {
   }
 
   @Test(
-    "what can't be meant is refused, with what was probably meant",
+    "an invalid option is refused, with the option that was probably meant",
     arguments: [
       (
         ["--kafka-topic", "samples.commands=x"],

@@ -6,7 +6,7 @@ import Values
 
 @testable import saga
 
-@Suite("Where a server listens, and under which names")
+@Suite("Options for a server's address and names")
 struct ListenOptionTests {
   private func listening(_ words: [String], of command: CommandSpec = serveCommand) throws -> HTTPServerConfiguration {
     let terminal = Terminal(
@@ -18,7 +18,7 @@ struct ListenOptionTests {
     return try invocation.listening(port: 8080)
   }
 
-  @Test("Without a word it is this machine's own loopback")
+  @Test("Without options the server listens on the loopback address")
   func usual() throws {
     let configuration = try listening([])
     #expect(configuration.host == "127.0.0.1")
@@ -27,13 +27,13 @@ struct ListenOptionTests {
   }
 
   @Test(
-    "A loopback address starts without a word more", arguments: ["localhost", "127.0.0.1", "127.1.2.3", "::1"])
+    "A loopback address needs no further option", arguments: ["localhost", "127.0.0.1", "127.1.2.3", "::1"])
   func loopback(host: String) throws {
     #expect(try listening(["--host", host]).host == host)
   }
 
   @Test(
-    "An address that other machines reach is refused, unless it is said",
+    "An address that other machines reach is refused without the option that allows it",
     arguments: ["0.0.0.0", "::", "192.0.2.7", "no-such-host.invalid"])
   func insecure(host: String) throws {
     for command in [serveCommand, labCommand] {
@@ -51,7 +51,7 @@ struct ListenOptionTests {
   }
 
   @Test(
-    "A name that is none is refused",
+    "An invalid name is refused",
     arguments: ["", "a,,b", "http://a", "a:80", "*", "a b", "müller.example", "me@a", "a/"])
   func noNames(text: String) {
     #expect(throws: UsageError.self) { try listening(["--allowed-hosts", text]) }

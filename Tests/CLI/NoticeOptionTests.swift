@@ -10,7 +10,7 @@ import WorkflowEngine
 
 @testable import saga
 
-@Suite("Who is told, by the command line")
+@Suite("Command line options for notices")
 struct NoticeOptionTests {
   static let secret = "whsec_" + Data(repeating: 7, count: 32).base64EncodedString()
 
@@ -49,7 +49,7 @@ struct NoticeOptionTests {
     try body(file.path)
   }
 
-  @Test("without a word nobody is told but Kafka, where there is one")
+  @Test("without options only Kafka gets notices, if there is one")
   func none() throws {
     let settings = try parse(variables: [:])
     #expect(settings.webhooks.isEmpty && settings.kafkaTypes == NoticeType.usual && settings.shown.isEmpty)
@@ -86,7 +86,7 @@ struct NoticeOptionTests {
   }
 
   @Test(
-    "what is wrong is told, and no secret with it",
+    "an invalid option is refused, without a secret in the message",
     arguments: [
       (["--webhook", "pager.lab/x"], "wants a URL that begins with http:// or https://"),
       (["--webhook", "ftp://pager.lab/x"], "wants a URL that begins with http:// or https://"),
@@ -112,7 +112,7 @@ struct NoticeOptionTests {
     #expect(!said.contains("hunter2"))
   }
 
-  @Test("a webhook without a secret, or with one that is none, is refused")
+  @Test("a webhook without a secret, or with an invalid one, is refused")
   func secrets() {
     let words = ["--webhook", "https://pager.lab/x"]
     let missing = refusal(words, variables: [:])
@@ -123,7 +123,7 @@ struct NoticeOptionTests {
   }
 
   @Test(
-    "a file that is wrong is told by its place",
+    "an invalid file is refused with the place of the error",
     arguments: [
       (#"{}"#, "is no array of webhooks"), (#"[1]"#, "has at [0] something that is no webhook"),
       (#"[{"url": "https://a"}]"#, "has no \"name\" at [0]"),
@@ -144,7 +144,7 @@ struct NoticeOptionTests {
     }
   }
 
-  @Test("to Kafka goes what needs a person, unless it is said what")
+  @Test("Kafka gets the notices that need a person, unless types are given")
   func kafka() throws {
     #expect(try parse("--kafka", "a:1").kafkaTypes == NoticeType.usual)
     #expect(try parse("--kafka", "a:1", "--kafka-notices", "all").kafkaTypes == NoticeType.all)

@@ -39,7 +39,7 @@ struct NoticeTests {
     ]
   ]
 
-  @Test("draws each destination, with what waits, why, and what was given up")
+  @Test("draws each destination, with its pending notices, the reason, and the notices that were given up")
   func drawing() async throws {
     let tool = TestTool(answers: [.json(Self.failing)])
     let result = await tool.run("notices")
@@ -57,7 +57,7 @@ struct NoticeTests {
     #expect(NoticeDrawing(destinations: [], style: .plain).summary == nil)
   }
 
-  @Test("in a line for saga status")
+  @Test("fits one line in saga status")
   func line() throws {
     func summary(_ notices: JSON) throws -> String? {
       let notices: NoticesResponse = try EngineAnswer(notices).read()
@@ -73,7 +73,7 @@ struct NoticeTests {
     #expect(try JSON(parsing: result.output) == Self.failing)
   }
 
-  @Test("test names the destination, and shows what came back")
+  @Test("test prints the destination and its answer")
   func test() async throws {
     let tool = TestTool(answers: [
       .json(["destination": "chat", "id": "test/1", "delivered": true, "answer": "204", "tookSeconds": 0.031])
@@ -99,7 +99,7 @@ struct NoticeTests {
     #expect(unknown.status == .failure && unknown.complaint.contains("`saga notices` lists the destinations."))
   }
 
-  @Test("resend says what arrived, what failed again and why, and what is left")
+  @Test("resend prints how many notices arrived, failed again with the reason, and are left")
   func resend() async throws {
     let tool = TestTool(answers: [
       .json(["destination": "chat", "delivered": ["a/1", "b/2"], "failed": [], "left": 0, "tookSeconds": 0.062])

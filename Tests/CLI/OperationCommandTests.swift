@@ -117,7 +117,7 @@ struct OperationCommandTests {
     #expect(tool.requests.isEmpty)
   }
 
-  @Test("watch prints what changed, once, the oldest first")
+  @Test("watch prints each change once, the oldest first")
   func watch() async throws {
     func page(_ status: String) -> APIAnswer {
       .json([

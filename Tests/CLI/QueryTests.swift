@@ -9,7 +9,7 @@ import Workflows
 struct QueryTests {
   static let document = #"{"a":[1,{"b":2.50},{"b":9007199254740993}]}"#
 
-  @Test("prints what it finds, a value a line")
+  @Test("prints each value that it finds on a line")
   func values() async {
     let result = await TestTool(input: [Self.document]).run("query", "$..b")
     #expect(result.output == "2.50\n9007199254740993\n")
@@ -20,7 +20,7 @@ struct QueryTests {
     #expect(json.output == #"{"nodes":[1],"paths":["$['a'][0]"]}"# + "\n")
   }
 
-  @Test("finding nothing is no failure")
+  @Test("a query that finds nothing succeeds")
   func nothing() async {
     let result = await TestTool(input: ["{}"]).run("query", "$.x")
     #expect(result.output.isEmpty)
@@ -53,7 +53,7 @@ struct QueryTests {
     #expect(result.status == .failure)
   }
 
-  @Test("wrong usage", arguments: [["query"], ["query", "--batch", "$"], ["query", "$", "a", "b"]])
+  @Test("wrong usage is refused", arguments: [["query"], ["query", "--batch", "$"], ["query", "$", "a", "b"]])
   func usage(_ words: [String]) async {
     let tool = TestTool(input: ["{}"])
     let result: TestTool.Result
@@ -65,7 +65,7 @@ struct QueryTests {
     #expect(result.status == .usage)
   }
 
-  @Test("--batch answers every line, in order, whatever is wrong with it")
+  @Test("--batch answers every line in order, invalid lines too")
   func batch() async throws {
     let lines = [
       #"{"selector":"$[0]","document":[1.0,2]}"#,
@@ -95,7 +95,7 @@ struct QueryTests {
     #expect(answers[8] == #"{"nodes":[null],"paths":["$"]}"#)
   }
 
-  @Test("--batch writes an answer before it reads on")
+  @Test("--batch writes an answer before it reads the next line")
   func flushed() async {
     let order = Calls()
     let terminal = Terminal(

@@ -80,7 +80,7 @@ struct ShowTests {
   }
 }
 
-@Suite("The steps' lanes")
+@Suite("The columns of the steps")
 struct StepGraphTests {
   private func drawn(_ dependencies: [[Int]]) -> [String] {
     StepGraph(dependencies: dependencies).rows.map {
@@ -88,27 +88,27 @@ struct StepGraphTests {
     }
   }
 
-  @Test("a chain is one lane")
+  @Test("a chain is one column")
   func chain() { #expect(drawn([[], [0], [1]]) == ["● 0", "● 1", "● 2"]) }
 
-  @Test("a fork opens lanes where it forks, and closes them where they meet")
+  @Test("a fork opens columns where it forks, and closes them where they meet")
   func diamond() {
     #expect(drawn([[], [0], [0], [1, 2]]) == ["●─╮ 0", "● │ 1", "│ ● 2", "●─╯ 3"])
     #expect(drawn([[], [0], [0], [0], [1, 2, 3]]) == ["●─┬─╮ 0", "● │ │ 1", "│ ● │ 2", "│ │ ● 3", "●─┴─╯ 4"])
   }
 
-  @Test("what starts at once has its line from the top")
+  @Test("a step that starts at once has its line from the top")
   func roots() { #expect(drawn([[], [], [0, 1]]) == ["● │ 0", "│ ● 1", "●─╯ 2"]) }
 
   @Test("a line that follows from the others is left out")
   func shortcut() { #expect(drawn([[], [0], [0, 1]]) == ["● 0", "● 1", "● 2"]) }
 
-  @Test("a lane that ends early leaves its place empty")
+  @Test("a column that ends early leaves its place empty")
   func leaf() { #expect(drawn([[], [0], [0], [1]]) == ["●─╮ 0", "● │ 1", "│ ● 2", "●   3"]) }
 
   @Test("a later step may come first in the file")
   func order() { #expect(drawn([[1], []]) == ["● 1", "● 0"]) }
 
-  @Test("a circle is drawn somehow")
+  @Test("a workflow with a cycle is drawn too")
   func circle() { #expect(drawn([[1], [0]]).count == 2) }
 }

@@ -28,7 +28,7 @@ struct StreamsTests {
     try await body(paths)
   }
 
-  @Test("check tells each mistake with its line and a caret, and counts them")
+  @Test("check shows each mistake with its line and a caret, and counts them")
   func check() async throws {
     let wrong = Self.stream("hop", from: "samples", to: "out").replacing("\"from\"", with: "\"form\"")
     let result = await TestTool(input: [wrong]).run("streams", "check", "-")
@@ -39,7 +39,7 @@ struct StreamsTests {
     #expect(right.output == "1 file checked: 0 errors\n")
   }
 
-  @Test("check sees what is wrong between files: one name twice, and a circle")
+  @Test("check finds a repeated name and a cycle across files")
   func between() async throws {
     try await withFiles(
       Self.stream("a", from: "one", to: "two"), Self.stream("b", from: "two", to: "three"),
@@ -56,7 +56,7 @@ struct StreamsTests {
     }
   }
 
-  @Test("it doesn't start with a file that is wrong, or without Kafka")
+  @Test("it does not start with an invalid file, or without Kafka")
   func refusals() async throws {
     try await withFiles(Self.stream("a", from: "one", to: "one"), Self.stream("b", from: "one", to: "two")) { files in
       let wrong = await TestTool().run("streams", files[0], "--kafka", "127.0.0.1:1", "--store", "memory")
@@ -70,7 +70,7 @@ struct StreamsTests {
     }
   }
 
-  @Test("reset forgets, and says so")
+  @Test("reset deletes the stored state and prints that")
   func reset() async throws {
     try await withFiles(Self.stream("a", from: "one", to: "two")) { files in
       let store = URL(fileURLWithPath: files[0]).deletingLastPathComponent().appendingPathComponent("s.db").path
@@ -80,7 +80,7 @@ struct StreamsTests {
     }
   }
 
-  @Test("a stream's line says what there is to say")
+  @Test("a stream's line shows its status, counts and problem")
   func line() {
     var status = StreamStatus(name: "per-hour")
     status.totals.read = 3

@@ -6,7 +6,7 @@ import Values
 
 @testable import saga
 
-/// Runs the command line in this process: what it read, what it wrote, whom it asked.
+/// Runs the command line in this process, and records its input, output and requests.
 final class TestTool: Sendable {
   struct Result {
     let status: ExitStatus
@@ -24,7 +24,7 @@ final class TestTool: Sendable {
 
   /// - Parameters:
   ///   - input: what standard input gives, piece by piece.
-  ///   - answers: what the engine answers, one a request; when they are used up, nobody answers.
+  ///   - answers: what the engine answers, one a request; when they are used up, no request is answered.
   init(input: [String] = [], answers: [APIAnswer] = []) {
     state = Mutex(State(input: input.map { Array($0.utf8) }, answers: answers))
   }

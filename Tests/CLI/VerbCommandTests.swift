@@ -64,7 +64,7 @@ struct VerbCommandTests {
   }
 
   @Test(
-    "why says in a sentence what it is, and what helps",
+    "why prints the saga's state in a sentence, and the commands that help",
     arguments: ["stuck", "stuck-forward", "waiting", "paused", "running", "overdue"])
   func why(_ name: String) async throws {
     let saga = try Golden.saga(name)
@@ -77,7 +77,7 @@ struct VerbCommandTests {
       try JSON(parsing: json.output)["why"] == .string(Why(saga: try Golden.response(name), now: Golden.now).sentence))
   }
 
-  @Test("why of an end offers nothing")
+  @Test("why offers nothing for a saga that has ended")
   func whyEnds() throws {
     for name in ["completed", "compensated", "abandoned"] {
       let why = Why(saga: try Golden.response(name), now: Golden.now)

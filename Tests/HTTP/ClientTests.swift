@@ -41,7 +41,7 @@ struct ClientTests {
   }
 
   @Test(
-    "Refused before anything is sent",
+    "An invalid request is refused before anything is sent",
     arguments: [
       HTTPClientRequest(method: "GET\r\nX", url: "http://127.0.0.1:1/"),
       HTTPClientRequest(url: "http://127.0.0.1:1/\r\nX: y"),

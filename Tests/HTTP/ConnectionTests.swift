@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import Values
 
-/// What becomes of connections: kept, waiting, silent, cut, and at a shutdown.
+/// Tests connections that are kept, waiting, silent or cut, and connections at a shutdown.
 @Suite("Connections", .timeLimit(.minutes(2)))
 struct ConnectionTests {
   @Test("A client uses its connection again, as the server counts")
@@ -28,7 +28,7 @@ struct ConnectionTests {
     }
   }
 
-  @Test("Hanging up gives no byte of an answer, and the client knows that it had sent the request")
+  @Test("When the server hangs up the client gets no byte of an answer, and knows that the request was sent")
   func hangUp() async throws {
     let served = Counter()
     try await withServer { _ in
@@ -107,7 +107,7 @@ struct ConnectionTests {
     await shutdown.value
   }
 
-  @Test("A connection on which nothing moves is closed")
+  @Test("An idle connection is closed")
   func idle() async throws {
     try await withServer(HTTPServerConfiguration(idleTimeout: .seconds(1))) { _ in
       .text("served")
@@ -120,7 +120,7 @@ struct ConnectionTests {
     }
   }
 
-  @Test("More connections than the server takes wait until one ends")
+  @Test("Connections over the server's limit wait until one ends")
   func waitInLine() async throws {
     let served = Mutex<[String]>([])
     try await withServer(HTTPServerConfiguration(maxConnections: 1)) { request in

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Servers that close kept connections without notice", .timeLimit(.minutes(1)))
 struct KeptConnectionsTests {
-  @Test("They are avoided for a minute, and four times as long after each further loss, up to a day")
+  @Test("Kept connections are not used for a minute, then four times as long after each loss, up to a day")
   func losses() {
     var kept = KeptConnections()
     var now = ContinuousClock.now

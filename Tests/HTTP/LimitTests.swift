@@ -17,7 +17,7 @@ struct LimitTests {
     return connection
   }
 
-  @Test("Bodies that are half sent take a bounded number of bytes; small requests pass, and room comes back")
+  @Test("Unfinished bodies take bounded memory; small requests are served, and the memory becomes free again")
   func bodies() async throws {
     let configuration = HTTPServerConfiguration(maxBodyBytesInFlight: 2 << 20)
     try await withServer(configuration) {
@@ -124,7 +124,7 @@ struct LimitTests {
     }
   }
 
-  @Test("A client that takes nothing of its answer is disconnected")
+  @Test("A client that reads nothing of its answer is disconnected")
   func stalled() async throws {
     let clock = FakeClock()
     let ended = Signal()

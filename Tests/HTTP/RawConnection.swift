@@ -40,7 +40,7 @@ final class RawConnection {
     }
   }
 
-  /// What has arrived by now; nil when nothing has.
+  /// Returns the bytes that have arrived by now; nil when none has.
   func readNow() -> String? {
     var chunk = [UInt8](repeating: 0, count: 65_536)
     let count = recv(descriptor, &chunk, chunk.count, Int32(MSG_DONTWAIT))
@@ -50,7 +50,7 @@ final class RawConnection {
   /// Says that nothing more will be sent.
   func sendEnd() { shutdown(descriptor, Int32(SHUT_WR)) }
 
-  /// Everything up to the server's end of the connection.
+  /// Returns all bytes until the server ends the connection.
   func readAll() async -> String { await read(to: nil) }
 
   /// Reads until `text` has come, or the end. On a thread of its own, as it blocks. Compares bytes: to Swift's

@@ -3,7 +3,7 @@ import Synchronization
 
 /// A server that answers each request with the bytes that a script gives, also such as no server should send.
 final class ScriptedServer: Sendable {
-  /// What becomes of a request.
+  /// The answer to a request.
   struct Answer: Sendable {
     var bytes: [UInt8]
     /// Whether the connection is closed behind it.
@@ -16,7 +16,7 @@ final class ScriptedServer: Sendable {
   }
 
   struct Request: Sendable, Equatable {
-    /// As `PUT /a HTTP/1.1`.
+    /// The request line, such as `PUT /a HTTP/1.1`.
     let line: String
     /// Which connection it came over, from 1.
     let connection: Int

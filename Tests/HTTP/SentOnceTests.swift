@@ -4,7 +4,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// What leaves is counted by the caller: the client never sends a request a second time by itself.
+/// The caller counts its requests, so the client never sends a request a second time by itself.
 @Suite("A request is sent once", .timeLimit(.minutes(2)))
 struct SentOnceTests {
   typealias Answer = ScriptedServer.Answer
@@ -81,7 +81,7 @@ struct SentOnceTests {
   }
 
   @Test(
-    "An answer that asks for another call gets none",
+    "An answer that asks for another call causes no call",
     arguments: ["401 Unauthorized", "407 Proxy Authentication", "503 Busy", "308 Moved"])
   func answers(status: String) async throws {
     let server = try ScriptedServer { request in
@@ -188,7 +188,7 @@ struct BrokenAnswerTests {
   }
 
   @Test(
-    "A body that isn't whole leaves the status to a caller that wants it, and is an error to others",
+    "An incomplete body is an error, except for a caller that wants only the status",
     arguments: [
       ("HTTP/1.1 201 Created\r\nContent-Length: 50\r\n\r\n{\"id\":", HTTPErrorCode.connectionLost),
       ("HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n{\"id\":\r\n", HTTPErrorCode.connectionLost),

@@ -169,11 +169,11 @@ struct WireCase: Sendable, CustomTestStringConvertible {
   ]
 }
 
-/// What a server must refuse because two servers could read it differently, and what it must take.
+/// Requests that a server must refuse because two servers could read them differently, and requests that it must take.
 @Suite("Requests on the wire", .timeLimit(.minutes(2)))
 struct ServerTrapTests {
   @Test(
-    "A request is refused in the server's own words, once, or served",
+    "A request gets exactly one answer: the server's own refusal, or the handler's",
     arguments: WireCase.requestLines + WireCase.bytes + WireCase.framing)
   func answers(_ trap: WireCase) async throws {
     let configuration = HTTPServerConfiguration(maxBodyBytes: 1_000, maxHeaderBytes: 1_500)
@@ -189,7 +189,7 @@ struct ServerTrapTests {
       #expect(answer.ranges(of: "HTTP/1.1 ").count == 1, "\(answer)")
       guard trap.code != nil else { return }
       #expect(answer.contains("\r\nContent-Type: application/problem+json\r\n"), "\(answer)")
-      // What would be smuggled behind it must not be served.
+      // A smuggled request behind it must not be served.
       #expect(!answer.contains("served"))
     }
   }
@@ -207,7 +207,7 @@ struct ServerTrapTests {
   }
 
   @Test(
-    "A request that trickles is ended by its deadline",
+    "A request that arrives too slowly is ended by its deadline",
     arguments: [
       "GET / HT", "GET / HTTP/1.1\r\nHost: localhost\r\nX-",
       "POST / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n",

@@ -29,7 +29,7 @@ struct PlaceIndexTests {
     }
   }
 
-  @Test("what a pointer shows is bounded")
+  @Test("the text shown for a pointer is bounded")
   func shown() {
     let long = JSONPointer([.name(String(repeating: "é", count: 5_000)), .index(3)])
     #expect(long.shown.utf8.count < 300)

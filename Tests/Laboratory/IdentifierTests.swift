@@ -14,7 +14,7 @@ struct IdentifierTests {
   private static let decomposed = "MU\u{308}-1"
 
   @Test(
-    "A barcode is handed out once, however its letters are composed",
+    "A barcode is given to one sample only, composed or decomposed",
     arguments: [
       (composed, decomposed), (decomposed, composed), ("Å-1", "\u{212B}-1"), ("K-1", "\u{212A}-1"),
     ])
@@ -41,7 +41,7 @@ struct IdentifierTests {
     await lab.participants.close()
   }
 
-  @Test("A place is held once for a sample, however its name is composed")
+  @Test("A place is held for one sample only, however its name is composed")
   func heldOnce() async throws {
     let lab = try await LabBench()
     #expect(try await lab.send("PUT", LabBench.allocation("a"), LabBench.place(Self.composed), key: "a").status == 201)
@@ -73,7 +73,7 @@ struct IdentifierTests {
   }
 
   @Test(
-    "What an older version stored is read, stays found, and isn't handed out again",
+    "An identifier that an older version stored is read, found, and not given out again",
     arguments: [
       decomposed, "TS\u{200B}-1", "MÜ-1 ",
     ])
@@ -82,7 +82,7 @@ struct IdentifierTests {
     let environment = Environment.fake(clock: clock)
     let store = MemoryStore(environment: environment)
     try await store.own(shards: nil)
-    // As it was stored before barcodes were compared in normalization form C.
+    // The barcode as it was stored before barcodes were compared in normalization form C.
     let id = UniqueID.named("old")
     let declaration = Sample.Declaration(
       id: id, barcode: Barcode(stored: barcode), type: .blood, volume: Volume(nanolitres: 4_000_000))

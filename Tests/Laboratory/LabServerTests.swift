@@ -10,7 +10,7 @@ import Values
 
 @Suite("The laboratory's server, over HTTP and on a file", .timeLimit(.minutes(2)))
 struct LabServerTests {
-  @Test("What was answered holds after a restart on the same file")
+  @Test("Answered commands are still in effect after a restart on the same file")
   func restart() async throws {
     try await withFile { path in
       let place = LabBench.place("s")
@@ -32,7 +32,7 @@ struct LabServerTests {
     }
   }
 
-  @Test("It serves until its task is cancelled, and lets go of its port")
+  @Test("The server serves until its task is cancelled, and then frees its port")
   func run() async throws {
     try await withFile { path in
       let store = try await SQLiteStore.open(path: path, environment: .system)

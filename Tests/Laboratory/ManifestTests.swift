@@ -70,7 +70,7 @@ struct ManifestTests {
     #expect(manifest.columns.count == 9)
   }
 
-  @Test("Everything that is wrong is said at once, with its place")
+  @Test("All errors are reported at once, each with its place")
   func faults() {
     let text =
       "barcode,type,volumeMl,temperature,patientId,priority,assay,requestedBy,note,Barcode,well\n"

@@ -6,7 +6,7 @@ import Values
 
 @Suite("A store appends")
 struct AppendTests {
-  @Test("Versions and positions count from 1 and come back as they were written", arguments: StoreKind.tested)
+  @Test("Versions and positions count from 1, and events are read as they were written", arguments: StoreKind.tested)
   func writesAndReads(kind: StoreKind) async throws {
     try await withStore(kind) { store, place in
       let stream = place.newID()
@@ -40,7 +40,7 @@ struct AppendTests {
     }
   }
 
-  @Test("Reading goes on behind a version or a position, up to a limit", arguments: StoreKind.tested)
+  @Test("A read returns the events after a version or a position, up to a limit", arguments: StoreKind.tested)
   func pages(kind: StoreKind) async throws {
     try await withStore(kind, shardCount: 1) { store, place in
       let stream = place.newID()
@@ -56,7 +56,7 @@ struct AppendTests {
     }
   }
 
-  @Test("An append that expects another version is refused whole", arguments: StoreKind.tested)
+  @Test("An append with another expected version is refused as a whole", arguments: StoreKind.tested)
   func versionConflict(kind: StoreKind) async throws {
     try await withStore(kind, shardCount: 1) { store, place in
       let stream = place.newID()
@@ -101,7 +101,7 @@ struct AppendTests {
     }
   }
 
-  @Test("What makes no sense is refused", arguments: StoreKind.tested)
+  @Test("An invalid append is refused", arguments: StoreKind.tested)
   func invalid(kind: StoreKind) async throws {
     try await withStore(kind) { store, place in
       let stream = place.newID()
@@ -159,7 +159,7 @@ struct AppendTests {
     }
   }
 
-  @Test("A closed store says so", arguments: StoreKind.tested)
+  @Test("A closed store refuses every call as closed", arguments: StoreKind.tested)
   func closed(kind: StoreKind) async throws {
     try await withStore(kind) { store, place in
       var hints = store.committed().makeAsyncIterator()

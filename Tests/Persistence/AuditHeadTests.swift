@@ -15,7 +15,7 @@ struct AuditHeadTests {
       .init(shard: 1, position: 0, chain: EventChain.start, unchained: 0),
     ])
 
-  @Test("Signs these bytes, for ever")
+  @Test("A signed head has exactly these bytes in every version")
   func signedBytes() {
     let lines = [
       "tracseq audit head 1", "store 019c8a5e-7b1c-7d2e-8f3a-0123456789ab", "at 1772352000000", "shards 2",
@@ -24,7 +24,7 @@ struct AuditHeadTests {
     #expect(String(decoding: head.signedBytes, as: UTF8.self) == lines.joined(separator: "\n"))
   }
 
-  @Test("Comes back from JSON as it was, and with one bit flipped is refused or says the same")
+  @Test("A head is read from JSON unchanged; with one bit flipped it is refused or reads the same")
   func bitFlips() throws {
     let key = try #require(SigningKey.generate())
     let signed = try #require(head.signed(with: key))
@@ -47,7 +47,7 @@ struct AuditHeadTests {
     #expect(refused > bytes.count * 7)
   }
 
-  @Test("Is refused unsigned, signed with another key, and when what it says was changed")
+  @Test("A head is refused when it is unsigned, signed with another key, or changed")
   func refusals() throws {
     let key = try #require(SigningKey.generate())
     let other = try #require(SigningKey.generate())
@@ -70,7 +70,7 @@ struct AuditHeadTests {
     #expect(code(forged, key.publicKey) == AuditErrorCode.signatureWrong)
   }
 
-  @Test("Keys come back from PEM, and what is none is refused")
+  @Test("Keys are read from PEM, and text that is not a key is refused")
   func keys() throws {
     let key = try #require(SigningKey.generate())
     let again = try #require(SigningKey(pem: key.pem ?? []))
@@ -85,11 +85,11 @@ struct AuditHeadTests {
       #expect(SigningKey(pem: Array(text.utf8)) == nil)
       #expect(VerifyingKey(pem: Array(text.utf8)) == nil)
     }
-    // A public key is no private one.
+    // A public key is not a private key.
     #expect(SigningKey(pem: key.publicKey.pem ?? []) == nil)
   }
 
-  @Test("Of another store is refused")
+  @Test("A head of another store is refused")
   func otherStore() async throws {
     try await withStore(.memory, shardCount: 2) { store, _ in
       await #expect(throws: AuditError.self) { _ = try await store.audit(against: head) }

@@ -7,7 +7,7 @@ import Values
 
 @Suite("A shard's chain of hashes")
 struct ChainTests {
-  @Test("Goes on over appends, refused ones, repeated ones and reopening", arguments: StoreKind.durable)
+  @Test("A chain continues over appends, refused ones, repeated ones and reopening", arguments: StoreKind.durable)
   func goesOn(kind: StoreKind) async throws {
     try await withPlace(kind) { place in
       var store = try await place.open()
@@ -48,7 +48,7 @@ struct ChainTests {
     }
   }
 
-  @Test("Is told to a follower of what is committed as it is stored", arguments: StoreKind.tested)
+  @Test("A follower of commits gets the chain that is stored", arguments: StoreKind.tested)
   func fed(kind: StoreKind) async throws {
     try await withStore(kind, shardCount: 1) { store, place in
       let feed = store.committedEvents(limit: 100)
@@ -61,7 +61,9 @@ struct ChainTests {
 
   // MARK: Stores from before there were chains
 
-  @Test("Begins where the events of an older store end, which is noted", arguments: StoreKind.durable)
+  @Test(
+    "A chain begins after the events of an older store, and the store records the place",
+    arguments: StoreKind.durable)
   func olderStore(kind: StoreKind) async throws {
     try await withPlace(kind, shardCount: 2) { place in
       let old = try await place.makeOlderStore(events: 12)
@@ -112,7 +114,7 @@ struct ChainTests {
     }
   }
 
-  @Test("An SQLite store can be walked beside the process that writes it, and an older one is left alone")
+  @Test("An SQLite store can be checked beside the process that writes it; an older store is refused")
   func archive() async throws {
     try await withPlace(.sqlite, shardCount: 2) { place in
       _ = try await place.makeOlderStore(events: 4)
@@ -130,7 +132,7 @@ struct ChainTests {
     }
   }
 
-  @Test("A Postgres store can be walked beside the process that writes it", .enabled(if: PostgresPlace.url != nil))
+  @Test("A Postgres store can be checked beside the process that writes it", .enabled(if: PostgresPlace.url != nil))
   func postgresBeside() async throws {
     try await withStore(.postgres, shardCount: 2) { store, place in
       _ = try await store.append(place.append(place.newID(), count: 3))

@@ -4,7 +4,7 @@ import Values
 
 @Suite("Many append at once", .timeLimit(.minutes(2)))
 struct ConcurrencyTests {
-  @Test("Of many appends to one version exactly one wins", arguments: StoreKind.tested)
+  @Test("Exactly one of many appends to the same version succeeds", arguments: StoreKind.tested)
   func oneWinner(kind: StoreKind) async throws {
     try await withStore(kind) { store, place in
       let stream = place.newID()
@@ -29,7 +29,7 @@ struct ConcurrencyTests {
     }
   }
 
-  @Test("Of many streams that claim one value exactly one gets it", arguments: StoreKind.tested)
+  @Test("Exactly one of many streams that claim the same value gets it", arguments: StoreKind.tested)
   func oneClaimant(kind: StoreKind) async throws {
     try await withStore(kind) { store, place in
       let appends = (0..<20).map { _ in
@@ -56,7 +56,7 @@ struct ConcurrencyTests {
     }
   }
 
-  @Test("A refused append spoils none of those beside it", arguments: StoreKind.tested)
+  @Test("A refused append does not affect concurrent appends", arguments: StoreKind.tested)
   func refusedAmongGood(kind: StoreKind) async throws {
     try await withStore(kind) { store, place in
       let taken = place.newID()

@@ -15,11 +15,11 @@ struct GroupCommitTests {
   func sqlite() async throws {
     try await withStore(.sqlite) { store, place in
       let before = try log(place)
-      // While somebody else may write, the writer can't: what comes in waits for it.
+      // While another connection holds the lock, the writer can't write, and new appends wait.
       let other = try Locked(path: place.location)
       try await appendAll(to: store, in: place) { other.release() }
       let after = try log(place)
-      // Were the log begun anew in between, the frames in it would not be all of them.
+      // If the log had started again in between, the frames in it would not be all of them.
       #expect(after.generation == before.generation)
       let commits = after.commits - before.commits
       #expect((1...20).contains(commits), "\(commits) transactions")
@@ -86,8 +86,8 @@ private final class Countdown: Sendable {
   }
 }
 
-/// Another connection that keeps the file from being written. Used by one thread after the other: whoever made it hands
-/// it to the one that releases it.
+/// Another connection that keeps the file from being written. One thread creates it and passes it to the thread that
+/// releases it.
 private final class Locked: @unchecked Sendable {
   private var database: SQLiteDatabase?
 

@@ -49,9 +49,9 @@ struct KeptTests {
   }
 }
 
-@Suite("What a store has answered outlives it")
+@Suite("Durability of a store's answers")
 struct ReopenTests {
-  @Test("Everything is there after opening again", arguments: StoreKind.durable)
+  @Test("All stored data is there after the store is opened again", arguments: StoreKind.durable)
   func reopened(kind: StoreKind) async throws {
     try await withPlace(kind, shardCount: 3) { place in
       let first = try await place.open()
@@ -80,7 +80,7 @@ struct ReopenTests {
       #expect(try await second.checkpoint("f", shard: 1) == 5)
       #expect(try await second.document(collection: "c", id: "1")?.fields == ["x": "y"])
 
-      // An append whose answer was lost is recognised, and the next one goes on where the last ended.
+      // An append whose answer was lost is recognised, and the next one continues where the last ended.
       #expect(try await second.append(append).repeated)
       let next = try await second.append(place.append(stream, at: 2))
       #expect(next.version == 3)

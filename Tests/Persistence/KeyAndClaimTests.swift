@@ -36,7 +36,7 @@ struct KeyAndClaimTests {
     }
   }
 
-  @Test("A value is held by one stream until it lets go", arguments: StoreKind.tested)
+  @Test("A claim belongs to one stream until the stream releases it", arguments: StoreKind.tested)
   func claims(kind: StoreKind) async throws {
     try await withStore(kind) { store, place in
       let (one, other) = (place.newID(), place.newID())
@@ -55,7 +55,7 @@ struct KeyAndClaimTests {
       }
       #expect(try await store.claim(scope: "position", value: "F1-A02") == nil)
 
-      // A release and a claim in one append; releasing what nobody holds is no mistake.
+      // A release and a claim in one append. Releasing a claim that no stream holds is not an error.
       let renewed = NewClaim(scope: "position", value: "F1-A01", data: nil)
       _ = try await store.append(
         place.append(

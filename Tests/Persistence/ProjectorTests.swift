@@ -7,7 +7,7 @@ import Values
 
 @Suite("A projector follows the tail", .timeLimit(.minutes(2)))
 struct ProjectorTests {
-  /// Counts the events of each stream; fails where it is told to.
+  /// Counts the events of each stream, and fails where a test sets it to.
   final class Counting: Projection {
     let name = "counting"
     let collections: Set<String> = ["counts"]
@@ -59,7 +59,7 @@ struct ProjectorTests {
       running.cancel()
       _ = await running.result
 
-      // The next one goes on from the checkpoints.
+      // The next one continues from the checkpoints.
       _ = try await store.append(place.append(streams[0], at: 9))
       let next = Projector(store: store, projection: Counting(), environment: place.environment)
       let going = Task { try await next.run() }
@@ -71,7 +71,7 @@ struct ProjectorTests {
     }
   }
 
-  @Test("A failing batch is reported and tried again, later and later; other shards go on")
+  @Test("A failing batch is reported and retried with growing pauses; other shards continue")
   func failure() async throws {
     try await withStore(.memory, shardCount: 2) { store, place in
       var streams: [UniqueID] = []

@@ -4,7 +4,7 @@ import Values
 
 @Suite("A store agrees with a model of a few lines")
 struct RandomOperationTests {
-  /// What must come of appends: nothing but dictionaries.
+  /// The expected results of appends, kept in dictionaries.
   struct Model {
     struct Stream {
       var appendIDs: [UniqueID] = []
@@ -55,7 +55,9 @@ struct RandomOperationTests {
     }
   }
 
-  @Test("Random appends, repeats, claims and reopenings", arguments: StoreKind.tested, [1, 2, 3] as [UInt64])
+  @Test(
+    "Store and model agree over random appends, repeats, claims and reopenings",
+    arguments: StoreKind.tested, [1, 2, 3] as [UInt64])
   func random(kind: StoreKind, seed: UInt64) async throws {
     try await withPlace(kind) { place in
       var random = SeededRandom(seed: seed)

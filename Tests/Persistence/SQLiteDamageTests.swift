@@ -6,7 +6,7 @@ import Values
 
 @Suite("A damaged file")
 struct SQLiteDamageTests {
-  @Test("Cut short, it is refused when it is opened", arguments: [0.9, 0.5, 0.1, 0.01])
+  @Test("A truncated file is refused when it is opened", arguments: [0.9, 0.5, 0.1, 0.01])
   func truncated(part: Double) async throws {
     try await withFile { place, _ in
       try damage(place) { bytes in bytes.removeLast(bytes.count - Int(Double(bytes.count) * part)) }
@@ -14,7 +14,7 @@ struct SQLiteDamageTests {
     }
   }
 
-  @Test("With something else at its head, it isn't a store", arguments: [UInt8(0), 0x41, 0xFF])
+  @Test("A file with another header is refused as not a store", arguments: [UInt8(0), 0x41, 0xFF])
   func header(byte: UInt8) async throws {
     try await withFile { place, _ in
       try damage(place) { bytes in bytes.replaceSubrange(0..<100, with: [UInt8](repeating: byte, count: 100)) }
@@ -24,7 +24,7 @@ struct SQLiteDamageTests {
     }
   }
 
-  @Test("Where little stands, none of the ways of looking crashes either", arguments: 1..<20)
+  @Test("No read crashes when one of the first pages is damaged", arguments: 1..<20)
   func early(page: Int) async throws {
     try await withFile { place, streams in
       try damage(place) { bytes in
@@ -35,7 +35,7 @@ struct SQLiteDamageTests {
     }
   }
 
-  @Test("With anything in its middle, it tells of the damage and never crashes", arguments: 0..<20)
+  @Test("Random bytes in the middle of the file are reported as damage and cause no crash", arguments: 0..<20)
   func random(seed: Int) async throws {
     try await withFile { place, streams in
       try damage(place) { bytes in
@@ -52,7 +52,7 @@ struct SQLiteDamageTests {
     }
   }
 
-  @Test("A page of nothing at its beginning is damage too")
+  @Test("An overwritten first page is reported as damage")
   func firstPage() async throws {
     try await withFile { place, _ in
       try damage(place) { bytes in
@@ -91,7 +91,7 @@ struct SQLiteDamageTests {
     }
   }
 
-  /// What opening, reading and appending come upon, by code.
+  /// Returns the codes of the errors of opening, reading and appending.
   private func lookAtEverything(_ place: StorePlace, _ streams: [UniqueID]) async -> [String] {
     do {
       let store = try await place.open()
@@ -121,7 +121,7 @@ struct SQLiteDamageTests {
       await look { () throws(StoreError) in
         _ = try await store.documents(DocumentQuery(collection: "c", limit: 9))
       }
-      // Appends too may fail, each for itself; a new stream is nobody's damage.
+      // Appends may fail too, each on its own. A new stream is not part of any damage.
       await look { () throws(StoreError) in _ = try await store.append(place.append(place.newID(), open: .opened)) }
       await store.close()
       return found

@@ -23,7 +23,7 @@ struct SQLiteFileTests {
     }
   }
 
-  @Test("Files of something else are left alone")
+  @Test("A file that is not a store is refused and not changed")
   func foreign() async throws {
     try await withPlace(.sqlite) { place in
       let text = Data(String(repeating: "not a database, but somebody's notes\n", count: 99).utf8)
@@ -40,7 +40,7 @@ struct SQLiteFileTests {
     }
   }
 
-  @Test("A file that says it is another application's is left alone, even an empty one")
+  @Test("A file with another application's id is refused and not changed, even an empty one")
   func otherApplication() async throws {
     try await withPlace(.sqlite) { place in
       let file = URL(fileURLWithPath: place.location)
@@ -52,7 +52,7 @@ struct SQLiteFileTests {
       #expect(await codeOfOpening(place) == StoreErrorCode.foreign)
       #expect(try Data(contentsOf: file) == before)
     }
-    // Nor is a store of ours that somebody has given another mark.
+    // Nor is a store of ours whose application id was changed.
     try await withPlace(.sqlite) { place in
       await (try await place.open()).close()
       do {
@@ -86,7 +86,7 @@ struct SQLiteFileTests {
     #expect(error?.message.contains(path) == true)
   }
 
-  @Test("Every commit is on the disk before it is told of")
+  @Test("Every commit is on the disk before it is reported")
   func durability() async throws {
     try await withPlace(.sqlite) { place in
       let database = try SQLiteDatabase(path: place.location, readOnly: false)
@@ -134,7 +134,7 @@ struct SQLiteFileTests {
 
       let again = try #require(refused)
 
-      // What went well in a transaction goes with the rest of it, also from the writer's memory of positions.
+      // A rollback also removes the successful parts of the transaction, and the writer's positions in memory.
       let small = place.append(place.newID())
       let huge = place.append(place.newID())
       let failed = await refusal { () throws(StoreError) in

@@ -6,7 +6,7 @@ import Values
 
 @Suite("An SQLite store's schema")
 struct SQLiteSchemaTests {
-  @Test("Is as the snapshot says")
+  @Test("The schema is equal to the snapshot")
   func snapshot() async throws {
     try await withPlace(.sqlite) { place in
       await (try await place.open()).close()

@@ -5,9 +5,9 @@ import Values
 
 @testable import Persistence
 
-@Suite("An SQLite store that something is wrong with")
+@Suite("An SQLite store in trouble")
 struct SQLiteTroubleTests {
-  @Test("A row that a hand put where the owner would write next is passed, counted, and stops nothing")
+  @Test("A row that was inserted by hand at the owner's next position is skipped and counted, and blocks nothing")
   func intruder() async throws {
     try await withPlace(.sqlite) { place in
       let store = try await SQLiteStore.open(path: place.location, environment: place.environment, shardCount: 1)
@@ -31,7 +31,7 @@ struct SQLiteTroubleTests {
     }
   }
 
-  @Test("While another program holds the file, a caller is answered within seconds, and what was refused is never done")
+  @Test("While the file is locked, callers get an answer within seconds, and a refused append is never written")
   func held() async throws {
     try await withPlace(.sqlite) { place in
       let store = try await SQLiteStore.open(

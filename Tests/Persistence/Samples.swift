@@ -32,7 +32,7 @@ extension EventStore {
     }
   }
 
-  /// Everything in the store, shard by shard.
+  /// Returns all events in the store, shard by shard.
   func everything() async throws -> [[StoredEvent]] {
     var shards: [[StoredEvent]] = []
     for shard in 0..<shardCount { shards.append(try await wholeTail(shard: shard)) }

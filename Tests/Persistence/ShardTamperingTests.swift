@@ -6,7 +6,7 @@ import Values
 @testable import Persistence
 @testable import PostgresPersistence
 
-/// What somebody with access to the file or database may do to a shard of ten events.
+/// Changes that a person with access to the file or database can make to a shard of ten events.
 enum ShardTampering: String, CaseIterable, Sendable {
   case payload, meta, type, recordedAt
   case hash, chain, chainTaken
@@ -86,9 +86,9 @@ enum ShardTampering: String, CaseIterable, Sendable {
   }
 }
 
-@Suite("A shard that somebody has changed")
+@Suite("A shard that was changed by hand")
 struct ShardTamperingTests {
-  @Test("Is found out, and what, and where", arguments: StoreKind.tested, ShardTampering.allCases)
+  @Test("The audit finds the kind and the place of a change", arguments: StoreKind.tested, ShardTampering.allCases)
   func found(kind: StoreKind, tampering: ShardTampering) async throws {
     try await withStore(kind, shardCount: 1) { store, place in
       let streams = try await fill(store, place)
@@ -118,7 +118,7 @@ struct ShardTamperingTests {
     }
   }
 
-  @Test("A history that goes on after a head agrees with it", arguments: StoreKind.tested)
+  @Test("A history that continues after a head agrees with the head", arguments: StoreKind.tested)
   func goesOn(kind: StoreKind) async throws {
     try await withStore(kind, shardCount: 3) { store, place in
       for _ in 0..<9 { _ = try await store.append(place.append(place.newID(), count: 2)) }
@@ -158,7 +158,7 @@ extension StoredEvent {
 }
 
 extension [StoredEvent] {
-  /// What a clever attacker does: every hash is that of its content again.
+  /// Computes every hash again from its content, as a skilled attacker does.
   fileprivate mutating func hashAnew(chains: Bool) {
     var hashes: [UniqueID: [UInt8]] = [:]
     var end = ShardHead.none
@@ -186,7 +186,7 @@ extension StorePlace {
       try database.run(
         try script(events, moment: { "\($0.milliseconds)" }, bytes: { "x'\($0)'" }, id: { "x'\($0)'" }))
     case .postgres:
-      // Who may change the rows may take the rule away too that each carries a link.
+      // A person who may change the rows may also remove the constraint that each row has a chain.
       let sql = try script(
         events, moment: { "to_timestamp(\($0.milliseconds)::numeric / 1000)" }, bytes: { "'\\x\($0)'" },
         id: { "'\($0)'" })

@@ -4,7 +4,7 @@ import PostgresPersistence
 
 /// How each kind of store is opened and removed. A new kind adds itself here and nowhere else.
 enum StoreFactories {
-  /// What is missing to test on Postgres; nil when nothing is.
+  /// The part that is missing to test on Postgres; nil when nothing is missing.
   static let missingPostgres: String? =
     ProcessInfo.processInfo.environment["TRACSEQ_TEST_POSTGRES"] == nil ? "TRACSEQ_TEST_POSTGRES isn't set" : nil
 

@@ -32,7 +32,7 @@ struct AllStoresTests {
   }
 }
 
-/// Where one test's store lives: nobody else uses it, so that tests run side by side.
+/// The place of one test's store. Only that test uses it, so that tests run in parallel.
 struct StorePlace: Sendable {
   let kind: StoreKind
   let clock: FakeClock

@@ -2,7 +2,7 @@ import Persistence
 import Testing
 import Values
 
-/// What is stored for ever: these values never change.
+/// Values that are stored: they never change.
 @Suite("The stored format")
 struct StoredFormatTests {
   private let stream = UniqueID(high: 0x019C_8A5E_7B1C_7D2E, low: 0x8F3A_0123_4567_89AB)
@@ -20,7 +20,7 @@ struct StoredFormatTests {
     #expect(Shard.ofKey("ab", "c", count: 1_000) != Shard.ofKey("a", "bc", count: 1_000))
   }
 
-  @Test("Streams of one moment spread over all shards")
+  @Test("Streams with the same timestamp spread over all shards")
   func spread() {
     var random = SeededRandom(seed: 7)
     var counts = [Int](repeating: 0, count: 64)

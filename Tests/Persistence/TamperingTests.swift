@@ -5,7 +5,7 @@ import Values
 @testable import Persistence
 @testable import PostgresPersistence
 
-/// What somebody with access to the file or database may do to the middle one of three events.
+/// Changes that a person with access to the file or database can make to the middle one of three events.
 enum Tampering: String, CaseIterable, Sendable {
   case data, meta, type, recordedAt, hash, removed
   /// The data, and the hash to match: the next event gives it away.
@@ -16,7 +16,7 @@ enum Tampering: String, CaseIterable, Sendable {
 
   fileprivate static let otherData = Array("{\"n\":20}".utf8)
 
-  /// What becomes of the event; nil when it goes.
+  /// Returns the changed event; nil when the event is removed.
   fileprivate func applied(to event: StoredEvent, after previous: StoredEvent) -> StoredEvent? {
     var data = event.data
     var meta = event.meta
@@ -42,9 +42,9 @@ enum Tampering: String, CaseIterable, Sendable {
   }
 }
 
-@Suite("A history that somebody has changed")
+@Suite("A history that was changed by hand")
 struct TamperingTests {
-  @Test("Is found out, and where", arguments: StoreKind.tested, Tampering.allCases)
+  @Test("Verification finds the place of a change", arguments: StoreKind.tested, Tampering.allCases)
   func found(kind: StoreKind, tampering: Tampering) async throws {
     try await withStore(kind) { store, place in
       let stream = place.newID()
@@ -58,14 +58,14 @@ struct TamperingTests {
       }
       #expect(version == tampering.broken)
       #expect(why.contains("version \(version)"))
-      // What another stream says is untouched by it.
+      // Another stream is not affected.
       let other = place.newID()
       _ = try await store.append(place.append(other, count: 2))
       #expect(try await store.verify(other) == .intact(version: 2))
     }
   }
 
-  @Test("Cut off at its end it is shorter, which only who knows its length can tell", arguments: StoreKind.tested)
+  @Test("A history without its last event is intact and shorter", arguments: StoreKind.tested)
   func cutOff(kind: StoreKind) async throws {
     try await withStore(kind) { store, place in
       let stream = place.newID()

@@ -66,7 +66,7 @@ struct LogTests {
         + #""broker":"b:9092","error":"no \"route\""}"#)
   }
 
-  @Test("A value whose name is taken has a name of its own in JSON")
+  @Test("A value whose name is in use gets another name in JSON")
   func names() throws {
     let read = try JSON(parsing: json("m", ("level", "x"), ("a", "1"), ("a", "2")))
     #expect(read["level"] == .string("warning") && read["level_2"] == .string("x"))

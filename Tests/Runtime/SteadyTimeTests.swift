@@ -8,7 +8,7 @@ import Values
 struct SteadyTimeTests {
   private static let hour: Int64 = 3_600_000_000
 
-  @Test("A wall clock that is set, forward or back, leaves a duration as it is to one part in 2,000")
+  @Test("When the wall clock is set forward or back, a duration changes by at most one part in 2,000")
   func set() {
     for step in [Self.hour, -Self.hour, 30 * 365 * 24 * Self.hour] {
       var time = SteadyTime(wall: 0, monotonic: 0)
@@ -24,7 +24,7 @@ struct SteadyTimeTests {
     }
   }
 
-  @Test("A small difference vanishes, and the time then is the wall clock's")
+  @Test("A small difference to the wall clock is corrected over time")
   func slew() {
     var time = SteadyTime(wall: 0, monotonic: 0)
     // 2 s are made up within 4,000 s.
@@ -34,7 +34,7 @@ struct SteadyTimeTests {
     #expect(time.now(wall: 4_101_000_000 + 2_000_000, monotonic: 4_101_000_000) == 4_103_000_000)
   }
 
-  @Test("It never goes back, whatever either clock shows")
+  @Test("The time never goes back, whatever either clock shows")
   func monotonic() {
     var time = SteadyTime(wall: 5_000, monotonic: 100)
     var random = SeededRandom(seed: 7)
@@ -46,14 +46,14 @@ struct SteadyTimeTests {
     }
   }
 
-  @Test("A first look after a quiet week corrects by milliseconds, not by minutes")
+  @Test("The first reading after a week without readings corrects by milliseconds, not by minutes")
   func quiet() {
     var time = SteadyTime(wall: 0, monotonic: 0)
     let week = 7 * 24 * Self.hour
     #expect(time.now(wall: week + Self.hour, monotonic: week) - week == 5_000)
   }
 
-  @Test("It begins where an earlier process ended, and never before")
+  @Test("The time begins where an earlier process ended, and never before")
   func begin() {
     var time = SteadyTime(wall: 1_000_000, monotonic: 0)
     time.begin(at: 9_000_000)

@@ -15,7 +15,7 @@ struct VisibleTextTests {
   }
 
   @Test(
-    "What can be seen is taken",
+    "Text of visible characters is accepted",
     arguments: [
       "TS-4711", "MÜ-1", "MU\u{308}-1", "a b", "検体-1", "пробирка", "F80-1/B01", "+4", "x\u{301}", "א1", "½", "ｱ",
     ])
@@ -24,7 +24,7 @@ struct VisibleTextTests {
   }
 
   @Test(
-    "What can't be seen, or looks like something else, is refused",
+    "Text with invisible or deceptive characters is refused",
     arguments: [
       "", " a", "a ", "\u{A0}a", "a\u{A0}", "a\u{A0}b", "a\u{2009}b", "a\u{3000}b", "a  b", "a\tb", "a\nb", "a\u{0}b",
       "a\u{7F}",

@@ -47,7 +47,7 @@ struct OnceTests {
     #expect(once.given == 1)
   }
 
-  @Test("Of many tasks that give a value, one is first, and all that wait get its value")
+  @Test("When many tasks give a value, one is first, and all waiting tasks get its value")
   func race() async {
     for _ in 0..<50 {
       let once = Once<Int>()
@@ -85,7 +85,7 @@ struct WaitQueueTests {
     await queue.wait { true }
   }
 
-  @Test("Each task gets the value that its own look finds")
+  @Test("Each task gets the value that its own check finds")
   func values() async throws {
     let queue = WaitQueue()
     let count = Counter()
@@ -101,7 +101,7 @@ struct WaitQueueTests {
     #expect(await high == "high")
   }
 
-  @Test("Cancelling ends only the wait that asks for it")
+  @Test("Cancelling a task ends only its own wait")
   func cancelling() async throws {
     let queue = WaitQueue()
     let count = Counter()
@@ -117,7 +117,7 @@ struct WaitQueueTests {
     await firm.value
   }
 
-  @Test("No wake is lost between the look at the condition and the wait")
+  @Test("No wake is lost between the check of the condition and the wait")
   func noLostWake() async {
     for _ in 0..<500 {
       let queue = WaitQueue()
@@ -133,7 +133,7 @@ struct WaitQueueTests {
     }
   }
 
-  @Test("A task that was cancelled before it waits doesn't wait, but takes a value that is there")
+  @Test("A task that was cancelled before it waits does not wait, but takes an available value")
   func cancelledBefore() async {
     let queue = WaitQueue()
     let task = Task {
@@ -191,7 +191,7 @@ struct AsyncSemaphoreTests {
     func leave() { state.withLock { $0.now -= 1 } }
   }
 
-  @Test("Closing ends every wait, and nobody gets a permit after it")
+  @Test("Closing a semaphore ends every wait, and no caller gets a permit after it")
   func close() async {
     let semaphore = AsyncSemaphore(permits: 1)
     #expect(await semaphore.acquire())

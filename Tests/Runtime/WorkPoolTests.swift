@@ -25,7 +25,7 @@ struct WorkPoolTests {
     }
   }
 
-  @Test("an actor on a pool does one thing at a time, whoever asks it")
+  @Test("an actor on a pool runs one job at a time")
   func serial() async {
     let counter = Counter(on: WorkPool(name: "test", threads: 4, urgentThreads: 1))
     await withTaskGroup(of: Void.self) { group in
@@ -36,7 +36,7 @@ struct WorkPoolTests {
     #expect(await counter.add() == 2_001)
   }
 
-  @Test("an urgent job is done while others hold every common thread")
+  @Test("an urgent job runs while other jobs use every common thread")
   func urgent() async {
     let pool = WorkPool(name: "test", threads: 2, urgentThreads: 1)
     let hold = DispatchSemaphore(value: 0)

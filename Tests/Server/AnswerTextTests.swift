@@ -43,7 +43,7 @@ struct AnswerTextTests {
     try engine.tell(id, .operate(OperatorRequest(verb, by: act, expectedVersion: nil)))
   }
 
-  @Test("Every kind of saga")
+  @Test("Sagas of every kind")
   func sagas() async throws {
     let engine = try engine()
     var sagas: [(name: String, id: UniqueID)] = []

@@ -15,7 +15,7 @@ struct BadInput: Sendable, CustomTestStringConvertible {
   var body = ""
   let status: Int
   let code: String
-  /// A pointer, parameter or header that `errors` must name, and the near name that must stand with it.
+  /// A pointer, parameter or header that `errors` must name. `near` is the near name that must come with it.
   var place: String?
   var near: String?
 
@@ -34,7 +34,7 @@ struct BadInput: Sendable, CustomTestStringConvertible {
       place: place, near: near)
   }
 
-  /// `ID` in a target stands for a running saga.
+  /// `ID` in a target is replaced by the id of a running saga.
   static func verb(
     _ verb: String, _ body: String, _ status: Int, _ code: String, place: String? = nil, near: String? = nil
   ) -> Self {

@@ -10,7 +10,9 @@ import Values
 
 @Suite("The console's files")
 struct ConsoleFileTests {
-  @Test("Every file is served with its type, a tag and a policy; who has it is told so", arguments: Depth.allCases)
+  @Test(
+    "Every file is served with its type, a tag and a policy; a client that has the file gets a 304",
+    arguments: Depth.allCases)
   func served(at depth: Depth) async throws {
     try await withRouter(depth) { get in
       for (name, type) in [
@@ -35,7 +37,7 @@ struct ConsoleFileTests {
     }
   }
 
-  @Test("The page runs nothing but its own files, and names none that is not there")
+  @Test("The page runs only its own files, and every file that it names exists")
   func references() throws {
     let page = try #require(Assets.text("console/\(ConsoleFiles.page)"))
     #expect(!page.contains("<script>") && !page.contains("<style") && !page.contains("style=") && !page.contains(" on"))

@@ -5,7 +5,7 @@ import Values
 
 @testable import Server
 
-@Suite("What every request that changes something must declare")
+@Suite("The content type of requests that change something")
 struct ContentTypeTests {
   static let types: [HTTPHeaders] = [
     [:], ["Content-Type": ""], ["Content-Type": "text/plain"], ["Content-Type": "application/x-www-form-urlencoded"],
@@ -33,7 +33,7 @@ struct ContentTypeTests {
   }
 
   @Test(
-    "An id that is not of version 7 is one that nothing has",
+    "An id that is not of version 7 is not found",
     arguments: [
       "7b2f2f3e-2a0c-4f1e-9c3b-0123456789ab", "00000000-0000-0000-0000-000000000000",
       "ffffffff-ffff-ffff-ffff-ffffffffffff", "019C8A5E-7B1C-1D2E-8F3A-0123456789AB",

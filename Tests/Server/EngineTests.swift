@@ -32,7 +32,7 @@ struct EngineTests {
     }
   }
 
-  /// What is taken from outside at the greatest depth allowed is stored a few levels deeper, and must come back.
+  /// Input with the greatest allowed depth is stored a few levels deeper, and must be readable again.
   @Test func theDeepestBodiesComeBack() async throws {
     @Sendable func nested(_ depth: Int) -> String {
       String(repeating: "[", count: depth) + String(repeating: "]", count: depth)

@@ -5,8 +5,7 @@ import Values
 
 @testable import Server
 
-/// Requests that were right, until something was done to them. Whatever it was, the answer is no 5xx, and one that
-/// the description knows.
+/// Sends valid requests after random changes. No answer is a 5xx, and the description of the API has every answer.
 struct FuzzTests {
   private struct Mutator {
     var random: SeededRandom

@@ -7,7 +7,7 @@ import Testing
 
 /// The commands of `docs/rest.md` are understood by the server.
 struct GuideTests {
-  /// As much of a curl command as the guide uses.
+  /// The part of a curl command that the guide uses.
   struct Command: CustomTestStringConvertible, Sendable {
     var method = "GET"
     var target = ""

@@ -10,7 +10,7 @@ import Values
 
 @Suite("The live stream")
 struct LiveTests {
-  @Test("A client is greeted, and told of every event as it is committed")
+  @Test("A client gets a greeting, and then every event when it is committed")
   func tells() async throws {
     try await LiveSite.run { site in
       let stream = try site.stream()
@@ -29,7 +29,7 @@ struct LiveTests {
     }
   }
 
-  @Test("Who comes back with an id gets exactly what was missed, then what happens", arguments: [1, 7, 60])
+  @Test("A client that returns with an id gets exactly the missed events, then new ones", arguments: [1, 7, 60])
   func resumes(after count: Int) async throws {
     try await LiveSite.run { site in
       let (first, _) = try await site.joined()
@@ -38,7 +38,7 @@ struct LiveTests {
       let last = try #require(seen.last?.id)
       first.hangUp()
       for _ in 0..<10 { try await site.saga(events: 2) }
-      // Everything once, by a client that has missed nothing.
+      // All messages once, as a client gets them that has missed none.
       func name(_ message: EventStream.Message) -> String {
         "\(message.json["id"]?.stringValue ?? "")/\(message.json["version"]?.intValue ?? 0)"
       }
@@ -58,7 +58,7 @@ struct LiveTests {
     }
   }
 
-  @Test("What happens while the missed is sent comes behind it, without a gap")
+  @Test("Events that happen while missed events are sent follow them without a gap")
   func resumesWhileBusy() async throws {
     try await LiveSite.run { site in
       let (_, hello) = try await site.joined()
@@ -75,7 +75,7 @@ struct LiveTests {
     }
   }
 
-  @Test("Filters let through what fits; the cursor goes on all the same")
+  @Test("A filtered stream has only matching events, and its cursor moves with all events")
   func filters() async throws {
     try await LiveSite.run { site in
       let (stream, hello) = try await site.joined("?workflow=a&status=stuck")
@@ -105,7 +105,7 @@ struct LiveTests {
     }
   }
 
-  @Test("Who has missed too much, or comes from another store, is told to begin anew")
+  @Test("A client that missed too much, or comes from another store, gets a reset")
   func resets() async throws {
     var configuration = LiveHub.Configuration()
     configuration.furthestBehind = 5
@@ -126,7 +126,7 @@ struct LiveTests {
     }
   }
 
-  @Test("An id that is none is refused", arguments: ["x", "AAAA", "!!!!", "gICAgICAgICAgIA"])
+  @Test("An invalid id is refused", arguments: ["x", "AAAA", "!!!!", "gICAgICAgICAgIA"])
   func badID(_ id: String) async throws {
     try await LiveSite.run { site in
       let stream = try site.stream(last: id)
@@ -134,7 +134,7 @@ struct LiveTests {
     }
   }
 
-  @Test("200 clients are told the same")
+  @Test("200 clients get the same messages")
   func manyClients() async throws {
     try await LiveSite.run { site in
       var streams: [EventStream] = []
@@ -146,7 +146,7 @@ struct LiveTests {
     }
   }
 
-  @Test("A client that has hung up is noticed by the beats")
+  @Test("A heartbeat detects that a client has hung up")
   func hangUps() async throws {
     try await LiveSite.run { site in
       let (kept, _) = try await site.joined()
@@ -160,7 +160,7 @@ struct LiveTests {
     }
   }
 
-  @Test("There is room for so many clients, and the next is told so")
+  @Test("A client over the limit gets a 503")
   func full() async throws {
     var configuration = LiveHub.Configuration()
     configuration.mostClients = 2
@@ -172,7 +172,7 @@ struct LiveTests {
     }
   }
 
-  @Test("A client that fetches nothing is sent away with a reason, and holds no more than a mebibyte")
+  @Test("A client that reads nothing is disconnected with a reason, and buffers at most one mebibyte")
   func slow() async throws {
     let client = LiveClient(filter: LiveFilter(), first: Array("hello".utf8), backlog: nil)
     let message = [UInt8](repeating: 65, count: 1_000)
@@ -188,7 +188,7 @@ struct LiveTests {
   }
 
   /// Between a long message that no longer fits what is handed on at once and a short one behind it that would.
-  @Test("However long the messages that wait are, they are handed on in order, and each once", arguments: [1, 2, 3])
+  @Test("Waiting messages of any length are passed on in order, each once", arguments: [1, 2, 3])
   func order(seed: UInt64) async throws {
     let client = LiveClient(filter: LiveFilter(), first: [], backlog: nil)
     var random = SeededRandom(seed: seed)
@@ -207,7 +207,7 @@ struct LiveTests {
     #expect(isWhole)
   }
 
-  @Test("Stopping ends every stream at once, and says why")
+  @Test("Stopping ends every stream at once with the reason")
   func stops() async throws {
     try await LiveSite.run { site in
       let (stream, _) = try await site.joined()
@@ -219,7 +219,7 @@ struct LiveTests {
     }
   }
 
-  @Test("A cursor reads as it was written", arguments: [0, 1, 127, 128, 16_384, Int64.max])
+  @Test("A cursor is parsed as it was written", arguments: [0, 1, 127, 128, 16_384, Int64.max])
   func cursors(_ position: Int64) {
     let cursor = LiveCursor(positions: [position, 0, position])
     #expect(LiveCursor(cursor.text, shards: 3) == cursor)

@@ -74,7 +74,7 @@ struct MetricsTests {
     }
   }
 
-  /// A monitor that hears nothing while the engine recovers, or its store is away, can't tell that from its death.
+  /// Without metrics while the engine recovers, or its store is unavailable, a monitor would take the engine for dead.
   @Test func theyAnswerWhateverHappens() async throws {
     let engine = FakeEngine()
     let kafka = FakeKafka()

@@ -56,7 +56,7 @@ struct NoticeTests {
       #expect(failed.status == 200 && failed.json["delivered"] == false && failed.json["answer"] == nil)
       #expect(failed.json["problem"] == ["code": "http.connectionRefused", "message": "Nobody is there."])
       #expect(notices.tests == ["pager by j.meier", "pager by anonymous"])
-      // Where to can't be given.
+      // A request can't name the target.
       #expect(try await api.post(target, ["destination": "http://169.254.169.254/"]).status == 404)
       let url = try await api.post(target, ["destination": "pager", "url": "http://169.254.169.254/"])
       #expect(url.code == ServerErrorCode.memberUnknown && url.places == ["/url"])
@@ -129,7 +129,7 @@ struct NoticeTests {
       #expect(gone.metrics["tracseq_notices_gone"]?.samples[pager] == 1 && gone["tracseq_degraded"] == 1)
       notices.show(.sample())
       #expect(try await read()["tracseq_degraded"] == 0)
-      // Nobody is told of anything: there is nothing to measure.
+      // Without a destination there is nothing to measure.
       notices.show()
       #expect(try await read().metrics["tracseq_notices_pending"] == nil)
     }

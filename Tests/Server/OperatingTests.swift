@@ -25,7 +25,7 @@ struct OperatingTests {
     return id
   }
 
-  /// A saga whose pivot's outcome nobody knows.
+  /// Starts a saga whose pivot has an unknown outcome.
   private func stuckPivot(_ engine: FakeEngine) throws -> UniqueID {
     let id = try engine.start("sequence")
     try engine.settle(id, "load", .unknown(Samples.lost))

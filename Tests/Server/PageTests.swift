@@ -38,7 +38,7 @@ struct PageTests {
     }
   }
 
-  @Test("The type of a problem leads to its page")
+  @Test("The type of a problem is the URL of its page")
   func typeOfAProblem() async throws {
     try await withPages { api in
       let problem = try await api.get("/v1/nothing").json
@@ -93,7 +93,7 @@ struct PageTests {
     try await body(Pages(router: api.router()))
   }
 
-  @Test("Text of a page can't bring HTML of its own")
+  @Test("HTML in the text of a page is escaped")
   func escaping() {
     let html = MarkdownPage.html(
       "# a<b\n\ntext & `<script>` [label](x.md) [out](../y.md)\n\n- one\n  more\n- two\n\n```\n<pre>\n```\n")

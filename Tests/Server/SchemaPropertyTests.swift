@@ -87,7 +87,7 @@ struct SchemaPropertyTests {
       parameter["$ref"]?.stringValue.map(description.validator.resolve) ?? parameter
     }
 
-    /// The texts of a parameter as it is sent, and what its schema says of the values that they stand for.
+    /// Returns the texts of a parameter as they are sent, and the violations that its schema finds in their values.
     private mutating func parameterValue(
       _ name: String, _ schema: JSON, isNeeded: Bool
     ) -> (texts: [String], violations: [String]) {
@@ -95,7 +95,7 @@ struct SchemaPropertyTests {
       if name == "id", sampler.below(8) > 0 { return ([saga], []) }
       if resolvedSchema["type"]?.stringValue == "array" {
         let texts = (0...sampler.below(2)).map { _ in one(resolvedSchema["items"] ?? true, isNeeded: isNeeded) }
-        // An empty list, or one with commas, can't be told from a text.
+        // An empty list, or one with commas, can't be distinguished from a text.
         return (texts.map(\.text), texts.flatMap(\.violations))
       }
       let made = one(resolvedSchema, isNeeded: isNeeded)
@@ -136,7 +136,7 @@ struct SchemaPropertyTests {
         #expect(answer.status < 500, "\(shown)")
         if sample.violations.isEmpty {
           counts.allowed += 1
-          // What a schema can't say: words that have nothing to look for, and moments in the wrong order.
+          // A schema can't refuse search words without a letter or digit, or timestamps in the wrong order.
           let isPast =
             answer.json["detail"]?.stringValue.map { detail in
               [
@@ -159,7 +159,7 @@ struct SchemaPropertyTests {
   }
 
   @Test(
-    "A request is refused for its shape when its schema does not allow it, and only then",
+    "A request is refused for its shape exactly when its schema does not allow it",
     arguments: [1, 2] as [UInt64])
   func agree(seed: UInt64) async throws {
     let engine = FakeEngine()

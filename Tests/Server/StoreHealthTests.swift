@@ -7,13 +7,13 @@ import Testing
 import Values
 import WorkflowEngine
 
-@Suite("What the API says of a store that takes no writes")
+@Suite("The API while the store takes no writes")
 struct StoreHealthTests {
   private func read(_ api: TestAPI) async throws -> Exposition {
     try Exposition(String(decoding: try await api.get("/metrics").bytes, as: UTF8.self))
   }
 
-  @Test("The engine is not ready, degraded, and says since when and why", arguments: Depth.allCases)
+  @Test("The engine is not ready and reports since when and why", arguments: Depth.allCases)
   func notReady(depth: Depth) async throws {
     let engine = FakeEngine()
     try await TestAPI.run(depth, engine: engine) { api in
@@ -30,14 +30,14 @@ struct StoreHealthTests {
       let metrics = try await read(api)
       #expect(metrics["tracseq_ready"] == 0 && metrics["tracseq_degraded"] == 1)
       #expect(metrics["tracseq_store_writable"] == 0 && (metrics["tracseq_store_failing_seconds"] ?? 0) >= 7)
-      // What is stored can be read on.
+      // Stored data can still be read.
       #expect(try await api.get("/v1/stats").status == 200)
       engine.storeHealth.problem = nil
       #expect(try await api.get("/readyz").json == ["status": "ready"])
     }
   }
 
-  @Test("Only an answer that says so may be carried out later, and it names the saga")
+  @Test("Only an answer with an unknown outcome says that the command may have happened, and names the saga")
   func mayHaveHappened() async throws {
     let engine = FakeEngine()
     try engine.register(Samples.storage)

@@ -14,7 +14,7 @@ struct FailoverTests {
     "steps": [["id": "a", "signal": ["name": "go"], "compensation": "none"]],
   ]
 
-  /// What the engine said over time.
+  /// The engine's answers over time.
   private final class Watched: Sendable {
     let seen = Mutex(Seen())
     let over = Mutex(false)
@@ -29,7 +29,7 @@ struct FailoverTests {
   }
 
   @Test(
-    "Writes go on within 10 s of the standby's promotion, readiness tells the truth all the while, and every answer is true"
+    "Writes continue within 10 s of the standby's promotion, and readiness and every answer are true all the time"
   )
   func promoted() async throws {
     try #require(Site.hasPostgres, "No Postgres: run the tests with scripts/with-postgres in front")
@@ -62,7 +62,7 @@ struct FailoverTests {
       }
     }
     try await eventually("some have been started") { watched.seen.withLock { $0.starts.count } > 20 }
-    // What was answered is on the standby: it follows without being waited for.
+    // Everything that was answered is on the standby. The primary does not wait for it.
     try await eventually("the standby has it all") {
       try await primary.query("select count(*) from pg_stat_replication where state = 'streaming'")
         .hasPrefix("1")
@@ -92,8 +92,8 @@ struct FailoverTests {
     try await starting.value
     try await looking.value
 
-    // 4. Was it true? No start took long; none was refused while it said that it was ready, but for the moment in which
-    // nobody could know.
+    // 4. Was it true? No start took long. None was refused while the engine said that it was ready, except in the short
+    // time in which the engine could not know.
     let all = watched.seen.withLock { $0 }
     for start in all.starts {
       #expect(start.ended - start.began < .seconds(12), "\(start)")

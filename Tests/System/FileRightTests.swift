@@ -2,7 +2,7 @@ import Foundation
 import JSON
 import Testing
 
-@Suite("Who may read what the engine stores")
+@Suite("Access rights of the engine's files")
 struct FileRightTests {
   private func rights(_ path: URL) throws -> Int {
     let attributes = try FileManager.default.attributesOfItem(atPath: path.path)
@@ -29,7 +29,7 @@ struct FileRightTests {
     await site.remove()
   }
 
-  @Test("What others could read until now is closed to them, with a word about it")
+  @Test("Files that others could read are closed at the start, and the log reports it")
   func tightened() async throws {
     let site = try await Site(.sqlite)
     let folder = site.folder.appending(path: ".saga")
@@ -51,7 +51,7 @@ struct FileRightTests {
     await site.remove()
   }
 
-  @Test("A folder that is not the engine's own keeps its rights; its files don't")
+  @Test("A folder that is not the engine's own keeps its rights; the engine's files in it are closed")
   func shared() async throws {
     let site = try await Site(.sqlite)
     let folder = site.folder.appending(path: "shared")

@@ -4,9 +4,9 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("An engine that stood still while another took its store", .serialized, .timeLimit(.minutes(5)))
+@Suite("An engine that was frozen while another took its store", .serialized, .timeLimit(.minutes(5)))
 struct FrozenOwnerTests {
-  @Test("Thawed, it serves nothing old and holds no partition; and it is of use again when the store is free")
+  @Test("A thawed engine serves nothing old and holds no partition; it works again when the store is free")
   func thawed() async throws {
     try #require(Site.hasPostgres, "No Postgres: run the tests with scripts/with-postgres in front")
     let site = try await KafkaSite(store: .postgres, workflow: FailoverTests.workflow)
@@ -14,7 +14,7 @@ struct FrozenOwnerTests {
     let started = try await site.call("POST", "\(first.url)/v1/workflows/w/sagas", body: ["input": [:]])
     let id = try #require(started.body["id"]?.stringValue)
 
-    // 1. It stands still until the server has ended its sessions, as it does with silent ones.
+    // 1. The process is frozen until the server has ended its sessions, as a server does with silent ones.
     first.freeze()
     try await site.site.endSessions()
     let second = try await site.startEngine()

@@ -2,7 +2,7 @@ import Foundation
 import JSON
 import Testing
 
-@Suite("A saga that the engine dies of", .serialized)
+@Suite("A saga that kills the engine", .serialized)
 struct HeldTests {
   static let workflow = #"""
     {"name": "wait", "version": 1, "steps": [
@@ -34,7 +34,7 @@ struct HeldTests {
 
   private static func stores() -> [Site.Store] { Site.hasPostgres ? Site.Store.allCases : [.sqlite] }
 
-  @Test("is paused at the third start, the others go on, and resume lets it go on", arguments: stores())
+  @Test("is paused at the third start, other sagas continue, and resume lets it continue", arguments: stores())
   func paused(store: Site.Store) async throws {
     let site = try await Site(store)
     var engine = try await Self.start(site)
@@ -65,7 +65,7 @@ struct HeldTests {
     await site.remove()
   }
 
-  @Test("is not read at all when the engine dies even of pausing it")
+  @Test("is not read at all when pausing it kills the engine too")
   func untouched() async throws {
     let site = try await Site(.sqlite)
     var engine = try await Self.start(site)

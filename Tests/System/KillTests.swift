@@ -7,7 +7,7 @@ struct KillTests {
   static let count = 200
 
   @Test(
-    "kill -9 amid 200 running sagas: after a restart all end, and every command took effect exactly once",
+    "After kill -9 amid 200 running sagas and a restart, all end, and every command took effect exactly once",
     arguments: Site.Store.allCases)
   func killNine(store: Site.Store) async throws {
     try #require(

@@ -11,7 +11,7 @@ import Values
 struct NoticeTests {
   private static let secret = "whsec_" + Data(repeating: 7, count: 32).base64EncodedString()
 
-  @Test("A stuck saga is posted, though the receiver was away at first and the engine was killed meanwhile")
+  @Test("A notice of a stuck saga arrives, although the receiver was down at first and the engine was killed")
   func toldOverARestart() async throws {
     let site = try await Site(.sqlite)
     let posts = Told<HTTPServerRequest>()
@@ -22,7 +22,7 @@ struct NoticeTests {
       return HTTPServerResponse(status: 204)
     }
     let port = try receiver.start()
-    // A step whose service isn't there, and that is a point of no return: nobody knows whether it happened.
+    // A pivot whose service does not exist: its outcome is unknown.
     let flows = site.folder.appendingPathComponent("flows")
     try FileManager.default.createDirectory(at: flows, withIntermediateDirectories: true)
     let workflow = #"""

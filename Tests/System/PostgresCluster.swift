@@ -50,7 +50,7 @@ final class PostgresCluster: Sendable {
 
   func promote() async throws { try await Self.run("pg_ctl", "-D", folder.path, "-w", "-t", "60", "promote") }
 
-  /// As a machine that loses power.
+  /// Stops the server at once, as a loss of power does.
   func stopAtOnce() async throws {
     try await Self.run("pg_ctl", "-D", folder.path, "-m", "immediate", "-w", "-t", "30", "stop")
   }

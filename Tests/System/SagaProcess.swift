@@ -4,7 +4,7 @@ import TestSupport
 
 /// The real program, as a process of its own.
 final class SagaProcess: Sendable {
-  /// Where it says it listens.
+  /// The URL on which it says that it listens.
   let url: String
   private let process: Mutex<Process>
   private let ended: AsyncStream<Int32>
@@ -58,7 +58,7 @@ final class SagaProcess: Sendable {
     heard = Mutex(said)
   }
 
-  /// Everything it has printed so far.
+  /// The text that it has printed so far.
   var said: String { heard.withLock { $0.joined(separator: "\n") } }
 
   /// `kill -9`: the process has no chance to do anything more.
@@ -69,7 +69,7 @@ final class SagaProcess: Sendable {
     for await _ in ended {}
   }
 
-  /// Stops it where it stands. Returns when every thread of it has stopped.
+  /// Stops the process with SIGSTOP. Returns when every thread of it has stopped.
   func freeze() {
     let id = process.withLock { $0.processIdentifier }
     kill(id, SIGSTOP)

@@ -9,7 +9,7 @@ struct SecondSignalTests {
   /// A crash came in about 1 of 15 rounds, before.
   static let rounds = 12
 
-  @Test("It ends the process at once, with status 1 and without a crash")
+  @Test("A second SIGTERM ends the process at once, with status 1 and without a crash")
   func atOnce() async throws {
     let site = try await Site(.sqlite)
     let lab = try await site.startLab()
@@ -35,7 +35,7 @@ struct SecondSignalTests {
         return (stats.body["sagas"]?["completed"]?.intValue ?? 0) > 10 * (round + 1)
       }
       engine.send(SIGTERM)
-      // So that the second isn't merged with the first, and meets another moment in each round.
+      // The wait keeps the kernel from merging the two signals. Its length differs from round to round.
       try await eventually("it has heard the first", within: .seconds(20), every: .milliseconds(1 + round * 3)) {
         engine.said.contains("Stopping")
       }

@@ -1,9 +1,9 @@
 import Foundation
 import Testing
 
-@Suite("What an engine says at its start")
+@Suite("The engine's log at its start")
 struct ServeTests {
-  @Test("A workflow that only lacks Kafka is passed by with one plain line; one that is wrong is complained of")
+  @Test("A workflow that needs Kafka is skipped with one plain line; an invalid one is reported as an error")
   func withoutKafka() async throws {
     let site = try await Site(.sqlite)
     let folder = site.folder.appendingPathComponent("flows")

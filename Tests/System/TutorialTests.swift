@@ -10,7 +10,7 @@ struct TutorialTests {
       .components(separatedBy: "```\(language)\n").dropFirst().compactMap { $0.components(separatedBy: "\n```").first }
   }
 
-  @Test("Its service, its workflow and its commands do what it says")
+  @Test("The tutorial's service, workflow and commands do what the tutorial says")
   func steps() async throws {
     let site = try await Site(.sqlite)
     let workflows = site.folder.appendingPathComponent("workflows")

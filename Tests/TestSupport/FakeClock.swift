@@ -2,8 +2,8 @@ import Runtime
 import Synchronization
 import Values
 
-/// A clock that moves only when told to, and reports who sleeps, so that a test waits for the fact that something
-/// sleeps instead of for time to pass.
+/// A clock that moves only when a test moves it. It reports the sleepers, so that a test waits until something sleeps
+/// instead of for time to pass.
 public final class FakeClock: WallClock {
   private struct Sleeper {
     let id: Int
@@ -37,7 +37,7 @@ public final class FakeClock: WallClock {
 
   public func now() -> Timestamp { state.withLock { $0.now } }
 
-  /// The moments that something sleeps until, earliest first.
+  /// The times that something sleeps until, earliest first.
   public var deadlines: [Timestamp] { state.withLock { $0.sleepers.map(\.deadline).sorted() } }
 
   public func sleep(until deadline: Timestamp) async throws {
@@ -78,7 +78,7 @@ public final class FakeClock: WallClock {
   /// Moves the clock on and wakes, in order of their deadlines, what was to sleep until then.
   public func advance(by duration: Duration) { advance(to: now() + duration) }
 
-  /// Moves the clock to a moment; a moment that has passed changes nothing.
+  /// Moves the clock to a timestamp. A timestamp in the past changes nothing.
   public func advance(to moment: Timestamp) {
     let due = state.withLock { state in
       state.now = max(state.now, moment)

@@ -1,19 +1,19 @@
 import JSON
 import Values
 
-/// As much of JSON Schema 2020-12 as the project's schemas use. A keyword that it doesn't know is an error, so that
-/// nothing in a schema goes unlooked at.
+/// Implements the part of JSON Schema 2020-12 that the project's schemas use. An unknown keyword is an error, so that
+/// no part of a schema is ignored.
 public struct SchemaValidator: Sendable {
   /// The schema can't be used: the test is wrong, or this validator has something to learn.
   public struct Unusable: Error, CustomStringConvertible {
     public let description: String
   }
 
-  /// What references lead into: a schema, or a larger document with schemas in it.
+  /// The document of the references: a schema, or a larger document with schemas in it.
   public let document: JSON
   private static let notes: Set = ["$schema", "$defs", "title", "description", "default", "examples"]
 
-  /// One violation is enough: nobody reads them.
+  /// Whether the check stops at the first violation, because its text is not used.
   private var stopsAtFirst = false
 
   public init(document: JSON) { self.document = document }
@@ -25,7 +25,7 @@ public struct SchemaValidator: Sendable {
     return try quick.check(value, document, "").isEmpty
   }
 
-  /// What a value has that a schema doesn't allow, each with its place. A schema that can't be used is one of them.
+  /// Returns the violations of a schema by a value, each with its place. A schema that can't be used is a violation.
   /// - Parameter schema: the document itself when nil.
   public func violations(of value: JSON, against schema: JSON? = nil) -> [String] {
     do {
@@ -35,7 +35,7 @@ public struct SchemaValidator: Sendable {
     }
   }
 
-  /// What a reference inside the document names; null when it leads nowhere.
+  /// Returns the value that a reference inside the document names; null when there is none.
   public func resolve(_ reference: String) -> JSON {
     guard reference.hasPrefix("#/") else { return .null }
     return reference.dropFirst(2).split(separator: "/", omittingEmptySubsequences: false).reduce(document) {
@@ -92,7 +92,7 @@ public struct SchemaValidator: Sendable {
     }
   }
 
-  /// What applies whole schemas to the same value.
+  /// Checks the keywords that apply whole schemas to the same value.
   private func checkInPlace(
     _ value: JSON, _ keyword: String, _ argument: JSON, in schema: JSONObject, _ path: String
   ) throws -> [String] {
@@ -197,7 +197,7 @@ public struct SchemaValidator: Sendable {
   }
 
   private static func matches(_ pattern: String, _ text: String) throws -> Bool {
-    // In the schema's dialect $ is the very end; here it may stand before a last line break.
+    // In the schema's dialect $ is the very end; here it also matches before a last line break.
     let pattern = pattern.hasSuffix("$") ? pattern.dropLast() + "\\z" : pattern
     return try Regex(pattern).matchingSemantics(.unicodeScalar).firstMatch(in: text) != nil
   }

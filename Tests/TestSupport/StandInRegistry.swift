@@ -18,7 +18,7 @@ public final class StandInRegistry: Sendable {
     var subjects: [String: [Int]] = [:]
     var levels: [String: String] = [:]
     var requests: [String] = []
-    /// What is answered instead, each once.
+    /// The answers that are given instead, each once.
     var failures: [HTTPServerResponse] = []
     var server: (server: HTTPServer, port: Int)?
     var isDraining = false
@@ -34,8 +34,8 @@ public final class StandInRegistry: Sendable {
 
   // MARK: Coming and going
 
-  /// Listens: on the port that it had before, or on a free one. That is one which the system gives to nobody by itself,
-  /// so that it is still free when the stand-in comes back.
+  /// Listens on the port that it had before, or on a free one. The system never assigns such a port by itself, so that
+  /// it is still free when the stand-in comes back.
   @discardableResult
   public func start() throws -> Int {
     if let port = state.withLock({ $0.server?.port }) { return try start(on: port) }
@@ -57,7 +57,7 @@ public final class StandInRegistry: Sendable {
     return started
   }
 
-  /// Nobody listens any more. What it keeps it keeps.
+  /// Stops listening. The stored schemas remain.
   public func stop() async {
     release()
     await state.withLock { $0.server?.server }?.shutdown(drain: .zero)
@@ -85,7 +85,7 @@ public final class StandInRegistry: Sendable {
   /// Answers the next requests like this instead.
   public func fail(_ answers: HTTPServerResponse...) { state.withLock { $0.failures += answers } }
 
-  /// Answers nobody until `release`.
+  /// Holds back all answers until `release`.
   public func hold() { state.withLock { $0.isDraining = true } }
 
   public func release() {

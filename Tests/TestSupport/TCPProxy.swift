@@ -41,7 +41,7 @@ public final class TCPProxy: Sendable {
     return address
   }
 
-  /// New connections go to this port; those that stand are cut.
+  /// New connections go to this port; existing connections are cut.
   public func lead(to target: Int) {
     state.withLock { state in
       state.target = target
@@ -58,7 +58,7 @@ public final class TCPProxy: Sendable {
     }
   }
 
-  /// Connections stand, and new ones are taken, but nothing passes.
+  /// Keeps connections open and accepts new ones, but forwards nothing.
   public func fallSilent() { state.withLock { $0.mode = .silent } }
 
   public func pass() { state.withLock { $0.mode = .passing } }

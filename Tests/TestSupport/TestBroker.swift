@@ -5,7 +5,7 @@ import Synchronization
 public final class TestBroker: Sendable {
   /// `host:port,…`
   public let brokers: String
-  /// Nil when the broker is somebody else's: it can't be frozen, nor told to fail.
+  /// Nil when the tests did not start the broker. Such a broker can't be frozen or made to fail.
   private let process: Mutex<Process>?
   private let input: FileHandle?
   private let answers: AsyncStream<String>?
@@ -17,14 +17,14 @@ public final class TestBroker: Sendable {
   /// Whether tests run against a real Kafka.
   public static var named: String? { ProcessInfo.processInfo.environment["KAFKA_BROKERS"] }
 
-  /// - Parameter topics: those that the mock cluster begins with, `NAME:PARTITIONS`. Against a real Kafka, tests make
-  ///   their own through the client, under names that nobody else has.
+  /// - Parameter topics: those that the mock cluster begins with, `NAME:PARTITIONS`. Against a real Kafka, tests create
+  ///   their own through the client, under unique names.
   public static func start(topics: [String] = []) async throws -> TestBroker {
     if let named { return TestBroker(brokers: named, process: nil, input: nil, answers: nil) }
     return try await mock(topics: topics)
   }
 
-  /// Always a mock cluster of our own, for what only that can be told to do.
+  /// Starts a mock cluster, also when a real Kafka is configured, for faults that only the mock cluster can produce.
   public static func mock(topics: [String] = [], brokers: Int = 1) async throws -> TestBroker {
     let process = Process()
     process.executableURL = TestProgram.url("kafka-broker")
@@ -64,20 +64,20 @@ public final class TestBroker: Sendable {
   /// The next requests of an API (0 is Produce) are answered with an error code.
   public func fail(api: Int, code: Int, count: Int) async { await tell("fail \(api) \(code) \(count)") }
 
-  /// Stops the process where it stands: connections stay, nothing is answered. Returns when it has stopped.
+  /// Stops the process with SIGSTOP: connections stay, nothing is answered. Returns when it has stopped.
   public func freeze() {
     guard let id = process?.withLock({ $0.processIdentifier }) else { return }
     kill(id, SIGSTOP)
     while !Self.stands(id) {}
   }
 
-  /// Whether every thread of the process stands still.
+  /// Whether every thread of the process has stopped.
   public var isFrozen: Bool { process?.withLock { Self.stands($0.processIdentifier) } ?? false }
 
-  /// Whether every thread of a process stands still.
+  /// Returns whether every thread of a process has stopped.
   public static func stands(_ id: Int32) -> Bool { threads(of: id).allSatisfy { $0 == "T" } }
 
-  /// What each thread of a process does, in the one letter that the kernel has for it; nothing where it doesn't tell.
+  /// Returns the state of each thread of a process as the kernel's one character; empty when the kernel has none.
   private static func threads(of id: Int32) -> [Character] {
     let tasks = "/proc/\(id)/task"
     return (try? FileManager.default.contentsOfDirectory(atPath: tasks))?.compactMap { thread in

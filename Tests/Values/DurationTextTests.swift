@@ -5,7 +5,7 @@ import Testing
 @Suite("Durations as text")
 struct DurationTextTests {
   @Test(
-    "What is a duration",
+    "A valid duration is parsed",
     arguments: [
       ("250ms", Duration.milliseconds(250)), ("30s", .seconds(30)), ("5m", .seconds(300)), ("2h", .seconds(7_200)),
       ("7d", .seconds(604_800)), ("0s", .zero), ("0ms", .zero), ("007s", .seconds(7)), ("PT5M", .seconds(300)),
@@ -17,7 +17,7 @@ struct DurationTextTests {
   }
 
   @Test(
-    "What is none",
+    "Text that is not a duration is refused",
     arguments: [
       "", "5", "m", "5 m", " 5m", "5m ", "-5m", "+5m", "1.5h", "1,5h", "5M", "5H", "5min", "1h30m", "5µs", "5us", "5ns",
       "P", "PT", "P1", "PT1", "P1Y", "P1M", "P1Y2M", "PT1.5S", "P-1D", "p1d", "PT5m", "PT5S1H", "P1D2W", "PT1H1H",
@@ -29,7 +29,7 @@ struct DurationTextTests {
   }
 
   @Test(
-    "A refusal says what to write",
+    "A refusal says which form to write",
     arguments: [
       ("30", "30s is seconds"), ("1.5h", "90m for one and a half hours"), ("5min", "did you mean 5m?"),
       ("10 seconds", "did you mean 10s?"), ("1h30m", "PT1H30M"), ("P1Y", "P30D"), ("5M", "did you mean 5m?"),
@@ -44,7 +44,7 @@ struct DurationTextTests {
   }
 
   @Test(
-    "Written again as short as can be",
+    "A duration is written in its shortest form",
     arguments: [
       (Duration.zero, "0s"), (.milliseconds(1), "1ms"), (.milliseconds(1_500), "1500ms"), (.seconds(59), "59s"),
       (.seconds(60), "1m"), (.seconds(90), "90s"), (.seconds(3_600), "1h"), (.seconds(86_400), "1d"),
@@ -55,7 +55,7 @@ struct DurationTextTests {
     #expect(DurationText.parse(text) == duration)
   }
 
-  @Test("A duration that no text gives doesn't trap", arguments: [Duration.seconds(Int64.max), .seconds(-5)])
+  @Test("A duration that no text can express does not trap", arguments: [Duration.seconds(Int64.max), .seconds(-5)])
   func formatAnything(duration: Duration) {
     #expect(!DurationText.format(duration).isEmpty)
   }

@@ -5,7 +5,7 @@ import Values
 
 @Suite("Ids, digests and seeded numbers")
 struct IdentityTests {
-  @Test("A version 7 id carries its moment, sorts by it, and is read back")
+  @Test("A version 7 id contains its timestamp, sorts by it, and is parsed again")
   func version7() throws {
     let moment = Timestamp(milliseconds: 1_772_352_000_123)
     let id = UniqueID.version7(at: moment, random: (.max, .max))
@@ -18,14 +18,14 @@ struct IdentityTests {
   }
 
   @Test(
-    "What is no id is refused",
+    "Text that is not a UUID is refused",
     arguments: [
       "", "019c8a5e", "019c8a5e-7b1c-7d2e-8f3a-0123456789a", "019c8a5e-7b1c-7d2e-8f3a-0123456789ag",
       "019c8a5e7b1c-7d2e-8f3a-0123456789ab-",
     ])
   func refuses(text: String) { #expect(UniqueID(text) == nil) }
 
-  @Test("A derived id is the same for the same name, of version 8, and has no moment")
+  @Test("A derived id is the same for the same name, has version 8, and has no timestamp")
   func derived() {
     let id = UniqueID.derived(from: "019c8a5e-7b1c-7d2e-8f3a-0123456789ab/store/1")
     #expect(id == UniqueID.derived(from: "019c8a5e-7b1c-7d2e-8f3a-0123456789ab/store/1"))

@@ -20,7 +20,7 @@ struct TimestampTests {
   }
 
   @Test(
-    "What is no date-time is refused",
+    "Text that is not an RFC 3339 date-time is refused",
     arguments: [
       "", "2026-03-01", "2026-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-00-01T00:00:00Z",
       "2026-03-00T00:00:00Z", "2026-03-01T24:00:00Z", "2026-03-01T00:60:00Z", "2026-03-01T00:00:61Z",

@@ -80,7 +80,7 @@ struct ExplanationTests {
     #expect(delay.kind == .delayed && delay.until == Saga.startedAt + .seconds(3_600))
   }
 
-  @Test("A paused saga says who paused it and why; nothing ends by itself")
+  @Test("The explanation of a paused saga names the user and the reason; nothing ends by itself")
   func paused() throws {
     var saga = try Saga("[\(Saga.signal("w", #""timeout": "2m""#))]")
     try saga.start()
@@ -169,7 +169,7 @@ struct ExplanationTests {
     #expect(end.kind == .compensated && end.since == saga.now && end.next == [])
   }
 
-  @Test("Who cancelled, compensated or abandoned a saga is named, with the reason")
+  @Test("The user who cancelled, compensated or abandoned a saga is named, with the reason")
   func people() throws {
     var saga = try StuckTests().stuckInUndo()
     try saga.succeed("c")

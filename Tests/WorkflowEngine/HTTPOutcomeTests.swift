@@ -7,7 +7,7 @@ import Values
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("What a service's answer says about a step")
+@Suite("The outcome of a step by a service's answer")
 struct HTTPOutcomeTests {
   static let service = Service(name: "lab", baseURL: "http://127.0.0.1:1/", keepsTombstones: true)
   nonisolated static let now = Timestamp(milliseconds: 784_111_777_000)  // 1994-11-06T08:49:37Z
@@ -49,7 +49,7 @@ struct HTTPOutcomeTests {
     ])
   func statuses(status: Int, expected: Kind) { #expect(kind(read(status)) == expected) }
 
-  @Test("A request that never left is a clean refusal; one that may have arrived is not", arguments: [true, false])
+  @Test("A request that was not sent is a clean refusal; one that may have arrived is not", arguments: [true, false])
   func transport(sent: Bool) {
     let outcome = HTTPOutcome.read(
       HTTPClientError(code: HTTPErrorCode.timeout, message: "late", sent: sent), service: Self.service)
@@ -63,7 +63,7 @@ struct HTTPOutcomeTests {
   }
 
   @Test(
-    "What the engine itself cut off before it was sent was not made; after that it is unknown",
+    "A request that the engine cancels is not sent when it was still unsent, and unknown otherwise",
     arguments: [true, false])
   func cutOff(sent: Bool) {
     let outcome = HTTPOutcome.read(
@@ -80,7 +80,7 @@ struct HTTPOutcomeTests {
     #expect(failure.codes == ["QC_FAILED", "http.422", "http.4xx"])
     #expect(failure.message == "below 20 ng/µl")
     #expect(!failure.isRetryable && !failure.isGone && failure.keepsTombstones)
-    // What is none, as lists and people have to find it, is left for the status.
+    // A text that is not usable as a code in lists is ignored, and the status gives the code.
     for code in [#""""#, #""a\u0000b""#, "\"\(String(repeating: "x", count: 201))\"", "7"] {
       guard case .failed(let failure) = read(422, "{\"code\": \(code)}") else {
         Issue.record("a 422 is a clean refusal")
@@ -110,7 +110,7 @@ struct HTTPOutcomeTests {
   }
 
   @Test(
-    "A Retry-After in no such form says nothing",
+    "A Retry-After in another form is ignored",
     arguments: [
       "soon", "-1", "+1", "1.5", "", "Sun, 31 Feb 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 CET",
       "Sun, 06 Now 1994 08:49:37 GMT", "Sunday, 06-Nov-194 08:49:37 GMT", "Sun Nov 6 25:00:00 1994",
@@ -118,7 +118,7 @@ struct HTTPOutcomeTests {
     ])
   func noRetryAfter(value: String) { #expect(RetryAfter.parse(value, now: Self.now) == nil) }
 
-  @Test("A redirect says where it leads, without what may be secret, and is not followed")
+  @Test("A redirect is not followed, and its failure names the target without secrets")
   func redirect() {
     for (location, shown) in [
       ("https://lims.example/new/1", "https://lims.example/new/1"), ("/elsewhere", "/elsewhere"),
@@ -138,7 +138,7 @@ struct HTTPOutcomeTests {
     #expect(failure.message.contains("/result"))
   }
 
-  @Test("An answer: JSON as it is, nothing as null, text as text")
+  @Test("A JSON body is read as it is, an empty body as null, and text as text")
   func answers() {
     #expect(read(200, #"{"id": 9007199254740993}"#) == .succeeded(["id": 9_007_199_254_740_993]))
     #expect(read(204) == .succeeded(.null))
@@ -160,7 +160,7 @@ struct HTTPOutcomeTests {
   }
 
   @Test(
-    "A success whose body can't be read is a success all the same, and says why",
+    "A success whose body can't be read is a success, with the reason",
     arguments: [
       (Array("{".utf8), "application/json", "http.answerNotJSON"),
       (Array("OK".utf8), "application/json", "http.answerNotJSON"),
@@ -179,7 +179,7 @@ struct HTTPOutcomeTests {
     #expect(problem.message.hasPrefix("lab answered 200"), "\(problem.message)")
   }
 
-  @Test("A body that is cut or too long gives no value, unless it is a whole object or array")
+  @Test("A truncated or too long body gives no value, unless it is a complete object or array")
   func cut() {
     let lost = HTTPClientError(code: HTTPErrorCode.connectionLost, message: "It broke.", sent: true)
     let long = HTTPClientError(code: HTTPErrorCode.responseTooLarge, message: "It is long.", sent: true)
@@ -203,7 +203,7 @@ struct HTTPOutcomeTests {
     #expect(failure.message == "Freezer F2 is fu")
   }
 
-  @Test("404 and 410 say that there is nothing by that name", arguments: [404, 410])
+  @Test("404 and 410 mean that the resource does not exist", arguments: [404, 410])
   func gone(status: Int) {
     guard case .failed(let failure) = read(status) else {
       Issue.record("a \(status) is a clean refusal")

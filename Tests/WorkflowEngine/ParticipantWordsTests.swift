@@ -16,7 +16,7 @@ struct ParticipantWordsTests {
   static let full = "Freezer F2 is full"
 
   @Test(
-    "They are found in every usual shape",
+    "The words are found in every usual shape of body",
     arguments: [
       (
         #"{"type":"about:blank","title":"Conflict","status":409,"detail":"Freezer F2 is full"}"#,
@@ -94,21 +94,21 @@ struct ParticipantWordsTests {
     #expect(Self.words(body, type)?.contains(Self.full) == true, "\(Self.words(body, type) ?? "nothing")")
   }
 
-  @Test("A shape that isn't known is shown as it came")
+  @Test("A body of unknown shape is shown as it is")
   func unknown() {
     #expect(Self.words(#"{"freezer":"F2","free":0}"#) == #"{"freezer":"F2","free":0}"#)
     #expect(Self.words(#"{"a":"#) == #"{"a":"#)
     #expect(Self.words("<freezer>F2</freezer>", "application/xml") == "F2")
   }
 
-  @Test("No words are no words")
+  @Test("A body without words gives none")
   func none() {
     for body in ["", " \n", "{}", "[]", "null", "\"\"", "\u{FEFF}"] { #expect(Self.words(body) == nil, "\(body)") }
     #expect(Self.words("", nil, reason: "Freezer F2 is full") == Self.full)
     #expect(Self.words("", nil, reason: "CONFLICT") == nil)
   }
 
-  @Test("Which field is wrong is said with it")
+  @Test("The words name the invalid field")
   func fields() {
     #expect(
       Self.words(
@@ -119,7 +119,7 @@ struct ParticipantWordsTests {
         == "Invalid. Barcode: Is needed.; Is short.; Id: Is wrong.")
   }
 
-  @Test("They are one line of at most 500 characters, without what misleads a reader")
+  @Test("The words are one line of at most 500 characters, without deceptive characters")
   func cleaned() {
     #expect(Self.words("Freezer\r\n\tF2\u{7}is\u{85}full", "text/plain") == Self.full)
     #expect(Self.words("ab\u{202E}cd\u{200B}", "text/plain") == "abcd")
@@ -129,7 +129,7 @@ struct ParticipantWordsTests {
     #expect(Self.words(letters, "text/plain")?.unicodeScalars.count == ParticipantWords.longest)
   }
 
-  @Test("Other encodings are read, and what is no text is named")
+  @Test("Other encodings are read, and a body that is not text is named by its type")
   func encodings() {
     func words(_ bytes: [UInt8], _ type: String?) -> String? {
       ParticipantWords.of(
@@ -146,7 +146,7 @@ struct ParticipantWordsTests {
     #expect(words(Array("Kü".utf8.dropLast()), "text/plain") == "K")
   }
 
-  @Test("Deep and broken documents end")
+  @Test("Reading a deep or broken document ends")
   func hostile() {
     let deep = String(repeating: "{\"error\":", count: 60) + "\"x\"" + String(repeating: "}", count: 60)
     #expect(Self.words(deep)?.isEmpty == false)

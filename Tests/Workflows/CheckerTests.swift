@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Checking workflows")
 struct CheckerTests {
-  @Test("The workflow of the repository is right")
+  @Test("The workflow of the repository has no findings")
   func sampleProcessing() throws {
     let services: Set = ["samples", "storage", "sequencing", "notification"]
     let result = WorkflowChecker.check(try Repository.bytes("workflows/sample-processing.json"), services: services)
@@ -25,7 +25,7 @@ struct CheckerTests {
     #expect(definition.steps[5].compensation == .none)
   }
 
-  @Test("Everything wrong with a file comes at once, in the order of the file, as text that editors understand")
+  @Test("The checker reports all findings at once, in the order of the file, in the format that editors read")
   func golden() {
     let text = """
       {
@@ -65,7 +65,7 @@ struct CheckerTests {
   }
 
   @Test(
-    "What is no JSON is one finding with its place",
+    "A file that is not JSON gives one finding with its place",
     arguments: [
       ("{", Found("json.incomplete", "", 1, 2)), ("", Found("json.incomplete", "", 1, 1)),
       ("{\n  \"name\": \"a\",\n  \"name\": \"b\"\n}", Found("json.duplicateName", "/name", 3, 3)),
@@ -75,7 +75,7 @@ struct CheckerTests {
     #expect(check(text).findings.map { Found($0) } == [found])
   }
 
-  @Test("What isn't an object is no workflow", arguments: ["[]", "1", "null", "\"x\""])
+  @Test("A file whose JSON is not an object is refused", arguments: ["[]", "1", "null", "\"x\""])
   func noObject(text: String) {
     #expect(errors(text) == [Found("workflow.wrongType", "", 1, 1)])
   }
@@ -85,13 +85,13 @@ struct CheckerTests {
     #expect(check("{}").errors.map(\.message) == ["name", "version", "steps"].map { "a workflow needs \"\($0)\"" })
   }
 
-  @Test("A file over the limit isn't read")
+  @Test("A file larger than the limit is not read")
   func tooLarge() {
     let bytes = Array(repeating: UInt8(ascii: " "), count: WorkflowChecker.maxBytes + 1)
     #expect(WorkflowChecker.check(bytes).findings.map(\.code) == [WorkflowErrorCode.tooLarge])
   }
 
-  @Test("A thousand steps are taken, one more is not")
+  @Test("A workflow with 1,000 steps is accepted, one with 1,001 is refused")
   func steps() {
     func list(_ count: Int) -> String {
       "[" + (0..<count).map { "{\"id\":\"s\($0)\",\"delay\":{\"for\":\"0s\"}}" }.joined(separator: ",") + "]"
@@ -107,7 +107,7 @@ struct CheckerTests {
     #expect(errors(file) == [Found("workflow.badValue", "/version", 1, 27)])
   }
 
-  @Test("A service that isn't configured is named with the one that was meant")
+  @Test("A service that is not configured is reported with the nearest name")
   func service() {
     let text = Sample.workflow("[\(Sample.get("a").replacing("\"s\"", with: "\"sample\""))]")
     #expect(
@@ -117,7 +117,7 @@ struct CheckerTests {
     #expect(errors(text).isEmpty)
   }
 
-  @Test("A service of the other way is none of this one")
+  @Test("A service of the other transport is not accepted")
   func kafkaService() {
     let text = Sample.workflow(
       #"[{ "id": "a", "kafka": { "service": "sample", "command": "c" }, "compensation": "none" }, \#(Sample.get("b"))]"#
@@ -132,7 +132,7 @@ struct CheckerTests {
       ])
   }
 
-  @Test("An engine without Kafka says so at every command, and of nothing else")
+  @Test("Without Kafka every command gets a finding, and nothing else does")
   func needsKafka() {
     let text = Sample.workflow(
       #"""
@@ -147,7 +147,7 @@ struct CheckerTests {
     #expect(errors(Sample.workflow("[\(Sample.get("a"))]"), kafkaServices: []).isEmpty)
   }
 
-  @Test("A finding as JSON")
+  @Test("A finding is written as JSON")
   func json() throws {
     let finding = try #require(check(Sample.workflow("[\(Sample.get("a", ", \"wehn\": \"1\""))]")).findings.first)
     #expect(
@@ -162,7 +162,7 @@ struct CheckerTests {
   static let call = #""http": { "service": "s", "method": "POST", "path": "/x" }"#
 
   @Test(
-    "What is allowed and probably not meant",
+    "A workflow that is valid but probably a mistake gets a warning",
     arguments: [
       (#"[{ "id": "a", \#(call) }]"#, [Found("workflow.noCompensation", "/steps/0", 2, 11)]),
       (#"[{ "id": "a", \#(call), "compensation": "none" }]"#, []),

@@ -3,12 +3,12 @@ import Values
 
 @testable import Workflows
 
-@Suite("What follows from a definition")
+@Suite("Properties of a definition")
 struct DefinitionTests {
   // 0 → 1 → 3, 0 → 2 → 3, 4 alone.
   static let diamond = StepGraph(dependencies: [[], [0], [0], [1, 2], []])
 
-  @Test("Ancestors, descendants and order of a diamond")
+  @Test("A diamond has the right ancestors, descendants and order")
   func diamond() {
     let graph = Self.diamond
     #expect(graph.ancestors.map(\.indexes) == [[], [0], [0], [0, 1, 2], []])
@@ -19,7 +19,7 @@ struct DefinitionTests {
   }
 
   @Test(
-    "Cycles begin with the step that stands first; what waits for one is in none",
+    "A cycle begins with the step that comes first in the file; steps that wait for a cycle are not in it",
     arguments: [
       ([[2], [0], [1], [0]], [[0, 2, 1]]), ([[1], [0], [3], [2]], [[0, 1], [2, 3]]), ([[0]], [[0]]), ([], []),
     ] as [([[Int]], [[Int]])])
@@ -27,7 +27,7 @@ struct DefinitionTests {
     #expect(StepGraph(dependencies: dependencies).cycles == cycles)
   }
 
-  @Test("A set of steps goes past one word")
+  @Test("A set of steps holds more than 64 steps")
   func set() {
     var set = StepSet(count: 130)
     for step in [0, 63, 64, 129] { set.insert(step) }
@@ -37,7 +37,7 @@ struct DefinitionTests {
 
   // MARK: Pauses
 
-  @Test("Pauses grow up to the longest", arguments: [(1, 1), (2, 2), (3, 4), (6, 32), (7, 60), (1_000_000, 60)])
+  @Test("The backoff grows up to its maximum", arguments: [(1, 1), (2, 2), (3, 4), (6, 32), (7, 60), (1_000_000, 60)])
   func pauses(attempt: Int, seconds: Int) {
     #expect(RetryPolicy(jitter: 0).delay(afterAttempt: attempt, random: 0.9) == .seconds(seconds))
   }
@@ -64,7 +64,7 @@ struct DefinitionTests {
 
   // MARK: Defaults
 
-  @Test("What a step leaves out comes from the defaults, and an undo keeps its ten attempts")
+  @Test("Members that a step omits come from the defaults, and an undo keeps its ten attempts")
   func defaults() throws {
     let call = #""http": { "service": "s", "method": "PUT", "path": "/x" }"#
     let undo = #""compensation": { "http": { "service": "s", "method": "DELETE", "path": "/x" } }"#
@@ -86,7 +86,7 @@ struct DefinitionTests {
     #expect(back.timeout == .seconds(7) && retry.maxAttempts == 10 && retry.initialInterval == .seconds(300))
   }
 
-  @Test("Any step, and any undo, may say how long it is expected to take; nothing is said for those that don't")
+  @Test("Any step and any undo may declare an expected time; others have none")
   func expected() throws {
     let call = #""http": { "service": "s", "method": "PUT", "path": "/x" }"#
     let undo = #""compensation": { "http": { "service": "s", "method": "DELETE", "path": "/x" }, "expected": "PT1M" }"#

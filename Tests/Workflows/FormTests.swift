@@ -7,7 +7,7 @@ import Testing
 struct FormTests {
   typealias Case = FindingCase
 
-  @Test("Says what is wrong and where", arguments: cases)
+  @Test("The checker reports each wrong form with its place", arguments: cases)
   func finds(one: Case) {
     let result = check(Sample.workflow(one.steps, more: one.more))
     #expect(result.errors.map { Found($0) } == one.found)

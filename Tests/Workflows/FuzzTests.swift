@@ -4,7 +4,7 @@ import Testing
 
 @testable import Workflows
 
-@Suite("Checking what nobody would write")
+@Suite("The checker with random broken files")
 struct FuzzTests {
   /// A linear congruential generator (Knuth's constants): the same seed gives the same files.
   struct Dice: RandomNumberGenerator {
@@ -28,7 +28,7 @@ struct FuzzTests {
     ["delay": ["for": "1s"]], ["notify"], "2xx", "\u{0}", "createSample",
   ]
 
-  @Test("Broken bytes: a definition or an error, never both, never neither", arguments: 0..<4)
+  @Test("A file with broken bytes gives either a definition or an error", arguments: 0..<4)
   func bytes(seed: Int) throws {
     var dice = Dice(state: UInt64(seed))
     let file = try Repository.bytes("workflows/sample-processing.json")
@@ -49,7 +49,7 @@ struct FuzzTests {
     }
   }
 
-  @Test("Broken structure: a definition or an error, never both, never neither", arguments: 0..<4)
+  @Test("A file with a broken structure gives either a definition or an error", arguments: 0..<4)
   func structure(seed: Int) throws {
     var dice = Dice(state: UInt64(1_000 + seed))
     let file = try JSON(parsing: try Repository.bytes("workflows/sample-processing.json"))
@@ -70,7 +70,7 @@ struct FuzzTests {
     #expect(again.findings.map(\.message) == result.findings.map(\.message), what)
   }
 
-  /// Walks down a random way and changes what stands there.
+  /// Walks down a random path and changes the value at its end.
   private static func changed(_ json: JSON, _ dice: inout Dice) -> JSON {
     switch json {
     case .object(var members) where !members.isEmpty && dice.below(6) != 0:

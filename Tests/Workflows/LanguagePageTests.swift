@@ -19,7 +19,7 @@ struct LanguagePageTests {
       .filter { $0.hasPrefix("{") }
   }
 
-  @Test("Its examples are right, and nothing is advised against", arguments: examples)
+  @Test("The page's examples have no findings", arguments: examples)
   func example(text: String) throws {
     let isWorkflow = try JSON(parsing: text)["steps"] != nil
     let result = check(isWorkflow ? text : Sample.workflow("[\(text)]", more: "\"timeout\": \"3d\","))
@@ -37,7 +37,7 @@ struct LanguagePageTests {
   @Test("The page of patterns has workflows")
   func patternsExist() { #expect(Self.patterns.count >= 9) }
 
-  @Test("There are examples of a call, a command and a wait")
+  @Test("The page has examples of a call, a command and a wait")
   func kinds() {
     let actions = Self.examples.flatMap { text in
       let result = check(text.contains("\"steps\"") ? text : Sample.workflow("[\(text)]", more: "\"timeout\": \"3d\","))

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Workflows
 
-@Suite("What the checker says of pivots")
+@Suite("The checker's warnings about pivots")
 struct PivotAdviceTests {
   private static func step(_ id: String, _ more: String = "", undo: Bool = true) -> String {
     let undo =
@@ -24,21 +24,21 @@ struct PivotAdviceTests {
 
   private static let pivot = step("p", #""pivot": true"#, undo: false)
 
-  @Test("A pivot with a condition is warned of")
+  @Test("A pivot with a condition gets a warning")
   func when() {
     #expect(
       warnings(Self.step("a"), Self.step("p", #""pivot": true, "when": "$.input.go == true""#, undo: false))
         == ["workflow.pivotWithWhen /steps/1/when"])
   }
 
-  @Test("A pivot whose failure the saga goes on from is warned of")
+  @Test("A pivot with onFailure continue gets a warning")
   func goesOn() {
     #expect(
       warnings(Self.step("a"), Self.step("p", #""pivot": true, "onFailure": "continue""#, undo: false))
         == ["workflow.pivotContinues /steps/1/onFailure"])
   }
 
-  @Test("An undo behind a pivot is warned of, wherever behind it")
+  @Test("An undo anywhere after a pivot gets a warning")
   func behind() {
     #expect(
       warnings(Self.step("a"), Self.pivot, Self.step("b", undo: false), Self.step("c"))
@@ -51,7 +51,7 @@ struct PivotAdviceTests {
         == ["workflow.undoBehindPivot /steps/3/compensation"])
   }
 
-  @Test("An undo before a pivot, and one beside it, can run")
+  @Test("An undo before or beside a pivot gets no warning")
   func beforeAndBeside() {
     #expect(
       warnings(
@@ -59,7 +59,7 @@ struct PivotAdviceTests {
         Self.step("s", #""dependsOn": ["a"]"#)) == [])
   }
 
-  @Test("Behind a pivot that may not be passed an undo can run, and a step without one is warned of")
+  @Test("After a pivot that may not be passed a step without an undo gets a warning")
   func behindUncertain() {
     for more in [#""when": "$.input.go == true""#, #""onFailure": "continue""#] {
       let pivot = Self.step("p", #""pivot": true, \#(more)"#, undo: false)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Workflows
 
-@Suite("The workflows of the repository that do one work over two wires")
+@Suite("The repository's workflows that do the same over HTTP and Kafka")
 struct RepositoryTests {
   @Test("sample-processing-kafka is sample-processing with commands in place of calls")
   func sampleProcessing() throws {
@@ -28,7 +28,7 @@ struct RepositoryTests {
       for member in ["id", "description", "timeout", "retry", "dependsOn"] {
         #expect(step[member] == other[member], "\(member)")
       }
-      // The same service, and what the body says over HTTP; the ids of the path stand beside it.
+      // The service is the same, and so are the body's members over HTTP. The ids of the path are members beside them.
       let (kafka, http) = (try #require(step["kafka"]), try #require(other["http"]))
       #expect(kafka["service"] == http["service"])
       for (name, value) in http["body"]?.objectValue ?? [:] { #expect(kafka["body"]?[name] == value, "\(name)") }

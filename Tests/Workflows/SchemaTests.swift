@@ -4,7 +4,7 @@ import Testing
 
 @testable import Workflows
 
-@Suite("The schema for editors says what the checker says")
+@Suite("The schema for editors agrees with the checker")
 struct SchemaTests {
   let schema: SchemaValidator
 
@@ -18,22 +18,25 @@ struct SchemaTests {
     #expect(try schema.accepts(try JSON(parsing: text)) == isRight, "the schema")
   }
 
-  @Test("Both take the repository's workflow")
+  @Test("Schema and checker accept the repository's workflow")
   func repository() throws {
     try agree(
       String(decoding: try Repository.bytes("workflows/sample-processing.json"), as: UTF8.self), isRight: true)
   }
 
   @Test(
-    "Both refuse a form that is wrong", arguments: FormTests.cases.filter { !exceptions.contains($0.testDescription) })
+    "Schema and checker refuse a wrong form",
+    arguments: FormTests.cases.filter { !exceptions.contains($0.testDescription) })
   func forms(one: FormTests.Case) throws {
     try agree(Sample.workflow(one.steps, more: one.more), isRight: false)
   }
 
-  /// What no schema can say: that names differ by more than case, and that one value goes with another.
+  /// The cases that no schema can refuse: names that differ only in case, and values that do not go together.
   static let exceptions: Set = ["an id twice", "a header twice", "a Kafka header twice"]
 
-  @Test("What only the checker can see", arguments: FormTests.cases.filter { exceptions.contains($0.testDescription) })
+  @Test(
+    "Only the checker finds errors that a schema can't express",
+    arguments: FormTests.cases.filter { exceptions.contains($0.testDescription) })
   func onlyChecker(one: FormTests.Case) throws {
     let text = Sample.workflow(one.steps, more: one.more)
     #expect(!check(text).errors.isEmpty)
@@ -41,7 +44,7 @@ struct SchemaTests {
   }
 
   @Test(
-    "More that only the checker can see: an order, a sum, a query",
+    "Only the checker finds errors in an order, a sum or a query",
     arguments: [
       #""timeout": "36501d""#, #""retry": { "initialInterval": "2m", "maxInterval": "1m" }"#, #""when": "$.x >""#,
       #""dependsOn": ["nobody"]"#,
@@ -53,7 +56,7 @@ struct SchemaTests {
   }
 
   @Test(
-    "Durations",
+    "Schema and checker agree on durations",
     arguments: [
       ("1s", true), ("P1D", true), ("P1W2DT3H4M5S", true), ("0010ms", true), ("PT0S", false), ("0ms", false),
       ("P", false), ("PT", false), ("P1DT", false), ("1s\\n", false), ("p1d", false), ("PT1.5S", false),
@@ -64,14 +67,14 @@ struct SchemaTests {
   }
 
   @Test(
-    "Durations that may be nothing",
+    "Schema and checker agree on durations that may be zero",
     arguments: [("0s", true), ("PT0S", true), ("P", false), ("PT", false), ("P0DT", false), ("", false)])
   func pauses(text: String, isRight: Bool) throws {
     try agree(Sample.workflow(#"[{ "id": "a", "delay": { "for": "\#(text)" } }]"#), isRight: isRight)
   }
 
   @Test(
-    "Paths",
+    "Schema and checker agree on paths",
     arguments: [
       ("/", true), ("/a/${input['}/../{'].b}/c", true), ("/a$b/$$", true), ("/%41", true), ("/a//b", true),
       ("/...", true), ("/.${input.x}", true), ("/${input[\\\"}\\\"]}", true), ("//a", false), ("/a/..", false),
@@ -85,7 +88,7 @@ struct SchemaTests {
   }
 
   @Test(
-    "Headers",
+    "Schema and checker agree on headers",
     arguments: [
       ("X-A", "b", true), ("a~!#", "${input.x}", true), ("", "b", false), ("a:", "b", false), ("é", "b", false),
       ("Host", "b", false), ("TE", "b", false), ("TEA", "b", true), ("traceParent", "b", false),
@@ -99,7 +102,7 @@ struct SchemaTests {
   }
 
   @Test(
-    "Headers of a command",
+    "Schema and checker agree on headers of a command",
     arguments: [
       ("ward", "${input.x}", true), ("Host", "b", true), ("ce", "b", true), ("cex", "b", true), ("x-ce_id", "b", true),
       ("sagaid", "b", true), ("content-types", "b", true), ("ce_", "b", false), ("ce_id", "b", false),
@@ -136,10 +139,10 @@ struct SchemaTests {
       ], "output": {} }
     """
 
-  @Test("Everything at once is right")
+  @Test("Schema and checker accept a workflow with every member")
   func all() throws { try agree(Self.everything, isRight: true) }
 
-  @Test("Both know the same members of every object")
+  @Test("Schema and checker know the same members of every object")
   func keys() throws {
     let objects = [
       "workflow": JSONPointer.root, "defaults": JSONPointer([.name("defaults")]),

@@ -23,7 +23,7 @@ struct SignalCheckTests {
   }
 
   @Test(
-    "are warned of where nothing tells them apart",
+    "get a warning when nothing distinguishes them",
     arguments: [
       (nil, nil), (qa, nil), (nil, qa), (qa, qa), (qa, "'qa'==$.signal.role"), (qa, "$['signal']['role'] == 'qa'"),
       (qa, "$.signal.ok == true && $.signal.role == 'qa'"), ("$.input.x == 1", qa),
@@ -34,7 +34,7 @@ struct SignalCheckTests {
   func alike(first: String?, second: String?) { #expect(isWarnedOf(first, second)) }
 
   @Test(
-    "are not, where their conditions differ, or their names",
+    "get no warning when their conditions or names differ",
     arguments: [
       (qa, lead), ("$.signal.n < 5", "$.signal.n >= 5"), ("$.signal.a", "!$.signal.a"),
       ("match($.signal.code, 'A.*')", "match($.signal.code, 'B.*')"),

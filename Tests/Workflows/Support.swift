@@ -3,7 +3,7 @@ import Testing
 
 @testable import Workflows
 
-/// What a test says about a finding: code, pointer, line, column, and near name.
+/// A finding as tests compare it: code, pointer, line, column, and near name.
 struct Found: Equatable, CustomStringConvertible {
   let code: String
   let pointer: String
@@ -34,7 +34,7 @@ struct Found: Equatable, CustomStringConvertible {
 enum Sample {
   /// - Parameters:
   ///   - steps: the text of the list of steps, from line 2, column 11 on.
-  ///   - more: more members of the workflow, each followed by a comma; they stand in line 1.
+  ///   - more: more members of the workflow, each followed by a comma; they are in line 1.
   static func workflow(_ steps: String, more: String = "") -> String {
     "{ \"name\": \"w\", \"version\": 1, \(more)\n\"steps\": \(steps)\n}"
   }

@@ -16,7 +16,7 @@ struct TemplateTests {
   ]
 
   @Test(
-    "What a template becomes",
+    "A template becomes the value that its queries select",
     arguments: [
       ("plain", "plain"), ("", ""), ("${input.barcode}", "GX-0815/7"), ("${$.input.barcode}", "GX-0815/7"),
       ("${ input.barcode }", "GX-0815/7"), ("${input.urgent}", true), ("${input.nothing}", .null),
@@ -34,7 +34,7 @@ struct TemplateTests {
   }
 
   @Test(
-    "What fails, and as what",
+    "A template that cannot be filled in fails with its code",
     arguments: [
       ("${input.missing}", "expression.empty"), ("x ${input.missing}", "expression.empty"),
       ("${input.tubes[*].id}", "expression.many"), ("x ${input.nothing}", "expression.notText"),
@@ -47,7 +47,7 @@ struct TemplateTests {
   }
 
   @Test(
-    "What can't be read, and where",
+    "A template that is not valid is refused with its code and offset",
     arguments: [
       ("${input.x", "template.unclosed", 0), ("ab ${input['x}", "template.unclosed", 3), ("${}", "template.empty", 2),
       ("a ${  }", "template.empty", 6), ("ab ${input.}", "jsonpath.syntax", 11), ("${input.x y}", "jsonpath.syntax", 9),
@@ -68,7 +68,7 @@ struct TemplateTests {
     #expect(error?.code == "template.tooDeep")
   }
 
-  @Test("Every query of a template is told")
+  @Test("A template lists all its queries")
   func queries() throws {
     let template = try Template(["a": "${input.x} and ${steps.b.uuid}", "c": ["${$.saga.id}"]])
     #expect(template.queries.map(\.text) == ["$.input.x", "$.steps.b.uuid", "$.saga.id"])
@@ -98,7 +98,7 @@ struct TemplateTests {
     #expect(error?.code == "expression.notSegment")
   }
 
-  @Test("Dots that add up to a step are refused, however they come together")
+  @Test("A path segment that becomes “.” or “..” is refused, however its parts combine")
   func dotsTogether() throws {
     let document: JSON = ["input": ["dot": "."]]
     for text in ["/a/${input.dot}${input.dot}/b", "/a/.${input.dot}", "/a/%2e${input.dot}"] {

@@ -13,7 +13,7 @@ struct CommandCase: Sendable, CustomStringConvertible {
   var body: JSON?
   /// Over Kafka.
   let said: JSON
-  /// What has to happen first, by the names of cases.
+  /// The names of the cases that must run first.
   var after: [String] = []
   /// The case whose command it undoes.
   var undoes: String?

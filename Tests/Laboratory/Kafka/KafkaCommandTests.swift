@@ -75,7 +75,7 @@ struct KafkaCommandTests {
     await bench.lab.participants.close()
   }
 
-  @Test("Refusals are clean failures with their code; what isn't there is gone")
+  @Test("A refusal is a clean failure with its code; for a missing thing the code is gone")
   func refusals() async throws {
     let bench = LabKafkaBench(try await LabBench())
     let sample: JSON = ["sampleId": .string(UniqueID.named("s").description)]
@@ -112,7 +112,7 @@ struct KafkaCommandTests {
     await bench.lab.participants.close()
   }
 
-  @Test("A conflict that a repeat may cure says so; what may have happened is unknown")
+  @Test("A conflict that a retry may solve is retryable; an uncertain effect is unknown")
   func meanings() {
     let conflict = KafkaReply(LabRefusal.conflict("busy"))
     #expect(conflict == .failed(code: LabErrorCode.conflict, message: "busy", retryable: true))

@@ -158,7 +158,7 @@ struct KafkaFaultTests {
     await bench.lab.participants.close()
   }
 
-  @Test("An answer that Kafka doesn't take in passing is given again; the command took effect once")
+  @Test("An answer that Kafka refuses temporarily is sent again; the command took effect once")
   func answerLater() async throws {
     let bench = LabKafkaBench(try await LabBench())
     let message = create(bench, "TS-1")
@@ -195,7 +195,7 @@ struct KafkaFaultTests {
     await bench.lab.participants.close()
   }
 
-  @Test("While the store is away a command waits in Kafka, and what is wrong with what is stored is said")
+  @Test("While the store is unavailable a command waits in Kafka; a fault in the stored events is reported")
   func store() async throws {
     let bench = LabKafkaBench(try await LabBench())
     let message = create(bench, "TS-1")

@@ -74,7 +74,7 @@ final class LabKafkaBench: Sendable {
     var isRetryable: Bool { body["retryable"] == true }
   }
 
-  /// What was answered since this was asked last.
+  /// Returns the answers since the last call.
   func replies() throws -> [Reply] {
     try sent.withLock { records in
       defer { records = [] }

@@ -25,7 +25,7 @@ struct LeavingEarlyTests {
   }
 
   /// librdkafka before 2.3 aborts the whole process here. The time window is short, so twelve consumers try to hit it.
-  @Test("A consumer that is stopped between the group's answer and its first assignment ends, and the process goes on")
+  @Test("A consumer that is stopped before its first assignment ends, and the process continues")
   func stopsWhileJoining() async throws {
     let bench = try await WireTests.Bench(properties: [.init("debug", "cgrp")])
     await withDiscardingTaskGroup { group in

@@ -43,7 +43,7 @@ struct ReaderTests {
     }
   }
 
-  @Test("It reads each partition in order from the offset it was given, and says when there is no more")
+  @Test("The reader reads each partition in order from its given offset, and reports the end")
   func offsets() async throws {
     let bench = try await Bench()
     #expect(try await bench.reader.partitionCount(of: bench.topic) == 2)
@@ -70,7 +70,7 @@ struct ReaderTests {
     await bench.reader.close()
   }
 
-  @Test("An offset that isn't there is an error, not a jump")
+  @Test("An offset that does not exist is an error; the reader skips nothing")
   func outOfRange() async throws {
     let bench = try await Bench(partitions: 1)
     try await bench.send(0...3, to: 0)
@@ -83,13 +83,13 @@ struct ReaderTests {
       } catch let thrown { error = thrown }
     }
     #expect(error?.kafkaName == "_AUTO_OFFSET_RESET", "\(String(describing: error))")
-    // From an offset that is there it goes on.
+    // The reader continues from an existing offset.
     try await bench.reader.assign([bench.partition(0): 3])
     #expect(try await bench.read(toEndOf: [bench.partition(0)]).map(\.text) == ["3"])
     await bench.reader.close()
   }
 
-  @Test("A topic that isn't there, and a broker that isn't")
+  @Test("A missing topic and a missing broker are errors")
   func unknown() async throws {
     let bench = try await Bench()
     await #expect(throws: KafkaError.self) { try await bench.reader.partitionCount(of: "no-such-topic") }

@@ -35,7 +35,7 @@ struct RegistryTests {
     }
   }
 
-  @Test("The next schema is checked, and taken when it goes with the latest")
+  @Test("The next schema is checked, and registered when it is compatible with the latest")
   func compatible() async throws {
     try await RegistryBench.run { bench in
       let registry = try bench.registry()
@@ -47,7 +47,7 @@ struct RegistryTests {
     }
   }
 
-  @Test("A schema that the subject has is taken, also when the subject has a newer one")
+  @Test("A schema that the subject already has is accepted, also when the subject has a newer one")
   func older() async throws {
     try await RegistryBench.run { bench in
       let old = try await bench.registry(compatibility: SchemaCompatibility.none)
@@ -62,7 +62,7 @@ struct RegistryTests {
   }
 
   @Test(
-    "A schema that doesn't go with the latest is refused with the registry's reasons",
+    "A schema that is not compatible with the latest is refused with the registry's reasons",
     arguments: [
       (SampleSchema.needier, "# requires 'lane', which it did not before"),
       (SampleSchema.closed, "# allows no further members, as it did before"),
@@ -81,12 +81,12 @@ struct RegistryTests {
     }
   }
 
-  @Test("A registry that refuses the registration itself gives its reason, too")
+  @Test("A refused registration has the registry's reason too")
   func conflict() async throws {
     try await RegistryBench.run { bench in
       let registry = try bench.registry()
       _ = try await registry.register(subject: Self.subject, schema: SampleSchema.first)
-      // Between check and registration somebody else was faster.
+      // Another client registered a schema between check and registration.
       let reply = StandInRegistry.error(409, "Schema being registered is incompatible with an earlier schema")
       bench.standIn.fail(
         StandInRegistry.error(40403, "Schema not found"), StandInRegistry.error(40402, "Version latest not found"),
@@ -99,7 +99,7 @@ struct RegistryTests {
     }
   }
 
-  @Test("The level is set when it is asked for, before the check")
+  @Test("The compatibility level is set before the check when one is given")
   func level() async throws {
     try await RegistryBench.run { bench in
       let strict = try bench.registry(compatibility: .backward)
@@ -111,7 +111,7 @@ struct RegistryTests {
     }
   }
 
-  @Test("What the registry can't take is refused in its own words")
+  @Test("An invalid schema or compatibility level is refused with the registry's own message")
   func unprocessable() async throws {
     try await RegistryBench.run { bench in
       let registry = try bench.registry()
@@ -139,7 +139,7 @@ struct RegistryTests {
     }
   }
 
-  @Test("An id that the registry doesn't know, and one of another kind of schema")
+  @Test("An id that is unknown, or of another kind of schema, is an error")
   func unknown() async throws {
     try await RegistryBench.run { bench in
       let registry = try bench.registry()

@@ -112,7 +112,7 @@ struct RegistryTroubleTests {
   static let password = "s3cr:et@/%"
   static let inURL = "lims:s3cr%3Aet%40%2F%25@"
 
-  @Test("User and password go with every call")
+  @Test("Every call has user and password")
   func authorized() async throws {
     try await RegistryBench.run(user: "\(Self.user):\(Self.password)") { bench in
       let registry = try bench.registry("http://\(Self.inURL)127.0.0.1:\(bench.standIn.port)/")
@@ -121,7 +121,7 @@ struct RegistryTroubleTests {
     }
   }
 
-  @Test("Without them, or with others, the registry refuses", arguments: ["", "lims:wrong@", "lims@"])
+  @Test("Wrong or missing credentials are refused by the registry", arguments: ["", "lims:wrong@", "lims@"])
   func unauthorized(credentials: String) async throws {
     try await RegistryBench.run(user: "\(Self.user):\(Self.password)") { bench in
       let registry = try bench.registry("http://\(credentials)127.0.0.1:\(bench.standIn.port)")

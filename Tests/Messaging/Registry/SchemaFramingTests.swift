@@ -20,14 +20,14 @@ struct SchemaFramingTests {
     }
   }
 
-  @Test("A zero byte, the id with its highest byte first, and the JSON as it is")
+  @Test("A framed message is a zero byte, the id with its highest byte first, and the unchanged JSON")
   func bytes() {
     let framing = SchemaFraming(registry: nil, id: 0x0102_0304)
     #expect(framing.frame(Self.json) == [0, 1, 2, 3, 4] + Self.json)
     #expect(SchemaFraming.plain.frame(Self.json) == Self.json)
   }
 
-  @Test("What is framed is read again, and the id is looked up once")
+  @Test("A framed message is read again, and its id is looked up once")
   func roundTrip() async throws {
     try await RegistryBench.run { bench in
       for number in 1...300 { bench.standIn.put(#"{"title": "\#(number)"}"#) }
@@ -39,7 +39,7 @@ struct SchemaFramingTests {
     }
   }
 
-  @Test("Who registered a schema knows its id")
+  @Test("A client that registered a schema does not look up its id")
   func registered() async throws {
     try await RegistryBench.run { bench in
       let registry = try bench.registry()
@@ -51,7 +51,7 @@ struct SchemaFramingTests {
     }
   }
 
-  @Test("What isn't framed is handed on as it is, and the registry isn't asked")
+  @Test("A message without a frame is passed on unchanged, and the registry is not asked")
   func plain() async throws {
     try await RegistryBench.run { bench in
       let framing = SchemaFraming(registry: try bench.registry())
@@ -63,7 +63,7 @@ struct SchemaFramingTests {
     }
   }
 
-  @Test("What ends before its content is poison", arguments: 1...5)
+  @Test("A message that ends before its content is poison", arguments: 1...5)
   func truncated(count: Int) async throws {
     try await RegistryBench.run { bench in
       bench.standIn.put(SampleSchema.first)
@@ -83,13 +83,13 @@ struct SchemaFramingTests {
     }
   }
 
-  @Test("Without a registry no id can be known")
+  @Test("Without a registry a framed message is poison")
   func noRegistry() async {
     let framed = SchemaFraming(registry: nil, id: 1).frame(Self.json)
     #expect(await poison(of: .plain, framed) == "schema.unknown")
   }
 
-  @Test("A registry that can't say makes no poison: the message is read when it can")
+  @Test("A message is not poison when the registry is unavailable; it is read later")
   func unreachable() async throws {
     try await RegistryBench.run { bench in
       bench.standIn.put(SampleSchema.first)

@@ -20,7 +20,7 @@ struct PostgresConnectingTests {
   }
 
   @Test(
-    "A server that isn't there is told at once",
+    "Opening fails at once when the server does not exist",
     arguments: [
       "postgresql://ada:secret@127.0.0.1:1/tracseq", "host=/nowhere dbname=tracseq",
       "postgresql://no-such-host.invalid/x",
@@ -36,7 +36,7 @@ struct PostgresConnectingTests {
     }
   }
 
-  @Test("A user or database that the server doesn't know is told at once")
+  @Test("Opening fails at once when the server does not know the user or the database")
   func wrongUser() async throws {
     try await withPostgres { place in
       for wrong in [place.url.replacing("tracseq@", with: "nobody:secret@"), place.url + "_not_there"] {
@@ -51,7 +51,7 @@ struct PostgresConnectingTests {
     }
   }
 
-  @Test("A refused statement spoils neither its session nor those before and behind it")
+  @Test("A refused statement affects neither its session nor the statements around it")
   func pipelines() async throws {
     try await withPostgres { place in
       try await place.session { (connection) throws(PostgresError) in
@@ -77,7 +77,7 @@ struct PostgresConnectingTests {
     }
   }
 
-  @Test("Values come back as they were sent")
+  @Test("Values are read as they were sent")
   func values() async throws {
     try await withPostgres { place in
       let id = place.environment.newID()

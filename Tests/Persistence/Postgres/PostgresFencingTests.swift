@@ -20,7 +20,7 @@ struct PostgresFencingTests {
       #expect(
         await refusalOf { () async throws(StoreError) in _ = try await second.append(place.append(stream)) }
           == .notOwner)
-      // What the first gives up, the second can have, and goes on where the first ended.
+      // The second can own the shards that the first releases, and continues where the first ended.
       _ = try await first.append(place.append(stream))
       let shard = first.shard(of: stream)
       try await first.own(shards: Set(0..<4).subtracting([shard]))
@@ -37,7 +37,7 @@ struct PostgresFencingTests {
     }
   }
 
-  @Test("A writer whose session was lost and whose shard was taken meanwhile writes no more")
+  @Test("A writer that lost its session writes nothing after another writer has taken its shard")
   func takenOver() async throws {
     try await withPostgres { place in
       let first = try await place.open()
@@ -45,7 +45,7 @@ struct PostgresFencingTests {
       let stream = place.environment.newID()
       _ = try await first.append(place.append(stream))
       let thief = try await place.open()
-      // The locks are free for the moment between the end of the session and its return: whoever comes then has them.
+      // The locks are free between the end of the session and its return. A writer that comes then gets them.
       var stolen = false
       while !stolen {
         try await place.terminateWriters()
@@ -88,7 +88,7 @@ struct PostgresFencingTests {
           }
         }
         group.addTask {
-          // As fast as sessions come back, for as long as anything is written.
+          // It repeats as fast as sessions come back, as long as appends are written.
           var ended: Int64 = 0
           while load.isRunning { ended += try await place.terminateWriters() }
           #expect(ended > 5)
@@ -146,7 +146,7 @@ struct PostgresFencingTests {
   }
 }
 
-/// What tasks that append were told.
+/// The results of tasks that append.
 private final class Load: Sendable {
   private struct State {
     var streamsLeft: Int

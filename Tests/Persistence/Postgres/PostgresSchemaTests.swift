@@ -8,7 +8,7 @@ import Values
 
 @Suite("A Postgres store's schema")
 struct PostgresSchemaTests {
-  @Test("Is as the snapshot beside this file says")
+  @Test("The schema is equal to the snapshot beside this file")
   func snapshot() async throws {
     try await withPostgres { place in
       let store = try await place.open()
@@ -27,14 +27,14 @@ struct PostgresSchemaTests {
     }
   }
 
-  @Test("Any number of processes may open a store that isn't there yet, at the same time")
+  @Test("Several processes can open a new store at the same time")
   func concurrentOpens() async throws {
     try await withPostgres { place in
       let counts = try await withThrowingTaskGroup(of: Int.self) { group in
         for opener in 0..<8 {
           group.addTask {
             var configuration = place.configuration
-            // Whoever comes first decides, for all.
+            // The first opener decides for all.
             configuration.shardCount = 10 + opener
             let store = try await PostgresStore.open(configuration, environment: place.environment)
             await store.close()
@@ -76,7 +76,7 @@ struct PostgresSchemaTests {
     if text.contains("FROM events"), text.contains("stream = ") { #expect(text.contains("month = ")) }
   }
 
-  @Test("A name that isn't a plain one is refused", arguments: ["", "Tracseq", "a b", "1a", "pg_x", "a;b", "é"])
+  @Test("An invalid schema name is refused", arguments: ["", "Tracseq", "a b", "1a", "pg_x", "a;b", "é"])
   func names(name: String) {
     #expect(throws: PostgresError.self) { _ = try PostgresNames(schema: name) }
   }

@@ -9,14 +9,14 @@ import Values
 
 @Suite("A Postgres store whose server is in trouble", .timeLimit(.minutes(3)))
 struct PostgresTroubleTests {
-  @Test("A session that can't write is ended: writes go on as soon as a server takes them, and the health tells")
+  @Test("A session that can't write is ended; writes continue when a server takes them, and the health reports it")
   func readOnly() async throws {
     try await withDatabase { place, admin in
       let store = try await PostgresStore.open(place.strictConfiguration, environment: place.environment)
       try await store.own(shards: nil)
       _ = try await store.append(place.append(place.environment.newID()))
       #expect(store.health().problem == nil)
-      // As a failover by which sessions are led to a standby: those that begin now stay read-only for their life.
+      // This simulates a failover that leads sessions to a standby: sessions that begin now stay read-only.
       try await admin("ALTER DATABASE \(place.database) SET default_transaction_read_only = on")
       try await place.terminateWriters()
       let withdrawn = place.environment.newID()
@@ -40,7 +40,7 @@ struct PostgresTroubleTests {
   }
 
   @Test(
-    "Which refusals end a session",
+    "A session ends after a refusal that concerns the server, not after one that concerns the statement",
     arguments: [
       ("25006", true), ("57P01", true), ("57P05", true), ("08006", true), ("58030", true), ("XX000", true),
       ("XX001", true), ("26000", true), ("0A000", true), ("25P02", true), ("55000", true), ("42P05", true),
@@ -49,7 +49,7 @@ struct PostgresTroubleTests {
     ])
   func endsSession(code: String, ends: Bool) { #expect(SQLState(code: code).endsSession == ends) }
 
-  @Test("While the server is silent a caller is answered within seconds, and what was withdrawn is never written")
+  @Test("While the server is silent callers get an answer within seconds, and a withdrawn append is never written")
   func silent() async throws {
     try await withPostgres { place in
       let proxy = try TCPProxy(to: place.port)
@@ -115,7 +115,7 @@ struct PostgresTroubleTests {
     }
   }
 
-  @Test("A row that a hand put where the owner would write next is passed, counted, and stops nothing")
+  @Test("A row that was inserted by hand at the owner's next position is skipped and counted, and blocks nothing")
   func intruder() async throws {
     try await withPostgres { place in
       let store = try await place.open()
@@ -145,7 +145,7 @@ struct PostgresTroubleTests {
     }
   }
 
-  @Test("A rule of somebody else that refuses events is named, and is no trouble with the connection")
+  @Test("A foreign constraint that refuses events is named, and is not reported as a connection problem")
   func rule() async throws {
     try await withPostgres { place in
       let store = try await place.open()
@@ -175,7 +175,7 @@ struct PostgresTroubleTests {
     }
   }
 
-  @Test("An owner that stood still while another took its shards knows it, and owns nothing any more")
+  @Test("An owner that was frozen while another took its shards notices it, and owns nothing any more")
   func frozen() async throws {
     try await withPostgres { place in
       let proxy = try TCPProxy(to: place.port)
@@ -211,7 +211,7 @@ struct PostgresTroubleTests {
     }
   }
 
-  @Test("An owner that another wrote beside, and left again before the owner came back, is taken over as well")
+  @Test("An owner loses its shards also when another writer wrote and left before the owner came back")
   func writtenMeanwhile() async throws {
     try await withPostgres { place in
       let proxy = try TCPProxy(to: place.port)
@@ -235,7 +235,7 @@ struct PostgresTroubleTests {
     }
   }
 
-  @Test("An owner whose session was ended goes on when nobody has written meanwhile, with appends on their way or not")
+  @Test("An owner whose session was ended continues when no other writer has written, with or without open appends")
   func endedAndBack() async throws {
     try await withPostgres { place in
       let store = try await place.open()
@@ -270,7 +270,7 @@ extension PostgresPlace {
     }
   }
 
-  /// What a hand would write.
+  /// Returns the statement that inserts a row by hand.
   func foreignRow(_ stream: UniqueID, version: Int, shard: Int, position: Int64) -> String {
     """
     INSERT INTO events (position, recorded_at, month, version, shard, stream, append_id, type, hash, chain, data, meta)

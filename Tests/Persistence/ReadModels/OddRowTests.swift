@@ -161,7 +161,7 @@ struct OddRowTests {
     }
   }
 
-  @Test("A store says which rows it can't take, and writes nothing by saying so", arguments: StoreKind.durable)
+  @Test("A store names the rows that it refuses, and writes nothing meanwhile", arguments: StoreKind.durable)
   func refused(kind: StoreKind) async throws {
     try await withReadStore(kind) { store in
       let store = try #require(store as? SQLReadStore)

@@ -3,7 +3,7 @@ import Values
 
 @testable import Persistence
 
-@Suite("What lists of sagas show")
+@Suite("Lists of sagas")
 struct ReadListTests {
   /// Few rows go all the ways: fetched, walked over, and cut off.
   static let limits = [
@@ -12,7 +12,7 @@ struct ReadListTests {
   ]
 
   @Test(
-    "Every combination of filters, in every order and page by page, shows what looking at every row shows",
+    "Every combination of filters, orders and pages returns the same rows as a scan of all rows",
     arguments: StoreKind.durable, limits.indices)
   func combinations(kind: StoreKind, limits: Int) async throws {
     try await withReadStore(kind, limits: Self.limits[limits]) { store in
@@ -32,7 +32,7 @@ struct ReadListTests {
     }
   }
 
-  @Test("Facets count what a list shows, however it is asked", arguments: StoreKind.durable)
+  @Test("Facets count the rows of the list with the same filters", arguments: StoreKind.durable)
   func facets(kind: StoreKind) async throws {
     try await withReadStore(kind, limits: SagaListingLimits(few: 10, counted: 10_000)) { store in
       let measure = MemoryReadStore()
@@ -47,7 +47,7 @@ struct ReadListTests {
     }
   }
 
-  @Test("Facets of more than can be looked at say that they are the least", arguments: StoreKind.durable)
+  @Test("Facets over more rows than the limit are reported as lower bounds", arguments: StoreKind.durable)
   func cutFacets(kind: StoreKind) async throws {
     try await withReadStore(kind, limits: SagaListingLimits(few: 10, counted: 20)) { store in
       var sagas = RandomSagas(seed: 9)
@@ -58,14 +58,14 @@ struct ReadListTests {
       let facets = try await store.facets(query)
       #expect(!facets.isExact)
       #expect((1...20).contains(facets.status.values.reduce(0, +)))
-      // What has counters of its own is always known.
+      // Facets with counters of their own are always known.
       let all = try await store.facets(SagaQuery())
       #expect(all.isExact && all.status.values.reduce(0, +) == 100)
     }
   }
 
   @Test(
-    "A page ends early rather than look at everything, and the list goes on from there", arguments: StoreKind.durable)
+    "A page over many rows ends early, and the list continues from there", arguments: StoreKind.durable)
   func boundedPages(kind: StoreKind) async throws {
     try await withReadStore(kind, limits: SagaListingLimits(few: 5, walked: 30)) { store in
       var sagas = RandomSagas(seed: 10)

@@ -5,9 +5,9 @@ import Values
 
 @testable import Persistence
 
-@Suite("What one read sees")
+@Suite("The snapshot of one read")
 struct ReadMomentTests {
-  /// Runs `write` while a read stands still between two of its statements.
+  /// Runs `write` while a read waits between two of its statements.
   private static func during<Value: Sendable>(
     _ store: SQLReadStore, write: @escaping @Sendable () async throws -> Void,
     read body: @escaping @Sendable (any ReadSession, _ wait: () -> Void) throws(StoreError) -> Value
@@ -37,7 +37,7 @@ struct ReadMomentTests {
   }
 
   @Test(
-    "All its statements see the tables at one moment, whatever is written between them", arguments: StoreKind.durable)
+    "All statements of a read see the same state, whatever is written between them", arguments: StoreKind.durable)
   func oneMoment(kind: StoreKind) async throws {
     try await withReadStore(kind) { store in
       let store = try #require(store as? SQLReadStore)
@@ -57,7 +57,7 @@ struct ReadMomentTests {
     }
   }
 
-  @Test("When its tables are swapped away before it looks into them it looks again", arguments: StoreKind.durable)
+  @Test("A read starts again when its tables are replaced before it reads them", arguments: StoreKind.durable)
   func swapped(kind: StoreKind) async throws {
     try await withReadStore(kind) { store in
       let store = try #require(store as? SQLReadStore)
@@ -77,7 +77,7 @@ struct ReadMomentTests {
     }
   }
 
-  @Test("A text with a U+0000 is listed and found, and holds up nobody", arguments: StoreKind.durable)
+  @Test("A text with a U+0000 is listed and found, and the rows after it are stored", arguments: StoreKind.durable)
   func nul(kind: StoreKind) async throws {
     try await withReadStore(kind) { store in
       var sagas = RandomSagas(seed: 5)

@@ -61,7 +61,7 @@ struct ReadPlanTests {
     return line.contains("SCAN") && isTable && !line.contains("INDEX")
   }
 
-  @Test("What the test takes for a scan is one")
+  @Test("The test recognises scans in query plans")
   func scans() {
     #expect(Self.isScan("SCAN sagas_1"))
     #expect(Self.isScan("SCAN s"))

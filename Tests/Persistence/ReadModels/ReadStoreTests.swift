@@ -3,7 +3,7 @@ import Values
 
 @testable import Persistence
 
-@Suite("What every read model holds to")
+@Suite("Rules for every read model")
 struct ReadStoreTests {
   static let now = Timestamp(milliseconds: RandomSagas.epoch)
 
@@ -24,7 +24,7 @@ struct ReadStoreTests {
       changes: changes, minutes: minutes)
   }
 
-  @Test("Rows come back as they were written", arguments: StoreKind.tested)
+  @Test("Rows are read as they were written", arguments: StoreKind.tested)
   func rows(kind: StoreKind) async throws {
     try await withReadStore(kind) { store in
       var sagas = RandomSagas(seed: 1)
@@ -36,7 +36,9 @@ struct ReadStoreTests {
     }
   }
 
-  @Test("A batch is taken once: from elsewhere than the checkpoint it changes nothing", arguments: StoreKind.tested)
+  @Test(
+    "A batch is applied once; a batch that does not begin at the checkpoint changes nothing",
+    arguments: StoreKind.tested)
   func once(kind: StoreKind) async throws {
     try await withReadStore(kind) { store in
       var sagas = RandomSagas(seed: 2)
@@ -59,7 +61,7 @@ struct ReadStoreTests {
     }
   }
 
-  @Test("Of a batch that can't be written whole, nothing is", arguments: StoreKind.durable)
+  @Test("A batch that can't be written as a whole is not written at all", arguments: StoreKind.durable)
   func whole(kind: StoreKind) async throws {
     try await withReadStore(kind) { store in
       let store = try #require(store as? SQLReadStore)

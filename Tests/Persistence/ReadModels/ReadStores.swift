@@ -118,7 +118,7 @@ struct RandomSagas {
   }
 }
 
-/// What a read model and the measure of it were given alike.
+/// The rows that a read model and its reference model both got.
 struct FilledModel {
   var rows: [UniqueID: SagaRow] = [:]
   var positions: [Int: Int64] = [:]

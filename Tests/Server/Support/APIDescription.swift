@@ -58,7 +58,7 @@ struct APIDescription {
     return fitting.first { $0.method == method && $0.pattern.count { $0 == "{" } == least }
   }
 
-  /// What an answer has that the description doesn't allow.
+  /// Returns the parts of an answer that the description doesn't allow.
   func violations(_ method: String, path: String, _ answer: Answer) -> [String] {
     let problem: JSON = ["$ref": "#/components/schemas/Problem"]
     // The console beside the API is described nowhere.

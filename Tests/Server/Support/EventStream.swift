@@ -75,7 +75,7 @@ final class EventStream: Sendable {
     var message = Message()
     for await line in lines {
       if line.isEmpty {
-        // What carries an id alone moves the cursor, and is no message.
+        // An entry with an id alone moves the cursor. It is not a message.
         if message.event.isEmpty { return Message(id: message.id) }
         return message
       }
@@ -86,7 +86,7 @@ final class EventStream: Sendable {
     return nil
   }
 
-  /// So many messages of sagas.
+  /// Returns the next `count` messages about sagas; fewer when the stream ends.
   func sagas(_ count: Int) async -> [Message] {
     var found: [Message] = []
     while found.count < count, let message = await next() {

@@ -87,7 +87,7 @@ final class FakeEngine: SagaEngine {
   /// How long requests have asked to wait.
   var waits: [Duration] { contents.withLock { $0.waits } }
 
-  /// What happens while a request waits for a saga's end.
+  /// Sets an action that runs while a request waits for a saga's end.
   func whileWaiting(_ act: @escaping @Sendable (FakeEngine, UniqueID) throws -> Void) {
     contents.withLock { $0.whileWaiting = act }
   }
@@ -122,7 +122,7 @@ final class FakeEngine: SagaEngine {
 
   // MARK: SagaEngine
 
-  /// Somebody did this.
+  /// Adds an act to the audit.
   func note(_ act: AuditEntry) { contents.withLock { $0.acts.append(act) } }
 
   func audit(_ filter: AuditFilter, after: DocumentCursor?, limit: Int) async throws -> AuditPage {
@@ -257,7 +257,7 @@ final class FakeEngine: SagaEngine {
     return SagaPage(sagas: page.rows, next: page.next, facets: facets, isBehind: request.seen?.positions[0] == 99)
   }
 
-  /// What lists were asked for.
+  /// The requests for lists, in order.
   var lists: [SagaListRequest] { contents.withLock { $0.lists } }
 
   func seen(_ id: UniqueID) async throws -> SeenToken { SeenToken(positions: [0: 7]) }

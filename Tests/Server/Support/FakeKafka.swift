@@ -4,7 +4,7 @@ import Streaming
 import Synchronization
 import Values
 
-/// What there is to see of Kafka, as a test sets it.
+/// The state of Kafka that the API shows, as a test sets it.
 final class FakeKafka: KafkaView, EchoControl {
   struct Rewind: Hashable {
     let shard: Int?

@@ -5,7 +5,7 @@ import Synchronization
 import Values
 import WorkflowEngine
 
-/// Who is told, as a test sets it.
+/// The destinations of notices, as a test sets them.
 final class FakeNotices: NoticesView {
   private struct Contents {
     var status: Result<[NoticeStatus], any Error>

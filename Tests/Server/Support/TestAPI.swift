@@ -12,7 +12,7 @@ import WorkflowEngine
 /// How deep a test goes: the router in process, or over a socket.
 enum Depth: String, CaseIterable, Sendable { case router, live }
 
-/// What came back.
+/// The answer to a request.
 struct Answer {
   let status: Int
   let headers: HTTPHeaders

@@ -2,7 +2,7 @@ import SagaCore
 import Values
 import WorkflowEngine
 
-/// What a person or a client was answered.
+/// The answer that a person or a client got.
 struct Answer: Sendable, CustomStringConvertible {
   enum Request: Sendable {
     case start(saga: Int, key: String?)

@@ -4,10 +4,10 @@ import Synchronization
 import Values
 import WorkflowEngine
 
-/// What the participants keep: every call that reached one of them, and what each forward key has done.
+/// The records of the participants: every call that reached one of them, and the effect of each forward key.
 ///
-/// A participant honours idempotency keys: under one key it does one thing once, and answers a repeat from memory. The
-/// careful ones keep tombstones: an undo that comes first makes the late command refuse.
+/// A participant honours idempotency keys: under one key it does one thing once, and answers a repeat from memory. Some
+/// participants keep tombstones: after an undo that comes first, the participant refuses the late command.
 final class Books: Sendable {
   /// A call as it left the engine.
   struct Call: Sendable {
@@ -22,7 +22,7 @@ final class Books: Sendable {
     let isCounted: Bool
   }
 
-  /// What became of one forward key.
+  /// The effect of one forward key.
   struct Effect: Sendable {
     var saga: UniqueID
     var step: String
@@ -30,7 +30,7 @@ final class Books: Sendable {
     var doneAt: Timestamp?
     var undoneAt: Timestamp?
     var tombstoneAt: Timestamp?
-    /// A person undid it, or found out what it had come to, and told the engine.
+    /// Whether a person undid it, or found out its outcome, and reported that to the engine.
     var handledByHand = false
     var number = 0
 
@@ -97,7 +97,7 @@ final class Books: Sendable {
   }
 }
 
-/// What a participant does with one call.
+/// A participant's behaviour for one call.
 enum Behaviour: Sendable {
   /// Does it, and answers; over Kafka as often as there are pauses.
   case answers(after: Duration, again: [Duration])

@@ -13,11 +13,11 @@ public enum EngineFault: String, Sendable, CaseIterable {
   case answersBeforeAppend
   /// A saga that turns back undoes first what was done first.
   case undoesInForwardOrder
-  /// A pivot that an operator skipped as done is no point of no return.
+  /// A pivot that an operator skipped as done does not count as passed.
   case forgetsSkippedPivot
   /// A step that begins to wait does not look at the signals that are kept for it.
   case dropsKeptSignal
-  /// What is due comes half a second early.
+  /// Due times come half a second early.
   case firesEarly
   /// A refusal after an unknown attempt makes the round a clean failure.
   case forgetsUnknown

@@ -1,7 +1,7 @@
 import Synchronization
 
-/// The life of one engine, from its start to its end. A crash ends it between one moment and the next: what it has sent is
-/// on its way, and nothing that it does afterwards reaches the store or a participant.
+/// The life of one engine, from its start to its end. A crash ends it between two steps of the simulation. Everything
+/// that it has sent is on its way; nothing that it does afterwards reaches the store or a participant.
 final class Life: Sendable {
   private struct State {
     var isOver = false

@@ -6,8 +6,8 @@ import Values
 import WorkflowEngine
 import Workflows
 
-// The people around the engine: clients that start sagas, those who send signals, operators, and somebody who looks whether
-// what the engine shows is what is stored.
+// The people around the engine: clients that start sagas, senders of signals, operators, and an observer. The observer
+// checks that the engine shows what is stored.
 extension World {
   // MARK: Clients
 
@@ -243,7 +243,7 @@ extension World {
     }
   }
 
-  /// What is to be said of a step that stays blocked, by what the participant's books show.
+  /// Returns the verbs that answer a blocked step, by the participant's records.
   private func answers(to blocker: Blocker, key: String, outcome: RoundOutcome?) -> [OperatorVerb] {
     switch blocker.phase {
     case .undo:

@@ -1,7 +1,7 @@
 import Values
 
-/// Everything that a seed decides beforehand: workflows, sagas, people, outages and crashes. What remains is decided as it
-/// happens, by dice that are named after what they decide.
+/// The decisions that a seed makes beforehand: workflows, sagas, people, outages and crashes. Dice make the remaining
+/// decisions during the run. Each dice is named after its decision.
 struct Scenario: Sendable {
   let seed: UInt64
   var workflows: [WorkflowPlan]
@@ -196,7 +196,7 @@ extension Scenario {
 // MARK: Making it smaller
 
 extension Scenario {
-  /// What can be taken out, by names that `--without` takes; large parts first.
+  /// The parts that can be removed, by names that `--without` takes; large parts first.
   var parts: [String] {
     var parts: [String] = []
     if storeTrouble > 0 { parts.append("store-trouble") }

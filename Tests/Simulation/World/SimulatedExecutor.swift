@@ -87,7 +87,7 @@ final class SimulatedExecutor: StepExecutor {
       if let doneAfter { world.arrives(call, after: doneAfter) { _ in } }
       world.clock.after(after) { [world] in world.replies(to: call, .unknown(Self.brokenOff), "unknown") }
     case .hangs(let doneAfter):
-      // Nobody waits any more when the answer comes.
+      // No caller waits any more when the answer comes.
       if let doneAfter {
         world.arrives(call, after: doneAfter) { [world] outcome in
           world.clock.after(call.timeout) { world.replies(to: call, outcome, "late") }
@@ -97,7 +97,7 @@ final class SimulatedExecutor: StepExecutor {
     }
   }
 
-  /// An answer under this key has been recorded: whoever made its attempt, or an earlier one, waits no more.
+  /// An answer under this key has been recorded. The callers of its attempt, and of earlier ones, stop waiting.
   func recorded(_ key: String, _ outcome: StepOutcome, upTo last: Int, stillInFlight inFlight: Int?) {
     let answered = waiting.withLock { waiting in
       let answered = waiting[key]?.filter { $0.attempt <= last && $0.attempt != inFlight } ?? []

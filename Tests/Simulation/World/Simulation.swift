@@ -9,7 +9,7 @@ import WorkflowEngine
 /// One run of a scenario, and what the rules say of it.
 public struct Run: Sendable {
   public let violations: [Violation]
-  /// What happened, in order.
+  /// The log of the run, in order.
   public let lines: [String]
   /// Of the lines and of the number of jobs: two runs of one scenario have the same.
   public let digest: String

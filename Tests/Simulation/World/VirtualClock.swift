@@ -2,8 +2,8 @@ import Runtime
 import Synchronization
 import Values
 
-/// The time of a simulation. It moves when no job is ready, to the next moment that something waits for, and by a few
-/// milliseconds between jobs, because work takes time.
+/// The time of a simulation. When no job is ready, it moves to the next time that something waits for. Between jobs it
+/// moves by a few milliseconds, because work takes time.
 final class VirtualClock: Sendable {
   private struct Entry {
     let id: Int
@@ -19,7 +19,7 @@ final class VirtualClock: Sendable {
   }
   private let state: Mutex<State>
 
-  /// No simulation lasts so long: a moment behind it is never reached.
+  /// No simulation lasts so long: a time after it is never reached.
   static let horizon = Duration.seconds(400 * 86_400)
   let start: Timestamp
 
@@ -30,7 +30,7 @@ final class VirtualClock: Sendable {
 
   var now: Timestamp { state.withLock { $0.now } }
 
-  /// Calls `body` at a moment. The world's own doings belong to life 0.
+  /// Calls `body` at `deadline`. The world's own actions belong to life 0.
   func at(_ deadline: Timestamp, life: Int = 0, _ body: @escaping @Sendable (_ isCancelled: Bool) -> Void) {
     state.withLock { state in
       state.nextID += 1
@@ -89,8 +89,8 @@ final class VirtualClock: Sendable {
   /// Lets a little time pass while work is done.
   func creep(_ milliseconds: Int64) { move(to: now + .milliseconds(milliseconds)) }
 
-  /// Moves to the next moment that something waits for.
-  /// - Returns: false when nothing waits, or only for a moment that no simulation reaches.
+  /// Moves to the next time that something waits for.
+  /// - Returns: false when nothing waits, or only for a time that no simulation reaches.
   func advance() -> Bool {
     let next = state.withLock { $0.entries.map(\.deadline).min() }
     guard let next, next <= start + Self.horizon else { return false }

@@ -9,7 +9,7 @@ struct WorkflowPlan: Sendable {
 
   func step(_ id: String) -> StepPlan? { steps.first { $0.id == id } }
 
-  /// Everything that a step is ordered behind, directly or through others.
+  /// Returns all steps on which a step depends, directly or through others.
   func ancestors(of id: String) -> Set<String> {
     var found: Set<String> = []
     var open = step(id)?.dependsOn ?? []
@@ -19,7 +19,7 @@ struct WorkflowPlan: Sendable {
     return found
   }
 
-  /// Everything that is ordered behind a step.
+  /// Returns all steps that depend on a step, directly or through others.
   func dependents(of id: String) -> [String] { steps.map(\.id).filter { ancestors(of: $0).contains(id) } }
 
   /// The workflow without some steps. What was ordered behind one of them is ordered behind what that one was behind.
@@ -62,7 +62,7 @@ struct StepPlan: Sendable {
   struct Undo: Sendable {
     /// The outcomes of a round after which the step is undone; nil: as the language has it.
     var appliesTo: [String]?
-    /// The saga goes on turning back when the undo failed for good.
+    /// Whether compensation continues when the undo failed for good.
     var isCourtesy: Bool
     var maxAttempts: Int?
     var timeoutMs: Int

@@ -329,7 +329,7 @@ final class World: Sendable {
     return Appended(version: append.lastVersion, position: 0, repeated: false)
   }
 
-  /// What was answered before it was stored is stored now. What the process reads of a saga is always up to date.
+  /// Stores the appends of a stream that were answered before they were stored. Reads by the process are up to date.
   func appendHeld(_ stream: UniqueID, _ life: Life) async {
     while let next = state.withLock({ state in
       state.held[stream]?.isEmpty == false ? state.held[stream]?.removeFirst() : nil
@@ -340,7 +340,7 @@ final class World: Sendable {
 
   // MARK: Participants
 
-  /// What the participant does with a call. It depends on the call alone, whatever else happens.
+  /// Returns the participant's behaviour for a call. It depends on the call alone.
   func behaviour(of call: StepCall) -> Behaviour {
     let number = plan(of: call.saga)?.number ?? 99
     var dice = Dice(

@@ -9,7 +9,7 @@ import Values
 
 @testable import Streaming
 
-/// What only a broker of our own can be told to do.
+/// Faults that only our own mock broker can produce.
 @Suite("The echo in trouble", .timeLimit(.minutes(3)))
 struct EchoTroubleTests {
   @Test("With a frozen broker writers continue, and the echo reports its lag and catches up in order")

@@ -38,9 +38,9 @@ private struct World {
     var position: Int64 { EchoToken.position(token) }
   }
   enum Weather {
-    /// Everything happens, more than can be sent.
+    /// All kinds of faults happen, and more events are committed than can be sent.
     case storm
-    /// A little is committed, late to be told; the store is out of reach at times.
+    /// A little is committed and reported late. The store is unavailable at times.
     case fair
     /// Nothing new happens.
     case still
@@ -51,9 +51,9 @@ private struct World {
   var random: SeededRandom
   var stores: [[StoredEvent]] = Array(repeating: [], count: 4)
   var shards: [EchoShard]
-  /// Committed and not yet told: who commits may be slow to say so, and be overtaken.
+  /// Events that are committed and not yet reported to the feed. A commit may be reported late, after a newer one.
   var untold: [[StoredEvent]] = []
-  /// By shard, the last position that the feed was told.
+  /// By shard, the last position that was reported to the feed.
   var told: [Int64] = [0, 0, 0, 0]
   let hub: CommitHub
   let feed: CommitFeed
@@ -66,7 +66,7 @@ private struct World {
   var inbox: [Report] = []
   var client = 0
   var knownClient = 0
-  // What a reader and an operator see.
+  // The view of a reader and of an operator.
   var appeared: [Set<Int64>] = Array(repeating: [], count: 4)
   var buried: [Set<Int64>] = Array(repeating: [], count: 4)
   var checkpoints: [Int64] = [0, 0, 0, 0]

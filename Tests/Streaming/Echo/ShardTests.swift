@@ -115,7 +115,7 @@ struct ShardTests {
     var shard = EchoShard.given(3)
     shard.send()
     shard.report(1...3)
-    // Position 2 was told late, and the feed had no room for what is behind 3.
+    // Position 2 was reported late, and the feed had no room for the events after 3.
     shard.commit(CommittedRun(shard: 0, events: StoredEvent.samples(2...2), isCut: true))
     #expect(shard.needsTail && !shard.isDone && shard.head == 3)
     // Neither does 4 mean that there was nothing but 4.

@@ -146,7 +146,7 @@ final class MemorySource: StreamSource {
   }
 
   func nextBatch() async throws -> StreamBatch {
-    // What the last batch led to is done, and can be seen.
+    // The work of the last batch is done and visible.
     kafka.look()
     // Also when nothing is there: time may have passed.
     guard let wakes = state.withLock({ $0.wakes }) else { throw MemoryKafka.Failed() }

@@ -145,7 +145,7 @@ struct StreamCheckerTests {
     #expect(try Self.schema().violations(of: stream) == [])
   }
 
-  /// What no schema can say: that one value goes with another, and that a text is a query.
+  /// The mistakes that no schema can find: values that do not go together, and a text that is not a query.
   static let onlyChecker = [
     "own output", "come back for ever", "taken for results", "longer than \"size\"", "1000 windows",
     "shorter than", "no elements", "an event has no", "\"kafka\" has no",
@@ -153,7 +153,7 @@ struct StreamCheckerTests {
 
   @Test("The schema for editors refuses the same forms", arguments: mistakes)
   func schemaRefuses(_ old: String, _ new: String, _ pointer: String, _ says: String) throws {
-    // What begins with a query's own words is for the checker too.
+    // A mistake with an empty `says` has a query's own message. Only the checker finds it.
     let isForm = !says.isEmpty && !Self.onlyChecker.contains { says.contains($0) }
     #expect(try Self.schema().accepts(try JSON(parsing: Self.file(old, new))) == !isForm, "\(pointer) \(says)")
   }

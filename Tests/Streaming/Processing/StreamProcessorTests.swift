@@ -54,7 +54,7 @@ struct StreamProcessorTests {
 
   // MARK: Crashes
 
-  /// Where a run is cut off.
+  /// The place at which a run is cut off.
   enum CrashPoint: CaseIterable, CustomTestStringConvertible {
     case beforeDelivery, afterDelivery
     var testDescription: String { "\(self)" }

@@ -6,7 +6,7 @@ import Workflows
 
 @testable import Streaming
 
-/// What holds for every stream, whatever comes in whichever order: tried with seeds, and a failing one is printed.
+/// Properties of every stream, for any messages in any order. They are tried with seeds; a failing seed is printed.
 @Suite("Interleavings and restarts change nothing", .timeLimit(.minutes(5)))
 struct StreamPropertyTests {
   /// Two partitions' events, each in order of time.
@@ -147,7 +147,7 @@ struct StreamPropertyTests {
     #expect(error() == nil)
     #expect(error(try WindowCountTests.count(size: .seconds(60))) == StreamingErrorCode.streamDefinitionChanged)
     #expect(error(try WindowCountTests.count(key: nil)) == StreamingErrorCode.streamDefinitionChanged)
-    // What may change: where it ends up, and how long it waits.
+    // The destination of the outputs and the length of the wait may change.
     #expect(error(try WindowCountTests.count(lateness: .zero, closeAfter: .seconds(1))) == nil)
     for id in spec.stored.keys {
       #expect(error(nil) { $0[id] = ["x": 1] } == StreamingErrorCode.streamStateUnreadable, "\(id)")

@@ -49,7 +49,7 @@ struct StreamSpecification {
   private var offset: Int64 = 0
   private(set) var outputs: [StreamOutput] = []
   private(set) var verdicts: [StreamMachine.Verdict] = []
-  /// What a store would hold.
+  /// The documents that a store would have.
   private(set) var stored: [String: JSON] = [:]
   private let partitions: Set<StreamPartition>
   var now = at("12:00")

@@ -124,7 +124,7 @@ struct StreamTroubleTests {
     bench.send("c", "12:00")
     let processor = bench.processor(try WindowCountTests.count(lateness: .zero))
     let running = Task { try await processor.run() }
-    // The loser waits a little, then goes on.
+    // The loser waits a little, then continues.
     await bench.clock.waitForSleepers { !$0.isEmpty }
     #expect(processor.status().problem?.contains(StoreErrorCode.checkpointConflict) == true)
     bench.clock.advance(by: .seconds(1))

@@ -101,7 +101,7 @@ struct WindowCountTests {
     spec.then()
     spec.whenTimeComes(to: "13:02")
     spec.then("blood [10:00–11:00) 1")
-    // What comes after the silence is late only for what is closed.
+    // An event after the silence is late only for closed windows.
     spec.when(sampleAt: "10:30", partition: 1)
     spec.when(sampleAt: "11:30", partition: 1)
     #expect(spec.verdicts.suffix(2).map { if case .late = $0 { true } else { false } } == [true, false])

@@ -8,7 +8,7 @@ import Testing
 struct GeneratedClientTests {
   struct Generator: Sendable, CustomTestStringConvertible {
     let name: String
-    /// The words of its command line; FILE and FOLDER stand for the description and for where the client goes.
+    /// The words of its command line. FILE is replaced by the description, FOLDER by the folder of the client.
     let words: [String]
 
     var testDescription: String { name }
@@ -33,7 +33,7 @@ struct GeneratedClientTests {
   private static let scripts = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "Python")
 
   @Test(
-    "A generated client starts a saga, reads it, signals it, acts on it, and is told of refusals", arguments: generators
+    "A generated client starts, reads, signals and operates a saga, and gets refusals", arguments: generators
   )
   func uses(_ generator: Generator) async throws {
     guard let python = try await Self.environment(for: generator) else { return }

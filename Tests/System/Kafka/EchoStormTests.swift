@@ -6,8 +6,8 @@ import TestSupport
 import Testing
 import Values
 
-/// 10,000 sagas' events through a broker on the wire, read along by a consumer that isn't ours, while the engine is killed
-/// five times and the broker stands still twice for 20 seconds at least. `TRACSEQ_STORM_SAGAS` makes it another number.
+/// Publishes 10,000 sagas' events through a broker on the wire, while a consumer that isn't ours reads them. The engine
+/// is killed five times. The broker is frozen twice for at least 20 seconds. `TRACSEQ_STORM_SAGAS` sets another number.
 @Suite("The echo in a storm", .serialized, .timeLimit(.minutes(10)))
 struct EchoStormTests {
   static let sagas = ProcessInfo.processInfo.environment["TRACSEQ_STORM_SAGAS"].flatMap { Int($0) } ?? 10_000
@@ -46,7 +46,7 @@ struct EchoStormTests {
     }
     try await site.until("all commands have been taken", engine) { $0 >= started }
 
-    // 2. The broker stands still; sagas go on all the same, and the echo waits.
+    // 2. The broker is frozen; sagas continue, and the echo waits.
     let perFreeze = (Self.sagas - started) / Self.freezes
     for round in 0..<Self.freezes {
       if !site.broker.isMock { break }

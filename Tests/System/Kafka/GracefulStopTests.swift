@@ -18,7 +18,7 @@ struct GracefulStopTests {
   static let commands = 4_000
 
   @Test(
-    "What it stored is in Kafka when it has ended, and what it handled is not handled again",
+    "A stopped engine has published every stored event, and no handled message is handled again",
     arguments: Site.Store.allCases)
   func stops(store: Site.Store) async throws {
     try #require(
@@ -48,7 +48,7 @@ struct GracefulStopTests {
     #expect((100..<Self.commands).contains(handled), "it was stopped in the midst of them")
     #expect(told.count == stored && Set(told).count == stored, "every event that was committed is in Kafka, once")
 
-    // 3. The next one goes on where it ended.
+    // 3. The next one continues where it ended.
     engine = try await site.startEngine()
     try await site.until("the rest is handled", engine) { $0 >= Self.commands }
     let events = try await site.caughtUp(engine)

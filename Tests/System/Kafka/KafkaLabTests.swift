@@ -18,7 +18,7 @@ struct KafkaLabTests {
   }
 
   @Test(
-    "Both are killed amid 60 sagas whose answers get lost: all end, and every command took effect once",
+    "When both are killed amid 60 sagas with lost answers, all sagas end and every command took effect once",
     arguments: Site.Store.allCases)
   func kills(store: Site.Store) async throws {
     try #require(
@@ -58,7 +58,7 @@ struct KafkaLabTests {
     }
     #expect(sagas.count == Self.count)
 
-    // 3. What the laboratory's own store says, and that the world was told all of it.
+    // 3. The laboratory's own store is right, and all its events were published.
     let keys = try await KillTests.everyCommandOnce(site.site, lab, sagas: sagas)
     try await everyEventTold(site, lab, keys: keys)
     let letters = try await Kcat.dump(site.topic("dead-letter"), "%h\n", at: site.broker.brokers)

@@ -22,7 +22,7 @@ final class KafkaSite: Sendable {
     partitions: Int = 4, store: Site.Store = .sqlite, more: [String] = [], workflow: JSON = EchoStormTests.workflow
   ) async throws {
     site = try await Site(store)
-    // On somebody's own Kafka, names that nobody else has; the engine makes the topics.
+    // On a Kafka that others use too, the names are unique. The engine creates the topics.
     suffix = TestBroker.named == nil ? "" : "-\(Environment.system.newID())"
     broker = try await TestBroker.start(
       topics: [

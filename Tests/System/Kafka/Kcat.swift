@@ -2,7 +2,7 @@ import Foundation
 import Synchronization
 import TestSupport
 
-/// `kcat`, Debian's Kafka client: nothing of ours stands between the broker and what it says.
+/// `kcat`, Debian's Kafka client. None of our code is between the broker and its output.
 enum Kcat {
   struct Missing: Error, CustomStringConvertible {
     let description = "kcat is not installed; `make test` installs it, as does: apt install kcat"

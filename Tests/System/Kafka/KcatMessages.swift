@@ -22,7 +22,7 @@ extension Kcat {
         + named + [file.path])
   }
 
-  /// Everything that stands in a topic now, as lines of a format.
+  /// Returns all messages that are in a topic now, as lines of a format.
   static func dump(_ topic: String, _ format: String, at brokers: String) async throws -> [Substring] {
     let bytes = try await run(["-C", "-q", "-e", "-b", brokers, "-t", topic, "-o", "beginning", "-f", format])
     return String(decoding: bytes, as: UTF8.self).split(separator: "\n")

@@ -37,7 +37,7 @@ struct PoisonTests {
   private static let start = #"{"command": "start", "workflow": "instant", "input": {}, "key": "#
   private static let event = ["ce_specversion": "1.0", "ce_source": "/lims", "content-type": "application/json"]
 
-  @Test("Each lies with the dead letters as it came, with its reason, and the next message is handled")
+  @Test("Each poison message is a dead letter, unchanged and with its reason, and the next message is handled")
   func commands() async throws {
     let registry = StandInRegistry()
     try registry.start()
@@ -71,7 +71,7 @@ struct PoisonTests {
           code: "message.tooLarge", says: "5000013 bytes"))
     }
     for (number, one) in poison.enumerated() {
-      // Of the same partition, so that it stands in the good one's way.
+      // It is in the same partition, before the good message.
       try await Kcat.send(
         one.value, to: site.topic("commands"), key: "k-\(number)", headers: one.headers, at: site)
       try await Kcat.send(
@@ -80,7 +80,7 @@ struct PoisonTests {
       expect(letter, one, from: site.topic("commands"), offset: 2 * number, key: "k-\(number)")
       try await site.until("the command behind it was handled: \(one.what)", engine) { $0 == number + 1 }
     }
-    // What is framed with a schema that the registry knows is read.
+    // A message that is framed with a schema that the registry knows is read.
     let id = registry.put(#"{"type":"object"}"#)
     let framed = [0] + withUnsafeBytes(of: Int32(id).bigEndian) { Array($0) } + Array((Self.start + #""framed"}"#).utf8)
     try await Kcat.send(framed, to: site.topic("commands"), key: "k", at: site)
@@ -97,7 +97,7 @@ struct PoisonTests {
   }
 
   @Test(
-    "An answer to nothing lies with the dead letters, and the next answer ends its step", arguments: Site.Store.allCases
+    "A poison answer is a dead letter, and the next answer ends its step", arguments: Site.Store.allCases
   )
   func replies(store: Site.Store) async throws {
     try #require(

@@ -1,7 +1,7 @@
 import Foundation
 import JSON
 
-/// What an independent consumer made of the echoed events, checked as they come.
+/// The echoed events as an independent consumer read them, checked as they come.
 actor ReadEvents {
   struct Event {
     let saga: String

@@ -3,7 +3,7 @@ import JSON
 import TestSupport
 import Testing
 
-/// What the README says of Kafka is run as it stands there, on another broker's address.
+/// Runs the README's commands about Kafka as they are written, with another broker's address.
 @Suite("The README's section on Kafka")
 struct ReadmeTests {
   /// The blocks of the section, as they are.
@@ -17,7 +17,7 @@ struct ReadmeTests {
 
   private static func commands(_ start: String) -> [String] { blocks.filter { $0.contains(start) } }
 
-  @Test("Its commands do what it says, and what they print looks as it shows")
+  @Test("The commands of the README work, and print what the README shows")
   func commandsAndOutput() async throws {
     let site = try await KafkaSite(
       workflow: try JSON(parsing: try Repository.bytes("workflows/sample-processing.json")))

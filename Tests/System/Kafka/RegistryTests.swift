@@ -7,7 +7,7 @@ import Values
 @Suite("An engine with a schema registry", .serialized, .timeLimit(.minutes(5)))
 struct RegistryTests {
   @Test(
-    "It waits for the registry and says so; then every value is framed with the registered id, and is what is stored")
+    "The engine waits for the registry, then frames every stored event with the registered id")
   func framed() async throws {
     let registry = StandInRegistry()
     try registry.start()

@@ -3,7 +3,7 @@ import JSON
 import Testing
 import Values
 
-@Suite("A night shift: storage breaks, and an operator brings back what hung on it", .serialized)
+@Suite("A night shift: storage breaks, and an operator retries the sagas that failed because of it", .serialized)
 struct StoryTests {
   @Test("Over REST")
   func rest() async throws { try await Story.run { RESTOperator($0) } }
@@ -25,12 +25,12 @@ struct StoryTests {
   }
 }
 
-/// What the operator does, by whichever way.
+/// The operator's work, over any interface.
 protocol StoryOperator: Sendable {
   /// The stuck sagas that the storage service broke, as they are found, each with why.
   func findStuck() async throws -> [String: String]
-  /// What a retry of them all would do.
-  /// - Returns: how many would take it and how many refuse, and what names just these.
+  /// Previews a retry of them all.
+  /// - Returns: how many sagas would take it, how many would refuse it, and the selection.
   func previewRetry() async throws -> (takes: Int, refuses: Int, selection: String)
   /// Does it, ten a second.
   /// - Returns: the operation, once it is through.
@@ -83,7 +83,7 @@ struct Story {
     #expect(preview.takes == Self.turning && preview.refuses == 0)
     try await settled(["completed": Self.sagas - Self.turning, "stuck": Self.turning])
 
-    // 4. The service is mended, but for two tubes; the retry is run.
+    // 4. The service works again, except for two tubes; the retry is run.
     let mended: JSON = ["faults": [.string("storage.remove:fail=LID_FROZEN,times=\(Self.stubborn)")]]
     #expect(try await site.call("PUT", "\(lab.url)/lab/faults", body: mended).status < 300)
     let operation = try await person.runRetry(selection: preview.selection, reason: "the robot arm is back")

@@ -128,7 +128,7 @@ struct StreamsKillTests {
     }
   }
 
-  @Test("kill -9 again and again: every window's count comes out right, and what comes twice is the same")
+  @Test("After repeated kill -9, every window's count is right, and repeated results are equal")
   func killed() async throws {
     let bench = try await Bench()
     let reader = try KafkaReader(bench.cluster, name: "test-results")

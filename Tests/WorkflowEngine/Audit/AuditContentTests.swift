@@ -10,13 +10,13 @@ import Workflows
 
 /// Each kind of act, done for real, and the row that an auditor reads of it. The switch over all kinds lets none be
 /// forgotten.
-@Suite("An act's row says who, when, why, what, where and from where")
+@Suite("An act's row has user, time, reason, act, place and origin")
 struct AuditContentTests {
   private static let way = "rest 10.0.0.7"
   private static let act = OperatorAct(by: "anna", reason: "the freezer is back", from: way, commandID: "ticket-17")
   private static let later = #""retry": {"maxAttempts": 3, "initialInterval": "1h", "jitter": 0}"#
 
-  /// What is expected of a row.
+  /// The expected content of a row.
   private struct Expected {
     var step: String?
     var reason: String?
@@ -77,7 +77,7 @@ struct AuditContentTests {
     }
   }
 
-  @Test("By content", arguments: AuditAct.types.sorted())
+  @Test("A row has the content of its act", arguments: AuditAct.types.sorted())
   func content(source: String) async throws {
     let bench = try await Bench()
     let expected = try await perform(source, bench)
@@ -251,7 +251,7 @@ struct AuditContentTests {
     }
   }
 
-  @Test("A registration's row says which definition it was, and from where it came")
+  @Test("A registration's row names the definition and its origin")
   func registration() async throws {
     let bench = try await Bench()
     _ = try await bench.waiting()
@@ -269,7 +269,7 @@ struct AuditContentTests {
     #expect(kinds == Set(AuditEntry.Kind.allCases.map(\.rawValue)))
   }
 
-  @Test("A kept signal's row says which step took it later")
+  @Test("A kept signal's row names the step that took it later")
   func keptSignal() async throws {
     let bench = try await Bench()
     let id = try await bench.saga(
@@ -300,7 +300,7 @@ struct AuditContentTests {
     await bench.running.stop()
   }
 
-  @Test("Every event that names a person is one of the kinds", arguments: SagaEvent.kinds.map { $0.typeName })
+  @Test("Every event that names a person has a kind", arguments: SagaEvent.kinds.map { $0.typeName })
   func complete(kind: String) {
     for event in EventSamples.of(kind) {
       let data = event.data

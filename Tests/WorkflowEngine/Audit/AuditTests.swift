@@ -42,7 +42,7 @@ struct AuditTests {
     return entries
   }
 
-  @Test("Has who, what, why, and how saga and step stood before and after; and no act twice")
+  @Test("The list has each act once, with person, verb, reason, and the statuses before and after")
   func acts() async throws {
     let store = MemoryStore(environment: .system)
     let (running, id) = try await stuck(store)
@@ -65,7 +65,7 @@ struct AuditTests {
     #expect(entries[1].after == AuditEntry.Standing(saga: "running", step: nil))
     #expect(entries[2].before?.saga == "running")
 
-    // Found by saga, person and verb; and between moments.
+    // Found by saga, person and verb, and between two timestamps.
     #expect(try await all(running.engine, AuditFilter(saga: id)).count == 3)
     #expect(try await all(running.engine, AuditFilter(actor: "anna")) == [resolve])
     #expect(try await all(running.engine, AuditFilter(verb: "register")) == [entries[0]])
@@ -76,7 +76,7 @@ struct AuditTests {
     await running.stop()
   }
 
-  @Test("A cancel is one act, and names the saga's turn")
+  @Test("A cancel is one act, and names the start of compensation")
   func cancel() async throws {
     let store = MemoryStore(environment: .system)
     let running = try await RunningEngine(store, ScriptedExecutor())
@@ -93,7 +93,7 @@ struct AuditTests {
     await running.stop()
   }
 
-  @Test("A name with a U+0000, which no document's field takes, holds up nobody")
+  @Test("A name with a U+0000, which no document's field takes, does not block the list of acts")
   func noName() async throws {
     let running = try await RunningEngine(MemoryStore(environment: .system, shardCount: 1), ScriptedExecutor())
     _ = try await running.engine.register(
@@ -109,7 +109,7 @@ struct AuditTests {
     await running.stop()
   }
 
-  @Test("Agrees with the events, act by act, and is the same when it is made anew")
+  @Test("The list agrees with the events, act by act, and is the same when it is built again")
   func agrees() async throws {
     let store = MemoryStore(environment: .system)
     let (running, id) = try await stuck(store)
@@ -137,7 +137,7 @@ struct AuditTests {
     await running.stop()
   }
 
-  @Test("Has the echo's rewindings, and verbs that came with a way")
+  @Test("The list has the echo's rewinds, and the origin of each verb")
   func engineActs() async throws {
     let store = MemoryStore(environment: .system)
     let running = try await RunningEngine(store, ScriptedExecutor())
@@ -169,7 +169,7 @@ struct AuditTests {
     await running.stop()
   }
 
-  @Test("A walk of the chains over the engine finds them whole, and one at a time is enough")
+  @Test("A check of the chains through the engine finds them intact; a second check at the same time is refused")
   func walk() async throws {
     let store = MemoryStore(environment: .system)
     let (running, _) = try await stuck(store)

@@ -51,7 +51,7 @@ struct AnswerTests {
 
   // MARK: What counts
 
-  @Test("An attempt is a command with its service, its headers and its body, and says which round it is of")
+  @Test("An attempt is a command with its service, headers, body and round")
   func call() throws {
     var saga = try Saga(
       #"""
@@ -85,7 +85,7 @@ struct AnswerTests {
     #expect(saga.state?.step("a")?.output == ["id": "S-1"])
   }
 
-  @Test("A clean refusal is one; an unknown outcome is retried under the same key")
+  @Test("A clean refusal fails the step; an unknown outcome is retried under the same key")
   func failures() throws {
     var saga = try started()
     #expect(try saga.when(Self.answer("a", Self.unknown("BUSY"))) == ["a unknown BUSY"])
@@ -106,7 +106,7 @@ struct AnswerTests {
     #expect(try saga.when(Self.answer("a", Self.succeeded, attempt: 1)) == ["a succeeded", "b 1"])
   }
 
-  @Test("A failure of an earlier attempt says nothing of the one under way", arguments: [failed(), unknown("LOST")])
+  @Test("A failure of an earlier attempt does not settle the one under way", arguments: [failed(), unknown("LOST")])
   func earlierFailure(content: StepAnswer.Content) throws {
     var saga = try started()
     try saga.lose("a")
@@ -116,14 +116,14 @@ struct AnswerTests {
     #expect(saga.calls == ["a/1"], "attempt 2 is still under way")
   }
 
-  @Test("An attempt that has not been made can't be answered, not even by a success", arguments: [0, 2, 99])
+  @Test("An answer to an attempt that was not made settles nothing, not even a success", arguments: [0, 2, 99])
   func impossibleAttempt(attempt: Int) throws {
     var saga = try started()
     #expect(try saga.when(Self.answer("a", Self.succeeded, attempt: attempt)) == ["a \(attempt) late succeeded"])
     #expect(saga.state?.step("a")?.status == .running)
   }
 
-  @Test("An undo is answered as a step is; that nothing was left is as good")
+  @Test("An answer settles an undo too; the answer that nothing was left counts as undone")
   func undo() throws {
     var saga = try undoing()
     #expect(
@@ -166,7 +166,7 @@ struct AnswerTests {
     #expect(saga.state?.step("a")?.progress == nil)
   }
 
-  @Test("Progress of an undo is kept too, and what was said of the step is gone")
+  @Test("Progress of an undo is kept, and replaces the step's progress")
   func undoProgress() throws {
     var saga = try started()
     try saga.when(Self.answer("a", .progress(StepProgress(message: "making it"))))
@@ -189,7 +189,7 @@ struct AnswerTests {
     #expect(saga.state?.step("a")?.progress == nil)
   }
 
-  @Test("A message is cut to 1,000 characters, a fraction to what can be")
+  @Test("A message is cut to 1,000 characters, and a fraction is limited to 0 to 1")
   func bounds() {
     let long = StepProgress(message: String(repeating: "e\u{301}", count: 1_000), fraction: 7)
     #expect(long.message.unicodeScalars.count == 1_000 && long.fraction == 1)
@@ -213,7 +213,7 @@ struct AnswerTests {
     #expect(saga.state?.step("a")?.status == .succeeded)
   }
 
-  @Test("What has been recorded before is a repeat")
+  @Test("An answer that was recorded before is a repeat")
   func repeated() throws {
     var saga = try started()
     try saga.when(Self.answer("a", Self.unknown("BUSY")))
@@ -229,7 +229,7 @@ struct AnswerTests {
     #expect(try saga.when(Self.answer("a", Self.succeeded)) == ["a 1 repeated succeeded"], "though it is being undone")
   }
 
-  @Test("A failure like the one of a later attempt is none that has been recorded")
+  @Test("A failure equal to one of a later attempt is late, not a repeat")
   func earlierLikeLater() throws {
     var saga = try started()
     try saga.lose("a")
@@ -256,7 +256,7 @@ struct AnswerTests {
     }
   }
 
-  @Test("What is ignored says which answer it was, and when the saga does not change")
+  @Test("An ignored answer is recorded with its content, and changes nothing but the version")
   func recorded() throws {
     var saga = try started()
     try saga.lose("a")

@@ -17,7 +17,7 @@ struct BudgetSagaTests {
   static let expensive = "count($.input.a[?count($.input.a[*])>@])>1"
   static let budget = WorkflowErrorCode.expressionBudget
 
-  @Test("a step whose condition exceeds its budget fails before anything is sent, and the saga turns back")
+  @Test("a step whose condition exceeds its budget fails before anything is sent, and the saga compensates")
   func when() throws {
     var saga = try Saga(#"[\#(Saga.http("a")), \#(Saga.http("b", "\"when\": \"\(Self.expensive)\""))]"#)
     try saga.start(input: Self.numbers)
@@ -26,7 +26,7 @@ struct BudgetSagaTests {
         "a succeeded", "b failed none \(Self.budget) turnsBack", "turnedBack stepFailed",
       ])
     #expect(saga.state?.step("b")?.failure?.message.hasPrefix("The step's condition") == true)
-    // The decision has computed its share: the next one goes on.
+    // The decision has computed its share, and the next one continues.
     #expect(try saga.when(.wake) == ["undo a 1"])
   }
 
@@ -77,7 +77,7 @@ struct BudgetSagaTests {
     #expect(saga.state?.end?.outputErrors.map(\.code) == [Self.budget])
   }
 
-  @Test("a signal whose condition exceeds its budget is refused, and the step goes on waiting")
+  @Test("a signal whose condition exceeds its budget is refused, and the step still waits")
   func accept() throws {
     var saga = try Saga(#"[{"id": "w", "signal": {"name": "go", "accept": "\#(Self.expensive)"}}]"#)
     try saga.start(input: Self.numbers)
@@ -86,7 +86,7 @@ struct BudgetSagaTests {
     #expect(saga.state?.step("w")?.status == .waiting)
   }
 
-  @Test("one decision begins no more once it has computed its share, and the next goes on")
+  @Test("a decision starts no more steps after its share of work, and the next decision continues")
   func share() throws {
     // Each condition takes about a third of a decision's share.
     let some = "count($.input.b[?count($.input.b[*])>=@])>1"
@@ -113,7 +113,7 @@ struct BudgetSagaTests {
     #expect((3...10).contains(decisions), "\(decisions)")
   }
 
-  @Test("a document has the steps that are read, and no others")
+  @Test("a document has only the steps that are read")
   func reads() throws {
     var saga = try Saga("[\(Saga.http("a")), \(Saga.http("b"))]")
     try saga.start()

@@ -8,7 +8,7 @@ struct CancelMessageTests {
   typealias Saga = SagaSpecification
   static let cancel = SagaCommand.cancel(by: "lims", reason: "wrong tube", commandID: "m-7")
 
-  @Test("Delivered again it changes nothing, also after the saga has ended")
+  @Test("A repeated cancel changes nothing, also after the saga has ended")
   func repeated() throws {
     var saga = try Saga("[\(Saga.http("a")), \(Saga.http("b"))]")
     try saga.start()
@@ -24,7 +24,7 @@ struct CancelMessageTests {
     #expect(try saga.when(Self.cancel) == [])
   }
 
-  @Test("Another cancel is none of it", arguments: [nil, "m-8"])
+  @Test("Another cancel is not a repeat and is refused", arguments: [nil, "m-8"])
   func other(commandID: String?) throws {
     var saga = try Saga("[\(Saga.http("a"))]")
     try saga.start()
@@ -37,7 +37,7 @@ struct CancelMessageTests {
   }
 
   @Test(
-    "While a pivot is undecided it is asked once; a repeat stays one when the request has lapsed",
+    "While a pivot is undecided a cancel is recorded once; a repeat is still a repeat after the request has lapsed",
     arguments: [true, false])
   func pivot(succeeds: Bool) throws {
     var saga = try Saga(#"[\#(Saga.http("p", #""pivot": true"#)), \#(Saga.http("z"))]"#)
@@ -53,7 +53,7 @@ struct CancelMessageTests {
     #expect(try saga.when(Self.cancel) == [])
   }
 
-  @Test("A cancel by a person leaves no message to be repeated; one whose saga turned back before is refused")
+  @Test("A cancel after the start of compensation is refused, and no command is recorded")
   func withoutMessage() throws {
     var saga = try Saga("[\(Saga.http("a")), \(Saga.http("b"))]")
     try saga.start()

@@ -33,14 +33,14 @@ struct ForwardTests {
     #expect(try saga.succeed("b") == ["b succeeded", "d 1"])
   }
 
-  @Test("A step whose condition is false is skipped, and what depends on it goes on")
+  @Test("A step whose condition is false is skipped, and its dependents continue")
   func skip() throws {
     var saga = try Saga(
       #"[\#(Saga.http("a", #""when": "$.input.urgent == true""#)), \#(Saga.http("b"))]"#)
     #expect(try saga.start(input: ["urgent": false]) == ["sagaStarted", "a skipped", "b 1"])
   }
 
-  @Test("An attempt that may be repeated is, under the same key, until it succeeds")
+  @Test("A repeatable attempt is repeated under the same key until it succeeds")
   func retry() throws {
     var saga = try Saga("[\(Saga.http("a"))]")
     try saga.start()
@@ -52,7 +52,7 @@ struct ForwardTests {
     #expect(try saga.succeed("a") == ["a succeeded", "sagaCompleted"])
   }
 
-  @Test("The same attempt backs off for the same time, whoever replays it")
+  @Test("A replay of an attempt backs off for the same time")
   func seededJitter() throws {
     func firstRetry() throws -> Timestamp? {
       var saga = try Saga("[\(Saga.http("a"))]")
@@ -75,7 +75,7 @@ struct ForwardTests {
     #expect(try #require(saga.state?.step("a")?.retryAt) - Saga.startedAt == .seconds(30))
   }
 
-  @Test("A refusal that is not retryable turns the saga back at once; a policy that names it says otherwise")
+  @Test("A refusal that is not retryable starts compensation at once, unless the policy names it")
   func refusal() throws {
     var saga = try Saga("[\(Saga.http("a"))]")
     try saga.start()
@@ -87,7 +87,7 @@ struct ForwardTests {
     #expect(try named.refuse("a") == ["a refused http.422"])
   }
 
-  @Test("onFailure continue records the failure and goes on")
+  @Test("With onFailure continue the failure is recorded and the saga continues")
   func goesOn() throws {
     var saga = try Saga(#"[\#(Saga.http("a", #""onFailure": "continue""#)), \#(Saga.http("b"))]"#)
     try saga.start()
@@ -105,7 +105,7 @@ struct ForwardTests {
       ])
   }
 
-  @Test("A header's value may not hold a line break: nothing is sent")
+  @Test("A header value with a line break fails the step before anything is sent")
   func headerInjection() throws {
     var saga = try Saga(
       #"[{"id": "a", "http": {"service": "lab", "method": "GET", "path": "/x", "headers": {"X-Ward": "${input.ward}"}}}]"#
@@ -114,7 +114,7 @@ struct ForwardTests {
       try saga.start(input: ["ward": "7\r\nX-Evil: 1"]).contains("a failed none expression.notHeader turnsBack"))
   }
 
-  @Test("News of an attempt that has been settled changes nothing")
+  @Test("An outcome of a settled attempt changes nothing")
   func lateNews() throws {
     var saga = try Saga("[\(Saga.http("a"))]")
     try saga.start()
@@ -125,7 +125,7 @@ struct ForwardTests {
     #expect(saga.calls == ["a/1"])
   }
 
-  @Test("After a restart an attempt under way is unknown, and is made again under its key")
+  @Test("An attempt under way at a restart is unknown, and is repeated under its key")
   func interrupted() throws {
     var saga = try Saga("[\(Saga.http("a"))]")
     try saga.start()
@@ -136,7 +136,7 @@ struct ForwardTests {
       try saga.refuse("a").first == "a failed unknown http.422 turnsBack", "a later refusal does not clear the round")
   }
 
-  @Test("An attempt that may not be repeated is not, after a restart either: it is undone")
+  @Test("An attempt that may not be repeated is undone, after a restart too")
   func interruptedWithoutRetry() throws {
     var saga = try Saga(#"[\#(Saga.http("a", #""retry": {"maxAttempts": 1}"#))]"#)
     try saga.start()
@@ -146,7 +146,7 @@ struct ForwardTests {
       ])
   }
 
-  @Test("An attempt that never left the engine is not counted, and says nothing of the round")
+  @Test("An attempt that was not sent does not count, and does not change the round's outcome")
   func notMade() throws {
     var saga = try Saga(#"[\#(Saga.http("a", #""retry": {"maxAttempts": 1}"#))]"#)
     try saga.start()
@@ -164,7 +164,7 @@ struct ForwardTests {
     #expect(try saga.wakeWhenDue() == ["undo a 2"])
   }
 
-  @Test("A moment that no RFC 3339 date can name is refused before anything is stored")
+  @Test("A delay fails when RFC 3339 can't write its end in UTC")
   func unwritableMoment() throws {
     var saga = try Saga(#"[{"id": "d", "delay": {"until": "${input.at}"}}]"#)
     let events = try saga.start(input: ["at": "9999-12-31T23:59:59-01:00"])

@@ -4,9 +4,9 @@ import Testing
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("What was stored before answers came as messages")
+@Suite("Histories from before answers came as messages")
 struct OlderHistoryTests {
-  @Test("A turn-back without a message reads as it did")
+  @Test("A start of compensation without a message is read as before")
   func turnBack() throws {
     let data = try JSON(
       parsing: #"""
@@ -19,7 +19,7 @@ struct OlderHistoryTests {
     #expect(event.data == data, "and is written as it was")
   }
 
-  @Test("A snapshot without progress or a message reads as it did")
+  @Test("A snapshot without progress or a message is read as before")
   func snapshot() throws {
     var saga = try SagaSpecification("[\(SagaSpecification.http("a"))]")
     try saga.start()

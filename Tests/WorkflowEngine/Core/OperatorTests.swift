@@ -32,7 +32,7 @@ struct RetryInputTests {
     return "no call"
   }
 
-  @Test("It is a new round, and the input is that step's alone")
+  @Test("A retry with changed input is a new round, and the input is for that step only")
   func newRound() throws {
     var saga = try stuck()
     #expect(try path(saga) == "no call")
@@ -45,7 +45,7 @@ struct RetryInputTests {
     #expect(saga.state?.start.input == ["well": "A1"])
   }
 
-  @Test("What was done with it is undone with it, and a rewind keeps it")
+  @Test("A step that ran with changed input is undone with it, and a rewind keeps the input")
   func undo() throws {
     var saga = try stuck()
     try saga.operate(.retry(step: "b", input: ["well": "B7"]))
@@ -66,7 +66,7 @@ struct RetryInputTests {
     #expect(saga.calls == ["b/1"])
   }
 
-  @Test("Refused: an unknown outcome, no object, no step, an undo, and a step that is not stuck")
+  @Test("Changed input is refused for an unknown outcome, a non-object, no step, an undo, or a step that is not stuck")
   func refused() throws {
     var saga = try stuck()
     #expect(try saga.refusal(of: .retry(step: "b", input: [1])) == EngineErrorCode.stepInputNotTaken)
@@ -103,11 +103,11 @@ struct RetryInputTests {
   }
 }
 
-@Suite("What every act keeps, and what two operators do to each other")
+@Suite("The record of acts, and acts of two operators")
 struct OperatorActTests {
   typealias Saga = SagaSpecification
 
-  @Test("compensate turns back as cancel does, and says that it was the operator's judgement")
+  @Test("compensate starts compensation as cancel does, and records that the operator decided")
   func compensate() throws {
     var saga = try Saga("[\(Saga.http("a")), \(Saga.http("p", #""pivot": true"#)), \(Saga.http("z"))]")
     try saga.start()
@@ -126,7 +126,7 @@ struct OperatorActTests {
     #expect(try passed.refusal(of: .compensate) == EngineErrorCode.sagaPivotPassed)
   }
 
-  @Test("Every act is in the history with who, why and from where", arguments: OperatorVerb.Name.allCases)
+  @Test("Every act is in the history with user, reason and origin", arguments: OperatorVerb.Name.allCases)
   func kept(name: OperatorVerb.Name) throws {
     var saga = try Saga("[\(Saga.http("a")), \(Saga.delay("d", "10s")), \(Saga.http("b"))]")
     try saga.start()
@@ -171,7 +171,7 @@ struct OperatorActTests {
     #expect(try saga.refusal(of: .skip(step: "c", output: 1), key: "k") == EngineErrorCode.commandReused)
   }
 
-  @Test("Of two operators the second is told what the first did")
+  @Test("The second of two operators is refused with what the first did")
   func twoAtOnce() throws {
     var saga = try Saga("[\(Saga.http("a")), \(Saga.http("b"))]")
     try saga.start()
@@ -186,7 +186,7 @@ struct OperatorActTests {
     #expect(try saga.operate(.cancel, seen: try #require(saga.state?.version)) == ["turnedBack cancelled"])
   }
 
-  @Test("Every verb wants a reason", arguments: ["", " \n"])
+  @Test("A verb without a reason is refused", arguments: ["", " \n"])
   func reasons(reason: String) throws {
     var saga = try Saga("[\(Saga.http("a"))]")
     try saga.start()
@@ -200,7 +200,7 @@ struct OperatorActTests {
     }
   }
 
-  @Test("What was recorded before acts had more to say still reads")
+  @Test("Acts in the older, shorter form are still read")
   func older() throws {
     let retried = try SagaEvent(
       type: "operatorRetried", schema: 1,
@@ -214,7 +214,7 @@ struct OperatorActTests {
     try saga.start()
     try saga.operate(.cancel, key: "m-1")
     guard case .object(var members) = try #require(saga.state).snapshot else { return }
-    // As version 1 wrote it.
+    // The event as version 1 wrote it.
     members["schema"] = 1
     members["commands"] = nil
     members["lastAct"] = nil

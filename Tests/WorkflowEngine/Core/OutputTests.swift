@@ -6,11 +6,11 @@ import Values
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("What a completed saga answers")
+@Suite("The output of a completed saga")
 struct OutputTests {
   typealias Saga = SagaSpecification
 
-  @Test("A member that can't be made is null and named; the others are there")
+  @Test("A member that can't be computed is null and named; the others have their values")
   func members() throws {
     var saga = try Saga(
       "[\(Saga.http("a"))]",
@@ -42,7 +42,7 @@ struct OutputTests {
     #expect(end.outputErrors.map(\.expression) == ["input.nothing"])
   }
 
-  @Test("An output that can be made has no errors, nor has a workflow without one")
+  @Test("An output that can be computed has no errors; neither has a workflow without an output")
   func fine() throws {
     for members in [#""output": {"a": "${input.a}", "null": null},"#, ""] {
       var saga = try Saga("[\(Saga.http("a"))]", members: members)

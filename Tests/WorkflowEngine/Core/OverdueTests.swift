@@ -7,7 +7,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Steps that take longer than is expected of them")
+@Suite("Steps that take longer than expected")
 struct OverdueTests {
   typealias Saga = SagaSpecification
   static let minute = 60_000
@@ -20,7 +20,7 @@ struct OverdueTests {
     try #require(saga.state?.step(step)).overdue
   }
 
-  @Test("A wait is overdue at its moment, not before, once, and goes on")
+  @Test("A wait becomes overdue once, exactly after its expected time, and continues")
   func wait() throws {
     var saga = try Saga("[\(Self.approval)]", members: Self.day)
     try saga.start()
@@ -40,7 +40,7 @@ struct OverdueTests {
     #expect(saga.state == (try SagaState(folding: saga.log)), "it is all in the history")
   }
 
-  @Test("It is what the saga is next woken for, and late if need be, since the moment at which it was due")
+  @Test("The saga wakes when a step becomes overdue; a late wake records the time at which it was due")
   func wake() throws {
     var saga = try Saga("[\(Self.approval)]", members: Self.day)
     try saga.start()
@@ -67,7 +67,7 @@ struct OverdueTests {
     #expect(try overdue(saga, "a") == nil)
   }
 
-  @Test("What settles at the moment at which it would be overdue is not, and nothing is told of what is over")
+  @Test("A step that settles exactly when it would become overdue is not overdue, nor is a step that has ended")
   func lastMoment() throws {
     var saga = try Saga("[\(Saga.http("a", #""expected": "5s""#))]")
     try saga.start()
@@ -88,7 +88,7 @@ struct OverdueTests {
     #expect(try saga.wakeWhenDue() == ["d succeeded", "sagaCompleted"])
   }
 
-  @Test("A pause stops the clock, and what is overdue then is so by as much afterwards")
+  @Test("A pause stops the clock, and an overdue step is overdue by the same time afterwards")
   func pause() throws {
     var saga = try Saga("[\(Self.approval)]", members: Self.day)
     try saga.start()
@@ -107,7 +107,7 @@ struct OverdueTests {
     #expect(try overdue(saga, "w")?.since == since + .seconds(3_600))
   }
 
-  @Test("A restart notices it once, and a replay gives the same")
+  @Test("After a restart a step becomes overdue once, and a replay gives the same")
   func restart() throws {
     var saga = try Saga("[\(Saga.http("a", #""expected": "5s", "retry": {"maxAttempts": 9}"#))]")
     try saga.start()
@@ -132,7 +132,7 @@ struct OverdueTests {
     #expect(try saga.when(.wake, after: 1) == ["w overdue declared"])
   }
 
-  @Test("An operator's retry begins the clock anew")
+  @Test("An operator's retry starts the expected time again")
   func retry() throws {
     var saga = try Saga(
       "[\(Saga.http("p", #""pivot": true"#)), \(Saga.http("z", #""expected": "5s", "retry": {"maxAttempts": 1}"#))]",
@@ -149,7 +149,7 @@ struct OverdueTests {
     #expect(try saga.when(.wake, after: 1) == ["z overdue declared"])
   }
 
-  @Test("A retry that is asked for in a pause begins its clock with the resume")
+  @Test("A retry during a pause starts its clock at the resume")
   func retryInPause() throws {
     var saga = try Saga(
       "[\(Saga.http("p", #""pivot": true"#)), \(Saga.http("z", #""expected": "5s", "retry": {"maxAttempts": 1}"#))]",
@@ -165,7 +165,7 @@ struct OverdueTests {
     #expect(try saga.when(.wake, after: 1) == ["z overdue declared"])
   }
 
-  @Test("An undo is held against what its compensation expects")
+  @Test("An undo is overdue after its compensation's expected time")
   func undo() throws {
     let undone = #"""
       {"id": "a", "http": {"service": "lab", "method": "PUT", "path": "/a"}, "expected": "1h",
@@ -185,7 +185,7 @@ struct OverdueTests {
     #expect(try overdue(saga, "a") == nil)
   }
 
-  @Test("What was learned counts where nothing is declared, for steps that don't take as long as they say themselves")
+  @Test("A learned time counts where none is declared, except for delays")
   func learned() throws {
     var saga = try Saga(
       #"""
@@ -204,7 +204,7 @@ struct OverdueTests {
     #expect(try overdue(saga, "a") != nil, "what was noticed stays, whatever is learned later")
   }
 
-  @Test("Undos are not held against what the step took")
+  @Test("A step's learned time does not apply to its undo")
   func learnedUndo() throws {
     var saga = try Saga("[\(Saga.http("a")), \(Saga.http("b"))]", members: Self.day)
     saga.learned = ["a": .learned(.seconds(10), samples: 400)]
@@ -214,7 +214,7 @@ struct OverdueTests {
     #expect(try saga.when(.wake, after: Self.hour) == [])
   }
 
-  @Test("Given up, a saga is overdue with nothing")
+  @Test("An abandoned saga is not overdue")
   func abandoned() throws {
     var saga = try Saga(
       "[\(Saga.http("p", #""pivot": true"#)), \(Saga.http("z", #""retry": {"maxAttempts": 1}"#)), "
@@ -228,7 +228,7 @@ struct OverdueTests {
     #expect(try overdue(saga, "w") == nil && saga.state?.isOverdue(at: saga.now) == false)
   }
 
-  @Test("A snapshot of before the clock was kept is passed over where a step is under way, and read where none is")
+  @Test("A snapshot without the clock is ignored when a step is under way, and read otherwise")
   func oldSnapshots() throws {
     var saga = try Saga("[\(Saga.http("p", #""pivot": true"#)), \(Saga.http("z", #""retry": {"maxAttempts": 1}"#))]")
     try saga.start()

@@ -50,7 +50,7 @@ struct PassedPivotTests {
     #expect(saga.state?.turnBack == nil)
   }
 
-  @Test("A pivot that is skipped ahead of its turn is passed at once: a failure before it undoes nothing")
+  @Test("A pivot that is skipped before it begins is passed at once: a failure before it undoes nothing")
   func skippedAhead() throws {
     var saga = try Saga("[\(Saga.http("a")), \(Saga.http("b")), \(Self.pivot), \(Saga.http("z"))]")
     try saga.start()
@@ -143,7 +143,7 @@ struct PassedPivotTests {
     #expect(saga.status == .stuck)
   }
 
-  @Test("A failure that an older version recorded before it could turn back waits for the operator")
+  @Test("A failure that an older version recorded before compensation could start waits for the operator")
   func olderFailure() throws {
     var saga = try Saga("[\(Saga.http("a")), \(Saga.http("b", #""dependsOn": ["a"]"#)), \(Self.pivot)]")
     try saga.start()
@@ -156,7 +156,7 @@ struct PassedPivotTests {
     #expect(saga.status == .stuck && saga.state?.pivotPassed == true)
   }
 
-  @Test("A saga that had turned back under an older version goes on compensating")
+  @Test("A saga that compensates under an older version continues to compensate")
   func olderTurnBack() throws {
     var saga = try Saga("[\(Saga.http("a")), \(Self.pivot), \(Saga.http("z"))]")
     try saga.start()

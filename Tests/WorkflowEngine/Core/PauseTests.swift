@@ -39,7 +39,7 @@ struct PauseTests {
     #expect(try saga.when(.wake, after: 1) == ["turnedBack timeout"])
   }
 
-  @Test("A backoff stands still, and goes on where it stood")
+  @Test("A backoff stops during a pause and continues after it")
   func backoff() throws {
     var saga = try Saga("[\(Saga.http("a"))]")
     try saga.start()
@@ -68,7 +68,7 @@ struct PauseTests {
     #expect(try saga.step("a").retryAt == retryAt + .seconds(3_600))
   }
 
-  @Test("A delay, and the wait for a signal, stand still")
+  @Test("A delay and the wait for a signal stop during a pause")
   func waits() throws {
     var saga = try Saga(
       #"[\#(Saga.delay("d", "10s", #""dependsOn": []"#)), \#(Saga.signal("s", #""timeout": "20s", "dependsOn": []"#))]"#
@@ -81,7 +81,7 @@ struct PauseTests {
     #expect(try saga.step("s").wait?.until == Saga.startedAt + .seconds(3_620))
   }
 
-  @Test("A signal is taken, and starts nothing")
+  @Test("A paused saga takes a signal, and starts nothing")
   func signals() throws {
     var saga = try Saga("[\(Saga.http("a")), \(Saga.signal("s")), \(Saga.http("b"))]")
     try saga.start()
@@ -117,7 +117,7 @@ struct PauseTests {
     #expect(try saga.operate(.resume, after: Self.hour) == ["sagaResumed", "undo a 2"], "due at once")
   }
 
-  @Test("A failure in the pause turns the saga back when it is resumed")
+  @Test("A failure in the pause starts compensation at the resume")
   func failure() throws {
     var saga = try Saga("[\(Saga.http("a")), \(Saga.http("b"))]")
     try saga.start()

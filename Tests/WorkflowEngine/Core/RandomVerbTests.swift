@@ -21,7 +21,7 @@ struct RandomVerbTests {
     mutating func pick<Element>(_ elements: [Element]) -> Element { elements[roll(elements.count)] }
   }
 
-  /// What the participant has done, by the keys that it was asked under.
+  /// The participant's effects, by idempotency key.
   struct Participant {
     var done: [String: Int] = [:]
     var undone: [String: Int] = [:]
@@ -35,7 +35,7 @@ struct RandomVerbTests {
       let before = (0..<index).filter { _ in dice.roll(2) == 0 }.map { "\"s\($0)\"" }
       var more = "\"dependsOn\": [\(before.joined(separator: ", "))]"
       if dice.roll(4) == 0 { more += #", "onFailure": "continue""# }
-      // The checker wants no pivot beside what may fail; here everything may stand beside everything.
+      // The checker wants no pivot beside steps that may fail; here every step may be beside every other.
       if index == pivot { return Saga.http(id, more + #", "pivot": true"#) }
       switch dice.roll(6) {
       case 0: return Saga.signal(id, more + (dice.roll(2) == 0 ? #", "timeout": "40s""# : ""))
@@ -140,7 +140,7 @@ struct RandomVerbTests {
     try expectSound(saga, participant)
     #expect(saga.state?.end != nil, "it comes to its end: \(saga.log.map(\.words))")
     #expect(try SagaState(folding: saga.log) == saga.state, "a replay gives the same state")
-    // What an end says: compensated leaves nothing, as far as anyone was asked to take it away.
+    // A compensated saga leaves no effect for which an undo was requested.
     if saga.status == .compensated {
       for key in participant.done.keys {
         let step = String(key.split(separator: "/")[1])
@@ -169,7 +169,7 @@ struct RandomVerbTests {
     }
   }
 
-  /// The operator resumes and mends, everyone answers well, and time passes.
+  /// Brings the saga to its end: the operator resumes and repairs, every participant succeeds, and time passes.
   private func bringToTheEnd(_ saga: inout Saga, _ participant: inout Participant, _ dice: inout Dice) throws {
     for _ in 0..<400 {
       guard let state = saga.state, state.end == nil else { return }

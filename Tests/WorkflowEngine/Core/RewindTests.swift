@@ -13,7 +13,7 @@ struct RewindTests {
   static let steps =
     #"[\#(Saga.http("a")), \#(Saga.http("b", #""dependsOn": ["a"]"#)), \#(Saga.http("c", #""dependsOn": ["a"]"#)), \#(Saga.http("d", #""dependsOn": ["b"]"#)), \#(Saga.signal("s", #""dependsOn": ["c", "d"]"#))]"#
 
-  /// Everything is done, and `s` waits.
+  /// Returns a saga whose other steps have succeeded and whose step `s` waits.
   func atTheEnd() throws -> Saga {
     var saga = try Saga(Self.steps)
     try saga.start()
@@ -22,7 +22,7 @@ struct RewindTests {
     return saga
   }
 
-  @Test("A step and all that comes after it is undone in reverse order, and begins again in a new round")
+  @Test("A step and all later steps are undone in reverse order, and begin again in a new round")
   func undoneAndAgain() throws {
     var saga = try atTheEnd()
     #expect(
@@ -43,7 +43,7 @@ struct RewindTests {
     #expect(saga.status == .completed)
   }
 
-  @Test("An attempt under way settles first, and what is unknown is undone as well")
+  @Test("An attempt under way settles first, and unknown rounds are undone too")
   func inFlight() throws {
     var saga = try Saga(Self.steps)
     try saga.start()
@@ -57,7 +57,7 @@ struct RewindTests {
     #expect(saga.calls == ["a/2"])
   }
 
-  @Test("What may have happened, and would not be undone, does not begin again: it could happen twice")
+  @Test("A rewind is refused for an unknown step that would not be undone, because it could happen twice")
   func unknownThatIsNotUndone() throws {
     let b = Saga.http("b", #""dependsOn": ["a"]"#)
       .replacing(#""compensation": {"#, with: #""compensation": {"appliesTo": ["succeeded"], "#)
@@ -74,7 +74,7 @@ struct RewindTests {
     #expect(refusal?.message.contains("could happen twice") == true)
   }
 
-  @Test("Nor does what succeeded, where only what is unknown would be undone")
+  @Test("A rewind is refused for a succeeded step when only unknown rounds would be undone")
   func successThatIsNotUndone() throws {
     let a = Saga.http("a").replacing(#""compensation": {"#, with: #""compensation": {"appliesTo": ["unknown"], "#)
     var saga = try Saga("[\(a), \(Saga.signal("s", #""dependsOn": ["a"]"#))]")
@@ -99,7 +99,7 @@ struct RewindTests {
     #expect(try saga.succeed("y") == ["y undone answered", "rewound to y", "y 1"])
   }
 
-  @Test("What stands beside starts nothing new meanwhile, and is recorded")
+  @Test("Steps beside the rewind start no new attempt meanwhile, and their outcomes are recorded")
   func beside() throws {
     var saga = try Saga(Self.steps)
     try saga.start()
@@ -133,7 +133,7 @@ struct RewindTests {
     #expect(try again.step("s").output == 2)
   }
 
-  @Test("An undo that fails for good makes the saga stuck, and the rewind goes on after it")
+  @Test("An undo that fails for good makes the saga stuck, and the rewind continues after the operator's act")
   func stuck() throws {
     var saga = try atTheEnd()
     try saga.operate(.rewind(step: "b"))
@@ -147,7 +147,7 @@ struct RewindTests {
     #expect(try saga.succeed("b") == ["b undone answered", "rewound to b", "b 1"])
   }
 
-  @Test("A cancel, and the timeout, turn the saga back over everything", arguments: [true, false])
+  @Test("A cancel or the timeout during a rewind starts compensation of all steps", arguments: [true, false])
   func turnsBack(cancelled: Bool) throws {
     var saga = try atTheEnd()
     try saga.operate(.rewind(step: "b"))
@@ -163,7 +163,7 @@ struct RewindTests {
     #expect(try saga.succeed("a") == ["a undone answered", "sagaCompensated"])
   }
 
-  @Test("A step beside it that fails turns the saga back over everything")
+  @Test("A failure beside the rewind starts compensation of all steps")
   func failure() throws {
     var saga = try Saga(Self.steps)
     try saga.start()
@@ -188,7 +188,7 @@ struct RewindTests {
     #expect(saga.calls == ["c/1/undo", "d/2/undo"])
   }
 
-  @Test("On a paused saga it is recorded, and begins with the resume")
+  @Test("On a paused saga the rewind is recorded, and begins with the resume")
   func paused() throws {
     var saga = try atTheEnd()
     try saga.operate(.pause)
@@ -196,7 +196,7 @@ struct RewindTests {
     #expect(try saga.operate(.resume) == ["sagaResumed", "undo d 1"])
   }
 
-  @Test("What has failed in a pause can be rewound instead of turning the saga back")
+  @Test("A step that failed in a pause can be rewound instead of starting compensation")
   func pausedFailure() throws {
     var saga = try Saga("[\(Saga.http("a")), \(Saga.http("b"))]")
     try saga.start()
@@ -207,7 +207,7 @@ struct RewindTests {
     #expect(try saga.operate(.resume) == ["sagaResumed", "rewound to b", "b 1"])
   }
 
-  @Test("Refused: what has not begun, a second rewind, and a saga that has turned back or ended")
+  @Test("A rewind is refused for a step that has not begun, during a rewind, during compensation, and at the end")
   func refused() throws {
     var saga = try Saga(Self.steps)
     try saga.start()
@@ -224,7 +224,7 @@ struct RewindTests {
     #expect(try saga.refusal(of: .rewind(step: "a")) == EngineErrorCode.sagaEnded)
   }
 
-  @Test("Refused: across a pivot that has succeeded, or is undecided")
+  @Test("A rewind across a succeeded or undecided pivot is refused")
   func pivot() throws {
     var saga = try Saga("[\(Saga.http("a")), \(Saga.http("p", #""pivot": true"#)), \(Saga.signal("s"))]")
     try saga.start()
@@ -239,7 +239,7 @@ struct RewindTests {
     #expect(try saga.operate(.rewind(step: "s")).last == "s waits")
   }
 
-  @Test("Refused: what did something and has no undo, unless the workflow says that there is nothing to undo")
+  @Test("A rewind is refused for a step without an undo, unless its compensation is “none”")
   func noUndo() throws {
     func step(_ more: String) -> String {
       #"{"id": "a", "http": {"service": "lab", "method": "POST", "path": "/a"}\#(more)}"#

@@ -13,7 +13,7 @@ struct SagaSpecification {
   private(set) var state: SagaState?
   private(set) var now: Timestamp
   private(set) var log: [SagaEvent] = []
-  /// What has been learned of how long steps take.
+  /// The learned times of steps.
   var learned: LearnedTimes = [:]
 
   static let startedAt = Timestamp(milliseconds: 1_772_352_000_000)
@@ -43,7 +43,7 @@ struct SagaSpecification {
     now = Timestamp(milliseconds: now.milliseconds + Int64(milliseconds))
     let events = try Decider.decide(command, state, definition: definition, now: now, learned: learned)
     for event in events {
-      // What is stored is what counts: every event goes through its encoding.
+      // Every event is encoded and decoded, because the stored form counts.
       let stored = try SagaEvent(type: event.typeName, schema: SagaEvent.schema, data: JSON(parsing: event.data.text()))
       #expect(stored == event)
       #expect(EventSchemas.violations(of: event) == [])
@@ -61,7 +61,7 @@ struct SagaSpecification {
     state = try SagaState.evolve(state, SagaEvent(at: now, what))
   }
 
-  /// Lets time pass in which nobody wakes the saga.
+  /// Lets time pass without waking the saga.
   mutating func pass(_ milliseconds: Int) { now = Timestamp(milliseconds: now.milliseconds + Int64(milliseconds)) }
 
   @discardableResult
@@ -96,7 +96,7 @@ struct SagaSpecification {
     return try when(.attemptSettled(step: step, phase: phase, attempt: attempt.number, outcome: outcome))
   }
 
-  /// Moves time to the next moment at which something is due, and wakes the saga.
+  /// Moves time to the next time at which something is due, and wakes the saga.
   @discardableResult
   mutating func wakeWhenDue() throws -> [String] {
     let current = try #require(state)

@@ -22,7 +22,7 @@ struct SignalTests {
     .give(SignalGiven(name: "approve", id: id, body: body, by: by, from: "rest 10.0.0.7"))
   }
 
-  /// What the sender of a signal is told.
+  /// Returns the answer that the sender of a signal gets.
   static func answer(_ saga: Saga, _ id: String, _ body: JSON = ["ok": true]) throws -> SignalAnswer {
     let state = try #require(saga.state)
     return try state.answer(
@@ -48,7 +48,7 @@ struct SignalTests {
     #expect(try Self.answer(saga, "b1").by == "bert")
   }
 
-  @Test("Of steps that wait at the same time a signal goes to the first that takes it")
+  @Test("When several steps wait, a signal goes to the first step that takes it")
   func inParallel() throws {
     let free = #""dependsOn": []"#
     var saga = try Saga(
@@ -112,7 +112,7 @@ struct SignalTests {
     #expect(try back.when(Self.approve("d1")) == [])
   }
 
-  @Test("What is kept for a name that a rewound step waited for has to come again; what is kept for others stays")
+  @Test("A rewind drops kept signals with the name of a rewound step, and keeps the others")
   func keptAtRewind() throws {
     let other = #"{"id": "o", "signal": {"name": "other"}, "compensation": "none"}"#
     var saga = try Saga(
@@ -152,7 +152,7 @@ struct SignalTests {
     #expect(try Self.answer(saga, "3", ["ok": true, "n": 3]).step == "second")
   }
 
-  @Test("What the waiting step refuses is kept only for a later step that may take it")
+  @Test("A signal that the waiting step refuses is kept only for a later step that may take it")
   func keptForALaterStep() throws {
     var saga = try Saga(
       "[\(Self.wait("qa", accept: "$.signal.role == 'qa'")), \(Saga.http("x")), \(Self.wait("lead", accept: "$.signal.role == 'lead'"))]"
@@ -228,7 +228,7 @@ struct SignalTests {
     #expect(try Self.answer(stuck, "2").step == "a")
   }
 
-  @Test("A saga that has turned back, or ended, refuses new signals and still knows the old ones")
+  @Test("A saga that compensates or has ended refuses new signals, and still recognises old ones")
   func overAndDone() throws {
     var saga = try Saga("[\(Saga.http("x")), \(Self.wait("a")), \(Self.wait("b"))]")
     try saga.start()
@@ -257,7 +257,7 @@ struct SignalTests {
 
   // MARK: Older histories
 
-  /// As an older version wrote them: no step, no word of which signal a step took.
+  /// Events as an older version wrote them: without the step, and without the signal that a step took.
   private func old(_ steps: [String], _ events: [any SagaEventContent]) throws -> SagaState {
     let start = SagaStart(
       id: Saga.id, workflow: "spec", version: 1, definitionDigest: "d", steps: steps, input: .object([:]),

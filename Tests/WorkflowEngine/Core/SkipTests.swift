@@ -48,7 +48,7 @@ struct SkipTests {
     #expect(try early.succeed("a") == ["a succeeded", "c 1"])
   }
 
-  @Test("What was skipped is not undone")
+  @Test("A skipped step is not undone")
   func undo() throws {
     var saga = try Saga("[\(Saga.signal("s")), \(Saga.http("a"))]")
     try saga.start()
@@ -56,7 +56,7 @@ struct SkipTests {
     #expect(try saga.refuse("a") == ["a failed failed http.422 turnsBack", "turnedBack stepFailed", "sagaCompensated"])
   }
 
-  @Test("Refused: an attempt under way, what may have happened, what is done, and an undo")
+  @Test("Skip is refused for an attempt under way, an unknown outcome, a finished step, and an undo")
   func refused() throws {
     var saga = try Saga("[\(Saga.http("a")), \(Saga.http("b"))]")
     try saga.start()
@@ -121,7 +121,7 @@ struct RunNowTests {
     #expect(try saga.operate(.runNow(step: "a")) == ["a run now", "undo a 2"])
   }
 
-  @Test("On a paused saga it is due at the resume")
+  @Test("On a paused saga the step is due at the resume")
   func paused() throws {
     var saga = try Saga("[\(Saga.delay("d", "1m")), \(Saga.http("b"))]")
     try saga.start()
@@ -130,7 +130,7 @@ struct RunNowTests {
     #expect(try saga.operate(.resume, after: 1_000) == ["sagaResumed", "d succeeded", "b 1"])
   }
 
-  @Test("Refused: a signal, and what waits for no moment")
+  @Test("run-now is refused for a wait for a signal, and for a step without a due time")
   func refused() throws {
     var saga = try Saga("[\(Saga.signal("s")), \(Saga.http("b"))]")
     try saga.start()
@@ -146,7 +146,7 @@ struct RunNowTests {
 struct ExtendTests {
   typealias Saga = SagaSpecification
 
-  @Test("The saga's deadline comes later", arguments: [true, false])
+  @Test("Extend moves the saga's deadline to a later time", arguments: [true, false])
   func saga(by: Bool) throws {
     var saga = try Saga("[\(Saga.http("a", #""retry": {"maxAttempts": 9}"#))]", members: #""timeout": "4m","#)
     try saga.start()
@@ -157,7 +157,7 @@ struct ExtendTests {
     #expect(try saga.when(.wake, after: 1) == ["turnedBack timeout"])
   }
 
-  @Test("A wait ends later: a signal's, and a delay")
+  @Test("A wait for a signal and a delay end later")
   func wait() throws {
     var saga = try Saga(
       "[\(Saga.signal("s", #""timeout": "1m", "dependsOn": []"#)), \(Saga.delay("d", "1m", #""dependsOn": []"#))]")
@@ -190,7 +190,7 @@ struct ExtendTests {
     #expect(saga.state?.deadline == Saga.startedAt + .seconds(310))
   }
 
-  @Test("Refused: earlier, the same, another step, too far, and after the end")
+  @Test("Extend is refused for an earlier or equal time, another step, a time too far away, and an ended saga")
   func refused() throws {
     var saga = try Saga("[\(Saga.signal("s")), \(Saga.http("b"))]")
     try saga.start()

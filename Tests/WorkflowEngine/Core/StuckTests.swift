@@ -24,7 +24,7 @@ struct StuckTests {
     return saga
   }
 
-  @Test("What is not ordered behind a failed undo goes on; what is waits for the operator")
+  @Test("Undos that depend on a failed undo wait for the operator; the others continue")
   func onlyWhatIsBehindWaits() throws {
     var saga = try stuckInUndo()
     #expect(saga.status == .stuck)
@@ -49,7 +49,7 @@ struct StuckTests {
     #expect(try saga.succeed("a") == ["a undone answered", "sagaCompensated"])
   }
 
-  @Test("resolve as undone says that it was done by hand")
+  @Test("resolve as undone records that the undo was done by hand")
   func resolve() throws {
     var saga = try stuckInUndo()
     try saga.succeed("c")
@@ -59,7 +59,7 @@ struct StuckTests {
         == ["b resolved undone", "undo a 1"])
   }
 
-  @Test("abandon ends it as it stands, but not while an attempt is under way")
+  @Test("abandon ends a stuck saga as it is, but not while an attempt is under way")
   func abandon() throws {
     var saga = try stuckInUndo()
     #expect(throws: Refusal.self) { try saga.when(.abandon(by: "mia", reason: "tube is lost")) }
@@ -71,7 +71,7 @@ struct StuckTests {
     #expect(try saga.when(.wake) == [])
   }
 
-  @Test("Every verb wants a reason", arguments: ["", "  \n"])
+  @Test("A verb without a reason is refused", arguments: ["", "  \n"])
   func reasons(reason: String) throws {
     var saga = try stuckInUndo()
     for command in [
@@ -108,7 +108,7 @@ struct PivotTests {
     return saga
   }
 
-  @Test("A cleanly refused pivot has not happened: the saga turns back")
+  @Test("A cleanly refused pivot has not happened, and the saga compensates")
   func refused() throws {
     var saga = try atPivot()
     #expect(try saga.refuse("p").suffix(2) == ["turnedBack stepFailed", "undo a 1"])
@@ -148,7 +148,7 @@ struct PivotTests {
     }
   }
 
-  @Test("An unknown pivot that need not succeed, found not to have happened, undoes nothing: the saga goes on")
+  @Test("An optional pivot that is resolved as not happened undoes nothing, and the saga continues")
   func unknownAndTolerated() throws {
     var saga = try Saga(
       #"[\#(Saga.http("a")), \#(Saga.http("p", #""pivot": true, "onFailure": "continue", "retry": {"maxAttempts": 1}"#)), \#(Saga.http("z"))]"#
@@ -188,7 +188,7 @@ struct PivotTests {
     #expect(try saga.succeed("z") == ["z succeeded", "sagaCompleted"])
   }
 
-  @Test("The timeout while the pivot is unknown waits for it; meanwhile only the pivot's own attempts go on")
+  @Test("The timeout waits for an unknown pivot; meanwhile only the pivot's own attempts continue")
   func timeoutMeanwhile() throws {
     var saga = try Saga(
       #"[\#(Saga.http("p", #""dependsOn": [], "pivot": true"#)), \#(Saga.http("b", #""dependsOn": [], "retry": {"maxAttempts": 9}"#))]"#,
@@ -204,7 +204,7 @@ struct PivotTests {
       "b goes on, as nothing is undone now")
   }
 
-  @Test("What failed beside a pivot that then succeeds waits for an operator")
+  @Test("A failure beside a pivot that then succeeds waits for an operator")
   func failedBeside() throws {
     var saga = try Saga(
       #"[\#(Saga.http("p", #""dependsOn": [], "pivot": true"#)), \#(Saga.http("b", #""dependsOn": []"#))]"#)

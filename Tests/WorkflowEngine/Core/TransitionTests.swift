@@ -154,7 +154,7 @@ struct TransitionTests {
     #expect(throws: HistoryError.self) { try SagaState.evolve(before, astray) }
   }
 
-  @Test("The table names only states and events that there are")
+  @Test("The table names only existing states and events")
   func tableIsKnown() {
     #expect(Self.documented.count == 79)
     for row in Self.documented.keys {

@@ -11,7 +11,7 @@ struct TurningBackTests {
   typealias Saga = SagaSpecification
   static let chain = "[\(Saga.http("a")), \(Saga.http("b")), \(Saga.http("c"))]"
 
-  @Test("What succeeded is undone in reverse order, one behind the other")
+  @Test("Succeeded steps are undone one after the other, in reverse order")
   func reverseOrder() throws {
     var saga = try Saga(Self.chain)
     try saga.start()
@@ -28,7 +28,7 @@ struct TurningBackTests {
     #expect(saga.state?.turnBack?.value.step == "c")
   }
 
-  @Test("What ran side by side is undone side by side, and what they depend on after both")
+  @Test("Parallel steps are undone in parallel, and their common dependency after both")
   func parallelUndo() throws {
     var saga = try Saga(
       #"[\#(Saga.http("a")), \#(Saga.http("b", #""dependsOn": ["a"]"#)), \#(Saga.http("c", #""dependsOn": ["a"]"#)), \#(Saga.http("d", #""dependsOn": ["b", "c"]"#))]"#
@@ -58,7 +58,7 @@ struct TurningBackTests {
     #expect(try saga.refuse("a", "http.409").contains("undo a 1"))
   }
 
-  @Test("Attempts in flight settle before anything is undone, and what they did is undone too")
+  @Test("Attempts in flight settle before any undo, and their effects are undone too")
   func inFlightSettles() throws {
     var saga = try Saga(
       #"[\#(Saga.http("a")), \#(Saga.http("b", #""dependsOn": ["a"]"#)), \#(Saga.http("c", #""dependsOn": ["a"]"#))]"#)
@@ -70,7 +70,7 @@ struct TurningBackTests {
     #expect(try saga.succeed("c") == ["c undone answered", "undo a 1"])
   }
 
-  @Test("An attempt that settles as lost while the saga turns back is not repeated but undone")
+  @Test("An attempt with an unknown outcome during compensation is undone, not repeated")
   func noRetryWhileTurningBack() throws {
     var saga = try Saga(
       #"[\#(Saga.http("b", #""dependsOn": []"#)), \#(Saga.http("c", #""dependsOn": []"#))]"#)
@@ -79,7 +79,7 @@ struct TurningBackTests {
     #expect(try saga.lose("c") == ["c failed unknown timeout settles", "undo c 1"])
   }
 
-  @Test("A step that backs off when the saga turns back starts no attempt, and is undone if unknown")
+  @Test("A step in backoff at the start of compensation starts no attempt, and is undone if unknown")
   func backingOff() throws {
     var saga = try Saga(
       #"[\#(Saga.http("b", #""dependsOn": []"#)), \#(Saga.http("c", #""dependsOn": []"#))]"#)
@@ -109,7 +109,7 @@ struct TurningBackTests {
     #expect(events == (isUndone ? ["a undone alreadyGone", "sagaCompensated"] : ["undo a refused http.404"]))
   }
 
-  @Test("The saga's timeout turns it back; compensation is not bounded by it")
+  @Test("The saga's timeout starts compensation, and does not limit the compensation")
   func timeout() throws {
     var saga = try Saga(#"[\#(Saga.http("a")), {"id": "w", "signal": {"name": "go"}}]"#, members: #""timeout": "5m","#)
     try saga.start()
@@ -121,7 +121,7 @@ struct TurningBackTests {
     #expect(try saga.when(.wake, after: 3_600_000) == ["undo a 2"])
   }
 
-  @Test("A saga whose last step succeeds as its timeout passes is done, not late")
+  @Test("A saga whose last step succeeds as its timeout passes is completed")
   func doneInTime() throws {
     var saga = try Saga("[\(Saga.http("a"))]", members: #""timeout": "1m","#)
     try saga.start()
@@ -131,7 +131,7 @@ struct TurningBackTests {
         == ["a succeeded", "sagaCompleted"])
   }
 
-  @Test("A cancel turns back, once, and says by whom and why")
+  @Test("A cancel starts compensation once, with user and reason")
   func cancel() throws {
     var saga = try Saga(Self.chain)
     try saga.start()
@@ -142,7 +142,7 @@ struct TurningBackTests {
     #expect(try saga.succeed("b") == ["b succeeded", "undo b 1"])
   }
 
-  @Test("appliesTo and onFailure of a compensation are kept to")
+  @Test("A compensation follows its appliesTo and onFailure")
   func courtesy() throws {
     let courtesy =
       #"""

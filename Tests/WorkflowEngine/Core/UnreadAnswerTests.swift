@@ -16,7 +16,7 @@ struct UnreadAnswerTests {
     #"{"id": "b", "http": {"service": "lab", "method": "PUT", "path": "/b", "body": \#(member)}, "compensation": "none"\#(more)}"#
   }
 
-  @Test("The step has succeeded, and the saga goes on past it")
+  @Test("A step with an unreadable answer has succeeded, and the saga continues")
   func goesOn() throws {
     var saga = try Saga("[\(Saga.http("a")), \(Saga.http("b"))]")
     try saga.start()
@@ -36,7 +36,7 @@ struct UnreadAnswerTests {
   }
 
   @Test(
-    "A step that reads it fails with the reason, before anything is sent",
+    "A step that reads the answer fails with the reason, before anything is sent",
     arguments: [#""${steps.a.output}""#, #"{"x": "${steps.a.output.id}"}"#, #"{"x": "id ${steps.a.output['id']}"}"#])
   func read(body: String) throws {
     var saga = try Saga("[\(Saga.http("a")), \(Self.reader(body))]")
@@ -49,7 +49,7 @@ struct UnreadAnswerTests {
     #expect(saga.state?.step("a")?.status == .undoing)
   }
 
-  @Test("A condition that asks for it finds none; one that reads it can't be decided")
+  @Test("A condition that tests for the answer finds none; a condition that reads it fails")
   func conditions() throws {
     var asking = try Saga(
       "[\(Saga.http("a")), \(Self.reader("1", #", "when": "$.steps.a.output && $.steps.a.output.n > 1""#))]")
@@ -68,7 +68,7 @@ struct UnreadAnswerTests {
     #expect(try saga.settle("a", .succeededUnread(Self.problem)) == ["a succeeded", "b 1"])
   }
 
-  @Test("The output of a saga that reads it says why it isn't there")
+  @Test("A saga's output that reads the answer names the reason why it is missing")
   func output() throws {
     var saga = try Saga("[\(Saga.http("a"))]", members: #""output": "${steps.a.output.id}","#)
     try saga.start()

@@ -25,7 +25,7 @@ struct WaitingTests {
     #expect(try saga.when(signal()) == ["signal approval refused signal.tooLate"], "a second is another, and too late")
   }
 
-  @Test("A body that is not accepted is refused, and the wait goes on")
+  @Test("A body that is not accepted is refused, and the wait continues")
   func refused() throws {
     var saga = try Saga(Self.approval)
     try saga.start()
@@ -34,7 +34,7 @@ struct WaitingTests {
     #expect(try saga.when(signal()).contains("w succeeded"))
   }
 
-  @Test("One that comes early is kept", arguments: [true, false])
+  @Test("A signal that comes early is kept", arguments: [true, false])
   func early(accepted: Bool) throws {
     var saga = try Saga("[\(Saga.http("a")), \(Self.approval.dropFirst().dropLast())]")
     try saga.start()
@@ -48,7 +48,7 @@ struct WaitingTests {
     if !accepted { #expect(try saga.when(signal()).contains("w succeeded")) }
   }
 
-  @Test("An unknown name is refused, and one that nothing waits for any more")
+  @Test("A signal is refused when its name is unknown, or when no step will wait for it any more")
   func unknownAndLate() throws {
     var saga = try Saga(Self.approval)
     try saga.start()
@@ -61,7 +61,7 @@ struct WaitingTests {
     #expect(#expect(throws: Refusal.self) { try saga.when(signal()) }?.code == EngineErrorCode.sagaEnded)
   }
 
-  @Test("A delay ends at its moment, never before, and late if need be")
+  @Test("A delay ends when it is due, never before; a late wake ends it late")
   func delay() throws {
     var saga = try Saga(#"[{"id": "d", "delay": {"for": "30s"}}, \#(Saga.http("b"))]"#)
     #expect(try saga.start() == ["sagaStarted", "d waits"])
@@ -72,7 +72,7 @@ struct WaitingTests {
     #expect(try late.when(.wake, after: 300_000) == ["d succeeded", "b 1"])
   }
 
-  @Test("A delay until a moment of the document; one that has passed is no delay, and one that is none is an error")
+  @Test("A delay lasts until the timestamp from the document; a past one ends at once, an invalid one fails")
   func delayUntil() throws {
     let steps = #"[{"id": "d", "delay": {"until": "${input.at}"}}]"#
     var past = try Saga(steps)

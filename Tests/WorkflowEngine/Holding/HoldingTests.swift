@@ -10,7 +10,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Sagas that the engine died of")
+@Suite("Sagas that killed the engine")
 struct HoldingTests {
   static let id = UniqueID.version7(at: Timestamp(milliseconds: 1_772_352_000_000), random: (1, 2))
 
@@ -18,14 +18,14 @@ struct HoldingTests {
     FileManager.default.temporaryDirectory.appendingPathComponent("computing-\(Environment.system.newID())").path
   }
 
-  /// What a process leaves that dies in the middle of computing a saga.
+  /// Leaves the note of a process that died while it computed a saga.
   static func die(of id: UniqueID, _ path: String, mode: InterruptionFile.Mode = .beside) throws {
     let file = try InterruptionFile(path: path)
     file.work(on: id, mode)
     _ = file.begin(id)
   }
 
-  @Test("a note that has begun and not ended is counted by the next process")
+  @Test("a note without an end is counted by the next process")
   func counts() throws {
     let path = Self.path()
     try Self.die(of: Self.id, path)
@@ -49,7 +49,7 @@ struct HoldingTests {
     #expect(try InterruptionFile(path: path).interrupted == [Self.id: InterruptionFile.untouchable])
   }
 
-  @Test("work that ends leaves no note, and more work than there are notes goes on without")
+  @Test("work that ends leaves no note, and work over the number of notes runs without one")
   func ends() throws {
     let path = Self.path()
     do {
@@ -94,7 +94,7 @@ struct HoldingTests {
 
   static let waiting = Workflow.of(#"{"id": "w", "signal": {"name": "go"}}"#, Workflow.step("b"))
 
-  @Test("the next start pauses it before it evaluates anything, others go on, and resume lets it go on")
+  @Test("the next start pauses it before it evaluates anything, others continue, and resume lets it continue")
   func heldAndResumed() async throws {
     let store = MemoryStore(environment: .system)
     let path = Self.path()
@@ -116,7 +116,7 @@ struct HoldingTests {
     #expect(try await run.engine.waitForEnd(of: other, atMost: .seconds(60)).state.status == .completed)
     await run.stop()
 
-    // It is still held after another start, until somebody acts.
+    // It is still held after another start, until an operator acts.
     run = try await Run(store, path)
     #expect(run.engine.held.map(\.id) == [held])
     _ = try await run.engine.operate(
@@ -130,7 +130,7 @@ struct HoldingTests {
     await run.stop()
   }
 
-  @Test("one that can't be paused is not read, until a start is told to")
+  @Test("one that can't be paused is not read, until an engine starts with the option to take it up")
   func untouched() async throws {
     let store = MemoryStore(environment: .system)
     let path = Self.path()
@@ -152,7 +152,7 @@ struct HoldingTests {
     await run.stop()
   }
 
-  @Test("a saga that one process was killed in goes on as if nothing had been")
+  @Test("a saga continues normally when only one process died in it")
   func once() async throws {
     let store = MemoryStore(environment: .system)
     let path = Self.path()

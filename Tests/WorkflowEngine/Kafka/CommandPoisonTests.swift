@@ -9,7 +9,7 @@ import Values
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Commands over Kafka that no repetition helps")
+@Suite("Commands over Kafka that are poison")
 struct CommandPoisonTests {
   /// A message, the code that it is refused with, and what the reason says.
   struct Case: Sendable, CustomTestStringConvertible {
@@ -168,7 +168,7 @@ struct CommandPoisonTests {
     Case(
       "a signal to an unknown saga", Form.plain.command("signal", ["saga": .string(saga), "signal": "go"]),
       EngineErrorCode.sagaNotFound, says: saga),
-    // A store would call this no question at all.
+    // A store would refuse such an id as an invalid question.
     Case(
       "a signal to what can be no saga",
       Form.plain.command("signal", ["saga": "5b40865d-e4dc-43f2-8d30-c0c0f8f78473", "signal": "go"]),
@@ -185,7 +185,9 @@ struct CommandPoisonTests {
       EngineErrorCode.sagaReasonMissing),
   ]
 
-  @Test("Each is poison, with a code and a reason that names the place", arguments: envelopes + members + refused)
+  @Test(
+    "Each command is poison, with a code and a reason that names the place",
+    arguments: envelopes + members + refused)
   func isPoison(_ one: Case) async throws {
     let store = MemoryStore(environment: .system)
     let running = try await CommandTests.engine(on: store)
@@ -205,7 +207,7 @@ struct CommandPoisonTests {
     await running.stop()
   }
 
-  @Test("A megabyte is taken")
+  @Test("A command of a megabyte is accepted")
   func largest() async throws {
     let store = MemoryStore(environment: .system)
     let running = try await CommandTests.engine(on: store)
@@ -216,7 +218,7 @@ struct CommandPoisonTests {
     await running.stop()
   }
 
-  @Test("A saga whose history can't be read holds up nobody: its commands are poison")
+  @Test("Commands for a saga whose history can't be read are poison")
   func unreadable() async throws {
     let store = MemoryStore(environment: .system)
     let running = try await CommandTests.engine(on: store)

@@ -36,7 +36,7 @@ struct CommandTests {
   }
 
   @Test(
-    "One start is one saga, delivered once more: at once, after its end, and to a new engine", arguments: Form.allCases)
+    "A repeated start makes one saga: repeated at once, after its end, and to a new engine", arguments: Form.allCases)
   func start(form: Form) async throws {
     let store = MemoryStore(environment: .system)
     let first = try await Self.engine(on: store)
@@ -61,7 +61,7 @@ struct CommandTests {
     await second.stop()
   }
 
-  @Test("Many deliveries at once are one saga")
+  @Test("Many concurrent deliveries of a start make one saga")
   func atOnce() async throws {
     let running = try await Self.engine(on: MemoryStore(environment: .system))
     let handlers = Self.handlers(running)
@@ -74,7 +74,7 @@ struct CommandTests {
     await running.stop()
   }
 
-  @Test("A CloudEvent is itself wherever it stands, and plain JSON is what stands in its place")
+  @Test("A CloudEvent is recognised by source and id, and plain JSON by its place in the topic")
   func identity() async throws {
     let running = try await Self.engine(on: MemoryStore(environment: .system))
     let handlers = Self.handlers(running)
@@ -94,7 +94,7 @@ struct CommandTests {
     await running.stop()
   }
 
-  @Test("An identity is short, stays of one message, and is none of the keys that callers choose")
+  @Test("An identity is short, belongs to one message, and is never equal to a key that a caller chooses")
   func longIdentity() async throws {
     let running = try await Self.engine(on: MemoryStore(environment: .system))
     let handlers = Self.handlers(running)
@@ -112,7 +112,7 @@ struct CommandTests {
     await running.stop()
   }
 
-  @Test("A key is one saga's, whichever way it came; who is named wins over who sent")
+  @Test("A key belongs to one saga, over Kafka and REST; the named user wins over the sender")
   func sharedKey() async throws {
     let running = try await Self.engine(on: MemoryStore(environment: .system))
     let handlers = Self.handlers(running)
@@ -134,7 +134,9 @@ struct CommandTests {
     await running.stop()
   }
 
-  @Test("A signal is taken once: again at once, after the end, and by a new engine", arguments: Form.allCases)
+  @Test(
+    "A repeated signal is taken once: repeated at once, after the end, and to a new engine",
+    arguments: Form.allCases)
   func signal(form: Form) async throws {
     let store = MemoryStore(environment: .system)
     let first = try await Self.engine(on: store)
@@ -198,7 +200,7 @@ struct CommandTests {
     await running.stop()
   }
 
-  @Test("The identity of a message is no key of the REST API", arguments: Form.allCases)
+  @Test("The identity of a message is never equal to an idempotency key of the REST API", arguments: Form.allCases)
   func otherKeySpace(form: Form) async throws {
     let running = try await Self.engine(on: MemoryStore(environment: .system))
     let handlers = Self.handlers(running)
@@ -218,7 +220,8 @@ struct CommandTests {
   }
 
   @Test(
-    "A start, a signal and a cancel that an older version took are known after the upgrade", arguments: Form.allCases)
+    "A start, a signal and a cancel that an older version took are recognised after the upgrade",
+    arguments: Form.allCases)
   func upgraded(form: Form) async throws {
     let running = try await Self.engine(on: MemoryStore(environment: .system))
     let handlers = Self.handlers(running)
@@ -250,7 +253,7 @@ struct CommandTests {
     await running.stop()
   }
 
-  @Test("A message in the place of another, in a topic that was made again, is another message")
+  @Test("A message at the same place in a topic that was created again is another message")
   func topicMadeAgain() async throws {
     let running = try await Self.engine(on: MemoryStore(environment: .system))
     let handlers = Self.handlers(running)
@@ -265,7 +268,7 @@ struct CommandTests {
     await running.stop()
   }
 
-  @Test("Source and id are told apart, whatever stands in them")
+  @Test("Different pairs of source and id have different identities, whatever characters they contain")
   func ambiguous() async throws {
     let pairs = [
       ("/a#b", "c"), ("/a", "b#c"), ("/a%23b", "c"), ("/a", "b c"), ("/a b", "c"), ("/a%20b", "c"), ("/a\u{301}", "b"),
@@ -282,7 +285,9 @@ struct CommandTests {
     #expect(identities.count == 2 * pairs.count)
   }
 
-  @Test("A cancel turns a saga back once: again at once, after the end, and by a new engine", arguments: Form.allCases)
+  @Test(
+    "A repeated cancel starts compensation once: repeated at once, after the end, and to a new engine",
+    arguments: Form.allCases)
   func cancel(form: Form) async throws {
     let store = MemoryStore(environment: .system)
     let first = try await Self.engine(on: store)

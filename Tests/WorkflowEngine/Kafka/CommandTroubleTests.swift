@@ -10,11 +10,11 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Commands over Kafka that can't be carried out just now")
+@Suite("Commands over Kafka that the engine can't run for now")
 struct CommandTroubleTests {
   private static let start = Form.binary.command("start", ["workflow": "spec", "input": .null])
 
-  @Test("An engine that has not begun takes nothing; the message is no poison")
+  @Test("An engine that has not started takes no message, and the message is not poison")
   func notReady() async throws {
     let engine = Engine(
       store: MemoryStore(environment: .system), executor: ScriptedExecutor(), environment: .system)
@@ -23,7 +23,7 @@ struct CommandTroubleTests {
     #expect(error?.code == EngineErrorCode.engineNotReady)
   }
 
-  @Test("An engine that stops starts nothing; the message is no poison, and the next engine takes it")
+  @Test("An engine that is stopping starts nothing; the message is not poison, and the next engine takes it")
   func stopping() async throws {
     let store = MemoryStore(environment: .system)
     let (gate, open) = AsyncStream.makeStream(of: Void.self)
@@ -50,7 +50,7 @@ struct CommandTroubleTests {
     await second.stop()
   }
 
-  @Test("A store that is away is no poison: tried again, a command has taken effect once")
+  @Test("A command is not poison when the store is unavailable; after a retry it took effect once")
   func storeAway() async throws {
     let store = MoodyStore(MemoryStore(environment: .system))
     let running = try await CommandTests.engine(on: store)
@@ -76,7 +76,7 @@ struct CommandTroubleTests {
     await running.stop()
   }
 
-  @Test("A registry that can't be asked is no poison; what it doesn't know is")
+  @Test("An unavailable registry makes no poison; a schema id that it does not know does")
   func registryAway() async throws {
     let running = try await CommandTests.engine(on: MemoryStore(environment: .system))
     let framed = Sent.bytes([0, 0, 0, 0, 9] + (Self.start.value ?? []))
@@ -91,7 +91,7 @@ struct CommandTroubleTests {
     await running.stop()
   }
 
-  @Test("What a registry framed is read, in every form", arguments: Form.allCases)
+  @Test("A command with a registry's frame is read in every form", arguments: Form.allCases)
   func framed(form: Form) async throws {
     let store = MemoryStore(environment: .system)
     let running = try await CommandTests.engine(on: store)

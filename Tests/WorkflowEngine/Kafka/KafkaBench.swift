@@ -61,7 +61,7 @@ final class TestParticipant: Sendable {
       try await answer(command, ["outcome": "progress", "message": "thawing", "fraction": 0.5])
       try await answer(command, ["outcome": "succeeded", "output": ["position": "F2-B17"]])
     case ("lab.undo", _, _):
-      // What comes too late is in the topic before the undo's answer is.
+      // A late answer is in the topic before the undo's answer.
       let late = kept.withLock { $0[command.header("compensates") ?? ""] }
       if let late { try await answer(late, ["outcome": "succeeded"]) }
       try await answer(command, ["outcome": "succeeded"])

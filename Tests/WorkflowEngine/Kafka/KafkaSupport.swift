@@ -41,7 +41,7 @@ enum Form: String, CaseIterable, Sendable {
     }
   }
 
-  /// Who sent such a command, when it doesn't say.
+  /// The sender of such a command when the command names no user.
   var sender: String { self == .plain ? "kafka saga.commands" : "kafka /lims" }
 }
 

@@ -11,7 +11,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Answers over Kafka that no repetition helps")
+@Suite("Answers over Kafka that are poison")
 struct ReplyPoisonTests {
   typealias Case = CommandPoisonTests.Case
 
@@ -86,7 +86,7 @@ struct ReplyPoisonTests {
     member("a text for a fraction", "fraction", "40 %", of: "progress", says: "a number"),
   ]
 
-  @Test("Each is poison, with a reason that names the place", arguments: malformed)
+  @Test("Each answer is poison, with a reason that names the place", arguments: malformed)
   func isPoison(_ one: Case) async throws {
     let handlers = MessageHandlers { message in _ = try KafkaReply(await InboundMessage(message, unframe: nil)) }
     let found = await poison(handlers, one.message)
@@ -96,7 +96,7 @@ struct ReplyPoisonTests {
 
   // MARK: Answers to nothing
 
-  @Test("There is no such saga, there can be none, or it has no such step")
+  @Test("An answer for an unknown saga, an impossible saga or an unknown step is poison")
   func unknown() async throws {
     let bench = try await ReplyBench(ReplyBench.kafka("a"))
     let id = try await bench.start()
@@ -111,7 +111,7 @@ struct ReplyPoisonTests {
     await bench.close()
   }
 
-  @Test("A step that sends no command is ended by no message: a call, a signal, a delay, an undo by a call")
+  @Test("No message ends a step that sends no command: a call, a signal, a delay, or an undo by a call")
   func otherKinds() async throws {
     let (gate, open) = AsyncStream.makeStream(of: Void.self)
     let environment = Environment.system
@@ -153,7 +153,7 @@ struct ReplyPoisonTests {
     await kafka.close()
   }
 
-  @Test("A store that is away is no poison: tried again, the answer is taken")
+  @Test("An answer is not poison when the store is unavailable; a retry records it")
   func storeAway() async throws {
     let clock = FakeClock()
     let store = MoodyStore(MemoryStore(environment: .fake(clock: clock)))
@@ -163,7 +163,7 @@ struct ReplyPoisonTests {
     let message = Answer.to(id, Answer.succeeded)
     let error = await #expect(throws: StoreError.self) { try await bench.answer(message) }
     #expect(error?.kind == .outcomeUnknown)
-    // It is appended again a moment later; until then whoever asks is told the same.
+    // The engine appends it again after a short time. Until then each caller gets the same error.
     let again = clock.now() + .milliseconds(50)
     await clock.waitForSleepers { $0.contains(again) }
     clock.advance(to: again)
@@ -175,7 +175,7 @@ struct ReplyPoisonTests {
 
   // MARK: Ended sagas
 
-  @Test("What had been recorded before the end comes again and is harmless; what is news to an ended saga is poison")
+  @Test("For an ended saga a recorded answer is a harmless repeat, and a new answer is poison")
   func ended() async throws {
     let bench = try await ReplyBench(ReplyBench.kafka("a", ReplyBench.quick), ReplyBench.kafka("b"))
     let id = try await bench.start()
@@ -227,7 +227,7 @@ struct ReplyPoisonTests {
     await bench.close()
   }
 
-  @Test("A saga whose history can't be read holds up nobody: its answers are poison")
+  @Test("Answers for a saga whose history can't be read are poison")
   func unreadable() async throws {
     let bench = try await ReplyBench(ReplyBench.kafka("a"))
     let stream = Environment.system.newID()

@@ -17,7 +17,7 @@ struct ReplyTests {
 
   // MARK: What they say
 
-  @Test("A success ends the step with its output, and nobody waits for it any more")
+  @Test("A success ends the step with its output, and ends the wait for the answer")
   func success() async throws {
     let bench = try await ReplyBench(ReplyBench.kafka("a"), Workflow.step("b"))
     let id = try await bench.start()
@@ -32,7 +32,7 @@ struct ReplyTests {
     await bench.close()
   }
 
-  @Test("A failure is a clean one with the participant's code and words: not tried again, and nothing to undo")
+  @Test("A failure has the participant's code and words, is not retried, and leaves nothing to undo")
   func failure() async throws {
     let bench = try await ReplyBench(ReplyBench.kafka("a", ReplyBench.quick))
     let id = try await bench.start()
@@ -45,7 +45,7 @@ struct ReplyTests {
     await bench.close()
   }
 
-  @Test("A failure that asks for it is tried again, not before the time it asks for")
+  @Test("A failure that asks for a retry is retried, not before the time that it names")
   func retryable() async throws {
     let bench = try await ReplyBench(ReplyBench.kafka("a", ReplyBench.quick))
     let id = try await bench.start()
@@ -63,7 +63,7 @@ struct ReplyTests {
     await bench.close()
   }
 
-  @Test("An unknown outcome is asked for again unless it says otherwise, and undone when it stays unknown")
+  @Test("An unknown outcome is retried unless the answer forbids it, and undone when it stays unknown")
   func unknown() async throws {
     let bench = try await ReplyBench(ReplyBench.kafka("a", Self.slow))
     let id = try await bench.start()
@@ -95,7 +95,7 @@ struct ReplyTests {
     await bench.close()
   }
 
-  @Test("That nothing is there to undo ends an undo of what may have happened only where tombstones are kept")
+  @Test("The answer that nothing is there ends the undo of an unknown round only when the service keeps tombstones")
   func gone() async throws {
     for (service, ends) in [("careful", true), ("lab", false)] {
       let bench = try await ReplyBench(ReplyBench.kafka("a", service: service))
@@ -116,7 +116,7 @@ struct ReplyTests {
     }
   }
 
-  @Test("An answer may say its key and attempt in its JSON, and be no CloudEvent")
+  @Test("An answer may be plain JSON that has its key and attempt")
   func plain() async throws {
     let bench = try await ReplyBench(ReplyBench.kafka("a"))
     for attempt in [JSON.int(1), "1"] {
@@ -139,7 +139,7 @@ struct ReplyTests {
     await bench.close()
   }
 
-  @Test("A key in other letters is the same key: whoever waits under it hears of the answer")
+  @Test("An idempotency key in other upper and lower case is the same key, and its waiting caller gets the answer")
   func otherLetters() async throws {
     let bench = try await ReplyBench(ReplyBench.kafka("a"))
     let id = try await bench.start()
@@ -153,7 +153,7 @@ struct ReplyTests {
 
   // MARK: When they come
 
-  @Test("A failure of an earlier attempt says nothing of the one under way; a success does")
+  @Test("A failure of an earlier attempt does not settle the one under way; a success does")
   func earlier() async throws {
     let bench = try await ReplyBench(ReplyBench.kafka("a", Self.slow))
     let id = try await bench.start()
@@ -182,7 +182,7 @@ struct ReplyTests {
     await bench.close()
   }
 
-  @Test("An answer that is told while the next attempt already waits ends only its own")
+  @Test("An answer to an attempt ends only that attempt when the next one already waits")
   func nextAttemptWaits() async throws {
     let bench = try await ReplyBench()
     func call(_ attempt: Int) -> StepCall {
@@ -204,7 +204,7 @@ struct ReplyTests {
     await bench.close()
   }
 
-  @Test("Answers again, of another round, and of attempts that were never made are recorded and change nothing")
+  @Test("Repeated answers, and answers of another round or of attempts that were not made, change nothing")
   func ignored() async throws {
     let bench = try await ReplyBench(ReplyBench.kafka("a"), ReplyBench.kafka("b"))
     let id = try await bench.start()
@@ -225,7 +225,7 @@ struct ReplyTests {
     await bench.close()
   }
 
-  @Test("An undo's answers: it is done; it is refused, and the saga is stuck on it")
+  @Test("A success ends an undo; a refused undo makes the saga stuck")
   func undo() async throws {
     let bench = try await ReplyBench(ReplyBench.kafka("a"), ReplyBench.kafka("b"))
     for refuses in [false, true] {
@@ -245,7 +245,7 @@ struct ReplyTests {
     await bench.close()
   }
 
-  @Test("An answer to what an engine sent before it stopped ends what the next one sends")
+  @Test("An answer to a command that an engine sent before it stopped ends the next engine's attempt")
   func acrossRestart() async throws {
     let clock = FakeClock()
     let store = MemoryStore(environment: .fake(clock: clock))

@@ -9,7 +9,7 @@ import Values
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("A saga's event as the world hears it")
+@Suite("A saga's published event")
 struct SagaEventEchoTests {
   private func stored(_ type: String, meta: String, data: String = #"{"at":"2026-03-01T08:15:30.250Z"}"#) -> StoredEvent
   {
@@ -19,7 +19,7 @@ struct SagaEventEchoTests {
       recordedAt: Timestamp(milliseconds: 1_772_352_000_250))
   }
 
-  @Test("Its headers are those that the guide lists, and its data is what is stored, byte for byte")
+  @Test("A published event has the headers that the guide lists, and exactly the stored bytes as data")
   func message() throws {
     let id = SagaSpecification.id.description
     let event = SagaEventEcho.event(stored("stepSucceeded", meta: #"{"schema":1,"status":"running"}"#), topic: "t")
@@ -35,7 +35,7 @@ struct SagaEventEchoTests {
   }
 
   @Test(
-    "The schema is the version that the event was stored in, which its meta begins with",
+    "A published event's schema is the version at the beginning of the stored event's meta",
     arguments: [
       (#"{"schema":2}"#, 2), (#"{"schema":12,"status":"running"}"#, 12), ("{}", 1), (#"{"status":"running"}"#, 1),
     ])
@@ -44,7 +44,7 @@ struct SagaEventEchoTests {
     #expect(event.dataSchema == "urn:tracseq:saga-event:sagaStarted:\(version)")
   }
 
-  @Test("What the engine stores begins with the schema")
+  @Test("The meta of every stored event begins with the schema")
   func stores() async throws {
     let store = MemoryStore(environment: .system)
     let running = try await CommandTests.engine(on: store)

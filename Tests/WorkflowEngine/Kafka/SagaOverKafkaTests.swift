@@ -23,7 +23,7 @@ struct SagaOverKafkaTests {
     )
   }
 
-  @Test("They complete, are tried again, turn back, and are undone when no answer came; a late answer changes nothing")
+  @Test("Sagas complete, retry, compensate, and undo a step without an answer; a late answer changes nothing")
   func sagas() async throws {
     let bench = try await KafkaBench(workflows: [
       Self.workflow("pair", first: Workflow.quick),

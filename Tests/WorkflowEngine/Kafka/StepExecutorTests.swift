@@ -116,7 +116,7 @@ struct StepExecutorTests {
 
   // MARK: Its end
 
-  @Test("An answer ends the attempt, though the broker has not yet said that it has the command")
+  @Test("An answer ends the attempt before the broker has confirmed the command")
   func answerFirst() async throws {
     let clock = FakeClock()
     let wire = try await Wire(clock: clock)
@@ -129,7 +129,7 @@ struct StepExecutorTests {
     await wire.executor.close()
   }
 
-  @Test("No answer in time: whether it happened is not known")
+  @Test("An attempt without an answer in time has an unknown outcome")
   func timeout() async throws {
     let clock = FakeClock()
     let wire = try await Wire(clock: clock)
@@ -148,7 +148,7 @@ struct StepExecutorTests {
     await wire.executor.close()
   }
 
-  @Test("A command that Kafka has not taken in time says so: it may still be, so that it is not known either")
+  @Test("A command that Kafka did not confirm in time has an unknown outcome")
   func notTaken() async throws {
     let clock = FakeClock()
     let wire = try await Wire(clock: clock)
@@ -167,7 +167,7 @@ struct StepExecutorTests {
   }
 
   @Test(
-    "What the broker refuses was not sent: a clean failure, tried again where that may help",
+    "A command that the broker refuses is a clean failure, retried when that may help",
     arguments: [
       (29, MessagingErrorCode.notAllowed, "kafka.TOPIC_AUTHORIZATION_FAILED", true),
       (10, MessagingErrorCode.messageRefused, "kafka.MSG_SIZE_TOO_LARGE", false),
@@ -186,7 +186,7 @@ struct StepExecutorTests {
     await wire.executor.close()
   }
 
-  @Test("A broker that is away for longer than a command is tried: it was not sent, for certain")
+  @Test("A command was not sent when the broker is down for longer than the command is tried")
   func brokerAway() async throws {
     let wire = try await Wire(patience: .milliseconds(500))
     await wire.broker.tell("down")
@@ -199,7 +199,7 @@ struct StepExecutorTests {
     await wire.executor.close()
   }
 
-  @Test("A service that has no topic here, an action of another kind: nothing was sent")
+  @Test("A command is not sent for a service without a topic, or for an action of another kind")
   func nowhere() async throws {
     let wire = try await Wire()
     let stranger = await wire.executor.perform(Self.call(RenderedKafka(service: "freezer", command: "c")))
@@ -212,7 +212,7 @@ struct StepExecutorTests {
     await wire.executor.close()
   }
 
-  @Test("An engine that stops: what was not begun is not made, what may have gone is not known")
+  @Test("When the engine stops, an attempt that has not begun is not made, and one under way is unknown")
   func cancelled() async throws {
     let clock = FakeClock()
     let wire = try await Wire(clock: clock)

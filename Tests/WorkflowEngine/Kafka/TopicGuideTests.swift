@@ -45,7 +45,7 @@ struct TopicGuideTests {
     return messages
   }
 
-  @Test("Its commands start, signal and cancel a saga")
+  @Test("The guide's commands start, signal and cancel a saga")
   func commands() async throws {
     let running = try await RunningEngine(MemoryStore(environment: .system), ScriptedExecutor())
     let workflow = #"""
@@ -67,7 +67,7 @@ struct TopicGuideTests {
     let started = try await running.engine.saga(id.id).state
     #expect(started.start.by == "lims")
     #expect(started.start.tags == ["ward-3"])
-    // The guide's saga is nobody's: its commands are for the one just started.
+    // The guide's saga does not exist; its commands are sent to the saga that was just started.
     for message in messages.suffix(2) {
       let text = String(decoding: message.value ?? [], as: UTF8.self).replacing(Self.example, with: "\(id.id)")
       try await handlers.handle(
@@ -80,7 +80,7 @@ struct TopicGuideTests {
     await running.stop()
   }
 
-  @Test("Its answers are read as what it says of them")
+  @Test("The guide's answers have the outcomes that the guide names")
   func answers() async throws {
     let text = try String(contentsOf: Self.guide, encoding: .utf8)
     let answers = text.matches(of: /\| `(\{"outcome": [^`]*\})` \|/).map { String($0.1) }

@@ -9,7 +9,7 @@ import Values
 
 @Suite("Notices on Kafka", .timeLimit(.minutes(2)))
 struct KafkaNoticesTests {
-  @Test("Each is a CloudEvent with the saga as key")
+  @Test("A notice is a CloudEvent with the saga as key")
   func delivered() async throws {
     let broker = try await TestBroker.mock(topics: ["saga.notices:3"])
     let cluster = KafkaCluster(brokers: broker.brokers)
@@ -39,7 +39,7 @@ struct KafkaNoticesTests {
     await kafka.close()
   }
 
-  @Test("A broker that isn't there is a failure like any other")
+  @Test("A broker that is down is a failure of the delivery")
   func nobody() async throws {
     let kafka = try KafkaNotices(cluster: KafkaCluster(brokers: "127.0.0.1:1"))
     guard case .failed(let failure) = await kafka.deliver(WebhookTests.notice) else {

@@ -11,7 +11,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Which events are news, and what is said of them", .timeLimit(.minutes(2)))
+@Suite("Notices of events, and their content", .timeLimit(.minutes(2)))
 struct NoticeMakerTests {
   private static let refused = StepFailure(code: "FREEZER_OFF", message: "The freezer is off.")
 
@@ -19,7 +19,7 @@ struct NoticeMakerTests {
     NoticeMaker(store: store) { try? await running.engine.host.definitions.definition(of: $0) }
   }
 
-  /// What everybody would be told of a stream. Each is as the API's description has it.
+  /// Returns all notices of a stream, and checks that each matches the API's description.
   private func notices(
     _ store: any EventStore, _ stream: UniqueID, _ maker: NoticeMaker, _ types: Set<NoticeType> = NoticeType.all
   ) async throws -> [Notice] {
@@ -33,7 +33,7 @@ struct NoticeMakerTests {
     return notices
   }
 
-  @Test("A saga that gets stuck is told once, with what failed and which verbs help; at one more step, once more")
+  @Test("A stuck saga makes one notice for each stuck step, with the failure and the verbs that help")
   func stuck() async throws {
     let store = MemoryStore(environment: .system)
     let held = Mutex(true)
@@ -100,7 +100,7 @@ struct NoticeMakerTests {
     await running.stop()
   }
 
-  @Test("A failure that doesn't stop the saga is no news; its turning back is, to who wants that")
+  @Test("A failure that does not stop the saga makes no notice; a compensated saga makes one if it is wanted")
   func compensated() async throws {
     let store = MemoryStore(environment: .system)
     let running = try await RunningEngine(
@@ -117,7 +117,7 @@ struct NoticeMakerTests {
     await running.stop()
   }
 
-  @Test("What may have happened is said to; an abandoned saga is news to who wants it")
+  @Test("A notice says that a step may have happened; an abandoned saga makes a notice if it is wanted")
   func unknownAndAbandoned() async throws {
     let store = MemoryStore(environment: .system)
     let running = try await RunningEngine(
@@ -140,7 +140,7 @@ struct NoticeMakerTests {
     await running.stop()
   }
 
-  @Test("A saga is overdue, or a step of it is")
+  @Test("An overdue saga and an overdue step make a notice")
   func overdue() async throws {
     let store = MemoryStore(environment: .system)
     let running = try await RunningEngine(store, ScriptedExecutor())
@@ -171,7 +171,7 @@ struct NoticeMakerTests {
     #expect(told[1].details["step"] == "w" && told[1].details["workflow"] == "spec")
   }
 
-  @Test("An event that this version can't read keeps nobody from hearing that the saga is stuck")
+  @Test("A stuck saga makes a notice even when this version can't read its event")
   func unreadable() async throws {
     let bench = try await NoticeBench()
     let maker = NoticeMaker(store: bench.store) { _ in nil }
@@ -189,7 +189,7 @@ struct NoticeMakerTests {
     #expect(told[1].summary == "Saga \(id) of later is stuck because the undo of step s failed for good: no [E].")
   }
 
-  @Test("An operation is told when it waits for another person, and then with what came of it")
+  @Test("An operation makes a notice when it waits for another person, and one with its result")
   func engineOperations() async throws {
     let store = MemoryStore(environment: .system)
     let running = try await RunningEngine(store, ScriptedExecutor(), approvals: [.cancel])
@@ -213,7 +213,7 @@ struct NoticeMakerTests {
     await running.stop()
   }
 
-  @Test("An operation that can't be read is told by its own words")
+  @Test("An operation that can't be read makes a notice from the event's own members")
   func operations() async throws {
     let bench = try await NoticeBench()
     let maker = NoticeMaker(store: bench.store) { _ in nil }

@@ -10,9 +10,9 @@ import Values
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("What becomes of a notice", .timeLimit(.minutes(2)))
+@Suite("Delivery of notices", .timeLimit(.minutes(2)))
 struct NoticeSenderTests {
-  @Test("Old events are nobody's news; a new destination hears what happens from then on")
+  @Test("A new destination gets notices of new events only")
   func oldStore() async throws {
     let bench = try await NoticeBench()
     for number in 0..<20 { try await bench.append("old-\(number)") }
@@ -23,12 +23,12 @@ struct NoticeSenderTests {
       let status = try await bench.status(notices) { $0.delivered == 1 }
       #expect(status.state == .current && status.pending == 0 && status.lastDeliveredAt == bench.clock.now())
     }
-    // What happened while nobody ran is told.
+    // An event from the time when no sender ran is delivered.
     try await bench.append("meanwhile")
     try await bench.run(pager) { _ in
       #expect(await pager.tried.wait(for: 2).steps == ["new", "meanwhile"])
     }
-    // Nothing is told twice.
+    // No notice is delivered twice.
     try await bench.run(pager) { notices in
       try await bench.append("last")
       await pager.tried.wait(for: 3)
@@ -38,7 +38,7 @@ struct NoticeSenderTests {
   }
 
   @Test(
-    "A destination that is down hears everything once it is back, in the order of each saga, less and less often asked")
+    "A destination that was down gets every notice later, in each saga's order, after retries with growing pauses")
   func downAndUp() async throws {
     let bench = try await NoticeBench()
     let pager = ScriptedDestination("pager") { _ in ScriptedDestination.failed }
@@ -70,7 +70,7 @@ struct NoticeSenderTests {
     }
   }
 
-  @Test("A restart forgets neither what waits nor since when it is tried", arguments: ["memory", "sqlite"])
+  @Test("Pending notices and the time of their first try survive a restart", arguments: ["memory", "sqlite"])
   func restart(_ kind: String) async throws {
     let clock = FakeClock()
     let file = try TemporaryStoreFile()
@@ -108,7 +108,7 @@ struct NoticeSenderTests {
     await bench.store.close()
   }
 
-  @Test("410 stops a destination until a test arrives, or a restart; nothing of it is lost")
+  @Test("A 410 stops a destination until a test arrives or the engine restarts, and no notice is lost")
   func gone() async throws {
     let bench = try await NoticeBench()
     let pager = ScriptedDestination("pager") { _ in ScriptedDestination.gone }
@@ -140,7 +140,7 @@ struct NoticeSenderTests {
     }
   }
 
-  @Test("A notice that is never taken holds up its shard for a day, no other, and is then kept to be seen")
+  @Test("A notice that is never accepted blocks only its shard, for a day, and is then a dead letter")
   func poison() async throws {
     let bench = try await NoticeBench()
     let pager = ScriptedDestination("pager") { notice in
@@ -153,7 +153,7 @@ struct NoticeSenderTests {
       try await bench.status(notices) { $0.failures == 1 }
       try await bench.append("behind", shard: 1)
       try await bench.append("beside", shard: 2)
-      // Another shard's goes on with the next try at the latest.
+      // Another shard's delivery continues with the next try at the latest.
       try await bench.advanceToNextTry(notices)
       try await bench.status(notices) { $0.delivered == 1 }
       #expect(pager.tried.all.steps.contains("beside") && !pager.tried.all.steps.contains("behind"))
@@ -186,7 +186,7 @@ struct NoticeSenderTests {
     }
   }
 
-  @Test("What was given up is sent again when somebody says so, as it was, and then lies there no more")
+  @Test("A dead notice is sent again unchanged on request, and is then removed")
   func resend() async throws {
     var bench = try await NoticeBench()
     bench.configuration.giveUpAfter = .seconds(60)
@@ -229,7 +229,7 @@ struct NoticeSenderTests {
     }
   }
 
-  @Test("A destination that is down holds up no other, and each has its own types")
+  @Test("A destination that is down blocks no other destination, and each has its own types")
   func independent() async throws {
     let bench = try await NoticeBench()
     let dead = ScriptedDestination("dead") { _ in ScriptedDestination.failed }
@@ -272,7 +272,7 @@ struct NoticeSenderTests {
     }
   }
 
-  @Test("The day that a notice is tried for goes on over a restart")
+  @Test("The day after which a notice is given up includes a restart")
   func dayOverARestart() async throws {
     let bench = try await NoticeBench()
     let pager = ScriptedDestination("pager") { _ in ScriptedDestination.failed }
@@ -287,7 +287,7 @@ struct NoticeSenderTests {
     }
   }
 
-  @Test("What was given up is seen as failing until something arrives: a test will do")
+  @Test("A destination with given-up notices is failing until a delivery succeeds, also a test")
   func givenUpAlone() async throws {
     var bench = try await NoticeBench()
     bench.configuration.giveUpAfter = .zero
@@ -303,7 +303,7 @@ struct NoticeSenderTests {
     }
   }
 
-  @Test("A store that is away for a moment is waited for, and said to be")
+  @Test("The sender waits for an unavailable store, and its status names the problem")
   func storeAway() async throws {
     let clock = FakeClock()
     let moody = TailMood(MemoryStore(environment: .fake(clock: clock)))
@@ -321,7 +321,7 @@ struct NoticeSenderTests {
     }
   }
 
-  @Test("The pauses treble, with a fifth to either side, up to the longest")
+  @Test("The pauses triple, plus or minus a fifth, up to the longest")
   func backoff() {
     let backoff = NoticeBackoff(first: .seconds(5), longest: .seconds(3_600))
     #expect(backoff.pause(after: 1, random: 0) == .seconds(4))
@@ -331,7 +331,7 @@ struct NoticeSenderTests {
     #expect(backoff.pause(after: 1_000, random: 40) == .seconds(4_320))
   }
 
-  @Test("Nobody knows a destination of another name")
+  @Test("A destination of an unknown name is refused")
   func unknown() async throws {
     let bench = try await NoticeBench()
     let none = await #expect(throws: EngineError.self) { try await bench.notices().test("x", by: "mia") }

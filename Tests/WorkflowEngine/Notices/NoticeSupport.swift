@@ -12,7 +12,7 @@ import Values
 @testable import SagaCore
 @testable import WorkflowEngine
 
-/// A destination that answers as a script says, and remembers what it was told.
+/// A destination that answers as a script says, and remembers the notices that it got.
 final class ScriptedDestination: NoticeDestination {
   let name: String
   let types: Set<NoticeType>
@@ -112,7 +112,7 @@ struct NoticeBench: Sendable {
     try result.get()
   }
 
-  /// A stream in which an undo failed for good. It has no beginning that can be read, and is told of all the same.
+  /// Appends to a stream in which an undo failed for good. Its beginning can't be read; notices are sent anyway.
   @discardableResult
   func append(_ step: String, shard: Int? = nil) async throws -> UniqueID {
     try await append("undoFailed", Self.undoFailed(step), shard: shard)

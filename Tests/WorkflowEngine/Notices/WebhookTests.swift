@@ -45,7 +45,7 @@ struct WebhookTests {
   }
 
   @Test(
-    "What is posted is the notice, with the headers of Standard Webhooks; openssl computes the same signature",
+    "A post has the notice and the headers of Standard Webhooks; openssl computes the same signature",
     .enabled(if: has("openssl")))
   func signature() async throws {
     let client = HTTPClient()
@@ -76,7 +76,7 @@ struct WebhookTests {
     await receiver.close()
   }
 
-  @Test("The guide's receiver takes what is signed with its secret, and nothing else", .enabled(if: has("python3")))
+  @Test("The guide's receiver accepts only posts that are signed with its secret", .enabled(if: has("python3")))
   func guide() async throws {
     let guide = String(decoding: try Repository.bytes("docs/operating.md"), as: UTF8.self)
     let script = try #require(guide.firstMatch(of: /```python\n(.*?)```/.dotMatchesNewlines()).map { String($0.1) })
@@ -119,7 +119,7 @@ struct WebhookTests {
   }
 
   @Test(
-    "What a receiver answers",
+    "A receiver's status decides whether a notice is delivered, refused or gone",
     arguments: [
       (200, nil, nil), (204, nil, nil), (301, "notice.refused", nil), (400, "notice.refused", nil),
       (404, "notice.refused", nil), (410, "notice.gone", nil), (429, "notice.refused", 120), (503, "notice.refused", 7),
@@ -146,7 +146,7 @@ struct WebhookTests {
     await receiver.close()
   }
 
-  @Test("Nobody there is a failure with the code of the call; what is shown of the URL is its host")
+  @Test("A refused connection is a failure with the code of the call; only the host of the URL is shown")
   func nobody() async throws {
     let client = HTTPClient()
     let webhook = try webhook("http://u:hunter2@127.0.0.1:1/hooks/T0PSECRET?key=1", client)
@@ -162,7 +162,7 @@ struct WebhookTests {
   }
 
   @Test(
-    "A secret that is none is refused, and not repeated",
+    "An invalid secret is refused, and is not in the message",
     arguments: [
       "", " ", "hunter2", "whsec_hunter2!", "whsec_", "whsec_aHVudGVyMg==",
       "whsec_" + Data(repeating: 1, count: 65).base64EncodedString(), "\(secret) hunter2",
@@ -173,7 +173,7 @@ struct WebhookTests {
     #expect(error?.message.contains("hunter2") == false && error?.message.contains("aHVud") == false)
   }
 
-  @Test("From a stuck saga to the receiver: exactly one notice, though it was down at first")
+  @Test("A stuck saga makes exactly one delivered notice, although the receiver was down at first")
   func wholeWay() async throws {
     let bench = try await NoticeBench()
     let client = HTTPClient()

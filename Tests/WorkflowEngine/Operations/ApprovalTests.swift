@@ -6,9 +6,9 @@ import Values
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("A second pair of eyes")
+@Suite("Approval by a second person")
 struct ApprovalTests {
-  @Test("A verb that takes two people is done once another has agreed, and not before")
+  @Test("A verb that needs two people runs after another person has approved, and not before")
   func approve() async throws {
     let bench = try await OperationBench(stuck: 1, approvals: [.abandon])
     let saga = try #require(bench.stuck.first)
@@ -42,7 +42,7 @@ struct ApprovalTests {
     await bench.stop()
   }
 
-  @Test("Declined, nothing is done")
+  @Test("A declined verb is not run")
   func decline() async throws {
     let bench = try await OperationBench(stuck: 1, approvals: [.abandon])
     let saga = try #require(bench.stuck.first)
@@ -56,7 +56,7 @@ struct ApprovalTests {
     await bench.stop()
   }
 
-  @Test("It waits through a restart")
+  @Test("A waiting verb still waits after a restart")
   func restart() async throws {
     let bench = try await OperationBench(stuck: 1, approvals: [.abandon])
     let saga = try #require(bench.stuck.first)
@@ -69,7 +69,7 @@ struct ApprovalTests {
     await after.stop()
   }
 
-  @Test("What the saga doesn't take isn't asked for, nor what nobody has a name for")
+  @Test("A verb that the saga refuses, or that comes without a user's name, does not wait for approval")
   func refused() async throws {
     let bench = try await OperationBench(stuck: 1, fine: 1, approvals: [.abandon])
     let fine = try #require(bench.fine.first)
@@ -81,12 +81,12 @@ struct ApprovalTests {
     await bench.stop()
   }
 
-  @Test("What was done to a saga just before a crash, and not yet recorded, is known again and not done twice")
+  @Test("A verb that ran just before a crash and was not yet recorded is recognised, and not run twice")
   func crashBetween() async throws {
     let bench = try await OperationBench(stuck: 1, approvals: [.pause])
     let saga = try #require(bench.stuck.first)
     let asked = try await bench.ask(.pause, saga)
-    // As if the engine had died between the saga's event and the operation's.
+    // This is the state after an engine died between the saga's event and the operation's.
     _ = try await bench.engine.operate(
       saga,
       OperatorRequest(
@@ -99,7 +99,7 @@ struct ApprovalTests {
     await bench.stop()
   }
 
-  @Test("Agreed, with the answer lost: it is carried out")
+  @Test("An approved verb runs although the answer to the approval was lost")
   func lostAnswer() async throws {
     let bench = try await OperationBench(stuck: 1, approvals: [.abandon])
     let saga = try #require(bench.stuck.first)
@@ -113,7 +113,7 @@ struct ApprovalTests {
     await bench.stop()
   }
 
-  @Test("Of two who decide at once one wins, and the other is told")
+  @Test("When several people decide at once, one wins and the others are refused")
   func twoAtOnce() async throws {
     let bench = try await OperationBench(stuck: 1, approvals: [.abandon])
     let saga = try #require(bench.stuck.first)
@@ -139,7 +139,7 @@ struct ApprovalTests {
     await bench.stop()
   }
 
-  @Test("A cancel that comes by Kafka waits as well")
+  @Test("A cancel over Kafka waits for approval too")
   func cancel() async throws {
     let bench = try await OperationBench(stuck: 0, waiting: 1, approvals: [.cancel])
     let saga = try #require(bench.waiting.first)
@@ -156,7 +156,7 @@ struct ApprovalTests {
   // MARK: Ways round a guard
 
   @Test(
-    "A guard on a verb holds for every verb that has its effect",
+    "A verb needs approval when it has the effect of a verb that needs approval",
     arguments: [
       (.cancel, [.cancel, .compensate, .rewind(step: "s"), .abandon, .resolve(step: "s", .didNotHappen)]),
       (.compensate, [.cancel, .compensate, .rewind(step: "s"), .abandon, .resolve(step: "s", .didNotHappen)]),
@@ -196,12 +196,12 @@ struct ApprovalTests {
       let isCovered =
         covered.contains(verb) || guarded == .skip && verb == .skip(step: "d", output: nil)
       #expect(approvals.cover(verb, of: definition) == isCovered, "\(verb)")
-      // Where the workflow isn't known a verb is covered rather too often.
+      // When the workflow is unknown, a verb needs approval in doubt.
       if isCovered { #expect(approvals.cover(verb, of: nil), "\(verb)") }
     }
   }
 
-  @Test("A guarded cancel is not to be had as a compensate, by a rewind, or by an operation on many")
+  @Test("When cancel needs approval, so do compensate, rewind and an operation on many sagas")
   func compensateIsCancel() async throws {
     let bench = try await OperationBench(stuck: 0, waiting: 1, approvals: [.cancel])
     let saga = try #require(bench.waiting.first)
@@ -217,7 +217,7 @@ struct ApprovalTests {
     await bench.stop()
   }
 
-  @Test("A cancel that comes over Kafka waits where only compensate is guarded")
+  @Test("A cancel over Kafka waits when only compensate needs approval")
   func kafkaCancel() async throws {
     let bench = try await OperationBench(stuck: 0, waiting: 1, approvals: [.compensate])
     let saga = try #require(bench.waiting.first)
@@ -228,7 +228,8 @@ struct ApprovalTests {
   }
 
   @Test(
-    "Who asked can't agree under a spelling that looks the same", arguments: ["Anna", "annа", "an\u{200B}na", " ANNA "])
+    "The requester can't approve under a name that looks the same",
+    arguments: ["Anna", "annа", "an\u{200B}na", " ANNA "])
   func lookalikes(name: String) async throws {
     let bench = try await OperationBench(stuck: 1, approvals: [.abandon])
     let saga = try #require(bench.stuck.first)

@@ -41,7 +41,7 @@ struct OperationTests {
     await bench.stop()
   }
 
-  @Test("What a saga refuses is counted, with why; the preview has said so")
+  @Test("A refused saga is counted with the reason, and the preview shows it")
   func refusals() async throws {
     let bench = try await OperationBench(stuck: 2, fine: 3)
     let all = OperationTarget.sagas(bench.stuck + bench.fine)
@@ -59,7 +59,7 @@ struct OperationTests {
     await bench.stop()
   }
 
-  @Test("An operation is for the sagas that were looked at, or not at all")
+  @Test("An operation runs only for exactly the sagas that were previewed")
   func selection() async throws {
     let bench = try await OperationBench(stuck: 3)
     let preview = try await bench.engine.preview(.retry(step: nil), OperationBench.stuck)
@@ -93,7 +93,7 @@ struct OperationTests {
     await bench.stop()
   }
 
-  @Test("It keeps to its rate; stopped, it leaves the rest alone and says how many")
+  @Test("An operation keeps its rate; a stopped one leaves the other sagas unchanged and counts them")
   func rateAndStop() async throws {
     let clock = FakeClock()
     let bench = try await OperationBench(stuck: 5, environment: .fake(clock: clock))
@@ -111,7 +111,7 @@ struct OperationTests {
     var left: [UniqueID] = []
     for id in bench.stuck where try await !bench.engine.saga(id).state.isPaused { left.append(id) }
     #expect(left.count == 2)
-    // They are free for another operation, that nobody gets ahead of.
+    // They are free for another operation. No other operation gets ahead of it.
     let next = try await bench.begin(.pause, .sagas(left))
     var ended = next
     while !ended.status.isEnd {
@@ -128,7 +128,7 @@ struct OperationTests {
     await bench.stop()
   }
 
-  @Test("A restart carries it on where it was: every saga once")
+  @Test("An operation continues after a restart, and runs once for every saga")
   func restart() async throws {
     let clock = FakeClock()
     let bench = try await OperationBench(stuck: 4, environment: .fake(clock: clock))
@@ -147,14 +147,14 @@ struct OperationTests {
       let history = try await after.engine.history(of: id, after: 0, limit: 100)
       #expect(history.filter { $0.type == "sagaPaused" }.count == 1)
     }
-    // Nobody was asked again of whom it was known already.
+    // No saga with a known result was asked again.
     try await after.engine.waitUntilAudited()
     let listed = try await after.engine.operations(status: .finished, after: nil, limit: 9).operations
     #expect(listed == [ended.json])
     await after.stop()
   }
 
-  @Test("Begun, with the answer lost: it is carried out, and the same key finds it")
+  @Test("An operation whose answer was lost runs, and the same key finds it")
   func lostAnswer() async throws {
     let bench = try await OperationBench(stuck: 3)
     bench.store.refuseAppends(1)
@@ -168,7 +168,7 @@ struct OperationTests {
     await bench.stop()
   }
 
-  @Test("Begun, and then it can't be read back: it is carried out, though whoever asked was told of trouble")
+  @Test("An operation that was stored but can't be read back runs, although its caller gets an unknown outcome")
   func lostLook() async throws {
     let bench = try await OperationBench(stuck: 3)
     bench.store.refuseReads(1)
@@ -178,7 +178,7 @@ struct OperationTests {
     await bench.stop()
   }
 
-  @Test("A store that can't say at the start what was under way is asked until it can")
+  @Test("At the start the engine asks the store for open operations until the store answers")
   func startInTrouble() async throws {
     let clock = FakeClock()
     let bench = try await OperationBench(stuck: 2, environment: .fake(clock: clock))
@@ -197,7 +197,7 @@ struct OperationTests {
     await after.stop()
   }
 
-  @Test("A store that is out of reach for a while costs it nothing")
+  @Test("An operation loses nothing when the store is unavailable for a while")
   func troubledStore() async throws {
     let bench = try await OperationBench(stuck: 3)
     let begun = try await bench.begin(.pause, pace: OperationPace(rate: 20))
@@ -212,7 +212,7 @@ struct OperationTests {
     await bench.stop()
   }
 
-  @Test("A saga's id is no operation, and an operation no saga")
+  @Test("A saga's id is refused as an operation's, and an operation's id as a saga's")
   func strangers() async throws {
     let bench = try await OperationBench(stuck: 1)
     let begun = try await bench.begin(.pause)
@@ -224,7 +224,7 @@ struct OperationTests {
     await bench.stop()
   }
 
-  @Test("A saga whose history is no JSON is counted as refused, in the preview too, and the operation goes on")
+  @Test("A saga whose history is not JSON counts as refused, in the preview too, and the operation continues")
   func unreadable() async throws {
     let bench = try await OperationBench(stuck: 3)
     let garbled = try #require(bench.stuck.first)
@@ -238,7 +238,7 @@ struct OperationTests {
     await bench.stop()
   }
 
-  @Test("An operation that ended while it was read is not kept as it was before")
+  @Test("An operation that ended while it was read is not cached in its older state")
   func readAcrossItsEnd() async throws {
     let bench = try await OperationBench(stuck: 1, approvals: [.pause])
     let asked = try await bench.ask(.pause, try #require(bench.stuck.first))

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("The pace of an operation")
 struct PaceTests {
-  @Test("Without a ramp every saga has its turn one interval after the other")
+  @Test("Without a ramp the turns of the sagas are one interval apart")
   func even() {
     let pace = OperationPace(rate: 10)
     #expect(pace.turn(0) == .zero)
@@ -12,7 +12,7 @@ struct PaceTests {
     #expect(pace.turn(36) == .milliseconds(3_600))
   }
 
-  @Test("While the rate rises turns come closer and closer, and never faster than the rate")
+  @Test("While the rate rises the turns come closer together, and never faster than the rate")
   func ramp() {
     let pace = OperationPace(rate: 10, ramp: .seconds(4))
     // In 4 s at half the rate on average: 20 sagas.
@@ -24,7 +24,7 @@ struct PaceTests {
   }
 
   @Test(
-    "So many have had their turn in a second as the rate says", arguments: [0.5, 1, 3, 10, 250, 1_000])
+    "The number of turns in a second is the rate", arguments: [0.5, 1, 3, 10, 250, 1_000])
   func rate(_ rate: Double) {
     let pace = OperationPace(rate: rate)
     let had = (0..<5_000).prefix { pace.turn($0) < .seconds(4) }.count

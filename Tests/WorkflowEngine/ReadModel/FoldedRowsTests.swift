@@ -31,7 +31,7 @@ struct FoldedRowsTests {
     Workflow.step("c", #""pivot": true, "dependsOn": ["go"], "# + Workflow.quick),
     Workflow.step("d", #""dependsOn": ["go"], "# + Workflow.quick))
 
-  /// Starts sagas and does to each what chance says, verbs included, until each has ended or waits for somebody.
+  /// Starts sagas with random outcomes and verbs, until each has ended or waits for a person.
   static func live(_ engine: Engine, sagas: Int, seed: UInt64) async throws -> [UniqueID] {
     try await withThrowingTaskGroup(of: UniqueID.self) { group in
       var ids: [UniqueID] = []
@@ -121,7 +121,7 @@ struct FoldedRowsTests {
     return statuses
   }
 
-  /// What the steps did, counted from the events.
+  /// Compares the statistics with counts of the steps' outcomes in the events.
   static func compareMinutes(_ engine: Engine, _ ids: [UniqueID]) async throws {
     var started = 0
     var succeeded = 0
@@ -143,7 +143,9 @@ struct FoldedRowsTests {
     #expect(minutes.reduce(0) { $0 + $1.durations.count } <= succeeded)
   }
 
-  @Test("Over two thousand histories with faults and verbs, on each read store", arguments: [false, true])
+  @Test(
+    "Rows and events agree over 2,000 histories with faults and verbs, on each read store",
+    arguments: [false, true])
   func histories(sqlite: Bool) async throws {
     try await withFolder { folder in
       let events = MemoryStore(environment: .system)
@@ -154,7 +156,7 @@ struct FoldedRowsTests {
       _ = try await running.engine.register(Self.workflow, by: "test")
       let ids = try await Self.live(running.engine, sagas: sqlite ? 500 : 2_000, seed: 1)
       await running.stop()
-      // What was under way has settled; a second engine lists what the first left.
+      // Attempts under way have settled. A second engine lists the sagas that the first left.
       let second = try await RunningEngine(
         events, ScriptedExecutor(Self.participant), readStore: read, learnsExpectations: false)
       try await second.engine.waitUntilQuiet(ids)
@@ -166,7 +168,7 @@ struct FoldedRowsTests {
     }
   }
 
-  @Test("Through a read store that fails before and after it has written, and a memory for three sagas")
+  @Test("Rows and events agree when the read store fails before and after writes, with memory for three sagas")
   func failures() async throws {
     let store = MemoryStore(environment: .system)
     let read = FailingReadStore(every: 3)
@@ -181,7 +183,7 @@ struct FoldedRowsTests {
         let from = try await follower.checkpoint(shard: shard)
         let events = try await store.tail(shard: shard, after: from, limit: 3)
         if events.isEmpty { break }
-        // Where it failed it is tried again from wherever the checkpoint is.
+        // A failed batch is tried again from the checkpoint.
         try? await follower.apply(events, shard: shard, from: from)
       }
     }
@@ -194,7 +196,7 @@ struct FoldedRowsTests {
     await second.stop()
   }
 
-  @Test("Rebuilt while sagas run, it has the same rows, and readers always find all that ended before")
+  @Test("A rebuild while sagas run gives the same rows, and readers always find all sagas that ended before")
   func rebuild() async throws {
     try await withFolder { folder in
       let read = try await SQLReadStore.sqlite(path: folder + "/read.db")
@@ -240,7 +242,7 @@ struct FoldedRowsTests {
     }
   }
 
-  @Test("A paused saga is found as such, and its clock stands")
+  @Test("A paused saga is found as paused, and its clock stops")
   func paused() async throws {
     let running = try await RunningEngine(MemoryStore(environment: .system), ScriptedExecutor())
     let engine = running.engine
@@ -258,7 +260,7 @@ struct FoldedRowsTests {
     await running.stop()
   }
 
-  @Test("A read model made from other events is made anew")
+  @Test("A read model made from other events is built again")
   func otherEvents() async throws {
     let read = MemoryReadStore()
     let first = try await RunningEngine(MemoryStore(environment: .system), ScriptedExecutor(), readStore: read)
@@ -275,7 +277,7 @@ struct FoldedRowsTests {
     await second.stop()
   }
 
-  @Test("A list asked with what a command has seen has it; one that can't wait so long says that it is behind")
+  @Test("A list with a read-your-writes token has the command's effect, or reports that it is behind")
   func seen() async throws {
     let clock = FakeClock()
     let running = try await RunningEngine(
@@ -316,7 +318,7 @@ extension Engine {
     for id in ids {
       while true {
         let state = try await saga(id).state
-        // Who turns back goes on by itself until the end, or until it is stuck: also between two attempts of an undo.
+        // A compensating saga continues by itself to its end, or until it is stuck, also between attempts of an undo.
         let isBusy =
           state.status == .compensating
           || state.steps.contains { [.running, .backingOff].contains($0.status) || $0.inFlight?.phase == .undo }
@@ -325,13 +327,13 @@ extension Engine {
       }
     }
     try await waitUntilListed()
-    // What came in between is listed too.
+    // Sagas that came in between are listed too.
     try await waitUntilListed()
   }
 }
 
 extension FoldedRowsTests {
-  @Test("A row that the store refuses is stored reduced, and its shard goes on")
+  @Test("A row that the store refuses is stored in a reduced form, and its shard continues")
   func refusedRows() async throws {
     let events = MemoryStore(environment: .system)
     let read = RefusingReadStore { $0.tags.contains("bad") || $0.tags.contains("worse") }

@@ -6,9 +6,9 @@ import Values
 
 @testable import WorkflowEngine
 
-@Suite("Lists whose tables are not there yet", .timeLimit(.minutes(1)))
+@Suite("Lists whose tables do not exist yet", .timeLimit(.minutes(1)))
 struct OutOfReachTests {
-  @Test("Who waits for what has just been stored waits so long, and no longer")
+  @Test("A caller that waits for new events stops waiting after its limit")
   func waits() async throws {
     let clock = FakeClock()
     let store = MemoryStore(environment: .system)

@@ -7,7 +7,7 @@ import Values
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("The schemas of the events say what the code writes")
+@Suite("The schemas of the events agree with the code")
 struct EventSchemaTests {
   static let renew = "Run RENEW_COPIES=1 swift test --filter EventSchemaTests"
 
@@ -25,7 +25,7 @@ struct EventSchemaTests {
     #expect(samples.allSatisfy { $0.typeName == kind })
   }
 
-  @Test("What is written is allowed", arguments: EventSamples.all)
+  @Test("The schemas allow every event that the code writes", arguments: EventSamples.all)
   func allowed(event: SagaEvent) throws {
     #expect(EventSchemas.violations(of: event) == [])
     #expect(SchemaValidator(document: EventSchemas.union()).violations(of: event.data) == [])
@@ -41,7 +41,7 @@ struct EventSchemaTests {
     #expect(Self.optional(in: samples[1], schema, schema) == [], "the second sample has them")
   }
 
-  @Test("A member that a schema doesn't know is refused, wherever it is missing", arguments: EventSchemas.keys)
+  @Test("A schema refuses a member that is removed from it, wherever the member is", arguments: EventSchemas.keys)
   func closed(key: String) throws {
     let schema = try #require(EventSchemas.files[key])
     let kind = String(key.split(separator: ".")[0])
@@ -53,19 +53,19 @@ struct EventSchemaTests {
     }
   }
 
-  @Test("Decoder and schema want the same members", arguments: EventSamples.all)
+  @Test("Decoder and schema require the same members", arguments: EventSamples.all)
   func required(event: SagaEvent) throws {
     let key = EventSchemas.key(event.typeName, SagaEvent.schema)
     let schema = try #require(EventSchemas.files[key])
     for (name, less) in Self.less(event.data, schema, schema) {
-      // What no plain schema says: the output belongs to one of the resolutions.
+      // A plain schema can't say that the output belongs to one of the resolutions.
       if event.what is OperatorResolved, name == "output" { continue }
       let decoded = try? SagaEvent(type: event.typeName, schema: SagaEvent.schema, data: less)
       #expect(EventSchemas.violations(of: less, key: key).isEmpty == (decoded != nil), "\(key) without \(name)")
     }
   }
 
-  @Test("The words of the schemas are those of the code")
+  @Test("The enumerations of the schemas have the values of the code")
   func words() throws {
     func words(_ type: String, _ pointer: String) throws -> Set<String> {
       let schema = try #require(EventSchemas.files[EventSchemas.key(type, SagaEvent.schema)])
@@ -89,7 +89,7 @@ struct EventSchemaTests {
     #expect(try words("operatorResolved", "#/properties/resolution") == Set(resolutions))
   }
 
-  @Test("Every schema says in words what happened", arguments: EventSchemas.keys)
+  @Test("Every schema has a description", arguments: EventSchemas.keys)
   func described(key: String) throws {
     let schema = try #require(EventSchemas.files[key])
     #expect(schema["$schema"] == "https://json-schema.org/draft/2020-12/schema")
@@ -99,7 +99,7 @@ struct EventSchemaTests {
     }
   }
 
-  @Test("The example in docs/schemas.md is one")
+  @Test("The example in docs/schemas.md is valid")
   func example() throws {
     let page = String(decoding: try Repository.bytes("docs/schemas.md"), as: UTF8.self)
     let block = try #require(page.firstMatch(of: /```json\n(.*?)\n```/.dotMatchesNewlines()))

@@ -23,7 +23,7 @@ enum EventSchemas {
 
   private static let validators = files.mapValues(SchemaValidator.init(document:))
 
-  /// What an event has that the schema of its type in today's version doesn't allow.
+  /// Returns the violations of an event against the current schema of its type.
   static func violations(of event: SagaEvent) -> [String] {
     violations(of: event.data, key: key(event.typeName, SagaEvent.schema))
   }

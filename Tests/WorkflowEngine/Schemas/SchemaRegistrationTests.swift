@@ -31,7 +31,7 @@ struct SchemaRegistrationTests {
     await standIn.stop()
   }
 
-  @Test("The echo frames its events with the id that the registry gave, and what comes in is taken out of its frame")
+  @Test("The echo frames its events with the registry's id, and frames of incoming messages are removed")
   func framing() async throws {
     try await run { standIn, registry in
       standIn.put("{}")
@@ -46,7 +46,7 @@ struct SchemaRegistrationTests {
     }
   }
 
-  @Test("It is taken; a version with a further type goes with it, one that lost a type doesn't")
+  @Test("The schema is registered; a version with one more type is compatible, one without a type is not")
   func evolution() async throws {
     try await run { standIn, registry in
       let first = try await registry.register(subject: Self.subject, schema: SagaEventSchema.json)

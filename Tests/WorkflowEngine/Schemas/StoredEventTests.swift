@@ -25,7 +25,7 @@ struct StoredEventTests {
     }
   }
 
-  @Test("Every type in every version has a fixture, and every fixture its type")
+  @Test("Every type in every version has a fixture, and every fixture has a type")
   func files() throws {
     try Self.written.get()
     let names = try Repository.names(in: Self.folder, ending: ".json")
@@ -47,7 +47,7 @@ struct StoredEventTests {
     }
   }
 
-  @Test("A fixture is read, and written again as it was", arguments: EventSchemas.keys)
+  @Test("A fixture is read, and written again unchanged", arguments: EventSchemas.keys)
   func read(key: String) throws {
     let stored = try Stored(key)
     #expect(EventSchemas.key(stored.type, stored.schema) == key)
@@ -55,11 +55,11 @@ struct StoredEventTests {
     let event = try SagaEvent(type: stored.type, schema: stored.schema, data: stored.data)
     #expect(event.typeName == stored.type)
     #expect(EventSchemas.violations(of: event) == [])
-    // What was written in an older shape is written in today's.
+    // An event in an older form is written in the current form.
     if stored.schema == SagaEvent.schema { #expect(event.data == stored.data) }
   }
 
-  @Test("A fixture takes its place in a history", arguments: EventSchemas.keys)
+  @Test("A fixture folds into a history", arguments: EventSchemas.keys)
   func fold(key: String) throws {
     let stored = try Stored(key)
     let event = try SagaEvent(type: stored.type, schema: stored.schema, data: stored.data)
@@ -69,7 +69,7 @@ struct StoredEventTests {
     #expect(try SagaState(snapshot: JSON(parsing: state.snapshot.text())) == state)
   }
 
-  /// What has to have happened before a fixture's event can.
+  /// Returns the events that must come before a fixture's event.
   private static func before(_ kind: String) -> [any SagaEventContent] {
     let step = "createSample"
     let failure = EventSamples.bareFailure

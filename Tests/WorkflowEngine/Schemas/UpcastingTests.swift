@@ -5,9 +5,9 @@ import Values
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("An event that was written in an older shape is lifted to today's")
+@Suite("An event in an older form is converted to the current form")
 struct UpcastingTests {
-  /// As if `stepSucceeded` had said `result` in schema 1 and `answer` in schema 2.
+  /// An invented history of `stepSucceeded`: its member is `result` in schema 1 and `answer` in schema 2.
   static let table = SagaEventUpcasters(
     to: 3,
     [
@@ -32,7 +32,9 @@ struct UpcastingTests {
     try SagaEvent(type: type, schema: schema, data: data, upcasters: Self.table)
   }
 
-  @Test("Through every version on the way", arguments: [(1, "result"), (2, "answer"), (3, "output")])
+  @Test(
+    "An event of any older version is converted through every version in between",
+    arguments: [(1, "result"), (2, "answer"), (3, "output")])
   func lifted(schema: Int, name: String) throws {
     let event = SagaEvent(at: EventSamples.at, StepSucceeded(step: "a", output: ["id": "S-1"], isPivot: false))
     let output: JSON = ["id": "S-1"]
@@ -40,13 +42,13 @@ struct UpcastingTests {
     #expect(try decode("stepSucceeded", schema, data) == event)
   }
 
-  @Test("A kind that never changed needs none", arguments: [1, 2, 3])
+  @Test("A kind that never changed needs no conversion", arguments: [1, 2, 3])
   func unchanged(schema: Int) throws {
     let event = SagaEvent(at: EventSamples.at, StepSkipped(step: "a"))
     #expect(try decode("stepSkipped", schema, event.data) == event)
   }
 
-  @Test("What can't be lifted is not guessed at")
+  @Test("An event of an older version without a needed member is unreadable")
   func damaged() {
     let event = SagaEvent(at: EventSamples.at, StepSucceeded(step: "a", output: .null, isPivot: false))
     #expect(throws: UnreadableEvent(message: "The stored event has no “result”.")) {
@@ -54,7 +56,7 @@ struct UpcastingTests {
     }
   }
 
-  @Test("A version that isn't known is refused", arguments: [-1, 0, 4])
+  @Test("An unknown version is refused", arguments: [-1, 0, 4])
   func unknown(schema: Int) {
     let event = SagaEvent(at: EventSamples.at, StepSkipped(step: "a"))
     #expect(
@@ -63,13 +65,13 @@ struct UpcastingTests {
     #expect(throws: UnreadableEvent.self) { try decode("stepInvented", 1, event.data) }
   }
 
-  @Test("The engine's own table is sound")
+  @Test("The engine's own table has no problems")
   func production() {
     #expect(SagaEventUpcasters.production.problems == [])
     #expect(SagaEventUpcasters.production.current == SagaEvent.schema)
   }
 
-  @Test("A table that isn't sound says why")
+  @Test("An invalid table lists its problems")
   func unsound() {
     let lift = SagaEventUpcaster("sagaOverdue", from: 1) { data throws(UnreadableEvent) in data }
     let beyond = SagaEventUpcaster("sagaOverdue", from: 2) { data throws(UnreadableEvent) in data }

@@ -10,7 +10,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Answers, from the shell's side")
+@Suite("Answers in the engine's shell")
 struct AnswerShellTests {
   static let workflow = Workflow.of(
     #"""
@@ -23,7 +23,7 @@ struct AnswerShellTests {
     StepAnswer(step: step, phase: .forward, round: 1, attempt: 1, id: "m-1", content: content)
   }
 
-  @Test("An answer ends an attempt whose executor still waits; what that brings later changes nothing")
+  @Test("An answer ends an attempt whose executor still waits; the executor's later outcome changes nothing")
   func answersWhileWaiting() async throws {
     let (gate, open) = AsyncStream.makeStream(of: Void.self)
     let executor = ScriptedExecutor { call in
@@ -52,7 +52,7 @@ struct AnswerShellTests {
       ])
   }
 
-  @Test("An answer to a saga that has ended, that there is not, or to a step that there is not, is refused")
+  @Test("An answer to an ended saga, an unknown saga or an unknown step is refused")
   func refused() async throws {
     let running = try await RunningEngine(MemoryStore(environment: .system), ScriptedExecutor())
     _ = try await running.engine.register(Self.workflow, by: "test")
@@ -69,7 +69,7 @@ struct AnswerShellTests {
     await running.stop()
   }
 
-  @Test("A cancel by a message is taken once, however often it is delivered")
+  @Test("A cancel by a message takes effect once, however often it is delivered")
   func cancelTwice() async throws {
     let running = try await RunningEngine(MemoryStore(environment: .system), ScriptedExecutor())
     _ = try await running.engine.register(
@@ -107,7 +107,7 @@ struct AnswerShellTests {
     #expect(web.calls == [Self.http] && broker.calls == [Self.kafka])
   }
 
-  @Test("Without Kafka a command fails cleanly: nothing was sent", arguments: [true, false])
+  @Test("Without Kafka a command fails cleanly before anything is sent", arguments: [true, false])
   func withoutKafka(isAlone: Bool) async {
     let client = HTTPClient()
     let http = HTTPStepExecutor(client: client, services: [], clock: Environment.system.clock)

@@ -25,7 +25,7 @@ struct CrashTests {
       }
       return .succeeded(["ok": true])
     }
-    /// What stands: made and not undone.
+    /// The effects that are made and not undone.
     var standing: Set<String> {
       state.withLock { state in Set(state.made.keys.filter { state.undone[$0] == nil }.map { String($0.dropFirst(37)) })
       }
@@ -35,7 +35,7 @@ struct CrashTests {
   static let boundaries: [(appends: Int, takesLast: Bool)] = (1...9).flatMap { [($0, true), ($0, false)] }
 
   @Test(
-    "Stopped dead at any append, a saga goes on where its history ends, and nothing is lost or left behind",
+    "After a crash at any append a saga continues where its history ends, and nothing is lost or left behind",
     arguments: boundaries, [true, false])
   func everyBoundary(boundary: (appends: Int, takesLast: Bool), succeeds: Bool) async throws {
     let store = MemoryStore(environment: .system)
@@ -64,7 +64,7 @@ struct CrashTests {
     await living.stop()
   }
 
-  @Test("Stopping with care records what comes back, and starts nothing new")
+  @Test("A drain records the outcomes of attempts under way, and starts nothing new")
   func drain() async throws {
     let store = MemoryStore(environment: .system)
     let (gate, open) = AsyncStream.makeStream(of: Void.self)

@@ -33,7 +33,7 @@ struct EngineTests {
     #expect(running.engine.host.countInMemory == 0)
   }
 
-  @Test("Starting twice with one key is starting once; with other input it is refused")
+  @Test("A second start with the same key starts nothing; with other input it is refused")
   func startKey() async throws {
     let running = try await RunningEngine(MemoryStore(environment: .system), ScriptedExecutor())
     _ = try await running.engine.register(Workflow.of(Workflow.step("a")), by: "test")
@@ -66,7 +66,7 @@ struct EngineTests {
     await running.stop()
   }
 
-  @Test("Time is durable: a delay fires after a restart, at its moment and not before")
+  @Test("A delay ends after a restart when it is due, and not before")
   func durableTime() async throws {
     let clock = FakeClock()
     let environment = Environment.fake(clock: clock)
@@ -88,7 +88,7 @@ struct EngineTests {
     await second.stop()
   }
 
-  @Test("The list follows: by status and workflow, newest first, in pages")
+  @Test("The list has all sagas by status and workflow, newest first, in pages")
   func list() async throws {
     let running = try await RunningEngine(
       MemoryStore(environment: .system),
@@ -119,7 +119,7 @@ struct EngineTests {
   }
 
   @Test(
-    "A workflow with errors is not registered; the same content is, silently; other content under its version is not")
+    "A workflow with errors, or with other content under its version, is refused; the same content is accepted")
   func registering() async throws {
     let running = try await RunningEngine(MemoryStore(environment: .system), ScriptedExecutor())
     let broken = await #expect(throws: EngineError.self) {
@@ -135,7 +135,7 @@ struct EngineTests {
     await running.stop()
   }
 
-  @Test("A long history is folded from a snapshot, and gives what all of its events give; a damaged one is passed over")
+  @Test("A fold from a snapshot gives the same state as all events; a damaged snapshot is ignored")
   func snapshots() async throws {
     let store = MemoryStore(environment: .system)
     let executor = ScriptedExecutor { call in
@@ -163,7 +163,7 @@ struct EngineTests {
     #expect(try await running.engine.host.load(id).state == folded)
   }
 
-  @Test("An operator gets a stuck saga out")
+  @Test("A stuck saga continues after an operator's verb")
   func stuck() async throws {
     let refuses = Mutex(true)
     let running = try await RunningEngine(

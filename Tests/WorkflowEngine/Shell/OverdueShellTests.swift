@@ -9,7 +9,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Overdue steps are noticed by the engine, whatever happens to it meanwhile", .timeLimit(.minutes(5)))
+@Suite("The engine notices overdue steps, over restarts and pauses too", .timeLimit(.minutes(5)))
 struct OverdueShellTests {
   static let approval = #"{"id": "w", "signal": {"name": "go"}, "expected": "10m"}"#
   static let day = #""timeout": "1d","#
@@ -25,7 +25,7 @@ struct OverdueShellTests {
     return try await engine.list(SagaListRequest(query)).sagas.map(\.id)
   }
 
-  @Test("A wait wakes the scheduler at its moment, and is found in lists until it is over")
+  @Test("An overdue wait wakes the scheduler when it is due, and is in lists until it ends")
   func once() async throws {
     let clock = FakeClock()
     let environment = Environment.fake(clock: clock)
@@ -53,7 +53,7 @@ struct OverdueShellTests {
     await running.stop()
   }
 
-  @Test("The moment passes while no engine runs: the next one says so, once, and says since when")
+  @Test("A step that becomes overdue while no engine runs is reported once by the next engine, with the due time")
   func restart() async throws {
     let clock = FakeClock()
     let environment = Environment.fake(clock: clock)
@@ -74,7 +74,7 @@ struct OverdueShellTests {
     }
   }
 
-  @Test("A pause over the moment puts it off by its length, with the engine stopped in between")
+  @Test("A pause defers the overdue time by its length, also over a restart of the engine")
   func pause() async throws {
     let clock = FakeClock()
     let environment = Environment.fake(clock: clock)
@@ -124,11 +124,11 @@ struct OverdueShellTests {
     try await read.apply(ReadBatch(generation: 1, shard: 0, from: reached.position, to: reached, minutes: [minute]))
   }
 
-  @Test("A hundred runs teach what to expect, ninety-nine don't", arguments: [99, 100])
+  @Test("The engine learns an expected time from 100 runs, not from 99", arguments: [99, 100])
   func samples(count: Int) async throws {
     let clock = FakeClock()
     let (_, _, _, running) = try await taught(samples: count, of: 60_000, clock: clock)
-    // Every minute it learns anew; what it sleeps until tells that it has.
+    // It learns again every minute. Its next wake-up time shows that it has learned.
     for _ in 0..<2 {
       let next = clock.now() + ExpectationLearner.refreshEvery
       await clock.waitForSleepers { $0.contains(next) }
@@ -152,7 +152,7 @@ struct OverdueShellTests {
     await running.stop()
   }
 
-  @Test("What is expected is at least ten seconds, and twice what all but one in a hundred take")
+  @Test("The learned time is twice the 99th percentile, and at least ten seconds")
   func expectation() {
     func learned(_ durations: [Int64]) -> ExpectedTime? {
       var histogram = DurationHistogram()
@@ -167,7 +167,7 @@ struct OverdueShellTests {
         == .learned(.milliseconds(2 * p99), samples: 200))
   }
 
-  @Test("Runs of more than a week ago say nothing, and an engine that is told so learns nothing")
+  @Test("Runs older than a week are not learned from; with learning off the engine learns nothing")
   func forgotten() async throws {
     for (age, learns) in [(Duration.seconds(8 * 86_400), true), (.seconds(3_600), false)] {
       let clock = FakeClock()
@@ -180,7 +180,7 @@ struct OverdueShellTests {
     }
   }
 
-  @Test("A saga that waits already is held against what is learned only then")
+  @Test("A time that is learned later applies to sagas that already wait")
   func learnedLater() async throws {
     let clock = FakeClock()
     // It would be due in two minutes, and is asleep by then unless something is due within the minute.
@@ -200,7 +200,7 @@ struct OverdueShellTests {
     await running.stop()
   }
 
-  @Test("What was learned is known again before what was open is taken up")
+  @Test("After a restart the learned times are read before open sagas are taken up")
   func learnedRestart() async throws {
     let clock = FakeClock()
     let (store, read, environment, first) = try await taught(samples: 100, of: 600_000, clock: clock)
@@ -216,7 +216,7 @@ struct OverdueShellTests {
     await second.stop()
   }
 
-  @Test("What the engine's own statistics say is what it expects")
+  @Test("The engine learns expected times from its own statistics")
   func statistics() async throws {
     let clock = FakeClock()
     let environment = Environment.fake(clock: clock)

@@ -9,14 +9,14 @@ import Values
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("A pause outlives the engine, and its clocks stand")
+@Suite("A pause survives a restart of the engine, and its clocks stop")
 struct PauseShellTests {
   private func operate(_ engine: Engine, _ id: UniqueID, _ verb: OperatorVerb) async throws -> SagaState {
     try await engine.operate(
       id, OperatorRequest(verb, by: OperatorAct(by: "mia", reason: "defrosting", from: "cli 127.0.0.1")))
   }
 
-  @Test("Paused, stopped, started again, days later: nothing has started, and the delay has all its time left")
+  @Test("A paused saga starts nothing over a restart days later, and its delay has all its time left")
   func restart() async throws {
     let clock = FakeClock()
     let environment = Environment.fake(clock: clock)

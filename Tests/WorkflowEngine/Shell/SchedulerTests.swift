@@ -10,7 +10,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-/// A clock that somebody sets: whoever sleeps goes on sleeping.
+/// A clock that a test sets. Setting it wakes no sleeper.
 private final class SetClock: WallClock {
   private let time = Mutex(Timestamp(milliseconds: 1_772_352_000_000))
 
@@ -29,7 +29,7 @@ struct SchedulerTests {
     .version7(at: Timestamp(milliseconds: 1_772_352_000_000), random: (number, 0))
   }
 
-  @Test("Every new timer arms it again: a sleeper that a set clock has made too long holds none")
+  @Test("Every new timer wakes the scheduler, so that a changed clock delays no other timer")
   func rearmed() async {
     let clock = SetClock()
     let scheduler = Scheduler(clock: clock)
@@ -47,7 +47,7 @@ struct SchedulerTests {
     await running.value
   }
 
-  @Test("What was read of a sleeping saga doesn't replace the timer that the saga has set meanwhile")
+  @Test("A page of sleeping sagas does not replace the timer that a saga has set meanwhile")
   func newer() async {
     let clock = FakeClock()
     let scheduler = Scheduler(clock: clock)
@@ -73,7 +73,7 @@ struct SchedulerTests {
     await running.value
   }
 
-  @Test("A command that comes while open sagas are taken up keeps the timer that it led to")
+  @Test("A command that comes while open sagas are taken up keeps its timer")
   func takenUp() async throws {
     let clock = FakeClock()
     let environment = Environment.fake(clock: clock)
@@ -108,7 +108,7 @@ struct SchedulerTests {
         await Task.yield()
       }
     }()
-    // The timer is the retry's, not the wait's that the page told of.
+    // The timer is for the retry, not for the wait that the page contained.
     await clock.waitForSleepers { $0.contains(due) }
     #expect(executor.calls.count == 1)
     clock.advance(to: due)
@@ -133,7 +133,7 @@ struct SchedulerTests {
   }
 }
 
-/// Notes where it is told to begin.
+/// Records the time at which it is asked to begin.
 private final class BeginClock: WallClock {
   let begun = Mutex<Timestamp?>(nil)
   private let clock = FakeClock()

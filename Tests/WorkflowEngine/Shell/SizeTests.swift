@@ -8,7 +8,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("How large what a saga stores may become")
+@Suite("Limits on the size of a saga's events")
 struct SizeTests {
   static func text(_ mebibytes: Int) -> JSON { .string(String(repeating: "x", count: mebibytes << 20)) }
 

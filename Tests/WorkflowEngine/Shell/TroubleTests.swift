@@ -11,9 +11,9 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("A store that is out of reach for a while")
+@Suite("A store that is unavailable for a while")
 struct TroubleTests {
-  @Test("A timer that meets it fires all the same, once it is back")
+  @Test("A timer that is due during the outage fires after it")
   func timer() async throws {
     let clock = FakeClock()
     let environment = Environment.fake(clock: clock)
@@ -36,7 +36,7 @@ struct TroubleTests {
     await running.stop()
   }
 
-  @Test("A signal that the store did not take is withdrawn: its caller is told so, and it is never done later")
+  @Test("A signal that the store did not take is withdrawn: its caller gets the error, and it never takes effect")
   func withdrawn() async throws {
     let store = MoodyStore(MemoryStore(environment: .system))
     let running = try await RunningEngine(store, ScriptedExecutor())
@@ -55,7 +55,7 @@ struct TroubleTests {
     await running.stop()
   }
 
-  @Test("A start that the store did not take is never made later, with a key and without", arguments: [nil, "k"])
+  @Test("A start that the store did not take never takes effect, with and without a key", arguments: [nil, "k"])
   func withdrawnStart(key: String?) async throws {
     let memory = MemoryStore(environment: .system)
     let store = MoodyStore(memory)
@@ -72,7 +72,7 @@ struct TroubleTests {
     await running.stop()
   }
 
-  @Test("A start whose answer was lost says that it may have happened, and which saga it would be")
+  @Test("A start whose answer was lost has an unknown outcome that names the saga")
   func unknownStart() async throws {
     let store = MoodyStore(MemoryStore(environment: .system))
     let running = try await RunningEngine(store, ScriptedExecutor())
@@ -86,7 +86,7 @@ struct TroubleTests {
     await running.stop()
   }
 
-  @Test("The engine's own news is kept while the store can't write, and a caller who comes with it is withdrawn")
+  @Test("While the store can't write, the engine keeps its own events and withdraws a caller's")
   func mixed() async throws {
     let store = MoodyStore(MemoryStore(environment: .system))
     let (gate, open) = AsyncStream.makeStream(of: Void.self)
@@ -115,7 +115,7 @@ struct TroubleTests {
     await running.stop()
   }
 
-  @Test("An append whose answer was lost is repeated under its id; the caller is told that it may have happened")
+  @Test("An append whose answer was lost is repeated under its id; the caller gets an unknown outcome")
   func append() async throws {
     let store = MoodyStore(MemoryStore(environment: .system))
     let running = try await RunningEngine(store, ScriptedExecutor())
@@ -157,7 +157,7 @@ struct TroubleTests {
     await living.stop()
   }
 
-  @Test("What came back before the engine stopped is stored before the store is closed")
+  @Test("An outcome that came before the engine stopped is stored before the store is closed")
   func drainWaitsForTheStore() async throws {
     let memory = MemoryStore(environment: .system)
     let store = MoodyStore(memory)
@@ -181,7 +181,7 @@ struct TroubleTests {
 
 @Suite("The gate before a service")
 struct ServiceGateTests {
-  @Test("So many at once, first come first served; who waits too long goes without a place, and takes none along")
+  @Test("The gate admits a limited number of calls in order; a call that waits too long leaves and uses no place")
   func gate() async {
     let clock = FakeClock()
     let gate = ServiceGate(limit: 1)

@@ -30,7 +30,7 @@ final class MortalStore: StoreInFront {
   }
 }
 
-/// A store that is out of reach for so many calls, when it is told to be.
+/// A store that is unavailable for a number of calls that a test sets.
 final class MoodyStore: StoreInFront {
   let store: any EventStore
   private let moods = Mutex((reads: 0, appends: 0, refusedReads: 0, lists: [String: Int]()))
@@ -41,7 +41,7 @@ final class MoodyStore: StoreInFront {
 
   init(_ store: any EventStore) { self.store = store }
 
-  /// From now on the events of a stream are no JSON.
+  /// Makes the store return events of a stream that are not JSON, from now on.
   func garble(_ stream: UniqueID) { _ = garbled.withLock { $0.insert(stream) } }
 
   /// Holds the answer of the next read of a stream, with what was stored then, until the gate gives something.

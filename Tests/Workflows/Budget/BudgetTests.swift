@@ -5,7 +5,7 @@ import Testing
 
 @testable import Workflows
 
-@Suite("A budget on work")
+@Suite("Budgets of evaluations")
 struct BudgetTests {
   static let budget = Budget(steps: 50_000)
 
@@ -31,7 +31,7 @@ struct BudgetTests {
       "$.input.a[?!count($.input.a[*]) < @]", "$.input.a[?!$.input.a[?@ > 1000000]]",
     ])
   func ends(_ text: String) throws {
-    // One of them is no valid query: ! stands before a test.
+    // One of them is not a valid query: ! comes before a test.
     guard let query = try? JSONPath(text) else { return }
     let meter = Meter(Self.budget)
     var found: BudgetExceeded?
@@ -39,11 +39,11 @@ struct BudgetTests {
       _ = try query.values(in: Self.numbers(3_000), atMost: .max, meter)
     } catch { found = error }
     #expect(found?.limit == .steps, "\(text): \(meter.stepsUsed)")
-    // What is charged at once is bounded by a text, a list or a pattern.
+    // One charge is bounded by the size of a text, a list or a pattern.
     #expect(meter.stepsUsed < Self.budget.steps + 25_000, "\(text) went on to \(meter.stepsUsed)")
   }
 
-  @Test("a condition whose budget is used up neither holds nor does not hold")
+  @Test("a condition whose budget is used up is neither true nor false")
   func condition() throws {
     let condition = try JSONPathCondition("count($.input.a[?count($.input.a[*])>@])>1")
     let error = #expect(throws: BudgetExceeded.self) {
@@ -56,7 +56,9 @@ struct BudgetTests {
     }
   }
 
-  @Test("honest queries over 100,000 items pass", arguments: ["[?@ > 99]", "[?@ > 99 && @ < 500000 || @ == 7]", "[*]"])
+  @Test(
+    "usual queries over 100,000 items stay within the budget",
+    arguments: ["[?@ > 99]", "[?@ > 99 && @ < 500000 || @ == 7]", "[*]"])
   func honest(_ filter: String) throws {
     let document: JSON = ["input": ["a": .array((0..<100_000).map { .int($0) })]]
     #expect(try JSONPath("$.input.a\(filter)").values(in: document).count >= 99_900)
@@ -98,7 +100,7 @@ struct BudgetTests {
     #expect(try whole.render(in: ["input": ["x": .string(String(repeating: "x", count: 8 << 20))]])["sample"] != nil)
   }
 
-  @Test("texts that are put together are refused before they are copied")
+  @Test("concatenated texts that are too long are refused before they are copied")
   func manyTexts() throws {
     let text = String(repeating: "x", count: 100_000)
     let template = try TextTemplate(String(repeating: "${input.x}-", count: 30))
@@ -119,7 +121,7 @@ struct BudgetTests {
   }
 
   @Test(
-    "what is produced is counted as it is written", arguments: [#""a\"b\\c\nd""#, #"{"k\u0001": [1, 2.50, null]}"#])
+    "the produced text is counted as it is written", arguments: [#""a\"b\\c\nd""#, #"{"k\u0001": [1, 2.50, null]}"#])
   func counted(_ text: String) throws {
     let json = try JSON(parsing: text)
     let meter = Meter()

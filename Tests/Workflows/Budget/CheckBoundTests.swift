@@ -55,7 +55,7 @@ struct CheckBoundTests {
     try #require(counts[1].bytes < 64 << 10)
   }
 
-  @Test("long names make no long answers")
+  @Test("long names are shortened in findings")
   func longNames() {
     let name = String(repeating: "n", count: 200_000)
     let result = WorkflowChecker.check(Self.workflow("\"\(name)\": {\"\(name)\": 1}, "))
@@ -63,7 +63,7 @@ struct CheckBoundTests {
     #expect(result.findings.reduce(0) { $0 + $1.json.bytes().count + $1.description.utf8.count } < 8_000)
   }
 
-  @Test("near names are looked for only where they are listed")
+  @Test("near names are computed only for findings that are listed")
   func nearNames() throws {
     let bytes = Self.workflow("")
     let report = Report(document: try JSONDocument(parsing: bytes), bytes: bytes, file: nil)
@@ -92,7 +92,7 @@ struct CheckBoundTests {
   }
 
   @Test(
-    "a pattern's size is found out without writing it",
+    "a pattern's size is computed without writing the pattern",
     arguments: ["a{4095}", "a{4096}", "(a|b){100,200}", "(a?){3}", "()", "(^a$)*"])
   func patternSize(_ pattern: String) {
     func refused(_ body: () throws -> Void) -> Bool { (try? body()) == nil }

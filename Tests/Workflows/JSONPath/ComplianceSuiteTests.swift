@@ -3,8 +3,8 @@ import JSON
 import Testing
 import Workflows
 
-/// The official compliance suite of RFC 9535, which is no part of this tree: say where its `cts.json` lies with
-/// `JSONPATH_COMPLIANCE_SUITE=/path/to/cts.json`. Our own tables stand beside this file and always run.
+/// Runs the official compliance suite of RFC 9535. The suite is not part of this repository.
+/// `JSONPATH_COMPLIANCE_SUITE=/path/to/cts.json` names its file. Our own tables are beside this file and always run.
 struct ComplianceSuiteTests {
   static let path = ProcessInfo.processInfo.environment["JSONPATH_COMPLIANCE_SUITE"]
 

@@ -1,7 +1,7 @@
 import Testing
 import Workflows
 
-/// What is refused, with the code, and the place by how many scalars stand before it.
+/// Queries that are refused, each with its code and its place. The place is the number of scalars before it.
 struct InvalidQueryTests {
   @Test(arguments: [
     ("", 0), (" $", 0), ("$ ", 1), ("a", 0), ("@.a", 0), ("$a", 1), ("$.", 2), ("$..", 3), ("$...a", 3), ("$. a", 2),

@@ -4,7 +4,7 @@ import Values
 
 // Going forward.
 extension Account {
-  /// What starts something new.
+  /// Checks a step that starts something new.
   private mutating func starts(_ index: Int, _ fact: Fact) {
     let step = steps[index]
     if pausedAt != nil { violates("7 paused starts nothing", "starts while the saga is paused", fact) }

@@ -2,7 +2,7 @@ import JSON
 import Runtime
 import Values
 
-// What people do. Who asked, and what was answered, is held against the history in `Rules+Answers.swift`.
+// Acts of people. `Rules+Answers.swift` checks the requests and their answers against the history.
 extension Account {
   /// Every act says who, and why; one request is done once.
   mutating func act(_ fact: Fact) {
@@ -87,7 +87,7 @@ extension Account {
   mutating func extended(_ fact: Fact) {
     act(fact)
     guard let until = fact.moment("until") else { return violates("the history", "has no moment", fact) }
-    // A moment is put off as it stands: it does not know yet how long the pause will be.
+    // A deferral sets a timestamp as it is, because the length of the current pause is not known yet.
     let moment = (until - startedAt) - pausedBefore
     if let id = fact.text("step") {
       guard let index = index(id) else { return violates("the history", "names no step", fact) }

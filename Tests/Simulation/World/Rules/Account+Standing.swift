@@ -1,7 +1,7 @@
 import Runtime
 import Values
 
-// How a saga stands when nothing happens any more.
+// The rules for a saga's state when nothing happens any more.
 extension Account {
   /// Nothing is silent: a saga that has not ended waits for something that will come, is stuck, or is paused.
   mutating func standsStill(at now: Timestamp) {
@@ -37,7 +37,7 @@ extension Account {
     if !waits { violates("nothing silent", "waits for nothing: \(summary)") }
   }
 
-  /// The step's next attempt waits for something else than its moment: for a pivot, or for a rewind beside it.
+  /// Whether the step's next attempt waits for something else than its due time: a pivot, or a rewind beside it.
   private func isHeldUp(_ step: Step) -> Bool {
     guard step.phase == .backingOff else { return false }
     return !rewind.isEmpty || (requestedTurnBack && !step.plan.isPivot)

@@ -2,10 +2,10 @@ import JSON
 import Runtime
 import Values
 
-/// What a saga's history says, read event by event. Each event is held against the rules of `docs/reliability.md` as it
-/// comes: `Account+Forward.swift`, `Account+Back.swift` and `Account+People.swift` say what may follow what.
+/// The state of a saga by its history, read event by event. Each event is checked against the rules of
+/// `docs/reliability.md`. `Account+Forward.swift`, `Account+Back.swift` and `Account+People.swift` have the rules.
 ///
-/// This is a second and much smaller account of the engine's behaviour. It decides nothing; it only says what must not be.
+/// This is a second and much smaller model of the engine's behaviour. It decides nothing; it only finds violations.
 struct Account {
   enum Phase: String {
     case pending, running, backingOff, waiting
@@ -13,7 +13,7 @@ struct Account {
     case undoing, undone, undoFailed
   }
 
-  /// What the history says of one step.
+  /// The state of one step by the history.
   struct Step {
     var plan: StepPlan
     var phase = Phase.pending
@@ -26,7 +26,7 @@ struct Account {
     var spent = 0
     var undoSpent = 0
     var isInFlight = false
-    /// When its next attempt, or the end of its wait, is due: by the saga's clock, which stands while it is paused.
+    /// When its next attempt, or the end of its wait, is due by the saga's clock. The clock stops while it is paused.
     var due: Duration?
     var signal: String?
     /// `goesOn`, `turnsBack`, `blocks` or `settles`.
@@ -37,13 +37,13 @@ struct Account {
     var rounds: [Int: Round] = [:]
   }
 
-  /// What the history says of one round in the end.
+  /// The final state of one round by the history.
   struct Round {
     var outcome = "none"
     var isUndone = false
     /// The undo failed, and the workflow calls it a courtesy.
     var isGivenUp = false
-    /// An operator said what had become of it.
+    /// Whether an operator resolved the round.
     var isOperatorsWord = false
     var undoBegan = false
   }
@@ -67,7 +67,7 @@ struct Account {
   /// By the saga's clock.
   var deadline = Duration.zero
   var isOverdue = false
-  /// What was received, by what the body says, and whether a step has met it.
+  /// The received signals, with their bodies, and whether a step has considered them.
   var signals: [Signal] = []
   var commands: Set<String> = []
 
@@ -100,12 +100,12 @@ struct Account {
 
   // MARK: The saga's clock
 
-  /// How long the saga has run at a moment, without its pauses.
+  /// Returns how long the saga has run at a timestamp, without its pauses.
   func clock(_ moment: Timestamp) -> Duration {
     ((pausedAt.map { min($0, moment) } ?? moment) - startedAt) - pausedBefore
   }
 
-  /// When something is due that is set to a moment: counted from now on, by the saga's clock.
+  /// Returns the due time, by the saga's clock, of something that is set to a timestamp, counted from now on.
   func due(_ moment: Timestamp, setAt now: Timestamp) -> Duration { clock(now) + (moment - now) }
 
   // MARK: Steps
@@ -113,7 +113,7 @@ struct Account {
   func index(_ id: String) -> Int? { steps.firstIndex { $0.plan.id == id } }
   func step(_ id: String) -> Step? { steps.first { $0.plan.id == id } }
 
-  /// What depends on the step may start.
+  /// Returns whether the steps that depend on the step may start.
   func isPassed(_ step: Step) -> Bool {
     switch step.phase {
     case .succeeded, .skipped: true
@@ -152,7 +152,7 @@ struct Account {
     }
   }
 
-  /// A pivot may have happened, and nobody knows yet.
+  /// Whether a pivot may have happened, and its outcome is not known yet.
   var isPivotUndecided: Bool {
     steps.contains { step in
       guard step.plan.isPivot else { return false }

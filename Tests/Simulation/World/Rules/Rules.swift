@@ -73,11 +73,11 @@ struct Rules {
     return violations
   }
 
-  /// Whether what a key has done is what the history says.
+  /// Returns violations where the effect of a key differs from the history.
   private func standing(
     _ key: String, _ effect: Books.Effect, _ step: Account.Step, _ round: Account.Round, _ account: Account
   ) -> [Violation] {
-    // What a person said is taken for true, whether it was or not.
+    // A person's statement counts as true, also when it is false.
     if round.isOperatorsWord { return [] }
     func violation(_ rule: String, _ what: String) -> [Violation] {
       [Violation(rule, account.name, "\(key): \(what)")]
