@@ -21,7 +21,7 @@ public final class StandInRegistry: Sendable {
     /// The answers that are given instead, each once.
     var failures: [HTTPServerResponse] = []
     var server: (server: HTTPServer, port: Int)?
-    var isDraining = false
+    var isHeld = false
     var held: [CheckedContinuation<Void, Never>] = []
   }
   let state = Mutex(State())
@@ -86,11 +86,11 @@ public final class StandInRegistry: Sendable {
   public func fail(_ answers: HTTPServerResponse...) { state.withLock { $0.failures += answers } }
 
   /// Holds back all answers until `release`.
-  public func hold() { state.withLock { $0.isDraining = true } }
+  public func hold() { state.withLock { $0.isHeld = true } }
 
   public func release() {
     let held = state.withLock { state in
-      state.isDraining = false
+      state.isHeld = false
       defer { state.held = [] }
       return state.held
     }
@@ -127,8 +127,8 @@ public final class StandInRegistry: Sendable {
   private func waitWhileHeld() async {
     await withCheckedContinuation { continuation in
       let goesOn = state.withLock { state in
-        if state.isDraining { state.held.append(continuation) }
-        return !state.isDraining
+        if state.isHeld { state.held.append(continuation) }
+        return !state.isHeld
       }
       if goesOn { continuation.resume() }
     }

@@ -36,6 +36,13 @@ final class SagaHost: Sendable {
   private struct AttemptTasks {
     var nextID = 0
     var running: [Int: Task<Void, Never>] = [:]
+    /// The task of each step's newest attempt, while it runs.
+    var newest: [StepOfSaga: Int] = [:]
+  }
+
+  private struct StepOfSaga: Hashable {
+    let saga: UniqueID
+    let step: String
   }
 
   /// The held sagas, and the note of the sagas that are being computed.
@@ -262,19 +269,33 @@ final class SagaHost: Sendable {
     }
   }
 
-  /// Gives an attempt to its executor and records the outcome.
+  /// Gives an attempt to its executor, and the outcome to the saga.
+  ///
+  /// The step's earlier attempt has settled by now. But an answer that came as a message may have settled it before its
+  /// task sent it. So that task is cancelled, and has ended before this attempt begins. Without this, a step could be
+  /// sent after its undo.
   func perform(_ call: StepCall) {
+    let step = StepOfSaga(saga: call.saga, step: call.step)
     attempts.withLock { attempts in
       attempts.nextID += 1
       let id = attempts.nextID
+      let earlier = attempts.newest[step].flatMap { attempts.running[$0] }
+      attempts.newest[step] = id
       // The body of a call is written, and its answer is read, on the threads for sagas.
       attempts.running[id] = Task(executorPreference: computing) {
+        if let earlier {
+          earlier.cancel()
+          await earlier.value
+        }
         let outcome = await self.executor.perform(call)
         await self.tell(
           call.saga,
           .attemptSettled(
             step: call.step, phase: call.phase, round: call.round, attempt: call.attempt, outcome: outcome))
-        self.attempts.withLock { $0.running[id] = nil }
+        self.attempts.withLock { attempts in
+          attempts.running[id] = nil
+          if attempts.newest[step] == id { attempts.newest[step] = nil }
+        }
       }
       if stopped.load(ordering: .relaxed) { attempts.running[id]?.cancel() }
     }
