@@ -37,15 +37,22 @@ extension Account {
     if !waits { violates("nothing silent", "waits for nothing: \(summary)") }
   }
 
-  /// Whether the step's next attempt waits for something else than its due time: a pivot, or a rewind beside it.
+  /// Whether the step waits for something else than its due time: a pivot, or a rewind beside it.
   private func isHeldUp(_ step: Step) -> Bool {
-    guard step.phase == .backingOff else { return false }
-    return !rewind.isEmpty || (requestedTurnBack && !step.plan.isPivot)
+    switch step.phase {
+    case .backingOff: return !rewind.isEmpty || (requestedTurnBack && !step.plan.isPivot)
+    case .waiting:
+      // The saga's timeout has passed before the wait's end. Whether the saga turns back or goes on depends on a pivot.
+      return requestedTurnBack && !pivotPassed && (step.due ?? .zero) > deadline
+    case .pending, .running, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: return false
+    }
   }
 
   private func ended(_ step: Step) -> Bool {
     switch step.phase {
-    case .running, .undoing: true
+    case .running: true
+    // An operator may abandon a saga while a step is between two attempts.
+    case .undoing: step.isInFlight || end != "sagaAbandoned"
     case .backingOff, .waiting: end != "sagaAbandoned"
     case .pending, .succeeded, .failed, .skipped, .undone, .undoFailed: false
     }
