@@ -121,9 +121,10 @@ struct Rules {
       case (.signal(_, let identity), .refused(let code)):
         // One that was sent twice may be refused the second time.
         let times = answers.count { if case .signal(_, identity) = $0.request { true } else { false } }
-        // One that was kept when the saga turned back is refused as dropped, and no step may take it.
+        // One that was kept may be refused by the step that begins to wait, or dropped when the saga turns back. No step
+        // may take it then.
         let stored = account.signals.first { $0.identity == identity }
-        if times == 1, let stored, stored.isUsed || code != "signal.dropped" {
+        if times == 1, let stored, stored.isUsed || !["signal.dropped", "signal.refused"].contains(code) {
           violates("12 a refused signal has no effect", "it is in the history")
         }
       case (.act, _), (.signal, _), (.start, _), (.startWithOtherInput, _): break
