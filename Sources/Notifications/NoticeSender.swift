@@ -262,7 +262,7 @@ actor NoticeSender {
     if failure.isGone {
       goneSince = now
       log.error(
-        "A destination wants no more notices: NOTHING IS TOLD to it until it is mended and tested, or taken out",
+        "A destination answered that it wants no more notices; it gets none until a test of it succeeds",
         ("destination", destination.name), ("error", failure.message))
       return
     }

@@ -76,7 +76,8 @@ public final class Notices: Sendable {
           } catch {
             if Task.isCancelled { return }
             log.error(
-              "A destination is TOLD NOTHING any more", ("destination", sender.destination.name),
+              "The sender of a destination ended; the destination gets no more notices until a restart",
+              ("destination", sender.destination.name),
               ("error", "\(error)"))
             if let error = error as? StoreError { await sender.noteEnd(error) }
           }

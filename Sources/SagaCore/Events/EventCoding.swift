@@ -96,10 +96,6 @@ public struct EventReader {
     guard let word = data[name]?.stringValue.flatMap(Word.init(rawValue:)) else { throw unreadable(name) }
     return word
   }
-  func optionalWord<Word: RawRepresentable>(_ name: String) throws(UnreadableEvent) -> Word?
-  where Word.RawValue == String {
-    has(name) ? try word(name) : nil
-  }
   func nested(_ name: String) throws(UnreadableEvent) -> EventReader {
     EventReader(type: "\(type).\(name)", data: try value(name))
   }

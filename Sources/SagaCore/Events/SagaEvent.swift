@@ -118,11 +118,7 @@ public enum TimelineNote: Sendable, Hashable {
 
 /// How the list of acts shows an event.
 public struct AuditedAct: Sendable {
-  public enum Kind: String, Sendable, Hashable, CaseIterable {
-    case start, signal, verb
-    /// On an operation, or on the engine itself: these events do not belong to a saga.
-    case operation, engine
-  }
+  public enum Kind: Sendable, Hashable { case start, signal, verb }
 
   public let kind: Kind
   /// The verb's name in the API.
@@ -132,7 +128,7 @@ public struct AuditedAct: Sendable {
   /// The content of the request.
   public let content: [(name: String, value: JSON?)]
 
-  package init(_ kind: Kind, _ verb: String, act: JSON, content: [(name: String, value: JSON?)] = []) {
+  init(_ kind: Kind, _ verb: String, act: JSON, content: [(name: String, value: JSON?)] = []) {
     self.kind = kind
     self.verb = verb
     self.act = act

@@ -30,7 +30,7 @@ struct AuditAct {
     type = stored.type
     self.data = data
     self.actor = actor
-    kind = AuditEntry.Kind(rawValue: audited.kind.rawValue) ?? .engine
+    kind = audited.kind
     verb = audited.verb
     at = data["at"]?.stringValue.flatMap { Timestamp($0) }
     reason =
@@ -44,8 +44,17 @@ struct AuditAct {
   }
 
   /// Returns the form of such an event in the list of acts.
-  static func audited(_ type: String, _ data: JSON) -> AuditedAct? {
-    SagaEvent.kind(named: type)?.audited(data) ?? OtherActs.audited(type, data)
+  static func audited(_ type: String, _ data: JSON) -> Form? {
+    SagaEvent.kind(named: type)?.audited(data).map(Form.init) ?? OtherActs.audited(type, data)
+  }
+
+  /// The form of an act in the list: of a saga's event, as the core says it, or of an operation's or the engine's.
+  struct Form {
+    let kind: AuditEntry.Kind
+    let verb: String
+    /// The object that says who acted, why, and from where.
+    let act: JSON
+    let content: [(name: String, value: JSON?)]
   }
 
   /// The types of the events that record acts.
@@ -60,10 +69,10 @@ private enum OtherActs {
     "noticeTested", "projectionsRebuilt",
   ]
 
-  static func audited(_ type: String, _ data: JSON) -> AuditedAct? {
-    func act(_ kind: AuditedAct.Kind, _ verb: String, _ names: String...) -> AuditedAct {
+  static func audited(_ type: String, _ data: JSON) -> AuditAct.Form? {
+    func act(_ kind: AuditEntry.Kind, _ verb: String, _ names: String...) -> AuditAct.Form {
       let key = kind == .operation ? [("key", data["commandId"] ?? data["commandID"])] : []
-      return AuditedAct(kind, verb, act: data, content: names.map { ($0, data[$0]) } + key)
+      return AuditAct.Form(kind: kind, verb: verb, act: data, content: names.map { ($0, data[$0]) } + key)
     }
     switch type {
     case "operationStarted":
@@ -74,14 +83,26 @@ private enum OtherActs {
     case "operationDeclined": return act(.operation, "decline")
     case "operationStopped": return act(.operation, "stop")
     case ReservedEvents.echoRewound:
-      return AuditedAct(
-        .engine, "echo-rewind", act: data,
+      return AuditAct.Form(
+        kind: .engine, verb: "echo-rewind", act: data,
         content: [("shard", data["shard"]), ("to", data["to"]), ("fromPosition", data["from"])])
     case "noticesResent": return act(.engine, "notices-resend", "destination", "id")
     case "noticeTested": return act(.engine, "notices-test", "destination")
     case "projectionsRebuilt": return act(.engine, "projections-rebuild", "generation")
     default: return nil
     }
+  }
+}
+
+extension AuditAct.Form {
+  fileprivate init(_ act: AuditedAct) {
+    let kind: AuditEntry.Kind =
+      switch act.kind {
+      case .start: .start
+      case .signal: .signal
+      case .verb: .verb
+      }
+    self.init(kind: kind, verb: act.verb, act: act.act, content: act.content)
   }
 }
 

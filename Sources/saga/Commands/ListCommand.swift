@@ -19,7 +19,7 @@ let listFilters: [(option: OptionSpec, parameter: String)] = [
     "stepStatus"
   ),
   (OptionSpec("error", value: "CODE", help: "with this error code, or with codes that begin like http.*"), "error"),
-  (OptionSpec("min-attempts", value: "N", help: "with a step that had at least so many attempts"), "minAttempts"),
+  (OptionSpec("min-attempts", value: "N", help: "with a step that had at least N attempts"), "minAttempts"),
   (OptionSpec("waiting-for", value: "WHAT", help: "a signal's name, delay, or answer"), "waitingFor"),
   (OptionSpec("tag", value: "TAG", repeats: true, help: "with this tag; several options: with all of them"), "tag"),
   (OptionSpec("key", value: "KEY", help: "started with this idempotency key"), "key"),

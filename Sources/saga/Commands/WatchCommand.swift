@@ -12,7 +12,7 @@ let watchCommand = CommandSpec(
   ],
   operands: [OperandSpec("ID", .atMostOne, help: "the saga's id")],
   options: listFilters.map(\.option).filter { !["sort", "seen"].contains($0.name) } + listFlags.map(\.option) + [
-    OptionSpec("rounds", value: "N", help: "end after so many reads of the list"), .server, .json,
+    OptionSpec("rounds", value: "N", help: "end after N reads of the list"), .server, .json,
   ],
   examples: [
     .init(says: "Which sagas need a person?", line: "saga watch --stuck"),
