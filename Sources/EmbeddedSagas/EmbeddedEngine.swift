@@ -114,11 +114,13 @@ public final class EmbeddedEngine: Sendable {
         var version = version
         var committed = hints.makeAsyncIterator()
         while true {
+          // The state is read before the page. So an empty page is behind the last event of a saga that has ended.
+          let hasEnded = try await engine.saga(id).state.end != nil
           let page = try await engine.events(of: id, after: version, limit: 500)
           for event in page { continuation.yield(event) }
           version += page.count
-          if try await engine.saga(id).state.end != nil, page.isEmpty { break }
           if !page.isEmpty { continue }
+          if hasEnded { break }
           while let shards = await committed.next(), !shards.contains(shard) {}
           try Task.checkCancellation()
         }

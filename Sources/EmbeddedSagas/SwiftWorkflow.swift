@@ -39,7 +39,6 @@ public struct SwiftStep: Sendable {
   ///
   /// A second call with the same `StepContext.key` must not repeat the effect. The engine calls again after a crash, a
   /// timeout, or an error other than `StepRefused`.
-  /// a timeout, or an error other than `StepRefused`.
   public typealias Body = @Sendable (StepContext) async throws -> JSON
   public typealias UndoBody = @Sendable (StepContext) async throws -> Void
 

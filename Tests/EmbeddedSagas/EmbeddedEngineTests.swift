@@ -88,6 +88,29 @@ struct EmbeddedEngineTests {
     }
   }
 
+  /// A follower once read the saga's end after an empty page, and missed the events that were stored between the two.
+  @Test("The events of each of 200 sagas end with the saga's last event")
+  func eventsToTheEnd() async throws {
+    try await Self.withFile { file in
+      let workflow = SwiftWorkflow("one", version: 1, steps: [Self.step("one", Calls())])
+      try await EmbeddedEngine.run(at: file, workflows: [workflow]) { engine in
+        let last = try await withThrowingTaskGroup(of: String?.self) { group in
+          for _ in 0..<200 {
+            group.addTask {
+              var last: String?
+              for try await event in engine.events(of: try await engine.start("one", input: [:])) {
+                last = event.typeName
+              }
+              return last
+            }
+          }
+          return try await group.reduce(into: [String: Int]()) { $0[$1 ?? "none", default: 0] += 1 }
+        }
+        #expect(last == ["sagaCompleted": 200])
+      }
+    }
+  }
+
   @Test("A step that throws another error is attempted again under the same key, and then undone")
   func thrown() async throws {
     try await Self.withFile { file in
