@@ -28,6 +28,8 @@ public final class Engine: Sendable {
     public var takesUpHeld = false
     /// Called before anything of a saga is computed. A drill or a test ends the process there.
     public var beforeComputing: (@Sendable (UniqueID) -> Void)?
+    /// The limits on stored data. A test sets smaller ones.
+    package var sizes = SagaSizes()
     /// How the engine decides. The simulation passes decisions with a known fault, to show that its rules find it.
     package var decide: Decide = { (command, state, definition, now, learned, isDraining) throws(Refusal) in
       try Decider.decision(
@@ -68,7 +70,7 @@ public final class Engine: Sendable {
       events: store, executor: executor, environment: environment, log: log,
       held: HeldSagas(
         store: store, file: configuration.interruptions, beforeComputing: configuration.beforeComputing, log: log),
-      decide: configuration.decide)
+      sizes: configuration.sizes, decide: configuration.decide)
     operations = OperationRunner(events: store, environment: environment, log: log) { [host] in
       try await host.ask($0, .operate($1))
     }

@@ -286,7 +286,7 @@ actor Saga {
     let now = host.environment.now()
     let isDraining = host.isDraining
     for (index, input) in batch.enumerated() {
-      if size > SagaSizes.mostAppend || decision.isUnfinished {
+      if size > host.sizes.mostAppend || decision.isUnfinished {
         decision.left = Array(batch[index...])
         break
       }
@@ -333,7 +333,7 @@ actor Saga {
     for event in new.events { try SagaState.evolve(&state, event) }
     let events = SagaEventCoding.encode(new.events)
     do {
-      if let state { try SagaSizes.check(events, before: decision.state, after: state) }
+      if let state { try host.sizes.check(events, before: decision.state, after: state) }
     } catch {
       guard let smaller = command.withoutOutput(because: error) else { throw error }
       return try decide(smaller, decision, now, isDraining)

@@ -52,11 +52,15 @@ final class SagaHost: Sendable {
   /// Runs the computations of sagas: the simulation's executor, or the threads for sagas.
   var computing: any WorkThreads { environment.executor ?? WorkPool.sagas }
 
+  /// The limits on stored data.
+  let sizes: SagaSizes
+
   init(
     events: any EventStore, executor: any StepExecutor, environment: Environment, log: Log, held: HeldSagas,
-    decide: @escaping Decide
+    sizes: SagaSizes, decide: @escaping Decide
   ) {
     self.held = held
+    self.sizes = sizes
     self.events = events
     self.decide = decide
     self.executor = executor

@@ -4,19 +4,19 @@ import SagaCore
 import Workflows
 
 /// The limits on the size of a saga's stored data.
-enum SagaSizes {
+package struct SagaSizes: Sendable {
   /// The most bytes of one event. A request's body has at most 8 MiB, a rendered call 16 MiB.
-  static let mostEvent = 24 << 20
+  package var mostEvent = 24 << 20
   /// The most bytes that one append collects. Further inputs wait for the next append.
-  static let mostAppend = 16 << 20
+  package var mostAppend = 16 << 20
   /// The most bytes of a saga's data: its input, its signals, and the outputs of its steps.
-  static let mostKept = 64 << 20
+  package var mostKept = 64 << 20
   /// The size in bytes below which events are not measured: a saga whose events are all small stays small for long.
   private static let small = 16 << 10
 
   /// Checks that events may be stored, and that the saga stays small enough.
   /// - Throws: `event.tooLarge` or `saga.tooLarge`.
-  static func check(_ events: [NewEvent], before: SagaState?, after: SagaState) throws(Refusal) {
+  func check(_ events: [NewEvent], before: SagaState?, after: SagaState) throws(Refusal) {
     var isLarge = false
     for event in events {
       guard event.data.count <= mostEvent else {
@@ -24,12 +24,12 @@ enum SagaSizes {
           EngineErrorCode.eventTooLarge,
           "The event “\(event.type)” has \(event.data.count) bytes; at most \(mostEvent) are stored.")
       }
-      isLarge = isLarge || event.data.count > small
+      isLarge = isLarge || event.data.count > Self.small
     }
     guard isLarge else { return }
-    let size = kept(after)
+    let size = Self.kept(after)
     // A saga that is too large already may become smaller.
-    guard size > mostKept, size > before.map(kept) ?? 0 else { return }
+    guard size > mostKept, size > before.map(Self.kept) ?? 0 else { return }
     throw Refusal(
       EngineErrorCode.sagaTooLarge,
       "The saga would keep \(size) bytes of input, signals and outputs; at most \(mostKept) are kept.")

@@ -113,7 +113,7 @@ struct HoldingTests {
     #expect(state.isPaused)
     #expect(state.lastAct?.by == "engine")
     _ = try await run.engine.signal(other, name: "go", body: 1, signalID: nil, by: "qa")
-    #expect(try await run.engine.waitForEnd(of: other, atMost: .seconds(60)).state.status == .completed)
+    #expect(try await run.engine.waitForEnd(of: other, atMost: .seconds(600)).state.status == .completed)
     await run.stop()
 
     // It is still held after another start, until an operator acts.
@@ -123,7 +123,7 @@ struct HoldingTests {
       held, OperatorRequest(.resume, by: OperatorAct(by: "qa", reason: "the cause is gone")))
     #expect(run.engine.held.isEmpty)
     _ = try await run.engine.signal(held, name: "go", body: 1, signalID: nil, by: "qa")
-    #expect(try await run.engine.waitForEnd(of: held, atMost: .seconds(60)).state.status == .completed)
+    #expect(try await run.engine.waitForEnd(of: held, atMost: .seconds(600)).state.status == .completed)
     await run.stop()
     run = try await Run(store, path)
     #expect(run.engine.held.isEmpty)
@@ -164,7 +164,7 @@ struct HoldingTests {
     run = try await Run(store, path)
     #expect(run.engine.held.isEmpty)
     _ = try await run.engine.signal(saga, name: "go", body: 1, signalID: nil, by: "qa")
-    #expect(try await run.engine.waitForEnd(of: saga, atMost: .seconds(60)).state.status == .completed)
+    #expect(try await run.engine.waitForEnd(of: saga, atMost: .seconds(600)).state.status == .completed)
     await run.stop()
     #expect(try InterruptionFile(path: path).interrupted == [:])
   }

@@ -123,7 +123,7 @@ struct KafkaBench {
   }
 
   func end(of id: UniqueID) async throws -> SagaState {
-    try await engine.waitForEnd(of: id, atMost: .seconds(60)).state
+    try await engine.waitForEnd(of: id, atMost: .seconds(600)).state
   }
 
   func events(_ id: UniqueID) async throws -> [SagaEvent] {

@@ -35,9 +35,10 @@ struct RunningEngine {
   init(
     _ store: any EventStore, _ executor: any StepExecutor, environment: Environment = .system,
     drainTime: Duration = .seconds(5), readStore: (any SagaReadStore)? = nil,
-    approvals: Set<OperatorVerb.Name> = [], learnsExpectations: Bool = true
+    approvals: Set<OperatorVerb.Name> = [], learnsExpectations: Bool = true, sizes: SagaSizes = SagaSizes()
   ) async throws {
     var configuration = Engine.Configuration()
+    configuration.sizes = sizes
     configuration.drainTime = drainTime
     configuration.approvals = approvals
     configuration.learnsExpectations = learnsExpectations
@@ -63,7 +64,7 @@ struct RunningEngine {
   }
 
   func end(of id: UniqueID) async throws -> SagaState {
-    try await engine.waitForEnd(of: id, atMost: .seconds(120)).state
+    try await engine.waitForEnd(of: id, atMost: .seconds(600)).state
   }
 }
 
