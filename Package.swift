@@ -129,7 +129,7 @@ let package = Package(
     tests("JSON", of: ["JSON"]),
     tests("Values", of: ["Values", "JSON", "Runtime", "TestSupport"]),
     tests("Runtime", of: ["Runtime", "JSON", "Values", "TestSupport"]),
-    tests("Workflows", of: ["Workflows", "Values", "JSON", "TestSupport"]),
+    tests("Workflows", of: ["Workflows", "Values", "JSON", "TestSupport"], exclude: ["Stored"]),
     tests("Persistence", of: ["Persistence", "PostgresPersistence", "JSON", "Runtime", "Values", "TestSupport"]),
     tests("HTTP", of: ["HTTP", "JSON", "Runtime", "Values", "TestSupport"]),
     tests("Messaging", of: ["Messaging", "HTTP", "JSON", "Runtime", "Values", "TestSupport", "kafka-broker"]),

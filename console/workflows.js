@@ -32,7 +32,7 @@ export function stepsOf(definition) {
   return (definition.steps ?? []).map((step, index, all) => ({
     id: step.id, description: step.description, pivot: step.pivot,
     kind: step.http ? `${step.http.service} · http` : step.kafka ? `${step.kafka.service} · kafka` : step.signal ? `signal ${step.signal.name}`
-      : step.delay ? "delay" : "",
+      : step.delay ? "delay" : step.fail ? `fail ${step.fail.code}` : "",
     dependsOn: step.dependsOn ?? (index ? [all[index - 1].id] : []),
   }));
 }

@@ -127,7 +127,7 @@ struct DefinitionTests {
       return
     }
     #expect(call.service == "samples" && call.command == "create" && call.headers.map(\.name) == ["ward"])
-    #expect(call.body?.queries.count == 1)
+    #expect(call.body?.referencedQueries.count == 1)
     #expect(steps[0].timeout == .seconds(30) && steps[0].retry.policy(for: ["timeout"]).maxAttempts == 3)
     #expect(undo.action == .kafka(KafkaAction(service: "samples", command: "delete")))
     #expect(undo.timeout == .seconds(30) && undo.retry.policy(for: ["timeout"]).maxAttempts == 10)

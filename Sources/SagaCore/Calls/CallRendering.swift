@@ -91,7 +91,7 @@ package enum CallRendering {
           service: kafka.service, command: kafka.command,
           headers: try fields(kafka.headers, .headerValue, in: document, meter),
           body: try kafka.body?.render(in: document, meter: meter)))
-    case .signal, .delay:
+    case .signal, .delay, .fail:
       nil
     }
   }
@@ -102,7 +102,8 @@ package enum CallRendering {
   private static func path(
     _ path: TextTemplate, in document: JSON, _ meter: Meter
   ) throws(ExpressionError) -> String {
-    try bounded(try path.render(in: document, encoding: .pathSegment, meter: meter), "the path", path)
+    // The checker refuses a path that may be left out.
+    try bounded(try path.render(in: document, encoding: .pathSegment, meter: meter) ?? "", "the path", path)
   }
 
   private static func fields(
@@ -110,7 +111,7 @@ package enum CallRendering {
   ) throws(ExpressionError) -> [RenderedField] {
     var fields: [RenderedField] = []
     for text in texts {
-      let value = try text.value.render(in: document, encoding: encoding, meter: meter)
+      guard let value = try text.value.render(in: document, encoding: encoding, meter: meter) else { continue }
       fields.append(RenderedField(name: text.name, value: try bounded(value, "“\(text.name)”", text.value)))
     }
     return fields

@@ -58,7 +58,7 @@ extension Decider {
       return
     }
     do {
-      if try measured({ meter throws(BudgetExceeded) in try condition.holds(in: document, meter: meter) }) {
+      if try measured({ meter throws(ExpressionError) in try condition.holds(in: document, meter: meter) }) {
         perform(step)
       } else {
         emit(StepSkipped(step: id(step)))
@@ -75,6 +75,22 @@ extension Decider {
     case .http, .kafka: startAttempt(step)
     case .signal(let signal): waitForSignal(step, signal)
     case .delay(let delay): waitForTime(step, delay)
+    case .fail(let action): failOnPurpose(step, action)
+    }
+  }
+
+  /// Fails a step whose action is `fail`. Nothing was sent, so its outcome is that nothing happened.
+  private mutating func failOnPurpose(_ step: Int, _ action: FailAction) {
+    do throws(ExpressionError) {
+      var message = "The workflow fails here on purpose."
+      if let template = action.message {
+        let document = state.document(for: state.steps[step], reading: template.reads)
+        let text = try measured { meter throws(ExpressionError) in try template.render(in: document, meter: meter) }
+        message = text ?? message
+      }
+      fail(step, StepFailure(code: action.code, message: message))
+    } catch {
+      fail(step, StepFailure(code: error.code, message: error.message))
     }
   }
 

@@ -20,7 +20,8 @@ extension Decider {
     case .until(let template):
       do {
         let document = state.document(for: state.steps[step], reading: template.reads)
-        let text = try template.render(in: document, encoding: .none)
+        // The checker refuses a time that may be left out.
+        let text = try template.render(in: document, encoding: .none) ?? ""
         guard let time = Timestamp(text) else {
           fail(
             step,

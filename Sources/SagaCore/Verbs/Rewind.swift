@@ -112,7 +112,7 @@ extension Action {
     case .http(let call): call.hasSideEffect
     // A Kafka command may always change something: its definition cannot say that it only reads.
     case .kafka: true
-    case .signal, .delay: false
+    case .signal, .delay, .fail: false
     }
   }
 }

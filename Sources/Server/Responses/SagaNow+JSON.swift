@@ -175,14 +175,14 @@ extension Action {
     case .http(let http): .init(kind: "http", service: http.service, method: http.method)
     case .kafka(let kafka): .init(kind: "kafka", service: kafka.service, command: kafka.command)
     case .signal(let signal): .init(kind: "signal", signal: signal.name, roles: signal.roles)
-    case .delay: .init(kind: "delay")
+    case .delay, .fail: .init(kind: kind)
     }
   }
 
   /// Returns what a step with this action waits for; nil for an action that sends attempts.
   fileprivate var awaited: SagaResponse.Step.Waiting? {
     switch self {
-    case .http, .kafka: nil
+    case .http, .kafka, .fail: nil
     case .signal(let signal): .init(kind: "signal", name: signal.name)
     case .delay: .init(kind: "delay")
     }

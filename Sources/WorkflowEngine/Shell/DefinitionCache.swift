@@ -97,8 +97,12 @@ final class DefinitionCache: Sendable {
   }
 
   private func keep(_ stored: StoredDefinition) throws(HistoryError) {
-    guard let definition = WorkflowChecker.check(stored.data, isStored: true).definition else {
-      throw HistoryError("\(stored.name) version \(stored.version) was registered, but this version can't read it.")
+    let definition: WorkflowDefinition
+    do {
+      definition = try StoredWorkflow.decode(stored.data)
+    } catch {
+      throw HistoryError(
+        "\(stored.name) version \(stored.version) was registered, but this version can't read it at \(error).")
     }
     let entry = Entry(
       definition: definition, digest: Digest.hexadecimal(stored.digest), registeredAt: stored.registeredAt,

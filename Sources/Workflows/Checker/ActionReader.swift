@@ -1,4 +1,5 @@
 import JSON
+import Values
 
 /// Reads the action of a step or of its compensation, and records the values that its expressions read.
 struct ActionReader {
@@ -9,7 +10,7 @@ struct ActionReader {
 
   /// The actions that are done in attempts. A compensation may only be one of these.
   static let callKinds = ["http", "kafka"]
-  static let kinds = callKinds + ["signal", "delay"]
+  static let kinds = callKinds + ["signal", "delay", "fail"]
   static let laterKinds = ["task", "workflow"]
 
   init(role: Use.Role, services: KnownServices, report: Report) {
@@ -47,16 +48,18 @@ struct ActionReader {
     case "http": http(json, at: pointer).map { .http($0) }
     case "kafka": kafka(json, at: pointer).map { .kafka($0) }
     case "signal": signal(json, at: pointer).map { .signal($0) }
+    case "fail": fail(json, at: pointer).map { .fail($0) }
     default: delay(json, at: pointer).map { .delay($0) }
     }
   }
 
-  // MARK: signal and delay
+  // MARK: signal, delay and fail
 
   private mutating func signal(_ json: JSON, at pointer: JSONPointer) -> SignalAction? {
     guard
       let reader = ObjectReader(
-        json, at: pointer, what: "a signal", keys: ["name", "roles", "schema", "accept"], report: report)
+        json, at: pointer, what: "a signal", keys: ["name", "roles", "schema", "accept"], meant: Meant.signal,
+        report: report)
     else { return nil }
     let name = reader.name("name", of: "a signal")
     let roles = reader.texts("roles")
@@ -71,11 +74,18 @@ struct ActionReader {
   }
 
   private mutating func delay(_ json: JSON, at pointer: JSONPointer) -> DelayAction? {
-    guard let reader = ObjectReader(json, at: pointer, what: "a delay", keys: ["for", "until"], report: report) else {
-      return nil
-    }
+    guard
+      let reader = ObjectReader(
+        json, at: pointer, what: "a delay", keys: ["for", "until"], meant: Meant.delay, report: report)
+    else { return nil }
     let duration = reader.duration("for", positive: false)
-    let moment = text("until", in: reader)
+    let until = text("until", in: reader)
+    if let until, until.expressions.isEmpty, Timestamp(until.source) == nil {
+      report.rule(
+        WorkflowErrorCode.badValue,
+        "\"until\" is a date-time, as 2026-03-01T08:15:30Z, or a ${…} that has one; \"for\" takes a duration",
+        at: reader.pointer(to: "until"))
+    }
     switch (reader.has("for"), reader.has("until")) {
     case (true, true):
       report.error(
@@ -86,8 +96,17 @@ struct ActionReader {
       reader.missing("for\" or \"until", of: "a delay")
       return nil
     case (true, false): return duration.map { .for($0) }
-    case (false, true): return moment.map { .until($0) }
+    case (false, true): return until.map { .until($0) }
     }
+  }
+
+  private mutating func fail(_ json: JSON, at pointer: JSONPointer) -> FailAction? {
+    guard
+      let reader = ObjectReader(
+        json, at: pointer, what: "a fail action", keys: ["code", "message"], meant: Meant.fail, report: report)
+    else { return nil }
+    let code = reader.name("code", of: "a fail action")
+    return code.map { FailAction(code: $0, message: text("message", in: reader)) }
   }
 
   // MARK: Expressions
@@ -97,10 +116,11 @@ struct ActionReader {
     let pointer = reader.pointer(to: name)
     do {
       let condition = try JSONPathCondition(text)
-      for fault in condition.patternFaults { report.error(fault.code, fault.message, at: pointer, .inside(fault.at)) }
+      for fault in condition.patternFaults { report.rule(fault.code, fault.message, at: pointer, .inside(fault.at)) }
       uses.append(
         Use(
-          role: role, isCondition: true, reads: condition.referencedQueries.map(QueryRead.init), pointer: pointer,
+          role: role, condition: condition.condition, reads: condition.referencedQueries.map(QueryRead.init),
+          pointer: pointer,
           offset: 0))
       return condition
     } catch {
@@ -109,11 +129,20 @@ struct ActionReader {
     }
   }
 
-  mutating func text(_ name: String, in reader: ObjectReader) -> TextTemplate? {
-    reader.text(name).flatMap { text($0, at: reader.pointer(to: name)) }
+  /// Reads a text that must have a value.
+  mutating func text(_ name: String, in reader: ObjectReader, isPath: Bool = false) -> TextTemplate? {
+    let pointer = reader.pointer(to: name)
+    guard let text = reader.text(name), let template = self.text(text, at: pointer, isPath: isPath) else { return nil }
+    if template.mayBeLeftOut {
+      report.rule(
+        JSONPathErrorCode.type, "\"\(name)\" can't be left out: write a value behind ??, not nothing",
+        at: pointer)
+    }
+    return template
   }
 
-  mutating func text(_ text: String, at pointer: JSONPointer) -> TextTemplate? {
+  mutating func text(_ text: String, at pointer: JSONPointer, isPath: Bool = false) -> TextTemplate? {
+    warnOfForeignExpressions(in: .string(text), at: pointer, isPath: isPath)
     do {
       let template = try TextTemplate(text)
       for expression in template.expressions { note(expression, at: pointer) }
@@ -125,6 +154,7 @@ struct ActionReader {
   }
 
   mutating func template(_ json: JSON, at pointer: JSONPointer) -> Template? {
+    warnOfForeignExpressions(in: json, at: pointer)
     do {
       let template = try Template(json)
       for (inner, expression) in template.expressions { note(expression, at: pointer.appending(inner)) }
@@ -143,12 +173,18 @@ struct ActionReader {
   }
 
   private mutating func note(_ expression: Expression, at pointer: JSONPointer) {
-    for fault in expression.path.patternFaults {
-      report.error(fault.code, fault.message, at: pointer, .inside(max(0, expression.offset + fault.at)))
+    if expression.takesAll {
+      report.warning(
+        WorkflowErrorCode.takesMany,
+        "${\(expression.text)} finds each of several values, and one is needed: list(…) takes all of them, first(…) the "
+          + "first", at: pointer, .inside(expression.offset))
+    }
+    for fault in expression.patternFaults {
+      report.rule(fault.code, fault.message, at: pointer, .inside(max(0, expression.offset + fault.at)))
     }
     uses.append(
       Use(
-        role: role, isCondition: false, reads: expression.path.referencedQueries.map(QueryRead.init), pointer: pointer,
+        role: role, condition: nil, reads: expression.referencedQueries.map(QueryRead.init), pointer: pointer,
         offset: expression.offset))
   }
 

@@ -71,7 +71,7 @@ struct AdviceCheck {
     case .http(let call): call.hasSideEffect ? call.method : nil
     // A command never says that it only reads.
     case .kafka(let call): call.command
-    case .signal, .delay: nil
+    case .signal, .delay, .fail: nil
     }
   }
 }

@@ -6,7 +6,7 @@ extension ActionReader {
   func checkService(_ service: String, among services: Set<String>?, in reader: ObjectReader) {
     guard let services, !services.contains(service) else { return }
     let known = services.sorted()
-    report.error(
+    report.rule(
       WorkflowErrorCode.unknownService,
       "no service \"\(service)\" is configured"
         + (known.isEmpty ? "" : ": there is \(known.joined(separator: ", "))"),
@@ -28,16 +28,15 @@ extension ActionReader {
       let pointer = reader.pointer(to: "headers").appending(name)
       checkHeader(name, isOwn: isOwn, at: pointer)
       if !seen.insert(name.lowercased()).inserted {
-        report.error(
+        report.rule(
           WorkflowErrorCode.badHeader, "\"\(name)\" is there already: case doesn't count", at: pointer, .name)
       }
     }
     return members("headers", in: reader).compactMap { member in
       guard let template = text(member.text, at: member.pointer) else { return nil }
       if member.text.unicodeScalars.contains(where: { $0 == "\r" || $0 == "\n" || $0 == "\0" }) {
-        report.error(
+        report.rule(
           WorkflowErrorCode.badHeader, "a header's value holds no line break and no NUL", at: member.pointer)
-        return nil
       }
       return NamedText(name: member.name, value: template)
     }
@@ -66,11 +65,11 @@ extension ActionReader {
       "!#$%&'*+-.^_`|~".utf8.contains(byte) || (PercentEncoding.isUnreserved(byte) && byte != UInt8(ascii: "~"))
     }
     if name.isEmpty || !allowed {
-      report.error(
+      report.rule(
         WorkflowErrorCode.badHeader, "\"\(name)\" is no header: names hold letters, digits and - _ and the like",
         at: pointer, .name)
     } else if isOwn(name.lowercased()) {
-      report.error(WorkflowErrorCode.badHeader, "the engine sets \"\(name)\" itself", at: pointer, .name)
+      report.rule(WorkflowErrorCode.badHeader, "the engine sets \"\(name)\" itself", at: pointer, .name)
     }
   }
 }

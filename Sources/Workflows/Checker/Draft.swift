@@ -41,7 +41,8 @@ struct Use {
   }
 
   let role: Role
-  let isCondition: Bool
+  /// The condition; nil for a `${…}`.
+  let condition: Condition?
   let reads: [QueryRead]
   /// The pointer to its string.
   let pointer: JSONPointer

@@ -23,7 +23,8 @@ extension ActionReader {
     guard
       let reader = ObjectReader(
         json, at: pointer, what: what,
-        keys: ["service", "method", "path", "headers", "query", "body", "success"], later: ["poll"], report: report)
+        keys: ["service", "method", "path", "headers", "query", "body", "success"], later: ["poll"],
+        meant: Meant.http, report: report)
     else { return nil }
     let service = reader.name("service", of: what)
     if let service { checkService(service, among: services.http, in: reader) }
@@ -35,7 +36,7 @@ extension ActionReader {
     let query = texts("query", in: reader)
     let body = reader.members["body"].flatMap { template($0, at: reader.pointer(to: "body")) }
     if reader.has("body"), let method, method == .get || method == .head {
-      report.error(
+      report.rule(
         WorkflowErrorCode.badValue, "a \(method.rawValue) carries no body", at: reader.pointer(to: "body"), .name)
     }
     let success = success(in: reader)
@@ -46,12 +47,10 @@ extension ActionReader {
   }
 
   private mutating func path(in reader: ObjectReader) -> TextTemplate? {
-    guard let text = reader.text("path") else { return nil }
+    guard let template = text("path", in: reader, isPath: true) else { return nil }
     let pointer = reader.pointer(to: "path")
-    guard let template = self.text(text, at: pointer) else { return nil }
     if let mistake = Self.pathMistake(template) {
-      report.error(WorkflowErrorCode.badPath, mistake, at: pointer)
-      return nil
+      report.rule(WorkflowErrorCode.badPath, mistake, at: pointer)
     }
     return template
   }

@@ -11,13 +11,14 @@ extension ActionReader {
   mutating func kafka(_ json: JSON, at pointer: JSONPointer) -> KafkaAction? {
     let what = "a kafka action"
     if services.kafka?.isEmpty == true {
-      report.error(
+      report.rule(
         WorkflowErrorCode.needsKafka, "this engine has no Kafka: start the engine with --kafka BROKERS", at: pointer,
         .name)
     }
     guard
       let reader = ObjectReader(
-        json, at: pointer, what: what, keys: ["service", "command", "headers", "body"], report: report)
+        json, at: pointer, what: what, keys: ["service", "command", "headers", "body"],
+        meant: Meant.kafka, report: report)
     else { return nil }
     let service = reader.name("service", of: what)
     // The missing Kafka is already reported. Without Kafka, no service can be named.

@@ -11,8 +11,10 @@ package struct ObjectReader {
   ///   - what: the name of the object in messages, such as `a step`.
   ///   - keys: the members that the object may have.
   ///   - later: members of the language that this version does not support.
+  ///   - meant: what an author probably means by other members.
   package init?(
-    _ json: JSON, at pointer: JSONPointer, what: String, keys: [String], later: [String] = [], report: Report
+    _ json: JSON, at pointer: JSONPointer, what: String, keys: [String], later: [String] = [],
+    meant: [String: Meant] = [:], report: Report
   ) {
     guard case .object(let members) = json else {
       report.error(
@@ -29,9 +31,15 @@ package struct ObjectReader {
           "\"\(name)\" is part of the language but this version does not run it yet", at: pointer.appending(name), .name
         )
       } else {
+        var (advice, near): (String, String?) = ("", nil)
+        switch meant[name] {
+        case .says(let text): advice = ": \(text)"
+        case .word(let word): near = word
+        case nil: near = NearNames.nearest(to: name, among: keys + later)
+        }
         report.error(
-          report.codes.unknownKey, "\(what) has no member \"\(name)\"", at: pointer.appending(name), .name,
-          near: NearNames.nearest(to: name, among: keys + later))
+          report.codes.unknownKey, "\(what) has no member \"\(name)\"\(advice)", at: pointer.appending(name), .name,
+          near: near)
       }
     }
   }
@@ -163,11 +171,9 @@ package struct ObjectReader {
       return nil
     }
     guard let text = text(member) else { return nil }
-    guard rule.allows(text) else {
-      report.error(report.codes.badName, "\"\(text)\" is no \(rule.meaning)", at: pointer(to: member))
-      return nil
-    }
-    return text
+    if rule.allows(text) { return text }
+    report.rule(report.codes.badName, "\"\(text)\" is not a \(rule.meaning)", at: pointer(to: member))
+    return report.purpose == .decoding ? text : nil
   }
 
   package static func withArticle(_ json: JSON) -> String {

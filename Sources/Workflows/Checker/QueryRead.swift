@@ -10,11 +10,17 @@ package struct QueryRead {
   package let offsets: [Int]
   /// True when the tokens are the whole query. Otherwise it continues with a segment that may find several values.
   package let isPlain: Bool
+  /// True when the expression has a value also when the query finds nothing.
+  let mayBeMissing: Bool
+  /// The name that was probably meant when a name and a hyphen are directly before the query.
+  let hyphenatedName: String?
 
   package init(_ query: ReferencedQuery) {
     offset = query.at
     tokens = query.leadingTokens
     isPlain = query.isSingular
+    mayBeMissing = query.mayBeMissing
+    hyphenatedName = query.hyphenatedName
     // A name appears in its query as it is. If it has escapes, the place before it is used.
     let scalars = Array(query.text.unicodeScalars)
     var position = 0

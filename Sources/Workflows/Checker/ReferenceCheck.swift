@@ -5,6 +5,8 @@ import Values
 struct ReferenceCheck {
   let drafts: [StepDraft]
   let graph: CheckedGraph
+  /// The schema of the input, as the file has it.
+  let inputSchema: JSON?
   let report: Report
 
   private static let roots = ["input", "steps", "saga"]
@@ -46,7 +48,7 @@ struct ReferenceCheck {
             one, WorkflowErrorCode.unknownMember, "saga has no \"\(member)\"", token: 1,
             near: NearNames.nearest(to: member, among: Self.sagaMembers))
         }
-      case .name("input"): break
+      case .name("input"): checkInput(one)
       case .name("signal") where use.role == .accept: break
       case .name(let name):
         checkRoot(name, one)
@@ -89,10 +91,44 @@ struct ReferenceCheck {
     let roots = one.use.role == .accept ? Self.roots + ["signal"] : Self.roots
     var message = "the document has no \"\(name)\": it has \(roots.joined(separator: ", "))"
     if name == "signal" { message = "\"signal\" is there only in \"accept\"; later its body is the step's output" }
+    if let meant = one.read.hyphenatedName { message += "; a name with a hyphen is written ['\(meant)']" }
     if graph.indexes[name] != nil { message = "a step is read as steps.\(name)" }
     error(
       one, WorkflowErrorCode.unknownRoot, message, token: 0,
       near: name == "signal" ? nil : NearNames.nearest(to: name, among: roots))
+  }
+
+  // MARK: Input
+
+  /// Reports a member that the schema of the input does not have: an error where the schema is closed, a warning where
+  /// it has a near name.
+  private func checkInput(_ one: One) {
+    var schema = inputSchema
+    for (depth, token) in one.read.tokens.enumerated().dropFirst() {
+      guard case .name(let name) = token, let current = schema, !current.isOpenSchema,
+        let properties = current["properties"]?.objectValue
+      else { return }
+      if let next = properties[name] {
+        schema = next
+        continue
+      }
+      if !(current["patternProperties"]?.objectValue?.isEmpty ?? true) { return }
+      let near = NearNames.nearest(to: name, among: properties.keys)
+      let isClosed = current["additionalProperties"] == false || current["unevaluatedProperties"] == false
+      let what = depth == 1 ? "the input" : "this part of the input"
+      if isClosed {
+        error(
+          one, WorkflowErrorCode.unknownMember, "\(what) has no \"\(name)\": \"inputSchema\" allows no such member",
+          token: depth, near: near)
+      } else if let near, current["additionalProperties"] == nil {
+        let inside = one.read.offsets.indices.contains(depth) ? one.read.offsets[depth] : one.read.offset
+        report.warning(
+          WorkflowErrorCode.undeclaredInput,
+          "\"inputSchema\" does not declare \"\(name)\", but \"\(near)\": correct the name, or declare it",
+          at: one.use.pointer, .inside(max(0, one.use.offset + inside)))
+      }
+      return
+    }
   }
 
   // MARK: Steps
@@ -123,9 +159,13 @@ struct ReferenceCheck {
       if reader.index == target { return checkOwn(one, member) }
       guard !graph.isUncertain[reader.index] else { return }
       guard graph.steps.ancestors[reader.index].contains(target) else {
-        let both = "\(reader.label) doesn't come after \(id)"
+        // A dependency on a later step would be a cycle.
+        let isLater = graph.steps.ancestors[target].contains(reader.index)
         error(
-          one, WorkflowErrorCode.stepNotBefore, "\(both), so what \(id) did isn't known: put it into \"dependsOn\"",
+          one, WorkflowErrorCode.stepNotBefore,
+          isLater
+            ? "\(id) runs after \(reader.label), so what it did isn't known here: move what needs it behind \(id)"
+            : "\(reader.label) doesn't come after \(id), so what \(id) did isn't known: put it into \"dependsOn\"",
           token: 1)
         return
       }
@@ -159,7 +199,7 @@ struct ReferenceCheck {
   /// Reports a template that reads an optional output or error without a guard. A template that finds no value fails. A
   /// condition that finds no value is only false, so it needs no guard.
   private func checkGuard(_ one: One, target: Int, member: String?, guarded: Set<String>) {
-    guard !one.use.isCondition, member == "output" || member == "error" else { return }
+    guard one.use.condition == nil, !one.read.mayBeMissing, member == "output" || member == "error" else { return }
     let step = drafts[target]
     if guarded.contains(step.label) { return }
     let reason: String
@@ -174,8 +214,9 @@ struct ReferenceCheck {
     }
     let advice =
       one.reader == nil
-      ? "the output of a workflow can read its status instead"
-      : "ask for it in this step's \"when\", as $.steps.\(step.label).\(member == "error" ? "error" : "output")"
+      ? "give another value behind ??, or read its status instead"
+      : "ask for it in this step's \"when\", as $.steps.\(step.label).\(member == "error" ? "error" : "output"), or give "
+        + "another value behind ??"
     error(one, WorkflowErrorCode.unguardedRead, "\(reason): \(advice)", token: 1)
   }
 }

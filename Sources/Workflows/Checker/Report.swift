@@ -11,8 +11,17 @@ package final class Report {
     case inside(Int)
   }
 
+  /// What a file is read for.
+  package enum Purpose: Sendable {
+    /// An author's file: every rule of this version applies.
+    case check
+    /// A definition that an earlier version accepted: only its form matters, because sagas run on it.
+    case decoding
+  }
+
   package let file: String?
   let codes: FormCodes
+  let purpose: Purpose
   private let bytes: [UInt8]
   private let document: JSONDocument
   private var findings: [Finding] = []
@@ -28,8 +37,11 @@ package final class Report {
   /// The most characters of a finding's message. A message contains names from the file.
   private static let longestMessage = 600
 
-  package init(document: JSONDocument, bytes: [UInt8], file: String?, codes: FormCodes = .workflow) {
+  package init(
+    document: JSONDocument, bytes: [UInt8], file: String?, codes: FormCodes = .workflow, purpose: Purpose = .check
+  ) {
     self.codes = codes
+    self.purpose = purpose
     self.document = document
     self.bytes = bytes
     self.file = file
@@ -53,6 +65,16 @@ package final class Report {
       return
     }
     add(.error, code, message(), pointer(), spot, near())
+  }
+
+  /// Reports an error in a value whose form is right: the reader can use the value. A stored definition may have it,
+  /// because an earlier version may not have had the rule. The parameters are those of `error`.
+  package func rule(
+    _ code: String, _ message: @autoclosure () -> String, at pointer: @autoclosure () -> JSONPointer,
+    _ spot: Spot = .value, near: @autoclosure () -> String? = nil
+  ) {
+    guard purpose == .check else { return }
+    error(code, message(), at: pointer(), spot, near: near())
   }
 
   package func warning(

@@ -37,7 +37,7 @@ struct RetryReader {
     guard case .array(let values) = json else {
       return RetryRules(policies: [policy(json, at: pointer, inList: false, base: base)], fallback: base)
     }
-    if values.isEmpty { report.error(WorkflowErrorCode.badValue, "\"retry\" is an empty list", at: pointer) }
+    if values.isEmpty { report.rule(WorkflowErrorCode.badValue, "\"retry\" is an empty list", at: pointer) }
     let policies = values.enumerated().map { index, value in
       policy(value, at: pointer.appending(index), inList: true, base: base)
     }
@@ -46,9 +46,10 @@ struct RetryReader {
 
   private func policy(_ json: JSON, at pointer: JSONPointer, inList: Bool, base: RetryPolicy) -> RetryPolicy {
     let keys = inList ? ["on"] + Self.keys : Self.keys
-    guard let reader = ObjectReader(json, at: pointer, what: "a retry policy", keys: keys, report: report) else {
-      return base
-    }
+    guard
+      let reader = ObjectReader(
+        json, at: pointer, what: "a retry policy", keys: keys, meant: Meant.retry, report: report)
+    else { return base }
     var spoken = Spoken()
     if inList {
       if !reader.has("on") { reader.missing("on", of: "a retry policy in a list") }
@@ -62,9 +63,10 @@ struct RetryReader {
     spoken.maxInterval = reader.duration("maxInterval", positive: false)
     spoken.jitter = reader.number("jitter", in: 0...1, meaning: "a number from 0 to 1")
     spoken.nonRetryable = patterns(reader, "nonRetryable", atLeast: 0)
+    warnOfWaitingAnswers(reader)
     let policy = spoken.filled(from: base)
     if spoken.maxInterval != nil, policy.maxInterval < policy.initialInterval {
-      report.error(
+      report.rule(
         WorkflowErrorCode.badValue,
         "\"maxInterval\" (\(DurationText.format(policy.maxInterval))) is shorter than \"initialInterval\" "
           + "(\(DurationText.format(policy.initialInterval)))", at: reader.pointer(to: "maxInterval"))
@@ -72,10 +74,26 @@ struct RetryReader {
     return policy
   }
 
+  /// The answers of the class 4xx that ask for another attempt.
+  private static let waitingAnswers = ["http.408", "http.425", "http.429"]
+
+  /// Warns of a class in `nonRetryable` that contains the answers that ask for another attempt.
+  private func warnOfWaitingAnswers(_ reader: ObjectReader) {
+    for (text, pointer) in reader.texts("nonRetryable") ?? [] where !Self.waitingAnswers.contains(text) {
+      let hit = Self.waitingAnswers.filter { RetryPolicy.matches(text, codes: [$0, "http.4xx"]) }
+      guard !hit.isEmpty else { continue }
+      report.warning(
+        WorkflowErrorCode.turnsOffRetry,
+        "\"\(text)\" also makes \(hit.joined(separator: ", ")) final, which ask for another attempt (too many requests, "
+          + "too early, timeout): leave it out, because the others of 4xx are final anyway, or name single codes",
+        at: pointer)
+    }
+  }
+
   private func patterns(_ reader: ObjectReader, _ name: String, atLeast least: Int) -> [String]? {
     guard let texts = reader.texts(name, atLeast: least) else { return nil }
     for (text, pointer) in texts where text.isEmpty || text.utf8.dropLast().contains(UInt8(ascii: "*")) {
-      report.error(
+      report.rule(
         WorkflowErrorCode.badValue,
         "\"\(name)\" holds error codes, as QC_FAILED, http.409, http.4xx or http.*; a * stands only at the end",
         at: pointer)

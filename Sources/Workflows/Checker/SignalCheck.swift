@@ -93,6 +93,33 @@ extension Operand {
     case .length(let inner): "length(\(inner.form))"
     case .count(let sub): "count(\(sub.query.form))"
     case .value(let sub): "value(\(sub.query.form))"
+    case .computed(let computation): computation.form
+    }
+  }
+}
+
+extension Computation {
+  fileprivate var form: String {
+    switch self {
+    case .one(let sub): sub.query.form
+    case .negated(let inner): "-\(inner.form)"
+    case .sum(let first, let rest):
+      "(\(first.form)\(rest.map { ($0.isAdded ? " + " : " - ") + $0.number.form }.joined()))"
+    case .product(let first, let rest):
+      "(\(first.form)\(rest.map { " \($0.sign.rawValue) \($0.number.form)" }.joined()))"
+    case .firstOf(let parts): "(\(parts.map(\.form).joined(separator: " ?? ")))"
+    case .call(let function, let arguments):
+      "\(function.rawValue)(\(arguments.map(\.form).joined(separator: ", ")))"
+    case .truth(let condition): "(\(condition.form))"
+    }
+  }
+}
+
+extension Argument {
+  fileprivate var form: String {
+    switch self {
+    case .value(let operand), .elements(let operand): operand.form
+    case .nodes(let sub): sub.query.form
     }
   }
 }

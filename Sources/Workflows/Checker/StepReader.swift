@@ -36,7 +36,7 @@ struct StepReader {
     var draft = StepDraft(index: index, pointer: pointer)
     guard
       let reader = ObjectReader(
-        json, at: pointer, what: "a step", keys: Self.keys, later: Self.later, report: report)
+        json, at: pointer, what: "a step", keys: Self.keys, later: Self.later, meant: Meant.step, report: report)
     else { return draft }
     draft.id = reader.name("id", of: "a step", rule: .identifier)
     draft.description = reader.text("description")
@@ -57,7 +57,7 @@ struct StepReader {
       draft.retry = RetryReader(report: report).rules(retry, at: reader.pointer(to: "retry"), base: defaults.policy)
     }
     if !isCall, ActionReader.kinds.contains(where: reader.has) { adviseOnWait(reader) }
-    if reader.has("delay"), !isCall, !reader.has("signal") { draft.timeout = nil }
+    if reader.has("delay") || reader.has("fail"), !isCall, !reader.has("signal") { draft.timeout = nil }
 
     draft.pivot = reader.bool("pivot") ?? false
     draft.onFailure = reader.word("onFailure", of: OnFailure.self) ?? .compensate
@@ -72,11 +72,17 @@ struct StepReader {
     return draft
   }
 
-  /// Warns of settings that have no effect on a wait. A wait is never attempted again, and only its own length limits a
-  /// delay.
+  /// Warns of settings that have no effect on what the engine does by itself. It is never attempted again, only its own
+  /// length limits a delay, and a failure on purpose takes no time and leaves nothing to undo.
   private func adviseOnWait(_ reader: ObjectReader) {
-    let kind = reader.has("signal") ? "signal" : "delay"
-    for name in kind == "signal" ? ["retry"] : ["retry", "timeout"] where reader.has(name) {
+    let kind = reader.has("signal") ? "signal" : reader.has("delay") ? "delay" : "fail"
+    let idle =
+      switch kind {
+      case "signal": ["retry"]
+      case "delay": ["retry", "timeout"]
+      default: ["retry", "timeout", "expected", "compensation", "pivot"]
+      }
+    for name in idle where reader.has(name) {
       report.warning(
         WorkflowErrorCode.noEffect, "\"\(name)\" has no effect on a \(kind)", at: reader.pointer(to: name), .name)
     }
@@ -96,12 +102,14 @@ struct StepReader {
       let reader = ObjectReader(
         json, at: pointer, what: what,
         keys: ActionReader.callKinds + ["timeout", "expected", "retry", "appliesTo", "onFailure"],
-        later: ["signal", "delay", "forEach", "concurrency"] + ActionReader.laterKinds, report: report)
+        later: ["signal", "delay", "fail", "forEach", "concurrency"] + ActionReader.laterKinds,
+        meant: Meant.compensation,
+        report: report)
     else { return .unspecified }
     let appliesTo = outcomes(reader)
     var actions = ActionReader(role: .undo(appliesTo), services: services, report: report)
     let isCall = ActionReader.callKinds.contains(where: reader.has)
-    let hasLater = ["signal", "delay"].contains(where: reader.has)
+    let hasLater = ["signal", "delay", "fail"].contains(where: reader.has)
     let action =
       hasLater && !isCall ? nil : actions.action(in: reader, of: what, kinds: ActionReader.callKinds)
     draft.uses += actions.uses

@@ -57,7 +57,7 @@ struct TimeCheck {
   /// Returns the time that a step waits by its own setting.
   private func wait(of step: Step) -> Duration {
     switch step.action {
-    case .http, .kafka: .zero
+    case .http, .kafka, .fail: .zero
     case .signal: step.timeout ?? .zero
     case .delay(.for(let duration)): duration
     case .delay(.until): .zero

@@ -14,10 +14,8 @@ public enum WorkflowChecker {
   ///   - file: the name of the file, for the findings.
   ///   - services: the services that `http` may name; nil when they are unknown, and then every name is accepted.
   ///   - kafkaServices: the services that `kafka` may name; an empty set means that Kafka is not configured.
-  ///   - isStored: true when the file was already registered. Limits that are newer than the file do not apply to it.
   public static func check(
-    _ bytes: [UInt8], file: String? = nil, services: Set<String>? = nil, kafkaServices: Set<String>? = nil,
-    isStored: Bool = false
+    _ bytes: [UInt8], file: String? = nil, services: Set<String>? = nil, kafkaServices: Set<String>? = nil
   ) -> CheckResult {
     guard bytes.count <= maxBytes else {
       let finding = Finding(
@@ -36,7 +34,7 @@ public enum WorkflowChecker {
       return CheckResult(definition: nil, findings: [finding])
     }
     let report = Report(document: document, bytes: bytes, file: file)
-    let expressions = isStored ? 0 : countExpressions(in: document.root)
+    let expressions = countExpressions(in: document.root)
     guard expressions <= maxExpressions else {
       report.error(
         WorkflowErrorCode.tooLarge,
@@ -87,7 +85,7 @@ struct WorkflowReader {
     let what = "a workflow"
     guard
       let reader = ObjectReader(
-        json, at: .root, what: what, keys: Self.keys, later: ["concurrency"], report: report)
+        json, at: .root, what: what, keys: Self.keys, later: ["concurrency"], meant: Meant.workflow, report: report)
     else { return nil }
     _ = reader.text("$schema")
     let name = reader.name("name", of: what)
@@ -104,11 +102,16 @@ struct WorkflowReader {
 
     guard let drafts = steps(in: reader, defaults: defaults) else { return nil }
     let graph = GraphCheck(report: report).graph(of: drafts)
-    ReferenceCheck(drafts: drafts, graph: graph, report: report).check(outputUses: ending.uses)
+    if report.purpose == .check {
+      ReferenceCheck(drafts: drafts, graph: graph, inputSchema: inputSchema, report: report)
+        .check(outputUses: ending.uses)
+      ConditionCheck(drafts: drafts, inputSchema: inputSchema, report: report).check()
+    }
     guard let steps = assemble(drafts, graph), let name, let version else { return nil }
     let definition = WorkflowDefinition(
       name: name, version: version, description: description, owner: owner, timeout: timeout, inputSchema: inputSchema,
       steps: steps, output: output, source: json)
+    guard report.purpose == .check else { return definition }
     TimeCheck(definition: definition, report: report).check()
     AdviceCheck(definition: definition, report: report).check()
     SignalCheck(definition: definition, report: report).check()
@@ -143,8 +146,8 @@ struct WorkflowReader {
       report.error(WorkflowErrorCode.badValue, "\"steps\" is empty: a workflow has at least one", at: pointer)
       return nil
     }
-    guard values.count <= WorkflowChecker.maxSteps else {
-      report.error(
+    guard values.count <= WorkflowChecker.maxSteps || report.purpose == .decoding else {
+      report.rule(
         WorkflowErrorCode.tooManySteps,
         "\(values.count) steps are more than the \(WorkflowChecker.maxSteps) that a workflow may have", at: pointer)
       return nil

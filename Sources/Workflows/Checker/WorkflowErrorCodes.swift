@@ -28,6 +28,7 @@ public enum WorkflowErrorCode {
   public static let unknownRoot = "workflow.unknownRoot"
   public static let unknownMember = "workflow.unknownMember"
   public static let stepNotBefore = "workflow.stepNotBefore"
+  public static let neverHolds = "workflow.neverHolds"
   public static let unguardedRead = "workflow.unguardedRead"
   public static let undoReadsOutput = "workflow.undoReadsOutput"
   public static let itemOutsideForEach = "workflow.itemOutsideForEach"
@@ -42,6 +43,11 @@ public enum WorkflowErrorCode {
   public static let undoBehindPivot = "workflow.undoBehindPivot"
   public static let signalsAlike = "workflow.signalsAlike"
   public static let noEffect = "workflow.noEffect"
+  public static let existence = "workflow.existence"
+  public static let foreignExpression = "workflow.foreignExpression"
+  public static let takesMany = "workflow.takesMany"
+  public static let undeclaredInput = "workflow.undeclaredInput"
+  public static let turnsOffRetry = "workflow.turnsOffRetry"
   public static let readsEveryStep = "workflow.readsEveryStep"
 
   // Templates.
@@ -55,6 +61,9 @@ public enum WorkflowErrorCode {
   public static let expressionNotText = "expression.notText"
   public static let expressionNotSegment = "expression.notSegment"
   public static let expressionNotHeader = "expression.notHeader"
+  public static let expressionWrongType = "expression.wrongType"
+  public static let expressionBadArgument = "expression.badArgument"
+  public static let expressionArithmetic = "expression.arithmetic"
   public static let expressionBudget = "expression.budget"
   public static let renderingTooLarge = "rendering.tooLarge"
 }

@@ -6,6 +6,7 @@ public enum Action: Sendable, Hashable {
   case kafka(KafkaAction)
   case signal(SignalAction)
   case delay(DelayAction)
+  case fail(FailAction)
 
   /// The name of the action's kind in the file.
   public var kind: String {
@@ -14,14 +15,15 @@ public enum Action: Sendable, Hashable {
     case .kafka: "kafka"
     case .signal: "signal"
     case .delay: "delay"
+    case .fail: "fail"
     }
   }
 
-  /// True when the action is done in attempts, which may be repeated. Otherwise the action is a wait with one end.
+  /// True when the action is done in attempts, which may be repeated. Otherwise the engine does the action by itself.
   public var isAttempted: Bool {
     switch self {
     case .http, .kafka: true
-    case .signal, .delay: false
+    case .signal, .delay, .fail: false
     }
   }
 }
@@ -112,4 +114,17 @@ public enum DelayAction: Sendable, Hashable {
   case `for`(Duration)
   /// A template that renders to an RFC 3339 timestamp.
   case until(TextTemplate)
+}
+
+/// Fails the step on purpose. Nothing is sent, so nothing of the step is undone.
+public struct FailAction: Sendable, Hashable {
+  /// The code of the failure.
+  public let code: String
+  /// The text for the people who read the failure; nil when the file has none.
+  public let message: TextTemplate?
+
+  public init(code: String, message: TextTemplate? = nil) {
+    self.code = code
+    self.message = message
+  }
 }

@@ -45,7 +45,7 @@ extension JSONPathCondition {
 }
 
 extension TextTemplate {
-  public var reads: StepReads { StepReads(queries.flatMap(\.referencedQueries)) }
+  public var reads: StepReads { StepReads(referencedQueries) }
 }
 
 extension Action {
@@ -53,15 +53,15 @@ extension Action {
     switch self {
     case .http(let http):
       StepReads(
-        ([http.path] + (http.headers + http.query).map(\.value)).flatMap(\.queries).flatMap(\.referencedQueries)
-          + (http.body?.queries ?? []).flatMap(\.referencedQueries))
+        ([http.path] + (http.headers + http.query).map(\.value)).flatMap(\.referencedQueries)
+          + (http.body?.referencedQueries ?? []))
     case .kafka(let kafka):
       StepReads(
-        kafka.headers.map(\.value).flatMap(\.queries).flatMap(\.referencedQueries)
-          + (kafka.body?.queries ?? []).flatMap(\.referencedQueries))
+        kafka.headers.map(\.value).flatMap(\.referencedQueries) + (kafka.body?.referencedQueries ?? []))
     case .signal(let signal): signal.accept?.reads ?? .none
     case .delay(.until(let template)): template.reads
     case .delay(.for): .none
+    case .fail(let fail): fail.message?.reads ?? .none
     }
   }
 }

@@ -29,10 +29,14 @@ extension Evaluation {
   // MARK: Values
 
   /// Returns the value of an operand. Nil is the RFC's Nothing: the query found no node, or the function has no result.
-  private func value(of operand: Operand, for node: JSON) -> JSON? {
+  func value(of operand: Operand, for node: JSON) -> JSON? {
     switch operand {
     case .literal(let value): return value
-    case .node(let sub): return sub.tokens.flatMap { Self.follow($0, from: start(of: sub, node), meter) }
+    case .node(let sub):
+      if let value = sub.tokens.flatMap({ Self.follow($0, from: start(of: sub, node), meter) }) { return value }
+      if missing == nil { missing = sub.query }
+      return nil
+    case .computed(let computation): return value(of: computation, for: node)
     case .length(let inner): return length(value(of: inner, for: node)).map { .int($0) }
     case .count(let sub):
       var count = 0

@@ -39,6 +39,11 @@ final class Evaluation {
   /// The patterns that were compiled last. A filter mostly uses the same patterns again.
   var patterns: [(text: String, compiled: IRegexp?)] = []
 
+  /// The first reason why a value could not be computed.
+  var fault: ExpressionFault?
+  /// The first query that found nothing where a value was needed.
+  var missing: Query?
+
   init(root: JSON, keepsPaths: Bool, meter: Meter) {
     self.root = root
     self.keepsPaths = keepsPaths

@@ -31,7 +31,7 @@ public struct JSONPath: Sendable {
   private let query: Query
 
   public init(_ text: String) throws(JSONPathError) {
-    var parser = QueryParser(text)
+    var parser = QueryParser(text, language: .query)
     query = try parser.wholeQuery()
     self.text = text
     singularTokens = query.singularTokens

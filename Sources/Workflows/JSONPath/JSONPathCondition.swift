@@ -1,6 +1,7 @@
 import JSON
 
-/// A condition on a document: a logical expression of RFC 9535, used for example in a step's `when`.
+/// A condition on a document, used for example in a step's `when`: a logical expression of RFC 9535 whose values may be
+/// computed (`docs/expressions.md`).
 ///
 /// ```swift
 /// let urgent = try JSONPathCondition("$.input.priority == 'urgent' || $.input.lanes > 1")
@@ -19,22 +20,24 @@ public struct JSONPathCondition: Sendable {
   let condition: Condition
 
   public init(_ text: String) throws(JSONPathError) {
-    var parser = QueryParser(text)
+    var parser = QueryParser(text, language: .expression)
     condition = try parser.wholeCondition()
     self.text = text
     referencedQueries = ReferencedQuery.all(in: condition, parser.scalars)
     patternFaults = parser.patternFaults
   }
 
-  /// - Throws: `BudgetExceeded` when the condition needs more work than the budget allows. Then its result is unknown.
-  public func holds(in root: JSON, budget: Budget = .standard) throws(BudgetExceeded) -> Bool {
+  /// - Throws: when a value can't be computed, or when the condition needs more work than the budget allows. Then its
+  ///   result is unknown.
+  public func holds(in root: JSON, budget: Budget = .standard) throws(ExpressionError) -> Bool {
     try holds(in: root, meter: Meter(budget))
   }
 
   /// - Parameter meter: counts the work.
-  public func holds(in root: JSON, meter: Meter) throws(BudgetExceeded) -> Bool {
-    let holds = Evaluation(root: root, keepsPaths: false, meter: meter).holds(condition, for: root)
-    try meter.check()
+  public func holds(in root: JSON, meter: Meter) throws(ExpressionError) -> Bool {
+    let evaluation = Evaluation(root: root, keepsPaths: false, meter: meter)
+    let holds = evaluation.holds(condition, for: root)
+    if let problem = evaluation.problem { throw problem.error(in: text, query: text) }
     return holds
   }
 }

@@ -3,6 +3,7 @@ import JSON
 extension QueryParser {
   /// Parses one or more conjunctions, joined by `||`.
   mutating func condition() throws(JSONPathError) -> Condition {
+    if language == .expression { return try test(disjunction()) }
     let first = try conjunction()
     var parts = [first]
     while try skipOperator("|") { parts.append(try conjunction()) }
@@ -18,7 +19,7 @@ extension QueryParser {
   }
 
   /// Skips `||` or `&&` with the blanks around it. Does not move when there is no operator.
-  private mutating func skipOperator(_ sign: Unicode.Scalar) throws(JSONPathError) -> Bool {
+  mutating func skipOperator(_ sign: Unicode.Scalar) throws(JSONPathError) -> Bool {
     let start = at
     skipBlanks()
     guard peek() == sign else {
@@ -71,7 +72,7 @@ extension QueryParser {
     return inner
   }
 
-  private mutating func comparison() throws(JSONPathError) -> Comparison? {
+  mutating func comparison() throws(JSONPathError) -> Comparison? {
     guard let first = peek() else { return nil }
     let isDouble = peek(1) == "="
     let comparison: Comparison
@@ -102,6 +103,13 @@ extension QueryParser {
     case query(Query)
     case value(Operand, function: String, at: Int)
     case pattern(PatternTest, function: String, at: Int)
+    // Of the expression language:
+    case logical(Condition, at: Int)
+    case computed(Operand, at: Int)
+    /// `nothing`, which may only be the end of `??`.
+    case nothing(at: Int)
+    /// `… ?? nothing`.
+    case optional(Operand, at: Int)
   }
 
   mutating func term(_ expected: String) throws(JSONPathError) -> Term {
@@ -112,6 +120,9 @@ extension QueryParser {
     case "'", "\"": return .literal(.string(try string()), at: start)
     case "-", "0"..."9": return .literal(try number(), at: start)
     case "a"..."z", "A"..."Z", "_": return try word()
+    case "(" where language == .expression: return try group()
+    case "[" where allowsBareQueries: return .query(try bareQuery())
+    case let next where allowsBareQueries && isNameStart(next): return .query(try bareQuery())
     case "(": throw syntax("Parentheses stand around conditions, not around a value.")
     case "!": throw syntax("Only one ! may stand here, before a test or a parenthesis.")
     case "[", "{": throw syntax("Arrays and objects can't be written in a condition; compare one member or element.")
@@ -128,14 +139,18 @@ extension QueryParser {
     let word = String(String.UnicodeScalarView(scalars[start..<at]))
     if peek() == "(" { return try nested { parser throws(JSONPathError) in try parser.call(word, start) } }
     switch word {
+    case "nothing" where language == .expression: return .nothing(at: start)
     case "true": return .literal(true, at: start)
     case "false": return .literal(false, at: start)
     case "null": return .literal(.null, at: start)
+    case _ where allowsBareQueries:
+      at = start
+      return .query(try bareQuery())
     case "not", "NOT": throw syntax("Write ! for not.", start)
     case "True", "TRUE", "False", "FALSE", "Null", "NULL": throw syntax("Write \(word.lowercased()).", start)
     case "None", "nil", "undefined": throw syntax("Write null.", start)
     default:
-      let isFunction = ["length", "count", "match", "search", "value"].contains(word)
+      let isFunction = isFunction(word)
       throw syntax(
         isFunction
           ? "\(word) is a function: its parenthesis follows directly, \(word)(…)."
@@ -151,6 +166,10 @@ extension QueryParser {
     case .literal(let value, _): return .literal(value)
     case .value(let operand, _, _): return operand
     case .query(let query): return .node(try singular(query, "A comparison"))
+    case .computed(let operand, _): return operand
+    case .logical(_, let start):
+      throw type("A condition is true or false by itself; it can't be compared. Join two with && or ||.", start)
+    case .nothing(let start), .optional(_, let start): throw misplacedNothing(start)
     case .pattern(_, let function, let start):
       throw type("\(function)() is true or false by itself; it can't be compared.", start)
     }
@@ -167,8 +186,12 @@ extension QueryParser {
   }
 
   /// Returns a term as a test.
-  private func test(_ term: Term) throws(JSONPathError) -> Condition {
+  func test(_ term: Term) throws(JSONPathError) -> Condition {
     switch term {
+    case .logical(let condition, _): return condition
+    case .computed(_, let start):
+      throw type("This computes a value, and a value is not a condition; compare it, as in … == 1.", start)
+    case .nothing(let start), .optional(_, let start): throw misplacedNothing(start)
     case .query(let query): return .exists(SubQuery(query))
     case .pattern(let test, _, _): return .matches(test)
     case .literal(_, let start): throw syntax("A value alone is no condition; compare it with something.", start)

@@ -8,9 +8,10 @@ extension QueryParser {
     case "length", "count", "value": wanted = 1
     case "match", "search": wanted = 2
     default:
-      throw JSONPathError(
-        code: JSONPathErrorCode.unknownFunction,
-        message: "There is no function \(name)(); there are length, count, match, search and value.", at: start)
+      if language == .expression, let function = ExpressionFunction(rawValue: name) {
+        return try call(function, start)
+      }
+      throw unknownFunction(name, start)
     }
     let arguments = try arguments(of: name)
     guard arguments.count == wanted else {
@@ -28,15 +29,19 @@ extension QueryParser {
     }
   }
 
-  private mutating func arguments(of name: String) throws(JSONPathError) -> [Term] {
+  mutating func arguments(of name: String) throws(JSONPathError) -> [Term] {
     at += 1
     skipBlanks()
     var arguments: [Term] = []
     if skip(")") { return arguments }
     while true {
       skipBlanks()
-      if peek() == "!" || peek() == "(" { throw conditionAsArgument(name) }
-      arguments.append(try term("an argument of \(name)()"))
+      if language == .expression {
+        arguments.append(try disjunction("an argument of \(name)()"))
+      } else {
+        if peek() == "!" || peek() == "(" { throw conditionAsArgument(name) }
+        arguments.append(try term("an argument of \(name)()"))
+      }
       skipBlanks()
       if skip(")") { return arguments }
       if skip(",") { continue }
@@ -54,6 +59,9 @@ extension QueryParser {
 
   private func value(_ argument: Term, of name: String) throws(JSONPathError) -> Operand {
     switch argument {
+    case .computed(let operand, _): return operand
+    case .logical(_, let start): throw type("\(name)() takes a value or a query, not a condition.", start)
+    case .nothing(let start), .optional(_, let start): throw misplacedNothing(start)
     case .literal(let value, _): return .literal(value)
     case .value(let operand, _, _): return operand
     case .query(let query): return .node(try singular(query, "\(name)()"))
@@ -65,7 +73,9 @@ extension QueryParser {
   private func nodes(_ argument: Term, of name: String) throws(JSONPathError) -> SubQuery {
     switch argument {
     case .query(let query): return SubQuery(query)
-    case .literal(_, let start), .value(_, _, let start), .pattern(_, _, let start):
+    case .nothing(let start), .optional(_, let start): throw misplacedNothing(start)
+    case .literal(_, let start), .value(_, _, let start), .pattern(_, _, let start), .computed(_, let start),
+      .logical(_, let start):
       throw type("\(name)() takes a query, as in \(name)(@.items[*]).", start)
     }
   }

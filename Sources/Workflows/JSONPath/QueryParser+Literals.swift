@@ -139,7 +139,14 @@ extension QueryParser {
     case "a", "A": syntax("&&, || or the condition's end was expected; and is written &&.")
     case "o", "O": syntax("&&, || or the condition's end was expected; or is written ||.")
     case "-", "+", "*", "/", "%":
-      syntax("There is no arithmetic in conditions; a name with \(found()) is written ['…'].")
+      syntax("There is no arithmetic in queries; a name with \(found()) is written ['…'].")
+    case "?" where language == .expression && peek(1) == "?":
+      syntax("?? takes values, and a condition is before it: write (… ?? …) == true.")
+    case "?" where language == .expression:
+      syntax(
+        peek(1) == "."
+          ? "Write . alone: a missing member needs no sign, and ?? gives another value."
+          : "There is no ?: here; write ?? for a value that may be missing, or a step's \"when\".")
     case "=", "!", "<", ">": syntax("Comparisons don't chain; join two with &&.")
     case ")", "]": syntax("This \(found()) closes nothing.")
     default: syntax("&&, || or the condition's end was expected, not \(found()).")

@@ -2,8 +2,19 @@ import JSON
 
 /// Parses a query or a condition, and refuses text that is not well-typed (RFC 9535 §2.4.3).
 struct QueryParser {
+  /// What a text may be.
+  enum Language: Sendable {
+    /// A query of RFC 9535 and nothing else.
+    case query
+    /// The workflow language's expressions, which have the queries and conditions of RFC 9535 and more.
+    case expression
+  }
+
+  let language: Language
   let scalars: [Unicode.Scalar]
   var at = 0
+  /// True where a query may begin with a name, without `$.`: in `${…}`, outside of filters.
+  var allowsBareQueries = false
   /// The number of open filters, parentheses and function calls.
   private var nesting = 0
   var patternFaults: [JSONPathError] = []
@@ -14,7 +25,10 @@ struct QueryParser {
   /// The largest index. RFC 9535 §2.1 limits indexes to the range that every implementation keeps exact.
   private static let largestInteger = 1 << 53 - 1
 
-  init(_ text: String) { scalars = Array(text.unicodeScalars) }
+  init(_ text: String, language: Language) {
+    scalars = Array(text.unicodeScalars)
+    self.language = language
+  }
 
   mutating func wholeQuery() throws(JSONPathError) -> Query {
     try refuseLength()
@@ -33,13 +47,16 @@ struct QueryParser {
     try refuseLength()
     skipBlanks()
     if peek() == nil { throw syntax("The condition is empty; write one as $.input.priority == 'urgent'.") }
+    if peek() == "{" || peek() == "$" && peek(1) == "{" {
+      throw syntax("A condition is written without ${…}, as $.input.priority == 'urgent'.")
+    }
     let condition = try condition()
     skipBlanks()
     if at < scalars.count { throw unexpectedAfterTest() }
     return condition
   }
 
-  private func refuseLength() throws(JSONPathError) {
+  func refuseLength() throws(JSONPathError) {
     if scalars.count > Self.longest {
       throw JSONPathError(
         code: JSONPathErrorCode.limit,
@@ -54,6 +71,18 @@ struct QueryParser {
     let start = at
     let isAbsolute = scalars[at] == "$"
     at += 1
+    return Query(isAbsolute: isAbsolute, segments: try segments(), range: start..<at)
+  }
+
+  /// Parses a query without its `$.`. The parser is at its first name or bracket.
+  mutating func bareQuery() throws(JSONPathError) -> Query {
+    let start = at
+    var first: [Query.Segment] = []
+    if peek() != "[" { first.append(Query.Segment(isDescendant: false, selectors: [.name(shorthandName())])) }
+    return Query(isAbsolute: true, segments: first + (try segments()), range: start..<at)
+  }
+
+  private mutating func segments() throws(JSONPathError) -> [Query.Segment] {
     var segments: [Query.Segment] = []
     while true {
       // Blanks before a segment belong to the query; other blanks after it do not.
@@ -65,7 +94,7 @@ struct QueryParser {
       }
       segments.append(try segment(next))
     }
-    return Query(isAbsolute: isAbsolute, segments: segments, range: start..<at)
+    return segments
   }
 
   private mutating func segment(_ first: Unicode.Scalar) throws(JSONPathError) -> Query.Segment {
@@ -125,7 +154,7 @@ struct QueryParser {
     case "?":
       at += 1
       skipBlanks()
-      return .filter(try nested { parser throws(JSONPathError) in try parser.condition() })
+      return .filter(try filter())
     case ":", "-", "0"..."9": return try indexOrSlice()
     case "]": throw syntax("The brackets are empty; a name, index, slice, * or ?filter was expected.")
     case let next where isNameStart(next):
@@ -134,6 +163,13 @@ struct QueryParser {
     case "@", "$": throw syntax("A condition in brackets starts with a question mark: write [?\(next)…].")
     default: throw syntax("A name, index, slice, * or ?filter was expected in the brackets, not \(found()).")
     }
+  }
+
+  private mutating func filter() throws(JSONPathError) -> Condition {
+    let outside = allowsBareQueries
+    allowsBareQueries = false
+    defer { allowsBareQueries = outside }
+    return try nested { parser throws(JSONPathError) in try parser.condition() }
   }
 
   private mutating func indexOrSlice() throws(JSONPathError) -> Selector {

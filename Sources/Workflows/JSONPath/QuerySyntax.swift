@@ -76,6 +76,40 @@ indirect enum Operand: Sendable {
   case length(Operand)
   case count(SubQuery)
   case value(SubQuery)
+  /// A part of the expression language, which RFC 9535 does not have.
+  case computed(Computation)
+}
+
+/// A value that the expression language computes.
+indirect enum Computation: Sendable {
+  /// A query that finds one value, but whose form does not show it. Several values are an error.
+  case one(SubQuery)
+  /// Numbers that are added to the first one or subtracted from it.
+  case sum(Operand, [(isAdded: Bool, number: Operand)])
+  case product(Operand, [(sign: Multiplication, number: Operand)])
+  case negated(Operand)
+  /// The first of these that has a value: `a ?? b ?? c`.
+  case firstOf([Operand])
+  case call(ExpressionFunction, [Argument])
+  /// A condition, as true or false.
+  case truth(Condition)
+}
+
+enum Multiplication: String, Sendable {
+  case times = "*"
+  case by = "/"
+  case rest = "%"
+}
+
+/// An argument of a function.
+enum Argument: Sendable {
+  case value(Operand)
+  case nodes(SubQuery)
+  /// The elements of a computed list.
+  case elements(Operand)
+
+  /// True when the argument is written in the expression itself.
+  var isLiteral: Bool { if case .value(.literal) = self { true } else { false } }
 }
 
 /// A query inside a filter.

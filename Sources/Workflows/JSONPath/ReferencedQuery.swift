@@ -10,65 +10,118 @@ public struct ReferencedQuery: Sendable, Hashable {
   public let text: String
   /// The start of the query in the parsed text, in Unicode scalars.
   public let at: Int
+  /// True when the expression has a value also when the query finds nothing: in a condition, before `??`, and in a
+  /// function of all found values.
+  public let mayBeMissing: Bool
+  /// True when the query is a test of its own in a condition: whether it finds anything.
+  public let isTest: Bool
+  /// The name that was probably meant when a name and a hyphen are directly before the query: `dag-version` for the
+  /// query `version` in `input.dag-version`.
+  public let hyphenatedName: String?
 
-  private init(_ query: Query, _ scalars: [Unicode.Scalar]) {
+  private init(_ query: Query, _ scalars: [Unicode.Scalar], mayBeMissing: Bool, isTest: Bool) {
+    self.mayBeMissing = mayBeMissing
+    self.isTest = isTest
+    let start = query.range.lowerBound
+    hyphenatedName = Self.hyphenatedName(at: start, query, scalars)
     leadingTokens = query.leadingTokens
     isSingular = leadingTokens.count == query.segments.count
     text = String(String.UnicodeScalarView(scalars[query.range]))
-    at = query.range.lowerBound
+    at = start
+  }
+
+  private static func hyphenatedName(at start: Int, _ query: Query, _ scalars: [Unicode.Scalar]) -> String? {
+    guard start > 1, scalars[start - 1] == "-", scalars[start] != "$", scalars[start] != "@",
+      case .name(let name)? = query.leadingTokens.first
+    else { return nil }
+    let before = scalars[..<(start - 1)].reversed().prefix {
+      $0.properties.isAlphabetic || $0 == "_" || $0 == "-" || ("0"..."9").contains($0)
+    }
+    return before.isEmpty ? nil : String(String.UnicodeScalarView(before.reversed())) + "-" + name
   }
 
   static func all(in query: Query, _ scalars: [Unicode.Scalar]) -> [ReferencedQuery] {
-    var found: [ReferencedQuery] = []
-    collect(query, isAtRoot: true, scalars, into: &found)
-    return found
+    var collector = Collector(scalars: scalars)
+    collector.collect(query, isAtRoot: true, mayBeMissing: false)
+    return collector.found
   }
 
   static func all(in condition: Condition, _ scalars: [Unicode.Scalar]) -> [ReferencedQuery] {
+    var collector = Collector(scalars: scalars)
+    collector.collect(condition, isAtRoot: true)
+    return collector.found
+  }
+
+  static func all(in operand: Operand, _ scalars: [Unicode.Scalar], mayBeMissing: Bool) -> [ReferencedQuery] {
+    var collector = Collector(scalars: scalars)
+    collector.collect(operand, isAtRoot: true, mayBeMissing: mayBeMissing)
+    return collector.found
+  }
+
+  /// Walks through an expression. `isAtRoot` is true where `@` is the root.
+  private struct Collector {
+    let scalars: [Unicode.Scalar]
     var found: [ReferencedQuery] = []
-    collect(condition, isAtRoot: true, scalars, into: &found)
-    return found
-  }
 
-  /// - Parameter isAtRoot: true when `@` is the root here.
-  private static func collect(
-    _ query: Query, isAtRoot: Bool, _ scalars: [Unicode.Scalar], into found: inout [ReferencedQuery]
-  ) {
-    if query.isAbsolute || isAtRoot { found.append(ReferencedQuery(query, scalars)) }
-    for segment in query.segments {
-      for case .filter(let condition) in segment.selectors {
-        collect(condition, isAtRoot: false, scalars, into: &found)
+    mutating func collect(_ query: Query, isAtRoot: Bool, mayBeMissing: Bool, isTest: Bool = false) {
+      if query.isAbsolute || isAtRoot {
+        found.append(ReferencedQuery(query, scalars, mayBeMissing: mayBeMissing, isTest: isTest))
+      }
+      for segment in query.segments {
+        for case .filter(let condition) in segment.selectors { collect(condition, isAtRoot: false) }
       }
     }
-  }
 
-  private static func collect(
-    _ condition: Condition, isAtRoot: Bool, _ scalars: [Unicode.Scalar], into found: inout [ReferencedQuery]
-  ) {
-    switch condition {
-    case .any(let parts), .all(let parts):
-      for part in parts { collect(part, isAtRoot: isAtRoot, scalars, into: &found) }
-    case .not(let inner): collect(inner, isAtRoot: isAtRoot, scalars, into: &found)
-    case .exists(let sub): collect(sub.query, isAtRoot: isAtRoot, scalars, into: &found)
-    case .comparison(let left, _, let right):
-      collect(left, isAtRoot: isAtRoot, scalars, into: &found)
-      collect(right, isAtRoot: isAtRoot, scalars, into: &found)
-    case .matches(let test):
-      collect(test.text, isAtRoot: isAtRoot, scalars, into: &found)
-      if case .computed(let pattern) = test.pattern {
-        collect(pattern, isAtRoot: isAtRoot, scalars, into: &found)
+    mutating func collect(_ condition: Condition, isAtRoot: Bool) {
+      switch condition {
+      case .any(let parts), .all(let parts): for part in parts { collect(part, isAtRoot: isAtRoot) }
+      case .not(let inner): collect(inner, isAtRoot: isAtRoot)
+      case .exists(let sub): collect(sub.query, isAtRoot: isAtRoot, mayBeMissing: true, isTest: true)
+      case .comparison(let left, _, let right):
+        collect(left, isAtRoot: isAtRoot, mayBeMissing: true)
+        collect(right, isAtRoot: isAtRoot, mayBeMissing: true)
+      case .matches(let test):
+        collect(test.text, isAtRoot: isAtRoot, mayBeMissing: true)
+        if case .computed(let pattern) = test.pattern { collect(pattern, isAtRoot: isAtRoot, mayBeMissing: true) }
       }
     }
-  }
 
-  private static func collect(
-    _ operand: Operand, isAtRoot: Bool, _ scalars: [Unicode.Scalar], into found: inout [ReferencedQuery]
-  ) {
-    switch operand {
-    case .literal: break
-    case .node(let sub), .count(let sub), .value(let sub):
-      collect(sub.query, isAtRoot: isAtRoot, scalars, into: &found)
-    case .length(let inner): collect(inner, isAtRoot: isAtRoot, scalars, into: &found)
+    mutating func collect(_ operand: Operand, isAtRoot: Bool, mayBeMissing: Bool) {
+      switch operand {
+      case .literal: break
+      case .node(let sub): collect(sub.query, isAtRoot: isAtRoot, mayBeMissing: mayBeMissing)
+      case .count(let sub): collect(sub.query, isAtRoot: isAtRoot, mayBeMissing: true)
+      case .value(let sub): collect(sub.query, isAtRoot: isAtRoot, mayBeMissing: mayBeMissing)
+      case .length(let inner): collect(inner, isAtRoot: isAtRoot, mayBeMissing: mayBeMissing)
+      case .computed(let computation): collect(computation, isAtRoot: isAtRoot, mayBeMissing: mayBeMissing)
+      }
+    }
+
+    private mutating func collect(_ computation: Computation, isAtRoot: Bool, mayBeMissing: Bool) {
+      switch computation {
+      case .one(let sub): collect(sub.query, isAtRoot: isAtRoot, mayBeMissing: mayBeMissing)
+      case .negated(let inner): collect(inner, isAtRoot: isAtRoot, mayBeMissing: mayBeMissing)
+      case .sum(let first, let rest):
+        collect(first, isAtRoot: isAtRoot, mayBeMissing: mayBeMissing)
+        for part in rest { collect(part.number, isAtRoot: isAtRoot, mayBeMissing: mayBeMissing) }
+      case .product(let first, let rest):
+        collect(first, isAtRoot: isAtRoot, mayBeMissing: mayBeMissing)
+        for part in rest { collect(part.number, isAtRoot: isAtRoot, mayBeMissing: mayBeMissing) }
+      case .firstOf(let parts):
+        for (index, part) in parts.enumerated() {
+          collect(part, isAtRoot: isAtRoot, mayBeMissing: mayBeMissing || index < parts.count - 1)
+        }
+      case .call(let function, let arguments):
+        for argument in arguments {
+          switch argument {
+          case .value(let operand), .elements(let operand):
+            collect(operand, isAtRoot: isAtRoot, mayBeMissing: mayBeMissing)
+          case .nodes(let sub):
+            collect(sub.query, isAtRoot: isAtRoot, mayBeMissing: mayBeMissing || function.hasValueOfNothing)
+          }
+        }
+      case .truth(let condition): collect(condition, isAtRoot: isAtRoot)
+      }
     }
   }
 }

@@ -2,8 +2,9 @@ import JSON
 
 /// A JSON value whose strings may contain `${…}`.
 ///
-/// If a whole string is one `${…}`, the found JSON value replaces it, with its type. If other text surrounds it, the
-/// value is turned into text. Member names are never templates.
+/// If a whole string is one `${…}`, its JSON value replaces it, with its type. If other text surrounds it, the value is
+/// turned into text. `${… ?? nothing}` leaves its member or element out when there is no value. Member names are never
+/// templates.
 public struct Template: Sendable {
   /// The template as the file writes it.
   public let source: JSON
@@ -28,12 +29,13 @@ public struct Template: Sendable {
     self.expressions = expressions
   }
 
-  /// The queries of the template, in the order of the file.
-  public var queries: [JSONPath] { expressions.map(\.expression.path) }
+  /// The queries that read the document, in the order of the file.
+  public var referencedQueries: [ReferencedQuery] { expressions.flatMap(\.expression.referencedQueries) }
 
   /// Returns the value with every `${…}` replaced by the value that it finds in the document.
   /// - Parameter meter: counts the work and the output, together with other templates that use the same meter.
-  public func render(in document: JSON, meter: Meter = Meter()) throws(ExpressionError) -> JSON {
+  /// - Returns: nil when the whole template is one `${…}` that is left out.
+  public func render(in document: JSON, meter: Meter = Meter()) throws(ExpressionError) -> JSON? {
     try Self.render(root, in: document, meter)
   }
 
@@ -43,7 +45,7 @@ public struct Template: Sendable {
   public func renderMembers(in document: JSON, meter: Meter = Meter()) -> (value: JSON, failures: [MemberFailure]) {
     var failures: [MemberFailure] = []
     let value = Self.renderMembers(root, at: .root, in: document, meter, &failures)
-    return (value, failures)
+    return (value ?? .null, failures)
   }
 
   /// A string of a template that cannot be rendered.
@@ -58,7 +60,7 @@ public struct Template: Sendable {
 
   private static func renderMembers(
     _ node: Node, at pointer: JSONPointer, in document: JSON, _ meter: Meter, _ failures: inout [MemberFailure]
-  ) -> JSON {
+  ) -> JSON? {
     switch node {
     case .constant, .value, .text:
       do {
@@ -69,7 +71,7 @@ public struct Template: Sendable {
       }
     case .array(let nodes):
       return .array(
-        nodes.enumerated().map { index, node in
+        nodes.enumerated().compactMap { index, node in
           renderMembers(node, at: pointer.appending(.index(index)), in: document, meter, &failures)
         })
     case .object(let nodes):
@@ -120,19 +122,19 @@ public struct Template: Sendable {
     }
   }
 
-  private static func render(_ node: Node, in document: JSON, _ meter: Meter) throws(ExpressionError) -> JSON {
+  private static func render(_ node: Node, in document: JSON, _ meter: Meter) throws(ExpressionError) -> JSON? {
     switch node {
     case .constant(let json): return json
     case .value(let expression):
-      let value = try expression.value(in: document, meter)
+      guard let value = try expression.value(in: document, meter) else { return nil }
       // The value is shared in memory, but the written text contains its whole length each time.
       if !meter.produce(value), let exceeded = meter.exceeded { throw expression.exceeded(exceeded) }
       return value
-    case .text(let parts): return .string(try TextTemplate.join(parts, in: document, encoding: .none, meter))
+    case .text(let parts): return try TextTemplate.join(parts, in: document, encoding: .none, meter).map { .string($0) }
     case .array(let nodes):
       var values: [JSON] = []
       values.reserveCapacity(nodes.count)
-      for node in nodes { values.append(try render(node, in: document, meter)) }
+      for node in nodes { if let value = try render(node, in: document, meter) { values.append(value) } }
       return .array(values)
     case .object(let nodes):
       var members = JSONObject()

@@ -6,61 +6,6 @@ enum TextPart: Sendable {
   case expression(Expression)
 }
 
-/// One `${…}` expression.
-package struct Expression: Sendable {
-  /// The expression as the file writes it, without `${` and `}`.
-  let text: String
-  package let path: JSONPath
-  /// The start of the query in its string, in scalars, minus the length of the added prefix. Add it to a place inside
-  /// the query to get the place in the string.
-  package let offset: Int
-
-  /// Returns the one value that the query finds.
-  func value(in document: JSON, _ meter: Meter) throws(ExpressionError) -> JSON {
-    let values: [JSON]
-    do {
-      values = try path.values(in: document, atMost: 2, meter)
-    } catch {
-      throw exceeded(error)
-    }
-    guard let value = values.first else {
-      if let output = UnreadOutput(readBy: path.referencedQueries.first?.leadingTokens ?? [], in: document) {
-        throw output.error(of: "${\(text)}")
-      }
-      throw ExpressionError(
-        code: WorkflowErrorCode.expressionEmpty, message: "${\(text)} finds nothing in the document", query: text
-      )
-    }
-    guard values.count == 1 else {
-      throw ExpressionError(
-        code: WorkflowErrorCode.expressionMany,
-        message: "${\(text)} finds several values where one is needed", query: text)
-    }
-    return value
-  }
-
-  /// Returns the error for a query that needed more than the rendering's budget.
-  func exceeded(_ exceeded: BudgetExceeded) -> ExpressionError {
-    ExpressionError(code: exceeded.code, message: "${\(text)}: \(exceeded.message)", query: text)
-  }
-
-  /// Returns the text form of the value.
-  func renderedText(in document: JSON, _ meter: Meter) throws(ExpressionError) -> String {
-    let value = try value(in: document, meter)
-    switch value {
-    case .string(let text): return text
-    case .bool(let isTrue): return isTrue ? "true" : "false"
-    case .number(let number): return number.text
-    case .null, .array, .object:
-      let kind = value.kind
-      throw ExpressionError(
-        code: WorkflowErrorCode.expressionNotText,
-        message: "${\(text)} finds \(kind == "null" ? "null" : "an \(kind)"), which can't be part of a text",
-        query: text)
-    }
-  }
-}
-
 extension TextPart {
   /// Splits a string into parts. `$${` is an escape for a plain `${`.
   static func parts(of text: String) throws(TemplateError) -> [TextPart] {
@@ -89,6 +34,12 @@ extension TextPart {
       }
     }
     if !literal.isEmpty || parts.isEmpty { parts.append(.literal(String(literal))) }
+    for case .expression(let expression) in parts where expression.mayBeLeftOut && parts.count > 1 {
+      throw TemplateError(
+        code: JSONPathErrorCode.type,
+        message: "?? nothing leaves a whole member out, so no other text may be beside it; write ?? '' for no text",
+        pointer: .root, offset: expression.offset)
+    }
     return parts
   }
 
@@ -125,7 +76,7 @@ extension TextPart {
     }
     while start < last, isBlank(scalars[start]) { start += 1 }
     while last > start, isBlank(scalars[last - 1]) { last -= 1 }
-    guard let first = scalars[start..<last].first else {
+    guard start < last else {
       throw TemplateError(
         code: WorkflowErrorCode.templateEmpty, message: "${} holds no query: write one, as ${input.barcode}",
         pointer: .root, offset: start)
@@ -133,13 +84,11 @@ extension TextPart {
     var view = String.UnicodeScalarView()
     view.append(contentsOf: scalars[start..<last])
     let text = String(view)
-    let lead = first == "$" ? "" : first == "[" ? "$" : "$."
-    let offset = start - lead.unicodeScalars.count
     do {
-      return Expression(text: text, path: try JSONPath(lead + text), offset: offset)
+      return try Expression(text, offset: start)
     } catch {
       throw TemplateError(
-        code: error.code, message: error.message, pointer: .root, offset: min(max(start, offset + error.at), end))
+        code: error.code, message: error.message, pointer: .root, offset: min(start + error.at, end))
     }
   }
 }

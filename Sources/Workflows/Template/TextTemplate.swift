@@ -21,8 +21,11 @@ public struct TextTemplate: Sendable {
     source = text
   }
 
-  /// The queries of the template, in order.
-  public var queries: [JSONPath] { expressions.map(\.path) }
+  /// The queries that read the document, in order.
+  public var referencedQueries: [ReferencedQuery] { expressions.flatMap(\.referencedQueries) }
+
+  /// True when the whole text is one `${… ?? nothing}`.
+  var mayBeLeftOut: Bool { expressions.contains(where: \.mayBeLeftOut) }
 
   var expressions: [Expression] {
     parts.compactMap { if case .expression(let expression) = $0 { expression } else { nil } }
@@ -30,10 +33,11 @@ public struct TextTemplate: Sendable {
 
   /// Returns the text with every `${…}` replaced by the value that it finds in the document.
   /// - Parameter meter: counts the work, together with other templates that use the same meter.
+  /// - Returns: nil when the whole text is left out.
   public func render(
     in document: JSON, encoding: Encoding = .none, meter: Meter = Meter()
-  ) throws(ExpressionError) -> String {
-    let text = try Self.join(parts, in: document, encoding: encoding, meter)
+  ) throws(ExpressionError) -> String? {
+    guard let text = try Self.join(parts, in: document, encoding: encoding, meter) else { return nil }
     switch encoding {
     case .none: break
     case .pathSegment:
@@ -55,13 +59,13 @@ public struct TextTemplate: Sendable {
 
   static func join(
     _ parts: [TextPart], in document: JSON, encoding: Encoding, _ meter: Meter
-  ) throws(ExpressionError) -> String {
+  ) throws(ExpressionError) -> String? {
     var result = ""
     for part in parts {
       switch part {
       case .literal(let text): result += text
       case .expression(let expression):
-        let text = try expression.renderedText(in: document, meter)
+        guard let text = try expression.renderedText(in: document, meter) else { return nil }
         // The text is charged before it is copied.
         if !meter.put(text.utf8.count), let exceeded = meter.exceeded { throw expression.exceeded(exceeded) }
         guard encoding == .pathSegment else {

@@ -24,18 +24,25 @@ struct UnreadOutput {
   }
 }
 
-extension JSONPathCondition {
-  /// Returns why the condition cannot be decided, or nil when it can. It cannot be decided when it reads inside an
-  /// unreadable answer. A condition that asks whether an output exists at all, such as `$.steps.ID.output`, can be
-  /// decided: the output does not exist.
-  public func obstacle(in document: JSON) -> ExpressionError? {
-    for query in referencedQueries {
+extension UnreadOutput {
+  /// Returns why an expression has no value, or nil when it may have one. It has none when it reads inside an unreadable
+  /// answer. An expression that tests whether an output exists at all, such as `$.steps.ID.output`, has a value: the
+  /// output does not exist.
+  static func obstacle(for queries: [ReferencedQuery], in document: JSON, of text: String? = nil) -> ExpressionError? {
+    for query in queries {
       guard let output = UnreadOutput(readBy: query.leadingTokens, in: document) else { continue }
-      let asks = referencedQueries.contains {
-        $0.isSingular && $0.leadingTokens.elementsEqual(query.leadingTokens.prefix(3))
+      let isTested = queries.contains {
+        $0.isTest && $0.isSingular && $0.leadingTokens.elementsEqual(query.leadingTokens.prefix(3))
       }
-      if !asks { return output.error(of: query.text) }
+      if !isTested { return output.error(of: text ?? query.text) }
     }
     return nil
+  }
+}
+
+extension JSONPathCondition {
+  /// Returns why the condition cannot be decided, or nil when it can.
+  public func obstacle(in document: JSON) -> ExpressionError? {
+    UnreadOutput.obstacle(for: referencedQueries, in: document)
   }
 }

@@ -123,6 +123,7 @@ struct DefinitionDrawing {
     case .kafka(let kafka): "\(kafka.service).\(kafka.command) over Kafka"
     case .signal(let signal): "waits for signal \(signal.name)"
     case .delay: "waits a while"
+    case .fail(let fail): "fails with \(fail.code)"
     }
   }
 }

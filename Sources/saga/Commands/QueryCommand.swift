@@ -80,7 +80,7 @@ private func condition(_ expression: String, _ invocation: Invocation) throws ->
   do {
     holds = try condition.holds(in: document)
   } catch {
-    return complain(of: QueryBatch.refusal(error), in: expression, invocation)
+    return complain(of: JSONPathError(code: error.code, message: error.message, at: 0), in: expression, invocation)
   }
   invocation.terminal.line(invocation.json ? JSON.object(["holds": .bool(holds)]).text() : "\(holds)")
   return .success

@@ -126,10 +126,12 @@ extension Scenario {
 
   private static func workflow(_ number: Int, seed: UInt64) -> WorkflowPlan {
     var dice = Dice(seed, "workflow", number)
+    // Dice of their own, so that a seed from before there was `fail` mostly gives the same workflow.
+    var failures = Dice(seed, "fail", number)
     var plan = WorkflowPlan(name: "w\(number)", steps: [], timeoutMs: 0)
     let isLinear = dice.chance(30)
     for index in 0..<dice.number(1...6) {
-      plan.steps.append(step(index, after: plan, isLinear: isLinear, &dice))
+      plan.steps.append(step(index, after: plan, isLinear: isLinear, failing: failures.chance(2), &dice))
     }
     // The checker wants waits, and one attempt of each call, to fit in.
     let least = plan.steps.reduce(1_000) { sum, step in
@@ -140,7 +142,9 @@ extension Scenario {
     return plan
   }
 
-  private static func step(_ index: Int, after plan: WorkflowPlan, isLinear: Bool, _ dice: inout Dice) -> StepPlan {
+  private static func step(
+    _ index: Int, after plan: WorkflowPlan, isLinear: Bool, failing: Bool, _ dice: inout Dice
+  ) -> StepPlan {
     let id = ["a", "b", "c", "d", "e", "f"][index]
     let before = plan.steps.map(\.id)
     let kind: StepPlan.Kind =
@@ -151,7 +155,8 @@ extension Scenario {
       default: .delay(ms: dice.number(1...60_000))
       }
     var step = StepPlan(
-      id: id, kind: kind, dependsOn: [], isPivot: false, goesOnAfterFailure: dice.chance(15), maxAttempts: 1,
+      id: id, kind: failing ? .fail : kind, dependsOn: [], isPivot: false, goesOnAfterFailure: dice.chance(15),
+      maxAttempts: 1,
       firstPauseMs: dice.pick([10, 500, 5_000]), jitter: dice.pick([0, 0.2, 1]), nonRetryable: [],
       compensation: .unspecified, keepsTombstones: dice.chance(50))
     if isLinear {
@@ -166,7 +171,7 @@ extension Scenario {
       step.when =
         ancestors.isEmpty || dice.chance(60) ? .flag(dice.number(0...2)) : .succeeded(dice.pick(ancestors))
     }
-    if case .signal = kind { step.timeoutMs = dice.chance(60) ? dice.number(1_000...120_000) : nil }
+    if case .signal = step.kind { step.timeoutMs = dice.chance(60) ? dice.number(1_000...120_000) : nil }
     guard step.isAttempted else { return step }
     step.isPivot = dice.chance(20)
     step.timeoutMs = dice.chance(80) ? dice.number(200...20_000) : nil

@@ -48,6 +48,7 @@ struct StepPlan: Sendable {
     case http, kafka
     case signal(name: String, accepts: Bool)
     case delay(ms: Int)
+    case fail
   }
   enum When: Sendable {
     /// A flag of the input, by its number.
@@ -91,7 +92,7 @@ struct StepPlan: Sendable {
   var isAttempted: Bool {
     switch kind {
     case .http, .kafka: true
-    case .signal, .delay: false
+    case .signal, .delay, .fail: false
     }
   }
 
@@ -127,6 +128,7 @@ extension StepPlan {
       if accepts { signal["accept"] = "$.signal.ok == true" }
       members["signal"] = .object(signal)
     case .delay(let ms): members["delay"] = ["for": .string("\(ms)ms")]
+    case .fail: members["fail"] = ["code": "ON_PURPOSE", "message": "step ${steps.\(id).key}"]
     }
     if isPivot { members["pivot"] = true }
     if goesOnAfterFailure { members["onFailure"] = "continue" }

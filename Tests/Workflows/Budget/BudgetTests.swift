@@ -46,11 +46,11 @@ struct BudgetTests {
   @Test("a condition whose budget is used up is neither true nor false")
   func condition() throws {
     let condition = try JSONPathCondition("count($.input.a[?count($.input.a[*])>@])>1")
-    let error = #expect(throws: BudgetExceeded.self) {
+    let error = #expect(throws: ExpressionError.self) {
       try condition.holds(in: Self.numbers(3_000), budget: Self.budget)
     }
     #expect(error?.code == WorkflowErrorCode.expressionBudget)
-    #expect(throws: BudgetExceeded.self) {
+    #expect(throws: ExpressionError.self) {
       try JSONPathCondition("!(count($.input.a[?count($.input.a[*])>@])>1)")
         .holds(in: Self.numbers(3_000), budget: Self.budget)
     }
@@ -97,7 +97,8 @@ struct BudgetTests {
     #expect(error?.code == WorkflowErrorCode.renderingTooLarge)
     // A large input as a whole passes.
     let whole = try Template(["sample": "${input}"])
-    #expect(try whole.render(in: ["input": ["x": .string(String(repeating: "x", count: 8 << 20))]])["sample"] != nil)
+    let body = try whole.render(in: ["input": ["x": .string(String(repeating: "x", count: 8 << 20))]])
+    #expect(body?["sample"] != nil)
   }
 
   @Test("concatenated texts that are too long are refused before they are copied")

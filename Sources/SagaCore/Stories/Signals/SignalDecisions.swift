@@ -166,7 +166,7 @@ extension Decider {
     }
     if let error = condition.obstacle(in: document) { return undecided(error.code, error.message) }
     do {
-      return (try measured { meter throws(BudgetExceeded) in try condition.holds(in: document, meter: meter) }, nil)
+      return (try measured { meter throws(ExpressionError) in try condition.holds(in: document, meter: meter) }, nil)
     } catch {
       return undecided(error.code, "\(error.message).")
     }

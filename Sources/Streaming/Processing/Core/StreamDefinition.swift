@@ -127,7 +127,7 @@ public struct TransformPlan: Sendable {
 
   private static func render(_ template: Template, of event: StreamEvent) throws(StreamRefusal) -> JSON {
     do {
-      return try template.render(in: event.document)
+      return try template.render(in: event.document) ?? .null
     } catch {
       throw StreamRefusal(error.code, "The output can't be made from the event: \(error.message).")
     }

@@ -39,8 +39,8 @@ struct ExpressionReader {
 
   func template(_ json: JSON, at pointer: JSONPointer) -> Template? {
     for (inner, expression) in Template.expressions(in: json) {
-      let path = expression.path
-      check(path.referencedQueries, path.patternFaults, at: pointer.appending(inner), offset: expression.offset)
+      check(
+        expression.referencedQueries, expression.patternFaults, at: pointer.appending(inner), offset: expression.offset)
     }
     let mistakes = Template.mistakes(in: json)
     for mistake in mistakes {

@@ -151,6 +151,9 @@ extension Account {
     if fact.failureCode == "signal.timeout", let due = step.due, clock(fact.at) < due {
       violates("7 never early", "the wait ends \(due - clock(fact.at)) later", fact)
     }
+    if case .fail = step.plan.kind, outcome != "none" {
+      violates("fail", "a step that sends nothing has the outcome \(outcome)", fact)
+    }
     if pivotPassed, consequence == "turnsBack" {
       violates("6 pivot", "a failure behind the pivot turns the saga back", fact)
     }

@@ -1,0 +1,106 @@
+/// What an author probably means by a member that an object of the file does not have: the word of another engine, a
+/// word of another object, or a word in the wrong place. A spelling mistake is found by `NearNames`.
+package enum Meant {
+  /// One word of the same object.
+  case word(String)
+  /// The place or the form that the author needs.
+  case says(String)
+
+  static let workflow: [String: Meant] = [
+    "id": .word("name"), "title": .word("name"), "inputs": .word("inputSchema"), "input": .word("inputSchema"),
+    "schema": .word("inputSchema"), "result": .word("output"), "outputs": .word("output"), "tasks": .word("steps"),
+    "states": .word("steps"), "stages": .word("steps"), "jobs": .word("steps"), "activities": .word("steps"),
+    "deadline": .word("timeout"), "timeoutSeconds": .word("timeout"),
+    "retry": .says("write it into \"defaults\", for all steps, or into a step"),
+    "compensation": .says("each step has its own \"compensation\""),
+    "startAt": .says("the first step of the list starts first; \"dependsOn\" gives another order"),
+  ]
+
+  static let step: [String: Meant] = [
+    "if": .word("when"), "condition": .word("when"), "runIf": .word("when"), "unless": .word("when"),
+    "name": .word("id"), "needs": .word("dependsOn"), "after": .word("dependsOn"), "requires": .word("dependsOn"),
+    "depends": .word("dependsOn"), "runAfter": .word("dependsOn"), "undo": .word("compensation"),
+    "rollback": .word("compensation"), "compensate": .word("compensation"), "catch": .word("onFailure"),
+    "onError": .word("onFailure"), "continueOnError": .word("onFailure"), "retries": .word("retry"),
+    "attempts": .word("retry"), "timeoutSeconds": .word("timeout"), "deadline": .word("timeout"),
+    "pointOfNoReturn": .word("pivot"), "wait": .word("delay"), "sleep": .word("delay"), "approval": .word("signal"),
+    "throw": .word("fail"), "error": .word("fail"),
+    "manual": .word("signal"), "event": .word("signal"), "request": .word("http"), "call": .word("http"),
+    "next": .says("the step that comes next names this one in its \"dependsOn\""),
+    "parallel": .says("steps with the same \"dependsOn\" run at the same time; \"dependsOn\": [] starts at once"),
+    "type": .says("the action itself is the member: \"http\", \"kafka\", \"signal\", \"delay\" or \"fail\""),
+    "url": .says("write \"service\" and \"path\" inside \"http\""),
+    "uri": .says("write \"service\" and \"path\" inside \"http\""),
+    "maxAttempts": .says("write it inside \"retry\""), "nonRetryable": .says("write it inside \"retry\""),
+    "output": .says("a step's output is what its action answered; the workflow has \"output\""),
+    "input": .says("write what the step sends into the \"body\" of its action"),
+  ].merging(inside("http", ["service", "method", "path", "headers", "query", "body", "success"])) { first, _ in first }
+    .merging(inside("signal", ["accept", "roles", "schema"])) { first, _ in first }
+
+  static let http: [String: Meant] = [
+    "url": .says("write \"service\", a name of the server's configuration, and \"path\""),
+    "uri": .says("write \"service\", a name of the server's configuration, and \"path\""),
+    "endpoint": .says("write \"service\", a name of the server's configuration, and \"path\""),
+    "host": .word("service"), "verb": .word("method"), "params": .word("query"), "queryParams": .word("query"),
+    "parameters": .word("query"), "payload": .word("body"), "data": .word("body"), "json": .word("body"),
+    "input": .word("body"), "header": .word("headers"), "status": .word("success"), "expect": .word("success"),
+    "expectedStatus": .word("success"), "successCodes": .word("success"),
+  ].merging(beside("http")) { first, _ in first }
+
+  static let kafka: [String: Meant] = [
+    "topic": .says("write \"service\": the server's configuration has the topic"), "payload": .word("body"),
+    "message": .word("body"), "value": .word("body"), "data": .word("body"), "input": .word("body"),
+    "name": .word("command"), "type": .word("command"), "action": .word("command"),
+    "key": .says("the engine sets the key: the saga's id"),
+  ].merging(beside("kafka")) { first, _ in first }
+
+  static let signal: [String: Meant] = [
+    "id": .word("name"), "event": .word("name"), "filter": .word("accept"), "condition": .word("accept"),
+    "if": .word("accept"), "when": .word("accept"), "role": .word("roles"), "inputSchema": .word("schema"),
+  ].merging(beside("signal")) { first, _ in first }
+
+  static let delay: [String: Meant] = [
+    "duration": .word("for"), "seconds": .word("for"), "time": .word("for"), "at": .word("until"),
+    "timestamp": .word("until"),
+  ].merging(beside("delay")) { first, _ in first }
+
+  static let fail: [String: Meant] = [
+    "error": .word("code"), "name": .word("code"), "reason": .word("message"), "cause": .word("message"),
+    "text": .word("message"),
+  ].merging(beside("fail")) { first, _ in first }
+
+  static let compensation: [String: Meant] = [
+    "when": .says("an undo has no condition; \"appliesTo\" says after which outcomes it runs"),
+    "if": .says("an undo has no condition; \"appliesTo\" says after which outcomes it runs"),
+    "outcomes": .word("appliesTo"), "on": .word("appliesTo"), "retries": .word("retry"), "attempts": .word("retry"),
+    "onError": .word("onFailure"), "maxAttempts": .says("write it inside \"retry\""),
+    "url": .says("write \"service\" and \"path\" inside \"http\""),
+  ].merging(inside("http", ["service", "method", "path", "headers", "query", "body", "success"])) { first, _ in first }
+
+  static let retry: [String: Meant] = [
+    "attempts": .word("maxAttempts"), "max": .word("maxAttempts"), "limit": .word("maxAttempts"),
+    "retries": .word("maxAttempts"), "maxRetries": .word("maxAttempts"), "count": .word("maxAttempts"),
+    "interval": .word("initialInterval"), "delay": .word("initialInterval"), "backoff": .word("initialInterval"),
+    "initialDelay": .word("initialInterval"), "factor": .word("backoffCoefficient"),
+    "multiplier": .word("backoffCoefficient"), "backoffRate": .word("backoffCoefficient"),
+    "maxDelay": .word("maxInterval"), "nonRetryableErrors": .word("nonRetryable"),
+    "retryable": .says(
+      "write the failures that are final into \"nonRetryable\", or a list of policies, each with its failures in \"on\""
+    ),
+    "retryOn": .says("write a list of policies, each with its failures in \"on\""),
+    "on": .says("write a list of policies, each with its failures in \"on\""),
+  ]
+
+  private static func inside(_ object: String, _ words: [String]) -> [String: Meant] {
+    Dictionary(uniqueKeysWithValues: words.map { ($0, .says("write it inside \"\(object)\"")) })
+  }
+
+  /// The words of a step that authors write into its action.
+  private static func beside(_ object: String) -> [String: Meant] {
+    let words = [
+      "id", "description", "dependsOn", "when", "timeout", "expected", "retry", "compensation", "pivot", "onFailure",
+    ]
+    return Dictionary(
+      uniqueKeysWithValues: words.map { ($0, .says("write it beside \"\(object)\", as a member of the step")) })
+  }
+}

@@ -1,0 +1,97 @@
+import JSON
+
+/// One `${…}` of a template: a query, or a value that is computed from queries (`docs/expressions.md`).
+package struct Expression: Sendable {
+  enum Body: Sendable {
+    /// A query that finds one value.
+    case query(SubQuery)
+    /// - mayBeLeftOut: true when it ends with `?? nothing`.
+    case value(Operand, mayBeLeftOut: Bool)
+  }
+
+  /// The expression as the file writes it, without `${` and `}`.
+  let text: String
+  private let body: Body
+  /// The queries that read the document.
+  package let referencedQueries: [ReferencedQuery]
+  /// The patterns that are not an I-Regexp.
+  package let patternFaults: [JSONPathError]
+  /// The start of the expression in its string, in scalars. Add it to a place in the expression to get the place in the
+  /// string.
+  package let offset: Int
+
+  init(_ text: String, offset: Int) throws(JSONPathError) {
+    var parser = QueryParser(text, language: .expression)
+    parser.allowsBareQueries = true
+    body = try parser.wholeExpression()
+    self.text = text
+    self.offset = offset
+    patternFaults = parser.patternFaults
+    switch body {
+    case .query(let sub): referencedQueries = ReferencedQuery.all(in: sub.query, parser.scalars)
+    case .value(let operand, let mayBeLeftOut):
+      referencedQueries = ReferencedQuery.all(in: operand, parser.scalars, mayBeMissing: mayBeLeftOut)
+    }
+  }
+
+  /// True when the expression may have no value without an error. Then its member is left out.
+  package var mayBeLeftOut: Bool {
+    if case .value(_, mayBeLeftOut: true) = body { true } else { false }
+  }
+
+  /// True when the expression is a query that takes every element or member of something.
+  var takesAll: Bool {
+    guard case .query(let sub) = body else { return false }
+    return sub.query.segments.contains { segment in
+      segment.isDescendant
+        || segment.selectors.contains { selector in
+          switch selector {
+          case .wildcard, .slice: true
+          case .name, .index, .filter: false
+          }
+        }
+    }
+  }
+
+  /// Returns the expression's value; nil when it has none and the file says that the member is left out.
+  func value(in document: JSON, _ meter: Meter) throws(ExpressionError) -> JSON? {
+    let evaluation = Evaluation(root: document, keepsPaths: false, meter: meter)
+    let value: JSON?
+    switch body {
+    case .query(let sub): value = evaluation.one(sub, for: document)
+    case .value(let operand, _): value = evaluation.value(of: operand, for: document)
+    }
+    if let problem = evaluation.problem { throw problem.error(in: "${\(text)}", query: text) }
+    // A default is not a substitute for an answer that is there and can't be read.
+    if value == nil || referencedQueries.contains(where: \.mayBeMissing),
+      let error = UnreadOutput.obstacle(for: referencedQueries, in: document, of: "${\(text)}")
+    {
+      throw error
+    }
+    if let value { return value }
+    if mayBeLeftOut { return nil }
+    throw ExpressionError(
+      code: WorkflowErrorCode.expressionEmpty, message: "${\(text)} finds nothing in the document", query: text)
+  }
+
+  /// Returns the error for a rendering that needed more than its budget.
+  func exceeded(_ exceeded: BudgetExceeded) -> ExpressionError {
+    ExpressionError(code: exceeded.code, message: "${\(text)}: \(exceeded.message)", query: text)
+  }
+
+  /// Returns the text form of the value; nil when the member is left out.
+  func renderedText(in document: JSON, _ meter: Meter) throws(ExpressionError) -> String? {
+    guard let value = try value(in: document, meter) else { return nil }
+    switch value {
+    case .string(let text): return text
+    case .bool(let isTrue): return isTrue ? "true" : "false"
+    case .number(let number): return number.text
+    case .null, .array, .object:
+      let kind = value.kind
+      throw ExpressionError(
+        code: WorkflowErrorCode.expressionNotText,
+        message: "${\(text)} finds \(kind == "null" ? "null" : "an \(kind)"), which can't be part of a text",
+        query: text)
+    }
+  }
+}

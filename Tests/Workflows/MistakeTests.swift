@@ -1,0 +1,183 @@
+import Testing
+
+@testable import Workflows
+
+/// A mistake that authors make, and what the checker says of it.
+struct Mistake: CustomTestStringConvertible {
+  let testDescription: String
+  let file: String
+  let code: String
+  /// The name that the finding offers; nil when it offers none.
+  let near: String?
+  /// A part of the message.
+  let says: String
+
+  init(_ name: String, _ steps: String, more: String = "", _ code: String, near: String? = nil, says: String = "") {
+    testDescription = name
+    file = Sample.workflow(steps, more: more)
+    self.code = code
+    self.near = near
+    self.says = says
+  }
+}
+
+@Suite("Mistakes of authors", .timeLimit(.minutes(10)))
+struct MistakeTests {
+  private static func call(_ members: String, _ more: String = "") -> String {
+    "[{ \"id\": \"a\", \"http\": { \"service\": \"s\", \"method\": \"PUT\", \(members) }, \"compensation\": \"none\"\(more) }]"
+  }
+  private static func body(_ body: String) -> String { call("\"path\": \"/x\", \"body\": \(body)") }
+  private static func path(_ path: String) -> String { call("\"path\": \"\(path)\"") }
+  private static func step(_ more: String) -> String { "[\(Sample.get("a", ", " + more))]" }
+  private static func when(_ condition: String) -> String {
+    "[\(Sample.get("a")), \(Sample.get("b", ", \"when\": \"\(condition)\""))]"
+  }
+  private static func accept(_ condition: String) -> String {
+    "[{ \"id\": \"a\", \"signal\": { \"name\": \"go\", \"accept\": \"\(condition)\" } }]"
+  }
+  private static func retry(_ retry: String) -> String { step("\"retry\": { \(retry) }") }
+
+  private static let schema = #"""
+    "inputSchema": { "type": "object", "additionalProperties": false, "properties": {
+      "priority": { "enum": ["routine", "urgent"] }, "lanes": { "type": "integer" }, "name": { "type": "string" },
+      "isUrgent": { "type": "boolean" }, "patient": { "type": "object", "properties": { "id": {} } } } }, 
+    """#.replacing("\n", with: " ")
+
+  @Test(
+    "A mistake is found, with the word that was meant or what to do",
+    arguments: [
+      // Expressions of other languages.
+      Mistake("{{x}}", body(#"{ "a": "{{input.x}}" }"#), "workflow.foreignExpression", says: "{{…}} is only text"),
+      Mistake("{{x}} in a path", path("/x/{{input.x}}"), "workflow.badPath"),
+      Mistake("#{x}", body(##"["#{input.x}"]"##), "workflow.foreignExpression", says: "#{…} is only text"),
+      Mistake("<%x%>", body(#""<%= x %>""#), "workflow.foreignExpression", says: "<%…%> is only text"),
+      Mistake("{input.x}", body(#""tube {input.x}""#), "workflow.foreignExpression", says: "write ${input.…}"),
+      Mistake(
+        "a bare query", body(#"{ "a": "$.steps.a.uuid" }"#), "workflow.foreignExpression",
+        says: "a query alone is only text"),
+      Mistake("key.$", body(#"{ "id.$": "$.input.id" }"#), "workflow.foreignExpression", says: "name it \"id\""),
+      Mistake("$input.x", body(#""$input.x""#), "workflow.foreignExpression", says: "write ${input.…}"),
+      Mistake(
+        "${…} in a name", body(#"{ "${input.x}": 1 }"#), "workflow.foreignExpression",
+        says: "a member's name is sent as it is"),
+      Mistake("/x/:id", path("/samples/:id"), "workflow.foreignExpression", says: "${input.id}"),
+      Mistake("${…} in a condition", when("${input.x} == 1"), "jsonpath.syntax", says: "without ${…}"),
+      Mistake("{{…}} in a condition", when("{{input.x}} == 1"), "jsonpath.syntax", says: "without ${…}"),
+      Mistake("${a ? b : c}", body(#""${input.a ? 1 : 2}""#), "jsonpath.syntax", says: "There is no ?:"),
+      Mistake("a?.b", body(#""${input?.a}""#), "jsonpath.syntax", says: "a missing member needs no sign"),
+      Mistake("text + text", body(#""${'a' + input.b}""#), "jsonpath.type", says: "writing them together"),
+      Mistake("concat", body(#""${concat(input.a, input.b)}""#), "jsonpath.unknownFunction", says: "join"),
+      Mistake("toUpper", body(#""${uper(input.a)}""#), "jsonpath.unknownFunction", says: "Did you mean upper()"),
+      Mistake(
+        "a name with a hyphen", body(#""${input.dag-version}""#), "workflow.unknownRoot", says: "['dag-version']"),
+      Mistake("a duration that is none", body(#""${duration('1 day')}""#), "jsonpath.type", says: "duration()"),
+      Mistake("a division by zero", body(#""${input.a / 0}""#), "jsonpath.type", says: "divided by zero"),
+      // Conditions.
+      Mistake(
+        "existence of an approval", accept("$.signal.approved"), "workflow.existence", says: "$.signal.approved == true"
+      ),
+      Mistake("existence, negated", accept("!$.signal.rejected"), "workflow.existence"),
+      Mistake("existence in a part", accept("$.signal.by == 'x' && $.signal.ok"), "workflow.existence"),
+      Mistake("existence of an output's member", when("$.steps.a.output.passed"), "workflow.existence"),
+      Mistake("existence of a boolean", when("$.input.isUrgent"), more: schema, "workflow.existence"),
+      Mistake(
+        "a status of another engine", when("$.steps.a.status == 'success'"), "workflow.neverHolds", near: "succeeded"),
+      Mistake("a misspelt status", when("$.steps.a.status != 'skiped'"), "workflow.neverHolds", near: "skipped"),
+      Mistake("a status as a boolean", when("$.steps.a.status == true"), "workflow.neverHolds"),
+      Mistake("a status and a number", when("$.steps.a.status > 3"), "workflow.neverHolds"),
+      Mistake("a number with a text", when("length($.input.name) == '3'"), "workflow.neverHolds", says: "a number"),
+      Mistake("a declared number with a text", when("$.input.lanes > '1'"), more: schema, "workflow.neverHolds"),
+      Mistake(
+        "a word that the schema does not allow", when("$.input.priority == 'urgant'"), more: schema,
+        "workflow.neverHolds", near: "urgent"),
+      Mistake("two fixed values", when("'a' == 'b'"), "workflow.neverHolds", says: "always false"),
+      Mistake(
+        "one value, two words", when("$.input.x == 'a' && $.input.x == 'b'"), "workflow.neverHolds",
+        says: "join the two with ||"),
+      Mistake("an order of booleans", when("$.input.x > true"), "workflow.neverHolds", says: "order"),
+      Mistake("a text with a sum", when("sum($.input.x[*]) == '10'"), "workflow.neverHolds"),
+      Mistake("a value as a condition", when("upper($.input.x)"), "jsonpath.type", says: "compare it"),
+      Mistake("a single =", when("$.input.x = 1"), "jsonpath.syntax", says: "Write =="),
+      Mistake("and", when("$.input.x == 1 and $.input.y == 2"), "jsonpath.syntax", says: "&&"),
+      Mistake("a query without $", when("input.x == 1"), "jsonpath.syntax", says: "@ or $"),
+      // Values.
+      Mistake("[*] where one value is needed", body(#""${input.tubes[*].id}""#), "workflow.takesMany", says: "list(…)"),
+      Mistake("a slice", body(#""${input.tubes[0:2]}""#), "workflow.takesMany"),
+      Mistake(
+        "a literal until that is none", #"[{ "id": "a", "delay": { "until": "tomorrow" } }]"#, "workflow.badValue",
+        says: "date-time"),
+      Mistake(
+        "a duration as until", #"[{ "id": "a", "delay": { "until": "5m" } }]"#, "workflow.badValue",
+        says: "\"for\" takes a duration"),
+      Mistake(
+        "what a closed schema does not have", body(#""${input.lane}""#), more: schema, "workflow.unknownMember",
+        near: "lanes"),
+      Mistake("?? nothing in a path", path("/${input.x ?? nothing}"), "jsonpath.type", says: "beside it"),
+      Mistake(
+        "a later step",
+        #"[{ "id": "a", "http": { "service": "s", "method": "GET", "path": "/${steps.b.output.x}" } }, "#
+          + Sample.get("b") + "]", "workflow.stepNotBefore", says: "b runs after a"),
+      // Words.
+      Mistake("if", step(#""if": "$.input.x == 1""#), "workflow.unknownKey", near: "when"),
+      Mistake("needs", step(#""needs": []"#), "workflow.unknownKey", near: "dependsOn"),
+      Mistake("next", step(#""next": "b""#), "workflow.unknownKey", says: "dependsOn"),
+      Mistake("undo", step(#""undo": "none""#), "workflow.unknownKey", near: "compensation"),
+      Mistake("url of a step", step(#""url": "http://x""#), "workflow.unknownKey", says: "\"service\" and \"path\""),
+      Mistake("url of a call", call(#""path": "/x", "url": "http://x""#), "workflow.unknownKey", says: "\"service\""),
+      Mistake("name of a step", step(#""name": "x""#), "workflow.unknownKey", near: "id"),
+      Mistake(
+        "a timeout inside http", call(#""path": "/x", "timeout": "5s""#), "workflow.unknownKey", says: "beside \"http\""
+      ),
+      Mistake(
+        "a retry inside http", call(#""path": "/x", "retry": {}"#), "workflow.unknownKey", says: "beside \"http\""),
+      Mistake("a method beside http", step(#""method": "GET""#), "workflow.unknownKey", says: "inside \"http\""),
+      Mistake("retryable", retry(#""retryable": ["http.409"]"#), "workflow.unknownKey", says: "\"on\""),
+      Mistake("attempts", retry(#""attempts": 3"#), "workflow.unknownKey", near: "maxAttempts"),
+      Mistake("backoffRate", retry(#""backoffRate": 2"#), "workflow.unknownKey", near: "backoffCoefficient"),
+      Mistake("http.4xx is final", retry(#""nonRetryable": ["http.4xx"]"#), "workflow.turnsOffRetry", says: "http.429"),
+      Mistake("http.* is final", retry(#""nonRetryable": ["http.*"]"#), "workflow.turnsOffRetry"),
+      Mistake("tasks", "[\(Sample.get("a"))]", more: "\"tasks\": [], ", "workflow.unknownKey", near: "steps"),
+      Mistake(
+        "a filter of a signal", #"[{ "id": "a", "signal": { "name": "go", "filter": "$.signal.x == 1" } }]"#,
+        "workflow.unknownKey", near: "accept"),
+      Mistake("seconds of a delay", #"[{ "id": "a", "delay": { "seconds": 5 } }]"#, "workflow.unknownKey", near: "for"),
+      Mistake("retry on a signal", #"[{ "id": "a", "signal": { "name": "go" }, "retry": {} }]"#, "workflow.noEffect"),
+      Mistake(
+        "a topic",
+        #"[{ "id": "a", "kafka": { "service": "s", "command": "c", "topic": "t" }, "compensation": "none" }]"#,
+        "workflow.unknownKey", says: "\"service\""),
+    ])
+  func found(_ mistake: Mistake) {
+    let findings = check(mistake.file).findings
+    let found = findings.first { $0.code == mistake.code }
+    #expect(found != nil, "\(findings.map(\.description).joined(separator: "\n"))")
+    #expect(found?.nearName == mistake.near)
+    #expect(found?.message.contains(mistake.says) == true || mistake.says.isEmpty, "\(found?.message ?? "")")
+  }
+
+  @Test(
+    "What is meant as it is written gets no finding",
+    arguments: [
+      when("$.steps.a.status == 'skipped' || $.steps.a.status == 'failed'"), when("$.input.priority == 'urgent'"),
+      when("count($.input.approved) == 1"), when("$.input.x == 'a' || $.input.x == 'b'"), when("$.input.ward"),
+      when("$.steps.a.output"), when("$.steps.a.output.n && $.steps.a.output.n > 1"), when("1 < $.input.x"),
+      when("$.input.lanes ?? 1 > 1"), when("$.input.x != 1 && $.input.x != 2"),
+      accept("$.signal.approved == true"), accept("$.signal.barcode && $.signal.barcode == $.input.barcode"),
+      body(#"{ "price": "5 $.", "path": "a:b", "text": "{x}", "amount": "$5" }"#), body(#""$${input.x}""#),
+      body(#""${list(input.tubes[*].id)}""#), body(#""${input.tubes[?@.id == 'A'].x}""#),
+      body(#"{ "a": "${input.a ?? nothing}", "b": "${input.b ?? 0}" }"#), path("/a:b/${input.x}"),
+      retry(#""nonRetryable": ["QC_FAILED", "http.409", "http.5xx", "http.429"]"#),
+      #"[{ "id": "a", "delay": { "until": "2026-03-01T08:00:00Z" } }]"#,
+      #"[{ "id": "a", "delay": { "until": "${input.at}" } }]"#,
+    ])
+  func silent(_ steps: String) {
+    #expect(check(Sample.workflow(steps)).findings.map(\.description) == [])
+  }
+
+  @Test("A near name of an open schema is a warning")
+  func undeclared() {
+    let open = Self.schema.replacing(#""additionalProperties": false, "#, with: "")
+    let findings = check(Sample.workflow(Self.body(#""${input.lane}""#), more: open)).findings
+    #expect(findings.map(\.code).contains(WorkflowErrorCode.undeclaredInput))
+  }
+}
