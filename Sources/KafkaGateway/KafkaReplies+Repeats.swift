@@ -8,13 +8,11 @@ extension KafkaReplies {
   /// Called only for a saga that has ended. An open saga finds repeats by itself.
   func isRecorded(_ reply: KafkaReply) async throws -> Bool {
     var record = RecordedAnswers(of: reply)
-    var version = 0
-    while true {
-      let page = try await engine.store.read(reply.saga, after: version, limit: 500)
+    var pages = engine.store.pages(of: reply.saga)
+    while let page = try await pages.next() {
       for stored in page where record.holds(try SagaEventCoding.decode(stored)) { return true }
-      guard let last = page.last, page.count == 500 else { return false }
-      version = last.version
     }
+    return false
   }
 }
 

@@ -88,7 +88,7 @@ struct NoticeMaker: Sendable {
     var summary = NoticeWords.unread(type, stored.type, data, subject)
     var details: JSONObject = ["saga": .string(id)]
     details["workflow"] = saga.workflow.map(JSON.string)
-    details["workflowVersion"] = (saga.after?.start.version).map(JSON.int)
+    details["workflowVersion"] = (saga.start?.version).map(JSON.int)
     details["event"] = .string(stored.type)
     details["version"] = .int(stored.version)
     details["step"] = (step ?? data["step"]?.stringValue).map(JSON.string)
@@ -133,16 +133,13 @@ struct NoticeMaker: Sendable {
   /// Returns the request and the counts of an operation, which its last event lacks; nil when they cannot be read.
   private func operation(upTo stored: StoredEvent) async throws(StoreError) -> JSON? {
     var operation: Operation?
-    var version = 0
-    while version < stored.version {
-      let page = try await store.read(stored.stream, after: version, limit: min(500, stored.version - version))
-      guard let last = page.last else { return nil }
+    var pages = store.pages(of: stored.stream, upTo: stored.version)
+    while let page = try await pages.next() {
       for event in page {
         do { try Operation.evolve(&operation, event) } catch { return nil }
       }
-      version = last.version
     }
-    guard let operation else { return nil }
+    guard let operation, pages.version == stored.version else { return nil }
     var data: JSONObject = [
       "verb": .string(operation.plan.verb.name.rawValue), "by": .string(operation.plan.act.by),
       "reason": .string(operation.plan.act.reason), "sagas": .int(operation.count), "done": .int(operation.done),

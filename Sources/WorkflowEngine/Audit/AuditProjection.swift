@@ -11,17 +11,21 @@ struct AuditProjection: Projection {
   /// The number changes with the form of the rows. Then the list is built again from the events.
   let name = "audit.2"
   let collections: Set<String> = [Self.collection, OperationDocuments.collection]
-  let store: any EventReading
+  let history: SagaHistory
+
+  /// The sagas of one batch just before their latest act, so that the next act on one of them begins there.
+  private typealias Folds = [UniqueID: SagaFold]
 
   func apply(_ events: [StoredEvent], to changes: inout ProjectionChanges) async throws {
+    var folds: Folds = [:]
     for (index, stored) in events.enumerated() {
       try await OperationDocuments.take(stored, into: &changes)
       try await amend(stored, &changes)
       guard let act = AuditAct(stored) else { continue }
       let entry: AuditEntry?
       switch act.kind {
-      case .start: entry = try await start(act, stored, behind: events[(index + 1)...])
-      case .signal, .verb: entry = try await onSaga(act, stored)
+      case .start: entry = try await start(act, stored, behind: events[(index + 1)...], &folds)
+      case .signal, .verb: entry = try await onSaga(act, stored, &folds)
       case .operation: entry = try await onOperation(act, stored, &changes)
       case .engine, .registration: entry = Self.entry(act, stored)
       }
@@ -33,7 +37,7 @@ struct AuditProjection: Projection {
 
   /// Most acts are starts. The batch contains the consequences of a start, so nothing has to be read.
   private func start(
-    _ act: AuditAct, _ stored: StoredEvent, behind: ArraySlice<StoredEvent>
+    _ act: AuditAct, _ stored: StoredEvent, behind: ArraySlice<StoredEvent>, _ folds: inout Folds
   ) async throws -> AuditEntry? {
     let rest = behind.prefix { $0.appendID == stored.appendID }
     let last = rest.last ?? stored
@@ -43,31 +47,26 @@ struct AuditProjection: Projection {
         after: AuditEntry.Standing(saga: status, step: nil))
     }
     // The batch ends within the append.
-    return try await onSaga(act, stored)
+    return try await onSaga(act, stored, &folds)
   }
 
-  private func onSaga(_ act: AuditAct, _ stored: StoredEvent) async throws -> AuditEntry? {
+  private func onSaga(_ act: AuditAct, _ stored: StoredEvent, _ folds: inout Folds) async throws -> AuditEntry? {
+    var fold = try await folds[stored.stream] ?? history.fold(stored.stream, upTo: stored.version - 1)
+    var pages = history.pages(of: stored.stream, after: fold.version)
     var before: SagaState?
-    var after: SagaState?
-    var version = 0
-    var isOver = false
-    while !isOver {
-      let page = try await store.read(stored.stream, after: version, limit: 200)
-      if page.isEmpty { break }
+    history: while let page = try await pages.next() {
       for event in page {
-        version = event.version
-        isOver = event.version > stored.version && event.appendID != stored.appendID
-        if isOver { break }
-        // A history that can't be read does not keep the act out of the list.
-        guard let decoded = try? SagaEventCoding.decode(event),
-          let next = try? SagaState.evolve(after, decoded)
-        else {
-          return Self.entry(act, stored)
+        if event.version > stored.version, event.appendID != stored.appendID { break history }
+        if event.version == stored.version {
+          before = fold.state
+          folds[stored.stream] = fold
         }
-        after = next
-        if event.version < stored.version { before = next }
+        _ = try? fold.take(event)
       }
     }
+    // A history that can't be read does not keep the act out of the list.
+    if fold.isBroken { return Self.entry(act, stored) }
+    let after = fold.state
     // This event is the effect of an earlier request, not a separate act.
     if stored.type == "turnedBack", before?.requestedTurnBack != nil { return nil }
     var content = act.content

@@ -259,11 +259,10 @@ actor OperationRunner {
   private func load(_ id: UniqueID) async throws -> Operation {
     var operation: Operation?
     if id.moment != nil {
-      while true {
-        let page = try await events.read(id, after: operation?.version ?? 0, limit: 500)
+      var pages = events.pages(of: id)
+      while let page = try await pages.next() {
         if operation == nil, let first = page.first, first.type != "operationStarted" { break }
         for event in page { try Operation.evolve(&operation, event) }
-        if page.count < 500 { break }
       }
     }
     guard let operation else {

@@ -53,43 +53,33 @@ extension Engine {
   /// Returns the timeline of a saga.
   public func timeline(of id: UniqueID) async throws -> Timeline {
     var timeline = Timeline()
-    try await fold(id, to: nil) { timeline.note($0) }
+    var pages = host.history.pages(of: id)
+    while let page = try await pages.next() {
+      for stored in page { timeline.note(try SagaEventCoding.decode(stored)) }
+    }
+    // Throws the error for an unknown saga.
+    if pages.version == 0 { _ = try await host.state(of: id) }
     return timeline
   }
 
   /// Returns a saga as it was after one of its events.
   /// - Throws: `EngineError` `saga.versionUnknown` when it has no such event.
   public func saga(_ id: UniqueID, version: Int) async throws -> SagaNow {
-    var state: SagaState?
+    // The snapshot is one of an earlier version, because the time of this version is in its event.
+    var fold = SagaFold(try await host.history.snapshot(of: id, upTo: version - 1))
+    var pages = host.history.pages(of: id, after: fold.version, upTo: version)
     var at: Timestamp?
-    try await fold(id, to: version) { event in
-      state = try SagaState.evolve(state, event)
-      at = event.at
+    while let page = try await pages.next() {
+      for stored in page { at = try fold.take(stored)?.at }
     }
-    guard let state, state.version == version else {
+    // Throws the error for an unknown saga.
+    if pages.version == 0 { _ = try await host.state(of: id) }
+    guard let state = fold.state, state.version == version else {
       throw EngineError(
         code: EngineErrorCode.sagaVersionUnknown,
-        message: "The saga has \(state?.version ?? 0) events: there is no version \(version) of it.")
+        message: "The saga has \(fold.version) events: there is no version \(version) of it.")
     }
     return SagaNow(state: state, definition: try await host.definitions.definition(of: state.start), asOf: at)
-  }
-
-  private func fold(
-    _ id: UniqueID, to version: Int?, _ body: (SagaEvent) throws -> Void
-  ) async throws {
-    var last = 0
-    var size = PageSize()
-    while true {
-      let limit = min(size.count, (version ?? Int.max) - last)
-      if limit <= 0 { return }
-      let page = try await host.events.read(id, after: last, limit: limit)
-      size.note(page)
-      // Throws the error for an unknown saga.
-      if page.isEmpty, last == 0 { _ = try await host.state(of: id) }
-      for stored in page { try body(SagaEventCoding.decode(stored)) }
-      guard page.count == limit, let end = page.last else { return }
-      last = end.version
-    }
   }
 
   /// Returns the lag of the lists, and the progress of a rebuild.

@@ -12,17 +12,17 @@ import Values
 final class SagaFollower: ShardFollower {
   let name = "the read model of sagas"
   let generation: Int
-  private let events: any EventStore
+  private let history: SagaHistory
   private let store: any SagaReadStore
   private let log: Log
-  private let folds: Mutex<SagaFolds>
+  private let folds: Mutex<FollowedSagas>
 
   init(generation: Int, events: any EventStore, store: any SagaReadStore, log: Log, keeping limit: Int = 20_000) {
     self.generation = generation
-    self.events = events
+    history = SagaHistory(events)
     self.store = store
     self.log = log
-    folds = Mutex(SagaFolds(limit: limit))
+    folds = Mutex(FollowedSagas(limit: limit))
   }
 
   func checkpoint(shard: Int) async throws -> Int64 {
@@ -65,7 +65,7 @@ final class SagaFollower: ShardFollower {
   /// Writes the part that the store takes of a batch that it refused for its values. One saga must not block its shard:
   /// its row is written reduced, with a note. If the store refuses even that, the saga gets no row.
   private func applyReduced(
-    _ refused: ReadBatch, refusedWith error: StoreError, _ sagas: inout [UniqueID: SagaFold]
+    _ refused: ReadBatch, refusedWith error: StoreError, _ sagas: inout [UniqueID: FollowedSaga]
   ) async throws {
     var batch = refused
     let reasons = try await store.refused(batch.changes, generation: generation)
@@ -99,15 +99,15 @@ final class SagaFollower: ShardFollower {
 
   // MARK: Before
 
-  private func sagas(before events: [StoredEvent]) async throws -> [UniqueID: SagaFold] {
+  private func sagas(before events: [StoredEvent]) async throws -> [UniqueID: FollowedSaga] {
     var first: [UniqueID: Int] = [:]
     for event in events where first[event.stream] == nil { first[event.stream] = event.version }
-    var sagas: [UniqueID: SagaFold] = [:]
+    var sagas: [UniqueID: FollowedSaga] = [:]
     var missing: [UniqueID: Int] = [:]
     folds.withLock { folds in
       for (id, version) in first {
         if version == 1 {
-          sagas[id] = SagaFold()
+          sagas[id] = FollowedSaga()
         } else if let kept = folds.take(id), kept.version == version - 1 {
           sagas[id] = kept
         } else {
@@ -116,39 +116,37 @@ final class SagaFollower: ShardFollower {
       }
     }
     let rows = try await store.rows(missing.keys.sorted(), generation: generation)
-    for row in rows { sagas[row.id, default: SagaFold()].row = row }
-    for (id, version) in missing { try await fold(id, to: version, into: &sagas[id, default: SagaFold()]) }
+    for row in rows { sagas[row.id, default: FollowedSaga()].row = row }
+    for (id, version) in missing { try await fold(id, to: version, into: &sagas[id, default: FollowedSaga()]) }
     return sagas
   }
 
   /// Folds a saga to one of its versions.
-  private func fold(_ id: UniqueID, to version: Int, into saga: inout SagaFold) async throws {
-    if let snapshot = try await events.snapshot(of: id), snapshot.version <= version,
-      // A snapshot is only a shortcut: if it can't be read, the events are read instead.
-      let state = try? SagaState(snapshot: JSON(parsing: snapshot.data, limits: .stored))
-    {
-      saga.state = state
-      saga.version = snapshot.version
-    }
-    while saga.version < version {
-      let page = try await events.read(id, after: saga.version, limit: min(500, version - saga.version))
-      if page.isEmpty {
-        // Another program wrote the row, and the store has no events before it. The row does not block the shard.
-        log.warning(
-          "A stream in the read model has a gap", ("stream", "\(id)"), ("after", "\(saga.version)"),
-          ("before", "\(version + 1)"))
-        saga.breakOff(at: version)
-        return
-      }
+  private func fold(_ id: UniqueID, to version: Int, into saga: inout FollowedSaga) async throws {
+    saga.fold = SagaFold(try await history.snapshot(of: id, upTo: version))
+    var pages = history.pages(of: id, after: saga.version, upTo: version)
+    while let page = try await pages.next() {
       for event in page {
-        if !saga.evolve(event) { log.warning("A saga in the read model can't be read further", ("saga", "\(id)")) }
+        let wasBroken = saga.isBroken
+        if !saga.evolve(event), !wasBroken {
+          log.warning(
+            "An event can't be read; the list shows the saga as its writer recorded it", ("saga", "\(id)"),
+            ("version", "\(event.version)"))
+        }
       }
+    }
+    if pages.version < version {
+      // Another program wrote the row, and the store has no events before it. The row does not block the shard.
+      log.warning(
+        "A stream in the read model has a gap", ("stream", "\(id)"), ("after", "\(pages.version)"),
+        ("before", "\(version + 1)"))
+      saga.fold.breakOff(at: version)
     }
   }
 
   // MARK: After
 
-  private func take(_ stored: StoredEvent, into sagas: inout [UniqueID: SagaFold], _ counting: inout StepCounting) {
+  private func take(_ stored: StoredEvent, into sagas: inout [UniqueID: FollowedSaga], _ counting: inout StepCounting) {
     // The saga is out of the table while it changes, because otherwise it would be copied.
     guard var saga = sagas.removeValue(forKey: stored.stream) else { return }
     let before = saga.state
@@ -168,43 +166,31 @@ final class SagaFollower: ShardFollower {
   }
 }
 
-/// A saga as far as its events have been folded.
-struct SagaFold {
-  var version = 0
-  /// The saga's state. Nil before the first event, and for a stream that does not belong to a saga.
-  var state: SagaState?
+/// A saga as far as its events have been folded, with its row.
+struct FollowedSaga {
+  var fold = SagaFold()
   /// The row that is to be stored.
   var row: SagaRow?
   private(set) var lastEvent: SagaEvent?
   private var startWords: [String]?
-  /// Whether an event could not be read. Later events can't be folded then.
-  private(set) var isBroken = false
+  /// Whether the stream does not belong to a saga.
   private var isForeign = false
+
+  var version: Int { fold.version }
+  var state: SagaState? { fold.state }
+  var isBroken: Bool { fold.isBroken }
 
   /// Folds one more event.
   /// - Returns: false when this event, or one before it, can't be folded.
   mutating func evolve(_ stored: StoredEvent) -> Bool {
-    version = stored.version
     if stored.version == 1, stored.type != SagaStarted.typeName { isForeign = true }
-    if isForeign || isBroken { return isForeign }
-    do {
-      let event = try SagaEventCoding.decode(stored)
-      let before = state
-      // With one owner, the fold changes the state in place.
-      state = nil
-      state = try SagaState.evolve(before, event)
-      lastEvent = event
+    if isForeign {
+      fold.breakOff(at: stored.version)
       return true
-    } catch {
-      isBroken = true
-      return false
     }
-  }
-
-  /// Stops folding: the events before this version are missing, so later events can't be folded.
-  mutating func breakOff(at version: Int) {
-    self.version = version
-    isBroken = true
+    guard let event = try? fold.take(stored) else { return false }
+    lastEvent = event
+    return true
   }
 
   /// Updates the row to the state.
@@ -225,17 +211,17 @@ struct SagaFold {
 }
 
 /// The folded sagas that were used last.
-struct SagaFolds {
+struct FollowedSagas {
   let limit: Int
-  private var folds: [UniqueID: (fold: SagaFold, used: Int)] = [:]
+  private var folds: [UniqueID: (fold: FollowedSaga, used: Int)] = [:]
   private var clock = 0
 
   init(limit: Int) { self.limit = limit }
 
   /// Removes a fold. The caller adds it again once its events are stored.
-  mutating func take(_ id: UniqueID) -> SagaFold? { folds.removeValue(forKey: id)?.fold }
+  mutating func take(_ id: UniqueID) -> FollowedSaga? { folds.removeValue(forKey: id)?.fold }
 
-  mutating func keep(_ fold: SagaFold, _ id: UniqueID) {
+  mutating func keep(_ fold: FollowedSaga, _ id: UniqueID) {
     // An ended saga gets no more events.
     if fold.state?.end != nil { return }
     clock += 1

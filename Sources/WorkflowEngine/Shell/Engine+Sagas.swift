@@ -72,20 +72,17 @@ extension Engine {
   /// Returns a saga's stored events, oldest first. Large events give fewer than `limit`, although more follow.
   public func history(of id: UniqueID, after version: Int, limit: Int) async throws -> [HistoryEntry] {
     try SagaHost.requireSagaID(id)
-    var page: [StoredEvent] = []
-    var size = PageSize()
+    var events: [StoredEvent] = []
     var bytes = 0
-    while page.count < limit, bytes <= Self.mostHistory {
-      let wanted = min(size.count, limit - page.count)
-      let part = try await host.events.read(id, after: page.last?.version ?? version, limit: wanted)
-      size.note(part)
-      bytes += part.reduce(0) { $0 + $1.data.count }
-      page += part
-      if part.count < wanted { break }
+    let (last, isEndless) = version.addingReportingOverflow(limit)
+    var pages = host.history.pages(of: id, after: version, upTo: isEndless ? .max : last)
+    while bytes <= Self.mostHistory, let page = try await pages.next() {
+      bytes += page.reduce(0) { $0 + $1.data.count }
+      events += page
     }
-    if page.isEmpty { _ = try await host.state(of: id) }
-    if let first = page.first, SagaHost.isOther(first) { throw SagaHost.notFound(id) }
-    return try page.map { stored in
+    if events.isEmpty { _ = try await host.state(of: id) }
+    if let first = events.first, SagaHost.isOther(first) { throw SagaHost.notFound(id) }
+    return try events.map { stored in
       HistoryEntry(
         version: stored.version, type: stored.type, recordedAt: stored.recordedAt,
         data: try SagaEventCoding.json(stored.data, of: stored),

@@ -15,6 +15,7 @@ final class SagaHost: Sendable {
   private static let lookAgainAfter = Duration.seconds(30)
 
   let events: any EventStore
+  let history: SagaHistory
   let environment: Environment
   let log: Log
   let scheduler: Scheduler
@@ -62,6 +63,7 @@ final class SagaHost: Sendable {
     self.held = held
     self.sizes = sizes
     self.events = events
+    history = SagaHistory(events)
     self.decide = decide
     self.executor = executor
     self.environment = environment
@@ -216,7 +218,7 @@ final class SagaHost: Sendable {
     let eventsSinceSnapshot: Int
   }
 
-  /// Folds a saga from its latest snapshot and the events after it.
+  /// Loads a saga as it is stored now.
   /// - Throws: `saga.held` for a saga that the engine does not read.
   func load(_ id: UniqueID) async throws -> Loaded {
     try Self.requireSagaID(id)
@@ -226,28 +228,16 @@ final class SagaHost: Sendable {
         "The saga is held back: processes died while they read it. Start the engine with --take-up-held to read it again."
       )
     }
-    var state: SagaState?
-    if let snapshot = try await events.snapshot(of: id) {
-      // A snapshot is only a shortcut: if it can't be read, the events are read instead.
-      state = held.computing(id) { try? SagaState(snapshot: JSON(parsing: snapshot.data, limits: .stored)) }
-    }
-    var read = 0
-    var size = PageSize()
-    while true {
-      let limit = size.count
-      let page = try await events.read(id, after: state?.version ?? 0, limit: limit)
-      size.note(page)
+    let snapshot = try await history.snapshot(of: id)
+    var fold = held.computing(id) { SagaFold(snapshot) }
+    let shortcut = fold.version
+    var pages = history.pages(of: id, after: shortcut)
+    while let page = try await pages.next() {
       if let first = page.first, Self.isOther(first) { break }
-      state = try held.computing(id) {
-        var next = state
-        for event in page { try SagaState.evolve(&next, SagaEventCoding.decode(event)) }
-        return next
-      }
-      read += page.count
-      if page.count < limit { break }
+      try held.computing(id) { for event in page { try fold.take(event) } }
     }
-    guard let state else { throw Self.notFound(id) }
-    return Loaded(state: state, eventsSinceSnapshot: read)
+    guard let state = fold.state else { throw Self.notFound(id) }
+    return Loaded(state: state, eventsSinceSnapshot: fold.version - shortcut)
   }
 
   /// Returns whether an event does not belong to a saga: the store also has the streams of the echo and of operations.
