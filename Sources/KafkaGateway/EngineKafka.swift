@@ -140,7 +140,8 @@ public final class EngineKafka: Sendable {
 
   /// The topics are created first: a consumer of a missing topic would not notice the topic for minutes.
   private func consume() async throws {
-    var pause = Duration.milliseconds(200)
+    let backoff = Backoff(first: .milliseconds(200), limit: .seconds(10))
+    var failures = 0
     while true {
       do {
         _ = try await KafkaTopics(configuration.cluster).ensure(
@@ -148,8 +149,8 @@ public final class EngineKafka: Sendable {
         break
       } catch {
         problem.withLock { $0 = (error as KafkaError).message }
-        try await environment.clock.sleep(until: environment.now() + pause)
-        pause = min(pause * 2, .seconds(10))
+        failures += 1
+        try await environment.sleep(for: backoff.pause(after: failures))
       }
     }
     problem.withLock { $0 = nil }

@@ -70,36 +70,36 @@ public final class KafkaStepExecutor: StepExecutor {
     let deadline = clock.now() + call.timeout
     let timer = Task { [clock, producer] in
       do { try await clock.sleep(until: deadline) } catch { return }
-      waiter.answer(
-        .unknown(waiter.isDelivered ? Self.noAnswer(of: service) : Self.notTaken(service, producer.problem)))
+      waiter.end.give(
+        .unknown(waiter.delivered.isGiven ? Self.noAnswer(of: service) : Self.notTaken(service, producer.problem)))
     }
     defer { timer.cancel() }
     var sending: Task<Void, Never>?
     // A command that still waits for room when its attempt has ended is not sent: it might arrive after its undo.
     defer { sending?.cancel() }
     if !Task.isCancelled {
-      waiter.isSent = true
+      waiter.sent.give()
       sending = Task { [producer] in
         do throws(KafkaError) {
           _ = try await producer.send(record)
-          waiter.isDelivered = true
+          waiter.delivered.give()
         } catch {
-          waiter.answer(Self.outcome(of: error, service))
+          waiter.end.give(Self.outcome(of: error, service))
         }
       }
     }
     // 3. The first end counts.
     return await withTaskCancellationHandler {
-      await waiter.outcome()
+      await waiter.end.value()
     } onCancel: {
       // The engine stops. The command may have been sent, but its answer is not awaited.
-      waiter.answer(waiter.isSent ? .unknown(Self.cutOff) : .notSent(Self.cutOff))
+      waiter.end.give(waiter.sent.isGiven ? .unknown(Self.cutOff) : .notSent(Self.cutOff))
     }
   }
 
   /// Returns whether Kafka has the command of an attempt that waits under this key.
   func isDelivered(_ key: String) -> Bool {
-    waiting.withLock { $0[key]?.contains(where: \.isDelivered) ?? false }
+    waiting.withLock { $0[key]?.contains(where: \.delivered.isGiven) ?? false }
   }
 
   private func forget(_ waiter: Waiter, _ key: String) {
@@ -117,7 +117,7 @@ public final class KafkaStepExecutor: StepExecutor {
     let answered = waiting.withLock { waiting in
       waiting[key]?.filter { $0.attempt <= last && $0.attempt != inFlight } ?? []
     }
-    for waiter in answered { waiter.answer(outcome) }
+    for waiter in answered { waiter.end.give(outcome) }
   }
 
   public func close() async { await producer.close(flushWithin: .seconds(1)) }
@@ -165,46 +165,14 @@ public final class KafkaStepExecutor: StepExecutor {
   }
 }
 
-/// An attempt that waits for its end, which comes once.
+/// An attempt that waits for its end.
 private final class Waiter: Sendable {
-  private struct State {
-    var isSent = false
-    var isDelivered = false
-    var outcome: StepOutcome?
-    var continuation: CheckedContinuation<StepOutcome, Never>?
-  }
   let attempt: Int
-  private let state = Mutex(State())
+  /// Given when the command is passed to the client.
+  let sent = Once<Void>()
+  /// Given when Kafka has the command.
+  let delivered = Once<Void>()
+  let end = Once<StepOutcome>()
 
   init(_ attempt: Int) { self.attempt = attempt }
-
-  var isSent: Bool {
-    get { state.withLock { $0.isSent } }
-    set { state.withLock { $0.isSent = newValue } }
-  }
-
-  var isDelivered: Bool {
-    get { state.withLock { $0.isDelivered } }
-    set { state.withLock { $0.isDelivered = newValue } }
-  }
-
-  func answer(_ outcome: StepOutcome) {
-    let waiting = state.withLock { state -> CheckedContinuation<StepOutcome, Never>? in
-      guard state.outcome == nil else { return nil }
-      state.outcome = outcome
-      defer { state.continuation = nil }
-      return state.continuation
-    }
-    waiting?.resume(returning: outcome)
-  }
-
-  func outcome() async -> StepOutcome {
-    await withCheckedContinuation { continuation in
-      let outcome = state.withLock { state in
-        if state.outcome == nil { state.continuation = continuation }
-        return state.outcome
-      }
-      if let outcome { continuation.resume(returning: outcome) }
-    }
-  }
 }

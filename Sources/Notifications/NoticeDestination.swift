@@ -47,19 +47,3 @@ public struct NoticeFailure: Sendable, Hashable {
     self.isGone = isGone
   }
 }
-
-/// Decides when a notice that could not be delivered is tried again.
-struct NoticeBackoff: Sendable {
-  let first: Duration
-  let longest: Duration
-
-  /// - Parameters:
-  ///   - failures: the number of failures in a row, from 1.
-  ///   - random: spreads the tries of notices that failed together, by a fifth to either side.
-  func pause(after failures: Int, random: UInt64) -> Duration {
-    var pause = first
-    for _ in 1..<max(1, failures) where pause < longest { pause *= 3 }
-    let percent = 80 + Int(random % 41)
-    return min(pause, longest) * percent / 100
-  }
-}

@@ -36,9 +36,6 @@ actor NoticeSender {
   /// Returns the name under which the checkpoints of a destination are stored.
   static func follower(_ name: String) -> String { "notices \(name)" }
   private var follower: String { Self.follower(destination.name) }
-  private var backoff: NoticeBackoff {
-    NoticeBackoff(first: configuration.firstBackoff, longest: configuration.longestBackoff)
-  }
 
   init(
     _ destination: any NoticeDestination, store: any EventStore, maker: NoticeMaker,
@@ -64,7 +61,7 @@ actor NoticeSender {
           for await shards in hints {
             inbox.grew(shards)
             // The wait keeps the sender from reading a busy store at every commit.
-            do { try await environment.clock.sleep(until: environment.now() + configuration.lookEvery) } catch {
+            do { try await environment.sleep(for: configuration.lookEvery) } catch {
               return
             }
           }
@@ -100,7 +97,7 @@ actor NoticeSender {
       } catch {
         guard error.kind == .unavailable else { throw error }
         noteStore(error)
-        try await environment.clock.sleep(until: environment.now() + configuration.readAgainAfter)
+        try await environment.sleep(for: configuration.readAgainAfter)
       }
     }
   }
@@ -266,14 +263,13 @@ actor NoticeSender {
         ("destination", destination.name), ("error", failure.message))
       return
     }
-    let asked = min(failure.retryAfter ?? .zero, configuration.longestBackoff)
-    pauseUntil =
-      now + max(asked, min(configuration.longestPause, backoff.pause(after: memory.failures, random: random())))
+    let asked = min(failure.retryAfter ?? .zero, configuration.backoff.limit)
+    pauseUntil = now + max(asked, min(configuration.longestPause, pause(after: memory.failures)))
     var first = deliveries[index].queue[0]
     first.tries += 1
     let since = first.since ?? now
     guard now - since < configuration.giveUpAfter else { return giveUp(index, first, failure) }
-    let notBefore = now + max(asked, backoff.pause(after: first.tries, random: random()))
+    let notBefore = now + max(asked, pause(after: first.tries))
     (first.since, first.notBefore) = (since, notBefore)
     deliveries[index].queue[0] = first
     memory.tries[index] = .init(position: first.position, count: first.tries, since: since, notBefore: notBefore)
@@ -299,7 +295,9 @@ actor NoticeSender {
       ("error", failure.message))
   }
 
-  private func random() -> UInt64 { environment.random() }
+  private func pause(after failures: Int) -> Duration {
+    configuration.backoff.pause(after: failures, jitter: environment.random())
+  }
 
   /// A test has arrived: everything that waits is sent at once.
   private func takeAsWell() {

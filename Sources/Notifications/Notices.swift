@@ -11,10 +11,8 @@ import Workflows
 public final class Notices: Sendable {
   /// How notices are delivered.
   public struct Configuration: Sendable {
-    /// The pause after a first failure. Each further failure triples it.
-    public var firstBackoff = Duration.seconds(5)
-    /// The longest pause before a notice is tried again.
-    public var longestBackoff = Duration.seconds(3_600)
+    /// The pauses before a notice is tried again.
+    public var backoff = Backoff(first: .seconds(5), limit: .seconds(3_600), factor: 3, spread: 0.2)
     /// The longest pause before another try at a failing destination, unless the destination asks for a longer one.
     public var longestPause = Duration.seconds(300)
     /// The time for which a notice is tried.

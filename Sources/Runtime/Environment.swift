@@ -26,6 +26,9 @@ public struct Environment: Sendable {
   /// clock.
   public func wallNow() -> Timestamp { clock.wallNow() }
   public func random() -> UInt64 { nextRandom() }
+  /// Returns after `duration` or later. Returns immediately when the duration is not positive.
+  /// - Throws: `CancellationError` when the task is cancelled first.
+  public func sleep(for duration: Duration) async throws { try await clock.sleep(until: now() + duration) }
   /// Returns a new version 7 id with the current time.
   public func newID() -> UniqueID { .version7(at: now(), random: (random(), random())) }
 }

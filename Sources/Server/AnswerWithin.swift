@@ -21,7 +21,7 @@ extension API {
       do { result.yield(.success(try await ask())) } catch { result.yield(.failure(error)) }
     }
     let waiting = Task { [environment] in
-      do { try await environment.clock.sleep(until: environment.now() + Self.monitorPatience) } catch { return }
+      do { try await environment.sleep(for: Self.monitorPatience) } catch { return }
       result.yield(.failure(NoAnswerInTime(message: "no answer within \(Self.monitorPatience)")))
     }
     defer {

@@ -31,6 +31,14 @@ struct BackoffTests {
     #expect(Backoff(first: .seconds(2), limit: .seconds(1)).pause(after: 1) == .seconds(1))
     #expect(Backoff(first: .zero, limit: .seconds(1)).pause(after: .max) == .zero)
   }
+
+  @Test("Pauses grow by another factor and spread by another part when they are given")
+  func factorAndSpread() {
+    let backoff = Backoff(first: .seconds(1), limit: .seconds(20), factor: 3, spread: 0.25)
+    #expect((1...4).map { backoff.pause(after: $0) } == [.seconds(1), .seconds(3), .seconds(9), .seconds(20)])
+    #expect(backoff.pause(after: 2, jitter: 0) == .milliseconds(2_250))
+    #expect(Backoff(first: .seconds(1), limit: .seconds(20), factor: 1).pause(after: .max) == .seconds(1))
+  }
 }
 
 @Suite("Once", .timeLimit(.minutes(1)))

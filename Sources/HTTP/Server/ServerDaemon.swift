@@ -99,7 +99,7 @@ final class ServerDaemon: Sendable {
     let interval = max(.milliseconds(10), min(.seconds(1), configuration.requestTimeout / 4))
     do {
       while true {
-        try await environment.clock.sleep(until: environment.now() + interval)
+        try await environment.sleep(for: interval)
         gate.sweep(at: environment.now())
       }
     } catch {

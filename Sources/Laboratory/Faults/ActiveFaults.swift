@@ -32,7 +32,7 @@ final class ActiveFaults: Sendable {
   }
 
   func wait(_ duration: Duration) async throws {
-    try await environment.clock.sleep(until: environment.now() + duration)
+    try await environment.sleep(for: duration)
   }
 
   /// Withholds a call. Returns when the laboratory closes, when the caller's task is cancelled, or after ten minutes.
@@ -49,7 +49,7 @@ final class ActiveFaults: Sendable {
       group.addTask { for await _ in stream {} }
       group.addTask { [environment] in
         // The hold ends when the sleep ends or is cancelled.
-        try? await environment.clock.sleep(until: environment.now() + Self.longestHold)
+        try? await environment.sleep(for: Self.longestHold)
       }
       await group.next()
       group.cancelAll()

@@ -122,7 +122,7 @@ public final class LabKafka: Sendable {
           log.error("Could not create the laboratory's topics; will retry", ("error", error.description))
         }
         said = error.message
-        try await environment.clock.sleep(until: environment.now() + .seconds(2))
+        try await environment.sleep(for: .seconds(2))
       }
     }
   }

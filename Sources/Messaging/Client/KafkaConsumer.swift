@@ -125,7 +125,7 @@ public final class KafkaConsumer: Sendable {
         }
         assignment.backsOff(started)
         do {
-          try await environment.clock.sleep(until: environment.now() + configuration.backoff.pause(after: attempts))
+          try await environment.sleep(for: configuration.backoff.pause(after: attempts))
         } catch {
           return false
         }

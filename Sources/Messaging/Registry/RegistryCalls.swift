@@ -97,13 +97,12 @@ struct RegistryCalls: Sendable {
     error.code != HTTPErrorCode.invalidRequest && error.code != HTTPErrorCode.responseTooLarge
   }
 
-  /// Waits 200 ms, doubled with every attempt and shortened by a random part of up to one half. So nodes that failed
-  /// together don't retry together.
+  /// The jitter makes the first pause one of 100 to 200 ms, so that nodes that failed together don't retry together.
+  private static let backoff = Backoff(first: .milliseconds(150), limit: .seconds(3), spread: 1 / 3)
+
   private func pause(after attempt: Int) async throws(RegistryError) {
-    let longest = 200 << (attempt - 1)
-    let less = Int(environment.random() % UInt64(longest / 2))
     do {
-      try await environment.clock.sleep(until: environment.now() + .milliseconds(longest - less))
+      try await environment.sleep(for: Self.backoff.pause(after: attempt, jitter: environment.random()))
     } catch {
       throw unavailable("The call was cancelled.")
     }

@@ -162,7 +162,7 @@ public final class Projector: Sendable {
       }
       if let interval = configuration.pollInterval {
         group.addTask { [inbox, environment] in
-          while (try? await environment.clock.sleep(until: environment.now() + interval)) != nil { inbox.grew(shards) }
+          while (try? await environment.sleep(for: interval)) != nil { inbox.grew(shards) }
         }
       }
       inbox.grew(shards)

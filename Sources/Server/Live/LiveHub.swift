@@ -138,7 +138,7 @@ actor LiveHub {
       Task { [environment, configuration] in
         while true {
           do {
-            try await environment.clock.sleep(until: environment.now() + configuration.beatEvery)
+            try await environment.sleep(for: configuration.beatEvery)
           } catch {
             return
           }

@@ -74,7 +74,7 @@ actor EchoWorker {
           // Wake the task for checkpoints and for the end of a backoff.
           let tick = max(.milliseconds(1), min(configuration.checkpointEvery, .milliseconds(200)))
           while true {
-            do { try await environment.clock.sleep(until: environment.now() + tick) } catch { return }
+            do { try await environment.sleep(for: tick) } catch { return }
             inbox.wake()
           }
         }
@@ -112,7 +112,7 @@ actor EchoWorker {
         problems.note(error, of: .store, at: environment.now())
         guard error.kind == .unavailable, !inbox.isStopping else { throw error }
         log.warning("The echo can't read the store; will retry", ("error", error.message))
-        try await environment.clock.sleep(until: environment.now() + configuration.backoff.limit / 10)
+        try await environment.sleep(for: configuration.backoff.limit / 10)
       }
     }
   }

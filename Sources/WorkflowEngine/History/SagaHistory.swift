@@ -1,7 +1,7 @@
 import JSON
-package import Persistence
-package import SagaCore
-package import Values
+import Persistence
+import SagaCore
+import Values
 
 /// The stored histories of sagas. Every reader of a saga's past begins here: the newest snapshot, then the events after
 /// it, page by page.

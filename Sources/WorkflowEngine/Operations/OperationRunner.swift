@@ -61,7 +61,7 @@ actor OperationRunner {
         if !Task.isCancelled { log.error("Operations that were under way are not taken up", ("error", "\(error)")) }
         return
       }
-      do { try await environment.clock.sleep(until: environment.now() + .seconds(1)) } catch { return }
+      do { try await environment.sleep(for: .seconds(1)) } catch { return }
     }
   }
 
@@ -149,7 +149,7 @@ actor OperationRunner {
         return try await carryOn(id)
       } catch let error as StoreError where SagaHost.isWorthRepeating(error) {
         // The results so far are known. The operation continues from there.
-        do { try await environment.clock.sleep(until: environment.now() + .seconds(1)) } catch { return }
+        do { try await environment.sleep(for: .seconds(1)) } catch { return }
       } catch {
         if Task.isCancelled { return }
         // The store did not take the operation's first event.
@@ -211,7 +211,7 @@ actor OperationRunner {
         return OperationResult(saga: saga, version: try await perform(saga, request).version)
       } catch let error as StoreError where SagaHost.isWorthRepeating(error) {
         // The verb has a name: should it have been taken, the saga knows it again.
-        do { try await environment.clock.sleep(until: environment.now() + .seconds(1)) } catch { return nil }
+        do { try await environment.sleep(for: .seconds(1)) } catch { return nil }
       } catch {
         // Any other error concerns only this saga: the operation continues with the next one.
         if Task.isCancelled { return nil }
@@ -323,7 +323,7 @@ actor OperationRunner {
         return try await events.append(append)
       } catch {
         guard patiently, SagaHost.isWorthRepeating(error) else { throw error }
-        try await environment.clock.sleep(until: environment.now() + .seconds(1))
+        try await environment.sleep(for: .seconds(1))
       }
     }
   }

@@ -38,7 +38,7 @@ actor ExpectationLearner {
   /// Updates the expected times until the task is cancelled.
   func run() async throws {
     while true {
-      try await host.environment.clock.sleep(until: host.environment.now() + Self.refreshEvery)
+      try await host.environment.sleep(for: Self.refreshEvery)
       await refresh()
     }
   }

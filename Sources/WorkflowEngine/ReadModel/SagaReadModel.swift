@@ -69,7 +69,8 @@ final class SagaReadModel: Sendable {
 
   /// Returns the tables to continue with. An unavailable read model stops no saga: it is tried again.
   private func begin() async throws -> ReadGenerations {
-    var pause = Duration.milliseconds(200)
+    let backoff = Backoff(first: .milliseconds(200), limit: .seconds(10))
+    var failures = 0
     while true {
       do {
         var generations = try await store.generations()
@@ -86,8 +87,8 @@ final class SagaReadModel: Sendable {
         try Task.checkCancellation()
         if let error = error as? StoreError, error.kind == .closed { throw error }
         log.error("The read model is out of reach; lists wait for it", ("error", "\(error)"))
-        try await environment.clock.sleep(until: environment.now() + pause)
-        pause = min(pause * 2, .seconds(10))
+        failures += 1
+        try await environment.sleep(for: backoff.pause(after: failures))
       }
     }
   }
@@ -193,7 +194,7 @@ final class SagaReadModel: Sendable {
         // The swap may have happened although the call failed.
         if (try? await store.generations())?.current == generation { break }
         log.error("The rebuilt read model can't take over yet", ("error", "\(error)"))
-        try await environment.clock.sleep(until: environment.now() + .seconds(1))
+        try await environment.sleep(for: .seconds(1))
       }
     }
     state.withLock { $0.rebuildBegan = nil }
@@ -247,7 +248,7 @@ final class SagaReadModel: Sendable {
         guard state.withLock({ $0.rebuildBegan != nil && $0.building == nil && $0.current != nil }) else { return }
         let shown = try await store.checkpoints(store.generations().current)
         if positions.allSatisfy({ (shown[$0.key]?.position ?? 0) >= $0.value }) { return }
-        try await environment.clock.sleep(until: environment.now() + .milliseconds(20))
+        try await environment.sleep(for: .milliseconds(20))
       } catch {
         try Task.checkCancellation()
         // Another generation replaced it.

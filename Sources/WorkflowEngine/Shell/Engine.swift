@@ -189,7 +189,7 @@ public final class Engine: Sendable {
           host.log.warning(
             "The store can't be owned yet; the engine asks again until it can", ("error", error.description))
         }
-        try await host.environment.clock.sleep(until: host.environment.now() + waiting)
+        try await host.environment.sleep(for: waiting)
       }
     }
   }

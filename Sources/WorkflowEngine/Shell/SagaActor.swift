@@ -167,7 +167,7 @@ actor Saga {
   /// withdrawn. The engine's own inputs stay and are decided again.
   private func process(_ batch: [Input]) async {
     var batch = batch
-    var pause = SagaHost.firstPause
+    var failures = 0
     var isUnfinished = false
     while true {
       let decision = host.held.computing(id) { decide(batch) }
@@ -200,8 +200,8 @@ actor Saga {
           trouble = nil
           return
         }
-        await host.rest(pause)
-        pause = min(pause * 2, SagaHost.longestPause)
+        failures += 1
+        await host.rest(after: failures)
         batch += inputs
         inputs = []
         trouble = nil
@@ -226,7 +226,7 @@ actor Saga {
   /// append id prevents a second write. The callers don't wait that long: they get the error `store.outcomeUnknown`.
   /// - Throws: why it was not written. Then nothing was written, unless the engine is being stopped.
   private func store(_ append: Append) async throws(StoreError) {
-    var pause = SagaHost.firstPause
+    var failures = 0
     var isUnknown = false
     while true {
       do {
@@ -241,9 +241,9 @@ actor Saga {
         let unknown = StoreError.outcomeUnknown(error.detail ?? error.message)
         answerAppending(.failure(unknown))
         failCallers(unknown)
-        await host.rest(pause)
+        failures += 1
+        await host.rest(after: failures)
         if host.isStopped { throw error }
-        pause = min(pause * 2, SagaHost.longestPause)
       }
     }
   }

@@ -89,7 +89,8 @@ final class SagaHost: Sendable {
   ///
   /// If the store is unavailable for a short time, the saga must not lose the command or its timer.
   func tell(_ id: UniqueID, _ command: SagaCommand) async {
-    var pause = Duration.milliseconds(100)
+    let backoff = Backoff(first: .milliseconds(100), limit: .seconds(5))
+    var failures = 0
     while true {
       do {
         while try await !saga(id).tell(command) {}
@@ -104,8 +105,8 @@ final class SagaHost: Sendable {
           scheduler.set(id, atLatest: environment.now() + .seconds(1))
           return
         }
-        do { try await environment.clock.sleep(until: environment.now() + pause) } catch { return }
-        pause = min(pause * 2, .seconds(5))
+        failures += 1
+        do { try await environment.sleep(for: backoff.pause(after: failures)) } catch { return }
       }
     }
   }
@@ -192,13 +193,12 @@ final class SagaHost: Sendable {
 
   // MARK: What sagas ask of the host
 
-  /// The first pause between tries while the store can't write.
-  static let firstPause = Duration.milliseconds(50)
-  static let longestPause = Duration.seconds(2)
+  /// The pauses between tries while the store can't write.
+  private static let backoff = Backoff(first: .milliseconds(50), limit: .seconds(2))
 
-  /// Waits before another try. Returns at once while the engine is being stopped.
-  func rest(_ pause: Duration) async {
-    do { try await environment.clock.sleep(until: environment.now() + pause) } catch {}
+  /// Waits before another try to write. Returns at once when the task is cancelled.
+  func rest(after failures: Int) async {
+    do { try await environment.sleep(for: Self.backoff.pause(after: failures)) } catch {}
   }
 
   /// Whether the time for the drain is over: appends are not tried again.

@@ -196,7 +196,7 @@ extension Invocation {
         let line = OperationLines(operation: operation, now: environment.now(), style: style).progress
         if !json, line != last { terminal.line(line) }
         last = line
-        try await environment.clock.sleep(until: environment.now() + .milliseconds(500))
+        try await environment.sleep(for: .milliseconds(500))
         answer = try await client.get(.getOperation, operation.id)
         operation = try answer.read()
       }

@@ -52,6 +52,6 @@ let watchCommand = CommandSpec(
     let present = Set(page.sagas.map(\.id))
     if page.sagas.count < 200 { shown = shown.filter { present.contains($0.key) } }
     if let rounds, round >= rounds { return .success }
-    try await invocation.environment.clock.sleep(until: invocation.environment.now() + .seconds(1))
+    try await invocation.environment.sleep(for: .seconds(1))
   }
 }

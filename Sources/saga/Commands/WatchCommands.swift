@@ -59,7 +59,7 @@ func followEvents(_ invocation: Invocation, follow: Bool) async throws -> ExitSt
       more = page.next != nil && !page.events.isEmpty
     }
     if ended { return .success }
-    try await invocation.environment.clock.sleep(until: invocation.environment.now() + .milliseconds(400))
+    try await invocation.environment.sleep(for: .milliseconds(400))
   }
 }
 

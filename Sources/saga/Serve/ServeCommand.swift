@@ -134,7 +134,7 @@ struct EngineProcess {
           nextWord = environment.now() + .seconds(60)
         }
       }
-      do { try await environment.clock.sleep(until: environment.now() + .seconds(1)) } catch { return nil }
+      do { try await environment.sleep(for: .seconds(1)) } catch { return nil }
     }
     return nil
   }
@@ -255,7 +255,7 @@ struct EngineProcess {
     }
     // 3. Ready: the open sagas are taken up, and the workflows are registered.
     while !engine.isReady, !shutdown.isAsked, !shutdown.isWoken {
-      try await environment.clock.sleep(until: environment.now() + .milliseconds(10))
+      try await environment.sleep(for: .milliseconds(10))
     }
     if engine.isReady {
       terminal.line("The engine listens on http://\(http.host):\(port)")

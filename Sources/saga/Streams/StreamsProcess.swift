@@ -64,7 +64,7 @@ struct StreamsProcess {
     }
     let telling = Task {
       while isVerbose {
-        try await environment.clock.sleep(until: environment.now() + Self.statusInterval)
+        try await environment.sleep(for: Self.statusInterval)
         for stream in streams { terminal.line(StreamLine.text(of: stream.processor.status())) }
       }
     }
@@ -121,7 +121,7 @@ struct StreamsProcess {
         }
         said = error.message
       }
-      try await environment.clock.sleep(until: environment.now() + .seconds(2))
+      try await environment.sleep(for: .seconds(2))
     }
   }
 }

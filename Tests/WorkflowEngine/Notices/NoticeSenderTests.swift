@@ -321,14 +321,14 @@ struct NoticeSenderTests {
     }
   }
 
-  @Test("The pauses triple, plus or minus a fifth, up to the longest")
+  @Test("The pauses triple, plus or minus a fifth, up to an hour")
   func backoff() {
-    let backoff = NoticeBackoff(first: .seconds(5), longest: .seconds(3_600))
-    #expect(backoff.pause(after: 1, random: 0) == .seconds(4))
-    #expect(backoff.pause(after: 1, random: 40) == .seconds(6))
-    #expect(backoff.pause(after: 2, random: 20) == .seconds(15))
-    #expect(backoff.pause(after: 7, random: 20) == .seconds(3_600))
-    #expect(backoff.pause(after: 1_000, random: 40) == .seconds(4_320))
+    let backoff = Notices.Configuration().backoff
+    #expect((1...3).map { backoff.pause(after: $0) } == [.seconds(5), .seconds(15), .seconds(45)])
+    #expect(backoff.pause(after: 7) == .seconds(3_600))
+    #expect(backoff.pause(after: 1, jitter: 0) == .seconds(4))
+    let longest = backoff.pause(after: 1_000, jitter: .max)
+    #expect(longest > .seconds(4_319) && longest <= .seconds(4_320))
   }
 
   @Test("A destination of an unknown name is refused")

@@ -82,7 +82,7 @@ public final class StreamProcessor: Sendable {
         log.warning(
           "A stream failed; will load its stored state and retry", ("stream", definition.name),
           ("failures", "\(failures)"), ("error", "\(error)"))
-        try await environment.clock.sleep(until: environment.now() + configuration.backoff.pause(after: failures))
+        try await environment.sleep(for: configuration.backoff.pause(after: failures))
       }
     }
   }
