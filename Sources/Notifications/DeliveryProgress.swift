@@ -1,3 +1,4 @@
+import Persistence
 import Values
 import WorkflowEngine
 
@@ -13,21 +14,15 @@ struct DeliveryProgress {
     var notBefore: Timestamp?
   }
 
-  let shard: Int
-  /// The position of the stored delivery checkpoint.
-  var saved: Int64
-  /// The position up to which the sender has checked events.
-  var scanned: Int64
+  /// The events that the sender has not checked.
+  var tail: ShardTail
   var queue: [Pending] = []
+
+  init(shard: Int, checkpoint: Int64) { tail = ShardTail(shard: shard, after: checkpoint) }
+
+  var shard: Int { tail.shard }
   /// Whether the shard has events that have not been checked, because the queue was full.
-  var hasMore = false
-
-  init(shard: Int, checkpoint: Int64) {
-    self.shard = shard
-    saved = checkpoint
-    scanned = checkpoint
-  }
-
+  var hasMore: Bool { !queue.isEmpty && !tail.isAtEnd }
   /// The position that the delivery checkpoint may have: before the first notice that is not delivered or given up.
-  var settled: Int64 { queue.first.map { $0.position - 1 } ?? scanned }
+  var settled: Int64 { queue.first.map { $0.position - 1 } ?? (tail.next - 1) }
 }

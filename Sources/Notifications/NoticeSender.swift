@@ -17,6 +17,7 @@ actor NoticeSender {
   private let log: Log
   nonisolated let inbox = NoticeInbox()
 
+  private let checkpoints: FollowerCheckpoints
   private var deliveries: [DeliveryProgress] = []
   private var memory = DeliveryRecord()
   private var isMemoryChanged = false
@@ -35,7 +36,6 @@ actor NoticeSender {
 
   /// Returns the name under which the checkpoints of a destination are stored.
   static func follower(_ name: String) -> String { "notices \(name)" }
-  private var follower: String { Self.follower(destination.name) }
 
   init(
     _ destination: any NoticeDestination, store: any EventStore, maker: NoticeMaker,
@@ -43,6 +43,7 @@ actor NoticeSender {
   ) {
     self.destination = destination
     self.store = store
+    checkpoints = FollowerCheckpoints(of: Self.follower(destination.name), in: store)
     self.maker = maker
     self.configuration = configuration
     self.environment = environment
@@ -86,12 +87,9 @@ actor NoticeSender {
     while true {
       do throws(StoreError) {
         let kept = try await store.document(collection: DeliveryRecord.collection, id: destination.name)
-        var begun: [DeliveryProgress] = []
-        for shard in 0..<store.shardCount {
-          begun.append(DeliveryProgress(shard: shard, checkpoint: try await store.checkpoint(follower, shard: shard)))
-        }
-        if let kept { memory = DeliveryRecord(kept) } else { try await beginAtHeads(&begun) }
-        deliveries = begun
+        try await checkpoints.load()
+        if let kept { memory = DeliveryRecord(kept) } else { try await beginAtHeads() }
+        deliveries = (0..<store.shardCount).map { DeliveryProgress(shard: $0, checkpoint: checkpoints[$0]) }
         storeProblem = nil
         return
       } catch {
@@ -102,28 +100,19 @@ actor NoticeSender {
     }
   }
 
-  private func beginAtHeads(_ deliveries: inout [DeliveryProgress]) async throws(StoreError) {
-    var moves: [CheckpointMove] = []
-    for index in deliveries.indices {
-      let head = try await store.head(shard: index)
-      if head > deliveries[index].saved {
-        moves.append(CheckpointMove(shard: index, from: deliveries[index].saved, to: head))
-      }
-      deliveries[index] = DeliveryProgress(shard: index, checkpoint: max(head, deliveries[index].saved))
-    }
-    if !moves.isEmpty { try await store.move(follower, moves) }
+  private func beginAtHeads() async throws(StoreError) {
+    var heads: [Int: Int64] = [:]
+    for shard in 0..<store.shardCount { heads[shard] = max(checkpoints[shard], try await store.head(shard: shard)) }
+    try await checkpoints.move(to: heads)
     // Only now it has begun. Before this write, a restart would begin again.
-    try await store.apply(
-      ProjectionBatch(
-        follower: follower, shard: 0, from: deliveries[0].saved, to: deliveries[0].saved,
-        upserts: [memory.document(of: destination.name)]))
+    try await checkpoints.store([memory.document(of: destination.name)], at: 0)
     log.info("Notices are told from now on", ("destination", destination.name), ("target", destination.target))
   }
 
   private func work() async throws {
     for await _ in inbox.wakes {
       if inbox.takeAnswered() { takeAsWell() }
-      var shards = inbox.takeShards()
+      var shards = grown()
       if let moment = readAgainAt, moment <= environment.now() {
         shards.formUnion(unread)
         (unread, readAgainAt) = ([], nil)
@@ -132,7 +121,7 @@ actor NoticeSender {
       while !Task.isCancelled, case let ready = ready(at: environment.now()), !ready.isEmpty {
         await deliver(ready)
         await save()
-        try await look(at: inbox.takeShards().union(deliveries.indices.filter { deliveries[$0].hasMore }))
+        try await look(at: grown().union(deliveries.indices.filter { !deliveries[$0].tail.isAtEnd }))
       }
       if let moment = nextSave, moment <= environment.now() { await save() }
       setAlarm()
@@ -141,8 +130,15 @@ actor NoticeSender {
 
   // MARK: Finding
 
+  /// Takes the shards that may have grown.
+  private func grown() -> Set<Int> {
+    let shards = inbox.takeShards().filter(deliveries.indices.contains)
+    for shard in shards { deliveries[shard].tail.grew() }
+    return shards
+  }
+
   private func look(at shards: Set<Int>) async throws {
-    for shard in shards.sorted() where deliveries.indices.contains(shard) {
+    for shard in shards.sorted() {
       do throws(StoreError) {
         try await scan(shard)
         if unread.isEmpty { storeProblem = nil }
@@ -154,23 +150,24 @@ actor NoticeSender {
         readAgainAt = environment.now() + configuration.readAgainAfter
       }
     }
-    if nextSave == nil, deliveries.contains(where: { $0.settled != $0.saved }) {
+    if nextSave == nil, deliveries.contains(where: { $0.settled != checkpoints[$0.shard] }) {
       nextSave = environment.now() + configuration.saveEvery
     }
   }
 
   private func scan(_ shard: Int) async throws(StoreError) {
-    while true {
-      deliveries[shard].hasMore = deliveries[shard].queue.count >= configuration.queueLimit
-      if deliveries[shard].hasMore { return }
-      let events = try await store.tail(shard: shard, after: deliveries[shard].scanned, limit: configuration.pageSize)
-      for event in events {
-        if let notice = try await maker.notice(of: event, wanted: destination.types) { add(notice, event) }
-        deliveries[shard].scanned = event.position
-        if deliveries[shard].queue.count >= configuration.queueLimit { break }
+    while deliveries[shard].queue.count < configuration.queueLimit {
+      if deliveries[shard].tail.needsRead {
+        let after = deliveries[shard].tail.next - 1
+        let page = try await store.tail(shard: shard, after: after, limit: configuration.pageSize)
+        deliveries[shard].tail.read(page, limit: configuration.pageSize)
       }
-      if events.count < configuration.pageSize, deliveries[shard].queue.count < configuration.queueLimit { return }
+      guard let event = deliveries[shard].tail.buffer.first else { return }
+      if let notice = try await maker.notice(of: event, wanted: destination.types) { add(notice, event) }
+      deliveries[shard].tail.take()
     }
+    // The other events wait in the store.
+    deliveries[shard].tail.restart(after: deliveries[shard].tail.next - 1)
   }
 
   private func add(_ notice: Notice, _ event: StoredEvent) {
@@ -320,29 +317,17 @@ actor NoticeSender {
     guard !deliveries.isEmpty else { return }
     do throws(StoreError) {
       if isMemoryChanged || !deadNotices.isEmpty {
-        let index = deadNotices.first?.shard ?? deliveries.firstIndex { $0.settled != $0.saved } ?? 0
-        let settled = deliveries[index].settled
-        try await store.apply(
-          ProjectionBatch(
-            follower: follower, shard: index, from: deliveries[index].saved, to: settled,
-            upserts: [memory.document(of: destination.name)] + deadNotices.map(\.document)))
-        deliveries[index].saved = settled
+        let shard = deadNotices.first?.shard ?? deliveries.firstIndex { $0.settled != checkpoints[$0.shard] } ?? 0
+        let documents = [memory.document(of: destination.name)] + deadNotices.map(\.document)
+        try await checkpoints.store(documents, at: shard, to: deliveries[shard].settled)
         (deadNotices, isMemoryChanged) = ([], false)
       }
-      let moves = deliveries.filter { $0.settled != $0.saved }.map {
-        CheckpointMove(shard: $0.shard, from: $0.saved, to: $0.settled)
-      }
-      guard !moves.isEmpty else { return }
-      try await store.move(follower, moves)
-      for move in moves { deliveries[move.shard].saved = move.to }
+      try await checkpoints.move(to: Dictionary(uniqueKeysWithValues: deliveries.map { ($0.shard, $0.settled) }))
     } catch {
-      // At worst, notices are sent again. The positions of the checkpoints are read again.
+      // At worst, notices are sent again.
       log.warning(
         "How far a destination was told could not be kept; it will be", ("destination", destination.name),
         ("error", error.message))
-      for index in deliveries.indices {
-        if let kept = try? await store.checkpoint(follower, shard: index) { deliveries[index].saved = kept }
-      }
       nextSave = environment.now() + configuration.saveEvery
     }
   }

@@ -18,11 +18,14 @@ actor LiveHub {
     var feedLimit = 4_096
   }
 
+  private static let pageSize = 500
+
   private let reader: LiveReader
   private let configuration: Configuration
   private let environment: Environment
   private let log: Log
   private var cursor = LiveCursor(positions: [])
+  private var tails: [ShardTail] = []
   private var clients: [Int: LiveClient] = [:]
   private var nextID = 0
   private var beginning: Task<Void, any Error>?
@@ -132,6 +135,7 @@ actor LiveHub {
     for shard in 0..<reader.store.shardCount { heads.append(try await reader.store.head(shard: shard)) }
     guard !isClosed else { return }
     cursor = LiveCursor(positions: heads)
+    tails = heads.enumerated().map { ShardTail(shard: $0, after: $1, head: $1) }
     // 2. One task sends events, another keeps the streams alive.
     following = [
       Task { for await _ in feed.wakes { await self.tell(feed.take()) } },
@@ -151,26 +155,26 @@ actor LiveHub {
   private func tell(_ runs: [CommittedRun]) async {
     for run in runs where cursor.positions.indices.contains(run.shard) {
       do {
-        try await tell(run)
+        tails[run.shard].commit(run)
+        try await catchUp(run.shard)
       } catch {
         // Nothing is lost: the next run of the shard finds the gap and reads the tail.
+        tails[run.shard].restart(after: cursor.positions[run.shard])
         log.warning("The live stream is behind and will catch up", ("shard", "\(run.shard)"), ("error", "\(error)"))
       }
     }
   }
 
-  private func tell(_ run: CommittedRun) async throws {
-    let fresh = run.events.filter { $0.position > cursor.positions[run.shard] }
-    var isWhole = !run.isCut
-    if let first = fresh.first, first.position == cursor.positions[run.shard] + 1 {
-      try await send(fresh, of: run.shard)
-    } else if !fresh.isEmpty {
-      isWhole = false
-    }
-    while !isWhole {
-      let rest = try await reader.store.tail(shard: run.shard, after: cursor.positions[run.shard], limit: 500)
-      if rest.isEmpty { break }
-      try await send(rest, of: run.shard)
+  /// Sends all events of a shard that are known to be committed.
+  private func catchUp(_ shard: Int) async throws {
+    while true {
+      if tails[shard].needsRead {
+        let page = try await reader.store.tail(shard: shard, after: tails[shard].next - 1, limit: Self.pageSize)
+        tails[shard].read(page, limit: Self.pageSize)
+      }
+      let events = Array(tails[shard].takeAll())
+      if events.isEmpty { return }
+      try await send(events, of: shard)
     }
   }
 

@@ -10,17 +10,10 @@ import Values
 /// an event again, but it never misses one, and never sees a later event in place of an earlier one. Events of a refused
 /// batch are sent one by one, to find the event that the broker refuses.
 struct EchoShard: Sendable {
-  let shard: Int
-  /// The last position known to be committed.
-  private(set) var head: Int64
-  /// Whether more events may have been committed after `head`. Only a read to the end of the tail sets this to false,
-  /// because the feed may later give events from before.
-  private(set) var hasMore = false
+  /// The events to send next.
+  private var tail: ShardTail
   /// All positions up to this one are delivered or are dead letters.
   private(set) var delivered: Int64
-  var checkpoint: Int64
-  /// The next position to send.
-  private(set) var next: Int64
   /// Distinguishes reports of events that were sent before the last restart from current ones.
   private(set) var epoch: UInt64 = 0
   private(set) var onTheWay = 0
@@ -36,53 +29,42 @@ struct EchoShard: Sendable {
   var notBefore: Timestamp?
   private(set) var failures = 0
   private var early: Set<Int64> = []
-  /// The buffered events, contiguous from `next`.
-  private var ready: ArraySlice<StoredEvent> = []
   private var sent = SentTimes()
 
   init(shard: Int, checkpoint: Int64, head: Int64) {
-    self.shard = shard
-    self.head = head
-    self.checkpoint = checkpoint
+    tail = ShardTail(shard: shard, after: checkpoint, head: head)
     delivered = checkpoint
-    next = checkpoint + 1
   }
 
+  var shard: Int { tail.shard }
+  /// The last position known to be committed.
+  var head: Int64 { tail.head }
+  /// Whether more events may have been committed after `head`.
+  var hasMore: Bool { tail.hasMore }
+  /// The next position to send.
+  var next: Int64 { tail.next }
   var isDone: Bool { delivered >= head && !hasMore }
   /// The number of buffered events.
-  var countBuffered: Int { ready.count }
+  var countBuffered: Int { tail.buffer.count }
   /// The time at which the oldest undelivered event was recorded; nil when it is not known.
-  var oldest: Timestamp? { sent.first ?? ready.first?.recordedAt }
+  var oldest: Timestamp? { sent.first ?? tail.buffer.first?.recordedAt }
 
   // MARK: Events to send
 
   /// Notes that events were committed.
   /// - Parameter limit: the largest number of events to buffer. The others are read from the store later.
-  mutating func commit(_ run: CommittedRun, keeping limit: Int = .max) {
-    if let last = run.events.last { grew(to: last.position) }
-    if run.isCut { hasMore = true }
-    let wanted = ready.last.map { $0.position + 1 } ?? next
-    // When the run leaves a gap after the buffered events, the tail is read later.
-    guard let first = run.events.first, first.position <= wanted, let last = run.events.last, last.position >= wanted
-    else { return }
-    ready += run.events[Int(wanted - first.position)...].prefix(max(0, limit - ready.count))
-  }
+  mutating func commit(_ run: CommittedRun, keeping limit: Int = .max) { tail.commit(run, keeping: limit) }
 
   /// Notes that all positions up to this one are committed.
-  mutating func grew(to position: Int64) { head = max(head, position) }
+  mutating func grew(to position: Int64) { tail.grew(to: position) }
 
-  /// Takes events that were read from the tail, from a position before `next`.
-  mutating func read(_ events: [StoredEvent], isEnd: Bool) {
-    // An event may have become a dead letter during the read.
-    let page = events.drop { $0.position < next }
-    ready = page.first?.position == next ? page : []
-    if let last = events.last { grew(to: last.position) }
-    // After a full page there may be more.
-    hasMore = !isEnd
-  }
+  /// Takes events that were read from the tail, from a position before `next`. An event may have become a dead letter
+  /// during the read.
+  /// - Parameter limit: the number of events that was asked for.
+  mutating func read(_ events: [StoredEvent], limit: Int) { tail.read(events, limit: limit) }
 
   /// Whether the tail has to be read before anything can be sent.
-  var needsTail: Bool { failedFrom == nil && alone == nil && ready.isEmpty && (next <= head || hasMore) }
+  var needsTail: Bool { failedFrom == nil && alone == nil && tail.needsRead }
 
   /// Returns the event to send now; nil when there is none, or when it must wait.
   mutating func nextToSend() -> StoredEvent? {
@@ -92,41 +74,34 @@ struct EchoShard: Sendable {
       refused = nil
       restart(after: from - 1)
     }
-    guard alone == nil, refused == nil, let event = ready.first else { return nil }
+    guard alone == nil, refused == nil, let event = tail.buffer.first else { return nil }
     if suspects.contains(event.position), onTheWay > 0 { return nil }
     return event
   }
 
   /// Notes that the event from `nextToSend` is on its way.
   mutating func didSend() {
-    guard let event = takeFirst() else { return }
+    guard let event = tail.take() else { return }
     sent.append(event.position, event.recordedAt)
     onTheWay += 1
-    next = event.position + 1
     if suspects.contains(event.position) { alone = event.position }
-  }
-
-  private mutating func takeFirst() -> StoredEvent? {
-    defer { if ready.isEmpty { ready = [] } }
-    return ready.popFirst()
   }
 
   /// Notes that the event from `nextToSend` is not published.
   mutating func didSkip() {
-    guard let event = takeFirst() else { return }
-    next = event.position + 1
+    guard let event = tail.take() else { return }
     settle(event.position)
   }
 
   /// Notes that the event from `nextToSend` can't be sent at all.
   mutating func didRefuse(_ error: KafkaError) {
-    guard let event = ready.first else { return }
+    guard let event = tail.buffer.first else { return }
     refused = (event.position, error)
   }
 
   /// The refused event that must become a dead letter; nil until it is buffered and nothing is on its way.
   var refusedEvent: StoredEvent? {
-    guard let refused, let event = ready.first, event.position == refused.position, onTheWay == 0, failedFrom == nil
+    guard let refused, let event = tail.buffer.first, event.position == refused.position, onTheWay == 0, failedFrom == nil
     else { return nil }
     return event
   }
@@ -136,8 +111,7 @@ struct EchoShard: Sendable {
     guard refused?.position == position else { return }
     refused = nil
     suspects.remove(position)
-    if ready.first?.position == position { ready.removeFirst() }
-    next = position + 1
+    if tail.buffer.first?.position == position { tail.take() } else { tail.restart(after: position) }
     settle(position)
   }
 
@@ -193,9 +167,8 @@ struct EchoShard: Sendable {
     failedFrom = nil
     // Events that a later batch delivered are sent again too, so that positions only go up.
     early = []
-    ready = []
     sent = SentTimes()
-    next = position + 1
+    tail.restart(after: position)
   }
 }
 

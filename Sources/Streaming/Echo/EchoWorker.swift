@@ -18,6 +18,7 @@ actor EchoWorker {
   private let loneProducer: KafkaProducer
   private let deadLetters: DeadLetters
 
+  private let checkpoints: FollowerCheckpoints
   private var shards: [EchoShard] = []
   private var partitions: [String: Int] = [:]
   private var frame: (@Sendable ([UInt8]) -> [UInt8])?
@@ -40,6 +41,7 @@ actor EchoWorker {
   ) throws(KafkaError) {
     self.store = store
     self.configuration = configuration
+    checkpoints = FollowerCheckpoints(of: configuration.follower, in: store)
     self.map = map
     self.prepare = prepare
     self.environment = environment
@@ -100,10 +102,11 @@ actor EchoWorker {
   private func begin() async throws {
     while true {
       do {
+        try await checkpoints.load()
         var begun: [EchoShard] = []
         for shard in 0..<store.shardCount {
-          let checkpoint = try await store.checkpoint(configuration.follower, shard: shard)
-          begun.append(EchoShard(shard: shard, checkpoint: checkpoint, head: try await store.head(shard: shard)))
+          let head = try await store.head(shard: shard)
+          begun.append(EchoShard(shard: shard, checkpoint: checkpoints[shard], head: head))
         }
         shards = begun
         problems.clear(.store)
@@ -282,7 +285,7 @@ actor EchoWorker {
       shards[index].notBefore = environment.now() + configuration.backoff.first
       return false
     }
-    shards[index].read(events, isEnd: events.count < configuration.pageSize)
+    shards[index].read(events, limit: configuration.pageSize)
     send(index)
     return !events.isEmpty
   }
@@ -352,21 +355,10 @@ actor EchoWorker {
   }
 
   private func keepCheckpoints() async {
-    let moves = shards.filter { $0.delivered != $0.checkpoint }.map {
-      CheckpointMove(shard: $0.shard, from: $0.checkpoint, to: $0.delivered)
-    }
-    guard !moves.isEmpty else { return }
     do {
-      try await store.move(configuration.follower, moves)
-      for move in moves { shards[move.shard].checkpoint = move.to }
+      try await checkpoints.move(to: Dictionary(uniqueKeysWithValues: shards.map { ($0.shard, $0.delivered) }))
     } catch {
-      // Read the stored checkpoints again. At worst, delivered events are sent again.
       log.warning("The echo could not save its checkpoints; will retry", ("error", error.message))
-      for move in moves {
-        if let kept = try? await store.checkpoint(configuration.follower, shard: move.shard) {
-          shards[move.shard].checkpoint = kept
-        }
-      }
     }
   }
 
@@ -388,10 +380,8 @@ actor EchoWorker {
       for index in chosen where wanted.position < shards[index].delivered {
         try await record(wanted, at: index)
         hasWritten = true
-        let move = CheckpointMove(shard: index, from: shards[index].checkpoint, to: wanted.position)
-        try await store.move(configuration.follower, [move])
+        try await checkpoints.move(to: [index: wanted.position])
         count += shards[index].delivered - wanted.position
-        shards[index].checkpoint = wanted.position
         shards[index].rewind(to: wanted.position)
       }
       asked.answer.give(.success(count))
@@ -441,7 +431,7 @@ actor EchoWorker {
       }
       let delivered = shards[index].delivered
       shown.append(
-        EchoStatus.Shard(shard: index, head: head, delivered: delivered, checkpoint: shards[index].checkpoint))
+        EchoStatus.Shard(shard: index, head: head, delivered: delivered, checkpoint: checkpoints[index]))
       guard head > delivered else { continue }
       var recordedAt = shards[index].oldest
       if recordedAt == nil {

@@ -76,7 +76,8 @@ public final class Engine: Sendable {
     }
     readModel = SagaReadModel(
       store: readStore ?? MemoryReadStore(), events: store, environment: environment, log: log)
-    auditor = Projector(store: store, projection: AuditProjection(history: host.history), environment: environment) { failure in
+    auditor = Projector(store: store, projection: AuditProjection(history: host.history), environment: environment) {
+      failure in
       log.warning(
         "The list of what people did is behind and will catch up", ("shard", "\(failure.shard)"),
         ("error", "\(failure.error)"))

@@ -30,7 +30,7 @@ extension EchoShard {
   /// A shard with this many committed events, all buffered and none sent.
   static func given(_ head: Int64) -> EchoShard {
     var shard = EchoShard(shard: 0, checkpoint: 0, head: head)
-    if head > 0 { shard.read(StoredEvent.samples(1...head), isEnd: true) }
+    if head > 0 { shard.read(StoredEvent.samples(1...head), limit: .max) }
     return shard
   }
 

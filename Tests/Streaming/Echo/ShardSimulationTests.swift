@@ -166,7 +166,7 @@ private struct World {
       guard shards[index].needsTail, !isAbsent else { continue }
       let from = Int(shards[index].next - 1)
       let page = Array(stores[index].dropFirst(from).prefix(Self.pageSize))
-      shards[index].read(page, isEnd: page.count < Self.pageSize)
+      shards[index].read(page, limit: Self.pageSize)
       // The client may break while the store is read.
       if roll(20) == 0 { breakClient() }
       send(index)

@@ -39,7 +39,7 @@ struct ShardTests {
   func fromCheckpoint() {
     var shard = EchoShard(shard: 0, checkpoint: 40, head: 42)
     #expect(shard.needsTail && shard.next == 41 && shard.head == 42)
-    shard.read(StoredEvent.samples(41...42), isEnd: true)
+    shard.read(StoredEvent.samples(41...42), limit: .max)
     #expect(!shard.needsTail && shard.send() == [41, 42])
     #expect(EchoShard(shard: 0, checkpoint: 42, head: 42).isDone)
   }
@@ -79,7 +79,7 @@ struct ShardTests {
     shard.commit(CommittedRun(shard: 0, events: StoredEvent.samples(5...6)))
     #expect(shard.head == 6 && !shard.needsTail)
     #expect(shard.send() == [1, 2] && shard.needsTail)
-    shard.read(StoredEvent.samples(3...6), isEnd: true)
+    shard.read(StoredEvent.samples(3...6), limit: .max)
     #expect(shard.send() == [3, 4, 5, 6] && !shard.needsTail)
   }
 
@@ -89,11 +89,11 @@ struct ShardTests {
     shard.commit(CommittedRun(shard: 0, events: StoredEvent.samples(1...3), isCut: true))
     #expect(shard.send() == [1, 2, 3] && shard.needsTail)
     // A full page says nothing of what is behind it.
-    shard.read(StoredEvent.samples(4...6), isEnd: false)
+    shard.read(StoredEvent.samples(4...6), limit: 3)
     #expect(shard.send() == [4, 5, 6] && shard.needsTail)
-    shard.read(StoredEvent.samples(7...9), isEnd: false)
+    shard.read(StoredEvent.samples(7...9), limit: 3)
     #expect(shard.send() == [7, 8, 9] && shard.needsTail)
-    shard.read([], isEnd: true)
+    shard.read([], limit: .max)
     #expect(!shard.needsTail && shard.head == 9)
     shard.report(1...9)
     #expect(shard.isDone)
@@ -106,7 +106,7 @@ struct ShardTests {
     shard.report(1...2)
     shard.commit(CommittedRun(shard: 0, events: [], isCut: true))
     #expect(shard.needsTail && !shard.isDone)
-    shard.read([], isEnd: true)
+    shard.read([], limit: .max)
     #expect(!shard.needsTail && shard.isDone && shard.head == 2)
   }
 
@@ -122,7 +122,7 @@ struct ShardTests {
     shard.commit(CommittedRun(shard: 0, events: StoredEvent.samples(4...4)))
     #expect(shard.send() == [4])
     #expect(shard.needsTail && shard.head == 4)
-    shard.read(StoredEvent.samples(5...6), isEnd: true)
+    shard.read(StoredEvent.samples(5...6), limit: .max)
     #expect(shard.send() == [5, 6] && !shard.needsTail)
   }
 
@@ -140,7 +140,7 @@ struct ShardTests {
     #expect(shard.delivered == 2 && shard.onTheWay == 0)
     #expect(!shard.needsTail, "the failure is looked at first")
     #expect(shard.send().isEmpty && shard.needsTail && shard.next == 3)
-    shard.read(StoredEvent.samples(3...6), isEnd: true)
+    shard.read(StoredEvent.samples(3...6), limit: .max)
     #expect(shard.send() == [3, 4, 5, 6], "5 again, though it had arrived: a reader keeps the highest position")
     shard.report(3...6)
     #expect(shard.isDone && shard.failures == 0)
@@ -150,13 +150,13 @@ struct ShardTests {
   func counted() {
     var shard = EchoShard.given(3)
     for round in 1...3 {
-      if shard.needsTail { shard.read(StoredEvent.samples(1...3), isEnd: true) }
+      if shard.needsTail { shard.read(StoredEvent.samples(1...3), limit: .max) }
       #expect(shard.send() == [1, 2, 3])
       shard.report(1...3, .passing)
       #expect(shard.failures == round)
       _ = shard.nextToSend()
     }
-    shard.read(StoredEvent.samples(1...3), isEnd: true)
+    shard.read(StoredEvent.samples(1...3), limit: .max)
     shard.send(1)
     shard.report([1])
     #expect(shard.failures == 0)
@@ -172,7 +172,7 @@ struct ShardTests {
     #expect(shard.send().isEmpty)
     shard.commit(CommittedRun(shard: 0, events: StoredEvent.samples(5...5)))
     #expect(shard.needsTail && shard.head == 5)
-    shard.read(StoredEvent.samples(1...5), isEnd: true)
+    shard.read(StoredEvent.samples(1...5), limit: .max)
     #expect(shard.send() == [1, 2, 3, 4, 5])
   }
 
@@ -186,7 +186,7 @@ struct ShardTests {
     shard.report(2...4, .refusing)
     #expect(shard.suspects == [2, 3, 4])
     _ = shard.nextToSend()
-    shard.read(StoredEvent.samples(2...4), isEnd: true)
+    shard.read(StoredEvent.samples(2...4), limit: .max)
     #expect(shard.send() == [2], "alone")
     #expect(shard.alone == 2)
     shard.report([2])
@@ -194,7 +194,7 @@ struct ShardTests {
     shard.report([3], .refusing)
     #expect(shard.send().isEmpty && shard.refused?.position == 3)
     #expect(shard.needsTail, "an event must be buffered to become a dead letter")
-    shard.read(StoredEvent.samples(3...4), isEnd: true)
+    shard.read(StoredEvent.samples(3...4), limit: .max)
     #expect(try #require(shard.refusedEvent).position == 3)
     #expect(shard.send().isEmpty, "nothing goes past it before it is buried")
     shard.didBury(3)
@@ -211,7 +211,7 @@ struct ShardTests {
     shard.report([2], .passing)
     shard.report([3], .refusing)
     _ = shard.nextToSend()
-    shard.read(StoredEvent.samples(1...3), isEnd: true)
+    shard.read(StoredEvent.samples(1...3), limit: .max)
     #expect(shard.send() == [1, 2])
     shard.report([1])
     #expect(shard.send().isEmpty)
@@ -225,12 +225,12 @@ struct ShardTests {
     shard.send()
     shard.report([1], .refusing)
     _ = shard.nextToSend()
-    shard.read(StoredEvent.samples(1...1), isEnd: true)
+    shard.read(StoredEvent.samples(1...1), limit: .max)
     #expect(shard.send() == [1])
     shard.report([1], .passing)
     #expect(shard.refused == nil && shard.alone == nil && shard.suspects == [1])
     _ = shard.nextToSend()
-    shard.read(StoredEvent.samples(1...1), isEnd: true)
+    shard.read(StoredEvent.samples(1...1), limit: .max)
     #expect(shard.send() == [1] && shard.alone == 1)
   }
 
@@ -257,7 +257,7 @@ struct ShardTests {
     shard.report([2], .passing)
     #expect(shard.refusedEvent == nil, "what is before it was not delivered")
     #expect(shard.send().isEmpty && shard.needsTail)
-    shard.read(StoredEvent.samples(1...3), isEnd: true)
+    shard.read(StoredEvent.samples(1...3), limit: .max)
     #expect(shard.send(2) == [1, 2])
     #expect(shard.nextToSend()?.position == 3)
     shard.didRefuse(.refusing)
@@ -273,12 +273,12 @@ struct ShardTests {
     shard.send()
     shard.report(1...2, .refusing)
     _ = shard.nextToSend()
-    shard.read(StoredEvent.samples(1...2), isEnd: true)
+    shard.read(StoredEvent.samples(1...2), limit: .max)
     #expect(shard.send() == [1])
     shard.report([1], .refusing)
     shard.didBury(1)
     #expect(shard.next == 2 && shard.delivered == 1)
-    shard.read(StoredEvent.samples(1...2), isEnd: true)
+    shard.read(StoredEvent.samples(1...2), limit: .max)
     #expect(shard.send() == [2])
     shard.report([2])
     #expect(shard.isDone)
@@ -297,7 +297,7 @@ struct ShardTests {
     shard.report(5, epoch: before, nil)
     shard.report(6, epoch: before, .passing)
     #expect(shard.delivered == 2 && shard.onTheWay == 0 && shard.failedFrom == nil)
-    shard.read(StoredEvent.samples(3...6), isEnd: true)
+    shard.read(StoredEvent.samples(3...6), limit: .max)
     #expect(shard.send() == [3, 4, 5, 6])
     shard.report(3...6)
     #expect(shard.isDone)
@@ -314,7 +314,7 @@ struct ShardTests {
     shard.rewind(to: 0)
     shard.didBury(2)
     #expect(shard.delivered == 0, "it was taken back")
-    shard.read(StoredEvent.samples(1...3), isEnd: true)
+    shard.read(StoredEvent.samples(1...3), limit: .max)
     #expect(shard.send(1) == [1])
     _ = shard.nextToSend()
     shard.didRefuse(.refusing)
