@@ -30,7 +30,7 @@ extension SagaEvent {
       throw UnreadableEvent(message: "This version does not know the event type “\(type)”.")
     }
     let reader = EventReader(type: type, data: try upcasters.lift(data, of: type, from: schema))
-    self.init(at: try reader.timestamp("at"), try kind.init(reader))
+    self.init(at: try reader.timestamp("at"), try kind.read(reader))
   }
 }
 

@@ -41,7 +41,7 @@ public struct SagaEvent: Sendable {
   public var typeName: String { type(of: what).typeName }
 
   /// The step that the event is about; nil for an event of the whole saga, or of several steps.
-  public var step: String? { what.step }
+  public var step: String? { what.stepID }
 
   /// The person and the verb that caused the event; nil for an event that a person did not cause.
   public var operated: (verb: OperatorVerb.Name, act: OperatorAct)? { what.operated }
@@ -54,7 +54,7 @@ public protocol SagaEventContent: Sendable, Hashable {
 
   /// Reads the event's data in the shape of `SagaEvent.schema`.
   /// - Throws: `UnreadableEvent` that names the member which is missing or of another type.
-  init(_ data: EventReader) throws(UnreadableEvent)
+  static func read(_ data: EventReader) throws(UnreadableEvent) -> Self
 
   /// Writes the event's data. The caller has written `at`.
   func write(to data: inout JSONObject)
@@ -64,7 +64,7 @@ public protocol SagaEventContent: Sendable, Hashable {
   func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError)
 
   /// The step that the event is about; nil for an event of the whole saga, or of several steps.
-  var step: String? { get }
+  var stepID: String? { get }
 
   /// The person and the verb that caused the event; nil for an event that a person did not cause.
   var operated: (verb: OperatorVerb.Name, act: OperatorAct)? { get }
@@ -78,7 +78,7 @@ public protocol SagaEventContent: Sendable, Hashable {
 }
 
 extension SagaEventContent {
-  public var step: String? { nil }
+  public var stepID: String? { nil }
   public var operated: (verb: OperatorVerb.Name, act: OperatorAct)? { nil }
   public var timeline: [TimelineNote] { [] }
   public static func audited(_ data: JSON) -> AuditedAct? { nil }

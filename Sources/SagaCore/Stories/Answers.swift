@@ -161,34 +161,27 @@ extension Decider {
 /// The participant says how far the attempt under way has come.
 public struct StepProgressed: SagaEventContent {
   public static let typeName = "stepProgressed"
-  let id: String
+  public let step: String
   public let phase: StepPhase
   public let attempt: Int
   public let progress: StepProgress
-  public var step: String? { id }
+  public var stepID: String? { step }
 
-  public init(step: String, phase: StepPhase, attempt: Int, progress: StepProgress) {
-    id = step
-    self.phase = phase
-    self.attempt = attempt
-    self.progress = progress
-  }
-
-  public init(_ data: EventReader) throws(UnreadableEvent) {
-    self.init(
+  public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
+    Self(
       step: try data.string("step"), phase: try data.word("phase"), attempt: try data.int("attempt"),
       progress: try StepProgress(data))
   }
 
   public func write(to data: inout JSONObject) {
-    data["step"] = .string(id)
+    data["step"] = .string(step)
     data["phase"] = .word(phase)
     data["attempt"] = .int(attempt)
     progress.add(to: &data)
   }
 
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
-    try saga.update(id, by: Self.typeName, at: at) { step in
+    try saga.update(step, by: Self.typeName, at: at) { step in
       guard let inFlight = step.inFlight, inFlight.phase == phase, inFlight.attempt.number == attempt else {
         return false
       }
@@ -201,21 +194,14 @@ public struct StepProgressed: SagaEventContent {
 /// A participant's answer came that contains nothing new. It changes no state.
 public struct AnswerIgnored: SagaEventContent {
   public static let typeName = "answerIgnored"
-  let id: String
+  public let step: String
   public let phase: StepPhase
   public let attempt: Int
   public let answer: IgnoredAnswer
-  public var step: String? { id }
+  public var stepID: String? { step }
 
-  public init(step: String, phase: StepPhase, attempt: Int, answer: IgnoredAnswer) {
-    id = step
-    self.phase = phase
-    self.attempt = attempt
-    self.answer = answer
-  }
-
-  public init(_ data: EventReader) throws(UnreadableEvent) {
-    self.init(
+  public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
+    Self(
       step: try data.string("step"), phase: try data.word("phase"), attempt: try data.int("attempt"),
       answer: IgnoredAnswer(
         round: try data.int("round"), id: try data.string("answer"), outcome: try data.string("outcome"),
@@ -223,7 +209,7 @@ public struct AnswerIgnored: SagaEventContent {
   }
 
   public func write(to data: inout JSONObject) {
-    data["step"] = .string(id)
+    data["step"] = .string(step)
     data["phase"] = .word(phase)
     data["round"] = .int(answer.round)
     data["attempt"] = .int(attempt)
@@ -234,7 +220,7 @@ public struct AnswerIgnored: SagaEventContent {
   }
 
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
-    guard saga.index(of: id) != nil else {
+    guard saga.index(of: step) != nil else {
       throw HistoryError("\(Self.typeName) names a step that the saga doesn't have.")
     }
   }

@@ -206,29 +206,21 @@ enum RetryDecision {
 /// An attempt, to do the step or to undo it, begins.
 public struct AttemptStarted: SagaEventContent {
   public static let typeName = "attemptStarted"
-  let id: String
+  public let step: String
   public let phase: StepPhase
   public let round: Int
   public let attempt: Int
   public let deadline: Timestamp
-  public var step: String? { id }
+  public var stepID: String? { step }
 
-  public init(step: String, phase: StepPhase, round: Int, attempt: Int, deadline: Timestamp) {
-    id = step
-    self.phase = phase
-    self.round = round
-    self.attempt = attempt
-    self.deadline = deadline
-  }
-
-  public init(_ data: EventReader) throws(UnreadableEvent) {
-    self.init(
+  public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
+    Self(
       step: try data.string("step"), phase: try data.word("phase"), round: try data.int("round"),
       attempt: try data.int("attempt"), deadline: try data.timestamp("deadline"))
   }
 
   public func write(to data: inout JSONObject) {
-    data["step"] = .string(id)
+    data["step"] = .string(step)
     data["phase"] = .word(phase)
     data["round"] = .int(round)
     data["attempt"] = .int(attempt)
@@ -236,7 +228,7 @@ public struct AttemptStarted: SagaEventContent {
   }
 
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
-    try saga.update(id, by: Self.typeName, at: at) { step in
+    try saga.update(step, by: Self.typeName, at: at) { step in
       let inFlight = StepStage.Attempt(number: attempt, startedAt: at, deadline: deadline)
       switch (phase, step.stage) {
       case (.forward, .pending), (.forward, .backingOff):
@@ -255,41 +247,30 @@ public struct AttemptStarted: SagaEventContent {
   }
 
   public var timeline: [TimelineNote] {
-    [.close(step: id, outcome: "over"), .begin(step: id, phase, .attempt, attempt: attempt)]
+    [.close(step: step, outcome: "over"), .begin(step: step, phase, .attempt, attempt: attempt)]
   }
 }
 
 /// An attempt failed, and another follows at `retryAt`.
 public struct AttemptFailed: SagaEventContent {
   public static let typeName = "attemptFailed"
-  let id: String
+  public let step: String
   public let phase: StepPhase
   public let attempt: Int
   public let isUnknown: Bool
   public let failure: StepFailure
   public let retryAt: Timestamp
-  public var step: String? { id }
+  public var stepID: String? { step }
 
-  public init(
-    step: String, phase: StepPhase, attempt: Int, isUnknown: Bool, failure: StepFailure, retryAt: Timestamp
-  ) {
-    id = step
-    self.phase = phase
-    self.attempt = attempt
-    self.isUnknown = isUnknown
-    self.failure = failure
-    self.retryAt = retryAt
-  }
-
-  public init(_ data: EventReader) throws(UnreadableEvent) {
-    self.init(
+  public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
+    Self(
       step: try data.string("step"), phase: try data.word("phase"), attempt: try data.int("attempt"),
       isUnknown: try data.bool("unknown"), failure: try StepFailure(data.nested("failure")),
       retryAt: try data.timestamp("retryAt"))
   }
 
   public func write(to data: inout JSONObject) {
-    data["step"] = .string(id)
+    data["step"] = .string(step)
     data["phase"] = .word(phase)
     data["attempt"] = .int(attempt)
     data["unknown"] = .bool(isUnknown)
@@ -298,7 +279,7 @@ public struct AttemptFailed: SagaEventContent {
   }
 
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
-    try saga.update(id, by: Self.typeName, at: at) { step in
+    try saga.update(step, by: Self.typeName, at: at) { step in
       guard step.endAttempt(phase, attempt, because: failure, retryAt: retryAt) else { return false }
       if phase == .forward { step.outcome = step.outcome.after(attemptUnknown: isUnknown) }
       return true
@@ -307,8 +288,8 @@ public struct AttemptFailed: SagaEventContent {
 
   public var timeline: [TimelineNote] {
     [
-      .close(step: id, outcome: isUnknown ? "unknown" : "failed", code: failure.code),
-      .begin(step: id, phase, .backoff),
+      .close(step: step, outcome: isUnknown ? "unknown" : "failed", code: failure.code),
+      .begin(step: step, phase, .backoff),
     ]
   }
 }
@@ -316,29 +297,21 @@ public struct AttemptFailed: SagaEventContent {
 /// The engine did not send an attempt. The attempt does not count, and is made again at `retryAt`.
 public struct AttemptNotMade: SagaEventContent {
   public static let typeName = "attemptNotMade"
-  let id: String
+  public let step: String
   public let phase: StepPhase
   public let attempt: Int
   public let failure: StepFailure
   public let retryAt: Timestamp
-  public var step: String? { id }
+  public var stepID: String? { step }
 
-  public init(step: String, phase: StepPhase, attempt: Int, failure: StepFailure, retryAt: Timestamp) {
-    id = step
-    self.phase = phase
-    self.attempt = attempt
-    self.failure = failure
-    self.retryAt = retryAt
-  }
-
-  public init(_ data: EventReader) throws(UnreadableEvent) {
-    self.init(
+  public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
+    Self(
       step: try data.string("step"), phase: try data.word("phase"), attempt: try data.int("attempt"),
       failure: try StepFailure(data.nested("failure")), retryAt: try data.timestamp("retryAt"))
   }
 
   public func write(to data: inout JSONObject) {
-    data["step"] = .string(id)
+    data["step"] = .string(step)
     data["phase"] = .word(phase)
     data["attempt"] = .int(attempt)
     data["failure"] = failure.json
@@ -346,7 +319,7 @@ public struct AttemptNotMade: SagaEventContent {
   }
 
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
-    try saga.update(id, by: Self.typeName, at: at) { step in
+    try saga.update(step, by: Self.typeName, at: at) { step in
       guard step.endAttempt(phase, attempt, because: failure, retryAt: retryAt) else { return false }
       // It says nothing about the round, and does not count as an attempt.
       switch phase {
@@ -358,7 +331,7 @@ public struct AttemptNotMade: SagaEventContent {
   }
 
   public var timeline: [TimelineNote] {
-    [.close(step: id, outcome: "notMade", code: failure.code), .begin(step: id, phase, .backoff)]
+    [.close(step: step, outcome: "notMade", code: failure.code), .begin(step: step, phase, .backoff)]
   }
 }
 

@@ -204,7 +204,9 @@ public struct TurnBackRequested: SagaEventContent {
 
   public init(_ reason: TurnBack) { self.reason = reason }
 
-  public init(_ data: EventReader) throws(UnreadableEvent) { reason = try TurnBack(data.nested("reason")) }
+  public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
+    Self(try TurnBack(data.nested("reason")))
+  }
 
   public func write(to data: inout JSONObject) { data["reason"] = reason.json }
 
@@ -221,9 +223,7 @@ public struct TurnBackRequested: SagaEventContent {
 public struct TurnBackLapsed: SagaEventContent {
   public static let typeName = "turnBackLapsed"
 
-  public init() {}
-
-  public init(_ data: EventReader) throws(UnreadableEvent) {}
+  public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self { Self() }
 
   public func write(to data: inout JSONObject) {}
 
@@ -244,7 +244,9 @@ public struct TurnedBack: SagaEventContent {
 
   public init(_ reason: TurnBack) { self.reason = reason }
 
-  public init(_ data: EventReader) throws(UnreadableEvent) { reason = try TurnBack(data.nested("reason")) }
+  public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
+    Self(try TurnBack(data.nested("reason")))
+  }
 
   public func write(to data: inout JSONObject) { data["reason"] = reason.json }
 
@@ -271,33 +273,28 @@ public enum UndoSuccess: String, Sendable, Hashable, CaseIterable {
 /// What the step did is undone.
 public struct UndoSucceeded: SagaEventContent {
   public static let typeName = "undoSucceeded"
-  let id: String
+  public let step: String
   public let how: UndoSuccess
-  public var step: String? { id }
+  public var stepID: String? { step }
 
-  public init(step: String, how: UndoSuccess) {
-    id = step
-    self.how = how
-  }
-
-  public init(_ data: EventReader) throws(UnreadableEvent) {
-    self.init(step: try data.string("step"), how: try data.word("how"))
+  public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
+    Self(step: try data.string("step"), how: try data.word("how"))
   }
 
   public func write(to data: inout JSONObject) {
-    data["step"] = .string(id)
+    data["step"] = .string(step)
     data["how"] = .word(how)
   }
 
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
-    try saga.update(id, by: Self.typeName, at: at) { step in
+    try saga.update(step, by: Self.typeName, at: at) { step in
       guard step.status == .undoing else { return false }
       step.finishUndo(how: how.rawValue, at: at)
       return true
     }
   }
 
-  public var timeline: [TimelineNote] { [.close(step: id, outcome: "succeeded")] }
+  public var timeline: [TimelineNote] { [.close(step: step, outcome: "succeeded")] }
 }
 
 extension StepState {
@@ -311,31 +308,25 @@ extension StepState {
 /// The compensation failed, and the engine does not try again.
 public struct UndoFailed: SagaEventContent {
   public static let typeName = "undoFailed"
-  let id: String
+  public let step: String
   public let failure: StepFailure
   /// Whether the saga is stuck here. False when the compensation is optional (`onFailure: continue`).
   public let blocks: Bool
-  public var step: String? { id }
+  public var stepID: String? { step }
 
-  public init(step: String, failure: StepFailure, blocks: Bool) {
-    id = step
-    self.failure = failure
-    self.blocks = blocks
-  }
-
-  public init(_ data: EventReader) throws(UnreadableEvent) {
-    self.init(
+  public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
+    Self(
       step: try data.string("step"), failure: try StepFailure(data.nested("failure")), blocks: try data.bool("blocks"))
   }
 
   public func write(to data: inout JSONObject) {
-    data["step"] = .string(id)
+    data["step"] = .string(step)
     data["failure"] = failure.json
     data["blocks"] = .bool(blocks)
   }
 
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
-    try saga.update(id, by: Self.typeName, at: at) { step in
+    try saga.update(step, by: Self.typeName, at: at) { step in
       guard [.undoing, .succeeded, .failed].contains(step.status) else { return false }
       step.stage = .undoFailed(blocks: blocks)
       step.undoFailure = failure
@@ -345,7 +336,7 @@ public struct UndoFailed: SagaEventContent {
   }
 
   public var timeline: [TimelineNote] {
-    [.close(step: id, outcome: "failed", code: failure.code)] + (blocks ? [.mark("stuck on \(id)")] : [])
+    [.close(step: step, outcome: "failed", code: failure.code)] + (blocks ? [.mark("stuck on \(step)")] : [])
   }
 }
 
@@ -353,9 +344,7 @@ public struct UndoFailed: SagaEventContent {
 public struct SagaCompensated: SagaEventContent {
   public static let typeName = "sagaCompensated"
 
-  public init() {}
-
-  public init(_ data: EventReader) throws(UnreadableEvent) {}
+  public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self { Self() }
 
   public func write(to data: inout JSONObject) {}
 

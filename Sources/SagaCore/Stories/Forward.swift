@@ -147,17 +147,15 @@ extension SagaState {
 /// The step's `when` is false, and the saga continues without it.
 public struct StepSkipped: SagaEventContent {
   public static let typeName = "stepSkipped"
-  let id: String
-  public var step: String? { id }
+  public let step: String
+  public var stepID: String? { step }
 
-  public init(step: String) { id = step }
+  public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self { Self(step: try data.string("step")) }
 
-  public init(_ data: EventReader) throws(UnreadableEvent) { id = try data.string("step") }
-
-  public func write(to data: inout JSONObject) { data["step"] = .string(id) }
+  public func write(to data: inout JSONObject) { data["step"] = .string(step) }
 
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
-    try saga.update(id, by: Self.typeName, at: at) { step in
+    try saga.update(step, by: Self.typeName, at: at) { step in
       guard step.stage == .pending else { return false }
       step.stage = .skipped(byOperator: false)
       step.endedAt = at
@@ -165,40 +163,32 @@ public struct StepSkipped: SagaEventContent {
     }
   }
 
-  public var timeline: [TimelineNote] { [.mark("skipped \(id)")] }
+  public var timeline: [TimelineNote] { [.mark("skipped \(step)")] }
 }
 
 /// The step succeeded.
 public struct StepSucceeded: SagaEventContent {
   public static let typeName = "stepSucceeded"
-  let id: String
+  public let step: String
   public let output: StepOutput
   /// Whether the step is a pivot, which is passed now.
   public let isPivot: Bool
-  public var step: String? { id }
+  public var stepID: String? { step }
 
-  public init(step: String, output: StepOutput, isPivot: Bool) {
-    id = step
-    self.output = output
-    self.isPivot = isPivot
-  }
-
-  public init(_ data: EventReader) throws(UnreadableEvent) {
-    id = try data.string("step")
-    output = try StepOutput(data)
-    isPivot = data.flag("pivot")
+  public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
+    Self(step: try data.string("step"), output: try StepOutput(data), isPivot: data.flag("pivot"))
   }
 
   public func write(to data: inout JSONObject) {
-    data["step"] = .string(id)
+    data["step"] = .string(step)
     data["output"] = output.value
     data["outputProblem"] = output.problem?.json
     data["pivot"] = isPivot ? true : nil
   }
 
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
-    saga.noteWaitEnded(id)
-    try saga.update(id, by: Self.typeName, at: at) { step in
+    saga.noteWaitEnded(step)
+    try saga.update(step, by: Self.typeName, at: at) { step in
       guard step.status == .running || step.status == .waiting else { return false }
       step.succeed(output: output, at: at)
       return true
@@ -206,7 +196,7 @@ public struct StepSucceeded: SagaEventContent {
     if isPivot { saga.passPivot() }
   }
 
-  public var timeline: [TimelineNote] { [.close(step: id, outcome: "succeeded")] }
+  public var timeline: [TimelineNote] { [.close(step: step, outcome: "succeeded")] }
 }
 
 extension StepState {
@@ -223,36 +213,28 @@ extension StepState {
 /// The step failed, and the engine does not try again.
 public struct StepFailed: SagaEventContent {
   public static let typeName = "stepFailed"
-  let id: String
+  public let step: String
   /// The known outcome of the round.
   public let outcome: RoundOutcome
   public let failure: StepFailure
   public let consequence: FailureConsequence
-  public var step: String? { id }
+  public var stepID: String? { step }
 
-  public init(step: String, outcome: RoundOutcome, failure: StepFailure, consequence: FailureConsequence) {
-    id = step
-    self.outcome = outcome
-    self.failure = failure
-    self.consequence = consequence
-  }
-
-  public init(_ data: EventReader) throws(UnreadableEvent) {
-    id = try data.string("step")
-    outcome = try data.word("outcome")
-    failure = try StepFailure(data.nested("failure"))
-    consequence = try data.word("consequence")
+  public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
+    Self(
+      step: try data.string("step"), outcome: try data.word("outcome"),
+      failure: try StepFailure(data.nested("failure")), consequence: try data.word("consequence"))
   }
 
   public func write(to data: inout JSONObject) {
-    data["step"] = .string(id)
+    data["step"] = .string(step)
     data["outcome"] = .word(outcome)
     data["failure"] = failure.json
     data["consequence"] = .word(consequence)
   }
 
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
-    try saga.update(id, by: Self.typeName, at: at) { step in
+    try saga.update(step, by: Self.typeName, at: at) { step in
       guard [.pending, .running, .backingOff, .waiting].contains(step.status) else { return false }
       step.stage = .failed(consequence)
       step.outcome = outcome
@@ -263,7 +245,7 @@ public struct StepFailed: SagaEventContent {
   }
 
   public var timeline: [TimelineNote] {
-    [.close(step: id, outcome: outcome == .unknown ? "unknown" : "failed", code: failure.code)]
+    [.close(step: step, outcome: outcome == .unknown ? "unknown" : "failed", code: failure.code)]
   }
 }
 
@@ -274,14 +256,8 @@ public struct SagaCompleted: SagaEventContent {
   /// The members of the output that could not be made. They are null.
   public let errors: [OutputError]
 
-  public init(output: JSON, errors: [OutputError]) {
-    self.output = output
-    self.errors = errors
-  }
-
-  public init(_ data: EventReader) throws(UnreadableEvent) {
-    output = try data.value("output")
-    errors = try OutputError.all(in: data)
+  public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
+    Self(output: try data.value("output"), errors: try OutputError.all(in: data))
   }
 
   public func write(to data: inout JSONObject) {

@@ -83,7 +83,7 @@ extension Decider {
       guard let phase = state.steps[step].status.phaseUnderWay, let late = latenessNext(step), late.since <= now else {
         continue
       }
-      emit(StepOverdue(step: id(step), phase: phase, late))
+      emit(StepOverdue(step: id(step), phase: phase, lateness: late))
     }
   }
 
@@ -113,45 +113,37 @@ extension Decider {
 /// The step takes longer than expected, and continues. Recorded once for each time that it, or its undo, begins.
 public struct StepOverdue: SagaEventContent {
   public static let typeName = "stepOverdue"
-  let id: String
+  public let step: String
   public let phase: StepPhase
   public let lateness: StepLateness
-  public var step: String? { id }
+  public var stepID: String? { step }
 
-  public init(step: String, phase: StepPhase, _ lateness: StepLateness) {
-    id = step
-    self.phase = phase
-    self.lateness = lateness
-  }
-
-  public init(_ data: EventReader) throws(UnreadableEvent) {
-    self.init(step: try data.string("step"), phase: try data.word("phase"), try StepLateness(data))
+  public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
+    Self(step: try data.string("step"), phase: try data.word("phase"), lateness: try StepLateness(data))
   }
 
   public func write(to data: inout JSONObject) {
-    data["step"] = .string(id)
+    data["step"] = .string(step)
     data["phase"] = .word(phase)
     lateness.add(to: &data)
   }
 
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
-    try saga.update(id, by: Self.typeName, at: at) { step in
+    try saga.update(step, by: Self.typeName, at: at) { step in
       guard phase == step.status.phaseUnderWay, step.clock?.overdue == nil else { return false }
       step.clock?.overdue = lateness
       return true
     }
   }
 
-  public var timeline: [TimelineNote] { [.mark("overdue \(phase == .undo ? "undo of " : "")\(id)")] }
+  public var timeline: [TimelineNote] { [.mark("overdue \(phase == .undo ? "undo of " : "")\(step)")] }
 }
 
 /// The saga's timeout came after its pivot: the saga continues forward, although it is late.
 public struct SagaOverdue: SagaEventContent {
   public static let typeName = "sagaOverdue"
 
-  public init() {}
-
-  public init(_ data: EventReader) throws(UnreadableEvent) {}
+  public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self { Self() }
 
   public func write(to data: inout JSONObject) {}
 

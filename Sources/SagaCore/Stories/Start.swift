@@ -44,7 +44,9 @@ public struct SagaStarted: SagaEventContent {
 
   public init(_ saga: SagaStart) { self.saga = saga }
 
-  public init(_ data: EventReader) throws(UnreadableEvent) { saga = try SagaStart(data.nested("saga")) }
+  public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
+    Self(try SagaStart(data.nested("saga")))
+  }
 
   public func write(to data: inout JSONObject) { data["saga"] = saga.json }
 

@@ -62,30 +62,24 @@ extension Decider {
 /// A signal step waits until its signal, or until its timeout if it has one. A delay step waits until its time.
 public struct WaitStarted: SagaEventContent {
   public static let typeName = "waitStarted"
-  let id: String
+  public let step: String
   public let until: Timestamp?
   public let signal: String?
-  public var step: String? { id }
+  public var stepID: String? { step }
 
-  public init(step: String, until: Timestamp?, signal: String?) {
-    id = step
-    self.until = until
-    self.signal = signal
-  }
-
-  public init(_ data: EventReader) throws(UnreadableEvent) {
-    self.init(
+  public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
+    Self(
       step: try data.string("step"), until: try data.optionalTimestamp("until"), signal: data.optionalString("signal"))
   }
 
   public func write(to data: inout JSONObject) {
-    data["step"] = .string(id)
+    data["step"] = .string(step)
     data["until"] = until.map(JSON.timestamp)
     data["signal"] = signal.map(JSON.string)
   }
 
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
-    try saga.update(id, by: Self.typeName, at: at) { step in
+    try saga.update(step, by: Self.typeName, at: at) { step in
       // A wait that begins again after an operator's retry was backing off until then.
       guard step.status == .pending || step.status == .backingOff else { return false }
       step.stage = .waiting(StepStage.Wait(signal: signal, until: until))
@@ -95,5 +89,5 @@ public struct WaitStarted: SagaEventContent {
     }
   }
 
-  public var timeline: [TimelineNote] { [.begin(step: id, .forward, signal == nil ? .delay : .wait)] }
+  public var timeline: [TimelineNote] { [.begin(step: step, .forward, signal == nil ? .delay : .wait)] }
 }

@@ -66,7 +66,7 @@ struct Extend: VerbRules {
 
   func carryOut(_ act: OperatorAct, in saga: inout Decider) {
     let current = step.flatMap { saga.state.step($0)?.wait?.until } ?? saga.state.deadline
-    saga.emit(OperatorExtended(step: step, until: length.time(after: current), act))
+    saga.emit(OperatorExtended(step: step, until: length.time(after: current), act: act))
   }
 
   static func targets(in saga: Decider) -> VerbTargets {
@@ -81,18 +81,13 @@ struct Extend: VerbRules {
 public struct OperatorExtended: SagaEventContent {
   public static let typeName = "operatorExtended"
   public let step: String?
+  public var stepID: String? { step }
   public let until: Timestamp
   public let act: OperatorAct
   public var operated: (verb: OperatorVerb.Name, act: OperatorAct)? { (.extend, act) }
 
-  public init(step: String?, until: Timestamp, _ act: OperatorAct) {
-    self.step = step
-    self.until = until
-    self.act = act
-  }
-
-  public init(_ data: EventReader) throws(UnreadableEvent) {
-    self.init(step: data.optionalString("step"), until: try data.timestamp("until"), try OperatorAct(data))
+  public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
+    Self(step: data.optionalString("step"), until: try data.timestamp("until"), act: try OperatorAct(data))
   }
 
   public func write(to data: inout JSONObject) {

@@ -40,7 +40,7 @@ public struct SagaPaused: SagaEventContent {
 
   public init(_ act: OperatorAct) { self.act = act }
 
-  public init(_ data: EventReader) throws(UnreadableEvent) { act = try OperatorAct(data) }
+  public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self { Self(try OperatorAct(data)) }
 
   public func write(to data: inout JSONObject) { act.add(to: &data) }
 
@@ -62,7 +62,7 @@ public struct SagaResumed: SagaEventContent {
 
   public init(_ act: OperatorAct) { self.act = act }
 
-  public init(_ data: EventReader) throws(UnreadableEvent) { act = try OperatorAct(data) }
+  public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self { Self(try OperatorAct(data)) }
 
   public func write(to data: inout JSONObject) { act.add(to: &data) }
 

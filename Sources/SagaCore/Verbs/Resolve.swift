@@ -67,7 +67,7 @@ struct Resolve: VerbRules {
     // The saga continues as if the participant had cleanly refused the step.
     let goesOn = resolution == .didNotHappen && rules?.onFailure == .continue
     saga.emit(
-      OperatorResolved(step: step, resolution: resolution, isPivot: rules?.pivot ?? false, goesOn: goesOn, act))
+      OperatorResolved(step: step, resolution: resolution, isPivot: rules?.pivot ?? false, goesOn: goesOn, act: act))
   }
 
   static func targets(in saga: Decider) -> VerbTargets {
@@ -81,25 +81,17 @@ struct Resolve: VerbRules {
 /// An operator recorded the outcome of a step.
 public struct OperatorResolved: SagaEventContent {
   public static let typeName = "operatorResolved"
-  let id: String
+  public let step: String
   public let resolution: Resolution
   /// Whether the step is a pivot.
   public let isPivot: Bool
   /// Whether the saga continues although the step did not happen.
   public let goesOn: Bool
   public let act: OperatorAct
-  public var step: String? { id }
+  public var stepID: String? { step }
   public var operated: (verb: OperatorVerb.Name, act: OperatorAct)? { (.resolve, act) }
 
-  public init(step: String, resolution: Resolution, isPivot: Bool, goesOn: Bool, _ act: OperatorAct) {
-    id = step
-    self.resolution = resolution
-    self.isPivot = isPivot
-    self.goesOn = goesOn
-    self.act = act
-  }
-
-  public init(_ data: EventReader) throws(UnreadableEvent) {
+  public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
     let resolution: Resolution =
       switch try data.string("resolution") {
       case "happened": .happened(output: try data.value("output"))
@@ -107,13 +99,13 @@ public struct OperatorResolved: SagaEventContent {
       case "undone": .undone
       default: throw data.unreadable("resolution")
       }
-    self.init(
+    return Self(
       step: try data.string("step"), resolution: resolution, isPivot: data.flag("pivot"), goesOn: data.flag("goesOn"),
-      try OperatorAct(data))
+      act: try OperatorAct(data))
   }
 
   public func write(to data: inout JSONObject) {
-    data["step"] = .string(id)
+    data["step"] = .string(step)
     data["resolution"] = .string(resolution.word)
     if case .happened(let output) = resolution { data["output"] = output }
     data["pivot"] = isPivot ? true : nil
@@ -125,7 +117,7 @@ public struct OperatorResolved: SagaEventContent {
     if case .happened = resolution, saga.turnBack != nil {
       throw HistoryError("A step can't be found done once the saga has turned back.")
     }
-    try saga.update(id, by: Self.typeName, at: at) { step in
+    try saga.update(step, by: Self.typeName, at: at) { step in
       switch (resolution, step.stage) {
       case (.happened(let output), .failed(.blocks)): step.succeed(output: StepOutput(output), at: at)
       case (.didNotHappen, .failed(.blocks)):
@@ -142,7 +134,7 @@ public struct OperatorResolved: SagaEventContent {
   }
 
   public var timeline: [TimelineNote] {
-    [.close(step: id, outcome: "over"), .mark("resolve \(id) \(resolution.word)", act)]
+    [.close(step: step, outcome: "over"), .mark("resolve \(step) \(resolution.word)", act)]
   }
 
   public static func audited(_ data: JSON) -> AuditedAct? { .verb(.resolve, data, shows: "resolution", "output") }

@@ -49,7 +49,7 @@ struct Retry: VerbRules {
   func carryOut(_ act: OperatorAct, in saga: inout Decider) {
     for id in step.map({ [$0] }) ?? saga.state.blockers.map(\.step) {
       let phase: StepPhase = saga.state.step(id)?.status == .undoFailed ? .undo : .forward
-      saga.emit(OperatorRetried(step: id, phase: phase, input: input, act))
+      saga.emit(OperatorRetried(step: id, phase: phase, input: input, act: act))
     }
   }
 
@@ -61,35 +61,28 @@ struct Retry: VerbRules {
 /// An operator gives a step new attempts. With `input`, a new round is rendered with that input instead of the saga's.
 public struct OperatorRetried: SagaEventContent {
   public static let typeName = "operatorRetried"
-  let id: String
+  public let step: String
   public let phase: StepPhase
   public let input: JSON?
   public let act: OperatorAct
-  public var step: String? { id }
+  public var stepID: String? { step }
   public var operated: (verb: OperatorVerb.Name, act: OperatorAct)? { (.retry, act) }
 
-  public init(step: String, phase: StepPhase, input: JSON?, _ act: OperatorAct) {
-    id = step
-    self.phase = phase
-    self.input = input
-    self.act = act
-  }
-
-  public init(_ data: EventReader) throws(UnreadableEvent) {
-    self.init(
+  public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
+    Self(
       step: try data.string("step"), phase: try data.word("phase"), input: data.optionalValue("input"),
-      try OperatorAct(data))
+      act: try OperatorAct(data))
   }
 
   public func write(to data: inout JSONObject) {
-    data["step"] = .string(id)
+    data["step"] = .string(step)
     data["phase"] = .word(phase)
     data["input"] = input
     act.add(to: &data)
   }
 
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
-    try saga.update(id, by: Self.typeName, at: at) { step in
+    try saga.update(step, by: Self.typeName, at: at) { step in
       switch (phase, step.stage) {
       case (.forward, .failed(.blocks)):
         guard input == nil || step.outcome != .unknown else { return false }
@@ -115,7 +108,7 @@ public struct OperatorRetried: SagaEventContent {
   }
 
   public var timeline: [TimelineNote] {
-    [.close(step: id, outcome: "over"), .begin(step: id, phase, .backoff), .mark("retry \(id)", act)]
+    [.close(step: step, outcome: "over"), .begin(step: step, phase, .backoff), .mark("retry \(step)", act)]
   }
 
   public static func audited(_ data: JSON) -> AuditedAct? { .verb(.retry, data, shows: "phase", "input") }

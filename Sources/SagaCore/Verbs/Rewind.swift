@@ -36,7 +36,7 @@ struct RewindTo: VerbRules {
   func carryOut(_ act: OperatorAct, in saga: inout Decider) {
     guard let index = saga.state.index(of: step) else { return }
     let rewound = saga.stepsFrom(index)
-    saga.emit(RewindStarted(step: step, steps: rewound.map { saga.state.steps[$0].id }, act))
+    saga.emit(RewindStarted(step: step, steps: rewound.map { saga.state.steps[$0].id }, act: act))
     saga.endForward(rewound, because: "The saga was rewound while this step waited.")
   }
 
@@ -122,24 +122,18 @@ extension Action {
 /// The step and all steps that come after it are undone and then begin again.
 public struct RewindStarted: SagaEventContent {
   public static let typeName = "rewindStarted"
-  let id: String
+  public let step: String
   public let steps: [String]
   public let act: OperatorAct
-  public var step: String? { id }
+  public var stepID: String? { step }
   public var operated: (verb: OperatorVerb.Name, act: OperatorAct)? { (.rewind, act) }
 
-  public init(step: String, steps: [String], _ act: OperatorAct) {
-    id = step
-    self.steps = steps
-    self.act = act
-  }
-
-  public init(_ data: EventReader) throws(UnreadableEvent) {
-    self.init(step: try data.string("step"), steps: try data.strings("steps"), try OperatorAct(data))
+  public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
+    Self(step: try data.string("step"), steps: try data.strings("steps"), act: try OperatorAct(data))
   }
 
   public func write(to data: inout JSONObject) {
-    data["step"] = .string(id)
+    data["step"] = .string(step)
     data["steps"] = .strings(steps)
     act.add(to: &data)
   }
@@ -150,8 +144,8 @@ public struct RewindStarted: SagaEventContent {
     }
     // The signals for which these steps waited must come again.
     saga.dropKeptSignals(waitedForBy: steps)
-    for id in steps {
-      try saga.update(id, by: Self.typeName, at: at) { step in
+    for step in steps {
+      try saga.update(step, by: Self.typeName, at: at) { step in
         switch step.stage {
         case .undoing, .undoBackingOff, .undone, .undoFailed: return false
         // The failure of the step no longer blocks the saga.
@@ -162,10 +156,10 @@ public struct RewindStarted: SagaEventContent {
         return true
       }
     }
-    saga.rewind = Rewind(step: id, steps: steps, at: at, by: act.by, reason: act.reason)
+    saga.rewind = Rewind(step: step, steps: steps, at: at, by: act.by, reason: act.reason)
   }
 
-  public var timeline: [TimelineNote] { [.mark("rewind to \(id)", act)] }
+  public var timeline: [TimelineNote] { [.mark("rewind to \(step)", act)] }
 
   public static func audited(_ data: JSON) -> AuditedAct? { .verb(.rewind, data, shows: "steps") }
 }
@@ -173,28 +167,23 @@ public struct RewindStarted: SagaEventContent {
 /// All of the rewound steps are undone: they are pending again, in a new round.
 public struct RewindFinished: SagaEventContent {
   public static let typeName = "rewindFinished"
-  let id: String
+  public let step: String
   public let steps: [String]
-  public var step: String? { id }
+  public var stepID: String? { step }
 
-  public init(step: String, steps: [String]) {
-    id = step
-    self.steps = steps
-  }
-
-  public init(_ data: EventReader) throws(UnreadableEvent) {
-    self.init(step: try data.string("step"), steps: try data.strings("steps"))
+  public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
+    Self(step: try data.string("step"), steps: try data.strings("steps"))
   }
 
   public func write(to data: inout JSONObject) {
-    data["step"] = .string(id)
+    data["step"] = .string(step)
     data["steps"] = .strings(steps)
   }
 
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
     guard saga.rewind?.steps == steps else { throw HistoryError("Only a rewind that goes on can be finished.") }
-    for id in steps {
-      try saga.update(id, by: Self.typeName, at: at) { step in
+    for step in steps {
+      try saga.update(step, by: Self.typeName, at: at) { step in
         switch step.stage {
         case .running, .backingOff, .waiting, .undoing, .undoBackingOff, .undoFailed(blocks: true): return false
         case .pending, .succeeded, .failed, .skipped, .undone, .undoFailed: break
@@ -211,5 +200,5 @@ public struct RewindFinished: SagaEventContent {
     saga.rewind = nil
   }
 
-  public var timeline: [TimelineNote] { [.mark("rewound to \(id)")] }
+  public var timeline: [TimelineNote] { [.mark("rewound to \(step)")] }
 }

@@ -31,7 +31,7 @@ struct RunNow: VerbRules {
   }
 
   func carryOut(_ act: OperatorAct, in saga: inout Decider) {
-    saga.emit(OperatorRanNow(steps: step.map { [$0] } ?? Self.steps(in: saga), act))
+    saga.emit(OperatorRanNow(steps: step.map { [$0] } ?? Self.steps(in: saga), act: act))
   }
 
   static func targets(in saga: Decider) -> VerbTargets { VerbTargets(steps: steps(in: saga)) }
@@ -56,16 +56,11 @@ public struct OperatorRanNow: SagaEventContent {
   public static let typeName = "operatorRanNow"
   public let steps: [String]
   public let act: OperatorAct
-  public var step: String? { steps.count == 1 ? steps[0] : nil }
+  public var stepID: String? { steps.count == 1 ? steps[0] : nil }
   public var operated: (verb: OperatorVerb.Name, act: OperatorAct)? { (.runNow, act) }
 
-  public init(steps: [String], _ act: OperatorAct) {
-    self.steps = steps
-    self.act = act
-  }
-
-  public init(_ data: EventReader) throws(UnreadableEvent) {
-    self.init(steps: try data.strings("steps"), try OperatorAct(data))
+  public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
+    Self(steps: try data.strings("steps"), act: try OperatorAct(data))
   }
 
   public func write(to data: inout JSONObject) {

@@ -55,7 +55,7 @@ struct Skip: VerbRules {
 
   func carryOut(_ act: OperatorAct, in saga: inout Decider) {
     let isPivot = saga.definition.step(step)?.pivot ?? false
-    saga.emit(OperatorSkipped(step: step, output: output, isPivot: isPivot, act))
+    saga.emit(OperatorSkipped(step: step, output: output, isPivot: isPivot, act: act))
   }
 
   static func targets(in saga: Decider) -> VerbTargets {
@@ -66,37 +66,30 @@ struct Skip: VerbRules {
 /// The saga continues without the step.
 public struct OperatorSkipped: SagaEventContent {
   public static let typeName = "operatorSkipped"
-  let id: String
+  public let step: String
   /// The output that later steps read.
   public let output: JSON?
   /// Whether the step is a pivot, which is passed now.
   public let isPivot: Bool
   public let act: OperatorAct
-  public var step: String? { id }
+  public var stepID: String? { step }
   public var operated: (verb: OperatorVerb.Name, act: OperatorAct)? { (.skip, act) }
 
-  public init(step: String, output: JSON?, isPivot: Bool, _ act: OperatorAct) {
-    id = step
-    self.output = output
-    self.isPivot = isPivot
-    self.act = act
-  }
-
-  public init(_ data: EventReader) throws(UnreadableEvent) {
-    self.init(
+  public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
+    Self(
       step: try data.string("step"), output: data.optionalValue("output"), isPivot: data.flag("pivot"),
-      try OperatorAct(data))
+      act: try OperatorAct(data))
   }
 
   public func write(to data: inout JSONObject) {
-    data["step"] = .string(id)
+    data["step"] = .string(step)
     data["output"] = output
     data["pivot"] = isPivot ? true : nil
     act.add(to: &data)
   }
 
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
-    try saga.update(id, by: Self.typeName, at: at) { step in
+    try saga.update(step, by: Self.typeName, at: at) { step in
       switch step.stage {
       case .pending, .waiting: break
       case .backingOff, .failed(.blocks): guard step.outcome != .unknown else { return false }
@@ -111,7 +104,7 @@ public struct OperatorSkipped: SagaEventContent {
     if isPivot { saga.passPivot() }
   }
 
-  public var timeline: [TimelineNote] { [.close(step: id, outcome: "over"), .mark("skip \(id)", act)] }
+  public var timeline: [TimelineNote] { [.close(step: step, outcome: "over"), .mark("skip \(step)", act)] }
 
   public static func audited(_ data: JSON) -> AuditedAct? { .verb(.skip, data, shows: "output") }
 }

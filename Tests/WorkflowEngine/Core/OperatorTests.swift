@@ -209,7 +209,7 @@ struct OperatorActTests {
       retried
         == SagaEvent(
           at: retried.at,
-          OperatorRetried(step: "a", phase: .undo, input: nil, OperatorAct(by: "mia", reason: "r"))))
+          OperatorRetried(step: "a", phase: .undo, input: nil, act: OperatorAct(by: "mia", reason: "r"))))
     var saga = try Saga("[\(Saga.http("a"))]")
     try saga.start()
     try saga.operate(.cancel, key: "m-1")

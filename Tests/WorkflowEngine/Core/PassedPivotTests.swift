@@ -124,7 +124,7 @@ struct PassedPivotTests {
   /// The saga's state as an older version stored it: its event of the skip doesn't say that the step is a pivot.
   private func skippedByOlderVersion(_ saga: inout Saga) throws {
     let act = OperatorAct(by: "mia", reason: "because")
-    try saga.fold(OperatorSkipped(step: "p", output: nil, isPivot: false, act))
+    try saga.fold(OperatorSkipped(step: "p", output: nil, isPivot: false, act: act))
     #expect(saga.state?.pivotPassed == false)
   }
 

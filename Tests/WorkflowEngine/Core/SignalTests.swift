@@ -267,7 +267,7 @@ struct SignalTests {
   }
 
   private func received(_ id: String?, _ body: JSON = 1) -> any SagaEventContent {
-    SignalReceived(SignalGiven(name: "approve", id: id, body: body, by: "anna"), step: nil)
+    SignalReceived(signal: SignalGiven(name: "approve", id: id, body: body, by: "anna"), step: nil)
   }
   private func waits(_ step: String) -> any SagaEventContent { WaitStarted(step: step, until: nil, signal: "approve") }
   private func succeeded(_ step: String, _ output: JSON = 1) -> any SagaEventContent {
@@ -289,7 +289,7 @@ struct SignalTests {
     var state = try old(
       ["a", "b"],
       [
-        waits("a"), received("s1"), succeeded("a"), RewindStarted(step: "a", steps: ["a", "b"], act),
+        waits("a"), received("s1"), succeeded("a"), RewindStarted(step: "a", steps: ["a", "b"], act: act),
         RewindFinished(step: "a", steps: ["a", "b"]),
       ])
     for event in try Decider.decide(.wake, state, definition: definition, now: Saga.startedAt) {

@@ -68,23 +68,23 @@ struct TransitionTests {
     "stepFailed": StepFailed(step: "s", outcome: .failed, failure: failure, consequence: .turnsBack),
     "undoSucceeded": UndoSucceeded(step: "s", how: .answered),
     "undoFailed": UndoFailed(step: "s", failure: failure, blocks: true),
-    "operatorRetried forward": OperatorRetried(step: "s", phase: .forward, input: nil, act),
-    "operatorRetried with input": OperatorRetried(step: "s", phase: .forward, input: [:], act),
-    "operatorRetried undo": OperatorRetried(step: "s", phase: .undo, input: nil, act),
+    "operatorRetried forward": OperatorRetried(step: "s", phase: .forward, input: nil, act: act),
+    "operatorRetried with input": OperatorRetried(step: "s", phase: .forward, input: [:], act: act),
+    "operatorRetried undo": OperatorRetried(step: "s", phase: .undo, input: nil, act: act),
     "operatorResolved happened": OperatorResolved(
-      step: "s", resolution: .happened(output: .null), isPivot: false, goesOn: false, act),
+      step: "s", resolution: .happened(output: .null), isPivot: false, goesOn: false, act: act),
     "operatorResolved didNotHappen": OperatorResolved(
-      step: "s", resolution: .didNotHappen, isPivot: false, goesOn: false, act),
+      step: "s", resolution: .didNotHappen, isPivot: false, goesOn: false, act: act),
     "operatorResolved undone": OperatorResolved(
-      step: "s", resolution: .undone, isPivot: false, goesOn: false, act),
-    "operatorSkipped": OperatorSkipped(step: "s", output: nil, isPivot: false, act),
-    "operatorRanNow": OperatorRanNow(steps: ["s"], act),
-    "operatorExtended": OperatorExtended(step: "s", until: now, act),
+      step: "s", resolution: .undone, isPivot: false, goesOn: false, act: act),
+    "operatorSkipped": OperatorSkipped(step: "s", output: nil, isPivot: false, act: act),
+    "operatorRanNow": OperatorRanNow(steps: ["s"], act: act),
+    "operatorExtended": OperatorExtended(step: "s", until: now, act: act),
     "stepOverdue forward": StepOverdue(
-      step: "s", phase: .forward, StepLateness(since: now, expected: .declared(.seconds(1)))),
+      step: "s", phase: .forward, lateness: StepLateness(since: now, expected: .declared(.seconds(1)))),
     "stepOverdue undo": StepOverdue(
-      step: "s", phase: .undo, StepLateness(since: now, expected: .declared(.seconds(1)))),
-    "rewindStarted": RewindStarted(step: "s", steps: ["s"], act),
+      step: "s", phase: .undo, lateness: StepLateness(since: now, expected: .declared(.seconds(1)))),
+    "rewindStarted": RewindStarted(step: "s", steps: ["s"], act: act),
     "rewindFinished": RewindFinished(step: "s", steps: ["s"]),
   ]
 

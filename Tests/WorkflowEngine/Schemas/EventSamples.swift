@@ -72,9 +72,10 @@ enum EventSamples {
     case "signalReceived":
       [
         SignalReceived(
-          SignalGiven(name: "approval", id: "scan-17", body: ["approved": true], by: "mara", from: "rest 10.0.0.7"),
+          signal: SignalGiven(
+            name: "approval", id: "scan-17", body: ["approved": true], by: "mara", from: "rest 10.0.0.7"),
           step: "approve"),
-        SignalReceived(SignalGiven(name: "approval", body: .null, by: "lims"), step: nil),
+        SignalReceived(signal: SignalGiven(name: "approval", body: .null, by: "lims"), step: nil),
       ]
     case "signalRefused":
       [
@@ -106,17 +107,17 @@ enum EventSamples {
       ]
     case "operatorRetried":
       [
-        OperatorRetried(step: "createSample", phase: .forward, input: ["barcode": "TUBE-0002"], fullAct),
-        OperatorRetried(step: "createSample", phase: .undo, input: nil, bareAct),
+        OperatorRetried(step: "createSample", phase: .forward, input: ["barcode": "TUBE-0002"], act: fullAct),
+        OperatorRetried(step: "createSample", phase: .undo, input: nil, act: bareAct),
       ]
     case "operatorResolved": resolutions
     case "stepOverdue":
       [
         StepOverdue(
           step: "createSample", phase: .forward,
-          StepLateness(since: at, expected: .learned(.milliseconds(20_480), samples: 412))),
+          lateness: StepLateness(since: at, expected: .learned(.milliseconds(20_480), samples: 412))),
         StepOverdue(
-          step: "createSample", phase: .undo, StepLateness(since: at, expected: .declared(.seconds(600)))),
+          step: "createSample", phase: .undo, lateness: StepLateness(since: at, expected: .declared(.seconds(600)))),
       ]
     case "sagaOverdue": [SagaOverdue(), SagaOverdue()]
     case "sagaCompleted":
@@ -138,23 +139,23 @@ enum EventSamples {
     case "sagaResumed": acts.map { SagaResumed($0) }
     case "operatorSkipped":
       [
-        OperatorSkipped(step: "createSample", output: ["id": "S-000017"], isPivot: true, fullAct),
-        OperatorSkipped(step: "createSample", output: nil, isPivot: false, bareAct),
+        OperatorSkipped(step: "createSample", output: ["id": "S-000017"], isPivot: true, act: fullAct),
+        OperatorSkipped(step: "createSample", output: nil, isPivot: false, act: bareAct),
       ]
     case "operatorRanNow":
       [
-        OperatorRanNow(steps: ["createSample", "storeSample"], fullAct),
-        OperatorRanNow(steps: ["createSample"], bareAct),
+        OperatorRanNow(steps: ["createSample", "storeSample"], act: fullAct),
+        OperatorRanNow(steps: ["createSample"], act: bareAct),
       ]
     case "operatorExtended":
       [
-        OperatorExtended(step: "createSample", until: later, fullAct),
-        OperatorExtended(step: nil, until: later, bareAct),
+        OperatorExtended(step: "createSample", until: later, act: fullAct),
+        OperatorExtended(step: nil, until: later, act: bareAct),
       ]
     case "rewindStarted":
       [
-        RewindStarted(step: "createSample", steps: ["createSample", "storeSample"], fullAct),
-        RewindStarted(step: "storeSample", steps: ["storeSample"], bareAct),
+        RewindStarted(step: "createSample", steps: ["createSample", "storeSample"], act: fullAct),
+        RewindStarted(step: "storeSample", steps: ["storeSample"], act: bareAct),
       ]
     case "rewindFinished":
       [
@@ -209,10 +210,11 @@ enum EventSamples {
 
   private static let resolutions: [any SagaEventContent] = [
     OperatorResolved(
-      step: "createSample", resolution: .happened(output: ["id": "S-000017"]), isPivot: true, goesOn: true, fullAct),
+      step: "createSample", resolution: .happened(output: ["id": "S-000017"]), isPivot: true, goesOn: true, act: fullAct
+    ),
     OperatorResolved(
-      step: "createSample", resolution: .didNotHappen, isPivot: false, goesOn: false, bareAct),
+      step: "createSample", resolution: .didNotHappen, isPivot: false, goesOn: false, act: bareAct),
     OperatorResolved(
-      step: "createSample", resolution: .undone, isPivot: false, goesOn: false, bareAct),
+      step: "createSample", resolution: .undone, isPivot: false, goesOn: false, act: bareAct),
   ]
 }

@@ -94,12 +94,14 @@ struct StoredEventTests {
       "rewindStarted", "sagaPaused":
       started
     case "keptSignalTaken":
-      started + [SignalReceived(SignalGiven(name: "approval", id: "scan-17", body: .null, by: "mara"), step: nil)]
+      started + [
+        SignalReceived(signal: SignalGiven(name: "approval", id: "scan-17", body: .null, by: "mara"), step: nil)
+      ]
     case "operatorExtended": started + [WaitStarted(step: step, until: EventSamples.later, signal: nil)]
     case "operatorRanNow":
       started + [step, "storeSample"].map { WaitStarted(step: $0, until: EventSamples.later, signal: nil) }
     case "rewindFinished":
-      started + [RewindStarted(step: step, steps: [step, "storeSample"], EventSamples.bareAct)]
+      started + [RewindStarted(step: step, steps: [step, "storeSample"], act: EventSamples.bareAct)]
     case "sagaResumed": started + [SagaPaused(EventSamples.bareAct)]
     case "attemptFailed", "attemptNotMade", "stepProgressed", "stepSucceeded", "stepFailed", "stepOverdue": running
     case "undoSucceeded", "undoFailed": turnedBack + [attempt(.undo)]

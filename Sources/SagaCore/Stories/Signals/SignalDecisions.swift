@@ -83,7 +83,7 @@ extension Decider {
         undecided = undecided ?? verdict.undecided
         continue
       }
-      emit(SignalReceived(given, step: wait.state.id))
+      emit(SignalReceived(signal: given, step: wait.state.id))
       succeed(wait.step, output: StepOutput(given.body))
       return
     }
@@ -91,7 +91,7 @@ extension Decider {
     let later = coming.filter { $0.state.status != .waiting }
     if waiting.isEmpty ? !later.isEmpty : later.contains(where: { mayAccept($0.signal, given.body) }) {
       try requireRoom(for: given)
-      emit(SignalReceived(given, step: nil))
+      emit(SignalReceived(signal: given, step: nil))
       return
     }
     // 5. No step takes it. That is recorded.

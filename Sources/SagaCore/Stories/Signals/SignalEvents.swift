@@ -6,14 +6,10 @@ public struct SignalReceived: SagaEventContent {
   public static let typeName = "signalReceived"
   public let signal: SignalGiven
   public let step: String?
+  public var stepID: String? { step }
 
-  public init(_ signal: SignalGiven, step: String?) {
-    self.signal = signal
-    self.step = step
-  }
-
-  public init(_ data: EventReader) throws(UnreadableEvent) {
-    self.init(try SignalGiven(data), step: data.optionalString("step"))
+  public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
+    Self(signal: try SignalGiven(data), step: data.optionalString("step"))
   }
 
   public func write(to data: inout JSONObject) {
@@ -50,16 +46,17 @@ public struct SignalReceived: SagaEventContent {
 public struct SignalRefused: SagaEventContent {
   public static let typeName = "signalRefused"
   public let refusal: SignalRefusal
-  public var step: String? { refusal.step }
+  public var stepID: String? { refusal.step }
 
   public init(_ refusal: SignalRefusal) { self.refusal = refusal }
 
-  public init(_ data: EventReader) throws(UnreadableEvent) {
-    refusal = SignalRefusal(
-      name: try data.string("signal"), id: data.optionalString("signalId"), digest: try data.string("digest"),
-      bytes: try data.int("bytes"), body: data.optionalValue("body"), by: try data.string("by"),
-      from: data.optionalString("from"), code: try data.string("code"), message: try data.string("message"),
-      step: data.optionalString("step"))
+  public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
+    Self(
+      SignalRefusal(
+        name: try data.string("signal"), id: data.optionalString("signalId"), digest: try data.string("digest"),
+        bytes: try data.int("bytes"), body: data.optionalValue("body"), by: try data.string("by"),
+        from: data.optionalString("from"), code: try data.string("code"), message: try data.string("message"),
+        step: data.optionalString("step")))
   }
 
   public func write(to data: inout JSONObject) {
@@ -99,23 +96,17 @@ public struct SignalRefused: SagaEventContent {
 public struct KeptSignalTaken: SagaEventContent {
   public static let typeName = "keptSignalTaken"
   public let name: String
-  let id: String
+  public let step: String
   public let received: Int
-  public var step: String? { id }
+  public var stepID: String? { step }
 
-  public init(name: String, step: String, received: Int) {
-    self.name = name
-    id = step
-    self.received = received
-  }
-
-  public init(_ data: EventReader) throws(UnreadableEvent) {
-    self.init(name: try data.string("signal"), step: try data.string("step"), received: try data.int("received"))
+  public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
+    Self(name: try data.string("signal"), step: try data.string("step"), received: try data.int("received"))
   }
 
   public func write(to data: inout JSONObject) {
     data["signal"] = .string(name)
-    data["step"] = .string(id)
+    data["step"] = .string(step)
     data["received"] = .int(received)
   }
 
@@ -123,10 +114,10 @@ public struct KeptSignalTaken: SagaEventContent {
     guard let index = saga.signals.firstIndex(where: { $0.version == received && $0.isKept }) else {
       throw HistoryError("A step takes a kept signal, and event \(received) is not one.")
     }
-    saga.settleSignal(index, .taken([try saga.wait(of: id)]))
+    saga.settleSignal(index, .taken([try saga.wait(of: step)]))
   }
 
-  public var timeline: [TimelineNote] { [.mark("signal \(name) taken by \(id)")] }
+  public var timeline: [TimelineNote] { [.mark("signal \(name) taken by \(step)")] }
 }
 
 /// The `accept` of the last step that could have taken a kept signal refuses it. Older versions kept one signal of a
@@ -134,24 +125,18 @@ public struct KeptSignalTaken: SagaEventContent {
 public struct KeptSignalRefused: SagaEventContent {
   public static let typeName = "keptSignalRefused"
   public let name: String
-  let id: String
+  public let step: String
   public let received: Int?
-  public var step: String? { id }
+  public var stepID: String? { step }
 
-  public init(name: String, step: String, received: Int?) {
-    self.name = name
-    id = step
-    self.received = received
-  }
-
-  public init(_ data: EventReader) throws(UnreadableEvent) {
-    self.init(
+  public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
+    Self(
       name: try data.string("signal"), step: try data.string("step"), received: try data.optionalInt("received"))
   }
 
   public func write(to data: inout JSONObject) {
     data["signal"] = .string(name)
-    data["step"] = .string(id)
+    data["step"] = .string(step)
     data["received"] = received.map(JSON.int)
   }
 
@@ -162,7 +147,7 @@ public struct KeptSignalRefused: SagaEventContent {
         index,
         .refused(
           code: EngineErrorCode.signalRefused,
-          message: "It was kept, and the step \(id) did not accept this body when it began to wait."))
+          message: "It was kept, and the step \(step) did not accept this body when it began to wait."))
     }
   }
 
