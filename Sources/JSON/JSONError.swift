@@ -14,13 +14,6 @@ public struct JSONError: Error, Sendable, Hashable, CustomStringConvertible {
   /// The offset in bytes.
   public var offset: Int { place.offset }
 
-  public init(code: String, message: String, place: SourcePlace, pointer: JSONPointer) {
-    self.code = code
-    self.message = message
-    self.place = place
-    self.pointer = pointer
-  }
-
   public var description: String { "\(line):\(column): \(message) [\(code)]" }
 }
 

@@ -9,13 +9,6 @@ public struct LaboratoryLayout: Sendable, Hashable {
     /// The largest tube that its boxes take.
     public let largestTube: Volume
 
-    public init(name: String, zone: Zone, boxes: Int, largestTube: Volume) {
-      self.name = name
-      self.zone = zone
-      self.boxes = boxes
-      self.largestTube = largestTube
-    }
-
     /// `F80-1/B01`, …
     public var boxNames: [String] { (1...max(1, boxes)).prefix(boxes).map { "\(name)/B\($0 < 10 ? "0" : "")\($0)" } }
   }
@@ -26,12 +19,6 @@ public struct LaboratoryLayout: Sendable, Hashable {
     public let flowCells: [String]
     public let lanesPerFlowCell: Int
 
-    public init(name: String, flowCells: [String], lanesPerFlowCell: Int) {
-      self.name = name
-      self.flowCells = flowCells
-      self.lanesPerFlowCell = lanesPerFlowCell
-    }
-
     /// Every lane, in order.
     public var lanes: [LaneName] {
       flowCells.flatMap { cell in (1...max(1, lanesPerFlowCell)).map { LaneName(flowCell: cell, lane: $0) } }
@@ -40,11 +27,6 @@ public struct LaboratoryLayout: Sendable, Hashable {
 
   public let locations: [Location]
   public let instruments: [Instrument]
-
-  public init(locations: [Location], instruments: [Instrument]) {
-    self.locations = locations
-    self.instruments = instruments
-  }
 
   /// Returns a layout with every zone and two sequencers. Each zone has a freezer for tubes and a cupboard for large vessels.
   /// - Parameter boxesPerZone: the number of boxes of 96 small tubes in each zone. A fifth as many, at least one, take

@@ -72,10 +72,4 @@ public struct Delivery: Sendable, Hashable {
   public let topic: String
   public let partition: Int
   public let offset: Int64
-
-  public init(topic: String, partition: Int, offset: Int64) {
-    self.topic = topic
-    self.partition = partition
-    self.offset = offset
-  }
 }

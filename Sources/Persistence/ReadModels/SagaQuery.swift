@@ -83,11 +83,6 @@ public struct SagaRows: Sendable, Hashable {
   /// The place at which the next page begins; nil at the end. A page that searches very many sagas and finds few ends
   /// early. Then it has fewer rows than requested.
   public var next: SagaCursor?
-
-  public init(rows: [SagaRow], next: SagaCursor? = nil) {
-    self.rows = rows
-    self.next = next
-  }
 }
 
 /// The counts of the sagas that a query finds, by facet.

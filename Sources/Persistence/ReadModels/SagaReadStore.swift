@@ -56,11 +56,6 @@ public struct ReadGenerations: Sendable, Hashable {
   public var current: Int
   /// The generation that is being filled; nil when there is none.
   public var building: Int?
-
-  public init(current: Int, building: Int? = nil) {
-    self.current = current
-    self.building = building
-  }
 }
 
 /// The checkpoint of a generation in a shard.

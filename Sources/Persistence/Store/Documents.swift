@@ -103,10 +103,4 @@ public struct CheckpointMove: Sendable, Hashable {
   public let from: Int64
   /// The new position; lower than `from` to go back.
   public let to: Int64
-
-  public init(shard: Int, from: Int64, to: Int64) {
-    self.shard = shard
-    self.from = from
-    self.to = to
-  }
 }

@@ -27,12 +27,6 @@ public struct StoreHealth: Sendable, Hashable {
     /// The shard in which the last one was found.
     public var shard: Int
     public var position: Int64
-
-    public init(count: Int64, shard: Int, position: Int64) {
-      self.count = count
-      self.shard = shard
-      self.position = position
-    }
   }
 
   /// The reason why writes fail now; nil while they work, as far as is known.

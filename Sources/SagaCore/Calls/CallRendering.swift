@@ -12,11 +12,6 @@ public enum RenderedAction: Sendable, Hashable {
 public struct RenderedField: Sendable, Hashable {
   public let name: String
   public let value: String
-
-  public init(name: String, value: String) {
-    self.name = name
-    self.value = value
-  }
 }
 
 /// An HTTP action with its templates filled in.

@@ -47,11 +47,6 @@ public struct EventReader {
   let type: String
   let data: JSON
 
-  package init(type: String, data: JSON) {
-    self.type = type
-    self.data = data
-  }
-
   func unreadable(_ name: String) -> UnreadableEvent {
     UnreadableEvent(message: "The stored \(type) has no readable “\(name)”.")
   }

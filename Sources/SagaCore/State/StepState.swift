@@ -203,11 +203,6 @@ public struct Attempts: Sendable, Hashable {
 public struct Dated<Value: Sendable & Hashable>: Sendable, Hashable {
   public let at: Timestamp
   public let value: Value
-
-  package init(at: Timestamp, value: Value) {
-    self.at = at
-    self.value = value
-  }
 }
 
 /// A step that waits for an operator. `Verbs` says what the operator can do.

@@ -91,14 +91,6 @@ public struct IgnoredAnswer: Sendable, Hashable {
   /// The code of the failure that it reports.
   public let code: String?
   public let why: Why
-
-  public init(round: Int, id: String, outcome: String, code: String?, why: Why) {
-    self.round = round
-    self.id = id
-    self.outcome = outcome
-    self.code = code
-    self.why = why
-  }
 }
 
 extension Decider {

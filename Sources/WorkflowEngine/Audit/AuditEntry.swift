@@ -23,11 +23,6 @@ public struct AuditEntry: Sendable, Hashable {
   public struct Standing: Sendable, Hashable {
     public let saga: String
     public let step: String?
-
-    public init(saga: String, step: String?) {
-      self.saga = saga
-      self.step = step
-    }
   }
 
   /// The entry's id: the saga and the version of its event, or the workflow and its version.
@@ -116,9 +111,4 @@ public struct AuditPage: Sendable {
   public let entries: [AuditEntry]
   /// The last entry of this page when there are more entries: pass it as `after`.
   public let next: DocumentCursor?
-
-  public init(entries: [AuditEntry], next: DocumentCursor?) {
-    self.entries = entries
-    self.next = next
-  }
 }

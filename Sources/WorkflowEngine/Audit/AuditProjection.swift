@@ -51,7 +51,10 @@ struct AuditProjection: Projection {
   }
 
   private func onSaga(_ act: AuditAct, _ stored: StoredEvent, _ folds: inout Folds) async throws -> AuditEntry? {
-    var fold = try await folds[stored.stream] ?? history.fold(stored.stream, upTo: stored.version - 1)
+    var fold =
+      if let kept = folds[stored.stream] { kept } else {
+        try await history.fold(stored.stream, upTo: stored.version - 1)
+      }
     var pages = history.pages(of: stored.stream, after: fold.version)
     var before: SagaState?
     history: while let page = try await pages.next() {

@@ -39,13 +39,6 @@ public struct OperationDecision: Sendable, Hashable {
   public let reason: String?
   public let from: String?
   public let at: Timestamp
-
-  public init(by: String, reason: String?, from: String?, at: Timestamp) {
-    self.by = by
-    self.reason = reason
-    self.from = from
-    self.at = at
-  }
 }
 
 /// The result of an operation for one saga.

@@ -60,9 +60,4 @@ public struct OperationPage: Sendable {
   /// The operations, each as `Operation.json`.
   public let operations: [JSON]
   public let next: DocumentCursor?
-
-  public init(operations: [JSON], next: DocumentCursor?) {
-    self.operations = operations
-    self.next = next
-  }
 }

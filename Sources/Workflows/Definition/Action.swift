@@ -83,11 +83,6 @@ public struct KafkaAction: Sendable, Hashable {
 public struct NamedText: Sendable, Hashable {
   public let name: String
   public let value: TextTemplate
-
-  public init(name: String, value: TextTemplate) {
-    self.name = name
-    self.value = value
-  }
 }
 
 /// Waits for a signal from a person or an instrument.

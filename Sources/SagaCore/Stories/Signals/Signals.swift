@@ -59,22 +59,6 @@ public struct SignalRefusal: Sendable, Hashable {
 
   /// The longest body, in bytes, that is kept of a refused signal. Of a longer body only the digest is kept.
   package static let longestBody = 4_096
-
-  public init(
-    name: String, id: String?, digest: String, bytes: Int, body: JSON?, by: String, from: String?, code: String,
-    message: String, step: String?
-  ) {
-    self.name = name
-    self.id = id
-    self.digest = digest
-    self.bytes = bytes
-    self.body = body
-    self.by = by
-    self.from = from
-    self.code = code
-    self.message = message
-    self.step = step
-  }
 }
 
 /// A signal that a saga has received, and its result.

@@ -12,14 +12,6 @@ public struct StreamOutput: Sendable, Hashable {
   public let time: Timestamp?
   public let data: JSON
 
-  public init(id: String, type: String, key: String?, time: Timestamp?, data: JSON) {
-    self.id = id
-    self.type = type
-    self.key = key
-    self.time = time
-    self.data = data
-  }
-
   /// Returns an id derived from these parts: the same parts always give the same id, other parts give another.
   static func id(_ parts: String...) -> String {
     UniqueID.derived(from: parts.map { "\($0.utf8.count):\($0)" }.joined()).description
