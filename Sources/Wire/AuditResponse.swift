@@ -1,15 +1,10 @@
 import JSON
 import Values
 
-/// The answer of `GET /v1/audit`: one page of what people did.
+/// The answer of `GET /v1/audit`: one page of what people did. The engine writes the members of an act.
 public struct AuditResponse: WireValue {
   public let acts: [Act]
   public let next: String?
-
-  public init(acts: [Act], next: String? = nil) {
-    self.acts = acts
-    self.next = next
-  }
 
   public init(_ members: Members) throws(UnexpectedMember) {
     acts = try members.list("acts")
@@ -38,27 +33,6 @@ public struct AuditResponse: WireValue {
     public let content: JSON?
     public let before: Standing?
     public let after: Standing?
-
-    public init(
-      at: Timestamp, actor: String, kind: String, verb: String, saga: String? = nil, version: Int? = nil,
-      workflow: String? = nil, step: String? = nil, reason: String? = nil, from: String? = nil,
-      operation: String? = nil, content: JSON? = nil, before: Standing? = nil, after: Standing? = nil
-    ) {
-      self.at = at
-      self.actor = actor
-      self.kind = kind
-      self.verb = verb
-      self.saga = saga
-      self.version = version
-      self.workflow = workflow
-      self.step = step
-      self.reason = reason
-      self.from = from
-      self.operation = operation
-      self.content = content
-      self.before = before
-      self.after = after
-    }
 
     public init(_ members: Members) throws(UnexpectedMember) {
       at = try members.time("at")
@@ -91,11 +65,6 @@ public struct AuditResponse: WireValue {
   public struct Standing: WireValue {
     public let saga: String
     public let step: String?
-
-    public init(saga: String, step: String? = nil) {
-      self.saga = saga
-      self.step = step
-    }
 
     public init(_ members: Members) throws(UnexpectedMember) {
       saga = try members.text("saga")

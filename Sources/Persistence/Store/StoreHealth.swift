@@ -4,13 +4,13 @@ public import Values
 
 /// Whether a store accepts writes, and whether this process still owns its shards.
 public struct StoreHealth: Sendable, Hashable {
-  /// The reason why writes fail.
+  /// The reason why something fails, such as writes.
   public struct Problem: Sendable, Hashable {
-    /// The error code: `store.unavailable`.
+    /// The error code, such as `store.unavailable`.
     public let code: String
     /// The text for a person, with the words of the library or server below.
     public let message: String
-    /// The time since which writes have failed.
+    /// The time since which it has failed.
     public let since: Timestamp
 
     public init(code: String, message: String, since: Timestamp) {

@@ -1,4 +1,5 @@
 import Messaging
+import Persistence
 import Streaming
 import Values
 import Wire

@@ -35,8 +35,10 @@ extension API {
       ])
     let after = try cursor.document(call.query.text("cursor"))
     let page = try await engine.audit(filter, after: after, limit: limit)
-    let next = page.next.map { cursor.seal("\($0.sort)|\($0.id)") }
-    return .json(AuditResponse(acts: page.entries.map(\.response), next: next).json)
+    return .json(
+      .members([
+        "acts": .array(page.entries.map(\.json)), "next": .text(page.next.map { cursor.seal("\($0.sort)|\($0.id)") }),
+      ]))
   }
 
   private func timestamp(_ name: String, _ call: Call) throws(Problem) -> Timestamp? {
@@ -69,16 +71,5 @@ extension API {
       head = read
     }
     return .json(try await engine.auditVerify(against: head).json)
-  }
-}
-
-extension AuditEntry {
-  fileprivate var response: AuditResponse.Act {
-    .init(
-      at: at, actor: actor, kind: kind.rawValue, verb: verb, saga: saga?.description, version: version,
-      workflow: workflow, step: step, reason: reason, from: from, operation: operation?.description,
-      content: content.isEmpty ? nil : .object(content),
-      before: before.map { .init(saga: $0.saga, step: $0.step) },
-      after: after.map { .init(saga: $0.saga, step: $0.step) })
   }
 }

@@ -1,4 +1,5 @@
 import Messaging
+import Persistence
 import Values
 
 /// The echo's current problems, by source. A problem of one shard ends when that shard delivers again.

@@ -1,5 +1,5 @@
 public import Messaging
-public import Values
+public import Persistence
 
 /// The status of a store's echo: its state, its lag and its problem.
 public struct EchoStatus: Sendable, Hashable {
@@ -30,17 +30,7 @@ public struct EchoStatus: Sendable, Hashable {
   }
 
   /// Why the echo cannot send, and since when.
-  public struct Problem: Sendable, Hashable {
-    public let code: String
-    public let message: String
-    public let since: Timestamp
-
-    public init(code: String, message: String, since: Timestamp) {
-      self.code = code
-      self.message = message
-      self.since = since
-    }
-  }
+  public typealias Problem = StoreHealth.Problem
 
   public let topic: String
   public let state: State

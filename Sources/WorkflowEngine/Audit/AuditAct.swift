@@ -131,8 +131,8 @@ enum AuditContent {
 }
 
 extension AuditEntry {
-  /// Returns the document in the read model.
-  func document(in collection: String) -> Document {
+  /// The form in the read model and in the API.
+  public var json: JSON {
     var row: JSONObject = [
       "at": .string(at.description), "actor": .string(actor), "kind": .string(kind.rawValue), "verb": .string(verb),
     ]
@@ -146,10 +146,14 @@ extension AuditEntry {
     if !content.isEmpty { row["content"] = .object(content) }
     row["before"] = before.map(\.json)
     row["after"] = after.map(\.json)
+    return .object(row)
+  }
+
+  /// Returns the document in the read model.
+  func document(in collection: String) -> Document {
     var fields = ["actor": actor.withoutNUL, "verb": verb, "kind": kind.rawValue]
     fields["saga"] = saga?.description
-    return Document(
-      collection: collection, id: id, sort: at.description, fields: fields, data: JSON.object(row).bytes())
+    return Document(collection: collection, id: id, sort: at.description, fields: fields, data: json.bytes())
   }
 
   /// - Returns: nil when the document can't be read.
@@ -169,8 +173,7 @@ extension AuditEntry {
 }
 
 extension AuditEntry.Standing {
-  /// The form in the read model and in the API.
-  public var json: JSON {
+  fileprivate var json: JSON {
     var members: JSONObject = ["saga": .string(saga)]
     members["step"] = step.map(JSON.string)
     return .object(members)
