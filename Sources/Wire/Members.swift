@@ -19,61 +19,39 @@ extension WireValue {
 }
 
 /// A member of an answer that is missing, or does not have the type that it must have.
-public struct UnexpectedMember: Error, Hashable {
+public struct UnexpectedMember: MemberError, Hashable {
   /// The place in the answer, as `steps[2].id`. Empty for the answer as a whole.
   public let place: String
   /// What the place must hold: `a string`, `an integer`.
   public let wanted: String
+
+  init(place: String, wanted: String) {
+    self.place = place
+    self.wanted = wanted
+  }
+
+  public init(_ member: String, of owner: String, wanted: String) {
+    self.init(place: owner.isEmpty ? member : "\(owner).\(member)", wanted: wanted)
+  }
 }
 
 /// The members of an object, to be read with their types.
 public struct Members: Sendable {
-  private let object: JSONObject
-  private let place: String
+  private let reader: MemberReader<UnexpectedMember>
   private let cleaning: @Sendable (String) -> String
 
+  /// - Parameter place: the place of the object in the answer; empty for the answer as a whole.
   init(_ json: JSON, at place: String, cleaning: @escaping @Sendable (String) -> String) throws(UnexpectedMember) {
-    guard let object = json.objectValue else { throw UnexpectedMember(place: place, wanted: "an object") }
-    self.object = object
-    self.place = place
+    guard json.objectValue != nil else { throw UnexpectedMember(place: place, wanted: "an object") }
+    reader = MemberReader(json, of: place)
     self.cleaning = cleaning
   }
 
-  private func place(of name: String) -> String { place.isEmpty ? name : "\(place).\(name)" }
-
-  /// Returns what `convert` makes of a member; nil for a member that is missing or null.
-  private func optional<Value>(
-    _ name: String, _ wanted: String, _ convert: (JSON) -> Value?
-  ) throws(UnexpectedMember) -> Value? {
-    guard let json = object[name], !json.isNull else { return nil }
-    guard let value = convert(json) else { throw UnexpectedMember(place: place(of: name), wanted: wanted) }
-    return value
-  }
-
-  private func required<Value>(
-    _ name: String, _ wanted: String, _ convert: (JSON) -> Value?
-  ) throws(UnexpectedMember) -> Value {
-    guard let value = try optional(name, wanted, convert) else {
-      throw UnexpectedMember(place: place(of: name), wanted: wanted)
-    }
-    return value
-  }
+  private func place(of name: String) -> String { reader.wrong(name, "").place }
 
   private func clean(_ json: JSON) -> String? { json.stringValue.map(cleaning) }
 
-  private func cleanTexts(_ json: JSON) -> [String]? {
-    guard let values = json.arrayValue else { return nil }
-    let texts = values.compactMap(clean)
-    return texts.count == values.count ? texts : nil
-  }
-
-  private static func integers(_ json: JSON) -> [Int]? {
-    guard let values = json.arrayValue else { return nil }
-    let integers = values.compactMap(\.intValue)
-    return integers.count == values.count ? integers : nil
-  }
-
-  private static func timestamp(_ json: JSON) -> Timestamp? { json.stringValue.flatMap { Timestamp($0) } }
+  private func cleanTexts(_ json: JSON) -> [String]? { json.elements(clean) }
 
   private static func duration(_ json: JSON) -> Duration? {
     guard let seconds = json.doubleValue, seconds.magnitude < 1e12 else { return nil }
@@ -86,77 +64,77 @@ public struct Members: Sendable {
     return counts.count == members.count ? Counts(counts) : nil
   }
 
-  func text(_ name: String) throws(UnexpectedMember) -> String { try required(name, "a string", clean) }
-  func textIfAny(_ name: String) throws(UnexpectedMember) -> String? { try optional(name, "a string", clean) }
-  func int(_ name: String) throws(UnexpectedMember) -> Int { try required(name, "an integer", \.intValue) }
-  func intIfAny(_ name: String) throws(UnexpectedMember) -> Int? { try optional(name, "an integer", \.intValue) }
-  func bool(_ name: String) throws(UnexpectedMember) -> Bool { try required(name, "true or false", \.boolValue) }
-  func boolIfAny(_ name: String) throws(UnexpectedMember) -> Bool? { try optional(name, "true or false", \.boolValue) }
-  func number(_ name: String) throws(UnexpectedMember) -> JSONNumber { try required(name, "a number", \.numberValue) }
-  func doubleIfAny(_ name: String) throws(UnexpectedMember) -> Double? { try optional(name, "a number", \.doubleValue) }
-
-  func time(_ name: String) throws(UnexpectedMember) -> Timestamp {
-    try required(name, "a timestamp", Self.timestamp)
+  func text(_ name: String) throws(UnexpectedMember) -> String { try reader.required(name, "a string", clean) }
+  func textIfAny(_ name: String) throws(UnexpectedMember) -> String? { try reader.optional(name, "a string", clean) }
+  func int(_ name: String) throws(UnexpectedMember) -> Int { try reader.int(name) }
+  func intIfAny(_ name: String) throws(UnexpectedMember) -> Int? { try reader.optionalInt(name) }
+  func bool(_ name: String) throws(UnexpectedMember) -> Bool { try reader.bool(name) }
+  func boolIfAny(_ name: String) throws(UnexpectedMember) -> Bool? {
+    try reader.optional(name, "true or false", \.boolValue)
+  }
+  func number(_ name: String) throws(UnexpectedMember) -> JSONNumber {
+    try reader.required(name, "a number", \.numberValue)
+  }
+  func doubleIfAny(_ name: String) throws(UnexpectedMember) -> Double? {
+    try reader.optional(name, "a number", \.doubleValue)
   }
 
-  func timeIfAny(_ name: String) throws(UnexpectedMember) -> Timestamp? {
-    try optional(name, "a timestamp", Self.timestamp)
-  }
+  func time(_ name: String) throws(UnexpectedMember) -> Timestamp { try reader.timestamp(name) }
+  func timeIfAny(_ name: String) throws(UnexpectedMember) -> Timestamp? { try reader.optionalTimestamp(name) }
 
   func seconds(_ name: String) throws(UnexpectedMember) -> Duration {
-    try required(name, "a number of seconds", Self.duration)
+    try reader.required(name, "a number of seconds", Self.duration)
   }
 
   func texts(_ name: String) throws(UnexpectedMember) -> [String] {
-    try required(name, "a list of strings", cleanTexts)
+    try reader.required(name, "a list of strings", cleanTexts)
   }
 
   func textsIfAny(_ name: String) throws(UnexpectedMember) -> [String]? {
-    try optional(name, "a list of strings", cleanTexts)
+    try reader.optional(name, "a list of strings", cleanTexts)
   }
 
   func ints(_ name: String) throws(UnexpectedMember) -> [Int] {
-    try required(name, "a list of integers", Self.integers)
+    try reader.required(name, "a list of integers", { $0.elements(\.intValue) })
   }
 
   func counts(_ name: String) throws(UnexpectedMember) -> Counts {
-    try required(name, "an object of integers", cleanCounts)
+    try reader.required(name, "an object of integers", cleanCounts)
   }
 
   func countsIfAny(_ name: String) throws(UnexpectedMember) -> Counts? {
-    try optional(name, "an object of integers", cleanCounts)
+    try reader.optional(name, "an object of integers", cleanCounts)
   }
 
   /// Returns a member that may be any JSON, null too.
   func json(_ name: String) throws(UnexpectedMember) -> JSON {
-    guard let value = object[name] else { throw UnexpectedMember(place: place(of: name), wanted: "a JSON value") }
-    return value
+    try reader.value(name)
   }
 
-  func jsonIfAny(_ name: String) -> JSON? { object[name] }
+  func jsonIfAny(_ name: String) -> JSON? { reader.json[name] }
 
   func one<Value: WireValue>(_ name: String) throws(UnexpectedMember) -> Value {
     guard let value: Value = try oneIfAny(name) else {
-      throw UnexpectedMember(place: place(of: name), wanted: "an object")
+      throw reader.wrong(name, "an object")
     }
     return value
   }
 
   func oneIfAny<Value: WireValue>(_ name: String) throws(UnexpectedMember) -> Value? {
-    guard let json = object[name], !json.isNull else { return nil }
+    guard let json = reader.json[name], !json.isNull else { return nil }
     return try Value(Members(json, at: place(of: name), cleaning: cleaning))
   }
 
   func list<Value: WireValue>(_ name: String) throws(UnexpectedMember) -> [Value] {
     guard let values: [Value] = try listIfAny(name) else {
-      throw UnexpectedMember(place: place(of: name), wanted: "a list")
+      throw reader.wrong(name, "a list")
     }
     return values
   }
 
   func listIfAny<Value: WireValue>(_ name: String) throws(UnexpectedMember) -> [Value]? {
-    guard let json = object[name], !json.isNull else { return nil }
-    guard let elements = json.arrayValue else { throw UnexpectedMember(place: place(of: name), wanted: "a list") }
+    guard let json = reader.json[name], !json.isNull else { return nil }
+    guard let elements = json.arrayValue else { throw reader.wrong(name, "a list") }
     var values: [Value] = []
     values.reserveCapacity(elements.count)
     for (index, element) in elements.enumerated() {

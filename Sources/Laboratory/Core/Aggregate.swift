@@ -68,47 +68,28 @@ struct UnreadableEvent: CodedError {
   }
 }
 
+extension UnreadableEvent: MemberError {
+  init(_ member: String, of owner: String, wanted: String) { self.init(type: owner, missing: member) }
+}
+
 /// Reads the members of a stored event.
-struct StoredMembers {
-  let type: String
-  let data: JSON
+typealias StoredMembers = MemberReader<UnreadableEvent>
 
-  func text(_ name: String) throws(UnreadableEvent) -> String {
-    guard let value = data[name]?.stringValue else { throw UnreadableEvent(type: type, missing: name) }
-    return value
-  }
-
-  func id(_ name: String) throws(UnreadableEvent) -> UniqueID {
-    guard let value = UniqueID(try text(name)) else { throw UnreadableEvent(type: type, missing: name) }
-    return value
-  }
-
-  func volume(_ name: String) throws(UnreadableEvent) -> Volume {
-    guard let value = data[name]?.intValue else { throw UnreadableEvent(type: type, missing: name) }
-    return Volume(nanolitres: value)
-  }
-
-  func named<Value: RawRepresentable<String>>(_ name: String, _: Value.Type) throws(UnreadableEvent) -> Value {
-    guard let value = Value(rawValue: try text(name)) else { throw UnreadableEvent(type: type, missing: name) }
-    return value
-  }
-
+extension StoredMembers {
+  func volume(_ name: String) throws(UnreadableEvent) -> Volume { Volume(nanolitres: try int(name)) }
   func position(_ name: String) throws(UnreadableEvent) -> PositionName {
-    guard let value = PositionName(try text(name)) else { throw UnreadableEvent(type: type, missing: name) }
-    return value
+    try required(name, "a position") { $0.stringValue.flatMap { PositionName($0) } }
   }
-
   func lane(_ name: String) throws(UnreadableEvent) -> LaneName {
-    guard let value = LaneName(try text(name)) else { throw UnreadableEvent(type: type, missing: name) }
-    return value
+    try required(name, "a lane") { $0.stringValue.flatMap { LaneName($0) } }
   }
 
-  func optionalText(_ name: String) -> String? { data[name]?.stringValue }
-  func optionalTime(_ name: String) -> Timestamp? { data[name]?.stringValue.flatMap { Timestamp($0) } }
+  // These are lenient. A text or a time of another type counts as missing.
+  func optionalText(_ name: String) -> String? { json[name]?.stringValue }
+  func optionalTime(_ name: String) -> Timestamp? { json[name]?.timestampValue }
 
   func object(_ name: String) throws(UnreadableEvent) -> StoredMembers {
-    guard let value = data[name], value.objectValue != nil else { throw UnreadableEvent(type: type, missing: name) }
-    return StoredMembers(type: type, data: value)
+    StoredMembers(try required(name, "an object") { $0.objectValue == nil ? nil : $0 }, of: owner)
   }
 }
 

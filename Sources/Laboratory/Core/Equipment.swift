@@ -89,13 +89,13 @@ enum EquipmentEvent: LabEvent {
   }
 
   init(type: String, data: JSON) throws(UnreadableEvent) {
-    let members = StoredMembers(type: type, data: data)
+    let members = StoredMembers(data, of: type)
     switch type {
     case "furniture.locationSetUp":
       guard let boxes = data["boxes"]?.intValue else { throw UnreadableEvent(type: type, missing: "boxes") }
       self = .location(
         LaboratoryLayout.Location(
-          name: try members.text("name"), zone: try members.named("temperature", Zone.self), boxes: boxes,
+          name: try members.string("name"), zone: try members.word("temperature"), boxes: boxes,
           largestTube: try members.volume("largestTubeNl")))
     case "furniture.instrumentSetUp":
       guard let lanes = data["lanesPerFlowCell"]?.intValue, let cells = data["flowCells"]?.arrayValue else {
@@ -103,8 +103,8 @@ enum EquipmentEvent: LabEvent {
       }
       self = .instrument(
         LaboratoryLayout.Instrument(
-          name: try members.text("name"), flowCells: cells.compactMap(\.stringValue), lanesPerFlowCell: lanes))
-    case "furniture.undoNoted": self = .undoNoted(command: try members.text("command"))
+          name: try members.string("name"), flowCells: cells.compactMap(\.stringValue), lanesPerFlowCell: lanes))
+    case "furniture.undoNoted": self = .undoNoted(command: try members.string("command"))
     default: throw UnreadableEvent(type: type, missing: nil)
     }
   }

@@ -1,5 +1,6 @@
 import JSON
 public import Messaging
+import Persistence
 public import Runtime
 public import Streaming
 import Values

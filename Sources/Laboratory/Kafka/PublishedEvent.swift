@@ -53,9 +53,9 @@ extension EchoedEvent {
     switch stored.type {
     // Equipment has a name instead of an id.
     case "furniture.locationSetUp", "furniture.instrumentSetUp":
-      return try StoredMembers(type: stored.type, data: JSON(parsing: stored.data)).text("name")
+      return try StoredMembers(JSON(parsing: stored.data), of: stored.type).string("name")
     case "sample.created", "allocation.allocated", "run.scheduled", "message.sent":
-      return try StoredMembers(type: stored.type, data: JSON(parsing: stored.data)).text("id")
+      return try StoredMembers(JSON(parsing: stored.data), of: stored.type).string("id")
     default: return meta["subject"]?.stringValue ?? stored.stream.description
     }
   }

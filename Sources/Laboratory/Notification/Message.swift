@@ -115,16 +115,16 @@ enum MessageEvent: LabEvent {
   }
 
   init(type: String, data: JSON) throws(UnreadableEvent) {
-    let members = StoredMembers(type: type, data: data)
+    let members = StoredMembers(data, of: type)
     switch type {
     case "message.sent":
       self = .sent(
         Message.Content(
-          id: try members.id("id"), recipient: try members.text("recipient"), subject: try members.text("subject"),
+          id: try members.id("id"), recipient: try members.string("recipient"), subject: try members.string("subject"),
           text: members.optionalText("text"), sampleID: members.optionalText("sampleId")))
-    case "message.corrected": self = .corrected(text: try members.text("text"))
+    case "message.corrected": self = .corrected(text: try members.string("text"))
     case "message.undoneBefore": self = .undoneBefore
-    case "message.undoNoted": self = .undoNoted(command: try members.text("command"))
+    case "message.undoNoted": self = .undoNoted(command: try members.string("command"))
     default: throw UnreadableEvent(type: type, missing: nil)
     }
   }

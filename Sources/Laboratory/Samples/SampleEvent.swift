@@ -45,13 +45,13 @@ enum SampleEvent: LabEvent {
   }
 
   init(type: String, data: JSON) throws(UnreadableEvent) {
-    let members = StoredMembers(type: type, data: data)
-    func barcode() throws(UnreadableEvent) -> Barcode { Barcode(stored: try members.text("barcode")) }
+    let members = StoredMembers(data, of: type)
+    func barcode() throws(UnreadableEvent) -> Barcode { Barcode(stored: try members.string("barcode")) }
     switch type {
     case "sample.created":
       self = .created(
         Sample.Declaration(
-          id: try members.id("id"), barcode: try barcode(), type: try members.named("type", SampleType.self),
+          id: try members.id("id"), barcode: try barcode(), type: try members.word("type"),
           volume: try members.volume("volumeNl"),
           zone: members.optionalText("temperature").flatMap { Zone(rawValue: $0) },
           patientID: members.optionalText("patientId"), collectedAt: members.optionalTime("collectedAt"),
@@ -65,7 +65,7 @@ enum SampleEvent: LabEvent {
       self = .aliquoted(id: try members.id("id"), barcode: try barcode(), volume: try members.volume("volumeNl"))
     case "sample.aliquotVoided": self = .aliquotVoided(id: try members.id("id"))
     case "sample.voided": self = .voided(reason: members.optionalText("reason"))
-    case "sample.undoNoted": self = .undoNoted(command: try members.text("command"))
+    case "sample.undoNoted": self = .undoNoted(command: try members.string("command"))
     default: throw UnreadableEvent(type: type, missing: nil)
     }
   }

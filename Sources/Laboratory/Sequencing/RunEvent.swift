@@ -46,7 +46,7 @@ enum RunEvent: LabEvent {
   }
 
   init(type: String, data: JSON) throws(UnreadableEvent) {
-    let members = StoredMembers(type: type, data: data)
+    let members = StoredMembers(data, of: type)
     switch type {
     case "run.scheduled":
       guard let scheduledAt = members.optionalTime("scheduledAt") else {
@@ -54,8 +54,8 @@ enum RunEvent: LabEvent {
       }
       self = .scheduled(
         Run.Request(
-          id: try members.id("id"), sampleID: try members.text("sampleId"), barcode: members.optionalText("barcode"),
-          instrument: try members.text("instrument"), priority: members.optionalText("priority"),
+          id: try members.id("id"), sampleID: try members.string("sampleId"), barcode: members.optionalText("barcode"),
+          instrument: try members.string("instrument"), priority: members.optionalText("priority"),
           assay: members.optionalText("assay"), scheduledAt: scheduledAt))
     case "run.undoneBefore": self = .undoneBefore
     case "run.laneBooked": self = .laneBooked(try members.lane("lane"))
@@ -64,7 +64,7 @@ enum RunEvent: LabEvent {
     case "run.unloaded": self = .unloaded
     case "run.started": self = .started
     case "run.eventRecorded":
-      self = .recorded(kind: try members.text("kind"), text: members.optionalText("text"))
+      self = .recorded(kind: try members.string("kind"), text: members.optionalText("text"))
     case "run.completed": self = .completed
     case "run.cancelled":
       var lanes: [LaneName] = []
@@ -75,7 +75,7 @@ enum RunEvent: LabEvent {
         lanes.append(lane)
       }
       self = .cancelled(reason: members.optionalText("reason"), lanes: lanes)
-    case "run.undoNoted": self = .undoNoted(command: try members.text("command"))
+    case "run.undoNoted": self = .undoNoted(command: try members.string("command"))
     default: throw UnreadableEvent(type: type, missing: nil)
     }
   }

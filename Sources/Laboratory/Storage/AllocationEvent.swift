@@ -44,13 +44,13 @@ enum AllocationEvent: LabEvent {
   }
 
   init(type: String, data: JSON) throws(UnreadableEvent) {
-    let members = StoredMembers(type: type, data: data)
+    let members = StoredMembers(data, of: type)
     switch type {
     case "allocation.allocated":
       self = .allocated(
         Allocation.Request(
-          id: try members.id("id"), sampleID: try members.text("sampleId"), barcode: members.optionalText("barcode"),
-          type: try members.named("type", SampleType.self), zone: try members.named("temperature", Zone.self),
+          id: try members.id("id"), sampleID: try members.string("sampleId"), barcode: members.optionalText("barcode"),
+          type: try members.word("type"), zone: try members.word("temperature"),
           volume: try members.volume("volumeNl")),
         position: try members.position("position"))
     case "allocation.undoneBefore": self = .undoneBefore
@@ -58,11 +58,11 @@ enum AllocationEvent: LabEvent {
     case "allocation.moved":
       self = .moved(
         from: try members.position("from"), to: try members.position("to"),
-        zone: try members.named("temperature", Zone.self))
+        zone: try members.word("temperature"))
     case "allocation.removed": self = .removed(position: try members.position("position"))
     case "allocation.released":
-      self = .released(position: try members.position("position"), sampleID: try members.text("sampleId"))
-    case "allocation.undoNoted": self = .undoNoted(command: try members.text("command"))
+      self = .released(position: try members.position("position"), sampleID: try members.string("sampleId"))
+    case "allocation.undoNoted": self = .undoNoted(command: try members.string("command"))
     default: throw UnreadableEvent(type: type, missing: nil)
     }
   }

@@ -29,7 +29,7 @@ extension SagaEvent {
     guard let kind = Self.kind(named: type) else {
       throw UnreadableEvent(message: "This version does not know the event type “\(type)”.")
     }
-    let reader = EventReader(type: type, data: try upcasters.lift(data, of: type, from: schema))
+    let reader = EventReader(try upcasters.lift(data, of: type, from: schema), of: type)
     self.init(at: try reader.timestamp("at"), try kind.read(reader))
   }
 }
@@ -42,57 +42,27 @@ public struct UnreadableEvent: CodedError, Hashable {
   package init(message: String) { self.message = message }
 }
 
-/// Reads the members of an event's data. A member that is missing or of another type is an error that names it.
-public struct EventReader {
-  let type: String
-  let data: JSON
+extension UnreadableEvent: MemberError {
+  public init(_ member: String, of owner: String, wanted: String) {
+    message = "The stored \(owner) has no readable “\(member)”."
+  }
+}
 
-  func unreadable(_ name: String) -> UnreadableEvent {
-    UnreadableEvent(message: "The stored \(type) has no readable “\(name)”.")
-  }
+/// Reads the members of an event's data.
+public typealias EventReader = MemberReader<UnreadableEvent>
 
-  func has(_ name: String) -> Bool { data[name] != nil }
-  func flag(_ name: String) -> Bool { data[name]?.boolValue ?? false }
-  func optionalString(_ name: String) -> String? { data[name]?.stringValue }
-  func optionalValue(_ name: String) -> JSON? { data[name] }
-  func values(_ name: String) -> [JSON] { data[name]?.arrayValue ?? [] }
+extension EventReader {
+  func unreadable(_ name: String) -> UnreadableEvent { wrong(name, "") }
+  func has(_ name: String) -> Bool { json[name] != nil }
 
-  func value(_ name: String) throws(UnreadableEvent) -> JSON {
-    guard let value = data[name] else { throw unreadable(name) }
-    return value
-  }
-  func string(_ name: String) throws(UnreadableEvent) -> String {
-    guard let value = data[name]?.stringValue else { throw unreadable(name) }
-    return value
-  }
-  func strings(_ name: String) throws(UnreadableEvent) -> [String] {
-    guard let values = data[name]?.arrayValue else { throw unreadable(name) }
-    let strings = values.compactMap(\.stringValue)
-    guard strings.count == values.count else { throw unreadable(name) }
-    return strings
-  }
-  func int(_ name: String) throws(UnreadableEvent) -> Int {
-    guard let value = data[name]?.intValue else { throw unreadable(name) }
-    return value
-  }
-  func optionalInt(_ name: String) throws(UnreadableEvent) -> Int? { has(name) ? try int(name) : nil }
-  func bool(_ name: String) throws(UnreadableEvent) -> Bool {
-    guard let value = data[name]?.boolValue else { throw unreadable(name) }
-    return value
-  }
-  func timestamp(_ name: String) throws(UnreadableEvent) -> Timestamp {
-    guard let value = data[name]?.stringValue.flatMap(Timestamp.init(_:)) else { throw unreadable(name) }
-    return value
-  }
-  func optionalTimestamp(_ name: String) throws(UnreadableEvent) -> Timestamp? {
-    has(name) ? try timestamp(name) : nil
-  }
-  func word<Word: RawRepresentable>(_ name: String) throws(UnreadableEvent) -> Word where Word.RawValue == String {
-    guard let word = data[name]?.stringValue.flatMap(Word.init(rawValue:)) else { throw unreadable(name) }
-    return word
-  }
+  // These are lenient. An optional text or flag of another type counts as missing.
+  package func flag(_ name: String) -> Bool { json[name]?.boolValue ?? false }
+  package func optionalString(_ name: String) -> String? { json[name]?.stringValue }
+  func optionalValue(_ name: String) -> JSON? { json[name] }
+  package func values(_ name: String) -> [JSON] { json[name]?.arrayValue ?? [] }
+
   func nested(_ name: String) throws(UnreadableEvent) -> EventReader {
-    EventReader(type: "\(type).\(name)", data: try value(name))
+    EventReader(try value(name), of: "\(owner).\(name)")
   }
   func optional(_ name: String) throws(UnreadableEvent) -> EventReader? { has(name) ? try nested(name) : nil }
 }

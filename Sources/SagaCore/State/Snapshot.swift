@@ -31,13 +31,13 @@ extension SagaState {
   /// Reads a snapshot.
   /// - Throws: `UnreadableEvent` when it is of another version, or damaged.
   public init(snapshot: JSON) throws(UnreadableEvent) {
-    let data = EventReader(type: "snapshot", data: snapshot)
+    let data = EventReader(snapshot, of: "snapshot")
     let schema = try data.int("schema")
     guard (1...Self.snapshotSchema).contains(schema) else { throw data.unreadable("schema") }
     self.init(start: try SagaStart(data.nested("start")), at: try data.timestamp("startedAt"))
     version = try data.int("version")
     var steps: [StepState] = []
-    for step in data.values("steps") { steps.append(try StepState(EventReader(type: "snapshot.step", data: step))) }
+    for step in data.values("steps") { steps.append(try StepState(EventReader(step, of: "snapshot.step"))) }
     guard steps.map(\.id) == start.steps else { throw data.unreadable("steps") }
     restore(steps)
     // Versions 1 and 2 don't say which step took which signal, and lost signals at a rewind. The events contain both.
@@ -45,7 +45,7 @@ extension SagaState {
       throw data.unreadable("signals")
     }
     for signal in data.values("signals") {
-      signals.append(try ReceivedSignal(EventReader(type: "snapshot.signal", data: signal)))
+      signals.append(try ReceivedSignal(EventReader(signal, of: "snapshot.signal")))
     }
     if data.has("turnBack") { turnBack = try Dated(data.nested("turnBack")) }
     if data.has("requestedTurnBack") { requestedTurnBack = try Dated(data.nested("requestedTurnBack")) }
@@ -53,7 +53,7 @@ extension SagaState {
       commands = [KnownCommand(id: id, verb: OperatorVerb.Name.cancel.rawValue, digest: nil)]
     }
     for command in data.values("commands") {
-      commands.append(try KnownCommand(EventReader(type: "snapshot.command", data: command)))
+      commands.append(try KnownCommand(EventReader(command, of: "snapshot.command")))
     }
     if data.has("lastAct") { lastAct = try LastAct(data.nested("lastAct")) }
     if data.has("pause") { pause = try Dated(data.nested("pause")) }

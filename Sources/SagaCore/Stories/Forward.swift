@@ -215,7 +215,7 @@ public struct StepFailed: SagaEventContent {
   public static let typeName = "stepFailed"
   public let step: String
   /// The known outcome of the round.
-  public let outcome: RoundOutcome
+  public package(set) var outcome: RoundOutcome
   public let failure: StepFailure
   public let consequence: FailureConsequence
   public var stepID: String? { step }
@@ -375,7 +375,7 @@ extension OutputError {
       errors.append(OutputError(path: "", expression: nil, try StepFailure(problem)))
     }
     for error in data.values("outputErrors") {
-      errors.append(try OutputError(EventReader(type: data.type, data: error)))
+      errors.append(try OutputError(EventReader(error, of: data.owner)))
     }
     return errors
   }

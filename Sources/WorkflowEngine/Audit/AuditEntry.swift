@@ -23,6 +23,11 @@ public struct AuditEntry: Sendable, Hashable {
   public struct Standing: Sendable, Hashable {
     public let saga: String
     public let step: String?
+
+    public init(saga: String, step: String?) {
+      self.saga = saga
+      self.step = step
+    }
   }
 
   /// The entry's id: the saga and the version of its event, or the workflow and its version.

@@ -60,57 +60,45 @@ package enum OperationEvent: Sendable, Hashable {
 }
 
 extension OperationEvent {
-  /// - Throws: `EngineError` `history.unreadable` for an event that this version can't read.
-  init(_ stored: StoredEvent) throws {
-    let data = try SagaEventCoding.json(stored.data, of: stored)
-    func missing(_ what: String) -> EngineError {
-      EngineError(
-        code: EngineErrorCode.eventUnreadable,
-        message:
-          "Event \(stored.version) (\(stored.type)) of operation \(stored.stream) has no \(what) that can be read.")
-    }
-    func moment() throws -> Timestamp {
-      guard let at = data["at"]?.stringValue.flatMap({ Timestamp($0) }) else { throw missing("at") }
-      return at
-    }
-    func decision() throws -> OperationDecision {
-      guard let by = data["by"]?.stringValue else { throw missing("by") }
-      return OperationDecision(
-        by: by, reason: data["reason"]?.stringValue, from: data["from"]?.stringValue, at: try moment())
-    }
+  /// - Throws: `UnreadableEvent` for an event that this version can't read.
+  init(_ stored: StoredEvent) throws(UnreadableEvent) {
+    let data = EventReader(
+      try SagaEventCoding.json(stored.data, of: stored), of: "\(stored.type) of operation \(stored.stream)")
     switch stored.type {
     case "operationStarted":
-      guard let verb = data["request"].flatMap(OperatorVerb.init(json:)) else { throw missing("request") }
-      guard let by = data["by"]?.stringValue, let reason = data["reason"]?.stringValue else { throw missing("by") }
-      guard let count = data["sagas"]?.intValue else { throw missing("sagas") }
       let pace = OperationPace(
-        rate: data["rate"]?.doubleValue ?? OperationPace.usualRate,
-        ramp: .milliseconds(data["rampMs"]?.intValue ?? 0))
+        rate: data.json["rate"]?.doubleValue ?? OperationPace.usualRate,
+        ramp: .milliseconds(try data.optionalInt("rampMs") ?? 0))
       let act = OperatorAct(
-        by: by, reason: reason, from: data["from"]?.stringValue, commandID: data["commandID"]?.stringValue)
+        by: try data.string("by"), reason: try data.string("reason"), from: data.optionalString("from"),
+        commandID: data.optionalString("commandID"))
       self = .started(
         OperationPlan(
-          verb: verb, filter: data["filter"], sagas: [], pace: pace, expectedVersion: data["expectedVersion"]?.intValue,
-          act: act, needsApproval: data["needsApproval"]?.boolValue ?? false),
-        count: count, at: try moment())
+          verb: try data.required("request", "a verb", OperatorVerb.init(json:)), filter: data.json["filter"],
+          sagas: [], pace: pace, expectedVersion: try data.optionalInt("expectedVersion"), act: act,
+          needsApproval: data.flag("needsApproval")),
+        count: try data.int("sagas"), at: try data.timestamp("at"))
     case "operationSelected":
       self = .selected(
-        try (data["sagas"]?.arrayValue ?? []).map { id in
-          guard let id = id.stringValue.flatMap({ UniqueID($0) }) else { throw missing("saga") }
-          return id
-        })
-    case "operationApproved": self = .approved(try decision())
-    case "operationDeclined": self = .declined(try decision())
-    case "operationStopped": self = .stopped(try decision())
-    case "operationFinished": self = .finished(at: try moment())
+        try data.required("sagas", "a list of ids") { $0.elements { $0.stringValue.flatMap { UniqueID($0) } } })
+    case "operationApproved": self = .approved(try OperationDecision(data))
+    case "operationDeclined": self = .declined(try OperationDecision(data))
+    case "operationStopped": self = .stopped(try OperationDecision(data))
+    case "operationFinished": self = .finished(at: try data.timestamp("at"))
     case "operationActed":
-      let results = try (data["results"]?.arrayValue ?? []).map { json in
-        guard let result = OperationResult(json) else { throw missing("result") }
-        return result
-      }
-      self = .acted(results, at: try moment())
-    default: throw missing("type")
+      self = .acted(
+        try data.required("results", "a list of results") { $0.elements(OperationResult.init) },
+        at: try data.timestamp("at"))
+    default: throw UnreadableEvent(message: "This version does not know the event type “\(stored.type)”.")
     }
+  }
+}
+
+extension OperationDecision {
+  fileprivate init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(
+      by: try data.string("by"), reason: data.optionalString("reason"), from: data.optionalString("from"),
+      at: try data.timestamp("at"))
   }
 }
 

@@ -82,11 +82,9 @@ public enum EngineFault: String, Sendable, CaseIterable {
         try Decider.decide(
           command, state, definition: definition, now: now, learned: learned, isDraining: isDraining
         ).map { event in
-          guard let failed = event.what as? StepFailed, failed.outcome == .unknown else { return event }
-          return SagaEvent(
-            at: event.at,
-            StepFailed(
-              step: failed.step ?? "", outcome: .failed, failure: failed.failure, consequence: failed.consequence))
+          guard var failed = event.what as? StepFailed, failed.outcome == .unknown else { return event }
+          failed.outcome = .failed
+          return SagaEvent(at: event.at, failed)
         }
       }
     case .forgetsTimeout:

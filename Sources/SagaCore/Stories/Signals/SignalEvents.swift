@@ -229,7 +229,7 @@ extension ReceivedSignal {
     case "taken":
       var waits: [Wait] = []
       for json in try data.value("waits").arrayValue ?? [] {
-        let reader = EventReader(type: "snapshot.signal.wait", data: json)
+        let reader = EventReader(json, of: "snapshot.signal.wait")
         waits.append(Wait(step: try reader.string("step"), round: try reader.int("round")))
       }
       fate = .taken(waits)
