@@ -17,8 +17,10 @@ extension SagaState {
 
   /// Returns the document with only these steps.
   package func document(reading reads: StepReads) -> JSON {
+    // The steps that are read are found by name, because a saga may have thousands of others.
+    let read = reads.steps.map { $0.compactMap(index(of:)).sorted() } ?? Array(steps.indices)
     var steps = JSONObject()
-    for step in self.steps where reads.contains(step.id) {
+    for step in read.map({ self.steps[$0] }) {
       let key = IdempotencyKey.forward(saga: id, step: step.id, round: step.round)
       var members: JSONObject = ["status": .string(step.status.rawValue), "key": .string(key)]
       if reads.uuids { members["uuid"] = .string(UniqueID.derived(from: key).description) }

@@ -4,7 +4,7 @@ import JSON
 /// parts that no expression reads are not built.
 public struct StepReads: Sendable, Hashable {
   /// The ids of the steps; nil means all steps.
-  private let steps: Set<String>?
+  public let steps: Set<String>?
   /// True when a step's `uuid` may be read. Each one costs a digest.
   public let uuids: Bool
 
@@ -37,7 +37,6 @@ public struct StepReads: Sendable, Hashable {
     self.init(steps: steps, uuids: uuids)
   }
 
-  public func contains(_ step: String) -> Bool { steps?.contains(step) ?? true }
 }
 
 extension JSONPathCondition {
