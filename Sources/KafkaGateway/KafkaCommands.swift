@@ -52,12 +52,12 @@ struct KafkaCommands: Sendable {
 
   private func start(_ inbound: InboundMessage, _ body: JSON) async throws {
     var reader = try CommandReader(body, known: ["workflow", "version", "input", "key", "tags", "by"])
-    let workflow = reader.text("workflow", isRequired: true)
-    let input = reader.value("input", isRequired: true)
+    let workflow = reader.words("workflow", isRequired: true)
+    let input = reader.any("input", isRequired: true)
     let version = reader.version()
     let key = reader.key()
     let tags = reader.tags()
-    let by = reader.text("by", isRequired: false)
+    let by = reader.words("by", isRequired: false)
     try reader.finish()
     _ = try await engine.start(
       StartRequest(
@@ -69,9 +69,9 @@ struct KafkaCommands: Sendable {
   private func signal(_ inbound: InboundMessage, _ body: JSON) async throws {
     var reader = try CommandReader(body, known: ["saga", "signal", "body", "by"])
     let saga = reader.saga()
-    let name = reader.text("signal", isRequired: true)
-    let content = reader.value("body", isRequired: false) ?? .null
-    let by = reader.text("by", isRequired: false)
+    let name = reader.words("signal", isRequired: true)
+    let content = reader.any("body", isRequired: false) ?? .null
+    let by = reader.words("by", isRequired: false)
     try reader.finish()
     guard let saga, let name else { return }
     _ = try await engine.signal(
@@ -82,8 +82,8 @@ struct KafkaCommands: Sendable {
   private func cancel(_ inbound: InboundMessage, _ body: JSON) async throws {
     var reader = try CommandReader(body, known: ["saga", "reason", "by"])
     let saga = reader.saga()
-    let reason = reader.text("reason", isRequired: true, longest: 2_000)
-    let by = reader.text("by", isRequired: false)
+    let reason = reader.words("reason", isRequired: true, atMost: 2_000)
+    let by = reader.words("by", isRequired: false)
     try reader.finish()
     guard let saga, let reason else { return }
     // An older version carried it out, but did not store its offset.

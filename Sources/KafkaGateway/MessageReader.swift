@@ -101,7 +101,7 @@ struct InboundMessage: Sendable {
 }
 
 /// Reads the members of a command, and collects all its mistakes.
-struct CommandReader {
+struct CommandReader: MistakeCollector {
   private let members: JSONObject
   private(set) var wrong: [String] = []
 
@@ -115,49 +115,47 @@ struct CommandReader {
     }
   }
 
-  mutating func text(_ name: String, isRequired: Bool, longest: Int = 255) -> String? {
-    guard let value = members[name], !value.isNull else {
-      if isRequired { wrong.append("/\(name): is required") }
-      return nil
-    }
-    guard let text = value.stringValue, (1...longest).contains(text.unicodeScalars.count) else {
-      wrong.append("/\(name): must be a string of 1 to \(longest) characters")
-      return nil
-    }
+  /// A member that is null counts as missing.
+  func member(_ name: String) -> JSON? { members[name].flatMap { $0.isNull ? nil : $0 } }
+
+  mutating func noteMissing(_ name: String) { refuse(name, "is required") }
+
+  mutating func noteWrong(_ pointer: JSONPointer, _ what: String, nearName: String?) {
+    wrong.append("\(pointer): \(what)")
+  }
+
+  /// Reads a text for people, or a name.
+  mutating func words(_ name: String, isRequired: Bool, atMost limit: Int = 255) -> String? {
+    guard let text = text(name, isRequired: isRequired, atMost: limit) else { return nil }
     guard !text.utf8.contains(0) else {
-      wrong.append("/\(name): has a U+0000, which no name and no text for people has")
+      refuse(name, "has a U+0000, which no name and no text for people has")
       return nil
     }
     if name == "by", let scalar = PersonName.invisible(in: text) {
-      wrong.append("/by: has a character that can't be seen: \(PersonName.codePoint(scalar))")
+      refuse(name, "has a character that can't be seen: \(PersonName.codePoint(scalar))")
       return nil
     }
     return text
   }
 
   mutating func saga() -> UniqueID? {
-    guard let text = text("saga", isRequired: true) else { return nil }
+    guard let text = words("saga", isRequired: true) else { return nil }
     guard let id = UniqueID(text) else {
-      wrong.append("/saga: must be a saga's id, a UUID")
+      refuse("saga", "must be a saga's id, a UUID")
       return nil
     }
     return id
   }
 
   mutating func version() -> Int? {
-    guard let value = members["version"], !value.isNull else { return nil }
-    guard let version = value.intValue, version >= 1 else {
-      wrong.append("/version: must be a whole number from 1")
-      return nil
-    }
-    return version
+    read("version", "must be a whole number from 1") { value in value.intValue.flatMap { $0 >= 1 ? $0 : nil } }
   }
 
   /// Reads a key by the rules of REST: 1 to 255 visible ASCII characters.
   mutating func key() -> String? {
-    guard let text = text("key", isRequired: false) else { return nil }
+    guard let text = words("key", isRequired: false) else { return nil }
     guard text.utf8.count <= 255, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
-      wrong.append("/key: must be 1 to 255 visible ASCII characters")
+      refuse("key", "must be 1 to 255 visible ASCII characters")
       return nil
     }
     return text
@@ -165,11 +163,9 @@ struct CommandReader {
 
   /// Reads the tags. Nil when the member is missing: a repeat without tags matches the saga's tags.
   mutating func tags() -> [String]? {
-    guard let value = members["tags"], !value.isNull else { return nil }
-    let texts = value.arrayValue?.compactMap(\.stringValue) ?? []
-    let isRight = texts.count == value.arrayValue?.count && texts.count <= 16
-    guard isRight, texts.allSatisfy({ (1...100).contains($0.unicodeScalars.count) }) else {
-      wrong.append("/tags: must be up to 16 strings of 1 to 100 characters")
+    guard let value = value("tags") else { return nil }
+    guard let texts = value.elements({ $0.text(atMost: 100) }), texts.count <= 16 else {
+      refuse("tags", "must be up to 16 strings of 1 to 100 characters")
       return []
     }
     for (index, text) in texts.enumerated() {
@@ -178,8 +174,9 @@ struct CommandReader {
     return texts.map(VisibleText.normal)
   }
 
-  mutating func value(_ name: String, isRequired: Bool) -> JSON? {
-    if members[name] == nil, isRequired { wrong.append("/\(name): is required") }
+  /// Reads any JSON value. Null is a value.
+  mutating func any(_ name: String, isRequired: Bool) -> JSON? {
+    if members[name] == nil, isRequired { noteMissing(name) }
     return members[name]
   }
 

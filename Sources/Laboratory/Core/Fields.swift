@@ -3,7 +3,7 @@ import Runtime
 import Values
 
 /// Reads a command's body and collects all errors in it, so that one answer names them all.
-struct Fields {
+struct Fields: MistakeCollector {
   private let body: JSON
   private(set) var places: [LabRefusal.Place] = []
 
@@ -19,33 +19,24 @@ struct Fields {
     }
   }
 
+  /// Returns a member. A member that is null counts as missing.
+  func member(_ name: String) -> JSON? { body[name].flatMap { $0.isNull ? nil : $0 } }
   /// Returns whether the member exists and is not null.
-  func has(_ name: String) -> Bool { body[name].map { !$0.isNull } ?? false }
+  func has(_ name: String) -> Bool { member(name) != nil }
 
-  mutating func refuse(_ name: String, _ message: String) {
-    places.append(LabRefusal.Place(pointer: "/\(name)", message: message))
+  mutating func noteMissing(_ name: String) { refuse(name, "is required") }
+
+  mutating func noteWrong(_ pointer: JSONPointer, _ what: String, nearName: String?) {
+    places.append(LabRefusal.Place(pointer: pointer.description, message: what))
   }
 
   /// Returns a text of 1 to `longest` characters. A wrong or missing text is noted and read as "".
   mutating func text(_ name: String, longest: Int = 200) -> String {
-    guard has(name) else {
-      refuse(name, "is required")
-      return ""
-    }
-    return optionalText(name, longest: longest) ?? ""
+    text(name, isRequired: true, atMost: longest) ?? ""
   }
 
   mutating func optionalText(_ name: String, longest: Int = 200) -> String? {
-    guard has(name), let value = body[name] else { return nil }
-    guard let text = value.stringValue else {
-      refuse(name, "must be a string, not \(value.kind)")
-      return nil
-    }
-    guard (1...longest).contains(text.unicodeScalars.count) else {
-      refuse(name, "must be 1 to \(longest) characters")
-      return nil
-    }
-    return text
+    text(name, isRequired: false, atMost: longest)
   }
 
   /// Returns an identifier of 1 to `longest` visible characters, in normalization form C.
@@ -87,56 +78,36 @@ struct Fields {
     named(name, Zone.allCases.map(\.rawValue)) { Zone(text: $0) }
   }
 
-  mutating func named<Value>(_ name: String, _ allowed: [String], _ read: (String) -> Value?) -> Value? {
-    guard has(name), let value = body[name] else {
-      refuse(name, "is required")
-      return nil
+  mutating func named<Value>(_ name: String, _ allowed: [String], _ convert: (String) -> Value?) -> Value? {
+    read(name, "must be one of \(allowed.joined(separator: ", "))", isRequired: true) {
+      $0.stringValue.flatMap(convert)
     }
-    guard let text = value.stringValue, let read = read(text) else {
-      refuse(name, "must be one of \(allowed.joined(separator: ", "))")
-      return nil
-    }
-    return read
   }
 
   mutating func volume(_ name: String = "volumeMl") -> Volume? {
-    guard has(name), let value = body[name] else {
-      refuse(name, "is required")
-      return nil
+    read(name, "must be a number above 0 and at most 1000 (millilitres)", isRequired: true) { value in
+      value.doubleValue.flatMap { Volume(millilitres: $0) }
     }
-    guard let number = value.doubleValue, let volume = Volume(millilitres: number) else {
-      refuse(name, "must be a number above 0 and at most 1000 (millilitres)")
-      return nil
-    }
-    return volume
   }
 
   /// - Parameter outer: the name of an object that may have the member instead.
   mutating func time(_ name: String, orIn outer: String? = nil) -> Timestamp? {
-    var place = name
-    var value = has(name) ? body[name] : nil
+    var pointer = JSONPointer.root.appending(.name(name))
+    var value = member(name)
     if value == nil, let outer, let inner = body[outer]?[name], !inner.isNull {
-      place = "\(outer)/\(name)"
+      pointer = .root.appending(.name(outer)).appending(.name(name))
       value = inner
     }
     guard let value else { return nil }
     guard let time = value.stringValue.flatMap({ Timestamp($0) }) else {
-      refuse(place, "must be an RFC 3339 date-time, as 2026-03-01T08:15:00Z")
+      noteWrong(pointer, "must be an RFC 3339 date-time, as 2026-03-01T08:15:00Z", nearName: nil)
       return nil
     }
     return time
   }
 
   mutating func id(_ name: String) -> UniqueID? {
-    guard has(name), let value = body[name] else {
-      refuse(name, "is required")
-      return nil
-    }
-    guard let id = value.stringValue.flatMap({ UniqueID($0) }) else {
-      refuse(name, "must be a UUID")
-      return nil
-    }
-    return id
+    read(name, "must be a UUID", isRequired: true) { value in value.stringValue.flatMap { UniqueID($0) } }
   }
 
   /// - Throws: a refusal with all errors, when there are any.

@@ -5,7 +5,7 @@ import Values
 import Workflows
 
 /// Reads a JSON object member by member, and reports all its mistakes at once, each with its place.
-struct BodyReader {
+struct BodyReader: MistakeCollector {
   private let document: JSONDocument
   private let members: JSONObject
   private var known: [String] = []
@@ -32,108 +32,47 @@ struct BodyReader {
   /// Returns whether there is such a member, of any type.
   func has(_ name: String) -> Bool { members[name] != nil }
 
-  /// Returns any JSON value.
-  mutating func value(_ name: String, isRequired: Bool) -> JSON? {
+  mutating func member(_ name: String) -> JSON? {
     known.append(name)
-    let value = members[name]
-    if value == nil, isRequired {
-      faults.append(
-        Fault(
-          ServerErrorCode.memberMissing, "The member \(quoted(name)) is missing.",
-          pointer: .root.appending(.name(name)),
-          place: document.place(of: .root)))
+    return members[name]
+  }
+
+  mutating func noteMissing(_ name: String) {
+    faults.append(
+      Fault(
+        ServerErrorCode.memberMissing, "The member \(quoted(name)) is missing.", pointer: .root.appending(.name(name)),
+        place: document.place(of: .root)))
+  }
+
+  mutating func noteWrong(_ pointer: JSONPointer, _ what: String, nearName: String?) {
+    guard faults.count < Self.mostFaults else {
+      more += 1
+      return
     }
-    return value
+    faults.append(
+      Fault(
+        ServerErrorCode.memberInvalid, "\(pointer.shown) \(what).", pointer: pointer,
+        place: document.place(of: pointer), nearName: nearName))
   }
 
   mutating func object(_ name: String) -> JSON? {
-    guard let value = value(name, isRequired: false) else { return nil }
-    guard value.objectValue != nil else {
-      invalid(.root.appending(.name(name)), "must be an object")
-      return nil
-    }
-    return value
-  }
-
-  mutating func text(_ name: String, isRequired: Bool, atMost limit: Int = 200) -> String? {
-    guard let value = value(name, isRequired: isRequired) else { return nil }
-    guard let text = value.stringValue, (1...limit).contains(text.unicodeScalars.count) else {
-      invalid(.root.appending(.name(name)), "must be a string of 1 to \(limit) characters")
-      return nil
-    }
-    return text
-  }
-
-  mutating func integer(_ name: String, from least: Int, isRequired: Bool = false) -> Int? {
-    guard let value = value(name, isRequired: isRequired) else { return nil }
-    guard let number = value.intValue, number >= least else {
-      invalid(.root.appending(.name(name)), "must be an integer from \(least)")
-      return nil
-    }
-    return number
-  }
-
-  mutating func number(_ name: String, in range: ClosedRange<Double>) -> Double? {
-    guard let value = value(name, isRequired: false) else { return nil }
-    guard let number = value.doubleValue, range.contains(number) else {
-      invalid(.root.appending(.name(name)), "must be a number from \(range.lowerBound) to \(range.upperBound)")
-      return nil
-    }
-    return number
-  }
-
-  mutating func flag(_ name: String) -> Bool? {
-    guard let value = value(name, isRequired: false) else { return nil }
-    guard let flag = value.boolValue else {
-      invalid(.root.appending(.name(name)), "must be true or false")
-      return nil
-    }
-    return flag
+    read(name, "must be an object") { $0.objectValue == nil ? nil : $0 }
   }
 
   mutating func duration(_ name: String, atMost longest: Duration) -> Duration? {
-    guard let text = text(name, isRequired: false) else { return nil }
+    guard let text = text(name) else { return nil }
     guard let length = DurationText.parse(text), length <= longest else {
-      invalid(.root.appending(.name(name)), "must be a duration of at most \(longest), as 30s or 5m")
+      refuse(name, "must be a duration of at most \(longest), as 30s or 5m")
       return nil
     }
     return length
   }
 
-  mutating func choice(_ name: String, of choices: [String]) -> String? {
-    guard let value = value(name, isRequired: true) else { return nil }
-    guard let text = value.stringValue, choices.contains(text) else {
-      invalid(
-        .root.appending(.name(name)), "must be one of \(choices.joined(separator: ", "))",
-        nearName: value.stringValue.flatMap { NearNames.nearest(to: $0, among: choices) })
-      return nil
-    }
-    return text
-  }
-
-  mutating func texts(_ name: String, count: Int, length: Int) -> [String] {
-    guard let value = value(name, isRequired: false) else { return [] }
-    let pointer = JSONPointer.root.appending(.name(name))
-    guard let elements = value.arrayValue, elements.count <= count else {
-      invalid(pointer, "must be an array of at most \(count) strings")
-      return []
-    }
-    var texts: [String] = []
-    for (index, element) in elements.enumerated() {
-      if let text = element.stringValue, (1...length).contains(text.unicodeScalars.count) {
-        texts.append(text)
-      } else {
-        invalid(pointer.appending(.index(index)), "must be a string of 1 to \(length) characters")
-      }
-    }
-    return texts
-  }
-
   /// Reads texts by which people find a saga: visible characters, in normalization form C.
   mutating func identifiers(_ name: String, count: Int, length: Int) -> [String] {
-    texts(name, count: count, length: length).enumerated().map { index, text in
+    (texts(name, count: count, length: length) ?? []).enumerated().map { index, text in
       if let fault = VisibleText.fault(in: text) {
-        invalid(JSONPointer.root.appending(.name(name)).appending(.index(index)), fault)
+        noteWrong(JSONPointer.root.appending(.name(name)).appending(.index(index)), fault, nearName: nil)
       }
       return VisibleText.normal(text)
     }
@@ -148,7 +87,7 @@ struct BodyReader {
       return nil
     }
     guard let text = value.stringValue, text.unicodeScalars.count <= 1_000 else {
-      invalid(pointer, "must be a string of at most 1000 characters")
+      refuse("reason", "must be a string of at most 1000 characters")
       return nil
     }
     guard text.unicodeScalars.contains(where: { !$0.properties.isWhitespace }) else {
@@ -158,9 +97,6 @@ struct BodyReader {
     return text
   }
   private static let sayWhy = "Say why in “reason”: it is kept for the auditor."
-
-  /// Reports a member that does not fit the other members.
-  mutating func refuse(_ name: String, _ what: String) { invalid(.root.appending(.name(name)), what) }
 
   /// - Throws: all mistakes, unknown members included.
   func finish() throws(Problem) {
@@ -189,18 +125,6 @@ struct BodyReader {
       let listed = Array(ordered.prefix(Self.mostFaults))
       throw Problem(listed, more: more + ordered.count - listed.count)
     }
-  }
-
-  private mutating func invalid(_ pointer: JSONPointer, _ what: String, nearName: String? = nil) {
-    guard faults.count < Self.mostFaults else {
-      more += 1
-      return
-    }
-    faults.append(
-      Fault(
-        ServerErrorCode.memberInvalid, "\(pointer.shown) \(what).", pointer: pointer,
-        place: document.place(of: pointer),
-        nearName: nearName))
   }
 
   private static func article(_ kind: String) -> String {

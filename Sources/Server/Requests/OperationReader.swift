@@ -12,7 +12,7 @@ struct OperationReader {
   /// - Parameter now: decides what is overdue.
   static func target(_ body: inout BodyReader, at now: Timestamp) throws(Problem) -> OperationTarget? {
     let filter = body.object("filter")
-    let named = body.texts("sagas", count: mostNamed, length: 36)
+    let named = body.texts("sagas", count: mostNamed, length: 36) ?? []
     switch (filter, named.isEmpty) {
     case (nil, true): body.refuse("filter", "is missing: say which sagas with /filter, or name them in /sagas")
     case (_?, false): body.refuse("sagas", "can't go with /filter: say one of them")

@@ -1,6 +1,7 @@
 import HTTP
 import Notifications
 import SagaCore
+import Values
 import Wire
 import WorkflowEngine
 

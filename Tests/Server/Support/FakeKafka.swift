@@ -1,4 +1,5 @@
 import Messaging
+import Persistence
 import Server
 import Streaming
 import Synchronization
