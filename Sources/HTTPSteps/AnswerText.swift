@@ -1,7 +1,3 @@
-import HTTP
-import JSON
-import WorkflowEngine
-
 /// The parts of an answer's `Content-Type` that decide how its body is read.
 struct MediaType {
   /// In lower case, without parameters; empty when it is missing or invalid.

@@ -1,4 +1,3 @@
-import HTTP
 import WorkflowEngine
 
 /// Finds the message in a page of HTML or an XML document: a proxy's page, a SOAP fault. It is not a parser, so that it

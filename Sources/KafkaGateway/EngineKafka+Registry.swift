@@ -1,5 +1,4 @@
 public import Messaging
-import WorkflowEngine
 
 extension EngineKafka.Framing {
   /// Framing for a schema registry. The events' schema is registered under the topic's subject before the first event

@@ -1,7 +1,6 @@
 import JSON
 import Messaging
 import SagaCore
-import Values
 import WorkflowEngine
 
 /// Commands over Kafka: start, signal, cancel. Each takes effect once, however often it is delivered. Its offset moves

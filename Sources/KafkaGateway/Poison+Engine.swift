@@ -1,4 +1,3 @@
-import JSON
 import Messaging
 import Persistence
 import SagaCore

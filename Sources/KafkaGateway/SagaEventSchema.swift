@@ -1,5 +1,4 @@
 import Assets
-import WorkflowEngine
 
 /// The schema of the sagas' events, which the engine registers for their topic.
 public enum SagaEventSchema {

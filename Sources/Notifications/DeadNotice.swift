@@ -1,7 +1,6 @@
 import JSON
 import Persistence
 public import Values
-import WorkflowEngine
 
 /// A notice that was given up after a long time of tries, because further tries would only delay the notices behind it.
 public struct DeadNotice: Sendable, Hashable {

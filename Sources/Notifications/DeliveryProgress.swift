@@ -1,6 +1,5 @@
 import Persistence
 import Values
-import WorkflowEngine
 
 /// The notices of one shard that wait for one destination, in their order.
 struct DeliveryProgress {

@@ -1,7 +1,6 @@
 import JSON
 import Persistence
 import Values
-import WorkflowEngine
 
 /// What a sender remembers over a restart beside its checkpoints: its counts, since when it fails, and the number of
 /// tries of each notice that blocks its shard.

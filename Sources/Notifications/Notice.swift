@@ -1,7 +1,6 @@
 public import JSON
 import Runtime
 public import Values
-import WorkflowEngine
 
 /// The types of notices.
 public enum NoticeType: String, Sendable, Hashable, CaseIterable {

@@ -1,5 +1,3 @@
-import WorkflowEngine
-
 /// A receiver of notices.
 public protocol NoticeDestination: Sendable {
   /// The name of its checkpoints. Another name is another destination, which begins with the events from then on.

@@ -1,7 +1,6 @@
 import JSON
 import Persistence
 import SagaCore
-import Values
 import WorkflowEngine
 
 /// The sentences of notices that no `Explanation` has: on operations, and on sagas that this version cannot read.

@@ -1,4 +1,3 @@
-import Persistence
 import Values
 
 /// The partitions of the events, one for each month in which streams began.

@@ -1,5 +1,3 @@
-import Persistence
-
 /// The statements of the hot paths: appending, and the frequent reads of running sagas. Each written row carries its
 /// shard, and each read names one shard or one stream. So the schema can be spread over servers by shard. A test checks
 /// every statement for this.

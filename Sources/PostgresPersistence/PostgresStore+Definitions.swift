@@ -1,5 +1,4 @@
 import Persistence
-import Values
 
 extension PostgresStore {
   public func put(_ definition: StoredDefinition) async throws(StoreError) -> DefinitionPut {

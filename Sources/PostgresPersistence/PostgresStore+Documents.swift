@@ -1,5 +1,4 @@
 import Persistence
-import Values
 
 extension PostgresStore {
   public func checkpoint(_ follower: String, shard: Int) async throws(StoreError) -> Int64 {

@@ -2,7 +2,6 @@ import Dispatch
 import Persistence
 public import Runtime
 import Synchronization
-import Values
 
 /// A store in a Postgres database.
 ///

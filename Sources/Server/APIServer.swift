@@ -1,7 +1,6 @@
 import HTTP
 import Persistence
 import Runtime
-import Values
 
 /// The REST API, the live stream and the console on a socket.
 public final class APIServer: Sendable {

@@ -1,7 +1,6 @@
 import KafkaGateway
 import Messaging
 import Streaming
-import WorkflowEngine
 
 /// The state of Kafka for the API.
 public protocol KafkaView: Sendable {

@@ -1,5 +1,4 @@
 import Notifications
-import WorkflowEngine
 
 /// The destinations of notices, for the API.
 public protocol NoticesView: Sendable {

@@ -1,6 +1,5 @@
 import HTTP
 import Runtime
-import Values
 
 /// The threads that handle a request. Because of them, a monitor and an operator never wait behind large requests.
 enum RequestPlace {

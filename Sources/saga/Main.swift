@@ -1,7 +1,6 @@
 import CSystem
 import Foundation
 import Runtime
-import Values
 
 @main
 struct Main {

@@ -1,5 +1,4 @@
 import JSON
-import Runtime
 import Values
 
 /// An event-sourced thing of the laboratory: a value, without clock, store or randomness.

@@ -1,4 +1,3 @@
-import JSON
 import Values
 
 /// A participant's refusal: the command had no effect, and a repeat is decided again.

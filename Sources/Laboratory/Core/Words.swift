@@ -1,6 +1,5 @@
 import JSON
 import Runtime
-import Values
 
 /// The types of sample that the laboratory takes, each with the zones in which it may be kept.
 public enum SampleType: String, Sendable, CaseIterable {

@@ -1,7 +1,6 @@
 import JSON
 import Runtime
 import Synchronization
-import Values
 
 /// The faults of a running laboratory, and the calls that a fault withholds.
 final class ActiveFaults: Sendable {

@@ -1,4 +1,3 @@
-import JSON
 import Values
 
 /// A fault that a participant simulates.

@@ -1,5 +1,4 @@
 import JSON
-import Values
 
 /// The faults that are set, and how often each has applied. The first matching fault applies to a call.
 public struct FaultPlan: Sendable {

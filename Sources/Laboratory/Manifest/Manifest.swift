@@ -1,5 +1,4 @@
 import JSON
-import Values
 
 /// The list that comes with a plate of tubes: a table as text. Its first line names the columns; each further line is one
 /// tube.

@@ -1,5 +1,4 @@
 import Runtime
-import Values
 
 /// A lane of a flow cell. Written `NOVASEQ-1-FC1/3`.
 public struct LaneName: Sendable, Hashable, Comparable, CustomStringConvertible {

@@ -2,7 +2,6 @@ import HTTP
 import Messaging
 import Persistence
 import Runtime
-import Values
 
 /// The laboratory's HTTP server: every participant in one process, each under its own path prefix.
 ///

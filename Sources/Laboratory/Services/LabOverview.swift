@@ -1,7 +1,6 @@
 import HTTP
 import JSON
 import Persistence
-import Values
 
 /// The routes for the laboratory as a whole, under `/lab`: the summary that a checker compares with the sagas, the effects
 /// of each idempotency key, and the faults.

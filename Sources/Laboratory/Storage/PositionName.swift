@@ -1,5 +1,4 @@
 import Runtime
-import Values
 
 /// A place for one tube: a well of a box. Written `F80-1/B03/A07`.
 public struct PositionName: Sendable, Hashable, Comparable, CustomStringConvertible {

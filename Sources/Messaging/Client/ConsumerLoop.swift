@@ -3,7 +3,6 @@ import Dispatch
 import Foundation
 import Runtime
 import Synchronization
-import Values
 
 /// Starts a consumer's thread, and stops it on request. The thread also ends when its client breaks for good.
 final class ConsumerLoop: Sendable {

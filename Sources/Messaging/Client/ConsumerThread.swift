@@ -1,8 +1,6 @@
 import CKafka
 import Dispatch
 import Runtime
-import Synchronization
-import Values
 
 /// The work of a consumer's thread: it takes messages from librdkafka, takes and gives up partitions, and commits offsets.
 final class ConsumerThread {

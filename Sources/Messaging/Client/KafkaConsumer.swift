@@ -1,6 +1,5 @@
 import Foundation
 public import Runtime
-import Synchronization
 import Values
 
 /// Reads topics as a member of a consumer group and calls a handler for each message.

@@ -1,4 +1,3 @@
-import Runtime
 public import Values
 
 /// An error of Kafka or of its client.

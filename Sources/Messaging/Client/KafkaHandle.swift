@@ -3,7 +3,6 @@ import Dispatch
 import Foundation
 import Runtime
 import Synchronization
-import Values
 
 /// A client of librdkafka, made from settings and destroyed after its last use. Its events come through `queue`.
 ///

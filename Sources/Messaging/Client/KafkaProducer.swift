@@ -1,6 +1,5 @@
 public import Runtime
 import Synchronization
-import Values
 
 /// Sends messages: idempotent, acknowledged by all in-sync replicas, and in order within each partition.
 ///

@@ -1,7 +1,6 @@
 import CKafka
 import Dispatch
 public import Runtime
-import Values
 
 /// Reads partitions from offsets that the caller keeps. It joins no consumer group and commits no offsets.
 ///

@@ -3,7 +3,6 @@ import Dispatch
 import Foundation
 import Runtime
 import Synchronization
-import Values
 
 /// The producer's client, its thread, and the callers that wait.
 final class ProducerCore: Sendable {

@@ -1,5 +1,4 @@
 import Runtime
-import Values
 
 /// The tokenizer that turns text into the words by which it is found. Stored text and search text use the same
 /// tokenizer.

@@ -1,6 +1,5 @@
 import CSystem
 import Foundation
-import Values
 
 /// A lock on a store's file, held as long as the value lives. The lock is a file beside the store (`<path>.lock`). The
 /// system releases it when the process ends in any way. The store's file itself is not locked: closing any descriptor

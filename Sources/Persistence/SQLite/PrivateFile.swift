@@ -1,6 +1,5 @@
 import CSystem
 import Foundation
-import Values
 
 /// Creates files that only the process's user may read and write. They contain the names of patients' samples.
 public enum PrivateFile {

@@ -1,5 +1,4 @@
 import CSQLite
-import Values
 
 /// One connection to an SQLite file, with its prepared statements. Only one thread uses it at a time.
 final class SQLiteDatabase {

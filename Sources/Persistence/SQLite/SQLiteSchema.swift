@@ -1,5 +1,3 @@
-import Values
-
 /// Migrates a file to the schema of this version, or refuses it.
 enum SQLiteSchema {
   /// The application id that identifies the file as one of our stores: "TrSq".

@@ -1,4 +1,3 @@
-import Runtime
 public import Values
 
 /// The reason why a store refused a request or failed.

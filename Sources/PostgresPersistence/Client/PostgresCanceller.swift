@@ -1,6 +1,5 @@
 import CPostgres
 import Dispatch
-import Persistence
 
 /// Asks the server to stop the running statement of a connection. Any thread may call it.
 // `@unchecked`: the handle never changes after init, and libpq documents PQcancel as safe from every thread. The handle

@@ -1,5 +1,4 @@
 import CPostgres
-import Persistence
 import Values
 
 /// The values of one call, in the server's binary format.

@@ -1,5 +1,4 @@
 import CPostgres
-import Persistence
 import Values
 
 /// Owns one result of the server and reads the binary values of its rows.

@@ -1,5 +1,4 @@
 import CPostgres
-import Persistence
 
 /// The settings of one connection: the server, the name in `pg_stat_activity`, and the limits.
 struct PostgresSettings: Sendable {

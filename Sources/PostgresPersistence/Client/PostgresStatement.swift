@@ -1,5 +1,4 @@
 import CPostgres
-import Persistence
 
 /// A statement that a connection prepares at its first use. Its values are always parameters.
 struct PostgresStatement: Sendable, Hashable {

@@ -1,5 +1,4 @@
 import Dispatch
-import Persistence
 
 /// Runs an actor on its own serial queue. So its blocking calls into libpq never block a thread of the cooperative
 /// pool.

@@ -1,5 +1,3 @@
-import Persistence
-
 extension PostgresMigration {
   /// The event store and the read models.
   static let m0001 = PostgresMigration(

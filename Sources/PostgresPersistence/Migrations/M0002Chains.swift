@@ -1,5 +1,3 @@
-import Persistence
-
 extension PostgresMigration {
   /// Adds a chain of hashes to each shard's events. Events that are already stored have no chain. The migration records
   /// the last of them once. So it is impossible to claim later that an event was stored before chains existed.

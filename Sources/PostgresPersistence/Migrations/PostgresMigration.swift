@@ -1,4 +1,3 @@
-import Persistence
 import Values
 
 /// One migration of the schema. Migrations only go forward. A migration that was applied anywhere never changes; a

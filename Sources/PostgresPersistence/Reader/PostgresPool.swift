@@ -1,7 +1,6 @@
 import Persistence
 import Runtime
 import Synchronization
-import Values
 
 /// The sessions for everything except appends. A caller waits in order when all sessions are busy.
 final class PostgresPool: Sendable {

@@ -1,5 +1,4 @@
 import Persistence
-import Values
 
 /// An append that waits for its result.
 struct PendingAppend: Sendable {

@@ -1,7 +1,6 @@
 import Persistence
 import Runtime
 import Synchronization
-import Values
 
 /// The waiting work of a writer. Callers add work from any thread. One consumer takes it, so the writer does one thing
 /// at a time.

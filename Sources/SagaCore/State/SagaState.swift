@@ -1,4 +1,3 @@
-import JSON
 import Values
 import Workflows
 

@@ -1,5 +1,3 @@
-import Values
-
 /// Metrics in Prometheus' text format, version 0.0.4.
 struct PrometheusText {
   static let contentType = "text/plain; version=0.0.4; charset=utf-8"

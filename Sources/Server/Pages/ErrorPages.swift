@@ -1,5 +1,4 @@
 import Assets
-import HTTP
 
 /// The page of each error code, as `docs/errors/` has it, in Markdown and as HTML.
 enum ErrorPages {

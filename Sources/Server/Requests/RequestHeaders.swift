@@ -1,6 +1,5 @@
 import HTTP
 import Runtime
-import Values
 
 extension HTTPServerRequest {
   /// The name of the user. The server has no authentication yet, so it accepts any name.

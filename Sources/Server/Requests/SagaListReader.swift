@@ -1,5 +1,4 @@
 import HTTP
-import JSON
 import Persistence
 import SagaCore
 import Values

@@ -1,7 +1,6 @@
 import Messaging
 import Persistence
 import Streaming
-import Values
 import Wire
 
 extension EchoResponse {

@@ -1,7 +1,5 @@
 import Notifications
-import Values
 import Wire
-import WorkflowEngine
 
 extension NoticesResponse.Destination {
   init(_ status: NoticeStatus) {

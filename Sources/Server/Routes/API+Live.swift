@@ -1,7 +1,6 @@
 import HTTP
 import SagaCore
 import Values
-import WorkflowEngine
 
 // The live stream: server-sent events.
 extension API {

@@ -3,7 +3,6 @@ import Notifications
 import SagaCore
 import Values
 import Wire
-import WorkflowEngine
 
 // The destinations of notices: their state, a test notice, and a resend.
 extension API {

@@ -1,7 +1,6 @@
 public import Messaging
 public import Persistence
 public import Runtime
-import Synchronization
 public import Values
 
 /// The event publisher (an outbox relay): publishes every committed event of a store to Kafka, in order within a shard and

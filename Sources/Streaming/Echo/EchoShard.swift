@@ -1,6 +1,5 @@
 import Messaging
 import Persistence
-import Runtime
 import Values
 
 /// The progress of the echo in one shard: a value, without client and clock.
@@ -101,7 +100,8 @@ struct EchoShard: Sendable {
 
   /// The refused event that must become a dead letter; nil until it is buffered and nothing is on its way.
   var refusedEvent: StoredEvent? {
-    guard let refused, let event = tail.buffer.first, event.position == refused.position, onTheWay == 0, failedFrom == nil
+    guard let refused, let event = tail.buffer.first, event.position == refused.position, onTheWay == 0,
+      failedFrom == nil
     else { return nil }
     return event
   }

@@ -1,5 +1,4 @@
 import SagaCore
-import Values
 
 /// Performs one kind of action. It reports the outcome of an attempt and never decides about retries: the core does.
 public protocol StepExecutor: Sendable {

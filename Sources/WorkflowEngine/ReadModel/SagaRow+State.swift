@@ -1,6 +1,5 @@
 import JSON
 import Persistence
-import Runtime
 import SagaCore
 import Values
 

@@ -1,7 +1,6 @@
 import JSON
 import Persistence
 import SagaCore
-import Values
 
 // One start key belongs to one saga and one request. Only the members of the start count: an omitted version or omitted
 // tags are those of the saga.

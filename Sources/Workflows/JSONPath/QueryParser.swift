@@ -1,5 +1,3 @@
-import JSON
-
 /// Parses a query or a condition, and refuses text that is not well-typed (RFC 9535 §2.4.3).
 struct QueryParser {
   /// What a text may be.

@@ -1,5 +1,4 @@
 import HTTP
-import Values
 
 extension APIClient {
   /// One client for the process: its connections are kept open between calls.

@@ -1,5 +1,4 @@
 import JSON
-import Runtime
 import Server
 import Values
 import Wire

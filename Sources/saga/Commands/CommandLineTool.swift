@@ -1,4 +1,3 @@
-import JSON
 import Persistence
 import Runtime
 import Values

@@ -1,6 +1,5 @@
 import JSON
 import Server
-import Values
 import Wire
 
 let statusCommand = CommandSpec(

@@ -1,7 +1,6 @@
 import Foundation
 import JSON
 import Runtime
-import Values
 
 /// One call of a command: its words, and its access to the terminal, the clock and the engine.
 struct Invocation: Sendable {

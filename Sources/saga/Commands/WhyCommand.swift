@@ -1,7 +1,6 @@
 import JSON
 import Runtime
 import Server
-import Values
 import Wire
 
 let whyCommand = CommandSpec(

@@ -1,4 +1,3 @@
-import Values
 import Wire
 
 /// `saga echo`: the state of the echo to Kafka in 80 columns. Lists only the shards that are behind.

@@ -1,5 +1,4 @@
 import JSON
-import Runtime
 import Values
 import Wire
 

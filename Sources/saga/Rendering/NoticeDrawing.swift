@@ -1,4 +1,3 @@
-import Values
 import Wire
 
 /// `saga notices`: the state of each destination of notices in 80 columns.

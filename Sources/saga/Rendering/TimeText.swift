@@ -1,4 +1,3 @@
-import Runtime
 import Values
 
 /// Writes timestamps and durations for people. Timestamps are in UTC.

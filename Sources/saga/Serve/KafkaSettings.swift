@@ -4,7 +4,6 @@ import Laboratory
 import Messaging
 import Persistence
 import Runtime
-import Values
 import WorkflowEngine
 
 /// The settings for Kafka from the command line.

@@ -2,7 +2,6 @@ import HTTP
 import Laboratory
 import Persistence
 import Runtime
-import Values
 
 let labCommand = CommandSpec(
   "lab", summary: "run a laboratory to try workflows with",

@@ -1,5 +1,4 @@
 import Runtime
-import Values
 
 /// The options for the log of a serving process, the same for the engine and the laboratory.
 enum LogOptions {

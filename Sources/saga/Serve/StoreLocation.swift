@@ -2,7 +2,6 @@ import Foundation
 import Persistence
 import PostgresPersistence
 import Runtime
-import Values
 
 /// The place of the events, as `--store` names it.
 enum StoreLocation: Sendable, Equatable {

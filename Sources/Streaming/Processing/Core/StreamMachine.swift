@@ -1,4 +1,3 @@
-import Runtime
 public import Values
 
 /// A stream as a value: it takes events and the time, and returns outputs and changes of its state.

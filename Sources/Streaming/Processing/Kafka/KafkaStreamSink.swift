@@ -1,7 +1,6 @@
 public import Messaging
 public import Runtime
 import Synchronization
-import Values
 
 /// Sends streams' outputs to a Kafka cluster. Several streams share one sink.
 ///

@@ -2,7 +2,6 @@ import JSON
 import Messaging
 import Persistence
 import Runtime
-import Values
 
 /// A stream between two loads of its state. The state in memory equals the state in the store.
 ///
