@@ -40,19 +40,4 @@ extension HTTPServerRequest {
         headers: ["Accept": "application/json"])
     }
   }
-
-  /// Whether the sender takes JSON for an answer: it names it or a range that covers it, or names nothing at all.
-  public var acceptsJSON: Bool {
-    let ranges = headers.all("Accept").joined(separator: ",").split(separator: ",")
-    guard !ranges.isEmpty else { return true }
-    return ranges.contains { range in
-      let parts = range.lowercased().split(separator: ";").map { String(String($0).trimmedOfBlanks) }
-      guard let type = parts.first, !parts.dropFirst().contains(where: { Self.isZeroQuality($0) }) else { return false }
-      return ["*/*", "application/*", "application/json", "application/problem+json"].contains(type)
-    }
-  }
-
-  private static func isZeroQuality(_ parameter: String) -> Bool {
-    parameter.hasPrefix("q=0") && parameter.dropFirst(3).allSatisfy { $0 == "." || $0 == "0" }
-  }
 }

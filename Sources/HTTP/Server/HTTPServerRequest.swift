@@ -44,7 +44,4 @@ public struct HTTPServerRequest: Sendable {
 
   /// The first value of this name in the query.
   public func query(_ name: String) -> String? { query.first { $0.name == name }?.value }
-
-  /// Every value of this name in the query, in order.
-  public func queryAll(_ name: String) -> [String] { query.filter { $0.name == name }.map(\.value) }
 }

@@ -34,8 +34,6 @@ final class GateLink {
   var method: String?
   /// The client sends nothing more.
   var hasEnded = false
-  /// Closed as soon as everything has been sent.
-  var closesAfterSending = false
   /// Bytes of the current body.
   var bodyBytes = 0
   /// Until when the client must have done what is expected of it: bring a request, or take an answer.
