@@ -17,9 +17,7 @@ enum SQLiteQueries {
   ) throws(StoreError) -> [StoredEvent] {
     let query = try database.statement(
       "SELECT \(eventColumns) FROM events WHERE stream = ? AND version > ? ORDER BY version LIMIT ?")
-    try query.bind(stream)
-    try query.bind(version)
-    try query.bind(max(0, limit))
+    try query.bind(stream, version, max(0, limit))
     return try query.rows(event)
   }
 
@@ -28,9 +26,7 @@ enum SQLiteQueries {
   ) throws(StoreError) -> [StoredEvent] {
     let query = try database.statement(
       "SELECT \(eventColumns) FROM events WHERE shard = ? AND position > ? ORDER BY position LIMIT ?")
-    try query.bind(shard)
-    try query.bind(position)
-    try query.bind(max(0, limit))
+    try query.bind(shard, position, max(0, limit))
     return try query.rows(event)
   }
 
@@ -73,8 +69,7 @@ enum SQLiteQueries {
 
   static func startKey(_ database: SQLiteDatabase, scope: String, key: String) throws(StoreError) -> StartKey? {
     let query = try database.statement("SELECT stream, digest FROM start_keys WHERE scope = ? AND key = ?")
-    try query.bind(scope)
-    try query.bind(key)
+    try query.bind(scope, key)
     return try query.first { row throws(StoreError) in
       StartKey(scope: scope, key: key, stream: try row.id(0), digest: row.blob(1))
     }
@@ -82,8 +77,7 @@ enum SQLiteQueries {
 
   static func claim(_ database: SQLiteDatabase, scope: String, value: String) throws(StoreError) -> Claim? {
     let query = try database.statement("SELECT stream, data FROM claims WHERE scope = ? AND value = ?")
-    try query.bind(scope)
-    try query.bind(value)
+    try query.bind(scope, value)
     return try query.first { row throws(StoreError) in
       Claim(scope: scope, value: value, stream: try row.id(0), data: row.isNull(1) ? nil : row.blob(1))
     }
@@ -99,8 +93,7 @@ enum SQLiteQueries {
       """)
     if let shard { try query.bind(shard) }
     // Every id is greater than the empty one.
-    try query.bind(stream?.bytes ?? [])
-    try query.bind(max(0, limit))
+    try query.bind(stream?.bytes ?? [], max(0, limit))
     return try query.rows { row throws(StoreError) in
       OpenStream(
         stream: try row.id(0), shard: Int(row.integer(1)), asleep: row.integer(2) != 0,
@@ -140,16 +133,14 @@ enum SQLiteQueries {
 
   static func checkpoint(_ database: SQLiteDatabase, _ follower: String, shard: Int) throws(StoreError) -> Int64 {
     let query = try database.statement("SELECT position FROM checkpoints WHERE follower = ? AND shard = ?")
-    try query.bind(follower)
-    try query.bind(shard)
+    try query.bind(follower, shard)
     return try query.first { $0.integer(0) } ?? 0
   }
 
   static func document(_ database: SQLiteDatabase, _ name: DocumentName) throws(StoreError) -> Document? {
     let query = try database.statement(
       "SELECT id, sort, fields, data FROM documents WHERE collection = ? AND id = ?")
-    try query.bind(name.collection)
-    try query.bind(name.id)
+    try query.bind(name.collection, name.id)
     return try query.first { row throws(StoreError) in try document(row, of: name.collection) }
   }
 
@@ -183,14 +174,12 @@ enum SQLiteQueries {
     let statement = try database.statement(sql)
     try statement.bind(query.collection)
     for (name, value) in fields {
-      try statement.bind(name)
-      try statement.bind(value)
+      try statement.bind(name, value)
     }
     if let from = query.sortFrom { try statement.bind(from) }
     if let below = query.sortBelow { try statement.bind(below) }
     if let after = query.after {
-      try statement.bind(after.sort)
-      try statement.bind(after.id)
+      try statement.bind(after.sort, after.id)
     }
     try statement.bind(max(0, query.limit))
     return try statement.rows { row throws(StoreError) in try document(row, of: query.collection) }

@@ -9,9 +9,7 @@ extension SQLiteSession {
       ON CONFLICT (stream) DO UPDATE SET version = excluded.version, data = excluded.data
       WHERE excluded.version > snapshots.version
       """)
-    try upsert.bind(snapshot.stream)
-    try upsert.bind(snapshot.version)
-    try upsert.bind(snapshot.data)
+    try upsert.bind(snapshot.stream, snapshot.version, snapshot.data)
     try upsert.execute()
   }
 
@@ -25,12 +23,9 @@ extension SQLiteSession {
       """
       INSERT INTO definitions (name, version, digest, data, registered_by, registered_at) VALUES (?, ?, ?, ?, ?, ?)
       """)
-    try insert.bind(definition.name)
-    try insert.bind(definition.version)
-    try insert.bind(definition.digest)
-    try insert.bind(definition.data)
-    try insert.bind(definition.registeredBy)
-    try insert.bind(definition.registeredAt.milliseconds)
+    try insert.bind(
+      definition.name, definition.version, definition.digest, definition.data, definition.registeredBy,
+      definition.registeredAt.milliseconds)
     try insert.execute()
     return .new
   }
@@ -43,8 +38,7 @@ extension SQLiteSession {
     for name in batch.deletes {
       try deleteFields(of: name)
       let delete = try database.statement("DELETE FROM documents WHERE collection = ? AND id = ?")
-      try delete.bind(name.collection)
-      try delete.bind(name.id)
+      try delete.bind(name.collection, name.id)
       try delete.execute()
     }
   }
@@ -60,9 +54,7 @@ extension SQLiteSession {
   private func writeCheckpoint(_ follower: String, shard: Int, _ position: Int64) throws(StoreError) {
     let upsert = try database.statement(
       "INSERT OR REPLACE INTO checkpoints (follower, shard, position) VALUES (?, ?, ?)")
-    try upsert.bind(follower)
-    try upsert.bind(shard)
-    try upsert.bind(position)
+    try upsert.bind(follower, shard, position)
     try upsert.execute()
   }
 
@@ -86,20 +78,13 @@ extension SQLiteSession {
       INSERT INTO documents (collection, id, sort, fields, data) VALUES (?, ?, ?, ?, ?)
       ON CONFLICT (collection, id) DO UPDATE SET sort = excluded.sort, fields = excluded.fields, data = excluded.data
       """)
-    try upsert.bind(document.collection)
-    try upsert.bind(document.id)
-    try upsert.bind(document.sort)
-    try upsert.bind(SQLiteFields.encode(document.fields))
-    try upsert.bind(document.data)
+    try upsert.bind(
+      document.collection, document.id, document.sort, SQLiteFields.encode(document.fields), document.data)
     try upsert.execute()
     for (name, value) in document.fields {
       let insert = try database.statement(
         "INSERT INTO document_fields (collection, name, value, sort, id) VALUES (?, ?, ?, ?, ?)")
-      try insert.bind(document.collection)
-      try insert.bind(name)
-      try insert.bind(value)
-      try insert.bind(document.sort)
-      try insert.bind(document.id)
+      try insert.bind(document.collection, name, value, document.sort, document.id)
       try insert.execute()
     }
   }
@@ -110,11 +95,7 @@ extension SQLiteSession {
     for (field, value) in old.fields {
       let delete = try database.statement(
         "DELETE FROM document_fields WHERE collection = ? AND name = ? AND value = ? AND sort = ? AND id = ?")
-      try delete.bind(old.collection)
-      try delete.bind(field)
-      try delete.bind(value)
-      try delete.bind(old.sort)
-      try delete.bind(old.id)
+      try delete.bind(old.collection, field, value, old.sort, old.id)
       try delete.execute()
     }
   }

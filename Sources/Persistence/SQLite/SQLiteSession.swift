@@ -106,18 +106,9 @@ final class SQLiteSession {
         after: hash, stream: append.stream, version: version, type: event.type, data: event.data, meta: event.meta,
         recordedAt: now)
       head.add(hash: hash, shard: shard)
-      try insert.bind(month)
-      try insert.bind(stream)
-      try insert.bind(version)
-      try insert.bind(shard)
-      try insert.bind(head.position)
-      try insert.bind(event.type)
-      try insert.bind(event.data)
-      try insert.bind(event.meta)
-      try insert.bind(appendID)
-      try insert.bind(hash)
-      try insert.bind(head.chain)
-      try insert.bind(now.milliseconds)
+      try insert.bind(
+        month, stream, version, shard, head.position, event.type, event.data, event.meta, appendID, hash, head.chain,
+        now.milliseconds)
       try insert.execute()
       if keepsEvents {
         added.append(
@@ -153,8 +144,7 @@ final class SQLiteSession {
   private func repetition(of append: Append, actual: Int) throws(StoreError) -> Appended? {
     func event(_ version: Int) throws(StoreError) -> (position: Int64, isOurs: Bool)? {
       let query = try database.statement("SELECT position, append_id FROM events WHERE stream = ? AND version = ?")
-      try query.bind(append.stream)
-      try query.bind(version)
+      try query.bind(append.stream, version)
       return try query.first { row throws(StoreError) in (row.integer(0), try row.id(1) == append.appendID) }
     }
     guard actual > append.expectedVersion, try event(append.expectedVersion + 1)?.isOurs == true else { return nil }
@@ -181,24 +171,17 @@ final class SQLiteSession {
   private func writeKeysAndClaims(_ append: Append) throws(StoreError) {
     if let key = append.startKey {
       let insert = try database.statement("INSERT INTO start_keys (scope, key, stream, digest) VALUES (?, ?, ?, ?)")
-      try insert.bind(key.scope)
-      try insert.bind(key.key)
-      try insert.bind(append.stream)
-      try insert.bind(key.digest)
+      try insert.bind(key.scope, key.key, append.stream, key.digest)
       try insert.execute()
     }
     for release in append.releases {
       let delete = try database.statement("DELETE FROM claims WHERE scope = ? AND value = ?")
-      try delete.bind(release.scope)
-      try delete.bind(release.value)
+      try delete.bind(release.scope, release.value)
       try delete.execute()
     }
     for claim in append.claims {
       let insert = try database.statement("INSERT INTO claims (scope, value, stream, data) VALUES (?, ?, ?, ?)")
-      try insert.bind(claim.scope)
-      try insert.bind(claim.value)
-      try insert.bind(append.stream)
-      try insert.bind(claim.data)
+      try insert.bind(claim.scope, claim.value, append.stream, claim.data)
       try insert.execute()
     }
   }
@@ -216,10 +199,7 @@ final class SQLiteSession {
     }
     let upsert = try database.statement(
       "INSERT OR REPLACE INTO open_streams (stream, shard, asleep, wake_at) VALUES (?, ?, ?, ?)")
-    try upsert.bind(stream)
-    try upsert.bind(shard)
-    try upsert.bind(asleep ? 1 : 0)
-    try upsert.bind(wakeAt?.milliseconds)
+    try upsert.bind(stream, shard, asleep ? 1 : 0, wakeAt?.milliseconds)
     try upsert.execute()
   }
 }

@@ -16,40 +16,15 @@ final class SQLiteStatement {
 
   // MARK: Binding, one parameter after the other
 
-  func bind(_ value: Int64?) throws(StoreError) {
-    parameter += 1
-    if let value {
-      try check(sqlite3_bind_int64(statement, parameter, value))
-    } else {
-      try check(sqlite3_bind_null(statement, parameter))
-    }
+  /// Binds the next parameters, in order.
+  func bind<each Value: SQLiteValue>(_ values: repeat each Value) throws(StoreError) {
+    for value in repeat each values { try value.bind(to: self) }
   }
 
-  func bind(_ value: Int) throws(StoreError) { try bind(Int64(value)) }
-
-  func bind(_ value: String) throws(StoreError) {
+  fileprivate func bindNext(_ bind: (_ statement: OpaquePointer, _ parameter: Int32) -> Int32) throws(StoreError) {
     parameter += 1
-    var value = value
-    let status = value.withUTF8 { utf8 in
-      // An empty text has no base address, and a null pointer would bind NULL.
-      guard let base = utf8.baseAddress else { return saga_sqlite3_bind_text(statement, parameter, "", 0) }
-      return base.withMemoryRebound(to: CChar.self, capacity: utf8.count) {
-        saga_sqlite3_bind_text(statement, parameter, $0, Int32(clamping: utf8.count))
-      }
-    }
-    try check(status)
+    try check(bind(statement, parameter))
   }
-
-  func bind(_ value: [UInt8]?) throws(StoreError) {
-    parameter += 1
-    if let value {
-      try check(saga_sqlite3_bind_blob(statement, parameter, value, Int32(clamping: value.count)))
-    } else {
-      try check(sqlite3_bind_null(statement, parameter))
-    }
-  }
-
-  func bind(_ id: UniqueID) throws(StoreError) { try bind(id.bytes) }
 
   // MARK: Running
 
@@ -120,5 +95,51 @@ final class SQLiteStatement {
     return UniqueID(
       high: UInt64(bigEndian: start.loadUnaligned(as: UInt64.self)),
       low: UInt64(bigEndian: start.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
+  }
+}
+
+/// A value that a parameter of a statement takes.
+protocol SQLiteValue {
+  func bind(to statement: SQLiteStatement) throws(StoreError)
+}
+
+extension Int64: SQLiteValue {
+  func bind(to statement: SQLiteStatement) throws(StoreError) {
+    try statement.bindNext { sqlite3_bind_int64($0, $1, self) }
+  }
+}
+
+extension Int: SQLiteValue {
+  func bind(to statement: SQLiteStatement) throws(StoreError) { try Int64(self).bind(to: statement) }
+}
+
+extension String: SQLiteValue {
+  func bind(to statement: SQLiteStatement) throws(StoreError) {
+    try statement.bindNext { statement, parameter in
+      var text = self
+      return text.withUTF8 { utf8 in
+        // An empty text has no base address, and a null pointer would bind NULL.
+        guard let base = utf8.baseAddress else { return saga_sqlite3_bind_text(statement, parameter, "", 0) }
+        return base.withMemoryRebound(to: CChar.self, capacity: utf8.count) {
+          saga_sqlite3_bind_text(statement, parameter, $0, Int32(clamping: utf8.count))
+        }
+      }
+    }
+  }
+}
+
+extension [UInt8]: SQLiteValue {
+  func bind(to statement: SQLiteStatement) throws(StoreError) {
+    try statement.bindNext { saga_sqlite3_bind_blob($0, $1, self, Int32(clamping: count)) }
+  }
+}
+
+extension UniqueID: SQLiteValue {
+  func bind(to statement: SQLiteStatement) throws(StoreError) { try bytes.bind(to: statement) }
+}
+
+extension Optional: SQLiteValue where Wrapped: SQLiteValue {
+  func bind(to statement: SQLiteStatement) throws(StoreError) {
+    if let self { try self.bind(to: statement) } else { try statement.bindNext { sqlite3_bind_null($0, $1) } }
   }
 }
