@@ -55,9 +55,13 @@ let package = Package(
     // The requests and responses of the REST API, which the server and the command line share.
     module("Wire", ["JSON", "Values"]),
 
-    module("Workflows", ["JSON", "Values"]),
+    // Regular expressions in linear time, and the schemas that use them: pure, and useful without workflows.
+    module("Patterns"),
+    module("JSONSchema", ["JSON", "Values", "Patterns"]),
+
+    module("Workflows", ["JSON", "Values", "Patterns", "JSONSchema"]),
     // What a saga is: its events, its state, and what follows from a command. Pure.
-    module("SagaCore", ["JSON", "Values", "Workflows"]),
+    module("SagaCore", ["JSON", "Values", "JSONSchema", "Workflows"]),
     // The stores in memory and SQLite, and beside them the one in Postgres: a program links libpq only when it uses it.
     module("Persistence", ["JSON", "Runtime", "Values", "CSQLite", "CSystem"]),
     module("PostgresPersistence", ["Runtime", "Values", "Persistence", "CPostgres"]),
@@ -66,7 +70,7 @@ let package = Package(
     // Where the event store and Kafka meet: the echo, and processors that keep their state in a store.
     module("Streaming", ["JSON", "Runtime", "Values", "Workflows", "Persistence", "Messaging"]),
     // The engine over one store: actors, scheduler, recovery, operations, read model. It knows no wire.
-    module("WorkflowEngine", ["JSON", "Runtime", "Values", "Workflows", "SagaCore", "Persistence"]),
+    module("WorkflowEngine", ["JSON", "Runtime", "Values", "JSONSchema", "Workflows", "SagaCore", "Persistence"]),
     // Beside the engine: who makes its attempts, who brings it messages, who hears of its sagas.
     module("HTTPSteps", ["JSON", "Runtime", "Values", "Workflows", "SagaCore", "HTTP", "WorkflowEngine"]),
     module(
@@ -87,15 +91,15 @@ let package = Package(
     module(
       "Server",
       [
-        "Assets", "JSON", "Runtime", "Values", "Wire", "Workflows", "SagaCore", "Persistence", "HTTP", "Messaging",
-        "Streaming", "WorkflowEngine", "HTTPSteps", "KafkaGateway", "Notifications",
+        "Assets", "JSON", "Runtime", "Values", "JSONSchema", "Wire", "Workflows", "SagaCore", "Persistence", "HTTP",
+        "Messaging", "Streaming", "WorkflowEngine", "HTTPSteps", "KafkaGateway", "Notifications",
       ]),
     .executableTarget(
       name: "saga",
       dependencies: [
-        "Assets", "JSON", "Runtime", "Values", "Wire", "Workflows", "SagaCore", "Persistence", "PostgresPersistence",
-        "HTTP", "Messaging", "Streaming", "WorkflowEngine", "HTTPSteps", "KafkaGateway", "Notifications",
-        "Laboratory", "Server", "CSystem",
+        "Assets", "JSON", "Runtime", "Values", "JSONSchema", "Wire", "Workflows", "SagaCore", "Persistence",
+        "PostgresPersistence", "HTTP", "Messaging", "Streaming", "WorkflowEngine", "HTTPSteps", "KafkaGateway",
+        "Notifications", "Laboratory", "Server", "CSystem",
       ],
       path: "Sources/saga", swiftSettings: strict),
 
@@ -129,7 +133,9 @@ let package = Package(
     tests("JSON", of: ["JSON"]),
     tests("Values", of: ["Values", "JSON", "Runtime", "TestSupport"]),
     tests("Runtime", of: ["Runtime", "JSON", "Values", "TestSupport"]),
-    tests("Workflows", of: ["Workflows", "Values", "JSON", "TestSupport"], exclude: ["Stored"]),
+    tests("Patterns", of: ["Patterns"]),
+    tests("JSONSchema", of: ["JSONSchema", "JSON", "Runtime", "Values"]),
+    tests("Workflows", of: ["Workflows", "JSONSchema", "Values", "JSON", "TestSupport"], exclude: ["Stored"]),
     tests("Persistence", of: ["Persistence", "PostgresPersistence", "JSON", "Runtime", "Values", "TestSupport"]),
     tests("HTTP", of: ["HTTP", "JSON", "Runtime", "Values", "TestSupport"]),
     tests("Messaging", of: ["Messaging", "HTTP", "JSON", "Runtime", "Values", "TestSupport", "kafka-broker"]),
@@ -143,11 +149,13 @@ let package = Package(
       "WorkflowEngine",
       of: [
         "WorkflowEngine", "HTTPSteps", "KafkaGateway", "Notifications", "SagaCore", "Workflows", "Persistence", "HTTP",
-        "Messaging", "Streaming", "JSON", "Runtime",
+        "Messaging", "Streaming", "JSON", "JSONSchema", "Runtime",
         "Values", "TestSupport",
         "kafka-broker",
       ], exclude: ["Fixtures"]),
-    tests("EmbeddedSagas", of: ["EmbeddedSagas", "WorkflowEngine", "SagaCore", "Persistence", "JSON", "Values"]),
+    tests(
+      "EmbeddedSagas",
+      of: ["EmbeddedSagas", "WorkflowEngine", "SagaCore", "Persistence", "JSON", "JSONSchema", "Values"]),
     tests(
       "Laboratory",
       of: [
@@ -164,8 +172,8 @@ let package = Package(
     .testTarget(
       name: "CLITests",
       dependencies: [
-        "saga", "HTTP", "JSON", "Laboratory", "Messaging", "Persistence", "Runtime", "Values", "Streaming", "Wire",
-        "Workflows", "SagaCore", "WorkflowEngine", "Notifications", "KafkaGateway", "TestSupport",
+        "saga", "HTTP", "JSON", "JSONSchema", "Laboratory", "Messaging", "Persistence", "Runtime", "Values",
+        "Streaming", "Wire", "Workflows", "SagaCore", "WorkflowEngine", "Notifications", "KafkaGateway", "TestSupport",
       ],
       path: "Tests/CLI", exclude: ["Goldens", "Sagas"], swiftSettings: strict),
     // The engine in simulation: a world in virtual time, the command that runs seeds of it, and the tests.

@@ -50,6 +50,8 @@ function control(name, schema, value, isRequired) {
     input.focus();
     throw new Error(`${name} ${what}.`);
   };
+  const example = Array.isArray(schema.examples) ? schema.examples[0] : undefined;
+  const placeholder = example === undefined ? null : typeof example === "string" ? example : write(example);
   const choices = schema.enum ?? (schema.const !== undefined ? [schema.const] : null);
   if (choices) {
     const select = h("select", { id: newID("field") },
@@ -66,7 +68,7 @@ function control(name, schema, value, isRequired) {
   if (schema.type === "number" || schema.type === "integer") {
     // A control of type number rounds numbers when its arrows or the mouse wheel change them.
     const input = h("input", { type: "text", inputmode: schema.type === "integer" ? "numeric" : "decimal",
-      value: value === undefined || value === null ? "" : String(value), required: isRequired, autocomplete: "off", spellcheck: "false" });
+      value: value === undefined || value === null ? "" : String(value), placeholder, required: isRequired, autocomplete: "off", spellcheck: "false" });
     return { element: field(label, input, schema.description), read() {
       const text = input.value.trim();
       if (text === "") return isRequired ? fail(input, "is missing") : undefined;
@@ -81,7 +83,7 @@ function control(name, schema, value, isRequired) {
     // A control of type email rewrites addresses, and one of one line drops line breaks. The engine counts characters, not halves
     // of them, so that it is the one that says what is too long.
     const input = /[\r\n]/.test(given) ? h("textarea", { rows: 3, value: given, required: isRequired })
-      : h("input", { type: "text", inputmode: schema.format === "email" ? "email" : null, value: given, required: isRequired, autocomplete: "off" });
+      : h("input", { type: "text", inputmode: schema.format === "email" ? "email" : null, value: given, placeholder, required: isRequired, autocomplete: "off" });
     const shown = input.value;
     return { element: field(label, input, schema.description), read() {
       if (input.value === "") return isRequired && (schema.minLength ?? 1) > 0 ? fail(input, "is missing") : isRequired ? "" : undefined;

@@ -13,23 +13,31 @@ public struct SwiftWorkflow: Sendable {
   public let version: Int
   /// The time that a saga may take before it starts compensation.
   public let timeout: Duration
+  /// A JSON Schema (draft 2020-12) of the input. A start with an input that doesn't meet it throws `Refusal`
+  /// `input.invalid`. Nil allows every input.
+  public let inputSchema: JSON?
   public let steps: [SwiftStep]
 
   /// - Parameter steps: the steps in order. A step waits for the one before it, unless its `after` names others.
-  public init(_ name: String, version: Int, timeout: Duration = .seconds(300), steps: [SwiftStep]) {
+  public init(
+    _ name: String, version: Int, timeout: Duration = .seconds(300), inputSchema: JSON? = nil, steps: [SwiftStep]
+  ) {
     self.name = name
     self.version = version
     self.timeout = timeout
+    self.inputSchema = inputSchema
     self.steps = steps
   }
 
   /// The definition as the engine stores it. A closure is an `http` action of the service `in-process`, which
   /// `ClosureExecutor` answers inside the process.
   var source: JSON {
-    [
+    var members: JSONObject = [
       "name": .string(name), "version": .int(version), "timeout": .string(DurationText.format(timeout)),
-      "steps": .array(steps.map(\.source)),
     ]
+    members["inputSchema"] = inputSchema
+    members["steps"] = .array(steps.map(\.source))
+    return .object(members)
   }
 }
 

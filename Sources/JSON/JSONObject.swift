@@ -101,11 +101,11 @@ extension JSONObject: Hashable {
 }
 
 /// A string that is compared and hashed by its Unicode scalars.
-struct ScalarKey: Hashable {
-  let string: String
-  init(_ string: String) { self.string = string }
-  static func == (left: ScalarKey, right: ScalarKey) -> Bool { left.string.hasSameScalars(as: right.string) }
-  func hash(into hasher: inout Hasher) {
+package struct ScalarKey: Hashable, Sendable {
+  package let string: String
+  package init(_ string: String) { self.string = string }
+  package static func == (left: ScalarKey, right: ScalarKey) -> Bool { left.string.hasSameScalars(as: right.string) }
+  package func hash(into hasher: inout Hasher) {
     var string = string
     string.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
   }

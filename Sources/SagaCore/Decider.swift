@@ -160,6 +160,9 @@ public struct Decider {
     return try body(meter)
   }
 
+  /// Adds the steps of a check that has a budget of its own to the decision's count.
+  mutating func count(_ steps: Int) { computed += steps }
+
   /// Why an action of a step can't be rendered, or nil when it can.
   mutating func problem(with action: Action, of step: StepState) -> StepFailure? {
     let document = state.document(for: step, reading: action.reads)

@@ -1,4 +1,5 @@
 import JSON
+import JSONSchema
 import Values
 
 /// The requests and the reports that a saga can get.
@@ -30,11 +31,20 @@ public struct Refusal: CodedError, Hashable {
   public let message: String
   /// The verbs that an operator could use instead.
   public let allowed: [AllowedVerb]
+  /// The violations of a schema, when it refused the input or the body: at most `SchemaVerdict.most`.
+  public let violations: [SchemaViolation]
+  /// The number of further violations.
+  public let moreViolations: Int
 
-  public init(_ code: String, _ message: String, allowed: [AllowedVerb] = []) {
+  public init(
+    _ code: String, _ message: String, allowed: [AllowedVerb] = [], violations: [SchemaViolation] = [],
+    moreViolations: Int = 0
+  ) {
     self.code = code
     self.message = message
     self.allowed = allowed
+    self.violations = violations
+    self.moreViolations = moreViolations
   }
 }
 

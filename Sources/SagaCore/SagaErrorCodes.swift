@@ -31,6 +31,8 @@ public enum EngineErrorCode {
   public static let stepNotRewindable = "step.notRewindable"
   public static let deadlineNotLater = "deadline.notLater"
   public static let signalUnknown = "signal.unknown"
+  public static let inputInvalid = "input.invalid"
+  public static let signalInvalid = "signal.invalid"
   public static let signalRefused = "signal.refused"
   public static let signalLimit = "signal.limit"
   public static let signalDropped = "signal.dropped"

@@ -1,5 +1,6 @@
 import HTTP
 import JSON
+import JSONSchema
 import Notifications
 import Persistence
 import SagaCore
@@ -45,6 +46,9 @@ enum Refusals {
     EngineErrorCode.deadlineNotLater: (409, "The deadline would not be later"),
     EngineErrorCode.signalUnknown: (404, "No such signal"),
     WorkflowErrorCode.expressionBudget: (422, "The condition takes too much work"),
+    EngineErrorCode.inputInvalid: (422, "The input doesn't meet its schema"),
+    EngineErrorCode.signalInvalid: (422, "The signal doesn't meet its schema"),
+    SchemaErrorCode.budget: (422, "The check against the schema takes too much work"),
     EngineErrorCode.signalRefused: (422, "The signal was refused"),
     EngineErrorCode.signalLimit: (409, "The saga keeps no more signals"),
     EngineErrorCode.signalDropped: (409, "No step took the signal"),
@@ -121,7 +125,11 @@ enum Refusals {
       return problem(error.code, error.message, errors: error.findings.map(\.json))
     }
     guard let refusal = error as? any CodedError, table[refusal.code] != nil else { return nil }
-    var answer = problem(refusal.code, refusal.message)
+    let violations = (error as? Refusal)?.violations ?? []
+    var answer = problem(refusal.code, refusal.message, errors: violations.map { $0.response(refusal.code) })
+    if let refusal = error as? Refusal, refusal.moreViolations > 0 {
+      answer.members["more"] = .int(refusal.moreViolations)
+    }
     if let refusal = error as? Refusal, !refusal.allowed.isEmpty {
       answer.members["allowed"] = .list(refusal.allowed.map(\.response))
     }
@@ -145,6 +153,16 @@ enum Refusals {
     return Problem(
       status, code, title: title(of: code), detail: detail, errors: errors,
       headers: status == 503 ? ["Retry-After": retryAfter] : [:])
+  }
+}
+
+extension SchemaViolation {
+  /// The violation as one of a problem's errors. `pointer` leads into the request's body, `schema` into the schema.
+  fileprivate func response(_ code: String) -> JSON {
+    [
+      "code": .string(code), "pointer": .string(instance.shown), "schema": .string(keyword),
+      "message": .string(message),
+    ]
   }
 }
 

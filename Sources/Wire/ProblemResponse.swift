@@ -27,6 +27,8 @@ public struct ProblemResponse: WireValue {
   /// One mistake in a request, with its place.
   public struct Place: WireValue {
     public let pointer: String?
+    /// The place in the schema that the value doesn't meet.
+    public let schema: String?
     public let line: Int?
     public let column: Int?
     public let parameter: String?
@@ -37,6 +39,7 @@ public struct ProblemResponse: WireValue {
 
     public init(_ members: Members) throws(UnexpectedMember) {
       pointer = try members.textIfAny("pointer")
+      schema = try members.textIfAny("schema")
       line = try members.intIfAny("line")
       column = try members.intIfAny("column")
       parameter = try members.textIfAny("parameter")
@@ -48,7 +51,8 @@ public struct ProblemResponse: WireValue {
 
     public var json: JSON {
       .members([
-        "pointer": .text(pointer), "line": .integer(line), "column": .integer(column), "parameter": .text(parameter),
+        "pointer": .text(pointer), "schema": .text(schema), "line": .integer(line), "column": .integer(column),
+        "parameter": .text(parameter),
         "header": .text(header), "message": .text(message), "severity": .text(severity), "nearName": .text(nearName),
       ])
     }

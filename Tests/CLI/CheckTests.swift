@@ -57,7 +57,7 @@ struct CheckTests {
 
   @Test("--strict treats warnings as errors")
   func strict() async {
-    let warned = Self.right.replacing("\"steps\"", with: "\"inputSchema\": {}, \"steps\"")
+    let warned = Self.right.replacing("\"steps\"", with: "\"inputSchema\": {\"minLenght\": 1}, \"steps\"")
     let lenient = await TestTool(input: [warned]).run("check", "-")
     #expect(lenient.status == .success)
     #expect(lenient.output.contains("warning"))

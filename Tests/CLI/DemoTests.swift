@@ -28,7 +28,9 @@ struct DemoTests {
 
   private func report(positions: [String], valid: Set<String> = ["1", "2"], repeated: [String] = []) -> DemoReport {
     DemoReport(
-      tubes: tubes, account: LabAccount(positions: positions, validSamples: valid, repeatedEffects: repeated),
+      tubes: tubes,
+      refused: [RefusedTube(code: "input.invalid", message: "volumeMl is 0; the schema allows only more than 0")],
+      account: LabAccount(positions: positions, validSamples: valid, repeatedEffects: repeated),
       style: .plain)
   }
 

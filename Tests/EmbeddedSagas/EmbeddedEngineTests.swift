@@ -1,6 +1,7 @@
 import EmbeddedSagas
 import Foundation
 import JSON
+import JSONSchema
 import Persistence
 import SagaCore
 import Synchronization
@@ -37,6 +38,21 @@ struct EmbeddedEngineTests {
       return try await body(step)
     } undo: { step in
       calls.note("undo \(step.key.suffix(id.count + 2))")
+    }
+  }
+
+  @Test("A start with an input that doesn't meet the workflow's schema is refused")
+  func inputSchema() async throws {
+    try await Self.withFile { file in
+      let workflow = SwiftWorkflow(
+        "add", version: 1, inputSchema: ["type": "object", "required": ["n"]], steps: [Self.step("one", Calls())])
+      try await EmbeddedEngine.run(at: file, workflows: [workflow]) { engine in
+        let refusal = await #expect(throws: Refusal.self) { try await engine.start("add", input: "text") }
+        #expect(refusal?.code == "input.invalid")
+        #expect(refusal?.violations.map(\.message) == ["the input is a string; the schema allows only an object"])
+        let saga = try await engine.start("add", input: ["n": 1])
+        #expect(try await engine.end(of: saga).status == .completed)
+      }
     }
   }
 

@@ -8,14 +8,16 @@ struct ArrowTests {
     "Values": ["JSON", "CCrypto"],
     "Wire": ["JSON", "Values"],
     "Runtime": ["JSON", "Values", "CCrypto"],
-    "Workflows": ["JSON", "Values"],
-    "SagaCore": ["JSON", "Values", "Workflows"],
+    "Patterns": [],
+    "JSONSchema": ["JSON", "Values", "Patterns"],
+    "Workflows": ["JSON", "Values", "Patterns", "JSONSchema"],
+    "SagaCore": ["JSON", "Values", "JSONSchema", "Workflows"],
     "Persistence": ["JSON", "Runtime", "Values", "CSQLite", "CSystem"],
     "PostgresPersistence": ["Runtime", "Values", "Persistence", "CPostgres"],
     "HTTP": ["JSON", "Runtime", "Values", "CCurl", "CMicrohttpd", "CSystem"],
     "Messaging": ["JSON", "Runtime", "Values", "HTTP", "CKafka"],
     "Streaming": ["JSON", "Runtime", "Values", "Workflows", "Persistence", "Messaging"],
-    "WorkflowEngine": ["JSON", "Runtime", "Values", "Workflows", "SagaCore", "Persistence"],
+    "WorkflowEngine": ["JSON", "Runtime", "Values", "JSONSchema", "Workflows", "SagaCore", "Persistence"],
     "HTTPSteps": ["JSON", "Runtime", "Values", "Workflows", "SagaCore", "HTTP", "WorkflowEngine"],
     "KafkaGateway": [
       "Assets", "JSON", "Runtime", "Values", "Workflows", "SagaCore", "Persistence", "Messaging", "Streaming",
@@ -27,20 +29,21 @@ struct ArrowTests {
     "EmbeddedSagas": ["JSON", "Runtime", "Values", "Workflows", "SagaCore", "Persistence", "WorkflowEngine"],
     "Laboratory": ["JSON", "Runtime", "Values", "Persistence", "HTTP", "Messaging", "Streaming"],
     "Server": [
-      "Assets", "JSON", "Runtime", "Values", "Wire", "Workflows", "SagaCore", "Persistence", "HTTP", "Messaging",
-      "Streaming", "WorkflowEngine", "HTTPSteps", "KafkaGateway", "Notifications",
+      "Assets", "JSON", "Runtime", "Values", "JSONSchema", "Wire", "Workflows", "SagaCore", "Persistence", "HTTP",
+      "Messaging", "Streaming", "WorkflowEngine", "HTTPSteps", "KafkaGateway", "Notifications",
     ],
     "saga": [
-      "Assets", "JSON", "Runtime", "Values", "Wire", "Workflows", "SagaCore", "Persistence", "PostgresPersistence",
-      "HTTP",
-      "Messaging", "Streaming", "WorkflowEngine", "HTTPSteps", "KafkaGateway", "Notifications", "Laboratory", "Server",
+      "Assets", "JSON", "Runtime", "Values", "JSONSchema", "Wire", "Workflows", "SagaCore", "Persistence",
+      "PostgresPersistence", "HTTP", "Messaging", "Streaming", "WorkflowEngine", "HTTPSteps", "KafkaGateway",
+      "Notifications", "Laboratory", "Server",
       "CSystem",
     ],
   ]
   static let toolchain: Set<String> = ["Foundation", "Dispatch", "Synchronization"]
   /// Values and rules that no clock, file or thread may reach.
   static let pure = [
-    "Sources/JSON/", "Sources/Values/", "Sources/Wire/", "Sources/Workflows/", "Sources/SagaCore/",
+    "Sources/JSON/", "Sources/Values/", "Sources/Patterns/", "Sources/JSONSchema/", "Sources/Wire/",
+    "Sources/Workflows/", "Sources/SagaCore/",
     "Sources/Streaming/Processing/Core/",
   ]
 

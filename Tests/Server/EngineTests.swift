@@ -32,6 +32,47 @@ struct EngineTests {
     }
   }
 
+  @Test func aSchemaRefusesAStartAndASignal() async throws {
+    try await LiveEngine.run { api, _ in
+      try await LiveEngine.register(
+        """
+        {"name": "w", "version": 1, "inputSchema": {"type": "object", "required": ["barcode"],
+          "properties": {"volumeUl": {"maximum": 1000}}},
+         "steps": [{"id": "a", "timeout": "1m", "signal": {"name": "go", "schema": {"required": ["ok"]}}}]}
+        """, api)
+      let refused = try await api.post("/v1/workflows/w/sagas", ["input": ["volumeUl": 1200]])
+      #expect(refused.status == 422)
+      #expect(refused.code == EngineErrorCode.inputInvalid)
+      #expect(
+        refused.json["errors"] == [
+          [
+            "code": "input.invalid", "pointer": "/input", "schema": "/required",
+            "message": "barcode is missing; the schema requires it",
+          ],
+          [
+            "code": "input.invalid", "pointer": "/input/volumeUl", "schema": "/properties/volumeUl/maximum",
+            "message": "volumeUl is 1200; the schema allows at most 1000",
+          ],
+        ])
+      let text = try await api.post("/v1/workflows/w/sagas", ["input": "text"])
+      #expect(text.status == 422)
+      let long = try await api.post(
+        "/v1/workflows/w/sagas", ["input": ["barcode": "T-1", "volumeUl": 1_000]])
+      #expect(long.status == 201)
+      let target = try #require(long.headers["Location"])
+      for _ in 0..<2 {
+        let signal = try await api.post(target + "/signals/go", [:], headers: ["Idempotency-Key": "1"])
+        #expect(signal.status == 422)
+        #expect(signal.code == EngineErrorCode.signalInvalid)
+        #expect(signal.json["errors"]?[0]?["pointer"] == "")
+        #expect(signal.json["errors"]?[0]?["schema"] == "/required")
+      }
+      let events = try await api.get(target + "/events")
+      #expect(events.json["events"]?.arrayValue?.filter { $0["type"] == "signalRefused" }.count == 1)
+      #expect(try await api.post(target + "/signals/go", ["ok": 1]).json["answer"] == "taken")
+    }
+  }
+
   /// Input with the greatest allowed depth is stored a few levels deeper, and must be readable again.
   @Test func theDeepestBodiesComeBack() async throws {
     @Sendable func nested(_ depth: Int) -> String {

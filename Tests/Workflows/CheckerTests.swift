@@ -11,7 +11,7 @@ struct CheckerTests {
     let services: Set = ["samples", "storage", "sequencing", "notification"]
     let result = WorkflowChecker.check(try Repository.bytes("workflows/sample-processing.json"), services: services)
     #expect(result.errors.isEmpty, "\(result.errors)")
-    #expect(result.warnings.map(\.code) == [WorkflowErrorCode.mayBeTooSlow, WorkflowErrorCode.notEnforced])
+    #expect(result.warnings.map(\.code) == [WorkflowErrorCode.mayBeTooSlow])
     let definition = try #require(result.definition)
     #expect(definition.timeout == .seconds(300))
     #expect(
@@ -190,10 +190,7 @@ struct CheckerTests {
       ),
       (
         #"[{ "id": "a", "signal": { "name": "x", "schema": {}, "roles": ["qa"] } }]"#,
-        [
-          Found("workflow.notEnforced", "/steps/0/signal/schema", 2, 49),
-          Found("workflow.notEnforced", "/steps/0/signal/roles", 2, 63),
-        ]
+        [Found("workflow.notEnforced", "/steps/0/signal/roles", 2, 63)]
       ),
       (
         #"[{ "id": "a", \#(call), "compensation": "none", "when": "$..x" }]"#,

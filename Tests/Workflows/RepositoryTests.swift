@@ -12,7 +12,7 @@ struct RepositoryTests {
     let bytes = try Repository.bytes("workflows/sample-processing-kafka.json")
     let result = WorkflowChecker.check(bytes, services: [], kafkaServices: services)
     #expect(result.errors.isEmpty, "\(result.errors)")
-    #expect(result.warnings.map(\.code) == [WorkflowErrorCode.mayBeTooSlow, WorkflowErrorCode.notEnforced])
+    #expect(result.warnings.map(\.code) == [WorkflowErrorCode.mayBeTooSlow])
     let schema = SchemaValidator(document: try JSON(parsing: try Repository.bytes("docs/schema/workflow.schema.json")))
     #expect(try schema.accepts(try JSON(parsing: bytes)))
 

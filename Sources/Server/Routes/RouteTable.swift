@@ -1,4 +1,5 @@
 import HTTP
+import JSONSchema
 import Notifications
 import Persistence
 import SagaCore
@@ -61,7 +62,11 @@ public enum Endpoint: String, CaseIterable, Sendable {
     case .startSaga:
       .post(
         "/v1/workflows/{name}/sagas", "Start a saga", query: ["wait"], headers: RouteFacts.whoAndKey, body: .object,
-        answers: [200, 201], refuses: [EngineErrorCode.sagaStartKeyReused, EngineErrorCode.workflowNotFound])
+        answers: [200, 201],
+        refuses: [
+          EngineErrorCode.inputInvalid, EngineErrorCode.sagaStartKeyReused, EngineErrorCode.workflowNotFound,
+          SchemaErrorCode.budget,
+        ])
     case .listSagas:
       .get("/v1/sagas", "List sagas", query: SagaListReader.parameters)
     case .getSaga:
@@ -77,8 +82,9 @@ public enum Endpoint: String, CaseIterable, Sendable {
         refuses: [
           EngineErrorCode.commandReused, EngineErrorCode.eventTooLarge, WorkflowErrorCode.expressionBudget,
           EngineErrorCode.sagaEnded, EngineErrorCode.sagaTooLarge, EngineErrorCode.signalDropped,
-          EngineErrorCode.signalLimit, EngineErrorCode.signalRefused, EngineErrorCode.signalTooLate,
-          EngineErrorCode.signalUnknown,
+          EngineErrorCode.signalInvalid, EngineErrorCode.signalLimit, EngineErrorCode.signalRefused,
+          EngineErrorCode.signalTooLate,
+          EngineErrorCode.signalUnknown, SchemaErrorCode.budget,
         ])
     case .cancelSaga:
       .verb(.cancel, "Cancel a saga", refuses: [EngineErrorCode.sagaPivotPassed, EngineErrorCode.sagaTurningBack])

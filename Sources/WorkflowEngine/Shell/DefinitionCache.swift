@@ -1,4 +1,5 @@
 import JSON
+import JSONSchema
 import Persistence
 import Runtime
 import SagaCore
@@ -103,6 +104,13 @@ final class DefinitionCache: Sendable {
     } catch {
       throw HistoryError(
         "\(stored.name) version \(stored.version) was registered, but this version can't read it at \(error).")
+    }
+    for (pointer, schema) in definition.schemas where schema.compiled == nil {
+      let mistake = schema.findings.first(where: \.isError)
+      log.warning(
+        "A schema of a registered workflow can't be used; it refuses nothing", ("workflow", definition.name),
+        ("version", "\(definition.version)"), ("schema", pointer.shown), ("code", mistake?.code ?? ""),
+        ("error", mistake?.message ?? ""))
     }
     let entry = Entry(
       definition: definition, digest: Digest.hexadecimal(stored.digest), registeredAt: stored.registeredAt,

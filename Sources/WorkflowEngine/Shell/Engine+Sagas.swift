@@ -9,13 +9,17 @@ import Workflows
 extension Engine {
   /// Starts a saga. If the idempotency key has already started one, returns that one.
   /// - Throws: `EngineError` `workflow.notFound`, `saga.startKeyReused` when the key came with other input, or
-  ///   `engine.notReady`.
+  ///   `engine.notReady`. `Refusal` `input.invalid` when the input doesn't meet the schema of the workflow; nothing is
+  ///   stored then.
   public func start(_ request: StartRequest) async throws -> Started {
     try requireReady()
     // This applies also when the workflow's latest version, or the requested one, is another one now.
     if let known = try await known(request) { return known }
     let workflow = try workflow(request.workflow, version: request.version)
     let definition = workflow.definition
+    if definition.inputSchema != nil, let refusal = await computed({ definition.refusal(ofInput: request.input) }) {
+      throw refusal
+    }
     let now = host.environment.now()
     let key = request.idempotencyKey.map { key in
       NewStartKey(scope: request.workflow, key: key, digest: Digest.sha256(request.input.bytes(.canonical)))
@@ -100,7 +104,7 @@ extension Engine {
   /// Gives a saga a signal. The same signal again changes nothing, and gets the result of the first one.
   /// - Parameter formerIDs: the ids that an older version would have given the signal.
   /// - Throws: `Refusal` when the saga knows no such signal, no longer waits for it, does not accept the body, or keeps
-  ///   too many signals. A repeat of a refused signal gets the code of the first refusal.
+  ///   too many signals. `signal.invalid` has the violations of the schema. A repeat of a refused signal gets the code of the first refusal.
   public func signal(
     _ id: UniqueID, _ signal: SignalGiven, formerIDs: [String] = []
   ) async throws -> SignalAnswer {
@@ -108,8 +112,18 @@ extension Engine {
     let before = try await host.state(of: id)
     let isRepeat = before.known(signal, formerIDs: formerIDs) != nil
     let after = isRepeat ? before : try await host.ask(id, .give(signal, formerIDs: formerIDs))
-    return try after.answer(
-      to: signal, formerIDs: formerIDs, isRepeat: isRepeat, try await host.definitions.definition(of: after.start))
+    let definition = try await host.definitions.definition(of: after.start)
+    do {
+      return try after.answer(to: signal, formerIDs: formerIDs, isRepeat: isRepeat, definition)
+    } catch {
+      guard error.code == EngineErrorCode.signalInvalid else { throw error }
+      throw await computed { error.withViolations(of: signal, definition) }
+    }
+  }
+
+  /// Computes on the threads for sagas, whose stacks are large enough for every budget.
+  private func computed<Result: Sendable>(_ body: @escaping @Sendable () -> Result) async -> Result {
+    await Task(executorPreference: host.computing) { body() }.value
   }
 
   public func signal(

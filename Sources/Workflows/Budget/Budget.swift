@@ -1,3 +1,5 @@
+import Patterns
+
 /// The limits of one evaluation or one rendering. The budget counts work, never time. So the same expression over the
 /// same document passes or fails on every machine.
 public struct Budget: Sendable, Hashable {
@@ -95,7 +97,7 @@ public final class Meter {
 
   /// Charges one step. Returns false when the budget is used up; then the caller must stop.
   @inline(__always)
-  func charge(_ count: Int = 1) -> Bool {
+  package func charge(_ count: Int = 1) -> Bool {
     steps &+= count
     return steps <= budget.steps && exceeded == nil ? true : exceed(.steps)
   }
@@ -138,3 +140,5 @@ public final class Meter {
     return false
   }
 }
+
+extension Meter: WorkCounter {}

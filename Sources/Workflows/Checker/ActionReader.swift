@@ -188,15 +188,14 @@ struct ActionReader {
         offset: expression.offset))
   }
 
-  /// Reads a JSON Schema and keeps it unchanged.
-  static func schema(_ name: String, in reader: ObjectReader) -> JSON? {
+  /// Reads and compiles a JSON Schema. The mistakes of a stored one are not reported; it is not enforced.
+  static func schema(_ name: String, in reader: ObjectReader) -> WorkflowSchema? {
     guard let json = reader.members[name] else { return nil }
     switch json {
     case .object, .bool:
-      reader.report.warning(
-        WorkflowErrorCode.notEnforced, "\"\(name)\" is kept and shown, but not enforced yet: nothing is refused by it",
-        at: reader.pointer(to: name), .name)
-      return json
+      let schema = WorkflowSchema(json)
+      for finding in schema.findings { reader.report.add(finding, of: reader.pointer(to: name)) }
+      return schema
     case .null, .number, .string, .array:
       reader.wrongType(name, "a JSON Schema, which is an object", json)
       return nil

@@ -1,4 +1,5 @@
 import JSON
+import JSONSchema
 
 /// Collects the findings for one file, and knows the place of each value in the file.
 package final class Report {
@@ -79,14 +80,31 @@ package final class Report {
 
   package func warning(
     _ code: String, _ message: @autoclosure () -> String, at pointer: @autoclosure () -> JSONPointer,
-    _ spot: Spot = .value
+    _ spot: Spot = .value, near: @autoclosure () -> String? = nil
   ) {
     warnings += 1
     guard warnings <= Self.most else {
       omitted += 1
       return
     }
-    add(.warning, code, message(), pointer(), spot, nil)
+    add(.warning, code, message(), pointer(), spot, near())
+  }
+
+  /// Adds what the compiler found in a schema of the file.
+  /// - Parameter schema: the place of the schema.
+  func add(_ finding: SchemaFinding, of schema: JSONPointer) {
+    let spot: Spot =
+      switch finding.spot {
+      case .value: .value
+      case .name: .name
+      case .inside(let offset): .inside(offset)
+      }
+    let pointer = schema.appending(finding.pointer)
+    if finding.isError {
+      rule(finding.code, finding.message, at: pointer, spot, near: finding.nearName)
+    } else {
+      warning(finding.code, finding.message, at: pointer, spot, near: finding.nearName)
+    }
   }
 
   /// Returns all findings in the order of the file. At the same place, errors come first.

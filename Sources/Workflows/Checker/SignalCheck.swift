@@ -23,9 +23,10 @@ struct SignalCheck {
     }
   }
 
-  /// Returns true when the conditions may be meant for different signals: both read the signal, and neither is plainly
-  /// a case of the other.
+  /// Returns true when the steps may be meant for different signals. Their schemas differ, or both conditions read the
+  /// signal and neither is plainly a case of the other.
   private func isToldApart(_ left: SignalAction, _ right: SignalAction) -> Bool {
+    if let schema = left.schema, let other = right.schema, schema != other { return true }
     guard let left = left.accept, let right = right.accept, readsSignal(left), readsSignal(right) else { return false }
     return !left.plainlyOverlaps(right)
   }

@@ -90,13 +90,13 @@ public struct SignalAction: Sendable, Hashable {
   public let name: String
   /// The roles that may send the signal; the engine stores and shows them.
   public let roles: [String]
-  /// A JSON Schema for the signal's body; the engine stores and shows it.
-  public let schema: JSON?
+  /// The schema of the signal's body. The step takes no body that doesn't meet it.
+  public let schema: WorkflowSchema?
   /// The condition on a signal. The engine evaluates it over the saga's document, with the signal's body as its member
   /// `signal`.
   public let accept: JSONPathCondition?
 
-  public init(name: String, roles: [String] = [], schema: JSON? = nil, accept: JSONPathCondition? = nil) {
+  public init(name: String, roles: [String] = [], schema: WorkflowSchema? = nil, accept: JSONPathCondition? = nil) {
     self.name = name
     self.roles = roles
     self.schema = schema

@@ -8,8 +8,8 @@ public struct WorkflowDefinition: Sendable {
   public let owner: String?
   /// The time that a saga may take before it starts compensation.
   public let timeout: Duration
-  /// A JSON Schema for the input; the engine stores and shows it.
-  public let inputSchema: JSON?
+  /// The schema of the input. A start whose input doesn't meet it is refused.
+  public let inputSchema: WorkflowSchema?
   /// The steps in file order.
   public let steps: [Step]
   public let output: Template?
@@ -34,13 +34,13 @@ public struct WorkflowDefinition: Sendable {
   ///   - description: the purpose in one sentence.
   ///   - owner: the team or person that is responsible.
   ///   - timeout: the timeout of the whole saga.
-  ///   - inputSchema: a JSON Schema of the input; stored and shown.
+  ///   - inputSchema: the schema of the input.
   ///   - steps: steps with unique ids and without cycles, each at its own index. The checker ensures this.
   ///   - output: the output of a completed saga.
   ///   - source: the whole file as it was read.
   public init(
     name: String, version: Int, description: String? = nil, owner: String? = nil,
-    timeout: Duration = WorkflowDefinition.defaultTimeout, inputSchema: JSON? = nil, steps: [Step],
+    timeout: Duration = WorkflowDefinition.defaultTimeout, inputSchema: WorkflowSchema? = nil, steps: [Step],
     output: Template? = nil, source: JSON
   ) {
     self.name = name

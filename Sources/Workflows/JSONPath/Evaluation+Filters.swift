@@ -1,4 +1,5 @@
 import JSON
+import Patterns
 
 extension Evaluation {
   func holds(_ condition: Condition, for node: JSON) -> Bool {
@@ -119,7 +120,7 @@ extension Evaluation {
     if let known = patterns.first(where: { $0.text.hasSameScalars(as: source) }) { return known.compiled }
     guard meter.charge(1 + source.utf8.count) else { return nil }
     let compiled: IRegexp?
-    do throws(IRegexpError) {
+    do throws(PatternError) {
       compiled = try IRegexp(source)
     } catch {
       // RFC 9535 §2.4.6: an invalid pattern makes the test false.

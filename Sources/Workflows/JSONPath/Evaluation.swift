@@ -1,4 +1,5 @@
 import JSON
+import Patterns
 
 /// One run of a query or condition over a document.
 ///

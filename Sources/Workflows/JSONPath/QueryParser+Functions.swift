@@ -1,4 +1,5 @@
 import JSON
+import Patterns
 
 extension QueryParser {
   /// Parses a function call. The parser is at the parenthesis after the function's name.
@@ -86,7 +87,7 @@ extension QueryParser {
       patternFaults.append(fault("The pattern of \(name)() is no text, so it never holds.", start))
       return .literal(nil)
     }
-    do throws(IRegexpError) {
+    do throws(PatternError) {
       try IRegexp.check(source)
       return .literal(source)
     } catch {

@@ -11,7 +11,7 @@ struct CommandLineTool: Sendable {
   let send: APIClient.Send
 
   static let groups = [
-    CommandGroup(title: "Write workflows", commands: [checkCommand, queryCommand, schemaCommand]),
+    CommandGroup(title: "Write workflows", commands: [checkCommand, queryCommand, validateCommand, schemaCommand]),
     CommandGroup(
       title: "Start and watch sagas",
       commands: [

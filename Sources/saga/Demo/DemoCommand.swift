@@ -10,8 +10,8 @@ let demoCommand = CommandSpec(
   "demo", summary: "send a plate of 96 tubes through a workflow",
   about: [
     "Starts an engine and a laboratory on free ports, with SQLite stores in a temporary folder, and sends a manifest "
-      + "through sample-processing over REST. Some tubes are wrong and the laboratory misbehaves, so some sagas are "
-      + "undone. At the end it compares the sagas with the laboratory's own record.",
+      + "through sample-processing over REST. Some tubes are wrong and the laboratory misbehaves, so some starts are "
+      + "refused and some sagas are undone. At the end it compares the sagas with the laboratory's own record.",
     "On a terminal, engine and laboratory then run until Ctrl-C. Run the command in the folder that has workflows/.",
   ],
   options: [
@@ -104,11 +104,13 @@ struct Demo {
     let began = invocation.environment.now()
     let plate = Plate(
       manifest: manifest, workflow: registration.name, client: client, environment: invocation.environment)
-    let tubes = try await plate.send(atOnce: atOnce, progress: Progress(terminal, total: manifest.rows.count), shutdown)
+    let results = try await plate.send(
+      atOnce: atOnce, progress: Progress(terminal, total: manifest.rows.count), shutdown)
     if shutdown.isAsked { return .failure }
     let took = invocation.environment.now() - began
     let account = try await LabAccount.read(at: lab, send: invocation.send)
-    let report = DemoReport(tubes: tubes, account: account, style: terminal.style)
+    let report = DemoReport(
+      tubes: results.tubes, refused: results.refused, account: account, style: terminal.style)
     terminal.line("\(manifest.rows.count) tubes of \(manifestFile) in \(TimeText.duration(took)):")
     terminal.write(report.lines().map { $0 + "\n" }.joined())
     if stays {

@@ -32,6 +32,7 @@ struct LabAccount: Sendable {
 /// The results of the plate, and whether the laboratory's account agrees.
 struct DemoReport {
   let tubes: [Tube]
+  var refused: [RefusedTube] = []
   let account: LabAccount
   let style: Style
   private static let width = 80
@@ -44,7 +45,22 @@ struct DemoReport {
 
   var holds: Bool { checks.allSatisfy(\.holds) }
 
-  func lines() -> [String] { [""] + outcomes() + [""] + trouble() + books() }
+  func lines() -> [String] { [""] + outcomes() + refusals() + [""] + trouble() + books() }
+
+  /// The tubes that the engine refused before anything was done.
+  private func refusals() -> [String] {
+    guard !refused.isEmpty else { return [] }
+    let head = "  ✗ \(Layout.pad("refused", to: 12)) \(Layout.padLeft("\(refused.count)", to: 3))"
+    let codes = Dictionary(grouping: refused, by: \.code).sorted { $0.key < $1.key }
+    return [style.colour(head, .red)]
+      + codes.flatMap { code, tubes in
+        [
+          "\(Layout.padLeft("\(tubes.count)", to: 8))  \(Layout.pad("at the start", to: 19)) \(code)",
+          "          "
+            + style.dim(Layout.clip((tubes.count > 1 ? "for example: " : "") + tubes[0].message, to: Self.width - 10)),
+        ]
+      }
+  }
 
   private func outcomes() -> [String] {
     ["completed", "compensated", "stuck", "abandoned"].flatMap { status -> [String] in

@@ -197,6 +197,7 @@ final class FakeEngine: SagaEngine {
     if let known { return Started(id: known, isNew: false) }
     let workflow = try workflow(request.workflow, version: request.version)
     let definition = workflow.definition
+    if let refusal = definition.refusal(ofInput: request.input) { throw refusal }
     let now = environment.now()
     let start = SagaStart(
       id: environment.newID(), workflow: definition.name, version: definition.version,
@@ -306,7 +307,11 @@ final class FakeEngine: SagaEngine {
     let before = try await saga(id)
     let isRepeat = before.state.known(signal, formerIDs: formerIDs) != nil
     let after = isRepeat ? before.state : try tell(id, .give(signal, formerIDs: formerIDs))
-    return try after.answer(to: signal, formerIDs: formerIDs, isRepeat: isRepeat, before.definition)
+    do {
+      return try after.answer(to: signal, formerIDs: formerIDs, isRepeat: isRepeat, before.definition)
+    } catch {
+      throw error.withViolations(of: signal, before.definition)
+    }
   }
 
   func operate(_ id: UniqueID, _ request: OperatorRequest) async throws -> SagaState {

@@ -91,14 +91,6 @@ struct CheckBoundTests {
     #expect((try? StoredWorkflow.decode(file(10_001))) != nil)
   }
 
-  @Test(
-    "a pattern's size is computed without writing the pattern",
-    arguments: ["a{4095}", "a{4096}", "(a|b){100,200}", "(a?){3}", "()", "(^a$)*"])
-  func patternSize(_ pattern: String) {
-    func refused(_ body: () throws -> Void) -> Bool { (try? body()) == nil }
-    #expect(refused { try IRegexp.check(pattern) } == refused { _ = try IRegexp(pattern) })
-  }
-
   @Test("the pauses of all attempts are added up in one pass", arguments: [1.0, 1.0001, 1.5, 2, 1_000])
   func pauses(_ coefficient: Double) {
     for attempts in [1, 2, 3, 50, 1_000] {

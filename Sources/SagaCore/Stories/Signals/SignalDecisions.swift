@@ -76,11 +76,11 @@ extension Decider {
     // 3. The first waiting step that accepts it takes it.
     let coming = stepsToCome(for: given.name)
     let waiting = coming.filter { $0.state.status == .waiting }
-    var undecided: Refusal?
+    var refused: (step: String, refusal: Refusal)?
     for wait in waiting {
       let verdict = verdict(of: wait.signal, on: given.body)
       guard verdict.accepts else {
-        undecided = undecided ?? verdict.undecided
+        if refused == nil, let refusal = verdict.refusal { refused = (wait.state.id, refusal) }
         continue
       }
       emit(SignalReceived(signal: given, step: wait.state.id))
@@ -88,19 +88,25 @@ extension Decider {
       return
     }
     // 4. It is kept for a step that will wait, unless it is already known that none takes it.
-    let later = coming.filter { $0.state.status != .waiting }
+    let later = coming.filter { wait in
+      guard wait.state.status != .waiting else { return false }
+      guard let refusal = schemaRefusal(of: given.body, by: wait.signal) else { return true }
+      refused = refused ?? (wait.state.id, refusal)
+      return false
+    }
     if waiting.isEmpty ? !later.isEmpty : later.contains(where: { mayAccept($0.signal, given.body) }) {
       try requireRoom(for: given)
       emit(SignalReceived(signal: given, step: nil))
       return
     }
     // 5. No step takes it. That is recorded.
-    if let wait = waiting.first {
+    if let refused {
+      refuse(given, refused.refusal, step: refused.step)
+    } else if let wait = waiting.first {
       refuse(
         given,
-        undecided
-          ?? Refusal(
-            EngineErrorCode.signalRefused, "The step \(wait.state.id) doesn't accept this body; it goes on waiting."),
+        Refusal(
+          EngineErrorCode.signalRefused, "The step \(wait.state.id) doesn't accept this body; it goes on waiting."),
         step: wait.state.id)
     } else {
       refuse(given, tooLate(given.name, waits))
@@ -154,14 +160,24 @@ extension Decider {
     }
   }
 
-  /// Returns the result of a step's `accept` for a body. A condition that can't be decided accepts nothing, and
-  /// `undecided` has the reason: it exceeds its budget, or it reads an answer that can't be read.
-  private mutating func verdict(of signal: SignalAction, on body: JSON) -> (accepts: Bool, undecided: Refusal?) {
+  /// Returns the refusal of a body by the schema of a signal; nil when the body meets the schema.
+  private mutating func schemaRefusal(of body: JSON, by signal: SignalAction) -> Refusal? {
+    guard let schema = signal.schema else { return nil }
+    let (refusal, steps) = schema.refusal(of: body, by: .signal(signal.name))
+    count(steps)
+    return refusal
+  }
+
+  /// Returns the result of a step's `schema` and `accept` for a body. `refusal` has the reason of the schema. It also has
+  /// the reason why a condition can't be decided, and so accepts nothing: it exceeds its budget, or it reads an answer
+  /// that can't be read.
+  private mutating func verdict(of signal: SignalAction, on body: JSON) -> (accepts: Bool, refusal: Refusal?) {
+    if let refusal = schemaRefusal(of: body, by: signal) { return (false, refusal) }
     guard let condition = signal.accept else { return (true, nil) }
     guard case .object(var members) = state.document(reading: condition.reads) else { return (false, nil) }
     members["signal"] = body
     let document = JSON.object(members)
-    func undecided(_ code: String, _ message: String) -> (accepts: Bool, undecided: Refusal?) {
+    func undecided(_ code: String, _ message: String) -> (accepts: Bool, refusal: Refusal?) {
       (false, Refusal(code, "The condition of the signal “\(signal.name)” can't be decided: \(message)"))
     }
     if let error = condition.obstacle(in: document) { return undecided(error.code, error.message) }
@@ -175,6 +191,7 @@ extension Decider {
   /// Returns whether a step that doesn't wait yet may accept a body. Only a condition on steps can still change its
   /// result.
   private mutating func mayAccept(_ signal: SignalAction, _ body: JSON) -> Bool {
+    if schemaRefusal(of: body, by: signal) != nil { return false }
     guard let condition = signal.accept else { return true }
     let isSettled = condition.referencedQueries.allSatisfy { query in
       switch query.leadingTokens.first {

@@ -7,19 +7,19 @@ struct IRegexpParser {
 
   init(_ pattern: String) { scalars = Array(pattern.unicodeScalars) }
 
-  mutating func whole() throws(IRegexpError) -> PatternTree {
+  mutating func whole() throws(PatternError) -> PatternTree {
     let tree = try alternatives()
-    if at < scalars.count { throw IRegexpError(message: "a ) closes nothing.") }
+    if at < scalars.count { throw PatternError(message: "a ) closes nothing.") }
     return tree
   }
 
-  private mutating func alternatives() throws(IRegexpError) -> PatternTree {
+  private mutating func alternatives() throws(PatternError) -> PatternTree {
     var branches = [try branch()]
     while skip("|") { branches.append(try branch()) }
     return branches.count == 1 ? branches[0] : .alternatives(branches)
   }
 
-  private mutating func branch() throws(IRegexpError) -> PatternTree {
+  private mutating func branch() throws(PatternError) -> PatternTree {
     var pieces: [PatternTree] = []
     while let next = peek(), next != "|", next != ")" {
       if let anchor = anchor(next, isFirst: pieces.isEmpty) {
@@ -47,14 +47,14 @@ struct IRegexpParser {
     }
   }
 
-  private mutating func atom(_ first: Unicode.Scalar) throws(IRegexpError) -> PatternTree {
+  private mutating func atom(_ first: Unicode.Scalar) throws(PatternError) -> PatternTree {
     at += 1
     switch first {
     case "(":
       depth += 1
-      if depth > Self.deepest { throw IRegexpError(message: "more than \(Self.deepest) parentheses are open at once.") }
+      if depth > Self.deepest { throw PatternError(message: "more than \(Self.deepest) parentheses are open at once.") }
       let inner = try alternatives()
-      guard skip(")") else { throw IRegexpError(message: "a parenthesis is never closed.") }
+      guard skip(")") else { throw PatternError(message: "a parenthesis is never closed.") }
       depth -= 1
       return inner
     case ".": return .oneOf(.dot)
@@ -68,15 +68,15 @@ struct IRegexpParser {
         return .oneOf(scalars)
       }
     case "*", "+", "?", "{":
-      throw IRegexpError(message: "\(first) has nothing to repeat; the sign itself is written \\\(first).")
-    case "]", "}": throw IRegexpError(message: "\(first) is written \\\(first).")
+      throw PatternError(message: "\(first) has nothing to repeat; the sign itself is written \\\(first).")
+    case "]", "}": throw PatternError(message: "\(first) is written \\\(first).")
     default: return .scalar(first)
     }
   }
 
   // MARK: Repetition
 
-  private mutating func quantified(_ atom: PatternTree) throws(IRegexpError) -> PatternTree {
+  private mutating func quantified(_ atom: PatternTree) throws(PatternError) -> PatternTree {
     if skip("*") { return .repeated(atom, least: 0, most: nil) }
     if skip("+") { return .repeated(atom, least: 1, most: nil) }
     if skip("?") { return .repeated(atom, least: 0, most: 1) }
@@ -84,40 +84,40 @@ struct IRegexpParser {
     let least = try count()
     var most: Int? = least
     if skip(",") { most = peek() == "}" ? nil : try count() }
-    guard skip("}") else { throw IRegexpError(message: "a repetition is written {2}, {2,} or {2,5}.") }
-    if let most, most < least { throw IRegexpError(message: "{\(least),\(most)} counts down.") }
+    guard skip("}") else { throw PatternError(message: "a repetition is written {2}, {2,} or {2,5}.") }
+    if let most, most < least { throw PatternError(message: "{\(least),\(most)} counts down.") }
     return .repeated(atom, least: least, most: most)
   }
 
-  private mutating func count() throws(IRegexpError) -> Int {
+  private mutating func count() throws(PatternError) -> Int {
     let start = at
     var value = 0
     while let next = peek(), ("0"..."9").contains(next) {
       value = min(value * 10 + Int(next.value - 48), IRegexp.largest + 1)
       at += 1
     }
-    if at == start { throw IRegexpError(message: "a repetition is written {2}, {2,} or {2,5}.") }
-    if value > IRegexp.largest { throw IRegexpError(message: "a repetition counts to \(IRegexp.largest) at most.") }
+    if at == start { throw PatternError(message: "a repetition is written {2}, {2,} or {2,5}.") }
+    if value > IRegexp.largest { throw PatternError(message: "a repetition counts to \(IRegexp.largest) at most.") }
     return value
   }
 
   // MARK: Classes
 
   /// Parses a class. The parser is after the opening bracket.
-  private mutating func classExpression() throws(IRegexpError) -> ScalarClass {
+  private mutating func classExpression() throws(PatternError) -> ScalarClass {
     var scalars = ScalarClass()
     if skip("^") { scalars.negate() }
     var isEmpty = true
     while let next = peek() {
       if next == "]" {
-        if isEmpty { throw IRegexpError(message: "brackets stand around at least one character.") }
+        if isEmpty { throw PatternError(message: "brackets stand around at least one character.") }
         at += 1
         scalars.seal()
         return scalars
       }
       if next == "-" {
         // A plain hyphen must be first or last.
-        guard isEmpty || peek(1) == "]" else { throw IRegexpError(message: "a hyphen in brackets is written \\-.") }
+        guard isEmpty || peek(1) == "]" else { throw PatternError(message: "a hyphen in brackets is written \\-.") }
         at += 1
         scalars.insert(0x2D...0x2D)
       } else {
@@ -125,10 +125,10 @@ struct IRegexpParser {
       }
       isEmpty = false
     }
-    throw IRegexpError(message: "a bracket is never closed.")
+    throw PatternError(message: "a bracket is never closed.")
   }
 
-  private mutating func classPart(into scalars: inout ScalarClass) throws(IRegexpError) {
+  private mutating func classPart(into scalars: inout ScalarClass) throws(PatternError) {
     switch try classItem() {
     case .categories(let mask): scalars.insert(categories: mask)
     case .scalar(let first):
@@ -138,9 +138,9 @@ struct IRegexpParser {
       }
       at += 1
       guard case .scalar(let last) = try classItem() else {
-        throw IRegexpError(message: "a range in brackets ends with one character.")
+        throw PatternError(message: "a range in brackets ends with one character.")
       }
-      guard first <= last else { throw IRegexpError(message: "the range \(first)-\(last) runs backwards.") }
+      guard first <= last else { throw PatternError(message: "the range \(first)-\(last) runs backwards.") }
       scalars.insert(first.value...last.value)
     }
   }
@@ -150,19 +150,19 @@ struct IRegexpParser {
     case categories(UInt32)
   }
 
-  private mutating func classItem() throws(IRegexpError) -> Item {
-    guard let next = peek() else { throw IRegexpError(message: "a bracket is never closed.") }
+  private mutating func classItem() throws(PatternError) -> Item {
+    guard let next = peek() else { throw PatternError(message: "a bracket is never closed.") }
     at += 1
     switch next {
     case "\\": return try escape()
-    case "[", "]", "-": throw IRegexpError(message: "\(next) in brackets is written \\\(next).")
+    case "[", "]", "-": throw PatternError(message: "\(next) in brackets is written \\\(next).")
     default: return .scalar(next)
     }
   }
 
   /// Parses an escape. The parser is after the backslash.
-  private mutating func escape() throws(IRegexpError) -> Item {
-    guard let next = peek() else { throw IRegexpError(message: "the pattern ends with a backslash.") }
+  private mutating func escape() throws(PatternError) -> Item {
+    guard let next = peek() else { throw PatternError(message: "the pattern ends with a backslash.") }
     at += 1
     switch next {
     case "n": return .scalar("\n")
@@ -171,23 +171,23 @@ struct IRegexpParser {
     case "(", ")", "*", "+", "-", ".", "?", "[", "\\", "]", "^", "{", "|", "}": return .scalar(next)
     case "p": return .categories(try category())
     case "P": return .categories(ScalarClass.allCategories ^ (try category()))
-    case "d", "D": throw IRegexpError(message: "there is no \\\(next); a digit is written [0-9].")
-    case "w", "W": throw IRegexpError(message: "there is no \\\(next); write [A-Za-z0-9_].")
-    case "s", "S": throw IRegexpError(message: "there is no \\\(next); white space is written [ \\t\\n\\r].")
-    case "$", "/": throw IRegexpError(message: "\(next) is written without a backslash.")
-    default: throw IRegexpError(message: "there is no \\\(next).")
+    case "d", "D": throw PatternError(message: "there is no \\\(next); a digit is written [0-9].")
+    case "w", "W": throw PatternError(message: "there is no \\\(next); write [A-Za-z0-9_].")
+    case "s", "S": throw PatternError(message: "there is no \\\(next); white space is written [ \\t\\n\\r].")
+    case "$", "/": throw PatternError(message: "\(next) is written without a backslash.")
+    default: throw PatternError(message: "there is no \\\(next).")
     }
   }
 
-  private mutating func category() throws(IRegexpError) -> UInt32 {
-    guard skip("{") else { throw IRegexpError(message: "a category is written \\p{Lu}.") }
+  private mutating func category() throws(PatternError) -> UInt32 {
+    guard skip("{") else { throw PatternError(message: "a category is written \\p{Lu}.") }
     var name = ""
     while let next = peek(), next != "}", name.utf8.count < 3 {
       name.unicodeScalars.append(next)
       at += 1
     }
     guard skip("}"), let mask = ScalarClass.mask(named: name) else {
-      throw IRegexpError(message: "there is no category \(name); categories are as L, Lu, Nd, P.")
+      throw PatternError(message: "there is no category \(name); categories are as L, Lu, Nd, P.")
     }
     return mask
   }

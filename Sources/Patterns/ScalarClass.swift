@@ -2,6 +2,7 @@
 struct ScalarClass: Sendable {
   private var ranges: [ClosedRange<UInt32>] = []
   private var categories: UInt32 = 0
+  private var properties: [(property: ScalarProperty, isNegated: Bool)] = []
   private var isNegated = false
 
   /// The class of the dot: all scalars except line feed and carriage return.
@@ -15,6 +16,29 @@ struct ScalarClass: Sendable {
 
   mutating func insert(_ range: ClosedRange<UInt32>) { ranges.append(range) }
   mutating func insert(categories mask: UInt32) { categories |= mask }
+
+  mutating func insert(_ property: ScalarProperty, isNegated: Bool) { properties.append((property, isNegated)) }
+
+  /// Adds the scalars outside these ranges.
+  /// - Parameter ranges: in ascending order, without overlap.
+  mutating func insert(outside ranges: [ClosedRange<UInt32>]) {
+    var next: UInt32 = 0
+    for range in ranges {
+      if range.lowerBound > next { insert(next...range.lowerBound - 1) }
+      next = range.upperBound + 1
+    }
+    if next <= Self.last { insert(next...Self.last) }
+  }
+
+  /// Adds the scalars of a class that is not negated as a whole.
+  mutating func insert(_ other: ScalarClass) {
+    ranges += other.ranges
+    categories |= other.categories
+    properties += other.properties
+  }
+
+  /// The last scalar of Unicode.
+  static let last: UInt32 = 0x10FFFF
   mutating func negate() { isNegated = true }
 
   /// Sorts the ranges, so that a look-up can use binary search.
@@ -38,8 +62,9 @@ struct ScalarClass: Sendable {
       if ranges[middle].upperBound < scalar.value { low = middle + 1 } else { high = middle }
     }
     let isInRange = low < ranges.count && ranges[low].contains(scalar.value)
-    if isInRange || categories == 0 { return isInRange != isNegated }
-    return (categories & Self.mask(scalar.properties.generalCategory) != 0) != isNegated
+    if isInRange || (categories == 0 && properties.isEmpty) { return isInRange != isNegated }
+    let isInCategory = categories != 0 && categories & Self.mask(scalar.properties.generalCategory) != 0
+    return (isInCategory || properties.contains { $0.property.holds(for: scalar) != $0.isNegated }) != isNegated
   }
 
   // MARK: Categories

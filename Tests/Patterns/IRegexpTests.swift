@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Workflows
+@testable import Patterns
 
 struct IRegexpTests {
   @Test(
@@ -29,7 +29,7 @@ struct IRegexpTests {
   func `whole texts`(_ pattern: String, _ texts: [String: Bool]) throws {
     let compiled = try IRegexp(pattern)
     for (text, matches) in texts {
-      #expect(compiled.matches(text) == matches, "\(pattern) on \(text.debugDescription)")
+      #expect(compiled.run(text, isWhole: true, Counter()) == matches, "\(pattern) on \(text.debugDescription)")
     }
   }
 
@@ -41,7 +41,7 @@ struct IRegexpTests {
     ("\\n", "a\nb", true),
   ])
   func `parts of texts`(_ pattern: String, _ text: String, _ isFound: Bool) throws {
-    #expect(try IRegexp(pattern).isFound(in: text) == isFound)
+    #expect(try IRegexp(pattern).run(text, isWhole: false, Counter()) == isFound)
   }
 
   @Test(arguments: [
@@ -55,7 +55,7 @@ struct IRegexpTests {
     String(repeating: "(", count: 5_000) + String(repeating: ")", count: 5_000),
   ])
   func `what is no pattern is refused`(_ pattern: String) {
-    #expect(throws: IRegexpError.self, "\(pattern.prefix(40))") { try IRegexp(pattern) }
+    #expect(throws: PatternError.self, "\(pattern.prefix(40))") { try IRegexp(pattern) }
   }
 
   /// Patterns on which a matcher that goes back takes for ever. Work is counted, not timed.
@@ -66,13 +66,31 @@ struct IRegexpTests {
   func `work grows with the text's length, and no faster`(_ pattern: String, _ isWhole: Bool) throws {
     let compiled = try IRegexp(pattern)
     func work(_ count: Int) -> Int {
-      let meter = Meter(Budget(steps: .max))
-      let matches = compiled.run(String(repeating: "a", count: count), isWhole: isWhole, meter)
+      let counter = Counter()
+      let matches = compiled.run(String(repeating: "a", count: count), isWhole: isWhole, counter)
       #expect(!matches)
-      return meter.stepsUsed
+      return counter.count
     }
     let (short, long) = (work(1_000), work(10_000))
     #expect(long < short * 11)
     #expect(short < 1_000 * 1_000)
+  }
+
+  @Test(
+    "a pattern's size is computed without writing the pattern",
+    arguments: ["a{4095}", "a{4096}", "(a|b){100,200}", "(a?){3}", "()", "(^a$)*"])
+  func patternSize(_ pattern: String) {
+    func refused(_ body: () throws -> Void) -> Bool { (try? body()) == nil }
+    #expect(refused { try IRegexp.check(pattern) } == refused { _ = try IRegexp(pattern) })
+  }
+}
+
+/// Counts work without a limit.
+final class Counter: WorkCounter {
+  private(set) var count = 0
+
+  func charge(_ count: Int) -> Bool {
+    self.count += count
+    return true
   }
 }
