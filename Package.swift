@@ -130,11 +130,11 @@ let package = Package(
       path: "Tests/TestSupport",
       swiftSettings: strict),
     tests("Assets", of: ["Assets", "TestSupport"]),
-    tests("JSON", of: ["JSON"]),
+    tests("JSON", of: ["JSON", "TestSupport"]),
     tests("Values", of: ["Values", "JSON", "Runtime", "TestSupport"]),
     tests("Runtime", of: ["Runtime", "JSON", "Values", "TestSupport"]),
-    tests("Patterns", of: ["Patterns"]),
-    tests("JSONSchema", of: ["JSONSchema", "JSON", "Runtime", "Values"]),
+    tests("Patterns", of: ["Patterns", "TestSupport"]),
+    tests("JSONSchema", of: ["JSONSchema", "JSON", "Runtime", "Values", "TestSupport"]),
     tests("Workflows", of: ["Workflows", "JSONSchema", "Values", "JSON", "TestSupport"], exclude: ["Stored"]),
     tests("Persistence", of: ["Persistence", "PostgresPersistence", "JSON", "Runtime", "Values", "TestSupport"]),
     tests("HTTP", of: ["HTTP", "JSON", "Runtime", "Values", "TestSupport"]),
@@ -155,7 +155,9 @@ let package = Package(
       ], exclude: ["Fixtures"]),
     tests(
       "EmbeddedSagas",
-      of: ["EmbeddedSagas", "WorkflowEngine", "SagaCore", "Persistence", "JSON", "JSONSchema", "Values"]),
+      of: [
+        "EmbeddedSagas", "WorkflowEngine", "SagaCore", "Persistence", "JSON", "JSONSchema", "Values", "TestSupport",
+      ]),
     tests(
       "Laboratory",
       of: [

@@ -1,13 +1,14 @@
 import Foundation
 import JSON
 import Runtime
+import TestSupport
 import Testing
 import Values
 
 @testable import Persistence
 @testable import saga
 
-@Suite("saga audit")
+@Suite("saga audit", .timeLimit(.minutes(5)), .inTurn)
 struct AuditTests {
   private static let saga = "019c8a5e-7b1c-7d2e-8f3a-0123456789ab"
   private static let acts: [JSON] = [
@@ -116,9 +117,7 @@ struct AuditTests {
 
   @Test("A store is checked and signed without an engine and beside one, and a later change is reported")
   func offline() async throws {
-    let folder = FileManager.default.temporaryDirectory.appending(path: "saga-audit-\(Environment.system.newID())")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
+    let folder = try TestFolder.new("audit")
     func path(_ name: String) -> String { folder.appending(path: name).path }
 
     // 1. A store that is open all the while.

@@ -1,10 +1,11 @@
 import JSON
+import TestSupport
 import Testing
 import Workflows
 
 @testable import saga
 
-@Suite("saga check")
+@Suite("saga check", .timeLimit(.minutes(5)), .inTurn)
 struct CheckTests {
   static let wrong = """
     {
@@ -82,7 +83,7 @@ struct CheckTests {
   }
 }
 
-@Suite("The caret under a place")
+@Suite("The caret under a place", .timeLimit(.minutes(5)), .inTurn)
 struct CaretTests {
   @Test("is under the place, with tabs and in long lines too")
   func place() {

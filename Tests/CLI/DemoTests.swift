@@ -1,9 +1,10 @@
 import JSON
+import TestSupport
 import Testing
 
 @testable import saga
 
-@Suite("The demonstration's report")
+@Suite("The demonstration's report", .timeLimit(.minutes(5)), .inTurn)
 struct DemoTests {
   static func tube(
     _ id: String, _ status: JSON, step: JSON = "storeSample", code: JSON = "http.timeout"
@@ -61,7 +62,7 @@ struct DemoTests {
   }
 }
 
-@Suite("Options for stores and services")
+@Suite("Options for stores and services", .timeLimit(.minutes(5)), .inTurn)
 struct SettingTests {
   @Test("stores")
   func stores() {

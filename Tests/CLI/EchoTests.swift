@@ -1,9 +1,10 @@
 import JSON
+import TestSupport
 import Testing
 
 @testable import saga
 
-@Suite("saga echo")
+@Suite("saga echo", .timeLimit(.minutes(5)), .inTurn)
 struct EchoTests {
   static func shard(_ number: Int, head: Int, delivered: Int) -> JSON {
     ["shard": .int(number), "head": .int(head), "delivered": .int(delivered), "checkpoint": .int(delivered / 10 * 10)]

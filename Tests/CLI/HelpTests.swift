@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 @testable import saga
 
-@Suite("Help")
+@Suite("Help", .timeLimit(.minutes(5)), .inTurn)
 struct HelpTests {
   static let commands = CommandLineTool.groups.flatMap(\.commands)
 

@@ -7,7 +7,7 @@ import Values
 
 @testable import saga
 
-@Suite("Command line options for Kafka")
+@Suite("Command line options for Kafka", .timeLimit(.minutes(5)), .inTurn)
 struct KafkaOptionTests {
   private func parse(_ words: String..., of command: CommandSpec = serveCommand) throws -> KafkaSettings? {
     try Self.invocation(words, of: command).kafka()
@@ -35,10 +35,8 @@ struct KafkaOptionTests {
   }
 
   private func file(_ content: String, _ body: (String) throws -> Void) throws {
-    let file = FileManager.default.temporaryDirectory.appending(
-      path: "kafka-\(ProcessInfo.processInfo.globallyUniqueString).conf")
+    let file = try TestFolder.new("options").appending(path: "kafka.conf")
     try Data(content.utf8).write(to: file)
-    defer { try? FileManager.default.removeItem(at: file) }
     try body(file.path)
   }
 

@@ -7,7 +7,7 @@ import Values
 
 @testable import saga
 
-@Suite("Options of the log")
+@Suite("Options of the log", .timeLimit(.minutes(5)), .inTurn)
 struct LogOptionTests {
   @Test(
     "An option that is not understood ends the command with the choices", arguments: ["serve", "lab"],
@@ -24,27 +24,18 @@ struct LogOptionTests {
 
   @Test(
     "The log on standard error has the format that the option names, and is complete when the process ends",
-    .timeLimit(.minutes(2)), arguments: ["text", "json"])
+    .timeLimit(.minutes(5)), arguments: ["text", "json"])
   func process(format: String) async throws {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
-      "tracseq-log-\(Runtime.Environment.system.newID())")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
-    let file = folder.appendingPathComponent("lab.db").path
+    let file = try TestFolder.new("log").appendingPathComponent("lab.db").path
     // The store closes the file to other users, and logs it.
     _ = FileManager.default.createFile(atPath: file, contents: nil, attributes: [.posixPermissions: 0o644])
-    let process = Process()
-    process.executableURL = TestProgram.url("saga")
-    process.arguments = ["lab", "--store", "sqlite:\(file)", "--port", "0", "--stop-with-input"]
-    process.arguments? += ["--log-format", format, "--log-level", "warning"]
-    process.standardInput = FileHandle.nullDevice
-    process.standardOutput = FileHandle.nullDevice
-    let errors = Pipe()
-    process.standardError = errors
-    let lines = TestProgram.lines(of: errors.fileHandleForReading)
-    try process.run()
-    var logged: [String] = []
-    for await line in lines { logged.append(line) }
+    let ended = try await TestProcess.run(
+      TestProgram.path("saga"),
+      [
+        "lab", "--store", "sqlite:\(file)", "--port", "0", "--stop-with-input", "--log-format", format, "--log-level",
+        "warning",
+      ], output: .discarded)
+    let logged = String(decoding: ended.bytes, as: UTF8.self).split(separator: "\n").map(String.init)
     let line = try #require(logged.first)
     #expect(logged.count == 1, "\(logged)")
     if format == "json" {

@@ -10,7 +10,7 @@ import WorkflowEngine
 
 @testable import saga
 
-@Suite("Command line options for notices")
+@Suite("Command line options for notices", .timeLimit(.minutes(5)), .inTurn)
 struct NoticeOptionTests {
   static let secret = "whsec_" + Data(repeating: 7, count: 32).base64EncodedString()
 
@@ -42,10 +42,8 @@ struct NoticeOptionTests {
   }
 
   private func file(_ content: String, _ body: (String) throws -> Void) throws {
-    let file = FileManager.default.temporaryDirectory.appending(
-      path: "webhooks-\(ProcessInfo.processInfo.globallyUniqueString).json")
+    let file = try TestFolder.new("options").appending(path: "webhooks.json")
     try Data(content.utf8).write(to: file)
-    defer { try? FileManager.default.removeItem(at: file) }
     try body(file.path)
   }
 

@@ -1,10 +1,11 @@
 import JSON
+import TestSupport
 import Testing
 import Wire
 
 @testable import saga
 
-@Suite("saga notices")
+@Suite("saga notices", .timeLimit(.minutes(5)), .inTurn)
 struct NoticeTests {
   static let none: JSON = ["destinations": []]
   static let well: JSON = [

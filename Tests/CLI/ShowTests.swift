@@ -1,10 +1,11 @@
 import JSON
+import TestSupport
 import Testing
 import Wire
 
 @testable import saga
 
-@Suite("saga show")
+@Suite("saga show", .timeLimit(.minutes(5)), .inTurn)
 struct ShowTests {
   @Test(
     "draws a saga in 80 columns",
@@ -80,7 +81,7 @@ struct ShowTests {
   }
 }
 
-@Suite("The columns of the steps")
+@Suite("The columns of the steps", .timeLimit(.minutes(5)), .inTurn)
 struct StepGraphTests {
   private func drawn(_ dependencies: [[Int]]) -> [String] {
     StepGraph(dependencies: dependencies).rows.map {

@@ -8,7 +8,7 @@ import Values
 
 @testable import saga
 
-@Suite("saga streams")
+@Suite("saga streams", .timeLimit(.minutes(5)), .inTurn)
 struct StreamsTests {
   static func stream(_ name: String, from: String, to: String) -> String {
     """
@@ -19,10 +19,7 @@ struct StreamsTests {
 
   /// Files in a folder of their own.
   private func withFiles(_ texts: String..., body: ([String]) async throws -> Void) async throws {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
-      "tracseq-cli-\(Environment.system.newID())")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
+    let folder = try TestFolder.new("streams")
     let paths = texts.indices.map { folder.appendingPathComponent("\($0).json").path }
     for (path, text) in zip(paths, texts) { try text.write(toFile: path, atomically: true, encoding: .utf8) }
     try await body(paths)

@@ -1,11 +1,12 @@
 import Foundation
 import JSON
 import JSONSchema
+import TestSupport
 import Testing
 
 @testable import saga
 
-@Suite("saga validate")
+@Suite("saga validate", .timeLimit(.minutes(10)), .inTurn)
 struct ValidateTests {
   /// Writes a file that lives as long as the test process.
   private static func file(_ name: String, _ text: String) throws -> String {

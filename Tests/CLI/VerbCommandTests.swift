@@ -1,10 +1,11 @@
 import JSON
+import TestSupport
 import Testing
 import Values
 
 @testable import saga
 
-@Suite("The operator's commands")
+@Suite("The operator's commands", .timeLimit(.minutes(5)), .inTurn)
 struct VerbCommandTests {
   static let id = ClientCommandTests.id
 

@@ -5,11 +5,12 @@ import JSONSchema
 import Persistence
 import SagaCore
 import Synchronization
+import TestSupport
 import Testing
 import Values
 import WorkflowEngine
 
-@Suite("An engine inside a program", .timeLimit(.minutes(15)))
+@Suite("An engine inside a program", .timeLimit(.minutes(15)), .inTurn)
 struct EmbeddedEngineTests {
   /// The calls of closures, in their order.
   private final class Calls: Sendable {
@@ -22,10 +23,7 @@ struct EmbeddedEngineTests {
   private struct Broken: Error {}
 
   private static func withFile(_ body: (String) async throws -> Void) async throws {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("embedded-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
-    try await body(folder.appendingPathComponent("sagas.db").path)
+    try await body(TestFolder.new("embedded").appendingPathComponent("sagas.db").path)
   }
 
   /// A step that notes its calls.

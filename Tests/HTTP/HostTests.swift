@@ -1,8 +1,9 @@
 import HTTP
+import TestSupport
 import Testing
 
 /// A web page must not be able to use a server on this machine, under whatever name it reaches it.
-@Suite("Hosts and origins", .timeLimit(.minutes(2)))
+@Suite("Hosts and origins", .timeLimit(.minutes(5)), .inTurn)
 struct HostTests {
   struct Case: Sendable, CustomTestStringConvertible {
     let method: String

@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 @testable import HTTP
 
-@Suite("Servers that close kept connections without notice", .timeLimit(.minutes(1)))
+@Suite("Servers that close kept connections without notice", .timeLimit(.minutes(5)), .inTurn)
 struct KeptConnectionsTests {
   @Test("Kept connections are not used for a minute, then four times as long after each loss, up to a day")
   func losses() {

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("Limits", .timeLimit(.minutes(2)))
+@Suite("Limits", .timeLimit(.minutes(5)), .inTurn)
 struct LimitTests {
   private static let half = 600_000
 

@@ -1,5 +1,6 @@
 import HTTP
 import JSON
+import TestSupport
 import Testing
 import Values
 
@@ -8,7 +9,7 @@ enum Depth: CaseIterable, Sendable {
   case inProcess, overASocket
 }
 
-@Suite("The router", .timeLimit(.minutes(2)))
+@Suite("The router", .timeLimit(.minutes(5)), .inTurn)
 struct RouterTests {
   private static func router() -> Router {
     var router = Router()

@@ -1,6 +1,8 @@
 import JSON
+import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(5)), .inTurn)
 struct JSONNumberTests {
   @Test(
     arguments: [

@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 @testable import JSON
 
-@Suite("Places of values")
+@Suite("Places of values", .timeLimit(.minutes(5)), .inTurn)
 struct PlaceIndexTests {
   @Test("every value of a large text is found, also on one long line")
   func everyValue() throws {

@@ -1,9 +1,10 @@
 import JSON
 import JSONSchema
 import Runtime
+import TestSupport
 import Testing
 
-@Suite("Compiling and validating is bounded", .timeLimit(.minutes(3)))
+@Suite("Compiling and validating is bounded", .timeLimit(.minutes(3)), .inTurn)
 struct BoundTests {
   /// Runs on a thread with the stack that the engine's threads have.
   private static func onPool<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {

@@ -1,8 +1,10 @@
 import JSON
 import JSONSchema
+import TestSupport
 import Testing
 
 /// A few values for each keyword. The official suite has many more.
+@Suite(.timeLimit(.minutes(10)), .inTurn)
 struct KeywordTests {
   struct Case: Sendable, CustomStringConvertible {
     let schema: String

@@ -1,7 +1,9 @@
 import JSON
 import JSONSchema
+import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)), .inTurn)
 struct MistakeTests {
   struct Case: Sendable, CustomStringConvertible {
     let schema: String

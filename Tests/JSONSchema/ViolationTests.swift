@@ -1,7 +1,9 @@
 import JSON
 import JSONSchema
+import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)), .inTurn)
 struct ViolationTests {
   private static func violations(_ schema: String, _ value: String) throws -> [String] {
     try JSONSchema(JSON(parsing: schema)).validate(JSON(parsing: value)).violations.map {

@@ -1,10 +1,11 @@
 import JSON
+import TestSupport
 import Testing
 import Values
 
 @testable import Laboratory
 
-@Suite("An allocation", .timeLimit(.minutes(1)))
+@Suite("An allocation", .timeLimit(.minutes(5)), .inTurn)
 struct AllocationTests {
   typealias Spec = AggregateSpec<Allocation>
   static let first = PositionName(box: "C4-1/B01", well: 0)

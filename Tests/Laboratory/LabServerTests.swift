@@ -3,12 +3,13 @@ import HTTP
 import JSON
 import Persistence
 import Runtime
+import TestSupport
 import Testing
 import Values
 
 @testable import Laboratory
 
-@Suite("The laboratory's server, over HTTP and on a file", .timeLimit(.minutes(2)))
+@Suite("The laboratory's server, over HTTP and on a file", .timeLimit(.minutes(5)), .inTurn)
 struct LabServerTests {
   @Test("Answered commands are still in effect after a restart on the same file")
   func restart() async throws {
@@ -73,11 +74,7 @@ struct LabServerTests {
   }
 
   private func withFile(_ body: (String) async throws -> Void) async throws {
-    let folder = FileManager.default.temporaryDirectory
-      .appendingPathComponent("tracseq-lab-\(Environment.system.newID())")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
-    try await body(folder.appendingPathComponent("lab.db").path)
+    try await body(TestFolder.new("lab").appendingPathComponent("lab.db").path)
   }
 
   private func withLab<Result>(

@@ -1,10 +1,11 @@
 import Foundation
 import JSON
+import TestSupport
 import Testing
 
 @testable import Laboratory
 
-@Suite("A manifest", .timeLimit(.minutes(1)))
+@Suite("A manifest", .timeLimit(.minutes(5)), .inTurn)
 struct ManifestTests {
   static let header = "barcode,type,volumeMl,temperature,patientId,priority,assay,requestedBy,collectedAt\r\n"
 

@@ -1,10 +1,11 @@
 import JSON
+import TestSupport
 import Testing
 import Values
 
 @testable import Laboratory
 
-@Suite("A run", .timeLimit(.minutes(1)))
+@Suite("A run", .timeLimit(.minutes(5)), .inTurn)
 struct RunTests {
   typealias Spec = AggregateSpec<Run>
   static let lane = LaneName(flowCell: "FC1", lane: 3)
@@ -56,7 +57,7 @@ struct RunTests {
   }
 }
 
-@Suite("A message", .timeLimit(.minutes(1)))
+@Suite("A message", .timeLimit(.minutes(5)), .inTurn)
 struct MessageTests {
   typealias Spec = AggregateSpec<Message>
   static let content = Message.Content(

@@ -1,10 +1,11 @@
 import JSON
+import TestSupport
 import Testing
 import Values
 
 @testable import Laboratory
 
-@Suite("A sample", .timeLimit(.minutes(1)))
+@Suite("A sample", .timeLimit(.minutes(5)), .inTurn)
 struct SampleTests {
   typealias Spec = AggregateSpec<Sample>
   static let now = Timestamp(milliseconds: 1_772_352_000_000)

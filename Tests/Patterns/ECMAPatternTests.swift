@@ -1,7 +1,9 @@
+import TestSupport
 import Testing
 
 @testable import Patterns
 
+@Suite(.timeLimit(.minutes(10)), .inTurn)
 struct ECMAPatternTests {
   @Test(
     "a pattern is found in a text",

@@ -1,7 +1,9 @@
+import TestSupport
 import Testing
 
 @testable import Patterns
 
+@Suite(.timeLimit(.minutes(5)), .inTurn)
 struct IRegexpTests {
   @Test(
     arguments: [

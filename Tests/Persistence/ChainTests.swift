@@ -1,11 +1,12 @@
 import Runtime
+import TestSupport
 import Testing
 import Values
 
 @testable import Persistence
 @testable import PostgresPersistence
 
-@Suite("A shard's chain of hashes")
+@Suite("A shard's chain of hashes", .timeLimit(.minutes(5)), .inTurn)
 struct ChainTests {
   @Test("A chain continues over appends, refused ones, repeated ones and reopening", arguments: StoreKind.durable)
   func goesOn(kind: StoreKind) async throws {

@@ -1,8 +1,9 @@
 import Persistence
+import TestSupport
 import Testing
 import Values
 
-@Suite("Many append at once", .timeLimit(.minutes(2)))
+@Suite("Many append at once", .timeLimit(.minutes(5)), .inTurn)
 struct ConcurrencyTests {
   @Test("Exactly one of many appends to the same version succeeds", arguments: StoreKind.tested)
   func oneWinner(kind: StoreKind) async throws {

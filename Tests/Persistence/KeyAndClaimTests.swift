@@ -1,9 +1,10 @@
 import Persistence
 import Runtime
+import TestSupport
 import Testing
 import Values
 
-@Suite("Start keys, claims and open streams move with the append")
+@Suite("Start keys, claims and open streams move with the append", .timeLimit(.minutes(5)), .inTurn)
 struct KeyAndClaimTests {
   @Test("A start key starts one stream", arguments: StoreKind.tested)
   func startKey(kind: StoreKind) async throws {

@@ -1,8 +1,9 @@
 import Persistence
+import TestSupport
 import Testing
 import Values
 
-@Suite("A store agrees with a model of a few lines")
+@Suite("A store agrees with a model of a few lines", .timeLimit(.minutes(5)), .inTurn)
 struct RandomOperationTests {
   /// The expected results of appends, kept in dictionaries.
   struct Model {

@@ -1,10 +1,11 @@
 import Foundation
+import TestSupport
 import Testing
 import Values
 
 @testable import Persistence
 
-@Suite("An SQLite store's schema")
+@Suite("An SQLite store's schema", .timeLimit(.minutes(5)), .inTurn)
 struct SQLiteSchemaTests {
   @Test("The schema is equal to the snapshot")
   func snapshot() async throws {

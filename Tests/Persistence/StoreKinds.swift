@@ -18,7 +18,7 @@ enum StoreKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
   var testDescription: String { rawValue }
 }
 
-@Suite("Which stores are tested")
+@Suite("Which stores are tested", .timeLimit(.minutes(5)), .inTurn)
 struct AllStoresTests {
   /// A case that is left out is easily overlooked in a list of passed ones; this test isn't.
   @Test("The conformance suite runs on every store")
@@ -73,7 +73,9 @@ func withPlace(
   let clock = FakeClock()
   // Unique among processes as well; what the test sees of ids and time comes from the fake environment.
   let name = Environment.system.newID().description
-  let location = kind == .postgres ? "test_" + name.filter { $0 != "-" } : try directory(name) + "/store.db"
+  let location =
+    kind == .postgres
+    ? "test_" + name.filter { $0 != "-" } : try TestFolder.new("store").appendingPathComponent("store.db").path
   // Stores share a Postgres: with one seed for all of them, they would take each other for the same store.
   let environment = Environment.fake(clock: clock, seed: Environment.system.random())
   let place = StorePlace(
@@ -85,10 +87,4 @@ func withPlace(
     try await StoreFactories.remove(place)
     throw error
   }
-}
-
-private func directory(_ name: String) throws -> String {
-  let directory = FileManager.default.temporaryDirectory.appendingPathComponent("tracseq-store-\(name)")
-  try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-  return directory.path
 }

@@ -1,4 +1,5 @@
 import Synchronization
+import TestSupport
 import Testing
 import Values
 
@@ -42,7 +43,7 @@ enum Tampering: String, CaseIterable, Sendable {
   }
 }
 
-@Suite("A history that was changed by hand")
+@Suite("A history that was changed by hand", .timeLimit(.minutes(5)), .inTurn)
 struct TamperingTests {
   @Test("Verification finds the place of a change", arguments: StoreKind.tested, Tampering.allCases)
   func found(kind: StoreKind, tampering: Tampering) async throws {

@@ -1,6 +1,7 @@
+import TestSupport
 import Testing
 
-@Suite("Arrows between the modules point one way", .timeLimit(.minutes(3)))
+@Suite("Arrows between the modules point one way", .timeLimit(.minutes(5)), .inTurn)
 struct ArrowTests {
   static let allowed: [String: Set<String>] = [
     "Assets": ["CAssets"],

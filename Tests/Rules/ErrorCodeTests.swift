@@ -1,7 +1,8 @@
 import Foundation
+import TestSupport
 import Testing
 
-@Suite("Error codes", .timeLimit(.minutes(3)))
+@Suite("Error codes", .timeLimit(.minutes(5)), .inTurn)
 struct ErrorCodeTests {
   struct Code {
     let code: String

@@ -1,6 +1,7 @@
+import TestSupport
 import Testing
 
-@Suite("Files stay small", .timeLimit(.minutes(3)))
+@Suite("Files stay small", .timeLimit(.minutes(5)), .inTurn)
 struct FileSizeTests {
   @Test("No Swift file is longer than 600 lines", arguments: ["Sources", "Tests"])
   func lengths(folder: String) throws {

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// A group of folders whose house words are counted together.
 struct WordGroup: Sendable, CustomStringConvertible {
@@ -32,11 +33,13 @@ struct WordGroup: Sendable, CustomStringConvertible {
   }
 
   /// Returns the lines that were added since the commit that last changed the ceilings. Empty where git does not know.
-  func linesChangedSinceCeilings() -> Set<WordUse.Line> {
+  func linesChangedSinceCeilings() async -> Set<WordUse.Line> {
     guard
-      let commit = Self.git("log", "-1", "--format=%H", "--", "Tests/Rules/WordTests.swift")?.split(separator: "\n")
-        .first,
-      let diff = Self.git("diff", "-U0", "--no-color", String(commit), "--", name)
+      let commit = await Self.git("log", "-1", "--format=%H", "--", "Tests/Rules/WordTests.swift")?.split(
+        separator: "\n"
+      )
+      .first,
+      let diff = await Self.git("diff", "-U0", "--no-color", String(commit), "--", name)
     else { return [] }
     var lines: Set<WordUse.Line> = []
     var path = ""
@@ -50,16 +53,8 @@ struct WordGroup: Sendable, CustomStringConvertible {
     return lines
   }
 
-  private static func git(_ arguments: String...) -> String? {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = ["git"] + arguments
-    process.currentDirectoryURL = Tree.root
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = FileHandle.nullDevice
-    guard (try? process.run()) != nil, let data = try? output.fileHandleForReading.readToEnd() else { return nil }
-    process.waitUntilExit()
-    return process.terminationStatus == 0 ? String(decoding: data, as: UTF8.self) : nil
+  private static func git(_ arguments: String...) async -> String? {
+    let result = try? await TestProcess.run("git", arguments, in: Tree.root, errors: .discarded)
+    return result?.status == 0 ? result.map { String(decoding: $0.bytes, as: UTF8.self) } : nil
   }
 }

@@ -1,8 +1,9 @@
 import Runtime
+import TestSupport
 import Testing
 import Values
 
-@Suite("Names of people")
+@Suite("Names of people", .timeLimit(.minutes(5)), .inTurn)
 struct PersonNameTests {
   @Test(
     "Spellings that look the same are one person",

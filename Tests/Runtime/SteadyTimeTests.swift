@@ -1,10 +1,11 @@
 import Runtime
+import TestSupport
 import Testing
 import Values
 
 @testable import Runtime
 
-@Suite("Time that doesn't jump")
+@Suite("Time that doesn't jump", .timeLimit(.minutes(5)), .inTurn)
 struct SteadyTimeTests {
   private static let hour: Int64 = 3_600_000_000
 

@@ -1,8 +1,9 @@
 import Runtime
+import TestSupport
 import Testing
 import Values
 
-@Suite("Texts that name things")
+@Suite("Texts that name things", .timeLimit(.minutes(5)), .inTurn)
 struct VisibleTextTests {
   @Test(
     "Composed and decomposed letters have one normal form",

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("Backoff")
+@Suite("Backoff", .timeLimit(.minutes(5)), .inTurn)
 struct BackoffTests {
   private let backoff = Backoff(first: .milliseconds(100), limit: .seconds(1))
 
@@ -41,7 +41,7 @@ struct BackoffTests {
   }
 }
 
-@Suite("Once", .timeLimit(.minutes(1)))
+@Suite("Once", .timeLimit(.minutes(5)), .inTurn)
 struct OnceTests {
   @Test("The first value wins, and tasks get it before and after it is given")
   func firstWins() async throws {
@@ -75,7 +75,7 @@ struct OnceTests {
   }
 }
 
-@Suite("WaitQueue", .timeLimit(.minutes(1)))
+@Suite("WaitQueue", .timeLimit(.minutes(5)), .inTurn)
 struct WaitQueueTests {
   @Test("A task waits through wakes until its condition is true")
   func condition() async throws {
@@ -163,24 +163,25 @@ struct WaitQueueTests {
   }
 }
 
-@Suite("AsyncSemaphore", .timeLimit(.minutes(1)))
+@Suite("AsyncSemaphore", .timeLimit(.minutes(5)), .inTurn)
 struct AsyncSemaphoreTests {
   @Test("No more tasks have a permit than there are permits")
-  func bound() async {
+  func bound() async throws {
     let semaphore = AsyncSemaphore(permits: 3)
     let inside = Inside()
-    await withDiscardingTaskGroup { group in
+    try await withThrowingDiscardingTaskGroup { group in
       for _ in 0..<100 {
         group.addTask {
           #expect(await semaphore.acquire())
           inside.enter()
-          await Task.yield()
+          // The first ones stay, so that the others find no permit.
+          try await eventually("three tasks have a permit") { inside.most >= 3 }
           inside.leave()
           semaphore.release()
         }
       }
     }
-    #expect(inside.most <= 3)
+    #expect(inside.most == 3)
   }
 
   private final class Inside: Sendable {
@@ -201,13 +202,15 @@ struct AsyncSemaphoreTests {
 
   @Test("Closing a semaphore ends every wait, and no caller gets a permit after it")
   func close() async {
-    let semaphore = AsyncSemaphore(permits: 1)
-    #expect(await semaphore.acquire())
-    async let waits = semaphore.acquire()
-    await Task.yield()
-    semaphore.close()
-    #expect(await waits == false)
-    semaphore.release()
-    #expect(await semaphore.acquire() == false)
+    // Some begin to wait before the semaphore is closed, and some after it.
+    for _ in 0..<50 {
+      let semaphore = AsyncSemaphore(permits: 1)
+      #expect(await semaphore.acquire())
+      let waiting = (0..<10).map { _ in Task { await semaphore.acquire() } }
+      semaphore.close()
+      for task in waiting { #expect(await task.value == false) }
+      semaphore.release()
+      #expect(await semaphore.acquire() == false)
+    }
   }
 }

@@ -1,10 +1,11 @@
 import Dispatch
 import Runtime
 import Synchronization
+import TestSupport
 import Testing
 import Values
 
-@Suite("Pools of threads")
+@Suite("Pools of threads", .timeLimit(.minutes(5)), .inTurn)
 struct WorkPoolTests {
   private actor Counter {
     nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
@@ -37,7 +38,7 @@ struct WorkPoolTests {
   }
 
   @Test("an urgent job runs while other jobs use every common thread")
-  func urgent() async {
+  func urgent() async throws {
     let pool = WorkPool(name: "test", threads: 2, urgentThreads: 1)
     let hold = DispatchSemaphore(value: 0)
     let held = Count()
@@ -45,7 +46,7 @@ struct WorkPoolTests {
     let tasks = holders.map { holder in
       Task(priority: .medium) { await holder.hold(hold) { held.add() } }
     }
-    while held.value < 2 { await Task.yield() }
+    try await eventually("two jobs run") { held.value == 2 }
     let other = Counter(on: pool)
     #expect(await Task(priority: .high) { await other.add() }.value == 1)
     for _ in holders { hold.signal() }

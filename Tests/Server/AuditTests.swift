@@ -2,12 +2,14 @@ import HTTP
 import JSON
 import Persistence
 import Runtime
+import TestSupport
 import Testing
 import Values
 import WorkflowEngine
 
 @testable import Server
 
+@Suite(.timeLimit(.minutes(5)), .inTurn)
 struct AuditTests {
   private static let moment = Timestamp("2026-03-01T08:15:30.000Z") ?? Timestamp(milliseconds: 0)
 

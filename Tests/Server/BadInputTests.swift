@@ -1,6 +1,7 @@
 import HTTP
 import JSON
 import SagaCore
+import TestSupport
 import Testing
 import Values
 import WorkflowEngine
@@ -209,6 +210,7 @@ struct BadInput: Sendable, CustomTestStringConvertible {
   ]
 }
 
+@Suite(.timeLimit(.minutes(5)), .inTurn)
 struct BadInputTests {
   private func engine() throws -> (FakeEngine, String) {
     let engine = FakeEngine()

@@ -1,11 +1,12 @@
 import HTTP
 import JSON
+import TestSupport
 import Testing
 import Values
 
 @testable import Server
 
-@Suite("The content type of requests that change something")
+@Suite("The content type of requests that change something", .timeLimit(.minutes(5)), .inTurn)
 struct ContentTypeTests {
   static let types: [HTTPHeaders] = [
     [:], ["Content-Type": ""], ["Content-Type": "text/plain"], ["Content-Type": "application/x-www-form-urlencoded"],

@@ -4,12 +4,14 @@ import Messaging
 import Persistence
 import SagaCore
 import Streaming
+import TestSupport
 import Testing
 import Values
 import WorkflowEngine
 
 @testable import Server
 
+@Suite(.timeLimit(.minutes(5)), .inTurn)
 struct EchoTests {
   @Test func withoutKafkaThereIsNoEcho() async throws {
     try await TestAPI.run { api in
@@ -102,6 +104,7 @@ struct EchoTests {
   }
 }
 
+@Suite(.timeLimit(.minutes(5)), .inTurn)
 struct ReadinessTests {
   private func reasons(_ status: EchoStatus, _ consumers: [ConsumerStatus] = []) -> [Readiness.Reason] {
     Readiness(echo: status, consumers: consumers).reasons

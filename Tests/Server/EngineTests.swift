@@ -1,12 +1,14 @@
 import HTTP
 import JSON
 import SagaCore
+import TestSupport
 import Testing
 import WorkflowEngine
 
 @testable import Server
 
 /// The API over the engine itself.
+@Suite(.timeLimit(.minutes(5)), .inTurn)
 struct EngineTests {
   @Test func aSagaToItsEnd() async throws {
     try await LiveEngine.run { api, engine in

@@ -1,11 +1,13 @@
 import HTTP
 import JSON
+import TestSupport
 import Testing
 import Values
 
 @testable import Server
 
 /// Sends valid requests after random changes. No answer is a 5xx, and the description of the API has every answer.
+@Suite(.timeLimit(.minutes(5)), .inTurn)
 struct FuzzTests {
   private struct Mutator {
     var random: SeededRandom

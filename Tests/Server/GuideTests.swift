@@ -1,11 +1,13 @@
 import Foundation
 import HTTP
 import JSON
+import TestSupport
 import Testing
 
 @testable import Server
 
 /// The commands of `docs/rest.md` are understood by the server.
+@Suite(.timeLimit(.minutes(5)), .inTurn)
 struct GuideTests {
   /// The part of a curl command that the guide uses.
   struct Command: CustomTestStringConvertible, Sendable {

@@ -4,12 +4,14 @@ import Messaging
 import Persistence
 import SagaCore
 import Streaming
+import TestSupport
 import Testing
 import Values
 import WorkflowEngine
 
 @testable import Server
 
+@Suite(.timeLimit(.minutes(5)), .inTurn)
 struct MetricsTests {
   private func read(_ answer: Answer) throws -> Exposition {
     #expect(answer.status == 200)

@@ -4,12 +4,14 @@ import Notifications
 import Persistence
 import Runtime
 import SagaCore
+import TestSupport
 import Testing
 import Values
 import WorkflowEngine
 
 @testable import Server
 
+@Suite(.timeLimit(.minutes(5)), .inTurn)
 struct NoticeTests {
   private static let unreachable = NoticeOutcome.failed(
     NoticeFailure(code: "http.connectionRefused", message: "Nobody is there."))

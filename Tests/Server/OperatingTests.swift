@@ -2,12 +2,14 @@ import HTTP
 import JSON
 import Persistence
 import SagaCore
+import TestSupport
 import Testing
 import Values
 import WorkflowEngine
 
 @testable import Server
 
+@Suite(.timeLimit(.minutes(5)), .inTurn)
 struct OperatingTests {
   private func engine() throws -> FakeEngine {
     let engine = FakeEngine()

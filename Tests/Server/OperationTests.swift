@@ -10,6 +10,7 @@ import Values
 @testable import WorkflowEngine
 
 /// A verb on many sagas, over REST.
+@Suite(.timeLimit(.minutes(5)), .inTurn)
 struct OperationTests {
   @Test func aPreviewThenExactlyThat() async throws {
     let engine = FakeEngine()
@@ -30,11 +31,11 @@ struct OperationTests {
         ], headers: ["Saga-User": "anna", "Saga-Client": "console"])
       #expect(begun.status == 202)
       let place = try #require(begun.headers["Location"])
-      var shown = try await api.get(place)
-      while shown.json["status"] != "finished" {
+      let shown = try await eventualValue("the operation is finished") {
+        let now = try await api.get(place)
+        if now.json["status"] == "finished" { return now }
         engine.clock.advance(by: .milliseconds(10))
-        await Task.yield()
-        shown = try await api.get(place)
+        return nil
       }
       #expect(shown.json["done"] == 3 && shown.json["left"] == 0 && shown.json["refused"] == 0)
       #expect(shown.json["by"] == "anna" && shown.json["filter"] == ["workflow": "approval"])
@@ -103,7 +104,9 @@ struct OperationTests {
       #expect(try await api.post("\(place)/approve", [:], headers: ["Saga-User": "ben"]).code == "saga.reasonMissing")
       let other = try await api.post("\(place)/approve", ["reason": "seen it"], headers: ["Saga-User": "ben"])
       #expect(other.status == 200 && other.json["approved"]?["by"] == "ben")
-      while try await api.get("/v1/sagas/\(id)").json["status"] == "running" { await Task.yield() }
+      try await eventually("the saga is cancelled") {
+        try await api.get("/v1/sagas/\(id)").json["status"] != "running"
+      }
     }
   }
 

@@ -2,12 +2,13 @@ import Assets
 import HTTP
 import JSON
 import Runtime
+import TestSupport
 import Testing
 import Values
 
 @testable import Server
 
-@Suite("Pages of error codes and schemas")
+@Suite("Pages of error codes and schemas", .timeLimit(.minutes(5)), .inTurn)
 struct PageTests {
   @Test("Every code's page is served as HTML, with a policy and a tag")
   func pages() async throws {

@@ -9,6 +9,7 @@ import WorkflowEngine
 
 @testable import Server
 
+@Suite(.timeLimit(.minutes(5)), .inTurn)
 struct SagaRouteTests {
   private func engine(_ texts: String...) throws -> FakeEngine {
     let engine = FakeEngine()

@@ -1,12 +1,14 @@
 import HTTP
 import JSON
 import SagaCore
+import TestSupport
 import Testing
 import Values
 import WorkflowEngine
 
 @testable import Server
 
+@Suite(.timeLimit(.minutes(5)), .inTurn)
 struct StartTests {
   private let body: JSON = ["input": ["barcode": "TUBE-0001"], "tags": ["plate-96", "urgent"]]
   private let target = "/v1/workflows/store-sample/sagas"

@@ -3,11 +3,12 @@ import JSON
 import Persistence
 import Runtime
 import Server
+import TestSupport
 import Testing
 import Values
 import WorkflowEngine
 
-@Suite("The API while the store takes no writes")
+@Suite("The API while the store takes no writes", .timeLimit(.minutes(5)), .inTurn)
 struct StoreHealthTests {
   private func read(_ api: TestAPI) async throws -> Exposition {
     try Exposition(String(decoding: try await api.get("/metrics").bytes, as: UTF8.self))

@@ -1,11 +1,13 @@
 import HTTP
 import JSON
 import SagaCore
+import TestSupport
 import Testing
 import WorkflowEngine
 
 @testable import Server
 
+@Suite(.timeLimit(.minutes(5)), .inTurn)
 struct WorkflowRouteTests {
   @Test(arguments: Depth.allCases) func registering(at depth: Depth) async throws {
     try await TestAPI.run(depth) { api in

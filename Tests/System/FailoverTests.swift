@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("Postgres fails over to its standby under an engine", .serialized, .timeLimit(.minutes(5)))
+@Suite("Postgres fails over to its standby under an engine", .serialized, .timeLimit(.minutes(10)), .apart)
 struct FailoverTests {
   static let workflow: JSON = [
     "name": "w", "version": 1, "timeout": "1h",
@@ -45,20 +45,22 @@ struct FailoverTests {
     let watched = Watched()
     let starting = Task {
       var number = 0
-      while !watched.isOver {
+      try await eventually("the test is over", within: .seconds(240), every: .milliseconds(50)) {
+        if watched.isOver { return true }
         number += 1
         let (began, key) = (ContinuousClock.now, "k\(number)")
         let answer = try await site.call(
           "POST", "\(engine.url)/v1/workflows/w/sagas", body: ["input": [:]], headers: ["Idempotency-Key": key])
         watched.seen.withLock { $0.starts.append((began, .now, answer.status, answer.body, key)) }
-        try await SystemClock().sleep(until: SystemClock().now() + .milliseconds(50))
+        return false
       }
     }
     let looking = Task {
-      while !watched.isOver {
+      try await eventually("the test is over", within: .seconds(240), every: .milliseconds(50)) {
+        if watched.isOver { return true }
         let answer = try await site.call("GET", "\(engine.url)/readyz")
         watched.seen.withLock { $0.ready.append((.now, answer.status, answer.body.text())) }
-        try await SystemClock().sleep(until: SystemClock().now() + .milliseconds(50))
+        return false
       }
     }
     try await eventually("some have been started") { watched.seen.withLock { $0.starts.count } > 20 }
@@ -69,7 +71,7 @@ struct FailoverTests {
     }
 
     // 2. The primary is gone, and its name leads to a server that is a standby still.
-    try await primary.stopAtOnce()
+    await primary.stopAtOnce()
     let gone = ContinuousClock.now
     proxy.lead(to: standby.port)
     try await eventually("it is not ready", within: .seconds(8)) { watched.seen.withLock { $0.ready.last?.1 } == 503 }
@@ -112,7 +114,7 @@ struct FailoverTests {
     #expect(engine.said.contains("The store can be written again"))
     #expect(await engine.stop() == 0)
     proxy.close()
-    try await standby.stopAtOnce()
-    await site.remove()
+    await standby.stopAtOnce()
+    await site.close()
   }
 }

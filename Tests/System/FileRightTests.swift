@@ -1,8 +1,9 @@
 import Foundation
 import JSON
+import TestSupport
 import Testing
 
-@Suite("Access rights of the engine's files")
+@Suite("Access rights of the engine's files", .timeLimit(.minutes(10)), .inTurn)
 struct FileRightTests {
   private func rights(_ path: URL) throws -> Int {
     let attributes = try FileManager.default.attributesOfItem(atPath: path.path)
@@ -26,7 +27,7 @@ struct FileRightTests {
     #expect(!engine.said.contains("Other users"))
     _ = await engine.stop()
     _ = await lab.stop()
-    await site.remove()
+    await site.close()
   }
 
   @Test("Files that others could read are closed at the start, and the log reports it")
@@ -48,7 +49,7 @@ struct FileRightTests {
     }
     #expect(second.said.contains("Other users could read a file of the store"))
     _ = await second.stop()
-    await site.remove()
+    await site.close()
   }
 
   @Test("A folder that is not the engine's own keeps its rights; the engine's files in it are closed")
@@ -62,6 +63,6 @@ struct FileRightTests {
     #expect(try rights(folder) == 0o755)
     #expect(try rights(folder.appending(path: "engine.db")) == 0o600)
     _ = await engine.stop()
-    await site.remove()
+    await site.close()
   }
 }

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("An engine that was frozen while another took its store", .serialized, .timeLimit(.minutes(5)))
+@Suite("An engine that was frozen while another took its store", .serialized, .timeLimit(.minutes(10)), .apart)
 struct FrozenOwnerTests {
   @Test("A thawed engine serves nothing old and holds no partition; it works again when the store is free")
   func thawed() async throws {
@@ -15,7 +15,7 @@ struct FrozenOwnerTests {
     let id = try #require(started.body["id"]?.stringValue)
 
     // 1. The process is frozen until the server has ended its sessions, as a server does with silent ones.
-    first.freeze()
+    try await first.freeze()
     try await site.site.endSessions()
     let second = try await site.startEngine()
     let signal = try await site.call("POST", "\(second.url)/v1/sagas/\(id)/signals/go", body: .null)
@@ -57,6 +57,6 @@ struct FrozenOwnerTests {
     let again = try await site.call("POST", "\(first.url)/v1/workflows/w/sagas", body: ["input": [:]])
     #expect(again.status == 201)
     #expect(await first.stop() == 0, "\(first.said)")
-    await site.remove()
+    await site.close()
   }
 }

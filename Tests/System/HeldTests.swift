@@ -1,8 +1,9 @@
 import Foundation
 import JSON
+import TestSupport
 import Testing
 
-@Suite("A saga that kills the engine", .serialized)
+@Suite("A saga that kills the engine", .serialized, .timeLimit(.minutes(10)), .inTurn)
 struct HeldTests {
   static let workflow = #"""
     {"name": "wait", "version": 1, "steps": [
@@ -62,7 +63,7 @@ struct HeldTests {
     let after = try await site.call("GET", "\(engine.url)/v1/stats")
     #expect(after.body["held"]?.arrayValue?.isEmpty == true)
     #expect(await engine.stop() == 0)
-    await site.remove()
+    await site.close()
   }
 
   @Test("is not read at all when pausing it kills the engine too")
@@ -83,6 +84,6 @@ struct HeldTests {
     engine = try await Self.start(site, [:], "--take-up-held")
     #expect(try await site.call("GET", "\(engine.url)/v1/sagas/\(poison)").status == 200)
     #expect(await engine.stop() == 0)
-    await site.remove()
+    await site.close()
   }
 }

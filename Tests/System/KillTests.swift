@@ -1,8 +1,9 @@
 import Foundation
 import JSON
+import TestSupport
 import Testing
 
-@Suite("The engine is killed in the middle of its work", .serialized)
+@Suite("The engine is killed in the middle of its work", .serialized, .timeLimit(.minutes(10)), .inTurn)
 struct KillTests {
   static let count = 200
 
@@ -37,7 +38,7 @@ struct KillTests {
 
     #expect(await engine.stop() == 0)
     #expect(await lab.stop() == 0)
-    await site.remove()
+    await site.close()
   }
 
   struct Ended: CustomStringConvertible {

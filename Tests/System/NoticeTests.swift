@@ -7,7 +7,7 @@ import Testing
 import Values
 
 /// The program itself, from its command line to the receiver.
-@Suite("Being told", .timeLimit(.minutes(3)))
+@Suite("Being told", .timeLimit(.minutes(10)), .inTurn)
 struct NoticeTests {
   private static let secret = "whsec_" + Data(repeating: 7, count: 32).base64EncodedString()
 
@@ -56,7 +56,7 @@ struct NoticeTests {
       let answer = try await site.client.send(HTTPClientRequest(url: "\(engine.url)/v1/notices"))
       return try JSON(parsing: answer.body)["destinations"]?[0] ?? .null
     }
-    while try await status(first)["failures"]?.intValue ?? 0 == 0 { await Task.yield() }
+    try await eventually("a delivery has failed") { try await status(first)["failures"]?.intValue ?? 0 > 0 }
     #expect(try await status(first)["state"] == "failing")
     // Without a farewell.
     await first.killNow()
@@ -68,14 +68,14 @@ struct NoticeTests {
     let notice = try JSON(parsing: post.body)
     #expect(notice["type"] == "saga.stuck" && notice["data"]?["saga"] == .string(id))
     #expect(post.headers["webhook-id"].map(JSON.string) == notice["data"]?["id"])
-    while try await status(second)["delivered"] != 1 { await Task.yield() }
-    while !second.said.contains("webhook") { await Task.yield() }
+    try await eventually("the notice is delivered") { try await status(second)["delivered"] == 1 }
+    try await eventually("the log names the webhook") { second.said.contains("webhook") }
     let said = second.said
     #expect(said.contains("pager, http://127.0.0.1:\(port)") && !said.contains("hook?"), "\(said)")
     #expect(!said.contains("hidden") && !said.contains(Self.secret) && !first.said.contains("hidden"))
     #expect(await second.stop() == 0)
     #expect(posts.all.count == 1)
     await receiver.shutdown(drain: .seconds(1))
-    await site.remove()
+    await site.close()
   }
 }

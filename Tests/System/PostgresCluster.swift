@@ -7,12 +7,23 @@ import Values
 final class PostgresCluster: Sendable {
   let port: Int
   private let folder: URL
+  private let process: TestProcess
 
   struct Failed: Error, CustomStringConvertible { let description: String }
 
-  private init(_ folder: URL, port: Int) {
+  /// Starts a server in a folder that has a cluster, and waits until it answers.
+  private init(_ folder: URL) async throws {
     self.folder = folder
-    self.port = port
+    port = try Self.freePort()
+    let log = TestProcess.Output.file(URL(fileURLWithPath: folder.path + ".log"))
+    let words = try Self.words(
+      "postgres", "-D", folder.path, "-p", "\(port)", "-k", folder.deletingLastPathComponent().path, "-c",
+      "listen_addresses=127.0.0.1", "-c", "shared_buffers=32MB")
+    process = try TestProcess(words[0], Array(words.dropFirst()), in: Self.root, output: log, errors: log)
+    try await eventually("Postgres answers: see \(folder.path).log") {
+      if !process.isRunning { throw Failed(description: "Postgres ended: see \(folder.path).log") }
+      return (try? await query("select 1")) != nil
+    }
   }
 
   /// - Returns: a server that a standby can follow.
@@ -23,9 +34,7 @@ final class PostgresCluster: Sendable {
     let access = folder.appendingPathComponent("pg_hba.conf")
     try Data((try String(contentsOf: access, encoding: .utf8) + settings).utf8).write(to: access)
     try own(folder)
-    let cluster = PostgresCluster(folder, port: try freePort())
-    try await cluster.start()
-    return cluster
+    return try await PostgresCluster(folder)
   }
 
   /// - Returns: a standby that follows this server.
@@ -34,25 +43,17 @@ final class PostgresCluster: Sendable {
     try await Self.run(
       "pg_basebackup", "-h", "127.0.0.1", "-p", "\(port)", "-U", "tracseq", "-D", folder.path, "-R", "-X", "stream",
       "-c", "fast")
-    let cluster = PostgresCluster(folder, port: try Self.freePort())
-    try await cluster.start()
-    return cluster
+    return try await PostgresCluster(folder)
   }
 
   func url(port: Int? = nil) -> String { "postgresql://tracseq@127.0.0.1:\(port ?? self.port)/postgres" }
 
-  func start() async throws {
-    try await Self.run(
-      "pg_ctl", "-D", folder.path, "-w", "-t", "60", "-s", "-l", folder.path + ".log", "-o",
-      "-p \(port) -k \(folder.deletingLastPathComponent().path) -c listen_addresses=127.0.0.1 -c shared_buffers=32MB",
-      "start")
-  }
-
   func promote() async throws { try await Self.run("pg_ctl", "-D", folder.path, "-w", "-t", "60", "promote") }
 
   /// Stops the server at once, as a loss of power does.
-  func stopAtOnce() async throws {
-    try await Self.run("pg_ctl", "-D", folder.path, "-m", "immediate", "-w", "-t", "30", "stop")
+  func stopAtOnce() async {
+    process.send(SIGQUIT)
+    await process.status()
   }
 
   /// Runs a statement.
@@ -113,38 +114,23 @@ final class PostgresCluster: Sendable {
     return Int(UInt16(bigEndian: address.sin_port))
   }
 
-  /// Runs a command without the descriptors that it would inherit. Foundation notices the end of a process by one of them,
-  /// which a server that the command starts would keep open.
-  private static let closing = """
-    (for file in /proc/$BASHPID/fd/*; do number=${file##*/}; [ "$number" -gt 2 ] && eval "exec $number>&-"; done
-    exec "$@")
-    """
+  /// The working folder of the programs: `postgres` may not enter that of the tests.
+  private static let root = URL(fileURLWithPath: "/")
+
+  /// Returns the words that run a program of Postgres, as the user to whom the folder belongs.
+  private static func words(_ name: String, _ arguments: String...) throws -> [String] {
+    let asServer = isRoot ? ["/usr/bin/setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"] : []
+    return try asServer + [program(name)] + arguments
+  }
 
   @discardableResult
   private static func run(_ name: String, _ arguments: String...) async throws -> String {
-    let process = Process()
-    let command = [try program(name)] + arguments
-    let asServer = isRoot ? ["/usr/bin/setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"] : []
-    process.executableURL = URL(fileURLWithPath: "/bin/bash")
-    process.arguments = ["-c", closing, "--"] + asServer + command
-    process.currentDirectoryURL = URL(fileURLWithPath: "/tmp")
-    // A file, as a server that was started keeps a pipe open.
-    let place = FileManager.default.temporaryDirectory.appendingPathComponent("pg-\(Environment.system.newID())")
-    _ = FileManager.default.createFile(atPath: place.path, contents: nil)
-    defer { try? FileManager.default.removeItem(at: place) }
-    let output = try FileHandle(forWritingTo: place)
-    process.standardOutput = output
-    process.standardError = output
-    let (ended, ending) = AsyncStream.makeStream(of: Int32.self)
-    process.terminationHandler = { process in
-      ending.yield(process.terminationStatus)
-      ending.finish()
+    let words = try words(name) + arguments
+    let result = try await TestProcess.run(words[0], Array(words.dropFirst()), in: root)
+    let text = String(decoding: result.bytes, as: UTF8.self)
+    guard result.status == 0 else {
+      throw Failed(description: "\(words.joined(separator: " ")): \(result.status) \(text)")
     }
-    try process.run()
-    var status: Int32 = -1
-    for await one in ended { status = one }
-    let said = (try? String(contentsOf: place, encoding: .utf8)) ?? ""
-    guard status == 0 else { throw Failed(description: "\(command.joined(separator: " ")): \(status) \(said)") }
-    return said
+    return text
   }
 }

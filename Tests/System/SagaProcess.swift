@@ -6,8 +6,7 @@ import TestSupport
 final class SagaProcess: Sendable {
   /// The URL on which it says that it listens.
   let url: String
-  private let process: Mutex<Process>
-  private let ended: AsyncStream<Int32>
+  private let process: TestProcess
   private let heard: Mutex<[String]>
 
   struct DidNotListen: Error, CustomStringConvertible {
@@ -21,40 +20,26 @@ final class SagaProcess: Sendable {
   static func listening(
     _ arguments: [String], in folder: URL, variables: [String: String] = [:]
   ) async throws -> SagaProcess {
-    let process = Process()
-    process.executableURL = TestProgram.url("saga")
-    // Should the tests die, their end of the pipe closes, and the process stops.
-    process.arguments = arguments + ["--stop-with-input"]
-    process.currentDirectoryURL = folder
-    process.environment = ProcessInfo.processInfo.environment.merging(variables) { $1 }
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = output
-    process.standardInput = Pipe()
-    let (ended, ending) = AsyncStream.makeStream(of: Int32.self)
-    process.terminationHandler = { process in
-      ending.yield(process.terminationStatus)
-      ending.finish()
-    }
-    let lines = TestProgram.lines(of: output.fileHandleForReading)
-    try process.run()
+    // When the tests end, so does its standard input, and the process stops.
+    let process = try TestProcess(
+      TestProgram.path("saga"), arguments + ["--stop-with-input"], in: folder, variables: variables, keepsInput: true)
     var said: [String] = []
-    for await line in lines {
+    for await line in process.lines {
       said.append(line)
       // Others may be spoken of before: a registry that is away.
       if let match = line.firstMatch(of: #/listens on (https?://[0-9A-Za-z.\[\]:]+:[0-9]+)/#) {
-        let started = SagaProcess(url: String(match.output.1), process: process, ended: ended, said: said)
-        started.listen(to: lines)
+        let started = SagaProcess(url: String(match.output.1), process: process, said: said)
+        started.listen()
         return started
       }
     }
+    process.send(SIGKILL)
     throw DidNotListen(arguments: arguments, said: said)
   }
 
-  private init(url: String, process: Process, ended: AsyncStream<Int32>, said: [String]) {
+  private init(url: String, process: TestProcess, said: [String]) {
     self.url = url
-    self.process = Mutex(process)
-    self.ended = ended
+    self.process = process
     heard = Mutex(said)
   }
 
@@ -62,40 +47,24 @@ final class SagaProcess: Sendable {
   var said: String { heard.withLock { $0.joined(separator: "\n") } }
 
   /// `kill -9`: the process has no chance to do anything more.
-  func killNow() async {
-    process.withLock { process in
-      if process.isRunning { kill(process.processIdentifier, SIGKILL) }
-    }
-    for await _ in ended {}
-  }
+  func killNow() async { await process.killNow() }
 
-  /// Stops the process with SIGSTOP. Returns when every thread of it has stopped.
-  func freeze() {
-    let id = process.withLock { $0.processIdentifier }
-    kill(id, SIGSTOP)
-    while !TestBroker.stands(id) {}
-  }
+  /// Stops the process with a SIGSTOP. Returns when every thread of it has stopped.
+  func freeze() async throws { try await process.freeze() }
 
-  func thaw() { send(SIGCONT) }
+  func thaw() { process.thaw() }
 
-  func send(_ signal: Int32) { process.withLock { if $0.isRunning { kill($0.processIdentifier, signal) } } }
+  func send(_ signal: Int32) { process.send(signal) }
 
   /// Waits for its end.
   /// - Returns: its exit status; negative when a signal ended it.
-  func status() async -> Int32 {
-    for await _ in ended {}
-    return process.withLock { $0.terminationReason == .exit ? $0.terminationStatus : -$0.terminationStatus }
-  }
+  func status() async -> Int32 { await process.status() }
 
-  /// Asks it to stop with care.
-  /// - Returns: its exit status.
-  func stop() async -> Int32 {
-    process.withLock { if $0.isRunning { $0.terminate() } }
-    for await status in ended { return status }
-    return process.withLock { $0.terminationStatus }
-  }
+  /// Sends a SIGTERM and waits for the end.
+  /// - Returns: its exit status; negative when a signal ended it.
+  func stop() async -> Int32 { await process.stop() }
 
-  private func listen(to lines: AsyncStream<String>) {
-    Task { for await line in lines { heard.withLock { $0.append(line) } } }
+  private func listen() {
+    Task { for await line in process.lines { heard.withLock { $0.append(line) } } }
   }
 }

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("A second SIGTERM under load", .serialized, .timeLimit(.minutes(5)))
+@Suite("A second SIGTERM under load", .serialized, .timeLimit(.minutes(10)), .apart)
 struct SecondSignalTests {
   /// A crash came in about 1 of 15 rounds, before.
   static let rounds = 12
@@ -49,6 +49,6 @@ struct SecondSignalTests {
     }
     #expect(ends.contains(1), "the second signal always came too late")
     #expect(await lab.stop() == 0)
-    await site.remove()
+    await site.close()
   }
 }

@@ -1,7 +1,8 @@
 import Foundation
+import TestSupport
 import Testing
 
-@Suite("The engine's log at its start")
+@Suite("The engine's log at its start", .timeLimit(.minutes(10)), .inTurn)
 struct ServeTests {
   @Test("A workflow that needs Kafka is skipped with one plain line; an invalid one is reported as an error")
   func withoutKafka() async throws {
@@ -25,6 +26,6 @@ struct ServeTests {
     #expect(said.filter { $0.contains("workflow.invalid") }.count == 1, "\(said)")
     #expect(said.contains("Registered fine v1"))
     #expect(await engine.stop() == 0)
-    await site.remove()
+    await site.close()
   }
 }

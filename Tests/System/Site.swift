@@ -2,6 +2,7 @@ import Foundation
 import HTTP
 import JSON
 import Runtime
+import TestSupport
 import Testing
 import Values
 
@@ -14,11 +15,10 @@ final class Site: Sendable {
   let client = HTTPClient()
 
   init(_ store: Store) async throws {
-    folder = FileManager.default.temporaryDirectory.appendingPathComponent("saga-system-\(Environment.system.newID())")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    folder = try TestFolder.new("site")
     switch store {
     case .sqlite: engineStore = "sqlite:\(folder.path)/engine.db"
-    case .postgres: engineStore = "postgres:" + (try Self.newDatabase())
+    case .postgres: engineStore = "postgres:" + (try await Self.newDatabase())
     }
   }
 
@@ -26,17 +26,13 @@ final class Site: Sendable {
   static var isCI: Bool { ProcessInfo.processInfo.environment["CI"] != nil }
 
   /// A database of its own in the throwaway cluster.
-  private static func newDatabase() throws -> String {
+  private static func newDatabase() async throws -> String {
     let cluster = try #require(
       ProcessInfo.processInfo.environment["TRACSEQ_TEST_POSTGRES"],
       "No Postgres: run the tests with scripts/with-postgres in front, as `make test` does")
     let name = "system_" + Environment.system.newID().description.replacing("-", with: "_")
-    let psql = Process()
-    psql.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    psql.arguments = ["psql", "-q", "-d", cluster, "-c", "create database \(name)"]
-    try psql.run()
-    psql.waitUntilExit()
-    #expect(psql.terminationStatus == 0, "psql could not create a database")
+    let psql = try await TestProcess.run("psql", ["-q", "-d", cluster, "-c", "create database \(name)"])
+    #expect(psql.status == 0, "psql could not create a database: \(String(decoding: psql.bytes, as: UTF8.self))")
     var url = try #require(URLComponents(string: cluster))
     url.path = "/" + name
     return try #require(url.string)
@@ -45,17 +41,11 @@ final class Site: Sendable {
   /// Ends every session of the engine's database, as the server does with silent ones.
   func endSessions() async throws {
     let url = try #require(engineStore.split(separator: ":", maxSplits: 1).last.map(String.init))
-    let psql = Process()
-    psql.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    psql.arguments = [
-      "psql", "-q", "-A", "-t", "-d", url, "-c",
+    let statement =
       "select count(pg_terminate_backend(pid, 10000)) from pg_stat_activity "
-        + "where datname = current_database() and pid <> pg_backend_pid()",
-    ]
-    psql.standardOutput = FileHandle.nullDevice
-    try psql.run()
-    psql.waitUntilExit()
-    #expect(psql.terminationStatus == 0, "psql could not end the sessions")
+      + "where datname = current_database() and pid <> pg_backend_pid()"
+    let psql = try await TestProcess.run("psql", ["-q", "-A", "-t", "-d", url, "-c", statement])
+    #expect(psql.status == 0, "psql could not end the sessions: \(String(decoding: psql.bytes, as: UTF8.self))")
   }
 
   func startLab(_ more: String...) async throws -> SagaProcess {
@@ -74,9 +64,8 @@ final class Site: Sendable {
       in: folder)
   }
 
-  func remove() async {
+  func close() async {
     await client.shutdown()
-    try? FileManager.default.removeItem(at: folder)
   }
 
   // MARK: Talking

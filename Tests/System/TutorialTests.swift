@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// `docs/tutorial.md` is carried out as it is written, on free ports.
-@Suite("The tutorial", .timeLimit(.minutes(3)))
+@Suite("The tutorial", .timeLimit(.minutes(10)), .inTurn)
 struct TutorialTests {
   private static func blocks(_ language: String) throws -> [String] {
     String(decoding: try Repository.bytes("docs/tutorial.md"), as: UTF8.self)
@@ -43,15 +43,13 @@ struct TutorialTests {
     #expect(said[7].contains("the arm is free again"))
 
     #expect(await engine.stop() == 0)
-    await site.remove()
+    await site.close()
   }
 
   /// The tutorial's service as a process.
   private struct Service {
-    private let process = Process()
-    private let lines: AsyncStream<String>
     /// The service ends when its standard input does: `python3` may be a script that starts another process.
-    private let input = Pipe()
+    private let process: TestProcess
 
     init(_ program: String, in folder: URL) throws {
       let fixed = "http.server.ThreadingHTTPServer((\"127.0.0.1\", 8070), Rack).serve_forever()"
@@ -65,46 +63,29 @@ struct TutorialTests {
         """
       let file = folder.appendingPathComponent("service.py")
       try program.replacing(fixed, with: free).write(to: file, atomically: true, encoding: .utf8)
-      process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-      process.arguments = ["python3", file.path]
-      process.currentDirectoryURL = folder
-      let output = Pipe()
-      process.standardOutput = output
-      process.standardError = output
-      process.standardInput = input
-      lines = TestProgram.lines(of: output.fileHandleForReading)
-      try process.run()
+      process = try TestProcess("python3", [file.path], in: folder, keepsInput: true)
     }
 
     func port() async throws -> Int {
-      for await line in lines {
+      for await line in process.lines {
         if let match = line.firstMatch(of: #/port (\d+)/#) { return try #require(Int(match.output.1)) }
       }
       throw CancellationError()
     }
 
-    func stop() { try? input.fileHandleForWriting.close() }
+    func stop() { process.closeInput() }
   }
 
   /// Runs a block in a shell that finds the program as `saga`.
   /// - Returns: what it printed.
   private func run(_ block: String, in folder: URL, _ engine: SagaProcess) async throws -> String {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/bin/sh")
-    process.arguments = ["-c", block]
-    process.currentDirectoryURL = folder
-    let variables = ProcessInfo.processInfo.environment
-    process.environment = variables.merging([
-      "SAGA_SERVER": engine.url, "SAGA_USER": "anna",
-      "PATH": "\(TestProgram.url("saga").deletingLastPathComponent().path):\(variables["PATH"] ?? "")",
-    ]) { $1 }
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = output
-    let lines = TestProgram.lines(of: output.fileHandleForReading)
-    try process.run()
-    var said: [String] = []
-    for await line in lines { said.append(line) }
-    return said.joined(separator: "\n")
+    let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
+    let result = try await TestProcess.run(
+      "/bin/sh", ["-c", block], in: folder,
+      variables: [
+        "SAGA_SERVER": engine.url, "SAGA_USER": "anna",
+        "PATH": "\(URL(fileURLWithPath: TestProgram.path("saga")).deletingLastPathComponent().path):\(path)",
+      ])
+    return String(decoding: result.bytes, as: UTF8.self)
   }
 }

@@ -21,6 +21,7 @@ public final class FakeClock: WallClock {
     var sleepers: [Sleeper] = []
     var watchers: [Watcher] = []
     var cancelled: Set<Int> = []
+    var begun: Timestamp?
 
     mutating func satisfiedWatchers() -> [Watcher] {
       let deadlines = sleepers.map(\.deadline).sorted()
@@ -36,6 +37,11 @@ public final class FakeClock: WallClock {
   }
 
   public func now() -> Timestamp { state.withLock { $0.now } }
+
+  /// The time at which the clock was asked to begin; nil if it was not asked. It changes nothing.
+  public var begun: Timestamp? { state.withLock { $0.begun } }
+
+  public func begin(at moment: Timestamp) { state.withLock { $0.begun = moment } }
 
   /// The times that something sleeps until, earliest first.
   public var deadlines: [Timestamp] { state.withLock { $0.sleepers.map(\.deadline).sorted() } }
@@ -90,15 +96,27 @@ public final class FakeClock: WallClock {
     for sleeper in due { sleeper.continuation.resume() }
   }
 
-  /// Returns as soon as the deadlines that something sleeps until satisfy `condition`.
+  /// Returns as soon as the deadlines that something sleeps until satisfy `condition`, or when the task is cancelled, for
+  /// example by a suite's time limit.
   public func waitForSleepers(_ condition: @escaping @Sendable ([Timestamp]) -> Bool) async {
-    await withCheckedContinuation { continuation in
-      let satisfied = state.withLock { state in
-        state.nextID += 1
-        state.watchers.append(Watcher(id: state.nextID, matches: condition, continuation: continuation))
-        return state.satisfiedWatchers()
+    let id = state.withLock { state in
+      state.nextID += 1
+      return state.nextID
+    }
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        let resumed = state.withLock { state in
+          if Task.isCancelled { return [Watcher(id: id, matches: condition, continuation: continuation)] }
+          state.watchers.append(Watcher(id: id, matches: condition, continuation: continuation))
+          return state.satisfiedWatchers()
+        }
+        for watcher in resumed { watcher.continuation.resume() }
       }
-      for watcher in satisfied { watcher.continuation.resume() }
+    } onCancel: {
+      let watcher = state.withLock { state in
+        state.watchers.firstIndex { $0.id == id }.map { state.watchers.remove(at: $0) }
+      }
+      watcher?.continuation.resume()
     }
   }
 }

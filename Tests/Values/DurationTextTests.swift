@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 @testable import Values
 
-@Suite("Durations as text")
+@Suite("Durations as text", .timeLimit(.minutes(5)), .inTurn)
 struct DurationTextTests {
   @Test(
     "A valid duration is parsed",

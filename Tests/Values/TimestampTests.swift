@@ -1,8 +1,9 @@
 import Foundation
+import TestSupport
 import Testing
 import Values
 
-@Suite("Timestamps")
+@Suite("Timestamps", .timeLimit(.minutes(5)), .inTurn)
 struct TimestampTests {
   @Test(
     "RFC 3339 is read and written",

@@ -1,4 +1,5 @@
 import JSON
+import TestSupport
 import Testing
 import Values
 import Workflows
@@ -6,7 +7,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Why a saga is in its current state")
+@Suite("Why a saga is in its current state", .timeLimit(.minutes(5)), .inTurn)
 struct ExplanationTests {
   typealias Saga = SagaSpecification
 

@@ -1,11 +1,12 @@
 import HTTP
 import JSON
+import TestSupport
 import Testing
 
 @testable import HTTPSteps
 @testable import WorkflowEngine
 
-@Suite("The words of a participant that refuses")
+@Suite("The words of a participant that refuses", .timeLimit(.minutes(5)), .inTurn)
 struct ParticipantWordsTests {
   static func words(_ body: String, _ type: String? = "application/json", reason: String = "Conflict") -> String? {
     ParticipantWords.of(

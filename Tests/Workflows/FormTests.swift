@@ -1,9 +1,10 @@
 import JSON
+import TestSupport
 import Testing
 
 @testable import Workflows
 
-@Suite("Checking the form of a workflow")
+@Suite("Checking the form of a workflow", .timeLimit(.minutes(5)), .inTurn)
 struct FormTests {
   typealias Case = FindingCase
 

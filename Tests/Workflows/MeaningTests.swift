@@ -1,9 +1,10 @@
 import JSON
+import TestSupport
 import Testing
 
 @testable import Workflows
 
-@Suite("Checking what a workflow means")
+@Suite("Checking what a workflow means", .timeLimit(.minutes(5)), .inTurn)
 struct MeaningTests {
   typealias Case = FindingCase
 

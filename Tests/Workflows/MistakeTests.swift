@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Workflows
@@ -21,7 +22,7 @@ struct Mistake: CustomTestStringConvertible {
   }
 }
 
-@Suite("Mistakes of authors", .timeLimit(.minutes(10)))
+@Suite("Mistakes of authors", .timeLimit(.minutes(10)), .inTurn)
 struct MistakeTests {
   private static func call(_ members: String, _ more: String = "") -> String {
     "[{ \"id\": \"a\", \"http\": { \"service\": \"s\", \"method\": \"PUT\", \(members) }, \"compensation\": \"none\"\(more) }]"

@@ -1,9 +1,10 @@
 import JSON
+import TestSupport
 import Testing
 
 @testable import Workflows
 
-@Suite("The checker's warnings about pivots")
+@Suite("The checker's warnings about pivots", .timeLimit(.minutes(5)), .inTurn)
 struct PivotAdviceTests {
   private static func step(_ id: String, _ more: String = "", undo: Bool = true) -> String {
     let undo =

@@ -1,9 +1,10 @@
 import JSON
+import TestSupport
 import Testing
 
 @testable import Workflows
 
-@Suite("Two waits for one signal")
+@Suite("Two waits for one signal", .timeLimit(.minutes(5)), .inTurn)
 struct SignalCheckTests {
   private static let qa = "$.signal.role == 'qa'"
   private static let lead = "$.signal.role == 'lead'"

@@ -1,10 +1,11 @@
 import Foundation
 import JSON
+import TestSupport
 import Testing
 
 @testable import Workflows
 
-@Suite("stored definitions", .timeLimit(.minutes(10)))
+@Suite("stored definitions", .timeLimit(.minutes(10)), .inTurn)
 struct StoredWorkflowTests {
   private static func file(_ name: String) throws -> [UInt8] {
     let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Stored")
@@ -20,7 +21,7 @@ struct StoredWorkflowTests {
     #expect(definition.owner == "genomics-core")
     #expect(definition.description == "Every word of the language's first version.")
     #expect(definition.timeout == .seconds(4 * 86_400))
-    #expect(definition.inputSchema?["required"] == ["barcode"])
+    #expect(definition.inputSchema?.source["required"] == ["barcode"])
     #expect(
       definition.output
         == (try Template(["sample": "${steps.createSample.output.id}", "checked": "${steps.check.status}"])))
@@ -69,7 +70,7 @@ struct StoredWorkflowTests {
         id: "approve", index: 2, dependsOn: ["createSample"],
         action: .signal(
           SignalAction(
-            name: "approval", roles: ["qa"], schema: ["type": "object"],
+            name: "approval", roles: ["qa"], schema: WorkflowSchema(["type": "object"]),
             accept: try JSONPathCondition("$.signal.approved == true"))),
         when: try JSONPathCondition(
           "$.input.priority == 'urgent' || length($.input.barcode) > 3 && !$.input.trial"),

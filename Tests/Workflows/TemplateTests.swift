@@ -1,10 +1,11 @@
 import JSON
+import TestSupport
 import Testing
 import Values
 
 @testable import Workflows
 
-@Suite("Templates")
+@Suite("Templates", .timeLimit(.minutes(5)), .inTurn)
 struct TemplateTests {
   static let document: JSON = [
     "input": [

@@ -103,9 +103,9 @@ struct WorkflowReader {
     guard let drafts = steps(in: reader, defaults: defaults) else { return nil }
     let graph = GraphCheck(report: report).graph(of: drafts)
     if report.purpose == .check {
-      ReferenceCheck(drafts: drafts, graph: graph, inputSchema: inputSchema, report: report)
+      ReferenceCheck(drafts: drafts, graph: graph, inputSchema: inputSchema?.source, report: report)
         .check(outputUses: ending.uses)
-      ConditionCheck(drafts: drafts, inputSchema: inputSchema, report: report).check()
+      ConditionCheck(drafts: drafts, inputSchema: inputSchema?.source, report: report).check()
     }
     guard let steps = assemble(drafts, graph), let name, let version else { return nil }
     let definition = WorkflowDefinition(

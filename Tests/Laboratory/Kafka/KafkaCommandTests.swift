@@ -2,12 +2,13 @@ import JSON
 import Messaging
 import Persistence
 import Runtime
+import TestSupport
 import Testing
 import Values
 
 @testable import Laboratory
 
-@Suite("Commands over Kafka, in process", .timeLimit(.minutes(3)))
+@Suite("Commands over Kafka, in process", .timeLimit(.minutes(5)), .inTurn)
 struct KafkaCommandTests {
   @Test("Every command of every service is tried")
   func complete() async throws {

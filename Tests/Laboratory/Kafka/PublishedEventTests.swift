@@ -2,12 +2,13 @@ import JSON
 import Messaging
 import Persistence
 import Streaming
+import TestSupport
 import Testing
 import Values
 
 @testable import Laboratory
 
-@Suite("The published events of the laboratory", .timeLimit(.minutes(3)))
+@Suite("The published events of the laboratory", .timeLimit(.minutes(5)), .inTurn)
 struct PublishedEventTests {
   static let topics = LabKafka.Topics()
 

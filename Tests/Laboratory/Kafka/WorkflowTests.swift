@@ -1,11 +1,12 @@
 import Foundation
 import JSON
+import TestSupport
 import Testing
 import Values
 
 @testable import Laboratory
 
-@Suite("sample-processing-kafka, command by command", .timeLimit(.minutes(3)))
+@Suite("sample-processing-kafka, command by command", .timeLimit(.minutes(5)), .inTurn)
 struct WorkflowTests {
   @Test("The laboratory takes every command of the workflow, and every undo leaves nothing behind")
   func commands() async throws {

@@ -6,7 +6,7 @@ import Values
 @testable import Messaging
 
 // These tests control the broker, so they use the mock cluster.
-@Suite("A producer in trouble, on the wire", .timeLimit(.minutes(2)))
+@Suite("A producer in trouble, on the wire", .timeLimit(.minutes(5)), .inTurn)
 struct ProducerTests {
   typealias Report = KafkaProducer.Report
 
@@ -61,7 +61,7 @@ struct ProducerTests {
     let bench = try await Bench()
     try await bench.connect()
     try bench.enqueue(1...500)
-    bench.broker.freeze()
+    try await bench.broker.freeze()
     try bench.enqueue(501...1_000)
     #expect(bench.told.all.count < 1_000)
     bench.broker.thaw()
@@ -78,7 +78,7 @@ struct ProducerTests {
   func full() async throws {
     let bench = try await Bench(.init("queue.buffering.max.messages", "10"))
     try await bench.connect()
-    bench.broker.freeze()
+    try await bench.broker.freeze()
     try bench.enqueue(1...10)
     let error = #expect(throws: KafkaError.self) { try bench.enqueue(11...11) }
     #expect(error?.code == MessagingErrorCode.queueFull && error?.isRetriable == true)
@@ -117,7 +117,7 @@ struct ProducerTests {
   func cancelled() async throws {
     let bench = try await Bench(.init("queue.buffering.max.messages", "1"))
     try await bench.connect()
-    bench.broker.freeze()
+    try await bench.broker.freeze()
     let underWay = Task { try await bench.producer.send(bench.record(1)) }
     try await eventually("a message is on its way") { bench.producer.countOnTheWay > 0 }
     let waiting = Task { try await bench.producer.send(bench.record(2)) }
@@ -149,7 +149,7 @@ struct ProducerTests {
     // 2. With a broker that doesn't answer it may have been sent.
     let bench = try await Bench(patience: .atMost(.milliseconds(1_200)))
     try await bench.connect()
-    bench.broker.freeze()
+    try await bench.broker.freeze()
     let unknown = await #expect(throws: KafkaError.self) { try await bench.producer.send(bench.record(1)) }
     #expect(unknown?.code == MessagingErrorCode.notDelivered && unknown?.mayHaveBeenSent == true)
     bench.broker.thaw()
@@ -242,7 +242,7 @@ struct ProducerTests {
   func closingInTrouble() async throws {
     let bench = try await Bench(.init("queue.buffering.max.messages", "50"))
     try await bench.connect()
-    bench.broker.freeze()
+    try await bench.broker.freeze()
     try bench.enqueue(1...49)
     let sending = Task { try await bench.producer.send(bench.record(50)) }
     let waiting = Task { try await bench.producer.send(bench.record(51)) }

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("Producer and consumer on the wire", .timeLimit(.minutes(3)))
+@Suite("Producer and consumer on the wire", .timeLimit(.minutes(5)), .inTurn)
 struct WireTests {
   struct Bench {
     let broker: TestBroker
@@ -76,7 +76,10 @@ struct WireTests {
     let stuck = bench.consumer(
       handlers: MessageHandlers { message in
         await first.add(message.text)
-        if message.text == "c" { try await FakeClock().sleep(until: .init(milliseconds: .max / 4)) }
+        if message.text == "c" {
+          await untilCancelled()
+          throw CancellationError()
+        }
       })
     let running = Task { try await stuck.run() }
     _ = await first.wait(for: 4)

@@ -1,11 +1,12 @@
 import Runtime
+import TestSupport
 import Testing
 import Values
 
 @testable import Persistence
 @testable import PostgresPersistence
 
-@Suite("Connecting to Postgres")
+@Suite("Connecting to Postgres", .timeLimit(.minutes(5)), .inTurn)
 struct PostgresConnectingTests {
   @Test("Settings that can't be read are refused, and never shown")
   func unreadable() async throws {

@@ -1,12 +1,13 @@
 import Runtime
 import Synchronization
+import TestSupport
 import Testing
 import Values
 
 @testable import Persistence
 @testable import PostgresPersistence
 
-@Suite("A Postgres store's writers")
+@Suite("A Postgres store's writers", .timeLimit(.minutes(5)), .apart)
 struct PostgresFencingTests {
   @Test("Shards that one process owns can't be owned, or written, by another")
   func fencing() async throws {
@@ -69,7 +70,7 @@ struct PostgresFencingTests {
     }
   }
 
-  @Test("Sessions that are ended under load lose nothing and double nothing", .timeLimit(.minutes(3)))
+  @Test("Sessions that are ended under load lose nothing and double nothing", .timeLimit(.minutes(5)))
   func terminatedUnderLoad() async throws {
     try await withPostgres { place in
       let store = try await place.open()

@@ -1,12 +1,13 @@
 import Foundation
 import Runtime
+import TestSupport
 import Testing
 import Values
 
 @testable import Persistence
 @testable import PostgresPersistence
 
-@Suite("A Postgres store's schema")
+@Suite("A Postgres store's schema", .timeLimit(.minutes(5)), .inTurn)
 struct PostgresSchemaTests {
   @Test("The schema is equal to the snapshot beside this file")
   func snapshot() async throws {

@@ -1,9 +1,10 @@
+import TestSupport
 import Testing
 import Values
 
 @testable import Persistence
 
-@Suite("Lists of sagas")
+@Suite("Lists of sagas", .timeLimit(.minutes(5)), .inTurn)
 struct ReadListTests {
   /// Few rows go all the ways: fetched, walked over, and cut off.
   static let limits = [

@@ -1,11 +1,12 @@
 import Dispatch
 import Synchronization
+import TestSupport
 import Testing
 import Values
 
 @testable import Persistence
 
-@Suite("The snapshot of one read")
+@Suite("The snapshot of one read", .timeLimit(.minutes(5)), .inTurn)
 struct ReadMomentTests {
   /// Runs `write` while a read waits between two of its statements.
   private static func during<Value: Sendable>(

@@ -1,9 +1,10 @@
+import TestSupport
 import Testing
 import Values
 
 @testable import Persistence
 
-@Suite("Rules for every read model")
+@Suite("Rules for every read model", .timeLimit(.minutes(5)), .inTurn)
 struct ReadStoreTests {
   static let now = Timestamp(milliseconds: RandomSagas.epoch)
 

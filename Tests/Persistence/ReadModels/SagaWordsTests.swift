@@ -1,10 +1,11 @@
 import Runtime
+import TestSupport
 import Testing
 import Values
 
 @testable import Persistence
 
-@Suite("Words of a search")
+@Suite("Words of a search", .timeLimit(.minutes(5)), .inTurn)
 struct SagaWordsTests {
   private func finds(_ query: String, in text: String) -> Bool {
     let words = SagaWords.of(text)

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// `docs/reliability.md` says what is simulated, and what the rules are.
-@Suite("Simulation", .timeLimit(.minutes(10)))
+@Suite("Simulation", .timeLimit(.minutes(10)), .apart)
 struct SimulationTests {
   @Test("The engine keeps every rule in 400 seeds, and a seed gives the same run twice")
   func seeds() async throws {
@@ -54,23 +54,8 @@ struct SimulationTests {
   }
 
   private func simulate(_ arguments: [String]) async throws -> (status: Int32, output: String) {
-    let process = Process()
-    let pipe = Pipe()
-    process.executableURL = TestProgram.url("saga-simulate")
-    process.arguments = arguments
-    process.environment = ProcessInfo.processInfo.environment.merging(["SWIFT_DETERMINISTIC_HASHING": "1"]) { $1 }
-    process.standardOutput = pipe
-    process.standardError = pipe
-    let (ended, ending) = AsyncStream.makeStream(of: Int32.self)
-    process.terminationHandler = { process in
-      ending.yield(process.terminationStatus)
-      ending.finish()
-    }
-    try process.run()
-    var output = ""
-    for await line in TestProgram.lines(of: pipe.fileHandleForReading) { output += line + "\n" }
-    var status: Int32 = -1
-    for await code in ended { status = code }
-    return (status, output)
+    let result = try await TestProcess.run(
+      TestProgram.path("saga-simulate"), arguments, variables: ["SWIFT_DETERMINISTIC_HASHING": "1"])
+    return (result.status, String(decoding: result.bytes, as: UTF8.self))
   }
 }

@@ -49,7 +49,7 @@ final class SimulatedStore: StoreInFront {
 
   private func pause(_ time: Duration) async {
     guard time > .zero else { return }
-    do { try await world.clock.sleep(until: world.clock.now + time, life: life.number) } catch {}
+    do { try await world.clock.wait(until: world.clock.now + time, life: life.number) } catch {}
   }
 
   private func check() throws(StoreError) { if life.isOver { throw .closed } }

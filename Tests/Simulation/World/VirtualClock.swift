@@ -42,7 +42,9 @@ final class VirtualClock: Sendable {
     at(now + time) { isCancelled in if !isCancelled { body() } }
   }
 
-  func sleep(until deadline: Timestamp, life: Int = 0) async throws {
+  /// Returns at a virtual time.
+  /// - Throws: `CancellationError` when the task is cancelled or the life ends first.
+  func wait(until deadline: Timestamp, life: Int = 0) async throws {
     let id = state.withLock { state in
       state.nextID += 1
       return state.nextID
@@ -120,6 +122,6 @@ struct LifeClock: WallClock {
 
   func sleep(until deadline: Timestamp) async throws {
     if life.isOver { throw CancellationError() }
-    try await clock.sleep(until: deadline, life: life.number)
+    try await clock.wait(until: deadline, life: life.number)
   }
 }

@@ -76,8 +76,8 @@ final class World: Sendable {
     return scenario.sagas.first { $0.number == number }
   }
 
-  func wait(_ time: Duration) async { do { try await clock.sleep(until: now + time) } catch {} }
-  func wait(until time: Duration) async { do { try await clock.sleep(until: clock.start + time) } catch {} }
+  func wait(_ time: Duration) async { do { try await clock.wait(until: now + time) } catch {} }
+  func wait(until time: Duration) async { do { try await clock.wait(until: clock.start + time) } catch {} }
 
   func trace(_ line: String) {
     let at = now - clock.start

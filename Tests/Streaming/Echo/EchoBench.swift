@@ -18,7 +18,6 @@ final class EchoBench: Sendable {
   let partitions: Int
   let store: any EventStore
   let environment = Environment.system
-  private let folder: URL?
 
   /// - Parameter store: memory when nil; a file when `isDurable`.
   init(
@@ -34,21 +33,15 @@ final class EchoBench: Sendable {
     let unique = broker.isMock ? "" : "-\(Environment.system.newID())"
     (topic, deadLetterTopic) = ("echo\(unique)", "dead-letters\(unique)")
     if isDurable {
-      let folder = FileManager.default.temporaryDirectory
-        .appendingPathComponent("tracseq-echo-\(Environment.system.newID())")
-      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-      self.folder = folder
+      let folder = try TestFolder.new("echo")
       self.store = store(
         try await SQLiteStore.open(
           path: folder.appendingPathComponent("store.db").path, environment: .system, shardCount: shards))
     } else {
-      folder = nil
       self.store = store(MemoryStore(environment: .system, shardCount: shards))
     }
     try await self.store.own(shards: nil)
   }
-
-  deinit { if let folder { try? FileManager.default.removeItem(at: folder) } }
 
   // MARK: Events
 

@@ -1,11 +1,14 @@
 import Messaging
 import Persistence
+import TestSupport
 import Testing
 import Values
 
 @testable import Streaming
 
-@Suite("The echo's shards against a broker that accepts, fails, refuses, delays and forgets", .timeLimit(.minutes(3)))
+@Suite(
+  "The echo's shards against a broker that accepts, fails, refuses, delays and forgets", .timeLimit(.minutes(5)),
+  .inTurn)
 struct ShardSimulationTests {
   @Test("Nothing is skipped, nothing is lost, no checkpoint is ahead", arguments: 1...200 as ClosedRange<UInt64>)
   func simulate(seed: UInt64) throws {

@@ -1,11 +1,12 @@
 import Messaging
 import Persistence
+import TestSupport
 import Testing
 import Values
 
 @testable import Streaming
 
-@Suite("The progress of the echo in a shard: given, when, then", .timeLimit(.minutes(1)))
+@Suite("The progress of the echo in a shard: given, when, then", .timeLimit(.minutes(5)), .inTurn)
 struct ShardTests {
   // MARK: Sending
 
@@ -326,7 +327,7 @@ struct ShardTests {
   }
 }
 
-@Suite("The token of an event on its way", .timeLimit(.minutes(1)))
+@Suite("The token of an event on its way", .timeLimit(.minutes(5)), .inTurn)
 struct EchoTokenTests {
   @Test(
     "Shard, epoch and position come back, up to the largest of each, and the highest bit stays free",

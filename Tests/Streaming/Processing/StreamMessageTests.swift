@@ -1,11 +1,12 @@
 import JSON
 import Messaging
+import TestSupport
 import Testing
 import Values
 
 @testable import Streaming
 
-@Suite("Messages as streams read and write them", .timeLimit(.minutes(1)))
+@Suite("Messages as streams read and write them", .timeLimit(.minutes(5)), .inTurn)
 struct StreamMessageTests {
   private func message(_ value: String?, key: String? = nil, headers: [KafkaHeader] = []) -> KafkaMessage {
     KafkaMessage(

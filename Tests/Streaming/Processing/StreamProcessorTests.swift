@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("A processor keeps state and offsets together", .timeLimit(.minutes(5)))
+@Suite("A processor keeps state and offsets together", .timeLimit(.minutes(5)), .inTurn)
 struct StreamProcessorTests {
   /// A store in memory or in a file.
   enum Kind: String, CaseIterable, CustomTestStringConvertible {
@@ -26,11 +26,7 @@ struct StreamProcessorTests {
       let store = MemoryStore(environment: environment)
       try await body { store }
     case .sqlite:
-      let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
-        "tracseq-streams-\(Environment.system.newID())")
-      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-      defer { try? FileManager.default.removeItem(at: folder) }
-      let path = folder.appendingPathComponent("streams.db").path
+      let path = try TestFolder.new("streams").appendingPathComponent("streams.db").path
       try await body { try await SQLiteStore.open(path: path, environment: environment) }
     }
   }
@@ -97,7 +93,8 @@ struct StreamProcessorTests {
         // This process gets no further.
         deliveries.withLock { $0 += 1 }
         telling.yield(.cut)
-        try await clock.sleep(until: Timestamp(milliseconds: .max / 4))
+        await untilCancelled()
+        throw CancellationError()
       }
       let processor = StreamProcessor(
         definition, store: store, source: MemorySource(kafka, seed: UInt64(cut ?? 0)), sink: sink,

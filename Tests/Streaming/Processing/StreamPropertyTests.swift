@@ -1,5 +1,6 @@
 import JSON
 import Runtime
+import TestSupport
 import Testing
 import Values
 import Workflows
@@ -7,7 +8,7 @@ import Workflows
 @testable import Streaming
 
 /// Properties of every stream, for any messages in any order. They are tried with seeds; a failing seed is printed.
-@Suite("Interleavings and restarts change nothing", .timeLimit(.minutes(5)))
+@Suite("Interleavings and restarts change nothing", .timeLimit(.minutes(5)), .inTurn)
 struct StreamPropertyTests {
   /// Two partitions' events, each in order of time.
   private func sequences(_ random: inout SeededRandom, topics: [String]) -> [[TestEvent]] {

@@ -9,7 +9,7 @@ import Testing
 import Values
 import Workflows
 
-@Suite("Streams on the wire", .timeLimit(.minutes(5)))
+@Suite("Streams on the wire", .timeLimit(.minutes(5)), .inTurn)
 struct StreamWireTests {
   struct Bench: Sendable {
     let broker: TestBroker
@@ -66,11 +66,7 @@ struct StreamWireTests {
   }
 
   private static func withFile(_ body: (String) async throws -> Void) async throws {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
-      "tracseq-streams-\(Environment.system.newID())")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
-    try await body(folder.appendingPathComponent("streams.db").path)
+    try await body(TestFolder.new("streams").appendingPathComponent("streams.db").path)
   }
 
   @Test("A count over two partitions is stopped and continues with its stored state; poison becomes a dead letter")

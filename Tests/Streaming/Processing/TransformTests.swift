@@ -1,11 +1,12 @@
 import JSON
+import TestSupport
 import Testing
 import Values
 import Workflows
 
 @testable import Streaming
 
-@Suite("Transforming a topic to a topic", .timeLimit(.minutes(1)))
+@Suite("Transforming a topic to a topic", .timeLimit(.minutes(5)), .inTurn)
 struct TransformTests {
   private func stream(_ plan: TransformPlan) -> StreamDefinition {
     StreamDefinition(name: "urgent", work: .transform(plan), to: "out")

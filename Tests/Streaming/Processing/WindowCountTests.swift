@@ -1,12 +1,13 @@
 import JSON
 import Runtime
+import TestSupport
 import Testing
 import Values
 import Workflows
 
 @testable import Streaming
 
-@Suite("Counting in windows of event time", .timeLimit(.minutes(1)))
+@Suite("Counting in windows of event time", .timeLimit(.minutes(5)), .inTurn)
 struct WindowCountTests {
   static func count(
     size: Duration = .seconds(3_600), advance: Duration? = nil, lateness: Duration = .seconds(600),

@@ -1,11 +1,12 @@
 import JSON
+import TestSupport
 import Testing
 import Values
 import Workflows
 
 @testable import Streaming
 
-@Suite("Joining two topics within a bound of event time", .timeLimit(.minutes(1)))
+@Suite("Joining two topics within a bound of event time", .timeLimit(.minutes(5)), .inTurn)
 struct WindowJoinTests {
   static func join(within: Duration = .seconds(7_200), lateness: Duration = .seconds(600), rightTopic: String = "runs")
     throws -> StreamDefinition

@@ -1,10 +1,11 @@
 import Foundation
 import JSON
+import TestSupport
 import Testing
 
 /// The description of the API is good enough for programs that make clients from it: two generators from PyPI make
 /// one each, which is imported whole and used against an engine.
-@Suite("Clients that are generated from the API's description", .timeLimit(.minutes(10)))
+@Suite("Clients that are generated from the API's description", .timeLimit(.minutes(10)), .inTurn)
 struct GeneratedClientTests {
   struct Generator: Sendable, CustomTestStringConvertible {
     let name: String
@@ -47,7 +48,7 @@ struct GeneratedClientTests {
       result = .failure(error)
     }
     _ = await engine.stop()
-    await site.remove()
+    await site.close()
     try result.get()
   }
 
@@ -100,32 +101,11 @@ struct GeneratedClientTests {
   private static func run(
     _ program: URL, _ words: [String], python: URL? = nil, modules: [String] = []
   ) async throws -> (status: Int32, said: String) {
-    let process = Process()
-    process.executableURL = program
-    process.arguments = words
-    var variables = ProcessInfo.processInfo.environment
-    variables["PYTHONDONTWRITEBYTECODE"] = "1"
-    variables["PYTHONPATH"] = modules.joined(separator: ":")
-    if let python { variables["PATH"] = "\(python.path)/bin:\(variables["PATH"] ?? "")" }
-    process.environment = variables
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = output
-    process.standardInput = FileHandle.nullDevice
-    let (ended, ending) = AsyncStream.makeStream(of: Int32.self)
-    process.terminationHandler = { process in
-      ending.yield(process.terminationStatus)
-      ending.finish()
+    var variables = ["PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": modules.joined(separator: ":")]
+    if let python {
+      variables["PATH"] = "\(python.path)/bin:\(ProcessInfo.processInfo.environment["PATH"] ?? "")"
     }
-    try process.run()
-    let said = await withCheckedContinuation { continuation in
-      // Reading blocks, so it has a thread of its own.
-      Thread {
-        let data = (try? output.fileHandleForReading.readToEnd()) ?? Data()
-        continuation.resume(returning: String(decoding: data, as: UTF8.self))
-      }.start()
-    }
-    for await status in ended { return (status, said) }
-    return (-1, said)
+    let result = try await TestProcess.run(program.path, words, variables: variables)
+    return (result.status, String(decoding: result.bytes, as: UTF8.self))
   }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import JSON
 import Synchronization
+import TestSupport
 
 /// Chromium without a window. It takes commands of the DevTools protocol over two pipes: JSON texts, each ended by a NUL.
 final class Chromium: Sendable {
@@ -16,10 +17,8 @@ final class Chromium: Sendable {
   }
 
   private let state = Mutex(State())
-  private let process: pid_t
+  private let process: TestProcess
   private let input: Int32
-  private let output: Int32
-  private let profile: URL
 
   /// The path of the browser on Debian and similar systems; nil when it is not installed.
   static var program: String? {
@@ -34,35 +33,19 @@ final class Chromium: Sendable {
     guard let program = Self.program else {
       throw Failure(description: "Chromium is missing: run scripts/install-needs test")
     }
-    profile = FileManager.default.temporaryDirectory.appendingPathComponent(
-      "chromium-\(ProcessInfo.processInfo.globallyUniqueString)")
-    try FileManager.default.createDirectory(at: profile, withIntermediateDirectories: true)
-    let (commands, answers) = (try Self.pipe(), try Self.pipe())
-    (input, output) = (commands.write, answers.read)
-    var actions = posix_spawn_file_actions_t()
-    posix_spawn_file_actions_init(&actions)
-    defer { posix_spawn_file_actions_destroy(&actions) }
+    let profile = try TestFolder.new("chromium")
+    let (commands, answers) = (try TestProcess.pipe(), try TestProcess.pipe())
+    input = commands.write
+    let arguments = [
+      "--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+      "--no-first-run", "--disable-extensions", "--disable-background-networking", "--hide-scrollbars",
+      "--force-device-scale-factor=1", "--lang=en-US", "--user-data-dir=\(profile.path)",
+    ]
     // The browser reads its commands from 3 and answers on 4.
-    posix_spawn_file_actions_adddup2(&actions, commands.read, 3)
-    posix_spawn_file_actions_adddup2(&actions, answers.write, 4)
-    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
-    posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
-    let arguments =
-      [
-        program, "--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--no-first-run", "--disable-extensions", "--disable-background-networking", "--hide-scrollbars",
-        "--force-device-scale-factor=1", "--lang=en-US", "--user-data-dir=\(profile.path)",
-      ] + switches + ["about:blank"]
-    var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
-    defer { for pointer in pointers { free(pointer) } }
-    var id: pid_t = 0
-    let status = posix_spawn(&id, program, &actions, nil, &pointers, environ)
-    close(commands.read)
-    close(answers.write)
-    guard status == 0 else { throw Failure(description: "\(program) can't be started: \(status)") }
-    process = id
-    let descriptor = output
+    process = try TestProcess(
+      program, arguments + switches + ["about:blank"], variables: ["TMPDIR": profile.path], output: .discarded,
+      errors: .discarded, files: [3: commands.read, 4: answers.write])
+    let descriptor = answers.read
     // Reading blocks, so it has a thread of its own.
     Thread { [self] in
       var rest: [UInt8] = []
@@ -77,19 +60,9 @@ final class Chromium: Sendable {
         }
         rest += chunk[start..<count]
       }
+      close(descriptor)
       end()
     }.start()
-  }
-
-  /// The ends have numbers above 4, because the browser gets 3 and 4.
-  private static func pipe() throws -> (read: Int32, write: Int32) {
-    var ends: [Int32] = [0, 0]
-    guard Foundation.pipe(&ends) == 0 else { throw Failure(description: "no pipe: \(errno)") }
-    let moved = ends.map { end in
-      defer { close(end) }
-      return fcntl(end, F_DUPFD_CLOEXEC, 10)
-    }
-    return (moved[0], moved[1])
   }
 
   /// Sends a command and waits for its answer.
@@ -161,13 +134,10 @@ final class Chromium: Sendable {
     return try await ChromiumPage(self, session: session)
   }
 
-  /// Ends the browser and removes its profile.
+  /// Ends the browser. Its profile is removed when the test ends.
   func quit() async {
     _ = try? await send("Browser.close")
-    kill(process, SIGKILL)
-    var status: Int32 = 0
-    waitpid(process, &status, 0)
+    await process.killGroup()
     close(input)
-    try? FileManager.default.removeItem(at: profile)
   }
 }

@@ -17,7 +17,7 @@ final class ConsoleSite: Sendable {
     await site.browser.quit()
     _ = await site.engine.stop()
     _ = await site.lab.stop()
-    await site.site.remove()
+    await site.site.close()
     try result.get()
   }
 

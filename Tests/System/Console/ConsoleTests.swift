@@ -1,8 +1,9 @@
 import Foundation
 import JSON
+import TestSupport
 import Testing
 
-@Suite("The console, in a real browser", .serialized)
+@Suite("The console, in a real browser", .serialized, .timeLimit(.minutes(10)), .inTurn)
 struct ConsoleTests {
   @Test("The console shows a stuck saga with its reason, takes a retry, and shows the end without a reload")
   func story() async throws {

@@ -2,11 +2,12 @@ import Foundation
 import HTTP
 import JSON
 import Runtime
+import TestSupport
 import Testing
 import Values
 
 /// A web page that is open on this machine and tries to use the engine on the loopback.
-@Suite("A hostile page, in a real browser", .serialized, .timeLimit(.minutes(5)))
+@Suite("A hostile page, in a real browser", .serialized, .timeLimit(.minutes(10)), .inTurn)
 struct HostilePageTests {
   private static let evil = "evil.example"
 
@@ -129,7 +130,7 @@ struct HostilePageTests {
     await browser.quit()
     _ = await engine.stop()
     _ = await lab.stop()
-    await site.remove()
+    await site.close()
     try result.get()
   }
 

@@ -8,7 +8,7 @@ import Values
 
 /// Publishes 10,000 sagas' events through a broker on the wire, while a consumer that isn't ours reads them. The engine
 /// is killed five times. The broker is frozen twice for at least 20 seconds. `TRACSEQ_STORM_SAGAS` sets another number.
-@Suite("The echo in a storm", .serialized, .timeLimit(.minutes(10)))
+@Suite("The echo in a storm", .serialized, .timeLimit(.minutes(10)), .apart)
 struct EchoStormTests {
   static let sagas = ProcessInfo.processInfo.environment["TRACSEQ_STORM_SAGAS"].flatMap { Int($0) } ?? 10_000
   static let kills = 5
@@ -50,7 +50,7 @@ struct EchoStormTests {
     let perFreeze = (Self.sagas - started) / Self.freezes
     for round in 0..<Self.freezes {
       if !site.broker.isMock { break }
-      site.broker.freeze()
+      try await site.broker.freeze()
       let thaw = clock.now() + Self.freeze
       let last = round == Self.freezes - 1 ? Self.sagas : started + perFreeze
       try await start(started..<last, at: engine, site)
@@ -58,7 +58,7 @@ struct EchoStormTests {
       try await site.until("sagas complete while the broker stands still", engine, of: "completed") { $0 >= started }
       // However long a busy machine needed.
       #expect(site.broker.isFrozen, "the sagas completed while the broker stood still")
-      try await clock.sleep(until: thaw)
+      try await eventually("the freeze has lasted its time") { clock.now() >= thaw }
       site.broker.thaw()
     }
     if started < Self.sagas { try await start(started..<Self.sagas, at: engine, site) }
@@ -83,7 +83,7 @@ struct EchoStormTests {
     #expect(await engine.stop() == 0)
     reader.stop()
     _ = await reading.result
-    await site.remove()
+    await site.close()
   }
 
   private static func command(_ number: Int) -> String {

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("An engine on Kafka is stopped with care, under load", .serialized, .timeLimit(.minutes(5)))
+@Suite("An engine on Kafka is stopped with care, under load", .serialized, .timeLimit(.minutes(10)), .inTurn)
 struct GracefulStopTests {
   /// Ends in the append that it begins with, so that what is stored says what was handled.
   static let workflow: JSON = [
@@ -59,7 +59,7 @@ struct GracefulStopTests {
     let all = try await read(site)
     #expect(all.count == events && Set(all).count == events, "and none was told twice")
     #expect(await engine.stop() == 0, "\(engine.said)")
-    await site.remove()
+    await site.close()
   }
 
   /// Shard and position of every event in Kafka.

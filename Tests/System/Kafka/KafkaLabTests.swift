@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("Engine and laboratory over Kafka", .serialized, .timeLimit(.minutes(10)))
+@Suite("Engine and laboratory over Kafka", .serialized, .timeLimit(.minutes(10)), .inTurn)
 struct KafkaLabTests {
   static let count = 60
 
@@ -69,7 +69,7 @@ struct KafkaLabTests {
 
     #expect(await engine.stop() == 0)
     #expect(await lab.stop() == 0)
-    await site.remove()
+    await site.close()
   }
 
   private func everyEventTold(_ site: KafkaSite, _ lab: SagaProcess, keys: Set<String>) async throws {

@@ -40,18 +40,14 @@ extension KafkaSite {
 
   /// Asks a process again and again until what it says satisfies.
   func until(
-    _ fact: String, _ process: SagaProcess, _ path: String, within time: Duration = .seconds(120),
+    _ fact: String, _ process: SagaProcess, _ path: String, within time: Duration = .seconds(240),
     _ holds: (Site.Answer) -> Bool
   ) async throws {
-    let clock = SystemClock()
-    let deadline = clock.now() + time
-    var last: Site.Answer?
-    while clock.now() < deadline {
+    var last = ""
+    try await eventually("\(fact): \(last); the log: \(process.said.suffix(2_000))", within: time) {
       let answer = try await call("GET", process.url + path)
-      if holds(answer) { return }
-      last = answer
-      try await clock.sleep(until: clock.now() + .milliseconds(50))
+      last = String(answer.body.text().prefix(500))
+      return holds(answer)
     }
-    throw NotSo(fact: "\(fact): \(last?.body.text().prefix(500) ?? "")", count: 0, said: process.said)
   }
 }

@@ -58,47 +58,35 @@ final class KafkaSite: Sendable {
     try await site.call(method, url, body: body, headers: headers)
   }
 
-  func remove() async { await site.remove() }
+  func close() async { await site.close() }
 
   // MARK: Waiting for facts
 
   /// Asks again and again until so many sagas are there, or are in a status.
   func until(
-    _ fact: String, _ engine: SagaProcess, of status: String? = nil, within time: Duration = .seconds(120),
+    _ fact: String, _ engine: SagaProcess, of status: String? = nil, within time: Duration = .seconds(240),
     _ isEnough: (Int) -> Bool
   ) async throws {
-    let deadline = clock.now() + time
     var last = 0
-    while clock.now() < deadline {
+    try await eventually("\(fact) (\(last)); the engine's log: \(engine.said.suffix(2_000))", within: time) {
       let sagas = try await call("GET", "\(engine.url)/v1/stats").body["sagas"]?.objectValue ?? [:]
       last = 0
       for (name, count) in sagas where status == nil || name == status { last += count.intValue ?? 0 }
-      if isEnough(last) { return }
-      try await clock.sleep(until: clock.now() + .milliseconds(50))
+      return isEnough(last)
     }
-    throw NotSo(fact: fact, count: last, said: engine.said)
   }
 
   /// Waits until the echo has delivered everything.
   /// - Returns: how many events there are.
-  func caughtUp(_ engine: SagaProcess, within time: Duration = .seconds(120)) async throws -> Int {
-    let deadline = clock.now() + time
+  func caughtUp(_ engine: SagaProcess, within time: Duration = .seconds(240)) async throws -> Int {
     var echo = JSON.null
-    while clock.now() < deadline {
+    return try await eventualValue(
+      "the echo caught up: \(echo.text().prefix(300)); the engine's log: \(engine.said.suffix(2_000))", within: time
+    ) {
       echo = try await call("GET", "\(engine.url)/v1/echo").body
       let shards = echo["shards"]?.arrayValue ?? []
-      if echo["lagEvents"]?.intValue == 0, !shards.isEmpty {
-        return shards.reduce(0) { $0 + ($1["head"]?.intValue ?? 0) }
-      }
-      try await clock.sleep(until: clock.now() + .milliseconds(50))
+      guard echo["lagEvents"]?.intValue == 0, !shards.isEmpty else { return nil }
+      return shards.reduce(0) { $0 + ($1["head"]?.intValue ?? 0) }
     }
-    throw NotSo(fact: "the echo caught up: \(echo.text().prefix(300))", count: 0, said: engine.said)
-  }
-
-  struct NotSo: Error, CustomStringConvertible {
-    let fact: String
-    let count: Int
-    let said: String
-    var description: String { "it did not come so far that \(fact) (\(count)); the engine said: \(said.suffix(2_000))" }
   }
 }

@@ -1,5 +1,4 @@
 import Foundation
-import Synchronization
 import TestSupport
 
 /// `kcat`, Debian's Kafka client. None of our code is between the broker and its output.
@@ -8,37 +7,20 @@ enum Kcat {
     let description = "kcat is not installed; `make test` installs it, as does: apt install kcat"
   }
 
-  static func process(_ arguments: [String]) throws -> Process {
+  /// Returns the path of the program.
+  static func program() throws -> String {
     let places = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":") + ["/usr/bin"]
     guard
-      let program = places.map({ URL(fileURLWithPath: "\($0)/kcat") })
-        .first(where: { FileManager.default.isExecutableFile(atPath: $0.path) })
+      let program = places.map({ "\($0)/kcat" }).first(where: { FileManager.default.isExecutableFile(atPath: $0) })
     else { throw Missing() }
-    let process = Process()
-    process.executableURL = program
-    process.arguments = arguments
-    return process
+    return program
   }
 
   /// Sends lines `KEY|VALUE`, and returns when the broker has them.
   static func send(_ lines: [String], to topic: String, at brokers: String) async throws {
-    let process = try process(["-P", "-b", brokers, "-t", topic, "-K", "|", "-X", "message.timeout.ms=60000"])
-    let input = Pipe()
-    process.standardInput = input
-    process.standardError = FileHandle.nullDevice
-    let (ended, ending) = AsyncStream.makeStream(of: Int32.self)
-    process.terminationHandler = { process in
-      ending.yield(process.terminationStatus)
-      ending.finish()
-    }
-    try process.run()
-    let bytes = Data((lines.joined(separator: "\n") + "\n").utf8)
-    // Writing blocks when the pipe is full, so it has a thread of its own.
-    Thread {
-      input.fileHandleForWriting.write(bytes)
-      try? input.fileHandleForWriting.close()
-    }.start()
-    for await status in ended where status != 0 { throw Failed(status: status) }
+    _ = try await run(
+      ["-P", "-b", brokers, "-t", topic, "-K", "|", "-X", "message.timeout.ms=60000"],
+      input: Array((lines.joined(separator: "\n") + "\n").utf8))
   }
 
   struct Failed: Error { let status: Int32 }
@@ -55,20 +37,16 @@ final class KcatReader: Sendable {
     let value: String
   }
 
-  private let process: Mutex<Process>
+  private let process: TestProcess
   let lines: AsyncStream<Line>
 
   init(topic: String, brokers: String) throws {
     // Unit separators, which neither keys nor JSON hold.
-    let process = try Kcat.process([
-      "-C", "-b", brokers, "-t", topic, "-o", "beginning", "-u", "-f", "%p\u{1F}%o\u{1F}%k\u{1F}%h\u{1F}%s\n",
-    ])
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = FileHandle.nullDevice
-    let text = TestProgram.lines(of: output.fileHandleForReading)
-    try process.run()
-    self.process = Mutex(process)
+    process = try TestProcess(
+      Kcat.program(),
+      ["-C", "-b", brokers, "-t", topic, "-o", "beginning", "-u", "-f", "%p\u{1F}%o\u{1F}%k\u{1F}%h\u{1F}%s\n"],
+      errors: .discarded)
+    let text = process.lines
     let (lines, lining) = AsyncStream.makeStream(of: Line.self)
     self.lines = lines
     Task {
@@ -80,7 +58,7 @@ final class KcatReader: Sendable {
   }
 
   /// `kcat` takes a polite request for a wish.
-  func stop() { process.withLock { _ = kill($0.processIdentifier, SIGKILL) } }
+  func stop() { process.send(SIGKILL) }
 
   private static func read(_ text: String) -> Line? {
     let parts = text.split(separator: "\u{1F}", maxSplits: 4, omittingEmptySubsequences: false)

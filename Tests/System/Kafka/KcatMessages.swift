@@ -1,6 +1,5 @@
 import Foundation
 import JSON
-import Synchronization
 import TestSupport
 import Testing
 
@@ -30,26 +29,10 @@ extension Kcat {
 
   /// Runs it to its end.
   /// - Returns: what it printed.
-  static func run(_ arguments: [String]) async throws -> Data {
-    let process = try process(arguments)
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = FileHandle.nullDevice
-    try process.run()
-    let running = Mutex(process)
-    let (bytes, status) = await withCheckedContinuation { continuation in
-      // Reading blocks, so it has a thread of its own.
-      Thread {
-        let bytes = output.fileHandleForReading.readDataToEndOfFile()
-        let status = running.withLock { process in
-          process.waitUntilExit()
-          return process.terminationStatus
-        }
-        continuation.resume(returning: (bytes, status))
-      }.start()
-    }
-    guard status == 0 else { throw Failed(status: status) }
-    return bytes
+  static func run(_ arguments: [String], input: [UInt8] = []) async throws -> [UInt8] {
+    let result = try await TestProcess.run(program(), arguments, input: input, errors: .discarded)
+    guard result.status == 0 else { throw Failed(status: result.status) }
+    return result.bytes
   }
 }
 
@@ -64,17 +47,14 @@ final class LetterReader: Sendable {
     func header(_ name: String) -> String? { headers.last { $0.name == name }?.value }
   }
 
-  private let process: Mutex<Process>
+  private let process: TestProcess
   let letters: AsyncThrowingStream<Letter, any Error>
 
   init(topic: String, brokers: String) throws {
-    let process = try Kcat.process(["-C", "-q", "-u", "-b", brokers, "-t", topic, "-o", "beginning", "-f", "%p %o\n"])
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = FileHandle.nullDevice
-    let places = TestProgram.lines(of: output.fileHandleForReading)
-    try process.run()
-    self.process = Mutex(process)
+    process = try TestProcess(
+      Kcat.program(), ["-C", "-q", "-u", "-b", brokers, "-t", topic, "-o", "beginning", "-f", "%p %o\n"],
+      errors: .discarded)
+    let places = process.lines
     let (letters, coming) = AsyncThrowingStream.makeStream(of: Letter.self)
     self.letters = letters
     Task {
@@ -90,7 +70,7 @@ final class LetterReader: Sendable {
     }
   }
 
-  func stop() { process.withLock { _ = kill($0.processIdentifier, SIGKILL) } }
+  func stop() { process.send(SIGKILL) }
 
   private static func read(_ topic: String, partition: String, offset: String, _ brokers: String) async throws -> Letter
   {
@@ -104,6 +84,6 @@ final class LetterReader: Sendable {
     return Letter(
       key: envelope["key"]?.stringValue ?? "",
       headers: stride(from: 0, to: texts.count - 1, by: 2).map { (texts[$0], texts[$0 + 1]) },
-      value: [UInt8](try await Kcat.run(one + ["-f", "%s"])))
+      value: try await Kcat.run(one + ["-f", "%s"]))
   }
 }

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("Messages that can't be handled", .serialized, .timeLimit(.minutes(5)))
+@Suite("Messages that can't be handled", .serialized, .timeLimit(.minutes(10)), .inTurn)
 struct PoisonTests {
   /// A step that a participant answers over Kafka: the test is the participant.
   static let workflow: JSON = [
@@ -89,7 +89,7 @@ struct PoisonTests {
     #expect(await engine.stop() == 0)
     reader.stop()
     await registry.stop()
-    await site.remove()
+    await site.close()
   }
 
   private static func key(_ saga: String) -> [String: String] {
@@ -138,7 +138,7 @@ struct PoisonTests {
     }
     #expect(await engine.stop() == 0)
     reader.stop()
-    await site.remove()
+    await site.close()
   }
 
   private func start(_ site: KafkaSite, _ engine: SagaProcess) async throws -> String {

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Runs the README's commands about Kafka as they are written, with another broker's address.
-@Suite("The README's section on Kafka")
+@Suite("The README's section on Kafka", .timeLimit(.minutes(10)), .inTurn)
 struct ReadmeTests {
   /// The blocks of the section, as they are.
   static let blocks: [String] = {
@@ -46,7 +46,7 @@ struct ReadmeTests {
     #expect(headers[0].count == shown[0].count, "the key is a saga's id")
 
     #expect(await engine.stop() == 0)
-    await site.remove()
+    await site.close()
   }
 
   private static func names(_ headers: String) -> [String] {
@@ -54,20 +54,11 @@ struct ReadmeTests {
   }
 
   private func run(_ command: String, _ site: KafkaSite) async throws -> [String] {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/bin/sh")
     let here =
       command.replacing("127.0.0.1:9092", with: site.broker.brokers)
       .replacing("laboratory.saga.events", with: site.topic("events"))
       .replacing("saga.commands", with: site.topic("commands"))
-    process.arguments = ["-c", here]
-    process.currentDirectoryURL = site.site.folder
-    let output = Pipe()
-    process.standardOutput = output
-    let lines = TestProgram.lines(of: output.fileHandleForReading)
-    try process.run()
-    var said: [String] = []
-    for await line in lines { said.append(line) }
-    return said
+    let result = try await TestProcess.run("/bin/sh", ["-c", here], in: site.site.folder, errors: .inherited)
+    return String(decoding: result.bytes, as: UTF8.self).split(separator: "\n").map(String.init)
   }
 }

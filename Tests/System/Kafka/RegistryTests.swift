@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("An engine with a schema registry", .serialized, .timeLimit(.minutes(5)))
+@Suite("An engine with a schema registry", .serialized, .timeLimit(.minutes(10)), .inTurn)
 struct RegistryTests {
   @Test(
     "The engine waits for the registry, then frames every stored event with the registered id")
@@ -58,6 +58,6 @@ struct RegistryTests {
     #expect(stored == events && stored > 0)
     #expect(await engine.stop() == 0)
     await registry.stop()
-    await site.remove()
+    await site.close()
   }
 }

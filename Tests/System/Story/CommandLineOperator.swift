@@ -42,28 +42,14 @@ struct CommandLineOperator: StoryOperator {
   /// Runs a command to its end.
   /// - Returns: the lines that it printed; none is wider than a terminal.
   private func saga(_ words: String...) async throws -> [String] {
-    let process = Process()
-    process.executableURL = TestProgram.url("saga")
-    process.arguments = words
-    process.environment = ProcessInfo.processInfo.environment.merging([
-      "SAGA_SERVER": story.engine.url, "SAGA_USER": Story.person,
-    ]) { $1 }
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = output
-    let (ended, ending) = AsyncStream.makeStream(of: Int32.self)
-    process.terminationHandler = { process in
-      ending.yield(process.terminationStatus)
-      ending.finish()
-    }
-    let lines = TestProgram.lines(of: output.fileHandleForReading)
-    try process.run()
-    var said: [String] = []
-    for await line in lines { said.append(line) }
-    for await status in ended { #expect(status == 0, "saga \(words.joined(separator: " ")): \(said)") }
+    let result = try await TestProcess.run(
+      TestProgram.path("saga"), words, variables: ["SAGA_SERVER": story.engine.url, "SAGA_USER": Story.person])
+    let said = String(decoding: result.bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+      .map(String.init).dropLast()
+    #expect(result.status == 0, "saga \(words.joined(separator: " ")): \(said)")
     // A command to be pasted stays in one piece.
     let wide = said.filter { $0.count > 80 && !$0.hasPrefix("  saga ") }
     #expect(wide == [])
-    return said
+    return Array(said)
   }
 }

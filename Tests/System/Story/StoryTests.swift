@@ -1,9 +1,12 @@
 import Foundation
 import JSON
+import TestSupport
 import Testing
 import Values
 
-@Suite("A night shift: storage breaks, and an operator retries the sagas that failed because of it", .serialized)
+@Suite(
+  "A night shift: storage breaks, and an operator retries the sagas that failed because of it", .serialized,
+  .timeLimit(.minutes(10)), .inTurn)
 struct StoryTests {
   @Test("Over REST")
   func rest() async throws { try await Story.run { RESTOperator($0) } }
@@ -62,7 +65,7 @@ struct Story {
     do { result = .success(try await story.tell(comes)) } catch { result = .failure(error) }
     _ = await engine.stop()
     _ = await lab.stop()
-    await site.remove()
+    await site.close()
     try result.get()
   }
 

@@ -7,49 +7,28 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("saga streams is killed in the middle of its work", .serialized, .timeLimit(.minutes(10)))
+@Suite("saga streams is killed in the middle of its work", .serialized, .timeLimit(.minutes(10)), .inTurn)
 struct StreamsKillTests {
   /// `saga streams` as a process of its own.
   final class Streams: Sendable {
-    private let process: Mutex<Process>
+    private let process: TestProcess
     private let heard = Mutex<[String]>([])
-    private let ended: AsyncStream<Int32>
     private let listening: Mutex<Task<Void, Never>?> = Mutex(nil)
 
     init(_ arguments: [String], in folder: URL) throws {
-      let process = Process()
-      process.executableURL = TestProgram.url("saga")
-      process.arguments = ["streams"] + arguments + ["--stop-with-input"]
-      process.currentDirectoryURL = folder
-      let output = Pipe()
-      process.standardOutput = output
-      process.standardError = output
-      process.standardInput = Pipe()
-      let (ended, ending) = AsyncStream.makeStream(of: Int32.self)
-      process.terminationHandler = {
-        ending.yield($0.terminationStatus)
-        ending.finish()
-      }
-      self.ended = ended
-      let lines = TestProgram.lines(of: output.fileHandleForReading)
-      try process.run()
-      self.process = Mutex(process)
-      let task = Task { for await line in lines { heard.withLock { $0.append(line) } } }
+      process = try TestProcess(
+        TestProgram.path("saga"), ["streams"] + arguments + ["--stop-with-input"], in: folder, keepsInput: true)
+      let task = Task { for await line in process.lines { heard.withLock { $0.append(line) } } }
       listening.withLock { $0 = task }
     }
 
     var said: [String] { heard.withLock { $0 } }
 
-    func kill() async {
-      process.withLock { if $0.isRunning { _ = Foundation.kill($0.processIdentifier, SIGKILL) } }
-      for await _ in ended {}
-    }
+    func kill() async { await process.killNow() }
 
     /// - Returns: its exit status, when all that it said has been heard.
     func stop() async -> Int32 {
-      process.withLock { if $0.isRunning { $0.terminate() } }
-      var status: Int32 = -1
-      for await one in ended { status = one }
+      let status = await process.stop()
       await listening.withLock { $0 }?.value
       return status
     }
@@ -84,8 +63,7 @@ struct StreamsKillTests {
         ])
       }
       producer = try KafkaProducer(cluster, name: "test")
-      folder = FileManager.default.temporaryDirectory.appendingPathComponent("tracseq-streams-\(id)")
-      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+      folder = try TestFolder.new("streams")
       let stream = """
         { "name": "per-minute",
           "count": { "from": "\(samples)", "key": "$.data.type", "window": { "size": "1m" }, "lateness": "0s" },
@@ -122,9 +100,8 @@ struct StreamsKillTests {
       }
     }
 
-    func remove() async {
+    func close() async {
       await producer.close(flushWithin: .zero)
-      try? FileManager.default.removeItem(at: folder)
     }
   }
 
@@ -162,6 +139,6 @@ struct StreamsKillTests {
     // Twenty a minute of each type, in each partition.
     #expect(counts.allSatisfy { $0 == 40 }, "\(counts)")
     await reader.close()
-    await bench.remove()
+    await bench.close()
   }
 }

@@ -1,6 +1,7 @@
 import JSON
 import Persistence
 import Runtime
+import TestSupport
 import Testing
 import Values
 import Workflows
@@ -10,7 +11,7 @@ import Workflows
 
 /// Each kind of act, done for real, and the row that an auditor reads of it. The switch over all kinds lets none be
 /// forgotten.
-@Suite("An act's row has user, time, reason, act, place and origin")
+@Suite("An act's row has user, time, reason, act, place and origin", .timeLimit(.minutes(5)), .inTurn)
 struct AuditContentTests {
   private static let way = "rest 10.0.0.7"
   private static let act = OperatorAct(by: "anna", reason: "the freezer is back", from: way, commandID: "ticket-17")
@@ -50,7 +51,7 @@ struct AuditContentTests {
           workflow: "spec", version: 1, input: ["n": 1], idempotencyKey: "ORD-1", tags: ["ward-3"], by: "lims",
           from: way)
       ).id
-      while try await !isThere(engine.saga(id).state) { await Task.yield() }
+      try await engine.state(of: id, when: "the saga is where it stays", isThere)
       return id
     }
 
@@ -240,7 +241,7 @@ struct AuditContentTests {
       return Expected(reason: "seen", content: .object(decided))
     default:
       _ = try await engine.approve(operation.id, other)
-      while try await !engine.operation(operation.id).status.isEnd { await Task.yield() }
+      try await engine.end(of: operation.id)
       #expect(try await engine.saga(id).state.status == .abandoned)
       decided["askedBy"] = nil
       decided["selection"] = .string(selection)

@@ -2,6 +2,7 @@ import JSON
 import Persistence
 import Runtime
 import Synchronization
+import TestSupport
 import Testing
 import Values
 import Workflows
@@ -9,7 +10,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("The list of what people did")
+@Suite("The list of what people did", .timeLimit(.minutes(5)), .inTurn)
 struct AuditTests {
   private static let refused = StepFailure(code: "freezer.off", message: "The freezer is off.")
 
@@ -23,9 +24,9 @@ struct AuditTests {
     _ = try await running.engine.register(
       Workflow.of(Workflow.step("a"), #"{"id": "w", "signal": {"name": "go"}}"#, Workflow.step("b")), by: "author")
     let id = try await running.start().id
-    while try await running.engine.saga(id).state.step("w")?.status != .waiting { await Task.yield() }
+    try await running.engine.wait(for: id, step: "w", toBe: .waiting)
     _ = try await running.engine.signal(id, name: "go", body: 1, signalID: nil, by: "scanner")
-    while try await running.engine.saga(id).state.status != .stuck { await Task.yield() }
+    try await running.engine.wait(for: id, toBe: .stuck)
     return (running, id)
   }
 
@@ -116,7 +117,7 @@ struct AuditTests {
     for person in ["anna", "bert", "cleo"] {
       _ = try await running.engine.operate(
         id, OperatorRequest(.retry(step: "a"), by: OperatorAct(by: person, reason: "once more")))
-      while try await running.engine.saga(id).state.status != .stuck { await Task.yield() }
+      try await running.engine.wait(for: id, toBe: .stuck)
     }
     _ = try await running.engine.operate(
       id, OperatorRequest(.abandon, by: OperatorAct(by: "dora", reason: "thrown away")))

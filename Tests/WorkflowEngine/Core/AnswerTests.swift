@@ -1,5 +1,6 @@
 import JSON
 import Runtime
+import TestSupport
 import Testing
 import Values
 import Workflows
@@ -7,7 +8,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Answers that come as messages")
+@Suite("Answers that come as messages", .timeLimit(.minutes(5)), .inTurn)
 struct AnswerTests {
   typealias Saga = SagaSpecification
 

@@ -1,5 +1,6 @@
 import JSON
 import Persistence
+import TestSupport
 import Testing
 import Values
 import Workflows
@@ -7,7 +8,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Sagas whose expressions ask for too much")
+@Suite("Sagas whose expressions ask for too much", .timeLimit(.minutes(5)), .apart)
 struct BudgetSagaTests {
   typealias Saga = SagaSpecification
 

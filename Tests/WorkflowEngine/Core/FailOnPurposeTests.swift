@@ -1,11 +1,12 @@
 import JSON
+import TestSupport
 import Testing
 import Workflows
 
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Failing on purpose", .timeLimit(.minutes(10)))
+@Suite("Failing on purpose", .timeLimit(.minutes(10)), .inTurn)
 struct FailOnPurposeTests {
   typealias Saga = SagaSpecification
 

@@ -1,10 +1,11 @@
 import JSON
+import TestSupport
 import Testing
 
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Histories from before answers came as messages")
+@Suite("Histories from before answers came as messages", .timeLimit(.minutes(5)), .inTurn)
 struct OlderHistoryTests {
   @Test("A start of compensation without a message is read as before")
   func turnBack() throws {

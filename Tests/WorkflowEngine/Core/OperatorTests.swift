@@ -1,12 +1,13 @@
 import JSON
 import Runtime
+import TestSupport
 import Testing
 import Values
 
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Retry with changed input")
+@Suite("Retry with changed input", .timeLimit(.minutes(5)), .inTurn)
 struct RetryInputTests {
   typealias Saga = SagaSpecification
   static let steps =
@@ -103,7 +104,7 @@ struct RetryInputTests {
   }
 }
 
-@Suite("The record of acts, and acts of two operators")
+@Suite("The record of acts, and acts of two operators", .timeLimit(.minutes(5)), .inTurn)
 struct OperatorActTests {
   typealias Saga = SagaSpecification
 

@@ -1,12 +1,13 @@
 import JSON
 import Runtime
+import TestSupport
 import Testing
 import Values
 
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("The output of a completed saga")
+@Suite("The output of a completed saga", .timeLimit(.minutes(5)), .inTurn)
 struct OutputTests {
   typealias Saga = SagaSpecification
 

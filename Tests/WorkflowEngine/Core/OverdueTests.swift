@@ -1,5 +1,6 @@
 import JSON
 import Runtime
+import TestSupport
 import Testing
 import Values
 import Workflows
@@ -7,7 +8,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Steps that take longer than expected")
+@Suite("Steps that take longer than expected", .timeLimit(.minutes(5)), .inTurn)
 struct OverdueTests {
   typealias Saga = SagaSpecification
   static let minute = 60_000

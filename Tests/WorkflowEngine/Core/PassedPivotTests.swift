@@ -1,4 +1,5 @@
 import JSON
+import TestSupport
 import Testing
 import Values
 import Workflows
@@ -6,7 +7,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Points of no return")
+@Suite("Points of no return", .timeLimit(.minutes(5)), .inTurn)
 struct PassedPivotTests {
   typealias Saga = SagaSpecification
 

@@ -1,12 +1,13 @@
 import JSON
 import Runtime
+import TestSupport
 import Testing
 import Values
 
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Pause and resume")
+@Suite("Pause and resume", .timeLimit(.minutes(5)), .inTurn)
 struct PauseTests {
   typealias Saga = SagaSpecification
   static let hour = 3_600_000

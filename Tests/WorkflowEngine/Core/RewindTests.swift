@@ -1,11 +1,12 @@
 import JSON
+import TestSupport
 import Testing
 import Values
 
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Rewind")
+@Suite("Rewind", .timeLimit(.minutes(5)), .inTurn)
 struct RewindTests {
   typealias Saga = SagaSpecification
 

@@ -1,12 +1,13 @@
 import JSON
 import JSONSchema
+import TestSupport
 import Testing
 import Workflows
 
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Schemas of signals")
+@Suite("Schemas of signals", .timeLimit(.minutes(10)), .inTurn)
 struct SignalSchemaTests {
   typealias Saga = SagaSpecification
 

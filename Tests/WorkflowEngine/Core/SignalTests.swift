@@ -1,5 +1,6 @@
 import JSON
 import Runtime
+import TestSupport
 import Testing
 import Values
 import Workflows
@@ -8,7 +9,7 @@ import Workflows
 @testable import WorkflowEngine
 
 /// One message, one step, once.
-@Suite("Signals")
+@Suite("Signals", .timeLimit(.minutes(5)), .inTurn)
 struct SignalTests {
   typealias Saga = SagaSpecification
 

@@ -1,11 +1,12 @@
 import JSON
+import TestSupport
 import Testing
 import Values
 
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Skip")
+@Suite("Skip", .timeLimit(.minutes(5)), .inTurn)
 struct SkipTests {
   typealias Saga = SagaSpecification
 
@@ -102,7 +103,7 @@ struct SkipTests {
   }
 }
 
-@Suite("Run now")
+@Suite("Run now", .timeLimit(.minutes(5)), .inTurn)
 struct RunNowTests {
   typealias Saga = SagaSpecification
 
@@ -142,7 +143,7 @@ struct RunNowTests {
   }
 }
 
-@Suite("Extend")
+@Suite("Extend", .timeLimit(.minutes(5)), .inTurn)
 struct ExtendTests {
   typealias Saga = SagaSpecification
 

@@ -1,4 +1,5 @@
 import JSON
+import TestSupport
 import Testing
 import Values
 import Workflows
@@ -6,7 +7,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Stuck, and the ways out")
+@Suite("Stuck, and the ways out", .timeLimit(.minutes(5)), .inTurn)
 struct StuckTests {
   typealias Saga = SagaSpecification
 
@@ -95,7 +96,7 @@ struct StuckTests {
   }
 }
 
-@Suite("The pivot")
+@Suite("The pivot", .timeLimit(.minutes(5)), .inTurn)
 struct PivotTests {
   typealias Saga = SagaSpecification
   static let steps =

@@ -1,11 +1,12 @@
 import Foundation
 import JSON
+import TestSupport
 import Testing
 import Values
 
 @testable import SagaCore
 
-@Suite("The whole table of a step's states and events")
+@Suite("The whole table of a step's states and events", .timeLimit(.minutes(5)), .inTurn)
 struct TransitionTests {
   static let now = Timestamp(milliseconds: 1_772_352_000_000)
   static let failure = StepFailure(code: "X", message: "x")

@@ -1,4 +1,5 @@
 import JSON
+import TestSupport
 import Testing
 import Values
 import Workflows
@@ -6,7 +7,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Turning back")
+@Suite("Turning back", .timeLimit(.minutes(5)), .inTurn)
 struct TurningBackTests {
   typealias Saga = SagaSpecification
   static let chain = "[\(Saga.http("a")), \(Saga.http("b")), \(Saga.http("c"))]"

@@ -1,4 +1,5 @@
 import JSON
+import TestSupport
 import Testing
 import Values
 import Workflows
@@ -6,7 +7,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("An answer that can't be read")
+@Suite("An answer that can't be read", .timeLimit(.minutes(5)), .inTurn)
 struct UnreadAnswerTests {
   typealias Saga = SagaSpecification
   static let problem = StepFailure(

@@ -10,13 +10,11 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Sagas that killed the engine")
+@Suite("Sagas that killed the engine", .timeLimit(.minutes(5)), .inTurn)
 struct HoldingTests {
   static let id = UniqueID.version7(at: Timestamp(milliseconds: 1_772_352_000_000), random: (1, 2))
 
-  static func path() -> String {
-    FileManager.default.temporaryDirectory.appendingPathComponent("computing-\(Environment.system.newID())").path
-  }
+  static func path() throws -> String { try TestFolder.new("holding").appendingPathComponent("computing").path }
 
   /// Leaves the note of a process that died while it computed a saga.
   static func die(of id: UniqueID, _ path: String, mode: InterruptionFile.Mode = .beside) throws {
@@ -27,7 +25,7 @@ struct HoldingTests {
 
   @Test("a note without an end is counted by the next process")
   func counts() throws {
-    let path = Self.path()
+    let path = try Self.path()
     try Self.die(of: Self.id, path)
     #expect(try InterruptionFile(path: path).interrupted == [Self.id: 1])
     // Nothing was under way when this one ended.
@@ -41,7 +39,7 @@ struct HoldingTests {
 
   @Test("a death while a suspect was taken up alone is certain, and one while it was put away is final")
   func modes() throws {
-    let path = Self.path()
+    let path = try Self.path()
     try Self.die(of: Self.id, path)
     try Self.die(of: Self.id, path, mode: .alone)
     #expect(try InterruptionFile(path: path).interrupted == [Self.id: InterruptionFile.certain])
@@ -51,7 +49,7 @@ struct HoldingTests {
 
   @Test("work that ends leaves no note, and work over the number of notes runs without one")
   func ends() throws {
-    let path = Self.path()
+    let path = try Self.path()
     do {
       let file = try InterruptionFile(path: path)
       let entries = (0..<1_200).map { file.begin(UniqueID(high: 7, low: UInt64($0))) }
@@ -64,7 +62,7 @@ struct HoldingTests {
 
   @Test("a second process can't have the same file")
   func locked() throws {
-    let path = Self.path()
+    let path = try Self.path()
     let first = try InterruptionFile(path: path)
     let error = #expect(throws: StoreError.self) { try InterruptionFile(path: path) }
     #expect(error?.kind == .locked)
@@ -83,7 +81,7 @@ struct HoldingTests {
         store: store, executor: ScriptedExecutor(), configuration: configuration, environment: .system)
       self.engine = engine
       task = Task { try await engine.run() }
-      while !engine.isReady { await Task.yield() }
+      try await engine.waitUntilReady()
     }
 
     func stop() async {
@@ -97,7 +95,7 @@ struct HoldingTests {
   @Test("the next start pauses it before it evaluates anything, others continue, and resume lets it continue")
   func heldAndResumed() async throws {
     let store = MemoryStore(environment: .system)
-    let path = Self.path()
+    let path = try Self.path()
     var run = try await Run(store, path)
     _ = try await run.engine.register(Self.waiting, by: "test")
     let held = try await run.engine.start(StartRequest(workflow: "spec", input: 1, by: "test")).id
@@ -133,7 +131,7 @@ struct HoldingTests {
   @Test("one that can't be paused is not read, until an engine starts with the option to take it up")
   func untouched() async throws {
     let store = MemoryStore(environment: .system)
-    let path = Self.path()
+    let path = try Self.path()
     var run = try await Run(store, path)
     _ = try await run.engine.register(Self.waiting, by: "test")
     let held = try await run.engine.start(StartRequest(workflow: "spec", input: 1, by: "test")).id
@@ -155,7 +153,7 @@ struct HoldingTests {
   @Test("a saga continues normally when only one process died in it")
   func once() async throws {
     let store = MemoryStore(environment: .system)
-    let path = Self.path()
+    let path = try Self.path()
     var run = try await Run(store, path)
     _ = try await run.engine.register(Self.waiting, by: "test")
     let saga = try await run.engine.start(StartRequest(workflow: "spec", input: 1, by: "test")).id

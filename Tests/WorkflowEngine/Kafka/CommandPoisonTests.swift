@@ -2,6 +2,7 @@ import JSON
 import Messaging
 import Persistence
 import Runtime
+import TestSupport
 import Testing
 import Values
 
@@ -9,7 +10,7 @@ import Values
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Commands over Kafka that are poison")
+@Suite("Commands over Kafka that are poison", .timeLimit(.minutes(5)), .inTurn)
 struct CommandPoisonTests {
   /// A message, the code that it is refused with, and what the reason says.
   struct Case: Sendable, CustomTestStringConvertible {

@@ -2,6 +2,7 @@ import JSON
 import Messaging
 import Persistence
 import Runtime
+import TestSupport
 import Testing
 import Values
 import Workflows
@@ -10,7 +11,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Commands over Kafka")
+@Suite("Commands over Kafka", .timeLimit(.minutes(5)), .inTurn)
 struct CommandTests {
   static let workflow = Workflow.of(
     Workflow.step("a"), #"{"id": "w", "signal": {"name": "go"}}"#, Workflow.step("b"))
@@ -32,7 +33,7 @@ struct CommandTests {
 
   /// Waits until the step is in a status.
   private func wait(_ running: RunningEngine, _ id: UniqueID, _ step: String, _ status: StepStatus) async throws {
-    while try await running.engine.saga(id).state.step(step)?.status != status { await Task.yield() }
+    try await running.engine.wait(for: id, step: step, toBe: status)
   }
 
   @Test(

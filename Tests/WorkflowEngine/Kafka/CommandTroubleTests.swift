@@ -2,6 +2,7 @@ import JSON
 import Messaging
 import Persistence
 import Runtime
+import TestSupport
 import Testing
 import Values
 import Workflows
@@ -10,7 +11,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Commands over Kafka that the engine can't run for now")
+@Suite("Commands over Kafka that the engine can't run for now", .timeLimit(.minutes(5)), .inTurn)
 struct CommandTroubleTests {
   private static let start = Form.binary.command("start", ["workflow": "spec", "input": .null])
 
@@ -34,9 +35,9 @@ struct CommandTroubleTests {
     let first = try await RunningEngine(store, executor)
     _ = try await first.engine.register(Workflow.of(Workflow.step("a")), by: "test")
     _ = try await first.start()
-    while executor.calls.isEmpty { await Task.yield() }
+    await executor.waitForCalls()
     async let stopped: Void = first.stop()
-    while !first.engine.host.isDraining { await Task.yield() }
+    try await first.engine.waitUntilDraining()
     let message = Form.plain.command("start", ["workflow": "spec", "input": .null, "key": "k"])
     await #expect(throws: EngineError.self) {
       try await KafkaCommands(engine: first.engine, unframe: nil).handlers.handle(message)
@@ -63,8 +64,8 @@ struct CommandTroubleTests {
     let sagas = try await running.engine.list(SagaListRequest(limit: 10)).sagas
     #expect(sagas.count == 1)
     let id = try #require(sagas.first?.id)
-    while try await running.engine.saga(id).state.step("w")?.status != .waiting { await Task.yield() }
-    while running.engine.host.isInMemory(id) { await Task.yield() }
+    try await running.engine.wait(for: id, step: "w", toBe: .waiting)
+    try await running.engine.waitUntilAsleep(id)
 
     store.refuseReads(1)
     let signal = Form.plain.command("signal", ["saga": .string("\(id)"), "signal": "go"])

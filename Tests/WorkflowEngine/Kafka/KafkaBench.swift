@@ -114,7 +114,7 @@ struct KafkaBench {
       Task { try await engine.run() }, Task { try await kafka.run() },
       Task { try await participant.run(cluster, topic: topic("lab.commands").name, group: "lab\(suffix)") },
     ]
-    while !engine.isReady { await Task.yield() }
+    try await engine.waitUntilReady()
     for workflow in workflows { _ = try await engine.register(workflow, by: "test") }
   }
 

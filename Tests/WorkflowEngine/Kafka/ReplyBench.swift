@@ -66,21 +66,19 @@ final class ReplyBench: Sendable {
 
   /// Waits until an attempt is under way, and its executor waits for the answer.
   func underWay(_ id: UniqueID, _ step: String, _ phase: StepPhase = .forward, attempt: Int = 1) async throws {
-    while true {
+    try await eventually("attempt \(attempt) of step \(step) is under way") {
       let inFlight = try await state(id).step(step)?.inFlight
       let isCalled = watched.calls.contains {
         $0.saga == id && $0.step == step && $0.phase == phase && $0.attempt == attempt
       }
-      if isCalled, inFlight?.phase == phase, inFlight?.attempt.number == attempt { return }
-      await Task.yield()
+      return isCalled && inFlight?.phase == phase && inFlight?.attempt.number == attempt
     }
   }
 
   /// Waits until the executor has given up waiting, and says with what.
-  func outcome(of step: String, _ phase: StepPhase = .forward, attempt: Int = 1) async -> StepOutcome {
-    while true {
-      if let outcome = watched.outcome(of: step, phase, attempt: attempt) { return outcome }
-      await Task.yield()
+  func outcome(of step: String, _ phase: StepPhase = .forward, attempt: Int = 1) async throws -> StepOutcome {
+    try await eventualValue("attempt \(attempt) of step \(step) has an outcome") {
+      watched.outcome(of: step, phase, attempt: attempt)
     }
   }
 

@@ -11,7 +11,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Answers over Kafka that are poison")
+@Suite("Answers over Kafka that are poison", .timeLimit(.minutes(5)), .inTurn)
 struct ReplyPoisonTests {
   typealias Case = CommandPoisonTests.Case
 
@@ -137,7 +137,7 @@ struct ReplyPoisonTests {
          "compensation": {"http": {"service": "lab", "method": "DELETE", "path": "/a"}, \#(Workflow.quick)}}
         """#), by: "test")
     let id = try await running.start().id
-    while try await running.engine.saga(id).state.step("delay")?.status != .waiting { await Task.yield() }
+    try await running.engine.wait(for: id, step: "delay", toBe: .waiting)
     let before = try await running.engine.saga(id).state
     for step in ["call", "signal", "delay"] {
       let found = await poison(handlers, Answer.to(id, Answer.succeeded, step: step))

@@ -11,7 +11,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Answers over Kafka")
+@Suite("Answers over Kafka", .timeLimit(.minutes(5)), .inTurn)
 struct ReplyTests {
   private static let slow = #""retry": {"maxAttempts": 5, "initialInterval": "1m", "maxInterval": "1m"}"#
 
@@ -23,7 +23,7 @@ struct ReplyTests {
     let id = try await bench.start()
     try await bench.answer(Answer.to(id, Answer.succeeded))
     #expect(try await bench.state(id).step("a")?.output == ["n": 1], "it is stored when the handler returns")
-    #expect(await bench.outcome(of: "a") == .succeeded(["n": 1]))
+    #expect(try await bench.outcome(of: "a") == .succeeded(["n": 1]))
     #expect(try await bench.running.end(of: id).status == .completed)
     #expect(
       try await bench.types(id) == [
@@ -147,7 +147,7 @@ struct ReplyTests {
       "idempotencyKey": .string("\(id.description.uppercased())/a/01"), "attempt": 1, "outcome": "succeeded",
     ]
     try await bench.answer(Sent.message(body, topic: "saga.replies"))
-    #expect(await bench.outcome(of: "a") == .succeeded(.null))
+    #expect(try await bench.outcome(of: "a") == .succeeded(.null))
     await bench.close()
   }
 
@@ -158,13 +158,13 @@ struct ReplyTests {
     let bench = try await ReplyBench(ReplyBench.kafka("a", Self.slow))
     let id = try await bench.start()
     await bench.timeOut()
-    let firstTimeOut = await bench.outcome(of: "a")
+    let firstTimeOut = try await bench.outcome(of: "a")
     guard case .unknown(let failure) = firstTimeOut else {
       Issue.record("it is \(firstTimeOut)")
       return
     }
     #expect(failure.code == EngineErrorCode.attemptTimeout)
-    while try await bench.state(id).step("a")?.status != .backingOff { await Task.yield() }
+    try await bench.running.engine.wait(for: id, step: "a", toBe: .backingOff)
     // Nothing is under way: an answer now is late, and recorded.
     try await bench.answer(Answer.to(id, Answer.failed, number: 1))
     #expect(try await bench.ignored(id)?.why == .late)
@@ -177,7 +177,7 @@ struct ReplyTests {
     #expect(try await bench.state(id).step("a")?.inFlight?.attempt.number == 2)
     #expect(bench.watched.outcome(of: "a", attempt: 2) == nil)
     try await bench.answer(Answer.to(id, Answer.succeeded, number: 3))
-    #expect(await bench.outcome(of: "a", attempt: 2) == .succeeded(["n": 1]))
+    #expect(try await bench.outcome(of: "a", attempt: 2) == .succeeded(["n": 1]))
     #expect(try await bench.running.end(of: id).status == .completed)
     await bench.close()
   }
@@ -257,7 +257,7 @@ struct ReplyTests {
     clock.advance(to: due)
     try await second.underWay(id, "a", attempt: 2)
     try await second.answer(Answer.to(id, Answer.succeeded, attempt: 1))
-    #expect(await second.outcome(of: "a", attempt: 2) == .succeeded(["n": 1]))
+    #expect(try await second.outcome(of: "a", attempt: 2) == .succeeded(["n": 1]))
     #expect(try await second.running.end(of: id).status == .completed)
     await second.close()
   }

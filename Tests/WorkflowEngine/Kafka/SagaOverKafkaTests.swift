@@ -1,5 +1,6 @@
 import JSON
 import Messaging
+import TestSupport
 import Testing
 import Values
 
@@ -7,7 +8,7 @@ import Values
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Whole sagas over Kafka", .timeLimit(.minutes(3)))
+@Suite("Whole sagas over Kafka", .timeLimit(.minutes(5)), .inTurn)
 struct SagaOverKafkaTests {
   /// Two commands, the first with retries; `late` gives the first little time and one attempt.
   private static func workflow(_ name: String, first: String) -> [UInt8] {

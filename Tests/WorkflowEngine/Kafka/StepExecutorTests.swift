@@ -10,7 +10,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Commands to participants on the wire", .timeLimit(.minutes(3)))
+@Suite("Commands to participants on the wire", .timeLimit(.minutes(5)), .inTurn)
 struct StepExecutorTests {
   /// An executor, a broker, and the topic of one service.
   final class Wire: Sendable {
@@ -120,7 +120,7 @@ struct StepExecutorTests {
   func answerFirst() async throws {
     let clock = FakeClock()
     let wire = try await Wire(clock: clock)
-    wire.broker.freeze()
+    try await wire.broker.freeze()
     let task = Task { await wire.executor.perform(Self.call()) }
     await clock.waitForSleepers { $0.count == 1 }
     wire.executor.recorded("\(Self.saga)/a/1", .succeeded(["n": 1]), upTo: 1, stillInFlight: nil)
@@ -136,7 +136,7 @@ struct StepExecutorTests {
     let task = Task { await wire.executor.perform(Self.call(timeout: .seconds(45))) }
     let due = clock.now() + .seconds(45)
     await clock.waitForSleepers { $0 == [due] }
-    while !wire.executor.isDelivered("\(Self.saga)/a/1") { await Task.yield() }
+    try await eventually("the command is delivered") { wire.executor.isDelivered("\(Self.saga)/a/1") }
     clock.advance(to: due)
     let outcome = await task.value
     guard case .unknown(let failure) = outcome else {
@@ -217,7 +217,7 @@ struct StepExecutorTests {
     let clock = FakeClock()
     let wire = try await Wire(clock: clock)
     let never = Task {
-      while !Task.isCancelled { await Task.yield() }
+      await untilCancelled()
       return await wire.executor.perform(Self.call())
     }
     never.cancel()

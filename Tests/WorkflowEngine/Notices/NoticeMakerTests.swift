@@ -1,7 +1,6 @@
 import JSON
 import Persistence
 import Runtime
-import Synchronization
 import TestSupport
 import Testing
 import Values
@@ -11,7 +10,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Notices of events, and their content", .timeLimit(.minutes(2)))
+@Suite("Notices of events, and their content", .timeLimit(.minutes(5)), .inTurn)
 struct NoticeMakerTests {
   private static let refused = StepFailure(code: "FREEZER_OFF", message: "The freezer is off.")
 
@@ -36,7 +35,7 @@ struct NoticeMakerTests {
   @Test("A stuck saga makes one notice for each stuck step, with the failure and the verbs that help")
   func stuck() async throws {
     let store = MemoryStore(environment: .system)
-    let held = Mutex(true)
+    let (gate, open) = AsyncStream.makeStream(of: Void.self)
     let running = try await RunningEngine(
       store,
       ScriptedExecutor { call in
@@ -44,7 +43,7 @@ struct NoticeMakerTests {
         case (.forward, "c"): return .failed(StepFailure(code: "NO", message: "no"))
         case (.undo, "b"):
           // Only once the saga is stuck at the other.
-          while held.withLock({ $0 }) { await Task.yield() }
+          for await _ in gate {}
           return .failed(StepFailure(code: "http.404", message: "The delivery is locked."))
         case (.undo, _): return .failed(Self.refused)
         default: return .succeeded(.null)
@@ -55,9 +54,9 @@ struct NoticeMakerTests {
         Workflow.step("a"), Workflow.step("b", #""dependsOn": []"#), Workflow.step("c", #""dependsOn": ["a", "b"]"#)),
       by: "test")
     let id = try await running.start().id
-    while try await running.engine.saga(id).state.status != .stuck { await Task.yield() }
-    held.withLock { $0 = false }
-    while try await running.engine.saga(id).state.blockers.count < 2 { await Task.yield() }
+    try await running.engine.wait(for: id, toBe: .stuck)
+    open.finish()
+    try await running.engine.state(of: id, when: "two undos block the saga") { $0.blockers.count == 2 }
 
     let told = try await notices(store, id, maker(running, store))
     #expect(told.map(\.type) == [.sagaStuck, .sagaStuck])
@@ -94,7 +93,7 @@ struct NoticeMakerTests {
     // A retry that fails again is news again.
     _ = try await running.engine.operate(
       id, OperatorRequest(.retry(step: "a"), by: OperatorAct(by: "mia", reason: "try")))
-    while try await running.engine.saga(id).state.step("a")?.status != .undoFailed { await Task.yield() }
+    try await running.engine.wait(for: id, step: "a", toBe: .undoFailed)
     let again = try await notices(store, id, maker(running, store))
     #expect(again.count == 3 && again.last?.details["step"] == "a" && again.last?.id != first.id)
     await running.stop()
@@ -125,7 +124,7 @@ struct NoticeMakerTests {
     _ = try await running.engine.register(
       Workflow.of(Workflow.step("a", #""pivot": true, "retry": {"maxAttempts": 1}"#)), by: "test")
     let id = try await running.start().id
-    while try await running.engine.saga(id).state.status != .stuck { await Task.yield() }
+    try await running.engine.wait(for: id, toBe: .stuck)
     _ = try await running.engine.operate(
       id, OperatorRequest(.abandon, by: OperatorAct(by: "mia", reason: "ticket 4711")))
     let told = try await notices(store, id, maker(running, store))
@@ -146,7 +145,7 @@ struct NoticeMakerTests {
     let running = try await RunningEngine(store, ScriptedExecutor())
     _ = try await running.engine.register(Workflow.of(#"{"id": "w", "signal": {"name": "go"}}"#), by: "test")
     let id = try await running.start().id
-    while try await running.engine.saga(id).state.step("w")?.status != .waiting { await Task.yield() }
+    try await running.engine.wait(for: id, step: "w", toBe: .waiting)
     let state = try await running.engine.saga(id).state
     await running.stop()
     let bench = try await NoticeBench(store)
@@ -199,7 +198,9 @@ struct NoticeMakerTests {
       id, OperatorRequest(.cancel, by: OperatorAct(by: "bob", reason: "bad lot"))
     ).id
     _ = try await running.engine.approve(asked, OperatorAct(by: "eve", reason: "seen"))
-    while try await running.engine.operation(asked).status != .finished { await Task.yield() }
+    try await eventually("the operation is finished") {
+      try await running.engine.operation(asked).status == .finished
+    }
     let told = try await notices(store, asked, maker(running, store))
     #expect(
       told.map(\.summary) == [

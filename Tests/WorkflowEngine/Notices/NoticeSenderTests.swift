@@ -10,7 +10,7 @@ import Values
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Delivery of notices", .timeLimit(.minutes(2)))
+@Suite("Delivery of notices", .timeLimit(.minutes(5)), .inTurn)
 struct NoticeSenderTests {
   @Test("A new destination gets notices of new events only")
   func oldStore() async throws {
@@ -74,7 +74,6 @@ struct NoticeSenderTests {
   func restart(_ kind: String) async throws {
     let clock = FakeClock()
     let file = try TemporaryStoreFile()
-    defer { file.remove() }
     let store: any EventStore =
       kind == "memory" ? MemoryStore(environment: .fake(clock: clock)) : try await file.open(.fake(clock: clock))
     var bench = try await NoticeBench(store, clock: clock)

@@ -101,8 +101,8 @@ struct NoticeBench: Sendable {
     let running = Task { await notices.run() }
     // A destination is new until it has been written down where it begins.
     for destination in destinations {
-      while try await store.document(collection: DeliveryRecord.collection, id: destination.name) == nil {
-        await Task.yield()
+      try await eventually("destination \(destination.name) is stored") {
+        try await store.document(collection: DeliveryRecord.collection, id: destination.name) != nil
       }
     }
     let result: Result<Void, any Error>
@@ -142,19 +142,20 @@ struct NoticeBench: Sendable {
   /// Waits until the status of the first destination is as wanted.
   @discardableResult
   func status(_ notices: Notices, until isSo: (NoticeStatus) -> Bool) async throws -> NoticeStatus {
-    while true {
+    try await eventualValue("the status is as wanted") {
       let status = try await notices.status()[0]
-      if isSo(status) { return status }
-      await Task.yield()
+      return isSo(status) ? status : nil
     }
   }
 
   /// Moves the clock from try to try until the status of the first destination is as wanted. Never further: while an answer is
   /// on its way, a clock that ran on would have days pass, and the notice given up.
   func advance(_ notices: Notices, until isSo: (NoticeStatus) -> Bool) async throws {
-    while case let status = try await notices.status()[0], !isSo(status) {
+    try await eventually("the status is as wanted", every: .milliseconds(2)) {
+      let status = try await notices.status()[0]
+      if isSo(status) { return true }
       if let next = status.nextTryAt { clock.advance(to: next) }
-      await Task.yield()
+      return false
     }
   }
 
@@ -175,16 +176,13 @@ struct NoticeBench: Sendable {
 
 /// A file for a store, in a folder of its own.
 struct TemporaryStoreFile {
-  private let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
-    "notices-\(Environment.system.newID())")
+  private let folder: URL
 
-  init() throws { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) }
+  init() throws { folder = try TestFolder.new("notices") }
 
   func open(_ environment: Environment) async throws -> SQLiteStore {
     try await SQLiteStore.open(path: folder.appendingPathComponent("engine.db").path, environment: environment)
   }
-
-  func remove() { try? FileManager.default.removeItem(at: folder) }
 }
 
 extension [Notice] {

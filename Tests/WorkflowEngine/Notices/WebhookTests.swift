@@ -10,7 +10,7 @@ import Values
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Webhooks", .timeLimit(.minutes(2)))
+@Suite("Webhooks", .timeLimit(.minutes(5)), .inTurn)
 struct WebhookTests {
   static let secret = "whsec_" + Data((0..<32).map { UInt8($0 * 7) }).base64EncodedString()
   static let notice = Notice(
@@ -24,19 +24,10 @@ struct WebhookTests {
   }
 
   /// Runs a program, and gives what it prints.
-  private func run(_ words: [String], input: [UInt8]) throws -> String {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = words
-    let (stdin, stdout) = (Pipe(), Pipe())
-    (process.standardInput, process.standardOutput) = (stdin, stdout)
-    try process.run()
-    stdin.fileHandleForWriting.write(Data(input))
-    try stdin.fileHandleForWriting.close()
-    let said = stdout.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    #expect(process.terminationStatus == 0)
-    return String(decoding: said, as: UTF8.self)
+  private func run(_ words: [String], input: [UInt8]) async throws -> String {
+    let result = try await TestProcess.run(words[0], Array(words.dropFirst()), input: input, errors: .inherited)
+    #expect(result.status == 0)
+    return String(decoding: result.bytes, as: UTF8.self)
   }
 
   private static func has(_ program: String) -> Bool {
@@ -67,7 +58,7 @@ struct WebhookTests {
         ],
       ])
     let key = Digest.hexadecimal([UInt8](Data(base64Encoded: String(Self.secret.dropFirst(6))) ?? Data()))
-    let digest = try run(
+    let digest = try await run(
       ["openssl", "dgst", "-sha256", "-mac", "HMAC", "-macopt", "hexkey:\(key)", "-r"],
       input: Array("\(Self.notice.id).\(timestamp).".utf8) + post.body)
     let mac = try #require(Digest.bytes(hexadecimal: String(digest.prefix(64))))
@@ -80,18 +71,10 @@ struct WebhookTests {
   func guide() async throws {
     let guide = String(decoding: try Repository.bytes("docs/operating.md"), as: UTF8.self)
     let script = try #require(guide.firstMatch(of: /```python\n(.*?)```/.dotMatchesNewlines()).map { String($0.1) })
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = ["python3", "-u", "-c", script, "0"]
-    var variables = ProcessInfo.processInfo.environment
-    variables["SAGA_WEBHOOK_SECRET"] = Self.secret
-    process.environment = variables
-    let (output, errors) = (Pipe(), Pipe())
-    (process.standardOutput, process.standardError) = (output, errors)
-    let lines = TestProgram.lines(of: output.fileHandleForReading)
-    try process.run()
-    defer { process.terminate() }
-    var heard = lines.makeAsyncIterator()
+    let process = try TestProcess(
+      "python3", ["-u", "-c", script, "0"], variables: ["SAGA_WEBHOOK_SECRET": Self.secret], errors: .discarded)
+    defer { process.send(SIGTERM) }
+    var heard = process.lines.makeAsyncIterator()
     let port = try #require(await heard.next()?.split(separator: " ").last.flatMap { Int($0) })
     let url = "http://127.0.0.1:\(port)/"
     let client = HTTPClient()

@@ -1,12 +1,13 @@
 import JSON
 import Persistence
+import TestSupport
 import Testing
 import Values
 
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Approval by a second person")
+@Suite("Approval by a second person", .timeLimit(.minutes(5)), .inTurn)
 struct ApprovalTests {
   @Test("A verb that needs two people runs after another person has approved, and not before")
   func approve() async throws {

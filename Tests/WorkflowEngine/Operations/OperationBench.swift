@@ -61,14 +61,14 @@ struct OperationBench {
   }
 
   private func settle() async throws {
-    for id in stuck { while try await engine.saga(id).state.status != .stuck { await Task.yield() } }
+    for id in stuck { try await engine.wait(for: id, toBe: .stuck) }
     for id in fine { _ = try await running.end(of: id) }
   }
 
   /// One more saga that gets stuck.
   func breakOne() async throws {
     let id = try await running.start("breaks").id
-    while try await engine.saga(id).state.status != .stuck { await Task.yield() }
+    try await engine.wait(for: id, toBe: .stuck)
   }
 
   /// Undos work from now on.
@@ -95,11 +95,7 @@ struct OperationBench {
   }
 
   func end(of id: UniqueID) async throws -> WorkflowEngine.Operation {
-    while true {
-      let operation = try await engine.operation(id)
-      if operation.status.isEnd { return operation }
-      await Task.yield()
-    }
+    try await engine.end(of: id)
   }
 
   func stop() async { await running.stop() }

@@ -10,7 +10,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Operations on many sagas")
+@Suite("Operations on many sagas", .timeLimit(.minutes(5)), .inTurn)
 struct OperationTests {
   @Test("A batch retry does what its preview showed, and its counts, the sagas and the audit agree")
   func retry() async throws {
@@ -113,12 +113,7 @@ struct OperationTests {
     #expect(left.count == 2)
     // They are free for another operation. No other operation gets ahead of it.
     let next = try await bench.begin(.pause, .sagas(left))
-    var ended = next
-    while !ended.status.isEnd {
-      clock.advance(by: .seconds(1))
-      await Task.yield()
-      ended = try await bench.engine.operation(next.id)
-    }
+    let ended = try await bench.engine.end(of: next.id) { clock.advance(by: .seconds(1)) }
     #expect((ended.done, ended.refused) == (2, 0))
     #expect(try await bench.engine.operation(begun.id).done == 3)
     let error = await #expect(throws: EngineError.self) {
@@ -136,12 +131,7 @@ struct OperationTests {
     await clock.waitForSleepers { $0.contains(begun.startedAt + .seconds(1)) }
     await bench.stop()
     let after = try await OperationBench(over: bench)
-    var ended = try await after.engine.operation(begun.id)
-    while !ended.status.isEnd {
-      clock.advance(by: .seconds(1))
-      await Task.yield()
-      ended = try await after.engine.operation(begun.id)
-    }
+    let ended = try await after.engine.end(of: begun.id) { clock.advance(by: .seconds(1)) }
     #expect((ended.status, ended.done, ended.refused) == (.finished, 4, 0))
     for id in bench.stuck {
       let history = try await after.engine.history(of: id, after: 0, limit: 100)
@@ -160,7 +150,7 @@ struct OperationTests {
     bench.store.refuseAppends(1)
     let error = await #expect(throws: OutcomeUnknown.self) { try await bench.begin(.pause, key: "k-1") }
     #expect(error?.operation != nil)
-    for id in bench.stuck { while try await !bench.engine.saga(id).state.isPaused { await Task.yield() } }
+    for id in bench.stuck { try await bench.engine.state(of: id, when: "the saga is paused") { $0.isPaused } }
     let again = try await bench.engine.begin(bench.request(.pause), key: "k-1")
     #expect(!again.isNew)
     let ended = try await bench.end(of: again.operation.id)
@@ -174,7 +164,7 @@ struct OperationTests {
     bench.store.refuseReads(1)
     await #expect(throws: OutcomeUnknown.self) { try await bench.begin(.pause, .sagas(bench.stuck)) }
     #expect(bench.store.refusedReads == 1)
-    for id in bench.stuck { while try await !bench.engine.saga(id).state.isPaused { await Task.yield() } }
+    for id in bench.stuck { try await bench.engine.state(of: id, when: "the saga is paused") { $0.isPaused } }
     await bench.stop()
   }
 
@@ -187,12 +177,7 @@ struct OperationTests {
     await bench.stop()
     bench.store.refuseLists(of: OperationDocuments.collection, 3)
     let after = try await OperationBench(over: bench)
-    var ended = try await after.engine.operation(begun.id)
-    while !ended.status.isEnd {
-      clock.advance(by: .seconds(1))
-      await Task.yield()
-      ended = try await after.engine.operation(begun.id)
-    }
+    let ended = try await after.engine.end(of: begun.id) { clock.advance(by: .seconds(1)) }
     #expect((ended.status, ended.done) == (.finished, 2))
     await after.stop()
   }
@@ -228,7 +213,7 @@ struct OperationTests {
   func unreadable() async throws {
     let bench = try await OperationBench(stuck: 3)
     let garbled = try #require(bench.stuck.first)
-    while bench.engine.host.isInMemory(garbled) { await Task.yield() }
+    try await bench.engine.waitUntilAsleep(garbled)
     bench.store.garble(garbled)
     let preview = try await bench.engine.preview(.pause, .sagas(bench.stuck))
     #expect(preview.items.map(\.refusal?.code) == [EngineErrorCode.eventUnreadable, nil, nil])
@@ -247,7 +232,7 @@ struct OperationTests {
     let (gate, open) = AsyncStream.makeStream(of: Void.self)
     after.store.hold(asked.id, until: gate)
     async let early = after.engine.operation(asked.id)
-    while after.store.isHeld(asked.id) { await Task.yield() }
+    try await eventually("the read is held") { !after.store.isHeld(asked.id) }
     _ = try await after.engine.decline(asked.id, OperatorAct(by: "ben", reason: "no"))
     open.yield()
     _ = try await early

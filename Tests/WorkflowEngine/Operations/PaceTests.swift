@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 @testable import WorkflowEngine
 
-@Suite("The pace of an operation")
+@Suite("The pace of an operation", .timeLimit(.minutes(5)), .inTurn)
 struct PaceTests {
   @Test("Without a ramp the turns of the sagas are one interval apart")
   func even() {

@@ -12,7 +12,7 @@ import Workflows
 @testable import WorkflowEngine
 
 /// The read model says of every saga what its events say, however they came and whatever went wrong meanwhile.
-@Suite("The read model and the events agree, saga by saga")
+@Suite("The read model and the events agree, saga by saga", .timeLimit(.minutes(5)), .inTurn)
 struct FoldedRowsTests {
   /// Fails by the saga, step and attempt, so that every kind of history comes about.
   static func participant(_ call: StepCall) -> StepOutcome {
@@ -219,13 +219,12 @@ struct FoldedRowsTests {
           while !isDone.isSet {
             let counts = try await read.facets(SagaQuery()).status
             #expect(counts.values.reduce(0, +) >= listed)
-            await Task.yield()
           }
           return []
         }
         group.addTask {
           let more = try await Self.live(engine, sagas: 300, seed: 30_000)
-          while try await engine.projections().generation == before { await Task.yield() }
+          try await eventually("the rebuild has ended") { try await engine.projections().generation != before }
           isDone.set()
           return more
         }
@@ -293,7 +292,7 @@ struct FoldedRowsTests {
     let far = SeenToken(positions: [shard: 1_000_000])
     async let page = engine.list(SagaListRequest(seen: far))
     let deadline = clock.now() + Engine.longestLag
-    while !clock.deadlines.contains(deadline) { await Task.yield() }
+    await clock.waitForSleepers { $0.contains(deadline) }
     clock.advance(by: Engine.longestLag)
     #expect(try await page.isBehind)
     #expect(SeenToken("3.17-4.2") == SeenToken(positions: [3: 17, 4: 2]))
@@ -305,25 +304,19 @@ struct FoldedRowsTests {
 
 /// Runs a test with a folder of its own.
 private func withFolder(_ body: @Sendable (String) async throws -> Void) async throws {
-  let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
-    "tracseq-rows-\(Environment.system.newID())")
-  try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-  defer { try? FileManager.default.removeItem(at: folder) }
-  try await body(folder.path)
+  try await body(TestFolder.new("rows").path)
 }
 
 extension Engine {
   /// Returns once no saga has anything left to do by itself, and all of it is listed.
   fileprivate func waitUntilQuiet(_ ids: [UniqueID]) async throws {
     for id in ids {
-      while true {
-        let state = try await saga(id).state
+      try await state(of: id, when: "the saga has nothing left to do by itself") { state in
         // A compensating saga continues by itself to its end, or until it is stuck, also between attempts of an undo.
         let isBusy =
           state.status == .compensating
           || state.steps.contains { [.running, .backingOff].contains($0.status) || $0.inFlight?.phase == .undo }
-        if state.end != nil || state.status == .stuck || state.isPaused || !isBusy { break }
-        await Task.yield()
+        return state.end != nil || state.status == .stuck || state.isPaused || !isBusy
       }
     }
     try await waitUntilListed()
@@ -355,7 +348,7 @@ extension FoldedRowsTests {
     try await engine.waitUntilListed()
     let generation = try await engine.projections().generation
     _ = try await engine.rebuildProjections(by: "anna", from: "test")
-    while try await engine.projections().generation == generation { await Task.yield() }
+    try await eventually("the rebuild has ended") { try await engine.projections().generation != generation }
     #expect(try await read.currentRows(Array(ids.values)).count == 3)
     await running.stop()
   }

@@ -1,11 +1,12 @@
 import JSON
+import TestSupport
 import Testing
 import Values
 
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("An event in an older form is converted to the current form")
+@Suite("An event in an older form is converted to the current form", .timeLimit(.minutes(5)), .inTurn)
 struct UpcastingTests {
   /// An invented history of `stepSucceeded`: its member is `result` in schema 1 and `answer` in schema 2.
   static let table = SagaEventUpcasters(

@@ -2,6 +2,7 @@ import HTTP
 import JSON
 import Persistence
 import Runtime
+import TestSupport
 import Testing
 import Values
 import Workflows
@@ -10,7 +11,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Answers in the engine's shell")
+@Suite("Answers in the engine's shell", .timeLimit(.minutes(5)), .inTurn)
 struct AnswerShellTests {
   static let workflow = Workflow.of(
     #"""
@@ -35,7 +36,7 @@ struct AnswerShellTests {
     let running = try await RunningEngine(store, executor)
     _ = try await running.engine.register(Self.workflow, by: "test")
     let id = try await running.start().id
-    while executor.calls.isEmpty { await Task.yield() }
+    await executor.waitForCalls()
     let progressed = try await running.engine.answer(id, answer(.progress(StepProgress(message: "thawing"))))
     #expect(progressed.step("a")?.progress?.value.message == "thawing")
     let state = try await running.engine.answer(id, answer(.settled(.succeeded(["n": 1]))))
@@ -75,7 +76,7 @@ struct AnswerShellTests {
     _ = try await running.engine.register(
       Workflow.of(Workflow.step("a"), #"{"id": "w", "signal": {"name": "go"}}"#), by: "test")
     let id = try await running.start().id
-    while try await running.engine.saga(id).state.step("w")?.status != .waiting { await Task.yield() }
+    try await running.engine.wait(for: id, step: "w", toBe: .waiting)
     _ = try await running.engine.cancel(id, by: "lims", reason: "wrong tube", commandID: "m-7")
     let ended = try await running.end(of: id)
     #expect(ended.status == .compensated && ended.turnBack?.value.commandID == "m-7")

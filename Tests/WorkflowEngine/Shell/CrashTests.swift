@@ -2,6 +2,7 @@ import JSON
 import Persistence
 import Runtime
 import Synchronization
+import TestSupport
 import Testing
 import Values
 import Workflows
@@ -9,7 +10,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Crashes")
+@Suite("Crashes", .timeLimit(.minutes(5)), .inTurn)
 struct CrashTests {
   /// Which keys the participants have made true: an effect is made once however often its key comes.
   final class Participants: Sendable {
@@ -50,7 +51,7 @@ struct CrashTests {
     let dying = try await RunningEngine(mortal, ScriptedExecutor(script), drainTime: .zero)
     _ = try await dying.engine.register(definition, by: "test")
     let id = try? await dying.start(key: "k").id
-    if let id { while dying.engine.host.isInMemory(id) { await Task.yield() } }
+    if let id { try await dying.engine.waitUntilAsleep(id) }
     await dying.stop()
 
     // The LIMS, which got no answer or lost it, asks again with its key.
@@ -75,9 +76,9 @@ struct CrashTests {
     let first = try await RunningEngine(store, executor)
     _ = try await first.engine.register(Workflow.of(Workflow.step("a"), Workflow.step("b")), by: "test")
     let id = try await first.start().id
-    while executor.calls.isEmpty { await Task.yield() }
+    await executor.waitForCalls()
     async let stopped: Void = first.stop()
-    while !first.engine.host.isDraining { await Task.yield() }
+    try await first.engine.waitUntilDraining()
     open.yield()
     await stopped
     #expect(executor.keys == ["a/1"])

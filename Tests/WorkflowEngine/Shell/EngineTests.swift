@@ -10,7 +10,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("The engine")
+@Suite("The engine", .timeLimit(.minutes(5)), .inTurn)
 struct EngineTests {
   @Test("A saga runs to its end, and its history is in the store, chained and in order")
   func completes() async throws {
@@ -57,7 +57,7 @@ struct EngineTests {
     let started = try await running.start()
     let asleep = try await store.openStreams(shard: nil, after: nil, limit: 10)
     #expect(asleep.map(\.asleep) == [true])
-    while running.engine.host.countInMemory > 0 { await Task.yield() }
+    try await running.engine.waitUntilAllAsleep()
     let taken = try await running.engine.signal(started.id, name: "go", body: 1, signalID: "s-1", by: "qa")
     #expect(taken.word == .taken && taken.step == "w" && !taken.isRepeat)
     #expect(try await running.end(of: started.id).status == .completed)
@@ -177,7 +177,7 @@ struct EngineTests {
       })
     _ = try await running.engine.register(Workflow.of(Workflow.step("a"), Workflow.step("b")), by: "test")
     let id = try await running.start().id
-    while try await running.engine.saga(id).state.status != .stuck { await Task.yield() }
+    try await running.engine.wait(for: id, toBe: .stuck)
     refuses.withLock { $0 = false }
     _ = try await running.engine.operate(
       id, OperatorRequest(.retry(step: "a"), by: OperatorAct(by: "mia", reason: "freezer was opened")))

@@ -4,6 +4,7 @@ import Messaging
 import Persistence
 import Runtime
 import Synchronization
+import TestSupport
 import Testing
 import Values
 import Workflows
@@ -12,7 +13,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("The engine and the schemas of workflows")
+@Suite("The engine and the schemas of workflows", .timeLimit(.minutes(10)), .inTurn)
 struct InputSchemaTests {
   static let schema = #"{"type": "object", "required": ["barcode"], "properties": {"volumeUl": {"maximum": 1000}}}"#
 

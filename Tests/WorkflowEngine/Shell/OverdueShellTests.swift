@@ -9,7 +9,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("The engine notices overdue steps, over restarts and pauses too", .timeLimit(.minutes(5)))
+@Suite("The engine notices overdue steps, over restarts and pauses too", .timeLimit(.minutes(5)), .inTurn)
 struct OverdueShellTests {
   static let approval = #"{"id": "w", "signal": {"name": "go"}, "expected": "10m"}"#
   static let day = #""timeout": "1d","#
@@ -40,7 +40,7 @@ struct OverdueShellTests {
     #expect(try await types(engine, id) == ["sagaStarted", "waitStarted"])
     #expect(try await overdue(engine) == [])
     clock.advance(to: due)
-    while try await engine.saga(id).state.step("w")?.overdue == nil { await Task.yield() }
+    try await engine.waitUntilOverdue(id, step: "w")
     #expect(try await types(engine, id) == ["sagaStarted", "waitStarted", "stepOverdue"])
     #expect(try await overdue(engine) == [id])
     let timeline = try await engine.timeline(of: id)
@@ -66,7 +66,7 @@ struct OverdueShellTests {
     clock.advance(by: .seconds(7_200))
     for _ in 0..<2 {
       let next = try await RunningEngine(store, ScriptedExecutor(), environment: environment)
-      while try await next.engine.saga(id).state.step("w")?.overdue == nil { await Task.yield() }
+      try await next.engine.waitUntilOverdue(id, step: "w")
       #expect(try await next.engine.saga(id).state.step("w")?.overdue?.since == due)
       #expect(try await types(next.engine, id).filter { $0 == "stepOverdue" }.count == 1)
       #expect(try await overdue(next.engine) == [id])
@@ -92,7 +92,7 @@ struct OverdueShellTests {
     let due = clock.now() + .seconds(600)
     await clock.waitForSleepers { $0.contains(due) }
     clock.advance(to: due)
-    while try await second.engine.saga(id).state.step("w")?.overdue == nil { await Task.yield() }
+    try await second.engine.waitUntilOverdue(id, step: "w")
     #expect(try await second.engine.saga(id).state.step("w")?.overdue?.since == due)
     await second.stop()
   }
@@ -147,7 +147,7 @@ struct OverdueShellTests {
     let due = clock.now() + expected.duration
     await clock.waitForSleepers { $0.contains(due) }
     clock.advance(to: due)
-    while try await running.engine.saga(id).state.step("w")?.overdue == nil { await Task.yield() }
+    try await running.engine.waitUntilOverdue(id, step: "w")
     #expect(try await running.engine.saga(id).state.step("w")?.overdue == StepLateness(since: due, expected: expected))
     await running.stop()
   }
@@ -196,7 +196,7 @@ struct OverdueShellTests {
     let due = clock.now() + .seconds(10)
     await clock.waitForSleepers { $0.contains(due) }
     clock.advance(to: due)
-    while try await running.engine.saga(id).state.step("w")?.overdue == nil { await Task.yield() }
+    try await running.engine.waitUntilOverdue(id, step: "w")
     await running.stop()
   }
 
@@ -211,7 +211,7 @@ struct OverdueShellTests {
     await first.stop()
     clock.advance(to: due + .seconds(60))
     let second = try await RunningEngine(store, ScriptedExecutor(), environment: environment, readStore: read)
-    while try await second.engine.saga(id).state.step("w")?.overdue == nil { await Task.yield() }
+    try await second.engine.waitUntilOverdue(id, step: "w")
     #expect(try await second.engine.saga(id).state.step("w")?.overdue?.since == due)
     await second.stop()
   }

@@ -9,7 +9,7 @@ import Values
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("A pause survives a restart of the engine, and its clocks stop")
+@Suite("A pause survives a restart of the engine, and its clocks stop", .timeLimit(.minutes(5)), .inTurn)
 struct PauseShellTests {
   private func operate(_ engine: Engine, _ id: UniqueID, _ verb: OperatorVerb) async throws -> SagaState {
     try await engine.operate(
@@ -44,7 +44,7 @@ struct PauseShellTests {
     await clock.waitForSleepers { $0.contains(resumedAt + .seconds(120)) }
     #expect(executor.calls.isEmpty)
     clock.advance(by: .seconds(120))
-    while try await second.engine.saga(id).state.status != .completed { await Task.yield() }
+    try await second.engine.wait(for: id, toBe: .completed)
     #expect(executor.keys == ["a/1"])
     await second.stop()
   }
@@ -57,10 +57,10 @@ struct PauseShellTests {
     _ = try await running.engine.register(
       Workflow.of(Workflow.step("a"), Workflow.step("b"), #"{"id": "s", "signal": {"name": "go"}}"#), by: "test")
     let id = try await running.start().id
-    while try await running.engine.saga(id).state.step("s")?.status != .waiting { await Task.yield() }
+    try await running.engine.wait(for: id, step: "s", toBe: .waiting)
     _ = try await operate(running.engine, id, .rewind(step: "b"))
-    while try await running.engine.saga(id).state.step("b")?.round != 2 { await Task.yield() }
-    while try await running.engine.saga(id).state.step("s")?.status != .waiting { await Task.yield() }
+    try await running.engine.state(of: id, when: "step b is in round 2") { $0.step("b")?.round == 2 }
+    try await running.engine.wait(for: id, step: "s", toBe: .waiting)
     _ = try await running.engine.signal(id, name: "go", body: .null, signalID: nil, by: "mia")
     #expect(try await running.end(of: id).status == .completed)
     #expect(executor.keys == ["a/1", "b/1", "b/1/undo", "b/2"])

@@ -17,27 +17,26 @@ private final class SetClock: WallClock {
   func now() -> Timestamp { time.withLock { $0 } }
   func set(_ duration: Duration) { time.withLock { $0 = $0 + duration } }
   func sleep(until deadline: Timestamp) async throws {
-    let (never, _) = AsyncStream.makeStream(of: Void.self)
-    for await _ in never {}
+    await untilCancelled()
     throw CancellationError()
   }
 }
 
-@Suite("The scheduler", .timeLimit(.minutes(1)))
+@Suite("The scheduler", .timeLimit(.minutes(5)), .inTurn)
 struct SchedulerTests {
   private func id(_ number: UInt64) -> UniqueID {
     .version7(at: Timestamp(milliseconds: 1_772_352_000_000), random: (number, 0))
   }
 
   @Test("Every new timer wakes the scheduler, so that a changed clock delays no other timer")
-  func rearmed() async {
+  func rearmed() async throws {
     let clock = SetClock()
     let scheduler = Scheduler(clock: clock)
     let (woken, wake) = AsyncStream.makeStream(of: UniqueID.self)
     let running = Task { await scheduler.run { wake.yield($0) } }
     let (first, second) = (id(1), id(2))
     scheduler.set(first, at: clock.now() + .seconds(60))
-    while scheduler.sleepingUntil == nil { await Task.yield() }
+    try await eventually("the scheduler sleeps") { scheduler.sleepingUntil != nil }
     clock.set(.seconds(61))
     // Later than what is slept for, and yet the sleeper must go.
     scheduler.set(second, at: clock.now() + .seconds(3_600))
@@ -88,7 +87,7 @@ struct SchedulerTests {
         Workflow.step("a", #""retry": {"maxAttempts": 5, "initialInterval": "30s", "jitter": 0}"#),
         members: #""timeout": "1h","#), by: "test")
     let id = try await running.start().id
-    while running.engine.host.isInMemory(id) { await Task.yield() }
+    try await running.engine.waitUntilAsleep(id)
     await running.stop()
 
     let engine = Mutex<Engine?>(nil)
@@ -96,23 +95,24 @@ struct SchedulerTests {
       hook = {
         guard let engine = engine.withLock({ $0 }) else { return }
         _ = try? await engine.signal(id, name: "go", body: .null, signalID: nil, by: "x")
-        while (try? await engine.host.state(of: id).step("a")?.status) != .backingOff { await Task.yield() }
+        do {
+          try await eventually("step a waits for its retry") {
+            try await engine.host.state(of: id).step("a")?.status == .backingOff
+          }
+        } catch { Issue.record(error) }
       }
     }
     let second = Engine(store: store, executor: executor, environment: environment)
     engine.withLock { $0 = second }
     let task = Task { try await second.run() }
-    let due = try await {
-      while true {
-        if second.isReady, let due = try await second.host.state(of: id).step("a")?.retryAt { return due }
-        await Task.yield()
-      }
-    }()
+    let due = try await eventualValue("the second engine is ready, and knows the retry") {
+      second.isReady ? try await second.host.state(of: id).step("a")?.retryAt : nil
+    }
     // The timer is for the retry, not for the wait that the page contained.
     await clock.waitForSleepers { $0.contains(due) }
     #expect(executor.calls.count == 1)
     clock.advance(to: due)
-    while executor.calls.count < 2 { await Task.yield() }
+    await executor.waitForCalls(2)
     task.cancel()
     _ = await task.result
   }
@@ -126,20 +126,11 @@ struct SchedulerTests {
     _ = try await running.end(of: try await running.start().id)
     await running.stop()
 
-    let behind = BeginClock()
+    let behind = FakeClock()
     let again = try await RunningEngine(store, ScriptedExecutor(), environment: Environment(clock: behind) { 7 })
-    #expect(behind.begun.withLock { $0 } == ahead.now())
+    #expect(behind.begun == ahead.now())
     await again.stop()
   }
-}
-
-/// Records the time at which it is asked to begin.
-private final class BeginClock: WallClock {
-  let begun = Mutex<Timestamp?>(nil)
-  private let clock = FakeClock()
-  func now() -> Timestamp { clock.now() }
-  func begin(at moment: Timestamp) { begun.withLock { $0 = moment } }
-  func sleep(until deadline: Timestamp) async throws { try await clock.sleep(until: deadline) }
 }
 
 /// Does something between reading a page of open streams and giving it.

@@ -1,7 +1,7 @@
 import JSON
 import Persistence
 import Runtime
-import Synchronization
+import TestSupport
 import Testing
 import Values
 import Workflows
@@ -13,18 +13,21 @@ import Workflows
 final class ScriptedExecutor: StepExecutor {
   typealias Script = @Sendable (StepCall) async -> StepOutcome
   private let script: Script
-  private let seen = Mutex<[StepCall]>([])
+  private let seen = Told<StepCall>()
 
   init(_ script: @escaping Script = { _ in .succeeded(["ok": true]) }) { self.script = script }
 
-  var calls: [StepCall] { seen.withLock { $0 } }
+  var calls: [StepCall] { seen.all }
   /// The keys of the calls, without the saga's id.
   var keys: [String] { calls.map { String($0.idempotencyKey.dropFirst(37)) } }
 
   func perform(_ call: StepCall) async -> StepOutcome {
-    seen.withLock { $0.append(call) }
+    seen.add(call)
     return await script(call)
   }
+
+  /// Returns as soon as it was called this often.
+  func waitForCalls(_ count: Int = 1) async { await seen.wait(for: count) }
 }
 
 /// An engine that runs until it is stopped.
@@ -48,8 +51,9 @@ struct RunningEngine {
     self.engine = engine
     let task = Task { try await engine.run() }
     self.task = task
-    while !engine.isReady, !task.isCancelled {
-      await Task.yield()
+    do { try await engine.waitUntilReady() } catch {
+      task.cancel()
+      throw error
     }
   }
 
@@ -65,6 +69,58 @@ struct RunningEngine {
 
   func end(of id: UniqueID) async throws -> SagaState {
     try await engine.waitForEnd(of: id, atMost: .seconds(600)).state
+  }
+}
+
+extension Engine {
+  func waitUntilReady() async throws { try await eventually("the engine is ready") { isReady } }
+
+  /// Returns the state of a saga as soon as it satisfies a condition.
+  @discardableResult
+  func state(of id: UniqueID, when fact: String, _ isTrue: (SagaState) -> Bool) async throws -> SagaState {
+    var last: SagaState?
+    return try await eventualValue("\(fact): \(last.map { "\($0)" } ?? "not read")") {
+      let state = try await saga(id).state
+      last = state
+      return isTrue(state) ? state : nil
+    }
+  }
+
+  /// Returns as soon as a saga has a status.
+  func wait(for id: UniqueID, toBe status: SagaStatus) async throws {
+    try await state(of: id, when: "the saga is \(status)") { $0.status == status }
+  }
+
+  /// Returns as soon as a step has a status.
+  func wait(for id: UniqueID, step: String, toBe status: StepStatus) async throws {
+    try await state(of: id, when: "step \(step) is \(status)") { $0.step(step)?.status == status }
+  }
+
+  /// Returns as soon as a step is overdue.
+  func waitUntilOverdue(_ id: UniqueID, step: String) async throws {
+    try await state(of: id, when: "step \(step) is overdue") { $0.step(step)?.overdue != nil }
+  }
+
+  /// Returns as soon as a saga has left memory.
+  func waitUntilAsleep(_ id: UniqueID) async throws {
+    try await eventually("the saga has left memory") { !host.isInMemory(id) }
+  }
+
+  /// Returns as soon as no saga is in memory.
+  func waitUntilAllAsleep() async throws { try await eventually("no saga is in memory") { host.countInMemory == 0 } }
+
+  func waitUntilDraining() async throws { try await eventually("the engine drains") { host.isDraining } }
+
+  /// Returns an operation as soon as it has ended.
+  /// - Parameter meanwhile: is called after each look, for example to move a clock.
+  @discardableResult
+  func end(of operation: UniqueID, meanwhile: () -> Void = {}) async throws -> WorkflowEngine.Operation {
+    try await eventualValue("operation \(operation) has ended") {
+      let now = try await self.operation(operation)
+      if now.status.isEnd { return now }
+      meanwhile()
+      return nil
+    }
   }
 }
 

@@ -9,7 +9,7 @@ import Values
 
 @testable import WorkflowEngine
 
-@Suite("An attempt that an answer has settled before it was sent", .timeLimit(.minutes(15)))
+@Suite("An attempt that an answer has settled before it was sent", .timeLimit(.minutes(15)), .inTurn)
 struct SupersededAttemptTests {
   /// An executor whose second attempt of step `a` waits for its turn to be sent, until it is cancelled.
   private final class WaitingExecutor: StepExecutor {

@@ -11,7 +11,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("A store that is unavailable for a while")
+@Suite("A store that is unavailable for a while", .timeLimit(.minutes(5)), .inTurn)
 struct TroubleTests {
   @Test("A timer that is due during the outage fires after it")
   func timer() async throws {
@@ -23,7 +23,7 @@ struct TroubleTests {
       Workflow.of(#"{"id": "d", "delay": {"for": "2h"}}"#, members: #""timeout": "1d","#), by: "test")
     let id = try await running.start().id
     let due = clock.now() + .seconds(7_200)
-    while running.engine.host.isInMemory(id) { await Task.yield() }
+    try await running.engine.waitUntilAsleep(id)
     await clock.waitForSleepers { $0.contains(due) }
 
     store.refuseReads(1)
@@ -65,7 +65,7 @@ struct TroubleTests {
     let request = StartRequest(workflow: "spec", input: .null, idempotencyKey: key, by: "qa")
     let error = await #expect(throws: StoreError.self) { try await running.engine.start(request) }
     #expect(error?.kind == .unavailable)
-    while running.engine.host.countInMemory > 0 { await Task.yield() }
+    try await running.engine.waitUntilAllAsleep()
     let started = try await running.engine.start(request)
     #expect(started.isNew)
     #expect(try await memory.openStreams(shard: nil, after: nil, limit: 10).map(\.stream) == [started.id])
@@ -82,7 +82,7 @@ struct TroubleTests {
       try await running.engine.start(StartRequest(workflow: "spec", input: .null, by: "qa"))
     }
     let id = try #require(error?.saga)
-    while try await running.engine.saga(id).state.step("w")?.status != .waiting { await Task.yield() }
+    try await running.engine.wait(for: id, step: "w", toBe: .waiting)
     await running.stop()
   }
 
@@ -98,7 +98,7 @@ struct TroubleTests {
     _ = try await running.engine.register(
       Workflow.of(Workflow.step("a"), #"{"id": "w", "signal": {"name": "go"}}"#), by: "test")
     let id = try await running.start().id
-    while executor.calls.isEmpty { await Task.yield() }
+    await executor.waitForCalls()
     store.withdrawAppends(.max)
     open.yield()
     for _ in 0..<20 {
@@ -109,7 +109,7 @@ struct TroubleTests {
       #expect(error?.kind == .unavailable)
     }
     store.withdrawAppends(0)
-    while try await running.engine.saga(id).state.step("w")?.status != .waiting { await Task.yield() }
+    try await running.engine.wait(for: id, step: "w", toBe: .waiting)
     #expect(executor.calls.count == 1, "the outcome was not lost, and the call was not made again")
     #expect(try await !running.engine.saga(id).state.isPaused)
     await running.stop()
@@ -169,17 +169,17 @@ struct TroubleTests {
     let running = try await RunningEngine(store, executor, drainTime: .seconds(600))
     _ = try await running.engine.register(Workflow.of(Workflow.step("a", #""retry": {"maxAttempts": 1}"#)), by: "test")
     let id = try await running.start().id
-    while executor.calls.isEmpty { await Task.yield() }
+    await executor.waitForCalls()
     store.refuseAppends(2)
     async let stopped: Void = running.stop()
-    while !running.engine.host.isDraining { await Task.yield() }
+    try await running.engine.waitUntilDraining()
     open.yield()
     await stopped
     #expect(try await memory.read(id, after: 0, limit: 9).last?.type == "stepSucceeded")
   }
 }
 
-@Suite("The gate before a service")
+@Suite("The gate before a service", .timeLimit(.minutes(5)), .inTurn)
 struct ServiceGateTests {
   @Test("The gate admits a limited number of calls in order; a call that waits too long leaves and uses no place")
   func gate() async {

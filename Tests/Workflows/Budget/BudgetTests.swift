@@ -1,11 +1,12 @@
 import Foundation
 import JSON
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Workflows
 
-@Suite("Budgets of evaluations")
+@Suite("Budgets of evaluations", .timeLimit(.minutes(5)), .apart)
 struct BudgetTests {
   static let budget = Budget(steps: 50_000)
 

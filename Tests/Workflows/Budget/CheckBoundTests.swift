@@ -1,9 +1,10 @@
 import JSON
+import TestSupport
 import Testing
 
 @testable import Workflows
 
-@Suite("The checker's work and answers are bounded")
+@Suite("The checker's work and answers are bounded", .timeLimit(.minutes(5)), .inTurn)
 struct CheckBoundTests {
   static func workflow(_ members: String) -> [UInt8] {
     Array(

@@ -1,10 +1,11 @@
 import JSON
+import TestSupport
 import Testing
 import Values
 
 @testable import Workflows
 
-@Suite("Expressions", .timeLimit(.minutes(10)))
+@Suite("Expressions", .timeLimit(.minutes(10)), .inTurn)
 struct ExpressionTests {
   static let document: JSON = [
     "input": [

@@ -1,10 +1,12 @@
 import Foundation
 import JSON
+import TestSupport
 import Testing
 import Workflows
 
 /// Runs the official compliance suite of RFC 9535. The suite is not part of this repository.
 /// `JSONPATH_COMPLIANCE_SUITE=/path/to/cts.json` names its file. Our own tables are beside this file and always run.
+@Suite(.timeLimit(.minutes(5)), .inTurn)
 struct ComplianceSuiteTests {
   static let path = ProcessInfo.processInfo.environment["JSONPATH_COMPLIANCE_SUITE"]
 

@@ -1,7 +1,9 @@
 import JSON
+import TestSupport
 import Testing
 import Workflows
 
+@Suite(.timeLimit(.minutes(5)), .inTurn)
 struct ConditionTests {
   static let document: JSON = [
     "input": ["priority": "urgent", "lanes": 2, "tubes": [["ok": true], ["ok": false]]],

@@ -1,8 +1,10 @@
 import JSON
+import TestSupport
 import Testing
 import Workflows
 
 /// Names, indexes, slices, wildcards and descendants, by the paths that they find.
+@Suite(.timeLimit(.minutes(5)), .inTurn)
 struct SelectorTests {
   /// A plate with two tubes, and a few names that are hard to write.
   static let document: JSON = [
