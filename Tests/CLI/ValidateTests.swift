@@ -6,13 +6,11 @@ import Testing
 
 @testable import saga
 
-@Suite("saga validate", .timeLimit(.minutes(10)), .inTurn)
+@Suite("saga validate", .timeLimit(.minutes(5)), .inTurn)
 struct ValidateTests {
-  /// Writes a file that lives as long as the test process.
+  /// Writes a file that lives as long as the test.
   private static func file(_ name: String, _ text: String) throws -> String {
-    let folder = FileManager.default.temporaryDirectory.appending(path: "validate-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    let file = folder.appending(path: name)
+    let file = try TestFolder.new("validate").appending(path: name)
     try Data(text.utf8).write(to: file)
     return file.path
   }

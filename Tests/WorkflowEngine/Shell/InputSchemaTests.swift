@@ -13,7 +13,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("The engine and the schemas of workflows", .timeLimit(.minutes(10)), .inTurn)
+@Suite("The engine and the schemas of workflows", .timeLimit(.minutes(5)), .inTurn)
 struct InputSchemaTests {
   static let schema = #"{"type": "object", "required": ["barcode"], "properties": {"volumeUl": {"maximum": 1000}}}"#
 
@@ -73,7 +73,7 @@ struct InputSchemaTests {
         lines.withLock { $0.append("\(level.rawValue) \(message) \(values.map { "\($0.0)=\($0.1)" })") }
       })
     let task = Task { try await engine.run() }
-    while !engine.isReady { await Task.yield() }
+    try await engine.waitUntilReady()
     #expect(try await engine.start(StartRequest(workflow: "spec", input: [:], by: "test")).isNew)
     let line = try #require(lines.withLock { $0 }.first { $0.contains("schema") })
     #expect(line.hasPrefix("warning "))
