@@ -37,12 +37,12 @@ struct LanguagePageTests {
   @Test("The page of patterns has workflows")
   func patternsExist() { #expect(Self.patterns.count >= 9) }
 
-  @Test("The page has examples of a call, a command and a wait")
+  @Test("The page has examples of a call, a command, a wait and a failure")
   func kinds() {
     let actions = Self.examples.flatMap { text in
       let result = check(text.contains("\"steps\"") ? text : Sample.workflow("[\(text)]", more: "\"timeout\": \"3d\","))
       return result.definition?.steps.map(\.action.kind) ?? []
     }
-    #expect(Set(actions) == ["http", "kafka", "signal"])
+    #expect(Set(actions) == ["http", "kafka", "signal", "fail"])
   }
 }
