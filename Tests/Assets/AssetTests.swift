@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("Files that the program carries", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Files that the program carries", .timeLimit(.minutes(15)), .inTurn)
 struct AssetTests {
   static let folders = [
     ("console", ""), ("docs/errors", ".md"), ("docs/schema", ".json"), ("docs/schema/events", ".json"),

@@ -4,7 +4,7 @@ import Values
 
 @testable import saga
 
-@Suite("The arguments of a command", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The arguments of a command", .timeLimit(.minutes(15)), .inTurn)
 struct ArgumentTests {
   private let command = CommandSpec(
     "draw", summary: "", about: [],
@@ -80,7 +80,7 @@ struct ArgumentTests {
   func far() { #expect(NearNames.nearest(to: "zebra", among: ["show", "list", "events"], completes: true) == nil) }
 }
 
-@Suite("Text in columns", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Text in columns", .timeLimit(.minutes(15)), .inTurn)
 struct LayoutTests {
   @Test("breaks at spaces, and inside a word only when it must")
   func wrap() {

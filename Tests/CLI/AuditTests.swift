@@ -8,7 +8,7 @@ import Values
 @testable import Persistence
 @testable import saga
 
-@Suite("saga audit", .timeLimit(.minutes(5)), .inTurn)
+@Suite("saga audit", .timeLimit(.minutes(15)), .inTurn)
 struct AuditTests {
   private static let saga = "019c8a5e-7b1c-7d2e-8f3a-0123456789ab"
   private static let acts: [JSON] = [

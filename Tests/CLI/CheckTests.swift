@@ -5,7 +5,7 @@ import Workflows
 
 @testable import saga
 
-@Suite("saga check", .timeLimit(.minutes(5)), .inTurn)
+@Suite("saga check", .timeLimit(.minutes(15)), .inTurn)
 struct CheckTests {
   static let wrong = """
     {
@@ -83,7 +83,7 @@ struct CheckTests {
   }
 }
 
-@Suite("The caret under a place", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The caret under a place", .timeLimit(.minutes(15)), .inTurn)
 struct CaretTests {
   @Test("is under the place, with tabs and in long lines too")
   func place() {

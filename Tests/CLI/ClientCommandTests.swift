@@ -5,7 +5,7 @@ import Testing
 
 @testable import saga
 
-@Suite("Commands that ask the engine", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Commands that ask the engine", .timeLimit(.minutes(15)), .inTurn)
 struct ClientCommandTests {
   static let id = "019c8a5e-7b1c-7d2e-8f3a-0123456789ab"
   static let line = Sample.summary()
@@ -343,7 +343,7 @@ struct ClientCommandTests {
   }
 }
 
-@Suite("Error messages of the command line", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Error messages of the command line", .timeLimit(.minutes(15)), .inTurn)
 struct ComplaintTests {
   @Test("the detail of a store error is printed")
   func storeDetail() {

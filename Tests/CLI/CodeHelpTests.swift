@@ -4,7 +4,7 @@ import Testing
 
 @testable import saga
 
-@Suite("Pages of error codes and schemas", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Pages of error codes and schemas", .timeLimit(.minutes(15)), .inTurn)
 struct CodeHelpTests {
   @Test("saga help CODE prints the code's page in 80 columns", arguments: CodeHelp.codes)
   func page(code: String) async throws {

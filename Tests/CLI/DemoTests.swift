@@ -4,7 +4,7 @@ import Testing
 
 @testable import saga
 
-@Suite("The demonstration's report", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The demonstration's report", .timeLimit(.minutes(15)), .inTurn)
 struct DemoTests {
   static func tube(
     _ id: String, _ status: JSON, step: JSON = "storeSample", code: JSON = "http.timeout"
@@ -62,7 +62,7 @@ struct DemoTests {
   }
 }
 
-@Suite("Options for stores and services", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Options for stores and services", .timeLimit(.minutes(15)), .inTurn)
 struct SettingTests {
   @Test("stores")
   func stores() {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import saga
 
-@Suite("saga echo", .timeLimit(.minutes(5)), .inTurn)
+@Suite("saga echo", .timeLimit(.minutes(15)), .inTurn)
 struct EchoTests {
   static func shard(_ number: Int, head: Int, delivered: Int) -> JSON {
     ["shard": .int(number), "head": .int(head), "delivered": .int(delivered), "checkpoint": .int(delivered / 10 * 10)]

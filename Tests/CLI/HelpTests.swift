@@ -3,7 +3,7 @@ import Testing
 
 @testable import saga
 
-@Suite("Help", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Help", .timeLimit(.minutes(15)), .inTurn)
 struct HelpTests {
   static let commands = CommandLineTool.groups.flatMap(\.commands)
 

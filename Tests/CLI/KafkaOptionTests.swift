@@ -7,7 +7,7 @@ import Values
 
 @testable import saga
 
-@Suite("Command line options for Kafka", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Command line options for Kafka", .timeLimit(.minutes(15)), .inTurn)
 struct KafkaOptionTests {
   private func parse(_ words: String..., of command: CommandSpec = serveCommand) throws -> KafkaSettings? {
     try Self.invocation(words, of: command).kafka()

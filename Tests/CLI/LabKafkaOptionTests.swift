@@ -7,7 +7,7 @@ import Values
 
 @testable import saga
 
-@Suite("Command line options of the laboratory for Kafka", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Command line options of the laboratory for Kafka", .timeLimit(.minutes(15)), .inTurn)
 struct LabKafkaOptionTests {
   private func parse(_ words: [String]) throws -> LabKafka.Configuration? {
     let terminal = Terminal(

@@ -6,7 +6,7 @@ import Values
 
 @testable import saga
 
-@Suite("Options for a server's address and names", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Options for a server's address and names", .timeLimit(.minutes(15)), .inTurn)
 struct ListenOptionTests {
   private func listening(_ words: [String], of command: CommandSpec = serveCommand) throws -> HTTPServerConfiguration {
     let terminal = Terminal(

@@ -7,7 +7,7 @@ import Values
 
 @testable import saga
 
-@Suite("Options of the log", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Options of the log", .timeLimit(.minutes(15)), .inTurn)
 struct LogOptionTests {
   @Test(
     "An option that is not understood ends the command with the choices", arguments: ["serve", "lab"],
@@ -24,7 +24,7 @@ struct LogOptionTests {
 
   @Test(
     "The log on standard error has the format that the option names, and is complete when the process ends",
-    .timeLimit(.minutes(5)), arguments: ["text", "json"])
+    .timeLimit(.minutes(15)), arguments: ["text", "json"])
   func process(format: String) async throws {
     let file = try TestFolder.new("log").appendingPathComponent("lab.db").path
     // The store closes the file to other users, and logs it.

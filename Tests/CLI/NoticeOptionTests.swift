@@ -10,7 +10,7 @@ import WorkflowEngine
 
 @testable import saga
 
-@Suite("Command line options for notices", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Command line options for notices", .timeLimit(.minutes(15)), .inTurn)
 struct NoticeOptionTests {
   static let secret = "whsec_" + Data(repeating: 7, count: 32).base64EncodedString()
 

@@ -5,7 +5,7 @@ import Wire
 
 @testable import saga
 
-@Suite("saga notices", .timeLimit(.minutes(5)), .inTurn)
+@Suite("saga notices", .timeLimit(.minutes(15)), .inTurn)
 struct NoticeTests {
   static let none: JSON = ["destinations": []]
   static let well: JSON = [

@@ -5,7 +5,7 @@ import Values
 
 @testable import saga
 
-@Suite("Verbs on many sagas", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Verbs on many sagas", .timeLimit(.minutes(15)), .inTurn)
 struct OperationCommandTests {
   static let id = "019c8a5e-7b1c-7d2e-8f3a-0123456789ff"
   static let saga = ClientCommandTests.id

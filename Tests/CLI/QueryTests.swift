@@ -5,7 +5,7 @@ import Workflows
 
 @testable import saga
 
-@Suite("saga query", .timeLimit(.minutes(5)), .inTurn)
+@Suite("saga query", .timeLimit(.minutes(15)), .inTurn)
 struct QueryTests {
   static let document = #"{"a":[1,{"b":2.50},{"b":9007199254740993}]}"#
 

@@ -5,7 +5,7 @@ import Wire
 
 @testable import saga
 
-@Suite("saga show", .timeLimit(.minutes(5)), .inTurn)
+@Suite("saga show", .timeLimit(.minutes(15)), .inTurn)
 struct ShowTests {
   @Test(
     "draws a saga in 80 columns",
@@ -81,7 +81,7 @@ struct ShowTests {
   }
 }
 
-@Suite("The columns of the steps", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The columns of the steps", .timeLimit(.minutes(15)), .inTurn)
 struct StepGraphTests {
   private func drawn(_ dependencies: [[Int]]) -> [String] {
     StepGraph(dependencies: dependencies).rows.map {

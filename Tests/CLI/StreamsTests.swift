@@ -8,7 +8,7 @@ import Values
 
 @testable import saga
 
-@Suite("saga streams", .timeLimit(.minutes(5)), .inTurn)
+@Suite("saga streams", .timeLimit(.minutes(15)), .inTurn)
 struct StreamsTests {
   static func stream(_ name: String, from: String, to: String) -> String {
     """

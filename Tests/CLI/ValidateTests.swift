@@ -6,7 +6,7 @@ import Testing
 
 @testable import saga
 
-@Suite("saga validate", .timeLimit(.minutes(5)), .inTurn)
+@Suite("saga validate", .timeLimit(.minutes(15)), .inTurn)
 struct ValidateTests {
   /// Writes a file that lives as long as the test.
   private static func file(_ name: String, _ text: String) throws -> String {

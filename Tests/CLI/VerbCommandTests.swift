@@ -5,7 +5,7 @@ import Values
 
 @testable import saga
 
-@Suite("The operator's commands", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The operator's commands", .timeLimit(.minutes(15)), .inTurn)
 struct VerbCommandTests {
   static let id = ClientCommandTests.id
 

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("The HTTP client", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The HTTP client", .timeLimit(.minutes(15)), .inTurn)
 struct ClientTests {
   private static func url(_ port: Int, _ path: String = "/") -> String { "http://127.0.0.1:\(port)\(path)" }
 

@@ -6,7 +6,7 @@ import Testing
 import Values
 
 /// Tests connections that are kept, waiting, silent or cut, and connections at a shutdown.
-@Suite("Connections", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Connections", .timeLimit(.minutes(15)), .inTurn)
 struct ConnectionTests {
   @Test("A client uses its connection again, as the server counts")
   func keptAlive() async throws {

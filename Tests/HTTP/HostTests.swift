@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// A web page must not be able to use a server on this machine, under whatever name it reaches it.
-@Suite("Hosts and origins", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Hosts and origins", .timeLimit(.minutes(15)), .inTurn)
 struct HostTests {
   struct Case: Sendable, CustomTestStringConvertible {
     let method: String

@@ -3,7 +3,7 @@ import Testing
 
 @testable import HTTP
 
-@Suite("Servers that close kept connections without notice", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Servers that close kept connections without notice", .timeLimit(.minutes(15)), .inTurn)
 struct KeptConnectionsTests {
   @Test("Kept connections are not used for a minute, then four times as long after each loss, up to a day")
   func losses() {

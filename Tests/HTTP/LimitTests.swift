@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("Limits", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Limits", .timeLimit(.minutes(15)), .inTurn)
 struct LimitTests {
   private static let half = 600_000
 

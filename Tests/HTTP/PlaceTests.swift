@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("Requests of different kinds have threads of their own", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Requests of different kinds have threads of their own", .timeLimit(.minutes(15)), .inTurn)
 struct PlaceTests {
   @Test("A request is answered while others use every thread of their pool")
   func apart() async throws {

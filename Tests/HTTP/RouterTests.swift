@@ -9,7 +9,7 @@ enum Depth: CaseIterable, Sendable {
   case inProcess, overASocket
 }
 
-@Suite("The router", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The router", .timeLimit(.minutes(15)), .inTurn)
 struct RouterTests {
   private static func router() -> Router {
     var router = Router()

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// The caller counts its requests, so the client never sends a request a second time by itself.
-@Suite("A request is sent once", .timeLimit(.minutes(5)), .inTurn)
+@Suite("A request is sent once", .timeLimit(.minutes(15)), .inTurn)
 struct SentOnceTests {
   typealias Answer = ScriptedServer.Answer
 
@@ -135,7 +135,7 @@ struct SentOnceTests {
   }
 }
 
-@Suite("An answer that is broken, cut, or not HTTP", .timeLimit(.minutes(5)), .inTurn)
+@Suite("An answer that is broken, cut, or not HTTP", .timeLimit(.minutes(15)), .inTurn)
 struct BrokenAnswerTests {
   private func end(
     _ answer: String, takesPartialBody: Bool, most: Int = 100

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("The HTTP server", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The HTTP server", .timeLimit(.minutes(15)), .inTurn)
 struct ServerTests {
   @Test func aStreamIsSentAsItComes() async throws {
     let (stream, source) = AsyncStream<[UInt8]>.makeStream()

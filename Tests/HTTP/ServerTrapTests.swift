@@ -170,7 +170,7 @@ struct WireCase: Sendable, CustomTestStringConvertible {
 }
 
 /// Requests that a server must refuse because two servers could read them differently, and requests that it must take.
-@Suite("Requests on the wire", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Requests on the wire", .timeLimit(.minutes(15)), .inTurn)
 struct ServerTrapTests {
   @Test(
     "A request gets exactly one answer: the server's own refusal, or the handler's",

@@ -2,7 +2,7 @@ import JSON
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(5)), .inTurn)
+@Suite(.timeLimit(.minutes(15)), .inTurn)
 struct JSONWritingTests {
   static let value: JSON = ["b": [1, [], [:]], "a": ["text": "µ\"\\/\n\u{01}\u{1F}\u{7F}", "none": .null], "é": 2.5]
 

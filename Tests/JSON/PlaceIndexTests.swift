@@ -3,7 +3,7 @@ import Testing
 
 @testable import JSON
 
-@Suite("Places of values", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Places of values", .timeLimit(.minutes(15)), .inTurn)
 struct PlaceIndexTests {
   @Test("every value of a large text is found, also on one long line")
   func everyValue() throws {

@@ -4,7 +4,7 @@ import Runtime
 import TestSupport
 import Testing
 
-@Suite("Compiling and validating is bounded", .timeLimit(.minutes(3)), .inTurn)
+@Suite("Compiling and validating is bounded", .timeLimit(.minutes(15)), .inTurn)
 struct BoundTests {
   /// Runs on a thread with the stack that the engine's threads have.
   private static func onPool<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// A few values for each keyword. The official suite has many more.
-@Suite(.timeLimit(.minutes(10)), .inTurn)
+@Suite(.timeLimit(.minutes(15)), .inTurn)
 struct KeywordTests {
   struct Case: Sendable, CustomStringConvertible {
     let schema: String

@@ -3,7 +3,7 @@ import JSONSchema
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10)), .inTurn)
+@Suite(.timeLimit(.minutes(15)), .inTurn)
 struct MistakeTests {
   struct Case: Sendable, CustomStringConvertible {
     let schema: String

@@ -6,7 +6,7 @@ import Testing
 
 /// Runs the required cases of the official suite for draft 2020-12. The suite is not part of this repository.
 /// `JSON_SCHEMA_TEST_SUITE=/path` names its folder. Our own tables are beside this file and always run.
-@Suite(.timeLimit(.minutes(10)), .inTurn)
+@Suite(.timeLimit(.minutes(15)), .inTurn)
 struct OfficialSuiteTests {
   static let path = ProcessInfo.processInfo.environment["JSON_SCHEMA_TEST_SUITE"]
   /// The address under which the suite expects the documents of its folder `remotes`.

@@ -3,7 +3,7 @@ import JSONSchema
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10)), .inTurn)
+@Suite(.timeLimit(.minutes(15)), .inTurn)
 struct ViolationTests {
   private static func violations(_ schema: String, _ value: String) throws -> [String] {
     try JSONSchema(JSON(parsing: schema)).validate(JSON(parsing: value)).violations.map {

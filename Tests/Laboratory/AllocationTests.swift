@@ -5,7 +5,7 @@ import Values
 
 @testable import Laboratory
 
-@Suite("An allocation", .timeLimit(.minutes(5)), .inTurn)
+@Suite("An allocation", .timeLimit(.minutes(15)), .inTurn)
 struct AllocationTests {
   typealias Spec = AggregateSpec<Allocation>
   static let first = PositionName(box: "C4-1/B01", well: 0)

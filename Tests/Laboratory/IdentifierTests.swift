@@ -8,7 +8,7 @@ import Values
 @testable import Laboratory
 
 /// Two texts that look the same name one thing.
-@Suite("Identifiers of the laboratory", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Identifiers of the laboratory", .timeLimit(.minutes(15)), .inTurn)
 struct IdentifierTests {
   private static let composed = "MÜ-1"
   private static let decomposed = "MU\u{308}-1"

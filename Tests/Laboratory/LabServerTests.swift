@@ -9,7 +9,7 @@ import Values
 
 @testable import Laboratory
 
-@Suite("The laboratory's server, over HTTP and on a file", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The laboratory's server, over HTTP and on a file", .timeLimit(.minutes(15)), .inTurn)
 struct LabServerTests {
   @Test("Answered commands are still in effect after a restart on the same file")
   func restart() async throws {

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Laboratory
 
-@Suite("A manifest", .timeLimit(.minutes(5)), .inTurn)
+@Suite("A manifest", .timeLimit(.minutes(15)), .inTurn)
 struct ManifestTests {
   static let header = "barcode,type,volumeMl,temperature,patientId,priority,assay,requestedBy,collectedAt\r\n"
 

@@ -7,7 +7,7 @@ import Values
 
 @testable import Laboratory
 
-@Suite("Lanes, positions, searches and faults, in process", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Lanes, positions, searches and faults, in process", .timeLimit(.minutes(15)), .inTurn)
 struct PlaceAndFaultTests {
   @Test("A lane is booked once and is free again after its release, and all lanes can be full")
   func lanes() async throws {

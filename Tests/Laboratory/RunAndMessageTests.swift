@@ -5,7 +5,7 @@ import Values
 
 @testable import Laboratory
 
-@Suite("A run", .timeLimit(.minutes(5)), .inTurn)
+@Suite("A run", .timeLimit(.minutes(15)), .inTurn)
 struct RunTests {
   typealias Spec = AggregateSpec<Run>
   static let lane = LaneName(flowCell: "FC1", lane: 3)
@@ -57,7 +57,7 @@ struct RunTests {
   }
 }
 
-@Suite("A message", .timeLimit(.minutes(5)), .inTurn)
+@Suite("A message", .timeLimit(.minutes(15)), .inTurn)
 struct MessageTests {
   typealias Spec = AggregateSpec<Message>
   static let content = Message.Content(

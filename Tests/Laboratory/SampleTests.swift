@@ -5,7 +5,7 @@ import Values
 
 @testable import Laboratory
 
-@Suite("A sample", .timeLimit(.minutes(5)), .inTurn)
+@Suite("A sample", .timeLimit(.minutes(15)), .inTurn)
 struct SampleTests {
   typealias Spec = AggregateSpec<Sample>
   static let now = Timestamp(milliseconds: 1_772_352_000_000)

@@ -8,7 +8,7 @@ import Values
 
 @testable import Laboratory
 
-@Suite("The services, in process", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The services, in process", .timeLimit(.minutes(15)), .inTurn)
 struct ServiceTests {
   @Test func `a tube goes through the laboratory`() async throws {
     let lab = try await LabBench()

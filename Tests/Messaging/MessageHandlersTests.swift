@@ -2,7 +2,7 @@ import Messaging
 import TestSupport
 import Testing
 
-@Suite("Handlers are registered by type", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Handlers are registered by type", .timeLimit(.minutes(15)), .inTurn)
 struct MessageHandlersTests {
   private func handlers(_ seen: Seen<String>) -> MessageHandlers {
     MessageHandlers(

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Patterns
 
-@Suite(.timeLimit(.minutes(10)), .inTurn)
+@Suite(.timeLimit(.minutes(15)), .inTurn)
 struct ECMAPatternTests {
   @Test(
     "a pattern is found in a text",

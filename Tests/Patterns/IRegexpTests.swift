@@ -3,7 +3,7 @@ import Testing
 
 @testable import Patterns
 
-@Suite(.timeLimit(.minutes(5)), .inTurn)
+@Suite(.timeLimit(.minutes(15)), .inTurn)
 struct IRegexpTests {
   @Test(
     arguments: [

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("A store appends", .timeLimit(.minutes(5)), .inTurn)
+@Suite("A store appends", .timeLimit(.minutes(15)), .inTurn)
 struct AppendTests {
   @Test("Versions and positions count from 1, and events are read as they were written", arguments: StoreKind.tested)
   func writesAndReads(kind: StoreKind) async throws {

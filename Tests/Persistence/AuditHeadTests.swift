@@ -6,7 +6,7 @@ import Values
 
 @testable import Persistence
 
-@Suite("The head of an audit", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The head of an audit", .timeLimit(.minutes(15)), .inTurn)
 struct AuditHeadTests {
   private let head = AuditHead(
     store: UniqueID(high: 0x019C_8A5E_7B1C_7D2E, low: 0x8F3A_0123_4567_89AB),

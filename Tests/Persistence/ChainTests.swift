@@ -6,7 +6,7 @@ import Values
 @testable import Persistence
 @testable import PostgresPersistence
 
-@Suite("A shard's chain of hashes", .timeLimit(.minutes(5)), .inTurn)
+@Suite("A shard's chain of hashes", .timeLimit(.minutes(15)), .inTurn)
 struct ChainTests {
   @Test("A chain continues over appends, refused ones, repeated ones and reopening", arguments: StoreKind.durable)
   func goesOn(kind: StoreKind) async throws {

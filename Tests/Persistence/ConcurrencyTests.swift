@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("Many append at once", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Many append at once", .timeLimit(.minutes(15)), .inTurn)
 struct ConcurrencyTests {
   @Test("Exactly one of many appends to the same version succeeds", arguments: StoreKind.tested)
   func oneWinner(kind: StoreKind) async throws {

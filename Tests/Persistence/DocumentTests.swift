@@ -2,7 +2,7 @@ import Persistence
 import TestSupport
 import Testing
 
-@Suite("A store keeps read models", .timeLimit(.minutes(5)), .inTurn)
+@Suite("A store keeps read models", .timeLimit(.minutes(15)), .inTurn)
 struct DocumentTests {
   private func document(_ id: String, sort: String, _ fields: [String: String] = [:], data: [UInt8] = []) -> Document {
     Document(collection: "sagas", id: id, sort: sort, fields: fields, data: data)

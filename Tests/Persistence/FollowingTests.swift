@@ -4,7 +4,7 @@ import Values
 
 @testable import Persistence
 
-@Suite("A shard's tail gives a follower each event once, in order", .timeLimit(.minutes(5)), .inTurn)
+@Suite("A shard's tail gives a follower each event once, in order", .timeLimit(.minutes(15)), .inTurn)
 struct ShardTailTests {
   private static func events(_ positions: ClosedRange<Int64>) -> [StoredEvent] {
     positions.map { position in
@@ -92,7 +92,7 @@ struct ShardTailTests {
   }
 }
 
-@Suite("A follower's checkpoints", .timeLimit(.minutes(5)), .inTurn)
+@Suite("A follower's checkpoints", .timeLimit(.minutes(15)), .inTurn)
 struct FollowerCheckpointsTests {
   @Test("They are stored under the follower's name, and read again at its next start", arguments: StoreKind.tested)
   func move(kind: StoreKind) async throws {
@@ -127,7 +127,7 @@ struct FollowerCheckpointsTests {
   }
 }
 
-@Suite("A stream is read page by page", .timeLimit(.minutes(5)), .inTurn)
+@Suite("A stream is read page by page", .timeLimit(.minutes(15)), .inTurn)
 struct EventPagesTests {
   @Test("The pages have every event once, from any version up to any other", arguments: StoreKind.tested)
   func ranges(kind: StoreKind) async throws {

@@ -7,7 +7,7 @@ import Values
 
 @testable import Persistence
 
-@Suite("Appends that come together are committed together", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Appends that come together are committed together", .timeLimit(.minutes(15)), .inTurn)
 struct GroupCommitTests {
   private static let count = 1_000
 

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("A store keeps snapshots and definitions", .timeLimit(.minutes(5)), .inTurn)
+@Suite("A store keeps snapshots and definitions", .timeLimit(.minutes(15)), .inTurn)
 struct KeptTests {
   @Test("The newest snapshot stays", arguments: StoreKind.tested)
   func snapshots(kind: StoreKind) async throws {
@@ -49,7 +49,7 @@ struct KeptTests {
   }
 }
 
-@Suite("Durability of a store's answers", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Durability of a store's answers", .timeLimit(.minutes(15)), .inTurn)
 struct ReopenTests {
   @Test("All stored data is there after the store is opened again", arguments: StoreKind.durable)
   func reopened(kind: StoreKind) async throws {

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("Start keys, claims and open streams move with the append", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Start keys, claims and open streams move with the append", .timeLimit(.minutes(15)), .inTurn)
 struct KeyAndClaimTests {
   @Test("A start key starts one stream", arguments: StoreKind.tested)
   func startKey(kind: StoreKind) async throws {

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("A projector follows the tail", .timeLimit(.minutes(5)), .inTurn)
+@Suite("A projector follows the tail", .timeLimit(.minutes(15)), .inTurn)
 struct ProjectorTests {
   /// Counts the events of each stream, and fails where a test sets it to.
   final class Counting: Projection {

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("A store agrees with a model of a few lines", .timeLimit(.minutes(5)), .inTurn)
+@Suite("A store agrees with a model of a few lines", .timeLimit(.minutes(15)), .inTurn)
 struct RandomOperationTests {
   /// The expected results of appends, kept in dictionaries.
   struct Model {

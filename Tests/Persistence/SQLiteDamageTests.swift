@@ -5,7 +5,7 @@ import Values
 
 @testable import Persistence
 
-@Suite("A damaged file", .timeLimit(.minutes(5)), .inTurn)
+@Suite("A damaged file", .timeLimit(.minutes(15)), .inTurn)
 struct SQLiteDamageTests {
   @Test("A truncated file is refused when it is opened", arguments: [0.9, 0.5, 0.1, 0.01])
   func truncated(part: Double) async throws {

@@ -6,7 +6,7 @@ import Values
 
 @testable import Persistence
 
-@Suite("The embedded store's file", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The embedded store's file", .timeLimit(.minutes(15)), .inTurn)
 struct SQLiteFileTests {
   @Test("A second open is refused, by name, until the first is closed")
   func locked() async throws {

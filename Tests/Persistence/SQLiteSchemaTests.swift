@@ -5,7 +5,7 @@ import Values
 
 @testable import Persistence
 
-@Suite("An SQLite store's schema", .timeLimit(.minutes(5)), .inTurn)
+@Suite("An SQLite store's schema", .timeLimit(.minutes(15)), .inTurn)
 struct SQLiteSchemaTests {
   @Test("The schema is equal to the snapshot")
   func snapshot() async throws {

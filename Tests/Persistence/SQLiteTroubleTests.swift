@@ -5,7 +5,7 @@ import Values
 
 @testable import Persistence
 
-@Suite("An SQLite store in trouble", .timeLimit(.minutes(5)), .apart)
+@Suite("An SQLite store in trouble", .timeLimit(.minutes(15)), .apart)
 struct SQLiteTroubleTests {
   @Test("A row that was inserted by hand at the owner's next position is skipped and counted, and blocks nothing")
   func intruder() async throws {

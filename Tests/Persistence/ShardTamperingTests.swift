@@ -87,7 +87,7 @@ enum ShardTampering: String, CaseIterable, Sendable {
   }
 }
 
-@Suite("A shard that was changed by hand", .timeLimit(.minutes(5)), .inTurn)
+@Suite("A shard that was changed by hand", .timeLimit(.minutes(15)), .inTurn)
 struct ShardTamperingTests {
   @Test("The audit finds the kind and the place of a change", arguments: StoreKind.tested, ShardTampering.allCases)
   func found(kind: StoreKind, tampering: ShardTampering) async throws {

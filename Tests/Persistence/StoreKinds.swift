@@ -18,7 +18,7 @@ enum StoreKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
   var testDescription: String { rawValue }
 }
 
-@Suite("Which stores are tested", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Which stores are tested", .timeLimit(.minutes(15)), .inTurn)
 struct AllStoresTests {
   /// A case that is left out is easily overlooked in a list of passed ones; this test isn't.
   @Test("The conformance suite runs on every store")

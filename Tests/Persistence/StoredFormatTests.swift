@@ -4,7 +4,7 @@ import Testing
 import Values
 
 /// Values that are stored: they never change.
-@Suite("The stored format", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The stored format", .timeLimit(.minutes(15)), .inTurn)
 struct StoredFormatTests {
   private let stream = UniqueID(high: 0x019C_8A5E_7B1C_7D2E, low: 0x8F3A_0123_4567_89AB)
 

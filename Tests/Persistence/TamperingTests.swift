@@ -43,7 +43,7 @@ enum Tampering: String, CaseIterable, Sendable {
   }
 }
 
-@Suite("A history that was changed by hand", .timeLimit(.minutes(5)), .inTurn)
+@Suite("A history that was changed by hand", .timeLimit(.minutes(15)), .inTurn)
 struct TamperingTests {
   @Test("Verification finds the place of a change", arguments: StoreKind.tested, Tampering.allCases)
   func found(kind: StoreKind, tampering: Tampering) async throws {

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("Arrows between the modules point one way", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Arrows between the modules point one way", .timeLimit(.minutes(15)), .inTurn)
 struct ArrowTests {
   static let allowed: [String: Set<String>] = [
     "Assets": ["CAssets"],

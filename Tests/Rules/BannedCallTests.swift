@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("Banned calls", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Banned calls", .timeLimit(.minutes(15)), .inTurn)
 struct BannedCallTests {
   /// Time, ids and randomness come through `Environment`, so that a test or a simulation can hand in its own.
   static let banned = [

@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 
 /// The laboratory and the stream processor are not part of the engine.
-@Suite("The laboratory and the stream processor stay beside the product", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The laboratory and the stream processor stay beside the product", .timeLimit(.minutes(15)), .inTurn)
 struct BesideTests {
   /// The modules of the product, without the command line, which has commands for both.
   private static let product = [

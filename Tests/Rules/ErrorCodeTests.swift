@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("Error codes", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Error codes", .timeLimit(.minutes(15)), .inTurn)
 struct ErrorCodeTests {
   struct Code {
     let code: String

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("Files stay small", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Files stay small", .timeLimit(.minutes(15)), .inTurn)
 struct FileSizeTests {
   @Test("No Swift file is longer than 600 lines", arguments: ["Sources", "Tests"])
   func lengths(folder: String) throws {

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("The README's Swift is a program that is built", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The README's Swift is a program that is built", .timeLimit(.minutes(15)), .inTurn)
 struct ReadmeTests {
   @Test("Each line of the README's Swift is a line of the example, in the same order")
   func excerpt() throws {

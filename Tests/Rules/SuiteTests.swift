@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("Suites are bounded", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Suites are bounded", .timeLimit(.minutes(15)), .inTurn)
 struct SuiteTests {
   /// A type that has tests.
   struct Found: Hashable {
@@ -30,16 +30,16 @@ struct SuiteTests {
   @Test(
     "A suite without a limit or a turn is found",
     arguments: [
-      ("@Suite(\"A\", .timeLimit(.minutes(1)), .inTurn)\nstruct A {\n  @Test func a() {}\n}", true),
+      ("@Suite(\"A\", .timeLimit(.minutes(15)), .inTurn)\nstruct A {\n  @Test func a() {}\n}", true),
       (
-        "@Suite(\n  \"A\", .serialized,\n  .timeLimit(.minutes(1)), .apart)\nfinal class A {\n  @Test func a() {}\n}",
+        "@Suite(\n  \"A\", .serialized,\n  .timeLimit(.minutes(15)), .apart)\nfinal class A {\n  @Test func a() {}\n}",
         true
       ),
-      ("@Suite(\"A\", .timeLimit(.minutes(1)))\nstruct A {\n  @Test func a() {}\n}", false),
+      ("@Suite(\"A\", .timeLimit(.minutes(15)))\nstruct A {\n  @Test func a() {}\n}", false),
       ("@Suite(\"A\", .inTurn)\nstruct A {\n  @Test(\"a\")\n  func a() {}\n}", false),
       ("struct A {\n  @Test func a() {}\n}", false),
       (
-        "@Suite(.timeLimit(.minutes(1)), .inTurn)\nstruct B {}\n\nstruct A {\n  struct C {}\n  @Test func a() {}\n}",
+        "@Suite(.timeLimit(.minutes(15)), .inTurn)\nstruct B {}\n\nstruct A {\n  struct C {}\n  @Test func a() {}\n}",
         false
       ),
     ])

@@ -4,7 +4,7 @@ import Testing
 
 /// Counts words that say little outside this project ("house words"), in comments, literals, identifiers, test names and
 /// file names. Names on the wire and in stores never change, and are exceptions.
-@Suite("House words become fewer", .timeLimit(.minutes(5)), .inTurn)
+@Suite("House words become fewer", .timeLimit(.minutes(15)), .inTurn)
 struct WordTests {
   /// The most uses of each word in each group of folders. A word without a number may not be used at all.
   ///

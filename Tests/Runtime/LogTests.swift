@@ -9,7 +9,7 @@ import Values
 @testable import Runtime
 
 /// Text from outside must not imitate a line of the engine.
-@Suite("Log lines", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Log lines", .timeLimit(.minutes(15)), .inTurn)
 struct LogTests {
   private func line(_ message: String, _ values: (String, String)...) -> String {
     LogLine(at: Timestamp(milliseconds: 0), .warning, message, values, .text).text
@@ -82,7 +82,7 @@ struct LogTests {
 }
 
 /// Logging never waits, and what it drops it counts.
-@Suite("Log queue", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Log queue", .timeLimit(.minutes(15)), .inTurn)
 struct LogQueueTests {
   /// Takes lines, and holds the first one until it is released.
   private final class SlowReader: Sendable {

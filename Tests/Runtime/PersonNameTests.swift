@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("Names of people", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Names of people", .timeLimit(.minutes(15)), .inTurn)
 struct PersonNameTests {
   @Test(
     "Spellings that look the same are one person",

@@ -5,7 +5,7 @@ import Values
 
 @testable import Runtime
 
-@Suite("Time that doesn't jump", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Time that doesn't jump", .timeLimit(.minutes(15)), .inTurn)
 struct SteadyTimeTests {
   private static let hour: Int64 = 3_600_000_000
 

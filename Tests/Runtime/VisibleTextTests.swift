@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("Texts that name things", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Texts that name things", .timeLimit(.minutes(15)), .inTurn)
 struct VisibleTextTests {
   @Test(
     "Composed and decomposed letters have one normal form",

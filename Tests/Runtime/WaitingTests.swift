@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("Backoff", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Backoff", .timeLimit(.minutes(15)), .inTurn)
 struct BackoffTests {
   private let backoff = Backoff(first: .milliseconds(100), limit: .seconds(1))
 
@@ -41,7 +41,7 @@ struct BackoffTests {
   }
 }
 
-@Suite("Once", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Once", .timeLimit(.minutes(15)), .inTurn)
 struct OnceTests {
   @Test("The first value wins, and tasks get it before and after it is given")
   func firstWins() async throws {
@@ -75,7 +75,7 @@ struct OnceTests {
   }
 }
 
-@Suite("WaitQueue", .timeLimit(.minutes(5)), .inTurn)
+@Suite("WaitQueue", .timeLimit(.minutes(15)), .inTurn)
 struct WaitQueueTests {
   @Test("A task waits through wakes until its condition is true")
   func condition() async throws {
@@ -163,7 +163,7 @@ struct WaitQueueTests {
   }
 }
 
-@Suite("AsyncSemaphore", .timeLimit(.minutes(5)), .inTurn)
+@Suite("AsyncSemaphore", .timeLimit(.minutes(15)), .inTurn)
 struct AsyncSemaphoreTests {
   @Test("No more tasks have a permit than there are permits")
   func bound() async throws {

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("Pools of threads", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Pools of threads", .timeLimit(.minutes(15)), .inTurn)
 struct WorkPoolTests {
   private actor Counter {
     nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }

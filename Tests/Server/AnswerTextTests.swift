@@ -13,7 +13,7 @@ import WorkflowEngine
 
 /// The bytes of the answers, member by member in their order. Clients compare and store them, so they change only on
 /// purpose: `RENEW_COPIES=1` writes the stored answers again.
-@Suite("Answers keep their text", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Answers keep their text", .timeLimit(.minutes(15)), .inTurn)
 struct AnswerTextTests {
   private static let folder = "Tests/Server/Answers"
 

@@ -9,7 +9,7 @@ import WorkflowEngine
 
 @testable import Server
 
-@Suite(.timeLimit(.minutes(5)), .inTurn)
+@Suite(.timeLimit(.minutes(15)), .inTurn)
 struct AuditTests {
   private static let moment = Timestamp("2026-03-01T08:15:30.000Z") ?? Timestamp(milliseconds: 0)
 

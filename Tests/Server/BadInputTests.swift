@@ -210,7 +210,7 @@ struct BadInput: Sendable, CustomTestStringConvertible {
   ]
 }
 
-@Suite(.timeLimit(.minutes(5)), .inTurn)
+@Suite(.timeLimit(.minutes(15)), .inTurn)
 struct BadInputTests {
   private func engine() throws -> (FakeEngine, String) {
     let engine = FakeEngine()

@@ -8,7 +8,7 @@ import Values
 
 @testable import Server
 
-@Suite("The console's files", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The console's files", .timeLimit(.minutes(15)), .inTurn)
 struct ConsoleFileTests {
   @Test(
     "Every file is served with its type, a tag and a policy; a client that has the file gets a 304",

@@ -6,7 +6,7 @@ import Values
 
 @testable import Server
 
-@Suite("The content type of requests that change something", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The content type of requests that change something", .timeLimit(.minutes(15)), .inTurn)
 struct ContentTypeTests {
   static let types: [HTTPHeaders] = [
     [:], ["Content-Type": ""], ["Content-Type": "text/plain"], ["Content-Type": "application/x-www-form-urlencoded"],

@@ -10,7 +10,7 @@ import WorkflowEngine
 @testable import Server
 
 /// The route table, `docs/schema/openapi.json` and the error pages say the same.
-@Suite("The route table, the description and the error pages agree", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The route table, the description and the error pages agree", .timeLimit(.minutes(15)), .inTurn)
 struct DescriptionTests {
   let description: APIDescription
   let routes: [Route]

@@ -11,7 +11,7 @@ import WorkflowEngine
 
 @testable import Server
 
-@Suite(.timeLimit(.minutes(5)), .inTurn)
+@Suite(.timeLimit(.minutes(15)), .inTurn)
 struct EchoTests {
   @Test func withoutKafkaThereIsNoEcho() async throws {
     try await TestAPI.run { api in
@@ -104,7 +104,7 @@ struct EchoTests {
   }
 }
 
-@Suite(.timeLimit(.minutes(5)), .inTurn)
+@Suite(.timeLimit(.minutes(15)), .inTurn)
 struct ReadinessTests {
   private func reasons(_ status: EchoStatus, _ consumers: [ConsumerStatus] = []) -> [Readiness.Reason] {
     Readiness(echo: status, consumers: consumers).reasons

@@ -8,7 +8,7 @@ import WorkflowEngine
 @testable import Server
 
 /// The API over the engine itself.
-@Suite(.timeLimit(.minutes(5)), .inTurn)
+@Suite(.timeLimit(.minutes(15)), .inTurn)
 struct EngineTests {
   @Test func aSagaToItsEnd() async throws {
     try await LiveEngine.run { api, engine in

@@ -7,7 +7,7 @@ import Values
 @testable import Server
 
 /// Sends valid requests after random changes. No answer is a 5xx, and the description of the API has every answer.
-@Suite(.timeLimit(.minutes(5)), .inTurn)
+@Suite(.timeLimit(.minutes(15)), .inTurn)
 struct FuzzTests {
   private struct Mutator {
     var random: SeededRandom

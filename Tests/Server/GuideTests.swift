@@ -7,7 +7,7 @@ import Testing
 @testable import Server
 
 /// The commands of `docs/rest.md` are understood by the server.
-@Suite(.timeLimit(.minutes(5)), .inTurn)
+@Suite(.timeLimit(.minutes(15)), .inTurn)
 struct GuideTests {
   /// The part of a curl command that the guide uses.
   struct Command: CustomTestStringConvertible, Sendable {

@@ -8,7 +8,7 @@ import Values
 
 @testable import Server
 
-@Suite("The live stream", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The live stream", .timeLimit(.minutes(15)), .inTurn)
 struct LiveTests {
   @Test("A client gets a greeting, and then every event when it is committed")
   func tells() async throws {

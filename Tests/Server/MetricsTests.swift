@@ -11,7 +11,7 @@ import WorkflowEngine
 
 @testable import Server
 
-@Suite(.timeLimit(.minutes(5)), .inTurn)
+@Suite(.timeLimit(.minutes(15)), .inTurn)
 struct MetricsTests {
   private func read(_ answer: Answer) throws -> Exposition {
     #expect(answer.status == 200)

@@ -11,7 +11,7 @@ import WorkflowEngine
 
 @testable import Server
 
-@Suite(.timeLimit(.minutes(5)), .inTurn)
+@Suite(.timeLimit(.minutes(15)), .inTurn)
 struct NoticeTests {
   private static let unreachable = NoticeOutcome.failed(
     NoticeFailure(code: "http.connectionRefused", message: "Nobody is there."))

@@ -9,7 +9,7 @@ import WorkflowEngine
 
 @testable import Server
 
-@Suite(.timeLimit(.minutes(5)), .inTurn)
+@Suite(.timeLimit(.minutes(15)), .inTurn)
 struct OperatingTests {
   private func engine() throws -> FakeEngine {
     let engine = FakeEngine()

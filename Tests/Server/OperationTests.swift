@@ -10,7 +10,7 @@ import Values
 @testable import WorkflowEngine
 
 /// A verb on many sagas, over REST.
-@Suite(.timeLimit(.minutes(5)), .inTurn)
+@Suite(.timeLimit(.minutes(15)), .inTurn)
 struct OperationTests {
   @Test func aPreviewThenExactlyThat() async throws {
     let engine = FakeEngine()

@@ -8,7 +8,7 @@ import Values
 
 @testable import Server
 
-@Suite("Pages of error codes and schemas", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Pages of error codes and schemas", .timeLimit(.minutes(15)), .inTurn)
 struct PageTests {
   @Test("Every code's page is served as HTML, with a policy and a tag")
   func pages() async throws {

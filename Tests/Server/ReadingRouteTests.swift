@@ -12,7 +12,7 @@ import Wire
 @testable import WorkflowEngine
 
 /// Filters, facets, timelines, and the read model's own state.
-@Suite(.timeLimit(.minutes(5)), .inTurn)
+@Suite(.timeLimit(.minutes(15)), .inTurn)
 struct ReadingRouteTests {
   private func engine(_ workflows: String...) throws -> FakeEngine {
     let engine = FakeEngine()

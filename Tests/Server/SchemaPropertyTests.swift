@@ -10,7 +10,7 @@ import WorkflowEngine
 
 /// The description is as strict as the server: what its schemas allow is never refused for its shape, and what they
 /// don't allow is always refused.
-@Suite("Schemas and the server agree", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Schemas and the server agree", .timeLimit(.minutes(15)), .inTurn)
 struct SchemaPropertyTests {
   /// Codes of a request that has the wrong shape. A cursor and a selection are opaque: no schema can tell those apart
   /// that the server has made.

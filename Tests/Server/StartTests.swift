@@ -8,7 +8,7 @@ import WorkflowEngine
 
 @testable import Server
 
-@Suite(.timeLimit(.minutes(5)), .inTurn)
+@Suite(.timeLimit(.minutes(15)), .inTurn)
 struct StartTests {
   private let body: JSON = ["input": ["barcode": "TUBE-0001"], "tags": ["plate-96", "urgent"]]
   private let target = "/v1/workflows/store-sample/sagas"

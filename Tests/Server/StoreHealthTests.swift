@@ -8,7 +8,7 @@ import Testing
 import Values
 import WorkflowEngine
 
-@Suite("The API while the store takes no writes", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The API while the store takes no writes", .timeLimit(.minutes(15)), .inTurn)
 struct StoreHealthTests {
   private func read(_ api: TestAPI) async throws -> Exposition {
     try Exposition(String(decoding: try await api.get("/metrics").bytes, as: UTF8.self))

@@ -10,7 +10,7 @@ import WorkflowEngine
 @testable import Server
 
 /// The operator's verbs over REST: who, why and from where are kept, repeats are harmless, refusals say what is allowed.
-@Suite(.timeLimit(.minutes(5)), .inTurn)
+@Suite(.timeLimit(.minutes(15)), .inTurn)
 struct VerbTests {
   private func engine() throws -> FakeEngine {
     let engine = FakeEngine()

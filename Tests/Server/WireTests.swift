@@ -6,7 +6,7 @@ import Wire
 @testable import Server
 
 /// The types of answers, held to the stored answers and to the schemas of `docs/schema/openapi.json`.
-@Suite("Types of answers", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Types of answers", .timeLimit(.minutes(15)), .inTurn)
 struct WireTests {
   struct Sample: Sendable, CustomTestStringConvertible {
     /// The stored answer in `Tests/Server/Answers`.

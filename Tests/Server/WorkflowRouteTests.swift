@@ -7,7 +7,7 @@ import WorkflowEngine
 
 @testable import Server
 
-@Suite(.timeLimit(.minutes(5)), .inTurn)
+@Suite(.timeLimit(.minutes(15)), .inTurn)
 struct WorkflowRouteTests {
   @Test(arguments: Depth.allCases) func registering(at depth: Depth) async throws {
     try await TestAPI.run(depth) { api in

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("Postgres fails over to its standby under an engine", .serialized, .timeLimit(.minutes(10)), .apart)
+@Suite("Postgres fails over to its standby under an engine", .serialized, .timeLimit(.minutes(15)), .apart)
 struct FailoverTests {
   static let workflow: JSON = [
     "name": "w", "version": 1, "timeout": "1h",

@@ -3,7 +3,7 @@ import JSON
 import TestSupport
 import Testing
 
-@Suite("Access rights of the engine's files", .timeLimit(.minutes(10)), .inTurn)
+@Suite("Access rights of the engine's files", .timeLimit(.minutes(15)), .inTurn)
 struct FileRightTests {
   private func rights(_ path: URL) throws -> Int {
     let attributes = try FileManager.default.attributesOfItem(atPath: path.path)

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("An engine that was frozen while another took its store", .serialized, .timeLimit(.minutes(10)), .apart)
+@Suite("An engine that was frozen while another took its store", .serialized, .timeLimit(.minutes(15)), .apart)
 struct FrozenOwnerTests {
   @Test("A thawed engine serves nothing old and holds no partition; it works again when the store is free")
   func thawed() async throws {

@@ -3,7 +3,7 @@ import JSON
 import TestSupport
 import Testing
 
-@Suite("A saga that kills the engine", .serialized, .timeLimit(.minutes(10)), .inTurn)
+@Suite("A saga that kills the engine", .serialized, .timeLimit(.minutes(15)), .inTurn)
 struct HeldTests {
   static let workflow = #"""
     {"name": "wait", "version": 1, "steps": [

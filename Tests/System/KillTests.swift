@@ -3,7 +3,7 @@ import JSON
 import TestSupport
 import Testing
 
-@Suite("The engine is killed in the middle of its work", .serialized, .timeLimit(.minutes(10)), .inTurn)
+@Suite("The engine is killed in the middle of its work", .serialized, .timeLimit(.minutes(15)), .inTurn)
 struct KillTests {
   static let count = 200
 

@@ -7,7 +7,7 @@ import Testing
 import Values
 
 /// The program itself, from its command line to the receiver.
-@Suite("Being told", .timeLimit(.minutes(10)), .inTurn)
+@Suite("Being told", .timeLimit(.minutes(15)), .inTurn)
 struct NoticeTests {
   private static let secret = "whsec_" + Data(repeating: 7, count: 32).base64EncodedString()
 

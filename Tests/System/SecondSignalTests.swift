@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("A second SIGTERM under load", .serialized, .timeLimit(.minutes(10)), .apart)
+@Suite("A second SIGTERM under load", .serialized, .timeLimit(.minutes(15)), .apart)
 struct SecondSignalTests {
   /// A crash came in about 1 of 15 rounds, before.
   static let rounds = 12

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("The engine's log at its start", .timeLimit(.minutes(10)), .inTurn)
+@Suite("The engine's log at its start", .timeLimit(.minutes(15)), .inTurn)
 struct ServeTests {
   @Test("A workflow that needs Kafka is skipped with one plain line; an invalid one is reported as an error")
   func withoutKafka() async throws {

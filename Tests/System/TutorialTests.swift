@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// `docs/tutorial.md` is carried out as it is written, on free ports.
-@Suite("The tutorial", .timeLimit(.minutes(10)), .inTurn)
+@Suite("The tutorial", .timeLimit(.minutes(15)), .inTurn)
 struct TutorialTests {
   private static func blocks(_ language: String) throws -> [String] {
     String(decoding: try Repository.bytes("docs/tutorial.md"), as: UTF8.self)

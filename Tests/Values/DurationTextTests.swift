@@ -3,7 +3,7 @@ import Testing
 
 @testable import Values
 
-@Suite("Durations as text", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Durations as text", .timeLimit(.minutes(15)), .inTurn)
 struct DurationTextTests {
   @Test(
     "A valid duration is parsed",

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("Ids, digests and seeded numbers", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Ids, digests and seeded numbers", .timeLimit(.minutes(15)), .inTurn)
 struct IdentityTests {
   @Test("A version 7 id contains its timestamp, sorts by it, and is parsed again")
   func version7() throws {

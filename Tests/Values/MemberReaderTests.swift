@@ -8,7 +8,7 @@ private struct Wrong: MemberError, Equatable {
   init(_ member: String, of owner: String, wanted: String) { text = "\(owner).\(member): \(wanted)" }
 }
 
-@Suite("Typed members of an object", .timeLimit(.minutes(3)), .inTurn)
+@Suite("Typed members of an object", .timeLimit(.minutes(15)), .inTurn)
 struct MemberReaderTests {
   private static let json: JSON = [
     "name": "tube", "count": 3, "on": true, "at": "2026-03-01T08:15:30.000Z", "none": .null, "tags": ["a", "b"],
@@ -54,7 +54,7 @@ private struct Collector: MistakeCollector {
   }
 }
 
-@Suite("All mistakes of an object", .timeLimit(.minutes(3)), .inTurn)
+@Suite("All mistakes of an object", .timeLimit(.minutes(15)), .inTurn)
 struct MistakeCollectorTests {
   @Test("Right members are read, and nothing is noted")
   func right() {

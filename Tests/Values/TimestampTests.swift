@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("Timestamps", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Timestamps", .timeLimit(.minutes(15)), .inTurn)
 struct TimestampTests {
   @Test(
     "RFC 3339 is read and written",

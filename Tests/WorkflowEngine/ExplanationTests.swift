@@ -7,7 +7,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Why a saga is in its current state", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Why a saga is in its current state", .timeLimit(.minutes(15)), .inTurn)
 struct ExplanationTests {
   typealias Saga = SagaSpecification
 

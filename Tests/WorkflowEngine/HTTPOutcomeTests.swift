@@ -8,7 +8,7 @@ import Values
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("The outcome of a step by a service's answer", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The outcome of a step by a service's answer", .timeLimit(.minutes(15)), .inTurn)
 struct HTTPOutcomeTests {
   static let service = Service(name: "lab", baseURL: "http://127.0.0.1:1/", keepsTombstones: true)
   nonisolated static let now = Timestamp(milliseconds: 784_111_777_000)  // 1994-11-06T08:49:37Z

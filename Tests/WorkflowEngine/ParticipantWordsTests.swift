@@ -6,7 +6,7 @@ import Testing
 @testable import HTTPSteps
 @testable import WorkflowEngine
 
-@Suite("The words of a participant that refuses", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The words of a participant that refuses", .timeLimit(.minutes(15)), .inTurn)
 struct ParticipantWordsTests {
   static func words(_ body: String, _ type: String? = "application/json", reason: String = "Conflict") -> String? {
     ParticipantWords.of(

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Workflows
 
-@Suite("Checking workflows", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Checking workflows", .timeLimit(.minutes(15)), .inTurn)
 struct CheckerTests {
   @Test("The workflow of the repository has no findings")
   func sampleProcessing() throws {

@@ -4,7 +4,7 @@ import Values
 
 @testable import Workflows
 
-@Suite("Properties of a definition", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Properties of a definition", .timeLimit(.minutes(15)), .inTurn)
 struct DefinitionTests {
   // 0 → 1 → 3, 0 → 2 → 3, 4 alone.
   static let diamond = StepGraph(dependencies: [[], [0], [0], [1, 2], []])

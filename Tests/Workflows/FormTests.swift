@@ -4,7 +4,7 @@ import Testing
 
 @testable import Workflows
 
-@Suite("Checking the form of a workflow", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Checking the form of a workflow", .timeLimit(.minutes(15)), .inTurn)
 struct FormTests {
   typealias Case = FindingCase
 

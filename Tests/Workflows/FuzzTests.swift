@@ -4,7 +4,7 @@ import Testing
 
 @testable import Workflows
 
-@Suite("The checker with random broken files", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The checker with random broken files", .timeLimit(.minutes(15)), .inTurn)
 struct FuzzTests {
   /// A linear congruential generator (Knuth's constants): the same seed gives the same files.
   struct Dice: RandomNumberGenerator {

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Workflows
 
-@Suite("Schemas in workflow files", .timeLimit(.minutes(10)), .inTurn)
+@Suite("Schemas in workflow files", .timeLimit(.minutes(15)), .inTurn)
 struct InputSchemaTests {
   private static let step = #"[{ "id": "a", "delay": { "for": "1s" } }]"#
 

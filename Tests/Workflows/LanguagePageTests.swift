@@ -5,7 +5,7 @@ import Testing
 
 @testable import Workflows
 
-@Suite("The page of the language", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The page of the language", .timeLimit(.minutes(15)), .inTurn)
 struct LanguagePageTests {
   /// The blocks of `docs/workflow-language.md` that are JSON objects: workflows, and steps.
   static let examples = blocks(of: "docs/workflow-language.md")

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Workflows
 
-@Suite("Checking what a workflow means", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Checking what a workflow means", .timeLimit(.minutes(15)), .inTurn)
 struct MeaningTests {
   typealias Case = FindingCase
 

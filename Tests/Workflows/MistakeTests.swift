@@ -22,7 +22,7 @@ struct Mistake: CustomTestStringConvertible {
   }
 }
 
-@Suite("Mistakes of authors", .timeLimit(.minutes(10)), .inTurn)
+@Suite("Mistakes of authors", .timeLimit(.minutes(15)), .inTurn)
 struct MistakeTests {
   private static func call(_ members: String, _ more: String = "") -> String {
     "[{ \"id\": \"a\", \"http\": { \"service\": \"s\", \"method\": \"PUT\", \(members) }, \"compensation\": \"none\"\(more) }]"

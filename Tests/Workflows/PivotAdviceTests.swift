@@ -4,7 +4,7 @@ import Testing
 
 @testable import Workflows
 
-@Suite("The checker's warnings about pivots", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The checker's warnings about pivots", .timeLimit(.minutes(15)), .inTurn)
 struct PivotAdviceTests {
   private static func step(_ id: String, _ more: String = "", undo: Bool = true) -> String {
     let undo =

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Workflows
 
-@Suite("The repository's workflows that do the same over HTTP and Kafka", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The repository's workflows that do the same over HTTP and Kafka", .timeLimit(.minutes(15)), .inTurn)
 struct RepositoryTests {
   @Test("sample-processing-kafka is sample-processing with commands in place of calls")
   func sampleProcessing() throws {

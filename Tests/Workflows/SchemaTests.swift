@@ -4,7 +4,7 @@ import Testing
 
 @testable import Workflows
 
-@Suite("The schema for editors agrees with the checker", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The schema for editors agrees with the checker", .timeLimit(.minutes(15)), .inTurn)
 struct SchemaTests {
   let schema: SchemaValidator
 

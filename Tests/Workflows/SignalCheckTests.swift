@@ -4,7 +4,7 @@ import Testing
 
 @testable import Workflows
 
-@Suite("Two waits for one signal", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Two waits for one signal", .timeLimit(.minutes(15)), .inTurn)
 struct SignalCheckTests {
   private static let qa = "$.signal.role == 'qa'"
   private static let lead = "$.signal.role == 'lead'"

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Workflows
 
-@Suite("stored definitions", .timeLimit(.minutes(10)), .inTurn)
+@Suite("stored definitions", .timeLimit(.minutes(15)), .inTurn)
 struct StoredWorkflowTests {
   private static func file(_ name: String) throws -> [UInt8] {
     let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Stored")

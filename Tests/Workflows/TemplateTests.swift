@@ -5,7 +5,7 @@ import Values
 
 @testable import Workflows
 
-@Suite("Templates", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Templates", .timeLimit(.minutes(15)), .inTurn)
 struct TemplateTests {
   static let document: JSON = [
     "input": [

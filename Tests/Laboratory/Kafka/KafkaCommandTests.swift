@@ -8,7 +8,7 @@ import Values
 
 @testable import Laboratory
 
-@Suite("Commands over Kafka, in process", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Commands over Kafka, in process", .timeLimit(.minutes(15)), .inTurn)
 struct KafkaCommandTests {
   @Test("Every command of every service is tried")
   func complete() async throws {

@@ -8,7 +8,7 @@ import Values
 
 @testable import Laboratory
 
-@Suite("Faults, poison and lost answers over Kafka, in process", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Faults, poison and lost answers over Kafka, in process", .timeLimit(.minutes(15)), .inTurn)
 struct KafkaFaultTests {
   @Test("A refusal or a status that was asked for is answered as it would be over HTTP, and nothing happens")
   func refused() async throws {

@@ -9,7 +9,7 @@ import Values
 
 @testable import Laboratory
 
-@Suite("The laboratory over Kafka, on the wire", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The laboratory over Kafka, on the wire", .timeLimit(.minutes(15)), .inTurn)
 struct LabKafkaWireTests {
   @Test("A laboratory that is killed between effect and answer answers when it is back; every command took effect once")
   func killed() async throws {

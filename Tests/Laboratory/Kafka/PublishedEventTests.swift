@@ -8,7 +8,7 @@ import Values
 
 @testable import Laboratory
 
-@Suite("The published events of the laboratory", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The published events of the laboratory", .timeLimit(.minutes(15)), .inTurn)
 struct PublishedEventTests {
   static let topics = LabKafka.Topics()
 

@@ -6,7 +6,7 @@ import Values
 
 @testable import Laboratory
 
-@Suite("sample-processing-kafka, command by command", .timeLimit(.minutes(5)), .inTurn)
+@Suite("sample-processing-kafka, command by command", .timeLimit(.minutes(15)), .inTurn)
 struct WorkflowTests {
   @Test("The laboratory takes every command of the workflow, and every undo leaves nothing behind")
   func commands() async throws {

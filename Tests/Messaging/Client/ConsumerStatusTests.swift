@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("The status of a consumer", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The status of a consumer", .timeLimit(.minutes(15)), .inTurn)
 struct ConsumerStatusTests {
   @Test("The status shows that the broker is down, and that it is up again, although no message comes")
   func comeBack() async throws {

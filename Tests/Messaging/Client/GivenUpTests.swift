@@ -83,7 +83,7 @@ struct GivenUpTests {
     _ = await running.result
   }
 
-  @Test("A handler in backoff does not keep its consumer from stopping", .timeLimit(.minutes(5)))
+  @Test("A handler in backoff does not keep its consumer from stopping", .timeLimit(.minutes(15)))
   func stopsWhileResting() async throws {
     let bench = try await WireTests.Bench(partitions: 1)
     let tries = Seen<String>()
@@ -103,7 +103,7 @@ struct GivenUpTests {
 
   @Test(
     "A consumer stops although the broker is silent and a poison message waits for its dead letter",
-    .enabled(if: TestBroker.named == nil), .timeLimit(.minutes(5)))
+    .enabled(if: TestBroker.named == nil), .timeLimit(.minutes(15)))
   func stopsWhileBrokerIsSilent() async throws {
     let bench = try await WireTests.Bench(partitions: 1)
     let seen = Seen<String>()
@@ -125,7 +125,7 @@ struct GivenUpTests {
 
   @Test(
     "A client that its group has fenced ends its consumer with the reason",
-    .enabled(if: TestBroker.named == nil), .timeLimit(.minutes(5)))
+    .enabled(if: TestBroker.named == nil), .timeLimit(.minutes(15)))
   func fenced() async throws {
     let bench = try await WireTests.Bench(properties: [.init("group.instance.id", "one")])
     // The broker answers a JoinGroup with FENCED_INSTANCE_ID.

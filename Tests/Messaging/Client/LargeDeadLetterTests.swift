@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("Dead letters that are too large for their topic", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Dead letters that are too large for their topic", .timeLimit(.minutes(15)), .inTurn)
 struct LargeDeadLetterTests {
   @Test("The value, and then key and headers, are omitted so that source and reason fit")
   func shortened() async throws {

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("A consumer is stopped before it has joined its group", .timeLimit(.minutes(5)), .inTurn)
+@Suite("A consumer is stopped before it has joined its group", .timeLimit(.minutes(15)), .inTurn)
 struct LeavingEarlyTests {
   /// Cancels a task, also when the cancellation comes before the task is known.
   private final class Canceller: Sendable {

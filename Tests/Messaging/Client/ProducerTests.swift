@@ -6,7 +6,7 @@ import Values
 @testable import Messaging
 
 // These tests control the broker, so they use the mock cluster.
-@Suite("A producer in trouble, on the wire", .timeLimit(.minutes(5)), .inTurn)
+@Suite("A producer in trouble, on the wire", .timeLimit(.minutes(15)), .inTurn)
 struct ProducerTests {
   typealias Report = KafkaProducer.Report
 

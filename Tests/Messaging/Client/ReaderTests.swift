@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("Reading by offsets, on the wire", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Reading by offsets, on the wire", .timeLimit(.minutes(15)), .inTurn)
 struct ReaderTests {
   private struct Bench {
     let broker: TestBroker

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("Producer and consumer on the wire", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Producer and consumer on the wire", .timeLimit(.minutes(15)), .inTurn)
 struct WireTests {
   struct Bench {
     let broker: TestBroker

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Messaging
 
-@Suite("Answers that are requested once", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Answers that are requested once", .timeLimit(.minutes(15)), .inTurn)
 struct KeptAnswersTests {
   private static let lost = RegistryError(code: "schema.registryUnavailable", message: "lost")
 

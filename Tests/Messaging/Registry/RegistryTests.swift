@@ -2,7 +2,7 @@ import Messaging
 import TestSupport
 import Testing
 
-@Suite("The schema registry", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The schema registry", .timeLimit(.minutes(15)), .inTurn)
 struct RegistryTests {
   static let subject = "laboratory.saga.events-value"
 

@@ -7,7 +7,7 @@ import Values
 
 @testable import Messaging
 
-@Suite("A schema registry in trouble", .timeLimit(.minutes(5)), .inTurn)
+@Suite("A schema registry in trouble", .timeLimit(.minutes(15)), .inTurn)
 struct RegistryTroubleTests {
   static let subject = "laboratory.saga.events-value"
 

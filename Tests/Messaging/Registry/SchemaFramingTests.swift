@@ -5,7 +5,7 @@ import Testing
 
 @testable import Messaging
 
-@Suite("A message with its schema's id", .timeLimit(.minutes(5)), .inTurn)
+@Suite("A message with its schema's id", .timeLimit(.minutes(15)), .inTurn)
 struct SchemaFramingTests {
   static let json = Array(#"{"id":"S-1"}"#.utf8)
 

@@ -6,7 +6,7 @@ import Values
 @testable import Persistence
 @testable import PostgresPersistence
 
-@Suite("Connecting to Postgres", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Connecting to Postgres", .timeLimit(.minutes(15)), .inTurn)
 struct PostgresConnectingTests {
   @Test("Settings that can't be read are refused, and never shown")
   func unreadable() async throws {

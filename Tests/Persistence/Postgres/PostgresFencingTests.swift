@@ -7,7 +7,7 @@ import Values
 @testable import Persistence
 @testable import PostgresPersistence
 
-@Suite("A Postgres store's writers", .timeLimit(.minutes(5)), .apart)
+@Suite("A Postgres store's writers", .timeLimit(.minutes(15)), .apart)
 struct PostgresFencingTests {
   @Test("Shards that one process owns can't be owned, or written, by another")
   func fencing() async throws {
@@ -70,7 +70,7 @@ struct PostgresFencingTests {
     }
   }
 
-  @Test("Sessions that are ended under load lose nothing and double nothing", .timeLimit(.minutes(5)))
+  @Test("Sessions that are ended under load lose nothing and double nothing", .timeLimit(.minutes(15)))
   func terminatedUnderLoad() async throws {
     try await withPostgres { place in
       let store = try await place.open()

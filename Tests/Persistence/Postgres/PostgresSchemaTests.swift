@@ -7,7 +7,7 @@ import Values
 @testable import Persistence
 @testable import PostgresPersistence
 
-@Suite("A Postgres store's schema", .timeLimit(.minutes(5)), .inTurn)
+@Suite("A Postgres store's schema", .timeLimit(.minutes(15)), .inTurn)
 struct PostgresSchemaTests {
   @Test("The schema is equal to the snapshot beside this file")
   func snapshot() async throws {

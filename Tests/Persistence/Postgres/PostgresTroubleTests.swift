@@ -7,7 +7,7 @@ import Values
 @testable import Persistence
 @testable import PostgresPersistence
 
-@Suite("A Postgres store whose server is in trouble", .timeLimit(.minutes(5)), .apart)
+@Suite("A Postgres store whose server is in trouble", .timeLimit(.minutes(15)), .apart)
 struct PostgresTroubleTests {
   @Test("A session that can't write is ended; writes continue when a server takes them, and the health reports it")
   func readOnly() async throws {

@@ -7,7 +7,7 @@ import Values
 @testable import PostgresPersistence
 
 /// Rows with what no index row of a database holds.
-@Suite("Rows of odd sagas in every read model", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Rows of odd sagas in every read model", .timeLimit(.minutes(15)), .inTurn)
 struct OddRowTests {
   /// Text that no database can make shorter.
   private static func noise(_ count: Int, seed: UInt64) -> String {

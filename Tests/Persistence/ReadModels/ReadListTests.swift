@@ -4,7 +4,7 @@ import Values
 
 @testable import Persistence
 
-@Suite("Lists of sagas", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Lists of sagas", .timeLimit(.minutes(15)), .inTurn)
 struct ReadListTests {
   /// Few rows go all the ways: fetched, walked over, and cut off.
   static let limits = [

@@ -6,7 +6,7 @@ import Values
 
 @testable import Persistence
 
-@Suite("The snapshot of one read", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The snapshot of one read", .timeLimit(.minutes(15)), .inTurn)
 struct ReadMomentTests {
   /// Runs `write` while a read waits between two of its statements.
   private static func during<Value: Sendable>(

@@ -6,7 +6,7 @@ import Values
 @testable import Persistence
 
 /// How the database would run each statement of the lists: always by an index.
-@Suite("The plans of lists", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The plans of lists", .timeLimit(.minutes(15)), .inTurn)
 struct ReadPlanTests {
   @Test(
     "No list reads the table of sagas, or the index of their terms, from end to end", arguments: StoreKind.durable,

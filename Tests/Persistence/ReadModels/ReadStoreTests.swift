@@ -4,7 +4,7 @@ import Values
 
 @testable import Persistence
 
-@Suite("Rules for every read model", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Rules for every read model", .timeLimit(.minutes(15)), .inTurn)
 struct ReadStoreTests {
   static let now = Timestamp(milliseconds: RandomSagas.epoch)
 

@@ -5,7 +5,7 @@ import Values
 
 @testable import Persistence
 
-@Suite("Words of a search", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Words of a search", .timeLimit(.minutes(15)), .inTurn)
 struct SagaWordsTests {
   private func finds(_ query: String, in text: String) -> Bool {
     let words = SagaWords.of(text)

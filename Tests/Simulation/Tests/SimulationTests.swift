@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// `docs/reliability.md` says what is simulated, and what the rules are.
-@Suite("Simulation", .timeLimit(.minutes(10)), .apart)
+@Suite("Simulation", .timeLimit(.minutes(15)), .apart)
 struct SimulationTests {
   @Test("The engine keeps every rule in 400 seeds, and a seed gives the same run twice")
   func seeds() async throws {

@@ -7,7 +7,7 @@ import Values
 
 @testable import Streaming
 
-@Suite("The framing of an echo, and the status of an echo that has ended", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The framing of an echo, and the status of an echo that has ended", .timeLimit(.minutes(15)), .inTurn)
 struct EchoEndTests {
   /// A store whose files are damaged.
   private final class DamagedStore: StoreInFront {

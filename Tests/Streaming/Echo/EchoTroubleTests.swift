@@ -10,7 +10,7 @@ import Values
 @testable import Streaming
 
 /// Faults that only our own mock broker can produce.
-@Suite("The echo in trouble", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The echo in trouble", .timeLimit(.minutes(15)), .inTurn)
 struct EchoTroubleTests {
   @Test("With a frozen broker writers continue, and the echo reports its lag and catches up in order")
   func frozen() async throws {

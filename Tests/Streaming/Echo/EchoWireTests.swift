@@ -7,7 +7,7 @@ import Values
 
 @testable import Streaming
 
-@Suite("The echo on the wire", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The echo on the wire", .timeLimit(.minutes(15)), .inTurn)
 struct EchoWireTests {
   @Test(
     "Every event of every shard comes in order, with its headers, what was there before and what comes meanwhile",

@@ -7,7 +7,7 @@ import Values
 @testable import Streaming
 
 @Suite(
-  "The echo's shards against a broker that accepts, fails, refuses, delays and forgets", .timeLimit(.minutes(5)),
+  "The echo's shards against a broker that accepts, fails, refuses, delays and forgets", .timeLimit(.minutes(15)),
   .inTurn)
 struct ShardSimulationTests {
   @Test("Nothing is skipped, nothing is lost, no checkpoint is ahead", arguments: 1...200 as ClosedRange<UInt64>)

@@ -6,7 +6,7 @@ import Values
 
 @testable import Streaming
 
-@Suite("The progress of the echo in a shard: given, when, then", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The progress of the echo in a shard: given, when, then", .timeLimit(.minutes(15)), .inTurn)
 struct ShardTests {
   // MARK: Sending
 
@@ -327,7 +327,7 @@ struct ShardTests {
   }
 }
 
-@Suite("The token of an event on its way", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The token of an event on its way", .timeLimit(.minutes(15)), .inTurn)
 struct EchoTokenTests {
   @Test(
     "Shard, epoch and position come back, up to the largest of each, and the highest bit stays free",

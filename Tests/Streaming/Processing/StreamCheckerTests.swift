@@ -5,7 +5,7 @@ import Testing
 import Values
 import Workflows
 
-@Suite("Checking the files of streams", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Checking the files of streams", .timeLimit(.minutes(15)), .inTurn)
 struct StreamCheckerTests {
   private func check(_ text: String) -> StreamCheck { StreamChecker.check(Array(text.utf8), file: "s.json") }
 

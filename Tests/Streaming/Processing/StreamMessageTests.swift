@@ -6,7 +6,7 @@ import Values
 
 @testable import Streaming
 
-@Suite("Messages as streams read and write them", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Messages as streams read and write them", .timeLimit(.minutes(15)), .inTurn)
 struct StreamMessageTests {
   private func message(_ value: String?, key: String? = nil, headers: [KafkaHeader] = []) -> KafkaMessage {
     KafkaMessage(

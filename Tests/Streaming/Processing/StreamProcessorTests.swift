@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("A processor keeps state and offsets together", .timeLimit(.minutes(5)), .inTurn)
+@Suite("A processor keeps state and offsets together", .timeLimit(.minutes(15)), .inTurn)
 struct StreamProcessorTests {
   /// A store in memory or in a file.
   enum Kind: String, CaseIterable, CustomTestStringConvertible {

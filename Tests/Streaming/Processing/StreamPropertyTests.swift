@@ -8,7 +8,7 @@ import Workflows
 @testable import Streaming
 
 /// Properties of every stream, for any messages in any order. They are tried with seeds; a failing seed is printed.
-@Suite("Interleavings and restarts change nothing", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Interleavings and restarts change nothing", .timeLimit(.minutes(15)), .inTurn)
 struct StreamPropertyTests {
   /// Two partitions' events, each in order of time.
   private func sequences(_ random: inout SeededRandom, topics: [String]) -> [[TestEvent]] {

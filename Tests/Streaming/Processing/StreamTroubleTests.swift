@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("A stream processor in trouble", .timeLimit(.minutes(5)), .inTurn)
+@Suite("A stream processor in trouble", .timeLimit(.minutes(15)), .inTurn)
 struct StreamTroubleTests {
   /// A processor on topics and a store in memory, and what it needs to be begun again.
   struct Bench: Sendable {

@@ -9,7 +9,7 @@ import Testing
 import Values
 import Workflows
 
-@Suite("Streams on the wire", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Streams on the wire", .timeLimit(.minutes(15)), .inTurn)
 struct StreamWireTests {
   struct Bench: Sendable {
     let broker: TestBroker

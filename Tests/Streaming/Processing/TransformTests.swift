@@ -6,7 +6,7 @@ import Workflows
 
 @testable import Streaming
 
-@Suite("Transforming a topic to a topic", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Transforming a topic to a topic", .timeLimit(.minutes(15)), .inTurn)
 struct TransformTests {
   private func stream(_ plan: TransformPlan) -> StreamDefinition {
     StreamDefinition(name: "urgent", work: .transform(plan), to: "out")

@@ -7,7 +7,7 @@ import Workflows
 
 @testable import Streaming
 
-@Suite("Counting in windows of event time", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Counting in windows of event time", .timeLimit(.minutes(15)), .inTurn)
 struct WindowCountTests {
   static func count(
     size: Duration = .seconds(3_600), advance: Duration? = nil, lateness: Duration = .seconds(600),

@@ -6,7 +6,7 @@ import Workflows
 
 @testable import Streaming
 
-@Suite("Joining two topics within a bound of event time", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Joining two topics within a bound of event time", .timeLimit(.minutes(15)), .inTurn)
 struct WindowJoinTests {
   static func join(within: Duration = .seconds(7_200), lateness: Duration = .seconds(600), rightTopic: String = "runs")
     throws -> StreamDefinition

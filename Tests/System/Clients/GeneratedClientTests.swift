@@ -5,7 +5,7 @@ import Testing
 
 /// The description of the API is good enough for programs that make clients from it: two generators from PyPI make
 /// one each, which is imported whole and used against an engine.
-@Suite("Clients that are generated from the API's description", .timeLimit(.minutes(10)), .inTurn)
+@Suite("Clients that are generated from the API's description", .timeLimit(.minutes(15)), .inTurn)
 struct GeneratedClientTests {
   struct Generator: Sendable, CustomTestStringConvertible {
     let name: String

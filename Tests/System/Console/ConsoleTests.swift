@@ -3,7 +3,7 @@ import JSON
 import TestSupport
 import Testing
 
-@Suite("The console, in a real browser", .serialized, .timeLimit(.minutes(10)), .inTurn)
+@Suite("The console, in a real browser", .serialized, .timeLimit(.minutes(15)), .inTurn)
 struct ConsoleTests {
   @Test("The console shows a stuck saga with its reason, takes a retry, and shows the end without a reload")
   func story() async throws {

@@ -7,7 +7,7 @@ import Testing
 import Values
 
 /// A web page that is open on this machine and tries to use the engine on the loopback.
-@Suite("A hostile page, in a real browser", .serialized, .timeLimit(.minutes(10)), .inTurn)
+@Suite("A hostile page, in a real browser", .serialized, .timeLimit(.minutes(15)), .inTurn)
 struct HostilePageTests {
   private static let evil = "evil.example"
 

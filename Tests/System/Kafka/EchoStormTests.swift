@@ -8,7 +8,7 @@ import Values
 
 /// Publishes 10,000 sagas' events through a broker on the wire, while a consumer that isn't ours reads them. The engine
 /// is killed five times. The broker is frozen twice for at least 20 seconds. `TRACSEQ_STORM_SAGAS` sets another number.
-@Suite("The echo in a storm", .serialized, .timeLimit(.minutes(10)), .apart)
+@Suite("The echo in a storm", .serialized, .timeLimit(.minutes(15)), .apart)
 struct EchoStormTests {
   static let sagas = ProcessInfo.processInfo.environment["TRACSEQ_STORM_SAGAS"].flatMap { Int($0) } ?? 10_000
   static let kills = 5

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("An engine on Kafka is stopped with care, under load", .serialized, .timeLimit(.minutes(10)), .inTurn)
+@Suite("An engine on Kafka is stopped with care, under load", .serialized, .timeLimit(.minutes(15)), .inTurn)
 struct GracefulStopTests {
   /// Ends in the append that it begins with, so that what is stored says what was handled.
   static let workflow: JSON = [

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("Engine and laboratory over Kafka", .serialized, .timeLimit(.minutes(10)), .inTurn)
+@Suite("Engine and laboratory over Kafka", .serialized, .timeLimit(.minutes(15)), .inTurn)
 struct KafkaLabTests {
   static let count = 60
 

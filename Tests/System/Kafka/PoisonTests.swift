@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("Messages that can't be handled", .serialized, .timeLimit(.minutes(10)), .inTurn)
+@Suite("Messages that can't be handled", .serialized, .timeLimit(.minutes(15)), .inTurn)
 struct PoisonTests {
   /// A step that a participant answers over Kafka: the test is the participant.
   static let workflow: JSON = [

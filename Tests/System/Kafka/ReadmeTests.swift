@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Runs the README's commands about Kafka as they are written, with another broker's address.
-@Suite("The README's section on Kafka", .timeLimit(.minutes(10)), .inTurn)
+@Suite("The README's section on Kafka", .timeLimit(.minutes(15)), .inTurn)
 struct ReadmeTests {
   /// The blocks of the section, as they are.
   static let blocks: [String] = {

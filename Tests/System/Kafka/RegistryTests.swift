@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("An engine with a schema registry", .serialized, .timeLimit(.minutes(10)), .inTurn)
+@Suite("An engine with a schema registry", .serialized, .timeLimit(.minutes(15)), .inTurn)
 struct RegistryTests {
   @Test(
     "The engine waits for the registry, then frames every stored event with the registered id")

@@ -6,7 +6,7 @@ import Values
 
 @Suite(
   "A night shift: storage breaks, and an operator retries the sagas that failed because of it", .serialized,
-  .timeLimit(.minutes(10)), .inTurn)
+  .timeLimit(.minutes(15)), .inTurn)
 struct StoryTests {
   @Test("Over REST")
   func rest() async throws { try await Story.run { RESTOperator($0) } }

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 import Values
 
-@Suite("saga streams is killed in the middle of its work", .serialized, .timeLimit(.minutes(10)), .inTurn)
+@Suite("saga streams is killed in the middle of its work", .serialized, .timeLimit(.minutes(15)), .inTurn)
 struct StreamsKillTests {
   /// `saga streams` as a process of its own.
   final class Streams: Sendable {

@@ -11,7 +11,7 @@ import Workflows
 
 /// Each kind of act, done for real, and the row that an auditor reads of it. The switch over all kinds lets none be
 /// forgotten.
-@Suite("An act's row has user, time, reason, act, place and origin", .timeLimit(.minutes(5)), .inTurn)
+@Suite("An act's row has user, time, reason, act, place and origin", .timeLimit(.minutes(15)), .inTurn)
 struct AuditContentTests {
   private static let way = "rest 10.0.0.7"
   private static let act = OperatorAct(by: "anna", reason: "the freezer is back", from: way, commandID: "ticket-17")

@@ -10,7 +10,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("The list of what people did", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The list of what people did", .timeLimit(.minutes(15)), .inTurn)
 struct AuditTests {
   private static let refused = StepFailure(code: "freezer.off", message: "The freezer is off.")
 

@@ -8,7 +8,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Answers that come as messages", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Answers that come as messages", .timeLimit(.minutes(15)), .inTurn)
 struct AnswerTests {
   typealias Saga = SagaSpecification
 

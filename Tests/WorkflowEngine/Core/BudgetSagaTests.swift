@@ -8,7 +8,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Sagas whose expressions ask for too much", .timeLimit(.minutes(5)), .apart)
+@Suite("Sagas whose expressions ask for too much", .timeLimit(.minutes(15)), .apart)
 struct BudgetSagaTests {
   typealias Saga = SagaSpecification
 

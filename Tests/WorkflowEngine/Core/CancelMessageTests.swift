@@ -4,7 +4,7 @@ import Testing
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("A cancel that comes as a message", .timeLimit(.minutes(5)), .inTurn)
+@Suite("A cancel that comes as a message", .timeLimit(.minutes(15)), .inTurn)
 struct CancelMessageTests {
   typealias Saga = SagaSpecification
   static let cancel = SagaCommand.cancel(by: "lims", reason: "wrong tube", commandID: "m-7")

@@ -6,7 +6,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Failing on purpose", .timeLimit(.minutes(10)), .inTurn)
+@Suite("Failing on purpose", .timeLimit(.minutes(15)), .inTurn)
 struct FailOnPurposeTests {
   typealias Saga = SagaSpecification
 

@@ -7,7 +7,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Going forward", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Going forward", .timeLimit(.minutes(15)), .inTurn)
 struct ForwardTests {
   typealias Saga = SagaSpecification
 

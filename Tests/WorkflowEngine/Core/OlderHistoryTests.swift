@@ -5,7 +5,7 @@ import Testing
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Histories from before answers came as messages", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Histories from before answers came as messages", .timeLimit(.minutes(15)), .inTurn)
 struct OlderHistoryTests {
   @Test("A start of compensation without a message is read as before")
   func turnBack() throws {

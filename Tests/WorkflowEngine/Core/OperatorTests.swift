@@ -7,7 +7,7 @@ import Values
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Retry with changed input", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Retry with changed input", .timeLimit(.minutes(15)), .inTurn)
 struct RetryInputTests {
   typealias Saga = SagaSpecification
   static let steps =
@@ -104,7 +104,7 @@ struct RetryInputTests {
   }
 }
 
-@Suite("The record of acts, and acts of two operators", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The record of acts, and acts of two operators", .timeLimit(.minutes(15)), .inTurn)
 struct OperatorActTests {
   typealias Saga = SagaSpecification
 

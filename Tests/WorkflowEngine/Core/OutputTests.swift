@@ -7,7 +7,7 @@ import Values
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("The output of a completed saga", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The output of a completed saga", .timeLimit(.minutes(15)), .inTurn)
 struct OutputTests {
   typealias Saga = SagaSpecification
 

@@ -8,7 +8,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Steps that take longer than expected", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Steps that take longer than expected", .timeLimit(.minutes(15)), .inTurn)
 struct OverdueTests {
   typealias Saga = SagaSpecification
   static let minute = 60_000

@@ -7,7 +7,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Points of no return", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Points of no return", .timeLimit(.minutes(15)), .inTurn)
 struct PassedPivotTests {
   typealias Saga = SagaSpecification
 

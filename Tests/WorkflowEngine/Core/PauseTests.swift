@@ -7,7 +7,7 @@ import Values
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Pause and resume", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Pause and resume", .timeLimit(.minutes(15)), .inTurn)
 struct PauseTests {
   typealias Saga = SagaSpecification
   static let hour = 3_600_000

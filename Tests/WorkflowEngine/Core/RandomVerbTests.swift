@@ -9,7 +9,7 @@ import Workflows
 @testable import WorkflowEngine
 
 /// Random verbs on random sagas, with a participant that answers as it likes. A failing seed is the test's argument.
-@Suite("Random verbs on random sagas", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Random verbs on random sagas", .timeLimit(.minutes(15)), .inTurn)
 struct RandomVerbTests {
   typealias Saga = SagaSpecification
 

@@ -6,7 +6,7 @@ import Values
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Rewind", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Rewind", .timeLimit(.minutes(15)), .inTurn)
 struct RewindTests {
   typealias Saga = SagaSpecification
 

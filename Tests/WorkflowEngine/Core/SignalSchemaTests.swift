@@ -7,7 +7,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Schemas of signals", .timeLimit(.minutes(10)), .inTurn)
+@Suite("Schemas of signals", .timeLimit(.minutes(15)), .inTurn)
 struct SignalSchemaTests {
   typealias Saga = SagaSpecification
 

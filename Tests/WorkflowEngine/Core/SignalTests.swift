@@ -9,7 +9,7 @@ import Workflows
 @testable import WorkflowEngine
 
 /// One message, one step, once.
-@Suite("Signals", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Signals", .timeLimit(.minutes(15)), .inTurn)
 struct SignalTests {
   typealias Saga = SagaSpecification
 

@@ -6,7 +6,7 @@ import Values
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Skip", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Skip", .timeLimit(.minutes(15)), .inTurn)
 struct SkipTests {
   typealias Saga = SagaSpecification
 
@@ -103,7 +103,7 @@ struct SkipTests {
   }
 }
 
-@Suite("Run now", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Run now", .timeLimit(.minutes(15)), .inTurn)
 struct RunNowTests {
   typealias Saga = SagaSpecification
 
@@ -143,7 +143,7 @@ struct RunNowTests {
   }
 }
 
-@Suite("Extend", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Extend", .timeLimit(.minutes(15)), .inTurn)
 struct ExtendTests {
   typealias Saga = SagaSpecification
 

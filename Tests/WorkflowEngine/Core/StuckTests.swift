@@ -7,7 +7,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Stuck, and the ways out", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Stuck, and the ways out", .timeLimit(.minutes(15)), .inTurn)
 struct StuckTests {
   typealias Saga = SagaSpecification
 
@@ -96,7 +96,7 @@ struct StuckTests {
   }
 }
 
-@Suite("The pivot", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The pivot", .timeLimit(.minutes(15)), .inTurn)
 struct PivotTests {
   typealias Saga = SagaSpecification
   static let steps =

@@ -6,7 +6,7 @@ import Values
 
 @testable import SagaCore
 
-@Suite("The whole table of a step's states and events", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The whole table of a step's states and events", .timeLimit(.minutes(15)), .inTurn)
 struct TransitionTests {
   static let now = Timestamp(milliseconds: 1_772_352_000_000)
   static let failure = StepFailure(code: "X", message: "x")

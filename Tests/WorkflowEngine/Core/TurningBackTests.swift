@@ -7,7 +7,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Turning back", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Turning back", .timeLimit(.minutes(15)), .inTurn)
 struct TurningBackTests {
   typealias Saga = SagaSpecification
   static let chain = "[\(Saga.http("a")), \(Saga.http("b")), \(Saga.http("c"))]"

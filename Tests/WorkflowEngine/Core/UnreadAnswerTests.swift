@@ -7,7 +7,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("An answer that can't be read", .timeLimit(.minutes(5)), .inTurn)
+@Suite("An answer that can't be read", .timeLimit(.minutes(15)), .inTurn)
 struct UnreadAnswerTests {
   typealias Saga = SagaSpecification
   static let problem = StepFailure(

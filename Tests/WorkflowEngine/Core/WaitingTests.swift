@@ -7,7 +7,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Waiting", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Waiting", .timeLimit(.minutes(15)), .inTurn)
 struct WaitingTests {
   typealias Saga = SagaSpecification
   static let approval =

@@ -10,7 +10,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Sagas that killed the engine", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Sagas that killed the engine", .timeLimit(.minutes(15)), .inTurn)
 struct HoldingTests {
   static let id = UniqueID.version7(at: Timestamp(milliseconds: 1_772_352_000_000), random: (1, 2))
 

@@ -10,7 +10,7 @@ import Values
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Commands over Kafka that are poison", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Commands over Kafka that are poison", .timeLimit(.minutes(15)), .inTurn)
 struct CommandPoisonTests {
   /// A message, the code that it is refused with, and what the reason says.
   struct Case: Sendable, CustomTestStringConvertible {

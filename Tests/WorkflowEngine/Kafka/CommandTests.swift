@@ -11,7 +11,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Commands over Kafka", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Commands over Kafka", .timeLimit(.minutes(15)), .inTurn)
 struct CommandTests {
   static let workflow = Workflow.of(
     Workflow.step("a"), #"{"id": "w", "signal": {"name": "go"}}"#, Workflow.step("b"))

@@ -11,7 +11,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Commands over Kafka that the engine can't run for now", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Commands over Kafka that the engine can't run for now", .timeLimit(.minutes(15)), .inTurn)
 struct CommandTroubleTests {
   private static let start = Form.binary.command("start", ["workflow": "spec", "input": .null])
 

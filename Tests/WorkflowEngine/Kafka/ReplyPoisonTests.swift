@@ -11,7 +11,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Answers over Kafka that are poison", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Answers over Kafka that are poison", .timeLimit(.minutes(15)), .inTurn)
 struct ReplyPoisonTests {
   typealias Case = CommandPoisonTests.Case
 

@@ -11,7 +11,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Answers over Kafka", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Answers over Kafka", .timeLimit(.minutes(15)), .inTurn)
 struct ReplyTests {
   private static let slow = #""retry": {"maxAttempts": 5, "initialInterval": "1m", "maxInterval": "1m"}"#
 

@@ -10,7 +10,7 @@ import Values
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("A saga's published event", .timeLimit(.minutes(5)), .inTurn)
+@Suite("A saga's published event", .timeLimit(.minutes(15)), .inTurn)
 struct SagaEventEchoTests {
   private func stored(_ type: String, meta: String, data: String = #"{"at":"2026-03-01T08:15:30.250Z"}"#) -> StoredEvent
   {

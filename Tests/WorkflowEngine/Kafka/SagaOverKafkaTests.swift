@@ -8,7 +8,7 @@ import Values
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Whole sagas over Kafka", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Whole sagas over Kafka", .timeLimit(.minutes(15)), .inTurn)
 struct SagaOverKafkaTests {
   /// Two commands, the first with retries; `late` gives the first little time and one attempt.
   private static func workflow(_ name: String, first: String) -> [UInt8] {

@@ -10,7 +10,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Commands to participants on the wire", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Commands to participants on the wire", .timeLimit(.minutes(15)), .inTurn)
 struct StepExecutorTests {
   /// An executor, a broker, and the topic of one service.
   final class Wire: Sendable {

@@ -12,7 +12,7 @@ import Values
 @testable import WorkflowEngine
 
 /// The commands of `docs/kafka.md` are understood by the engine.
-@Suite("The guide to the topics", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The guide to the topics", .timeLimit(.minutes(15)), .inTurn)
 struct TopicGuideTests {
   static let guide = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("docs/kafka.md")

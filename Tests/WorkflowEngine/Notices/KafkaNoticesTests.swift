@@ -7,7 +7,7 @@ import Values
 @testable import Notifications
 @testable import WorkflowEngine
 
-@Suite("Notices on Kafka", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Notices on Kafka", .timeLimit(.minutes(15)), .inTurn)
 struct KafkaNoticesTests {
   @Test("A notice is a CloudEvent with the saga as key")
   func delivered() async throws {

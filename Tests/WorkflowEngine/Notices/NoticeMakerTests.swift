@@ -10,7 +10,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Notices of events, and their content", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Notices of events, and their content", .timeLimit(.minutes(15)), .inTurn)
 struct NoticeMakerTests {
   private static let refused = StepFailure(code: "FREEZER_OFF", message: "The freezer is off.")
 

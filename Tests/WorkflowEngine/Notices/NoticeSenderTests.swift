@@ -10,7 +10,7 @@ import Values
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Delivery of notices", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Delivery of notices", .timeLimit(.minutes(15)), .inTurn)
 struct NoticeSenderTests {
   @Test("A new destination gets notices of new events only")
   func oldStore() async throws {

@@ -10,7 +10,7 @@ import Values
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Webhooks", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Webhooks", .timeLimit(.minutes(15)), .inTurn)
 struct WebhookTests {
   static let secret = "whsec_" + Data((0..<32).map { UInt8($0 * 7) }).base64EncodedString()
   static let notice = Notice(

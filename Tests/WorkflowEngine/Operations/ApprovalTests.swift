@@ -7,7 +7,7 @@ import Values
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Approval by a second person", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Approval by a second person", .timeLimit(.minutes(15)), .inTurn)
 struct ApprovalTests {
   @Test("A verb that needs two people runs after another person has approved, and not before")
   func approve() async throws {

@@ -10,7 +10,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Operations on many sagas", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Operations on many sagas", .timeLimit(.minutes(15)), .inTurn)
 struct OperationTests {
   @Test("A batch retry does what its preview showed, and its counts, the sagas and the audit agree")
   func retry() async throws {

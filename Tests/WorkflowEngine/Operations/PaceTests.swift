@@ -3,7 +3,7 @@ import Testing
 
 @testable import WorkflowEngine
 
-@Suite("The pace of an operation", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The pace of an operation", .timeLimit(.minutes(15)), .inTurn)
 struct PaceTests {
   @Test("Without a ramp the turns of the sagas are one interval apart")
   func even() {

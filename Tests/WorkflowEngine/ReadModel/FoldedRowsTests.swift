@@ -12,7 +12,7 @@ import Workflows
 @testable import WorkflowEngine
 
 /// The read model says of every saga what its events say, however they came and whatever went wrong meanwhile.
-@Suite("The read model and the events agree, saga by saga", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The read model and the events agree, saga by saga", .timeLimit(.minutes(15)), .inTurn)
 struct FoldedRowsTests {
   /// Fails by the saga, step and attempt, so that every kind of history comes about.
   static func participant(_ call: StepCall) -> StepOutcome {

@@ -6,7 +6,7 @@ import Values
 
 @testable import WorkflowEngine
 
-@Suite("Lists whose tables do not exist yet", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Lists whose tables do not exist yet", .timeLimit(.minutes(15)), .inTurn)
 struct OutOfReachTests {
   @Test("A caller that waits for new events stops waiting after its limit")
   func waits() async throws {

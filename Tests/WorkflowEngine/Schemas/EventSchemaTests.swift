@@ -7,7 +7,7 @@ import Values
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("The schemas of the events agree with the code", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The schemas of the events agree with the code", .timeLimit(.minutes(15)), .inTurn)
 struct EventSchemaTests {
   static let renew = "Run RENEW_COPIES=1 swift test --filter EventSchemaTests"
 

@@ -10,7 +10,7 @@ import Values
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("The events' schema in a registry", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The events' schema in a registry", .timeLimit(.minutes(15)), .inTurn)
 struct SchemaRegistrationTests {
   static let subject = "laboratory.saga.events-value"
 

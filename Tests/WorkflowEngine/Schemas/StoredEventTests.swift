@@ -7,7 +7,7 @@ import Values
 @testable import WorkflowEngine
 
 /// `Fixtures/events` holds events as they were stored, one of each type in each version. A fixture never changes.
-@Suite("Old events stay readable", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Old events stay readable", .timeLimit(.minutes(15)), .inTurn)
 struct StoredEventTests {
   static let folder = "Tests/WorkflowEngine/Fixtures/events"
 

@@ -6,7 +6,7 @@ import Values
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("An event in an older form is converted to the current form", .timeLimit(.minutes(5)), .inTurn)
+@Suite("An event in an older form is converted to the current form", .timeLimit(.minutes(15)), .inTurn)
 struct UpcastingTests {
   /// An invented history of `stepSucceeded`: its member is `result` in schema 1 and `answer` in schema 2.
   static let table = SagaEventUpcasters(

@@ -11,7 +11,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Answers in the engine's shell", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Answers in the engine's shell", .timeLimit(.minutes(15)), .inTurn)
 struct AnswerShellTests {
   static let workflow = Workflow.of(
     #"""

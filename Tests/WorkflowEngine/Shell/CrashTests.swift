@@ -10,7 +10,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Crashes", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Crashes", .timeLimit(.minutes(15)), .inTurn)
 struct CrashTests {
   /// Which keys the participants have made true: an effect is made once however often its key comes.
   final class Participants: Sendable {

@@ -10,7 +10,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("The engine", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The engine", .timeLimit(.minutes(15)), .inTurn)
 struct EngineTests {
   @Test("A saga runs to its end, and its history is in the store, chained and in order")
   func completes() async throws {

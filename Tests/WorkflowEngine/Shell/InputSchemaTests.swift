@@ -13,7 +13,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("The engine and the schemas of workflows", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The engine and the schemas of workflows", .timeLimit(.minutes(15)), .inTurn)
 struct InputSchemaTests {
   static let schema = #"{"type": "object", "required": ["barcode"], "properties": {"volumeUl": {"maximum": 1000}}}"#
 

@@ -9,7 +9,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("The engine notices overdue steps, over restarts and pauses too", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The engine notices overdue steps, over restarts and pauses too", .timeLimit(.minutes(15)), .inTurn)
 struct OverdueShellTests {
   static let approval = #"{"id": "w", "signal": {"name": "go"}, "expected": "10m"}"#
   static let day = #""timeout": "1d","#

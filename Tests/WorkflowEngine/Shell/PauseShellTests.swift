@@ -9,7 +9,7 @@ import Values
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("A pause survives a restart of the engine, and its clocks stop", .timeLimit(.minutes(5)), .inTurn)
+@Suite("A pause survives a restart of the engine, and its clocks stop", .timeLimit(.minutes(15)), .inTurn)
 struct PauseShellTests {
   private func operate(_ engine: Engine, _ id: UniqueID, _ verb: OperatorVerb) async throws -> SagaState {
     try await engine.operate(

@@ -10,7 +10,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("The stored histories of sagas", .timeLimit(.minutes(3)), .inTurn)
+@Suite("The stored histories of sagas", .timeLimit(.minutes(15)), .inTurn)
 struct SagaHistoryTests {
   /// A saga that waits for a signal and was paused and resumed this many times.
   private func paused(_ times: Int, in store: MemoryStore) async throws -> (RunningEngine, UniqueID) {

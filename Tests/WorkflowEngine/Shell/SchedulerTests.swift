@@ -22,7 +22,7 @@ private final class SetClock: WallClock {
   }
 }
 
-@Suite("The scheduler", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The scheduler", .timeLimit(.minutes(15)), .inTurn)
 struct SchedulerTests {
   private func id(_ number: UInt64) -> UniqueID {
     .version7(at: Timestamp(milliseconds: 1_772_352_000_000), random: (number, 0))

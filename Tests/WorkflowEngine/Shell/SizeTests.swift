@@ -9,7 +9,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("Limits on the size of a saga's events", .timeLimit(.minutes(5)), .inTurn)
+@Suite("Limits on the size of a saga's events", .timeLimit(.minutes(15)), .inTurn)
 struct SizeTests {
   static func text(_ mebibytes: Int) -> JSON { text(kibibytes: mebibytes << 10) }
   static func text(kibibytes: Int) -> JSON { .string(String(repeating: "x", count: kibibytes << 10)) }

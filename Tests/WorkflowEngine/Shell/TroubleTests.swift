@@ -11,7 +11,7 @@ import Workflows
 @testable import SagaCore
 @testable import WorkflowEngine
 
-@Suite("A store that is unavailable for a while", .timeLimit(.minutes(5)), .inTurn)
+@Suite("A store that is unavailable for a while", .timeLimit(.minutes(15)), .inTurn)
 struct TroubleTests {
   @Test("A timer that is due during the outage fires after it")
   func timer() async throws {
@@ -179,7 +179,7 @@ struct TroubleTests {
   }
 }
 
-@Suite("The gate before a service", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The gate before a service", .timeLimit(.minutes(15)), .inTurn)
 struct ServiceGateTests {
   @Test("The gate admits a limited number of calls in order; a call that waits too long leaves and uses no place")
   func gate() async {

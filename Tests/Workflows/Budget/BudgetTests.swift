@@ -6,7 +6,7 @@ import Testing
 
 @testable import Workflows
 
-@Suite("Budgets of evaluations", .timeLimit(.minutes(5)), .apart)
+@Suite("Budgets of evaluations", .timeLimit(.minutes(15)), .apart)
 struct BudgetTests {
   static let budget = Budget(steps: 50_000)
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Workflows
 
-@Suite("The checker's work and answers are bounded", .timeLimit(.minutes(5)), .inTurn)
+@Suite("The checker's work and answers are bounded", .timeLimit(.minutes(15)), .inTurn)
 struct CheckBoundTests {
   static func workflow(_ members: String) -> [UInt8] {
     Array(

@@ -5,7 +5,7 @@ import Values
 
 @testable import Workflows
 
-@Suite("Decimals of 34 digits", .timeLimit(.minutes(10)), .inTurn)
+@Suite("Decimals of 34 digits", .timeLimit(.minutes(15)), .inTurn)
 struct Decimal34Tests {
   private static func decimal(_ text: String) throws -> Decimal34 {
     guard case .number(let number) = try JSON(parsing: text) else { throw CancellationError() }

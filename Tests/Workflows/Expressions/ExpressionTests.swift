@@ -5,7 +5,7 @@ import Values
 
 @testable import Workflows
 
-@Suite("Expressions", .timeLimit(.minutes(10)), .inTurn)
+@Suite("Expressions", .timeLimit(.minutes(15)), .inTurn)
 struct ExpressionTests {
   static let document: JSON = [
     "input": [

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 import Workflows
 
-@Suite(.timeLimit(.minutes(5)), .inTurn)
+@Suite(.timeLimit(.minutes(15)), .inTurn)
 struct ConditionTests {
   static let document: JSON = [
     "input": ["priority": "urgent", "lanes": 2, "tubes": [["ok": true], ["ok": false]]],

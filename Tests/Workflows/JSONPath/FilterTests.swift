@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 import Workflows
 
-@Suite(.timeLimit(.minutes(5)), .inTurn)
+@Suite(.timeLimit(.minutes(15)), .inTurn)
 struct FilterTests {
   static let samples: JSON = [
     ["id": "S1", "type": "dna", "ngPerUl": 51.5, "rin": .null, "tags": ["a", "b"]],

@@ -3,7 +3,7 @@ import Testing
 import Workflows
 
 /// Queries that are refused, each with its code and its place. The place is the number of scalars before it.
-@Suite(.timeLimit(.minutes(5)), .inTurn)
+@Suite(.timeLimit(.minutes(15)), .inTurn)
 struct InvalidQueryTests {
   @Test(arguments: [
     ("", 0), (" $", 0), ("$ ", 1), ("a", 0), ("@.a", 0), ("$a", 1), ("$.", 2), ("$..", 3), ("$...a", 3), ("$. a", 2),

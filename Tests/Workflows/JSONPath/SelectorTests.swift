@@ -4,7 +4,7 @@ import Testing
 import Workflows
 
 /// Names, indexes, slices, wildcards and descendants, by the paths that they find.
-@Suite(.timeLimit(.minutes(5)), .inTurn)
+@Suite(.timeLimit(.minutes(15)), .inTurn)
 struct SelectorTests {
   /// A plate with two tubes, and a few names that are hard to write.
   static let document: JSON = [
