@@ -98,7 +98,7 @@ struct KafkaBench {
     let store = MemoryStore(environment: .system)
     let executor = try KafkaStepExecutor(
       cluster: cluster, services: [KafkaService(name: "lab", topic: topic("lab.commands").name)],
-      replyTopic: topic("replies").name, clock: SystemClock())
+      replyTopic: topic("replies").name, clock: SystemClock(), patience: .seconds(600))
     let engine = Engine(
       store: store, executor: ActionExecutors(http: ScriptedExecutor(), kafka: executor),
       configuration: Engine.Configuration(kafkaServices: ["lab"]), environment: .system)

@@ -41,7 +41,9 @@ final class ReplyBench: Sendable {
       services: [
         KafkaService(name: "lab", topic: "lab.commands"),
         KafkaService(name: "careful", topic: "careful.commands", keepsTombstones: true),
-      ], replyTopic: "saga.replies", clock: clock)
+      ], replyTopic: "saga.replies", clock: clock,
+      // No broker is there. A command waits in the client for longer than a test takes on a busy machine.
+      patience: .seconds(3_600))
     watched = WatchedExecutor(ActionExecutors(http: ScriptedExecutor(), kafka: kafka))
     running = try await RunningEngine(self.store, watched, environment: environment, drainTime: .zero)
     handlers = KafkaReplies(engine: running.engine, executor: kafka, unframe: nil, log: .silent).handlers

@@ -22,7 +22,7 @@ struct StepExecutorTests {
 
     /// - Parameter isMock: what is to misbehave must be a broker of our own.
     init(
-      patience: Duration = .seconds(30), isMock: Bool = true, clock: any WallClock = SystemClock()
+      patience: Duration = .seconds(600), isMock: Bool = true, clock: any WallClock = SystemClock()
     ) async throws {
       broker =
         try await isMock ? TestBroker.mock(topics: ["lab.commands:4"]) : TestBroker.start(topics: ["lab.commands:4"])
