@@ -61,23 +61,7 @@ extension DecimalDigits {
   private func hasNoRest(dividedBy divider: UInt64, _ shift: Int) -> Bool {
     var rest: UInt64 = 0
     for digit in digits { rest = (rest * 10 + UInt64(digit)) % divider }
-    return Self.product(rest, Self.power(of: 10, shift, dividedBy: divider), dividedBy: divider) == 0
-  }
-
-  /// Returns the rest of a power.
-  private static func power(of base: UInt64, _ exponent: Int, dividedBy divider: UInt64) -> UInt64 {
-    var (result, square, exponent) = (1 % divider, base % divider, exponent)
-    while exponent > 0 {
-      if exponent & 1 == 1 { result = product(result, square, dividedBy: divider) }
-      square = product(square, square, dividedBy: divider)
-      exponent >>= 1
-    }
-    return result
-  }
-
-  /// Returns the rest of a product of two numbers that are smaller than the divider.
-  private static func product(_ left: UInt64, _ right: UInt64, dividedBy divider: UInt64) -> UInt64 {
-    divider.dividingFullWidth(left.multipliedFullWidth(by: right)).remainder
+    return UInt64.product(rest, .power(10, shift, dividedBy: divider), dividedBy: divider) == 0
   }
 
   /// Long division by a number of any length.

@@ -1,39 +1,13 @@
 /// Parses a pattern by the grammar of ECMA-262 §22.2.1.
-struct ECMAPatternParser {
-  private let scalars: [Unicode.Scalar]
-  private var at = 0
-  private var depth = 0
-  private static let deepest = 64
+struct ECMAPatternParser: PatternGrammar {
+  let scalars: [Unicode.Scalar]
+  var at = 0
+  var depth = 0
 
   init(_ pattern: String) { scalars = Array(pattern.unicodeScalars) }
 
-  mutating func whole() throws(PatternError) -> PatternTree {
-    let tree = try alternatives()
-    if at < scalars.count { throw error("a ) closes nothing.", at: at) }
-    return tree
-  }
-
-  private mutating func alternatives() throws(PatternError) -> PatternTree {
-    var branches = [try branch()]
-    while skip("|") { branches.append(try branch()) }
-    return branches.count == 1 ? branches[0] : .alternatives(branches)
-  }
-
-  private mutating func branch() throws(PatternError) -> PatternTree {
-    var pieces: [PatternTree] = []
-    while let next = peek(), next != "|", next != ")" {
-      if let assertion = assertion(next) {
-        pieces.append(assertion)
-        continue
-      }
-      let atom = try atom(next)
-      pieces.append(try quantified(atom))
-    }
-    return pieces.count == 1 ? pieces[0] : .sequence(pieces)
-  }
-
   /// Parses `^`, `$`, `\b` or `\B`. None of them can be repeated.
-  private mutating func assertion(_ next: Unicode.Scalar) -> PatternTree? {
+  mutating func assertion(_ next: Unicode.Scalar, isFirst: Bool) -> PatternTree? {
     switch next {
     case "^":
       at += 1
@@ -49,7 +23,7 @@ struct ECMAPatternParser {
     }
   }
 
-  private mutating func atom(_ first: Unicode.Scalar) throws(PatternError) -> PatternTree {
+  mutating func atom(_ first: Unicode.Scalar) throws(PatternError) -> PatternTree {
     let start = at
     at += 1
     switch first {
@@ -89,12 +63,7 @@ struct ECMAPatternParser {
       default: throw unsupported("a group that begins with (?\(text(1))", at: start)
       }
     }
-    depth += 1
-    if depth > Self.deepest { throw error("more than \(Self.deepest) parentheses are open at once.", at: start) }
-    let inner = try alternatives()
-    guard skip(")") else { throw error("a parenthesis is never closed.", at: start) }
-    depth -= 1
-    return inner
+    return try restOfGroup(from: start)
   }
 
   /// Skips the name of a group. The names change nothing, because no back reference can use them.
@@ -118,7 +87,7 @@ struct ECMAPatternParser {
 
   // MARK: Repetition
 
-  private mutating func quantified(_ atom: PatternTree) throws(PatternError) -> PatternTree {
+  mutating func quantified(_ atom: PatternTree) throws(PatternError) -> PatternTree {
     let result: PatternTree
     if skip("*") {
       result = .repeated(atom, least: 0, most: nil)
@@ -330,15 +299,7 @@ struct ECMAPatternParser {
     scalar.isASCII ? Character(scalar).hexDigitValue.map { UInt32($0) } : nil
   }
 
-  // MARK: Scalars
-
-  private func peek(_ ahead: Int = 0) -> Unicode.Scalar? { at + ahead < scalars.count ? scalars[at + ahead] : nil }
-
-  private mutating func skip(_ scalar: Unicode.Scalar) -> Bool {
-    guard peek() == scalar else { return false }
-    at += 1
-    return true
-  }
+  // MARK: Messages
 
   /// The next scalars, for a message.
   private func text(_ count: Int) -> String { String(String.UnicodeScalarView(scalars[at...].prefix(count))) }

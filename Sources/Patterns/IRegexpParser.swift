@@ -1,40 +1,14 @@
 /// Parses a pattern by the grammar of RFC 9485 §3, which has no back-references and no `\d`.
-struct IRegexpParser {
-  private let scalars: [Unicode.Scalar]
-  private var at = 0
-  private var depth = 0
-  private static let deepest = 64
+struct IRegexpParser: PatternGrammar {
+  let scalars: [Unicode.Scalar]
+  var at = 0
+  var depth = 0
 
   init(_ pattern: String) { scalars = Array(pattern.unicodeScalars) }
 
-  mutating func whole() throws(PatternError) -> PatternTree {
-    let tree = try alternatives()
-    if at < scalars.count { throw PatternError(message: "a ) closes nothing.") }
-    return tree
-  }
-
-  private mutating func alternatives() throws(PatternError) -> PatternTree {
-    var branches = [try branch()]
-    while skip("|") { branches.append(try branch()) }
-    return branches.count == 1 ? branches[0] : .alternatives(branches)
-  }
-
-  private mutating func branch() throws(PatternError) -> PatternTree {
-    var pieces: [PatternTree] = []
-    while let next = peek(), next != "|", next != ")" {
-      if let anchor = anchor(next, isFirst: pieces.isEmpty) {
-        pieces.append(anchor)
-        continue
-      }
-      let atom = try atom(next)
-      pieces.append(try quantified(atom))
-    }
-    return pieces.count == 1 ? pieces[0] : .sequence(pieces)
-  }
-
   /// Parses a `^` that starts an alternative, or a `$` that ends one. Before a sign of repetition they are plain
   /// characters.
-  private mutating func anchor(_ next: Unicode.Scalar, isFirst: Bool) -> PatternTree? {
+  mutating func assertion(_ next: Unicode.Scalar, isFirst: Bool) -> PatternTree? {
     let following = peek(1)
     switch next {
     case "^" where isFirst && !(following.map { ["*", "+", "?", "{"].contains($0) } ?? false):
@@ -47,16 +21,10 @@ struct IRegexpParser {
     }
   }
 
-  private mutating func atom(_ first: Unicode.Scalar) throws(PatternError) -> PatternTree {
+  mutating func atom(_ first: Unicode.Scalar) throws(PatternError) -> PatternTree {
     at += 1
     switch first {
-    case "(":
-      depth += 1
-      if depth > Self.deepest { throw PatternError(message: "more than \(Self.deepest) parentheses are open at once.") }
-      let inner = try alternatives()
-      guard skip(")") else { throw PatternError(message: "a parenthesis is never closed.") }
-      depth -= 1
-      return inner
+    case "(": return try restOfGroup(from: at - 1)
     case ".": return .oneOf(.dot)
     case "[": return .oneOf(try classExpression())
     case "\\":
@@ -76,7 +44,7 @@ struct IRegexpParser {
 
   // MARK: Repetition
 
-  private mutating func quantified(_ atom: PatternTree) throws(PatternError) -> PatternTree {
+  mutating func quantified(_ atom: PatternTree) throws(PatternError) -> PatternTree {
     if skip("*") { return .repeated(atom, least: 0, most: nil) }
     if skip("+") { return .repeated(atom, least: 1, most: nil) }
     if skip("?") { return .repeated(atom, least: 0, most: 1) }
@@ -190,15 +158,5 @@ struct IRegexpParser {
       throw PatternError(message: "there is no category \(name); categories are as L, Lu, Nd, P.")
     }
     return mask
-  }
-
-  // MARK: Scalars
-
-  private func peek(_ ahead: Int = 0) -> Unicode.Scalar? { at + ahead < scalars.count ? scalars[at + ahead] : nil }
-
-  private mutating func skip(_ scalar: Unicode.Scalar) -> Bool {
-    guard peek() == scalar else { return false }
-    at += 1
-    return true
   }
 }

@@ -17,7 +17,7 @@ struct WordTests {
     "docs/errors": [:],
     "console": ["stand": 9, "marks": 8, "moment": 38, "notMade": 1],
     "Sources": [
-      "stand": 75, "nobody": 3, "whoever": 2, "is told": 7, "anew": 4, "mend": 1, "hold up": 1, "letter": 18,
+      "stand": 75, "nobody": 3, "whoever": 2, "is told": 5, "anew": 4, "hold up": 1, "letter": 18,
       "lane": 20, "marks": 69, "seen token": 10, "is no": 31, "moment": 188, "notMade": 4,
     ],
     "Tests": [

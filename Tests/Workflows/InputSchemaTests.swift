@@ -61,14 +61,27 @@ struct InputSchemaTests {
     #expect(schemas.first?.schema.findings.map(\.code) == [SchemaErrorCode.unsupported])
   }
 
-  @Test("Two waits of one name with different schemas give no warning")
+  @Test("Two waits of one name give no warning only when no body meets both schemas")
   func toldApart() {
-    func steps(_ first: String, _ second: String) -> String {
-      #"[{ "id": "a", "signal": { "name": "x", "schema": \#(first) } }, { "id": "b", "signal": { "name": "x", "schema": \#(second) } }]"#
+    func codes(_ first: String, _ second: String) -> [String] {
+      let step = { (id: String, schema: String) in
+        #"{ "id": "\#(id)", "signal": { "name": "x", "schema": \#(schema) } }"#
+      }
+      return check(Sample.workflow("[\(step("a", first)), \(step("b", second))]")).findings.map(\.code)
     }
-    #expect(check(Sample.workflow(steps(#"{ "required": ["a"] }"#, #"{ "required": ["b"] }"#))).findings.isEmpty)
-    #expect(
-      check(Sample.workflow(steps("{}", "{}"))).findings.map(\.code) == [WorkflowErrorCode.signalsAlike])
+    func role(_ values: String, _ more: String = #""required": ["role"]"#) -> String {
+      #"{ "type": "object", "properties": { "role": \#(values) }, \#(more) }"#
+    }
+    #expect(codes(role(#"{ "const": "qa" }"#), role(#"{ "const": "lead" }"#)) == [])
+    #expect(codes(role(#"{ "enum": ["qa", "qc"] }"#), role(#"{ "const": "lead" }"#)) == [])
+    // A body with both members, with a role in common, or without a role, meets both.
+    for (first, second) in [
+      ("{}", "{}"), (#"{ "required": ["a"] }"#, #"{ "required": ["b"] }"#),
+      (role(#"{ "enum": ["qa", "lead"] }"#), role(#"{ "const": "lead" }"#)),
+      (role(#"{ "const": "qa" }"#), role(#"{ "const": "lead" }"#, #""minProperties": 0"#)),
+    ] {
+      #expect(codes(first, second) == [WorkflowErrorCode.signalsAlike], "\(first) and \(second)")
+    }
   }
 
   @Test("The shipped workflow takes its example, and no text in its place")

@@ -97,8 +97,7 @@ package enum CallRendering {
   private static func path(
     _ path: TextTemplate, in document: JSON, _ meter: Meter
   ) throws(ExpressionError) -> String {
-    // The checker refuses a path that may be left out.
-    try bounded(try path.render(in: document, encoding: .pathSegment, meter: meter) ?? "", "the path", path)
+    try bounded(try path.renderRequired(in: document, encoding: .pathSegment, meter: meter), "the path", path)
   }
 
   private static func fields(

@@ -85,8 +85,9 @@ extension Decider {
       var message = "The workflow fails here on purpose."
       if let template = action.message {
         let document = state.document(for: state.steps[step], reading: template.reads)
-        let text = try measured { meter throws(ExpressionError) in try template.render(in: document, meter: meter) }
-        message = text ?? message
+        message = try measured { meter throws(ExpressionError) in
+          try template.renderRequired(in: document, meter: meter)
+        }
       }
       fail(step, StepFailure(code: action.code, message: message))
     } catch {

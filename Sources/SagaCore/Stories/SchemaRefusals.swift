@@ -68,9 +68,12 @@ extension Refusal {
   /// their words.
   package func withViolations(of signal: SignalGiven, _ definition: WorkflowDefinition) -> Refusal {
     guard code == EngineErrorCode.signalInvalid else { return self }
+    // Several steps may wait for the name. The violations are those of the step whose words the message has, behind the
+    // words about a repeat.
     for step in definition.steps {
       guard case .signal(let wait) = step.action, wait.name.hasSameScalars(as: signal.name), let schema = wait.schema,
-        let refusal = schema.refusal(of: signal.body, by: .signal(wait.name)).refusal
+        let refusal = schema.refusal(of: signal.body, by: .signal(wait.name)).refusal,
+        message.hasSuffix(refusal.message)
       else { continue }
       return Refusal(
         code, message, violations: refusal.violations, moreViolations: refusal.moreViolations)

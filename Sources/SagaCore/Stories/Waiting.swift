@@ -20,8 +20,7 @@ extension Decider {
     case .until(let template):
       do {
         let document = state.document(for: state.steps[step], reading: template.reads)
-        // The checker refuses a time that may be left out.
-        let text = try template.render(in: document, encoding: .none) ?? ""
+        let text = try template.renderRequired(in: document)
         guard let time = Timestamp(text) else {
           fail(
             step,

@@ -62,8 +62,9 @@ struct RetryReader {
       "backoffCoefficient", in: 1...1_000, meaning: "a number from 1 to 1000; 1 means that pauses don't grow")
     spoken.maxInterval = reader.duration("maxInterval", positive: false)
     spoken.jitter = reader.number("jitter", in: 0...1, meaning: "a number from 0 to 1")
-    spoken.nonRetryable = patterns(reader, "nonRetryable", atLeast: 0)
-    warnOfWaitingAnswers(reader)
+    spoken.nonRetryable = patterns(reader, "nonRetryable", atLeast: 0) { text, pointer in
+      warnOfWaitingAnswers(text, at: pointer)
+    }
     let policy = spoken.filled(from: base)
     if spoken.maxInterval != nil, policy.maxInterval < policy.initialInterval {
       report.rule(
@@ -78,19 +79,20 @@ struct RetryReader {
   private static let waitingAnswers = ["http.408", "http.425", "http.429"]
 
   /// Warns of a class in `nonRetryable` that contains the answers that ask for another attempt.
-  private func warnOfWaitingAnswers(_ reader: ObjectReader) {
-    for (text, pointer) in reader.texts("nonRetryable") ?? [] where !Self.waitingAnswers.contains(text) {
-      let hit = Self.waitingAnswers.filter { RetryPolicy.matches(text, codes: [$0, "http.4xx"]) }
-      guard !hit.isEmpty else { continue }
-      report.warning(
-        WorkflowErrorCode.turnsOffRetry,
-        "\"\(text)\" also makes \(hit.joined(separator: ", ")) final, which ask for another attempt (too many requests, "
-          + "too early, timeout): leave it out, because the others of 4xx are final anyway, or name single codes",
-        at: pointer)
-    }
+  private func warnOfWaitingAnswers(_ text: String, at pointer: JSONPointer) {
+    let hit = Self.waitingAnswers.filter { RetryPolicy.matches(text, codes: [$0, "http.4xx"]) }
+    guard !hit.isEmpty, !Self.waitingAnswers.contains(text) else { return }
+    report.warning(
+      WorkflowErrorCode.turnsOffRetry,
+      "\"\(text)\" also makes \(hit.joined(separator: ", ")) final, which ask for another attempt (too many requests, "
+        + "too early, timeout): leave it out, because the others of 4xx are final anyway, or name single codes",
+      at: pointer)
   }
 
-  private func patterns(_ reader: ObjectReader, _ name: String, atLeast least: Int) -> [String]? {
+  /// - Parameter check: gets each pattern with its place.
+  private func patterns(
+    _ reader: ObjectReader, _ name: String, atLeast least: Int, _ check: (String, JSONPointer) -> Void = { _, _ in }
+  ) -> [String]? {
     guard let texts = reader.texts(name, atLeast: least) else { return nil }
     for (text, pointer) in texts where text.isEmpty || text.utf8.dropLast().contains(UInt8(ascii: "*")) {
       report.rule(
@@ -98,6 +100,7 @@ struct RetryReader {
         "\"\(name)\" holds error codes, as QC_FAILED, http.409, http.4xx or http.*; a * stands only at the end",
         at: pointer)
     }
+    for (text, pointer) in texts { check(text, pointer) }
     return texts.map(\.text)
   }
 }

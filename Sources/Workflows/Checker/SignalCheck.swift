@@ -23,10 +23,10 @@ struct SignalCheck {
     }
   }
 
-  /// Returns true when the steps may be meant for different signals. Their schemas differ, or both conditions read the
-  /// signal and neither is plainly a case of the other.
+  /// Returns true when the steps may be meant for different signals: no body meets both schemas, or both conditions read
+  /// the signal and neither is plainly a case of the other.
   private func isToldApart(_ left: SignalAction, _ right: SignalAction) -> Bool {
-    if let schema = left.schema, let other = right.schema, schema != other { return true }
+    if let schema = left.schema, let other = right.schema, schema.source.plainlyExcludes(other.source) { return true }
     guard let left = left.accept, let right = right.accept, readsSignal(left), readsSignal(right) else { return false }
     return !left.plainlyOverlaps(right)
   }
@@ -40,6 +40,27 @@ struct SignalCheck {
       }
     }
   }
+}
+
+extension JSON {
+  /// Returns true when, by their form alone, no value meets both schemas: both require a member, and the values that they
+  /// allow for it are listed and have none in common. False proves nothing.
+  fileprivate func plainlyExcludes(_ other: JSON) -> Bool {
+    guard let required = self["required"]?.arrayValue, let otherRequired = other["required"]?.arrayValue else {
+      return false
+    }
+    // Without the type, a body that is no object meets both.
+    guard self["type"] == "object" || other["type"] == "object" else { return false }
+    return required.contains { name in
+      guard let name = name.stringValue, otherRequired.contains(.string(name)),
+        let values = self["properties"]?[name]?.listedValues, let others = other["properties"]?[name]?.listedValues
+      else { return false }
+      return Set(values).isDisjoint(with: others)
+    }
+  }
+
+  /// The values that a schema allows, when it lists them.
+  fileprivate var listedValues: [JSON]? { self["const"].map { [$0] } ?? self["enum"]?.arrayValue }
 }
 
 extension JSONPathCondition {

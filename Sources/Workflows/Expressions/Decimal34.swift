@@ -147,7 +147,7 @@ struct Decimal34: Hashable, Sendable {
   static func / (left: Decimal34, right: Decimal34) -> Decimal34? {
     guard right.coefficient != 0 else { return nil }
     guard left.coefficient != 0 else { return zero }
-    // The dividend gets so many zeros that the quotient has at least 36 digits.
+    // The dividend gets zeros until the quotient has at least 36 digits.
     let widening = precision - digits(left.coefficient)
     let shift = 2 + digits(right.coefficient)
     let dividend = (left.coefficient * tens[widening]).multipliedFullWidth(by: tens[shift])
@@ -163,28 +163,13 @@ struct Decimal34: Hashable, Sendable {
     guard right.coefficient != 0 else { return nil }
     let distance = left.exponent - right.exponent
     if distance >= 0 {
-      let power = power(10, distance, modulo: right.coefficient)
-      let rest = product(left.coefficient % right.coefficient, power, modulo: right.coefficient)
+      let power = UInt128.power(10, distance, dividedBy: right.coefficient)
+      let rest = UInt128.product(left.coefficient, power, dividedBy: right.coefficient)
       return Decimal34(left.isNegative, rest, right.exponent)
     }
     // The divisor has more digits than every dividend.
     guard digits(right.coefficient) - distance <= mostKept else { return left }
     return Decimal34(left.isNegative, left.coefficient % (right.coefficient * tens[-distance]), left.exponent)
-  }
-
-  private static func power(_ base: UInt128, _ exponent: Int, modulo: UInt128) -> UInt128 {
-    var (result, square, left) = (1 % modulo, base % modulo, exponent)
-    while left > 0 {
-      if left & 1 == 1 { result = product(result, square, modulo: modulo) }
-      square = product(square, square, modulo: modulo)
-      left >>= 1
-    }
-    return result
-  }
-
-  private static func product(_ left: UInt128, _ right: UInt128, modulo: UInt128) -> UInt128 {
-    let product = left.multipliedFullWidth(by: right)
-    return modulo.dividingFullWidth((product.high % modulo, product.low)).remainder
   }
 
   // MARK: Rounding
@@ -196,8 +181,8 @@ struct Decimal34: Hashable, Sendable {
     case up
   }
 
-  /// Returns the number with at most so many digits behind the point. A negative number of digits rounds to tens,
-  /// hundreds and so on. Nil when the result is too large.
+  /// Returns the rounded number; nil when it is too large.
+  /// - Parameter places: the most digits behind the point. A negative number rounds to tens, hundreds and so on.
   func rounded(_ rounding: Rounding, digits places: Int = 0) -> Decimal34? {
     let surplus = -places - exponent
     guard surplus > 0, coefficient != 0 else { return self }

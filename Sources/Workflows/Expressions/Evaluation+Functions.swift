@@ -3,22 +3,41 @@ import Values
 
 extension Evaluation {
   func call(_ function: ExpressionFunction, _ arguments: [Argument], for node: JSON) -> JSON? {
+    let user = "\(function.rawValue)()"
+    func nodes(atMost most: Int = .max) -> [JSON]? { self.nodes(arguments[0], for: node, user, atMost: most) }
+    func text(_ index: Int = 0) -> String? { self.text(arguments[index], for: node, user) }
+    func number(_ index: Int = 0) -> Decimal34? { value(arguments[index], for: node).flatMap { self.number($0, user) } }
     switch function {
-    case .list: return nodes(arguments[0], for: node, function).map { .array($0) }
-    case .first: return nodes(arguments[0], for: node, function, atMost: 1)?.first
-    case .sum, .min, .max, .avg, .join, .distinct:
-      guard let nodes = nodes(arguments[0], for: node, function) else { return nil }
-      return fold(function, nodes, arguments, for: node)
-    case .upper, .lower, .trim, .replace, .split, .seconds, .duration:
-      guard let texts = texts(arguments, for: node, function) else { return nil }
-      return onText(function, texts)
-    case .text: return value(arguments[0], for: node).flatMap(text)
-    case .number: return value(arguments[0], for: node).flatMap(number)
-    case .round, .floor, .ceil, .abs, .timestamp:
-      guard let number = value(arguments[0], for: node).flatMap({ number($0, "\(function.rawValue)()") }) else {
-        return nil
-      }
-      return onNumber(function, number, arguments, for: node)
+    case .list: return nodes().map { .array($0) }
+    case .first: return nodes(atMost: 1)?.first
+    case .sum: return nodes().flatMap { sum($0, user) }.flatMap(result)
+    case .avg: return nodes().flatMap { average($0, user) }
+    case .min: return nodes().flatMap { extreme($0, isLargest: false) }
+    case .max: return nodes().flatMap { extreme($0, isLargest: true) }
+    case .distinct: return nodes().flatMap(distinct)
+    case .join:
+      guard let values = nodes(), let separator = arguments.count > 1 ? text(1) : "" else { return nil }
+      return join(values, separator)
+    case .upper: return text().flatMap { composed($0.uppercased()) }
+    case .lower: return text().flatMap { composed($0.lowercased()) }
+    case .trim: return text().flatMap { composed(Self.trimmed($0)) }
+    case .replace:
+      guard let whole = text(), let old = text(1), let new = text(2) else { return nil }
+      return replace(whole, old, new)
+    case .split:
+      guard let whole = text(), let separator = text(1) else { return nil }
+      return split(whole, separator)
+    case .seconds: return text().flatMap(seconds)
+    case .duration: return text().flatMap(duration)
+    case .text: return value(arguments[0], for: node).flatMap(self.text)
+    case .number: return value(arguments[0], for: node).flatMap(self.number)
+    case .abs: return number().flatMap { result($0.magnitude) }
+    case .floor: return number().flatMap { rounded($0, .down, digits: 0) }
+    case .ceil: return number().flatMap { rounded($0, .up, digits: 0) }
+    case .round:
+      guard let value = number(), let places = arguments.count > 1 ? number(1) : .zero else { return nil }
+      return round(value, places)
+    case .timestamp: return number().flatMap(timestamp)
     }
   }
 
@@ -33,7 +52,7 @@ extension Evaluation {
 
   /// Returns the values that a query finds, or the elements of a computed list.
   private func nodes(
-    _ argument: Argument, for node: JSON, _ function: ExpressionFunction, atMost most: Int = .max
+    _ argument: Argument, for node: JSON, _ user: String, atMost most: Int
   ) -> [JSON]? {
     switch argument {
     case .nodes(let sub):
@@ -46,7 +65,7 @@ extension Evaluation {
       return meter.exceeded == nil ? found : nil
     case .elements(let operand), .value(let operand):
       guard let value = value(of: operand, for: node) else { return nil }
-      guard case .array(let values) = value else { return fail(needs: "a list", "\(function.rawValue)()", value) }
+      guard case .array(let values) = value else { return fail(needs: "a list", user, value) }
       return meter.charge(values.count) ? values : nil
     }
   }
@@ -54,54 +73,42 @@ extension Evaluation {
   /// The steps that a kept value costs: approximately its memory.
   private static let stepsOfKept = 8
 
-  private func texts(_ arguments: [Argument], for node: JSON, _ function: ExpressionFunction) -> [String]? {
-    var texts: [String] = []
-    for argument in arguments {
-      guard let value = value(argument, for: node) else { return nil }
-      guard case .string(let text) = value else { return fail(needs: "a text", "\(function.rawValue)()", value) }
-      guard meter.charge(text: text.utf8.count) else { return nil }
-      texts.append(text)
-    }
-    return texts
+  private func text(_ argument: Argument, for node: JSON, _ user: String) -> String? {
+    guard let value = value(argument, for: node) else { return nil }
+    guard case .string(let text) = value else { return fail(needs: "a text", user, value) }
+    return meter.charge(text: text.utf8.count) ? text : nil
   }
 
   // MARK: Over nodes
 
-  private func fold(_ function: ExpressionFunction, _ nodes: [JSON], _ arguments: [Argument], for node: JSON) -> JSON? {
-    switch function {
-    case .distinct:
-      var seen: Set<JSON> = []
-      var kept: [JSON] = []
-      for value in nodes {
-        guard meter.read(value) else { return nil }
-        if seen.insert(value).inserted { kept.append(value) }
-      }
-      return .array(kept)
-    case .join: return join(nodes, arguments, for: node)
-    case .min, .max: return extreme(nodes, isLargest: function == .max)
-    case .sum, .avg:
-      var total = Decimal34.zero
-      for value in nodes {
-        guard meter.charge(), let number = number(value, "\(function.rawValue)()") else { return nil }
-        guard let sum = total + number else { return outOfRange() }
-        total = sum
-      }
-      if function == .sum { return result(total) }
-      guard !nodes.isEmpty else { return nil }
-      guard let average = total / Decimal34(nodes.count) else { return outOfRange() }
-      return result(average)
-    case .list, .first, .upper, .lower, .trim, .replace, .split, .text, .number, .round, .floor, .ceil, .abs, .seconds,
-      .timestamp, .duration:
-      return nil
+  private func distinct(_ nodes: [JSON]) -> JSON? {
+    var seen: Set<JSON> = []
+    var kept: [JSON] = []
+    for value in nodes {
+      guard meter.read(value) else { return nil }
+      if seen.insert(value).inserted { kept.append(value) }
     }
+    return .array(kept)
   }
 
-  private func join(_ nodes: [JSON], _ arguments: [Argument], for node: JSON) -> JSON? {
-    var separator = ""
-    if arguments.count > 1 {
-      guard let texts = texts([arguments[1]], for: node, .join) else { return nil }
-      separator = texts[0]
+  private func sum(_ nodes: [JSON], _ user: String) -> Decimal34? {
+    var total = Decimal34.zero
+    for value in nodes {
+      guard meter.charge(), let number = number(value, user) else { return nil }
+      guard let sum = total + number else { return outOfRange() }
+      total = sum
     }
+    return total
+  }
+
+  /// Returns nil when there are no values.
+  private func average(_ nodes: [JSON], _ user: String) -> JSON? {
+    guard let total = sum(nodes, user), !nodes.isEmpty else { return nil }
+    guard let average = total / Decimal34(nodes.count) else { return outOfRange() }
+    return result(average)
+  }
+
+  private func join(_ nodes: [JSON], _ separator: String) -> JSON? {
     var result = ""
     for (index, value) in nodes.enumerated() {
       guard case .string(let text)? = scalarText(value, "join()") else { return nil }
@@ -137,41 +144,26 @@ extension Evaluation {
 
   // MARK: On text
 
-  private func onText(_ function: ExpressionFunction, _ texts: [String]) -> JSON? {
-    let text = texts[0]
-    switch function {
-    case .upper: return composed(text.uppercased())
-    case .lower: return composed(text.lowercased())
-    case .trim:
-      let scalars = text.unicodeScalars
-      let isSpace = { (scalar: Unicode.Scalar) in scalar.properties.isWhitespace }
-      guard let first = scalars.firstIndex(where: { !isSpace($0) }),
-        let last = scalars.lastIndex(where: { !isSpace($0) })
-      else { return "" }
-      return composed(String(scalars[first...last]))
-    case .replace:
-      guard let parts = parts(of: text, at: texts[1], "replace()") else { return nil }
-      guard meter.put(text.utf8.count + (parts.count - 1) * texts[2].utf8.count) else { return nil }
-      return .string(parts.joined(separator: texts[2]))
-    case .split:
-      guard let parts = parts(of: text, at: texts[1], "split()"), meter.charge(Self.stepsOfKept * parts.count),
-        meter.put(text.utf8.count)
-      else { return nil }
-      return .array(parts.map { .string($0) })
-    case .seconds:
-      guard let timestamp = Timestamp(text) else {
-        return fail(badArgument: "seconds()", "a timestamp, as 2026-01-31T12:00:00Z", text)
-      }
-      return (Decimal34(Int(timestamp.milliseconds)) / Decimal34(1_000)).flatMap(result)
-    case .duration:
-      guard let duration = DurationText.parse(text) else {
-        return fail(badArgument: "duration()", "a duration, as 30s, 5m, 24h or 7d", text)
-      }
-      return (Decimal34(Int(duration / .milliseconds(1))) / Decimal34(1_000)).flatMap(result)
-    case .list, .first, .sum, .min, .max, .avg, .join, .distinct, .text, .number, .round, .floor, .ceil, .abs,
-      .timestamp:
-      return nil
-    }
+  private static func trimmed(_ text: String) -> String {
+    let scalars = text.unicodeScalars
+    func isSpace(_ scalar: Unicode.Scalar) -> Bool { scalar.properties.isWhitespace }
+    guard let first = scalars.firstIndex(where: { !isSpace($0) }), let last = scalars.lastIndex(where: { !isSpace($0) })
+    else { return "" }
+    return String(scalars[first...last])
+  }
+
+  private func replace(_ text: String, _ old: String, _ new: String) -> JSON? {
+    guard let parts = parts(of: text, at: old, "replace()"),
+      meter.put(text.utf8.count + (parts.count - 1) * new.utf8.count)
+    else { return nil }
+    return .string(parts.joined(separator: new))
+  }
+
+  private func split(_ text: String, _ separator: String) -> JSON? {
+    guard let parts = parts(of: text, at: separator, "split()"), meter.charge(Self.stepsOfKept * parts.count),
+      meter.put(text.utf8.count)
+    else { return nil }
+    return .array(parts.map { .string($0) })
   }
 
   private func composed(_ text: String) -> JSON? { meter.put(text.utf8.count) ? .string(text) : nil }
@@ -238,34 +230,43 @@ extension Evaluation {
     }
   }
 
-  private func onNumber(
-    _ function: ExpressionFunction, _ number: Decimal34, _ arguments: [Argument], for node: JSON
-  ) -> JSON? {
-    switch function {
-    case .abs: return result(number.magnitude)
-    case .floor: return rounded(number, .down, digits: 0)
-    case .ceil: return rounded(number, .up, digits: 0)
-    case .round:
-      guard arguments.count > 1 else { return rounded(number, .nearest, digits: 0) }
-      guard let places = value(arguments[1], for: node).flatMap({ self.number($0, "round()") }) else { return nil }
-      guard let digits = places.intValue, Swift.abs(digits) <= Decimal34.precision else {
-        return fail(badArgument: "round()", "a whole number of digits, at most \(Decimal34.precision)", places.text)
-      }
-      return rounded(number, .nearest, digits: digits)
-    case .timestamp:
-      guard let milliseconds = (number * Decimal34(1_000))?.rounded(.nearest)?.intValue,
-        Self.timestamps.contains(milliseconds)
-      else { return fail(badArgument: "timestamp()", "a number of seconds since 1970", number.text) }
-      return .timestamp(Timestamp(milliseconds: Int64(milliseconds)))
-    case .list, .first, .sum, .min, .max, .avg, .join, .distinct, .upper, .lower, .trim, .replace, .split, .text,
-      .number, .seconds, .duration:
-      return nil
+  private func round(_ number: Decimal34, _ places: Decimal34) -> JSON? {
+    guard let digits = places.intValue, abs(digits) <= Decimal34.precision else {
+      return fail(badArgument: "round()", "a whole number of digits, at most \(Decimal34.precision)", places.text)
     }
+    return rounded(number, .nearest, digits: digits)
   }
 
   private func rounded(_ number: Decimal34, _ rounding: Decimal34.Rounding, digits: Int) -> JSON? {
     guard let rounded = number.rounded(rounding, digits: digits) else { return outOfRange() }
     return result(rounded)
+  }
+
+  // MARK: On time
+
+  private func seconds(_ text: String) -> JSON? {
+    guard let timestamp = Timestamp(text) else {
+      return fail(badArgument: "seconds()", "a timestamp, as 2026-01-31T12:00:00Z", text)
+    }
+    return inSeconds(Int(timestamp.milliseconds))
+  }
+
+  private func duration(_ text: String) -> JSON? {
+    guard let duration = DurationText.parse(text) else {
+      return fail(badArgument: "duration()", "a duration, as 30s, 5m, 24h or 7d", text)
+    }
+    return inSeconds(Int(duration / .milliseconds(1)))
+  }
+
+  private func inSeconds(_ milliseconds: Int) -> JSON? {
+    (Decimal34(milliseconds) / Decimal34(1_000)).flatMap(result)
+  }
+
+  private func timestamp(_ seconds: Decimal34) -> JSON? {
+    guard let milliseconds = (seconds * Decimal34(1_000))?.rounded(.nearest)?.intValue,
+      Self.timestamps.contains(milliseconds)
+    else { return fail(badArgument: "timestamp()", "a number of seconds since 1970", seconds.text) }
+    return .timestamp(Timestamp(milliseconds: Int64(milliseconds)))
   }
 
   /// The milliseconds of the years 0000 to 9999, which RFC 3339 can write.

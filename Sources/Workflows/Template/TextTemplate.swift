@@ -57,6 +57,16 @@ public struct TextTemplate: Sendable {
     return text
   }
 
+  /// Returns the text as `render` does. The checker refuses a text that may be left out where one is needed, so a
+  /// missing text is an error here.
+  public func renderRequired(
+    in document: JSON, encoding: Encoding = .none, meter: Meter = Meter()
+  ) throws(ExpressionError) -> String {
+    if let text = try render(in: document, encoding: encoding, meter: meter) { return text }
+    throw ExpressionError(
+      code: WorkflowErrorCode.expressionEmpty, message: "\(source) has no value, and one is needed here", query: source)
+  }
+
   static func join(
     _ parts: [TextPart], in document: JSON, encoding: Encoding, _ meter: Meter
   ) throws(ExpressionError) -> String? {

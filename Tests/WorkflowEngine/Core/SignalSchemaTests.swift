@@ -57,6 +57,11 @@ struct SignalSchemaTests {
     ]
     var saga = try Saga("[\(steps.joined(separator: ", "))]")
     try saga.start()
+    #expect(try saga.when(SignalTests.approve("0", [:])) == ["signal approve refused signal.invalid"])
+    let refusal = try #require(try Self.refusal(saga, "0", [:]))
+    let violation = try #require(refusal.violations.first)
+    #expect(
+      refusal.violations.count == 1 && refusal.message.contains(violation.message), "words and places are of one step")
     #expect(try saga.when(SignalTests.approve("1", ["well": "A1"])) == ["signal approve", "plate succeeded"])
     #expect(try saga.when(SignalTests.approve("2", ["well": "A2"])) == ["signal approve refused signal.invalid"])
     #expect(try saga.when(SignalTests.approve("3", ["barcode": "T"])).last == "sagaCompleted")
