@@ -74,7 +74,9 @@ struct NoticeTests {
     #expect(said.contains("pager, http://127.0.0.1:\(port)") && !said.contains("hook?"), "\(said)")
     #expect(!said.contains("hidden") && !said.contains(Self.secret) && !first.said.contains("hidden"))
     #expect(await second.stop() == 0)
-    #expect(posts.all.count == 1)
+    // The first engine may have sent the notice too, just before it was killed. Each notice has one id, by which the
+    // receiver recognises a repeat.
+    #expect(Set(posts.all.map { $0.headers["webhook-id"] }).count == 1)
     await receiver.shutdown(drain: .seconds(1))
     await site.close()
   }
