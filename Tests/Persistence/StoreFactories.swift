@@ -13,7 +13,7 @@ enum StoreFactories {
     case .memory: return MemoryStore(environment: place.environment, shardCount: place.shardCount)
     case .sqlite:
       return try await SQLiteStore.open(
-        path: place.location, environment: place.environment, shardCount: place.shardCount, patience: .seconds(60))
+        path: place.location, environment: place.environment, shardCount: place.shardCount, patience: .seconds(300))
     case .postgres:
       return try await PostgresStore.open(
         .patient(url: PostgresPlace.url ?? "", name: place.location, shardCount: place.shardCount),
