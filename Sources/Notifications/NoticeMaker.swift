@@ -102,7 +102,11 @@ struct NoticeMaker: Sendable {
       details["outputErrors"] = Self.json(state.end?.outputErrors ?? [])
       details["status"] = .string(state.status.rawValue)
       if !state.blockers.isEmpty {
-        details["stuck"] = .array(state.blockers.map { Self.json($0, Verbs.helping($0, among: allowed)) })
+        details["stuck"] = .array(
+          state.blockers.map { blocker in
+            let helping = definition.map { Verbs.helping(blocker, among: allowed, in: state, by: $0) }
+            return Self.json(blocker, helping ?? [])
+          })
       }
       details["verbs"] = .array(allowed.map { .string($0.verb.rawValue) })
       details["next"] = .array(why.next.map(\.json))

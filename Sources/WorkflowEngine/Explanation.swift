@@ -409,7 +409,8 @@ private struct Explainer {
       allowed.contains { $0.verb == verb && (step.map($0.steps.contains) ?? true) }
     }
     var options = blockers.flatMap { blocker in
-      Verbs.helping(blocker, among: allowed).flatMap { help($0, at: blocker) }
+      let helping = definition.map { Verbs.helping(blocker, among: allowed, in: state, by: $0) } ?? []
+      return helping.flatMap { help($0, at: blocker) }
     }
     if takes(.resume) { options.append(option(.resume, "Resume the saga.")) }
     let waiting = isStuck || definition == nil ? [] : state.steps.filter { $0.status == .waiting }
@@ -456,6 +457,9 @@ private struct Explainer {
     case .skip: return [option(.skip, step: step, "Continue without step \(step).")]
     case .rewind:
       return [option(.rewind, step: step, "Undo step \(step) and all steps after it, and begin again at it.")]
+    // Several steps may block the saga. Compensation is offered once.
+    case .compensate where step == state.blockers.first?.step:
+      return [option(.compensate, "Undo what the saga has done.")]
     // `abandon` comes last, once for the whole saga.
     case .runNow, .extend, .pause, .resume, .compensate, .cancel, .abandon: return []
     }

@@ -19,32 +19,63 @@ extension SagaState {
   package func document(reading reads: StepReads) -> JSON {
     // The steps that are read are found by name, because a saga may have thousands of others.
     let read = reads.steps.map { $0.compactMap(index(of:)).sorted() } ?? Array(steps.indices)
+    let senders = read.contains { self.steps[$0].awaitedSignal != nil } ? signalSenders : [:]
     var steps = JSONObject()
     for step in read.map({ self.steps[$0] }) {
-      let key = IdempotencyKey.forward(saga: id, step: step.id, round: step.round)
-      var members: JSONObject = ["status": .string(step.status.rawValue), "key": .string(key)]
-      if reads.uuids { members["uuid"] = .string(UniqueID.derived(from: key).description) }
-      if let problem = step.outputProblem {
-        // `output` is absent: an expression that reads it fails with this error (`Expression.value`).
-        members["outputError"] = ["code": .string(problem.code), "message": .string(problem.message)]
-      } else if let output = step.output {
-        members["output"] = output
-      }
-      if let failure = step.failure {
-        members["error"] = ["code": .string(failure.code), "message": .string(failure.message)]
+      var members = JSONObject()
+      for member in StepMember.allCases where member != .uuid || reads.uuids {
+        members[member.rawValue] = value(of: member, step, senders)
       }
       steps[step.id] = .object(members)
     }
-    return [
-      "input": start.input,
-      "steps": .object(steps),
-      "saga": [
-        "id": .string(id.description),
-        "workflow": .string(start.workflow),
-        "version": .int(start.version),
-        "startedAt": .string(startedAt.description),
-      ],
-    ]
+    var saga = JSONObject()
+    for member in SagaMember.allCases { saga[member.rawValue] = value(of: member) }
+    return ["input": start.input, "steps": .object(steps), "saga": .object(saga)]
+  }
+
+  /// Returns a member of `steps.ID`; nil when the step doesn't have it.
+  private func value(
+    of member: StepMember, _ step: StepState, _ senders: [ReceivedSignal.Wait: String]
+  ) -> JSON? {
+    func shown(_ failure: StepFailure) -> JSON {
+      ["code": .string(failure.code), "message": .string(failure.message)]
+    }
+    var key: String { IdempotencyKey.forward(saga: id, step: step.id, round: step.round) }
+    switch member {
+    // An expression that reads an output which can't be read fails with this error (`Expression.value`).
+    case .outputError: return step.outputProblem.map(shown)
+    case .output: return step.outputProblem == nil ? step.output : nil
+    case .error: return step.failure.map(shown)
+    case .status: return .word(step.status)
+    case .outcome: return .word(step.outcome)
+    case .by: return senders[ReceivedSignal.Wait(step: step.id, round: step.round)].map(JSON.string)
+    case .startedAt: return step.startedAt.map { .string($0.description) }
+    case .endedAt: return step.endedAt.map { .string($0.description) }
+    case .key: return .string(key)
+    case .uuid: return .string(UniqueID.derived(from: key).description)
+    }
+  }
+
+  private func value(of member: SagaMember) -> JSON? {
+    switch member {
+    case .id: .string(id.description)
+    case .key: start.idempotencyKey.map(JSON.string)
+    case .tags: .strings(start.tags)
+    case .workflow: .string(start.workflow)
+    case .version: .int(start.version)
+    case .startedAt: .string(startedAt.description)
+    case .startedBy: .string(start.by)
+    }
+  }
+
+  /// The senders of the signals that steps have taken.
+  private var signalSenders: [ReceivedSignal.Wait: String] {
+    var senders: [ReceivedSignal.Wait: String] = [:]
+    for signal in signals {
+      guard case .taken(let waits) = signal.fate else { continue }
+      for wait in waits { senders[wait] = signal.by }
+    }
+    return senders
   }
 }
 

@@ -113,7 +113,7 @@ extension Decider {
         .blocks
       } else if rules.onFailure == .continue {
         .goesOn
-      } else if isPivotPassed {
+      } else if isPivotPassed || rules.onFailure == .stuck {
         .blocks
       } else {
         .turnsBack

@@ -335,13 +335,17 @@ public enum Verbs {
   }
 
   /// Returns those of the allowed verbs that help at the step on which the saga is stuck.
-  public static func helping(_ blocker: Blocker, among allowed: [AllowedVerb]) -> [OperatorVerb.Name] {
-    allowed.filter { allowed in
+  public static func helping(
+    _ blocker: Blocker, among allowed: [AllowedVerb], in state: SagaState, by definition: WorkflowDefinition
+  ) -> [OperatorVerb.Name] {
+    let decider = Decider(state, definition: definition, now: state.startedAt)
+    return allowed.filter { allowed in
       switch allowed.verb {
       case .retry, .resolve, .skip, .rewind: allowed.steps.contains(blocker.step)
       case .abandon: true
-      // These verbs leave it stuck. Where a saga is stuck, compensation has failed, has ended, or waits for a pivot.
-      case .runNow, .extend, .pause, .resume, .compensate, .cancel: false
+      // It helps at a step whose `onFailure` is `stuck`. While a pivot is undecided, the request only waits for it.
+      case .compensate: blocker.phase == .forward && !decider.isPivotUndecided
+      case .runNow, .extend, .pause, .resume, .cancel: false
       }
     }.map(\.verb)
   }

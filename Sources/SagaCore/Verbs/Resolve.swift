@@ -65,9 +65,16 @@ struct Resolve: VerbRules {
   func carryOut(_ act: OperatorAct, in saga: inout Decider) {
     let rules = saga.definition.step(step)
     // The saga continues as if the participant had cleanly refused the step.
-    let goesOn = resolution == .didNotHappen && rules?.onFailure == .continue
+    let consequence: FailureConsequence =
+      switch rules?.onFailure {
+      case .continue: .goesOn
+      case .stuck: .blocks
+      case .compensate, nil: .turnsBack
+      }
     saga.emit(
-      OperatorResolved(step: step, resolution: resolution, isPivot: rules?.pivot ?? false, goesOn: goesOn, act: act))
+      OperatorResolved(
+        step: step, resolution: resolution, isPivot: rules?.pivot ?? false,
+        consequence: resolution == .didNotHappen ? consequence : .turnsBack, act: act))
   }
 
   static func targets(in saga: Decider) -> VerbTargets {
@@ -85,8 +92,8 @@ public struct OperatorResolved: SagaEventContent {
   public let resolution: Resolution
   /// Whether the step is a pivot.
   public let isPivot: Bool
-  /// Whether the saga continues although the step did not happen.
-  public let goesOn: Bool
+  /// What follows when the step did not happen: the saga goes on, compensates, or waits for the operator's next verb.
+  public let consequence: FailureConsequence
   public let act: OperatorAct
   public var stepID: String? { step }
   public var operated: (verb: OperatorVerb.Name, act: OperatorAct)? { (.resolve, act) }
@@ -100,7 +107,8 @@ public struct OperatorResolved: SagaEventContent {
       default: throw data.unreadable("resolution")
       }
     return Self(
-      step: try data.string("step"), resolution: resolution, isPivot: data.flag("pivot"), goesOn: data.flag("goesOn"),
+      step: try data.string("step"), resolution: resolution, isPivot: data.flag("pivot"),
+      consequence: data.flag("goesOn") ? .goesOn : data.flag("blocks") ? .blocks : .turnsBack,
       act: try OperatorAct(data))
   }
 
@@ -109,7 +117,8 @@ public struct OperatorResolved: SagaEventContent {
     data["resolution"] = .string(resolution.word)
     if case .happened(let output) = resolution { data["output"] = output }
     data["pivot"] = isPivot ? true : nil
-    data["goesOn"] = goesOn ? true : nil
+    data["goesOn"] = consequence == .goesOn ? true : nil
+    data["blocks"] = consequence == .blocks ? true : nil
     act.add(to: &data)
   }
 
@@ -123,7 +132,7 @@ public struct OperatorResolved: SagaEventContent {
       case (.didNotHappen, .failed(.blocks)):
         guard step.outcome == .unknown else { return false }
         step.outcome = .failed
-        step.stage = .failed(goesOn ? .goesOn : .turnsBack)
+        step.stage = .failed(consequence)
         step.endedAt = at
       case (.undone, .undoFailed(blocks: true)): step.finishUndo(how: "resolved", at: at)
       case (.happened, _), (.didNotHappen, _), (.undone, _): return false

@@ -30,7 +30,7 @@ extension SagaNow {
       pivotPassed: state.isPivotPassed(by: definition),
       rewind: state.rewind?.response,
       abandoned: abandoned,
-      stuck: state.blockers.map { $0.response(Verbs.helping($0, among: allowed)) },
+      stuck: state.blockers.map { $0.response(Verbs.helping($0, among: allowed, in: state, by: definition)) },
       verbs: allowed.map(\.response),
       steps: definition.steps.compactMap { step in state.step(step.id).map { $0.response(of: step) } },
       input: state.start.input,

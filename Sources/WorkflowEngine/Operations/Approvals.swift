@@ -38,7 +38,10 @@ struct Approvals: Sendable {
     // A resolution has the effect of the verb that would otherwise be needed.
     case .resolve(_, .happened): return [.resolve, .skip]
     case .resolve(let id, .didNotHappen):
-      return step(id)?.onFailure == .continue ? [.resolve] : [.resolve, .cancel, .compensate]
+      switch step(id)?.onFailure {
+      case .continue, .stuck: return [.resolve]
+      case .compensate, nil: return [.resolve, .cancel, .compensate]
+      }
     case .resolve(_, .undone): return [.resolve, .abandon]
     case .retry, .pause, .resume, .extend: return [verb.name]
     }

@@ -14,6 +14,9 @@ struct ConditionCheck {
     "pending", "running", "backingOff", "waiting", "succeeded", "failed", "skipped", "undoing", "undone", "undoFailed",
   ]
 
+  /// The outcomes that a condition can read (`RoundOutcome` of the core).
+  package static let outcomes = ["none", "succeeded", "failed", "unknown"]
+
   func check() {
     for draft in drafts {
       for use in draft.uses {
@@ -187,11 +190,26 @@ private struct KnownValues {
     guard tokens.count > 1, case .name(let root) = tokens[0] else { return }
     switch root {
     case "steps" where tokens.count == 3:
-      guard case .name(let member) = tokens[2] else { return }
-      if member == "status" { words = ConditionCheck.statuses.map { .string($0) } }
-      if ["status", "key", "uuid"].contains(member) { kind = .text }
+      guard case .name(let name) = tokens[2] else { return }
+      switch StepMember(rawValue: name) {
+      case .status:
+        words = ConditionCheck.statuses.map { .string($0) }
+        kind = .text
+      case .outcome:
+        words = ConditionCheck.outcomes.map { .string($0) }
+        kind = .text
+      case .by, .startedAt, .endedAt, .key, .uuid: kind = .text
+      case .error, .outputError: kind = .object
+      case .output, nil: break
+      }
     case "saga" where tokens.count == 2:
-      kind = tokens[1] == .name("version") ? .number : .text
+      guard case .name(let name) = tokens[1] else { return }
+      switch SagaMember(rawValue: name) {
+      case .version: kind = .number
+      case .tags: kind = .list
+      case .id, .key, .workflow, .startedAt, .startedBy: kind = .text
+      case nil: break
+      }
     case "input":
       guard let schema = Self.schema(of: tokens.dropFirst(), in: inputSchema) else { return }
       if let const = schema["const"] { words = [const] } else { words = schema["enum"]?.arrayValue }

@@ -10,10 +10,7 @@ struct ReferenceCheck {
   let report: Report
 
   private static let roots = ["input", "steps", "saga"]
-  private static let sagaMembers = ["id", "workflow", "version", "startedAt"]
-  private static let stepMembers = ["output", "error", "status", "key", "uuid"]
-  /// Members that are allowed but are rarely what the author wanted.
-  private static let rareStepMembers = ["outputError"]
+  private static let sagaMembers = SagaMember.allCases.map(\.rawValue)
 
   func check(outputUses: [Use]) {
     for draft in drafts {
@@ -147,12 +144,19 @@ struct ReferenceCheck {
         near: name.flatMap { NearNames.nearest(to: $0, among: drafts.compactMap(\.id)) })
       return
     }
-    let member = read.name(2)
-    if read.tokens.count > 2, !(Self.stepMembers + Self.rareStepMembers).contains(member ?? "") {
+    let name = read.name(2)
+    let member = name.flatMap(StepMember.init)
+    if read.tokens.count > 2, member == nil {
       error(
         one, WorkflowErrorCode.unknownMember,
-        "a step has \(Self.stepMembers.joined(separator: ", ")), no \"\(member ?? read.tokens[2].description)\"",
-        token: 2, near: member.flatMap { NearNames.nearest(to: $0, among: Self.stepMembers) })
+        "a step has \(StepMember.offered.joined(separator: ", ")), no \"\(name ?? read.tokens[2].description)\"",
+        token: 2, near: name.flatMap { NearNames.nearest(to: $0, among: StepMember.offered) })
+      return
+    }
+    if member == .by, let action = drafts[target].action, !action.isSignal {
+      error(
+        one, WorkflowErrorCode.unknownMember,
+        "\(id) takes no signal, so it has no \"by\": only a step with \"signal\" has it", token: 2)
       return
     }
     if let reader = one.reader {
@@ -173,8 +177,8 @@ struct ReferenceCheck {
     checkGuard(one, target: target, member: member, guarded: guarded)
   }
 
-  private func checkOwn(_ one: One, _ member: String?) {
-    if member == "key" || member == "uuid" { return }
+  private func checkOwn(_ one: One, _ member: StepMember?) {
+    if member == .key || member == .uuid { return }
     let id = one.reader?.label ?? ""
     guard case .undo(let outcomes) = one.use.role else {
       error(
@@ -182,7 +186,7 @@ struct ReferenceCheck {
         "\(id) isn't over when this is read: of itself a step can read steps.\(id).key and steps.\(id).uuid", token: 1)
       return
     }
-    guard member == "output" else {
+    guard member == .output else {
       error(
         one, WorkflowErrorCode.stepNotBefore, "an undo can read its step's output, key and uuid, nothing else of it",
         token: member == nil ? 1 : 2)
@@ -198,25 +202,26 @@ struct ReferenceCheck {
 
   /// Reports a template that reads an optional output or error without a guard. A template that finds no value fails. A
   /// condition that finds no value is only false, so it needs no guard.
-  private func checkGuard(_ one: One, target: Int, member: String?, guarded: Set<String>) {
-    guard one.use.condition == nil, !one.read.mayBeMissing, member == "output" || member == "error" else { return }
+  private func checkGuard(_ one: One, target: Int, member: StepMember?, guarded: Set<String>) {
+    guard one.use.condition == nil, !one.read.mayBeMissing, let member, member != .outputError else { return }
     let step = drafts[target]
     if guarded.contains(step.label) { return }
-    let reason: String
-    if member == "error" {
-      reason = "\(step.label) has an error only when it failed"
-    } else if step.mayBeSkipped {
-      reason = "\(step.label) may be skipped, and then it has no output"
-    } else if step.onFailure == .continue {
-      reason = "\(step.label) may fail and the saga goes on, and then it has no output"
-    } else {
-      return
-    }
+    let what = "no \(member.rawValue)"
+    let skipped = step.mayBeSkipped ? "\(step.label) may be skipped, and then it has \(what)" : nil
+    let failed =
+      step.onFailure == .continue ? "\(step.label) may fail and the saga goes on, and then it has \(what)" : nil
+    let reason: String? =
+      switch member.presence {
+      case .always, .afterEnd: nil
+      case .afterFailure: "\(step.label) has an error only when it failed"
+      case .withOutput, .afterSignal: skipped ?? failed
+      case .afterBegin: skipped
+      }
+    guard let reason else { return }
     let advice =
       one.reader == nil
       ? "give another value behind ??, or read its status instead"
-      : "ask for it in this step's \"when\", as $.steps.\(step.label).\(member == "error" ? "error" : "output"), or give "
-        + "another value behind ??"
+      : "ask for it in this step's \"when\", as $.steps.\(step.label).\(member.rawValue), or give another value behind ??"
     error(one, WorkflowErrorCode.unguardedRead, "\(reason): \(advice)", token: 1)
   }
 }

@@ -19,6 +19,8 @@ public enum Action: Sendable, Hashable {
     }
   }
 
+  package var isSignal: Bool { if case .signal = self { true } else { false } }
+
   /// True when the action is done in attempts, which may be repeated. Otherwise the engine does the action by itself.
   public var isAttempted: Bool {
     switch self {

@@ -50,6 +50,8 @@ public enum OnFailure: String, Sendable, Hashable, CaseIterable {
   case compensate
   /// The failure is recorded and the saga continues.
   case `continue`
+  /// The saga is stuck and waits for an operator, who retries, skips or resolves the step, or starts compensation.
+  case stuck
 }
 
 /// The setting for undoing a step.

@@ -155,10 +155,11 @@ extension Scenario {
       default: .delay(ms: dice.number(1...60_000))
       }
     var step = StepPlan(
-      id: id, kind: failing ? .fail : kind, dependsOn: [], isPivot: false, goesOnAfterFailure: dice.chance(15),
+      id: id, kind: failing ? .fail : kind, dependsOn: [], isPivot: false, afterFailure: .compensates,
       maxAttempts: 1,
       firstPauseMs: dice.pick([10, 500, 5_000]), jitter: dice.pick([0, 0.2, 1]), nonRetryable: [],
       compensation: .unspecified, keepsTombstones: dice.chance(50))
+    if dice.chance(25) { step.afterFailure = dice.chance(60) ? .goesOn : .isStuck }
     if isLinear {
       step.dependsOn = before.last.map { [$0] } ?? []
     } else {
@@ -191,7 +192,7 @@ extension Scenario {
       }
     let readable = ancestors.filter { id in
       guard let other = plan.step(id) else { return false }
-      return other.isAttempted && other.when == nil && !other.goesOnAfterFailure
+      return other.isAttempted && other.when == nil && other.afterFailure != .goesOn
     }
     if !readable.isEmpty, dice.chance(30) { step.reads = dice.pick(readable) }
     return step

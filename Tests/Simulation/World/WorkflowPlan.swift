@@ -50,6 +50,8 @@ struct StepPlan: Sendable {
     case delay(ms: Int)
     case fail
   }
+  /// What the saga does when the step has failed for good.
+  enum AfterFailure: Sendable { case compensates, goesOn, isStuck }
   enum When: Sendable {
     /// A flag of the input, by its number.
     case flag(Int)
@@ -75,7 +77,7 @@ struct StepPlan: Sendable {
   var dependsOn: [String]
   var when: When?
   var isPivot: Bool
-  var goesOnAfterFailure: Bool
+  var afterFailure: AfterFailure
   /// Of one attempt, or of the wait for a signal; nil: as the language has it.
   var timeoutMs: Int?
   var maxAttempts: Int
@@ -131,7 +133,11 @@ extension StepPlan {
     case .fail: members["fail"] = ["code": "ON_PURPOSE", "message": "step ${steps.\(id).key}"]
     }
     if isPivot { members["pivot"] = true }
-    if goesOnAfterFailure { members["onFailure"] = "continue" }
+    switch afterFailure {
+    case .compensates: break
+    case .goesOn: members["onFailure"] = "continue"
+    case .isStuck: members["onFailure"] = "stuck"
+    }
     if let timeoutMs { members["timeout"] = .string("\(timeoutMs)ms") }
     if let expectedMs { members["expected"] = .string("\(expectedMs)ms") }
     guard isAttempted else { return .object(members) }

@@ -34,8 +34,9 @@ struct StuckTests {
     let blocker = try #require(saga.state?.blockers.first)
     #expect(blocker.step == "b" && blocker.phase == .undo && blocker.failure.code == "http.422")
     #expect(blocker.since == saga.now)
-    let allowed = Verbs.allowed(try #require(saga.state), saga.definition)
-    #expect(Verbs.helping(blocker, among: allowed) == [.retry, .resolve, .abandon])
+    let state = try #require(saga.state)
+    let allowed = Verbs.allowed(state, saga.definition)
+    #expect(Verbs.helping(blocker, among: allowed, in: state, by: saga.definition) == [.retry, .resolve, .abandon])
     #expect(try saga.when(.wake, after: 86_400_000) == [], "nothing loops hot")
     #expect(Decider.nextWake(of: try #require(saga.state), definition: saga.definition) == nil)
   }

@@ -73,11 +73,11 @@ struct TransitionTests {
     "operatorRetried with input": OperatorRetried(step: "s", phase: .forward, input: [:], act: act),
     "operatorRetried undo": OperatorRetried(step: "s", phase: .undo, input: nil, act: act),
     "operatorResolved happened": OperatorResolved(
-      step: "s", resolution: .happened(output: .null), isPivot: false, goesOn: false, act: act),
+      step: "s", resolution: .happened(output: .null), isPivot: false, consequence: .turnsBack, act: act),
     "operatorResolved didNotHappen": OperatorResolved(
-      step: "s", resolution: .didNotHappen, isPivot: false, goesOn: false, act: act),
+      step: "s", resolution: .didNotHappen, isPivot: false, consequence: .turnsBack, act: act),
     "operatorResolved undone": OperatorResolved(
-      step: "s", resolution: .undone, isPivot: false, goesOn: false, act: act),
+      step: "s", resolution: .undone, isPivot: false, consequence: .turnsBack, act: act),
     "operatorSkipped": OperatorSkipped(step: "s", output: nil, isPivot: false, act: act),
     "operatorRanNow": OperatorRanNow(steps: ["s"], act: act),
     "operatorExtended": OperatorExtended(step: "s", until: now, act: act),

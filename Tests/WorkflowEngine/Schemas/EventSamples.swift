@@ -210,11 +210,12 @@ enum EventSamples {
 
   private static let resolutions: [any SagaEventContent] = [
     OperatorResolved(
-      step: "createSample", resolution: .happened(output: ["id": "S-000017"]), isPivot: true, goesOn: true, act: fullAct
+      step: "createSample", resolution: .happened(output: ["id": "S-000017"]), isPivot: true, consequence: .goesOn,
+      act: fullAct
     ),
     OperatorResolved(
-      step: "createSample", resolution: .didNotHappen, isPivot: false, goesOn: false, act: bareAct),
+      step: "createSample", resolution: .didNotHappen, isPivot: false, consequence: .turnsBack, act: bareAct),
     OperatorResolved(
-      step: "createSample", resolution: .undone, isPivot: false, goesOn: false, act: bareAct),
+      step: "createSample", resolution: .undone, isPivot: false, consequence: .turnsBack, act: bareAct),
   ]
 }

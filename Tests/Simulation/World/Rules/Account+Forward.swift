@@ -157,8 +157,15 @@ extension Account {
     if pivotPassed, consequence == "turnsBack" {
       violates("6 pivot", "a failure behind the pivot turns the saga back", fact)
     }
-    if consequence == "goesOn", !step.plan.goesOnAfterFailure {
+    if consequence == "goesOn", step.plan.afterFailure != .goesOn {
       violates("onFailure", "\(fact.step) does not say that the saga goes on", fact)
+    }
+    if consequence == "turnsBack", step.plan.afterFailure != .compensates {
+      violates("onFailure", "\(fact.step) does not say that the saga turns back", fact)
+    }
+    let isUnknownPivot = step.plan.isPivot && outcome == "unknown"
+    if consequence == "blocks", step.plan.afterFailure != .isStuck, !pivotPassed, !isUnknownPivot {
+      violates("onFailure", "\(fact.step) is left to an operator without a reason", fact)
     }
     if step.plan.isPivot, outcome == "unknown", !turnedBack, !["blocks", "settles"].contains(consequence) {
       violates("6 pivot", "an unknown pivot is not left to an operator", fact)

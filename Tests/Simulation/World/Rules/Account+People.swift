@@ -51,7 +51,11 @@ extension Account {
     case "didNotHappen":
       steps[index].outcome = "failed"
       steps[index].consequence =
-        steps[index].plan.goesOnAfterFailure ? "goesOn" : pivotPassed ? "blocks" : "turnsBack"
+        switch steps[index].plan.afterFailure {
+        case .goesOn: "goesOn"
+        case .isStuck: "blocks"
+        case .compensates: pivotPassed ? "blocks" : "turnsBack"
+        }
     case "undone": steps[index].phase = .undone
     default: violates("the history", "is no resolution", fact)
     }

@@ -1,0 +1,40 @@
+/// The members of `steps.ID` in the document that expressions read. `SagaCore` fills them in.
+package enum StepMember: String, Sendable, CaseIterable {
+  case output, error, status, outcome, by, startedAt, endedAt, key, uuid
+  /// Why the output can't be read. Expressions may read it, but messages do not offer it.
+  case outputError
+
+  /// The members that messages offer.
+  package static let offered = allCases.filter { $0 != .outputError }.map(\.rawValue)
+
+  /// What a step must have done so that the member exists.
+  package enum Presence {
+    case always
+    /// The step succeeded, or an operator skipped it with an output.
+    case withOutput
+    case afterFailure
+    /// The step took a signal.
+    case afterSignal
+    /// The step began: its condition held.
+    case afterBegin
+    /// The step came to its end. It has, for every step that comes after it.
+    case afterEnd
+  }
+
+  package var presence: Presence {
+    switch self {
+    case .status, .outcome, .key, .uuid: .always
+    case .output: .withOutput
+    case .error: .afterFailure
+    case .by: .afterSignal
+    case .startedAt: .afterBegin
+    case .endedAt: .afterEnd
+    case .outputError: .withOutput
+    }
+  }
+}
+
+/// The members of `saga` in the document that expressions read.
+package enum SagaMember: String, Sendable, CaseIterable {
+  case id, key, tags, workflow, version, startedAt, startedBy
+}
