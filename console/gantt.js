@@ -7,7 +7,7 @@ const left = 150;
 const head = 26;
 
 const kinds = {
-  attempt: "attempt", wait: "waiting for a signal", delay: "delay", backoff: "backoff",
+  attempt: "attempt", wait: "waiting for a signal", delay: "delay", backoff: "backoff", group: "group",
 };
 
 /** @param data {start, end?, spans, marks} as GET /v1/sagas/{id}/timeline gives it. */

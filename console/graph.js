@@ -1,6 +1,7 @@
 // The steps of a workflow as a layered graph, from left to right, or from top to bottom on a narrow page.
 import { s } from "./dom.js";
 import { glyph, stateTone, stateWord } from "./icons.js";
+import { drawnBefore } from "./order.js";
 
 const width = 188;
 const height = 46;
@@ -9,8 +10,7 @@ const gapAcross = 18;
 
 /** Gives each step a layer by its longest path. Then a few sweeps order each layer by the places of its neighbours. */
 export function layout(steps) {
-  const byID = new Map(steps.map((step) => [step.id, step]));
-  const before = new Map(steps.map((step) => [step.id, (step.dependsOn ?? []).filter((id) => byID.has(id))]));
+  const before = drawnBefore(steps);
   const after = new Map(steps.map((step) => [step.id, []]));
   for (const [id, list] of before) for (const one of list) after.get(one).push(id);
   const layerOf = new Map();
@@ -137,11 +137,12 @@ function bend(id, at, vertical) {
 function box(step, { x, y }, { onpick, blocked }) {
   const hasState = step.status !== undefined;
   const undo = step.undo ? `, undo ${step.undo.status}, attempt ${step.undo.attempt}` : "";
-  const words = hasState ? stateWord(step.status) : step.kind ?? "";
+  const isGroup = step.kind === "group" || step.action?.kind === "group";
+  const words = hasState ? `${isGroup ? "group · " : ""}${stateWord(step.status)}` : step.kind ?? "";
   const attempts = step.undo ? `undo ×${step.undo.attempt}` : step.attempt > 1 ? `×${step.attempt}` : "";
   const pick = onpick && (() => onpick(step));
   return s("g.node", {
-    class: `tone-${hasState ? stateTone(step.status) : "quiet"}${blocked ? " blocked" : ""}`,
+    class: `tone-${hasState ? stateTone(step.status) : "quiet"}${blocked ? " blocked" : ""}${isGroup ? " is-group" : ""}`,
     transform: `translate(${x} ${y})`, tabindex: pick ? 0 : null, role: pick ? "button" : "img",
     "data-key": `node ${step.id}`,
     "aria-label": `${step.id}: ${words}${undo}${step.pivot ? ", pivot" : ""}`,

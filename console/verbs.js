@@ -5,6 +5,7 @@ import { formFor, jsonForm } from "./forms.js";
 import { badge, icon } from "./icons.js";
 import { shortID } from "./format.js";
 import { pretty } from "./json.js";
+import { stepsOf } from "./order.js";
 
 const dangerous = ["abandon", "cancel", "compensate", "rewind"];
 
@@ -22,7 +23,7 @@ export const verbButtons = (saga, done, without = new Set()) => saga.verbs.filte
 /** What the engine says would help, in its words: a button for each option, with its purpose. */
 export const nextSteps = (saga, definition, done) => saga.why.next.map((option, index) => {
   const { verb, step, signal: name, outcome, purpose } = option;
-  const act_ = () => (verb === "signal" ? sendSignal(saga, name, definition?.steps?.find((one) => one.id === step)?.signal?.schema)
+  const act_ = () => (verb === "signal" ? sendSignal(saga, name, stepsOf(definition).find((one) => one.id === step)?.signal?.schema)
     : act(saga, verb, { step, outcome }));
   const first = index === 0 && (verb === "signal" || saga.status === "stuck");
   return h("li", h("button", { type: "button", "data-key": verb === "signal" ? `signal ${name}` : `next ${verb} ${step ?? ""} ${outcome ?? ""}`,
@@ -35,7 +36,8 @@ export const nextSteps = (saga, definition, done) => saga.why.next.map((option, 
 function behind(saga, step) {
   const before = new Set();
   const visit = (id) => {
-    for (const one of saga.steps.find((other) => other.id === id)?.dependsOn ?? []) {
+    const members = saga.steps.filter((other) => other.group === id).map((other) => other.id);
+    for (const one of [...saga.steps.find((other) => other.id === id)?.dependsOn ?? [], ...members]) {
       if (!before.has(one)) {
         before.add(one);
         visit(one);

@@ -3,6 +3,7 @@ import * as api from "./api.js";
 import { fact, h, put } from "./dom.js";
 import { duration, number, time } from "./format.js";
 import { graph } from "./graph.js";
+import { stepsOf } from "./order.js";
 import { payload, problemBox, startSaga } from "./verbs.js";
 
 export function workflowsPage(main) {
@@ -25,16 +26,6 @@ export function workflowsPage(main) {
   };
   load();
   return { refresh: load, leave() {} };
-}
-
-/** The steps of a definition with the steps that each depends on: the one before, unless `dependsOn` names others. */
-export function stepsOf(definition) {
-  return (definition.steps ?? []).map((step, index, all) => ({
-    id: step.id, description: step.description, pivot: step.pivot,
-    kind: step.http ? `${step.http.service} · http` : step.kafka ? `${step.kafka.service} · kafka` : step.signal ? `signal ${step.signal.name}`
-      : step.delay ? "delay" : step.fail ? `fail ${step.fail.code}` : "",
-    dependsOn: step.dependsOn ?? (index ? [all[index - 1].id] : []),
-  }));
 }
 
 export function workflowPage(main, { name, version, go }) {

@@ -1,6 +1,7 @@
 import JSON
 import Messaging
 import SagaCore
+import Values
 import WorkflowEngine
 
 /// Commands over Kafka: start, signal, cancel. Each takes effect once, however often it is delivered. Its offset moves
@@ -66,25 +67,34 @@ struct KafkaCommands: Sendable {
   }
 
   private func signal(_ inbound: InboundMessage, _ body: JSON) async throws {
-    var reader = try CommandReader(body, known: ["saga", "signal", "body", "by"])
-    let saga = reader.saga()
+    var reader = try CommandReader(body, known: ["saga", "workflow", "key", "signal", "body", "by"])
+    let saga = reader.namedSaga()
     let name = reader.words("signal", isRequired: true)
     let content = reader.any("body", isRequired: false) ?? .null
     let by = reader.words("by", isRequired: false)
     try reader.finish()
     guard let saga, let name else { return }
     _ = try await engine.signal(
-      saga, SignalGiven(name: name, id: inbound.identity, body: content, by: by ?? inbound.sender, from: inbound.way),
+      try await id(of: saga),
+      SignalGiven(name: name, id: inbound.identity, body: content, by: by ?? inbound.sender, from: inbound.way),
       formerIDs: [inbound.formerIdentity])
   }
 
+  private func id(of saga: NamedSaga) async throws -> UniqueID {
+    switch saga {
+    case .id(let id): id
+    case .startedBy(let key, let workflow): try await engine.saga(of: workflow, startedBy: key)
+    }
+  }
+
   private func cancel(_ inbound: InboundMessage, _ body: JSON) async throws {
-    var reader = try CommandReader(body, known: ["saga", "reason", "by"])
-    let saga = reader.saga()
+    var reader = try CommandReader(body, known: ["saga", "workflow", "key", "reason", "by"])
+    let named = reader.namedSaga()
     let reason = reader.words("reason", isRequired: true, atMost: 2_000)
     let by = reader.words("by", isRequired: false)
     try reader.finish()
-    guard let saga, let reason else { return }
+    guard let named, let reason else { return }
+    let saga = try await id(of: named)
     // An older version carried it out, but did not store its offset.
     if try await engine.saga(saga).state.hasCancelled(by: inbound.formerIdentity) { return }
     _ = try await engine.cancel(

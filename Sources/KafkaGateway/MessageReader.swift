@@ -138,7 +138,19 @@ struct CommandReader: MistakeCollector {
     return text
   }
 
-  mutating func saga() -> UniqueID? {
+  /// Reads the saga that a command is for: `saga`, or `workflow` and the `key` that has started it.
+  mutating func namedSaga() -> NamedSaga? {
+    guard members["saga"] == nil, members["workflow"] != nil || members["key"] != nil else {
+      for name in ["workflow", "key"] where members[name] != nil { refuse(name, "goes without \"saga\"") }
+      return saga().map { .id($0) }
+    }
+    let workflow = words("workflow", isRequired: true)
+    if members["key"] == nil { noteMissing("key") }
+    guard let workflow, let key = key() else { return nil }
+    return .startedBy(key: key, workflow: workflow)
+  }
+
+  private mutating func saga() -> UniqueID? {
     guard let text = words("saga", isRequired: true) else { return nil }
     guard let id = UniqueID(text) else {
       refuse("saga", "must be a saga's id, a UUID")
@@ -184,4 +196,11 @@ struct CommandReader: MistakeCollector {
   func finish() throws(Poison) {
     if !wrong.isEmpty { throw Poison(EngineErrorCode.commandInvalid, wrong.joined(separator: "; ")) }
   }
+}
+
+/// A saga as a command names it.
+enum NamedSaga {
+  case id(UniqueID)
+  /// By the idempotency key of its start, which belongs to one saga of the workflow.
+  case startedBy(key: String, workflow: String)
 }

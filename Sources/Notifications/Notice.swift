@@ -12,6 +12,9 @@ public enum NoticeType: String, Sendable, Hashable, CaseIterable {
   case approvalNeeded = "approval.needed"
   /// An operation on many sagas has finished.
   case operationFinished = "operation.finished"
+  /// A step waits for a signal longer than its `remind` says.
+  case sagaReminder = "saga.reminder"
+  case sagaCompleted = "saga.completed"
   case sagaAbandoned = "saga.abandoned"
   case sagaCompensated = "saga.compensated"
   /// A saga is completed, and members of its output could not be made.
@@ -22,7 +25,9 @@ public enum NoticeType: String, Sendable, Hashable, CaseIterable {
   /// The types to which a destination can subscribe.
   public static let all: Set<NoticeType> = Set(allCases).subtracting([.test])
   /// The types that a destination gets if none are named: all types for which a person may be needed.
-  public static let usual: Set<NoticeType> = all.subtracting([.sagaAbandoned, .sagaCompensated])
+  public static let usual: Set<NoticeType> = all.subtracting([
+    .sagaCompleted, .sagaAbandoned, .sagaCompensated,
+  ])
 }
 
 /// Something that a person should know. There is one notice for each event that causes one.

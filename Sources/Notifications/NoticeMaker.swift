@@ -18,40 +18,46 @@ struct NoticeMaker: Sendable {
   /// - Returns: nil when the event causes no such notice.
   /// - Throws: `StoreError` when the store does not answer.
   func notice(of stored: StoredEvent, wanted: Set<NoticeType>) async throws(StoreError) -> Notice? {
-    guard let type = Self.type(of: stored), wanted.contains(type) else { return nil }
+    let types = Self.types(of: stored)
+    guard types.contains(where: wanted.contains) else { return nil }
     let data = (try? JSON(parsing: stored.data, limits: .stored)) ?? .null
+    // `types(of:)` found `outputErrors` by its text, which can also be in a saga's output.
+    let isIncomplete = data["outputErrors"] != nil || data["outputProblem"] != nil
+    guard let type = types.first(where: { wanted.contains($0) && ($0 != .sagaOutputIncomplete || isIncomplete) }) else {
+      return nil
+    }
     switch type {
     case .approvalNeeded:
       guard data["needsApproval"]?.boolValue == true else { return nil }
       return operation(stored, data, type)
     case .operationFinished: return operation(stored, try await operation(upTo: stored) ?? data, type)
     case .sagaStuck: return try await stuck(stored, data)
-    case .sagaOverdue, .sagaAbandoned, .sagaCompensated, .sagaOutputIncomplete:
-      // `type(of:)` found the member by its text, which can also be in a saga's output.
-      if type == .sagaOutputIncomplete, data["outputErrors"] == nil, data["outputProblem"] == nil { return nil }
-      return await notice(type, stored, data, try await SagaAsOf.read(stored, in: store))
+    case .sagaOverdue, .sagaReminder, .sagaCompleted, .sagaAbandoned, .sagaCompensated, .sagaOutputIncomplete:
+      let step = type == .sagaReminder ? data["step"]?.stringValue : nil
+      return await notice(type, stored, data, try await SagaAsOf.read(stored, in: store), about: step)
     case .test: return nil
     }
   }
 
-  /// Returns the type of the notice that an event may have, by its name.
-  private static func type(of stored: StoredEvent) -> NoticeType? {
+  /// Returns the types of the notice that an event may cause, by its name. An event causes the first one that is wanted.
+  private static func types(of stored: StoredEvent) -> [NoticeType] {
     switch stored.type {
     // A step that failed before the pivot blocks the saga once the pivot is passed.
-    case "stepFailed", "undoFailed", "operatorResolved", "turnBackLapsed": return .sagaStuck
-    case "stepSucceeded", "operatorSkipped": return stored.data.contains(#""pivot":true"#) ? .sagaStuck : nil
-    case "sagaOverdue", "stepOverdue": return .sagaOverdue
+    case "stepFailed", "undoFailed", "operatorResolved", "turnBackLapsed": return [.sagaStuck]
+    case "stepSucceeded", "operatorSkipped": return stored.data.contains(#""pivot":true"#) ? [.sagaStuck] : []
+    case "sagaOverdue", "stepOverdue": return [.sagaOverdue]
+    case "waitReminded": return [.sagaReminder]
     case "sagaCompleted":
       // Events of older versions have `outputProblem`.
       return stored.data.contains(#""outputErrors":"#) || stored.data.contains(#""outputProblem":"#)
-        ? .sagaOutputIncomplete : nil
-    case "sagaAbandoned": return .sagaAbandoned
-    case "sagaCompensated": return .sagaCompensated
-    case "operationStarted": return .approvalNeeded
-    case "operationFinished": return .operationFinished
+        ? [.sagaOutputIncomplete, .sagaCompleted] : [.sagaCompleted]
+    case "sagaAbandoned": return [.sagaAbandoned]
+    case "sagaCompensated": return [.sagaCompensated]
+    case "operationStarted": return [.approvalNeeded]
+    case "operationFinished": return [.operationFinished]
     default:
-      if SagaEvent.kind(named: stored.type) != nil { return nil }
-      return stored.meta.contains(#""status":"stuck""#) ? .sagaStuck : nil
+      if SagaEvent.kind(named: stored.type) != nil { return [] }
+      return stored.meta.contains(#""status":"stuck""#) ? [.sagaStuck] : []
     }
   }
 
@@ -98,7 +104,9 @@ struct NoticeMaker: Sendable {
       let why = Explanation(state, definition, now: at, allowed: allowed, about: step)
       summary = why.sentence(of: subject)
       // The code of an earlier failure does not belong to these notices.
-      if type != .sagaOverdue, type != .sagaCompensated { details["code"] = why.code.map(JSON.string) }
+      if ![.sagaOverdue, .sagaReminder, .sagaCompensated].contains(type) {
+        details["code"] = why.code.map(JSON.string)
+      }
       details["outputErrors"] = Self.json(state.end?.outputErrors ?? [])
       details["status"] = .string(state.status.rawValue)
       if !state.blockers.isEmpty {

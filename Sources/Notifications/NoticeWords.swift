@@ -24,7 +24,9 @@ enum NoticeWords {
     case .sagaAbandoned:
       return "\(subject) was abandoned " + Explanation.Words.act(data["by"]?.stringValue, data["reason"]?.stringValue)
         + "."
-    case .sagaOverdue, .sagaCompensated, .sagaOutputIncomplete, .approvalNeeded, .operationFinished, .test: break
+    case .sagaOverdue, .sagaReminder, .sagaCompleted, .sagaCompensated, .sagaOutputIncomplete, .approvalNeeded,
+      .operationFinished, .test:
+      break
     }
     return "\(subject) \(claim(type)). This version cannot read its history; `saga events` shows what happened."
   }
@@ -33,6 +35,8 @@ enum NoticeWords {
     switch type {
     case .sagaStuck: "is stuck"
     case .sagaOverdue: "is overdue"
+    case .sagaReminder: "waits for a signal"
+    case .sagaCompleted: "is completed"
     case .sagaAbandoned: "was abandoned"
     case .sagaCompensated: "is compensated"
     case .sagaOutputIncomplete: "is completed, but a part of its output is null"

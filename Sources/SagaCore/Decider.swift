@@ -120,6 +120,8 @@ public struct Decider {
     // Nothing new starts while the saga is paused, and nothing falls due: its clock is stopped.
     guard state.end == nil, !state.isPaused else { return }
     endDueWaits()
+    endDueGroups()
+    remindOfWaits()
     noticeTimeout()
     decideTurningBack()
     if state.turnBack != nil {

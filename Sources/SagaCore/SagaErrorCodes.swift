@@ -41,6 +41,7 @@ public enum EngineErrorCode {
   public static let attemptInterrupted = "engine.attemptInterrupted"
   public static let attemptTimeout = "timeout"
   public static let signalTimeout = "signal.timeout"
+  public static let groupTimeout = "group.timeout"
   public static let delayNotATime = "delay.notATime"
   public static let sagaTimeout = "saga.timeout"
   public static let sagaCancelled = "saga.cancelled"

@@ -32,6 +32,8 @@ public protocol SagaEngine: Sendable {
 
   func start(_ request: StartRequest) async throws -> Started
   func saga(_ id: UniqueID) async throws -> SagaNow
+  /// Returns the saga that an idempotency key has started.
+  func saga(of workflow: String, startedBy key: String) async throws -> UniqueID
   /// Returns the saga after its end, or its current state when the time is over.
   func waitForEnd(of id: UniqueID, atMost time: Duration) async throws -> SagaNow
   func history(of id: UniqueID, after version: Int, limit: Int) async throws -> [HistoryEntry]

@@ -8,6 +8,8 @@ extension SagaResponse {
     public let description: String?
     public let status: String
     public let dependsOn: [String]
+    /// The group that has the step; nil for a step of the workflow itself.
+    public let group: String?
     public let action: Action
     public let pivot: Bool
     public let round: Int
@@ -32,7 +34,8 @@ extension SagaResponse {
     public let undo: Undo?
 
     public init(
-      id: String, description: String? = nil, status: String, dependsOn: [String], action: Action, pivot: Bool,
+      id: String, description: String? = nil, status: String, dependsOn: [String], group: String? = nil, action: Action,
+      pivot: Bool,
       round: Int, attempt: Int, maxAttempts: Int? = nil, startedAt: Timestamp? = nil, endedAt: Timestamp? = nil,
       retryAt: Timestamp? = nil, until: Timestamp? = nil, waitingFor: Waiting? = nil, progress: Progress? = nil,
       overdue: Overdue? = nil, input: JSON? = nil, output: JSON? = nil, outputError: Failure? = nil,
@@ -42,6 +45,7 @@ extension SagaResponse {
       self.description = description
       self.status = status
       self.dependsOn = dependsOn
+      self.group = group
       self.action = action
       self.pivot = pivot
       self.round = round
@@ -66,6 +70,7 @@ extension SagaResponse {
       description = try members.textIfAny("description")
       status = try members.text("status")
       dependsOn = try members.texts("dependsOn")
+      group = try members.textIfAny("group")
       action = try members.one("action")
       pivot = try members.bool("pivot")
       round = try members.int("round")
@@ -88,7 +93,8 @@ extension SagaResponse {
     public var json: JSON {
       .members([
         "id": .string(id), "description": .text(description), "status": .string(status),
-        "dependsOn": .texts(dependsOn), "action": action.json, "pivot": .bool(pivot), "round": .int(round),
+        "dependsOn": .texts(dependsOn), "group": .text(group), "action": action.json, "pivot": .bool(pivot),
+        "round": .int(round),
         "attempt": .int(attempt), "maxAttempts": .integer(maxAttempts), "startedAt": .time(startedAt),
         "endedAt": .time(endedAt), "retryAt": .time(retryAt), "until": .time(until), "waitingFor": waitingFor?.json,
         "progress": progress?.json, "overdue": overdue?.json, "input": input, "output": output,
@@ -139,20 +145,28 @@ extension SagaResponse {
       public let kind: String
       /// The name of the signal.
       public let name: String?
+      /// When people are reminded of the wait next.
+      public let remindAt: Timestamp?
+      /// How often people have been reminded; nil for never.
+      public let reminders: Int?
 
-      public init(kind: String, name: String? = nil) {
+      public init(kind: String, name: String? = nil, remindAt: Timestamp? = nil, reminders: Int? = nil) {
         self.kind = kind
         self.name = name
+        self.remindAt = remindAt
+        self.reminders = reminders
       }
 
       public init(_ members: Members) throws(UnexpectedMember) {
         kind = try members.text("kind")
         name = try members.textIfAny("name")
+        remindAt = try members.timeIfAny("remindAt")
+        reminders = try members.intIfAny("reminders")
       }
 
       public var json: JSON {
         .members([
-          "kind": .string(kind), "name": .text(name),
+          "kind": .string(kind), "name": .text(name), "remindAt": .time(remindAt), "reminders": .integer(reminders),
         ])
       }
     }

@@ -3,6 +3,8 @@ import Values
 
 /// The answer to a signal: what became of it.
 public struct SignalResponse: WireValue {
+  /// The id of the saga. Servers of older versions leave it out.
+  public let saga: String?
   public let signal: String
   /// `taken`, `kept`, or `repeated` when the same signal came before.
   public let answer: String
@@ -16,9 +18,11 @@ public struct SignalResponse: WireValue {
   public let event: Int
 
   public init(
-    signal: String, answer: String, became: String? = nil, step: String? = nil, candidates: [String] = [], by: String,
+    saga: String? = nil, signal: String, answer: String, became: String? = nil, step: String? = nil,
+    candidates: [String] = [], by: String,
     at: Timestamp, event: Int
   ) {
+    self.saga = saga
     self.signal = signal
     self.answer = answer
     self.became = became
@@ -30,6 +34,7 @@ public struct SignalResponse: WireValue {
   }
 
   public init(_ members: Members) throws(UnexpectedMember) {
+    saga = try members.textIfAny("saga")
     signal = try members.text("signal")
     answer = try members.text("answer")
     became = try members.textIfAny("became")
@@ -42,7 +47,8 @@ public struct SignalResponse: WireValue {
 
   public var json: JSON {
     .members([
-      "signal": .string(signal), "answer": .string(answer), "became": .text(became), "step": .text(step),
+      "saga": .text(saga), "signal": .string(signal), "answer": .string(answer), "became": .text(became),
+      "step": .text(step),
       "candidates": .textsIfAny(candidates), "by": .string(by), "at": .time(at), "event": .int(event),
     ])
   }

@@ -66,7 +66,7 @@ public struct Explanation: Sendable, Hashable {
   ///   - definition: the saga's workflow; nil when it is not known. Without it, `next` is empty.
   ///   - now: the time that decides whether the saga is overdue.
   ///   - allowed: the verbs that the saga takes, when the caller has them already.
-  ///   - step: the step to explain, if the saga is stuck at several.
+  ///   - step: the step to explain, if the saga is stuck at several, or waits for several signals.
   public init(
     _ state: SagaState, _ definition: WorkflowDefinition?, now: Timestamp, allowed: [AllowedVerb]? = nil,
     about step: String? = nil
@@ -182,7 +182,7 @@ private struct Explainer {
   let state: SagaState
   let definition: WorkflowDefinition?
   let now: Timestamp
-  /// The stuck step to explain, if the saga is stuck at several.
+  /// The step to explain, if the saga is stuck at several, or waits for several signals.
   let preferred: String?
 
   /// What the explanation says first.
@@ -313,10 +313,12 @@ private struct Explainer {
 
   private var forward: Reason {
     let waiting = state.steps.filter { $0.status == .waiting }
-    if let step = waiting.first(where: { $0.wait?.signal != nil }), let signal = step.wait?.signal {
+    let forSignals = waiting.filter { $0.wait?.signal != nil }
+    if let step = forSignals.first(where: { $0.id == preferred }) ?? forSignals.first, let signal = step.wait?.signal {
       return Reason(
         kind: .waiting, step: step.id, phase: .forward, since: step.startedAt, until: step.wait?.until,
-        claim: "waits at step \(step.id) for the signal “\(signal)”", details: activities(but: step.id))
+        claim: "waits at step \(step.id) for the signal “\(signal)”",
+        details: reminders(of: step) + activities(but: step.id))
     }
     if let step = state.steps.first(where: { $0.status == .backingOff }) {
       return Reason(
@@ -324,7 +326,7 @@ private struct Explainer {
         since: step.startedAt, until: step.retryAt, claim: "waits for the next attempt of step \(step.id)",
         details: [lastAttempt(of: step)] + activities(but: step.id))
     }
-    if let step = state.steps.first(where: { $0.status == .running }) {
+    if let step = state.steps.first(where: { $0.status == .running && !$0.isOpenGroup }) {
       let attempt = step.inFlight?.attempt
       return Reason(
         kind: .running, step: step.id, phase: .forward, since: attempt?.startedAt ?? step.startedAt,
@@ -337,6 +339,11 @@ private struct Explainer {
         claim: "waits at step \(step.id) until its delay ends", details: activities(but: step.id))
     }
     return Reason(kind: .running, claim: "is running: its next step begins soon")
+  }
+
+  private func reminders(of step: StepState) -> [String] {
+    guard let times = step.wait?.reminders, times > 0 else { return [] }
+    return ["people have been reminded of it \(times == 1 ? "once" : "\(times) times")"]
   }
 
   private func number(_ attempt: Int) -> String { attempt > 1 ? " (attempt \(attempt))" : "" }
@@ -356,6 +363,8 @@ private struct Explainer {
 
   private func activity(of step: StepState) -> String? {
     switch step.status {
+    // The steps inside a group say what happens.
+    case .running where step.isOpenGroup: nil
     case .running:
       state.turnBack == nil
         ? "step \(step.id) is under way\(number(step.forward.count))"

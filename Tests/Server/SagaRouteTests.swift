@@ -272,6 +272,37 @@ struct SagaRouteTests {
     }
   }
 
+  @Test("A saga is shown and signalled by the key that has started it")
+  func byKey() async throws {
+    let engine = try engine(Samples.storage)
+    try await TestAPI.run(engine: engine) { api in
+      let input: JSON = ["input": ["barcode": "TS-0017"]]
+      // A key may have any visible character.
+      for (key, path) in [("ORD-4711", "ORD-4711"), ("a/b?c", "a%2Fb%3Fc")] {
+        let started = try await api.post(
+          "/v1/workflows/store-sample/sagas", input, headers: ["Idempotency-Key": key])
+        #expect(started.status == 201)
+        let id = try #require(started.json["id"]?.stringValue)
+        let shown = try await api.get("/v1/workflows/store-sample/keys/\(path)")
+        #expect(shown.status == 200 && shown.json["id"] == .string(id) && shown.json["idempotencyKey"] == .string(key))
+        let signalled = try await api.post(
+          "/v1/workflows/store-sample/keys/\(path)/signals/approval", ["approved": true])
+        #expect(signalled.status == 202)
+        #expect(signalled.json["saga"] == .string(id) && signalled.json["answer"] == "kept")
+        #expect(signalled.headers["Saga-Seen"] != nil)
+      }
+      for target in ["keys/none", "keys/none/signals/approval"] {
+        let answer =
+          try await target.hasSuffix("approval")
+          ? api.post("/v1/workflows/store-sample/\(target)", ["approved": true])
+          : api.get("/v1/workflows/store-sample/\(target)")
+        #expect(answer.status == 404 && answer.code == EngineErrorCode.sagaNotFound)
+      }
+      let other = try await api.get("/v1/workflows/another/keys/ORD-4711")
+      #expect(other.status == 404 && other.code == EngineErrorCode.sagaNotFound, "a key belongs to one workflow")
+    }
+  }
+
   @Test func aSignalThatComesEarlyIsKept() async throws {
     let engine = try engine(Samples.storage)
     let id = try engine.start("store-sample")

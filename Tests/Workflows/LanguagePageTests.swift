@@ -21,7 +21,7 @@ struct LanguagePageTests {
 
   @Test("The page's examples have no findings", arguments: examples)
   func example(text: String) throws {
-    let isWorkflow = try JSON(parsing: text)["steps"] != nil
+    let isWorkflow = try JSON(parsing: text)["name"] != nil
     let result = check(isWorkflow ? text : Sample.workflow("[\(text)]", more: "\"timeout\": \"3d\","))
     #expect(result.findings.isEmpty, "\(result.findings.map(\.description).joined(separator: "\n"))")
     let schema = SchemaValidator(document: try JSON(parsing: try Repository.bytes("docs/schema/workflow.schema.json")))
@@ -37,12 +37,12 @@ struct LanguagePageTests {
   @Test("The page of patterns has workflows")
   func patternsExist() { #expect(Self.patterns.count >= 9) }
 
-  @Test("The page has examples of a call, a command, a wait and a failure")
+  @Test("The page has examples of a call, a command, a wait, a failure and a group")
   func kinds() {
     let actions = Self.examples.flatMap { text in
-      let result = check(text.contains("\"steps\"") ? text : Sample.workflow("[\(text)]", more: "\"timeout\": \"3d\","))
+      let result = check(text.contains("\"version\"") ? text : Sample.workflow("[\(text)]", more: "\"timeout\": \"3d\","))
       return result.definition?.steps.map(\.action.kind) ?? []
     }
-    #expect(Set(actions) == ["http", "kafka", "signal", "fail"])
+    #expect(Set(actions) == ["http", "kafka", "signal", "fail", "group"])
   }
 }

@@ -132,10 +132,13 @@ struct SchemaTests {
           "compensation": { "http": { "service": "s", "method": "PUT", "path": "/" }, "timeout": "1s", "expected": "1s",
             "retry": {},
             "appliesTo": ["failed"], "onFailure": "stuck" }, "pivot": false, "onFailure": "continue" },
-        { "id": "b", "signal": { "name": "x", "roles": ["r"], "schema": true, "accept": "$.signal" } },
+        { "id": "b", "signal": { "name": "x", "roles": ["r"], "schema": true, "accept": "$.signal" },
+          "remind": { "after": "1m", "every": "1m" } },
         { "id": "c", "delay": { "for": "1s" } }, { "id": "d", "delay": { "until": "${input.x}" } },
         { "id": "e", "kafka": { "service": "s", "command": "c", "headers": { "a": "b" }, "body": {} },
-          "compensation": { "kafka": { "service": "s", "command": "c" } } }
+          "compensation": { "kafka": { "service": "s", "command": "c" } } },
+        { "id": "g", "description": "d", "dependsOn": ["a"], "when": "$.input", "timeout": "1m", "expected": "1s",
+          "steps": [{ "id": "h", "delay": { "for": "1s" } }] }
       ], "output": {} }
     """
 
@@ -149,7 +152,8 @@ struct SchemaTests {
       "retry": JSONPointer([.name("defaults"), .name("retry")]), "step": Self.step(0), "http": Self.step(0, "http"),
       "listed": Self.step(0, "retry").appending(0), "undo": Self.step(0, "compensation"),
       "signal": Self.step(1, "signal"), "for": Self.step(2, "delay"), "kafka": Self.step(4, "kafka"),
-      "undo over Kafka": Self.step(4, "compensation"),
+      "undo over Kafka": Self.step(4, "compensation"), "group": Self.step(5),
+      "reminder": Self.step(1, "remind"),
     ]
     let names = schema.memberNames.union(StepReader.keys).union(StepReader.later).union(["poll", "zzz"])
     let root = try JSON(parsing: Self.everything)

@@ -86,7 +86,7 @@ package enum CallRendering {
           service: kafka.service, command: kafka.command,
           headers: try fields(kafka.headers, .headerValue, in: document, meter),
           body: try kafka.body?.render(in: document, meter: meter)))
-    case .signal, .delay, .fail:
+    case .signal, .delay, .fail, .group:
       nil
     }
   }

@@ -72,7 +72,10 @@ extension Decider {
       switch state.steps[step].stage {
       case .backingOff(let until): if state.turnBack == nil, decider.mayRetry(step) { note(until) }
       case .waiting(let wait):
+        if state.turnBack == nil { note(wait.remindAt) }
         if state.turnBack == nil, let until = wait.until, until <= state.deadline || isPivotPassed { note(until) }
+      case .open(let until):
+        if state.turnBack == nil, let until, until <= state.deadline || isPivotPassed { note(until) }
       case .undoBackingOff(let until): note(until)
       case .pending, .running, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: break
       }

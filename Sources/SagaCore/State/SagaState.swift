@@ -187,6 +187,8 @@ struct StepSets: Sendable, Hashable {
   private(set) var running: StepSet
   private(set) var backingOff: StepSet
   private(set) var waiting: StepSet
+  /// The open groups.
+  private(set) var open: StepSet
   private(set) var undoing: StepSet
   /// An attempt to do the step, or to undo it, is under way.
   private(set) var inFlight: StepSet
@@ -201,7 +203,7 @@ struct StepSets: Sendable, Hashable {
 
   init(_ steps: [StepState]) {
     let none = StepSet(count: steps.count)
-    (pending, running, backingOff, waiting, undoing) = (none, none, none, none, none)
+    (pending, running, backingOff, waiting, open, undoing) = (none, none, none, none, none, none)
     (inFlight, underWay, passed, blocked, turningBack) = (none, none, none, none, none)
     for (index, step) in steps.enumerated() { add(index, step.stage) }
   }
@@ -217,6 +219,7 @@ struct StepSets: Sendable, Hashable {
     running.remove(index)
     backingOff.remove(index)
     waiting.remove(index)
+    open.remove(index)
     undoing.remove(index)
     inFlight.remove(index)
     underWay.remove(index)
@@ -237,6 +240,9 @@ struct StepSets: Sendable, Hashable {
       underWay.insert(index)
     case .waiting:
       waiting.insert(index)
+      underWay.insert(index)
+    case .open:
+      open.insert(index)
       underWay.insert(index)
     case .succeeded, .skipped, .failed(.goesOn): passed.insert(index)
     case .failed(.blocks): blocked.insert(index)

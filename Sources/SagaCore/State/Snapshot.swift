@@ -76,6 +76,13 @@ extension StepState {
       "forward": json(forward, .forward), "undo": json(undo, .undo),
     ]
     members["waitUntil"] = wait?.until.map(JSON.timestamp)
+    members["remindAt"] = wait?.remindAt.map(JSON.timestamp)
+    if let wait, wait.reminders > 0 { members["reminders"] = .int(wait.reminders) }
+    if case .open(let until) = stage {
+      var open = JSONObject()
+      open["until"] = until.map(JSON.timestamp)
+      members["open"] = .object(open)
+    }
     members["waitingFor"] = awaitedSignal.map(JSON.string)
     members["progress"] = progress?.json
     members["output"] = output
@@ -133,10 +140,18 @@ extension StepState {
     stage =
       switch try data.word("status") as StepStatus {
       case .pending: .pending
-      case .running: .running(try StepStage.Attempt(forward.nested("inFlight")))
+      case .running:
+        if let open = try data.optional("open") {
+          .open(until: try open.optionalTimestamp("until"))
+        } else {
+          .running(try StepStage.Attempt(forward.nested("inFlight")))
+        }
       case .backingOff: .backingOff(until: try forward.timestamp("retryAt"))
       case .waiting:
-        .waiting(StepStage.Wait(signal: awaitedSignal, until: try data.optionalTimestamp("waitUntil")))
+        .waiting(
+          StepStage.Wait(
+            signal: awaitedSignal, until: try data.optionalTimestamp("waitUntil"),
+            remindAt: try data.optionalTimestamp("remindAt"), reminders: try data.optionalInt("reminders") ?? 0))
       case .succeeded: .succeeded
       case .failed: .failed(try data.word("consequence"))
       case .skipped: .skipped(byOperator: data.flag("skippedByOperator"))

@@ -3,11 +3,12 @@ import Values
 
 // The transitions of a step. `docs/state-diagram.md` draws them; a test walks every state × event.
 //
-//   pending     → skipped · waiting · running · failed
+//   pending     → skipped · waiting · open · running · failed
 //   backingOff, waiting, failed (blocking) → skipped (operator)
 //   running     → running (progress) · succeeded · backingOff · failed
-//   backingOff  → running · waiting · failed
+//   backingOff  → running · waiting · open · failed
 //   waiting     → succeeded · failed
+//   open        → succeeded · failed
 //   failed      → backingOff (retry) · succeeded, failed (resolve) · undoing · undoFailed
 //   succeeded   → undoing · undoFailed
 //   undoing     → undoing (attempt, progress) · undone · undoFailed
@@ -23,6 +24,8 @@ public enum StepStage: Sendable, Hashable {
   case backingOff(until: Timestamp)
   /// A signal step or a delay step waits.
   case waiting(Wait)
+  /// The members of a group may start. `until`: the time by which they should be done.
+  case open(until: Timestamp?)
   case succeeded
   case failed(FailureConsequence)
   /// `byOperator`: an operator may skip a step before its turn.
@@ -47,12 +50,16 @@ public enum StepStage: Sendable, Hashable {
     public let signal: String?
     /// Nil for a signal without a timeout.
     public internal(set) var until: Timestamp?
+    /// The time of the next reminder; nil when none follows.
+    public internal(set) var remindAt: Timestamp?
+    /// The number of reminders so far.
+    public internal(set) var reminders = 0
   }
 
   public var status: StepStatus {
     switch self {
     case .pending: .pending
-    case .running: .running
+    case .running, .open: .running
     case .backingOff: .backingOff
     case .waiting: .waiting
     case .succeeded: .succeeded
@@ -71,6 +78,7 @@ public enum StepStage: Sendable, Hashable {
       switch self {
       case .backingOff(let until), .undoBackingOff(let until): until
       case .waiting(let wait): wait.until
+      case .open(let until): until
       case .pending, .running, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: nil
       }
     }
@@ -82,6 +90,7 @@ public enum StepStage: Sendable, Hashable {
       case .waiting(var wait):
         wait.until = newValue
         self = .waiting(wait)
+      case .open: self = .open(until: newValue)
       case .pending, .running, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: break
       }
     }
@@ -136,7 +145,8 @@ public struct StepState: Sendable, Hashable {
     switch stage {
     case .running(let attempt): (.forward, attempt)
     case .undoing(let attempt): (.undo, attempt)
-    case .pending, .backingOff, .waiting, .succeeded, .failed, .skipped, .undoBackingOff, .undone, .undoFailed: nil
+    case .pending, .backingOff, .waiting, .open, .succeeded, .failed, .skipped, .undoBackingOff, .undone, .undoFailed:
+      nil
     }
   }
 
@@ -144,9 +154,15 @@ public struct StepState: Sendable, Hashable {
   public var retryAt: Timestamp? {
     switch stage {
     case .backingOff(let until), .undoBackingOff(let until): until
-    case .pending, .running, .waiting, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: nil
+    case .pending, .running, .waiting, .open, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: nil
     }
   }
+
+  /// Whether the step is a group whose members may start.
+  public var isOpenGroup: Bool { if case .open = stage { true } else { false } }
+
+  /// The time by which the members of an open group should be done; nil for every other step, and without a timeout.
+  public var groupDeadline: Timestamp? { if case .open(let until) = stage { until } else { nil } }
 
   /// What the step waits for now: a signal, or the end of a delay.
   public var wait: StepStage.Wait? { if case .waiting(let wait) = stage { wait } else { nil } }
@@ -171,7 +187,8 @@ public struct StepState: Sendable, Hashable {
   public var isPassed: Bool {
     switch stage {
     case .succeeded, .skipped, .failed(.goesOn): true
-    case .pending, .running, .backingOff, .waiting, .failed, .undoing, .undoBackingOff, .undone, .undoFailed: false
+    case .pending, .running, .backingOff, .waiting, .open, .failed, .undoing, .undoBackingOff, .undone, .undoFailed:
+      false
     }
   }
 

@@ -99,7 +99,9 @@ extension Decider {
 
   private mutating func startTurningBack(_ reason: TurnBack) {
     emit(TurnedBack(reason))
-    endForward(state.sets.waiting.union(state.sets.backingOff), because: "The saga turned back while this step waited.")
+    endForward(
+      state.sets.waiting.union(state.sets.backingOff).union(state.sets.open),
+      because: "The saga turned back while this step waited.")
   }
 
   /// Ends waits and planned attempts, because the steps are to be undone.
@@ -107,7 +109,7 @@ extension Decider {
     for index in steps {
       let step = state.steps[index]
       switch step.stage {
-      case .waiting:
+      case .waiting, .open:
         let failure = StepFailure(code: EngineErrorCode.waitEnded, message: message)
         emit(StepFailed(step: step.id, outcome: .none, failure: failure, consequence: .settles))
       case .backingOff:
@@ -170,7 +172,7 @@ extension Decider {
     switch state.steps[step].stage {
     case .succeeded, .failed: return applies(undo, to: step) ? undo : nil
     case .undoBackingOff: return undo
-    case .pending, .running, .backingOff, .waiting, .skipped, .undoing, .undone, .undoFailed: return nil
+    case .pending, .running, .backingOff, .waiting, .open, .skipped, .undoing, .undone, .undoFailed: return nil
     }
   }
 
@@ -188,7 +190,7 @@ extension Decider {
     switch state.steps[step].stage {
     case .pending, .skipped, .undone: true
     case .undoFailed(let blocks): !blocks
-    case .running, .backingOff, .waiting, .undoing, .undoBackingOff: false
+    case .running, .backingOff, .waiting, .open, .undoing, .undoBackingOff: false
     case .succeeded, .failed: undo(of: step).map { !applies($0, to: step) } ?? true
     }
   }

@@ -16,8 +16,9 @@ extension Decider {
       last = step
       let (before, wasRequested) = (events.count, state.requestedTurnBack != nil)
       switch state.steps[step].stage {
-      case .pending: if state.requestedTurnBack == nil, isReady(step) { begin(step) }
+      case .pending: if state.requestedTurnBack == nil, isInOpenGroup(step), isReady(step) { begin(step) }
       case .backingOff(let until): if until <= now, mayRetry(step) { perform(step) }
+      case .open: _ = closeGroup(step)
       case .running, .waiting, .succeeded, .failed, .skipped, .undoing, .undoBackingOff, .undone, .undoFailed: break
       }
       guard events.count > before else { continue }
@@ -29,8 +30,9 @@ extension Decider {
       let lapsed = wasRequested && state.requestedTurnBack == nil
       candidates.formUnion(
         lapsed
-          ? state.sets.pending.union(state.sets.backingOff)
-          : state.sets.pending.intersection(definition.transitiveDependents[step]))
+          ? state.sets.pending.union(state.sets.backingOff).union(state.sets.open)
+          : state.sets.pending.union(state.sets.open).intersection(definition.transitiveDependents[step]))
+      for member in definition.members[step] { candidates.insert(member) }
     }
     completeIfDone()
   }
@@ -45,9 +47,10 @@ extension Decider {
   }
 
   /// Returns whether a step may be retried. While a request to start compensation waits for a pivot, only that pivot
-  /// is.
+  /// is. A group inside a late group opens again only with that one.
   func mayRetry(_ step: Int) -> Bool {
     state.rewind == nil && (state.requestedTurnBack == nil || definition.steps[step].pivot)
+      && (!definition.steps[step].action.isGroup || isInOpenGroup(step))
   }
 
   private mutating func begin(_ step: Int) {
@@ -62,6 +65,7 @@ extension Decider {
         perform(step)
       } else {
         emit(StepSkipped(step: id(step)))
+        skipMembers(of: step)
       }
     } catch {
       // The condition has no value, so the step neither runs nor is skipped.
@@ -76,6 +80,7 @@ extension Decider {
     case .signal(let signal): waitForSignal(step, signal)
     case .delay(let delay): waitForTime(step, delay)
     case .fail(let action): failOnPurpose(step, action)
+    case .group: openGroup(step)
     }
   }
 

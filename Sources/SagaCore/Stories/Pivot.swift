@@ -33,7 +33,7 @@ extension Decider {
       return switch step.stage {
       case .running: true
       case .backingOff, .failed: step.outcome == .unknown
-      case .pending, .waiting, .succeeded, .skipped, .undoing, .undoBackingOff, .undone, .undoFailed: false
+      case .pending, .waiting, .open, .succeeded, .skipped, .undoing, .undoBackingOff, .undone, .undoFailed: false
       }
     }
   }

@@ -8,7 +8,8 @@ import Workflows
 extension Decider {
   mutating func waitForSignal(_ step: Int, _ signal: SignalAction) {
     let until = definition.steps[step].timeout.map { now + $0 }
-    emit(WaitStarted(step: id(step), until: until, signal: signal.name))
+    let remindAt = definition.steps[step].remind.map { now + $0.after }
+    emit(WaitStarted(step: id(step), until: until, signal: signal.name, remindAt: remindAt))
     useKeptSignal(for: step, signal)
   }
 
@@ -64,24 +65,35 @@ public struct WaitStarted: SagaEventContent {
   public let step: String
   public let until: Timestamp?
   public let signal: String?
+  /// The time of the first reminder; nil when the wait has none.
+  public let remindAt: Timestamp?
   public var stepID: String? { step }
+
+  init(step: String, until: Timestamp?, signal: String?, remindAt: Timestamp? = nil) {
+    self.step = step
+    self.until = until
+    self.signal = signal
+    self.remindAt = remindAt
+  }
 
   public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
     Self(
-      step: try data.string("step"), until: try data.optionalTimestamp("until"), signal: data.optionalString("signal"))
+      step: try data.string("step"), until: try data.optionalTimestamp("until"), signal: data.optionalString("signal"),
+      remindAt: try data.optionalTimestamp("remindAt"))
   }
 
   public func write(to data: inout JSONObject) {
     data["step"] = .string(step)
     data["until"] = until.map(JSON.timestamp)
     data["signal"] = signal.map(JSON.string)
+    data["remindAt"] = remindAt.map(JSON.timestamp)
   }
 
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
     try saga.update(step, by: Self.typeName, at: at) { step in
       // A wait that begins again after an operator's retry was backing off until then.
       guard step.status == .pending || step.status == .backingOff else { return false }
-      step.stage = .waiting(StepStage.Wait(signal: signal, until: until))
+      step.stage = .waiting(StepStage.Wait(signal: signal, until: until, remindAt: remindAt))
       step.awaitedSignal = signal
       step.startedAt = at
       return true

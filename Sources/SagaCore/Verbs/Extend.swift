@@ -43,11 +43,11 @@ struct Extend: VerbRules {
     let current: Timestamp
     if let id = step {
       let step = saga.state.steps[try saga.knownStep(id)]
-      guard let until = step.wait?.until else {
+      guard let until = step.wait?.until ?? step.groupDeadline else {
         throw Refusal(
           EngineErrorCode.stepNotWaiting,
-          "Step \(id) is \(step.status.rawValue)\(step.status == .waiting ? " without an end" : ""): only a wait that ends "
-            + "at a time can be extended.")
+          "Step \(id) is \(step.status.rawValue)\(step.status == .waiting ? " without an end" : ""): only a wait or a "
+            + "group that ends at a time can be extended.")
       }
       current = until
     } else {
@@ -65,7 +65,7 @@ struct Extend: VerbRules {
   }
 
   func carryOut(_ act: OperatorAct, in saga: inout Decider) {
-    let current = step.flatMap { saga.state.step($0)?.wait?.until } ?? saga.state.deadline
+    let current = step.flatMap { saga.state.step($0)?.stage.due } ?? saga.state.deadline
     saga.emit(OperatorExtended(step: step, until: length.time(after: current), act: act))
   }
 
@@ -104,7 +104,7 @@ public struct OperatorExtended: SagaEventContent {
     }
     // During a pause too, the operator gives the time as it is meant.
     try saga.update(id, by: Self.typeName, at: at, holdsClock: false) { step in
-      guard step.wait?.until != nil else { return false }
+      guard step.wait?.until != nil || step.groupDeadline != nil else { return false }
       step.stage.due = until
       return true
     }

@@ -84,6 +84,10 @@ extension SagaState {
     overdueSince = overdueSince.map { $0 + length }
     updateAll { step in
       if let due = step.stage.due { step.stage.due = due + length }
+      if case .waiting(var wait) = step.stage, let remindAt = wait.remindAt {
+        wait.remindAt = remindAt + length
+        step.stage = .waiting(wait)
+      }
       guard var clock = step.clock else { return }
       clock.since = clock.since + length
       if let since = clock.overdue?.since { clock.overdue?.since = since + length }

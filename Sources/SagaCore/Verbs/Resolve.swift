@@ -46,6 +46,10 @@ struct Resolve: VerbRules {
   func check(_ saga: Decider) throws(Refusal) {
     let step = saga.state.steps[try saga.knownStep(step)]
     func refuse(_ message: String) -> Refusal { Refusal(EngineErrorCode.stepNotResolvable, message) }
+    if saga.definition.step(step.id)?.action.isGroup == true {
+      throw refuse(
+        "Step \(step.id) is a group, and did nothing itself: retry it, and its steps get its whole time again.")
+    }
     guard saga.state.isBlocked(step) else {
       throw refuse("Step \(step.id) is \(step.status.rawValue) and does not wait for an operator.")
     }
@@ -108,7 +112,9 @@ public struct OperatorResolved: SagaEventContent {
       }
     return Self(
       step: try data.string("step"), resolution: resolution, isPivot: data.flag("pivot"),
-      consequence: data.flag("goesOn") ? .goesOn : data.flag("blocks") ? .blocks : .turnsBack,
+      // Older events have only `goesOn`.
+      consequence: data.has("consequence")
+        ? try data.word("consequence") : data.flag("goesOn") ? .goesOn : .turnsBack,
       act: try OperatorAct(data))
   }
 
@@ -118,7 +124,7 @@ public struct OperatorResolved: SagaEventContent {
     if case .happened(let output) = resolution { data["output"] = output }
     data["pivot"] = isPivot ? true : nil
     data["goesOn"] = consequence == .goesOn ? true : nil
-    data["blocks"] = consequence == .blocks ? true : nil
+    if consequence != .turnsBack { data["consequence"] = .word(consequence) }
     act.add(to: &data)
   }
 

@@ -1,5 +1,6 @@
 import JSON
 import Values
+import Workflows
 
 // Retry: new attempts for a step on which the saga is stuck, or for all such steps. With other input, a new round
 // begins.
@@ -34,6 +35,9 @@ struct Retry: VerbRules {
           + "can be retried.")
     }
     guard let input else { return }
+    if saga.definition.step(id)?.action.isGroup == true {
+      throw refuse("Step \(id) is a group, and takes no input: the steps inside it do.")
+    }
     guard step.status == .failed else {
       throw refuse("Step \(id) is being undone: an undo is made of what was done, and takes no other input.")
     }

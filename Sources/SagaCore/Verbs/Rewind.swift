@@ -46,10 +46,11 @@ struct RewindTo: VerbRules {
 }
 
 extension Decider {
-  /// Returns the step and all steps that come after it.
+  /// Returns the step and all steps that come after it. A group comes with the steps inside it.
   fileprivate func stepsFrom(_ step: Int) -> StepSet {
     var steps = definition.transitiveDependents[step]
     steps.insert(step)
+    for member in definition.members[step] { steps.formUnion(stepsFrom(member)) }
     return steps
   }
 
@@ -112,7 +113,7 @@ extension Action {
     case .http(let call): call.hasSideEffect
     // A Kafka command may always change something: its definition cannot say that it only reads.
     case .kafka: true
-    case .signal, .delay, .fail: false
+    case .signal, .delay, .fail, .group: false
     }
   }
 }
@@ -150,7 +151,7 @@ public struct RewindStarted: SagaEventContent {
         case .undoing, .undoBackingOff, .undone, .undoFailed: return false
         // The failure of the step no longer blocks the saga.
         case .failed: step.stage = .failed(.settles)
-        case .pending, .running, .backingOff, .waiting, .succeeded, .skipped: break
+        case .pending, .running, .backingOff, .waiting, .open, .succeeded, .skipped: break
         }
         step.awaitedSignal = nil
         return true
@@ -185,7 +186,7 @@ public struct RewindFinished: SagaEventContent {
     for step in steps {
       try saga.update(step, by: Self.typeName, at: at) { step in
         switch step.stage {
-        case .running, .backingOff, .waiting, .undoing, .undoBackingOff, .undoFailed(blocks: true): return false
+        case .running, .backingOff, .waiting, .open, .undoing, .undoBackingOff, .undoFailed(blocks: true): return false
         case .pending, .succeeded, .failed, .skipped, .undone, .undoFailed: break
         }
         // The step has its first state, but in a new round: for an old round, participants repeat their earlier

@@ -46,7 +46,7 @@ struct RunNow: VerbRules {
     case .backingOff: saga.state.requestedTurnBack == nil || saga.definition.steps[step].pivot
     case .undoBackingOff: true
     case .waiting(let wait): wait.signal == nil
-    case .pending, .running, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: false
+    case .pending, .running, .open, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: false
     }
   }
 }
@@ -74,7 +74,7 @@ public struct OperatorRanNow: SagaEventContent {
         switch step.stage {
         case .backingOff, .undoBackingOff: break
         case .waiting(let wait): guard wait.signal == nil else { return false }
-        case .pending, .running, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: return false
+        case .pending, .running, .open, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: return false
         }
         step.stage.due = at
         return true

@@ -23,6 +23,9 @@ struct Skip: VerbRules {
     let index = try saga.knownStep(step)
     let step = saga.state.steps[index]
     func refuse(_ message: String) -> Refusal { Refusal(EngineErrorCode.stepNotSkippable, message) }
+    if saga.definition.steps[index].action.isGroup {
+      throw refuse("Step \(step.id) is a group: skip the steps inside it.")
+    }
     switch step.status {
     case .undoing, .undoFailed, .undone:
       throw refuse("An undo can't be skipped: undo step \(step.id) by hand and resolve it as undone.")
@@ -93,7 +96,7 @@ public struct OperatorSkipped: SagaEventContent {
       switch step.stage {
       case .pending, .waiting: break
       case .backingOff, .failed(.blocks): guard step.outcome != .unknown else { return false }
-      case .running, .succeeded, .failed, .skipped, .undoing, .undoBackingOff, .undone, .undoFailed: return false
+      case .running, .open, .succeeded, .failed, .skipped, .undoing, .undoBackingOff, .undone, .undoFailed: return false
       }
       step.stage = .skipped(byOperator: true)
       step.output = output

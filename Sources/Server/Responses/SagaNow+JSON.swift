@@ -112,6 +112,7 @@ extension StepState {
       description: step.description,
       status: status.rawValue,
       dependsOn: step.dependsOn,
+      group: step.group,
       action: step.action.response,
       pivot: step.pivot,
       round: round,
@@ -120,8 +121,8 @@ extension StepState {
       startedAt: startedAt,
       endedAt: endedAt,
       retryAt: status == .backingOff ? retryAt : nil,
-      until: wait?.until,
-      waitingFor: status == .waiting ? step.action.awaited : nil,
+      until: wait?.until ?? groupDeadline,
+      waitingFor: wait.flatMap(step.action.awaited),
       progress: inFlight?.phase == .forward ? progress?.response : nil,
       overdue: overdue?.response(phase: status == .undoing ? .undo : .forward),
       input: input,
@@ -175,15 +176,18 @@ extension Action {
     case .http(let http): .init(kind: "http", service: http.service, method: http.method)
     case .kafka(let kafka): .init(kind: "kafka", service: kafka.service, command: kafka.command)
     case .signal(let signal): .init(kind: "signal", signal: signal.name, roles: signal.roles)
-    case .delay, .fail: .init(kind: kind)
+    case .delay, .fail, .group: .init(kind: kind)
     }
   }
 
   /// Returns what a step with this action waits for; nil for an action that sends attempts.
-  fileprivate var awaited: SagaResponse.Step.Waiting? {
+  fileprivate func awaited(_ wait: StepStage.Wait) -> SagaResponse.Step.Waiting? {
     switch self {
-    case .http, .kafka, .fail: nil
-    case .signal(let signal): .init(kind: "signal", name: signal.name)
+    case .http, .kafka, .fail, .group: nil
+    case .signal(let signal):
+      .init(
+        kind: "signal", name: signal.name, remindAt: wait.remindAt, reminders: wait.reminders > 0 ? wait.reminders : nil
+      )
     case .delay: .init(kind: "delay")
     }
   }

@@ -22,6 +22,8 @@ extension API {
       Route(.getSaga, showSaga),
       Route(.listEvents, showHistory),
       Route(.sendSignal, sendSignal),
+      Route(.getSagaByKey, showSagaOfKey),
+      Route(.sendSignalByKey, sendSignalByKey),
     ]
   }
 
@@ -98,8 +100,27 @@ extension API {
     return .json(HistoryResponse(events: page.map { .init($0) }, next: next).json)
   }
 
+  private func showSagaOfKey(_ call: Call) async throws -> HTTPServerResponse {
+    let wait = try call.query.duration("wait", atMost: Self.longestWait)
+    return try await show(try await sagaOfKey(call), waiting: wait)
+  }
+
+  private func sagaOfKey(_ call: Call) async throws -> UniqueID {
+    try await engine.saga(of: try call.path.value("name"), startedBy: try call.path.value("key"))
+  }
+
   private func sendSignal(_ call: Call) async throws -> HTTPServerResponse {
-    let id = try call.path.sagaID()
+    try await send(try call.path.value("name"), in: call, to: try call.path.sagaID())
+  }
+
+  private func sendSignalByKey(_ call: Call) async throws -> HTTPServerResponse {
+    let id = try await sagaOfKey(call)
+    var response = try await send(try call.path.value("signal"), in: call, to: id)
+    response.headers[Self.seenHeader] = await seen(id)
+    return response
+  }
+
+  private func send(_ name: String, in call: Call, to id: UniqueID) async throws -> HTTPServerResponse {
     let user = try call.request.user()
     let from = try call.request.origin()
     let key = try call.request.idempotencyKey()
@@ -107,18 +128,18 @@ extension API {
     if !call.request.body.isEmpty {
       body = try JSONDocument(body: call.request).root
     }
-    let name = try call.path.value("name")
     let signal = SignalGiven(name: name, id: key, body: body, by: user, from: from)
     let answer = try await engine.signal(id, signal, formerIDs: [])
-    return .json(SignalResponse(answer, to: name).json, status: answer.word == .kept && !answer.isRepeat ? 202 : 200)
+    return .json(
+      SignalResponse(answer, to: name, of: id).json, status: answer.word == .kept && !answer.isRepeat ? 202 : 200)
   }
 }
 
 extension SignalResponse {
   /// The members `became`, `by` and `at` of a repeat are about the first signal.
-  fileprivate init(_ answer: SignalAnswer, to name: String) {
+  fileprivate init(_ answer: SignalAnswer, to name: String, of saga: UniqueID) {
     self.init(
-      signal: name, answer: answer.isRepeat ? "repeated" : answer.word.rawValue,
+      saga: saga.description, signal: name, answer: answer.isRepeat ? "repeated" : answer.word.rawValue,
       became: answer.isRepeat ? answer.word.rawValue : nil, step: answer.step, candidates: answer.candidates,
       by: answer.by, at: answer.at, event: answer.version)
   }

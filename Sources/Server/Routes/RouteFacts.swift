@@ -110,6 +110,8 @@ public struct RouteFacts: Sendable {
   private var isVersioned: Bool { path.hasPrefix("/v1/") }
   /// Whether the path names a saga.
   var isAboutSaga: Bool { path == "/v1/sagas/{id}" || path.hasPrefix("/v1/sagas/{id}/") }
+  /// Whether the path names a saga by the key that has started it.
+  private var isAboutSagaOfKey: Bool { path.hasPrefix("/v1/workflows/{name}/keys/{key}") }
   private var isAboutOperation: Bool { path == "/v1/operations/{id}" || path.hasPrefix("/v1/operations/{id}/") }
   /// Whether the route does something to a saga. Its answers have the header `Saga-Seen`.
   var changesSaga: Bool { method == "POST" && isAboutSaga }
@@ -149,6 +151,7 @@ public struct RouteFacts: Sendable {
         HTTPErrorCode.bodyTooLarge, HTTPErrorCode.unsupportedMediaType, StoreErrorCode.outcomeUnknown,
       ])
     }
+    if isAboutSagaOfKey { codes.formUnion([EngineErrorCode.sagaNotFound, EngineErrorCode.sagaHeld]) }
     if isAboutSaga {
       codes.formUnion([ServerErrorCode.sagaIDMalformed, EngineErrorCode.sagaNotFound, EngineErrorCode.sagaHeld])
     }

@@ -12,6 +12,7 @@ import Workflows
 public enum Endpoint: String, CaseIterable, Sendable {
   case listWorkflows, registerWorkflow, checkWorkflow, getWorkflow, getWorkflowVersion, getStatistics
   case startSaga, listSagas, getSaga, listEvents, getTimeline, sendSignal
+  case getSagaByKey, sendSignalByKey
   case cancelSaga, retrySaga, resolveSaga, abandonSaga, pauseSaga, resumeSaga, skipStep, compensateSaga, runNow
   case extendDeadline, rewindSaga
   case getStats, getProjections, rebuildProjections, getEcho, rewindEcho, getNotices, testNotices, resendNotices
@@ -38,6 +39,13 @@ public enum Endpoint: String, CaseIterable, Sendable {
     case .rewind: .rewindSaga
     }
   }
+
+  private static let refusalsOfSignals = [
+    EngineErrorCode.commandReused, EngineErrorCode.eventTooLarge, WorkflowErrorCode.expressionBudget,
+    EngineErrorCode.sagaEnded, EngineErrorCode.sagaTooLarge, EngineErrorCode.signalDropped,
+    EngineErrorCode.signalInvalid, EngineErrorCode.signalLimit, EngineErrorCode.signalRefused,
+    EngineErrorCode.signalTooLate, EngineErrorCode.signalUnknown, SchemaErrorCode.budget,
+  ]
 
   public var facts: RouteFacts {
     switch self {
@@ -78,14 +86,13 @@ public enum Endpoint: String, CaseIterable, Sendable {
     case .sendSignal:
       .post(
         "/v1/sagas/{id}/signals/{name}", "Send a signal", headers: RouteFacts.whoAndKey, body: .optionalJSON,
-        answers: [200, 202],
-        refuses: [
-          EngineErrorCode.commandReused, EngineErrorCode.eventTooLarge, WorkflowErrorCode.expressionBudget,
-          EngineErrorCode.sagaEnded, EngineErrorCode.sagaTooLarge, EngineErrorCode.signalDropped,
-          EngineErrorCode.signalInvalid, EngineErrorCode.signalLimit, EngineErrorCode.signalRefused,
-          EngineErrorCode.signalTooLate,
-          EngineErrorCode.signalUnknown, SchemaErrorCode.budget,
-        ])
+        answers: [200, 202], refuses: Self.refusalsOfSignals)
+    case .getSagaByKey:
+      .get("/v1/workflows/{name}/keys/{key}", "Show the saga that a key has started", query: ["wait"])
+    case .sendSignalByKey:
+      .post(
+        "/v1/workflows/{name}/keys/{key}/signals/{signal}", "Send a signal to the saga that a key has started",
+        headers: RouteFacts.whoAndKey, body: .optionalJSON, answers: [200, 202], refuses: Self.refusalsOfSignals)
     case .cancelSaga:
       .verb(.cancel, "Cancel a saga", refuses: [EngineErrorCode.sagaPivotPassed, EngineErrorCode.sagaTurningBack])
     case .retrySaga:

@@ -53,6 +53,18 @@ extension Engine {
     return SagaNow(state: state, definition: try await host.definitions.definition(of: state.start))
   }
 
+  /// Returns the saga that a key has started: the name by which a caller knows it.
+  /// - Throws: `Refusal` `saga.notFound` when the key has started no saga of the workflow; `EngineError`
+  ///   `engine.notReady`.
+  public func saga(of workflow: String, startedBy key: String) async throws -> UniqueID {
+    try requireReady()
+    guard let known = try await host.events.startKey(scope: workflow, key: key) else {
+      throw Refusal(
+        EngineErrorCode.sagaNotFound, "The key “\(key)” has started no saga of the workflow “\(workflow)”.")
+    }
+    return known.stream
+  }
+
   /// Waits until a saga has ended.
   /// - Returns: the saga's state at its end, or its current state when the time is over.
   public func waitForEnd(of id: UniqueID, atMost time: Duration) async throws -> SagaNow {

@@ -9,30 +9,44 @@ struct AdviceCheck {
     let pivots = definition.steps.filter(\.pivot)
     for pivot in pivots { adviseOnPivot(pivot) }
     adviseOnPivots(pivots)
-    let certain = pivots.filter(\.isPassedForCertain)
+    let certain = pivots.filter(isPassedForCertain)
     for step in definition.steps {
       let pivot = certain.first { definition.ancestors[step.index].contains($0.index) }
       if let pivot { adviseOnUndo(of: step, behind: pivot) } else { adviseOnCompensation(step) }
     }
   }
 
-  private func pointer(to step: Step) -> JSONPointer { JSONPointer.root.appending("steps").appending(step.index) }
-
   /// Warns of a pivot that the saga may go beyond without passing it. Such a pivot makes nothing final.
   private func adviseOnPivot(_ step: Step) {
-    if step.when != nil {
+    if let owner = condition(of: step) {
+      let what = owner.id == step.id ? "a pivot with \"when\"" : "a pivot inside \(owner.id), which has \"when\""
       report.warning(
         WorkflowErrorCode.pivotWithWhen,
-        "\(step.id) is a pivot with \"when\": where its condition doesn't hold, the pivot was never reached, and a later "
-          + "failure undoes what was done before it and behind it", at: pointer(to: step).appending("when"), .name)
+        "\(step.id) is \(what): where its condition doesn't hold, the pivot was never reached, and a later "
+          + "failure undoes what was done before it and behind it", at: owner.pointer.appending("when"), .name)
     }
     if step.onFailure == .continue {
       report.warning(
         WorkflowErrorCode.pivotContinues,
         "\(step.id) is a pivot with \"onFailure\": \"continue\": where it is refused, the saga goes on without having "
           + "passed it, and a later failure undoes what was done before it and behind it",
-        at: pointer(to: step).appending("onFailure"), .name)
+        at: step.pointer.appending("onFailure"), .name)
     }
+  }
+
+  /// Returns true when a step after this pivot runs only after the pivot is passed.
+  private func isPassedForCertain(_ pivot: Step) -> Bool {
+    condition(of: pivot) == nil && pivot.onFailure != .continue
+  }
+
+  /// Returns the step with the condition of a step: the step itself, or a group around it; nil when it runs in any case.
+  private func condition(of step: Step) -> Step? {
+    var current: Step? = step
+    while let one = current {
+      if one.when != nil { return one }
+      current = one.group.flatMap(definition.step)
+    }
+    return nil
   }
 
   private func adviseOnUndo(of step: Step, behind pivot: Step) {
@@ -40,7 +54,7 @@ struct AdviceCheck {
     report.warning(
       WorkflowErrorCode.undoBehindPivot,
       "\(step.id) runs only behind the pivot \(pivot.id), where no saga turns back: its compensation runs only when an "
-        + "operator rewinds the step", at: pointer(to: step).appending("compensation"), .name)
+        + "operator rewinds the step", at: step.pointer.appending("compensation"), .name)
   }
 
   private func adviseOnPivots(_ pivots: [Step]) {
@@ -53,7 +67,7 @@ struct AdviceCheck {
       report.warning(
         WorkflowErrorCode.parallelPivots,
         "\(step.id) and \(other.id) are both pivots and may run at the same time: when one succeeds and the other fails, "
-          + "the saga can go neither forward nor back", at: pointer(to: step).appending("pivot"), .name)
+          + "the saga can go neither forward nor back", at: step.pointer.appending("pivot"), .name)
     }
   }
 
@@ -62,7 +76,7 @@ struct AdviceCheck {
     report.warning(
       WorkflowErrorCode.noCompensation,
       "\(step.id) changes something (\(change)) and nothing undoes it: add \"compensation\", or say \"none\"",
-      at: pointer(to: step))
+      at: step.pointer)
   }
 
   /// Returns the part of the action that may change data; nil when it changes nothing.
@@ -71,12 +85,7 @@ struct AdviceCheck {
     case .http(let call): call.hasSideEffect ? call.method : nil
     // A command never says that it only reads.
     case .kafka(let call): call.command
-    case .signal, .delay, .fail: nil
+    case .signal, .delay, .fail, .group: nil
     }
   }
-}
-
-extension Step {
-  /// True when a step after this pivot runs only after the pivot is passed.
-  fileprivate var isPassedForCertain: Bool { pivot && when == nil && onFailure != .continue }
 }

@@ -4,6 +4,12 @@ import JSON
 struct StepDraft {
   let index: Int
   let pointer: JSONPointer
+  /// The index of the group around the step.
+  let group: Int?
+  /// The index of the step before it in the same list.
+  let previous: Int?
+  /// The indexes of a group's members, without those of groups inside it.
+  var members: [Int] = []
   var id: String?
   var description: String?
   /// The dependencies that the file names, with their places.
@@ -11,6 +17,7 @@ struct StepDraft {
   var action: Action?
   var when: JSONPathCondition?
   var timeout: Duration?
+  var remind: Remind?
   var expected: Duration?
   var retry: RetryRules = .builtIn
   var compensation: Compensation = .unspecified
@@ -21,8 +28,15 @@ struct StepDraft {
   var hasForEach = false
   var uses: [Use] = []
 
+  init(index: Int, pointer: JSONPointer, group: Int? = nil, previous: Int? = nil) {
+    self.index = index
+    self.pointer = pointer
+    self.group = group
+    self.previous = previous
+  }
+
   /// The name of the step in messages.
-  var label: String { id ?? "step \(index + 1)" }
+  var label: String { id ?? "the step \(pointer.shown)" }
 }
 
 /// A query or a condition of the file, and its purpose.

@@ -3,7 +3,10 @@ import Values
 
 /// The graph of those steps that could be read.
 struct CheckedGraph {
+  /// The order of the steps. A group comes after its members.
   let steps: StepGraph
+  /// The steps that must be over before each step starts. For a group: before its members start.
+  let dependencies: [[Int]]
   /// The index of each step by id. If two steps have the same id, the first one counts.
   let indexes: [String: Int]
   /// True for steps with unknown dependencies. Then the steps before them are unknown too.
@@ -21,8 +24,10 @@ struct GraphCheck {
     var dependencies: [[Int]] = []
     var isBroken = Array(repeating: false, count: drafts.count)
     for draft in drafts {
+      // The members of a group start after what the group follows. The group comes before them in the list.
+      let before = draft.group.map { dependencies[$0] } ?? []
       guard let named = draft.dependsOn else {
-        dependencies.append(draft.index > 0 ? [draft.index - 1] : [])
+        dependencies.append(draft.previous.map { [$0] } ?? before)
         continue
       }
       var found: [Int] = []
@@ -39,12 +44,12 @@ struct GraphCheck {
           isBroken[draft.index] = true
         }
       }
-      dependencies.append(found)
+      dependencies.append(found + before.filter { !found.contains($0) })
     }
-    let graph = StepGraph(dependencies: dependencies)
+    let graph = StepGraph(dependencies: zip(dependencies, drafts).map { $0 + $1.members })
     for cycle in graph.cycles { reportCycle(cycle, drafts) }
     return CheckedGraph(
-      steps: graph, indexes: indexes, isUncertain: uncertain(graph, isBroken),
+      steps: graph, dependencies: dependencies, indexes: indexes, isUncertain: uncertain(graph, isBroken),
       isSound: graph.order.count == drafts.count && !isBroken.contains(true))
   }
 
@@ -54,13 +59,21 @@ struct GraphCheck {
       guard let id = draft.id else { continue }
       if let first = indexes[id] {
         report.error(
-          WorkflowErrorCode.duplicateStep, "\"\(id)\" is the id of step \(first + 1) already",
+          WorkflowErrorCode.duplicateStep, "\"\(id)\" is the id of \(Self.place(drafts[first])) already",
           at: draft.pointer.appending("id"))
       } else {
         indexes[id] = draft.index
       }
     }
     return indexes
+  }
+
+  /// `step 3`, or for a member of a group `the step /steps/2/steps/0`.
+  private static func place(_ draft: StepDraft) -> String {
+    guard draft.group == nil, case .index(let position)? = draft.pointer.tokens.last else {
+      return "the step \(draft.pointer.shown)"
+    }
+    return "step \(position + 1)"
   }
 
   private func uncertain(_ graph: StepGraph, _ isBroken: [Bool]) -> [Bool] {

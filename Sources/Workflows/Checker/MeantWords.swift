@@ -23,10 +23,12 @@ package enum Meant {
     "rollback": .word("compensation"), "compensate": .word("compensation"), "catch": .word("onFailure"),
     "onError": .word("onFailure"), "continueOnError": .word("onFailure"), "retries": .word("retry"),
     "attempts": .word("retry"), "timeoutSeconds": .word("timeout"), "deadline": .word("timeout"),
-    "pointOfNoReturn": .word("pivot"), "wait": .word("delay"), "sleep": .word("delay"), "approval": .word("signal"),
+    "reminder": .word("remind"), "escalate": .word("remind"), "pointOfNoReturn": .word("pivot"), "wait": .word("delay"),
+    "sleep": .word("delay"), "approval": .word("signal"),
     "throw": .word("fail"), "error": .word("fail"),
     "manual": .word("signal"), "event": .word("signal"), "request": .word("http"), "call": .word("http"),
     "next": .says("the step that comes next names this one in its \"dependsOn\""),
+    "group": .word("steps"),
     "parallel": .says("steps with the same \"dependsOn\" run at the same time; \"dependsOn\": [] starts at once"),
     "type": .says("the action itself is the member: \"http\", \"kafka\", \"signal\", \"delay\" or \"fail\""),
     "url": .says("write \"service\" and \"path\" inside \"http\""),
@@ -36,6 +38,18 @@ package enum Meant {
     "input": .says("write what the step sends into the \"body\" of its action"),
   ].merging(inside("http", ["service", "method", "path", "headers", "query", "body", "success"])) { first, _ in first }
     .merging(inside("signal", ["accept", "roles", "schema"])) { first, _ in first }
+
+  static let group: [String: Meant] = [
+    "if": .word("when"), "condition": .word("when"), "name": .word("id"), "needs": .word("dependsOn"),
+    "after": .word("dependsOn"), "deadline": .word("timeout"), "tasks": .word("steps"),
+    "compensation": .says("a group has no compensation of its own: write it on each step inside it"),
+    "retry": .says("write it on the steps inside the group"),
+    "pivot": .says("write it on the step inside the group"),
+    "onFailure": .says("write it on the steps inside the group"),
+    "forEach": .says("a group is not repeated: repeat one step"),
+  ].merging(
+    ActionReader.kinds.map { ($0, .says("a step has one action, and \"steps\" makes it a group: write it inside")) }
+  ) { first, _ in first }
 
   static let http: [String: Meant] = [
     "url": .says("write \"service\", a name of the server's configuration, and \"path\""),
@@ -77,6 +91,11 @@ package enum Meant {
     "url": .says("write \"service\" and \"path\" inside \"http\""),
   ].merging(inside("http", ["service", "method", "path", "headers", "query", "body", "success"])) { first, _ in first }
 
+  static let remind: [String: Meant] = [
+    "interval": .word("every"), "repeat": .word("every"), "delay": .word("after"), "in": .word("after"),
+    "first": .word("after"),
+  ]
+
   static let retry: [String: Meant] = [
     "attempts": .word("maxAttempts"), "max": .word("maxAttempts"), "limit": .word("maxAttempts"),
     "retries": .word("maxAttempts"), "maxRetries": .word("maxAttempts"), "count": .word("maxAttempts"),
@@ -98,7 +117,8 @@ package enum Meant {
   /// The words of a step that authors write into its action.
   private static func beside(_ object: String) -> [String: Meant] {
     let words = [
-      "id", "description", "dependsOn", "when", "timeout", "expected", "retry", "compensation", "pivot", "onFailure",
+      "id", "description", "dependsOn", "when", "timeout", "remind", "expected", "retry", "compensation", "pivot",
+      "onFailure",
     ]
     return Dictionary(
       uniqueKeysWithValues: words.map { ($0, .says("write it beside \"\(object)\", as a member of the step")) })

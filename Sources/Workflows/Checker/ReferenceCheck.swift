@@ -14,10 +14,17 @@ struct ReferenceCheck {
 
   func check(outputUses: [Use]) {
     for draft in drafts {
-      let guarded = guarded(by: draft)
+      let guarded = around(draft).reduce(guarded(by: draft)) { $0.union(self.guarded(by: $1)) }
       for use in draft.uses { check(use, of: draft, guarded: guarded) }
     }
     for use in outputUses { check(use, of: nil, guarded: []) }
+  }
+
+  /// Returns the groups around a step, the innermost first.
+  private func around(_ draft: StepDraft) -> [StepDraft] {
+    var groups: [StepDraft] = []
+    while let group = (groups.last ?? draft).group { groups.append(drafts[group]) }
+    return groups
   }
 
   /// Returns the steps whose state the step's own `when` reads.
@@ -153,6 +160,13 @@ struct ReferenceCheck {
         token: 2, near: name.flatMap { NearNames.nearest(to: $0, among: StepMember.offered) })
       return
     }
+    if let member, let action = drafts[target].action, action.isGroup, !StepMember.ofGroups.contains(member) {
+      error(
+        one, WorkflowErrorCode.unknownMember,
+        "\(id) is a group, and has \(StepMember.ofGroups.map(\.rawValue).joined(separator: ", ")): "
+          + "read what the steps inside it answered", token: 2)
+      return
+    }
     if member == .by, let action = drafts[target].action, !action.isSignal {
       error(
         one, WorkflowErrorCode.unknownMember,
@@ -162,6 +176,16 @@ struct ReferenceCheck {
     if let reader = one.reader {
       if reader.index == target { return checkOwn(one, member) }
       guard !graph.isUncertain[reader.index] else { return }
+      let groups = around(drafts[target]).map(\.index)
+      if groups.contains(reader.index) {
+        error(
+          one, WorkflowErrorCode.stepNotBefore,
+          "\(id) is inside \(reader.label), so what it did isn't known before \(reader.label) begins", token: 1)
+        return
+      }
+      // Inside a group the group itself has begun, and it has not ended.
+      let isAround = around(reader).contains { $0.index == target }
+      if isAround, member == .status || member == .startedAt { return }
       guard graph.steps.ancestors[reader.index].contains(target) else {
         // A dependency on a later step would be a cycle.
         let isLater = graph.steps.ancestors[target].contains(reader.index)
@@ -205,9 +229,17 @@ struct ReferenceCheck {
   private func checkGuard(_ one: One, target: Int, member: StepMember?, guarded: Set<String>) {
     guard one.use.condition == nil, !one.read.mayBeMissing, let member, member != .outputError else { return }
     let step = drafts[target]
-    if guarded.contains(step.label) { return }
+    // A group that also has the reader is not skipped when the reader runs.
+    let shared = one.reader.map { reader in Set([reader.index] + around(reader).map(\.index)) } ?? []
+    let groups = around(step).filter { !shared.contains($0.index) }
+    if ([step] + groups).contains(where: { guarded.contains($0.label) }) { return }
     let what = "no \(member.rawValue)"
-    let skipped = step.mayBeSkipped ? "\(step.label) may be skipped, and then it has \(what)" : nil
+    let optional = ([step] + groups).first(where: \.mayBeSkipped)
+    let skipped = optional.map { owner in
+      owner.index == step.index
+        ? "\(step.label) may be skipped, and then it has \(what)"
+        : "\(step.label) may be skipped with its group \(owner.label), and then it has \(what)"
+    }
     let failed =
       step.onFailure == .continue ? "\(step.label) may fail and the saga goes on, and then it has \(what)" : nil
     let reason: String? =

@@ -19,7 +19,7 @@ struct SignalCheck {
         "\(other.step.id) and \(wait.step.id) both wait for the signal \"\(wait.signal.name)\", and their \"accept\"s don't "
           + "tell whose a signal is: each takes the next that comes, also two of one person. Write conditions of which "
           + "only one holds for a signal, or use two names",
-        at: JSONPointer.root.appending("steps").appending(wait.step.index).appending("signal"))
+        at: wait.step.pointer.appending("signal"))
     }
   }
 

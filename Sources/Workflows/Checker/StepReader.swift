@@ -28,15 +28,75 @@ struct StepReader {
 
   static let keys =
     [
-      "id", "description", "dependsOn", "when", "timeout", "expected", "retry", "compensation", "pivot", "onFailure",
+      "id", "description", "dependsOn", "when", "timeout", "remind", "expected", "retry", "compensation", "pivot",
+      "onFailure",
     ] + ActionReader.kinds
+  static let groupKeys = ["id", "description", "dependsOn", "when", "timeout", "expected", "steps"]
   static let later = ["forEach", "concurrency"] + ActionReader.laterKinds
+  /// The most groups inside each other.
+  static let mostLevels = 8
 
-  func step(_ json: JSON, index: Int, at pointer: JSONPointer) -> StepDraft {
-    var draft = StepDraft(index: index, pointer: pointer)
+  /// Reads a list of steps, and the members of its groups, each group before its members.
+  /// - Parameters:
+  ///   - drafts: the steps that were read before. The list's own steps are added to them.
+  ///   - group: the index of the group that has the list; nil for the workflow itself.
+  ///   - level: the number of groups around the list.
+  func steps(_ values: [JSON], at pointer: JSONPointer, into drafts: inout [StepDraft], group: Int?, level: Int) {
+    var previous: Int?
+    for (position, value) in values.enumerated() {
+      let index = drafts.count
+      let place = pointer.appending(position)
+      let draft = StepDraft(index: index, pointer: place, group: group, previous: previous)
+      if let group { drafts[group].members.append(index) }
+      if value["steps"] != nil {
+        self.group(value, draft, into: &drafts, level: level)
+      } else {
+        drafts.append(step(value, draft))
+      }
+      previous = index
+    }
+  }
+
+  private func group(_ json: JSON, _ empty: StepDraft, into drafts: inout [StepDraft], level: Int) {
+    var draft = empty
+    defer { if drafts.count == draft.index { drafts.append(draft) } }
     guard
       let reader = ObjectReader(
-        json, at: pointer, what: "a step", keys: Self.keys, later: Self.later, meant: Meant.step, report: report)
+        json, at: draft.pointer, what: "a group", keys: Self.groupKeys, later: ["concurrency"], meant: Meant.group,
+        report: report)
+    else { return }
+    draft.id = reader.name("id", of: "a group", rule: .identifier)
+    draft.description = reader.text("description")
+    draft.dependsOn = reader.texts("dependsOn")
+    draft.action = .group
+    var actions = ActionReader(role: .when, services: services, report: report)
+    draft.when = actions.condition("when", in: reader, role: .when)
+    draft.mayBeSkipped = reader.has("when")
+    draft.uses = actions.uses
+    draft.timeout = reader.duration("timeout")
+    draft.expected = reader.duration("expected")
+    let place = reader.pointer(to: "steps")
+    guard case .array(let values)? = reader.members["steps"] else {
+      if let json = reader.members["steps"] { reader.wrongType("steps", "a list", json) }
+      return
+    }
+    if values.isEmpty {
+      report.error(WorkflowErrorCode.badValue, "\"steps\" is empty: a group has at least one", at: place)
+    }
+    guard level < Self.mostLevels else {
+      report.error(
+        WorkflowErrorCode.badValue, "groups are at most \(Self.mostLevels) deep inside each other", at: place)
+      return
+    }
+    drafts.append(draft)
+    steps(values, at: place, into: &drafts, group: draft.index, level: level + 1)
+  }
+
+  private func step(_ json: JSON, _ empty: StepDraft) -> StepDraft {
+    var draft = empty
+    guard
+      let reader = ObjectReader(
+        json, at: draft.pointer, what: "a step", keys: Self.keys, later: Self.later, meant: Meant.step, report: report)
     else { return draft }
     draft.id = reader.name("id", of: "a step", rule: .identifier)
     draft.description = reader.text("description")
@@ -51,12 +111,18 @@ struct StepReader {
 
     let isCall = ActionReader.callKinds.contains(where: reader.has)
     draft.timeout = reader.duration("timeout") ?? (isCall ? defaults.timeout ?? Step.defaultAttemptTimeout : nil)
+    draft.remind = remind(in: reader)
     draft.expected = reader.duration("expected")
     draft.retry = defaults.retry
     if let retry = reader.members["retry"] {
       draft.retry = RetryReader(report: report).rules(retry, at: reader.pointer(to: "retry"), base: defaults.policy)
     }
     if !isCall, ActionReader.kinds.contains(where: reader.has) { adviseOnWait(reader) }
+    if isCall, reader.has("remind") {
+      report.warning(
+        WorkflowErrorCode.noEffect, "\"remind\" has no effect on a call: people are reminded of a signal",
+        at: reader.pointer(to: "remind"), .name)
+    }
     if reader.has("delay") || reader.has("fail"), !isCall, !reader.has("signal") { draft.timeout = nil }
 
     draft.pivot = reader.bool("pivot") ?? false
@@ -79,13 +145,38 @@ struct StepReader {
     let idle =
       switch kind {
       case "signal": ["retry"]
-      case "delay": ["retry", "timeout"]
-      default: ["retry", "timeout", "expected", "compensation", "pivot"]
+      case "delay": ["retry", "timeout", "remind"]
+      default: ["retry", "timeout", "remind", "expected", "compensation", "pivot"]
       }
     for name in idle where reader.has(name) {
       report.warning(
         WorkflowErrorCode.noEffect, "\"\(name)\" has no effect on a \(kind)", at: reader.pointer(to: name), .name)
     }
+  }
+
+  private func remind(in step: ObjectReader) -> Remind? {
+    guard let json = step.members["remind"] else { return nil }
+    guard
+      let reader = ObjectReader(
+        json, at: step.pointer(to: "remind"), what: "\"remind\"", keys: ["after", "every"], meant: Meant.remind,
+        report: report)
+    else { return nil }
+    if !reader.has("after") { reader.missing("after", of: "\"remind\"") }
+    let after = reader.duration("after")
+    let every = reader.duration("every")
+    if let every, every < Remind.shortestEvery {
+      report.rule(
+        WorkflowErrorCode.badValue,
+        "\"every\" is at least \(DurationText.format(Remind.shortestEvery)), because each reminder is sent to people",
+        at: reader.pointer(to: "every"))
+    }
+    if let after, let timeout = step.has("timeout") ? step.duration("timeout") : nil, after >= timeout {
+      report.warning(
+        WorkflowErrorCode.noEffect,
+        "the wait ends after \(DurationText.format(timeout)), before the first reminder: write less into \"after\"",
+        at: reader.pointer(to: "after"))
+    }
+    return after.map { Remind(after: $0, every: every) }
   }
 
   private func compensation(_ json: JSON, of draft: inout StepDraft, at pointer: JSONPointer) -> Compensation {

@@ -19,6 +19,7 @@ struct TimeCheck {
             + "(\(DurationText.format(definition.timeout)))", at: pointer(toWaitOf: step))
       }
     }
+    for step in definition.steps where step.action.isGroup && checkGroup(step) { tooLong = true }
     if tooLong { return }
     let once = longestPath { onceThrough($0) }
     if once.time > definition.timeout {
@@ -46,7 +47,7 @@ struct TimeCheck {
       WorkflowErrorCode.badValue,
       "\"expected\" is \(DurationText.format(expected)), but \(step.id) waits \(DurationText.format(whole)) at most "
         + "(\(end)) and could never be overdue: write less than that",
-      at: JSONPointer.root.appending("steps").appending(step.index).appending("expected"))
+      at: step.pointer.appending("expected"))
   }
 
   private var place: JSONPointer {
@@ -58,37 +59,68 @@ struct TimeCheck {
   private func wait(of step: Step) -> Duration {
     switch step.action {
     case .http, .kafka, .fail: .zero
-    case .signal: step.timeout ?? .zero
+    case .signal, .group: step.timeout ?? .zero
     case .delay(.for(let duration)): duration
     case .delay(.until): .zero
     }
   }
 
   private func pointer(toWaitOf step: Step) -> JSONPointer {
-    let pointer = JSONPointer.root.appending("steps").appending(step.index)
-    return if case .delay = step.action { pointer.appending("delay").appending("for") } else {
-      pointer.appending("timeout")
+    if case .delay = step.action {
+      step.pointer.appending("delay").appending("for")
+    } else {
+      step.pointer.appending("timeout")
     }
   }
 
+  /// Reports a group whose members may take longer than the group, or wait longer than the group may take.
+  private func checkGroup(_ group: Step) -> Bool {
+    guard let timeout = group.timeout else { return false }
+    var members = StepSet(count: definition.steps.count)
+    for step in definition.steps where isInside(step, group) { members.insert(step.index) }
+    let longest = longestPath(among: members) { onceThrough($0) }
+    guard longest.time > timeout else { return false }
+    report.error(
+      WorkflowErrorCode.tooSlow,
+      "one attempt of each step in \(group.id) may take \(DurationText.format(longest.time)), longer than the group may "
+        + "take (\(DurationText.format(timeout))): \(text(longest.steps) { onceThrough($0) })",
+      at: group.pointer.appending("timeout"))
+    return true
+  }
+
+  private func isInside(_ step: Step, _ group: Step) -> Bool {
+    var owner = step.group
+    while let id = owner {
+      if id == group.id { return true }
+      owner = definition.step(id)?.group
+    }
+    return false
+  }
+
+  /// A group takes no time of its own, because its members take it.
   private func onceThrough(_ step: Step) -> Duration {
-    step.action.isAttempted ? step.timeout ?? .zero : wait(of: step)
+    if step.action.isGroup { return .zero }
+    return step.action.isAttempted ? step.timeout ?? .zero : wait(of: step)
   }
 
   private func withAllRetries(_ step: Step) -> Duration {
-    guard step.action.isAttempted, let timeout = step.timeout else { return wait(of: step) }
+    guard step.action.isAttempted, let timeout = step.timeout else { return onceThrough(step) }
     return step.retry.all.map { timeout * $0.maxAttempts + $0.longestPauses }.max() ?? timeout
   }
 
   /// Returns the chain of steps that takes longest.
-  private func longestPath(_ time: (Step) -> Duration) -> (time: Duration, steps: [Step]) {
+  /// - Parameter members: the steps that the chain may have; nil for all.
+  private func longestPath(
+    among members: StepSet? = nil, _ duration: (Step) -> Duration
+  ) -> (time: Duration, steps: [Step]) {
     let graph = definition.graph
+    func time(_ index: Int) -> Duration { members?.contains(index) ?? true ? duration(definition.steps[index]) : .zero }
     var finish = Array(repeating: Duration.zero, count: definition.steps.count)
     var before = [Int?](repeating: nil, count: definition.steps.count)
     for index in graph.order {
       let slowest = graph.dependencies[index].max { finish[$0] < finish[$1] }
       before[index] = slowest
-      finish[index] = (slowest.map { finish[$0] } ?? .zero) + time(definition.steps[index])
+      finish[index] = (slowest.map { finish[$0] } ?? .zero) + time(index)
     }
     guard var last = finish.indices.max(by: { finish[$0] < finish[$1] }) else { return (.zero, []) }
     let total = finish[last]

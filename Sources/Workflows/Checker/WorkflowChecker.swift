@@ -146,27 +146,36 @@ struct WorkflowReader {
       report.error(WorkflowErrorCode.badValue, "\"steps\" is empty: a workflow has at least one", at: pointer)
       return nil
     }
-    guard values.count <= WorkflowChecker.maxSteps || report.purpose == .decoding else {
+    let count = Self.count(values)
+    guard count <= WorkflowChecker.maxSteps || report.purpose == .decoding else {
       report.rule(
         WorkflowErrorCode.tooManySteps,
-        "\(values.count) steps are more than the \(WorkflowChecker.maxSteps) that a workflow may have", at: pointer)
+        "\(count) steps are more than the \(WorkflowChecker.maxSteps) that a workflow may have", at: pointer)
       return nil
     }
-    let stepReader = StepReader(defaults: defaults, services: services, report: report)
-    return values.enumerated().map { index, value in
-      stepReader.step(value, index: index, at: pointer.appending(index))
-    }
+    var drafts: [StepDraft] = []
+    StepReader(defaults: defaults, services: services, report: report)
+      .steps(values, at: pointer, into: &drafts, group: nil, level: 0)
+    return drafts
+  }
+
+  /// Returns the number of steps of a list, with those of its groups. The parser limits the depth of a file.
+  private static func count(_ steps: [JSON]) -> Int {
+    steps.reduce(steps.count) { $0 + count($1["steps"]?.arrayValue ?? []) }
   }
 
   private func assemble(_ drafts: [StepDraft], _ graph: CheckedGraph) -> [Step]? {
     var steps: [Step] = []
     for draft in drafts {
       guard let id = draft.id, let action = draft.action else { return nil }
-      let dependsOn = graph.steps.dependencies[draft.index].compactMap { drafts[$0].id }
+      let dependsOn = graph.dependencies[draft.index].compactMap { drafts[$0].id }
       steps.append(
         Step(
-          id: id, description: draft.description, index: draft.index, dependsOn: dependsOn, action: action,
-          when: draft.when, timeout: draft.timeout, expected: draft.expected, retry: draft.retry,
+          id: id, description: draft.description, index: draft.index, dependsOn: dependsOn,
+          group: draft.group.flatMap { drafts[$0].id }, members: draft.members.compactMap { drafts[$0].id },
+          pointer: draft.pointer, action: action, when: draft.when, timeout: draft.timeout, remind: draft.remind,
+          expected: draft.expected,
+          retry: draft.retry,
           compensation: draft.compensation, pivot: draft.pivot, onFailure: draft.onFailure))
     }
     return graph.isSound ? steps : nil

@@ -7,8 +7,10 @@ public enum Action: Sendable, Hashable {
   case signal(SignalAction)
   case delay(DelayAction)
   case fail(FailAction)
+  /// Runs the steps inside it (`Step.members`).
+  case group
 
-  /// The name of the action's kind in the file.
+  /// The name of the action's kind. The file has it as a member; a group has "steps".
   public var kind: String {
     switch self {
     case .http: "http"
@@ -16,16 +18,18 @@ public enum Action: Sendable, Hashable {
     case .signal: "signal"
     case .delay: "delay"
     case .fail: "fail"
+    case .group: "group"
     }
   }
 
   package var isSignal: Bool { if case .signal = self { true } else { false } }
+  public var isGroup: Bool { if case .group = self { true } else { false } }
 
   /// True when the action is done in attempts, which may be repeated. Otherwise the engine does the action by itself.
   public var isAttempted: Bool {
     switch self {
     case .http, .kafka: true
-    case .signal, .delay, .fail: false
+    case .signal, .delay, .fail, .group: false
     }
   }
 }

@@ -7,6 +7,9 @@ package enum StepMember: String, Sendable, CaseIterable {
   /// The members that messages offer.
   package static let offered = allCases.filter { $0 != .outputError }.map(\.rawValue)
 
+  /// The members that a group has.
+  package static let ofGroups: [StepMember] = [.status, .startedAt, .endedAt]
+
   /// What a step must have done so that the member exists.
   package enum Presence {
     case always

@@ -1,17 +1,28 @@
+import JSON
+
 /// One step of a workflow, with every default filled in.
 public struct Step: Sendable, Hashable {
   public let id: String
   public let description: String?
-  /// The index of the step in the workflow's list.
+  /// The index of the step in the workflow's list: the order of the file, a group before its members.
   public let index: Int
-  /// The steps that must end before this one starts. A step that names none follows the step before it.
+  /// The steps that must end before this one starts. A step that names none follows the step before it. The first
+  /// members of a group follow what the group follows.
   public let dependsOn: [String]
+  /// The group that has the step as a member; nil for a step of the workflow itself.
+  public let group: String?
+  /// The members of a group, without those of groups inside it; empty for every other step.
+  public let members: [String]
+  /// The place of the step in the file.
+  public let pointer: JSONPointer
   public let action: Action
   /// The condition of the step; when it is false, the engine skips the step.
   public let when: JSONPathCondition?
-  /// The timeout. `http`, `kafka`: of one attempt. `signal`: of the whole wait; nil when only the saga's timeout limits
-  /// it. `delay`: nil.
+  /// The timeout. `http`, `kafka`: of one attempt. `signal`: of the whole wait, and a group: of all its members together;
+  /// nil when only the saga's timeout limits it. `delay`: nil.
   public let timeout: Duration?
+  /// When people are reminded of the wait; nil for never, and for a step that waits for no signal.
+  public let remind: Remind?
   /// The expected time, with retries and backoff. A step that takes longer is overdue. Nil: the engine learns it.
   public let expected: Duration?
   public let retry: RetryRules
@@ -24,8 +35,9 @@ public struct Step: Sendable, Hashable {
   public static let defaultAttemptTimeout: Duration = .seconds(30)
 
   public init(
-    id: String, description: String? = nil, index: Int, dependsOn: [String], action: Action,
-    when: JSONPathCondition? = nil, timeout: Duration? = nil, expected: Duration? = nil,
+    id: String, description: String? = nil, index: Int, dependsOn: [String], group: String? = nil,
+    members: [String] = [], pointer: JSONPointer? = nil, action: Action, when: JSONPathCondition? = nil,
+    timeout: Duration? = nil, remind: Remind? = nil, expected: Duration? = nil,
     retry: RetryRules = .builtIn, compensation: Compensation = .unspecified, pivot: Bool = false,
     onFailure: OnFailure = .compensate
   ) {
@@ -33,14 +45,34 @@ public struct Step: Sendable, Hashable {
     self.description = description
     self.index = index
     self.dependsOn = dependsOn
+    self.group = group
+    self.members = members
+    self.pointer = pointer ?? JSONPointer.root.appending("steps").appending(index)
     self.action = action
     self.when = when
     self.timeout = timeout
+    self.remind = remind
     self.expected = expected
     self.retry = retry
     self.compensation = compensation
     self.pivot = pivot
     self.onFailure = onFailure
+  }
+}
+
+/// The reminders of a wait.
+public struct Remind: Sendable, Hashable {
+  /// The time from the start of the wait to the first reminder.
+  public let after: Duration
+  /// The time between reminders; nil for a single one.
+  public let every: Duration?
+
+  /// The shortest time between reminders. Each one is an event and a notice.
+  public static let shortestEvery: Duration = .seconds(60)
+
+  public init(after: Duration, every: Duration? = nil) {
+    self.after = after
+    self.every = every
   }
 }
 

@@ -59,7 +59,7 @@ extension Action {
         kafka.headers.map(\.value).flatMap(\.referencedQueries) + (kafka.body?.referencedQueries ?? []))
     case .signal(let signal): signal.accept?.reads ?? .none
     case .delay(.until(let template)): template.reads
-    case .delay(.for): .none
+    case .delay(.for), .group: .none
     case .fail(let fail): fail.message?.reads ?? .none
     }
   }

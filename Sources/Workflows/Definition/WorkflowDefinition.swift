@@ -15,8 +15,14 @@ public struct WorkflowDefinition: Sendable {
   public let output: Template?
   /// The whole file as it was read.
   public let source: JSON
-  /// The dependencies between the steps, by their indexes.
+  /// The order of the steps, by their indexes. A group comes after its members.
   public let graph: StepGraph
+  /// The indexes of the steps that must be over before each step starts. For a group: before its members start.
+  public let dependencies: [[Int]]
+  /// The index of the group of each step; nil for a step of the workflow itself.
+  public let groups: [Int?]
+  /// The indexes of the members of each group, without those of groups inside it; empty for every other step.
+  public let members: [[Int]]
 
   /// The indexes of the pivots.
   public let pivots: [Int]
@@ -56,17 +62,20 @@ public struct WorkflowDefinition: Sendable {
     self.indexes = indexes
     pivots = steps.filter(\.pivot).map(\.index)
     allSteps = StepSet(all: steps.count)
-    self.graph = StepGraph(dependencies: steps.map { $0.dependsOn.compactMap { indexes[$0] } })
+    let dependencies = steps.map { $0.dependsOn.compactMap { indexes[$0] } }
+    let members = steps.map { $0.members.compactMap { indexes[$0] } }
+    self.dependencies = dependencies
+    self.members = members
+    groups = steps.map { $0.group.flatMap { indexes[$0] } }
+    graph = StepGraph(dependencies: zip(dependencies, members).map { $0 + $1 })
   }
 
   public func step(_ id: String) -> Step? { index(of: id).map { steps[$0] } }
   public func index(of id: String) -> Int? { indexes[id] }
 
-  /// The indexes of the direct dependencies of each step.
-  public var dependencies: [[Int]] { graph.dependencies }
   /// The indexes of the direct dependents of each step.
   public var dependents: [[Int]] { graph.dependents }
-  /// All steps that come before each step, direct or not.
+  /// All steps that come before the end of each step, direct or not. The members of a group are among its own.
   public var ancestors: [StepSet] { graph.ancestors }
   /// All steps that come after each step, direct or not.
   public var transitiveDependents: [StepSet] { graph.descendants }

@@ -31,7 +31,7 @@ extension WorkflowDefinition {
     if let inputSchema { schemas.append((JSONPointer.root.appending("inputSchema"), inputSchema)) }
     for step in steps {
       guard case .signal(let signal) = step.action, let schema = signal.schema else { continue }
-      let place = JSONPointer.root.appending("steps").appending(step.index)
+      let place = step.pointer
       schemas.append((place.appending("signal").appending("schema"), schema))
     }
     return schemas

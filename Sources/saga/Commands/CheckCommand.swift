@@ -89,7 +89,7 @@ struct DefinitionDrawing {
 
   func lines() -> [String] {
     let steps = definition.steps
-    let graph = StepGraph(dependencies: steps.map { $0.dependsOn.compactMap { definition.index(of: $0) } })
+    let graph = StepGraph(steps: steps.map { StepGraph.Node(id: $0.id, dependsOn: $0.dependsOn, group: $0.group) })
     let idWidth = min(28, steps.map { $0.id.count }.max() ?? 0)
     var lines = [style.bold("\(definition.name) v\(definition.version)")]
     for row in graph.rows {
@@ -107,6 +107,7 @@ struct DefinitionDrawing {
 
   private func facts(of step: Step) -> String {
     var facts = [Self.words(step.action)]
+    if step.action.isGroup { facts[0] += " of \(step.members.joined(separator: ", "))" }
     if step.when != nil { facts.append("only when its condition holds") }
     if step.pivot { facts.append("pivot: no way back") }
     switch step.compensation {
@@ -124,6 +125,7 @@ struct DefinitionDrawing {
     case .signal(let signal): "waits for signal \(signal.name)"
     case .delay: "waits a while"
     case .fail(let fail): "fails with \(fail.code)"
+    case .group: "group"
     }
   }
 }

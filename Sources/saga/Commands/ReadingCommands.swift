@@ -13,7 +13,7 @@ let timelineCommand = CommandSpec(
     .init(says: "The attempts alone, for a program", line: "saga timeline ID --json | saga query '$.spans'"),
   ]
 ) { invocation in
-  let timeline = try await invocation.client.get(.getTimeline, try invocation.sagaID())
+  let timeline = try await invocation.client.get(.getTimeline, try await invocation.sagaID())
   if invocation.json {
     invocation.terminal.line(timeline.json.text(.pretty))
   } else {

@@ -1,15 +1,22 @@
 import JSON
 import Runtime
+import Server
 import Values
+import Wire
 
 extension Invocation {
-  /// The id of the saga that an operand names.
-  func sagaID(_ index: Int = 0) throws -> String {
+  /// The id of the saga that an operand names: by its id, or as `WORKFLOW/KEY` by the key that has started it.
+  func sagaID(_ index: Int = 0) async throws -> String {
     let text = try required(index)
-    guard UniqueID(text) != nil else {
-      throw usage("\"\(text)\" is not a saga's id; an id looks like 019c8a5e-7b1c-7d2e-8f3a-0123456789ab")
+    if UniqueID(text) != nil { return text.lowercased() }
+    let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+    guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
+      throw usage(
+        "\"\(text)\" is not a saga: write its id, as 019c8a5e-7b1c-7d2e-8f3a-0123456789ab, or WORKFLOW/KEY with the "
+          + "key that has started it")
     }
-    return text.lowercased()
+    let saga: SagaResponse = try await client.get(.getSagaByKey, String(parts[0]), String(parts[1])).read()
+    return saga.id
   }
 
   /// Prints a saga, or with status 202 the operation that waits for a second person.

@@ -241,7 +241,7 @@ extension Invocation {
 private func act(_ verb: Endpoint, _ invocation: Invocation, _ complete: (inout VerbMembers) -> Void = { _ in })
   async throws -> ExitStatus
 {
-  let id = try invocation.sagaID()
+  let id = try await invocation.sagaID()
   guard let reason = invocation.arguments.value("reason"), reason.contains(where: { !$0.isWhitespace }) else {
     throw invocation.usage("\(invocation.command.name) wants --reason TEXT: the history keeps it for the auditor")
   }

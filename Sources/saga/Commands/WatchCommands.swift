@@ -18,7 +18,7 @@ let showCommand = CommandSpec(
       says: "Only its output", line: "saga show ID --json | saga query '$.output'"),
   ]
 ) { invocation in
-  try invocation.show(try await invocation.client.get(.getSaga, try invocation.sagaID()))
+  try invocation.show(try await invocation.client.get(.getSaga, try await invocation.sagaID()))
   return .success
 }
 
@@ -41,7 +41,7 @@ let eventsCommand = CommandSpec(
 
 /// Prints a saga's events; with `follow`, until it has ended.
 func followEvents(_ invocation: Invocation, follow: Bool) async throws -> ExitStatus {
-  let id = try invocation.sagaID()
+  let id = try await invocation.sagaID()
   var after = try invocation.number("after") ?? 0
   let line = EventLine(style: invocation.style)
   while true {
@@ -83,7 +83,7 @@ let signalCommand = CommandSpec(
     .init(says: "Results of an instrument", line: "saga signal ID results --body results.json --key RUN-17"),
   ]
 ) { invocation in
-  let id = try invocation.sagaID()
+  let id = try await invocation.sagaID()
   let name = try invocation.required(1)
   let body = try invocation.arguments.value("body").map { try invocation.value(of: $0, option: "body") } ?? .null
   let request = APIRequest(

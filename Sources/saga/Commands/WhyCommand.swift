@@ -12,7 +12,7 @@ let whyCommand = CommandSpec(
     .init(says: "Every stuck saga", line: "saga list --status stuck"),
   ]
 ) { invocation in
-  let saga: SagaResponse = try await invocation.client.get(.getSaga, try invocation.sagaID()).read()
+  let saga: SagaResponse = try await invocation.client.get(.getSaga, try await invocation.sagaID()).read()
   let why = Why(saga: saga, now: invocation.environment.now())
   if invocation.json {
     let commands = why.commands.map { JSON.string($0.line) }

@@ -15,10 +15,8 @@ struct StepLines {
 
   func lines() -> [String] {
     let steps = saga.steps
-    let ids = steps.map(\.id)
-    let graph = StepGraph(
-      dependencies: steps.map { step in step.dependsOn.compactMap { ids.firstIndex(of: $0) } })
-    let idWidth = min(max(8, ids.map(\.count).max() ?? 0), max(12, 28 - graph.width))
+    let graph = StepGraph(steps: steps.map { StepGraph.Node(id: $0.id, dependsOn: $0.dependsOn, group: $0.group) })
+    let idWidth = min(max(8, steps.map(\.id.count).max() ?? 0), max(12, 28 - graph.width))
     return graph.rows.flatMap { row in lines(of: steps[row.step], row: row, idWidth: idWidth) }
   }
 
@@ -64,6 +62,8 @@ struct StepLines {
     var facts: [String] = []
     let most = step.maxAttempts.map { " of \($0)" } ?? ""
     switch step.status {
+    case "running" where step.action.kind == "group":
+      if let until = step.until { facts.append("until \(TimeText.short(until, besides: saga.startedAt))") }
     case "running":
       if step.attempt > 0, step.maxAttempts ?? 2 > 1 { facts.append("try \(step.attempt)\(most)") }
     case "backingOff":
@@ -72,11 +72,14 @@ struct StepLines {
     case "waiting":
       if step.waitingFor?.kind == "signal" { facts.append("for signal \(step.waitingFor?.name ?? "")") }
       if let until = step.until { facts.append("until \(TimeText.short(until, besides: saga.startedAt))") }
+      if let times = step.waitingFor?.reminders { facts.append("reminded \(times == 1 ? "once" : "\(times) times")") }
+      if let next = step.waitingFor?.remindAt { facts.append("reminder " + when(next)) }
     default:
       if step.attempt > 1 { facts.append("\(step.attempt) tries") }
     }
     if step.round > 1 { facts.append("round \(step.round)") }
     if step.pivot { facts.append("pivot") }
+    if step.action.kind == "group" { facts.append("group") }
     if let undo = step.undo { facts += self.facts(of: undo) }
     return facts
   }

@@ -142,8 +142,8 @@ struct PostgresFencingTests {
 
   @Test("Partitions are made for this month and the next two")
   func ahead() throws {
-    let moment = try #require(Timestamp("2026-11-24T12:00:00Z"))
-    #expect(PostgresPartitions.ahead(of: moment) == [202611, 202612, 202701])
+    let time = try #require(Timestamp("2026-11-24T12:00:00Z"))
+    #expect(PostgresPartitions.ahead(of: time) == [202611, 202612, 202701])
   }
 }
 

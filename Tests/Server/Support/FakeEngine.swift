@@ -184,6 +184,13 @@ final class FakeEngine: SagaEngine {
 
   func start(_ request: StartRequest) async throws -> Started { try begin(request) }
 
+  func saga(of workflow: String, startedBy key: String) async throws -> UniqueID {
+    guard let id = contents.withLock({ $0.keys["\(workflow)\n\(key)"] }) else {
+      throw Refusal(EngineErrorCode.sagaNotFound, "The key has started no saga.")
+    }
+    return id
+  }
+
   private func begin(_ request: StartRequest) throws -> Started {
     let key = request.idempotencyKey.map { "\(request.workflow)\n\($0)" }
     let known = try contents.withLock { contents -> UniqueID? in

@@ -124,7 +124,8 @@ extension WorkflowDefinition {
 extension Step {
   fileprivate func changed(dependsOn: [String], pivot: Bool) -> Step {
     Step(
-      id: id, description: description, index: index, dependsOn: dependsOn, action: action, when: when,
+      id: id, description: description, index: index, dependsOn: dependsOn, group: group, members: members,
+      pointer: pointer, action: action, when: when,
       timeout: timeout, expected: expected, retry: retry, compensation: compensation, pivot: pivot,
       onFailure: onFailure)
   }

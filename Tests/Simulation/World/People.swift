@@ -223,19 +223,33 @@ extension World {
         func ask(_ verb: OperatorVerb) async {
           await self.ask(id, OperatorRequest(verb, by: OperatorAct(by: by, reason: "to bring it to its end")), by: by)
         }
+        func sendWhatIsAwaited() async -> Bool {
+          guard let name = now.steps.compactMap({ $0.wait?.signal }).first else { return false }
+          await send(
+            Scenario.SignalPlan(
+              number: 10_000 + saga.number * 1_000 + turn, saga: saga.number, name: name, at: .zero, isGood: true))
+          return true
+        }
+        let plan = scenario.workflows[saga.workflow]
+        // A group that is late opens again only after its members are free.
+        let blockers = now.blockers.sorted { one, other in
+          plan.step(one.step)?.isGroup == false && plan.step(other.step)?.isGroup == true
+        }
         if now.isPaused {
           await ask(.resume)
-        } else if let blocker = now.blockers.first {
+        } else if let blocker = blockers.first, plan.step(blocker.step)?.isGroup == true {
+          // A group opens for its whole time again. A group inside it opens with it.
+          _ = await sendWhatIsAwaited()
+          await ask(.retry(step: nil))
+        } else if let blocker = blockers.first {
           let key = "\(id)/\(blocker.step)/\(now.step(blocker.step)?.round ?? 0)"
           if tried.insert("\(key) \(blocker.phase)").inserted {
             await ask(.retry(step: blocker.step))
           } else {
             for verb in answers(to: blocker, key: key, outcome: now.step(blocker.step)?.outcome) { await ask(verb) }
           }
-        } else if let name = now.steps.compactMap({ $0.wait?.signal }).first {
-          await send(
-            Scenario.SignalPlan(
-              number: 10_000 + saga.number * 1_000 + turn, saga: saga.number, name: name, at: .zero, isGood: true))
+        } else {
+          _ = await sendWhatIsAwaited()
         }
       }
       if !isOpen { return }

@@ -128,10 +128,21 @@ extension Scenario {
     var dice = Dice(seed, "workflow", number)
     // Dice of their own, so that a seed from before there was `fail` mostly gives the same workflow.
     var failures = Dice(seed, "fail", number)
+    var blocks = Dice(seed, "stuck", number)
+    var groups = Dice(seed, "group", number)
+    var reminders = Dice(seed, "remind", number)
     var plan = WorkflowPlan(name: "w\(number)", steps: [], timeoutMs: 0)
     let isLinear = dice.chance(30)
     for index in 0..<dice.number(1...6) {
       plan.steps.append(step(index, after: plan, isLinear: isLinear, failing: failures.chance(2), &dice))
+      if case .signal = plan.steps[index].kind, reminders.chance(30) {
+        plan.steps[index].remind = (reminders.number(1...60_000), reminders.chance(50) ? 60_000 : nil)
+      }
+      if blocks.chance(8) { plan.steps[index].afterFailure = .isStuck }
+    }
+    if groups.chance(35) {
+      makeGroup("g", of: &plan, &groups)
+      if groups.chance(30) { makeGroup("h", of: &plan, &groups) }
     }
     // The checker wants waits, and one attempt of each call, to fit in.
     let least = plan.steps.reduce(1_000) { sum, step in
@@ -139,7 +150,41 @@ extension Scenario {
       return sum + (step.timeoutMs ?? (step.isAttempted ? 30_000 : 0))
     }
     plan.timeoutMs = max(least, dice.pick([60_000, 600_000, 7_200_000]))
+    for index in plan.steps.indices where plan.steps[index].isGroup {
+      let most = plan.timeoutMs
+      if groups.chance(60) {
+        plan.steps[index].timeoutMs = min(most, max(least, groups.pick([10_000, 60_000, 600_000])))
+      }
+    }
     return plan
+  }
+
+  /// Puts some steps that follow each other in the list into a group. The group follows what they followed outside it.
+  private static func makeGroup(_ id: String, of plan: inout WorkflowPlan, _ dice: inout Dice) {
+    let first = dice.number(0...(plan.steps.count - 1))
+    let around = plan.steps[first].group
+    let rest = plan.steps[first...].prefix { $0.group == around && !$0.isGroup }
+    guard !rest.isEmpty else { return }
+    let members = rest.prefix(dice.number(1...rest.count)).map(\.id)
+    var group = StepPlan(
+      id: id, kind: .group, dependsOn: [], isPivot: false, afterFailure: .compensates, maxAttempts: 1, firstPauseMs: 10,
+      jitter: 0, nonRetryable: [], compensation: .unspecified, keepsTombstones: false, group: around)
+    for index in plan.steps.indices where members.contains(plan.steps[index].id) {
+      for outside in plan.steps[index].dependsOn where !members.contains(outside) {
+        if !group.dependsOn.contains(outside) { group.dependsOn.append(outside) }
+      }
+      plan.steps[index].dependsOn.removeAll { !members.contains($0) }
+      plan.steps[index].group = id
+    }
+    // A step outside the group that reads a member would need a guard.
+    let isRead = plan.steps.contains { step in step.group != id && step.reads.map(members.contains) ?? false }
+    if !isRead, dice.chance(30) { group.when = .flag(dice.number(0...2)) }
+    for index in plan.steps.indices where plan.steps[index].group != id {
+      guard plan.steps[index].dependsOn.contains(where: members.contains), dice.chance(50) else { continue }
+      plan.steps[index].dependsOn.removeAll(where: members.contains)
+      plan.steps[index].dependsOn.append(id)
+    }
+    plan.steps.insert(group, at: first)
   }
 
   private static func step(
@@ -155,11 +200,11 @@ extension Scenario {
       default: .delay(ms: dice.number(1...60_000))
       }
     var step = StepPlan(
-      id: id, kind: failing ? .fail : kind, dependsOn: [], isPivot: false, afterFailure: .compensates,
+      id: id, kind: failing ? .fail : kind, dependsOn: [], isPivot: false,
+      afterFailure: dice.chance(15) ? .goesOn : .compensates,
       maxAttempts: 1,
       firstPauseMs: dice.pick([10, 500, 5_000]), jitter: dice.pick([0, 0.2, 1]), nonRetryable: [],
       compensation: .unspecified, keepsTombstones: dice.chance(50))
-    if dice.chance(25) { step.afterFailure = dice.chance(60) ? .goesOn : .isStuck }
     if isLinear {
       step.dependsOn = before.last.map { [$0] } ?? []
     } else {

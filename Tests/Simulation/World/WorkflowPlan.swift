@@ -9,14 +9,31 @@ struct WorkflowPlan: Sendable {
 
   func step(_ id: String) -> StepPlan? { steps.first { $0.id == id } }
 
-  /// Returns all steps on which a step depends, directly or through others.
+  /// The members of a group, without those of groups inside it.
+  func members(of id: String) -> [StepPlan] { steps.filter { $0.group == id } }
+
+  /// The steps that must be over before a step starts. A member also starts after what its group follows.
+  func conditions(of step: StepPlan) -> [String] {
+    step.dependsOn + (step.group.flatMap(self.step).map(conditions) ?? [])
+  }
+
+  /// Returns all steps that end before a step ends because of the order. A group ends after its members.
   func ancestors(of id: String) -> Set<String> {
+    func before(_ id: String) -> [String] {
+      guard let step = step(id) else { return [] }
+      return conditions(of: step) + members(of: id).map(\.id)
+    }
     var found: Set<String> = []
-    var open = step(id)?.dependsOn ?? []
+    var open = before(id)
     while let next = open.popLast() {
-      if found.insert(next).inserted { open += step(next)?.dependsOn ?? [] }
+      if found.insert(next).inserted { open += before(next) }
     }
     return found
+  }
+
+  /// Returns the steps that begin again with a step: those that depend on it, and the members of a group.
+  func rewound(with id: String) -> Set<String> {
+    members(of: id).reduce(Set([id] + dependents(of: id))) { $0.union(rewound(with: $1.id)) }
   }
 
   /// Returns all steps that depend on a step, directly or through others.
@@ -28,6 +45,14 @@ struct WorkflowPlan: Sendable {
     for id in removed.sorted() {
       guard let step = plan.step(id), plan.steps.count > 1 else { continue }
       plan.steps.removeAll { $0.id == id }
+      for index in plan.steps.indices where plan.steps[index].group == id {
+        plan.steps[index].group = step.group
+        for other in step.dependsOn where !plan.steps[index].dependsOn.contains(other) {
+          plan.steps[index].dependsOn.append(other)
+        }
+      }
+      // A group has at least one member.
+      if let group = step.group, plan.members(of: group).isEmpty { plan = plan.without([group]) }
       for index in plan.steps.indices {
         if let place = plan.steps[index].dependsOn.firstIndex(of: id) {
           plan.steps[index].dependsOn.remove(at: place)
@@ -49,6 +74,8 @@ struct StepPlan: Sendable {
     case signal(name: String, accepts: Bool)
     case delay(ms: Int)
     case fail
+    /// Its members name it as their group.
+    case group
   }
   /// What the saga does when the step has failed for good.
   enum AfterFailure: Sendable { case compensates, goesOn, isStuck }
@@ -85,16 +112,22 @@ struct StepPlan: Sendable {
   var jitter: Double
   var nonRetryable: [String]
   var expectedMs: Int?
+  /// Of a wait for a signal: when people are reminded, and how often again.
+  var remind: (afterMs: Int, everyMs: Int?)?
   var compensation: Compensation
   /// The service keeps tombstones: an undo that comes first makes the late command refuse.
   var keepsTombstones: Bool
   /// A step whose output the call contains.
   var reads: String?
+  /// The group that has the step.
+  var group: String?
+
+  var isGroup: Bool { if case .group = kind { true } else { false } }
 
   var isAttempted: Bool {
     switch kind {
     case .http, .kafka: true
-    case .signal, .delay, .fail: false
+    case .signal, .delay, .fail, .group: false
     }
   }
 
@@ -109,9 +142,18 @@ extension WorkflowPlan {
   var content: [UInt8] {
     let file: JSON = [
       "name": .string(name), "version": 1, "timeout": .string("\(timeoutMs)ms"),
-      "steps": .array(steps.map(\.json)),
+      "steps": list(of: nil),
     ]
     return file.bytes()
+  }
+
+  private func list(of group: String?) -> JSON {
+    .array(
+      steps.filter { $0.group == group }.map { step in
+        guard step.isGroup, case .object(var members) = step.json else { return step.json }
+        members["steps"] = list(of: step.id)
+        return .object(members)
+      })
   }
 }
 
@@ -130,6 +172,7 @@ extension StepPlan {
       if accepts { signal["accept"] = "$.signal.ok == true" }
       members["signal"] = .object(signal)
     case .delay(let ms): members["delay"] = ["for": .string("\(ms)ms")]
+    case .group: break
     case .fail: members["fail"] = ["code": "ON_PURPOSE", "message": "step ${steps.\(id).key}"]
     }
     if isPivot { members["pivot"] = true }
@@ -139,6 +182,11 @@ extension StepPlan {
     case .isStuck: members["onFailure"] = "stuck"
     }
     if let timeoutMs { members["timeout"] = .string("\(timeoutMs)ms") }
+    if let remind {
+      var reminders: JSONObject = ["after": .string("\(remind.afterMs)ms")]
+      reminders["every"] = remind.everyMs.map { .string("\($0)ms") }
+      members["remind"] = .object(reminders)
+    }
     if let expectedMs { members["expected"] = .string("\(expectedMs)ms") }
     guard isAttempted else { return .object(members) }
     var retry: JSONObject = [

@@ -2,9 +2,9 @@ import JSON
 import TestSupport
 import Testing
 import Values
-import Workflows
 
 @testable import SagaCore
+@testable import Workflows
 
 @Suite("The document that expressions read", .timeLimit(.minutes(15)), .inTurn)
 struct DocumentTests {
@@ -66,8 +66,8 @@ struct DocumentTests {
       return try SagaState(folding: events).document["saga"]
     }
     #expect(
-      try document(key: "order-17", tags: ["urgent", "lane 2"]) == [
-        "id": .string(Saga.id.description), "key": "order-17", "tags": ["urgent", "lane 2"], "workflow": "spec",
+      try document(key: "order-17", tags: ["urgent", "ward-3"]) == [
+        "id": .string(Saga.id.description), "key": "order-17", "tags": ["urgent", "ward-3"], "workflow": "spec",
         "version": 1, "startedAt": .string(Saga.startedAt.description), "startedBy": "lims",
       ])
     let bare = try document(key: nil, tags: [])

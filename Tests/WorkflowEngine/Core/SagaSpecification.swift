@@ -136,6 +136,8 @@ extension SagaEvent {
     case is StepSucceeded: "\(step) succeeded"
     case is StepSkipped: "\(step) skipped"
     case is WaitStarted: "\(step) waits"
+    case let event as WaitReminded: "\(step) reminded \(event.number)"
+    case is GroupOpened: "\(step) opens"
     case let event as UndoSucceeded: "\(step) undone \(event.how.rawValue)"
     case let event as UndoFailed: "\(step) undo failed \(event.failure.code)\(event.blocks ? " blocks" : "")"
     case let event as TurnedBack: "turnedBack \(event.reason.cause.rawValue)"

@@ -31,9 +31,10 @@ struct TransitionTests {
     return [
       "pending": [],
       "skipped": [StepSkipped(step: "s")],
-      "waiting": [WaitStarted(step: "s", until: nil, signal: "go")],
-      "waiting for a moment": [WaitStarted(step: "s", until: now, signal: nil)],
+      "waiting": [WaitStarted(step: "s", until: nil, signal: "go", remindAt: now)],
+      "waiting for a time": [WaitStarted(step: "s", until: now, signal: nil)],
       "running": [attempt],
+      "open": [GroupOpened(step: "s", until: now)],
       "backingOff": backingOff(false),
       "backingOff, unknown": backingOff(true),
       "succeeded": succeeded,
@@ -53,6 +54,8 @@ struct TransitionTests {
   static let events: [String: any SagaEventContent] = [
     "stepSkipped": StepSkipped(step: "s"),
     "waitStarted": WaitStarted(step: "s", until: nil, signal: nil),
+    "waitReminded": WaitReminded(step: "s", number: 1, next: nil),
+    "groupOpened": GroupOpened(step: "s", until: nil),
     "attemptStarted forward": AttemptStarted(step: "s", phase: .forward, round: 1, attempt: 2, deadline: now),
     "attemptStarted undo": AttemptStarted(step: "s", phase: .undo, round: 1, attempt: 2, deadline: now),
     "attemptFailed forward": AttemptFailed(
@@ -113,8 +116,9 @@ struct TransitionTests {
   /// The name of a state in the table.
   static func name(of step: StepState) -> String {
     switch step.status {
+    case .running where step.isOpenGroup: "open"
     case .undoing: step.inFlight == nil ? "undoing, between attempts" : "undoing, attempt under way"
-    case .waiting: step.wait?.signal == nil && step.wait?.until != nil ? "waiting for a moment" : "waiting"
+    case .waiting: step.wait?.signal == nil && step.wait?.until != nil ? "waiting for a time" : "waiting"
     case .backingOff: step.outcome == .unknown ? "backingOff, unknown" : "backingOff"
     case .failed where step.isBlocked: step.outcome == .unknown ? "failed, unknown, blocking" : "failed, blocking"
     case .undoFailed where step.isBlocked: "undoFailed, blocking"
@@ -157,7 +161,7 @@ struct TransitionTests {
 
   @Test("The table names only existing states and events")
   func tableIsKnown() {
-    #expect(Self.documented.count == 79)
+    #expect(Self.documented.count == 86)
     for row in Self.documented.keys {
       let parts = row.components(separatedBy: " | ")
       #expect(Self.states[parts[0]] != nil && Self.events[parts[1]] != nil, "\(row)")

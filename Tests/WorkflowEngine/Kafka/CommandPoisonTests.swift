@@ -144,7 +144,7 @@ struct CommandPoisonTests {
       says: "/signal: is required"),
     Case(
       "a misspelt body", Form.plain.command("signal", ["saga": .string(saga), "signal": "go", "boddy": 1]),
-      EngineErrorCode.commandInvalid, says: "/boddy: unknown; there is body, by, saga, signal"),
+      EngineErrorCode.commandInvalid, says: "/boddy: unknown; there is body, by, key, saga, signal, workflow"),
     Case(
       "no reason", Form.plain.command("cancel", ["saga": .string(saga)]), EngineErrorCode.commandInvalid,
       says: "/reason: is required"),

@@ -135,6 +135,34 @@ struct CommandTests {
     await running.stop()
   }
 
+  @Test("A signal and a cancel name a saga by the key of its start")
+  func byKey() async throws {
+    let running = try await Self.engine(on: MemoryStore(environment: .system))
+    let handlers = Self.handlers(running)
+    for key in ["R-1", "R-2"] { _ = try await running.start(key: key) }
+    let first = try await running.engine.saga(of: "spec", startedBy: "R-1")
+    let second = try await running.engine.saga(of: "spec", startedBy: "R-2")
+    try await wait(running, first, "w", .waiting)
+    try await wait(running, second, "w", .waiting)
+    try await handlers.handle(
+      Form.plain.command("signal", ["workflow": "spec", "key": "R-1", "signal": "go"], number: 1))
+    #expect(try await running.end(of: first).status == .completed)
+    try await handlers.handle(
+      Form.plain.command("cancel", ["workflow": "spec", "key": "R-2", "reason": "wrong tube"], number: 2))
+    #expect(try await running.end(of: second).status == .compensated)
+    let unknown = await poison(
+      handlers, Form.plain.command("signal", ["workflow": "spec", "key": "R-3", "signal": "go"], number: 3))
+    #expect(unknown?.code == EngineErrorCode.sagaNotFound)
+    for members: JSONObject in [
+      ["workflow": "spec", "signal": "go"], ["key": "R-1", "signal": "go"],
+      ["saga": .string(first.description), "key": "R-1", "signal": "go"],
+    ] {
+      let wrong = await poison(handlers, Form.plain.command("signal", members, number: 4))
+      #expect(wrong?.code == EngineErrorCode.commandInvalid, "\(members)")
+    }
+    await running.stop()
+  }
+
   @Test(
     "A repeated signal is taken once: repeated at once, after the end, and to a new engine",
     arguments: Form.allCases)

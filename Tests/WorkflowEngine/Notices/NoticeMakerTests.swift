@@ -139,6 +139,33 @@ struct NoticeMakerTests {
     await running.stop()
   }
 
+  @Test("A reminder makes a notice about the step that waits, and a completed saga makes one if it is wanted")
+  func remindedAndCompleted() async throws {
+    let store = MemoryStore(environment: .system)
+    let running = try await RunningEngine(store, ScriptedExecutor())
+    _ = try await running.engine.register(
+      Workflow.of(
+        #"{"id": "first", "signal": {"name": "one"}}"#,
+        #"{"id": "second", "dependsOn": [], "signal": {"name": "two"}, "remind": {"after": "10ms"}}"#), by: "test")
+    let id = try await running.start().id
+    try await running.engine.state(of: id, when: "people are reminded") { $0.step("second")?.wait?.reminders == 1 }
+    var told = try await notices(store, id, maker(running, store), NoticeType.usual)
+    #expect(told.map(\.type) == [.sagaReminder])
+    #expect(
+      told.first?.summary == "Saga \(id) of spec waits at step second for the signal “two”. "
+        + "People have been reminded of it once. Step first waits for the signal “one”.")
+    #expect(told.first?.details["step"] == "second" && told.first?.details["code"] == nil)
+    #expect(told.first?.details["next"]?.arrayValue?.contains { $0["signal"] == "two" } == true)
+    for name in ["one", "two"] {
+      _ = try await running.engine.signal(id, name: name, body: .null, signalID: name, by: "mia")
+    }
+    _ = try await running.end(of: id)
+    told = try await notices(store, id, maker(running, store))
+    #expect(told.map(\.type) == [.sagaReminder, .sagaCompleted])
+    #expect(told.last?.details["status"] == "completed")
+    await running.stop()
+  }
+
   @Test("An overdue saga and an overdue step make a notice")
   func overdue() async throws {
     let store = MemoryStore(environment: .system)

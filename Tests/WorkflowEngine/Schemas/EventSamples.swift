@@ -34,9 +34,12 @@ enum EventSamples {
     case "stepSkipped": [StepSkipped(step: "storeSample"), StepSkipped(step: "notify")]
     case "waitStarted":
       [
-        WaitStarted(step: "approve", until: later, signal: "approval"),
+        WaitStarted(step: "approve", until: later, signal: "approval", remindAt: later),
         WaitStarted(step: "approve", until: nil, signal: nil),
       ]
+    case "waitReminded":
+      [WaitReminded(step: "approve", number: 2, next: later), WaitReminded(step: "approve", number: 1, next: nil)]
+    case "groupOpened": [GroupOpened(step: "thawed", until: later), GroupOpened(step: "thawed", until: nil)]
     case "attemptStarted":
       StepPhase.allCases.map {
         AttemptStarted(step: "createSample", phase: $0, round: 1, attempt: 2, deadline: later)

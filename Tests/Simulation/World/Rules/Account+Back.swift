@@ -120,7 +120,7 @@ extension Account {
     let named = fact.texts("steps")
     if turnedBack || requestedTurnBack { violates("8 rewind", "the saga is turning back", fact) }
     if !rewind.isEmpty { violates("8 rewind", "another rewind is under way", fact) }
-    let meant = Set([fact.step] + workflow.dependents(of: fact.step))
+    let meant = workflow.rewound(with: fact.step)
     if Set(named) != meant { violates("8 rewind", "names \(named) and not \(meant.sorted())", fact) }
     for step in steps where named.contains(step.plan.id) && step.plan.isPivot {
       if [.succeeded, .running].contains(step.phase) || step.outcome == "unknown"

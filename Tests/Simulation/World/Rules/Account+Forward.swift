@@ -14,7 +14,8 @@ extension Account {
       violates("6 pivot", "starts while only the pivot is waited for", fact)
     }
     if step.phase == .pending {
-      let missing = step.plan.dependsOn.filter { !isReached($0) }
+      if !isInOpenGroup(step) { violates("groups", "\(step.plan.id) starts, and its group is not open", fact) }
+      let missing = workflow.conditions(of: step.plan).filter { !isReached($0) }
       if !missing.isEmpty { violates("order", "\(step.plan.id) starts before \(missing)", fact) }
     }
     if step.phase == .backingOff, let due = step.due, clock(fact.at) < due {
@@ -32,8 +33,12 @@ extension Account {
 
   mutating func skipped(_ fact: Fact) {
     guard let index = index(fact.step) else { return violates("the history", "names no step", fact) }
-    starts(index, fact)
     if steps[index].phase != .pending { violates("the history", "step is \(steps[index].phase)", fact) }
+    if let group = steps[index].plan.group.flatMap(step), group.phase == .skipped {
+      steps[index].phase = .skipped
+      return
+    }
+    starts(index, fact)
     if holds(steps[index].plan.when) { violates("when", "\(fact.step) is skipped though its condition holds", fact) }
     steps[index].phase = .skipped
   }
@@ -50,6 +55,39 @@ extension Account {
     steps[index].phase = .waiting
     steps[index].due = fact.moment("until").map { due($0, setAt: fact.at) }
     steps[index].signal = fact.text("signal")
+    steps[index].reminders = 0
+    steps[index].remindDue = fact.moment("remindAt").map { due($0, setAt: fact.at) }
+    if (steps[index].plan.remind == nil) != (steps[index].remindDue == nil) {
+      violates("reminders", "\(fact.step) is not reminded of as its workflow says", fact)
+    }
+  }
+
+  mutating func reminded(_ fact: Fact) {
+    guard let index = index(fact.step) else { return violates("the history", "names no step", fact) }
+    let step = steps[index]
+    if step.phase != .waiting { violates("the history", "step is \(step.phase)", fact) }
+    if turnedBack || pausedAt != nil { violates("reminders", "reminds while nothing waits", fact) }
+    guard let due = step.remindDue else { return violates("reminders", "no reminder was planned", fact) }
+    if clock(fact.at) < due { violates("7 never early", "the reminder is due \(due - clock(fact.at)) later", fact) }
+    if fact.number("number") != step.reminders + 1 {
+      violates("reminders", "follows reminder \(step.reminders)", fact)
+    }
+    steps[index].reminders += 1
+    steps[index].remindDue = fact.moment("next").map { self.due($0, setAt: fact.at) }
+  }
+
+  mutating func groupOpened(_ fact: Fact) {
+    guard let index = index(fact.step) else { return violates("the history", "names no step", fact) }
+    starts(index, fact)
+    if !steps[index].plan.isGroup { violates("groups", "\(fact.step) is not a group", fact) }
+    if steps[index].phase == .pending, !holds(steps[index].plan.when) {
+      violates("when", "\(fact.step) opens though its condition does not hold", fact)
+    }
+    if ![.pending, .backingOff].contains(steps[index].phase) {
+      violates("the history", "step is \(steps[index].phase)", fact)
+    }
+    steps[index].phase = .open
+    steps[index].due = fact.moment("until").map { due($0, setAt: fact.at) }
   }
 
   mutating func attemptStarted(_ fact: Fact) {
@@ -103,6 +141,10 @@ extension Account {
         violates("7 never early", "the delay ends \(due - clock(fact.at)) later", fact)
       }
     case (.signal, .waiting): meet(step, fact)
+    case (.group, .open):
+      for member in workflow.members(of: fact.step) where !(self.step(member.id).map(isPassed) ?? false) {
+        violates("groups", "\(fact.step) ends before its member \(member.id)", fact)
+      }
     default: violates("the history", "step is \(step.phase)", fact)
     }
     steps[index].phase = .succeeded
@@ -141,10 +183,14 @@ extension Account {
     guard let index = index(fact.step) else { return violates("the history", "names no step", fact) }
     let step = steps[index]
     let (outcome, consequence) = (fact.text("outcome") ?? "", fact.text("consequence") ?? "")
-    if ![.pending, .running, .backingOff, .waiting].contains(step.phase) {
+    if ![.pending, .running, .backingOff, .waiting, .open].contains(step.phase) {
       violates("the history", "step is \(step.phase)", fact)
     }
     if step.phase == .pending, pausedAt == nil { starts(index, fact) }
+    if fact.failureCode == "group.timeout", let due = step.due, clock(fact.at) < due {
+      violates("7 never early", "the time of the group ends \(due - clock(fact.at)) later", fact)
+    }
+    if step.plan.isGroup, outcome != "none" { violates("groups", "a group has the outcome \(outcome)", fact) }
     if step.outcome == "unknown", outcome != "unknown" {
       violates("3 unknown stays unknown", "the round was unknown and becomes \(outcome)", fact)
     }

@@ -42,6 +42,7 @@ extension Account {
     act(fact)
     guard let index = index(fact.step) else { return violates("the history", "names no step", fact) }
     if !isBlocked(steps[index]) { violates("8 resolve", "step is not blocked", fact) }
+    if steps[index].plan.isGroup { violates("8 resolve", "the step is a group", fact) }
     switch fact.text("resolution") {
     case "happened":
       steps[index].phase = .succeeded
@@ -69,6 +70,7 @@ extension Account {
     if ![.pending, .waiting, .backingOff, .failed].contains(step.phase) {
       violates("8 skip", "step is \(step.phase)", fact)
     }
+    if step.plan.isGroup { violates("8 skip", "the step is a group", fact) }
     if step.phase == .failed, !isBlocked(step) { violates("8 skip", "the saga is not stuck on the step", fact) }
     if step.outcome == "unknown" { violates("8 skip", "the step may have happened", fact) }
     steps[index].phase = .skipped

@@ -19,6 +19,9 @@ extension Account {
       if let due = step.due, due + .seconds(60) < clock(now) {
         violates("nothing silent", "\(step.plan.id) was due \(clock(now) - due) ago")
       }
+      if step.phase == .waiting, let due = step.remindDue, due + .seconds(60) < clock(now) {
+        violates("nothing silent", "a reminder of \(step.plan.id) was due \(clock(now) - due) ago")
+      }
       if step.phase == .waiting, let kept = keptSignal(for: step) {
         violates("12 a kept signal is not lost", "\(step.plan.id) waits, and signal \(kept.number) is kept")
       }
@@ -32,7 +35,8 @@ extension Account {
     }
     if steps.contains(where: isBlocked) { return }
     let waits = steps.contains { step in
-      (step.phase == .waiting && (step.signal != nil || step.due != nil)) || (step.due ?? .zero) > clock(now)
+      (step.phase == .waiting && (step.signal != nil || step.due != nil))
+        || step.phase != .open && (step.due ?? .zero) > clock(now)
     }
     if !waits { violates("nothing silent", "waits for nothing: \(summary)") }
   }
@@ -40,8 +44,9 @@ extension Account {
   /// Whether the step waits for something else than its due time: a pivot, or a rewind beside it.
   private func isHeldUp(_ step: Step) -> Bool {
     switch step.phase {
+    case .backingOff where step.plan.isGroup && !isInOpenGroup(step): return true
     case .backingOff: return !rewind.isEmpty || (requestedTurnBack && !step.plan.isPivot)
-    case .waiting:
+    case .waiting, .open:
       // The saga's timeout has passed before the wait's end. Whether the saga turns back or goes on depends on a pivot.
       return requestedTurnBack && !pivotPassed && (step.due ?? .zero) > deadline
     case .pending, .running, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: return false
@@ -53,7 +58,7 @@ extension Account {
     case .running: true
     // An operator may abandon a saga while a step is between two attempts.
     case .undoing: step.isInFlight || end != "sagaAbandoned"
-    case .backingOff, .waiting: end != "sagaAbandoned"
+    case .backingOff, .waiting, .open: end != "sagaAbandoned"
     case .pending, .succeeded, .failed, .skipped, .undone, .undoFailed: false
     }
   }

@@ -9,6 +9,8 @@ import Values
 struct Account {
   enum Phase: String {
     case pending, running, backingOff, waiting
+    /// The members of a group may start.
+    case open
     case succeeded, failed, skipped
     case undoing, undone, undoFailed
   }
@@ -29,6 +31,9 @@ struct Account {
     /// When its next attempt, or the end of its wait, is due by the saga's clock. The clock stops while it is paused.
     var due: Duration?
     var signal: String?
+    /// When people are reminded of the wait next, by the saga's clock.
+    var remindDue: Duration?
+    var reminders = 0
     /// `goesOn`, `turnsBack`, `blocks` or `settles`.
     var consequence: String?
     var blocksUndo = false
@@ -118,21 +123,24 @@ struct Account {
     switch step.phase {
     case .succeeded, .skipped: true
     case .failed: step.consequence == "goesOn"
-    case .pending, .running, .backingOff, .waiting, .undoing, .undone, .undoFailed: false
+    case .pending, .running, .backingOff, .waiting, .open, .undoing, .undone, .undoFailed: false
     }
   }
+
+  /// Whether the group around the step, if there is one, is open.
+  func isInOpenGroup(_ step: Step) -> Bool { step.plan.group.flatMap(self.step).map { $0.phase == .open } ?? true }
 
   /// A step that an operator has skipped before its turn doesn't open the way for what is behind it.
   func isReached(_ id: String) -> Bool {
     guard let step = step(id), isPassed(step) else { return false }
-    return !step.isSkippedByOperator || step.plan.dependsOn.allSatisfy(isReached)
+    return !step.isSkippedByOperator || workflow.conditions(of: step.plan).allSatisfy(isReached)
   }
 
   func isBlocked(_ step: Step) -> Bool {
     switch step.phase {
     case .failed: step.consequence == "blocks"
     case .undoFailed: step.blocksUndo
-    case .pending, .running, .backingOff, .waiting, .succeeded, .skipped, .undoing, .undone: false
+    case .pending, .running, .backingOff, .waiting, .open, .succeeded, .skipped, .undoing, .undone: false
     }
   }
 
@@ -147,7 +155,7 @@ struct Account {
     switch step.phase {
     case .pending, .skipped, .undone: true
     case .undoFailed: !step.blocksUndo
-    case .running, .backingOff, .waiting, .undoing: false
+    case .running, .backingOff, .waiting, .open, .undoing: false
     case .succeeded, .failed: !needsUndo(step)
     }
   }
@@ -159,7 +167,7 @@ struct Account {
       switch step.phase {
       case .running: return true
       case .backingOff, .failed: return step.outcome == "unknown"
-      case .pending, .waiting, .succeeded, .skipped, .undoing, .undone, .undoFailed: return false
+      case .pending, .waiting, .open, .succeeded, .skipped, .undoing, .undone, .undoFailed: return false
       }
     }
   }
@@ -188,6 +196,8 @@ struct Account {
     switch fact.type {
     case "stepSkipped": skipped(fact)
     case "waitStarted": waitStarted(fact)
+    case "groupOpened": groupOpened(fact)
+    case "waitReminded": reminded(fact)
     case "attemptStarted": if fact.isUndo { undoStarted(fact) } else { attemptStarted(fact) }
     case "attemptFailed", "attemptNotMade": attemptFailed(fact)
     case "stepSucceeded": succeeded(fact)

@@ -1,0 +1,42 @@
+// The order in which the steps of a workflow are drawn, with its groups.
+
+/** The steps of a definition, each group before its members, and the steps that each depends on. */
+export function stepsOf(definition) {
+  const flat = [];
+  const visit = (list, group) => list.forEach((step, index) => {
+    flat.push({
+      ...step, group, kind: kindOf(step),
+      dependsOn: step.dependsOn ?? (index ? [list[index - 1].id] : []),
+    });
+    visit(step.steps ?? [], step.id);
+  });
+  visit(definition?.steps ?? [], undefined);
+  return flat;
+}
+
+const kindOf = (step) => (step.http ? `${step.http.service} · http` : step.kafka ? `${step.kafka.service} · kafka`
+  : step.signal ? `signal ${step.signal.name}` : step.delay ? "delay" : step.fail ? `fail ${step.fail.code}` : step.steps ? "group" : "");
+
+/** The steps drawn directly before each step. A group is drawn before its members; what follows it, after its last ones. */
+export function drawnBefore(steps) {
+  const byID = new Map(steps.map((step) => [step.id, step]));
+  const around = (step) => {
+    const groups = new Set();
+    for (let id = step.group; id !== undefined && byID.has(id); id = byID.get(id).group) groups.add(id);
+    return groups;
+  };
+  const known = (step) => (step.dependsOn ?? []).filter((id) => byID.has(id));
+  const ends = (id) => {
+    const members = steps.filter((step) => step.group === id);
+    const last = members.filter((one) => !members.some((other) => known(other).includes(one.id)));
+    return last.length ? last.flatMap((one) => ends(one.id)) : [id];
+  };
+  return new Map(steps.map((step) => {
+    const groups = around(step);
+    const group = byID.get(step.group);
+    const inherited = new Set(group ? known(group) : []);
+    const own = known(step).filter((id) => !inherited.has(id) && !groups.has(id));
+    const begins = group && !own.some((id) => byID.get(id).group === group.id);
+    return [step.id, [...new Set([...(begins ? [group.id] : []), ...own.flatMap(ends)])]];
+  }));
+}
