@@ -40,7 +40,8 @@ struct LanguagePageTests {
   @Test("The page has examples of a call, a command, a wait, a failure and a group")
   func kinds() {
     let actions = Self.examples.flatMap { text in
-      let result = check(text.contains("\"version\"") ? text : Sample.workflow("[\(text)]", more: "\"timeout\": \"3d\","))
+      let isWorkflow = text.contains("\"version\"")
+      let result = check(isWorkflow ? text : Sample.workflow("[\(text)]", more: "\"timeout\": \"3d\","))
       return result.definition?.steps.map(\.action.kind) ?? []
     }
     #expect(Set(actions) == ["http", "kafka", "signal", "fail", "group"])
