@@ -62,6 +62,8 @@ let package = Package(
     module("Workflows", ["JSON", "Values", "Patterns", "JSONSchema"]),
     // What a saga is: its events, its state, and what follows from a command. Pure.
     module("SagaCore", ["JSON", "Values", "JSONSchema", "Workflows"]),
+    // One saga of a workflow in virtual time, and every failure that can happen to it. Pure.
+    module("Rehearsal", ["JSON", "Values", "JSONSchema", "Workflows", "SagaCore"]),
     // The stores in memory and SQLite, and beside them the one in Postgres: a program links libpq only when it uses it.
     module("Persistence", ["JSON", "Runtime", "Values", "CSQLite", "CSystem"]),
     module("PostgresPersistence", ["Runtime", "Values", "Persistence", "CPostgres"]),
@@ -97,7 +99,8 @@ let package = Package(
     .executableTarget(
       name: "saga",
       dependencies: [
-        "Assets", "JSON", "Runtime", "Values", "JSONSchema", "Wire", "Workflows", "SagaCore", "Persistence",
+        "Assets", "JSON", "Runtime", "Values", "JSONSchema", "Wire", "Workflows", "SagaCore", "Rehearsal",
+        "Persistence",
         "PostgresPersistence", "HTTP", "Messaging", "Streaming", "WorkflowEngine", "HTTPSteps", "KafkaGateway",
         "Notifications", "Laboratory", "Server", "CSystem",
       ],
@@ -136,6 +139,8 @@ let package = Package(
     tests("Patterns", of: ["Patterns", "TestSupport"]),
     tests("JSONSchema", of: ["JSONSchema", "JSON", "Runtime", "Values", "TestSupport"]),
     tests("Workflows", of: ["Workflows", "JSONSchema", "Values", "JSON", "TestSupport"], exclude: ["Stored"]),
+    tests(
+      "Rehearsal", of: ["Rehearsal", "SagaCore", "Workflows", "JSONSchema", "JSON", "Values", "TestSupport"]),
     tests("Persistence", of: ["Persistence", "PostgresPersistence", "JSON", "Runtime", "Values", "TestSupport"]),
     tests("HTTP", of: ["HTTP", "JSON", "Runtime", "Values", "TestSupport"]),
     tests("Messaging", of: ["Messaging", "HTTP", "JSON", "Runtime", "Values", "TestSupport", "kafka-broker"]),
@@ -148,8 +153,8 @@ let package = Package(
     tests(
       "WorkflowEngine",
       of: [
-        "WorkflowEngine", "HTTPSteps", "KafkaGateway", "Notifications", "SagaCore", "Workflows", "Persistence", "HTTP",
-        "Messaging", "Streaming", "JSON", "JSONSchema", "Runtime",
+        "WorkflowEngine", "HTTPSteps", "KafkaGateway", "Notifications", "SagaCore", "Rehearsal", "Workflows",
+        "Persistence", "HTTP", "Messaging", "Streaming", "JSON", "JSONSchema", "Runtime",
         "Values", "TestSupport",
         "kafka-broker",
       ], exclude: ["Fixtures"]),

@@ -13,6 +13,7 @@ struct ArrowTests {
     "JSONSchema": ["JSON", "Values", "Patterns"],
     "Workflows": ["JSON", "Values", "Patterns", "JSONSchema"],
     "SagaCore": ["JSON", "Values", "JSONSchema", "Workflows"],
+    "Rehearsal": ["JSON", "Values", "JSONSchema", "Workflows", "SagaCore"],
     "Persistence": ["JSON", "Runtime", "Values", "CSQLite", "CSystem"],
     "PostgresPersistence": ["Runtime", "Values", "Persistence", "CPostgres"],
     "HTTP": ["JSON", "Runtime", "Values", "CCurl", "CMicrohttpd", "CSystem"],
@@ -34,8 +35,9 @@ struct ArrowTests {
       "Messaging", "Streaming", "WorkflowEngine", "HTTPSteps", "KafkaGateway", "Notifications",
     ],
     "saga": [
-      "Assets", "JSON", "Runtime", "Values", "JSONSchema", "Wire", "Workflows", "SagaCore", "Persistence",
-      "PostgresPersistence", "HTTP", "Messaging", "Streaming", "WorkflowEngine", "HTTPSteps", "KafkaGateway",
+      "Assets", "JSON", "Runtime", "Values", "JSONSchema", "Wire", "Workflows", "SagaCore", "Rehearsal",
+      "Persistence", "PostgresPersistence", "HTTP", "Messaging", "Streaming", "WorkflowEngine", "HTTPSteps",
+      "KafkaGateway",
       "Notifications", "Laboratory", "Server",
       "CSystem",
     ],
@@ -44,7 +46,7 @@ struct ArrowTests {
   /// Values and rules that no clock, file or thread may reach.
   static let pure = [
     "Sources/JSON/", "Sources/Values/", "Sources/Patterns/", "Sources/JSONSchema/", "Sources/Wire/",
-    "Sources/Workflows/", "Sources/SagaCore/",
+    "Sources/Workflows/", "Sources/SagaCore/", "Sources/Rehearsal/",
     "Sources/Streaming/Processing/Core/",
   ]
 

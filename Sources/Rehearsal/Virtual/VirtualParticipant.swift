@@ -1,0 +1,140 @@
+import JSON
+import SagaCore
+import Values
+
+// The participants of a virtual saga: what each of them does with a call, and the account of what they did.
+
+/// A call as it reaches its participant in virtual time.
+public struct VirtualCall: Sendable, Hashable {
+  public let call: StepCall
+  /// When the engine sent it.
+  public let at: Timestamp
+  /// The place of the call among all calls of the saga, from 1.
+  public let number: Int
+  /// Whether the work of the call's forward key is in effect at the participant.
+  public let isInEffect: Bool
+  /// Whether an undo of the forward key has reached the participant.
+  public let isUndone: Bool
+}
+
+/// What a participant does with one call.
+public struct PlannedAnswer: Sendable, Hashable {
+  /// The answer; nil when no answer ever comes. Then the attempt ends at its timeout with an unknown outcome.
+  public var outcome: StepOutcome?
+  /// The time from the sending of the call to its answer. An answer at the timeout, or after it, is late.
+  public var after: Duration
+  /// The time from the sending of the call until its work has taken effect; nil when the work is never done. The work of
+  /// an undo is that it undoes.
+  public var effect: Duration?
+
+  public init(_ outcome: StepOutcome?, after: Duration, effect: Duration?) {
+    self.outcome = outcome
+    self.after = after
+    self.effect = effect
+  }
+
+  /// The time that a participant needs for a call when a plan doesn't say it.
+  public static let usualTime = Duration.milliseconds(50)
+
+  /// Does the work and says so.
+  public static func succeeds(_ output: JSON, after: Duration = usualTime) -> PlannedAnswer {
+    PlannedAnswer(.succeeded(output), after: after, effect: after)
+  }
+
+  /// Does nothing and says so.
+  public static func fails(_ failure: StepFailure, after: Duration = usualTime) -> PlannedAnswer {
+    PlannedAnswer(.failed(failure), after: after, effect: nil)
+  }
+
+  /// Never answers.
+  /// - Parameter happens: whether the work is done.
+  public static func neverAnswers(happens: Bool) -> PlannedAnswer {
+    PlannedAnswer(nil, after: .zero, effect: happens ? usualTime : nil)
+  }
+}
+
+/// A call that the engine sent, with what its participant did.
+public struct SentCall: Sendable, Hashable {
+  public let call: StepCall
+  public let at: Timestamp
+  public let answer: PlannedAnswer
+}
+
+/// What really happened at the participants. Only their work counts here, never the engine's record of it.
+public struct ParticipantAccount: Sendable, Hashable {
+  /// The work under one idempotency key: one round of a step.
+  public struct Work: Sendable, Hashable {
+    public let step: String
+    public let round: Int
+    /// When the work took effect first; nil if never.
+    public internal(set) var happenedAt: Timestamp?
+    /// When an undo took effect first; nil if never.
+    public internal(set) var undoneAt: Timestamp?
+    /// Whether the work happened and is not undone.
+    public internal(set) var isInEffect = false
+    /// Whether the participant refused the command because its undo had come before.
+    public internal(set) var isRefusedLate = false
+  }
+
+  /// In the order in which calls reached the participants.
+  public private(set) var works: [Work] = []
+  /// Whether a participant refuses a command that comes after its undo.
+  public let keepsTombstones: Bool
+
+  init(keepsTombstones: Bool) { self.keepsTombstones = keepsTombstones }
+
+  /// Returns whether the work of a step took effect, in any round.
+  public func happened(_ step: String) -> Bool { works.contains { $0.step == step && $0.happenedAt != nil } }
+
+  /// Returns whether work of a step is in effect, in any round.
+  public func isInEffect(_ step: String) -> Bool { works.contains { $0.step == step && $0.isInEffect } }
+
+  /// The steps whose work is in effect, in the order in which their calls came.
+  public var inEffect: [String] { steps { $0.isInEffect } }
+
+  /// The steps whose work took effect and was undone in every round, in the order of their undos.
+  public var undone: [String] {
+    let undone = works.filter { $0.happenedAt != nil && $0.undoneAt != nil }
+      .sorted { ($0.undoneAt ?? .distantPast) < ($1.undoneAt ?? .distantPast) }
+    var steps: [String] = []
+    for work in undone where !steps.contains(work.step) && !isInEffect(work.step) { steps.append(work.step) }
+    return steps
+  }
+
+  private func steps(_ matches: (Work) -> Bool) -> [String] {
+    var steps: [String] = []
+    for work in works where matches(work) && !steps.contains(work.step) { steps.append(work.step) }
+    return steps
+  }
+
+  func work(_ step: String, round: Int) -> Work? { works.first { $0.step == step && $0.round == round } }
+
+  /// Records that a call took effect. A repeat under the same key changes nothing.
+  mutating func takeEffect(_ step: String, round: Int, _ phase: StepPhase, at time: Timestamp) {
+    let index: Int
+    if let known = works.firstIndex(where: { $0.step == step && $0.round == round }) {
+      index = known
+    } else {
+      index = works.count
+      works.append(Work(step: step, round: round))
+    }
+    switch phase {
+    case .forward:
+      if works[index].undoneAt != nil, keepsTombstones {
+        works[index].isRefusedLate = works[index].happenedAt == nil
+        return
+      }
+      works[index].happenedAt = works[index].happenedAt ?? time
+      works[index].isInEffect = true
+    case .undo:
+      // Without tombstones, an undo of what isn't there leaves no trace.
+      guard works[index].isInEffect || keepsTombstones else { return }
+      works[index].undoneAt = works[index].undoneAt ?? time
+      works[index].isInEffect = false
+    }
+  }
+}
+
+extension Timestamp {
+  fileprivate static let distantPast = Timestamp(milliseconds: .min)
+}

@@ -1,0 +1,312 @@
+import JSON
+import SagaCore
+import Values
+import Workflows
+
+/// The engine around one virtual saga. It does what the real engine's shell does (`WorkflowEngine/Shell/SagaActor`):
+/// decide, store, fold, perform. Instead of waiting, it skips to the next happening.
+struct VirtualStage {
+  private let saga: VirtualSaga
+  private var now: Timestamp
+  private var state: SagaState?
+  private var events: [SagaEvent] = []
+  private var calls: [SentCall] = []
+  private var refusals: [VirtualRun.RefusedAct] = []
+  private var restarts: [Timestamp] = []
+  private var account: ParticipantAccount
+  private var crashes: [VirtualCrash]
+
+  /// What will happen, and when. `order` decides at the same time: first planned, first done.
+  private var agenda: [Planned] = []
+  private var planned = 0
+  private var happened = 0
+  /// The attempts that have been sent. Because of it, a call is sent once.
+  private var performed: Set<PerformedAttempt> = []
+  /// The number of crashes so far. A report to an engine that has crashed since is lost.
+  private var life = 0
+  private var isUp = true
+  /// Waits for which the people have not been asked yet.
+  private var newWaits: [VirtualWait] = []
+  private var newCalls: [StepCall] = []
+
+  private struct Planned {
+    let at: Timestamp
+    let order: Int
+    let what: Happening
+  }
+
+  private enum Happening {
+    /// The work of a call takes effect at its participant.
+    case effect(StepCall)
+    /// The executor reports on an attempt. It is lost with the engine.
+    case report(StepCall, StepOutcome, life: Int)
+    /// A participant's message comes. It waits while the engine is down.
+    case message(StepCall, StepOutcome)
+    case unrenderable(step: String, phase: StepPhase, round: Int, attempt: Int, StepFailure, life: Int)
+    case act(VirtualAct.Request)
+    case crash(VirtualCrash)
+    case restart
+  }
+
+  private struct PerformedAttempt: Hashable {
+    let step: String
+    let phase: StepPhase
+    let round: Int
+    let attempt: Int
+
+    init?(_ state: StepState) {
+      guard let (phase, attempt) = state.inFlight else { return nil }
+      (self.step, self.phase, self.round, self.attempt) = (state.id, phase, state.round, attempt.number)
+    }
+  }
+
+  init(_ saga: VirtualSaga) {
+    self.saga = saga
+    now = saga.startedAt
+    account = ParticipantAccount(keepsTombstones: saga.keepsTombstones)
+    crashes = saga.crashes
+  }
+
+  mutating func play(
+    people: (VirtualWait) -> [VirtualAct], participant: (VirtualCall) -> PlannedAnswer
+  ) throws(RehearsalError) {
+    for act in saga.acts { plan(.act(act.request), at: now + act.after) }
+    for crash in saga.crashes {
+      if case .at(let after) = crash.point { plan(.crash(crash), at: now + after) }
+    }
+    try give(.start(saga.start))
+    try perform()
+    while true {
+      ask(people, participant)
+      guard try step() else { return }
+    }
+  }
+
+  func result() throws(RehearsalError) -> VirtualRun {
+    guard let state else { throw RehearsalError(EngineErrorCode.sagaNotFound, "The saga has not started.") }
+    return VirtualRun(
+      state: state, events: events, calls: calls, refusals: refusals, account: account, restarts: restarts, quietAt: now
+    )
+  }
+
+  // MARK: Time
+
+  /// Does the next happening.
+  /// - Returns: false when nothing is left.
+  private mutating func step() throws(RehearsalError) -> Bool {
+    let wake = isUp ? state.flatMap { Decider.nextWake(of: $0, definition: saga.definition) } : nil
+    let next = agenda.indices.min { (agenda[$0].at, agenda[$0].order) < (agenda[$1].at, agenda[$1].order) }
+    happened += 1
+    guard happened <= saga.budget.happenings else {
+      throw RehearsalError(
+        RehearsalErrorCode.budget, "The run has more than \(saga.budget.happenings) happenings; it stopped at \(now).")
+    }
+    if let wake, next.map({ wake < agenda[$0].at }) ?? true {
+      try move(to: wake)
+      let before = events.count
+      try give(.wake)
+      try perform()
+      if events.count == before, let again = state.flatMap({ Decider.nextWake(of: $0, definition: saga.definition) }),
+        again <= now
+      {
+        throw RehearsalError(
+          EngineErrorCode.historyImpossible, "Something is due at \(again) that the core does not do.")
+      }
+      return true
+    }
+    guard let next else { return false }
+    let planned = agenda.remove(at: next)
+    try move(to: planned.at)
+    try happen(planned.what)
+    return true
+  }
+
+  private mutating func move(to time: Timestamp) throws(RehearsalError) {
+    now = max(now, time)
+    guard now - saga.startedAt <= saga.budget.time else {
+      throw RehearsalError(
+        RehearsalErrorCode.budget, "The run takes longer than \(saga.budget.time.components.seconds) seconds.")
+    }
+  }
+
+  private mutating func plan(_ what: Happening, at time: Timestamp) {
+    planned += 1
+    agenda.append(Planned(at: time, order: planned, what: what))
+  }
+
+  private mutating func happen(_ what: Happening) throws(RehearsalError) {
+    switch what {
+    case .effect(let call): account.takeEffect(call.step, round: call.round, call.phase, at: now)
+    case .report(let call, let outcome, let life):
+      guard life == self.life, isUp else { return }
+      if crash(at: call, isRecorded: false) { return }
+      try give(settled(call, outcome))
+      try performUnlessCrashed(call)
+    case .message(let call, let outcome):
+      guard isUp else { return wait(for: what) }
+      if crash(at: call, isRecorded: false) {
+        // The message is read again after the restart.
+        wait(for: what)
+        return
+      }
+      let answer = StepAnswer(
+        step: call.step, phase: call.phase, round: call.round, attempt: call.attempt,
+        id: "\(call.idempotencyKey)#\(call.attempt)/answer", content: .settled(outcome))
+      try give(.answered(answer))
+      try performUnlessCrashed(call)
+    case .unrenderable(let step, let phase, let round, let attempt, let failure, let life):
+      guard life == self.life, isUp else { return }
+      try give(
+        .attemptSettled(step: step, phase: phase, round: round, attempt: attempt, outcome: .failed(failure)))
+      try perform()
+    case .act(let request):
+      guard isUp else { return wait(for: what) }
+      try give(request.command)
+      try perform()
+    case .crash(let crash): if isUp { fall(crash) }
+    case .restart: try restart()
+    }
+  }
+
+  /// A message or a person waits until the engine runs again.
+  private mutating func wait(for what: Happening) {
+    let up = agenda.compactMap { if case .restart = $0.what { $0.at } else { nil } }.min() ?? now
+    plan(what, at: up)
+  }
+
+  // MARK: Deciding
+
+  private mutating func give(_ command: SagaCommand) throws(RehearsalError) {
+    var command = command
+    while true {
+      let decision: (events: [SagaEvent], isUnfinished: Bool)
+      do {
+        decision = try Decider.decision(command, state, definition: saga.definition, now: now)
+      } catch {
+        guard error.code != EngineErrorCode.historyImpossible else { throw RehearsalError(error.code, error.message) }
+        refusals.append(VirtualRun.RefusedAct(at: now, command: command, refusal: error))
+        return
+      }
+      for event in decision.events {
+        do { try SagaState.evolve(&state, event) } catch { throw RehearsalError(error.code, error.message) }
+        note(event)
+      }
+      events += decision.events
+      guard events.count <= saga.budget.events else {
+        throw RehearsalError(
+          RehearsalErrorCode.budget, "The saga has more than \(saga.budget.events) events; the run stopped at \(now).")
+      }
+      guard decision.isUnfinished, !decision.events.isEmpty else { return }
+      command = .wake
+    }
+  }
+
+  private mutating func note(_ event: SagaEvent) {
+    guard let wait = event.what as? WaitStarted, let signal = wait.signal, let state else { return }
+    newWaits.append(
+      VirtualWait(
+        step: wait.step, signal: signal, round: state.step(wait.step)?.round ?? 1, since: event.at, until: wait.until))
+  }
+
+  private func settled(_ call: StepCall, _ outcome: StepOutcome) -> SagaCommand {
+    .attemptSettled(
+      step: call.step, phase: call.phase, round: call.round, attempt: call.attempt, outcome: outcome)
+  }
+
+  // MARK: Effects
+
+  private mutating func performUnlessCrashed(_ call: StepCall) throws(RehearsalError) {
+    if !crash(at: call, isRecorded: true) { try perform() }
+  }
+
+  private mutating func perform() throws(RehearsalError) {
+    guard let state else { return }
+    let known = performed
+    let effects = Decider.effects(of: state, definition: saga.definition) { step in
+      PerformedAttempt(step).map { !known.contains($0) } ?? false
+    }
+    performed = Set(state.stepsInFlight.compactMap(PerformedAttempt.init))
+    for effect in effects {
+      switch effect {
+      case .call(let call): newCalls.append(call)
+      case .unrenderable(let step, let phase, let attempt, let failure):
+        plan(
+          .unrenderable(
+            step: step, phase: phase, round: state.step(step)?.round ?? 1, attempt: attempt, failure, life: life),
+          at: now)
+      case .wake: break
+      }
+    }
+  }
+
+  /// Asks the people and the participants what they do about the newest waits and calls.
+  private mutating func ask(_ people: (VirtualWait) -> [VirtualAct], _ participant: (VirtualCall) -> PlannedAnswer) {
+    for wait in newWaits {
+      for act in people(wait) { plan(.act(act.request), at: now + act.after) }
+    }
+    for call in newCalls { send(call, participant) }
+    newWaits = []
+    newCalls = []
+  }
+
+  private mutating func send(_ call: StepCall, _ participant: (VirtualCall) -> PlannedAnswer) {
+    let work = account.work(call.step, round: call.round)
+    let answer = participant(
+      VirtualCall(
+        call: call, at: now, number: calls.count + 1, isInEffect: work?.isInEffect ?? false,
+        isUndone: work?.undoneAt != nil))
+    calls.append(SentCall(call: call, at: now, answer: answer))
+    if let effect = answer.effect { plan(.effect(call), at: now + effect) }
+    let isMessage = if case .kafka = call.action { true } else { false }
+    let isInTime = answer.after < call.timeout
+    if let outcome = answer.outcome, isInTime || isMessage {
+      plan(isMessage ? .message(call, outcome) : .report(call, outcome, life: life), at: now + answer.after)
+    }
+    if answer.outcome == nil || !isInTime {
+      plan(.report(call, .unknown(Self.timeout(of: call)), life: life), at: now + call.timeout)
+    }
+  }
+
+  /// The failure that the engine's executors report at the timeout of an attempt. The answer of an http call that comes
+  /// later is lost; a message that comes later is read.
+  private static func timeout(of call: StepCall) -> StepFailure {
+    switch call.action {
+    case .http(let http):
+      StepFailure(
+        code: EngineErrorCode.attemptTimeout, classes: ["http.timeout", "http.sent"],
+        message: "\(http.service) did not answer in time.", isRetryable: true)
+    case .kafka(let kafka):
+      StepFailure(
+        code: EngineErrorCode.attemptTimeout, classes: ["kafka.noAnswer"],
+        message: "\(kafka.service) did not answer in time.", isRetryable: true)
+    }
+  }
+
+  // MARK: Crashes
+
+  /// Returns whether the engine crashes here. Then it has crashed.
+  private mutating func crash(at call: StepCall, isRecorded: Bool) -> Bool {
+    guard let index = crashes.firstIndex(where: { $0.matches(call, isRecorded: isRecorded) }) else { return false }
+    fall(crashes.remove(at: index))
+    return true
+  }
+
+  private mutating func fall(_ crash: VirtualCrash) {
+    isUp = false
+    life += 1
+    // Calls that were decided and not sent are lost, and so are the questions to the people.
+    newCalls = []
+    plan(.restart, at: now + crash.downtime)
+  }
+
+  private mutating func restart() throws(RehearsalError) {
+    isUp = true
+    restarts.append(now)
+    performed = []
+    let stored: SagaState
+    do { stored = try SagaState(folding: events) } catch { throw RehearsalError(error.code, error.message) }
+    state = stored
+    if stored.end == nil, stored.hasAttemptInFlight { try give(.recover) }
+    try perform()
+  }
+}
