@@ -78,6 +78,7 @@ struct WorkflowReader {
 
   private static let keys = [
     "$schema", "name", "version", "description", "owner", "timeout", "inputSchema", "defaults", "steps", "output",
+    "invariants",
   ]
 
   /// - Returns: nil when there are too many errors. The report says whether the workflow may be used.
@@ -107,10 +108,11 @@ struct WorkflowReader {
         .check(outputUses: ending.uses)
       ConditionCheck(drafts: drafts, inputSchema: inputSchema?.source, report: report).check()
     }
+    let invariants = InvariantReader(report: report).invariants(in: reader, steps: drafts.compactMap(\.id))
     guard let steps = assemble(drafts, graph), let name, let version else { return nil }
     let definition = WorkflowDefinition(
       name: name, version: version, description: description, owner: owner, timeout: timeout, inputSchema: inputSchema,
-      steps: steps, output: output, source: json)
+      steps: steps, output: output, invariants: invariants, source: json)
     guard report.purpose == .check else { return definition }
     TimeCheck(definition: definition, report: report).check()
     AdviceCheck(definition: definition, report: report).check()

@@ -23,6 +23,7 @@ public enum WorkflowErrorCode {
   public static let badPath = "workflow.badPath"
   public static let badHeader = "workflow.badHeader"
   public static let tooSlow = "workflow.tooSlow"
+  public static let badInvariant = "workflow.badInvariant"
 
   // The values that expressions read.
   public static let unknownRoot = "workflow.unknownRoot"

@@ -13,6 +13,8 @@ public struct WorkflowDefinition: Sendable {
   /// The steps in file order.
   public let steps: [Step]
   public let output: Template?
+  /// What must be true of every end of a saga. `saga check --explore` tries it; the engine does not enforce it.
+  public let invariants: [Invariant]
   /// The whole file as it was read.
   public let source: JSON
   /// The order of the steps, by their indexes. A group comes after its members.
@@ -43,11 +45,12 @@ public struct WorkflowDefinition: Sendable {
   ///   - inputSchema: the schema of the input.
   ///   - steps: steps with unique ids and without cycles, each at its own index. The checker ensures this.
   ///   - output: the output of a completed saga.
+  ///   - invariants: what must be true of every end of a saga.
   ///   - source: the whole file as it was read.
   public init(
     name: String, version: Int, description: String? = nil, owner: String? = nil,
     timeout: Duration = WorkflowDefinition.defaultTimeout, inputSchema: WorkflowSchema? = nil, steps: [Step],
-    output: Template? = nil, source: JSON
+    output: Template? = nil, invariants: [Invariant] = [], source: JSON
   ) {
     self.name = name
     self.version = version
@@ -57,6 +60,7 @@ public struct WorkflowDefinition: Sendable {
     self.inputSchema = inputSchema
     self.steps = steps
     self.output = output
+    self.invariants = invariants
     self.source = source
     let indexes = Dictionary(steps.map { ($0.id, $0.index) }, uniquingKeysWith: { first, _ in first })
     self.indexes = indexes
