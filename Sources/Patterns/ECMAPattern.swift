@@ -4,7 +4,7 @@
 /// nothing, because only the fact of a match counts. Where ECMA-262 is strict only in its Unicode mode, this is lenient:
 /// a brace or bracket that has no other meaning is a plain character, and any sign may have a backslash.
 package struct ECMAPattern: Sendable {
-  private let program: PatternProgram
+  let program: PatternProgram
 
   /// The most instructions of a program.
   package static let largest = 20_000

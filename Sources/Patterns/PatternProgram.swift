@@ -17,7 +17,7 @@ package struct PatternProgram: Sendable {
     case accept
   }
 
-  private let instructions: [Instruction]
+  let instructions: [Instruction]
 
   /// - Parameter most: the most instructions.
   init(_ tree: PatternTree, most: Int) throws(PatternError) {

@@ -75,3 +75,28 @@ struct ECMAPatternTests {
     #expect(work(10_000) < work(1_000) * 11)
   }
 }
+
+@Suite("Examples of patterns", .timeLimit(.minutes(15)), .inTurn)
+struct PatternExampleTests {
+  private final class Endless: WorkCounter {
+    func charge(_ count: Int) -> Bool { true }
+  }
+
+  @Test(
+    "An example is a shortest text in which the pattern is found",
+    arguments: [
+      (#"^TS-\d{4}$"#, "TS-1111"), (#"^(?:abc|de)$"#, "de"), ("x*", ""), ("a+b?", "a"), (#"^[^1A-Za-z]$"#, "0"),
+      (#"^\S+@\S+$"#, "1@1"), ("^$", ""), (#"^[A-H](1[0-2]|[1-9])$"#, "A1"),
+    ])
+  func example(pattern: String, text: String) throws {
+    let compiled = try ECMAPattern(pattern)
+    #expect(compiled.example == text)
+    #expect(compiled.isFound(in: text, Endless()))
+  }
+
+  @Test("A pattern that nothing matches, and one with a very long text, have no example")
+  func none() throws {
+    #expect(try ECMAPattern("a^b").example == nil)
+    #expect(try ECMAPattern("^a{2000}$").example == nil)
+  }
+}

@@ -11,7 +11,7 @@ package struct Expression: Sendable {
 
   /// The expression as the file writes it, without `${` and `}`.
   let text: String
-  private let body: Body
+  let body: Body
   /// The queries that read the document.
   package let referencedQueries: [ReferencedQuery]
   /// The patterns that are not an I-Regexp.

@@ -1,0 +1,242 @@
+import JSON
+
+/// What all expressions of a workflow read of its input and of its steps' outputs. A rehearsal makes the input, the
+/// answers and the signals from it, so that later steps find what they read.
+package struct WorkflowReads {
+  /// The values that may be chosen, in the order of the file.
+  package let choices: [ReadChoice]
+  private let samples: [ReadPlace.Root: JSON]
+
+  package init(_ definition: WorkflowDefinition) {
+    var collector = ReadCollector()
+    for step in definition.steps { collector.collect(step) }
+    if let output = definition.output { collector.collect(output) }
+    var choices: [ReadChoice] = []
+    var samples: [ReadPlace.Root: JSON] = [:]
+    for (root, shape) in collector.roots {
+      shape.addChoices(to: &choices)
+      samples[root] = shape.sample(named: shape.place.name)
+    }
+    self.choices = choices
+    self.samples = samples
+  }
+
+  /// Returns a value with every part that the expressions read; nil when they read nothing of it.
+  package func sample(of root: ReadPlace.Root) -> JSON? { samples[root] }
+}
+
+/// Walks through the expressions of a workflow.
+private struct ReadCollector {
+  private(set) var roots: [(root: ReadPlace.Root, shape: ReadShape)] = []
+  /// The step whose condition is read.
+  private var reader: String?
+  /// The signal step whose `accept` is read.
+  private var signal: String?
+
+  mutating func collect(_ step: Step) {
+    if let when = step.when {
+      reader = step.id
+      collect(when.condition, nil)
+      reader = nil
+    }
+    collect(step.action, of: step.id)
+    if case .undo(let undo) = step.compensation { collect(undo.action, of: step.id) }
+  }
+
+  private mutating func collect(_ action: Action, of step: String) {
+    switch action {
+    case .http(let http):
+      for text in [http.path] + (http.headers + http.query).map(\.value) { collect(text) }
+      if let body = http.body { collect(body) }
+    case .kafka(let kafka):
+      for header in kafka.headers { collect(header.value) }
+      if let body = kafka.body { collect(body) }
+    case .signal(let wait):
+      guard let accept = wait.accept else { return }
+      (reader, signal) = (step, step)
+      collect(accept.condition, nil)
+      (reader, signal) = (nil, nil)
+    case .delay(.for): break
+    case .delay(.until(let text)): collect(text, .time)
+    case .fail(let fail): if let message = fail.message { collect(message) }
+    }
+  }
+
+  mutating func collect(_ template: Template) {
+    for (_, expression) in template.expressions { collect(expression, nil) }
+  }
+
+  private mutating func collect(_ text: TextTemplate, _ kind: ReadShape.Kind? = nil) {
+    // Only a text that is one expression alone needs that kind.
+    let expressions = text.expressions
+    for expression in expressions { collect(expression, text.parts.count == 1 ? kind : nil) }
+  }
+
+  private mutating func collect(_ expression: Expression, _ kind: ReadShape.Kind?) {
+    switch expression.body {
+    case .query(let sub): if let kind { shape(of: sub, nil)?.kinds.insert(kind) } else { _ = shape(of: sub, nil) }
+    case .value(let operand, let mayBeLeftOut):
+      for leaf in leaves(of: operand, nil) {
+        if let kind { leaf.kinds.insert(kind) }
+        if mayBeLeftOut { leaf.mayBeMissing = true }
+      }
+    }
+  }
+
+  // MARK: Queries
+
+  private mutating func root(_ root: ReadPlace.Root) -> ReadShape {
+    if let known = roots.first(where: { $0.root == root }) { return known.shape }
+    let shape = ReadShape(ReadPlace(root))
+    roots.append((root, shape))
+    return shape
+  }
+
+  /// Returns the shape of what a query finds; nil for a part of the document that the engine itself makes.
+  /// - Parameter current: the node of the filter in which the query is; nil outside filters.
+  private mutating func shape(of sub: SubQuery, _ current: ReadShape?) -> ReadShape? {
+    var segments = sub.query.segments[...]
+    var shape: ReadShape
+    if let current, !sub.query.isAbsolute {
+      shape = current
+    } else {
+      guard case .name(let first)? = segments.first?.singularToken else { return nil }
+      segments = segments.dropFirst()
+      switch first {
+      case "input": shape = root(.input)
+      case "signal":
+        guard let signal else { return nil }
+        shape = root(.output(signal))
+      case "steps":
+        guard case .name(let step)? = segments.first?.singularToken,
+          case .name("output")? = segments.dropFirst().first?.singularToken
+        else { return nil }
+        segments = segments.dropFirst(2)
+        shape = root(.output(step))
+      default: return nil
+      }
+    }
+    for segment in segments {
+      guard let selector = segment.selectors.first else { continue }
+      switch selector {
+      case .name(let name): shape = shape.member(name)
+      case .index(let index): shape = shape.element(atLeast: index >= 0 ? index + 1 : -index)
+      case .slice, .wildcard: shape = shape.element()
+      case .filter(let condition):
+        shape = shape.element()
+        collect(condition, shape)
+      }
+    }
+    if let reader { shape.readers.insert(reader) }
+    return shape
+  }
+
+  // MARK: Conditions
+
+  private mutating func collect(_ condition: Condition, _ current: ReadShape?) {
+    switch condition {
+    case .any(let parts), .all(let parts): for part in parts { collect(part, current) }
+    case .not(let inner): collect(inner, current)
+    case .exists(let sub): shape(of: sub, current)?.mayBeMissing = true
+    case .matches(let test):
+      for leaf in leaves(of: test.text, current) { leaf.kinds.insert(.text) }
+      if case .computed(let pattern) = test.pattern { _ = leaves(of: pattern, current) }
+    case .comparison(let left, let comparison, let right):
+      compare(left, comparison, right, current)
+      compare(right, comparison, left, current)
+    }
+  }
+
+  private mutating func compare(
+    _ one: Operand, _ comparison: Comparison, _ other: Operand, _ current: ReadShape?
+  ) {
+    if case .count(let sub) = one {
+      guard let shape = shape(of: sub, current)?.place else { return }
+      if case .literal(let value) = other, let count = value.intValue { list(of: shape)?.counts.append(count) }
+      return
+    }
+    let leaves = leaves(of: one, current)
+    if case .literal(let value) = other {
+      for leaf in leaves { leaf.compare(comparison, with: value) }
+    } else {
+      for place in self.leaves(of: other, current).map(\.place) {
+        for leaf in leaves { leaf.link(to: place) }
+      }
+    }
+  }
+
+  /// Returns the innermost list on the path to a place.
+  private mutating func list(of place: ReadPlace) -> ReadShape? {
+    var shape = root(place.root)
+    var list: ReadShape?
+    for part in place.path {
+      switch part {
+      case .member(let name): shape = shape.member(name)
+      case .elements:
+        list = shape
+        shape = shape.element()
+      }
+    }
+    return list
+  }
+
+  /// Returns the shapes on which an operand's value depends.
+  private mutating func leaves(of operand: Operand, _ current: ReadShape?) -> [ReadShape] {
+    switch operand {
+    case .literal: []
+    case .node(let sub), .value(let sub): shape(of: sub, current).map { [$0] } ?? []
+    case .count(let sub): shape(of: sub, current).map { _ in [] } ?? []
+    case .length(let inner): leaves(of: inner, current).filter { _ in false }
+    case .computed(let computation): leaves(of: computation, current)
+    }
+  }
+
+  private mutating func leaves(of computation: Computation, _ current: ReadShape?) -> [ReadShape] {
+    switch computation {
+    case .one(let sub): return shape(of: sub, current).map { [$0] } ?? []
+    case .negated(let inner): return leaves(of: [inner], .number, current)
+    case .sum(let first, let rest): return leaves(of: [first] + rest.map(\.number), .number, current)
+    case .product(let first, let rest): return leaves(of: [first] + rest.map(\.number), .number, current)
+    case .firstOf(let parts):
+      let leaves = leaves(of: parts, nil, current)
+      for leaf in leaves { leaf.mayBeMissing = true }
+      return leaves
+    case .truth(let condition):
+      collect(condition, current)
+      return []
+    case .call(let function, let arguments):
+      var leaves: [ReadShape] = []
+      for argument in arguments {
+        switch argument {
+        case .value(let operand), .elements(let operand): leaves += self.leaves(of: operand, current)
+        case .nodes(let sub): if let shape = shape(of: sub, current) { leaves.append(shape) }
+        }
+      }
+      if let kind = function.kindOfArgument { for leaf in leaves { leaf.kinds.insert(kind) } }
+      return leaves
+    }
+  }
+
+  private mutating func leaves(
+    of operands: [Operand], _ kind: ReadShape.Kind?, _ current: ReadShape?
+  ) -> [ReadShape] {
+    var all: [ReadShape] = []
+    for operand in operands { all += leaves(of: operand, current) }
+    if let kind { for leaf in all { leaf.kinds.insert(kind) } }
+    return all
+  }
+}
+
+extension ExpressionFunction {
+  /// The kind of value that the function takes; nil when it takes several.
+  fileprivate var kindOfArgument: ReadShape.Kind? {
+    switch self {
+    case .sum, .min, .max, .avg, .round, .floor, .ceil, .abs, .timestamp: .number
+    case .upper, .lower, .trim, .replace, .split, .join: .text
+    case .number: .numberText
+    case .seconds: .time
+    case .duration: .durationText
+    case .list, .first, .distinct, .text: nil
+    }
+  }
+}
