@@ -56,7 +56,7 @@ private struct ReadCollector {
       (reader, signal) = (step, step)
       collect(accept.condition, nil)
       (reader, signal) = (nil, nil)
-    case .delay(.for): break
+    case .delay(.for), .group: break
     case .delay(.until(let text)): collect(text, .time)
     case .fail(let fail): if let message = fail.message { collect(message) }
     }

@@ -1,4 +1,5 @@
 import JSON
+import Rehearsal
 import Workflows
 
 let checkCommand = CommandSpec(
@@ -6,13 +7,22 @@ let checkCommand = CommandSpec(
   about: [
     "Reads each file as the engine does and prints every mistake with its line and column: unknown keys, misspelt steps, "
       + "cycles, expressions that don't parse or that read a later step, waits longer than the saga's timeout. Needs no "
-      + "running engine. Exit status 1 when there are errors."
+      + "running engine. Exit status 1 when there are errors.",
+    "With --explore it plays every failure of each step in virtual time, with the engine's own rules, and prints how each "
+      + "saga comes out: what is undone, what is still in effect, whether it gets stuck, and what is never undone. The "
+      + "input and the answers are made from the schemas and from what later steps read; --input and --answers give "
+      + "others. Exit status 1 when an invariant of the workflow is broken.",
   ],
   operands: [OperandSpec("FILE", .oneOrMore, help: "a workflow; - reads standard input")],
   options: [
     OptionSpec("services", value: "A,B", help: "the known services; a step that calls another is an error"),
     OptionSpec("strict", help: "warnings fail too"),
     OptionSpec("graph", help: "draw the steps of each file that has no errors"),
+    OptionSpec("explore", help: "play every failure of each step"),
+    OptionSpec("pairs", help: "with --explore: two failures at a time, too"),
+    OptionSpec("input", value: "FILE", help: "with --explore: the input, as JSON"),
+    OptionSpec("answers", value: "FILE", help: "with --explore: what steps answer, as {\"STEP\": …}"),
+    OptionSpec("no-tombstones", help: "with --explore: services take commands after their undo"),
     OptionSpec("json", help: "print the findings as JSON, for programs"),
   ],
   examples: [
@@ -20,17 +30,20 @@ let checkCommand = CommandSpec(
     .init(
       says: "Check services too, and fail on warnings",
       line: "saga check --strict --services samples,storage workflows/my.json"),
-    .init(says: "Draw the order of the steps", line: "saga check --graph workflows/sample-processing.json"),
+    .init(says: "See every failure before it happens", line: "saga check --explore workflows/my.json"),
   ]
 ) { invocation in
   let services = invocation.arguments.value("services").map { text in
     Set(text.split(separator: ",").map { String($0.filter { $0 != " " }) })
   }
+  let exploring = try Exploring(invocation)
   var reports: [FileReport] = []
   for file in invocation.arguments.operands {
     let bytes = try invocation.bytes(of: file)
     let name = file == "-" ? "<stdin>" : file
-    reports.append(FileReport(name, bytes: bytes, services: services))
+    var report = FileReport(name, bytes: bytes, services: services)
+    if let definition = report.result.definition { report.exploration = await exploring?.explore(definition) }
+    reports.append(report)
   }
   let errors = reports.reduce(0) { $0 + $1.result.errors.count }
   let warnings = reports.reduce(0) { $0 + $1.result.warnings.count }
@@ -43,7 +56,58 @@ let checkCommand = CommandSpec(
     let counts = "\(FileReport.count(errors, "error")), \(FileReport.count(warnings, "warning"))"
     invocation.terminal.line("\(FileReport.count(reports.count, "file")) checked: \(counts)")
   }
-  return errors > 0 || (invocation.arguments.has("strict") && warnings > 0) ? .failure : .success
+  let fails = errors > 0 || reports.contains(where: \.failsExploration)
+  return fails || (invocation.arguments.has("strict") && warnings > 0) ? .failure : .success
+}
+
+/// How the command explores each file.
+private struct Exploring {
+  let given: GivenAnswers
+  let pairs: Bool
+  let keepsTombstones: Bool
+
+  /// - Returns: nil without `--explore`.
+  init?(_ invocation: Invocation) throws {
+    let arguments = invocation.arguments
+    guard arguments.has("explore") else {
+      for option in ["pairs", "no-tombstones", "input", "answers"] {
+        if arguments.has(option) || arguments.value(option) != nil {
+          throw invocation.usage("--\(option) belongs to --explore")
+        }
+      }
+      return nil
+    }
+    let files = ["input", "answers"].compactMap { arguments.value($0) }
+    guard files.isEmpty || arguments.operands.count == 1 else {
+      throw invocation.usage("--input and --answers are for one workflow: name one FILE")
+    }
+    guard (files + arguments.operands).count(where: { $0 == "-" }) <= 1 else {
+      throw invocation.usage("standard input is one of the files, not several")
+    }
+    var given = GivenAnswers(input: try arguments.value("input").map(invocation.json))
+    if let file = arguments.value("answers") {
+      guard case .object(let outputs) = try invocation.json(of: file) else {
+        throw RehearsalError(RehearsalErrorCode.badAnswers, "\(file) is not an object with one member for each step.")
+      }
+      given.outputs = Dictionary(outputs.map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first })
+    }
+    self.given = given
+    pairs = arguments.has("pairs")
+    keepsTombstones = !arguments.has("no-tombstones")
+  }
+
+  func explore(_ definition: WorkflowDefinition) async -> Result<Exploration, RehearsalError> {
+    var explorer = Explorer(definition)
+    explorer.given = given
+    explorer.keepsTombstones = keepsTombstones
+    return await computed { [explorer, pairs] in
+      do throws(RehearsalError) {
+        return .success(try explorer.explore(pairs: pairs))
+      } catch {
+        return .failure(error)
+      }
+    }
+  }
 }
 
 /// What the checker found in one file.
@@ -51,11 +115,22 @@ struct FileReport {
   let file: String
   let bytes: [UInt8]
   let result: CheckResult
+  /// Nil when the file was not explored.
+  var exploration: Result<Exploration, RehearsalError>?
 
   init(_ file: String, bytes: [UInt8], services: Set<String>?) {
     self.file = file
     self.bytes = bytes
     result = WorkflowChecker.check(bytes, file: file, services: services)
+  }
+
+  /// Whether the exploration breaks an invariant, or was not possible.
+  var failsExploration: Bool {
+    switch exploration {
+    case .success(let exploration): exploration.isBroken
+    case .failure: true
+    case nil: false
+    }
   }
 
   var json: JSON {
@@ -66,6 +141,12 @@ struct FileReport {
     }
     members["findings"] = .array(result.findings.map(\.json))
     if result.omitted > 0 { members["more"] = .int(result.omitted) }
+    switch exploration {
+    case .success(let exploration): members["exploration"] = exploration.json
+    case .failure(let error):
+      members["exploration"] = ["error": ["code": .string(error.code), "message": .string(error.message)]]
+    case nil: break
+    }
     return .object(members)
   }
 
@@ -75,6 +156,13 @@ struct FileReport {
     if result.omitted > 0 { lines.append("\(file): and \(result.omitted) more") }
     if graph, let definition = result.definition {
       lines += DefinitionDrawing(definition: definition, style: style).lines()
+    }
+    switch exploration {
+    case .success(let exploration): lines += ExplorationText(exploration: exploration, style: style).lines()
+    case .failure(let error):
+      let words = Layout.printable(error.message)
+      lines.append("\(style.bold("\(file):")) \(style.colour("error", .red)): \(words) [\(error.code)]")
+    case nil: break
     }
     return lines.map { $0 + "\n" }.joined()
   }

@@ -39,11 +39,6 @@ let validateCommand = CommandSpec(
   return try await validate(invocation)
 }
 
-/// Computes on a thread whose stack is large enough for every budget.
-private func computed<Result: Sendable>(_ body: @escaping @Sendable () -> Result) async -> Result {
-  await Task(executorPreference: WorkPool.requests) { body() }.value
-}
-
 private func validate(_ invocation: Invocation) async throws -> ExitStatus {
   guard let schemaFile = invocation.arguments.operand(0) else {
     throw invocation.usage("validate wants SCHEMA, or --batch")

@@ -1,0 +1,93 @@
+import JSON
+import SagaCore
+import Values
+
+/// A saga with its answers and its faults, ready to be played. Its participants keep the rules of
+/// `docs/participants.md`, except where a fault says otherwise.
+struct Scene {
+  /// The saga without input and crashes.
+  let base: VirtualSaga
+  let answers: Answers
+  var faults: [Fault] = []
+  /// The body that a signal step refuses.
+  var refusedBodies: [String: JSON] = [:]
+
+  func play() throws(RehearsalError) -> VirtualRun {
+    var saga = base
+    saga.input = answers.input
+    saga.crashes = faults.compactMap(\.crash)
+    var undos: [String: Int] = [:]
+    return try saga.run(people: signals(on:)) { call in
+      switch call.call.phase {
+      case .forward: return forward(call)
+      case .undo:
+        undos[call.call.step, default: 0] += 1
+        return undo(call, number: undos[call.call.step] ?? 1)
+      }
+    }
+  }
+
+  // MARK: People
+
+  private func signals(on wait: VirtualWait) -> [VirtualAct] {
+    var body = answers.outputs[wait.step] ?? .object([:])
+    for fault in faults where fault.step == wait.step {
+      if fault.kind == .signalNever { return [] }
+      if fault.kind == .signalRefused { body = refusedBodies[wait.step] ?? .null }
+    }
+    let signal = SignalGiven(name: wait.signal, id: "\(wait.step)-\(wait.round)", body: body, by: "rehearsal")
+    return [VirtualAct(after: .seconds(1), .signal(signal))]
+  }
+
+  // MARK: Participants
+
+  private func forward(_ call: VirtualCall) -> PlannedAnswer {
+    let honest =
+      call.isUndone && base.keepsTombstones
+      ? PlannedAnswer.fails(Self.tooLate, after: time(of: call))
+      : .succeeds(answers.outputs[call.call.step] ?? .object([:]), after: time(of: call))
+    for fault in faults where fault.step == call.call.step {
+      switch fault.kind {
+      case .fails: return .fails(Self.refused, after: time(of: call))
+      case .timesOut(let happened): return silent(call, happened: happened)
+      case .answersLate:
+        let late = call.call.timeout * 5 / 4
+        return PlannedAnswer(honest.outcome, after: late, effect: late)
+      case .arrivesLate: return PlannedAnswer(nil, after: .zero, effect: .seconds(86_400))
+      case .crashes, .signalNever, .signalRefused, .undoFails, .undoFailsForGood, .undoTimesOut, .undoCrashes: break
+      }
+    }
+    return honest
+  }
+
+  private func undo(_ call: VirtualCall, number: Int) -> PlannedAnswer {
+    for fault in faults where fault.step == call.call.step {
+      switch fault.kind {
+      case .undoFails(let times):
+        if number <= times { return PlannedAnswer(.unknown(Self.outage), after: time(of: call), effect: nil) }
+      case .undoFailsForGood: return .fails(Self.refused, after: time(of: call))
+      case .undoTimesOut(let happened): return silent(call, happened: happened)
+      case .fails, .timesOut, .answersLate, .arrivesLate, .crashes, .signalNever, .signalRefused, .undoCrashes: break
+      }
+    }
+    if call.isInEffect { return .succeeds(.null, after: time(of: call)) }
+    // There is nothing to undo. A participant with tombstones remembers that it was asked.
+    var gone = StepFailure(code: "http.404", classes: ["http.404", "http.4xx"], message: "There is nothing to undo.")
+    gone.isGone = true
+    gone.keepsTombstones = base.keepsTombstones
+    return PlannedAnswer(.failed(gone), after: time(of: call), effect: base.keepsTombstones ? time(of: call) : nil)
+  }
+
+  private func time(of call: VirtualCall) -> Duration { min(PlannedAnswer.usualTime, call.call.timeout / 2) }
+
+  private func silent(_ call: VirtualCall, happened: Bool) -> PlannedAnswer {
+    PlannedAnswer(nil, after: .zero, effect: happened ? time(of: call) : nil)
+  }
+
+  private static let refused = StepFailure(
+    code: "http.422", classes: ["http.422", "http.4xx"], message: "The participant refuses it.")
+  private static let tooLate = StepFailure(
+    code: "http.409", classes: ["http.409", "http.4xx"], message: "The command comes after its undo.")
+  private static let outage = StepFailure(
+    code: Fault.outage[0], classes: Fault.outage, message: "The participant has an outage.", isRetryable: true)
+}
