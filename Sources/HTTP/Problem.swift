@@ -1,4 +1,5 @@
 import JSON
+import Values
 
 /// The error of a request for its sender: `application/problem+json` (RFC 9457).
 ///

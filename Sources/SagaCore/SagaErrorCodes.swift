@@ -47,6 +47,10 @@ public enum EngineErrorCode {
   public static let sagaCancelled = "saga.cancelled"
   public static let sagaCompensate = "saga.compensate"
   public static let waitEnded = "saga.waitEnded"
+  // The reasons why a successful answer over HTTP gives no value.
+  public static let answerNotJSON = "http.answerNotJSON"
+  public static let answerNotText = "http.answerNotText"
+  public static let answerCut = "http.answerCut"
   // A history.
   public static let historyImpossible = "history.impossible"
   public static let eventUnreadable = "history.unreadable"

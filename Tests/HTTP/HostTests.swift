@@ -1,6 +1,7 @@
 import HTTP
 import TestSupport
 import Testing
+import Values
 
 /// A web page must not be able to use a server on this machine, under whatever name it reaches it.
 @Suite("Hosts and origins", .timeLimit(.minutes(15)), .inTurn)

@@ -3,6 +3,7 @@ import HTTP
 import Synchronization
 import TestSupport
 import Testing
+import Values
 
 /// The caller counts its requests, so the client never sends a request a second time by itself.
 @Suite("A request is sent once", .timeLimit(.minutes(15)), .inTurn)

@@ -4,14 +4,19 @@ import TestSupport
 import Testing
 
 @testable import HTTPSteps
+@testable import SagaCore
 @testable import WorkflowEngine
 
 @Suite("The words of a participant that refuses", .timeLimit(.minutes(15)), .inTurn)
 struct ParticipantWordsTests {
   static func words(_ body: String, _ type: String? = "application/json", reason: String = "Conflict") -> String? {
-    ParticipantWords.of(
+    words(
       HTTPClientResponse(
         status: 409, headers: type.map { ["Content-Type": $0] } ?? [:], body: Array(body.utf8), reason: reason))
+  }
+
+  static func words(_ response: HTTPClientResponse) -> String? {
+    ParticipantWords.of(HTTPAnswer(response, from: Service(name: "lab", baseURL: "http://127.0.0.1:1")))
   }
 
   static let full = "Freezer F2 is full"
@@ -133,7 +138,7 @@ struct ParticipantWordsTests {
   @Test("Other encodings are read, and a body that is not text is named by its type")
   func encodings() {
     func words(_ bytes: [UInt8], _ type: String?) -> String? {
-      ParticipantWords.of(
+      Self.words(
         HTTPClientResponse(status: 409, headers: type.map { ["Content-Type": $0] } ?? [:], body: bytes))
     }
     let latin1: [UInt8] = Array("K".utf8) + [0xFC] + Array("hlschrank ist voll".utf8)

@@ -1,4 +1,5 @@
 import CCurl
+import Values
 
 /// Sets a transfer's options on one of libcurl's easy handles.
 struct EasyHandle {

@@ -1,3 +1,5 @@
+import Values
+
 /// Calls HTTP servers through libcurl: one thread a client runs every transfer, and connections are kept and shared.
 ///
 /// Redirects aren't followed: an answer is an answer. Certificates are verified.

@@ -1,5 +1,6 @@
 import CCurl
 import Synchronization
+import Values
 
 extension Transfer {
   /// Ends a call that libcurl gave up. Once its status is known, a caller that takes a partial body gets what came.

@@ -2,6 +2,7 @@ import CCurl
 import Foundation
 import Runtime
 import Synchronization
+import Values
 
 /// libcurl's multi interface on a thread of its own. How much is in flight is bounded here: with libcurl's own bound,
 /// `curl_multi_poll` was seen to leave a waiting transfer stuck until its timeout.

@@ -1,5 +1,6 @@
 import CCurl
 import Synchronization
+import Values
 
 /// The transfers of one loop: those in line, and those that libcurl is at work on. Lives on the loop's thread.
 struct TransferQueue {

@@ -1,4 +1,5 @@
 import JSON
+import Values
 
 extension HTTPServerRequest {
   /// The body as JSON.

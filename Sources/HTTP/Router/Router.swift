@@ -1,3 +1,5 @@
+import Values
+
 /// Finds the handler of a request by its method and path.
 ///
 /// A pattern is a path of literal segments and parameters: `/v1/sagas/{id}`. Where several patterns fit, the one with

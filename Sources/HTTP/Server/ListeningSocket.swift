@@ -1,4 +1,5 @@
 import Foundation
+import Values
 
 /// Opens the socket that a server listens on, so that what goes wrong can be said by name.
 enum ListeningSocket {

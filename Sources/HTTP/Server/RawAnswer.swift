@@ -1,3 +1,5 @@
+import Values
+
 /// Answers that are written past libmicrohttpd.
 enum RawAnswer {
   /// Writes what fits into the socket's buffer: an answer of this size does, because nothing else is being written.

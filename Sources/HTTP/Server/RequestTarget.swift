@@ -1,3 +1,5 @@
+import Values
+
 /// The path and query of a request line, decoded. libmicrohttpd's own decoding cuts a path at `%00` and lets broken
 /// escapes through.
 struct RequestTarget: Sendable {

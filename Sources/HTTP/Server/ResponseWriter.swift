@@ -1,5 +1,6 @@
 import CMicrohttpd
 import Synchronization
+import Values
 
 /// Hands an answer to libmicrohttpd, on its thread.
 struct ResponseWriter {

@@ -2,6 +2,7 @@ import CMicrohttpd
 import Foundation
 import JSON
 import Synchronization
+import Values
 
 extension tracseq_mhd_callbacks {
   /// The callbacks of libmicrohttpd, which come on its one thread. `context` is the `ServerDaemon`.

@@ -1,6 +1,7 @@
 import HTTP
 import JSON
 import Runtime
+import Values
 
 /// Calls the registry. It retries temporary failures, at most `attempts` times with growing backoff, and returns all other
 /// answers.

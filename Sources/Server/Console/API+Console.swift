@@ -1,4 +1,5 @@
 import HTTP
+import Values
 
 // The console: a page and its parts, without a build step. It gets everything else from the API.
 extension API {

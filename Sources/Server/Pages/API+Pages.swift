@@ -1,5 +1,6 @@
 import Assets
 import HTTP
+import Values
 
 // Pages for people and editors that problems and workflow files point to: an error code's page, and the JSON Schemas.
 extension API {

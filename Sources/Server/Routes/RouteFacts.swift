@@ -1,6 +1,7 @@
 import HTTP
 import Persistence
 import SagaCore
+import Values
 import WorkflowEngine
 
 /// The facts of one route: its method and path, its statuses, and its error codes.

@@ -1,3 +1,5 @@
+import Values
+
 /// Finds the end of a body as its bytes arrive, and takes its content out of its chunks (RFC 9112 §7.1).
 struct BodyFraming {
   private enum Phase: Equatable {

@@ -1,3 +1,5 @@
+import Values
+
 /// Refuses a request that changes something and that a browser sends for a page of another origin.
 ///
 /// Browsers say where a request comes from, in headers that a page cannot set. Programs that are not browsers send

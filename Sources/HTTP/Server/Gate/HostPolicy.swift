@@ -1,4 +1,5 @@
 import Foundation
+import Values
 
 /// The names under which a server may be asked.
 ///

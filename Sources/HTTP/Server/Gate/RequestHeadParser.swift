@@ -1,3 +1,5 @@
+import Values
+
 /// Parses the head of a request as its bytes arrive, and refuses everything that RFC 9112 does not allow.
 ///
 /// Two servers that read a doubtful head differently can disagree on where a request ends. The parser therefore

@@ -1,5 +1,3 @@
-import WorkflowEngine
-
 /// Finds the message in a page of HTML or an XML document: a proxy's page, a SOAP fault. It is not a parser, so that it
 /// also reads broken documents. The result is only shown.
 enum MarkupWords {

@@ -1,6 +1,5 @@
-import HTTP
 import JSON
-import WorkflowEngine
+import Values
 
 /// A participant's message about a failure, for operators to read.
 ///
@@ -13,17 +12,17 @@ enum ParticipantWords {
   private static let mostBytes = 256 << 10
 
   /// Returns the message in an answer, on one line and cut to `longest`; nil when it has none.
-  static func of(_ response: HTTPClientResponse) -> String? {
-    let type = MediaType(response.headers["Content-Type"])
-    let read = response.body.count > mostBytes ? Array(response.body.prefix(mostBytes)) : response.body
+  static func of(_ answer: HTTPAnswer) -> String? {
+    let type = MediaType(answer.contentType)
+    let read = answer.body.count > mostBytes ? Array(answer.body.prefix(mostBytes)) : answer.body
     guard let text = AnswerText.forPeople(read, charset: type.charset) else {
-      return "\(response.body.count) bytes" + (type.name.isEmpty ? "" : " of \(type.name)") + " that are not text"
+      return "\(answer.body.count) bytes" + (type.name.isEmpty ? "" : " of \(type.name)") + " that are not text"
     }
     let body = text.trimmed
     if !body.isEmpty { return of(body, type) }
     // The status line of HTTP/1 has room for a message.
-    let reason = ParticipantText.oneLine(response.reason)
-    let isStandard = reason.lowercased() == HTTPStatus.phrase(response.status).lowercased()
+    let reason = ParticipantText.oneLine(answer.reason)
+    let isStandard = reason.lowercased() == HTTPStatus.phrase(answer.status).lowercased()
     return reason.isEmpty || isStandard || reason.count < 4 ? nil : reason
   }
 

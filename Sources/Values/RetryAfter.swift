@@ -1,5 +1,3 @@
-import Values
-
 /// Reads a `Retry-After` (RFC 9110 §10.2.3): seconds, or one of the three forms of a date (§5.6.7):
 /// `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT` (RFC 850), `Sun Nov  6 08:49:37 1994` (asctime).
 public enum RetryAfter {

@@ -1,8 +1,5 @@
-import HTTP
 import JSON
-import SagaCore
 import Values
-import WorkflowEngine
 
 /// What a service's answer, or a missing answer, says about the outcome of the step.
 ///
@@ -10,16 +7,23 @@ import WorkflowEngine
 /// request never left. Every other result without success leaves the outcome unknown: no answer in time, a connection
 /// lost after the request was sent, an answer that is not HTTP, a 5xx, a 408, 425 or 429, or any other redirect. The
 /// body only gives a value (`AnswerBody`) or an explanation (`ParticipantWords`).
-enum HTTPOutcome {
-  static func read(_ error: HTTPClientError, service: Service) -> StepOutcome {
-    let isTimeout = error.code == HTTPErrorCode.timeout
-    // The message names the service, because a laboratory knows the names of its services and not their addresses.
-    let message = isTimeout ? "\(service.name) did not answer in time." : "\(service.name): \(error.message)"
+package enum HTTPOutcome {
+  /// Reads the reason why no answer came.
+  /// - Parameters:
+  ///   - code: one of the client's codes.
+  ///   - message: what the client says about it.
+  ///   - wasSent: whether the request may have reached the service.
+  ///   - service: the service's name.
+  package static func unanswered(
+    _ code: String, _ message: String, wasSent: Bool, service: String
+  ) -> StepOutcome {
+    let isTimeout = code == HTTPErrorCode.timeout
+    let message = isTimeout ? "\(service) did not answer in time." : "\(service): \(message)"
     let failure = StepFailure(
-      code: isTimeout ? EngineErrorCode.attemptTimeout : error.code,
-      classes: [error.code, error.sent ? "http.sent" : "http.notSent"], message: message, isRetryable: true)
-    if error.sent { return .unknown(failure) }
-    switch error.code {
+      code: isTimeout ? EngineErrorCode.attemptTimeout : code,
+      classes: [code, wasSent ? "http.sent" : "http.notSent"], message: message, isRetryable: true)
+    if wasSent { return .unknown(failure) }
+    switch code {
     // The engine itself cancelled the call before anything was sent.
     case HTTPErrorCode.cancelled, HTTPErrorCode.shutdown: return .notSent(failure)
     default: return .failed(failure)
@@ -34,22 +38,23 @@ enum HTTPOutcome {
     return code
   }
 
-  /// - Parameter limit: the most bytes of a body that were read. Messages name it.
-  static func read(
-    _ response: HTTPClientResponse, success: [ClosedRange<Int>], service: Service, now: Timestamp,
-    limit: Int = HTTPStepExecutor.maxResponseBytes
+  /// Reads an answer.
+  /// - Parameters:
+  ///   - success: the statuses that mean success.
+  ///   - now: the timestamp from which a date in `Retry-After` counts.
+  ///   - limit: the most bytes of a body that were read. Messages name it.
+  package static func of(
+    _ answer: HTTPAnswer, success: [ClosedRange<Int>], now: Timestamp, limit: Int
   ) -> StepOutcome {
-    if success.contains(where: { $0.contains(response.status) }) {
-      return AnswerBody.outcome(of: response, limit: limit, service: service)
-    }
-    let status = "http.\(response.status)"
+    if success.contains(where: { $0.contains(answer.status) }) { return AnswerBody.outcome(of: answer, limit: limit) }
+    let status = "http.\(answer.status)"
     var failure = StepFailure(
-      code: code(of: response) ?? status, classes: [status, "http.\(response.status / 100)xx"],
-      message: message(of: response, service: service))
-    failure.retryAfter = response.headers["Retry-After"].flatMap { RetryAfter.parse($0, now: now) }
-    failure.isGone = response.status == 404 || response.status == 410
-    failure.keepsTombstones = service.keepsTombstones
-    switch response.status {
+      code: code(of: answer) ?? status, classes: [status, "http.\(answer.status / 100)xx"],
+      message: message(of: answer))
+    failure.retryAfter = answer.retryAfter.flatMap { RetryAfter.parse($0, now: now) }
+    failure.isGone = answer.status == 404 || answer.status == 410
+    failure.keepsTombstones = answer.sender.keepsTombstones
+    switch answer.status {
     case 408, 425, 429, 500...599:
       failure.isRetryable = true
       return .unknown(failure)
@@ -63,18 +68,18 @@ enum HTTPOutcome {
   }
 
   /// Returns the participant's own code, when its body is JSON and has one.
-  private static func code(of response: HTTPClientResponse) -> String? {
-    let charset = MediaType(response.headers["Content-Type"]).charset
-    let body = AnswerText.exact(response.body, charset: charset).flatMap { try? JSON(parsing: $0) }
+  private static func code(of answer: HTTPAnswer) -> String? {
+    let charset = MediaType(answer.contentType).charset
+    let body = AnswerText.exact(answer.body, charset: charset).flatMap { try? JSON(parsing: $0) }
     return code(body?["code"])
   }
 
-  private static func message(of response: HTTPClientResponse, service: Service) -> String {
-    let answered = "\(service.name) answered \(response.status) \(HTTPStatus.phrase(response.status))"
-    if (300...399).contains(response.status), let location = response.headers["Location"] {
+  private static func message(of answer: HTTPAnswer) -> String {
+    let answered = "\(answer.sender.name) answered \(answer.status) \(HTTPStatus.phrase(answer.status))"
+    if (300...399).contains(answer.status), let location = answer.location {
       return "\(answered), which leads to \(shown(location)). The engine follows no redirect."
     }
-    return ParticipantWords.of(response) ?? "\(answered)."
+    return ParticipantWords.of(answer) ?? "\(answered)."
   }
 
   /// Returns an address without possible secrets: user and password, query and fragment.
