@@ -179,7 +179,8 @@ let package = Package(
     .testTarget(
       name: "CLITests",
       dependencies: [
-        "saga", "HTTP", "JSON", "JSONSchema", "Laboratory", "Messaging", "Persistence", "Runtime", "Values",
+        "saga", "HTTP", "JSON", "JSONSchema", "Laboratory", "Messaging", "Persistence", "Rehearsal", "Runtime",
+        "Values",
         "Streaming", "Wire", "Workflows", "SagaCore", "WorkflowEngine", "Notifications", "KafkaGateway", "TestSupport",
       ],
       path: "Tests/CLI", exclude: ["Goldens", "Sagas"], swiftSettings: strict),

@@ -11,7 +11,9 @@ struct CommandLineTool: Sendable {
   let send: APIClient.Send
 
   static let groups = [
-    CommandGroup(title: "Write workflows", commands: [checkCommand, queryCommand, validateCommand, schemaCommand]),
+    CommandGroup(
+      title: "Write workflows",
+      commands: [checkCommand, testCommand, simulateCommand, queryCommand, validateCommand, schemaCommand]),
     CommandGroup(
       title: "Start and watch sagas",
       commands: [

@@ -6,8 +6,8 @@ let schemaCommand = CommandSpec(
   about: [
     "Prints a JSON Schema (2020-12). An editor that has the schema of workflows completes and checks a file as you type: "
       + "name it in the file's \"$schema\". A running engine serves the same schemas at /schema/.",
-    "NAME is `workflow` (the default), `stream`, or an event in a version, as `events/stepFailed.v1`. --list prints all "
-      + "names.",
+    "NAME is `workflow` (the default), `tests`, `stream`, or an event in a version, as `events/stepFailed.v1`. --list "
+      + "prints all names.",
   ],
   operands: [OperandSpec("NAME", .atMostOne, help: "which schema")],
   options: [OptionSpec("list", help: "print the names of all schemas")],
