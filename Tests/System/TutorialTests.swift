@@ -14,9 +14,12 @@ struct TutorialTests {
   func steps() async throws {
     let site = try await Site(.sqlite)
     let workflows = site.folder.appendingPathComponent("workflows")
-    try FileManager.default.createDirectory(at: workflows, withIntermediateDirectories: true)
-    try #require(try Self.blocks("json").first).write(
-      to: workflows.appendingPathComponent("store-tube.json"), atomically: true, encoding: .utf8)
+    let tests = workflows.appendingPathComponent("tests")
+    try FileManager.default.createDirectory(at: tests, withIntermediateDirectories: true)
+    let files = try Self.blocks("json")
+    try #require(files.count == 2)
+    try files[0].write(to: workflows.appendingPathComponent("store-tube.json"), atomically: true, encoding: .utf8)
+    try files[1].write(to: tests.appendingPathComponent("store-tube.tests.json"), atomically: true, encoding: .utf8)
     let service = try Service(try #require(try Self.blocks("python").first), in: site.folder)
     defer { service.stop() }
     let port = try await service.port()
@@ -31,8 +34,8 @@ struct TutorialTests {
       if let match = lines.firstMatch(of: #/--selection (\w+)/#) { selection = String(match.output.1) }
       said.append(lines)
     }
-    // One block a section: check, start, the refusal, the stuck saga, the list, the preview, the operation, the audit.
-    try #require(said.count == 8)
+    // One block a section: check, start, the refusal, the stuck saga, the list, the preview, the operation, the audit, the tests.
+    try #require(said.count == 9)
     #expect(said[0].contains("0 errors, 0 warnings"))
     #expect(said[1].contains("✓ completed"))
     #expect(said[2].contains("compensated") && said[2].contains("RACK_FULL"))
@@ -41,6 +44,7 @@ struct TutorialTests {
     #expect(said[5].contains("1 saga: 1 accept retry"))
     #expect(said[6].contains("1 done, 0 refused") && !said[6].contains("! stuck"))
     #expect(said[7].contains("the arm is free again"))
+    #expect(said[8].contains("3 cases: 3 passed, 0 failed") && said[8].contains("the outcome of place is unknown"))
 
     #expect(await engine.stop() == 0)
     await site.close()
