@@ -60,6 +60,8 @@ let package = Package(
     module("JSONSchema", ["JSON", "Values", "Patterns"]),
 
     module("Workflows", ["JSON", "Values", "Patterns", "JSONSchema"]),
+    // What helps the author of a workflow: its picture, and what changed between two versions. Pure.
+    module("Authoring", ["JSON", "Values", "Workflows"]),
     // What a saga is: its events, its state, and what follows from a command. Pure.
     module("SagaCore", ["JSON", "Values", "JSONSchema", "Workflows"]),
     // One saga of a workflow in virtual time, and every failure that can happen to it. Pure.
@@ -89,6 +91,8 @@ let package = Package(
     // The engine inside a Swift program: steps as closures, on SQLite.
     module(
       "EmbeddedSagas", ["JSON", "Runtime", "Values", "Workflows", "SagaCore", "Persistence", "WorkflowEngine"]),
+    // A participant of an author's own making, from a file of rules. Beside the product, as the laboratory.
+    module("Stub", ["JSON", "Runtime", "Values", "Workflows", "HTTP"]),
     module("Laboratory", ["JSON", "Runtime", "Values", "Persistence", "HTTP", "Messaging", "Streaming"]),
     module(
       "Server",
@@ -102,7 +106,7 @@ let package = Package(
         "Assets", "JSON", "Runtime", "Values", "JSONSchema", "Wire", "Workflows", "SagaCore", "Rehearsal",
         "Persistence",
         "PostgresPersistence", "HTTP", "Messaging", "Streaming", "WorkflowEngine", "HTTPSteps", "KafkaGateway",
-        "Notifications", "Laboratory", "Server", "CSystem",
+        "Notifications", "Laboratory", "Stub", "Server", "CSystem", "Authoring",
       ],
       path: "Sources/saga", swiftSettings: strict),
 
@@ -141,6 +145,8 @@ let package = Package(
     tests("Workflows", of: ["Workflows", "JSONSchema", "Values", "JSON", "TestSupport"], exclude: ["Stored"]),
     tests(
       "Rehearsal", of: ["Rehearsal", "SagaCore", "Workflows", "JSONSchema", "JSON", "Values", "TestSupport"]),
+    tests("Authoring", of: ["Authoring", "Workflows", "Values", "JSON", "TestSupport"]),
+    tests("Stub", of: ["Stub", "HTTP", "Workflows", "JSON", "Runtime", "Values", "TestSupport"]),
     tests("Persistence", of: ["Persistence", "PostgresPersistence", "JSON", "Runtime", "Values", "TestSupport"]),
     tests("HTTP", of: ["HTTP", "JSON", "Runtime", "Values", "TestSupport"]),
     tests("Messaging", of: ["Messaging", "HTTP", "JSON", "Runtime", "Values", "TestSupport", "kafka-broker"]),
@@ -179,7 +185,8 @@ let package = Package(
     .testTarget(
       name: "CLITests",
       dependencies: [
-        "saga", "HTTP", "JSON", "JSONSchema", "Laboratory", "Messaging", "Persistence", "Rehearsal", "Runtime",
+        "saga", "Authoring", "HTTP", "JSON", "JSONSchema", "Laboratory", "Messaging", "Persistence", "Rehearsal",
+        "Runtime",
         "Values",
         "Streaming", "Wire", "Workflows", "SagaCore", "WorkflowEngine", "Notifications", "KafkaGateway", "TestSupport",
       ],
@@ -198,7 +205,8 @@ let package = Package(
       path: "Tests/Simulation/Tests", swiftSettings: strict),
     tests("Rules", of: ["JSON", "TestSupport"]),
     tests(
-      "System", of: ["JSON", "Runtime", "Values", "HTTP", "Messaging", "TestSupport", "kafka-broker"],
+      "System",
+      of: ["JSON", "Runtime", "Values", "HTTP", "Messaging", "Workflows", "Authoring", "TestSupport", "kafka-broker"],
       exclude: ["Clients/Python"]
     ),
     // A Kafka on the wire for the tests: librdkafka's mock cluster as a process of its own.

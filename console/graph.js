@@ -8,6 +8,12 @@ const height = 46;
 const gapAlong = 36;
 const gapAcross = 18;
 
+/** The signs of a step in the graph of a workflow: it has a condition, or a compensation. */
+const signs = {
+  when: { shape: "M6 1L11 6L6 11L1 6z", says: "has a condition" },
+  undo: { shape: "M10 1v10L2 6z", says: "can be undone" },
+};
+
 /** Gives each step a layer by its longest path. Then a few sweeps order each layer by the places of its neighbours. */
 export function layout(steps) {
   const before = drawnBefore(steps);
@@ -141,11 +147,12 @@ function box(step, { x, y }, { onpick, blocked }) {
   const words = hasState ? `${isGroup ? "group · " : ""}${stateWord(step.status)}` : step.kind ?? "";
   const attempts = step.undo ? `undo ×${step.undo.attempt}` : step.attempt > 1 ? `×${step.attempt}` : "";
   const pick = onpick && (() => onpick(step));
+  const signed = Object.keys(signs).filter((one) => step.signs?.includes(one));
   return s("g.node", {
     class: `tone-${hasState ? stateTone(step.status) : "quiet"}${blocked ? " blocked" : ""}${isGroup ? " is-group" : ""}`,
     transform: `translate(${x} ${y})`, tabindex: pick ? 0 : null, role: pick ? "button" : "img",
     "data-key": `node ${step.id}`,
-    "aria-label": `${step.id}: ${words}${undo}${step.pivot ? ", pivot" : ""}`,
+    "aria-label": `${step.id}: ${words}${undo}${step.pivot ? ", pivot" : ""}${signed.map((one) => `, ${signs[one].says}`).join("")}`,
     onclick: pick, onkeydown: pick && ((event) => {
       if (event.key === "Enter" || event.key === " ") {
         event.preventDefault();
@@ -157,5 +164,7 @@ function box(step, { x, y }, { onpick, blocked }) {
     step.pivot && s("path.pivot", { d: `M3 4v${height - 8}M${width - 3} 4v${height - 8}` }),
     hasState && s("g.glyph", null, glyph(step.status, 10, height / 2 - 8)),
     name(step.id, hasState ? 34 : 12),
-    s("text.node-state", { x: hasState ? 34 : 12, y: 36 }, clip([words, attempts].filter(Boolean).join(" · "), 24)));
+    s("text.node-state", { x: hasState ? 34 : 12, y: 36 }, clip([words, attempts].filter(Boolean).join(" · "), 24 - 3 * signed.length)),
+    signed.map((one, index) => s(`path.sign.sign-${one}`, {
+      d: signs[one].shape, transform: `translate(${width - 6 - 16 * (signed.length - index)} 26)` })));
 }

@@ -5,7 +5,7 @@ export function stepsOf(definition) {
   const flat = [];
   const visit = (list, group) => list.forEach((step, index) => {
     flat.push({
-      ...step, group, kind: kindOf(step),
+      ...step, group, kind: kindOf(step), signs: signsOf(step),
       dependsOn: step.dependsOn ?? (index ? [list[index - 1].id] : []),
     });
     visit(step.steps ?? [], step.id);
@@ -13,6 +13,9 @@ export function stepsOf(definition) {
   visit(definition?.steps ?? [], undefined);
   return flat;
 }
+
+/** The signs of a step beside its kind: it has a condition, it has a compensation. */
+const signsOf = (step) => [step.when && "when", step.compensation && step.compensation !== "none" && "undo"].filter(Boolean);
 
 const kindOf = (step) => (step.http ? `${step.http.service} · http` : step.kafka ? `${step.kafka.service} · kafka`
   : step.signal ? `signal ${step.signal.name}` : step.delay ? "delay" : step.fail ? `fail ${step.fail.code}` : step.steps ? "group" : "");

@@ -71,12 +71,12 @@ extension String {
   }
 
   /// Whether this is a token of RFC 9110 §5.6.2, as methods and header names must be.
-  var isHTTPToken: Bool {
+  package var isHTTPToken: Bool {
     !isEmpty && utf8.allSatisfy(\.isHTTPTokenByte)
   }
 
   /// Whether a header may contain this: no CR, LF, NUL or other control character but the tab (RFC 9110 §5.5).
-  var isHTTPFieldValue: Bool {
+  package var isHTTPFieldValue: Bool {
     utf8.allSatisfy { ($0 >= 0x20 && $0 != 0x7F) || $0 == 0x09 }
   }
 

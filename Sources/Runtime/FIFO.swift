@@ -1,14 +1,16 @@
 /// A first-in, first-out queue with constant time for each element.
-struct FIFO<Element> {
+package struct FIFO<Element> {
   private var elements: [Element?] = []
   private var first = 0
 
-  var isEmpty: Bool { first == elements.count }
-  var count: Int { elements.count - first }
+  package init() {}
 
-  mutating func append(_ element: Element) { elements.append(element) }
+  package var isEmpty: Bool { first == elements.count }
+  package var count: Int { elements.count - first }
 
-  mutating func popFirst() -> Element? {
+  package mutating func append(_ element: Element) { elements.append(element) }
+
+  package mutating func popFirst() -> Element? {
     guard first < elements.count else { return nil }
     let element = elements[first]
     elements[first] = nil

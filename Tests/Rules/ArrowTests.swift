@@ -12,6 +12,7 @@ struct ArrowTests {
     "Patterns": [],
     "JSONSchema": ["JSON", "Values", "Patterns"],
     "Workflows": ["JSON", "Values", "Patterns", "JSONSchema"],
+    "Authoring": ["JSON", "Values", "Workflows"],
     "SagaCore": ["JSON", "Values", "JSONSchema", "Workflows"],
     "Rehearsal": ["JSON", "Values", "JSONSchema", "Workflows", "SagaCore"],
     "Persistence": ["JSON", "Runtime", "Values", "CSQLite", "CSystem"],
@@ -29,6 +30,7 @@ struct ArrowTests {
       "JSON", "Runtime", "Values", "Workflows", "SagaCore", "Persistence", "HTTP", "Messaging", "WorkflowEngine",
     ],
     "EmbeddedSagas": ["JSON", "Runtime", "Values", "Workflows", "SagaCore", "Persistence", "WorkflowEngine"],
+    "Stub": ["JSON", "Runtime", "Values", "Workflows", "HTTP"],
     "Laboratory": ["JSON", "Runtime", "Values", "Persistence", "HTTP", "Messaging", "Streaming"],
     "Server": [
       "Assets", "JSON", "Runtime", "Values", "JSONSchema", "Wire", "Workflows", "SagaCore", "Persistence", "HTTP",
@@ -37,16 +39,14 @@ struct ArrowTests {
     "saga": [
       "Assets", "JSON", "Runtime", "Values", "JSONSchema", "Wire", "Workflows", "SagaCore", "Rehearsal",
       "Persistence", "PostgresPersistence", "HTTP", "Messaging", "Streaming", "WorkflowEngine", "HTTPSteps",
-      "KafkaGateway",
-      "Notifications", "Laboratory", "Server",
-      "CSystem",
+      "KafkaGateway", "Notifications", "Laboratory", "Stub", "Server", "CSystem", "Authoring",
     ],
   ]
   static let toolchain: Set<String> = ["Foundation", "Dispatch", "Synchronization"]
   /// Values and rules that no clock, file or thread may reach.
   static let pure = [
     "Sources/JSON/", "Sources/Values/", "Sources/Patterns/", "Sources/JSONSchema/", "Sources/Wire/",
-    "Sources/Workflows/", "Sources/SagaCore/", "Sources/Rehearsal/",
+    "Sources/Workflows/", "Sources/Authoring/", "Sources/SagaCore/", "Sources/Rehearsal/",
     "Sources/Streaming/Processing/Core/",
   ]
 

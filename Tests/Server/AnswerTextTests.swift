@@ -96,6 +96,7 @@ struct AnswerTextTests {
       try expect(try await api.get("/v1/sagas?facets=true&limit=9"), is: "sagas")
       try expect(try await api.get("/v1/sagas/\(stuck)/events?limit=3"), is: "events")
       try expect(try await api.get("/v1/sagas/\(stuck)/timeline"), is: "timeline")
+      try expect(try await api.get("/v1/sagas/\(stuck)/document"), is: "document")
       try expect(try await api.get("/v1/stats"), is: "stats")
       try expect(
         try await api.post("/v1/sagas/\(stuck)/resume", ["reason": "go on"]), is: "problem-allowed", 409)

@@ -45,7 +45,7 @@ struct ContentTypeTests {
       for target in [
         "/v1/sagas/\(id)", "/v1/sagas/\(id)?version=1", "/v1/sagas/\(id)?version=9223372036854775807",
         "/v1/sagas/\(id)?wait=1s", "/v1/sagas/\(id)/events", "/v1/sagas/\(id)/events?after=9223372036854775807",
-        "/v1/sagas/\(id)/timeline", "/v1/operations/\(id)", "/v1/operations/\(id)/sagas",
+        "/v1/sagas/\(id)/timeline", "/v1/sagas/\(id)/document", "/v1/operations/\(id)", "/v1/operations/\(id)/sagas",
       ] {
         let answer = try await api.get(target)
         #expect(answer.status == 404, "\(target): \(answer.json.text())")

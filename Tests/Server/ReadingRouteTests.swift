@@ -118,6 +118,26 @@ struct ReadingRouteTests {
     }
   }
 
+  @Test func theDocumentOfASagaIsWhatItsExpressionsRead() async throws {
+    let engine = try engine(Samples.storage)
+    let id = try engine.start("store-sample")
+    try engine.settle(id, "create", .succeeded(["id": "S-1"]))
+    let state = try await engine.saga(id).state
+    try await TestAPI.run(engine: engine) { api in
+      let document = try await api.get("/v1/sagas/\(id)/document").json
+      #expect(document == state.document)
+      #expect(document["steps"]?["create"]?["output"] == ["id": "S-1"])
+      #expect(document["steps"]?["create"]?["key"] == .string("\(id)/create/1"))
+      #expect(document["saga"]?["id"] == .string("\(id)"))
+      let first = try await api.get("/v1/sagas/\(id)/document?version=1").json
+      #expect(first["steps"]?["create"]?["status"] == "pending" && first["steps"]?["create"]?["output"] == nil)
+      #expect(first["input"] == document["input"])
+      let beyond = try await api.get("/v1/sagas/\(id)/document?version=99")
+      #expect(beyond.status == 404 && beyond.code == EngineErrorCode.sagaVersionUnknown)
+      #expect(try await api.get("/v1/sagas/\(id)/document?versoin=1").code == ServerErrorCode.parameterUnknown)
+    }
+  }
+
   @Test func aSagaAsItWasIsJudgedAtItsLastEvent() async throws {
     let engine = try engine(Samples.pause("a"))
     var saga = try await engine.saga(try engine.start("a"))

@@ -32,7 +32,8 @@ struct WireTests {
       "compensated", "rewinding",
     ].map { Sample("saga-\($0)", "Saga", SagaResponse.self) } + [
       Sample("sagas", "SagaPage", SagaListResponse.self), Sample("events", "EventPage", HistoryResponse.self),
-      Sample("timeline", "Timeline", TimelineResponse.self), Sample("stats", "Stats", StatsResponse.self),
+      Sample("timeline", "Timeline", TimelineResponse.self),
+      Sample("document", "SagaDocument", DocumentResponse.self), Sample("stats", "Stats", StatsResponse.self),
       Sample("signal", "SignalAnswer", SignalResponse.self),
       Sample("signal-repeated", "SignalAnswer", SignalResponse.self),
       Sample("workflows", "WorkflowPage", WorkflowListResponse.self),

@@ -1,6 +1,7 @@
 import HTTP
 import Persistence
 import Runtime
+import SagaCore
 import Values
 import Wire
 import WorkflowEngine
@@ -13,6 +14,7 @@ extension API {
   var readingRoutes: [Route] {
     [
       Route(.getTimeline, showTimeline),
+      Route(.getDocument, showDocument),
       Route(.getStatistics, showStatistics),
       Route(.getProjections, showProjections),
       Route(.rebuildProjections, rebuildProjections),
@@ -42,6 +44,14 @@ extension API {
 
   private func showTimeline(_ call: Call) async throws -> HTTPServerResponse {
     .json(TimelineResponse(try await engine.timeline(of: call.path.sagaID())).json)
+  }
+
+  private func showDocument(_ call: Call) async throws -> HTTPServerResponse {
+    let id = try call.path.sagaID()
+    let version = try call.query.integer("version", in: 1...Int.max)
+    let saga =
+      if let version { try await engine.saga(id, version: version) } else { try await engine.saga(id) }
+    return .json(DocumentResponse(document: saga.state.document).json)
   }
 
   private func showStatistics(_ call: Call) async throws -> HTTPServerResponse {

@@ -95,3 +95,17 @@ package struct Expression: Sendable {
     }
   }
 }
+
+// An expression that is tried on its own, outside a template.
+extension Expression {
+  /// - Parameter text: the expression, as a file has it between `${` and `}`.
+  package init(_ text: String) throws(JSONPathError) { try self.init(text, offset: 0) }
+
+  /// Returns the expression's value, within the standard budget; nil when `?? nothing` leaves it out.
+  package func value(in document: JSON) throws(ExpressionError) -> JSON? {
+    let meter = Meter()
+    guard let value = try value(in: document, meter) else { return nil }
+    if !meter.produce(value), let exceeded = meter.exceeded { throw self.exceeded(exceeded) }
+    return value
+  }
+}

@@ -13,7 +13,10 @@ struct CommandLineTool: Sendable {
   static let groups = [
     CommandGroup(
       title: "Write workflows",
-      commands: [checkCommand, testCommand, simulateCommand, queryCommand, validateCommand, schemaCommand]),
+      commands: [
+        checkCommand, testCommand, simulateCommand, graphCommand, diffCommand, queryCommand, validateCommand,
+        schemaCommand,
+      ]),
     CommandGroup(
       title: "Start and watch sagas",
       commands: [
@@ -45,7 +48,7 @@ struct CommandLineTool: Sendable {
     CommandGroup(
       title: "For the auditor",
       commands: [auditCommand, auditVerifyCommand, auditHeadCommand, auditKeygenCommand]),
-    CommandGroup(title: "Try it out", commands: [demoCommand, labCommand]),
+    CommandGroup(title: "Try it out", commands: [demoCommand, labCommand, stubCommand]),
   ]
 
   private var commands: [CommandSpec] { groups.flatMap(\.commands) }

@@ -8,6 +8,8 @@ let queryCommand = CommandSpec(
       + "file. Prints the values that the query finds, one a line.",
     "With --batch it reads lines {\"selector\": …, \"document\": …} from standard input, and answers each, in order, "
       + "with a line {\"nodes\": […], \"paths\": […]} or {\"error\": {\"code\", \"message\", \"at\"}}.",
+    "With --saga the document is the one that the expressions of a real saga read, from the engine. SELECTOR may then be "
+      + "any expression that ${…} may have: input.volumeMl * 2.",
   ],
   operands: [
     OperandSpec("SELECTOR", .atMostOne, help: "the query, with its leading $"),
@@ -16,17 +18,26 @@ let queryCommand = CommandSpec(
   options: [
     OptionSpec("when", value: "EXPR", help: "a condition instead of a query: prints true or false"),
     OptionSpec("paths", help: "print the path of each value, too"),
-    OptionSpec("json", help: "print {\"nodes\": […], \"paths\": […]}"),
+    OptionSpec(
+      "saga", value: "ID",
+      help: "read the document of this saga, or of WORKFLOW/KEY, from the engine, instead of a FILE"),
+    OptionSpec("version", value: "N", help: "with --saga: the document as it was after event N"),
+    .server,
+    OptionSpec("json", help: "print {\"nodes\": […], \"paths\": […]}, or {\"value\": …}"),
     OptionSpec("batch", help: "answer many queries, a line each"),
   ],
   examples: [
     .init(says: "All barcodes of a manifest", line: "saga query '$.tubes[*].barcode' manifest.json"),
-    .init(says: "Where are the large volumes?", line: "saga query --paths '$..[?@.volumeUl > 800]' manifest.json"),
     .init(
       says: "Would this step be skipped?",
       line: "saga query --when \"$.input.priority == 'urgent'\" document.json"),
+    .init(
+      says: "What would this step of a real saga send?",
+      line: "saga query --saga ID 'upper(steps.createSample.output.id)'"),
   ]
 ) { invocation in
+  if let saga = invocation.arguments.value("saga") { return try await SagaTrial(saga, invocation).run() }
+  if invocation.arguments.value("version") != nil { throw invocation.usage("--version goes with --saga ID") }
   if invocation.arguments.has("batch") {
     guard invocation.arguments.operands.isEmpty else {
       throw invocation.usage("--batch takes selectors and documents from standard input, not from the command line")
@@ -86,7 +97,7 @@ private func condition(_ expression: String, _ invocation: Invocation) throws ->
 }
 
 /// The expression, and a caret under the place where it goes wrong.
-private func complain(of error: JSONPathError, in expression: String, _ invocation: Invocation) -> ExitStatus {
+func complain(of error: JSONPathError, in expression: String, _ invocation: Invocation) -> ExitStatus {
   if invocation.json {
     invocation.terminal.line(QueryBatch.refusal(error.code, error.message, at: error.at).text())
     return .failure

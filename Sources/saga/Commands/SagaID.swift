@@ -6,8 +6,9 @@ import Wire
 
 extension Invocation {
   /// The id of the saga that an operand names: by its id, or as `WORKFLOW/KEY` by the key that has started it.
-  func sagaID(_ index: Int = 0) async throws -> String {
-    let text = try required(index)
+  func sagaID(_ index: Int = 0) async throws -> String { try await sagaID(named: try required(index)) }
+
+  func sagaID(named text: String) async throws -> String {
     if UniqueID(text) != nil { return text.lowercased() }
     let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
     guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {

@@ -1,0 +1,52 @@
+import Workflows
+
+/// The words and signs of a step in a picture. The console has the same (`stepsOf` in `console/order.js`).
+struct StepLabel {
+  /// What a picture shows about a step beside its name and its action.
+  enum Sign: String, CaseIterable {
+    /// The step runs only when its condition holds.
+    case when
+    /// A compensation undoes the step.
+    case undo
+
+    /// The words for a reader who does not see the picture.
+    var words: String {
+      switch self {
+      case .when: "has a condition"
+      case .undo: "can be undone"
+      }
+    }
+  }
+
+  let id: String
+  /// The service and the kind of a call, or what the engine does itself.
+  let kind: String
+  let isPivot: Bool
+  let signs: [Sign]
+  let description: String?
+
+  init(_ step: Step) {
+    id = step.id
+    kind =
+      switch step.action {
+      case .http(let http): "\(http.service) · http"
+      case .kafka(let kafka): "\(kafka.service) · kafka"
+      case .signal(let signal): "signal \(signal.name)"
+      case .delay: "delay"
+      case .fail(let fail): "fail \(fail.code)"
+      case .group: "group"
+      }
+    isPivot = step.pivot
+    let isUndone = if case .undo = step.compensation { true } else { false }
+    signs = Sign.allCases.filter { sign in
+      switch sign {
+      case .when: step.when != nil
+      case .undo: isUndone
+      }
+    }
+    description = step.description
+  }
+
+  /// The label for a reader who does not see the picture.
+  var spoken: String { ([id + ": " + kind] + (isPivot ? ["pivot"] : []) + signs.map(\.words)).joined(separator: ", ") }
+}
