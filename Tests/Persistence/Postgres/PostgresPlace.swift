@@ -54,14 +54,15 @@ struct PostgresPlace: Sendable {
 }
 
 extension PostgresConfiguration {
-  /// Limits that a busy machine doesn't reach: the server gets five minutes for each answer. A store that finds its shards owned
+  /// Limits that a busy machine doesn't reach: the server gets five minutes for each answer. The tests of
+  /// a silent server wait for the other limits. A store that finds its shards owned
   /// by another one doesn't wait for them.
   static func patient(url: String, name: String, shardCount: Int = Shard.defaultCount) -> PostgresConfiguration {
     PostgresConfiguration(
-      url: url, name: name, shardCount: shardCount, connectTimeout: .seconds(300), patience: .seconds(300),
-      stallAfter: .seconds(300), writerSilence: .seconds(300), reconnectTimeout: .seconds(300),
-      readReconnectTimeout: .seconds(300), ownershipPatience: .zero, idleSessionTimeout: .seconds(900),
-      statementTimeout: .seconds(300), lockTimeout: .seconds(300))
+      url: url, name: name, shardCount: shardCount, connectTimeout: .seconds(60), patience: .seconds(300),
+      stallAfter: .seconds(60), writerSilence: .seconds(60), reconnectTimeout: .seconds(60),
+      readReconnectTimeout: .seconds(60), ownershipPatience: .zero, idleSessionTimeout: .seconds(180),
+      statementTimeout: .seconds(300), lockTimeout: .seconds(60))
   }
 }
 

@@ -26,6 +26,8 @@ struct OddRowTests {
       let marks = "e" + String(repeating: "\u{301}", count: 2_000)
       row.tags = [Self.noise(5_000, seed: 1), Self.noise(5_000, seed: 2), "nul\0tag", marks]
       row.key = Self.noise(3_000, seed: 3)
+      row.title = Self.noise(5_000, seed: 8) + "\0"
+      row.labels = [Label("a", Self.noise(5_000, seed: 9)), Label("b", "nul\0:\u{1F}=x")]
       row.failureCode = Self.noise(4_000, seed: 4)
       row.failureMessage = Self.noise(50_000, seed: 5) + "\0"
       row.waitingFor = [Self.noise(4_000, seed: 6)]
@@ -42,6 +44,9 @@ struct OddRowTests {
       }
       for tag in row.tags { #expect(try await found { $0.tags = [tag] } == [row.id]) }
       #expect(try await found { $0.tags = [Self.noise(4_999, seed: 1) + "!"] } == [])
+      for label in row.labels { #expect(try await found { $0.labels = [label] } == [row.id]) }
+      #expect(try await found { $0.labels = row.labels } == [row.id])
+      #expect(try await found { $0.labels = [Label("b", Self.noise(5_000, seed: 9))] } == [])
       #expect(try await found { $0.key = row.key } == [row.id])
       #expect(try await found { $0.error = row.failureCode } == [row.id])
       #expect(try await found { $0.error = Self.noise(300, seed: 4) + "*" } == [row.id])
@@ -71,17 +76,19 @@ struct OddRowTests {
     }
   }
 
-  @Test("Tags and keys are found however their letters are composed", arguments: StoreKind.tested)
+  @Test("Tags, labels and keys are found however their letters are composed", arguments: StoreKind.tested)
   func composed(kind: StoreKind) async throws {
     try await withReadStore(kind) { store in
       var sagas = RandomSagas(seed: 42)
       var row = sagas.start()
       row.tags = ["MU\u{308}-1"]
+      row.labels = [Label("ward", "U\u{308}-1")]
       row.key = "A\u{30A}-1"
       try await store.apply(ReadStoreTests.batch(0, 1, [SagaChange(old: nil, new: row)]))
       for (tag, key) in [("MÜ-1", "Å-1"), ("MU\u{308}-1", "\u{212B}-1")] {
         var query = SagaQuery()
         query.tags = [tag]
+        query.labels = [Label("ward", tag.hasPrefix("MÜ") ? "Ü-1" : "U\u{308}-1")]
         query.key = key
         #expect(try await store.all(query, limit: 10).rows.map(\.id) == [row.id])
       }

@@ -61,6 +61,9 @@ struct RandomSagas {
       version: pick([1, 1, 2]), status: "running", startedAt: moment, updatedAt: moment, deadline: moment + .seconds(9),
       key: chance(3) ? "key \(Int.random(in: 0..<40, using: &random))" : nil)
     if chance(3) { row.tags = chance(2) ? ["urgent"] : ["urgent", "night shift"] }
+    // They follow from what is there, so that a seed gives the same rows as before.
+    row.title = row.key.map { "Order \($0)" }
+    row.labels = [Label("ward", row.workflow)] + [row.key.map { Label("order", $0) }].compactMap { $0 }
     row.steps = ["x", "y"].map { StepRow(id: $0, status: "pending") }
     row.words = [id.description] + [pick(Self.words), pick(Self.words)]
     row.words = Array(Set(row.words)).sorted()
@@ -114,6 +117,8 @@ struct RandomSagas {
     if chance(8) { query.ended.from = moment(&random) }
     if chance(8) { query.ended.before = moment(&random) }
     query.sort = pick(SagaSort.allCases)
+    if query.version == 2 { query.labels = [Label("ward", "b/c")] }
+    if let key = query.key { query.labels.append(Label("order", key)) }
     return query
   }
 }
