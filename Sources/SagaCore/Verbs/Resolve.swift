@@ -112,9 +112,7 @@ public struct OperatorResolved: SagaEventContent {
       }
     return Self(
       step: try data.string("step"), resolution: resolution, isPivot: data.flag("pivot"),
-      // Older events have only `goesOn`.
-      consequence: data.has("consequence")
-        ? try data.word("consequence") : data.flag("goesOn") ? .goesOn : .turnsBack,
+      consequence: data.has("goesOn") ? data.flag("goesOn") ? .goesOn : .blocks : .turnsBack,
       act: try OperatorAct(data))
   }
 
@@ -123,8 +121,11 @@ public struct OperatorResolved: SagaEventContent {
     data["resolution"] = .string(resolution.word)
     if case .happened(let output) = resolution { data["output"] = output }
     data["pivot"] = isPivot ? true : nil
-    data["goesOn"] = consequence == .goesOn ? true : nil
-    if consequence != .turnsBack { data["consequence"] = .word(consequence) }
+    switch consequence {
+    case .goesOn: data["goesOn"] = true
+    case .blocks: data["goesOn"] = false
+    case .turnsBack, .settles: break
+    }
     act.add(to: &data)
   }
 

@@ -93,6 +93,11 @@ struct StoredEventTests {
       "operatorSkipped",
       "rewindStarted", "sagaPaused":
       started
+    case "groupOpened": started
+    case "waitReminded":
+      started + [
+        WaitStarted(step: "approve", until: nil, signal: "approval", remindAt: EventSamples.later)
+      ]
     case "keptSignalTaken":
       started + [
         SignalReceived(signal: SignalGiven(name: "approval", id: "scan-17", body: .null, by: "mara"), step: nil)
