@@ -61,12 +61,19 @@ export const post = (path, body, headers) => send("POST", path, { body, headers 
 
 const part = encodeURIComponent;
 
-function query(parameters) {
+/** The parameters of an address. An array is a parameter that comes several times. */
+export function search(parameters) {
   const search = new URLSearchParams();
-  for (const [name, value] of Object.entries(parameters)) {
-    if (value !== null && value !== undefined && value !== "") search.append(name, value);
+  for (const [name, values] of Object.entries(parameters)) {
+    for (const value of [values].flat()) {
+      if (value !== null && value !== undefined && value !== "") search.append(name, value);
+    }
   }
-  const text = search.toString();
+  return search;
+}
+
+function query(parameters) {
+  const text = search(parameters).toString();
   return text ? `?${text}` : "";
 }
 

@@ -26,7 +26,11 @@ export const operationCounts = (one) => `${number(one.done)} done, ${number(one.
 /** The address of the list of sagas that an operation's filter finds. */
 function sagasAddress(filter, more = {}) {
   const search = new URLSearchParams();
-  for (const [name, value] of Object.entries({ ...filter, ...more })) search.set(name, [value].flat().join(","));
+  for (const [name, value] of Object.entries({ ...filter, ...more })) {
+    // Each label is a parameter of its own: a value may have a comma.
+    if (name === "label") for (const one of [value].flat()) search.append(name, one);
+    else search.set(name, [value].flat().join(","));
+  }
   return `#/sagas${search.size ? `?${search}` : ""}`;
 }
 

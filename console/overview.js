@@ -3,6 +3,7 @@ import * as api from "./api.js";
 import { h, put, say } from "./dom.js";
 import { duration, number, plural, shortID, since } from "./format.js";
 import { badge, icon } from "./icons.js";
+import { knownAs } from "./labels.js";
 import { gently, listen } from "./live.js";
 import { operationBar, operationCounts, operationName } from "./operations.js";
 import { act, problemBox, verbLabel } from "./verbs.js";
@@ -140,10 +141,10 @@ function card(saga, again) {
   const helpful = new Set((saga.why?.next ?? []).map((one) => one.verb).filter((verb) => ["retry", "resolve", "resume"].includes(verb)));
   return h("li.card", { "data-row": saga.id },
     h("div.card-head", badge(saga.status), h("a.card-link", { href: `#/saga/${saga.id}`, "data-row-link": "" },
-      saga.workflow, " ", h("code", shortID(saga.id))),
-    saga.idempotencyKey && h("span.quiet.clip", saga.idempotencyKey), h("span.grow")),
+      saga.title ?? saga.workflow, " ", h("code", { class: saga.title ? "small" : null }, shortID(saga.id))),
+    saga.title && h("span.quiet", saga.workflow), saga.idempotencyKey && h("span.quiet.clip", saga.idempotencyKey), h("span.grow")),
     saga.problem ? problemBox(saga.problem) : h("p.why", whyText(saga)),
     h("div.actions.left", [...helpful].map((verb) => h("button", {
-      type: "button", "data-key": `${verb} ${saga.id}`, "aria-label": `${verbLabel(verb)} ${saga.workflow} ${shortID(saga.id)}`,
+      type: "button", "data-key": `${verb} ${saga.id}`, "aria-label": `${verbLabel(verb)} ${knownAs(saga)}`,
       onclick: async () => { if (await act(saga, verb)) again(); } }, `${verbLabel(verb)} …`))));
 }

@@ -6,6 +6,7 @@ import { gantt } from "./gantt.js";
 import { graph } from "./graph.js";
 import { badge, icon, stateWord } from "./icons.js";
 import { nearest } from "./json.js";
+import { labelChips } from "./labels.js";
 import { gently, later, listen } from "./live.js";
 import { nextSteps, payload, problemBox, verbButtons, verbLabel } from "./verbs.js";
 import { whyText } from "./why.js";
@@ -46,11 +47,15 @@ export function sagaPage(main, { id }) {
     h("div.columns", section("Steps", steps), section("Who did what, and why", acts)),
     section("Events", history), section("Input and output", values));
 
+  const workflowLink = () => h("a", { href: `#/workflow/${encodeURIComponent(saga.workflow)}/${saga.version}` }, saga.workflow);
+
   const showHead = () => put(head,
-    h("div.title-row", h("h1", h("a", { href: `#/workflow/${encodeURIComponent(saga.workflow)}/${saga.version}` }, saga.workflow), " ",
-      h("code", { title: saga.id }, shortID(saga.id))), h("span", { id: "status" }, badge(saga.status), saga.paused && badge("paused"),
+    h("div.title-row", h("h1", saga.title ?? workflowLink(), " ",
+      h("code", { class: saga.title ? "small" : null, title: saga.id }, shortID(saga.id))), h("span", { id: "status" }, badge(saga.status), saga.paused && badge("paused"),
       saga.overdue && badge("overdue"))),
+    labelChips(saga),
     h("dl.facts.inline",
+      saga.title && fact("Workflow", workflowLink(), ` version ${saga.version}`),
       fact("Id", h("code.id", saga.id)), fact("Started", time(saga.startedAt), ` by ${saga.startedBy}`),
       saga.endedAt ? fact("Ended", time(saga.endedAt)) : fact("Deadline", time(saga.deadline), " (", since(saga.deadline), ")"),
       saga.idempotencyKey && fact("Key", saga.idempotencyKey), saga.tags?.length > 0 && fact("Tags", saga.tags.join(", "))));

@@ -2,9 +2,10 @@
 import * as api from "./api.js";
 import { actOnMany } from "./batch.js";
 import { dialog, field, h, put, say } from "./dom.js";
-import { number, plural, shortID, since, time } from "./format.js";
+import { number, plural, since, time } from "./format.js";
 import { badge, icon } from "./icons.js";
 import { read, write } from "./json.js";
+import { knownAs, labelChips, titleAndID } from "./labels.js";
 import { gently, listen } from "./live.js";
 import { problemBox } from "./verbs.js";
 
@@ -22,6 +23,9 @@ const names = new Set(["status", "sort", "stuck", ...flags.map((f) => f[0]), ...
 
 export function sagas(main, { parameters, go }) {
   const filters = Object.fromEntries([...parameters].filter(([name, value]) => names.has(name) && value));
+  // A list may be filtered by several labels. The field adds one.
+  const labels = [...new Set(parameters.getAll("label").filter(Boolean))];
+  if (labels.length > 0) filters.label = labels;
   const cursors = [parameters.get("cursor") ?? ""];
   const chosen = new Set();
   let page = { sagas: [] };
@@ -33,8 +37,7 @@ export function sagas(main, { parameters, go }) {
   const pager = h("nav.pager", { "aria-label": "Pages of the list" });
 
   const open = (changes) => {
-    const next = { ...filters, ...changes };
-    const search = new URLSearchParams(Object.entries(next).filter(([, value]) => value));
+    const search = api.search({ ...filters, ...changes });
     go(`#/sagas${search.size ? `?${search}` : ""}`);
   };
   const control = (name, label, type = "text") => h("div.field", h("label", { for: `filter-${name}` }, label),
@@ -51,17 +54,24 @@ export function sagas(main, { parameters, go }) {
         ? (input.value === toLocal(filters[input.name]) ? filters[input.name] ?? "" : fromLocal(input.value))
         : input.type === "checkbox" ? (input.checked ? "true" : "") : input.value.trim();
     }
+    changes.label = [...labels, changes.label];
     open(changes);
   } },
   h("div.row", texts.slice(0, 2).map(([name, label]) => control(name, label)),
     h("div.field", h("label", { for: "filter-sort" }, "Order"), h("select", { id: "filter-sort", name: "sort" },
       sorts.map(([value, label]) => h("option", { value, selected: (filters.sort ?? "") === value }, label)))),
+    h("div.field", h("label", { for: "filter-label" }, labels.length > 0 ? "One more label" : "Label"),
+      h("input", { id: "filter-label", name: "label", type: "text", placeholder: "name:value", autocomplete: "off", spellcheck: "false" })),
     h("div.field.checks", flags.map(([name, label]) => h("label.check", h("input", { type: "checkbox", name, checked: filters[name] === "true" }), label))),
     h("div.field.buttons", h("button.primary", { type: "submit" }, "Filter"), h("a.button", { href: "#/sagas" }, "Clear"))),
   h("details", { open: [...more, ...moments].some(([name]) => filters[name]) }, h("summary", "More filters"),
     h("div.row", more.map(([name, label]) => control(name, label)), moments.map(([name, label]) => control(name, label, "datetime-local")))));
 
-  main.append(h("div.title-row", h("h1", "Sagas"), views), chips, form, notice, bar,
+  const without = labels.length > 0 && h("div.chips", { role: "group", "aria-label": "Only with these labels" }, labels.map((label) =>
+    h("span.view", label, h("button.plain", { type: "button", "aria-label": `Remove the filter ${label}`, onclick: () =>
+      open({ label: labels.filter((one) => one !== label) }) }, "✕"))));
+
+  main.append(h("div.title-row", h("h1", "Sagas"), views), chips, form, without || "", notice, bar,
     h("section", { "aria-label": "List of sagas" }, list), pager);
 
   const wanted = () => new Set((filters.status ?? "").split(",").filter(Boolean));
@@ -114,14 +124,14 @@ export function sagas(main, { parameters, go }) {
   };
 
   const row = (saga) => h("tr", { "data-row": saga.id },
-    h("td", h("input", { type: "checkbox", "aria-label": `Select ${saga.workflow} ${shortID(saga.id)}`, "data-key": `choose ${saga.id}`, "data-choose": "",
+    h("td", h("input", { type: "checkbox", "aria-label": `Select ${knownAs(saga)}`, "data-key": `choose ${saga.id}`, "data-choose": "",
       checked: chosen.has(saga.id), onchange: (event) => {
         if (event.target.checked) chosen.add(saga.id);
         else chosen.delete(saga.id);
         showList();
       } })),
     h("td", badge(saga.status), saga.paused && badge("paused"), saga.overdue && badge("overdue")),
-    h("td", h("a", { href: `#/saga/${saga.id}`, "data-row-link": "", title: saga.id }, h("code", shortID(saga.id))),
+    h("td", h("a", { href: `#/saga/${saga.id}`, "data-row-link": "", title: saga.id }, titleAndID(saga)), labelChips(saga),
       saga.key && h("div.quiet.clip", saga.key), saga.tags?.length > 0 && h("div.quiet.clip", saga.tags.join(", "))),
     h("td.reason", saga.failedStep && h("span", saga.failedStep, " "), saga.failureCode && h("code", saga.failureCode),
       saga.waitingFor?.length > 0 && h("span.quiet", ` waits for ${[saga.waitingFor].flat().join(", ")}`)),
@@ -206,7 +216,7 @@ function showViews(place, filters) {
         h("div.actions", h("button.primary", { type: "submit" }, "Save")));
       });
       if (!name) return;
-      writeViews([...readViews().filter((one) => one.name !== name), { name, search: new URLSearchParams(filters).toString() }]);
+      writeViews([...readViews().filter((one) => one.name !== name), { name, search: api.search(filters).toString() }]);
       showViews(place, filters);
     } }, "Save view"));
 }

@@ -55,13 +55,16 @@ public struct Decider {
       try requireSameSteps(state, definition)
       try decider.take(command)
     } else {
-      guard case .start(let start) = command else {
+      guard case .start(let request) = command else {
         throw Refusal(EngineErrorCode.sagaNotFound, "There is no such saga.")
       }
+      let meter = Meter()
+      let start = request.titled(by: definition, at: now, meter)
       let state = SagaState(start: start, at: now)
       try requireSameSteps(state, definition)
       first = [SagaEvent(at: now, SagaStarted(start))]
       decider = Decider(state, definition: definition, now: now, learned: learned)
+      decider.count(meter.stepsUsed)
     }
     if !isDraining { decider.advance() }
     if let impossible = decider.impossible {

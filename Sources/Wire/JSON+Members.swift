@@ -13,6 +13,8 @@ extension JSON {
   public static func texts(_ values: [String]) -> JSON { .array(values.map(JSON.string)) }
   /// Returns nil for an empty list. (`nil` would be read as the JSON literal here.)
   public static func textsIfAny(_ values: [String]) -> JSON? { values.isEmpty ? Optional.none : texts(values) }
+  /// Returns nil for an empty list.
+  public static func labelsIfAny(_ labels: [Label]) -> JSON? { labels.isEmpty ? Optional.none : .labels(labels) }
   /// Returns `true`, or nil for false.
   public static func flag(_ value: Bool) -> JSON? { value ? .bool(true) : Optional.none }
   public static func list(_ values: [some WireValue]) -> JSON { .array(values.map(\.json)) }

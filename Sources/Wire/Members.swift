@@ -53,6 +53,10 @@ public struct Members: Sendable {
 
   private func cleanTexts(_ json: JSON) -> [String]? { json.elements(clean) }
 
+  private func cleanLabels(_ json: JSON) -> [Label]? {
+    json.labelsValue.map { $0.map { Label(cleaning($0.name), cleaning($0.value)) } }
+  }
+
   private static func duration(_ json: JSON) -> Duration? {
     guard let seconds = json.doubleValue, seconds.magnitude < 1e12 else { return nil }
     return .milliseconds(Int64((seconds * 1_000).rounded()))
@@ -92,6 +96,10 @@ public struct Members: Sendable {
 
   func textsIfAny(_ name: String) throws(UnexpectedMember) -> [String]? {
     try reader.optional(name, "a list of strings", cleanTexts)
+  }
+
+  func labelsIfAny(_ name: String) throws(UnexpectedMember) -> [Label]? {
+    try reader.optional(name, "an object of strings", cleanLabels)
   }
 
   func ints(_ name: String) throws(UnexpectedMember) -> [Int] {

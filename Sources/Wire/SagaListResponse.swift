@@ -67,6 +67,7 @@ public struct SagaListResponse: WireValue {
 /// One saga in the list.
 public struct SagaSummary: WireValue {
   public let id: String
+  public let title: String?
   public let workflow: String
   public let version: Int
   public let status: String
@@ -77,6 +78,7 @@ public struct SagaSummary: WireValue {
   public let endedAt: Timestamp?
   public let deadline: Timestamp
   public let tags: [String]
+  public let labels: [Label]
   public let key: String?
   public let failedStep: String?
   public let failureCode: String?
@@ -86,12 +88,14 @@ public struct SagaSummary: WireValue {
   public let note: String?
 
   public init(
-    id: String, workflow: String, version: Int, status: String, paused: Bool = false, overdue: Bool,
-    startedAt: Timestamp, updatedAt: Timestamp, endedAt: Timestamp? = nil, deadline: Timestamp, tags: [String],
-    key: String? = nil, failedStep: String? = nil, failureCode: String? = nil, failureMessage: String? = nil,
+    id: String, title: String? = nil, workflow: String, version: Int, status: String, paused: Bool = false,
+    overdue: Bool, startedAt: Timestamp, updatedAt: Timestamp, endedAt: Timestamp? = nil, deadline: Timestamp,
+    tags: [String], labels: [Label] = [], key: String? = nil, failedStep: String? = nil, failureCode: String? = nil,
+    failureMessage: String? = nil,
     waitingFor: [String] = [], attempts: Int, note: String? = nil
   ) {
     self.id = id
+    self.title = title
     self.workflow = workflow
     self.version = version
     self.status = status
@@ -102,6 +106,7 @@ public struct SagaSummary: WireValue {
     self.endedAt = endedAt
     self.deadline = deadline
     self.tags = tags
+    self.labels = labels
     self.key = key
     self.failedStep = failedStep
     self.failureCode = failureCode
@@ -113,6 +118,7 @@ public struct SagaSummary: WireValue {
 
   public init(_ members: Members) throws(UnexpectedMember) {
     id = try members.text("id")
+    title = try members.textIfAny("title")
     workflow = try members.text("workflow")
     version = try members.int("version")
     status = try members.text("status")
@@ -123,6 +129,7 @@ public struct SagaSummary: WireValue {
     endedAt = try members.timeIfAny("endedAt")
     deadline = try members.time("deadline")
     tags = try members.texts("tags")
+    labels = try members.labelsIfAny("labels") ?? []
     key = try members.textIfAny("key")
     failedStep = try members.textIfAny("failedStep")
     failureCode = try members.textIfAny("failureCode")
@@ -134,9 +141,11 @@ public struct SagaSummary: WireValue {
 
   public var json: JSON {
     .members([
-      "id": .string(id), "workflow": .string(workflow), "version": .int(version), "status": .string(status),
+      "id": .string(id), "title": .text(title), "workflow": .string(workflow), "version": .int(version),
+      "status": .string(status),
       "paused": .flag(paused), "overdue": .bool(overdue), "startedAt": .time(startedAt),
       "updatedAt": .time(updatedAt), "endedAt": .time(endedAt), "deadline": .time(deadline), "tags": .texts(tags),
+      "labels": .labelsIfAny(labels),
       "key": .text(key), "failedStep": .text(failedStep), "failureCode": .text(failureCode),
       "failureMessage": .text(failureMessage), "waitingFor": .textsIfAny(waitingFor), "attempts": .int(attempts),
       "note": .text(note),

@@ -4,6 +4,7 @@ import Values
 /// The answer of `GET /v1/sagas/{id}`: a saga with its steps.
 public struct SagaResponse: WireValue {
   public let id: String
+  public let title: String?
   public let workflow: String
   public let version: Int
   public let status: String
@@ -16,6 +17,7 @@ public struct SagaResponse: WireValue {
   public let why: Why
   public let idempotencyKey: String?
   public let tags: [String]
+  public let labels: [Label]
   public let turnBack: TurnBack?
   /// A turn-back that waits until the outcome of the pivot is known.
   public let turnBackRequested: TurnBack?
@@ -31,14 +33,16 @@ public struct SagaResponse: WireValue {
   public let lastEvent: Int
 
   public init(
-    id: String, workflow: String, version: Int, status: String, paused: Pause? = nil, startedAt: Timestamp,
+    id: String, title: String? = nil, workflow: String, version: Int, status: String, paused: Pause? = nil,
+    startedAt: Timestamp,
     startedBy: String? = nil, endedAt: Timestamp? = nil, deadline: Timestamp? = nil, overdue: Bool,
-    why: Why, idempotencyKey: String? = nil, tags: [String] = [], turnBack: TurnBack? = nil,
-    turnBackRequested: TurnBack? = nil,
+    why: Why, idempotencyKey: String? = nil, tags: [String] = [], labels: [Label] = [],
+    turnBack: TurnBack? = nil, turnBackRequested: TurnBack? = nil,
     pivotPassed: Bool, rewind: Rewind? = nil, abandoned: Abandoned? = nil, stuck: [StuckStep], verbs: [AcceptedVerb],
     steps: [Step], input: JSON, output: JSON? = nil, outputErrors: [OutputError] = [], lastEvent: Int
   ) {
     self.id = id
+    self.title = title
     self.workflow = workflow
     self.version = version
     self.status = status
@@ -51,6 +55,7 @@ public struct SagaResponse: WireValue {
     self.why = why
     self.idempotencyKey = idempotencyKey
     self.tags = tags
+    self.labels = labels
     self.turnBack = turnBack
     self.turnBackRequested = turnBackRequested
     self.pivotPassed = pivotPassed
@@ -67,6 +72,7 @@ public struct SagaResponse: WireValue {
 
   public init(_ members: Members) throws(UnexpectedMember) {
     id = try members.text("id")
+    title = try members.textIfAny("title")
     workflow = try members.text("workflow")
     version = try members.int("version")
     status = try members.text("status")
@@ -79,6 +85,7 @@ public struct SagaResponse: WireValue {
     why = try members.one("why")
     idempotencyKey = try members.textIfAny("idempotencyKey")
     tags = try members.textsIfAny("tags") ?? []
+    labels = try members.labelsIfAny("labels") ?? []
     turnBack = try members.oneIfAny("turnBack")
     turnBackRequested = try members.oneIfAny("turnBackRequested")
     pivotPassed = try members.bool("pivotPassed")
@@ -95,10 +102,12 @@ public struct SagaResponse: WireValue {
 
   public var json: JSON {
     .members([
-      "id": .string(id), "workflow": .string(workflow), "version": .int(version), "status": .string(status),
+      "id": .string(id), "title": .text(title), "workflow": .string(workflow), "version": .int(version),
+      "status": .string(status),
       "paused": paused?.json, "startedAt": .time(startedAt), "startedBy": .text(startedBy), "endedAt": .time(endedAt),
       "deadline": .time(deadline), "overdue": .bool(overdue), "why": why.json, "idempotencyKey": .text(idempotencyKey),
-      "tags": .textsIfAny(tags), "turnBack": turnBack?.json, "turnBackRequested": turnBackRequested?.json,
+      "tags": .textsIfAny(tags), "labels": .labelsIfAny(labels), "turnBack": turnBack?.json,
+      "turnBackRequested": turnBackRequested?.json,
       "pivotPassed": .bool(pivotPassed), "rewind": rewind?.json, "abandoned": abandoned?.json, "stuck": .list(stuck),
       "verbs": .list(verbs), "steps": .list(steps), "input": input, "output": output,
       "outputErrors": .listIfAny(outputErrors), "lastEvent": .int(lastEvent),

@@ -96,7 +96,16 @@ struct ClientCommandTests {
       "failedStep": "allocateStorage", "failureCode": "storage.noPosition",
     ])
     let stuck = Sample.summary(["status": "stuck", "overdue": true])
-    let tool = TestTool(answers: [.json(["sagas": [Self.line, compensated, stuck], "next": "abc"])])
+    let titled = Sample.summary([
+      "title": "TUBE-0001", "labels": ["patient": "P-17", "order": "ORD-2026-0417"], "failedStep": "storeSample",
+      "failureCode": "timeout",
+    ])
+    let long = Sample.summary([
+      "title": .string(String(repeating: "a long title ", count: 15)), "labels": ["patient": "P-17"],
+    ])
+    let labelled = Sample.summary(["labels": ["note": .string(String(repeating: "words ", count: 20))]])
+    let sagas: JSON = [Self.line, compensated, stuck, titled, long, labelled]
+    let tool = TestTool(answers: [.json(["sagas": sagas, "next": "abc"])])
     let result = await tool.run("list", "--limit=3")
     try Golden.expect(result.output, is: "list")
     #expect(tool.requests[0].url.hasSuffix("/v1/sagas?limit=3"))
@@ -108,12 +117,13 @@ struct ClientCommandTests {
     let result = await tool.run(
       "list", "--stuck", "--overdue", "--step", "a", "--step-status", "waiting", "--error", "http.*", "--tag", "t",
       "--tag", "u", "--text", "lab 1", "--since", "2026-03-01T00:00:00Z", "--min-attempts", "2", "--sort", "-endedAt",
-      "--facets")
+      "--facets", "--label", "patient=P-17", "--label", "note=a=b:c")
     #expect(result.output == "No sagas.\n")
     let url = tool.requests[0].url
     for part in [
       "stuck=true", "overdue=true", "step=a", "stepStatus=waiting", "error=http.", "tag=t", "tag=u", "q=lab%201",
       "startedAfter=2026-03-01T00", "minAttempts=2", "sort=-endedAt", "facets=true",
+      "label=patient%3AP-17", "label=note%3Aa%3Db%3Ac",
     ] { #expect(url.contains(part), "\(part) in \(url)") }
   }
 
@@ -179,6 +189,13 @@ struct ClientCommandTests {
     let result = await TestTool().run("list", "--status", "stcuk")
     #expect(result.status == .usage)
     #expect(result.complaint.contains("did you mean stuck?"))
+  }
+
+  @Test("list refuses a label that is not NAME=VALUE", arguments: ["patient", "=P-17"])
+  func label(_ value: String) async {
+    let result = await TestTool().run("list", "--label", value)
+    #expect(result.status == .usage)
+    #expect(result.complaint.contains("--label wants NAME=VALUE, as patient=P-17, not \"\(value)\""))
   }
 
   @Test("events prints one line for each event")

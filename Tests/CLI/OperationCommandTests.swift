@@ -55,6 +55,18 @@ struct OperationCommandTests {
       request.request.json == ["verb": "retry", "filter": ["error": "storage.*", "stuck": true], "dryRun": true])
   }
 
+  @Test("a filter by labels is shown as it was typed, and sent in the API's form")
+  func labels() async throws {
+    let tool = TestTool(answers: [.json(Self.preview)])
+    let result = await tool.run(
+      "ops", "preview", "retry", "--label", "patient=P-17", "--label", "note=two words", "--stuck")
+    #expect(result.output.contains("saga ops run retry --label patient=P-17 --label 'note=two words' --stuck"))
+    #expect(
+      tool.requests.first?.request.json == [
+        "verb": "retry", "filter": ["label": ["patient:P-17", "note:two words"], "stuck": true], "dryRun": true,
+      ])
+  }
+
   @Test("run sends the selection and shows the operation")
   func run() async throws {
     let ended = Self.operation(

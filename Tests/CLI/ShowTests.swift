@@ -30,6 +30,19 @@ struct ShowTests {
     #expect(lines.contains { $0.hasSuffix("  undo: 100%, taking it out (500ms ago)") }, "\(lines)")
   }
 
+  @Test("a title comes first, and the labels are among the facts")
+  func title() throws {
+    let saga = try Sample.response(["title": "TUBE-0001 of Ms Meier", "labels": ["patient": "P-17", "ward": "3 B"]])
+    let lines = SagaDrawing(saga: saga, now: Golden.now, style: .plain).lines()
+    #expect(
+      lines.prefix(3) == ["▸ running  TUBE-0001 of Ms Meier", "  sample-processing v1", "  \(Sample.id)"])
+    #expect(lines.contains("  labels       patient=P-17, ward=3 B"))
+    let long = try Sample.response(["title": .string(String(repeating: "x", count: 200)), "overdue": true])
+    let wide = SagaDrawing(saga: long, now: Golden.now, style: .plain).lines()
+    #expect(wide.allSatisfy { $0.count <= 80 })
+    #expect(wide[0].contains("xxx…") && wide[0].hasSuffix("overdue"))
+  }
+
   @Test("a command that is too long for a line continues on a second one")
   func longCommand() throws {
     let line = "saga resolve ID --step aStepWithAVeryLongName --did-not-happen --reason 'it is not in the freezer'"

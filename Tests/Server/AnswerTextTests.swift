@@ -89,6 +89,8 @@ struct AnswerTextTests {
       try engine.settle($0, "create", .succeeded(["id": "S-1"]))
       try operate(engine, $0, .rewind(step: "create"))
     }
+    try engine.register(Samples.labelled)
+    try saga("labelled", of: "tube") { _ in }
     engine.clock.advance(by: .seconds(7_200))
     try await TestAPI.run(engine: engine) { api in
       for (name, id) in sagas { try expect(try await api.get("/v1/sagas/\(id)"), is: "saga-\(name)") }

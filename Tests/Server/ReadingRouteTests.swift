@@ -25,7 +25,7 @@ struct ReadingRouteTests {
     try await TestAPI.run(engine: engine) { api in
       let answer = try await api.get(
         "/v1/sagas?status=stuck,running&status=compensating&workflow=w&version=2&step=a&stepStatus=undoFailed&error=http.*"
-          + "&minAttempts=3&waitingFor=go&overdue=true&paused=false&tag=t&tag=u&key=k&q=Lab-1%20x&sort=-updatedAt"
+          + "&minAttempts=3&waitingFor=go&overdue=true&paused=false&tag=t&tag=u&label=patient:P-17&label=a:b:%20c%0A&key=k&q=Lab-1%20x&sort=-updatedAt"
           + "&startedAfter=2026-03-01T00:00:00Z&startedBefore=2026-03-02T00:00:00Z"
           + "&endedAfter=2026-03-03T00:00:00Z&endedBefore=2026-03-04T00:00:00Z&limit=7&facets=true&seen=0.99")
       #expect(answer.status == 200)
@@ -36,6 +36,7 @@ struct ReadingRouteTests {
       (query.error, query.minAttempts, query.waitingFor) = ("http.*", 3, "go")
       (query.overdueAt, query.isPaused) = (engine.clock.now(), false)
       (query.tags, query.key, query.words, query.sort) = (["t", "u"], "k", ["lab-1", "x"], .lastChanged)
+      query.labels = [Label("patient", "P-17"), Label("a", "b: c")]
       func moment(_ day: Int) -> Timestamp? { Timestamp("2026-03-0\(day)T00:00:00Z") }
       query.started = MomentRange(from: moment(1), before: moment(2))
       query.ended = MomentRange(from: moment(3), before: moment(4))
@@ -48,7 +49,10 @@ struct ReadingRouteTests {
   @Test(
     arguments: [
       "status=stcuk", "status=stuck,", "stuck=yes", "stuck=true&status=running", "version=0", "stepStatus=lost",
-      "error=*", "error=a*b", "minAttempts=0", "overdue=false", "paused=1", "tag=", "q=%20-%20", "sort=id",
+      "error=*", "error=a*b", "minAttempts=0", "overdue=false", "paused=1", "tag=", "label=", "label=patient",
+      "label=:x", "label=1:x", "label=the%20patient:x", "label=patient:", "label=patient:%20",
+      "label=patient:%E2%80%8B",
+      "label=patient:" + String(repeating: "x", count: 201), "label=patient:P-17&label=ward", "q=%20-%20", "sort=id",
       "startedAfter=yesterday", "startedAfter=2026-03-02T00:00:00Z&startedBefore=2026-03-01T00:00:00Z", "limit=201",
       "facets=all", "seen=x", "seen=1.2.3", "workflow=a&workflow=b",
     ]) func whatCannotBeIsAnError(query: String) async throws
@@ -74,6 +78,45 @@ struct ReadingRouteTests {
       #expect(list["behind"] == nil)
       let line = try #require(list["sagas"]?[0])
       for name in ["deadline", "tags", "attempts", "overdue"] { #expect(line[name] != nil, "\(name)") }
+    }
+  }
+
+  @Test(arguments: Depth.allCases) func titleAndLabelsAreInTheSagaAndInLists(at depth: Depth) async throws {
+    try await LiveEngine.run(depth: depth) { api, _ in
+      try await LiveEngine.register(Samples.labelled, api)
+      var seen = ""
+      var ids: [JSON] = []
+      for (barcode, patient, ward) in [("T-1", "P-17", "3"), ("T-2", "P-17", "4"), ("T-3", "P-18", "3")] {
+        let answer = try await api.post(
+          "/v1/workflows/tube/sagas",
+          ["input": ["barcode": .string(barcode), "patient": .string(patient), "ward": .string(ward)]])
+        #expect(answer.status == 201)
+        #expect(answer.json["title"] == .string("Tube \(barcode)"))
+        #expect(answer.json["labels"] == ["patient": .string(patient), "ward": .string(ward)])
+        seen += (seen.isEmpty ? "" : "-") + (try #require(answer.headers["Saga-Seen"]))
+        ids.append(try #require(answer.json["id"]))
+      }
+      let plain = try await api.post("/v1/workflows/tube/sagas", ["input": ["barcode": "T-4"]])
+      #expect(plain.json["title"] == "Tube T-4" && plain.json["labels"] == nil)
+      func found(_ query: String) async throws -> JSON {
+        var page = try await api.get("/v1/sagas?\(query)&sort=startedAt&seen=\(seen)").json
+        for _ in 0..<30 where page["behind"] == true {
+          page = try await api.get("/v1/sagas?\(query)&sort=startedAt&seen=\(seen)").json
+        }
+        return page["sagas"] ?? .null
+      }
+      let patient = try await found("label=patient:P-17")
+      #expect(patient.arrayValue?.map { $0["id"] } == [ids[0], ids[1]])
+      #expect(patient[0]?["title"] == "Tube T-1" && patient[0]?["labels"] == ["patient": "P-17", "ward": "3"])
+      #expect(try await found("label=patient:P-17&label=ward:4").arrayValue?.map { $0["id"] } == [ids[1]])
+      #expect(try await found("label=patient:P-17&label=ward:5") == [])
+      #expect(try await found("q=tube%20t-3").arrayValue?.map { $0["id"] } == [ids[2]])
+      let preview = try await api.post(
+        "/v1/operations",
+        ["dryRun": true, "verb": "cancel", "filter": ["label": ["patient:P-17", "ward:3"]]])
+      #expect(preview.json["sagas"] == 1 && preview.json["items"]?[0]?["saga"] == ids[0])
+      let wrong = try await api.post("/v1/operations", ["dryRun": true, "verb": "cancel", "filter": ["label": "P-17"]])
+      #expect(wrong.status == 400 && wrong.code == ServerErrorCode.parameterInvalid)
     }
   }
 

@@ -29,7 +29,7 @@ struct WireTests {
   static let samples: [Sample] =
     [
       "running", "waiting", "backing-off", "paused", "unread", "progress", "stuck", "abandoned", "undoing",
-      "compensated", "rewinding",
+      "compensated", "rewinding", "labelled",
     ].map { Sample("saga-\($0)", "Saga", SagaResponse.self) } + [
       Sample("sagas", "SagaPage", SagaListResponse.self), Sample("events", "EventPage", HistoryResponse.self),
       Sample("timeline", "Timeline", TimelineResponse.self),

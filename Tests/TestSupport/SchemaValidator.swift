@@ -82,6 +82,9 @@ public struct SchemaValidator: Sendable {
     case "minProperties":
       return unless(
         value.objectValue.map { $0.count >= argument.intValue ?? 0 } ?? true, path, "has too few members")
+    case "maxProperties":
+      return unless(
+        value.objectValue.map { $0.count <= argument.intValue ?? .max } ?? true, path, "has too many members")
     case "minItems", "maxItems", "uniqueItems", "items":
       guard let values = value.arrayValue else { return [] }
       return try checkElements(values, keyword, argument, path)

@@ -18,7 +18,7 @@ struct RepositoryTests {
 
     let overKafka = try JSON(parsing: bytes)
     let overHTTP = try JSON(parsing: try Repository.bytes("workflows/sample-processing.json"))
-    for member in ["version", "owner", "timeout", "inputSchema", "defaults", "output"] {
+    for member in ["version", "owner", "title", "labels", "timeout", "inputSchema", "defaults", "output"] {
       #expect(overKafka[member] == overHTTP[member], "\(member)")
     }
     let steps = try #require(overKafka["steps"]?.arrayValue)

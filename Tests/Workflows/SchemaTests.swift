@@ -120,7 +120,8 @@ struct SchemaTests {
 
   /// A workflow that uses every word.
   static let everything = """
-    { "$schema": "x", "name": "w", "version": 1, "description": "d", "owner": "o", "timeout": "1d", "inputSchema": {},
+    { "$schema": "x", "name": "w", "version": 1, "description": "d", "owner": "o", "title": "t", "labels": { "a": "b" },
+      "timeout": "1d", "inputSchema": {},
       "defaults": { "timeout": "1s", "retry": { "maxAttempts": 2, "initialInterval": "0s", "backoffCoefficient": 1,
         "maxInterval": "1s", "jitter": 0, "nonRetryable": ["a"] } },
       "steps": [

@@ -30,6 +30,8 @@ static const tracseq_asset assets[] = {
 #include "entry.h"
 #define ASSET "../../../console/json.js"
 #include "entry.h"
+#define ASSET "../../../console/labels.js"
+#include "entry.h"
 #define ASSET "../../../console/live.js"
 #include "entry.h"
 #define ASSET "../../../console/operations.js"

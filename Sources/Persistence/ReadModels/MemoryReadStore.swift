@@ -162,6 +162,8 @@ extension SagaQuery {
     if let isPaused, isPaused != row.isPaused { return false }
     let tagged = Set(row.tags.map { TextKey(SagaMark.tag($0)) })
     if !tags.allSatisfy({ tagged.contains(TextKey(SagaMark.tag($0))) }) { return false }
+    let labelled = Set(row.labels.map { TextKey(SagaMark.label($0)) })
+    if !labels.allSatisfy({ labelled.contains(TextKey(SagaMark.label($0))) }) { return false }
     if let key, !(row.key.map { TextKey(SagaMark.key(key)).isSame(SagaMark.key($0)) } ?? false) { return false }
     if !words.allSatisfy({ word in row.words.contains { $0.utf8.starts(with: word.utf8) } }) { return false }
     if !started.contains(row.startedAt) { return false }

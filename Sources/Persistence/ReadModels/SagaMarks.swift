@@ -17,6 +17,7 @@ enum SagaMark {
   static func waiting(_ what: String) -> String { "d=\(what)" }
   // Composed and decomposed characters are the same in texts that people use to distinguish sagas.
   static func tag(_ tag: String) -> String { "t=\(VisibleText.normal(tag))" }
+  static func label(_ label: Label) -> String { "l=\(label.name):\(VisibleText.normal(label.value))" }
   static func key(_ key: String) -> String { "k=\(VisibleText.normal(key))" }
   static let paused = "z=paused"
   static let word = "q="
@@ -96,7 +97,7 @@ extension SagaRow {
       marks.insert(SagaMark.both(workflow, error: error))
     }
     for what in waitingFor { marks.insert(SagaMark.waiting(what)) }
-    for tag in tags { marks.insert(SagaMark.tag(tag)) }
+    for mark in tags.map(SagaMark.tag) + labels.map(SagaMark.label) { marks.insert(mark) }
     if let key { marks.insert(SagaMark.key(key)) }
     if isPaused { marks.insert(SagaMark.paused) }
     return marks

@@ -19,6 +19,8 @@ public struct SagaQuery: Sendable, Hashable {
   public var isPaused: Bool?
   /// The tags that the saga must all have.
   public var tags: [String] = []
+  /// The labels that the saga must all have.
+  public var labels: [Label] = []
   public var key: String?
   /// The prefixes of words. For each prefix, one of the saga's words begins with it.
   public var words: [String] = []
@@ -145,7 +147,7 @@ extension SagaQuery {
   /// True when the counters alone can answer the count.
   var isCounted: Bool {
     stepStatus == nil && minAttempts == nil && waitingFor == nil && overdueAt == nil && isPaused == nil && tags.isEmpty
-      && key == nil && words.isEmpty && started.isOpen && ended.isOpen
+      && labels.isEmpty && key == nil && words.isEmpty && started.isOpen && ended.isOpen
   }
 }
 

@@ -19,6 +19,9 @@ public struct SagaRow: Sendable, Hashable {
   public var overdueAt: Timestamp?
   public var key: String?
   public var tags: [String]
+  /// What people see first of the saga; nil when it has no title.
+  public var title: String?
+  public var labels: [Label]
   /// The step, code and message of the failure that started compensation, or on which the saga is stuck.
   public var failedStep: String?
   public var failureCode: String?
@@ -36,7 +39,8 @@ public struct SagaRow: Sendable, Hashable {
   public init(
     id: UniqueID, shard: Int, lastEvent: Int, workflow: String, version: Int, status: String, isPaused: Bool = false,
     startedAt: Timestamp, updatedAt: Timestamp, endedAt: Timestamp? = nil, deadline: Timestamp,
-    overdueAt: Timestamp? = nil, key: String? = nil, tags: [String] = [], failedStep: String? = nil,
+    overdueAt: Timestamp? = nil, key: String? = nil, tags: [String] = [], title: String? = nil, labels: [Label] = [],
+    failedStep: String? = nil,
     failureCode: String? = nil, failureMessage: String? = nil, waitingFor: [String] = [], attempts: Int = 0,
     steps: [StepRow] = [], words: [String] = [], note: String? = nil
   ) {
@@ -55,6 +59,8 @@ public struct SagaRow: Sendable, Hashable {
     self.overdueAt = overdueAt
     self.key = key
     self.tags = tags
+    self.title = title
+    self.labels = labels
     self.failedStep = failedStep
     self.failureCode = failureCode
     self.failureMessage = failureMessage

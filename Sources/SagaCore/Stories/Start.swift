@@ -1,7 +1,9 @@
 import JSON
 import Values
+import Workflows
 
-// The start of a saga: the version of its workflow, its input, its deadline, and the person who requested it.
+// The start of a saga: the version of its workflow, its input, its deadline, its title and labels, and the person who
+// requested it.
 
 /// The start of a saga.
 public struct SagaStart: Sendable, Hashable {
@@ -19,10 +21,16 @@ public struct SagaStart: Sendable, Hashable {
   public let by: String
   /// The way that the start came: `rest 10.0.0.7`, `kafka saga.commands`. Older events lack it.
   public let from: String?
+  /// What people see first of the saga. Nil when the workflow has no title, when the title could not be made, and in
+  /// older events.
+  public private(set) var title: String?
+  /// What people find the saga by. A label that could not be made is not among them.
+  public private(set) var labels: [Label]
 
   public init(
     id: UniqueID, workflow: String, version: Int, definitionDigest: String, steps: [String], input: JSON,
-    deadline: Timestamp, idempotencyKey: String?, tags: [String], by: String, from: String? = nil
+    deadline: Timestamp, idempotencyKey: String?, tags: [String], by: String, from: String? = nil,
+    title: String? = nil, labels: [Label] = []
   ) {
     self.id = id
     self.workflow = workflow
@@ -35,6 +43,31 @@ public struct SagaStart: Sendable, Hashable {
     self.tags = tags
     self.by = by
     self.from = from
+    self.title = title
+    self.labels = labels
+  }
+}
+
+// MARK: Title and labels
+
+extension SagaStart {
+  /// Returns the start with the title and the labels that the workflow gives it. They read `input` and `saga`.
+  ///
+  /// A text that can't be made, and one without a visible character, is left out: a saga never fails because of its
+  /// title.
+  /// - Parameter meter: counts the work. All texts share its budget.
+  func titled(by definition: WorkflowDefinition, at now: Timestamp, _ meter: Meter) -> SagaStart {
+    guard definition.title != nil || !definition.labels.isEmpty else { return self }
+    let document = SagaState(start: self, at: now).document(reading: .none)
+    func text(_ template: TextTemplate) -> String? {
+      do throws(ExpressionError) { return try template.render(in: document, meter: meter) } catch { return nil }
+    }
+    var start = self
+    start.title = definition.title.flatMap(text).flatMap(ShownLine.title)
+    start.labels = definition.labels.compactMap { label in
+      text(label.value).flatMap(ShownLine.label).map { Label(label.name, $0) }
+    }
+    return start
   }
 }
 
@@ -75,6 +108,8 @@ extension SagaStart {
     members["idempotencyKey"] = idempotencyKey.map(JSON.string)
     members["from"] = from.map(JSON.string)
     if !tags.isEmpty { members["tags"] = .strings(tags) }
+    members["title"] = title.map(JSON.string)
+    if !labels.isEmpty { members["labels"] = .labels(labels) }
     return .object(members)
   }
 
@@ -85,6 +120,7 @@ extension SagaStart {
       definitionDigest: try data.string("definition"), steps: try data.strings("steps"), input: try data.value("input"),
       deadline: try data.timestamp("deadline"), idempotencyKey: data.optionalString("idempotencyKey"),
       tags: data.has("tags") ? try data.strings("tags") : [], by: try data.string("by"),
-      from: data.optionalString("from"))
+      from: data.optionalString("from"), title: data.optionalString("title"),
+      labels: try data.optional("labels", "an object of strings", \.labelsValue) ?? [])
   }
 }

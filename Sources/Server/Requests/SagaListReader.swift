@@ -9,7 +9,7 @@ import Workflows
 struct SagaListReader {
   static let filters = [
     "status", "workflow", "version", "step", "stepStatus", "error", "minAttempts", "waitingFor", "overdue", "stuck",
-    "paused", "tag", "key", "q", "startedAfter", "startedBefore", "endedAfter", "endedBefore",
+    "paused", "tag", "label", "key", "q", "startedAfter", "startedBefore", "endedAfter", "endedBefore",
   ]
   static let parameters = filters + ["sort", "cursor", "limit", "facets", "seen"]
 
@@ -48,6 +48,7 @@ struct SagaListReader {
     }
     sagas.isPaused = try query.flag("paused")
     sagas.tags = try query.texts("tag")
+    sagas.labels = try labels()
     sagas.key = try query.text("key")
     if let text = try query.text("q") {
       sagas.words = SagaWords.query(text)
@@ -89,6 +90,24 @@ struct SagaListReader {
       throw query.invalid("error", "is a code, or the beginning of one with one * behind it, not \(quoted(error))")
     }
     return error
+  }
+
+  /// Reads labels in the form `NAME:VALUE`. A name has no colon; the value may have some.
+  private func labels() throws(Problem) -> [Label] {
+    var labels: [Label] = []
+    for text in try query.texts("label") {
+      let scalars = text.unicodeScalars
+      let colon = scalars.firstIndex(of: ":")
+      guard let colon, NameRule.word.allows(String(scalars[..<colon])) else {
+        throw query.invalid("label", "is a label's name and value, as patient:P-17, not \(quoted(text))")
+      }
+      // No saga has another value: its labels have this form.
+      guard let value = ShownLine.label(String(scalars[scalars.index(after: colon)...])) else {
+        throw query.invalid("label", "has a value of 1 to \(ShownLine.longest) visible characters, not \(quoted(text))")
+      }
+      labels.append(Label(String(scalars[..<colon]), value))
+    }
+    return labels
   }
 
   private func range(_ what: String) throws(Problem) -> MomentRange {

@@ -9,10 +9,11 @@ extension SagaSummary {
   /// - Parameter now: decides whether the saga is overdue.
   init(_ row: SagaRow, at now: Timestamp) {
     self.init(
-      id: row.id.description, workflow: row.workflow, version: row.version, status: row.status, paused: row.isPaused,
-      overdue: row.overdueAt.map { $0 <= now } ?? false, startedAt: row.startedAt, updatedAt: row.updatedAt,
-      endedAt: row.endedAt, deadline: row.deadline, tags: row.tags, key: row.key, failedStep: row.failedStep,
-      failureCode: row.failureCode, failureMessage: row.failureMessage, waitingFor: row.waitingFor,
+      id: row.id.description, title: row.title, workflow: row.workflow, version: row.version, status: row.status,
+      paused: row.isPaused, overdue: row.overdueAt.map { $0 <= now } ?? false, startedAt: row.startedAt,
+      updatedAt: row.updatedAt, endedAt: row.endedAt, deadline: row.deadline, tags: row.tags, labels: row.labels,
+      key: row.key, failedStep: row.failedStep, failureCode: row.failureCode, failureMessage: row.failureMessage,
+      waitingFor: row.waitingFor,
       attempts: row.attempts, note: row.note)
   }
 }

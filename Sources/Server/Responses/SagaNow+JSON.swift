@@ -13,6 +13,7 @@ extension SagaNow {
     let allowed = Verbs.allowed(state, definition)
     return SagaResponse(
       id: state.id.description,
+      title: state.start.title,
       workflow: state.start.workflow,
       version: state.start.version,
       status: state.status.rawValue,
@@ -25,6 +26,7 @@ extension SagaNow {
       why: Explanation(state, definition, now: now, allowed: allowed).response,
       idempotencyKey: state.start.idempotencyKey,
       tags: state.start.tags,
+      labels: state.start.labels,
       turnBack: state.turnBack?.response,
       turnBackRequested: state.requestedTurnBack?.response,
       pivotPassed: state.isPivotPassed(by: definition),

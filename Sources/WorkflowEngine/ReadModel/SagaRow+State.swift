@@ -19,27 +19,40 @@ extension SagaRow {
       version: state.start.version, status: state.status.rawValue, isPaused: state.isPaused, startedAt: state.startedAt,
       updatedAt: moment, endedAt: state.end?.at, deadline: state.deadline, overdueAt: state.overdueAt,
       key: state.start.idempotencyKey,
-      tags: state.start.tags, failedStep: trouble?.step, failureCode: trouble?.code,
+      tags: state.start.tags, title: state.start.title, labels: state.start.labels, failedStep: trouble?.step,
+      failureCode: trouble?.code,
       failureMessage: trouble?.message, waitingFor: state.waitingFor,
       attempts: state.steps.map { max($0.forward.count, $0.undo.count) }.max() ?? 0, steps: steps,
       words: Self.words(words, trouble))
   }
 
   /// Returns the words by which a saga is found from its start on, at most `SagaWords.limit`: its id, tags and key,
-  /// then the words of its input.
+  /// then the words of its title and labels, then those of its input.
   ///
-  /// The values of an input take turns, one word each, so that a long remark leaves room for a barcode after it.
+  /// The values of an input take turns, one word each, so that a long remark leaves room for a barcode after it. So do
+  /// the title and the labels, which get at most half of the words.
   static func startWords(_ start: SagaStart) -> [String] {
     var words = [start.id.description]
     for text in start.tags + [start.idempotencyKey].compactMap({ $0 }) { words += SagaWords.of(text) }
+    let shown = [start.title].compactMap { $0 } + start.labels.map(\.value)
+    take(shown.map(SagaWords.of), into: &words, upTo: min(words.count + SagaWords.limit / 2, SagaWords.limit))
     var values: [[String]] = []
     collect(start.input, into: &values)
+    take(values, into: &words, upTo: SagaWords.limit)
+    return words
+  }
+
+  /// Adds words of the values in turns, one of each value, until there are `limit`.
+  private static func take(_ values: [[String]], into words: inout [String], upTo limit: Int) {
+    // A title is often made of the input's values. A word that comes again takes no room.
+    var known = Set(words)
     var turn = 0
-    while words.count < SagaWords.limit, values.contains(where: { turn < $0.count }) {
-      for value in values where turn < value.count && words.count < SagaWords.limit { words.append(value[turn]) }
+    while words.count < limit, values.contains(where: { turn < $0.count }) {
+      for value in values where turn < value.count && words.count < limit {
+        if known.insert(value[turn]).inserted { words.append(value[turn]) }
+      }
       turn += 1
     }
-    return words
   }
 
   /// Collects the words of each text and number, up to the largest possible number of words.

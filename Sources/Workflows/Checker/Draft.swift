@@ -52,6 +52,8 @@ struct Use {
     case undo(Set<Outcome>)
     /// The engine renders it when the saga is completed.
     case output
+    /// The engine renders it when the saga starts, before any step.
+    case start
   }
 
   let role: Role

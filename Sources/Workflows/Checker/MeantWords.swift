@@ -7,7 +7,8 @@ package enum Meant {
   case says(String)
 
   static let workflow: [String: Meant] = [
-    "id": .word("name"), "title": .word("name"), "inputs": .word("inputSchema"), "input": .word("inputSchema"),
+    "id": .word("name"), "displayName": .word("title"), "caption": .word("title"), "tags": .word("labels"),
+    "annotations": .word("labels"), "inputs": .word("inputSchema"), "input": .word("inputSchema"),
     "schema": .word("inputSchema"), "result": .word("output"), "outputs": .word("output"), "tasks": .word("steps"),
     "states": .word("steps"), "stages": .word("steps"), "jobs": .word("steps"), "activities": .word("steps"),
     "deadline": .word("timeout"), "timeoutSeconds": .word("timeout"), "assertions": .word("invariants"),

@@ -12,12 +12,13 @@ struct ReferenceCheck {
   private static let roots = ["input", "steps", "saga"]
   private static let sagaMembers = SagaMember.allCases.map(\.rawValue)
 
-  func check(outputUses: [Use]) {
+  /// - Parameter usesOfWorkflow: those outside the steps: of `title`, `labels` and `output`.
+  func check(usesOfWorkflow: [Use]) {
     for draft in drafts {
       let guarded = around(draft).reduce(guarded(by: draft)) { $0.union(self.guarded(by: $1)) }
       for use in draft.uses { check(use, of: draft, guarded: guarded) }
     }
-    for use in outputUses { check(use, of: nil, guarded: []) }
+    for use in usesOfWorkflow { check(use, of: nil, guarded: []) }
   }
 
   /// Returns the groups around a step, the innermost first.
@@ -40,11 +41,16 @@ struct ReferenceCheck {
     return steps
   }
 
-  /// - Parameter draft: the step that reads; nil for the output of the workflow.
+  /// - Parameter draft: the step that reads; nil for the workflow itself.
   private func check(_ use: Use, of draft: StepDraft?, guarded: Set<String>) {
     for read in use.reads {
       let one = One(use: use, read: read, reader: draft)
       switch read.tokens.first {
+      case .name("steps") where use.role == .start:
+        error(
+          one, WorkflowErrorCode.stepNotBefore,
+          "\"title\" and \"labels\" are made when the saga starts, before every step: they read input and saga",
+          token: 0)
       case .name("steps"): checkStep(one, guarded: guarded)
       case .name("saga"):
         if let member = read.name(1), !Self.sagaMembers.contains(member) {
@@ -92,11 +98,16 @@ struct ReferenceCheck {
       }
       return
     }
-    let roots = one.use.role == .accept ? Self.roots + ["signal"] : Self.roots
+    let roots =
+      switch one.use.role {
+      case .accept: Self.roots + ["signal"]
+      case .start: Self.roots.filter { $0 != "steps" }
+      case .action, .when, .undo, .output: Self.roots
+      }
     var message = "the document has no \"\(name)\": it has \(roots.joined(separator: ", "))"
     if name == "signal" { message = "\"signal\" is there only in \"accept\"; later its body is the step's output" }
     if let meant = one.read.hyphenatedName { message += "; a name with a hyphen is written ['\(meant)']" }
-    if graph.indexes[name] != nil { message = "a step is read as steps.\(name)" }
+    if graph.indexes[name] != nil, roots.contains("steps") { message = "a step is read as steps.\(name)" }
     error(
       one, WorkflowErrorCode.unknownRoot, message, token: 0,
       near: name == "signal" ? nil : NearNames.nearest(to: name, among: roots))

@@ -77,8 +77,8 @@ struct WorkflowReader {
   let report: Report
 
   private static let keys = [
-    "$schema", "name", "version", "description", "owner", "timeout", "inputSchema", "defaults", "steps", "output",
-    "invariants",
+    "$schema", "name", "version", "description", "owner", "title", "labels", "timeout", "inputSchema", "defaults",
+    "steps", "output", "invariants",
   ]
 
   /// - Returns: nil when there are too many errors. The report says whether the workflow may be used.
@@ -94,6 +94,9 @@ struct WorkflowReader {
     let version = reader.integer("version", in: 1...Int.max, meaning: "a whole number from 1")
     let description = reader.text("description")
     let owner = reader.text("owner")
+    var naming = StartTextReader(services: services, report: report)
+    let title = naming.title(in: reader)
+    let labels = naming.labels(in: reader)
     let timeout = reader.duration("timeout") ?? WorkflowDefinition.defaultTimeout
     let inputSchema = ActionReader.schema("inputSchema", in: reader)
     let defaults = defaults(in: reader)
@@ -105,14 +108,14 @@ struct WorkflowReader {
     let graph = GraphCheck(report: report).graph(of: drafts)
     if report.purpose == .check {
       ReferenceCheck(drafts: drafts, graph: graph, inputSchema: inputSchema?.source, report: report)
-        .check(outputUses: ending.uses)
+        .check(usesOfWorkflow: naming.uses + ending.uses)
       ConditionCheck(drafts: drafts, inputSchema: inputSchema?.source, report: report).check()
     }
     let invariants = InvariantReader(report: report).invariants(in: reader, steps: drafts.compactMap(\.id))
     guard let steps = assemble(drafts, graph), let name, let version else { return nil }
     let definition = WorkflowDefinition(
-      name: name, version: version, description: description, owner: owner, timeout: timeout, inputSchema: inputSchema,
-      steps: steps, output: output, invariants: invariants, source: json)
+      name: name, version: version, description: description, owner: owner, title: title, labels: labels,
+      timeout: timeout, inputSchema: inputSchema, steps: steps, output: output, invariants: invariants, source: json)
     guard report.purpose == .check else { return definition }
     TimeCheck(definition: definition, report: report).check()
     AdviceCheck(definition: definition, report: report).check()

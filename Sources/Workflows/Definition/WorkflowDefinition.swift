@@ -6,6 +6,10 @@ public struct WorkflowDefinition: Sendable {
   public let version: Int
   public let description: String?
   public let owner: String?
+  /// What people see first of a saga. It is rendered once, when the saga starts, and so are the labels.
+  public let title: TextTemplate?
+  /// What people find a saga by: at most `Label.most`.
+  public let labels: [NamedText]
   /// The time that a saga may take before it starts compensation.
   public let timeout: Duration
   /// The schema of the input. A start whose input doesn't meet it is refused.
@@ -41,6 +45,8 @@ public struct WorkflowDefinition: Sendable {
   ///   - version: the version, from 1.
   ///   - description: the purpose in one sentence.
   ///   - owner: the team or person that is responsible.
+  ///   - title: what people see first of a saga.
+  ///   - labels: what people find a saga by.
   ///   - timeout: the timeout of the whole saga.
   ///   - inputSchema: the schema of the input.
   ///   - steps: steps with unique ids and without cycles, each at its own index. The checker ensures this.
@@ -49,13 +55,16 @@ public struct WorkflowDefinition: Sendable {
   ///   - source: the whole file as it was read.
   public init(
     name: String, version: Int, description: String? = nil, owner: String? = nil,
-    timeout: Duration = WorkflowDefinition.defaultTimeout, inputSchema: WorkflowSchema? = nil, steps: [Step],
-    output: Template? = nil, invariants: [Invariant] = [], source: JSON
+    title: TextTemplate? = nil, labels: [NamedText] = [], timeout: Duration = WorkflowDefinition.defaultTimeout,
+    inputSchema: WorkflowSchema? = nil, steps: [Step], output: Template? = nil, invariants: [Invariant] = [],
+    source: JSON
   ) {
     self.name = name
     self.version = version
     self.description = description
     self.owner = owner
+    self.title = title
+    self.labels = labels
     self.timeout = timeout
     self.inputSchema = inputSchema
     self.steps = steps

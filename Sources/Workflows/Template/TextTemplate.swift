@@ -27,6 +27,16 @@ public struct TextTemplate: Sendable {
   /// True when the whole text is one `${… ?? nothing}`.
   var mayBeLeftOut: Bool { expressions.contains(where: \.mayBeLeftOut) }
 
+  /// The text, when it has no `${…}`; nil when it has one.
+  var fixedText: String? {
+    var text = ""
+    for part in parts {
+      guard case .literal(let literal) = part else { return nil }
+      text += literal
+    }
+    return text
+  }
+
   var expressions: [Expression] {
     parts.compactMap { if case .expression(let expression) = $0 { expression } else { nil } }
   }

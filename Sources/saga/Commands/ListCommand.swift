@@ -22,8 +22,13 @@ let listFilters: [(option: OptionSpec, parameter: String)] = [
   (OptionSpec("min-attempts", value: "N", help: "with a step that had at least N attempts"), "minAttempts"),
   (OptionSpec("waiting-for", value: "WHAT", help: "a signal's name, delay, or answer"), "waitingFor"),
   (OptionSpec("tag", value: "TAG", repeats: true, help: "with this tag; several options: with all of them"), "tag"),
+  (
+    OptionSpec(
+      "label", value: "NAME=VALUE", repeats: true,
+      help: "with this label, as patient=P-17; several options: with all of them"), "label"
+  ),
   (OptionSpec("key", value: "KEY", help: "started with this idempotency key"), "key"),
-  (OptionSpec("text", value: "TEXT", help: "words of input, tags, ids and errors, or their beginnings"), "q"),
+  (OptionSpec("text", value: "TEXT", help: "words of titles, input, tags and errors, or their beginnings"), "q"),
   (
     OptionSpec("since", value: "TIME", help: "started at this time or later: 2026-03-01T08:00:00Z"),
     "startedAfter"
@@ -41,11 +46,30 @@ let listFlags: [(option: OptionSpec, parameter: String)] = [
   (OptionSpec("paused", help: "only paused sagas"), "paused"),
 ]
 
+extension Invocation {
+  /// Returns the value of a filter's parameter.
+  /// - Throws: `UsageError` when the option's value is not one that the filter can have.
+  func value(_ value: String, ofFilter option: String) throws(UsageError) -> String {
+    switch option {
+    case "status":
+      try ListPages.check(value, self)
+      return value
+    case "label":
+      let scalars = value.unicodeScalars
+      guard let sign = scalars.firstIndex(of: "="), sign != scalars.startIndex else {
+        throw usage("--label wants NAME=VALUE, as patient=P-17, not \"\(value)\"")
+      }
+      return "\(String(scalars[..<sign])):\(String(scalars[scalars.index(after: sign)...]))"
+    default: return value
+    }
+  }
+}
+
 let listCommand = CommandSpec(
   "list", summary: "list sagas, the newest first",
   about: [
-    "Shows a line for each saga, and below it the error of a saga that turned back or is stuck. A saga must match every "
-      + "filter. --facets first counts the sagas by status, workflow, error and step."
+    "Shows a line for each saga, below it its title and labels, and the error of a saga that turned back or is stuck. A "
+      + "saga must match every filter. --facets first counts the sagas by status, workflow, error and step."
   ],
   options: listFilters.map(\.option) + listFlags.map(\.option) + [
     OptionSpec("facets", help: "count the sagas, too"),
@@ -74,8 +98,7 @@ struct ListPages {
     var query: [(name: String, value: String)] = []
     for (option, parameter) in listFilters {
       for value in invocation.arguments.values(option.name) {
-        if option.name == "status" { try Self.check(value, invocation) }
-        query.append((parameter, value))
+        query.append((parameter, try invocation.value(value, ofFilter: option.name)))
       }
     }
     for (option, parameter) in listFlags where invocation.arguments.has(option.name) {

@@ -36,8 +36,8 @@ struct OperationWords {
     for (option, parameter) in Self.filters {
       let values = invocation.arguments.values(option.name)
       if values.isEmpty { continue }
-      if option.name == "status" { for value in values { try ListPages.check(value, invocation) } }
-      filter[parameter] = values.count == 1 ? .string(values[0]) : .array(values.map(JSON.string))
+      let texts = try values.map { JSON.string(try invocation.value($0, ofFilter: option.name)) }
+      filter[parameter] = texts.count == 1 ? texts[0] : .array(texts)
       for value in values { shown += ["--\(option.name)", Shell.quoted(value)] }
     }
     for (option, parameter) in listFlags where invocation.arguments.has(option.name) {

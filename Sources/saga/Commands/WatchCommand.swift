@@ -21,7 +21,9 @@ let watchCommand = CommandSpec(
   if invocation.arguments.operand(0) != nil { return try await followEvents(invocation, follow: true) }
   var query: [(name: String, value: String)] = [("sort", "-updatedAt"), ("limit", "200")]
   for (option, parameter) in listFilters {
-    for value in invocation.arguments.values(option.name) { query.append((parameter, value)) }
+    for value in invocation.arguments.values(option.name) {
+      query.append((parameter, try invocation.value(value, ofFilter: option.name)))
+    }
   }
   for (option, parameter) in listFlags where invocation.arguments.has(option.name) { query.append((parameter, "true")) }
   let rounds = try invocation.number("rounds")

@@ -2,7 +2,7 @@ import JSON
 import Values
 import Wire
 
-/// `saga list`: a line for each saga, and below it the cause when it compensates or is stuck.
+/// `saga list`: a line for each saga, and below it its title and labels, and the cause when it compensates or is stuck.
 struct SagaLines {
   let now: Timestamp
   let style: Style
@@ -18,10 +18,22 @@ struct SagaLines {
     let status = style.colour(Layout.pad("\(mark.symbol) \(mark.word)", to: 14), mark.colour)
     let workflow = Layout.pad(Layout.clip(saga.workflow, to: Self.workflowWidth), to: Self.workflowWidth)
     var lines = ["\(Layout.pad(saga.id, to: 36))  \(status) \(workflow) \(Self.age(now - saga.startedAt))"]
+    if let shown = title(of: saga) { lines.append("  " + shown) }
     if saga.overdue { lines.append("  " + style.colour("overdue", .red)) }
     let why = [saga.failedStep, saga.failureCode].compactMap { $0 }
     if !why.isEmpty { lines.append("  " + style.dim(Layout.clip(why.joined(separator: ": "), to: Self.width - 2))) }
     return lines
+  }
+
+  /// Returns the title and the labels in one line; nil when there are none.
+  private func title(of saga: SagaSummary) -> String? {
+    let title = Layout.clip(saga.title ?? "", to: Self.width - 2)
+    let room = Self.width - 2 - title.count - (title.isEmpty ? 0 : 2)
+    let labels = LabelText.all(saga.labels)
+    // A label of a few characters would be cut to nothing useful.
+    let shown = labels.isEmpty || room < 8 ? "" : style.dim(Layout.clip(labels, to: room))
+    let parts = [style.bold(title), shown].filter { !$0.isEmpty }
+    return parts.isEmpty ? nil : parts.joined(separator: "  ")
   }
 
   /// One unit is enough in a list: `2m ago`.
@@ -32,6 +44,11 @@ struct SagaLines {
     if seconds < 86_400 { return "\(seconds / 3_600)h ago" }
     return "\(seconds / 86_400)d ago"
   }
+}
+
+/// The labels of a saga as `saga list --label` takes them.
+enum LabelText {
+  static func all(_ labels: [Label]) -> String { labels.map { "\($0.name)=\($0.value)" }.joined(separator: ", ") }
 }
 
 /// `saga events`: a line for each event.

@@ -20,12 +20,15 @@ struct SagaDrawing {
 
   private func header() -> [String] {
     let mark = StatusLabel.ofSaga(saga.status)
-    let name = Layout.clip("\(saga.workflow) v\(saga.version)", to: 62)
-    let overdue = saga.overdue ? "  " + style.colour("overdue", .red) : ""
-    var lines = [
-      style.colour("\(mark.symbol) \(mark.word)", mark.colour) + "  " + style.bold(name) + overdue
-        + (saga.paused != nil ? "  " + style.colour("‖ paused", .yellow) : "")
-    ]
+    let workflow = "\(saga.workflow) v\(saga.version)"
+    let status = "\(mark.symbol) \(mark.word)"
+    let overdue = saga.overdue ? "overdue" : ""
+    let paused = saga.paused != nil ? "‖ paused" : ""
+    let flags = [style.colour(overdue, .red), style.colour(paused, .yellow)].filter { !$0.isEmpty }
+    let taken = [status, overdue, paused].reduce(0) { $0 + ($1.isEmpty ? 0 : $1.count + 2) }
+    let name = Layout.clip(saga.title ?? workflow, to: Self.width - taken)
+    var lines = [([style.colour(status, mark.colour), style.bold(name)] + flags).joined(separator: "  ")]
+    if saga.title != nil { lines.append("  " + Layout.clip(workflow, to: Self.width - 2)) }
     lines.append("  " + saga.id)
     var facts: [(String, String)] = []
     let by = saga.startedBy.map { " by \($0)" } ?? ""
@@ -42,6 +45,7 @@ struct SagaDrawing {
         facts.append(("deadline", "\(TimeText.short(deadline, besides: started)), \(when)"))
       }
     }
+    if !saga.labels.isEmpty { facts.append(("labels", LabelText.all(saga.labels))) }
     if !saga.tags.isEmpty { facts.append(("tags", saga.tags.joined(separator: ", "))) }
     // The steps and the output below say this of a completed saga.
     if saga.status != "completed" { facts.append(("why", why.sentence)) }

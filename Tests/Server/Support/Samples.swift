@@ -25,6 +25,13 @@ enum Samples {
     }
     """
 
+  /// A wait. Its sagas have a title, and the labels for which the input has values.
+  static let labelled = """
+    {"name": "tube", "version": 1, "title": "Tube ${input.barcode}",
+     "labels": {"patient": "${input.patient}", "ward": "${input.ward ?? nothing}", "volume": "${input.volumeMl} ml"},
+     "steps": [{"id": "go", "signal": {"name": "go"}}]}
+    """
+
   /// One wait, and nothing else.
   static func pause(_ name: String = "pause", version: Int = 1, seconds: Int = 1) -> String {
     #"{"name": "\#(name)", "version": \#(version), "steps": [{"id": "wait", "delay": {"for": "\#(seconds)s"}}]}"#

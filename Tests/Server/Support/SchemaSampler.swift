@@ -25,7 +25,7 @@ struct SchemaSampler {
       "AAAA", "AA=A", "5.12", "63.1-0.2", "64.1", "5.", "5.99999999999999999999", "key-1", "a\u{7F}b", "running",
       "stuck",
       "happened", "undone", "didNotHappen", "rest", "CLI", "pager", "-----BEGIN PUBLIC KEY-----",
-      "-startedAt", "finished", "done", "4f1d0c9b2a7e6d35",
+      "-startedAt", "patient:P-17", "a:b:c", "patient:", ":x", "1:x", "finished", "done", "4f1d0c9b2a7e6d35",
     ]
     + [40, 41, 100, 101, 200, 201, 255, 256, 1_000, 1_001, 2_000, 2_001].map { String(repeating: "x", count: $0) }
 

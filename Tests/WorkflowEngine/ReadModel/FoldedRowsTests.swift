@@ -29,7 +29,8 @@ struct FoldedRowsTests {
   static let workflow = Workflow.of(
     Workflow.step("a"), Workflow.step("b"), #"{"id": "go", "signal": {"name": "go"}, "dependsOn": ["b"]}"#,
     Workflow.step("c", #""pivot": true, "dependsOn": ["go"], "# + Workflow.quick),
-    Workflow.step("d", #""dependsOn": ["go"], "# + Workflow.quick))
+    Workflow.step("d", #""dependsOn": ["go"], "# + Workflow.quick),
+    members: #""title": "Tube ${input.barcode}", "labels": {"order": "${saga.key}", "barcode": "${input.barcode}"},"#)
 
   /// Starts sagas with random outcomes and verbs, until each has ended or waits for a person.
   static func live(_ engine: Engine, sagas: Int, seed: UInt64) async throws -> [UniqueID] {
@@ -104,6 +105,10 @@ struct FoldedRowsTests {
       #expect(row.steps.map(\.status) == state.steps.map(\.status.rawValue))
       #expect(row.at.isEmpty || state.end == nil)
       #expect(row.key == state.start.idempotencyKey && row.tags == state.start.tags)
+      let barcode = state.start.input["barcode"]?.stringValue ?? ""
+      #expect(row.title == "Tube \(barcode)" && state.start.title == row.title)
+      #expect(row.labels == [Label("order", row.key ?? ""), Label("barcode", barcode)])
+      #expect(row.words.contains("tube"))
       #expect(
         row.words.contains(id.description)
           && row.words.contains(state.start.input["barcode"]?.stringValue?.lowercased() ?? "?"))
@@ -239,6 +244,51 @@ struct FoldedRowsTests {
       await running.stop()
       await read.close()
     }
+  }
+
+  @Test("A saga is found by its labels and by the words of its title, and a repeated start is the same saga")
+  func labels() async throws {
+    let running = try await RunningEngine(MemoryStore(environment: .system), ScriptedExecutor())
+    let engine = running.engine
+    _ = try await engine.register(Self.workflow, by: "test")
+    let request = StartRequest(workflow: "spec", input: ["barcode": "LAB-1"], idempotencyKey: "K-1", by: "test")
+    let id = try await engine.start(request).id
+    let again = try await engine.start(request)
+    #expect(again.id == id && !again.isNew)
+    _ = try await engine.start(StartRequest(workflow: "spec", input: ["barcode": "LAB-2"], by: "test"))
+    try await engine.waitUntilListed()
+    func found(_ change: (inout SagaQuery) -> Void) async throws -> [UniqueID] {
+      var query = SagaQuery()
+      change(&query)
+      return try await engine.list(SagaListRequest(query)).sagas.map(\.id)
+    }
+    #expect(try await found { $0.labels = [Label("barcode", "LAB-1")] } == [id])
+    #expect(try await found { $0.labels = [Label("barcode", "LAB-1"), Label("order", "K-1")] } == [id])
+    #expect(try await found { $0.labels = [Label("barcode", "LAB-2"), Label("order", "K-1")] } == [])
+    #expect(try await found { $0.labels = [Label("order", "LAB-1")] } == [])
+    #expect(try await found { $0.labels = [Label("barcode", "LAB")] } == [])
+    #expect(try await found { $0.words = SagaWords.query("tube lab-1") } == [id])
+    await running.stop()
+  }
+
+  @Test("A title and labels are found by their words beside a long input, and take no room for words that it has too")
+  func words() {
+    func start(_ input: JSON, title: String?, _ labels: [Label]) -> SagaStart {
+      SagaStart(
+        id: UniqueID.version7(at: Timestamp(milliseconds: 1_772_352_000_000), random: (1, 2)), workflow: "w",
+        version: 1,
+        definitionDigest: "d", steps: [], input: input, deadline: Timestamp(milliseconds: 1_772_352_000_001),
+        idempotencyKey: nil, tags: [], by: "test", title: title, labels: labels)
+    }
+    let many = JSON.array((0..<200).map { .string("word\($0)") })
+    let words = SagaRow.startWords(start(many, title: "Liver biopsy", [Label("patient", "Meier")]))
+    #expect(words.count == SagaWords.limit)
+    #expect(Array(words[1...4]) == ["liver", "meier", "biopsy", "word0"])
+    let title = (0..<60).map { "t\($0)" }.joined(separator: " ")
+    let both = SagaRow.startWords(start(many, title: title, []))
+    #expect(both.filter { $0.hasPrefix("t") }.count == SagaWords.limit / 2)
+    let same = SagaRow.startWords(start(["barcode": "TUBE-1"], title: "TUBE-1", [Label("tube", "TUBE-1")]))
+    #expect(same.dropFirst() == ["tube-1"] || same.dropFirst() == ["tube-1", "1"])
   }
 
   @Test("A paused saga is found as paused, and its clock stops")

@@ -169,17 +169,22 @@ enum EventSamples {
     }
   }
 
-  static func start(idempotencyKey: String?, tags: [String], from: String? = nil) -> SagaStart {
+  static func start(
+    idempotencyKey: String?, tags: [String], from: String? = nil, title: String? = nil, labels: [Label] = []
+  ) -> SagaStart {
     SagaStart(
       id: id, workflow: "sample-processing", version: 1,
       definitionDigest: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
       steps: ["createSample", "approve", "storeSample"], input: ["barcode": "TUBE-0001", "volumeUl": 500],
-      deadline: later, idempotencyKey: idempotencyKey, tags: tags, by: "lims", from: from)
+      deadline: later, idempotencyKey: idempotencyKey, tags: tags, by: "lims", from: from, title: title,
+      labels: labels)
   }
 
   private static let starts: [any SagaEventContent] = [
     SagaStarted(
-      start(idempotencyKey: "ORD-2026-0417/TUBE-0001", tags: ["ORD-2026-0417"], from: "rest 10.0.0.7")),
+      start(
+        idempotencyKey: "ORD-2026-0417/TUBE-0001", tags: ["ORD-2026-0417"], from: "rest 10.0.0.7", title: "TUBE-0001",
+        labels: [Label("patient", "P-17"), Label("order", "ORD-2026-0417")])),
     SagaStarted(start(idempotencyKey: nil, tags: [])),
   ]
 

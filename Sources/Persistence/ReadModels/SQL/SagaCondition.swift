@@ -29,6 +29,7 @@ enum SagaCondition {
       if let mark { conditions.append(.marks([SagaMark.clean(mark)], isIndexed: isIndexed)) }
     }
     add(query.key.map(SagaMark.key))
+    for label in query.labels { add(SagaMark.label(label)) }
     for tag in query.tags { add(SagaMark.tag(tag)) }
     addStep(of: query, to: &conditions)
     addError(of: query, to: &conditions)
