@@ -62,7 +62,7 @@ extension PostgresConfiguration {
       url: url, name: name, shardCount: shardCount, connectTimeout: .seconds(60), patience: .seconds(300),
       stallAfter: .seconds(60), writerSilence: .seconds(60), reconnectTimeout: .seconds(60),
       readReconnectTimeout: .seconds(60), ownershipPatience: .zero, idleSessionTimeout: .seconds(180),
-      statementTimeout: .seconds(300), lockTimeout: .seconds(60))
+      statementTimeout: .seconds(60), lockTimeout: .seconds(60))
   }
 }
 
