@@ -74,9 +74,7 @@ struct ExplorerTests {
   }
 
   /// The workflows of `docs/patterns.md`.
-  static let patterns = ((try? Repository.bytes("docs/patterns.md")).map { String(decoding: $0, as: UTF8.self) } ?? "")
-    .components(separatedBy: "```json\n").dropFirst().compactMap { $0.components(separatedBy: "\n```").first }
-    .filter { $0.hasPrefix("{") }
+  static let patterns = ((try? Repository.blocks("json", of: "docs/patterns.md")) ?? []).filter { $0.hasPrefix("{") }
 
   @Test("Each pattern completes with made answers, comes to rest under every failure, and leaves nothing behind")
   func patterns() throws {

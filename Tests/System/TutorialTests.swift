@@ -6,8 +6,7 @@ import Testing
 @Suite("The tutorial", .timeLimit(.minutes(15)), .inTurn)
 struct TutorialTests {
   private static func blocks(_ language: String) throws -> [String] {
-    String(decoding: try Repository.bytes("docs/tutorial.md"), as: UTF8.self)
-      .components(separatedBy: "```\(language)\n").dropFirst().compactMap { $0.components(separatedBy: "\n```").first }
+    try Repository.blocks(language, of: "docs/tutorial.md")
   }
 
   @Test("The tutorial's service, workflow and commands do what the tutorial says")

@@ -9,6 +9,12 @@ public enum Repository {
     Array(try Data(contentsOf: root.appendingPathComponent(path)))
   }
 
+  /// The code blocks of a page in one language, in order.
+  public static func blocks(_ language: String, of path: String) throws -> [String] {
+    String(decoding: try bytes(path), as: UTF8.self)
+      .components(separatedBy: "```\(language)\n").dropFirst().compactMap { $0.components(separatedBy: "\n```").first }
+  }
+
   /// The names of the files in a folder that end so, in order.
   public static func names(in folder: String, ending: String) throws -> [String] {
     try FileManager.default.contentsOfDirectory(atPath: root.appendingPathComponent(folder).path)

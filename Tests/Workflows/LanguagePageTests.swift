@@ -13,10 +13,7 @@ struct LanguagePageTests {
   static let patterns = blocks(of: "docs/patterns.md")
 
   private static func blocks(of path: String) -> [String] {
-    let page = (try? Repository.bytes(path)) ?? []
-    return String(decoding: page, as: UTF8.self).components(separatedBy: "```json\n").dropFirst()
-      .compactMap { $0.components(separatedBy: "\n```").first }
-      .filter { $0.hasPrefix("{") }
+    ((try? Repository.blocks("json", of: path)) ?? []).filter { $0.hasPrefix("{") }
   }
 
   @Test("The page's examples have no findings", arguments: examples)

@@ -5,15 +5,23 @@ import Workflows
 public enum DrawnOrder {
   /// Returns the indexes of the steps that are drawn directly before each step.
   public static func dependencies(of definition: WorkflowDefinition) -> [[Int]] {
-    let (known, groups, members) = (definition.dependencies, definition.groups, definition.members)
-    var ends = definition.steps.indices.map { [$0] }
-    // A member has a higher index than its group, so the ends of members are known before those of their group.
-    for step in definition.steps.indices.reversed() where !members[step].isEmpty {
+    dependencies(known: definition.dependencies, groups: definition.groups)
+  }
+
+  /// - Parameters:
+  ///   - known: for each step, the indexes of the steps that it depends on.
+  ///   - groups: for each step, the index of its group. A group has a lower index than its members.
+  public static func dependencies(known: [[Int]], groups: [Int?]) -> [[Int]] {
+    var members = known.map { _ in [Int]() }
+    for (step, group) in groups.enumerated() { if let group, group < step { members[group].append(step) } }
+    var ends = known.indices.map { [$0] }
+    // The ends of members are known before those of their group.
+    for step in known.indices.reversed() where !members[step].isEmpty {
       let followed = Set(members[step].flatMap { known[$0] })
       let last = members[step].filter { !followed.contains($0) }
       if !last.isEmpty { ends[step] = last.flatMap { ends[$0] } }
     }
-    return definition.steps.indices.map { step in
+    return known.indices.map { step in
       var around: Set<Int> = []
       var group = groups[step]
       while let one = group, around.insert(one).inserted { group = groups[one] }

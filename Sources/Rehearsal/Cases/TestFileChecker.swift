@@ -33,24 +33,13 @@ package enum TestFileChecker {
   package static func check(
     _ bytes: [UInt8], file: String? = nil, workflow: @escaping (String) -> WorkflowSource
   ) -> TestFileCheck {
-    guard bytes.count <= TestFile.maxBytes else {
-      let finding = Finding(
-        severity: .error, code: RehearsalErrorCode.testsInvalid,
-        message: "the file has \(bytes.count) bytes, \(TestFile.maxBytes) are the most that is read", pointer: .root,
-        place: SourcePlace(line: 1, column: 1, offset: 0), file: file)
-      return TestFileCheck(tests: nil, findings: [finding], omitted: 0, workflow: nil)
-    }
-    let document: JSONDocument
-    do {
-      document = try JSONDocument(parsing: bytes)
+    let opened: OpenedFile
+    do throws(UnreadableFile) {
+      opened = try OpenedFile(bytes, file: file, atMost: TestFile.maxBytes, code: RehearsalErrorCode.testsInvalid)
     } catch {
-      let finding = Finding(
-        severity: .error, code: error.code, message: error.message, pointer: error.pointer, place: error.place,
-        file: file)
-      return TestFileCheck(tests: nil, findings: [finding], omitted: 0, workflow: nil)
+      return TestFileCheck(tests: nil, findings: [error.finding], omitted: 0, workflow: nil)
     }
-    let report = Report(
-      document: document, bytes: bytes, file: file, codes: FormCodes(all: RehearsalErrorCode.testsInvalid))
+    let (document, report) = (opened.document, opened.report)
     let reader = TestFileReader(document: document, report: report, load: workflow)
     let (tests, path) = reader.tests()
     return TestFileCheck(

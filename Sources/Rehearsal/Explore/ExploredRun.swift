@@ -20,7 +20,8 @@ public struct ExploredRun: Sendable, Hashable {
   public let inEffect: [String]
   /// The steps on which the saga is stuck.
   public let stuckOn: [StuckStep]
-  /// The steps on which the saga was stuck until its own timeout started compensation: no operator acts in a run.
+  /// The steps on which the saga was stuck until its timeout, or that of a group, started compensation: no operator acts in
+  /// a run.
   public let stuckUntilTimeout: [String]
   /// The steps that failed, and that the saga passed.
   public let passedFailures: [String]
@@ -51,7 +52,9 @@ public struct ExploredRun: Sendable, Hashable {
     undone = run.account.undone
     inEffect = run.account.inEffect.filter { definition.step($0)?.changesSomething ?? true }
     stuckOn = run.state.blockers.map { StuckStep(step: $0.step, phase: $0.phase) }
-    let isTimeout = run.state.turnBack?.value.cause == .timeout
+    // No operator acts, so a saga that waits for one turns back when its time, or that of a group, is up.
+    let reason = run.state.turnBack?.value
+    let isTimeout = reason?.cause == .timeout || reason?.code == EngineErrorCode.groupTimeout
     stuckUntilTimeout = run.events.compactMap { event -> String? in
       guard isTimeout, let failed = event.what as? StepFailed, failed.consequence == .blocks else { return nil }
       return failed.step

@@ -21,7 +21,7 @@ struct VirtualStage {
   private var planned = 0
   private var happened = 0
   /// The attempts that have been sent. Because of it, a call is sent once.
-  private var performed: Set<PerformedAttempt> = []
+  private var performed: Set<AttemptID> = []
   /// The number of crashes so far. A report to an engine that has crashed since is lost.
   private var life = 0
   private var isUp = true
@@ -46,18 +46,6 @@ struct VirtualStage {
     case act(VirtualAct.Request)
     case crash(VirtualCrash)
     case restart
-  }
-
-  private struct PerformedAttempt: Hashable {
-    let step: String
-    let phase: StepPhase
-    let round: Int
-    let attempt: Int
-
-    init?(_ state: StepState) {
-      guard let (phase, attempt) = state.inFlight else { return nil }
-      (self.step, self.phase, self.round, self.attempt) = (state.id, phase, state.round, attempt.number)
-    }
   }
 
   init(_ saga: VirtualSaga) {
@@ -223,9 +211,9 @@ struct VirtualStage {
     guard let state else { return }
     let known = performed
     let effects = Decider.effects(of: state, definition: saga.definition) { step in
-      PerformedAttempt(step).map { !known.contains($0) } ?? false
+      AttemptID(step).map { !known.contains($0) } ?? false
     }
-    performed = Set(state.stepsInFlight.compactMap(PerformedAttempt.init))
+    performed = Set(state.stepsInFlight.compactMap(AttemptID.init))
     for effect in effects {
       switch effect {
       case .call(let call): newCalls.append(call)

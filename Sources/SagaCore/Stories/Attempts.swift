@@ -51,6 +51,20 @@ public enum StepOutcome: Sendable, Hashable {
   case notSent(StepFailure)
 }
 
+/// The name of an attempt in flight. The engine keeps the names of the attempts that it performs, so that it performs an effect once.
+package struct AttemptID: Sendable, Hashable {
+  private let step: String
+  private let phase: StepPhase
+  private let round: Int
+  private let attempt: Int
+
+  /// Nil when the step has no attempt in flight.
+  package init?(_ state: StepState) {
+    guard let (phase, attempt) = state.inFlight else { return nil }
+    (self.step, self.phase, self.round, self.attempt) = (state.id, phase, state.round, attempt.number)
+  }
+}
+
 extension Decider {
   /// The pause before an attempt that was not sent is made again. It keeps an engine that can't send from a busy loop.
   private static let pauseAfterNotSent = Duration.seconds(1)

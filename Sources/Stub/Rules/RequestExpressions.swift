@@ -3,41 +3,20 @@ import Values
 import Workflows
 
 /// Reads the expressions of a rule, and checks that they read what a request has.
-struct RequestExpressions {
+struct RequestExpressions: ExpressionReading {
   let report: Report
   /// The names in the rule's path; nil when the path is not known.
   let names: [String]?
 
-  func condition(_ name: String, in reader: ObjectReader) -> JSONPathCondition? {
-    guard let text = reader.text(name) else { return nil }
-    let pointer = reader.pointer(to: name)
-    do {
-      let condition = try JSONPathCondition(text)
-      check(condition.referencedQueries, condition.patternFaults, at: pointer, offset: 0)
-      return condition
-    } catch {
-      report.error(error.code, error.message, at: pointer, .inside(error.at))
-      return nil
-    }
-  }
-
   func text(_ text: String, at pointer: JSONPointer) -> TextTemplate? {
-    guard template(.string(text), at: pointer) != nil else { return nil }
+    guard sent(.string(text), at: pointer) != nil else { return nil }
     return try? TextTemplate(text)
   }
 
-  /// Reads a template. Reports every mistake in it.
-  func template(_ json: JSON, at pointer: JSONPointer) -> Template? {
-    for (inner, expression) in Template.expressions(in: json) {
-      check(
-        expression.referencedQueries, expression.patternFaults, at: pointer.appending(inner), offset: expression.offset)
-    }
+  /// Reads what is sent. Reports every mistake in it, and texts in the language of other stub servers.
+  func sent(_ json: JSON, at pointer: JSONPointer) -> Template? {
     noteForeign(json, at: pointer)
-    let mistakes = Template.mistakes(in: json)
-    for mistake in mistakes {
-      report.error(mistake.code, mistake.message, at: pointer.appending(mistake.pointer), .inside(mistake.offset))
-    }
-    return mistakes.isEmpty ? try? Template(json) : nil
+    return template(json, at: pointer)
   }
 
   /// Reports texts in the language of other stub servers, which would be sent as they are. `$${` is the escape of `${`,
@@ -56,10 +35,7 @@ struct RequestExpressions {
     }
   }
 
-  private func check(
-    _ queries: [ReferencedQuery], _ faults: [JSONPathError], at pointer: JSONPointer, offset: Int
-  ) {
-    for fault in faults { report.error(fault.code, fault.message, at: pointer, .inside(max(0, offset + fault.at))) }
+  func check(_ queries: [ReferencedQuery], at pointer: JSONPointer, offset: Int) {
     for query in queries {
       let read = QueryRead(query)
       func error(_ token: Int, _ message: String, among names: [String]) {

@@ -24,24 +24,13 @@ extension StubRules {
   ///   - bytes: the file.
   ///   - file: its name, for the findings.
   public static func check(_ bytes: [UInt8], file: String? = nil) -> RulesCheck {
-    guard bytes.count <= maxBytes else {
-      let finding = Finding(
-        severity: .error, code: StubErrorCode.rulesInvalid,
-        message: "the file has \(bytes.count) bytes, \(maxBytes) are the most that is read", pointer: .root,
-        place: SourcePlace(line: 1, column: 1, offset: 0), file: file)
-      return RulesCheck(rules: nil, findings: [finding], omitted: 0)
-    }
-    let document: JSONDocument
-    do {
-      document = try JSONDocument(parsing: bytes)
+    let opened: OpenedFile
+    do throws(UnreadableFile) {
+      opened = try OpenedFile(bytes, file: file, atMost: maxBytes, code: StubErrorCode.rulesInvalid)
     } catch {
-      let finding = Finding(
-        severity: .error, code: error.code, message: error.message, pointer: error.pointer, place: error.place,
-        file: file)
-      return RulesCheck(rules: nil, findings: [finding], omitted: 0)
+      return RulesCheck(rules: nil, findings: [error.finding], omitted: 0)
     }
-    let report = Report(
-      document: document, bytes: bytes, file: file, codes: FormCodes(all: StubErrorCode.rulesInvalid))
+    let (document, report) = (opened.document, opened.report)
     let rules = RulesReader(report: report).rules(document.root)
     return RulesCheck(
       rules: report.hasErrors ? nil : rules, findings: report.inOrder(), omitted: report.omitted)
@@ -251,7 +240,7 @@ struct RulesReader {
     else { return nil }
     let status = reader.integer("status", in: 200...599, meaning: "a status from 200 to 599") ?? usual
     let retryAfter = reader.duration("retryAfter")
-    let body = reader.members["body"].flatMap { expressions.template($0, at: reader.pointer(to: "body")) }
+    let body = reader.members["body"].flatMap { expressions.sent($0, at: reader.pointer(to: "body")) }
     if body != nil, status == 204 || status == 304 {
       report.error(Self.code, "an answer with the status \(status) has no body", at: reader.pointer(to: "body"), .name)
     }

@@ -49,24 +49,11 @@ actor Saga {
   /// Whether the saga's row among the open streams says that it sleeps.
   private var isMarkedAsleep: Bool
   /// The attempts that an executor has. Because of it, an effect is performed once.
-  private var performed: Set<PerformedAttempt> = []
+  private var performed: Set<AttemptID> = []
   private var eventsSinceSnapshot = 0
   private var idlers: [CheckedContinuation<Void, Never>] = []
   /// Set while the store can't write: new callers fail at once.
   private var trouble: StoreError?
-
-  private struct PerformedAttempt: Hashable {
-    let step: String
-    let phase: StepPhase
-    let round: Int
-    let attempt: Int
-
-    /// The step's attempt in flight, if there is one.
-    init?(_ state: StepState) {
-      guard let (phase, attempt) = state.inFlight else { return nil }
-      (self.step, self.phase, self.round, self.attempt) = (state.id, phase, state.round, attempt.number)
-    }
-  }
 
   /// - Parameters:
   ///   - state: nil for a saga that is about to start.
@@ -352,12 +339,12 @@ actor Saga {
   private func perform() {
     guard let state else { return }
     var moment: Timestamp?
-    let current = Set(state.stepsInFlight.compactMap(PerformedAttempt.init))
+    let current = Set(state.stepsInFlight.compactMap(AttemptID.init))
     // Calls of attempts that are already under way are not rendered again.
     let known = performed
     let effects = host.held.computing(id) {
       Decider.effects(of: state, definition: definition, learned: learned) { step in
-        PerformedAttempt(step).map { !known.contains($0) } ?? false
+        AttemptID(step).map { !known.contains($0) } ?? false
       }
     }
     for effect in effects {

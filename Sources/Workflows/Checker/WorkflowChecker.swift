@@ -17,23 +17,14 @@ public enum WorkflowChecker {
   public static func check(
     _ bytes: [UInt8], file: String? = nil, services: Set<String>? = nil, kafkaServices: Set<String>? = nil
   ) -> CheckResult {
-    guard bytes.count <= maxBytes else {
-      let finding = Finding(
-        severity: .error, code: WorkflowErrorCode.tooLarge,
-        message: "the file has \(bytes.count) bytes, \(maxBytes) are the most that is read", pointer: .root,
-        place: SourcePlace(line: 1, column: 1, offset: 0), file: file)
-      return CheckResult(definition: nil, findings: [finding])
-    }
-    let document: JSONDocument
-    do {
-      document = try JSONDocument(parsing: bytes)
+    let opened: OpenedFile
+    do throws(UnreadableFile) {
+      opened = try OpenedFile(
+        bytes, file: file, atMost: maxBytes, tooLarge: WorkflowErrorCode.tooLarge, codes: .workflow)
     } catch {
-      let finding = Finding(
-        severity: .error, code: error.code, message: error.message, pointer: error.pointer, place: error.place,
-        file: file)
-      return CheckResult(definition: nil, findings: [finding])
+      return CheckResult(definition: nil, findings: [error.finding])
     }
-    let report = Report(document: document, bytes: bytes, file: file)
+    let (document, report) = (opened.document, opened.report)
     let expressions = countExpressions(in: document.root)
     guard expressions <= maxExpressions else {
       report.error(

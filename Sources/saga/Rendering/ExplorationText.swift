@@ -105,7 +105,7 @@ struct ExplorationText {
   private func result(of run: ExploredRun) -> String {
     var parts: [String] = []
     if !run.stuckUntilTimeout.isEmpty {
-      parts.append("stuck on \(Self.list(run.stuckUntilTimeout)) until the saga's timeout")
+      parts.append("stuck on \(Self.list(run.stuckUntilTimeout)) until a timeout")
     }
     if !run.undone.isEmpty { parts.append("undone: \(run.undone.joined(separator: ", "))") }
     switch run.end {

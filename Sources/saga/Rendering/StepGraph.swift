@@ -1,3 +1,5 @@
+import Authoring
+
 /// The order of the steps, drawn as lines beside them. Each step has one row:
 ///
 /// ```
@@ -33,24 +35,7 @@ struct StepGraph: Sendable {
     let indexes = Dictionary(steps.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
     let known = steps.map { $0.dependsOn.compactMap { indexes[$0] } }
     let groups = steps.map { $0.group.flatMap { indexes[$0] } }
-    var members = Array(repeating: [Int](), count: steps.count)
-    for (step, group) in groups.enumerated() { if let group { members[group].append(step) } }
-    /// The last steps of a group, or the step itself. A member has a higher index than its group, so this ends.
-    func ends(_ step: Int) -> [Int] {
-      let followed = Set(members[step].flatMap { known[$0] })
-      let last = members[step].filter { $0 > step && !followed.contains($0) }
-      return last.isEmpty ? [step] : last.flatMap(ends)
-    }
-    self.init(
-      dependencies: steps.indices.map { step in
-        var around: Set<Int> = []
-        var group = groups[step]
-        while let one = group, around.insert(one).inserted { group = groups[one] }
-        let inherited = Set(groups[step].map { known[$0] } ?? [])
-        let own = known[step].filter { !inherited.contains($0) && !around.contains($0) }
-        let begins = groups[step].flatMap { group in own.contains { groups[$0] == group } ? nil : group }
-        return (begins.map { [$0] } ?? []) + own.flatMap(ends)
-      })
+    self.init(dependencies: DrawnOrder.dependencies(known: known, groups: groups))
   }
 
   /// - Parameter dependencies: for each step, the indexes of the steps that it follows.

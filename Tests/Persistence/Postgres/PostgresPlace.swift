@@ -54,15 +54,14 @@ struct PostgresPlace: Sendable {
 }
 
 extension PostgresConfiguration {
-  /// Limits that a busy machine doesn't reach: the server gets five minutes for each answer. The tests of
-  /// a silent server wait for the other limits. A store that finds its shards owned
-  /// by another one doesn't wait for them.
+  /// Limits that a busy machine doesn't reach: the server gets five minutes for each statement of a list, and for each
+  /// answer. A store that finds its shards owned by another one doesn't wait for them.
   static func patient(url: String, name: String, shardCount: Int = Shard.defaultCount) -> PostgresConfiguration {
     PostgresConfiguration(
       url: url, name: name, shardCount: shardCount, connectTimeout: .seconds(60), patience: .seconds(300),
       stallAfter: .seconds(60), writerSilence: .seconds(60), reconnectTimeout: .seconds(60),
       readReconnectTimeout: .seconds(60), ownershipPatience: .zero, idleSessionTimeout: .seconds(180),
-      statementTimeout: .seconds(60), lockTimeout: .seconds(60))
+      statementTimeout: .seconds(300), lockTimeout: .seconds(60))
   }
 }
 

@@ -101,6 +101,8 @@ struct PostgresTroubleTests {
       var configuration = place.configuration
       configuration.url = place.url(port: proxy.port)
       configuration.patience = .seconds(1)
+      // The store closes when the statement has ended, and no answer to it comes.
+      configuration.statementTimeout = .seconds(1)
       let lists = try await SQLReadStore.postgres(configuration, environment: place.environment)
       _ = try await lists.list(SagaQuery(), after: nil, limit: 1)
       proxy.fallSilent()

@@ -10,8 +10,7 @@ import Workflows
 @Suite("The guide to tests", .timeLimit(.minutes(15)), .inTurn)
 struct GuideTests {
   private static func blocks() throws -> [String] {
-    String(decoding: try Repository.bytes("docs/testing-workflows.md"), as: UTF8.self)
-      .components(separatedBy: "```json\n").dropFirst().compactMap { $0.components(separatedBy: "\n```").first }
+    try Repository.blocks("json", of: "docs/testing-workflows.md")
   }
 
   @Test("Every example passes")

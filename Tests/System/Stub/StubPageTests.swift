@@ -8,8 +8,7 @@ import Testing
 @Suite("The page of the stub", .timeLimit(.minutes(15)), .inTurn)
 struct StubPageTests {
   private static func blocks(_ language: String) throws -> [String] {
-    String(decoding: try Repository.bytes("docs/stub.md"), as: UTF8.self)
-      .components(separatedBy: "```\(language)\n").dropFirst().compactMap { $0.components(separatedBy: "\n```").first }
+    try Repository.blocks(language, of: "docs/stub.md")
   }
 
   @Test("The rules, the workflow and the commands of the page do what the page says")

@@ -3,7 +3,7 @@ import Values
 import Workflows
 
 /// Reads the expressions of a stream, and checks that they read what an event has.
-struct ExpressionReader {
+struct ExpressionReader: ExpressionReading {
   let report: Report
 
   private static let attributes = [
@@ -11,48 +11,7 @@ struct ExpressionReader {
   ]
   static let kafkaMembers = ["topic", "partition", "offset", "key", "timestamp"]
 
-  func path(_ name: String, in reader: ObjectReader) -> JSONPath? {
-    guard let text = reader.text(name) else { return nil }
-    let pointer = reader.pointer(to: name)
-    do {
-      let path = try JSONPath(text)
-      check(path.referencedQueries, path.patternFaults, at: pointer, offset: 0)
-      return path
-    } catch {
-      report.error(error.code, error.message, at: pointer, .inside(error.at))
-      return nil
-    }
-  }
-
-  func condition(_ name: String, in reader: ObjectReader) -> JSONPathCondition? {
-    guard let text = reader.text(name) else { return nil }
-    let pointer = reader.pointer(to: name)
-    do {
-      let condition = try JSONPathCondition(text)
-      check(condition.referencedQueries, condition.patternFaults, at: pointer, offset: 0)
-      return condition
-    } catch {
-      report.error(error.code, error.message, at: pointer, .inside(error.at))
-      return nil
-    }
-  }
-
-  func template(_ json: JSON, at pointer: JSONPointer) -> Template? {
-    for (inner, expression) in Template.expressions(in: json) {
-      check(
-        expression.referencedQueries, expression.patternFaults, at: pointer.appending(inner), offset: expression.offset)
-    }
-    let mistakes = Template.mistakes(in: json)
-    for mistake in mistakes {
-      report.error(mistake.code, mistake.message, at: pointer.appending(mistake.pointer), .inside(mistake.offset))
-    }
-    return mistakes.isEmpty ? try? Template(json) : nil
-  }
-
-  private func check(
-    _ queries: [ReferencedQuery], _ faults: [JSONPathError], at pointer: JSONPointer, offset: Int
-  ) {
-    for fault in faults { report.error(fault.code, fault.message, at: pointer, .inside(max(0, offset + fault.at))) }
+  func check(_ queries: [ReferencedQuery], at pointer: JSONPointer, offset: Int) {
     for query in queries {
       let read = QueryRead(query)
       func error(_ token: Int, _ message: String, near: String?) {

@@ -23,24 +23,13 @@ public enum StreamChecker {
   ///   - bytes: the file.
   ///   - file: its name, for the findings.
   public static func check(_ bytes: [UInt8], file: String? = nil) -> StreamCheck {
-    guard bytes.count <= maxBytes else {
-      let finding = Finding(
-        severity: .error, code: StreamingErrorCode.streamInvalid,
-        message: "the file has \(bytes.count) bytes, \(maxBytes) are the most that is read", pointer: .root,
-        place: SourcePlace(line: 1, column: 1, offset: 0), file: file)
-      return StreamCheck(definition: nil, findings: [finding])
-    }
-    let document: JSONDocument
-    do {
-      document = try JSONDocument(parsing: bytes)
+    let opened: OpenedFile
+    do throws(UnreadableFile) {
+      opened = try OpenedFile(bytes, file: file, atMost: maxBytes, code: StreamingErrorCode.streamInvalid)
     } catch {
-      let finding = Finding(
-        severity: .error, code: error.code, message: error.message, pointer: error.pointer, place: error.place,
-        file: file)
-      return StreamCheck(definition: nil, findings: [finding])
+      return StreamCheck(definition: nil, findings: [error.finding])
     }
-    let report = Report(
-      document: document, bytes: bytes, file: file, codes: FormCodes(all: StreamingErrorCode.streamInvalid))
+    let (document, report) = (opened.document, opened.report)
     let definition = StreamReader(report: report).stream(document.root)
     return StreamCheck(
       definition: report.hasErrors ? nil : definition, findings: report.inOrder(), omitted: report.omitted)
