@@ -1,3 +1,5 @@
+import Dispatch
+import Foundation
 import Synchronization
 public import Testing
 
@@ -26,6 +28,8 @@ public struct Turn: SuiteTrait, TestTrait, TestScoping {
       let isSerialized = test.traits.contains { $0 is ParallelizationTrait }
       await Self.turns.begin(kind, isSerialized: isSerialized)
       defer { Self.turns.end(kind, isSerialized: isSerialized) }
+      let watch = HangWatch(test)
+      defer { watch.end() }
       try await Self.$isTaken.withValue(true) { try await body() }
     } else {
       if TestScope.current != nil { return try await body() }
@@ -49,6 +53,40 @@ extension Trait where Self == Turn {
   /// The tests stop, freeze or kill servers that others use, or hold an engine to seconds. They run when no test of another
   /// kind runs, two at a time.
   public static var apart: Self { Turn(kind: .apart) }
+}
+
+/// Ends the whole run when a test goes on long after its time limit.
+///
+/// A time limit cancels its test. A test that waits for something that can't be cancelled, or whose threads are all blocked,
+/// would keep the run from ending, and nobody would learn its name.
+private struct HangWatch {
+  /// The longest time limit of a suite is 15 minutes.
+  private static let patience = DispatchTimeInterval.seconds(20 * 60)
+  /// Not of the pool that runs tasks: a hang may have blocked all of that.
+  private static let queue = DispatchQueue(label: "tests that hang")
+  private static let running = Mutex<[String: Date]>([:])
+
+  private let name: String
+  private let alarm: DispatchWorkItem
+
+  init(_ test: Test) {
+    let name = "\(test.id)"
+    self.name = name
+    Self.running.withLock { $0[name] = Date() }
+    alarm = DispatchWorkItem {
+      let running = Self.running.withLock { $0 }.sorted { $0.value < $1.value }
+      let lines = running.map { "  \(Int(-$0.value.timeIntervalSinceNow)) s  \($0.key)\n" }
+      let text = "✘ \(name) doesn't end, long after its time limit. These tests run:\n\(lines.joined())"
+      FileHandle.standardError.write(Data(text.utf8))
+      _exit(70)
+    }
+    Self.queue.asyncAfter(deadline: .now() + Self.patience, execute: alarm)
+  }
+
+  func end() {
+    alarm.cancel()
+    Self.running.withLock { $0[name] = nil }
+  }
 }
 
 /// The tests that run, and those that wait.

@@ -13,7 +13,8 @@ final class Chromium: Sendable {
     var nextID = 0
     var waiting: [Int: CheckedContinuation<JSON, any Error>] = [:]
     var handlers: [String: @Sendable (String, JSON) -> Void] = [:]
-    var isOver = false
+    /// Why the browser answers nothing any more.
+    var problem: String?
   }
 
   private let state = Mutex(State())
@@ -61,25 +62,32 @@ final class Chromium: Sendable {
         rest += chunk[start..<count]
       }
       close(descriptor)
-      end()
+      end("The browser has ended")
     }.start()
   }
 
-  /// Sends a command and waits for its answer.
+  /// Sends a command and waits for its answer, until the test is cancelled by its time limit.
   func send(_ method: String, _ parameters: JSON = [:], session: String? = nil) async throws -> JSON {
-    try await withCheckedThrowingContinuation { continuation in
-      let id = state.withLock { state -> Int? in
-        if state.isOver { return nil }
-        state.nextID += 1
-        state.waiting[state.nextID] = continuation
-        return state.nextID
+    let id = state.withLock { state in
+      state.nextID += 1
+      return state.nextID
+    }
+    return try await withTaskCancellationHandler {
+      try await withCheckedThrowingContinuation { continuation in
+        let problem: String? = state.withLock { state in
+          if let problem = state.problem { return problem }
+          if Task.isCancelled { return "The test was cancelled before \(method)" }
+          state.waiting[id] = continuation
+          return nil
+        }
+        if let problem { return continuation.resume(throwing: Failure(description: problem)) }
+        var command: JSONObject = ["id": .number(JSONNumber(id)), "method": .string(method), "params": parameters]
+        if let session { command["sessionId"] = .string(session) }
+        write(JSON.object(command).bytes() + [0])
       }
-      guard let id else {
-        return continuation.resume(throwing: Failure(description: "The browser has ended"))
-      }
-      var command: JSONObject = ["id": .number(JSONNumber(id)), "method": .string(method), "params": parameters]
-      if let session { command["sessionId"] = .string(session) }
-      write(JSON.object(command).bytes() + [0])
+    } onCancel: {
+      let continuation = state.withLock { $0.waiting.removeValue(forKey: id) }
+      continuation?.resume(throwing: Failure(description: "The test was cancelled while it waited for \(method)"))
     }
   }
 
@@ -110,18 +118,21 @@ final class Chromium: Sendable {
       } else {
         continuation.resume(returning: message["result"] ?? [:])
       }
+    } else if message["method"] == "Inspector.targetCrashed" {
+      // The page answers nothing any more.
+      end("A page has crashed")
     } else if let method = message["method"]?.stringValue, let session = message["sessionId"]?.stringValue {
       state.withLock { $0.handlers[session] }?(method, message["params"] ?? [:])
     }
   }
 
-  private func end() {
+  private func end(_ problem: String) {
     let waiting = state.withLock { state in
-      state.isOver = true
+      state.problem = state.problem ?? problem
       defer { state.waiting = [:] }
       return Array(state.waiting.values)
     }
-    for continuation in waiting { continuation.resume(throwing: Failure(description: "The browser has ended")) }
+    for continuation in waiting { continuation.resume(throwing: Failure(description: problem)) }
   }
 
   /// A new page with an empty profile.
