@@ -77,6 +77,8 @@ private struct HangWatch {
       let running = Self.running.withLock { $0 }.sorted { $0.value < $1.value }
       let lines = running.map { "  \(Int(-$0.value.timeIntervalSinceNow)) s  \($0.key)\n" }
       let text = "✘ \(name) doesn't end, long after its time limit. These tests run:\n\(lines.joined())"
+      // The output so far may still be in the buffer of a pipe.
+      fflush(nil)
       FileHandle.standardError.write(Data(text.utf8))
       _exit(70)
     }
