@@ -58,7 +58,7 @@ extension Trait where Self == Turn {
 /// Ends the whole run when a test goes on long after its time limit.
 ///
 /// A time limit cancels its test. A test that waits for something that can't be cancelled, or whose threads are all blocked,
-/// would keep the run from ending, and nobody would learn its name.
+/// would keep the run from ending, and its name would stay unknown.
 private struct HangWatch {
   /// The longest time limit of a suite is 15 minutes.
   private static let patience = DispatchTimeInterval.seconds(20 * 60)
