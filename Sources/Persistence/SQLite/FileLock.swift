@@ -24,7 +24,13 @@ final class FileLock: Sendable {
     }
   }
 
-  deinit { if descriptor >= 0 { _ = close(descriptor) } }
+  deinit {
+    guard descriptor >= 0 else { return }
+    // A process that starts at this time has the descriptor, too, until its program runs. Closing alone would leave the lock
+    // with it.
+    _ = flock(descriptor, LOCK_UN)
+    _ = close(descriptor)
+  }
 
   private static var lastError: String { String(cString: strerror(errno)) }
 }
