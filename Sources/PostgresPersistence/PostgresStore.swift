@@ -2,6 +2,7 @@ import Dispatch
 import Persistence
 public import Runtime
 import Synchronization
+import Values
 
 /// A store in a Postgres database.
 ///
@@ -152,7 +153,7 @@ public final class PostgresStore: EventStore {
   private func startBeats() {
     state.withLock { state in
       guard state.beats == nil, !state.isClosed else { return }
-      let interval = DispatchTimeInterval.milliseconds(Int(configuration.beat / .milliseconds(1)))
+      let interval = DispatchTimeInterval.milliseconds(configuration.beat.wholeMilliseconds)
       state.beats = StoreWatch(every: interval) { [writers] in
         for writer in writers { writer.beat() }
       }

@@ -17,7 +17,7 @@ struct EasyHandle {
     _ transfer: Transfer, _ configuration: HTTPClientConfiguration, usesNewConnection: Bool, usesHTTP2: Bool
   ) throws(HTTPClientError) {
     let request = transfer.request
-    let left = max(1, (transfer.deadline - .now).wholeMilliseconds)
+    let left = max(1, (transfer.deadline - .now).curlMilliseconds)
     try set(CURLOPT_URL, request.url)
     try set(CURLOPT_PROTOCOLS_STR, "http,https")
     try set(CURLOPT_NOSIGNAL, 1)
@@ -28,7 +28,7 @@ struct EasyHandle {
     try set(CURLOPT_SSL_VERIFYHOST, 2)
     try set(CURLOPT_HTTP_VERSION, Int(usesHTTP2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1))
     try set(CURLOPT_TIMEOUT_MS, left)
-    try set(CURLOPT_CONNECTTIMEOUT_MS, max(1, min(left, configuration.connectTimeout.wholeMilliseconds)))
+    try set(CURLOPT_CONNECTTIMEOUT_MS, max(1, min(left, configuration.connectTimeout.curlMilliseconds)))
     // A cancelled call doesn't wait for a slow name server.
     try set(CURLOPT_QUICK_EXIT, 1)
     try set(CURLOPT_TCP_NODELAY, 1)
@@ -134,7 +134,7 @@ extension Transfer {
 
 extension Duration {
   /// Rounded up.
-  var wholeMilliseconds: Int {
+  var curlMilliseconds: Int {
     let (seconds, attoseconds) = components
     let part = (attoseconds + (attoseconds > 0 ? 999_999_999_999_999 : 0)) / 1_000_000_000_000_000
     let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1_000)

@@ -46,7 +46,7 @@ struct TransferQueue {
   /// Until the first of those in line is due to be given up. libcurl looks after those it has.
   var millisecondsToSleep: Int {
     guard let first = waiting.map(\.deadline).min() else { return 60_000 }
-    return min(max(0, (first - .now).wholeMilliseconds), 60_000)
+    return min(max(0, (first - .now).curlMilliseconds), 60_000)
   }
 
   mutating func startWhatFits() {

@@ -3,6 +3,7 @@ import Dispatch
 import Foundation
 import Runtime
 import Synchronization
+import Values
 
 /// Starts a consumer's thread, and stops it on request. The thread also ends when its client breaks for good.
 final class ConsumerLoop: Sendable {
@@ -34,7 +35,7 @@ final class ConsumerLoop: Sendable {
   }
 
   static func client(_ configuration: KafkaConsumer.Configuration) throws(KafkaError) -> KafkaHandle {
-    let sessionTimeout = Int(configuration.sessionTimeout / .milliseconds(1))
+    let sessionTimeout = configuration.sessionTimeout.wholeMilliseconds
     // librdkafka waits this long for the answer to a lost request to join. The thread polls all the time; while it gives
     // up partitions, it polls again after drain time and patience at the latest.
     let given = configuration.cluster.properties.last { $0.name == "session.timeout.ms" }.flatMap { Int($0.value) }

@@ -1,6 +1,7 @@
 import CKafka
 import Dispatch
 import Runtime
+import Values
 
 /// The work of a consumer's thread: it takes messages from librdkafka, takes and gives up partitions, and commits offsets.
 final class ConsumerThread {
@@ -173,7 +174,7 @@ final class ConsumerThread {
     defer { rd_kafka_queue_destroy(answers) }
     var code = rd_kafka_commit_queue(handle.client, list, answers, nil, nil)
     if code == RD_KAFKA_RESP_ERR_NO_ERROR {
-      if let event = rd_kafka_queue_poll(answers, Int32(Self.patience / .milliseconds(1))) {
+      if let event = rd_kafka_queue_poll(answers, Int32(clamping: Self.patience.wholeMilliseconds)) {
         code = rd_kafka_event_error(event)
         rd_kafka_event_destroy(event)
       } else {

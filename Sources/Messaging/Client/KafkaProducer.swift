@@ -1,5 +1,6 @@
 public import Runtime
 import Synchronization
+import Values
 
 /// Sends messages: idempotent, acknowledged by all in-sync replicas, and in order within each partition.
 ///
@@ -53,7 +54,7 @@ public final class KafkaProducer: Sendable {
     ]
     switch patience {
     case .forever: settings.append(("message.timeout.ms", "0"))
-    case .atMost(let time): settings.append(("message.timeout.ms", "\(max(1, Int(time / .milliseconds(1))))"))
+    case .atMost(let time): settings.append(("message.timeout.ms", "\(max(1, time.wholeMilliseconds))"))
     }
     if stopsAtGaps { settings.append(("enable.gapless.guarantee", "true")) }
     isOneByOne = oneByOne

@@ -1,6 +1,7 @@
 import CKafka
 import Dispatch
 public import Runtime
+import Values
 
 /// Reads partitions from offsets that the caller keeps. It joins no consumer group and commits no offsets.
 ///
@@ -174,5 +175,5 @@ public final class KafkaReader: Sendable {
     return try result.get()
   }
 
-  private static func milliseconds(_ time: Duration) -> Int32 { Int32(clamping: Int(time / .milliseconds(1))) }
+  private static func milliseconds(_ time: Duration) -> Int32 { Int32(clamping: time.wholeMilliseconds) }
 }

@@ -1,5 +1,6 @@
 import CKafka
 import Dispatch
+import Values
 
 /// The name and settings of a topic that must exist.
 public struct KafkaTopic: Sendable, Hashable {
@@ -16,7 +17,7 @@ public struct KafkaTopic: Sendable, Hashable {
 
   /// Returns the command that creates the topic.
   public func command(brokers: String) -> String {
-    let kept = retention.map { " --config retention.ms=\(Int($0 / .milliseconds(1)))" } ?? ""
+    let kept = retention.map { " --config retention.ms=\($0.wholeMilliseconds)" } ?? ""
     return "kafka-topics.sh --bootstrap-server \(brokers) --create --topic \(name) --partitions \(partitions)\(kept)"
   }
 }
@@ -85,7 +86,7 @@ public struct KafkaTopics: Sendable {
   /// Returns the number of partitions of every topic. A request for all topics creates none.
   private func partitions(_ time: Duration) throws(KafkaError) -> [String: Int] {
     var metadata: UnsafePointer<rd_kafka_metadata>?
-    let code = rd_kafka_metadata(handle.client, 1, nil, &metadata, Int32(time / .milliseconds(1)))
+    let code = rd_kafka_metadata(handle.client, 1, nil, &metadata, Int32(clamping: time.wholeMilliseconds))
     guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let metadata else { throw KafkaError(code) }
     defer { rd_kafka_metadata_destroy(metadata) }
     var counts: [String: Int] = [:]
@@ -107,7 +108,7 @@ public struct KafkaTopics: Sendable {
         continue
       }
       if let retention = topic.retention {
-        rd_kafka_NewTopic_set_config(new, "retention.ms", "\(Int(retention / .milliseconds(1)))")
+        rd_kafka_NewTopic_set_config(new, "retention.ms", "\(retention.wholeMilliseconds)")
       }
       made.append(new)
     }
@@ -116,7 +117,7 @@ public struct KafkaTopics: Sendable {
     defer { rd_kafka_queue_destroy(answers) }
     let options: OpaquePointer = rd_kafka_AdminOptions_new(handle.client, RD_KAFKA_ADMIN_OP_CREATETOPICS)
     defer { rd_kafka_AdminOptions_destroy(options) }
-    let milliseconds = Int32(time / .milliseconds(1))
+    let milliseconds = Int32(clamping: time.wholeMilliseconds)
     rd_kafka_AdminOptions_set_request_timeout(options, milliseconds, &reason, reason.count)
     rd_kafka_CreateTopics(handle.client, &made, made.count, options, answers)
     guard let event = rd_kafka_queue_poll(answers, milliseconds + 1_000) else { return refused }

@@ -1,3 +1,5 @@
+import Values
+
 /// Writes durations of virtual time for people, exactly: `30m 100ms`, `2h 5s`.
 enum DurationWords {
   static func text(_ duration: Duration) -> String {
@@ -10,14 +12,5 @@ enum DurationWords {
       if count > 0 { parts.append("\(count)\(unit)") }
     }
     return parts.joined(separator: " ")
-  }
-}
-
-extension Duration {
-  /// The duration in milliseconds, without the part below a millisecond. A division by `.milliseconds(1)` computes with
-  /// floating-point numbers, and may give one less.
-  package var wholeMilliseconds: Int {
-    let (seconds, attoseconds) = components
-    return Int(seconds) * 1_000 + Int(attoseconds / 1_000_000_000_000_000)
   }
 }

@@ -1,5 +1,6 @@
 import Dispatch
 import Foundation
+import Values
 
 /// Writes log lines on a thread of its own, so that a slow reader of standard error never stops the threads that log.
 ///
@@ -73,7 +74,7 @@ final class LogQueue: Sendable {
       line.condition.signal()
     }
     line.condition.unlock()
-    if !isIdle { _ = done.wait(timeout: .now() + .milliseconds(Int(time / .milliseconds(1)))) }
+    if !isIdle { _ = done.wait(timeout: .now() + .milliseconds(time.wholeMilliseconds)) }
   }
 
   /// Starts the thread with the first line. The condition must be locked.

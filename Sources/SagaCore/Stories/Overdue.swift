@@ -55,7 +55,7 @@ public struct StepLateness: Sendable, Hashable {
 
   func add(to data: inout JSONObject) {
     data["since"] = .timestamp(since)
-    data["expectedMs"] = .int(Int(expected.duration / .milliseconds(1)))
+    data["expectedMs"] = .int(expected.duration.wholeMilliseconds)
     data["basis"] = .word(expected.basis)
     data["samples"] = expected.samples.map(JSON.int)
   }

@@ -42,7 +42,7 @@ package enum OperationEvent: Sendable, Hashable {
     case .started(let plan, let count, let at):
       var data: JSONObject = [
         "at": .timestamp(at), "verb": .string(plan.verb.name.rawValue), "request": plan.verb.json, "sagas": .int(count),
-        "rate": .number(JSONNumber(plan.pace.rate)), "rampMs": .int(Int(plan.pace.ramp / .milliseconds(1))),
+        "rate": .number(JSONNumber(plan.pace.rate)), "rampMs": .int(plan.pace.ramp.wholeMilliseconds),
         "needsApproval": .bool(plan.needsApproval), "by": .string(plan.act.by), "reason": .string(plan.act.reason),
       ]
       data["filter"] = plan.filter

@@ -255,7 +255,7 @@ extension Evaluation {
     guard let duration = DurationText.parse(text) else {
       return fail(badArgument: "duration()", "a duration, as 30s, 5m, 24h or 7d", text)
     }
-    return inSeconds(Int(duration / .milliseconds(1)))
+    return inSeconds(duration.wholeMilliseconds)
   }
 
   private func inSeconds(_ milliseconds: Int) -> JSON? {

@@ -71,11 +71,11 @@ struct Watermarks: Sendable {
 
 extension Timestamp {
   static func - (time: Timestamp, duration: Duration) -> Timestamp {
-    Timestamp(milliseconds: time.milliseconds - duration.wholeMilliseconds)
+    Timestamp(milliseconds: time.milliseconds - duration.roundedUpMilliseconds)
   }
 }
 
 extension Duration {
   /// The duration in milliseconds, rounded up.
-  var wholeMilliseconds: Int64 { (Timestamp(milliseconds: 0) + self).milliseconds }
+  var roundedUpMilliseconds: Int64 { (Timestamp(milliseconds: 0) + self).milliseconds }
 }

@@ -51,8 +51,8 @@ struct WindowCount: Sendable {
   init(_ plan: CountPlan, name: String, type: String, restoring documents: [StateDocument] = []) throws(StreamError) {
     self.name = name
     self.type = type
-    size = plan.size.wholeMilliseconds
-    advance = plan.advance.wholeMilliseconds
+    size = plan.size.roundedUpMilliseconds
+    advance = plan.advance.roundedUpMilliseconds
     for document in documents { try restore(document) }
   }
 

@@ -98,7 +98,7 @@ struct WindowJoin: Sendable {
   }
 
   private func near(_ left: Timestamp, _ right: Timestamp) -> Bool {
-    abs(left.milliseconds - right.milliseconds) <= within.wholeMilliseconds
+    abs(left.milliseconds - right.milliseconds) <= within.roundedUpMilliseconds
   }
 
   private mutating func keep(_ one: Kept) {
