@@ -44,7 +44,7 @@ final class PostgresConnection {
       throw PostgresError(kind: .unreachable, message: "out of memory for a connection to Postgres")
     }
     self.handle = handle
-    canceller = PostgresCanceller(owning: cancel)
+    canceller = PostgresCanceller(owning: cancel, socket: PQsocket(handle))
     processID = Int(PQbackendPID(handle))
     answerTimeout = settings.answerTimeout
     // A value with a comma or a dash is safe, because it is a parameter.

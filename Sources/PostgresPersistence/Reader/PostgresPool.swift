@@ -1,6 +1,8 @@
+import Dispatch
 import Persistence
 import Runtime
 import Synchronization
+import Values
 
 /// The sessions for everything except appends. A caller waits in order when all sessions are busy.
 final class PostgresPool: Sendable {
@@ -136,12 +138,17 @@ final class PostgresPool: Sendable {
     }
   }
 
-  /// Stops the running calls and ends all sessions.
+  /// Stops the running calls and ends all sessions. A call that a silent server does not stop ends after the patience of
+  /// callers.
   func close() async {
     cancellers.close()
     watch.cancel()
     permits.close()
+    let cutOff = DispatchWorkItem { [cancellers] in cancellers.cutOff() }
+    DispatchQueue(label: "tracseq.postgres.close").asyncAfter(
+      deadline: .now() + .milliseconds(patience.wholeMilliseconds), execute: cutOff)
     for reader in readers { await reader.close() }
+    cutOff.cancel()
   }
 
   /// Returns a free session, in the order in which callers come; nil when the pool is closed.
@@ -195,6 +202,12 @@ final class PostgresCancellers: Sendable {
       return Array(state.running.values)
     }
     for canceller in running { canceller.cancel() }
+  }
+
+  /// Ends the connections of the calls that still run.
+  func cutOff() {
+    let running = state.withLock { Array($0.running.values) }
+    for canceller in running { canceller.cutOff() }
   }
 }
 

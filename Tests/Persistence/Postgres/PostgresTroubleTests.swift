@@ -101,8 +101,8 @@ struct PostgresTroubleTests {
       var configuration = place.configuration
       configuration.url = place.url(port: proxy.port)
       configuration.patience = .seconds(1)
-      // The store closes when the statement has ended, and no answer to it comes.
-      configuration.statementTimeout = .seconds(1)
+      // The statement would wait longer than the test for its answer.
+      configuration.statementTimeout = .seconds(1_200)
       let lists = try await SQLReadStore.postgres(configuration, environment: place.environment)
       _ = try await lists.list(SagaQuery(), after: nil, limit: 1)
       proxy.fallSilent()
@@ -113,6 +113,7 @@ struct PostgresTroubleTests {
         #expect(error.kind == .unavailable)
         #expect(error.detail == "the database has answered nothing for 1 s")
       }
+      // Closing ends the connection of the statement, to which no answer comes.
       await lists.close()
     }
   }
