@@ -17,7 +17,7 @@ export function stepsOf(definition) {
 /** The signs of a step beside its kind: it has a condition, it has a compensation. */
 const signsOf = (step) => [step.when && "when", step.compensation && step.compensation !== "none" && "undo"].filter(Boolean);
 
-const kindOf = (step) => (step.http ? `${step.http.service} · http` : step.kafka ? `${step.kafka.service} · kafka`
+const kindOf = (step) => (step.http ? `${step.http.service} · ${step.poll ? "poll" : "http"}` : step.kafka ? `${step.kafka.service} · kafka`
   : step.signal ? `signal ${step.signal.name}` : step.delay ? "delay" : step.fail ? `fail ${step.fail.code}` : step.steps ? "group" : "");
 
 /** The steps drawn directly before each step. A group is drawn before its members; what follows it, after its last ones. */

@@ -89,7 +89,7 @@ export function sagaPage(main, { id }) {
     h("td", badge(step.status), step.undo && h("div.quiet", `undo: ${stateWord(step.undo.status)}`)),
     h("td.num", step.undo ? `${step.attempt ?? 0} + ${step.undo.attempt} undo` : number(step.attempt ?? 0)),
     h("td.num", step.startedAt && step.endedAt ? duration(Date.parse(step.endedAt) - Date.parse(step.startedAt)) : "–"),
-    h("td.reason", errorText(step.undo?.error ?? step.error), step.progress && h("div.quiet", step.progress.message)))))));
+    h("td.reason", errorText(step.undo?.error ?? step.error), step.progress && h("div.quiet", step.progress.message), pollText(step.poll)))))));
 
   const showActs = () => {
     const all = line.marks.filter((mark) => mark.by);
@@ -195,6 +195,18 @@ export function sagaPage(main, { id }) {
   size.observe(main);
   load();
   return { refresh: soon, leave: () => { at = null; ends(); clearInterval(timer); size.disconnect(); } };
+}
+
+/** What a polling step does: `asks every 5 min, last answer running, next look in 3 min`. */
+function pollText(poll) {
+  if (poll?.look === undefined) return null;
+  // The looks follow a timetable, so the next one is known also when the page was read before the last one.
+  const every = nearest(poll.everyMs);
+  let next = poll.nextLook && Date.parse(poll.nextLook);
+  if (next < Date.now()) next += Math.ceil((Date.now() - next) / every) * every;
+  return h("div.quiet.poll", `asks every ${duration(every)}`,
+    poll.answer && [", last answer ", h("strong", poll.answer.shown ?? String(poll.answer.status)), " since ", since(poll.answer.since)],
+    next && [", next look ", since(new Date(next).toISOString())]);
 }
 
 const errorText = (error) => error && h("span", h("code", error.code), " ", error.message);

@@ -78,8 +78,8 @@ export function preview(saga, verb, { step, outcome, to } = {}) {
       return ["The saga ends as it is. The engine undoes nothing more.",
         left.length ? `You must clear by hand what these steps did: ${left.map(name).join(", ")}.` : ""].filter(Boolean);
     }
-    case "run-now": return [step ? `${name(step)} no longer waits for its next attempt, or for the end of its delay.`
-      : "The steps no longer wait for their next attempt, or for the end of their delay."];
+    case "run-now": return [step ? `${name(step)} no longer waits for its next attempt or look, or for the end of its delay.`
+      : "The steps no longer wait for their next attempt or look, or for the end of their delay."];
     case "extend": return ["The deadline becomes later. Nothing else changes."];
     case "rewind": return [`The engine undoes ${name(to ?? step)} and all steps after it. Then the saga begins again there, in a new round.`];
     default: return [];

@@ -10,12 +10,14 @@ extension HTTPOutcome {
     unanswered(error.code, error.message, wasSent: error.sent, service: service.name)
   }
 
-  /// - Parameter limit: the most bytes of a body that were read. Messages name it.
+  /// - Parameters:
+  ///   - limit: the most bytes of a body that were read. Messages name it.
+  ///   - isLook: whether the call is a look of a poll. Then a success gives the whole answer.
   static func read(
     _ response: HTTPClientResponse, success: [ClosedRange<Int>], service: Service, now: Timestamp,
-    limit: Int = HTTPStepExecutor.maxResponseBytes
+    limit: Int = HTTPStepExecutor.maxResponseBytes, isLook: Bool = false
   ) -> StepOutcome {
-    of(HTTPAnswer(response, from: service), success: success, now: now, limit: limit)
+    of(HTTPAnswer(response, from: service), success: success, now: now, limit: limit, isLook: isLook)
   }
 }
 
@@ -26,6 +28,6 @@ extension HTTPAnswer {
     }
     self.init(
       sender: Sender(name: service.name, keepsTombstones: service.keepsTombstones), status: response.status,
-      body: response.body, reason: response.reason, bodyFault: fault, header: { response.headers[$0] })
+      body: response.body, reason: response.reason, bodyFault: fault, fields: response.headers)
   }
 }

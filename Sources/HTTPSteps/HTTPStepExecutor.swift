@@ -57,9 +57,17 @@ public final class HTTPStepExecutor: StepExecutor {
       // The call's time begins now, because the participant does not cause the wait for the store or for a place.
       let response = try await client.send(request(for: call, action, service, timeout: call.timeout))
       return HTTPOutcome.read(
-        response, success: action.success, service: service, now: clock.wallNow(), limit: maxResponseBytes)
+        response, success: action.success, service: service, now: clock.wallNow(), limit: maxResponseBytes,
+        isLook: call.look != nil)
     } catch {
-      return HTTPOutcome.read(error, service: service)
+      let outcome = HTTPOutcome.read(error, service: service)
+      // The engine itself cut the call off, and a look that changes nothing can be made again.
+      if case .unrecorded? = call.look, case .unknown(let failure) = outcome,
+        [HTTPErrorCode.cancelled, HTTPErrorCode.shutdown].contains(error.code)
+      {
+        return .notSent(failure)
+      }
+      return outcome
     }
   }
 

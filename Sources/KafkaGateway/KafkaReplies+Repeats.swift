@@ -61,7 +61,7 @@ private struct RecordedAnswers {
     switch reply.outcome {
     case .failed(let said): isUnknown != true && failure.code == said.code
     case .unknown(let said): isUnknown != false && failure.code == said.code
-    case .succeeded, .succeededUnread, .notSent, nil: false
+    case .succeeded, .succeededUnread, .answered, .notSent, nil: false
     }
   }
 }

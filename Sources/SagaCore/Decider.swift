@@ -113,6 +113,7 @@ public struct Decider {
         round ?? state.steps[step].round == state.steps[step].round
       else { return }
       settle(step, phase: phase, attempt: attempt, outcome: outcome)
+    case .looked(let report): take(report)
     case .wake: break
     case .recover: if state.end == nil { interruptAttempts() }
     }
@@ -125,6 +126,7 @@ public struct Decider {
     endDueWaits()
     endDueGroups()
     remindOfWaits()
+    lookAgain()
     noticeTimeout()
     decideTurningBack()
     if state.turnBack != nil {

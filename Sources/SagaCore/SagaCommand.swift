@@ -7,6 +7,8 @@ public enum SagaCommand: Sendable, Hashable {
   case start(SagaStart)
   /// `round`: the round of the attempt; nil for the current round.
   case attemptSettled(step: String, phase: StepPhase, round: Int? = nil, attempt: Int, outcome: StepOutcome)
+  /// A look ended that the history does not have as an attempt.
+  case looked(LookReport)
   /// A participant answered by a message. The attempt may have settled long ago.
   case answered(StepAnswer)
   /// Time has passed: do what is due.

@@ -11,6 +11,8 @@ extension SagaResponse {
     /// The group that has the step; nil for a step of the workflow itself.
     public let group: String?
     public let action: Action
+    /// Set for a step that polls.
+    public let poll: Poll?
     public let pivot: Bool
     public let round: Int
     /// The number of attempts in this round.
@@ -35,7 +37,7 @@ extension SagaResponse {
 
     public init(
       id: String, description: String? = nil, status: String, dependsOn: [String], group: String? = nil, action: Action,
-      pivot: Bool,
+      poll: Poll? = nil, pivot: Bool,
       round: Int, attempt: Int, maxAttempts: Int? = nil, startedAt: Timestamp? = nil, endedAt: Timestamp? = nil,
       retryAt: Timestamp? = nil, until: Timestamp? = nil, waitingFor: Waiting? = nil, progress: Progress? = nil,
       overdue: Overdue? = nil, input: JSON? = nil, output: JSON? = nil, outputError: Failure? = nil,
@@ -47,6 +49,7 @@ extension SagaResponse {
       self.dependsOn = dependsOn
       self.group = group
       self.action = action
+      self.poll = poll
       self.pivot = pivot
       self.round = round
       self.attempt = attempt
@@ -72,6 +75,7 @@ extension SagaResponse {
       dependsOn = try members.texts("dependsOn")
       group = try members.textIfAny("group")
       action = try members.one("action")
+      poll = try members.oneIfAny("poll")
       pivot = try members.bool("pivot")
       round = try members.int("round")
       attempt = try members.int("attempt")
@@ -93,7 +97,8 @@ extension SagaResponse {
     public var json: JSON {
       .members([
         "id": .string(id), "description": .text(description), "status": .string(status),
-        "dependsOn": .texts(dependsOn), "group": .text(group), "action": action.json, "pivot": .bool(pivot),
+        "dependsOn": .texts(dependsOn), "group": .text(group), "action": action.json, "poll": poll?.json,
+        "pivot": .bool(pivot),
         "round": .int(round),
         "attempt": .int(attempt), "maxAttempts": .integer(maxAttempts), "startedAt": .time(startedAt),
         "endedAt": .time(endedAt), "retryAt": .time(retryAt), "until": .time(until), "waitingFor": waitingFor?.json,
@@ -140,7 +145,81 @@ extension SagaResponse {
       }
     }
 
-    /// What the step waits for: a signal, or the end of a delay.
+    /// How a step polls, and what its looks have found.
+    public struct Poll: WireValue {
+      public let everyMs: Int
+      /// The condition on an answer with which the step succeeds.
+      public let until: String
+      /// The condition on an answer with which the step fails.
+      public let failWhen: String?
+      /// The number of the next look, or of the look under way, while the step polls.
+      public let look: Int?
+      /// The time of the next look, while the step polls and the saga is not paused.
+      public let nextLook: Timestamp?
+      /// The last answer that the history has, while the step polls.
+      public let answer: Answer?
+
+      public init(
+        everyMs: Int, until: String, failWhen: String? = nil, look: Int? = nil, nextLook: Timestamp? = nil,
+        answer: Answer? = nil
+      ) {
+        self.everyMs = everyMs
+        self.until = until
+        self.failWhen = failWhen
+        self.look = look
+        self.nextLook = nextLook
+        self.answer = answer
+      }
+
+      public init(_ members: Members) throws(UnexpectedMember) {
+        everyMs = try members.int("everyMs")
+        until = try members.text("until")
+        failWhen = try members.textIfAny("failWhen")
+        look = try members.intIfAny("look")
+        nextLook = try members.timeIfAny("nextLook")
+        answer = try members.oneIfAny("answer")
+      }
+
+      public var json: JSON {
+        .members([
+          "everyMs": .int(everyMs), "until": .string(until), "failWhen": .text(failWhen), "look": .integer(look),
+          "nextLook": .time(nextLook), "answer": answer?.json,
+        ])
+      }
+
+      /// An answer that did not end the poll.
+      public struct Answer: WireValue {
+        public let status: Int
+        /// The value that `until` asks for first, as a short text.
+        public let shown: String?
+        /// The beginning of a digest of the status and of all values that the conditions read.
+        public let digest: String
+        /// The time since which the answers are the same.
+        public let since: Timestamp
+
+        public init(status: Int, shown: String? = nil, digest: String, since: Timestamp) {
+          self.status = status
+          self.shown = shown
+          self.digest = digest
+          self.since = since
+        }
+
+        public init(_ members: Members) throws(UnexpectedMember) {
+          status = try members.int("status")
+          shown = try members.textIfAny("shown")
+          digest = try members.text("digest")
+          since = try members.time("since")
+        }
+
+        public var json: JSON {
+          .members([
+            "status": .int(status), "shown": .text(shown), "digest": .string(digest), "since": .time(since),
+          ])
+        }
+      }
+    }
+
+    /// What the step waits for: a signal, the end of a delay, or an answer that ends its poll.
     public struct Waiting: WireValue {
       public let kind: String
       /// The name of the signal.

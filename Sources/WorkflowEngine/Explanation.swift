@@ -17,6 +17,8 @@ public struct Explanation: Sendable, Hashable {
     case retrying
     /// A step waits for a signal.
     case waiting
+    /// A step asks again and again until an answer ends its poll.
+    case polling
     /// A step waits for its delay to end.
     case delayed
     /// The saga undoes its steps.
@@ -138,6 +140,14 @@ extension Explanation {
       names.prefix(3).joined(separator: ", ") + (names.count > 3 ? " and \(names.count - 3) more" : "")
     }
 
+    /// `once in 5 min`
+    package static func every(_ polling: StepStage.Polling) -> String { "once in \(duration(polling.every))" }
+
+    /// `“running”`, or the status of the answer.
+    package static func answer(_ answer: StepStage.Polling.Answer) -> String {
+      answer.shown.map { "“\($0.clippedToLine())”" } ?? "\(answer.status)"
+    }
+
     package static func sentence(_ text: String) -> String { text.prefix(1).uppercased() + text.dropFirst() + "." }
 
     /// `2026-03-01 08:15:40 UTC`
@@ -148,7 +158,7 @@ extension Explanation {
 
     /// `20.4 s`, `10 min`, `2 h 05 min`: two units at most.
     package static func duration(_ duration: Duration) -> String {
-      let milliseconds = Int(duration / .milliseconds(1))
+      let milliseconds = duration.wholeMilliseconds
       let seconds = milliseconds / 1_000
       func pair(_ first: Int, _ unit: String, _ second: Int, _ smaller: String) -> String {
         second == 0 ? "\(first) \(unit)" : "\(first) \(unit) \(second < 10 ? "0" : "")\(second) \(smaller)"
@@ -333,6 +343,12 @@ private struct Explainer {
         until: attempt?.deadline, claim: "runs step \(step.id)\(number(step.forward.count))",
         details: activities(but: step.id))
     }
+    if let step = waiting.first(where: { $0.polling != nil }), let polling = step.polling {
+      return Reason(
+        kind: .polling, step: step.id, phase: .forward, code: step.failure?.code, since: step.startedAt,
+        until: polling.until, claim: "polls at step \(step.id), \(Words.every(polling))",
+        details: found(by: polling, of: step) + activities(but: step.id))
+    }
     if let step = waiting.first {
       return Reason(
         kind: .delayed, step: step.id, phase: .forward, since: step.startedAt, until: step.wait?.until,
@@ -344,6 +360,20 @@ private struct Explainer {
   private func reminders(of step: StepState) -> [String] {
     guard let times = step.wait?.reminders, times > 0 else { return [] }
     return ["people have been reminded of it \(times == 1 ? "once" : "\(times) times")"]
+  }
+
+  /// Says what the last look found, and when the next one is made.
+  private func found(by polling: StepStage.Polling, of step: StepState) -> [String] {
+    var found: [String] = []
+    if let failure = step.failure {
+      found.append("the last look failed\(Words.failure(failure))")
+    } else if let answer = polling.answer {
+      found.append("the last answer was \(Words.answer(answer)), since \(Words.time(answer.since))")
+    }
+    if !state.isPaused, let next = polling.next(after: now) {
+      found.append("the next look is due at \(Words.time(next.at))")
+    }
+    return found
   }
 
   private func number(_ attempt: Int) -> String { attempt > 1 ? " (attempt \(attempt))" : "" }
@@ -371,8 +401,12 @@ private struct Explainer {
         : "an attempt of step \(step.id) has not ended yet"
     case .backingOff: "step \(step.id) waits for its next attempt; \(lastAttempt(of: step))"
     case .waiting:
-      (step.wait?.signal).map { "step \(step.id) waits for the signal “\($0)”" }
-        ?? "step \(step.id) waits for its delay to end"
+      if let polling = step.polling {
+        (["step \(step.id) polls, \(Words.every(polling))"] + found(by: polling, of: step)).joined(separator: "; ")
+      } else {
+        (step.wait?.signal).map { "step \(step.id) waits for the signal “\($0)”" }
+          ?? "step \(step.id) waits for its delay to end"
+      }
     case .undoing where step.inFlight != nil: "step \(step.id) is being undone\(number(step.undo.count))"
     case .undoing:
       "attempt \(step.undo.count) to undo step \(step.id) failed\(Words.failure(step.undoFailure)); the next attempt follows"
@@ -432,7 +466,8 @@ private struct Explainer {
       skip(step)
     }
     if takes(.runNow), !state.isPaused {
-      options.append(option(.runNow, "Do not wait for the next attempt, or for the end of the delay."))
+      let wait = state.isPolling ? "the next look or attempt" : "the next attempt"
+      options.append(option(.runNow, "Do not wait for \(wait), or for the end of the delay."))
     }
     waiting.filter { $0.wait?.signal == nil }.forEach(skip)
     if takes(.extend), isPastDeadline { options.append(option(.extend, "Give the saga more time.", words: "--by 2h")) }

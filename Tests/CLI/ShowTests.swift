@@ -43,6 +43,24 @@ struct ShowTests {
     #expect(wide[0].contains("xxx…") && wide[0].hasSuffix("overdue"))
   }
 
+  @Test("a step that polls says how often it asks, what the last answer was, and when it looks next")
+  func polling() throws {
+    let step = Sample.step([
+      "id": "sequence", "status": "waiting", "attempt": 0, "action": ["kind": "http"], "waitingFor": ["kind": "poll"],
+      "startedAt": "2026-03-01T08:15:30.250Z", "until": "2026-03-03T08:15:30.250Z",
+      "poll": [
+        "everyMs": 300_000, "until": "$.answer.body.state == 'done'", "look": 4, "nextLook": "2026-03-01T08:18:45.000Z",
+        "answer": [
+          "status": 200, "shown": "running", "digest": "9f86d081884c7d65", "since": "2026-03-01T08:15:31.000Z",
+        ],
+      ],
+    ])
+    let lines = SagaDrawing(saga: try Sample.response(["steps": [step]]), now: Golden.now, style: .plain).lines()
+    let text = lines.joined(separator: " ").split(separator: " ", omittingEmptySubsequences: true).joined(
+      separator: " ")
+    #expect(text.contains("asks every 5m, last answer running, next look in 3m 00s"), "\(lines)")
+  }
+
   @Test("a command that is too long for a line continues on a second one")
   func longCommand() throws {
     let line = "saga resolve ID --step aStepWithAVeryLongName --did-not-happen --reason 'it is not in the freezer'"

@@ -111,6 +111,23 @@ struct AnswerTextTests {
     }
   }
 
+  @Test("A saga that polls")
+  func polling() async throws {
+    let engine = FakeEngine()
+    try engine.register(Samples.poll)
+    let id = try engine.start("sequence-run")
+    let answer = LookAnswer(status: 200, body: ["state": "running"])
+    try engine.tell(
+      id,
+      .looked(
+        LookReport(step: "sequence", round: 1, number: 1, at: engine.clock.now(), outcome: .answered(answer))))
+    engine.clock.advance(by: .seconds(700))
+    try await TestAPI.run(engine: engine) { api in
+      try expect(try await api.get("/v1/sagas/\(id)"), is: "saga-polling")
+      try expect(try await api.get("/v1/sagas/\(id)/timeline"), is: "timeline-polling")
+    }
+  }
+
   @Test("Workflows")
   func workflows() async throws {
     let engine = try engine()

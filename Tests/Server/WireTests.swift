@@ -29,10 +29,11 @@ struct WireTests {
   static let samples: [Sample] =
     [
       "running", "waiting", "backing-off", "paused", "unread", "progress", "stuck", "abandoned", "undoing",
-      "compensated", "rewinding", "labelled",
+      "compensated", "rewinding", "labelled", "polling",
     ].map { Sample("saga-\($0)", "Saga", SagaResponse.self) } + [
       Sample("sagas", "SagaPage", SagaListResponse.self), Sample("events", "EventPage", HistoryResponse.self),
       Sample("timeline", "Timeline", TimelineResponse.self),
+      Sample("timeline-polling", "Timeline", TimelineResponse.self),
       Sample("document", "SagaDocument", DocumentResponse.self), Sample("stats", "Stats", StatsResponse.self),
       Sample("signal", "SignalAnswer", SignalResponse.self),
       Sample("signal-repeated", "SignalAnswer", SignalResponse.self),

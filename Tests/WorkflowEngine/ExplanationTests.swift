@@ -81,6 +81,36 @@ struct ExplanationTests {
     #expect(delay.kind == .delayed && delay.until == Saga.startedAt + .seconds(3_600))
   }
 
+  @Test("A poll says how often it asks, what it found last, and when it looks next")
+  func polling() throws {
+    var saga = try Saga(
+      #"""
+      [{"id": "run", "http": {"service": "lab", "method": "GET", "path": "/x"}, "timeout": "2h",
+        "poll": {"every": "5m", "until": "$.answer.body.state == 'done'"}}]
+      """#, members: #""timeout": "9h","#)
+    try saga.start()
+    try saga.look("run", .answered(LookAnswer(status: 200, body: ["state": "running"])))
+    saga.pass(400_000)
+    let polls = try why(saga)
+    #expect(
+      polls.sentence
+        == "The saga polls at step run, once in 5 min. The last answer was “running”, since 2026-03-01 08:00:00 "
+        + "UTC. The next look is due at 2026-03-01 08:10:00 UTC.")
+    #expect(polls.kind == .polling && polls.step == "run" && polls.until == Saga.startedAt + .seconds(7_200))
+    #expect(offered(polls) == ["run-now", "skip run"])
+    #expect(polls.next.first?.purpose == "Do not wait for the next look or attempt, or for the end of the delay.")
+    try saga.look(
+      "run", .unknown(StepFailure(code: "http.503", classes: ["http.5xx"], message: "busy", isRetryable: true)))
+    let failing = try why(saga)
+    #expect(failing.code == "http.503")
+    #expect(
+      failing.sentence.hasPrefix("The saga polls at step run, once in 5 min. The last look failed: busy [http.503]."))
+    try saga.operate(.pause, after: 1_000)
+    #expect(
+      try why(saga).sentence.hasSuffix(
+        "Step run polls, once in 5 min; the last look failed: busy [http.503]."))
+  }
+
   @Test("The explanation of a paused saga names the user and the reason; nothing ends by itself")
   func paused() throws {
     var saga = try Saga("[\(Saga.signal("w", #""timeout": "2m""#))]")

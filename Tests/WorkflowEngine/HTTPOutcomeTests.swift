@@ -33,7 +33,7 @@ struct HTTPOutcomeTests {
   enum Kind { case succeeded, refused, unknown, notSent }
   func kind(_ outcome: StepOutcome) -> Kind {
     switch outcome {
-    case .succeeded, .succeededUnread: .succeeded
+    case .succeeded, .succeededUnread, .answered: .succeeded
     case .failed: .refused
     case .unknown: .unknown
     case .notSent: .notSent
@@ -50,6 +50,33 @@ struct HTTPOutcomeTests {
     ])
   func statuses(status: Int, expected: Kind) { #expect(kind(read(status)) == expected) }
 
+  @Test("A look gets the whole answer: its status, its headers in lower case, its body, and the participant's words")
+  func look() throws {
+    var headers = HTTPHeaders()
+    headers.add("Content-Type", "application/json")
+    headers.add("X-Left", "3")
+    headers.add("x-left", "4")
+    func look(_ status: Int, _ body: String) -> StepOutcome {
+      HTTPOutcome.read(
+        HTTPClientResponse(status: status, headers: headers, body: Array(body.utf8)), success: [200...299],
+        service: Self.service, now: Self.now, isLook: true)
+    }
+    let body: JSON = ["state": "failed", "code": "LEAK", "message": "It leaks."]
+    #expect(
+      look(202, body.text())
+        == .answered(
+          LookAnswer(
+            status: 202, headers: ["content-type": "application/json", "x-left": "3, 4"], body: body, code: "LEAK",
+            words: "It leaks.")))
+    guard case .answered(let unread) = look(200, "<html>") else {
+      Issue.record("A success is an answer")
+      return
+    }
+    #expect(unread.body == nil && unread.problem?.code == EngineErrorCode.answerNotJSON)
+    #expect(kind(look(503, "busy")) == .unknown)
+    #expect(kind(look(404, "no")) == .refused)
+  }
+
   @Test("A request that was not sent is a clean refusal; one that may have arrived is not", arguments: [true, false])
   func transport(sent: Bool) {
     let outcome = HTTPOutcome.read(
@@ -58,7 +85,7 @@ struct HTTPOutcomeTests {
     switch outcome {
     case .unknown(let failure), .failed(let failure):
       #expect(failure.code == EngineErrorCode.attemptTimeout && failure.isRetryable)
-    case .succeeded, .succeededUnread, .notSent:
+    case .succeeded, .succeededUnread, .answered, .notSent:
       Issue.record("a lost call neither succeeded nor was cut off by us")
     }
   }

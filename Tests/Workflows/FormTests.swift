@@ -115,9 +115,33 @@ struct FormTests {
       #"[{ "id": "a", "forEach": { "items": "${input.x[*]}" }, "http": { "service": "s", "method": "GET", "path": "/x/${item.id}" } }]"#,
       [Found("workflow.notYetSupported", "/steps/0/forEach", 2, 24)]),
     Case(
-      "poll",
+      "a poll inside http",
       #"[{ "id": "a", "http": { "service": "s", "method": "GET", "path": "/x", "poll": {} } }]"#,
-      [Found("workflow.notYetSupported", "/steps/0/http/poll", 2, 81)]),
+      [Found("workflow.unknownKey", "/steps/0/http/poll", 2, 81)]),
+    Case(
+      "a poll without its members",
+      #"[{ "id": "a", "http": { "service": "s", "method": "GET", "path": "/x" }, "poll": {} }]"#,
+      [Found("workflow.missingKey", "/steps/0/poll", 2, 91), Found("workflow.missingKey", "/steps/0/poll", 2, 91)]),
+    Case(
+      "a poll with a word that it doesn't have",
+      #"[{ "id": "a", "http": { "service": "s", "method": "GET", "path": "/x" }, "poll": { "every": "1s", "until": "$.answer.body.ok == true", "interval": "1s" } }]"#,
+      [Found("workflow.unknownKey", "/steps/0/poll/interval", 2, 145, near: "every")]),
+    Case(
+      "a poll that never waits",
+      #"[{ "id": "a", "http": { "service": "s", "method": "GET", "path": "/x" }, "poll": { "every": "0s", "until": "$.answer.body.ok == true" } }]"#,
+      [Found("workflow.badDuration", "/steps/0/poll/every", 2, 102)]),
+    Case(
+      "until as a truth value",
+      #"[{ "id": "a", "http": { "service": "s", "method": "GET", "path": "/x" }, "poll": { "every": "1s", "until": true } }]"#,
+      [Found("workflow.wrongType", "/steps/0/poll/until", 2, 117)]),
+    Case(
+      "a poll beside a command",
+      #"[{ "id": "a", "kafka": { "service": "s", "command": "c" }, "compensation": "none", "poll": { "every": "1s", "until": "$.answer.body.ok == true" } }]"#,
+      [Found("workflow.badValue", "/steps/0/poll", 2, 93)]),
+    Case(
+      "a poll beside a signal",
+      #"[{ "id": "a", "signal": { "name": "s" }, "poll": { "every": "1s", "until": "$.answer.body.ok == true" } }]"#,
+      [Found("workflow.badValue", "/steps/0/poll", 2, 51)]),
     Case(
       "concurrency",
       #"[{ "id": "a", "http": { "service": "s", "method": "GET", "path": "/x" }, "concurrency": {} }]"#,

@@ -125,7 +125,7 @@ struct SchemaTests {
       "defaults": { "timeout": "1s", "retry": { "maxAttempts": 2, "initialInterval": "0s", "backoffCoefficient": 1,
         "maxInterval": "1s", "jitter": 0, "nonRetryable": ["a"] } },
       "steps": [
-        { "id": "a", "description": "d", "dependsOn": [], "when": "$.input", "timeout": "1s", "expected": "1s",
+        { "id": "a", "description": "d", "dependsOn": [], "when": "$.input", "timeout": "5s", "expected": "1s",
           "http": { "service": "s", "method": "PUT", "path": "/", "headers": { "a": "b" }, "query": { "a": "b" },
             "body": {}, "success": ["2xx", 304, "400-409"] },
           "retry": [{ "on": ["a"], "maxAttempts": 2, "initialInterval": "0s", "backoffCoefficient": 1,
@@ -139,7 +139,9 @@ struct SchemaTests {
         { "id": "e", "kafka": { "service": "s", "command": "c", "headers": { "a": "b" }, "body": {} },
           "compensation": { "kafka": { "service": "s", "command": "c" } } },
         { "id": "g", "description": "d", "dependsOn": ["a"], "when": "$.input", "timeout": "1m", "expected": "1s",
-          "steps": [{ "id": "h", "delay": { "for": "1s" } }] }
+          "steps": [{ "id": "h", "delay": { "for": "1s" } }] },
+        { "id": "f", "http": { "service": "s", "method": "GET", "path": "/" }, "timeout": "5s",
+          "poll": { "every": "2s", "until": "$.answer.status == 200", "failWhen": "$.answer.body.state == 'bad'" } }
       ], "output": {} }
     """
 
@@ -154,9 +156,9 @@ struct SchemaTests {
       "listed": Self.step(0, "retry").appending(0), "undo": Self.step(0, "compensation"),
       "signal": Self.step(1, "signal"), "for": Self.step(2, "delay"), "kafka": Self.step(4, "kafka"),
       "undo over Kafka": Self.step(4, "compensation"), "group": Self.step(5),
-      "reminder": Self.step(1, "remind"),
+      "reminder": Self.step(1, "remind"), "poll": Self.step(6, "poll"),
     ]
-    let names = schema.memberNames.union(StepReader.keys).union(StepReader.later).union(["poll", "zzz"])
+    let names = schema.memberNames.union(StepReader.keys).union(StepReader.later).union(["zzz"])
     let root = try JSON(parsing: Self.everything)
     for (label, pointer) in objects {
       let members = try #require(pointer.value(in: root)?.objectValue)

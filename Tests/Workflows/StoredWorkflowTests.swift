@@ -89,6 +89,25 @@ struct StoredWorkflowTests {
     #expect(definition.steps.count == steps.count)
   }
 
+  @Test("a definition with polls decodes to the same steps in every later version")
+  func polls() throws {
+    let definition = try StoredWorkflow.decode(Self.file("language-2.json"))
+    #expect(definition.steps.map(\.id) == ["sequence", "cool"])
+    #expect(
+      definition.steps[0].poll
+        == Poll(
+          every: .seconds(300),
+          until: try JSONPathCondition("$.answer.body.state == 'done' && $.answer.status == 200"),
+          failWhen: try JSONPathCondition("$.answer.body.state == 'failed'"), lookTimeout: .seconds(20)))
+    #expect(definition.steps[0].timeout == .seconds(2 * 86_400))
+    #expect(
+      definition.steps[1].poll
+        == Poll(
+          every: .seconds(1), until: try JSONPathCondition("$.answer.headers['x-temperature'] == '4'"),
+          lookTimeout: .seconds(20)))
+    #expect(definition.steps[1].timeout == nil)
+  }
+
   /// A file that a rule of this version refuses. An earlier version may have accepted it.
   struct Refused: Sendable, CustomTestStringConvertible {
     let code: String

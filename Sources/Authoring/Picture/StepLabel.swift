@@ -29,7 +29,7 @@ struct StepLabel {
     id = step.id
     kind =
       switch step.action {
-      case .http(let http): "\(http.service) · http"
+      case .http(let http): "\(http.service) · \(step.poll == nil ? "http" : "poll")"
       case .kafka(let kafka): "\(kafka.service) · kafka"
       case .signal(let signal): "signal \(signal.name)"
       case .delay: "delay"

@@ -68,10 +68,12 @@ extension CaseAnswer {
     let outcome = outcome(for: call, at: time + after, keepsTombstones: keepsTombstones)
     let happens: Bool
     switch outcome {
-    case .succeeded, .succeededUnread: happens = happened ?? true
+    case .succeeded, .succeededUnread, .answered: happens = happened ?? true
     case .failed, .unknown, .notSent, nil: happens = happened ?? false
     }
-    return PlannedAnswer(outcome, after: after, effect: happens ? (outcome == nil ? usual : after) : nil)
+    var planned = PlannedAnswer(outcome, after: after, effect: happens ? (outcome == nil ? usual : after) : nil)
+    planned.isLast = isLast
+    return planned
   }
 
   private func outcome(for call: StepCall, at time: Timestamp, keepsTombstones: Bool) -> StepOutcome? {
@@ -88,13 +90,12 @@ extension CaseAnswer {
     case .status(let status, let body, let headers):
       guard case .http(let http) = call.action else { return nil }
       let (bytes, type) = Self.bytes(of: body, headers)
+      let fields = headers.map { (name: $0.name, value: $0.value) }
       let answer = HTTPAnswer(
         sender: HTTPAnswer.Sender(name: http.service, keepsTombstones: keepsTombstones), status: status, body: bytes,
-        header: { name in
-          let value = headers.first { $0.name.lowercased() == name.lowercased() }?.value
-          return value ?? (name == "Content-Type" ? type : nil)
-        })
-      return HTTPOutcome.of(answer, success: http.success, now: time, limit: Self.longestBody)
+        fields: fields + (type.map { [(name: "Content-Type", value: $0)] } ?? []))
+      return HTTPOutcome.of(
+        answer, success: http.success, now: time, limit: Self.longestBody, isLook: call.look != nil)
     }
   }
 

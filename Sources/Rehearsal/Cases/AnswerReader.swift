@@ -49,7 +49,7 @@ struct AnswerReader {
     var timeout: Duration {
       switch (phase, step.compensation) {
       case (.undo, .undo(let undo)): undo.timeout
-      case (.forward, _), (.undo, _): step.timeout ?? CallRendering.defaultTimeout
+      case (.forward, _), (.undo, _): step.poll?.lookTimeout ?? step.timeout ?? CallRendering.defaultTimeout
       }
     }
   }

@@ -6,6 +6,7 @@ import Workflows
 /// Compares what came of a case with what it expects.
 struct CaseCheck {
   let test: TestCase
+  let definition: WorkflowDefinition
   let run: VirtualRun
 
   private var expected: Expectation { test.expected }
@@ -79,7 +80,7 @@ struct CaseCheck {
     if let undone = expected.undone, undone != run.undone {
       differences.append(Difference("undone", expected: words(undone), seen: words(run.undone)))
     }
-    let inEffect = run.account.inEffect
+    let inEffect = run.inEffect(of: definition)
     if let remains = expected.remains, Set(remains) != Set(inEffect) {
       differences.append(Difference("remains", expected: words(remains), seen: words(inEffect)))
     }

@@ -69,7 +69,7 @@ struct CasePlayer {
         return CaseResult(
           test: test, run: run, unanswered: book.unanswered, differences: [missing.difference])
       }
-      let check = CaseCheck(test: test, run: run)
+      let check = CaseCheck(test: test, definition: workflow, run: run)
       let differences =
         check.differences() + queue.differences(in: run) + requestDifferences(in: run) + crashDifferences(in: run)
       return CaseResult(test: test, run: run, unanswered: [], differences: differences)

@@ -20,6 +20,8 @@ package struct Coverage: Sendable {
     case signalRefused
     /// No signal comes in time.
     case timesOut
+    /// No answer ends the poll in time.
+    case pollTimesOut
     /// The members of a group are not done in time.
     case groupTimesOut
     case undone
@@ -30,7 +32,7 @@ package struct Coverage: Sendable {
       switch self {
       case .runs: .steps
       case .conditionHolds, .conditionDoesNotHold: .conditions
-      case .fails, .outcomeUnknown, .signalRefused, .timesOut, .groupTimesOut: .failures
+      case .fails, .outcomeUnknown, .signalRefused, .timesOut, .pollTimesOut, .groupTimesOut: .failures
       case .undone, .undoFails: .undos
       }
     }
@@ -50,6 +52,7 @@ package struct Coverage: Sendable {
       case .outcomeUnknown: "the outcome of \(step) is unknown"
       case .signalRefused: "\(step) refuses a signal"
       case .timesOut: "no signal comes for \(step)"
+      case .pollTimesOut: "no answer ends the poll of \(step)"
       case .groupTimesOut: "the group \(step) is not done in time"
       case .undone: "\(step) is undone"
       case .undoFails: "the undo of \(step) fails for good"
@@ -76,7 +79,9 @@ package struct Coverage: Sendable {
     var paths: [Path] = [.runs]
     if step.when != nil { paths += [.conditionHolds, .conditionDoesNotHold] }
     switch step.action {
-    case .http(let http): paths += http.hasSideEffect ? [.fails, .outcomeUnknown] : [.fails]
+    case .http(let http):
+      paths += http.hasSideEffect ? [.fails, .outcomeUnknown] : [.fails]
+      if step.poll != nil, step.timeout != nil { paths.append(.pollTimesOut) }
     case .kafka: paths += [.fails, .outcomeUnknown]
     case .signal(let signal):
       if signal.accept != nil || signal.schema != nil { paths.append(.signalRefused) }
@@ -104,6 +109,7 @@ package struct Coverage: Sendable {
       switch event.what {
       case let event as AttemptStarted where event.phase == .forward: begin(event.step)
       case let event as WaitStarted: begin(event.step)
+      case let event as PollStarted: begin(event.step)
       case let event as GroupOpened: begin(event.step)
       case let event as StepSkipped:
         // A step is also skipped with its group. Then its own condition says nothing.
@@ -132,6 +138,7 @@ package struct Coverage: Sendable {
     guard event.consequence != .settles else { return }
     switch event.failure.code {
     case EngineErrorCode.signalTimeout: reach(event.step, .timesOut)
+    case EngineErrorCode.pollTimeout: reach(event.step, .pollTimesOut)
     case EngineErrorCode.groupTimeout: reach(event.step, .groupTimesOut)
     default: reach(event.step, .fails)
     }

@@ -96,7 +96,7 @@ package struct RunStory: Sendable {
       switch refused.command {
       case .give(let signal, _): (.signal, "signal \(signal.name) by \(signal.by)")
       case .operate(let request): (.person, "\(request.act.by): \(request.verb.name.rawValue)")
-      case .start, .attemptSettled, .answered, .wake, .recover: (.engine, "a report")
+      case .start, .attemptSettled, .looked, .answered, .wake, .recover: (.engine, "a report")
       }
     add(refused.at, kind, nil, "\(what) is refused: \(refused.refusal.message) [\(refused.refusal.code)]")
   }
@@ -114,6 +114,14 @@ package struct RunStory: Sendable {
         at, .waits, event.step,
         event.signal.map { "waits for the signal \($0)\(until)" }
           ?? event.until.map { "waits for \(offset($0))" } ?? "waits")
+    case let event as PollStarted:
+      let until = event.until.map { ", for at most \(offset($0))" } ?? ""
+      add(at, .waits, event.step, "asks every \(DurationWords.text(event.every))\(until)")
+    case let event as PollAnswered:
+      let answer = event.answer.shown.map { "“\($0)”" } ?? "\(event.answer.status)"
+      add(
+        at, .engine, event.step,
+        "the answer to look \(event.look) is \(answer); the next look is in \(offset(event.next))")
     case let event as WaitReminded: add(at, .engine, event.step, "reminder \(event.number)")
     case let event as GroupOpened:
       add(at, .begins, event.step, "the group begins" + (event.until.map { ", for at most \(offset($0))" } ?? ""))

@@ -63,7 +63,9 @@ package struct CaseAnswers: Sendable, Hashable {
   package func answer(_ step: String, _ phase: StepPhase, call: Int) -> CaseAnswer? {
     let all = phase == .forward ? forward : undo
     guard let list = all[step] ?? all[Self.everyStep], !list.isEmpty else { return nil }
-    return list[min(call, list.count - 1)]
+    var answer = list[min(call, list.count - 1)]
+    answer.isLast = call >= list.count - 1
+    return answer
   }
 }
 
@@ -95,6 +97,8 @@ package struct CaseAnswer: Sendable, Hashable {
   package var happened: Bool?
   /// Whether the answer comes after the attempt has timed out.
   package var isLate = false
+  /// Whether each later call of the step gets the same answer.
+  package var isLast = false
 
   package init(_ content: Content, after: Duration? = nil, happened: Bool? = nil) {
     self.content = content

@@ -98,7 +98,8 @@ extension Exploration.Gap {
     case .neverRuns(let step): return ["gap": "neverRuns", "step": .string(step)]
     case .neverSkipped(let step): return ["gap": "neverSkipped", "step": .string(step)]
     case .undoNeverRuns(let step): return ["gap": "undoNeverRuns", "step": .string(step)]
-    case .refusesNothing(let step): return ["gap": "refusesNothing", "step": .string(step)]
+    case .bodyNotFound(let fault):
+      return ["gap": "bodyNotFound", "step": .string(fault.step), "fault": .string(fault.name)]
     }
   }
 }

@@ -25,8 +25,8 @@ public struct Exploration: Sendable {
     case neverSkipped(String)
     /// The undo of the step begins in no run.
     case undoNeverRuns(String)
-    /// The signal step refuses no body that was tried.
-    case refusesNothing(String)
+    /// No body was found with which the fault happens.
+    case bodyNotFound(Fault)
   }
 
   /// Two faults at a time.

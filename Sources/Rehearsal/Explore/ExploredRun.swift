@@ -50,7 +50,7 @@ public struct ExploredRun: Sendable, Hashable {
     end = Invariant.End(run.status)
     turnedBack = run.state.turnBack.map { TurnedBackBy(step: $0.value.step, code: $0.value.code) }
     undone = run.account.undone
-    inEffect = run.account.inEffect.filter { definition.step($0)?.changesSomething ?? true }
+    inEffect = run.inEffect(of: definition)
     stuckOn = run.state.blockers.map { StuckStep(step: $0.step, phase: $0.phase) }
     // No operator acts, so a saga that waits for one turns back when its time, or that of a group, is up.
     let reason = run.state.turnBack?.value
@@ -78,6 +78,13 @@ public struct ExploredRun: Sendable, Hashable {
     return inEffect.filter { step in
       if case .undo? = definition.step(step)?.compensation { true } else { false }
     }
+  }
+}
+
+extension VirtualRun {
+  /// Returns the steps whose work is in effect at the end. A step that only reads leaves nothing.
+  func inEffect(of definition: WorkflowDefinition) -> [String] {
+    account.inEffect.filter { definition.step($0)?.changesSomething ?? true }
   }
 }
 

@@ -43,7 +43,7 @@ public struct Explorer: Sendable {
     let finder: RouteFinder
     var exploration: Exploration
     var events = 0
-    var refusedBodies: [String: JSON] = [:]
+    var bodies: [Fault: JSON] = [:]
 
     private var definition: WorkflowDefinition { explorer.definition }
 
@@ -94,20 +94,21 @@ public struct Explorer: Sendable {
           unreached.append(step)
           continue
         }
-        for kind in Fault.forward(of: step) {
-          if kind == .signalRefused, try !findRefusedBody(for: step, on: route) { continue }
-          try play([Fault(step.id, kind)], causes: causes, on: route)
+        for kind in Fault.forward(of: step, in: definition) {
+          let fault = Fault(step.id, kind)
+          if fault.needsBody, try !findBody(for: fault, on: route) { continue }
+          try play([fault], causes: causes, on: route)
         }
       }
       return unreached
     }
 
-    private mutating func findRefusedBody(for step: Step, on route: Int) throws(RehearsalError) -> Bool {
-      guard let body = try finder.refusedBody(for: step, on: exploration.routes[route]) else {
-        exploration.gaps.append(.refusesNothing(step.id))
+    private mutating func findBody(for fault: Fault, on route: Int) throws(RehearsalError) -> Bool {
+      guard let body = try finder.body(for: fault, on: exploration.routes[route]) else {
+        exploration.gaps.append(.bodyNotFound(fault))
         return false
       }
-      refusedBodies[step.id] = body
+      bodies[fault] = body
       return true
     }
 
@@ -122,7 +123,7 @@ public struct Explorer: Sendable {
     ) throws(RehearsalError) -> ExploredRun {
       let scene = Scene(
         base: finder.base, answers: exploration.routes[route].answers, faults: faults + causes,
-        refusedBodies: refusedBodies)
+        bodies: bodies)
       let run = try scene.play()
       events += run.events.count
       guard events <= explorer.budget.events else {

@@ -15,6 +15,12 @@ public struct Fault: Sendable, Hashable {
     case crashes(beforeRecord: Bool)
     case signalNever
     case signalRefused
+    /// The answers never end the poll.
+    case pollNever
+    /// An answer meets the poll's `failWhen`.
+    case pollFails
+    /// The time of the group runs out while a member is under way: the engine is down for so long.
+    case groupTimesOut(member: String, downtime: Duration)
     /// The first attempts of the undo fail, and the next one succeeds.
     case undoFails(times: Int)
     case undoFailsForGood
@@ -33,7 +39,9 @@ public struct Fault: Sendable, Hashable {
   /// The phase in which the fault happens.
   public var phase: StepPhase {
     switch kind {
-    case .fails, .timesOut, .answersLate, .arrivesLate, .crashes, .signalNever, .signalRefused: .forward
+    case .fails, .timesOut, .answersLate, .arrivesLate, .crashes, .signalNever, .signalRefused, .pollNever, .pollFails,
+      .groupTimesOut:
+      .forward
     case .undoFails, .undoFailsForGood, .undoTimesOut, .undoCrashes: .undo
     }
   }
@@ -50,6 +58,9 @@ public struct Fault: Sendable, Hashable {
     case .crashes(beforeRecord: false): "the engine crashes after it recorded the answer"
     case .signalNever: "the signal never comes"
     case .signalRefused: "only a refused signal comes"
+    case .pollNever: "no answer ends its poll"
+    case .pollFails: "an answer fails its poll"
+    case .groupTimesOut(let member, _): "its time runs out while \(member) is under way"
     case .undoFails(let times): "its undo fails \(times == 1 ? "once" : "\(times) times"), then succeeds"
     case .undoFailsForGood: "its undo fails for good"
     case .undoTimesOut(happened: true): "its undo times out after it happened"
@@ -71,6 +82,9 @@ public struct Fault: Sendable, Hashable {
     case .crashes(beforeRecord: false): "crashAfterRecord"
     case .signalNever: "signalNever"
     case .signalRefused: "signalRefused"
+    case .pollNever: "pollNever"
+    case .pollFails: "pollFails"
+    case .groupTimesOut: "groupTimesOut"
     case .undoFails: "undoFailsThenSucceeds"
     case .undoFailsForGood: "undoFails"
     case .undoTimesOut(happened: true): "undoTimesOutHappened"
@@ -84,28 +98,72 @@ public struct Fault: Sendable, Hashable {
     switch kind {
     case .crashes(beforeRecord: true): VirtualCrash(.beforeRecord(step: step, phase: .forward, attempt: 1))
     case .crashes(beforeRecord: false): VirtualCrash(.afterRecord(step: step, phase: .forward, attempt: 1))
+    case .groupTimesOut(let member, let downtime):
+      VirtualCrash(.beforeRecord(step: member, phase: .forward, attempt: 1), downtime: downtime)
     case .undoCrashes(beforeRecord: true): VirtualCrash(.beforeRecord(step: step, phase: .undo, attempt: 1))
     case .undoCrashes(beforeRecord: false): VirtualCrash(.afterRecord(step: step, phase: .undo, attempt: 1))
-    case .fails, .timesOut, .answersLate, .arrivesLate, .signalNever, .signalRefused, .undoFails, .undoFailsForGood,
-      .undoTimesOut:
+    case .fails, .timesOut, .answersLate, .arrivesLate, .signalNever, .signalRefused, .pollNever, .pollFails,
+      .undoFails, .undoFailsForGood, .undoTimesOut:
       nil
     }
+  }
+
+  /// Whether the fault happens only with a body that must be found: a signal, or an answer to a poll.
+  var needsBody: Bool {
+    switch kind {
+    case .signalRefused, .pollNever, .pollFails: true
+    case .fails, .timesOut, .answersLate, .arrivesLate, .crashes, .signalNever, .groupTimesOut, .undoFails,
+      .undoFailsForGood, .undoTimesOut, .undoCrashes:
+      false
+    }
+  }
+
+  /// Returns whether the fault happened in a run.
+  func happened(in run: VirtualRun) -> Bool {
+    switch kind {
+    case .signalRefused:
+      run.events.contains { ($0.what as? SignalRefused)?.refusal.step == step } && !run.succeeded(step)
+    case .pollNever: failure(in: run)?.code == EngineErrorCode.pollTimeout
+    // The answer may have a code of its own.
+    case .pollFails:
+      failure(in: run).map { $0.code == EngineErrorCode.pollFailed || $0.classes.contains(EngineErrorCode.pollFailed) }
+        ?? false
+    case .fails, .timesOut, .answersLate, .arrivesLate, .crashes, .signalNever, .groupTimesOut, .undoFails,
+      .undoFailsForGood, .undoTimesOut, .undoCrashes:
+      true
+    }
+  }
+
+  private func failure(in run: VirtualRun) -> StepFailure? {
+    run.events.lazy.compactMap { $0.what as? StepFailed }.first { $0.step == step }?.failure
   }
 
   // MARK: What can happen to a step
 
   /// Returns what can go wrong while a step goes forward.
-  static func forward(of step: Step) -> [Kind] {
+  static func forward(of step: Step, in definition: WorkflowDefinition) -> [Kind] {
     switch step.action {
     case .http, .kafka:
       var kinds: [Kind] = [.fails, .timesOut(happened: false), .timesOut(happened: true), .answersLate]
+      if let poll = step.poll { kinds += poll.failWhen == nil ? [.pollNever] : [.pollNever, .pollFails] }
       if case .undo = step.compensation { kinds.append(.arrivesLate) }
       return kinds + [.crashes(beforeRecord: true), .crashes(beforeRecord: false)]
     case .signal(let signal):
       // A step without schema and condition takes every signal of its name.
       return signal.schema == nil && signal.accept == nil ? [.signalNever] : [.signalNever, .signalRefused]
-    case .delay, .fail, .group: return []
+    case .group:
+      guard let timeout = step.timeout, let member = firstCall(in: step, definition) else { return [] }
+      return [.groupTimesOut(member: member.id, downtime: timeout + .seconds(1))]
+    case .delay, .fail: return []
     }
+  }
+
+  /// Returns the first step of a group, or of a group inside it, that is called.
+  private static func firstCall(in group: Step, _ definition: WorkflowDefinition) -> Step? {
+    for member in group.members.lazy.compactMap({ definition.step($0) }) {
+      if let call = member.action.isAttempted ? member : firstCall(in: member, definition) { return call }
+    }
+    return nil
   }
 
   /// Returns what can go wrong while a step is undone.

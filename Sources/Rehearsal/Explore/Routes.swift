@@ -161,10 +161,11 @@ struct RouteFinder {
     return Route(changes: changes, step: step, answers: answers, run: run)
   }
 
-  /// Returns a body that the signal step refuses on a route; nil when it takes every body that was tried.
-  func refusedBody(for step: Step, on route: Route) throws(RehearsalError) -> JSON? {
+  /// Returns a body with which a fault happens on a route: of a signal that the step refuses, or of an answer that doesn't
+  /// end a poll, or fails it. Nil when none of those that were tried does it.
+  func body(for fault: Fault, on route: Route) throws(RehearsalError) -> JSON? {
     var bodies: [JSON] = []
-    for choice in choices where choice.place.root == .output(step.id) {
+    for choice in choices where choice.place.root == .output(fault.step) {
       for value in choice.values {
         var answers = route.answers
         switch value {
@@ -172,17 +173,13 @@ struct RouteFinder {
         case .absent: if !choice.place.path.isEmpty { answers.set(nil, at: choice.place) }
         case .copy: break
         }
-        if let body = answers.outputs[step.id] { bodies.append(body) }
+        if let body = answers.outputs[fault.step] { bodies.append(body) }
       }
     }
     // The body that the schema takes and only the condition refuses is tried first.
     for body in (bodies + [.object([:]), .null, false, "refused"]).prefix(40) {
-      let scene = Scene(
-        base: base, answers: route.answers, faults: [Fault(step.id, .signalRefused)], refusedBodies: [step.id: body])
-      let run = try scene.play()
-      if run.events.contains(where: { ($0.what as? SignalRefused)?.refusal.step == step.id }), !run.succeeded(step.id) {
-        return body
-      }
+      let run = try Scene(base: base, answers: route.answers, faults: [fault], bodies: [fault: body]).play()
+      if fault.happened(in: run) { return body }
     }
     return nil
   }

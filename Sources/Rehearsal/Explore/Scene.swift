@@ -9,8 +9,8 @@ struct Scene {
   let base: VirtualSaga
   let answers: Answers
   var faults: [Fault] = []
-  /// The body that a signal step refuses.
-  var refusedBodies: [String: JSON] = [:]
+  /// The bodies with which faults happen: of a refused signal, and of an answer to a poll.
+  var bodies: [Fault: JSON] = [:]
 
   func play() throws(RehearsalError) -> VirtualRun {
     var saga = base
@@ -19,7 +19,10 @@ struct Scene {
     var undos: [String: Int] = [:]
     return try saga.run(people: signals(on:)) { call in
       switch call.call.phase {
-      case .forward: return forward(call)
+      case .forward:
+        var answer = forward(call)
+        answer.isLast = true
+        return answer
       case .undo:
         undos[call.call.step, default: 0] += 1
         return undo(call, number: undos[call.call.step] ?? 1)
@@ -33,7 +36,7 @@ struct Scene {
     var body = answers.outputs[wait.step] ?? .object([:])
     for fault in faults where fault.step == wait.step {
       if fault.kind == .signalNever { return [] }
-      if fault.kind == .signalRefused { body = refusedBodies[wait.step] ?? .null }
+      if fault.kind == .signalRefused { body = bodies[fault] ?? .null }
     }
     let signal = SignalGiven(name: wait.signal, id: "\(wait.step)-\(wait.round)", body: body, by: "rehearsal")
     return [VirtualAct(after: .seconds(1), .signal(signal))]
@@ -54,7 +57,10 @@ struct Scene {
         let late = call.call.timeout * 5 / 4
         return PlannedAnswer(honest.outcome, after: late, effect: late)
       case .arrivesLate: return PlannedAnswer(nil, after: .zero, effect: .seconds(86_400))
-      case .crashes, .signalNever, .signalRefused, .undoFails, .undoFailsForGood, .undoTimesOut, .undoCrashes: break
+      case .pollNever, .pollFails: return .succeeds(bodies[fault] ?? .null, after: time(of: call))
+      case .crashes, .signalNever, .signalRefused, .groupTimesOut, .undoFails, .undoFailsForGood, .undoTimesOut,
+        .undoCrashes:
+        break
       }
     }
     return honest
@@ -67,7 +73,9 @@ struct Scene {
         if number <= times { return PlannedAnswer(.unknown(Self.outage), after: time(of: call), effect: nil) }
       case .undoFailsForGood: return .fails(Self.refused, after: time(of: call))
       case .undoTimesOut(let happened): return silent(call, happened: happened)
-      case .fails, .timesOut, .answersLate, .arrivesLate, .crashes, .signalNever, .signalRefused, .undoCrashes: break
+      case .fails, .timesOut, .answersLate, .arrivesLate, .crashes, .signalNever, .signalRefused, .pollNever,
+        .pollFails, .groupTimesOut, .undoCrashes:
+        break
       }
     }
     if call.isInEffect { return .succeeds(.null, after: time(of: call)) }

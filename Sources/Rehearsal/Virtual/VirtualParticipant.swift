@@ -26,6 +26,9 @@ public struct PlannedAnswer: Sendable, Hashable {
   /// The time from the sending of the call until its work has taken effect; nil when the work is never done. The work of
   /// an undo is that it undoes.
   public var effect: Duration?
+  /// Whether the participant answers each later call of the step alike. Then looks of a poll that would say nothing new
+  /// are skipped.
+  public var isLast = false
 
   public init(_ outcome: StepOutcome?, after: Duration, effect: Duration?) {
     self.outcome = outcome

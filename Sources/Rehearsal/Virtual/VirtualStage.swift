@@ -22,6 +22,10 @@ struct VirtualStage {
   private var happened = 0
   /// The attempts that have been sent. Because of it, a call is sent once.
   private var performed: Set<AttemptID> = []
+  /// The looks of polling steps that are under way, and when the next ones are due. A crash forgets them.
+  private var looks = Looks()
+  /// The steps whose participants answer each further look alike.
+  private var lastAnswers: Set<String> = []
   /// The number of crashes so far. A report to an engine that has crashed since is lost.
   private var life = 0
   private var isUp = true
@@ -42,7 +46,8 @@ struct VirtualStage {
     case report(StepCall, StepOutcome, life: Int)
     /// A participant's message comes. It waits while the engine is down.
     case message(StepCall, StepOutcome)
-    case unrenderable(step: String, phase: StepPhase, round: Int, attempt: Int, StepFailure, life: Int)
+    /// The engine itself reports on a call that can't be made.
+    case unmade(SagaCommand, life: Int)
     case act(VirtualAct.Request)
     case crash(VirtualCrash)
     case restart
@@ -82,7 +87,7 @@ struct VirtualStage {
   /// Does the next happening.
   /// - Returns: false when nothing is left.
   private mutating func step() throws(RehearsalError) -> Bool {
-    let wake = isUp ? state.flatMap { Decider.nextWake(of: $0, definition: saga.definition) } : nil
+    let wake = isUp ? nextWake : nil
     let next = agenda.indices.min { (agenda[$0].at, agenda[$0].order) < (agenda[$1].at, agenda[$1].order) }
     happened += 1
     guard happened <= saga.budget.happenings else {
@@ -94,9 +99,7 @@ struct VirtualStage {
       let before = events.count
       try give(.wake)
       try perform()
-      if events.count == before, let again = state.flatMap({ Decider.nextWake(of: $0, definition: saga.definition) }),
-        again <= now
-      {
+      if events.count == before, let again = nextWake, again <= now {
         throw RehearsalError(
           EngineErrorCode.historyImpossible, "Something is due at \(again) that the core does not do.")
       }
@@ -107,6 +110,10 @@ struct VirtualStage {
     try move(to: planned.at)
     try happen(planned.what)
     return true
+  }
+
+  private var nextWake: Timestamp? {
+    state.flatMap { Decider.nextWake(of: $0, definition: saga.definition, looks: looks) }
   }
 
   private mutating func move(to time: Timestamp) throws(RehearsalError) {
@@ -128,7 +135,7 @@ struct VirtualStage {
     case .report(let call, let outcome, let life):
       guard life == self.life, isUp else { return }
       if crash(at: call, isRecorded: false) { return }
-      try give(settled(call, outcome))
+      try give(call.report(outcome))
       try performUnlessCrashed(call)
     case .message(let call, let outcome):
       guard isUp else { return wait(for: what) }
@@ -142,10 +149,9 @@ struct VirtualStage {
         id: "\(call.idempotencyKey)#\(call.attempt)/answer", content: .settled(outcome))
       try give(.answered(answer))
       try performUnlessCrashed(call)
-    case .unrenderable(let step, let phase, let round, let attempt, let failure, let life):
+    case .unmade(let command, let life):
       guard life == self.life, isUp else { return }
-      try give(
-        .attemptSettled(step: step, phase: phase, round: round, attempt: attempt, outcome: .failed(failure)))
+      try give(command)
       try perform()
     case .act(let request):
       guard isUp else { return wait(for: what) }
@@ -166,6 +172,12 @@ struct VirtualStage {
 
   private mutating func give(_ command: SagaCommand) throws(RehearsalError) {
     var command = command
+    let (given, before, pausedAt) = (command, events.count, state?.pausedAt)
+    if case .looked(let report) = command { looks.end(report, at: now) }
+    defer {
+      if let pausedAt, state?.pausedAt == nil { looks.shift(by: max(.zero, now - pausedAt)) }
+      skipEqualLooks(after: given, before)
+    }
     while true {
       let decision: (events: [SagaEvent], isUnfinished: Bool)
       do {
@@ -189,16 +201,19 @@ struct VirtualStage {
     }
   }
 
+  /// Skips the looks that would get the same answer once more.
+  private mutating func skipEqualLooks(after command: SagaCommand, _ eventsBefore: Int) {
+    guard events.count == eventsBefore, case .looked(let report) = command, lastAnswers.contains(report.step),
+      let step = state?.step(report.step)
+    else { return }
+    looks.skip(toEndOf: step)
+  }
+
   private mutating func note(_ event: SagaEvent) {
     guard let wait = event.what as? WaitStarted, let signal = wait.signal, let state else { return }
     newWaits.append(
       VirtualWait(
         step: wait.step, signal: signal, round: state.step(wait.step)?.round ?? 1, since: event.at, until: wait.until))
-  }
-
-  private func settled(_ call: StepCall, _ outcome: StepOutcome) -> SagaCommand {
-    .attemptSettled(
-      step: call.step, phase: call.phase, round: call.round, attempt: call.attempt, outcome: outcome)
   }
 
   // MARK: Effects
@@ -209,8 +224,9 @@ struct VirtualStage {
 
   private mutating func perform() throws(RehearsalError) {
     guard let state else { return }
+    makeLooks(state)
     let known = performed
-    let effects = Decider.effects(of: state, definition: saga.definition) { step in
+    let effects = Decider.effects(of: state, definition: saga.definition, looks: looks) { step in
       AttemptID(step).map { !known.contains($0) } ?? false
     }
     performed = Set(state.stepsInFlight.compactMap(AttemptID.init))
@@ -219,10 +235,26 @@ struct VirtualStage {
       case .call(let call): newCalls.append(call)
       case .unrenderable(let step, let phase, let attempt, let failure):
         plan(
-          .unrenderable(
-            step: step, phase: phase, round: state.step(step)?.round ?? 1, attempt: attempt, failure, life: life),
+          .unmade(
+            .attemptSettled(
+              step: step, phase: phase, round: state.step(step)?.round ?? 1, attempt: attempt, outcome: .failed(failure)
+            ), life: life),
           at: now)
       case .wake: break
+      }
+    }
+  }
+
+  private mutating func makeLooks(_ state: SagaState) {
+    guard state.isPolling else { return }
+    for look in Decider.dueLooks(of: state, definition: saga.definition, looks: looks, now: now) {
+      switch look {
+      case .call(let call):
+        if let step = state.step(call.step) { looks.begin(step, at: now) }
+        newCalls.append(call)
+      case .unrenderable(let report):
+        if let step = state.step(report.step) { looks.begin(step, at: now) }
+        plan(.unmade(.looked(report), life: life), at: now)
       }
     }
   }
@@ -244,6 +276,7 @@ struct VirtualStage {
         call: call, at: now, number: calls.count + 1, isInEffect: work?.isInEffect ?? false,
         isUndone: work?.undoneAt != nil))
     calls.append(SentCall(call: call, at: now, answer: answer))
+    if answer.isLast { lastAnswers.insert(call.step) } else { lastAnswers.remove(call.step) }
     if let effect = answer.effect { plan(.effect(call), at: now + effect) }
     let isMessage = if case .kafka = call.action { true } else { false }
     let isInTime = answer.after < call.timeout
@@ -291,6 +324,7 @@ struct VirtualStage {
     isUp = true
     restarts.append(now)
     performed = []
+    looks = Looks()
     let stored: SagaState
     do { stored = try SagaState(folding: events) } catch { throw RehearsalError(error.code, error.message) }
     state = stored

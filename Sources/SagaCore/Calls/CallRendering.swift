@@ -60,6 +60,16 @@ public struct StepCall: Sendable, Hashable {
   public let compensates: String?
   /// How long the attempt may take, from the time that it is sent.
   public let timeout: Duration
+  /// Set for a look of a poll. Its executor reports the whole answer.
+  public var look: Look?
+
+  /// Returns the command that reports the end of the call to its saga.
+  public func report(_ outcome: StepOutcome) -> SagaCommand {
+    if case .unrecorded(let number, let time)? = look {
+      return .looked(LookReport(step: step, round: round, number: number, at: time, outcome: outcome))
+    }
+    return .attemptSettled(step: step, phase: phase, round: round, attempt: attempt, outcome: outcome)
+  }
 }
 
 /// Fills in actions. Rendering reads the state alone, so it gives the same call before and after a restart.

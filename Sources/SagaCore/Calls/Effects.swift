@@ -10,11 +10,18 @@ public enum Effect: Sendable, Hashable {
   case wake(at: Timestamp)
 }
 
+/// A look that is due.
+public enum DueLook: Sendable, Hashable {
+  case call(StepCall)
+  /// A look that can't be made: report this.
+  case unrenderable(LookReport)
+}
+
 extension Decider {
   /// Returns the effects of a state: a call for each attempt in flight, and the next time at which something is due.
   /// - Parameter isWanted: returns whether to render the call of a step's attempt in flight. Nil renders all calls.
   public static func effects(
-    of state: SagaState, definition: WorkflowDefinition, learned: LearnedTimes = [:],
+    of state: SagaState, definition: WorkflowDefinition, learned: LearnedTimes = [:], looks: Looks = Looks(),
     where isWanted: ((StepState) -> Bool)? = nil
   ) -> [Effect] {
     guard state.end == nil, state.steps.count == definition.steps.count else { return [] }
@@ -22,8 +29,54 @@ extension Decider {
     for index in state.sets.inFlight where isWanted?(state.steps[index]) ?? true {
       if let call = call(of: index, in: state, definition: definition) { effects.append(call) }
     }
-    if let time = nextWake(of: state, definition: definition, learned: learned) { effects.append(.wake(at: time)) }
+    if let time = nextWake(of: state, definition: definition, learned: learned, looks: looks) {
+      effects.append(.wake(at: time))
+    }
     return effects
+  }
+
+  /// Returns the looks that are due now and that the history will not have as attempts: calls to make, and the reports on
+  /// those that can't be rendered.
+  /// - Parameter looks: the looks that the caller remembers.
+  public static func dueLooks(
+    of state: SagaState, definition: WorkflowDefinition, looks: Looks, now: Timestamp
+  ) -> [DueLook] {
+    guard state.end == nil, !state.isPaused, state.steps.count == definition.steps.count else { return [] }
+    let decider = Decider(state, definition: definition, now: now)
+    // A saga whose time is over turns back first.
+    guard now < state.deadline || decider.isPivotPassed else { return [] }
+    var due: [DueLook] = []
+    for index in state.sets.waiting {
+      guard let polling = state.steps[index].polling, decider.mayLook(index), !decider.isRecordedPoll(index),
+        let time = looks.next(of: state.steps[index]), time <= now, polling.endsWithoutLook.map({ $0 > now }) ?? true
+      else { continue }
+      due.append(look(polling.number(at: now), of: index, in: state, definition: definition, now: now))
+    }
+    return due
+  }
+
+  private static func look(
+    _ number: Int, of index: Int, in state: SagaState, definition: WorkflowDefinition, now: Timestamp
+  ) -> DueLook {
+    let (step, rules) = (state.steps[index], definition.steps[index])
+    var failure = StepFailure(
+      code: EngineErrorCode.historyImpossible, message: "The step polls, and its action sends nothing.")
+    do {
+      let document = state.document(for: step, reading: rules.action.reads)
+      if let action = try CallRendering.render(rules.action, in: document) {
+        return .call(
+          StepCall(
+            saga: state.id, workflow: state.start.workflow, step: step.id, phase: .forward, round: step.round,
+            attempt: number, action: action,
+            idempotencyKey: IdempotencyKey.look(saga: state.id, step: step.id, round: step.round, number: number),
+            compensates: nil, timeout: rules.poll?.lookTimeout ?? CallRendering.defaultTimeout,
+            look: .unrecorded(number: number, at: now)))
+      }
+    } catch {
+      failure = StepFailure(code: error.code, message: error.message)
+    }
+    return .unrenderable(
+      LookReport(step: step.id, round: step.round, number: number, at: now, outcome: .failed(failure)))
   }
 
   private static func call(of index: Int, in state: SagaState, definition: WorkflowDefinition) -> Effect? {
@@ -38,6 +91,7 @@ extension Decider {
       guard case .undo(let undo) = rules.compensation else { return nil }
       action = undo.action
     }
+    let polling = phase == .forward ? attempt.polling : nil
     let rendered: RenderedAction
     do {
       guard let action = try CallRendering.render(action, in: state.document(for: step, reading: action.reads)) else {
@@ -53,14 +107,19 @@ extension Decider {
       StepCall(
         saga: state.id, workflow: state.start.workflow, step: step.id, phase: phase, round: step.round,
         attempt: attempt.number, action: rendered,
-        idempotencyKey: phase == .forward
-          ? forwardKey : IdempotencyKey.undo(saga: state.id, step: step.id, round: step.round),
-        compensates: phase == .undo ? forwardKey : nil, timeout: attempt.deadline - attempt.startedAt))
+        idempotencyKey: phase == .undo
+          ? IdempotencyKey.undo(saga: state.id, step: step.id, round: step.round)
+          : polling.map {
+            IdempotencyKey.look(saga: state.id, step: step.id, round: step.round, number: $0.look)
+          } ?? forwardKey,
+        compensates: phase == .undo ? forwardKey : nil, timeout: attempt.deadline - attempt.startedAt,
+        look: polling.map { _ in .recorded }))
   }
 
   /// Returns the earliest time at which time alone changes something; nil while the saga is paused.
+  /// - Parameter looks: the looks that the caller remembers. With none, each poll looks next when its history says so.
   public static func nextWake(
-    of state: SagaState, definition: WorkflowDefinition, learned: LearnedTimes = [:]
+    of state: SagaState, definition: WorkflowDefinition, learned: LearnedTimes = [:], looks: Looks = Looks()
   ) -> Timestamp? {
     guard state.end == nil, !state.isPaused, state.steps.count == definition.steps.count else { return nil }
     let decider = Decider(state, definition: definition, now: state.startedAt, learned: learned)
@@ -76,6 +135,13 @@ extension Decider {
         if state.turnBack == nil, let until = wait.until, until <= state.deadline || isPivotPassed { note(until) }
       case .open(let until):
         if state.turnBack == nil, let until, until <= state.deadline || isPivotPassed { note(until) }
+      case .polling(let polling):
+        if state.turnBack == nil, let until = polling.endsWithoutLook, until <= state.deadline || isPivotPassed {
+          note(until)
+        }
+        if decider.mayLook(step) {
+          note(decider.isRecordedPoll(step) ? polling.due : looks.next(of: state.steps[step]))
+        }
       case .undoBackingOff(let until): note(until)
       case .pending, .running, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: break
       }

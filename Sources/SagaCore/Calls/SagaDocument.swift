@@ -83,6 +83,11 @@ extension SagaState {
 public enum IdempotencyKey {
   /// `<saga>/<step>/<round>`, shared by all attempts of a round, before and after a crash.
   public static func forward(saga: UniqueID, step: String, round: Int) -> String { "\(saga)/\(step)/\(round)" }
+  /// The forward key with `/look/` and the number of the look. Each look of a poll asks again: under one key a participant
+  /// would repeat its first answer.
+  public static func look(saga: UniqueID, step: String, round: Int, number: Int) -> String {
+    forward(saga: saga, step: step, round: round) + "/look/\(number)"
+  }
   /// The forward key with `/undo`.
   public static func undo(saga: UniqueID, step: String, round: Int) -> String {
     forward(saga: saga, step: step, round: round) + "/undo"

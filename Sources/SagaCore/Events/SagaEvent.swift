@@ -17,7 +17,8 @@ public struct SagaEvent: Sendable {
   /// `docs/schema/events/`, and a stored example in `Tests/WorkflowEngine/Fixtures/events/`. The tests report what is
   /// missing.
   public static let kinds: [any SagaEventContent.Type] = [
-    SagaStarted.self, StepSkipped.self, WaitStarted.self, WaitReminded.self, GroupOpened.self,
+    SagaStarted.self, StepSkipped.self, WaitStarted.self, WaitReminded.self, GroupOpened.self, PollStarted.self,
+    PollAnswered.self,
     AttemptStarted.self, AttemptFailed.self, AttemptNotMade.self,
     StepProgressed.self, AnswerIgnored.self,
     StepSucceeded.self, StepFailed.self,
@@ -100,7 +101,7 @@ extension SagaEvent: Hashable {
 
 /// What an event adds to a timeline.
 public enum TimelineNote: Sendable, Hashable {
-  public enum SpanKind: String, Sendable, Hashable, CaseIterable { case attempt, wait, delay, backoff, group }
+  public enum SpanKind: String, Sendable, Hashable, CaseIterable { case attempt, wait, delay, poll, backoff, group }
 
   /// A span of the step begins. If the step has an open span, it ends.
   case begin(step: String, StepPhase, SpanKind, attempt: Int? = nil)

@@ -35,24 +35,33 @@ package struct HTTPAnswer: Sendable {
   package let reason: String
   /// Nil when the body is whole.
   package let bodyFault: BodyFault?
+  /// The header fields by their names in lower case. Several values of one name are joined by a comma.
+  let headers: [String: String]
   let contentType: String?
   let contentEncoding: String?
   let retryAfter: String?
   let location: String?
 
-  /// - Parameter header: returns the value of a header field; nil when the answer lacks it.
+  /// - Parameter fields: the header fields in their order.
   package init(
     sender: Sender, status: Int, body: [UInt8], reason: String = "", bodyFault: BodyFault? = nil,
-    header: (String) -> String?
+    fields: some Sequence<(name: String, value: String)>
   ) {
     self.sender = sender
     self.status = status
     self.body = body
     self.reason = reason
     self.bodyFault = bodyFault
-    contentType = header("Content-Type")
-    contentEncoding = header("Content-Encoding")
-    retryAfter = header("Retry-After")
-    location = header("Location")
+    var (first, all): ([String: String], [String: String]) = ([:], [:])
+    for (name, value) in fields {
+      let name = name.lowercased()
+      first[name] = first[name] ?? value
+      all[name] = all[name].map { "\($0), \(value)" } ?? value
+    }
+    headers = all
+    contentType = first["content-type"]
+    contentEncoding = first["content-encoding"]
+    retryAfter = first["retry-after"]
+    location = first["location"]
   }
 }

@@ -43,10 +43,14 @@ package enum HTTPOutcome {
   ///   - success: the statuses that mean success.
   ///   - now: the timestamp from which a date in `Retry-After` counts.
   ///   - limit: the most bytes of a body that were read. Messages name it.
+  ///   - isLook: whether the call is a look of a poll. Then a success gives the whole answer.
   package static func of(
-    _ answer: HTTPAnswer, success: [ClosedRange<Int>], now: Timestamp, limit: Int
+    _ answer: HTTPAnswer, success: [ClosedRange<Int>], now: Timestamp, limit: Int, isLook: Bool = false
   ) -> StepOutcome {
-    if success.contains(where: { $0.contains(answer.status) }) { return AnswerBody.outcome(of: answer, limit: limit) }
+    if success.contains(where: { $0.contains(answer.status) }) {
+      let outcome = AnswerBody.outcome(of: answer, limit: limit)
+      return isLook ? whole(answer, outcome) : outcome
+    }
     let status = "http.\(answer.status)"
     var failure = StepFailure(
       code: code(of: answer) ?? status, classes: [status, "http.\(answer.status / 100)xx"],
@@ -64,6 +68,21 @@ package enum HTTPOutcome {
       return .failed(failure)
     default:
       return .unknown(failure)
+    }
+  }
+
+  /// Returns the whole answer to a look.
+  /// - Parameter outcome: what the body gives.
+  private static func whole(_ answer: HTTPAnswer, _ outcome: StepOutcome) -> StepOutcome {
+    switch outcome {
+    case .succeeded(let body):
+      .answered(
+        LookAnswer(
+          status: answer.status, headers: answer.headers, body: body, code: code(body["code"]),
+          words: ParticipantWords.of(body)))
+    case .succeededUnread(let problem):
+      .answered(LookAnswer(status: answer.status, headers: answer.headers, body: nil, problem: problem))
+    case .answered, .failed, .unknown, .notSent: outcome
     }
   }
 

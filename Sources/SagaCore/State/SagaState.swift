@@ -238,7 +238,7 @@ struct StepSets: Sendable, Hashable {
     case .backingOff:
       backingOff.insert(index)
       underWay.insert(index)
-    case .waiting:
+    case .waiting, .polling:
       waiting.insert(index)
       underWay.insert(index)
     case .open:

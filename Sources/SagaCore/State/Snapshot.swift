@@ -83,6 +83,7 @@ extension StepState {
       open["until"] = until.map(JSON.timestamp)
       members["open"] = .object(open)
     }
+    members["polling"] = polling?.json
     members["waitingFor"] = awaitedSignal.map(JSON.string)
     members["progress"] = progress?.json
     members["output"] = output
@@ -137,6 +138,7 @@ extension StepState {
     startedAt = try data.optionalTimestamp("startedAt")
     endedAt = try data.optionalTimestamp("endedAt")
     undoEndedAt = try data.optionalTimestamp("undoEndedAt")
+    let polling = try data.optional("polling").map(StepStage.Polling.read)
     stage =
       switch try data.word("status") as StepStatus {
       case .pending: .pending
@@ -144,14 +146,18 @@ extension StepState {
         if let open = try data.optional("open") {
           .open(until: try open.optionalTimestamp("until"))
         } else {
-          .running(try StepStage.Attempt(forward.nested("inFlight")))
+          .running(try StepStage.Attempt(forward.nested("inFlight"), polling: polling))
         }
       case .backingOff: .backingOff(until: try forward.timestamp("retryAt"))
       case .waiting:
-        .waiting(
-          StepStage.Wait(
-            signal: awaitedSignal, until: try data.optionalTimestamp("waitUntil"),
-            remindAt: try data.optionalTimestamp("remindAt"), reminders: try data.optionalInt("reminders") ?? 0))
+        if let polling {
+          .polling(polling)
+        } else {
+          .waiting(
+            StepStage.Wait(
+              signal: awaitedSignal, until: try data.optionalTimestamp("waitUntil"),
+              remindAt: try data.optionalTimestamp("remindAt"), reminders: try data.optionalInt("reminders") ?? 0))
+        }
       case .succeeded: .succeeded
       case .failed: .failed(try data.word("consequence"))
       case .skipped: .skipped(byOperator: data.flag("skippedByOperator"))
@@ -171,10 +177,40 @@ extension StepState {
 }
 
 extension StepStage.Attempt {
-  fileprivate init(_ data: EventReader) throws(UnreadableEvent) {
+  fileprivate init(_ data: EventReader, polling: StepStage.Polling? = nil) throws(UnreadableEvent) {
     self.init(
       number: try data.int("number"), startedAt: try data.timestamp("startedAt"),
-      deadline: try data.timestamp("deadline"))
+      deadline: try data.timestamp("deadline"), polling: polling)
+  }
+}
+
+extension StepStage.Polling {
+  fileprivate var json: JSON {
+    var members: JSONObject = [
+      "everyMs": .int(every.wholeMilliseconds), "next": .timestamp(next), "look": .int(look),
+    ]
+    members["until"] = until.map(JSON.timestamp)
+    if isRetry { members["retry"] = true }
+    if let answer {
+      var inner: JSONObject = [
+        "status": .int(answer.status), "digest": .string(answer.digest), "since": .timestamp(answer.since),
+      ]
+      inner["shown"] = answer.shown.map(JSON.string)
+      members["answer"] = .object(inner)
+    }
+    return .object(members)
+  }
+
+  fileprivate static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
+    var answer: Answer?
+    if let inner = try data.optional("answer") {
+      answer = Answer(
+        status: try inner.int("status"), digest: try inner.string("digest"), shown: inner.optionalString("shown"),
+        since: try inner.timestamp("since"))
+    }
+    return Self(
+      every: .milliseconds(try data.int("everyMs")), until: try data.optionalTimestamp("until"),
+      next: try data.timestamp("next"), look: try data.int("look"), isRetry: data.flag("retry"), answer: answer)
   }
 }
 

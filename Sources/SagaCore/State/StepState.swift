@@ -3,11 +3,12 @@ import Values
 
 // The transitions of a step. `docs/state-diagram.md` draws them; a test walks every state × event.
 //
-//   pending     → skipped · waiting · open · running · failed
-//   backingOff, waiting, failed (blocking) → skipped (operator)
-//   running     → running (progress) · succeeded · backingOff · failed
-//   backingOff  → running · waiting · open · failed
+//   pending     → skipped · waiting · polling · open · running · failed
+//   backingOff, waiting, polling, failed (blocking) → skipped (operator)
+//   running     → running (progress) · succeeded · backingOff · polling · failed
+//   backingOff  → running · waiting · polling · open · failed
 //   waiting     → succeeded · failed
+//   polling     → polling (an answer, a failed look) · running (a look that may change something) · succeeded · failed
 //   open        → succeeded · failed
 //   failed      → backingOff (retry) · succeeded, failed (resolve) · undoing · undoFailed
 //   succeeded   → undoing · undoFailed
@@ -26,6 +27,8 @@ public enum StepStage: Sendable, Hashable {
   case waiting(Wait)
   /// The members of a group may start. `until`: the time by which they should be done.
   case open(until: Timestamp?)
+  /// A step with a `poll` waits for its next look, or for the answer to one.
+  case polling(Polling)
   case succeeded
   case failed(FailureConsequence)
   /// `byOperator`: an operator may skip a step before its turn.
@@ -43,6 +46,8 @@ public enum StepStage: Sendable, Hashable {
     public let number: Int
     public let startedAt: Timestamp
     public let deadline: Timestamp
+    /// The poll of which the attempt is a look; nil for other attempts.
+    public internal(set) var polling: Polling?
   }
 
   public struct Wait: Sendable, Hashable {
@@ -61,7 +66,7 @@ public enum StepStage: Sendable, Hashable {
     case .pending: .pending
     case .running, .open: .running
     case .backingOff: .backingOff
-    case .waiting: .waiting
+    case .waiting, .polling: .waiting
     case .succeeded: .succeeded
     case .failed: .failed
     case .skipped: .skipped
@@ -72,14 +77,14 @@ public enum StepStage: Sendable, Hashable {
   }
 
   /// The time at which the stage ends by itself: the next attempt, or the end of a wait. Nil when only an answer, a
-  /// signal or an operator ends it.
+  /// signal or an operator ends it, and for a poll, which has times of its own.
   var due: Timestamp? {
     get {
       switch self {
       case .backingOff(let until), .undoBackingOff(let until): until
       case .waiting(let wait): wait.until
       case .open(let until): until
-      case .pending, .running, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: nil
+      case .pending, .running, .polling, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: nil
       }
     }
     set {
@@ -91,9 +96,19 @@ public enum StepStage: Sendable, Hashable {
         wait.until = newValue
         self = .waiting(wait)
       case .open: self = .open(until: newValue)
-      case .pending, .running, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: break
+      case .pending, .running, .polling, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: break
       }
     }
+  }
+
+  /// Moves every time that is still to come by the length of a pause.
+  mutating func shift(by length: Duration) {
+    if let due { self.due = due + length }
+    if case .waiting(var wait) = self, let remindAt = wait.remindAt {
+      wait.remindAt = remindAt + length
+      self = .waiting(wait)
+    }
+    polling?.shift(by: length)
   }
 }
 
@@ -145,7 +160,8 @@ public struct StepState: Sendable, Hashable {
     switch stage {
     case .running(let attempt): (.forward, attempt)
     case .undoing(let attempt): (.undo, attempt)
-    case .pending, .backingOff, .waiting, .open, .succeeded, .failed, .skipped, .undoBackingOff, .undone, .undoFailed:
+    case .pending, .backingOff, .waiting, .polling, .open, .succeeded, .failed, .skipped, .undoBackingOff, .undone,
+      .undoFailed:
       nil
     }
   }
@@ -154,7 +170,8 @@ public struct StepState: Sendable, Hashable {
   public var retryAt: Timestamp? {
     switch stage {
     case .backingOff(let until), .undoBackingOff(let until): until
-    case .pending, .running, .waiting, .open, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: nil
+    case .pending, .running, .waiting, .polling, .open, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed:
+      nil
     }
   }
 
@@ -187,7 +204,8 @@ public struct StepState: Sendable, Hashable {
   public var isPassed: Bool {
     switch stage {
     case .succeeded, .skipped, .failed(.goesOn): true
-    case .pending, .running, .backingOff, .waiting, .open, .failed, .undoing, .undoBackingOff, .undone, .undoFailed:
+    case .pending, .running, .backingOff, .waiting, .polling, .open, .failed, .undoing, .undoBackingOff, .undone,
+      .undoFailed:
       false
     }
   }

@@ -32,7 +32,7 @@ public struct StepAnswer: Sendable, Hashable {
   /// The content in one word, for the history.
   var word: String {
     switch content {
-    case .settled(.succeeded), .settled(.succeededUnread): "succeeded"
+    case .settled(.succeeded), .settled(.succeededUnread), .settled(.answered): "succeeded"
     case .settled(.failed): "failed"
     case .settled(.unknown): "unknown"
     case .settled(.notSent): "notMade"
@@ -44,7 +44,7 @@ public struct StepAnswer: Sendable, Hashable {
   var code: String? {
     switch content {
     case .settled(.failed(let failure)), .settled(.unknown(let failure)), .settled(.notSent(let failure)): failure.code
-    case .settled(.succeeded), .settled(.succeededUnread), .progress: nil
+    case .settled(.succeeded), .settled(.succeededUnread), .settled(.answered), .progress: nil
     }
   }
 }
@@ -127,8 +127,9 @@ extension Decider {
   private func isRepeat(_ answer: StepAnswer, of step: StepState) -> Bool {
     guard answer.round == step.round, case .settled(let outcome) = answer.content else { return false }
     switch (answer.phase, outcome) {
-    case (.forward, .succeeded), (.forward, .succeededUnread): return step.outcome == .succeeded
-    case (.undo, .succeeded), (.undo, .succeededUnread): return step.status == .undone
+    case (.forward, .succeeded), (.forward, .succeededUnread), (.forward, .answered):
+      return step.outcome == .succeeded
+    case (.undo, .succeeded), (.undo, .succeededUnread), (.undo, .answered): return step.status == .undone
     case (.undo, .failed(let failure)) where step.status == .undone:
       return failure.isGone && step.undoHow == UndoSuccess.alreadyGone.rawValue
     case (.forward, .failed(let failure)), (.forward, .unknown(let failure)):

@@ -43,11 +43,14 @@ public enum StepOutcome: Sendable, Hashable {
   /// The action happened, but its answer can't be read, for this reason. A step that reads the answer fails with this
   /// reason.
   case succeededUnread(StepFailure)
+  /// The answer to a look. The conditions of the step's `poll` decide what it means.
+  case answered(LookAnswer)
   /// A clean refusal: the action did not happen.
   case failed(StepFailure)
   /// The action may have happened.
   case unknown(StepFailure)
-  /// The engine did not send the attempt, for a reason of its own. The attempt doesn't count, and is made again.
+  /// The engine did not send the attempt, for a reason of its own, or cut a look off that changes nothing. The attempt
+  /// doesn't count, and is made again.
   case notSent(StepFailure)
 }
 
@@ -67,7 +70,7 @@ package struct AttemptID: Sendable, Hashable {
 
 extension Decider {
   /// The pause before an attempt that was not sent is made again. It keeps an engine that can't send from a busy loop.
-  private static let pauseAfterNotSent = Duration.seconds(1)
+  static let pauseAfterNotSent = Duration.seconds(1)
 
   /// Begins an attempt to do the step. A call that can't be rendered is never sent. Then the step fails cleanly, unless
   /// an earlier attempt left its outcome unknown.
@@ -107,15 +110,17 @@ extension Decider {
   }
 
   private mutating func settleForward(_ step: Int, attempt: Int, outcome: StepOutcome) {
+    if let look = recordedLook(of: step) { return settle(look, of: step, outcome) }
     let failure: StepFailure
     let isUnknown: Bool
-    switch outcome {
+    switch outcome.withoutAnswer {
     case .succeeded(let output):
       succeed(step, output: StepOutput(output))
       return
     case .succeededUnread(let problem):
       succeed(step, output: StepOutput(problem: problem))
       return
+    case .answered: return
     case .failed(let reported): (failure, isUnknown) = (reported, false)
     case .unknown(let reported): (failure, isUnknown) = (reported, true)
     case .notSent(let reported):
@@ -142,7 +147,7 @@ extension Decider {
     var failure: StepFailure
     var isUnknown = false
     switch outcome {
-    case .succeeded, .succeededUnread:
+    case .succeeded, .succeededUnread, .answered:
       emit(UndoSucceeded(step: now.id, how: .answered))
       return
     case .failed(let reported): failure = reported
@@ -173,7 +178,7 @@ extension Decider {
   }
 
   /// Makes an attempt that was not sent again, unless the saga has started compensation since.
-  private mutating func notSent(_ step: Int, phase: StepPhase, attempt: Int, failure: StepFailure) {
+  mutating func notSent(_ step: Int, phase: StepPhase, attempt: Int, failure: StepFailure) {
     let now = state.steps[step]
     if phase == .forward, !isGoingForward(now) {
       fail(step, failure, outcome: now.outcome)
@@ -184,9 +189,9 @@ extension Decider {
   }
 
   /// Returns whether another attempt may follow a failed one. It may not when the step is about to be undone.
-  private func isGoingForward(_ step: StepState) -> Bool { state.turnBack == nil && !state.isRewinding(step.id) }
+  func isGoingForward(_ step: StepState) -> Bool { state.turnBack == nil && !state.isRewinding(step.id) }
 
-  private func seed(_ step: StepState, phase: StepPhase, attempt: Int) -> String {
+  func seed(_ step: StepState, phase: StepPhase, attempt: Int) -> String {
     "\(state.id)/\(step.id)/\(step.round)/\(phase.rawValue)/\(attempt)"
   }
 }
@@ -245,6 +250,12 @@ public struct AttemptStarted: SagaEventContent {
     try saga.update(step, by: Self.typeName, at: at) { step in
       let inFlight = StepStage.Attempt(number: attempt, startedAt: at, deadline: deadline)
       switch (phase, step.stage) {
+      case (.forward, .polling(var polling)):
+        // The look has the number of its first attempt.
+        if !polling.isRetry { polling.look = attempt }
+        step.stage = .running(
+          StepStage.Attempt(number: attempt, startedAt: at, deadline: deadline, polling: polling))
+        step.forward.begin(attempt, at: at)
       case (.forward, .pending), (.forward, .backingOff):
         step.stage = .running(inFlight)
         step.round = round
@@ -265,7 +276,7 @@ public struct AttemptStarted: SagaEventContent {
   }
 }
 
-/// An attempt failed, and another follows at `retryAt`.
+/// An attempt failed, and another follows at `retryAt`. A look of a poll may have no `AttemptStarted` before.
 public struct AttemptFailed: SagaEventContent {
   public static let typeName = "attemptFailed"
   public let step: String
@@ -274,13 +285,15 @@ public struct AttemptFailed: SagaEventContent {
   public let isUnknown: Bool
   public let failure: StepFailure
   public let retryAt: Timestamp
+  /// The number of the look in its poll's timetable; nil for other attempts.
+  public var look: Int?
   public var stepID: String? { step }
 
   public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
     Self(
       step: try data.string("step"), phase: try data.word("phase"), attempt: try data.int("attempt"),
       isUnknown: try data.bool("unknown"), failure: try StepFailure(data.nested("failure")),
-      retryAt: try data.timestamp("retryAt"))
+      retryAt: try data.timestamp("retryAt"), look: try data.optionalInt("look"))
   }
 
   public func write(to data: inout JSONObject) {
@@ -290,10 +303,15 @@ public struct AttemptFailed: SagaEventContent {
     data["unknown"] = .bool(isUnknown)
     data["failure"] = failure.json
     data["retryAt"] = .timestamp(retryAt)
+    data["look"] = look.map(JSON.int)
   }
 
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
     try saga.update(step, by: Self.typeName, at: at) { step in
+      if let look {
+        guard phase == .forward, step.polling != nil else { return false }
+        step.beginLook(look, attempt: attempt, at: at)
+      }
       guard step.endAttempt(phase, attempt, because: failure, retryAt: retryAt) else { return false }
       if phase == .forward { step.outcome = step.outcome.after(attemptUnknown: isUnknown) }
       return true
@@ -350,6 +368,14 @@ public struct AttemptNotMade: SagaEventContent {
 }
 
 extension StepState {
+  /// Begins the attempt of a look that the history did not have as an attempt.
+  fileprivate mutating func beginLook(_ number: Int, attempt: Int, at time: Timestamp) {
+    guard case .polling(var polling) = stage, attempt == forward.count + 1 else { return }
+    polling.look = number
+    stage = .running(StepStage.Attempt(number: attempt, startedAt: time, deadline: time, polling: polling))
+    forward.begin(attempt, at: time)
+  }
+
   /// Ends the attempt under way, and waits for the next.
   /// - Returns: false when no such attempt is under way.
   fileprivate mutating func endAttempt(
@@ -358,7 +384,13 @@ extension StepState {
     guard let inFlight, inFlight.phase == phase, inFlight.attempt.number == number else { return false }
     switch phase {
     case .forward:
-      stage = .backingOff(until: retryAt)
+      if var polling = inFlight.attempt.polling {
+        polling.next = retryAt
+        polling.isRetry = true
+        stage = .polling(polling)
+      } else {
+        stage = .backingOff(until: retryAt)
+      }
       self.failure = failure
     case .undo:
       stage = .undoBackingOff(until: retryAt)
@@ -373,7 +405,7 @@ extension StepFailure {
     var members: JSONObject = ["code": .string(code), "message": .string(message)]
     if !classes.isEmpty { members["classes"] = .strings(classes) }
     if isRetryable { members["retryable"] = true }
-    members["retryAfterMs"] = retryAfter.map { .int(Int($0 / .milliseconds(1))) }
+    members["retryAfterMs"] = retryAfter.map { .int($0.wholeMilliseconds) }
     if isGone { members["gone"] = true }
     if keepsTombstones { members["tombstones"] = true }
     return .object(members)

@@ -112,6 +112,10 @@ extension Decider {
       case .waiting, .open:
         let failure = StepFailure(code: EngineErrorCode.waitEnded, message: message)
         emit(StepFailed(step: step.id, outcome: .none, failure: failure, consequence: .settles))
+      case .polling:
+        let failure = StepFailure(code: EngineErrorCode.waitEnded, message: message)
+        let outcome: RoundOutcome = mayHavePolled(index) ? .unknown : .none
+        emit(StepFailed(step: step.id, outcome: outcome, failure: failure, consequence: .settles))
       case .backingOff:
         guard let failure = step.failure else { continue }
         emit(StepFailed(step: step.id, outcome: step.outcome, failure: failure, consequence: .settles))
@@ -172,7 +176,8 @@ extension Decider {
     switch state.steps[step].stage {
     case .succeeded, .failed: return applies(undo, to: step) ? undo : nil
     case .undoBackingOff: return undo
-    case .pending, .running, .backingOff, .waiting, .open, .skipped, .undoing, .undone, .undoFailed: return nil
+    case .pending, .running, .backingOff, .waiting, .polling, .open, .skipped, .undoing, .undone, .undoFailed:
+      return nil
     }
   }
 
@@ -190,7 +195,7 @@ extension Decider {
     switch state.steps[step].stage {
     case .pending, .skipped, .undone: true
     case .undoFailed(let blocks): !blocks
-    case .running, .backingOff, .waiting, .open, .undoing, .undoBackingOff: false
+    case .running, .backingOff, .waiting, .polling, .open, .undoing, .undoBackingOff: false
     case .succeeded, .failed: undo(of: step).map { !applies($0, to: step) } ?? true
     }
   }

@@ -19,7 +19,9 @@ extension Decider {
       case .pending: if state.requestedTurnBack == nil, isInOpenGroup(step), isReady(step) { begin(step) }
       case .backingOff(let until): if until <= now, mayRetry(step) { perform(step) }
       case .open: _ = closeGroup(step)
-      case .running, .waiting, .succeeded, .failed, .skipped, .undoing, .undoBackingOff, .undone, .undoFailed: break
+      case .running, .waiting, .polling, .succeeded, .failed, .skipped, .undoing, .undoBackingOff, .undone,
+        .undoFailed:
+        break
       }
       guard events.count > before else { continue }
       decideTurningBack()
@@ -76,7 +78,8 @@ extension Decider {
   /// Makes an attempt or waits, for the first time or again.
   private mutating func perform(_ step: Int) {
     switch definition.steps[step].action {
-    case .http, .kafka: startAttempt(step)
+    case .http, .kafka:
+      if let poll = definition.steps[step].poll { startPolling(step, poll) } else { startAttempt(step) }
     case .signal(let signal): waitForSignal(step, signal)
     case .delay(let delay): waitForTime(step, delay)
     case .fail(let action): failOnPurpose(step, action)

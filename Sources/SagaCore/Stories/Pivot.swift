@@ -32,6 +32,8 @@ extension Decider {
       let step = state.steps[pivot]
       return switch step.stage {
       case .running: true
+      // Looks that may change something have been made.
+      case .polling: mayHavePolled(pivot)
       case .backingOff, .failed: step.outcome == .unknown
       case .pending, .waiting, .open, .succeeded, .skipped, .undoing, .undoBackingOff, .undone, .undoFailed: false
       }

@@ -44,6 +44,7 @@ extension Decider {
   mutating func endDueWaits() {
     guard state.turnBack == nil else { return }
     for step in state.sets.waiting {
+      if case .polling(let polling) = state.steps[step].stage { endDuePoll(step, polling) }
       guard let wait = state.steps[step].wait, let until = wait.until, until <= now,
         until <= state.deadline || isPivotPassed
       else { continue }

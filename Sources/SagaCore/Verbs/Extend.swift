@@ -34,7 +34,7 @@ struct Extend: VerbRules {
   func write(to members: inout JSONObject) {
     members["step"] = step.map(JSON.string)
     switch length {
-    case .by(let duration): members["byMs"] = .int(Int(duration / .milliseconds(1)))
+    case .by(let duration): members["byMs"] = .int(duration.wholeMilliseconds)
     case .until(let time): members["until"] = .timestamp(time)
     }
   }
@@ -43,7 +43,7 @@ struct Extend: VerbRules {
     let current: Timestamp
     if let id = step {
       let step = saga.state.steps[try saga.knownStep(id)]
-      guard let until = step.wait?.until ?? step.groupDeadline else {
+      guard let until = step.waitsUntil else {
         throw Refusal(
           EngineErrorCode.stepNotWaiting,
           "Step \(id) is \(step.status.rawValue)\(step.status == .waiting ? " without an end" : ""): only a wait or a "
@@ -65,7 +65,7 @@ struct Extend: VerbRules {
   }
 
   func carryOut(_ act: OperatorAct, in saga: inout Decider) {
-    let current = step.flatMap { saga.state.step($0)?.stage.due } ?? saga.state.deadline
+    let current = step.flatMap { saga.state.step($0)?.waitsUntil } ?? saga.state.deadline
     saga.emit(OperatorExtended(step: step, until: length.time(after: current), act: act))
   }
 
@@ -104,8 +104,9 @@ public struct OperatorExtended: SagaEventContent {
     }
     // During a pause too, the operator gives the time as it is meant.
     try saga.update(id, by: Self.typeName, at: at, holdsClock: false) { step in
-      guard step.wait?.until != nil || step.groupDeadline != nil else { return false }
+      guard step.waitsUntil != nil else { return false }
       step.stage.due = until
+      step.stage.polling?.until = until
       return true
     }
   }

@@ -19,7 +19,7 @@ public enum OperatorVerb: Sendable, Hashable {
   case resume
   /// Continues without the step. Later steps read `output` as its output.
   case skip(step: String, output: JSON?)
-  /// Makes a step's next attempt, or the end of its delay, due at once.
+  /// Makes a step's next attempt, its next look, or the end of its delay, due at once.
   case runNow(step: String?)
   /// Sets a later deadline for the saga, or a later end of a step's wait.
   case extend(step: String?, Extension)

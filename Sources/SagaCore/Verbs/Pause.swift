@@ -83,11 +83,7 @@ extension SagaState {
     deadline = deadline + length
     overdueSince = overdueSince.map { $0 + length }
     updateAll { step in
-      if let due = step.stage.due { step.stage.due = due + length }
-      if case .waiting(var wait) = step.stage, let remindAt = wait.remindAt {
-        wait.remindAt = remindAt + length
-        step.stage = .waiting(wait)
-      }
+      step.stage.shift(by: length)
       guard var clock = step.clock else { return }
       clock.since = clock.since + length
       if let since = clock.overdue?.since { clock.overdue?.since = since + length }
@@ -104,6 +100,7 @@ extension StepState {
   mutating func countFromPause(since before: StepStage, _ clockBefore: Timestamp?, paused: Duration) {
     let back = Duration.zero - paused
     if let due = stage.due, due != before.due || stage.status != before.status { stage.due = due + back }
+    if let next = stage.polling?.next, next != before.polling?.next { stage.polling?.next = next + back }
     if let since = clock?.since, since != clockBefore { clock?.since = since + back }
   }
 }

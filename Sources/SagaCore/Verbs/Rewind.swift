@@ -65,7 +65,8 @@ extension Decider {
         EngineErrorCode.sagaPivotPassed,
         "Step \(state.steps[index].id) is the point of no return and \(how): nothing before it is undone any more.")
     }
-    let mayHaveHappened = status == .running || outcome == .succeeded || outcome == .unknown
+    let mayHaveHappened =
+      status == .running || outcome == .succeeded || outcome == .unknown || mayHavePolled(index)
     guard mayHaveHappened else { return }
     if isPivot {
       throw refuse(
@@ -151,7 +152,7 @@ public struct RewindStarted: SagaEventContent {
         case .undoing, .undoBackingOff, .undone, .undoFailed: return false
         // The failure of the step no longer blocks the saga.
         case .failed: step.stage = .failed(.settles)
-        case .pending, .running, .backingOff, .waiting, .open, .succeeded, .skipped: break
+        case .pending, .running, .backingOff, .waiting, .polling, .open, .succeeded, .skipped: break
         }
         step.awaitedSignal = nil
         return true
@@ -186,7 +187,8 @@ public struct RewindFinished: SagaEventContent {
     for step in steps {
       try saga.update(step, by: Self.typeName, at: at) { step in
         switch step.stage {
-        case .running, .backingOff, .waiting, .open, .undoing, .undoBackingOff, .undoFailed(blocks: true): return false
+        case .running, .backingOff, .waiting, .polling, .open, .undoing, .undoBackingOff, .undoFailed(blocks: true):
+          return false
         case .pending, .succeeded, .failed, .skipped, .undone, .undoFailed: break
         }
         // The step has its first state, but in a new round: for an old round, participants repeat their earlier

@@ -2,7 +2,7 @@ import JSON
 import Values
 import Workflows
 
-// Run now: a step's next attempt, or the end of its delay, is due at once.
+// Run now: a step's next attempt, its next look, or the end of its delay, is due at once.
 
 struct RunNow: VerbRules {
   static let name = OperatorVerb.Name.runNow
@@ -16,7 +16,7 @@ struct RunNow: VerbRules {
     func refuse(_ message: String) -> Refusal { Refusal(EngineErrorCode.stepNothingDue, message) }
     guard let id = step else {
       guard !Self.steps(in: saga).isEmpty else {
-        throw refuse("No step waits for a time: none is between two attempts, and no delay is under way.")
+        throw refuse("No step waits for a time: none is between two attempts or two looks, and no delay is under way.")
       }
       return
     }
@@ -36,7 +36,7 @@ struct RunNow: VerbRules {
 
   static func targets(in saga: Decider) -> VerbTargets { VerbTargets(steps: steps(in: saga)) }
 
-  /// Returns the steps that are between two attempts, and the delays.
+  /// Returns the steps that are between two attempts or two looks, and the delays.
   private static func steps(in saga: Decider) -> [String] {
     saga.state.sets.underWay.filter { canRunNow($0, in: saga) }.map { saga.state.steps[$0].id }
   }
@@ -46,12 +46,13 @@ struct RunNow: VerbRules {
     case .backingOff: saga.state.requestedTurnBack == nil || saga.definition.steps[step].pivot
     case .undoBackingOff: true
     case .waiting(let wait): wait.signal == nil
+    case .polling: saga.mayRetry(step)
     case .pending, .running, .open, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: false
     }
   }
 }
 
-/// The next attempts of these steps, or the ends of their delays, are due now.
+/// The next attempts or looks of these steps, or the ends of their delays, are due now.
 public struct OperatorRanNow: SagaEventContent {
   public static let typeName = "operatorRanNow"
   public let steps: [String]
@@ -72,11 +73,12 @@ public struct OperatorRanNow: SagaEventContent {
     for id in steps {
       try saga.update(id, by: Self.typeName, at: at) { step in
         switch step.stage {
-        case .backingOff, .undoBackingOff: break
+        case .backingOff, .undoBackingOff, .polling: break
         case .waiting(let wait): guard wait.signal == nil else { return false }
         case .pending, .running, .open, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: return false
         }
         step.stage.due = at
+        step.stage.polling?.look(at: at)
         return true
       }
     }

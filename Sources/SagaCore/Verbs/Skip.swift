@@ -94,7 +94,7 @@ public struct OperatorSkipped: SagaEventContent {
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
     try saga.update(step, by: Self.typeName, at: at) { step in
       switch step.stage {
-      case .pending, .waiting: break
+      case .pending, .waiting, .polling: break
       case .backingOff, .failed(.blocks): guard step.outcome != .unknown else { return false }
       case .running, .open, .succeeded, .failed, .skipped, .undoing, .undoBackingOff, .undone, .undoFailed: return false
       }

@@ -34,7 +34,9 @@ extension SagaNow {
       abandoned: abandoned,
       stuck: state.blockers.map { $0.response(Verbs.helping($0, among: allowed, in: state, by: definition)) },
       verbs: allowed.map(\.response),
-      steps: definition.steps.compactMap { step in state.step(step.id).map { $0.response(of: step) } },
+      steps: definition.steps.compactMap { step in
+        state.step(step.id).map { $0.response(of: step, at: state.isPaused ? nil : now) }
+      },
       input: state.start.input,
       output: state.end?.output,
       outputErrors: outputErrors,
@@ -108,7 +110,8 @@ extension StepFailure {
 }
 
 extension StepState {
-  fileprivate func response(of step: Step) -> SagaResponse.Step {
+  /// - Parameter now: nil while the saga's clock is stopped.
+  fileprivate func response(of step: Step, at now: Timestamp?) -> SagaResponse.Step {
     .init(
       id: id,
       description: step.description,
@@ -116,6 +119,7 @@ extension StepState {
       dependsOn: step.dependsOn,
       group: step.group,
       action: step.action.response,
+      poll: step.poll?.response(polling, at: now),
       pivot: step.pivot,
       round: round,
       attempt: forward.count,
@@ -123,8 +127,8 @@ extension StepState {
       startedAt: startedAt,
       endedAt: endedAt,
       retryAt: status == .backingOff ? retryAt : nil,
-      until: wait?.until ?? groupDeadline,
-      waitingFor: wait.flatMap(step.action.awaited),
+      until: waitsUntil,
+      waitingFor: status == .waiting ? step.awaited(wait) : nil,
       progress: inFlight?.phase == .forward ? progress?.response : nil,
       overdue: overdue?.response(phase: status == .undoing ? .undo : .forward),
       input: input,
@@ -155,7 +159,7 @@ extension StepState {
 extension StepLateness {
   fileprivate func response(phase: StepPhase) -> SagaResponse.Step.Overdue {
     .init(
-      phase: phase.rawValue, since: since, expectedMs: Int(expected.duration / .milliseconds(1)),
+      phase: phase.rawValue, since: since, expectedMs: expected.duration.wholeMilliseconds,
       basis: expected.basis.rawValue, samples: expected.samples)
   }
 }
@@ -182,15 +186,32 @@ extension Action {
     }
   }
 
-  /// Returns what a step with this action waits for; nil for an action that sends attempts.
-  fileprivate func awaited(_ wait: StepStage.Wait) -> SagaResponse.Step.Waiting? {
-    switch self {
-    case .http, .kafka, .fail, .group: nil
+}
+
+extension Step {
+  /// Returns what the step waits for; nil for a step that sends attempts.
+  fileprivate func awaited(_ wait: StepStage.Wait?) -> SagaResponse.Step.Waiting? {
+    switch action {
+    case .http: poll.map { _ in .init(kind: "poll") }
+    case .kafka, .fail, .group: nil
     case .signal(let signal):
       .init(
-        kind: "signal", name: signal.name, remindAt: wait.remindAt, reminders: wait.reminders > 0 ? wait.reminders : nil
-      )
+        kind: "signal", name: signal.name, remindAt: wait?.remindAt,
+        reminders: wait.flatMap { $0.reminders > 0 ? $0.reminders : nil })
     case .delay: .init(kind: "delay")
     }
+  }
+}
+
+extension Poll {
+  /// - Parameters:
+  ///   - polling: nil while the step does not poll.
+  ///   - now: nil while the saga's clock is stopped.
+  fileprivate func response(_ polling: StepStage.Polling?, at now: Timestamp?) -> SagaResponse.Step.Poll {
+    .init(
+      everyMs: every.wholeMilliseconds, until: until.text, failWhen: failWhen?.text,
+      look: polling.map { polling in now.map { polling.next(after: $0)?.number ?? polling.look } ?? polling.look },
+      nextLook: now.flatMap { polling?.next(after: $0)?.at },
+      answer: polling?.answer.map { .init(status: $0.status, shown: $0.shown, digest: $0.digest, since: $0.since) })
   }
 }

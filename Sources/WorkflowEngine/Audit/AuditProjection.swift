@@ -95,10 +95,10 @@ struct AuditProjection: Projection {
   private static func addExtension(_ act: AuditAct, _ before: SagaState?, to content: inout JSONObject) {
     guard act.type == OperatorExtended.typeName, let before,
       let until = act.data["until"]?.stringValue.flatMap({ Timestamp($0) }),
-      let was = act.step == nil ? before.deadline : act.step.flatMap({ before.step($0)?.wait?.until })
+      let was = act.step == nil ? before.deadline : act.step.flatMap({ before.step($0)?.waitsUntil })
     else { return }
     content["was"] = .string(was.description)
-    content["byMs"] = .int(Int((until - was) / .milliseconds(1)))
+    content["byMs"] = .int((until - was).wholeMilliseconds)
   }
 
   private static func word(for fate: ReceivedSignal.Fate) -> String {

@@ -102,10 +102,10 @@ extension SagaState {
     return ([overdueSince, isPaused ? nil : deadline] + steps.map(\.overdue?.since)).compactMap { $0 }.min()
   }
 
-  /// The names of signals, `delay`, or `answer` for a participant's answer.
+  /// The names of signals, `delay`, `poll`, or `answer` for a participant's answer.
   fileprivate var waitingFor: [String] {
     if end != nil { return [] }
-    var what = steps.filter { $0.status == .waiting }.map { $0.wait?.signal ?? "delay" }
+    var what = steps.filter { $0.status == .waiting }.map { $0.wait?.signal ?? ($0.polling == nil ? "delay" : "poll") }
     if hasAttemptInFlight { what.append("answer") }
     var seen: Set<String> = []
     return what.filter { seen.insert($0).inserted }
@@ -120,7 +120,10 @@ extension StepRow {
     var error: String?
     switch step.status {
     case .pending, .succeeded, .skipped: isAt = false
-    case .running, .waiting: isAt = true
+    case .running, .waiting:
+      isAt = true
+      // A poll repeats a look that failed.
+      if step.polling != nil { error = step.failure?.code }
     case .backingOff:
       isAt = true
       error = step.failure?.code

@@ -17,7 +17,7 @@ struct StepCounting {
   mutating func note(_ event: SagaEvent, before: SagaState) {
     guard let step = event.step else { return }
     switch event.what {
-    case is WaitStarted: count(step, event, before) { $0.started += 1 }
+    case is WaitStarted, is PollStarted: count(step, event, before) { $0.started += 1 }
     case let started as AttemptStarted:
       // Further attempts are counted where the one before failed.
       guard started.phase == .forward, before.step(step)?.status == .pending else { return }

@@ -50,6 +50,8 @@ actor Saga {
   private var isMarkedAsleep: Bool
   /// The attempts that an executor has. Because of it, an effect is performed once.
   private var performed: Set<AttemptID> = []
+  /// The looks of polling steps that are under way, and when the next ones are due. The history has their timetable.
+  private var looks: Looks
   private var eventsSinceSnapshot = 0
   private var idlers: [CheckedContinuation<Void, Never>] = []
   /// Set while the store can't write: new callers fail at once.
@@ -58,16 +60,18 @@ actor Saga {
   /// - Parameters:
   ///   - state: nil for a saga that is about to start.
   ///   - isMarkedAsleep: whether its row among the open streams says that it sleeps.
+  ///   - looks: the looks that have been made, as far as the engine remembers.
   ///   - first: a command that comes before everything else.
   init(
     id: UniqueID, definition: WorkflowDefinition, state: SagaState?, isMarkedAsleep: Bool, eventsSinceSnapshot: Int,
-    first: SagaCommand? = nil, host: SagaHost
+    looks: Looks = Looks(), first: SagaCommand? = nil, host: SagaHost
   ) {
     self.id = id
     self.definition = definition
     self.state = state
     self.isMarkedAsleep = isMarkedAsleep
     self.eventsSinceSnapshot = eventsSinceSnapshot
+    self.looks = looks
     self.host = host
     queue = host.computing.queue()
     // This command comes before all others: no executor reports the attempts that were in flight before.
@@ -102,7 +106,7 @@ actor Saga {
 
   /// Checks the steps after a change of their expected times: a step may become overdue earlier.
   func expectationsChanged() {
-    guard let state, state.end == nil, !isRetired, let moment = nextWake(of: state, learned) else { return }
+    guard let state, state.end == nil, !isRetired, let moment = nextWake(of: state, learned, looks) else { return }
     if isWorking || moment <= host.environment.now() {
       put(Input(command: .wake))
     } else {
@@ -113,8 +117,8 @@ actor Saga {
   /// The learned expected times of its steps.
   private var learned: LearnedTimes { host.expectations.of(definition.name) }
 
-  private func nextWake(of state: SagaState, _ learned: LearnedTimes) -> Timestamp? {
-    Decider.nextWake(of: state, definition: definition, learned: learned)
+  private func nextWake(of state: SagaState, _ learned: LearnedTimes, _ looks: Looks) -> Timestamp? {
+    Decider.nextWake(of: state, definition: definition, learned: learned, looks: looks)
   }
 
   /// Returns once all its inputs are stored.
@@ -161,6 +165,7 @@ actor Saga {
       isUnfinished = decision.isUnfinished
       appending = decision.accepted
       guard let append = decision.append else {
+        looks = decision.looks
         if let state {
           answerAppending(.success(state))
           rearm(state, decision.learned)
@@ -194,6 +199,7 @@ actor Saga {
         continue
       }
       state = decision.state
+      looks = decision.looks
       eventsSinceSnapshot += append.events.count
       isMarkedAsleep = decision.isAsleep
       perform()
@@ -262,10 +268,12 @@ actor Saga {
     var left: [Input] = []
     /// The expected times at the time of the decision.
     var learned: LearnedTimes = [:]
+    /// The looks without those that the decision ends.
+    var looks: Looks
   }
 
   private func decide(_ batch: [Input]) -> Decision {
-    var decision = Decision(state: state, learned: learned)
+    var decision = Decision(state: state, learned: learned, looks: looks)
     var events: [NewEvent] = []
     var size = 0
     var startKey: NewStartKey?
@@ -276,8 +284,12 @@ actor Saga {
         decision.left = Array(batch[index...])
         break
       }
+      if case .looked(let report) = input.command { decision.looks.end(report, at: now) }
       do {
         let one = try decide(input.command, decision, now, isDraining)
+        if let pausedAt = decision.state?.pausedAt, one.state?.pausedAt == nil {
+          decision.looks.shift(by: max(.zero, now - pausedAt))
+        }
         decision.state = one.state
         decision.isUnfinished = one.isUnfinished
         events += one.events
@@ -293,9 +305,12 @@ actor Saga {
     }
     guard let after = decision.state, !events.isEmpty else { return decision }
     SagaEventCoding.finish(&events, after)
-    let wakeAt = nextWake(of: after, decision.learned)
-    // A saga that waits because of the drain is not idle: the next start takes it up.
-    decision.isAsleep = !isDraining && !decision.isUnfinished && host.isSleep(after, wakeAt: wakeAt, now: now)
+    let wakeAt = nextWake(of: after, decision.learned, decision.looks)
+    // A saga that waits because of the drain is not idle: the next start takes it up. So it takes up a saga whose look
+    // was under way.
+    decision.isAsleep =
+      !isDraining && !decision.isUnfinished && !decision.looks.isOneUnderWay
+      && host.isSleep(after, wakeAt: wakeAt, now: now)
     decision.append = Append(
       stream: id, expectedVersion: state?.version ?? 0,
       events: events, appendID: host.environment.newID(),
@@ -338,12 +353,13 @@ actor Saga {
 
   private func perform() {
     guard let state else { return }
+    look(state)
     var moment: Timestamp?
     let current = Set(state.stepsInFlight.compactMap(AttemptID.init))
     // Calls of attempts that are already under way are not rendered again.
     let known = performed
     let effects = host.held.computing(id) {
-      Decider.effects(of: state, definition: definition, learned: learned) { step in
+      Decider.effects(of: state, definition: definition, learned: learned, looks: looks) { step in
         AttemptID(step).map { !known.contains($0) } ?? false
       }
     }
@@ -379,9 +395,29 @@ actor Saga {
           step: call.step, phase: call.phase, round: call.round, attempt: call.attempt, outcome: .notSent(failure))))
   }
 
+  /// Makes the looks that are due. A look needs no append, because the history has the timetable.
+  private func look(_ state: SagaState) {
+    guard state.isPolling, !host.isDraining else { return }
+    let now = host.environment.now()
+    let due = host.held.computing(id) {
+      Decider.dueLooks(of: state, definition: definition, looks: looks, now: now)
+    }
+    for look in due {
+      switch look {
+      case .call(let call):
+        if let step = state.step(call.step) { looks.begin(step, at: now) }
+        host.perform(call)
+      case .unrenderable(let report):
+        if let step = state.step(report.step) { looks.begin(step, at: now) }
+        put(Input(command: .looked(report)))
+      }
+    }
+  }
+
   /// Sets the timer again after a wake-up that changed nothing, so that it is not the last wake-up.
   private func rearm(_ state: SagaState, _ learned: LearnedTimes) {
-    guard let moment = nextWake(of: state, learned) else { return }
+    look(state)
+    guard let moment = nextWake(of: state, learned, looks) else { return }
     if moment > host.environment.now() || host.isDraining {
       host.scheduler.set(id, at: moment)
     } else {
@@ -427,7 +463,16 @@ actor Saga {
       retire()
       return
     }
-    if state.end != nil || isMarkedAsleep { retire() }
+    if state.end != nil { return retire() }
+    guard isMarkedAsleep else { return }
+    guard state.isPolling else { return retire() }
+    // A poll whose look is under way, or due soon, stays in memory.
+    let now = host.environment.now()
+    guard !looks.isOneUnderWay, host.isSleep(state, wakeAt: nextWake(of: state, learned, looks), now: now) else {
+      return
+    }
+    host.hasLooked(id, until: state.pausedAt ?? now)
+    retire()
   }
 
   private func retire() {

@@ -50,6 +50,9 @@ final class SagaHost: Sendable {
   let held: HeldSagas
   /// The first command for a saga when it comes back into memory: a pause, for a saga that is to be held.
   private let firsts = Mutex<[UniqueID: SagaCommand]>([:])
+  /// For each polling saga that has left memory: its looks that were due by this time have been made. It costs less
+  /// than the saga's timer. After a restart the engine does not know it, and each poll that is due looks once.
+  private let lookedUntil = Mutex<[UniqueID: Timestamp]>([:])
   /// Runs the computations of sagas: the simulation's executor, or the threads for sagas.
   var computing: any WorkThreads { environment.executor ?? WorkPool.sagas }
 
@@ -144,10 +147,13 @@ final class SagaHost: Sendable {
     do {
       let loaded = try await load(id)
       let definition = try await definitions.definition(of: loaded.state.start)
+      let looked = lookedUntil.withLock { $0.removeValue(forKey: id) }
       // Its row may say that it sleeps. If the saga is treated as asleep, its next append corrects the row.
       let saga = Saga(
         id: id, definition: definition, state: loaded.state, isMarkedAsleep: true,
-        eventsSinceSnapshot: loaded.eventsSinceSnapshot, first: firsts.withLock { $0.removeValue(forKey: id) },
+        eventsSinceSnapshot: loaded.eventsSinceSnapshot,
+        looks: looked.map { Looks(of: loaded.state, madeUntil: $0) } ?? Looks(),
+        first: firsts.withLock { $0.removeValue(forKey: id) },
         host: self)
       registry.withLock { $0[id] = .live(saga) }
       await saga.resume()
@@ -184,6 +190,9 @@ final class SagaHost: Sendable {
   var countInMemory: Int { registry.withLock { $0.count } }
 
   func isInMemory(_ id: UniqueID) -> Bool { registry.withLock { $0[id] != nil } }
+
+  /// Remembers the looks of a polling saga that leaves memory.
+  func hasLooked(_ id: UniqueID, until time: Timestamp) { lookedUntil.withLock { $0[id] = time } }
 
   func forget(_ saga: Saga) {
     registry.withLock { registry in
@@ -282,10 +291,7 @@ final class SagaHost: Sendable {
           await earlier.value
         }
         let outcome = await self.executor.perform(call)
-        await self.tell(
-          call.saga,
-          .attemptSettled(
-            step: call.step, phase: call.phase, round: call.round, attempt: call.attempt, outcome: outcome))
+        await self.tell(call.saga, call.report(outcome))
         self.attempts.withLock { attempts in
           attempts.running[id] = nil
           if attempts.newest[step] == id { attempts.newest[step] = nil }

@@ -50,8 +50,31 @@ extension SagaCommand {
   /// Returns the command that replaces an answer that is too large to store: the step succeeded, and its output can't
   /// be read.
   func withoutOutput(because refusal: Refusal) -> SagaCommand? {
-    guard case .attemptSettled(let step, let phase, let round, let attempt, .succeeded) = self else { return nil }
     let failure = StepFailure(code: refusal.code, message: refusal.message, isRetryable: false)
-    return .attemptSettled(step: step, phase: phase, round: round, attempt: attempt, outcome: .succeededUnread(failure))
+    switch self {
+    case .attemptSettled(let step, let phase, let round, let attempt, let outcome):
+      guard let outcome = outcome.withoutOutput(because: failure) else { return nil }
+      return .attemptSettled(step: step, phase: phase, round: round, attempt: attempt, outcome: outcome)
+    case .looked(var report):
+      guard let outcome = report.outcome.withoutOutput(because: failure) else { return nil }
+      report.outcome = outcome
+      return .looked(report)
+    case .start, .answered, .wake, .recover, .give, .operate: return nil
+    }
+  }
+}
+
+extension StepOutcome {
+  /// Returns the outcome of the same success with an output that can't be read; nil when it has none already.
+  fileprivate func withoutOutput(because failure: StepFailure) -> StepOutcome? {
+    switch self {
+    case .succeeded: return .succeededUnread(failure)
+    case .answered(var answer):
+      // The conditions of the poll still read the body.
+      guard answer.problem == nil else { return nil }
+      answer.problem = failure
+      return .answered(answer)
+    case .succeededUnread, .failed, .unknown, .notSent: return nil
+    }
   }
 }

@@ -21,7 +21,7 @@ struct ConditionCheck {
     for draft in drafts {
       for use in draft.uses {
         guard let condition = use.condition else { continue }
-        check(condition, of: use)
+        check(condition, of: use, in: draft)
         warnOfExistence(condition, of: use, in: draft)
       }
     }
@@ -29,20 +29,22 @@ struct ConditionCheck {
 
   // MARK: Comparisons
 
-  private func check(_ condition: Condition, of use: Use) {
+  private func check(_ condition: Condition, of use: Use, in draft: StepDraft) {
     switch condition {
-    case .any(let parts): for part in parts { check(part, of: use) }
+    case .any(let parts): for part in parts { check(part, of: use, in: draft) }
     case .all(let parts):
-      for part in parts { check(part, of: use) }
+      for part in parts { check(part, of: use, in: draft) }
       checkTogether(parts, of: use)
-    case .not(let inner): check(inner, of: use)
+    case .not(let inner): check(inner, of: use, in: draft)
     case .exists, .matches: break
-    case .comparison(let left, let comparison, let right): check(left, comparison, right, of: use)
+    case .comparison(let left, let comparison, let right): check(left, comparison, right, of: use, in: draft)
     }
   }
 
-  private func check(_ left: Operand, _ comparison: Comparison, _ right: Operand, of use: Use) {
-    let (known, other) = (KnownValues(left, inputSchema), KnownValues(right, inputSchema))
+  private func check(_ left: Operand, _ comparison: Comparison, _ right: Operand, of use: Use, in draft: StepDraft) {
+    var statuses: [ClosedRange<Int>]?
+    if use.role == .poll, case .http(let http) = draft.action { statuses = http.success }
+    let (known, other) = (KnownValues(left, inputSchema, statuses), KnownValues(right, inputSchema, statuses))
     // A query may find nothing, and then `!=` holds and the others do not.
     let result = comparison == .notEqual ? "is true for every value" : "never holds"
     let place = left.place ?? right.place ?? 0
@@ -56,6 +58,10 @@ struct ConditionCheck {
     if isEquality, let literal = left.literalValue, let words = other.words {
       return check(literal, words, other.name, result, report)
     }
+    if !isEquality, neverHolds(known, comparison, right) || neverHolds(left, comparison, other) {
+      let (name, words) = known.words.map { (known.name, $0) } ?? (other.name, other.words ?? [])
+      return report("this never holds: \(name) is one of \(Self.list(words))")
+    }
     if let kind = known.kind, let otherKind = other.kind, kind != otherKind {
       report("this \(result): \(known.name) is \(kind.shown), and \(other.name) is \(otherKind.shown)")
     } else if let kind = known.kind ?? other.kind, comparison.needsOrder, kind != .number, kind != .text {
@@ -63,8 +69,7 @@ struct ConditionCheck {
         "this \(result): only two numbers or two texts have an order, and \(known.kind == nil ? other.name : known.name) is \(kind.shown)"
       )
     } else if case .literal(let one) = left, case .literal(let two) = right {
-      let condition = Condition.comparison(left, comparison, right)
-      let holds = Evaluation(root: .null, keepsPaths: false, meter: Meter()).holds(condition, for: .null)
+      let holds = holds(left, comparison, right)
       report("\(one.text()) \(comparison.rawValue) \(two.text()) is always \(holds): compare a query with a value")
     }
   }
@@ -78,8 +83,27 @@ struct ConditionCheck {
       Self.synonyms[text].flatMap { words.contains(.string($0)) ? $0 : nil }
         ?? NearNames.nearest(to: text, among: words.compactMap(\.stringValue))
     }
-    let list = words.prefix(12).map { $0.text() }.joined(separator: ", ") + (words.count > 12 ? ", …" : "")
-    report("this \(result): \(name) is one of \(list), and never \(literal.text())", near)
+    report("this \(result): \(name) is one of \(Self.list(words)), and never \(literal.text())", near)
+  }
+
+  private static func list(_ words: [JSON]) -> String {
+    words.prefix(12).map { $0.text() }.joined(separator: ", ") + (words.count > 12 ? ", …" : "")
+  }
+
+  /// Returns true when an ordered comparison holds for none of the numbers that a query can find.
+  private func neverHolds(_ known: KnownValues, _ comparison: Comparison, _ right: Operand) -> Bool {
+    guard known.kind == .number, right.literalValue != nil, let numbers = known.words else { return false }
+    return !numbers.contains { holds(.literal($0), comparison, right) }
+  }
+
+  private func neverHolds(_ left: Operand, _ comparison: Comparison, _ known: KnownValues) -> Bool {
+    guard known.kind == .number, left.literalValue != nil, let numbers = known.words else { return false }
+    return !numbers.contains { holds(left, comparison, .literal($0)) }
+  }
+
+  private func holds(_ left: Operand, _ comparison: Comparison, _ right: Operand) -> Bool {
+    Evaluation(root: .null, keepsPaths: false, meter: Meter())
+      .holds(.comparison(left, comparison, right), for: .null)
   }
 
   /// Words of other engines for the status of a step.
@@ -134,6 +158,8 @@ struct ConditionCheck {
   private func isValue(_ tokens: [JSONPointer.Token], of role: Use.Role) -> Bool {
     switch tokens.first {
     case .name("signal"): role == .accept && tokens.count > 1
+    // A header may be there or not. The status and the body of an answer are always there.
+    case .name("answer"): role == .poll && (tokens.count == 1 || tokens[1] != .name("headers"))
     case .name("input"):
       tokens.count > 1 && KnownValues.schema(of: tokens.dropFirst(), in: inputSchema)?["type"] == "boolean"
     case .name("steps"): tokens.count > 3 && tokens[2] == .name("output")
@@ -165,7 +191,8 @@ private struct KnownValues {
   /// All values that it can have; nil when they are not known.
   private(set) var words: [JSON]?
 
-  init(_ operand: Operand, _ inputSchema: JSON?) {
+  /// - Parameter statuses: the statuses that an answer of the step's poll can have; nil where there is no answer.
+  init(_ operand: Operand, _ inputSchema: JSON?, _ statuses: [ClosedRange<Int>]?) {
     switch operand {
     case .literal(let value):
       name = value.text()
@@ -176,7 +203,7 @@ private struct KnownValues {
     case .node(let sub):
       let tokens = sub.tokens ?? []
       name = "$" + tokens.map(\.shorthand).joined()
-      read(tokens, inputSchema)
+      read(tokens, inputSchema, statuses)
     case .computed(.sum), .computed(.product), .computed(.negated): (name, kind) = ("the computed value", .number)
     case .computed(.truth): (name, kind) = ("the condition", .truth)
     case .computed(.call(let function, _)):
@@ -186,7 +213,9 @@ private struct KnownValues {
     }
   }
 
-  private mutating func read(_ tokens: [JSONPointer.Token], _ inputSchema: JSON?) {
+  private mutating func read(
+    _ tokens: [JSONPointer.Token], _ inputSchema: JSON?, _ statuses: [ClosedRange<Int>]?
+  ) {
     guard tokens.count > 1, case .name(let root) = tokens[0] else { return }
     switch root {
     case "steps" where tokens.count == 3:
@@ -202,6 +231,11 @@ private struct KnownValues {
       case .error, .outputError: kind = .object
       case .output, nil: break
       }
+    case "answer" where tokens.count == 2 && tokens[1] == .name("status"):
+      kind = .number
+      // An answer with another status is a failed look, and no condition sees it.
+      words = statuses.map { $0.flatMap { $0.map { .int($0) } } }
+    case "answer" where tokens.count == 3 && tokens[1] == .name("headers"): kind = .text
     case "saga" where tokens.count == 2:
       guard case .name(let name) = tokens[1] else { return }
       switch SagaMember(rawValue: name) {

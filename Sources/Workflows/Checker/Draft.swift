@@ -15,6 +15,7 @@ struct StepDraft {
   /// The dependencies that the file names, with their places.
   var dependsOn: [(text: String, pointer: JSONPointer)]?
   var action: Action?
+  var poll: Poll?
   var when: JSONPathCondition?
   var timeout: Duration?
   var remind: Remind?
@@ -48,6 +49,8 @@ struct Use {
     case when
     /// It decides whether the step takes a signal.
     case accept
+    /// It judges an answer of a step that polls.
+    case poll
     /// The engine renders it when the step is undone, after these outcomes.
     case undo(Set<Outcome>)
     /// The engine renders it when the saga is completed.

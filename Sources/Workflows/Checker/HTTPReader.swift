@@ -23,8 +23,7 @@ extension ActionReader {
     guard
       let reader = ObjectReader(
         json, at: pointer, what: what,
-        keys: ["service", "method", "path", "headers", "query", "body", "success"], later: ["poll"],
-        meant: Meant.http, report: report)
+        keys: ["service", "method", "path", "headers", "query", "body", "success"], meant: Meant.http, report: report)
     else { return nil }
     let service = reader.name("service", of: what)
     if let service { checkService(service, among: services.http, in: reader) }

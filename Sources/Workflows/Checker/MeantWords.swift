@@ -28,6 +28,8 @@ package enum Meant {
     "reminder": .word("remind"), "escalate": .word("remind"), "pointOfNoReturn": .word("pivot"), "wait": .word("delay"),
     "sleep": .word("delay"), "approval": .word("signal"),
     "throw": .word("fail"), "error": .word("fail"),
+    "polling": .word("poll"), "loop": .word("poll"), "repeat": .word("poll"),
+    "interval": .says("write \"every\" inside \"poll\""),
     "manual": .word("signal"), "event": .word("signal"), "request": .word("http"), "call": .word("http"),
     "next": .says("the step that comes next names this one in its \"dependsOn\""),
     "group": .word("steps"),
@@ -40,6 +42,7 @@ package enum Meant {
     "input": .says("write what the step sends into the \"body\" of its action"),
   ].merging(inside("http", ["service", "method", "path", "headers", "query", "body", "success"])) { first, _ in first }
     .merging(inside("signal", ["accept", "roles", "schema"])) { first, _ in first }
+    .merging(inside("poll", ["every", "until", "failWhen"])) { first, _ in first }
 
   static let group: [String: Meant] = [
     "if": .word("when"), "condition": .word("when"), "name": .word("id"), "needs": .word("dependsOn"),
@@ -61,9 +64,26 @@ package enum Meant {
     "parameters": .word("query"), "payload": .word("body"), "data": .word("body"), "json": .word("body"),
     "input": .word("body"), "header": .word("headers"), "status": .word("success"), "expect": .word("success"),
     "expectedStatus": .word("success"), "successCodes": .word("success"),
+    "poll": .says("write it beside \"http\", as a member of the step"),
+    "every": .says("write it inside \"poll\", beside \"http\""),
+    "until": .says("write it inside \"poll\", beside \"http\""),
+    "failWhen": .says("write it inside \"poll\", beside \"http\""),
   ].merging(beside("http")) { first, _ in first }
 
+  static let poll: [String: Meant] = [
+    "interval": .word("every"), "delay": .word("every"), "pause": .word("every"), "frequency": .word("every"),
+    "period": .word("every"), "seconds": .word("every"), "for": .word("every"), "condition": .word("until"),
+    "done": .word("until"), "doneWhen": .word("until"), "stopWhen": .word("until"), "successWhen": .word("until"),
+    "success": .word("until"), "accept": .word("until"), "when": .word("until"), "if": .word("until"),
+    "while": .says("write in \"until\" what ends the poll, not what makes it go on"),
+    "fail": .word("failWhen"), "failIf": .word("failWhen"), "failure": .word("failWhen"),
+    "failUntil": .word("failWhen"), "errorWhen": .word("failWhen"),
+    "maxAttempts": .says("the step's \"timeout\" ends a poll; \"retry\" is for looks that get no answer"),
+    "path": .says("write it into \"http\", beside \"poll\""), "http": .says("write it beside \"poll\""),
+  ].merging(beside("poll")) { first, _ in first }
+
   static let kafka: [String: Meant] = [
+    "poll": .says("only an \"http\" step polls: a service answers a command by itself"),
     "topic": .says("write \"service\": the server's configuration has the topic"), "payload": .word("body"),
     "message": .word("body"), "value": .word("body"), "data": .word("body"), "input": .word("body"),
     "name": .word("command"), "type": .word("command"), "action": .word("command"),
@@ -90,6 +110,7 @@ package enum Meant {
     "if": .says("an undo has no condition; \"appliesTo\" says after which outcomes it runs"),
     "outcomes": .word("appliesTo"), "on": .word("appliesTo"), "retries": .word("retry"), "attempts": .word("retry"),
     "onError": .word("onFailure"), "maxAttempts": .says("write it inside \"retry\""),
+    "poll": .says("an undo calls once and does not poll"),
     "url": .says("write \"service\" and \"path\" inside \"http\""),
   ].merging(inside("http", ["service", "method", "path", "headers", "query", "body", "success"])) { first, _ in first }
 

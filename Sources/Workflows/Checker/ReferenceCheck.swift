@@ -10,6 +10,7 @@ struct ReferenceCheck {
   let report: Report
 
   private static let roots = ["input", "steps", "saga"]
+  private static let answerMembers = ["status", "body", "headers"]
   private static let sagaMembers = SagaMember.allCases.map(\.rawValue)
 
   /// - Parameter usesOfWorkflow: those outside the steps: of `title`, `labels` and `output`.
@@ -60,6 +61,7 @@ struct ReferenceCheck {
         }
       case .name("input"): checkInput(one)
       case .name("signal") where use.role == .accept: break
+      case .name("answer") where use.role == .poll: checkAnswer(one)
       case .name(let name):
         checkRoot(name, one)
       case .index:
@@ -101,16 +103,37 @@ struct ReferenceCheck {
     let roots =
       switch one.use.role {
       case .accept: Self.roots + ["signal"]
+      case .poll: Self.roots + ["answer"]
       case .start: Self.roots.filter { $0 != "steps" }
       case .action, .when, .undo, .output: Self.roots
       }
     var message = "the document has no \"\(name)\": it has \(roots.joined(separator: ", "))"
     if name == "signal" { message = "\"signal\" is there only in \"accept\"; later its body is the step's output" }
+    if name == "answer" {
+      message =
+        "\"answer\" is there only in \"until\" and \"failWhen\" of a poll; later its body is the step's output"
+    }
     if let meant = one.read.hyphenatedName { message += "; a name with a hyphen is written ['\(meant)']" }
     if graph.indexes[name] != nil, roots.contains("steps") { message = "a step is read as steps.\(name)" }
     error(
       one, WorkflowErrorCode.unknownRoot, message, token: 0,
-      near: name == "signal" ? nil : NearNames.nearest(to: name, among: roots))
+      near: name == "signal" || name == "answer" ? nil : NearNames.nearest(to: name, among: roots))
+  }
+
+  /// Reports a member that an answer does not have, and a header whose name is not in lower case.
+  private func checkAnswer(_ one: One) {
+    guard one.read.tokens.count > 1 else { return }
+    guard let member = one.read.name(1), Self.answerMembers.contains(member) else {
+      let named = one.read.name(1)
+      return error(
+        one, WorkflowErrorCode.unknownMember,
+        "an answer has \(Self.answerMembers.joined(separator: ", ")), no \"\(named ?? one.read.tokens[1].description)\"",
+        token: 1, near: named.flatMap { NearNames.nearest(to: $0, among: Self.answerMembers) })
+    }
+    guard member == "headers", let header = one.read.name(2), header != header.lowercased() else { return }
+    error(
+      one, WorkflowErrorCode.unknownMember, "the names of headers are in lower case here, whatever the service sends",
+      token: 2, near: header.lowercased())
   }
 
   // MARK: Input

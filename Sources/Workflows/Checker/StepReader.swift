@@ -28,7 +28,8 @@ struct StepReader {
 
   static let keys =
     [
-      "id", "description", "dependsOn", "when", "timeout", "remind", "expected", "retry", "compensation", "pivot",
+      "id", "description", "dependsOn", "when", "poll", "timeout", "remind", "expected", "retry", "compensation",
+      "pivot",
       "onFailure",
     ] + ActionReader.kinds
   static let groupKeys = ["id", "description", "dependsOn", "when", "timeout", "expected", "steps"]
@@ -107,10 +108,12 @@ struct StepReader {
     draft.action = actions.action(in: reader, of: "a step", kinds: ActionReader.kinds)
     draft.when = actions.condition("when", in: reader, role: .when)
     draft.mayBeSkipped = reader.has("when")
+    let attemptTimeout = defaults.timeout ?? Step.defaultAttemptTimeout
+    draft.poll = actions.poll(in: reader, lookTimeout: attemptTimeout)
     draft.uses = actions.uses
 
     let isCall = ActionReader.callKinds.contains(where: reader.has)
-    draft.timeout = reader.duration("timeout") ?? (isCall ? defaults.timeout ?? Step.defaultAttemptTimeout : nil)
+    draft.timeout = reader.duration("timeout") ?? (isCall && !reader.has("poll") ? attemptTimeout : nil)
     draft.remind = remind(in: reader)
     draft.expected = reader.duration("expected")
     draft.retry = defaults.retry

@@ -57,7 +57,8 @@ struct TimeCheck {
 
   /// Returns the time that a step waits by its own setting.
   private func wait(of step: Step) -> Duration {
-    switch step.action {
+    if step.poll != nil { return step.timeout ?? .zero }
+    return switch step.action {
     case .http, .kafka, .fail: .zero
     case .signal, .group: step.timeout ?? .zero
     case .delay(.for(let duration)): duration
@@ -100,11 +101,13 @@ struct TimeCheck {
   /// A group takes no time of its own, because its members take it.
   private func onceThrough(_ step: Step) -> Duration {
     if step.action.isGroup { return .zero }
+    // Without a timeout, a poll takes one look at least.
+    if let poll = step.poll { return step.timeout ?? poll.lookTimeout }
     return step.action.isAttempted ? step.timeout ?? .zero : wait(of: step)
   }
 
   private func withAllRetries(_ step: Step) -> Duration {
-    guard step.action.isAttempted, let timeout = step.timeout else { return onceThrough(step) }
+    guard step.poll == nil, step.action.isAttempted, let timeout = step.timeout else { return onceThrough(step) }
     return step.retry.all.map { timeout * $0.maxAttempts + $0.longestPauses }.max() ?? timeout
   }
 

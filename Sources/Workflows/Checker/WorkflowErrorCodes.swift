@@ -42,6 +42,7 @@ public enum WorkflowErrorCode {
   public static let pivotWithWhen = "workflow.pivotWithWhen"
   public static let pivotContinues = "workflow.pivotContinues"
   public static let undoBehindPivot = "workflow.undoBehindPivot"
+  public static let pollChanges = "workflow.pollChanges"
   public static let signalsAlike = "workflow.signalsAlike"
   public static let noEffect = "workflow.noEffect"
   public static let existence = "workflow.existence"

@@ -32,6 +32,8 @@ private struct ReadCollector {
   private var reader: String?
   /// The signal step whose `accept` is read.
   private var signal: String?
+  /// The step whose `poll` is read.
+  private var answered: String?
 
   mutating func collect(_ step: Step) {
     if let when = step.when {
@@ -40,6 +42,12 @@ private struct ReadCollector {
       reader = nil
     }
     collect(step.action, of: step.id)
+    if let poll = step.poll {
+      (reader, answered) = (step.id, step.id)
+      collect(poll.until.condition, nil)
+      if let failWhen = poll.failWhen { collect(failWhen.condition, nil) }
+      (reader, answered) = (nil, nil)
+    }
     if case .undo(let undo) = step.compensation { collect(undo.action, of: step.id) }
   }
 
@@ -107,6 +115,10 @@ private struct ReadCollector {
       case "signal":
         guard let signal else { return nil }
         shape = root(.output(signal))
+      case "answer":
+        guard let answered, case .name("body")? = segments.first?.singularToken else { return nil }
+        segments = segments.dropFirst()
+        shape = root(.output(answered))
       case "steps":
         guard case .name(let step)? = segments.first?.singularToken,
           case .name("output")? = segments.dropFirst().first?.singularToken
@@ -156,12 +168,20 @@ private struct ReadCollector {
       return
     }
     let leaves = leaves(of: one, current)
-    if case .literal(let value) = other {
+    for value in Self.literals(in: other) {
       for leaf in leaves { leaf.compare(comparison, with: value) }
-    } else {
-      for place in self.leaves(of: other, current).map(\.place) {
-        for leaf in leaves { leaf.link(to: place) }
-      }
+    }
+    for place in self.leaves(of: other, current).map(\.place) {
+      for leaf in leaves { leaf.link(to: place) }
+    }
+  }
+
+  /// Returns the literals that an operand may be: itself, or a default such as `75` in `input.least ?? 75`.
+  private static func literals(in operand: Operand) -> [JSON] {
+    switch operand {
+    case .literal(let value): [value]
+    case .computed(.firstOf(let parts)): parts.flatMap(literals)
+    case .computed, .node, .value, .count, .length: []
     }
   }
 

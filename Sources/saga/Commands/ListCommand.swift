@@ -20,7 +20,7 @@ let listFilters: [(option: OptionSpec, parameter: String)] = [
   ),
   (OptionSpec("error", value: "CODE", help: "with this error code, or with codes that begin like http.*"), "error"),
   (OptionSpec("min-attempts", value: "N", help: "with a step that had at least N attempts"), "minAttempts"),
-  (OptionSpec("waiting-for", value: "WHAT", help: "a signal's name, delay, or answer"), "waitingFor"),
+  (OptionSpec("waiting-for", value: "WHAT", help: "a signal's name, delay, poll, or answer"), "waitingFor"),
   (OptionSpec("tag", value: "TAG", repeats: true, help: "with this tag; several options: with all of them"), "tag"),
   (
     OptionSpec(

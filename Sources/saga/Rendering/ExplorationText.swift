@@ -149,7 +149,7 @@ struct ExplorationText {
       case .neverRuns(let step): "\(step) runs in no run: no answer was found with which its condition holds."
       case .neverSkipped(let step): "\(step) is skipped in no run: no answer was found with which its condition fails."
       case .undoNeverRuns(let step): "The undo of \(step) runs in no run: no single failure makes the saga use it."
-      case .refusesNothing(let step): "\(step) refuses no signal: it took every body that was tried."
+      case .bodyNotFound(let fault): "no body was found with which this happens: \(fault.step): \(fault.words)."
       }
     }
     return section("Not explored", words)

@@ -71,6 +71,7 @@ struct StepLines {
       if let next = step.retryAt { facts.append("again " + when(next)) }
     case "waiting":
       if step.waitingFor?.kind == "signal" { facts.append("for signal \(step.waitingFor?.name ?? "")") }
+      if let poll = step.poll { facts += self.facts(of: poll) }
       if let until = step.until { facts.append("until \(TimeText.short(until, besides: saga.startedAt))") }
       if let times = step.waitingFor?.reminders { facts.append("reminded \(times == 1 ? "once" : "\(times) times")") }
       if let next = step.waitingFor?.remindAt { facts.append("reminder " + when(next)) }
@@ -81,6 +82,14 @@ struct StepLines {
     if step.pivot { facts.append("pivot") }
     if step.action.kind == "group" { facts.append("group") }
     if let undo = step.undo { facts += self.facts(of: undo) }
+    return facts
+  }
+
+  /// `asks every 5m, last answer running, next look in 3m 00s`
+  private func facts(of poll: SagaResponse.Step.Poll) -> [String] {
+    var facts = ["asks every \(DurationText.format(.milliseconds(poll.everyMs)))"]
+    if let answer = poll.answer { facts.append("last answer \(answer.shown ?? "\(answer.status)")") }
+    if let next = poll.nextLook { facts.append("next look " + when(next)) }
     return facts
   }
 

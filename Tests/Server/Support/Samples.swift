@@ -50,6 +50,19 @@ enum Samples {
     }
     """
 
+  /// A step that polls.
+  static let poll = """
+    {
+      "name": "sequence-run", "version": 1, "timeout": "3d",
+      "steps": [
+        { "id": "sequence", "timeout": "2d",
+          "http": { "service": "instrument", "method": "GET", "path": "/runs/7" },
+          "poll": { "every": "5m", "until": "$.answer.body.state == 'done'",
+                    "failWhen": "$.answer.body.state == 'failed'" } }
+      ]
+    }
+    """
+
   /// A command over Kafka, which another undoes, and behind it a wait.
   static let kafka = """
     {

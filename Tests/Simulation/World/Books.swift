@@ -20,6 +20,8 @@ final class Books: Sendable {
     let at: Timestamp
     /// When the call was sent, the store held the event that counts it.
     let isCounted: Bool
+    /// For a look that the history does not have as an attempt: the engine's life and the saga's version when it was sent.
+    let look: String?
   }
 
   /// The effect of one forward key.
@@ -40,6 +42,8 @@ final class Books: Sendable {
   private struct State {
     var calls: [Call] = []
     var effects: [String: Effect] = [:]
+    /// When the first look of a round arrived.
+    var firstLooks: [String: Timestamp] = [:]
   }
   private let state = Mutex(State())
 
@@ -47,13 +51,26 @@ final class Books: Sendable {
   var effects: [String: Effect] { state.withLock { $0.effects } }
   func effect(_ key: String) -> Effect? { state.withLock { $0.effects[key] } }
 
-  func note(_ call: StepCall, at now: Timestamp, isCounted: Bool) {
+  func note(_ call: StepCall, at now: Timestamp, isCounted: Bool, look: String?) {
     state.withLock { state in
       state.calls.append(
         Call(
           saga: call.saga, step: call.step, phase: call.phase, round: call.round, attempt: call.attempt,
-          key: call.idempotencyKey, at: now, isCounted: isCounted))
+          key: call.idempotencyKey, at: now, isCounted: isCounted, look: look))
     }
+  }
+
+  /// A look arrives at its participant, which becomes ready after a time, and does nothing because of a look.
+  func look(_ call: StepCall, _ poll: StepPlan.Poll, at now: Timestamp) -> StepOutcome {
+    let first = state.withLock { state in
+      let round = "\(call.saga)/\(call.step)/\(call.round)"
+      let first = state.firstLooks[round] ?? now
+      state.firstLooks[round] = first
+      return first
+    }
+    let waited = (now - first).wholeMilliseconds
+    let word = waited >= poll.readyAfterMs ? poll.end : waited * 2 >= poll.readyAfterMs ? "running" : "queued"
+    return .answered(LookAnswer(status: 200, body: ["state": .string(word), "n": 1, "waited": .int(waited)]))
   }
 
   /// A command or an undo arrives at its participant.

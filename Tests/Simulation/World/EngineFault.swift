@@ -125,7 +125,7 @@ extension Step {
   fileprivate func changed(dependsOn: [String], pivot: Bool) -> Step {
     Step(
       id: id, description: description, index: index, dependsOn: dependsOn, group: group, members: members,
-      pointer: pointer, action: action, when: when,
+      pointer: pointer, action: action, poll: poll, when: when,
       timeout: timeout, expected: expected, retry: retry, compensation: compensation, pivot: pivot,
       onFailure: onFailure)
   }

@@ -180,7 +180,7 @@ extension World {
   /// Compares what the engine holds in memory with the fold of what is stored. Saves a snapshot now and then: the next one
   /// that reads the saga begins with it.
   func look() async {
-    var dice = Dice(scenario.seed, "look", Int((now - clock.start) / .milliseconds(1)))
+    var dice = Dice(scenario.seed, "look", (now - clock.start).wholeMilliseconds)
     for saga in scenario.sagas {
       guard let id = id(of: saga.number), let current else { continue }
       do {

@@ -88,7 +88,7 @@ extension Scenario {
         hasKey: dice.chance(50), flags: (0..<3).map { _ in dice.chance(60) })
     }
     let sagaCount = sagas.count
-    let spanMs = Int(span / .milliseconds(1))
+    let spanMs = span.wholeMilliseconds
     acts = (0..<dice.pick([0, 2, 6, 12])).map { number in
       ActPlan(
         number: number, saga: dice.number(0...(sagaCount - 1)), at: dice.time(1...spanMs),
@@ -131,10 +131,12 @@ extension Scenario {
     var blocks = Dice(seed, "stuck", number)
     var groups = Dice(seed, "group", number)
     var reminders = Dice(seed, "remind", number)
+    var polls = Dice(seed, "poll", number)
     var plan = WorkflowPlan(name: "w\(number)", steps: [], timeoutMs: 0)
     let isLinear = dice.chance(30)
     for index in 0..<dice.number(1...6) {
       plan.steps.append(step(index, after: plan, isLinear: isLinear, failing: failures.chance(2), &dice))
+      addPoll(to: &plan.steps[index], &polls)
       if case .signal = plan.steps[index].kind, reminders.chance(30) {
         plan.steps[index].remind = (reminders.number(1...60_000), reminders.chance(50) ? 60_000 : nil)
       }
@@ -185,6 +187,19 @@ extension Scenario {
       plan.steps[index].dependsOn.append(id)
     }
     plan.steps.insert(group, at: first)
+  }
+
+  /// Lets some of the HTTP steps poll.
+  private static func addPoll(to step: inout StepPlan, _ dice: inout Dice) {
+    guard case .http = step.kind, dice.chance(15) else { return }
+    let timeoutMs = dice.chance(60) ? dice.number(2_000...300_000) : nil
+    step.poll = StepPlan.Poll(
+      everyMs: dice.number(100...min(timeoutMs ?? 60_000, 60_000)), isRecorded: dice.chance(25),
+      readyAfterMs: dice.number(0...dice.pick([1_000, 60_000, 600_000])), end: dice.chance(85) ? "done" : "failed")
+    step.timeoutMs = timeoutMs
+    if let expected = step.expectedMs, let timeoutMs, expected >= timeoutMs { step.expectedMs = nil }
+    // A call that changes nothing leaves nothing to undo.
+    if !step.mayChange { step.compensation = .none }
   }
 
   private static func step(

@@ -33,7 +33,7 @@ final class SimulatedExecutor: StepExecutor {
       world.clock.after(after) { answer.set(.notSent(Self.notSent)) }
     case let behaviour:
       isSent = true
-      world.isSent(call)
+      world.isSent(call, by: life)
       // The time that it may take begins when it is sent.
       world.clock.after(call.timeout) { answer.set(.unknown(Self.noAnswer)) }
       switch call.action {
@@ -45,6 +45,8 @@ final class SimulatedExecutor: StepExecutor {
         command(call, behaviour)
       }
     }
+    // A look that changes nothing is made again.
+    if case .unrecorded? = call.look { isSent = false }
     let (isCut, cut) = (isSent, Self.cutOff)
     return await withTaskCancellationHandler {
       await answer.value

@@ -99,13 +99,24 @@ struct StepPlan: Sendable {
 
     func applies(to outcome: String) -> Bool { (appliesTo ?? ["succeeded", "unknown"]).contains(outcome) }
   }
+  /// How an HTTP step polls, and what its participant does meanwhile.
+  struct Poll: Sendable {
+    var everyMs: Int
+    /// The method may change something, so that the history has each look as an attempt.
+    var isRecorded: Bool
+    /// How long after the first look the participant is ready.
+    var readyAfterMs: Int
+    /// `done` or `failed`.
+    var end: String
+  }
   let id: String
   var kind: Kind
+  var poll: Poll?
   var dependsOn: [String]
   var when: When?
   var isPivot: Bool
   var afterFailure: AfterFailure
-  /// Of one attempt, or of the wait for a signal; nil: as the language has it.
+  /// Of one attempt, of the wait for a signal, or of a poll; nil: as the language has it.
   var timeoutMs: Int?
   var maxAttempts: Int
   var firstPauseMs: Int
@@ -130,6 +141,9 @@ struct StepPlan: Sendable {
     case .signal, .delay, .fail, .group: false
     }
   }
+
+  /// Whether an attempt may change something at its participant.
+  var mayChange: Bool { isAttempted && poll?.isRecorded ?? true }
 
   var undo: Undo? { if case .undo(let undo) = compensation { undo } else { nil } }
 
@@ -174,6 +188,12 @@ extension StepPlan {
     case .delay(let ms): members["delay"] = ["for": .string("\(ms)ms")]
     case .group: break
     case .fail: members["fail"] = ["code": "ON_PURPOSE", "message": "step ${steps.\(id).key}"]
+    }
+    if let poll {
+      members["poll"] = [
+        "every": .string("\(poll.everyMs)ms"), "until": "$.answer.body.state == 'done'",
+        "failWhen": "$.answer.body.state == 'failed'",
+      ]
     }
     if isPivot { members["pivot"] = true }
     switch afterFailure {
@@ -223,11 +243,11 @@ extension StepPlan {
         "service": .string(service), "command": isUndo ? "delete" : "create", "body": .object(body),
       ]
     }
+    let method = isUndo ? "DELETE" : poll.map { $0.isRecorded ? "POST" : "GET" } ?? "PUT"
     var call: JSONObject = [
-      "service": .string(service), "method": isUndo ? "DELETE" : "PUT",
-      "path": .string("/things/${steps.\(id).uuid}"),
+      "service": .string(service), "method": .string(method), "path": .string("/things/${steps.\(id).uuid}"),
     ]
-    if !isUndo { call["body"] = .object(body) }
+    if !isUndo, method != "GET" { call["body"] = .object(body) }
     return .object(call)
   }
 }

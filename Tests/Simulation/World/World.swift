@@ -25,6 +25,8 @@ final class World: Sendable {
     var appendsUntilCrash = 0
     var storeDice: Dice
     var counted: Set<String> = []
+    /// The version of each saga in the store.
+    var versions: [UniqueID: Int] = [:]
     var ids: [Int: UniqueID] = [:]
     var names: [UniqueID: String] = [:]
     var answers: [Answer] = []
@@ -76,12 +78,19 @@ final class World: Sendable {
     return scenario.sagas.first { $0.number == number }
   }
 
+  /// Returns how the step of a call polls. A saga is known by its name also when its client got no answer.
+  func poll(of call: StepCall) -> StepPlan.Poll? {
+    let name = name(of: call.saga)
+    guard let plan = scenario.sagas.first(where: { "saga-\($0.number)" == name }) else { return nil }
+    return scenario.workflows[plan.workflow].step(call.step)?.poll
+  }
+
   func wait(_ time: Duration) async { do { try await clock.wait(until: now + time) } catch {} }
   func wait(until time: Duration) async { do { try await clock.wait(until: clock.start + time) } catch {} }
 
   func trace(_ line: String) {
     let at = now - clock.start
-    state.withLock { $0.lines.append("\(Int(at / .milliseconds(1))) \(line)") }
+    state.withLock { $0.lines.append("\(at.wholeMilliseconds) \(line)") }
   }
 
   func answered(_ answer: Answer) {
@@ -292,11 +301,18 @@ final class World: Sendable {
 
   /// Notes what the store has taken.
   func note(_ append: Append) {
+    state.withLock { $0.versions[append.stream] = append.lastVersion }
     for event in append.events {
       state.withLock { $0.counts[event.type, default: 0] += 1 }
       if event.type == "sagaStarted" { name(append.stream, from: event) }
       trace("stored \(name(of: append.stream)) \(event.type) \(String(decoding: event.data, as: UTF8.self))")
-      guard event.type == "attemptStarted", let data = try? JSON(parsing: event.data) else { continue }
+      guard ["attemptStarted", "pollStarted"].contains(event.type), let data = try? JSON(parsing: event.data) else {
+        continue
+      }
+      if event.type == "pollStarted" {
+        state.withLock { _ = $0.counted.insert("\(append.stream)/\(data["step"]?.stringValue ?? "") polls") }
+        continue
+      }
       let key = Self.attempt(
         append.stream, data["step"]?.stringValue ?? "", data["phase"]?.stringValue ?? "", data["round"]?.intValue ?? 0,
         data["attempt"]?.intValue ?? 0)
@@ -349,11 +365,17 @@ final class World: Sendable {
   }
 
   /// A call leaves the engine.
-  func isSent(_ call: StepCall) {
-    let key = Self.attempt(call.saga, call.step, call.phase.rawValue, call.round, call.attempt)
+  func isSent(_ call: StepCall, by life: Life) {
+    var key = Self.attempt(call.saga, call.step, call.phase.rawValue, call.round, call.attempt)
+    var look: String?
+    // The timetable counts a look.
+    if case .unrecorded? = call.look {
+      key = "\(call.saga)/\(call.step) polls"
+      look = "life \(life.number), version \(state.withLock { $0.versions[call.saga] ?? 0 })"
+    }
     let isCounted = state.withLock { $0.counted.contains(key) }
     trace("sent \(name(of: call.saga)) \(call.step) \(call.phase.rawValue) \(call.round) \(call.attempt)")
-    books.note(call, at: now, isCounted: isCounted)
+    books.note(call, at: now, isCounted: isCounted, look: look)
   }
 
   /// A call arrives at its participant.
@@ -365,6 +387,10 @@ final class World: Sendable {
       case .kafka(let kafka): service = kafka.service
       }
       trace("arrives \(name(of: call.saga)) \(call.step) \(call.phase.rawValue) \(call.round) \(call.attempt)")
+      if call.look != nil, let poll = poll(of: call) {
+        answer(books.look(call, poll, at: now))
+        return
+      }
       answer(books.take(call, keepsTombstones: service == "careful", at: now))
     }
   }

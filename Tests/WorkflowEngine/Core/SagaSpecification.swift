@@ -15,6 +15,8 @@ struct SagaSpecification {
   private(set) var log: [SagaEvent] = []
   /// The learned times of steps.
   var learned: LearnedTimes = [:]
+  /// The looks that the engine remembers. A crash loses them.
+  var looks = Looks()
 
   static let startedAt = Timestamp(milliseconds: 1_772_352_000_000)
   static let id = UniqueID.version7(at: startedAt, random: (7, 11))
@@ -100,9 +102,44 @@ struct SagaSpecification {
   @discardableResult
   mutating func wakeWhenDue() throws -> [String] {
     let current = try #require(state)
-    let moment = try #require(Decider.nextWake(of: current, definition: definition, learned: learned), "nothing is due")
+    let moment = try #require(
+      Decider.nextWake(of: current, definition: definition, learned: learned, looks: looks), "nothing is due")
     now = max(now, moment)
     return try when(.wake)
+  }
+
+  /// Makes the look that is due for a step, and gives the saga its end.
+  /// - Parameter milliseconds: how long the look takes.
+  @discardableResult
+  mutating func look(
+    _ step: String, _ outcome: StepOutcome, taking milliseconds: Int = 0,
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) throws -> [String] {
+    let call = try #require(dueLooks.first { $0.step == step }, "no look is due", sourceLocation: sourceLocation)
+    looks.begin(try #require(state?.step(step)), at: now)
+    pass(milliseconds)
+    let command = call.report(outcome)
+    if case .looked(let report) = command { looks.end(report, at: now) }
+    return try when(command)
+  }
+
+  /// The looks that are due.
+  var dueLooks: [StepCall] {
+    guard let state else { return [] }
+    return Decider.dueLooks(of: state, definition: definition, looks: looks, now: now).compactMap {
+      if case .call(let call) = $0 { call } else { nil }
+    }
+  }
+
+  /// When the next thing is due, in milliseconds after the start.
+  var due: Int64? {
+    state.flatMap { Decider.nextWake(of: $0, definition: definition, learned: learned, looks: looks) }
+      .map { $0.milliseconds - Self.startedAt.milliseconds }
+  }
+
+  /// Moves time to so many milliseconds after the start.
+  mutating func move(to milliseconds: Int64) {
+    now = Timestamp(milliseconds: Self.startedAt.milliseconds + milliseconds)
   }
 
   /// The calls that are under way, by idempotency key without the saga's id.
@@ -138,6 +175,8 @@ extension SagaEvent {
     case is WaitStarted: "\(step) waits"
     case let event as WaitReminded: "\(step) reminded \(event.number)"
     case is GroupOpened: "\(step) opens"
+    case is PollStarted: "\(step) polls"
+    case let event as PollAnswered: "\(step) look \(event.look) \(event.answer.shown ?? "\(event.answer.status)")"
     case let event as UndoSucceeded: "\(step) undone \(event.how.rawValue)"
     case let event as UndoFailed: "\(step) undo failed \(event.failure.code)\(event.blocks ? " blocks" : "")"
     case let event as TurnedBack: "turnedBack \(event.reason.cause.rawValue)"

@@ -11,6 +11,7 @@ struct TransitionTests {
   static let now = Timestamp(milliseconds: 1_772_352_000_000)
   static let failure = StepFailure(code: "X", message: "x")
   static let act = OperatorAct(by: "m", reason: "r")
+  static let answer = StepStage.Polling.Answer(status: 200, digest: "d", shown: nil, since: now)
 
   /// A step in every state that makes a difference, each reached by events alone.
   static let states: [String: [any SagaEventContent]] = {
@@ -18,6 +19,7 @@ struct TransitionTests {
       step: "s", phase: .forward, round: 1, attempt: 1, deadline: now)
     let undo: any SagaEventContent = AttemptStarted(
       step: "s", phase: .undo, round: 1, attempt: 1, deadline: now)
+    let poll: any SagaEventContent = PollStarted(step: "s", every: .seconds(60), until: now)
     let succeeded = [attempt, StepSucceeded(step: "s", output: .null, isPivot: false)]
     func failed(_ consequence: FailureConsequence, _ outcome: RoundOutcome = .unknown) -> [any SagaEventContent] {
       [attempt, StepFailed(step: "s", outcome: outcome, failure: failure, consequence: consequence)]
@@ -33,6 +35,8 @@ struct TransitionTests {
       "skipped": [StepSkipped(step: "s")],
       "waiting": [WaitStarted(step: "s", until: nil, signal: "go", remindAt: now)],
       "waiting for a time": [WaitStarted(step: "s", until: now, signal: nil)],
+      "polling": [poll],
+      "polling, look under way": [poll, attempt],
       "running": [attempt],
       "open": [GroupOpened(step: "s", until: now)],
       "backingOff": backingOff(false),
@@ -56,6 +60,11 @@ struct TransitionTests {
     "waitStarted": WaitStarted(step: "s", until: nil, signal: nil),
     "waitReminded": WaitReminded(step: "s", number: 1, next: nil),
     "groupOpened": GroupOpened(step: "s", until: nil),
+    "pollStarted": PollStarted(step: "s", every: .seconds(60), until: nil),
+    "pollAnswered": PollAnswered(step: "s", look: 1, lookedAt: now, attempt: nil, answer: answer, next: now),
+    "pollAnswered, attempt": PollAnswered(step: "s", look: 1, lookedAt: now, attempt: 1, answer: answer, next: now),
+    "attemptFailed, look": AttemptFailed(
+      step: "s", phase: .forward, attempt: 1, isUnknown: false, failure: failure, retryAt: now, look: 1),
     "attemptStarted forward": AttemptStarted(step: "s", phase: .forward, round: 1, attempt: 2, deadline: now),
     "attemptStarted undo": AttemptStarted(step: "s", phase: .undo, round: 1, attempt: 2, deadline: now),
     "attemptFailed forward": AttemptFailed(
@@ -117,6 +126,8 @@ struct TransitionTests {
   static func name(of step: StepState) -> String {
     switch step.status {
     case .running where step.isOpenGroup: "open"
+    case .waiting where step.polling != nil: "polling"
+    case .running where step.polling != nil: "polling, look under way"
     case .undoing: step.inFlight == nil ? "undoing, between attempts" : "undoing, attempt under way"
     case .waiting: step.wait?.signal == nil && step.wait?.until != nil ? "waiting for a time" : "waiting"
     case .backingOff: step.outcome == .unknown ? "backingOff, unknown" : "backingOff"
@@ -161,7 +172,7 @@ struct TransitionTests {
 
   @Test("The table names only existing states and events")
   func tableIsKnown() {
-    #expect(Self.documented.count == 86)
+    #expect(Self.documented.count == 108)
     for row in Self.documented.keys {
       let parts = row.components(separatedBy: " | ")
       #expect(Self.states[parts[0]] != nil && Self.events[parts[1]] != nil, "\(row)")

@@ -72,7 +72,7 @@ struct StepExecutorTests {
   private static func failure(of outcome: StepOutcome) -> StepFailure? {
     switch outcome {
     case .failed(let failure), .unknown(let failure), .notSent(let failure): failure
-    case .succeeded, .succeededUnread: nil
+    case .succeeded, .succeededUnread, .answered: nil
     }
   }
 

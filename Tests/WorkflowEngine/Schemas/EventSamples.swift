@@ -40,6 +40,21 @@ enum EventSamples {
     case "waitReminded":
       [WaitReminded(step: "approve", number: 2, next: later), WaitReminded(step: "approve", number: 1, next: nil)]
     case "groupOpened": [GroupOpened(step: "thawed", until: later), GroupOpened(step: "thawed", until: nil)]
+    case "pollStarted":
+      [
+        PollStarted(step: "createSample", every: .seconds(300), until: later),
+        PollStarted(step: "createSample", every: .milliseconds(100), until: nil),
+      ]
+    case "pollAnswered":
+      [
+        PollAnswered(
+          step: "createSample", look: 3, lookedAt: at, attempt: 1,
+          answer: StepStage.Polling.Answer(status: 200, digest: "9f86d081884c7d65", shown: "running", since: at),
+          next: later),
+        PollAnswered(
+          step: "createSample", look: 1, lookedAt: at, attempt: nil,
+          answer: StepStage.Polling.Answer(status: 202, digest: "9f86d081884c7d65", shown: nil, since: at), next: later),
+      ]
     case "attemptStarted":
       StepPhase.allCases.map {
         AttemptStarted(step: "createSample", phase: $0, round: 1, attempt: 2, deadline: later)
@@ -47,7 +62,8 @@ enum EventSamples {
     case "attemptFailed":
       [
         AttemptFailed(
-          step: "createSample", phase: .forward, attempt: 1, isUnknown: true, failure: fullFailure, retryAt: later),
+          step: "createSample", phase: .forward, attempt: 1, isUnknown: true, failure: fullFailure, retryAt: later,
+          look: 3),
         AttemptFailed(
           step: "createSample", phase: .undo, attempt: 3, isUnknown: false, failure: bareFailure, retryAt: later),
       ]

@@ -91,13 +91,14 @@ struct StoredEventTests {
       "turnBackRequested",
       "turnBackLapsed", "turnedBack", "sagaOverdue", "sagaCompleted", "sagaAbandoned", "answerIgnored",
       "operatorSkipped",
-      "rewindStarted", "sagaPaused":
+      "rewindStarted", "sagaPaused", "pollStarted":
       started
     case "groupOpened": started
     case "waitReminded":
       started + [
         WaitStarted(step: "approve", until: nil, signal: "approval", remindAt: EventSamples.later)
       ]
+    case "pollAnswered": started + [PollStarted(step: step, every: .seconds(300), until: nil), attempt(.forward)]
     case "keptSignalTaken":
       started + [
         SignalReceived(signal: SignalGiven(name: "approval", id: "scan-17", body: .null, by: "mara"), step: nil)

@@ -143,7 +143,7 @@ extension Account {
     for index in steps.indices where named.contains(steps[index].plan.id) {
       let step = steps[index]
       if !isUndoSettled(step) { violates("8 rewind", "\(step.plan.id) is \(step.phase) and not undone", fact) }
-      if step.plan.undo == nil, case .unspecified = step.plan.compensation, step.plan.isAttempted,
+      if step.plan.undo == nil, case .unspecified = step.plan.compensation, step.plan.mayChange,
         ["succeeded", "unknown"].contains(step.outcome)
       {
         violates("2 rounds", "\(step.plan.id) begins again, and what it did is not undone", fact)

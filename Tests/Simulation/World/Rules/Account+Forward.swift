@@ -5,12 +5,12 @@ import Values
 // Going forward.
 extension Account {
   /// Checks a step that starts something new.
-  private mutating func starts(_ index: Int, _ fact: Fact) {
+  mutating func starts(_ index: Int, _ fact: Fact) {
     let step = steps[index]
     if pausedAt != nil { violates("7 paused starts nothing", "starts while the saga is paused", fact) }
     if turnedBack { violates("4 turning back", "goes forward after the saga turned back", fact) }
     if !rewind.isEmpty { violates("8 rewind", "goes forward while a rewind is under way", fact) }
-    if requestedTurnBack, !(step.plan.isPivot && step.phase == .backingOff) {
+    if requestedTurnBack, !(step.plan.isPivot && [.backingOff, .polling].contains(step.phase)) {
       violates("6 pivot", "starts while only the pivot is waited for", fact)
     }
     if step.phase == .pending {
@@ -23,7 +23,7 @@ extension Account {
     }
   }
 
-  private func holds(_ when: StepPlan.When?) -> Bool {
+  func holds(_ when: StepPlan.When?) -> Bool {
     switch when {
     case .flag(let number)?: flags.indices.contains(number) && flags[number]
     case .succeeded(let id)?: step(id)?.phase == .succeeded
@@ -53,10 +53,10 @@ extension Account {
       violates("the history", "step is \(steps[index].phase)", fact)
     }
     steps[index].phase = .waiting
-    steps[index].due = fact.moment("until").map { due($0, setAt: fact.at) }
+    steps[index].due = fact.time("until").map { due($0, setAt: fact.at) }
     steps[index].signal = fact.text("signal")
     steps[index].reminders = 0
-    steps[index].remindDue = fact.moment("remindAt").map { due($0, setAt: fact.at) }
+    steps[index].remindDue = fact.time("remindAt").map { due($0, setAt: fact.at) }
     if (steps[index].plan.remind == nil) != (steps[index].remindDue == nil) {
       violates("reminders", "\(fact.step) is not reminded of as its workflow says", fact)
     }
@@ -73,7 +73,7 @@ extension Account {
       violates("reminders", "follows reminder \(step.reminders)", fact)
     }
     steps[index].reminders += 1
-    steps[index].remindDue = fact.moment("next").map { self.due($0, setAt: fact.at) }
+    steps[index].remindDue = fact.time("next").map { self.due($0, setAt: fact.at) }
   }
 
   mutating func groupOpened(_ fact: Fact) {
@@ -87,7 +87,7 @@ extension Account {
       violates("the history", "step is \(steps[index].phase)", fact)
     }
     steps[index].phase = .open
-    steps[index].due = fact.moment("until").map { due($0, setAt: fact.at) }
+    steps[index].due = fact.time("until").map { due($0, setAt: fact.at) }
   }
 
   mutating func attemptStarted(_ fact: Fact) {
@@ -97,7 +97,9 @@ extension Account {
     if step.phase == .pending, !holds(step.plan.when) {
       violates("when", "\(fact.step) starts though its condition does not hold", fact)
     }
-    if ![.pending, .backingOff].contains(step.phase) { violates("the history", "step is \(step.phase)", fact) }
+    if step.phase == .polling { looks(step, fact) }
+    let before: [Phase] = step.plan.poll == nil ? [.pending, .backingOff] : [.polling]
+    if !before.contains(step.phase) { violates("the history", "step is \(step.phase)", fact) }
     if fact.number("round") != step.round { violates("2 rounds", "the round is \(step.round)", fact) }
     if fact.number("attempt") != step.attempt + 1 {
       violates("13 every attempt is counted", "follows attempt \(step.attempt)", fact)
@@ -115,6 +117,7 @@ extension Account {
 
   mutating func attemptFailed(_ fact: Fact) {
     guard let index = index(fact.step) else { return violates("the history", "names no step", fact) }
+    if steps[index].phase == .polling { beginUnrecordedLook(index, fact) }
     let step = steps[index]
     let isNotMade = fact.type == "attemptNotMade"
     let expected = fact.isUndo ? step.undoAttempt : step.attempt
@@ -122,10 +125,11 @@ extension Account {
       violates("the history", "no such attempt is in flight", fact)
     }
     steps[index].isInFlight = false
-    steps[index].due = fact.moment("retryAt").map { due($0, setAt: fact.at) }
+    steps[index].due = fact.time("retryAt").map { due($0, setAt: fact.at) }
     if isNotMade { if fact.isUndo { steps[index].undoSpent -= 1 } else { steps[index].spent -= 1 } }
     if !fact.isUndo {
-      steps[index].phase = .backingOff
+      steps[index].phase = step.plan.poll == nil ? .backingOff : .polling
+      steps[index].isRetry = true
       if !isNotMade, step.outcome != "unknown" { steps[index].outcome = fact.flag("unknown") ? "unknown" : "failed" }
     }
     keep(index)
@@ -135,7 +139,9 @@ extension Account {
     guard let index = index(fact.step) else { return violates("the history", "names no step", fact) }
     let step = steps[index]
     switch (step.plan.kind, step.phase) {
-    case (.http, .running), (.kafka, .running): break
+    case (.http, .running) where step.plan.poll?.isRecorded ?? true: ended(step, fact)
+    case (.http, .polling) where step.plan.poll?.isRecorded == false: ended(step, fact)
+    case (.kafka, .running): break
     case (.delay, .waiting):
       if let due = step.due, clock(fact.at) < due {
         violates("7 never early", "the delay ends \(due - clock(fact.at)) later", fact)
@@ -183,7 +189,7 @@ extension Account {
     guard let index = index(fact.step) else { return violates("the history", "names no step", fact) }
     let step = steps[index]
     let (outcome, consequence) = (fact.text("outcome") ?? "", fact.text("consequence") ?? "")
-    if ![.pending, .running, .backingOff, .waiting, .open].contains(step.phase) {
+    if ![.pending, .running, .backingOff, .waiting, .polling, .open].contains(step.phase) {
       violates("the history", "step is \(step.phase)", fact)
     }
     if step.phase == .pending, pausedAt == nil { starts(index, fact) }
@@ -196,6 +202,15 @@ extension Account {
     }
     if fact.failureCode == "signal.timeout", let due = step.due, clock(fact.at) < due {
       violates("7 never early", "the wait ends \(due - clock(fact.at)) later", fact)
+    }
+    if fact.failureCode == "poll.timeout" {
+      // A request to turn back that waits for the poll ends it, too.
+      if !requestedTurnBack, step.pollEnd.map({ clock(fact.at) < $0 }) ?? true {
+        violates("7 never early", "the poll has not ended", fact)
+      }
+    }
+    if let poll = step.plan.poll, !poll.isRecorded, outcome == "unknown" {
+      violates("polls", "looks that change nothing leave the outcome unknown", fact)
     }
     if case .fail = step.plan.kind, outcome != "none" {
       violates("fail", "a step that sends nothing has the outcome \(outcome)", fact)
@@ -240,6 +255,6 @@ extension Account {
   }
 
   mutating func stepOverdue(_ fact: Fact) {
-    if let since = fact.moment("since"), since > fact.at { violates("7 never early", "it is overdue later", fact) }
+    if let since = fact.time("since"), since > fact.at { violates("7 never early", "it is overdue later", fact) }
   }
 }

@@ -67,7 +67,7 @@ extension Account {
     act(fact)
     guard let index = index(fact.step) else { return violates("the history", "names no step", fact) }
     let step = steps[index]
-    if ![.pending, .waiting, .backingOff, .failed].contains(step.phase) {
+    if ![.pending, .waiting, .polling, .backingOff, .failed].contains(step.phase) {
       violates("8 skip", "step is \(step.phase)", fact)
     }
     if step.plan.isGroup { violates("8 skip", "the step is a group", fact) }
@@ -92,17 +92,22 @@ extension Account {
 
   mutating func extended(_ fact: Fact) {
     act(fact)
-    guard let until = fact.moment("until") else { return violates("the history", "has no moment", fact) }
+    guard let until = fact.time("until") else { return violates("the history", "has no time", fact) }
     // A deferral sets a timestamp as it is, because the length of the current pause is not known yet.
-    let moment = (until - startedAt) - pausedBefore
+    let end = (until - startedAt) - pausedBefore
     if let id = fact.text("step") {
       guard let index = index(id) else { return violates("the history", "names no step", fact) }
-      if let due = steps[index].due, moment < due { violates("8 extend", "is earlier", fact) }
-      steps[index].due = moment
+      if steps[index].phase == .polling {
+        if let before = steps[index].pollEnd, end < before { violates("8 extend", "is earlier", fact) }
+        steps[index].pollEnd = end
+        return
+      }
+      if let due = steps[index].due, end < due { violates("8 extend", "is earlier", fact) }
+      steps[index].due = end
     } else {
-      if moment < deadline { violates("8 extend", "is earlier", fact) }
-      deadline = moment
-      if moment > clock(fact.at) { isOverdue = false }
+      if end < deadline { violates("8 extend", "is earlier", fact) }
+      deadline = end
+      if end > clock(fact.at) { isOverdue = false }
     }
   }
 

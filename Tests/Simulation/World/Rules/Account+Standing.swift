@@ -16,7 +16,10 @@ extension Account {
     }
     if pausedAt != nil { return }
     for step in steps where !isHeldUp(step) {
-      if let due = step.due, due + .seconds(60) < clock(now) {
+      // Looks that find nothing new leave no event, so only the participant's end says when a poll is over.
+      if step.phase == .polling {
+        violates("nothing silent", "\(step.plan.id) polls, and its participant was ready long ago")
+      } else if let due = step.due, due + .seconds(60) < clock(now) {
         violates("nothing silent", "\(step.plan.id) was due \(clock(now) - due) ago")
       }
       if step.phase == .waiting, let due = step.remindDue, due + .seconds(60) < clock(now) {
@@ -45,7 +48,7 @@ extension Account {
   private func isHeldUp(_ step: Step) -> Bool {
     switch step.phase {
     case .backingOff where step.plan.isGroup && !isInOpenGroup(step): return true
-    case .backingOff: return !rewind.isEmpty || (requestedTurnBack && !step.plan.isPivot)
+    case .backingOff, .polling: return !rewind.isEmpty || (requestedTurnBack && !step.plan.isPivot)
     case .waiting, .open:
       // The saga's timeout has passed before the wait's end. Whether the saga turns back or goes on depends on a pivot.
       return requestedTurnBack && !pivotPassed && (step.due ?? .zero) > deadline
@@ -58,7 +61,7 @@ extension Account {
     case .running: true
     // An operator may abandon a saga while a step is between two attempts.
     case .undoing: step.isInFlight || end != "sagaAbandoned"
-    case .backingOff, .waiting, .open: end != "sagaAbandoned"
+    case .backingOff, .waiting, .polling, .open: end != "sagaAbandoned"
     case .pending, .succeeded, .failed, .skipped, .undone, .undoFailed: false
     }
   }

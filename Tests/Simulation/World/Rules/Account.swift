@@ -8,7 +8,7 @@ import Values
 /// This is a second and much smaller model of the engine's behaviour. It decides nothing; it only finds violations.
 struct Account {
   enum Phase: String {
-    case pending, running, backingOff, waiting
+    case pending, running, backingOff, waiting, polling
     /// The members of a group may start.
     case open
     case succeeded, failed, skipped
@@ -34,6 +34,10 @@ struct Account {
     /// When people are reminded of the wait next, by the saga's clock.
     var remindDue: Duration?
     var reminders = 0
+    /// When the poll ends, by the saga's clock.
+    var pollEnd: Duration?
+    /// Whether the next look repeats one that failed.
+    var isRetry = false
     /// `goesOn`, `turnsBack`, `blocks` or `settles`.
     var consequence: String?
     var blocksUndo = false
@@ -123,7 +127,7 @@ struct Account {
     switch step.phase {
     case .succeeded, .skipped: true
     case .failed: step.consequence == "goesOn"
-    case .pending, .running, .backingOff, .waiting, .open, .undoing, .undone, .undoFailed: false
+    case .pending, .running, .backingOff, .waiting, .polling, .open, .undoing, .undone, .undoFailed: false
     }
   }
 
@@ -140,7 +144,7 @@ struct Account {
     switch step.phase {
     case .failed: step.consequence == "blocks"
     case .undoFailed: step.blocksUndo
-    case .pending, .running, .backingOff, .waiting, .open, .succeeded, .skipped, .undoing, .undone: false
+    case .pending, .running, .backingOff, .waiting, .polling, .open, .succeeded, .skipped, .undoing, .undone: false
     }
   }
 
@@ -155,7 +159,7 @@ struct Account {
     switch step.phase {
     case .pending, .skipped, .undone: true
     case .undoFailed: !step.blocksUndo
-    case .running, .backingOff, .waiting, .open, .undoing: false
+    case .running, .backingOff, .waiting, .polling, .open, .undoing: false
     case .succeeded, .failed: !needsUndo(step)
     }
   }
@@ -166,6 +170,7 @@ struct Account {
       guard step.plan.isPivot else { return false }
       switch step.phase {
       case .running: return true
+      case .polling: return step.plan.mayChange && step.attempt > 0
       case .backingOff, .failed: return step.outcome == "unknown"
       case .pending, .waiting, .open, .succeeded, .skipped, .undoing, .undone, .undoFailed: return false
       }
@@ -198,6 +203,8 @@ struct Account {
     case "waitStarted": waitStarted(fact)
     case "groupOpened": groupOpened(fact)
     case "waitReminded": reminded(fact)
+    case "pollStarted": pollStarted(fact)
+    case "pollAnswered": pollAnswered(fact)
     case "attemptStarted": if fact.isUndo { undoStarted(fact) } else { attemptStarted(fact) }
     case "attemptFailed", "attemptNotMade": attemptFailed(fact)
     case "stepSucceeded": succeeded(fact)

@@ -19,7 +19,7 @@ struct Fact: Sendable {
   func text(_ name: String) -> String? { data[name]?.stringValue }
   func number(_ name: String) -> Int { data[name]?.intValue ?? 0 }
   func flag(_ name: String) -> Bool { data[name]?.boolValue ?? false }
-  func moment(_ name: String) -> Timestamp? { text(name).flatMap(Timestamp.init) }
+  func time(_ name: String) -> Timestamp? { text(name).flatMap(Timestamp.init) }
   func texts(_ name: String) -> [String] { data[name]?.arrayValue?.compactMap(\.stringValue) ?? [] }
 
   var step: String { text("step") ?? "" }

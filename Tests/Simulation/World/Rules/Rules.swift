@@ -39,6 +39,15 @@ struct Rules {
     var seen: Set<String> = []
     var undoBegan: [String: Timestamp] = [:]
     for call in calls where call.saga == saga.id {
+      if let look = call.look {
+        // The timetable has the look: in one life of the engine it is made once, unless an event moves the timetable.
+        let what = "look \(call.attempt) of \(call.step), round \(call.round)"
+        if !call.isCounted { violates("1 append then act", "\(what) was made before the timetable was stored") }
+        if !seen.insert("\(call.key) in \(look)").inserted {
+          violates("13 every look is in the timetable", "\(what) was made twice in \(look)")
+        }
+        continue
+      }
       let what = "\(call.phase.rawValue) of \(call.step), round \(call.round), attempt \(call.attempt)"
       if !call.isCounted { violates("1 append then act", "\(what) was sent before it was stored") }
       if !seen.insert("\(call.key)#\(call.attempt)").inserted {
@@ -63,7 +72,7 @@ struct Rules {
       }
       violations += standing(key, effect, step, round, account)
     }
-    for step in account.steps where step.plan.isAttempted {
+    for step in account.steps where step.plan.isAttempted && step.plan.poll == nil {
       for (number, round) in step.rounds where round.outcome == "succeeded" && !round.isOperatorsWord {
         if effects["\(saga.id)/\(step.plan.id)/\(number)"]?.doneAt == nil {
           violates("3 an outcome is honest", "\(step.plan.id) round \(number) succeeded, and nothing happened")
