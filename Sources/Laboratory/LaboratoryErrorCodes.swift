@@ -38,6 +38,8 @@ public enum LabErrorCode {
   public static let allocationState = "storage.wrongState"
   public static let laneTaken = "sequencing.laneTaken"
   public static let lanesFull = "sequencing.lanesFull"
+  public static let kitExpired = "sequencing.kitExpired"
+  public static let kitState = "sequencing.kitState"
   public static let runState = "sequencing.wrongState"
 
   // Codes of manifest files.

@@ -97,6 +97,7 @@ struct SampleTests {
     let events: [SampleEvent] = [
       .undoneBefore, .validated(at: Self.now), .validationReverted,
       .aliquoted(id: Self.aliquot, barcode: barcode, volume: Volume(nanolitres: 1)), .aliquotVoided(id: Self.aliquot),
+      .labelPrinted(position: "C4-1/B01/A01", at: Self.now), .labelVoided,
       .voided(reason: nil), .voided(reason: "x"), .undoNoted(command: "k"),
     ]
     for event in events { try expectStorable(event) }

@@ -42,6 +42,64 @@ struct ServiceTests {
     await lab.participants.close()
   }
 
+  @Test("a manifest is checked without a change, with every mistake of a tube at its place")
+  func acceptance() async throws {
+    let lab = try await LabBench()
+    func check(_ query: String) async throws -> LabBench.Reply {
+      try await lab.send("GET", "/samples/acceptance?\(query)")
+    }
+    let good = "barcode=TS-1&type=rna&volumeMl=0.5&temperature=-80&patientId=P-1"
+    #expect(try await check(good) == LabBench.Reply(status: 200, body: ["barcode": "TS-1", "isAcceptable": true]))
+    #expect(try await check(good).status == 200)
+    let warm = try await check("barcode=TS-1&type=rna&volumeMl=0.5&temperature=%2B4&collectedAt=2999-01-01T00:00:00Z")
+    #expect(warm.status == 422 && warm.code == "samples.notAcceptable")
+    #expect(warm.body["errors"]?.arrayValue?.map { $0["pointer"] } == ["/temperature", "/collectedAt"])
+    let wrong = try await check("barcode=TS-1&type=hair&volumeMl=much")
+    #expect(wrong.status == 422 && wrong.code == "lab.invalid")
+    #expect(wrong.body["errors"]?.arrayValue?.map { $0["pointer"] } == ["/type", "/volumeMl"])
+    _ = try await lab.send("PUT", LabBench.sample("s"), LabBench.tube("TS-1"), key: "k")
+    #expect(try await check(good).code == "samples.barcodeTaken")
+    _ = try await lab.send("DELETE", LabBench.sample("s"), key: "u", compensates: "k")
+    #expect(try await check(good).code == "samples.barcodeTaken")
+    await lab.participants.close()
+  }
+
+  @Test("a tube has one label at a time")
+  func label() async throws {
+    let lab = try await LabBench()
+    let path = LabBench.sample("s") + "/label"
+    #expect(try await lab.send("PUT", path, ["position": "C4-1/B01/A01"], key: "0").code == "lab.unknown")
+    _ = try await lab.send("PUT", LabBench.sample("s"), LabBench.tube("TS-1"), key: "k")
+    #expect(try await lab.send("PUT", path, key: "1").code == "lab.invalid")
+    let printed = try await lab.send("PUT", path, ["position": "C4-1/B01/A01"], key: "2")
+    #expect(printed.status == 201 && printed.body["label"]?["position"] == "C4-1/B01/A01")
+    #expect(try await lab.send("PUT", path, ["position": "C4-1/B01/A02"], key: "3").code == "samples.wrongState")
+    #expect(try await lab.send("DELETE", path, key: "4", compensates: "2").body["label"] == nil)
+    #expect(try await lab.send("DELETE", path, key: "5").code == "lab.gone")
+    let again = try await lab.send("PUT", path, ["position": "C4-1/B01/A02"], key: "6")
+    #expect(again.body["label"]?["position"] == "C4-1/B01/A02")
+    await lab.participants.close()
+  }
+
+  @Test("the registry gives an accession number out after its time, the same one for ever")
+  func accession() async throws {
+    let lab = try await LabBench()
+    let path = "/accession/requests/\(UniqueID.named("q"))"
+    #expect(try await lab.send("GET", path).code == "lab.unknown")
+    let requested = try await lab.send("PUT", path, ["barcode": "TS-1"], key: "k")
+    #expect(requested.status == 202 && requested.body["status"] == "requested" && requested.body["number"] == nil)
+    lab.clock.advance(by: .seconds(9))
+    #expect(try await lab.send("GET", path).body["status"] == "requested")
+    lab.clock.advance(by: .seconds(1))
+    let assigned = try await lab.send("GET", path).body
+    #expect(assigned["status"] == "assigned")
+    #expect(assigned["number"]?.stringValue?.count == 16)
+    #expect(try await lab.send("PUT", path, ["barcode": "TS-1"], key: "k") == requested)
+    #expect(try await lab.send("PUT", path, ["barcode": "TS-1"], key: "k2").code == "lab.exists")
+    #expect(try await lab.send("GET", path).body["number"] == assigned["number"])
+    await lab.participants.close()
+  }
+
   @Test func `a command needs a key, and a repeat gets the first answer`() async throws {
     let lab = try await LabBench()
     let path = LabBench.sample("s")

@@ -42,6 +42,7 @@ struct LabClaim: Sendable, Hashable {
     case position = "storage.position"
     case heldSample = "storage.sample"
     case lane = "sequencing.lane"
+    case accessionNumber = "accession.number"
   }
   let scope: Scope
   let value: String

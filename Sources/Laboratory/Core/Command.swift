@@ -3,18 +3,22 @@ import Values
 
 /// The participants. Each has its own commands and its own idempotency keys.
 public enum LabService: String, Sendable, CaseIterable {
-  case samples, storage, sequencing, notification
+  case samples, storage, sequencing, notification, accession
 
   /// The names of its commands, as faults use them.
   public var commands: [String] {
     switch self {
-    case .samples: ["create", "validate", "revertValidation", "aliquot", "voidAliquot", "void"]
+    case .samples:
+      ["create", "validate", "revertValidation", "aliquot", "voidAliquot", "printLabel", "voidLabel", "void"]
     case .storage: ["allocate", "store", "move", "remove", "release"]
     case .sequencing:
       [
         "schedule", "bookLane", "releaseLane", "load", "unload", "start", "recordEvent", "complete", "cancel",
+        "takeKit",
+        "returnKit", "thawKit", "writeOffKit",
       ]
     case .notification: ["send", "correct"]
+    case .accession: ["request"]
     }
   }
 }

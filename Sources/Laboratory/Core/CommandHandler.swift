@@ -208,7 +208,7 @@ final class CommandHandler: Sendable {
     }
   }
 
-  private func refusal(of claim: Claim) -> LabRefusal {
+  func refusal(of claim: Claim) -> LabRefusal {
     switch LabClaim.Scope(rawValue: claim.scope) {
     case .barcode:
       LabRefusal(
@@ -219,6 +219,7 @@ final class CommandHandler: Sendable {
       LabRefusal(LabErrorCode.positionTaken, status: 409, "Position \(claim.value) is taken.")
     case .heldSample:
       LabRefusal(LabErrorCode.alreadyHeld, status: 409, "A position is already held for sample \(claim.value).")
+    case .accessionNumber: .conflict("The accession number \(claim.value) was given out before.")
     case .lane: LabRefusal(LabErrorCode.laneTaken, status: 409, "Lane \(claim.value) is already booked.")
     case nil: .conflict("\(claim.scope) \(claim.value) is taken.")
     }

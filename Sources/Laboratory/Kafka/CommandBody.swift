@@ -69,6 +69,7 @@ extension LabService {
     case .storage: "allocationId"
     case .sequencing: "runId"
     case .notification: "messageId"
+    case .accession: "requestId"
     }
   }
 }

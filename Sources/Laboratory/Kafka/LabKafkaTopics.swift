@@ -16,6 +16,7 @@ extension LabKafka {
       events = [
         .samples: "laboratory.sample.events", .storage: "laboratory.storage.events",
         .sequencing: "laboratory.sequencing.events", .notification: "laboratory.notification.events",
+        .accession: "laboratory.accession.events",
       ]
       deadLetter = "laboratory.dead-letter"
     }

@@ -43,8 +43,9 @@ extension EchoedEvent {
     switch type.prefix(while: { $0 != "." }) {
     case Substring(Sample.name): return .samples
     case Substring(Allocation.name): return .storage
-    case Substring(Run.name): return .sequencing
+    case Substring(Run.name), Substring(ReagentKit.name): return .sequencing
     case Substring(Message.name): return .notification
+    case Substring(AccessionRequest.name): return .accession
     default: return nil
     }
   }
@@ -54,7 +55,8 @@ extension EchoedEvent {
     // Equipment has a name instead of an id.
     case "furniture.locationSetUp", "furniture.instrumentSetUp":
       return try StoredMembers(JSON(parsing: stored.data), of: stored.type).string("name")
-    case "sample.created", "allocation.allocated", "run.scheduled", "message.sent":
+    case "sample.created", "allocation.allocated", "run.scheduled", "message.sent", "accession.requested",
+      "kit.taken":
       return try StoredMembers(JSON(parsing: stored.data), of: stored.type).string("id")
     default: return meta["subject"]?.stringValue ?? stored.stream.description
     }

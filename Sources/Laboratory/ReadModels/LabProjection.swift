@@ -132,7 +132,7 @@ struct LabProjection: Projection {
         collection: Collection.runs.rawValue, id: request.id.description, sort: request.scheduledAt.description,
         fields: [
           "status": loaded.state.status.rawValue, "instrument": request.instrument,
-          "sampleId": VisibleText.normal(request.sampleID),
+          "sampleId": VisibleText.normal(request.sampleID ?? ""),
           "sagaId": loaded.sagaID ?? "",
         ],
         data: loaded.json.bytes()))

@@ -10,7 +10,7 @@ import Values
 ///   ▼                   │  └──────────── void ──────────┴──▶ voided
 /// undoneBefore ✗ create
 /// ```
-/// An aliquot takes a part of the tube's volume and has its own barcode. Its events are in the tube's history.
+/// A tube has at most one label. After a label was voided, another one can be printed. An aliquot takes a part of the tube's volume and has its own barcode. Its events are in the tube's history.
 struct Sample: Aggregate {
   enum Status: String, Sendable, CaseIterable { case absent, undoneBefore, registered, validated, voided }
 
@@ -35,11 +35,18 @@ struct Sample: Aggregate {
     var voided = false
   }
 
+  /// The label on the tube.
+  struct Label: Sendable, Equatable {
+    let position: String
+    let printedAt: Timestamp
+  }
+
   var status = Status.absent
   var declaration: Declaration?
   /// The volume that is left in the tube.
   var volume = Volume(nanolitres: 0)
   var aliquots: [Aliquot] = []
+  var label: Label?
   var voidReason: String?
 
   static let absent = Sample()
@@ -54,6 +61,9 @@ extension Sample {
     case revertValidation
     case aliquot(id: UniqueID, barcode: Barcode, volume: Volume)
     case voidAliquot(id: UniqueID)
+    /// - position: the position that the label names.
+    case printLabel(position: String, at: Timestamp)
+    case voidLabel
     case void(reason: String?)
   }
 
@@ -87,6 +97,18 @@ extension Sample {
       }
       guard !aliquot.voided else { throw .gone("Aliquot \(aliquot.barcode) is already void.") }
       return [.aliquotVoided(id: id)]
+    case .printLabel(let position, let time):
+      let declaration = try sample.present()
+      guard sample.label == nil else {
+        throw LabRefusal(
+          LabErrorCode.sampleState, status: 409,
+          "Sample \(declaration.barcode) has a label. Void it before another one is printed.")
+      }
+      return [.labelPrinted(position: position, at: time)]
+    case .voidLabel:
+      let declaration = try sample.present()
+      guard sample.label != nil else { throw .gone("Sample \(declaration.barcode) has no label.") }
+      return [.labelVoided]
     case .void(let reason):
       _ = try sample.present()
       return [.voided(reason: reason)]
@@ -123,7 +145,7 @@ extension Sample {
   }
 
   /// Returns the reasons why a registered tube can't be accepted.
-  private static func faults(of declaration: Declaration, at time: Timestamp) -> [LabRefusal.Place] {
+  static func faults(of declaration: Declaration, at time: Timestamp) -> [LabRefusal.Place] {
     var places: [LabRefusal.Place] = []
     if let zone = declaration.zone, !declaration.type.zones.contains(zone) {
       let allowed = declaration.type.zones.sorted(by: >).map(\.rawValue).joined(separator: ", ")
@@ -172,6 +194,10 @@ extension Sample {
     case .aliquotVoided(let id):
       // The aliquot's volume does not return to the tube.
       if let index = sample.aliquots.firstIndex(where: { $0.id == id }) { sample.aliquots[index].voided = true }
+    case .labelPrinted(let position, let time):
+      sample.label = Label(position: position, printedAt: time)
+    case .labelVoided:
+      sample.label = nil
     case .voided(let reason):
       sample.status = .voided
       sample.voidReason = reason
@@ -197,6 +223,9 @@ extension Sample {
             "status": $0.voided ? "voided" : "drawn",
           ]
         })
+    }
+    if let label {
+      json["label"] = ["position": .string(label.position), "printedAt": .string(label.printedAt.description)]
     }
     if let voidReason { json["voidReason"] = .string(voidReason) }
     return .object(json)

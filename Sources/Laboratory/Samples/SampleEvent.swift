@@ -9,6 +9,9 @@ enum SampleEvent: LabEvent {
   case validationReverted
   case aliquoted(id: UniqueID, barcode: Barcode, volume: Volume)
   case aliquotVoided(id: UniqueID)
+  /// - position: the position that the label names.
+  case labelPrinted(position: String, at: Timestamp)
+  case labelVoided
   case voided(reason: String?)
   /// An undo came before its command. The command is refused from now on.
   case undoNoted(command: String)
@@ -21,6 +24,8 @@ enum SampleEvent: LabEvent {
     case .validationReverted: "sample.validationReverted"
     case .aliquoted: "sample.aliquoted"
     case .aliquotVoided: "sample.aliquotVoided"
+    case .labelPrinted: "sample.labelPrinted"
+    case .labelVoided: "sample.labelVoided"
     case .voided: "sample.voided"
     case .undoNoted: "sample.undoNoted"
     }
@@ -32,7 +37,9 @@ enum SampleEvent: LabEvent {
       var json = declaration.json
       json["volumeNl"] = .int(declaration.volume.nanolitres)
       return .object(json)
-    case .undoneBefore, .validationReverted: return [:]
+    case .undoneBefore, .validationReverted, .labelVoided: return [:]
+    case .labelPrinted(let position, let time):
+      return ["position": .string(position), "at": .string(time.description)]
     case .validated(let time): return ["at": .string(time.description)]
     case .aliquoted(let id, let barcode, let volume):
       return [
@@ -64,6 +71,10 @@ enum SampleEvent: LabEvent {
     case "sample.aliquoted":
       self = .aliquoted(id: try members.id("id"), barcode: try barcode(), volume: try members.volume("volumeNl"))
     case "sample.aliquotVoided": self = .aliquotVoided(id: try members.id("id"))
+    case "sample.labelPrinted":
+      guard let time = members.optionalTime("at") else { throw UnreadableEvent(type: type, missing: "at") }
+      self = .labelPrinted(position: try members.string("position"), at: time)
+    case "sample.labelVoided": self = .labelVoided
     case "sample.voided": self = .voided(reason: members.optionalText("reason"))
     case "sample.undoNoted": self = .undoNoted(command: try members.string("command"))
     default: throw UnreadableEvent(type: type, missing: nil)
@@ -75,7 +86,9 @@ enum SampleEvent: LabEvent {
     switch self {
     case .created(let declaration): [LabClaim(.barcode, declaration.barcode.text)]
     case .aliquoted(_, let barcode, _): [LabClaim(.barcode, barcode.text)]
-    case .undoneBefore, .validated, .validationReverted, .aliquotVoided, .voided, .undoNoted: []
+    case .undoneBefore, .validated, .validationReverted, .aliquotVoided, .labelPrinted, .labelVoided, .voided,
+      .undoNoted:
+      []
     }
   }
 

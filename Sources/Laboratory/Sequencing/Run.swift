@@ -1,7 +1,7 @@
 import JSON
 import Values
 
-/// A sequencing run of a sample.
+/// A sequencing run of a sample, or of a pool of libraries.
 ///
 /// ```
 /// absent ── schedule ──▶ scheduled ── load ──▶ loaded ── start ──▶ running ── complete ──▶ completed
@@ -19,7 +19,9 @@ struct Run: Aggregate {
   /// The sample and settings of a requested run.
   struct Request: Sendable, Equatable {
     var id: UniqueID
-    var sampleID: String
+    /// The sample; nil for the run of a pool.
+    var sampleID: String?
+    var poolID: String?
     var barcode: String?
     var instrument: String
     var priority: String?
@@ -33,6 +35,12 @@ struct Run: Aggregate {
   var lanes: [LaneName] = []
   /// The number of recorded events of the instrument.
   var recorded = 0
+  /// Nil before the start, and of a run that an older version started.
+  var startedAt: Timestamp?
+  /// What the instrument said when it failed.
+  var failure: String?
+  /// The part of bases with a quality of at least 30, in percent, when someone has measured it.
+  var q30: Double?
 
   static let absent = Run()
   static let name = "run"
@@ -46,7 +54,7 @@ extension Run {
     case releaseLane(LaneName)
     case load
     case unload
-    case start
+    case start(at: Timestamp)
     case record(kind: String, text: String?)
     case complete
     case cancel(reason: String?)
@@ -76,9 +84,9 @@ extension Run {
         throw wrongState("The run is \(run.status.rawValue); only a loaded one is unloaded.")
       }
       return [.unloaded]
-    case .start:
+    case .start(let time):
       try run.mustBe(.loaded, to: "start")
-      return [.started]
+      return [.started(at: time)]
     case .record(let kind, let text):
       try run.mustBe(.running, to: "record an event")
       return [.recorded(kind: kind, text: text)]
@@ -142,8 +150,13 @@ extension Run {
     case .laneReleased(let lane): run.lanes.removeAll { $0 == lane }
     case .loaded: run.status = .loaded
     case .unloaded: run.status = .scheduled
-    case .started: run.status = .running
-    case .recorded: run.recorded += 1
+    case .started(let time):
+      run.status = .running
+      run.startedAt = time
+    case .recorded(let kind, let text):
+      run.recorded += 1
+      if kind == Run.failedKind { run.failure = text ?? kind }
+      if kind == Run.q30Kind { run.q30 = text.flatMap { Double($0) } }
     case .completed: run.status = .completed
     case .cancelled:
       run.status = .cancelled
@@ -164,10 +177,41 @@ extension Run {
   }
 }
 
+extension Run {
+  /// The kinds of recorded events that the report shows: the instrument failed, and the quality that was measured.
+  static let failedKind = "failed"
+  static let q30Kind = "q30"
+  private static let cycles = 300
+  /// The quality of a run for which none was measured, in percent.
+  private static let usualQ30 = 92.0
+
+  /// Returns what the instrument reports of the run.
+  /// - Parameters:
+  ///   - now: decides how far the run is.
+  ///   - time: how long a run takes.
+  func report(at now: Timestamp, runTime time: Duration) -> JSON {
+    let part = startedAt.map { time == .zero ? 1 : max(0, min(1, (now - $0) / time)) } ?? 1
+    let state: String
+    switch status {
+    case .absent, .undoneBefore, .scheduled, .loaded: state = "waiting"
+    case .running: state = failure != nil ? "failed" : part < 1 ? "running" : "done"
+    case .completed: state = "done"
+    case .cancelled: state = "cancelled"
+    }
+    let isOver = state == "done"
+    let cycle = isOver ? Self.cycles : startedAt == nil ? 0 : Int(part * Double(Self.cycles))
+    return .members(
+      ("state", .string(state)), ("cycles", .int(Self.cycles)), ("cycle", .int(cycle)),
+      ("error", .text(state == "failed" ? failure : nil)),
+      ("q30", isOver ? .number(JSONNumber(q30 ?? Self.usualQ30)) : nil))
+  }
+}
+
 extension Run.Request {
   var json: JSONObject {
     JSON.members(
-      ("id", .text(id)), ("sampleId", .text(sampleID)), ("barcode", .text(barcode)), ("instrument", .text(instrument)),
+      ("id", .text(id)), ("sampleId", .text(sampleID)), ("poolId", .text(poolID)), ("barcode", .text(barcode)),
+      ("instrument", .text(instrument)),
       ("priority", .text(priority)), ("assay", .text(assay)), ("scheduledAt", .text(scheduledAt))
     ).objectValue ?? [:]
   }

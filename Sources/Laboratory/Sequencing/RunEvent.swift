@@ -9,7 +9,8 @@ enum RunEvent: LabEvent {
   case laneReleased(LaneName)
   case loaded
   case unloaded
-  case started
+  /// - at: nil in an event of an older version.
+  case started(at: Timestamp?)
   case recorded(kind: String, text: String?)
   case completed
   /// - lanes: the lanes that become free.
@@ -36,7 +37,8 @@ enum RunEvent: LabEvent {
   var data: JSON {
     switch self {
     case .scheduled(let request): .object(request.json)
-    case .undoneBefore, .loaded, .unloaded, .started, .completed: [:]
+    case .undoneBefore, .loaded, .unloaded, .completed: [:]
+    case .started(let time): .members(("at", .text(time)))
     case .laneBooked(let lane), .laneReleased(let lane): ["lane": .string(lane.description)]
     case .recorded(let kind, let text): .members(("kind", .string(kind)), ("text", .text(text)))
     case .cancelled(let reason, let lanes):
@@ -54,7 +56,8 @@ enum RunEvent: LabEvent {
       }
       self = .scheduled(
         Run.Request(
-          id: try members.id("id"), sampleID: try members.string("sampleId"), barcode: members.optionalText("barcode"),
+          id: try members.id("id"), sampleID: members.optionalText("sampleId"), poolID: members.optionalText("poolId"),
+          barcode: members.optionalText("barcode"),
           instrument: try members.string("instrument"), priority: members.optionalText("priority"),
           assay: members.optionalText("assay"), scheduledAt: scheduledAt))
     case "run.undoneBefore": self = .undoneBefore
@@ -62,7 +65,7 @@ enum RunEvent: LabEvent {
     case "run.laneReleased": self = .laneReleased(try members.lane("lane"))
     case "run.loaded": self = .loaded
     case "run.unloaded": self = .unloaded
-    case "run.started": self = .started
+    case "run.started": self = .started(at: members.optionalTime("at"))
     case "run.eventRecorded":
       self = .recorded(kind: try members.string("kind"), text: members.optionalText("text"))
     case "run.completed": self = .completed

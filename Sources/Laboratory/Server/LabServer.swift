@@ -5,13 +5,14 @@ import Runtime
 
 /// The laboratory's HTTP server: every participant in one process, each under its own path prefix.
 ///
-/// The services' base addresses are `http://host:port/samples`, `/storage`, `/sequencing` and `/notification`; what
-/// concerns the laboratory as a whole is under `/lab`. With Kafka it takes commands from there too.
+/// The services' base addresses are `http://host:port/samples`, `/storage`, `/sequencing`, `/notification` and `/accession`;
+/// what concerns the laboratory as a whole is under `/lab`. With Kafka it takes commands from there too.
 public final class LabServer: Sendable {
   private let store: any EventStore
   private let environment: Environment
   private let faults: FaultPlan
   private let layout: LaboratoryLayout
+  private let times: LabTimes
   private let kafka: LabKafka.Configuration?
   private let configuration: HTTPServerConfiguration
   private let log: Log
@@ -40,18 +41,21 @@ public final class LabServer: Sendable {
   ///   - environment: time and ids.
   ///   - faults: the faults that apply from the start.
   ///   - layout: the equipment to set up where it is missing.
+  ///   - times: how long things take.
   ///   - kafka: the cluster and topics for commands and events; nil without Kafka.
   ///   - configuration: the address to listen on, and the allowed host names.
   ///   - log: receives warnings and errors.
   public init(
     store: any EventStore, environment: Environment, faults: FaultPlan = FaultPlan(),
-    layout: LaboratoryLayout = .standard(), kafka: LabKafka.Configuration? = nil,
+    layout: LaboratoryLayout = .standard(), times: LabTimes = LabTimes(),
+    kafka: LabKafka.Configuration? = nil,
     configuration: HTTPServerConfiguration = HTTPServerConfiguration(), log: Log = .silent
   ) {
     self.store = store
     self.environment = environment
     self.faults = faults
     self.layout = layout
+    self.times = times
     self.kafka = kafka
     self.log = log
     var configuration = configuration
@@ -64,7 +68,7 @@ public final class LabServer: Sendable {
   /// - Returns: the port.
   public func start() async throws -> Int {
     let participants = try await Participants.open(
-      store: store, environment: environment, faults: faults, layout: layout, log: log)
+      store: store, environment: environment, faults: faults, layout: layout, times: times, log: log)
     do {
       let overKafka = try kafka.map { configuration throws(KafkaError) in
         try LabKafka(configuration, participants: participants, environment: environment, log: log)

@@ -18,9 +18,10 @@ public final class Participants: Sendable {
   private let following: Task<Void, Never>
 
   /// Takes the store's shards, sets up missing equipment, and brings the read models up to date.
+  /// - Parameter times: how long things take.
   public static func open(
     store: any EventStore, environment: Environment, faults: FaultPlan = FaultPlan(),
-    layout: LaboratoryLayout = .standard(), log: Log = .silent
+    layout: LaboratoryLayout = .standard(), times: LabTimes = LabTimes(), log: Log = .silent
   ) async throws -> Participants {
     try await store.own(shards: nil)
     let layout = try await setUp(store, environment, layout)
@@ -43,7 +44,7 @@ public final class Participants: Sendable {
     }
     do {
       try await projector.waitUntilCaughtUp()
-      return try await Participants(store, environment, faults, layout, projector, following, log)
+      return try await Participants(store, environment, faults, layout, times, projector, following, log)
     } catch {
       following.cancel()
       throw error
@@ -52,7 +53,7 @@ public final class Participants: Sendable {
 
   private init(
     _ store: any EventStore, _ environment: Environment, _ plan: FaultPlan, _ layout: LaboratoryLayout,
-    _ projector: Projector, _ following: Task<Void, Never>, _ log: Log
+    _ times: LabTimes, _ projector: Projector, _ following: Task<Void, Never>, _ log: Log
   ) async throws {
     self.projector = projector
     self.following = following
@@ -90,14 +91,18 @@ public final class Participants: Sendable {
     let storage = StorageService(
       commandHandler: commandHandler, gate: gate, queries: queries, layout: layout, places: positions)
     let sequencing = SequencingService(
-      commandHandler: commandHandler, gate: gate, queries: queries, layout: layout, places: lanes)
+      commandHandler: commandHandler, gate: gate, queries: queries, layout: layout, places: lanes,
+      runTime: times.run)
     let notification = NotificationService(commandHandler: commandHandler, gate: gate, queries: queries)
-    let commands = samples.commands + storage.commands + sequencing.commands + notification.commands
+    let accession = AccessionService(commandHandler: commandHandler, gate: gate, time: times.accession)
+    let commands =
+      samples.commands + storage.commands + sequencing.commands + notification.commands + accession.commands
     gate.route(commands, in: &router)
     samples.queryRoutes(in: &router)
     storage.queryRoutes(in: &router)
     sequencing.queryRoutes(in: &router)
     notification.queryRoutes(in: &router)
+    accession.queryRoutes(in: &router)
     LabOverview(gate: gate, queries: queries).routes(in: &router)
     self.router = router
     self.commands = commands

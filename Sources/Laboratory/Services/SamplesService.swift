@@ -32,6 +32,15 @@ struct SamplesService: Sendable {
       ServiceCommand(.samples, "voidAliquot", "DELETE /samples/{sampleId}/aliquots/{aliquotId}") {
         try await undo($0, creates: false, .voidAliquot(id: $0.id("aliquotId")))
       },
+      ServiceCommand(.samples, "printLabel", "PUT /samples/{sampleId}/label") { received in
+        var fields = try Fields(received.body)
+        let position = fields.identifier("position", longest: 100)
+        try fields.check()
+        return try await perform(received, 201, .printLabel(position: position, at: commandHandler.environment.now()))
+      },
+      ServiceCommand(.samples, "voidLabel", "DELETE /samples/{sampleId}/label") {
+        try await undo($0, creates: false, .voidLabel)
+      },
     ]
   }
 
@@ -47,6 +56,9 @@ struct SamplesService: Sendable {
         return try StoredHistory.json(history)
       }
     }
+    router.on("GET", "/samples/acceptance") { request, _ in
+      try await gate.query { try await acceptance(request) }
+    }
     router.on("GET", "/samples/barcodes/{barcode}") { _, path in
       try await gate.query { try await holder(of: path.value("barcode")) }
     }
@@ -56,7 +68,12 @@ struct SamplesService: Sendable {
   }
 
   private func create(_ received: ReceivedCommand) async throws -> Answer {
-    var fields = try Fields(received.body)
+    let declaration = try declaration(received.body, id: received.id("sampleId"))
+    return try await perform(received, 201, .create(declaration))
+  }
+
+  private func declaration(_ body: JSON?, id: UniqueID) throws(LabRefusal) -> Sample.Declaration {
+    var fields = try Fields(body)
     let barcode = fields.barcode()
     let type = fields.sampleType()
     let volume = fields.volume()
@@ -65,11 +82,33 @@ struct SamplesService: Sendable {
     let collectedAt = fields.time("collectedAt", orIn: "declaration")
     let priority = fields.optionalText("priority", longest: 50)
     let requestedBy = fields.optionalText("requestedBy")
-    let declaration = Sample.Declaration(
-      id: try received.id("sampleId"), barcode: try fields.checked(barcode), type: try fields.checked(type),
+    return Sample.Declaration(
+      id: id, barcode: try fields.checked(barcode), type: try fields.checked(type),
       volume: try fields.checked(volume), zone: zone, patientID: patientID, collectedAt: collectedAt,
       priority: priority, requestedBy: requestedBy)
-    return try await perform(received, 201, .create(declaration))
+  }
+
+  /// Answers whether a tube would be accepted, as its manifest declares it. Nothing changes.
+  private func acceptance(_ request: HTTPServerRequest) async throws -> JSON {
+    var members = JSONObject()
+    for name in ["barcode", "type", "volumeMl", "temperature", "patientId", "collectedAt"] {
+      guard let text = request.query(name), !text.isEmpty else { continue }
+      let number = name == "volumeMl" ? try? JSON(parsing: text) : nil
+      members[name] = number ?? .string(text)
+    }
+    let declaration = try declaration(.object(members), id: .derived(from: "acceptance"))
+    let faults = Sample.faults(of: declaration, at: commandHandler.environment.now())
+    guard faults.isEmpty else {
+      throw LabRefusal(
+        LabErrorCode.notAcceptable, status: 422,
+        "Sample \(declaration.barcode) can't be accepted: \(faults.map(\.message).joined(separator: "; ")).",
+        places: faults)
+    }
+    let wanted = LabClaim(.barcode, declaration.barcode.text)
+    var taken = try await commandHandler.store.claim(scope: wanted.scope.rawValue, value: wanted.value)
+    if taken == nil { taken = try await commandHandler.olderClaim(wanted) }
+    if let taken { throw commandHandler.refusal(of: taken) }
+    return ["barcode": .string(declaration.barcode.text), "isAcceptable": true]
   }
 
   private func aliquot(_ received: ReceivedCommand) async throws -> Answer {

@@ -11,6 +11,8 @@ struct SequencingService: Sendable {
   let queries: LabQueries
   let layout: LaboratoryLayout
   let places: FreePlaces<LaneName>
+  /// How long a run takes, once it is started.
+  let runTime: Duration
 
   var commands: [ServiceCommand] {
     let run = "/runs/{runId}"
@@ -30,7 +32,7 @@ struct SequencingService: Sendable {
       },
       ServiceCommand(.sequencing, "unload", "DELETE \(run)/load") { try await undo($0, creates: false, .unload) },
       ServiceCommand(.sequencing, "start", "POST \(run)/start", "PUT \(run)/start") {
-        try await perform($0, 200, .start)
+        try await perform($0, 200, .start(at: commandHandler.environment.now()))
       },
       ServiceCommand(.sequencing, "complete", "POST \(run)/complete", "PUT \(run)/complete") {
         try await perform($0, 200, .complete)
@@ -41,6 +43,16 @@ struct SequencingService: Sendable {
         let text = fields.optionalText("text", longest: 2_000)
         try fields.check()
         return try await perform(received, 201, .record(kind: kind, text: text))
+      },
+      ServiceCommand(.sequencing, "takeKit", "PUT /kits/{kitId}", "POST /kits") { try await takeKit($0) },
+      ServiceCommand(.sequencing, "returnKit", "DELETE /kits/{kitId}") {
+        try await undoKit($0, creates: true, .giveBack)
+      },
+      ServiceCommand(.sequencing, "thawKit", "POST /kits/{kitId}/thaw", "PUT /kits/{kitId}/thaw") {
+        try await performKit($0, 200, .thaw(at: commandHandler.environment.now()))
+      },
+      ServiceCommand(.sequencing, "writeOffKit", "DELETE /kits/{kitId}/thaw") {
+        try await undoKit($0, creates: false, .writeOff)
       },
     ]
   }
@@ -62,6 +74,22 @@ struct SequencingService: Sendable {
         return try StoredHistory.json(history)
       }
     }
+    router.on("GET", "/sequencing/runs/{id}/report") { _, path in
+      try await gate.query {
+        let id = try CommandGate.id(path)
+        let run = try await commandHandler.load(Run.self, id).state
+        guard run.request != nil else { throw LabRefusal.unknown("run", id.description) }
+        return run.report(at: commandHandler.environment.now(), runTime: runTime)
+      }
+    }
+    router.on("GET", "/sequencing/kits/{id}") { _, path in
+      try await gate.query {
+        let id = try CommandGate.id(path)
+        let kit = try await commandHandler.load(ReagentKit.self, id).state
+        guard kit.content != nil else { throw LabRefusal.unknown("kit", id.description) }
+        return kit.json
+      }
+    }
     router.on("GET", "/sequencing/runs") { request, _ in
       try await gate.query {
         var wanted = LabQueries.Wanted(collection: .runs)
@@ -80,7 +108,10 @@ struct SequencingService: Sendable {
 
   private func schedule(_ received: ReceivedCommand) async throws -> Answer {
     var fields = try Fields(received.body)
-    let sampleID = fields.identifier("sampleId", longest: 100)
+    let poolID = fields.optionalIdentifier("poolId", longest: 100)
+    let sampleID: String? =
+      poolID == nil
+      ? fields.identifier("sampleId", longest: 100) : fields.optionalIdentifier("sampleId", longest: 100)
     let barcode = fields.optionalIdentifier("barcode", longest: Barcode.longest)
     let assay = fields.optionalText("assay", longest: 100)
     let priority = fields.optionalText("priority", longest: 50)
@@ -96,7 +127,8 @@ struct SequencingService: Sendable {
       throw LabRefusal(LabErrorCode.runState, status: 409, "The laboratory has no sequencer.")
     }
     let request = Run.Request(
-      id: id, sampleID: sampleID, barcode: barcode, instrument: instrument, priority: priority, assay: assay,
+      id: id, sampleID: sampleID, poolID: poolID, barcode: barcode, instrument: instrument, priority: priority,
+      assay: assay,
       scheduledAt: commandHandler.environment.now())
     return try await perform(received, 201, .schedule(request))
   }
@@ -163,7 +195,40 @@ struct SequencingService: Sendable {
     }
   }
 
+  private func takeKit(_ received: ReceivedCommand) async throws -> Answer {
+    var fields = try Fields(received.body)
+    let lot = fields.identifier("lot", longest: 100)
+    let content = ReagentKit.Content(
+      id: try received.id(Self.kitID), lot: lot, expiresOn: fields.text("expiresOn", longest: 10))
+    if fields.has("expiresOn"), !content.hasDate { fields.refuse("expiresOn", "must be a date, as 2026-12-31") }
+    try fields.check()
+    return try await performKit(received, 201, .take(content, at: commandHandler.environment.now()))
+  }
+
+  private func performKit(
+    _ received: ReceivedCommand, _ status: Int, _ command: ReagentKit.Command
+  ) async throws -> Answer {
+    try await commandHandler.perform(received.call, on: received.id(Self.kitID), as: ReagentKit.self) {
+      (kit) throws(LabRefusal) in
+      try ReagentKit.decide(command, kit)
+    } answer: {
+      Answer(status: status, body: $0.json)
+    }.answer
+  }
+
+  private func undoKit(
+    _ received: ReceivedCommand, creates: Bool, _ command: ReagentKit.Command
+  ) async throws -> Answer {
+    try await commandHandler.undo(received.call, on: received.id(Self.kitID), as: ReagentKit.self, creates: creates) {
+      (kit) throws(LabRefusal) in
+      try ReagentKit.decide(command, kit)
+    } answer: {
+      Answer(status: 200, body: $0.json)
+    }
+  }
+
   private static let id = "runId"
+  private static let kitID = "kitId"
 
   private func freeLanes(_ instrument: String?) async throws -> JSON {
     var instruments: [JSON] = []

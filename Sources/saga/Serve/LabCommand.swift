@@ -2,11 +2,12 @@ import HTTP
 import Laboratory
 import Persistence
 import Runtime
+import Values
 
 let labCommand = CommandSpec(
   "lab", summary: "run a laboratory to try workflows with",
   about: [
-    "Runs samples, storage, sequencing and notification in one process, with a store of their own (.saga/lab.db). GET "
+    "Runs samples, storage, sequencing, notification and an accession registry in one process, with a store of their own (.saga/lab.db). GET "
       + "/lab/summary lists what they hold. POST /lab/faults adds faults while they run.",
     "A fault is SERVICE.COMMAND:KIND. KIND is fail=CODE, status=503, timeout, drop-answer, or slow=2s. After it, with "
       + "commas: once, times=N, every=N, match=TS-*.",
@@ -16,6 +17,8 @@ let labCommand = CommandSpec(
   ] + ListenOptions.all(port: LabAddress.usualPort) + [
     OptionSpec("fault", value: "FAULT", repeats: true, help: "a fault from the start on"),
     OptionSpec("boxes", value: "N", help: "boxes of 96 in each freezer of a new laboratory; else 40"),
+    OptionSpec("accession-time", value: "DURATION", help: "the registry's time for an accession number; else 10s"),
+    OptionSpec("run-time", value: "DURATION", help: "how long a sequencing run takes; else 30s"),
     .stopWithInput,
   ] + LogOptions.all(usual: .error) + KafkaOptions.laboratory,
   examples: [
@@ -31,6 +34,9 @@ let labCommand = CommandSpec(
   let faults = try FaultPlan(parsing: invocation.arguments.values("fault"))
   let boxes = try invocation.number("boxes") ?? 40
   guard (1...1_000).contains(boxes) else { throw invocation.usage("--boxes wants a number from 1 to 1000") }
+  var times = LabTimes()
+  if let time = try invocation.time("accession-time") { times.accession = time }
+  if let time = try invocation.time("run-time") { times.run = time }
   let configuration = try invocation.listening(port: LabAddress.usualPort)
   let kafka = try invocation.labKafka()
   let log = try invocation.log(usual: .error)
@@ -38,7 +44,7 @@ let labCommand = CommandSpec(
   let store = try await location.open(invocation.environment, log: try invocation.log(usual: .warning))
   let lab = LabServer(
     store: store, environment: invocation.environment, faults: faults,
-    layout: .standard(boxesPerZone: boxes), kafka: kafka, configuration: configuration,
+    layout: .standard(boxesPerZone: boxes), times: times, kafka: kafka, configuration: configuration,
     log: log)
   do {
     let listening = try await lab.start()
@@ -63,6 +69,14 @@ let labCommand = CommandSpec(
   }
   await store.close()
   return .success
+}
+
+extension Invocation {
+  fileprivate func time(_ option: String) throws(UsageError) -> Duration? {
+    guard let text = arguments.value(option) else { return nil }
+    guard let time = DurationText.parse(text) else { throw usage("--\(option) wants a time as 10s, not \"\(text)\"") }
+    return time
+  }
 }
 
 /// The address of the laboratory.

@@ -42,6 +42,8 @@ struct CommandCase: Sendable, CustomStringConvertible {
   private static let allocation = UniqueID.named("al").description
   private static let run = UniqueID.named("r").description
   private static let message = UniqueID.named("m").description
+  private static let kit = UniqueID.named("k").description
+  private static let request = UniqueID.named("q").description
 
   private static func with(_ more: KeyValuePairs<String, String>, _ body: JSON = [:]) -> JSON {
     var object = body.objectValue ?? [:]
@@ -49,7 +51,7 @@ struct CommandCase: Sendable, CustomStringConvertible {
     return .object(object)
   }
 
-  static let all: [CommandCase] = samples + storage + sequencing + notification
+  static let all: [CommandCase] = samples + storage + sequencing + notification + accession
 
   private static let samples: [CommandCase] = {
     let path = "/samples/samples/\(sample)"
@@ -70,6 +72,12 @@ struct CommandCase: Sendable, CustomStringConvertible {
       CommandCase(
         service: .samples, name: "revertValidation", method: "DELETE", path: "\(path)/validation",
         said: with(["sampleId": sample]), after: ["samples.validate"], undoes: "samples.validate"),
+      CommandCase(
+        service: .samples, name: "printLabel", method: "PUT", path: "\(path)/label", body: ["position": "C4-1/B01/A01"],
+        said: with(["sampleId": sample, "position": "C4-1/B01/A01"]), after: ["samples.create"]),
+      CommandCase(
+        service: .samples, name: "voidLabel", method: "DELETE", path: "\(path)/label",
+        said: with(["sampleId": sample]), after: ["samples.printLabel"], undoes: "samples.printLabel"),
       CommandCase(
         service: .samples, name: "aliquot", method: "PUT", path: "\(path)/aliquots/\(aliquot)", body: aliquotBody,
         said: with(["sampleId": sample, "aliquotId": aliquot], aliquotBody), after: ["samples.validate"]),
@@ -145,6 +153,24 @@ struct CommandCase: Sendable, CustomStringConvertible {
       CommandCase(
         service: .sequencing, name: "cancel", method: "DELETE", path: "\(path)?reason=late",
         said: with(["runId": run, "reason": "late"]), after: ["sequencing.bookLane"], undoes: "sequencing.schedule"),
+    ] + kits
+  }()
+
+  private static let kits: [CommandCase] = {
+    let path = "/sequencing/kits/\(kit)"
+    let body: JSON = ["lot": "NX-7", "expiresOn": "2999-12-31"]
+    return [
+      CommandCase(
+        service: .sequencing, name: "takeKit", method: "PUT", path: path, body: body, said: with(["kitId": kit], body)),
+      CommandCase(
+        service: .sequencing, name: "returnKit", method: "DELETE", path: path, said: with(["kitId": kit]),
+        after: ["sequencing.takeKit"], undoes: "sequencing.takeKit"),
+      CommandCase(
+        service: .sequencing, name: "thawKit", method: "POST", path: "\(path)/thaw", said: with(["kitId": kit]),
+        after: ["sequencing.takeKit"]),
+      CommandCase(
+        service: .sequencing, name: "writeOffKit", method: "DELETE", path: "\(path)/thaw", said: with(["kitId": kit]),
+        after: ["sequencing.thawKit"], undoes: "sequencing.thawKit"),
     ]
   }()
 
@@ -162,6 +188,15 @@ struct CommandCase: Sendable, CustomStringConvertible {
       CommandCase(
         service: .notification, name: "correct", method: "DELETE", path: path, said: with(["messageId": message]),
         after: ["notification.send"], undoes: "notification.send", label: "notification.correct as an undo"),
+    ]
+  }()
+
+  private static let accession: [CommandCase] = {
+    let path = "/accession/requests/\(request)"
+    return [
+      CommandCase(
+        service: .accession, name: "request", method: "PUT", path: path, body: ["barcode": "TS-1"],
+        said: with(["requestId": request, "barcode": "TS-1"]))
     ]
   }()
 }

@@ -35,12 +35,19 @@ struct PublishedEventTests {
     _ = try await lab.send("DELETE", "/sequencing/runs/\(run)/load", key: "6", compensates: "y")
     _ = try await lab.send("DELETE", "/notification/messages/\(message)", key: "7", compensates: "x")
     _ = try await lab.send("DELETE", "/notification/messages/\(message)", key: "8", compensates: "y")
+    let kit = "/sequencing/kits/\(UniqueID.named("x"))"
+    _ = try await lab.send("DELETE", kit, key: "9", compensates: "x2")
+    _ = try await lab.send("DELETE", kit + "/thaw", key: "10", compensates: "y2")
     everything += try await lab.everything()
 
     let service: [String: LabService] = [
       "sample": .samples, "allocation": .storage, "run": .sequencing, "message": .notification,
+      "accession": .accession, "kit": .sequencing,
     ]
-    let names = ["sample": ["s", "x"], "allocation": ["al", "x"], "run": ["r", "x"], "message": ["m", "x"]]
+    let names = [
+      "sample": ["s", "x"], "allocation": ["al", "x"], "run": ["r", "x"], "message": ["m", "x"], "accession": ["q"],
+      "kit": ["k", "x"],
+    ]
     var types: Set<String> = []
     for stored in everything {
       types.insert(stored.type)
@@ -64,13 +71,14 @@ struct PublishedEventTests {
     #expect(
       types == [
         "sample.created", "sample.validated", "sample.validationReverted", "sample.aliquoted", "sample.aliquotVoided",
-        "sample.voided", "sample.undoneBefore", "sample.undoNoted",
+        "sample.labelPrinted", "sample.labelVoided", "sample.voided", "sample.undoneBefore", "sample.undoNoted",
         "allocation.allocated", "allocation.stored", "allocation.moved", "allocation.removed", "allocation.released",
         "allocation.undoneBefore", "allocation.undoNoted",
         "run.scheduled", "run.laneBooked", "run.laneReleased", "run.loaded", "run.unloaded", "run.started",
         "run.eventRecorded", "run.completed", "run.cancelled", "run.undoneBefore", "run.undoNoted",
         "message.sent", "message.corrected", "message.undoneBefore", "message.undoNoted",
-        "furniture.locationSetUp", "furniture.instrumentSetUp",
+        "kit.taken", "kit.thawed", "kit.writtenOff", "kit.returned", "kit.undoneBefore", "kit.undoNoted",
+        "accession.requested", "furniture.locationSetUp", "furniture.instrumentSetUp",
       ])
     await lab.participants.close()
   }
@@ -113,7 +121,7 @@ struct PublishedEventTests {
   func names() throws {
     var topics = LabKafka.Topics()
     try topics.check()
-    #expect(LabKafka.Topics.Role.allCases.count == 9)
+    #expect(LabKafka.Topics.Role.allCases.count == 11)
     for role in LabKafka.Topics.Role.allCases { #expect(LabKafka.Topics.Role(role.description) == role) }
     #expect(LabKafka.Topics.Role("samples.answers") == nil)
     #expect(topics[.commands(.samples)] == "laboratory.samples.commands")

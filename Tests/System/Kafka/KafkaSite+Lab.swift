@@ -7,17 +7,20 @@ import Values
 
 // A laboratory that takes its commands over the same Kafka.
 extension KafkaSite {
-  private static let services = ["samples", "storage", "sequencing", "notification"]
+  private static let services = ["samples", "storage", "sequencing", "notification", "accession"]
   private static let events = [
     "samples": "sample", "storage": "storage", "sequencing": "sequencing", "notification": "notification",
+    "accession": "accession",
   ]
 
   /// The laboratory's topics for the mock cluster, `NAME:PARTITIONS`.
   static let labTopics =
     services.map { "laboratory.\($0).commands:4" } + events.values.sorted().map { "laboratory.\($0).events:4" }
 
-  /// The names of the topics of the laboratory's events.
-  var labEventTopics: [String] { Self.events.values.sorted().map { topic("laboratory.\($0).events") } }
+  /// The names of the topics of the events that sample-processing causes. It asks for no accession number.
+  var labEventTopics: [String] {
+    Self.events.values.sorted().filter { $0 != "accession" }.map { topic("laboratory.\($0).events") }
+  }
 
   func startLab(_ faults: String...) async throws -> SagaProcess {
     let topics = Self.services.flatMap { service in

@@ -1,0 +1,9 @@
+/// How long the outside registry and the instruments take. The times are short, so that a person can watch them.
+public struct LabTimes: Sendable {
+  /// From the request to the accession number.
+  public var accession = Duration.seconds(10)
+  /// From the start of a run to its end.
+  public var run = Duration.seconds(30)
+
+  public init() {}
+}

@@ -1,0 +1,83 @@
+import JSON
+import TestSupport
+import Testing
+
+@Suite("accession-and-storage on a live laboratory", .serialized, .timeLimit(.minutes(15)), .inTurn)
+struct AccessionTests {
+  private static let workflow = "accession-and-storage"
+
+  private static func tube(_ barcode: String) -> JSON {
+    [
+      "barcode": .string(barcode), "type": "blood", "volumeMl": 4, "temperature": "+4", "patientId": "P-1",
+      "collectedAt": "2026-02-28T16:00:00Z", "requestedBy": "ward-7@lab.example",
+    ]
+  }
+
+  @Test("A tube is scanned in and gets its number, although answers are lost and the engine is killed in both waits")
+  func completes() async throws {
+    let site = try await Site(.sqlite)
+    let lab = try await site.startLab(
+      "--accession-time", "8s", "--fault", "samples.create:drop-answer,once", "--fault",
+      "accession.request:drop-answer,once")
+    var engine = try await site.startEngine(lab: lab)
+    var saga = try await LiveSaga.start(Self.workflow, key: "TS-1", Self.tube("TS-1"), site, engine)
+    try await saga.waits(at: "scanIn")
+    await engine.killNow()
+    engine = try await site.startEngine(lab: lab)
+    saga = saga.on(engine)
+
+    // A scan of the wrong place is refused, and the wait goes on. The right one comes by the tube's barcode.
+    let position = try #require(try await saga.step("allocatePosition")?["output"]?["position"]?.stringValue)
+    #expect(try await scan("TS-1", "C4-1/B99/H12", site, engine).status == 422)
+    let scanned = try await scan("TS-1", position, site, engine)
+    #expect(scanned.status == 200 && scanned.body["step"] == "scanIn", "\(scanned.body.text())")
+
+    try await saga.waits(at: "awaitNumber")
+    await engine.killNow()
+    engine = try await site.startEngine(lab: lab)
+    saga = saga.on(engine)
+    try await saga.completes(lookingAt: "awaitNumber")
+    let output = try await saga.now["output"]
+    #expect(output?["accessionNumber"]?.stringValue?.hasPrefix("ACC-") == true)
+    #expect(output?["position"] == .string(position))
+
+    let summary = try await site.call("GET", "\(lab.url)/lab/summary").body
+    #expect(summary["positions"]?.arrayValue?.map { $0["status"] } == ["stored"])
+    #expect(try await saga.effects(at: lab) == 6)
+    #expect(await engine.stop() == 0)
+    #expect(await lab.stop() == 0)
+    await site.close()
+  }
+
+  @Test("A tube that an operator cancels before its scan leaves nothing but its barcode")
+  func cancelled() async throws {
+    let site = try await Site(.sqlite)
+    let lab = try await site.startLab("--fault", "storage.release:status=503,once")
+    let engine = try await site.startEngine(lab: lab)
+    let saga = try await LiveSaga.start(Self.workflow, key: "TS-2", Self.tube("TS-2"), site, engine)
+    try await saga.waits(at: "scanIn")
+    let cancelled = try await saga.operate("cancel", ["reason": "the tube broke"])
+    #expect(cancelled.status == 200, "\(cancelled.body.text())")
+    try await saga.ends("compensated")
+    let summary = try await site.call("GET", "\(lab.url)/lab/summary").body
+    #expect(summary["samplesByStatus"] == ["voided": 1])
+    #expect(summary["positions"] == [])
+
+    let again = try await LiveSaga.start(Self.workflow, key: "again", Self.tube("TS-2"), site, engine)
+    try await again.ends("compensated")
+    let refused = try await again.now["turnBack"]
+    #expect(refused?["code"] == "samples.barcodeTaken" && refused?["step"] == "checkManifest")
+    #expect(await engine.stop() == 0)
+    #expect(await lab.stop() == 0)
+    await site.close()
+  }
+
+  private func scan(
+    _ barcode: String, _ position: String, _ site: Site, _ engine: SagaProcess
+  ) async throws -> Site.Answer {
+    try await site.call(
+      "POST", "\(engine.url)/v1/workflows/\(Self.workflow)/keys/\(barcode)/signals/scan-in",
+      body: ["barcode": .string(barcode), "position": .string(position)],
+      headers: ["Idempotency-Key": "scan-\(position)", "Saga-User": "scanner-2"])
+  }
+}
