@@ -16,7 +16,17 @@ final class MemoryKafka: Sendable {
     var topics: [String: [Partition]] = [:]
     var deadLetters: [DeadLetter] = []
     var wakes: [AsyncStream<Void>.Continuation] = []
-    var watchers: [(isEnough: @Sendable (MemoryKafka) -> Bool, continuation: CheckedContinuation<Void, Never>)] = []
+    /// The number of the latest look of the watchers.
+    var looks = 0
+    var watchers: [Watcher] = []
+    var nextWatcher = 0
+    /// Those whose test was cancelled while they were looking.
+    var cancelled: Set<Int> = []
+  }
+  private struct Watcher {
+    let id: Int
+    let isEnough: @Sendable (MemoryKafka) -> Bool
+    let continuation: CheckedContinuation<Void, Never>
   }
   struct Partition: Sendable {
     /// The first offset that is kept.
@@ -74,26 +84,49 @@ final class MemoryKafka: Sendable {
     look()
   }
 
-  /// Lets those who wait for something see whether it is so.
+  /// Lets those who wait for something see whether it is so. A watcher is away while it looks, so that another look, for a
+  /// later change, passes it by. Then it looks once more.
   func look() {
-    let woken = state.withLock { state in
-      defer { state.watchers = [] }
-      return state.watchers
-    }
-    for one in woken {
-      if one.isEnough(self) {
-        one.continuation.resume()
-      } else {
-        state.withLock { $0.watchers.append(one) }
+    while true {
+      let (woken, number) = state.withLock { state in
+        state.looks += 1
+        defer { state.watchers = [] }
+        return (state.watchers, state.looks)
       }
+      var (done, waiting): ([Watcher], [Watcher]) = ([], [])
+      for one in woken { if one.isEnough(self) { done.append(one) } else { waiting.append(one) } }
+      let isCurrent = state.withLock { state in
+        done += waiting.filter { state.cancelled.contains($0.id) }
+        waiting.removeAll { state.cancelled.contains($0.id) }
+        state.watchers += waiting
+        return state.looks == number || waiting.isEmpty
+      }
+      for one in done { one.continuation.resume() }
+      if isCurrent { return }
     }
   }
 
-  /// Returns as soon as what there is is enough.
+  /// Returns as soon as what there is is enough, or when the task is cancelled.
   func wait(until isEnough: @escaping @Sendable (MemoryKafka) -> Bool) async {
-    await withCheckedContinuation { continuation in
-      state.withLock { $0.watchers.append((isEnough, continuation)) }
-      changed()
+    let id = state.withLock { state in
+      state.nextWatcher += 1
+      return state.nextWatcher
+    }
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        let isCancelled = state.withLock { state in
+          if state.cancelled.contains(id) { return true }
+          state.watchers.append(Watcher(id: id, isEnough: isEnough, continuation: continuation))
+          return false
+        }
+        if isCancelled { continuation.resume() } else { changed() }
+      }
+    } onCancel: {
+      let watcher = state.withLock { state -> Watcher? in
+        state.cancelled.insert(id)
+        return state.watchers.firstIndex { $0.id == id }.map { state.watchers.remove(at: $0) }
+      }
+      watcher?.continuation.resume()
     }
   }
 

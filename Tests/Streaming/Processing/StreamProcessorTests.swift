@@ -78,7 +78,7 @@ struct StreamProcessorTests {
     _ definition: StreamDefinition, _ kafka: MemoryKafka, cutAt cut: Int?, _ point: CrashPoint,
     isDone: @escaping @Sendable (MemoryKafka) -> Bool, _ open: @Sendable () async throws -> any EventStore
   ) async throws -> Int {
-    enum News { case cut, done }
+    enum News { case cut, done, ended }
     let clock = FakeClock(at("20:00"))
     let deliveries = Mutex(0)
     while true {
@@ -99,18 +99,27 @@ struct StreamProcessorTests {
       let processor = StreamProcessor(
         definition, store: store, source: MemorySource(kafka, seed: UInt64(cut ?? 0)), sink: sink,
         environment: .fake(clock: clock))
-      let running = Task { try await processor.run() }
+      let running = Task {
+        defer { telling.yield(.ended) }
+        try await processor.run()
+      }
       let watching = Task {
         await kafka.wait(until: isDone)
         telling.yield(.done)
       }
       let first = await news.first { _ in true }
       running.cancel()
-      _ = await running.result
+      watching.cancel()
+      let result = await running.result
+      await watching.value
       if store is SQLiteStore { await store.close() }
-      if first == .done {
-        await watching.value
-        return deliveries.withLock { $0 }
+      switch first {
+      case .done: return deliveries.withLock { $0 }
+      case .cut: continue
+      // The processor ended by itself, or the test was cancelled by its time limit.
+      case .ended, nil:
+        try result.get()
+        throw CancellationError()
       }
     }
   }
