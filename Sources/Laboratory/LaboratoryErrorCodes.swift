@@ -1,7 +1,7 @@
 // The laboratory is beside the product.
 //
-// It is an example of participants: samples, storage, sequencing and notification as event-sourced services, over HTTP and
-// Kafka. `saga lab` runs it, and `make demo`, the tutorial and the tests use it. The engine calls it only through HTTP and
+// It is an example of participants: samples, storage, sequencing, notification and an accession registry as event-sourced services,
+// over HTTP and Kafka. `saga lab` runs it, and `make demo`, the tutorial and the tests use it. The engine calls it only through HTTP and
 // Kafka, as any participant. No module of the product imports `Laboratory`, and `Laboratory` does not import the engine;
 // `Tests/Rules` checks both.
 

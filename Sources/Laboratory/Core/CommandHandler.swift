@@ -103,6 +103,29 @@ final class CommandHandler: Sendable {
     throw LabRefusal.conflict("The \(A.name) \(id) is being changed by others. Try again.")
   }
 
+  /// Carries out a command and answers with the aggregate's new state.
+  /// - Parameter status: that of the answer.
+  func perform<A: Aggregate>(
+    _ command: A.Command, _ call: CommandCall, on id: UniqueID, as _: A.Type, status: Int
+  ) async throws -> (answer: Answer, repeated: Bool) {
+    try await perform(call, on: id, as: A.self) { (state) throws(LabRefusal) in
+      try A.decide(command, state)
+    } answer: {
+      Answer(status: status, body: $0.json)
+    }
+  }
+
+  /// Carries out a command that undoes another and answers with the aggregate's new state.
+  func undo<A: Aggregate>(
+    _ command: A.Command, _ call: CommandCall, on id: UniqueID, as _: A.Type, creates: Bool
+  ) async throws -> Answer {
+    try await undo(call, on: id, as: A.self, creates: creates) { (state) throws(LabRefusal) in
+      try A.decide(command, state)
+    } answer: {
+      Answer(status: 200, body: $0.json)
+    }
+  }
+
   /// Returns the first answer to this key; nil when the key is new.
   /// - Throws: a refusal when the key belongs to another command, or to a command that was undone before it came.
   func firstAnswer(to call: CommandCall) async throws -> Answer? {

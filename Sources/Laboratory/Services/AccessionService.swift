@@ -38,11 +38,8 @@ struct AccessionService: Sendable {
     let content = AccessionRequest.Content(
       id: try received.id("requestId"), barcode: try fields.checked(barcode).text, sampleID: sampleID,
       assignedAt: commandHandler.environment.now() + time)
-    return try await commandHandler.perform(received.call, on: content.id, as: AccessionRequest.self) {
-      (request) throws(LabRefusal) in
-      try AccessionRequest.decide(.request(content), request)
-    } answer: {
-      Answer(status: 202, body: $0.json)
-    }.answer
+    return try await commandHandler.perform(
+      .request(content), received.call, on: content.id, as: AccessionRequest.self, status: 202
+    ).answer
   }
 }

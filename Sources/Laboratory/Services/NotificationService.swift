@@ -22,12 +22,9 @@ struct NotificationService: Sendable {
       // The undo of a message that may have been sent. A sent message can't be taken back. An undo that comes before its
       // message prevents the message.
       ServiceCommand(.notification, "correct", "DELETE /messages/{messageId}") { received in
-        try await commandHandler.undo(received.call, on: received.id(Self.id), as: Message.self, creates: true) {
-          (message) throws(LabRefusal) in
-          try Message.decide(.correct(text: "Please disregard this message."), message)
-        } answer: {
-          Answer(status: 200, body: $0.json)
-        }
+        try await commandHandler.undo(
+          .correct(text: "Please disregard this message."), received.call, on: received.id(Self.id), as: Message.self,
+          creates: true)
       },
     ]
   }
@@ -73,12 +70,8 @@ struct NotificationService: Sendable {
   }
 
   private func perform(_ received: ReceivedCommand, _ command: Message.Command) async throws -> Answer {
-    try await commandHandler.perform(received.call, on: received.id(Self.id), as: Message.self) {
-      (message) throws(LabRefusal) in
-      try Message.decide(command, message)
-    } answer: {
-      Answer(status: 201, body: $0.json)
-    }.answer
+    try await commandHandler.perform(command, received.call, on: received.id(Self.id), as: Message.self, status: 201)
+      .answer
   }
   private static let id = "messageId"
 }

@@ -123,23 +123,16 @@ struct SamplesService: Sendable {
   private func perform(
     _ received: ReceivedCommand, _ status: Int, _ command: Sample.Command
   ) async throws -> Answer {
-    try await commandHandler.perform(received.call, on: received.id("sampleId"), as: Sample.self) {
-      (sample) throws(LabRefusal) in
-      try Sample.decide(command, sample)
-    } answer: {
-      Answer(status: status, body: $0.json)
-    }.answer
+    try await commandHandler.perform(
+      command, received.call, on: received.id("sampleId"), as: Sample.self, status: status
+    ).answer
   }
 
   private func undo(
     _ received: ReceivedCommand, creates: Bool, _ command: Sample.Command
   ) async throws -> Answer {
-    try await commandHandler.undo(received.call, on: received.id("sampleId"), as: Sample.self, creates: creates) {
-      (sample) throws(LabRefusal) in
-      try Sample.decide(command, sample)
-    } answer: {
-      Answer(status: 200, body: $0.json)
-    }
+    try await commandHandler.undo(
+      command, received.call, on: received.id("sampleId"), as: Sample.self, creates: creates)
   }
 
   private func sample(_ id: UniqueID) async throws -> JSON {

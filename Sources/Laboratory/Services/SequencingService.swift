@@ -176,23 +176,13 @@ struct SequencingService: Sendable {
   private func carryOut(
     _ received: ReceivedCommand, _ status: Int, _ command: Run.Command
   ) async throws -> (answer: Answer, repeated: Bool) {
-    try await commandHandler.perform(received.call, on: received.id(Self.id), as: Run.self) {
-      (run) throws(LabRefusal) in
-      try Run.decide(command, run)
-    } answer: {
-      Answer(status: status, body: $0.json)
-    }
+    try await commandHandler.perform(command, received.call, on: received.id(Self.id), as: Run.self, status: status)
   }
 
   private func undo(
     _ received: ReceivedCommand, creates: Bool, _ command: Run.Command
   ) async throws -> Answer {
-    try await commandHandler.undo(received.call, on: received.id(Self.id), as: Run.self, creates: creates) {
-      (run) throws(LabRefusal) in
-      try Run.decide(command, run)
-    } answer: {
-      Answer(status: 200, body: $0.json)
-    }
+    try await commandHandler.undo(command, received.call, on: received.id(Self.id), as: Run.self, creates: creates)
   }
 
   private func takeKit(_ received: ReceivedCommand) async throws -> Answer {
@@ -208,23 +198,16 @@ struct SequencingService: Sendable {
   private func performKit(
     _ received: ReceivedCommand, _ status: Int, _ command: ReagentKit.Command
   ) async throws -> Answer {
-    try await commandHandler.perform(received.call, on: received.id(Self.kitID), as: ReagentKit.self) {
-      (kit) throws(LabRefusal) in
-      try ReagentKit.decide(command, kit)
-    } answer: {
-      Answer(status: status, body: $0.json)
-    }.answer
+    try await commandHandler.perform(
+      command, received.call, on: received.id(Self.kitID), as: ReagentKit.self, status: status
+    ).answer
   }
 
   private func undoKit(
     _ received: ReceivedCommand, creates: Bool, _ command: ReagentKit.Command
   ) async throws -> Answer {
-    try await commandHandler.undo(received.call, on: received.id(Self.kitID), as: ReagentKit.self, creates: creates) {
-      (kit) throws(LabRefusal) in
-      try ReagentKit.decide(command, kit)
-    } answer: {
-      Answer(status: 200, body: $0.json)
-    }
+    try await commandHandler.undo(
+      command, received.call, on: received.id(Self.kitID), as: ReagentKit.self, creates: creates)
   }
 
   private static let id = "runId"

@@ -90,12 +90,8 @@ struct StorageService: Sendable {
     }
     let boxes = boxes(in: request.zone, for: request.volume)
     return try await holding(in: boxes) { position in
-      try await commandHandler.perform(received.call, on: request.id, as: Allocation.self) {
-        (allocation) throws(LabRefusal) in
-        try Allocation.decide(.allocate(request, position: position), allocation)
-      } answer: {
-        Answer(status: 201, body: $0.json)
-      }
+      try await commandHandler.perform(
+        .allocate(request, position: position), received.call, on: request.id, as: Allocation.self, status: 201)
     } orElse: {
       LabRefusal(
         LabErrorCode.storageFull, status: 409,
@@ -129,12 +125,10 @@ struct StorageService: Sendable {
     let sampleID = fields.optionalText("sampleId", longest: 100)
     let barcode = fields.optionalText("barcode", longest: 50)
     try fields.check()
-    return try await commandHandler.perform(received.call, on: received.id(Self.id), as: Allocation.self) {
-      (allocation) throws(LabRefusal) in
-      try Allocation.decide(.store(sampleID: sampleID, barcode: barcode), allocation)
-    } answer: {
-      Answer(status: 200, body: $0.json)
-    }.answer
+    return try await commandHandler.perform(
+      .store(sampleID: sampleID, barcode: barcode), received.call, on: received.id(Self.id), as: Allocation.self,
+      status: 200
+    ).answer
   }
 
   private func move(_ received: ReceivedCommand) async throws -> Answer {
@@ -155,23 +149,16 @@ struct StorageService: Sendable {
         throw LabRefusal(
           LabErrorCode.allocationState, status: 409, "\(location.name) takes tubes of up to \(location.largestTube).")
       }
-      return try await commandHandler.perform(received.call, on: id, as: Allocation.self) {
-        (allocation) throws(LabRefusal) in
-        try Allocation.decide(.move(to: target, zone: location.zone), allocation)
-      } answer: {
-        Answer(status: 200, body: $0.json)
-      }.answer
+      return try await commandHandler.perform(
+        .move(to: target, zone: location.zone), received.call, on: id, as: Allocation.self, status: 200
+      ).answer
     } else {
       guard let request = before.request, before.holds else { throw before.nothingHeld(id) }
       let zone = zone ?? request.zone
       try Allocation.checkZone(zone, request.type)
       return try await holding(in: boxes(in: zone, for: request.volume)) { position in
-        try await commandHandler.perform(received.call, on: id, as: Allocation.self) {
-          (allocation) throws(LabRefusal) in
-          try Allocation.decide(.move(to: position, zone: zone), allocation)
-        } answer: {
-          Answer(status: 200, body: $0.json)
-        }
+        try await commandHandler.perform(
+          .move(to: position, zone: zone), received.call, on: id, as: Allocation.self, status: 200)
       } orElse: {
         LabRefusal(LabErrorCode.storageFull, status: 409, "No position at \(zone.rawValue) is free.")
       }
@@ -181,12 +168,8 @@ struct StorageService: Sendable {
   private func undo(
     _ received: ReceivedCommand, creates: Bool, _ command: Allocation.Command
   ) async throws -> Answer {
-    try await commandHandler.undo(received.call, on: received.id(Self.id), as: Allocation.self, creates: creates) {
-      (allocation) throws(LabRefusal) in
-      try Allocation.decide(command, allocation)
-    } answer: {
-      Answer(status: 200, body: $0.json)
-    }
+    try await commandHandler.undo(
+      command, received.call, on: received.id(Self.id), as: Allocation.self, creates: creates)
   }
 
   private static let id = "allocationId"

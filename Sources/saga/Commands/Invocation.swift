@@ -1,6 +1,7 @@
 import Foundation
 import JSON
 import Runtime
+import Values
 
 /// One call of a command: its words, and its access to the terminal, the clock and the engine.
 struct Invocation: Sendable {
@@ -44,6 +45,13 @@ struct Invocation: Sendable {
 
   /// Returns the JSON of a file, or of standard input for `-`.
   func json(of file: String) throws -> JSON { try JSON.located(bytes(of: file), in: file == "-" ? "<stdin>" : file) }
+
+  /// Returns the time that an option names, such as `10s`; nil without the option.
+  func time(_ option: String) throws(UsageError) -> Duration? {
+    guard let text = arguments.value(option) else { return nil }
+    guard let time = DurationText.parse(text) else { throw usage("--\(option) wants a time as 10s, not \"\(text)\"") }
+    return time
+  }
 
   /// Returns the value of an option that is a whole number from 0.
   func number(_ option: String) throws(UsageError) -> Int? {

@@ -65,8 +65,7 @@ let startCommand = CommandSpec(
 extension Invocation {
   /// `--wait`, as the API takes it and as a duration.
   fileprivate func wait() throws(UsageError) -> (text: String, duration: Duration)? {
-    guard let text = arguments.value("wait") else { return nil }
-    guard let duration = DurationText.parse(text) else { throw usage("--wait wants a time as 10s, not \"\(text)\"") }
+    guard let text = arguments.value("wait"), let duration = try time("wait") else { return nil }
     return (text, duration)
   }
 }

@@ -2,13 +2,12 @@ import HTTP
 import Laboratory
 import Persistence
 import Runtime
-import Values
 
 let labCommand = CommandSpec(
   "lab", summary: "run a laboratory to try workflows with",
   about: [
-    "Runs samples, storage, sequencing, notification and an accession registry in one process, with a store of their own (.saga/lab.db). GET "
-      + "/lab/summary lists what they hold. POST /lab/faults adds faults while they run.",
+    "Runs samples, storage, sequencing, notification and an accession registry in one process, with a store of their own "
+      + "(.saga/lab.db). GET /lab/summary lists what they hold. POST /lab/faults adds faults while they run.",
     "A fault is SERVICE.COMMAND:KIND. KIND is fail=CODE, status=503, timeout, drop-answer, or slow=2s. After it, with "
       + "commas: once, times=N, every=N, match=TS-*.",
   ],
@@ -69,14 +68,6 @@ let labCommand = CommandSpec(
   }
   await store.close()
   return .success
-}
-
-extension Invocation {
-  fileprivate func time(_ option: String) throws(UsageError) -> Duration? {
-    guard let text = arguments.value(option) else { return nil }
-    guard let time = DurationText.parse(text) else { throw usage("--\(option) wants a time as 10s, not \"\(text)\"") }
-    return time
-  }
 }
 
 /// The address of the laboratory.

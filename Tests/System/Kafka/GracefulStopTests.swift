@@ -16,7 +16,7 @@ struct GracefulStopTests {
     "output": ["number": "${input.number}"],
   ]
   static let commands = 4_000
-  /// Of them, so many are sent when the engine has ended: something is left, however fast it is.
+  /// The number of them that come when the engine has ended. So something is left, however fast it is.
   static let late = 100
 
   @Test(

@@ -137,7 +137,7 @@ struct SagaSpecification {
       .map { $0.milliseconds - Self.startedAt.milliseconds }
   }
 
-  /// Moves time to so many milliseconds after the start.
+  /// Moves time to a number of milliseconds after the start.
   mutating func move(to milliseconds: Int64) {
     now = Timestamp(milliseconds: Self.startedAt.milliseconds + milliseconds)
   }
