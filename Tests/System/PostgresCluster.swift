@@ -37,16 +37,32 @@ final class PostgresCluster: Sendable {
     return try await PostgresCluster(folder)
   }
 
+  /// - Parameter proxy: a port that leads to this server; nil when the standby follows it directly.
   /// - Returns: a standby that follows this server.
-  func standby(in parent: URL) async throws -> PostgresCluster {
+  func standby(in parent: URL, through proxy: Int? = nil) async throws -> PostgresCluster {
     let folder = try Self.prepare(parent, "standby")
     try await Self.run(
-      "pg_basebackup", "-h", "127.0.0.1", "-p", "\(port)", "-U", "tracseq", "-D", folder.path, "-R", "-X", "stream",
-      "-c", "fast")
+      "pg_basebackup", "-h", "127.0.0.1", "-p", "\(proxy ?? port)", "-U", "tracseq", "-D", folder.path, "-R", "-X",
+      "stream", "-c", "fast")
     return try await PostgresCluster(folder)
   }
 
   func url(port: Int? = nil) -> String { "postgresql://tracseq@127.0.0.1:\(port ?? self.port)/postgres" }
+
+  /// Confirms a commit from now on only when a standby has it.
+  func confirmWithStandby() async throws {
+    try await query("alter system set synchronous_standby_names = '*'")
+    try await query("select pg_reload_conf()")
+    try await eventually("the standby confirms commits") {
+      try await query("select count(*) from pg_stat_replication where sync_state = 'sync'").hasPrefix("1")
+    }
+  }
+
+  /// Confirms a commit from now on although no standby has it.
+  func confirmAlone() async throws {
+    try await query("alter system reset synchronous_standby_names")
+    try await query("select pg_reload_conf()")
+  }
 
   func promote() async throws { try await Self.run("pg_ctl", "-D", folder.path, "-w", "-t", "60", "promote") }
 

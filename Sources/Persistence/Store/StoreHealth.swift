@@ -29,9 +29,20 @@ public struct StoreHealth: Sendable, Hashable {
     public var position: Int64
   }
 
+  /// Events that the database had confirmed and does not have any more.
+  public struct Loss: Sendable, Hashable {
+    /// The number of lost events in all shards.
+    public var count: Int64
+    /// A shard that lost events.
+    public var shard: Int
+    /// The last event that this shard has.
+    public var position: Int64
+  }
+
   /// The reason why writes fail now; nil while they work, as far as is known.
   public var problem: Problem?
-  /// True when another process owns a shard that this one owned, or has written to it. The streams in this process's
+  /// True when another process owns a shard that this one owned, or has written to it, or when the database has lost
+  /// events. The streams in this process's
   /// memory may be out of date, and the process writes no more. The flag is never cleared: open the store again.
   public var isTakenOver: Bool
   /// True when the database has recently confirmed that this process owns its shards. Without a confirmation, for
@@ -40,14 +51,19 @@ public struct StoreHealth: Sendable, Hashable {
   public var isConfirmed: Bool
   /// Events of other programs; nil when none was found.
   public var intruders: Intruders?
+  /// Lost events; nil when none is missing. The streams in this process's memory are ahead of the database, so
+  /// ``isTakenOver`` is true as well.
+  public var loss: Loss?
 
   public init(
-    problem: Problem? = nil, isTakenOver: Bool = false, isConfirmed: Bool = true, intruders: Intruders? = nil
+    problem: Problem? = nil, isTakenOver: Bool = false, isConfirmed: Bool = true, intruders: Intruders? = nil,
+    loss: Loss? = nil
   ) {
     self.problem = problem
     self.isTakenOver = isTakenOver
     self.isConfirmed = isConfirmed
     self.intruders = intruders
+    self.loss = loss
   }
 }
 
@@ -62,6 +78,7 @@ package final class StoreHealthBoard: Sendable {
     var confirmations: [Int: ContinuousClock.Instant] = [:]
     var isTakenOver = false
     var intruders: StoreHealth.Intruders?
+    var loss: StoreHealth.Loss?
     var followers: [Int: AsyncStream<StoreHealth>.Continuation] = [:]
     var nextFollower = 0
     var isClosed = false
@@ -70,7 +87,8 @@ package final class StoreHealthBoard: Sendable {
       let now = ContinuousClock.now
       return StoreHealth(
         problem: problems.values.min { $0.since < $1.since }, isTakenOver: isTakenOver,
-        isConfirmed: confirmations.values.allSatisfy { now - $0 <= validity }, intruders: intruders)
+        isConfirmed: confirmations.values.allSatisfy { now - $0 <= validity }, intruders: intruders,
+        loss: loss)
     }
   }
   private let state = Mutex(State())
@@ -161,6 +179,14 @@ package final class StoreHealthBoard: Sendable {
   }
 
   package func isTakenOver() { change { $0.isTakenOver = true } }
+
+  /// Records that a shard ends at a position, before events that the database had confirmed.
+  package func lost(_ count: Int64, shard: Int, position: Int64) {
+    change { state in
+      state.loss = StoreHealth.Loss(count: (state.loss?.count ?? 0) + count, shard: shard, position: position)
+      state.isTakenOver = true
+    }
+  }
 
   package func found(_ count: Int64, shard: Int, position: Int64) {
     change { state in

@@ -50,11 +50,19 @@ extension PostgresWriter {
     }
   }
 
-  /// Returns true when the shards have grown since the last session was lost by more than the appends then under way.
+  /// Returns true when the shards have grown since the last session was lost by more than the appends then under way, or
+  /// when the database has lost events since then.
   private func isWrittenByOthers(on connection: PostgresConnection) throws(PostgresError) -> Bool {
+    let missing = formerEnds.filter { shard, former in
+      wanted.contains(shard) && (ends[shard]?.position ?? former.position) < former.position
+    }
+    for (shard, former) in missing {
+      guard let end = ends[shard]?.position else { continue }
+      board.lost(former.position - end, shard: shard, position: end)
+    }
+    if !missing.isEmpty { return true }
     for (shard, former) in formerEnds {
       guard wanted.contains(shard), let end = ends[shard], end.position != former.position else { continue }
-      if end.position < former.position { return true }
       for id in try appends(to: shard, after: former.position, on: connection) where !uncertain.contains(id) {
         return true
       }

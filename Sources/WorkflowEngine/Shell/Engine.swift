@@ -213,8 +213,8 @@ public final class Engine: Sendable {
 
   private static let furthestBehind = Duration.seconds(100 * 366 * 86_400)
 
-  /// Logs when writes fail and when they work again. Ends the engine when another process has taken over the store,
-  /// because the state in memory may be out of date.
+  /// Logs when writes fail and when they work again. Ends the engine when another process has taken over the store
+  /// or the store has lost events, because the state in memory may differ from that of the store.
   private func watch(_ changes: AsyncStream<StoreHealth>) async throws {
     var before = StoreHealth()
     for await health in changes {
@@ -229,6 +229,13 @@ public final class Engine: Sendable {
         host.log.error(
           "Another program has written events into a shard; the engine goes on behind them",
           ("shard", "\(intruders.shard)"), ("position", "\(intruders.position)"), ("count", "\(intruders.count)"))
+      }
+      if let loss = health.loss {
+        host.log.error(
+          "The store has lost events that it had confirmed; the engine goes on from what the store still has",
+          ("shard", "\(loss.shard)"), ("position", "\(loss.position)"), ("count", "\(loss.count)"))
+      } else if health.isTakenOver {
+        host.log.error("Another process has taken over the store; the engine waits until the store is free")
       }
       if health.isTakenOver {
         ready.store(false, ordering: .releasing)

@@ -104,9 +104,8 @@ struct EngineProcess {
     while true {
       do {
         let end = try await serveOnce(store, port: &port, isFirst: isFirst, until: shutdown)
+        // A process that lost its store discards its state. It begins as at its start, and waits until the store is free.
         guard end == .takenOver, !shutdown.isAsked else { return .success }
-        // The process discards its state. It begins as at its start, and waits until the store is free.
-        log.error("Another process has taken over the store; waiting until the store is free")
       } catch let error as StoreError where !isFirst && error.kind == .unavailable {
         log.error("Could not read the store; will retry", ("error", error.description))
       }
