@@ -15,12 +15,8 @@ import WorkflowEngine
 /// ```
 public final class EmbeddedEngine: Sendable {
   private let engine: Engine
-  private let store: SQLiteStore
 
-  private init(engine: Engine, store: SQLiteStore) {
-    self.engine = engine
-    self.store = store
-  }
+  private init(engine: Engine) { self.engine = engine }
 
   /// Opens the engine, runs `body`, and stops the engine. Meanwhile the sagas that were open at the program's last stop
   /// continue.
@@ -54,7 +50,7 @@ public final class EmbeddedEngine: Sendable {
         group.addTask {
           for await _ in ready {}
           for workflow in workflows { _ = try await engine.register(workflow.source.bytes(), by: "program") }
-          return try await body(EmbeddedEngine(engine: engine, store: store))
+          return try await body(EmbeddedEngine(engine: engine))
         }
         defer { group.cancelAll() }
         while let ended = try await group.next() { if let ended { return ended } }
@@ -105,31 +101,6 @@ public final class EmbeddedEngine: Sendable {
   /// Returns a saga's events: first the stored ones, then each new one, until the saga has ended.
   /// - Parameter version: the number of the last event to leave out.
   public func events(of id: UniqueID, after version: Int = 0) -> AsyncThrowingStream<SagaEvent, any Error> {
-    let (events, continuation) = AsyncThrowingStream.makeStream(of: SagaEvent.self)
-    let shard = store.shard(of: id)
-    // This comes before the first read, so that no event between them is missed.
-    let hints = store.committed()
-    let task = Task { [engine] in
-      do {
-        var version = version
-        var committed = hints.makeAsyncIterator()
-        while true {
-          // The state is read before the page. So an empty page is behind the last event of a saga that has ended.
-          let hasEnded = try await engine.saga(id).state.end != nil
-          let page = try await engine.events(of: id, after: version, limit: 500)
-          for event in page { continuation.yield(event) }
-          version += page.count
-          if !page.isEmpty { continue }
-          if hasEnded { break }
-          while let shards = await committed.next(), !shards.contains(shard) {}
-          try Task.checkCancellation()
-        }
-        continuation.finish()
-      } catch {
-        continuation.finish(throwing: error)
-      }
-    }
-    continuation.onTermination = { _ in task.cancel() }
-    return events
+    engine.follow(id, after: version)
   }
 }

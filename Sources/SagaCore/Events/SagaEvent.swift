@@ -44,6 +44,9 @@ public struct SagaEvent: Sendable {
   /// The step that the event is about; nil for an event of the whole saga, or of several steps.
   public var step: String? { what.stepID }
 
+  /// Whether the saga has ended with this event.
+  public var isEnd: Bool { what is SagaCompleted || what is SagaCompensated || what is SagaAbandoned }
+
   /// The person and the verb that caused the event; nil for an event that a person did not cause.
   public var operated: (verb: OperatorVerb.Name, act: OperatorAct)? { what.operated }
 }

@@ -113,6 +113,39 @@ extension Engine {
     }
   }
 
+  /// Returns a saga's events: first the stored ones, then each new one, until the saga has ended.
+  public func follow(_ id: UniqueID, after version: Int) -> AsyncThrowingStream<SagaEvent, any Error> {
+    let (events, continuation) = AsyncThrowingStream.makeStream(of: SagaEvent.self)
+    // This comes before the first read, so that no event between them is missed.
+    let hints = host.events.committed()
+    let shard = host.events.shard(of: id)
+    let task = Task {
+      do {
+        var version = version
+        var committed = hints.makeAsyncIterator()
+        while true {
+          // The end is read from the store, as the events are, so the page begins with the last known event. The state in
+          // memory is behind the store for a short time, and after the last commit no hint comes.
+          let known = max(version - 1, 0)
+          let page = try await self.events(of: id, after: known, limit: 500)
+          for event in page.dropFirst(version - known) { continuation.yield(event) }
+          if page.last?.isEnd == true { break }
+          if known + page.count > version {
+            version = known + page.count
+            continue
+          }
+          while let shards = await committed.next(), !shards.contains(shard) {}
+          try Task.checkCancellation()
+        }
+        continuation.finish()
+      } catch {
+        continuation.finish(throwing: error)
+      }
+    }
+    continuation.onTermination = { _ in task.cancel() }
+    return events
+  }
+
   /// Gives a saga a signal. The same signal again changes nothing, and gets the result of the first one.
   /// - Parameter formerIDs: the ids that an older version would have given the signal.
   /// - Throws: `Refusal` when the saga knows no such signal, no longer waits for it, does not accept the body, or keeps

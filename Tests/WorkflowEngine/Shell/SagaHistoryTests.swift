@@ -47,6 +47,33 @@ struct SagaHistoryTests {
     await running.stop()
   }
 
+  /// A follower once asked the engine's memory whether the saga had ended. There no hint came after the last commit.
+  @Test("A follower gets the last event and ends, although the engine does not know yet that the event is stored")
+  func followedToTheEnd() async throws {
+    let store = LateAnswerStore(MemoryStore(environment: .system))
+    let running = try await RunningEngine(store, ScriptedExecutor())
+    _ = try await running.engine.register(Workflow.of(#"{"id": "w", "signal": {"name": "go"}}"#), by: "test")
+    let id = try await running.start().id
+    let followed = Told<String>()
+    let following = Task {
+      for try await event in running.engine.follow(id, after: 0) { followed.add(event.typeName) }
+      followed.add("over")
+    }
+    await followed.wait(for: 2)
+    store.hold()
+    let signalled = Task { try await running.engine.signal(id, SignalGiven(name: "go", body: .null, by: "test")) }
+    try await eventually("the follower has ended") { followed.all.last == "over" }
+    #expect(followed.all == ["sagaStarted", "waitStarted", "signalReceived", "stepSucceeded", "sagaCompleted", "over"])
+    #expect(try await running.engine.saga(id).state.end == nil, "the answer is still withheld")
+    store.release()
+    _ = try await signalled.value
+    try await following.value
+    #expect(try await running.engine.saga(id).state.end != nil)
+    // Who begins behind the end gets nothing, and does not wait.
+    for try await event in running.engine.follow(id, after: 5) { Issue.record("\(event.typeName) came again") }
+    await running.stop()
+  }
+
   @Test("A fold goes past an event that can't be read, and says that it is broken")
   func broken() async throws {
     let store = MemoryStore(environment: .system)
@@ -93,5 +120,22 @@ private final class CountingStore: StoreInFront {
     let page = try await memory.read(stream, after: version, limit: limit)
     count.withLock { $0 += page.count }
     return page
+  }
+}
+
+/// A store whose answers to appends may come late, after the events can be read.
+private final class LateAnswerStore: StoreInFront {
+  let store: any EventStore
+  private let held = Mutex(false)
+
+  init(_ store: any EventStore) { self.store = store }
+
+  func hold() { held.withLock { $0 = true } }
+  func release() { held.withLock { $0 = false } }
+
+  func append(_ append: Append) async throws(StoreError) -> Appended {
+    let appended = try await store.append(append)
+    try? await eventually("the answer may come") { held.withLock { !$0 } }
+    return appended
   }
 }
