@@ -142,7 +142,7 @@ function card(saga, again) {
   return h("li.card", { "data-row": saga.id },
     h("div.card-head", badge(saga.status), h("a.card-link", { href: `#/saga/${saga.id}`, "data-row-link": "" },
       saga.title ?? saga.workflow, " ", h("code", { class: saga.title ? "small" : null }, shortID(saga.id))),
-    saga.title && h("span.quiet", saga.workflow), saga.idempotencyKey && h("span.quiet.clip", saga.idempotencyKey), h("span.grow")),
+    saga.title && h("span.quiet", saga.workflow), saga.key && h("span.quiet.clip", saga.key), h("span.grow")),
     saga.problem ? problemBox(saga.problem) : h("p.why", whyText(saga)),
     h("div.actions.left", [...helpful].map((verb) => h("button", {
       type: "button", "data-key": `${verb} ${saga.id}`, "aria-label": `${verbLabel(verb)} ${knownAs(saga)}`,

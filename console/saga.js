@@ -58,7 +58,7 @@ export function sagaPage(main, { id }) {
       saga.title && fact("Workflow", workflowLink(), ` version ${saga.version}`),
       fact("Id", h("code.id", saga.id)), fact("Started", time(saga.startedAt), ` by ${saga.startedBy}`),
       saga.endedAt ? fact("Ended", time(saga.endedAt)) : fact("Deadline", time(saga.deadline), " (", since(saga.deadline), ")"),
-      saga.idempotencyKey && fact("Key", saga.idempotencyKey), saga.tags?.length > 0 && fact("Tags", saga.tags.join(", "))));
+      saga.key && fact("Key", saga.key), saga.tags?.length > 0 && fact("Tags", saga.tags.join(", "))));
 
   const showWaiting = () => api.waitingFor(id).then((all) => put(waiting, all.map((operation) => h("p.notice", icon("clock"),
     ` ${verbLabel(operation.verb)}, requested by ${operation.by}, waits for a second person: `,

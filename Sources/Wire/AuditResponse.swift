@@ -20,7 +20,8 @@ public struct AuditResponse: WireValue {
   /// What one person did.
   public struct Act: WireValue {
     public let at: Timestamp
-    public let actor: String
+    /// The name of the person.
+    public let by: String
     public let kind: String
     public let verb: String
     public let saga: String?
@@ -36,7 +37,8 @@ public struct AuditResponse: WireValue {
 
     public init(_ members: Members) throws(UnexpectedMember) {
       at = try members.time("at")
-      actor = try members.text("actor")
+      let actor = try members.text("actor")
+      by = try members.textIfAny("by") ?? actor
       kind = try members.text("kind")
       verb = try members.text("verb")
       saga = try members.textIfAny("saga")
@@ -53,7 +55,8 @@ public struct AuditResponse: WireValue {
 
     public var json: JSON {
       .members([
-        "at": .time(at), "actor": .string(actor), "kind": .string(kind), "verb": .string(verb), "saga": .text(saga),
+        "at": .time(at), "by": .string(by), "actor": .string(by), "kind": .string(kind), "verb": .string(verb),
+        "saga": .text(saga),
         "version": .integer(version), "workflow": .text(workflow), "step": .text(step), "reason": .text(reason),
         "from": .text(from), "operation": .text(operation), "content": content, "before": before?.json,
         "after": after?.json,

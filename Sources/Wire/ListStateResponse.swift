@@ -6,16 +6,17 @@ public struct ProjectionsResponse: WireValue {
   public let store: String
   public let generation: Int
   /// The number of events that the lists lack.
-  public let lag: Int
+  public let lagEvents: Int
   public let lagSeconds: Duration
   public let shards: [Shard]
   public let rebuild: Rebuild?
 
-  public init(store: String, generation: Int, lag: Int, lagSeconds: Duration, shards: [Shard], rebuild: Rebuild? = nil)
-  {
+  public init(
+    store: String, generation: Int, lagEvents: Int, lagSeconds: Duration, shards: [Shard], rebuild: Rebuild? = nil
+  ) {
     self.store = store
     self.generation = generation
-    self.lag = lag
+    self.lagEvents = lagEvents
     self.lagSeconds = lagSeconds
     self.shards = shards
     self.rebuild = rebuild
@@ -24,7 +25,8 @@ public struct ProjectionsResponse: WireValue {
   public init(_ members: Members) throws(UnexpectedMember) {
     store = try members.text("store")
     generation = try members.int("generation")
-    lag = try members.int("lag")
+    let lag = try members.int("lag")
+    lagEvents = try members.intIfAny("lagEvents") ?? lag
     lagSeconds = try members.seconds("lagSeconds")
     shards = try members.list("shards")
     rebuild = try members.oneIfAny("rebuild")
@@ -32,8 +34,8 @@ public struct ProjectionsResponse: WireValue {
 
   public var json: JSON {
     .members([
-      "store": .string(store), "generation": .int(generation), "lag": .int(lag), "lagSeconds": .seconds(lagSeconds),
-      "shards": .list(shards), "rebuild": rebuild?.json,
+      "store": .string(store), "generation": .int(generation), "lagEvents": .int(lagEvents),
+      "lag": .int(lagEvents), "lagSeconds": .seconds(lagSeconds), "shards": .list(shards), "rebuild": rebuild?.json,
     ])
   }
 
@@ -42,25 +44,27 @@ public struct ProjectionsResponse: WireValue {
     public let shard: Int
     public let position: Int
     public let head: Int
-    public let lag: Int
+    public let lagEvents: Int
 
-    public init(shard: Int, position: Int, head: Int, lag: Int) {
+    public init(shard: Int, position: Int, head: Int, lagEvents: Int) {
       self.shard = shard
       self.position = position
       self.head = head
-      self.lag = lag
+      self.lagEvents = lagEvents
     }
 
     public init(_ members: Members) throws(UnexpectedMember) {
       shard = try members.int("shard")
       position = try members.int("position")
       head = try members.int("head")
-      lag = try members.int("lag")
+      let lag = try members.int("lag")
+      lagEvents = try members.intIfAny("lagEvents") ?? lag
     }
 
     public var json: JSON {
       .members([
-        "shard": .int(shard), "position": .int(position), "head": .int(head), "lag": .int(lag),
+        "shard": .int(shard), "position": .int(position), "head": .int(head), "lagEvents": .int(lagEvents),
+        "lag": .int(lagEvents),
       ])
     }
   }

@@ -223,29 +223,31 @@ extension SagaResponse {
     public struct Waiting: WireValue {
       public let kind: String
       /// The name of the signal.
-      public let name: String?
+      public let signal: String?
       /// When people are reminded of the wait next.
       public let remindAt: Timestamp?
       /// How often people have been reminded; nil for never.
       public let reminders: Int?
 
-      public init(kind: String, name: String? = nil, remindAt: Timestamp? = nil, reminders: Int? = nil) {
+      public init(kind: String, signal: String? = nil, remindAt: Timestamp? = nil, reminders: Int? = nil) {
         self.kind = kind
-        self.name = name
+        self.signal = signal
         self.remindAt = remindAt
         self.reminders = reminders
       }
 
       public init(_ members: Members) throws(UnexpectedMember) {
         kind = try members.text("kind")
-        name = try members.textIfAny("name")
+        let olderName = try members.textIfAny("name")
+        signal = try members.textIfAny("signal") ?? olderName
         remindAt = try members.timeIfAny("remindAt")
         reminders = try members.intIfAny("reminders")
       }
 
       public var json: JSON {
         .members([
-          "kind": .string(kind), "name": .text(name), "remindAt": .time(remindAt), "reminders": .integer(reminders),
+          "kind": .string(kind), "signal": .text(signal), "name": .text(signal), "remindAt": .time(remindAt),
+          "reminders": .integer(reminders),
         ])
       }
     }

@@ -15,9 +15,14 @@ public struct SagaResponse: WireValue {
   public let deadline: Timestamp?
   public let overdue: Bool
   public let why: Why
-  public let idempotencyKey: String?
+  /// The idempotency key of the start.
+  public let key: String?
   public let tags: [String]
   public let labels: [Label]
+  /// The step that the saga is stuck on, or whose failure made it turn back.
+  public let failedStep: String?
+  public let failureCode: String?
+  public let failureMessage: String?
   public let turnBack: TurnBack?
   /// A turn-back that waits until the outcome of the pivot is known.
   public let turnBackRequested: TurnBack?
@@ -36,7 +41,8 @@ public struct SagaResponse: WireValue {
     id: String, title: String? = nil, workflow: String, version: Int, status: String, paused: Pause? = nil,
     startedAt: Timestamp,
     startedBy: String? = nil, endedAt: Timestamp? = nil, deadline: Timestamp? = nil, overdue: Bool,
-    why: Why, idempotencyKey: String? = nil, tags: [String] = [], labels: [Label] = [],
+    why: Why, key: String? = nil, tags: [String] = [], labels: [Label] = [],
+    failedStep: String? = nil, failureCode: String? = nil, failureMessage: String? = nil,
     turnBack: TurnBack? = nil, turnBackRequested: TurnBack? = nil,
     pivotPassed: Bool, rewind: Rewind? = nil, abandoned: Abandoned? = nil, stuck: [StuckStep], verbs: [AcceptedVerb],
     steps: [Step], input: JSON, output: JSON? = nil, outputErrors: [OutputError] = [], lastEvent: Int
@@ -53,9 +59,12 @@ public struct SagaResponse: WireValue {
     self.deadline = deadline
     self.overdue = overdue
     self.why = why
-    self.idempotencyKey = idempotencyKey
+    self.key = key
     self.tags = tags
     self.labels = labels
+    self.failedStep = failedStep
+    self.failureCode = failureCode
+    self.failureMessage = failureMessage
     self.turnBack = turnBack
     self.turnBackRequested = turnBackRequested
     self.pivotPassed = pivotPassed
@@ -83,9 +92,13 @@ public struct SagaResponse: WireValue {
     deadline = try members.timeIfAny("deadline")
     overdue = try members.bool("overdue")
     why = try members.one("why")
-    idempotencyKey = try members.textIfAny("idempotencyKey")
+    let olderKey = try members.textIfAny("idempotencyKey")
+    key = try members.textIfAny("key") ?? olderKey
     tags = try members.textsIfAny("tags") ?? []
     labels = try members.labelsIfAny("labels") ?? []
+    failedStep = try members.textIfAny("failedStep")
+    failureCode = try members.textIfAny("failureCode")
+    failureMessage = try members.textIfAny("failureMessage")
     turnBack = try members.oneIfAny("turnBack")
     turnBackRequested = try members.oneIfAny("turnBackRequested")
     pivotPassed = try members.bool("pivotPassed")
@@ -105,8 +118,10 @@ public struct SagaResponse: WireValue {
       "id": .string(id), "title": .text(title), "workflow": .string(workflow), "version": .int(version),
       "status": .string(status),
       "paused": paused?.json, "startedAt": .time(startedAt), "startedBy": .text(startedBy), "endedAt": .time(endedAt),
-      "deadline": .time(deadline), "overdue": .bool(overdue), "why": why.json, "idempotencyKey": .text(idempotencyKey),
-      "tags": .textsIfAny(tags), "labels": .labelsIfAny(labels), "turnBack": turnBack?.json,
+      "deadline": .time(deadline), "overdue": .bool(overdue), "why": why.json, "key": .text(key),
+      "idempotencyKey": .text(key), "tags": .textsIfAny(tags), "labels": .labelsIfAny(labels),
+      "failedStep": .text(failedStep), "failureCode": .text(failureCode), "failureMessage": .text(failureMessage),
+      "turnBack": turnBack?.json,
       "turnBackRequested": turnBackRequested?.json,
       "pivotPassed": .bool(pivotPassed), "rewind": rewind?.json, "abandoned": abandoned?.json, "stuck": .list(stuck),
       "verbs": .list(verbs), "steps": .list(steps), "input": input, "output": output,
@@ -142,7 +157,7 @@ public struct SagaResponse: WireValue {
   /// The cause of a turn-back.
   public struct TurnBack: WireValue {
     public let cause: String
-    public let step: String?
+    public let failedStep: String?
     public let code: String
     public let message: String
     public let by: String?
@@ -150,11 +165,11 @@ public struct SagaResponse: WireValue {
     public let at: Timestamp
 
     public init(
-      cause: String, step: String? = nil, code: String, message: String, by: String? = nil, reason: String? = nil,
+      cause: String, failedStep: String? = nil, code: String, message: String, by: String? = nil, reason: String? = nil,
       at: Timestamp
     ) {
       self.cause = cause
-      self.step = step
+      self.failedStep = failedStep
       self.code = code
       self.message = message
       self.by = by
@@ -164,7 +179,8 @@ public struct SagaResponse: WireValue {
 
     public init(_ members: Members) throws(UnexpectedMember) {
       cause = try members.text("cause")
-      step = try members.textIfAny("step")
+      let olderStep = try members.textIfAny("step")
+      failedStep = try members.textIfAny("failedStep") ?? olderStep
       code = try members.text("code")
       message = try members.text("message")
       by = try members.textIfAny("by")
@@ -174,7 +190,8 @@ public struct SagaResponse: WireValue {
 
     public var json: JSON {
       .members([
-        "cause": .string(cause), "step": .text(step), "code": .string(code), "message": .string(message),
+        "cause": .string(cause), "failedStep": .text(failedStep), "step": .text(failedStep), "code": .string(code),
+        "message": .string(message),
         "by": .text(by), "reason": .text(reason), "at": .time(at),
       ])
     }

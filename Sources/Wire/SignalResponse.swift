@@ -15,12 +15,13 @@ public struct SignalResponse: WireValue {
   public let candidates: [String]
   public let by: String
   public let at: Timestamp
-  public let event: Int
+  /// The number of the signal's event in the history of the saga.
+  public let version: Int
 
   public init(
     saga: String? = nil, signal: String, answer: String, became: String? = nil, step: String? = nil,
     candidates: [String] = [], by: String,
-    at: Timestamp, event: Int
+    at: Timestamp, version: Int
   ) {
     self.saga = saga
     self.signal = signal
@@ -30,7 +31,7 @@ public struct SignalResponse: WireValue {
     self.candidates = candidates
     self.by = by
     self.at = at
-    self.event = event
+    self.version = version
   }
 
   public init(_ members: Members) throws(UnexpectedMember) {
@@ -42,14 +43,16 @@ public struct SignalResponse: WireValue {
     candidates = try members.textsIfAny("candidates") ?? []
     by = try members.text("by")
     at = try members.time("at")
-    event = try members.int("event")
+    let event = try members.int("event")
+    version = try members.intIfAny("version") ?? event
   }
 
   public var json: JSON {
     .members([
       "saga": .text(saga), "signal": .string(signal), "answer": .string(answer), "became": .text(became),
       "step": .text(step),
-      "candidates": .textsIfAny(candidates), "by": .string(by), "at": .time(at), "event": .int(event),
+      "candidates": .textsIfAny(candidates), "by": .string(by), "at": .time(at), "version": .int(version),
+      "event": .int(version),
     ])
   }
 }

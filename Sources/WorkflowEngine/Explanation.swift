@@ -512,7 +512,7 @@ private struct Explainer {
   private func option(
     _ verb: OperatorVerb.Name, step: String? = nil, outcome: String? = nil, _ purpose: String, words: String? = nil
   ) -> Explanation.Option {
-    let named = step.map { "\(verb == .rewind ? "--to" : "--step") \($0)" }
+    let named = step.map { "--step \($0)" }
     let line = ["saga \(verb.rawValue) \(state.id)", named, words, "--reason '…'"].compactMap { $0 }
     return Explanation.Option(
       verb: verb.rawValue, step: step, signal: nil, outcome: outcome, purpose: purpose,

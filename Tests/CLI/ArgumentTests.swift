@@ -10,8 +10,9 @@ struct ArgumentTests {
     "draw", summary: "", about: [],
     operands: [OperandSpec("FILE", help: "what to draw"), OperandSpec("MORE", .anyNumber, help: "")],
     options: [
-      OptionSpec("colour", value: "NAME", help: ""), OptionSpec("tag", value: "TAG", repeats: true, help: ""),
-      OptionSpec("json", help: ""),
+      OptionSpec("colour", formerly: "paint", value: "NAME", help: "what it has"),
+      OptionSpec("tag", value: "TAG", repeats: true, help: ""),
+      OptionSpec("json", formerly: "js", help: ""),
     ],
     examples: []
   ) { _ in .success }
@@ -44,6 +45,17 @@ struct ArgumentTests {
     #expect(parsed.values("tag") == ["x", "y"])
     #expect(parsed.has("json"))
     #expect(!parsed.has("tag"))
+  }
+
+  @Test("an older name of an option is the same option, and the help says so")
+  func olderNames() throws {
+    #expect(try parse("a", "--paint", "red") == parse("a", "--colour", "red"))
+    #expect(try parse("a", "--paint=red").value("colour") == "red")
+    #expect(try parse("a", "--js").has("json"))
+    #expect(refusal("a", "--colour", "red", "--paint", "red") == "--paint was given twice")
+    #expect(refusal("a", "--paint") == "--paint wants a value: --paint NAME")
+    #expect(refusal("a", "--js=1") == "--js takes no value")
+    #expect(Help.text(of: command, style: .plain).contains("--colour NAME  what it has (older name: --paint)"))
   }
 
   @Test("words after -- are not options")

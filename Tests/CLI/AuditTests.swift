@@ -78,13 +78,16 @@ struct AuditTests {
   @Test("--csv is RFC 4180")
   func csv() async throws {
     let tool = TestTool(answers: [.json(["acts": .array(Self.acts)])])
-    let output = await tool.run("audit", "--csv", "--actor", "anna", "--verb", "retry").output
+    let output = await tool.run("audit", "--csv", "--by", "anna", "--verb", "retry").output
     let head =
       "at,actor,kind,verb,saga,version,workflow,step,reason,from,sagaBefore,stepBefore,sagaAfter,stepAfter,operation,content\r\n"
     #expect(output.hasPrefix(head))
     #expect(output.contains(#","the freezer is back, ""Tina"" from the storage"#))
     #expect(output.hasSuffix("anna,engine,echo-rewind,,,,,\"line one\r\nline two\",,,,,,,\r\n"))
-    #expect(tool.requests[0].url.hasSuffix("&actor=anna&verb=retry"))
+    #expect(tool.requests[0].url.hasSuffix("&by=anna&verb=retry"))
+    let older = TestTool(answers: [.json(["acts": []])])
+    _ = await older.run("audit", "--actor", "anna")
+    #expect(older.requests[0].url.hasSuffix("&by=anna"))
   }
 
   @Test("--json prints all pages as one")

@@ -116,7 +116,8 @@ struct ClientCommandTests {
     let tool = TestTool(answers: [.json(["sagas": []])])
     let result = await tool.run(
       "list", "--stuck", "--overdue", "--step", "a", "--step-status", "waiting", "--error", "http.*", "--tag", "t",
-      "--tag", "u", "--text", "lab 1", "--since", "2026-03-01T00:00:00Z", "--min-attempts", "2", "--sort", "-endedAt",
+      "--tag", "u", "--q", "lab 1", "--started-after", "2026-03-01T00:00:00Z", "--min-attempts", "2", "--sort",
+      "-endedAt",
       "--facets", "--label", "patient=P-17", "--label", "note=a=b:c")
     #expect(result.output == "No sagas.\n")
     let url = tool.requests[0].url
@@ -125,6 +126,23 @@ struct ClientCommandTests {
       "startedAfter=2026-03-01T00", "minAttempts=2", "sort=-endedAt", "facets=true",
       "label=patient%3AP-17", "label=note%3Aa%3Db%3Ac",
     ] { #expect(url.contains(part), "\(part) in \(url)") }
+  }
+
+  @Test(
+    "list takes the older names of its filters",
+    arguments: [
+      ("version", "workflow-version", "2"), ("q", "text", "lab"), ("started-after", "since", "2026-03-01T00:00:00Z"),
+      ("started-before", "until", "2026-03-01T00:00:00Z"), ("ended-after", "ended-since", "2026-03-01T00:00:00Z"),
+      ("ended-before", "ended-until", "2026-03-01T00:00:00Z"),
+    ])
+  func olderFilters(_ newer: String, _ older: String, _ value: String) async {
+    var urls: [String] = []
+    for name in [newer, older] {
+      let tool = TestTool(answers: [.json(["sagas": []])])
+      _ = await tool.run("list", "--\(name)", value)
+      urls += tool.requests.map(\.url)
+    }
+    #expect(urls.count == 2 && urls[0] == urls[1] && urls[0].contains("="), "\(urls)")
   }
 
   @Test("list --facets prints counts, the largest first")

@@ -21,12 +21,12 @@ struct VerbCommandTests {
         ["extend", "--until", "2026-03-01T18:00:00Z", "--step", "a"], "extend",
         ["step": "a", "until": "2026-03-01T18:00:00Z"]
       ),
-      (["rewind", "--to", "a"], "rewind", ["step": "a"]),
+      (["rewind", "--step", "a"], "rewind", ["step": "a"]), (["rewind", "--to", "a"], "rewind", ["step": "a"]),
       (["retry", "--step", "a", "--input", #"{"well": "B7"}"#], "retry", ["step": "a", "input": ["well": "B7"]]),
     ] as [([String], String, JSON)])
   func sent(_ words: [String], _ verb: String, _ members: JSON) async throws {
     let tool = TestTool(answers: [.json(try Golden.saga("running"))])
-    let rest = words.dropFirst() + ["--reason", "ticket 1", "--seen", "12", "--user", "anna"]
+    let rest = words.dropFirst() + ["--reason", "ticket 1", "--expected-version", "12", "--user", "anna"]
     let result = await tool.run([words[0], Self.id] + rest)
     #expect(result.status == .success, "\(result.complaint)")
     let request = try #require(tool.requests.first)
@@ -37,6 +37,13 @@ struct VerbCommandTests {
     #expect(request.request.json == .object(expected))
     #expect(request.request.header("Saga-User") == "anna" && request.request.header("Saga-Client") == "cli")
     #expect(request.request.header("Idempotency-Key")?.isEmpty == false, "a lost answer is asked for again safely")
+  }
+
+  @Test("--seen is the older name of --expected-version")
+  func seen() async throws {
+    let tool = TestTool(answers: [.json(try Golden.saga("running"))])
+    _ = await tool.run(["pause", Self.id, "--reason", "r", "--seen", "12"])
+    #expect(tool.requests.first?.request.json == ["reason": "r", "expectedVersion": 12])
   }
 
   @Test(

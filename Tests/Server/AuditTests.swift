@@ -28,7 +28,7 @@ struct AuditTests {
       var met: [JSON] = []
       var cursor = ""
       repeat {
-        let page = try await api.get("/v1/audit?actor=anna&limit=3" + cursor)
+        let page = try await api.get("/v1/audit?by=anna&limit=3" + cursor)
         #expect(page.status == 200)
         met += page.json["acts"]?.arrayValue ?? []
         cursor = page.json["next"]?.stringValue.map { "&cursor=\($0)" } ?? ""
@@ -36,7 +36,7 @@ struct AuditTests {
       #expect(met.map { $0["version"]?.intValue } == [1, 2, 4, 5])
       #expect(
         met[0] == [
-          "at": "2026-03-01T08:15:31.000Z", "actor": "anna", "kind": "verb", "verb": "retry",
+          "at": "2026-03-01T08:15:31.000Z", "by": "anna", "actor": "anna", "kind": "verb", "verb": "retry",
           "saga": "019c8a5e-7b1c-7d2e-8f3a-012345678901", "version": 1, "workflow": "spec", "step": "store",
           "reason": "the freezer is back", "from": "rest", "before": ["saga": "stuck", "step": "failed"],
           "after": ["saga": "running", "step": "running"],
@@ -45,13 +45,18 @@ struct AuditTests {
       #expect(between.json["acts"]?.arrayValue?.count == 2)
       let one = try await api.get("/v1/audit?saga=019c8a5e-7b1c-7d2e-8f3a-012345678903&verb=retry")
       #expect(one.json["acts"]?.arrayValue?.count == 1)
+      let older = try await api.get("/v1/audit?actor=anna")
+      #expect(older.json == (try await api.get("/v1/audit?by=anna")).json)
+      #expect(older.json["acts"]?.arrayValue?.count == 4)
+      #expect(try await api.get("/v1/audit?by=bert&actor=bert").json["acts"]?.arrayValue?.count == 1)
     }
   }
 
   @Test(
     arguments: [
       ("saga=x", ServerErrorCode.parameterInvalid), ("from=yesterday", ServerErrorCode.parameterInvalid),
-      ("cursor=abc", ServerErrorCode.cursorMalformed), ("who=anna", ServerErrorCode.parameterUnknown),
+      ("by=anna&actor=bert", ServerErrorCode.parameterInvalid), ("cursor=abc", ServerErrorCode.cursorMalformed),
+      ("who=anna", ServerErrorCode.parameterUnknown),
     ]) func whatCannotBeMeantIsRefused(_ query: String, _ code: String) async throws
   {
     try await TestAPI.run { api in

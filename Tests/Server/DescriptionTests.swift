@@ -120,8 +120,51 @@ struct DescriptionTests {
     #expect(checked > 20, "only \(checked) pages name a status: the pattern is wrong")
   }
 
+  @Test("Every enumeration and every object with members has a name, by which a generated client has a type of it")
+  func everyTypeHasAName() {
+    // A generator numbers what has no name: `Status`, `Status1`. One more would rename the others.
+    func unnamed(_ schema: JSON, at place: String) -> [String] {
+      let inner =
+        (schema["properties"]?.objectValue ?? [:]).map { ("\(place).\($0)", $1) }
+        + ["items", "additionalProperties"].compactMap { word in schema[word].map { ("\(place).\(word)", $0) } }
+        + (schema["anyOf"]?.arrayValue ?? []).map { ("\(place).anyOf", $0) }
+      return inner.flatMap { place, schema in
+        (schema["enum"] != nil || schema["properties"] != nil ? [place] : []) + unnamed(schema, at: place)
+      }
+    }
+    let schemas = description.document["components"]?["schemas"]?.objectValue ?? [:]
+    #expect(schemas.flatMap { unnamed($1, at: $0) } == [])
+  }
+
+  @Test("The schema of a request is closed. The schema of an answer is open, because a later server may answer more")
+  func onlyRequestsAreClosed() {
+    let requests = description.operations.reduce(into: Set<String>()) {
+      $0.formUnion(description.schemas(from: $1.json["requestBody"] ?? .null))
+    }
+    #expect(requests.contains("StartRequest") && !requests.contains("Saga"))
+    for (name, schema) in description.document["components"]?["schemas"]?.objectValue ?? [:]
+    where schema["properties"] != nil {
+      #expect((schema["additionalProperties"] == false) == requests.contains(name), "\(name)")
+    }
+  }
+
+  @Test("An older name says which name is the newer one, and docs/rest.md lists both")
+  func olderNamesAreDocumented() throws {
+    let guide = String(decoding: try Repository.bytes("docs/rest.md"), as: UTF8.self)
+    let names = description.olderNames
+    #expect(
+      Set(names.map { "\($0.owner).\($0.older)" }) == [
+        "Saga.idempotencyKey", "TurnBack.step", "Waiting.name", "SignalAnswer.event", "Projections.lag",
+        "ProjectionShard.lag", "Act.actor", "listActs.actor",
+      ])
+    for name in names {
+      #expect(name.isReplaced, "\(name)")
+      #expect(guide.contains("| `\(name.newer ?? "")` | `\(name.older)` |"), "\(name)")
+    }
+  }
+
   @Test func examplesMeetTheirSchemas() {
-    let validator = description.validator
+    let validator = description.answers
     for (name, schema) in description.document["components"]?["schemas"]?.objectValue ?? [:] {
       for example in schema["examples"]?.arrayValue ?? [] {
         #expect(validator.violations(of: example, against: schema) == [], "\(name)")

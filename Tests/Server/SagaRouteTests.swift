@@ -37,7 +37,7 @@ struct SagaRouteTests {
       try engine.settle(id, "create", created)
       let waiting = try #require(try await step(1))
       #expect(waiting["status"] == "waiting")
-      #expect(waiting["waitingFor"] == ["kind": "signal", "name": "approval"])
+      #expect(waiting["waitingFor"] == ["kind": "signal", "signal": "approval", "name": "approval"])
       #expect(waiting["action"] == ["kind": "signal", "signal": "approval", "roles": ["qa"]])
       #expect(waiting["until"] == .string((engine.environment.now() + .seconds(1_800)).description))
       #expect(waiting["maxAttempts"] == nil)
@@ -58,7 +58,7 @@ struct SagaRouteTests {
       #expect(done["output"] == ["position": "F2-B17-A3"])
       #expect(done["endedAt"] == .string(engine.environment.now().description))
       #expect(done["stuck"] == [])
-      #expect(done["turnBack"] == nil)
+      #expect(done["turnBack"] == nil && done["failedStep"] == nil && done["failureCode"] == nil)
       #expect(done["overdue"] == false)
     }
   }
@@ -130,7 +130,11 @@ struct SagaRouteTests {
       let turning = try await api.get("/v1/sagas/\(id)").json
       #expect(turning["status"] == "compensating")
       #expect(turning["turnBack"]?["cause"] == "stepFailed")
+      #expect(turning["turnBack"]?["failedStep"] == "store")
       #expect(turning["turnBack"]?["step"] == "store")
+      #expect(turning["failedStep"] == "store")
+      #expect(turning["failureCode"] == "QC_FAILED")
+      #expect(turning["failureMessage"] == turning["turnBack"]?["message"])
       #expect(turning["turnBack"]?["code"] == "QC_FAILED")
       #expect(turning["steps"]?[2]?["error"]?["outcome"] == "failed")
       #expect(turning["steps"]?[2]?["undo"] == nil)
@@ -150,6 +154,27 @@ struct SagaRouteTests {
       #expect(done["status"] == "compensated")
       #expect(done["steps"]?[0]?["undo"]?["status"] == "undone")
       #expect(done["steps"]?[0]?["undo"]?["how"] == "answered")
+    }
+  }
+
+  @Test("failedStep is the step that the saga is stuck on, in a list too; turnBack has the step that failed before")
+  func twoFailures() async throws {
+    let engine = try engine(Samples.storage)
+    let id = try engine.start("store-sample")
+    try engine.settle(id, "create", created)
+    try engine.tell(id, .signal(name: "approval", signalID: nil, body: ["approved": true], by: "qa"))
+    try engine.settle(id, "store", .failed(Samples.refused))
+    try engine.settle(
+      id, "create", .failed(StepFailure(code: "FREEZER_LOCKED", classes: [], message: "The freezer is locked.")))
+    try await TestAPI.run(engine: engine) { api in
+      let saga = try await api.get("/v1/sagas/\(id)").json
+      #expect(saga["status"] == "stuck")
+      #expect(saga["failedStep"] == "create")
+      #expect(saga["failureCode"] == "FREEZER_LOCKED")
+      #expect(saga["failureMessage"] == "The freezer is locked.")
+      #expect(saga["turnBack"]?["failedStep"] == "store" && saga["turnBack"]?["code"] == "QC_FAILED")
+      let line = try await api.get("/v1/sagas?status=stuck").json["sagas"]?[0]
+      for name in ["failedStep", "failureCode", "failureMessage"] { #expect(line?[name] == saga[name], "\(name)") }
     }
   }
 

@@ -141,7 +141,7 @@ struct SchemaPropertyTests {
             answer.json["detail"]?.stringValue.map { detail in
               [
                 "letter or digit", "more than 8 words", "must be later than", "contradicts status",
-                "goes without version", "a blank", "can't be seen", "PEM",
+                "goes without version", "or the same as", "a blank", "can't be seen", "PEM",
               ]
               .contains { detail.contains($0) }
             } ?? false

@@ -43,6 +43,7 @@ struct StartTests {
       #expect(second.status == 200)
       #expect(first.json["id"] == second.json["id"])
       #expect(first.headers["Location"] == second.headers["Location"])
+      #expect(second.json["key"] == "ORD-1/TUBE-0001")
       #expect(second.json["idempotencyKey"] == "ORD-1/TUBE-0001")
 
       let other = try await api.post(target, ["input": ["barcode": "TUBE-0002"]], headers: headers)

@@ -93,6 +93,27 @@ struct WireTests {
     #expect(try sample.read(.object(members)) == (try answer(sample)))
   }
 
+  @Test("A reader takes an answer that has the older names alone, and writes both names", arguments: samples)
+  func olderNames(_ sample: Sample) throws {
+    let answer = try answer(sample)
+    let older = Self.older(answer, ["$ref": .string("#/components/schemas/\(sample.schema)")], try APIDescription())
+    #expect(try sample.read(older) == answer)
+  }
+
+  /// Returns an answer as a server of an older version gives it, without the members that have an older name.
+  private static func older(_ value: JSON, _ schema: JSON, _ description: APIDescription) -> JSON {
+    let reference = schema["$ref"]?.stringValue
+    let owner = reference?.split(separator: "/").last.map(String.init)
+    let schema = reference.map(description.validator.resolve) ?? schema
+    if let elements = value.arrayValue {
+      return .array(elements.map { older($0, schema["items"] ?? true, description) })
+    }
+    guard let members = value.objectValue, let properties = schema["properties"]?.objectValue else { return value }
+    let newer = Set(description.olderNames.filter { $0.owner == owner }.compactMap(\.newer))
+    let left = members.filter { !newer.contains($0.name) }
+    return .object(JSONObject(left.map { ($0.name, older($0.value, properties[$0.name] ?? true, description)) }))
+  }
+
   private static let someSaga = "019c8a5e-7b1c-7d2e-8f3a-0123456789ab"
 
   private static func verb(_ set: (inout VerbMembers) -> Void = { _ in }) -> JSON {

@@ -11,7 +11,7 @@ public struct SchemaValidator: Sendable {
 
   /// The document of the references: a schema, or a larger document with schemas in it.
   public let document: JSON
-  private static let notes: Set = ["$schema", "$defs", "title", "description", "default", "examples"]
+  private static let notes: Set = ["$schema", "$defs", "title", "description", "default", "examples", "deprecated"]
 
   /// Whether the check stops at the first violation, because its text is not used.
   private var stopsAtFirst = false

@@ -62,9 +62,9 @@ extension StepMinute {
 extension ProjectionsResponse {
   init(_ status: ProjectionStatus) {
     self.init(
-      store: status.store, generation: status.generation, lag: Int(status.lag), lagSeconds: status.waited,
+      store: status.store, generation: status.generation, lagEvents: Int(status.lag), lagSeconds: status.waited,
       shards: status.shards.map {
-        Shard(shard: $0.shard, position: Int($0.position), head: Int($0.head), lag: Int($0.lag))
+        Shard(shard: $0.shard, position: Int($0.position), head: Int($0.head), lagEvents: Int($0.lag))
       },
       rebuild: status.rebuilding.map { rebuild in
         Rebuild(

@@ -11,6 +11,7 @@ extension SagaNow {
   func response(at now: Timestamp) -> SagaResponse {
     let now = asOf ?? now
     let allowed = Verbs.allowed(state, definition)
+    let trouble = Trouble(state)
     return SagaResponse(
       id: state.id.description,
       title: state.start.title,
@@ -24,9 +25,12 @@ extension SagaNow {
       deadline: state.deadline,
       overdue: state.isOverdue(at: now),
       why: Explanation(state, definition, now: now, allowed: allowed).response,
-      idempotencyKey: state.start.idempotencyKey,
+      key: state.start.idempotencyKey,
       tags: state.start.tags,
       labels: state.start.labels,
+      failedStep: trouble?.step,
+      failureCode: trouble?.code,
+      failureMessage: trouble?.message,
       turnBack: state.turnBack?.response,
       turnBackRequested: state.requestedTurnBack?.response,
       pivotPassed: state.isPivotPassed(by: definition),
@@ -71,7 +75,7 @@ extension Explanation {
 extension Dated where Value == TurnBack {
   fileprivate var response: SagaResponse.TurnBack {
     .init(
-      cause: value.cause.rawValue, step: value.step, code: value.code, message: value.message, by: value.by,
+      cause: value.cause.rawValue, failedStep: value.step, code: value.code, message: value.message, by: value.by,
       reason: value.reason, at: at)
   }
 }
@@ -196,7 +200,7 @@ extension Step {
     case .kafka, .fail, .group: nil
     case .signal(let signal):
       .init(
-        kind: "signal", name: signal.name, remindAt: wait?.remindAt,
+        kind: "signal", signal: signal.name, remindAt: wait?.remindAt,
         reminders: wait.flatMap { $0.reminders > 0 ? $0.reminders : nil })
     case .delay: .init(kind: "delay")
     }

@@ -23,7 +23,11 @@ extension API {
       guard let id = UniqueID(saga) else { throw Self.invalid("saga", "a saga's id", saga) }
       filter.saga = id
     }
-    filter.actor = try call.query.text("actor")
+    let actor = try call.query.text("actor")
+    filter.actor = try call.query.text("by") ?? actor
+    if let actor, filter.actor?.hasSameScalars(as: actor) == false {
+      throw Self.invalid("actor", "left out, or the same as \(quoted("by"))", actor)
+    }
     filter.verb = try call.query.text("verb")
     filter.from = try timestamp("from", call)
     filter.to = try timestamp("to", call)

@@ -141,7 +141,7 @@ extension SignalResponse {
     self.init(
       saga: saga.description, signal: name, answer: answer.isRepeat ? "repeated" : answer.word.rawValue,
       became: answer.isRepeat ? answer.word.rawValue : nil, step: answer.step, candidates: answer.candidates,
-      by: answer.by, at: answer.at, event: answer.version)
+      by: answer.by, at: answer.at, version: answer.version)
   }
 }
 

@@ -186,7 +186,8 @@ public enum Endpoint: String, CaseIterable, Sendable {
     case .getOpenAPI:
       .get("/openapi.json", "Show this description", needsEngine: false)
     case .listActs:
-      .get("/v1/audit", "List what people did", query: ["saga", "actor", "verb", "from", "to", "cursor", "limit"])
+      .get(
+        "/v1/audit", "List what people did", query: ["saga", "by", "actor", "verb", "from", "to", "cursor", "limit"])
     case .auditHead:
       .get("/v1/audit/head", "Show the heads of the audit chains")
     case .verifyAudit:

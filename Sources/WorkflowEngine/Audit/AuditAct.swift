@@ -131,11 +131,15 @@ enum AuditContent {
 }
 
 extension AuditEntry {
-  /// The form in the read model and in the API.
-  public var json: JSON {
-    var row: JSONObject = [
-      "at": .string(at.description), "actor": .string(actor), "kind": .string(kind.rawValue), "verb": .string(verb),
-    ]
+  /// The form in the API. `actor` is the older name of `by`.
+  public var json: JSON { .object(members(["at": .string(at.description), "by": .string(actor)])) }
+
+  /// Returns the members of an act behind some that come first.
+  private func members(_ first: JSONObject) -> JSONObject {
+    var row = first
+    row["actor"] = .string(actor)
+    row["kind"] = .string(kind.rawValue)
+    row["verb"] = .string(verb)
     row["saga"] = saga.map { .string($0.description) }
     row["version"] = version.map(JSON.int)
     row["workflow"] = workflow.map(JSON.string)
@@ -146,14 +150,16 @@ extension AuditEntry {
     if !content.isEmpty { row["content"] = .object(content) }
     row["before"] = before.map(\.json)
     row["after"] = after.map(\.json)
-    return .object(row)
+    return row
   }
 
   /// Returns the document in the read model.
   func document(in collection: String) -> Document {
     var fields = ["actor": actor.withoutNUL, "verb": verb, "kind": kind.rawValue]
     fields["saga"] = saga?.description
-    return Document(collection: collection, id: id, sort: at.description, fields: fields, data: json.bytes())
+    let row = members(["at": .string(at.description)])
+    return Document(
+      collection: collection, id: id, sort: at.description, fields: fields, data: JSON.object(row).bytes())
   }
 
   /// - Returns: nil when the document can't be read.

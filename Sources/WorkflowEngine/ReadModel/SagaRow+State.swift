@@ -77,12 +77,12 @@ extension SagaRow {
 }
 
 /// The failure on which a saga is stuck, or because of which it compensates.
-private struct Trouble {
-  let step: String?
-  let code: String
-  let message: String
+package struct Trouble {
+  package let step: String?
+  package let code: String
+  package let message: String
 
-  init?(_ state: SagaState) {
+  package init?(_ state: SagaState) {
     if let step = state.blockedSteps.first,
       let failure = step.status == .undoFailed ? step.undoFailure : step.failure
     {

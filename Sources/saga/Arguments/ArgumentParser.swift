@@ -42,7 +42,7 @@ struct ParsedArguments: Sendable, Equatable {
     let body = word.dropFirst(2)
     let equals = body.firstIndex(of: "=")
     let name = String(body[..<(equals ?? body.endIndex)])
-    guard let option = command.options.first(where: { $0.name == name }) else {
+    guard let option = command.options.first(where: { $0.name == name || $0.olderName == name }) else {
       let near =
         NearNames.nearest(to: name, among: command.options.map(\.name), completes: true).map {
           "; did you mean --\($0)?"
@@ -51,7 +51,7 @@ struct ParsedArguments: Sendable, Equatable {
     }
     guard let valueName = option.value else {
       if equals != nil { throw UsageError("--\(name) takes no value", of: command) }
-      flags.insert(name)
+      flags.insert(option.name)
       return
     }
     let value: String
@@ -62,8 +62,8 @@ struct ParsedArguments: Sendable, Equatable {
     } else {
       throw UsageError("--\(name) wants a value: --\(name) \(valueName)", of: command)
     }
-    if !option.repeats, values[name] != nil { throw UsageError("--\(name) was given twice", of: command) }
-    values[name, default: []].append(value)
+    if !option.repeats, values[option.name] != nil { throw UsageError("--\(name) was given twice", of: command) }
+    values[option.name, default: []].append(value)
   }
 
   private func checkOperands(of command: CommandSpec) throws(UsageError) {

@@ -53,16 +53,24 @@ struct OperandSpec: Sendable {
 /// A `--name`, with a value or without.
 struct OptionSpec: Sendable {
   let name: String
+  /// An older name of the option. The parser takes it as well; nil when the option has always had its name.
+  let olderName: String?
   /// The name of its value in the help; nil for an option without a value.
   let value: String?
   let repeats: Bool
   let help: String
 
-  init(_ name: String, value: String? = nil, repeats: Bool = false, help: String) {
+  init(_ name: String, formerly olderName: String? = nil, value: String? = nil, repeats: Bool = false, help: String) {
     self.name = name
+    self.olderName = olderName
     self.value = value
     self.repeats = repeats
     self.help = help
+  }
+
+  /// The help of the option, with all that the parser takes.
+  var wholeHelp: String {
+    help + (repeats ? " (may be repeated)" : "") + (olderName.map { " (older name: --\($0))" } ?? "")
   }
 
   /// `--key KEY`

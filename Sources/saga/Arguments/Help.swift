@@ -31,7 +31,7 @@ enum Help {
       lines.append("")
       let rows =
         command.operands.map { ($0.name, $0.help) }
-        + command.options.map { ($0.shown, $0.help + ($0.repeats ? " (may be repeated)" : "")) }
+        + command.options.map { ($0.shown, $0.wholeHelp) }
       lines += table(rows)
     }
     lines += ["", style.bold("Examples")]

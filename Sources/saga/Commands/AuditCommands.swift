@@ -16,7 +16,7 @@ let auditCommand = CommandSpec(
   ],
   options: [
     OptionSpec("saga", value: "ID", help: "only of this saga"),
-    OptionSpec("actor", value: "NAME", help: "only acts of this person"),
+    OptionSpec("by", formerly: "actor", value: "NAME", help: "only acts of this person"),
     OptionSpec("verb", value: "VERB", help: "only this verb: retry, cancel, start, signal, register, …"),
     OptionSpec("between", value: "FROM..TO", help: "from one time to before another; each can be left out"),
     OptionSpec("csv", help: "as CSV (RFC 4180), for a spreadsheet"), .server, .json,
@@ -24,12 +24,12 @@ let auditCommand = CommandSpec(
   examples: [
     .init(says: "What was done to a saga?", line: "saga audit --saga ID"),
     .init(says: "March, for the auditor", line: "saga audit --between 2026-03-01..2026-04-01 --csv > march.csv"),
-    .init(says: "Who retried at night?", line: "saga audit --verb retry --actor night-shift"),
+    .init(says: "Who retried at night?", line: "saga audit --verb retry --by night-shift"),
   ]
 ) { invocation in
   var query: [(name: String, value: String)] = [("limit", "200")]
   if let saga = invocation.arguments.value("saga") { query.append(("saga", saga)) }
-  if let actor = invocation.arguments.value("actor") { query.append(("actor", actor)) }
+  if let by = invocation.arguments.value("by") { query.append(("by", by)) }
   if let verb = invocation.arguments.value("verb") { query.append(("verb", verb)) }
   query += try invocation.between()
   let asCSV = invocation.arguments.has("csv")

@@ -12,7 +12,10 @@ let listFilters: [(option: OptionSpec, parameter: String)] = [
       help: "running, compensating, stuck, completed, compensated, or abandoned; several with commas"), "status"
   ),
   (OptionSpec("workflow", value: "NAME", help: "only of this workflow"), "workflow"),
-  (OptionSpec("workflow-version", value: "N", help: "only of this version of it"), "version"),
+  (
+    OptionSpec("version", formerly: "workflow-version", value: "N", help: "only of this version of the workflow"),
+    "version"
+  ),
   (OptionSpec("step", value: "STEP", help: "at this step; with --step-status, where it has this status"), "step"),
   (
     OptionSpec("step-status", value: "STATUS", help: "with a step, or this step, in this status: undoFailed, waiting"),
@@ -28,14 +31,21 @@ let listFilters: [(option: OptionSpec, parameter: String)] = [
       help: "with this label, as patient=P-17; several options: with all of them"), "label"
   ),
   (OptionSpec("key", value: "KEY", help: "started with this idempotency key"), "key"),
-  (OptionSpec("text", value: "TEXT", help: "words of titles, input, tags and errors, or their beginnings"), "q"),
   (
-    OptionSpec("since", value: "TIME", help: "started at this time or later: 2026-03-01T08:00:00Z"),
+    OptionSpec(
+      "q", formerly: "text", value: "TEXT", help: "words of titles, input, tags and errors, or their beginnings"),
+    "q"
+  ),
+  (
+    OptionSpec(
+      "started-after", formerly: "since", value: "TIME", help: "started at this time or later: 2026-03-01T08:00:00Z"),
     "startedAfter"
   ),
-  (OptionSpec("until", value: "TIME", help: "started before this time"), "startedBefore"),
-  (OptionSpec("ended-since", value: "TIME", help: "ended at this time or later"), "endedAfter"),
-  (OptionSpec("ended-until", value: "TIME", help: "ended before this time"), "endedBefore"),
+  (OptionSpec("started-before", formerly: "until", value: "TIME", help: "started before this time"), "startedBefore"),
+  (
+    OptionSpec("ended-after", formerly: "ended-since", value: "TIME", help: "ended at this time or later"), "endedAfter"
+  ),
+  (OptionSpec("ended-before", formerly: "ended-until", value: "TIME", help: "ended before this time"), "endedBefore"),
   (OptionSpec("sort", value: "ORDER", help: "-startedAt (else), startedAt, -updatedAt, -endedAt"), "sort"),
   (OptionSpec("seen", value: "TOKEN", help: "wait for the events of this Saga-Seen header"), "seen"),
 ]
@@ -81,7 +91,8 @@ let listCommand = CommandSpec(
   examples: [
     .init(says: "Which sagas need an operator, and why?", line: "saga list --stuck --facets"),
     .init(
-      says: "Errors of the storage service today", line: "saga list --error 'storage.*' --since 2026-03-01T00:00:00Z"),
+      says: "Errors of the storage service today",
+      line: "saga list --error 'storage.*' --started-after 2026-03-01T00:00:00Z"),
     .init(says: "All compensated sagas, for a program", line: "saga list --status compensated --all --json"),
   ]
 ) { try await ListPages($0).run() }

@@ -16,8 +16,7 @@ struct OperationWords {
   static let options: [OptionSpec] =
     filters.map(\.option) + listFlags.map(\.option) + [
       OptionSpec("saga", value: "ID", repeats: true, help: "exactly this saga, and every other that is named"),
-      OptionSpec("on", value: "STEP", help: "the step that the verb is for"),
-      OptionSpec("to", value: "STEP", help: "rewind: the step to go back to"),
+      OptionSpec("on", formerly: "to", value: "STEP", help: "the step that the verb is for"),
       OptionSpec("outcome", value: "WHAT", help: "resolve: happened, didNotHappen, or undone"),
       OptionSpec("input", value: "JSON", help: "retry: what the step reads instead"),
       OptionSpec("output", value: "JSON", help: "skip, resolve: what later steps read"),
@@ -54,7 +53,7 @@ struct OperationWords {
     }
     for saga in sagas { shown += ["--saga", saga] }
     let texts: [(option: String, member: WritableKeyPath<VerbMembers, String?>)] = [
-      ("on", \.step), ("to", \.step), ("outcome", \.outcome), ("by", \.by),
+      ("on", \.step), ("outcome", \.outcome), ("by", \.by),
     ]
     for (option, member) in texts {
       guard let value = invocation.arguments.value(option) else { continue }

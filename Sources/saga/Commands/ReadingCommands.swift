@@ -103,15 +103,15 @@ struct ProjectionLines {
   let projections: ProjectionsResponse
 
   func lines() -> [String] {
-    let lag = projections.lag
-    let behind = projections.shards.filter { $0.lag > 0 }
+    let lag = projections.lagEvents
+    let behind = projections.shards.filter { $0.lagEvents > 0 }
     var lines = [
       lag == 0
         ? "Lists show every stored event."
         : "Lists are \(ListLag.text(events: lag, time: projections.lagSeconds)).",
       "  store       \(projections.store), generation \(projections.generation)",
     ]
-    for shard in behind.sorted(by: { $0.lag > $1.lag }).prefix(8) {
+    for shard in behind.sorted(by: { $0.lagEvents > $1.lagEvents }).prefix(8) {
       lines.append("  shard \(Layout.padLeft("\(shard.shard)", to: 4))  at \(shard.position) of \(shard.head)")
     }
     if behind.count > 8 { lines.append("  and \(behind.count - 8) more shards") }

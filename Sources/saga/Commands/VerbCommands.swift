@@ -212,19 +212,21 @@ let rewindCommand = CommandSpec(
     "Undoes the steps in reverse order, then starts them again in a new round. No other step starts meanwhile. A rewind "
       + "can't go back before a pivot that has succeeded."
   ],
-  operands: [idOperand], options: [OptionSpec("to", value: "STEP", help: "the step to go back to"), .reason] + acting,
+  operands: [idOperand],
+  options: [OptionSpec("step", formerly: "to", value: "STEP", help: "the step to go back to"), .reason] + acting,
   examples: [
-    .init(says: "The wrong plate was loaded", line: "saga rewind ID --to loadPlate --reason 'plate 7, not 1'"),
+    .init(says: "The wrong plate was loaded", line: "saga rewind ID --step loadPlate --reason 'plate 7, not 1'"),
     .init(says: "Show its progress", line: "saga show ID"),
   ]
 ) { invocation in
-  guard let step = invocation.arguments.value("to") else { throw invocation.usage("rewind wants --to STEP") }
+  let step = try invocation.step()
   return try await act(.rewindSaga, invocation) { $0.step = step }
 }
 
 /// The options that every verb has besides its reason.
 private let acting: [OptionSpec] = [
-  OptionSpec("seen", value: "N", help: "the last event you saw; refused when there is a later one"),
+  OptionSpec(
+    "expected-version", formerly: "seen", value: "N", help: "the last event you saw; refused when there is a later one"),
   OptionSpec("key", value: "KEY", help: "the Idempotency-Key; else a new one"), .user, .server, .json,
 ]
 
@@ -247,7 +249,7 @@ private func act(_ verb: Endpoint, _ invocation: Invocation, _ complete: (inout 
   }
   var members = VerbMembers()
   complete(&members)
-  let body = VerbRequest(reason: reason, members, expectedVersion: try invocation.number("seen"))
+  let body = VerbRequest(reason: reason, members, expectedVersion: try invocation.number("expected-version"))
   let key = invocation.arguments.value("key") ?? invocation.environment.newID().description
   let request = APIRequest(verb, id, headers: [("Idempotency-Key", key)], body: body.json.bytes())
   try invocation.show(try await invocation.client.answer(to: request, again: 2))

@@ -15,7 +15,7 @@ struct Tube: Sendable {
   var status: String { saga.status }
   /// The reason why the saga compensates or is stuck.
   var cause: (step: String, code: String, message: String)? {
-    if let turnBack = saga.turnBack { return (turnBack.step ?? turnBack.cause, turnBack.code, turnBack.message) }
+    if let turnBack = saga.turnBack { return (turnBack.failedStep ?? turnBack.cause, turnBack.code, turnBack.message) }
     return saga.stuck.first.map { ($0.step, $0.code, $0.message) }
   }
   var steps: [SagaResponse.Step] { saga.steps }

@@ -13,7 +13,7 @@ struct AuditLines {
 
   func lines(of act: AuditResponse.Act) -> [String] {
     let when = Layout.pad(Self.toTheSecond(act.at), to: 20)
-    let who = Layout.pad(Layout.clip(act.actor, to: 16), to: 16)
+    let who = Layout.pad(Layout.clip(act.by, to: 16), to: 16)
     let what = Layout.pad(Layout.clip(act.verb, to: 12), to: 12)
     let about = Layout.clip(act.workflow ?? "", to: Self.width - 51)
     var lines = [Layout.trimmingEnd("\(when) \(style.bold(who)) \(what) \(about)")]
@@ -79,7 +79,7 @@ enum AuditCSV {
 
   static func line(of act: AuditResponse.Act) -> String {
     line([
-      act.at.description, act.actor, act.kind, act.verb, act.saga ?? "", act.version.map(String.init) ?? "",
+      act.at.description, act.by, act.kind, act.verb, act.saga ?? "", act.version.map(String.init) ?? "",
       act.workflow ?? "", act.step ?? "", act.reason ?? "", act.from ?? "", act.before?.saga ?? "",
       act.before?.step ?? "", act.after?.saga ?? "", act.after?.step ?? "", act.operation ?? "",
       act.content.map { $0.text() } ?? "",

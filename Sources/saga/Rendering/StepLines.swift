@@ -70,7 +70,7 @@ struct StepLines {
       facts.append("tried \(step.attempt)\(most)")
       if let next = step.retryAt { facts.append("again " + when(next)) }
     case "waiting":
-      if step.waitingFor?.kind == "signal" { facts.append("for signal \(step.waitingFor?.name ?? "")") }
+      if step.waitingFor?.kind == "signal" { facts.append("for signal \(step.waitingFor?.signal ?? "")") }
       if let poll = step.poll { facts += self.facts(of: poll) }
       if let until = step.until { facts.append("until \(TimeText.short(until, besides: saga.startedAt))") }
       if let times = step.waitingFor?.reminders { facts.append("reminded \(times == 1 ? "once" : "\(times) times")") }
