@@ -98,6 +98,9 @@ export async function events(id, after = 0, most = 5000) {
 
 export const timeline = (id) => get(`/v1/sagas/${part(id)}/timeline`);
 
+/** A page of what a step sent and what was answered, the newest last. */
+export const calls = (id, step, cursor) => get(`/v1/sagas/${part(id)}/calls${query({ step, cursor })}`);
+
 export async function workflows() {
   const all = [];
   for (let cursor = ""; cursor !== undefined;) {

@@ -254,7 +254,9 @@ export function write(value, indent = null, text = JSON.stringify) {
 
 // Characters that are invisible or change the direction of text: control characters, direction marks, spaces without width.
 const unseen = /[\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
-const visible = (text) => JSON.stringify(text).replace(unseen, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`);
+/** The text with an escape in place of each such character. */
+export const shownText = (text) => text.replace(unseen, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`);
+const visible = (text) => shownText(JSON.stringify(text));
 
 /** JSON text for people, which reads back as the same value. An invisible character is written as an escape. */
 export const pretty = (value) => (value === undefined ? "" : write(value, 2, visible));

@@ -1,5 +1,6 @@
 // One saga: why it is in its current state, what to do next, and everything that has happened to it.
 import * as api from "./api.js";
+import { stepCalls } from "./calls.js";
 import { dialog, fact, h, put, say } from "./dom.js";
 import { duration, number, shortID, since, time } from "./format.js";
 import { gantt } from "./gantt.js";
@@ -79,6 +80,7 @@ export function sagaPage(main, { id }) {
     const own = events.filter((one) => one.data.step === stepID && one.version <= (at ?? Infinity));
     dialog(`Step ${stepID}`, () => [
       h("p", badge(step.status), step.undo && h("span.quiet", ` undo ${step.undo.status}`)), step.description && h("p", step.description),
+      ["http", "kafka"].includes(step.action.kind) && [h("h3", "Calls"), stepCalls(id, stepID)],
       h("h3", "Details"), payload(step), h("h3", `Events (${own.length})`), h("div.history", own.map(eventLine)),
     ], { wide: true });
   };

@@ -10,14 +10,12 @@ extension HTTPOutcome {
     unanswered(error.code, error.message, wasSent: error.sent, service: service.name)
   }
 
-  /// - Parameters:
-  ///   - limit: the most bytes of a body that were read. Messages name it.
-  ///   - isLook: whether the call is a look of a poll. Then a success gives the whole answer.
+  /// - Parameter limit: the most bytes of a body that were read. Messages name it.
   static func read(
     _ response: HTTPClientResponse, success: [ClosedRange<Int>], service: Service, now: Timestamp,
-    limit: Int = HTTPStepExecutor.maxResponseBytes, isLook: Bool = false
+    limit: Int = HTTPStepExecutor.maxResponseBytes
   ) -> StepOutcome {
-    of(HTTPAnswer(response, from: service), success: success, now: now, limit: limit, isLook: isLook)
+    of(HTTPAnswer(response, from: service), success: success, now: now, limit: limit)
   }
 }
 

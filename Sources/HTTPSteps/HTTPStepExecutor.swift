@@ -57,8 +57,7 @@ public final class HTTPStepExecutor: StepExecutor {
       // The call's time begins now, because the participant does not cause the wait for the store or for a place.
       let response = try await client.send(request(for: call, action, service, timeout: call.timeout))
       return HTTPOutcome.read(
-        response, success: action.success, service: service, now: clock.wallNow(), limit: maxResponseBytes,
-        isLook: call.look != nil)
+        response, success: action.success, service: service, now: clock.wallNow(), limit: maxResponseBytes)
     } catch {
       let outcome = HTTPOutcome.read(error, service: service)
       // The engine itself cut the call off, and a look that changes nothing can be made again.
@@ -75,24 +74,10 @@ public final class HTTPStepExecutor: StepExecutor {
     for call: StepCall, _ action: RenderedHTTP, _ service: Service, timeout: Duration
   ) -> HTTPClientRequest {
     var headers = HTTPHeaders()
-    for field in action.headers { headers.add(field.name, field.value) }
-    headers.add("Accept", "application/json")
-    headers.add("Idempotency-Key", call.idempotencyKey)
-    if let forwardKey = call.compensates { headers.add("Compensates", forwardKey) }
-    headers.add("Saga-Id", call.saga.description)
-    headers.add("traceparent", call.traceparent)
-    var body: [UInt8] = []
-    if let value = action.body {
-      headers.add("Content-Type", "application/json")
-      body = value.bytes()
-    }
-    var url = service.baseURL + action.path
-    if !action.query.isEmpty {
-      let items = action.query.map { "\(PercentEncoding.segment($0.name))=\(PercentEncoding.segment($0.value))" }
-      url += "?" + items.joined(separator: "&")
-    }
+    for field in call.fields(of: action) { headers.add(field.name, field.value) }
     return HTTPClientRequest(
-      method: action.method, url: url, headers: headers, body: body, timeout: timeout,
+      method: action.method, url: service.baseURL + action.target(), headers: headers,
+      body: action.body?.bytes() ?? [], timeout: timeout,
       maxResponseBytes: maxResponseBytes, takesPartialBody: true)
   }
 }

@@ -75,10 +75,11 @@ struct KafkaReply: Sendable {
     }
     // Operators read a participant's words for years. The limit is long enough to help.
     let message = ParticipantText.oneLine((try text("message", in: body)) ?? "", most: 1_000)
-    return StepFailure(
+    let failure = StepFailure(
       code: code, classes: ["kafka.answer"], message: message.isEmpty ? code : message,
       isRetryable: (try flag("retryable", in: body)) ?? isRetryable, retryAfter: retryAfter,
       isGone: (try flag("gone", in: body)) ?? false)
+    return failure.answered(by: CallAnswer(excerpt: CallExcerpt(of: .object(body))))
   }
 
   // MARK: Members

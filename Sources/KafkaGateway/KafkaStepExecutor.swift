@@ -154,13 +154,8 @@ public final class KafkaStepExecutor: StepExecutor {
       type: "\(action.service).\(action.command)", subject: saga, time: clock.now(),
       data: (action.body ?? .null).bytes())
     var record = event.record(topic: service.topic, key: saga)
-    record.headers += [
-      KafkaHeader("idempotency-key", call.idempotencyKey), KafkaHeader("saga-id", saga),
-      KafkaHeader("saga-step", call.step), KafkaHeader("saga-attempt", "\(call.attempt)"),
-      KafkaHeader("reply-topic", replyTopic), KafkaHeader("traceparent", call.traceparent),
-    ]
-    if let forward = call.compensates { record.headers.append(KafkaHeader("compensates", forward)) }
-    record.headers += action.headers.map { KafkaHeader($0.name, $0.value) }
+    record.headers.append(KafkaHeader("reply-topic", replyTopic))
+    record.headers += call.fields(of: action).map { KafkaHeader($0.name, $0.value) }
     return record
   }
 }

@@ -41,6 +41,9 @@ public protocol SagaEngine: Sendable {
   /// Returns the token of the positions that a list must have reached to show all events of the saga until now.
   func seen(_ id: UniqueID) async throws -> SeenToken
   func timeline(of id: UniqueID) async throws -> Timeline
+  /// Returns what a saga sent and what was answered. The calls of later events than `version`, the newest last.
+  /// - Parameter step: nil for the calls of all steps.
+  func calls(of id: UniqueID, step: String?, after version: Int, limit: Int) async throws -> CallPage
   /// Returns the saga as it was after one of its events.
   func saga(_ id: UniqueID, version: Int) async throws -> SagaNow
   func statistics(of workflow: String, _ range: MomentRange) async throws -> [StepMinute]

@@ -111,6 +111,35 @@ struct AnswerTextTests {
     }
   }
 
+  @Test("Calls over HTTP and over Kafka")
+  func calls() async throws {
+    let engine = try engine()
+    try engine.register(Samples.secrets)
+    let id = try engine.start("order", input: ["barcode": "T-1", "apiKey": "s3cret"])
+    engine.clock.advance(by: .milliseconds(120))
+    let answer = HTTPAnswer(
+      sender: HTTPAnswer.Sender(name: "samples", keepsTombstones: false), status: 503,
+      body: Array(#"{"detail":"busy","token":"s3cret"}"#.utf8),
+      fields: [
+        (name: "Content-Type", value: "application/json"), (name: "X-Request-Id", value: "R-7"),
+        (name: "Set-Cookie", value: "id=s3cret"),
+      ])
+    try engine.settle(
+      id, "create", HTTPOutcome.of(answer, success: [200...299], now: engine.clock.now(), limit: 1 << 20))
+    engine.clock.advance(by: .seconds(2))
+    try engine.tell(id, .wake)
+    engine.clock.advance(by: .milliseconds(80))
+    let created = LookAnswer(status: 201, headers: ["location": "/samples/7"], body: ["id": "S-1"])
+    try engine.settle(id, "create", .answered(created))
+    engine.clock.advance(by: .seconds(30))
+    try engine.settle(id, "store", .unknown(Samples.lost))
+    let thaw = try engine.start("thaw")
+    try await TestAPI.run(engine: engine) { api in
+      try expect(try await api.get("/v1/sagas/\(id)/calls?limit=3"), is: "calls")
+      try expect(try await api.get("/v1/sagas/\(thaw)/calls"), is: "calls-kafka")
+    }
+  }
+
   @Test("A saga that polls")
   func polling() async throws {
     let engine = FakeEngine()

@@ -34,6 +34,7 @@ struct WireTests {
       Sample("sagas", "SagaPage", SagaListResponse.self), Sample("events", "EventPage", HistoryResponse.self),
       Sample("timeline", "Timeline", TimelineResponse.self),
       Sample("timeline-polling", "Timeline", TimelineResponse.self),
+      Sample("calls", "CallPage", CallsResponse.self), Sample("calls-kafka", "CallPage", CallsResponse.self),
       Sample("document", "SagaDocument", DocumentResponse.self), Sample("stats", "Stats", StatsResponse.self),
       Sample("signal", "SignalAnswer", SignalResponse.self),
       Sample("signal-repeated", "SignalAnswer", SignalResponse.self),

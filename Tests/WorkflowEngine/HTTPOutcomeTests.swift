@@ -25,9 +25,12 @@ struct HTTPOutcomeTests {
     var all = HTTPHeaders()
     if let type { all.add("Content-Type", type) }
     for (name, value) in headers { all.add(name, value) }
-    return HTTPOutcome.read(
+    let outcome = HTTPOutcome.read(
       HTTPClientResponse(status: status, headers: all, body: bytes, bodyError: bodyError), success: [200...299],
       service: Self.service, now: Self.now)
+    // Most tests ask for the output alone.
+    guard case .answered(let answer) = outcome else { return outcome }
+    return answer.problem.map { .succeededUnread($0) } ?? .succeeded(answer.body ?? .null)
   }
 
   enum Kind { case succeeded, refused, unknown, notSent }
@@ -50,7 +53,7 @@ struct HTTPOutcomeTests {
     ])
   func statuses(status: Int, expected: Kind) { #expect(kind(read(status)) == expected) }
 
-  @Test("A look gets the whole answer: its status, its headers in lower case, its body, and the participant's words")
+  @Test("A success is the whole answer: its status, its headers in lower case, its body, and the participant's words")
   func look() throws {
     var headers = HTTPHeaders()
     headers.add("Content-Type", "application/json")
@@ -59,7 +62,7 @@ struct HTTPOutcomeTests {
     func look(_ status: Int, _ body: String) -> StepOutcome {
       HTTPOutcome.read(
         HTTPClientResponse(status: status, headers: headers, body: Array(body.utf8)), success: [200...299],
-        service: Self.service, now: Self.now, isLook: true)
+        service: Self.service, now: Self.now)
     }
     let body: JSON = ["state": "failed", "code": "LEAK", "message": "It leaks."]
     #expect(

@@ -12,6 +12,8 @@ static const tracseq_asset assets[] = {
 #include "entry.h"
 #define ASSET "../../../console/batch.js"
 #include "entry.h"
+#define ASSET "../../../console/calls.js"
+#include "entry.h"
 #define ASSET "../../../console/dom.js"
 #include "entry.h"
 #define ASSET "../../../console/format.js"

@@ -78,7 +78,7 @@ extension CaseAnswer {
 
   private func outcome(for call: StepCall, at time: Timestamp, keepsTombstones: Bool) -> StepOutcome? {
     switch content {
-    case .output(let output): return .succeeded(output)
+    case .output(let output): return call.success(output)
     case .failure(var failure):
       failure.keepsTombstones = keepsTombstones && failure.isGone
       return .failed(failure)
@@ -94,8 +94,7 @@ extension CaseAnswer {
       let answer = HTTPAnswer(
         sender: HTTPAnswer.Sender(name: http.service, keepsTombstones: keepsTombstones), status: status, body: bytes,
         fields: fields + (type.map { [(name: "Content-Type", value: $0)] } ?? []))
-      return HTTPOutcome.of(
-        answer, success: http.success, now: time, limit: Self.longestBody, isLook: call.look != nil)
+      return HTTPOutcome.of(answer, success: http.success, now: time, limit: Self.longestBody)
     }
   }
 

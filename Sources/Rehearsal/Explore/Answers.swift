@@ -9,6 +9,8 @@ public struct Answers: Sendable, Hashable {
   public internal(set) var input: JSON
   /// What each call answers, and the body of each signal, by the step's id.
   public internal(set) var outputs: [String: JSON]
+  /// The status and the headers that each call over HTTP answers, as far as expressions read them.
+  var heads: [String: JSON] = [:]
 
   public init(input: JSON, outputs: [String: JSON]) {
     self.input = input
@@ -33,6 +35,7 @@ public struct Answers: Sendable, Hashable {
     switch place.root {
     case .input: input = changed
     case .output(let step): outputs[step] = changed
+    case .answer(let step): heads[step] = changed
     }
   }
 
@@ -40,6 +43,7 @@ public struct Answers: Sendable, Hashable {
     switch root {
     case .input: input
     case .output(let step): outputs[step]
+    case .answer(let step): heads[step]
     }
   }
 
@@ -82,6 +86,7 @@ public struct GivenAnswers: Sendable {
     for step in definition.steps where made.outputs[step.id] == nil {
       made.outputs[step.id] = Self.output(of: step, reads)
     }
+    for step in definition.steps { made.heads[step.id] = reads.sample(of: .answer(step.id)) }
     return made
   }
 

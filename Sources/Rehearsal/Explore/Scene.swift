@@ -45,10 +45,13 @@ struct Scene {
   // MARK: Participants
 
   private func forward(_ call: VirtualCall) -> PlannedAnswer {
+    let (step, after) = (call.call.step, time(of: call))
     let honest =
       call.isUndone && base.keepsTombstones
-      ? PlannedAnswer.fails(Self.tooLate, after: time(of: call))
-      : .succeeds(answers.outputs[call.call.step] ?? .object([:]), after: time(of: call))
+      ? PlannedAnswer.fails(Self.tooLate, after: after)
+      : PlannedAnswer(
+        call.call.success(answers.outputs[step] ?? .object([:]), head: answers.heads[step]), after: after,
+        effect: after)
     for fault in faults where fault.step == call.call.step {
       switch fault.kind {
       case .fails: return .fails(Self.refused, after: time(of: call))

@@ -56,6 +56,21 @@ public struct PlannedAnswer: Sendable, Hashable {
   }
 }
 
+extension StepCall {
+  /// Returns the outcome of a success. Over HTTP it has a status and headers.
+  /// - Parameter head: an object with the members `status` and `headers`. A status that does not mean success is replaced.
+  func success(_ output: JSON, head: JSON? = nil) -> StepOutcome {
+    guard case .http(let http) = action else { return .succeeded(output) }
+    let wanted = head?["status"]?.intValue.flatMap { status in
+      http.success.contains { $0.contains(status) } ? status : nil
+    }
+    var headers: [String: String] = [:]
+    for (name, value) in head?["headers"]?.objectValue ?? [:] { headers[name] = value.stringValue ?? value.text() }
+    return .answered(
+      LookAnswer(status: wanted ?? http.success.first?.lowerBound ?? 200, headers: headers, body: output))
+  }
+}
+
 /// A call that the engine sent, with what its participant did.
 public struct SentCall: Sendable, Hashable {
   public let call: StepCall

@@ -12,6 +12,11 @@ public enum RenderedAction: Sendable, Hashable {
 public struct RenderedField: Sendable, Hashable {
   public let name: String
   public let value: String
+
+  package init(name: String, value: String) {
+    self.name = name
+    self.value = value
+  }
 }
 
 /// An HTTP action with its templates filled in.
@@ -26,6 +31,16 @@ public struct RenderedHTTP: Sendable, Hashable {
   public let body: JSON?
   /// The status codes that mean success.
   public let success: [ClosedRange<Int>]
+}
+
+extension RenderedHTTP {
+  /// Returns the path with its query, percent-encoded.
+  /// - Parameter encoded: returns the encoded value of a parameter; for people to see, without secrets.
+  package func target(_ encoded: (RenderedField) -> String = { PercentEncoding.segment($0.value) }) -> String {
+    guard !query.isEmpty else { return path }
+    let items = query.map { "\(PercentEncoding.segment($0.name))=\(encoded($0))" }
+    return path + "?" + items.joined(separator: "&")
+  }
 }
 
 /// A Kafka action with its templates filled in.

@@ -55,7 +55,7 @@ extension Decider {
     return due
   }
 
-  private static func look(
+  static func look(
     _ number: Int, of index: Int, in state: SagaState, definition: WorkflowDefinition, now: Timestamp
   ) -> DueLook {
     let (step, rules) = (state.steps[index], definition.steps[index])
@@ -79,7 +79,7 @@ extension Decider {
       LookReport(step: step.id, round: step.round, number: number, at: now, outcome: .failed(failure)))
   }
 
-  private static func call(of index: Int, in state: SagaState, definition: WorkflowDefinition) -> Effect? {
+  static func call(of index: Int, in state: SagaState, definition: WorkflowDefinition) -> Effect? {
     let (step, rules) = (state.steps[index], definition.steps[index])
     guard let (phase, attempt) = step.inFlight else { return nil }
     let forwardKey = IdempotencyKey.forward(saga: state.id, step: step.id, round: step.round)

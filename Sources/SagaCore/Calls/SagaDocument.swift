@@ -46,6 +46,7 @@ extension SagaState {
     case .outputError: return step.outputProblem.map(shown)
     case .output: return step.outputProblem == nil ? step.output : nil
     case .error: return step.failure.map(shown)
+    case .answer: return step.answer?.document
     case .status: return .word(step.status)
     case .outcome: return .word(step.outcome)
     case .by: return senders[ReceivedSignal.Wait(step: step.id, round: step.round)].map(JSON.string)

@@ -5,13 +5,9 @@ import JSON
 /// - JSON gives its value, text gives a string, nothing gives null.
 /// - A body that can't be read gives the reason instead of a value. A step that reads the value fails with this reason.
 enum AnswerBody {
-  static func outcome(of answer: HTTPAnswer, limit: Int) -> StepOutcome {
-    let reader = Reader(answer: answer, limit: limit)
-    do throws(StepFailure) {
-      return .succeeded(try reader.value())
-    } catch {
-      return .succeededUnread(error)
-    }
+  /// - Throws: why the body can't be read.
+  static func value(of answer: HTTPAnswer, limit: Int) throws(StepFailure) -> JSON {
+    try Reader(answer: answer, limit: limit).value()
   }
 
   private struct Reader {

@@ -43,13 +43,11 @@ package enum HTTPOutcome {
   ///   - success: the statuses that mean success.
   ///   - now: the timestamp from which a date in `Retry-After` counts.
   ///   - limit: the most bytes of a body that were read. Messages name it.
-  ///   - isLook: whether the call is a look of a poll. Then a success gives the whole answer.
   package static func of(
-    _ answer: HTTPAnswer, success: [ClosedRange<Int>], now: Timestamp, limit: Int, isLook: Bool = false
+    _ answer: HTTPAnswer, success: [ClosedRange<Int>], now: Timestamp, limit: Int
   ) -> StepOutcome {
     if success.contains(where: { $0.contains(answer.status) }) {
-      let outcome = AnswerBody.outcome(of: answer, limit: limit)
-      return isLook ? whole(answer, outcome) : outcome
+      return .answered(succeeded(answer, limit: limit))
     }
     let status = "http.\(answer.status)"
     var failure = StepFailure(
@@ -58,6 +56,7 @@ package enum HTTPOutcome {
     failure.retryAfter = answer.retryAfter.flatMap { RetryAfter.parse($0, now: now) }
     failure.isGone = answer.status == 404 || answer.status == 410
     failure.keepsTombstones = answer.sender.keepsTombstones
+    failure.answer = answer.recorded
     switch answer.status {
     case 408, 425, 429, 500...599:
       failure.isRetryable = true
@@ -71,18 +70,17 @@ package enum HTTPOutcome {
     }
   }
 
-  /// Returns the whole answer to a look.
-  /// - Parameter outcome: what the body gives.
-  private static func whole(_ answer: HTTPAnswer, _ outcome: StepOutcome) -> StepOutcome {
-    switch outcome {
-    case .succeeded(let body):
-      .answered(
-        LookAnswer(
-          status: answer.status, headers: answer.headers, body: body, code: code(body["code"]),
-          words: ParticipantWords.of(body)))
-    case .succeededUnread(let problem):
-      .answered(LookAnswer(status: answer.status, headers: answer.headers, body: nil, problem: problem))
-    case .answered, .failed, .unknown, .notSent: outcome
+  /// Returns a successful answer.
+  private static func succeeded(_ answer: HTTPAnswer, limit: Int) -> LookAnswer {
+    do throws(StepFailure) {
+      let body = try AnswerBody.value(of: answer, limit: limit)
+      return LookAnswer(
+        status: answer.status, headers: answer.headers, body: body, code: code(body["code"]),
+        words: ParticipantWords.of(body))
+    } catch {
+      var unread = LookAnswer(status: answer.status, headers: answer.headers, body: nil, problem: error)
+      unread.unread = answer.recorded.excerpt
+      return unread
     }
   }
 

@@ -88,6 +88,7 @@ extension StepState {
     members["progress"] = progress?.json
     members["output"] = output
     members["outputProblem"] = outputProblem?.json
+    members["answer"] = answer?.json
     members["input"] = input
     if isSkippedByOperator { members["skippedByOperator"] = true }
     members["failure"] = failure?.json
@@ -132,6 +133,7 @@ extension StepState {
     progress = try data.optional("progress").map(Dated<StepProgress>.read)
     output = data.optionalValue("output")
     outputProblem = try data.optional("outputProblem").map(StepFailure.read)
+    answer = try data.answer()
     input = data.optionalValue("input")
     failure = try data.optional("failure").map(StepFailure.read)
     undoFailure = try data.optional("undoFailure").map(StepFailure.read)

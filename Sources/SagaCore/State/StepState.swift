@@ -101,6 +101,16 @@ public enum StepStage: Sendable, Hashable {
     }
   }
 
+  /// Whether an attempt to do the step is under way, or the step polls.
+  var isAsking: Bool {
+    switch self {
+    case .running, .polling: true
+    case .pending, .backingOff, .waiting, .open, .succeeded, .failed, .skipped, .undoing, .undoBackingOff, .undone,
+      .undoFailed:
+      false
+    }
+  }
+
   /// Moves every time that is still to come by the length of a pause.
   mutating func shift(by length: Duration) {
     if let due { self.due = due + length }
@@ -131,6 +141,9 @@ public struct StepState: Sendable, Hashable {
   public internal(set) var output: JSON?
   /// Why the answer can't be read. Nil when it can be read, and when there is no answer.
   public internal(set) var outputProblem: StepFailure?
+  /// The status and the headers of the last answer over HTTP to an attempt to do the step. Nil when the last attempt got
+  /// no answer.
+  public internal(set) var answer: CallAnswer?
   /// The input that an operator gave this step. The step reads it instead of the saga's input.
   public internal(set) var input: JSON?
   /// The last failure of an attempt to do the step.

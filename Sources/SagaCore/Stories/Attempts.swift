@@ -20,6 +20,8 @@ public struct StepFailure: Error, Sendable, Hashable {
   public var isGone: Bool
   /// Whether the participant is declared to keep tombstones: after an early undo it refuses the late command.
   public var keepsTombstones: Bool
+  /// The answer from which the failure follows. Nil when no answer came, and in states, which have it beside the failure.
+  public internal(set) var answer: CallAnswer?
 
   public init(
     code: String, classes: [String] = [], message: String, isRetryable: Bool = false, retryAfter: Duration? = nil,
@@ -113,14 +115,16 @@ extension Decider {
     if let look = recordedLook(of: step) { return settle(look, of: step, outcome) }
     let failure: StepFailure
     let isUnknown: Bool
-    switch outcome.withoutAnswer {
+    switch outcome {
     case .succeeded(let output):
       succeed(step, output: StepOutput(output))
       return
     case .succeededUnread(let problem):
       succeed(step, output: StepOutput(problem: problem))
       return
-    case .answered: return
+    case .answered(let answer):
+      succeed(step, output: answer.output)
+      return
     case .failed(let reported): (failure, isUnknown) = (reported, false)
     case .unknown(let reported): (failure, isUnknown) = (reported, true)
     case .notSent(let reported):
@@ -147,8 +151,11 @@ extension Decider {
     var failure: StepFailure
     var isUnknown = false
     switch outcome {
-    case .succeeded, .succeededUnread, .answered:
+    case .succeeded, .succeededUnread:
       emit(UndoSucceeded(step: now.id, how: .answered))
+      return
+    case .answered(let answer):
+      emit(UndoSucceeded(step: now.id, how: .answered, answer: answer.recorded(withBody: true)))
       return
     case .failed(let reported): failure = reported
     case .unknown(let reported): (failure, isUnknown) = (reported, true)
@@ -160,7 +167,7 @@ extension Decider {
       // The participant has nothing under that name. The step is undone if it had happened, or if the participant will
       // refuse a late command. Otherwise the command may still arrive, and the engine asks again.
       if now.outcome == .succeeded || failure.keepsTombstones {
-        emit(UndoSucceeded(step: now.id, how: .alreadyGone))
+        emit(UndoSucceeded(step: now.id, how: .alreadyGone, answer: failure.answer))
         return
       }
       failure.isRetryable = true
@@ -292,7 +299,7 @@ public struct AttemptFailed: SagaEventContent {
   public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
     Self(
       step: try data.string("step"), phase: try data.word("phase"), attempt: try data.int("attempt"),
-      isUnknown: try data.bool("unknown"), failure: try StepFailure(data.nested("failure")),
+      isUnknown: try data.bool("unknown"), failure: try data.failure(),
       retryAt: try data.timestamp("retryAt"), look: try data.optionalInt("look"))
   }
 
@@ -301,7 +308,7 @@ public struct AttemptFailed: SagaEventContent {
     data["phase"] = .word(phase)
     data["attempt"] = .int(attempt)
     data["unknown"] = .bool(isUnknown)
-    data["failure"] = failure.json
+    data.write(failure)
     data["retryAt"] = .timestamp(retryAt)
     data["look"] = look.map(JSON.int)
   }
@@ -391,10 +398,11 @@ extension StepState {
       } else {
         stage = .backingOff(until: retryAt)
       }
-      self.failure = failure
+      self.failure = failure.alone
+      answer = failure.answer?.head
     case .undo:
       stage = .undoBackingOff(until: retryAt)
-      undoFailure = failure
+      undoFailure = failure.alone
     }
     return true
   }

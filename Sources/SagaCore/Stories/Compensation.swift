@@ -282,15 +282,18 @@ public struct UndoSucceeded: SagaEventContent {
   public static let typeName = "undoSucceeded"
   public let step: String
   public let how: UndoSuccess
+  /// The answer to the undo; nil over Kafka, and in events of earlier versions.
+  public var answer: CallAnswer?
   public var stepID: String? { step }
 
   public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
-    Self(step: try data.string("step"), how: try data.word("how"))
+    Self(step: try data.string("step"), how: try data.word("how"), answer: try data.answer())
   }
 
   public func write(to data: inout JSONObject) {
     data["step"] = .string(step)
     data["how"] = .word(how)
+    data["answer"] = answer?.json
   }
 
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
@@ -323,12 +326,12 @@ public struct UndoFailed: SagaEventContent {
 
   public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
     Self(
-      step: try data.string("step"), failure: try StepFailure(data.nested("failure")), blocks: try data.bool("blocks"))
+      step: try data.string("step"), failure: try data.failure(), blocks: try data.bool("blocks"))
   }
 
   public func write(to data: inout JSONObject) {
     data["step"] = .string(step)
-    data["failure"] = failure.json
+    data.write(failure)
     data["blocks"] = .bool(blocks)
   }
 
@@ -336,7 +339,7 @@ public struct UndoFailed: SagaEventContent {
     try saga.update(step, by: Self.typeName, at: at) { step in
       guard [.undoing, .succeeded, .failed].contains(step.status) else { return false }
       step.stage = .undoFailed(blocks: blocks)
-      step.undoFailure = failure
+      step.undoFailure = failure.alone
       step.undoEndedAt = at
       return true
     }

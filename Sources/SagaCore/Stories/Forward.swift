@@ -192,6 +192,7 @@ public struct StepSucceeded: SagaEventContent {
     data["step"] = .string(step)
     data["output"] = output.value
     data["outputProblem"] = output.problem?.json
+    data["answer"] = output.answer?.json
     data["pivot"] = isPivot ? true : nil
   }
 
@@ -214,6 +215,7 @@ extension StepState {
     outcome = .succeeded
     self.output = output.value
     outputProblem = output.problem
+    answer = output.answer?.head
     failure = nil
     endedAt = time
   }
@@ -231,23 +233,25 @@ public struct StepFailed: SagaEventContent {
 
   public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
     Self(
-      step: try data.string("step"), outcome: try data.word("outcome"),
-      failure: try StepFailure(data.nested("failure")), consequence: try data.word("consequence"))
+      step: try data.string("step"), outcome: try data.word("outcome"), failure: try data.failure(),
+      consequence: try data.word("consequence"))
   }
 
   public func write(to data: inout JSONObject) {
     data["step"] = .string(step)
     data["outcome"] = .word(outcome)
-    data["failure"] = failure.json
+    data.write(failure)
     data["consequence"] = .word(consequence)
   }
 
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
     try saga.update(step, by: Self.typeName, at: at) { step in
       guard [.pending, .running, .backingOff, .waiting].contains(step.status) else { return false }
+      // A step that fails between two attempts keeps the answer to the last one.
+      if step.stage.isAsking { step.answer = failure.answer?.head }
       step.stage = .failed(consequence)
       step.outcome = outcome
-      step.failure = failure
+      step.failure = failure.alone
       step.endedAt = at
       return true
     }
@@ -315,23 +319,27 @@ public struct StepOutput: Sendable, Hashable {
   public let value: JSON
   /// Why the answer can't be read; nil when it can.
   public let problem: StepFailure?
+  /// The answer that gave the output; nil for other outputs, over Kafka, and in events of earlier versions.
+  public let answer: CallAnswer?
 
-  public init(_ value: JSON) {
+  public init(_ value: JSON, answer: CallAnswer? = nil) {
     self.value = value
     problem = nil
+    self.answer = answer
   }
 
-  public init(problem: StepFailure) {
+  public init(problem: StepFailure, answer: CallAnswer? = nil) {
     value = .null
     self.problem = problem
+    self.answer = answer
   }
 
   init(_ data: EventReader) throws(UnreadableEvent) {
     let value = try data.value("output")
     if let problem = try data.optional("outputProblem") {
-      self.init(problem: try StepFailure(problem))
+      self.init(problem: try StepFailure(problem), answer: try data.answer())
     } else {
-      self.init(value)
+      self.init(value, answer: try data.answer())
     }
   }
 }

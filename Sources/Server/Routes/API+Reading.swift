@@ -14,6 +14,7 @@ extension API {
   var readingRoutes: [Route] {
     [
       Route(.getTimeline, showTimeline),
+      Route(.listCalls, listCalls),
       Route(.getDocument, showDocument),
       Route(.getStatistics, showStatistics),
       Route(.getProjections, showProjections),
@@ -44,6 +45,19 @@ extension API {
 
   private func showTimeline(_ call: Call) async throws -> HTTPServerResponse {
     .json(TimelineResponse(try await engine.timeline(of: call.path.sagaID())).json)
+  }
+
+  private func listCalls(_ call: Call) async throws -> HTTPServerResponse {
+    let id = try call.path.sagaID()
+    let step = try call.query.text("step")
+    let limit = try call.query.integer("limit", in: 1...100, default: 50)
+    let cursor = SealedCursor(list: "calls", filters: [id.description, step])
+    let after = try cursor.open(call.query.text("cursor")).map { text throws(Problem) in
+      guard let version = Int(digits: text) else { throw SealedCursor.malformed }
+      return version
+    }
+    let page = try await engine.calls(of: id, step: step, after: after ?? 0, limit: limit)
+    return .json(CallsResponse(page, next: page.next.map { cursor.seal("\($0)") }).json)
   }
 
   private func showDocument(_ call: Call) async throws -> HTTPServerResponse {

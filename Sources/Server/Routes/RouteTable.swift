@@ -11,7 +11,7 @@ import Workflows
 /// compare `docs/schema/openapi.json` with it. The raw value is the `operationId` there.
 public enum Endpoint: String, CaseIterable, Sendable {
   case listWorkflows, registerWorkflow, checkWorkflow, getWorkflow, getWorkflowVersion, getStatistics
-  case startSaga, listSagas, getSaga, listEvents, getTimeline, getDocument, sendSignal
+  case startSaga, listSagas, getSaga, listEvents, getTimeline, listCalls, getDocument, sendSignal
   case getSagaByKey, sendSignalByKey
   case cancelSaga, retrySaga, resolveSaga, abandonSaga, pauseSaga, resumeSaga, skipStep, compensateSaga, runNow
   case extendDeadline, rewindSaga
@@ -83,6 +83,10 @@ public enum Endpoint: String, CaseIterable, Sendable {
       .get("/v1/sagas/{id}/events", "Show a saga's history", query: ["after", "limit"])
     case .getTimeline:
       .get("/v1/sagas/{id}/timeline", "Show a saga's timeline")
+    case .listCalls:
+      .get(
+        "/v1/sagas/{id}/calls", "Show what a saga sent and what was answered", query: ["step", "cursor", "limit"],
+        refuses: [EngineErrorCode.stepUnknown])
     case .getDocument:
       .get(
         "/v1/sagas/{id}/document", "Show the document that a saga's expressions read", query: ["version"],

@@ -228,9 +228,13 @@ private struct KnownValues {
         words = ConditionCheck.outcomes.map { .string($0) }
         kind = .text
       case .by, .startedAt, .endedAt, .key, .uuid: kind = .text
-      case .error, .outputError: kind = .object
+      case .error, .answer, .outputError: kind = .object
       case .output, nil: break
       }
+    case "steps" where tokens.count == 4 && tokens[2] == .name("answer") && tokens[3] == .name("status"):
+      kind = .number
+    case "steps" where tokens.count == 5 && tokens[2] == .name("answer") && tokens[3] == .name("headers"):
+      kind = .text
     case "answer" where tokens.count == 2 && tokens[1] == .name("status"):
       kind = .number
       // An answer with another status is a failed look, and no condition sees it.

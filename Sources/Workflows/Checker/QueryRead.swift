@@ -43,7 +43,7 @@ package struct QueryRead {
 
   /// The number of tokens whose places are searched. A search for all tokens would read the rest of the query once for
   /// each of them.
-  private static let located = 4
+  private static let located = 5
 
   /// Returns the name at a depth; nil when there is none.
   package func name(_ depth: Int) -> String? {

@@ -136,6 +136,37 @@ struct ReferenceCheck {
       token: 2, near: header.lowercased())
   }
 
+  /// Checks what is read of `steps.ID.answer`.
+  /// - Returns: false when an error was reported.
+  private func checkAnswer(of step: StepDraft, _ one: One) -> Bool {
+    if let action = step.action, !action.isHTTP {
+      error(
+        one, WorkflowErrorCode.unknownMember,
+        "\(step.label) makes no call over HTTP, so it has no \"answer\": only a step with \"http\" has it", token: 2)
+      return false
+    }
+    guard one.read.tokens.count > 3 else { return true }
+    let members = AnswerMember.allCases.map(\.rawValue)
+    guard let name = one.read.name(3), let member = AnswerMember(rawValue: name) else {
+      let name = one.read.name(3)
+      let hint = name == "body" ? "; the body is steps.\(step.label).output" : ""
+      error(
+        one, WorkflowErrorCode.unknownMember,
+        "the answer of a step has \(members.joined(separator: ", ")), no "
+          + "\"\(name ?? one.read.tokens[3].description)\"\(hint)",
+        token: 3, near: name.flatMap { NearNames.nearest(to: $0, among: members) })
+      return false
+    }
+    guard member == .headers, let header = one.read.name(4), !AnswerHeaders.names.contains(header) else { return true }
+    let lower = header.lowercased()
+    let near = AnswerHeaders.names.contains(lower) ? lower : NearNames.nearest(to: lower, among: AnswerHeaders.names)
+    error(
+      one, WorkflowErrorCode.unknownMember,
+      "the history keeps no header \"\(header)\": it keeps \(AnswerHeaders.names.joined(separator: ", "))",
+      token: 4, near: near)
+    return false
+  }
+
   // MARK: Input
 
   /// Reports a member that the schema of the input does not have: an error where the schema is closed, a warning where
@@ -207,6 +238,7 @@ struct ReferenceCheck {
         "\(id) takes no signal, so it has no \"by\": only a step with \"signal\" has it", token: 2)
       return
     }
+    if member == .answer, !checkAnswer(of: drafts[target], one) { return }
     if let reader = one.reader {
       if reader.index == target { return checkOwn(one, member) }
       guard !graph.isUncertain[reader.index] else { return }
@@ -244,16 +276,17 @@ struct ReferenceCheck {
         "\(id) isn't over when this is read: of itself a step can read steps.\(id).key and steps.\(id).uuid", token: 1)
       return
     }
-    guard member == .output else {
+    guard member == .output || member == .answer else {
       error(
-        one, WorkflowErrorCode.stepNotBefore, "an undo can read its step's output, key and uuid, nothing else of it",
+        one, WorkflowErrorCode.stepNotBefore,
+        "an undo can read its step's output, answer, key and uuid, nothing else of it",
         token: member == nil ? 1 : 2)
       return
     }
     if outcomes != [.succeeded] {
       error(
         one, WorkflowErrorCode.undoReadsOutput,
-        "this undo also runs when no answer came, and then there is no output: make the thing under a known id and use "
+        "this undo also runs when no answer came, and then there is no \(member?.rawValue ?? "output"): make the thing under a known id and use "
           + "steps.\(id).uuid (or .key), or say \"appliesTo\": [\"succeeded\"]", token: 2)
     }
   }
@@ -281,6 +314,8 @@ struct ReferenceCheck {
       case .always, .afterEnd: nil
       case .afterFailure: "\(step.label) has an error only when it failed"
       case .withOutput, .afterSignal: skipped ?? failed
+      // An attempt that fails without an answer leaves none.
+      case .withAnswer: skipped ?? failed
       case .afterBegin: skipped
       }
     guard let reason else { return }

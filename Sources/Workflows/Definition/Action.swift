@@ -22,6 +22,7 @@ public enum Action: Sendable, Hashable {
     }
   }
 
+  package var isHTTP: Bool { if case .http = self { true } else { false } }
   package var isSignal: Bool { if case .signal = self { true } else { false } }
   public var isGroup: Bool { if case .group = self { true } else { false } }
 

@@ -1,6 +1,6 @@
 /// The members of `steps.ID` in the document that expressions read. `SagaCore` fills them in.
 package enum StepMember: String, Sendable, CaseIterable {
-  case output, error, status, outcome, by, startedAt, endedAt, key, uuid
+  case output, error, answer, status, outcome, by, startedAt, endedAt, key, uuid
   /// Why the output can't be read. Expressions may read it, but messages do not offer it.
   case outputError
 
@@ -15,6 +15,8 @@ package enum StepMember: String, Sendable, CaseIterable {
     case always
     /// The step succeeded, or an operator skipped it with an output.
     case withOutput
+    /// The last attempt of an `http` step got an answer.
+    case withAnswer
     case afterFailure
     /// The step took a signal.
     case afterSignal
@@ -28,6 +30,7 @@ package enum StepMember: String, Sendable, CaseIterable {
     switch self {
     case .status, .outcome, .key, .uuid: .always
     case .output: .withOutput
+    case .answer: .withAnswer
     case .error: .afterFailure
     case .by: .afterSignal
     case .startedAt: .afterBegin
@@ -40,4 +43,18 @@ package enum StepMember: String, Sendable, CaseIterable {
 /// The members of `saga` in the document that expressions read.
 package enum SagaMember: String, Sendable, CaseIterable {
   case id, key, tags, workflow, version, startedAt, startedBy
+}
+
+/// The members of `steps.ID.answer`, the last answer over HTTP to a step.
+package enum AnswerMember: String, Sendable, CaseIterable {
+  case status, headers
+}
+
+/// The headers of an answer that the history keeps, and that expressions can read after the step. They say where the
+/// result is, which form it has, and how to find the call at the service. None of them has a secret.
+package enum AnswerHeaders {
+  package static let names = [
+    "allow", "content-encoding", "content-type", "etag", "last-modified", "link", "location", "request-id",
+    "retry-after", "x-correlation-id", "x-request-id",
+  ]
 }

@@ -124,6 +124,8 @@ package struct ReadPlace: Sendable, Hashable {
     case input
     /// What a step answers. Of a signal step: the body of its signal.
     case output(String)
+    /// The status and the headers of the answer to an `http` step.
+    case answer(String)
   }
   package enum Part: Sendable, Hashable {
     case member(String)
@@ -144,8 +146,10 @@ package struct ReadPlace: Sendable, Hashable {
   /// The name of the value, for a made text.
   var name: String {
     for case .member(let name) in path.reversed() { return name }
-    if case .output(let step) = root { return step }
-    return "input"
+    switch root {
+    case .input: return "input"
+    case .output(let step), .answer(let step): return step
+    }
   }
 
   /// The place as an expression writes it.
@@ -154,6 +158,7 @@ package struct ReadPlace: Sendable, Hashable {
       switch root {
       case .input: "input"
       case .output(let step): "steps.\(step).output"
+      case .answer(let step): "steps.\(step).answer"
       }
     return start
       + path.map { part in

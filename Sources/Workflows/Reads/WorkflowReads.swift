@@ -120,11 +120,13 @@ private struct ReadCollector {
         segments = segments.dropFirst()
         shape = root(.output(answered))
       case "steps":
-        guard case .name(let step)? = segments.first?.singularToken,
-          case .name("output")? = segments.dropFirst().first?.singularToken
-        else { return nil }
+        guard case .name(let step)? = segments.first?.singularToken else { return nil }
+        switch segments.dropFirst().first?.singularToken {
+        case .name("output")?: shape = root(.output(step))
+        case .name("answer")?: shape = root(.answer(step))
+        case .name, .index, nil: return nil
+        }
         segments = segments.dropFirst(2)
-        shape = root(.output(step))
       default: return nil
       }
     }

@@ -8,17 +8,48 @@ let showCommand = CommandSpec(
   "show", summary: "draw a saga with its steps",
   about: [
     "Draws the steps in order with their status, time, attempts, errors and undos. For a saga that needs an operator it "
-      + "prints the commands that help."
+      + "prints the commands that help.",
+    "With --calls it shows what the saga sent to each participant and what was answered: status, chosen headers, and at "
+      + "most 2 KB of a body. Secrets are masked. With --json it prints a line of JSON for each call.",
   ],
   operands: [OperandSpec("ID", help: "the saga's id")],
-  options: [.server, .json],
+  options: [
+    OptionSpec("calls", help: "show what was sent and what was answered, the newest last"),
+    OptionSpec("step", value: "STEP", help: "with --calls: only the calls of this step"),
+    .server, .json,
+  ],
   examples: [
     .init(says: "How is this saga?", line: "saga show 019c8a5e-7b1c-7d2e-8f3a-0123456789ab"),
     .init(
       says: "Only its output", line: "saga show ID --json | saga query '$.output'"),
+    .init(says: "Why did the service refuse it?", line: "saga show ID --calls --step storeSample"),
   ]
 ) { invocation in
+  if invocation.arguments.has("calls") { return try await showCalls(invocation) }
+  if invocation.arguments.has("step") { throw invocation.usage("--step goes with --calls") }
   try invocation.show(try await invocation.client.get(.getSaga, try await invocation.sagaID()))
+  return .success
+}
+
+/// Prints a saga's calls, page by page.
+private func showCalls(_ invocation: Invocation) async throws -> ExitStatus {
+  let id = try await invocation.sagaID()
+  let lines = CallLines(style: invocation.style)
+  var cursor: String?
+  var isEmpty = true
+  repeat {
+    var query = [("limit", "100")]
+    if let step = invocation.arguments.value("step") { query.append(("step", step)) }
+    if let cursor { query.append(("cursor", cursor)) }
+    let answer = try await invocation.client.get(.listCalls, id, query: query)
+    let page: CallsResponse = try answer.read()
+    for (call, json) in zip(page.calls, answer.json["calls"]?.arrayValue ?? []) {
+      isEmpty = false
+      for line in invocation.json ? [json.text()] : lines.lines(of: call) { invocation.terminal.line(line) }
+    }
+    cursor = page.next
+  } while cursor != nil
+  if isEmpty, !invocation.json { invocation.terminal.line("No calls yet.") }
   return .success
 }
 

@@ -275,6 +275,21 @@ final class FakeEngine: SagaEngine {
     return events.reduce(into: Timeline()) { $0.note($1) }
   }
 
+  func calls(of id: UniqueID, step: String?, after version: Int, limit: Int) async throws -> CallPage {
+    let saga = try contents.withLock { try Self.saga(id, $0) }
+    if let step, saga.state.step(step) == nil {
+      throw Refusal(EngineErrorCode.stepUnknown, "The saga has no step “\(step)”.")
+    }
+    var trail = CallTrail(saga.definition, step: step, after: version, limit: limit)
+    var state: SagaState?
+    for (index, event) in saga.events.enumerated() where !trail.isDone {
+      if let state { trail.note(event, version: index + 1, before: state) }
+      try SagaState.evolve(&state, event)
+      if let state { trail.noteFolded(state, isEndOfAppend: true) }
+    }
+    return CallPage(trail)
+  }
+
   func saga(_ id: UniqueID, version: Int) async throws -> SagaNow {
     let saga = try contents.withLock { try Self.saga(id, $0) }
     guard version <= saga.events.count else {

@@ -76,6 +76,22 @@ enum Samples {
     }
     """
 
+  /// Calls that send secrets of the input, and behind them a step that reads the first answer.
+  static let secrets = """
+    {
+      "name": "order", "version": 1, "timeout": "1h",
+      "steps": [
+        { "id": "create", "retry": { "maxAttempts": 2, "jitter": 0 }, "compensation": "none",
+          "http": { "service": "samples", "method": "PUT", "path": "/samples/${input.barcode}",
+                    "query": { "token": "${input.apiKey}", "n": "1" }, "headers": { "X-Api-Key": "${input.apiKey}" },
+                    "body": { "barcode": "${input.barcode}", "credentials": { "user": "lims" } } } },
+        { "id": "store", "retry": { "maxAttempts": 2, "jitter": 0 }, "compensation": "none",
+          "http": { "service": "storage", "method": "POST", "path": "/positions",
+                    "body": { "sample": "${steps.create.answer.headers.location}" } } }
+      ]
+    }
+    """
+
   static let refused = StepFailure(code: "QC_FAILED", classes: ["http.422", "http.4xx"], message: "The tube is empty.")
   static let lost = StepFailure(code: "http.503", classes: ["http.5xx"], message: "No answer.", isRetryable: true)
   static let input: JSON = ["barcode": "TUBE-0001", "volumeMl": 4.5]

@@ -15,6 +15,11 @@ enum EventSamples {
     retryAfter: .milliseconds(2_500), isGone: true, keepsTombstones: true)
   static let bareFailure = StepFailure(code: "timeout", message: "No answer came in time.")
 
+  static let fullAnswer = CallAnswer(
+    status: 422, headers: ["content-type": "application/json", "x-request-id": "R-17"],
+    excerpt: CallExcerpt(text: #"{"code":"QC_FAILED","#, isCut: true), look: CallAnswer.AnsweredLook(number: 3, at: at))
+  static let answeredFailure = fullFailure.answered(by: fullAnswer)
+
   static let fullAct = OperatorAct(
     by: "mara", reason: "The freezer is back.", from: "cli 10.0.0.7", commandID: "ticket-4711",
     commandDigest: "9f86d081884c7d65")
@@ -50,7 +55,7 @@ enum EventSamples {
         PollAnswered(
           step: "createSample", look: 3, lookedAt: at, attempt: 1,
           answer: StepStage.Polling.Answer(status: 200, digest: "9f86d081884c7d65", shown: "running", since: at),
-          next: later),
+          next: later, reply: fullAnswer),
         PollAnswered(
           step: "createSample", look: 1, lookedAt: at, attempt: nil,
           answer: StepStage.Polling.Answer(status: 202, digest: "9f86d081884c7d65", shown: nil, since: at), next: later),
@@ -62,7 +67,7 @@ enum EventSamples {
     case "attemptFailed":
       [
         AttemptFailed(
-          step: "createSample", phase: .forward, attempt: 1, isUnknown: true, failure: fullFailure, retryAt: later,
+          step: "createSample", phase: .forward, attempt: 1, isUnknown: true, failure: answeredFailure, retryAt: later,
           look: 3),
         AttemptFailed(
           step: "createSample", phase: .undo, attempt: 3, isUnknown: false, failure: bareFailure, retryAt: later),
@@ -83,7 +88,8 @@ enum EventSamples {
     case "answerIgnored": ignored
     case "stepSucceeded":
       [
-        StepSucceeded(step: "createSample", output: StepOutput(problem: fullFailure), isPivot: true),
+        StepSucceeded(
+          step: "createSample", output: StepOutput(problem: fullFailure, answer: fullAnswer), isPivot: true),
         StepSucceeded(step: "createSample", output: .null, isPivot: false),
         StepSucceeded(step: "createSample", output: ["id": "S-000017", "volumeUl": 500], isPivot: true),
       ]
@@ -118,10 +124,13 @@ enum EventSamples {
     case "turnBackRequested": turnBacks.map { TurnBackRequested($0) }
     case "turnBackLapsed": [TurnBackLapsed(), TurnBackLapsed()]
     case "turnedBack": turnBacks.map { TurnedBack($0) }
-    case "undoSucceeded": UndoSuccess.allCases.map { UndoSucceeded(step: "createSample", how: $0) }
+    case "undoSucceeded":
+      UndoSuccess.allCases.map {
+        UndoSucceeded(step: "createSample", how: $0, answer: $0 == .answered ? fullAnswer : nil)
+      }
     case "undoFailed":
       [
-        UndoFailed(step: "createSample", failure: fullFailure, blocks: true),
+        UndoFailed(step: "createSample", failure: answeredFailure, blocks: true),
         UndoFailed(step: "createSample", failure: bareFailure, blocks: false),
       ]
     case "operatorRetried":
@@ -218,7 +227,7 @@ enum EventSamples {
   private static let failures: [any SagaEventContent] =
     FailureConsequence.allCases.flatMap { consequence in
       RoundOutcome.allCases.flatMap { outcome -> [any SagaEventContent] in
-        [fullFailure, bareFailure].map {
+        [answeredFailure, bareFailure].map {
           StepFailed(step: "createSample", outcome: outcome, failure: $0, consequence: consequence)
         }
       }

@@ -13,6 +13,13 @@ extension Decider {
     let at: Timestamp
     /// The number of its attempt; nil when the history does not have it as an attempt.
     let attempt: Int?
+
+    /// Adds the look to its answer, unless the history has it as an attempt.
+    fileprivate func noted(in answer: CallAnswer?) -> CallAnswer? {
+      guard attempt == nil, var answer else { return answer }
+      answer.look = CallAnswer.AnsweredLook(number: number, at: at)
+      return answer
+    }
   }
 
   /// Returns whether the history has every look of a poll as an attempt, because its method may change something.
@@ -117,7 +124,7 @@ extension Decider {
     let document = JSON.object(members)
     for condition in [poll.failWhen, poll.until].compactMap({ $0 }) {
       if let failure = obstacle(to: condition, answer, in: document) {
-        lookFailed(step, look, polling, failure)
+        lookFailed(step, look, polling, failure.answered(by: answer.recorded(withBody: true)))
         return
       }
     }
@@ -125,16 +132,18 @@ extension Decider {
       if let failWhen = poll.failWhen,
         try measured({ meter throws(ExpressionError) in try failWhen.holds(in: document, meter: meter) })
       {
-        lookFailed(step, look, polling, answer.failure)
+        lookFailed(step, look, polling, answer.failure.answered(by: answer.recorded(withBody: true)))
       } else if try measured({ meter throws(ExpressionError) in try poll.until.holds(in: document, meter: meter) }) {
-        succeed(step, output: answer.output)
+        succeed(step, output: answer.output.noting(look))
       } else {
-        keepPolling(step, look, answer.status, in: document, poll, polling)
+        keepPolling(step, look, answer, in: document, poll, polling)
       }
     } catch {
       // The condition has no value, and the next answer would most likely have the same.
       let failure = StepFailure(code: error.code, message: "The condition of the poll: \(error.message).")
-      fail(step, failure, outcome: outcome(of: step, isUnknown: look.attempt != nil))
+      fail(
+        step, failure.answered(by: look.noted(in: answer.recorded(withBody: true))),
+        outcome: outcome(of: step, isUnknown: look.attempt != nil))
     }
   }
 
@@ -153,24 +162,26 @@ extension Decider {
 
   /// Goes on polling. The history gets the answer if it says something new.
   private mutating func keepPolling(
-    _ step: Int, _ look: EndedLook, _ status: Int, in document: JSON, _ poll: Poll, _ polling: StepStage.Polling
+    _ step: Int, _ look: EndedLook, _ given: LookAnswer, in document: JSON, _ poll: Poll, _ polling: StepStage.Polling
   ) {
     let now = state.steps[step]
     guard isGoingForward(now) else {
-      fail(
-        step, StepFailure(code: EngineErrorCode.waitEnded, message: "The saga turned back while this step polled."),
-        isUnknown: true)
+      let failure = StepFailure(
+        code: EngineErrorCode.waitEnded, message: "The saga turned back while this step polled.")
+      fail(step, failure.answered(by: look.noted(in: given.recorded(withBody: true))), isUnknown: true)
       return
     }
     let digest = measured { meter in
-      Digest.hex(JSON.array([.int(status)] + poll.read(in: document, meter: meter)).bytes(.canonical))
+      Digest.hex(JSON.array([.int(given.status)] + poll.read(in: document, meter: meter)).bytes(.canonical))
     }
     let shown = measured { poll.shown(in: document, meter: $0) }
     let answer = StepStage.Polling.Answer(
-      status: status, digest: String(digest.prefix(16)), shown: shown,
+      status: given.status, digest: String(digest.prefix(16)), shown: shown,
       since: polling.answer.flatMap { $0.digest == digest.prefix(16) ? $0.since : nil } ?? self.now)
     if isOver(polling) {
-      endPoll(step, polling, last: answer, isUnknown: look.attempt != nil)
+      endPoll(
+        step, polling, last: answer, answered: look.noted(in: given.recorded(withBody: true)),
+        isUnknown: look.attempt != nil)
       return
     }
     guard look.attempt != nil || now.failure != nil || polling.answer?.digest != answer.digest else { return }
@@ -181,7 +192,8 @@ extension Decider {
     }
     emit(
       PollAnswered(
-        step: now.id, look: look.number, lookedAt: look.at, attempt: look.attempt, answer: answer, next: next))
+        step: now.id, look: look.number, lookedAt: look.at, attempt: look.attempt, answer: answer, next: next,
+        reply: given.recorded(withBody: true)))
   }
 
   // MARK: Failures
@@ -191,6 +203,7 @@ extension Decider {
     _ step: Int, _ look: EndedLook, _ polling: StepStage.Polling, _ failure: StepFailure, isUnknown: Bool = false
   ) {
     let now = state.steps[step]
+    let failure = failure.answered(by: look.noted(in: failure.answer))
     let attempt = look.attempt ?? now.forward.count + 1
     let spent = now.forward.spent + (look.attempt == nil ? 1 : 0)
     guard isGoingForward(now),
@@ -202,7 +215,7 @@ extension Decider {
       return
     }
     if isOver(polling) {
-      endPoll(step, polling, after: failure, isUnknown: isUnknown)
+      endPoll(step, polling, after: failure, answered: failure.answer, isUnknown: isUnknown)
     } else {
       emit(
         AttemptFailed(
@@ -220,7 +233,7 @@ extension Decider {
 
   private mutating func endPoll(
     _ step: Int, _ polling: StepStage.Polling, last: StepStage.Polling.Answer? = nil, after failure: StepFailure? = nil,
-    isUnknown: Bool
+    answered: CallAnswer? = nil, isUnknown: Bool
   ) {
     let failure = failure ?? (last == nil ? state.steps[step].failure : nil)
     var message = "No answer met the poll's \"until\""
@@ -232,7 +245,7 @@ extension Decider {
       message += " The last answer: \(answer.shown ?? "\(answer.status)")."
     }
     fail(
-      step, StepFailure(code: EngineErrorCode.pollTimeout, message: message),
+      step, StepFailure(code: EngineErrorCode.pollTimeout, message: message).answered(by: answered),
       outcome: outcome(of: step, isUnknown: isUnknown))
   }
 
@@ -259,6 +272,14 @@ extension JSONPathCondition {
       case .index, nil: true
       }
     }
+  }
+}
+
+extension StepOutput {
+  /// Adds the look that gave the output to its answer.
+  fileprivate func noting(_ look: Decider.EndedLook) -> StepOutput {
+    let answer = look.noted(in: answer)
+    return problem.map { StepOutput(problem: $0, answer: answer) } ?? StepOutput(value, answer: answer)
   }
 }
 

@@ -50,6 +50,8 @@ public struct PollAnswered: SagaEventContent {
   public let answer: StepStage.Polling.Answer
   /// The time of the next look.
   public let next: Timestamp
+  /// The headers and the beginning of the body; nil in events of earlier versions.
+  public var reply: CallAnswer?
   public var stepID: String? { step }
 
   public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
@@ -59,7 +61,7 @@ public struct PollAnswered: SagaEventContent {
       answer: StepStage.Polling.Answer(
         status: try data.int("status"), digest: try data.string("digest"), shown: data.optionalString("shown"),
         since: try data.timestamp("since")),
-      next: try data.timestamp("next"))
+      next: try data.timestamp("next"), reply: try data.answer())
   }
 
   public func write(to data: inout JSONObject) {
@@ -72,6 +74,7 @@ public struct PollAnswered: SagaEventContent {
     data["shown"] = answer.shown.map(JSON.string)
     data["since"] = .timestamp(answer.since)
     data["next"] = .timestamp(next)
+    data["answer"] = reply?.json
   }
 
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {

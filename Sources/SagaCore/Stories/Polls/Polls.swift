@@ -174,7 +174,7 @@ public struct LookReport: Sendable, Hashable {
   }
 }
 
-/// A service's answer to a look, with a status that means success.
+/// A service's answer to a look or to an attempt, with a status that means success.
 public struct LookAnswer: Sendable, Hashable {
   public let status: Int
   /// By their names in lower case. Several values of one name are joined by a comma.
@@ -187,6 +187,8 @@ public struct LookAnswer: Sendable, Hashable {
   public let code: String?
   /// The participant's message in the body, for an answer that fails the step.
   public let words: String?
+  /// The beginning of a body that can't be read.
+  var unread: CallExcerpt?
 
   public init(
     status: Int, headers: [String: String] = [:], body: JSON?, problem: StepFailure? = nil, code: String? = nil,
@@ -200,8 +202,11 @@ public struct LookAnswer: Sendable, Hashable {
     self.words = words
   }
 
-  /// The step's output, when the answer ends the poll.
-  var output: StepOutput { problem.map { StepOutput(problem: $0) } ?? StepOutput(body ?? .null) }
+  /// The step's output, when the answer ends the step.
+  var output: StepOutput {
+    problem.map { StepOutput(problem: $0, answer: recorded(withBody: true)) }
+      ?? StepOutput(body ?? .null, answer: recorded(withBody: false))
+  }
 
   /// The answer as the conditions read it, as the member `answer` of the document.
   var document: JSON {
@@ -214,12 +219,6 @@ public struct LookAnswer: Sendable, Hashable {
 }
 
 extension StepOutcome {
-  /// The same outcome for a call that is not a look: there the status has decided, and only the body matters.
-  var withoutAnswer: StepOutcome {
-    guard case .answered(let answer) = self else { return self }
-    return answer.problem.map { .succeededUnread($0) } ?? .succeeded(answer.body ?? .null)
-  }
-
   /// The answer to a look. An executor that knows no looks reports a success without a status.
   var answer: LookAnswer? {
     switch self {

@@ -1,0 +1,37 @@
+import Foundation
+import JSON
+import Testing
+
+/// What a step sent and what was answered, in the console.
+extension ConsoleTests {
+  @Test("A step's details show its calls: what was sent, what was answered, and why a call failed")
+  func calls() async throws {
+    try await ConsoleSite.run { site in
+      let stuck = try await site.saga(901, until: "stuck")
+      let page = try await site.page("#/saga/\(stuck)", as: "nora")
+      try await page.click("[data-key=\"node storeSample\"]")
+      // The newest call is open. Its undo failed at the service.
+      try await page.wait("document.querySelectorAll('dialog details.call').length > 1")
+      let newest = "dialog details.call[open]"
+      try await page.waitForText("undo, attempt 1", in: newest)
+      try await page.waitForText("409 · failed after", in: newest)
+      try await page.waitForText("DELETE /allocations/", in: newest)
+      try await page.waitForText("Compensates: \(stuck)/storeSample/1", in: newest)
+      try await page.waitForText("Refused by a fault that was set.", in: newest)
+      let shown = try await page.run("document.querySelector('\(newest) pre').innerText")
+      #expect(shown.stringValue?.contains("Idempotency-Key: \(stuck)/storeSample/1/undo") == true)
+      // The first call did the step, and its answer is the step's output.
+      try await page.click("dialog details.call summary")
+      let first = "dialog details.call"
+      try await page.waitForText("attempt 1", in: first)
+      try await page.waitForText("succeeded after", in: first)
+      let answered = try await page.run("document.querySelectorAll('\(first)')[0].querySelectorAll('pre')[1].innerText")
+      #expect(answered.stringValue?.hasPrefix("status 20") == true)
+      #expect(answered.stringValue?.contains("content-type: application/json") == true)
+      try await page.wait("document.getAnimations().length === 0")
+      #expect(try await page.run(PageChecks.contrast) == [])
+      #expect(try await page.run(PageChecks.names) == [])
+      #expect(page.complaints == [])
+    }
+  }
+}

@@ -1,0 +1,67 @@
+// What a step sent to its participant, and what was answered. The engine masks secrets before it answers.
+import * as api from "./api.js";
+import { h, put } from "./dom.js";
+import { duration, time } from "./format.js";
+import { NotJSON, pretty, read, shownText } from "./json.js";
+import { problemBox } from "./verbs.js";
+
+// The word for an outcome, and what follows the time that the call took.
+const outcomes = {
+  succeeded: ["succeeded"], answered: ["answered", "; the step asks again"], failed: ["failed"], unknown: ["failed", "; it may have happened"],
+  notSent: ["not sent"],
+};
+
+/** The calls of a step and of its undo, the newest last. They are read when this is shown, page by page. */
+export function stepCalls(id, step) {
+  const list = h("div.calls");
+  const more = h("div");
+  const load = async (cursor) => {
+    put(more, h("p.quiet.placeholder", "Loading …"));
+    try {
+      const page = await api.calls(id, step, cursor);
+      for (const call of page.calls) list.append(entry(call));
+      if (!list.childElementCount) list.append(h("p.quiet", "The step has sent nothing."));
+      if (page.next === undefined) list.lastElementChild.open = true;
+      put(more, page.next !== undefined && h("button", { type: "button", onclick: () => load(page.next) }, "Show later calls"));
+    } catch (problem) {
+      put(more, problemBox(problem));
+    }
+  };
+  load();
+  return h("div", list, more);
+}
+
+function entry(call) {
+  const words = [call.phase === "undo" ? "undo" : null, call.attempt && `attempt ${call.attempt}`, call.look && `look ${call.look}`,
+    call.round > 1 && `round ${call.round}`].filter(Boolean).join(", ");
+  const [word, note] = outcomes[call.outcome] ?? [call.outcome ?? "under way"];
+  const took = call.endedAt && ` after ${duration(Date.parse(call.endedAt) - Date.parse(call.at))}`;
+  const status = call.answered?.status ? `${call.answered.status} · ` : "";
+  return h("details.event.call",
+    h("summary", h("span.event-type", words), h("span.event-more", status, word, took, note),
+      time(call.at, { short: true })),
+    h("h4", "Sent"), call.sent ? block(sentLines(call.sent), call.sent.body) : h("p.quiet", call.endedAt ? "Nothing: the attempt ended before the call was made." : "Nothing yet."),
+    h("h4", "Answered"), call.answered && block(answeredLines(call.answered), call.answered.body),
+    call.error ? h("p", h("code", call.error.code), " ", call.error.message) : !call.answered && h("p.quiet", call.endedAt ? "Nothing." : "Not yet."));
+}
+
+const fields = (headers) => headers.map(({ name, value }) => `${name}: ${value}`);
+const sentLines = (sent) => [sent.kind === "kafka" ? `command ${sent.command} to ${sent.service}` : `${sent.method} ${sent.path} to ${sent.service}`,
+  ...fields(sent.headers)];
+const answeredLines = (answered) => [...(answered.status ? [`status ${answered.status}`] : []), ...fields(answered.headers)];
+
+function block(lines, body) {
+  const parts = [lines.map(shownText).join("\n"), body && bodyText(body)].filter(Boolean);
+  return parts.length > 0 && h("pre", { tabindex: 0 }, parts.join("\n\n"));
+}
+
+/** A body as text: JSON with a member a line, if it is whole. */
+function bodyText({ text, cut }) {
+  if (cut) return `${shownText(text)} …`;
+  try {
+    return pretty(read(text));
+  } catch (problem) {
+    if (problem instanceof NotJSON) return shownText(text);
+    throw problem;
+  }
+}
