@@ -111,9 +111,13 @@ struct FormTests {
       #"[{ "id": "a", "workflow": { "name": "x" } }]"#,
       [Found("workflow.notYetSupported", "/steps/0/workflow", 2, 24)]),
     Case(
-      "forEach, with its item",
-      #"[{ "id": "a", "forEach": { "items": "${input.x[*]}" }, "http": { "service": "s", "method": "GET", "path": "/x/${item.id}" } }]"#,
-      [Found("workflow.notYetSupported", "/steps/0/forEach", 2, 24)]),
+      "forEach as a list",
+      #"[{ "id": "a", "forEach": ["${input.x[*]}"], "http": { "service": "s", "method": "GET", "path": "/x/${item.id}" } }]"#,
+      [Found("workflow.wrongType", "/steps/0/forEach", 2, 35)]),
+    Case(
+      "forEach without items",
+      #"[{ "id": "a", "forEach": {}, "delay": { "for": "1s" } }]"#,
+      [Found("workflow.missingKey", "/steps/0/forEach", 2, 35)]),
     Case(
       "a poll inside http",
       #"[{ "id": "a", "http": { "service": "s", "method": "GET", "path": "/x", "poll": {} } }]"#,

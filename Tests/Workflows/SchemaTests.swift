@@ -141,7 +141,10 @@ struct SchemaTests {
         { "id": "g", "description": "d", "dependsOn": ["a"], "when": "$.input", "timeout": "1m", "expected": "1s",
           "steps": [{ "id": "h", "delay": { "for": "1s" } }] },
         { "id": "f", "http": { "service": "s", "method": "GET", "path": "/" }, "timeout": "5s",
-          "poll": { "every": "2s", "until": "$.answer.status == 200", "failWhen": "$.answer.body.state == 'bad'" } }
+          "poll": { "every": "2s", "until": "$.answer.status == 200", "failWhen": "$.answer.body.state == 'bad'" } },
+        { "id": "i", "http": { "service": "s", "method": "GET", "path": "/" },
+          "forEach": { "items": "${input.x[*]}", "as": "w", "key": "${w.id}", "maxParallel": 2,
+            "toleratedFailures": "5%" } }
       ], "output": {} }
     """
 
@@ -156,7 +159,7 @@ struct SchemaTests {
       "listed": Self.step(0, "retry").appending(0), "undo": Self.step(0, "compensation"),
       "signal": Self.step(1, "signal"), "for": Self.step(2, "delay"), "kafka": Self.step(4, "kafka"),
       "undo over Kafka": Self.step(4, "compensation"), "group": Self.step(5),
-      "reminder": Self.step(1, "remind"), "poll": Self.step(6, "poll"),
+      "reminder": Self.step(1, "remind"), "poll": Self.step(6, "poll"), "forEach": Self.step(7, "forEach"),
     ]
     let names = schema.memberNames.union(StepReader.keys).union(StepReader.later).union(["zzz"])
     let root = try JSON(parsing: Self.everything)

@@ -89,6 +89,19 @@ struct StoredWorkflowTests {
     #expect(definition.steps.count == steps.count)
   }
 
+  @Test("a definition with forEach decodes to the same steps in every later version")
+  func items() throws {
+    let definition = try StoredWorkflow.decode(Self.file("language-3.json"))
+    #expect(definition.steps.map(\.id) == ["demultiplex", "wells"])
+    #expect(
+      definition.steps[0].forEach
+        == ForEach(
+          items: try Template("${input.libraries[*]}"), name: "library", key: try TextTemplate("${library.barcode}"),
+          maxParallel: 4, tolerated: .percent(5)))
+    #expect(
+      definition.steps[1].forEach == ForEach(items: try Template(["A1", "${input.well}"]), tolerated: .count(3)))
+  }
+
   @Test("a definition with polls decodes to the same steps in every later version")
   func polls() throws {
     let definition = try StoredWorkflow.decode(Self.file("language-2.json"))

@@ -141,11 +141,14 @@ struct ActionReader {
     return template
   }
 
-  mutating func text(_ text: String, at pointer: JSONPointer, isPath: Bool = false) -> TextTemplate? {
+  /// - Parameter role: the purpose of the text, when it is not the reader's own.
+  mutating func text(
+    _ text: String, at pointer: JSONPointer, isPath: Bool = false, role: Use.Role? = nil
+  ) -> TextTemplate? {
     warnOfForeignExpressions(in: .string(text), at: pointer, isPath: isPath)
     do {
       let template = try TextTemplate(text)
-      for expression in template.expressions { note(expression, at: pointer) }
+      for expression in template.expressions { note(expression, at: pointer, role) }
       return template
     } catch {
       report.error(error.code, error.message, at: pointer, .inside(error.offset))
@@ -153,11 +156,18 @@ struct ActionReader {
     }
   }
 
-  mutating func template(_ json: JSON, at pointer: JSONPointer) -> Template? {
+  /// - Parameters:
+  ///   - role: the purpose of the template, when it is not the reader's own.
+  ///   - takesMany: true when a query that is the whole template may find several values.
+  mutating func template(
+    _ json: JSON, at pointer: JSONPointer, role: Use.Role? = nil, takesMany: Bool = false
+  ) -> Template? {
     warnOfForeignExpressions(in: json, at: pointer)
     do {
       let template = try Template(json)
-      for (inner, expression) in template.expressions { note(expression, at: pointer.appending(inner)) }
+      for (inner, expression) in template.expressions {
+        note(expression, at: pointer.appending(inner), role, takesMany: takesMany && template.isOneExpression)
+      }
       return template
     } catch {
       // `Template` stops at its first mistake. The checker reports all mistakes and still checks the readable
@@ -166,14 +176,16 @@ struct ActionReader {
         report.error(mistake.code, mistake.message, at: pointer.appending(mistake.pointer), .inside(mistake.offset))
       }
       for (inner, expression) in Template.expressions(in: json) {
-        note(expression, at: pointer.appending(inner))
+        note(expression, at: pointer.appending(inner), role)
       }
       return nil
     }
   }
 
-  private mutating func note(_ expression: Expression, at pointer: JSONPointer) {
-    if expression.takesAll {
+  private mutating func note(
+    _ expression: Expression, at pointer: JSONPointer, _ role: Use.Role?, takesMany: Bool = false
+  ) {
+    if expression.takesAll, !takesMany {
       report.warning(
         WorkflowErrorCode.takesMany,
         "${\(expression.text)} finds each of several values, and one is needed: list(…) takes all of them, first(…) the "
@@ -184,7 +196,8 @@ struct ActionReader {
     }
     uses.append(
       Use(
-        role: role, condition: nil, reads: expression.referencedQueries.map(QueryRead.init), pointer: pointer,
+        role: role ?? self.role, condition: nil, reads: expression.referencedQueries.map(QueryRead.init),
+        pointer: pointer,
         offset: expression.offset))
   }
 

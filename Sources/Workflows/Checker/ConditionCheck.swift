@@ -229,6 +229,7 @@ private struct KnownValues {
         kind = .text
       case .by, .startedAt, .endedAt, .key, .uuid: kind = .text
       case .error, .answer, .outputError: kind = .object
+      case .items: kind = .list
       case .output, nil: break
       }
     case "steps" where tokens.count == 4 && tokens[2] == .name("answer") && tokens[3] == .name("status"):

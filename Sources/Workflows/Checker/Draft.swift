@@ -26,6 +26,8 @@ struct StepDraft {
   var onFailure: OnFailure = .compensate
   /// True when the file has a `when`, even one that is invalid.
   var mayBeSkipped = false
+  var forEach: ForEach?
+  /// True when the file has a `forEach`, even one that is invalid.
   var hasForEach = false
   var uses: [Use] = []
 
@@ -51,6 +53,10 @@ struct Use {
     case accept
     /// It judges an answer of a step that polls.
     case poll
+    /// It finds the items of a `forEach`.
+    case items
+    /// It gives each item of a `forEach` its key.
+    case key
     /// The engine renders it when the step is undone, after these outcomes.
     case undo(Set<Outcome>)
     /// The engine renders it when the saga is completed.

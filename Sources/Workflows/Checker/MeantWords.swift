@@ -30,6 +30,8 @@ package enum Meant {
     "throw": .word("fail"), "error": .word("fail"),
     "polling": .word("poll"), "loop": .word("poll"), "repeat": .word("poll"),
     "interval": .says("write \"every\" inside \"poll\""),
+    "foreach": .word("forEach"), "map": .word("forEach"), "matrix": .word("forEach"), "iterate": .word("forEach"),
+    "withItems": .word("forEach"), "items": .says("write it inside \"forEach\""),
     "manual": .word("signal"), "event": .word("signal"), "request": .word("http"), "call": .word("http"),
     "next": .says("the step that comes next names this one in its \"dependsOn\""),
     "group": .word("steps"),
@@ -43,6 +45,7 @@ package enum Meant {
   ].merging(inside("http", ["service", "method", "path", "headers", "query", "body", "success"])) { first, _ in first }
     .merging(inside("signal", ["accept", "roles", "schema"])) { first, _ in first }
     .merging(inside("poll", ["every", "until", "failWhen"])) { first, _ in first }
+    .merging(inside("forEach", ["maxParallel", "toleratedFailures", "as"])) { first, _ in first }
 
   static let group: [String: Meant] = [
     "if": .word("when"), "condition": .word("when"), "name": .word("id"), "needs": .word("dependsOn"),
@@ -82,6 +85,19 @@ package enum Meant {
     "path": .says("write it into \"http\", beside \"poll\""), "http": .says("write it beside \"poll\""),
   ].merging(beside("poll")) { first, _ in first }
 
+  static let forEach: [String: Meant] = [
+    "in": .word("items"), "of": .word("items"), "list": .word("items"), "over": .word("items"),
+    "collection": .word("items"), "values": .word("items"), "itemsPath": .word("items"), "name": .word("as"),
+    "item": .word("as"), "var": .word("as"), "variable": .word("as"), "id": .word("key"), "by": .word("key"),
+    "parallel": .word("maxParallel"), "concurrency": .word("maxParallel"), "maxConcurrency": .word("maxParallel"),
+    "limit": .word("maxParallel"), "batchSize": .word("maxParallel"), "parallelism": .word("maxParallel"),
+    "tolerated": .word("toleratedFailures"), "maxFailures": .word("toleratedFailures"),
+    "toleratedFailureCount": .word("toleratedFailures"), "toleratedFailurePercentage": .word("toleratedFailures"),
+    "steps": .says("one step is repeated, not a group"), "do": .says("write the action beside \"forEach\""),
+  ].merging(ActionReader.kinds.map { ($0, .says("write it beside \"forEach\", as a member of the step")) }) {
+    first, _ in first
+  }.merging(beside("forEach")) { first, _ in first }
+
   static let kafka: [String: Meant] = [
     "poll": .says("only an \"http\" step polls: a service answers a command by itself"),
     "topic": .says("write \"service\": the server's configuration has the topic"), "payload": .word("body"),
@@ -111,6 +127,7 @@ package enum Meant {
     "outcomes": .word("appliesTo"), "on": .word("appliesTo"), "retries": .word("retry"), "attempts": .word("retry"),
     "onError": .word("onFailure"), "maxAttempts": .says("write it inside \"retry\""),
     "poll": .says("an undo calls once and does not poll"),
+    "forEach": .says("each item of the step is undone by itself, so an undo has no items of its own"),
     "url": .says("write \"service\" and \"path\" inside \"http\""),
   ].merging(inside("http", ["service", "method", "path", "headers", "query", "body", "success"])) { first, _ in first }
 

@@ -10,6 +10,7 @@ struct ReferenceCheck {
   let report: Report
 
   private static let roots = ["input", "steps", "saga"]
+  private static let itemMembers = ItemMember.allCases.map(\.rawValue)
   private static let answerMembers = ["status", "body", "headers"]
   private static let sagaMembers = SagaMember.allCases.map(\.rawValue)
 
@@ -62,6 +63,7 @@ struct ReferenceCheck {
       case .name("input"): checkInput(one)
       case .name("signal") where use.role == .accept: break
       case .name("answer") where use.role == .poll: checkAnswer(one)
+      case .name(let name) where hasItem(one) && Self.itemNames(of: draft).contains(name): break
       case .name(let name):
         checkRoot(name, one)
       case .index:
@@ -86,27 +88,57 @@ struct ReferenceCheck {
   }
 
   private func warnOfAll(_ one: One, _ what: String) {
+    if one.use.role == .items || one.use.role == .key {
+      error(
+        one, WorkflowErrorCode.itemsUnstable,
+        "\(what), and that changes while the items are done: name what \"forEach\" needs of input, saga and the steps "
+          + "before this one", token: 0)
+      return
+    }
     report.warning(
       WorkflowErrorCode.readsEveryStep,
       "\(what), also of steps that may not have run yet: name the steps that it needs", at: one.use.pointer,
       .inside(max(0, one.use.offset + one.read.offset)))
   }
 
+  /// Returns whether the expression is evaluated for one item.
+  private func hasItem(_ one: One) -> Bool {
+    guard one.reader?.hasForEach == true else { return false }
+    switch one.use.role {
+    case .action, .accept, .poll, .key, .undo: return true
+    case .when, .items, .output, .start: return false
+    }
+  }
+
+  /// Returns the names that an item adds to the document.
+  private static func itemNames(of draft: StepDraft?) -> [String] {
+    draft?.hasForEach == true ? [draft?.forEach?.name ?? ForEach.defaultName, ForEach.indexName] : []
+  }
+
   private func checkRoot(_ name: String, _ one: One) {
-    if name == "item" || name == "index" {
-      if one.reader?.hasForEach != true {
-        error(
-          one, WorkflowErrorCode.itemOutsideForEach, "\"\(name)\" is there only in a step with \"forEach\"", token: 0)
-      }
+    let names = Self.itemNames(of: one.reader)
+    if names.contains(name) {
+      error(
+        one, WorkflowErrorCode.itemOutsideForEach,
+        one.use.role == .items
+          ? "\"items\" finds the items, so it can't read \"\(name)\""
+          : "\"when\" is evaluated once for the whole step, so it can't read \"\(name)\"", token: 0)
       return
     }
-    let roots =
+    // Under its default name an item is what an author means, unless the step has given it another name.
+    if names.isEmpty, name == ForEach.defaultName || name == ForEach.indexName {
+      error(
+        one, WorkflowErrorCode.itemOutsideForEach, "\"\(name)\" is there only in a step with \"forEach\"", token: 0)
+      return
+    }
+    var roots =
       switch one.use.role {
       case .accept: Self.roots + ["signal"]
       case .poll: Self.roots + ["answer"]
       case .start: Self.roots.filter { $0 != "steps" }
-      case .action, .when, .undo, .output: Self.roots
+      case .action, .when, .undo, .output, .items, .key: Self.roots
       }
+    if hasItem(one) { roots += names }
     var message = "the document has no \"\(name)\": it has \(roots.joined(separator: ", "))"
     if name == "signal" { message = "\"signal\" is there only in \"accept\"; later its body is the step's output" }
     if name == "answer" {
@@ -218,10 +250,14 @@ struct ReferenceCheck {
     }
     let name = read.name(2)
     let member = name.flatMap(StepMember.init)
-    if read.tokens.count > 2, member == nil {
+    // An item sees the step as its own, with one key.
+    if drafts[target].hasForEach, one.reader?.index != target || !hasItem(one) {
+      guard checkMembersOfForEach(one, id, member) else { return }
+    } else if read.tokens.count > 2, member == nil || member == .items {
       error(
         one, WorkflowErrorCode.unknownMember,
-        "a step has \(StepMember.offered.joined(separator: ", ")), no \"\(name ?? read.tokens[2].description)\"",
+        "a step has \(StepMember.offered.joined(separator: ", ")), no \"\(name ?? read.tokens[2].description)\""
+          + (member == .items ? ": \(id) has no \"forEach\"" : ""),
         token: 2, near: name.flatMap { NearNames.nearest(to: $0, among: StepMember.offered) })
       return
     }
@@ -251,7 +287,7 @@ struct ReferenceCheck {
       }
       // Inside a group the group itself has begun, and it has not ended.
       let isAround = around(reader).contains { $0.index == target }
-      if isAround, member == .status || member == .startedAt { return }
+      if isAround, one.use.role != .items, one.use.role != .key, member == .status || member == .startedAt { return }
       guard graph.steps.ancestors[reader.index].contains(target) else {
         // A dependency on a later step would be a cycle.
         let isLater = graph.steps.ancestors[target].contains(reader.index)
@@ -267,9 +303,43 @@ struct ReferenceCheck {
     checkGuard(one, target: target, member: member, guarded: guarded)
   }
 
+  /// Reports a member that a step with `forEach`, or one of its items, does not have.
+  /// - Returns: whether the query is right so far.
+  private func checkMembersOfForEach(_ one: One, _ id: String, _ member: StepMember?) -> Bool {
+    let read = one.read
+    guard read.tokens.count > 2 else { return true }
+    guard let member, StepMember.ofForEach.contains(member) else {
+      let members = StepMember.ofForEach.map(\.rawValue)
+      let asked = read.name(2) ?? read.tokens[2].description
+      let ofItem = ItemMember(rawValue: asked) != nil
+      error(
+        one, WorkflowErrorCode.unknownMember,
+        "\(id) has \"forEach\", and so \(members.joined(separator: ", ")), no \"\(asked)\""
+          + (ofItem ? ": read steps.\(id).items[*].\(asked)" : ""), token: 2,
+        near: ofItem ? nil : NearNames.nearest(to: asked, among: members))
+      return false
+    }
+    guard member == .items, read.tokens.count > 4, case .index = read.tokens[3] else { return true }
+    guard let name = read.name(4), Self.itemMembers.contains(name) else {
+      let asked = read.name(4) ?? read.tokens[4].description
+      error(
+        one, WorkflowErrorCode.unknownMember,
+        "an item has \(Self.itemMembers.joined(separator: ", ")), no \"\(asked)\"", token: 3,
+        near: NearNames.nearest(to: asked, among: Self.itemMembers))
+      return false
+    }
+    return true
+  }
+
   private func checkOwn(_ one: One, _ member: StepMember?) {
-    if member == .key || member == .uuid { return }
     let id = one.reader?.label ?? ""
+    if one.use.role == .items || one.use.role == .key {
+      error(
+        one, WorkflowErrorCode.stepNotBefore,
+        "\(id) has not begun when its items are found: \"forEach\" reads nothing of its own step", token: 1)
+      return
+    }
+    if member == .key || member == .uuid { return }
     guard case .undo(let outcomes) = one.use.role else {
       error(
         one, WorkflowErrorCode.stepNotBefore,

@@ -10,6 +10,7 @@ struct SignalCheck {
       if case .signal(let signal) = step.action { (step: step, signal: signal) } else { nil }
     }
     for (position, wait) in waits.enumerated() {
+      warnOfItems(of: wait.step, wait.signal)
       let other = waits[..<position].first {
         $0.signal.name.hasSameScalars(as: wait.signal.name) && !isToldApart($0.signal, wait.signal)
       }
@@ -21,6 +22,24 @@ struct SignalCheck {
           + "only one holds for a signal, or use two names",
         at: wait.step.pointer.appending("signal"))
     }
+  }
+
+  /// Warns of a `forEach` whose items all take the same signals.
+  private func warnOfItems(of step: Step, _ signal: SignalAction) {
+    guard let forEach = step.forEach else { return }
+    let names = [forEach.name, ForEach.indexName]
+    let readsItem = signal.accept?.referencedQueries.contains { query in
+      switch query.leadingTokens.first {
+      case .name(let name): names.contains(name)
+      case .index, nil: true
+      }
+    }
+    if readsItem == true { return }
+    report.warning(
+      WorkflowErrorCode.signalsAlike,
+      "every item of \(step.id) waits for the signal \"\(signal.name)\", and the first waiting item takes the next that "
+        + "comes: write an \"accept\" that compares the signal with \(forEach.name)",
+      at: step.pointer.appending("signal"))
   }
 
   /// Returns true when the steps may be meant for different signals: no body meets both schemas, or both conditions read

@@ -29,11 +29,10 @@ struct StepReader {
   static let keys =
     [
       "id", "description", "dependsOn", "when", "poll", "timeout", "remind", "expected", "retry", "compensation",
-      "pivot",
-      "onFailure",
+      "pivot", "onFailure", "forEach",
     ] + ActionReader.kinds
   static let groupKeys = ["id", "description", "dependsOn", "when", "timeout", "expected", "steps"]
-  static let later = ["forEach", "concurrency"] + ActionReader.laterKinds
+  static let later = ["concurrency"] + ActionReader.laterKinds
   /// The most groups inside each other.
   static let mostLevels = 8
 
@@ -110,6 +109,7 @@ struct StepReader {
     draft.mayBeSkipped = reader.has("when")
     let attemptTimeout = defaults.timeout ?? Step.defaultAttemptTimeout
     draft.poll = actions.poll(in: reader, lookTimeout: attemptTimeout)
+    draft.forEach = actions.forEach(in: reader)
     draft.uses = actions.uses
 
     let isCall = ActionReader.callKinds.contains(where: reader.has)
@@ -196,7 +196,7 @@ struct StepReader {
       let reader = ObjectReader(
         json, at: pointer, what: what,
         keys: ActionReader.callKinds + ["timeout", "expected", "retry", "appliesTo", "onFailure"],
-        later: ["signal", "delay", "fail", "forEach", "concurrency"] + ActionReader.laterKinds,
+        later: ["signal", "delay", "fail", "concurrency"] + ActionReader.laterKinds,
         meant: Meant.compensation,
         report: report)
     else { return .unspecified }

@@ -170,7 +170,8 @@ struct WorkflowReader {
         Step(
           id: id, description: draft.description, index: draft.index, dependsOn: dependsOn,
           group: draft.group.flatMap { drafts[$0].id }, members: draft.members.compactMap { drafts[$0].id },
-          pointer: draft.pointer, action: action, poll: draft.poll, when: draft.when, timeout: draft.timeout,
+          pointer: draft.pointer, action: action, forEach: draft.forEach, poll: draft.poll, when: draft.when,
+          timeout: draft.timeout,
           remind: draft.remind, expected: draft.expected,
           retry: draft.retry,
           compensation: draft.compensation, pivot: draft.pivot, onFailure: draft.onFailure))

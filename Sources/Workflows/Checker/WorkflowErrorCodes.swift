@@ -33,6 +33,7 @@ public enum WorkflowErrorCode {
   public static let unguardedRead = "workflow.unguardedRead"
   public static let undoReadsOutput = "workflow.undoReadsOutput"
   public static let itemOutsideForEach = "workflow.itemOutsideForEach"
+  public static let itemsUnstable = "workflow.itemsUnstable"
 
   // Warnings.
   public static let mayBeTooSlow = "workflow.mayBeTooSlow"
@@ -68,4 +69,8 @@ public enum WorkflowErrorCode {
   public static let expressionArithmetic = "expression.arithmetic"
   public static let expressionBudget = "expression.budget"
   public static let renderingTooLarge = "rendering.tooLarge"
+  public static let forEachNotAList = "forEach.notAList"
+  public static let forEachTooMany = "forEach.tooMany"
+  public static let forEachBadKey = "forEach.badKey"
+  public static let forEachSameKey = "forEach.sameKey"
 }

@@ -1,6 +1,8 @@
 /// The members of `steps.ID` in the document that expressions read. `SagaCore` fills them in.
 package enum StepMember: String, Sendable, CaseIterable {
   case output, error, answer, status, outcome, by, startedAt, endedAt, key, uuid
+  /// The items of a step with `forEach`, in their order.
+  case items
   /// Why the output can't be read. Expressions may read it, but messages do not offer it.
   case outputError
 
@@ -9,6 +11,9 @@ package enum StepMember: String, Sendable, CaseIterable {
 
   /// The members that a group has.
   package static let ofGroups: [StepMember] = [.status, .startedAt, .endedAt]
+
+  /// The members that a step with `forEach` has.
+  package static let ofForEach: [StepMember] = [.items, .error, .status, .startedAt, .endedAt]
 
   /// What a step must have done so that the member exists.
   package enum Presence {
@@ -33,11 +38,16 @@ package enum StepMember: String, Sendable, CaseIterable {
     case .answer: .withAnswer
     case .error: .afterFailure
     case .by: .afterSignal
-    case .startedAt: .afterBegin
+    case .startedAt, .items: .afterBegin
     case .endedAt: .afterEnd
     case .outputError: .withOutput
     }
   }
+}
+
+/// The members of each of `steps.ID.items`.
+package enum ItemMember: String, Sendable, CaseIterable {
+  case key, status, output, error, item
 }
 
 /// The members of `saga` in the document that expressions read.

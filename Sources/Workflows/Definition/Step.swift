@@ -16,11 +16,13 @@ public struct Step: Sendable, Hashable {
   /// The place of the step in the file.
   public let pointer: JSONPointer
   public let action: Action
+  /// The list for whose items the action is done; nil for a step that does its action once.
+  public let forEach: ForEach?
   /// How an `http` step asks again and again; nil for a step that calls once.
   public let poll: Poll?
   /// The condition of the step; when it is false, the engine skips the step.
   public let when: JSONPathCondition?
-  /// The timeout. `http`, `kafka`: of one attempt. `signal`, and an `http` step with a `poll`: of the whole wait, and a
+  /// The timeout, with `forEach`: of each item. `http`, `kafka`: of one attempt. `signal`, and an `http` step with a `poll`: of the whole wait, and a
   /// group: of all its members together; nil when only the saga's timeout limits it. `delay`: nil.
   public let timeout: Duration?
   /// When people are reminded of the wait; nil for never, and for a step that waits for no signal.
@@ -38,7 +40,7 @@ public struct Step: Sendable, Hashable {
 
   public init(
     id: String, description: String? = nil, index: Int, dependsOn: [String], group: String? = nil,
-    members: [String] = [], pointer: JSONPointer? = nil, action: Action, poll: Poll? = nil,
+    members: [String] = [], pointer: JSONPointer? = nil, action: Action, forEach: ForEach? = nil, poll: Poll? = nil,
     when: JSONPathCondition? = nil, timeout: Duration? = nil, remind: Remind? = nil, expected: Duration? = nil,
     retry: RetryRules = .builtIn, compensation: Compensation = .unspecified, pivot: Bool = false,
     onFailure: OnFailure = .compensate
@@ -51,6 +53,7 @@ public struct Step: Sendable, Hashable {
     self.members = members
     self.pointer = pointer ?? JSONPointer.root.appending("steps").appending(index)
     self.action = action
+    self.forEach = forEach
     self.poll = poll
     self.when = when
     self.timeout = timeout

@@ -7,19 +7,22 @@ public struct StepReads: Sendable, Hashable {
   public let steps: Set<String>?
   /// True when a step's `uuid` may be read. Each one costs a digest.
   public let uuids: Bool
+  /// True when a step's `items` may be read. They may be many.
+  public let items: Bool
 
-  public static let all = StepReads(steps: nil, uuids: true)
-  public static let none = StepReads(steps: [], uuids: false)
+  public static let all = StepReads(steps: nil, uuids: true, items: true)
+  public static let none = StepReads(steps: [], uuids: false, items: false)
 
-  private init(steps: Set<String>?, uuids: Bool) {
+  private init(steps: Set<String>?, uuids: Bool, items: Bool) {
     self.steps = steps
     self.uuids = uuids
+    self.items = items
   }
 
   /// Collects the steps that these queries read: all steps, unless each query names its step.
   public init(_ queries: [ReferencedQuery]) {
     var steps: Set<String> = []
-    var uuids = false
+    var (uuids, items) = (false, false)
     for query in queries {
       guard case .name(let root)? = query.leadingTokens.first else {
         self = .all
@@ -31,12 +34,13 @@ public struct StepReads: Sendable, Hashable {
         return
       }
       steps.insert(step)
-      if query.leadingTokens.count > 2, case .name(let member) = query.leadingTokens[2], member != "uuid" { continue }
-      uuids = true
+      var member: String?
+      if query.leadingTokens.count > 2, case .name(let name) = query.leadingTokens[2] { member = name }
+      uuids = uuids || member ?? "uuid" == "uuid"
+      items = items || member ?? "items" == "items"
     }
-    self.init(steps: steps, uuids: uuids)
+    self.init(steps: steps, uuids: uuids, items: items)
   }
-
 }
 
 extension JSONPathCondition {
@@ -45,6 +49,17 @@ extension JSONPathCondition {
 
 extension TextTemplate {
   public var reads: StepReads { StepReads(referencedQueries) }
+}
+
+extension ForEach {
+  /// The steps that the items and their keys read.
+  public var reads: StepReads {
+    StepReads(items.referencedQueries + (key?.referencedQueries ?? []).filter { !isItem($0) })
+  }
+
+  private func isItem(_ query: ReferencedQuery) -> Bool {
+    query.leadingTokens.first == .name(name) || query.leadingTokens.first == .name(Self.indexName)
+  }
 }
 
 extension Action {

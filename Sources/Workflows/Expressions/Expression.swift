@@ -74,6 +74,26 @@ package struct Expression: Sendable {
       code: WorkflowErrorCode.expressionEmpty, message: "${\(text)} finds nothing in the document", query: text)
   }
 
+  /// Returns all values that a query finds, or the elements of the expression's list.
+  /// - Parameter most: the search ends behind this number of values, so that a caller sees that there are more.
+  /// - Returns: nil when the expression has one value that is not a list. The list is empty when a query of several values
+  ///   finds none, and when the expression is left out.
+  func allValues(in document: JSON, atMost most: Int, _ meter: Meter) throws(ExpressionError) -> [JSON]? {
+    guard case .query(let sub) = body, sub.tokens == nil else {
+      guard let value = try value(in: document, meter) else { return [] }
+      return value.arrayValue
+    }
+    let evaluation = Evaluation(root: document, keepsPaths: false, meter: meter)
+    var found: [JSON] = []
+    evaluation.visitInner(sub.query, from: document) { value, _ in
+      found.append(value)
+      return found.count <= most
+    }
+    if let problem = evaluation.problem { throw problem.error(in: "${\(text)}", query: text) }
+    if let error = UnreadOutput.obstacle(for: referencedQueries, in: document, of: "${\(text)}") { throw error }
+    return found
+  }
+
   /// Returns the error for a rendering that needed more than its budget.
   func exceeded(_ exceeded: BudgetExceeded) -> ExpressionError {
     ExpressionError(code: exceeded.code, message: "${\(text)}: \(exceeded.message)", query: text)

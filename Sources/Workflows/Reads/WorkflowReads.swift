@@ -34,6 +34,10 @@ private struct ReadCollector {
   private var signal: String?
   /// The step whose `poll` is read.
   private var answered: String?
+  /// The shapes of the items of steps with `forEach`, by the ids of the steps.
+  private var items: [String: ReadShape] = [:]
+  /// The name of the item and its shape, in the step that is read.
+  private var item: (name: String, shape: ReadShape?)?
 
   mutating func collect(_ step: Step) {
     if let when = step.when {
@@ -41,6 +45,12 @@ private struct ReadCollector {
       collect(when.condition, nil)
       reader = nil
     }
+    if let forEach = step.forEach {
+      items[step.id] = elements(of: forEach.items)
+      item = (forEach.name, items[step.id])
+      if let key = forEach.key { collect(key, .text) }
+    }
+    defer { item = nil }
     collect(step.action, of: step.id)
     if let poll = step.poll {
       (reader, answered) = (step.id, step.id)
@@ -91,6 +101,21 @@ private struct ReadCollector {
     }
   }
 
+  /// Returns the shape of one item; nil when the items are not values of the input or of a step's output.
+  private mutating func elements(of template: Template) -> ReadShape? {
+    guard template.isOneExpression, let expression = template.expressions.first?.expression else {
+      collect(template)
+      return nil
+    }
+    switch expression.body {
+    case .query(let sub): return sub.tokens == nil ? shape(of: sub, nil) : shape(of: sub, nil)?.element()
+    case .value(.computed(.call(.list, let arguments)), _), .value(.computed(.call(.distinct, let arguments)), _):
+      guard case .nodes(let sub)? = arguments.first else { return nil }
+      return shape(of: sub, nil)
+    case .value(let operand, _): return leaves(of: operand, nil).first?.element()
+    }
+  }
+
   // MARK: Queries
 
   private mutating func root(_ root: ReadPlace.Root) -> ReadShape {
@@ -119,7 +144,14 @@ private struct ReadCollector {
         guard let answered, case .name("body")? = segments.first?.singularToken else { return nil }
         segments = segments.dropFirst()
         shape = root(.output(answered))
+      case let name where name == item?.name:
+        guard let found = item?.shape else { return nil }
+        shape = found
       case "steps":
+        if let found = shapeOfItems(&segments) {
+          shape = found
+          break
+        }
         guard case .name(let step)? = segments.first?.singularToken else { return nil }
         switch segments.dropFirst().first?.singularToken {
         case .name("output")?: shape = root(.output(step))
@@ -143,6 +175,24 @@ private struct ReadCollector {
     }
     if let reader { shape.readers.insert(reader) }
     return shape
+  }
+
+  /// Returns the shape of `steps.ID.items[*].output` and of `steps.ID.items[*].item`; nil for every other query. It takes
+  /// these segments away.
+  private mutating func shapeOfItems(_ segments: inout ArraySlice<Query.Segment>) -> ReadShape? {
+    let first = Array(segments.prefix(4))
+    guard first.count == 4, case .name(let step)? = first[0].singularToken,
+      case .name("items")? = first[1].singularToken
+    else { return nil }
+    switch first[3].singularToken {
+    case .name("output"):
+      segments = segments.dropFirst(4)
+      return root(.output(step))
+    case .name("item"):
+      segments = segments.dropFirst(4)
+      return items[step]
+    case .name, .index, nil: return nil
+    }
   }
 
   // MARK: Conditions

@@ -32,11 +32,22 @@ public struct Template: Sendable {
   /// The queries that read the document, in the order of the file.
   public var referencedQueries: [ReferencedQuery] { expressions.flatMap(\.expression.referencedQueries) }
 
+  /// True when the whole template is one `${…}`.
+  var isOneExpression: Bool { if case .value = root { true } else { false } }
+
   /// Returns the value with every `${…}` replaced by the value that it finds in the document.
   /// - Parameter meter: counts the work and the output, together with other templates that use the same meter.
   /// - Returns: nil when the whole template is one `${…}` that is left out.
   public func render(in document: JSON, meter: Meter = Meter()) throws(ExpressionError) -> JSON? {
     try Self.render(root, in: document, meter)
+  }
+
+  /// Returns a list of values: all values that a query finds, or the elements of the template's list.
+  /// - Parameter most: the search ends behind this number of values, so that a caller sees that there are more.
+  /// - Returns: nil when the template has one value that is not a list.
+  func allValues(in document: JSON, atMost most: Int, meter: Meter) throws(ExpressionError) -> [JSON]? {
+    if case .value(let expression) = root { return try expression.allValues(in: document, atMost: most, meter) }
+    return try render(in: document, meter: meter)?.arrayValue
   }
 
   /// Returns the value as `render` does, but with null for each string whose `${…}` cannot be rendered.
