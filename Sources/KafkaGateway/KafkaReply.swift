@@ -28,24 +28,21 @@ struct KafkaReply: Sendable {
     guard let key = inbound.message.header("idempotency-key") ?? written else {
       throw Self.malformed("it has no idempotency-key, so it answers nothing")
     }
-    let parts = key.split(separator: "/", omittingEmptySubsequences: false)
-    let isUndo = parts.count == 4 && parts[3] == "undo"
-    guard parts.count == 3 || isUndo, let saga = UniqueID(String(parts[0])), let round = Int(parts[2]), round >= 1
-    else {
+    guard let parts = IdempotencyKey.Parts(key) else {
       throw Self.malformed("its idempotency-key “\(key.prefix(200))” is none of ours, as SAGA/STEP/ROUND")
     }
     let attemptText = inbound.message.header("saga-attempt") ?? body["attempt"].map { $0.stringValue ?? $0.text() }
     guard let attempt = attemptText.flatMap({ Int($0) }), attempt >= 1 else {
       throw Self.malformed("it has no saga-attempt, a whole number from 1")
     }
-    self.saga = saga
-    self.round = round
+    saga = parts.saga
+    round = parts.round
     self.attempt = attempt
-    step = String(parts[1])
-    phase = isUndo ? .undo : .forward
+    step = parts.step
+    phase = parts.phase
     // The key is in the engine's spelling, whatever the participant's spelling.
     self.key =
-      isUndo
+      phase == .undo
       ? IdempotencyKey.undo(saga: saga, step: step, round: round)
       : IdempotencyKey.forward(saga: saga, step: step, round: round)
     id = inbound.identity

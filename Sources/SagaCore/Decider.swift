@@ -10,7 +10,7 @@ public struct Decider {
   let now: Timestamp
   /// The learned expected times. An expected time in the definition takes precedence.
   let learned: LearnedTimes
-  public private(set) var state: SagaState
+  public internal(set) var state: SagaState
   public private(set) var events: [SagaEvent] = []
   /// The number of steps of evaluation that the decision has taken.
   private var computed = 0
@@ -23,7 +23,7 @@ public struct Decider {
     self.definition = definition
     self.now = now
     self.learned = learned
-    self.state = state
+    self.state = state.withItems(by: definition)
   }
 
   /// Returns the events that follow from a command. No events: the command changes nothing, because it is a repeat or
@@ -159,6 +159,9 @@ public struct Decider {
       return true
     }
   }
+
+  /// Leaves the rest of what is due to another decision.
+  mutating func postpone() { isUnfinished = true }
 
   /// Evaluates with a separate meter, and adds the meter's count to the decision's count.
   mutating func measured<Result, Failure: Error>(_ body: (Meter) throws(Failure) -> Result) throws(Failure) -> Result {

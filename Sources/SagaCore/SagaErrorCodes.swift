@@ -42,6 +42,8 @@ public enum EngineErrorCode {
   public static let attemptTimeout = "timeout"
   public static let signalTimeout = "signal.timeout"
   public static let groupTimeout = "group.timeout"
+  public static let forEachFailures = "forEach.failures"
+  public static let forEachChanged = "forEach.changed"
   public static let pollTimeout = "poll.timeout"
   public static let pollFailed = "poll.failed"
   public static let delayNotATime = "delay.notATime"

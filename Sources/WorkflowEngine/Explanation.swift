@@ -343,6 +343,11 @@ private struct Explainer {
         until: attempt?.deadline, claim: "runs step \(step.id)\(number(step.forward.count))",
         details: activities(but: step.id))
     }
+    if let step = state.steps.first(where: \.isOpenGroup), let words = items(of: step) {
+      return Reason(
+        kind: .running, step: step.id, phase: .forward, since: step.startedAt, claim: "does \(words)",
+        details: activities(but: step.id))
+    }
     if let step = waiting.first(where: { $0.polling != nil }), let polling = step.polling {
       return Reason(
         kind: .polling, step: step.id, phase: .forward, code: step.failure?.code, since: step.startedAt,
@@ -355,6 +360,19 @@ private struct Explainer {
         claim: "waits at step \(step.id) until its delay ends", details: activities(but: step.id))
     }
     return Reason(kind: .running, claim: "is running: its next step begins soon")
+  }
+
+  /// Says how many items of a step are in which status; nil for a step without items.
+  private func items(of step: StepState) -> String? {
+    guard let items = state.items(of: step.id) else { return nil }
+    let underWay = [StepStatus.running, .backingOff, .waiting, .undoing].reduce(0) { $0 + items.count(of: $1) }
+    let parts: [(Int, String)] = [
+      (items.count(of: .succeeded), "done"), (underWay, "under way"), (items.count(of: .failed), "failed"),
+      (items.count(of: .skipped), "skipped"), (items.count(of: .undone), "undone"),
+      (items.count(of: .undoFailed), "not undone"), (items.count(of: .pending), "to come"),
+    ]
+    return "step \(step.id) for \(items.count) items: "
+      + parts.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }.joined(separator: ", ")
   }
 
   private func reminders(of step: StepState) -> [String] {
@@ -394,7 +412,7 @@ private struct Explainer {
   private func activity(of step: StepState) -> String? {
     switch step.status {
     // The steps inside a group say what happens.
-    case .running where step.isOpenGroup: nil
+    case .running where step.isOpenGroup: items(of: step).map { "it does \($0)" }
     case .running:
       state.turnBack == nil
         ? "step \(step.id) is under way\(number(step.forward.count))"
@@ -410,7 +428,9 @@ private struct Explainer {
     case .undoing where step.inFlight != nil: "step \(step.id) is being undone\(number(step.undo.count))"
     case .undoing:
       "attempt \(step.undo.count) to undo step \(step.id) failed\(Words.failure(step.undoFailure)); the next attempt follows"
-    case .pending, .succeeded, .failed, .skipped, .undone, .undoFailed: nil
+    case .succeeded, .failed:
+      (state.items(of: step.id)?.count(of: .undoing) ?? 0) > 0 ? items(of: step).map { "it undoes \($0)" } : nil
+    case .pending, .skipped, .undone, .undoFailed: nil
     }
   }
 

@@ -25,6 +25,7 @@ extension Decider {
     where isWanted: ((StepState) -> Bool)? = nil
   ) -> [Effect] {
     guard state.end == nil, state.steps.count == definition.steps.count else { return [] }
+    let state = state.withItems(by: definition)
     var effects: [Effect] = []
     for index in state.sets.inFlight where isWanted?(state.steps[index]) ?? true {
       if let call = call(of: index, in: state, definition: definition) { effects.append(call) }
@@ -43,6 +44,7 @@ extension Decider {
   ) -> [DueLook] {
     guard state.end == nil, !state.isPaused, state.steps.count == definition.steps.count else { return [] }
     let decider = Decider(state, definition: definition, now: now)
+    let state = decider.state
     // A saga whose time is over turns back first.
     guard now < state.deadline || decider.isPivotPassed else { return [] }
     var due: [DueLook] = []
@@ -58,7 +60,7 @@ extension Decider {
   static func look(
     _ number: Int, of index: Int, in state: SagaState, definition: WorkflowDefinition, now: Timestamp
   ) -> DueLook {
-    let (step, rules) = (state.steps[index], definition.steps[index])
+    let (step, rules) = (state.steps[index], definition.steps[ItemPlace.step(of: index)])
     var failure = StepFailure(
       code: EngineErrorCode.historyImpossible, message: "The step polls, and its action sends nothing.")
     do {
@@ -80,7 +82,7 @@ extension Decider {
   }
 
   static func call(of index: Int, in state: SagaState, definition: WorkflowDefinition) -> Effect? {
-    let (step, rules) = (state.steps[index], definition.steps[index])
+    let (step, rules) = (state.steps[index], definition.steps[ItemPlace.step(of: index)])
     guard let (phase, attempt) = step.inFlight else { return nil }
     let forwardKey = IdempotencyKey.forward(saga: state.id, step: step.id, round: step.round)
     let action: Action

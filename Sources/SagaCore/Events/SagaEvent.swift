@@ -17,7 +17,8 @@ public struct SagaEvent: Sendable {
   /// `docs/schema/events/`, and a stored example in `Tests/WorkflowEngine/Fixtures/events/`. The tests report what is
   /// missing.
   public static let kinds: [any SagaEventContent.Type] = [
-    SagaStarted.self, StepSkipped.self, WaitStarted.self, WaitReminded.self, GroupOpened.self, PollStarted.self,
+    SagaStarted.self, StepSkipped.self, WaitStarted.self, WaitReminded.self, GroupOpened.self, ItemsOpened.self,
+    ItemsUndone.self, PollStarted.self,
     PollAnswered.self,
     AttemptStarted.self, AttemptFailed.self, AttemptNotMade.self,
     StepProgressed.self, AnswerIgnored.self,

@@ -8,7 +8,7 @@ public struct SagaState: Sendable, Hashable {
   /// The number of its events: the stream's version.
   public internal(set) var version = 1
   /// In the definition's order: a step is addressed by its index.
-  public private(set) var steps: [StepState]
+  public internal(set) var steps: StepStates
   /// The steps by what is happening to them. They are derived from `steps`; `update` keeps them current.
   private(set) var sets: StepSets
   private let indexes: StepIndexes
@@ -37,13 +37,13 @@ public struct SagaState: Sendable, Hashable {
     self.start = start
     startedAt = time
     deadline = start.deadline
-    steps = start.steps.map { StepState(id: $0) }
+    steps = StepStates(start.steps.map { StepState(id: $0) })
     sets = StepSets(steps)
     indexes = StepIndexes(start.steps)
   }
 
   /// Replaces the steps by those of a snapshot, which have the same ids in the same order.
-  mutating func restore(_ steps: [StepState]) {
+  mutating func restore(_ steps: StepStates) {
     self.steps = steps
     sets = StepSets(steps)
   }
@@ -53,11 +53,28 @@ public struct SagaState: Sendable, Hashable {
   /// The time at which the saga's clock stopped; nil while it runs.
   public var pausedAt: Timestamp? { pause?.at }
 
-  public func index(of id: String) -> Int? { indexes[id] }
+  /// Returns the index of a step, or of an item that has begun.
+  public func index(of id: String) -> Int? {
+    if let index = indexes[id] { return index }
+    return ItemID(id).flatMap { item in indexes[item.step].flatMap { steps.index(of: item, in: $0) } }
+  }
+
   public func step(_ id: String) -> StepState? { index(of: id).map { steps[$0] } }
 
+  /// Returns the items of a step with `forEach`; nil for every other step, and before it has opened.
+  public func items(of step: String) -> ItemStates? { indexes[step].flatMap(steps.items(of:)) }
+
+  /// The number of items that have begun, of all steps together.
+  package var itemsBegun: Int { steps.owners.reduce(0) { $0 + (steps.items(of: $1)?.begun ?? 0) } }
+
+  /// The bytes of the outputs of all items, and of the inputs that operators gave them.
+  package var bytesOfItems: Int { steps.owners.reduce(0) { $0 + (steps.items(of: $1)?.bytes ?? 0) } }
+
   /// Whether a rewind is undoing the step, or will.
-  public func isRewinding(_ step: String) -> Bool { rewind?.steps.contains(step) ?? false }
+  public func isRewinding(_ step: String) -> Bool {
+    guard let rewind else { return false }
+    return rewind.steps.contains(ItemID.step(of: step))
+  }
 
   public var status: SagaStatus {
     if let end { return end.status }
@@ -139,11 +156,18 @@ extension SagaState {
     _ id: String, by type: String, at time: Timestamp, holdsClock: Bool = true,
     _ change: (inout StepState) -> Bool
   ) throws(HistoryError) {
-    guard let index = index(of: id) else {
+    guard let index = index(of: id) ?? beginItem(id) else {
       throw HistoryError("\(type) names a step that the saga doesn't have.")
     }
     let before = steps[index].stage
+    let tallied = (before.status, steps[index].outcome)
     let clockBefore = steps[index].clock?.since
+    let place = ItemPlace(index)
+    if let place, steps.items(of: place.step)?.again.contains(place.number) == true {
+      // An operator retried the item, and now it begins.
+      steps[index].stage = .backingOff(until: time)
+      steps.change(place.step) { $0.unqueue(place.number) }
+    }
     guard change(&steps[index]) else {
       throw HistoryError("\(type) can't follow \(before.status.rawValue) of step \(id).")
     }
@@ -154,11 +178,20 @@ extension SagaState {
       steps[index].countFromPause(since: before, clockBefore, paused: time - pausedAt)
     }
     sets.move(index, from: before, to: steps[index].stage)
+    if let place {
+      let after = steps[index]
+      steps.change(place.step) { $0.note(place.number, before: tallied, after: after) }
+    }
   }
 
-  /// Changes every step without a change of its status: an end or a pause does this.
+  /// Adds an item. It begins with the first event that names it.
+  private mutating func beginItem(_ id: String) -> Int? {
+    ItemID(id).flatMap { item in indexes[item.step].flatMap { steps.begin(item, of: $0) } }
+  }
+
+  /// Changes every step, and every item under way, without a change of its status: an end or a pause does this.
   mutating func updateAll(_ change: (inout StepState) -> Void) {
-    for index in steps.indices {
+    for index in Array(steps.indices) + sets.underWay.items {
       let before = steps[index].stage
       change(&steps[index])
       sets.move(index, from: before, to: steps[index].stage)
@@ -181,31 +214,38 @@ private final class StepIndexes: Sendable, Hashable {
   func hash(into hasher: inout Hasher) {}
 }
 
-/// The steps by what is happening to them, so that a decision does not scan all steps when one has changed.
+/// The steps by what is happening to them, so that a decision does not scan all steps when one has changed. An item of a
+/// step with `forEach` is in a set only while something happens to it, or while its undo waits for an operator.
 struct StepSets: Sendable, Hashable {
   private(set) var pending: StepSet
-  private(set) var running: StepSet
-  private(set) var backingOff: StepSet
-  private(set) var waiting: StepSet
-  /// The open groups.
+  private(set) var running: Places
+  private(set) var backingOff: Places
+  private(set) var waiting: Places
+  /// The open groups, and the steps whose items are being done.
   private(set) var open: StepSet
-  private(set) var undoing: StepSet
+  private(set) var undoing: Places
   /// An attempt to do the step, or to undo it, is under way.
-  private(set) var inFlight: StepSet
+  private(set) var inFlight: Places
   /// The step or its undo is under way: attempts, pauses between them, waits.
-  private(set) var underWay: StepSet
+  private(set) var underWay: Places
   /// The steps that depend on the step may start.
   private(set) var passed: StepSet
   /// Without an operator, nothing more happens to the step.
-  private(set) var blocked: StepSet
+  private(set) var blocked: Places
   /// The step failed, and its saga starts compensation.
   private(set) var turningBack: StepSet
 
-  init(_ steps: [StepState]) {
+  init(_ steps: StepStates) {
     let none = StepSet(count: steps.count)
-    (pending, running, backingOff, waiting, open, undoing) = (none, none, none, none, none, none)
-    (inFlight, underWay, passed, blocked, turningBack) = (none, none, none, none, none)
+    let nowhere = Places(none)
+    (pending, open, passed, turningBack) = (none, none, none, none)
+    (running, backingOff, waiting, undoing) = (nowhere, nowhere, nowhere, nowhere)
+    (inFlight, underWay, blocked) = (nowhere, nowhere, nowhere)
     for (index, step) in steps.enumerated() { add(index, step.stage) }
+    for owner in steps.owners {
+      guard let items = steps.items(of: owner) else { continue }
+      for number in 0..<items.begun { add(ItemPlace(step: owner, number: number).index, items[number].stage) }
+    }
   }
 
   mutating func move(_ index: Int, from before: StepStage, to after: StepStage) {
@@ -215,22 +255,25 @@ struct StepSets: Sendable, Hashable {
   }
 
   private mutating func remove(_ index: Int) {
-    pending.remove(index)
+    if ItemPlace(index) == nil {
+      pending.remove(index)
+      open.remove(index)
+      passed.remove(index)
+      turningBack.remove(index)
+    }
     running.remove(index)
     backingOff.remove(index)
     waiting.remove(index)
-    open.remove(index)
     undoing.remove(index)
     inFlight.remove(index)
     underWay.remove(index)
-    passed.remove(index)
     blocked.remove(index)
-    turningBack.remove(index)
   }
 
   private mutating func add(_ index: Int, _ stage: StepStage) {
+    let isItem = ItemPlace(index) != nil
     switch stage {
-    case .pending: pending.insert(index)
+    case .pending: if !isItem { pending.insert(index) }
     case .running:
       running.insert(index)
       inFlight.insert(index)
@@ -244,9 +287,9 @@ struct StepSets: Sendable, Hashable {
     case .open:
       open.insert(index)
       underWay.insert(index)
-    case .succeeded, .skipped, .failed(.goesOn): passed.insert(index)
+    case .succeeded, .skipped, .failed(.goesOn): if !isItem { passed.insert(index) }
     case .failed(.blocks): blocked.insert(index)
-    case .failed(.turnsBack): turningBack.insert(index)
+    case .failed(.turnsBack): if !isItem { turningBack.insert(index) }
     case .failed(.settles), .undone, .undoFailed(blocks: false): break
     case .undoing:
       undoing.insert(index)

@@ -8,12 +8,21 @@ extension SagaState {
   /// signals. Snapshots of other versions are ignored, so that an older engine can't take a paused saga for a running
   /// one.
   static let snapshotSchema = 3
+  /// The version of the shape with items. A snapshot without items is of the version above, so that an older engine reads
+  /// it.
+  static let snapshotSchemaWithItems = 4
 
   public var snapshot: JSON {
     var members: JSONObject = [
-      "schema": .int(Self.snapshotSchema), "start": start.json, "startedAt": .timestamp(startedAt),
+      "schema": .int(steps.owners.isEmpty ? Self.snapshotSchema : Self.snapshotSchemaWithItems), "start": start.json,
+      "startedAt": .timestamp(startedAt),
       "version": .int(version), "steps": .array(steps.map(\.json)),
     ]
+    if !steps.owners.isEmpty {
+      var items = JSONObject()
+      for owner in steps.owners { items[steps[owner].id] = steps.items(of: owner)?.json }
+      members["items"] = .object(items)
+    }
     if !signals.isEmpty { members["signals"] = .array(signals.map(\.json)) }
     members["turnBack"] = turnBack?.json
     members["requestedTurnBack"] = requestedTurnBack?.json
@@ -33,13 +42,18 @@ extension SagaState {
   public init(snapshot: JSON) throws(UnreadableEvent) {
     let data = EventReader(snapshot, of: "snapshot")
     let schema = try data.int("schema")
-    guard (1...Self.snapshotSchema).contains(schema) else { throw data.unreadable("schema") }
+    guard (1...Self.snapshotSchemaWithItems).contains(schema) else { throw data.unreadable("schema") }
     self.init(start: try SagaStart(data.nested("start")), at: try data.timestamp("startedAt"))
     version = try data.int("version")
     var steps: [StepState] = []
     for step in data.values("steps") { steps.append(try StepState(EventReader(step, of: "snapshot.step"))) }
     guard steps.map(\.id) == start.steps else { throw data.unreadable("steps") }
-    restore(steps)
+    var states = StepStates(steps)
+    for (id, items) in json(of: "items", in: snapshot) {
+      guard let owner = index(of: id) else { throw data.unreadable("items") }
+      states.restore(try ItemStates(EventReader(items, of: "snapshot.items"), of: steps[owner].id), of: owner)
+    }
+    restore(states)
     // Versions 1 and 2 don't say which step took which signal, and lost signals at a rewind. The events contain both.
     if schema < 3, data.has("signals") || steps.contains(where: { $0.awaitedSignal != nil || $0.round > 1 }) {
       throw data.unreadable("signals")
@@ -66,6 +80,40 @@ extension SagaState {
     if end == nil, steps.contains(where: { $0.status.phaseUnderWay != nil && $0.underWaySince == nil }) {
       throw data.unreadable("steps")
     }
+  }
+}
+
+/// Returns the members of an object of a snapshot; none when it is missing.
+private func json(of name: String, in snapshot: JSON) -> JSONObject { snapshot[name]?.objectValue ?? [:] }
+
+extension ItemStates {
+  fileprivate var json: JSON {
+    var members: JSONObject = [
+      "count": .int(count), "digest": .string(digest),
+      "states": .array((0..<begun).map { self[$0].json }),
+    ]
+    if queued > 0 { members["again"] = .array(again.map { .int($0) }) }
+    members["undoneFrom"] = undoneFrom.map(JSON.int)
+    members["rounds"] = .int(rounds)
+    return .object(members)
+  }
+
+  /// - Parameter step: the id of the step that has the items.
+  fileprivate init(_ data: EventReader, of step: String) throws(UnreadableEvent) {
+    let count = try data.int("count")
+    self.init(count: count, digest: try data.string("digest"))
+    var states: [StepState] = []
+    for value in data.values("states") {
+      var state = try StepState(EventReader(value, of: "snapshot.item"))
+      guard let item = ItemID(state.id), item.step == step, states.count < count else {
+        throw data.unreadable("states")
+      }
+      state.item = StepState.Item(step: step, key: item.key, number: states.count)
+      states.append(state)
+    }
+    restore(
+      states, again: data.values("again").compactMap(\.intValue), undoneFrom: try data.optionalInt("undoneFrom"),
+      rounds: try data.int("rounds"))
   }
 }
 

@@ -25,7 +25,8 @@ public enum StepStage: Sendable, Hashable {
   case backingOff(until: Timestamp)
   /// A signal step or a delay step waits.
   case waiting(Wait)
-  /// The members of a group may start. `until`: the time by which they should be done.
+  /// The members of a group, or the items of a step with `forEach`, may start. `until`: the time by which the members of
+  /// a group should be done.
   case open(until: Timestamp?)
   /// A step with a `poll` waits for its next look, or for the answer to one.
   case polling(Polling)
@@ -125,6 +126,8 @@ public enum StepStage: Sendable, Hashable {
 /// One step of a saga, as its events have made it.
 public struct StepState: Sendable, Hashable {
   public let id: String
+  /// Which item it is; nil for a step of the definition.
+  public internal(set) var item: Item?
   public internal(set) var stage = StepStage.pending
   /// A rerun after an undo, or with changed input, is a new round. All attempts of a round share one idempotency key.
   public internal(set) var round = 1
@@ -158,6 +161,17 @@ public struct StepState: Sendable, Hashable {
   var clock: Clock?
 
   init(id: String) { self.id = id }
+
+  /// One item of a step with `forEach`.
+  public struct Item: Sendable, Hashable {
+    /// The id of the step.
+    public let step: String
+    public let key: String
+    /// The number of the item among those of the step, from 0.
+    public let number: Int
+    /// The bytes of its output and of the input that an operator gave it.
+    var bytes = 0
+  }
 
   /// The clock of a step's expected time. A pause shifts it, and an operator's retry starts a new one.
   struct Clock: Sendable, Hashable {

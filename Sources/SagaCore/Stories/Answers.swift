@@ -95,6 +95,17 @@ public struct IgnoredAnswer: Sendable, Hashable {
 
 extension Decider {
   mutating func take(_ answer: StepAnswer) throws(Refusal) {
+    if let item = ItemID(answer.step), state.index(of: answer.step) == nil, let owner = state.index(of: item.step),
+      hasItems(owner)
+    {
+      // A rewind has dropped the item, and it has not begun again.
+      emit(
+        AnswerIgnored(
+          step: answer.step, phase: answer.phase, attempt: answer.attempt,
+          answer: IgnoredAnswer(
+            round: answer.round, id: answer.id, outcome: answer.word, code: answer.code, why: .late)))
+      return
+    }
     let step = try knownStep(answer.step)
     guard let attempt = attempt(answeredBy: answer, of: state.steps[step]) else {
       emit(
@@ -213,7 +224,7 @@ public struct AnswerIgnored: SagaEventContent {
   }
 
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
-    guard saga.index(of: step) != nil else {
+    guard saga.index(of: ItemID.step(of: step)) != nil else {
       throw HistoryError("\(Self.typeName) names a step that the saga doesn't have.")
     }
   }

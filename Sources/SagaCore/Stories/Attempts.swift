@@ -77,7 +77,7 @@ extension Decider {
   /// Begins an attempt to do the step. A call that can't be rendered is never sent. Then the step fails cleanly, unless
   /// an earlier attempt left its outcome unknown.
   mutating func startAttempt(_ step: Int) {
-    let (now, rules) = (state.steps[step], definition.steps[step])
+    let (now, rules) = (state.steps[step], self.rules(of: step))
     if let failure = problem(with: rules.action, of: now) {
       fail(step, failure)
       return
@@ -134,7 +134,7 @@ extension Decider {
     let now = state.steps[step]
     if isGoingForward(now),
       let retryAt = RetryDecision.next(
-        after: failure, rules: definition.steps[step].retry, spent: now.forward.spent,
+        after: failure, rules: rules(of: step).retry, spent: now.forward.spent,
         seed: seed(now, phase: .forward, attempt: attempt), now: self.now)
     {
       emit(

@@ -105,7 +105,7 @@ extension Decider {
   }
 
   /// Ends waits and planned attempts, because the steps are to be undone.
-  mutating func endForward(_ steps: StepSet, because message: String) {
+  mutating func endForward(_ steps: Places, because message: String) {
     for index in steps {
       let step = state.steps[index]
       switch step.stage {
@@ -143,8 +143,14 @@ extension Decider {
       changed = false
       for step in unsettled {
         if isSpent { return unsettled }
-        guard let undo = pendingUndo(of: step) else { continue }
+        guard hasItems(step) || pendingUndo(of: step) != nil else { continue }
         guard definition.transitiveDependents[step].isDisjoint(with: unsettled) else { continue }
+        if hasItems(step) {
+          if startItemUndos(step) { changed = true }
+          if isUndoSettled(step) { unsettled.remove(step) }
+          continue
+        }
+        guard let undo = pendingUndo(of: step) else { continue }
         if case .undoBackingOff(let until) = state.steps[step].stage, until > now { continue }
         startUndo(step, undo)
         if isUndoSettled(step) { unsettled.remove(step) }
@@ -154,7 +160,7 @@ extension Decider {
     return unsettled
   }
 
-  private mutating func startUndo(_ step: Int, _ undo: Undo) {
+  mutating func startUndo(_ step: Int, _ undo: Undo) {
     let now = state.steps[step]
     // An undo that can't be rendered fails. It is never skipped.
     if let failure = problem(with: undo.action, of: now) {
@@ -167,11 +173,11 @@ extension Decider {
   }
 
   func undo(of step: Int) -> Undo? {
-    if case .undo(let undo) = definition.steps[step].compensation { undo } else { nil }
+    if case .undo(let undo) = rules(of: step).compensation { undo } else { nil }
   }
 
   /// Returns the compensation for which a step still needs an attempt, if any.
-  private func pendingUndo(of step: Int) -> Undo? {
+  func pendingUndo(of step: Int) -> Undo? {
     guard let undo = undo(of: step) else { return nil }
     switch state.steps[step].stage {
     case .succeeded, .failed: return applies(undo, to: step) ? undo : nil
@@ -196,7 +202,8 @@ extension Decider {
     case .pending, .skipped, .undone: true
     case .undoFailed(let blocks): !blocks
     case .running, .backingOff, .waiting, .polling, .open, .undoing, .undoBackingOff: false
-    case .succeeded, .failed: undo(of: step).map { !applies($0, to: step) } ?? true
+    case .succeeded, .failed:
+      hasItems(step) ? areItemUndosSettled(step) : undo(of: step).map { !applies($0, to: step) } ?? true
     }
   }
 }
@@ -261,6 +268,7 @@ public struct TurnedBack: SagaEventContent {
     guard saga.turnBack == nil else { throw HistoryError("A saga turns back once.") }
     guard !saga.pivotPassed else { throw HistoryError("A saga that passed its pivot can't turn back.") }
     saga.turnBack = Dated(at: at, value: reason)
+    for step in saga.steps.owners { saga.steps.change(step) { $0.clearQueue() } }
     saga.requestedTurnBack = nil
     saga.rewind = nil
   }

@@ -8,7 +8,8 @@ import Workflows
 extension Decider {
   /// Begins every step that is ready, makes every attempt that is due, and completes the saga when nothing is left.
   mutating func goForward() {
-    var candidates = state.sets.pending.union(state.sets.backingOff)
+    var candidates = state.sets.backingOff.union(state.sets.pending)
+    for step in state.sets.open where hasItems(step) { candidates.insert(step) }
     var last = -1
     while state.turnBack == nil, let step = candidates.next(after: last) ?? candidates.first {
       if isSpent { return }
@@ -18,7 +19,7 @@ extension Decider {
       switch state.steps[step].stage {
       case .pending: if state.requestedTurnBack == nil, isInOpenGroup(step), isReady(step) { begin(step) }
       case .backingOff(let until): if until <= now, mayRetry(step) { perform(step) }
-      case .open: _ = closeGroup(step)
+      case .open: if hasItems(step) { advanceItems(step) } else { _ = closeGroup(step) }
       case .running, .waiting, .polling, .succeeded, .failed, .skipped, .undoing, .undoBackingOff, .undone,
         .undoFailed:
         break
@@ -29,12 +30,15 @@ extension Decider {
         turnBack()
         return
       }
-      let lapsed = wasRequested && state.requestedTurnBack == nil
-      candidates.formUnion(
-        lapsed
-          ? state.sets.pending.union(state.sets.backingOff).union(state.sets.open)
-          : state.sets.pending.union(state.sets.open).intersection(definition.transitiveDependents[step]))
-      for member in definition.members[step] { candidates.insert(member) }
+      if wasRequested, state.requestedTurnBack == nil {
+        candidates = candidates.union(state.sets.backingOff.union(state.sets.pending).union(state.sets.open))
+      } else if let item = ItemPlace(step) {
+        candidates.insert(item.step)
+      } else {
+        candidates.formUnion(
+          state.sets.pending.union(state.sets.open).intersection(definition.transitiveDependents[step]))
+        for member in definition.members[step] { candidates.insert(member) }
+      }
     }
     completeIfDone()
   }
@@ -51,8 +55,8 @@ extension Decider {
   /// Returns whether a step may be retried. While a request to start compensation waits for a pivot, only that pivot
   /// is. A group inside a late group opens again only with that one.
   func mayRetry(_ step: Int) -> Bool {
-    state.rewind == nil && (state.requestedTurnBack == nil || definition.steps[step].pivot)
-      && (!definition.steps[step].action.isGroup || isInOpenGroup(step))
+    state.rewind == nil && (state.requestedTurnBack == nil || rules(of: step).pivot)
+      && (!rules(of: step).action.isGroup || isInOpenGroup(step))
   }
 
   private mutating func begin(_ step: Int) {
@@ -76,10 +80,11 @@ extension Decider {
   }
 
   /// Makes an attempt or waits, for the first time or again.
-  private mutating func perform(_ step: Int) {
-    switch definition.steps[step].action {
+  mutating func perform(_ step: Int) {
+    if hasItems(step), let forEach = definition.steps[step].forEach { return openItems(step, forEach) }
+    switch rules(of: step).action {
     case .http, .kafka:
-      if let poll = definition.steps[step].poll { startPolling(step, poll) } else { startAttempt(step) }
+      if let poll = rules(of: step).poll { startPolling(step, poll) } else { startAttempt(step) }
     case .signal(let signal): waitForSignal(step, signal)
     case .delay(let delay): waitForTime(step, delay)
     case .fail(let action): failOnPurpose(step, action)
@@ -104,19 +109,22 @@ extension Decider {
   }
 
   mutating func succeed(_ step: Int, output: StepOutput) {
-    emit(StepSucceeded(step: id(step), output: output, isPivot: definition.steps[step].pivot))
+    emit(StepSucceeded(step: id(step), output: output, isPivot: rules(of: step).pivot))
   }
 
   /// Fails the step. What follows depends on the saga's state and on the outcome of the round.
   mutating func fail(
     _ step: Int, _ failure: StepFailure, isUnknown: Bool = false, outcome given: RoundOutcome? = nil
   ) {
-    let (now, rules) = (state.steps[step], definition.steps[step])
+    let (now, rules) = (state.steps[step], self.rules(of: step))
     let attempted = now.forward.count > 0
     let outcome = given ?? (attempted ? now.outcome.after(attemptUnknown: isUnknown) : .none)
     let consequence: FailureConsequence =
       if state.turnBack != nil || state.isRewinding(now.id) {
         .settles
+      } else if ItemPlace(step) != nil {
+        // How many items may fail is for their step.
+        .goesOn
       } else if rules.pivot && outcome == .unknown {
         .blocks
       } else if rules.onFailure == .continue {

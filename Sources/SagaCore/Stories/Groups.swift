@@ -8,7 +8,7 @@ import Workflows
 extension Decider {
   /// Returns whether the members of the step's group may start. True for a step that is in no group.
   func isInOpenGroup(_ step: Int) -> Bool {
-    guard let group = definition.groups[step] else { return true }
+    guard let group = definition.groups[ItemPlace.step(of: step)] else { return true }
     if case .open = state.steps[group].stage { return true }
     return false
   }

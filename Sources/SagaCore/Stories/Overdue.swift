@@ -99,11 +99,13 @@ extension Decider {
     case nil: return nil
     case .undo: return undo(of: step)?.expected.map(ExpectedTime.declared)
     case .forward:
-      let rules = definition.steps[step]
+      let rules = self.rules(of: step)
+      // The expected time is of one item.
+      if hasItems(step) { return nil }
       if let declared = rules.expected { return .declared(declared) }
       // A delay takes as long as the workflow says. Earlier runs don't matter.
       if case .delay = rules.action { return nil }
-      return learned[rules.id]
+      return ItemPlace(step) == nil ? learned[rules.id] : nil
     }
   }
 }

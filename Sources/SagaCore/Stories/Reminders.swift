@@ -11,7 +11,7 @@ extension Decider {
     guard state.turnBack == nil else { return }
     for step in state.sets.waiting {
       guard let wait = state.steps[step].wait, let due = wait.remindAt, due <= now else { continue }
-      let next = definition.steps[step].remind?.every.map { now + $0 }
+      let next = rules(of: step).remind?.every.map { now + $0 }
       emit(WaitReminded(step: id(step), number: wait.reminders + 1, next: next))
     }
   }

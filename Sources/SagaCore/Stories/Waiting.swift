@@ -7,8 +7,8 @@ import Workflows
 
 extension Decider {
   mutating func waitForSignal(_ step: Int, _ signal: SignalAction) {
-    let until = definition.steps[step].timeout.map { now + $0 }
-    let remindAt = definition.steps[step].remind.map { now + $0.after }
+    let until = rules(of: step).timeout.map { now + $0 }
+    let remindAt = rules(of: step).remind.map { now + $0.after }
     emit(WaitStarted(step: id(step), until: until, signal: signal.name, remindAt: remindAt))
     useKeptSignal(for: step, signal)
   }

@@ -116,9 +116,10 @@ struct VerbTargets {
 extension VerbRules {
   func write(to members: inout JSONObject) {}
 
-  /// The steps for which one of these verbs is taken.
+  /// The steps for which one of these verbs is taken, and the items whose undo waits for an operator.
   static func steps(in saga: Decider, _ verbs: (String) -> [any VerbRules]) -> [String] {
-    saga.state.steps.map(\.id).filter { verbs($0).contains { saga.takes($0) } }
+    let items = saga.state.sets.blocked.items.map { saga.state.steps[$0].id }
+    return (saga.state.steps.map(\.id) + items).filter { verbs($0).contains { saga.takes($0) } }
   }
 }
 
@@ -306,6 +307,10 @@ extension Decider {
   /// Returns the index of a step.
   func knownStep(_ id: String) throws(Refusal) -> Int {
     guard let step = state.index(of: id) else {
+      if let item = ItemID(id), let owner = state.index(of: item.step), hasItems(owner) {
+        throw Refusal(
+          EngineErrorCode.stepUnknown, "Step \(item.step) has no item “\(item.key)” that has begun.")
+      }
       let ids = state.steps.map(\.id).joined(separator: ", ")
       throw Refusal(EngineErrorCode.stepUnknown, "The saga has no step “\(id)”. Its steps are \(ids).")
     }

@@ -44,13 +44,18 @@ struct Resolve: VerbRules {
   }
 
   func check(_ saga: Decider) throws(Refusal) {
-    let step = saga.state.steps[try saga.knownStep(step)]
+    let index = try saga.knownStep(step)
+    let step = saga.state.steps[index]
     func refuse(_ message: String) -> Refusal { Refusal(EngineErrorCode.stepNotResolvable, message) }
     if saga.definition.step(step.id)?.action.isGroup == true {
       throw refuse(
         "Step \(step.id) is a group, and did nothing itself: retry it, and its steps get its whole time again.")
     }
-    guard saga.state.isBlocked(step) else {
+    if saga.hasItems(index) {
+      throw refuse(
+        "Step \(step.id) did nothing itself: resolve its items, as \(step.id)[KEY], or retry it with all that failed.")
+    }
+    guard saga.awaitsOperator(index) else {
       throw refuse("Step \(step.id) is \(step.status.rawValue) and does not wait for an operator.")
     }
     switch (resolution, step.status) {
@@ -73,7 +78,7 @@ struct Resolve: VerbRules {
       switch rules?.onFailure {
       case .continue: .goesOn
       case .stuck: .blocks
-      case .compensate, nil: .turnsBack
+      case .compensate, nil: ItemID(step) == nil ? .turnsBack : .goesOn
       }
     saga.emit(
       OperatorResolved(
@@ -136,6 +141,11 @@ public struct OperatorResolved: SagaEventContent {
     try saga.update(step, by: Self.typeName, at: at) { step in
       switch (resolution, step.stage) {
       case (.happened(let output), .failed(.blocks)): step.succeed(output: StepOutput(output), at: at)
+      case (.happened(let output), .failed(.goesOn)) where step.item != nil:
+        step.succeed(output: StepOutput(output), at: at)
+      case (.didNotHappen, .failed(.goesOn)) where step.item != nil:
+        guard step.outcome == .unknown else { return false }
+        step.outcome = .failed
       case (.didNotHappen, .failed(.blocks)):
         guard step.outcome == .unknown else { return false }
         step.outcome = .failed
@@ -146,6 +156,7 @@ public struct OperatorResolved: SagaEventContent {
       }
       return true
     }
+    if case .happened = resolution { try saga.reopenStep(of: step, by: Self.typeName, at: at) }
     if case .happened = resolution, isPivot { saga.passPivot() } else if saga.pivotPassed { saga.passPivot() }
   }
 

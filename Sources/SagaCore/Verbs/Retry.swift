@@ -27,8 +27,9 @@ struct Retry: VerbRules {
       if input != nil { throw refuse("Changed input is for one step: say which.") }
       return
     }
-    let step = saga.state.steps[try saga.knownStep(id)]
-    guard saga.state.isBlocked(step) else {
+    let index = try saga.knownStep(id)
+    let step = saga.state.steps[index]
+    guard saga.awaitsOperator(index) else {
       throw Refusal(
         EngineErrorCode.stepNotRetryable,
         "Step \(id) is \(step.status.rawValue) and does not wait for an operator; only a step that the saga is stuck on "
@@ -37,6 +38,9 @@ struct Retry: VerbRules {
     guard let input else { return }
     if saga.definition.step(id)?.action.isGroup == true {
       throw refuse("Step \(id) is a group, and takes no input: the steps inside it do.")
+    }
+    if saga.hasItems(index) {
+      throw refuse("Step \(id) has items, and takes no input: each item does, as \(id)[KEY].")
     }
     guard step.status == .failed else {
       throw refuse("Step \(id) is being undone: an undo is made of what was done, and takes no other input.")
@@ -86,19 +90,22 @@ public struct OperatorRetried: SagaEventContent {
   }
 
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
+    // All failed items of a step that is stuck, or one item, begin again when there is room for them.
+    if phase == .forward, let index = saga.index(of: step), saga.steps.items(of: index) != nil {
+      guard input == nil else { throw HistoryError("A step with items takes no other input.") }
+      saga.steps.change(index) { $0.queueFailures() }
+      try saga.update(step, by: Self.typeName, at: at) { $0.reopen() }
+      return
+    }
     try saga.update(step, by: Self.typeName, at: at) { step in
       switch (phase, step.stage) {
+      case (.forward, .failed(.goesOn)) where step.item != nil:
+        guard input == nil || step.outcome != .unknown else { return false }
+        step.prepareRetry(with: input)
       case (.forward, .failed(.blocks)):
         guard input == nil || step.outcome != .unknown else { return false }
         step.endedAt = nil
-        if let input {
-          // Under the old key the participant would repeat its earlier answer.
-          step.input = input
-          step.round += 1
-          step.outcome = .none
-          step.forward = Attempts()
-        }
-        step.forward.budgetStart = step.forward.count
+        step.prepareRetry(with: input)
         step.stage = .backingOff(until: at)
       case (.undo, .undoFailed(blocks: true)):
         guard input == nil else { return false }
@@ -109,6 +116,10 @@ public struct OperatorRetried: SagaEventContent {
       }
       return true
     }
+    if phase == .forward, let place = saga.index(of: step).flatMap({ ItemPlace($0) }) {
+      saga.steps.change(place.step) { $0.queue(place.number) }
+      try saga.reopenStep(of: step, by: Self.typeName, at: at)
+    }
   }
 
   public var timeline: [TimelineNote] {
@@ -116,4 +127,18 @@ public struct OperatorRetried: SagaEventContent {
   }
 
   public static func audited(_ data: JSON) -> AuditedAct? { .verb(.retry, data, shows: "phase", "input") }
+}
+
+extension StepState {
+  /// Gives the step all attempts of its retry policy again. With `input`, a new round begins.
+  fileprivate mutating func prepareRetry(with input: JSON?) {
+    if let input {
+      // Under the old key the participant would repeat its earlier answer.
+      self.input = input
+      round += 1
+      outcome = .none
+      forward = Attempts()
+    }
+    forward.budgetStart = forward.count
+  }
 }

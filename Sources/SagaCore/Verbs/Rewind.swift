@@ -25,6 +25,11 @@ struct RewindTo: VerbRules {
 
   func check(_ saga: Decider) throws(Refusal) {
     let index = try saga.knownStep(step)
+    if let item = ItemID(step) {
+      throw Refusal(
+        EngineErrorCode.stepNotRewindable,
+        "\(step) is one item of step \(item.step): rewind the step with all its items.")
+    }
     try saga.requireGoingForward()
     try saga.requireNoRewind()
     guard saga.state.steps[index].stage != .pending else {
@@ -37,7 +42,10 @@ struct RewindTo: VerbRules {
     guard let index = saga.state.index(of: step) else { return }
     let rewound = saga.stepsFrom(index)
     saga.emit(RewindStarted(step: step, steps: rewound.map { saga.state.steps[$0].id }, act: act))
-    saga.endForward(rewound, because: "The saga was rewound while this step waited.")
+    let sets = saga.state.sets
+    saga.endForward(
+      sets.waiting.union(sets.backingOff).union(sets.open).within(rewound),
+      because: "The saga was rewound while this step waited.")
   }
 
   static func targets(in saga: Decider) -> VerbTargets {
@@ -65,8 +73,10 @@ extension Decider {
         EngineErrorCode.sagaPivotPassed,
         "Step \(state.steps[index].id) is the point of no return and \(how): nothing before it is undone any more.")
     }
+    let items = state.steps.items(of: index)
     let mayHaveHappened =
-      status == .running || outcome == .succeeded || outcome == .unknown || mayHavePolled(index)
+      items.map { !possibleOutcomes(of: $0).isEmpty }
+      ?? (status == .running || outcome == .succeeded || outcome == .unknown || mayHavePolled(index))
     guard mayHaveHappened else { return }
     if isPivot {
       throw refuse(
@@ -85,9 +95,11 @@ extension Decider {
   private func requireUndoOfAll(_ index: Int) throws(Refusal) {
     guard let undo = undo(of: index) else { return }
     let step = state.steps[index]
-    let isRunning = step.status == .running
+    let items = state.steps.items(of: index)
+    let isRunning = items.map { $0.underWay > 0 } ?? (step.status == .running)
     let possible: Set<Outcome> =
-      isRunning ? [.succeeded, .unknown] : step.outcome == .succeeded ? [.succeeded] : [.unknown]
+      items.map(possibleOutcomes)
+      ?? (isRunning ? [.succeeded, .unknown] : step.outcome == .succeeded ? [.succeeded] : [.unknown])
     guard let left = possible.subtracting(undo.appliesTo).map(\.rawValue).min() else { return }
     throw Refusal(
       EngineErrorCode.stepNotRewindable,
@@ -96,13 +108,22 @@ extension Decider {
         + (isRunning ? " Wait until its attempt has been answered." : ""))
   }
 
+  /// Returns the outcomes that items have, or may have when they have settled, and that mean that something happened.
+  private func possibleOutcomes(of items: ItemStates) -> Set<Outcome> {
+    var outcomes: Set<Outcome> = []
+    if items.underWay > 0 { outcomes = [.succeeded, .unknown] }
+    if items.count(of: .succeeded, .succeeded) > 0 { outcomes.insert(.succeeded) }
+    if items.count(of: .failed, .unknown) > 0 { outcomes.insert(.unknown) }
+    return outcomes
+  }
+
   /// Undoes the steps of the rewind. Once all are undone, they begin again, and the steps beside them continue.
   mutating func continueRewind() {
     guard let rewind = state.rewind else { return }
     var steps = StepSet(count: state.steps.count)
     for id in rewind.steps { if let index = state.index(of: id) { steps.insert(index) } }
     // Attempts in flight settle first: until then the engine doesn't know what there is to undo.
-    guard steps.isDisjoint(with: state.sets.running) else { return }
+    guard state.sets.running.within(steps).isEmpty else { return }
     if startDueUndos(among: steps).isEmpty { emit(RewindFinished(step: rewind.step, steps: rewind.steps)) }
   }
 }
@@ -157,6 +178,7 @@ public struct RewindStarted: SagaEventContent {
         step.awaitedSignal = nil
         return true
       }
+      if let index = saga.index(of: step) { saga.steps.change(index) { $0.clearQueue() } }
     }
     saga.rewind = Rewind(step: step, steps: steps, at: at, by: act.by, reason: act.reason)
   }
@@ -185,6 +207,9 @@ public struct RewindFinished: SagaEventContent {
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
     guard saga.rewind?.steps == steps else { throw HistoryError("Only a rewind that goes on can be finished.") }
     for step in steps {
+      let index = saga.index(of: step)
+      let rounds = index.flatMap { saga.steps.items(of: $0)?.rounds } ?? 0
+      if let index { saga.steps.drop(index) }
       try saga.update(step, by: Self.typeName, at: at) { step in
         switch step.stage {
         case .running, .backingOff, .waiting, .polling, .open, .undoing, .undoBackingOff, .undoFailed(blocks: true):
@@ -194,7 +219,7 @@ public struct RewindFinished: SagaEventContent {
         // The step has its first state, but in a new round: for an old round, participants repeat their earlier
         // answers.
         var again = StepState(id: step.id)
-        again.round = step.round + 1
+        again.round = max(step.round, rounds) + 1
         again.input = step.input
         step = again
         return true

@@ -43,7 +43,7 @@ struct RunNow: VerbRules {
 
   private static func canRunNow(_ step: Int, in saga: Decider) -> Bool {
     switch saga.state.steps[step].stage {
-    case .backingOff: saga.state.requestedTurnBack == nil || saga.definition.steps[step].pivot
+    case .backingOff: saga.state.requestedTurnBack == nil || saga.rules(of: step).pivot
     case .undoBackingOff: true
     case .waiting(let wait): wait.signal == nil
     case .polling: saga.mayRetry(step)

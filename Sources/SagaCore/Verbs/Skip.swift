@@ -23,8 +23,11 @@ struct Skip: VerbRules {
     let index = try saga.knownStep(step)
     let step = saga.state.steps[index]
     func refuse(_ message: String) -> Refusal { Refusal(EngineErrorCode.stepNotSkippable, message) }
-    if saga.definition.steps[index].action.isGroup {
+    if saga.definition.steps.indices.contains(index), saga.definition.steps[index].action.isGroup {
       throw refuse("Step \(step.id) is a group: skip the steps inside it.")
+    }
+    if saga.hasItems(index), step.stage != .pending {
+      throw refuse("Step \(step.id) has begun with its items: skip those that failed, as \(step.id)[KEY].")
     }
     switch step.status {
     case .undoing, .undoFailed, .undone:
@@ -40,7 +43,7 @@ struct Skip: VerbRules {
         "An attempt of step \(step.id) is under way: wait until it has settled. Pause the saga, and none follows "
           + "meanwhile.")
     }
-    if saga.definition.steps[index].pivot, step.forward.count > 0 {
+    if saga.rules(of: index).pivot, step.forward.count > 0 {
       throw refuse(
         "Step \(step.id) is a point of no return and has been attempted: it can't be skipped. Once the saga is stuck on "
           + "it, retry it, or resolve it as happened if it was done by hand.")
@@ -51,7 +54,7 @@ struct Skip: VerbRules {
         "Step \(step.id) may have happened, and a skip would leave that as it is. Let its attempts find out, or resolve "
           + "the step once the saga is stuck on it.")
     }
-    if case .failed = step.status, !saga.state.isBlocked(step) {
+    if case .failed = step.status, !saga.awaitsOperator(index) {
       throw refuse("Step \(step.id) has failed, and the saga is not stuck on it.")
     }
   }
@@ -96,6 +99,7 @@ public struct OperatorSkipped: SagaEventContent {
       switch step.stage {
       case .pending, .waiting, .polling: break
       case .backingOff, .failed(.blocks): guard step.outcome != .unknown else { return false }
+      case .failed(.goesOn): guard step.item != nil, step.outcome != .unknown else { return false }
       case .running, .open, .succeeded, .failed, .skipped, .undoing, .undoBackingOff, .undone, .undoFailed: return false
       }
       step.stage = .skipped(byOperator: true)
@@ -104,6 +108,7 @@ public struct OperatorSkipped: SagaEventContent {
       step.endedAt = at
       return true
     }
+    try saga.reopenStep(of: step, by: Self.typeName, at: at)
     if isPivot { saga.passPivot() }
   }
 

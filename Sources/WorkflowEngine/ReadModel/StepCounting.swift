@@ -15,9 +15,10 @@ struct StepCounting {
 
   /// - Parameter before: the saga as it was when the event happened.
   mutating func note(_ event: SagaEvent, before: SagaState) {
-    guard let step = event.step else { return }
+    // A step with `forEach` counts as one, whatever its items do.
+    guard let step = event.step, ItemID(step) == nil else { return }
     switch event.what {
-    case is WaitStarted, is PollStarted: count(step, event, before) { $0.started += 1 }
+    case is WaitStarted, is PollStarted, is ItemsOpened: count(step, event, before) { $0.started += 1 }
     case let started as AttemptStarted:
       // Further attempts are counted where the one before failed.
       guard started.phase == .forward, before.step(step)?.status == .pending else { return }

@@ -332,6 +332,7 @@ actor Saga {
     let new = try host.decide(command, decision.state, definition, now, decision.learned, isDraining)
     var state = decision.state
     for event in new.events { try SagaState.evolve(&state, event) }
+    state?.loadItems(by: definition)
     let events = SagaEventCoding.encode(new.events)
     do {
       if let state { try host.sizes.check(events, before: decision.state, after: state) }
@@ -483,7 +484,11 @@ actor Saga {
   }
 
   private func snapshotIfDue() async {
-    guard let state, state.end == nil, eventsSinceSnapshot >= SagaHost.snapshotEvery else { return }
+    // A snapshot has every item. So a saga with many items has fewer snapshots: each one follows as many events as there
+    // are items.
+    guard let state, state.end == nil, eventsSinceSnapshot >= max(SagaHost.snapshotEvery, state.itemsBegun) else {
+      return
+    }
     eventsSinceSnapshot = 0
     await host.saveSnapshot(of: state)
   }

@@ -25,7 +25,8 @@ package struct SagaSizes: Sendable {
       }
       isLarge = isLarge || event.data.count > Self.small
     }
-    guard isLarge else { return }
+    // Many small outputs of items are large together.
+    guard isLarge || after.bytesOfItems > mostKept / 2 else { return }
     let size = Self.kept(after)
     // A saga that is too large already may become smaller.
     guard size > mostKept, size > before.map(Self.kept) ?? 0 else { return }
@@ -42,7 +43,7 @@ package struct SagaSizes: Sendable {
       if let output = step.output { _ = meter.produce(output) }
       if let input = step.input { _ = meter.produce(input) }
     }
-    return meter.bytesProduced
+    return meter.bytesProduced + state.bytesOfItems
   }
 }
 

@@ -52,6 +52,7 @@ struct SagaSpecification {
       state = try SagaState.evolve(state, stored)
     }
     log += events
+    state?.loadItems(by: definition)
     if let state {
       #expect(try SagaState(snapshot: JSON(parsing: state.snapshot.text())) == state, "a snapshot gives the state back")
     }
@@ -175,6 +176,8 @@ extension SagaEvent {
     case is WaitStarted: "\(step) waits"
     case let event as WaitReminded: "\(step) reminded \(event.number)"
     case is GroupOpened: "\(step) opens"
+    case let event as ItemsOpened: "\(step) opens \(event.count)"
+    case is ItemsUndone: "\(step) undone"
     case is PollStarted: "\(step) polls"
     case let event as PollAnswered: "\(step) look \(event.look) \(event.answer.shown ?? "\(event.answer.status)")"
     case let event as UndoSucceeded: "\(step) undone \(event.how.rawValue)"

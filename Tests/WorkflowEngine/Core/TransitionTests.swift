@@ -60,6 +60,8 @@ struct TransitionTests {
     "waitStarted": WaitStarted(step: "s", until: nil, signal: nil),
     "waitReminded": WaitReminded(step: "s", number: 1, next: nil),
     "groupOpened": GroupOpened(step: "s", until: nil),
+    "itemsOpened": ItemsOpened(step: "s", count: 2, digest: "d"),
+    "itemsUndone": ItemsUndone(step: "s"),
     "pollStarted": PollStarted(step: "s", every: .seconds(60), until: nil),
     "pollAnswered": PollAnswered(step: "s", look: 1, lookedAt: now, attempt: nil, answer: answer, next: now),
     "pollAnswered, attempt": PollAnswered(step: "s", look: 1, lookedAt: now, attempt: 1, answer: answer, next: now),

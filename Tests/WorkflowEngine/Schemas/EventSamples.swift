@@ -45,6 +45,12 @@ enum EventSamples {
     case "waitReminded":
       [WaitReminded(step: "approve", number: 2, next: later), WaitReminded(step: "approve", number: 1, next: nil)]
     case "groupOpened": [GroupOpened(step: "thawed", until: later), GroupOpened(step: "thawed", until: nil)]
+    case "itemsOpened":
+      [
+        ItemsOpened(step: "demultiplex", count: 96, digest: "9f86d081884c7d65"),
+        ItemsOpened(step: "demultiplex", count: 0, digest: "9f86d081884c7d65"),
+      ]
+    case "itemsUndone": [ItemsUndone(step: "demultiplex"), ItemsUndone(step: "notify")]
     case "pollStarted":
       [
         PollStarted(step: "createSample", every: .seconds(300), until: later),

@@ -93,7 +93,11 @@ struct StoredEventTests {
       "operatorSkipped",
       "rewindStarted", "sagaPaused", "pollStarted":
       started
-    case "groupOpened": started
+    case "groupOpened", "itemsOpened": started
+    case "itemsUndone":
+      started + [
+        ItemsOpened(step: step, count: 0, digest: "d"), StepSucceeded(step: step, output: .null, isPivot: false),
+      ]
     case "waitReminded":
       started + [
         WaitStarted(step: "approve", until: nil, signal: "approval", remindAt: EventSamples.later)

@@ -24,7 +24,7 @@ extension Decider {
 
   /// Returns whether the history has every look of a poll as an attempt, because its method may change something.
   func isRecordedPoll(_ step: Int) -> Bool {
-    guard definition.steps[step].poll != nil, case .http(let http) = definition.steps[step].action else { return false }
+    guard rules(of: step).poll != nil, case .http(let http) = rules(of: step).action else { return false }
     return http.hasSideEffect
   }
 
@@ -38,7 +38,7 @@ extension Decider {
 
   /// Begins to poll. The event comes before the first call, so that the history has the timetable of all looks.
   mutating func startPolling(_ step: Int, _ poll: Poll) {
-    let rules = definition.steps[step]
+    let rules = self.rules(of: step)
     if let failure = problem(with: rules.action, of: state.steps[step]) {
       fail(step, failure)
       return
@@ -53,7 +53,7 @@ extension Decider {
     guard state.turnBack == nil, now < state.deadline || isPivotPassed || state.requestedTurnBack != nil else { return }
     for step in state.sets.waiting {
       guard case .polling(let polling) = state.steps[step].stage, polling.due <= now, isRecordedPoll(step),
-        mayLook(step), let poll = definition.steps[step].poll
+        mayLook(step), let poll = rules(of: step).poll
       else { continue }
       if isSpent { return }
       startLook(step, poll)
@@ -62,7 +62,7 @@ extension Decider {
 
   private mutating func startLook(_ step: Int, _ poll: Poll) {
     let now = state.steps[step]
-    if let failure = problem(with: definition.steps[step].action, of: now) {
+    if let failure = problem(with: rules(of: step).action, of: now) {
       fail(step, failure)
       return
     }
@@ -97,7 +97,7 @@ extension Decider {
   }
 
   mutating func settle(_ look: EndedLook, of step: Int, _ outcome: StepOutcome) {
-    guard let poll = definition.steps[step].poll, let polling = state.steps[step].polling else { return }
+    guard let poll = rules(of: step).poll, let polling = state.steps[step].polling else { return }
     if let answer = outcome.answer {
       judge(answer, look, of: step, poll, polling)
       return
@@ -208,7 +208,7 @@ extension Decider {
     let spent = now.forward.spent + (look.attempt == nil ? 1 : 0)
     guard isGoingForward(now),
       let retryAt = RetryDecision.next(
-        after: failure, rules: definition.steps[step].retry, spent: spent,
+        after: failure, rules: rules(of: step).retry, spent: spent,
         seed: seed(now, phase: .forward, attempt: attempt), now: self.now)
     else {
       fail(step, failure, outcome: outcome(of: step, isUnknown: isUnknown))

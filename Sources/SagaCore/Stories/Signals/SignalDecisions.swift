@@ -13,9 +13,13 @@ extension Decider {
 
   /// The steps of the workflow that take signals of this name, in the file's order.
   private func signalWaits(named name: String) -> [SignalWait] {
-    definition.steps.compactMap { step in
-      guard case .signal(let signal) = step.action, signal.name.hasSameScalars(as: name) else { return nil }
-      return SignalWait(step: step.index, state: state.steps[step.index], signal: signal)
+    definition.steps.flatMap { step -> [SignalWait] in
+      guard case .signal(let signal) = step.action, signal.name.hasSameScalars(as: name) else { return [] }
+      let wait = SignalWait(step: step.index, state: state.steps[step.index], signal: signal)
+      if step.forEach == nil { return [wait] }
+      // The step itself is there for its items that have not begun.
+      let items = state.sets.waiting.items.filter { ItemPlace.step(of: $0) == step.index }
+      return items.map { SignalWait(step: $0, state: state.steps[$0], signal: signal) } + [wait]
     }
   }
 
@@ -25,9 +29,16 @@ extension Decider {
     signalWaits(named: name).filter { wait in
       switch wait.state.status {
       case .pending, .waiting, .backingOff: true
-      case .running, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: state.isRewinding(wait.state.id)
+      case .running: state.isRewinding(wait.state.id) || hasItemsToBegin(wait.step)
+      case .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: state.isRewinding(wait.state.id)
       }
     }
+  }
+
+  /// Returns whether a step has items that have not begun, or that begin again.
+  private func hasItemsToBegin(_ step: Int) -> Bool {
+    guard let items = state.steps.items(of: step) else { return false }
+    return items.begun < items.count || items.queued > 0
   }
 
   /// Returns the steps that have not yet judged a kept signal, in the file's order. A waiting step has not accepted it.
@@ -78,7 +89,7 @@ extension Decider {
     let waiting = coming.filter { $0.state.status == .waiting }
     var refused: (step: String, refusal: Refusal)?
     for wait in waiting {
-      let verdict = verdict(of: wait.signal, on: given.body)
+      let verdict = verdict(of: wait.signal, of: wait.step, on: given.body)
       guard verdict.accepts else {
         if refused == nil, let refusal = verdict.refusal { refused = (wait.state.id, refusal) }
         continue
@@ -94,7 +105,7 @@ extension Decider {
       refused = refused ?? (wait.state.id, refusal)
       return false
     }
-    if waiting.isEmpty ? !later.isEmpty : later.contains(where: { mayAccept($0.signal, given.body) }) {
+    if waiting.isEmpty ? !later.isEmpty : later.contains(where: { mayAccept($0, given.body) }) {
       try requireRoom(for: given)
       emit(SignalReceived(signal: given, step: nil))
       return
@@ -147,14 +158,14 @@ extension Decider {
   mutating func useKeptSignal(for step: Int, _ signal: SignalAction) {
     for kept in state.signals where kept.isKept && kept.name == signal.name {
       let body = kept.body ?? .null
-      if verdict(of: signal, on: body).accepts {
+      if verdict(of: signal, of: step, on: body).accepts {
         emit(KeptSignalTaken(name: signal.name, step: id(step), received: kept.version))
         succeed(step, output: StepOutput(body))
         return
       }
       // A step that waits already has not accepted it.
       let others = stepsToCome(for: signal.name).filter { $0.step != step && $0.state.status != .waiting }
-      if !others.contains(where: { mayAccept($0.signal, body) }) {
+      if !others.contains(where: { mayAccept($0, body) }) {
         emit(KeptSignalRefused(name: signal.name, step: id(step), received: kept.version))
       }
     }
@@ -171,10 +182,16 @@ extension Decider {
   /// Returns the result of a step's `schema` and `accept` for a body. `refusal` has the reason of the schema. It also has
   /// the reason why a condition can't be decided, and so accepts nothing: it exceeds its budget, or it reads an answer
   /// that can't be read.
-  private mutating func verdict(of signal: SignalAction, on body: JSON) -> (accepts: Bool, refusal: Refusal?) {
+  /// - Parameter step: the index of the step or of the item that waits.
+  private mutating func verdict(
+    of signal: SignalAction, of step: Int, on body: JSON
+  ) -> (accepts: Bool, refusal: Refusal?) {
     if let refusal = schemaRefusal(of: body, by: signal) { return (false, refusal) }
     guard let condition = signal.accept else { return (true, nil) }
-    guard case .object(var members) = state.document(reading: condition.reads) else { return (false, nil) }
+    let known =
+      ItemPlace(step) == nil
+      ? state.document(reading: condition.reads) : state.document(for: state.steps[step], reading: condition.reads)
+    guard case .object(var members) = known else { return (false, nil) }
     members["signal"] = body
     let document = JSON.object(members)
     func undecided(_ code: String, _ message: String) -> (accepts: Bool, refusal: Refusal?) {
@@ -190,7 +207,8 @@ extension Decider {
 
   /// Returns whether a step that doesn't wait yet may accept a body. Only a condition on steps can still change its
   /// result.
-  private mutating func mayAccept(_ signal: SignalAction, _ body: JSON) -> Bool {
+  private mutating func mayAccept(_ wait: SignalWait, _ body: JSON) -> Bool {
+    let signal = wait.signal
     if schemaRefusal(of: body, by: signal) != nil { return false }
     guard let condition = signal.accept else { return true }
     let isSettled = condition.referencedQueries.allSatisfy { query in
@@ -199,6 +217,6 @@ extension Decider {
       case .name, .index, nil: false
       }
     }
-    return !isSettled || verdict(of: signal, on: body).accepts
+    return !isSettled || verdict(of: signal, of: wait.step, on: body).accepts
   }
 }
