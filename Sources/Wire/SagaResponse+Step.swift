@@ -11,6 +11,8 @@ extension SagaResponse {
     /// The group that has the step; nil for a step of the workflow itself.
     public let group: String?
     public let action: Action
+    /// Set for a step with `forEach` that has begun.
+    public let items: Items?
     /// Set for a step that polls.
     public let poll: Poll?
     public let pivot: Bool
@@ -37,7 +39,7 @@ extension SagaResponse {
 
     public init(
       id: String, description: String? = nil, status: String, dependsOn: [String], group: String? = nil, action: Action,
-      poll: Poll? = nil, pivot: Bool,
+      items: Items? = nil, poll: Poll? = nil, pivot: Bool,
       round: Int, attempt: Int, maxAttempts: Int? = nil, startedAt: Timestamp? = nil, endedAt: Timestamp? = nil,
       retryAt: Timestamp? = nil, until: Timestamp? = nil, waitingFor: Waiting? = nil, progress: Progress? = nil,
       overdue: Overdue? = nil, input: JSON? = nil, output: JSON? = nil, outputError: Failure? = nil,
@@ -49,6 +51,7 @@ extension SagaResponse {
       self.dependsOn = dependsOn
       self.group = group
       self.action = action
+      self.items = items
       self.poll = poll
       self.pivot = pivot
       self.round = round
@@ -75,6 +78,7 @@ extension SagaResponse {
       dependsOn = try members.texts("dependsOn")
       group = try members.textIfAny("group")
       action = try members.one("action")
+      items = try members.oneIfAny("items")
       poll = try members.oneIfAny("poll")
       pivot = try members.bool("pivot")
       round = try members.int("round")
@@ -97,7 +101,8 @@ extension SagaResponse {
     public var json: JSON {
       .members([
         "id": .string(id), "description": .text(description), "status": .string(status),
-        "dependsOn": .texts(dependsOn), "group": .text(group), "action": action.json, "poll": poll?.json,
+        "dependsOn": .texts(dependsOn), "group": .text(group), "action": action.json, "items": items?.json,
+        "poll": poll?.json,
         "pivot": .bool(pivot),
         "round": .int(round),
         "attempt": .int(attempt), "maxAttempts": .integer(maxAttempts), "startedAt": .time(startedAt),
@@ -105,6 +110,37 @@ extension SagaResponse {
         "progress": progress?.json, "overdue": overdue?.json, "input": input, "output": output,
         "outputError": outputError?.json, "error": error?.json, "undo": undo?.json,
       ])
+    }
+
+    /// The items of a step with `forEach`.
+    public struct Items: WireValue {
+      public let count: Int
+      public let maxParallel: Int
+      /// The number of items that may fail.
+      public let tolerated: Int
+      /// The number of items by their status. A status without items is not there.
+      public let statuses: [(status: String, count: Int)]
+
+      public init(count: Int, maxParallel: Int, tolerated: Int, statuses: [(status: String, count: Int)]) {
+        self.count = count
+        self.maxParallel = maxParallel
+        self.tolerated = tolerated
+        self.statuses = statuses
+      }
+
+      public init(_ members: Members) throws(UnexpectedMember) {
+        count = try members.int("count")
+        maxParallel = try members.int("maxParallel")
+        tolerated = try members.int("tolerated")
+        statuses = (try members.json("statuses").objectValue ?? [:]).map { ($0, $1.intValue ?? 0) }
+      }
+
+      public var json: JSON {
+        .members([
+          "count": .int(count), "maxParallel": .int(maxParallel), "tolerated": .int(tolerated),
+          "statuses": .object(JSONObject(statuses.map { ($0.status, JSON.int($0.count)) })),
+        ])
+      }
     }
 
     /// What the step does.

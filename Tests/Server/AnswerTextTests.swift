@@ -157,6 +157,30 @@ struct AnswerTextTests {
     }
   }
 
+  @Test("A saga with items")
+  func items() async throws {
+    let engine = FakeEngine()
+    try engine.register(Samples.items)
+    let id = try engine.start("plate", input: ["wells": ["A1", "A2", "A3", "A4"]])
+    let refused = StepFailure(code: "CLOGGED", message: "The needle is clogged.")
+    try engine.tell(
+      id, .attemptSettled(step: "well[A1]", phase: .forward, attempt: 1, outcome: .succeeded(["volumeUl": 20])))
+    try engine.tell(id, .attemptSettled(step: "well[A2]", phase: .forward, attempt: 1, outcome: .failed(refused)))
+    try await TestAPI.run(engine: engine) { api in
+      try expect(try await api.get("/v1/sagas/\(id)"), is: "saga-items")
+      try expect(try await api.get("/v1/sagas/\(id)/steps/well/items?limit=2"), is: "items")
+      let failed = try await api.get("/v1/sagas/\(id)/steps/well/items?status=failed")
+      #expect(try failed.json["items"]?.arrayValue?.map { $0["id"] } == ["well[A2]"])
+      let first = try await api.get("/v1/sagas/\(id)/steps/well/items?limit=3").json
+      let next = try #require(first["next"]?.stringValue)
+      let rest = try await api.get("/v1/sagas/\(id)/steps/well/items?limit=3&cursor=\(next)").json
+      #expect(rest["items"]?.arrayValue?.map { $0["id"] } == ["well[A4]"] && rest["next"] == nil)
+      for path in ["steps/other/items", "steps/well/items?status=done", "steps/well/items?cursor=x"] {
+        #expect(try await api.get("/v1/sagas/\(id)/\(path)").status == 400, "\(path)")
+      }
+    }
+  }
+
   @Test("Workflows")
   func workflows() async throws {
     let engine = try engine()

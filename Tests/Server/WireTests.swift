@@ -29,12 +29,13 @@ struct WireTests {
   static let samples: [Sample] =
     [
       "running", "waiting", "backing-off", "paused", "unread", "progress", "stuck", "abandoned", "undoing",
-      "compensated", "rewinding", "labelled", "polling",
+      "compensated", "rewinding", "labelled", "polling", "items",
     ].map { Sample("saga-\($0)", "Saga", SagaResponse.self) } + [
       Sample("sagas", "SagaPage", SagaListResponse.self), Sample("events", "EventPage", HistoryResponse.self),
       Sample("timeline", "Timeline", TimelineResponse.self),
       Sample("timeline-polling", "Timeline", TimelineResponse.self),
       Sample("calls", "CallPage", CallsResponse.self), Sample("calls-kafka", "CallPage", CallsResponse.self),
+      Sample("items", "ItemPage", ItemsResponse.self),
       Sample("document", "SagaDocument", DocumentResponse.self), Sample("stats", "Stats", StatsResponse.self),
       Sample("signal", "SignalAnswer", SignalResponse.self),
       Sample("signal-repeated", "SignalAnswer", SignalResponse.self),

@@ -30,7 +30,9 @@ struct AnswerReader {
       var call: Call?
       if step != CaseAnswers.everyStep {
         let action = CaseNames(definition: definition, report: report).requireCall(of: step, phase, at: pointer, .name)
-        call = action.flatMap { action in definition?.step(step).map { Call(step: $0, phase: phase, action: action) } }
+        call = action.flatMap { action in
+          definition?.step(ItemID.step(of: step)).map { Call(step: $0, phase: phase, action: action) }
+        }
       }
       answers[step] = list(value, at: pointer, of: call)
     }

@@ -15,6 +15,8 @@ struct CaseNames {
   func requireStep(_ id: String, at pointer: JSONPointer, _ spot: Report.Spot = .value) -> Step? {
     guard let definition else { return nil }
     if let step = definition.step(id) { return step }
+    // One item of a step with `forEach`: STEP[KEY].
+    if let item = ItemID(id), let step = definition.step(item.step), step.forEach != nil { return step }
     report.error(
       RehearsalErrorCode.testsUnknownName, "the workflow \(definition.name) has no step \"\(id)\"", at: pointer, spot,
       near: NearNames.nearest(to: id, among: definition.steps.map(\.id)))

@@ -111,6 +111,7 @@ package struct Coverage: Sendable {
       case let event as WaitStarted: begin(event.step)
       case let event as PollStarted: begin(event.step)
       case let event as GroupOpened: begin(event.step)
+      case let event as ItemsOpened: begin(event.step)
       case let event as StepSkipped:
         // A step is also skipped with its group. Then its own condition says nothing.
         skipped.insert(event.step)
@@ -145,6 +146,7 @@ package struct Coverage: Sendable {
   }
 
   private mutating func reach(_ step: String, _ path: Path) {
-    reached.insert(Point(step: step, path: path))
+    // What one item does, its step does.
+    reached.insert(Point(step: ItemID.step(of: step), path: path))
   }
 }

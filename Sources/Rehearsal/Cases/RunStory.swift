@@ -122,6 +122,8 @@ package struct RunStory: Sendable {
       add(
         at, .engine, event.step,
         "the answer to look \(event.look) is \(answer); the next look is in \(offset(event.next))")
+    case let event as ItemsOpened: add(at, .begins, event.step, "begins with its \(event.count) items")
+    case let event as ItemsUndone: add(at, .succeeds, event.step, "all items are undone")
     case let event as WaitReminded: add(at, .engine, event.step, "reminder \(event.number)")
     case let event as GroupOpened:
       add(at, .begins, event.step, "the group begins" + (event.until.map { ", for at most \(offset($0))" } ?? ""))

@@ -45,11 +45,12 @@ package struct Simulation: Sendable {
     var madeUp: Set<String> = []
     var madeCalls: Set<Int> = []
     let people = { (wait: VirtualWait) -> [VirtualAct] in
-      guard !timingOut.contains(wait.step) else { return [] }
+      guard !timingOut.contains(wait.step), !timingOut.contains(ItemID.step(of: wait.step)) else { return [] }
       if test != nil { return signals.acts(at: wait) }
-      if given.outputs[wait.step] == nil { madeUp.insert(wait.step) }
+      if given.outputs[ItemID.step(of: wait.step)] == nil { madeUp.insert(ItemID.step(of: wait.step)) }
       let signal = SignalGiven(
-        name: wait.signal, id: "\(wait.step)-\(wait.round)", body: made.outputs[wait.step] ?? .null, by: "simulate")
+        name: wait.signal, id: "\(wait.step)-\(wait.round)", body: made.outputs[ItemID.step(of: wait.step)] ?? .null,
+        by: "simulate")
       return [VirtualAct(after: Self.signalTime, .signal(signal))]
     }
     let run = try saga.run(people: people) { call in
@@ -57,11 +58,12 @@ package struct Simulation: Sendable {
       let number = counts[name, default: 0]
       counts[name] = number + 1
       let planned = asked(of: call.call) ?? answer(to: call.call, number: number)
-      if planned == nil, given.outputs[call.call.step] == nil || call.call.phase == .undo {
+      let step = ItemID.step(of: call.call.step)
+      if planned == nil, given.outputs[step] == nil || call.call.phase == .undo {
         madeCalls.insert(call.number - 1)
-        madeUp.insert(call.call.step)
+        madeUp.insert(step)
       }
-      let output = call.call.phase == .forward ? made.outputs[call.call.step] ?? [:] : .null
+      let output = call.call.phase == .forward ? made.outputs[step] ?? [:] : .null
       return (planned ?? CaseAnswer(.output(output)))
         .planned(for: call.call, at: call.at, keepsTombstones: saga.keepsTombstones)
     }
@@ -81,9 +83,10 @@ package struct Simulation: Sendable {
   /// The answer that the caller asked for by the step's name.
   private func asked(of call: StepCall) -> CaseAnswer? {
     guard call.phase == .forward else { return nil }
-    if failing.contains(call.step) {
+    let names = [call.step, ItemID.step(of: call.step)]
+    if names.contains(where: failing.contains) {
       return CaseAnswer(.failure(StepFailure(code: Self.failureCode, message: "The simulation fails here.")))
     }
-    return timingOut.contains(call.step) ? CaseAnswer(.silence, happened: true) : nil
+    return names.contains(where: timingOut.contains) ? CaseAnswer(.silence, happened: true) : nil
   }
 }

@@ -59,10 +59,11 @@ package struct CaseAnswers: Sendable, Hashable {
     return result
   }
 
-  /// Returns the answer to the n-th call of a step, from 0. The last answer of a list repeats. Nil when none is planned.
+  /// Returns the answer to the n-th call of a step or of an item, from 0. The last answer of a list repeats. An item
+  /// without answers of its own has those of its step. Nil when none is planned.
   package func answer(_ step: String, _ phase: StepPhase, call: Int) -> CaseAnswer? {
     let all = phase == .forward ? forward : undo
-    guard let list = all[step] ?? all[Self.everyStep], !list.isEmpty else { return nil }
+    guard let list = all[step] ?? all[ItemID.step(of: step)] ?? all[Self.everyStep], !list.isEmpty else { return nil }
     var answer = list[min(call, list.count - 1)]
     answer.isLast = call >= list.count - 1
     return answer

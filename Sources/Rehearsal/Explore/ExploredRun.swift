@@ -76,7 +76,7 @@ public struct ExploredRun: Sendable, Hashable {
   public func leftBehind(of definition: WorkflowDefinition) -> [String] {
     guard end == .compensated else { return [] }
     return inEffect.filter { step in
-      if case .undo? = definition.step(step)?.compensation { true } else { false }
+      if case .undo? = definition.step(ItemID.step(of: step))?.compensation { true } else { false }
     }
   }
 }
@@ -84,7 +84,7 @@ public struct ExploredRun: Sendable, Hashable {
 extension VirtualRun {
   /// Returns the steps whose work is in effect at the end. A step that only reads leaves nothing.
   func inEffect(of definition: WorkflowDefinition) -> [String] {
-    account.inEffect.filter { definition.step($0)?.changesSomething ?? true }
+    account.inEffect.filter { definition.step(ItemID.step(of: $0))?.changesSomething ?? true }
   }
 }
 

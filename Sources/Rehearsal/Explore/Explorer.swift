@@ -75,7 +75,8 @@ public struct Explorer: Sendable {
           continue
         }
         for kind in kinds {
-          try play([Fault(step.id, kind)], causes: trigger.faults + trigger.causes, on: trigger.route)
+          let fault = Fault(exploration.routes[trigger.route].target(of: step), kind)
+          try play([fault], causes: trigger.faults + trigger.causes, on: trigger.route)
         }
       }
       sortRuns()
@@ -95,7 +96,7 @@ public struct Explorer: Sendable {
           continue
         }
         for kind in Fault.forward(of: step, in: definition) {
-          let fault = Fault(step.id, kind)
+          let fault = Fault(exploration.routes[route].target(of: step), kind)
           if fault.needsBody, try !findBody(for: fault, on: route) { continue }
           try play([fault], causes: causes, on: route)
         }
@@ -140,11 +141,13 @@ public struct Explorer: Sendable {
     private func trigger(for step: Step) -> ExploredRun? {
       // Of a run in which this undo fails in another way, the forward faults alone would not be the cause.
       let all = exploration.runs.filter { run in
-        run.faults.allSatisfy { $0.phase == .forward } && run.undone.contains(step.id)
+        run.faults.allSatisfy { $0.phase == .forward } && run.undone.contains { ItemID.step(of: $0) == step.id }
       }
       let plain = all.filter(\.causes.isEmpty)
       let runs = plain.isEmpty ? all : plain
-      func isOfAnotherStep(_ run: ExploredRun) -> Bool { run.faults.first?.step != step.id }
+      func isOfAnotherStep(_ run: ExploredRun) -> Bool {
+        run.faults.first.map { ItemID.step(of: $0.step) } != step.id
+      }
       return runs.last { isOfAnotherStep($0) && $0.faults.first?.kind == .fails } ?? runs.last(where: isOfAnotherStep)
         ?? runs.first { $0.faults.first?.kind == .timesOut(happened: true) } ?? runs.first
     }
@@ -152,7 +155,7 @@ public struct Explorer: Sendable {
     /// Puts the runs in the order of their steps.
     private mutating func sortRuns() {
       let places = exploration.runs.enumerated().map { place, run in
-        (definition.index(of: run.faults.first?.step ?? "") ?? 0, place, run)
+        (definition.index(of: run.faults.first.map { ItemID.step(of: $0.step) } ?? "") ?? 0, place, run)
       }
       exploration.runs = places.sorted { ($0.0, $0.1) < ($1.0, $1.1) }.map(\.2)
     }

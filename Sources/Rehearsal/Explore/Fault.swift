@@ -1,7 +1,7 @@
 import SagaCore
 import Workflows
 
-/// One thing that goes wrong at one step.
+/// One thing that goes wrong at one step, or at the first item of a step with `forEach`.
 public struct Fault: Sendable, Hashable {
   public enum Kind: Sendable, Hashable {
     /// The participant refuses every attempt.

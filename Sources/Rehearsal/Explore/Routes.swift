@@ -12,6 +12,12 @@ public struct Route: Sendable {
   public let answers: Answers
   public let run: VirtualRun
 
+  /// Returns the id that a fault of a step names: of a step with `forEach`, the first item.
+  func target(of step: Step) -> String {
+    guard let items = run.state.items(of: step.id), items.begun > 0 else { return step.id }
+    return items[0].id
+  }
+
   /// Returns whether a step began on this route.
   func reaches(_ step: String) -> Bool {
     guard let state = run.state.step(step) else { return false }
@@ -166,7 +172,7 @@ struct RouteFinder {
   /// end a poll, or fails it. Nil when none of those that were tried does it.
   func body(for fault: Fault, on route: Route) throws(RehearsalError) -> JSON? {
     var bodies: [JSON] = []
-    for choice in choices where choice.place.root == .output(fault.step) {
+    for choice in choices where choice.place.root == .output(ItemID.step(of: fault.step)) {
       for value in choice.values {
         var answers = route.answers
         switch value {
@@ -174,7 +180,7 @@ struct RouteFinder {
         case .absent: if !choice.place.path.isEmpty { answers.set(nil, at: choice.place) }
         case .copy: break
         }
-        if let body = answers.outputs[fault.step] { bodies.append(body) }
+        if let body = answers.outputs[ItemID.step(of: fault.step)] { bodies.append(body) }
       }
     }
     // The body that the schema takes and only the condition refuses is tried first.

@@ -33,7 +33,7 @@ struct Scene {
   // MARK: People
 
   private func signals(on wait: VirtualWait) -> [VirtualAct] {
-    var body = answers.outputs[wait.step] ?? .object([:])
+    var body = answers.outputs[ItemID.step(of: wait.step)] ?? .object([:])
     for fault in faults where fault.step == wait.step {
       if fault.kind == .signalNever { return [] }
       if fault.kind == .signalRefused { body = bodies[fault] ?? .null }
@@ -50,8 +50,9 @@ struct Scene {
       call.isUndone && base.keepsTombstones
       ? PlannedAnswer.fails(Self.tooLate, after: after)
       : PlannedAnswer(
-        call.call.success(answers.outputs[step] ?? .object([:]), head: answers.heads[step]), after: after,
-        effect: after)
+        call.call.success(
+          answers.outputs[ItemID.step(of: step)] ?? .object([:]), head: answers.heads[ItemID.step(of: step)]),
+        after: after, effect: after)
     for fault in faults where fault.step == call.call.step {
       switch fault.kind {
       case .fails: return .fails(Self.refused, after: time(of: call))

@@ -92,6 +92,9 @@ public struct ParticipantAccount: Sendable, Hashable {
     public internal(set) var isInEffect = false
     /// Whether the participant refused the command because its undo had come before.
     public internal(set) var isRefusedLate = false
+
+    /// Returns whether it is work of a step, of an item, or of any item of a step.
+    func isOf(_ id: String) -> Bool { step == id || ItemID.step(of: step) == id }
   }
 
   /// In the order in which calls reached the participants.
@@ -101,11 +104,11 @@ public struct ParticipantAccount: Sendable, Hashable {
 
   init(keepsTombstones: Bool) { self.keepsTombstones = keepsTombstones }
 
-  /// Returns whether the work of a step took effect, in any round.
-  public func happened(_ step: String) -> Bool { works.contains { $0.step == step && $0.happenedAt != nil } }
+  /// Returns whether the work of a step, or of one of its items, took effect, in any round.
+  public func happened(_ step: String) -> Bool { works.contains { $0.isOf(step) && $0.happenedAt != nil } }
 
   /// Returns whether work of a step is in effect, in any round.
-  public func isInEffect(_ step: String) -> Bool { works.contains { $0.step == step && $0.isInEffect } }
+  public func isInEffect(_ step: String) -> Bool { works.contains { $0.isOf(step) && $0.isInEffect } }
 
   /// The steps whose work is in effect, in the order in which their calls came.
   public var inEffect: [String] { steps { $0.isInEffect } }

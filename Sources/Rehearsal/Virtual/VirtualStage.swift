@@ -191,6 +191,7 @@ struct VirtualStage {
         do { try SagaState.evolve(&state, event) } catch { throw RehearsalError(error.code, error.message) }
         note(event)
       }
+      state?.loadItems(by: saga.definition)
       events += decision.events
       guard events.count <= saga.budget.events else {
         throw RehearsalError(

@@ -39,12 +39,35 @@ extension SagaNow {
       stuck: state.blockers.map { $0.response(Verbs.helping($0, among: allowed, in: state, by: definition)) },
       verbs: allowed.map(\.response),
       steps: definition.steps.compactMap { step in
-        state.step(step.id).map { $0.response(of: step, at: state.isPaused ? nil : now) }
+        state.step(step.id).map {
+          $0.response(of: step, at: state.isPaused ? nil : now, items: state.items(of: step.id))
+        }
       },
       input: state.start.input,
       output: state.end?.output,
       outputErrors: outputErrors,
       lastEvent: state.version)
+  }
+
+  /// Returns items of a step with `forEach` that have begun, in their order.
+  /// - Parameters:
+  ///   - status: only items with this status.
+  ///   - start: the number of the first item.
+  /// - Returns: the items, and the number at which the next page starts; nil behind the last item.
+  /// - Throws: `step.unknown` when the workflow has no such step with `forEach`.
+  func items(
+    of id: String, status: StepStatus?, from start: Int, limit: Int, at now: Timestamp
+  ) throws(Refusal) -> (items: [SagaResponse.Step], next: Int?) {
+    guard let step = definition.step(id), step.forEach != nil else {
+      throw Refusal(EngineErrorCode.stepUnknown, "The workflow has no step “\(id)” with “forEach”.")
+    }
+    var page: [SagaResponse.Step] = []
+    guard let items = state.items(of: id) else { return (page, nil) }
+    for number in start..<max(start, items.begun) where status == nil || items[number].status == status {
+      if page.count == limit { return (page, number) }
+      page.append(items[number].response(of: step, at: state.isPaused ? nil : now))
+    }
+    return (page, nil)
   }
 
   private var outputErrors: [SagaResponse.OutputError] {
@@ -115,7 +138,7 @@ extension StepFailure {
 
 extension StepState {
   /// - Parameter now: nil while the saga's clock is stopped.
-  fileprivate func response(of step: Step, at now: Timestamp?) -> SagaResponse.Step {
+  fileprivate func response(of step: Step, at now: Timestamp?, items: ItemStates? = nil) -> SagaResponse.Step {
     .init(
       id: id,
       description: step.description,
@@ -123,6 +146,7 @@ extension StepState {
       dependsOn: step.dependsOn,
       group: step.group,
       action: step.action.response,
+      items: items.flatMap { $0.response(by: step.forEach) },
       poll: step.poll?.response(polling, at: now),
       pivot: step.pivot,
       round: round,
@@ -204,6 +228,15 @@ extension Step {
         reminders: wait.flatMap { $0.reminders > 0 ? $0.reminders : nil })
     case .delay: .init(kind: "delay")
     }
+  }
+}
+
+extension ItemStates {
+  fileprivate func response(by forEach: ForEach?) -> SagaResponse.Step.Items? {
+    guard let forEach else { return nil }
+    return .init(
+      count: count, maxParallel: forEach.maxParallel, tolerated: forEach.tolerated.failures(of: count),
+      statuses: StepStatus.allCases.map { (status: $0.rawValue, count: count(of: $0)) }.filter { $0.count > 0 })
   }
 }
 

@@ -16,6 +16,7 @@ extension API {
       Route(.getTimeline, showTimeline),
       Route(.listCalls, listCalls),
       Route(.getDocument, showDocument),
+      Route(.listItems, listItems),
       Route(.getStatistics, showStatistics),
       Route(.getProjections, showProjections),
       Route(.rebuildProjections, rebuildProjections),
@@ -65,7 +66,23 @@ extension API {
     let version = try call.query.integer("version", in: 1...Int.max)
     let saga =
       if let version { try await engine.saga(id, version: version) } else { try await engine.saga(id) }
-    return .json(DocumentResponse(document: saga.state.document).json)
+    var state = saga.state
+    state.loadItems(by: saga.definition)
+    return .json(DocumentResponse(document: state.document).json)
+  }
+
+  private func listItems(_ call: Call) async throws -> HTTPServerResponse {
+    let (id, step) = (try call.path.sagaID(), try call.path.value("step"))
+    let status = try call.query.choice("status", StepStatus.self)
+    let cursor = SealedCursor(list: "items", filters: [id.description, step, status?.rawValue])
+    let start = try cursor.open(call.query.text("cursor")).map { text throws(Problem) in
+      guard let number = Int(text), number >= 0 else { throw SealedCursor.malformed }
+      return number
+    }
+    let limit = try call.query.integer("limit", in: 1...200, default: 50)
+    let page = try (try await engine.saga(id)).items(
+      of: step, status: status, from: start ?? 0, limit: limit, at: environment.now())
+    return .json(ItemsResponse(items: page.items, next: page.next.map { cursor.seal("\($0)") }).json)
   }
 
   private func showStatistics(_ call: Call) async throws -> HTTPServerResponse {

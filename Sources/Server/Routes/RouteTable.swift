@@ -11,7 +11,7 @@ import Workflows
 /// compare `docs/schema/openapi.json` with it. The raw value is the `operationId` there.
 public enum Endpoint: String, CaseIterable, Sendable {
   case listWorkflows, registerWorkflow, checkWorkflow, getWorkflow, getWorkflowVersion, getStatistics
-  case startSaga, listSagas, getSaga, listEvents, getTimeline, listCalls, getDocument, sendSignal
+  case startSaga, listSagas, getSaga, listEvents, getTimeline, listCalls, getDocument, listItems, sendSignal
   case getSagaByKey, sendSignalByKey
   case cancelSaga, retrySaga, resolveSaga, abandonSaga, pauseSaga, resumeSaga, skipStep, compensateSaga, runNow
   case extendDeadline, rewindSaga
@@ -91,6 +91,10 @@ public enum Endpoint: String, CaseIterable, Sendable {
       .get(
         "/v1/sagas/{id}/document", "Show the document that a saga's expressions read", query: ["version"],
         refuses: [EngineErrorCode.sagaVersionUnknown])
+    case .listItems:
+      .get(
+        "/v1/sagas/{id}/steps/{step}/items", "List the items of a step", query: ["status", "cursor", "limit"],
+        refuses: [EngineErrorCode.stepUnknown])
     case .sendSignal:
       .post(
         "/v1/sagas/{id}/signals/{name}", "Send a signal", headers: RouteFacts.whoAndKey, body: .optionalJSON,

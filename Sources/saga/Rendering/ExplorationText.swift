@@ -38,7 +38,7 @@ struct ExplorationText {
 
   private func steps() -> [String] {
     definition.steps.flatMap { step -> [String] in
-      let runs = exploration.runs.filter { $0.faults.first?.step == step.id }
+      let runs = exploration.runs.filter { $0.faults.first.map { ItemID.step(of: $0.step) } == step.id }
       guard !runs.isEmpty else { return [] }
       // Faults that come out alike share a row.
       var groups: [[ExploredRun]] = []

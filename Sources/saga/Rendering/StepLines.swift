@@ -61,6 +61,10 @@ struct StepLines {
   private func facts(of step: SagaResponse.Step) -> [String] {
     var facts: [String] = []
     let most = step.maxAttempts.map { " of \($0)" } ?? ""
+    if let items = step.items {
+      let counts = items.statuses.map { "\($0.count) \(StatusLabel.ofStep($0.status, onward: onward).word)" }
+      return ["\(items.count) items"] + counts
+    }
     switch step.status {
     case "running" where step.action.kind == "group":
       if let until = step.until { facts.append("until \(TimeText.short(until, besides: saga.startedAt))") }

@@ -63,6 +63,19 @@ enum Samples {
     }
     """
 
+  /// A step that is done for each item.
+  static let items = """
+    {
+      "name": "plate", "version": 1,
+      "steps": [
+        { "id": "well",
+          "forEach": { "items": "${input.wells[*]}", "key": "${item}", "maxParallel": 2, "toleratedFailures": "50%" },
+          "http": { "service": "robot", "method": "PUT", "path": "/wells/${item}" },
+          "retry": { "maxAttempts": 1 }, "compensation": "none" }
+      ]
+    }
+    """
+
   /// A command over Kafka, which another undoes, and behind it a wait.
   static let kafka = """
     {
