@@ -162,7 +162,7 @@ extension PastCall {
   }
 
   fileprivate mutating func renderLook(_ number: Int, _ state: SagaState, _ definition: WorkflowDefinition) {
-    guard let index = state.index(of: step), definition.steps.indices.contains(index),
+    guard let index = state.index(of: step), definition.steps.indices.contains(ItemPlace.step(of: index)),
       case .call(let call) = Decider.look(number, of: index, in: state, definition: definition, now: at)
     else { return }
     sent = call
