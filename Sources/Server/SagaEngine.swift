@@ -40,7 +40,8 @@ public protocol SagaEngine: Sendable {
   func list(_ request: SagaListRequest) async throws -> SagaPage
   /// Returns the token of the positions that a list must have reached to show all events of the saga until now.
   func seen(_ id: UniqueID) async throws -> SeenToken
-  func timeline(of id: UniqueID) async throws -> Timeline
+  /// - Parameter showsItems: whether each item of a step with `forEach` has spans of its own.
+  func timeline(of id: UniqueID, showsItems: Bool) async throws -> Timeline
   /// Returns what a saga sent and what was answered. The calls of later events than `version`, the newest last.
   /// - Parameter step: nil for the calls of all steps.
   func calls(of id: UniqueID, step: String?, after version: Int, limit: Int) async throws -> CallPage

@@ -36,6 +36,8 @@ extension SagaResponse {
     public let outputError: Failure?
     public let error: Failure?
     public let undo: Undo?
+    /// The verbs that the saga takes for an item now. Empty for a step: the saga's verbs name it.
+    public let verbs: [String]
 
     public init(
       id: String, description: String? = nil, status: String, dependsOn: [String], group: String? = nil, action: Action,
@@ -43,7 +45,7 @@ extension SagaResponse {
       round: Int, attempt: Int, maxAttempts: Int? = nil, startedAt: Timestamp? = nil, endedAt: Timestamp? = nil,
       retryAt: Timestamp? = nil, until: Timestamp? = nil, waitingFor: Waiting? = nil, progress: Progress? = nil,
       overdue: Overdue? = nil, input: JSON? = nil, output: JSON? = nil, outputError: Failure? = nil,
-      error: Failure? = nil, undo: Undo? = nil
+      error: Failure? = nil, undo: Undo? = nil, verbs: [String] = []
     ) {
       self.id = id
       self.description = description
@@ -69,6 +71,7 @@ extension SagaResponse {
       self.outputError = outputError
       self.error = error
       self.undo = undo
+      self.verbs = verbs
     }
 
     public init(_ members: Members) throws(UnexpectedMember) {
@@ -96,6 +99,7 @@ extension SagaResponse {
       outputError = try members.oneIfAny("outputError")
       error = try members.oneIfAny("error")
       undo = try members.oneIfAny("undo")
+      verbs = try members.textsIfAny("verbs") ?? []
     }
 
     public var json: JSON {
@@ -108,7 +112,7 @@ extension SagaResponse {
         "attempt": .int(attempt), "maxAttempts": .integer(maxAttempts), "startedAt": .time(startedAt),
         "endedAt": .time(endedAt), "retryAt": .time(retryAt), "until": .time(until), "waitingFor": waitingFor?.json,
         "progress": progress?.json, "overdue": overdue?.json, "input": input, "output": output,
-        "outputError": outputError?.json, "error": error?.json, "undo": undo?.json,
+        "outputError": outputError?.json, "error": error?.json, "undo": undo?.json, "verbs": .textsIfAny(verbs),
       ])
     }
 

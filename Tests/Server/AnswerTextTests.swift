@@ -175,7 +175,17 @@ struct AnswerTextTests {
       let next = try #require(first["next"]?.stringValue)
       let rest = try await api.get("/v1/sagas/\(id)/steps/well/items?limit=3&cursor=\(next)").json
       #expect(rest["items"]?.arrayValue?.map { $0["id"] } == ["well[A4]"] && rest["next"] == nil)
-      for path in ["steps/other/items", "steps/well/items?status=done", "steps/well/items?cursor=x"] {
+      let all = try await api.get("/v1/sagas/\(id)/timeline").json["spans"]?.arrayValue ?? []
+      #expect(
+        all.compactMap { $0["step"]?.stringValue } == ["well", "well[A1]", "well[A2]", "well[A3]", "well[A4]"])
+      let folded = try await api.get("/v1/sagas/\(id)/timeline?items=false").json["spans"]?.arrayValue ?? []
+      #expect(
+        folded == [
+          ["step": "well", "phase": "forward", "kind": "items", "from": "2026-03-01T08:00:00.000Z"]
+        ])
+      for path in [
+        "steps/other/items", "steps/well/items?status=done", "steps/well/items?cursor=x", "timeline?items=no",
+      ] {
         #expect(try await api.get("/v1/sagas/\(id)/\(path)").status == 400, "\(path)")
       }
     }

@@ -105,7 +105,10 @@ extension SagaEvent: Hashable {
 
 /// What an event adds to a timeline.
 public enum TimelineNote: Sendable, Hashable {
-  public enum SpanKind: String, Sendable, Hashable, CaseIterable { case attempt, wait, delay, poll, backoff, group }
+  /// What a span is. `items`: the items of a step with `forEach` are done, or undone.
+  public enum SpanKind: String, Sendable, Hashable, CaseIterable {
+    case attempt, wait, delay, poll, backoff, group, items
+  }
 
   /// A span of the step begins. If the step has an open span, it ends.
   case begin(step: String, StepPhase, SpanKind, attempt: Int? = nil)

@@ -61,13 +61,21 @@ extension SagaNow {
     guard let step = definition.step(id), step.forEach != nil else {
       throw Refusal(EngineErrorCode.stepUnknown, "The workflow has no step “\(id)” with “forEach”.")
     }
-    var page: [SagaResponse.Step] = []
-    guard let items = state.items(of: id) else { return (page, nil) }
+    guard let items = state.items(of: id) else { return ([], nil) }
+    var page: [StepState] = []
+    var next: Int?
     for number in start..<max(start, items.begun) where status == nil || items[number].status == status {
-      if page.count == limit { return (page, number) }
-      page.append(items[number].response(of: step, at: state.isPaused ? nil : now))
+      if page.count == limit {
+        next = number
+        break
+      }
+      page.append(items[number])
     }
-    return (page, nil)
+    let verbs = Verbs.allowed(on: page.map(\.id), state, definition)
+    let shown = zip(page, verbs).map { item, verbs in
+      item.response(of: step, at: state.isPaused ? nil : now, verbs: verbs.map(\.rawValue))
+    }
+    return (shown, next)
   }
 
   private var outputErrors: [SagaResponse.OutputError] {
@@ -138,7 +146,9 @@ extension StepFailure {
 
 extension StepState {
   /// - Parameter now: nil while the saga's clock is stopped.
-  fileprivate func response(of step: Step, at now: Timestamp?, items: ItemStates? = nil) -> SagaResponse.Step {
+  fileprivate func response(
+    of step: Step, at now: Timestamp?, items: ItemStates? = nil, verbs: [String] = []
+  ) -> SagaResponse.Step {
     .init(
       id: id,
       description: step.description,
@@ -163,7 +173,8 @@ extension StepState {
       output: outputProblem == nil ? output : nil,
       outputError: outputProblem?.response(),
       error: failure?.response(outcome),
-      undo: undoResponse(of: step))
+      undo: undoResponse(of: step),
+      verbs: verbs)
   }
 
   private func undoResponse(of step: Step) -> SagaResponse.Step.Undo? {

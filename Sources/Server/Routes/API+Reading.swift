@@ -45,7 +45,8 @@ extension API {
   }
 
   private func showTimeline(_ call: Call) async throws -> HTTPServerResponse {
-    .json(TimelineResponse(try await engine.timeline(of: call.path.sagaID())).json)
+    let showsItems = try call.query.flag("items") ?? true
+    return .json(TimelineResponse(try await engine.timeline(of: call.path.sagaID(), showsItems: showsItems)).json)
   }
 
   private func listCalls(_ call: Call) async throws -> HTTPServerResponse {

@@ -82,7 +82,7 @@ public enum Endpoint: String, CaseIterable, Sendable {
     case .listEvents:
       .get("/v1/sagas/{id}/events", "Show a saga's history", query: ["after", "limit"])
     case .getTimeline:
-      .get("/v1/sagas/{id}/timeline", "Show a saga's timeline")
+      .get("/v1/sagas/{id}/timeline", "Show a saga's timeline", query: ["items"])
     case .listCalls:
       .get(
         "/v1/sagas/{id}/calls", "Show what a saga sent and what was answered", query: ["step", "cursor", "limit"],

@@ -51,8 +51,9 @@ extension Engine {
   }
 
   /// Returns the timeline of a saga.
-  public func timeline(of id: UniqueID) async throws -> Timeline {
-    var timeline = Timeline()
+  /// - Parameter showsItems: whether each item of a step with `forEach` has spans of its own.
+  public func timeline(of id: UniqueID, showsItems: Bool = true) async throws -> Timeline {
+    var timeline = Timeline(showsItems: showsItems)
     var pages = host.history.pages(of: id)
     while let page = try await pages.next() {
       for stored in page { timeline.note(try SagaEventCoding.decode(stored)) }

@@ -30,15 +30,25 @@ public struct Timeline: Sendable, Hashable {
   /// The open span of each step.
   private var open: [String: Int] = [:]
 
-  public init() {}
+  private let showsItems: Bool
+
+  /// - Parameter showsItems: whether each item of a step with `forEach` has spans of its own. If not, its step has one
+  ///   span for the time in which its items are done, and one for the time in which they are undone.
+  public init(showsItems: Bool = true) { self.showsItems = showsItems }
 
   /// Adds the next event.
   public mutating func note(_ event: SagaEvent) {
     if event.what is SagaStarted { start = event.at }
     for note in event.what.timeline {
       switch note {
-      case .begin(let step, let phase, let kind, let attempt): begin(step, phase, kind, event.at, attempt: attempt)
-      case .close(let step, let outcome, let code): close(step, event.at, outcome, code)
+      case .begin(let step, let phase, let kind, let attempt):
+        if !showsItems, let item = ItemID(step) {
+          beginItems(of: item.step, phase, event.at)
+        } else {
+          begin(step, phase, kind, event.at, attempt: attempt)
+        }
+      case .close(let step, let outcome, let code):
+        if showsItems || ItemID(step) == nil { close(step, event.at, outcome, code) }
       case .mark(let what, let by, let reason): mark(event.at, what, by: by, reason: reason)
       case .finish(let what, let by, let reason): finish(event.at, what, by: by, reason: reason)
       }
@@ -51,6 +61,12 @@ public struct Timeline: Sendable, Hashable {
     close(step, at, "over")
     open[step] = spans.count
     spans.append(Span(step: step, phase: phase, kind: kind, attempt: attempt, from: at))
+  }
+
+  /// Begins the span of all items of a step, unless it is open. An event of the step ends it.
+  private mutating func beginItems(of step: String, _ phase: StepPhase, _ at: Timestamp) {
+    if let index = open[step], spans[index].phase == phase { return }
+    begin(step, phase, .items, at)
   }
 
   private mutating func close(_ step: String, _ at: Timestamp, _ outcome: String, _ code: String? = nil) {

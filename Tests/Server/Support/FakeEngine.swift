@@ -270,9 +270,9 @@ final class FakeEngine: SagaEngine {
 
   func seen(_ id: UniqueID) async throws -> SeenToken { SeenToken(positions: [0: 7]) }
 
-  func timeline(of id: UniqueID) async throws -> Timeline {
+  func timeline(of id: UniqueID, showsItems: Bool) async throws -> Timeline {
     let events = try contents.withLock { try Self.saga(id, $0).events }
-    return events.reduce(into: Timeline()) { $0.note($1) }
+    return events.reduce(into: Timeline(showsItems: showsItems)) { $0.note($1) }
   }
 
   func calls(of id: UniqueID, step: String?, after version: Int, limit: Int) async throws -> CallPage {

@@ -37,7 +37,7 @@ public struct ItemsOpened: SagaEventContent {
     if let index = saga.index(of: step) { saga.steps.open(index, count: count, digest: digest) }
   }
 
-  public var timeline: [TimelineNote] { [.begin(step: step, .forward, .group)] }
+  public var timeline: [TimelineNote] { [.begin(step: step, .forward, .items)] }
 }
 
 /// Every item of the step that was to be undone is undone.
@@ -59,5 +59,7 @@ public struct ItemsUndone: SagaEventContent {
     }
   }
 
-  public var timeline: [TimelineNote] { [.mark("undone \(step)")] }
+  public var timeline: [TimelineNote] {
+    [.close(step: step, outcome: "succeeded"), .mark("undone \(step)")]
+  }
 }
