@@ -31,6 +31,8 @@ struct SimulationTests {
       ("answersBeforeAppend", "append then act"), ("undoesInForwardOrder", "order of undo"),
       ("forgetsSkippedPivot", "pivot"), ("dropsKeptSignal", "a kept signal is not lost"),
       ("firesEarly", "never early"), ("forgetsUnknown", "unknown stays unknown"), ("forgetsTimeout", "nothing silent"),
+      ("ignoresMaxParallel", "maxParallel"), ("toleratesOneMore", "tolerated failures"),
+      ("forgetsItems", "compensated means undone"),
     ])
   func finds(fault: String, rule: String) async throws {
     let run = try await simulate(

@@ -23,6 +23,12 @@ public enum EngineFault: String, Sendable, CaseIterable {
   case forgetsUnknown
   /// The timeout is not looked at.
   case forgetsTimeout
+  /// All items of a step begin at once.
+  case ignoresMaxParallel
+  /// A step with items tolerates one failure more than its workflow says as a number.
+  case toleratesOneMore
+  /// A saga that compensates does not undo the items of a step.
+  case forgetsItems
 
   /// How the engine decides with this fault; nil when the fault lies elsewhere.
   var decide: Decide? {
@@ -96,6 +102,33 @@ public enum EngineFault: String, Sendable, CaseIterable {
         }
         return isTimeout ? [] : events
       }
+    case .ignoresMaxParallel:
+      return { (command, state, definition, now, learned, isDraining) throws(Refusal) in
+        let changed = definition.withItems { forEach in
+          ForEach(
+            items: forEach.items, name: forEach.name, key: forEach.key, maxParallel: ForEach.mostParallel,
+            tolerated: forEach.tolerated)
+        }
+        return try Decider.decide(
+          command, state, definition: changed, now: now, learned: learned, isDraining: isDraining)
+      }
+    case .toleratesOneMore:
+      return { (command, state, definition, now, learned, isDraining) throws(Refusal) in
+        let changed = definition.withItems { forEach in
+          guard case .count(let most) = forEach.tolerated else { return forEach }
+          return ForEach(
+            items: forEach.items, name: forEach.name, key: forEach.key, maxParallel: forEach.maxParallel,
+            tolerated: .count(most + 1))
+        }
+        return try Decider.decide(
+          command, state, definition: changed, now: now, learned: learned, isDraining: isDraining)
+      }
+    case .forgetsItems:
+      return { (command, state, definition, now, learned, isDraining) throws(Refusal) in
+        try Decider.decide(
+          command, state, definition: definition.withoutUndoOfItems, now: now, learned: learned,
+          isDraining: isDraining)
+      }
     }
   }
 }
@@ -119,14 +152,32 @@ extension WorkflowDefinition {
     if ids.isEmpty { return self }
     return with(steps.map { $0.changed(dependsOn: $0.dependsOn, pivot: $0.pivot && !ids.contains($0.id)) })
   }
+
+  fileprivate func withItems(_ change: (ForEach) -> ForEach) -> WorkflowDefinition {
+    with(
+      steps.map { step in
+        step.changed(dependsOn: step.dependsOn, pivot: step.pivot, forEach: step.forEach.map(change))
+      })
+  }
+
+  fileprivate var withoutUndoOfItems: WorkflowDefinition {
+    with(
+      steps.map { step in
+        step.forEach == nil
+          ? step : step.changed(dependsOn: step.dependsOn, pivot: step.pivot, compensation: Compensation.none)
+      })
+  }
 }
 
 extension Step {
-  fileprivate func changed(dependsOn: [String], pivot: Bool) -> Step {
+  fileprivate func changed(
+    dependsOn: [String], pivot: Bool, forEach: ForEach? = nil, compensation: Compensation? = nil
+  ) -> Step {
     Step(
       id: id, description: description, index: index, dependsOn: dependsOn, group: group, members: members,
-      pointer: pointer, action: action, poll: poll, when: when,
-      timeout: timeout, expected: expected, retry: retry, compensation: compensation, pivot: pivot,
+      pointer: pointer, action: action, forEach: forEach ?? self.forEach, poll: poll, when: when,
+      timeout: timeout, remind: remind, expected: expected, retry: retry,
+      compensation: compensation ?? self.compensation, pivot: pivot,
       onFailure: onFailure)
   }
 }

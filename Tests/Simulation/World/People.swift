@@ -13,19 +13,23 @@ extension World {
 
   func client(_ plan: Scenario.SagaPlan) async {
     await wait(until: plan.at)
-    await start(plan, input: Self.input(plan, value: plan.number))
+    await start(plan, input: input(plan, value: plan.number))
     guard plan.hasKey else { return }
     var dice = Dice(scenario.seed, "client", plan.number)
     await wait(dice.time(1...60_000))
-    await start(plan, input: Self.input(plan, value: plan.number))
+    await start(plan, input: input(plan, value: plan.number))
     guard dice.chance(30) else { return }
-    await start(plan, input: Self.input(plan, value: -1), isOther: true)
+    await start(plan, input: input(plan, value: -1), isOther: true)
   }
 
-  private static func input(_ plan: Scenario.SagaPlan, value: Int) -> JSON {
+  private func input(_ plan: Scenario.SagaPlan, value: Int) -> JSON {
     var flags = JSONObject()
     for (index, flag) in plan.flags.enumerated() { flags["f\(index)"] = .bool(flag) }
-    return ["value": .int(value), "flags": .object(flags)]
+    var lists = JSONObject()
+    for (step, keys) in scenario.items(of: plan).sorted(by: { $0.key < $1.key }) {
+      lists[step] = .array(keys.enumerated().map { ["key": .string($1), "value": .int($0)] })
+    }
+    return ["value": .int(value), "flags": .object(flags), "items": .object(lists)]
   }
 
   private func start(_ plan: Scenario.SagaPlan, input: JSON, isOther: Bool = false) async {
@@ -116,6 +120,7 @@ extension World {
         (one, among) = (skip, skippable)
       }
       verb = Self.verb(one.verb, step: among.isEmpty ? nil : dice.pick(among), &dice)
+      if let itemwise = actOnItem(of: now.state, plan.number) { verb = itemwise }
       if dice.chance(30) { seen = now.state.version }
     }
     guard let verb else { return }
@@ -134,6 +139,23 @@ extension World {
     guard plan.isDeliveredTwice else { return }
     await wait(dice.time(1...30_000))
     await ask(id, request, by: by, commandID: commandID)
+  }
+
+  /// Returns what an operator does about one item that has failed; nil for no such item, and often.
+  private func actOnItem(of state: SagaState, _ number: Int) -> OperatorVerb? {
+    var dice = Dice(scenario.seed, "act on an item", number)
+    let failed = state.steps.flatMap { step in
+      let items = state.items(of: step.id)
+      return (0..<(items?.begun ?? 0)).compactMap { number -> StepState? in
+        guard let item = items?[number] else { return nil }
+        return item.status == .failed || item.status == .undoFailed ? item : nil
+      }
+    }
+    guard !failed.isEmpty, dice.chance(60) else { return nil }
+    let item = dice.pick(failed)
+    return Self.verb(
+      item.status == .failed ? dice.pick([.retry, .retry, .skip, .resolve]) : dice.pick([.retry, .resolve]),
+      step: item.id, &dice)
   }
 
   func ask(_ id: UniqueID, _ request: OperatorRequest, by: String, commandID: String? = nil) async {
@@ -224,10 +246,15 @@ extension World {
           await self.ask(id, OperatorRequest(verb, by: OperatorAct(by: by, reason: "to bring it to its end")), by: by)
         }
         func sendWhatIsAwaited() async -> Bool {
-          guard let name = now.steps.compactMap({ $0.wait?.signal }).first else { return false }
-          await send(
-            Scenario.SignalPlan(
-              number: 10_000 + saga.number * 1_000 + turn, saga: saga.number, name: name, at: .zero, isGood: true))
+          let items = now.steps.flatMap { step in now.items(of: step.id).map(all) ?? [] }
+          guard let name = (Array(now.steps) + items).compactMap({ $0.wait?.signal }).first else { return false }
+          // Each item that waits takes one signal.
+          let waiting = items.count { $0.wait?.signal == name }
+          for index in 0..<max(1, waiting) {
+            let number = 100_000 + (saga.number * 100 + turn) * 100 + index
+            await send(
+              Scenario.SignalPlan(number: number, saga: saga.number, name: name, at: .zero, isGood: true))
+          }
           return true
         }
         let plan = scenario.workflows[saga.workflow]
@@ -241,8 +268,30 @@ extension World {
           // A group opens for its whole time again. A group inside it opens with it.
           _ = await sendWhatIsAwaited()
           await ask(.retry(step: nil))
+        } else if let blocker = blockers.first, ItemName(blocker.step) != nil {
+          // The undos of several items may have failed.
+          for blocker in blockers where ItemName(blocker.step) != nil {
+            let key = Self.key(id, of: now.step(blocker.step))
+            if tried.insert("\(key) \(blocker.phase)").inserted {
+              await ask(.retry(step: blocker.step))
+            } else {
+              for verb in answers(to: blocker, key: key, outcome: now.step(blocker.step)?.outcome) { await ask(verb) }
+            }
+          }
+        } else if let blocker = blockers.first, plan.step(blocker.step)?.forEach != nil {
+          let failed = (now.items(of: blocker.step).map(all) ?? []).filter { $0.status == .failed }
+          if failed.isEmpty || tried.insert("\(id)/\(blocker.step)").inserted {
+            await ask(.retry(step: blocker.step))
+          } else {
+            for item in failed {
+              let verbs = answers(to: item.id, .forward, key: Self.key(id, of: item), outcome: item.outcome)
+              for verb in verbs { await ask(verb) }
+            }
+            // An item that did not happen stays failed.
+            await ask(.retry(step: nil))
+          }
         } else if let blocker = blockers.first {
-          let key = "\(id)/\(blocker.step)/\(now.step(blocker.step)?.round ?? 0)"
+          let key = Self.key(id, of: now.step(blocker.step))
           if tried.insert("\(key) \(blocker.phase)").inserted {
             await ask(.retry(step: blocker.step))
           } else {
@@ -257,16 +306,27 @@ extension World {
     }
   }
 
-  /// Returns the verbs that answer a blocked step, by the participant's records.
+  /// Returns the idempotency key of a step or an item in its round.
+  private static func key(_ saga: UniqueID, of step: StepState?) -> String {
+    "\(saga)/\(ItemName.path(of: step?.id ?? ""))/\(step?.round ?? 0)"
+  }
+
+  private func all(_ items: ItemStates) -> [StepState] { (0..<items.begun).map { items[$0] } }
+
   private func answers(to blocker: Blocker, key: String, outcome: RoundOutcome?) -> [OperatorVerb] {
-    switch blocker.phase {
+    answers(to: blocker.step, blocker.phase, key: key, outcome: outcome)
+  }
+
+  /// Returns the verbs that answer a blocked step, by the participant's records.
+  private func answers(to step: String, _ phase: StepPhase, key: String, outcome: RoundOutcome?) -> [OperatorVerb] {
+    switch phase {
     case .undo:
       books.undoByHand(key, at: now)
-      return [.resolve(step: blocker.step, .undone)]
+      return [.resolve(step: step, .undone)]
     case .forward:
-      guard outcome == .unknown else { return [.skip(step: blocker.step, output: ["n": 3_000])] }
+      guard outcome == .unknown else { return [.skip(step: step, output: ["n": 3_000])] }
       let isDone = books.effect(key)?.stands ?? false
-      return [.resolve(step: blocker.step, isDone ? .happened(output: ["n": 1_000]) : .didNotHappen)]
+      return [.resolve(step: step, isDone ? .happened(output: ["n": 1_000]) : .didNotHappen)]
     }
   }
 }

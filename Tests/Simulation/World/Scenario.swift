@@ -107,6 +107,14 @@ extension Scenario {
           }
           signals.append(signal)
         }
+        guard step.forEach != nil else { continue }
+        // Each item takes a signal of its own.
+        var more = Dice(seed, "signals of items of \(step.id)", saga.number)
+        for _ in 0..<more.number(0...8) {
+          signals.append(
+            SignalPlan(
+              number: signals.count, saga: saga.number, name: name, at: more.time(1...spanMs), isGood: more.chance(90)))
+        }
       }
     }
     outages = (0..<dice.pick([0, 0, 0, 1, 2])).map { number in
@@ -132,11 +140,13 @@ extension Scenario {
     var groups = Dice(seed, "group", number)
     var reminders = Dice(seed, "remind", number)
     var polls = Dice(seed, "poll", number)
+    var items = Dice(seed, "forEach", number)
     var plan = WorkflowPlan(name: "w\(number)", steps: [], timeoutMs: 0)
     let isLinear = dice.chance(30)
     for index in 0..<dice.number(1...6) {
       plan.steps.append(step(index, after: plan, isLinear: isLinear, failing: failures.chance(2), &dice))
       addPoll(to: &plan.steps[index], &polls)
+      addForEach(to: &plan.steps[index], &items)
       if case .signal = plan.steps[index].kind, reminders.chance(30) {
         plan.steps[index].remind = (reminders.number(1...60_000), reminders.chance(50) ? 60_000 : nil)
       }
@@ -202,6 +212,19 @@ extension Scenario {
     if !step.mayChange { step.compensation = .none }
   }
 
+  /// Lets some of the steps do their action for each item of a list. Such a step is no pivot.
+  private static func addForEach(to step: inout StepPlan, _ dice: inout Dice) {
+    guard dice.chance(20) else { return }
+    step.forEach = StepPlan.ForEach(
+      maxParallel: dice.pick([nil, 1, 2, 3, 5]), tolerated: nil, hasKeys: dice.chance(60))
+    switch dice.number(0...3) {
+    case 0: step.forEach?.tolerated = .count(dice.number(0...4))
+    case 1: step.forEach?.tolerated = .percent(dice.pick([10, 25, 50, 99, 100]))
+    default: break
+    }
+    step.isPivot = false
+  }
+
   private static func step(
     _ index: Int, after plan: WorkflowPlan, isLinear: Bool, failing: Bool, _ dice: inout Dice
   ) -> StepPlan {
@@ -252,10 +275,23 @@ extension Scenario {
       }
     let readable = ancestors.filter { id in
       guard let other = plan.step(id) else { return false }
-      return other.isAttempted && other.when == nil && other.afterFailure != .goesOn
+      return other.isAttempted && other.when == nil && other.afterFailure != .goesOn && other.forEach == nil
     }
     if !readable.isEmpty, dice.chance(30) { step.reads = dice.pick(readable) }
     return step
+  }
+}
+
+extension Scenario {
+  /// Returns the keys of the items of each step of a saga, in their order.
+  func items(of saga: SagaPlan) -> [String: [String]] {
+    var items: [String: [String]] = [:]
+    for step in workflows[saga.workflow].steps {
+      guard let forEach = step.forEach else { continue }
+      var dice = Dice(seed, "items of \(step.id)", saga.number)
+      items[step.id] = (0..<dice.number(0...dice.pick([3, 6, 12]))).map(forEach.key)
+    }
+    return items
   }
 }
 

@@ -126,8 +126,15 @@ extension World {
         let workflow = scenario.workflows.first(where: { $0.name == name })
       else { continue }
       let flags = (0..<3).map { start["input"]?["flags"]?["f\($0)"]?.boolValue ?? false }
+      var items: [String: [String]] = [:]
+      for step in workflow.steps {
+        guard let forEach = step.forEach else { continue }
+        let count = start["input"]?["items"]?[step.id]?.arrayValue?.count ?? 0
+        items[step.id] = (0..<count).map(forEach.key)
+      }
       sagas.append(
-        Rules.SagaRecord(id: id, name: self.name(of: id), workflow: workflow, flags: flags, facts: facts))
+        Rules.SagaRecord(
+          id: id, name: self.name(of: id), workflow: workflow, flags: flags, items: items, facts: facts))
       if (try? await memory.verify(id)) != .intact(version: facts.count) {
         violations.append(Violation("the history", self.name(of: id), "its chain of hashes is broken"))
       }

@@ -7,7 +7,11 @@ struct WorkflowPlan: Sendable {
   var steps: [StepPlan]
   var timeoutMs: Int
 
-  func step(_ id: String) -> StepPlan? { steps.first { $0.id == id } }
+  /// Returns the step; of an item, the step that has it.
+  func step(_ id: String) -> StepPlan? {
+    let owner = ItemName(id)?.step ?? id
+    return steps.first { $0.id == owner }
+  }
 
   /// The members of a group, without those of groups inside it.
   func members(of id: String) -> [StepPlan] { steps.filter { $0.group == id } }
@@ -68,6 +72,25 @@ struct WorkflowPlan: Sendable {
   }
 }
 
+/// The name of one item, `STEP[KEY]`, as events and calls have it.
+struct ItemName: Hashable {
+  let step: String
+  let key: String
+
+  /// Nil for the id of a step.
+  init?(_ id: String) {
+    guard id.hasSuffix("]"), let open = id.firstIndex(of: "[") else { return nil }
+    step = String(id[..<open])
+    key = String(id[id.index(after: open)...].dropLast())
+  }
+
+  /// Returns the part of an idempotency key that names a step or an item.
+  static func path(of id: String) -> String {
+    guard let item = ItemName(id) else { return id }
+    return "\(item.step)/" + item.key.split(separator: "/", omittingEmptySubsequences: false).joined(separator: "%2F")
+  }
+}
+
 struct StepPlan: Sendable {
   enum Kind: Sendable {
     case http, kafka
@@ -99,6 +122,36 @@ struct StepPlan: Sendable {
 
     func applies(to outcome: String) -> Bool { (appliesTo ?? ["succeeded", "unknown"]).contains(outcome) }
   }
+  /// How a step does its items.
+  struct ForEach: Sendable {
+    enum Tolerance: Sendable {
+      case count(Int)
+      case percent(Int)
+    }
+    /// Nil: as the language has it.
+    var maxParallel: Int?
+    var tolerated: Tolerance?
+    /// The items have keys of their own, and not their numbers.
+    var hasKeys: Bool
+
+    /// The number of items that may be under way.
+    var parallel: Int { maxParallel ?? 10 }
+
+    /// Returns the number of items that may fail.
+    func tolerated(of count: Int) -> Int {
+      switch tolerated {
+      case .count(let most)?: most
+      case .percent(let percent)?: count * percent / 100
+      case nil: 0
+      }
+    }
+
+    /// Returns the key of the item with this number. Some keys have a slash, which idempotency keys escape.
+    func key(of number: Int) -> String {
+      if !hasKeys { return "\(number)" }
+      return number % 2 == 0 ? "K\(number)" : "P/\(number)"
+    }
+  }
   /// How an HTTP step polls, and what its participant does meanwhile.
   struct Poll: Sendable {
     var everyMs: Int
@@ -111,6 +164,8 @@ struct StepPlan: Sendable {
   }
   let id: String
   var kind: Kind
+  /// The step does its action for each item of a list in the input, `items.ID`.
+  var forEach: ForEach?
   var poll: Poll?
   var dependsOn: [String]
   var when: When?
@@ -189,6 +244,17 @@ extension StepPlan {
     case .group: break
     case .fail: members["fail"] = ["code": "ON_PURPOSE", "message": "step ${steps.\(id).key}"]
     }
+    if let forEach {
+      var each: JSONObject = ["items": .string("${input.items.\(id)[*]}")]
+      if forEach.hasKeys { each["key"] = "${item.key}" }
+      each["maxParallel"] = forEach.maxParallel.map { .int($0) }
+      switch forEach.tolerated {
+      case .count(let most)?: each["toleratedFailures"] = .int(most)
+      case .percent(let percent)?: each["toleratedFailures"] = .string("\(percent)%")
+      case nil: break
+      }
+      members["forEach"] = .object(each)
+    }
     if let poll {
       members["poll"] = [
         "every": .string("\(poll.everyMs)ms"), "until": "$.answer.body.state == 'done'",
@@ -236,6 +302,10 @@ extension StepPlan {
 
   private func call(isUndo: Bool) -> JSON {
     var body: JSONObject = ["value": "${input.value}"]
+    if forEach != nil {
+      body["number"] = "${index}"
+      body["item"] = "${item.value}"
+    }
     if let reads, !isUndo { body["read"] = .string("${steps.\(reads).output.n}") }
     if isKafka {
       body["id"] = .string("${steps.\(id).uuid}")

@@ -25,6 +25,7 @@ extension Account {
     turnedBack = true
     requestedTurnBack = false
     rewind = []
+    clearQueues { _ in true }
   }
 
   private mutating func noteTimeout(_ fact: Fact) {
@@ -39,9 +40,9 @@ extension Account {
     let step = steps[index]
     // 1. When.
     if pausedAt != nil { violates("7 paused starts nothing", "starts while the saga is paused", fact) }
-    if !turnedBack, !rewind.contains(fact.step) { violates("4 turning back", "the saga goes forward", fact) }
-    if pivotPassed, !rewind.contains(fact.step) { violates("6 pivot", "undoes behind a passed pivot", fact) }
-    let inFlight = steps.filter { $0.phase == .running && (turnedBack || rewind.contains($0.plan.id)) }.map(\.plan.id)
+    if !turnedBack, !isRewinding(step) { violates("4 turning back", "the saga goes forward", fact) }
+    if pivotPassed, !isRewinding(step) { violates("6 pivot", "undoes behind a passed pivot", fact) }
+    let inFlight = steps.filter { $0.phase == .running && (turnedBack || isRewinding($0)) }.map(\.plan.id)
     if !inFlight.isEmpty { violates("4 in flight settles first", "attempts of \(inFlight) are in flight", fact) }
     // 2. What.
     switch step.phase {
@@ -56,10 +57,12 @@ extension Account {
     default: violates("3 what is undone", "step is \(step.phase)", fact)
     }
     // 3. In which order.
-    let before = workflow.dependents(of: fact.step).filter { id in
+    let before = workflow.dependents(of: step.item?.step ?? fact.step).filter { id in
       self.step(id).map { !isUndoSettled($0) } ?? false
     }
     if !before.isEmpty { violates("4 order of undo", "\(fact.step) before \(before)", fact) }
+    if let item = step.item { undoesItem(item, fact) }
+    if step.plan.forEach != nil { violates("items", "\(fact.step) itself has done nothing", fact) }
     // 4. How often.
     if fact.number("attempt") != step.undoAttempt + 1 {
       violates("13 every attempt is counted", "follows attempt \(step.undoAttempt)", fact)
@@ -130,6 +133,7 @@ extension Account {
       }
     }
     rewind = Set(named)
+    clearQueues { $0.item.map { named.contains($0.step) } ?? false }
     for index in signals.indices where signals[index].isKept { signals[index].mayBeGone = true }
     for index in steps.indices where rewind.contains(steps[index].plan.id) {
       if steps[index].phase == .failed { steps[index].consequence = "settles" }
@@ -143,15 +147,26 @@ extension Account {
     for index in steps.indices where named.contains(steps[index].plan.id) {
       let step = steps[index]
       if !isUndoSettled(step) { violates("8 rewind", "\(step.plan.id) is \(step.phase) and not undone", fact) }
+      let items = items(of: step.plan.id)
+      let outcomes = step.plan.forEach == nil ? [step.outcome] : items.map(\.outcome)
       if step.plan.undo == nil, case .unspecified = step.plan.compensation, step.plan.mayChange,
-        ["succeeded", "unknown"].contains(step.outcome)
+        outcomes.contains(where: ["succeeded", "unknown"].contains)
       {
         violates("2 rounds", "\(step.plan.id) begins again, and what it did is not undone", fact)
       }
       var again = Step(plan: step.plan)
-      again.round = step.round + 1
+      again.round = (items.map(\.round) + [step.round]).max() ?? 1
+      again.round += 1
       again.rounds = step.rounds
       steps[index] = again
+      // The items begin again in a round that is new for each.
+      for item in steps.indices where steps[item].item?.step == step.plan.id {
+        var pending = Step(plan: steps[item].plan)
+        pending.item = steps[item].item
+        pending.round = again.round
+        pending.rounds = steps[item].rounds
+        steps[item] = pending
+      }
     }
     rewind = []
   }

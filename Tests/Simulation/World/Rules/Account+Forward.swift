@@ -13,7 +13,9 @@ extension Account {
     if requestedTurnBack, !(step.plan.isPivot && [.backingOff, .polling].contains(step.phase)) {
       violates("6 pivot", "starts while only the pivot is waited for", fact)
     }
-    if step.phase == .pending {
+    if let item = step.item {
+      if step.phase == .pending || step.isQueued { startsItem(index, of: item, fact) }
+    } else if step.phase == .pending {
       if !isInOpenGroup(step) { violates("groups", "\(step.plan.id) starts, and its group is not open", fact) }
       let missing = workflow.conditions(of: step.plan).filter { !isReached($0) }
       if !missing.isEmpty { violates("order", "\(step.plan.id) starts before \(missing)", fact) }
@@ -139,6 +141,9 @@ extension Account {
     guard let index = index(fact.step) else { return violates("the history", "names no step", fact) }
     let step = steps[index]
     switch (step.plan.kind, step.phase) {
+    case (_, .open) where step.plan.forEach != nil:
+      if let problem = itemsEnd(step) { violates("tolerated failures", "\(fact.step) \(problem)", fact) }
+    case _ where step.plan.forEach != nil: violates("the history", "step is \(step.phase)", fact)
     case (.http, .running) where step.plan.poll?.isRecorded ?? true: ended(step, fact)
     case (.http, .polling) where step.plan.poll?.isRecorded == false: ended(step, fact)
     case (.kafka, .running): break
@@ -187,12 +192,13 @@ extension Account {
 
   mutating func failed(_ fact: Fact) {
     guard let index = index(fact.step) else { return violates("the history", "names no step", fact) }
+    if steps[index].phase == .pending || steps[index].isQueued, pausedAt == nil { starts(index, fact) }
     let step = steps[index]
     let (outcome, consequence) = (fact.text("outcome") ?? "", fact.text("consequence") ?? "")
+    failedWithItems(step, consequence, fact)
     if ![.pending, .running, .backingOff, .waiting, .polling, .open].contains(step.phase) {
       violates("the history", "step is \(step.phase)", fact)
     }
-    if step.phase == .pending, pausedAt == nil { starts(index, fact) }
     if fact.failureCode == "group.timeout", let due = step.due, clock(fact.at) < due {
       violates("7 never early", "the time of the group ends \(due - clock(fact.at)) later", fact)
     }
@@ -218,7 +224,7 @@ extension Account {
     if pivotPassed, consequence == "turnsBack" {
       violates("6 pivot", "a failure behind the pivot turns the saga back", fact)
     }
-    if consequence == "goesOn", step.plan.afterFailure != .goesOn {
+    if consequence == "goesOn", step.plan.afterFailure != .goesOn, step.item == nil {
       violates("onFailure", "\(fact.step) does not say that the saga goes on", fact)
     }
     if consequence == "turnsBack", step.plan.afterFailure != .compensates {
@@ -242,7 +248,7 @@ extension Account {
   mutating func completed(_ fact: Fact) {
     if turnedBack { violates("4 turning back", "completes after it turned back", fact) }
     if pausedAt != nil { violates("7 paused starts nothing", "completes while it is paused", fact) }
-    for step in steps where !isPassed(step) {
+    for step in steps where step.item == nil && !isPassed(step) {
       violates("nothing is left open", "\(step.plan.id) is \(step.phase)", fact)
     }
     end = fact.type

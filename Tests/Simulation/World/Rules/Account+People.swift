@@ -21,14 +21,18 @@ extension Account {
   mutating func retried(_ fact: Fact) {
     act(fact)
     guard let index = index(fact.step) else { return violates("the history", "names no step", fact) }
-    if !isBlocked(steps[index]) { violates("8 retry", "step is not blocked", fact) }
+    if !isBlocked(steps[index]), !awaitsOperator(steps[index]) { violates("8 retry", "step is not blocked", fact) }
+    if !fact.isUndo, steps[index].plan.forEach != nil {
+      if fact.data["input"] != nil { violates("8 retry", "a step with items takes no input", fact) }
+      return queueItems(index)
+    }
     steps[index].due = clock(fact.at)
     if fact.isUndo {
       steps[index].phase = .undoing
       steps[index].undoSpent = 0
       return
     }
-    steps[index].phase = .backingOff
+    if steps[index].item == nil { steps[index].phase = .backingOff } else { queueItems(index) }
     steps[index].spent = 0
     guard fact.data["input"] != nil else { return }
     if steps[index].outcome == "unknown" { violates("2 rounds", "an unknown round is left behind", fact) }
@@ -41,14 +45,17 @@ extension Account {
   mutating func resolved(_ fact: Fact) {
     act(fact)
     guard let index = index(fact.step) else { return violates("the history", "names no step", fact) }
-    if !isBlocked(steps[index]) { violates("8 resolve", "step is not blocked", fact) }
+    if !isBlocked(steps[index]), !awaitsOperator(steps[index]) { violates("8 resolve", "step is not blocked", fact) }
+    if steps[index].plan.forEach != nil { violates("8 resolve", "the step has items", fact) }
     if steps[index].plan.isGroup { violates("8 resolve", "the step is a group", fact) }
     switch fact.text("resolution") {
     case "happened":
       steps[index].phase = .succeeded
       steps[index].outcome = "succeeded"
       steps[index].consequence = nil
+      if let item = steps[index].item { reopen(item.step) }
       if steps[index].plan.isPivot { passPivot() }
+    case "didNotHappen" where steps[index].item != nil: steps[index].outcome = "failed"
     case "didNotHappen":
       steps[index].outcome = "failed"
       steps[index].consequence =
@@ -71,13 +78,19 @@ extension Account {
       violates("8 skip", "step is \(step.phase)", fact)
     }
     if step.plan.isGroup { violates("8 skip", "the step is a group", fact) }
-    if step.phase == .failed, !isBlocked(step) { violates("8 skip", "the saga is not stuck on the step", fact) }
+    if step.plan.forEach != nil, step.phase != .pending {
+      violates("8 skip", "the step has begun with its items", fact)
+    }
+    if step.phase == .failed, !isBlocked(step), !awaitsOperator(step) {
+      violates("8 skip", "the saga is not stuck on the step", fact)
+    }
     if step.outcome == "unknown" { violates("8 skip", "the step may have happened", fact) }
     steps[index].phase = .skipped
     steps[index].isSkippedByOperator = true
     steps[index].due = nil
     steps[index].consequence = nil
     keep(index)
+    if let item = step.item { reopen(item.step) }
     // Skipped as done: the point of no return is passed.
     if step.plan.isPivot { passPivot() }
   }

@@ -15,9 +15,19 @@ struct Account {
     case undoing, undone, undoFailed
   }
 
-  /// The state of one step by the history.
+  /// One item of a step with `forEach`.
+  struct Item {
+    let step: String
+    /// From 0.
+    let number: Int
+  }
+
+  /// The state of one step by the history, or of one item.
   struct Step {
     var plan: StepPlan
+    var item: Item?
+    /// An operator retries the failed item, and it has not begun again.
+    var isQueued = false
     var phase = Phase.pending
     var round = 1
     /// Of the round: `none`, `succeeded`, `failed` or `unknown`.
@@ -60,6 +70,9 @@ struct Account {
   let name: String
   let workflow: WorkflowPlan
   let flags: [Bool]
+  /// The keys of the items of each step with `forEach`, by the saga's input.
+  let itemKeys: [String: [String]]
+  /// The steps of the workflow, then the items of steps that have opened.
   var steps: [Step]
   var violations: [Violation] = []
 
@@ -96,8 +109,9 @@ struct Account {
     var isKept: Bool { !isUsed && !isRefused && !mayBeGone }
   }
 
-  init(name: String, workflow: WorkflowPlan, flags: [Bool]) {
+  init(name: String, workflow: WorkflowPlan, flags: [Bool], items: [String: [String]]) {
     self.name = name
+    itemKeys = items
     self.workflow = workflow
     self.flags = flags
     steps = workflow.steps.map { Step(plan: $0) }
@@ -160,7 +174,8 @@ struct Account {
     case .pending, .skipped, .undone: true
     case .undoFailed: !step.blocksUndo
     case .running, .backingOff, .waiting, .polling, .open, .undoing: false
-    case .succeeded, .failed: !needsUndo(step)
+    case .succeeded, .failed:
+      step.plan.forEach == nil ? !needsUndo(step) : items(of: step.plan.id).allSatisfy(isUndoSettled)
     }
   }
 
@@ -202,6 +217,8 @@ struct Account {
     case "stepSkipped": skipped(fact)
     case "waitStarted": waitStarted(fact)
     case "groupOpened": groupOpened(fact)
+    case "itemsOpened": itemsOpened(fact)
+    case "itemsUndone": itemsUndone(fact)
     case "waitReminded": reminded(fact)
     case "pollStarted": pollStarted(fact)
     case "pollAnswered": pollAnswered(fact)

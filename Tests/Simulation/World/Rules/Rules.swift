@@ -10,6 +10,8 @@ struct Rules {
     let name: String
     let workflow: WorkflowPlan
     let flags: [Bool]
+    /// The keys of the items of each step with `forEach`.
+    let items: [String: [String]]
     let facts: [Fact]
   }
   let sagas: [SagaRecord]
@@ -21,7 +23,7 @@ struct Rules {
   func check() -> [Violation] {
     var violations: [Violation] = []
     for saga in sagas {
-      var account = Account(name: saga.name, workflow: saga.workflow, flags: saga.flags)
+      var account = Account(name: saga.name, workflow: saga.workflow, flags: saga.flags, items: saga.items)
       for fact in saga.facts { account.take(fact) }
       account.standsStill(at: now)
       violations += account.violations
@@ -53,7 +55,8 @@ struct Rules {
       if !seen.insert("\(call.key)#\(call.attempt)").inserted {
         violates("13 every attempt is counted", "\(what) was sent twice")
       }
-      let forwardKey = "\(saga.id)/\(call.step)/\(call.round)"
+      let forwardKey = "\(saga.id)/\(ItemName.path(of: call.step))/\(call.round)"
+      if !isKey(call, forwardKey, saga.workflow) { violates("2 keys", "\(what) has the key \(call.key)") }
       if call.phase == .undo {
         undoBegan[forwardKey] = undoBegan[forwardKey] ?? call.at
       } else if undoBegan[forwardKey] != nil {
@@ -72,14 +75,21 @@ struct Rules {
       }
       violations += standing(key, effect, step, round, account)
     }
-    for step in account.steps where step.plan.isAttempted && step.plan.poll == nil {
+    for step in account.steps where step.plan.isAttempted && step.plan.poll == nil && step.plan.forEach == nil {
       for (number, round) in step.rounds where round.outcome == "succeeded" && !round.isOperatorsWord {
-        if effects["\(saga.id)/\(step.plan.id)/\(number)"]?.doneAt == nil {
+        if effects["\(saga.id)/\(ItemName.path(of: step.plan.id))/\(number)"]?.doneAt == nil {
           violates("3 an outcome is honest", "\(step.plan.id) round \(number) succeeded, and nothing happened")
         }
       }
     }
     return violations
+  }
+
+  /// Whether a call has the key of its step, or of its item, in its round.
+  private func isKey(_ call: Books.Call, _ forwardKey: String, _ workflow: WorkflowPlan) -> Bool {
+    if call.phase == .undo { return call.key == forwardKey + "/undo" }
+    // Each look of a poll asks under a key of its own.
+    return workflow.step(call.step)?.poll == nil ? call.key == forwardKey : call.key.hasPrefix(forwardKey + "/look/")
   }
 
   /// Returns violations where the effect of a key differs from the history.
