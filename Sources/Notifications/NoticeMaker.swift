@@ -63,6 +63,12 @@ struct NoticeMaker: Sendable {
 
   // MARK: Stuck
 
+  /// A step on which a saga is stuck, with all its items.
+  private struct StepAndPhase: Hashable {
+    let step: String
+    let phase: StepPhase
+  }
+
   private func stuck(_ stored: StoredEvent, _ data: JSON) async throws(StoreError) -> Notice? {
     var blocks: Bool?
     switch stored.type {
@@ -74,7 +80,11 @@ struct NoticeMaker: Sendable {
     let saga = try await SagaAsOf.read(stored, in: store)
     if !saga.isBroken, let after = saga.after {
       let old = saga.before?.blockers ?? []
-      let new = after.blockers.filter { one in !old.contains { $0.step == one.step && $0.phase == one.phase } }
+      // One notice is enough for a step, however many of its items wait for an operator.
+      let known = Set(old.map { StepAndPhase(step: ItemID.step(of: $0.step), phase: $0.phase) })
+      let new = after.blockers.filter { one in
+        !known.contains(StepAndPhase(step: ItemID.step(of: one.step), phase: one.phase))
+      }
       guard let first = new.first else { return nil }
       return await notice(.sagaStuck, stored, data, saga, about: first.step)
     }
@@ -111,7 +121,7 @@ struct NoticeMaker: Sendable {
       details["status"] = .string(state.status.rawValue)
       if !state.blockers.isEmpty {
         details["stuck"] = .array(
-          state.blockers.map { blocker in
+          state.shownBlockers.map { blocker in
             let helping = definition.map { Verbs.helping(blocker, among: allowed, in: state, by: $0) }
             return Self.json(blocker, helping ?? [])
           })

@@ -23,7 +23,7 @@ public struct Decider {
     self.definition = definition
     self.now = now
     self.learned = learned
-    self.state = state.withItems(by: definition)
+    self.state = state
   }
 
   /// Returns the events that follow from a command. No events: the command changes nothing, because it is a repeat or
@@ -52,6 +52,8 @@ public struct Decider {
     var first: [SagaEvent] = []
     if let state {
       decider = Decider(state, definition: definition, now: now, learned: learned)
+      // An operator can pause a saga before anything of it is evaluated.
+      if case .operate = command {} else { decider.state.loadItems(by: definition) }
       try requireSameSteps(state, definition)
       try decider.take(command)
     } else {
@@ -123,6 +125,7 @@ public struct Decider {
   private mutating func advance() {
     // Nothing new starts while the saga is paused, and nothing falls due: its clock is stopped.
     guard state.end == nil, !state.isPaused else { return }
+    state.loadItems(by: definition)
     endDueWaits()
     endDueGroups()
     remindOfWaits()

@@ -7,12 +7,15 @@ public struct TimelineResponse: WireValue {
   public let end: Timestamp?
   public let spans: [Span]
   public let marks: [Mark]
+  /// The number of spans and marks of items that are left out. Nil: none.
+  public let leftOut: Int?
 
-  public init(start: Timestamp, end: Timestamp? = nil, spans: [Span], marks: [Mark]) {
+  public init(start: Timestamp, end: Timestamp? = nil, spans: [Span], marks: [Mark], leftOut: Int? = nil) {
     self.start = start
     self.end = end
     self.spans = spans
     self.marks = marks
+    self.leftOut = leftOut
   }
 
   public init(_ members: Members) throws(UnexpectedMember) {
@@ -20,11 +23,13 @@ public struct TimelineResponse: WireValue {
     end = try members.timeIfAny("end")
     spans = try members.list("spans")
     marks = try members.list("marks")
+    leftOut = try members.intIfAny("leftOut")
   }
 
   public var json: JSON {
     .members([
       "start": .time(start), "end": .time(end), "spans": .list(spans), "marks": .list(marks),
+      "leftOut": .integer(leftOut),
     ])
   }
 

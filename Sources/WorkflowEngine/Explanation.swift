@@ -466,7 +466,7 @@ private struct Explainer {
   // MARK: Options
 
   func options(_ allowed: [AllowedVerb]) -> [Explanation.Option] {
-    let blockers = state.blockers
+    let blockers = state.shownBlockers
     let isStuck = !blockers.isEmpty
     func takes(_ verb: OperatorVerb.Name, _ step: String? = nil) -> Bool {
       allowed.contains { $0.verb == verb && (step.map($0.steps.contains) ?? true) }

@@ -71,6 +71,9 @@ package struct CallTrail: Sendable {
   /// Whether later events change nothing of the page any more.
   package var isDone: Bool { hasMore && open.isEmpty }
 
+  /// Whether a call of an event after this version belongs to the page. Its rendering needs the items of the saga.
+  package func mayRender(after version: Int) -> Bool { version >= after && !hasMore }
+
   /// Takes the next event, before it is folded.
   /// - Parameters:
   ///   - version: the version of the event.

@@ -25,10 +25,12 @@ extension Decider {
     where isWanted: ((StepState) -> Bool)? = nil
   ) -> [Effect] {
     guard state.end == nil, state.steps.count == definition.steps.count else { return [] }
-    let state = state.withItems(by: definition)
     var effects: [Effect] = []
-    for index in state.sets.inFlight where isWanted?(state.steps[index]) ?? true {
-      if let call = call(of: index, in: state, definition: definition) { effects.append(call) }
+    let wanted = state.sets.inFlight.filter { isWanted?(state.steps[$0]) ?? true }
+    // The calls of items are rendered with the values of the items.
+    let known = wanted.contains { ItemPlace($0) != nil } ? state.withItems(by: definition) : state
+    for index in wanted {
+      if let call = call(of: index, in: known, definition: definition) { effects.append(call) }
     }
     if let time = nextWake(of: state, definition: definition, learned: learned, looks: looks) {
       effects.append(.wake(at: time))
@@ -43,7 +45,7 @@ extension Decider {
     of state: SagaState, definition: WorkflowDefinition, looks: Looks, now: Timestamp
   ) -> [DueLook] {
     guard state.end == nil, !state.isPaused, state.steps.count == definition.steps.count else { return [] }
-    let decider = Decider(state, definition: definition, now: now)
+    let decider = Decider(state.withItems(by: definition), definition: definition, now: now)
     let state = decider.state
     // A saga whose time is over turns back first.
     guard now < state.deadline || decider.isPivotPassed else { return [] }

@@ -12,6 +12,8 @@ public struct SagaState: Sendable, Hashable {
   /// The steps by what is happening to them. They are derived from `steps`; `update` keeps them current.
   private(set) var sets: StepSets
   private let indexes: StepIndexes
+  /// The bytes of the saga's input. They are counted once, because an input can have 100,000 items.
+  package let bytesOfInput: Int
   /// Every signal that came, and its result. They stay: the same signal again is a repeat, also after a rewind.
   public internal(set) var signals: [ReceivedSignal] = []
   /// Set once the saga has started compensation.
@@ -40,6 +42,9 @@ public struct SagaState: Sendable, Hashable {
     steps = StepStates(start.steps.map { StepState(id: $0) })
     sets = StepSets(steps)
     indexes = StepIndexes(start.steps)
+    let meter = Meter(Budget(steps: .max, bytes: .max, text: .max))
+    _ = meter.produce(start.input)
+    bytesOfInput = meter.bytesProduced
   }
 
   /// Replaces the steps by those of a snapshot, which have the same ids in the same order.
@@ -103,8 +108,25 @@ public struct SagaState: Sendable, Hashable {
   /// Whether an attempt, forward or undo, has been started and has not been settled.
   public var hasAttemptInFlight: Bool { !sets.inFlight.isEmpty }
 
-  /// The steps that have an attempt under way.
+  /// The steps and items that have an attempt under way.
   package var stepsInFlight: [StepState] { sets.inFlight.map { steps[$0] } }
+
+  /// The steps that are under way, forward or in their undo, and such items: at most `maxParallel` of a step.
+  package var stepsUnderWay: [StepState] { sets.underWay.map { steps[$0] } }
+
+  /// The most blocked items of one step that `shownBlockers` has.
+  package static let mostShownItems = 20
+
+  /// The blockers that an answer or a notice lists: every step, and the first items of each step. Up to 1,000 items of a
+  /// step may wait for an operator.
+  package var shownBlockers: [Blocker] {
+    var items: [String: Int] = [:]
+    return blockers.filter { blocker in
+      guard let item = ItemID(blocker.step) else { return true }
+      items[item.step, default: 0] += 1
+      return items[item.step, default: 0] <= Self.mostShownItems
+    }
+  }
 }
 
 // MARK: Folding

@@ -37,7 +37,7 @@ public struct StepStates: RandomAccessCollection, Sendable, Hashable {
   var owners: [Int] { lists.isEmpty ? [] : lists.keys.sorted() }
 
   /// Whether the values of some items are not known.
-  var lacksValues: Bool { lists.contains { $0.value.values == nil } }
+  var lacksValues: Bool { lists.contains { $0.value.values == nil && !$0.value.isLost } }
 
   /// Returns the index of the item with this id; nil when it has not begun.
   func index(of item: ItemID, in step: Int) -> Int? {
@@ -113,6 +113,8 @@ public struct ItemStates: Sendable {
   private(set) var bytes = 0
   /// What the items are. The caller of the core computes it from the saga's document; nil until then.
   var values: ItemValues?
+  /// Whether the items were computed again, and were other ones or none. Nothing computes them a third time.
+  var isLost = false
   private var keys = KeyIndex()
   private var tallies = Array(repeating: 0, count: StepStatus.allCases.count * RoundOutcome.allCases.count)
 
@@ -278,20 +280,26 @@ struct ItemList: Sendable, Hashable {
 /// The numbers of items by their keys. It is in two levels, so that a change in a copy copies little.
 struct KeyIndex: Sendable {
   private static let branch = 64
-  private var buckets = Array(repeating: Array(repeating: [Int32](), count: branch), count: branch)
+  private var buckets = Array(repeating: Array(repeating: [Entry](), count: branch), count: branch)
+
+  /// The hash is kept, so that a search compares few keys, also among 100,000.
+  private struct Entry {
+    let hash: Int32
+    let number: Int32
+  }
 
   func number(of key: String, where isKey: (Int) -> Bool) -> Int? {
-    let (high, low) = Self.bucket(of: key)
-    return buckets[high][low].first { isKey(Int($0)) }.map { Int($0) }
+    let (high, low, hash) = Self.bucket(of: key)
+    return buckets[high][low].first { $0.hash == hash && isKey(Int($0.number)) }.map { Int($0.number) }
   }
 
   mutating func add(_ key: String, _ number: Int) {
-    let (high, low) = Self.bucket(of: key)
-    buckets[high][low].append(Int32(number))
+    let (high, low, hash) = Self.bucket(of: key)
+    buckets[high][low].append(Entry(hash: hash, number: Int32(number)))
   }
 
-  private static func bucket(of key: String) -> (Int, Int) {
+  private static func bucket(of key: String) -> (high: Int, low: Int, hash: Int32) {
     let hash = key.hashValue
-    return ((hash >> 6) & (branch - 1), hash & (branch - 1))
+    return ((hash >> 6) & (branch - 1), hash & (branch - 1), Int32(truncatingIfNeeded: hash >> 12))
   }
 }

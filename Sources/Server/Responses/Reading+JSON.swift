@@ -14,7 +14,8 @@ extension TimelineResponse {
           step: $0.step, phase: $0.phase.rawValue, kind: $0.kind.rawValue, attempt: $0.attempt, from: $0.from,
           to: $0.to, outcome: $0.outcome, code: $0.code)
       },
-      marks: timeline.marks.map { Mark(at: $0.at, what: $0.what, by: $0.by, reason: $0.reason) })
+      marks: timeline.marks.map { Mark(at: $0.at, what: $0.what, by: $0.by, reason: $0.reason) },
+      leftOut: timeline.leftOut == 0 ? nil : timeline.leftOut)
   }
 }
 

@@ -36,7 +36,7 @@ extension SagaNow {
       pivotPassed: state.isPivotPassed(by: definition),
       rewind: state.rewind?.response,
       abandoned: abandoned,
-      stuck: state.blockers.map { $0.response(Verbs.helping($0, among: allowed, in: state, by: definition)) },
+      stuck: state.shownBlockers.map { $0.response(Verbs.helping($0, among: allowed, in: state, by: definition)) },
       verbs: allowed.map(\.response),
       steps: definition.steps.compactMap { step in
         state.step(step.id).map {

@@ -2,6 +2,7 @@ import JSON
 import Persistence
 import SagaCore
 import Values
+import Workflows
 
 /// The stored histories of sagas. Every reader of a saga's past begins here: the newest snapshot, then the events after
 /// it, page by page.
@@ -73,6 +74,9 @@ package struct SagaFold: Sendable {
       throw error
     }
   }
+
+  /// Computes the items of the saga's steps, where they are not known yet. Calls of items are rendered with them.
+  mutating func loadItems(by definition: WorkflowDefinition) { state?.loadItems(by: definition) }
 
   /// Stops folding at a version, because events before it are missing.
   package mutating func breakOff(at version: Int) {

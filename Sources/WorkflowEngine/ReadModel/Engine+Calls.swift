@@ -41,7 +41,7 @@ extension Engine {
     let definition = try await host.definitions.definition(of: state.start)
     var reading = Reading(
       fold: SagaFold(try await host.history.snapshot(of: id, upTo: version)),
-      trail: CallTrail(definition, step: step, after: version, limit: limit))
+      trail: CallTrail(definition, step: step, after: version, limit: limit), definition: definition)
     var pages = host.history.pages(of: id, after: reading.fold.version)
     while !reading.trail.isDone, let page = try await pages.next() {
       // A call is rendered again, and that may take a while.
@@ -59,12 +59,14 @@ extension Engine {
   private struct Reading: Sendable {
     var fold: SagaFold
     var trail: CallTrail
+    let definition: WorkflowDefinition
 
     mutating func take(_ page: [StoredEvent]) throws {
       for stored in page where !trail.isDone {
         let event = try SagaEventCoding.decode(stored)
         if let state = fold.state { trail.note(event, version: stored.version, before: state) }
         try fold.take(stored)
+        if trail.mayRender(after: stored.version) { fold.loadItems(by: definition) }
         guard let state = fold.state else { continue }
         // The meta of the last event of an append has the saga's status.
         let isEnd = try SagaEventCoding.json(stored.meta, of: stored)["status"] != nil

@@ -99,13 +99,15 @@ extension SagaState {
   /// The time from which it is overdue, unless something happens before. While the saga is paused, its clock stops.
   fileprivate var overdueAt: Timestamp? {
     if end != nil { return nil }
-    return ([overdueSince, isPaused ? nil : deadline] + steps.map(\.overdue?.since)).compactMap { $0 }.min()
+    return ([overdueSince, isPaused ? nil : deadline] + stepsUnderWay.map(\.overdue?.since)).compactMap { $0 }.min()
   }
 
   /// The names of signals, `delay`, `poll`, or `answer` for a participant's answer.
   fileprivate var waitingFor: [String] {
     if end != nil { return [] }
-    var what = steps.filter { $0.status == .waiting }.map { $0.wait?.signal ?? ($0.polling == nil ? "delay" : "poll") }
+    var what = stepsUnderWay.filter { $0.status == .waiting }.map {
+      $0.wait?.signal ?? ($0.polling == nil ? "delay" : "poll")
+    }
     if hasAttemptInFlight { what.append("answer") }
     var seen: Set<String> = []
     return what.filter { seen.insert($0).inserted }

@@ -27,13 +27,21 @@ public struct Timeline: Sendable, Hashable {
   public private(set) var end: Timestamp?
   public private(set) var spans: [Span] = []
   public private(set) var marks: [Mark] = []
+  /// The number of spans and marks of items that the timeline leaves out, because it has `mostOfItems` of each.
+  public private(set) var leftOut = 0
   /// The open span of each step.
   private var open: [String: Int] = [:]
 
   private let showsItems: Bool
+  private var spansOfItems = 0
+  private var marksOfItems = 0
+
+  /// The most spans, and the most marks, of items. A step with `forEach` may have 100,000 items.
+  public static let mostOfItems = 1_000
 
   /// - Parameter showsItems: whether each item of a step with `forEach` has spans of its own. If not, its step has one
-  ///   span for the time in which its items are done, and one for the time in which they are undone.
+  ///   span for the time in which its items are done, and one for the time in which they are undone. So it is with the
+  ///   items behind the first `mostOfItems` spans.
   public init(showsItems: Bool = true) { self.showsItems = showsItems }
 
   /// Adds the next event.
@@ -42,17 +50,35 @@ public struct Timeline: Sendable, Hashable {
     for note in event.what.timeline {
       switch note {
       case .begin(let step, let phase, let kind, let attempt):
-        if !showsItems, let item = ItemID(step) {
+        if let item = ItemID(step), !takesSpan() {
+          close(step, event.at, "over")
           beginItems(of: item.step, phase, event.at)
         } else {
           begin(step, phase, kind, event.at, attempt: attempt)
         }
-      case .close(let step, let outcome, let code):
-        if showsItems || ItemID(step) == nil { close(step, event.at, outcome, code) }
-      case .mark(let what, let by, let reason): mark(event.at, what, by: by, reason: reason)
+      case .close(let step, let outcome, let code): close(step, event.at, outcome, code)
+      case .mark(let what, let by, let reason):
+        if event.step.flatMap({ ItemID($0) }) == nil || takesMark() { mark(event.at, what, by: by, reason: reason) }
       case .finish(let what, let by, let reason): finish(event.at, what, by: by, reason: reason)
       }
     }
+  }
+
+  /// Counts a span of an item.
+  /// - Returns: whether the span is shown.
+  private mutating func takesSpan() -> Bool {
+    guard showsItems else { return false }
+    let isShown = spansOfItems < Self.mostOfItems
+    if isShown { spansOfItems += 1 } else { leftOut += 1 }
+    return isShown
+  }
+
+  /// Counts a mark of an item.
+  /// - Returns: whether the mark is shown.
+  private mutating func takesMark() -> Bool {
+    let isShown = marksOfItems < Self.mostOfItems
+    if isShown { marksOfItems += 1 } else { leftOut += 1 }
+    return isShown
   }
 
   private mutating func begin(

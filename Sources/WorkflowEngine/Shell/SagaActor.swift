@@ -332,7 +332,8 @@ actor Saga {
     let new = try host.decide(command, decision.state, definition, now, decision.learned, isDraining)
     var state = decision.state
     for event in new.events { try SagaState.evolve(&state, event) }
-    state?.loadItems(by: definition)
+    // Nothing of a paused saga is evaluated.
+    if state?.isPaused == false { state?.loadItems(by: definition) }
     let events = SagaEventCoding.encode(new.events)
     do {
       if let state { try host.sizes.check(events, before: decision.state, after: state) }
@@ -443,6 +444,7 @@ actor Saga {
     do {
       let loaded = try await host.load(id)
       state = loaded.state
+      host.held.computing(id) { _ = state?.loadItems(by: definition) }
       eventsSinceSnapshot = loaded.eventsSinceSnapshot
       isMarkedAsleep = true
       inputs = news + inputs

@@ -148,13 +148,17 @@ final class SagaHost: Sendable {
       let loaded = try await load(id)
       let definition = try await definitions.definition(of: loaded.state.start)
       let looked = lookedUntil.withLock { $0.removeValue(forKey: id) }
+      let first = firsts.withLock { $0.removeValue(forKey: id) }
+      // A saga in memory knows the items of its steps, so that no command computes all of them again. Before a saga is
+      // paused, nothing of it is evaluated.
+      var state = loaded.state
+      if first == nil, !state.isPaused { held.computing(id) { state.loadItems(by: definition) } }
       // Its row may say that it sleeps. If the saga is treated as asleep, its next append corrects the row.
       let saga = Saga(
-        id: id, definition: definition, state: loaded.state, isMarkedAsleep: true,
+        id: id, definition: definition, state: state, isMarkedAsleep: true,
         eventsSinceSnapshot: loaded.eventsSinceSnapshot,
-        looks: looked.map { Looks(of: loaded.state, madeUntil: $0) } ?? Looks(),
-        first: firsts.withLock { $0.removeValue(forKey: id) },
-        host: self)
+        looks: looked.map { Looks(of: state, madeUntil: $0) } ?? Looks(),
+        first: first, host: self)
       registry.withLock { $0[id] = .live(saga) }
       await saga.resume()
       return saga

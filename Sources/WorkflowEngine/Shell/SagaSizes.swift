@@ -37,13 +37,12 @@ package struct SagaSizes: Sendable {
 
   private static func kept(_ state: SagaState) -> Int {
     let meter = Meter(Budget(steps: .max, bytes: .max, text: .max))
-    _ = meter.produce(state.start.input)
     for signal in state.signals { if let body = signal.body { _ = meter.produce(body) } }
     for step in state.steps {
       if let output = step.output { _ = meter.produce(output) }
       if let input = step.input { _ = meter.produce(input) }
     }
-    return meter.bytesProduced + state.bytesOfItems
+    return meter.bytesProduced + state.bytesOfInput + state.bytesOfItems
   }
 }
 

@@ -66,10 +66,11 @@ struct TimelineLines {
     let marks = timeline.marks.map { (at: $0.at, text: mark($0)) }
     // Entries of the same time keep their order: an event comes before the span that it begins.
     let all = (marks + spans).enumerated().sorted { ($0.element.at, $0.offset) < ($1.element.at, $1.offset) }
-    return all.map { _, line in
+    let lines = all.map { _, line in
       let after = Layout.padLeft("+" + TimeText.duration(line.at - timeline.start), to: 9)
       return Layout.trimmingEnd(Layout.clip("\(after)  \(line.text)", to: SagaLines.width))
     }
+    return lines + (timeline.leftOut.map { ["\($0) more of single items: the spans of their steps cover them"] } ?? [])
   }
 
   private static func text(_ span: TimelineResponse.Span) -> String {

@@ -53,7 +53,7 @@ extension Decider {
       let items = state.steps.items(of: step), items.underWay < forEach.maxParallel,
       items.failures <= forEach.tolerated.failures(of: items.count)
     else { return nil }
-    if let number = items.again.first { return ItemPlace(step: step, number: number).index }
+    if items.queued > 0, let number = items.again.first { return ItemPlace(step: step, number: number).index }
     guard items.begun < items.count else { return nil }
     // The item is added here as the first event that names it adds it.
     guard let keys = items.values?.keys, keys.indices.contains(items.begun) else {
@@ -198,20 +198,23 @@ extension SagaState {
   /// they read do not change while the step is open.
   package mutating func loadItems(by definition: WorkflowDefinition) {
     guard steps.lacksValues else { return }
-    for step in steps.owners where steps.items(of: step)?.values == nil {
-      guard definition.steps.indices.contains(step), let forEach = definition.steps[step].forEach else { continue }
-      let document = document(reading: forEach.reads)
-      do throws(ItemsError) {
-        let values = try forEach.values(in: document)
-        guard let items = steps.items(of: step), values.count == items.count, values.digest == items.digest else {
-          continue
-        }
-        steps.change(step) { $0.values = values }
-      } catch {
-        // Whatever needs an item then fails with a code of its own.
-        continue
+    for step in steps.owners {
+      guard let items = steps.items(of: step), items.values == nil, !items.isLost else { continue }
+      // Whatever needs an item that can't be computed fails with a code of its own.
+      let values = computedItems(of: step, items, by: definition)
+      steps.change(step) {
+        $0.values = values
+        $0.isLost = values == nil
       }
     }
+  }
+
+  /// Returns the items of a step as they were when it opened; nil when they are other ones now, or can't be computed.
+  private func computedItems(of step: Int, _ items: ItemStates, by definition: WorkflowDefinition) -> ItemValues? {
+    guard definition.steps.indices.contains(step), let forEach = definition.steps[step].forEach,
+      let values = try? forEach.values(in: document(reading: forEach.reads))
+    else { return nil }
+    return values.count == items.count && values.digest == items.digest ? values : nil
   }
 
   /// Returns the state with the items of its steps.
