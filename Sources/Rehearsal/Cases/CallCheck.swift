@@ -13,7 +13,7 @@ struct CallCheck {
     var differences = inOrder(expected.sent, "sent", among: run.calls)
     for item in expected.sentBySteps {
       let what = "sent.\(item.step)"
-      let calls = run.calls.filter { $0.call.step == item.step }
+      let calls = run.calls.filter { Self.isCall($0, of: item.step) }
       let count = calls.count { $0.call.phase == .forward }
       if let expected = item.count, expected != count {
         differences.append(Difference(what, expected: Self.calls(expected), seen: Self.calls(count)))
@@ -21,6 +21,11 @@ struct CallCheck {
       differences += inOrder(item.calls, what, among: calls)
     }
     return differences
+  }
+
+  /// Returns whether it is a call of a step, of an item, or of any item of a step.
+  private static func isCall(_ sent: SentCall, of step: String) -> Bool {
+    sent.call.step == step || ItemID.step(of: sent.call.step) == step
   }
 
   private static func calls(_ count: Int) -> String { count == 1 ? "1 call" : "\(count) calls" }
@@ -56,7 +61,7 @@ struct CallCheck {
   }
 
   private func isSameStep(_ expected: CallExpectation, _ sent: SentCall) -> Bool {
-    sent.call.step == expected.step && (sent.call.phase == .undo) == expected.isUndo
+    Self.isCall(sent, of: expected.step) && (sent.call.phase == .undo) == expected.isUndo
   }
 
   /// Returns what differs between a call and an expected one.

@@ -54,7 +54,7 @@ struct CaseCheck {
   }
 
   private func step(_ id: String, _ expected: StepExpectation, _ document: JSON) -> [Difference] {
-    guard let step = run.state.step(id) else { return [] }
+    guard let step = run.state.step(id) else { return notBegun(id, expected, document) }
     var differences: [Difference] = []
     func compare(_ member: String, _ expected: String?, _ seen: String, _ details: [String] = []) {
       guard let expected, expected != seen else { return }
@@ -74,17 +74,49 @@ struct CaseCheck {
     return differences
   }
 
+  /// Returns what differs for an item that has not begun, or that its step does not have.
+  private func notBegun(_ id: String, _ expected: StepExpectation, _ document: JSON) -> [Difference] {
+    guard let item = ItemID(id) else { return [] }
+    let items = document["steps"]?[item.step]?["items"]?.arrayValue ?? []
+    let isThere = items.contains { $0["key"]?.stringValue == item.key }
+    if isThere, expected.status == .pending { return [] }
+    return [
+      Difference(
+        "steps.\(id)", expected: expected.status?.rawValue ?? "an item that has begun",
+        seen: isThere ? StepStatus.pending.rawValue : "the step \(item.step) has no such item")
+    ]
+  }
+
   private func order() -> [Difference] {
     var differences: [Difference] = []
     func words(_ steps: [String]) -> String { steps.isEmpty ? "none" : steps.joined(separator: ", ") }
-    if let undone = expected.undone, undone != run.undone {
-      differences.append(Difference("undone", expected: words(undone), seen: words(run.undone)))
-    }
     let inEffect = run.inEffect(of: definition)
-    if let remains = expected.remains, Set(remains) != Set(inEffect) {
-      differences.append(Difference("remains", expected: words(remains), seen: words(inEffect)))
+    if let undone = expected.undone {
+      // A step counts as undone when nothing of its items is left.
+      let left = Set(inEffect.map(ItemID.step(of:)))
+      let seen = Self.named(run.undone, as: undone.filter { !left.contains($0) })
+      if undone != seen { differences.append(Difference("undone", expected: words(undone), seen: words(seen))) }
+    }
+    if let remains = expected.remains {
+      let seen = Self.named(inEffect, as: remains)
+      if Set(remains) != Set(seen) {
+        differences.append(Difference("remains", expected: words(remains), seen: words(seen)))
+      }
     }
     return differences
+  }
+
+  /// Returns steps and items, with a step in place of its items where the case names the step.
+  private static func named(_ ids: [String], as names: [String]) -> [String] {
+    var named: [String] = []
+    for id in ids {
+      guard let item = ItemID(id), names.contains(item.step) else {
+        named.append(id)
+        continue
+      }
+      if !named.contains(item.step) { named.append(item.step) }
+    }
+    return named
   }
 
   private func output(_ document: JSON) -> [Difference] {

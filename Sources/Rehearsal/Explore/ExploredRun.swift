@@ -14,8 +14,11 @@ public struct ExploredRun: Sendable, Hashable {
   public let end: Invariant.End?
   /// The code for which the saga turned back, and the step that failed.
   public let turnedBack: TurnedBackBy?
-  /// The steps whose work was really undone, in the order of the undos.
+  /// The steps whose work was really undone, in the order of the undos. A step with `forEach` is named when most of its
+  /// items were undone, and else each such item.
   public let undone: [String]
+  /// The steps and the items whose work was really undone, each by itself.
+  let undoneOneByOne: [String]
   /// The steps whose work happened and is in effect at the end. A step that only reads is not one of them.
   public let inEffect: [String]
   /// The steps on which the saga is stuck.
@@ -49,8 +52,9 @@ public struct ExploredRun: Sendable, Hashable {
     self.route = route
     end = Invariant.End(run.status)
     turnedBack = run.state.turnBack.map { TurnedBackBy(step: $0.value.step, code: $0.value.code) }
-    undone = run.account.undone
-    inEffect = run.inEffect(of: definition)
+    undoneOneByOne = run.account.undone
+    undone = run.namingSteps(undoneOneByOne)
+    inEffect = run.namingSteps(run.inEffect(of: definition))
     stuckOn = run.state.blockers.map { StuckStep(step: $0.step, phase: $0.phase) }
     // No operator acts, so a saga that waits for one turns back when its time, or that of a group, is up.
     let reason = run.state.turnBack?.value
@@ -59,7 +63,7 @@ public struct ExploredRun: Sendable, Hashable {
       guard isTimeout, let failed = event.what as? StepFailed, failed.consequence == .blocks else { return nil }
       return failed.step
     }
-    passedFailures = run.state.steps.filter { $0.consequence == .goesOn }.map(\.id)
+    passedFailures = run.passedFailures
     skipped = definition.steps.map(\.id).filter { run.skipped($0) }
     ran = definition.steps.map(\.id).filter { RouteFinder.runs($0, in: run) }
     broken = definition.invariants.indices.filter { !definition.invariants[$0].holds(in: run, of: definition) }
@@ -85,6 +89,33 @@ extension VirtualRun {
   /// Returns the steps whose work is in effect at the end. A step that only reads leaves nothing.
   func inEffect(of definition: WorkflowDefinition) -> [String] {
     account.inEffect.filter { definition.step(ItemID.step(of: $0))?.changesSomething ?? true }
+  }
+}
+
+extension VirtualRun {
+  /// Returns steps and items, with the step in place of its items when these are most of the items that did something.
+  fileprivate func namingSteps(_ ids: [String]) -> [String] {
+    func counts(_ ids: some Sequence<String>) -> [String: Int] {
+      Dictionary(Set(ids).compactMap { ItemID($0) }.map { ($0.step, 1) }, uniquingKeysWith: +)
+    }
+    let (listed, all) = (counts(ids), counts(account.works.lazy.filter { $0.happenedAt != nil }.map(\.step)))
+    var named: [String] = []
+    var seen: Set<String> = []
+    for id in ids {
+      let step = ItemID.step(of: id)
+      let name = 2 * listed[step, default: 0] > all[step, default: 0] ? step : id
+      if seen.insert(name).inserted { named.append(name) }
+    }
+    return named
+  }
+
+  /// The steps that failed and that the saga passed, and the failed items of steps that succeeded.
+  fileprivate var passedFailures: [String] {
+    state.steps.flatMap { step -> [String] in
+      if step.consequence == .goesOn { return [step.id] }
+      guard step.status == .succeeded, let items = state.items(of: step.id), items.failures > 0 else { return [] }
+      return (0..<items.begun).filter { items[$0].status == .failed }.map { items[$0].id }
+    }
   }
 }
 

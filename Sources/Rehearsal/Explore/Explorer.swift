@@ -75,8 +75,9 @@ public struct Explorer: Sendable {
           continue
         }
         for kind in kinds {
-          let fault = Fault(exploration.routes[trigger.route].target(of: step), kind)
-          try play([fault], causes: trigger.faults + trigger.causes, on: trigger.route)
+          // Of a step with `forEach`, the undo of one item goes wrong.
+          let target = trigger.undoneOneByOne.first { ItemID.step(of: $0) == step.id }
+          try play([Fault(target ?? step.id, kind)], causes: trigger.faults + trigger.causes, on: trigger.route)
         }
       }
       sortRuns()
@@ -95,8 +96,9 @@ public struct Explorer: Sendable {
           unreached.append(step)
           continue
         }
-        for kind in Fault.forward(of: step, in: definition) {
-          let fault = Fault(exploration.routes[route].target(of: step), kind)
+        let kinds = Fault.forward(of: step, in: definition).map { exploration.routes[route].aimed($0, in: definition) }
+        let faults = kinds.map { Fault(exploration.routes[route].target(of: step), $0) }
+        for fault in faults + [exploration.routes[route].tooManyFailures(of: step)].compactMap({ $0 }) {
           if fault.needsBody, try !findBody(for: fault, on: route) { continue }
           try play([fault], causes: causes, on: route)
         }
@@ -141,7 +143,7 @@ public struct Explorer: Sendable {
     private func trigger(for step: Step) -> ExploredRun? {
       // Of a run in which this undo fails in another way, the forward faults alone would not be the cause.
       let all = exploration.runs.filter { run in
-        run.faults.allSatisfy { $0.phase == .forward } && run.undone.contains { ItemID.step(of: $0) == step.id }
+        run.faults.allSatisfy { $0.phase == .forward } && run.undoneOneByOne.contains { ItemID.step(of: $0) == step.id }
       }
       let plain = all.filter(\.causes.isEmpty)
       let runs = plain.isEmpty ? all : plain

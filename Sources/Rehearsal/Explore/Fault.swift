@@ -1,7 +1,7 @@
 import SagaCore
 import Workflows
 
-/// One thing that goes wrong at one step, or at the first item of a step with `forEach`.
+/// One thing that goes wrong at one step, at the first item of a step with `forEach`, or at several items.
 public struct Fault: Sendable, Hashable {
   public enum Kind: Sendable, Hashable {
     /// The participant refuses every attempt.
@@ -21,6 +21,8 @@ public struct Fault: Sendable, Hashable {
     case pollFails
     /// The time of the group runs out while a member is under way: the engine is down for so long.
     case groupTimesOut(member: String, downtime: Duration)
+    /// The participant refuses every attempt of these items: more than their step tolerates.
+    case itemsFail([String])
     /// The first attempts of the undo fail, and the next one succeeds.
     case undoFails(times: Int)
     case undoFailsForGood
@@ -40,7 +42,7 @@ public struct Fault: Sendable, Hashable {
   public var phase: StepPhase {
     switch kind {
     case .fails, .timesOut, .answersLate, .arrivesLate, .crashes, .signalNever, .signalRefused, .pollNever, .pollFails,
-      .groupTimesOut:
+      .groupTimesOut, .itemsFail:
       .forward
     case .undoFails, .undoFailsForGood, .undoTimesOut, .undoCrashes: .undo
     }
@@ -61,6 +63,7 @@ public struct Fault: Sendable, Hashable {
     case .pollNever: "no answer ends its poll"
     case .pollFails: "an answer fails its poll"
     case .groupTimesOut(let member, _): "its time runs out while \(member) is under way"
+    case .itemsFail(let items): "\(items.count) items fail for good, more than it tolerates"
     case .undoFails(let times): "its undo fails \(times == 1 ? "once" : "\(times) times"), then succeeds"
     case .undoFailsForGood: "its undo fails for good"
     case .undoTimesOut(happened: true): "its undo times out after it happened"
@@ -85,6 +88,7 @@ public struct Fault: Sendable, Hashable {
     case .pollNever: "pollNever"
     case .pollFails: "pollFails"
     case .groupTimesOut: "groupTimesOut"
+    case .itemsFail: "tooManyItemsFail"
     case .undoFails: "undoFailsThenSucceeds"
     case .undoFailsForGood: "undoFails"
     case .undoTimesOut(happened: true): "undoTimesOutHappened"
@@ -103,7 +107,7 @@ public struct Fault: Sendable, Hashable {
     case .undoCrashes(beforeRecord: true): VirtualCrash(.beforeRecord(step: step, phase: .undo, attempt: 1))
     case .undoCrashes(beforeRecord: false): VirtualCrash(.afterRecord(step: step, phase: .undo, attempt: 1))
     case .fails, .timesOut, .answersLate, .arrivesLate, .signalNever, .signalRefused, .pollNever, .pollFails,
-      .undoFails, .undoFailsForGood, .undoTimesOut:
+      .itemsFail, .undoFails, .undoFailsForGood, .undoTimesOut:
       nil
     }
   }
@@ -112,7 +116,7 @@ public struct Fault: Sendable, Hashable {
   var needsBody: Bool {
     switch kind {
     case .signalRefused, .pollNever, .pollFails: true
-    case .fails, .timesOut, .answersLate, .arrivesLate, .crashes, .signalNever, .groupTimesOut, .undoFails,
+    case .fails, .timesOut, .answersLate, .arrivesLate, .crashes, .signalNever, .groupTimesOut, .itemsFail, .undoFails,
       .undoFailsForGood, .undoTimesOut, .undoCrashes:
       false
     }
@@ -128,7 +132,7 @@ public struct Fault: Sendable, Hashable {
     case .pollFails:
       failure(in: run).map { $0.code == EngineErrorCode.pollFailed || $0.classes.contains(EngineErrorCode.pollFailed) }
         ?? false
-    case .fails, .timesOut, .answersLate, .arrivesLate, .crashes, .signalNever, .groupTimesOut, .undoFails,
+    case .fails, .timesOut, .answersLate, .arrivesLate, .crashes, .signalNever, .groupTimesOut, .itemsFail, .undoFails,
       .undoFailsForGood, .undoTimesOut, .undoCrashes:
       true
     }

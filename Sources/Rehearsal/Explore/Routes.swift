@@ -18,6 +18,23 @@ public struct Route: Sendable {
     return items[0].id
   }
 
+  /// Returns what goes wrong, with the first item of each step with `forEach` in place of the step.
+  func aimed(_ kind: Fault.Kind, in definition: WorkflowDefinition) -> Fault.Kind {
+    guard case .groupTimesOut(let member, let downtime) = kind, let step = definition.step(member) else { return kind }
+    return .groupTimesOut(member: target(of: step), downtime: downtime)
+  }
+
+  /// Returns the failure of more items than a step tolerates. Nil when one failure is enough, and when there are too few
+  /// items.
+  func tooManyFailures(of step: Step) -> Fault? {
+    guard step.action.isAttempted, let forEach = step.forEach, let items = run.state.items(of: step.id) else {
+      return nil
+    }
+    let tolerated = forEach.tolerated.failures(of: items.count)
+    guard tolerated > 0, tolerated < items.begun else { return nil }
+    return Fault(step.id, .itemsFail((0...tolerated).map { items[$0].id }))
+  }
+
   /// Returns whether a step began on this route.
   func reaches(_ step: String) -> Bool {
     guard let state = run.state.step(step) else { return false }
@@ -49,7 +66,7 @@ struct RouteFinder {
     base.key = "rehearsal"
     self.base = base
     let reads = WorkflowReads(definition)
-    start = try given.made(for: definition, reads)
+    start = try given.made(for: definition, reads).withMoreItems(for: definition, given: given)
     choices = reads.choices.filter { choice in
       switch choice.place.root {
       case .input: given.input == nil
@@ -148,16 +165,8 @@ struct RouteFinder {
       answers.set(new, at: place)
       words.append(new.map { "\(place.shown) = \($0.text())" } ?? "no \(place.shown)")
     }
-    guard answers != route.answers, meetsSchemas(answers) else { return nil }
+    guard answers != route.answers, answers.meetsSchemas(of: definition) else { return nil }
     return try self.route(answers, words, step)
-  }
-
-  private func meetsSchemas(_ answers: Answers) -> Bool {
-    if definition.refusal(ofInput: answers.input) != nil { return false }
-    return definition.steps.allSatisfy { step in
-      guard case .signal(let signal) = step.action, let schema = signal.schema else { return true }
-      return schema.takes(answers.outputs[step.id] ?? .object([:]))
-    }
   }
 
   private mutating func route(

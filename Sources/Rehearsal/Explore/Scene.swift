@@ -53,9 +53,9 @@ struct Scene {
         call.call.success(
           answers.outputs[ItemID.step(of: step)] ?? .object([:]), head: answers.heads[ItemID.step(of: step)]),
         after: after, effect: after)
-    for fault in faults where fault.step == call.call.step {
+    for fault in faults where fault.concerns(call.call.step) {
       switch fault.kind {
-      case .fails: return .fails(Self.refused, after: time(of: call))
+      case .fails, .itemsFail: return .fails(Self.refused, after: time(of: call))
       case .timesOut(let happened): return silent(call, happened: happened)
       case .answersLate:
         let late = call.call.timeout * 5 / 4
@@ -78,7 +78,7 @@ struct Scene {
       case .undoFailsForGood: return .fails(Self.refused, after: time(of: call))
       case .undoTimesOut(let happened): return silent(call, happened: happened)
       case .fails, .timesOut, .answersLate, .arrivesLate, .crashes, .signalNever, .signalRefused, .pollNever,
-        .pollFails, .groupTimesOut, .undoCrashes:
+        .pollFails, .groupTimesOut, .itemsFail, .undoCrashes:
         break
       }
     }
@@ -102,4 +102,12 @@ struct Scene {
     code: "http.409", classes: ["http.409", "http.4xx"], message: "The command comes after its undo.")
   private static let outage = StepFailure(
     code: Fault.outage[0], classes: Fault.outage, message: "The participant has an outage.", isRetryable: true)
+}
+
+extension Fault {
+  /// Returns whether a forward call of a step, or of an item, goes wrong.
+  fileprivate func concerns(_ id: String) -> Bool {
+    if case .itemsFail(let items) = kind { return items.contains(id) }
+    return step == id
+  }
 }

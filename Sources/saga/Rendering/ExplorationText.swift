@@ -73,8 +73,9 @@ struct ExplorationText {
     let kinds = runs.flatMap(\.faults).map(\.kind)
     let pairs = joined.filter { kinds.contains($0.one) && kinds.contains($0.other) }
     return runs.flatMap(\.faults).compactMap { fault in
-      if let pair = pairs.first(where: { $0.one == fault.kind }) { return pair.words }
-      return pairs.contains { $0.other == fault.kind } ? nil : fault.words
+      let pair = pairs.first { $0.one == fault.kind }
+      if pair == nil, pairs.contains(where: { $0.other == fault.kind }) { return nil }
+      return (ItemID(fault.step) == nil ? "" : "one item: ") + (pair?.words ?? fault.words)
     }
   }
 
