@@ -32,6 +32,13 @@ struct SagaBench {
       case "rebuild":
         return try await RebuildBench.run(
           sagas: option("sagas", 200_000), meanwhile: option("meanwhile", 100), inFlight: inFlight)
+      case "items":
+        let sizes = arguments.firstIndex(of: "--sizes").map {
+          arguments[$0 + 1].split(separator: ",").compactMap { Int($0) }
+        }
+        return try await ItemsBench.run(
+          sizes: sizes ?? [100, 10_000, 100_000], parallel: option("parallel", 10), rounds: rounds,
+          stores: stores ?? ["memory", "sqlite"], undoes: arguments.contains("--undo"))
       default: break
       }
       // Round by round over all stores, so that a machine whose speed drifts is unfair to none.
