@@ -85,8 +85,11 @@ export const saga = (id) => get(`/v1/sagas/${part(id)}`);
 /** The saga as it was after one of its events. */
 export const sagaAt = (id, version) => get(`/v1/sagas/${part(id)}?version=${version}`);
 
+/** The most events of a saga that a page shows. */
+export const mostEvents = 5000;
+
 /** The events after a version, page by page, at most as many as a browser can show. */
-export async function events(id, after = 0, most = 5000) {
+export async function events(id, after = 0, most = mostEvents) {
   const all = [];
   for (let next = after; next !== undefined && all.length < most;) {
     const page = await get(`/v1/sagas/${part(id)}/events?after=${next}&limit=1000`);
@@ -96,7 +99,11 @@ export async function events(id, after = 0, most = 5000) {
   return all;
 }
 
-export const timeline = (id) => get(`/v1/sagas/${part(id)}/timeline`);
+/** The timeline, in which a step with forEach has one span for all its items. */
+export const timeline = (id) => get(`/v1/sagas/${part(id)}/timeline?items=false`);
+
+/** A page of the items of a step with forEach, in their order. */
+export const items = (id, step, parameters) => get(`/v1/sagas/${part(id)}/steps/${part(step)}/items${query(parameters)}`);
 
 /** A page of what a step sent and what was answered, the newest last. */
 export const calls = (id, step, cursor) => get(`/v1/sagas/${part(id)}/calls${query({ step, cursor })}`);

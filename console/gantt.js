@@ -7,7 +7,7 @@ const left = 150;
 const head = 26;
 
 const kinds = {
-  attempt: "attempt", wait: "waiting for a signal", delay: "delay", poll: "polling", backoff: "backoff", group: "group",
+  attempt: "attempt", wait: "waiting for a signal", delay: "delay", poll: "polling", backoff: "backoff", group: "group", items: "items",
 };
 
 /** @param data {start, end?, spans, marks} as GET /v1/sagas/{id}/timeline gives it. */

@@ -1,6 +1,7 @@
 // The steps of a workflow as a layered graph, from left to right, or from top to bottom on a narrow page.
 import { s } from "./dom.js";
 import { glyph, stateTone, stateWord } from "./icons.js";
+import { itemsDone, itemsWords } from "./item-words.js";
 import { drawnBefore } from "./order.js";
 
 const width = 188;
@@ -76,14 +77,14 @@ const clip = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}�
 const pen = document.createElement("canvas").getContext("2d");
 
 /** A name in a box: smaller if it is a little too long, cut at its end if it is much too long. */
-function name(text, x) {
+function name(text, x, y) {
   const room = width - x - 8;
   pen.font = `600 13px ${getComputedStyle(document.body).fontFamily}`;
   const wide = (one) => pen.measureText(one).width;
   const size = Math.max(11, Math.min(13, 13 * (room / wide(text))));
   let shown = text;
   while (shown.length > 1 && wide(shown) * size > 13.1 * room) shown = `${shown.replace(/…$/, "").slice(0, -1)}…`;
-  return s("text.node-name", { x, y: 20, "font-size": `${size.toFixed(1)}px` }, shown);
+  return s("text.node-name", { x, y, "font-size": `${size.toFixed(1)}px` }, shown);
 }
 
 /** The graph as SVG. It calls `onpick(step)` when a step is selected. The steps of a workflow have no status. */
@@ -148,11 +149,15 @@ function box(step, { x, y }, { onpick, blocked }) {
   const attempts = step.undo ? `undo ×${step.undo.attempt}` : step.attempt > 1 ? `×${step.attempt}` : "";
   const pick = onpick && (() => onpick(step));
   const signed = Object.keys(signs).filter((one) => step.signs?.includes(one));
+  // A step with forEach is a stack of boxes with three lines.
+  const more = step.items ? itemsDone(step.items) : step.repeats?.short;
+  const lines = step.repeats ? { name: 15, kind: 28, signs: 18 } : { name: 20, kind: 36, signs: 26 };
+  const repeats = step.repeats ? `, ${step.repeats.long}${step.items ? `, ${itemsWords(step.items)}` : ""}` : "";
   return s("g.node", {
-    class: `tone-${hasState ? stateTone(step.status) : "quiet"}${blocked ? " blocked" : ""}${isGroup ? " is-group" : ""}`,
+    class: `tone-${hasState ? stateTone(step.status) : "quiet"}${blocked ? " blocked" : ""}${isGroup ? " is-group" : ""}${step.repeats ? " is-stack" : ""}`,
     transform: `translate(${x} ${y})`, tabindex: pick ? 0 : null, role: pick ? "button" : "img",
     "data-key": `node ${step.id}`,
-    "aria-label": `${step.id}: ${words}${undo}${step.pivot ? ", pivot" : ""}${signed.map((one) => `, ${signs[one].says}`).join("")}`,
+    "aria-label": `${step.id}: ${words}${undo}${repeats}${step.pivot ? ", pivot" : ""}${signed.map((one) => `, ${signs[one].says}`).join("")}`,
     onclick: pick, onkeydown: pick && ((event) => {
       if (event.key === "Enter" || event.key === " ") {
         event.preventDefault();
@@ -160,11 +165,13 @@ function box(step, { x, y }, { onpick, blocked }) {
       }
     }) },
     s("title", null, `${step.id}${step.description ? `: ${step.description}` : ""}`),
+    step.repeats && [6, 3].map((offset) => s("rect.box", { width, height, rx: 8, transform: `translate(${offset} ${offset})` })),
     s("rect.box", { width, height, rx: 8 }),
     step.pivot && s("path.pivot", { d: `M3 4v${height - 8}M${width - 3} 4v${height - 8}` }),
     hasState && s("g.glyph", null, glyph(step.status, 10, height / 2 - 8)),
-    name(step.id, hasState ? 34 : 12),
-    s("text.node-state", { x: hasState ? 34 : 12, y: 36 }, clip([words, attempts].filter(Boolean).join(" · "), 24 - 3 * signed.length)),
+    name(step.id, hasState ? 34 : 12, lines.name),
+    s("text.node-state", { x: hasState ? 34 : 12, y: lines.kind }, clip([words, attempts].filter(Boolean).join(" · "), 24 - 3 * signed.length)),
+    step.repeats && s("text.node-more", { x: hasState ? 34 : 12, y: 40 }, clip(more, hasState ? 26 : 30)),
     signed.map((one, index) => s(`path.sign.sign-${one}`, {
-      d: signs[one].shape, transform: `translate(${width - 6 - 16 * (signed.length - index)} 26)` })));
+      d: signs[one].shape, transform: `translate(${width - 6 - 16 * (signed.length - index)} ${lines.signs})` })));
 }

@@ -1,11 +1,12 @@
 // The order in which the steps of a workflow are drawn, with its groups.
+import { nearest } from "./json.js";
 
 /** The steps of a definition, each group before its members, and the steps that each depends on. */
 export function stepsOf(definition) {
   const flat = [];
   const visit = (list, group) => list.forEach((step, index) => {
     flat.push({
-      ...step, group, kind: kindOf(step), signs: signsOf(step),
+      ...step, group, kind: kindOf(step), signs: signsOf(step), repeats: repeatsOf(step),
       dependsOn: step.dependsOn ?? (index ? [list[index - 1].id] : []),
     });
     visit(step.steps ?? [], step.id);
@@ -16,6 +17,13 @@ export function stepsOf(definition) {
 
 /** The signs of a step beside its kind: it has a condition, it has a compensation. */
 const signsOf = (step) => [step.when && "when", step.compensation && step.compensation !== "none" && "undo"].filter(Boolean);
+
+/** How often a step with forEach does its action, for a box and as a whole phrase; undefined for every other step. */
+export function repeatsOf({ forEach }) {
+  if (!forEach) return undefined;
+  const [name, most] = [forEach.as ?? "item", nearest(forEach.maxParallel ?? 10)];
+  return { short: `for each ${name}, ${most} at once`, long: `for each ${name} (at most ${most} at once)` };
+}
 
 const kindOf = (step) => (step.http ? `${step.http.service} · ${step.poll ? "poll" : "http"}` : step.kafka ? `${step.kafka.service} · kafka`
   : step.signal ? `signal ${step.signal.name}` : step.delay ? "delay" : step.fail ? `fail ${step.fail.code}` : step.steps ? "group" : "");

@@ -6,14 +6,19 @@ import { duration, number, shortID, since, time } from "./format.js";
 import { gantt } from "./gantt.js";
 import { graph } from "./graph.js";
 import { badge, icon, stateWord } from "./icons.js";
+import { itemsWords } from "./item-words.js";
+import { itemList } from "./items.js";
 import { nearest } from "./json.js";
 import { labelChips } from "./labels.js";
 import { gently, later, listen } from "./live.js";
+import { stepsOf } from "./order.js";
 import { nextSteps, payload, problemBox, verbButtons, verbLabel } from "./verbs.js";
 import { whyText } from "./why.js";
 
 // How many past states of the saga are kept: each is read once.
 const mostPast = 100;
+// The engine computes a timeline from the whole history. The page waits this many times as long as the last reading took.
+const timelineRest = 19;
 
 export function sagaPage(main, { id }) {
   let saga = null;
@@ -24,6 +29,9 @@ export function sagaPage(main, { id }) {
   let at = null;
   let shown = null;
   const past = new Map();
+  // The items of the steps with forEach, by the steps' ids, and how often each step of the workflow does its action.
+  const itemLists = new Map();
+  let repeats = new Map();
   const place = (tag = "div", attributes = {}) => h(tag, { ...attributes });
   const head = place("div");
   const sentence = h("p.why.large", { "aria-live": "polite", id: "why" });
@@ -39,14 +47,19 @@ export function sagaPage(main, { id }) {
   const steps = h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Steps" });
   const acts = h("div");
   const history = h("div.history");
+  const historyRest = h("div");
+  let historyShown = "";
   const values = h("div");
   const section = (title, ...content) => h("section", { "aria-label": title }, h("h2", title), content);
+  const items = section("Items");
+  items.hidden = true;
   put(head, h("h1", "Saga ", h("code", shortID(id))), h("p.quiet.placeholder", "Loading …"));
   main.append(head, sentence, waiting, next, verbs,
     section("Graph", h("div.slider", h("label", { for: "when" }, "As it was after event"), slider, sliderText, toNow), drawing),
+    items,
     section("Timeline", chart, chartTable),
     h("div.columns", section("Steps", steps), section("Who did what, and why", acts)),
-    section("Events", history), section("Input and output", values));
+    section("Events", history, historyRest), section("Input and output", values));
 
   const workflowLink = () => h("a", { href: `#/workflow/${encodeURIComponent(saga.workflow)}/${saga.version}` }, saga.workflow);
 
@@ -72,7 +85,7 @@ export function sagaPage(main, { id }) {
   };
 
   const showGraph = () => {
-    put(drawing, graph(shown.steps, { room: drawing.clientWidth || 900, stuck: shown.stuck, onpick: (step) => showStep(step.id) }));
+    put(drawing, graph(shown.steps.map((step) => ({ ...step, repeats: repeats.get(step.id) })), { room: drawing.clientWidth || 900, stuck: shown.stuck, onpick: (step) => showStep(step.id) }));
   };
 
   const showStep = (stepID) => {
@@ -80,7 +93,8 @@ export function sagaPage(main, { id }) {
     const own = events.filter((one) => one.data.step === stepID && one.version <= (at ?? Infinity));
     dialog(`Step ${stepID}`, () => [
       h("p", badge(step.status), step.undo && h("span.quiet", ` undo ${step.undo.status}`)), step.description && h("p", step.description),
-      ["http", "kafka"].includes(step.action.kind) && [h("h3", "Calls"), stepCalls(id, stepID)],
+      step.items ? h("p", itemsWords(step.items), ". The section “Items” of the page lists them.")
+        : ["http", "kafka"].includes(step.action.kind) && [h("h3", "Calls"), stepCalls(id, stepID)],
       h("h3", "Details"), payload(step), h("h3", `Events (${own.length})`), h("div.history", own.map(eventLine)),
     ], { wide: true });
   };
@@ -89,9 +103,9 @@ export function sagaPage(main, { id }) {
     h(`th${index === 2 || index === 3 ? ".num" : ""}`, { scope: "col" }, name)))),
   h("tbody", shown.steps.map((step) => h("tr", h("th", { scope: "row" }, step.id, step.pivot && h("span.quiet", " pivot")),
     h("td", badge(step.status), step.undo && h("div.quiet", `undo: ${stateWord(step.undo.status)}`)),
-    h("td.num", step.undo ? `${step.attempt ?? 0} + ${step.undo.attempt} undo` : number(step.attempt ?? 0)),
+    h("td.num", step.items ? "–" : step.undo ? `${step.attempt ?? 0} + ${step.undo.attempt} undo` : number(step.attempt ?? 0)),
     h("td.num", step.startedAt && step.endedAt ? duration(Date.parse(step.endedAt) - Date.parse(step.startedAt)) : "–"),
-    h("td.reason", errorText(step.undo?.error ?? step.error), step.progress && h("div.quiet", step.progress.message), pollText(step.poll)))))));
+    h("td.reason", errorText(step.undo?.error ?? step.error), step.items && h("div.quiet", itemsWords(step.items)), step.progress && h("div.quiet", step.progress.message), pollText(step.poll)))))));
 
   const showActs = () => {
     const all = line.marks.filter((mark) => mark.by);
@@ -105,9 +119,27 @@ export function sagaPage(main, { id }) {
     payload(event.data), h("p.hint", "Recorded ", time(event.recordedAt), event.hash && [", hash ", h("code", event.hash.slice(0, 16), "…")],
       event.version > 0 && h("button.plain", { type: "button", onclick: () => { at = event.version; showMoment(); slider.focus(); } }, "Show the saga after this event")));
 
-  const showHistory = () => put(history, events.map(eventLine),
-    events.length < saga.lastEvent && h("p.notice", `This page shows the first ${number(events.length)} of ${number(saga.lastEvent)} events. `
+  const showHistory = () => {
+    put(historyRest, events.length < saga.lastEvent && h("p.notice", `This page shows the first ${number(events.length)} of ${number(saga.lastEvent)} events. `
       + `“saga events ${saga.id}” shows all.`));
+    // Thousands of lines are drawn again only when there are more of them.
+    const now = `${events.length} ${at ?? ""}`;
+    if (now === historyShown) return;
+    historyShown = now;
+    put(history, events.map(eventLine));
+  };
+
+  const showItems = () => {
+    for (const step of saga.steps.filter((one) => one.items)) {
+      if (!itemLists.has(step.id)) {
+        const list = itemList(() => saga, step.id, soon);
+        itemLists.set(step.id, list);
+        items.append(list.element);
+      }
+      itemLists.get(step.id).show(step);
+    }
+    items.hidden = itemLists.size === 0;
+  };
 
   const showValues = () => put(values, h("div.columns", h("div", h("h3", "Input"), payload(saga.input)),
     h("div", h("h3", "Output"), saga.output !== undefined ? payload(saga.output) : h("p.quiet", "None yet."),
@@ -161,18 +193,34 @@ export function sagaPage(main, { id }) {
     showMoment();
   });
 
+  let nextTimeline = 0;
+  let laterTimeline = null;
+  const readTimeline = async () => {
+    const now = performance.now();
+    if (line && now < nextTimeline) {
+      laterTimeline ??= setTimeout(() => { laterTimeline = null; soon(); }, nextTimeline - now);
+      return line;
+    }
+    const spans = await api.timeline(id);
+    nextTimeline = performance.now() + timelineRest * (performance.now() - now);
+    return spans;
+  };
+
   const load = async () => {
     try {
       const before = saga?.status;
-      const [fresh, spans] = await Promise.all([api.saga(id), api.timeline(id)]);
+      const [fresh, spans] = await Promise.all([api.saga(id), readTimeline()]);
       // A newer answer may have come first.
       if (saga && saga.lastEvent > fresh.lastEvent) return;
       const known = () => events.at(-1)?.version ?? 0;
-      if (fresh.lastEvent > known()) {
-        const more = await api.events(id, known());
+      if (fresh.lastEvent > known() && events.length < api.mostEvents) {
+        const more = await api.events(id, known(), api.mostEvents - events.length);
         events.push(...more.filter((one) => one.version > known()));
       }
-      definition ??= (await api.workflow(fresh.workflow, fresh.version)).definition;
+      if (!definition) {
+        definition = (await api.workflow(fresh.workflow, fresh.version)).definition;
+        repeats = new Map(stepsOf(definition).map((step) => [step.id, step.repeats]));
+      }
       saga = fresh;
       line = spans;
       if (before && before !== saga.status) say(`The saga is now ${stateWord(saga.status)}.`);
@@ -180,6 +228,7 @@ export function sagaPage(main, { id }) {
       showVerbs();
       showWaiting();
       showMoment();
+      showItems();
       showChart();
       showActs();
       showHistory();
@@ -196,7 +245,7 @@ export function sagaPage(main, { id }) {
   const size = new ResizeObserver(() => { if (saga) requestAnimationFrame(() => { if (saga && shown) { showGraph(); showChart(); } }); });
   size.observe(main);
   load();
-  return { refresh: soon, leave: () => { at = null; ends(); clearInterval(timer); size.disconnect(); } };
+  return { refresh: soon, leave: () => { at = null; ends(); clearInterval(timer); clearTimeout(laterTimeline); size.disconnect(); } };
 }
 
 /** What a polling step does: `asks every 5 min, last answer running, next look in 3 min`. */

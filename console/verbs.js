@@ -49,7 +49,7 @@ function behind(saga, step) {
 }
 
 /** The preview of a verb, as sentences. */
-export function preview(saga, verb, { step, outcome, to } = {}) {
+export function preview(saga, verb, { step, outcome, to, item } = {}) {
   const name = (id) => `“${id}”`;
   const blockers = (saga.stuck ?? []).filter((one) => !step || one.step === step);
   const done = saga.steps.filter((one) => ["succeeded", "running", "backingOff"].includes(one.status)
@@ -66,8 +66,9 @@ export function preview(saga, verb, { step, outcome, to } = {}) {
       if (outcome === "undone") return [`The engine records that you have undone ${name(step)} by hand. It calls no service.`,
         "Then it undoes the steps that wait for this one."];
       if (outcome === "happened") return [`The engine records that ${name(step)} happened, and continues with this output.`];
-      return [`The engine records that ${name(step)} did not happen. Compensation starts.`];
-    case "skip": return [`The engine does not run ${name(step)}. Later steps read this output.`];
+      return [`The engine records that ${name(step)} did not happen. ${item ? "The item stays failed, and is not undone." : "Compensation starts."}`];
+    case "skip": return [`The engine does not run ${name(step)}. Later steps read this output.`,
+      item ? "A skipped item does not count as failed." : ""].filter(Boolean);
     case "cancel": case "compensate":
       return done.length ? [`Compensation starts. The engine undoes these steps, in reverse order: ${done.map(name).join(", ")}.`,
         "Attempts under way end first."] : ["Compensation starts. No step has anything to undo."];
@@ -117,7 +118,7 @@ export function problemBox(problem) {
 
 /**
  * The dialog of a verb. Resolves to the saga after it, to `{ operation }` when it waits for a second person, or to nothing.
- * @param fixed { step, outcome } to begin with
+ * @param fixed { step, outcome } to begin with; { step, item } for one item of a step with forEach
  */
 export async function act(saga, verb, fixed = {}) {
   if (!(await askUser())) return undefined;
@@ -131,9 +132,10 @@ export async function act(saga, verb, fixed = {}) {
     const choice = {};
     const key = api.keyed();
     const update = () => put(shown, preview(saga, verb, { step: stepID(), outcome: choice.outcome?.value,
-      to: choice.step?.value }).map((line) => h("li", line)));
+      to: choice.step?.value, item: fixed.item }).map((line) => h("li", line)));
     const needsStep = ["resolve", "skip", "rewind"].includes(verb);
-    if (steps.length > 1 || verb === "extend" && steps.length) {
+    if (fixed.item) parts.push(h("p", "Item ", h("strong", fixed.step)));
+    else if (steps.length > 1 || verb === "extend" && steps.length) {
       choice.step = h("select", { id: "verb-step", onchange: () => changed() },
         !needsStep && h("option", { value: "" }, verb === "extend" ? "the saga's deadline" : `all ${steps.length}`),
         steps.map((one) => h("option", { value: one, selected: one === fixed.step }, one)));
@@ -145,8 +147,8 @@ export async function act(saga, verb, fixed = {}) {
     const changed = () => {
       if (verb === "resolve") {
         const blocker = (saga.stuck ?? []).find((one) => one.step === stepID());
-        const options = blocker?.phase === "undo" ? [["undone", "You have undone it by hand"]]
-          : [["happened", "It happened"], ["didNotHappen", "It did not happen"]];
+        const options = blocker?.phase === "undo" || fixed.item?.status === "undoFailed" ? [["undone", "You have undone it by hand"]]
+          : [["happened", "It happened"], ...(fixed.item && fixed.item.error?.outcome !== "unknown" ? [] : [["didNotHappen", "It did not happen"]])];
         if (options.length > 1) {
           choice.outcome = h("select", { id: "verb-outcome", onchange: () => { showOutput(); update(); } },
             options.map(([value, text]) => h("option", { value, selected: value === fixed.outcome }, text)));
@@ -166,10 +168,12 @@ export async function act(saga, verb, fixed = {}) {
       put(outputs, output?.element);
     };
     if (verb === "skip") showOutput();
-    const other = verb === "retry" && (saga.stuck ?? []).some((one) => one.phase === "forward")
-      ? jsonForm(saga.input, "Input of the step, instead of the saga's input") : null;
+    const takesInput = fixed.item ? fixed.item.status === "failed" && fixed.item.error?.outcome !== "unknown"
+      : (saga.stuck ?? []).some((one) => one.phase === "forward");
+    const other = verb === "retry" && takesInput
+      ? jsonForm(fixed.item?.input ?? saga.input, `Input of the ${fixed.item ? "item" : "step"}, instead of the saga's input`) : null;
     const others = other && h("details", { "data-key": "other-input" }, h("summary", "With other input"), other.element,
-      h("p.hint", "The step begins a new round with a new key. Choose one step."));
+      h("p.hint", fixed.item ? "The item begins a new round with a new key." : "The step begins a new round with a new key. Choose one step."));
     const moment = verb === "extend" ? h("input", { type: "text", id: "verb-by", placeholder: "30m", required: true }) : null;
     changed();
     let busy = false;

@@ -50,6 +50,35 @@ struct GraphTextTests {
     #expect(text.hasSuffix("  classDef group stroke-dasharray:6 3\n  class s1 group\n"))
   }
 
+  private static let items = """
+    { "name": "items", "version": 1, "timeout": "9d", "steps": [
+      { "id": "demultiplex", "when": "$.input.go == true",
+        "forEach": { "items": "${input.libraries[*]}", "as": "library", "maxParallel": 4 },
+        "http": { "service": "pipeline", "method": "PUT", "path": "/jobs/${index}" }, "compensation": "none" },
+      { "id": "wait", "forEach": { "items": [1, 2] }, "delay": { "for": "1s" } } ] }
+    """
+
+  @Test("a step with forEach is a stack that says for each of what it is done, and how many at once")
+  func stacks() throws {
+    let definition = try Drawn.definition(Self.items)
+    let mermaid = MermaidGraph.text(of: definition)
+    #expect(
+      mermaid.contains(
+        "  s0@{ shape: processes, label: \"demultiplex<br/>pipeline · http<br/>for each library #40;at most 4 at once#41;"
+          + "<br/>when\" }\n"))
+    #expect(
+      mermaid.contains(
+        "  s1@{ shape: processes, label: \"wait<br/>delay<br/>for each item #40;at most 10 at once#41;\" }\n"))
+    let svg = try SVGGraph.text(of: definition)
+    #expect(
+      svg.contains("aria-label=\"demultiplex: pipeline · http, for each library (at most 4 at once), has a condition\"")
+    )
+    #expect(svg.contains("<text class=\"node-more\" x=\"12\" y=\"40\">for each library, 4 at once</text>"))
+    #expect(svg.components(separatedBy: "class=\"node is-stack\"").count == 3)
+    #expect(svg.components(separatedBy: "<rect class=\"box\"").count == 7, "three boxes each")
+    #expect(svg.contains("transform=\"translate(6 6)\"/><rect"), "the last box of a stack is drawn first")
+  }
+
   @Test(
     "no text ends a Mermaid label or begins a directive",
     arguments: [

@@ -26,13 +26,16 @@ public enum MermaidGraph {
   private static func label(of step: Step) -> String {
     let label = StepLabel(step)
     let signs = (label.isPivot ? ["pivot"] : []) + label.signs.map(\.rawValue)
-    return [label.id, label.kind, signs.joined(separator: " · ")].filter { !$0.isEmpty }.map(escaped)
+    return [label.id, label.kind, label.repeatsInWords ?? "", signs.joined(separator: " · ")].filter { !$0.isEmpty }
+      .map(escaped)
       .joined(separator: "<br/>")
   }
 
-  /// A call or a group is a rectangle, a wait for a signal has round ends, a delay has round corners, a failure has double sides.
+  /// A call or a group is a rectangle, a wait for a signal has round ends, a delay has round corners, a failure has
+  /// double sides. A step with `forEach` is a stack of rectangles, whatever it does.
   private static func shape(of step: Step, around label: String) -> String {
-    switch step.action {
+    if step.forEach != nil { return "@{ shape: processes, label: \"\(label)\" }" }
+    return switch step.action {
     case .http, .kafka, .group: "[\"\(label)\"]"
     case .signal: "([\"\(label)\"])"
     case .delay: "(\"\(label)\")"

@@ -62,18 +62,31 @@ public enum SVGGraph {
     let label = StepLabel(step)
     let title = label.id + (label.description.map { ": \($0)" } ?? "")
     var text =
-      "<g class=\"node\(step.action.isGroup ? " is-group" : "")\" transform=\"translate(\(number(place.x)) \(number(place.y)))\" role=\"img\" "
+      "<g class=\"node\(step.action.isGroup ? " is-group" : "")\(step.forEach == nil ? "" : " is-stack")\" transform=\"translate(\(number(place.x)) \(number(place.y)))\" role=\"img\" "
       + "data-key=\"node \(escaped(label.id))\" aria-label=\"\(escaped(label.spoken))\">"
-    text += "<title>\(escaped(title))</title><rect class=\"box\" width=\"188\" height=\"46\" rx=\"8\"/>"
+    text += "<title>\(escaped(title))</title>"
+    // The boxes behind the first one, from the last to the second.
+    if step.forEach != nil {
+      for offset in [6, 3] {
+        text +=
+          "<rect class=\"box\" width=\"188\" height=\"46\" rx=\"8\" transform=\"translate(\(offset) \(offset))\"/>"
+      }
+    }
+    text += "<rect class=\"box\" width=\"188\" height=\"46\" rx=\"8\"/>"
     if label.isPivot { text += "<path class=\"pivot\" d=\"M3 4v38M185 4v38\"/>" }
     let name = TextWidth.fit(label.id, into: width - 12 - 8)
-    text += "<text class=\"node-name\" x=\"12\" y=\"20\" font-size=\"\(name.size)px\">\(escaped(name.text))</text>"
+    let lines = label.repeats == nil ? (name: 20, kind: 36, signs: 26) : (name: 15, kind: 28, signs: 18)
+    text +=
+      "<text class=\"node-name\" x=\"12\" y=\"\(lines.name)\" font-size=\"\(name.size)px\">\(escaped(name.text))</text>"
     let room = 24 - 3 * label.signs.count
-    text += "<text class=\"node-state\" x=\"12\" y=\"36\">\(escaped(clip(label.kind, to: room)))</text>"
+    text += "<text class=\"node-state\" x=\"12\" y=\"\(lines.kind)\">\(escaped(clip(label.kind, to: room)))</text>"
+    if let repeats = label.repeats {
+      text += "<text class=\"node-more\" x=\"12\" y=\"40\">\(escaped(clip(repeats, to: moreRoom)))</text>"
+    }
     for (index, sign) in label.signs.enumerated() {
       let x = width - 6 - 16 * Double(label.signs.count - index)
       text +=
-        "<path class=\"sign sign-\(sign.rawValue)\" d=\"\(shape(of: sign))\" transform=\"translate(\(number(x)) 26)\"/>"
+        "<path class=\"sign sign-\(sign.rawValue)\" d=\"\(shape(of: sign))\" transform=\"translate(\(number(x)) \(lines.signs))\"/>"
     }
     return text + "</g>"
   }
@@ -85,6 +98,9 @@ public enum SVGGraph {
     case .undo: "M10 1v10L2 6z"
     }
   }
+
+  /// The most characters of the third line of a box.
+  private static let moreRoom = 30
 
   private static func clip(_ text: String, to most: Int) -> String {
     text.utf16.count > most ? String(text.prefix(most - 1)) + "…" : text
@@ -118,6 +134,7 @@ public enum SVGGraph {
     --line:#8b95a3}@media (prefers-color-scheme:dark){.graph{--tone:#a3afbd;--soft:#27313d;--text:#e7ecf2;\
     --line:#66758a}}.box{fill:var(--soft);stroke:var(--tone);stroke-width:1.5}.pivot{stroke:var(--tone);\
     stroke-width:2}.node-name{font-weight:600;fill:var(--text)}.node-state{font-size:12px;fill:var(--tone)}\
+    .node-more{font-size:11px;fill:var(--tone)}\
     .edge{stroke:var(--line);stroke-width:1.5}.arrow{fill:var(--line)}.sign-when{fill:none;stroke:var(--tone);\
     stroke-width:1.5}.sign-undo{fill:var(--tone)}.is-group .box{stroke-dasharray:6 3}
     """

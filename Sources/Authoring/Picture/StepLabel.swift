@@ -21,6 +21,10 @@ struct StepLabel {
   let id: String
   /// The service and the kind of a call, or what the engine does itself.
   let kind: String
+  /// How often the step does its action, for a step with `forEach`: `for each library, 4 at once`.
+  let repeats: String?
+  /// The same as a whole phrase: `for each library (at most 4 at once)`.
+  let repeatsInWords: String?
   let isPivot: Bool
   let signs: [Sign]
   let description: String?
@@ -36,6 +40,8 @@ struct StepLabel {
       case .fail(let fail): "fail \(fail.code)"
       case .group: "group"
       }
+    repeats = step.forEach.map { "for each \($0.name), \($0.maxParallel) at once" }
+    repeatsInWords = step.forEach?.words
     isPivot = step.pivot
     let isUndone = if case .undo = step.compensation { true } else { false }
     signs = Sign.allCases.filter { sign in
@@ -48,5 +54,13 @@ struct StepLabel {
   }
 
   /// The label for a reader who does not see the picture.
-  var spoken: String { ([id + ": " + kind] + (isPivot ? ["pivot"] : []) + signs.map(\.words)).joined(separator: ", ") }
+  var spoken: String {
+    let parts = ["\(id): \(kind)", repeatsInWords, isPivot ? "pivot" : nil].compactMap { $0 } + signs.map(\.words)
+    return parts.joined(separator: ", ")
+  }
+}
+
+extension ForEach {
+  /// What the step does, for people: `for each library (at most 4 at once)`.
+  public var words: String { "for each \(name) (at most \(maxParallel) at once)" }
 }

@@ -20,7 +20,7 @@ struct CommandLineTool: Sendable {
     CommandGroup(
       title: "Start and watch sagas",
       commands: [
-        startCommand, listCommand, showCommand, whyCommand, timelineCommand, eventsCommand, watchCommand,
+        startCommand, listCommand, showCommand, itemsCommand, whyCommand, timelineCommand, eventsCommand, watchCommand,
         signalCommand,
       ]),
     CommandGroup(

@@ -21,13 +21,15 @@ extension Invocation {
   }
 
   /// Prints a saga, or with status 202 the operation that waits for a second person.
-  func show(_ answer: EngineAnswer) throws {
+  /// - Parameter failedItems: some failed items, by the ids of their steps.
+  func show(_ answer: EngineAnswer, failedItems: [String: [SagaResponse.Step]] = [:]) throws {
     if answer.status == 202 {
       try showOperation(answer)
     } else if json {
       terminal.line(answer.json.text(.pretty))
     } else {
-      let drawing = SagaDrawing(saga: try answer.read(), now: environment.now(), style: style)
+      let drawing = SagaDrawing(
+        saga: try answer.read(), now: environment.now(), style: style, failedItems: failedItems)
       terminal.write(drawing.lines().map { $0 + "\n" }.joined())
     }
   }

@@ -6,6 +6,8 @@ import Wire
 import Workflows
 
 private let idOperand = OperandSpec("ID", help: "the saga's id")
+private let stepOperand = OperandSpec(
+  "STEP", .atMostOne, help: "a step, or one item of a step with forEach as 'STEP[KEY]'; the same as --step")
 
 let cancelCommand = CommandSpec(
   "cancel", summary: "turn a saga back and undo its steps",
@@ -24,10 +26,10 @@ let retryCommand = CommandSpec(
   "retry", summary: "retry the stuck steps of a saga",
   about: [
     "Use it after you have fixed the cause. The step, or its undo, gets all its attempts again. Without --step every "
-      + "stuck step is retried.",
+      + "stuck step is retried. A failed item of a step with forEach can be retried while the others still run.",
     "With --input the step starts a new round with a new key. The engine refuses that while the step may have happened.",
   ],
-  operands: [idOperand],
+  operands: [idOperand, stepOperand],
   options: [
     OptionSpec("step", value: "STEP", help: "only this step"),
     OptionSpec(
@@ -36,14 +38,14 @@ let retryCommand = CommandSpec(
   ] + acting,
   examples: [
     .init(says: "The freezer answers again", line: "saga retry ID --reason 'storage service is back'"),
-    .init(says: "One step only", line: "saga retry ID --step releasePosition --reason 'ticket 4711'"),
+    .init(says: "One item only", line: "saga retry ID 'demultiplex[LIB-7]' --reason 'ticket 4711'"),
     .init(
       says: "The input was wrong: a new round",
       line: "saga retry ID --step load --input fixed.json --reason 'wrong well'"),
   ]
 ) { invocation in
   let input = try invocation.arguments.value("input").map { try invocation.value(of: $0, option: "input") }
-  let step = invocation.arguments.value("step")
+  let step = try invocation.namedStep()
   if input != nil, step == nil { throw invocation.usage("--input wants --step STEP too") }
   return try await act(.retrySaga, invocation) { members in
     members.step = step
@@ -57,7 +59,7 @@ let resolveCommand = CommandSpec(
     "For a stuck step with an unknown outcome: check the participant, then use --happened or --did-not-happen. For an "
       + "undo that failed and that you then did by hand: --undone."
   ],
-  operands: [idOperand],
+  operands: [idOperand, stepOperand],
   options: [
     OptionSpec("step", value: "STEP", help: "the stuck step"),
     OptionSpec("happened", help: "the step took effect"),
@@ -71,7 +73,7 @@ let resolveCommand = CommandSpec(
     .init(says: "Freed by hand", line: "saga resolve ID --step allocate --undone --reason 'freed in the LIMS'"),
   ]
 ) { invocation in
-  guard let step = invocation.arguments.value("step") else { throw invocation.usage("resolve wants --step STEP") }
+  let step = try invocation.step()
   let said = [("happened", "happened"), ("did-not-happen", "didNotHappen"), ("undone", "undone")]
     .filter { invocation.arguments.has($0.0) }
   guard let outcome = said.first?.1, said.count == 1 else {
@@ -141,7 +143,7 @@ let skipCommand = CommandSpec(
     "For a step that has not begun, that waits, that is between attempts, or that is stuck. Later steps read --output as "
       + "its output. A step that may have happened can't be skipped: use resolve. An undo can't be skipped."
   ],
-  operands: [idOperand],
+  operands: [idOperand, stepOperand],
   options: [
     OptionSpec("step", value: "STEP", help: "the step"),
     OptionSpec("output", value: "JSON", help: "what later steps read as its output (JSON, a file, or -)"), .reason,
@@ -231,10 +233,19 @@ private let acting: [OptionSpec] = [
 ]
 
 extension Invocation {
-  /// The value of `--step` for a verb that requires it.
+  /// The step or item of a verb that requires one.
   fileprivate func step() throws(UsageError) -> String {
-    guard let step = arguments.value("step") else { throw usage("\(command.name) wants --step STEP") }
+    guard let step = try namedStep() else { throw usage("\(command.name) wants --step STEP") }
     return step
+  }
+
+  /// The step or item that the second operand or `--step` names; nil without both.
+  fileprivate func namedStep() throws(UsageError) -> String? {
+    guard let operand = arguments.operand(1) else { return arguments.value("step") }
+    if arguments.value("step") != nil {
+      throw usage("\(command.name) wants the step once: as \"\(operand)\" or as --step")
+    }
+    return operand
   }
 }
 

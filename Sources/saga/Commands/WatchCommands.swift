@@ -8,7 +8,8 @@ let showCommand = CommandSpec(
   "show", summary: "draw a saga with its steps",
   about: [
     "Draws the steps in order with their status, time, attempts, errors and undos. For a saga that needs an operator it "
-      + "prints the commands that help.",
+      + "prints the commands that help. A step with forEach has one line with the counts of its items, and below it "
+      + "the first ones that failed.",
     "With --calls it shows what the saga sent to each participant and what was answered: status, chosen headers, and at "
       + "most 2 KB of a body. Secrets are masked. With --json it prints a line of JSON for each call.",
   ],
@@ -27,7 +28,9 @@ let showCommand = CommandSpec(
 ) { invocation in
   if invocation.arguments.has("calls") { return try await showCalls(invocation) }
   if invocation.arguments.has("step") { throw invocation.usage("--step goes with --calls") }
-  try invocation.show(try await invocation.client.get(.getSaga, try await invocation.sagaID()))
+  let answer = try await invocation.client.get(.getSaga, try await invocation.sagaID())
+  let failed = invocation.json ? [:] : try await FailedItems.read(of: try answer.read(), invocation.client)
+  try invocation.show(answer, failedItems: failed)
   return .success
 }
 

@@ -89,6 +89,8 @@ struct EventLine {
     case "stepProgressed":
       let message = data["message"]?.stringValue ?? ""
       return [ProgressText.of(message: message, fraction: data["fraction"]?.doubleValue)]
+    case "itemsOpened": return data["count"]?.intValue.map { [FileReport.count($0, "item")] } ?? []
+    case "itemsUndone": return ["all items are undone"]
     case "answerIgnored": return ["why", "outcome", "code", "answer"].compactMap { data[$0]?.stringValue }
     default:
       return (data.objectValue ?? [:]).filter { !shownElsewhere.contains($0.name) }.compactMap { name, value in

@@ -8,12 +8,14 @@ struct SagaDrawing {
   /// The time of the drawing. Unfinished steps last until then.
   let now: Timestamp
   let style: Style
+  /// Some failed items, by the ids of their steps.
+  var failedItems: [String: [SagaResponse.Step]] = [:]
   static let width = 80
   private static let mostOutputLines = 16
 
   func lines() -> [String] {
-    header() + [""] + StepLines(saga: saga, now: now, style: style, width: Self.width).lines() + outcome()
-      + nextSteps()
+    let steps = StepLines(saga: saga, now: now, style: style, width: Self.width, failedItems: failedItems)
+    return header() + [""] + steps.lines() + outcome() + nextSteps()
   }
 
   private var started: Timestamp { saga.startedAt }

@@ -42,7 +42,7 @@ struct GraphPictureTests {
     return shipped + [
       steps([[]]), steps([[], [], []]), steps([[], [0], [1], [2, 0], [3, 1, 0]]),
       steps([[], [], [1, 0], [0], [2, 3], [], [5, 1], [6, 4]]), random(60, seed: 7), random(60, seed: 8), signs,
-      groups,
+      groups, stacks,
     ]
   }
 
@@ -87,6 +87,24 @@ struct GraphPictureTests {
     ],
   ]
 
+  /// Steps that are done for each item.
+  private static let stacks: JSON = [
+    "name": "stacks", "version": 1, "timeout": "9d",
+    "steps": [
+      [
+        "id": "demultiplex", "when": "$.input.go == true",
+        "forEach": ["items": "${input.libraries[*]}", "as": "library", "maxParallel": 4],
+        "http": ["service": "pipeline", "method": "PUT", "path": "/jobs/${index}"],
+        "compensation": ["http": ["service": "pipeline", "method": "DELETE", "path": "/jobs/${index}"]],
+      ],
+      [
+        "id": "scan", "forEach": ["items": "${input.libraries[*]}", "as": "a_rather_long_name_of_an_item"],
+        "signal": ["name": "scanned"], "timeout": "1h",
+      ],
+      ["id": "wait", "forEach": ["items": [1, 2]], "delay": ["for": "1s"]],
+    ],
+  ]
+
   /// Groups inside each other, beside each other, with members that follow steps outside.
   private static let groups: JSON = [
     "name": "groups", "version": 1, "timeout": "9d",
@@ -121,7 +139,9 @@ struct GraphPictureTests {
         name: svg.localName, box: svg.getAttribute('viewBox'), width: svg.getAttribute('width'), height: svg.getAttribute('height'),
         nodes: [...svg.querySelectorAll('g.node')].map((node) => [node.getAttribute('data-key'), node.getAttribute('transform'),
           node.getAttribute('aria-label'), node.querySelector('title').textContent, node.querySelector('.node-state').textContent,
-          node.querySelector('path.pivot')?.getAttribute('d') ?? '',
+          node.querySelector('path.pivot')?.getAttribute('d') ?? '', node.querySelector('.node-more')?.textContent ?? '',
+          [...node.querySelectorAll('rect.box')].map((one) => one.getAttribute('transform') ?? ''),
+          ['.node-name', '.node-state'].map((one) => node.querySelector(one).getAttribute('y')),
           [...node.querySelectorAll('path.sign')].map((one) => `${one.getAttribute('d')} ${one.getAttribute('transform')}`)]),
         edges: [...svg.querySelectorAll('path.edge')].map((edge) => edge.getAttribute('d')),
       });

@@ -79,7 +79,7 @@ extension ConsoleTests {
         """
         (() => {
           const real = window.fetch;
-          window.fetch = (path, options) => (path.endsWith('/timeline')
+          window.fetch = (path, options) => (path.includes('/timeline')
             ? Promise.resolve(new Response('{"type": "/errors/route.notFound", "title": "Not found", "detail": "There is no timeline.", "code": "route.notFound"}', { status: 404 }))
             : real(path, options));
         })()

@@ -1,0 +1,148 @@
+// The items of a step with forEach: a folded row with their counts. Unfolded, it lists a page of them, failed ones first.
+import * as api from "./api.js";
+import { stepCalls } from "./calls.js";
+import { dialog, h, put } from "./dom.js";
+import { number } from "./format.js";
+import { badge, stateIcon, stateTone, stateWord } from "./icons.js";
+import { itemCounts, itemsWords } from "./item-words.js";
+import { shownText, write } from "./json.js";
+import { gently } from "./live.js";
+import { act, payload, problemBox, verbLabel } from "./verbs.js";
+
+// A plate has 96 wells.
+const pageSize = 96;
+// How long a text of an output is in the list. The details have all of it.
+const mostOutput = 120;
+
+/** The key of an item, from its id STEP[KEY]. */
+const keyOf = (step, item) => item.id.slice(step.length + 1, -1);
+
+/**
+ * The items of one step of a saga: { element, show(step) }. Only the page of items that is unfolded is read, and read again
+ * at most once a second while the counts change.
+ * @param saga returns the saga as it is now
+ * @param done is called after a verb
+ */
+export function itemList(saga, stepID, done) {
+  const summary = h("summary");
+  const filters = h("div.chips", { role: "group", "aria-label": `Items of ${stepID} by status` });
+  const list = h("ul.item-list", { "data-acts": "1" });
+  const pager = h("div.pager");
+  const trouble = h("div");
+  const element = h("details.items", { "data-items": stepID }, summary, filters, trouble, list, pager);
+  let step = null;
+  // The status that is listed: "" for every status, null before the first reading.
+  let status = null;
+  // The cursors of the pages up to the one that is shown.
+  let cursors = [undefined];
+  let page = null;
+  // The number of the last reading that began: an answer to an earlier one is not shown.
+  let reading = 0;
+  let readFor = null;
+
+  const read = async () => {
+    const mine = ++reading;
+    const [wanted, version] = [status, saga().lastEvent];
+    try {
+      const answer = await api.items(saga().id, stepID, { status: wanted, cursor: cursors.at(-1), limit: pageSize });
+      if (mine !== reading) return;
+      [page, readFor] = [answer, version];
+      put(trouble);
+      showPage();
+    } catch (problem) {
+      if (mine === reading) put(trouble, problemBox(problem));
+    }
+  };
+  const soon = gently(read, 1000);
+  /** Whether the saga has events that the page does not show. */
+  const changed = () => readFor === null || saga().lastEvent > readFor;
+
+  const choose = (next) => {
+    status = next;
+    cursors = [undefined];
+    showFilters();
+    return read();
+  };
+  const turn = (next) => {
+    cursors = next;
+    return read();
+  };
+
+  const showFilters = () => {
+    const counts = itemCounts(step.items).filter(([one]) => one !== "pending");
+    // The chosen status stays, so that it can be left, also when no item has it any more.
+    if (status && !counts.some(([one]) => one === status)) counts.push([status, 0]);
+    const all = counts.reduce((sum, [, count]) => sum + count, 0);
+    const chip = (value, content) => h("button.chip", { type: "button", "aria-pressed": String(status === value),
+      "data-key": `items ${stepID} ${value}`, onclick: () => choose(value) }, content);
+    const pending = step.items.statuses.pending;
+    put(filters, counts.map(([one, count]) => chip(one, badge(one, h("span.num", number(count))))),
+      chip("", h("span.badge.tone-quiet", "all ", h("span.num", number(all)))),
+      pending && h("span.quiet", `${number(pending)} to come`),
+      h("span.quiet", `at most ${number(step.items.maxParallel)} at once, ${number(step.items.tolerated)} may fail`));
+  };
+
+  const showPage = () => {
+    put(list, page.items.length ? page.items.map(entry)
+      : h("li.quiet", status ? `No item is ${stateWord(status)} now.` : "No item has begun."));
+    const many = cursors.length > 1 || page.next !== undefined;
+    put(pager, many && [
+      h("button", { type: "button", disabled: cursors.length === 1, "data-key": `items ${stepID} before`,
+        onclick: () => turn(cursors.slice(0, -1)) }, "Items before"),
+      h("span.num", `page ${number(cursors.length)}`),
+      h("button", { type: "button", disabled: page.next === undefined, "data-key": `items ${stepID} after`,
+        onclick: () => turn([...cursors, page.next]) }, "Items after"),
+    ]);
+  };
+
+  const entry = (item) => {
+    const error = item.undo?.error ?? item.error;
+    const tries = item.undo ? `${number(item.attempt)} + ${number(item.undo.attempt)} undo` : number(item.attempt);
+    return h(`li.item.tone-${stateTone(item.status)}`, { "data-item": item.id },
+      h("div.item-head", stateIcon(item.status), h("button.plain.item-key", { type: "button", "data-key": `item ${item.id}`,
+        "aria-label": `Details of ${item.id}`, onclick: () => details(item) }, keyOf(stepID, item)), h("span.item-state", stateWord(item.status))),
+      item.action.kind !== "delay" && item.action.kind !== "signal" && h("div.quiet", "attempts ", tries),
+      error && h("div.reason", h("code", error.code), " ", error.message,
+        item.error?.outcome === "unknown" && " It may have happened."),
+      item.output !== undefined && h("code.item-output", clip(shownText(write(item.output)))),
+      item.verbs?.length > 0 && h("div.actions.left", item.verbs.map((verb) => h("button", { type: "button", "data-verb": verb,
+        "data-key": `item ${item.id} ${verb}`, "aria-label": `${itemVerb(verb)} ${item.id}`,
+        onclick: () => use(verb, item) }, `${itemVerb(verb)} …`))));
+  };
+
+  const use = async (verb, item) => {
+    if (!(await act(saga(), verb, { step: item.id, item }))) return;
+    done();
+    read();
+  };
+
+  const details = (item) => dialog(`Item ${item.id}`, () => [
+    h("p", badge(item.status), item.undo && h("span.quiet", ` undo ${item.undo.status}`)),
+    ["http", "kafka"].includes(item.action.kind) && [h("h3", "Calls"), stepCalls(saga().id, item.id)],
+    h("h3", "Details"), payload(item),
+  ], { wide: true });
+
+  element.addEventListener("toggle", () => {
+    if (!element.open) return;
+    if (status !== null) return changed() && read();
+    const first = ["failed", "undoFailed"].find((one) => step.items.statuses[one]);
+    return choose(first ?? "");
+  });
+
+  return {
+    element,
+    /** Shows the counts of the step, and reads the unfolded page again if the saga has changed. */
+    show(now) {
+      step = now;
+      put(summary, h("strong", stepID), " ", badge(step.status), " ", h("span", itemsWords(step.items)));
+      if (status === null) return;
+      showFilters();
+      if (element.open && changed()) soon();
+    },
+  };
+}
+
+// On one item a verb needs no other word.
+const itemVerb = (verb) => ({ skip: "Skip", extend: "Extend" })[verb] ?? verbLabel(verb);
+
+const clip = (text) => (text.length > mostOutput ? `${text.slice(0, mostOutput - 1)}…` : text);
