@@ -52,7 +52,9 @@ struct KafkaReplies: Sendable {
   /// Returns the service whose command is answered. Nil when the saga has no such step, or this engine no such service.
   /// - Throws: `Poison` when the step sends no command: then a participant's message can't end it.
   private func service(answering reply: KafkaReply) async throws -> KafkaService? {
-    guard let step = try await engine.saga(reply.saga).definition.step(reply.step) else { return nil }
+    guard let step = try await engine.saga(reply.saga).definition.step(ItemID.step(of: reply.step)) else {
+      return nil
+    }
     let action: Action?
     switch (reply.phase, step.compensation) {
     case (.forward, _): action = step.action

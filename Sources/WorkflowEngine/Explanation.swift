@@ -302,7 +302,7 @@ private struct Explainer {
   private func waitingBehind(_ step: String) -> [String] {
     guard let definition else { return [] }
     var before: Set<String> = []
-    var open = [step]
+    var open = [ItemID.step(of: step)]
     while let id = open.popLast() {
       for one in definition.step(id)?.dependsOn ?? [] where before.insert(one).inserted { open.append(one) }
     }

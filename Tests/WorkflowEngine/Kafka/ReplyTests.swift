@@ -116,6 +116,20 @@ struct ReplyTests {
     }
   }
 
+  @Test("An answer to the undo of an item ends it as the answer to the undo of a step does")
+  func item() async throws {
+    let forEach = #", "forEach": {"items": ["P/1"], "key": "${item}"}"#
+    let bench = try await ReplyBench(ReplyBench.kafka("a", service: "careful", ReplyBench.once + forEach))
+    let id = try await bench.start(until: "a[P/1]")
+    try await bench.answer(Answer.to(id, Answer.unknown, step: "a/P%2F1"))
+    try await bench.underWay(id, "a[P/1]", .undo)
+    try await bench.answer(Answer.to(id, Answer.gone, step: "a/P%2F1", undo: true, number: 1))
+    let ended = try await bench.running.end(of: id)
+    #expect(ended.status == .compensated && ended.step("a[P/1]")?.undoHow == "alreadyGone")
+    #expect(ended.step("a")?.status == .undone)
+    await bench.close()
+  }
+
   @Test("An answer may be plain JSON that has its key and attempt")
   func plain() async throws {
     let bench = try await ReplyBench(ReplyBench.kafka("a"))
