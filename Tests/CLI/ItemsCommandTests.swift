@@ -123,6 +123,21 @@ struct ItemsCommandTests {
     #expect(json.requests.count == 1)
   }
 
+  @Test("check --graph says for each of what a step is done, and how many at once")
+  func checkGraph() async {
+    let workflow = """
+      { "name": "libraries", "version": 1, "steps": [
+        { "id": "demultiplex", "compensation": "none",
+          "forEach": { "items": "${input.libraries[*]}", "as": "library", "maxParallel": 4 },
+          "http": { "service": "pipeline", "method": "PUT", "path": "/jobs/${index}" } } ] }
+      """
+    let result = await TestTool(input: [workflow]).run("check", "-", "--graph")
+    #expect(
+      result.output.contains(
+        "  ●  demultiplex  PUT pipeline for each library (at most 4 at once); needs no\n                  undo\n"),
+      "\(result.output)\(result.complaint)")
+  }
+
   // MARK: Verbs and events
 
   @Test("a verb on one item names it behind the saga's id, as --step does")

@@ -1,3 +1,4 @@
+import Authoring
 import JSON
 import Rehearsal
 import Workflows
@@ -196,6 +197,7 @@ struct DefinitionDrawing {
   private func facts(of step: Step) -> String {
     var facts = [Self.words(step.action)]
     if step.action.isGroup { facts[0] += " of \(step.members.joined(separator: ", "))" }
+    if let forEach = step.forEach { facts[0] += " " + forEach.words }
     if let poll = step.poll { facts[0] += " every \(TimeText.duration(poll.every)) until an answer ends the step" }
     if step.when != nil { facts.append("only when its condition holds") }
     if step.pivot { facts.append("pivot: no way back") }

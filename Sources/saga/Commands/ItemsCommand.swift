@@ -55,10 +55,15 @@ private struct ItemPages {
     self.invocation = invocation
     self.id = id
     self.step = step
-    all = invocation.arguments.has("all")
+    let all = invocation.arguments.has("all")
+    self.all = all
     var query: [(name: String, value: String)] = []
     if let status { query.append(("status", status)) }
-    if let limit = try invocation.number("limit") ?? (all ? 200 : nil) { query.append(("limit", "\(limit)")) }
+    if let limit = try invocation.number("limit") {
+      query.append(("limit", "\(limit)"))
+    } else if all {
+      query.append(("limit", "200"))
+    }
     self.query = query
   }
 
@@ -69,8 +74,9 @@ private struct ItemPages {
     /// The first item that an operator can retry.
     var retryable: String?
     repeat {
-      let answer = try await invocation.client.get(
-        .listItems, id, step, query: query + (cursor.map { [("cursor", $0)] } ?? []))
+      var query = query
+      if let cursor { query.append(("cursor", cursor)) }
+      let answer = try await invocation.client.get(.listItems, id, step, query: query)
       if invocation.json, !all {
         invocation.terminal.line(answer.json.text(.pretty))
         return .success
