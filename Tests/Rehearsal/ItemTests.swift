@@ -103,9 +103,9 @@ struct ItemTests {
       (#", "toleratedFailures": "1%""#, 2),
     ])
   func made(forEach: String, count: Int) throws {
-    let definition = try definition(Self.workflow(forEach))
+    let plate = try definition(Self.workflow(forEach))
     let given = GivenAnswers()
-    let made = try given.made(for: definition, WorkflowReads(definition)).withMoreItems(for: definition, given: given)
+    let made = try given.made(for: plate, WorkflowReads(plate)).withMoreItems(for: plate, given: given)
     let wells = made.input["wells"]?.arrayValue ?? []
     #expect(wells.count == count && Set(wells.map { $0["id"]?.stringValue ?? "" }).count == count, "\(wells)")
   }
@@ -124,10 +124,10 @@ struct ItemTests {
         "http": { "service": "s", "method": "GET", "path": "/wells/1" },
         "poll": { "every": "5m", "until": "$.answer.body.state == $.well.wanted" }, "timeout": "2h" }
       """#
-    let definition = try definition(Small.workflow(polled))
+    let plate = try definition(Small.workflow(polled))
     let given = GivenAnswers()
-    let made = try given.made(for: definition, WorkflowReads(definition))
-    #expect(made.withMoreItems(for: definition, given: given) == made)
+    let made = try given.made(for: plate, WorkflowReads(plate))
+    #expect(made.withMoreItems(for: plate, given: given) == made)
   }
 
   @Test("The time of a group runs out while an item of its member is under way")

@@ -106,7 +106,7 @@ extension ForEach {
     case .index: return value
     case nil:
       if let text = value.stringValue { return .string("\(text)-\(number)") }
-      return value.intValue.map { .int($0 + number) } ?? .string("item-\(number)")
+      return value.intValue.map { JSON.int($0 + number) } ?? .string("item-\(number)")
     }
   }
 }

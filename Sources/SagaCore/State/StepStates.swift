@@ -257,26 +257,6 @@ extension RoundOutcome {
   }
 }
 
-/// A list of states in three levels. A change of one state in a copied list copies 16 states and some 100 references.
-struct ItemList: Sendable, Hashable {
-  private static let leaf = 16
-  private static let branch = 64
-  private(set) var root: [[[StepState]]] = []
-  private(set) var count = 0
-
-  subscript(index: Int) -> StepState {
-    get { root[index / (Self.leaf * Self.branch)][index / Self.leaf % Self.branch][index % Self.leaf] }
-    _modify { yield &root[index / (Self.leaf * Self.branch)][index / Self.leaf % Self.branch][index % Self.leaf] }
-  }
-
-  mutating func append(_ state: StepState) {
-    if count % (Self.leaf * Self.branch) == 0 { root.append([]) }
-    if count % Self.leaf == 0 { root[root.count - 1].append([]) }
-    root[root.count - 1][root[root.count - 1].count - 1].append(state)
-    count += 1
-  }
-}
-
 /// The numbers of items by their keys. It is in two levels, so that a change in a copy copies little.
 struct KeyIndex: Sendable {
   private static let branch = 64

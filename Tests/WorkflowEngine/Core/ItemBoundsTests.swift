@@ -155,6 +155,43 @@ struct ItemBoundsTests {
     #expect(failed.step == "run" && failed.failure.code == EngineErrorCode.forEachChanged)
   }
 
+  @Test("The list keeps an item that is done in a small form, and gives each state back as it was")
+  func forms() throws {
+    let spec = try Saga("[\(ForEachTests.wells(#""maxParallel": 9, "toleratedFailures": 9"#)), \(Saga.http("after"))]")
+    var saga = History(definition: spec.definition)
+    try saga.start(ForEachTests.input(["A", "B", "C"]))
+    func end(_ key: String, _ outcome: StepOutcome, _ phase: StepPhase = .forward) throws {
+      try saga.give(.attemptSettled(step: "run[\(key)]", phase: phase, attempt: 1, outcome: outcome))
+    }
+    func forms() throws -> [String] {
+      let items = try #require(saga.state?.items(of: "run"))
+      // A snapshot is read into states, and the list makes its forms of them again.
+      #expect(try SagaState(snapshot: JSON(parsing: #require(saga.state).snapshot.text())) == saga.state)
+      return (0..<items.begun).map { number in
+        switch ItemSlot(items[number]) {
+        case .done(let item): item.state == items[number] ? "done" : "lost"
+        case .other(let item): item.state == items[number] ? "other" : "lost"
+        }
+      }
+    }
+    #expect(try forms() == ["other", "other", "other"], "they are under way")
+    try end("A", .answered(LookAnswer(status: 201, headers: ["x-run": "7"], body: ["n": 1])))
+    try end("B", .failed(StepFailure(code: "NO", message: "no")))
+    try end("C", .succeeded(["n": 3]))
+    #expect(try forms() == ["done", "other", "done"])
+    let done = try #require(saga.state?.step("run[A]"))
+    #expect(done.status == .succeeded && done.output == ["n": 1] && done.item?.number == 0 && done.forward.count == 1)
+    #expect(done.answer?.status == 201)
+    try saga.give(
+      .attemptSettled(
+        step: "after", phase: .forward, attempt: 1, outcome: .failed(StepFailure(code: "NO", message: "no"))))
+    #expect(try forms() == ["other", "other", "other"], "their undos are under way, or they failed")
+    for key in ["A", "C"] { try end(key, .succeeded(.null), .undo) }
+    #expect(try forms() == ["done", "other", "done"])
+    #expect(saga.state?.step("run[C]")?.undoHow == "answered" && saga.state?.step("run[C]")?.undo.count == 1)
+    #expect(saga.state?.status == .compensated)
+  }
+
   @Test("An item is found by its key among 5,000 others")
   func keys() {
     var index = KeyIndex()
