@@ -16,7 +16,7 @@ let showCommand = CommandSpec(
   operands: [OperandSpec("ID", help: "the saga's id")],
   options: [
     OptionSpec("calls", help: "show what was sent and what was answered, the newest last"),
-    OptionSpec("step", value: "STEP", help: "with --calls: only the calls of this step"),
+    OptionSpec("step", value: "STEP", help: "with --calls: only the calls of this step, or item as 'STEP[KEY]'"),
     .server, .json,
   ],
   examples: [

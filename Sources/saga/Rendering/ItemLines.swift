@@ -1,3 +1,4 @@
+import JSON
 import SagaCore
 import Values
 import Wire
