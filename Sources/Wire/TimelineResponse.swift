@@ -7,7 +7,7 @@ public struct TimelineResponse: WireValue {
   public let end: Timestamp?
   public let spans: [Span]
   public let marks: [Mark]
-  /// The number of spans and marks of items that are left out. Nil: none.
+  /// The number of spans and single events of items that are left out. Nil: none.
   public let leftOut: Int?
 
   public init(start: Timestamp, end: Timestamp? = nil, spans: [Span], marks: [Mark], leftOut: Int? = nil) {

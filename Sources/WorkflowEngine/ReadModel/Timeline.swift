@@ -27,16 +27,16 @@ public struct Timeline: Sendable, Hashable {
   public private(set) var end: Timestamp?
   public private(set) var spans: [Span] = []
   public private(set) var marks: [Mark] = []
-  /// The number of spans and marks of items that the timeline leaves out, because it has `mostOfItems` of each.
+  /// The number of spans and single events of items that the timeline leaves out, because it has `mostOfItems` of each.
   public private(set) var leftOut = 0
   /// The open span of each step.
   private var open: [String: Int] = [:]
 
   private let showsItems: Bool
   private var spansOfItems = 0
-  private var marksOfItems = 0
+  private var eventsOfItems = 0
 
-  /// The most spans, and the most marks, of items. A step with `forEach` may have 100,000 items.
+  /// The most spans, and the most single events, of items. A step with `forEach` may have 100,000 items.
   public static let mostOfItems = 1_000
 
   /// - Parameter showsItems: whether each item of a step with `forEach` has spans of its own. If not, its step has one
@@ -76,8 +76,8 @@ public struct Timeline: Sendable, Hashable {
   /// Counts a mark of an item.
   /// - Returns: whether the mark is shown.
   private mutating func takesMark() -> Bool {
-    let isShown = marksOfItems < Self.mostOfItems
-    if isShown { marksOfItems += 1 } else { leftOut += 1 }
+    let isShown = eventsOfItems < Self.mostOfItems
+    if isShown { eventsOfItems += 1 } else { leftOut += 1 }
     return isShown
   }
 

@@ -212,7 +212,7 @@ extension Scenario {
     if !step.mayChange { step.compensation = .none }
   }
 
-  /// Lets some of the steps do their action for each item of a list. Such a step is no pivot.
+  /// Lets some of the steps do their action for each item of a list. Such a step can't be a pivot.
   private static func addForEach(to step: inout StepPlan, _ dice: inout Dice) {
     guard dice.chance(20) else { return }
     step.forEach = StepPlan.ForEach(

@@ -166,10 +166,10 @@ extension Account {
     for index in self.steps.indices where steps(self.steps[index]) { self.steps[index].isQueued = false }
   }
 
-  // MARK: Standing
+  // MARK: At rest
 
   /// Checks that something happens to the items of a step that is not over.
-  mutating func itemsStandStill() {
+  mutating func itemsAreIdle() {
     guard !turnedBack, !requestedTurnBack, rewind.isEmpty else { return }
     for step in steps where step.plan.forEach != nil && step.phase == .open && underWay(of: step.plan.id).isEmpty {
       violates("nothing silent", "\(step.plan.id) is open, and no item is under way: \(summary)")

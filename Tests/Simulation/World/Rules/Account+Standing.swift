@@ -15,7 +15,7 @@ extension Account {
       return violates("nothing silent", "attempts are in flight and nothing will report them")
     }
     if pausedAt != nil { return }
-    itemsStandStill()
+    itemsAreIdle()
     for step in steps where !isHeldUp(step) {
       // Looks that find nothing new leave no event, so only the participant's end says when a poll is over.
       if step.phase == .polling {
