@@ -8,7 +8,8 @@ let graphCommand = CommandSpec(
   about: [
     "Draws the steps of a workflow with their order, as the console does. A box shows what the step calls. Two lines at "
       + "its sides show a pivot, a diamond a condition, and a triangle that points back a compensation. "
-      + "A dashed box is a group; its members follow it.",
+      + "A dashed box is a group; its members follow it. A stack of boxes is a step with forEach: for each of what it is "
+      + "done, and how many at once.",
     "Mermaid is text that GitHub, GitLab and many wikis draw. SVG is a picture for a browser or a document. A file with "
       + "errors is not drawn; the errors are printed as `saga check` prints them.",
   ],
