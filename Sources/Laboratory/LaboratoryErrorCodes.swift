@@ -1,7 +1,7 @@
 // The laboratory is beside the product.
 //
-// It is an example of participants: samples, storage, sequencing, notification and an accession registry as event-sourced services,
-// over HTTP and Kafka. `saga lab` runs it, and `make demo`, the tutorial and the tests use it. The engine calls it only through HTTP and
+// It is an example of participants: samples, storage, sequencing, notification, an accession registry and quality control as
+// event-sourced services, over HTTP and Kafka. `saga lab` runs it, and `make demo`, the tutorial and the tests use it. The engine calls it only through HTTP and
 // Kafka, as any participant. No module of the product imports `Laboratory`, and `Laboratory` does not import the engine;
 // `Tests/Rules` checks both.
 
@@ -41,6 +41,10 @@ public enum LabErrorCode {
   public static let kitExpired = "sequencing.kitExpired"
   public static let kitState = "sequencing.kitState"
   public static let runState = "sequencing.wrongState"
+  public static let plateFull = "qc.plateFull"
+  public static let notReserved = "qc.notReserved"
+  public static let notMeasured = "qc.notMeasured"
+  public static let qcState = "qc.wrongState"
 
   // Codes of manifest files.
   public static let manifestColumns = "manifest.columns"

@@ -54,7 +54,8 @@ struct KafkaOptionTests {
     #expect(settings.topics.deadLetters == "laboratory.dead-letter")
     #expect(settings.group == "saga-engine")
     #expect(settings.registry == nil)
-    #expect(settings.services.map { $0.name } == ["samples", "storage", "sequencing", "notification", "accession"])
+    #expect(
+      settings.services.map { $0.name } == ["samples", "storage", "sequencing", "notification", "accession", "qc"])
     #expect(settings.services.first?.topic == "laboratory.samples.commands")
     #expect(settings.services.allSatisfy { $0.tombstones })
   }

@@ -3,7 +3,7 @@ import Values
 
 /// The participants. Each has its own commands and its own idempotency keys.
 public enum LabService: String, Sendable, CaseIterable {
-  case samples, storage, sequencing, notification, accession
+  case samples, storage, sequencing, notification, accession, qc
 
   /// The names of its commands, as faults use them.
   public var commands: [String] {
@@ -19,6 +19,11 @@ public enum LabService: String, Sendable, CaseIterable {
       ]
     case .notification: ["send", "correct"]
     case .accession: ["request"]
+    case .qc:
+      [
+        "reserveWells", "releaseWells", "bookMeasurement", "cancelMeasurement", "recordMeasurement", "evaluate",
+        "withdrawDecision", "answer", "recordDecision",
+      ]
     }
   }
 }

@@ -4,6 +4,8 @@ public struct LabTimes: Sendable {
   public var accession = Duration.seconds(10)
   /// From the start of a run to its end.
   public var run = Duration.seconds(30)
+  /// From the booking of a measurement to the fluorometer's result.
+  public var measurement = Duration.seconds(10)
 
   public init() {}
 }

@@ -70,6 +70,7 @@ extension LabService {
     case .sequencing: "runId"
     case .notification: "messageId"
     case .accession: "requestId"
+    case .qc: "reservationId"
     }
   }
 }

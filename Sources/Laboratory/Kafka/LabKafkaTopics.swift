@@ -16,7 +16,7 @@ extension LabKafka {
       events = [
         .samples: "laboratory.sample.events", .storage: "laboratory.storage.events",
         .sequencing: "laboratory.sequencing.events", .notification: "laboratory.notification.events",
-        .accession: "laboratory.accession.events",
+        .accession: "laboratory.accession.events", .qc: "laboratory.qc.events",
       ]
       deadLetter = "laboratory.dead-letter"
     }

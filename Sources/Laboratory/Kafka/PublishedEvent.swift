@@ -46,6 +46,7 @@ extension EchoedEvent {
     case Substring(Run.name), Substring(ReagentKit.name): return .sequencing
     case Substring(Message.name): return .notification
     case Substring(AccessionRequest.name): return .accession
+    case Substring(WellPlate.name), Substring(Measurement.name), Substring(QualityDecision.name): return .qc
     default: return nil
     }
   }

@@ -19,6 +19,8 @@ struct LabProjection: Projection {
     case positions = "lab.positions"
     case runs = "lab.runs"
     case messages = "lab.messages"
+    /// The decisions of quality control.
+    case decisions = "lab.decisions"
     /// Idempotency keys that took effect.
     case effects = "lab.effects"
     /// Claims of values that aren't in normalization form C, as older versions made them, by the value's normal form.
@@ -37,6 +39,7 @@ struct LabProjection: Projection {
       case "allocation": try await show(LoadedAggregate<Allocation>(event.stream, in: store), in: &changes)
       case "run": try await show(LoadedAggregate<Run>(event.stream, in: store), in: &changes)
       case "message": try await show(LoadedAggregate<Message>(event.stream, in: store), in: &changes)
+      case "decision": try await show(LoadedAggregate<QualityDecision>(event.stream, in: store), in: &changes)
       default: break
       }
     }
@@ -147,6 +150,19 @@ struct LabProjection: Projection {
           "recipient": content.recipient, "sampleId": VisibleText.normal(content.sampleID ?? ""),
           "sagaId": loaded.sagaID ?? "",
           "status": loaded.state.status.rawValue,
+        ],
+        data: loaded.json.bytes()))
+  }
+
+  private func show(_ loaded: LoadedAggregate<QualityDecision>, in changes: inout ProjectionChanges) throws {
+    guard let evaluation = loaded.state.evaluation else { return }
+    let id = QualityDecision.id(of: evaluation.barcode, in: evaluation.reservationID)
+    changes.put(
+      Document(
+        collection: Collection.decisions.rawValue, id: id.description, sort: loaded.createdAt.description,
+        fields: [
+          "barcode": evaluation.barcode, "plate": evaluation.plate, "status": loaded.state.status.rawValue,
+          "outcome": loaded.state.outcome?.rawValue ?? "", "sagaId": loaded.sagaID ?? "",
         ],
         data: loaded.json.bytes()))
   }

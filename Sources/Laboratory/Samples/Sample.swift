@@ -209,6 +209,11 @@ extension Sample {
 }
 
 extension Sample {
+  /// The volume of the aliquots that are void. It was drawn, and it does not return to the tube.
+  private var lost: Volume {
+    Volume(nanolitres: aliquots.reduce(0) { $0 + ($1.voided ? $1.volume.nanolitres : 0) })
+  }
+
   /// The form in which a sample is shown.
   var json: JSON {
     guard let declaration else { return .object(["status": .string(status.rawValue)]) }
@@ -224,6 +229,7 @@ extension Sample {
           ]
         })
     }
+    if lost.nanolitres > 0 { json["volumeLostMl"] = lost.json }
     if let label {
       json["label"] = ["position": .string(label.position), "printedAt": .string(label.printedAt.description)]
     }

@@ -95,14 +95,18 @@ public final class Participants: Sendable {
       runTime: times.run)
     let notification = NotificationService(commandHandler: commandHandler, gate: gate, queries: queries)
     let accession = AccessionService(commandHandler: commandHandler, gate: gate, time: times.accession)
+    let quality = QualityService(
+      commandHandler: commandHandler, gate: gate, queries: queries, measurementTime: times.measurement)
     let commands =
       samples.commands + storage.commands + sequencing.commands + notification.commands + accession.commands
+      + quality.commands
     gate.route(commands, in: &router)
     samples.queryRoutes(in: &router)
     storage.queryRoutes(in: &router)
     sequencing.queryRoutes(in: &router)
     notification.queryRoutes(in: &router)
     accession.queryRoutes(in: &router)
+    quality.queryRoutes(in: &router)
     LabOverview(gate: gate, queries: queries).routes(in: &router)
     self.router = router
     self.commands = commands

@@ -42,6 +42,9 @@ final class ReadShape {
     return shape
   }
 
+  /// Makes a value at another place a member of this one.
+  func adopt(_ name: String, _ shape: ReadShape) { members.append((name, shape)) }
+
   /// The most elements of a made list.
   static let mostElements = 100
 

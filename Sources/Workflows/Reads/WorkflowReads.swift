@@ -184,6 +184,10 @@ private struct ReadCollector {
     guard first.count == 4, case .name(let step)? = first[0].singularToken,
       case .name("items")? = first[1].singularToken
     else { return nil }
+    if case .filter(let condition)? = first[2].selectors.first {
+      let state = itemState(of: step)
+      collect(condition, state)
+    }
     switch first[3].singularToken {
     case .name("output"):
       segments = segments.dropFirst(4)
@@ -193,6 +197,14 @@ private struct ReadCollector {
       return items[step]
     case .name, .index, nil: return nil
     }
+  }
+
+  /// Returns the shape of one of `steps.ID.items`, for the conditions of filters.
+  private mutating func itemState(of step: String) -> ReadShape {
+    let state = ReadShape(ReadPlace(.output(step)))
+    state.adopt("output", root(.output(step)))
+    if let item = items[step] { state.adopt("item", item) }
+    return state
   }
 
   // MARK: Conditions

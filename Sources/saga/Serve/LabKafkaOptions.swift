@@ -43,5 +43,7 @@ extension Invocation {
 
 extension LabKafka.Configuration {
   /// The settings that a process prints when it starts: never a user, never a password.
-  var shown: String { "\(cluster.brokers), commands from \(topics[.commands(.samples)]) and three more" }
+  var shown: String {
+    "\(cluster.brokers), commands from \(topics[.commands(.samples)]) and \(topics.commands.count - 1) more"
+  }
 }
