@@ -65,7 +65,7 @@ struct ExplorerTests {
 
   @Test(
     "No failure of a laboratory's workflow breaks what must hold, leaves work behind, or ends nowhere",
-    arguments: ["accession-and-storage", "sequencing-run"])
+    arguments: ["accession-and-storage", "sequencing-run", "incoming-qc"])
   func laboratory(name: String) throws {
     let definition = try shipped(name)
     let exploration = try Explorer(definition).explore()
@@ -74,14 +74,33 @@ struct ExplorerTests {
     #expect(!exploration.isBroken)
     #expect(exploration.leftBehind == [])
     #expect(exploration.runs.allSatisfy { $0.end != nil })
+    #expect(definition.pivots.isEmpty == (name == "incoming-qc"))
+    guard let pivot = definition.pivots.first else { return }
     // Behind the pivot nothing is undone: the saga completes, or waits for an operator.
-    let pivot = try #require(definition.pivots.first)
     let behind = definition.steps.filter { !$0.action.isGroup && definition.ancestors[$0.index].contains(pivot) }
       .map(\.id)
     for run in exploration.runs where run.faults.contains(where: { behind.contains($0.step) && $0.phase == .forward }) {
       #expect(run.end == .completed || run.end == .stuck, "\(run.faults)")
       #expect(run.undone == [], "\(run.faults)")
     }
+  }
+
+  @Test("Every wait and every call for one item of incoming-qc is explored")
+  func incomingQC() throws {
+    let exploration = try Explorer(try shipped("incoming-qc")).explore()
+    // The first sample fails, and so the customer is asked.
+    let route = try #require(exploration.routes.first)
+    #expect(route.answers.outputs["evaluate"]?["verdict"] == "fail")
+    for step in exploration.definition.steps where step.forEach != nil {
+      #expect(route.run.state.items(of: step.id)?.begun == 1, "\(step.id)")
+    }
+    let silent = try #require(exploration.runs.first { $0.faults.first?.kind == .signalNever && $0.end == .completed })
+    #expect(silent.faults.first.map { ItemID.step(of: $0.step) } == "customerDecision")
+    let refused = exploration.runs.filter { run in
+      run.faults.contains { ItemID.step(of: $0.step) == "record" && $0.kind == .fails }
+    }
+    #expect(refused.map(\.end) == [.compensated])
+    #expect(refused.first?.undone.map { ItemID.step(of: $0) }.contains("askCustomer") == true)
   }
 
   @Test("A pair of failures of the shipped workflow leaves nothing behind", arguments: shippedNames)

@@ -44,6 +44,7 @@ struct CommandCase: Sendable, CustomStringConvertible {
   private static let message = UniqueID.named("m").description
   private static let kit = UniqueID.named("k").description
   private static let request = UniqueID.named("q").description
+  private static let reservation = UniqueID.named("rv").description
 
   private static func with(_ more: KeyValuePairs<String, String>, _ body: JSON = [:]) -> JSON {
     var object = body.objectValue ?? [:]
@@ -51,7 +52,7 @@ struct CommandCase: Sendable, CustomStringConvertible {
     return .object(object)
   }
 
-  static let all: [CommandCase] = samples + storage + sequencing + notification + accession
+  static let all: [CommandCase] = samples + storage + sequencing + notification + accession + qc
 
   private static let samples: [CommandCase] = {
     let path = "/samples/samples/\(sample)"
@@ -197,6 +198,72 @@ struct CommandCase: Sendable, CustomStringConvertible {
       CommandCase(
         service: .accession, name: "request", method: "PUT", path: path, body: ["barcode": "TS-1"],
         said: with(["requestId": request, "barcode": "TS-1"]))
+    ]
+  }()
+
+  private static let qc: [CommandCase] = {
+    let path = "/qc/plates/QC-1/reservations"
+    let barcodes: JSON = ["barcodes": ["TS-1", "TS-2"]]
+    let wells: KeyValuePairs = ["plate": "QC-1", "reservationId": reservation]
+    let decision = "/qc/decisions/\(reservation)/TS-1"
+    let sample: KeyValuePairs = ["reservationId": reservation, "barcode": "TS-1"]
+    let limits: JSON = [
+      "type": "dna", "leastNgPerUl": 20, "mostNgPerUl": 750, "leastUl": 10, "leastNg": 1000, "leastRin": 7,
+    ]
+    return [
+      CommandCase(
+        service: .qc, name: "reserveWells", method: "PUT", path: "\(path)/\(reservation)", body: barcodes,
+        said: with(wells, barcodes)),
+      CommandCase(
+        service: .qc, name: "reserveWells", method: "POST", path: path, body: barcodes,
+        said: with(["plate": "QC-1"], barcodes), label: "qc.reserveWells without an id"),
+      CommandCase(
+        service: .qc, name: "releaseWells", method: "DELETE", path: "\(path)/\(reservation)", said: with(wells),
+        after: ["qc.reserveWells"], undoes: "qc.reserveWells"),
+      CommandCase(
+        service: .qc, name: "evaluate", method: "PUT", path: decision, body: limits, said: with(sample, limits),
+        after: ["qc.recordMeasurement", "qc.recordMeasurement of fragments"]),
+      CommandCase(
+        service: .qc, name: "withdrawDecision", method: "DELETE", path: decision, said: with(sample),
+        after: ["qc.evaluate"], undoes: "qc.evaluate"),
+      CommandCase(
+        service: .qc, name: "answer", method: "POST", path: "\(decision)/answer", body: ["decision": "replace"],
+        said: with(sample, ["decision": "replace"]), after: ["qc.evaluate"]),
+      CommandCase(
+        service: .qc, name: "recordDecision", method: "POST", path: "\(decision)/record", said: with(sample),
+        after: ["qc.answer"]),
+    ] + measurements
+  }()
+
+  private static let measurements: [CommandCase] = {
+    func path(_ instrument: String) -> String { "/qc/measurements/\(reservation)/TS-1/\(instrument)" }
+    func named(_ instrument: String, _ body: JSON = [:]) -> JSON {
+      with(["reservationId": reservation, "barcode": "TS-1", "instrument": instrument], body)
+    }
+    let (fluorometer, analyzer) = ("fluorometer", "fragment-analyzer")
+    let booking: JSON = ["plate": "QC-1", "aliquot": "TS-1-QC"]
+    let concentration: JSON = ["ngPerUl": 8.5, "volumeUl": 12]
+    return [
+      CommandCase(
+        service: .qc, name: "bookMeasurement", method: "PUT", path: path(fluorometer), body: booking,
+        said: named(fluorometer, booking), after: ["qc.reserveWells"]),
+      CommandCase(
+        service: .qc, name: "cancelMeasurement", method: "DELETE", path: path(fluorometer), said: named(fluorometer),
+        after: ["qc.bookMeasurement"], undoes: "qc.bookMeasurement"),
+      CommandCase(
+        service: .qc, name: "recordMeasurement", method: "POST", path: path(fluorometer) + "/result",
+        body: concentration, said: named(fluorometer, concentration), after: ["qc.bookMeasurement"]),
+      CommandCase(
+        service: .qc, name: "recordMeasurement", method: "POST", path: path(fluorometer) + "/result",
+        body: ["error": "NO_SAMPLE"], said: named(fluorometer, ["error": "NO_SAMPLE"]),
+        after: ["qc.bookMeasurement"], label: "qc.recordMeasurement of a failure"),
+      CommandCase(
+        service: .qc, name: "bookMeasurement", method: "PUT", path: path(analyzer), body: booking,
+        said: named(analyzer, booking), after: ["qc.reserveWells"], label: "qc.bookMeasurement of fragments"),
+      CommandCase(
+        service: .qc, name: "recordMeasurement", method: "POST", path: path(analyzer) + "/result",
+        body: ["sizeBp": 480], said: named(analyzer, ["sizeBp": 480]), after: ["qc.bookMeasurement of fragments"],
+        label: "qc.recordMeasurement of fragments"),
     ]
   }()
 }

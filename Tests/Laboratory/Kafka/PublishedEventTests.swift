@@ -38,16 +38,29 @@ struct PublishedEventTests {
     let kit = "/sequencing/kits/\(UniqueID.named("x"))"
     _ = try await lab.send("DELETE", kit, key: "9", compensates: "x2")
     _ = try await lab.send("DELETE", kit + "/thaw", key: "10", compensates: "y2")
+    let reservation = UniqueID.named("x")
+    for (number, path) in [
+      "plates/QC-X/reservations/\(reservation)", "measurements/\(reservation)/X/fluorometer",
+      "decisions/\(reservation)/X",
+    ].enumerated() {
+      _ = try await lab.send("DELETE", "/qc/\(path)", key: "q\(number)", compensates: "x\(number)")
+      _ = try await lab.send("DELETE", "/qc/\(path)", key: "r\(number)", compensates: "y\(number)")
+    }
     everything += try await lab.everything()
 
     let service: [String: LabService] = [
       "sample": .samples, "allocation": .storage, "run": .sequencing, "message": .notification,
-      "accession": .accession, "kit": .sequencing,
+      "accession": .accession, "kit": .sequencing, "plate": .qc, "measurement": .qc, "decision": .qc,
     ]
     let names = [
       "sample": ["s", "x"], "allocation": ["al", "x"], "run": ["r", "x"], "message": ["m", "x"], "accession": ["q"],
       "kit": ["k", "x"],
     ]
+    // The ids of quality control follow from the names of the plate and of the sample.
+    let derived = [("QC-1", "TS-1", UniqueID.named("rv")), ("QC-X", "X", reservation)].flatMap { plate, sample, id in
+      [WellPlate.id(of: plate), QualityDecision.id(of: sample, in: id)]
+        + Measurement.Instrument.allCases.map { Measurement.id(of: sample, in: id, on: $0) }
+    }.map(\.description)
     var types: Set<String> = []
     for stored in everything {
       types.insert(stored.type)
@@ -60,7 +73,7 @@ struct PublishedEventTests {
       #expect(event.dataContentType == "application/json")
       guard let of = stored.type.split(separator: ".").first.map(String.init), let its = service[of] else { continue }
       #expect(published.topic == Self.topics[.events(its)] && event.source == "/laboratory/\(its.rawValue)")
-      let known = try #require(names[of]).map { UniqueID.named($0).description }
+      let known = its == .qc ? derived : try #require(names[of]).map { UniqueID.named($0).description }
       let made = UniqueID.derived(from: "samples/key/samples.create without an id").description
       #expect((known + [made]).contains(published.key), "\(stored.type): \(published.key)")
       let key = try #require(event.value(ofExtension: "causationid"))
@@ -78,7 +91,10 @@ struct PublishedEventTests {
         "run.eventRecorded", "run.completed", "run.cancelled", "run.undoneBefore", "run.undoNoted",
         "message.sent", "message.corrected", "message.undoneBefore", "message.undoNoted",
         "kit.taken", "kit.thawed", "kit.writtenOff", "kit.returned", "kit.undoneBefore", "kit.undoNoted",
-        "accession.requested", "furniture.locationSetUp", "furniture.instrumentSetUp",
+        "accession.requested", "plate.wellsReserved", "plate.wellsReleased", "plate.undoNoted", "measurement.booked",
+        "measurement.recorded", "measurement.failed", "measurement.cancelled", "measurement.undoneBefore",
+        "measurement.undoNoted", "decision.evaluated", "decision.answered", "decision.recorded", "decision.withdrawn",
+        "decision.undoneBefore", "decision.undoNoted", "furniture.locationSetUp", "furniture.instrumentSetUp",
       ])
     await lab.participants.close()
   }
@@ -121,7 +137,7 @@ struct PublishedEventTests {
   func names() throws {
     var topics = LabKafka.Topics()
     try topics.check()
-    #expect(LabKafka.Topics.Role.allCases.count == 11)
+    #expect(LabKafka.Topics.Role.allCases.count == 13)
     for role in LabKafka.Topics.Role.allCases { #expect(LabKafka.Topics.Role(role.description) == role) }
     #expect(LabKafka.Topics.Role("samples.answers") == nil)
     #expect(topics[.commands(.samples)] == "laboratory.samples.commands")
