@@ -1,7 +1,7 @@
 // The laboratory is beside the product.
 //
-// It is an example of participants: samples, storage, sequencing, notification, an accession registry and quality control as
-// event-sourced services, over HTTP and Kafka. `saga lab` runs it, and `make demo`, the tutorial and the tests use it. The engine calls it only through HTTP and
+// It is an example of participants: samples, storage, sequencing, notification, an accession registry, quality control and a
+// pipeline as event-sourced services, over HTTP and Kafka. `saga lab` runs it, and `make demo`, the tutorial and the tests use it. The engine calls it only through HTTP and
 // Kafka, as any participant. No module of the product imports `Laboratory`, and `Laboratory` does not import the engine;
 // `Tests/Rules` checks both.
 
@@ -45,6 +45,9 @@ public enum LabErrorCode {
   public static let notReserved = "qc.notReserved"
   public static let notMeasured = "qc.notMeasured"
   public static let qcState = "qc.wrongState"
+  public static let jobState = "pipeline.wrongState"
+  public static let notDone = "pipeline.notDone"
+  public static let notCopied = "pipeline.notCopied"
 
   // Codes of manifest files.
   public static let manifestColumns = "manifest.columns"

@@ -55,7 +55,9 @@ struct KafkaOptionTests {
     #expect(settings.group == "saga-engine")
     #expect(settings.registry == nil)
     #expect(
-      settings.services.map { $0.name } == ["samples", "storage", "sequencing", "notification", "accession", "qc"])
+      settings.services.map { $0.name } == [
+        "samples", "storage", "sequencing", "notification", "accession", "qc", "pipeline",
+      ])
     #expect(settings.services.first?.topic == "laboratory.samples.commands")
     #expect(settings.services.allSatisfy { $0.tombstones })
   }

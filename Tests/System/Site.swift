@@ -54,7 +54,7 @@ final class Site: Sendable {
   }
 
   func startEngine(lab: SagaProcess, port: Int = 0, _ more: [String] = []) async throws -> SagaProcess {
-    let services = ["samples", "storage", "sequencing", "notification", "accession", "qc"].flatMap {
+    let services = ["samples", "storage", "sequencing", "notification", "accession", "qc", "pipeline"].flatMap {
       ["--service", "\($0)=\(lab.url)/\($0),tombstones"]
     }
     let workflows = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

@@ -3,7 +3,7 @@ import Values
 
 /// The participants. Each has its own commands and its own idempotency keys.
 public enum LabService: String, Sendable, CaseIterable {
-  case samples, storage, sequencing, notification, accession, qc
+  case samples, storage, sequencing, notification, accession, qc, pipeline
 
   /// The names of its commands, as faults use them.
   public var commands: [String] {
@@ -24,6 +24,7 @@ public enum LabService: String, Sendable, CaseIterable {
         "reserveWells", "releaseWells", "bookMeasurement", "cancelMeasurement", "recordMeasurement", "evaluate",
         "withdrawDecision", "answer", "recordDecision",
       ]
+    case .pipeline: ["startJob", "deleteJob", "reportJob", "copyFile", "deleteCopy", "deliver"]
     }
   }
 }

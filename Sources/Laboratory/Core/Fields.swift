@@ -70,6 +70,25 @@ struct Fields: MistakeCollector {
     return barcode
   }
 
+  /// Returns the barcodes of samples from the member `barcodes`: at least one, each once.
+  mutating func barcodes(atMost most: Int) -> [String] {
+    let elements = read("barcodes", "must be a list of 1 to \(most) barcodes", isRequired: true) { value in
+      value.arrayValue.flatMap { (1...most).contains($0.count) ? $0 : nil }
+    }
+    var barcodes: [String] = []
+    var known: Set<String> = []
+    for (index, element) in (elements ?? []).enumerated() {
+      let place = JSONPointer.root.appending(.name("barcodes")).appending(.index(index))
+      guard let barcode = element.stringValue.flatMap({ Barcode($0) }) else {
+        noteWrong(place, Barcode.rule, nearName: nil)
+        continue
+      }
+      if !known.insert(barcode.text).inserted { noteWrong(place, "comes twice", nearName: nil) }
+      barcodes.append(barcode.text)
+    }
+    return barcodes
+  }
+
   mutating func sampleType(_ name: String = "type") -> SampleType? {
     named(name, SampleType.allCases.map(\.rawValue)) { SampleType(rawValue: $0) }
   }

@@ -6,6 +6,8 @@ public struct LabTimes: Sendable {
   public var run = Duration.seconds(30)
   /// From the booking of a measurement to the fluorometer's result.
   public var measurement = Duration.seconds(10)
+  /// From the start of a demultiplexing job to its files.
+  public var demultiplexing = Duration.seconds(10)
 
   public init() {}
 }

@@ -71,6 +71,7 @@ extension LabService {
     case .notification: "messageId"
     case .accession: "requestId"
     case .qc: "reservationId"
+    case .pipeline: "jobId"
     }
   }
 }

@@ -47,6 +47,7 @@ extension EchoedEvent {
     case Substring(Message.name): return .notification
     case Substring(AccessionRequest.name): return .accession
     case Substring(WellPlate.name), Substring(Measurement.name), Substring(QualityDecision.name): return .qc
+    case Substring(DemultiplexJob.name), Substring(FileCopy.name), Substring(Delivery.name): return .pipeline
     default: return nil
     }
   }

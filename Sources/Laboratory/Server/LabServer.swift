@@ -5,8 +5,8 @@ import Runtime
 
 /// The laboratory's HTTP server: every participant in one process, each under its own path prefix.
 ///
-/// The services' base addresses are `http://host:port/samples`, `/storage`, `/sequencing`, `/notification`, `/accession`
-/// and `/qc`;
+/// The services' base addresses are `http://host:port/samples`, `/storage`, `/sequencing`, `/notification`, `/accession`,
+/// `/qc` and `/pipeline`;
 /// what concerns the laboratory as a whole is under `/lab`. With Kafka it takes commands from there too.
 public final class LabServer: Sendable {
   private let store: any EventStore

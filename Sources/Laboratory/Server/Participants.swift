@@ -97,9 +97,10 @@ public final class Participants: Sendable {
     let accession = AccessionService(commandHandler: commandHandler, gate: gate, time: times.accession)
     let quality = QualityService(
       commandHandler: commandHandler, gate: gate, queries: queries, measurementTime: times.measurement)
+    let pipeline = PipelineService(commandHandler: commandHandler, gate: gate, jobTime: times.demultiplexing)
     let commands =
       samples.commands + storage.commands + sequencing.commands + notification.commands + accession.commands
-      + quality.commands
+      + quality.commands + pipeline.commands
     gate.route(commands, in: &router)
     samples.queryRoutes(in: &router)
     storage.queryRoutes(in: &router)
@@ -107,6 +108,7 @@ public final class Participants: Sendable {
     notification.queryRoutes(in: &router)
     accession.queryRoutes(in: &router)
     quality.queryRoutes(in: &router)
+    pipeline.queryRoutes(in: &router)
     LabOverview(gate: gate, queries: queries).routes(in: &router)
     self.router = router
     self.commands = commands

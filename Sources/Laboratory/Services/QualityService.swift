@@ -144,7 +144,9 @@ struct QualityService: Sendable {
   private func reserveWells(_ received: ReceivedCommand) async throws -> Answer {
     let plate = try Self.barcode(received.parameters["plate"] ?? "", "plate")
     let id = try received.id("reservationId")
-    let barcodes = try Self.barcodes(received.body)
+    var fields = try Fields(received.body)
+    let barcodes = fields.barcodes(atMost: PositionName.wellsPerBox)
+    try fields.check()
     return try await commandHandler.perform(received.call, on: WellPlate.id(of: plate), as: WellPlate.self) {
       (state) throws(LabRefusal) in
       try WellPlate.decide(.reserve(id: id, plate: plate, barcodes: barcodes), state)
@@ -163,27 +165,6 @@ struct QualityService: Sendable {
     } answer: {
       Answer(status: 200, body: $0.json(of: id))
     }
-  }
-
-  /// Reads the barcodes of the samples: 1 to 96, each once.
-  private static func barcodes(_ body: JSON?) throws(LabRefusal) -> [String] {
-    var fields = try Fields(body)
-    let most = PositionName.wellsPerBox
-    let elements = fields.read("barcodes", "must be a list of 1 to \(most) barcodes", isRequired: true) { value in
-      value.arrayValue.flatMap { (1...most).contains($0.count) ? $0 : nil }
-    }
-    var barcodes: [String] = []
-    for (index, element) in (elements ?? []).enumerated() {
-      let place = JSONPointer.root.appending(.name("barcodes")).appending(.index(index))
-      guard let barcode = element.stringValue.flatMap({ Barcode($0) }) else {
-        fields.noteWrong(place, Barcode.rule, nearName: nil)
-        continue
-      }
-      if barcodes.contains(barcode.text) { fields.noteWrong(place, "comes twice", nearName: nil) }
-      barcodes.append(barcode.text)
-    }
-    try fields.check()
-    return barcodes
   }
 
   // MARK: Measurements

@@ -45,6 +45,9 @@ struct CommandCase: Sendable, CustomStringConvertible {
   private static let kit = UniqueID.named("k").description
   private static let request = UniqueID.named("q").description
   private static let reservation = UniqueID.named("rv").description
+  private static let job = UniqueID.named("j").description
+  private static let copy = UniqueID.named("c").description
+  private static let delivery = UniqueID.named("d").description
 
   private static func with(_ more: KeyValuePairs<String, String>, _ body: JSON = [:]) -> JSON {
     var object = body.objectValue ?? [:]
@@ -52,7 +55,7 @@ struct CommandCase: Sendable, CustomStringConvertible {
     return .object(object)
   }
 
-  static let all: [CommandCase] = samples + storage + sequencing + notification + accession + qc
+  static let all: [CommandCase] = samples + storage + sequencing + notification + accession + qc + pipeline
 
   private static let samples: [CommandCase] = {
     let path = "/samples/samples/\(sample)"
@@ -264,6 +267,42 @@ struct CommandCase: Sendable, CustomStringConvertible {
         service: .qc, name: "recordMeasurement", method: "POST", path: path(analyzer) + "/result",
         body: ["sizeBp": 480], said: named(analyzer, ["sizeBp": 480]), after: ["qc.bookMeasurement of fragments"],
         label: "qc.recordMeasurement of fragments"),
+    ]
+  }()
+
+  private static let pipeline: [CommandCase] = {
+    let path = "/pipeline/jobs/\(job)"
+    let request: JSON = ["runId": "RUN-7", "barcodes": ["TS-1"]]
+    let reads: JSON = ["barcode": "TS-1", "reads": 999]
+    let file: JSON = ["jobId": .string(job), "file": "TS-1_R1.fastq.gz", "folder": "ward-7"]
+    let content: JSON = ["recipient": "a@b.example", "copies": [.string(copy)]]
+    return [
+      CommandCase(
+        service: .pipeline, name: "startJob", method: "PUT", path: path, body: request,
+        said: with(["jobId": job], request)),
+      CommandCase(
+        service: .pipeline, name: "deleteJob", method: "DELETE", path: path, said: with(["jobId": job]),
+        after: ["pipeline.startJob"], undoes: "pipeline.startJob"),
+      CommandCase(
+        service: .pipeline, name: "reportJob", method: "POST", path: "\(path)/reports", body: reads,
+        said: with(["jobId": job], reads), after: ["pipeline.startJob"]),
+      CommandCase(
+        service: .pipeline, name: "reportJob", method: "POST", path: "\(path)/reports", body: ["isDone": true],
+        said: with(["jobId": job], ["isDone": true]), after: ["pipeline.startJob"],
+        label: "pipeline.reportJob of the end"),
+      CommandCase(
+        service: .pipeline, name: "reportJob", method: "POST", path: "\(path)/reports", body: ["error": "DISK_FULL"],
+        said: with(["jobId": job], ["error": "DISK_FULL"]), after: ["pipeline.startJob"],
+        label: "pipeline.reportJob of a failure"),
+      CommandCase(
+        service: .pipeline, name: "copyFile", method: "PUT", path: "/pipeline/copies/\(copy)", body: file,
+        said: with(["copyId": copy], file), after: ["pipeline.reportJob of the end"]),
+      CommandCase(
+        service: .pipeline, name: "deleteCopy", method: "DELETE", path: "/pipeline/copies/\(copy)",
+        said: with(["copyId": copy]), after: ["pipeline.copyFile"], undoes: "pipeline.copyFile"),
+      CommandCase(
+        service: .pipeline, name: "deliver", method: "PUT", path: "/pipeline/deliveries/\(delivery)", body: content,
+        said: with(["deliveryId": delivery], content), after: ["pipeline.copyFile"]),
     ]
   }()
 }

@@ -46,15 +46,21 @@ struct PublishedEventTests {
       _ = try await lab.send("DELETE", "/qc/\(path)", key: "q\(number)", compensates: "x\(number)")
       _ = try await lab.send("DELETE", "/qc/\(path)", key: "r\(number)", compensates: "y\(number)")
     }
+    for (number, path) in ["jobs", "copies"].enumerated() {
+      let path = "/pipeline/\(path)/\(reservation)"
+      _ = try await lab.send("DELETE", path, key: "s\(number)", compensates: "v\(number)")
+      _ = try await lab.send("DELETE", path, key: "t\(number)", compensates: "w\(number)")
+    }
     everything += try await lab.everything()
 
     let service: [String: LabService] = [
       "sample": .samples, "allocation": .storage, "run": .sequencing, "message": .notification,
       "accession": .accession, "kit": .sequencing, "plate": .qc, "measurement": .qc, "decision": .qc,
+      "job": .pipeline, "copy": .pipeline, "delivery": .pipeline,
     ]
     let names = [
       "sample": ["s", "x"], "allocation": ["al", "x"], "run": ["r", "x"], "message": ["m", "x"], "accession": ["q"],
-      "kit": ["k", "x"],
+      "kit": ["k", "x"], "job": ["j", "x"], "copy": ["c", "x"], "delivery": ["d"],
     ]
     // The ids of quality control follow from the names of the plate and of the sample.
     let derived = [("QC-1", "TS-1", UniqueID.named("rv")), ("QC-X", "X", reservation)].flatMap { plate, sample, id in
@@ -94,7 +100,10 @@ struct PublishedEventTests {
         "accession.requested", "plate.wellsReserved", "plate.wellsReleased", "plate.undoNoted", "measurement.booked",
         "measurement.recorded", "measurement.failed", "measurement.cancelled", "measurement.undoneBefore",
         "measurement.undoNoted", "decision.evaluated", "decision.answered", "decision.recorded", "decision.withdrawn",
-        "decision.undoneBefore", "decision.undoNoted", "furniture.locationSetUp", "furniture.instrumentSetUp",
+        "decision.undoneBefore", "decision.undoNoted", "job.started", "job.deleted", "job.readsReported",
+        "job.finished", "job.failed",
+        "job.undoneBefore", "job.undoNoted", "copy.copied", "copy.deleted", "copy.undoneBefore", "copy.undoNoted",
+        "delivery.delivered", "furniture.locationSetUp", "furniture.instrumentSetUp",
       ])
     await lab.participants.close()
   }
@@ -137,7 +146,7 @@ struct PublishedEventTests {
   func names() throws {
     var topics = LabKafka.Topics()
     try topics.check()
-    #expect(LabKafka.Topics.Role.allCases.count == 13)
+    #expect(LabKafka.Topics.Role.allCases.count == 15)
     for role in LabKafka.Topics.Role.allCases { #expect(LabKafka.Topics.Role(role.description) == role) }
     #expect(LabKafka.Topics.Role("samples.answers") == nil)
     #expect(topics[.commands(.samples)] == "laboratory.samples.commands")

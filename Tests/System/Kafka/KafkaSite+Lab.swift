@@ -7,20 +7,22 @@ import Values
 
 // A laboratory that takes its commands over the same Kafka.
 extension KafkaSite {
-  private static let services = ["samples", "storage", "sequencing", "notification", "accession", "qc"]
+  private static let services = ["samples", "storage", "sequencing", "notification", "accession", "qc", "pipeline"]
   private static let events = [
     "samples": "sample", "storage": "storage", "sequencing": "sequencing", "notification": "notification",
-    "accession": "accession", "qc": "qc",
+    "accession": "accession", "qc": "qc", "pipeline": "pipeline",
   ]
 
   /// The laboratory's topics for the mock cluster, `NAME:PARTITIONS`.
   static let labTopics =
     services.map { "laboratory.\($0).commands:4" } + events.values.sorted().map { "laboratory.\($0).events:4" }
 
-  /// The names of the topics of the events that sample-processing causes. It asks for no accession number and
-  /// no quality control.
+  /// The names of the topics of the events that sample-processing causes. It asks for no accession number, no
+  /// quality control and no files.
   var labEventTopics: [String] {
-    Self.events.values.sorted().filter { $0 != "accession" && $0 != "qc" }.map { topic("laboratory.\($0).events") }
+    Self.events.values.sorted().filter { !["accession", "qc", "pipeline"].contains($0) }.map {
+      topic("laboratory.\($0).events")
+    }
   }
 
   func startLab(_ faults: String...) async throws -> SagaProcess {
