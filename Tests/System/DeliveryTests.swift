@@ -58,12 +58,15 @@ struct DeliveryTests {
     try await review(saga)
     let files = try await site.call("GET", "\(saga.url)/steps/copyFiles/items").body["items"]?.arrayValue ?? []
     #expect(files.count == 4)
-    let (code, answer) =
-      act == "refuse"
-      ? ("REVIEW_REFUSED", try await saga.signal("review", ["decision": "refuse", "comment": "mixed up"]))
-      : ("saga.cancelled", try await saga.operate("cancel", ["reason": "the run is repeated"]))
+    let answer: Site.Answer
+    if act == "refuse" {
+      answer = try await saga.signal("review", ["decision": "refuse", "comment": "mixed up"])
+    } else {
+      answer = try await saga.operate("cancel", ["reason": "the run is repeated"])
+    }
     #expect(answer.status == 200, "\(answer.body.text())")
     try await saga.ends("compensated")
+    let code = act == "refuse" ? "REVIEW_REFUSED" : "saga.cancelled"
     #expect(try await saga.now["turnBack"]?["code"]?.stringValue == code)
     for file in files {
       let id = try #require(file["output"]?["id"]?.stringValue)
