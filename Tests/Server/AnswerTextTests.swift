@@ -170,7 +170,7 @@ struct AnswerTextTests {
       try expect(try await api.get("/v1/sagas/\(id)"), is: "saga-items")
       try expect(try await api.get("/v1/sagas/\(id)/steps/well/items?limit=2"), is: "items")
       let failed = try await api.get("/v1/sagas/\(id)/steps/well/items?status=failed")
-      #expect(try failed.json["items"]?.arrayValue?.map { $0["id"] } == ["well[A2]"])
+      #expect(failed.json["items"]?.arrayValue?.map { $0["id"] } == ["well[A2]"])
       let first = try await api.get("/v1/sagas/\(id)/steps/well/items?limit=3").json
       let next = try #require(first["next"]?.stringValue)
       let rest = try await api.get("/v1/sagas/\(id)/steps/well/items?limit=3&cursor=\(next)").json
