@@ -30,9 +30,9 @@ extension Decider {
   /// Ends an open group when all its members are passed.
   /// - Returns: whether it has ended.
   mutating func closeGroup(_ step: Int) -> Bool {
-    guard case .open = state.steps[step].stage, definition.members[step].allSatisfy(state.sets.passed.contains) else {
-      return false
-    }
+    guard case .open = state.steps[step].stage, !hasItems(step),
+      definition.members[step].allSatisfy(state.sets.passed.contains)
+    else { return false }
     succeed(step, output: .null)
     return true
   }
