@@ -1,3 +1,4 @@
+import Foundation
 import JSON
 import SagaCore
 import TestSupport
@@ -128,6 +129,26 @@ struct ItemTests {
     let given = GivenAnswers()
     let made = try given.made(for: plate, WorkflowReads(plate))
     #expect(made.withMoreItems(for: plate, given: given) == made)
+  }
+
+  @Test("A list is not multiplied for one step when another one compares its items with signals")
+  func judgedByAnotherStep() throws {
+    let signal = #"""
+      { "id": "seen", "forEach": { "items": "${input.wells[*]}", "as": "tube", "key": "${tube.id}" },
+        "signal": { "name": "seen", "accept": "$.signal.id == $.tube.id" }, "timeout": "2h" }
+      """#
+    let exploration = try explore(Small.workflow([Self.wells(), signal].joined(separator: ",")))
+    #expect(try items(exploration).count == 1)
+    #expect(exploration.routes[0].run.state.items(of: "seen")?.count(of: .succeeded) == 1)
+    #expect(exploration.routeRuns.map(\.end) == [.completed] && exploration.gaps == [])
+  }
+
+  @Test("A list of lists is not multiplied, because its items would have the same keys")
+  func nested() throws {
+    let wells = Self.wells().replacingOccurrences(of: "input.wells[*]", with: "input.plates[?@.rows >= 8].wells[*]")
+    let exploration = try explore(Small.workflow(wells))
+    #expect(try items(exploration).count == 1)
+    #expect(exploration.routeRuns.map(\.end) == [.completed] && exploration.gaps == [])
   }
 
   @Test("The time of a group runs out while an item of its member is under way")

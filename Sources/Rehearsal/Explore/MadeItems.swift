@@ -11,12 +11,13 @@ extension Answers {
   private static let mostItems = 20
 
   /// Returns the answers with enough items for each step with `forEach`: two, or as many as the step needs to fail because
-  /// of them. A list stays as it is when the author gave it, when a schema refuses more elements, and when each item of the
-  /// step needs an answer of its own.
+  /// of them. A list stays as it is when the author gave it, when a schema refuses more elements, when two items would have
+  /// the same key, and when each item of a step that goes through it needs an answer of its own.
   func withMoreItems(for definition: WorkflowDefinition, given: GivenAnswers) -> Answers {
     var answers = self
+    let judged = Set(definition.steps.filter(\.judgesItems).compactMap { $0.forEach?.place })
     for step in definition.steps {
-      guard let forEach = step.forEach, !step.judgesItems, let place = forEach.place else { continue }
+      guard let forEach = step.forEach, let place = forEach.place, !judged.contains(place) else { continue }
       if case .input = place.root, given.input != nil { continue }
       if case .output(let other) = place.root, given.outputs[other] != nil { continue }
       let list = answers.value(at: place)?.arrayValue ?? []
@@ -25,7 +26,7 @@ extension Answers {
         var more = answers
         let added = (list.count..<count).map { forEach.item(like: first, number: $0) }
         more.set(.array(list + added), at: place)
-        guard more.meetsSchemas(of: definition) else { continue }
+        guard more.meetsSchemas(of: definition), more.hasKeys(for: forEach) else { continue }
         answers = more
         break
       }
@@ -41,6 +42,17 @@ extension Answers {
       case .percent(let percent): percent == 0 ? 2 : max(2, (100 + percent - 1) / percent)
       }
     return wanted > mostItems ? 2 : wanted
+  }
+
+  /// Returns whether no two items have the same key. Items that can't be computed yet have none.
+  private func hasKeys(for forEach: ForEach) -> Bool {
+    let steps = JSON.object(JSONObject(outputs.map { ($0, ["output": $1]) }))
+    do throws(ItemsError) {
+      _ = try forEach.values(in: ["input": input, "steps": steps])
+      return true
+    } catch {
+      return error.code != WorkflowErrorCode.forEachSameKey
+    }
   }
 
   /// Returns whether the schemas of the input and of all signals take the answers.
