@@ -4,6 +4,9 @@ public struct ItemID: Sendable, Hashable {
   public let step: String
   public let key: String
 
+  /// The most characters of an id: 100 of the step, 100 of the key, and the brackets.
+  public static let longest = 202
+
   public init(step: String, key: String) {
     self.step = step
     self.key = key

@@ -22,13 +22,13 @@ extension API {
     case .abandon: .abandon
     case .pause: .pause
     case .resume: .resume
-    case .retry: .retry(step: body.text("step", isRequired: false), input: body.object("input"))
+    case .retry: .retry(step: body.step(isRequired: false), input: body.object("input"))
     case .resolve: readResolve(&body)
     case .skip:
-      .skip(step: body.text("step", isRequired: true) ?? "", output: body.value("output", isRequired: false))
-    case .runNow: .runNow(step: body.text("step", isRequired: false))
+      .skip(step: body.step(isRequired: true) ?? "", output: body.value("output", isRequired: false))
+    case .runNow: .runNow(step: body.step(isRequired: false))
     case .extend: readExtend(&body)
-    case .rewind: .rewind(step: body.text("step", isRequired: true) ?? "")
+    case .rewind: .rewind(step: body.step(isRequired: true) ?? "")
     }
   }
 
@@ -63,7 +63,7 @@ extension API {
   }
 
   private static func readResolve(_ body: inout BodyReader) -> OperatorVerb {
-    let step = body.text("step", isRequired: true) ?? ""
+    let step = body.step(isRequired: true) ?? ""
     let outcome = body.choice("outcome", of: ["happened", "didNotHappen", "undone"])
     let output = body.value("output", isRequired: false)
     if output != nil, let outcome, outcome != "happened" {
@@ -77,7 +77,7 @@ extension API {
   }
 
   private static func readExtend(_ body: inout BodyReader) -> OperatorVerb {
-    let step = body.text("step", isRequired: false)
+    let step = body.step(isRequired: false)
     let by = body.text("by", isRequired: false)
     let until = body.text("until", isRequired: false)
     switch (by, until) {
@@ -108,5 +108,12 @@ extension API {
         },
         lists: .init(lagEvents: Int(lists.lag), lagSeconds: lists.waited)
       ).json)
+  }
+}
+
+extension BodyReader {
+  /// Returns the id of a step, or of an item as `STEP[KEY]`.
+  fileprivate mutating func step(isRequired: Bool) -> String? {
+    text("step", isRequired: isRequired, atMost: ItemID.longest)
   }
 }

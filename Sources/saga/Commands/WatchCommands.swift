@@ -27,7 +27,7 @@ let showCommand = CommandSpec(
   ]
 ) { invocation in
   if invocation.arguments.has("calls") { return try await showCalls(invocation) }
-  if invocation.arguments.has("step") { throw invocation.usage("--step goes with --calls") }
+  if invocation.arguments.value("step") != nil { throw invocation.usage("--step goes with --calls") }
   let answer = try await invocation.client.get(.getSaga, try await invocation.sagaID())
   let failed = invocation.json ? [:] : try await FailedItems.read(of: try answer.read(), invocation.client)
   try invocation.show(answer, failedItems: failed)

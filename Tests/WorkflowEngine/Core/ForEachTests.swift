@@ -326,7 +326,7 @@ struct ForEachTests {
     #expect(try saga.succeed("run[D]").suffix(2) == ["run succeeded", "sagaCompleted"])
   }
 
-  @Test("A skipped item is no failure, and a resolved one has succeeded")
+  @Test("A skipped item does not count as a failure, and a resolved one has succeeded")
   func skipAndResolve() throws {
     var saga = try stuck()
     try saga.refuse("run[A]")

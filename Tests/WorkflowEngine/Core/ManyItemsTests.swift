@@ -141,7 +141,7 @@ struct ManyItemsTests {
   }
 
   @Test(
-    "Another text is no idempotency key",
+    "Another text is not an idempotency key",
     arguments: [
       "", "undo", "a/b/c", "\(Saga.id)/run/0", "\(Saga.id)/run", "\(Saga.id)/run/A/1/2", "\(Saga.id)/run/A/x",
     ])

@@ -97,8 +97,9 @@ struct StepExecutorTests {
       message.headers.map { "\($0.name)=\($0.text)" } == [
         "ce_specversion=1.0", "ce_id=\(Self.saga)/a/1#2", "ce_source=/sagas/spec", "ce_type=lab.make",
         "ce_subject=\(Self.saga)", "ce_time=\(clock.now())", "content-type=application/json",
-        "idempotency-key=\(Self.saga)/a/1", "saga-id=\(Self.saga)", "saga-step=a", "saga-attempt=2",
-        "reply-topic=saga.replies", "traceparent=\(trace)", "ward=7",
+        "reply-topic=saga.replies", "idempotency-key=\(Self.saga)/a/1", "saga-id=\(Self.saga)", "saga-step=a",
+        "saga-attempt=2",
+        "traceparent=\(trace)", "ward=7",
       ])
 
     let undo = Task { await wire.executor.perform(Self.call(phase: .undo)) }

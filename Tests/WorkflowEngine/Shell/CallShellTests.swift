@@ -61,7 +61,7 @@ struct CallShellTests {
   @Test("A long history is read from its snapshot, and its newest calls are the same")
   func long() async throws {
     let executor = ScriptedExecutor { call in
-      call.attempt < 150
+      call.attempt < 110
         ? .unknown(StepFailure(code: "http.503", message: "busy", isRetryable: true)) : Self.answer(call)
     }
     let running = try await RunningEngine(MemoryStore(environment: .system), executor)
@@ -73,7 +73,7 @@ struct CallShellTests {
     try await running.engine.wait(for: id, step: "w", toBe: .waiting)
     let engine = running.engine
     let all = try await engine.calls(of: id, step: nil, after: 0, limit: 1_000)
-    #expect(all.calls.compactMap(\.attempt) == Array(1...150))
+    #expect(all.calls.compactMap(\.attempt) == Array(1...110))
     let snapshot = try await eventualValue("a snapshot is stored") { try await engine.host.history.snapshot(of: id) }
     let rest = all.calls.filter { $0.version > snapshot.version }
     #expect(!rest.isEmpty)
