@@ -51,7 +51,7 @@ struct CheckerTests {
       w.json:6:66: error: "method" is "GET" or "HEAD" or "POST" or "PUT" or "PATCH" or "DELETE", not "post" \
       (did you mean "POST"?) [workflow.badValue] at /steps/0/http/method
       w.json:7:39: error: there is no step "laod" (did you mean "load"?) [workflow.unknownStep] at /steps/1/dependsOn/0
-      w.json:8:88: error: a step has output, error, answer, status, outcome, by, startedAt, endedAt, key, uuid, no "outputs" (did you mean "output"?) \
+      w.json:8:88: error: a step has output, error, answer, status, outcome, by, startedAt, endedAt, key, uuid, items, no "outputs" (did you mean "output"?) \
       [workflow.unknownMember] at /steps/1/http/path
       w.json:9:33: error: "maxAttempts" is a whole number from 1 to 1000; 1 means never again [workflow.badValue] \
       at /steps/1/retry/maxAttempts

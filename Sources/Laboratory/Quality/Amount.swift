@@ -11,7 +11,7 @@ struct Amount: Sendable, Hashable, Comparable, CustomStringConvertible {
 
   init(thousandths: Int) { self.thousandths = thousandths }
 
-  /// - Returns: nil for a number below 0, above `most`, with more than three decimals, or with a fraction and an exponent.
+  /// - Returns: nil for a number below 0, above `most`, with more than three decimals, or a fraction with an exponent.
   init?(_ number: JSONNumber) {
     if let whole = number.intValue {
       guard (0...Self.most).contains(whole) else { return nil }

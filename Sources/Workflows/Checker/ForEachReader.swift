@@ -46,9 +46,12 @@ extension ActionReader {
     let pointer = reader.pointer(to: "items")
     switch json {
     case .array: return template(json, at: pointer, role: .items, takesMany: true)
-    case .string:
-      guard let template = template(json, at: pointer, role: .items, takesMany: true) else { return nil }
-      if template.isOneExpression { return template }
+    case .string(let text):
+      // The expressions of another text are not looked at: what they find is not the fault.
+      if text.hasPrefix("${"), text.hasSuffix("}") {
+        guard let template = template(json, at: pointer, role: .items, takesMany: true) else { return nil }
+        if template.isOneExpression { return template }
+      }
       report.error(
         WorkflowErrorCode.badValue, "\"items\" is one ${…} that finds the items, as ${input.libraries[*]}", at: pointer)
     case .null, .bool, .number, .object:
