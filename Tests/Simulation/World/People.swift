@@ -241,8 +241,11 @@ extension World {
           now.end == nil
         else { continue }
         isOpen = true
-        let by = "caretaker-\(saga.number)-\(turn)"
+        // The name is that of one act, because an answer is compared with the history by it.
+        var acts = 0
         func ask(_ verb: OperatorVerb) async {
+          let by = "caretaker-\(saga.number)-\(turn)" + (acts == 0 ? "" : "-\(acts)")
+          acts += 1
           await self.ask(id, OperatorRequest(verb, by: OperatorAct(by: by, reason: "to bring it to its end")), by: by)
         }
         func sendWhatIsAwaited() async -> Bool {
