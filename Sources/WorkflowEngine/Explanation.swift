@@ -371,7 +371,7 @@ private struct Explainer {
       (items.count(of: .skipped), "skipped"), (items.count(of: .undone), "undone"),
       (items.count(of: .undoFailed), "not undone"), (items.count(of: .pending), "to come"),
     ]
-    return "step \(step.id) for \(items.count) items: "
+    return "step \(step.id) for \(items.count) \(items.count == 1 ? "item" : "items"): "
       + parts.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }.joined(separator: ", ")
   }
 
