@@ -75,11 +75,12 @@ struct RunningEngine {
 extension Engine {
   func waitUntilReady() async throws { try await eventually("the engine is ready") { isReady } }
 
-  /// Returns the state of a saga as soon as it satisfies a condition.
+  /// Returns the state of a saga as soon as it satisfies a condition. The wait is as long as that for a saga's end: beside
+  /// tests that compute, an attempt may take a second.
   @discardableResult
   func state(of id: UniqueID, when fact: String, _ isTrue: (SagaState) -> Bool) async throws -> SagaState {
     var last: SagaState?
-    return try await eventualValue("\(fact): \(last.map { "\($0)" } ?? "not read")") {
+    return try await eventualValue("\(fact): \(last.map { "\($0)" } ?? "not read")", within: .seconds(600)) {
       let state = try await saga(id).state
       last = state
       return isTrue(state) ? state : nil
