@@ -50,10 +50,6 @@ struct AccessionRequest: Aggregate {
     }
   }
 
-  static func undoneEarly(_ key: String, creates: Bool, _ state: AccessionRequest) -> AccessionEvent {
-    .undoNoted(command: key)
-  }
-
   static func evolve(_ request: AccessionRequest, _ event: AccessionEvent) -> AccessionRequest {
     var request = request
     if case .requested(let content) = event { request.content = content }

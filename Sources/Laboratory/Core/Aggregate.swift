@@ -22,6 +22,16 @@ protocol Aggregate: Sendable, Equatable {
   static func evolve(_ state: Self, _ event: Event) -> Self
 }
 
+extension Aggregate {
+  static func undoneEarly(_ key: String, creates: Bool, _ state: Self) -> Event { .undoNoted(command: key) }
+}
+
+extension Aggregate where Event: CreatingEvent {
+  static func undoneEarly(_ key: String, creates: Bool, _ state: Self) -> Event {
+    creates && state == .absent ? .undoneBefore : .undoNoted(command: key)
+  }
+}
+
 /// A stored fact about one aggregate.
 protocol LabEvent: Sendable, Equatable {
   /// The type, such as `sample.created`. It never changes once an event of the type is stored.
@@ -33,6 +43,14 @@ protocol LabEvent: Sendable, Equatable {
   /// The values that the event claims, and the values that it releases, in the same transaction.
   var claims: [LabClaim] { get }
   var releases: [LabClaim] { get }
+
+  /// An undo came before its command. The state stays as it is.
+  static func undoNoted(command: String) -> Self
+}
+
+/// An event of an aggregate that one command creates. An undo that comes before that command ends the aggregate.
+protocol CreatingEvent: LabEvent {
+  static var undoneBefore: Self { get }
 }
 
 /// A value that belongs to one thing at a time: a barcode, a position, a lane.

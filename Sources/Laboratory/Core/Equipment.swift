@@ -49,10 +49,6 @@ struct Equipment: Aggregate {
     return equipment
   }
 
-  static func undoneEarly(_ key: String, creates: Bool, _ state: Equipment) -> EquipmentEvent {
-    .undoNoted(command: key)
-  }
-
   var json: JSON {
     ["locations": .int(locations.count), "instruments": .array(instruments.map { .string($0.name) })]
   }

@@ -34,6 +34,10 @@ extension LabRefusal {
     LabRefusal(LabErrorCode.unknown, status: 404, "There is no \(what) \(id).")
   }
 
+  static func missing(_ what: String) -> LabRefusal {
+    LabRefusal(LabErrorCode.unknown, status: 404, "The \(what) does not exist.")
+  }
+
   static func gone(_ message: String) -> LabRefusal { LabRefusal(LabErrorCode.gone, status: 410, message) }
 
   static func undoneBefore(_ message: String) -> LabRefusal {

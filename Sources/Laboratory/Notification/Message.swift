@@ -43,15 +43,11 @@ extension Message {
       }
     case .correct(let text):
       switch message.status {
-      case .absent: throw LabRefusal(LabErrorCode.unknown, status: 404, "The message does not exist.")
+      case .absent: throw .missing("message")
       case .undoneBefore: throw .gone("The message was undone before it was sent.")
       case .sent, .corrected: return [.corrected(text: text)]
       }
     }
-  }
-
-  static func undoneEarly(_ key: String, creates: Bool, _ state: Message) -> MessageEvent {
-    creates && state.status == .absent ? .undoneBefore : .undoNoted(command: key)
   }
 
   static func evolve(_ message: Message, _ event: MessageEvent) -> Message {
@@ -89,7 +85,7 @@ extension Message.Content {
 }
 
 /// An event of a message.
-enum MessageEvent: LabEvent {
+enum MessageEvent: CreatingEvent {
   case sent(Message.Content)
   case corrected(text: String)
   case undoneBefore

@@ -30,10 +30,6 @@ struct Delivery: Aggregate {
     }
   }
 
-  static func undoneEarly(_ key: String, creates: Bool, _ state: Delivery) -> DeliveryEvent {
-    .undoNoted(command: key)
-  }
-
   static func evolve(_ delivery: Delivery, _ event: DeliveryEvent) -> Delivery {
     var delivery = delivery
     if case .delivered(let content) = event { delivery.content = content }

@@ -78,7 +78,7 @@ extension DemultiplexJob {
     case .deleted: throw .gone("The job is deleted.")
     case .absent, .running, .failed: break
     }
-    guard let request else { throw LabRefusal(LabErrorCode.unknown, status: 404, "The job does not exist.") }
+    guard let request else { throw .missing("job") }
     return request
   }
 
@@ -88,10 +88,6 @@ extension DemultiplexJob {
       throw LabRefusal(LabErrorCode.jobState, status: 409, "The job is \(status.rawValue).")
     }
     return request
-  }
-
-  static func undoneEarly(_ key: String, creates: Bool, _ state: DemultiplexJob) -> JobEvent {
-    creates && state.status == .absent ? .undoneBefore : .undoNoted(command: key)
   }
 
   static func evolve(_ job: DemultiplexJob, _ event: JobEvent) -> DemultiplexJob {
@@ -151,7 +147,7 @@ extension DemultiplexJob {
 }
 
 /// An event of a job.
-enum JobEvent: LabEvent {
+enum JobEvent: CreatingEvent {
   case started(DemultiplexJob.Request)
   case undoneBefore
   case readsReported(barcode: String, reads: Int)

@@ -41,16 +41,12 @@ struct FileCopy: Aggregate {
       }
     case .delete:
       switch copy.status {
-      case .absent: throw LabRefusal(LabErrorCode.unknown, status: 404, "The copy does not exist.")
+      case .absent: throw .missing("copy")
       case .undoneBefore: throw .gone("The copy was undone before it was made.")
       case .deleted: throw .gone("The copy is already deleted.")
       case .copied: return [.deleted]
       }
     }
-  }
-
-  static func undoneEarly(_ key: String, creates: Bool, _ state: FileCopy) -> CopyEvent {
-    creates && state.status == .absent ? .undoneBefore : .undoNoted(command: key)
   }
 
   static func evolve(_ copy: FileCopy, _ event: CopyEvent) -> FileCopy {
@@ -83,7 +79,7 @@ extension FileCopy.Content {
 }
 
 /// An event of a copy.
-enum CopyEvent: LabEvent {
+enum CopyEvent: CreatingEvent {
   case copied(FileCopy.Content)
   case undoneBefore
   case deleted

@@ -90,7 +90,7 @@ extension Measurement {
 
   private func requirePresent() throws(LabRefusal) {
     switch status {
-    case .absent: throw LabRefusal(LabErrorCode.unknown, status: 404, "The measurement does not exist.")
+    case .absent: throw .missing("measurement")
     case .undoneBefore: throw .gone("The measurement was undone before it was booked.")
     case .cancelled: throw .gone("The measurement is cancelled.")
     case .booked, .recorded, .failed: break
@@ -103,10 +103,6 @@ extension Measurement {
       throw LabRefusal(
         LabErrorCode.qcState, status: 409, "The measurement is already \(status.rawValue); a result comes once.")
     }
-  }
-
-  static func undoneEarly(_ key: String, creates: Bool, _ state: Measurement) -> MeasurementEvent {
-    creates && state.status == .absent ? .undoneBefore : .undoNoted(command: key)
   }
 
   static func evolve(_ measurement: Measurement, _ event: MeasurementEvent) -> Measurement {
@@ -184,7 +180,7 @@ extension Measurement.Reading {
 }
 
 /// An event of a measurement.
-enum MeasurementEvent: LabEvent {
+enum MeasurementEvent: CreatingEvent {
   case booked(Measurement.Booking)
   case undoneBefore
   case recorded(Measurement.Reading)

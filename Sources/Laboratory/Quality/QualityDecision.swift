@@ -117,10 +117,6 @@ extension QualityDecision {
     }
   }
 
-  static func undoneEarly(_ key: String, creates: Bool, _ state: QualityDecision) -> DecisionEvent {
-    creates && state.status == .absent ? .undoneBefore : .undoNoted(command: key)
-  }
-
   static func evolve(_ decision: QualityDecision, _ event: DecisionEvent) -> QualityDecision {
     var decision = decision
     switch event {
@@ -167,7 +163,7 @@ extension QualityDecision.Evaluation {
 }
 
 /// An event of a decision.
-enum DecisionEvent: LabEvent {
+enum DecisionEvent: CreatingEvent {
   case evaluated(QualityDecision.Evaluation)
   case undoneBefore
   case answered(QualityDecision.Answer)

@@ -59,8 +59,6 @@ struct WellPlate: Aggregate {
     }
   }
 
-  static func undoneEarly(_ key: String, creates: Bool, _ state: WellPlate) -> PlateEvent { .undoNoted(command: key) }
-
   static func evolve(_ plate: WellPlate, _ event: PlateEvent) -> WellPlate {
     var plate = plate
     switch event {

@@ -165,14 +165,10 @@ extension Sample {
   func present() throws(LabRefusal) -> Declaration {
     guard let declaration else {
       if status == .undoneBefore { throw .gone("The sample was undone before it was created.") }
-      throw LabRefusal(LabErrorCode.unknown, status: 404, "The sample does not exist.")
+      throw .missing("sample")
     }
     guard status != .voided else { throw .gone("Sample \(declaration.barcode) is void.") }
     return declaration
-  }
-
-  static func undoneEarly(_ key: String, creates: Bool, _ state: Sample) -> SampleEvent {
-    creates && state.status == .absent ? .undoneBefore : .undoNoted(command: key)
   }
 
   static func evolve(_ sample: Sample, _ event: SampleEvent) -> Sample {

@@ -2,7 +2,7 @@ import JSON
 import Values
 
 /// An event of a sample.
-enum SampleEvent: LabEvent {
+enum SampleEvent: CreatingEvent {
   case created(Sample.Declaration)
   case undoneBefore
   case validated(at: Timestamp)

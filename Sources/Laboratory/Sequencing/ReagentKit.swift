@@ -71,12 +71,8 @@ struct ReagentKit: Aggregate {
     case .writtenOff, .returned: throw .gone("The kit is \(status.rawValue).")
     case .absent, .taken, .thawed: break
     }
-    guard let content else { throw LabRefusal(LabErrorCode.unknown, status: 404, "The kit does not exist.") }
+    guard let content else { throw .missing("kit") }
     return content
-  }
-
-  static func undoneEarly(_ key: String, creates: Bool, _ state: ReagentKit) -> KitEvent {
-    creates && state.status == .absent ? .undoneBefore : .undoNoted(command: key)
   }
 
   static func evolve(_ kit: ReagentKit, _ event: KitEvent) -> ReagentKit {
@@ -119,7 +115,7 @@ extension ReagentKit.Content {
 }
 
 /// An event of a kit.
-enum KitEvent: LabEvent {
+enum KitEvent: CreatingEvent {
   case taken(ReagentKit.Content)
   case undoneBefore
   case thawed(at: Timestamp)

@@ -122,7 +122,7 @@ extension Run {
   private func present() throws(LabRefusal) -> Request {
     guard let request else {
       if status == .undoneBefore { throw .gone("The run was undone before it was scheduled.") }
-      throw LabRefusal(LabErrorCode.unknown, status: 404, "The run does not exist.")
+      throw .missing("run")
     }
     guard status != .cancelled else { throw .gone("Run \(request.id) is cancelled.") }
     return request
@@ -133,10 +133,6 @@ extension Run {
     guard status == wanted else {
       throw Self.wrongState("The run is \(status.rawValue); to \(act) it must be \(wanted.rawValue).")
     }
-  }
-
-  static func undoneEarly(_ key: String, creates: Bool, _ state: Run) -> RunEvent {
-    creates && state.status == .absent ? .undoneBefore : .undoNoted(command: key)
   }
 
   static func evolve(_ run: Run, _ event: RunEvent) -> Run {

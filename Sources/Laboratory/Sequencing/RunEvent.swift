@@ -2,7 +2,7 @@ import JSON
 import Values
 
 /// An event of a run.
-enum RunEvent: LabEvent {
+enum RunEvent: CreatingEvent {
   case scheduled(Run.Request)
   case undoneBefore
   case laneBooked(LaneName)

@@ -120,12 +120,8 @@ extension Allocation {
     case .undoneBefore: .gone("The allocation was undone before it was made.")
     case .released: .gone("Allocation \(id?.description ?? "") is released.")
     case .absent, .allocated, .stored:
-      LabRefusal(LabErrorCode.unknown, status: 404, "The allocation does not exist.")
+      .missing("allocation")
     }
-  }
-
-  static func undoneEarly(_ key: String, creates: Bool, _ state: Allocation) -> AllocationEvent {
-    creates && state.status == .absent ? .undoneBefore : .undoNoted(command: key)
   }
 
   static func evolve(_ allocation: Allocation, _ event: AllocationEvent) -> Allocation {

@@ -2,7 +2,7 @@ import JSON
 import Values
 
 /// An event of an allocation.
-enum AllocationEvent: LabEvent {
+enum AllocationEvent: CreatingEvent {
   case allocated(Allocation.Request, position: PositionName)
   case undoneBefore
   case stored(position: PositionName)
