@@ -24,7 +24,7 @@ MODE ?= release
 simulate: ## Runs the engine in simulation: `make simulate SEEDS=1000`, or one seed again with `SEED=279 TRACE=1`.
 	@scripts/install-needs build
 	swift build -c $(MODE) --product saga-simulate
-	.build/$(MODE)/saga-simulate --seed $(SEED) --count $(SEEDS) $(if $(WITHOUT),--without $(WITHOUT)) \
+	.build/$(MODE)/saga-simulate --seed $(SEED) --count $(SEEDS) $(if $(WORKERS),--workers) $(if $(WITHOUT),--without $(WITHOUT)) \
 	  $(if $(FAULT),--fault $(FAULT)) $(if $(TRACE),--trace) $(if $(ALL),--all) $(if $(COUNTS),--counts)
 
 lint: ## The source's style.

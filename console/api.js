@@ -123,6 +123,10 @@ export const workflow = (name, version) =>
 
 export const statistics = (name) => get(`/v1/workflows/${part(name)}/statistics`);
 
+/** The keys that have a holder or a waiter, in their order. */
+export const turns = (parameters) => get(`/v1/concurrency${query(parameters)}`);
+
+export const tasks = () => get("/v1/tasks?limit=200");
 export const stats = () => get("/v1/stats");
 export const readiness = () => get("/readyz");
 

@@ -7,11 +7,12 @@ import { operationPage, operationsPage } from "./operations.js";
 import { overview } from "./overview.js";
 import { sagaPage } from "./saga.js";
 import { sagas } from "./sagas.js";
+import { tasksPage } from "./tasks.js";
 import { askUser } from "./verbs.js";
 import { workflowPage, workflowsPage } from "./workflows.js";
 
 const main = document.getElementById("main");
-const pages = [["#/", "Overview"], ["#/sagas", "Sagas"], ["#/operations", "Operations"], ["#/workflows", "Workflows"]];
+const pages = [["#/", "Overview"], ["#/sagas", "Sagas"], ["#/operations", "Operations"], ["#/tasks", "Tasks"], ["#/workflows", "Workflows"]];
 let page = null;
 
 const go = (hash) => { if (location.hash === hash) show(); else location.hash = hash; };
@@ -33,6 +34,7 @@ function show() {
   else if (parts[0] === "saga" && parts[1]) page = sagaPage(main, { id: parts[1] });
   else if (parts[0] === "operations") page = operationsPage(main, { parameters, go });
   else if (parts[0] === "operation" && parts[1]) page = operationPage(main, { id: parts[1] });
+  else if (parts[0] === "tasks") page = tasksPage(main);
   else if (parts[0] === "workflows") page = workflowsPage(main);
   else if (parts[0] === "workflow" && parts[1]) page = workflowPage(main, { name: parts[1], version: parts[2], go });
   else {

@@ -46,7 +46,8 @@ function entry(call) {
 }
 
 const fields = (headers) => headers.map(({ name, value }) => `${name}: ${value}`);
-const sentLines = (sent) => [sent.kind === "kafka" ? `command ${sent.command} to ${sent.service}` : `${sent.method} ${sent.path} to ${sent.service}`,
+const sentLines = (sent) => [sent.kind === "kafka" ? `command ${sent.command} to ${sent.service}`
+  : sent.kind === "workflow" ? `child saga of ${sent.service}` : sent.kind === "task" ? `task for a worker of queue ${sent.queue}` : `${sent.method} ${sent.path} to ${sent.service}`,
   ...fields(sent.headers)];
 const answeredLines = (answered) => [...(answered.status ? [`status ${answered.status}`] : []), ...fields(answered.headers)];
 

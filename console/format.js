@@ -9,6 +9,9 @@ const numbers = new Intl.NumberFormat();
 
 export const number = (value) => (typeof value === "number" ? numbers.format(value) : isNumber(value) ? String(value) : "–");
 
+/** The version of a workflow: `v3`, or `draft 3` for a version below zero. */
+export const versionName = (version) => (String(version).startsWith("-") ? `draft ${String(version).slice(1)}` : `v${version}`);
+
 export function duration(ms) {
   if (isNumber(ms)) ms = nearest(ms);
   if (!Number.isFinite(ms)) return "–";

@@ -1,4 +1,4 @@
-// A saga's timeline: attempts, waits, delays, polls and backoffs as bars, what happened at one time as marks.
+// A saga's timeline: attempts, waits, turns, delays, polls and backoffs as bars, what happened at one time as marks.
 import { h, s } from "./dom.js";
 import { duration } from "./format.js";
 
@@ -8,6 +8,7 @@ const head = 26;
 
 const kinds = {
   attempt: "attempt", wait: "waiting for a signal", delay: "delay", poll: "polling", backoff: "backoff", group: "group", items: "items",
+  turn: "waiting for its turn",
 };
 
 /** @param data {start, end?, spans, marks} as GET /v1/sagas/{id}/timeline gives it. */

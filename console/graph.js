@@ -9,10 +9,11 @@ const height = 46;
 const gapAlong = 36;
 const gapAcross = 18;
 
-/** The signs of a step in the graph of a workflow: it has a condition, or a compensation. */
+/** The signs of a step in the graph of a workflow: it has a condition, a compensation, or a turn to wait for. */
 const signs = {
   when: { shape: "M6 1L11 6L6 11L1 6z", says: "has a condition" },
   undo: { shape: "M10 1v10L2 6z", says: "can be undone" },
+  turn: { shape: "M2 1h8L2 11h8z", says: "waits for its turn" },
 };
 
 /** Gives each step a layer by its longest path. Then a few sweeps order each layer by the places of its neighbours. */

@@ -15,8 +15,9 @@ export function stepsOf(definition) {
   return flat;
 }
 
-/** The signs of a step beside its kind: it has a condition, it has a compensation. */
-const signsOf = (step) => [step.when && "when", step.compensation && step.compensation !== "none" && "undo"].filter(Boolean);
+/** The signs of a step beside its kind: it has a condition, it has a compensation, it waits for its turn. */
+const signsOf = (step) => [step.when && "when", isUndone(step) && "undo",
+  step.concurrency && !step.fail && "turn"].filter(Boolean);
 
 /** How often a step with forEach does its action, for a box and as a whole phrase; undefined for every other step. */
 export function repeatsOf({ forEach }) {
@@ -25,8 +26,12 @@ export function repeatsOf({ forEach }) {
   return { short: `for each ${name}, ${most} at once`, long: `for each ${name} (at most ${most} at once)` };
 }
 
+/** A child is undone without a word in the file, unless its step is a pivot. */
+const isUndone = (step) => (step.compensation ? step.compensation !== "none" : Boolean(step.workflow) && !step.pivot);
+
 const kindOf = (step) => (step.http ? `${step.http.service} · ${step.poll ? "poll" : "http"}` : step.kafka ? `${step.kafka.service} · kafka`
-  : step.signal ? `signal ${step.signal.name}` : step.delay ? "delay" : step.fail ? `fail ${step.fail.code}` : step.steps ? "group" : "");
+  : step.workflow ? `${step.workflow.name} · workflow`
+  : step.task ? `task ${step.task.queue}` : step.signal ? `signal ${step.signal.name}` : step.delay ? "delay" : step.fail ? `fail ${step.fail.code}` : step.steps ? "group" : "");
 
 /** The steps drawn directly before each step. A group is drawn before its members; what follows it, after its last ones. */
 export function drawnBefore(steps) {

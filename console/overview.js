@@ -15,10 +15,12 @@ const statuses = ["running", "compensating", "stuck", "completed", "compensated"
 export function overview(main) {
   const needs = h("div", { "data-acts": "1" });
   const counts = h("div");
+  const turns = h("div");
   const state = h("div");
   main.append(h("h1", "Overview"),
     h("section.needs", { "aria-labelledby": "needs-title" }, h("h2", { id: "needs-title" }, "Needs a person"), needs),
     h("section", { "aria-labelledby": "counts-title" }, h("h2", { id: "counts-title" }, "All sagas"), counts),
+    h("section", { "aria-labelledby": "turns-title" }, h("h2", { id: "turns-title" }, "Turns"), turns),
     h("section", { "aria-labelledby": "state-title" }, h("h2", { id: "state-title" }, "The engine"), state));
   put(needs, h("p.quiet.placeholder", "Loading …"));
   const ended = [];
@@ -54,6 +56,22 @@ export function overview(main) {
     }
   };
 
+  const showTurns = async () => {
+    try {
+      const { keys, next } = await api.turns({ limit: most });
+      put(turns, keys.length ? [h("table.list", h("thead", h("tr", ["Key", "Held by", "Waiting"].map((name, index) =>
+        h(`th${index === 2 ? ".num" : ""}`, { scope: "col" }, name)))),
+      h("tbody", keys.map((one) => h("tr", { "data-key": `turn ${one.key}` }, h("th", { scope: "row" }, one.key),
+        h("td", one.holders.slice(0, 3).map((claim, index) => [index ? ", " : "", turnLink(claim)]),
+          one.held > 3 && ` and ${number(one.held - 3)} more`),
+        h("td.num", number(one.waiting)))))),
+      next && h("p.quiet", "These are the first keys. “saga locks” shows all.")]
+        : h("p.quiet", "No step and no saga holds a turn or waits for one."));
+    } catch (problem) {
+      put(turns, problemBox(problem));
+    }
+  };
+
   const showState = async () => {
     const [ready, echo] = await Promise.all([api.readiness().catch((e) => e), api.echo().catch((e) => e)]);
     put(state, h("dl.facts",
@@ -66,7 +84,7 @@ export function overview(main) {
           echo.problem ? `: ${echo.problem.message} (${echo.problem.code})` : ""])));
   };
 
-  const soon = gently(async () => { await Promise.all([showNeeds(), showCounts()]); }, 400);
+  const soon = gently(async () => { await Promise.all([showNeeds(), showCounts(), showTurns()]); }, 400);
   const ends = listen((event) => {
     if (event && ["sagaCompleted", "sagaCompensated", "sagaAbandoned"].includes(event.type)) ended.push(Date.now());
     soon();
@@ -79,9 +97,12 @@ export function overview(main) {
   }, 3000);
   showNeeds();
   showCounts();
+  showTurns();
   showState();
   return { refresh: soon, leave: () => { ends(); clearInterval(timer); clearInterval(often); document.title = "Sagas"; } };
 }
+
+const turnLink = (claim) => h("a", { href: `#/saga/${claim.saga}` }, claim.step ?? claim.workflow, " ", h("code", shortID(claim.saga)));
 
 function perMinute(ended) {
   while (ended.length && ended[0] < Date.now() - 60000) ended.shift();

@@ -2,7 +2,8 @@
 import * as api from "./api.js";
 import { stepCalls } from "./calls.js";
 import { dialog, fact, h, put, say } from "./dom.js";
-import { duration, number, shortID, since, time } from "./format.js";
+import { childLink, parentLink, showChildren } from "./family.js";
+import { duration, number, shortID, since, time, versionName } from "./format.js";
 import { gantt } from "./gantt.js";
 import { graph } from "./graph.js";
 import { badge, icon, stateWord } from "./icons.js";
@@ -12,6 +13,7 @@ import { nearest } from "./json.js";
 import { labelChips } from "./labels.js";
 import { gently, later, listen } from "./live.js";
 import { stepsOf } from "./order.js";
+import { taskText } from "./tasks.js";
 import { nextSteps, payload, problemBox, verbButtons, verbLabel } from "./verbs.js";
 import { whyText } from "./why.js";
 
@@ -50,6 +52,7 @@ export function sagaPage(main, { id }) {
   const historyRest = h("div");
   let historyShown = "";
   const values = h("div");
+  const children = h("div", { "data-acts": "1" });
   const section = (title, ...content) => h("section", { "aria-label": title }, h("h2", title), content);
   const items = section("Items");
   items.hidden = true;
@@ -59,7 +62,7 @@ export function sagaPage(main, { id }) {
     items,
     section("Timeline", chart, chartTable),
     h("div.columns", section("Steps", steps), section("Who did what, and why", acts)),
-    section("Events", history, historyRest), section("Input and output", values));
+    children, section("Events", history, historyRest), section("Input and output", values));
 
   const workflowLink = () => h("a", { href: `#/workflow/${encodeURIComponent(saga.workflow)}/${saga.version}` }, saga.workflow);
 
@@ -69,10 +72,10 @@ export function sagaPage(main, { id }) {
       saga.overdue && badge("overdue"))),
     labelChips(saga),
     h("dl.facts.inline",
-      saga.title && fact("Workflow", workflowLink(), ` version ${saga.version}`),
+      (saga.title || saga.draft) && fact("Workflow", workflowLink(), ` ${saga.draft ? versionName(saga.version) : `version ${saga.version}`}`),
       fact("Id", h("code.id", saga.id)), fact("Started", time(saga.startedAt), ` by ${saga.startedBy}`),
       saga.endedAt ? fact("Ended", time(saga.endedAt)) : fact("Deadline", time(saga.deadline), " (", since(saga.deadline), ")"),
-      saga.key && fact("Key", saga.key), saga.tags?.length > 0 && fact("Tags", saga.tags.join(", "))));
+      saga.turn && fact("Turn", turnText(saga.turn)), saga.parent && fact("Child of", parentLink(saga.parent)), saga.key && fact("Key", saga.key), saga.tags?.length > 0 && fact("Tags", saga.tags.join(", "))));
 
   const showWaiting = () => api.waitingFor(id).then((all) => put(waiting, all.map((operation) => h("p.notice", icon("clock"),
     ` ${verbLabel(operation.verb)}, requested by ${operation.by}, waits for a second person: `,
@@ -94,7 +97,7 @@ export function sagaPage(main, { id }) {
     dialog(`Step ${stepID}`, () => [
       h("p", badge(step.status), step.undo && h("span.quiet", ` undo ${step.undo.status}`)), step.description && h("p", step.description),
       step.items ? h("p", itemsWords(step.items), ". The section “Items” of the page lists them.")
-        : ["http", "kafka"].includes(step.action.kind) && [h("h3", "Calls"), stepCalls(id, stepID)],
+        : ["http", "kafka", "task", "workflow"].includes(step.action.kind) && [h("h3", "Calls"), stepCalls(id, stepID)],
       h("h3", "Details"), payload(step), h("h3", `Events (${own.length})`), h("div.history", own.map(eventLine)),
     ], { wide: true });
   };
@@ -105,7 +108,7 @@ export function sagaPage(main, { id }) {
     h("td", badge(step.status), step.undo && h("div.quiet", `undo: ${stateWord(step.undo.status)}`)),
     h("td.num", step.items ? "–" : step.undo ? `${step.attempt ?? 0} + ${step.undo.attempt} undo` : number(step.attempt ?? 0)),
     h("td.num", step.startedAt && step.endedAt ? duration(Date.parse(step.endedAt) - Date.parse(step.startedAt)) : "–"),
-    h("td.reason", errorText(step.undo?.error ?? step.error), step.items && h("div.quiet", itemsWords(step.items)), step.progress && h("div.quiet", step.progress.message), pollText(step.poll)))))));
+    h("td.reason", errorText(step.undo?.error ?? step.error), step.items && h("div.quiet", itemsWords(step.items)), step.progress && h("div.quiet", step.progress.message), pollText(step.poll), turnText(step.turn), taskText(step.task), step.child && childLink(step.child)))))));
 
   const showActs = () => {
     const all = line.marks.filter((mark) => mark.by);
@@ -217,7 +220,8 @@ export function sagaPage(main, { id }) {
         const more = await api.events(id, known(), api.mostEvents - events.length);
         events.push(...more.filter((one) => one.version > known()));
       }
-      if (!definition) {
+      // An operator may have moved the saga to another version.
+      if (!saga || String(saga.version) !== String(fresh.version)) {
         definition = (await api.workflow(fresh.workflow, fresh.version)).definition;
         repeats = new Map(stepsOf(definition).map((step) => [step.id, step.repeats]));
       }
@@ -233,6 +237,7 @@ export function sagaPage(main, { id }) {
       showActs();
       showHistory();
       showValues();
+      if (saga.steps.some((step) => step.action.kind === "workflow")) showChildren(children, id);
     } catch (problem) {
       if (saga) put(sentence, problemBox(problem));
       else put(head, h("h1", "Saga ", h("code", shortID(id))), problemBox(problem));
@@ -258,6 +263,17 @@ function pollText(poll) {
   return h("div.quiet.poll", `asks every ${duration(every)}`,
     poll.answer && [", last answer ", h("strong", poll.answer.shown ?? String(poll.answer.status)), " since ", since(poll.answer.since)],
     next && [", next look ", since(new Date(next).toISOString())]);
+}
+
+/** The turn that a step, or the saga itself, waits for or holds: `waits for its turn of HiSeq-1, 2 before it, held by …`. */
+function turnText(turn) {
+  if (!turn) return null;
+  const holders = turn.holders.slice(0, 3).map((one) => h("a", { href: `#/saga/${one.saga}` }, h("code", shortID(one.saga)), one.step && ` ${one.step}`));
+  return h("div.quiet.turn", turn.takenAt ? ["holds its turn of ", h("strong", turn.key), ", ", since(turn.takenAt)]
+    : [`waits for ${turn.phase === "undo" ? "the turn of its undo" : "its turn"} of `, h("strong", turn.key),
+      turn.ahead !== undefined && `, ${turn.ahead} before it`,
+      holders.length > 0 && [", held by ", holders.map((one, index) => [index ? ", " : "", one]),
+        turn.holders.length > holders.length && " and others"]]);
 }
 
 const errorText = (error) => error && h("span", h("code", error.code), " ", error.message);

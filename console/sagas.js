@@ -2,7 +2,7 @@
 import * as api from "./api.js";
 import { actOnMany } from "./batch.js";
 import { dialog, field, h, put, say } from "./dom.js";
-import { number, plural, since, time } from "./format.js";
+import { number, plural, since, time, versionName } from "./format.js";
 import { badge, icon } from "./icons.js";
 import { read, write } from "./json.js";
 import { knownAs, labelChips, titleAndID } from "./labels.js";
@@ -135,7 +135,7 @@ export function sagas(main, { parameters, go }) {
       saga.key && h("div.quiet.clip", saga.key), saga.tags?.length > 0 && h("div.quiet.clip", saga.tags.join(", "))),
     h("td.reason", saga.failedStep && h("span", saga.failedStep, " "), saga.failureCode && h("code", saga.failureCode),
       saga.waitingFor?.length > 0 && h("span.quiet", ` waits for ${[saga.waitingFor].flat().join(", ")}`)),
-    h("td", saga.workflow, " ", h("span.quiet", `v${saga.version}`)),
+    h("td", saga.workflow, " ", h("span.quiet", versionName(saga.version))),
     h("td", time(saga.startedAt)), h("td", since(saga.updatedAt)));
 
   const { sort: _, ...finding } = filters;

@@ -3,7 +3,7 @@ import * as api from "./api.js";
 import { dialog, field, h, put, say } from "./dom.js";
 import { formFor, jsonForm } from "./forms.js";
 import { badge, icon } from "./icons.js";
-import { shortID } from "./format.js";
+import { shortID, versionName } from "./format.js";
 import { pretty } from "./json.js";
 import { stepsOf } from "./order.js";
 
@@ -12,6 +12,7 @@ const dangerous = ["abandon", "cancel", "compensate", "rewind"];
 const labels = {
   retry: "Retry", resolve: "Resolve", skip: "Skip a step", compensate: "Compensate", cancel: "Cancel", pause: "Pause",
   resume: "Resume", abandon: "Abandon", "run-now": "Run now", extend: "Extend a deadline", rewind: "Rewind to a step",
+  migrate: "Move to another version",
 };
 export const verbLabel = (verb) => labels[verb] ?? verb;
 
@@ -271,7 +272,7 @@ export async function startSaga(workflow) {
         put(problem, problemBox(error));
       }
     } }, form.element, field("Key (optional)", key, "Two starts with the same key start one saga."), problem,
-    h("div.actions", h("span.hint", `As ${api.userName()}`), h("button.primary", { type: "submit" }, `Start version ${workflow.version}`)));
+    h("div.actions", h("span.hint", `As ${api.userName()}`), h("button.primary", { type: "submit" }, workflow.draft ? `Start ${versionName(workflow.version)}` : `Start version ${workflow.version}`)));
   }, { wide: true });
 }
 

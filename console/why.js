@@ -2,7 +2,7 @@
 import { h } from "./dom.js";
 import { since } from "./format.js";
 
-const ends = { retrying: "next attempt", waiting: "ends", delayed: "ends", polling: "ends", running: "times out" };
+const ends = { retrying: "next attempt", waiting: "ends", delayed: "ends", polling: "ends", queued: "ends", running: "times out" };
 
 /** The sentence of the engine, and its times as they are now. */
 export function whyText(saga) {

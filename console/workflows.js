@@ -1,7 +1,7 @@
 // Workflows: the list, and the page of one with its graph, its statistics and its definition.
 import * as api from "./api.js";
 import { fact, h, put } from "./dom.js";
-import { duration, number, time } from "./format.js";
+import { duration, number, time, versionName } from "./format.js";
 import { graph } from "./graph.js";
 import { stepsOf } from "./order.js";
 import { payload, problemBox, startSaga } from "./verbs.js";
@@ -17,8 +17,8 @@ export function workflowsPage(main) {
         h("table.list", h("thead", h("tr", ["Workflow", "Latest", "Versions", "Owner", "What it does"].map((name) => h("th", { scope: "col" }, name)))),
           h("tbody", all.map((one) => h("tr", { "data-row": one.name }, h("th", { scope: "row" },
             h("a", { href: `#/workflow/${encodeURIComponent(one.name)}`, "data-row-link": "" }, one.name)),
-          h("td.num", one.version), h("td", one.versions.map((version) => [h("a", {
-            href: `#/workflow/${encodeURIComponent(one.name)}/${version}`, "aria-label": `${one.name}, version ${version}` }, `v${version}`), " "])),
+          h("td.num", one.draft ? versionName(one.version) : one.version), h("td", one.versions.map((version) => [h("a", {
+            href: `#/workflow/${encodeURIComponent(one.name)}/${version}`, "aria-label": `${one.name}, ${String(version).startsWith("-") ? versionName(version) : `version ${version}`}` }, versionName(version)), " "])),
           h("td", one.owner ?? ""), h("td.reason", one.description ?? "")))))));
     } catch (problem) {
       put(list, problemBox(problem));
@@ -42,15 +42,15 @@ export function workflowPage(main, { name, version, go }) {
   const load = async () => {
     try {
       workflow = await api.workflow(name, version);
-      put(head, h("div.title-row", h("h1", workflow.name, " ", h("span.quiet", `v${workflow.version}`)),
+      put(head, h("div.title-row", h("h1", workflow.name, " ", h("span.quiet", versionName(workflow.version))),
         h("button.primary", { type: "button", "data-key": "start", onclick: async () => {
           const saga = await startSaga(workflow);
           if (saga?.id) go(`#/saga/${saga.id}`);
         } }, "Start a saga …")),
       workflow.description && h("p", workflow.description),
       h("dl.facts.inline", fact("Versions", workflow.versions.map((one) => [String(one) === String(workflow.version)
-        ? h("strong", { "aria-current": "true" }, `v${one}`)
-        : h("a", { href: `#/workflow/${encodeURIComponent(name)}/${one}` }, `v${one}`), " "])),
+        ? h("strong", { "aria-current": "true" }, versionName(one))
+        : h("a", { href: `#/workflow/${encodeURIComponent(name)}/${one}` }, versionName(one)), " "])),
       workflow.owner && fact("Owner", workflow.owner),
       fact("Registered", time(workflow.registeredAt), ` by ${workflow.registeredBy}`),
       fact("Sagas", h("a", { href: `#/sagas?workflow=${encodeURIComponent(name)}` }, "all"), ", ",

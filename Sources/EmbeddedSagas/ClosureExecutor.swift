@@ -37,11 +37,12 @@ final class ClosureExecutor: StepExecutor {
         StepFailure(
           code: EngineErrorCode.engineNotReady, message: "The saga can't be read: \(error)", isRetryable: true))
     }
-    guard let step = steps[saga.start.workflow]?[saga.start.version]?[call.step] else {
+    guard let step = steps[saga.start.workflow]?[saga.definition.version]?[call.step] else {
       return .failed(
         StepFailure(
           code: EngineErrorCode.serviceUnknown,
-          message: "The program has no step “\(call.step)” of “\(saga.start.workflow)” version \(saga.start.version). "
+          message:
+            "The program has no step “\(call.step)” of “\(saga.start.workflow)” version \(saga.definition.version). "
             + "Pass that version to the engine too, then retry the step.",
           isRetryable: true))
     }

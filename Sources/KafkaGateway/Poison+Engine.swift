@@ -22,7 +22,8 @@ extension Poison {
   }
 
   private static func isFinal(_ code: String) -> Bool {
-    code == EngineErrorCode.workflowNotFound || code == EngineErrorCode.sagaStartKeyReused
+    [EngineErrorCode.workflowNotFound, EngineErrorCode.workflowOnlyDrafts, EngineErrorCode.sagaStartKeyReused]
+      .contains(code)
   }
 
   private static func isFinal(_ kind: StoreError.Kind) -> Bool {

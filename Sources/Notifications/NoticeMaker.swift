@@ -12,7 +12,7 @@ import Workflows
 struct NoticeMaker: Sendable {
   let store: any EventStore
   /// Returns a saga's workflow; nil when it is not known.
-  let definition: @Sendable (SagaStart) async -> WorkflowDefinition?
+  let definition: @Sendable (SagaDefinition) async -> WorkflowDefinition?
 
   /// - Parameter wanted: the types of notices that a destination takes.
   /// - Returns: nil when the event causes no such notice.
@@ -104,12 +104,12 @@ struct NoticeMaker: Sendable {
     var summary = NoticeWords.unread(type, stored.type, data, subject)
     var details: JSONObject = ["saga": .string(id)]
     details["workflow"] = saga.workflow.map(JSON.string)
-    details["workflowVersion"] = (saga.start?.version).map(JSON.int)
+    details["workflowVersion"] = (saga.after?.definition.version ?? saga.start?.version).map(JSON.int)
     details["event"] = .string(stored.type)
     details["version"] = .int(stored.version)
     details["step"] = (step ?? data["step"]?.stringValue).map(JSON.string)
     if !saga.isBroken, let state = saga.after {
-      let definition = await definition(state.start)
+      let definition = await definition(state.definition)
       let allowed = definition.map { Verbs.allowed(state, $0) } ?? []
       let why = Explanation(state, definition, now: at, allowed: allowed, about: step)
       summary = why.sentence(of: subject)

@@ -52,8 +52,8 @@ public final class Notices: Sendable {
     self.store = store
     self.environment = environment
     self.log = log
-    let maker = NoticeMaker(store: store) { [engine] start in
-      try? await engine.definition(of: start)
+    let maker = NoticeMaker(store: store) { [engine] saga in
+      try? await engine.definition(of: saga)
     }
     senders = destinations.map {
       NoticeSender(

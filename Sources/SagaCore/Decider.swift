@@ -6,7 +6,9 @@ import Workflows
 /// them. It uses no clock, no I/O and no randomness, except the values that are passed in. Steps are addressed by their
 /// index.
 public struct Decider {
-  let definition: WorkflowDefinition
+  private(set) var definition: WorkflowDefinition
+  /// The version to which the request under way moves the saga; nil for every other command.
+  var target: MoveTarget?
   let now: Timestamp
   /// The learned expected times. An expected time in the definition takes precedence.
   let learned: LearnedTimes
@@ -31,7 +33,7 @@ public struct Decider {
   /// - Parameters:
   ///   - command: the request or the report.
   ///   - state: nil before the saga has started.
-  ///   - definition: the definition on which the saga started.
+  ///   - definition: the definition that the saga follows.
   ///   - now: the timestamp of the events. It decides what is due.
   ///   - learned: the expected times of steps for which the definition declares none.
   ///   - isDraining: true while the engine stops. Then reports are recorded and nothing starts.
@@ -67,6 +69,7 @@ public struct Decider {
       first = [SagaEvent(at: now, SagaStarted(start))]
       decider = Decider(state, definition: definition, now: now, learned: learned)
       decider.count(meter.stepsUsed)
+      try decider.askForOwnTurn()
     }
     if !isDraining { decider.advance() }
     if let impossible = decider.impossible {
@@ -75,14 +78,19 @@ public struct Decider {
     return (first + decider.events, decider.isUnfinished)
   }
 
-  /// A saga's steps are those of its definition, in the same order: its start names both.
+  /// A saga's steps are those of its definition, in the same order: its start names both, and so does a move.
   static func requireSameSteps(_ state: SagaState, _ definition: WorkflowDefinition) throws(Refusal) {
     guard state.steps.count == definition.steps.count else {
       throw Refusal(
         EngineErrorCode.historyImpossible,
         "The saga has \(state.steps.count) steps and version \(definition.version) of “\(definition.name)” has "
-          + "\(definition.steps.count): it started on another definition.")
+          + "\(definition.steps.count): it follows another definition.")
     }
+  }
+
+  /// Goes on by the definition to which the saga has moved.
+  mutating func follow(_ definition: WorkflowDefinition) {
+    if impossible == nil { self.definition = definition }
   }
 
   /// Adds an event, and changes the state by it.
@@ -116,6 +124,11 @@ public struct Decider {
       else { return }
       settle(step, phase: phase, attempt: attempt, outcome: outcome)
     case .looked(let report): take(report)
+    case .takeTurns(let offers): take(offers)
+    case .taken(let claim): try take(claim)
+    case .task(let answer): try take(answer)
+    case .child(let report): take(report)
+    case .undoForParent: try turnBackForParent()
     case .wake: break
     case .recover: if state.end == nil { interruptAttempts() }
     }
@@ -127,6 +140,8 @@ public struct Decider {
     guard state.end == nil, !state.isPaused else { return }
     state.loadItems(by: definition)
     endDueWaits()
+    endDueTurns()
+    endDueTasks()
     endDueGroups()
     remindOfWaits()
     lookAgain()
@@ -137,8 +152,9 @@ public struct Decider {
     } else {
       // The steps beside a rewind go on only when the rewind is done.
       continueRewind()
-      if state.rewind == nil { goForward() }
+      if state.rewind == nil, holdsOwnTurn { goForward() }
     }
+    releaseTurns()
     // This comes last: a step that has just settled is not late.
     noticeOverdueSteps()
   }

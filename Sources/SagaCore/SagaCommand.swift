@@ -9,8 +9,18 @@ public enum SagaCommand: Sendable, Hashable {
   case attemptSettled(step: String, phase: StepPhase, round: Int? = nil, attempt: Int, outcome: StepOutcome)
   /// A look ended that the history does not have as an attempt.
   case looked(LookReport)
+  /// Turns for which the saga waits have come.
+  case takeTurns([TurnOffer])
+  /// A child of the saga was started, or has ended.
+  case child(ChildReport)
+  /// The saga is a child, and its parent undoes it.
+  case undoForParent
   /// A participant answered by a message. The attempt may have settled long ago.
   case answered(StepAnswer)
+  /// A worker takes a task.
+  case taken(TaskClaim)
+  /// A worker answers a task that it has taken, or its lease has ended.
+  case task(TaskAnswer)
   /// Time has passed: do what is due.
   case wake
   /// The engine restarted: no executor will report on the attempts that were in flight.
@@ -47,6 +57,11 @@ public struct Refusal: CodedError, Hashable {
     self.allowed = allowed
     self.violations = violations
     self.moreViolations = moreViolations
+  }
+
+  /// Returns the same refusal with the verbs that an operator could use instead.
+  func allowing(_ verbs: [AllowedVerb]) -> Refusal {
+    Refusal(code, message, allowed: verbs, violations: violations, moreViolations: moreViolations)
   }
 }
 

@@ -22,16 +22,21 @@ public protocol SagaEngine: Sendable {
 
   /// Returns the checker's findings, with the services that the engine knows.
   func check(_ content: [UInt8]) -> CheckResult
-  func register(_ content: [UInt8], by: String, from: String?) async throws -> Registration
+  /// - Parameter isDraft: true to register the next draft of the workflow.
+  func register(_ content: [UInt8], isDraft: Bool, by: String, from: String?) async throws -> Registration
   /// Every version of every workflow, by name and then version.
   func workflows() -> [RegisteredWorkflow]
   /// - Parameters:
   ///   - name: the workflow's name.
   ///   - version: the latest when nil.
   func workflow(_ name: String, version: Int?) throws(EngineError) -> RegisteredWorkflow
+  /// Returns the latest draft of a workflow.
+  func latestDraft(of name: String) throws(EngineError) -> RegisteredWorkflow
 
   func start(_ request: StartRequest) async throws -> Started
   func saga(_ id: UniqueID) async throws -> SagaNow
+  /// Returns how these children are. A child that can't be read is not among them.
+  func childrenNow(of children: [ChildLink]) async throws -> [UniqueID: ChildNow]
   /// Returns the saga that an idempotency key has started.
   func saga(of workflow: String, startedBy key: String) async throws -> UniqueID
   /// Returns the saga after its end, or its current state when the time is over.
@@ -50,6 +55,12 @@ public protocol SagaEngine: Sendable {
   func statistics(of workflow: String, _ range: MomentRange) async throws -> [StepMinute]
   func projections() async throws -> ProjectionStatus
   func rebuildProjections(by: String, from: String?) async throws -> ProjectionStatus
+  /// Returns the holders and the waiters of a key; nil when it has neither.
+  func turns(of key: String) -> TurnLine?
+  /// Returns a page of keys that have holders or waiters, in the order of the keys.
+  func turns(after key: String?, limit: Int) -> [TurnLine]
+  /// The numbers of keys, of held turns and of waiters.
+  var turnCounts: TurnCounts { get }
   /// Returns the number of sagas in each status.
   func counts() async throws -> [SagaStatus: Int]
 
@@ -80,6 +91,18 @@ public protocol SagaEngine: Sendable {
   func decline(_ id: UniqueID, _ act: OperatorAct) async throws -> Operation
   func stop(_ id: UniqueID, _ act: OperatorAct) async throws -> Operation
 
+  /// Takes tasks from a queue for a worker, and waits for one when there is none.
+  func poll(_ poll: TaskPoll) async throws -> [GivenTask]
+  /// Records a worker's answer to a task.
+  func answer(_ id: TaskID, lease: String, _ outcome: StepOutcome) async throws
+  /// Keeps a worker's lease of a task.
+  func heartbeat(_ id: TaskID, lease: String, progress: StepProgress?) async throws -> TaskHeartbeat
+  /// The queues of tasks, by name.
+  var taskQueues: [TaskQueueNow] { get }
+  /// Returns tasks, the first offered first, and the number of the others.
+  /// - Parameter queue: nil for the tasks of all queues.
+  func tasks(of queue: String?, limit: Int) -> (tasks: [OfferedTask], more: Int)
+
   /// Returns people's acts, the oldest first.
   func audit(_ filter: AuditFilter, after: DocumentCursor?, limit: Int) async throws -> AuditPage
   /// Returns the last chain of every shard at this time.
@@ -90,6 +113,9 @@ public protocol SagaEngine: Sendable {
 
 extension SagaEngine {
   public var held: [HeldSaga] { [] }
+  public func turns(of key: String) -> TurnLine? { nil }
+  public func turns(after key: String?, limit: Int) -> [TurnLine] { [] }
+  public var turnCounts: TurnCounts { TurnCounts(keys: 0, held: 0, waiting: 0) }
   public var notReady: NotReady? {
     isReady
       ? nil

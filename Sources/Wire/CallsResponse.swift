@@ -80,29 +80,33 @@ public struct CallsResponse: WireValue {
 
   /// What was sent.
   public struct Sent: WireValue {
-    /// `http` or `kafka`.
+    /// `http`, `kafka` or `task`.
     public let kind: String
-    public let service: String
+    /// Nil for a task.
+    public let service: String?
     /// Over HTTP.
     public let method: String?
     /// Over HTTP: the path with its query, percent-encoded.
     public let path: String?
     /// Over Kafka.
     public let command: String?
+    /// Of a task.
+    public let queue: String?
     /// The idempotency key.
     public let key: String
     public let headers: [Field]
     public let body: Body?
 
     public init(
-      kind: String, service: String, method: String? = nil, path: String? = nil, command: String? = nil, key: String,
-      headers: [Field], body: Body? = nil
+      kind: String, service: String? = nil, method: String? = nil, path: String? = nil, command: String? = nil,
+      queue: String? = nil, key: String, headers: [Field], body: Body? = nil
     ) {
       self.kind = kind
       self.service = service
       self.method = method
       self.path = path
       self.command = command
+      self.queue = queue
       self.key = key
       self.headers = headers
       self.body = body
@@ -110,10 +114,11 @@ public struct CallsResponse: WireValue {
 
     public init(_ members: Members) throws(UnexpectedMember) {
       kind = try members.text("kind")
-      service = try members.text("service")
+      service = try members.textIfAny("service")
       method = try members.textIfAny("method")
       path = try members.textIfAny("path")
       command = try members.textIfAny("command")
+      queue = try members.textIfAny("queue")
       key = try members.text("key")
       headers = try members.list("headers")
       body = try members.oneIfAny("body")
@@ -121,8 +126,9 @@ public struct CallsResponse: WireValue {
 
     public var json: JSON {
       .members([
-        "kind": .string(kind), "service": .string(service), "method": .text(method), "path": .text(path),
-        "command": .text(command), "key": .string(key), "headers": .list(headers), "body": body?.json,
+        "kind": .string(kind), "service": .text(service), "method": .text(method), "path": .text(path),
+        "command": .text(command), "queue": .text(queue), "key": .string(key), "headers": .list(headers),
+        "body": body?.json,
       ])
     }
   }

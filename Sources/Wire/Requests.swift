@@ -6,18 +6,22 @@ import JSON
 /// The body of `POST /v1/workflows/{name}/sagas`.
 public struct StartSagaRequest: Sendable {
   public let input: JSON
-  /// The version of the workflow; nil for the latest.
+  /// The version of the workflow, below zero for a draft; nil for the latest released one.
   public let version: Int?
+  /// Whether the latest draft is to be started. Then `version` is nil.
+  public let wantsDraft: Bool
   public let tags: [String]
 
-  public init(input: JSON, version: Int? = nil, tags: [String] = []) {
+  public init(input: JSON, version: Int? = nil, wantsDraft: Bool = false, tags: [String] = []) {
     self.input = input
     self.version = version
+    self.wantsDraft = wantsDraft
     self.tags = tags
   }
 
   public var json: JSON {
-    .members(["input": input, "version": .integer(version), "tags": .textsIfAny(tags)])
+    let version: JSON? = wantsDraft ? "draft" : .integer(version)
+    return .members(["input": input, "version": version, "tags": .textsIfAny(tags)])
   }
 }
 
@@ -34,13 +38,15 @@ public struct VerbMembers: Sendable {
   public var by: String?
   /// The new time: of `extend`.
   public var until: String?
+  /// The version to which the saga moves, below zero for a draft: of `migrate`.
+  public var to: Int?
 
   public init() {}
 
   fileprivate var members: [(String, JSON?)] {
     [
       ("step", .text(step)), ("outcome", .text(outcome)), ("by", .text(by)), ("until", .text(until)),
-      ("input", input), ("output", output),
+      ("to", .integer(to)), ("input", input), ("output", output),
     ]
   }
 }

@@ -80,6 +80,8 @@ public struct SagaSummary: WireValue {
   public let tags: [String]
   public let labels: [Label]
   public let key: String?
+  /// The id of the saga that started it.
+  public let parent: String?
   public let failedStep: String?
   public let failureCode: String?
   public let failureMessage: String?
@@ -90,7 +92,8 @@ public struct SagaSummary: WireValue {
   public init(
     id: String, title: String? = nil, workflow: String, version: Int, status: String, paused: Bool = false,
     overdue: Bool, startedAt: Timestamp, updatedAt: Timestamp, endedAt: Timestamp? = nil, deadline: Timestamp,
-    tags: [String], labels: [Label] = [], key: String? = nil, failedStep: String? = nil, failureCode: String? = nil,
+    tags: [String], labels: [Label] = [], key: String? = nil, parent: String? = nil, failedStep: String? = nil,
+    failureCode: String? = nil,
     failureMessage: String? = nil,
     waitingFor: [String] = [], attempts: Int, note: String? = nil
   ) {
@@ -108,6 +111,7 @@ public struct SagaSummary: WireValue {
     self.tags = tags
     self.labels = labels
     self.key = key
+    self.parent = parent
     self.failedStep = failedStep
     self.failureCode = failureCode
     self.failureMessage = failureMessage
@@ -131,6 +135,7 @@ public struct SagaSummary: WireValue {
     tags = try members.texts("tags")
     labels = try members.labelsIfAny("labels") ?? []
     key = try members.textIfAny("key")
+    parent = try members.textIfAny("parent")
     failedStep = try members.textIfAny("failedStep")
     failureCode = try members.textIfAny("failureCode")
     failureMessage = try members.textIfAny("failureMessage")
@@ -142,11 +147,12 @@ public struct SagaSummary: WireValue {
   public var json: JSON {
     .members([
       "id": .string(id), "title": .text(title), "workflow": .string(workflow), "version": .int(version),
+      "draft": .flag(VersionName.isDraft(version)),
       "status": .string(status),
       "paused": .flag(paused), "overdue": .bool(overdue), "startedAt": .time(startedAt),
       "updatedAt": .time(updatedAt), "endedAt": .time(endedAt), "deadline": .time(deadline), "tags": .texts(tags),
       "labels": .labelsIfAny(labels),
-      "key": .text(key), "failedStep": .text(failedStep), "failureCode": .text(failureCode),
+      "key": .text(key), "parent": .text(parent), "failedStep": .text(failedStep), "failureCode": .text(failureCode),
       "failureMessage": .text(failureMessage), "waitingFor": .textsIfAny(waitingFor), "attempts": .int(attempts),
       "note": .text(note),
     ])

@@ -15,6 +15,10 @@ extension SagaResponse {
     public let items: Items?
     /// Set for a step that polls.
     public let poll: Poll?
+    /// Set while the step, or its undo, waits for a worker, or a worker has its task.
+    public let task: TaskState?
+    /// The child that the step has started.
+    public let child: Child?
     public let pivot: Bool
     public let round: Int
     /// The number of attempts in this round.
@@ -28,6 +32,8 @@ extension SagaResponse {
     /// The time at which the wait ends, while the step waits.
     public let until: Timestamp?
     public let waitingFor: Waiting?
+    /// Set while the step, or its undo, holds a turn or waits for one.
+    public let turn: Turn?
     public let progress: Progress?
     public let overdue: Overdue?
     public let input: JSON?
@@ -41,9 +47,10 @@ extension SagaResponse {
 
     public init(
       id: String, description: String? = nil, status: String, dependsOn: [String], group: String? = nil, action: Action,
-      items: Items? = nil, poll: Poll? = nil, pivot: Bool,
+      items: Items? = nil, poll: Poll? = nil, task: TaskState? = nil, child: Child? = nil, pivot: Bool,
       round: Int, attempt: Int, maxAttempts: Int? = nil, startedAt: Timestamp? = nil, endedAt: Timestamp? = nil,
-      retryAt: Timestamp? = nil, until: Timestamp? = nil, waitingFor: Waiting? = nil, progress: Progress? = nil,
+      retryAt: Timestamp? = nil, until: Timestamp? = nil, waitingFor: Waiting? = nil, turn: Turn? = nil,
+      progress: Progress? = nil,
       overdue: Overdue? = nil, input: JSON? = nil, output: JSON? = nil, outputError: Failure? = nil,
       error: Failure? = nil, undo: Undo? = nil, verbs: [String] = []
     ) {
@@ -55,6 +62,8 @@ extension SagaResponse {
       self.action = action
       self.items = items
       self.poll = poll
+      self.task = task
+      self.child = child
       self.pivot = pivot
       self.round = round
       self.attempt = attempt
@@ -64,6 +73,7 @@ extension SagaResponse {
       self.retryAt = retryAt
       self.until = until
       self.waitingFor = waitingFor
+      self.turn = turn
       self.progress = progress
       self.overdue = overdue
       self.input = input
@@ -83,6 +93,8 @@ extension SagaResponse {
       action = try members.one("action")
       items = try members.oneIfAny("items")
       poll = try members.oneIfAny("poll")
+      task = try members.oneIfAny("task")
+      child = try members.oneIfAny("child")
       pivot = try members.bool("pivot")
       round = try members.int("round")
       attempt = try members.int("attempt")
@@ -92,6 +104,7 @@ extension SagaResponse {
       retryAt = try members.timeIfAny("retryAt")
       until = try members.timeIfAny("until")
       waitingFor = try members.oneIfAny("waitingFor")
+      turn = try members.oneIfAny("turn")
       progress = try members.oneIfAny("progress")
       overdue = try members.oneIfAny("overdue")
       input = members.jsonIfAny("input")
@@ -106,14 +119,43 @@ extension SagaResponse {
       .members([
         "id": .string(id), "description": .text(description), "status": .string(status),
         "dependsOn": .texts(dependsOn), "group": .text(group), "action": action.json, "items": items?.json,
-        "poll": poll?.json,
+        "poll": poll?.json, "task": task?.json, "child": child?.json,
         "pivot": .bool(pivot),
         "round": .int(round),
         "attempt": .int(attempt), "maxAttempts": .integer(maxAttempts), "startedAt": .time(startedAt),
         "endedAt": .time(endedAt), "retryAt": .time(retryAt), "until": .time(until), "waitingFor": waitingFor?.json,
-        "progress": progress?.json, "overdue": overdue?.json, "input": input, "output": output,
+        "turn": turn?.json, "progress": progress?.json, "overdue": overdue?.json, "input": input, "output": output,
         "outputError": outputError?.json, "error": error?.json, "undo": undo?.json, "verbs": .textsIfAny(verbs),
       ])
+    }
+
+    /// A child of the saga.
+    public struct Child: WireValue {
+      public let id: String
+      public let workflow: String
+      public let version: Int
+      /// Nil when it is not known, and in a saga as it was.
+      public let status: String?
+
+      public init(id: String, workflow: String, version: Int, status: String? = nil) {
+        self.id = id
+        self.workflow = workflow
+        self.version = version
+        self.status = status
+      }
+
+      public init(_ members: Members) throws(UnexpectedMember) {
+        id = try members.text("id")
+        workflow = try members.text("workflow")
+        version = try members.int("version")
+        status = try members.textIfAny("status")
+      }
+
+      public var json: JSON {
+        .members([
+          "id": .string(id), "workflow": .string(workflow), "version": .int(version), "status": .text(status),
+        ])
+      }
     }
 
     /// The items of a step with `forEach`.
@@ -154,18 +196,24 @@ extension SagaResponse {
       public let method: String?
       public let command: String?
       public let signal: String?
+      /// Of a task.
+      public let queue: String?
       public let roles: [String]
+      /// The name of the child's workflow.
+      public let workflow: String?
 
       public init(
         kind: String, service: String? = nil, method: String? = nil, command: String? = nil, signal: String? = nil,
-        roles: [String] = []
+        queue: String? = nil, roles: [String] = [], workflow: String? = nil
       ) {
         self.kind = kind
         self.service = service
         self.method = method
         self.command = command
         self.signal = signal
+        self.queue = queue
         self.roles = roles
+        self.workflow = workflow
       }
 
       public init(_ members: Members) throws(UnexpectedMember) {
@@ -174,13 +222,15 @@ extension SagaResponse {
         method = try members.textIfAny("method")
         command = try members.textIfAny("command")
         signal = try members.textIfAny("signal")
+        queue = try members.textIfAny("queue")
         roles = try members.textsIfAny("roles") ?? []
+        workflow = try members.textIfAny("workflow")
       }
 
       public var json: JSON {
         .members([
           "kind": .string(kind), "service": .text(service), "method": .text(method), "command": .text(command),
-          "signal": .text(signal), "roles": .textsIfAny(roles),
+          "signal": .text(signal), "queue": .text(queue), "roles": .textsIfAny(roles), "workflow": .text(workflow),
         ])
       }
     }
@@ -259,7 +309,56 @@ extension SagaResponse {
       }
     }
 
-    /// What the step waits for: a signal, the end of a delay, or an answer that ends its poll.
+    /// A task that is offered to workers, or that a worker has.
+    public struct TaskState: WireValue {
+      public let id: String
+      public let queue: String
+      public let offeredAt: Timestamp
+      /// When a worker last asked the queue; nil when none has asked since the engine started.
+      public let lastAskedAt: Timestamp?
+      /// The worker that has the task; nil while none has.
+      public let worker: String?
+      public let takenAt: Timestamp?
+      /// The last heartbeat; nil before the first, and after a restart of the engine.
+      public let heartbeatAt: Timestamp?
+      /// When the worker has lost the task without another heartbeat.
+      public let leaseUntil: Timestamp?
+
+      public init(
+        id: String, queue: String, offeredAt: Timestamp, lastAskedAt: Timestamp? = nil, worker: String? = nil,
+        takenAt: Timestamp? = nil, heartbeatAt: Timestamp? = nil, leaseUntil: Timestamp? = nil
+      ) {
+        self.id = id
+        self.queue = queue
+        self.offeredAt = offeredAt
+        self.lastAskedAt = lastAskedAt
+        self.worker = worker
+        self.takenAt = takenAt
+        self.heartbeatAt = heartbeatAt
+        self.leaseUntil = leaseUntil
+      }
+
+      public init(_ members: Members) throws(UnexpectedMember) {
+        id = try members.text("id")
+        queue = try members.text("queue")
+        offeredAt = try members.time("offeredAt")
+        lastAskedAt = try members.timeIfAny("lastAskedAt")
+        worker = try members.textIfAny("worker")
+        takenAt = try members.timeIfAny("takenAt")
+        heartbeatAt = try members.timeIfAny("heartbeatAt")
+        leaseUntil = try members.timeIfAny("leaseUntil")
+      }
+
+      public var json: JSON {
+        .members([
+          "id": .string(id), "queue": .string(queue), "offeredAt": .time(offeredAt), "lastAskedAt": .time(lastAskedAt),
+          "worker": .text(worker), "takenAt": .time(takenAt), "heartbeatAt": .time(heartbeatAt),
+          "leaseUntil": .time(leaseUntil),
+        ])
+      }
+    }
+
+    /// What the step waits for: a signal, the end of a delay, an answer that ends its poll, or its turn.
     public struct Waiting: WireValue {
       public let kind: String
       /// The name of the signal.

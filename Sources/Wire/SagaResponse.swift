@@ -17,6 +17,7 @@ public struct SagaResponse: WireValue {
   public let why: Why
   /// The idempotency key of the start.
   public let key: String?
+  public let parent: Parent?
   public let tags: [String]
   public let labels: [Label]
   /// The step that the saga is stuck on, or whose failure made it turn back.
@@ -28,6 +29,8 @@ public struct SagaResponse: WireValue {
   public let turnBackRequested: TurnBack?
   public let pivotPassed: Bool
   public let rewind: Rewind?
+  /// The turn that the saga itself holds or waits for.
+  public let turn: Turn?
   public let abandoned: Abandoned?
   public let stuck: [StuckStep]
   public let verbs: [AcceptedVerb]
@@ -41,10 +44,11 @@ public struct SagaResponse: WireValue {
     id: String, title: String? = nil, workflow: String, version: Int, status: String, paused: Pause? = nil,
     startedAt: Timestamp,
     startedBy: String? = nil, endedAt: Timestamp? = nil, deadline: Timestamp? = nil, overdue: Bool,
-    why: Why, key: String? = nil, tags: [String] = [], labels: [Label] = [],
+    why: Why, key: String? = nil, parent: Parent? = nil, tags: [String] = [], labels: [Label] = [],
     failedStep: String? = nil, failureCode: String? = nil, failureMessage: String? = nil,
     turnBack: TurnBack? = nil, turnBackRequested: TurnBack? = nil,
-    pivotPassed: Bool, rewind: Rewind? = nil, abandoned: Abandoned? = nil, stuck: [StuckStep], verbs: [AcceptedVerb],
+    pivotPassed: Bool, rewind: Rewind? = nil, turn: Turn? = nil, abandoned: Abandoned? = nil, stuck: [StuckStep],
+    verbs: [AcceptedVerb],
     steps: [Step], input: JSON, output: JSON? = nil, outputErrors: [OutputError] = [], lastEvent: Int
   ) {
     self.id = id
@@ -60,6 +64,7 @@ public struct SagaResponse: WireValue {
     self.overdue = overdue
     self.why = why
     self.key = key
+    self.parent = parent
     self.tags = tags
     self.labels = labels
     self.failedStep = failedStep
@@ -69,6 +74,7 @@ public struct SagaResponse: WireValue {
     self.turnBackRequested = turnBackRequested
     self.pivotPassed = pivotPassed
     self.rewind = rewind
+    self.turn = turn
     self.abandoned = abandoned
     self.stuck = stuck
     self.verbs = verbs
@@ -94,6 +100,7 @@ public struct SagaResponse: WireValue {
     why = try members.one("why")
     let olderKey = try members.textIfAny("idempotencyKey")
     key = try members.textIfAny("key") ?? olderKey
+    parent = try members.oneIfAny("parent")
     tags = try members.textsIfAny("tags") ?? []
     labels = try members.labelsIfAny("labels") ?? []
     failedStep = try members.textIfAny("failedStep")
@@ -103,6 +110,7 @@ public struct SagaResponse: WireValue {
     turnBackRequested = try members.oneIfAny("turnBackRequested")
     pivotPassed = try members.bool("pivotPassed")
     rewind = try members.oneIfAny("rewind")
+    turn = try members.oneIfAny("turn")
     abandoned = try members.oneIfAny("abandoned")
     stuck = try members.list("stuck")
     verbs = try members.list("verbs")
@@ -116,17 +124,38 @@ public struct SagaResponse: WireValue {
   public var json: JSON {
     .members([
       "id": .string(id), "title": .text(title), "workflow": .string(workflow), "version": .int(version),
+      "draft": .flag(VersionName.isDraft(version)),
       "status": .string(status),
       "paused": paused?.json, "startedAt": .time(startedAt), "startedBy": .text(startedBy), "endedAt": .time(endedAt),
       "deadline": .time(deadline), "overdue": .bool(overdue), "why": why.json, "key": .text(key),
-      "idempotencyKey": .text(key), "tags": .textsIfAny(tags), "labels": .labelsIfAny(labels),
+      "idempotencyKey": .text(key), "parent": parent?.json, "tags": .textsIfAny(tags), "labels": .labelsIfAny(labels),
       "failedStep": .text(failedStep), "failureCode": .text(failureCode), "failureMessage": .text(failureMessage),
       "turnBack": turnBack?.json,
       "turnBackRequested": turnBackRequested?.json,
-      "pivotPassed": .bool(pivotPassed), "rewind": rewind?.json, "abandoned": abandoned?.json, "stuck": .list(stuck),
+      "pivotPassed": .bool(pivotPassed), "rewind": rewind?.json, "turn": turn?.json, "abandoned": abandoned?.json,
+      "stuck": .list(stuck),
       "verbs": .list(verbs), "steps": .list(steps), "input": input, "output": output,
       "outputErrors": .listIfAny(outputErrors), "lastEvent": .int(lastEvent),
     ])
+  }
+
+  /// The saga that started this one.
+  public struct Parent: WireValue {
+    public let id: String
+    /// The step, or the item, of the parent.
+    public let step: String
+
+    public init(id: String, step: String) {
+      self.id = id
+      self.step = step
+    }
+
+    public init(_ members: Members) throws(UnexpectedMember) {
+      id = try members.text("id")
+      step = try members.text("step")
+    }
+
+    public var json: JSON { .members(["id": .string(id), "step": .string(step)]) }
   }
 
   /// Who paused the saga, when and why.

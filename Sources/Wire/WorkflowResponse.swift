@@ -48,7 +48,8 @@ public struct WorkflowListResponse: WireValue {
 
     public var json: JSON {
       .members([
-        "name": .string(name), "version": .int(version), "versions": .array(versions.map(JSON.int)),
+        "name": .string(name), "version": .int(version), "draft": .flag(VersionName.isDraft(version)),
+        "versions": .array(versions.map(JSON.int)),
         "description": .text(description), "owner": .text(owner),
       ])
     }
@@ -96,7 +97,8 @@ public struct WorkflowResponse: WireValue {
 
   public var json: JSON {
     .members([
-      "name": .string(name), "version": .int(version), "versions": .array(versions.map(JSON.int)),
+      "name": .string(name), "version": .int(version), "draft": .flag(VersionName.isDraft(version)),
+      "versions": .array(versions.map(JSON.int)),
       "description": .text(description), "owner": .text(owner), "digest": .string(digest),
       "registeredAt": .time(registeredAt), "registeredBy": .string(registeredBy), "definition": definition,
     ])
@@ -130,7 +132,8 @@ public struct RegistrationResponse: WireValue {
 
   public var json: JSON {
     .members([
-      "name": .string(name), "version": .int(version), "digest": .string(digest), "created": .bool(created),
+      "name": .string(name), "version": .int(version), "draft": .flag(VersionName.isDraft(version)),
+      "digest": .string(digest), "created": .bool(created),
       "warnings": .list(warnings),
     ])
   }

@@ -5,6 +5,9 @@ extension EngineErrorCode {
   public static let workflowNotFound = "workflow.notFound"
   public static let workflowInvalid = "workflow.invalid"
   public static let workflowConflict = "workflow.conflict"
+  public static let workflowDraftsOff = "workflow.draftsOff"
+  public static let workflowOnlyDrafts = "workflow.onlyDrafts"
+  public static let workflowTooManyDrafts = "workflow.tooManyDrafts"
   public static let engineNotReady = "engine.notReady"
   public static let engineDraining = "engine.draining"
   public static let auditRunning = "audit.running"
@@ -19,6 +22,8 @@ extension EngineErrorCode {
   public static let operationNotWaiting = "operation.notWaiting"
   public static let operationSamePerson = "operation.samePerson"
   public static let operationNameless = "operation.nameless"
+  // Workers.
+  public static let taskTooManyPolls = "task.tooManyPolls"
   // The executors of attempts.
   public static let serviceUnknown = "service.unknown"
   public static let serviceBusy = "service.busy"

@@ -15,12 +15,16 @@ public struct Explanation: Sendable, Hashable {
     case running
     /// A step waits for its next attempt.
     case retrying
-    /// A step waits for a signal.
+    /// A step waits for a signal, or for a worker.
     case waiting
     /// A step asks again and again until an answer ends its poll.
     case polling
+    /// The saga, a step or an undo waits for its turn of a key.
+    case queued
     /// A step waits for its delay to end.
     case delayed
+    /// A step waits for its child saga.
+    case awaitingChild
     /// The saga undoes its steps.
     case compensating
     /// The saga undoes some steps, and then begins again at one of them.
@@ -68,12 +72,18 @@ public struct Explanation: Sendable, Hashable {
   ///   - definition: the saga's workflow; nil when it is not known. Without it, `next` is empty.
   ///   - now: the time that decides whether the saga is overdue.
   ///   - allowed: the verbs that the saga takes, when the caller has them already.
+  ///   - turns: the places of the saga's turns; without them the sentence does not say who holds the turn.
   ///   - step: the step to explain, if the saga is stuck at several, or waits for several signals.
+  ///   - lastAsked: when a worker last asked each queue, since the engine started; nil when that is not known.
+  ///   - children: how the children of the saga are, as far as that is known.
   public init(
     _ state: SagaState, _ definition: WorkflowDefinition?, now: Timestamp, allowed: [AllowedVerb]? = nil,
-    about step: String? = nil
+    turns: [TurnPlace] = [], about step: String? = nil, lastAsked: [String: Timestamp]? = nil,
+    children: [UniqueID: ChildNow] = [:]
   ) {
-    let explainer = Explainer(state: state, definition: definition, now: now, preferred: step)
+    let explainer = Explainer(
+      state: state, definition: definition, now: now, turns: turns, preferred: step, lastAsked: lastAsked,
+      children: children)
     let reason = explainer.reason
     kind = reason.kind
     self.step = reason.step
@@ -186,14 +196,18 @@ extension String {
 }
 
 /// Finds the reason and the options of an explanation.
-private struct Explainer {
+struct Explainer {
   typealias Words = Explanation.Words
 
   let state: SagaState
   let definition: WorkflowDefinition?
   let now: Timestamp
+  let turns: [TurnPlace]
   /// The step to explain, if the saga is stuck at several, or waits for several signals.
   let preferred: String?
+  /// When a worker last asked each queue.
+  let lastAsked: [String: Timestamp]?
+  let children: [UniqueID: ChildNow]
 
   /// What the explanation says first.
   struct Reason {
@@ -260,6 +274,7 @@ private struct Explainer {
     switch turnBack.cause {
     case .stepFailed: return "step \(turnBack.step ?? "?") failed" + Words.failure(turnBack.message, turnBack.code)
     case .timeout: return "its timeout ended"
+    case .parent: return "the saga that started it is undone"
     case .cancelled: return "\(by) cancelled it" + Words.quoted(turnBack.reason)
     case .compensate: return "\(by) decided to compensate it" + Words.quoted(turnBack.reason)
     }
@@ -318,10 +333,23 @@ private struct Explainer {
     let failure = step.flatMap { $0.inFlight == nil ? $0.undoFailure : nil }
     return Reason(
       kind: kind, step: step?.id, phase: step.map { _ in .undo }, code: failure?.code, since: since,
-      until: step.flatMap { $0.inFlight?.attempt.deadline ?? $0.retryAt }, claim: claim, details: activities())
+      until: step.flatMap { $0.inFlight?.attempt.deadline ?? $0.retryAt }, claim: claim,
+      details: waitToUndo + activities())
+  }
+
+  /// Says that a saga that was opened again waits for its own turn before it undoes a step.
+  private var waitToUndo: [String] {
+    guard let turn = state.ownTurn, !turn.isTaken else { return [] }
+    return ["it waits for its turn before it undoes a step: \(line(of: turn))"]
   }
 
   private var forward: Reason {
+    if let turn = state.ownTurn, !turn.isTaken {
+      return Reason(
+        kind: .queued, phase: .forward, since: turn.askedAt,
+        claim: "waits to begin until its turn comes: \(line(of: turn))"
+      )
+    }
     let waiting = state.steps.filter { $0.status == .waiting }
     let forSignals = waiting.filter { $0.wait?.signal != nil }
     if let step = forSignals.first(where: { $0.id == preferred }) ?? forSignals.first, let signal = step.wait?.signal {
@@ -336,17 +364,25 @@ private struct Explainer {
         since: step.startedAt, until: step.retryAt, claim: "waits for the next attempt of step \(step.id)",
         details: [lastAttempt(of: step)] + activities(but: step.id))
     }
+    if let step = state.steps.first(where: { $0.status == .running && $0.isOnlyOffered }),
+      let offer = step.offer
+    {
+      return Reason(
+        kind: .waiting, step: step.id, phase: .forward, since: step.inFlight?.attempt.startedAt,
+        until: step.waitsUntil, claim: "waits at step \(step.id) for a worker of queue \(offer.queue)",
+        details: asking(offer) + activities(but: step.id))
+    }
     if let step = state.steps.first(where: { $0.status == .running && !$0.isOpenGroup }) {
       let attempt = step.inFlight?.attempt
       return Reason(
         kind: .running, step: step.id, phase: .forward, since: attempt?.startedAt ?? step.startedAt,
         until: attempt?.deadline, claim: "runs step \(step.id)\(number(step.forward.count))",
-        details: activities(but: step.id))
+        details: worker(of: step) + activities(but: step.id))
     }
     if let step = state.steps.first(where: \.isOpenGroup), let words = items(of: step) {
       return Reason(
         kind: .running, step: step.id, phase: .forward, since: step.startedAt, claim: "does \(words)",
-        details: activities(but: step.id))
+        details: stuckChildren(of: step) + activities(but: step.id))
     }
     if let step = waiting.first(where: { $0.polling != nil }), let polling = step.polling {
       return Reason(
@@ -354,12 +390,36 @@ private struct Explainer {
         until: polling.until, claim: "polls at step \(step.id), \(Words.every(polling))",
         details: found(by: polling, of: step) + activities(but: step.id))
     }
+    if let step = waiting.first(where: \.isQueued), let turn = state.turn(of: step.id) {
+      return Reason(
+        kind: .queued, step: step.id, phase: .forward, since: turn.askedAt, until: step.waitsUntil,
+        claim: "waits at step \(step.id) for its turn: \(line(of: turn))", details: activities(but: step.id))
+    }
+    if let step = waiting.first(where: { $0.awaitedChild != nil }), let child = step.awaitedChild {
+      return Reason(
+        kind: .awaitingChild, step: step.id, phase: .forward, since: step.startedAt,
+        claim: "waits at step \(step.id) for its child saga \(child.saga) (\(child.workflow))" + condition(of: child),
+        details: activities(but: step.id))
+    }
     if let step = waiting.first {
       return Reason(
         kind: .delayed, step: step.id, phase: .forward, since: step.startedAt, until: step.wait?.until,
         claim: "waits at step \(step.id) until its delay ends", details: activities(but: step.id))
     }
     return Reason(kind: .running, claim: "is running: its next step begins soon")
+  }
+
+  /// `HiSeq-1, held by saga 019c…, step load, since 2026-03-01 08:15:40 UTC; 2 before it`
+  private func line(of turn: Turn) -> String {
+    let key = turn.key.clippedToLine()
+    guard let place = turns.first(where: { $0.turn.step == turn.step }) else { return key }
+    let holders = place.holders.prefix(2).map { holder in
+      let since = holder.takenAt.map { ", since \(Words.time($0))" } ?? ""
+      return "held by saga \(holder.saga)\(holder.step.map { ", step \($0)" } ?? "")\(since)"
+    }
+    let others = place.held - holders.count
+    let more = !holders.isEmpty && others > 0 ? [others == 1 ? "and by 1 other" : "and by \(others) others"] : []
+    return ([key] + holders + more).joined(separator: ", ") + "; \(place.ahead) before it"
   }
 
   /// Says how many items of a step are in which status; nil for a step without items.
@@ -373,6 +433,30 @@ private struct Explainer {
     ]
     return "step \(step.id) for \(items.count) \(items.count == 1 ? "item" : "items"): "
       + parts.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }.joined(separator: ", ")
+  }
+
+  /// Says when a worker last asked for a task.
+  private func asking(_ offer: StepStage.Offer) -> [String] {
+    guard let lastAsked else { return [] }
+    return ["none has asked since \(lastAsked[offer.queue].map(Words.time) ?? "the engine started")"]
+  }
+
+  /// Says which worker has the step's task.
+  private func worker(of step: StepState) -> [String] {
+    step.offer?.taken.map { ["worker \($0.worker.clippedToLine()) has its task since \(Words.time($0.at))"] } ?? []
+  }
+
+  /// `, which is stuck at store`; empty when it is not known how the child is.
+  private func condition(of child: ChildLink) -> String {
+    guard let now = children[child.saga] else { return "" }
+    return ", which is \(now.status.rawValue)" + (now.stuckAt.map { " at \($0)" } ?? "")
+  }
+
+  /// Says how many children of a step's items wait for an operator.
+  private func stuckChildren(of step: StepState) -> [String] {
+    let stuck = state.awaitedChildren.filter { children[$0.saga]?.status == .stuck }.map { "\($0.saga)" }
+    if stuck.isEmpty { return [] }
+    return ["\(stuck.count == 1 ? "1 child saga is" : "\(stuck.count) child sagas are") stuck: \(Words.list(stuck))"]
   }
 
   private func reminders(of step: StepState) -> [String] {
@@ -413,25 +497,44 @@ private struct Explainer {
     switch step.status {
     // The steps inside a group say what happens.
     case .running where step.isOpenGroup: items(of: step).map { "it does \($0)" }
+    case .running where step.isOnlyOffered:
+      "step \(step.id) waits for a worker of queue \(step.offer?.queue ?? "?")"
+    case .running where step.offer != nil:
+      state.turnBack == nil
+        ? "step \(step.id) is under way\(number(step.forward.count)); \(worker(of: step).joined())"
+        : "its worker has not ended step \(step.id) yet; the next heartbeat tells it to stop"
     case .running:
       state.turnBack == nil
         ? "step \(step.id) is under way\(number(step.forward.count))"
         : "an attempt of step \(step.id) has not ended yet"
     case .backingOff: "step \(step.id) waits for its next attempt; \(lastAttempt(of: step))"
     case .waiting:
-      if let polling = step.polling {
+      if step.isQueued {
+        state.turn(of: step.id).map { "step \(step.id) waits for its turn: \(line(of: $0))" }
+      } else if let polling = step.polling {
         (["step \(step.id) polls, \(Words.every(polling))"] + found(by: polling, of: step)).joined(separator: "; ")
       } else {
         (step.wait?.signal).map { "step \(step.id) waits for the signal “\($0)”" }
+          ?? step.awaitedChild.map { "step \(step.id) waits for its child saga \($0.saga)" + condition(of: $0) }
           ?? "step \(step.id) waits for its delay to end"
       }
-    case .undoing where step.inFlight != nil: "step \(step.id) is being undone\(number(step.undo.count))"
+    case .undoing where step.isOnlyOffered:
+      "the undo of step \(step.id) waits for a worker of queue \(step.offer?.queue ?? "?")"
+    case .undoing where step.inFlight != nil:
+      "step \(step.id) is being undone\(number(step.undo.count))"
+        + (step.child.map { ": its child saga \($0.saga) turns back" + condition(of: $0) } ?? "")
     case .undoing:
       "attempt \(step.undo.count) to undo step \(step.id) failed\(Words.failure(step.undoFailure)); the next attempt follows"
+    case .succeeded where isUndoQueued(step), .failed where isUndoQueued(step):
+      state.turn(of: step.id).map { "what step \(step.id) did waits for its turn to be undone: \(line(of: $0))" }
     case .succeeded, .failed:
       (state.items(of: step.id)?.count(of: .undoing) ?? 0) > 0 ? items(of: step).map { "it undoes \($0)" } : nil
     case .pending, .skipped, .undone, .undoFailed: nil
     }
+  }
+
+  private func isUndoQueued(_ step: StepState) -> Bool {
+    state.turn(of: step.id).map { $0.phase == .undo && !$0.isTaken } ?? false
   }
 
   // MARK: What else matters
@@ -459,89 +562,9 @@ private struct Explainer {
       + "\(Words.duration(overdue.expected.duration)) (\(basis))"
   }
 
-  private var isPastDeadline: Bool { state.overdueSince != nil || state.deadline < state.pausedAt ?? now }
+  var isPastDeadline: Bool {
+    state.overdueSince != nil || state.deadline < state.pausedAt ?? now && !state.waitsForOwnTurn
+  }
 
   private var isPivotPassed: Bool { definition.map { state.isPivotPassed(by: $0) } ?? state.pivotPassed }
-
-  // MARK: Options
-
-  func options(_ allowed: [AllowedVerb]) -> [Explanation.Option] {
-    let blockers = state.shownBlockers
-    let isStuck = !blockers.isEmpty
-    func takes(_ verb: OperatorVerb.Name, _ step: String? = nil) -> Bool {
-      allowed.contains { $0.verb == verb && (step.map($0.steps.contains) ?? true) }
-    }
-    var options = blockers.flatMap { blocker in
-      let helping = definition.map { Verbs.helping(blocker, among: allowed, in: state, by: $0) } ?? []
-      return helping.flatMap { help($0, at: blocker) }
-    }
-    if takes(.resume) { options.append(option(.resume, "Resume the saga.")) }
-    let waiting = isStuck || definition == nil ? [] : state.steps.filter { $0.status == .waiting }
-    func skip(_ step: StepState) {
-      if takes(.skip, step.id) { options.append(option(.skip, step: step.id, "Continue without step \(step.id).")) }
-    }
-    for step in waiting {
-      guard let signal = step.wait?.signal else { continue }
-      options.append(self.signal(signal, to: step.id))
-      skip(step)
-    }
-    if takes(.runNow), !state.isPaused {
-      let wait = state.isPolling ? "the next look or attempt" : "the next attempt"
-      options.append(option(.runNow, "Do not wait for \(wait), or for the end of the delay."))
-    }
-    waiting.filter { $0.wait?.signal == nil }.forEach(skip)
-    if takes(.extend), isPastDeadline { options.append(option(.extend, "Give the saga more time.", words: "--by 2h")) }
-    if takes(.abandon) { options.append(option(.abandon, "End the saga as it is. The engine undoes nothing more.")) }
-    return options
-  }
-
-  private func help(_ verb: OperatorVerb.Name, at blocker: Blocker) -> [Explanation.Option] {
-    let step = blocker.step
-    let isUndo = blocker.phase == .undo
-    switch verb {
-    case .retry:
-      return [
-        option(.retry, step: step, "Try \(isUndo ? "the undo of " : "")step \(step) again, after the cause is fixed.")
-      ]
-    case .resolve where isUndo:
-      return [
-        option(.resolve, step: step, outcome: "undone", "You have undone step \(step) by hand.", words: "--undone")
-      ]
-    case .resolve:
-      let happened = option(
-        .resolve, step: step, outcome: "happened", "You have checked: step \(step) happened.", words: "--happened")
-      // A step that was refused is known not to have happened.
-      guard state.step(step)?.outcome == .unknown else { return [happened] }
-      return [
-        happened,
-        option(
-          .resolve, step: step, outcome: "didNotHappen", "You have checked: step \(step) did not happen.",
-          words: "--did-not-happen"),
-      ]
-    case .skip: return [option(.skip, step: step, "Continue without step \(step).")]
-    case .rewind:
-      return [option(.rewind, step: step, "Undo step \(step) and all steps after it, and begin again at it.")]
-    // Several steps may block the saga. Compensation is offered once.
-    case .compensate where step == state.blockers.first?.step:
-      return [option(.compensate, "Undo what the saga has done.")]
-    // `abandon` comes last, once for the whole saga.
-    case .runNow, .extend, .pause, .resume, .compensate, .cancel, .abandon: return []
-    }
-  }
-
-  private func option(
-    _ verb: OperatorVerb.Name, step: String? = nil, outcome: String? = nil, _ purpose: String, words: String? = nil
-  ) -> Explanation.Option {
-    let named = step.map { "--step \($0)" }
-    let line = ["saga \(verb.rawValue) \(state.id)", named, words, "--reason '…'"].compactMap { $0 }
-    return Explanation.Option(
-      verb: verb.rawValue, step: step, signal: nil, outcome: outcome, purpose: purpose,
-      command: line.joined(separator: " "))
-  }
-
-  private func signal(_ name: String, to step: String) -> Explanation.Option {
-    Explanation.Option(
-      verb: "signal", step: step, signal: name, outcome: nil, purpose: "Send the signal that step \(step) waits for.",
-      command: "saga signal \(state.id) \(name) --body '{}'")
-  }
 }

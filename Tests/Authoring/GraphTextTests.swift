@@ -110,6 +110,21 @@ struct GraphTextTests {
     #expect(text.contains("d=\"M196 64C214 64 214 32 232 32\""))
   }
 
+  @Test("a step, a group and their signs say that they wait for a turn")
+  func turns() throws {
+    let definition = try Drawn.definition(
+      """
+      { "name": "t", "version": 1, "steps": [
+        { "id": "g", "concurrency": { "key": "k" }, "steps": [ { "id": "a", "delay": { "for": "1s" } } ] },
+        { "id": "b", "concurrency": { "key": "k" }, "delay": { "for": "1s" } } ] }
+      """)
+    let text = MermaidGraph.text(of: definition)
+    #expect(text.contains("  s0[\"g<br/>group<br/>turn\"]\n") && text.contains("  s2(\"b<br/>delay<br/>turn\")\n"))
+    let svg = try SVGGraph.text(of: definition)
+    #expect(svg.contains("aria-label=\"b: delay, waits for its turn\""))
+    #expect(svg.components(separatedBy: "class=\"sign sign-turn\"").count == 3)
+  }
+
   @Test("a name that is too long for its box is drawn smaller, and then cut")
   func names() {
     let short = TextWidth.fit("load", into: 168)

@@ -2,9 +2,9 @@ import JSON
 import TestSupport
 import Testing
 import Values
-import Workflows
 
 @testable import Authoring
+@testable import Workflows
 
 @Suite("Which sagas could move to another version", .timeLimit(.minutes(15)), .inTurn)
 struct MoveRuleTests {
@@ -79,6 +79,54 @@ struct MoveRuleTests {
     let renamed = MoveRule(from: before, to: try workflow(["a", "b"], group: "h"))
     #expect(told(renamed) == ["g: the step is removed"])
     #expect(renamed.obstacle(begun: ["g"])?.step == "g")
+  }
+
+  @Test("a group that is over takes no new member")
+  func grownGroups() throws {
+    func workflow(_ members: [String]) throws -> WorkflowDefinition {
+      let steps = members.map { ["id": .string($0), "delay": ["for": "1s"]] as JSON }
+      let beside: JSON = ["id": "z", "delay": ["for": "1s"], "dependsOn": []]
+      return try ComparisonTests.definition(
+        JSON.object([
+          "name": "g", "version": 1, "timeout": "1h", "steps": .array([["id": "g", "steps": .array(steps)], beside]),
+        ]))
+    }
+    let comparison = WorkflowComparison(from: try workflow(["a"]), to: try workflow(["a", "b"]))
+    let rule = comparison.rule
+    #expect(rule.obstacles.isEmpty && rule.grownGroups == [MoveRule.Obstacle(step: "g", reason: "new in it: b")])
+    #expect(rule.obstacle(begun: ["g", "a", "z"]) == nil)
+    #expect(rule.obstacle(begun: ["g", "a", "z"], over: ["a", "g"])?.reason == "new in it: b")
+    #expect(comparison.json["move"]?["unlessOver"] == [["step": "g", "reason": "new in it: b"]])
+    #expect(MoveRule(from: try workflow(["a", "b"]), to: try workflow(["a"])).grownGroups.isEmpty)
+  }
+
+  @Test(
+    "what a poll asks and what gives the items are part of a step",
+    arguments: [
+      ("poll/every", "2m", "its poll changed"), ("poll/until", "$.answer.status == 200", "its poll changed"),
+      ("poll/failWhen", "$.answer.body.state == 'off'", "its poll changed"), ("timeout", "20m", nil),
+      ("poll", nil, "its poll changed"), ("forEach/items", "${input.racks[*]}", "its items changed"),
+      ("forEach/key", "r-${tube.id}", "its items changed"), ("forEach/maxParallel", 3, nil),
+      ("forEach/toleratedFailures", 2, nil), ("forEach", nil, "its items changed"),
+    ] as [(String, JSON?, String?)])
+  func pollsAndItems(_ pointer: String, _ value: JSON?, _ reason: String?) throws {
+    let file: JSON = [
+      "name": "p", "version": 1, "timeout": "1h",
+      "steps": [
+        [
+          "id": "look", "http": ["service": "scale", "method": "GET", "path": "/state"],
+          "poll": ["every": "1m", "until": "$.answer.body.state == 'done'"], "timeout": "10m",
+        ],
+        [
+          "id": "store", "http": ["service": "rack", "method": "PUT", "path": "/tubes"], "compensation": "none",
+          "forEach": ["items": "${input.tubes[*]}", "as": "tube", "key": "${tube.id}"],
+        ],
+      ],
+    ]
+    let step = pointer.hasPrefix("forEach") ? 1 : 0
+    let after = try ComparisonTests.changed(file, "steps/\(step)/\(pointer)", value)
+    let rule = MoveRule(from: try ComparisonTests.definition(file), to: try ComparisonTests.definition(after))
+    #expect(rule.firstObstacles.map(\.reason) == (reason.map { [$0] } ?? []))
   }
 
   @Test("a saga never moves to another workflow")

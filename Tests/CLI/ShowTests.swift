@@ -61,6 +61,21 @@ struct ShowTests {
     #expect(text.contains("asks every 5m, last answer running, next look in 3m 00s"), "\(lines)")
   }
 
+  @Test("a step that waits for its turn says of which key, and how many wait before it")
+  func turn() throws {
+    let step = Sample.step([
+      "id": "load", "status": "waiting", "attempt": 0, "action": ["kind": "http"], "waitingFor": ["kind": "turn"],
+      "turn": [
+        "key": "HiSeq-1", "limit": 1, "phase": "forward", "askedAt": "2026-03-01T08:15:30.250Z", "ahead": 2,
+        "holders": [],
+      ],
+    ])
+    let lines = SagaDrawing(saga: try Sample.response(["steps": [step]]), now: Golden.now, style: .plain).lines()
+    let text = lines.joined(separator: " ").split(separator: " ", omittingEmptySubsequences: true).joined(
+      separator: " ")
+    #expect(text.contains("waiting for its turn of HiSeq-1, 2 before it"), "\(lines)")
+  }
+
   @Test("a command that is too long for a line continues on a second one")
   func longCommand() throws {
     let line = "saga resolve ID --step aStepWithAVeryLongName --did-not-happen --reason 'it is not in the freezer'"

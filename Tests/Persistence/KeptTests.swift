@@ -28,7 +28,7 @@ struct KeptTests {
           registeredAt: place.clock.now())
       }
       #expect(try await store.definition(name: "b", version: nil) == nil)
-      for (name, version) in [("b", 10), ("b", 9), ("a", 1)] {
+      for (name, version) in [("b", 10), ("b", 9), ("a", 1), ("b", -1), ("b", -3), ("d", -10_000)] {
         #expect(try await store.put(definition(name, version)) == .new)
       }
       place.clock.advance(by: .seconds(1))
@@ -42,8 +42,13 @@ struct KeptTests {
       #expect(latest?.registeredAt == Timestamp(milliseconds: place.clock.now().milliseconds - 1_000))
       #expect(try await store.definition(name: "b", version: 9)?.digest == [1])
       #expect(try await store.definition(name: "b", version: 8) == nil)
-      #expect(try await store.definitions(name: nil).map { "\($0.name)\($0.version)" } == ["a1", "b9", "b10"])
-      #expect(try await store.definitions(name: "b").map(\.version) == [9, 10])
+      #expect(
+        try await store.definitions(name: nil).map { "\($0.name)\($0.version)" }
+          == ["a1", "b-3", "b-1", "b9", "b10", "d-10000"])
+      // A draft has a version below zero, so that no released version comes before one.
+      #expect(try await store.definition(name: "b", version: -3)?.version == -3)
+      #expect(try await store.definition(name: "d", version: nil)?.version == -10_000)
+      #expect(try await store.definitions(name: "b").map(\.version) == [-3, -1, 9, 10])
       #expect(try await store.definitions(name: "c").isEmpty)
     }
   }

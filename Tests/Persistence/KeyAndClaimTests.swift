@@ -109,6 +109,12 @@ struct KeyAndClaimTests {
       _ = try await store.append(place.append(streams[0], at: 1, open: .closed))
       #expect(
         try await store.openStreams(shard: nil, after: nil, limit: 9) == [row(1, asleep: false, wakeAt: nil), rows[2]])
+      // A closed stream opens again, and closes again.
+      _ = try await store.append(place.append(streams[3], at: 1, open: .opened))
+      #expect(
+        try await store.openStreams(shard: nil, after: streams[2], limit: 9) == [row(3, asleep: false, wakeAt: nil)])
+      _ = try await store.append(place.append(streams[3], at: 2, open: .closed))
+      #expect(try await store.openStreams(shard: nil, after: streams[2], limit: 9).isEmpty)
     }
   }
 }

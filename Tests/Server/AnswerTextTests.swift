@@ -2,6 +2,7 @@ import Foundation
 import HTTP
 import JSON
 import Notifications
+import Persistence
 import SagaCore
 import Streaming
 import TestSupport
@@ -157,6 +158,18 @@ struct AnswerTextTests {
     }
   }
 
+  @Test("A saga that waits for its turn, and who holds it")
+  func turns() async throws {
+    let engine = FakeEngine()
+    try engine.register(Samples.turn)
+    let id = try engine.start("load-run")
+    engine.show([TurnRouteTests.line("HiSeq-1")])
+    try await TestAPI.run(engine: engine) { api in
+      try expect(try await api.get("/v1/sagas/\(id)"), is: "saga-queued")
+      try expect(try await api.get("/v1/concurrency"), is: "concurrency")
+    }
+  }
+
   @Test("A saga with items")
   func items() async throws {
     let engine = FakeEngine()
@@ -188,6 +201,36 @@ struct AnswerTextTests {
       ] {
         #expect(try await api.get("/v1/sagas/\(id)/\(path)").status == 400, "\(path)")
       }
+    }
+  }
+
+  @Test("A saga with a child")
+  func child() async throws {
+    let engine = FakeEngine()
+    try engine.register(Samples.child)
+    let id = try engine.start("run", input: ["run": "R7"])
+    func started(_ child: UniqueID) -> SagaCommand {
+      .child(
+        ChildReport(
+          step: "deliver", round: 1, .started(ChildLink(saga: child, workflow: "deliver-results", version: 2))))
+    }
+    let unknown = UniqueID.version7(at: engine.clock.now(), random: (7, 11))
+    try engine.tell(id, started(unknown))
+    let other = try engine.start("run", input: ["run": "R8"])
+    try engine.tell(other, started(id))
+    try await TestAPI.run(engine: engine) { api in
+      try expect(try await api.get("/v1/sagas/\(id)"), is: "saga-child")
+      let parent = try await api.get("/v1/sagas/\(other)").json
+      #expect(
+        parent["steps"]?[0]?["child"] == [
+          "id": .string(id.description), "workflow": "deliver-results", "version": 2, "status": "running",
+        ])
+      #expect(
+        parent["why"]?["sentence"]?.stringValue
+          == "The saga waits at step deliver for its child saga \(id) (deliver-results), which is running.")
+      let listed = try await api.get("/v1/sagas?parent=\(id)")
+      #expect(listed.status == 200 && engine.lists.last?.query.parent == id.description)
+      #expect(try await api.get("/v1/sagas?parent=7").status == 400)
     }
   }
 

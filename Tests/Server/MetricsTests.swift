@@ -23,11 +23,14 @@ struct MetricsTests {
     let engine = FakeEngine()
     try engine.register(Samples.storage)
     _ = try engine.start("store-sample")
+    engine.show([TurnRouteTests.line("HiSeq-1"), TurnRouteTests.line("robot")])
     try await TestAPI.run(depth, engine: engine) { api in
       let metrics = try read(try await api.get("/metrics"))
       #expect(metrics["tracseq_ready"] == 1)
       #expect(metrics.metrics["tracseq_sagas"]?.samples[["status": "running"]] == 1)
       #expect(metrics.metrics["tracseq_sagas"]?.samples.count == SagaStatus.allCases.count)
+      #expect(metrics["tracseq_turn_keys"] == 2)
+      #expect(metrics.metrics["tracseq_turns"]?.samples == [["state": "held"]: 2, ["state": "waiting"]: 2])
       let lag = ["tracseq_read_model_lag_events", "tracseq_read_model_lag_seconds"]
       #expect(metrics[lag[0]] == 2 && metrics[lag[1]] == 1.5)
       let store = ["tracseq_store_writable", "tracseq_store_failing_seconds", "tracseq_store_foreign_events_total"]
@@ -36,7 +39,9 @@ struct MetricsTests {
           == Set(
             lag + store + [
               "tracseq_ready", "tracseq_degraded", "tracseq_sagas", "tracseq_sagas_held",
-              "tracseq_clock_offset_seconds",
+              "tracseq_clock_offset_seconds", "tracseq_turn_keys", "tracseq_turns", "tracseq_tasks_waiting",
+              "tracseq_tasks_taken",
+              "tracseq_task_workers_waiting",
             ]))
       #expect(metrics["tracseq_store_writable"] == 1 && metrics["tracseq_degraded"] == 0)
     }
@@ -46,7 +51,7 @@ struct MetricsTests {
     let guide = try String(contentsOf: APIDescription.root.appending(path: "docs/operating.md"), encoding: .utf8)
     try await TestAPI.run(kafka: FakeKafka(consumers: [.sample()]), notices: FakeNotices(.sample())) { api in
       let metrics = try read(try await api.get("/metrics")).metrics
-      #expect(metrics.count == 29)
+      #expect(metrics.count == 34)
       for name in metrics.keys { #expect(guide.contains("`\(name)"), "\(name)") }
       for name in guide.matches(of: /tracseq_[a-z_]+/) { #expect(metrics[String(name.0)] != nil, "\(name.0)") }
     }

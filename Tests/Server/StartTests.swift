@@ -72,8 +72,8 @@ struct StartTests {
         #expect(answer.json["id"] == first.json["id"] && answer.json["version"] == 1)
       }
       let others: [(String, String)] = [
-        (#"{"input": {"n": 1, "list": [{"a": 1.5, "b": "x"}]}, "version": 2}"#, "version 1, not 2"),
-        (#"{"input": {"n": 1, "list": [{"a": 1.5, "b": "x"}]}, "version": 3}"#, "version 1, not 3"),
+        (#"{"input": {"n": 1, "list": [{"a": 1.5, "b": "x"}]}, "version": 2}"#, "version 1, not version 2"),
+        (#"{"input": {"n": 1, "list": [{"a": 1.5, "b": "x"}]}, "version": 3}"#, "version 1, not version 3"),
         (#"{"input": {"n": 1, "list": [{"a": 1.5, "b": "x"}]}, "tags": ["c"]}"#, "the tags a, b, not the tags c"),
         (#"{"input": {"n": 1, "list": [{"a": 1.5, "b": "x"}]}, "tags": []}"#, "the tags a, b, not no tags"),
         (#"{"input": {"n": 1, "list": [{"a": 1.5, "b": "y"}, 2]}, "tags": ["a", "b"]}"#, "/list/0/b, /list/1"),

@@ -29,13 +29,17 @@ struct WireTests {
   static let samples: [Sample] =
     [
       "running", "waiting", "backing-off", "paused", "unread", "progress", "stuck", "abandoned", "undoing",
-      "compensated", "rewinding", "labelled", "polling", "items",
+      "compensated", "rewinding", "labelled", "polling", "items", "queued", "child",
     ].map { Sample("saga-\($0)", "Saga", SagaResponse.self) } + [
+      Sample("concurrency", "TurnPage", TurnsResponse.self),
       Sample("sagas", "SagaPage", SagaListResponse.self), Sample("events", "EventPage", HistoryResponse.self),
       Sample("timeline", "Timeline", TimelineResponse.self),
       Sample("timeline-polling", "Timeline", TimelineResponse.self),
       Sample("calls", "CallPage", CallsResponse.self), Sample("calls-kafka", "CallPage", CallsResponse.self),
-      Sample("items", "ItemPage", ItemsResponse.self),
+      Sample("items", "ItemPage", ItemsResponse.self), Sample("task-poll", "TaskPoll", TaskPollResponse.self),
+      Sample("task-answered", "TaskAnswered", TaskAnswerResponse.self),
+      Sample("task-heartbeat", "TaskHeartbeat", TaskHeartbeatResponse.self),
+      Sample("tasks", "TaskList", TasksResponse.self),
       Sample("document", "SagaDocument", DocumentResponse.self), Sample("stats", "Stats", StatsResponse.self),
       Sample("signal", "SignalAnswer", SignalResponse.self),
       Sample("signal-repeated", "SignalAnswer", SignalResponse.self),
@@ -133,7 +137,13 @@ struct WireTests {
 
   /// Each body with its schema. Several bodies of one schema have all its members together.
   static let requestBodies: [(schema: String, bodies: [JSON])] = [
-    ("StartRequest", [StartSagaRequest(input: 1, version: 1, tags: ["t"]).json]),
+    (
+      "StartRequest",
+      [
+        StartSagaRequest(input: 1, version: 1, tags: ["t"]).json, StartSagaRequest(input: 1, version: -3).json,
+        StartSagaRequest(input: 1, wantsDraft: true).json,
+      ]
+    ),
     ("VerbRequest", [verb()]),
     ("RetryRequest", [verb { ($0.step, $0.input) = ("a", [:]) }]),
     ("ResolveRequest", [verb { ($0.step, $0.outcome, $0.output) = ("a", "happened", 1) }]),
@@ -141,6 +151,7 @@ struct WireTests {
     ("RunNowRequest", [verb { $0.step = "a" }]),
     ("ExtendRequest", [verb { ($0.step, $0.by) = ("a", "2h") }, verb { $0.until = "2026-03-01T08:15:30.250Z" }]),
     ("SagaRewindRequest", [verb { $0.step = "a" }]),
+    ("MigrateRequest", [verb { $0.to = 2 }, verb { $0.to = -3 }]),
     (
       "NewOperation",
       [
@@ -152,6 +163,7 @@ struct WireTests {
           ($0.sagas, $0.members.step, $0.members.outcome, $0.members.output) = ([someSaga], "a", "happened", 1)
         },
         operation("extend") { ($0.sagas, $0.members.by) = ([someSaga], "2h") },
+        operation("migrate") { ($0.dryRun, $0.filter, $0.members.to) = (true, ["workflow": "w"], 2) },
         operation("extend") { ($0.sagas, $0.members.until) = ([someSaga], "2026-03-01T08:15:30.250Z") },
       ]
     ),

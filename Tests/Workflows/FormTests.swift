@@ -103,13 +103,41 @@ struct FormTests {
       #"[{ "id": "a", "delay": { "for": "1s" }, "signal": { "name": "x" } }]"#,
       [Found("workflow.manyActions", "/steps/0/signal", 2, 50)]),
     Case(
-      "a task",
-      #"[{ "id": "a", "task": { "queue": "q" } }]"#,
-      [Found("workflow.notYetSupported", "/steps/0/task", 2, 24)]),
+      "a task without a queue",
+      #"[{ "id": "a", "task": {}, "compensation": "none" }]"#,
+      [Found("workflow.missingKey", "/steps/0/task", 2, 32)]),
     Case(
-      "a child workflow",
-      #"[{ "id": "a", "workflow": { "name": "x" } }]"#,
-      [Found("workflow.notYetSupported", "/steps/0/workflow", 2, 24)]),
+      "a task with a word that it doesn't have",
+      #"[{ "id": "a", "task": { "queue": "q", "payload": 1 }, "compensation": "none" }]"#,
+      [Found("workflow.unknownKey", "/steps/0/task/payload", 2, 48, near: "input")]),
+    Case(
+      "a task with a queue that has a blank",
+      #"[{ "id": "a", "task": { "queue": "a b" }, "compensation": "none" }]"#,
+      [Found("workflow.badName", "/steps/0/task/queue", 2, 43)]),
+    Case(
+      "a heartbeat timeout that is too short",
+      #"[{ "id": "a", "task": { "queue": "q", "heartbeatTimeout": "10ms" }, "compensation": "none" }]"#,
+      [Found("workflow.badValue", "/steps/0/task/heartbeatTimeout", 2, 68)]),
+    Case(
+      "a heartbeat timeout longer than the whole wait",
+      #"[{ "id": "a", "task": { "queue": "q", "heartbeatTimeout": "2m" }, "timeout": "1m", "compensation": "none" }]"#,
+      [Found("workflow.badValue", "/steps/0/task/heartbeatTimeout", 2, 68)]),
+    Case(
+      "a poll beside a task",
+      #"[{ "id": "a", "task": { "queue": "q" }, "compensation": "none", "poll": { "every": "1s", "until": "$.answer.body.ok == true" } }]"#,
+      [Found("workflow.badValue", "/steps/0/poll", 2, 74)]),
+    Case(
+      "unknown key of a child",
+      #"[{ "id": "a", "workflow": { "name": "x", "inputs": {} } }]"#,
+      [Found("workflow.unknownKey", "/steps/0/workflow/inputs", 2, 51, near: "input")]),
+    Case(
+      "a child with a key that is always the same",
+      #"[{ "id": "a", "workflow": { "name": "x", "key": "k" } }]"#,
+      [Found("workflow.badValue", "/steps/0/workflow/key", 2, 58)]),
+    Case(
+      "a child with an undo of its own",
+      #"[{ "id": "a", "workflow": { "name": "x" }, "compensation": { "http": {} } }]"#,
+      [Found("workflow.unknownKey", "/steps/0/compensation/http", 2, 71)]),
     Case(
       "forEach as a list",
       #"[{ "id": "a", "forEach": ["${input.x[*]}"], "http": { "service": "s", "method": "GET", "path": "/x/${item.id}" } }]"#,
@@ -147,12 +175,12 @@ struct FormTests {
       #"[{ "id": "a", "signal": { "name": "s" }, "poll": { "every": "1s", "until": "$.answer.body.ok == true" } }]"#,
       [Found("workflow.badValue", "/steps/0/poll", 2, 51)]),
     Case(
-      "concurrency",
+      "concurrency without a key",
       #"[{ "id": "a", "http": { "service": "s", "method": "GET", "path": "/x" }, "concurrency": {} }]"#,
       more: #""concurrency": {},"#,
       [
-        Found("workflow.notYetSupported", "/concurrency", 1, 30),
-        Found("workflow.notYetSupported", "/steps/0/concurrency", 2, 83),
+        Found("workflow.missingKey", "/concurrency", 1, 45),
+        Found("workflow.missingKey", "/steps/0/concurrency", 2, 98),
       ]),
     Case(
       "a compensation with a delay",

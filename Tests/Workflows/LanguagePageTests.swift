@@ -34,14 +34,14 @@ struct LanguagePageTests {
   @Test("The page of patterns has workflows")
   func patternsExist() { #expect(Self.patterns.count >= 9) }
 
-  @Test("The page has examples of a call, a command, a poll, a wait, a failure and a group")
+  @Test("The page has examples of a call, a command, a task, a poll, a wait, a failure and a group")
   func kinds() {
     let actions = Self.examples.flatMap { text in
       let isWorkflow = text.contains("\"version\"")
       let result = check(isWorkflow ? text : Sample.workflow("[\(text)]", more: "\"timeout\": \"3d\","))
       return result.definition?.steps.map(\.action.kind) ?? []
     }
-    #expect(Set(actions) == ["http", "kafka", "signal", "fail", "group"])
+    #expect(Set(actions) == ["http", "kafka", "task", "workflow", "signal", "fail", "group"])
     let polls = Self.examples.flatMap { text in
       check(Sample.workflow("[\(text)]", more: "\"timeout\": \"3d\",")).definition?.steps.compactMap(\.poll) ?? []
     }

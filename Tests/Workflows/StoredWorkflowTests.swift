@@ -102,6 +102,39 @@ struct StoredWorkflowTests {
       definition.steps[1].forEach == ForEach(items: try Template(["A1", "${input.well}"]), tolerated: .count(3)))
   }
 
+  @Test("a stored definition with tasks decodes to the same steps in every later version")
+  func tasks() throws {
+    let definition = try StoredWorkflow.decode(Self.file("language-4.json"))
+    let step = try #require(definition.steps.first)
+    #expect(
+      step.action
+        == .task(
+          TaskAction(queue: "robot", input: try Template(["plate": "${input.plate}"]), heartbeatTimeout: .seconds(30))))
+    #expect(step.timeout == .seconds(7_200))
+    #expect(
+      step.compensation
+        == .undo(Undo(action: .task(TaskAction(queue: "cleaner")), timeout: Undo.defaultTaskTimeout)))
+  }
+
+  @Test("a definition with children decodes to the same steps in every later version")
+  func children() throws {
+    let definition = try StoredWorkflow.decode(Self.file("language-child.json"))
+    let deliver = WorkflowAction(
+      name: "deliver-results", version: 3, input: try Template(["run": "${input.run}"]),
+      key: try TextTemplate("run ${input.run}"))
+    let archive = WorkflowAction(name: "archive-run")
+    #expect(definition.steps.map(\.action).prefix(2) == [.workflow(deliver), .workflow(archive)])
+    guard case .undo(let first) = definition.steps[0].compensation,
+      case .undo(let second) = definition.steps[1].compensation
+    else {
+      Issue.record("\(definition.steps.map(\.compensation))")
+      return
+    }
+    #expect(first.action == .workflow(deliver.undo) && first.onFailure == .continue)
+    #expect(second.action == .workflow(archive) && second.onFailure == .stuck)
+    #expect(definition.steps[2].compensation == .none)
+  }
+
   @Test("a definition with polls decodes to the same steps in every later version")
   func polls() throws {
     let definition = try StoredWorkflow.decode(Self.file("language-2.json"))
@@ -167,6 +200,18 @@ struct StoredWorkflowTests {
     #expect(errors(refused.file).map(\.code) == [refused.code])
     let definition = try StoredWorkflow.decode(Array(refused.file.utf8))
     #expect(!definition.steps.isEmpty)
+  }
+
+  @Test("a definition with turns decodes to the same keys and limits in every later version")
+  func turns() throws {
+    let definition = try StoredWorkflow.decode(Self.file("language-turns.json"))
+    #expect(
+      definition.concurrency == Concurrency(key: try Template(.string("${input.project}")), limit: 4))
+    #expect(
+      definition.steps.map(\.concurrency) == [
+        Concurrency(key: try Template(.string("HiSeq-${input.number}")), limit: 1), nil,
+        Concurrency(key: try Template(.string("robot")), limit: 10_000),
+      ])
   }
 
   @Test("a definition with a word that this version does not know is refused and not run without it")

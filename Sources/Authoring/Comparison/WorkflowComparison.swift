@@ -96,13 +96,15 @@ extension WorkflowComparison {
       + changed.map {
         ["step": .string($0.id), "change": "changed", "changes": .array($0.changes.map(\.json))] as JSON
       }
+    func obstacles(_ obstacles: [MoveRule.Obstacle]) -> JSON {
+      .array(obstacles.map { ["step": .string($0.step), "reason": .string($0.reason)] })
+    }
     return [
       "before": version(before), "after": version(after), "same": .bool(isSame),
       "workflow": .array(changes.map(\.json)), "steps": .array(steps),
       "move": [
         "sameWorkflow": .bool(rule.isSameWorkflow), "inputMustMeetSchema": .bool(checksInput),
-        "unlessBegun": .array(
-          rule.firstObstacles.map { ["step": .string($0.step), "reason": .string($0.reason)] }),
+        "unlessBegun": obstacles(rule.firstObstacles), "unlessOver": obstacles(rule.grownGroups),
       ],
     ]
   }

@@ -31,12 +31,13 @@ public enum MermaidGraph {
       .joined(separator: "<br/>")
   }
 
-  /// A call or a group is a rectangle, a wait for a signal has round ends, a delay has round corners, a failure has
-  /// double sides. A step with `forEach` is a stack of rectangles, whatever it does.
+  /// A call, a child or a group is a rectangle, a task is a parallelogram, a wait for a signal has round ends, a delay
+  /// has round corners, a failure has double sides. A step with `forEach` is a stack of rectangles, whatever it does.
   private static func shape(of step: Step, around label: String) -> String {
     if step.forEach != nil { return "@{ shape: processes, label: \"\(label)\" }" }
     return switch step.action {
-    case .http, .kafka, .group: "[\"\(label)\"]"
+    case .http, .kafka, .workflow, .group: "[\"\(label)\"]"
+    case .task: "[/\"\(label)\"/]"
     case .signal: "([\"\(label)\"])"
     case .delay: "(\"\(label)\")"
     case .fail: "[[\"\(label)\"]]"

@@ -91,11 +91,12 @@ public enum SVGGraph {
     return text + "</g>"
   }
 
-  /// A condition is an empty diamond. An undo is a triangle that points back.
+  /// A condition is an empty diamond. An undo is a triangle that points back. A turn is an hourglass.
   private static func shape(of sign: StepLabel.Sign) -> String {
     switch sign {
     case .when: "M6 1L11 6L6 11L1 6z"
     case .undo: "M10 1v10L2 6z"
+    case .turn: "M2 1h8L2 11h8z"
     }
   }
 

@@ -8,12 +8,15 @@ struct StepLabel {
     case when
     /// A compensation undoes the step.
     case undo
+    /// The step waits for its turn of a key.
+    case turn
 
     /// The words for a reader who does not see the picture.
     var words: String {
       switch self {
       case .when: "has a condition"
       case .undo: "can be undone"
+      case .turn: "waits for its turn"
       }
     }
   }
@@ -35,6 +38,8 @@ struct StepLabel {
       switch step.action {
       case .http(let http): "\(http.service) · \(step.poll == nil ? "http" : "poll")"
       case .kafka(let kafka): "\(kafka.service) · kafka"
+      case .task(let task): "task \(task.queue)"
+      case .workflow(let workflow): "\(workflow.name) · workflow"
       case .signal(let signal): "signal \(signal.name)"
       case .delay: "delay"
       case .fail(let fail): "fail \(fail.code)"
@@ -48,6 +53,7 @@ struct StepLabel {
       switch sign {
       case .when: step.when != nil
       case .undo: isUndone
+      case .turn: step.concurrency != nil
       }
     }
     description = step.description

@@ -154,6 +154,7 @@ extension SagaQuery {
     if !statuses.isEmpty, !statuses.contains(row.status) { return false }
     if let workflow, !TextKey(workflow).isSame(row.workflow) { return false }
     if let version, version != row.version { return false }
+    if let isDraft, isDraft != VersionName.isDraft(row.version) { return false }
     if !matchesSteps(row.steps) { return false }
     if let error = error.map(ErrorPattern.init), !row.errors.contains(where: error.matches) { return false }
     if let minAttempts, row.attempts < minAttempts { return false }
@@ -165,6 +166,7 @@ extension SagaQuery {
     let labelled = Set(row.labels.map { TextKey(SagaMark.label($0)) })
     if !labels.allSatisfy({ labelled.contains(TextKey(SagaMark.label($0))) }) { return false }
     if let key, !(row.key.map { TextKey(SagaMark.key(key)).isSame(SagaMark.key($0)) } ?? false) { return false }
+    if let parent, parent != row.parent { return false }
     if !words.allSatisfy({ word in row.words.contains { $0.utf8.starts(with: word.utf8) } }) { return false }
     if !started.contains(row.startedAt) { return false }
     if !ended.isOpen, !(row.endedAt.map(ended.contains) ?? false) { return false }

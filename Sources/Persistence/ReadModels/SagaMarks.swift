@@ -19,7 +19,9 @@ enum SagaMark {
   static func tag(_ tag: String) -> String { "t=\(VisibleText.normal(tag))" }
   static func label(_ label: Label) -> String { "l=\(label.name):\(VisibleText.normal(label.value))" }
   static func key(_ key: String) -> String { "k=\(VisibleText.normal(key))" }
+  static func parent(_ id: String) -> String { "o=\(id)" }
   static let paused = "z=paused"
+  static let draft = "z=draft"
   static let word = "q="
 
   /// The separator around and between the index terms of a row. No stored text contains it, because `clean` removes it.
@@ -97,9 +99,11 @@ extension SagaRow {
       marks.insert(SagaMark.both(workflow, error: error))
     }
     for what in waitingFor { marks.insert(SagaMark.waiting(what)) }
-    for mark in tags.map(SagaMark.tag) + labels.map(SagaMark.label) { marks.insert(mark) }
+    let links = parent.map { [SagaMark.parent($0)] } ?? []
+    for mark in tags.map(SagaMark.tag) + labels.map(SagaMark.label) + links { marks.insert(mark) }
     if let key { marks.insert(SagaMark.key(key)) }
-    if isPaused { marks.insert(SagaMark.paused) }
+    let flags = [(isPaused, SagaMark.paused), (VersionName.isDraft(version), SagaMark.draft)]
+    for (isSet, flag) in flags where isSet { marks.insert(flag) }
     return marks
   }
 

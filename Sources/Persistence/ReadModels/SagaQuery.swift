@@ -5,7 +5,10 @@ public struct SagaQuery: Sendable, Hashable {
   /// The accepted statuses; any when empty.
   public var statuses: Set<String> = []
   public var workflow: String?
+  /// The version of the workflow; below zero for a draft.
   public var version: Int?
+  /// True for sagas of drafts, false for sagas of released versions.
+  public var isDraft: Bool?
   /// Without `stepStatus`: the saga's current step. With `stepStatus`: the step that has that status.
   public var step: String?
   /// Without `step`: at least one step has this status.
@@ -22,6 +25,8 @@ public struct SagaQuery: Sendable, Hashable {
   /// The labels that the saga must all have.
   public var labels: [Label] = []
   public var key: String?
+  /// The id of the saga that started it.
+  public var parent: String?
   /// The prefixes of words. For each prefix, one of the saga's words begins with it.
   public var words: [String] = []
   public var started = MomentRange()
@@ -137,6 +142,7 @@ struct FacetKey: Sendable, Hashable {
     if !query.statuses.isEmpty, !query.statuses.contains(status) { return false }
     if let wanted = query.workflow, !TextKey(wanted).isSame(workflow) { return false }
     if let wanted = query.version, wanted != version { return false }
+    if let wanted = query.isDraft, wanted != VersionName.isDraft(version) { return false }
     if let wanted = query.step, !at.contains(where: { TextKey(wanted).isSame($0) }) { return false }
     if let wanted = query.error, !errors.contains(where: { ErrorPattern(wanted).matches($0) }) { return false }
     return true

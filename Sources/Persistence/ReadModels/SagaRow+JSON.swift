@@ -14,6 +14,7 @@ extension SagaRow {
     members["endedAt"] = endedAt.map { .number(JSONNumber($0.milliseconds)) }
     members["overdueAt"] = overdueAt.map { .number(JSONNumber($0.milliseconds)) }
     members["key"] = key.map(JSON.string)
+    members["parent"] = parent.map(JSON.string)
     if !tags.isEmpty { members["tags"] = .array(tags.map(JSON.string)) }
     members["title"] = title.map(JSON.string)
     if !labels.isEmpty { members["labels"] = .labels(labels) }
@@ -40,7 +41,8 @@ extension SagaRow {
       id: id, shard: shard, lastEvent: lastEvent, workflow: workflow, version: version, status: status,
       isPaused: json["paused"]?.boolValue ?? false, startedAt: startedAt, updatedAt: updatedAt,
       endedAt: moment("endedAt"), deadline: deadline, overdueAt: moment("overdueAt"), key: json["key"]?.stringValue,
-      tags: texts("tags"), title: json["title"]?.stringValue, labels: json["labels"]?.labelsValue ?? [],
+      parent: json["parent"]?.stringValue, tags: texts("tags"), title: json["title"]?.stringValue,
+      labels: json["labels"]?.labelsValue ?? [],
       failedStep: json["failedStep"]?.stringValue, failureCode: json["failureCode"]?.stringValue,
       failureMessage: json["failureMessage"]?.stringValue, waitingFor: texts("waitingFor"), attempts: attempts,
       steps: json["steps"]?.arrayValue?.compactMap(StepRow.init) ?? [], words: texts("words"),

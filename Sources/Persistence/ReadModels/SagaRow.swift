@@ -18,6 +18,8 @@ public struct SagaRow: Sendable, Hashable {
   /// The time from which the saga is overdue; nil when it cannot be overdue, for example after its end.
   public var overdueAt: Timestamp?
   public var key: String?
+  /// The id of the saga that started this one; nil for a saga without a parent.
+  public var parent: String?
   public var tags: [String]
   /// What people see first of the saga; nil when it has no title.
   public var title: String?
@@ -26,7 +28,7 @@ public struct SagaRow: Sendable, Hashable {
   public var failedStep: String?
   public var failureCode: String?
   public var failureMessage: String?
-  /// The names of signals, `delay` or `answer` for which the saga waits.
+  /// The names of signals, `delay`, `child` or `answer` for which the saga waits.
   public var waitingFor: [String]
   /// The number of attempts of the step that has had the most.
   public var attempts: Int
@@ -39,7 +41,8 @@ public struct SagaRow: Sendable, Hashable {
   public init(
     id: UniqueID, shard: Int, lastEvent: Int, workflow: String, version: Int, status: String, isPaused: Bool = false,
     startedAt: Timestamp, updatedAt: Timestamp, endedAt: Timestamp? = nil, deadline: Timestamp,
-    overdueAt: Timestamp? = nil, key: String? = nil, tags: [String] = [], title: String? = nil, labels: [Label] = [],
+    overdueAt: Timestamp? = nil, key: String? = nil, parent: String? = nil, tags: [String] = [], title: String? = nil,
+    labels: [Label] = [],
     failedStep: String? = nil,
     failureCode: String? = nil, failureMessage: String? = nil, waitingFor: [String] = [], attempts: Int = 0,
     steps: [StepRow] = [], words: [String] = [], note: String? = nil
@@ -58,6 +61,7 @@ public struct SagaRow: Sendable, Hashable {
     self.deadline = deadline
     self.overdueAt = overdueAt
     self.key = key
+    self.parent = parent
     self.tags = tags
     self.title = title
     self.labels = labels
@@ -75,7 +79,7 @@ public struct SagaRow: Sendable, Hashable {
     SagaRow(
       id: id, shard: shard, lastEvent: lastEvent, workflow: String(workflow.prefix(Self.longestName)), version: version,
       status: status, isPaused: isPaused, startedAt: startedAt, updatedAt: updatedAt, endedAt: endedAt,
-      deadline: deadline, overdueAt: overdueAt, attempts: attempts, words: [id.description],
+      deadline: deadline, overdueAt: overdueAt, parent: parent, attempts: attempts, words: [id.description],
       note: "The read model can't store all of this row. The saga itself is whole. \(reason.prefix(Self.longestReason))"
     )
   }

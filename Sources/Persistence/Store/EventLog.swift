@@ -48,7 +48,7 @@ public protocol DefinitionStore: Sendable {
   /// - Throws: `store.definitionConflict` when it is already stored with another digest.
   func put(_ definition: StoredDefinition) async throws(StoreError) -> DefinitionPut
 
-  /// Returns one definition; the one with the highest version when `version` is nil.
+  /// Returns one definition; the one with the highest version when `version` is nil. Drafts have versions below zero.
   func definition(name: String, version: Int?) async throws(StoreError) -> StoredDefinition?
 
   /// Returns all definitions, or all versions of one, by name and version.

@@ -53,10 +53,16 @@ extension UnansweredCall {
 extension CaseAnswer {
   /// Why the answer can't be given to a call; nil when it can. The reader finds this for answers that name their step.
   func problem(for call: StepCall) -> String? {
-    guard case .kafka = call.action else { return nil }
+    let how: String
+    switch call.action {
+    case .http: return isUntaken ? "no worker for \"\(CaseAnswers.everyStep)\", and the step is called over HTTP" : nil
+    case .kafka: how = "is called over Kafka"
+    case .task: how = "is a task"
+    case .workflow: how = "starts a child saga"
+    }
     switch content {
     case .status, .refusedConnection:
-      return "an answer over HTTP for \"\(CaseAnswers.everyStep)\", and the step is called over Kafka"
+      return "an answer over HTTP for \"\(CaseAnswers.everyStep)\", and the step \(how)"
     case .output, .failure, .unknown, .silence: return nil
     }
   }
@@ -73,6 +79,7 @@ extension CaseAnswer {
     }
     var planned = PlannedAnswer(outcome, after: after, effect: happens ? (outcome == nil ? usual : after) : nil)
     planned.isLast = isLast
+    planned.isTaken = !isUntaken
     return planned
   }
 
@@ -114,6 +121,8 @@ extension CaseAnswer {
     switch call.action {
     case .http(let http): http.service
     case .kafka(let kafka): kafka.service
+    case .task(let task): task.queue
+    case .workflow(let workflow): workflow.name
     }
   }
 }

@@ -31,7 +31,9 @@ struct AnswerReader {
       if step != CaseAnswers.everyStep {
         let action = CaseNames(definition: definition, report: report).requireCall(of: step, phase, at: pointer, .name)
         call = action.flatMap { action in
-          definition?.step(ItemID.step(of: step)).map { Call(step: $0, phase: phase, action: action) }
+          definition?.step(ItemID.step(of: step)).map {
+            Call(step: $0, phase: phase, action: action, wait: definition?.timeout ?? CallRendering.defaultTimeout)
+          }
         }
       }
       answers[step] = list(value, at: pointer, of: call)
@@ -44,14 +46,34 @@ struct AnswerReader {
     let step: Step
     let phase: StepPhase
     let action: Action
+    /// The timeout of the workflow.
+    let wait: Duration
 
-    var isKafka: Bool { if case .kafka = action { true } else { false } }
+    /// How the step is done, in the words of a mistake, when it is not called over HTTP.
+    var other: String? {
+      switch action {
+      case .kafka: "a step over Kafka"
+      case .task: "a task"
+      case .workflow: "a child saga"
+      case .http, .signal, .delay, .fail, .group: nil
+      }
+    }
+
+    /// The class that the engine gives to a failure that is answered.
+    var failureClass: String? {
+      switch action {
+      case .kafka: "kafka.answer"
+      case .task: TaskAnswer.failureClass
+      case .http, .workflow, .signal, .delay, .fail, .group: nil
+      }
+    }
 
     /// How long an attempt waits for its answer.
     var timeout: Duration {
       switch (phase, step.compensation) {
       case (.undo, .undo(let undo)): undo.timeout
-      case (.forward, _), (.undo, _): step.poll?.lookTimeout ?? step.timeout ?? CallRendering.defaultTimeout
+      case (.forward, _), (.undo, _):
+        step.poll?.lookTimeout ?? step.timeout ?? (action.isTask ? wait : CallRendering.defaultTimeout)
       }
     }
   }
@@ -90,7 +112,7 @@ struct AnswerReader {
     case "output": answer = CaseAnswer(.output(reader.members["output"] ?? .null))
     case "fail": answer = failure("fail", in: reader, of: call).map { CaseAnswer(.failure($0)) }
     case "unknown": answer = failure("unknown", in: reader, of: call).map { CaseAnswer(.unknown($0)) }
-    case "timeout": answer = silence(in: reader)
+    case "timeout": answer = silence(in: reader, of: call)
     case "late": answer = late(in: reader, of: call)
     default: answer = refusedConnection(in: reader, of: call)
     }
@@ -113,9 +135,9 @@ struct AnswerReader {
   }
 
   private func status(in reader: ObjectReader, of call: Call?) -> CaseAnswer? {
-    if let call, call.isKafka {
+    if let other = call?.other {
       report.error(
-        Self.code, "a step over Kafka gets no HTTP status: write \"output\", \"fail\" or \"unknown\"",
+        Self.code, "\(other) gets no HTTP status: write \"output\", \"fail\" or \"unknown\"",
         at: reader.pointer(to: "status"), .name)
     }
     guard let status = reader.integer("status", in: 200...599, meaning: "an HTTP status from 200 to 599") else {
@@ -156,21 +178,31 @@ struct AnswerReader {
       report.error(Self.code, "\"code\" has 1 to 200 characters", at: inner.pointer(to: "code"))
       return nil
     }
-    // The class is the one that the executor of Kafka gives to an answer.
     return StepFailure(
-      code: code, classes: call?.isKafka == true ? ["kafka.answer"] : [], message: message ?? code,
+      code: code, classes: (call?.failureClass).map { [$0] } ?? [], message: message ?? code,
       isRetryable: isRetryable ?? (name == "unknown"), retryAfter: retryAfter, isGone: isGone ?? false)
   }
 
-  private enum TimeoutWord: String, CaseIterable { case happened, lost }
+  private enum TimeoutWord: String, CaseIterable { case happened, lost, untaken }
 
-  private func silence(in reader: ObjectReader) -> CaseAnswer? {
+  private func silence(in reader: ObjectReader, of call: Call?) -> CaseAnswer? {
     guard let word = reader.word("timeout", of: TimeoutWord.self) else { return nil }
-    return CaseAnswer(.silence, happened: word == .happened)
+    if word == .untaken, let call, !call.action.isTask {
+      report.error(
+        Self.code, "only a task is taken by a worker: write \"lost\"", at: reader.pointer(to: "timeout"))
+    }
+    var answer = CaseAnswer(.silence, happened: word == .happened)
+    answer.isUntaken = word == .untaken
+    return answer
   }
 
   private func late(in reader: ObjectReader, of call: Call?) -> CaseAnswer? {
     guard let json = reader.members["late"] else { return nil }
+    if let call, call.action.isWorkflow {
+      report.error(
+        Self.code, "a child saga is never late, because its step waits for its end: write \"after\"",
+        at: reader.pointer(to: "late"), .name)
+    }
     guard var answer = answer(json, at: reader.pointer(to: "late"), of: call, isInner: true) else { return nil }
     answer.isLate = true
     return answer
@@ -182,9 +214,9 @@ struct AnswerReader {
       report.error(
         Self.code, "\"refusedConnection\" is true, or it is left out", at: reader.pointer(to: "refusedConnection"))
     }
-    if let call, call.isKafka {
+    if let other = call?.other {
       report.error(
-        Self.code, "a step over Kafka has no connection to its service: write \"timeout\"",
+        Self.code, "\(other) has no connection to its service: write \"timeout\"",
         at: reader.pointer(to: "refusedConnection"), .name)
     }
     return CaseAnswer(.refusedConnection)
@@ -192,7 +224,7 @@ struct AnswerReader {
 
   /// Reports an `after` that contradicts the rest of the answer.
   private func checkTime(of answer: CaseAnswer?, _ reader: ObjectReader, _ call: Call?) {
-    guard let answer, let call, let after = answer.after, reader.has("after") else { return }
+    guard let answer, let call, !call.action.isWorkflow, let after = answer.after, reader.has("after") else { return }
     let timeout = "the attempt times out after \(DurationText.format(call.timeout))"
     if answer.isLate, after < call.timeout {
       report.error(

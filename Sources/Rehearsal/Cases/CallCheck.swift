@@ -89,6 +89,7 @@ struct CallCheck {
       compare("method", expected.method, http.method)
       compare("path", expected.path, http.path, .pathSegment)
       compare("command", expected.command, nil)
+      compare("queue", expected.queue, nil)
       for field in expected.query {
         compare("query \(field.name)", field.value, http.query.first { $0.name == field.name }?.value, .none)
       }
@@ -99,12 +100,28 @@ struct CallCheck {
     case .kafka(let kafka):
       compare("service", expected.service, kafka.service)
       compare("command", expected.command, kafka.command)
+      compare("queue", expected.queue, nil)
       compare("method", expected.method, nil)
       compare("path", expected.path?.source, nil)
       for field in expected.headers {
         compare("header \(field.name)", field.value, header(field.name, kafka.headers), .none)
       }
       compareBody(expected, kafka.body, &found)
+    case .task(let task):
+      compare("queue", expected.queue, task.queue)
+      compare("service", expected.service, nil)
+      compare("command", expected.command, nil)
+      compare("method", expected.method, nil)
+      compare("path", expected.path?.source, nil)
+      compareBody(expected, task.input, &found)
+    case .workflow(let workflow):
+      compare("service", expected.service, workflow.name)
+      compare("command", expected.command, nil)
+      compare("method", expected.method, nil)
+      compare("path", expected.path?.source, nil)
+      for field in expected.headers { compare("header \(field.name)", field.value, nil, .none) }
+      // The undo of a child sends no input.
+      compareBody(expected, sent.call.phase == .forward ? workflow.input : nil, &found)
     }
     return found
   }

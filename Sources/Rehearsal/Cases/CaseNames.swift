@@ -38,7 +38,7 @@ struct CaseNames {
         case .signal: "it waits for a signal: write it into \"signals\""
         case .delay: "it waits for a time, which the test skips"
         case .group: "it is a group, and its members call services"
-        case .fail, .http, .kafka: "it fails by itself"
+        case .fail, .http, .kafka, .task, .workflow: "it fails by itself"
         }
       report.error(
         RehearsalErrorCode.testsUnknownName, "the step \"\(id)\" calls no service, so it gets no answer: \(advice)",

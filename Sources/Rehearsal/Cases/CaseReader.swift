@@ -38,7 +38,7 @@ struct CaseReader {
         json, at: pointer, what: what,
         keys: [
           "name", "description", "input", "key", "tags", "startAt", "answers", "undo", "tombstones", "signals",
-          "operators", "crashes", "expect",
+          "operators", "crashes", "turnsNever", "expect",
         ], meant: TestWords.testCase, report: report)
     else { return nil }
     _ = reader.text("description")
@@ -54,6 +54,7 @@ struct CaseReader {
     test.signals = list("signals", in: reader).compactMap { signal($0.json, at: $0.pointer) }
     test.operators = list("operators", in: reader).compactMap { act($0.json, at: $0.pointer) }
     test.crashes = list("crashes", in: reader).compactMap { crash($0.json, at: $0.pointer) }
+    test.turnsNever = turnsNever(in: reader)
     test.expected = ExpectationReader(names: CaseNames(definition: definition, report: report)).expectation(in: reader)
     return test
   }
@@ -106,6 +107,19 @@ struct CaseReader {
   }
 
   // MARK: What happens to the saga
+
+  /// Reads the steps whose turn never comes. Each has a turn of its own.
+  private func turnsNever(in reader: ObjectReader) -> Set<String> {
+    var steps: Set<String> = []
+    for (step, pointer) in reader.texts("turnsNever") ?? [] {
+      guard CaseNames(definition: definition, report: report).requireStep(step, at: pointer) != nil else { continue }
+      if let known = definition?.step(step), known.concurrency == nil {
+        report.error(Self.code, "\(step) has no \"concurrency\", so it waits for no turn", at: pointer)
+      }
+      steps.insert(step)
+    }
+    return steps
+  }
 
   private func signal(_ json: JSON, at pointer: JSONPointer) -> CaseSignal? {
     let what = "a signal"
@@ -180,6 +194,10 @@ struct CaseReader {
       (verb, taken) = (needsStep().map { .skip(step: $0, output: reader.members["output"]) }, ["step", "output"])
     case .resolve: (verb, taken) = (resolve(needsStep(), reader), ["step", "outcome", "output"])
     case .extend: (verb, taken) = (extend(step, reader), ["step", "by", "until"])
+    case .migrate:
+      report.error(
+        Self.code, "a case plays one version of a workflow, so it can't migrate", at: reader.pointer(to: "verb"))
+      (verb, taken) = (nil, [])
     }
     for other in ["step", "input", "output", "outcome", "by", "until"] where reader.has(other) && !taken.contains(other)
     {

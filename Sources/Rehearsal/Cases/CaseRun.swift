@@ -110,6 +110,7 @@ extension TestCase {
     if let startAt { saga.startedAt = startAt }
     saga.crashes = crashes
     saga.keepsTombstones = keepsTombstones
+    saga.turnsNever = turnsNever
   }
 
   /// The operators' requests. Each has an id, so that its refusal can be found.

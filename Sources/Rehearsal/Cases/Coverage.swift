@@ -82,7 +82,8 @@ package struct Coverage: Sendable {
     case .http(let http):
       paths += http.hasSideEffect ? [.fails, .outcomeUnknown] : [.fails]
       if step.poll != nil, step.timeout != nil { paths.append(.pollTimesOut) }
-    case .kafka: paths += [.fails, .outcomeUnknown]
+    case .kafka, .task: paths += [.fails, .outcomeUnknown]
+    case .workflow: paths.append(.fails)
     case .signal(let signal):
       if signal.accept != nil || signal.schema != nil { paths.append(.signalRefused) }
       if step.timeout != nil { paths.append(.timesOut) }

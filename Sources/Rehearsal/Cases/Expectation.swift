@@ -48,6 +48,7 @@ package struct CallExpectation: Sendable {
   package var method: String?
   package var path: TextTemplate?
   package var command: String?
+  package var queue: String?
   package var query: [(name: String, value: TextTemplate)] = []
   package var headers: [(name: String, value: TextTemplate)] = []
   /// The whole body.

@@ -156,7 +156,8 @@ struct ExpectationReader {
   private func call(_ json: JSON, at pointer: JSONPointer, step known: String?) -> CallExpectation? {
     let what = "an expected call"
     let keys = [
-      "undo", "attempt", "service", "method", "path", "command", "query", "headers", "body", "bodyIncludes", "key",
+      "undo", "attempt", "service", "method", "path", "command", "queue", "query", "headers", "body", "bodyIncludes",
+      "key",
       "at",
     ]
     guard
@@ -186,6 +187,7 @@ struct ExpectationReader {
     call.method = reader.text("method")
     call.path = textTemplate("path", in: reader)
     call.command = reader.text("command")
+    call.queue = reader.text("queue")
     call.query = textTemplates("query", in: reader)
     call.headers = textTemplates("headers", in: reader)
     call.body = template("body", in: reader)

@@ -81,6 +81,9 @@ package struct RunStory: Sendable {
     switch call?.action {
     case .http(let http): text += "\(http.method) \(http.service) \(http.path)"
     case .kafka(let kafka): text += "\(kafka.service).\(kafka.command) over Kafka"
+    case .task(let task): text += "task for a worker of \(task.queue)"
+    case .workflow(let workflow):
+      text += event.phase == .undo ? "turn the child saga of \(workflow.name) back" : "start \(workflow.name)"
     case nil: text += "an attempt that is never sent"
     }
     if event.attempt > 1 { text += ", attempt \(event.attempt)" }
@@ -96,7 +99,9 @@ package struct RunStory: Sendable {
       switch refused.command {
       case .give(let signal, _): (.signal, "signal \(signal.name) by \(signal.by)")
       case .operate(let request): (.person, "\(request.act.by): \(request.verb.name.rawValue)")
-      case .start, .attemptSettled, .looked, .answered, .wake, .recover: (.engine, "a report")
+      case .start, .attemptSettled, .looked, .child, .undoForParent, .takeTurns, .answered, .taken, .task, .wake,
+        .recover:
+        (.engine, "a report")
       }
     add(refused.at, kind, nil, "\(what) is refused: \(refused.refusal.message) [\(refused.refusal.code)]")
   }
@@ -122,14 +127,21 @@ package struct RunStory: Sendable {
       add(
         at, .engine, event.step,
         "the answer to look \(event.look) is \(answer); the next look is in \(offset(event.next))")
+    case let event as TurnAsked:
+      let until = event.until.map { ", for at most \(offset($0))" } ?? ""
+      add(at, .waits, event.step, "\(event.phase == .undo ? "undo: " : "")waits for its turn of \(event.key)\(until)")
+    case let event as TurnTaken: add(at, .engine, event.step, "holds its turn of \(event.key)")
+    case let event as TurnReleased: add(at, .engine, event.step, "the turn of \(event.key) is free")
     case let event as ItemsOpened: add(at, .begins, event.step, "begins with its \(event.count) items")
     case let event as ItemsUndone: add(at, .succeeds, event.step, "all items are undone")
+    case let event as ChildStarted: add(at, .begins, event.step, "waits for its child saga of \(event.child.workflow)")
     case let event as WaitReminded: add(at, .engine, event.step, "reminder \(event.number)")
     case let event as GroupOpened:
       add(at, .begins, event.step, "the group begins" + (event.until.map { ", for at most \(offset($0))" } ?? ""))
     case let event as AttemptFailed:
       let unknown = event.isUnknown ? "; it may have happened" : ""
       add(at, .fails, event.step, "\(failure(event.failure))\(unknown); again in \(offset(event.retryAt))")
+    case let event as TaskTaken: add(at, .engine, event.step, "taken by \(event.worker)")
     case let event as AttemptNotMade:
       add(at, .fails, event.step, "not sent: \(failure(event.failure)); again in \(offset(event.retryAt))")
     case let event as StepProgressed: add(at, .engine, event.step, "progress: \(event.progress.message)")
@@ -222,6 +234,14 @@ extension StepCall {
       members["command"] = .string(kafka.command)
       members["headers"] = fields(kafka.headers)
       members["body"] = kafka.body
+    case .task(let task):
+      members["queue"] = .string(task.queue)
+      members["body"] = task.input
+    case .workflow(let workflow):
+      members["workflow"] = .string(workflow.name)
+      members["version"] = workflow.version.map(JSON.int)
+      members["startKey"] = workflow.key.map(JSON.string)
+      members["input"] = phase == .forward ? workflow.input : nil
     }
     return .object(members)
   }

@@ -33,6 +33,8 @@ package struct TestCase: Sendable {
   package var operators: [CaseAct] = []
   package var crashes: [VirtualCrash] = []
   package var keepsTombstones = true
+  /// The steps and groups whose turn never comes.
+  package var turnsNever: Set<String> = []
   package var expected = Expectation()
 
   package init(name: String, line: Int) {
@@ -98,6 +100,8 @@ package struct CaseAnswer: Sendable, Hashable {
   package var happened: Bool?
   /// Whether the answer comes after the attempt has timed out.
   package var isLate = false
+  /// Whether no worker takes the task.
+  package var isUntaken = false
   /// Whether each later call of the step gets the same answer.
   package var isLast = false
 

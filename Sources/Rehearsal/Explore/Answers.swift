@@ -115,7 +115,7 @@ public struct GivenAnswers: Sendable {
   private static func output(of step: Step, _ reads: WorkflowReads) -> JSON? {
     let read = reads.sample(of: .output(step.id))
     switch step.action {
-    case .http, .kafka: return read ?? .object([:])
+    case .http, .kafka, .task, .workflow: return read ?? .object([:])
     case .signal(let signal):
       let example = signal.schema.flatMap { SchemaExample.value(of: $0.source, named: signal.name) }
       let body = example.map { completed($0, by: read) } ?? read ?? .object([:])

@@ -112,7 +112,7 @@ extension Step {
     if case .undo = compensation { return true }
     switch action {
     case .http(let http): return http.hasSideEffect
-    case .kafka: return true
+    case .kafka, .task, .workflow: return true
     case .signal, .delay, .fail, .group: return false
     }
   }

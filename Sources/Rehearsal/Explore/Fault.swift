@@ -12,6 +12,8 @@ public struct Fault: Sendable, Hashable {
     case answersLate
     /// No attempt gets an answer, and the work reaches the participant a day later.
     case arrivesLate
+    /// No worker takes the task.
+    case neverTaken
     case crashes(beforeRecord: Bool)
     case signalNever
     case signalRefused
@@ -19,6 +21,8 @@ public struct Fault: Sendable, Hashable {
     case pollNever
     /// An answer meets the poll's `failWhen`.
     case pollFails
+    /// The turn of a step with `concurrency` never comes: another saga holds it for ever.
+    case turnNever
     /// The time of the group runs out while a member is under way: the engine is down for so long.
     case groupTimesOut(member: String, downtime: Duration)
     /// The participant refuses every attempt of these items: more than their step tolerates.
@@ -41,8 +45,8 @@ public struct Fault: Sendable, Hashable {
   /// The phase in which the fault happens.
   public var phase: StepPhase {
     switch kind {
-    case .fails, .timesOut, .answersLate, .arrivesLate, .crashes, .signalNever, .signalRefused, .pollNever, .pollFails,
-      .groupTimesOut, .itemsFail:
+    case .fails, .timesOut, .answersLate, .arrivesLate, .neverTaken, .crashes, .signalNever, .signalRefused, .pollNever,
+      .pollFails, .turnNever, .groupTimesOut, .itemsFail:
       .forward
     case .undoFails, .undoFailsForGood, .undoTimesOut, .undoCrashes: .undo
     }
@@ -56,12 +60,14 @@ public struct Fault: Sendable, Hashable {
     case .timesOut(happened: false): "times out without having happened"
     case .answersLate: "answers after its deadline"
     case .arrivesLate: "times out and arrives after its undo"
+    case .neverTaken: "no worker takes its task"
     case .crashes(beforeRecord: true): "the engine crashes before it records the answer"
     case .crashes(beforeRecord: false): "the engine crashes after it recorded the answer"
     case .signalNever: "the signal never comes"
     case .signalRefused: "only a refused signal comes"
     case .pollNever: "no answer ends its poll"
     case .pollFails: "an answer fails its poll"
+    case .turnNever: "its turn never comes"
     case .groupTimesOut(let member, _): "its time runs out while \(member) is under way"
     case .itemsFail(let items): "\(items.count) items fail for good, more than it tolerates"
     case .undoFails(let times): "its undo fails \(times == 1 ? "once" : "\(times) times"), then succeeds"
@@ -81,12 +87,14 @@ public struct Fault: Sendable, Hashable {
     case .timesOut(happened: false): "timesOutNotHappened"
     case .answersLate: "answersLate"
     case .arrivesLate: "arrivesAfterUndo"
+    case .neverTaken: "neverTaken"
     case .crashes(beforeRecord: true): "crashBeforeRecord"
     case .crashes(beforeRecord: false): "crashAfterRecord"
     case .signalNever: "signalNever"
     case .signalRefused: "signalRefused"
     case .pollNever: "pollNever"
     case .pollFails: "pollFails"
+    case .turnNever: "turnNever"
     case .groupTimesOut: "groupTimesOut"
     case .itemsFail: "tooManyItemsFail"
     case .undoFails: "undoFailsThenSucceeds"
@@ -106,8 +114,9 @@ public struct Fault: Sendable, Hashable {
       VirtualCrash(.beforeRecord(step: member, phase: .forward, attempt: 1), downtime: downtime)
     case .undoCrashes(beforeRecord: true): VirtualCrash(.beforeRecord(step: step, phase: .undo, attempt: 1))
     case .undoCrashes(beforeRecord: false): VirtualCrash(.afterRecord(step: step, phase: .undo, attempt: 1))
-    case .fails, .timesOut, .answersLate, .arrivesLate, .signalNever, .signalRefused, .pollNever, .pollFails,
-      .itemsFail, .undoFails, .undoFailsForGood, .undoTimesOut:
+    case .fails, .timesOut, .answersLate, .arrivesLate, .neverTaken, .signalNever, .signalRefused, .pollNever,
+      .pollFails,
+      .turnNever, .itemsFail, .undoFails, .undoFailsForGood, .undoTimesOut:
       nil
     }
   }
@@ -116,8 +125,9 @@ public struct Fault: Sendable, Hashable {
   var needsBody: Bool {
     switch kind {
     case .signalRefused, .pollNever, .pollFails: true
-    case .fails, .timesOut, .answersLate, .arrivesLate, .crashes, .signalNever, .groupTimesOut, .itemsFail, .undoFails,
-      .undoFailsForGood, .undoTimesOut, .undoCrashes:
+    case .fails, .timesOut, .answersLate, .arrivesLate, .neverTaken, .crashes, .signalNever, .turnNever, .groupTimesOut,
+      .itemsFail,
+      .undoFails, .undoFailsForGood, .undoTimesOut, .undoCrashes:
       false
     }
   }
@@ -132,8 +142,9 @@ public struct Fault: Sendable, Hashable {
     case .pollFails:
       failure(in: run).map { $0.code == EngineErrorCode.pollFailed || $0.classes.contains(EngineErrorCode.pollFailed) }
         ?? false
-    case .fails, .timesOut, .answersLate, .arrivesLate, .crashes, .signalNever, .groupTimesOut, .itemsFail, .undoFails,
-      .undoFailsForGood, .undoTimesOut, .undoCrashes:
+    case .fails, .timesOut, .answersLate, .arrivesLate, .neverTaken, .crashes, .signalNever, .turnNever, .groupTimesOut,
+      .itemsFail,
+      .undoFails, .undoFailsForGood, .undoTimesOut, .undoCrashes:
       true
     }
   }
@@ -146,12 +157,24 @@ public struct Fault: Sendable, Hashable {
 
   /// Returns what can go wrong while a step goes forward.
   static func forward(of step: Step, in definition: WorkflowDefinition) -> [Kind] {
+    ofAction(step, in: definition) + (step.concurrency == nil ? [] : [.turnNever])
+  }
+
+  private static func ofAction(_ step: Step, in definition: WorkflowDefinition) -> [Kind] {
     switch step.action {
     case .http, .kafka:
       var kinds: [Kind] = [.fails, .timesOut(happened: false), .timesOut(happened: true), .answersLate]
       if let poll = step.poll { kinds += poll.failWhen == nil ? [.pollNever] : [.pollNever, .pollFails] }
       if case .undo = step.compensation { kinds.append(.arrivesLate) }
       return kinds + [.crashes(beforeRecord: true), .crashes(beforeRecord: false)]
+    case .task:
+      var kinds: [Kind] = [
+        .fails, .neverTaken, .timesOut(happened: false), .timesOut(happened: true), .answersLate,
+      ]
+      if case .undo = step.compensation { kinds.append(.arrivesLate) }
+      return kinds + [.crashes(beforeRecord: true), .crashes(beforeRecord: false)]
+    // A child has no deadline of its parent, and its end is never lost.
+    case .workflow: return [.fails, .crashes(beforeRecord: true), .crashes(beforeRecord: false)]
     case .signal(let signal):
       // A step without schema and condition takes every signal of its name.
       return signal.schema == nil && signal.accept == nil ? [.signalNever] : [.signalNever, .signalRefused]
@@ -174,6 +197,9 @@ public struct Fault: Sendable, Hashable {
   static func undo(of step: Step) -> [Kind] {
     guard case .undo(let undo) = step.compensation else { return [] }
     let attempts = undo.retry.policy(for: Self.outage).maxAttempts
+    if undo.action.isWorkflow {
+      return [.undoFailsForGood, .undoCrashes(beforeRecord: true), .undoCrashes(beforeRecord: false)]
+    }
     return (attempts > 1 ? [.undoFails(times: attempts - 1)] : []) + [
       .undoFailsForGood, .undoTimesOut(happened: true), .undoTimesOut(happened: false),
       .undoCrashes(beforeRecord: true), .undoCrashes(beforeRecord: false),

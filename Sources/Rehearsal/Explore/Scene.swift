@@ -16,6 +16,7 @@ struct Scene {
     var saga = base
     saga.input = answers.input
     saga.crashes = faults.compactMap(\.crash)
+    saga.turnsNever = Set(faults.filter { $0.kind == .turnNever }.map { ItemID.step(of: $0.step) })
     var undos: [String: Int] = [:]
     return try saga.run(people: signals(on:)) { call in
       switch call.call.phase {
@@ -61,9 +62,13 @@ struct Scene {
         let late = call.call.timeout * 5 / 4
         return PlannedAnswer(honest.outcome, after: late, effect: late)
       case .arrivesLate: return PlannedAnswer(nil, after: .zero, effect: .seconds(86_400))
+      case .neverTaken:
+        var answer = PlannedAnswer(nil, after: .zero, effect: nil)
+        answer.isTaken = false
+        return answer
       case .pollNever, .pollFails: return .succeeds(bodies[fault] ?? .null, after: time(of: call))
-      case .crashes, .signalNever, .signalRefused, .groupTimesOut, .undoFails, .undoFailsForGood, .undoTimesOut,
-        .undoCrashes:
+      case .crashes, .signalNever, .signalRefused, .turnNever, .groupTimesOut, .undoFails, .undoFailsForGood,
+        .undoTimesOut, .undoCrashes:
         break
       }
     }
@@ -77,8 +82,9 @@ struct Scene {
         if number <= times { return PlannedAnswer(.unknown(Self.outage), after: time(of: call), effect: nil) }
       case .undoFailsForGood: return .fails(Self.refused, after: time(of: call))
       case .undoTimesOut(let happened): return silent(call, happened: happened)
-      case .fails, .timesOut, .answersLate, .arrivesLate, .crashes, .signalNever, .signalRefused, .pollNever,
-        .pollFails, .groupTimesOut, .itemsFail, .undoCrashes:
+      case .fails, .timesOut, .answersLate, .arrivesLate, .neverTaken, .crashes, .signalNever, .signalRefused,
+        .pollNever,
+        .pollFails, .turnNever, .groupTimesOut, .itemsFail, .undoCrashes:
         break
       }
     }

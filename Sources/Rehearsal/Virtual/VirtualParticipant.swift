@@ -29,6 +29,8 @@ public struct PlannedAnswer: Sendable, Hashable {
   /// Whether the participant answers each later call of the step alike. Then looks of a poll that would say nothing new
   /// are skipped.
   public var isLast = false
+  /// Whether a worker takes the call, when it is a task. No worker takes it: the task ends with its wait.
+  public var isTaken = true
 
   public init(_ outcome: StepOutcome?, after: Duration, effect: Duration?) {
     self.outcome = outcome

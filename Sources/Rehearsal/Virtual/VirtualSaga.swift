@@ -21,6 +21,8 @@ public struct VirtualSaga: Sendable {
   public var crashes: [VirtualCrash] = []
   /// Whether every participant refuses a command that comes after its undo (`docs/participants.md`, rule 4).
   public var keepsTombstones = true
+  /// The steps and groups with `concurrency` whose turn never comes. Every other turn comes at once.
+  public var turnsNever: Set<String> = []
   public var budget = VirtualBudget.standard
   private let digest: String
 

@@ -32,6 +32,10 @@ struct VirtualStage {
   /// Waits for which the people have not been asked yet.
   private var newWaits: [VirtualWait] = []
   private var newCalls: [StepCall] = []
+  /// The tasks that workers know. A crash does not change what a worker knows.
+  private var knownTasks: Set<TaskID> = []
+  /// The tasks that workers take when the saga is no longer paused.
+  private var heldTasks: [(call: StepCall, answer: PlannedAnswer)] = []
 
   private struct Planned {
     let at: Timestamp
@@ -46,6 +50,12 @@ struct VirtualStage {
     case report(StepCall, StepOutcome, life: Int)
     /// A participant's message comes. It waits while the engine is down.
     case message(StepCall, StepOutcome)
+    /// A worker takes a task.
+    case take(StepCall, PlannedAnswer)
+    /// A worker answers its task, or loses it. It waits while the engine is down.
+    case worker(StepCall, TaskAnswer.Content)
+    /// A child is started, or has ended. The news waits while the engine is down.
+    case child(StepCall, ChildReport)
     /// The engine itself reports on a call that can't be made.
     case unmade(SagaCommand, life: Int)
     case act(VirtualAct.Request)
@@ -68,6 +78,7 @@ struct VirtualStage {
       if case .at(let after) = crash.point { plan(.crash(crash), at: now + after) }
     }
     try give(.start(saga.start))
+    if state == nil, let refusal = refusals.last?.refusal { throw RehearsalError(refusal.code, refusal.message) }
     try perform()
     while true {
       ask(people, participant)
@@ -149,6 +160,27 @@ struct VirtualStage {
         id: "\(call.idempotencyKey)#\(call.attempt)/answer", content: .settled(outcome))
       try give(.answered(answer))
       try performUnlessCrashed(call)
+    case .take(let call, let answer):
+      guard isUp else { return wait(for: what) }
+      try take(call, answer)
+    case .worker(let call, let content):
+      guard isUp else { return wait(for: what) }
+      guard hasTask(call) else { return }
+      if crash(at: call, isRecorded: false) {
+        // The worker answers again after the restart.
+        wait(for: what)
+        return
+      }
+      try give(.task(TaskAnswer(task: call.task, lease: Self.lease(of: call), content: content)))
+      try performUnlessCrashed(call)
+    case .child(let call, let report):
+      guard isUp else { return wait(for: what) }
+      if crash(at: call, isRecorded: false) {
+        if case .ended = report.content { wait(for: what) }
+        return
+      }
+      try give(.child(report))
+      try performUnlessCrashed(call)
     case .unmade(let command, let life):
       guard life == self.life, isUp else { return }
       try give(command)
@@ -224,11 +256,17 @@ struct VirtualStage {
   }
 
   private mutating func perform() throws(RehearsalError) {
+    try takeTurns()
     guard let state else { return }
     makeLooks(state)
-    let known = performed
+    if !state.isPaused {
+      for held in heldTasks { plan(.take(held.call, held.answer), at: now) }
+      heldTasks = []
+    }
+    let (known, given) = (performed, knownTasks)
     let effects = Decider.effects(of: state, definition: saga.definition, looks: looks) { step in
-      AttemptID(step).map { !known.contains($0) } ?? false
+      if let task = step.task(of: state.id) { return !given.contains(task) }
+      return AttemptID(step).map { !known.contains($0) } ?? false
     }
     performed = Set(state.stepsInFlight.compactMap(AttemptID.init))
     for effect in effects {
@@ -243,6 +281,15 @@ struct VirtualStage {
           at: now)
       case .wake: break
       }
+    }
+  }
+
+  /// Lets the saga take each turn that it waits for, except those that never come: no other saga holds one.
+  private mutating func takeTurns() throws(RehearsalError) {
+    while let awaited = state?.awaitedTurns.filter({ !saga.turnsNever.contains($0.step ?? "") }), !awaited.isEmpty {
+      let before = events.count
+      try give(.takeTurns(awaited))
+      guard events.count > before else { return }
     }
   }
 
@@ -278,6 +325,12 @@ struct VirtualStage {
         isUndone: work?.undoneAt != nil))
     calls.append(SentCall(call: call, at: now, answer: answer))
     if answer.isLast { lastAnswers.insert(call.step) } else { lastAnswers.remove(call.step) }
+    if case .task = call.action {
+      knownTasks.insert(call.task)
+      if answer.isTaken { plan(.take(call, answer), at: now) }
+      return
+    }
+    if case .workflow(let child) = call.action { return play(child, call, answer) }
     if let effect = answer.effect { plan(.effect(call), at: now + effect) }
     let isMessage = if case .kafka = call.action { true } else { false }
     let isInTime = answer.after < call.timeout
@@ -286,6 +339,65 @@ struct VirtualStage {
     }
     if answer.outcome == nil || !isInTime {
       plan(.report(call, .unknown(Self.timeout(of: call)), life: life), at: now + call.timeout)
+    }
+  }
+
+  // MARK: Workers
+
+  /// A worker takes a task, and works. It sends heartbeats until it answers or dies. A task that is no longer offered is not
+  /// taken. A task of a paused saga waits.
+  private mutating func take(_ call: StepCall, _ answer: PlannedAnswer) throws(RehearsalError) {
+    guard let step = state?.step(call.step), step.isOnlyOffered, step.task(of: call.saga) == call.task else { return }
+    if state?.isPaused ?? false {
+      heldTasks.append((call, answer))
+      return
+    }
+    try give(.taken(TaskClaim(task: call.task, worker: "worker", lease: Self.lease(of: call))))
+    guard hasTask(call) else { return }
+    if let effect = answer.effect { plan(.effect(call), at: now + effect) }
+    if let outcome = answer.outcome {
+      // An answer after the end of the wait is refused, because the lease has ended with it.
+      if answer.after < call.timeout { plan(.worker(call, .settled(outcome)), at: now + answer.after) }
+    } else if case .task(let task) = call.action {
+      plan(.worker(call, .lost), at: now + task.heartbeatTimeout)
+    }
+    try perform()
+  }
+
+  /// Returns whether the worker of a call still has its task.
+  private func hasTask(_ call: StepCall) -> Bool {
+    guard let step = state?.step(call.step), step.task(of: call.saga) == call.task else { return false }
+    return step.offer?.taken?.lease == Self.lease(of: call)
+  }
+
+  private static func lease(of call: StepCall) -> String { "lease of \(call.task)" }
+
+  /// Plays a child as its answer says. Its end is the answer, however long it takes. A child that is undone ends what it
+  /// was about to do.
+  private mutating func play(_ workflow: RenderedWorkflow, _ call: StepCall, _ answer: PlannedAnswer) {
+    switch call.phase {
+    case .forward:
+      let child = ChildLink(
+        saga: .derived(from: call.idempotencyKey), workflow: workflow.name, version: workflow.version ?? 1)
+      plan(.child(call, ChildReport(step: call.step, round: call.round, .started(child))), at: now)
+      if let effect = answer.effect { plan(.effect(call), at: now + effect) }
+      guard let end = answer.outcome.flatMap({ ChildEnd(of: child, $0) }) else { return }
+      plan(.child(call, ChildReport(step: call.step, round: call.round, .ended(end))), at: now + answer.after)
+    case .undo:
+      agenda.removeAll { planned in
+        switch planned.what {
+        case .effect(let other), .child(let other, _): other.idempotencyKey == call.compensates
+        case .report, .message, .take, .worker, .unmade, .act, .crash, .restart: false
+        }
+      }
+      if let effect = answer.effect { plan(.effect(call), at: now + effect) }
+      guard var outcome = answer.outcome else { return }
+      if case .failed(var failure) = outcome, failure.isGone {
+        // A child that was never started is never started later.
+        failure.keepsTombstones = true
+        outcome = .failed(failure)
+      }
+      plan(.report(call, outcome, life: life), at: now + answer.after)
     }
   }
 
@@ -301,6 +413,11 @@ struct VirtualStage {
       StepFailure(
         code: EngineErrorCode.attemptTimeout, classes: ["kafka.noAnswer"],
         message: "\(kafka.service) did not answer in time.", isRetryable: true)
+    case .task(let task):
+      StepFailure(code: EngineErrorCode.taskTimeout, message: "No worker of \(task.queue) answered in time.")
+    case .workflow(let workflow):
+      StepFailure(
+        code: EngineErrorCode.attemptTimeout, message: "\(workflow.name) did not start in time.", isRetryable: true)
     }
   }
 

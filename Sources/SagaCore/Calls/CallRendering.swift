@@ -6,6 +6,8 @@ import Workflows
 public enum RenderedAction: Sendable, Hashable {
   case http(RenderedHTTP)
   case kafka(RenderedKafka)
+  case task(RenderedTask)
+  case workflow(RenderedWorkflow)
 }
 
 /// A header or a parameter with its value filled in.
@@ -60,6 +62,40 @@ public struct RenderedKafka: Sendable, Hashable {
   }
 }
 
+/// A task with its templates filled in.
+public struct RenderedTask: Sendable, Hashable {
+  public let queue: String
+  /// Null when the workflow has none.
+  public let input: JSON
+  /// The time after which a worker that sends no heartbeat has lost the task.
+  public let heartbeatTimeout: Duration
+
+  public init(
+    queue: String, input: JSON = .null, heartbeatTimeout: Duration = TaskAction.defaultHeartbeatTimeout
+  ) {
+    self.queue = queue
+    self.input = input
+    self.heartbeatTimeout = heartbeatTimeout
+  }
+}
+
+/// A child to start, or to turn back in the phase of undoing.
+public struct RenderedWorkflow: Sendable, Hashable {
+  public let name: String
+  /// The version of the workflow; nil for the latest.
+  public let version: Int?
+  public let input: JSON
+  /// The start key of the child; nil for none.
+  public let key: String?
+
+  public init(name: String, version: Int? = nil, input: JSON = [:], key: String? = nil) {
+    self.name = name
+    self.version = version
+    self.input = input
+    self.key = key
+  }
+}
+
 /// One attempt, as its executor gets it.
 public struct StepCall: Sendable, Hashable {
   public let saga: UniqueID
@@ -111,6 +147,19 @@ package enum CallRendering {
           service: kafka.service, command: kafka.command,
           headers: try fields(kafka.headers, .headerValue, in: document, meter),
           body: try kafka.body?.render(in: document, meter: meter)))
+    case .task(let task):
+      .task(
+        RenderedTask(
+          queue: task.queue, input: try task.input?.render(in: document, meter: meter) ?? .null,
+          heartbeatTimeout: task.heartbeatTimeout))
+    case .workflow(let workflow):
+      .workflow(
+        RenderedWorkflow(
+          name: workflow.name, version: workflow.version,
+          input: try workflow.input?.render(in: document, meter: meter) ?? [:],
+          key: try workflow.key.map { key throws(ExpressionError) in
+            try bounded(try key.renderRequired(in: document, meter: meter), "the key", key)
+          }))
     case .signal, .delay, .fail, .group:
       nil
     }

@@ -47,7 +47,8 @@ public struct PastCall: Sendable, Hashable {
 
 /// Collects calls while a history is folded.
 package struct CallTrail: Sendable {
-  private let definition: WorkflowDefinition
+  /// The definitions that the saga followed, as far as they are known.
+  private let definition: @Sendable (SagaDefinition) -> WorkflowDefinition?
   /// The step whose calls are wanted; nil for all steps.
   private let step: String?
   /// Calls of events up to this version are left out.
@@ -61,7 +62,10 @@ package struct CallTrail: Sendable {
   /// The calls to render at the end of their append.
   private var unrendered: [Int] = []
 
-  package init(_ definition: WorkflowDefinition, step: String?, after: Int, limit: Int) {
+  /// - Parameter definition: returns a definition that the saga followed. A call without one is not rendered.
+  package init(
+    step: String?, after: Int, limit: Int, _ definition: @escaping @Sendable (SagaDefinition) -> WorkflowDefinition?
+  ) {
     self.definition = definition
     self.step = step
     self.after = after
@@ -115,7 +119,9 @@ package struct CallTrail: Sendable {
   /// - Parameter isEndOfAppend: whether the engine acted on this state.
   package mutating func noteFolded(_ state: SagaState, isEndOfAppend: Bool) {
     guard isEndOfAppend, !unrendered.isEmpty else { return }
-    for index in unrendered where calls[index].end == nil { calls[index].render(state, definition) }
+    if let definition = definition(state.definition) {
+      for index in unrendered where calls[index].end == nil { calls[index].render(state, definition) }
+    }
     unrendered = []
   }
 
@@ -140,7 +146,7 @@ package struct CallTrail: Sendable {
     }
     var call = PastCall(
       version: version, step: id, phase: .forward, round: round, attempt: nil, look: number, at: time)
-    call.renderLook(number, state, definition)
+    if let definition = definition(state.definition) { call.renderLook(number, state, definition) }
     open[id] = calls.count
     calls.append(call)
   }

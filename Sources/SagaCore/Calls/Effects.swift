@@ -137,6 +137,12 @@ extension Decider {
       case .waiting(let wait):
         if state.turnBack == nil { note(wait.remindAt) }
         if state.turnBack == nil, let until = wait.until, until <= state.deadline || isPivotPassed { note(until) }
+      case .queued(let until):
+        if state.turnBack == nil, let until, until <= state.deadline || isPivotPassed,
+          state.turn(of: state.steps[step].id)?.isTaken == false
+        {
+          note(until)
+        }
       case .open(let until):
         if state.turnBack == nil, let until, until <= state.deadline || isPivotPassed { note(until) }
       case .polling(let polling):
@@ -147,11 +153,14 @@ extension Decider {
           note(decider.isRecordedPoll(step) ? polling.due : looks.next(of: state.steps[step]))
         }
       case .undoBackingOff(let until): note(until)
-      case .pending, .running, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: break
+      case .running, .undoing: if decider.endsTask(step) { note(state.steps[step].stage.offeredUntil) }
+      case .pending, .succeeded, .failed, .skipped, .undone, .undoFailed: break
       }
     }
     // The saga's timeout doesn't limit compensation.
-    if state.turnBack == nil, isPivotPassed ? state.overdueSince == nil : state.requestedTurnBack == nil {
+    if state.turnBack == nil, !state.waitsForOwnTurn,
+      isPivotPassed ? state.overdueSince == nil : state.requestedTurnBack == nil
+    {
       note(state.deadline)
     }
     return next

@@ -101,7 +101,7 @@ extension SagaState {
     case .key: start.idempotencyKey.map(JSON.string)
     case .tags: .strings(start.tags)
     case .workflow: .string(start.workflow)
-    case .version: .int(start.version)
+    case .version: .int(definition.version)
     case .startedAt: .string(startedAt.description)
     case .startedBy: .string(start.by)
     }

@@ -19,8 +19,8 @@ public struct SagaEvent: Sendable {
   public static let kinds: [any SagaEventContent.Type] = [
     SagaStarted.self, StepSkipped.self, WaitStarted.self, WaitReminded.self, GroupOpened.self, ItemsOpened.self,
     ItemsUndone.self, PollStarted.self,
-    PollAnswered.self,
-    AttemptStarted.self, AttemptFailed.self, AttemptNotMade.self,
+    PollAnswered.self, TurnAsked.self, TurnTaken.self, TurnReleased.self, ChildStarted.self,
+    AttemptStarted.self, AttemptFailed.self, AttemptNotMade.self, TaskTaken.self,
     StepProgressed.self, AnswerIgnored.self,
     StepSucceeded.self, StepFailed.self,
     SignalReceived.self, SignalRefused.self, KeptSignalTaken.self, KeptSignalRefused.self,
@@ -28,7 +28,9 @@ public struct SagaEvent: Sendable {
     UndoSucceeded.self, UndoFailed.self,
     OperatorRetried.self, OperatorResolved.self, OperatorSkipped.self, OperatorRanNow.self, OperatorExtended.self,
     RewindStarted.self, RewindFinished.self, SagaPaused.self, SagaResumed.self,
+    SagaMoved.self,
     StepOverdue.self, SagaOverdue.self, SagaCompleted.self, SagaCompensated.self, SagaAbandoned.self,
+    SagaReopened.self,
   ]
 
   private static let kindsByName = Dictionary(uniqueKeysWithValues: kinds.map { ($0.typeName, $0) })
@@ -107,7 +109,7 @@ extension SagaEvent: Hashable {
 public enum TimelineNote: Sendable, Hashable {
   /// What a span is. `items`: the items of a step with `forEach` are done, or undone.
   public enum SpanKind: String, Sendable, Hashable, CaseIterable {
-    case attempt, wait, delay, poll, backoff, group, items
+    case attempt, wait, delay, poll, backoff, group, items, turn
   }
 
   /// A span of the step begins. If the step has an open span, it ends.

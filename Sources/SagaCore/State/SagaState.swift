@@ -5,13 +5,15 @@ import Workflows
 public struct SagaState: Sendable, Hashable {
   public let start: SagaStart
   public let startedAt: Timestamp
+  /// The definition that the saga follows. It is that of the start until an operator moves the saga.
+  public private(set) var definition: SagaDefinition
   /// The number of its events: the stream's version.
   public internal(set) var version = 1
   /// In the definition's order: a step is addressed by its index.
   public internal(set) var steps: StepStates
   /// The steps by what is happening to them. They are derived from `steps`; `update` keeps them current.
   private(set) var sets: StepSets
-  private let indexes: StepIndexes
+  private var indexes: StepIndexes
   /// The bytes of the saga's input. They are counted once, because an input can have 100,000 items.
   package let bytesOfInput: Int
   /// Every signal that came, and its result. They stay: the same signal again is a repeat, also after a rewind.
@@ -33,11 +35,14 @@ public struct SagaState: Sendable, Hashable {
   /// nothing is undone. Deciders use `isPivotPassed(by:)`.
   public internal(set) var pivotPassed = false
   public internal(set) var overdueSince: Timestamp?
+  /// The turns that the saga holds or waits for, by their steps.
+  var turnsByOwner: [String: Turn] = [:]
   public internal(set) var end: SagaEnd?
 
   init(start: SagaStart, at time: Timestamp) {
     self.start = start
     startedAt = time
+    definition = start.definition
     deadline = start.deadline
     steps = StepStates(start.steps.map { StepState(id: $0) })
     sets = StepSets(steps)
@@ -47,10 +52,30 @@ public struct SagaState: Sendable, Hashable {
     bytesOfInput = meter.bytesProduced
   }
 
-  /// Replaces the steps by those of a snapshot, which have the same ids in the same order.
-  mutating func restore(_ steps: StepStates) {
+  /// Replaces the steps by those of a snapshot.
+  /// - Parameter definition: the definition of these steps. It has the same ids in the same order.
+  mutating func restore(_ steps: StepStates, of definition: SagaDefinition) {
+    self.definition = definition
     self.steps = steps
     sets = StepSets(steps)
+    indexes = StepIndexes(definition.steps)
+  }
+
+  /// Puts the saga over to the steps of another definition. A step that both have keeps its state. A step that the saga
+  /// has not begun comes from the new definition.
+  /// - Throws: `HistoryError` when the new definition lacks a step that the saga has begun.
+  mutating func move(to definition: SagaDefinition) throws(HistoryError) {
+    let places = StepIndexes(definition.steps)
+    var states = StepStates(definition.steps.map { StepState(id: $0) })
+    for (index, step) in steps.enumerated() {
+      guard let place = places[step.id] else {
+        if !step.hasBegun { continue }
+        throw HistoryError("The saga has begun step \(step.id), and the definition to which it moves has no such step.")
+      }
+      states[place] = step
+      if let items = steps.items(of: index) { states.restore(items, of: place) }
+    }
+    restore(states, of: definition)
   }
 
   public var id: UniqueID { start.id }
@@ -102,13 +127,23 @@ public struct SagaState: Sendable, Hashable {
   /// Returns whether the deadline has passed, or one of the steps takes longer than expected.
   public func isOverdue(at now: Timestamp) -> Bool {
     guard end == nil else { return false }
-    return overdueSince != nil || deadline < pausedAt ?? now || sets.underWay.contains { steps[$0].overdue != nil }
+    return overdueSince != nil || deadline < pausedAt ?? now && !waitsForOwnTurn
+      || sets.underWay.contains { steps[$0].overdue != nil }
   }
 
-  /// Whether an attempt, forward or undo, has been started and has not been settled.
-  public var hasAttemptInFlight: Bool { !sets.inFlight.isEmpty }
+  /// Whether an attempt, forward or undo, has been started and has not been settled. A task that no worker has taken is
+  /// not an attempt that may have done something.
+  public var hasAttemptInFlight: Bool { sets.inFlight.contains { !steps[$0].isOnlyOffered } }
 
-  /// The steps and items that have an attempt under way.
+  /// Whether an executor has an attempt. No executor has a task.
+  package var hasCallInFlight: Bool { sets.inFlight.contains { steps[$0].offer == nil } }
+
+  /// Whether all attempts under way are tasks: workers end them, and no executor does.
+  package var isWaitingForWorkers: Bool {
+    !sets.inFlight.isEmpty && sets.inFlight.allSatisfy { steps[$0].offer != nil }
+  }
+
+  /// The steps and items that have an attempt under way, or whose task is offered.
   package var stepsInFlight: [StepState] { sets.inFlight.map { steps[$0] } }
 
   /// The steps that are under way, forward or in their undo, and such items: at most `maxParallel` of a step.
@@ -165,9 +200,13 @@ extension SagaState {
   /// Changes the state by one more event. The same state and event always give the same state.
   /// - Throws: `HistoryError` when the event can't follow this state. The state is unusable then.
   public mutating func evolve(_ event: SagaEvent) throws(HistoryError) {
-    guard end == nil else { throw HistoryError("\(event.typeName) can't follow the end of a saga.") }
+    guard end == nil || event.what is SagaReopened else {
+      throw HistoryError("\(event.typeName) can't follow the end of a saga.")
+    }
     try event.what.apply(to: &self, at: event.at)
     version += 1
+    // The end of a saga releases its turns.
+    if end != nil { turnsByOwner = [:] }
     if let (verb, act) = event.operated { note(verb, act, event) }
   }
 
@@ -194,8 +233,8 @@ extension SagaState {
       throw HistoryError("\(type) can't follow \(before.status.rawValue) of step \(id).")
     }
     // The clock of the expected time runs from the beginning of a phase to its end, over all attempts and pauses.
-    let phase = steps[index].status.phaseUnderWay
-    if phase != before.status.phaseUnderWay { steps[index].clock = phase.map { _ in StepState.Clock(since: time) } }
+    let phase = steps[index].stage.phaseUnderWay
+    if phase != before.phaseUnderWay { steps[index].clock = phase.map { _ in StepState.Clock(since: time) } }
     if let pausedAt, holdsClock {
       steps[index].countFromPause(since: before, clockBefore, paused: time - pausedAt)
     }
@@ -231,7 +270,7 @@ private final class StepIndexes: Sendable, Hashable {
 
   subscript(id: String) -> Int? { indexes[id] }
 
-  // The indexes follow from the saga's start, which is compared.
+  // The indexes follow from the saga's definition, which is compared.
   static func == (left: StepIndexes, right: StepIndexes) -> Bool { true }
   func hash(into hasher: inout Hasher) {}
 }
@@ -242,6 +281,8 @@ struct StepSets: Sendable, Hashable {
   private(set) var pending: StepSet
   private(set) var running: Places
   private(set) var backingOff: Places
+  /// The steps that wait for their turn. They are in `waiting`, too.
+  private(set) var queued: StepSet
   private(set) var waiting: Places
   /// The open groups, and the steps whose items are being done.
   private(set) var open: StepSet
@@ -260,7 +301,7 @@ struct StepSets: Sendable, Hashable {
   init(_ steps: StepStates) {
     let none = StepSet(count: steps.count)
     let nowhere = Places(none)
-    (pending, open, passed, turningBack) = (none, none, none, none)
+    (pending, queued, open, passed, turningBack) = (none, none, none, none, none)
     (running, backingOff, waiting, undoing) = (nowhere, nowhere, nowhere, nowhere)
     (inFlight, underWay, blocked) = (nowhere, nowhere, nowhere)
     for (index, step) in steps.enumerated() { add(index, step.stage) }
@@ -279,6 +320,7 @@ struct StepSets: Sendable, Hashable {
   private mutating func remove(_ index: Int) {
     if ItemPlace(index) == nil {
       pending.remove(index)
+      queued.remove(index)
       open.remove(index)
       passed.remove(index)
       turningBack.remove(index)
@@ -302,6 +344,10 @@ struct StepSets: Sendable, Hashable {
       underWay.insert(index)
     case .backingOff:
       backingOff.insert(index)
+      underWay.insert(index)
+    case .queued:
+      queued.insert(index)
+      waiting.insert(index)
       underWay.insert(index)
     case .waiting, .polling:
       waiting.insert(index)

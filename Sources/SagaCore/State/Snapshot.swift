@@ -11,13 +11,39 @@ extension SagaState {
   /// The version of the shape with items. A snapshot without items is of the version above, so that an older engine reads
   /// it.
   static let snapshotSchemaWithItems = 4
+  /// The version of the shape with turns. An older engine would begin a step that waits for its turn.
+  static let snapshotSchemaWithTurns = 5
+  /// The version of the shape with children, and of a child. An older engine doesn't know their events.
+  static let snapshotSchemaWithChildren = 6
+  /// The version of the shape of a saga that an operator has moved. An older engine doesn't know the definition that such
+  /// a saga follows.
+  static let snapshotSchemaOfMoved = 7
+
+  private var isMoved: Bool { definition != start.definition }
+
+  private var shape: Int {
+    let isRelated =
+      start.parent != nil || steps.contains { $0.child != nil } || steps.owners.contains(where: haveChildren)
+    if isMoved { return Self.snapshotSchemaOfMoved }
+    if isRelated { return Self.snapshotSchemaWithChildren }
+    if hasTurns { return Self.snapshotSchemaWithTurns }
+    return steps.owners.isEmpty ? Self.snapshotSchema : Self.snapshotSchemaWithItems
+  }
+
+  private func haveChildren(_ owner: Int) -> Bool {
+    // The items begin in their order, and each starts a child unless it fails before.
+    guard let items = steps.items(of: owner) else { return false }
+    return (0..<items.begun).contains { items[$0].child != nil }
+  }
 
   public var snapshot: JSON {
     var members: JSONObject = [
-      "schema": .int(steps.owners.isEmpty ? Self.snapshotSchema : Self.snapshotSchemaWithItems), "start": start.json,
-      "startedAt": .timestamp(startedAt),
+      "schema": .int(shape), "start": start.json, "startedAt": .timestamp(startedAt),
       "version": .int(version), "steps": .array(steps.map(\.json)),
     ]
+    if isMoved {
+      members["definition"] = ["version": .int(definition.version), "digest": .string(definition.digest)]
+    }
     if !steps.owners.isEmpty {
       var items = JSONObject()
       for owner in steps.owners { items[steps[owner].id] = steps.items(of: owner)?.json }
@@ -32,6 +58,7 @@ extension SagaState {
     if deadline != start.deadline { members["deadline"] = .timestamp(deadline) }
     members["rewind"] = rewind?.json
     if pivotPassed { members["pivotPassed"] = true }
+    if hasTurns { members["turns"] = .array(turns.map(\.json)) }
     members["overdueSince"] = overdueSince.map(JSON.timestamp)
     members["end"] = end?.json
     return .object(members)
@@ -42,18 +69,24 @@ extension SagaState {
   public init(snapshot: JSON) throws(UnreadableEvent) {
     let data = EventReader(snapshot, of: "snapshot")
     let schema = try data.int("schema")
-    guard (1...Self.snapshotSchemaWithItems).contains(schema) else { throw data.unreadable("schema") }
+    guard (1...Self.snapshotSchemaOfMoved).contains(schema) else { throw data.unreadable("schema") }
     self.init(start: try SagaStart(data.nested("start")), at: try data.timestamp("startedAt"))
     version = try data.int("version")
     var steps: [StepState] = []
     for step in data.values("steps") { steps.append(try StepState(EventReader(step, of: "snapshot.step"))) }
-    guard steps.map(\.id) == start.steps else { throw data.unreadable("steps") }
+    var definition = start.definition
+    if let moved = try data.optional("definition") {
+      definition = SagaDefinition(
+        workflow: start.workflow, version: try moved.int("version"), digest: try moved.string("digest"),
+        steps: steps.map(\.id))
+    }
+    guard steps.map(\.id) == definition.steps else { throw data.unreadable("steps") }
     var states = StepStates(steps)
     for (id, items) in json(of: "items", in: snapshot) {
-      guard let owner = index(of: id) else { throw data.unreadable("items") }
-      states.restore(try ItemStates(EventReader(items, of: "snapshot.items"), of: steps[owner].id), of: owner)
+      guard let owner = definition.steps.firstIndex(of: id) else { throw data.unreadable("items") }
+      states.restore(try ItemStates(EventReader(items, of: "snapshot.items"), of: id), of: owner)
     }
-    restore(states)
+    restore(states, of: definition)
     // Versions 1 and 2 don't say which step took which signal, and lost signals at a rewind. The events contain both.
     if schema < 3, data.has("signals") || steps.contains(where: { $0.awaitedSignal != nil || $0.round > 1 }) {
       throw data.unreadable("signals")
@@ -74,10 +107,14 @@ extension SagaState {
     deadline = try data.optionalTimestamp("deadline") ?? start.deadline
     if data.has("rewind") { rewind = try Rewind(data.nested("rewind")) }
     pivotPassed = data.flag("pivotPassed")
+    for value in data.values("turns") {
+      let turn = try Turn(EventReader(value, of: "snapshot.turn"))
+      turnsByOwner[turn.step ?? Turn.saga] = turn
+    }
     overdueSince = try data.optionalTimestamp("overdueSince")
     if data.has("end") { end = try SagaEnd(data.nested("end")) }
     // An older shape does not contain the time since which a step is under way. The events contain it.
-    if end == nil, steps.contains(where: { $0.status.phaseUnderWay != nil && $0.underWaySince == nil }) {
+    if end == nil, steps.contains(where: { $0.stage.phaseUnderWay != nil && $0.underWaySince == nil }) {
       throw data.unreadable("steps")
     }
   }
@@ -131,8 +168,22 @@ extension StepState {
       open["until"] = until.map(JSON.timestamp)
       members["open"] = .object(open)
     }
+    if case .queued(let until) = stage {
+      var queued = JSONObject()
+      queued["until"] = until.map(JSON.timestamp)
+      members["queued"] = .object(queued)
+    }
+    members["turnKey"] = turnKey.map(JSON.string)
     members["polling"] = polling?.json
+    if let child {
+      var link = JSONObject()
+      child.add(to: &link)
+      members["child"] = .object(link)
+    }
     members["waitingFor"] = awaitedSignal.map(JSON.string)
+    members["taskWait"] = taskWait?.json
+    members["answeredTask"] = answeredTask?.json
+    members["answeredUndo"] = answeredUndo?.json
     members["progress"] = progress?.json
     members["output"] = output
     members["outputProblem"] = outputProblem?.json
@@ -160,10 +211,12 @@ extension StepState {
     var members: JSONObject = ["count": .int(attempts.count)]
     if attempts.budgetStart > 0 { members["budgetStart"] = .int(attempts.budgetStart) }
     if let inFlight, inFlight.phase == phase {
-      members["inFlight"] = [
+      var attempt: JSONObject = [
         "number": .int(inFlight.attempt.number), "startedAt": .timestamp(inFlight.attempt.startedAt),
         "deadline": .timestamp(inFlight.attempt.deadline),
       ]
+      attempt["offer"] = inFlight.attempt.offer?.json
+      members["inFlight"] = .object(attempt)
     }
     if status.phaseUnderWay == phase { members["retryAt"] = retryAt.map(JSON.timestamp) }
     members["startedAt"] = attempts.startedAt.map(JSON.timestamp)
@@ -177,12 +230,17 @@ extension StepState {
     let (forward, undo) = (try data.nested("forward"), try data.nested("undo"))
     self.forward = try Attempts(forward)
     self.undo = try Attempts(undo)
+    turnKey = data.optionalString("turnKey")
     awaitedSignal = data.optionalString("waitingFor")
+    taskWait = try data.optional("taskWait").map(TaskWait.read)
+    answeredTask = try data.optional("answeredTask").map(AnsweredTask.read)
+    answeredUndo = try data.optional("answeredUndo").map(AnsweredTask.read)
     progress = try data.optional("progress").map(Dated<StepProgress>.read)
     output = data.optionalValue("output")
     outputProblem = try data.optional("outputProblem").map(StepFailure.read)
     answer = try data.answer()
     input = data.optionalValue("input")
+    child = try data.optional("child").map(ChildLink.read)
     failure = try data.optional("failure").map(StepFailure.read)
     undoFailure = try data.optional("undoFailure").map(StepFailure.read)
     startedAt = try data.optionalTimestamp("startedAt")
@@ -202,6 +260,8 @@ extension StepState {
       case .waiting:
         if let polling {
           .polling(polling)
+        } else if let queued = try data.optional("queued") {
+          .queued(until: try queued.optionalTimestamp("until"))
         } else {
           .waiting(
             StepStage.Wait(
@@ -226,11 +286,32 @@ extension StepState {
   }
 }
 
+extension Turn {
+  fileprivate var json: JSON {
+    var members: JSONObject = [
+      "phase": .word(phase), "key": .string(key), "limit": .int(limit), "askedAt": .timestamp(askedAt),
+    ]
+    members["step"] = step.map(JSON.string)
+    if waitsSince != askedAt { members["waitsSince"] = .timestamp(waitsSince) }
+    members["takenAt"] = takenAt.map(JSON.timestamp)
+    return .object(members)
+  }
+
+  fileprivate init(_ data: EventReader) throws(UnreadableEvent) {
+    self.init(
+      step: data.optionalString("step"), phase: try data.word("phase"), key: try data.string("key"),
+      limit: try data.int("limit"), askedAt: try data.timestamp("askedAt"))
+    waitsSince = try data.optionalTimestamp("waitsSince") ?? askedAt
+    takenAt = try data.optionalTimestamp("takenAt")
+  }
+}
+
 extension StepStage.Attempt {
   fileprivate init(_ data: EventReader, polling: StepStage.Polling? = nil) throws(UnreadableEvent) {
     self.init(
       number: try data.int("number"), startedAt: try data.timestamp("startedAt"),
-      deadline: try data.timestamp("deadline"), polling: polling)
+      deadline: try data.timestamp("deadline"), polling: polling,
+      offer: try data.optional("offer").map(StepStage.Offer.read))
   }
 }
 

@@ -3,16 +3,17 @@ import Values
 
 // The transitions of a step. `docs/state-diagram.md` draws them; a test walks every state × event.
 //
-//   pending     → skipped · waiting · polling · open · running · failed
+//   pending     → skipped · queued · waiting · polling · open · running · failed
+//   queued      → waiting · polling · open · running · failed · skipped (operator)
 //   backingOff, waiting, polling, failed (blocking) → skipped (operator)
-//   running     → running (progress) · succeeded · backingOff · polling · failed
-//   backingOff  → running · waiting · polling · open · failed
+//   running     → running (progress, a worker takes the task) · succeeded · backingOff · polling · waiting (for a child) · failed
+//   backingOff  → running · queued · waiting · polling · open · failed
 //   waiting     → succeeded · failed
 //   polling     → polling (an answer, a failed look) · running (a look that may change something) · succeeded · failed
 //   open        → succeeded · failed
 //   failed      → backingOff (retry) · succeeded, failed (resolve) · undoing · undoFailed
 //   succeeded   → undoing · undoFailed
-//   undoing     → undoing (attempt, progress) · undone · undoFailed
+//   undoing     → undoing (attempt, progress, a worker takes the task) · undone · undoFailed
 //   undoFailed  → undoing (retry) · undone (resolve)
 //   skipped, undone stay, unless a rewind finishes: it makes every settled step of the rewind pending again
 // A stage does not change when an answer is ignored or a step becomes overdue.
@@ -20,10 +21,13 @@ import Values
 /// The stage that a step has reached, with what belongs to that stage and to no other.
 public enum StepStage: Sendable, Hashable {
   case pending
+  /// The step waits for its turn. `until`: the end of the wait by the step's own timeout. It holds the turn already when it
+  /// can't begin yet, as while the saga is paused.
+  case queued(until: Timestamp?)
   /// An attempt to do the step is under way.
   case running(Attempt)
   case backingOff(until: Timestamp)
-  /// A signal step or a delay step waits.
+  /// A signal step or a delay step waits, or a step waits for its child.
   case waiting(Wait)
   /// The members of a group, or the items of a step with `forEach`, may start. `until`: the time by which the members of
   /// a group should be done.
@@ -46,13 +50,15 @@ public enum StepStage: Sendable, Hashable {
   public struct Attempt: Sendable, Hashable {
     public let number: Int
     public let startedAt: Timestamp
-    public let deadline: Timestamp
+    public internal(set) var deadline: Timestamp
     /// The poll of which the attempt is a look; nil for other attempts.
     public internal(set) var polling: Polling?
+    /// The offer to workers, for a task; nil for a call.
+    public internal(set) var offer: Offer?
   }
 
   public struct Wait: Sendable, Hashable {
-    /// Nil for a delay.
+    /// Nil for a delay, and for a wait for a child.
     public let signal: String?
     /// Nil for a signal without a timeout.
     public internal(set) var until: Timestamp?
@@ -67,7 +73,7 @@ public enum StepStage: Sendable, Hashable {
     case .pending: .pending
     case .running, .open: .running
     case .backingOff: .backingOff
-    case .waiting, .polling: .waiting
+    case .queued, .waiting, .polling: .waiting
     case .succeeded: .succeeded
     case .failed: .failed
     case .skipped: .skipped
@@ -84,7 +90,7 @@ public enum StepStage: Sendable, Hashable {
       switch self {
       case .backingOff(let until), .undoBackingOff(let until): until
       case .waiting(let wait): wait.until
-      case .open(let until): until
+      case .open(let until), .queued(let until): until
       case .pending, .running, .polling, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: nil
       }
     }
@@ -97,6 +103,7 @@ public enum StepStage: Sendable, Hashable {
         wait.until = newValue
         self = .waiting(wait)
       case .open: self = .open(until: newValue)
+      case .queued: self = .queued(until: newValue)
       case .pending, .running, .polling, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: break
       }
     }
@@ -106,11 +113,14 @@ public enum StepStage: Sendable, Hashable {
   var isAsking: Bool {
     switch self {
     case .running, .polling: true
-    case .pending, .backingOff, .waiting, .open, .succeeded, .failed, .skipped, .undoing, .undoBackingOff, .undone,
-      .undoFailed:
+    case .pending, .queued, .backingOff, .waiting, .open, .succeeded, .failed, .skipped, .undoing, .undoBackingOff,
+      .undone, .undoFailed:
       false
     }
   }
+
+  /// The phase that is under way. A wait for a turn is not a part of it: that time is not the step's own.
+  var phaseUnderWay: StepPhase? { if case .queued = self { nil } else { status.phaseUnderWay } }
 
   /// Moves every time that is still to come by the length of a pause.
   mutating func shift(by length: Duration) {
@@ -120,6 +130,7 @@ public enum StepStage: Sendable, Hashable {
       self = .waiting(wait)
     }
     polling?.shift(by: length)
+    if let offeredUntil { self.offeredUntil = offeredUntil + length }
   }
 }
 
@@ -132,10 +143,14 @@ public struct StepState: Sendable, Hashable {
   /// A rerun after an undo, or with changed input, is a new round. All attempts of a round share one idempotency key.
   public internal(set) var round = 1
   public internal(set) var outcome = RoundOutcome.none
+  /// The child that the round has started; nil for a step that starts none.
+  public internal(set) var child: ChildLink?
   /// Attempts to do the step.
   public internal(set) var forward = Attempts()
   /// Attempts to undo it.
   public internal(set) var undo = Attempts()
+  /// The key of the last turn that the step took; nil when it took none in this round.
+  var turnKey: String?
   /// The signal that the step waits for, or waited for in this round. A rewind clears it.
   var awaitedSignal: String?
   /// The participant's last progress on the current attempt, or on the one before until the next begins.
@@ -157,6 +172,12 @@ public struct StepState: Sendable, Hashable {
   /// When the step came to an end going forward.
   public internal(set) var endedAt: Timestamp?
   public internal(set) var undoEndedAt: Timestamp?
+  /// The end of the wait for workers, over all attempts. It stays between two attempts.
+  var taskWait: TaskWait?
+  /// The last attempt to do the step that ended while a worker had it. The same answer again is a repeat.
+  var answeredTask: AnsweredTask?
+  /// The same of the attempts to undo it.
+  var answeredUndo: AnsweredTask?
   /// Set while the step, or its undo, is under way.
   var clock: Clock?
 
@@ -182,13 +203,16 @@ public struct StepState: Sendable, Hashable {
 
   public var status: StepStatus { stage.status }
 
+  /// Whether the step was ever more than pending, in any round.
+  public var hasBegun: Bool { stage != .pending || round > 1 }
+
   /// The attempt under way: doing the step, or undoing it.
   public var inFlight: (phase: StepPhase, attempt: StepStage.Attempt)? {
     switch stage {
     case .running(let attempt): (.forward, attempt)
     case .undoing(let attempt): (.undo, attempt)
-    case .pending, .backingOff, .waiting, .polling, .open, .succeeded, .failed, .skipped, .undoBackingOff, .undone,
-      .undoFailed:
+    case .pending, .queued, .backingOff, .waiting, .polling, .open, .succeeded, .failed, .skipped, .undoBackingOff,
+      .undone, .undoFailed:
       nil
     }
   }
@@ -197,7 +221,8 @@ public struct StepState: Sendable, Hashable {
   public var retryAt: Timestamp? {
     switch stage {
     case .backingOff(let until), .undoBackingOff(let until): until
-    case .pending, .running, .waiting, .polling, .open, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed:
+    case .pending, .queued, .running, .waiting, .polling, .open, .succeeded, .failed, .skipped, .undoing, .undone,
+      .undoFailed:
       nil
     }
   }
@@ -208,7 +233,13 @@ public struct StepState: Sendable, Hashable {
   /// The time by which the members of an open group should be done; nil for every other step, and without a timeout.
   public var groupDeadline: Timestamp? { if case .open(let until) = stage { until } else { nil } }
 
-  /// What the step waits for now: a signal, or the end of a delay.
+  /// Whether the step waits for its turn, or holds it and can't begin yet.
+  public var isQueued: Bool { if case .queued = stage { true } else { false } }
+
+  /// Whether the step has begun its own wait: for a signal, a time or the next look.
+  var isWaitingItself: Bool { status == .waiting && !isQueued }
+
+  /// What the step waits for now: a signal, the end of a delay, or the end of its child.
   public var wait: StepStage.Wait? { if case .waiting(let wait) = stage { wait } else { nil } }
 
   /// How the undo came to its end, for a step that is undone.
@@ -231,8 +262,8 @@ public struct StepState: Sendable, Hashable {
   public var isPassed: Bool {
     switch stage {
     case .succeeded, .skipped, .failed(.goesOn): true
-    case .pending, .running, .backingOff, .waiting, .polling, .open, .failed, .undoing, .undoBackingOff, .undone,
-      .undoFailed:
+    case .pending, .queued, .running, .backingOff, .waiting, .polling, .open, .failed, .undoing, .undoBackingOff,
+      .undone, .undoFailed:
       false
     }
   }

@@ -198,7 +198,9 @@ public struct ItemStates: Sendable {
   /// Queues every item that has failed, with all attempts of its retry policy.
   mutating func queueFailures() {
     for number in 0..<begun where states[number].status == .failed {
-      states[number].forward.budgetStart = states[number].forward.count
+      let before = (states[number].status, states[number].outcome)
+      states[number].prepareRetry(with: nil)
+      note(number, before: before, after: states[number])
       queue(number)
     }
   }

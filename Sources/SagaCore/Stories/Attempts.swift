@@ -82,6 +82,10 @@ extension Decider {
       fail(step, failure)
       return
     }
+    if case .task(let task) = rules.action {
+      offer(step, task, phase: .forward, for: rules.timeout ?? definition.timeout)
+      return
+    }
     emit(
       AttemptStarted(
         step: now.id, phase: .forward, round: now.round, attempt: now.forward.count + 1,
@@ -99,10 +103,12 @@ extension Decider {
     }
   }
 
-  /// Settles the attempts in flight after a restart as unknown, because no executor reports on them.
+  /// Settles the attempts in flight after a restart as unknown, because no executor reports on them. A task waits for its
+  /// worker, before and after a restart.
   mutating func interruptAttempts() {
-    for step in state.sets.inFlight {
-      guard let (phase, attempt) = state.steps[step].inFlight else { continue }
+    // A child is asked again instead: its start and its undo have one effect, however often they are requested.
+    for step in state.sets.inFlight where !isOfChild(step) {
+      guard let (phase, attempt) = state.steps[step].inFlight, attempt.offer == nil else { continue }
       let failure = StepFailure(
         code: EngineErrorCode.attemptInterrupted,
         message: "The engine stopped while this attempt was under way; whether it happened is not known.",
@@ -135,7 +141,8 @@ extension Decider {
     if isGoingForward(now),
       let retryAt = RetryDecision.next(
         after: failure, rules: rules(of: step).retry, spent: now.forward.spent,
-        seed: seed(now, phase: .forward, attempt: attempt), now: self.now)
+        seed: seed(now, phase: .forward, attempt: attempt), now: self.now),
+      isInTime(retryAt, forTaskOf: now)
     {
       emit(
         AttemptFailed(
@@ -174,7 +181,7 @@ extension Decider {
     }
     if let retryAt = RetryDecision.next(
       after: failure, rules: undo.retry, spent: now.undo.spent, seed: seed(now, phase: .undo, attempt: attempt),
-      now: self.now)
+      now: self.now), isInTime(retryAt, forTaskOf: now)
     {
       emit(
         AttemptFailed(
@@ -237,12 +244,14 @@ public struct AttemptStarted: SagaEventContent {
   public let round: Int
   public let attempt: Int
   public let deadline: Timestamp
+  /// The queue in which the attempt is offered to workers; nil for a call.
+  public var queue: String?
   public var stepID: String? { step }
 
   public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
     Self(
       step: try data.string("step"), phase: try data.word("phase"), round: try data.int("round"),
-      attempt: try data.int("attempt"), deadline: try data.timestamp("deadline"))
+      attempt: try data.int("attempt"), deadline: try data.timestamp("deadline"), queue: data.optionalString("queue"))
   }
 
   public func write(to data: inout JSONObject) {
@@ -251,11 +260,13 @@ public struct AttemptStarted: SagaEventContent {
     data["round"] = .int(round)
     data["attempt"] = .int(attempt)
     data["deadline"] = .timestamp(deadline)
+    data["queue"] = queue.map(JSON.string)
   }
 
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
     try saga.update(step, by: Self.typeName, at: at) { step in
-      let inFlight = StepStage.Attempt(number: attempt, startedAt: at, deadline: deadline)
+      let inFlight = StepStage.Attempt(
+        number: attempt, startedAt: at, deadline: deadline, offer: queue.map { StepStage.Offer(queue: $0) })
       switch (phase, step.stage) {
       case (.forward, .polling(var polling)):
         // The look has the number of its first attempt.
@@ -263,7 +274,7 @@ public struct AttemptStarted: SagaEventContent {
         step.stage = .running(
           StepStage.Attempt(number: attempt, startedAt: at, deadline: deadline, polling: polling))
         step.forward.begin(attempt, at: at)
-      case (.forward, .pending), (.forward, .backingOff):
+      case (.forward, .pending), (.forward, .queued), (.forward, .backingOff):
         step.stage = .running(inFlight)
         step.round = round
         step.startedAt = step.startedAt ?? at
@@ -274,6 +285,7 @@ public struct AttemptStarted: SagaEventContent {
       case (.forward, _), (.undo, _): return false
       }
       step.progress = nil
+      step.taskWait = queue.map { _ in StepState.TaskWait(phase: phase, until: deadline) }
       return true
     }
   }
@@ -389,6 +401,7 @@ extension StepState {
     _ phase: StepPhase, _ number: Int, because failure: StepFailure, retryAt: Timestamp
   ) -> Bool {
     guard let inFlight, inFlight.phase == phase, inFlight.attempt.number == number else { return false }
+    noteAnsweredTask(code: failure.code)
     switch phase {
     case .forward:
       if var polling = inFlight.attempt.polling {

@@ -6,7 +6,11 @@ import Workflows
 
 /// The reason for the start of compensation, or for a request to start it.
 public struct TurnBack: Sendable, Hashable {
-  public enum Cause: String, Sendable, Hashable, CaseIterable { case stepFailed, timeout, cancelled, compensate }
+  public enum Cause: String, Sendable, Hashable, CaseIterable {
+    case stepFailed, timeout, cancelled, compensate
+    /// The saga is a child, and its parent undoes it.
+    case parent
+  }
   public let cause: Cause
   /// The step that failed, for `stepFailed`.
   public let step: String?
@@ -57,7 +61,7 @@ public struct TurnBack: Sendable, Hashable {
     switch cause {
     case .cancelled: verb = .cancel
     case .compensate: verb = .compensate
-    case .stepFailed, .timeout: return nil
+    case .stepFailed, .timeout, .parent: return nil
     }
     return (verb, OperatorAct(by: by ?? "", reason: reason ?? "", from: from, commandID: commandID))
   }
@@ -100,7 +104,7 @@ extension Decider {
   private mutating func startTurningBack(_ reason: TurnBack) {
     emit(TurnedBack(reason))
     endForward(
-      state.sets.waiting.union(state.sets.backingOff).union(state.sets.open),
+      state.sets.waiting.union(state.sets.backingOff).union(state.sets.open).union(state.sets.running),
       because: "The saga turned back while this step waited.")
   }
 
@@ -109,17 +113,24 @@ extension Decider {
     for index in steps {
       let step = state.steps[index]
       switch step.stage {
-      case .waiting, .open:
+      case .queued, .waiting, .open:
         let failure = StepFailure(code: EngineErrorCode.waitEnded, message: message)
-        emit(StepFailed(step: step.id, outcome: .none, failure: failure, consequence: .settles))
+        // The undo of the step finds out what its child has done.
+        let outcome: RoundOutcome = step.awaitedChild == nil ? .none : .unknown
+        emit(StepFailed(step: step.id, outcome: outcome, failure: failure, consequence: .settles))
       case .polling:
         let failure = StepFailure(code: EngineErrorCode.waitEnded, message: message)
         let outcome: RoundOutcome = mayHavePolled(index) ? .unknown : .none
         emit(StepFailed(step: step.id, outcome: outcome, failure: failure, consequence: .settles))
+      case .running:
+        // A worker has a task that it took until it answers, or until its lease ends.
+        guard isOnlyOffered(index) else { continue }
+        let failure = StepFailure(code: EngineErrorCode.waitEnded, message: message)
+        emit(StepFailed(step: step.id, outcome: step.outcome, failure: failure, consequence: .settles))
       case .backingOff:
         guard let failure = step.failure else { continue }
         emit(StepFailed(step: step.id, outcome: step.outcome, failure: failure, consequence: .settles))
-      case .pending, .running, .succeeded, .failed, .skipped, .undoing, .undoBackingOff, .undone, .undoFailed:
+      case .pending, .succeeded, .failed, .skipped, .undoing, .undoBackingOff, .undone, .undoFailed:
         break
       }
     }
@@ -146,12 +157,14 @@ extension Decider {
         guard hasItems(step) || pendingUndo(of: step) != nil else { continue }
         guard definition.transitiveDependents[step].isDisjoint(with: unsettled) else { continue }
         if hasItems(step) {
+          guard mayUndo(step) else { continue }
           if startItemUndos(step) { changed = true }
           if isUndoSettled(step) { unsettled.remove(step) }
           continue
         }
         guard let undo = pendingUndo(of: step) else { continue }
         if case .undoBackingOff(let until) = state.steps[step].stage, until > now { continue }
+        guard mayUndo(step) else { continue }
         startUndo(step, undo)
         if isUndoSettled(step) { unsettled.remove(step) }
         changed = true
@@ -165,6 +178,10 @@ extension Decider {
     // An undo that can't be rendered fails. It is never skipped.
     if let failure = problem(with: undo.action, of: now) {
       emit(UndoFailed(step: now.id, failure: failure, blocks: undo.onFailure == .stuck))
+      return
+    }
+    if case .task(let task) = undo.action {
+      offer(step, task, phase: .undo, for: undo.timeout)
       return
     }
     emit(
@@ -182,7 +199,7 @@ extension Decider {
     switch state.steps[step].stage {
     case .succeeded, .failed: return applies(undo, to: step) ? undo : nil
     case .undoBackingOff: return undo
-    case .pending, .running, .backingOff, .waiting, .polling, .open, .skipped, .undoing, .undone, .undoFailed:
+    case .pending, .queued, .running, .backingOff, .waiting, .polling, .open, .skipped, .undoing, .undone, .undoFailed:
       return nil
     }
   }
@@ -201,7 +218,7 @@ extension Decider {
     switch state.steps[step].stage {
     case .pending, .skipped, .undone: true
     case .undoFailed(let blocks): !blocks
-    case .running, .backingOff, .waiting, .polling, .open, .undoing, .undoBackingOff: false
+    case .queued, .running, .backingOff, .waiting, .polling, .open, .undoing, .undoBackingOff: false
     case .succeeded, .failed:
       hasItems(step) ? areItemUndosSettled(step) : undo(of: step).map { !applies($0, to: step) } ?? true
     }
@@ -307,6 +324,7 @@ public struct UndoSucceeded: SagaEventContent {
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
     try saga.update(step, by: Self.typeName, at: at) { step in
       guard step.status == .undoing else { return false }
+      step.noteAnsweredTask(code: nil)
       step.finishUndo(how: how.rawValue, at: at)
       return true
     }
@@ -346,6 +364,7 @@ public struct UndoFailed: SagaEventContent {
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
     try saga.update(step, by: Self.typeName, at: at) { step in
       guard [.undoing, .succeeded, .failed].contains(step.status) else { return false }
+      step.noteAnsweredTask(code: failure.code)
       step.stage = .undoFailed(blocks: blocks)
       step.undoFailure = failure.alone
       step.undoEndedAt = at

@@ -8,7 +8,7 @@ import Workflows
 extension Decider {
   /// Begins every step that is ready, makes every attempt that is due, and completes the saga when nothing is left.
   mutating func goForward() {
-    var candidates = state.sets.backingOff.union(state.sets.pending)
+    var candidates = state.sets.backingOff.union(state.sets.pending).union(state.sets.queued)
     for step in state.sets.open where hasItems(step) { candidates.insert(step) }
     var last = -1
     while state.turnBack == nil, let step = candidates.next(after: last) ?? candidates.first {
@@ -18,6 +18,10 @@ extension Decider {
       let (before, wasRequested) = (events.count, state.requestedTurnBack != nil)
       switch state.steps[step].stage {
       case .pending: if state.requestedTurnBack == nil, isInOpenGroup(step), isReady(step) { begin(step) }
+      case .queued:
+        if state.requestedTurnBack == nil, isInOpenGroup(step), state.turn(of: id(step))?.isTaken == true {
+          perform(step)
+        }
       case .backingOff(let until): if until <= now, mayRetry(step) { perform(step) }
       case .open: if hasItems(step) { advanceItems(step) } else { _ = closeGroup(step) }
       case .running, .waiting, .polling, .succeeded, .failed, .skipped, .undoing, .undoBackingOff, .undone,
@@ -31,7 +35,8 @@ extension Decider {
         return
       }
       if wasRequested, state.requestedTurnBack == nil {
-        candidates = candidates.union(state.sets.backingOff.union(state.sets.pending).union(state.sets.open))
+        candidates = candidates.union(
+          state.sets.backingOff.union(state.sets.pending).union(state.sets.queued).union(state.sets.open))
       } else if let item = ItemPlace(step) {
         candidates.insert(item.step)
       } else {
@@ -81,10 +86,13 @@ extension Decider {
 
   /// Makes an attempt or waits, for the first time or again.
   mutating func perform(_ step: Int) {
+    guard mayBegin(step) else { return }
     if hasItems(step), let forEach = definition.steps[step].forEach { return openItems(step, forEach) }
     switch rules(of: step).action {
     case .http, .kafka:
       if let poll = rules(of: step).poll { startPolling(step, poll) } else { startAttempt(step) }
+    case .task: startAttempt(step)
+    case .workflow: startChild(step)
     case .signal(let signal): waitForSignal(step, signal)
     case .delay(let delay): waitForTime(step, delay)
     case .fail(let action): failOnPurpose(step, action)
@@ -207,7 +215,8 @@ public struct StepSucceeded: SagaEventContent {
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
     saga.noteWaitEnded(step)
     try saga.update(step, by: Self.typeName, at: at) { step in
-      guard step.status == .running || step.status == .waiting else { return false }
+      guard step.status == .running || step.status == .waiting, !step.isQueued else { return false }
+      step.noteAnsweredTask(code: nil)
       step.succeed(output: output, at: at)
       return true
     }
@@ -255,6 +264,7 @@ public struct StepFailed: SagaEventContent {
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
     try saga.update(step, by: Self.typeName, at: at) { step in
       guard [.pending, .running, .backingOff, .waiting].contains(step.status) else { return false }
+      step.noteAnsweredTask(code: failure.code)
       // A step that fails between two attempts keeps the answer to the last one.
       if step.stage.isAsking { step.answer = failure.answer?.head }
       step.stage = .failed(consequence)

@@ -72,7 +72,8 @@ public struct GroupOpened: SagaEventContent {
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
     try saga.update(step, by: Self.typeName, at: at) { step in
       // A group that an operator retries was backing off until then. It never has attempts.
-      guard step.stage == .pending || step.status == .backingOff && step.forward.count == 0 else { return false }
+      guard step.stage == .pending || step.isQueued || step.status == .backingOff && step.forward.count == 0
+      else { return false }
       step.stage = .open(until: until)
       step.startedAt = step.startedAt ?? at
       return true

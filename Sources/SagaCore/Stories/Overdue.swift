@@ -64,7 +64,7 @@ public struct StepLateness: Sendable, Hashable {
 extension Decider {
   /// Records the saga's timeout once. The timeout never limits compensation.
   mutating func noticeTimeout() {
-    guard state.turnBack == nil, now >= state.deadline else { return }
+    guard state.turnBack == nil, !state.waitsForOwnTurn, now >= state.deadline else { return }
     // A saga whose last step has just succeeded is complete, not late.
     guard !state.areAllPassed else { return }
     if isPivotPassed {
@@ -80,7 +80,7 @@ extension Decider {
   mutating func noticeOverdueSteps() {
     guard state.end == nil else { return }
     for step in state.sets.underWay {
-      guard let phase = state.steps[step].status.phaseUnderWay, let late = latenessNext(step), late.since <= now else {
+      guard let phase = state.steps[step].stage.phaseUnderWay, let late = latenessNext(step), late.since <= now else {
         continue
       }
       emit(StepOverdue(step: id(step), phase: phase, lateness: late))
@@ -95,7 +95,7 @@ extension Decider {
   }
 
   private func expectedTime(of step: Int) -> ExpectedTime? {
-    switch state.steps[step].status.phaseUnderWay {
+    switch state.steps[step].stage.phaseUnderWay {
     case nil: return nil
     case .undo: return undo(of: step)?.expected.map(ExpectedTime.declared)
     case .forward:
@@ -132,7 +132,7 @@ public struct StepOverdue: SagaEventContent {
 
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
     try saga.update(step, by: Self.typeName, at: at) { step in
-      guard phase == step.status.phaseUnderWay, step.clock?.overdue == nil else { return false }
+      guard phase == step.stage.phaseUnderWay, step.clock?.overdue == nil else { return false }
       step.clock?.overdue = lateness
       return true
     }

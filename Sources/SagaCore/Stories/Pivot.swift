@@ -31,11 +31,13 @@ extension Decider {
     definition.pivots.contains { pivot in
       let step = state.steps[pivot]
       return switch step.stage {
-      case .running: true
+      // A task that no worker has taken has not begun.
+      case .running: !isOnlyOffered(pivot) || step.outcome == .unknown
       // Looks that may change something have been made.
       case .polling: mayHavePolled(pivot)
       case .backingOff, .failed: step.outcome == .unknown
-      case .pending, .waiting, .open, .succeeded, .skipped, .undoing, .undoBackingOff, .undone, .undoFailed: false
+      case .waiting: step.awaitedChild != nil
+      case .pending, .queued, .open, .succeeded, .skipped, .undoing, .undoBackingOff, .undone, .undoFailed: false
       }
     }
   }

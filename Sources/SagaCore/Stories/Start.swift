@@ -9,6 +9,7 @@ import Workflows
 public struct SagaStart: Sendable, Hashable {
   public let id: UniqueID
   public let workflow: String
+  /// The version on which the saga starts; below zero for a draft.
   public let version: Int
   /// SHA-256 of the definition, in hexadecimal. It proves which definition the saga runs on.
   public let definitionDigest: String
@@ -26,11 +27,13 @@ public struct SagaStart: Sendable, Hashable {
   public private(set) var title: String?
   /// What people find the saga by. A label that could not be made is not among them.
   public private(set) var labels: [Label]
+  /// The saga that started this one; nil for a saga without a parent, and in older events.
+  public let parent: ParentLink?
 
   public init(
     id: UniqueID, workflow: String, version: Int, definitionDigest: String, steps: [String], input: JSON,
     deadline: Timestamp, idempotencyKey: String?, tags: [String], by: String, from: String? = nil,
-    title: String? = nil, labels: [Label] = []
+    title: String? = nil, labels: [Label] = [], parent: ParentLink? = nil
   ) {
     self.id = id
     self.workflow = workflow
@@ -45,6 +48,32 @@ public struct SagaStart: Sendable, Hashable {
     self.from = from
     self.title = title
     self.labels = labels
+    self.parent = parent
+  }
+}
+
+/// The definition that a saga follows: one version of its workflow.
+public struct SagaDefinition: Sendable, Hashable {
+  public let workflow: String
+  /// Below zero for a draft: -3 is draft 3.
+  public let version: Int
+  /// SHA-256 of the definition, in hexadecimal.
+  public let digest: String
+  /// Ids of the definition's steps, in its order.
+  public let steps: [String]
+
+  public init(workflow: String, version: Int, digest: String, steps: [String]) {
+    self.workflow = workflow
+    self.version = version
+    self.digest = digest
+    self.steps = steps
+  }
+}
+
+extension SagaStart {
+  /// The definition on which the saga started.
+  public var definition: SagaDefinition {
+    SagaDefinition(workflow: workflow, version: version, digest: definitionDigest, steps: steps)
   }
 }
 
@@ -91,6 +120,8 @@ public struct SagaStarted: SagaEventContent {
 
   public static func audited(_ data: JSON) -> AuditedAct? {
     let saga = data["saga"] ?? .null
+    // A step of its parent started a child, not a person.
+    if saga["parent"] != nil { return nil }
     return AuditedAct(
       .start, "start", act: saga,
       content: ["workflow", "version", "definition", "input", "tags"].map { ($0, saga[$0]) }
@@ -110,6 +141,7 @@ extension SagaStart {
     if !tags.isEmpty { members["tags"] = .strings(tags) }
     members["title"] = title.map(JSON.string)
     if !labels.isEmpty { members["labels"] = .labels(labels) }
+    members["parent"] = parent?.json
     return .object(members)
   }
 
@@ -121,6 +153,7 @@ extension SagaStart {
       deadline: try data.timestamp("deadline"), idempotencyKey: data.optionalString("idempotencyKey"),
       tags: data.has("tags") ? try data.strings("tags") : [], by: try data.string("by"),
       from: data.optionalString("from"), title: data.optionalString("title"),
-      labels: try data.optional("labels", "an object of strings", \.labelsValue) ?? [])
+      labels: try data.optional("labels", "an object of strings", \.labelsValue) ?? [],
+      parent: try data.optional("parent").map(ParentLink.read))
   }
 }

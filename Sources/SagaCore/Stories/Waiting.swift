@@ -93,7 +93,7 @@ public struct WaitStarted: SagaEventContent {
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
     try saga.update(step, by: Self.typeName, at: at) { step in
       // A wait that begins again after an operator's retry was backing off until then.
-      guard step.status == .pending || step.status == .backingOff else { return false }
+      guard step.status == .pending || step.isQueued || step.status == .backingOff else { return false }
       step.stage = .waiting(StepStage.Wait(signal: signal, until: until, remindAt: remindAt))
       step.awaitedSignal = signal
       step.startedAt = at

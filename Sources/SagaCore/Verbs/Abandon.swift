@@ -9,10 +9,12 @@ struct Abandon: VerbRules {
   static func read(_ json: JSON) -> OperatorVerb? { .abandon }
 
   func check(_ saga: Decider) throws(Refusal) {
-    guard saga.state.status == .stuck else {
+    // Two undos that wait for each other's turns need an operator, too.
+    guard saga.state.status == .stuck || saga.state.waitsToUndo else {
       throw Refusal(
         EngineErrorCode.sagaNotStuck,
-        "The saga is \(saga.state.status.rawValue), not stuck: only a saga that can't go on by itself can be abandoned."
+        "The saga is \(saga.state.status.rawValue), not stuck: only a saga that can't go on by itself, or whose undo "
+          + "waits for its turn, can be abandoned."
       )
     }
     guard !saga.state.hasAttemptInFlight else {

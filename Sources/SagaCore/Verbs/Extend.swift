@@ -107,6 +107,7 @@ public struct OperatorExtended: SagaEventContent {
       guard step.waitsUntil != nil else { return false }
       step.stage.due = until
       step.stage.polling?.until = until
+      if step.stage.offeredUntil != nil { step.extendTask(until: until) }
       return true
     }
   }

@@ -31,7 +31,7 @@ extension OperatorVerb.Name {
     case .runNow: [RunNow(step: item)]
     // The test uses the smallest extension that is possible.
     case .extend: [Extend(step: item, length: .by(.milliseconds(1)))]
-    case .rewind, .pause, .resume, .compensate, .cancel, .abandon: []
+    case .rewind, .migrate, .pause, .resume, .compensate, .cancel, .abandon: []
     }
   }
 }

@@ -25,12 +25,14 @@ public enum OperatorVerb: Sendable, Hashable {
   case extend(step: String?, Extension)
   /// Undoes a step and all steps that come after it, and starts again at that step.
   case rewind(step: String)
+  /// Moves the saga to another version of its workflow; below zero for a draft.
+  case migrate(to: Int)
 
   /// The name of a verb in the API and in events.
   public enum Name: String, Sendable, Hashable, CaseIterable {
     case retry, resolve, skip
     case runNow = "run-now"
-    case extend, rewind, pause, resume, compensate, cancel, abandon
+    case extend, rewind, pause, resume, migrate, compensate, cancel, abandon
 
     /// The rules of the verb.
     var rules: any VerbRules.Type {
@@ -46,6 +48,7 @@ public enum OperatorVerb: Sendable, Hashable {
       case .runNow: RunNow.self
       case .extend: Extend.self
       case .rewind: RewindTo.self
+      case .migrate: Migrate.self
       }
     }
   }
@@ -64,6 +67,7 @@ public enum OperatorVerb: Sendable, Hashable {
     case .runNow(let step): RunNow(step: step)
     case .extend(let step, let length): Extend(step: step, length: length)
     case .rewind(let step): RewindTo(step: step)
+    case .migrate(let version): Migrate(version: version)
     }
   }
 
@@ -178,6 +182,8 @@ public struct OperatorRequest: Sendable, Hashable {
   public let act: OperatorAct
   /// The last event that the operator has seen. The request is refused when another operator has acted since.
   public let expectedVersion: Int?
+  /// The version to which the verb `migrate` moves the saga. The engine finds it; nil for every other verb.
+  public var target: MoveTarget?
 
   public init(_ verb: OperatorVerb, by act: OperatorAct, expectedVersion: Int? = nil) {
     self.verb = verb
@@ -219,6 +225,7 @@ extension SagaState {
 
 extension Decider {
   mutating func take(_ request: OperatorRequest) throws(Refusal) {
+    target = request.target
     do throws(Refusal) {
       // 1. A caller repeats a request when the first answer was lost, also when the saga has ended since.
       if try isRepeat(request) { return }
@@ -228,23 +235,26 @@ extension Decider {
       try requireReason(request.act.reason)
       try request.verb.rules.check(self)
     } catch {
-      throw Refusal(error.code, error.message, allowed: Verbs.allowed(state, definition))
+      throw error.allowing(Verbs.allowed(state, definition))
     }
     request.verb.rules.carryOut(request.act, in: &self)
   }
 
   /// Checks whether a saga takes a verb in its state. Changes nothing.
+  /// - Parameter target: the version to which the verb `migrate` moves the saga.
   /// - Throws: `Refusal` with the verbs that it takes instead.
   package static func requireTaken(
-    _ verb: OperatorVerb, by state: SagaState, _ definition: WorkflowDefinition, now: Timestamp
+    _ verb: OperatorVerb, by state: SagaState, _ definition: WorkflowDefinition, to target: MoveTarget? = nil,
+    now: Timestamp
   ) throws(Refusal) {
-    let decider = Decider(state, definition: definition, now: now)
+    var decider = Decider(state, definition: definition, now: now)
+    decider.target = target
     do throws(Refusal) {
       try requireSameSteps(state, definition)
       try decider.requireOpen()
       try verb.rules.check(decider)
     } catch {
-      throw Refusal(error.code, error.message, allowed: Verbs.allowed(state, definition))
+      throw error.allowing(Verbs.allowed(state, definition))
     }
   }
 
@@ -350,7 +360,7 @@ public enum Verbs {
       case .abandon: true
       // It helps at a step whose `onFailure` is `stuck`. While a pivot is undecided, the request only waits for it.
       case .compensate: blocker.phase == .forward && !decider.isPivotUndecided
-      case .runNow, .extend, .pause, .resume, .cancel: false
+      case .runNow, .extend, .pause, .resume, .migrate, .cancel: false
       }
     }.map(\.verb)
   }

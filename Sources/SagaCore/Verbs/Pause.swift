@@ -82,8 +82,13 @@ extension SagaState {
   fileprivate mutating func shiftDeadlines(by length: Duration) {
     deadline = deadline + length
     overdueSince = overdueSince.map { $0 + length }
+    for owner in turnsByOwner.keys {
+      guard let turn = turnsByOwner[owner], !turn.isTaken else { continue }
+      turnsByOwner[owner]?.waitsSince = turn.waitsSince + length
+    }
     updateAll { step in
       step.stage.shift(by: length)
+      if let until = step.taskWait?.until { step.taskWait?.until = until + length }
       guard var clock = step.clock else { return }
       clock.since = clock.since + length
       if let since = clock.overdue?.since { clock.overdue?.since = since + length }

@@ -111,6 +111,7 @@ public struct OperatorRetried: SagaEventContent {
         guard input == nil else { return false }
         step.undoEndedAt = nil
         step.undo.budgetStart = step.undo.count
+        step.taskWait = nil
         step.stage = .undoBackingOff(until: at)
       case (.forward, _), (.undo, _): return false
       }
@@ -131,14 +132,20 @@ public struct OperatorRetried: SagaEventContent {
 
 extension StepState {
   /// Gives the step all attempts of its retry policy again. With `input`, a new round begins.
-  fileprivate mutating func prepareRetry(with input: JSON?) {
-    if let input {
-      // Under the old key the participant would repeat its earlier answer.
-      self.input = input
-      round += 1
-      outcome = .none
-      forward = Attempts()
+  mutating func prepareRetry(with input: JSON?) {
+    // Under the old key the participant would repeat its earlier answer, and the child would be the one that has ended.
+    if input != nil || child != nil && outcome == .failed {
+      self.input = input ?? self.input
+      beginRound()
     }
     forward.budgetStart = forward.count
+    taskWait = nil
+  }
+
+  private mutating func beginRound() {
+    round += 1
+    outcome = .none
+    forward = Attempts()
+    child = nil
   }
 }

@@ -44,7 +44,7 @@ struct RewindTo: VerbRules {
     saga.emit(RewindStarted(step: step, steps: rewound.map { saga.state.steps[$0].id }, act: act))
     let sets = saga.state.sets
     saga.endForward(
-      sets.waiting.union(sets.backingOff).union(sets.open).within(rewound),
+      sets.waiting.union(sets.backingOff).union(sets.open).union(sets.running).within(rewound),
       because: "The saga was rewound while this step waited.")
   }
 
@@ -76,7 +76,9 @@ extension Decider {
     let items = state.steps.items(of: index)
     let mayHaveHappened =
       items.map { !possibleOutcomes(of: $0).isEmpty }
-      ?? (status == .running || outcome == .succeeded || outcome == .unknown || mayHavePolled(index))
+      ?? (status == .running && !isOnlyOffered(index) || outcome == .succeeded || outcome == .unknown
+        || mayHavePolled(index)
+        || state.steps[index].awaitedChild != nil)
     guard mayHaveHappened else { return }
     if isPivot {
       throw refuse(
@@ -124,7 +126,15 @@ extension Decider {
     for id in rewind.steps { if let index = state.index(of: id) { steps.insert(index) } }
     // Attempts in flight settle first: until then the engine doesn't know what there is to undo.
     guard state.sets.running.within(steps).isEmpty else { return }
-    if startDueUndos(among: steps).isEmpty { emit(RewindFinished(step: rewind.step, steps: rewind.steps)) }
+    if startDueUndos(among: steps).isEmpty { finishRewind(rewind) }
+  }
+}
+
+extension Decider {
+  /// Lets the steps begin again. What they held is free first, so that they ask again in their order.
+  private mutating func finishRewind(_ rewind: Rewind) {
+    emit(RewindFinished(step: rewind.step, steps: rewind.steps))
+    releaseTurns()
   }
 }
 
@@ -133,8 +143,9 @@ extension Action {
   fileprivate var changesSomething: Bool {
     switch self {
     case .http(let call): call.hasSideEffect
-    // A Kafka command may always change something: its definition cannot say that it only reads.
-    case .kafka: true
+    // A command or a task may always change something: its definition cannot say that it only reads.
+    case .kafka, .task: true
+    case .workflow: true
     case .signal, .delay, .fail, .group: false
     }
   }
@@ -173,7 +184,7 @@ public struct RewindStarted: SagaEventContent {
         case .undoing, .undoBackingOff, .undone, .undoFailed: return false
         // The failure of the step no longer blocks the saga.
         case .failed: step.stage = .failed(.settles)
-        case .pending, .running, .backingOff, .waiting, .polling, .open, .succeeded, .skipped: break
+        case .pending, .queued, .running, .backingOff, .waiting, .polling, .open, .succeeded, .skipped: break
         }
         step.awaitedSignal = nil
         return true
@@ -212,7 +223,8 @@ public struct RewindFinished: SagaEventContent {
       if let index { saga.steps.drop(index) }
       try saga.update(step, by: Self.typeName, at: at) { step in
         switch step.stage {
-        case .running, .backingOff, .waiting, .polling, .open, .undoing, .undoBackingOff, .undoFailed(blocks: true):
+        case .queued, .running, .backingOff, .waiting, .polling, .open, .undoing, .undoBackingOff,
+          .undoFailed(blocks: true):
           return false
         case .pending, .succeeded, .failed, .skipped, .undone, .undoFailed: break
         }

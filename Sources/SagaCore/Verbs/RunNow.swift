@@ -25,6 +25,9 @@ struct RunNow: VerbRules {
     if let signal = step.wait?.signal {
       throw refuse("Step \(id) waits for the signal “\(signal)”, not for a time: send the signal.")
     }
+    if let child = step.awaitedChild {
+      throw refuse("Step \(id) waits for its child saga \(child.saga), not for a time: act on the child.")
+    }
     guard Self.canRunNow(index, in: saga) else {
       throw refuse("Step \(id) is \(step.status.rawValue): it waits for no time that could be now.")
     }
@@ -45,9 +48,9 @@ struct RunNow: VerbRules {
     switch saga.state.steps[step].stage {
     case .backingOff: saga.state.requestedTurnBack == nil || saga.rules(of: step).pivot
     case .undoBackingOff: true
-    case .waiting(let wait): wait.signal == nil
+    case .waiting(let wait): wait.signal == nil && saga.state.steps[step].awaitedChild == nil
     case .polling: saga.mayRetry(step)
-    case .pending, .running, .open, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: false
+    case .pending, .queued, .running, .open, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: false
     }
   }
 }
@@ -74,8 +77,9 @@ public struct OperatorRanNow: SagaEventContent {
       try saga.update(id, by: Self.typeName, at: at) { step in
         switch step.stage {
         case .backingOff, .undoBackingOff, .polling: break
-        case .waiting(let wait): guard wait.signal == nil else { return false }
-        case .pending, .running, .open, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: return false
+        case .waiting(let wait): guard wait.signal == nil, step.awaitedChild == nil else { return false }
+        case .pending, .queued, .running, .open, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed:
+          return false
         }
         step.stage.due = at
         step.stage.polling?.look(at: at)

@@ -26,7 +26,7 @@ struct Skip: VerbRules {
     if saga.definition.steps.indices.contains(index), saga.definition.steps[index].action.isGroup {
       throw refuse("Step \(step.id) is a group: skip the steps inside it.")
     }
-    if saga.hasItems(index), step.stage != .pending {
+    if saga.hasItems(index), step.stage != .pending, !step.isQueued {
       throw refuse("Step \(step.id) has begun with its items: skip those that failed, as \(step.id)[KEY].")
     }
     switch step.status {
@@ -38,12 +38,17 @@ struct Skip: VerbRules {
     }
     try saga.requireGoingForward()
     try saga.requireNoRewind()
-    if case .running = step.status {
+    if let child = step.awaitedChild {
+      throw refuse(
+        "Step \(step.id) waits for its child saga \(child.saga) (\(child.workflow)): skip a step of the child, or cancel "
+          + "the child.")
+    }
+    if case .running = step.status, !step.isOnlyOffered {
       throw refuse(
         "An attempt of step \(step.id) is under way: wait until it has settled. Pause the saga, and none follows "
           + "meanwhile.")
     }
-    if saga.rules(of: index).pivot, step.forward.count > 0 {
+    if saga.rules(of: index).pivot, step.forward.count > 0, !step.isOnlyOffered || step.outcome != .none {
       throw refuse(
         "Step \(step.id) is a point of no return and has been attempted: it can't be skipped. Once the saga is stuck on "
           + "it, retry it, or resolve it as happened if it was done by hand.")
@@ -97,10 +102,12 @@ public struct OperatorSkipped: SagaEventContent {
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
     try saga.update(step, by: Self.typeName, at: at) { step in
       switch step.stage {
-      case .pending, .waiting, .polling: break
+      case .waiting: guard step.awaitedChild == nil else { return false }
+      case .pending, .queued, .polling: break
       case .backingOff, .failed(.blocks): guard step.outcome != .unknown else { return false }
       case .failed(.goesOn): guard step.item != nil, step.outcome != .unknown else { return false }
-      case .running, .open, .succeeded, .failed, .skipped, .undoing, .undoBackingOff, .undone, .undoFailed: return false
+      case .running: guard step.isOnlyOffered, step.outcome != .unknown else { return false }
+      case .open, .succeeded, .failed, .skipped, .undoing, .undoBackingOff, .undone, .undoFailed: return false
       }
       step.stage = .skipped(byOperator: true)
       step.output = output

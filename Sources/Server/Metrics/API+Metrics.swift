@@ -39,6 +39,20 @@ extension API {
     text.add(
       "tracseq_sagas_held", .gauge, "Sagas that are held back because processes died while they computed them.",
       [.init(Int64(engine.held.count))])
+    let turns = engine.turnCounts
+    text.add("tracseq_turn_keys", .gauge, "Keys of concurrency that have a holder or a waiter.", Int64(turns.keys))
+    text.add(
+      "tracseq_turns", .gauge, "Turns of all keys, held and waited for.",
+      [
+        .init(Int64(turns.held), ["state": "held"]), .init(Int64(turns.waiting), ["state": "waiting"]),
+      ])
+    let queues = engine.taskQueues
+    func queued(_ value: (TaskQueueNow) -> Int) -> [PrometheusText.Sample] {
+      queues.map { .init(Int64(value($0)), ["queue": $0.name]) }
+    }
+    text.add("tracseq_tasks_waiting", .gauge, "Tasks that wait for a worker.", queued(\.waiting))
+    text.add("tracseq_tasks_taken", .gauge, "Tasks that workers have.", queued(\.taken))
+    text.add("tracseq_task_workers_waiting", .gauge, "Workers that wait for a task.", queued(\.pollers))
     if let lists = await known("the read model", { [engine] in try await engine.projections() }) {
       text.add("tracseq_read_model_lag_events", .gauge, "Events that are stored and not in lists yet.", lists.lag)
       text.add(

@@ -108,6 +108,15 @@ struct QueryReader {
     return number
   }
 
+  /// Reads the version of a workflow: a number from 1, or a number below zero for a draft.
+  func version(_ name: String) throws(Problem) -> Int? {
+    guard let value = values[name] else { return nil }
+    guard let version = Int(version: value) else {
+      throw invalid(name, "must be an integer from 1, or -3 for draft 3, not \(quoted(value))")
+    }
+    return version
+  }
+
   func choice<Choice: RawRepresentable & CaseIterable>(
     _ name: String, _ type: Choice.Type
   ) throws(Problem) -> Choice? where Choice.RawValue == String {
@@ -153,6 +162,18 @@ extension Int {
     guard !text.isEmpty, text.utf8.allSatisfy({ (48...57).contains($0) }) else { return nil }
     self.init(text)
   }
+
+  /// Reads the version of a workflow: digits, with a minus before them for a draft. No version is zero.
+  init?(version text: String) {
+    let digits = text.utf8.first == UInt8(ascii: "-") ? String(text.dropFirst()) : text
+    guard let number = Int(digits: digits), number > 0 else { return nil }
+    self = digits == text ? number : -number
+  }
+}
+
+extension JSON {
+  /// The version of a workflow: a number from 1, or a number below zero for a draft. Nil for every other value.
+  var workflowVersion: Int? { intValue.flatMap { $0 == 0 || $0 == .min ? nil : $0 } }
 }
 
 /// Returns a client's text for a message: quoted, cut when long, with visible control characters.

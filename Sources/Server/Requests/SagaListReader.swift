@@ -8,8 +8,9 @@ import Workflows
 /// Reads the query of a list. A saga must match all filters. A filter value that can never match is an error.
 struct SagaListReader {
   static let filters = [
-    "status", "workflow", "version", "step", "stepStatus", "error", "minAttempts", "waitingFor", "overdue", "stuck",
-    "paused", "tag", "label", "key", "q", "startedAfter", "startedBefore", "endedAfter", "endedBefore",
+    "status", "workflow", "version", "draft", "step", "stepStatus", "error", "minAttempts", "waitingFor", "overdue",
+    "stuck",
+    "paused", "tag", "label", "key", "parent", "q", "startedAfter", "startedBefore", "endedAfter", "endedBefore",
   ]
   static let parameters = filters + ["sort", "cursor", "limit", "facets", "seen"]
 
@@ -36,7 +37,8 @@ struct SagaListReader {
       sagas.statuses = both
     }
     sagas.workflow = try query.text("workflow")
-    sagas.version = try query.integer("version", in: 1...Int.max)
+    sagas.version = try query.version("version")
+    sagas.isDraft = try query.flag("draft")
     sagas.step = try query.text("step")
     sagas.stepStatus = try query.choice("stepStatus", StepStatus.self)?.rawValue
     sagas.error = try error()
@@ -50,6 +52,12 @@ struct SagaListReader {
     sagas.tags = try query.texts("tag")
     sagas.labels = try labels()
     sagas.key = try query.text("key")
+    if let text = try query.text("parent") {
+      guard let parent = UniqueID(text) else {
+        throw query.invalid("parent", "is the id of a saga, not \(quoted(text))")
+      }
+      sagas.parent = parent.description
+    }
     if let text = try query.text("q") {
       sagas.words = SagaWords.query(text)
       if sagas.words.isEmpty { throw query.invalid("q", "has no letter or digit to look for") }

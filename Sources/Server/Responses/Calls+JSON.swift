@@ -37,6 +37,15 @@ extension CallsResponse.Sent {
         kind: "kafka", service: kafka.service, command: kafka.command, key: call.idempotencyKey,
         headers: call.fields(of: kafka).map { .init($0) },
         body: kafka.body.flatMap { CallExcerpt(of: $0) }.map { .init($0) })
+    case .task(let task):
+      self.init(
+        kind: "task", queue: task.queue, key: call.idempotencyKey, headers: [],
+        body: CallExcerpt(of: task.input).map { .init($0) })
+    case .workflow(let workflow):
+      // An undo asks the child to turn back, and sends no input.
+      self.init(
+        kind: "workflow", service: workflow.name, key: call.idempotencyKey, headers: [],
+        body: call.phase == .forward ? CallExcerpt(of: workflow.input).map { .init($0) } : nil)
     }
   }
 }

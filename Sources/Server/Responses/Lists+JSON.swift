@@ -12,7 +12,8 @@ extension SagaSummary {
       id: row.id.description, title: row.title, workflow: row.workflow, version: row.version, status: row.status,
       paused: row.isPaused, overdue: row.overdueAt.map { $0 <= now } ?? false, startedAt: row.startedAt,
       updatedAt: row.updatedAt, endedAt: row.endedAt, deadline: row.deadline, tags: row.tags, labels: row.labels,
-      key: row.key, failedStep: row.failedStep, failureCode: row.failureCode, failureMessage: row.failureMessage,
+      key: row.key, parent: row.parent, failedStep: row.failedStep, failureCode: row.failureCode,
+      failureMessage: row.failureMessage,
       waitingFor: row.waitingFor,
       attempts: row.attempts, note: row.note)
   }
@@ -64,16 +65,18 @@ extension CheckResponse {
 
 /// All versions of one workflow.
 struct WorkflowVersions {
+  /// The latest released version, or the latest draft of a workflow that has only drafts.
   let latest: RegisteredWorkflow
   let versions: [Int]
 
-  /// - Parameter all: by name and then version.
+  /// - Parameter all: by name and then version, so that drafts come first, the latest one before the others.
   static func grouping(_ all: [RegisteredWorkflow]) -> [WorkflowVersions] {
     var groups: [(latest: RegisteredWorkflow, versions: [Int])] = []
     for workflow in all {
       let definition = workflow.definition
       if let last = groups.last, last.latest.definition.name.hasSameScalars(as: definition.name) {
-        groups[groups.count - 1] = (workflow, last.versions + [definition.version])
+        let latest = VersionName.isDraft(definition.version) ? last.latest : workflow
+        groups[groups.count - 1] = (latest, last.versions + [definition.version])
       } else {
         groups.append((workflow, [definition.version]))
       }

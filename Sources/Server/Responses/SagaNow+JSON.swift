@@ -16,7 +16,7 @@ extension SagaNow {
       id: state.id.description,
       title: state.start.title,
       workflow: state.start.workflow,
-      version: state.start.version,
+      version: state.definition.version,
       status: state.status.rawValue,
       paused: state.pause.map { .init(since: $0.at, by: $0.value.by, reason: $0.value.reason) },
       startedAt: state.startedAt,
@@ -24,8 +24,13 @@ extension SagaNow {
       endedAt: state.end?.at,
       deadline: state.deadline,
       overdue: state.isOverdue(at: now),
-      why: Explanation(state, definition, now: now, allowed: allowed).response,
+      why: Explanation(
+        state, definition, now: now, allowed: allowed, turns: turns, lastAsked: asOf == nil ? lastAsked : nil,
+        children: children
+      )
+      .response,
       key: state.start.idempotencyKey,
+      parent: state.start.parent.map { .init(id: $0.saga.description, step: $0.step) },
       tags: state.start.tags,
       labels: state.start.labels,
       failedStep: trouble?.step,
@@ -35,12 +40,16 @@ extension SagaNow {
       turnBackRequested: state.requestedTurnBack?.response,
       pivotPassed: state.isPivotPassed(by: definition),
       rewind: state.rewind?.response,
+      turn: turn(of: nil),
       abandoned: abandoned,
       stuck: state.shownBlockers.map { $0.response(Verbs.helping($0, among: allowed, in: state, by: definition)) },
       verbs: allowed.map(\.response),
       steps: definition.steps.compactMap { step in
         state.step(step.id).map {
-          $0.response(of: step, at: state.isPaused ? nil : now, items: state.items(of: step.id))
+          $0.response(
+            of: step, at: state.isPaused ? nil : now, items: state.items(of: step.id), turn: turn(of: step.id),
+            in: self,
+            children: children)
         }
       },
       input: state.start.input,
@@ -53,11 +62,13 @@ extension SagaNow {
   /// - Parameters:
   ///   - status: only items with this status.
   ///   - start: the number of the first item.
+  ///   - childrenNow: returns how the children of the items are.
   /// - Returns: the items, and the number at which the next page starts; nil behind the last item.
   /// - Throws: `step.unknown` when the workflow has no such step with `forEach`.
   func items(
-    of id: String, status: StepStatus?, from start: Int, limit: Int, at now: Timestamp
-  ) throws(Refusal) -> (items: [SagaResponse.Step], next: Int?) {
+    of id: String, status: StepStatus?, from start: Int, limit: Int, at now: Timestamp,
+    childrenNow: ([ChildLink]) async throws -> [UniqueID: ChildNow]
+  ) async throws -> (items: [SagaResponse.Step], next: Int?) {
     guard let step = definition.step(id), step.forEach != nil else {
       throw Refusal(EngineErrorCode.stepUnknown, "The workflow has no step “\(id)” with “forEach”.")
     }
@@ -72,8 +83,10 @@ extension SagaNow {
       page.append(items[number])
     }
     let verbs = Verbs.allowed(on: page.map(\.id), state, definition)
+    let children = try await childrenNow(page.compactMap(\.child))
     let shown = zip(page, verbs).map { item, verbs in
-      item.response(of: step, at: state.isPaused ? nil : now, verbs: verbs.map(\.rawValue))
+      item.response(
+        of: step, at: state.isPaused ? nil : now, verbs: verbs.map(\.rawValue), in: self, children: children)
     }
     return (shown, next)
   }
@@ -147,7 +160,9 @@ extension StepFailure {
 extension StepState {
   /// - Parameter now: nil while the saga's clock is stopped.
   fileprivate func response(
-    of step: Step, at now: Timestamp?, items: ItemStates? = nil, verbs: [String] = []
+    of step: Step, at now: Timestamp?, items: ItemStates? = nil, turn: SagaResponse.Turn? = nil,
+    verbs: [String] = [], in saga: SagaNow,
+    children: [UniqueID: ChildNow]
   ) -> SagaResponse.Step {
     .init(
       id: id,
@@ -158,6 +173,12 @@ extension StepState {
       action: step.action.response,
       items: items.flatMap { $0.response(by: step.forEach) },
       poll: step.poll?.response(polling, at: now),
+      task: task(in: saga),
+      child: child.map { child in
+        .init(
+          id: child.saga.description, workflow: child.workflow, version: child.version,
+          status: children[child.saga]?.status.rawValue)
+      },
       pivot: step.pivot,
       round: round,
       attempt: forward.count,
@@ -166,7 +187,8 @@ extension StepState {
       endedAt: endedAt,
       retryAt: status == .backingOff ? retryAt : nil,
       until: waitsUntil,
-      waitingFor: status == .waiting ? step.awaited(wait) : nil,
+      waitingFor: status == .waiting || isOnlyOffered ? isQueued ? .init(kind: "turn") : step.awaited(wait) : nil,
+      turn: turn,
       progress: inFlight?.phase == .forward ? progress?.response : nil,
       overdue: overdue?.response(phase: status == .undoing ? .undo : .forward),
       input: input,
@@ -195,6 +217,18 @@ extension StepState {
   }
 }
 
+extension StepState {
+  /// Returns the task that is offered, or that a worker has, with what the engine knows of its lease.
+  fileprivate func task(in saga: SagaNow) -> SagaResponse.Step.TaskState? {
+    guard let offer, let id = task(of: saga.state.id), let attempt = inFlight?.attempt else { return nil }
+    let known = saga.tasks[id]
+    return .init(
+      id: id.description, queue: offer.queue, offeredAt: attempt.startedAt, lastAskedAt: saga.lastAsked[offer.queue],
+      worker: offer.taken?.worker, takenAt: offer.taken?.at, heartbeatAt: known?.heartbeatAt,
+      leaseUntil: known?.leaseUntil)
+  }
+}
+
 extension StepLateness {
   fileprivate func response(phase: StepPhase) -> SagaResponse.Step.Overdue {
     .init(
@@ -220,6 +254,8 @@ extension Action {
     switch self {
     case .http(let http): .init(kind: "http", service: http.service, method: http.method)
     case .kafka(let kafka): .init(kind: "kafka", service: kafka.service, command: kafka.command)
+    case .task(let task): .init(kind: "task", queue: task.queue)
+    case .workflow(let workflow): .init(kind: "workflow", workflow: workflow.name)
     case .signal(let signal): .init(kind: "signal", signal: signal.name, roles: signal.roles)
     case .delay, .fail, .group: .init(kind: kind)
     }
@@ -228,11 +264,13 @@ extension Action {
 }
 
 extension Step {
-  /// Returns what the step waits for; nil for a step that sends attempts.
+  /// Returns what the step waits for; nil for a step that sends calls.
   fileprivate func awaited(_ wait: StepStage.Wait?) -> SagaResponse.Step.Waiting? {
     switch action {
     case .http: poll.map { _ in .init(kind: "poll") }
     case .kafka, .fail, .group: nil
+    case .task: .init(kind: "task")
+    case .workflow: .init(kind: "child")
     case .signal(let signal):
       .init(
         kind: "signal", signal: signal.name, remindAt: wait?.remindAt,

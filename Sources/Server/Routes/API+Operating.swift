@@ -29,6 +29,7 @@ extension API {
     case .runNow: .runNow(step: body.step(isRequired: false))
     case .extend: readExtend(&body)
     case .rewind: .rewind(step: body.step(isRequired: true) ?? "")
+    case .migrate: readMigrate(&body)
     }
   }
 
@@ -74,6 +75,14 @@ extension API {
     case "didNotHappen": return .resolve(step: step, .didNotHappen)
     default: return .resolve(step: step, .undone)
     }
+  }
+
+  private static func readMigrate(_ body: inout BodyReader) -> OperatorVerb {
+    let version = body.read("to", "must be an integer from 1, or -3 for draft 3", isRequired: true) {
+      $0.workflowVersion
+    }
+    // A missing version is never carried out: `finish` throws the mistake.
+    return .migrate(to: version ?? 1)
   }
 
   private static func readExtend(_ body: inout BodyReader) -> OperatorVerb {

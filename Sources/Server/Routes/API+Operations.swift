@@ -31,6 +31,9 @@ extension API {
     let isPreview = body.flag("dryRun") ?? false
     let target = try OperationReader.target(&body, at: environment.now())
     let verb = name.map { Self.read($0, &body) }
+    if name == .migrate, case .filter(let query, _)? = target, query.workflow == nil {
+      body.refuse("filter", "must name the workflow: a number of a version means nothing without it")
+    }
     // A preview takes what the operation takes, so that one body serves both.
     let reason = isPreview ? body.text("reason", isRequired: false, atMost: 1_000) : body.reason()
     let rate = body.number("rate", in: OperationPace.rates)

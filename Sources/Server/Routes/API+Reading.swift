@@ -81,8 +81,9 @@ extension API {
       return number
     }
     let limit = try call.query.integer("limit", in: 1...200, default: 50)
-    let page = try (try await engine.saga(id)).items(
-      of: step, status: status, from: start ?? 0, limit: limit, at: environment.now())
+    let page = try await engine.saga(id).items(
+      of: step, status: status, from: start ?? 0, limit: limit, at: environment.now()
+    ) { try await engine.childrenNow(of: $0) }
     return .json(ItemsResponse(items: page.items, next: page.next.map { cursor.seal("\($0)") }).json)
   }
 

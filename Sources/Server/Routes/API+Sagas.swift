@@ -34,14 +34,14 @@ extension API {
     let key = try call.request.idempotencyKey()
     var body = try BodyReader(call.request)
     let input = body.value("input", isRequired: true)
-    let version = body.integer("version", from: 1)
+    let wanted = readVersion(&body)
     let hasTags = body.has("tags")
     let tags = body.identifiers("tags", count: 16, length: 100)
     try body.finish()
     let started = try await engine.start(
       StartRequest(
-        workflow: try call.path.value("name"), version: version, input: input ?? .null, idempotencyKey: key,
-        tags: hasTags ? tags : nil, by: user, from: from))
+        workflow: try call.path.value("name"), version: wanted.version, wantsDraft: wanted.isLatestDraft,
+        input: input ?? .null, idempotencyKey: key, tags: hasTags ? tags : nil, by: user, from: from))
     var headers: HTTPHeaders = ["Location": "/v1/sagas/\(started.id)"]
     headers[Self.seenHeader] = await seen(started.id)
     do {
@@ -52,6 +52,14 @@ extension API {
         ("error", "\(error)"))
       throw OutcomeUnknown("Saga \(started.id) has been started.", saga: started.id)
     }
+  }
+
+  /// Reads the version to start: a number from 1, a number below zero for a draft, or `draft` for the latest draft.
+  private func readVersion(_ body: inout BodyReader) -> (version: Int?, isLatestDraft: Bool) {
+    let wanted = body.read("version", "must be an integer from 1, \"draft\", or -3 for draft 3") { value in
+      value == "draft" || value.workflowVersion != nil ? value : nil
+    }
+    return (wanted?.workflowVersion, wanted == "draft")
   }
 
   private func showSaga(_ call: Call) async throws -> HTTPServerResponse {

@@ -12,17 +12,19 @@ extension API {
       Route(.registerWorkflow, registerWorkflow),
       Route(.checkWorkflow, checkWorkflow),
       Route(.getWorkflow) { call in
-        try showWorkflow(call.path.value("name"), version: nil)
+        try show(engine.workflow(call.path.value("name"), version: nil))
       },
       Route(.getWorkflowVersion) { call in
-        let text = try call.path.value("version")
-        guard let version = Int(digits: text), version >= 1 else {
+        let (name, text) = (try call.path.value("name"), try call.path.value("version"))
+        if text == "draft" { return try show(engine.latestDraft(of: name)) }
+        guard let version = Int(version: text) else {
           throw Problem(
             Fault(
-              ServerErrorCode.parameterInvalid, "A workflow's version is an integer from 1, not \(quoted(text)).",
+              ServerErrorCode.parameterInvalid,
+              "A workflow's version is an integer from 1, draft, or -3 for draft 3, not \(quoted(text)).",
               parameter: "version"))
         }
-        return try showWorkflow(call.path.value("name"), version: version)
+        return try show(engine.workflow(name, version: version))
       },
     ]
   }
@@ -38,18 +40,19 @@ extension API {
     return .json(WorkflowListResponse(workflows: page.map { .init($0) }, next: next).json)
   }
 
-  private func showWorkflow(_ name: String, version: Int?) throws -> HTTPServerResponse {
-    let workflow = try engine.workflow(name, version: version)
+  private func show(_ workflow: RegisteredWorkflow) throws -> HTTPServerResponse {
+    let name = workflow.definition.name
     let versions = engine.workflows().map(\.definition).filter { $0.name.hasSameScalars(as: name) }.map(\.version)
     return .json(WorkflowResponse(workflow, versions: versions).json)
   }
 
   private func registerWorkflow(_ call: Call) async throws -> HTTPServerResponse {
+    let isDraft = try call.query.flag("draft") ?? false
     let (user, from) = (try call.request.user(), try call.request.origin())
     try call.request.requireJSON()
     // If the body is not JSON, the sender is wrong, not the author: the status is 400, as for other requests.
     _ = try JSONDocument(body: call.request)
-    let registered = try await engine.register(call.request.body, by: user, from: from)
+    let registered = try await engine.register(call.request.body, isDraft: isDraft, by: user, from: from)
     let response = RegistrationResponse(registered).json
     guard registered.isNew else { return .json(response) }
     let location = "/v1/workflows/\(registered.name.percentEncoded)/\(registered.version)"

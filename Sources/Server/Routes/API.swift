@@ -17,7 +17,7 @@ struct API: Sendable {
 
   var routes: [Route] {
     workflowRoutes + sagaRoutes + readingRoutes + operatingRoutes + operationRoutes + auditRoutes + kafkaRoutes
-      + liveRoutes + processRoutes + noticeRoutes + consoleRoutes + pageRoutes
+      + liveRoutes + turnRoutes + processRoutes + noticeRoutes + taskRoutes + consoleRoutes + pageRoutes
   }
 
   func router() -> Router {

@@ -14,8 +14,10 @@ public enum Endpoint: String, CaseIterable, Sendable {
   case startSaga, listSagas, getSaga, listEvents, getTimeline, listCalls, getDocument, listItems, sendSignal
   case getSagaByKey, sendSignalByKey
   case cancelSaga, retrySaga, resolveSaga, abandonSaga, pauseSaga, resumeSaga, skipStep, compensateSaga, runNow
-  case extendDeadline, rewindSaga
-  case getStats, getProjections, rebuildProjections, getEcho, rewindEcho, getNotices, testNotices, resendNotices
+  case extendDeadline, rewindSaga, migrateSaga
+  case listTasks, pollTasks, completeTask, failTask, heartbeatTask
+  case listTurns, getStats, getProjections, rebuildProjections, getEcho, rewindEcho, getNotices, testNotices,
+    resendNotices
   case streamEvents, listActs, auditHead, verifyAudit
   case beginOperation, listOperations, getOperation, listOperationSagas, approveOperation, declineOperation
   case stopOperation
@@ -37,6 +39,7 @@ public enum Endpoint: String, CaseIterable, Sendable {
     case .runNow: .runNow
     case .extend: .extendDeadline
     case .rewind: .rewindSaga
+    case .migrate: .migrateSaga
     }
   }
 
@@ -47,14 +50,23 @@ public enum Endpoint: String, CaseIterable, Sendable {
     EngineErrorCode.signalTooLate, EngineErrorCode.signalUnknown, SchemaErrorCode.budget,
   ]
 
+  private static let refusalsOfTasks = [
+    EngineErrorCode.sagaHeld, EngineErrorCode.sagaNotFound, EngineErrorCode.taskLeaseLost,
+    EngineErrorCode.taskNotFound,
+  ]
+
   public var facts: RouteFacts {
     switch self {
     case .listWorkflows:
       .get("/v1/workflows", "List workflows", query: ["cursor", "limit"])
     case .registerWorkflow:
       .post(
-        "/v1/workflows", "Register a workflow", headers: RouteFacts.who, body: .json, answers: [200, 201],
-        refuses: [EngineErrorCode.workflowConflict, EngineErrorCode.workflowInvalid])
+        "/v1/workflows", "Register a workflow", query: ["draft"], headers: RouteFacts.who, body: .json,
+        answers: [200, 201],
+        refuses: [
+          EngineErrorCode.workflowConflict, EngineErrorCode.workflowDraftsOff, EngineErrorCode.workflowInvalid,
+          EngineErrorCode.workflowTooManyDrafts,
+        ])
     case .checkWorkflow:
       .post("/v1/workflows/check", "Check a workflow", body: .checked)
     case .getWorkflow:
@@ -72,8 +84,9 @@ public enum Endpoint: String, CaseIterable, Sendable {
         "/v1/workflows/{name}/sagas", "Start a saga", query: ["wait"], headers: RouteFacts.whoAndKey, body: .object,
         answers: [200, 201],
         refuses: [
-          EngineErrorCode.inputInvalid, EngineErrorCode.sagaStartKeyReused, EngineErrorCode.workflowNotFound,
-          SchemaErrorCode.budget,
+          WorkflowErrorCode.concurrencyBadKey, EngineErrorCode.inputInvalid, EngineErrorCode.sagaStartKeyReused,
+          EngineErrorCode.workflowDraftsOff,
+          EngineErrorCode.workflowNotFound, EngineErrorCode.workflowOnlyDrafts, SchemaErrorCode.budget,
         ])
     case .listSagas:
       .get("/v1/sagas", "List sagas", query: SagaListReader.parameters)
@@ -151,6 +164,33 @@ public enum Endpoint: String, CaseIterable, Sendable {
         refuses: [
           EngineErrorCode.sagaPivotPassed, EngineErrorCode.sagaRewinding, EngineErrorCode.sagaTurningBack,
           EngineErrorCode.stepNotRewindable, EngineErrorCode.stepUnknown,
+        ])
+    case .listTurns:
+      .get("/v1/concurrency", "List keys, their holders and their waiters", query: ["key", "cursor", "limit"])
+    case .listTasks:
+      .get("/v1/tasks", "List queues and tasks", query: ["queue", "limit"])
+    case .pollTasks:
+      .post(
+        "/v1/tasks/{queue}/poll", "Take tasks from a queue", body: .object,
+        refuses: [EngineErrorCode.taskTooManyPolls])
+    case .completeTask:
+      .post(
+        "/v1/tasks/{task}/complete", "Complete a task", body: .object,
+        refuses: Self.refusalsOfTasks + [EngineErrorCode.eventTooLarge, EngineErrorCode.sagaTooLarge])
+    case .failTask:
+      .post(
+        "/v1/tasks/{task}/fail", "Fail a task", body: .object,
+        refuses: Self.refusalsOfTasks + [EngineErrorCode.eventTooLarge, EngineErrorCode.sagaTooLarge])
+    case .heartbeatTask:
+      .post(
+        "/v1/tasks/{task}/heartbeat", "Keep a task", body: .object,
+        refuses: Self.refusalsOfTasks + [EngineErrorCode.eventTooLarge, EngineErrorCode.sagaTooLarge])
+    case .migrateSaga:
+      .verb(
+        .migrate, "Migrate a saga to another version of its workflow",
+        refuses: [
+          EngineErrorCode.sagaAlreadyOnVersion, EngineErrorCode.sagaNotMovable, EngineErrorCode.sagaRewinding,
+          EngineErrorCode.workflowDraftsOff, EngineErrorCode.workflowNotFound,
         ])
     case .getStats:
       .get("/v1/stats", "Count sagas by status")

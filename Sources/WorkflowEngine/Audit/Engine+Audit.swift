@@ -94,7 +94,7 @@ extension DefinitionCache.Entry {
   var act: AuditEntry {
     AuditEntry(
       id: "\(definition.name)/\(definition.version)", at: registeredAt, actor: registeredBy, kind: .registration,
-      verb: "register", workflow: "\(definition.name) v\(definition.version)",
+      verb: "register", workflow: "\(definition.name) \(VersionName.short(definition.version))",
       content: [
         "workflow": .string(definition.name), "version": .int(definition.version), "definition": .string(digest),
       ])

@@ -43,6 +43,8 @@ struct Approvals: Sendable {
       case .compensate, nil: return [.resolve, .cancel, .compensate]
       }
     case .resolve(_, .undone): return [.resolve, .abandon]
+    // Another version may lack steps that the saga has not begun, or fail on purpose.
+    case .migrate: return [.migrate, .skip, .cancel, .compensate]
     case .retry, .pause, .resume, .extend: return [verb.name]
     }
   }

@@ -3,6 +3,7 @@ public import Persistence
 import Runtime
 import SagaCore
 public import Values
+import Workflows
 
 // A verb on many sagas, and verbs that another person has to agree to.
 extension Engine {
@@ -39,8 +40,9 @@ extension Engine {
       let now = try await saga(id)
       var refusal: OperationResult.Reason?
       do {
-        try Decider.requireTaken(verb, by: now.state, now.definition, now: host.environment.now())
-      } catch {
+        let target = try host.target(of: verb, in: now.definition.name)
+        try Decider.requireTaken(verb, by: now.state, now.definition, to: target, now: host.environment.now())
+      } catch let error as any CodedError {
         refusal = .init(code: error.code, message: error.message)
       }
       return .init(saga: id, workflow: now.state.start.workflow, status: now.state.status, refusal: refusal)
@@ -65,7 +67,8 @@ extension Engine {
     let plan = OperationPlan(asked, needsApproval: true)
     if let known = try await operations.known(plan, key: key) { return known }
     if let known = try await operations.knownBefore(plan, key: formerKey) { return known }
-    try Decider.requireTaken(request.verb, by: now.state, now.definition, now: host.environment.now())
+    let target = try host.target(of: request.verb, in: now.definition.name)
+    try Decider.requireTaken(request.verb, by: now.state, now.definition, to: target, now: host.environment.now())
     return try await begin(asked, key: key, isGuarded: true).operation
   }
 

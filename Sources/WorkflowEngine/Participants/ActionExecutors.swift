@@ -20,11 +20,20 @@ public struct ActionExecutors: StepExecutor {
     case .kafka:
       guard let kafka else { return .failed(.kafkaNotConfigured) }
       return await kafka.perform(call)
+    case .task:
+      return .notSent(
+        StepFailure(
+          code: EngineErrorCode.historyImpossible, message: "A task is offered to workers; no executor sends it."))
+    case .workflow: return .failed(.notOfAnExecutor)
     }
   }
 }
 
 extension StepFailure {
+  /// The engine itself starts and undoes children.
+  fileprivate static let notOfAnExecutor = StepFailure(
+    code: EngineErrorCode.historyImpossible, message: "An executor got the start of a child, which the engine makes.")
+
   /// Nothing was sent. An operator can start the engine again with Kafka, and the step continues.
   package static let kafkaNotConfigured = StepFailure(
     code: EngineErrorCode.kafkaNotConfigured,

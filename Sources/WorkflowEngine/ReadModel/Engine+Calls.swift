@@ -38,10 +38,14 @@ extension Engine {
     if let step, state.step(step) == nil {
       throw Refusal(EngineErrorCode.stepUnknown, "The saga has no step “\(step)”.")
     }
-    let definition = try await host.definitions.definition(of: state.start)
+    // With the saga's definition, the cache has every definition that it followed before.
+    _ = try await host.definitions.definition(of: state.definition)
+    let definition: @Sendable (SagaDefinition) -> WorkflowDefinition? = { [definitions = host.definitions] in
+      definitions.known($0)
+    }
     var reading = Reading(
       fold: SagaFold(try await host.history.snapshot(of: id, upTo: version)),
-      trail: CallTrail(definition, step: step, after: version, limit: limit), definition: definition)
+      trail: CallTrail(step: step, after: version, limit: limit, definition), definition: definition)
     var pages = host.history.pages(of: id, after: reading.fold.version)
     while !reading.trail.isDone, let page = try await pages.next() {
       // A call is rendered again, and that may take a while.
@@ -59,14 +63,17 @@ extension Engine {
   private struct Reading: Sendable {
     var fold: SagaFold
     var trail: CallTrail
-    let definition: WorkflowDefinition
+    /// Returns a definition that the saga followed.
+    let definition: @Sendable (SagaDefinition) -> WorkflowDefinition?
 
     mutating func take(_ page: [StoredEvent]) throws {
       for stored in page where !trail.isDone {
         let event = try SagaEventCoding.decode(stored)
         if let state = fold.state { trail.note(event, version: stored.version, before: state) }
         try fold.take(stored)
-        if trail.mayRender(after: stored.version) { fold.loadItems(by: definition) }
+        if trail.mayRender(after: stored.version) {
+          if let definition = fold.state.flatMap({ definition($0.definition) }) { fold.loadItems(by: definition) }
+        }
         guard let state = fold.state else { continue }
         // The meta of the last event of an append has the saga's status.
         let isEnd = try SagaEventCoding.json(stored.meta, of: stored)["status"] != nil

@@ -80,7 +80,7 @@ extension Engine {
         code: EngineErrorCode.sagaVersionUnknown,
         message: "The saga has \(fold.version) events: there is no version \(version) of it.")
     }
-    return SagaNow(state: state, definition: try await host.definitions.definition(of: state.start), asOf: at)
+    return SagaNow(state: state, definition: try await host.definitions.definition(of: state.definition), asOf: at)
   }
 
   /// Returns the lag of the lists, and the progress of a rebuild.

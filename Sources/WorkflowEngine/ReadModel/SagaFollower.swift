@@ -222,7 +222,7 @@ struct FollowedSagas {
   mutating func take(_ id: UniqueID) -> FollowedSaga? { folds.removeValue(forKey: id)?.fold }
 
   mutating func keep(_ fold: FollowedSaga, _ id: UniqueID) {
-    // An ended saga gets no more events.
+    // Only a child that its parent undoes gets events after its end. Then it is folded from its history.
     if fold.state?.end != nil { return }
     clock += 1
     folds[id] = (fold, clock)

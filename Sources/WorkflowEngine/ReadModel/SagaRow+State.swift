@@ -16,9 +16,10 @@ extension SagaRow {
     let trouble = Trouble(state)
     self.init(
       id: state.id, shard: shard, lastEvent: state.version, workflow: state.start.workflow,
-      version: state.start.version, status: state.status.rawValue, isPaused: state.isPaused, startedAt: state.startedAt,
+      version: state.definition.version, status: state.status.rawValue, isPaused: state.isPaused,
+      startedAt: state.startedAt,
       updatedAt: moment, endedAt: state.end?.at, deadline: state.deadline, overdueAt: state.overdueAt,
-      key: state.start.idempotencyKey,
+      key: state.start.idempotencyKey, parent: state.start.parent?.saga.description,
       tags: state.start.tags, title: state.start.title, labels: state.start.labels, failedStep: trouble?.step,
       failureCode: trouble?.code,
       failureMessage: trouble?.message, waitingFor: state.waitingFor,
@@ -99,15 +100,21 @@ extension SagaState {
   /// The time from which it is overdue, unless something happens before. While the saga is paused, its clock stops.
   fileprivate var overdueAt: Timestamp? {
     if end != nil { return nil }
-    return ([overdueSince, isPaused ? nil : deadline] + stepsUnderWay.map(\.overdue?.since)).compactMap { $0 }.min()
+    let ownDeadline = isPaused || waitsForOwnTurn ? nil : deadline
+    return ([overdueSince, ownDeadline] + stepsUnderWay.map(\.overdue?.since)).compactMap { $0 }.min()
   }
 
-  /// The names of signals, `delay`, `poll`, or `answer` for a participant's answer.
+  /// The names of signals, `delay`, `poll`, `task` for a worker, `child`, or `answer` for a participant's answer.
   fileprivate var waitingFor: [String] {
     if end != nil { return [] }
-    var what = stepsUnderWay.filter { $0.status == .waiting }.map {
-      $0.wait?.signal ?? ($0.polling == nil ? "delay" : "poll")
+    var what = stepsUnderWay.filter { $0.status == .waiting }.map { step in
+      step.isQueued
+        ? "turn"
+        : step.wait?.signal ?? (step.awaitedChild != nil ? "child" : step.polling == nil ? "delay" : "poll")
     }
+    if turns.contains(where: { !$0.isTaken }) { what.append("turn") }
+    if !awaitedChildren.isEmpty { what.append("child") }
+    if stepsInFlight.contains(where: \.isOnlyOffered) { what.append("task") }
     if hasAttemptInFlight { what.append("answer") }
     var seen: Set<String> = []
     return what.filter { seen.insert($0).inserted }

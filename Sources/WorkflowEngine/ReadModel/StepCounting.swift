@@ -21,7 +21,8 @@ struct StepCounting {
     case is WaitStarted, is PollStarted, is ItemsOpened: count(step, event, before) { $0.started += 1 }
     case let started as AttemptStarted:
       // Further attempts are counted where the one before failed.
-      guard started.phase == .forward, before.step(step)?.status == .pending else { return }
+      guard started.phase == .forward, let earlier = before.step(step), earlier.status == .pending || earlier.isQueued
+      else { return }
       count(step, event, before) { $0.started += 1 }
     case let failed as AttemptFailed:
       if failed.phase == .forward { count(step, event, before) { $0.retried += 1 } }

@@ -47,6 +47,7 @@ public struct Timeline: Sendable, Hashable {
   /// Adds the next event.
   public mutating func note(_ event: SagaEvent) {
     if event.what is SagaStarted { start = event.at }
+    if event.what is SagaReopened { end = nil }
     for note in event.what.timeline {
       switch note {
       case .begin(let step, let phase, let kind, let attempt):

@@ -8,14 +8,14 @@ import Workflows
 // Starts, reads and commands of sagas.
 extension Engine {
   /// Starts a saga. If the idempotency key has already started one, returns that one.
-  /// - Throws: `EngineError` `workflow.notFound`, `saga.startKeyReused` when the key came with other input, or
-  ///   `engine.notReady`. `Refusal` `input.invalid` when the input doesn't meet the schema of the workflow; nothing is
+  /// - Throws: `EngineError` `workflow.notFound`, `workflow.draftsOff`, `workflow.onlyDrafts`, `saga.startKeyReused` when
+  ///   the key came with other input, or `engine.notReady`. `Refusal` `input.invalid` when the input doesn't meet the schema of the workflow; nothing is
   ///   stored then.
   public func start(_ request: StartRequest) async throws -> Started {
     try requireReady()
     // This applies also when the workflow's latest version, or the requested one, is another one now.
     if let known = try await known(request) { return known }
-    let workflow = try workflow(request.workflow, version: request.version)
+    let workflow = try workflow(toStart: request)
     let definition = workflow.definition
     if definition.inputSchema != nil, let refusal = await computed({ definition.refusal(ofInput: request.input) }) {
       throw refusal
@@ -40,6 +40,23 @@ extension Engine {
     }
   }
 
+  private func workflow(toStart request: StartRequest) throws(EngineError) -> RegisteredWorkflow {
+    if request.wantsDraft {
+      try host.requireDrafts()
+      return try latestDraft(of: request.workflow)
+    }
+    let workflow = try workflow(request.workflow, version: request.version)
+    guard VersionName.isDraft(workflow.definition.version) else { return workflow }
+    guard request.version != nil else {
+      throw EngineError(
+        code: EngineErrorCode.workflowOnlyDrafts,
+        message: "“\(request.workflow)” has only drafts. Register a version, or start the draft: `--draft`, or "
+          + "\"version\": \"draft\".")
+    }
+    try host.requireDrafts()
+    return workflow
+  }
+
   /// Returns an id in the shard of the key: the key is claimed in the transaction of the saga's first event.
   private func newID(for key: NewStartKey?) -> UniqueID {
     guard let key else { return host.environment.newID() }
@@ -50,7 +67,15 @@ extension Engine {
   /// - Throws: `Refusal` `saga.notFound`.
   public func saga(_ id: UniqueID) async throws -> SagaNow {
     let state = try await host.state(of: id)
-    return SagaNow(state: state, definition: try await host.definitions.definition(of: state.start))
+    var saga = SagaNow(
+      state: state, definition: try await host.definitions.definition(of: state.definition),
+      children: try await childrenNow(of: state.children))
+    if state.hasTurns { saga.turns = host.turns.places(of: id, atMost: Self.mostHolders) }
+    for task in state.tasks(by: saga.definition) {
+      saga.tasks[task.id] = host.tasks.task(task.id)
+      saga.lastAsked[task.offer.queue] = host.tasks.lastAsked(task.offer.queue)
+    }
+    return saga
   }
 
   /// Returns the saga that a key has started: the name by which a caller knows it.
@@ -113,7 +138,8 @@ extension Engine {
     }
   }
 
-  /// Returns a saga's events: first the stored ones, then each new one, until the saga has ended.
+  /// Returns a saga's events: first the stored ones, then each new one, until the saga has ended. The events of a child
+  /// that its parent has opened again go on until its new end.
   public func follow(_ id: UniqueID, after version: Int) -> AsyncThrowingStream<SagaEvent, any Error> {
     let (events, continuation) = AsyncThrowingStream.makeStream(of: SagaEvent.self)
     // This comes before the first read, so that no event between them is missed.
@@ -129,11 +155,12 @@ extension Engine {
           let known = max(version - 1, 0)
           let page = try await self.events(of: id, after: known, limit: 500)
           for event in page.dropFirst(version - known) { continuation.yield(event) }
-          if page.last?.isEnd == true { break }
           if known + page.count > version {
             version = known + page.count
             continue
           }
+          // An end with events behind it is that of a child which its parent has opened again.
+          if page.last?.isEnd == true { break }
           while let shards = await committed.next(), !shards.contains(shard) {}
           try Task.checkCancellation()
         }
@@ -157,7 +184,7 @@ extension Engine {
     let before = try await host.state(of: id)
     let isRepeat = before.known(signal, formerIDs: formerIDs) != nil
     let after = isRepeat ? before : try await host.ask(id, .give(signal, formerIDs: formerIDs))
-    let definition = try await host.definitions.definition(of: after.start)
+    let definition = try await host.definitions.definition(of: after.definition)
     do {
       return try after.answer(to: signal, formerIDs: formerIDs, isRepeat: isRepeat, definition)
     } catch {
@@ -167,7 +194,7 @@ extension Engine {
   }
 
   /// Computes on the threads for sagas, whose stacks are large enough for every budget.
-  private func computed<Result: Sendable>(_ body: @escaping @Sendable () -> Result) async -> Result {
+  func computed<Result: Sendable>(_ body: @escaping @Sendable () -> Result) async -> Result {
     await Task(executorPreference: host.computing) { body() }.value
   }
 

@@ -15,6 +15,8 @@ public final class Engine: Sendable {
     public var services: Set<String>?
     /// The services to which workflows may send commands over Kafka. Empty when there is no Kafka; nil allows any name.
     public var kafkaServices: Set<String>?
+    /// Whether drafts of workflows can be registered and started.
+    public var allowsDrafts = false
     /// The verbs that need a second person's approval.
     public var approvals: Set<OperatorVerb.Name> = []
     /// How long attempts under way may go on after a request to stop the engine.
@@ -30,6 +32,8 @@ public final class Engine: Sendable {
     public var beforeComputing: (@Sendable (UniqueID) -> Void)?
     /// The limits on stored data. A test sets smaller ones.
     package var sizes = SagaSizes()
+    /// A known fault of the table of turns, for the test that the simulation's rules find it.
+    package var turnFault: TurnFault?
     /// How the engine decides. The simulation passes decisions with a known fault, to show that its rules find it.
     package var decide: Decide = { (command, state, definition, now, learned, isDraining) throws(Refusal) in
       try Decider.decision(
@@ -70,7 +74,8 @@ public final class Engine: Sendable {
       events: store, executor: executor, environment: environment, log: log,
       held: HeldSagas(
         store: store, file: configuration.interruptions, beforeComputing: configuration.beforeComputing, log: log),
-      sizes: configuration.sizes, decide: configuration.decide)
+      sizes: configuration.sizes, allowsDrafts: configuration.allowsDrafts, decide: configuration.decide,
+      turnFault: configuration.turnFault)
     operations = OperationRunner(events: store, environment: environment, log: log) { [host] in
       try await host.ask($0, .operate($1))
     }
@@ -134,6 +139,7 @@ public final class Engine: Sendable {
     // 1. From here on this engine is the only writer.
     try await own(waiting: waiting)
     try await beginWhereTimeEnded()
+    host.turns.clear()
     // 2. Load the definitions, which folds need, and the learned expected times.
     try await host.definitions.load()
     let learner = configuration.learnsExpectations ? ExpectationLearner(host: host, store: readModel.store) : nil
@@ -148,6 +154,7 @@ public final class Engine: Sendable {
         group.addTask { [host] in
           await host.scheduler.run { [host] in await host.tell($0, .wake) }
         }
+        group.addTask { [host] in await host.tasks.leases.run { [host] in await host.endLeases(of: $0) } }
         group.addTask { [self] in try await watch(health) }
         group.addTask { [readModel] in try await readModel.run() }
         group.addTask { [auditor] in try await auditor.run() }
@@ -155,6 +162,8 @@ public final class Engine: Sendable {
         if let learner { group.addTask { try await learner.run() } }
         // 4. Open sagas continue where they stopped, except those during which the last processes died.
         try await recover()
+        // Now the table of turns is complete.
+        host.openTurns()
         await prepare()
         ready.store(true, ordering: .releasing)
         onReady()
@@ -262,20 +271,23 @@ public final class Engine: Sendable {
   /// Takes up a saga during which the last process may have died. No other such saga is taken up beside it.
   private func takeUpAlone(_ id: UniqueID) async {
     host.log.warning("A saga that the last process may have died of is taken up", ("saga", "\(id)"))
-    await host.held.doing(.alone, with: id) {
-      await host.tell(id, .wake)
+    let isRead = await host.held.doing(.alone, with: id) {
+      let isRead = await host.tell(id, .wake)
       await host.idle(id)
+      return isRead
     }
+    if !isRead { await host.noteTurnsOfUnread(id) }
   }
 
   private func takeUp(_ open: OpenStream) async {
-    if host.held.isUntouchable(open.stream) { return }
+    if host.held.isUntouchable(open.stream) { return await host.noteTurnsOfUnread(open.stream) }
     if open.asleep {
       // Millions of sagas may sleep. Each costs an entry in the timer, and comes back at its time or with an input.
       // The row may be slightly old: if a command came since, the saga has set its own timer.
       if let wakeAt = open.wakeAt { host.scheduler.setIfNone(open.stream, at: wakeAt) }
     } else {
-      await host.tell(open.stream, .wake)
+      let isRead = await host.tell(open.stream, .wake)
+      if !isRead { await host.noteTurnsOfUnread(open.stream) }
     }
   }
 }
@@ -286,10 +298,10 @@ extension Engine {
   /// The store that the engine writes.
   package var store: any EventStore { host.events }
 
-  /// Returns the definition on which a saga runs.
-  /// - Throws: `EngineError` or `StoreError` when it can't be read.
-  package func definition(of start: SagaStart) async throws -> WorkflowDefinition {
-    try await host.definitions.definition(of: start)
+  /// Returns a definition that a saga follows.
+  /// - Throws: `HistoryError` or `StoreError` when it can't be read.
+  package func definition(of saga: SagaDefinition) async throws -> WorkflowDefinition {
+    try await host.definitions.definition(of: saga)
   }
 }
 
@@ -302,9 +314,14 @@ extension Engine {
   }
 
   /// Checks a workflow and stores it for ever under its name and version.
+  /// - Parameter isDraft: true to store it as the next draft of its name, whatever its version. The content of the latest
+  ///   draft again is that draft.
   /// - Throws: `EngineError` with the findings when it has errors, or when the version already belongs to other
-  ///   content.
-  public func register(_ content: [UInt8], by: String, from: String? = nil) async throws -> Registration {
+  ///   content. For a draft: `workflow.draftsOff` or `workflow.tooManyDrafts`.
+  public func register(
+    _ content: [UInt8], isDraft: Bool = false, by: String, from: String? = nil
+  ) async throws -> Registration {
+    if isDraft { try host.requireDrafts() }
     let result = check(content)
     guard let definition = result.definition else {
       let count = result.errors.count
@@ -313,10 +330,15 @@ extension Engine {
         code: EngineErrorCode.workflowInvalid,
         message: "The workflow has \(count) error\(count == 1 ? "" : "s").\(more)", findings: result.findings)
     }
-    let (entry, isNew) = try await host.definitions.register(definition, by: by, at: host.environment.now())
+    let now = host.environment.now()
+    let (entry, isNew) =
+      isDraft
+      ? try await host.definitions.registerDraft(definition, by: by, at: now)
+      : try await host.definitions.register(definition, by: by, at: now)
     if isNew, let from { await keepWay(from, of: entry) }
     return Registration(
-      name: definition.name, version: definition.version, digest: entry.digest, isNew: isNew, warnings: result.warnings)
+      name: definition.name, version: entry.definition.version, digest: entry.digest, isNew: isNew,
+      warnings: result.warnings)
   }
 
   /// Returns every version of every registered workflow, by name and then version.
@@ -324,13 +346,25 @@ extension Engine {
 
   /// - Parameters:
   ///   - name: the workflow's name.
-  ///   - version: the version; nil for the latest.
+  ///   - version: the version, below zero for a draft. Nil for the latest: the latest released version, or the latest
+  ///     draft of a workflow that has only drafts.
   /// - Throws: `EngineError` `workflow.notFound`.
   public func workflow(_ name: String, version: Int?) throws(EngineError) -> RegisteredWorkflow {
     guard let entry = host.definitions.entry(named: name, version: version) else {
-      let which = version.map { " version \($0)" } ?? ""
+      let which = version.map { " \(VersionName.long($0))" } ?? ""
       throw EngineError(
         code: EngineErrorCode.workflowNotFound, message: "There is no workflow “\(name)”\(which). Register it first.")
+    }
+    return RegisteredWorkflow(entry)
+  }
+
+  /// Returns the latest draft of a workflow.
+  /// - Throws: `EngineError` `workflow.notFound`.
+  public func latestDraft(of name: String) throws(EngineError) -> RegisteredWorkflow {
+    guard let entry = host.definitions.latestDraft(named: name) else {
+      throw EngineError(
+        code: EngineErrorCode.workflowNotFound,
+        message: "There is no draft of a workflow “\(name)”. Register one with --draft first.")
     }
     return RegisteredWorkflow(entry)
   }

@@ -57,6 +57,7 @@ public struct NotReady: Sendable, Hashable {
 /// A workflow that was registered, now or before.
 public struct Registration: Sendable {
   public let name: String
+  /// Below zero for a draft.
   public let version: Int
   public let digest: String
   /// False when the same content had been registered before.
@@ -75,8 +76,10 @@ public struct RegisteredWorkflow: Sendable {
 /// The content of a start.
 public struct StartRequest: Sendable {
   public let workflow: String
-  /// The workflow's version; nil for the latest.
+  /// The workflow's version, below zero for a draft; nil for the latest released one.
   public let version: Int?
+  /// Whether the latest draft is to be started. Then `version` is nil.
+  public let wantsDraft: Bool
   public let input: JSON
   /// The idempotency key. Two starts with one key start one saga.
   public let idempotencyKey: String?
@@ -89,11 +92,12 @@ public struct StartRequest: Sendable {
   public let from: String?
 
   public init(
-    workflow: String, version: Int? = nil, input: JSON, idempotencyKey: String? = nil, formerKeys: [String] = [],
-    tags: [String]? = nil, by: String, from: String? = nil
+    workflow: String, version: Int? = nil, wantsDraft: Bool = false, input: JSON, idempotencyKey: String? = nil,
+    formerKeys: [String] = [], tags: [String]? = nil, by: String, from: String? = nil
   ) {
     self.workflow = workflow
     self.version = version
+    self.wantsDraft = wantsDraft
     self.input = input
     self.idempotencyKey = idempotencyKey
     self.formerKeys = formerKeys
@@ -116,6 +120,15 @@ public struct SagaNow: Sendable {
   public let definition: WorkflowDefinition
   /// The time of the event after which the saga had this state; nil for the current state.
   public internal(set) var asOf: Timestamp?
+  /// The turns that the saga holds or waits for, with their places. Empty for an earlier state.
+  public internal(set) var turns: [TurnPlace] = []
+  /// The tasks that it offers, and those that workers have, as they are now. Empty for a past state.
+  public internal(set) var tasks: [TaskID: OfferedTask] = [:]
+  /// When a worker last asked each queue in which it offers a task. A queue that no worker has asked since the engine
+  /// started is not there.
+  public internal(set) var lastAsked: [String: Timestamp] = [:]
+  /// How the children of its steps are now, as far as they are known.
+  public internal(set) var children: [UniqueID: ChildNow] = [:]
 }
 
 /// One stored event of a saga.

@@ -37,7 +37,10 @@ actor Saga {
   nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
   private nonisolated let queue: any SerialExecutor
   nonisolated let id: UniqueID
-  nonisolated let definition: WorkflowDefinition
+  /// The name of its workflow.
+  nonisolated let workflow: String
+  /// The definition that the stored state follows. A move changes it.
+  private var definition: WorkflowDefinition
   private let host: SagaHost
   private var state: SagaState?
   /// The inputs that wait for the next append.
@@ -68,6 +71,7 @@ actor Saga {
   ) {
     self.id = id
     self.definition = definition
+    workflow = definition.name
     self.state = state
     self.isMarkedAsleep = isMarkedAsleep
     self.eventsSinceSnapshot = eventsSinceSnapshot
@@ -76,7 +80,7 @@ actor Saga {
     queue = host.computing.queue()
     // This command comes before all others: no executor reports the attempts that were in flight before.
     if let first { inputs = [Input(command: first)] }
-    if let state, state.end == nil, state.hasAttemptInFlight { inputs.append(Input(command: .recover)) }
+    if let state, state.end == nil, state.hasCallInFlight { inputs.append(Input(command: .recover)) }
   }
 
   /// Gives the saga a command and waits until its consequences are stored.
@@ -106,7 +110,9 @@ actor Saga {
 
   /// Checks the steps after a change of their expected times: a step may become overdue earlier.
   func expectationsChanged() {
-    guard let state, state.end == nil, !isRetired, let moment = nextWake(of: state, learned, looks) else { return }
+    guard let state, state.end == nil, !isRetired, let moment = nextWake(of: state, definition, learned, looks) else {
+      return
+    }
     if isWorking || moment <= host.environment.now() {
       put(Input(command: .wake))
     } else {
@@ -115,9 +121,11 @@ actor Saga {
   }
 
   /// The learned expected times of its steps.
-  private var learned: LearnedTimes { host.expectations.of(definition.name) }
+  private var learned: LearnedTimes { host.expectations.of(workflow) }
 
-  private func nextWake(of state: SagaState, _ learned: LearnedTimes, _ looks: Looks) -> Timestamp? {
+  private func nextWake(
+    of state: SagaState, _ definition: WorkflowDefinition, _ learned: LearnedTimes, _ looks: Looks
+  ) -> Timestamp? {
     Decider.nextWake(of: state, definition: definition, learned: learned, looks: looks)
   }
 
@@ -160,6 +168,7 @@ actor Saga {
     var failures = 0
     var isUnfinished = false
     while true {
+      batch = withTurns(batch)
       let decision = host.held.computing(id) { decide(batch) }
       inputs = decision.left + inputs
       isUnfinished = decision.isUnfinished
@@ -168,7 +177,8 @@ actor Saga {
         looks = decision.looks
         if let state {
           answerAppending(.success(state))
-          rearm(state, decision.learned)
+          // After a restart, the calls of children are made again without an event.
+          if batch.contains(where: { $0.command == .recover }) { perform() } else { rearm(state, decision.learned) }
         }
         break
       }
@@ -199,11 +209,14 @@ actor Saga {
         continue
       }
       state = decision.state
+      definition = decision.definition
       looks = decision.looks
       eventsSinceSnapshot += append.events.count
       isMarkedAsleep = decision.isAsleep
       perform()
       if let state {
+        // A caller that has its answer finds its turns in the table.
+        host.noteTurns(of: state)
         answerAppending(.success(state))
         host.changed(state)
       }
@@ -257,9 +270,20 @@ actor Saga {
 
   // MARK: Deciding
 
+  /// Returns the inputs behind the turns that have come. The table is asked before each decision, because an offer counts
+  /// only for the state that the table knows.
+  private func withTurns(_ batch: [Input]) -> [Input] {
+    guard let state, state.end == nil, state.hasTurns else { return batch }
+    let others = batch.filter { if case .takeTurns = $0.command { false } else { true } }
+    let offers = host.turns.offers(to: id)
+    return offers.isEmpty ? others : [Input(command: .takeTurns(offers))] + others
+  }
+
   private struct Decision {
     var accepted: [Input] = []
     var state: SagaState?
+    /// The definition that the state follows.
+    var definition: WorkflowDefinition
     var append: Append?
     var isAsleep = false
     /// Whether more is due than one decision may compute.
@@ -273,7 +297,7 @@ actor Saga {
   }
 
   private func decide(_ batch: [Input]) -> Decision {
-    var decision = Decision(state: state, learned: learned, looks: looks)
+    var decision = Decision(state: state, definition: definition, learned: learned, looks: looks)
     var events: [NewEvent] = []
     var size = 0
     var startKey: NewStartKey?
@@ -291,6 +315,7 @@ actor Saga {
           decision.looks.shift(by: max(.zero, now - pausedAt))
         }
         decision.state = one.state
+        decision.definition = one.definition
         decision.isUnfinished = one.isUnfinished
         events += one.events
         size += one.events.reduce(0) { $0 + $1.data.count }
@@ -305,12 +330,13 @@ actor Saga {
     }
     guard let after = decision.state, !events.isEmpty else { return decision }
     SagaEventCoding.finish(&events, after)
-    let wakeAt = nextWake(of: after, decision.learned, decision.looks)
+    let wakeAt = nextWake(of: after, decision.definition, decision.learned, decision.looks)
     // A saga that waits because of the drain is not idle: the next start takes it up. So it takes up a saga whose look
-    // was under way.
+    // was under way, and one with turns, because they are in the table before any turn is given. It also takes up a saga
+    // that waits for children, to look at them.
     decision.isAsleep =
-      !isDraining && !decision.isUnfinished && !decision.looks.isOneUnderWay
-      && host.isSleep(after, wakeAt: wakeAt, now: now)
+      !isDraining && !after.hasTurns && !decision.isUnfinished && !decision.looks.isOneUnderWay
+      && after.awaitedChildren.isEmpty && host.isSleep(after, wakeAt: wakeAt, now: now)
     decision.append = Append(
       stream: id, expectedVersion: state?.version ?? 0,
       events: events, appendID: host.environment.newID(),
@@ -321,6 +347,7 @@ actor Saga {
   /// The effect of one command on a state, as it would be stored.
   private struct One {
     var state: SagaState?
+    var definition: WorkflowDefinition
     var events: [NewEvent]
     var isUnfinished: Bool
   }
@@ -329,9 +356,10 @@ actor Saga {
   private func decide(
     _ command: SagaCommand, _ decision: Decision, _ now: Timestamp, _ isDraining: Bool
   ) throws -> One {
-    let new = try host.decide(command, decision.state, definition, now, decision.learned, isDraining)
+    let new = try host.decide(command, decision.state, decision.definition, now, decision.learned, isDraining)
     var state = decision.state
     for event in new.events { try SagaState.evolve(&state, event) }
+    let definition = command.definition(of: state) ?? decision.definition
     // Nothing of a paused saga is evaluated.
     if state?.isPaused == false { state?.loadItems(by: definition) }
     let events = SagaEventCoding.encode(new.events)
@@ -341,13 +369,14 @@ actor Saga {
       guard let smaller = command.withoutOutput(because: error) else { throw error }
       return try decide(smaller, decision, now, isDraining)
     }
-    return One(state: state, events: events, isUnfinished: new.isUnfinished)
+    return One(state: state, definition: definition, events: events, isUnfinished: new.isUnfinished)
   }
 
   private func openChange(to decision: Decision, wakeAt: Timestamp?) -> OpenChange? {
     if decision.state?.end != nil { return .closed }
     if decision.isAsleep { return .sleeping(until: wakeAt) }
-    if state == nil { return .opened }
+    // A saga that opens again has no row.
+    if state == nil || state?.end != nil { return .opened }
     return isMarkedAsleep ? .awake : nil
   }
 
@@ -356,13 +385,15 @@ actor Saga {
   private func perform() {
     guard let state else { return }
     look(state)
+    host.tasks.update(id, state.tasks(by: definition), of: state)
+    host.watchChildren(of: state)
     var moment: Timestamp?
     let current = Set(state.stepsInFlight.compactMap(AttemptID.init))
     // Calls of attempts that are already under way are not rendered again.
     let known = performed
     let effects = host.held.computing(id) {
       Decider.effects(of: state, definition: definition, learned: learned, looks: looks) { step in
-        AttemptID(step).map { !known.contains($0) } ?? false
+        step.offer == nil && AttemptID(step).map { !known.contains($0) } ?? false
       }
     }
     for effect in effects {
@@ -387,6 +418,8 @@ actor Saga {
       host.perform(call)
       return
     }
+    // An earlier process may have started the child. The next start of the engine asks for it again.
+    if case .workflow = call.action { return }
     // The saga decided this just before the engine began to stop. The attempt is returned, and is made after the next
     // start.
     let failure = StepFailure(
@@ -419,7 +452,7 @@ actor Saga {
   /// Sets the timer again after a wake-up that changed nothing, so that it is not the last wake-up.
   private func rearm(_ state: SagaState, _ learned: LearnedTimes) {
     look(state)
-    guard let moment = nextWake(of: state, learned, looks) else { return }
+    guard let moment = nextWake(of: state, definition, learned, looks) else { return }
     if moment > host.environment.now() || host.isDraining {
       host.scheduler.set(id, at: moment)
     } else {
@@ -443,8 +476,10 @@ actor Saga {
     host.log.warning("A saga was written to by another; reading it again", ("saga", "\(id)"))
     do {
       let loaded = try await host.load(id)
+      definition = try await host.definitions.definition(of: loaded.state.definition)
       state = loaded.state
       host.held.computing(id) { _ = state?.loadItems(by: definition) }
+      host.noteTurns(of: loaded.state)
       eventsSinceSnapshot = loaded.eventsSinceSnapshot
       isMarkedAsleep = true
       inputs = news + inputs
@@ -467,15 +502,34 @@ actor Saga {
       return
     }
     if state.end != nil { return retire() }
-    guard isMarkedAsleep else { return }
+    let now = host.environment.now()
+    // The row of a saga with turns does not say that it sleeps, and yet it leaves memory.
+    guard
+      isMarkedAsleep || restsOnChildren(state) || isLeftToWorkers(state)
+        || state.hasTurns && host.isSleep(state, wakeAt: nextWake(of: state, definition, learned, looks), now: now)
+    else { return }
     guard state.isPolling else { return retire() }
     // A poll whose look is under way, or due soon, stays in memory.
-    let now = host.environment.now()
-    guard !looks.isOneUnderWay, host.isSleep(state, wakeAt: nextWake(of: state, learned, looks), now: now) else {
+    guard !looks.isOneUnderWay, host.isFar(nextWake(of: state, definition, learned, looks), from: now)
+    else {
       return
     }
     host.hasLooked(id, until: state.pausedAt ?? now)
     retire()
+  }
+
+  /// Returns whether only workers do something with the saga soon. The queues have its tasks and their leases, so it need
+  /// not be in memory. Its row stays awake, because after a restart it must offer its tasks again.
+  private func isLeftToWorkers(_ state: SagaState) -> Bool {
+    state.isWaitingForWorkers && !host.isDraining
+      && host.isFar(nextWake(of: state, definition, learned, looks), from: host.environment.now())
+  }
+
+  /// Whether a saga waits for its children alone. Its row says that it is awake, so that the next start takes it up and
+  /// looks at the children.
+  private func restsOnChildren(_ state: SagaState) -> Bool {
+    !state.awaitedChildren.isEmpty && !state.isPolling
+      && host.isSleep(state, wakeAt: nextWake(of: state, definition, learned, looks), now: host.environment.now())
   }
 
   private func retire() {
@@ -493,6 +547,16 @@ actor Saga {
     }
     eventsSinceSnapshot = 0
     await host.saveSnapshot(of: state)
+  }
+}
+
+extension SagaCommand {
+  /// Returns the definition to which the command has moved a saga; nil when it has not.
+  fileprivate func definition(of state: SagaState?) -> WorkflowDefinition? {
+    guard case .operate(let request) = self, let target = request.target,
+      state?.definition.version == target.definition.version
+    else { return nil }
+    return target.definition
   }
 }
 

@@ -19,10 +19,16 @@ final class SagaHost: Sendable {
   let environment: Environment
   let log: Log
   let scheduler: Scheduler
+  /// The tasks that sagas offer to workers.
+  let tasks: TaskQueues
   let definitions: DefinitionCache
   let waiters = EndWaiters()
   let expectations = Expectations()
   let decide: Decide
+  /// The turns that sagas hold and wait for.
+  let turns: Turns
+  /// Whether drafts can be registered and started.
+  private let allowsDrafts: Bool
   private let executor: any StepExecutor
   private let registry = Mutex<[UniqueID: Entry]>([:])
   private let attempts = Mutex(AttemptTasks())
@@ -56,13 +62,18 @@ final class SagaHost: Sendable {
   /// Runs the computations of sagas: the simulation's executor, or the threads for sagas.
   var computing: any WorkThreads { environment.executor ?? WorkPool.sagas }
 
+  /// The children at which the engine has looked for their waiting parents, and whose end was not reported yet.
+  let watched = Mutex<Set<UniqueID>>([])
+
   /// The limits on stored data.
   let sizes: SagaSizes
 
   init(
     events: any EventStore, executor: any StepExecutor, environment: Environment, log: Log, held: HeldSagas,
-    sizes: SagaSizes, decide: @escaping Decide
+    sizes: SagaSizes, allowsDrafts: Bool = false, decide: @escaping Decide, turnFault: TurnTable.Fault? = nil
   ) {
+    turns = Turns(fault: turnFault)
+    self.allowsDrafts = allowsDrafts
     self.held = held
     self.sizes = sizes
     self.events = events
@@ -72,6 +83,7 @@ final class SagaHost: Sendable {
     self.environment = environment
     self.log = log
     scheduler = Scheduler(clock: environment.clock, executor: environment.executor)
+    tasks = TaskQueues(clock: environment.clock, executor: environment.executor)
     definitions = DefinitionCache(store: events, log: log)
   }
 
@@ -83,33 +95,64 @@ final class SagaHost: Sendable {
     while true {
       let saga = try await saga(id)
       do {
-        if let state = try await saga.ask(command) { return state }
+        if let state = try await saga.ask(try complete(command, in: saga.workflow)) { return state }
       } catch is Retired {}
     }
+  }
+
+  // MARK: Versions
+
+  /// - Throws: `EngineError` `workflow.draftsOff` when the engine takes no drafts.
+  func requireDrafts() throws(EngineError) {
+    guard !allowsDrafts else { return }
+    throw EngineError(
+      code: EngineErrorCode.workflowDraftsOff,
+      message: "This engine takes no drafts, so that none runs by accident. Start it with --drafts to try drafts.")
+  }
+
+  /// Returns the version to which a verb moves a saga; nil for every other verb.
+  /// - Throws: `EngineError` `workflow.notFound` or `workflow.draftsOff`.
+  func target(of verb: OperatorVerb, in workflow: String) throws(EngineError) -> MoveTarget? {
+    guard case .migrate(let version) = verb else { return nil }
+    guard let entry = definitions.entry(named: workflow, version: version) else {
+      throw EngineError(
+        code: EngineErrorCode.workflowNotFound,
+        message: "There is no workflow “\(workflow)” \(VersionName.long(version)). Register it first.")
+    }
+    if VersionName.isDraft(version) { try requireDrafts() }
+    return MoveTarget(definition: entry.definition, digest: entry.digest)
+  }
+
+  /// Adds the version to which a command moves the saga.
+  private func complete(_ command: SagaCommand, in workflow: String) throws(EngineError) -> SagaCommand {
+    guard case .operate(var request) = command else { return command }
+    request.target = try target(of: request.verb, in: workflow)
+    return .operate(request)
   }
 
   /// Gives a saga a command for which no caller waits.
   ///
   /// If the store is unavailable for a short time, the saga must not lose the command or its timer.
-  func tell(_ id: UniqueID, _ command: SagaCommand) async {
+  /// - Returns: false when the saga could not be brought back, or not yet.
+  @discardableResult func tell(_ id: UniqueID, _ command: SagaCommand) async -> Bool {
     let backoff = Backoff(first: .milliseconds(100), limit: .seconds(5))
     var failures = 0
     while true {
       do {
         while try await !saga(id).tell(command) {}
-        return
+        return true
       } catch {
         guard let trouble = error as? StoreError, Self.isWorthRepeating(trouble), !isStopped else {
           log.error("A saga can't be brought back", ("saga", "\(id)"), ("error", "\(error)"))
-          return
+          return false
         }
         if command == .wake {
           // The retry is not made here, because the scheduler waits for all sagas that it wakes together.
           scheduler.set(id, atLatest: environment.now() + .seconds(1))
-          return
+          return false
         }
         failures += 1
-        do { try await environment.sleep(for: backoff.pause(after: failures)) } catch { return }
+        do { try await environment.sleep(for: backoff.pause(after: failures)) } catch { return true }
       }
     }
   }
@@ -129,6 +172,12 @@ final class SagaHost: Sendable {
     return try await load(id).state
   }
 
+  /// Whether a saga is about to start, and the store has not confirmed its first event.
+  func isStarting(_ id: UniqueID) async -> Bool {
+    guard case .live(let saga)? = registry.withLock({ $0[id] }) else { return false }
+    return await saga.current == nil
+  }
+
   /// Brings a saga into memory, once for any number of callers.
   func saga(_ id: UniqueID) async throws -> Saga {
     let entry = registry.withLock { registry -> Entry in
@@ -146,7 +195,7 @@ final class SagaHost: Sendable {
   private func bringBack(_ id: UniqueID) async throws -> Saga {
     do {
       let loaded = try await load(id)
-      let definition = try await definitions.definition(of: loaded.state.start)
+      let definition = try await definitions.definition(of: loaded.state.definition)
       let looked = lookedUntil.withLock { $0.removeValue(forKey: id) }
       let first = firsts.withLock { $0.removeValue(forKey: id) }
       // A saga in memory knows the items of its steps, so that no command computes all of them again. Before a saga is
@@ -160,6 +209,7 @@ final class SagaHost: Sendable {
         looks: looked.map { Looks(of: state, madeUntil: $0) } ?? Looks(),
         first: first, host: self)
       registry.withLock { $0[id] = .live(saga) }
+      noteTurns(of: loaded.state)
       await saga.resume()
       return saga
     } catch {
@@ -294,8 +344,11 @@ final class SagaHost: Sendable {
           earlier.cancel()
           await earlier.value
         }
-        let outcome = await self.executor.perform(call)
-        await self.tell(call.saga, call.report(outcome))
+        if case .workflow(let action) = call.action {
+          if let report = await self.perform(call, action) { await self.tell(call.saga, report) }
+        } else {
+          await self.tell(call.saga, call.report(await self.executor.perform(call)))
+        }
         self.attempts.withLock { attempts in
           attempts.running[id] = nil
           if attempts.newest[step] == id { attempts.newest[step] = nil }
@@ -305,15 +358,27 @@ final class SagaHost: Sendable {
     }
   }
 
+  /// Reports the leases of a saga that have ended.
+  func endLeases(of id: UniqueID) async {
+    for lost in tasks.endedLeases(of: id) { await tell(id, .task(lost)) }
+  }
+
+  /// Returns whether a saga sleeps. One that offers a task does not: after a restart it must offer the task again.
   func isSleep(_ state: SagaState, wakeAt: Timestamp?, now: Timestamp) -> Bool {
-    guard state.end == nil, !state.hasAttemptInFlight else { return false }
-    return wakeAt.map { $0 - now > Self.sleepAfter } ?? true
+    guard state.end == nil, state.stepsInFlight.isEmpty else { return false }
+    return isFar(wakeAt, from: now)
+  }
+
+  /// Returns whether a saga may leave memory until then.
+  func isFar(_ wakeAt: Timestamp?, from now: Timestamp) -> Bool {
+    wakeAt.map { $0 - now > Self.sleepAfter } ?? true
   }
 
   func changed(_ state: SagaState) {
     guard state.end != nil else { return }
     waiters.ended(state)
     held.clear(state.id)
+    childEnded(state)
   }
 
   func lost(_ id: UniqueID, to error: any Error) {
@@ -330,7 +395,7 @@ final class SagaHost: Sendable {
   /// This concerns only sagas in memory. A sleeping saga wakes at the time that was known when it went to sleep, and
   /// checks then.
   func expectationsChanged(_ workflows: Set<String>) async {
-    for saga in sagasInMemory where workflows.contains(saga.definition.name) { await saga.expectationsChanged() }
+    for saga in sagasInMemory where workflows.contains(saga.workflow) { await saga.expectationsChanged() }
   }
 
   // MARK: Stopping
@@ -342,6 +407,8 @@ final class SagaHost: Sendable {
   /// then is recorded as unknown after the next start.
   func drain(until deadline: Timestamp) async {
     holding.store(true, ordering: .relaxed)
+    turns.close()
+    tasks.close()
     let clock = environment.clock
     let timer = Task(executorPreference: environment.executor) {
       do { try await clock.sleep(until: deadline) } catch { return }

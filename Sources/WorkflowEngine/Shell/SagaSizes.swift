@@ -59,7 +59,10 @@ extension SagaCommand {
       guard let outcome = report.outcome.withoutOutput(because: failure) else { return nil }
       report.outcome = outcome
       return .looked(report)
-    case .start, .answered, .wake, .recover, .give, .operate: return nil
+    case .child(let report):
+      guard case .ended(let end) = report.content, let smaller = end.withoutOutput(because: failure) else { return nil }
+      return .child(ChildReport(step: report.step, round: report.round, .ended(smaller)))
+    case .start, .answered, .takeTurns, .taken, .task, .wake, .recover, .give, .operate, .undoForParent: return nil
     }
   }
 }

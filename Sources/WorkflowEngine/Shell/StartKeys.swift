@@ -1,6 +1,7 @@
 import JSON
 import Persistence
 import SagaCore
+import Values
 
 // One start key belongs to one saga and one request. Only the members of the start count: an omitted version or omitted
 // tags are those of the saga.
@@ -45,7 +46,10 @@ enum StartDifferences {
   static func between(_ request: StartRequest, _ start: SagaStart) -> [String] {
     var differences: [String] = []
     if let version = request.version, version != start.version {
-      differences.append("version \(start.version), not \(version)")
+      differences.append("\(VersionName.long(start.version)), not \(VersionName.long(version))")
+    }
+    if request.wantsDraft, !VersionName.isDraft(start.version) {
+      differences.append("\(VersionName.long(start.version)), not a draft")
     }
     if request.input.bytes(.canonical) != start.input.bytes(.canonical) {
       var places = Places()

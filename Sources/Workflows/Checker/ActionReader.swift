@@ -8,10 +8,11 @@ struct ActionReader {
   let role: Use.Role
   private(set) var uses: [Use] = []
 
-  /// The actions that are done in attempts. A compensation may only be one of these.
+  /// The actions by which the engine calls a participant.
   static let callKinds = ["http", "kafka"]
-  static let kinds = callKinds + ["signal", "delay", "fail"]
-  static let laterKinds = ["task", "workflow"]
+  /// The actions that are done in attempts. A compensation may only be one of these.
+  static let attemptKinds = callKinds + ["task"]
+  static let kinds = attemptKinds + ["workflow", "signal", "delay", "fail"]
 
   init(role: Use.Role, services: KnownServices, report: Report) {
     self.role = role
@@ -21,7 +22,7 @@ struct ActionReader {
 
   /// Reads exactly one action of the given kinds.
   mutating func action(in reader: ObjectReader, of what: String, kinds: [String]) -> Action? {
-    let named = reader.members.keys.filter { Self.kinds.contains($0) || Self.laterKinds.contains($0) }
+    let named = reader.members.keys.filter(Self.kinds.contains)
     guard let kind = named.first else {
       let list = kinds.map { "\"\($0)\"" }.joined(separator: ", ")
       report.error(
@@ -47,6 +48,8 @@ struct ActionReader {
     switch kind {
     case "http": http(json, at: pointer).map { .http($0) }
     case "kafka": kafka(json, at: pointer).map { .kafka($0) }
+    case "task": task(json, at: pointer).map { .task($0) }
+    case "workflow": workflow(json, at: pointer).map { .workflow($0) }
     case "signal": signal(json, at: pointer).map { .signal($0) }
     case "fail": fail(json, at: pointer).map { .fail($0) }
     default: delay(json, at: pointer).map { .delay($0) }

@@ -50,7 +50,8 @@ struct AdviceCheck {
   }
 
   private func adviseOnUndo(of step: Step, behind pivot: Step) {
-    guard case .undo = step.compensation, !step.pivot else { return }
+    // A child is undone without a word in the file.
+    guard case .undo(let undo) = step.compensation, !undo.action.isWorkflow, !step.pivot else { return }
     report.warning(
       WorkflowErrorCode.undoBehindPivot,
       "\(step.id) runs only behind the pivot \(pivot.id), where no saga turns back: its compensation runs only when an "
@@ -85,6 +86,10 @@ struct AdviceCheck {
     case .http(let call): call.hasSideEffect ? call.method : nil
     // A command never says that it only reads.
     case .kafka(let call): call.command
+    // A task never says that it only reads.
+    case .task(let task): "task \(task.queue)"
+    // A child is undone by its own workflow.
+    case .workflow: nil
     case .signal, .delay, .fail, .group: nil
     }
   }

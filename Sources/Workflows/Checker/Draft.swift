@@ -16,6 +16,7 @@ struct StepDraft {
   var dependsOn: [(text: String, pointer: JSONPointer)]?
   var action: Action?
   var poll: Poll?
+  var concurrency: Concurrency?
   var when: JSONPathCondition?
   var timeout: Duration?
   var remind: Remind?
@@ -51,6 +52,8 @@ struct Use {
     case when
     /// It decides whether the step takes a signal.
     case accept
+    /// It gives the key of the turn that the step takes.
+    case turn
     /// It judges an answer of a step that polls.
     case poll
     /// It finds the items of a `forEach`.

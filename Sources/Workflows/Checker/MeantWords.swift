@@ -15,6 +15,7 @@ package enum Meant {
     "rules": .word("invariants"), "constraints": .word("invariants"), "properties": .word("invariants"),
     "retry": .says("write it into \"defaults\", for all steps, or into a step"),
     "compensation": .says("each step has its own \"compensation\""),
+    "lock": .word("concurrency"), "mutex": .word("concurrency"), "semaphore": .word("concurrency"),
     "startAt": .says("the first step of the list starts first; \"dependsOn\" gives another order"),
   ]
 
@@ -26,8 +27,13 @@ package enum Meant {
     "onError": .word("onFailure"), "continueOnError": .word("onFailure"), "retries": .word("retry"),
     "attempts": .word("retry"), "timeoutSeconds": .word("timeout"), "deadline": .word("timeout"),
     "reminder": .word("remind"), "escalate": .word("remind"), "pointOfNoReturn": .word("pivot"), "wait": .word("delay"),
-    "sleep": .word("delay"), "approval": .word("signal"),
+    "sleep": .word("delay"), "approval": .word("signal"), "worker": .word("task"), "activity": .word("task"),
+    "job": .word("task"),
+    "child": .word("workflow"), "saga": .word("workflow"), "subworkflow": .word("workflow"),
+    "subWorkflow": .word("workflow"),
     "throw": .word("fail"), "error": .word("fail"),
+    "lock": .word("concurrency"), "mutex": .word("concurrency"), "semaphore": .word("concurrency"),
+    "synchronization": .word("concurrency"),
     "polling": .word("poll"), "loop": .word("poll"), "repeat": .word("poll"),
     "interval": .says("write \"every\" inside \"poll\""),
     "foreach": .word("forEach"), "map": .word("forEach"), "matrix": .word("forEach"), "iterate": .word("forEach"),
@@ -36,7 +42,8 @@ package enum Meant {
     "next": .says("the step that comes next names this one in its \"dependsOn\""),
     "group": .word("steps"),
     "parallel": .says("steps with the same \"dependsOn\" run at the same time; \"dependsOn\": [] starts at once"),
-    "type": .says("the action itself is the member: \"http\", \"kafka\", \"signal\", \"delay\" or \"fail\""),
+    "type": .says(
+      "the action itself is the member: \"http\", \"kafka\", \"task\", \"workflow\", \"signal\", \"delay\" or \"fail\""),
     "url": .says("write \"service\" and \"path\" inside \"http\""),
     "uri": .says("write \"service\" and \"path\" inside \"http\""),
     "maxAttempts": .says("write it inside \"retry\""), "nonRetryable": .says("write it inside \"retry\""),
@@ -44,12 +51,14 @@ package enum Meant {
     "input": .says("write what the step sends into the \"body\" of its action"),
   ].merging(inside("http", ["service", "method", "path", "headers", "query", "body", "success"])) { first, _ in first }
     .merging(inside("signal", ["accept", "roles", "schema"])) { first, _ in first }
+    .merging(inside("task", ["queue", "heartbeatTimeout"])) { first, _ in first }
     .merging(inside("poll", ["every", "until", "failWhen"])) { first, _ in first }
     .merging(inside("forEach", ["maxParallel", "toleratedFailures", "as"])) { first, _ in first }
 
   static let group: [String: Meant] = [
     "if": .word("when"), "condition": .word("when"), "name": .word("id"), "needs": .word("dependsOn"),
     "after": .word("dependsOn"), "deadline": .word("timeout"), "tasks": .word("steps"),
+    "lock": .word("concurrency"), "mutex": .word("concurrency"), "semaphore": .word("concurrency"),
     "compensation": .says("a group has no compensation of its own: write it on each step inside it"),
     "retry": .says("write it on the steps inside the group"),
     "pivot": .says("write it on the step inside the group"),
@@ -98,6 +107,14 @@ package enum Meant {
     first, _ in first
   }.merging(beside("forEach")) { first, _ in first }
 
+  static let concurrency: [String: Meant] = [
+    "group": .word("key"), "name": .word("key"), "id": .word("key"), "on": .word("key"), "resource": .word("key"),
+    "lock": .word("key"), "max": .word("limit"), "maxConcurrency": .word("limit"), "maxParallel": .word("limit"),
+    "count": .word("limit"), "permits": .word("limit"),
+    "timeout": .says(
+      "the saga's timeout limits the wait, and the timeout of a group, a signal or a poll limits its own"),
+  ].merging(beside("concurrency")) { first, _ in first }
+
   static let kafka: [String: Meant] = [
     "poll": .says("only an \"http\" step polls: a service answers a command by itself"),
     "topic": .says("write \"service\": the server's configuration has the topic"), "payload": .word("body"),
@@ -105,6 +122,31 @@ package enum Meant {
     "name": .word("command"), "type": .word("command"), "action": .word("command"),
     "key": .says("the engine sets the key: the saga's id"),
   ].merging(beside("kafka")) { first, _ in first }
+
+  static let task: [String: Meant] = [
+    "name": .word("queue"), "taskList": .word("queue"), "taskQueue": .word("queue"), "topic": .word("queue"),
+    "type": .word("queue"), "body": .word("input"), "payload": .word("input"), "data": .word("input"),
+    "parameters": .word("input"), "args": .word("input"), "heartbeat": .word("heartbeatTimeout"),
+    "lease": .word("heartbeatTimeout"), "visibilityTimeout": .word("heartbeatTimeout"),
+    "worker": .says("a worker asks for work by itself: \"queue\" says where it asks"),
+    "poll": .says("only an \"http\" step polls: a worker answers when the work is done"),
+  ].merging(beside("task")) { first, _ in first }
+
+  static let child: [String: Meant] = [
+    "workflow": .word("name"), "id": .word("name"), "saga": .word("name"), "body": .word("input"),
+    "data": .word("input"), "payload": .word("input"), "parameters": .word("input"), "params": .word("input"),
+    "with": .word("input"), "businessKey": .word("key"), "idempotencyKey": .word("key"),
+    "tags": .says("a child is found by its parent, and by the title and the labels of its workflow"),
+    "steps": .says("the child's own file has its steps"),
+  ].merging(beside("workflow")) { first, _ in first }
+
+  static let childCompensation: [String: Meant] = [
+    "http": .says("the child's own workflow undoes it"), "kafka": .says("the child's own workflow undoes it"),
+    "task": .says("the child's own workflow undoes it"), "workflow": .says("the child's own workflow undoes it"),
+    "concurrency": .says("an undo takes the turn of its step: write it beside \"compensation\""),
+    "timeout": .says("an undo of a child waits until the child has ended"),
+    "appliesTo": .says("a child that turned back by itself has left nothing to undo"),
+  ]
 
   static let signal: [String: Meant] = [
     "id": .word("name"), "event": .word("name"), "filter": .word("accept"), "condition": .word("accept"),
@@ -127,6 +169,7 @@ package enum Meant {
     "outcomes": .word("appliesTo"), "on": .word("appliesTo"), "retries": .word("retry"), "attempts": .word("retry"),
     "onError": .word("onFailure"), "maxAttempts": .says("write it inside \"retry\""),
     "poll": .says("an undo calls once and does not poll"),
+    "concurrency": .says("an undo takes the turn of its step: write it beside \"compensation\""),
     "forEach": .says("each item of the step is undone by itself, so an undo has no items of its own"),
     "url": .says("write \"service\" and \"path\" inside \"http\""),
   ].merging(inside("http", ["service", "method", "path", "headers", "query", "body", "success"])) { first, _ in first }

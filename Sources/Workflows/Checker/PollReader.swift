@@ -35,6 +35,8 @@ extension ActionReader {
   private static func instead(of kind: String) -> String {
     switch kind {
     case "kafka": "a service answers a command by itself"
+    case "task": "its worker answers when the work is done"
+    case "workflow": "its step waits until the child has ended"
     case "signal": "the signal comes by itself"
     default: "it calls no service"
     }

@@ -51,7 +51,9 @@ struct ReferenceCheck {
       case .name("steps") where use.role == .start:
         error(
           one, WorkflowErrorCode.stepNotBefore,
-          "\"title\" and \"labels\" are made when the saga starts, before every step: they read input and saga",
+          use.pointer.description.hasPrefix("/concurrency")
+            ? "a saga takes the turn of its workflow before every step: its key reads input and saga"
+            : "\"title\" and \"labels\" are made when the saga starts, before every step: they read input and saga",
           token: 0)
       case .name("steps"): checkStep(one, guarded: guarded)
       case .name("saga"):
@@ -106,7 +108,7 @@ struct ReferenceCheck {
     guard one.reader?.hasForEach == true else { return false }
     switch one.use.role {
     case .action, .accept, .poll, .key, .undo: return true
-    case .when, .items, .output, .start: return false
+    case .when, .items, .turn, .output, .start: return false
     }
   }
 
@@ -122,7 +124,9 @@ struct ReferenceCheck {
         one, WorkflowErrorCode.itemOutsideForEach,
         one.use.role == .items
           ? "\"items\" finds the items, so it can't read \"\(name)\""
-          : "\"when\" is evaluated once for the whole step, so it can't read \"\(name)\"", token: 0)
+          : one.use.role == .turn
+            ? "the step takes one turn for all its items, so its key can't read \"\(name)\""
+            : "\"when\" is evaluated once for the whole step, so it can't read \"\(name)\"", token: 0)
       return
     }
     // Under its default name an item is what an author means, unless the step has given it another name.
@@ -136,7 +140,7 @@ struct ReferenceCheck {
       case .accept: Self.roots + ["signal"]
       case .poll: Self.roots + ["answer"]
       case .start: Self.roots.filter { $0 != "steps" }
-      case .action, .when, .undo, .output, .items, .key: Self.roots
+      case .action, .when, .turn, .undo, .output, .items, .key: Self.roots
       }
     if hasItem(one) { roots += names }
     var message = "the document has no \"\(name)\": it has \(roots.joined(separator: ", "))"

@@ -28,11 +28,11 @@ struct StepReader {
 
   static let keys =
     [
-      "id", "description", "dependsOn", "when", "poll", "timeout", "remind", "expected", "retry", "compensation",
+      "id", "description", "dependsOn", "when", "poll", "concurrency", "timeout", "remind", "expected", "retry",
+      "compensation",
       "pivot", "onFailure", "forEach",
     ] + ActionReader.kinds
-  static let groupKeys = ["id", "description", "dependsOn", "when", "timeout", "expected", "steps"]
-  static let later = ["concurrency"] + ActionReader.laterKinds
+  static let groupKeys = ["id", "description", "dependsOn", "when", "concurrency", "timeout", "expected", "steps"]
   /// The most groups inside each other.
   static let mostLevels = 8
 
@@ -62,8 +62,7 @@ struct StepReader {
     defer { if drafts.count == draft.index { drafts.append(draft) } }
     guard
       let reader = ObjectReader(
-        json, at: draft.pointer, what: "a group", keys: Self.groupKeys, later: ["concurrency"], meant: Meant.group,
-        report: report)
+        json, at: draft.pointer, what: "a group", keys: Self.groupKeys, meant: Meant.group, report: report)
     else { return }
     draft.id = reader.name("id", of: "a group", rule: .identifier)
     draft.description = reader.text("description")
@@ -72,6 +71,7 @@ struct StepReader {
     var actions = ActionReader(role: .when, services: services, report: report)
     draft.when = actions.condition("when", in: reader, role: .when)
     draft.mayBeSkipped = reader.has("when")
+    draft.concurrency = actions.concurrency(in: reader, role: .turn)
     draft.uses = actions.uses
     draft.timeout = reader.duration("timeout")
     draft.expected = reader.duration("expected")
@@ -96,7 +96,7 @@ struct StepReader {
     var draft = empty
     guard
       let reader = ObjectReader(
-        json, at: draft.pointer, what: "a step", keys: Self.keys, later: Self.later, meant: Meant.step, report: report)
+        json, at: draft.pointer, what: "a step", keys: Self.keys, meant: Meant.step, report: report)
     else { return draft }
     draft.id = reader.name("id", of: "a step", rule: .identifier)
     draft.description = reader.text("description")
@@ -110,9 +110,11 @@ struct StepReader {
     let attemptTimeout = defaults.timeout ?? Step.defaultAttemptTimeout
     draft.poll = actions.poll(in: reader, lookTimeout: attemptTimeout)
     draft.forEach = actions.forEach(in: reader)
+    draft.concurrency = actions.concurrency(in: reader, role: .turn)
     draft.uses = actions.uses
 
     let isCall = ActionReader.callKinds.contains(where: reader.has)
+    let isAttempted = ActionReader.attemptKinds.contains(where: reader.has)
     draft.timeout = reader.duration("timeout") ?? (isCall && !reader.has("poll") ? attemptTimeout : nil)
     draft.remind = remind(in: reader)
     draft.expected = reader.duration("expected")
@@ -120,23 +122,32 @@ struct StepReader {
     if let retry = reader.members["retry"] {
       draft.retry = RetryReader(report: report).rules(retry, at: reader.pointer(to: "retry"), base: defaults.policy)
     }
-    if !isCall, ActionReader.kinds.contains(where: reader.has) { adviseOnWait(reader) }
-    if isCall, reader.has("remind") {
+    if !isCall { actions.checkHeartbeat(of: reader, within: draft.timeout) }
+    if !isAttempted, !reader.has("workflow"), ActionReader.kinds.contains(where: reader.has) { adviseOnWait(reader) }
+    if isAttempted, reader.has("remind") {
       report.warning(
-        WorkflowErrorCode.noEffect, "\"remind\" has no effect on a call: people are reminded of a signal",
+        WorkflowErrorCode.noEffect,
+        "\"remind\" has no effect on a \(isCall ? "call" : "task"): people are reminded of a signal",
         at: reader.pointer(to: "remind"), .name)
     }
-    if reader.has("delay") || reader.has("fail"), !isCall, !reader.has("signal") { draft.timeout = nil }
+    if reader.has("delay") || reader.has("fail"), !isAttempted, !reader.has("signal") { draft.timeout = nil }
+    if reader.has("fail"), !isAttempted, !reader.has("signal"), !reader.has("delay") { draft.concurrency = nil }
+    if reader.has("workflow"), !isAttempted {
+      draft.timeout = nil
+      draft.remind = nil
+    }
 
     draft.pivot = reader.bool("pivot") ?? false
     draft.onFailure = reader.word("onFailure", of: OnFailure.self) ?? .compensate
-    if let compensation = reader.members["compensation"] {
+    if case .workflow(let child)? = draft.action {
+      draft.compensation = compensation(ofChild: child, in: reader)
+    } else if let compensation = reader.members["compensation"] {
       draft.compensation = self.compensation(compensation, of: &draft, at: reader.pointer(to: "compensation"))
-      if draft.pivot, case .undo = draft.compensation {
-        report.warning(
-          WorkflowErrorCode.noEffect, "a pivot is never undone: its compensation has no effect",
-          at: reader.pointer(to: "compensation"), .name)
-      }
+    }
+    if draft.pivot, reader.has("compensation"), case .undo = draft.compensation {
+      report.warning(
+        WorkflowErrorCode.noEffect, "a pivot is never undone: its compensation has no effect",
+        at: reader.pointer(to: "compensation"), .name)
     }
     return draft
   }
@@ -149,7 +160,7 @@ struct StepReader {
       switch kind {
       case "signal": ["retry"]
       case "delay": ["retry", "timeout", "remind"]
-      default: ["retry", "timeout", "remind", "expected", "compensation", "pivot"]
+      default: ["retry", "timeout", "remind", "expected", "compensation", "pivot", "concurrency"]
       }
     for name in idle where reader.has(name) {
       report.warning(
@@ -182,33 +193,41 @@ struct StepReader {
     return after.map { Remind(after: $0, every: every) }
   }
 
+  /// Reads a compensation that is a string.
+  func word(_ json: JSON, at pointer: JSONPointer) -> Compensation {
+    let text = json.stringValue ?? ""
+    if text == "none" { return .none }
+    report.error(
+      WorkflowErrorCode.badValue,
+      "\"compensation\" is \"none\" or an object with what undoes the step, not \"\(text)\"",
+      at: pointer, near: NearNames.nearest(to: text, among: ["none"]))
+    return .unspecified
+  }
+
   private func compensation(_ json: JSON, of draft: inout StepDraft, at pointer: JSONPointer) -> Compensation {
-    if case .string(let text) = json {
-      if text == "none" { return .none }
-      report.error(
-        WorkflowErrorCode.badValue,
-        "\"compensation\" is \"none\" or an object with what undoes the step, not \"\(text)\"",
-        at: pointer, near: NearNames.nearest(to: text, among: ["none"]))
-      return .unspecified
-    }
+    if case .string = json { return word(json, at: pointer) }
     let what = "a compensation"
     guard
       let reader = ObjectReader(
         json, at: pointer, what: what,
-        keys: ActionReader.callKinds + ["timeout", "expected", "retry", "appliesTo", "onFailure"],
-        later: ["signal", "delay", "fail", "concurrency"] + ActionReader.laterKinds,
+        keys: ActionReader.attemptKinds + ["timeout", "expected", "retry", "appliesTo", "onFailure"],
+        later: ["signal", "delay", "fail", "workflow"],
         meant: Meant.compensation,
         report: report)
     else { return .unspecified }
     let appliesTo = outcomes(reader)
     var actions = ActionReader(role: .undo(appliesTo), services: services, report: report)
-    let isCall = ActionReader.callKinds.contains(where: reader.has)
-    let hasLater = ["signal", "delay", "fail"].contains(where: reader.has)
+    let isAttempted = ActionReader.attemptKinds.contains(where: reader.has)
+    let hasLater = ["signal", "delay", "fail", "workflow"].contains(where: reader.has)
     let action =
-      hasLater && !isCall ? nil : actions.action(in: reader, of: what, kinds: ActionReader.callKinds)
+      hasLater && !isAttempted ? nil : actions.action(in: reader, of: what, kinds: ActionReader.attemptKinds)
     draft.uses += actions.uses
 
-    let timeout = reader.duration("timeout") ?? defaults.timeout ?? Step.defaultAttemptTimeout
+    let given = reader.duration("timeout")
+    let isTask = action?.isTask ?? false
+    if isTask { actions.checkHeartbeat(of: reader, within: given) }
+    let timeout =
+      given ?? (isTask ? Undo.defaultTaskTimeout : defaults.timeout ?? Step.defaultAttemptTimeout)
     let expected = reader.duration("expected")
     var retry = RetryRules(policies: [], fallback: defaults.undoPolicy)
     if let json = reader.members["retry"] {

@@ -59,8 +59,9 @@ struct TimeCheck {
   private func wait(of step: Step) -> Duration {
     if step.poll != nil { return step.timeout ?? .zero }
     return switch step.action {
-    case .http, .kafka, .fail: .zero
-    case .signal, .group: step.timeout ?? .zero
+    // The times of a child are in another file.
+    case .http, .kafka, .fail, .workflow: .zero
+    case .signal, .task, .group: step.timeout ?? .zero
     case .delay(.for(let duration)): duration
     case .delay(.until): .zero
     }
@@ -107,7 +108,9 @@ struct TimeCheck {
   }
 
   private func withAllRetries(_ step: Step) -> Duration {
-    guard step.poll == nil, step.action.isAttempted, let timeout = step.timeout else { return onceThrough(step) }
+    guard step.poll == nil, step.action.isAttempted, !step.action.isTask, let timeout = step.timeout else {
+      return onceThrough(step)
+    }
     return step.retry.all.map { timeout * $0.maxAttempts + $0.longestPauses }.max() ?? timeout
   }
 

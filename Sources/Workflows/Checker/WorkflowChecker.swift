@@ -68,8 +68,8 @@ struct WorkflowReader {
   let report: Report
 
   private static let keys = [
-    "$schema", "name", "version", "description", "owner", "title", "labels", "timeout", "inputSchema", "defaults",
-    "steps", "output", "invariants",
+    "$schema", "name", "version", "description", "owner", "title", "labels", "timeout", "concurrency", "inputSchema",
+    "defaults", "steps", "output", "invariants",
   ]
 
   /// - Returns: nil when there are too many errors. The report says whether the workflow may be used.
@@ -77,7 +77,7 @@ struct WorkflowReader {
     let what = "a workflow"
     guard
       let reader = ObjectReader(
-        json, at: .root, what: what, keys: Self.keys, later: ["concurrency"], meant: Meant.workflow, report: report)
+        json, at: .root, what: what, keys: Self.keys, meant: Meant.workflow, report: report)
     else { return nil }
     _ = reader.text("$schema")
     let name = reader.name("name", of: what)
@@ -89,6 +89,8 @@ struct WorkflowReader {
     let title = naming.title(in: reader)
     let labels = naming.labels(in: reader)
     let timeout = reader.duration("timeout") ?? WorkflowDefinition.defaultTimeout
+    var turns = ActionReader(role: .start, services: services, report: report)
+    let concurrency = turns.concurrency(in: reader, role: .start)
     let inputSchema = ActionReader.schema("inputSchema", in: reader)
     let defaults = defaults(in: reader)
 
@@ -99,19 +101,21 @@ struct WorkflowReader {
     let graph = GraphCheck(report: report).graph(of: drafts)
     if report.purpose == .check {
       ReferenceCheck(drafts: drafts, graph: graph, inputSchema: inputSchema?.source, report: report)
-        .check(usesOfWorkflow: naming.uses + ending.uses)
+        .check(usesOfWorkflow: naming.uses + turns.uses + ending.uses)
       ConditionCheck(drafts: drafts, inputSchema: inputSchema?.source, report: report).check()
     }
     let invariants = InvariantReader(report: report).invariants(in: reader, steps: drafts.compactMap(\.id))
     guard let steps = assemble(drafts, graph), let name, let version else { return nil }
     let definition = WorkflowDefinition(
       name: name, version: version, description: description, owner: owner, title: title, labels: labels,
-      timeout: timeout, inputSchema: inputSchema, steps: steps, output: output, invariants: invariants, source: json)
+      timeout: timeout, concurrency: concurrency, inputSchema: inputSchema, steps: steps, output: output,
+      invariants: invariants, source: json)
     guard report.purpose == .check else { return definition }
     TimeCheck(definition: definition, report: report).check()
     AdviceCheck(definition: definition, report: report).check()
     SignalCheck(definition: definition, report: report).check()
     PollCheck(definition: definition, report: report).check()
+    ConcurrencyCheck(definition: definition, report: report).check()
     return definition
   }
 
@@ -170,8 +174,8 @@ struct WorkflowReader {
         Step(
           id: id, description: draft.description, index: draft.index, dependsOn: dependsOn,
           group: draft.group.flatMap { drafts[$0].id }, members: draft.members.compactMap { drafts[$0].id },
-          pointer: draft.pointer, action: action, forEach: draft.forEach, poll: draft.poll, when: draft.when,
-          timeout: draft.timeout,
+          pointer: draft.pointer, action: action, forEach: draft.forEach, poll: draft.poll,
+          concurrency: draft.concurrency, when: draft.when, timeout: draft.timeout,
           remind: draft.remind, expected: draft.expected,
           retry: draft.retry,
           compensation: draft.compensation, pivot: draft.pivot, onFailure: draft.onFailure))

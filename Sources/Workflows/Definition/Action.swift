@@ -4,6 +4,9 @@ import JSON
 public enum Action: Sendable, Hashable {
   case http(HTTPAction)
   case kafka(KafkaAction)
+  case task(TaskAction)
+  /// Starts a saga of another workflow, a child, and waits for its end.
+  case workflow(WorkflowAction)
   case signal(SignalAction)
   case delay(DelayAction)
   case fail(FailAction)
@@ -15,6 +18,8 @@ public enum Action: Sendable, Hashable {
     switch self {
     case .http: "http"
     case .kafka: "kafka"
+    case .task: "task"
+    case .workflow: "workflow"
     case .signal: "signal"
     case .delay: "delay"
     case .fail: "fail"
@@ -23,13 +28,15 @@ public enum Action: Sendable, Hashable {
   }
 
   package var isHTTP: Bool { if case .http = self { true } else { false } }
+  public var isTask: Bool { if case .task = self { true } else { false } }
+  public var isWorkflow: Bool { if case .workflow = self { true } else { false } }
   package var isSignal: Bool { if case .signal = self { true } else { false } }
   public var isGroup: Bool { if case .group = self { true } else { false } }
 
   /// True when the action is done in attempts, which may be repeated. Otherwise the engine does the action by itself.
   public var isAttempted: Bool {
     switch self {
-    case .http, .kafka: true
+    case .http, .kafka, .task, .workflow: true
     case .signal, .delay, .fail, .group: false
     }
   }
@@ -84,6 +91,51 @@ public struct KafkaAction: Sendable, Hashable {
     self.headers = headers
     self.body = body
   }
+}
+
+/// Offers work to the workers of a queue, and waits until one of them has done it. A worker asks the engine for work; the
+/// engine calls no worker.
+public struct TaskAction: Sendable, Hashable {
+  /// The name of the queue from which workers take the task.
+  public let queue: String
+  /// The input of the task; nil when the file has none.
+  public let input: Template?
+  /// The time after which a worker that sends no heartbeat has lost the task.
+  public let heartbeatTimeout: Duration
+
+  public static let defaultHeartbeatTimeout = Duration.seconds(60)
+  /// The shortest heartbeat timeout. A worker needs time to send a heartbeat.
+  public static let shortestHeartbeatTimeout = Duration.seconds(1)
+
+  public init(
+    queue: String, input: Template? = nil, heartbeatTimeout: Duration = TaskAction.defaultHeartbeatTimeout
+  ) {
+    self.queue = queue
+    self.input = input
+    self.heartbeatTimeout = heartbeatTimeout
+  }
+}
+
+/// Starts a saga of another workflow, and waits until it has ended. The undo of its step turns the child back.
+public struct WorkflowAction: Sendable, Hashable {
+  /// The name of the child's workflow.
+  public let name: String
+  /// The version of the child's workflow; nil for the latest.
+  public let version: Int?
+  /// The input of the child; nil for an object without members.
+  public let input: Template?
+  /// The start key of the child, by which people and instruments know it; nil for none.
+  public let key: TextTemplate?
+
+  public init(name: String, version: Int? = nil, input: Template? = nil, key: TextTemplate? = nil) {
+    self.name = name
+    self.version = version
+    self.input = input
+    self.key = key
+  }
+
+  /// The action that undoes the step. It needs the key to find the child, and not the input.
+  package var undo: WorkflowAction { WorkflowAction(name: name, version: version, key: key) }
 }
 
 /// A header or a query parameter.

@@ -20,9 +20,12 @@ public struct Step: Sendable, Hashable {
   public let forEach: ForEach?
   /// How an `http` step asks again and again; nil for a step that calls once.
   public let poll: Poll?
+  /// The turn that the step takes before it begins; nil when it waits for no other saga. With `forEach`: one turn for all
+  /// items.
+  public let concurrency: Concurrency?
   /// The condition of the step; when it is false, the engine skips the step.
   public let when: JSONPathCondition?
-  /// The timeout, with `forEach`: of each item. `http`, `kafka`: of one attempt. `signal`, and an `http` step with a `poll`: of the whole wait, and a
+  /// The timeout, with `forEach`: of each item. `http`, `kafka`: of one attempt. `signal`, `task`, and an `http` step with a `poll`: of the whole wait, and a
   /// group: of all its members together; nil when only the saga's timeout limits it. `delay`: nil.
   public let timeout: Duration?
   /// When people are reminded of the wait; nil for never, and for a step that waits for no signal.
@@ -41,7 +44,8 @@ public struct Step: Sendable, Hashable {
   public init(
     id: String, description: String? = nil, index: Int, dependsOn: [String], group: String? = nil,
     members: [String] = [], pointer: JSONPointer? = nil, action: Action, forEach: ForEach? = nil, poll: Poll? = nil,
-    when: JSONPathCondition? = nil, timeout: Duration? = nil, remind: Remind? = nil, expected: Duration? = nil,
+    concurrency: Concurrency? = nil, when: JSONPathCondition? = nil, timeout: Duration? = nil, remind: Remind? = nil,
+    expected: Duration? = nil,
     retry: RetryRules = .builtIn, compensation: Compensation = .unspecified, pivot: Bool = false,
     onFailure: OnFailure = .compensate
   ) {
@@ -55,6 +59,7 @@ public struct Step: Sendable, Hashable {
     self.action = action
     self.forEach = forEach
     self.poll = poll
+    self.concurrency = concurrency
     self.when = when
     self.timeout = timeout
     self.remind = remind
@@ -104,7 +109,7 @@ public enum Compensation: Sendable, Hashable {
 /// The action that undoes a step: its compensation.
 public struct Undo: Sendable, Hashable {
   public let action: Action
-  /// The timeout of one attempt.
+  /// The timeout of one attempt; for a task, of the whole wait.
   public let timeout: Duration
   /// The expected time of the compensation, with retries and backoff; nil when the file does not set it.
   public let expected: Duration?
@@ -116,6 +121,8 @@ public struct Undo: Sendable, Hashable {
   public static let defaultAppliesTo: Set<Outcome> = [.succeeded, .unknown]
   /// The number of attempts of an undo when the file does not set it.
   public static let defaultMaxAttempts = 10
+  /// The timeout of an undo by a worker when the file does not set it.
+  public static let defaultTaskTimeout = Duration.seconds(86_400)
 
   public init(
     action: Action, timeout: Duration = Step.defaultAttemptTimeout, expected: Duration? = nil,

@@ -72,6 +72,9 @@ extension Action {
     case .kafka(let kafka):
       StepReads(
         kafka.headers.map(\.value).flatMap(\.referencedQueries) + (kafka.body?.referencedQueries ?? []))
+    case .task(let task): StepReads(task.input?.referencedQueries ?? [])
+    case .workflow(let workflow):
+      StepReads((workflow.input?.referencedQueries ?? []) + (workflow.key?.referencedQueries ?? []))
     case .signal(let signal): signal.accept?.reads ?? .none
     case .delay(.until(let template)): template.reads
     case .delay(.for), .group: .none

@@ -3,7 +3,8 @@ import JSON
 /// A checked workflow: the steps of its sagas. A registered workflow never changes.
 public struct WorkflowDefinition: Sendable {
   public let name: String
-  public let version: Int
+  /// A released version is a number from 1. A draft is a number below zero: -3 is draft 3.
+  public private(set) var version: Int
   public let description: String?
   public let owner: String?
   /// What people see first of a saga. It is rendered once, when the saga starts, and so are the labels.
@@ -12,6 +13,8 @@ public struct WorkflowDefinition: Sendable {
   public let labels: [NamedText]
   /// The time that a saga may take before it starts compensation.
   public let timeout: Duration
+  /// The turn that a saga takes before its first step, and holds until its end; nil when sagas wait for no other saga.
+  public let concurrency: Concurrency?
   /// The schema of the input. A start whose input doesn't meet it is refused.
   public let inputSchema: WorkflowSchema?
   /// The steps in file order.
@@ -48,6 +51,7 @@ public struct WorkflowDefinition: Sendable {
   ///   - title: what people see first of a saga.
   ///   - labels: what people find a saga by.
   ///   - timeout: the timeout of the whole saga.
+  ///   - concurrency: the turn that a saga holds from its start to its end.
   ///   - inputSchema: the schema of the input.
   ///   - steps: steps with unique ids and without cycles, each at its own index. The checker ensures this.
   ///   - output: the output of a completed saga.
@@ -56,7 +60,8 @@ public struct WorkflowDefinition: Sendable {
   public init(
     name: String, version: Int, description: String? = nil, owner: String? = nil,
     title: TextTemplate? = nil, labels: [NamedText] = [], timeout: Duration = WorkflowDefinition.defaultTimeout,
-    inputSchema: WorkflowSchema? = nil, steps: [Step], output: Template? = nil, invariants: [Invariant] = [],
+    concurrency: Concurrency? = nil, inputSchema: WorkflowSchema? = nil, steps: [Step], output: Template? = nil,
+    invariants: [Invariant] = [],
     source: JSON
   ) {
     self.name = name
@@ -66,6 +71,7 @@ public struct WorkflowDefinition: Sendable {
     self.title = title
     self.labels = labels
     self.timeout = timeout
+    self.concurrency = concurrency
     self.inputSchema = inputSchema
     self.steps = steps
     self.output = output
@@ -81,6 +87,14 @@ public struct WorkflowDefinition: Sendable {
     self.members = members
     groups = steps.map { $0.group.flatMap { indexes[$0] } }
     graph = StepGraph(dependencies: zip(dependencies, members).map { $0 + $1 })
+  }
+
+  /// Returns the definition as a draft. `source` keeps the version of the file.
+  /// - Parameter number: from 1.
+  public func asDraft(_ number: Int) -> WorkflowDefinition {
+    var draft = self
+    draft.version = -number
+    return draft
   }
 
   public func step(_ id: String) -> Step? { index(of: id).map { steps[$0] } }

@@ -9,6 +9,7 @@ package struct WorkflowReads {
 
   package init(_ definition: WorkflowDefinition) {
     var collector = ReadCollector()
+    if let concurrency = definition.concurrency { collector.collect(key: concurrency.key) }
     for step in definition.steps { collector.collect(step) }
     if let output = definition.output { collector.collect(output) }
     var choices: [ReadChoice] = []
@@ -45,6 +46,7 @@ private struct ReadCollector {
       collect(when.condition, nil)
       reader = nil
     }
+    if let concurrency = step.concurrency { collect(key: concurrency.key) }
     if let forEach = step.forEach {
       items[step.id] = elements(of: forEach.items)
       item = (forEach.name, items[step.id])
@@ -69,6 +71,10 @@ private struct ReadCollector {
     case .kafka(let kafka):
       for header in kafka.headers { collect(header.value) }
       if let body = kafka.body { collect(body) }
+    case .task(let task): if let input = task.input { collect(input) }
+    case .workflow(let workflow):
+      if let input = workflow.input { collect(input) }
+      if let key = workflow.key { collect(key, .text) }
     case .signal(let wait):
       guard let accept = wait.accept else { return }
       (reader, signal) = (step, step)
@@ -82,6 +88,10 @@ private struct ReadCollector {
 
   mutating func collect(_ template: Template) {
     for (_, expression) in template.expressions { collect(expression, nil) }
+  }
+
+  mutating func collect(key: Template) {
+    for (_, expression) in key.expressions { collect(expression, .text) }
   }
 
   private mutating func collect(_ text: TextTemplate, _ kind: ReadShape.Kind? = nil) {

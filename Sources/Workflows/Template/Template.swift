@@ -32,6 +32,12 @@ public struct Template: Sendable {
   /// The queries that read the document, in the order of the file.
   public var referencedQueries: [ReferencedQuery] { expressions.flatMap(\.expression.referencedQueries) }
 
+  /// The value, when the whole template is one literal; nil when it has a `${…}` or several values.
+  var constant: JSON? { if case .constant(let json) = root { json } else { nil } }
+
+  /// True when a part of the template may be left out: it is `${… ?? nothing}`.
+  var mayBeLeftOut: Bool { expressions.contains(where: \.expression.mayBeLeftOut) }
+
   /// True when the whole template is one `${…}`.
   var isOneExpression: Bool { if case .value = root { true } else { false } }
 

@@ -9,6 +9,8 @@ let checkCommand = CommandSpec(
     "Reads each file as the engine does and prints every mistake with its line and column: unknown keys, misspelt steps, "
       + "cycles, expressions that don't parse or that read a later step, waits longer than the saga's timeout. Needs no "
       + "running engine. Exit status 1 when there are errors.",
+    "Files that are named together know each other: where a step starts a child saga of one of them, its input is "
+      + "checked too, and a workflow that starts itself is found.",
     "With --explore it plays every failure of each step in virtual time, with the engine's own rules, and prints how each "
       + "saga comes out: what is undone, what is still in effect, whether it gets stuck, and what is never undone. The "
       + "input and the answers are made from the schemas and from what later steps read; --input and --answers give "
@@ -46,6 +48,9 @@ let checkCommand = CommandSpec(
     if let definition = report.result.definition { report.exploration = await exploring?.explore(definition) }
     reports.append(report)
   }
+  // A file that starts children is checked with the workflows of the other files.
+  let children = ChildCheck(reports.compactMap(\.result.definition))
+  for index in reports.indices { reports[index].add(children) }
   let errors = reports.reduce(0) { $0 + $1.result.errors.count }
   let warnings = reports.reduce(0) { $0 + $1.result.warnings.count }
   if invocation.json {
@@ -115,7 +120,7 @@ private struct Exploring {
 struct FileReport {
   let file: String
   let bytes: [UInt8]
-  let result: CheckResult
+  private(set) var result: CheckResult
   /// Nil when the file was not explored.
   var exploration: Result<Exploration, RehearsalError>?
 
@@ -123,6 +128,12 @@ struct FileReport {
     self.file = file
     self.bytes = bytes
     result = WorkflowChecker.check(bytes, file: file, services: services)
+  }
+
+  /// Adds what is wrong with the children that the workflow starts.
+  mutating func add(_ children: ChildCheck) {
+    guard let definition = result.definition else { return }
+    result = result.adding(children.findings(in: definition, bytes, file: file))
   }
 
   /// Whether the exploration breaks an invariant, or was not possible.
@@ -200,6 +211,9 @@ struct DefinitionDrawing {
     if let forEach = step.forEach { facts[0] += " " + forEach.words }
     if let poll = step.poll { facts[0] += " every \(TimeText.duration(poll.every)) until an answer ends the step" }
     if step.when != nil { facts.append("only when its condition holds") }
+    if let turn = step.concurrency {
+      facts.append("waits for a turn of \(turn.key.source.stringValue ?? ""), at most \(turn.limit) at once")
+    }
     if step.pivot { facts.append("pivot: no way back") }
     switch step.compensation {
     case .undo(let undo): facts.append("undone by \(Self.words(undo.action))")
@@ -213,6 +227,8 @@ struct DefinitionDrawing {
     switch action {
     case .http(let http): "\(http.method) \(http.service)"
     case .kafka(let kafka): "\(kafka.service).\(kafka.command) over Kafka"
+    case .task(let task): "a worker of queue \(task.queue)"
+    case .workflow(let workflow): "child saga of \(workflow.name)"
     case .signal(let signal): "waits for signal \(signal.name)"
     case .delay: "waits a while"
     case .fail(let fail): "fails with \(fail.code)"

@@ -21,13 +21,13 @@ struct CommandLineTool: Sendable {
       title: "Start and watch sagas",
       commands: [
         startCommand, listCommand, showCommand, itemsCommand, whyCommand, timelineCommand, eventsCommand, watchCommand,
-        signalCommand,
+        signalCommand, locksCommand, tasksCommand,
       ]),
     CommandGroup(
       title: "Act on sagas (each verb wants a reason, for the auditor)",
       commands: [
         retryCommand, resolveCommand, skipCommand, runNowCommand, extendCommand, rewindCommand, pauseCommand,
-        resumeCommand, compensateCommand, cancelCommand, abandonCommand,
+        resumeCommand, migrateCommand, compensateCommand, cancelCommand, abandonCommand,
       ]),
     CommandGroup(
       title: "Act on many sagas, and approve",

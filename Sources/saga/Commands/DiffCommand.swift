@@ -12,8 +12,9 @@ let diffCommand = CommandSpec(
     "Prints the steps that were added, removed and changed, member by member, and the changes of input, output and "
       + "timeout. Then it says which running sagas of A could move to B: those whose history fits B. A step that a saga "
       + "has begun must have the same action and the same compensation in B, and the same steps before it.",
-    "A and B are files, or registered versions as NAME@1. With --sagas the command reads the open sagas of A from the "
-      + "engine and counts which of them could move. It moves none.",
+    "A and B are files, or registered versions as NAME@1. NAME@draft is the latest draft, and NAME@draft-2 is draft 2. "
+      + "With --sagas the command reads the open sagas of A from the engine and counts which of them could move. It moves "
+      + "none: see `saga migrate`.",
   ],
   operands: [
     OperandSpec("A", help: "the older version: a file, or NAME@VERSION of the engine"),
@@ -49,48 +50,6 @@ let diffCommand = CommandSpec(
   return .success
 }
 
-/// Where a version of a workflow is: in a file, or in the engine.
-private struct WorkflowPlace {
-  private enum Kind {
-    case file(String)
-    case registered(name: String, version: Int)
-  }
-  private let kind: Kind
-  private let invocation: Invocation
-
-  init(_ invocation: Invocation, _ index: Int) throws(UsageError) {
-    let text = try invocation.required(index)
-    self.invocation = invocation
-    guard let at = text.lastIndex(of: "@"), case let name = String(text[..<at]), NameRule.word.allows(name) else {
-      kind = .file(text)
-      return
-    }
-    guard let version = Int(text[text.index(after: at)...]), version >= 1 else {
-      throw invocation.usage("\"\(text)\" is not NAME@VERSION; a version is a whole number from 1. A file is ./\(text)")
-    }
-    kind = .registered(name: name, version: version)
-  }
-
-  var isRegistered: Bool { if case .registered = kind { true } else { false } }
-
-  /// - Returns: nil when a file has errors, which are printed.
-  func definition() async throws -> WorkflowDefinition? {
-    switch kind {
-    case .file(let file): return try invocation.definition(of: file)
-    case .registered(let name, let version):
-      let answer = try await invocation.client.get(.getWorkflowVersion, name, "\(version)")
-      let workflow: WorkflowResponse = try answer.readUnchanged()
-      do {
-        return try StoredWorkflow.decode(workflow.definition.bytes())
-      } catch {
-        throw CLIError(
-          CLIErrorCode.answerUnexpected, "\(name)@\(version) has a form that this command doesn't know: \(error)",
-          advice: ["The engine is newer than this command. Use the `saga` of the engine's version."])
-      }
-    }
-  }
-}
-
 /// The differences for people.
 private struct ComparisonLines {
   let comparison: WorkflowComparison
@@ -99,7 +58,7 @@ private struct ComparisonLines {
 
   func lines() -> [String] {
     let (before, after) = (comparison.before, comparison.after)
-    var lines = [style.bold("\(before.name) v\(before.version) → \(after.name) v\(after.version)"), ""]
+    var lines = [style.bold("\(Self.named(before)) → \(Self.named(after))"), ""]
     if comparison.isSame { lines.append("Both do the same.") }
     lines += comparison.removed.flatMap { head("-", .red, $0.id, "removed") }
     lines += comparison.added.flatMap { head("+", .green, $0.id, "added, \(place(of: $0))") }
@@ -108,6 +67,10 @@ private struct ComparisonLines {
       lines += head("~", .yellow, "the workflow", "changed") + details(comparison.changes)
     }
     return lines + [""] + move()
+  }
+
+  private static func named(_ definition: WorkflowDefinition) -> String {
+    "\(definition.name) \(VersionName.short(definition.version))"
   }
 
   private func place(of step: Step) -> String {
@@ -135,19 +98,30 @@ private struct ComparisonLines {
       return ["No saga could move: a saga stays in its workflow."]
     }
     var lines: [String] = []
-    if rule.firstObstacles.isEmpty {
-      lines.append("Every running saga of v\(before.version) could move.")
-    } else {
-      lines.append("A running saga of v\(before.version) could move when it has not yet begun:")
-      for obstacle in rule.firstObstacles {
-        let words = Layout.printable("\(obstacle.step) (\(obstacle.reason))")
-        lines += Layout.wrap(words, width: Self.width - 6).enumerated().map {
-          ($0.offset == 0 ? "  " : "    ") + $0.element
-        }
-      }
+    let version = VersionName.short(before.version)
+    if rule.firstObstacles.isEmpty, rule.grownGroups.isEmpty {
+      lines.append("Every running saga of \(version) could move.")
+    }
+    if !rule.firstObstacles.isEmpty {
+      lines.append("A running saga of \(version) could move when it has not yet begun:")
+      lines += rule.firstObstacles.flatMap(shown)
+    }
+    if !rule.grownGroups.isEmpty {
+      let also = rule.firstObstacles.isEmpty ? "A running saga of \(version) could move" : "And"
+      lines.append("\(also) when this is not yet over:")
+      lines += rule.grownGroups.flatMap(shown)
     }
     if comparison.checksInput { lines.append("Its input must meet the new schema.") }
     return lines
+  }
+}
+
+extension ComparisonLines {
+  private func shown(_ obstacle: MoveRule.Obstacle) -> [String] {
+    let words = Layout.printable("\(obstacle.step) (\(obstacle.reason))")
+    return Layout.wrap(words, width: Self.width - 6).enumerated().map {
+      ($0.offset == 0 ? "  " : "    ") + $0.element
+    }
   }
 }
 
@@ -198,7 +172,8 @@ private struct OpenSagas {
   private mutating func take(_ saga: SagaResponse, _ comparison: WorkflowComparison) {
     total += 1
     let begun = saga.steps.filter { $0.status != "pending" || $0.round > 1 || $0.attempt > 0 }.map(\.id)
-    if let obstacle = comparison.rule.obstacle(begun: Set(begun)) {
+    let over = saga.steps.filter { ["succeeded", "skipped", "failed"].contains($0.status) }.map(\.id)
+    if let obstacle = comparison.rule.obstacle(begun: Set(begun), over: Set(over)) {
       note(saga.id, step: obstacle.step, obstacle.reason)
     } else if !comparison.rule.isSameWorkflow {
       note(saga.id, step: nil, "a saga stays in its workflow")
@@ -224,7 +199,7 @@ private struct OpenSagas {
   }
 
   func lines(_ comparison: WorkflowComparison) -> [String] {
-    let name = "\(comparison.before.name) v\(comparison.before.version)"
+    let name = "\(comparison.before.name) \(VersionName.short(comparison.before.version))"
     guard total > 0 else { return ["No saga of \(name) is open."] }
     var lines = ["\(FileReport.count(total, "open saga")) of \(name)\(hasMore ? ", and more" : ""):"]
     lines.append("  \(Layout.padLeft("\(movable)", to: 5))  could move now")

@@ -1,5 +1,6 @@
 import JSON
 import Server
+import Values
 import Wire
 
 let statusCommand = CommandSpec(
@@ -103,7 +104,7 @@ let workflowsListCommand = CommandSpec(
     invocation.terminal.line("No workflows yet. Register one with `saga workflows register FILE`.")
     return .success
   }
-  let rows = workflows.map { [$0.name, "v\($0.version)", $0.owner ?? "", $0.description ?? ""] }
+  let rows = workflows.map { [$0.name, VersionName.short($0.version), $0.owner ?? "", $0.description ?? ""] }
   for line in Layout.table(rows) { invocation.terminal.line(line) }
   return .success
 }
@@ -112,12 +113,15 @@ let workflowsRegisterCommand = CommandSpec(
   "workflows", "register", summary: "register workflow files with the engine",
   about: [
     "The engine checks each file and stores it for ever under its name and version. The same content again changes "
-      + "nothing. Other content under the same name and version is refused: raise the version."
+      + "nothing. Other content under the same name and version is refused: raise the version.",
+    "With --draft the engine stores a file as the next draft of its name, whatever its version, so that a workflow under "
+      + "work can be tried. The engine must run with --drafts.",
   ],
   operands: [OperandSpec("FILE", .oneOrMore, help: "a workflow; - reads standard input")],
-  options: [.user, .server, .json],
+  options: [OptionSpec("draft", help: "as the next draft of the workflow"), .user, .server, .json],
   examples: [
     .init(says: "A new version", line: "saga workflows register workflows/sample-processing.json"),
+    .init(says: "A workflow under work", line: "saga workflows register --draft workflows/sample-processing.json"),
     .init(says: "All of them", line: "saga workflows register workflows/*.json"),
   ]
 ) { invocation in
@@ -125,7 +129,9 @@ let workflowsRegisterCommand = CommandSpec(
     let bytes = try invocation.bytes(of: file)
     let answer: EngineAnswer
     do {
-      answer = try await invocation.client.answer(to: APIRequest(.registerWorkflow, body: bytes))
+      var request = APIRequest(.registerWorkflow, body: bytes)
+      if invocation.arguments.has("draft") { request.query.append(("draft", "true")) }
+      answer = try await invocation.client.answer(to: request)
     } catch let refusal as APIRefusal {
       throw refusal.about(file)
     }
@@ -134,7 +140,7 @@ let workflowsRegisterCommand = CommandSpec(
       continue
     }
     let registration: RegistrationResponse = try answer.read()
-    let name = "\(registration.name) v\(registration.version)"
+    let name = "\(registration.name) \(VersionName.short(registration.version))"
     invocation.terminal.line(
       registration.created ? "registered \(name)" : "\(name) is registered already, with the same content")
     for warning in registration.warnings {
@@ -150,7 +156,9 @@ let workflowsShowCommand = CommandSpec(
   "workflows", "show", summary: "print a registered workflow",
   about: ["Prints the file as it was registered."],
   operands: [OperandSpec("NAME", help: "the workflow's name")],
-  options: [OptionSpec("version", value: "N", help: "which version; else the latest"), .server, .json],
+  options: [
+    OptionSpec("version", value: "N", help: "which version: 2, draft, or draft-3; else the latest"), .server, .json,
+  ],
   examples: [
     .init(says: "The latest", line: "saga workflows show sample-processing"),
     .init(
@@ -160,8 +168,8 @@ let workflowsShowCommand = CommandSpec(
 ) { invocation in
   let name = try invocation.required(0)
   let answer =
-    if let version = try invocation.number("version") {
-      try await invocation.client.get(.getWorkflowVersion, name, "\(version)")
+    if let version = try invocation.version("version") {
+      try await invocation.client.get(.getWorkflowVersion, name, version.path)
     } else {
       try await invocation.client.get(.getWorkflow, name)
     }

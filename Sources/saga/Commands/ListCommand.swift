@@ -13,7 +13,8 @@ let listFilters: [(option: OptionSpec, parameter: String)] = [
   ),
   (OptionSpec("workflow", value: "NAME", help: "only of this workflow"), "workflow"),
   (
-    OptionSpec("version", formerly: "workflow-version", value: "N", help: "only of this version of the workflow"),
+    OptionSpec(
+      "version", formerly: "workflow-version", value: "N", help: "only of this version of the workflow, or draft-3"),
     "version"
   ),
   (OptionSpec("step", value: "STEP", help: "at this step; with --step-status, where it has this status"), "step"),
@@ -23,7 +24,10 @@ let listFilters: [(option: OptionSpec, parameter: String)] = [
   ),
   (OptionSpec("error", value: "CODE", help: "with this error code, or with codes that begin like http.*"), "error"),
   (OptionSpec("min-attempts", value: "N", help: "with a step that had at least N attempts"), "minAttempts"),
-  (OptionSpec("waiting-for", value: "WHAT", help: "a signal's name, delay, poll, or answer"), "waitingFor"),
+  (
+    OptionSpec("waiting-for", value: "WHAT", help: "a signal's name, delay, poll, turn, task, child, or answer"),
+    "waitingFor"
+  ),
   (OptionSpec("tag", value: "TAG", repeats: true, help: "with this tag; several options: with all of them"), "tag"),
   (
     OptionSpec(
@@ -31,6 +35,7 @@ let listFilters: [(option: OptionSpec, parameter: String)] = [
       help: "with this label, as patient=P-17; several options: with all of them"), "label"
   ),
   (OptionSpec("key", value: "KEY", help: "started with this idempotency key"), "key"),
+  (OptionSpec("parent", value: "ID", help: "started by this saga, as its child"), "parent"),
   (
     OptionSpec(
       "q", formerly: "text", value: "TEXT", help: "words of titles, input, tags and errors, or their beginnings"),
@@ -54,6 +59,7 @@ let listFlags: [(option: OptionSpec, parameter: String)] = [
   (OptionSpec("stuck", help: "only sagas that need an operator"), "stuck"),
   (OptionSpec("overdue", help: "only sagas past their deadline, or with an overdue step"), "overdue"),
   (OptionSpec("paused", help: "only paused sagas"), "paused"),
+  (OptionSpec("draft", help: "only sagas of drafts"), "draft"),
 ]
 
 extension Invocation {
@@ -64,6 +70,11 @@ extension Invocation {
     case "status":
       try ListPages.check(value, self)
       return value
+    case "version":
+      guard case .number(let number)? = VersionWord(value) else {
+        throw usage("--version wants a whole number from 1, or draft-3, not \"\(value)\"")
+      }
+      return "\(number)"
     case "label":
       let scalars = value.unicodeScalars
       guard let sign = scalars.firstIndex(of: "="), sign != scalars.startIndex else {

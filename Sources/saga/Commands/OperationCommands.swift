@@ -62,12 +62,7 @@ let opsRunCommand = CommandSpec(
   if operation.selection == nil, operation.filter != nil {
     throw invocation.usage("ops run wants --selection NAME: `saga ops preview` prints it")
   }
-  if let rate = invocation.arguments.value("rate") {
-    guard let number = Double(rate), number.isFinite else {
-      throw invocation.usage("--rate wants a number, not \"\(rate)\"")
-    }
-    operation.rate = number
-  }
+  operation.rate = try invocation.rate()
   operation.ramp = invocation.arguments.value("ramp")
   let key = invocation.arguments.value("request-key") ?? invocation.environment.newID().description
   let request = APIRequest(
@@ -179,15 +174,22 @@ private func decide(_ endpoint: Endpoint, _ invocation: Invocation) async throws
 }
 
 extension Invocation {
-  fileprivate func reason() throws(UsageError) -> String {
+  func reason() throws(UsageError) -> String {
     guard let reason = arguments.value("reason"), reason.contains(where: { !$0.isWhitespace }) else {
       throw usage("\(command.name) wants --reason TEXT: the history keeps it for the auditor")
     }
     return reason
   }
 
+  /// `--rate`: sagas a second.
+  func rate() throws(UsageError) -> Double? {
+    guard let rate = arguments.value("rate") else { return nil }
+    guard let number = Double(rate), number.isFinite else { throw usage("--rate wants a number, not \"\(rate)\"") }
+    return number
+  }
+
   /// Shows an operation; with `--wait`, after its end.
-  fileprivate func follow(_ begun: EngineAnswer) async throws -> ExitStatus {
+  func follow(_ begun: EngineAnswer) async throws -> ExitStatus {
     var answer = begun
     if arguments.has("wait") {
       var operation: OperationResponse = try answer.read()

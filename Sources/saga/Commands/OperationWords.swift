@@ -6,7 +6,9 @@ import Workflows
 struct OperationWords {
   static let operands = [
     OperandSpec(
-      "VERB", help: "retry, resolve, skip, run-now, extend, rewind, pause, resume, compensate, cancel, abandon")
+      "VERB",
+      help: "retry, resolve, skip, run-now, extend, rewind, pause, resume, migrate, compensate, cancel, "
+        + "abandon")
   ]
   private static let notFilters: Set<String> = ["sort", "seen"]
   private static var filters: [(option: OptionSpec, parameter: String)] {
@@ -21,6 +23,7 @@ struct OperationWords {
       OptionSpec("input", value: "JSON", help: "retry: what the step reads instead"),
       OptionSpec("output", value: "JSON", help: "skip, resolve: what later steps read"),
       OptionSpec("by", value: "TIME", help: "extend: how much later, as 2h"),
+      OptionSpec("to-version", value: "N", help: "migrate: the version to which the sagas move, or draft-3"),
     ]
 
   /// The request without a reason and a pace.
@@ -67,6 +70,13 @@ struct OperationWords {
       guard let text = invocation.arguments.value(option) else { continue }
       request.members[keyPath: member] = try invocation.value(of: text, option: option)
       shown += ["--\(option)", Shell.quoted(text)]
+    }
+    switch try invocation.version("to-version") {
+    case nil: break
+    case .number(let number)?:
+      request.members.to = number
+      shown += ["--to-version", invocation.arguments.value("to-version") ?? ""]
+    case .latestDraft?: throw invocation.usage("--to-version wants the number of the draft, as draft-3")
     }
     self.request = request
     self.shown = shown

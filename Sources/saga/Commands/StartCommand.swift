@@ -21,7 +21,8 @@ let startCommand = CommandSpec(
       help: "one member of the input (a.b for b inside a); a VALUE that isn't JSON is text"),
     OptionSpec("key", value: "KEY", help: "the Idempotency-Key"),
     OptionSpec("tag", value: "TAG", repeats: true, help: "a word to find the saga by"),
-    OptionSpec("version", value: "N", help: "the workflow's version; else the latest"),
+    OptionSpec("version", value: "N", help: "the workflow's version, or draft-3; else the latest released one"),
+    OptionSpec("draft", help: "start the latest draft of the workflow"),
     OptionSpec("wait", value: "TIME", help: "wait for the end, up to this time: 10s, 1m"),
     .user, .server, .json,
   ],
@@ -44,8 +45,13 @@ let startCommand = CommandSpec(
       throw invocation.usage("--set \(pair) leads into a value that is not an object")
     }
   }
+  var version = try invocation.version("version")
+  if invocation.arguments.has("draft") {
+    if version != nil { throw invocation.usage("--draft and --version exclude each other") }
+    version = .latestDraft
+  }
   let request = SagaStart(
-    workflow: try invocation.required(0), version: try invocation.number("version"), input: input,
+    workflow: try invocation.required(0), version: version, input: input,
     key: invocation.arguments.value("key") ?? invocation.environment.newID().description,
     tags: invocation.arguments.values("tag"), wait: try invocation.wait())
   let answer = try await request.send(with: invocation.client)
@@ -73,14 +79,17 @@ extension Invocation {
 /// The start of a saga. Its key makes a repeat harmless.
 struct SagaStart: Sendable {
   let workflow: String
-  var version: Int?
+  /// Nil for the latest released version.
+  var version: VersionWord?
   let input: JSON
   let key: String
   var tags: [String] = []
   var wait: (text: String, duration: Duration)?
 
   func send(with client: APIClient) async throws -> EngineAnswer {
-    let body = StartSagaRequest(input: input, version: version, tags: tags)
+    let number: Int? = if case .number(let number)? = version { number } else { nil }
+    let body = StartSagaRequest(
+      input: input, version: number, wantsDraft: version == .latestDraft, tags: tags)
     var request = APIRequest(
       .startSaga, workflow, headers: [("Idempotency-Key", key)], body: body.json.bytes())
     if let wait {

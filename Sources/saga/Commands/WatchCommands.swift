@@ -12,20 +12,28 @@ let showCommand = CommandSpec(
       + "the first ones that failed.",
     "With --calls it shows what the saga sent to each participant and what was answered: status, chosen headers, and at "
       + "most 2 KB of a body. Secrets are masked. With --json it prints a line of JSON for each call.",
+    "With --tree it shows the saga with its child sagas and the sagas above it. Of many children it shows those that are "
+      + "stuck, paused or overdue, and counts the others.",
   ],
   operands: [OperandSpec("ID", help: "the saga's id")],
   options: [
     OptionSpec("calls", help: "show what was sent and what was answered, the newest last"),
     OptionSpec("step", value: "STEP", help: "with --calls: only the calls of this step, or item as 'STEP[KEY]'"),
+    OptionSpec("tree", help: "show the saga among its parents and children"),
     .server, .json,
   ],
   examples: [
     .init(says: "How is this saga?", line: "saga show 019c8a5e-7b1c-7d2e-8f3a-0123456789ab"),
-    .init(
-      says: "Only its output", line: "saga show ID --json | saga query '$.output'"),
+    .init(says: "How are the wells of this plate?", line: "saga show ID --tree"),
     .init(says: "Why did the service refuse it?", line: "saga show ID --calls --step storeSample"),
   ]
 ) { invocation in
+  if invocation.arguments.has("tree") {
+    if invocation.arguments.has("calls") || invocation.arguments.has("step") {
+      throw invocation.usage("--tree goes without --calls and --step")
+    }
+    return try await invocation.showTree()
+  }
   if invocation.arguments.has("calls") { return try await showCalls(invocation) }
   if invocation.arguments.value("step") != nil { throw invocation.usage("--step goes with --calls") }
   let answer = try await invocation.client.get(.getSaga, try await invocation.sagaID())

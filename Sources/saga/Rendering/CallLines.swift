@@ -37,9 +37,13 @@ struct CallLines {
       return part("sent", [isOver ? "nothing: the attempt ended before the call was made" : "nothing yet"])
     }
     let what =
-      sent.kind == "kafka"
-      ? "the command \(sent.command ?? "") to \(sent.service)"
-      : "\(sent.method ?? "") \(sent.path ?? "") to \(sent.service)"
+      sent.kind == "workflow"
+      ? "the request to the child saga of \(sent.service ?? "")"
+      : sent.kind == "kafka"
+        ? "the command \(sent.command ?? "") to \(sent.service ?? "")"
+        : sent.kind == "task"
+          ? "a task for a worker of queue \(sent.queue ?? "")"
+          : "\(sent.method ?? "") \(sent.path ?? "") to \(sent.service ?? "")"
     return part("sent", [what, "key \(sent.key)"] + text(of: sent.body))
   }
 

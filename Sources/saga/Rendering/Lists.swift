@@ -19,6 +19,9 @@ struct SagaLines {
     let workflow = Layout.pad(Layout.clip(saga.workflow, to: Self.workflowWidth), to: Self.workflowWidth)
     var lines = ["\(Layout.pad(saga.id, to: 36))  \(status) \(workflow) \(Self.age(now - saga.startedAt))"]
     if let shown = title(of: saga) { lines.append("  " + shown) }
+    if VersionName.isDraft(saga.version) {
+      lines.append("  " + style.colour(VersionName.short(saga.version), .magenta))
+    }
     if saga.overdue { lines.append("  " + style.colour("overdue", .red)) }
     let why = [saga.failedStep, saga.failureCode].compactMap { $0 }
     if !why.isEmpty { lines.append("  " + style.dim(Layout.clip(why.joined(separator: ": "), to: Self.width - 2))) }

@@ -24,7 +24,8 @@ struct OperationLines {
     func member(_ name: String) -> String? { operation.request[name]?.stringValue.map(Layout.printable) }
     let step = member("step").map { " of \($0)" } ?? ""
     let outcome = member("resolution").map { " as \($0)" } ?? ""
-    return "\(operation.verb)\(step)\(outcome) on \(FileReport.count(operation.sagas, "saga"))"
+    let to = operation.request["to"]?.intValue.map { " to \(VersionName.long($0))" } ?? ""
+    return "\(operation.verb)\(step)\(outcome)\(to) on \(FileReport.count(operation.sagas, "saga"))"
   }
 
   /// Two lines, for a list.

@@ -22,7 +22,7 @@ struct SagaDrawing {
 
   private func header() -> [String] {
     let mark = StatusLabel.ofSaga(saga.status)
-    let workflow = "\(saga.workflow) v\(saga.version)"
+    let workflow = "\(saga.workflow) \(VersionName.short(saga.version))"
     let status = "\(mark.symbol) \(mark.word)"
     let overdue = saga.overdue ? "overdue" : ""
     let paused = saga.paused != nil ? "‖ paused" : ""
@@ -43,10 +43,12 @@ struct SagaDrawing {
         let far =
           deadline >= now ? "in \(TimeText.duration(deadline - now))" : "\(TimeText.duration(now - deadline)) ago"
         // The deadline of a paused saga moves until the saga is resumed.
-        let when = saga.paused != nil ? "moves with the pause" : far
+        let isQueued = saga.turn.map { $0.takenAt == nil } ?? false
+        let when = isQueued ? "moves until its turn comes" : saga.paused != nil ? "moves with the pause" : far
         facts.append(("deadline", "\(TimeText.short(deadline, besides: started)), \(when)"))
       }
     }
+    if let parent = saga.parent { facts.append(("child of", "\(parent.id), step \(parent.step)")) }
     if !saga.labels.isEmpty { facts.append(("labels", LabelText.all(saga.labels))) }
     if !saga.tags.isEmpty { facts.append(("tags", saga.tags.joined(separator: ", "))) }
     // The steps and the output below say this of a completed saga.

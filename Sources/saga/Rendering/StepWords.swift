@@ -32,11 +32,14 @@ struct StepWords {
     case "running" where step.action.kind == "group":
       if let until = step.until { facts.append("until \(TimeText.short(until, besides: start))") }
     case "running":
+      if let task = step.task { facts += self.facts(of: task) }
       if step.attempt > 0, step.maxAttempts ?? 2 > 1 { facts.append("try \(step.attempt)\(most)") }
     case "backingOff":
       facts.append("tried \(step.attempt)\(most)")
       if let next = step.retryAt { facts.append("again " + when(next)) }
     case "waiting":
+      if let turn = step.turn, step.waitingFor?.kind == "turn" { facts += self.facts(of: turn) }
+      if step.waitingFor?.kind == "child" { facts.append("for its child") }
       if step.waitingFor?.kind == "signal" { facts.append("for signal \(step.waitingFor?.signal ?? "")") }
       if let poll = step.poll { facts += self.facts(of: poll) }
       if let until = step.until { facts.append("until \(TimeText.short(until, besides: start))") }
@@ -48,7 +51,9 @@ struct StepWords {
     if step.round > 1 { facts.append("round \(step.round)") }
     if step.pivot { facts.append("pivot") }
     if step.action.kind == "group" { facts.append("group") }
+    if step.undo?.status == "running", let task = step.task { facts += self.facts(of: task) }
     if let undo = step.undo { facts += self.facts(of: undo) }
+    if let turn = step.turn, turn.takenAt == nil, step.waitingFor == nil { facts += self.facts(of: turn) }
     return facts
   }
 
@@ -66,12 +71,29 @@ struct StepWords {
     "succeeded", "running", "backingOff", "waiting", "failed", "skipped", "undoing", "undone", "undoFailed", "pending",
   ]
 
+  /// `for its turn of HiSeq-1, 2 before it`
+  private func facts(of turn: SagaResponse.Turn) -> [String] {
+    ["for its turn of \(Layout.clip(Layout.printable(turn.key), to: 30))"]
+      + (turn.ahead.map { ["\($0) before it"] } ?? [])
+  }
+
   /// `asks every 5m, last answer running, next look in 3m 00s`
   private func facts(of poll: SagaResponse.Step.Poll) -> [String] {
     var facts = ["asks every \(DurationText.format(.milliseconds(poll.everyMs)))"]
     if let answer = poll.answer { facts.append("last answer \(answer.shown ?? "\(answer.status)")") }
     if let next = poll.nextLook { facts.append("next look " + when(next)) }
     return facts
+  }
+
+  /// `for a worker of robot, offered 5m ago, none has asked yet` or `worker robot-2, last heartbeat 3s ago`
+  private func facts(of task: SagaResponse.Step.TaskState) -> [String] {
+    guard let worker = task.worker else {
+      let asked =
+        task.lastAskedAt.map { "last asked \(TimeText.duration(now - $0)) ago" } ?? "none has asked yet"
+      return ["for a worker of \(task.queue)", "offered \(TimeText.duration(now - task.offeredAt)) ago", asked]
+    }
+    let beat = task.heartbeatAt.map { "last heartbeat \(TimeText.duration(now - $0)) ago" } ?? "no heartbeat yet"
+    return ["worker \(worker)", beat]
   }
 
   private func facts(of undo: SagaResponse.Step.Undo) -> [String] {
@@ -105,6 +127,9 @@ struct StepWords {
     if let error = step.outputError { notes.append(("no output: " + error.line, .yellow)) }
     if let undo = step.undo, let error = undo.error, undo.status != "undone" {
       notes.append(("undo: " + error.line, .red))
+    }
+    if let child = step.child {
+      notes.append(("\(child.workflow) \(child.id)" + (child.status.map { ": \($0)" } ?? ""), nil))
     }
     if let progress = step.progress { notes.append((line(of: progress), nil)) }
     if let progress = step.undo?.progress { notes.append(("undo: " + line(of: progress), nil)) }

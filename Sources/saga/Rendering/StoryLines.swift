@@ -69,6 +69,10 @@ struct StoryLines {
       case .kafka(let kafka):
         details += fields("header", kafka.headers)
         if let body = kafka.body { details.append("body \(Self.spaced(body))") }
+      case .task(let task): details.append("input \(Self.spaced(task.input))")
+      case .workflow(let workflow):
+        if let key = workflow.key { details.append("start key \(key)") }
+        if call.phase == .forward { details.append("input \(Self.spaced(workflow.input))") }
       }
       details.append("key \(call.idempotencyKey)")
       if line.isMadeUp { details.append("answer made up") }

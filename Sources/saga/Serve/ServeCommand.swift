@@ -35,6 +35,8 @@ let serveCommand = CommandSpec(
     OptionSpec(
       "requires-approval", value: "VERBS",
       help: "verbs that wait until a second person agrees, as abandon,resolve; see `saga ops approve`"),
+    OptionSpec(
+      "drafts", help: "let people register and start drafts of workflows; not for an engine that does real work"),
     OptionSpec("workflows", value: "DIR", help: "workflows to register at the start; workflows/ if there is one"),
     OptionSpec(
       "no-learned-overdue", help: "call a step overdue only by what its workflow expects, not by what it took before"),
@@ -69,6 +71,7 @@ struct EngineProcess {
   private let stopsWithInput: Bool
   private let learnsExpectations: Bool
   private let takesUpHeld: Bool
+  private let allowsDrafts: Bool
   /// Makes the process die when a certain saga is computed, for drills and tests.
   private let drill: (@Sendable (UniqueID) -> Void)?
 
@@ -92,6 +95,7 @@ struct EngineProcess {
     stopsWithInput = invocation.arguments.has("stop-with-input")
     learnsExpectations = !invocation.arguments.has("no-learned-overdue")
     takesUpHeld = invocation.arguments.has("take-up-held")
+    allowsDrafts = invocation.arguments.has("drafts")
     drill = invocation.variables[Drill.variable].flatMap { UniqueID($0) }.map { Drill.dying(of: $0) }
   }
 
@@ -212,6 +216,7 @@ struct EngineProcess {
     configuration.learnsExpectations = learnsExpectations
     configuration.interruptions = interruptions()
     configuration.takesUpHeld = takesUpHeld
+    configuration.allowsDrafts = allowsDrafts
     configuration.beforeComputing = drill
     return Engine(
       store: store, executor: ActionExecutors(http: http, kafka: kafka), configuration: configuration,
@@ -268,6 +273,7 @@ struct EngineProcess {
         let verbs = OperatorVerb.Name.allCases.filter(approvals.contains).map(\.rawValue)
         terminal.line("  approval   \(verbs.joined(separator: ", ")) by a second person")
       }
+      if allowsDrafts { terminal.line("  drafts     can be registered and started here") }
       for line in (kafka?.shown ?? []) + notices.shown {
         terminal.line("  \(Layout.pad(line.name, to: 9))  \(line.value)")
       }

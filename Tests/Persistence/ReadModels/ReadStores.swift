@@ -58,11 +58,13 @@ struct RandomSagas {
     let id = UniqueID.version7(at: moment, random: (random.next(), random.next()))
     var row = SagaRow(
       id: id, shard: Int.random(in: 0..<4, using: &random), lastEvent: 1, workflow: pick(["a", "b", "b/c"]),
-      version: pick([1, 1, 2]), status: "running", startedAt: moment, updatedAt: moment, deadline: moment + .seconds(9),
+      version: pick([1, 1, 2, -2]), status: "running", startedAt: moment, updatedAt: moment,
+      deadline: moment + .seconds(9),
       key: chance(3) ? "key \(Int.random(in: 0..<40, using: &random))" : nil)
     if chance(3) { row.tags = chance(2) ? ["urgent"] : ["urgent", "night shift"] }
     // They follow from what is there, so that a seed gives the same rows as before.
     row.title = row.key.map { "Order \($0)" }
+    row.parent = row.key.map { "parent of \($0)" }
     row.labels = [Label("ward", row.workflow)] + [row.key.map { Label("order", $0) }].compactMap { $0 }
     row.steps = ["x", "y"].map { StepRow(id: $0, status: "pending") }
     row.words = [id.description] + [pick(Self.words), pick(Self.words)]
@@ -101,7 +103,7 @@ struct RandomSagas {
     if chance(3) { query.statuses = [pick(Self.statuses)] }
     if chance(8) { query.statuses.insert(pick(Self.statuses)) }
     if chance(3) { query.workflow = pick(["a", "b", "b/c", "none"]) }
-    if chance(6) { query.version = pick([1, 2, 3]) }
+    if chance(6) { query.version = pick([1, 2, 3, -2]) }
     if chance(5) { query.step = pick(["x", "y", "z"]) }
     if chance(5) { query.stepStatus = pick(Self.stepStatuses) }
     if chance(5) { query.error = pick(["http.503", "http.5", "http.*", "QC_*", "http.5*", "no"]) }
@@ -109,6 +111,7 @@ struct RandomSagas {
     if chance(8) { query.waitingFor = pick(["go", "delay", "answer", "none"]) }
     if chance(8) { query.overdueAt = moment(&random) }
     if chance(8) { query.isPaused = chance(2) }
+    if chance(8) { query.isDraft = chance(2) }
     if chance(6) { query.tags = chance(2) ? ["urgent"] : ["urgent", "night shift"] }
     if chance(10) { query.key = "key \(Int.random(in: 0..<40, using: &random))" }
     if chance(6) { query.words = chance(2) ? ["lab"] : ["lab-00", pick(["p", "übung", "é", "001"])] }
@@ -118,7 +121,10 @@ struct RandomSagas {
     if chance(8) { query.ended.before = moment(&random) }
     query.sort = pick(SagaSort.allCases)
     if query.version == 2 { query.labels = [Label("ward", "b/c")] }
-    if let key = query.key { query.labels.append(Label("order", key)) }
+    if let key = query.key {
+      query.labels.append(Label("order", key))
+      query.parent = "parent of \(key)"
+    }
     return query
   }
 }

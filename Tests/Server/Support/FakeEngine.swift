@@ -14,7 +14,7 @@ import Workflows
 final class FakeEngine: SagaEngine {
   private struct Saga {
     var state: SagaState
-    let definition: WorkflowDefinition
+    var definition: WorkflowDefinition
     var events: [SagaEvent]
   }
 
@@ -29,8 +29,10 @@ final class FakeEngine: SagaEngine {
     var waits: [Duration] = []
     var acts: [AuditEntry] = []
     var approvals: Set<OperatorVerb.Name> = []
+    var allowsDrafts = false
     var begun: [UniqueID] = []
     var carriesOut = false
+    var turns: [TurnLine] = []
     var whileWaiting: (@Sendable (FakeEngine, UniqueID) throws -> Void)?
   }
 
@@ -81,7 +83,42 @@ final class FakeEngine: SagaEngine {
     set { contents.withLock { $0.storeHealth = newValue } }
   }
 
+  /// Takes drafts from now on.
+  func allowDrafts() { contents.withLock { $0.allowsDrafts = true } }
+
+  private func requireDrafts() throws(EngineError) {
+    guard !contents.withLock({ $0.allowsDrafts }) else { return }
+    throw EngineError(code: EngineErrorCode.workflowDraftsOff, message: "This engine takes no drafts.")
+  }
+
+  /// Returns the version to which a verb moves a saga.
+  private func target(of verb: OperatorVerb, in workflow: String) throws(EngineError) -> MoveTarget? {
+    guard case .migrate(let version) = verb else { return nil }
+    if VersionName.isDraft(version) { try requireDrafts() }
+    let found = try self.workflow(workflow, version: version)
+    return MoveTarget(definition: found.definition, digest: found.digest)
+  }
+
   /// Every question is answered with this from now on.
+  /// Sets what `GET /v1/concurrency` shows.
+  func show(_ turns: [TurnLine]) { contents.withLock { $0.turns = turns } }
+
+  func turns(of key: String) -> TurnLine? { contents.withLock { $0.turns.first { $0.key == key } } }
+
+  func turns(after key: String?, limit: Int) -> [TurnLine] {
+    contents.withLock { contents in
+      Array(contents.turns.filter { line in key.map { $0 < line.key } ?? true }.prefix(limit))
+    }
+  }
+
+  var turnCounts: TurnCounts {
+    contents.withLock { contents in
+      TurnCounts(
+        keys: contents.turns.count, held: contents.turns.reduce(0) { $0 + $1.held },
+        waiting: contents.turns.reduce(0) { $0 + $1.waiting })
+    }
+  }
+
   func fail(_ error: any Error) { contents.withLock { $0.failure = error } }
 
   /// How long requests have asked to wait.
@@ -109,11 +146,25 @@ final class FakeEngine: SagaEngine {
   @discardableResult
   func tell(_ id: UniqueID, _ command: SagaCommand) throws -> SagaState {
     let now = environment.now()
-    return try contents.withLock { contents in
+    var command = command
+    if case .operate(var request) = command {
+      let workflow = try contents.withLock { try Self.saga(id, $0).definition.name }
+      request.target = try target(of: request.verb, in: workflow)
+      command = .operate(request)
+    }
+    return try contents.withLock { [command] contents in
       if let failure = contents.failure { throw failure }
       var saga = try Self.saga(id, contents)
       let events = try Decider.decide(command, saga.state, definition: saga.definition, now: now)
       for event in events { saga.state = try SagaState.evolve(saga.state, event) }
+      let version = saga.state.definition.version
+      if version != saga.definition.version,
+        let moved = contents.workflows.first(where: {
+          $0.definition.name == saga.definition.name && $0.definition.version == version
+        })
+      {
+        saga.definition = moved.definition
+      }
       saga.events += events
       contents.sagas[id] = saga
       return saga.state
@@ -139,13 +190,14 @@ final class FakeEngine: SagaEngine {
 
   func check(_ content: [UInt8]) -> CheckResult { WorkflowChecker.check(content, services: services) }
 
-  func register(_ content: [UInt8], by: String, from: String?) async throws -> Registration {
-    try register(content, user: by)
+  func register(_ content: [UInt8], isDraft: Bool, by: String, from: String?) async throws -> Registration {
+    if isDraft { try requireDrafts() }
+    return try register(content, isDraft: isDraft, user: by)
   }
 
-  private func register(_ content: [UInt8], user: String) throws -> Registration {
+  private func register(_ content: [UInt8], isDraft: Bool = false, user: String) throws -> Registration {
     let result = check(content)
-    guard let definition = result.definition else {
+    guard var definition = result.definition else {
       throw EngineError(
         code: EngineErrorCode.workflowInvalid, message: "The workflow has errors.", findings: result.findings)
     }
@@ -153,6 +205,14 @@ final class FakeEngine: SagaEngine {
     let now = environment.now()
     return try contents.withLock { contents in
       if let failure = contents.failure { throw failure }
+      if isDraft {
+        let drafts = contents.workflows.filter {
+          $0.definition.name == definition.name && VersionName.isDraft($0.definition.version)
+        }
+        let latest = drafts.min { $0.definition.version < $1.definition.version }
+        let number = -(latest?.definition.version ?? 0)
+        definition = definition.asDraft(latest?.digest == digest ? number : number + 1)
+      }
       let same = contents.workflows.first {
         $0.definition.name == definition.name && $0.definition.version == definition.version
       }
@@ -175,9 +235,19 @@ final class FakeEngine: SagaEngine {
   func workflows() -> [RegisteredWorkflow] { contents.withLock { $0.workflows } }
 
   func workflow(_ name: String, version: Int?) throws(EngineError) -> RegisteredWorkflow {
-    let found = workflows().last { $0.definition.name == name && (version == nil || $0.definition.version == version) }
-    guard let found else {
+    let all = workflows().filter { $0.definition.name == name && (version == nil || $0.definition.version == version) }
+    // The latest draft comes first, and the latest released version last.
+    let latest = all.last.map { VersionName.isDraft($0.definition.version) } == true ? all.first : all.last
+    guard let found = latest else {
       throw EngineError(code: EngineErrorCode.workflowNotFound, message: "There is no workflow “\(name)”.")
+    }
+    return found
+  }
+
+  func latestDraft(of name: String) throws(EngineError) -> RegisteredWorkflow {
+    let found = workflows().first { $0.definition.name == name }
+    guard let found, VersionName.isDraft(found.definition.version) else {
+      throw EngineError(code: EngineErrorCode.workflowNotFound, message: "There is no draft of “\(name)”.")
     }
     return found
   }
@@ -202,8 +272,17 @@ final class FakeEngine: SagaEngine {
       return id
     }
     if let known { return Started(id: known, isNew: false) }
-    let workflow = try workflow(request.workflow, version: request.version)
+    if request.wantsDraft { try requireDrafts() }
+    let workflow =
+      try request.wantsDraft
+      ? latestDraft(of: request.workflow) : workflow(request.workflow, version: request.version)
     let definition = workflow.definition
+    if VersionName.isDraft(definition.version) {
+      if request.version == nil, !request.wantsDraft {
+        throw EngineError(code: EngineErrorCode.workflowOnlyDrafts, message: "It has only drafts.")
+      }
+      try requireDrafts()
+    }
     if let refusal = definition.refusal(ofInput: request.input) { throw refusal }
     let now = environment.now()
     let start = SagaStart(
@@ -225,8 +304,19 @@ final class FakeEngine: SagaEngine {
     try contents.withLock { contents in
       if let failure = contents.failure { throw failure }
       let saga = try Self.saga(id, contents)
-      return SagaNow(state: saga.state, definition: saga.definition)
+      return SagaNow(
+        state: saga.state, definition: saga.definition, children: Self.childrenNow(of: saga.state.children, contents))
     }
+  }
+
+  func childrenNow(of children: [ChildLink]) async throws -> [UniqueID: ChildNow] {
+    contents.withLock { Self.childrenNow(of: children, $0) }
+  }
+
+  private static func childrenNow(of children: [ChildLink], _ contents: Contents) -> [UniqueID: ChildNow] {
+    var childrenNow: [UniqueID: ChildNow] = [:]
+    for child in children { childrenNow[child.saga] = contents.sagas[child.saga].map { ChildNow($0.state) } }
+    return childrenNow
   }
 
   func waitForEnd(of id: UniqueID, atMost time: Duration) async throws -> SagaNow {
@@ -280,7 +370,7 @@ final class FakeEngine: SagaEngine {
     if let step, saga.state.step(step) == nil {
       throw Refusal(EngineErrorCode.stepUnknown, "The saga has no step “\(step)”.")
     }
-    var trail = CallTrail(saga.definition, step: step, after: version, limit: limit)
+    var trail = CallTrail(step: step, after: version, limit: limit) { _ in saga.definition }
     var state: SagaState?
     for (index, event) in saga.events.enumerated() where !trail.isDone {
       if let state { trail.note(event, version: index + 1, before: state) }
@@ -350,7 +440,8 @@ final class FakeEngine: SagaEngine {
 
   func ask(_ id: UniqueID, _ request: OperatorRequest) async throws -> WorkflowEngine.Operation {
     let now = try await saga(id)
-    try Decider.requireTaken(request.verb, by: now.state, now.definition, now: environment.now())
+    let target = try target(of: request.verb, in: now.definition.name)
+    try Decider.requireTaken(request.verb, by: now.state, now.definition, to: target, now: environment.now())
     return try await begin(OperationRequest(request.verb, .sagas([id]), by: request.act), key: nil).operation
   }
 
@@ -361,7 +452,8 @@ final class FakeEngine: SagaEngine {
       let now = try? await saga(id)
       do {
         let now = try await saga(id)
-        try Decider.requireTaken(verb, by: now.state, now.definition, now: environment.now())
+        let move = try self.target(of: verb, in: now.definition.name)
+        try Decider.requireTaken(verb, by: now.state, now.definition, to: move, now: environment.now())
       } catch let error as Refusal {
         refusal = .init(code: error.code, message: error.message)
       }
@@ -430,6 +522,67 @@ final class FakeEngine: SagaEngine {
       try OperationRules.requireOpen(operation)
       return .stopped(decision)
     }
+  }
+
+  // MARK: Tasks
+
+  private var offered: [(task: TaskNow, definition: WorkflowDefinition)] {
+    let all = contents.withLock { contents in
+      contents.sagas.values.flatMap { saga in
+        saga.state.tasks(by: saga.definition).map { (task: $0, definition: saga.definition) }
+      }
+    }
+    return all.sorted { ($0.task.offeredAt, $0.task.id.description) < ($1.task.offeredAt, $1.task.id.description) }
+  }
+
+  /// Gives out tasks at once. The lease is the name of the task.
+  func poll(_ poll: TaskPoll) async throws -> [GivenTask] {
+    let free = offered.filter { $0.task.offer.queue == poll.queue && $0.task.offer.taken == nil }
+    return try free.prefix(poll.max).compactMap { task, definition -> GivenTask? in
+      let lease = "lease of \(task.id)"
+      let state = try tell(task.id.saga, .taken(TaskClaim(task: task.id, worker: poll.worker, lease: lease)))
+      let effects = Decider.effects(of: state, definition: definition) { $0.id == task.id.step }
+      guard case .call(let call)? = effects.first, case .task(let rendered) = call.action else { return nil }
+      return GivenTask(
+        id: task.id, lease: lease, task: rendered, idempotencyKey: call.idempotencyKey, compensates: call.compensates,
+        traceparent: call.traceparent, deadline: task.deadline, leaseUntil: environment.now() + task.heartbeatTimeout)
+    }
+  }
+
+  func answer(_ id: TaskID, lease: String, _ outcome: StepOutcome) async throws {
+    try tell(id.saga, .task(TaskAnswer(task: id, lease: lease, content: .settled(outcome))))
+  }
+
+  func heartbeat(_ id: TaskID, lease: String, progress: StepProgress?) async throws -> TaskHeartbeat {
+    let saga = try await saga(id.saga)
+    guard let task = offered.first(where: { $0.task.id == id })?.task, task.offer.taken?.lease == lease else {
+      throw Refusal(EngineErrorCode.taskLeaseLost, "Another worker has the task.")
+    }
+    if let progress { try tell(id.saga, .task(TaskAnswer(task: id, lease: lease, content: .progress(progress)))) }
+    return TaskHeartbeat(
+      isCancelled: saga.state.isCancelled(id), until: environment.now() + task.heartbeatTimeout)
+  }
+
+  /// One queue, whatever sagas there are.
+  var taskQueues: [TaskQueueNow] {
+    let tasks = offered.map(\.task).filter { $0.offer.queue == "robot" }
+    let taken = tasks.filter { $0.offer.taken != nil }.count
+    return [
+      TaskQueueNow(
+        name: "robot", waiting: tasks.count - taken, taken: taken, pollers: 0, lastAskedAt: environment.now())
+    ]
+  }
+
+  func tasks(of queue: String?, limit: Int) -> (tasks: [OfferedTask], more: Int) {
+    let all = offered.map(\.task).filter { queue == nil || $0.offer.queue == queue }
+    let shown = all.prefix(limit).map { task in
+      OfferedTask(
+        id: task.id, queue: task.offer.queue, status: task.offer.taken == nil ? .waiting : .taken,
+        offeredAt: task.offeredAt, deadline: task.deadline, worker: task.offer.taken?.worker,
+        takenAt: task.offer.taken?.at, leaseUntil: task.offer.taken.map { $0.at + task.heartbeatTimeout },
+        progress: task.progress?.value)
+    }
+    return (shown, all.count - shown.count)
   }
 
   private static func saga(_ id: UniqueID, _ contents: Contents) throws -> Saga {

@@ -63,6 +63,29 @@ enum Samples {
     }
     """
 
+  /// A step that waits for its turn.
+  static let turn = """
+    {
+      "name": "load-run", "version": 1,
+      "steps": [
+        { "id": "load", "concurrency": { "key": "${input.barcode}" }, "compensation": "none",
+          "http": { "service": "robot", "method": "PUT", "path": "/loads" } }
+      ]
+    }
+    """
+
+  /// A task for a robot, which another task undoes.
+  static let task = """
+    {
+      "name": "load-plate", "version": 1, "timeout": "1d",
+      "steps": [
+        { "id": "load", "timeout": "1h", "retry": { "maxAttempts": 2, "initialInterval": "1s", "jitter": 0 },
+          "task": { "queue": "robot", "input": { "plate": "${input.plate}" }, "heartbeatTimeout": "30s" },
+          "compensation": { "task": { "queue": "robot" }, "timeout": "1h" } }
+      ]
+    }
+    """
+
   /// A step that is done for each item.
   static let items = """
     {
@@ -72,6 +95,16 @@ enum Samples {
           "forEach": { "items": "${input.wells[*]}", "key": "${item}", "maxParallel": 2, "toleratedFailures": "50%" },
           "http": { "service": "robot", "method": "PUT", "path": "/wells/${item}" },
           "retry": { "maxAttempts": 1 }, "compensation": "none" }
+      ]
+    }
+    """
+
+  /// A saga that starts another one.
+  static let child = """
+    {
+      "name": "run", "version": 1,
+      "steps": [
+        { "id": "deliver", "workflow": { "name": "deliver-results", "input": { "run": "${input.run}" } } }
       ]
     }
     """

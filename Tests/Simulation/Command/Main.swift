@@ -19,7 +19,11 @@ struct Main {
     let isTraced = arguments.flag("--trace")
     let isCounted = arguments.flag("--counts")
     let goesOn = arguments.flag("--all")
-    let shrinks = !arguments.flag("--no-shrink")
+    let isOfWorkers = arguments.flag("--workers")
+    let shrinks = !arguments.flag("--no-shrink") && !isOfWorkers
+    let play = { (seed: UInt64) in
+      isOfWorkers ? WorkerSimulation.run(seed: seed) : Simulation.run(seed: seed, without: without, fault: fault)
+    }
     var wanted = Wanted()
     while let text = arguments.value("--except") { wanted.except.append(text) }
     wanted.only = arguments.value("--rule")
@@ -29,12 +33,12 @@ struct Main {
     var events: [String: Int] = [:]
     var rules: [String: (count: Int, seed: UInt64)] = [:]
     for seed in first..<(first + count) {
-      let run = Simulation.run(seed: seed, without: without, fault: fault)
+      let run = play(seed)
       events.merge(run.events, uniquingKeysWith: +)
       calls += run.calls
       if isTraced { for line in run.lines { print(line) } }
       if count == 1 || seed % 16 == 0 {
-        let again = Simulation.run(seed: seed, without: without, fault: fault)
+        let again = play(seed)
         if again.digest != run.digest {
           let place = zip(run.lines, again.lines).first { $0 != $1 }
           print("seed \(seed): two runs differ: \(place.map { "\n  \($0)\n  \($1)" } ?? "in their jobs")")
@@ -46,7 +50,7 @@ struct Main {
       let rule = first.rule
       rules[rule] = (rules[rule, default: (0, seed)].count + 1, rules[rule]?.seed ?? seed)
       if goesOn { continue }
-      report(seed, run, breaks: rule, without: without, fault: fault, shrinks: shrinks)
+      report(seed, run, breaks: rule, without: without, fault: fault, shrinks: shrinks, isOfWorkers: isOfWorkers)
       exit(1)
     }
     let total = events.values.reduce(0, +)
@@ -74,7 +78,8 @@ struct Main {
   }
 
   private static func report(
-    _ seed: UInt64, _ run: Run, breaks rule: String, without: Set<String>, fault: EngineFault?, shrinks: Bool
+    _ seed: UInt64, _ run: Run, breaks rule: String, without: Set<String>, fault: EngineFault?, shrinks: Bool,
+    isOfWorkers: Bool
   ) {
     print("seed \(seed) breaks a rule:")
     for violation in run.violations.prefix(5) { print("  \(violation)") }
@@ -90,6 +95,7 @@ struct Main {
     #if DEBUG
       command += " MODE=debug"
     #endif
+    if isOfWorkers { command += " WORKERS=1" }
     if !removed.isEmpty { command += " WITHOUT=\(removed.sorted().joined(separator: ","))" }
     if let fault { command += " FAULT=\(fault.rawValue)" }
     print("replay it with:\n  \(command)")

@@ -11,6 +11,12 @@ struct SimulationTests {
     #expect(run.status == 0, "\(run.output)")
   }
 
+  @Test("Workers that die, answer late or twice keep every rule in 200 seeds, and a seed gives the same run twice")
+  func workers() async throws {
+    let run = try await simulate(["--workers", "--seed", "1", "--count", "200"])
+    #expect(run.status == 0, "\(run.output)")
+  }
+
   /// Each broke a rule once. The engine's own tests hold the cause; these hold the simulation's way to it.
   @Test(
     "The engine keeps every rule with a seed that once broke one",
@@ -31,6 +37,7 @@ struct SimulationTests {
       ("answersBeforeAppend", "append then act"), ("undoesInForwardOrder", "order of undo"),
       ("forgetsSkippedPivot", "pivot"), ("dropsKeptSignal", "a kept signal is not lost"),
       ("firesEarly", "never early"), ("forgetsUnknown", "unknown stays unknown"), ("forgetsTimeout", "nothing silent"),
+      ("forgetsRelease", "turns are released"), ("ignoresLimit", "turns never beyond the limit"),
       ("ignoresMaxParallel", "maxParallel"), ("toleratesOneMore", "tolerated failures"),
       ("forgetsItems", "compensated means undone"),
     ])

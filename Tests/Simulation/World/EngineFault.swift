@@ -23,12 +23,27 @@ public enum EngineFault: String, Sendable, CaseIterable {
   case forgetsUnknown
   /// The timeout is not looked at.
   case forgetsTimeout
+  /// A turn that was held stays held for ever.
+  case forgetsRelease
+  /// A turn is given however many are held.
+  case ignoresLimit
   /// All items of a step begin at once.
   case ignoresMaxParallel
   /// A step with items tolerates one failure more than its workflow says as a number.
   case toleratesOneMore
   /// A saga that compensates does not undo the items of a step.
   case forgetsItems
+
+  /// The fault of the table of turns; nil when the fault lies elsewhere.
+  var ofTurns: TurnFault? {
+    switch self {
+    case .forgetsRelease: .forgetsRelease
+    case .ignoresLimit: .ignoresLimit
+    case .answersBeforeAppend, .undoesInForwardOrder, .forgetsSkippedPivot, .dropsKeptSignal, .firesEarly,
+      .forgetsUnknown, .forgetsTimeout, .ignoresMaxParallel, .toleratesOneMore, .forgetsItems:
+      nil
+    }
+  }
 
   /// How the engine decides with this fault; nil when the fault lies elsewhere.
   var decide: Decide? {
@@ -44,7 +59,7 @@ public enum EngineFault: String, Sendable, CaseIterable {
 
   private var events: Events? {
     switch self {
-    case .answersBeforeAppend: return nil
+    case .answersBeforeAppend, .forgetsRelease, .ignoresLimit: return nil
     case .undoesInForwardOrder:
       return { (command, state, definition, now, learned, isDraining) throws(Refusal) in
         let isTurningBack = state?.turnBack != nil
@@ -136,7 +151,8 @@ public enum EngineFault: String, Sendable, CaseIterable {
 extension WorkflowDefinition {
   private func with(_ steps: [Step]) -> WorkflowDefinition {
     WorkflowDefinition(
-      name: name, version: version, description: description, owner: owner, timeout: timeout, inputSchema: inputSchema,
+      name: name, version: version, description: description, owner: owner, timeout: timeout, concurrency: concurrency,
+      inputSchema: inputSchema,
       steps: steps, output: output, source: source)
   }
 
@@ -175,7 +191,8 @@ extension Step {
   ) -> Step {
     Step(
       id: id, description: description, index: index, dependsOn: dependsOn, group: group, members: members,
-      pointer: pointer, action: action, forEach: forEach ?? self.forEach, poll: poll, when: when,
+      pointer: pointer, action: action, forEach: forEach ?? self.forEach, poll: poll, concurrency: concurrency,
+      when: when,
       timeout: timeout, remind: remind, expected: expected, retry: retry,
       compensation: compensation ?? self.compensation, pivot: pivot,
       onFailure: onFailure)

@@ -35,7 +35,7 @@ extension World {
   private func start(_ plan: Scenario.SagaPlan, input: JSON, isOther: Bool = false) async {
     let key = plan.hasKey ? "key-\(plan.number)" : nil
     let request = StartRequest(
-      workflow: scenario.workflows[plan.workflow].name, input: input, idempotencyKey: key,
+      workflow: scenario.workflows[plan.workflow].name, version: 1, input: input, idempotencyKey: key,
       by: "client-\(plan.number)")
     func answer(_ result: Answer.Result) {
       answered(
@@ -123,6 +123,7 @@ extension World {
       if let itemwise = actOnItem(of: now.state, plan.number) { verb = itemwise }
       if dice.chance(30) { seen = now.state.version }
     }
+    if dice.chance(12) { verb = Self.verb(.migrate, step: nil, &dice) }
     guard let verb else { return }
     let by = "operator-\(plan.number)"
     let commandID = plan.isDeliveredTwice ? "command-\(plan.number)" : nil
@@ -194,6 +195,7 @@ extension World {
     case .runNow: .runNow(step: step)
     case .extend: .extend(step: step, .by(dice.time(1_000...600_000)))
     case .rewind: step.map { .rewind(step: $0) }
+    case .migrate: .migrate(to: dice.chance(70) ? 2 : 1)
     }
   }
 
@@ -237,7 +239,7 @@ extension World {
     for turn in 0..<60 {
       var isOpen = false
       for saga in scenario.sagas {
-        guard let id = id(of: saga.number), let current, let now = try? await current.engine.saga(id).state,
+        guard let id = storedID(of: saga.number), let current, let now = try? await current.engine.saga(id).state,
           now.end == nil
         else { continue }
         isOpen = true
@@ -300,6 +302,8 @@ extension World {
           } else {
             for verb in answers(to: blocker, key: key, outcome: now.step(blocker.step)?.outcome) { await ask(verb) }
           }
+        } else if turn > 20, await self.free(now, plan, ask) {
+          continue
         } else {
           _ = await sendWhatIsAwaited()
         }
@@ -307,6 +311,22 @@ extension World {
       if !isOpen { return }
       await wait(.seconds(7_200))
     }
+  }
+
+  /// Frees a saga that waits for a turn which another saga holds while it waits for a turn of this one.
+  /// - Returns: whether there was something to free.
+  private func free(
+    _ saga: SagaState, _ plan: WorkflowPlan, _ ask: (OperatorVerb) async -> Void
+  ) async -> Bool {
+    if saga.turns.contains(where: { !$0.isTaken && $0.phase == .undo }) {
+      await ask(.abandon)
+      return true
+    }
+    guard let step = saga.steps.first(where: { $0.isQueued && plan.step($0.id)?.isGroup == false }) else {
+      return false
+    }
+    await ask(.skip(step: step.id, output: ["n": 3_000]))
+    return true
   }
 
   /// Returns the idempotency key of a step or an item in its round.

@@ -19,6 +19,27 @@ struct Scenario: Sendable {
   /// When all troubles end.
   var healedAt: Duration
 
+  static let childName = "child"
+
+  /// The workflow of all children. Its undos are courtesies, so a child always ends by itself.
+  let child = WorkflowPlan(
+    name: Scenario.childName,
+    steps: ["x", "y"].map { id in
+      StepPlan(
+        id: id, kind: .http, dependsOn: id == "y" ? ["x"] : [], isPivot: false, afterFailure: .compensates,
+        maxAttempts: 2, firstPauseMs: 100, jitter: 0, nonRetryable: [],
+        compensation: .undo(StepPlan.Undo(appliesTo: nil, isCourtesy: true, maxAttempts: 3, timeoutMs: 5_000)),
+        keepsTombstones: id == "x")
+    }, timeoutMs: 600_000)
+
+  /// Whether a step of some workflow starts children.
+  var hasChildren: Bool { workflows.contains { $0.steps.contains(where: \.isChild) } }
+
+  /// Returns the plan of a workflow.
+  func workflow(named name: String) -> WorkflowPlan? {
+    name == Self.childName ? child : workflows.first { $0.name == name }
+  }
+
   struct SagaPlan: Sendable {
     let number: Int
     var workflow: Int
@@ -81,6 +102,7 @@ extension Scenario {
     storeTrouble = dice.pick([0, 0, 5, 25])
     creep = dice.pick([0, 2, 20])
     workflows = (0..<dice.number(1...2)).map { Self.workflow($0, seed: seed) }
+    for number in workflows.indices { Self.addTurns(to: &workflows[number], number, seed: seed) }
     let workflowCount = workflows.count
     sagas = (0..<dice.number(1...4)).map { number in
       SagaPlan(
@@ -132,6 +154,21 @@ extension Scenario {
     }
   }
 
+  /// Lets some sagas and steps wait for their turns. Both workflows have the same keys.
+  private static func addTurns(to plan: inout WorkflowPlan, _ number: Int, seed: UInt64) {
+    // Dice of their own, so that a seed from before there were turns mostly gives the same workflow.
+    var dice = Dice(seed, "turns", number)
+    guard dice.chance(40) else { return }
+    func turn() -> TurnPlan {
+      TurnPlan(key: dice.pick(["lock-a", "lock-a", "lock-b"]), limit: dice.pick([1, 1, 1, 2]))
+    }
+    if dice.chance(25) { plan.concurrency = turn() }
+    for index in plan.steps.indices where dice.chance(40) {
+      if case .fail = plan.steps[index].kind { continue }
+      plan.steps[index].concurrency = turn()
+    }
+  }
+
   private static func workflow(_ number: Int, seed: UInt64) -> WorkflowPlan {
     var dice = Dice(seed, "workflow", number)
     // Dice of their own, so that a seed from before there was `fail` mostly gives the same workflow.
@@ -141,6 +178,7 @@ extension Scenario {
     var reminders = Dice(seed, "remind", number)
     var polls = Dice(seed, "poll", number)
     var items = Dice(seed, "forEach", number)
+    var children = Dice(seed, "child", number)
     var plan = WorkflowPlan(name: "w\(number)", steps: [], timeoutMs: 0)
     let isLinear = dice.chance(30)
     for index in 0..<dice.number(1...6) {
@@ -152,6 +190,7 @@ extension Scenario {
       }
       if blocks.chance(8) { plan.steps[index].afterFailure = .isStuck }
     }
+    if children.chance(20) { addChild(to: &plan, &children) }
     if groups.chance(35) {
       makeGroup("g", of: &plan, &groups)
       if groups.chance(30) { makeGroup("h", of: &plan, &groups) }
@@ -197,6 +236,26 @@ extension Scenario {
       plan.steps[index].dependsOn.append(id)
     }
     plan.steps.insert(group, at: first)
+  }
+
+  /// Lets one of the HTTP steps, whose answer no other step reads, start a child instead.
+  private static func addChild(to plan: inout WorkflowPlan, _ dice: inout Dice) {
+    let read = Set(plan.steps.compactMap(\.reads))
+    let fitting = plan.steps.indices.filter { index in
+      let step = plan.steps[index]
+      guard case .http = step.kind else { return false }
+      return step.poll == nil && !step.isPivot && !read.contains(step.id)
+    }
+    guard !fitting.isEmpty else { return }
+    let old = plan.steps[dice.pick(fitting)]
+    var step = StepPlan(
+      id: old.id, kind: .child, dependsOn: old.dependsOn, isPivot: false, afterFailure: old.afterFailure,
+      maxAttempts: 3, firstPauseMs: 1_000, jitter: 0, nonRetryable: [],
+      compensation: .undo(StepPlan.Undo(appliesTo: nil, isCourtesy: false, maxAttempts: nil, timeoutMs: 30_000)),
+      // A child that was not started is never started later.
+      keepsTombstones: true)
+    step.when = old.when
+    plan.steps = plan.steps.map { $0.id == step.id ? step : $0 }
   }
 
   /// Lets some of the HTTP steps poll.
@@ -304,6 +363,8 @@ extension Scenario {
     if storeTrouble > 0 { parts.append("store-trouble") }
     if participantTrouble > 0 { parts.append("participant-trouble") }
     if creep > 0 { parts.append("creep") }
+    let hasTurns = workflows.contains { $0.concurrency != nil || $0.steps.contains { $0.concurrency != nil } }
+    if hasTurns { parts.append("turns") }
     if sagas.count > 1 { parts += sagas.map { "saga-\($0.number)" } }
     parts += stops.map { "stop-\($0.number)" }
     parts += outages.map { "outage-\($0.number)" }
@@ -320,6 +381,12 @@ extension Scenario {
     if removed.contains("store-trouble") { scenario.storeTrouble = 0 }
     if removed.contains("participant-trouble") { scenario.participantTrouble = 0 }
     if removed.contains("creep") { scenario.creep = 0 }
+    if removed.contains("turns") {
+      for number in workflows.indices {
+        scenario.workflows[number].concurrency = nil
+        for index in workflows[number].steps.indices { scenario.workflows[number].steps[index].concurrency = nil }
+      }
+    }
     scenario.sagas.removeAll { removed.contains("saga-\($0.number)") }
     let sagas = Set(scenario.sagas.map(\.number))
     scenario.stops.removeAll { removed.contains("stop-\($0.number)") }

@@ -43,6 +43,9 @@ final class SimulatedExecutor: StepExecutor {
           $0[call.idempotencyKey, default: []].append(Waiter(attempt: call.attempt, answer: answer))
         }
         command(call, behaviour)
+      case .task: answer.set(.notSent(Self.notSent))
+      // The engine makes the calls of children itself.
+      case .workflow: answer.set(.notSent(Self.notSent))
       }
     }
     // A look that changes nothing is made again.

@@ -44,6 +44,7 @@ final class SimulatedStore: StoreInFront {
     await pause(weather.answerPause)
     try check()
     if weather.losesAnswer { throw .outcomeUnknown("the connection broke before the answer") }
+    world.noteAnswer(append)
     return result
   }
 

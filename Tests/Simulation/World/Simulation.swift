@@ -123,7 +123,7 @@ extension World {
     for (id, events) in await histories().sorted(by: { $0.key < $1.key }) {
       let facts = events.sorted { $0.version < $1.version }.map(Fact.init)
       guard let start = facts.first?.data["saga"], let name = start["workflow"]?.stringValue,
-        let workflow = scenario.workflows.first(where: { $0.name == name })
+        let workflow = scenario.workflow(named: name)
       else { continue }
       let flags = (0..<3).map { start["input"]?["flags"]?["f\($0)"]?.boolValue ?? false }
       var items: [String: [String]] = [:]
@@ -140,7 +140,9 @@ extension World {
       }
     }
     return violations
-      + Rules(sagas: sagas, calls: books.calls, effects: books.effects, answers: answers, now: now).check()
+      + Rules(
+        sagas: sagas, calls: books.calls, effects: books.effects, answers: answers, turnsKnown: turnsKnown, now: now
+      ).check()
   }
 
   /// Lists show what is stored.
@@ -168,6 +170,13 @@ extension World {
 
   /// The caretaker had every chance: what has not ended by now never will.
   private func checkEnds() async {
+    if let current, scenario.sagas.allSatisfy({ id(of: $0.number) != nil }) {
+      let counts = current.engine.turnCounts
+      if counts != TurnCounts(keys: 0, held: 0, waiting: 0) {
+        report(
+          Violation("18 turns are released", nil, "\(counts.held) turns are held, and \(counts.waiting) waited for"))
+      }
+    }
     for saga in scenario.sagas {
       guard let id = id(of: saga.number), let current else { continue }
       guard let state = try? await current.engine.saga(id).state else {

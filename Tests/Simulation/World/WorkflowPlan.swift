@@ -6,6 +6,31 @@ struct WorkflowPlan: Sendable {
   let name: String
   var steps: [StepPlan]
   var timeoutMs: Int
+  /// The turn that a saga holds from its start to its end.
+  var concurrency: TurnPlan?
+  var version = 1
+
+  /// The first version, and the next one, to which operators move sagas.
+  var versions: [WorkflowPlan] { [self, next] }
+
+  /// The next version: it has a step more, which no other step waits for, and a longer timeout. The step comes first in
+  /// the file, so every other step has another index.
+  var next: WorkflowPlan {
+    var plan = self
+    plan.version = 2
+    plan.timeoutMs += 60_000
+    plan.steps.insert(.added, at: 0)
+    return plan
+  }
+
+  /// The version before the next one.
+  var first: WorkflowPlan {
+    var plan = self
+    plan.version = 1
+    plan.timeoutMs -= 60_000
+    plan.steps.removeAll { $0.id == StepPlan.added.id }
+    return plan
+  }
 
   /// Returns the step; of an item, the step that has it.
   func step(_ id: String) -> StepPlan? {
@@ -72,6 +97,14 @@ struct WorkflowPlan: Sendable {
   }
 }
 
+/// A key, and how many of its turns may be held.
+struct TurnPlan: Sendable {
+  var key: String
+  var limit: Int
+
+  fileprivate var json: JSON { ["key": .string(key), "limit": .int(limit)] }
+}
+
 /// The name of one item, `STEP[KEY]`, as events and calls have it.
 struct ItemName: Hashable {
   let step: String
@@ -97,6 +130,8 @@ struct StepPlan: Sendable {
     case signal(name: String, accepts: Bool)
     case delay(ms: Int)
     case fail
+    /// Starts a saga of the scenario's child workflow.
+    case child
     /// Its members name it as their group.
     case group
   }
@@ -187,15 +222,25 @@ struct StepPlan: Sendable {
   var reads: String?
   /// The group that has the step.
   var group: String?
+  /// The turn that the step takes before it begins.
+  var concurrency: TurnPlan?
+
+  /// The step that the next version of a workflow has besides.
+  static let added = StepPlan(
+    id: "added", kind: .delay(ms: 50), poll: nil, dependsOn: [], when: nil, isPivot: false, afterFailure: .compensates,
+    timeoutMs: nil, maxAttempts: 1, firstPauseMs: 0, jitter: 0, nonRetryable: [], expectedMs: nil, remind: nil,
+    compensation: .unspecified, keepsTombstones: false, reads: nil, group: nil)
 
   var isGroup: Bool { if case .group = kind { true } else { false } }
 
   var isAttempted: Bool {
     switch kind {
     case .http, .kafka: true
-    case .signal, .delay, .fail, .group: false
+    case .signal, .delay, .fail, .child, .group: false
     }
   }
+
+  var isChild: Bool { if case .child = kind { true } else { false } }
 
   /// Whether an attempt may change something at its participant.
   var mayChange: Bool { isAttempted && poll?.isRecorded ?? true }
@@ -209,11 +254,12 @@ struct StepPlan: Sendable {
 
 extension WorkflowPlan {
   var content: [UInt8] {
-    let file: JSON = [
-      "name": .string(name), "version": 1, "timeout": .string("\(timeoutMs)ms"),
+    var file: JSONObject = [
+      "name": .string(name), "version": .int(version), "timeout": .string("\(timeoutMs)ms"),
       "steps": list(of: nil),
     ]
-    return file.bytes()
+    file["concurrency"] = concurrency?.json
+    return JSON.object(file).bytes()
   }
 
   private func list(of group: String?) -> JSON {
@@ -242,8 +288,13 @@ extension StepPlan {
       members["signal"] = .object(signal)
     case .delay(let ms): members["delay"] = ["for": .string("\(ms)ms")]
     case .group: break
+    case .child:
+      members["workflow"] = [
+        "name": .string(Scenario.childName), "input": ["value": "${input.value}", "flags": "${input.flags}"],
+      ]
     case .fail: members["fail"] = ["code": "ON_PURPOSE", "message": "step ${steps.\(id).key}"]
     }
+    members["concurrency"] = concurrency?.json
     if let forEach {
       var each: JSONObject = ["items": .string("${input.items.\(id)[*]}")]
       if forEach.hasKeys { each["key"] = "${item.key}" }

@@ -34,6 +34,8 @@ final class World: Sendable {
     var lines: [String] = []
     var counts: [String: Int] = [:]
     var held: [UniqueID: [Append]] = [:]
+    /// When the engine got the store's answer to a question for a turn.
+    var turnsKnown: [String: Timestamp] = [:]
     var lives = 0
   }
   let scenario: Scenario
@@ -71,7 +73,12 @@ final class World: Sendable {
   var problems: [Violation] { state.withLock { $0.problems } }
   var lines: [String] { state.withLock { $0.lines } }
   var counts: [String: Int] { state.withLock { $0.counts } }
+  var turnsKnown: [String: Timestamp] { state.withLock { $0.turnsKnown } }
   func id(of saga: Int) -> UniqueID? { state.withLock { $0.ids[saga] } }
+  /// Returns the id of a saga that the store has, also when its client got no answer.
+  func storedID(of saga: Int) -> UniqueID? {
+    state.withLock { state in state.ids[saga] ?? state.names.first { $0.value == "saga-\(saga)" }?.key }
+  }
   func name(of saga: UniqueID) -> String { state.withLock { $0.names[saga] ?? "\(saga)" } }
   func plan(of saga: UniqueID) -> Scenario.SagaPlan? {
     let number = state.withLock { state in state.ids.first { $0.value == saga }?.key }
@@ -138,6 +145,7 @@ final class World: Sendable {
     configuration.drainTime = .seconds(2)
     configuration.learnsExpectations = false
     if let decide = fault?.decide { configuration.decide = decide }
+    configuration.turnFault = fault?.ofTurns
     let performer = SimulatedExecutor(world: self, life: life)
     let engine = Engine(
       store: SimulatedStore(world: self, life: life), executor: performer, configuration: configuration,
@@ -166,7 +174,7 @@ final class World: Sendable {
   }
 
   private func register(_ engine: Engine, _ life: Life) async {
-    for workflow in scenario.workflows {
+    for workflow in (scenario.hasChildren ? [scenario.child] : []) + scenario.workflows.flatMap(\.versions) {
       while !life.isOver, !Task.isCancelled {
         do {
           _ = try await engine.register(workflow.content, by: "simulation")
@@ -320,9 +328,23 @@ final class World: Sendable {
     }
   }
 
+  /// Notes that the engine has got the store's answer.
+  func noteAnswer(_ append: Append) {
+    for (number, event) in append.events.enumerated() where event.type == "turnAsked" {
+      state.withLock { $0.turnsKnown["\(append.stream)/\(append.expectedVersion + number + 1)"] = now }
+    }
+  }
+
   /// Names a saga after its place in the scenario, which is in its input.
   private func name(_ saga: UniqueID, from event: NewEvent) {
-    guard let number = (try? JSON(parsing: event.data))?["saga"]?["input"]?["value"]?.intValue else { return }
+    let start = (try? JSON(parsing: event.data))?["saga"]
+    if let parent = start?["parent"], let step = parent["step"]?.stringValue,
+      let id = parent["saga"]?.stringValue.flatMap({ UniqueID($0) })
+    {
+      state.withLock { $0.names[saga] = "\($0.names[id] ?? "\(id)")/\(step)" }
+      return
+    }
+    guard let number = start?["input"]?["value"]?.intValue else { return }
     state.withLock { $0.names[saga] = $0.names[saga] ?? "saga-\(number)" }
   }
 
@@ -385,6 +407,9 @@ final class World: Sendable {
       switch call.action {
       case .http(let http): service = http.service
       case .kafka(let kafka): service = kafka.service
+      // `WorkerSimulation` has the tasks.
+      case .task(let task): service = task.queue
+      case .workflow(let workflow): service = workflow.name
       }
       trace("arrives \(name(of: call.saga)) \(call.step) \(call.phase.rawValue) \(call.round) \(call.attempt)")
       if call.look != nil, let poll = poll(of: call) {

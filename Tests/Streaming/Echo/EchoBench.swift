@@ -107,7 +107,7 @@ final class EchoBench: Sendable {
   ) async throws -> EchoStatus {
     var status = try await echo.status()
     do {
-      try await eventually(fact, within: .seconds(90), every: .milliseconds(10)) {
+      try await eventually(fact, within: .seconds(300), every: .milliseconds(10)) {
         status = try await echo.status()
         return holds(status)
       }

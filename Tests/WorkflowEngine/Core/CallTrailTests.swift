@@ -17,7 +17,7 @@ struct CallTrailTests {
   private static func trail(
     _ saga: Saga, step: String? = nil, after: Int = 0, limit: Int = 100, ends: Set<Int>? = nil
   ) throws -> CallTrail {
-    var trail = CallTrail(saga.definition, step: step, after: after, limit: limit)
+    var trail = CallTrail(step: step, after: after, limit: limit) { [definition = saga.definition] _ in definition }
     var state: SagaState?
     for (index, event) in saga.log.enumerated() where !trail.isDone {
       if let state { trail.note(event, version: index + 1, before: state) }
@@ -35,6 +35,8 @@ struct CallTrailTests {
       switch call.sent?.action {
       case .http(let http)?: "\(http.method) \(http.path.prefix(2))"
       case .kafka(let kafka)?: kafka.command
+      case .task(let task)?: task.queue
+      case .workflow(let workflow)?: workflow.name
       case nil: "not sent"
       }
     return "\(call.step).\(call.phase)\(number)\(look) \(sent): \(call.end?.outcome.rawValue ?? "under way")"

@@ -1,6 +1,7 @@
 import JSON
 import Testing
 import Values
+import Workflows
 
 @testable import SagaCore
 @testable import WorkflowEngine
@@ -9,21 +10,22 @@ extension SagaSpecification {
   /// An operator acts: mia, with a reason.
   @discardableResult
   mutating func operate(
-    _ verb: OperatorVerb, key: String? = nil, seen: Int? = nil, by: String = "mia", after milliseconds: Int = 0
+    _ verb: OperatorVerb, to target: WorkflowDefinition? = nil, key: String? = nil, seen: Int? = nil,
+    by: String = "mia", after milliseconds: Int = 0
   ) throws -> [String] {
-    try when(
-      .operate(
-        OperatorRequest(
-          verb, by: OperatorAct(by: by, reason: "because", from: "rest 10.0.0.7", commandID: key), expectedVersion: seen
-        )),
-      after: milliseconds)
+    var request = OperatorRequest(
+      verb, by: OperatorAct(by: by, reason: "because", from: "rest 10.0.0.7", commandID: key), expectedVersion: seen)
+    request.target = target.map { MoveTarget(definition: $0, digest: "d\($0.version)") }
+    return try when(.operate(request), after: milliseconds)
   }
 
   /// The code that a verb is refused with; nil when it is taken. What is refused changes nothing.
-  mutating func refusal(of verb: OperatorVerb, key: String? = nil, seen: Int? = nil) throws -> String? {
+  mutating func refusal(
+    of verb: OperatorVerb, to target: WorkflowDefinition? = nil, key: String? = nil, seen: Int? = nil
+  ) throws -> String? {
     let before = state
     do {
-      try operate(verb, key: key, seen: seen)
+      try operate(verb, to: target, key: key, seen: seen)
       return nil
     } catch let refusal as Refusal {
       #expect(state == before)

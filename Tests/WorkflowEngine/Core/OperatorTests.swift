@@ -3,6 +3,7 @@ import Runtime
 import TestSupport
 import Testing
 import Values
+import Workflows
 
 @testable import SagaCore
 @testable import WorkflowEngine
@@ -133,7 +134,11 @@ struct OperatorActTests {
     try saga.start()
     try saga.succeed("a")
     let verb: OperatorVerb
+    var target: WorkflowDefinition?
     switch name {
+    case .migrate:
+      verb = .migrate(to: 2)
+      target = try Saga("[\(Saga.http("a")), \(Saga.delay("d", "10s")), \(Saga.http("c"))]", version: 2).definition
     case .pause: verb = .pause
     case .resume:
       try saga.operate(.pause)
@@ -150,7 +155,7 @@ struct OperatorActTests {
       verb = name == .retry ? .retry(step: "a") : name == .abandon ? .abandon : .resolve(step: "a", .undone)
     }
     let before = saga.log.count
-    try saga.operate(verb, key: "k-1")
+    try saga.operate(verb, to: target, key: "k-1")
     let event = try #require(saga.log.dropFirst(before).first)
     let (found, act) = try #require(event.operated)
     #expect(found == name && act.by == "mia" && act.reason == "because" && act.from == "rest 10.0.0.7")
@@ -194,6 +199,7 @@ struct OperatorActTests {
     for verb: OperatorVerb in [
       .cancel, .compensate, .abandon, .pause, .resume, .retry(step: nil), .skip(step: "a", output: nil),
       .runNow(step: nil), .extend(step: nil, .by(.seconds(1))), .rewind(step: "a"), .resolve(step: "a", .undone),
+      .migrate(to: 2),
     ] {
       let request = OperatorRequest(verb, by: OperatorAct(by: "mia", reason: reason))
       #expect(

@@ -9,7 +9,8 @@ import Workflows
 
 /// Given a history, when a command comes, then these events follow. Time is given in milliseconds after the start.
 struct SagaSpecification {
-  let definition: WorkflowDefinition
+  /// The definition that the saga follows.
+  private(set) var definition: WorkflowDefinition
   private(set) var state: SagaState?
   private(set) var now: Timestamp
   private(set) var log: [SagaEvent] = []
@@ -22,8 +23,10 @@ struct SagaSpecification {
   static let id = UniqueID.version7(at: startedAt, random: (7, 11))
 
   /// - Parameter steps: the workflow's `steps` as JSON text; every one gets a plain `http` action when it has none.
-  init(_ steps: String, members: String = "", sourceLocation: SourceLocation = #_sourceLocation) throws {
-    let text = #"{"name": "spec", "version": 1, \#(members) "steps": \#(steps)}"#
+  init(
+    _ steps: String, members: String = "", version: Int = 1, sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    let text = #"{"name": "spec", "version": \#(version), \#(members) "steps": \#(steps)}"#
     let result = WorkflowChecker.check(Array(text.utf8))
     definition = try #require(
       result.definition, "\(result.findings.map(\.description).joined(separator: "\n"))", sourceLocation: sourceLocation
@@ -52,6 +55,11 @@ struct SagaSpecification {
       state = try SagaState.evolve(state, stored)
     }
     log += events
+    if case .operate(let request) = command, let target = request.target,
+      state?.definition.version == target.definition.version
+    {
+      definition = target.definition
+    }
     state?.loadItems(by: definition)
     if let state {
       #expect(try SagaState(snapshot: JSON(parsing: state.snapshot.text())) == state, "a snapshot gives the state back")
@@ -90,6 +98,25 @@ struct SagaSpecification {
   @discardableResult
   mutating func lose(_ step: String, _ code: String = "timeout") throws -> [String] {
     try settle(step, .unknown(StepFailure(code: code, message: "lost", isRetryable: true)))
+  }
+
+  /// A worker takes the task that a step offers.
+  @discardableResult
+  mutating func takeTask(_ step: String, by worker: String = "w", lease: String = "l1") throws -> [String] {
+    try when(.taken(TaskClaim(task: try task(step), worker: worker, lease: lease)))
+  }
+
+  /// A worker answers the task that a step has under way, or another one.
+  @discardableResult
+  mutating func answerTask(
+    _ step: String, _ content: TaskAnswer.Content, lease: String = "l1", task: TaskID? = nil
+  ) throws -> [String] {
+    try when(.task(TaskAnswer(task: try task ?? self.task(step), lease: lease, content: content)))
+  }
+
+  /// The name of the task that a step has under way.
+  func task(_ step: String) throws -> TaskID {
+    try #require(state?.step(step)?.task(of: Self.id), "\(step) has no task under way")
   }
 
   /// Settles the attempt that is under way for a step.
@@ -162,6 +189,7 @@ extension SagaEvent {
     let step = self.step ?? "?"
     return switch what {
     case let event as AttemptStarted: "\(of(event.phase)) \(event.attempt)"
+    case let event as TaskTaken: "\(of(event.phase)) taken by \(event.worker)"
     case let event as AttemptFailed:
       "\(of(event.phase)) \(event.isUnknown ? "unknown" : "refused") \(event.failure.code)"
     case let event as AttemptNotMade: "\(of(event.phase)) not made"
@@ -178,7 +206,11 @@ extension SagaEvent {
     case is GroupOpened: "\(step) opens"
     case let event as ItemsOpened: "\(step) opens \(event.count)"
     case is ItemsUndone: "\(step) undone"
+    case let event as ChildStarted: "\(step) waits for \(event.child.workflow)"
     case is PollStarted: "\(step) polls"
+    case let event as TurnAsked: "\(event.phase == .undo ? "undo " : "")\(event.step ?? "saga") asks \(event.key)"
+    case let event as TurnTaken: "\(event.phase == .undo ? "undo " : "")\(event.step ?? "saga") takes \(event.key)"
+    case let event as TurnReleased: "\(step) releases \(event.key)"
     case let event as PollAnswered: "\(step) look \(event.look) \(event.answer.shown ?? "\(event.answer.status)")"
     case let event as UndoSucceeded: "\(step) undone \(event.how.rawValue)"
     case let event as UndoFailed: "\(step) undo failed \(event.failure.code)\(event.blocks ? " blocks" : "")"
@@ -194,6 +226,7 @@ extension SagaEvent {
     case let event as OperatorRanNow: "\(event.steps.joined(separator: " ")) run now"
     case let event as OperatorExtended: "\(event.step ?? "saga") extended"
     case let event as RewindStarted: "rewind \(event.steps.joined(separator: " "))"
+    case let event as SagaMoved: "moved to \(event.to.version)"
     case is RewindFinished: "rewound to \(step)"
     case let event as StepOverdue: "\(of(event.phase)) overdue \(event.lateness.expected.basis.rawValue)"
     default: typeName

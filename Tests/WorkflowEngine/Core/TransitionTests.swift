@@ -19,6 +19,10 @@ struct TransitionTests {
       step: "s", phase: .forward, round: 1, attempt: 1, deadline: now)
     let undo: any SagaEventContent = AttemptStarted(
       step: "s", phase: .undo, round: 1, attempt: 1, deadline: now)
+    let offered: any SagaEventContent = AttemptStarted(
+      step: "s", phase: .forward, round: 1, attempt: 1, deadline: now, queue: "q")
+    let undoOffered: any SagaEventContent = AttemptStarted(
+      step: "s", phase: .undo, round: 1, attempt: 1, deadline: now, queue: "q")
     let poll: any SagaEventContent = PollStarted(step: "s", every: .seconds(60), until: now)
     let succeeded = [attempt, StepSucceeded(step: "s", output: .null, isPivot: false)]
     func failed(_ consequence: FailureConsequence, _ outcome: RoundOutcome = .unknown) -> [any SagaEventContent] {
@@ -33,11 +37,15 @@ struct TransitionTests {
     return [
       "pending": [],
       "skipped": [StepSkipped(step: "s")],
+      "queued": [TurnAsked(step: "s", phase: .forward, key: "k", limit: 1, until: now)],
       "waiting": [WaitStarted(step: "s", until: nil, signal: "go", remindAt: now)],
       "waiting for a time": [WaitStarted(step: "s", until: now, signal: nil)],
+      "waiting for a child": [attempt, ChildStarted(step: "s", child: EventSamples.child)],
       "polling": [poll],
       "polling, look under way": [poll, attempt],
       "running": [attempt],
+      "offered": [offered],
+      "taken": [offered, taken(.forward)],
       "open": [GroupOpened(step: "s", until: now)],
       "backingOff": backingOff(false),
       "backingOff, unknown": backingOff(true),
@@ -49,11 +57,17 @@ struct TransitionTests {
       "undoing, between attempts": succeeded + [
         undo, AttemptFailed(step: "s", phase: .undo, attempt: 1, isUnknown: true, failure: failure, retryAt: now),
       ],
+      "undoing, offered": succeeded + [undoOffered],
+      "undoing, taken": succeeded + [undoOffered, taken(.undo)],
       "undone": succeeded + [undo, UndoSucceeded(step: "s", how: .answered)],
       "undoFailed": succeeded + [UndoFailed(step: "s", failure: failure, blocks: false)],
       "undoFailed, blocking": succeeded + [UndoFailed(step: "s", failure: failure, blocks: true)],
     ]
   }()
+
+  private static func taken(_ phase: StepPhase) -> any SagaEventContent {
+    TaskTaken(step: "s", phase: phase, round: 1, attempt: 1, worker: "w", lease: "l")
+  }
 
   static let events: [String: any SagaEventContent] = [
     "stepSkipped": StepSkipped(step: "s"),
@@ -62,13 +76,20 @@ struct TransitionTests {
     "groupOpened": GroupOpened(step: "s", until: nil),
     "itemsOpened": ItemsOpened(step: "s", count: 2, digest: "d"),
     "itemsUndone": ItemsUndone(step: "s"),
+    "turnAsked forward": TurnAsked(step: "s", phase: .forward, key: "k", limit: 1, until: now),
+    "turnAsked undo": TurnAsked(step: "s", phase: .undo, key: "k", limit: 1),
+    "turnTaken": TurnTaken(step: "s", phase: .forward, key: "k"),
+    "turnReleased": TurnReleased(step: "s", key: "k"),
     "pollStarted": PollStarted(step: "s", every: .seconds(60), until: nil),
     "pollAnswered": PollAnswered(step: "s", look: 1, lookedAt: now, attempt: nil, answer: answer, next: now),
     "pollAnswered, attempt": PollAnswered(step: "s", look: 1, lookedAt: now, attempt: 1, answer: answer, next: now),
     "attemptFailed, look": AttemptFailed(
       step: "s", phase: .forward, attempt: 1, isUnknown: false, failure: failure, retryAt: now, look: 1),
+    "childStarted": ChildStarted(step: "s", child: EventSamples.child),
     "attemptStarted forward": AttemptStarted(step: "s", phase: .forward, round: 1, attempt: 2, deadline: now),
     "attemptStarted undo": AttemptStarted(step: "s", phase: .undo, round: 1, attempt: 2, deadline: now),
+    "taskTaken forward": taken(.forward),
+    "taskTaken undo": taken(.undo),
     "attemptFailed forward": AttemptFailed(
       step: "s", phase: .forward, attempt: 1, isUnknown: false, failure: failure, retryAt: now),
     "attemptFailed undo": AttemptFailed(
@@ -128,8 +149,14 @@ struct TransitionTests {
   static func name(of step: StepState) -> String {
     switch step.status {
     case .running where step.isOpenGroup: "open"
+    case .waiting where step.isQueued: "queued"
+    case .running where step.isOnlyOffered: "offered"
+    case .running where step.offer != nil: "taken"
+    case .undoing where step.isOnlyOffered: "undoing, offered"
+    case .undoing where step.offer != nil: "undoing, taken"
     case .waiting where step.polling != nil: "polling"
     case .running where step.polling != nil: "polling, look under way"
+    case .waiting where step.awaitedChild != nil: "waiting for a child"
     case .undoing: step.inFlight == nil ? "undoing, between attempts" : "undoing, attempt under way"
     case .waiting: step.wait?.signal == nil && step.wait?.until != nil ? "waiting for a time" : "waiting"
     case .backingOff: step.outcome == .unknown ? "backingOff, unknown" : "backingOff"
@@ -174,7 +201,7 @@ struct TransitionTests {
 
   @Test("The table names only existing states and events")
   func tableIsKnown() {
-    #expect(Self.documented.count == 109)
+    #expect(Self.documented.count == 164)
     for row in Self.documented.keys {
       let parts = row.components(separatedBy: " | ")
       #expect(Self.states[parts[0]] != nil && Self.events[parts[1]] != nil, "\(row)")

@@ -159,17 +159,28 @@ struct ApprovalTests {
   @Test(
     "A verb needs approval when it has the effect of a verb that needs approval",
     arguments: [
-      (.cancel, [.cancel, .compensate, .rewind(step: "s"), .abandon, .resolve(step: "s", .didNotHappen)]),
-      (.compensate, [.cancel, .compensate, .rewind(step: "s"), .abandon, .resolve(step: "s", .didNotHappen)]),
+      (
+        .cancel,
+        [
+          .cancel, .compensate, .rewind(step: "s"), .abandon, .resolve(step: "s", .didNotHappen), .migrate(to: 2),
+        ]
+      ),
+      (
+        .compensate,
+        [
+          .cancel, .compensate, .rewind(step: "s"), .abandon, .resolve(step: "s", .didNotHappen), .migrate(to: 2),
+        ]
+      ),
       (.rewind, [.rewind(step: "s")]),
       (.abandon, [.abandon, .resolve(step: "s", .undone)]),
       (
         .skip,
         [
           .skip(step: "s", output: nil), .resolve(step: "s", .happened(output: .null)), .runNow(step: "d"),
-          .runNow(step: nil),
+          .runNow(step: nil), .migrate(to: 2),
         ]
       ),
+      (.migrate, [.migrate(to: 2)]),
       (
         .resolve,
         [
@@ -190,7 +201,7 @@ struct ApprovalTests {
       .cancel, .compensate, .abandon, .pause, .resume, .retry(step: "s"), .rewind(step: "s"), .runNow(step: "s"),
       .runNow(step: "d"), .runNow(step: nil), .extend(step: nil, .by(.seconds(1))), .skip(step: "s", output: nil),
       .skip(step: "d", output: nil), .resolve(step: "s", .happened(output: .null)), .resolve(step: "s", .didNotHappen),
-      .resolve(step: "s", .undone), .resolve(step: "c", .didNotHappen),
+      .resolve(step: "s", .undone), .resolve(step: "c", .didNotHappen), .migrate(to: 2),
     ]
     let approvals = Approvals(guarded: [guarded])
     for verb in every {

@@ -66,9 +66,40 @@ enum EventSamples {
           step: "createSample", look: 1, lookedAt: at, attempt: nil,
           answer: StepStage.Polling.Answer(status: 202, digest: "9f86d081884c7d65", shown: nil, since: at), next: later),
       ]
+    case "turnAsked":
+      [
+        TurnAsked(step: "createSample", phase: .forward, key: "HiSeq-1", limit: 2, until: later),
+        TurnAsked(step: nil, phase: .forward, key: "HiSeq-1", limit: 1),
+      ]
+    case "turnTaken":
+      [
+        TurnTaken(step: "createSample", phase: .forward, key: "HiSeq-1"),
+        TurnTaken(step: nil, phase: .forward, key: "HiSeq-1"),
+      ]
+    case "turnReleased":
+      [TurnReleased(step: "createSample", key: "HiSeq-1"), TurnReleased(step: "thawed", key: "4")]
+    case "childStarted":
+      [
+        ChildStarted(step: "createSample", child: child),
+        ChildStarted(step: "storeSample[A1]", child: child),
+      ]
+    case "sagaReopened":
+      [
+        SagaReopened(turnBacks[0]),
+        SagaReopened(
+          TurnBack(
+            cause: .parent, code: "child.undone", message: "The saga that started this one undoes it.")),
+      ]
     case "attemptStarted":
       StepPhase.allCases.map {
-        AttemptStarted(step: "createSample", phase: $0, round: 1, attempt: 2, deadline: later)
+        AttemptStarted(
+          step: "createSample", phase: $0, round: 1, attempt: 2, deadline: later, queue: $0 == .forward ? "robot" : nil)
+      }
+    case "taskTaken":
+      StepPhase.allCases.map {
+        TaskTaken(
+          step: "createSample", phase: $0, round: 1, attempt: 1, worker: "robot-2",
+          lease: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")
       }
     case "attemptFailed":
       [
@@ -171,6 +202,17 @@ enum EventSamples {
       acts.map { SagaAbandoned($0) }
     case "sagaPaused": acts.map { SagaPaused($0) }
     case "sagaResumed": acts.map { SagaResumed($0) }
+    case "sagaMoved":
+      [
+        SagaMoved(
+          from: 1,
+          to: SagaDefinition(
+            workflow: "sample-processing", version: 2, digest: "5feceb66", steps: ["createSample", "storeSample"]),
+          deadline: later, act: fullAct),
+        SagaMoved(
+          from: -2, to: SagaDefinition(workflow: "sample-processing", version: -3, digest: "6b86b273", steps: []),
+          act: bareAct),
+      ]
     case "operatorSkipped":
       [
         OperatorSkipped(step: "createSample", output: ["id": "S-000017"], isPivot: true, act: fullAct),
@@ -200,22 +242,27 @@ enum EventSamples {
     }
   }
 
+  static let child = ChildLink(
+    saga: UniqueID.version7(at: at, random: (7, 23)), workflow: "deliver-results", version: 2)
+
   static func start(
-    idempotencyKey: String?, tags: [String], from: String? = nil, title: String? = nil, labels: [Label] = []
+    idempotencyKey: String?, tags: [String], from: String? = nil, title: String? = nil, labels: [Label] = [],
+    parent: ParentLink? = nil
   ) -> SagaStart {
     SagaStart(
       id: id, workflow: "sample-processing", version: 1,
       definitionDigest: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
       steps: ["createSample", "approve", "storeSample"], input: ["barcode": "TUBE-0001", "volumeUl": 500],
       deadline: later, idempotencyKey: idempotencyKey, tags: tags, by: "lims", from: from, title: title,
-      labels: labels)
+      labels: labels, parent: parent)
   }
 
   private static let starts: [any SagaEventContent] = [
     SagaStarted(
       start(
         idempotencyKey: "ORD-2026-0417/TUBE-0001", tags: ["ORD-2026-0417"], from: "rest 10.0.0.7", title: "TUBE-0001",
-        labels: [Label("patient", "P-17"), Label("order", "ORD-2026-0417")])),
+        labels: [Label("patient", "P-17"), Label("order", "ORD-2026-0417")],
+        parent: ParentLink(saga: child.saga, step: "wells[A1]", key: "\(child.saga)/wells/A1/1", depth: 2))),
     SagaStarted(start(idempotencyKey: nil, tags: [])),
   ]
 

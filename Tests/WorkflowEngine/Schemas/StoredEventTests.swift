@@ -91,9 +91,15 @@ struct StoredEventTests {
       "turnBackRequested",
       "turnBackLapsed", "turnedBack", "sagaOverdue", "sagaCompleted", "sagaAbandoned", "answerIgnored",
       "operatorSkipped",
-      "rewindStarted", "sagaPaused", "pollStarted":
+      "rewindStarted", "sagaPaused", "sagaMoved", "pollStarted", "turnAsked":
       started
     case "groupOpened", "itemsOpened": started
+    case "turnTaken": started + [TurnAsked(step: step, phase: .forward, key: "HiSeq-1", limit: 1)]
+    case "turnReleased":
+      started + [
+        TurnAsked(step: step, phase: .forward, key: "HiSeq-1", limit: 1),
+        TurnTaken(step: step, phase: .forward, key: "HiSeq-1"), attempt(.forward),
+      ]
     case "itemsUndone":
       started + [
         ItemsOpened(step: step, count: 0, digest: "d"), StepSucceeded(step: step, output: .null, isPivot: false),
@@ -101,6 +107,11 @@ struct StoredEventTests {
     case "waitReminded":
       started + [
         WaitStarted(step: "approve", until: nil, signal: "approval", remindAt: EventSamples.later)
+      ]
+    case "taskTaken":
+      started + [
+        AttemptStarted(
+          step: step, phase: .forward, round: 1, attempt: 1, deadline: EventSamples.later, queue: "robot")
       ]
     case "pollAnswered": started + [PollStarted(step: step, every: .seconds(300), until: nil), attempt(.forward)]
     case "keptSignalTaken":
@@ -113,9 +124,13 @@ struct StoredEventTests {
     case "rewindFinished":
       started + [RewindStarted(step: step, steps: [step, "storeSample"], act: EventSamples.bareAct)]
     case "sagaResumed": started + [SagaPaused(EventSamples.bareAct)]
-    case "attemptFailed", "attemptNotMade", "stepProgressed", "stepSucceeded", "stepFailed", "stepOverdue": running
+    case "attemptFailed", "attemptNotMade", "stepProgressed", "stepSucceeded", "stepFailed", "stepOverdue",
+      "childStarted":
+      running
     case "undoSucceeded", "undoFailed": turnedBack + [attempt(.undo)]
     case "operatorRetried", "operatorResolved": blocked
+    case "sagaReopened":
+      running + [StepSucceeded(step: step, output: .null, isPivot: false), SagaCompleted(output: .null, errors: [])]
     case "sagaCompensated": turnedBack
     default: []
     }

@@ -38,9 +38,11 @@ struct RunningEngine {
   init(
     _ store: any EventStore, _ executor: any StepExecutor, environment: Environment = .system,
     drainTime: Duration = .seconds(5), readStore: (any SagaReadStore)? = nil,
-    approvals: Set<OperatorVerb.Name> = [], learnsExpectations: Bool = true, sizes: SagaSizes = SagaSizes()
+    approvals: Set<OperatorVerb.Name> = [], learnsExpectations: Bool = true, sizes: SagaSizes = SagaSizes(),
+    allowsDrafts: Bool = false
   ) async throws {
     var configuration = Engine.Configuration()
+    configuration.allowsDrafts = allowsDrafts
     configuration.sizes = sizes
     configuration.drainTime = drainTime
     configuration.approvals = approvals
@@ -135,7 +137,7 @@ enum Workflow {
     """#
   }
 
-  static func of(_ steps: String..., members: String = "") -> [UInt8] {
-    Array(#"{"name": "spec", "version": 1, \#(members) "steps": [\#(steps.joined(separator: ","))]}"#.utf8)
+  static func of(_ steps: String..., members: String = "", version: Int = 1) -> [UInt8] {
+    Array(#"{"name": "spec", "version": \#(version), \#(members) "steps": [\#(steps.joined(separator: ","))]}"#.utf8)
   }
 }

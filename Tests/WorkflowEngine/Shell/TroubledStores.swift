@@ -16,6 +16,9 @@ final class MortalStore: StoreInFront {
     self.takesLast = takesLast
   }
 
+  /// Whether the process has died.
+  var isDead: Bool { left.withLock { $0 <= 0 } }
+
   func append(_ append: Append) async throws(StoreError) -> Appended {
     let left = left.withLock { left in
       left -= 1

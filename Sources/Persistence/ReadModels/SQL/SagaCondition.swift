@@ -29,12 +29,14 @@ enum SagaCondition {
       if let mark { conditions.append(.marks([SagaMark.clean(mark)], isIndexed: isIndexed)) }
     }
     add(query.key.map(SagaMark.key))
+    add(query.parent.map(SagaMark.parent))
     for label in query.labels { add(SagaMark.label(label)) }
     for tag in query.tags { add(SagaMark.tag(tag)) }
     addStep(of: query, to: &conditions)
     addError(of: query, to: &conditions)
     add(query.waitingFor.map(SagaMark.waiting))
     if query.isPaused == true { add(SagaMark.paused) }
+    if query.isDraft == true { add(SagaMark.draft) }
     addKind(of: query, to: &conditions)
     for word in query.words { conditions.append(.word(SagaMark.clean(word))) }
     if !query.ended.isOpen { conditions.append(.moments("ended_at", query.ended)) }

@@ -144,8 +144,9 @@ struct SagaListing {
   private func checks(_ sql: inout SQLText) -> String {
     var checks = conditions.map { $0.check(session.dialect, &sql) }
     if !query.started.isOpen { checks.append(SagaCondition.range("s.started_at", query.started, &sql)) }
-    if query.isPaused == false {
-      let mark = SagaMark.separator + SagaMark.paused + SagaMark.separator
+    let absent = [(query.isPaused, SagaMark.paused), (query.isDraft, SagaMark.draft)].filter { $0.0 == false }
+    for (_, name) in absent {
+      let mark = SagaMark.separator + name + SagaMark.separator
       checks.append("\(session.dialect.position)(s.marks, \(sql.bind(.text(mark)))) = 0")
     }
     if sorted.column == "ended_at" { checks.append("s.ended_at IS NOT NULL") }

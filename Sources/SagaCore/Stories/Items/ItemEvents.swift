@@ -29,7 +29,8 @@ public struct ItemsOpened: SagaEventContent {
 
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
     try saga.update(step, by: Self.typeName, at: at) { step in
-      guard step.stage == .pending || step.status == .backingOff && step.forward.count == 0 else { return false }
+      guard step.stage == .pending || step.isQueued || step.status == .backingOff && step.forward.count == 0
+      else { return false }
       step.stage = .open(until: nil)
       step.startedAt = step.startedAt ?? at
       return true

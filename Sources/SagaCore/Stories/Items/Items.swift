@@ -176,8 +176,8 @@ extension Decider {
     else { return false }
     switch state.steps[place.step].stage {
     case .open, .failed(.blocks): return !state.isRewinding(step.id)
-    case .pending, .running, .backingOff, .waiting, .polling, .succeeded, .failed, .skipped, .undoing, .undoBackingOff,
-      .undone, .undoFailed:
+    case .pending, .queued, .running, .backingOff, .waiting, .polling, .succeeded, .failed, .skipped, .undoing,
+      .undoBackingOff, .undone, .undoFailed:
       return false
     }
   }

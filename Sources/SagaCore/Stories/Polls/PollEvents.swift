@@ -26,7 +26,7 @@ public struct PollStarted: SagaEventContent {
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
     try saga.update(step, by: Self.typeName, at: at) { step in
       // A poll that begins again after an operator's retry was backing off until then.
-      guard step.status == .pending || step.status == .backingOff else { return false }
+      guard step.status == .pending || step.isQueued || step.status == .backingOff else { return false }
       step.stage = .polling(StepStage.Polling(every: every, until: until, next: at, look: 1))
       step.startedAt = step.startedAt ?? at
       return true

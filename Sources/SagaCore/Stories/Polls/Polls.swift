@@ -99,15 +99,14 @@ extension StepState {
   /// The poll of the step, while it waits for a look, and while a look that the history has is under way.
   public var polling: StepStage.Polling? { stage.polling }
 
-  /// The time at which the step's wait ends by itself, for a signal, a delay, a poll and an open group.
+  /// The time at which the step's wait ends by itself, for a signal, a delay, a poll, a task and an open group.
   public var waitsUntil: Timestamp? {
     switch stage {
     case .waiting(let wait): wait.until
     case .polling(let polling): polling.until
-    case .open(let until): until
-    case .pending, .running, .backingOff, .succeeded, .failed, .skipped, .undoing, .undoBackingOff, .undone,
-      .undoFailed:
-      nil
+    case .open(let until), .queued(let until): until
+    case .running, .undoing: stage.offeredUntil
+    case .pending, .backingOff, .succeeded, .failed, .skipped, .undoBackingOff, .undone, .undoFailed: nil
     }
   }
 }
@@ -123,7 +122,8 @@ extension StepStage {
       switch self {
       case .polling(let polling): polling
       case .running(let attempt): attempt.polling
-      case .pending, .backingOff, .waiting, .open, .succeeded, .failed, .skipped, .undoing, .undoBackingOff, .undone,
+      case .pending, .queued, .backingOff, .waiting, .open, .succeeded, .failed, .skipped, .undoing, .undoBackingOff,
+        .undone,
         .undoFailed:
         nil
       }
@@ -135,7 +135,8 @@ extension StepStage {
       case .running(var attempt):
         attempt.polling = newValue
         self = .running(attempt)
-      case .pending, .backingOff, .waiting, .open, .succeeded, .failed, .skipped, .undoing, .undoBackingOff, .undone,
+      case .pending, .queued, .backingOff, .waiting, .open, .succeeded, .failed, .skipped, .undoing, .undoBackingOff,
+        .undone,
         .undoFailed:
         break
       }

@@ -43,7 +43,7 @@ extension Decider {
 
   /// Returns the steps that have not yet judged a kept signal, in the file's order. A waiting step has not accepted it.
   func candidates(for kept: ReceivedSignal) -> [String] {
-    stepsToCome(for: kept.name).filter { $0.state.status != .waiting }.map(\.state.id)
+    stepsToCome(for: kept.name).filter { !$0.state.isWaitingItself }.map(\.state.id)
   }
 
   mutating func takeSignal(_ given: SignalGiven, formerIDs: [String]) throws(Refusal) {
@@ -86,7 +86,7 @@ extension Decider {
     }
     // 3. The first waiting step that accepts it takes it.
     let coming = stepsToCome(for: given.name)
-    let waiting = coming.filter { $0.state.status == .waiting }
+    let waiting = coming.filter { $0.state.isWaitingItself }
     var refused: (step: String, refusal: Refusal)?
     for wait in waiting {
       let verdict = verdict(of: wait.signal, of: wait.step, on: given.body)
@@ -100,7 +100,7 @@ extension Decider {
     }
     // 4. It is kept for a step that will wait, unless it is already known that none takes it.
     let later = coming.filter { wait in
-      guard wait.state.status != .waiting else { return false }
+      guard !wait.state.isWaitingItself else { return false }
       guard let refusal = schemaRefusal(of: given.body, by: wait.signal) else { return true }
       refused = refused ?? (wait.state.id, refusal)
       return false
@@ -164,7 +164,7 @@ extension Decider {
         return
       }
       // A step that waits already has not accepted it.
-      let others = stepsToCome(for: signal.name).filter { $0.step != step && $0.state.status != .waiting }
+      let others = stepsToCome(for: signal.name).filter { $0.step != step && !$0.state.isWaitingItself }
       if !others.contains(where: { mayAccept($0, body) }) {
         emit(KeptSignalRefused(name: signal.name, step: id(step), received: kept.version))
       }

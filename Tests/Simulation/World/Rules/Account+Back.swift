@@ -44,6 +44,7 @@ extension Account {
     if pivotPassed, !isRewinding(step) { violates("6 pivot", "undoes behind a passed pivot", fact) }
     let inFlight = steps.filter { $0.phase == .running && (turnedBack || isRewinding($0)) }.map(\.plan.id)
     if !inFlight.isEmpty { violates("4 in flight settles first", "attempts of \(inFlight) are in flight", fact) }
+    undoNeedsTurns(index, fact)
     // 2. What.
     switch step.phase {
     case .succeeded, .failed:

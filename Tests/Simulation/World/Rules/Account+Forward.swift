@@ -9,13 +9,14 @@ extension Account {
     let step = steps[index]
     if pausedAt != nil { violates("7 paused starts nothing", "starts while the saga is paused", fact) }
     if turnedBack { violates("4 turning back", "goes forward after the saga turned back", fact) }
+    if waitsForOwnTurn { violates("turns", "\(step.plan.id) starts before the turn of its saga", fact) }
     if !rewind.isEmpty { violates("8 rewind", "goes forward while a rewind is under way", fact) }
     if requestedTurnBack, !(step.plan.isPivot && [.backingOff, .polling].contains(step.phase)) {
       violates("6 pivot", "starts while only the pivot is waited for", fact)
     }
     if let item = step.item {
       if step.phase == .pending || step.isQueued { startsItem(index, of: item, fact) }
-    } else if step.phase == .pending {
+    } else if step.phase == .pending || step.phase == .queued {
       if !isInOpenGroup(step) { violates("groups", "\(step.plan.id) starts, and its group is not open", fact) }
       let missing = workflow.conditions(of: step.plan).filter { !isReached($0) }
       if !missing.isEmpty { violates("order", "\(step.plan.id) starts before \(missing)", fact) }
@@ -48,10 +49,11 @@ extension Account {
   mutating func waitStarted(_ fact: Fact) {
     guard let index = index(fact.step) else { return violates("the history", "names no step", fact) }
     starts(index, fact)
+    needsTurn(index, fact)
     if steps[index].phase == .pending, !holds(steps[index].plan.when) {
       violates("when", "\(fact.step) starts though its condition does not hold", fact)
     }
-    if ![.pending, .backingOff].contains(steps[index].phase) {
+    if ![.pending, .queued, .backingOff].contains(steps[index].phase) {
       violates("the history", "step is \(steps[index].phase)", fact)
     }
     steps[index].phase = .waiting
@@ -81,11 +83,12 @@ extension Account {
   mutating func groupOpened(_ fact: Fact) {
     guard let index = index(fact.step) else { return violates("the history", "names no step", fact) }
     starts(index, fact)
+    needsTurn(index, fact)
     if !steps[index].plan.isGroup { violates("groups", "\(fact.step) is not a group", fact) }
     if steps[index].phase == .pending, !holds(steps[index].plan.when) {
       violates("when", "\(fact.step) opens though its condition does not hold", fact)
     }
-    if ![.pending, .backingOff].contains(steps[index].phase) {
+    if ![.pending, .queued, .backingOff].contains(steps[index].phase) {
       violates("the history", "step is \(steps[index].phase)", fact)
     }
     steps[index].phase = .open
@@ -95,12 +98,13 @@ extension Account {
   mutating func attemptStarted(_ fact: Fact) {
     guard let index = index(fact.step) else { return violates("the history", "names no step", fact) }
     starts(index, fact)
+    needsTurn(index, fact)
     let step = steps[index]
     if step.phase == .pending, !holds(step.plan.when) {
       violates("when", "\(fact.step) starts though its condition does not hold", fact)
     }
     if step.phase == .polling { looks(step, fact) }
-    let before: [Phase] = step.plan.poll == nil ? [.pending, .backingOff] : [.polling]
+    let before: [Phase] = step.plan.poll == nil ? [.pending, .queued, .backingOff] : [.polling]
     if !before.contains(step.phase) { violates("the history", "step is \(step.phase)", fact) }
     if fact.number("round") != step.round { violates("2 rounds", "the round is \(step.round)", fact) }
     if fact.number("attempt") != step.attempt + 1 {
@@ -152,6 +156,7 @@ extension Account {
         violates("7 never early", "the delay ends \(due - clock(fact.at)) later", fact)
       }
     case (.signal, .waiting): meet(step, fact)
+    case (.child, .waiting): break
     case (.group, .open):
       for member in workflow.members(of: fact.step) where !(self.step(member.id).map(isPassed) ?? false) {
         violates("groups", "\(fact.step) ends before its member \(member.id)", fact)
@@ -196,14 +201,18 @@ extension Account {
     let step = steps[index]
     let (outcome, consequence) = (fact.text("outcome") ?? "", fact.text("consequence") ?? "")
     failedWithItems(step, consequence, fact)
-    if ![.pending, .running, .backingOff, .waiting, .polling, .open].contains(step.phase) {
+    if ![.pending, .queued, .running, .backingOff, .waiting, .polling, .open].contains(step.phase) {
       violates("the history", "step is \(step.phase)", fact)
     }
     if fact.failureCode == "group.timeout", let due = step.due, clock(fact.at) < due {
       violates("7 never early", "the time of the group ends \(due - clock(fact.at)) later", fact)
     }
+    if fact.failureCode == "concurrency.timeout", step.due.map({ clock(fact.at) < $0 }) ?? true {
+      violates("7 never early", "the wait for the turn has not ended", fact)
+    }
     if step.plan.isGroup, outcome != "none" { violates("groups", "a group has the outcome \(outcome)", fact) }
-    if step.outcome == "unknown", outcome != "unknown" {
+    // The end of a child says what has become of it, whatever is known of its start.
+    if step.outcome == "unknown", outcome != "unknown", step.child == nil {
       violates("3 unknown stays unknown", "the round was unknown and becomes \(outcome)", fact)
     }
     if fact.failureCode == "signal.timeout", let due = step.due, clock(fact.at) < due {

@@ -21,12 +21,15 @@ extension Account {
   mutating func itemsOpened(_ fact: Fact) {
     guard let index = index(fact.step) else { return violates("the history", "names no step", fact) }
     starts(index, fact)
+    needsTurn(index, fact)
     let step = steps[index]
     guard step.plan.forEach != nil else { return violates("items", "\(fact.step) has no forEach", fact) }
     if step.phase == .pending, !holds(step.plan.when) {
       violates("when", "\(fact.step) opens though its condition does not hold", fact)
     }
-    if ![.pending, .backingOff].contains(step.phase) { violates("the history", "step is \(step.phase)", fact) }
+    if ![.pending, .queued, .backingOff].contains(step.phase) {
+      violates("the history", "step is \(step.phase)", fact)
+    }
     let keys = itemKeys[fact.step] ?? []
     if fact.number("count") != keys.count { violates("items", "the input has \(keys.count) items", fact) }
     steps[index].phase = .open

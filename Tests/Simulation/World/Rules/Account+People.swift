@@ -34,12 +34,15 @@ extension Account {
     }
     if steps[index].item == nil { steps[index].phase = .backingOff } else { queueItems(index) }
     steps[index].spent = 0
-    guard fact.data["input"] != nil else { return }
+    // A child that was compensated is over: the next one needs a round of its own.
+    let isOver = steps[index].child != nil && steps[index].outcome == "failed"
+    guard fact.data["input"] != nil || isOver else { return }
     if steps[index].outcome == "unknown" { violates("2 rounds", "an unknown round is left behind", fact) }
     keep(index)
     steps[index].round += 1
     steps[index].outcome = "none"
     steps[index].attempt = 0
+    steps[index].child = nil
   }
 
   mutating func resolved(_ fact: Fact) {
@@ -74,7 +77,7 @@ extension Account {
     act(fact)
     guard let index = index(fact.step) else { return violates("the history", "names no step", fact) }
     let step = steps[index]
-    if ![.pending, .waiting, .polling, .backingOff, .failed].contains(step.phase) {
+    if ![.pending, .queued, .waiting, .polling, .backingOff, .failed].contains(step.phase) {
       violates("8 skip", "step is \(step.phase)", fact)
     }
     if step.plan.isGroup { violates("8 skip", "the step is a group", fact) }
@@ -124,6 +127,33 @@ extension Account {
     }
   }
 
+  /// The saga follows the other version. The steps that it has begun stay as they are.
+  mutating func moved(_ fact: Fact) {
+    act(fact)
+    if !rewind.isEmpty { violates("20 versions", "moves while it is rewound", fact) }
+    let added = StepPlan.added.id
+    switch (workflow.version, fact.data["toVersion"]?.intValue) {
+    case (1, 2):
+      workflow = workflow.next
+      steps.insert(Step(plan: .added), at: 0)
+    case (2, 1):
+      if let step = step(added), step.phase != .pending || step.round > 1 {
+        violates("20 versions", "loses step \(added), which has begun", fact)
+      }
+      workflow = workflow.first
+      steps.removeAll { $0.plan.id == added }
+    default: violates("20 versions", "moves from \(workflow.version) to no other version", fact)
+    }
+    if fact.texts("steps") != steps.filter({ $0.item == nil }).map(\.plan.id) {
+      violates("20 versions", "has other steps than version \(workflow.version)", fact)
+    }
+    guard let until = fact.time("deadline") else { return }
+    let end = (until - startedAt) - pausedBefore
+    if end <= deadline { violates("20 versions", "takes time from the saga", fact) }
+    deadline = end
+    if end > clock(fact.at) { isOverdue = false }
+  }
+
   mutating func paused(_ fact: Fact) {
     act(fact)
     if pausedAt != nil { violates("8 pause", "is paused already", fact) }
@@ -139,7 +169,7 @@ extension Account {
 
   mutating func abandoned(_ fact: Fact) {
     act(fact)
-    if !steps.contains(where: isBlocked) { violates("8 abandon", "is not stuck", fact) }
+    if !steps.contains(where: isBlocked), !hasQueuedUndo { violates("8 abandon", "is not stuck", fact) }
     if steps.contains(where: \.isInFlight) { violates("8 abandon", "an attempt is in flight", fact) }
     end = fact.type
   }

@@ -7,11 +7,14 @@ extension Account {
   mutating func pollStarted(_ fact: Fact) {
     guard let index = index(fact.step) else { return violates("the history", "names no step", fact) }
     starts(index, fact)
+    needsTurn(index, fact)
     let step = steps[index]
     if step.phase == .pending, !holds(step.plan.when) {
       violates("when", "\(fact.step) starts though its condition does not hold", fact)
     }
-    if ![.pending, .backingOff].contains(step.phase) { violates("the history", "step is \(step.phase)", fact) }
+    if ![.pending, .queued, .backingOff].contains(step.phase) {
+      violates("the history", "step is \(step.phase)", fact)
+    }
     guard let poll = step.plan.poll else { return violates("polls", "the step has no poll", fact) }
     if fact.number("everyMs") != poll.everyMs { violates("polls", "looks each \(poll.everyMs) ms", fact) }
     let end = step.plan.timeoutMs.map { fact.at + .milliseconds($0) }

@@ -30,14 +30,16 @@ extension Account {
         violates("12 a kept signal is not lost", "\(step.plan.id) waits, and signal \(kept.number) is kept")
       }
     }
-    let isTimeoutAhead = !turnedBack && !requestedTurnBack && !pivotPassed
+    let isTimeoutAhead = !waitsForOwnTurn && !turnedBack && !requestedTurnBack && !pivotPassed
     if isTimeoutAhead, deadline + .seconds(60) < clock(now) {
       violates("nothing silent", "its timeout was \(clock(now) - deadline) ago")
     }
-    if pivotPassed, !isOverdue, deadline + .seconds(60) < clock(now) {
+    if pivotPassed, !waitsForOwnTurn, !isOverdue, deadline + .seconds(60) < clock(now) {
       violates("nothing silent", "its timeout has passed, and it is not overdue")
     }
     if steps.contains(where: isBlocked) { return }
+    // It waits for another saga.
+    if turns.values.contains(where: { !$0.isTaken }) { return }
     let waits = steps.contains { step in
       (step.phase == .waiting && (step.signal != nil || step.due != nil))
         || step.phase != .open && (step.due ?? .zero) > clock(now)
@@ -50,7 +52,8 @@ extension Account {
     switch step.phase {
     case .backingOff where step.plan.isGroup && !isInOpenGroup(step): return true
     case .backingOff, .polling: return !rewind.isEmpty || (requestedTurnBack && !step.plan.isPivot)
-    case .waiting, .open:
+    case .queued where turns[step.plan.id]?.isTaken == true: return true
+    case .queued, .waiting, .open:
       // The saga's timeout has passed before the wait's end. Whether the saga turns back or goes on depends on a pivot.
       return requestedTurnBack && !pivotPassed && (step.due ?? .zero) > deadline
     case .pending, .running, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: return false
@@ -62,7 +65,7 @@ extension Account {
     case .running: true
     // An operator may abandon a saga while a step is between two attempts.
     case .undoing: step.isInFlight || end != "sagaAbandoned"
-    case .backingOff, .waiting, .polling, .open: end != "sagaAbandoned"
+    case .queued, .backingOff, .waiting, .polling, .open: end != "sagaAbandoned"
     case .pending, .succeeded, .failed, .skipped, .undone, .undoFailed: false
     }
   }

@@ -9,6 +9,8 @@ import Values
 struct Account {
   enum Phase: String {
     case pending, running, backingOff, waiting, polling
+    /// The step waits for its turn, or holds it and can't begin yet.
+    case queued
     /// The members of a group may start.
     case open
     case succeeded, failed, skipped
@@ -52,6 +54,8 @@ struct Account {
     var consequence: String?
     var blocksUndo = false
     var isSkippedByOperator = false
+    /// The child that the round has started.
+    var child: String?
     /// The rounds that are over, with what is known of them.
     var rounds: [Int: Round] = [:]
   }
@@ -68,7 +72,8 @@ struct Account {
   }
 
   let name: String
-  let workflow: WorkflowPlan
+  /// The version that the saga follows.
+  var workflow: WorkflowPlan
   let flags: [Bool]
   /// The keys of the items of each step with `forEach`, by the saga's input.
   let itemKeys: [String: [String]]
@@ -78,6 +83,8 @@ struct Account {
 
   var startedAt = Timestamp(milliseconds: 0)
   var version = 0
+  /// Whether another saga has started it.
+  var isChild = false
   /// The end's event, once there is one.
   var end: String?
   var turnedBack = false
@@ -89,6 +96,8 @@ struct Account {
   /// By the saga's clock.
   var deadline = Duration.zero
   var isOverdue = false
+  /// The turns that the saga waits for or holds, by their steps; the saga's own has no name.
+  var turns: [String: Turn] = [:]
   /// The received signals, with their bodies, and whether a step has considered them.
   var signals: [Signal] = []
   var commands: Set<String> = []
@@ -141,7 +150,7 @@ struct Account {
     switch step.phase {
     case .succeeded, .skipped: true
     case .failed: step.consequence == "goesOn"
-    case .pending, .running, .backingOff, .waiting, .polling, .open, .undoing, .undone, .undoFailed: false
+    case .pending, .queued, .running, .backingOff, .waiting, .polling, .open, .undoing, .undone, .undoFailed: false
     }
   }
 
@@ -158,7 +167,8 @@ struct Account {
     switch step.phase {
     case .failed: step.consequence == "blocks"
     case .undoFailed: step.blocksUndo
-    case .pending, .running, .backingOff, .waiting, .polling, .open, .succeeded, .skipped, .undoing, .undone: false
+    case .pending, .queued, .running, .backingOff, .waiting, .polling, .open, .succeeded, .skipped, .undoing, .undone:
+      false
     }
   }
 
@@ -173,7 +183,7 @@ struct Account {
     switch step.phase {
     case .pending, .skipped, .undone: true
     case .undoFailed: !step.blocksUndo
-    case .running, .backingOff, .waiting, .polling, .open, .undoing: false
+    case .queued, .running, .backingOff, .waiting, .polling, .open, .undoing: false
     case .succeeded, .failed:
       step.plan.forEach == nil ? !needsUndo(step) : items(of: step.plan.id).allSatisfy(isUndoSettled)
     }
@@ -187,7 +197,7 @@ struct Account {
       case .running: return true
       case .polling: return step.plan.mayChange && step.attempt > 0
       case .backingOff, .failed: return step.outcome == "unknown"
-      case .pending, .waiting, .open, .succeeded, .skipped, .undoing, .undone, .undoFailed: return false
+      case .pending, .queued, .waiting, .open, .succeeded, .skipped, .undoing, .undone, .undoFailed: return false
       }
     }
   }
@@ -205,11 +215,12 @@ struct Account {
   mutating func take(_ fact: Fact) {
     if fact.version != version + 1 { violates("the history", "follows version \(version)", fact) }
     version = fact.version
-    if let end { violates("the end", "follows \(end)", fact) }
+    if let end, fact.type != "sagaReopened" { violates("the end", "follows \(end)", fact) }
     if version == 1 {
       startedAt = fact.at
       let deadline = fact.data["saga"]?["deadline"]?.stringValue.flatMap(Timestamp.init) ?? fact.at
       self.deadline = due(deadline, setAt: fact.at)
+      isChild = fact.data["saga"]?["parent"] != nil
       if fact.type != "sagaStarted" { violates("the history", "begins a history", fact) }
       return
     }
@@ -221,7 +232,12 @@ struct Account {
     case "itemsUndone": itemsUndone(fact)
     case "waitReminded": reminded(fact)
     case "pollStarted": pollStarted(fact)
+    case "turnAsked": turnAsked(fact)
+    case "turnTaken": turnTaken(fact)
+    case "turnReleased": turnReleased(fact)
     case "pollAnswered": pollAnswered(fact)
+    case "childStarted": childStarted(fact)
+    case "sagaReopened": reopened(fact)
     case "attemptStarted": if fact.isUndo { undoStarted(fact) } else { attemptStarted(fact) }
     case "attemptFailed", "attemptNotMade": attemptFailed(fact)
     case "stepSucceeded": succeeded(fact)
@@ -244,6 +260,7 @@ struct Account {
     case "operatorExtended": extended(fact)
     case "sagaPaused": paused(fact)
     case "sagaResumed": resumed(fact)
+    case "sagaMoved": moved(fact)
     case "sagaAbandoned": abandoned(fact)
     case "signalReceived": signalReceived(fact)
     case "keptSignalRefused": keptSignalRefused(fact)

@@ -18,19 +18,23 @@ struct Rules {
   let calls: [Books.Call]
   let effects: [String: Books.Effect]
   let answers: [Answer]
+  /// When the engine got the store's answer to a question for a turn, by saga and version.
+  let turnsKnown: [String: Timestamp]
   let now: Timestamp
 
   func check() -> [Violation] {
     var violations: [Violation] = []
+    var accounts: [UniqueID: Account] = [:]
     for saga in sagas {
       var account = Account(name: saga.name, workflow: saga.workflow, flags: saga.flags, items: saga.items)
       for fact in saga.facts { account.take(fact) }
       account.standsStill(at: now)
       violations += account.violations
+      accounts[saga.id] = account
       violations += books(saga, account)
       violations += answers(saga, account)
     }
-    return violations + starts()
+    return violations + children(accounts) + starts() + TurnRules(sagas, turnsKnown: turnsKnown).check()
   }
 
   // MARK: The participants' books

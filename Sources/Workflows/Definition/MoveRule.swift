@@ -1,9 +1,7 @@
-import Workflows
-
-/// Says which running sagas of one version of a workflow could move to another version: those whose history fits it.
-/// `docs/versions.md` states the rule.
+/// Says which running sagas of one version of a workflow may move to another version: those whose history fits it.
+/// `docs/versions.md` states the rule. `saga diff` and the verb `migrate` follow it.
 public struct MoveRule: Sendable {
-  /// A step of the first version that keeps a saga from moving once the saga has begun it.
+  /// A step of the first version that keeps a saga from moving once the saga has begun it, or once it is over.
   public struct Obstacle: Sendable, Hashable {
     public let step: String
     /// Why, as `its action changed`.
@@ -14,6 +12,9 @@ public struct MoveRule: Sendable {
   public let obstacles: [Obstacle]
   /// The obstacles that come first. A saga that has begun none of them has begun no obstacle at all.
   public let firstObstacles: [Obstacle]
+  /// The groups that have new members, in the order of the file. Members begin only in an open group, so such a group is
+  /// an obstacle once it is over.
+  public let grownGroups: [Obstacle]
   /// Whether both are versions of one workflow. A saga never moves to another workflow.
   public let isSameWorkflow: Bool
 
@@ -29,17 +30,28 @@ public struct MoveRule: Sendable {
     obstacles = before.steps.indices.compactMap(obstacle)
     firstObstacles = before.steps.indices.filter { earlier.steps[$0].isDisjoint(with: blocking) }
       .compactMap(obstacle)
+    grownGroups = before.steps.compactMap { group in
+      guard group.action.isGroup, let now = after.step(group.id) else { return nil }
+      let new = now.members.filter { !group.members.contains($0) }
+      return new.isEmpty ? nil : Obstacle(step: group.id, reason: "new in it: \(new.joined(separator: ", "))")
+    }
   }
 
-  /// Returns what keeps a saga from moving; nil when it could move.
-  /// - Parameter begun: the steps that the saga has begun, skipped or ended, in any round.
-  public func obstacle(begun: Set<String>) -> Obstacle? { obstacles.first { begun.contains($0.step) } }
+  /// Returns what keeps a saga from moving; nil when it may move.
+  /// - Parameters:
+  ///   - begun: the steps that the saga has begun, skipped or ended, in any round.
+  ///   - over: the groups that no member can begin in any more.
+  public func obstacle(begun: Set<String>, over: Set<String> = []) -> Obstacle? {
+    obstacles.first { begun.contains($0.step) } ?? grownGroups.first { over.contains($0.step) }
+  }
 
   private static func reason(
     _ step: Step, _ before: BegunBefore, in after: WorkflowDefinition, _ beforeNow: BegunBefore
   ) -> String? {
     guard let now = after.step(step.id) else { return "the step is removed" }
     if step.action != now.action { return "its action changed" }
+    if !isSamePoll(step.poll, now.poll) { return "its poll changed" }
+    if !hasSameItems(step.forEach, now.forEach) { return "its items changed" }
     if !isSameUndo(step.compensation, now.compensation) { return "its compensation changed" }
     if step.pivot != now.pivot { return now.pivot ? "it is a pivot now" : "it is no longer a pivot" }
     let (earlier, earlierNow) = (before.ids(of: step.index), beforeNow.ids(of: now.index))
@@ -50,6 +62,16 @@ public struct MoveRule: Sendable {
     if !missing.isEmpty { return "no longer behind \(missing.joined(separator: ", "))" }
     let more = earlierNow.filter { !known.contains($0) }
     return more.isEmpty ? nil : "now behind \(more.joined(separator: ", "))"
+  }
+
+  /// Whether both ask at the same times until the same answers. The timeout of one look may differ.
+  private static func isSamePoll(_ before: Poll?, _ after: Poll?) -> Bool {
+    before?.every == after?.every && before?.until == after?.until && before?.failWhen == after?.failWhen
+  }
+
+  /// Whether both find the same items under the same keys. How many may run at once and how many may fail may differ.
+  private static func hasSameItems(_ before: ForEach?, _ after: ForEach?) -> Bool {
+    before?.items == after?.items && before?.name == after?.name && before?.key == after?.key
   }
 
   /// Whether both undo the same steps by the same action. Times and retries may differ, because no history has them.

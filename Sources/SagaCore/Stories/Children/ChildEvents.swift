@@ -1,0 +1,55 @@
+import JSON
+import Values
+
+/// The step has a child, and waits until the child has ended.
+public struct ChildStarted: SagaEventContent {
+  public static let typeName = "childStarted"
+  public let step: String
+  public let child: ChildLink
+  public var stepID: String? { step }
+
+  public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
+    Self(step: try data.string("step"), child: try ChildLink.read(data))
+  }
+
+  public func write(to data: inout JSONObject) {
+    data["step"] = .string(step)
+    child.add(to: &data)
+  }
+
+  public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
+    try saga.update(step, by: Self.typeName, at: at) { step in
+      guard case .running(let attempt) = step.stage, attempt.polling == nil, attempt.offer == nil else { return false }
+      step.stage = .waiting(StepStage.Wait(signal: nil, until: nil))
+      step.child = child
+      return true
+    }
+  }
+
+  public var timeline: [TimelineNote] {
+    [.begin(step: step, .forward, .wait), .mark("\(step) started \(child.workflow) \(child.saga)")]
+  }
+}
+
+/// A completed child is undone for its parent: it opens again and turns back. It is the only event that follows an end.
+public struct SagaReopened: SagaEventContent {
+  public static let typeName = "sagaReopened"
+  public let reason: TurnBack
+
+  public init(_ reason: TurnBack) { self.reason = reason }
+
+  public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
+    Self(try TurnBack(data.nested("reason")))
+  }
+
+  public func write(to data: inout JSONObject) { data["reason"] = reason.json }
+
+  public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
+    guard saga.end?.status == .completed else { throw HistoryError("Only a completed saga is opened again.") }
+    guard !saga.pivotPassed else { throw HistoryError("A saga that passed its pivot can't turn back.") }
+    saga.end = nil
+    saga.turnBack = Dated(at: at, value: reason)
+  }
+
+  public var timeline: [TimelineNote] { [.mark("opened again and turned back", reason: reason.message)] }
+}
