@@ -160,7 +160,7 @@ let package = Package(
       "WorkflowEngine",
       of: [
         "WorkflowEngine", "HTTPSteps", "KafkaGateway", "Notifications", "SagaCore", "Rehearsal", "Workflows",
-        "Persistence", "HTTP", "Messaging", "Streaming", "JSON", "JSONSchema", "Runtime",
+        "Persistence", "PostgresPersistence", "HTTP", "Messaging", "Streaming", "JSON", "JSONSchema", "Runtime",
         "Values", "TestSupport",
         "kafka-broker",
       ], exclude: ["Fixtures"]),

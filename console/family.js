@@ -3,6 +3,7 @@ import * as api from "./api.js";
 import { h, put } from "./dom.js";
 import { plural, shortID } from "./format.js";
 import { badge, stateWord } from "./icons.js";
+import { nearest } from "./json.js";
 import { problemBox } from "./verbs.js";
 
 // More children than this are folded until someone opens them.
@@ -22,21 +23,31 @@ const counts = (facets) => Object.entries(facets?.status ?? {}).map(([status, co
 const line = (one) => h("li", badge(one.status), one.paused && badge("paused"), " ",
   sagaLink(one.id, one.title ?? `${one.workflow} ${shortID(one.id)}`), one.failedStep && h("span.quiet", ` at ${one.failedStep}`));
 
-/** Fills a place with the children of a saga, the newest page first read; nothing when it has none. */
-export async function showChildren(place, id) {
+// The sagas whose own children are shown in the list, so that they stay there when the list is drawn again.
+const opened = new Set();
+
+/** The children of a saga in the list: its line, and its own children once someone asks for them. */
+function branch(one) {
+  const inner = h("div");
+  const item = line(one);
+  const open = () => { opened.add(one.id); showChildren(inner, one.id, { isInner: true }); };
+  if (opened.has(one.id)) open();
+  else {
+    const more = h("button.plain", { type: "button", "data-key": `children ${one.id}`, onclick: () => { more.remove(); open(); } }, "its children");
+    item.append(" ", more);
+  }
+  item.append(inner);
+  return item;
+}
+
+/** Fills a place with the children of a saga, the oldest first. A saga without children leaves it empty, except inside a list. */
+export async function showChildren(place, id, { isInner = false } = {}) {
   try {
     const page = await api.listSagas({ parent: id, sort: "startedAt", limit: 200 }, { facets: true });
-    if (page.sagas.length === 0) return put(place);
+    if (page.sagas.length === 0) return put(place, isInner && h("p.quiet", "It has started no saga."));
     const open = place.querySelector("details")?.open ?? page.sagas.length <= mostOpen;
-    const items = page.sagas.map((one) => {
-      const inner = h("div");
-      const more = h("button.plain", { type: "button", onclick: () => { more.remove(); showChildren(inner, one.id); } }, "its children");
-      const item = line(one);
-      item.append(" ", more, inner);
-      return item;
-    });
-    const total = Object.values(page.facets?.status ?? {}).reduce((sum, count) => sum + count, 0);
-    return put(place, h("details.family", { open }, h("summary", `${plural(total, "child saga")}: ${counts(page.facets)}`), h("ul", items),
+    const total = Object.values(page.facets?.status ?? {}).reduce((sum, count) => sum + nearest(count), 0);
+    return put(place, h("details.family", { open }, h("summary", `${plural(total, "child saga")}: ${counts(page.facets)}`), h("ul", page.sagas.map(branch)),
       page.next && h("p.hint", "The first 200 are shown. “saga show ", h("code", id), " --tree” shows all.")));
   } catch (problem) {
     return put(place, problemBox(problem));

@@ -10,6 +10,8 @@ import { act, problemBox, verbLabel } from "./verbs.js";
 import { whyText } from "./why.js";
 
 const most = 20;
+// How many of the holders, and of the waiters, of a key are named.
+const mostClaims = 3;
 const statuses = ["running", "compensating", "stuck", "completed", "compensated", "abandoned"];
 
 export function overview(main) {
@@ -59,12 +61,11 @@ export function overview(main) {
   const showTurns = async () => {
     try {
       const { keys, next } = await api.turns({ limit: most });
-      put(turns, keys.length ? [h("table.list", h("thead", h("tr", ["Key", "Held by", "Waiting"].map((name, index) =>
-        h(`th${index === 2 ? ".num" : ""}`, { scope: "col" }, name)))),
-      h("tbody", keys.map((one) => h("tr", { "data-key": `turn ${one.key}` }, h("th", { scope: "row" }, one.key),
-        h("td", one.holders.slice(0, 3).map((claim, index) => [index ? ", " : "", turnLink(claim)]),
-          one.held > 3 && ` and ${number(one.held - 3)} more`),
-        h("td.num", number(one.waiting)))))),
+      put(turns, keys.length ? [h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Turns" },
+        h("table.list", h("thead", h("tr", ["Key", "Held by", "Waiting"].map((name) => h("th", { scope: "col" }, name)))),
+          h("tbody", keys.map((one) => h("tr", { "data-key": `turn ${one.key}` }, h("th", { scope: "row" }, one.key),
+            h("td", claimList(one.holders, one.held)),
+            h("td", number(one.waiting), one.waiting > 0 && ": ", claimList(one.waiters, one.waiting))))))),
       next && h("p.quiet", "These are the first keys. “saga locks” shows all.")]
         : h("p.quiet", "No step and no saga holds a turn or waits for one."));
     } catch (problem) {
@@ -102,7 +103,11 @@ export function overview(main) {
   return { refresh: soon, leave: () => { ends(); clearInterval(timer); clearInterval(often); document.title = "Sagas"; } };
 }
 
-const turnLink = (claim) => h("a", { href: `#/saga/${claim.saga}` }, claim.step ?? claim.workflow, " ", h("code", shortID(claim.saga)));
+/** The first holders or waiters of a key, in their order. A holder has the time since when it holds. */
+const claimList = (claims, count) => [claims.slice(0, mostClaims).map((claim, index) => [index ? ", " : "",
+  h("a", { href: `#/saga/${claim.saga}` }, claim.step ?? claim.workflow, " ", h("code", shortID(claim.saga))),
+  claim.takenAt && [" ", since(claim.takenAt)], claim.paused && [" ", badge("paused")]]),
+count > mostClaims && ` and ${number(count - mostClaims)} more`];
 
 function perMinute(ended) {
   while (ended.length && ended[0] < Date.now() - 60000) ended.shift();

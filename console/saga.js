@@ -245,7 +245,11 @@ export function sagaPage(main, { id }) {
   };
 
   const soon = gently(load, 200);
-  const ends = listen((event) => { if (!event || event.id === id) soon(); });
+  const soonChildren = gently(() => showChildren(children, id), 1000);
+  const ends = listen((event) => {
+    if (!event || event.id === id) soon();
+    else if (children.querySelector(`a[href="#/saga/${event.id}"]`)) soonChildren();
+  });
   const timer = setInterval(() => { if (saga && !saga.endedAt) showChart(); }, 2000);
   const size = new ResizeObserver(() => { if (saga) requestAnimationFrame(() => { if (saga && shown) { showGraph(); showChart(); } }); });
   size.observe(main);

@@ -1,10 +1,7 @@
 import Foundation
-import HTTP
 import JSON
-import Synchronization
 import TestSupport
 import Testing
-import Values
 
 /// Workers, which pull tasks from the real process over HTTP.
 @Suite("Workers", .serialized, .timeLimit(.minutes(15)), .apart)
@@ -13,7 +10,7 @@ struct WorkerTests {
     #"""
     {"name": "work-\#(queue)", "version": 1, "timeout": "1h", "steps": [
       {"id": "load", "timeout": "30m", "compensation": "none",
-       "task": {"queue": "q\#(queue)", "input": {"n": "${input.n}"}, "heartbeatTimeout": "2s"},
+       "task": {"queue": "q\#(queue)", "input": {"n": "${input.n}"}, "heartbeatTimeout": "10s"},
        "retry": {"maxAttempts": 20, "initialInterval": "100ms", "maxInterval": "500ms"}}]}
     """#
   }
@@ -35,87 +32,155 @@ struct WorkerTests {
     return try #require(answer.body["id"]?.stringValue, "\(answer.body.text())")
   }
 
-  /// What the workers did, by the idempotency key of the work.
-  private final class Log: Sendable {
-    private let answers = Mutex<[String: Int]>([:])
-    private let vanished = Atomic<Int>(0)
-    func completed(_ key: String) { answers.withLock { $0[key, default: 0] += 1 } }
-    func vanish() { vanished.add(1, ordering: .relaxed) }
-    var keys: [String: Int] { answers.withLock { $0 } }
-    var countOfVanished: Int { vanished.load(ordering: .relaxed) }
+  /// A program with many workers. Each one does its tasks, and answers each of them twice, because an answer may be lost on
+  /// its way. With `hang`, a worker keeps its first task by heartbeats and never answers. The program prints the two
+  /// statuses that each task's answers got, and the key of its work.
+  private static let program = """
+    import json, sys, threading, urllib.error, urllib.request
+
+    ENGINE, NAME, FIRST, COUNT, HANGS = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), "hang" in sys.argv
+    printing, pause = threading.Lock(), threading.Event()
+
+
+    def post(path, body):
+        request = urllib.request.Request(ENGINE + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=90) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
+
+
+    def work(number):
+        name = f"{NAME}-{number}"
+        while True:
+            status, polled = post(f"/v1/tasks/q{number % 10}/poll", {"worker": name, "wait": "60s"})
+            if status != 200:
+                raise Exception(f"a poll was answered {status}: {polled}")
+            for task in polled["tasks"]:
+                target, lease = f"/v1/tasks/{task['id']}", task["lease"]
+                while HANGS:
+                    post(target + "/heartbeat", {"lease": lease})
+                    pause.wait(1)
+                done = {"lease": lease, "output": {"worker": name, "n": task["input"]["n"]}}
+                statuses = [post(target + "/complete", done)[0] for _ in range(2)]
+                with printing:
+                    print(*statuses, task["key"], flush=True)
+
+
+    threads = [threading.Thread(target=work, args=(FIRST + number,)) for number in range(COUNT)]
+    for thread in threads:
+        thread.start()
+    """
+
+  /// Workers in a process of their own.
+  private struct Crew {
+    let workers: Range<Int>
+    let process: TestProcess
+    private let printed = Told<String>()
+    private let reading: Task<Void, Never>
+
+    init(_ name: String, _ workers: Range<Int>, _ site: Site, _ engine: SagaProcess, hangs: Bool = false) throws {
+      self.workers = workers
+      let file = site.folder.appendingPathComponent("workers.py")
+      try Data(WorkerTests.program.utf8).write(to: file)
+      let process = try TestProcess(
+        "python3",
+        [file.path, engine.url, name, "\(workers.lowerBound)", "\(workers.count)"] + (hangs ? ["hang"] : []),
+        in: site.folder)
+      self.process = process
+      reading = Task { [printed] in
+        for await line in process.lines { printed.add(line) }
+      }
+    }
+
+    /// The lines that the process has printed so far.
+    var lines: [String] { printed.all }
+
+    /// Ends the process with a SIGKILL, amid what its workers do, and waits for its last line.
+    func kill() async {
+      await process.killNow()
+      await reading.value
+    }
   }
 
-  /// A worker. One that vanishes takes one task, and is not heard of again.
-  private static func work(
-    _ client: HTTPClient, _ url: String, queue: Int, name: String, vanishes: Bool, _ log: Log
-  ) async throws {
-    func post(_ path: String, _ body: JSON) async throws -> (status: Int, body: JSON) {
-      let response = try await client.send(
-        HTTPClientRequest(
-          method: "POST", url: url + path, headers: ["Content-Type": "application/json"], body: body.bytes(),
-          timeout: .seconds(90)))
-      return (response.status, try JSON(parsing: response.body))
-    }
-    while !Task.isCancelled {
-      let polled = try await post("/v1/tasks/q\(queue)/poll", ["worker": .string(name), "wait": "5s"])
-      #expect(polled.status == 200, "\(polled.body.text())")
-      guard let task = polled.body["tasks"]?[0], let id = task["id"]?.stringValue else { continue }
-      if vanishes { return log.vanish() }
-      let done: JSON = [
-        "lease": task["lease"] ?? .null, "output": ["worker": .string(name), "n": task["input"]?["n"] ?? .null],
-      ]
-      let answer = try await post("/v1/tasks/\(id)/complete", done)
-      if answer.status == 200 { log.completed(task["key"]?.stringValue ?? "") }
-      #expect(answer.status == 200 || answer.body["code"] == "task.leaseLost", "\(answer.body.text())")
-      // The answer may have been lost on its way: the same one again is harmless.
-      if answer.status == 200 { #expect(try await post("/v1/tasks/\(id)/complete", done).status == 200) }
+  /// The takes and the end of one task, by the history of its saga.
+  private struct Done {
+    /// The workers that took it and lost it.
+    let lostBy: [String]
+
+    init(_ id: String, _ key: (queue: Int, number: Int), _ site: Site, _ engine: SagaProcess) async throws {
+      let answer = try await site.call("GET", "\(engine.url)/v1/sagas/\(id)/events?limit=1000")
+      let events = answer.body["events"]?.arrayValue ?? []
+      func all(_ type: String) -> [JSON] {
+        events.filter { $0["type"]?.stringValue == type }.compactMap { $0["data"] }
+      }
+      let takes = all("taskTaken").compactMap { $0["worker"]?.stringValue }
+      let succeeded = all("stepSucceeded")
+      #expect(succeeded.count == 1, "the task of \(id) was recorded \(succeeded.count) times")
+      let last = try #require(takes.last)
+      #expect(last.hasPrefix("living-"), "\(takes)")
+      #expect(succeeded.first?["output"] == ["worker": .string(last), "n": .int(key.number)])
+      #expect(last.split(separator: "-").last.flatMap { Int($0) }.map { $0 % 10 } == key.queue)
+      lostBy = Array(takes.dropLast())
+      #expect(all("attemptFailed").count == lostBy.count, "each lost lease ends one attempt")
     }
   }
 
-  @Test("200 workers of 10 queues do every task once, although a third of them vanish with a task")
+  @Test(
+    "200 workers of 10 queues do every task once, although a third of them are killed while they wait and while they work"
+  )
   func manyWorkers() async throws {
-    let (queues, workers, tasks) = (10, 200, 60)
+    let (queues, tasks) = (10, 60)
     let site = try await Site(.sqlite)
     let engine = try await Self.start(site, queues: queues)
-    let client = HTTPClient(HTTPClientConfiguration(maxInFlight: 512, maxInFlightPerHost: 512))
-    let log = Log()
-    var ids: [String] = []
-    try await withThrowingTaskGroup(of: Void.self) { group in
-      for worker in 0..<workers {
-        group.addTask {
-          do {
-            try await Self.work(
-              client, engine.url, queue: worker % queues, name: "worker-\(worker)", vanishes: worker % 3 == 0, log)
-          } catch is CancellationError {} catch {
-            // A poll that is cut off at the end of the test says so with an error of the client.
-            if !Task.isCancelled { throw error }
-          }
-        }
-      }
-      try await eventually("every worker waits") {
-        let listed = try await site.call("GET", "\(engine.url)/v1/tasks").body["queues"]?.arrayValue ?? []
-        return listed.reduce(0) { $0 + ($1["workersWaiting"]?.intValue ?? 0) } == workers
-      }
-      for number in 0..<tasks {
-        for queue in 0..<queues { ids.append(try await Self.begin(site, engine, queue: queue, number)) }
-      }
-      try await eventually("every saga has completed", within: .seconds(180)) {
-        let stats = try await site.call("GET", "\(engine.url)/v1/stats").body
-        return stats["sagas"]?["completed"] == .int(queues * tasks)
-      }
-      group.cancelAll()
+    let living = try Crew("living", 0..<133, site, engine)
+    let waiting = try Crew("waiting", 133..<166, site, engine)
+    let working = try Crew("working", 166..<200, site, engine, hangs: true)
+    try await eventually("every worker waits", within: .seconds(50)) {
+      let listed = try await site.call("GET", "\(engine.url)/v1/tasks").body["queues"]?.arrayValue ?? []
+      return listed.reduce(0) { $0 + ($1["workersWaiting"]?.intValue ?? 0) } == 200
     }
-    #expect(log.countOfVanished == (workers + 2) / 3)
-    #expect(log.keys.count == queues * tasks)
-    #expect(log.keys.values.allSatisfy { $0 == 1 }, "a task was recorded twice")
-    for id in ids.prefix(50) {
-      let events = try await site.call("GET", "\(engine.url)/v1/sagas/\(id)/events?limit=1000").body["events"]
-      #expect(events?.arrayValue?.filter { $0["type"] == "stepSucceeded" }.count == 1)
+
+    // 1. A sixth of the workers is killed amid their polls.
+    await waiting.kill()
+    #expect(waiting.lines == [])
+    var sagas: [(id: String, key: (queue: Int, number: Int))] = []
+    for number in 0..<tasks {
+      for queue in 0..<queues {
+        sagas.append((try await Self.begin(site, engine, queue: queue, number), (queue, number)))
+      }
     }
+
+    // 2. Another sixth is killed while each of them has a task.
+    try await eventually("each worker that hangs has a task") {
+      let listed = try await site.call("GET", "\(engine.url)/v1/tasks?limit=1000").body["tasks"]?.arrayValue ?? []
+      return listed.count { $0["worker"]?.stringValue?.hasPrefix("working-") == true } == working.workers.count
+    }
+    await working.kill()
+    #expect(working.lines == [])
+
+    // 3. The others do every task, those of the dead workers too.
+    try await eventually("every saga has completed", within: .seconds(180)) {
+      let stats = try await site.call("GET", "\(engine.url)/v1/stats").body
+      return stats["sagas"]?["completed"] == .int(queues * tasks)
+    }
+    var lostBy: [String] = []
+    for saga in sagas { lostBy += try await Done(saga.id, saga.key, site, engine).lostBy }
+    let lostAtWork = lostBy.filter { $0.hasPrefix("working-") }
+    #expect(Set(lostAtWork).count == working.workers.count && lostAtWork.count == working.workers.count)
+    // A poll whose worker is dead may have got a task, and only one.
+    let lostAtPoll = lostBy.filter { $0.hasPrefix("waiting-") }
+    #expect(Set(lostAtPoll).count == lostAtPoll.count && lostAtPoll.count <= waiting.workers.count)
+    #expect(lostBy.count == lostAtWork.count + lostAtPoll.count, "a living worker lost its lease: \(lostBy)")
+
+    // 4. The workers saw the same: each work was taken once, and the repeat of its answer changed nothing.
     let left = try await site.call("GET", "\(engine.url)/v1/tasks").body
     #expect(left["tasks"] == [] && left["queues"]?.arrayValue?.count == queues)
+    try await eventually("each task's answers are printed") { living.lines.count >= sagas.count }
+    await living.kill()
+    #expect(living.lines.sorted() == sagas.map { "200 200 \($0.id)/load/1" }.sorted())
     #expect(await engine.stop() == 0)
-    await client.shutdown()
     await site.close()
   }
 

@@ -25,7 +25,9 @@ extension SagaHost {
         case .undo: return try await turnBack(child, call)
         }
       } catch let refusal as Refusal {
-        return call.report(.failed(StepFailure(code: refusal.code, message: refusal.message)))
+        let failure = StepFailure(code: refusal.code, message: refusal.message)
+        // A child that the engine does not read may have been started by an earlier process.
+        return call.report(refusal.code == EngineErrorCode.sagaHeld ? .unknown(failure) : .failed(failure))
       } catch let error as StoreError {
         switch error.kind {
         case .unavailable, .outcomeUnknown, .notOwner, .versionConflict: break

@@ -53,6 +53,8 @@ actor Saga {
   private var isMarkedAsleep: Bool
   /// The attempts that an executor has. Because of it, an effect is performed once.
   private var performed: Set<AttemptID> = []
+  /// Whether the effects of the state were performed since the saga came into memory.
+  private var hasPerformed = false
   /// The looks of polling steps that are under way, and when the next ones are due. The history has their timetable.
   private var looks: Looks
   private var eventsSinceSnapshot = 0
@@ -177,8 +179,13 @@ actor Saga {
         looks = decision.looks
         if let state {
           answerAppending(.success(state))
-          // After a restart, the calls of children are made again without an event.
-          if batch.contains(where: { $0.command == .recover }) { perform() } else { rearm(state, decision.learned) }
+          // After a restart, the calls of children are made again without an event. A command can also come before
+          // `resume`. Then the effects of the stored state are still to be performed.
+          if !hasPerformed || batch.contains(where: { $0.command == .recover }) {
+            perform()
+          } else {
+            rearm(state, decision.learned)
+          }
         }
         break
       }
@@ -384,6 +391,7 @@ actor Saga {
 
   private func perform() {
     guard let state else { return }
+    hasPerformed = true
     look(state)
     host.tasks.update(id, state.tasks(by: definition), of: state)
     host.watchChildren(of: state)

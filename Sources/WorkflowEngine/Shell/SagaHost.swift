@@ -208,8 +208,10 @@ final class SagaHost: Sendable {
         eventsSinceSnapshot: loaded.eventsSinceSnapshot,
         looks: looked.map { Looks(of: state, madeUntil: $0) } ?? Looks(),
         first: first, host: self)
-      registry.withLock { $0[id] = .live(saga) }
+      // The table gets the turns before anyone can give the saga a command. Otherwise a turn that the command releases
+      // would come back into the table, and nothing would release it again.
       noteTurns(of: loaded.state)
+      registry.withLock { $0[id] = .live(saga) }
       await saga.resume()
       return saga
     } catch {

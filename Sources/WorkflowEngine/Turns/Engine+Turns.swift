@@ -30,7 +30,20 @@ extension SagaHost {
 
   private func wake(_ sagas: Set<UniqueID>) {
     for id in sagas.sorted() {
-      Task(executorPreference: environment.executor) { await self.tell(id, .wake) }
+      Task(executorPreference: environment.executor) {
+        if await !self.tell(id, .wake) { await self.passOverIfUnreadable(id) }
+      }
+    }
+  }
+
+  /// Gives the turn that was offered to a saga to the next one, if the saga can't be read. While the store is
+  /// unavailable, the saga keeps its offer: its timer wakes it again.
+  private func passOverIfUnreadable(_ id: UniqueID) async {
+    do {
+      _ = try await saga(id)
+    } catch {
+      if let trouble = error as? StoreError, Self.isWorthRepeating(trouble) { return }
+      wake(turns.passOver(id))
     }
   }
 

@@ -106,6 +106,13 @@ struct TurnTable {
     return offer(keys)
   }
 
+  /// Passes over a saga that can't be read, until it reports its turns again. What it holds stays.
+  /// - Returns: the sagas to which turns are offered now.
+  mutating func passOver(_ saga: UniqueID) -> Set<UniqueID> {
+    guard let known = claims[saga], let first = known.first else { return [] }
+    return update(saga, workflow: first.workflow, turns: known.map(\.turn), isPaused: true)
+  }
+
   /// Begins to give turns: all open sagas have been read.
   /// - Returns: the sagas to which turns are offered now.
   mutating func open() -> Set<UniqueID> {

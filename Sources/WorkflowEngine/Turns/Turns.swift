@@ -27,6 +27,10 @@ final class Turns: Sendable {
     return table.withLock { $0.update(saga, workflow: workflow, turns: turns, isPaused: isPaused) }
   }
 
+  /// Passes over a saga that can't be read.
+  /// - Returns: the sagas whose turn has come.
+  func passOver(_ saga: UniqueID) -> Set<UniqueID> { table.withLock { $0.passOver(saga) } }
+
   func offers(to saga: UniqueID) -> [TurnOffer] { table.withLock { $0.offers(to: saga) } }
 
   func open() -> Set<UniqueID> { table.withLock { $0.open() } }

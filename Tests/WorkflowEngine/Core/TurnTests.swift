@@ -204,6 +204,24 @@ struct TurnTests {
     #expect(try comes(&saga, "a", "HiSeq-2") == ["a takes HiSeq-2", "a 1"])
   }
 
+  @Test("A step begins with the turn for which it waited, also when the saga has moved to a version with another key")
+  func movedWhileWaiting() throws {
+    func steps(_ key: String) -> String {
+      let turn = #""concurrency": {"key": "\#(key)"}"#
+      return "[\(Saga.http("a", turn + ", " + Self.once + #", "onFailure": "stuck""#))]"
+    }
+    var saga = try started(steps("${input.instrument}"))
+    _ = try comes(&saga, "a")
+    try saga.refuse("a")
+    try saga.operate(.retry(step: "a", input: ["instrument": "HiSeq-2"]))
+    #expect(saga.state?.step("a")?.isQueued == true)
+    let target = try Saga(steps("line/${input.instrument}"), version: 2).definition
+    #expect(try saga.operate(.migrate(to: 2), to: target) == ["moved to 2"])
+    #expect(try comes(&saga, "a", "HiSeq-2") == ["a takes HiSeq-2", "a 1"])
+    #expect(try saga.succeed("a") == ["a succeeded", "sagaCompleted"])
+    #expect(saga.state?.hasTurns == false)
+  }
+
   @Test("An abandoned saga holds nothing")
   func abandon() throws {
     var saga = try started("[\(Saga.http("a", Self.turn + ", " + Self.once + #", "onFailure": "stuck""#))]")

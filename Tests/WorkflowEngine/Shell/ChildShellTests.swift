@@ -330,6 +330,33 @@ struct ChildShellTests {
     await living.stop()
   }
 
+  @Test(
+    "A child that the engine does not read may be there, so its parent waits for an operator and is not undone around it"
+  )
+  func held() async throws {
+    let (gate, open) = AsyncStream.makeStream(of: Void.self)
+    let executor = ScriptedExecutor { call in
+      if call.step == "a", call.phase == .forward { for await _ in gate { break } }
+      return .succeeded(["ok": true])
+    }
+    let running = try await RunningEngine(MemoryStore(environment: .system), executor)
+    let host = running.engine.host
+    try await register(running.engine)
+    let id = try await running.start(input: Self.input).id
+    await executor.waitForCalls()
+    let child = ChildID.of("\(id)/deliver/1", parent: id, startKey: nil, in: host.events)
+    await host.held.hold(
+      HeldSaga(id: child, since: host.environment.now(), isPaused: false))
+    open.yield()
+    try await running.engine.wait(for: id, toBe: .stuck)
+    let state = try await running.engine.saga(id).state
+    #expect(state.turnBack?.value.code == EngineErrorCode.sagaHeld)
+    #expect(state.blockers.map(\.step) == ["deliver"])
+    #expect(state.blockers.map(\.failure.code) == [EngineErrorCode.sagaHeld])
+    #expect(executor.keys == ["a/1"], "a is undone only after the child")
+    await running.stop()
+  }
+
   // MARK: A plate
 
   /// Counts what is under way at the same time.
@@ -408,12 +435,12 @@ struct ChildShellTests {
   @Test("When a step behind a plate fails, its 96 children are undone, eight at a time")
   func plateUndone() async throws {
     let gauge = Gauge()
-    // No undo ends before eight are under way.
-    let eight = Once<Void>()
+    let (begun, gate) = (Told<String>(), Once<Void>())
     let executor = ScriptedExecutor { call in
       if call.phase == .undo {
-        if gauge.enter() == 8 { eight.give() }
-        await eight.value()
+        gauge.enter()
+        begun.add(call.idempotencyKey)
+        await gate.value()
         gauge.leave()
       }
       return await Self.failing("after")(call)
@@ -421,6 +448,9 @@ struct ChildShellTests {
     let running = try await RunningEngine(MemoryStore(environment: .system), executor)
     try await registerPlate(running.engine)
     let id = try await running.start(input: Self.wells).id
+    await begun.wait(for: 8)
+    #expect(try await running.engine.saga(id).state.items(of: "wells")?.count(of: .undoing) == 8)
+    gate.give()
     #expect(try await running.end(of: id).status == .compensated)
     let all = try await children(running.engine, of: id)
     #expect(all.count == 96 && all.allSatisfy { $0.status == "compensated" })

@@ -273,6 +273,28 @@ struct TaskShellTests {
     await site.running.stop()
   }
 
+  @Test("A saga offers its task also when a command comes before the saga has resumed")
+  func commandBeforeResume() async throws {
+    let site = try await Site()
+    let id = try await site.start()
+    try await site.engine.waitUntilAsleep(id)
+    let host = site.engine.host
+    let stored = try await host.load(id).state
+    // The queues know nothing of the saga, as after a restart.
+    host.tasks.update(id, [], of: stored)
+    #expect(site.engine.tasks(of: nil, limit: 10).tasks.isEmpty)
+    let saga = Saga(
+      id: id, definition: try await host.definitions.definition(of: stored.definition), state: stored,
+      isMarkedAsleep: true, eventsSinceSnapshot: 0, host: host)
+    #expect(await saga.tell(.wake))
+    await saga.idle()
+    #expect(site.engine.tasks(of: nil, limit: 10).tasks.map(\.id.saga) == [id])
+    let given = try #require(try await site.poll().first)
+    try await site.engine.answer(given.id, lease: given.lease, .succeeded(.null))
+    #expect(try await site.running.end(of: id).status == .completed)
+    await site.running.stop()
+  }
+
   @Test("Workers that wait are answered when the engine stops")
   func stops() async throws {
     let site = try await Site()

@@ -226,6 +226,24 @@ struct TurnShellTests {
     await running.stop()
   }
 
+  @Test("A waiter that can't be read is passed over when its turn comes, and keeps its place")
+  func unreadable() async throws {
+    let clock = FakeClock()
+    let environment = Environment.fake(clock: clock)
+    let store = MoodyStore(MemoryStore(environment: environment))
+    let running = try await RunningEngine(store, ScriptedExecutor(), environment: environment)
+    _ = try await running.engine.register(Workflow.of(Self.waiting, members: #""timeout": "1h","#), by: "test")
+    let ids = try await startInOrder(3, running, clock)
+    try await running.engine.waitUntilAllAsleep()
+    store.garble(ids[1])
+    _ = try await running.engine.signal(ids[0], name: "go", body: .null, signalID: nil, by: "mia")
+    try await running.engine.state(of: ids[2], when: "its turn has come") { $0.step("s")?.wait != nil }
+    let line = try #require(running.engine.turns(of: "HiSeq-1"))
+    #expect(line.holders.map(\.saga) == [ids[2]])
+    #expect(line.waiters.map(\.saga) == [ids[1]] && line.waiters.map(\.isPaused) == [true])
+    await running.stop()
+  }
+
   // MARK: Restarts
 
   enum StoreKind: String, CaseIterable { case memory, sqlite }

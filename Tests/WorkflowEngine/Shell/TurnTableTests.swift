@@ -49,6 +49,20 @@ struct TurnTableTests {
     #expect(table.isEmpty)
   }
 
+  @Test("A saga that can't be read is passed over, keeps what it holds, and is a waiter again once it reports")
+  func unreadable() {
+    var table = opened()
+    update(&table, 1, [turn("a", "k", at: 1), turn("b", "l", at: 1, isTaken: true)])
+    update(&table, 2, [turn("a", "k", at: 2), turn("b", "l", at: 2)])
+    #expect(table.offers(to: id(1)) == [TurnOffer(step: "a", key: "k")])
+    #expect(table.passOver(id(1)) == [id(2)])
+    #expect(table.offers(to: id(1)) == [] && table.offers(to: id(2)) == [TurnOffer(step: "a", key: "k")])
+    #expect(table.line(of: "l", atMost: 9)?.holders.map(\.saga) == [id(1)])
+    #expect(table.passOver(id(3)) == [], "a saga without turns")
+    update(&table, 1, [turn("a", "k", at: 1), turn("b", "l", at: 1, isTaken: true)])
+    #expect(update(&table, 2, []) == [id(1)])
+  }
+
   @Test("Turns go by the time of asking, then by the saga's id, whatever the order of the reports")
   func order() {
     var table = TurnTable()

@@ -104,8 +104,9 @@ extension Decider {
     guard ItemPlace(step) == nil, let concurrency = definition.steps[step].concurrency else { return true }
     let now = state.steps[step]
     let held = state.turn(of: now.id)
-    // The key of an attempt that is made again is the same, unless an operator gave the step another input.
-    if let held, held.isTaken, now.input == nil { return true }
+    // The key of an attempt that is made again is the same, unless an operator gave the step another input. A step that has
+    // waited begins with the turn for which it waited, also when the saga has moved to a version with another key.
+    if let held, held.isTaken, now.input == nil || now.isQueued { return true }
     let document = state.document(for: now, reading: concurrency.reads)
     do throws(ConcurrencyError) {
       let key = try measured { meter throws(ConcurrencyError) in try concurrency.text(in: document, meter: meter) }
