@@ -17,10 +17,10 @@ enum Cost {
         try await bed.store.own(shards: nil)
         let echo = isOn ? try KafkaBench.echo(bed.store, cluster) : nil
         let telling = echo.map { echo in Task { try await echo.run() } }
-        let before = processorTime()
+        let before = ProcessFigures.processorSeconds()
         let figure = try await SixSteps.measure(bed.store, count: sagas, inFlight: 512)
         figures[isOn] = Double(sagas) / figure.seconds
-        processor[isOn] = (processorTime() - before) / Double(sagas) * 1e3
+        processor[isOn] = (ProcessFigures.processorSeconds() - before) / Double(sagas) * 1e3
         telling?.cancel()
         _ = await telling?.result
         await bed.remove()
@@ -34,11 +34,4 @@ enum Cost {
   }
 
   private static func shown(_ value: Double?) -> Double { ((value ?? 0) * 1_000).rounded() / 1_000 }
-
-  /// Of this process, in seconds: what it did, however much others did meanwhile.
-  private static func processorTime() -> Double {
-    var time = timespec()
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
-    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
-  }
 }

@@ -1,106 +1,96 @@
-import BenchSupport
 import Foundation
 import JSON
-import Persistence
 import Runtime
-import SagaCore
-import Synchronization
 import Values
-import WorkflowEngine
 
-/// What an item of a step with `forEach` costs, by the number of items: its time, its events, and the memory of the process.
-/// One saga runs at a time, its calls answered in the process. With `--undo`, a last step fails, and all items are undone.
+/// What an item of a step with `forEach` costs, by the number of items. Every measurement is a process of its own, so that
+/// none inherits memory, and all of them do the same number of items: one saga of 100,000, or a hundred sagas of 1,000,
+/// one after the other.
 ///
-///     saga-bench items [--sizes 100,10000,100000] [--parallel 10] [--rounds 3] [--stores memory,sqlite] [--undo]
+///     saga-bench items [--sizes 1000,10000,100000] [--parallel 10] [--rounds 3] [--stores memory,sqlite] [--undo]
+///     saga-bench items-killed [--items 100000] [--parallel 10] [--undo]
 enum ItemsBench {
   static func run(sizes: [Int], parallel: Int, rounds: Int, stores: [String], undoes: Bool) async throws {
-    // Round by round over all sizes, so that a machine whose speed drifts is unfair to none. The small sizes come first,
-    // because a process keeps the memory that a large one needed.
+    let sizes = sizes.sorted()
+    guard let largest = sizes.last else { return }
+    var lines: [String: [Int: [JSON]]] = [:]
+    // Round by round over all sizes, so that a machine whose speed drifts is unfair to none.
     for round in 1...rounds {
-      for kind in stores {
-        for size in sizes.sorted() {
-          guard let bed = try await TestBed.make(kind) else {
-            print(#"{"store": "\#(kind)", "skipped": "TRACSEQ_TEST_POSTGRES is not set"}"#)
-            continue
-          }
-          let line = try await measure(bed.store, size: size, parallel: parallel, undoes: undoes)
-          print(#"{"store": "\#(kind)", "round": \#(round), "items": \#(size), \#(line)}"#)
+      for store in stores {
+        for size in sizes {
+          let run = ItemsRun(
+            store: store, items: size, sagas: max(1, largest / size), parallel: parallel, undoes: undoes)
+          guard let line = try Self.process(run.arguments).line else { throw NoFigures(run: run) }
+          print(#"{"round": \#(round), \#(line.dropFirst())"#)
           fflush(nil)
-          await bed.remove()
+          let figures = try JSON(parsing: line)
+          if figures["skipped"] == nil { lines[store, default: [:]][size, default: []].append(figures) }
         }
       }
     }
-  }
-
-  private static func workflow(parallel: Int, undoes: Bool) -> String {
-    let path = "/wells/${steps.run.uuid}"
-    let last = undoes ? #", {"id": "refuse", "fail": {"code": "REFUSED"}}"# : ""
-    return #"""
-      {"name": "items", "version": 1, "timeout": "2d", "steps": [
-        {"id": "run", "forEach": {"items": "${input.wells[*]}", "as": "well", "key": "${well.id}", "maxParallel": \#(parallel)},
-         "http": {"service": "lab", "method": "PUT", "path": "\#(path)", "body": {"well": "${well.id}", "number": "${index}"}},
-         "compensation": {"http": {"service": "lab", "method": "DELETE", "path": "\#(path)"}}}\#(last)
-      ]}
-      """#
-  }
-
-  private static func measure(_ store: any EventStore, size: Int, parallel: Int, undoes: Bool) async throws -> String {
-    let participant = Answering()
-    let engine = Engine(store: store, executor: participant, environment: .system)
-    let running = Task { try await engine.run() }
-    while !engine.isReady { await Task.yield() }
-    _ = try await engine.register(Array(workflow(parallel: parallel, undoes: undoes).utf8), by: "bench")
-    let input: JSON = ["wells": .array((0..<size).map { ["id": .string("W-\($0)"), "volumeUl": 20] })]
-    let before = residentKiB() ?? 0
-    let memory = Mutex(before)
-    let sampling = Task {
-      while !Task.isCancelled {
-        if let now = residentKiB() { memory.withLock { $0 = max($0, now) } }
-        try await Environment.system.clock.sleep(until: Environment.system.now() + .milliseconds(50))
+    for store in stores {
+      guard let smallest = sizes.first, let bySize = lines[store] else { continue }
+      for size in sizes.dropFirst() {
+        compare(store, undoes, (smallest, bySize[smallest] ?? []), (size, bySize[size] ?? []))
       }
     }
-    let clock = ContinuousClock()
-    let begun = clock.now
-    let id = try await engine.start(StartRequest(workflow: "items", input: input, by: "bench")).id
-    let end = try await engine.waitForEnd(of: id, atMost: .seconds(7_200)).state
-    let seconds = (clock.now - begun) / .seconds(1)
-    sampling.cancel()
-    _ = await sampling.result
-    guard end.status == (undoes ? .compensated : .completed), participant.count == size * (undoes ? 2 : 1) else {
-      throw WrongEnd(status: "\(end.status)", calls: participant.count)
+  }
+
+  /// Prints the figures of a large saga as ratios to those of a small one: the medians of all rounds.
+  private static func compare(_ store: String, _ undoes: Bool, _ small: (Int, [JSON]), _ large: (Int, [JSON])) {
+    func median(_ name: String, _ lines: [JSON]) -> Double {
+      let values = lines.compactMap { $0[name]?.doubleValue }.sorted()
+      return values.isEmpty ? .nan : values[values.count / 2]
     }
-    // An ended saga has left memory, so this reads its history.
-    let asked = clock.now
-    _ = try await engine.saga(id)
-    let read = (clock.now - asked) / .seconds(1)
-    running.cancel()
-    _ = await running.result
-    return #""events": \#(end.version), "seconds": \#(SagaBench.rounded(seconds)), "#
-      + #""microsecondsPerItem": \#(SagaBench.rounded(seconds * 1_000_000 / Double(size))), "#
-      + #""readSeconds": \#(SagaBench.rounded(read)), "residentMiBBefore": \#(before / 1_024), "#
-      + #""residentMiBMost": \#(memory.withLock { $0 } / 1_024)"#
+    func ratio(_ name: String) -> Double { SagaBench.rounded(median(name, large.1) / median(name, small.1)) }
+    print(
+      #"{"store": "\#(store)", "undo": \#(undoes), "items": [\#(small.0), \#(large.0)], "#
+        + #""ratioOfTime": \#(ratio("microsecondsPerItem")), "#
+        + #""ratioOfProcessorTime": \#(ratio("processorMicrosecondsPerItem")), "#
+        + #""ratioOfEvents": \#(ratio("eventsPerItem")), "#
+        + #""residentMiBMost": [\#(median("residentMiBMost", small.1)), \#(median("residentMiBMost", large.1))], "#
+        + #""growthWhileItRuns": \#(SagaBench.rounded(median("growthWhileItRuns", large.1)))}"#)
   }
 
-  private struct WrongEnd: Error {
-    let status: String
-    let calls: Int
+  /// Kills the engine's process with SIGKILL after half of the calls, starts it again on the same SQLite file, and counts
+  /// the calls of each key. With undos it is killed once more, after half of them.
+  static func runKilled(size: Int, parallel: Int, undoes: Bool) async throws {
+    let folder = NSTemporaryDirectory() + "saga-bench-\(Environment.system.newID())"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    // In the second run half of the items and half of the undos are left before the next kill.
+    for killAfter in undoes ? [size / 2, size, 0] : [size / 2, 0] {
+      let run = ItemsRun(
+        store: "sqlite", items: size, sagas: 1, parallel: parallel, undoes: undoes, folder: folder, killAfter: killAfter
+      )
+      let ended = try Self.process(run.arguments)
+      guard (killAfter == 0) == (ended.line != nil) else { throw NoFigures(run: run) }
+      if let line = ended.line { print(#"{"what": "resumed", \#(line.dropFirst())"#) }
+    }
+    let calls = try String(contentsOfFile: ItemsRun.log(in: folder), encoding: .utf8).split(separator: "\n")
+    let keys = Set(calls)
+    print(
+      #"{"what": "calls", "items": \#(size), "undo": \#(undoes), "keys": \#(keys.count), "#
+        + #""keysExpected": \#(size * (undoes ? 2 : 1)), "repeated": \#(calls.count - keys.count), "#
+        + #""repeatedAtMost": \#(parallel * (undoes ? 2 : 1))}"#)
   }
 
-  /// Returns the memory that the process occupies; nil where the system does not say it.
-  private static func residentKiB() -> Int? {
-    guard let text = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8) else { return nil }
-    let line = text.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
-    return line?.split(separator: " ").dropLast().last.flatMap { Int($0.trimmingCharacters(in: .whitespaces)) }
-  }
-}
+  struct NoFigures: Error { let run: ItemsRun }
 
-/// A participant that answers at once, and counts its calls.
-private final class Answering: StepExecutor {
-  private let calls = Atomic<Int>(0)
-  var count: Int { calls.load(ordering: .relaxed) }
-
-  func perform(_ call: StepCall) async -> StepOutcome {
-    calls.wrappingAdd(1, ordering: .relaxed)
-    return .succeeded(["ok": true])
+  /// Runs this program once more.
+  /// - Returns: the line of figures that it printed; nil when it was killed.
+  private static func process(_ arguments: [String]) throws -> (line: String?, status: Int32) {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: Bundle.main.executablePath ?? CommandLine.arguments[0])
+    process.arguments = arguments
+    let pipe = Pipe()
+    process.standardOutput = pipe
+    try process.run()
+    let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    let line = text.split(separator: "\n").last { $0.hasPrefix("{") }.map(String.init)
+    return (
+      process.terminationReason == .exit && process.terminationStatus == 0 ? line : nil, process.terminationStatus
+    )
   }
 }

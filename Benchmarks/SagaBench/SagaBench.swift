@@ -37,8 +37,13 @@ struct SagaBench {
           arguments[$0 + 1].split(separator: ",").compactMap { Int($0) }
         }
         return try await ItemsBench.run(
-          sizes: sizes ?? [100, 10_000, 100_000], parallel: option("parallel", 10), rounds: rounds,
+          sizes: sizes ?? [1_000, 10_000, 100_000], parallel: option("parallel", 10), rounds: rounds,
           stores: stores ?? ["memory", "sqlite"], undoes: arguments.contains("--undo"))
+      case "items-killed":
+        return try await ItemsBench.runKilled(
+          size: option("items", 100_000), parallel: option("parallel", 10), undoes: arguments.contains("--undo"))
+      case "items-once":
+        return try await ItemsRun(arguments).run()
       default: break
       }
       // Round by round over all stores, so that a machine whose speed drifts is unfair to none.

@@ -70,6 +70,12 @@ public struct TestBed: Sendable {
   public let store: any EventStore
   public let remove: @Sendable () async -> Void
 
+  /// Opens the SQLite store of a folder, which stays.
+  public static func sqlite(in folder: String) async throws -> TestBed {
+    let store = try await SQLiteStore.open(path: folder + "/events.db", environment: .system)
+    return TestBed(store: store) { await store.close() }
+  }
+
   /// - Returns: nil when the store's server is not there.
   public static func make(_ kind: String) async throws -> TestBed? {
     switch kind {

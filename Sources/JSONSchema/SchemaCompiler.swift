@@ -257,7 +257,40 @@ final class SchemaCompiler {
         SchemaErrorCode.misspelt, "\"\(name)\" is not a keyword of JSON Schema 2020-12; it refuses nothing", at: place,
         name, near: near)
     }
+    warnOfMembers(members, at: place)
+    warnOfRequired(members, at: place)
   }
+
+  /// Warns of a schema without a keyword whose members look like those of the value: `{"barcode": "string"}`.
+  private func warnOfMembers(_ members: JSONObject, at place: Int) {
+    guard !members.contains(where: { SchemaKeywords.isKnown($0.name) || SchemaKeywords.meant(by: $0.name) != nil }),
+      let name = members.first(where: { !$0.name.hasPrefix("x-") && SchemaKeywords.looksLikeSchema($0.value) })?.name
+    else { return }
+    warning(
+      SchemaErrorCode.misspelt,
+      "\"\(name)\" is not a keyword of JSON Schema 2020-12; it refuses nothing: write the members of an object into "
+        + "\"properties\", each with a schema", at: place, name, near: "properties")
+  }
+
+  /// Warns of a required name that `properties` doesn't have, where another name was meant or no value can have it.
+  private func warnOfRequired(_ members: JSONObject, at place: Int) {
+    guard let required = members["required"]?.arrayValue, let properties = members["properties"]?.objectValue,
+      members["patternProperties"] == nil, properties.count <= Self.mostCompared
+    else { return }
+    let isClosed = members["additionalProperties"] == false
+    for case .string(let name) in required.prefix(Self.mostCompared) where properties[name] == nil {
+      let near = NearNames.nearest(to: name, among: properties.keys, within: 2)
+      guard isClosed || near != nil else { continue }
+      warning(
+        SchemaErrorCode.misspelt,
+        "\"required\" has \"\(name)\", and \"properties\" does not"
+          + (isClosed ? "; \"additionalProperties\": false allows no other member, so no value meets this schema" : ""),
+        at: place, "required", near: near)
+    }
+  }
+
+  /// The most members whose names are compared with each other.
+  private static let mostCompared = 200
 
   // MARK: References
 
@@ -409,7 +442,7 @@ final class SchemaCompiler {
     add(true, code, message(), place, path, spot, near())
   }
 
-  private func warning(_ code: String, _ message: String, at place: Int, _ name: String, near: String) {
+  private func warning(_ code: String, _ message: String, at place: Int, _ name: String, near: String?) {
     // The library's documents are not the author's.
     guard places[place].document == 0 else { return }
     warnings += 1

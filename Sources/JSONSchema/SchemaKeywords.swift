@@ -55,6 +55,19 @@ enum SchemaKeywords {
     "$recursiveAnchor": "$dynamicAnchor", "id": "$id",
   ]
 
+  private static let types: Set = ["string", "integer", "number", "boolean", "object", "array", "null"]
+
+  static func isKnown(_ name: String) -> Bool { known.contains(name) }
+
+  /// Returns true for the name of a type, and for an object that has a type or the keywords of an object or a list.
+  static func looksLikeSchema(_ json: JSON) -> Bool {
+    switch json {
+    case .string(let text): types.contains(text)
+    case .object(let members): ["type", "enum", "const", "properties", "items"].contains { members[$0] != nil }
+    case .null, .bool, .number, .array: false
+    }
+  }
+
   /// Returns the keyword that a member was probably meant to be. Nil for a keyword, and for a member that resembles
   /// none.
   static func meant(by name: String) -> String? {

@@ -56,6 +56,11 @@ public enum DurationText {
     }
     if unit.utf8.contains(where: isDigit) { return "one number and one unit, or ISO 8601 for several, as PT1H30M" }
     let plain = unit.drop { $0 == " " }.lowercased()
+    if ["w", "week", "weeks"].contains(plain),
+      let weeks = Int(String(decoding: text.utf8.prefix(while: isDigit), as: UTF8.self)), weeks < 10_000
+    {
+      return "a week is 7d: write \(weeks * 7)d, or P\(weeks)W"
+    }
     let meant = unitLengths[plain] != nil ? plain : words[plain]
     if let meant = meant ?? NearNames.nearest(to: plain, among: unitLengths.keys.sorted(), within: 1) {
       return

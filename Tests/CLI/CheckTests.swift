@@ -178,6 +178,7 @@ struct ExploreTests {
     let refused = await TestTool().run("check", "--explore", "--input", bad, file)
     #expect(refused.status == .failure)
     #expect(refused.output.contains("[input.invalid]"))
+    #expect(refused.output.hasSuffix("1 file checked: 1 error, 0 warnings\n"))
     let answers = await TestTool().run("check", "--explore", "--answers", list, file)
     #expect(answers.status == .failure)
     #expect(answers.complaint.contains("rehearsal.badAnswers"))

@@ -80,7 +80,7 @@ struct TestCommandTests {
   func shipped() async throws {
     let result = await TestTool().run("test", "--coverage", "workflows")
     #expect(result.status == .success, "\(result.output)")
-    #expect(result.output.contains("workflows/tests/sample-processing.tests.json  sample-processing v3\n"))
+    #expect(result.output.contains("workflows/tests/sample-processing.tests.json  sample-processing v4\n"))
     #expect(!result.output.contains("no case reaches"))
   }
 

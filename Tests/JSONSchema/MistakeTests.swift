@@ -76,6 +76,18 @@ struct MistakeTests {
     Case(#"{"Required": ["a"]}"#, SchemaErrorCode.misspelt, "/Required", "", near: "required", isError: false),
     Case(
       #"{"additionalItems": false}"#, SchemaErrorCode.misspelt, "/additionalItems", "", near: "items", isError: false),
+    Case(
+      #"{"barcode": "string"}"#, SchemaErrorCode.misspelt, "/barcode", "into \"properties\"", near: "properties",
+      isError: false),
+    Case(
+      #"{"items": {"tube": {"type": "string"}}}"#, SchemaErrorCode.misspelt, "/items/tube", "it refuses nothing",
+      near: "properties", isError: false),
+    Case(
+      #"{"required": ["barcod"], "properties": {"barcode": {}}}"#, SchemaErrorCode.misspelt, "/required",
+      "\"required\" has \"barcod\", and \"properties\" does not", near: "barcode", isError: false),
+    Case(
+      #"{"required": ["lot"], "properties": {"barcode": {}}, "additionalProperties": false}"#,
+      SchemaErrorCode.misspelt, "/required", "no value meets this schema", isError: false),
     Case(#"{"example": 1}"#, SchemaErrorCode.misspelt, "/example", "", near: "examples", isError: false),
   ]
 
@@ -105,7 +117,7 @@ struct MistakeTests {
       {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "https://lab/sample", "title": "t",
        "description": "d", "default": {}, "examples": [], "deprecated": false, "readOnly": false, "$comment": "c",
        "properties": {"not": {"type": "string", "format": "date-time"}, "a": {"$ref": "#/definitions/b"}},
-       "definitions": {"b": {"if": true, "then": {}, "else": false}}}
+       "required": ["a", "tube"], "definitions": {"b": {"if": true, "then": {}, "else": false}}}
       """
     #expect(JSONSchema.compile(try JSON(parsing: schema)).findings == [])
   }

@@ -36,6 +36,15 @@ struct MistakeTests {
   private static func accept(_ condition: String) -> String {
     "[{ \"id\": \"a\", \"signal\": { \"name\": \"go\", \"accept\": \"\(condition)\" } }]"
   }
+  /// A step that reads behind the step `a`.
+  private static func afterA(_ value: String) -> String {
+    "[\(Sample.get("a")), { \"id\": \"b\", \"delay\": { \"until\": \"\(value)\" } }]"
+  }
+  private static let items = Sample.get("a", #", "forEach": { "items": "${input.x[*]}" }"#)
+  private static func afterItems(_ value: String) -> String {
+    "[\(items), { \"id\": \"b\", \"http\": { \"service\": \"s\", \"method\": \"PUT\", \"path\": \"/x\", "
+      + "\"body\": \"\(value)\" }, \"compensation\": \"none\" }]"
+  }
   private static func retry(_ retry: String) -> String { step("\"retry\": { \(retry) }") }
 
   private static let schema = #"""
@@ -68,6 +77,40 @@ struct MistakeTests {
       Mistake("a?.b", body(#""${input?.a}""#), "jsonpath.syntax", says: "a missing member needs no sign"),
       Mistake("text + text", body(#""${'a' + input.b}""#), "jsonpath.type", says: "writing them together"),
       Mistake("concat", body(#""${concat(input.a, input.b)}""#), "jsonpath.unknownFunction", says: "join"),
+      Mistake("$(x)", body(#"{ "a": "$(input.x)" }"#), "workflow.foreignExpression", says: "write ${input.…}"),
+      Mistake("$(x) in a path", path("/x/$(input.x)"), "workflow.foreignExpression", says: "write ${input.…}"),
+      Mistake("$context.x", body(#"{ "a": "$context.input.x" }"#), "workflow.foreignExpression", says: "saga.id"),
+      Mistake("$$.x", body(#"{ "a": "$$.Execution.Id" }"#), "workflow.foreignExpression", says: "saga.id"),
+      Mistake(
+        "States.Format", body(#"{ "a": "States.Format('{}', $.input.x)" }"#), "workflow.foreignExpression",
+        says: "writing them together"),
+      Mistake("/x/{id}", path("/samples/{id}"), "workflow.badPath", says: "write a value as ${…}"),
+      Mistake("/x/<id>", path("/samples/<id>"), "workflow.badPath", says: "write a value as ${…}"),
+      Mistake("a default behind ||", body(#""${input.x || 'a'}""#), "jsonpath.syntax", says: "written behind ??"),
+      Mistake("a default that is a query", body(#""${input.x || input.y}""#), "workflow.existence", says: "write ??"),
+      Mistake("a filter of a template", body(#""${input.x | upper}""#), "jsonpath.syntax", says: "upper(input.x)"),
+      Mistake("now()", body(#""${now()}""#), "jsonpath.unknownFunction", says: "saga.startedAt"),
+      Mistake("uuid()", body(#""${uuid()}""#), "jsonpath.unknownFunction", says: "steps.ID.uuid"),
+      Mistake("coalesce()", body(#""${coalesce(input.a, 'x')}""#), "jsonpath.unknownFunction", says: "Write ??"),
+      Mistake("contains()", when("contains($.input.x, 'a')"), "jsonpath.unknownFunction", says: "search(text, 'part')"),
+      Mistake("a time and a duration", body(#""${input.at + '24h'}""#), "jsonpath.type", says: "duration('24h')"),
+      Mistake("length of many", body(#""${length(input.x[*])}""#), "jsonpath.type", says: "count(…) counts them"),
+      Mistake("env", body(#""${env.TOKEN}""#), "workflow.unknownRoot", says: "server's configuration"),
+      Mistake("a uuid alone", body(#""${uuid}""#), "workflow.unknownRoot", says: "steps.ID.uuid"),
+      Mistake("the result of a step", afterA("${steps.a.result.id}"), "workflow.unknownMember", near: "output"),
+      Mistake("the body of a step", afterA("${steps.a.body.id}"), "workflow.unknownMember", says: "is \"output\""),
+      Mistake("the id of a step", afterA("${steps.a.id}"), "workflow.unknownMember", says: "its uuid is \"uuid\""),
+      Mistake("the status code", afterA("${steps.a.statusCode}"), "workflow.unknownMember", says: "answer.status"),
+      Mistake("the input of a saga", body(#""${saga.input.x}""#), "workflow.unknownMember", says: "read as input"),
+      Mistake(
+        "a member that no item has", afterItems("${list(steps.a.items[*].result)}"), "workflow.unknownMember",
+        near: "output"),
+      Mistake(
+        "a member that no item has, in a filter", afterItems("${list(steps.a.items[?@.state == 'failed'].key)}"),
+        "workflow.unknownMember", near: "status"),
+      Mistake(
+        "a status that no item has", afterItems("${list(steps.a.items[?@.status == 'success'].key)}"),
+        "workflow.neverHolds", near: "succeeded"),
       Mistake("toUpper", body(#""${uper(input.a)}""#), "jsonpath.unknownFunction", says: "Did you mean upper()"),
       Mistake(
         "a name with a hyphen", body(#""${input.dag-version}""#), "workflow.unknownRoot", says: "['dag-version']"),
@@ -95,6 +138,44 @@ struct MistakeTests {
       Mistake(
         "one value, two words", when("$.input.x == 'a' && $.input.x == 'b'"), "workflow.neverHolds",
         says: "join the two with ||"),
+      Mistake(
+        "limits that exclude each other", when("$.input.x > 5 && $.input.x < 3"), "workflow.neverHolds",
+        says: "one value can't be > 5 and < 3"),
+      Mistake(
+        "a value outside a limit", when("$.input.x == 5 && 3 > $.input.x"), "workflow.neverHolds",
+        says: "one value can't be == 5 and < 3"),
+      Mistake(
+        "a number and a text", when("$.input.x > 5 && $.input.x < 'a'"), "workflow.neverHolds", says: "> 5 and < \"a\""),
+      Mistake(
+        "one of two is always unequal", when("$.steps.a.status != 'failed' || $.steps.a.status != 'skipped'"),
+        "workflow.neverHolds", says: "join the two with &&"),
+      Mistake(
+        "a list counted as one value", when("count($.input.tubes) > 1"), "workflow.neverHolds",
+        says: "count($.input.tubes[*])"),
+      Mistake(
+        "any of a list", when("$.input.tubes[*].ok == true"), "jsonpath.type", says: "$.input.tubes[?@.ok == …]"),
+      Mistake(
+        "the status of any item",
+        "[\(items), \(Sample.get("b", #", "when": "$.steps.a.items[*].status == 'failed'""#))]",
+        "jsonpath.type", says: "$.steps.a.items[?@.status == …]"),
+      Mistake(
+        "a status in a filter of a condition",
+        "[\(items), \(Sample.get("b", #", "when": "count($.steps.a.items[?@.status != 'done']) > 1""#))]",
+        "workflow.neverHolds", near: "succeeded", says: "is true for every item"),
+      Mistake("in", when("$.input.x in ['a', 'b']"), "jsonpath.syntax", says: "joined with ||"),
+      Mistake(
+        "not null, or missing", when("$.input.x != null"), "workflow.existence", says: "holds also when it is missing"),
+      Mistake(
+        "not null, of an output", when("$.steps.a.output.id != null && $.input.y == 1"), "workflow.existence",
+        says: "$.steps.a.output.id && "),
+      Mistake(
+        "a text for a boolean of a signal",
+        #"[{ "id": "a", "signal": { "name": "go", "schema": { "properties": { "ok": { "type": "boolean" } } }, "accept": "$.signal.ok == 'true'" } }]"#,
+        "workflow.neverHolds", says: "true or false"),
+      Mistake(
+        "a word that no signal has",
+        #"[{ "id": "a", "signal": { "name": "go", "schema": { "properties": { "verdict": { "enum": ["pass", "fail"] } } }, "accept": "$.signal.verdict == 'passed'" } }]"#,
+        "workflow.neverHolds", near: "pass"),
       Mistake("an order of booleans", when("$.input.x > true"), "workflow.neverHolds", says: "order"),
       Mistake("a text with a sum", when("sum($.input.x[*]) == '10'"), "workflow.neverHolds"),
       Mistake("a value as a condition", when("upper($.input.x)"), "jsonpath.type", says: "compare it"),
@@ -137,6 +218,23 @@ struct MistakeTests {
       Mistake("backoffRate", retry(#""backoffRate": 2"#), "workflow.unknownKey", near: "backoffCoefficient"),
       Mistake("http.4xx is final", retry(#""nonRetryable": ["http.4xx"]"#), "workflow.turnsOffRetry", says: "http.429"),
       Mistake("http.* is final", retry(#""nonRetryable": ["http.*"]"#), "workflow.turnsOffRetry"),
+      Mistake("a bare status is final", retry(#""nonRetryable": ["409"]"#), "workflow.noEffect", near: "http.409"),
+      Mistake("a bare class is final", retry(#""nonRetryable": ["4XX"]"#), "workflow.noEffect", near: "http.4xx"),
+      Mistake(
+        "a bare class is retried", step(#""retry": [{ "on": ["5*"], "maxAttempts": 2 }]"#), "workflow.noEffect",
+        near: "http.5xx"),
+      Mistake("ignore", step(#""onFailure": "ignore""#), "workflow.badValue", near: "continue"),
+      Mistake("rollback", step(#""onFailure": "rollback""#), "workflow.badValue", near: "compensate"),
+      Mistake(
+        "an undo after success",
+        #"[{ "id": "a", "http": { "service": "s", "method": "PUT", "path": "/x" }, "compensation": { "appliesTo": ["success"], "http": { "service": "s", "method": "DELETE", "path": "/x" } } }]"#,
+        "workflow.badValue", near: "succeeded"),
+      Mistake("2XX", call(#""path": "/x", "success": "2XX""#), "workflow.badValue", near: "2xx"),
+      Mistake("a number of retries", step(#""retry": 3"#), "workflow.wrongType", says: #"write { "maxAttempts": 3 }"#),
+      Mistake("a lock's name", step(#""concurrency": "robot""#), "workflow.wrongType", says: #"write { "key": "#),
+      Mistake(
+        "a delay's time", #"[{ "id": "a", "delay": "5m" }]"#, "workflow.wrongType", says: #"write { "for": "4h" }"#),
+      Mistake("weeks", step(#""timeout": "2 weeks""#), "workflow.badDuration", says: "write 14d"),
       Mistake("tasks", "[\(Sample.get("a"))]", more: "\"tasks\": [], ", "workflow.unknownKey", near: "steps"),
       Mistake(
         "a filter of a signal", #"[{ "id": "a", "signal": { "name": "go", "filter": "$.signal.x == 1" } }]"#,
@@ -162,11 +260,18 @@ struct MistakeTests {
       when("$.steps.a.status == 'skipped' || $.steps.a.status == 'failed'"), when("$.input.priority == 'urgent'"),
       when("count($.input.approved) == 1"), when("$.input.x == 'a' || $.input.x == 'b'"), when("$.input.ward"),
       when("$.steps.a.output"), when("$.steps.a.output.n && $.steps.a.output.n > 1"), when("1 < $.input.x"),
-      when("$.input.lanes ?? 1 > 1"), when("$.input.x != 1 && $.input.x != 2"),
+      when("$.input.lanes ?? 1 > 1"), when("$.input.x > 3 && $.input.x < 5"), when("$.input.x >= 3 && $.input.x <= 3"),
+      when("$.input.x && $.input.x != null"), when("$.input.x != null && number($.input.x) > 1"),
+      when("count($.input.tubes[*]) > 1"), when("$.input.x == 'a' || $.input.x != 'b'"),
+      afterItems("${list(steps.a.items[?@.status == 'failed'].outputError)}"),
+      afterItems("${list(steps.a.items[?@.output.reads > 5 && @.item.id != 'x'].key)}"),
+      body(#"{ "a": "$context", "b": "$USD", "c": "$1.5", "d": "($input.x)", "e": "$ input.x" }"#),
+      when("$.input.x != 1 && $.input.x != 2"),
       accept("$.signal.approved == true"), accept("$.signal.barcode && $.signal.barcode == $.input.barcode"),
       body(#"{ "price": "5 $.", "path": "a:b", "text": "{x}", "amount": "$5" }"#), body(#""$${input.x}""#),
       body(#""${list(input.tubes[*].id)}""#), body(#""${input.tubes[?@.id == 'A'].x}""#),
-      body(#"{ "a": "${input.a ?? nothing}", "b": "${input.b ?? 0}" }"#), path("/a:b/${input.x}"),
+      body(#"{ "a": "${input.a ?? nothing}", "b": "${input.b ?? 0}" }"#), body(#""${input.a == 1 || input.b}""#),
+      path("/a:b/${input.x}"),
       retry(#""nonRetryable": ["QC_FAILED", "http.409", "http.5xx", "http.429"]"#),
       #"[{ "id": "a", "delay": { "until": "2026-03-01T08:00:00Z" } }]"#,
       #"[{ "id": "a", "delay": { "until": "${input.at}" } }]"#,

@@ -50,6 +50,7 @@ struct CaseReader {
     test.startAt = timestamp("startAt", in: reader)
     let answers = AnswerReader(definition: definition, report: report).answers(in: reader)
     test.answers = defaults.answers.overridden(by: answers)
+    test.answeredItems = answers.items
     test.keepsTombstones = reader.bool("tombstones") ?? defaults.keepsTombstones
     test.signals = list("signals", in: reader).compactMap { signal($0.json, at: $0.pointer) }
     test.operators = list("operators", in: reader).compactMap { act($0.json, at: $0.pointer) }

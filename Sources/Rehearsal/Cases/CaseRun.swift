@@ -72,6 +72,7 @@ struct CasePlayer {
       let check = CaseCheck(test: test, definition: workflow, run: run)
       let differences =
         check.differences() + queue.differences(in: run) + requestDifferences(in: run) + crashDifferences(in: run)
+        + itemDifferences(in: run)
       return CaseResult(test: test, run: run, unanswered: [], differences: differences)
     } catch {
       return CaseResult(test: test, run: nil, unanswered: book.unanswered, differences: differences(with: error))
@@ -90,6 +91,21 @@ struct CasePlayer {
   private func crashDifferences(in run: VirtualRun) -> [Difference] {
     guard run.restarts.count < test.crashes.count else { return [] }
     return [Difference("crashes", expected: "\(test.crashes.count)", seen: "\(run.restarts.count)")]
+  }
+
+  /// An answer for an item that the step does not have is never given: its key is misspelt, or the input has changed.
+  private func itemDifferences(in run: VirtualRun) -> [Difference] {
+    let steps = run.state.document["steps"]
+    return test.answeredItems.compactMap { answered in
+      guard let item = ItemID(answered.id), let items = steps?[item.step]?["items"]?.arrayValue,
+        !items.contains(where: { $0["key"]?.stringValue == item.key })
+      else { return nil }
+      let keys = items.prefix(5).compactMap { $0["key"]?.stringValue }.joined(separator: ", ")
+      return Difference(
+        "\(answered.member).\(answered.id)", expected: "an item of the step \(item.step)",
+        seen: "the step \(item.step) has no such item",
+        details: ["its items: " + (keys.isEmpty ? "none" : keys + (items.count > 5 ? ", …" : ""))])
+    }
   }
 
   private func requestDifferences(in run: VirtualRun) -> [Difference] {

@@ -132,7 +132,9 @@ package struct RunStory: Sendable {
       add(at, .waits, event.step, "\(event.phase == .undo ? "undo: " : "")waits for its turn of \(event.key)\(until)")
     case let event as TurnTaken: add(at, .engine, event.step, "holds its turn of \(event.key)")
     case let event as TurnReleased: add(at, .engine, event.step, "the turn of \(event.key) is free")
-    case let event as ItemsOpened: add(at, .begins, event.step, "begins with its \(event.count) items")
+    case let event as ItemsOpened:
+      let items = event.count == 1 ? "item" : "items"
+      add(at, .begins, event.step, "begins with its \(event.count) \(items)")
     case let event as ItemsUndone: add(at, .succeeds, event.step, "all items are undone")
     case let event as ChildStarted: add(at, .begins, event.step, "waits for its child saga of \(event.child.workflow)")
     case let event as WaitReminded: add(at, .engine, event.step, "reminder \(event.number)")

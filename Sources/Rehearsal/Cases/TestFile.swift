@@ -29,6 +29,8 @@ package struct TestCase: Sendable {
   /// Nil for the usual time of a virtual saga.
   package var startAt: Timestamp?
   package var answers = CaseAnswers()
+  /// The items that the case's own answers name, with the member that names each.
+  package var answeredItems: [AnsweredItem] = []
   package var signals: [CaseSignal] = []
   package var operators: [CaseAct] = []
   package var crashes: [VirtualCrash] = []
@@ -43,6 +45,14 @@ package struct TestCase: Sendable {
   }
 }
 
+/// An item that an answer of a case names.
+package struct AnsweredItem: Sendable, Hashable {
+  /// `answers` or `undo`.
+  package let member: String
+  /// The item, as `run[A1]`.
+  package let id: String
+}
+
 /// The planned answers of a case, by step and phase.
 package struct CaseAnswers: Sendable, Hashable {
   /// The name of the answers for every step that has no answers of its own.
@@ -52,6 +62,14 @@ package struct CaseAnswers: Sendable, Hashable {
   package var undo: [String: [CaseAnswer]] = [:]
 
   package init() {}
+
+  /// The items that the answers name, in order.
+  var items: [AnsweredItem] {
+    func items(_ answers: [String: [CaseAnswer]], _ member: String) -> [AnsweredItem] {
+      answers.keys.filter { ItemID($0) != nil }.sorted().map { AnsweredItem(member: member, id: $0) }
+    }
+    return items(forward, "answers") + items(undo, "undo")
+  }
 
   /// Returns these answers with those of a case. The case's answers for a step replace these.
   func overridden(by other: CaseAnswers) -> CaseAnswers {

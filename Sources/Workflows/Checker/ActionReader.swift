@@ -194,6 +194,12 @@ struct ActionReader {
         "${\(expression.text)} finds each of several values, and one is needed: list(…) takes all of them, first(…) the "
           + "first", at: pointer, .inside(expression.offset))
     }
+    if expression.joinsTests {
+      report.warning(
+        WorkflowErrorCode.existence,
+        "${\(expression.text)} is true or false: it asks whether one of them is there. For the first value that is there, "
+          + "write ?? instead of ||", at: pointer, .inside(expression.offset))
+    }
     for fault in expression.patternFaults {
       report.rule(fault.code, fault.message, at: pointer, .inside(max(0, expression.offset + fault.at)))
     }

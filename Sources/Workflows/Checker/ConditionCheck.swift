@@ -5,6 +5,8 @@ import Values
 /// where a value was probably meant is a warning.
 struct ConditionCheck {
   let drafts: [StepDraft]
+  /// The queries outside the steps: of `title`, `labels` and `output`.
+  let usesOfWorkflow: [Use]
   /// The schema of the input, as the file has it.
   let inputSchema: JSON?
   let report: Report
@@ -20,18 +22,23 @@ struct ConditionCheck {
   func check() {
     for draft in drafts {
       for use in draft.uses {
+        checkFilters(of: use)
         guard let condition = use.condition else { continue }
         check(condition, of: use, in: draft)
         warnOfExistence(condition, of: use, in: draft)
+        warnOfNull(condition, of: use)
       }
     }
+    for use in usesOfWorkflow { checkFilters(of: use) }
   }
 
   // MARK: Comparisons
 
   private func check(_ condition: Condition, of use: Use, in draft: StepDraft) {
     switch condition {
-    case .any(let parts): for part in parts { check(part, of: use, in: draft) }
+    case .any(let parts):
+      for part in parts { check(part, of: use, in: draft) }
+      checkEither(parts, of: use)
     case .all(let parts):
       for part in parts { check(part, of: use, in: draft) }
       checkTogether(parts, of: use)
@@ -42,9 +49,8 @@ struct ConditionCheck {
   }
 
   private func check(_ left: Operand, _ comparison: Comparison, _ right: Operand, of use: Use, in draft: StepDraft) {
-    var statuses: [ClosedRange<Int>]?
-    if use.role == .poll, case .http(let http) = draft.action { statuses = http.success }
-    let (known, other) = (KnownValues(left, inputSchema, statuses), KnownValues(right, inputSchema, statuses))
+    let document = document(of: use, in: draft)
+    let (known, other) = (KnownValues(left, document), KnownValues(right, document))
     // A query may find nothing, and then `!=` holds and the others do not.
     let result = comparison == .notEqual ? "is true for every value" : "never holds"
     let place = left.place ?? right.place ?? 0
@@ -53,14 +59,14 @@ struct ConditionCheck {
     }
     let isEquality = !comparison.needsOrder
     if isEquality, let literal = right.literalValue, let words = known.words {
-      return check(literal, words, known.name, result, report)
+      return check(literal, words, known, result, report)
     }
     if isEquality, let literal = left.literalValue, let words = other.words {
-      return check(literal, words, other.name, result, report)
+      return check(literal, words, other, result, report)
     }
     if !isEquality, neverHolds(known, comparison, right) || neverHolds(left, comparison, other) {
-      let (name, words) = known.words.map { (known.name, $0) } ?? (other.name, other.words ?? [])
-      return report("this never holds: \(name) is one of \(Self.list(words))")
+      let (values, words) = known.words.map { (known, $0) } ?? (other, other.words ?? [])
+      return report("this never holds: \(values.name) is one of \(Self.list(words))\(values.advice)")
     }
     if let kind = known.kind, let otherKind = other.kind, kind != otherKind {
       report("this \(result): \(known.name) is \(kind.shown), and \(other.name) is \(otherKind.shown)")
@@ -75,15 +81,42 @@ struct ConditionCheck {
   }
 
   private func check(
-    _ literal: JSON, _ words: [JSON], _ name: String, _ result: String,
+    _ literal: JSON, _ words: [JSON], _ known: KnownValues, _ result: String,
     _ report: (String, String?) -> Void
   ) {
     guard !words.contains(literal) else { return }
-    let near = literal.stringValue.flatMap { text in
-      Self.synonyms[text].flatMap { words.contains(.string($0)) ? $0 : nil }
-        ?? NearNames.nearest(to: text, among: words.compactMap(\.stringValue))
+    report(
+      "this \(result): \(known.name) is one of \(Self.list(words)), and never \(literal.text())\(known.advice)",
+      Self.near(literal, words))
+  }
+
+  private static func near(_ literal: JSON, _ words: [JSON]) -> String? {
+    guard let text = literal.stringValue else { return nil }
+    return synonyms[text].flatMap { words.contains(.string($0)) ? $0 : nil }
+      ?? NearNames.nearest(to: text, among: words.compactMap(\.stringValue))
+  }
+
+  /// Returns what the file says of the document that an expression reads.
+  private func document(of use: Use, in draft: StepDraft) -> KnownValues.Document {
+    var document = KnownValues.Document(input: inputSchema)
+    if use.role == .poll, case .http(let http) = draft.action { document.statuses = http.success }
+    if use.role == .accept, case .signal(let signal) = draft.action { document.signal = signal.schema?.source }
+    return document
+  }
+
+  /// Reports a status that no item can have, in a filter over the items of a step.
+  private func checkFilters(of use: Use) {
+    for read in use.reads where read.name(0) == "steps" && read.name(2) == "items" && read.tokens.count == 3 {
+      for filter in read.filterReads where ItemMember(rawValue: filter.member) == .status {
+        let words = Self.statuses.map { JSON.string($0) }
+        guard let compared = filter.compared, !words.contains(compared) else { continue }
+        report.error(
+          WorkflowErrorCode.neverHolds,
+          "this \(filter.isNotEqual ? "is true for every item" : "never holds"): the status of an item is one of "
+            + "\(Self.list(words)), and never \(compared.text())", at: use.pointer,
+          .inside(max(0, use.offset + filter.at)), near: Self.near(compared, words))
+      }
     }
-    report("this \(result): \(name) is one of \(Self.list(words)), and never \(literal.text())", near)
   }
 
   private static func list(_ words: [JSON]) -> String {
@@ -115,23 +148,83 @@ struct ConditionCheck {
 
   /// Reports two parts of which only one can hold, as `$.input.a == 1 && $.input.a == 2`.
   private func checkTogether(_ parts: [Condition], of use: Use) {
-    var seen: [JSON: JSON] = [:]
-    for part in parts {
-      guard case .comparison(let left, .equal, let right) = part else { continue }
-      guard let query = left.query ?? right.query, let value = right.literalValue ?? left.literalValue,
-        let tokens = query.tokens
-      else { continue }
-      let key = JSON.array(tokens.map { .string("\($0)") } + [.bool(query.query.isAbsolute)])
-      if let first = seen.updateValue(value, forKey: key), first != value {
-        report.error(
-          WorkflowErrorCode.neverHolds,
-          "this never holds: one value can't be \(first.text()) and \(value.text()); join the two with ||",
-          at: use.pointer, .inside(query.query.range.lowerBound))
-      }
+    checkPairs(parts, of: use) { first, second in
+      guard first.excludes(second) else { return nil }
+      let advice = "; if one is enough, join the two with ||"
+      return first.comparison == .equal && second.comparison == .equal
+        ? "this never holds: one value can't be \(first.value.text()) and \(second.value.text())\(advice)"
+        : "this never holds: one value can't be \(first.shown) and \(second.shown)\(advice)"
     }
   }
 
+  /// Reports two parts of which one always holds, as `$.input.a != 1 || $.input.a != 2`.
+  private func checkEither(_ parts: [Condition], of use: Use) {
+    checkPairs(parts, of: use) { first, second in
+      guard first.comparison == .notEqual, second.comparison == .notEqual, first.value != second.value else {
+        return nil
+      }
+      return "this is true for every value, because no value is \(first.value.text()) and \(second.value.text()): "
+        + "join the two with &&"
+    }
+  }
+
+  /// Reports the first pair of limits on one value that is a mistake.
+  /// - Parameter mistake: returns what is wrong with two limits on one value.
+  private func checkPairs(
+    _ parts: [Condition], of use: Use, _ mistake: (ValueLimit, ValueLimit) -> String?
+  ) {
+    var seen: [JSON: [ValueLimit]] = [:]
+    for part in parts {
+      guard let limit = ValueLimit(part) else { continue }
+      let others = seen[limit.key] ?? []
+      for other in others {
+        guard let message = mistake(other, limit) else { continue }
+        return report.error(WorkflowErrorCode.neverHolds, message, at: use.pointer, .inside(limit.place))
+      }
+      if others.count < Self.mostLimits { seen[limit.key] = others + [limit] }
+    }
+  }
+
+  /// The most limits on one value that are compared with each other.
+  private static let mostLimits = 20
+
   // MARK: Existence
+
+  /// Warns of `!= null` where the value may be missing: a missing value is not null, so the comparison holds for it.
+  private func warnOfNull(_ condition: Condition, of use: Use) {
+    var compared: [SubQuery] = []
+    condition.collectNotNull(into: &compared)
+    for sub in compared {
+      guard let tokens = sub.tokens, let first = tokens.first, tokens.count > 1 else { continue }
+      switch first {
+      case .name("input") where !isRequired(tokens.dropFirst()): break
+      case .name("signal") where use.role == .accept: break
+      case .name("answer") where use.role == .poll && tokens.count > 2 && tokens[1] == .name("body"): break
+      case .name("steps") where tokens.count > 3 && tokens[2] == .name("output"): break
+      case .name, .index: continue
+      }
+      // With a second look at the value, the condition says itself what a missing one means.
+      let place = sub.query.range.lowerBound
+      if use.reads.contains(where: { $0.offset != place && $0.tokens.starts(with: tokens) }) { continue }
+      let text = "$" + tokens.map { $0.shorthand }.joined()
+      report.warning(
+        WorkflowErrorCode.existence,
+        "\(text) != null holds also when it is missing: write \(text) && \(text) != null, or \(text) alone "
+          + "if null may be there", at: use.pointer, .inside(place))
+    }
+  }
+
+  /// Returns true when every input has a value at a place, as its schema says.
+  private func isRequired(_ tokens: ArraySlice<JSONPointer.Token>) -> Bool {
+    var schema = inputSchema
+    for token in tokens {
+      guard case .name(let name) = token, let current = schema,
+        current["required"]?.arrayValue?.contains(.string(name)) == true
+      else { return false }
+      schema = current["properties"]?[name]
+    }
+    return true
+  }
 
   /// Warns of a query alone where its value was probably meant: it asks whether something is there, also when it is
   /// false. It is probably meant as it is when the value is used, too: in the same condition or by the same step.
@@ -185,25 +278,48 @@ private struct KnownValues {
     }
   }
 
+  /// What the file says of the document that an expression reads.
+  struct Document {
+    /// The schema of the input.
+    var input: JSON?
+    /// The schema of the signal on which the condition decides.
+    var signal: JSON?
+    /// The statuses that an answer of the step's poll can have; nil where there is no answer.
+    var statuses: [ClosedRange<Int>]?
+
+    init(input: JSON?) { self.input = input }
+  }
+
   /// The operand in messages.
   let name: String
+  /// What the author probably needs instead, at the end of a message.
+  private(set) var advice = ""
   private(set) var kind: Kind?
   /// All values that it can have; nil when they are not known.
   private(set) var words: [JSON]?
 
-  /// - Parameter statuses: the statuses that an answer of the step's poll can have; nil where there is no answer.
-  init(_ operand: Operand, _ inputSchema: JSON?, _ statuses: [ClosedRange<Int>]?) {
+  init(_ operand: Operand, _ document: Document) {
     switch operand {
     case .literal(let value):
       name = value.text()
       kind = Kind(of: value)
     case .length: (name, kind) = ("length(…)", .number)
-    case .count: (name, kind) = ("count(…)", .number)
+    case .count(let sub):
+      kind = .number
+      guard let tokens = sub.tokens else {
+        name = "count(…)"
+        return
+      }
+      // A query of names and indexes finds one value, a whole list, or nothing.
+      let text = "$" + tokens.map(\.shorthand).joined()
+      name = "count(\(text))"
+      words = [0, 1]
+      advice = "; the elements of a list are count(\(text)[*])"
     case .value: (name, kind) = ("value(…)", nil)
     case .node(let sub):
       let tokens = sub.tokens ?? []
       name = "$" + tokens.map(\.shorthand).joined()
-      read(tokens, inputSchema, statuses)
+      read(tokens, document)
     case .computed(.sum), .computed(.product), .computed(.negated): (name, kind) = ("the computed value", .number)
     case .computed(.truth): (name, kind) = ("the condition", .truth)
     case .computed(.call(let function, _)):
@@ -213,9 +329,7 @@ private struct KnownValues {
     }
   }
 
-  private mutating func read(
-    _ tokens: [JSONPointer.Token], _ inputSchema: JSON?, _ statuses: [ClosedRange<Int>]?
-  ) {
+  private mutating func read(_ tokens: [JSONPointer.Token], _ document: Document) {
     guard tokens.count > 1, case .name(let root) = tokens[0] else { return }
     switch root {
     case "steps" where tokens.count == 3:
@@ -239,7 +353,7 @@ private struct KnownValues {
     case "answer" where tokens.count == 2 && tokens[1] == .name("status"):
       kind = .number
       // An answer with another status is a failed look, and no condition sees it.
-      words = statuses.map { $0.flatMap { $0.map { .int($0) } } }
+      words = document.statuses.map { $0.flatMap { $0.map { .int($0) } } }
     case "answer" where tokens.count == 3 && tokens[1] == .name("headers"): kind = .text
     case "saga" where tokens.count == 2:
       guard case .name(let name) = tokens[1] else { return }
@@ -249,8 +363,9 @@ private struct KnownValues {
       case .id, .key, .workflow, .startedAt, .startedBy: kind = .text
       case nil: break
       }
-    case "input":
-      guard let schema = Self.schema(of: tokens.dropFirst(), in: inputSchema) else { return }
+    case "input", "signal":
+      let whole = root == "input" ? document.input : document.signal
+      guard let schema = Self.schema(of: tokens.dropFirst(), in: whole) else { return }
       if let const = schema["const"] { words = [const] } else { words = schema["enum"]?.arrayValue }
       kind =
         switch schema["type"]?.stringValue {
@@ -303,7 +418,65 @@ extension KnownValues.Kind {
   }
 }
 
+/// A comparison of one value of the document with a value of the file.
+private struct ValueLimit {
+  /// Names the value of the document.
+  let key: JSON
+  let comparison: Comparison
+  let value: JSON
+  /// The start of the query in the text.
+  let place: Int
+
+  /// Returns nil when the condition is another one.
+  init?(_ condition: Condition) {
+    guard case .comparison(let left, let comparison, let right) = condition else { return nil }
+    guard let query = left.query ?? right.query, let value = right.literalValue ?? left.literalValue,
+      let tokens = query.tokens
+    else { return nil }
+    key = JSON.array(tokens.map { .string("\($0)") } + [.bool(query.query.isAbsolute)])
+    self.comparison = left.query == nil ? comparison.mirrored : comparison
+    self.value = value
+    place = query.query.range.lowerBound
+  }
+
+  var shown: String { "\(comparison.rawValue) \(value.text())" }
+
+  /// Returns true when no value meets both limits.
+  func excludes(_ other: ValueLimit) -> Bool {
+    if comparison == .equal { return !other.allows(value) }
+    if other.comparison == .equal { return !allows(other.value) }
+    if comparison == .notEqual || other.comparison == .notEqual { return false }
+    let isLower = comparison == .greater || comparison == .greaterOrEqual
+    let otherIsLower = other.comparison == .greater || other.comparison == .greaterOrEqual
+    // Numbers and texts have no order between them.
+    guard isLower != otherIsLower else {
+      return !Self.holds(value, .lessOrEqual, other.value) && !Self.holds(other.value, .lessOrEqual, value)
+    }
+    let (lower, upper) = isLower ? (self, other) : (other, self)
+    let isInclusive = lower.comparison == .greaterOrEqual && upper.comparison == .lessOrEqual
+    return !Self.holds(lower.value, isInclusive ? .lessOrEqual : .less, upper.value)
+  }
+
+  private func allows(_ candidate: JSON) -> Bool { Self.holds(candidate, comparison, value) }
+
+  private static func holds(_ left: JSON, _ comparison: Comparison, _ right: JSON) -> Bool {
+    Evaluation(root: .null, keepsPaths: false, meter: Meter())
+      .holds(.comparison(.literal(left), comparison, .literal(right)), for: .null)
+  }
+}
+
 extension Comparison {
+  /// The comparison with its sides exchanged.
+  fileprivate var mirrored: Comparison {
+    switch self {
+    case .equal, .notEqual: self
+    case .less: .greater
+    case .lessOrEqual: .greaterOrEqual
+    case .greater: .less
+    case .greaterOrEqual: .lessOrEqual
+    }
+  }
+
   fileprivate var needsOrder: Bool {
     switch self {
     case .less, .lessOrEqual, .greater, .greaterOrEqual: true
@@ -326,6 +499,17 @@ extension Condition {
     case .not(let inner): inner.collectTested(into: &tested)
     case .exists(let sub): tested.append(sub)
     case .comparison, .matches: break
+    }
+  }
+
+  /// Collects the queries that are compared with null by `!=`, where nothing else is an alternative.
+  fileprivate func collectNotNull(into compared: inout [SubQuery]) {
+    switch self {
+    case .all(let parts): for part in parts { part.collectNotNull(into: &compared) }
+    case .comparison(let left, .notEqual, let right):
+      guard let query = left.query ?? right.query, (right.literalValue ?? left.literalValue) == .null else { return }
+      compared.append(query)
+    case .any, .not, .exists, .matches, .comparison: break
     }
   }
 }

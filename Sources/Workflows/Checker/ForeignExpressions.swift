@@ -11,6 +11,9 @@ enum ForeignExpressions {
       if holds(literal, "{{", "}}") { return "{{…}} is only text here: write ${…}" }
       if holds(literal, "#{", "}") { return "#{…} is only text here: write ${…}" }
       if holds(literal, "<%", "%>") { return "<%…%> is only text here: write ${…}" }
+      if let root = roots.first(where: { holds(literal, "$(\($0).", ")") }) {
+        return "$(\(root).…) is only text here: write ${\(root).…}"
+      }
       if let root = roots.first(where: { holds(literal, "{\($0).", "}") }) {
         return "{\(root).…} is only text here: write ${\(root).…}"
       }
@@ -26,7 +29,28 @@ enum ForeignExpressions {
     if text.utf8.starts(with: "$.".utf8) || text.utf8.starts(with: "$['".utf8) {
       return "a query alone is only text: write ${\(text.prefix(100))}"
     }
+    // A context, as $context.x or $$.Execution.Id of other engines.
+    if text.utf8.first == UInt8(ascii: "$"), isQuery(text.dropFirst()) {
+      return "this is only text: write ${…} with input, steps or saga, as ${saga.id}"
+    }
+    if text.utf8.starts(with: "States.".utf8), text.hasSuffix(")") {
+      return "this is only text: write ${…}; texts are joined by writing them together, as ${input.a}-${input.b}"
+    }
     return nil
+  }
+
+  /// Returns true for a name or a `$`, a dot and another name: `context.x`, `$.Execution`.
+  private static func isQuery(_ text: Substring) -> Bool {
+    let parts = text.split(separator: ".", maxSplits: 2, omittingEmptySubsequences: false)
+    guard parts.count >= 2 else { return false }
+    return (parts[0] == "$" || isName(parts[0])) && isName(parts[1])
+  }
+
+  private static func isName(_ text: Substring) -> Bool {
+    guard let first = text.unicodeScalars.first, first.properties.isAlphabetic || first == "_" else { return false }
+    return text.unicodeScalars.allSatisfy {
+      $0.properties.isAlphabetic || $0 == "_" || ("0"..."9").contains($0) || $0 == "[" || $0 == "]"
+    }
   }
 
   /// Returns what is wrong with a member's name; nil when nothing is.

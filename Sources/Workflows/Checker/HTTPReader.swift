@@ -80,7 +80,9 @@ extension ActionReader {
           return "in a path % is followed by two hexadecimal digits, and not by 00"
         }
       } else if !(PercentEncoding.isUnreserved(byte) || "/:@!$&'()*+,;=".utf8.contains(byte)) {
-        return "a path holds letters, digits and -._~/:@!$&'()*+,;= : write anything else percent-encoded"
+        let place = byte == UInt8(ascii: "{") || byte == UInt8(ascii: "<")
+        return "a path holds letters, digits and -._~/:@!$&'()*+,;= : write "
+          + (place ? "a value as ${…}, as /samples/${input.id}" : "anything else percent-encoded")
       }
     }
     return nil
@@ -117,11 +119,12 @@ extension ActionReader {
     report.error(
       WorkflowErrorCode.badValue,
       "\(json.text()) is no status: write a code from 100 to 599, a class as \"2xx\", or a range as \"200-204\"",
-      at: pointer)
+      at: pointer,
+      near: json.stringValue.map { $0.lowercased() }.flatMap { Self.range($0) == nil ? nil : $0 })
     return nil
   }
 
-  private static func range(_ text: String) -> ClosedRange<Int>? {
+  static func range(_ text: String) -> ClosedRange<Int>? {
     let bytes = Array(text.utf8)
     func code(_ digits: ArraySlice<UInt8>) -> Int? {
       guard digits.count == 3, digits.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),

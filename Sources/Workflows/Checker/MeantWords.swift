@@ -6,6 +6,14 @@ package enum Meant {
   /// The place or the form that the author needs.
   case says(String)
 
+  /// The shortest form of an object for which authors write a plain value, by its name in messages.
+  static let forms = [
+    "a retry policy": "{ \"maxAttempts\": 3 }", "\"concurrency\"": "{ \"key\": \"robot-1\" }",
+    "\"remind\"": "{ \"after\": \"4h\" }", "a forEach": "{ \"items\": \"${input.wells[*]}\" }",
+    "a fail action": "{ \"code\": \"TOO_FEW_READS\" }", "a workflow action": "{ \"name\": \"deliver-results\" }",
+    "a signal": "{ \"name\": \"approval\" }", "a delay": "{ \"for\": \"4h\" }", "a task": "{ \"queue\": \"robot\" }",
+  ]
+
   static let workflow: [String: Meant] = [
     "id": .word("name"), "displayName": .word("title"), "caption": .word("title"), "tags": .word("labels"),
     "annotations": .word("labels"), "inputs": .word("inputSchema"), "input": .word("inputSchema"),

@@ -18,7 +18,9 @@ package struct ObjectReader {
   ) {
     guard case .object(let members) = json else {
       report.error(
-        report.codes.wrongType, "\(what) is an object, not \(Self.withArticle(json))", at: pointer)
+        report.codes.wrongType,
+        "\(what) is an object, not \(Self.withArticle(json))\(Meant.forms[what].map { ": write \($0)" } ?? "")",
+        at: pointer)
       return nil
     }
     self.members = members
@@ -102,20 +104,24 @@ package struct ObjectReader {
   }
 
   /// Reads one of the names of an enumeration.
-  package func word<Word: RawRepresentable<String> & CaseIterable>(_ name: String, of type: Word.Type) -> Word? {
+  /// - Parameter synonyms: words of other engines, each with the name that is meant.
+  package func word<Word: RawRepresentable<String> & CaseIterable>(
+    _ name: String, of type: Word.Type, synonyms: [String: Word] = [:]
+  ) -> Word? {
     guard let text = text(name) else { return nil }
-    return Self.word(text, of: type, named: name, at: pointer(to: name), report: report)
+    return Self.word(text, of: type, named: name, synonyms: synonyms, at: pointer(to: name), report: report)
   }
 
   package static func word<Word: RawRepresentable<String> & CaseIterable>(
-    _ text: String, of type: Word.Type, named name: String, at pointer: JSONPointer, report: Report
+    _ text: String, of type: Word.Type, named name: String, synonyms: [String: Word] = [:], at pointer: JSONPointer,
+    report: Report
   ) -> Word? {
     if let word = Word(rawValue: text) { return word }
     let words = Word.allCases.map(\.rawValue)
     let list = words.map { "\"\($0)\"" }.joined(separator: " or ")
     report.error(
       report.codes.badValue, "\"\(name)\" is \(list), not \"\(text)\"", at: pointer,
-      near: NearNames.nearest(to: text, among: words))
+      near: synonyms[text.lowercased()]?.rawValue ?? NearNames.nearest(to: text, among: words))
     return nil
   }
 

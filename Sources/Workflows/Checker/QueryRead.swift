@@ -14,6 +14,10 @@ package struct QueryRead {
   let mayBeMissing: Bool
   /// The name that was probably meant when a name and a hyphen are directly before the query.
   let hyphenatedName: String?
+  /// The name that is read of each of several values, directly behind the tokens.
+  let memberOfEach: String?
+  /// What a filter directly behind the tokens reads of each value.
+  let filterReads: [FilterRead]
 
   package init(_ query: ReferencedQuery) {
     offset = query.at
@@ -21,6 +25,8 @@ package struct QueryRead {
     isPlain = query.isSingular
     mayBeMissing = query.mayBeMissing
     hyphenatedName = query.hyphenatedName
+    memberOfEach = query.memberOfEach
+    filterReads = query.filterReads
     // A name appears in its query as it is. If it has escapes, the place before it is used.
     let scalars = Array(query.text.unicodeScalars)
     var position = 0

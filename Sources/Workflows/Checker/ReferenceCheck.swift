@@ -10,9 +10,45 @@ struct ReferenceCheck {
   let report: Report
 
   private static let roots = ["input", "steps", "saga"]
-  private static let itemMembers = ItemMember.allCases.map(\.rawValue)
   private static let answerMembers = ["status", "body", "headers"]
+  /// Words of other engines for the members of a step.
+  private static let meantMembers = [
+    "result": "output", "results": "output", "outputs": "output", "response": "output", "body": "output",
+    "data": "output", "payload": "output", "value": "output", "return": "output", "state": "status",
+    "failure": "error", "exception": "error", "actor": "by", "sender": "by", "user": "by", "start": "startedAt",
+    "end": "endedAt", "idempotencyKey": "key", "name": "key",
+  ]
+  /// What an author of a step's member probably means, where no single member is meant.
+  private static let advice = [
+    "id": ": what the step answered is in its \"output\", and its uuid is \"uuid\"",
+    "input": ": no expression reads what a step sends; read what it is made of, as input or another step",
+    "body": ": the body of an answer is \"output\"",
+    "statusCode": ": the status of an answer is answer.status",
+    "headers": ": the headers of an answer are answer.headers",
+    "code": ": the code of a failure is error.code",
+    "message": ": the message of a failure is error.message",
+  ]
   private static let sagaMembers = SagaMember.allCases.map(\.rawValue)
+
+  private static let adviceOfSaga = [
+    "input": ": the input is read as input", "steps": ": steps are read as steps.ID",
+    "labels": ": a label is made of the input, which can be read itself",
+    "title": ": the title is made of the input, which can be read itself",
+    "status": ": expressions are computed while the saga runs",
+    "attempt": ": a repeated call is the same call, so no expression reads its attempt",
+  ]
+  /// What an author of a root probably means.
+  private static let adviceOfRoots = [
+    "uuid": "; a step's uuid is read as steps.ID.uuid", "key": "; the key of the start is saga.key",
+    "output": "; what a step answered is steps.ID.output", "id": "; the saga's id is saga.id",
+    "env": "; secrets and addresses are in the server's configuration",
+    "secrets": "; secrets are in the server's configuration",
+    "vars": "; a fixed value is written where it is used", "context": "; the saga itself is saga, as saga.id",
+    "workflow": "; the workflow's name is saga.workflow", "now": "; there is no clock: read saga.startedAt",
+    "body": "; the body of an answer is steps.ID.output", "response": "; an answer is steps.ID.output",
+    "self": "; a step reads its own steps.ID.key and steps.ID.uuid",
+    "this": "; a step reads its own steps.ID.key and steps.ID.uuid",
+  ]
 
   /// - Parameter usesOfWorkflow: those outside the steps: of `title`, `labels` and `output`.
   func check(usesOfWorkflow: [Use]) {
@@ -59,8 +95,9 @@ struct ReferenceCheck {
       case .name("saga"):
         if let member = read.name(1), !Self.sagaMembers.contains(member) {
           error(
-            one, WorkflowErrorCode.unknownMember, "saga has no \"\(member)\"", token: 1,
-            near: NearNames.nearest(to: member, among: Self.sagaMembers))
+            one, WorkflowErrorCode.unknownMember, "saga has no \"\(member)\"" + (Self.adviceOfSaga[member] ?? ""),
+            token: 1,
+            near: Self.adviceOfSaga[member] == nil ? NearNames.nearest(to: member, among: Self.sagaMembers) : nil)
         }
       case .name("input"): checkInput(one)
       case .name("signal") where use.role == .accept: break
@@ -149,11 +186,16 @@ struct ReferenceCheck {
       message =
         "\"answer\" is there only in \"until\" and \"failWhen\" of a poll; later its body is the step's output"
     }
+    if let advice = Self.adviceOfRoots[name] { message += advice }
+    if one.use.role == .poll, name == "body" || name == "response" {
+      message = "the document has no \"\(name)\": the body of an answer is $.answer.body"
+    }
     if let meant = one.read.hyphenatedName { message += "; a name with a hyphen is written ['\(meant)']" }
     if graph.indexes[name] != nil, roots.contains("steps") { message = "a step is read as steps.\(name)" }
     error(
       one, WorkflowErrorCode.unknownRoot, message, token: 0,
-      near: name == "signal" || name == "answer" ? nil : NearNames.nearest(to: name, among: roots))
+      near: name == "signal" || name == "answer" || Self.adviceOfRoots[name] != nil
+        ? nil : NearNames.nearest(to: name, among: roots))
   }
 
   /// Reports a member that an answer does not have, and a header whose name is not in lower case.
@@ -261,8 +303,12 @@ struct ReferenceCheck {
       error(
         one, WorkflowErrorCode.unknownMember,
         "a step has \(StepMember.offered.joined(separator: ", ")), no \"\(name ?? read.tokens[2].description)\""
-          + (member == .items ? ": \(id) has no \"forEach\"" : ""),
-        token: 2, near: name.flatMap { NearNames.nearest(to: $0, among: StepMember.offered) })
+          + (member == .items ? ": \(id) has no \"forEach\"" : name.flatMap { Self.advice[$0] } ?? ""),
+        token: 2,
+        near: name.flatMap {
+          Self.advice[$0] == nil
+            ? Self.meantMembers[$0] ?? NearNames.nearest(to: $0, among: StepMember.offered) : nil
+        })
       return
     }
     if let member, let action = drafts[target].action, action.isGroup, !StepMember.ofGroups.contains(member) {
@@ -323,16 +369,29 @@ struct ReferenceCheck {
         near: ofItem ? nil : NearNames.nearest(to: asked, among: members))
       return false
     }
-    guard member == .items, read.tokens.count > 4, case .index = read.tokens[3] else { return true }
-    guard let name = read.name(4), Self.itemMembers.contains(name) else {
-      let asked = read.name(4) ?? read.tokens[4].description
-      error(
-        one, WorkflowErrorCode.unknownMember,
-        "an item has \(Self.itemMembers.joined(separator: ", ")), no \"\(asked)\"", token: 3,
-        near: NearNames.nearest(to: asked, among: Self.itemMembers))
+    guard member == .items else { return true }
+    if read.tokens.count == 3 {
+      // The items are not known before any of them is read, so a wrong name would only find nothing.
+      for name in [read.memberOfEach].compactMap(\.self) + read.filterReads.map(\.member)
+      where ItemMember(rawValue: name) == nil {
+        noMember(name, ofItemIn: one, token: 2)
+        return false
+      }
+    }
+    guard read.tokens.count > 4, case .index = read.tokens[3] else { return true }
+    guard let name = read.name(4), ItemMember(rawValue: name) != nil else {
+      noMember(read.name(4) ?? read.tokens[4].description, ofItemIn: one, token: 3)
       return false
     }
     return true
+  }
+
+  private func noMember(_ name: String, ofItemIn one: One, token: Int) {
+    error(
+      one, WorkflowErrorCode.unknownMember,
+      "an item has \(ItemMember.offered.joined(separator: ", ")), no \"\(name)\"", token: token,
+      near: Self.meantMembers[name].flatMap { ItemMember(rawValue: $0)?.rawValue }
+        ?? NearNames.nearest(to: name, among: ItemMember.offered))
   }
 
   private func checkOwn(_ one: One, _ member: StepMember?) {

@@ -89,6 +89,16 @@ struct RetryReader {
       at: pointer)
   }
 
+  /// Warns of a status without `http.`, as `409` or `4xx`: no failure of a call has such a code.
+  private func warnOfBareStatus(_ text: String, at pointer: JSONPointer) {
+    let lower = text.lowercased()
+    let isStatus = lower.utf8.count == 3 && ActionReader.range(lower) != nil
+    guard isStatus || lower == "4*" || lower == "5*" else { return }
+    report.warning(
+      WorkflowErrorCode.noEffect, "\"\(text)\" is the code of no failure: the code of an HTTP status begins with http.",
+      at: pointer, near: "http.\(isStatus ? lower : lower.replacing("*", with: "xx"))")
+  }
+
   /// - Parameter check: gets each pattern with its place.
   private func patterns(
     _ reader: ObjectReader, _ name: String, atLeast least: Int, _ check: (String, JSONPointer) -> Void = { _, _ in }
@@ -100,7 +110,10 @@ struct RetryReader {
         "\"\(name)\" holds error codes, as QC_FAILED, http.409, http.4xx or http.*; a * stands only at the end",
         at: pointer)
     }
-    for (text, pointer) in texts { check(text, pointer) }
+    for (text, pointer) in texts {
+      warnOfBareStatus(text, at: pointer)
+      check(text, pointer)
+    }
     return texts.map(\.text)
   }
 }

@@ -138,7 +138,7 @@ struct StepReader {
     }
 
     draft.pivot = reader.bool("pivot") ?? false
-    draft.onFailure = reader.word("onFailure", of: OnFailure.self) ?? .compensate
+    draft.onFailure = reader.word("onFailure", of: OnFailure.self, synonyms: Self.failureWords) ?? .compensate
     if case .workflow(let child)? = draft.action {
       draft.compensation = compensation(ofChild: child, in: reader)
     } else if let compensation = reader.members["compensation"] {
@@ -240,11 +240,25 @@ struct StepReader {
         action: action, timeout: timeout, expected: expected, retry: retry, appliesTo: appliesTo, onFailure: onFailure))
   }
 
+  /// Words of other engines for what follows a failure.
+  private static let failureWords: [String: OnFailure] = [
+    "ignore": .continue, "skip": .continue, "proceed": .continue, "fail": .compensate, "rollback": .compensate,
+    "undo": .compensate, "abort": .compensate, "cancel": .compensate, "stop": .stuck, "wait": .stuck, "pause": .stuck,
+    "manual": .stuck, "hold": .stuck, "block": .stuck,
+  ]
+
+  /// Words of other engines for the outcome of a step.
+  private static let outcomeWords: [String: Outcome] = [
+    "success": .succeeded, "successful": .succeeded, "completed": .succeeded, "done": .succeeded, "failure": .failed,
+    "error": .failed, "timeout": .unknown,
+  ]
+
   private func outcomes(_ reader: ObjectReader) -> Set<Outcome> {
     guard let texts = reader.texts("appliesTo", atLeast: 1) else { return Undo.defaultAppliesTo }
     return Set(
       texts.compactMap { text, pointer in
-        ObjectReader.word(text, of: Outcome.self, named: "appliesTo", at: pointer, report: report)
+        ObjectReader.word(
+          text, of: Outcome.self, named: "appliesTo", synonyms: Self.outcomeWords, at: pointer, report: report)
       })
   }
 }

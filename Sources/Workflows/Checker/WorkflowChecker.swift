@@ -100,9 +100,12 @@ struct WorkflowReader {
     guard let drafts = steps(in: reader, defaults: defaults) else { return nil }
     let graph = GraphCheck(report: report).graph(of: drafts)
     if report.purpose == .check {
+      let usesOfWorkflow = naming.uses + turns.uses + ending.uses
       ReferenceCheck(drafts: drafts, graph: graph, inputSchema: inputSchema?.source, report: report)
-        .check(usesOfWorkflow: naming.uses + turns.uses + ending.uses)
-      ConditionCheck(drafts: drafts, inputSchema: inputSchema?.source, report: report).check()
+        .check(usesOfWorkflow: usesOfWorkflow)
+      ConditionCheck(
+        drafts: drafts, usesOfWorkflow: usesOfWorkflow, inputSchema: inputSchema?.source, report: report
+      ).check()
     }
     let invariants = InvariantReader(report: report).invariants(in: reader, steps: drafts.compactMap(\.id))
     guard let steps = assemble(drafts, graph), let name, let version else { return nil }

@@ -48,6 +48,11 @@ package enum StepMember: String, Sendable, CaseIterable {
 /// The members of each of `steps.ID.items`.
 package enum ItemMember: String, Sendable, CaseIterable {
   case key, status, output, error, item
+  /// Why the item's answer can't be read. Expressions may read it, but messages do not offer it.
+  case outputError
+
+  /// The members that messages offer.
+  package static let offered = allCases.filter { $0 != .outputError }.map(\.rawValue)
 }
 
 /// The members of `saga` in the document that expressions read.

@@ -53,6 +53,13 @@ package struct Expression: Sendable {
     }
   }
 
+  /// True when the expression is tests of existence that are joined with `||`: it gives true or false, and never one of
+  /// the values.
+  var joinsTests: Bool {
+    guard case .value(.computed(.truth(.any(let parts))), _) = body else { return false }
+    return parts.allSatisfy { if case .exists = $0 { true } else { false } }
+  }
+
   /// Returns the expression's value; nil when it has none and the file says that the member is left out.
   func value(in document: JSON, _ meter: Meter) throws(ExpressionError) -> JSON? {
     let evaluation = Evaluation(root: document, keepsPaths: false, meter: meter)

@@ -71,4 +71,39 @@ enum ExpressionFunction: String, Sendable, CaseIterable {
 
   /// The names of all functions, those of RFC 9535 first.
   static let allNames = ["length", "count", "value", "match", "search"] + allCases.map(\.rawValue)
+
+  /// What to write for a function of another language, by its name in lower case.
+  static let advice = [
+    "now": noClock, "today": noClock, "date": noClock, "currenttime": noClock, "timestampnow": noClock,
+    "uuid": noChance, "uuidv4": noChance, "newuuid": noChance, "guid": noChance, "random": noChance, "rand": noChance,
+    "contains": "Write search(text, 'part'), or input.list[?@ == …] for an element",
+    "includes": "Write search(text, 'part'), or input.list[?@ == …] for an element",
+    "startswith": "Write match(text, 'start.*')", "endswith": "Write match(text, '.*end')",
+    "matches": "Write match(text, 'pattern') or search(text, 'pattern')",
+    "test": "Write match(text, 'pattern') or search(text, 'pattern')",
+    "regex": "Write match(text, 'pattern') or search(text, 'pattern')",
+    "len": "Write length(value) for one text or list, count(query) for what a query finds",
+    "size": "Write length(value) for one text or list, count(query) for what a query finds",
+    "strlen": "Write length(text)",
+    "if": noChoice, "iif": noChoice, "ifelse": noChoice, "case": noChoice, "cond": noChoice,
+    "default": otherValue, "coalesce": otherValue, "ifnull": otherValue, "nvl": otherValue, "orelse": otherValue,
+    "exists": "A query alone asks whether it is there", "has": "A query alone asks whether it is there",
+    "isset": "A query alone asks whether it is there", "isempty": "Write length(value) == 0",
+    "concat": "Texts are joined by writing them together, as ${input.a}-${input.b}; a list by join(…)",
+    "format": "Texts are joined by writing them together, as ${input.a}-${input.b}",
+    "tostring": "Write text(value)", "string": "Write text(value)", "str": "Write text(value)",
+    "json": "Write text(value)", "tojson": "Write text(value)",
+    "tonumber": "Write number(text)", "int": "Write number(text)", "parseint": "Write number(text)",
+    "float": "Write number(text)", "parsefloat": "Write number(text)",
+    "any": "Write count(input.list[?@.ok == true]) > 0", "all": "Write count(input.list[?@.ok != true]) == 0",
+    "map": "A query takes a member of each: list(input.list[*].id)",
+    "filter": "A query filters: list(input.list[?@.ok == true])",
+    "mean": "Write avg(query)", "average": "Write avg(query)", "unique": "Write distinct(query)",
+    "last": "Write [-1], as input.list[-1]",
+  ]
+  private static let noClock = "Expressions have no clock: read saga.startedAt or steps.ID.endedAt"
+  private static let noChance =
+    "Expressions have no chance: steps.ID.uuid is a UUID for the step, the same in each attempt"
+  private static let noChoice = "There is no if: write two steps with a \"when\" each, or ?? for a missing value"
+  private static let otherValue = "Write ??, as input.ward ?? 'W01'"
 }

@@ -29,7 +29,13 @@ extension QueryParser {
     let first = try conjunction(expected)
     guard try skipOperator("|") else { return first }
     var parts = [try test(first)]
-    repeat { parts.append(try test(conjunction("a condition"))) } while try skipOperator("|")
+    repeat {
+      let part = try conjunction("a condition")
+      if case .literal(_, let place) = part {
+        throw syntax("|| joins conditions: another value for a missing one is written behind ??.", place)
+      }
+      parts.append(try test(part))
+    } while try skipOperator("|")
     return .logical(.any(parts), at: start)
   }
 
@@ -195,7 +201,13 @@ extension QueryParser {
     if case .literal(let value, let start) = term {
       guard case .number = value else {
         let hint =
-          if case .string = value, sign == "+" { "; join texts by writing them together, as ${…}-${…}" } else { "" }
+          if case .string(let text) = value, DurationText.parse(text) != nil {
+            "; write duration('\(text)'), and a time in seconds: timestamp(seconds(…) \(sign) duration('\(text)'))"
+          } else if case .string = value, sign == "+" {
+            "; join texts by writing them together, as ${…}-${…}"
+          } else {
+            ""
+          }
         throw type("\(sign) takes numbers, and this is \(ObjectReader.withArticle(value))\(hint).", start)
       }
     }
@@ -212,7 +224,9 @@ extension QueryParser {
 
   func unknownFunction(_ name: String, _ start: Int) -> JSONPathError {
     let known = language == .expression ? ExpressionFunction.allNames : Self.queryFunctions
-    let near = NearNames.nearest(to: name, among: known).map { " Did you mean \($0)()?" } ?? ""
+    let near =
+      (language == .expression ? ExpressionFunction.advice[name.lowercased()].map { " \($0)." } : nil)
+      ?? NearNames.nearest(to: name, among: known).map { " Did you mean \($0)()?" } ?? ""
     return JSONPathError(
       code: JSONPathErrorCode.unknownFunction,
       message: "There is no function \(name)().\(near) There are \(known.dropLast().joined(separator: ", ")) and "

@@ -26,7 +26,10 @@ extension QueryParser {
       at = start
       return false
     }
-    guard peek(1) == sign else { throw syntax("Write \(sign)\(sign); one \(sign) is no operator.") }
+    guard peek(1) == sign else {
+      let call = sign == "|" && language == .expression ? " A function is called as upper(input.x), without |." : ""
+      throw syntax("Write \(sign)\(sign); one \(sign) is no operator.\(call)")
+    }
     at += 2
     skipBlanks()
     return true
@@ -179,10 +182,24 @@ extension QueryParser {
     let sub = SubQuery(query)
     if sub.tokens == nil {
       throw type(
-        "\(user) needs one value, but this query may find several; use names and indexes alone, or value(…).",
+        "\(user) needs one value, but this query may find several; \(advice(on: query, for: user)).",
         query.range.lowerBound)
     }
     return sub
+  }
+
+  /// Returns what to write for a query of several values, which may be a question about any of them.
+  private func advice(on query: Query, for user: String) -> String {
+    let one = "use names and indexes alone, or value(…)"
+    guard language == .expression else { return one }
+    if user == "length()" { return "count(…) counts them, or \(one)" }
+    let text = String(String.UnicodeScalarView(scalars[query.range]))
+    guard user == "A comparison", query.isAbsolute, text.utf8.count <= 100, let many = text.firstRange(of: "[*]"),
+      !text[many.upperBound...].contains("[")
+    else { return one }
+    // "Is any of them so?" and "how many are so?" are what authors ask most.
+    let filter = "\(text[..<many.lowerBound])[?@\(text[many.upperBound...]) == …]"
+    return "to ask whether one of them is so, write \(filter); for how many, count(\(filter))"
   }
 
   /// Returns a term as a test.

@@ -138,6 +138,11 @@ extension QueryParser {
     switch peek() {
     case "a", "A": syntax("&&, || or the condition's end was expected; and is written &&.")
     case "o", "O": syntax("&&, || or the condition's end was expected; or is written ||.")
+    case "i" where language == .expression && (peek(1) == "n" || peek(1) == "s"):
+      syntax(
+        peek(1) == "n"
+          ? "There is no in: write one == for each value, joined with ||."
+          : "There is no is: write ==.")
     case "-", "+", "*", "/", "%":
       syntax("There is no arithmetic in queries; a name with \(found()) is written ['…'].")
     case "?" where language == .expression && peek(1) == "?":

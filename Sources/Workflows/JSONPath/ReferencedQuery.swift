@@ -18,6 +18,11 @@ public struct ReferencedQuery: Sendable, Hashable {
   /// The name that was probably meant when a name and a hyphen are directly before the query: `dag-version` for the
   /// query `version` in `input.dag-version`.
   public let hyphenatedName: String?
+  /// The name that the query reads of each value that its first segment with several values finds: `status` for
+  /// `$.steps.run.items[*].status`; nil when there is none.
+  let memberOfEach: String?
+  /// What the filters of that segment read of each value.
+  let filterReads: [FilterRead]
 
   private init(_ query: Query, _ scalars: [Unicode.Scalar], mayBeMissing: Bool, isTest: Bool) {
     self.mayBeMissing = mayBeMissing
@@ -26,6 +31,10 @@ public struct ReferencedQuery: Sendable, Hashable {
     hyphenatedName = Self.hyphenatedName(at: start, query, scalars)
     leadingTokens = query.leadingTokens
     isSingular = leadingTokens.count == query.segments.count
+    let rest = query.segments.dropFirst(leadingTokens.count)
+    let next = rest.first?.isDescendant == false ? rest.dropFirst().first?.singularToken : nil
+    memberOfEach = if case .name(let name)? = next { name } else { nil }
+    filterReads = rest.first.map { $0.isDescendant ? [] : FilterRead.all(in: $0) } ?? []
     text = String(String.UnicodeScalarView(scalars[query.range]))
     at = start
   }
@@ -123,5 +132,54 @@ public struct ReferencedQuery: Sendable, Hashable {
       case .truth(let condition): collect(condition, isAtRoot: isAtRoot)
       }
     }
+  }
+}
+
+/// What the condition of a filter reads of the value that it judges, as `status` in `[?@.status == 'failed']`.
+struct FilterRead: Sendable, Hashable {
+  /// The first name that the condition reads of the value.
+  let member: String
+  /// The value with which the whole member is compared by `==` or `!=`; nil in other uses.
+  let compared: JSON?
+  let isNotEqual: Bool
+  /// The start of the query in the parsed text, in Unicode scalars.
+  let at: Int
+
+  /// Returns the reads of a segment's filters. Filters inside these filters judge other values, so they are left out.
+  static func all(in segment: Query.Segment) -> [FilterRead] {
+    var reads: [FilterRead] = []
+    for case .filter(let condition) in segment.selectors { collect(condition, into: &reads) }
+    return reads
+  }
+
+  private static func collect(_ condition: Condition, into reads: inout [FilterRead]) {
+    switch condition {
+    case .any(let parts), .all(let parts): for part in parts { collect(part, into: &reads) }
+    case .not(let inner): collect(inner, into: &reads)
+    case .exists(let sub): collect(sub, compared: nil, isNotEqual: false, into: &reads)
+    case .comparison(let left, let comparison, let right):
+      collect(left, comparison, right, into: &reads)
+      collect(right, comparison, left, into: &reads)
+    case .matches(let test): if case .node(let sub) = test.text { collect(sub, into: &reads) }
+    }
+  }
+
+  private static func collect(
+    _ side: Operand, _ comparison: Comparison, _ other: Operand, into reads: inout [FilterRead]
+  ) {
+    guard case .node(let sub) = side else { return }
+    let isEquality = comparison == .equal || comparison == .notEqual
+    let literal: JSON? = if isEquality, case .literal(let value) = other { value } else { nil }
+    collect(sub, compared: literal, isNotEqual: comparison == .notEqual, into: &reads)
+  }
+
+  private static func collect(
+    _ sub: SubQuery, compared: JSON? = nil, isNotEqual: Bool = false, into reads: inout [FilterRead]
+  ) {
+    guard !sub.query.isAbsolute, case .name(let member)? = sub.query.leadingTokens.first else { return }
+    let isWhole = sub.tokens?.count == 1
+    reads.append(
+      FilterRead(
+        member: member, compared: isWhole ? compared : nil, isNotEqual: isNotEqual, at: sub.query.range.lowerBound))
   }
 }

@@ -59,7 +59,9 @@ let checkCommand = CommandSpec(
     for report in reports {
       invocation.terminal.write(report.text(invocation.style, graph: invocation.arguments.has("graph")))
     }
-    let counts = "\(FileReport.count(errors, "error")), \(FileReport.count(warnings, "warning"))"
+    // A file that could not be explored has one error more, which its text shows.
+    let shown = errors + reports.count(where: \.couldNotBeExplored)
+    let counts = "\(FileReport.count(shown, "error")), \(FileReport.count(warnings, "warning"))"
     invocation.terminal.line("\(FileReport.count(reports.count, "file")) checked: \(counts)")
   }
   let fails = errors > 0 || reports.contains(where: \.failsExploration)
@@ -135,6 +137,8 @@ struct FileReport {
     guard let definition = result.definition else { return }
     result = result.adding(children.findings(in: definition, bytes, file: file))
   }
+
+  var couldNotBeExplored: Bool { if case .failure = exploration { true } else { false } }
 
   /// Whether the exploration breaks an invariant, or was not possible.
   var failsExploration: Bool {

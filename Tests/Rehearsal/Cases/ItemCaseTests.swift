@@ -68,6 +68,10 @@ struct ItemCaseTests {
       ["steps.run[X]: expected succeeded, seen the step run has no such item"]
     ),
     (
+      #""answers": { "run[X]": { "status": 409 } }, "undo": { "run[C]": { "status": 204 } }, "expect": { "status": "completed" }"#,
+      ["answers.run[X]: expected an item of the step run, seen the step run has no such item"]
+    ),
+    (
       #""expect": { "status": "completed", "sent": { "run": 2 } }"#, ["sent.run: expected 2 calls, seen 3 calls"]
     ),
   ]

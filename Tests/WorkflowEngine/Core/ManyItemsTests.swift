@@ -57,7 +57,7 @@ struct ManyItemsTests {
       idempotencyKey: nil, tags: [], by: "m")
     try saga.decideAll(.start(start))
     #expect(saga.events == 2 + 20, "only items under way have begun")
-    let settled = 1_500
+    let settled = 300
     for number in 0..<settled {
       try saga.decideAll(
         .attemptSettled(step: "run[W\(number)]", phase: .forward, attempt: 1, outcome: .succeeded(.int(number))))
@@ -66,7 +66,7 @@ struct ManyItemsTests {
     let items = try #require(saga.state?.items(of: "run"))
     #expect(items.begun == settled + 20 && items.count(of: .pending) == ForEach.mostItems - settled - 20)
     #expect(saga.state?.sets.underWay.items.count == 20 && saga.state?.sets.inFlight.items.count == 20)
-    #expect(saga.state?.step("run[W1499]")?.output == 1_499)
+    #expect(saga.state?.step("run[W299]")?.output == 299)
     // The last item settles as the first one does.
     try saga.decideAll(.operate(OperatorRequest(.compensate, by: OperatorAct(by: "m", reason: "r"))))
     for number in settled..<(settled + 20) {
