@@ -1,7 +1,7 @@
 // The laboratory is beside the product.
 //
-// It is an example of participants: samples, storage, sequencing, notification, an accession registry, quality control and a
-// pipeline as event-sourced services, over HTTP and Kafka. `saga lab` runs it, and `make demo`, the tutorial and the tests use it. The engine calls it only through HTTP and
+// It is an example of participants: samples, storage, sequencing, notification, an accession registry, quality control, a
+// pipeline and library preparation as event-sourced services, over HTTP and Kafka. `saga lab` runs it, and `make demo`, the tutorial and the tests use it. The engine calls it only through HTTP and
 // Kafka, as any participant. No module of the product imports `Laboratory`, and `Laboratory` does not import the engine;
 // `Tests/Rules` checks both.
 
@@ -48,6 +48,15 @@ public enum LabErrorCode {
   public static let jobState = "pipeline.wrongState"
   public static let notDone = "pipeline.notDone"
   public static let notCopied = "pipeline.notCopied"
+  public static let lotExpired = "prep.lotExpired"
+  public static let lotShort = "prep.lotShort"
+  public static let lotState = "prep.lotState"
+  public static let tagPlateTaken = "prep.tagPlateTaken"
+  public static let tagsSpent = "prep.tagsSpent"
+  public static let bedWrong = "prep.bedWrong"
+  public static let prepPlateState = "prep.plateState"
+  public static let libraryTaken = "prep.libraryTaken"
+  public static let libraryState = "prep.libraryState"
 
   // Codes of manifest files.
   public static let manifestColumns = "manifest.columns"

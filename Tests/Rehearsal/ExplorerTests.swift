@@ -65,7 +65,7 @@ struct ExplorerTests {
 
   @Test(
     "No failure of a laboratory's workflow breaks what must hold, leaves work behind, or ends nowhere",
-    arguments: ["accession-and-storage", "sequencing-run", "incoming-qc", "demultiplex-and-deliver"])
+    arguments: ["accession-and-storage", "sequencing-run", "incoming-qc", "library-prep", "demultiplex-and-deliver"])
   func laboratory(name: String) throws {
     let definition = try shipped(name)
     let exploration = try Explorer(definition).explore()

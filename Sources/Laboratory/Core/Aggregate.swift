@@ -61,6 +61,7 @@ struct LabClaim: Sendable, Hashable {
     case heldSample = "storage.sample"
     case lane = "sequencing.lane"
     case accessionNumber = "accession.number"
+    case library = "library-prep.library"
   }
   let scope: Scope
   let value: String

@@ -4,6 +4,7 @@ import Values
 /// The participants. Each has its own commands and its own idempotency keys.
 public enum LabService: String, Sendable, CaseIterable {
   case samples, storage, sequencing, notification, accession, qc, pipeline
+  case libraryPrep = "library-prep"
 
   /// The names of its commands, as faults use them.
   public var commands: [String] {
@@ -25,6 +26,12 @@ public enum LabService: String, Sendable, CaseIterable {
         "withdrawDecision", "answer", "recordDecision",
       ]
     case .pipeline: ["startJob", "deleteJob", "reportJob", "copyFile", "deleteCopy", "deliver"]
+    case .libraryPrep:
+      [
+        "receiveLot", "discardLot", "reserveLot", "releaseLot", "consumeLot", "receiveTagPlate", "discardTagPlate",
+        "reserveTagPlate", "releaseTagPlate", "consumeTagPlate", "makePlate", "discardPlate", "checkBed", "reportRobot",
+        "startLibrary", "cancelLibrary", "makeLibrary", "bookLibraryQC", "recordLibraryQC",
+      ]
     }
   }
 }

@@ -244,6 +244,11 @@ final class CommandHandler: Sendable {
       LabRefusal(LabErrorCode.alreadyHeld, status: 409, "A position is already held for sample \(claim.value).")
     case .accessionNumber: .conflict("The accession number \(claim.value) was given out before.")
     case .lane: LabRefusal(LabErrorCode.laneTaken, status: 409, "Lane \(claim.value) is already booked.")
+    case .library:
+      LabRefusal(
+        LabErrorCode.libraryTaken, status: 409,
+        "The barcode \(claim.value) belongs to another library.",
+        places: [LabRefusal.Place(pointer: "/barcode", message: "belongs to another library")])
     case nil: .conflict("\(claim.scope) \(claim.value) is taken.")
     }
   }

@@ -72,6 +72,7 @@ extension LabService {
     case .accession: "requestId"
     case .qc: "reservationId"
     case .pipeline: "jobId"
+    case .libraryPrep: "libraryId"
     }
   }
 }

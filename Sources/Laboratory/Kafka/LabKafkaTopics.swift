@@ -17,7 +17,7 @@ extension LabKafka {
         .samples: "laboratory.sample.events", .storage: "laboratory.storage.events",
         .sequencing: "laboratory.sequencing.events", .notification: "laboratory.notification.events",
         .accession: "laboratory.accession.events", .qc: "laboratory.qc.events",
-        .pipeline: "laboratory.pipeline.events",
+        .pipeline: "laboratory.pipeline.events", .libraryPrep: "laboratory.library-prep.events",
       ]
       deadLetter = "laboratory.dead-letter"
     }

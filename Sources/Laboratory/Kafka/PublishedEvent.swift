@@ -48,6 +48,8 @@ extension EchoedEvent {
     case Substring(AccessionRequest.name): return .accession
     case Substring(WellPlate.name), Substring(Measurement.name), Substring(QualityDecision.name): return .qc
     case Substring(DemultiplexJob.name), Substring(FileCopy.name), Substring(Delivery.name): return .pipeline
+    case Substring(ReagentLot.name), Substring(TagPlate.name), Substring(PrepPlate.name), Substring(Library.name):
+      return .libraryPrep
     default: return nil
     }
   }

@@ -21,6 +21,11 @@ struct LabProjection: Projection {
     case messages = "lab.messages"
     /// The decisions of quality control.
     case decisions = "lab.decisions"
+    /// The lots of reagents, by their last day.
+    case lots = "lab.lots"
+    /// The plates of library preparation.
+    case prepPlates = "lab.prepPlates"
+    case libraries = "lab.libraries"
     /// Idempotency keys that took effect.
     case effects = "lab.effects"
     /// Claims of values that aren't in normalization form C, as older versions made them, by the value's normal form.
@@ -40,6 +45,9 @@ struct LabProjection: Projection {
       case "run": try await show(LoadedAggregate<Run>(event.stream, in: store), in: &changes)
       case "message": try await show(LoadedAggregate<Message>(event.stream, in: store), in: &changes)
       case "decision": try await show(LoadedAggregate<QualityDecision>(event.stream, in: store), in: &changes)
+      case "lot": try await show(LoadedAggregate<ReagentLot>(event.stream, in: store), in: &changes)
+      case "prepPlate": try await show(LoadedAggregate<PrepPlate>(event.stream, in: store), in: &changes)
+      case "library": try await show(LoadedAggregate<Library>(event.stream, in: store), in: &changes)
       default: break
       }
     }
@@ -163,6 +171,39 @@ struct LabProjection: Projection {
         fields: [
           "barcode": evaluation.barcode, "plate": evaluation.plate, "status": loaded.state.status.rawValue,
           "outcome": loaded.state.outcome?.rawValue ?? "", "sagaId": loaded.sagaID ?? "",
+        ],
+        data: loaded.json.bytes()))
+  }
+
+  private func show(_ loaded: LoadedAggregate<ReagentLot>, in changes: inout ProjectionChanges) throws {
+    guard let content = loaded.state.content else { return }
+    changes.put(
+      Document(
+        collection: Collection.lots.rawValue, id: ReagentLot.id(of: content.lot).description,
+        sort: content.expiresOn.text,
+        fields: ["stage": content.stage.rawValue, "status": loaded.state.status.rawValue], data: loaded.json.bytes()))
+  }
+
+  private func show(_ loaded: LoadedAggregate<PrepPlate>, in changes: inout ProjectionChanges) throws {
+    guard let content = loaded.state.content else { return }
+    changes.put(
+      Document(
+        collection: Collection.prepPlates.rawValue, id: content.id.description, sort: loaded.createdAt.description,
+        fields: [
+          "stage": content.stage.rawValue, "status": loaded.state.status.rawValue, "sagaId": loaded.sagaID ?? "",
+        ],
+        data: loaded.json.bytes()))
+  }
+
+  private func show(_ loaded: LoadedAggregate<Library>, in changes: inout ProjectionChanges) throws {
+    guard let request = loaded.state.request else { return }
+    changes.put(
+      Document(
+        collection: Collection.libraries.rawValue, id: request.id.description, sort: loaded.createdAt.description,
+        fields: [
+          "barcode": request.barcode, "sample": request.sample,
+          "status": loaded.state.json["status"]?.stringValue ?? "",
+          "plateId": loaded.state.place?.plateID.description ?? "", "sagaId": loaded.sagaID ?? "",
         ],
         data: loaded.json.bytes()))
   }

@@ -99,14 +99,11 @@ struct ReagentKit: Aggregate {
 }
 
 extension ReagentKit.Content {
-  /// The first time at which the kit is expired.
-  fileprivate var end: Timestamp? { Timestamp("\(expiresOn)T00:00:00Z").map { $0 + .seconds(86_400) } }
-
   /// Whether `expiresOn` is a date.
-  var hasDate: Bool { end != nil }
+  var hasDate: Bool { LastDay(expiresOn) != nil }
 
   fileprivate func requireUsable(at time: Timestamp) throws(LabRefusal) {
-    guard let end, time < end else {
+    guard let day = LastDay(expiresOn), !day.hasPassed(at: time) else {
       throw LabRefusal(
         LabErrorCode.kitExpired, status: 422, "Lot \(lot) expired on \(expiresOn).",
         places: [LabRefusal.Place(pointer: "/expiresOn", message: "has passed")])

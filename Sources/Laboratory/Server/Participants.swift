@@ -98,9 +98,12 @@ public final class Participants: Sendable {
     let quality = QualityService(
       commandHandler: commandHandler, gate: gate, queries: queries, measurementTime: times.measurement)
     let pipeline = PipelineService(commandHandler: commandHandler, gate: gate, jobTime: times.demultiplexing)
+    let libraryPrep = LibraryPrepService(
+      commandHandler: commandHandler, gate: gate, queries: queries, robotTime: times.robot,
+      measurementTime: times.measurement)
     let commands =
       samples.commands + storage.commands + sequencing.commands + notification.commands + accession.commands
-      + quality.commands + pipeline.commands
+      + quality.commands + pipeline.commands + libraryPrep.commands
     gate.route(commands, in: &router)
     samples.queryRoutes(in: &router)
     storage.queryRoutes(in: &router)
@@ -109,6 +112,7 @@ public final class Participants: Sendable {
     accession.queryRoutes(in: &router)
     quality.queryRoutes(in: &router)
     pipeline.queryRoutes(in: &router)
+    libraryPrep.queryRoutes(in: &router)
     LabOverview(gate: gate, queries: queries).routes(in: &router)
     self.router = router
     self.commands = commands

@@ -6,8 +6,8 @@ import Runtime
 let labCommand = CommandSpec(
   "lab", summary: "run a laboratory to try workflows with",
   about: [
-    "Runs samples, storage, sequencing, notification, an accession registry, quality control and a pipeline in one "
-      + "process, with a store of their own (.saga/lab.db). GET /lab/summary lists what they hold. POST /lab/faults adds faults while they run.",
+    "Runs samples, storage, sequencing, notification, an accession registry, quality control, a pipeline and library "
+      + "preparation in one process, with a store of their own (.saga/lab.db). GET /lab/summary lists what they hold. POST /lab/faults adds faults while they run.",
     "A fault is SERVICE.COMMAND:KIND. KIND is fail=CODE, status=503, timeout, drop-answer, or slow=2s. After it, with "
       + "commas: once, times=N, every=N, match=TS-*.",
   ],
@@ -18,7 +18,9 @@ let labCommand = CommandSpec(
     OptionSpec("boxes", value: "N", help: "boxes of 96 in each freezer of a new laboratory; else 40"),
     OptionSpec("accession-time", value: "DURATION", help: "the registry's time for an accession number; else 10s"),
     OptionSpec("run-time", value: "DURATION", help: "how long a sequencing run takes; else 30s"),
-    OptionSpec("measurement-time", value: "DURATION", help: "how long the fluorometer takes; else 10s"),
+    OptionSpec("measurement-time", value: "DURATION", help: "how long the fluorometer and the analyzer take; else 10s"),
+    OptionSpec(
+      "robot-time", value: "DURATION", help: "how long a robot takes for a stage of library preparation; else 10s"),
     OptionSpec("demultiplex-time", value: "DURATION", help: "how long a demultiplexing job takes; else 10s"),
     .stopWithInput,
   ] + LogOptions.all(usual: .error) + KafkaOptions.laboratory,
@@ -39,6 +41,7 @@ let labCommand = CommandSpec(
   if let time = try invocation.time("accession-time") { times.accession = time }
   if let time = try invocation.time("run-time") { times.run = time }
   if let time = try invocation.time("measurement-time") { times.measurement = time }
+  if let time = try invocation.time("robot-time") { times.robot = time }
   if let time = try invocation.time("demultiplex-time") { times.demultiplexing = time }
   let configuration = try invocation.listening(port: LabAddress.usualPort)
   let kafka = try invocation.labKafka()

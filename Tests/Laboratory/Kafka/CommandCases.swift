@@ -49,13 +49,14 @@ struct CommandCase: Sendable, CustomStringConvertible {
   private static let copy = UniqueID.named("c").description
   private static let delivery = UniqueID.named("d").description
 
-  private static func with(_ more: KeyValuePairs<String, String>, _ body: JSON = [:]) -> JSON {
+  static func with(_ more: KeyValuePairs<String, String>, _ body: JSON = [:]) -> JSON {
     var object = body.objectValue ?? [:]
     for (name, value) in more { object[name] = .string(value) }
     return .object(object)
   }
 
-  static let all: [CommandCase] = samples + storage + sequencing + notification + accession + qc + pipeline
+  static let all: [CommandCase] =
+    samples + storage + sequencing + notification + accession + qc + pipeline + libraryPrep
 
   private static let samples: [CommandCase] = {
     let path = "/samples/samples/\(sample)"

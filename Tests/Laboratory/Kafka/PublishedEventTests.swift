@@ -51,22 +51,34 @@ struct PublishedEventTests {
       _ = try await lab.send("DELETE", path, key: "s\(number)", compensates: "v\(number)")
       _ = try await lab.send("DELETE", path, key: "t\(number)", compensates: "w\(number)")
     }
+    for (number, path) in [
+      "plates/\(reservation)", "libraries/\(reservation)", "lots/LOT-X/reservations/\(reservation)",
+      "tag-plates/TAG-X/reservations/\(reservation)",
+    ].enumerated() {
+      _ = try await lab.send("DELETE", "/library-prep/\(path)", key: "a\(number)", compensates: "b\(number)")
+      _ = try await lab.send("DELETE", "/library-prep/\(path)", key: "c\(number)", compensates: "d\(number)")
+    }
     everything += try await lab.everything()
 
     let service: [String: LabService] = [
       "sample": .samples, "allocation": .storage, "run": .sequencing, "message": .notification,
       "accession": .accession, "kit": .sequencing, "plate": .qc, "measurement": .qc, "decision": .qc,
-      "job": .pipeline, "copy": .pipeline, "delivery": .pipeline,
+      "job": .pipeline, "copy": .pipeline, "delivery": .pipeline, "lot": .libraryPrep, "tagPlate": .libraryPrep,
+      "prepPlate": .libraryPrep, "library": .libraryPrep,
     ]
     let names = [
       "sample": ["s", "x"], "allocation": ["al", "x"], "run": ["r", "x"], "message": ["m", "x"], "accession": ["q"],
       "kit": ["k", "x"], "job": ["j", "x"], "copy": ["c", "x"], "delivery": ["d"],
+      "prepPlate": ["shearing", "ligation", "pcr", "clean-up", "x"], "library": ["l", "x"],
     ]
-    // The ids of quality control follow from the names of the plate and of the sample.
-    let derived = [("QC-1", "TS-1", UniqueID.named("rv")), ("QC-X", "X", reservation)].flatMap { plate, sample, id in
+    // The ids of quality control, of lots and of tag plates follow from names.
+    let measured = [("QC-1", "TS-1", UniqueID.named("rv")), ("QC-X", "X", reservation)].flatMap { plate, sample, id in
       [WellPlate.id(of: plate), QualityDecision.id(of: sample, in: id)]
         + Measurement.Instrument.allCases.map { Measurement.id(of: sample, in: id, on: $0) }
-    }.map(\.description)
+    }
+    let stock =
+      ["LIG-7", "LOT-X"].map { ReagentLot.id(of: $0) } + ["TAG-42", "TAG-X"].map { TagPlate.id(of: $0) }
+    let derived = (measured + stock).map(\.description)
     var types: Set<String> = []
     for stored in everything {
       types.insert(stored.type)
@@ -80,7 +92,9 @@ struct PublishedEventTests {
       guard let of = stored.type.split(separator: ".").first.map(String.init), let its = service[of] else { continue }
       #expect(published.topic == Self.topics[.events(its)] && event.source == "/laboratory/\(its.rawValue)")
       var known = derived
-      if its != .qc { known = try #require(names[of]).map { UniqueID.named($0).description } }
+      if its != .qc, !["lot", "tagPlate"].contains(of) {
+        known = try #require(names[of]).map { UniqueID.named($0).description }
+      }
       let made = UniqueID.derived(from: "samples/key/samples.create without an id").description
       #expect((known + [made]).contains(published.key), "\(stored.type): \(published.key)")
       let key = try #require(event.value(ofExtension: "causationid"))
@@ -104,7 +118,13 @@ struct PublishedEventTests {
         "decision.undoneBefore", "decision.undoNoted", "job.started", "job.deleted", "job.readsReported",
         "job.finished", "job.failed",
         "job.undoneBefore", "job.undoNoted", "copy.copied", "copy.deleted", "copy.undoneBefore", "copy.undoNoted",
-        "delivery.delivered", "furniture.locationSetUp", "furniture.instrumentSetUp",
+        "delivery.delivered", "lot.received", "lot.reserved", "lot.consumed", "lot.released", "lot.writtenOff",
+        "lot.discarded", "lot.undoNoted", "tagPlate.received", "tagPlate.reserved", "tagPlate.consumed",
+        "tagPlate.released", "tagPlate.discarded", "tagPlate.undoNoted", "prepPlate.made", "prepPlate.bedChecked",
+        "prepPlate.finished", "prepPlate.failed", "prepPlate.discarded", "prepPlate.undoneBefore",
+        "prepPlate.undoNoted", "library.started", "library.cancelled", "library.made", "library.qcBooked",
+        "library.measured", "library.undoneBefore", "library.undoNoted", "furniture.locationSetUp",
+        "furniture.instrumentSetUp",
       ])
     await lab.participants.close()
   }
@@ -147,7 +167,7 @@ struct PublishedEventTests {
   func names() throws {
     var topics = LabKafka.Topics()
     try topics.check()
-    #expect(LabKafka.Topics.Role.allCases.count == 15)
+    #expect(LabKafka.Topics.Role.allCases.count == 17)
     for role in LabKafka.Topics.Role.allCases { #expect(LabKafka.Topics.Role(role.description) == role) }
     #expect(LabKafka.Topics.Role("samples.answers") == nil)
     #expect(topics[.commands(.samples)] == "laboratory.samples.commands")

@@ -7,10 +7,12 @@ import Values
 
 // A laboratory that takes its commands over the same Kafka.
 extension KafkaSite {
-  private static let services = ["samples", "storage", "sequencing", "notification", "accession", "qc", "pipeline"]
+  private static let services = [
+    "samples", "storage", "sequencing", "notification", "accession", "qc", "pipeline", "library-prep",
+  ]
   private static let events = [
     "samples": "sample", "storage": "storage", "sequencing": "sequencing", "notification": "notification",
-    "accession": "accession", "qc": "qc", "pipeline": "pipeline",
+    "accession": "accession", "qc": "qc", "pipeline": "pipeline", "library-prep": "library-prep",
   ]
 
   /// The laboratory's topics for the mock cluster, `NAME:PARTITIONS`.
@@ -18,9 +20,9 @@ extension KafkaSite {
     services.map { "laboratory.\($0).commands:4" } + events.values.sorted().map { "laboratory.\($0).events:4" }
 
   /// The names of the topics of the events that sample-processing causes. It asks for no accession number, no
-  /// quality control and no files.
+  /// quality control, no files and no libraries.
   var labEventTopics: [String] {
-    Self.events.values.sorted().filter { !["accession", "qc", "pipeline"].contains($0) }.map {
+    Self.events.values.sorted().filter { !["accession", "qc", "pipeline", "library-prep"].contains($0) }.map {
       topic("laboratory.\($0).events")
     }
   }
