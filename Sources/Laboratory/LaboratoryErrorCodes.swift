@@ -1,7 +1,7 @@
 // The laboratory is beside the product.
 //
 // It is an example of participants: samples, storage, sequencing, notification, an accession registry, quality control, a
-// pipeline and library preparation as event-sourced services, over HTTP and Kafka. `saga lab` runs it, and `make demo`, the tutorial and the tests use it. The engine calls it only through HTTP and
+// pipeline, library preparation and pooling as event-sourced services, over HTTP and Kafka. `saga lab` runs it, and `make demo`, the tutorial and the tests use it. The engine calls it only through HTTP and
 // Kafka, as any participant. No module of the product imports `Laboratory`, and `Laboratory` does not import the engine;
 // `Tests/Rules` checks both.
 
@@ -38,6 +38,10 @@ public enum LabErrorCode {
   public static let allocationState = "storage.wrongState"
   public static let laneTaken = "sequencing.laneTaken"
   public static let lanesFull = "sequencing.lanesFull"
+  public static let laneNotReserved = "sequencing.laneNotReserved"
+  public static let flowCellExpired = "sequencing.flowCellExpired"
+  public static let flowCellState = "sequencing.flowCellState"
+  public static let flowCellUsed = "sequencing.flowCellUsed"
   public static let kitExpired = "sequencing.kitExpired"
   public static let kitState = "sequencing.kitState"
   public static let runState = "sequencing.wrongState"
@@ -57,6 +61,13 @@ public enum LabErrorCode {
   public static let prepPlateState = "prep.plateState"
   public static let libraryTaken = "prep.libraryTaken"
   public static let libraryState = "prep.libraryState"
+  public static let indexClash = "pooling.indexClash"
+  public static let libraryLocked = "pooling.locked"
+  public static let libraryNotDiluted = "pooling.notDiluted"
+  public static let libraryNotLocked = "pooling.notLocked"
+  public static let libraryShort = "pooling.volumeShort"
+  public static let libraryTooThin = "pooling.tooThin"
+  public static let poolState = "pooling.wrongState"
 
   // Codes of manifest files.
   public static let manifestColumns = "manifest.columns"

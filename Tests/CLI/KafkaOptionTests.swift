@@ -56,7 +56,7 @@ struct KafkaOptionTests {
     #expect(settings.registry == nil)
     #expect(
       settings.services.map { $0.name } == [
-        "samples", "storage", "sequencing", "notification", "accession", "qc", "pipeline", "library-prep",
+        "samples", "storage", "sequencing", "notification", "accession", "qc", "pipeline", "library-prep", "pooling",
       ])
     #expect(settings.services.first?.topic == "laboratory.samples.commands")
     #expect(settings.services.allSatisfy { $0.tombstones })

@@ -37,7 +37,7 @@ struct LabKafkaOptionTests {
       try parse(["--kafka", "a:1", "--kafka-config", "sasl.password=hunter2", "--kafka-group", "g"] + words))
     for role in LabKafka.Topics.Role.allCases { #expect(other.topics[role] == "x.\(role)") }
     #expect(other.cluster.properties == [KafkaCluster.Property("sasl.password", "hunter2")] && other.group == "g")
-    #expect(other.shown == "a:1, commands from x.samples.commands and 7 more")
+    #expect(other.shown == "a:1, commands from x.samples.commands and 8 more")
   }
 
   @Test(

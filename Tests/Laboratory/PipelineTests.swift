@@ -47,6 +47,28 @@ struct DemultiplexJobTests {
     #expect(failed["status"] == "failed" && failed["error"] == "x")
   }
 
+  @Test func `adds its reads to those of an earlier job`() throws {
+    let first = [Self.started, .readsReported(barcode: "TS-2", reads: 999), .finished]
+      .reduce(DemultiplexJob.absent, DemultiplexJob.evolve)
+    let earlier = try first.earlier(at: began, time: .seconds(10))
+    #expect(earlier.jobID == .named("job") && earlier.reads.map(\.reads) == [250_000, 999])
+    let request = DemultiplexJob.Request(
+      id: .named("second"), runID: "RUN-8", barcodes: ["TS-2", "TS-3"], earlier: earlier, startedAt: began)
+    let second = [JobEvent.started(request), .readsReported(barcode: "TS-2", reads: 1), .finished]
+      .reduce(DemultiplexJob.absent, DemultiplexJob.evolve)
+    let json = second.json(at: began, time: .seconds(10))
+    #expect(json["addsTo"]?.stringValue == UniqueID.named("job").description)
+    #expect(json["samples"]?.arrayValue?.map { $0["barcode"] } == ["TS-1", "TS-2", "TS-3"])
+    #expect(json["samples"]?.arrayValue?.map { $0["reads"] } == [250_000, 1_000, 250_000])
+    #expect(second.files.count == 6)
+    // Reads are reported of the samples that the run has sequenced.
+    #expect(throws: LabRefusal.self) { try DemultiplexJob.decide(.report(barcode: "TS-1", reads: 1), second) }
+    let running = DemultiplexJob.evolve(.absent, Self.started)
+    let refusal = #expect(throws: LabRefusal.self) { try running.earlier(at: began, time: .seconds(10)) }
+    #expect(refusal?.code == "pipeline.notDone")
+    try expectStorable(JobEvent.started(request))
+  }
+
   @Test func stored() throws {
     let events: [JobEvent] = [
       Self.started, .undoneBefore, .readsReported(barcode: "TS-1", reads: 1), .finished, .failed(error: "x"), .deleted,
@@ -120,6 +142,29 @@ struct PipelineServiceTests {
     #expect(try await lab.send("PUT", Self.copy, file("TS-1_R1.fastq.gz"), key: "c2") == copied)
     #expect(try await lab.send("PUT", Self.delivery, content, key: "d") == delivered)
     #expect(try await lab.send("GET", Self.copy).body["status"] == "deleted")
+    await lab.participants.close()
+  }
+
+  @Test("A job adds to a job that is done, and a repeat gets its answer when that job is deleted")
+  func added() async throws {
+    let lab = try await LabBench()
+    let second = "/pipeline/jobs/\(UniqueID.named("second"))"
+    let request: JSON = [
+      "runId": "RUN-8", "barcodes": ["TS-1"], "addsTo": .string(UniqueID.named("j").description),
+    ]
+    #expect(try await lab.send("PUT", second, request, key: "0").code == "lab.unknown")
+    _ = try await lab.send("PUT", Self.job, ["runId": "RUN-7", "barcodes": ["TS-1"]], key: "j")
+    #expect(try await lab.send("PUT", second, request, key: "1").code == "pipeline.notDone")
+    #expect(
+      try await lab.send("PUT", second, ["runId": "R", "barcodes": ["A"], "addsTo": "x"], key: "2").code
+        == "lab.invalid")
+    lab.clock.advance(by: .seconds(10))
+    let started = try await lab.send("PUT", second, request, key: "3")
+    #expect(started.status == 202 && started.body["addsTo"] == request["addsTo"])
+    _ = try await lab.send("DELETE", Self.job, key: "u", compensates: "j")
+    #expect(try await lab.send("PUT", second, request, key: "3") == started)
+    lab.clock.advance(by: .seconds(10))
+    #expect(try await lab.send("GET", second).body["samples"]?[0]?["reads"] == 500_000)
     await lab.participants.close()
   }
 

@@ -65,7 +65,10 @@ struct ExplorerTests {
 
   @Test(
     "No failure of a laboratory's workflow breaks what must hold, leaves work behind, or ends nowhere",
-    arguments: ["accession-and-storage", "sequencing-run", "incoming-qc", "library-prep", "demultiplex-and-deliver"])
+    arguments: [
+      "accession-and-storage", "sequencing-run", "incoming-qc", "library-prep", "pooling-and-lanes",
+      "demultiplex-and-deliver",
+    ])
   func laboratory(name: String) throws {
     let definition = try shipped(name)
     let exploration = try Explorer(definition).explore()
@@ -83,6 +86,17 @@ struct ExplorerTests {
       #expect(run.end == .completed || run.end == .stuck, "\(run.faults)")
       #expect(run.undone == [], "\(run.faults)")
     }
+  }
+
+  @Test("A top-up leaves nothing behind but a run that can't be cancelled any more")
+  func topUp() throws {
+    let exploration = try Explorer(try shipped("top-up")).explore()
+    #expect(exploration.gaps == [])
+    #expect(exploration.routeRuns[0].end == .completed)
+    #expect(!exploration.isBroken)
+    #expect(exploration.runs.allSatisfy { $0.end != nil })
+    #expect(Set(exploration.leftBehind.flatMap { $0.leftBehind(of: exploration.definition) }) == ["scheduleRun"])
+    #expect(exploration.leftBehind.allSatisfy { run in run.faults.contains { $0.phase == .undo } })
   }
 
   @Test("Every wait and every call for one item of incoming-qc is explored")

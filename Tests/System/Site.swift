@@ -54,10 +54,12 @@ final class Site: Sendable {
   }
 
   func startEngine(lab: SagaProcess, port: Int = 0, _ more: [String] = []) async throws -> SagaProcess {
-    let services = ["samples", "storage", "sequencing", "notification", "accession", "qc", "pipeline", "library-prep"]
-      .flatMap {
-        ["--service", "\($0)=\(lab.url)/\($0),tombstones"]
-      }
+    let services = [
+      "samples", "storage", "sequencing", "notification", "accession", "qc", "pipeline", "library-prep", "pooling",
+    ]
+    .flatMap {
+      ["--service", "\($0)=\(lab.url)/\($0),tombstones"]
+    }
     let workflows = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent().appendingPathComponent("workflows")
     return try await .listening(

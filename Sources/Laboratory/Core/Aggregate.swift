@@ -60,6 +60,7 @@ struct LabClaim: Sendable, Hashable {
     case position = "storage.position"
     case heldSample = "storage.sample"
     case lane = "sequencing.lane"
+    case reservedLane = "sequencing.reservedLane"
     case accessionNumber = "accession.number"
     case library = "library-prep.library"
   }

@@ -5,6 +5,7 @@ import Values
 public enum LabService: String, Sendable, CaseIterable {
   case samples, storage, sequencing, notification, accession, qc, pipeline
   case libraryPrep = "library-prep"
+  case pooling
 
   /// The names of its commands, as faults use them.
   public var commands: [String] {
@@ -16,7 +17,8 @@ public enum LabService: String, Sendable, CaseIterable {
       [
         "schedule", "bookLane", "releaseLane", "load", "unload", "start", "recordEvent", "complete", "cancel",
         "takeKit",
-        "returnKit", "thawKit", "writeOffKit",
+        "returnKit", "thawKit", "writeOffKit", "receiveFlowCell", "discardFlowCell", "useFlowCell", "reserveLanes",
+        "releaseLanes",
       ]
     case .notification: ["send", "correct"]
     case .accession: ["request"]
@@ -31,6 +33,11 @@ public enum LabService: String, Sendable, CaseIterable {
         "receiveLot", "discardLot", "reserveLot", "releaseLot", "consumeLot", "receiveTagPlate", "discardTagPlate",
         "reserveTagPlate", "releaseTagPlate", "consumeTagPlate", "makePlate", "discardPlate", "checkBed", "reportRobot",
         "startLibrary", "cancelLibrary", "makeLibrary", "bookLibraryQC", "recordLibraryQC",
+      ]
+    case .pooling:
+      [
+        "receiveLibrary", "discardLibrary", "lockLibrary", "unlockLibrary", "diluteLibrary", "discardDilution",
+        "openPool", "dissolvePool", "checkIndexes", "mixPool", "recordQPCR", "writeSampleSheet",
       ]
     }
   }

@@ -249,6 +249,8 @@ final class CommandHandler: Sendable {
         LabErrorCode.libraryTaken, status: 409,
         "The barcode \(claim.value) belongs to another library.",
         places: [LabRefusal.Place(pointer: "/barcode", message: "belongs to another library")])
+    case .reservedLane:
+      LabRefusal(LabErrorCode.laneTaken, status: 409, "Lane \(claim.value) is already reserved.")
     case nil: .conflict("\(claim.scope) \(claim.value) is taken.")
     }
   }

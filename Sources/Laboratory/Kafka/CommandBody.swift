@@ -73,6 +73,7 @@ extension LabService {
     case .qc: "reservationId"
     case .pipeline: "jobId"
     case .libraryPrep: "libraryId"
+    case .pooling: "poolId"
     }
   }
 }

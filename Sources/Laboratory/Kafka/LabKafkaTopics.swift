@@ -18,6 +18,7 @@ extension LabKafka {
         .sequencing: "laboratory.sequencing.events", .notification: "laboratory.notification.events",
         .accession: "laboratory.accession.events", .qc: "laboratory.qc.events",
         .pipeline: "laboratory.pipeline.events", .libraryPrep: "laboratory.library-prep.events",
+        .pooling: "laboratory.pooling.events",
       ]
       deadLetter = "laboratory.dead-letter"
     }

@@ -44,12 +44,14 @@ extension EchoedEvent {
     case Substring(Sample.name): return .samples
     case Substring(Allocation.name): return .storage
     case Substring(Run.name), Substring(ReagentKit.name): return .sequencing
+    case Substring(FlowCell.name): return .sequencing
     case Substring(Message.name): return .notification
     case Substring(AccessionRequest.name): return .accession
     case Substring(WellPlate.name), Substring(Measurement.name), Substring(QualityDecision.name): return .qc
     case Substring(DemultiplexJob.name), Substring(FileCopy.name), Substring(Delivery.name): return .pipeline
     case Substring(ReagentLot.name), Substring(TagPlate.name), Substring(PrepPlate.name), Substring(Library.name):
       return .libraryPrep
+    case Substring(LibraryStock.name), Substring(Pool.name): return .pooling
     default: return nil
     }
   }

@@ -17,9 +17,28 @@ struct DemultiplexJob: Aggregate {
     var id: UniqueID
     /// The sequencing run.
     var runID: String
-    /// The samples' barcodes, each once.
+    /// The barcodes of the samples that the run has sequenced, each once.
     var barcodes: [String]
+    /// The job to whose reads this one adds; nil for a job of its own.
+    var earlier: Earlier?
     var startedAt: Timestamp
+
+    /// The samples of the run and of the earlier job, each once.
+    var samples: [String] {
+      let before = earlier?.reads.map(\.barcode) ?? []
+      return before + barcodes.filter { !before.contains($0) }
+    }
+  }
+
+  /// The reads of an earlier job, by sample.
+  struct Earlier: Sendable, Equatable {
+    struct Reads: Sendable, Equatable {
+      var barcode: String
+      var reads: Int
+    }
+
+    var jobID: UniqueID
+    var reads: [Reads]
   }
 
   var status = Status.absent
@@ -112,7 +131,8 @@ extension DemultiplexJob {
   var json: JSON {
     guard let request else { return ["status": .string(status.rawValue)] }
     return .members(
-      ("id", .text(request.id)), ("runId", .string(request.runID)), ("startedAt", .text(request.startedAt)),
+      ("id", .text(request.id)), ("runId", .string(request.runID)), ("addsTo", .text(request.earlier?.jobID)),
+      ("startedAt", .text(request.startedAt)),
       ("status", .string(status.rawValue)), ("error", .text(error)))
   }
 }
@@ -130,20 +150,60 @@ extension DemultiplexJob {
     guard isDone(at: now, time: time), let request, case .object(var json) = self.json else { return self.json }
     json["status"] = "done"
     json["samples"] = .array(
-      request.barcodes.map { barcode in
+      totals(of: request).map { sample in
         [
-          "barcode": .string(barcode), "reads": .int(reads[barcode] ?? Self.usualReads),
-          "files": .array(Self.files(of: barcode).map { ["name": .string($0), "barcode": .string(barcode)] }),
+          "barcode": .string(sample.barcode), "reads": .int(sample.reads),
+          "files": .array(
+            Self.files(of: sample.barcode).map { ["name": .string($0), "barcode": .string(sample.barcode)] }),
         ]
       })
     return .object(json)
   }
 
+  /// Returns the reads of each sample: those of the run, and those of the earlier job.
+  private func totals(of request: Request) -> [Earlier.Reads] {
+    let earlier = Dictionary(
+      (request.earlier?.reads ?? []).map { ($0.barcode, $0.reads) }, uniquingKeysWith: { first, _ in first })
+    let sequenced = Set(request.barcodes)
+    return request.samples.map { barcode in
+      let new = sequenced.contains(barcode) ? reads[barcode] ?? Self.usualReads : 0
+      return Earlier.Reads(barcode: barcode, reads: (earlier[barcode] ?? 0) + new)
+    }
+  }
+
+  /// Returns the job as a later one adds to it.
+  /// - Throws: a refusal when its reads are not there.
+  func earlier(at now: Timestamp, time: Duration) throws(LabRefusal) -> Earlier {
+    let request = try present()
+    guard isDone(at: now, time: time) else {
+      throw LabRefusal(LabErrorCode.notDone, status: 409, "Job \(request.id) has no reads to add to: it is not done.")
+    }
+    return Earlier(jobID: request.id, reads: totals(of: request))
+  }
+
   /// The names of all files of the job.
-  var files: [String] { request?.barcodes.flatMap(Self.files(of:)) ?? [] }
+  var files: [String] { request?.samples.flatMap(Self.files(of:)) ?? [] }
 
   /// Returns the names of the files of a sample: the reads from either end.
   private static func files(of barcode: String) -> [String] { ["R1", "R2"].map { "\(barcode)_\($0).fastq.gz" } }
+}
+
+extension DemultiplexJob.Earlier {
+  fileprivate var json: JSON {
+    [
+      "jobId": .string(jobID.description),
+      "reads": .array(reads.map { ["barcode": .string($0.barcode), "reads": .int($0.reads)] }),
+    ]
+  }
+
+  fileprivate init?(_ json: JSON) {
+    let reads = json["reads"]?.elements { sample -> Reads? in
+      guard let barcode = sample["barcode"]?.stringValue, let reads = sample["reads"]?.intValue else { return nil }
+      return Reads(barcode: barcode, reads: reads)
+    }
+    guard let jobID = json["jobId"]?.stringValue.flatMap({ UniqueID($0) }), let reads else { return nil }
+    self.init(jobID: jobID, reads: reads)
+  }
 }
 
 /// An event of a job.
@@ -172,10 +232,10 @@ enum JobEvent: CreatingEvent {
   var data: JSON {
     switch self {
     case .started(let request):
-      [
-        "id": .string(request.id.description), "runId": .string(request.runID),
-        "barcodes": .array(request.barcodes.map { .string($0) }), "startedAt": .string(request.startedAt.description),
-      ]
+      .members(
+        ("id", .text(request.id)), ("runId", .string(request.runID)),
+        ("barcodes", .array(request.barcodes.map { .string($0) })), ("earlier", request.earlier?.json),
+        ("startedAt", .text(request.startedAt)))
     case .undoneBefore, .finished, .deleted: [:]
     case .readsReported(let barcode, let reads): ["barcode": .string(barcode), "reads": .int(reads)]
     case .failed(let error): ["error": .string(error)]
@@ -190,6 +250,7 @@ enum JobEvent: CreatingEvent {
       self = .started(
         DemultiplexJob.Request(
           id: try members.id("id"), runID: try members.string("runId"), barcodes: try members.strings("barcodes"),
+          earlier: try members.optional("earlier", "an earlier job") { DemultiplexJob.Earlier($0) },
           startedAt: try members.timestamp("startedAt")))
     case "job.undoneBefore": self = .undoneBefore
     case "job.readsReported":

@@ -6,7 +6,7 @@ import Runtime
 /// The laboratory's HTTP server: every participant in one process, each under its own path prefix.
 ///
 /// The services' base addresses are `http://host:port/samples`, `/storage`, `/sequencing`, `/notification`, `/accession`,
-/// `/qc`, `/pipeline` and `/library-prep`;
+/// `/qc`, `/pipeline`, `/library-prep` and `/pooling`;
 /// what concerns the laboratory as a whole is under `/lab`. With Kafka it takes commands from there too.
 public final class LabServer: Sendable {
   private let store: any EventStore

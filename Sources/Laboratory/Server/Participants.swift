@@ -101,9 +101,11 @@ public final class Participants: Sendable {
     let libraryPrep = LibraryPrepService(
       commandHandler: commandHandler, gate: gate, queries: queries, robotTime: times.robot,
       measurementTime: times.measurement)
+    let pooling = PoolingService(commandHandler: commandHandler, gate: gate)
+    let flowCells = FlowCellService(commandHandler: commandHandler, gate: gate, layout: layout)
     let commands =
       samples.commands + storage.commands + sequencing.commands + notification.commands + accession.commands
-      + quality.commands + pipeline.commands + libraryPrep.commands
+      + quality.commands + pipeline.commands + libraryPrep.commands + pooling.commands + flowCells.commands
     gate.route(commands, in: &router)
     samples.queryRoutes(in: &router)
     storage.queryRoutes(in: &router)
@@ -113,6 +115,8 @@ public final class Participants: Sendable {
     quality.queryRoutes(in: &router)
     pipeline.queryRoutes(in: &router)
     libraryPrep.queryRoutes(in: &router)
+    pooling.queryRoutes(in: &router)
+    flowCells.queryRoutes(in: &router)
     LabOverview(gate: gate, queries: queries).routes(in: &router)
     self.router = router
     self.commands = commands

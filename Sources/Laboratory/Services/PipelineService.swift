@@ -70,10 +70,18 @@ struct PipelineService: Sendable {
     var fields = try Fields(received.body)
     let runID = fields.identifier("runId", longest: 100)
     let barcodes = fields.barcodes(atMost: Self.mostSamples)
+    let earlierID = fields.has("addsTo") ? fields.id("addsTo") : nil
     let id = try received.id(Self.jobID)
     try fields.check()
+    // The earlier job may be deleted since the first time.
+    if let first = try await commandHandler.firstAnswer(to: received.call) { return first }
+    let now = commandHandler.environment.now()
+    var earlier: DemultiplexJob.Earlier?
+    if let earlierID {
+      earlier = try await commandHandler.load(DemultiplexJob.self, earlierID).state.earlier(at: now, time: jobTime)
+    }
     let request = DemultiplexJob.Request(
-      id: id, runID: runID, barcodes: barcodes, startedAt: commandHandler.environment.now())
+      id: id, runID: runID, barcodes: barcodes, earlier: earlier, startedAt: now)
     return try await commandHandler.perform(
       .start(request), received.call, on: id, as: DemultiplexJob.self, status: 202
     ).answer

@@ -139,12 +139,15 @@ struct SequencingService: Sendable {
     let number = fields.has("lane") ? received.body?["lane"]?.intValue : nil
     if fields.has("lane"), number == nil { fields.refuse("lane", "must be a whole number") }
     if fields.has("lane"), flowCell == nil { fields.refuse("flowCell", "is required where a lane is named") }
+    let cell = try await receivedCell(flowCell)
+    if let cell, let number, !cell.has(lane: number) { fields.refuse("lane", "is not a lane of the flow cell") }
     let lanes = layout.instruments.flatMap(\.lanes)
-    if let flowCell, !lanes.contains(where: { $0.flowCell == flowCell && number ?? $0.lane == $0.lane }) {
+    if cell == nil, let flowCell, !lanes.contains(where: { $0.flowCell == flowCell && number ?? $0.lane == $0.lane }) {
       fields.refuse("flowCell", "has no such lane, or the flow cell does not exist")
     }
     try fields.check()
     if let first = try await commandHandler.firstAnswer(to: received.call) { return first }
+    if let cell { return try await bookReserved(received, cell, number) }
     if let flowCell, let number {
       return try await perform(received, 201, .bookLane(LaneName(flowCell: flowCell, lane: number)))
     }
@@ -167,6 +170,32 @@ struct SequencingService: Sendable {
     }
     throw LabRefusal(
       LabErrorCode.lanesFull, status: 409, "No lane is free on \(cells.joined(separator: ", ")).")
+  }
+
+  /// Returns the flow cell with this barcode; nil for a flow cell of the equipment and an unknown one.
+  private func receivedCell(_ barcode: String?) async throws -> FlowCell? {
+    guard let barcode = barcode.flatMap({ Barcode($0) }) else { return nil }
+    let cell = try await commandHandler.load(FlowCell.self, FlowCell.id(of: barcode.text)).state
+    return cell.content == nil ? nil : cell
+  }
+
+  /// Books a lane that is reserved for the run's pool.
+  /// - Parameter number: the lane; nil for any of them.
+  private func bookReserved(_ received: ReceivedCommand, _ cell: FlowCell, _ number: Int?) async throws -> Answer {
+    let id = try received.id(Self.id)
+    let run = try await commandHandler.load(Run.self, id).state
+    guard let request = run.request else { throw LabRefusal.unknown("run", id.description) }
+    let reserved = try cell.lanes(
+      reservedFor: request.poolID, number: number, at: commandHandler.environment.now())
+    var refusal = Run.laneTaken(reserved[0])
+    for lane in reserved {
+      do {
+        return try await perform(received, 201, .bookLane(lane))
+      } catch let taken as LabRefusal where taken.code == LabErrorCode.laneTaken {
+        refusal = taken
+      }
+    }
+    throw refusal
   }
 
   private func perform(

@@ -152,8 +152,8 @@ struct FacetKey: Sendable, Hashable {
 extension SagaQuery {
   /// True when the counters alone can answer the count.
   var isCounted: Bool {
-    stepStatus == nil && minAttempts == nil && waitingFor == nil && overdueAt == nil && isPaused == nil && tags.isEmpty
-      && labels.isEmpty && key == nil && words.isEmpty && started.isOpen && ended.isOpen
+    stepStatus == nil && minAttempts == nil && waitingFor == nil && overdueAt == nil && isPaused == nil && parent == nil
+      && tags.isEmpty && labels.isEmpty && key == nil && words.isEmpty && started.isOpen && ended.isOpen
   }
 }
 

@@ -6,8 +6,8 @@ import Runtime
 let labCommand = CommandSpec(
   "lab", summary: "run a laboratory to try workflows with",
   about: [
-    "Runs samples, storage, sequencing, notification, an accession registry, quality control, a pipeline and library "
-      + "preparation in one process, with a store of their own (.saga/lab.db). GET /lab/summary lists what they hold. POST /lab/faults adds faults while they run.",
+    "Runs samples, storage, sequencing, notification, an accession registry, quality control, a pipeline, library "
+      + "preparation and pooling in one process, with a store of their own (.saga/lab.db). GET /lab/summary lists what they hold. POST /lab/faults adds faults while they run.",
     "A fault is SERVICE.COMMAND:KIND. KIND is fail=CODE, status=503, timeout, drop-answer, or slow=2s. After it, with "
       + "commas: once, times=N, every=N, match=TS-*.",
   ],

@@ -48,6 +48,7 @@ struct CommandCase: Sendable, CustomStringConvertible {
   private static let job = UniqueID.named("j").description
   private static let copy = UniqueID.named("c").description
   private static let delivery = UniqueID.named("d").description
+  private static let pool = UniqueID.named("p").description
 
   static func with(_ more: KeyValuePairs<String, String>, _ body: JSON = [:]) -> JSON {
     var object = body.objectValue ?? [:]
@@ -56,7 +57,7 @@ struct CommandCase: Sendable, CustomStringConvertible {
   }
 
   static let all: [CommandCase] =
-    samples + storage + sequencing + notification + accession + qc + pipeline + libraryPrep
+    samples + storage + sequencing + notification + accession + qc + pipeline + libraryPrep + flowCells + pooling
 
   private static let samples: [CommandCase] = {
     let path = "/samples/samples/\(sample)"
@@ -282,6 +283,11 @@ struct CommandCase: Sendable, CustomStringConvertible {
         service: .pipeline, name: "startJob", method: "PUT", path: path, body: request,
         said: with(["jobId": job], request)),
       CommandCase(
+        service: .pipeline, name: "startJob", method: "POST", path: "/pipeline/jobs",
+        body: ["runId": "RUN-8", "barcodes": ["TS-1"], "addsTo": .string(job)],
+        said: ["runId": "RUN-8", "barcodes": ["TS-1"], "addsTo": .string(job)],
+        after: ["pipeline.reportJob of the end"], label: "pipeline.startJob that adds to another"),
+      CommandCase(
         service: .pipeline, name: "deleteJob", method: "DELETE", path: path, said: with(["jobId": job]),
         after: ["pipeline.startJob"], undoes: "pipeline.startJob"),
       CommandCase(
@@ -304,6 +310,80 @@ struct CommandCase: Sendable, CustomStringConvertible {
       CommandCase(
         service: .pipeline, name: "deliver", method: "PUT", path: "/pipeline/deliveries/\(delivery)", body: content,
         said: with(["deliveryId": delivery], content), after: ["pipeline.copyFile"]),
+    ]
+  }()
+
+  private static let flowCells: [CommandCase] = {
+    let path = "/sequencing/flow-cells/FC-7"
+    let place = "\(path)/reservations/\(reservation)"
+    let content: JSON = ["kind": "S4", "expiresOn": "2999-12-31"]
+    let cell = with(["flowCell": "FC-7"])
+    let wanted: JSON = ["poolId": "P-1", "lanes": 2]
+    return [
+      CommandCase(
+        service: .sequencing, name: "receiveFlowCell", method: "PUT", path: path, body: content,
+        said: with(["flowCell": "FC-7"], content)),
+      CommandCase(
+        service: .sequencing, name: "discardFlowCell", method: "DELETE", path: path, said: cell,
+        after: ["sequencing.receiveFlowCell"], undoes: "sequencing.receiveFlowCell"),
+      CommandCase(
+        service: .sequencing, name: "useFlowCell", method: "POST", path: "\(path)/use", said: cell,
+        after: ["sequencing.receiveFlowCell"]),
+      CommandCase(
+        service: .sequencing, name: "reserveLanes", method: "PUT", path: place, body: wanted,
+        said: with(["flowCell": "FC-7", "reservationId": reservation], wanted), after: ["sequencing.receiveFlowCell"]),
+      CommandCase(
+        service: .sequencing, name: "releaseLanes", method: "DELETE", path: place,
+        said: with(["flowCell": "FC-7", "reservationId": reservation]), after: ["sequencing.reserveLanes"],
+        undoes: "sequencing.reserveLanes"),
+    ]
+  }()
+
+  private static let pooling: [CommandCase] = {
+    let library = "/pooling/libraries/L-1"
+    let path = "/pooling/pools/\(pool)"
+    let content: JSON = ["i7": "ATTACTCG", "i5": "TATAGCCT", "ngPerUl": 13.2, "sizeBp": 400, "volumeUl": 20]
+    let both = with(["barcode": "L-1", "poolId": pool])
+    let dilution: JSON = ["nM": 4, "volumeUl": 10]
+    let check: JSON = ["barcodes": ["L-1"], "leastDistance": 3]
+    let approval: JSON = ["approvedBy": "ines"]
+    return [
+      CommandCase(
+        service: .pooling, name: "receiveLibrary", method: "PUT", path: library, body: content,
+        said: with(["barcode": "L-1"], content)),
+      CommandCase(
+        service: .pooling, name: "discardLibrary", method: "DELETE", path: library, said: with(["barcode": "L-1"]),
+        after: ["pooling.receiveLibrary"], undoes: "pooling.receiveLibrary"),
+      CommandCase(
+        service: .pooling, name: "lockLibrary", method: "PUT", path: "\(library)/locks/\(pool)", said: both,
+        after: ["pooling.receiveLibrary"]),
+      CommandCase(
+        service: .pooling, name: "unlockLibrary", method: "DELETE", path: "\(library)/locks/\(pool)", said: both,
+        after: ["pooling.lockLibrary"], undoes: "pooling.lockLibrary"),
+      CommandCase(
+        service: .pooling, name: "diluteLibrary", method: "PUT", path: "\(library)/dilutions/\(pool)", body: dilution,
+        said: with(["barcode": "L-1", "poolId": pool], dilution), after: ["pooling.lockLibrary"]),
+      CommandCase(
+        service: .pooling, name: "discardDilution", method: "DELETE", path: "\(library)/dilutions/\(pool)", said: both,
+        after: ["pooling.diluteLibrary"], undoes: "pooling.diluteLibrary"),
+      CommandCase(
+        service: .pooling, name: "openPool", method: "PUT", path: path, body: ["name": "POOL-7"],
+        said: with(["poolId": pool, "name": "POOL-7"])),
+      CommandCase(
+        service: .pooling, name: "dissolvePool", method: "DELETE", path: path, said: with(["poolId": pool]),
+        after: ["pooling.openPool"], undoes: "pooling.openPool"),
+      CommandCase(
+        service: .pooling, name: "checkIndexes", method: "POST", path: "\(path)/index-check", body: check,
+        said: with(["poolId": pool], check), after: ["pooling.lockLibrary", "pooling.openPool"]),
+      CommandCase(
+        service: .pooling, name: "mixPool", method: "POST", path: "\(path)/mix", body: approval,
+        said: with(["poolId": pool], approval), after: ["pooling.checkIndexes", "pooling.diluteLibrary"]),
+      CommandCase(
+        service: .pooling, name: "recordQPCR", method: "POST", path: "\(path)/qpcr", body: ["nM": 3.9],
+        said: with(["poolId": pool], ["nM": 3.9]), after: ["pooling.mixPool"]),
+      CommandCase(
+        service: .pooling, name: "writeSampleSheet", method: "PUT", path: "\(path)/sample-sheet",
+        body: ["lanes": ["FC-7/1"]], said: with(["poolId": pool], ["lanes": ["FC-7/1"]]), after: ["pooling.recordQPCR"]),
     ]
   }()
 }

@@ -52,11 +52,14 @@ struct PublishedEventTests {
       _ = try await lab.send("DELETE", path, key: "t\(number)", compensates: "w\(number)")
     }
     for (number, path) in [
-      "plates/\(reservation)", "libraries/\(reservation)", "lots/LOT-X/reservations/\(reservation)",
-      "tag-plates/TAG-X/reservations/\(reservation)",
+      "library-prep/plates/\(reservation)", "library-prep/libraries/\(reservation)",
+      "library-prep/lots/LOT-X/reservations/\(reservation)",
+      "library-prep/tag-plates/TAG-X/reservations/\(reservation)",
+      "pooling/libraries/X", "pooling/libraries/X/locks/\(reservation)", "pooling/pools/\(reservation)",
+      "sequencing/flow-cells/X", "sequencing/flow-cells/X/reservations/\(reservation)",
     ].enumerated() {
-      _ = try await lab.send("DELETE", "/library-prep/\(path)", key: "a\(number)", compensates: "b\(number)")
-      _ = try await lab.send("DELETE", "/library-prep/\(path)", key: "c\(number)", compensates: "d\(number)")
+      _ = try await lab.send("DELETE", "/\(path)", key: "a\(number)", compensates: "b\(number)")
+      _ = try await lab.send("DELETE", "/\(path)", key: "c\(number)", compensates: "d\(number)")
     }
     everything += try await lab.everything()
 
@@ -64,21 +67,24 @@ struct PublishedEventTests {
       "sample": .samples, "allocation": .storage, "run": .sequencing, "message": .notification,
       "accession": .accession, "kit": .sequencing, "plate": .qc, "measurement": .qc, "decision": .qc,
       "job": .pipeline, "copy": .pipeline, "delivery": .pipeline, "lot": .libraryPrep, "tagPlate": .libraryPrep,
-      "prepPlate": .libraryPrep, "library": .libraryPrep,
+      "prepPlate": .libraryPrep, "library": .libraryPrep, "stock": .pooling, "pool": .pooling,
+      "flowCell": .sequencing,
     ]
     let names = [
       "sample": ["s", "x"], "allocation": ["al", "x"], "run": ["r", "x"], "message": ["m", "x"], "accession": ["q"],
       "kit": ["k", "x"], "job": ["j", "x"], "copy": ["c", "x"], "delivery": ["d"],
       "prepPlate": ["shearing", "ligation", "pcr", "clean-up", "x"], "library": ["l", "x"],
+      "pool": ["p", "x"],
     ]
     // The ids of quality control, of lots and of tag plates follow from names.
     let measured = [("QC-1", "TS-1", UniqueID.named("rv")), ("QC-X", "X", reservation)].flatMap { plate, sample, id in
       [WellPlate.id(of: plate), QualityDecision.id(of: sample, in: id)]
         + Measurement.Instrument.allCases.map { Measurement.id(of: sample, in: id, on: $0) }
     }
-    let stock =
-      ["LIG-7", "LOT-X"].map { ReagentLot.id(of: $0) } + ["TAG-42", "TAG-X"].map { TagPlate.id(of: $0) }
-    let derived = (measured + stock).map(\.description)
+    // So do those of libraries in pooling and of flow cells.
+    let lots = ["LIG-7", "LOT-X"].map { ReagentLot.id(of: $0) } + ["TAG-42", "TAG-X"].map { TagPlate.id(of: $0) }
+    let byBarcode = ["L-1", "X"].map { LibraryStock.id(of: $0) } + ["FC-7", "X"].map { FlowCell.id(of: $0) }
+    let derived = (measured + lots + byBarcode).map(\.description)
     var types: Set<String> = []
     for stored in everything {
       types.insert(stored.type)
@@ -92,11 +98,12 @@ struct PublishedEventTests {
       guard let of = stored.type.split(separator: ".").first.map(String.init), let its = service[of] else { continue }
       #expect(published.topic == Self.topics[.events(its)] && event.source == "/laboratory/\(its.rawValue)")
       var known = derived
-      if its != .qc, !["lot", "tagPlate"].contains(of) {
+      if its != .qc, !["lot", "tagPlate", "stock", "flowCell"].contains(of) {
         known = try #require(names[of]).map { UniqueID.named($0).description }
       }
-      let made = UniqueID.derived(from: "samples/key/samples.create without an id").description
-      #expect((known + [made]).contains(published.key), "\(stored.type): \(published.key)")
+      let made = ["samples/key/samples.create without an id", "pipeline/key/pipeline.startJob that adds to another"]
+        .map { UniqueID.derived(from: $0).description }
+      #expect((known + made).contains(published.key), "\(stored.type): \(published.key)")
       let key = try #require(event.value(ofExtension: "causationid"))
       #expect(event.value(ofExtension: "correlationid") == (key.hasPrefix("key/") ? "saga" : nil))
       #expect(event.value(ofExtension: "userid") == (key.hasPrefix("key/") ? "saga" : "anonymous"))
@@ -123,8 +130,12 @@ struct PublishedEventTests {
         "tagPlate.released", "tagPlate.discarded", "tagPlate.undoNoted", "prepPlate.made", "prepPlate.bedChecked",
         "prepPlate.finished", "prepPlate.failed", "prepPlate.discarded", "prepPlate.undoneBefore",
         "prepPlate.undoNoted", "library.started", "library.cancelled", "library.made", "library.qcBooked",
-        "library.measured", "library.undoneBefore", "library.undoNoted", "furniture.locationSetUp",
-        "furniture.instrumentSetUp",
+        "library.measured", "library.undoneBefore", "library.undoNoted",
+        "stock.received", "stock.discarded", "stock.locked", "stock.unlocked", "stock.diluted",
+        "stock.dilutionDiscarded", "stock.undoneBefore", "stock.undoNoted", "pool.opened", "pool.dissolved",
+        "pool.checked", "pool.mixed", "pool.measured", "pool.sheetWritten", "pool.undoneBefore", "pool.undoNoted",
+        "flowCell.received", "flowCell.discarded", "flowCell.lanesReserved", "flowCell.lanesReleased", "flowCell.used",
+        "flowCell.undoneBefore", "flowCell.undoNoted", "furniture.locationSetUp", "furniture.instrumentSetUp",
       ])
     await lab.participants.close()
   }
@@ -167,7 +178,7 @@ struct PublishedEventTests {
   func names() throws {
     var topics = LabKafka.Topics()
     try topics.check()
-    #expect(LabKafka.Topics.Role.allCases.count == 17)
+    #expect(LabKafka.Topics.Role.allCases.count == 19)
     for role in LabKafka.Topics.Role.allCases { #expect(LabKafka.Topics.Role(role.description) == role) }
     #expect(LabKafka.Topics.Role("samples.answers") == nil)
     #expect(topics[.commands(.samples)] == "laboratory.samples.commands")

@@ -125,6 +125,7 @@ struct RandomSagas {
       query.labels.append(Label("order", key))
       query.parent = "parent of \(key)"
     }
+    if chance(6) { query.parent = "parent of key \(Int.random(in: 0..<40, using: &random))" }
     return query
   }
 }

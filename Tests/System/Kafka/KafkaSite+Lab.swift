@@ -8,11 +8,12 @@ import Values
 // A laboratory that takes its commands over the same Kafka.
 extension KafkaSite {
   private static let services = [
-    "samples", "storage", "sequencing", "notification", "accession", "qc", "pipeline", "library-prep",
+    "samples", "storage", "sequencing", "notification", "accession", "qc", "pipeline", "library-prep", "pooling",
   ]
   private static let events = [
     "samples": "sample", "storage": "storage", "sequencing": "sequencing", "notification": "notification",
     "accession": "accession", "qc": "qc", "pipeline": "pipeline", "library-prep": "library-prep",
+    "pooling": "pooling",
   ]
 
   /// The laboratory's topics for the mock cluster, `NAME:PARTITIONS`.
@@ -20,9 +21,10 @@ extension KafkaSite {
     services.map { "laboratory.\($0).commands:4" } + events.values.sorted().map { "laboratory.\($0).events:4" }
 
   /// The names of the topics of the events that sample-processing causes. It asks for no accession number, no
-  /// quality control, no files and no libraries.
+  /// quality control, no files, no libraries and no pool.
   var labEventTopics: [String] {
-    Self.events.values.sorted().filter { !["accession", "qc", "pipeline", "library-prep"].contains($0) }.map {
+    Self.events.values.sorted().filter { !["accession", "qc", "pipeline", "library-prep", "pooling"].contains($0) }.map
+    {
       topic("laboratory.\($0).events")
     }
   }
