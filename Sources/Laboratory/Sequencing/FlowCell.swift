@@ -196,14 +196,8 @@ extension FlowCell {
 }
 
 extension FlowCell.Content {
-  /// The first time at which the flow cell is expired.
-  private var end: Timestamp? { Timestamp("\(expiresOn)T00:00:00Z").map { $0 + .seconds(86_400) } }
-
-  /// Whether `expiresOn` is a date.
-  var hasDate: Bool { end != nil }
-
   fileprivate func requireUsable(at time: Timestamp) throws(LabRefusal) {
-    guard let end, time < end else {
+    guard let day = LastDay(expiresOn), !day.hasPassed(at: time) else {
       throw LabRefusal(
         LabErrorCode.flowCellExpired, status: 422, "Flow cell \(barcode) expired on \(expiresOn).")
     }

@@ -99,9 +99,6 @@ struct ReagentKit: Aggregate {
 }
 
 extension ReagentKit.Content {
-  /// Whether `expiresOn` is a date.
-  var hasDate: Bool { LastDay(expiresOn) != nil }
-
   fileprivate func requireUsable(at time: Timestamp) throws(LabRefusal) {
     guard let day = LastDay(expiresOn), !day.hasPassed(at: time) else {
       throw LabRefusal(

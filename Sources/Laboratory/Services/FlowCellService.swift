@@ -65,10 +65,9 @@ struct FlowCellService: Sendable {
     var fields = try Fields(received.body)
     let kinds = FlowCell.Kind.allCases.map(\.rawValue)
     let kind = fields.named("kind", kinds) { FlowCell.Kind(rawValue: $0) }
+    let expiresOn = fields.lastDay("expiresOn")
     let content = FlowCell.Content(
-      barcode: barcode, kind: kind ?? .sp, expiresOn: fields.text("expiresOn", longest: 10))
-    if fields.has("expiresOn"), !content.hasDate { fields.refuse("expiresOn", "must be a date, as 2026-12-31") }
-    try fields.check()
+      barcode: barcode, kind: try fields.checked(kind), expiresOn: try fields.checked(expiresOn).text)
     // The flow cells of the equipment have names, too.
     guard !layout.instruments.contains(where: { $0.flowCells.contains(barcode) }) else {
       throw LabRefusal.exists("flow cell")

@@ -217,10 +217,9 @@ struct SequencingService: Sendable {
   private func takeKit(_ received: ReceivedCommand) async throws -> Answer {
     var fields = try Fields(received.body)
     let lot = fields.identifier("lot", longest: 100)
+    let expiresOn = fields.lastDay("expiresOn")
     let content = ReagentKit.Content(
-      id: try received.id(Self.kitID), lot: lot, expiresOn: fields.text("expiresOn", longest: 10))
-    if fields.has("expiresOn"), !content.hasDate { fields.refuse("expiresOn", "must be a date, as 2026-12-31") }
-    try fields.check()
+      id: try received.id(Self.kitID), lot: lot, expiresOn: try fields.checked(expiresOn).text)
     return try await performKit(received, 201, .take(content, at: commandHandler.environment.now()))
   }
 

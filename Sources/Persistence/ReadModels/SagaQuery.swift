@@ -150,10 +150,17 @@ struct FacetKey: Sendable, Hashable {
 }
 
 extension SagaQuery {
-  /// True when the counters alone can answer the count.
+  /// True when the counters alone can answer the count: when it has only the filters that `FacetKey.matches` looks at.
   var isCounted: Bool {
-    stepStatus == nil && minAttempts == nil && waitingFor == nil && overdueAt == nil && isPaused == nil && parent == nil
-      && tags.isEmpty && labels.isEmpty && key == nil && words.isEmpty && started.isOpen && ended.isOpen
+    var counted = SagaQuery()
+    counted.statuses = statuses
+    counted.workflow = workflow
+    counted.version = version
+    counted.isDraft = isDraft
+    counted.step = step
+    counted.error = error
+    counted.sort = sort
+    return self == counted
   }
 }
 

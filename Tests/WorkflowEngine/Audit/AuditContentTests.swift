@@ -316,10 +316,11 @@ struct AuditContentTests {
     await bench.running.stop()
   }
 
-  @Test("Every event that names a person has a kind", arguments: SagaEvent.kinds.map { $0.typeName })
+  // A parent opens its child again. The person's act is the parent's.
+  @Test(
+    "Every event that names a person has a kind",
+    arguments: SagaEvent.kinds.map { $0.typeName }.filter { $0 != "sagaReopened" })
   func complete(kind: String) {
-    // A parent opens its child again. The person's act is the parent's.
-    guard kind != SagaReopened.typeName else { return }
     for event in EventSamples.of(kind) {
       let data = event.data
       let names = data["by"] ?? data["saga"]?["by"] ?? data["reason"]?["by"]
