@@ -34,16 +34,8 @@ struct KafkaCommandEnvelope: Sendable {
 
 /// A command that was read from Kafka.
 struct KafkaCommand: Sendable {
-  let service: LabService
-  /// The part after the last dot of the type. The part before it is the operator's name for the service.
-  let name: String
-  let key: String
+  let command: NamedCommand
   let replyTopic: String
-  let compensates: String?
-  let sagaID: String?
-  let userID: String?
-  let tenantID: String?
-  let body: JSONObject
 
   /// - Throws: `Poison` when the message can never be handled.
   init(_ message: KafkaMessage, _ envelope: KafkaCommandEnvelope, for service: LabService) throws(Poison) {
@@ -55,22 +47,18 @@ struct KafkaCommand: Sendable {
         throw Poison(error.code, error.message)
       }
     }
-    self.service = service
     guard let key = try header("idempotency-key") else {
       throw Poison(
         LabErrorCode.keyMissing, "A command needs the header idempotency-key, so that a repeat is harmless.")
     }
-    self.key = key
     guard let replyTopic = envelope.replyTopic else {
       throw Poison(
         LabErrorCode.replyTopicInvalid,
         "A command needs the header reply-topic with the name of a topic, so that it can be answered.")
     }
     self.replyTopic = replyTopic
-    compensates = try header("compensates")
-    sagaID = try header("saga-id")
-    userID = try header("user-id")
-    tenantID = try header("tenant-id")
+    let (compensates, sagaID) = (try header("compensates"), try header("saga-id"))
+    let (userID, tenantID) = (try header("user-id"), try header("tenant-id"))
     guard let event = try CloudEvent(message) else {
       throw Poison(
         LabErrorCode.commandUnknown, "The message is not a CloudEvent, so it has no type that names the command.")
@@ -80,8 +68,11 @@ struct KafkaCommand: Sendable {
         MessagingErrorCode.messageTooLarge,
         "The body has \(event.data.count) bytes; a command has \(Self.largestBody) at most.")
     }
-    name = event.type.split(separator: ".", omittingEmptySubsequences: false).last.map(String.init) ?? ""
-    body = try Self.object(event.data)
+    // The part before the last dot of the type is the operator's name for the service.
+    let name = event.type.split(separator: ".", omittingEmptySubsequences: false).last.map(String.init) ?? ""
+    command = NamedCommand(
+      service: service, name: name, key: key, compensates: compensates, sagaID: sagaID, userID: userID,
+      tenantID: tenantID, body: try Self.object(event.data))
   }
 
   /// The largest body in bytes, the same as over HTTP.

@@ -43,8 +43,8 @@ struct KafkaCommandHandler: Sendable {
       try await tell(error, to: envelope, service)
       throw error
     }
-    guard let reply = try await carryOut(command, read) else { return }
-    try await answer(reply, to: envelope, on: read.replyTopic, key: read.key, service)
+    guard let reply = try await participants.carryOut(command, read.command, log: log) else { return }
+    try await answer(reply, to: envelope, on: read.replyTopic, key: read.command.key, service)
   }
 
   private func read(
@@ -54,18 +54,17 @@ struct KafkaCommandHandler: Sendable {
     guard !ownTopics.contains(read.replyTopic) else {
       throw Poison(LabErrorCode.replyTopicInvalid, "\(read.replyTopic) is one of the laboratory's own topics.")
     }
-    guard let command = participants.command(service, read.name, isUndo: read.compensates != nil) else {
-      throw Poison(
-        LabErrorCode.commandUnknown,
-        "\(service.rawValue) has no command “\(read.name)”; it has \(service.commands.joined(separator: ", ")).")
+    do throws(LabRefusal) {
+      return (read, try participants.command(read.command))
+    } catch {
+      throw Poison(error.code, error.message)
     }
-    return (read, command)
   }
 
   /// Answers a poison message, so that its sender doesn't wait for a timeout. Poison certainly had no effect.
   private func tell(_ poison: Poison, to envelope: KafkaCommandEnvelope, _ service: LabService) async throws {
     guard let key = envelope.key, let topic = envelope.replyTopic, !ownTopics.contains(topic) else { return }
-    let failure = KafkaReply.failed(code: poison.code, message: poison.message)
+    let failure = CommandReply.failed(code: poison.code, message: poison.message)
     do {
       try await answer(failure, to: envelope, on: topic, key: key, service)
     } catch let refused as Poison {
@@ -76,59 +75,13 @@ struct KafkaCommandHandler: Sendable {
     }
   }
 
-  /// - Returns: nil when a fault withholds the answer.
-  private func carryOut(_ command: ServiceCommand, _ read: KafkaCommand) async throws -> KafkaReply? {
-    do {
-      let said = try command.read(read.body)
-      let call = CommandCall(
-        service: read.service, key: read.key, compensates: read.compensates, digest: said.digest, userID: read.userID,
-        tenantID: read.tenantID, correlationID: read.sagaID)
-      let received = ReceivedCommand(call: call, body: said.body, parameters: said.parameters)
-      switch try await participants.gate.carryOut(command, received) {
-      case .answered(let answer): return .succeeded(answer.body)
-      case .answerDropped, .withheld: return nil
-      }
-    } catch let refusal as LabRefusal {
-      return KafkaReply(refusal)
-    } catch let error as StoreError where error.mayPass {
-      throw error
-    } catch let error as any CodedError {
-      // A retry would fail again.
-      log.error(
-        "A command failed; answered with an error", ("command", "\(read.service.rawValue).\(read.name)"),
-        ("error", "\(error)"))
-      return .unknown(code: error.code, message: error.message)
-    }
-  }
-
   private func answer(
-    _ reply: KafkaReply, to envelope: KafkaCommandEnvelope, on topic: String, key: String, _ service: LabService
+    _ reply: CommandReply, to envelope: KafkaCommandEnvelope, on topic: String, key: String, _ service: LabService
   ) async throws {
     do {
       try await send(reply.record(to: envelope, on: topic, key: key, service: service, at: environment.now()))
     } catch let error as KafkaError where error.isOfTheTopicOrMessage {
       throw Poison(LabErrorCode.answerRefused, "The answer can't be delivered to \(topic): \(error.message)")
-    }
-  }
-}
-
-extension Participants {
-  /// Returns a command of a service by its name. When an undo has the same name as its command, the caller's `compensates`
-  /// header decides.
-  func command(_ service: LabService, _ name: String, isUndo: Bool) -> ServiceCommand? {
-    let named = commands.filter { $0.service == service && $0.name == name }
-    return named.count > 1 ? named.first { $0.isUndo == isUndo } : named.first
-  }
-}
-
-extension StoreError {
-  /// Returns whether a retry may succeed.
-  fileprivate var mayPass: Bool {
-    switch kind {
-    case .unavailable, .outcomeUnknown, .closed, .notOwner, .versionConflict, .checkpointConflict: true
-    case .startKeyTaken, .claimTaken, .definitionConflict, .invalid, .corrupt, .locked, .foreign, .newerVersion,
-      .olderVersion:
-      false
     }
   }
 }

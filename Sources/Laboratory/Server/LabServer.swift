@@ -15,6 +15,7 @@ public final class LabServer: Sendable {
   private let layout: LaboratoryLayout
   private let times: LabTimes
   private let kafka: LabKafka.Configuration?
+  private let tasks: LabTasks.Configuration?
   private let configuration: HTTPServerConfiguration
   private let log: Log
   private let state = State()
@@ -24,6 +25,8 @@ public final class LabServer: Sendable {
     let server: HTTPServer
     /// The task that takes commands from Kafka and publishes events.
     let kafka: Task<Void, Never>?
+    /// The task that takes tasks from an engine.
+    let tasks: Task<Void, Never>?
   }
 
   private actor State {
@@ -44,12 +47,13 @@ public final class LabServer: Sendable {
   ///   - layout: the equipment to set up where it is missing.
   ///   - times: how long things take.
   ///   - kafka: the cluster and topics for commands and events; nil without Kafka.
+  ///   - tasks: the engine from whose queues the services take tasks; nil when they take none.
   ///   - configuration: the address to listen on, and the allowed host names.
   ///   - log: receives warnings and errors.
   public init(
     store: any EventStore, environment: Environment, faults: FaultPlan = FaultPlan(),
     layout: LaboratoryLayout = .standard(), times: LabTimes = LabTimes(),
-    kafka: LabKafka.Configuration? = nil,
+    kafka: LabKafka.Configuration? = nil, tasks: LabTasks.Configuration? = nil,
     configuration: HTTPServerConfiguration = HTTPServerConfiguration(), log: Log = .silent
   ) {
     self.store = store
@@ -58,6 +62,7 @@ public final class LabServer: Sendable {
     self.layout = layout
     self.times = times
     self.kafka = kafka
+    self.tasks = tasks
     self.log = log
     var configuration = configuration
     // Commands are small; a larger body is refused.
@@ -80,7 +85,12 @@ public final class LabServer: Sendable {
       }
       let server = HTTPServer(configuration, environment: environment) { [router] in await router.handle($0) }
       let port = try server.start()
-      await state.began(Running(participants: participants, server: server, kafka: overKafka.map(work)))
+      let tasks = tasks.map { configuration in
+        let tasks = LabTasks(configuration, participants: participants, environment: environment, log: log)
+        return Task { await tasks.run() }
+      }
+      await state.began(
+        Running(participants: participants, server: server, kafka: overKafka.map(work), tasks: tasks))
       return port
     } catch {
       await participants.close()
@@ -119,8 +129,10 @@ public final class LabServer: Sendable {
     // Calls that a fault keeps waiting would use up the whole of `drain`.
     running.participants.releaseHeldCalls()
     running.kafka?.cancel()
+    running.tasks?.cancel()
     await running.server.shutdown(drain: drain)
     await running.kafka?.value
+    await running.tasks?.value
     await running.participants.close()
   }
 }

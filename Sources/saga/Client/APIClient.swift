@@ -85,11 +85,16 @@ struct APIClient: Sendable {
   let send: Send
 
   init(server: String, user: String?, send: @escaping Send) {
-    var server = server
-    while server.hasSuffix("/") { server.removeLast() }
-    self.server = server
+    self.server = Self.address(server)
     self.user = user
     self.send = send
+  }
+
+  /// Returns the address of an engine, with a scheme and without a slash at its end.
+  static func address(_ text: String) -> String {
+    var address = text.contains("://") ? text : "http://" + text
+    while address.hasSuffix("/") { address.removeLast() }
+    return address
   }
 
   /// Sends a request and parses the answer.
@@ -228,7 +233,7 @@ extension Invocation {
   /// A client of the engine that `--server`, the environment, or the default names.
   var client: APIClient {
     let server = arguments.value("server") ?? variables[APIClient.serverVariable] ?? APIClient.defaultServer
-    return APIClient(server: server.contains("://") ? server : "http://" + server, user: user, send: send)
+    return APIClient(server: server, user: user, send: send)
   }
 
   private var user: String? {

@@ -15,6 +15,8 @@ let labCommand = CommandSpec(
     OptionSpec("store", value: "STORE", help: "sqlite:PATH, postgres:URL, or memory")
   ] + ListenOptions.all(port: LabAddress.usualPort) + [
     OptionSpec("fault", value: "FAULT", repeats: true, help: "a fault from the start on"),
+    OptionSpec(
+      "engine", value: "URL", help: "take tasks from the queues laboratory.SERVICE of this engine, as workers do"),
     OptionSpec("boxes", value: "N", help: "boxes of 96 in each freezer of a new laboratory; else 40"),
     OptionSpec("accession-time", value: "DURATION", help: "the registry's time for an accession number; else 10s"),
     OptionSpec("run-time", value: "DURATION", help: "how long a sequencing run takes; else 30s"),
@@ -30,6 +32,7 @@ let labCommand = CommandSpec(
       says: "Every tenth storing is done but not answered",
       line: "saga lab --fault storage.store:drop-answer,every=10"),
     .init(says: "Commands over Kafka as well as over HTTP", line: "saga lab --kafka broker:9092"),
+    .init(says: "The services as workers", line: "saga lab --engine http://127.0.0.1:8080"),
   ]
 ) { invocation in
   let terminal = invocation.terminal
@@ -45,18 +48,20 @@ let labCommand = CommandSpec(
   if let time = try invocation.time("demultiplex-time") { times.demultiplexing = time }
   let configuration = try invocation.listening(port: LabAddress.usualPort)
   let kafka = try invocation.labKafka()
+  let tasks = invocation.arguments.value("engine").map { LabTasks.Configuration(engine: APIClient.address($0)) }
   let log = try invocation.log(usual: .error)
   let shutdown = Shutdown.listening(on: terminal, withInput: invocation.arguments.has("stop-with-input"))
   let store = try await location.open(invocation.environment, log: try invocation.log(usual: .warning))
   let lab = LabServer(
     store: store, environment: invocation.environment, faults: faults,
-    layout: .standard(boxesPerZone: boxes), times: times, kafka: kafka, configuration: configuration,
+    layout: .standard(boxesPerZone: boxes), times: times, kafka: kafka, tasks: tasks, configuration: configuration,
     log: log)
   do {
     let listening = try await lab.start()
     terminal.line("The laboratory listens on http://\(configuration.host):\(listening)")
     terminal.line("  store      \(location.shown)")
     if let kafka { terminal.line("  kafka      \(kafka.shown)") }
+    if let tasks { terminal.line("  tasks      \(tasks.engine)") }
     for fault in invocation.arguments.values("fault") { terminal.line("  fault      \(fault)") }
     // If another process writes the store, the laboratory's data in memory is out of date: the process ends and gives
     // the reason.

@@ -115,17 +115,17 @@ struct KafkaCommandTests {
 
   @Test("A conflict that a retry may solve is retryable; an uncertain effect is unknown")
   func meanings() {
-    let conflict = KafkaReply(LabRefusal.conflict("busy"))
+    let conflict = CommandReply(LabRefusal.conflict("busy"))
     #expect(conflict == .failed(code: LabErrorCode.conflict, message: "busy", retryable: true))
     #expect(conflict.json["retryable"] == true && conflict.json["gone"] == nil)
     for status in [408, 425, 429, 500, 503, 504] {
-      #expect(KafkaReply(LabRefusal("c", status: status, "m")) == .unknown(code: "c", message: "m"))
+      #expect(CommandReply(LabRefusal("c", status: status, "m")) == .unknown(code: "c", message: "m"))
     }
     for status in [400, 403, 409, 422] {
-      #expect(KafkaReply(LabRefusal("c", status: status, "m")) == .failed(code: "c", message: "m"))
+      #expect(CommandReply(LabRefusal("c", status: status, "m")) == .failed(code: "c", message: "m"))
     }
     for status in [404, 410] {
-      #expect(KafkaReply(LabRefusal("c", status: status, "m")) == .failed(code: "c", message: "m", gone: true))
+      #expect(CommandReply(LabRefusal("c", status: status, "m")) == .failed(code: "c", message: "m", gone: true))
     }
   }
 

@@ -1,9 +1,7 @@
 import JSON
-import Messaging
-import Values
 
-/// A participant's answer to a command over Kafka.
-enum KafkaReply: Sendable, Equatable {
+/// A participant's answer to a command that did not come over HTTP: over Kafka, or as a task.
+enum CommandReply: Sendable, Equatable {
   /// The command took effect, now or when its key first came.
   case succeeded(JSON)
   /// The command had no effect.
@@ -13,7 +11,7 @@ enum KafkaReply: Sendable, Equatable {
   /// The command may have taken effect.
   case unknown(code: String, message: String)
 
-  /// Makes the reply for a refusal. Over HTTP its status expresses the same.
+  /// Makes the reply for a refusal. Over HTTP its status says the same.
   init(_ refusal: LabRefusal) {
     let message =
       refusal.places.count > 1
@@ -38,24 +36,4 @@ enum KafkaReply: Sendable, Equatable {
       ["outcome": "unknown", "code": .string(code), "message": .string(message)]
     }
   }
-
-  /// Returns the reply as a message.
-  /// - Parameters:
-  ///   - envelope: the envelope of the command.
-  ///   - topic: the command's reply topic.
-  ///   - key: the command's idempotency key.
-  func record(
-    to envelope: KafkaCommandEnvelope, on topic: String, key: String, service: LabService, at time: Timestamp
-  ) -> KafkaRecord {
-    let event = CloudEvent(
-      id: envelope.id, source: "/laboratory/\(service.rawValue)", type: Self.type, subject: envelope.sagaID,
-      time: time, data: json.bytes())
-    var record = event.record(topic: topic, key: nil)
-    record.key = envelope.messageKey
-    record.headers.append(KafkaHeader("idempotency-key", key))
-    if let attempt = envelope.attempt { record.headers.append(KafkaHeader("saga-attempt", attempt)) }
-    return record
-  }
-
-  static let type = "dev.tracseq.saga.reply"
 }
