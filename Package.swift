@@ -120,7 +120,8 @@ let package = Package(
     .executableTarget(
       name: "saga-bench",
       dependencies: [
-        "BenchSupport", "JSON", "Runtime", "Values", "SagaCore", "Persistence", "PostgresPersistence", "WorkflowEngine",
+        "BenchSupport", "JSON", "Runtime", "Values", "Workflows", "SagaCore", "Rehearsal", "Persistence",
+        "PostgresPersistence", "WorkflowEngine",
       ],
       path: "Benchmarks/SagaBench", swiftSettings: strict),
     .executableTarget(

@@ -44,6 +44,9 @@ struct SagaBench {
           size: option("items", 100_000), parallel: option("parallel", 10), undoes: arguments.contains("--undo"))
       case "items-once":
         return try await ItemsRun(arguments).run()
+      case "explore":
+        return try ExploreBench.run(
+          files: arguments.dropFirst(2).filter { $0.hasSuffix(".json") }, rounds: option("rounds", 5))
       default: break
       }
       // Round by round over all stores, so that a machine whose speed drifts is unfair to none.

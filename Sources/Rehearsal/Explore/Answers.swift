@@ -29,6 +29,14 @@ public struct Answers: Sendable, Hashable {
     return value
   }
 
+  /// Returns the steps whose answers or signals are others.
+  func steps(differingFrom other: Answers) -> Set<String> {
+    func differing(_ one: [String: JSON], _ other: [String: JSON]) -> [String] {
+      one.keys.filter { one[$0] != other[$0] } + other.keys.filter { one[$0] == nil }
+    }
+    return Set(differing(outputs, other.outputs) + differing(heads, other.heads))
+  }
+
   /// Replaces the value at a place, in every element of a list; nil removes a member.
   mutating func set(_ value: JSON?, at place: ReadPlace) {
     let changed = Self.setting(value, at: place.path[...], in: root(place.root) ?? .object([:])) ?? .object([:])

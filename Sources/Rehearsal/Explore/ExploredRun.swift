@@ -69,6 +69,9 @@ public struct ExploredRun: Sendable, Hashable {
     broken = definition.invariants.indices.filter { !definition.invariants[$0].holds(in: run, of: definition) }
   }
 
+  /// Whether only undos go wrong, apart from the causes.
+  var isOfUndo: Bool { faults.allSatisfy { $0.phase == .undo } }
+
   /// Whether the run came out as another one, whatever its faults were.
   public func cameOut(as other: ExploredRun) -> Bool {
     end == other.end && undone == other.undone && inEffect == other.inEffect && stuckOn == other.stuckOn

@@ -28,19 +28,25 @@ public struct Explorer: Sendable {
   /// - Parameter pairs: whether two faults at a time are played, too.
   /// - Throws: `rehearsal.noInput`, `input.invalid`, `rehearsal.badAnswers`, `rehearsal.budget`.
   public func explore(pairs: Bool = false) throws(RehearsalError) -> Exploration {
+    guard pairs else { return try singles().exploration }
+    let plan = try pairPlan()
+    return plan.exploration(of: [try plan.play(part: 0, of: 1)])
+  }
+
+  /// Plays one fault at a time.
+  func singles() throws(RehearsalError) -> Work {
     var finder = try RouteFinder(definition, given: given, keepsTombstones: keepsTombstones)
     let first = try finder.first()
     let routes = [first] + (try finder.others(than: first))
     var work = Work(explorer: self, finder: finder, exploration: Exploration(definition: definition, routes: routes))
     try work.playSingles()
-    if pairs { try work.playPairs() }
-    return work.exploration
+    return work
   }
 
   /// An exploration under way.
-  private struct Work {
+  struct Work: Sendable {
     let explorer: Explorer
-    let finder: RouteFinder
+    var finder: RouteFinder
     var exploration: Exploration
     var events = 0
     var bodies: [Fault: JSON] = [:]
@@ -74,10 +80,12 @@ public struct Explorer: Sendable {
           exploration.gaps.append(.undoNeverRuns(step.id))
           continue
         }
+        let base = try recorded(trigger)
         for kind in kinds {
           // Of a step with `forEach`, the undo of one item goes wrong.
           let target = trigger.undoneOneByOne.first { ItemID.step(of: $0) == step.id }
-          try play([Fault(target ?? step.id, kind)], causes: trigger.faults + trigger.causes, on: trigger.route)
+          let causes = trigger.faults + trigger.causes
+          try play([Fault(target ?? step.id, kind)], causes: causes, on: trigger.route, after: base)
         }
       }
       sortRuns()
@@ -115,19 +123,28 @@ public struct Explorer: Sendable {
       return true
     }
 
+    /// - Parameter other: a run whose beginning is used; nil for that of the route.
     private mutating func play(
-      _ faults: [Fault], causes: [Fault] = [], on route: Int
+      _ faults: [Fault], causes: [Fault] = [], on route: Int, after other: RecordedRun? = nil
     ) throws(RehearsalError) {
-      exploration.runs.append(try outcome(of: faults, causes: causes, on: route))
+      let base = if let other { other } else { try finder.recorded(exploration.routes[route]) }
+      exploration.runs.append(try outcome(of: faults, causes: causes, on: route, after: base))
     }
 
-    private mutating func outcome(
-      of faults: [Fault], causes: [Fault] = [], on route: Int
+    private func scene(_ faults: [Fault], on route: Int) -> Scene {
+      Scene(base: finder.base, answers: exploration.routes[route].answers, faults: faults, bodies: bodies)
+    }
+
+    /// Returns a run with its record, so that runs with one more fault can use its beginning.
+    mutating func recorded(_ run: ExploredRun) throws(RehearsalError) -> RecordedRun {
+      let route = try finder.recorded(exploration.routes[run.route])
+      return try scene(run.faults + run.causes, on: run.route).record(after: route)
+    }
+
+    mutating func outcome(
+      of faults: [Fault], causes: [Fault] = [], on route: Int, after other: RecordedRun
     ) throws(RehearsalError) -> ExploredRun {
-      let scene = Scene(
-        base: finder.base, answers: exploration.routes[route].answers, faults: faults + causes,
-        bodies: bodies)
-      let run = try scene.play()
+      let run = try scene(faults + causes, on: route).play(after: other)
       events += run.events.count
       guard events <= explorer.budget.events else {
         throw RehearsalError(
@@ -180,54 +197,6 @@ public struct Explorer: Sendable {
           exploration.gaps.append(.neverSkipped(step.id))
         }
       }
-    }
-
-    // MARK: Two faults
-
-    mutating func playPairs() throws(RehearsalError) {
-      let singles = exploration.runs.filter { run in
-        run.route == 0 && (run.causes.isEmpty || run.faults.allSatisfy { $0.phase == .undo })
-      }
-      var pairs = Exploration.PairExploration()
-      var all: [(Int, Int)] = []
-      for one in singles.indices {
-        for other in singles.indices.dropFirst(one + 1) where isPair(singles[one], singles[other]) {
-          all.append((one, other))
-        }
-      }
-      pairs.count = all.count
-      let stride = max(1, (all.count + explorer.budget.pairs - 1) / max(1, explorer.budget.pairs))
-      for index in Swift.stride(from: 0, to: all.count, by: stride) {
-        let (one, other) = (singles[all[index].0], singles[all[index].1])
-        events = 0
-        // The undos of two steps are needed only when something makes the saga turn back.
-        let bothUndo = one.faults.allSatisfy { $0.phase == .undo } && other.faults.allSatisfy { $0.phase == .undo }
-        let run = try outcome(of: one.faults + other.faults, causes: bothUndo ? one.causes : [], on: 0)
-        pairs.played += 1
-        if let end = run.end { pairs.ends[end, default: 0] += 1 }
-        guard let news = news(of: run, one, other) else { continue }
-        if pairs.news.count < explorer.budget.listed { pairs.news.append(news) } else { pairs.omitted += 1 }
-      }
-      exploration.pairs = pairs
-    }
-
-    /// Two faults are a pair when both can happen: not two in the same phase of one step, and of two undos, both must be
-    /// needed for the same reason.
-    private func isPair(_ one: ExploredRun, _ other: ExploredRun) -> Bool {
-      guard let first = one.faults.first, let second = other.faults.first else { return false }
-      if first.step == second.step, first.phase == second.phase { return false }
-      return first.phase == .forward || second.phase == .forward || one.causes == other.causes
-    }
-
-    private func news(
-      of run: ExploredRun, _ one: ExploredRun, _ other: ExploredRun
-    ) -> Exploration.PairExploration.News? {
-      let broken = run.broken.filter { !one.broken.contains($0) && !other.broken.contains($0) }
-      let isStuck = run.end == .stuck && one.end != .stuck && other.end != .stuck
-      let known = one.leftBehind(of: definition) + other.leftBehind(of: definition)
-      let left = run.leftBehind(of: definition).filter { !known.contains($0) }
-      guard !broken.isEmpty || isStuck || !left.isEmpty else { return nil }
-      return Exploration.PairExploration.News(run: run, broken: broken, isStuck: isStuck, leftBehind: left)
     }
   }
 }

@@ -51,6 +51,8 @@ struct RouteFinder {
   private let choices: [ReadChoice]
   private let start: Answers
   private(set) var runs = 0
+  /// The routes whose beginnings other runs use.
+  private var recorded: [Answers: RecordedRun] = [:]
 
   /// The most runs of the search for one goal, and of the whole search.
   private static let mostOfGoal = 400
@@ -124,7 +126,7 @@ struct RouteFinder {
     guard let state = run.state.step(step), !run.skipped(step) else { return false }
     if state.startedAt != nil { return true }
     // A step that fails on purpose begins no attempt.
-    return run.events.contains { ($0.what as? StepFailed)?.step == step }
+    return run.failed(step)
   }
 
   /// Changes one value, then two.
@@ -166,20 +168,29 @@ struct RouteFinder {
       words.append(new.map { "\(place.shown) = \($0.text())" } ?? "no \(place.shown)")
     }
     guard answers != route.answers, answers.meetsSchemas(of: definition) else { return nil }
-    return try self.route(answers, words, step)
+    return try self.route(answers, words, step, after: recorded(route))
   }
 
+  /// - Parameter origin: a route whose beginning may be the same.
   private mutating func route(
-    _ answers: Answers, _ changes: [String], _ step: String?
+    _ answers: Answers, _ changes: [String], _ step: String?, after origin: RecordedRun? = nil
   ) throws(RehearsalError) -> Route {
     runs += 1
-    let run = try Scene(base: base, answers: answers).play()
+    let run = try Scene(base: base, answers: answers).play(after: origin)
     return Route(changes: changes, step: step, answers: answers, run: run)
+  }
+
+  /// Returns a route with its record.
+  mutating func recorded(_ route: Route) throws(RehearsalError) -> RecordedRun {
+    if let known = recorded[route.answers] { return known }
+    let run = try Scene(base: base, answers: route.answers).record()
+    recorded[route.answers] = run
+    return run
   }
 
   /// Returns a body with which a fault happens on a route: of a signal that the step refuses, or of an answer that doesn't
   /// end a poll, or fails it. Nil when none of those that were tried does it.
-  func body(for fault: Fault, on route: Route) throws(RehearsalError) -> JSON? {
+  mutating func body(for fault: Fault, on route: Route) throws(RehearsalError) -> JSON? {
     var bodies: [JSON] = []
     for choice in choices where choice.place.root == .output(ItemID.step(of: fault.step)) {
       for value in choice.values {
@@ -194,7 +205,8 @@ struct RouteFinder {
     }
     // The body that the schema takes and only the condition refuses is tried first.
     for body in (bodies + [.object([:]), .null, false, "refused"]).prefix(40) {
-      let run = try Scene(base: base, answers: route.answers, faults: [fault], bodies: [fault: body]).play()
+      let run = try Scene(base: base, answers: route.answers, faults: [fault], bodies: [fault: body])
+        .play(after: recorded(route))
       if fault.happened(in: run) { return body }
     }
     return nil

@@ -4,31 +4,81 @@ import Values
 
 /// A saga with its answers and its faults, ready to be played. Its participants keep the rules of
 /// `docs/participants.md`, except where a fault says otherwise.
-struct Scene {
+struct Scene: Sendable {
   /// The saga without input and crashes.
   let base: VirtualSaga
-  let answers: Answers
+  var answers: Answers
   var faults: [Fault] = []
   /// The bodies with which faults happen: of a refused signal, and of an answer to a poll.
   var bodies: [Fault: JSON] = [:]
 
-  func play() throws(RehearsalError) -> VirtualRun {
+  /// Plays the scene.
+  /// - Parameter other: a run of the same saga. Its beginning is used as far as it is the same.
+  func play(after other: RecordedRun? = nil) throws(RehearsalError) -> VirtualRun {
+    var none: VirtualRecord?
+    guard let other else { return try play(from: nil, record: &none) }
+    switch beginning(in: other) {
+    case .whole: return other.run
+    case .none: return try play(from: nil, record: &none)
+    case .until(let fork): return try play(from: fork.stage, record: &none)
+    }
+  }
+
+  /// Plays the scene as `play` does, so that other scenes can use its beginning.
+  func record(after other: RecordedRun? = nil) throws(RehearsalError) -> RecordedRun {
+    var record: VirtualRecord? = VirtualRecord()
+    var stage: VirtualStage?
+    if let other {
+      switch beginning(in: other) {
+      case .whole: return RecordedRun(scene: self, run: other.run, record: other.record)
+      case .none: break
+      case .until(let fork): (stage, record) = (fork.stage, fork.record)
+      }
+    }
+    let run = try play(from: stage, record: &record)
+    return RecordedRun(scene: self, run: run, record: record ?? VirtualRecord())
+  }
+
+  private func play(from stage: VirtualStage?, record: inout VirtualRecord?) throws(RehearsalError) -> VirtualRun {
     var saga = base
     saga.input = answers.input
     saga.crashes = faults.compactMap(\.crash)
     saga.turnsNever = Set(faults.filter { $0.kind == .turnNever }.map { ItemID.step(of: $0.step) })
-    var undos: [String: Int] = [:]
-    return try saga.run(people: signals(on:)) { call in
-      switch call.call.phase {
-      case .forward:
-        var answer = forward(call)
-        answer.isLast = true
-        return answer
-      case .undo:
-        undos[call.call.step, default: 0] += 1
-        return undo(call, number: undos[call.call.step] ?? 1)
+    return try saga.run(
+      from: stage, people: signals(on:),
+      participant: { call in
+        switch call.call.phase {
+        case .forward:
+          var answer = forward(call)
+          answer.isLast = true
+          return answer
+        case .undo: return undo(call, number: call.undos + 1)
+        }
+      }, record: &record)
+  }
+
+  // MARK: The same beginning
+
+  /// How much of another run is the same.
+  private enum Beginning {
+    case none
+    case until(VirtualFork)
+    case whole
+  }
+
+  private func beginning(in other: RecordedRun) -> Beginning {
+    guard answers.input == other.scene.answers.input else { return .none }
+    let changed = answers.steps(differingFrom: other.scene.answers)
+    var questions: Set<VirtualQuestion> = []
+    for fault in Set(faults).symmetricDifference(other.scene.faults) { questions.formUnion(fault.questions) }
+    let fork = other.record.fork { question in
+      switch question {
+      case .call(let step, .forward), .wait(let step):
+        questions.contains(question) || changed.contains(ItemID.step(of: step))
+      case .call(_, .undo), .turn: questions.contains(question)
       }
     }
+    return fork.map { .until($0) } ?? .whole
   }
 
   // MARK: People
@@ -110,7 +160,27 @@ struct Scene {
     code: Fault.outage[0], classes: Fault.outage, message: "The participant has an outage.", isRetryable: true)
 }
 
+/// A scene that was played, with what other scenes need to use its beginning.
+struct RecordedRun: Sendable {
+  let scene: Scene
+  let run: VirtualRun
+  let record: VirtualRecord
+}
+
 extension Fault {
+  /// What a run asks before the fault can change anything.
+  fileprivate var questions: [VirtualQuestion] {
+    switch kind {
+    case .fails, .timesOut, .answersLate, .arrivesLate, .neverTaken, .crashes, .pollNever, .pollFails:
+      [.call(step: step, .forward)]
+    case .itemsFail(let items): items.map { .call(step: $0, .forward) }
+    case .groupTimesOut(let member, _): [.call(step: member, .forward)]
+    case .signalNever, .signalRefused: [.wait(step: step)]
+    case .turnNever: [.turn(step: ItemID.step(of: step))]
+    case .undoFails, .undoFailsForGood, .undoTimesOut, .undoCrashes: [.call(step: step, .undo)]
+    }
+  }
+
   /// Returns whether a forward call of a step, or of an item, goes wrong.
   fileprivate func concerns(_ id: String) -> Bool {
     if case .itemsFail(let items) = kind { return items.contains(id) }

@@ -15,6 +15,8 @@ public struct VirtualCall: Sendable, Hashable {
   public let isInEffect: Bool
   /// Whether an undo of the forward key has reached the participant.
   public let isUndone: Bool
+  /// The number of calls to undo the step that the engine sent before.
+  let undos: Int
 }
 
 /// What a participant does with one call.

@@ -47,10 +47,29 @@ public struct VirtualSaga: Sendable {
   public func run(
     people: (VirtualWait) -> [VirtualAct] = { _ in [] }, participant: (VirtualCall) -> PlannedAnswer
   ) throws(RehearsalError) -> VirtualRun {
-    if let refusal = definition.refusal(ofInput: input) { throw RehearsalError(refusal.code, refusal.message) }
-    var stage = VirtualStage(self)
-    try stage.play(people: people, participant: participant)
-    return try stage.result()
+    var record: VirtualRecord?
+    return try run(from: nil, people: people, participant: participant, record: &record)
+  }
+
+  /// Plays the saga as `run` does.
+  /// - Parameters:
+  ///   - stage: the stage of a run whose plan gives the same answers up to there; nil plays from the start.
+  ///   - record: gets the questions of the run; nil records none.
+  func run(
+    from stage: VirtualStage?, people: (VirtualWait) -> [VirtualAct], participant: (VirtualCall) -> PlannedAnswer,
+    record: inout VirtualRecord?
+  ) throws(RehearsalError) -> VirtualRun {
+    var played: VirtualStage
+    if let stage {
+      played = stage
+      played.follow(self)
+    } else {
+      if let refusal = definition.refusal(ofInput: input) { throw RehearsalError(refusal.code, refusal.message) }
+      played = VirtualStage(self)
+      try played.begin()
+    }
+    try played.play(people: people, participant: participant, record: &record)
+    return try played.result()
   }
 
   var start: SagaStart {
@@ -80,27 +99,47 @@ public struct VirtualRun: Sendable {
   public let restarts: [Timestamp]
   /// The time of the last happening.
   public let quietAt: Timestamp
+  let recorded: RecordedOutcomes
 
   /// The status in which the run stopped.
   public var status: SagaStatus { state.status }
 
   /// Returns whether the engine has recorded that a step failed going forward.
   public func failed(_ step: String) -> Bool {
-    events.contains { ($0.what as? StepFailed)?.step == step }
+    recorded.failed.contains(step)
   }
 
   /// Returns whether the engine has recorded that a step succeeded, in any round.
   public func succeeded(_ step: String) -> Bool {
-    state.step(step)?.outcome == .succeeded || events.contains { ($0.what as? StepSucceeded)?.step == step }
+    recorded.succeeded.contains(step) || state.step(step)?.outcome == .succeeded
   }
 
   /// Returns whether a step was skipped, by its condition or by an operator.
   public func skipped(_ step: String) -> Bool {
-    events.contains { ($0.what as? StepSkipped)?.step == step || ($0.what as? OperatorSkipped)?.step == step }
+    recorded.skipped.contains(step)
   }
 
   /// The steps that the engine has recorded as undone, in the order of their undos.
   public var undone: [String] {
     events.compactMap { ($0.what as? UndoSucceeded)?.step }
+  }
+}
+
+/// The steps that the events of a run name by how they came out. They are collected while the run is played, because the
+/// exploration asks for them of each step.
+struct RecordedOutcomes: Sendable {
+  private(set) var succeeded: Set<String> = []
+  private(set) var failed: Set<String> = []
+  /// By their conditions, or by an operator.
+  private(set) var skipped: Set<String> = []
+
+  mutating func note(_ event: SagaEvent) {
+    switch event.what {
+    case let event as StepSucceeded: succeeded.insert(event.step)
+    case let event as StepFailed: failed.insert(event.step)
+    case let event as StepSkipped: skipped.insert(event.step)
+    case let event as OperatorSkipped: skipped.insert(event.step)
+    default: break
+    }
   }
 }

@@ -5,16 +5,23 @@ import Workflows
 
 /// The engine around one virtual saga. It does what the real engine's shell does (`WorkflowEngine/Shell/SagaActor`):
 /// decide, store, fold, perform. Instead of waiting, it skips to the next happening.
-struct VirtualStage {
-  private let saga: VirtualSaga
+struct VirtualStage: Sendable {
+  private var saga: VirtualSaga
   private var now: Timestamp
   private var state: SagaState?
   private var events: [SagaEvent] = []
+  private var recorded = RecordedOutcomes()
   private var calls: [SentCall] = []
   private var refusals: [VirtualRun.RefusedAct] = []
   private var restarts: [Timestamp] = []
   private var account: ParticipantAccount
   private var crashes: [VirtualCrash]
+  /// The crashes that have happened.
+  private var crashed: [VirtualCrash] = []
+  /// What the stage has asked since the last happening.
+  private var asked: [VirtualQuestion] = []
+  /// The number of calls to undo each step that were sent.
+  private var undos: [String: Int] = [:]
 
   /// What will happen, and when. `order` decides at the same time: first planned, first done.
   private var agenda: [Planned] = []
@@ -70,9 +77,15 @@ struct VirtualStage {
     crashes = saga.crashes
   }
 
-  mutating func play(
-    people: (VirtualWait) -> [VirtualAct], participant: (VirtualCall) -> PlannedAnswer
-  ) throws(RehearsalError) {
+  /// Goes on with the turns and the crashes of another plan, which differs only in what was not asked yet.
+  mutating func follow(_ saga: VirtualSaga) {
+    self.saga = saga
+    crashes = saga.crashes
+    for crash in crashed { crashes.firstIndex(of: crash).map { _ = crashes.remove(at: $0) } }
+  }
+
+  /// Starts the saga.
+  mutating func begin() throws(RehearsalError) {
     for act in saga.acts { plan(.act(act.request), at: now + act.after) }
     for crash in saga.crashes {
       if case .at(let after) = crash.point { plan(.crash(crash), at: now + after) }
@@ -80,17 +93,31 @@ struct VirtualStage {
     try give(.start(saga.start))
     if state == nil, let refusal = refusals.last?.refusal { throw RehearsalError(refusal.code, refusal.message) }
     try perform()
-    while true {
+  }
+
+  /// Plays the saga, from where the stage is, until nothing more can happen.
+  /// - Parameter record: gets the questions of the run; nil for a run that no other run follows.
+  mutating func play(
+    people: (VirtualWait) -> [VirtualAct], participant: (VirtualCall) -> PlannedAnswer, record: inout VirtualRecord?
+  ) throws(RehearsalError) {
+    var goesOn = true
+    while goesOn {
+      record?.note(asked)
+      asked = []
+      record?.keep(self)
       ask(people, participant)
-      guard try step() else { return }
+      record?.note(asked)
+      asked = []
+      goesOn = try step()
     }
+    record?.note(asked)
   }
 
   func result() throws(RehearsalError) -> VirtualRun {
     guard let state else { throw RehearsalError(EngineErrorCode.sagaNotFound, "The saga has not started.") }
     return VirtualRun(
-      state: state, events: events, calls: calls, refusals: refusals, account: account, restarts: restarts, quietAt: now
-    )
+      state: state, events: events, calls: calls, refusals: refusals, account: account, restarts: restarts,
+      quietAt: now, recorded: recorded)
   }
 
   // MARK: Time
@@ -243,6 +270,7 @@ struct VirtualStage {
   }
 
   private mutating func note(_ event: SagaEvent) {
+    recorded.note(event)
     guard let wait = event.what as? WaitStarted, let signal = wait.signal, let state else { return }
     newWaits.append(
       VirtualWait(
@@ -264,7 +292,7 @@ struct VirtualStage {
       heldTasks = []
     }
     let (known, given) = (performed, knownTasks)
-    let effects = Decider.effects(of: state, definition: saga.definition, looks: looks) { step in
+    let effects = Decider.calls(of: state, definition: saga.definition) { step in
       if let task = step.task(of: state.id) { return !given.contains(task) }
       return AttemptID(step).map { !known.contains($0) } ?? false
     }
@@ -286,7 +314,10 @@ struct VirtualStage {
 
   /// Lets the saga take each turn that it waits for, except those that never come: no other saga holds one.
   private mutating func takeTurns() throws(RehearsalError) {
-    while let awaited = state?.awaitedTurns.filter({ !saga.turnsNever.contains($0.step ?? "") }), !awaited.isEmpty {
+    while let all = state?.awaitedTurns, !all.isEmpty {
+      asked += all.map { .turn(step: $0.step ?? "") }
+      let awaited = all.filter { !saga.turnsNever.contains($0.step ?? "") }
+      guard !awaited.isEmpty else { return }
       let before = events.count
       try give(.takeTurns(awaited))
       guard events.count > before else { return }
@@ -307,8 +338,14 @@ struct VirtualStage {
     }
   }
 
+  /// What the stage asks next.
+  var nextQuestions: [VirtualQuestion] {
+    newWaits.map { .wait(step: $0.step) } + newCalls.map { .call(step: $0.step, $0.phase) }
+  }
+
   /// Asks the people and the participants what they do about the newest waits and calls.
   private mutating func ask(_ people: (VirtualWait) -> [VirtualAct], _ participant: (VirtualCall) -> PlannedAnswer) {
+    asked += nextQuestions
     for wait in newWaits {
       for act in people(wait) { plan(.act(act.request), at: now + act.after) }
     }
@@ -322,7 +359,8 @@ struct VirtualStage {
     let answer = participant(
       VirtualCall(
         call: call, at: now, number: calls.count + 1, isInEffect: work?.isInEffect ?? false,
-        isUndone: work?.undoneAt != nil))
+        isUndone: work?.undoneAt != nil, undos: undos[call.step, default: 0]))
+    if call.phase == .undo { undos[call.step, default: 0] += 1 }
     calls.append(SentCall(call: call, at: now, answer: answer))
     if answer.isLast { lastAnswers.insert(call.step) } else { lastAnswers.remove(call.step) }
     if case .task = call.action {
@@ -426,7 +464,9 @@ struct VirtualStage {
   /// Returns whether the engine crashes here. Then it has crashed.
   private mutating func crash(at call: StepCall, isRecorded: Bool) -> Bool {
     guard let index = crashes.firstIndex(where: { $0.matches(call, isRecorded: isRecorded) }) else { return false }
-    fall(crashes.remove(at: index))
+    let crash = crashes.remove(at: index)
+    crashed.append(crash)
+    fall(crash)
     return true
   }
 

@@ -24,18 +24,22 @@ extension Decider {
     of state: SagaState, definition: WorkflowDefinition, learned: LearnedTimes = [:], looks: Looks = Looks(),
     where isWanted: ((StepState) -> Bool)? = nil
   ) -> [Effect] {
-    guard state.end == nil, state.steps.count == definition.steps.count else { return [] }
-    var effects: [Effect] = []
-    let wanted = state.sets.inFlight.filter { isWanted?(state.steps[$0]) ?? true }
-    // The calls of items are rendered with the values of the items.
-    let known = wanted.contains { ItemPlace($0) != nil } ? state.withItems(by: definition) : state
-    for index in wanted {
-      if let call = call(of: index, in: known, definition: definition) { effects.append(call) }
-    }
+    var effects = calls(of: state, definition: definition, where: isWanted)
     if let time = nextWake(of: state, definition: definition, learned: learned, looks: looks) {
       effects.append(.wake(at: time))
     }
     return effects
+  }
+
+  /// Returns the effects of a state without the next time at which something is due.
+  package static func calls(
+    of state: SagaState, definition: WorkflowDefinition, where isWanted: ((StepState) -> Bool)? = nil
+  ) -> [Effect] {
+    guard state.end == nil, state.steps.count == definition.steps.count else { return [] }
+    let wanted = state.sets.inFlight.filter { isWanted?(state.steps[$0]) ?? true }
+    // The calls of items are rendered with the values of the items.
+    let known = wanted.contains { ItemPlace($0) != nil } ? state.withItems(by: definition) : state
+    return wanted.compactMap { call(of: $0, in: known, definition: definition) }
   }
 
   /// Returns the looks that are due now and that the history will not have as attempts: calls to make, and the reports on

@@ -220,9 +220,8 @@ extension SagaState {
     guard let index = index(of: id) ?? beginItem(id) else {
       throw HistoryError("\(type) names a step that the saga doesn't have.")
     }
-    let before = steps[index].stage
-    let tallied = (before.status, steps[index].outcome)
-    let clockBefore = steps[index].clock?.since
+    let stepBefore = steps[index]
+    let (before, clockBefore) = (stepBefore.stage, stepBefore.clock?.since)
     let place = ItemPlace(index)
     if let place, steps.items(of: place.step)?.again.contains(place.number) == true {
       // An operator retried the item, and now it begins.
@@ -238,9 +237,10 @@ extension SagaState {
     if let pausedAt, holdsClock {
       steps[index].countFromPause(since: before, clockBefore, paused: time - pausedAt)
     }
-    sets.move(index, from: before, to: steps[index].stage)
+    let after = steps[index]
+    sets.move(index, from: before, to: after.stage)
     if let place {
-      let after = steps[index]
+      let tallied = (before.status, stepBefore.outcome)
       steps.change(place.step) { $0.note(place.number, before: tallied, after: after) }
     }
   }

@@ -154,7 +154,6 @@ extension Decider {
       changed = false
       for step in unsettled {
         if isSpent { return unsettled }
-        guard hasItems(step) || pendingUndo(of: step) != nil else { continue }
         guard definition.transitiveDependents[step].isDisjoint(with: unsettled) else { continue }
         if hasItems(step) {
           guard mayUndo(step) else { continue }
@@ -190,7 +189,7 @@ extension Decider {
   }
 
   func undo(of step: Int) -> Undo? {
-    if case .undo(let undo) = rules(of: step).compensation { undo } else { nil }
+    if case .undo(let undo) = definition.steps[ItemPlace.step(of: step)].compensation { undo } else { nil }
   }
 
   /// Returns the compensation for which a step still needs an attempt, if any.

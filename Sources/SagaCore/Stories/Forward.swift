@@ -48,7 +48,11 @@ extension Decider {
     completeIfDone()
   }
 
-  private func isReady(_ step: Int) -> Bool { definition.dependencies[step].allSatisfy(isReached) }
+  private func isReady(_ step: Int) -> Bool {
+    // A loop, because a method as an argument copies the whole decider.
+    for dependency in definition.dependencies[step] where !isReached(dependency) { return false }
+    return true
+  }
 
   /// Returns whether the steps that depend on the step may start. An operator may have skipped the step before its
   /// turn. Then the steps before it have to be passed as well.

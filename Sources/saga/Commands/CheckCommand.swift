@@ -1,4 +1,5 @@
 import Authoring
+import Foundation
 import JSON
 import Rehearsal
 import Workflows
@@ -108,12 +109,30 @@ private struct Exploring {
     var explorer = Explorer(definition)
     explorer.given = given
     explorer.keepsTombstones = keepsTombstones
-    return await computed { [explorer, pairs] in
-      do throws(RehearsalError) {
-        return .success(try explorer.explore(pairs: pairs))
-      } catch {
-        return .failure(error)
+    guard pairs else {
+      return await computed { [explorer] in Result { () throws(RehearsalError) in try explorer.explore() } }
+    }
+    switch await computed({ [explorer] in Result { () throws(RehearsalError) in try explorer.pairPlan() } }) {
+    case .failure(let error): return .failure(error)
+    case .success(let plan): return await Self.played(plan)
+    }
+  }
+
+  /// Plays the pairs of faults, one part on each processor.
+  private static func played(_ plan: PairPlan) async -> Result<Exploration, RehearsalError> {
+    let count = ProcessInfo.processInfo.activeProcessorCount
+    let parts = await withTaskGroup { group in
+      for part in 0..<count {
+        group.addTask {
+          (part, await computed { Result { () throws(RehearsalError) in try plan.play(part: part, of: count) } })
+        }
       }
+      return await group.reduce(into: []) { $0.append($1) }
+    }
+    return Result { () throws(RehearsalError) in
+      var played: [PairPlan.Part] = []
+      for (_, part) in parts.sorted(by: { $0.0 < $1.0 }) { played.append(try part.get()) }
+      return plan.exploration(of: played)
     }
   }
 }

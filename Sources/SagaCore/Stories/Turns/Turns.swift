@@ -211,7 +211,7 @@ extension Decider {
     case .pending, .skipped, .undone, .undoFailed(blocks: false): break
     }
     if let items = state.steps.items(of: step), items.underWay > 0 { return false }
-    return definition.members[step].allSatisfy(isDone)
+    return definition.members[step].allSatisfy { isDone(with: $0) }
   }
 }
 
