@@ -120,7 +120,7 @@ let package = Package(
     .executableTarget(
       name: "saga-bench",
       dependencies: [
-        "BenchSupport", "JSON", "Runtime", "Values", "Workflows", "SagaCore", "Rehearsal", "Persistence",
+        "BenchSupport", "CSystem", "JSON", "Runtime", "Values", "Workflows", "SagaCore", "Rehearsal", "Persistence",
         "PostgresPersistence", "WorkflowEngine",
       ],
       path: "Benchmarks/SagaBench", swiftSettings: strict),

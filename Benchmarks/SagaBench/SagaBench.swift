@@ -1,4 +1,5 @@
 import BenchSupport
+import CSystem
 import Foundation
 import Persistence
 import Values
@@ -13,6 +14,8 @@ struct SagaBench {
 
   @concurrent
   static func run() async {
+    // As the command line does.
+    saga_limit_heaps()
     let arguments = CommandLine.arguments
     func option(_ name: String, _ standard: Int) -> Int {
       arguments.firstIndex(of: "--\(name)").flatMap { Int(arguments[$0 + 1]) } ?? standard

@@ -113,6 +113,10 @@ public final class WorkQueue: SerialExecutor {
 
   public func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
+    // The caller need not hold the queue. As soon as the job is in the line, another thread may run it, and with it the
+    // last use of the actor, which held the queue, may end.
+    let kept = Unmanaged.passUnretained(self).retain()
+    defer { kept.release() }
     line.lock.lock()
     line.jobs.append(job)
     line.lock.unlock()

@@ -11,6 +11,7 @@ struct Main {
   /// Runs the command outside the main actor. An async `main` runs on the main actor, and every hop from it is slow.
   @concurrent
   private static func run() async -> ExitStatus {
+    saga_limit_heaps()
     // When a reader closes the pipe (`saga list | head`), the write fails and the process continues.
     _ = signal(SIGPIPE, SIG_IGN)
     // The same applies to a file that may not grow any more.

@@ -37,6 +37,23 @@ struct WorkPoolTests {
     #expect(await counter.add() == 2_001)
   }
 
+  @Test("an actor may end while another thread still gives its last job to the pool")
+  func shortLives() async {
+    let pool = WorkPool(name: "test", threads: 4)
+    var sum = 0
+    for _ in 0..<20 {
+      sum += await withTaskGroup(of: Int.self) { group in
+        for _ in 0..<2_000 {
+          // Nothing but these tasks holds the actor.
+          let counter = Counter(on: pool)
+          for _ in 0..<4 { group.addTask { await counter.add() } }
+        }
+        return await group.reduce(0, +)
+      }
+    }
+    #expect(sum == 20 * 2_000 * (1 + 2 + 3 + 4))
+  }
+
   @Test("an urgent job runs while other jobs use every common thread")
   func urgent() async throws {
     let pool = WorkPool(name: "test", threads: 2, urgentThreads: 1)

@@ -117,7 +117,7 @@ extension VirtualRun {
     state.steps.flatMap { step -> [String] in
       if step.consequence == .goesOn { return [step.id] }
       guard step.status == .succeeded, let items = state.items(of: step.id), items.failures > 0 else { return [] }
-      return (0..<items.begun).filter { items[$0].status == .failed }.map { items[$0].id }
+      return (0..<items.begun).filter { items.status(of: $0) == .failed }.map { items[$0].id }
     }
   }
 }

@@ -220,29 +220,27 @@ extension SagaState {
     guard let index = index(of: id) ?? beginItem(id) else {
       throw HistoryError("\(type) names a step that the saga doesn't have.")
     }
-    let stepBefore = steps[index]
-    let (before, clockBefore) = (stepBefore.stage, stepBefore.clock?.since)
+    let before = steps[index]
+    var step = before
     let place = ItemPlace(index)
     if let place, steps.items(of: place.step)?.again.contains(place.number) == true {
       // An operator retried the item, and now it begins.
-      steps[index].stage = .backingOff(until: time)
+      step.stage = .backingOff(until: time)
       steps.change(place.step) { $0.unqueue(place.number) }
     }
-    guard change(&steps[index]) else {
+    guard change(&step) else {
       throw HistoryError("\(type) can't follow \(before.status.rawValue) of step \(id).")
     }
     // The clock of the expected time runs from the beginning of a phase to its end, over all attempts and pauses.
-    let phase = steps[index].stage.phaseUnderWay
-    if phase != before.phaseUnderWay { steps[index].clock = phase.map { _ in StepState.Clock(since: time) } }
+    let phase = step.stage.phaseUnderWay
+    if phase != before.stage.phaseUnderWay { step.clock = phase.map { _ in StepState.Clock(since: time) } }
     if let pausedAt, holdsClock {
-      steps[index].countFromPause(since: before, clockBefore, paused: time - pausedAt)
+      step.countFromPause(since: before.stage, before.clock?.since, paused: time - pausedAt)
     }
-    let after = steps[index]
-    sets.move(index, from: before, to: after.stage)
-    if let place {
-      let tallied = (before.status, stepBefore.outcome)
-      steps.change(place.step) { $0.note(place.number, before: tallied, after: after) }
-    }
+    // An item is put back once, because the list keeps a settled item as a text.
+    steps[index] = step
+    sets.move(index, from: before.stage, to: step.stage)
+    if let place { steps.change(place.step) { $0.note(place.number, before: before, after: step) } }
   }
 
   /// Adds an item. It begins with the first event that names it.

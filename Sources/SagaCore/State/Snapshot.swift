@@ -1,16 +1,15 @@
 import JSON
 import Values
+import Workflows
 
-// A snapshot is a saga's state as JSON. It is only a shortcut, because the events decide. If this version can't read a
-// snapshot, it reads the events instead.
+// A snapshot is a saga's state as a line of JSON, and a line for each item of its steps that has begun. A tree of 100,000
+// items would take much more memory than the items, so they are written and read one by one. A snapshot is only a
+// shortcut, because the events decide. If this version can't read a snapshot, it reads the events instead.
 extension SagaState {
   /// The version of the shape below. Versions 1 and 2 had fewer members. They are read unless they omit the results of
   /// signals. Snapshots of other versions are ignored, so that an older engine can't take a paused saga for a running
   /// one.
   static let snapshotSchema = 3
-  /// The version of the shape with items. A snapshot without items is of the version above, so that an older engine reads
-  /// it.
-  static let snapshotSchemaWithItems = 4
   /// The version of the shape with turns. An older engine would begin a step that waits for its turn.
   static let snapshotSchemaWithTurns = 5
   /// The version of the shape with children, and of a child. An older engine doesn't know their events.
@@ -18,25 +17,37 @@ extension SagaState {
   /// The version of the shape of a saga that an operator has moved. An older engine doesn't know the definition that such
   /// a saga follows.
   static let snapshotSchemaOfMoved = 7
+  /// The version of the shape with items. A snapshot without items is of a version above, so that an older engine reads
+  /// it. Up to version 8 the items were in the one line, and none had its short form.
+  static let snapshotSchemaWithItems = 9
 
   private var isMoved: Bool { definition != start.definition }
 
   private var shape: Int {
-    let isRelated =
-      start.parent != nil || steps.contains { $0.child != nil } || steps.owners.contains(where: haveChildren)
+    if !steps.owners.isEmpty { return Self.snapshotSchemaWithItems }
     if isMoved { return Self.snapshotSchemaOfMoved }
-    if isRelated { return Self.snapshotSchemaWithChildren }
-    if hasTurns { return Self.snapshotSchemaWithTurns }
-    return steps.owners.isEmpty ? Self.snapshotSchema : Self.snapshotSchemaWithItems
+    if start.parent != nil || steps.contains(where: { $0.child != nil }) { return Self.snapshotSchemaWithChildren }
+    return hasTurns ? Self.snapshotSchemaWithTurns : Self.snapshotSchema
   }
 
-  private func haveChildren(_ owner: Int) -> Bool {
-    // The items begin in their order, and each starts a child unless it fails before.
-    guard let items = steps.items(of: owner) else { return false }
-    return (0..<items.begun).contains { items[$0].child != nil }
+  public var snapshotText: [UInt8] {
+    var bytes = snapshot.bytes()
+    for owner in steps.owners { steps.items(of: owner)?.writeLines(to: &bytes) }
+    return bytes
   }
 
-  public var snapshot: JSON {
+  /// Reads a snapshot.
+  /// - Throws: `UnreadableEvent` when it is of another version, or damaged.
+  public init(snapshotText text: [UInt8]) throws(UnreadableEvent) {
+    let lines = text.split(separator: UInt8(ascii: "\n"))
+    guard let first = lines.first, let snapshot = JSON(line: first) else {
+      throw UnreadableEvent(message: "The stored snapshot is not JSON.")
+    }
+    try self.init(snapshot: snapshot, itemLines: lines.dropFirst())
+  }
+
+  /// The first line of a snapshot.
+  var snapshot: JSON {
     var members: JSONObject = [
       "schema": .int(shape), "start": start.json, "startedAt": .timestamp(startedAt),
       "version": .int(version), "steps": .array(steps.map(\.json)),
@@ -64,12 +75,15 @@ extension SagaState {
     return .object(members)
   }
 
-  /// Reads a snapshot.
-  /// - Throws: `UnreadableEvent` when it is of another version, or damaged.
-  public init(snapshot: JSON) throws(UnreadableEvent) {
+  /// - Parameters:
+  ///   - snapshot: the first line.
+  ///   - itemLines: the other lines.
+  init(
+    snapshot: JSON, itemLines: ArraySlice<ArraySlice<UInt8>> = []
+  ) throws(UnreadableEvent) {
     let data = EventReader(snapshot, of: "snapshot")
     let schema = try data.int("schema")
-    guard (1...Self.snapshotSchemaOfMoved).contains(schema) else { throw data.unreadable("schema") }
+    guard (1...Self.snapshotSchemaWithItems).contains(schema) else { throw data.unreadable("schema") }
     self.init(start: try SagaStart(data.nested("start")), at: try data.timestamp("startedAt"))
     version = try data.int("version")
     var steps: [StepState] = []
@@ -82,9 +96,10 @@ extension SagaState {
     }
     guard steps.map(\.id) == definition.steps else { throw data.unreadable("steps") }
     var states = StepStates(steps)
+    var lines = itemLines
     for (id, items) in json(of: "items", in: snapshot) {
       guard let owner = definition.steps.firstIndex(of: id) else { throw data.unreadable("items") }
-      states.restore(try ItemStates(EventReader(items, of: "snapshot.items"), of: id), of: owner)
+      states.restore(try ItemStates(EventReader(items, of: "snapshot.items"), of: id, &lines), of: owner)
     }
     restore(states, of: definition)
     // Versions 1 and 2 don't say which step took which signal, and lost signals at a rewind. The events contain both.
@@ -123,34 +138,139 @@ extension SagaState {
 /// Returns the members of an object of a snapshot; none when it is missing.
 private func json(of name: String, in snapshot: JSON) -> JSONObject { snapshot[name]?.objectValue ?? [:] }
 
+extension JSON {
+  fileprivate init?(line: ArraySlice<UInt8>) {
+    guard let json = line.withUnsafeBufferPointer({ try? JSON(parsing: $0, limits: .stored) }) else { return nil }
+    self = json
+  }
+}
+
 extension ItemStates {
   fileprivate var json: JSON {
-    var members: JSONObject = [
-      "count": .int(count), "digest": .string(digest),
-      "states": .array((0..<begun).map { self[$0].json }),
-    ]
+    var members: JSONObject = ["count": .int(count), "digest": .string(digest), "begun": .int(begun)]
     if queued > 0 { members["again"] = .array(again.map { .int($0) }) }
     members["undoneFrom"] = undoneFrom.map(JSON.int)
     members["rounds"] = .int(rounds)
     return .object(members)
   }
 
-  /// - Parameter step: the id of the step that has the items.
-  fileprivate init(_ data: EventReader, of step: String) throws(UnreadableEvent) {
-    let count = try data.int("count")
-    self.init(count: count, digest: try data.string("digest"))
-    var states: [StepState] = []
-    for value in data.values("states") {
-      var state = try StepState(EventReader(value, of: "snapshot.item"))
-      guard let item = ItemID(state.id), item.step == step, states.count < count else {
-        throw data.unreadable("states")
+  /// Writes a line for each item that has begun: a settled one in its short form.
+  fileprivate func writeLines(to bytes: inout [UInt8]) {
+    bytes.reserveCapacity((0..<begun).reduce(bytes.count) { $0 + 1 + (states.slot($1).text?.count ?? 0) })
+    for number in 0..<begun {
+      bytes.append(UInt8(ascii: "\n"))
+      switch states.slot(number) {
+      case .settled(let item): bytes += item.text
+      case .whole(let item): (item.state.short ?? item.state.json).write(to: &bytes)
       }
-      state.item = StepState.Item(step: step, key: item.key, number: states.count)
-      states.append(state)
+    }
+  }
+
+  /// - Parameters:
+  ///   - step: the id of the step that has the items.
+  ///   - lines: the lines from its first item on. The lines of its items are taken.
+  fileprivate init(
+    _ data: EventReader, of step: String, _ lines: inout ArraySlice<ArraySlice<UInt8>>
+  ) throws(UnreadableEvent) {
+    let (count, begun) = (try data.int("count"), try data.optionalInt("begun") ?? 0)
+    guard (0...ForEach.mostItems).contains(count) else { throw data.unreadable("count") }
+    guard (0...min(count, lines.count)).contains(begun) else { throw data.unreadable("begun") }
+    self.init(of: step, count: count, digest: try data.string("digest"))
+    for number in 0..<begun {
+      guard let line = lines.popFirst(), let json = JSON(line: line) else { throw data.unreadable("items") }
+      let state = try StepState(item: json, of: step, number)
+      append(state, ItemSlot(state, readFrom: line))
+    }
+    // Older shapes have the items here.
+    for value in data.values("states") {
+      guard self.begun < count else { throw data.unreadable("states") }
+      append(try StepState(item: value, of: step, self.begun))
     }
     restore(
-      states, again: data.values("again").compactMap(\.intValue), undoneFrom: try data.optionalInt("undoneFrom"),
+      again: data.values("again").compactMap(\.intValue), undoneFrom: try data.optionalInt("undoneFrom"),
       rounds: try data.int("rounds"))
+  }
+}
+
+extension StepState {
+  /// Reads an item.
+  fileprivate init(item json: JSON, of step: String, _ number: Int) throws(UnreadableEvent) {
+    if json["key"] != nil {
+      try self.init(short: json, of: step, number)
+    } else {
+      let data = EventReader(json, of: "snapshot.item")
+      try self.init(data)
+      guard let item = ItemID(id), item.step == step else { throw data.unreadable("id") }
+      self.item = Item(step: step, key: item.key, number: number)
+    }
+  }
+}
+
+/// The short form of an item that has settled: the members of a state that differ from those of nearly all such items.
+/// `at` has the times of an item that was done in one attempt, and undone in one: when it began in milliseconds since
+/// 1970, and how long it took; how much later its undo began, and how long that took.
+///
+///     {"key": "W-1", "at": [1764522561123, 15], "output": {"ok": true}}
+extension StepState {
+  private static let usual: JSONObject = [
+    "status": "succeeded", "round": 1, "outcome": "succeeded", "undo": ["count": 0],
+  ]
+  /// The members that the first two times, and the other two, stand for.
+  private static let done: Set<String> = ["forward", "startedAt", "endedAt"]
+  private static let undone: Set<String> = ["status", "undo", "undoEndedAt", "undoHow"]
+  private static let once: JSON = ["count": 1]
+  /// The milliseconds from 1970 to the end of the year 9999. A damaged snapshot may have any numbers.
+  private static let longest = 253_402_300_799_999
+
+  /// The item in its short form; nil for a step, and for an item that has not settled.
+  var short: JSON? {
+    guard let item, isSettled, case .object(let members) = json else { return nil }
+    var (short, left): (JSONObject, Set<String>) = (["key": .string(item.key)], ["id"])
+    if let startedAt, let endedAt, forward == .one(at: startedAt) {
+      var times = [startedAt.milliseconds, endedAt.milliseconds - startedAt.milliseconds]
+      left.formUnion(Self.done)
+      if let undoAt = undo.startedAt, let undoEndedAt, undo == .one(at: undoAt),
+        undoHow == UndoSuccess.answered.rawValue
+      {
+        times += [undoAt.milliseconds - endedAt.milliseconds, undoEndedAt.milliseconds - undoAt.milliseconds]
+        left.formUnion(Self.undone)
+      }
+      short["at"] = .array(times.map { .number(JSONNumber($0)) })
+    }
+    for (name, value) in members where !left.contains(name) && Self.usual[name] != value { short[name] = value }
+    return .object(short)
+  }
+
+  /// Reads the short form.
+  init(short: JSON, of step: String, _ number: Int) throws(UnreadableEvent) {
+    let data = EventReader(short, of: "snapshot.item")
+    let key = try data.string("key")
+    guard ForEach.isKey(key) else { throw data.unreadable("key") }
+    let times =
+      try data.optional("at", "a list of times") { at in
+        at.elements { $0.intValue.flatMap { (-Self.longest...Self.longest).contains($0) ? Int64($0) : nil } }
+      } ?? []
+    var members = Self.usual
+    if times.count >= 2 { members["forward"] = Self.once }
+    if times.count >= 4 {
+      (members["status"], members["undo"]) = (.word(StepStatus.undone), Self.once)
+      members["undoHow"] = .word(UndoSuccess.answered)
+    }
+    for (name, value) in short.objectValue ?? [:] where name != "key" && name != "at" { members[name] = value }
+    members["id"] = .string(ItemID(step: step, key: key).text)
+    try self.init(EventReader(.object(members), of: "snapshot.item"))
+    item = Item(step: step, key: key, number: number)
+    // Each time follows from the one before.
+    let dates = times.reduce(into: [Int64]()) { $0.append(($0.last ?? 0) + $1) }.map(Timestamp.init)
+    if times.count >= 2 { (startedAt, forward.startedAt, endedAt) = (dates[0], dates[0], dates[1]) }
+    if times.count >= 4 { (undo.startedAt, undoEndedAt) = (dates[2], dates[3]) }
+  }
+
+  private var isSettled: Bool {
+    switch stage {
+    case .succeeded, .failed, .skipped, .undone, .undoFailed: true
+    case .pending, .queued, .running, .backingOff, .waiting, .polling, .open, .undoing, .undoBackingOff: false
+    }
   }
 }
 
@@ -346,6 +466,12 @@ extension StepStage.Polling {
 }
 
 extension Attempts {
+  fileprivate static func one(at time: Timestamp) -> Attempts {
+    var attempts = Attempts()
+    attempts.begin(1, at: time)
+    return attempts
+  }
+
   fileprivate init(_ data: EventReader) throws(UnreadableEvent) {
     self.init()
     count = try data.int("count")

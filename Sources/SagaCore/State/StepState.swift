@@ -190,8 +190,6 @@ public struct StepState: Sendable, Hashable {
     public let key: String
     /// The number of the item among those of the step, from 0.
     public let number: Int
-    /// The bytes of its output and of the input that an operator gave it.
-    var bytes = 0
   }
 
   /// The clock of a step's expected time. A pause shifts it, and an operator's retry starts a new one.

@@ -46,7 +46,9 @@ public struct StepStates: RandomAccessCollection, Sendable, Hashable {
 
   // MARK: Changes
 
-  mutating func open(_ step: Int, count: Int, digest: String) { lists[step] = ItemStates(count: count, digest: digest) }
+  mutating func open(_ step: Int, count: Int, digest: String) {
+    lists[step] = ItemStates(of: steps[step].id, count: count, digest: digest)
+  }
 
   mutating func restore(_ items: ItemStates, of step: Int) { lists[step] = items }
 
@@ -100,7 +102,7 @@ public struct ItemStates: Sendable {
   public let count: Int
   /// A digest of all keys. It shows that the items which are computed again are the same.
   let digest: String
-  fileprivate(set) var states = ItemList()
+  fileprivate(set) var states: ItemList
   /// The numbers of failed items that an operator retries, as far as they have not begun again.
   private(set) var again: StepSet
   /// The number of items in `again`.
@@ -118,9 +120,11 @@ public struct ItemStates: Sendable {
   private var keys = KeyIndex()
   private var tallies = Array(repeating: 0, count: StepStatus.allCases.count * RoundOutcome.allCases.count)
 
-  init(count: Int, digest: String) {
+  /// - Parameter step: the id of the step.
+  init(of step: String, count: Int, digest: String) {
     self.count = count
     self.digest = digest
+    states = ItemList(step: step)
     again = StepSet(count: count)
   }
 
@@ -128,6 +132,9 @@ public struct ItemStates: Sendable {
   public var begun: Int { states.count }
 
   public subscript(number: Int) -> StepState { states[number] }
+
+  /// Returns the status of an item that has begun. To read it costs less than to read the state.
+  public func status(of number: Int) -> StepStatus { states.slot(number).status }
 
   /// Returns the number of items with a status. An item that has not begun is pending.
   public func count(of status: StepStatus) -> Int {
@@ -144,33 +151,28 @@ public struct ItemStates: Sendable {
   /// The number of items that are under way, forward.
   var underWay: Int { count(of: .running) + count(of: .backingOff) + count(of: .waiting) }
 
-  fileprivate func number(of key: String) -> Int? { keys.number(of: key) { states[$0].item?.key == key } }
+  fileprivate func number(of key: String) -> Int? { keys.number(of: key) { states.slot($0).hasKey(key) } }
 
   // MARK: Changes
 
-  fileprivate mutating func append(_ state: StepState) {
+  mutating func append(_ state: StepState) { append(state, ItemSlot(state)) }
+
+  /// - Parameter slot: the same state as the list keeps it.
+  mutating func append(_ state: StepState, _ slot: ItemSlot) {
     keys.add(state.item?.key ?? "", states.count)
-    states.append(state)
+    states.append(slot)
     tallies[Self.tally(state.status, state.outcome)] += 1
     rounds = max(rounds, state.round)
-    measure(states.count - 1)
-  }
-
-  private mutating func measure(_ number: Int) {
-    let meter = Meter(Budget(steps: .max, bytes: .max, text: .max))
-    if let output = states[number].output { _ = meter.produce(output) }
-    if let input = states[number].input { _ = meter.produce(input) }
-    bytes += meter.bytesProduced - (states[number].item?.bytes ?? 0)
-    states[number].item?.bytes = meter.bytesProduced
+    bytes += state.bytesKept
   }
 
   /// Counts the change of an item.
-  mutating func note(_ number: Int, before: (status: StepStatus, outcome: RoundOutcome), after: StepState) {
+  mutating func note(_ number: Int, before: StepState, after: StepState) {
     tallies[Self.tally(before.status, before.outcome)] -= 1
     tallies[Self.tally(after.status, after.outcome)] += 1
     rounds = max(rounds, after.round)
     // An output comes when an item ends, and an input when an operator retries it.
-    if before.status != after.status || after.input != nil { measure(number) }
+    if before.status != after.status || after.input != nil { bytes += after.bytesKept - before.bytesKept }
     switch after.status {
     case .undoing, .undone, .undoFailed: undoneFrom = min(undoneFrom ?? number, number)
     case .pending, .running, .backingOff, .waiting, .succeeded, .failed, .skipped: break
@@ -197,17 +199,18 @@ public struct ItemStates: Sendable {
 
   /// Queues every item that has failed, with all attempts of its retry policy.
   mutating func queueFailures() {
-    for number in 0..<begun where states[number].status == .failed {
-      let before = (states[number].status, states[number].outcome)
-      states[number].prepareRetry(with: nil)
-      note(number, before: before, after: states[number])
+    for number in 0..<begun where status(of: number) == .failed {
+      let before = states[number]
+      var state = before
+      state.prepareRetry(with: nil)
+      states[number] = state
+      note(number, before: before, after: state)
       queue(number)
     }
   }
 
-  /// Reads a snapshot. It has the items that have begun.
-  mutating func restore(_ states: [StepState], again: [Int], undoneFrom: Int?, rounds: Int) {
-    for state in states { append(state) }
+  /// Reads what a snapshot has beside the items that have begun.
+  mutating func restore(again: [Int], undoneFrom: Int?, rounds: Int) {
     for number in again where number < count { queue(number) }
     self.undoneFrom = undoneFrom
     self.rounds = max(self.rounds, rounds)
@@ -231,8 +234,19 @@ extension ItemStates: Hashable {
   }
 }
 
+extension StepState {
+  /// The bytes of its output, and of the input that an operator gave it.
+  var bytesKept: Int {
+    let meter = Meter(Budget(steps: .max, bytes: .max, text: .max))
+    if let output { _ = meter.produce(output) }
+    if let input { _ = meter.produce(input) }
+    return meter.bytesProduced
+  }
+}
+
 extension StepStatus {
-  fileprivate var position: Int {
+  /// Its position among all cases.
+  var position: Int {
     switch self {
     case .pending: 0
     case .running: 1

@@ -75,7 +75,7 @@ extension SagaNow {
     guard let items = state.items(of: id) else { return ([], nil) }
     var page: [StepState] = []
     var next: Int?
-    for number in start..<max(start, items.begun) where status == nil || items[number].status == status {
+    for number in start..<max(start, items.begun) where status == nil || items.status(of: number) == status {
       if page.count == limit {
         next = number
         break

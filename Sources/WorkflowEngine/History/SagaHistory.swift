@@ -51,9 +51,7 @@ package struct SagaFold: Sendable {
   /// Continues from a snapshot. A snapshot is only a shortcut: when it can't be read, the fold begins with the first
   /// event.
   package init(_ snapshot: Snapshot?) {
-    guard let snapshot, let state = try? SagaState(snapshot: JSON(parsing: snapshot.data, limits: .stored)) else {
-      return
-    }
+    guard let snapshot, let state = try? SagaState(snapshotText: snapshot.data) else { return }
     (self.state, start, version) = (state, state.start, snapshot.version)
   }
 

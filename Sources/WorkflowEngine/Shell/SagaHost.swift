@@ -321,7 +321,7 @@ final class SagaHost: Sendable {
 
   func saveSnapshot(of state: SagaState) async {
     do {
-      try await events.save(Snapshot(stream: state.id, version: state.version, data: state.snapshot.bytes()))
+      try await events.save(Snapshot(stream: state.id, version: state.version, data: state.snapshotText))
     } catch {
       // The saga works without a snapshot. The next one is tried after the same number of events.
       log.warning("A snapshot could not be saved", ("saga", "\(state.id)"), ("error", error.message))

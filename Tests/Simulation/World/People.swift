@@ -214,7 +214,7 @@ extension World {
           report(Violation("1 state is the fold of the events", name(of: id), "version \(live.version) differs"))
         }
         if dice.chance(50) {
-          try? await memory.save(Snapshot(stream: id, version: live.version, data: live.snapshot.bytes()))
+          try? await memory.save(Snapshot(stream: id, version: live.version, data: live.snapshotText))
         }
       } catch {
         continue

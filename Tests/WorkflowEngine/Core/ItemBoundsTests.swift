@@ -145,7 +145,7 @@ struct ItemBoundsTests {
     let step = ForEachTests.wells(#""maxParallel": 1"#)
     var saga = History(definition: try Saga("[\(step)]").definition)
     try saga.start(ForEachTests.input(["A", "B"]))
-    var state = try SagaState(snapshot: JSON(parsing: #require(saga.state).snapshot.text()))
+    var state = try SagaState(snapshotText: #require(saga.state).snapshotText)
     #expect(state.steps.lacksValues && state.items(of: "run")?.values == nil)
     let other = try Saga("[\(step.replacing("input.wells[*]", with: "input.tubes[*]"))]").definition
     state.loadItems(by: other)
@@ -156,7 +156,23 @@ struct ItemBoundsTests {
     #expect(failed.step == "run" && failed.failure.code == EngineErrorCode.forEachChanged)
   }
 
-  @Test("The list keeps an item that is done in a small form, and gives each state back as it was")
+  /// Which items of the step are kept as a text.
+  private static func forms(_ saga: History) throws -> [String] {
+    let state = try #require(saga.state)
+    // A snapshot is read into states, and the list makes its forms of them again.
+    #expect(try SagaState(snapshotText: state.snapshotText) == state)
+    let items = try #require(state.items(of: "run"))
+    return (0..<items.begun).map { number in
+      let slot = items.states.slot(number)
+      #expect(slot.status == items[number].status && items.status(of: number) == slot.status)
+      #expect(items[number].item == StepState.Item(step: "run", key: slot.key ?? "", number: number))
+      #expect(slot == ItemSlot(items[number]) && slot.hashValue == ItemSlot(items[number]).hashValue)
+      if case .whole = slot { return "whole" }
+      return "text"
+    }
+  }
+
+  @Test("The list keeps a settled item as a short text, and gives each state back as it was")
   func forms() throws {
     let spec = try Saga("[\(ForEachTests.wells(#""maxParallel": 9, "toleratedFailures": 9"#)), \(Saga.http("after"))]")
     var saga = History(definition: spec.definition)
@@ -164,33 +180,88 @@ struct ItemBoundsTests {
     func end(_ key: String, _ outcome: StepOutcome, _ phase: StepPhase = .forward) throws {
       try saga.give(.attemptSettled(step: "run[\(key)]", phase: phase, attempt: 1, outcome: outcome))
     }
-    func forms() throws -> [String] {
-      let items = try #require(saga.state?.items(of: "run"))
-      // A snapshot is read into states, and the list makes its forms of them again.
-      #expect(try SagaState(snapshot: JSON(parsing: #require(saga.state).snapshot.text())) == saga.state)
-      return (0..<items.begun).map { number in
-        switch ItemSlot(items[number]) {
-        case .done(let item): item.state == items[number] ? "done" : "lost"
-        case .other(let item): item.state == items[number] ? "other" : "lost"
-        }
-      }
-    }
-    #expect(try forms() == ["other", "other", "other"], "they are under way")
+    #expect(try Self.forms(saga) == ["whole", "whole", "whole"], "they are under way")
     try end("A", .answered(LookAnswer(status: 201, headers: ["x-run": "7"], body: ["n": 1])))
     try end("B", .failed(StepFailure(code: "NO", message: "no")))
     try end("C", .succeeded(["n": 3]))
-    #expect(try forms() == ["done", "other", "done"])
+    #expect(try Self.forms(saga) == ["text", "text", "text"])
     let done = try #require(saga.state?.step("run[A]"))
     #expect(done.status == .succeeded && done.output == ["n": 1] && done.item?.number == 0 && done.forward.count == 1)
-    #expect(done.answer?.status == 201)
+    #expect(done.answer?.status == 201 && done.startedAt == Saga.startedAt)
+    #expect(saga.state?.step("run[B]")?.failure?.code == "NO")
     try saga.give(
       .attemptSettled(
         step: "after", phase: .forward, attempt: 1, outcome: .failed(StepFailure(code: "NO", message: "no"))))
-    #expect(try forms() == ["other", "other", "other"], "their undos are under way, or they failed")
-    for key in ["A", "C"] { try end(key, .succeeded(.null), .undo) }
-    #expect(try forms() == ["done", "other", "done"])
+    #expect(try Self.forms(saga) == ["whole", "text", "whole"], "two undos are under way")
+    try end("A", .failed(StepFailure(code: "GONE", message: "gone", isGone: true)), .undo)
+    try end("C", .succeeded(.null), .undo)
+    #expect(try Self.forms(saga) == ["text", "text", "text"])
+    #expect(saga.state?.step("run[A]")?.undoHow == "alreadyGone")
     #expect(saga.state?.step("run[C]")?.undoHow == "answered" && saga.state?.step("run[C]")?.undo.count == 1)
     #expect(saga.state?.status == .compensated)
+  }
+
+  @Test("An item with a large answer is kept whole, and its state comes back from a snapshot")
+  func large() throws {
+    var saga = History(definition: try Saga("[\(ForEachTests.wells())]").definition)
+    try saga.start(ForEachTests.input(["A", "B"]))
+    let large: JSON = ["text": .string(String(repeating: "x", count: 5_000))]
+    for (key, output) in [("A", large), ("B", JSON.null)] {
+      try saga.give(.attemptSettled(step: "run[\(key)]", phase: .forward, attempt: 1, outcome: .succeeded(output)))
+    }
+    #expect(try Self.forms(saga) == ["whole", "text"])
+    #expect(saga.state?.step("run[A]")?.output == large && saga.state?.step("run[B]")?.output == .null)
+    let bytes = try #require(saga.state?.bytesOfItems)
+    #expect(try SagaState(snapshotText: #require(saga.state).snapshotText).bytesOfItems == bytes && bytes > 5_000)
+  }
+
+  @Test("An answer that is nested too deeply to be read again is kept whole")
+  func deep() throws {
+    var saga = History(definition: try Saga("[\(ForEachTests.wells())]").definition)
+    try saga.start(ForEachTests.input(["A", "B"]))
+    let deep = (0...JSONLimits.stored.maxDepth).reduce(into: JSON.null) { value, _ in value = [value] }
+    try saga.give(.attemptSettled(step: "run[A]", phase: .forward, attempt: 1, outcome: .succeeded(deep)))
+    #expect(saga.state?.items(of: "run")?.keptWhole == 2 && saga.state?.step("run[A]")?.output == deep)
+  }
+
+  @Test("A snapshot of an older version has settled items whole, and one that is damaged is refused")
+  func olderSnapshot() throws {
+    var saga = History(definition: try Saga("[\(ForEachTests.wells(#""maxParallel": 1"#))]").definition)
+    try saga.start(ForEachTests.input(["A", "B"]))
+    try saga.give(.attemptSettled(step: "run[A]", phase: .forward, attempt: 1, outcome: .succeeded(["n": 1])))
+    let state = try #require(saga.state)
+    let lines = String(decoding: state.snapshotText, as: UTF8.self).split(separator: "\n").map(String.init)
+    #expect(lines.count == 3 && lines[1] == #"{"key":"A","at":[1772352000000,0],"output":{"n":1}}"#)
+    var members = try #require(state.snapshot.objectValue)
+    #expect(members["schema"] == 9)
+    var items = try #require(members["items"]?["run"]?.objectValue)
+    func read(_ lines: [String]) throws -> SagaState {
+      try SagaState(snapshotText: Array(lines.joined(separator: "\n").utf8))
+    }
+    #expect(try read(lines) == state)
+    for wrong in [Array(lines.dropLast()), [], [lines[0], lines[2], "{"], [lines[0], lines[1], lines[1] + lines[1]]] {
+      #expect(throws: UnreadableEvent.self) { try read(wrong) }
+    }
+    let at = JSON.timestamp(Saga.startedAt)
+    let whole: JSONObject = [
+      "id": "run[A]", "status": "succeeded", "round": 1, "outcome": "succeeded",
+      "forward": ["count": 1, "startedAt": at], "undo": ["count": 0], "output": ["n": 1], "startedAt": at,
+      "endedAt": at,
+    ]
+    items["begun"] = nil
+    items["states"] = try .array([.object(whole), JSON(parsing: lines[2])])
+    (members["schema"], members["items"]) = (4, ["run": .object(items)])
+    #expect(try read([JSON.object(members).text()]) == state, "the shape up to version 8")
+    for wrong in [
+      #"{"key":"A B","at":[1,1]}"#, #"{"key":1,"at":[1,1]}"#, #"{"key":"A","at":["x",1]}"#, #"{"key":"A","at":[1]}"#,
+      #"{"key":"A","at":[9223372036854775807,1]}"#, #"{"key":"A","at":[1,1],"status":"done"}"#,
+      #"{"id":"walk[A]"}"#,
+    ] {
+      #expect(throws: UnreadableEvent.self) { try read([lines[0], wrong, lines[2]]) }
+    }
+    // Another order of the members is read, too.
+    let other = try read([lines[0], #"{"output":{"n":1},"at":[1772352000000,0],"key":"A"}"#, lines[2]])
+    #expect(other == state && other.step("run[A]")?.output == ["n": 1])
   }
 
   @Test("An item is found by its key among 5,000 others")
@@ -208,5 +279,14 @@ struct ItemBoundsTests {
     }
     #expect(compared < 5_010, "the hash tells nearly all keys apart")
     #expect(index.number(of: "Q") { keys[$0] == "Q" } == nil)
+  }
+}
+
+extension ItemSlot {
+  fileprivate var key: String? {
+    switch self {
+    case .settled(let item): (try? JSON(parsing: Array(item.text)))?["key"]?.stringValue
+    case .whole(let item): item.state.item?.key
+    }
   }
 }

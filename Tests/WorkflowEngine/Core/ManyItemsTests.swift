@@ -67,6 +67,9 @@ struct ManyItemsTests {
     #expect(items.begun == settled + 20 && items.count(of: .pending) == ForEach.mostItems - settled - 20)
     #expect(saga.state?.sets.underWay.items.count == 20 && saga.state?.sets.inFlight.items.count == 20)
     #expect(saga.state?.step("run[W299]")?.output == 299)
+    #expect(items.keptWhole == 20, "the items under way alone are kept whole")
+    #expect(items.texts.allSatisfy { $0.utf8.count < 64 }, "\(items.texts.last ?? "")")
+    #expect(items.texts.first == #"{"key":"W0","at":[1772352000000,0],"output":0}"#)
     // The last item settles as the first one does.
     try saga.decideAll(.operate(OperatorRequest(.compensate, by: OperatorAct(by: "m", reason: "r"))))
     for number in settled..<(settled + 20) {
@@ -76,15 +79,20 @@ struct ManyItemsTests {
     let before = saga.events
     for number in (0..<(settled + 20)).reversed() {
       try saga.decideAll(.attemptSettled(step: "run[W\(number)]", phase: .undo, attempt: 1, outcome: .succeeded(.null)))
+      if number == 100 { #expect(saga.state?.items(of: "run")?.keptWhole == 20, "so it is while they are undone") }
     }
+    let undone = try #require(saga.state?.items(of: "run"))
+    #expect(undone.keptWhole == 0)
+    #expect(undone.texts.first == #"{"key":"W0","at":[1772352000000,0,0,0],"output":0}"#)
+    #expect(undone[0].undoHow == "answered" && undone[0].undo.startedAt == Saga.startedAt)
     #expect(saga.state?.status == .compensated)
     #expect(saga.events - before == 2 * (settled + 20) - 20 + 2, "two events an undo, and two ends")
   }
 
   @Test("A change of one item in a copied list of 100,000 copies one small list of each level")
   func shared() throws {
-    var list = ItemList()
-    for number in 0..<100_000 { list.append(StepState(id: "run[\(number)]")) }
+    var list = ItemList(step: "run")
+    for number in 0..<100_000 { list.append(ItemSlot(StepState(id: "run[\(number)]"))) }
     let before = list
     list[70_000].stage = .succeeded
     #expect(before[70_000].stage == .pending && list[70_000].stage == .succeeded && list.count == 100_000)
@@ -146,4 +154,16 @@ struct ManyItemsTests {
       "", "undo", "a/b/c", "\(Saga.id)/run/0", "\(Saga.id)/run", "\(Saga.id)/run/A/1/2", "\(Saga.id)/run/A/x",
     ])
   func noKeys(text: String) { #expect(IdempotencyKey.Parts(text) == nil) }
+}
+
+extension ItemStates {
+  private var slots: [ItemSlot] { (0..<begun).map { states.slot($0) } }
+
+  /// The number of items that are not kept as a text.
+  var keptWhole: Int { slots.count { if case .whole = $0 { true } else { false } } }
+
+  /// The texts of the others.
+  var texts: [String] {
+    slots.compactMap { slot in slot.text.map { String(decoding: $0, as: UTF8.self) } }
+  }
 }

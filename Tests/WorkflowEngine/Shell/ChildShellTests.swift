@@ -164,7 +164,7 @@ struct ChildShellTests {
     let rows = try await store.openStreams(shard: nil, after: nil, limit: 9)
     #expect(rows.first { $0.stream == childID }?.asleep == false, "a start of the engine takes it up")
     #expect(try await engine.waitForEnd(of: childID, atMost: .milliseconds(1)).state.end == nil, "its end is to come")
-    #expect(try SagaState(snapshot: JSON(parsing: open1.snapshot.text())) == open1)
+    #expect(try SagaState(snapshotText: open1.snapshotText) == open1)
     let parent = try await engine.saga(id)
     #expect(parent.state.step("deliver")?.status == .undoing)
     let why = Explanation(parent.state, parent.definition, now: .init(milliseconds: 0), children: parent.children)

@@ -159,7 +159,7 @@ struct MigrateShellTests {
     ).id
     try await running.engine.wait(for: id, step: "w", toBe: .waiting)
     let state = try await running.engine.operate(id, request(2))
-    try await store.save(Snapshot(stream: id, version: state.version, data: state.snapshot.bytes()))
+    try await store.save(Snapshot(stream: id, version: state.version, data: state.snapshotText))
     await running.stop()
     let again = try await RunningEngine(store, ScriptedExecutor())
     #expect(try await again.engine.saga(id).state == state)

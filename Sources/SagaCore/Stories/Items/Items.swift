@@ -86,7 +86,7 @@ extension Decider {
 
   private func failure(of items: ItemStates, tolerated: Int) -> StepFailure {
     var named: [String] = []
-    for number in 0..<items.begun where named.count < Self.mostNamed && items[number].status == .failed {
+    for number in 0..<items.begun where named.count < Self.mostNamed && items.status(of: number) == .failed {
       let item = items[number]
       named.append("\(item.item?.key ?? "") (\(item.failure?.code ?? ""))")
     }
